@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from mtl_cli.metrics.metric import Floats
+from mtl_cli.statistics.delong import standard_error
 from mtl_cli.statistics.significance import Test, z_test
 
 RESAMPLES = 200  # number of bootstrap samples: a standard error to within 5 %
@@ -30,9 +31,7 @@ def delong(a: tuple[Floats, Floats], b: tuple[Floats, Floats]) -> Test | None:
     positives, negatives = a[0] - b[0], a[1] - b[1]
     if min(len(positives), len(negatives)) < 2:
         return None
-    variance = positives.var(ddof=1) / len(positives)
-    variance += negatives.var(ddof=1) / len(negatives)
-    return z_test(float(positives.mean()), float(np.sqrt(variance)))
+    return z_test(float(positives.mean()), standard_error(positives, negatives))
 
 
 def resampled(

@@ -5,9 +5,9 @@ by side are the inputs of the network, see `INPUT_TYPES`.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +21,8 @@ from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.features.base import Array, Feature
 from mtl_cli.graphs.base import GraphError, GraphOps, InputKind
+
+Block = TypeVar("Block")  # an array or a tensor, (rows, width)
 
 
 class ValueRows(NamedTuple):
@@ -90,17 +92,13 @@ class FeatureSet:
         Raises:
             DataError: if a column does not hold what a feature needs.
         """
-        blocks: dict[str, list[Array]] = {}
-        for name, feature in self.by_name.items():
-            values = feature.read(name, table)
-            encoded = feature.encode(name, values, self.table_learnt(name))
-            for input_name, block in encoded.items():
-                blocks.setdefault(input_name, []).append(block)
-        return {
-            input_name: np.concatenate(blocks[input_name], axis=1, dtype=dtype)
-            for input_name, dtype in INPUT_TYPES.items()
-            if input_name in blocks
-        }
+        blocks = (
+            feature.encode(name, feature.read(name, table), self.table_learnt(name))
+            for name, feature in self.by_name.items()
+        )
+        return join_blocks(
+            blocks, lambda arrays, dtype: np.concatenate(arrays, axis=1, dtype=dtype)
+        )
 
     @property
     def input_kinds(self) -> dict[str, InputKind]:
@@ -127,19 +125,13 @@ class FeatureSet:
         Raises:
             ConfigError: if a feature cannot be exported in this format.
         """
-        blocks: dict[str, list[Tensor]] = {}
+        blocks = []
         for name, feature in self.by_name.items():
             try:
-                encoded = feature.graph(name, self.table_learnt(name), ops)
+                blocks.append(feature.graph(name, self.table_learnt(name), ops))
             except GraphError as error:
                 raise ConfigError(f"dataset.features.{name}: {error}") from None
-            for input_name, block in encoded.items():
-                blocks.setdefault(input_name, []).append(block)
-        return {
-            input_name: ops.concatenate(blocks[input_name], dtype)
-            for input_name, dtype in INPUT_TYPES.items()
-            if input_name in blocks
-        }
+        return join_blocks(blocks, ops.concatenate)
 
     def examples(self, rows: int) -> pa.Table:
         """Makes raw rows to test an exported model with, the same at each call.
@@ -215,3 +207,26 @@ class FeatureSet:
         """
         input_name = self.layout.blocks[name].input
         return encoded[input_name][:, self.layout.columns[name]]
+
+
+def join_blocks(
+    blocks: Iterable[dict[str, Block]], join: Callable[[list[Block], str], Block]
+) -> dict[str, Block]:
+    """Puts the encoded blocks of features side by side.
+
+    Args:
+        blocks: {input of the network: block} for each feature.
+        join: joins the blocks of one input along their columns, as numbers of a type.
+
+    Returns: {input of the network: (rows, width)}, without the inputs that no feature
+        fills.
+    """
+    by_input: dict[str, list[Block]] = {}
+    for blocks_of_feature in blocks:
+        for name, block in blocks_of_feature.items():
+            by_input.setdefault(name, []).append(block)
+    return {
+        name: join(by_input[name], dtype)
+        for name, dtype in INPUT_TYPES.items()
+        if name in by_input
+    }

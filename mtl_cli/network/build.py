@@ -128,6 +128,30 @@ def build_run(
     )
     logits_by_task = dict(zip(tasks, tower_logits, strict=True))
     logits = model.heads_option.connect(logits_by_task, tasks)
+    predictions, calibrations = connect_predictions(config, logits_by_task, statistics)
+    return Network(
+        keras.Model(inputs, logits),
+        keras.Model(inputs, predictions),
+        statistics,
+        encodings.outputs,
+        hidden,
+        calibrations,
+    )
+
+
+def connect_predictions(
+    config: Config, logits: dict[str, Tensor], statistics: dict[str, Statistics]
+) -> tuple[dict[str, Tensor], dict[str, Calibration]]:
+    """Connects the calibrations of towers, and the predictions of outputs.
+
+    Args:
+        config: the configuration.
+        logits: {task: the logits of the task's tower}.
+        statistics: see `build`.
+
+    Returns: {prediction: (B, width)}, and {task: the layer that calibrates its tower}.
+    """
+    model, tasks = config.model, config.chosen_tasks
     calibrations = {
         name: Calibration(task.logit_shift, name=f"calibration_{i}", dtype="float32")
         for i, (name, task) in enumerate(tasks.items())
@@ -135,7 +159,7 @@ def build_run(
     }
     calibrated = {
         name: calibrations[name](x) if name in calibrations else x
-        for name, x in logits_by_task.items()
+        for name, x in logits.items()
     }
     calibrated_logits = model.heads_option.connect(calibrated, tasks)
     predictions = {
@@ -150,14 +174,7 @@ def build_run(
         predictions |= {
             spread_name(name): ops.std(x, axis=0) for name, x in members.items()
         }
-    return Network(
-        keras.Model(inputs, logits),
-        keras.Model(inputs, predictions),
-        statistics,
-        encodings.outputs,
-        hidden,
-        calibrations,
-    )
+    return predictions, calibrations
 
 
 def encodings_of_members(encodings: Encodings, num_members: int) -> Encodings:

@@ -34,6 +34,19 @@ def delong_components(
     return of_positives / len(predictions), of_negatives / len(predictions)
 
 
+def standard_error(positives: Floats, negatives: Floats) -> float:
+    """Returns the standard error of an AUC, or of a difference of AUCs.
+
+    Args:
+        positives: the contributions of the positive rows, see `delong_components`, or
+            the differences of the contributions to two AUCs.
+        negatives: the same for the negative rows.
+    """
+    variance = positives.var(ddof=1) / len(positives)
+    variance += negatives.var(ddof=1) / len(negatives)
+    return float(np.sqrt(variance))
+
+
 def macro_auc_influence(label: Floats, prediction: Floats) -> Floats:
     """Returns by how much each row shifts the macro AUC; the sum over rows is 0.
 

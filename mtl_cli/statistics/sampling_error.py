@@ -12,7 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from mtl_cli.metrics.metric import Floats, Metric, UndefinedError
-from mtl_cli.statistics.delong import delong_components, macro_auc_influence
+from mtl_cli.statistics.delong import (
+    delong_components,
+    macro_auc_influence,
+    standard_error,
+)
 from mtl_cli.statistics.significance import quantile
 
 Indices = npt.NDArray[np.int64]
@@ -89,9 +93,7 @@ def delong_error(label: Floats, prediction: Floats) -> SamplingError | None:
     rarer_class = min(len(positives), len(negatives))
     if rarer_class < MIN_OF_CLASS or positives.mean() in (0, 1):
         return None
-    variance = positives.var(ddof=1) / len(positives)
-    variance += negatives.var(ddof=1) / len(negatives)
-    return SamplingError(float(np.sqrt(variance)), 0.0, "delong")
+    return SamplingError(standard_error(positives, negatives), 0.0, "delong")
 
 
 def macro_delong_error(label: Floats, prediction: Floats) -> SamplingError | None:
