@@ -200,15 +200,13 @@ def compose_chosen_options(arguments: list[str]) -> dict[Any, Any]:
     cannot be composed either.
     """
     GlobalHydra.instance().clear()
-
-    def compose_settings(settings: list[str]) -> Any:
-        with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-            settings = [*settings, "hydra.job.name=x"]  # any name: Hydra needs one
-            return OmegaConf.to_container(compose("config", settings))
-
     for settings in (group_choices(arguments), []):
-        with contextlib.suppress(Exception):
-            values = compose_settings(settings)
+        with (
+            contextlib.suppress(Exception),
+            initialize_config_dir(str(conf_folder()), version_base="1.3"),
+        ):
+            settings.append("hydra.job.name=x")  # any name: Hydra needs one
+            values = OmegaConf.to_container(compose("config", settings))
             return values if isinstance(values, dict) else {}
     return {}
 

@@ -9,7 +9,7 @@ from mtl_cli.core.errors import DataError
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.load import load
 from mtl_cli.heads.base import Heads
-from mtl_cli.init.column_proposal import ColumnProposal, leave_out
+from mtl_cli.init.column_proposal import leave_out
 from mtl_cli.init.dataset_proposal import DatasetProposal
 from mtl_cli.runs.preflight import check_monitor
 
@@ -51,18 +51,14 @@ def without_refused_feature(
     Returns: the proposal without the feature; None if the message is not about a
         feature, or if no feature would be left.
     """
-
-    def is_refused(candidate: ColumnProposal) -> bool:
+    columns = []
+    for candidate in proposal.columns:
         name = candidate.column.name
         is_named = problem.startswith((f"feature {name}:", f"{FEATURE_KEY}{name}:"))
-        return candidate.is_feature and is_named
-
-    columns = [
-        leave_out(candidate.column, f"mtl-train refuses it: {problem}", candidate.keys)
-        if is_refused(candidate)
-        else candidate
-        for candidate in proposal.columns
-    ]
+        if candidate.is_feature and is_named:
+            remark = f"mtl-train refuses it: {problem}"
+            candidate = leave_out(candidate.column, remark, candidate.keys)
+        columns.append(candidate)
     remaining = replace(proposal, columns=columns)
     num_features = len(remaining.features)
     return remaining if 0 < num_features < len(proposal.features) else None
