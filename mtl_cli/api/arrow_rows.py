@@ -23,7 +23,7 @@ def select_feature_columns(table: "Rows", config: "Config") -> "pa.Table":
     import pyarrow as pa
 
     from mtl_cli.data.encode import feature_request
-    from mtl_cli.data.sources import without_dictionaries
+    from mtl_cli.data.open_files import without_dictionaries
 
     request = feature_request(config.dataset)
     if not isinstance(table, pd.DataFrame | pa.Table):

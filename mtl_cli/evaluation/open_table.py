@@ -8,13 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from mtl_cli.core.errors import DataError
-from mtl_cli.data.sources import (
-    Source,
-    column_names,
-    open_source,
-    with_format_of,
-    without_dictionaries,
-)
+from mtl_cli.data.open_files import without_dictionaries
+from mtl_cli.data.sources import Source, column_names, open_source, with_format_of
 from mtl_cli.evaluation.loaded_run import LoadedRun
 from mtl_cli.evaluation.needed_columns import EvaluationPlan, plan_evaluation
 

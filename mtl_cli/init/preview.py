@@ -16,7 +16,7 @@ from mtl_cli.data.arrow_errors import is_not_utf8
 from mtl_cli.data.csv_cells import trim
 from mtl_cli.data.csv_file import BLOCK_BYTES
 from mtl_cli.data.csv_row_errors import ragged_row
-from mtl_cli.data.sources import OPEN_COLUMNAR, OpenColumnar
+from mtl_cli.data.open_files import OPEN_COLUMNAR, OpenColumnar
 from mtl_cli.init.file_format import FileFormat, detect_format
 from mtl_cli.init.null_values import with_empty_cells
 
