@@ -4,7 +4,6 @@ The split of a row is given by a code: the position of the split in `SPLITS`.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 
 from mtl_cli.columns.arrow_types import check_not_nested
-from mtl_cli.core.errors import DataError, RowError
 from mtl_cli.data.cache_entry import Writer
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.continued_features import EarlierLearnt
@@ -92,7 +90,7 @@ def encode_sources(
     for file, source in sources.items():
         codes = codes_by_file[file]
         for table, split_codes, first_row in chunks(source, codes, progress):
-            with located_errors(source, first_row):
+            with source.located_errors(first_row):
                 encoded = features.encode(table)
             profile.count_unseen(features, table, encoded, split_codes)
             for split, rows in rows_by_split(split_codes):
@@ -139,7 +137,7 @@ def learn(
     for file, source in sources.items():
         codes = codes_by_file[file]
         for table, split_codes, first_row in chunks(source, codes, progress):
-            with located_errors(source, first_row):
+            with source.located_errors(first_row):
                 labels = labels_of_rows(dataset, outputs, table)
                 if group is not None:
                     check_not_nested(f"dataset.group_column: '{group}'", table[group])
@@ -236,22 +234,3 @@ class GroupCodes:
             for value in encoded.dictionary.to_pylist()
         ]
         return np.asarray(np.array(codes, "int32")[np.asarray(encoded.indices)])
-
-
-@contextmanager
-def located_errors(source: Source, first_row: int) -> Iterator[None]:
-    """Adds the file, and the row's number in the file, to an error about a chunk.
-
-    Args:
-        source: the source of the chunk.
-        first_row: the number of the chunk's first row in the source.
-    """
-    try:
-        yield
-    except RowError as error:
-        path, row = source.locate(error.row + first_row)
-        raise DataError(
-            f"{RowError(error.message_start, row, error.problem)} [{path}]"
-        ) from None
-    except DataError as error:
-        raise DataError(f"{error} [{source.path}]") from None

@@ -1,12 +1,13 @@
 """Opens tables, and reads their requested columns in chunks of bounded size."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
 
-from mtl_cli.core.errors import DataError
+from mtl_cli.core.errors import DataError, RowError
 from mtl_cli.data.arrow_errors import read_errors
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_file import CsvFile
@@ -56,6 +57,22 @@ class Source:
                 return path, row
             row -= num_rows
         return self.path, row
+
+    @contextmanager
+    def located_errors(self, first_row: int) -> Iterator[None]:
+        """Adds the file, and the row's number in the file, to an error about a chunk.
+
+        Args:
+            first_row: the number of the chunk's first row in the table.
+        """
+        try:
+            yield
+        except RowError as error:
+            path, row = self.locate(error.row + first_row)
+            located = RowError(error.message_start, row, error.problem)
+            raise DataError(f"{located} [{path}]") from None
+        except DataError as error:
+            raise DataError(f"{error} [{self.path}]") from None
 
 
 def open_source(

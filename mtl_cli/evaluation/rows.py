@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from mtl_cli.core.errors import DataError
-from mtl_cli.data.encode import GroupCodes, located_errors
+from mtl_cli.data.encode import GroupCodes
 from mtl_cli.data.labels import labels_of_rows
 from mtl_cli.data.load import load
 from mtl_cli.data.row_progress import OnRows, no_progress
@@ -82,7 +82,7 @@ def rows_of_source(
     """
     collector = RowCollector(model, plan, by, sample_indices(source.rows))
     for block in blocks(source):
-        with located_errors(source, collector.num_rows):
+        with source.located_errors(collector.num_rows):
             encoded = model.features.encode(block)
             labels = labels_of_rows(plan.dataset, plan.outputs, block)
         collector.add(block, encoded, labels)

@@ -22,7 +22,7 @@ from mtl_cli.config.run_config import Config
 from mtl_cli.core.atomic_write import replacing
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.data.column_request import ColumnRequest
-from mtl_cli.data.encode import feature_request, located_errors
+from mtl_cli.data.encode import feature_request
 from mtl_cli.data.sources import Source, open_source, with_format_of
 from mtl_cli.network.prediction_columns import prediction_columns
 from mtl_cli.runs import saved_model
@@ -86,7 +86,7 @@ def predict_files(
     counts, start = Counts(), time.monotonic()
     with opened_table(path, keep, config) as source, opened_target(target) as write:
         for rows in blocks(source):
-            with located_errors(source, counts.rows):
+            with source.located_errors(counts.rows):
                 encoded = features.encode(rows)
             for name, value_rows in features.unseen(rows, encoded).items():
                 # A row with several unseen values, such as a sequence, counts once.
