@@ -189,8 +189,8 @@ def prediction_warnings(counts: Counts) -> list[str]:
         if num_rows
     ]
     not_finite = [
-        f"{name}: {num_wrong:,} of {counts.rows:,} predictions are not finite; look for "
-        "huge numbers in the features of these rows"
+        f"{name}: {num_wrong:,} of {counts.rows:,} predictions are not finite; look "
+        "for huge numbers in the features of these rows"
         for name, num_wrong in counts.not_finite.items()
         if num_wrong
     ]
