@@ -94,22 +94,17 @@ def compare_dataset(
     chosen_baseline, reason = choose_baseline(scored, keys, baseline)
     twins = single_task_twins(scored)
     have_same_rows = cache(lambda a, b: same_rows(a, b, split))
-    tasks = []
-    for task_name, metric_name in metrics_by_task(scored, split, metric).items():
-        scores = [score_of(c, split, task_name, metric_name) for c in scored]
-        # 0 is the direction of an unknown metric, too.
-        direction = next((m.direction for m in metrics_named(metric_name)), 0)
-        task = Task(task_name, metric_name, direction, scores)
-        task.space = common_space(scored, split, task_name)
+    tasks = [
+        scored_task(scored, split, *names)
+        for names in metrics_by_task(scored, split, metric).items()
+    ]
+    for task in tasks:
         add_seed_tests(task, chosen_baseline, twins, have_same_rows)
-        for scenario in scenarios_of(scored, split, task_name):
-            on_scenario = scenario_task(task, scenario, split)
+        for on_scenario in task.scenarios:
             scenario_twins = single_scenario_twins(on_scenario, single_scenario, split)
             add_seed_tests(
                 on_scenario, chosen_baseline, twins, have_same_rows, scenario_twins
             )
-            task.scenarios.append(on_scenario)
-        tasks.append(task)
     comparison = DatasetComparison(
         name, scored, keys, chosen_baseline, reason, split, tasks
     )
@@ -124,6 +119,20 @@ def compare_dataset(
         set_all_verdicts(task.scenarios)
     comparison.warnings = [*warnings(comparison, runs, unscored), *remarks]
     return comparison
+
+
+def scored_task(
+    configurations: list[Configuration], split: str, name: str, metric: str
+) -> Task:
+    """Returns a task with the scores of configurations, on all rows and by scenario."""
+    scores = [score_of(c, split, name, metric) for c in configurations]
+    # 0 is the direction of an unknown metric, too.
+    direction = next((m.direction for m in metrics_named(metric)), 0)
+    space = common_space(configurations, split, name)
+    task = Task(name, metric, direction, scores, space=space)
+    scenarios = scenarios_of(configurations, split, name)
+    task.scenarios = [scenario_task(task, scenario, split) for scenario in scenarios]
+    return task
 
 
 def set_all_verdicts(tasks: list[Task]) -> None:
