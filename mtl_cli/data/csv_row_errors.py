@@ -100,6 +100,28 @@ def ragged_row(
     Returns: the index of the line in the file, the header included; and what is wrong
         with the line, and how to fix it. None if there is no such line.
     """
+    row = first_invalid_row(stream, num_columns, delimiter, block_bytes)
+    if row is None:
+        return None
+    text = row.text.encode("latin-1").decode(errors="replace")
+    # An open quote makes the sentinel row a part of this row: leave it out.
+    text = text.partition(SENTINEL)[0].rstrip("\n")
+    fix = "add or remove cells, or quote the cells that hold the delimiter"
+    if text.count('"') % 2:  # an odd number of quotes: one is not closed
+        fix = NEVER_CLOSED
+    return row.number - 1, (
+        f"is {shown(text)}: Expected {row.expected_columns} columns, got "
+        f"{row.actual_columns}; {fix}"
+    )
+
+
+def first_invalid_row(
+    stream: ByteStream, num_columns: int, delimiter: str, block_bytes: int
+) -> pyarrow.csv.InvalidRow | None:
+    """Returns the first row that Arrow refuses for its number of cells, or None.
+
+    The arguments are those of `ragged_row`. The text of the row is decoded as Latin-1.
+    """
     ragged_rows: list[pyarrow.csv.InvalidRow] = []
 
     def stop_at(row: pyarrow.csv.InvalidRow) -> str:
@@ -131,16 +153,4 @@ def ragged_row(
     ):
         for _ in reader:
             pass
-    if not ragged_rows:
-        return None
-    row = ragged_rows[0]
-    text = row.text.encode("latin-1").decode(errors="replace")
-    # An open quote makes the sentinel row a part of this row: leave it out.
-    text = text.partition(SENTINEL)[0].rstrip("\n")
-    fix = "add or remove cells, or quote the cells that hold the delimiter"
-    if text.count('"') % 2:  # an odd number of quotes: one is not closed
-        fix = NEVER_CLOSED
-    return row.number - 1, (
-        f"is {shown(text)}: Expected {row.expected_columns} columns, got "
-        f"{row.actual_columns}; {fix}"
-    )
+    return ragged_rows[0] if ragged_rows else None

@@ -175,29 +175,38 @@ def drift_text(features: list[dict[str, Any]], drifting: list[dict[str, Any]]) -
     )
 
 
+def most_important_first(records: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Returns the records of each row of the table of importance.
+
+    A group of features comes before the groups that are less important. The features of
+    a group, each shuffled alone, come after their group.
+
+    Args:
+        records: the importance of features and groups for each task.
+    """
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for record in records:
+        rows.setdefault(record["features"], []).append(record)
+
+    def sort_key(row: list[dict[str, Any]]) -> tuple[float, str, bool]:
+        group = row[0]["group"] or row[0]["features"]
+        largest = max(record["importance"] for record in rows[group])
+        return -largest, group, row[0]["group"] is not None
+
+    return sorted(rows.values(), key=sort_key)
+
+
 def importance_section(evaluation: Evaluation) -> Section:
     """Returns the importance of each feature for each task."""
     result = evaluation.importances
     if not result:
         return Section("Importance")
     tasks = list(dict.fromkeys(r["task"] for r in result["features"]))
-    metrics = [evaluation.tasks[t]["main_metric"].replace("_", " ") for t in tasks]
-    titles = [title_of(t, evaluation.tasks[t]) for t in tasks]
-    header = ["feature", *(f"{t} {m}" for t, m in zip(titles, metrics, strict=True))]
-    rows: dict[str, list[dict[str, Any]]] = {}
-    for record in result["features"]:
-        rows.setdefault(record["features"], []).append(record)
-
-    def most_important_group_first(
-        records: list[dict[str, Any]],
-    ) -> tuple[float, str, bool]:
-        group = records[0]["group"] or records[0]["features"]
-        is_part_of_group = records[0]["group"] is not None  # comes after its group
-        largest = max(record["importance"] for record in rows[group])
-        return -largest, group, is_part_of_group
-
-    ordered = sorted(rows.values(), key=most_important_group_first)
-    cells = [header]
+    cells = [["feature"]]
+    for task in tasks:
+        metric = evaluation.tasks[task]["main_metric"].replace("_", " ")
+        cells[0].append(f"{title_of(task, evaluation.tasks[task])} {metric}")
+    ordered = most_important_first(result["features"])
     for records in ordered[:MAX_FEATURES]:
         name = records[0]["features"]
         name = f"  {name} alone" if records[0]["group"] else name
