@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from mtl_cli.core.atomic_write import write_text
-from mtl_cli.core.command_line import Parser, drop_stdout
+from mtl_cli.core.command_line import Parser, drop_output
 from mtl_cli.core.errors import (
     ConfigError,
     MtlError,
@@ -171,7 +171,7 @@ def write(text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
     except OSError as error:
-        drop_stdout()
+        drop_output(sys.stdout)
         if not isinstance(error, BrokenPipeError):
             raise ConfigError(f"cannot write to stdout: {error.strerror}") from None
 

@@ -22,7 +22,7 @@ from mtl_cli.cli.arguments import hydra_arguments, prints_only, split_plugins
 from mtl_cli.cli.config_guard import USER_FILES, refuse_foreign_code
 from mtl_cli.config.overrides import as_typed
 from mtl_cli.core import plugins, signals
-from mtl_cli.core.command_line import drop_stdout
+from mtl_cli.core.command_line import drop_output
 from mtl_cli.core.errors import JobError, StorageError, fail
 from mtl_cli.core.paths import conf_folder, shortest, user_conf_folder
 from mtl_cli.core.private_doors import exit_without_teardown
@@ -102,7 +102,7 @@ def train(
     except BrokenPipeError:  # `mtl-train --help | head` closes the output early
         session.stop_jobs()
         # Otherwise Python would try again to write at exit, and print an error.
-        drop_stdout()
+        drop_output(sys.stdout)
         sys.exit(OUTPUT_CLOSED)
     except Exception as error:
         from mtl_cli.cli.hydra_errors import explain

@@ -106,14 +106,7 @@ def read_test_rows(runs: list[Run]) -> dict[str, Floats]:
     """
     for run in runs:
         try:
-            table = read_predictions(
-                run.path,
-                lambda names: [
-                    name
-                    for name in names
-                    if not name.endswith("_prediction") and name != SCENARIO
-                ],
-            )
+            table = read_predictions(run.path, row_and_label_columns)
             return {
                 name: label_values(run, name, table[name])
                 for name in table.column_names
@@ -121,6 +114,12 @@ def read_test_rows(runs: list[Run]) -> dict[str, Floats]:
         except DAMAGED_FILE_ERRORS:
             continue
     return {}
+
+
+def row_and_label_columns(names: list[str]) -> list[str]:
+    """Selects the columns that hold row numbers and labels."""
+    others = [name for name in names if not name.endswith("_prediction")]
+    return [name for name in others if name != SCENARIO]
 
 
 def equal_rows(a: dict[str, Floats], b: dict[str, Floats]) -> bool:

@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 from mtl_cli.core import signals
 from mtl_cli.core.errors import ConfigError, MtlError, fail, line_and_code, suggest
@@ -32,19 +32,19 @@ def run_command(
     except Stopped as stop:
         return fail(program, f"{stop}{end}", stop.code)
     except BrokenPipeError:  # `COMMAND | head` closes the output early
-        drop_stdout()
+        drop_output(sys.stdout)
         return 1
     except (MtlError, OSError) as error:
         return fail(program, *line_and_code(error))
 
 
-def drop_stdout() -> None:
-    """Sends all further output to the null device.
+def drop_output(stream: IO[str]) -> None:
+    """Sends all further output of a stream, such as stdout, to the null device.
 
-    At exit, Python tries again to write the text that a closed or full stdout did not
-    take, and prints an error. With this call it does not.
+    At exit, Python tries again to write the text that a closed pipe or a full disk did
+    not take, and prints an error. With this call Python does not.
     """
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 class Parser(argparse.ArgumentParser):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from mtl_cli.core.command_line import drop_stdout
+from mtl_cli.core.command_line import drop_output
 from mtl_cli.core.errors import WriteError, printable
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.terminal import new_console
@@ -84,7 +84,7 @@ def written_to_stdout() -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        drop_stdout()
+        drop_output(sys.stdout)
         raise WriteError(f"cannot write to stdout: {error.strerror}") from None
 
 

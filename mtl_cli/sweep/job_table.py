@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mtl_cli.comparison.leaderboard import write_leaderboard
-from mtl_cli.core.command_line import drop_stdout
+from mtl_cli.core.command_line import drop_output
 from mtl_cli.core.errors import WriteError, printable
 from mtl_cli.core.terminal import new_console
 from mtl_cli.runs.job_records import JobRecord, job_records
@@ -78,7 +78,7 @@ class JobTable:
             self.console.print(renderable)
         except OSError as error:
             self.output_error = self.output_error or error
-            drop_stdout()
+            drop_output(self.console.file)
 
     def follow(self) -> None:
         """Shows the jobs as their records change, until `stop` is called."""
