@@ -51,7 +51,7 @@ def main() -> None:
     names = ["mtl-cli", "tensorflow", "keras"]
     line = {
         "versions": {name: version(name) for name in names},
-        "rows": splits["train"].rows,
+        "rows": splits["train"].num_rows,
         "epoch_seconds": [epoch.seconds for epoch in history.epochs],
         "samples_per_second": [epoch.samples_per_second for epoch in history.epochs],
         "auc": auc,

@@ -79,7 +79,7 @@ def encode_sources(
     reading writes the encoded features of all rows.
     """
     codes_by_file = split_rows(dataset, sources)
-    num_rows = sum(source.rows for source in sources.values())
+    num_rows = sum(source.num_rows for source in sources.values())
     profile = Profile(num_rows)
     profile.early_rows = early_rows(dataset, sources, codes_by_file)
     progress = RowProgress(num_rows, on_rows)

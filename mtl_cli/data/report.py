@@ -89,7 +89,7 @@ def describe(
         DataError: if a feature is a copy of a label.
     """
     samples = {split: sample(table) for split, table in splits.items()}
-    num_rows = {split: table.rows for split, table in splits.items()}
+    num_rows = {split: table.num_rows for split, table in splits.items()}
     feature_reports = {
         name: feature_report(name, features, outputs, profile, samples)
         for name in features.by_name
@@ -100,7 +100,7 @@ def describe(
             feature_reports[name]["distinct"] = num_distinct(name, features, distinct)
     report: Report = {
         "splits": num_rows,
-        "sampled_rows": {split: table.rows for split, table in samples.items()},
+        "sampled_rows": {split: table.num_rows for split, table in samples.items()},
         "tasks": profile.label_counts,
         "features": feature_reports,
         "repeated_rows": profile.repeated(),
@@ -138,7 +138,7 @@ def feature_report(
     drifts = {}
     for split, table in samples.items():
         if split != "train":
-            has_enough_rows = min(train.rows, table.rows) >= MIN_ROWS
+            has_enough_rows = min(train.num_rows, table.num_rows) >= MIN_ROWS
             drifts[split] = 0.0
             if has_enough_rows:
                 drifts[split] = drift(values["train"], values[split])
@@ -158,10 +158,10 @@ def sample(table: StoredTable) -> Table:
 
     The blocks are spread evenly over the table.
     """
-    if table.rows <= SAMPLED_ROWS:
-        return table.read(0, table.rows)
+    if table.num_rows <= SAMPLED_ROWS:
+        return table.read(0, table.num_rows)
     block_rows = SAMPLED_ROWS // SAMPLED_BLOCKS
-    starts = np.linspace(0, table.rows - block_rows, SAMPLED_BLOCKS).astype("int64")
+    starts = np.linspace(0, table.num_rows - block_rows, SAMPLED_BLOCKS).astype("int64")
     blocks = [as_arrays(table.read(i, i + block_rows)) for i in starts.tolist()]
     return as_table(
         {key: np.concatenate([block[key] for block in blocks]) for key in blocks[0]}

@@ -31,14 +31,14 @@ class Source:
 
     Attributes:
         path: the table's path in messages.
-        rows: the number of rows.
+        num_rows: the number of rows.
         read: a function that takes a largest number of rows, and yields all rows in
             tables of at most about this number. A table in memory is yielded whole.
         rows_by_file: {path: number of rows} in the order in which the files are read.
     """
 
     path: str
-    rows: int
+    num_rows: int
     read: Callable[[int], Iterator[pa.Table]]
     rows_by_file: dict[str, int] = field(default_factory=dict)
 

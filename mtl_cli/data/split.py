@@ -31,7 +31,7 @@ def split_rows(dataset: Dataset, sources: dict[str, Source]) -> dict[str, Codes]
     codes_by_file: dict[str, Codes] = {}
     for file, source in sources.items():
         fractions = fractions_held_out(dataset, file)
-        counts = {split: round(x * source.rows) for split, x in fractions.items()}
+        counts = {split: round(x * source.num_rows) for split, x in fractions.items()}
         # The row numbers, sorted by split; None if no rows of the file are held out.
         order = None
         if dataset.split_by == "group" and fractions:
@@ -39,8 +39,8 @@ def split_rows(dataset: Dataset, sources: dict[str, Source]) -> dict[str, Codes]
         elif fractions:
             order = order_rows(dataset, source)
         # The rows that are not held out belong to the split with the file's own name.
-        counts[file] = source.rows - sum(counts.values())
-        codes = np.full(source.rows, SPLITS.index(file), "uint8")
+        counts[file] = source.num_rows - sum(counts.values())
+        codes = np.full(source.num_rows, SPLITS.index(file), "uint8")
         start = 0
         for split in [s for s in SPLITS if s in counts]:
             if not counts[split]:
@@ -50,7 +50,7 @@ def split_rows(dataset: Dataset, sources: dict[str, Source]) -> dict[str, Codes]
                     in_groups = f", in whole groups of '{dataset.split_column}'"
                 raise DataError(
                     f"dataset.{held_out}_fraction: this share leaves no {split} rows "
-                    f"of the {source.rows} in dataset.{file}{in_groups}; give more "
+                    f"of the {source.num_rows} in dataset.{file}{in_groups}; give more "
                     "rows, or another share"
                 )
             if order is not None:
@@ -77,11 +77,11 @@ def order_rows(dataset: Dataset, source: Source) -> RowNumbers:
     """
     if dataset.split_by == "random":
         random = np.random.default_rng(dataset.split_seed)
-        return random.permutation(source.rows)[::-1]
+        return random.permutation(source.num_rows)[::-1]
     if dataset.split_by == "time":
         # A stable sort leaves rows of the same time in the file's order.
         return np.argsort(times(dataset, source)[0], kind="stable")
-    return np.arange(source.rows)
+    return np.arange(source.num_rows)
 
 
 def early_rows(
@@ -144,7 +144,7 @@ def order_by_group(
     # Each split takes the groups from `start` up to `stop`.
     start, counts = 0, {}
     for split, fraction in fractions.items():
-        end = (ends[start - 1] if start else 0) + round(fraction * source.rows)
+        end = (ends[start - 1] if start else 0) + round(fraction * source.num_rows)
         stop = max(int(np.searchsorted(ends, end, "right")), start + 1)
         group_splits[groups[start:stop]] = SPLITS.index(split)
         counts[split] = int(group_sizes[groups[start:stop]].sum())

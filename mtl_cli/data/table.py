@@ -51,7 +51,7 @@ class Table:
         return self.weights | self.population
 
     @property
-    def rows(self) -> int:
+    def num_rows(self) -> int:
         """The number of rows."""
         return len(next(iter(self.features.values())))
 
@@ -135,27 +135,27 @@ class StoredTable:
     """The rows of one split on disk: the arrays of a `Table`, one file per array.
 
     Args:
-        rows: the number of rows.
+        num_rows: the number of rows.
         files: {key of an array in `as_arrays`: its file}.
     """
 
-    def __init__(self, rows: int, files: dict[str, ArrayFile]) -> None:
-        self.rows = rows
+    def __init__(self, num_rows: int, files: dict[str, ArrayFile]) -> None:
+        self.num_rows = num_rows
         self.files = files
 
     def read(self, start: int, stop: int) -> Table:
         """Reads the rows from `start` up to `stop`."""
-        stop = min(stop, self.rows)
+        stop = min(stop, self.num_rows)
         return as_table({key: f.read(start, stop) for key, f in self.files.items()})
 
     def mapped(self) -> Table:
         """Returns a table whose arrays are mapped into memory."""
-        return as_table({key: f.map(self.rows) for key, f in self.files.items()})
+        return as_table({key: f.map(self.num_rows) for key, f in self.files.items()})
 
     def read_dictionary(self, attribute: str) -> dict[str, Array]:
         """Reads all rows of one of the `DICTIONARIES`, {name: array}."""
         return {
-            key.removeprefix(f"{attribute}."): file.read(0, self.rows)
+            key.removeprefix(f"{attribute}."): file.read(0, self.num_rows)
             for key, file in self.files.items()
             if key.startswith(f"{attribute}.")
         }
@@ -184,4 +184,4 @@ class StoredTable:
     def groups(self) -> Array | None:
         """The groups of all rows, read from disk; see `Table`."""
         file = self.files.get("groups")
-        return None if file is None else file.read(0, self.rows)
+        return None if file is None else file.read(0, self.num_rows)

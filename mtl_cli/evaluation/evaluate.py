@@ -202,7 +202,8 @@ def gates(
     # If the table has no labels of a task, all rows count for the task's gates.
     tasks = list(model.config.chosen_tasks)
     weights: dict[str, Array] = {
-        task: rows.sample.weights.get(task, np.ones(rows.sample.rows)) for task in tasks
+        task: rows.sample.weights.get(task, np.ones(rows.sample.num_rows))
+        for task in tasks
     }
     sample = replace(rows.sample, weights=weights)
     gate_weights = measure_gate_weights(model.network, tasks, sample)

@@ -80,13 +80,13 @@ def rows_of_source(
         on_rows: is called after each block with the number of rows that are read, and
             the number of all rows.
     """
-    collector = RowCollector(model, plan, by, sample_indices(source.rows))
+    collector = RowCollector(model, plan, by, sample_indices(source.num_rows))
     for block in blocks(source):
         with source.located_errors(collector.num_rows):
             encoded = model.features.encode(block)
             labels = labels_of_rows(plan.dataset, plan.outputs, block)
         collector.add(block, encoded, labels)
-        on_rows(collector.num_rows, source.rows)
+        on_rows(collector.num_rows, source.num_rows)
     return collector.collected(source.path)
 
 
@@ -189,10 +189,10 @@ def validation_rows(model: LoadedRun, on_rows: OnRows = no_progress) -> Evaluate
             "table to evaluate it on"
         )
     valid = data.splits["valid"]
-    table = valid.read(0, valid.rows)
+    table = valid.read(0, valid.num_rows)
     counts = FeatureCounts(model.features, model.folder)
     counts.add(table.features)
-    indices = sample_indices(valid.rows)
+    indices = sample_indices(valid.num_rows)
     return EvaluatedRows(
         "the validation rows",
         model.config.outputs,

@@ -31,7 +31,7 @@ class Predictor:
         Predictions are float32; predictions of standardised labels are float64.
         """
         batches: dict[str, list[Array]] = {}
-        for start in range(0, table.rows, ROWS_PER_CALL):
+        for start in range(0, table.num_rows, ROWS_PER_CALL):
             features = table.read(start, start + ROWS_PER_CALL).features
             batch = {name: tf.constant(x) for name, x in features.items()}
             for name, prediction in self.predict_batch(batch).items():

@@ -62,7 +62,7 @@ def diagnose(
     """
     split = "valid" if "valid" in run.data.splits else split
     table = run.data.splits[split]
-    sample, row_indices = sample_of(table), sample_indices(table.rows)
+    sample, row_indices = sample_of(table), sample_indices(table.num_rows)
     rows_of_outputs = [
         scored_rows(output, sample, predictions[split][output.name][row_indices])
         for output in run.config.outputs
@@ -76,7 +76,7 @@ def diagnose(
         remarks.append(f"slices of {', '.join(slow)}, whose tests take long")
     _, tested_slices = score_slices(rows_to_test, slices)
     importances = measure_importance(run, rows_of_outputs, sample, remarks)
-    return Diagnosis(split, sample.rows, tested_slices, importances, remarks)
+    return Diagnosis(split, sample.num_rows, tested_slices, importances, remarks)
 
 
 def slices_to_test(run: TrainedRun, sample: Table, remarks: list[str]) -> list[Slices]:
@@ -124,17 +124,17 @@ def measure_importance(
     """
     data = run.data
     predictions_per_row = len(data.features.by_name) * REPEATS
-    trained_rows = data.splits["train"].rows * len(run.history.epochs)
+    trained_rows = data.splits["train"].num_rows * len(run.history.epochs)
     affordable_rows = int(PREDICTED_FRACTION * trained_rows / predictions_per_row)
-    num_rows = min(sample.rows, affordable_rows)
-    if num_rows < min(sample.rows, MIN_ROWS):
+    num_rows = min(sample.num_rows, affordable_rows)
+    if num_rows < min(sample.num_rows, MIN_ROWS):
         remarks.append(
             "the importance of features, which would take long compared with the "
             "training"
         )
         return {}
     # Evenly spaced, because the rows of a table may be in the order of time.
-    chosen = np.linspace(0, sample.rows - 1, num_rows).astype("int64")
+    chosen = np.linspace(0, sample.num_rows - 1, num_rows).astype("int64")
     outputs = []
     for rows in rows_of_outputs:
         is_chosen = np.isin(rows.row_indices, chosen)

@@ -104,7 +104,7 @@ def predict_files(
                     )
             write(pa.table({name: rows[name] for name in keep} | columns))
             counts.rows += rows.num_rows
-            on_rows(counts.rows, source.rows)
+            on_rows(counts.rows, source.num_rows)
     counts.seconds = time.monotonic() - start
     return counts
 

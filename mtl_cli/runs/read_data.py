@@ -42,7 +42,9 @@ def read_data(
                 f"the labels of {task} have", statistics, data.labels.get(task)
             )
         data = replace(data, labels=data.labels | earlier.labels)
-    rows = ", ".join(f"{table.rows:,} {split}" for split, table in data.splits.items())
+    rows = ", ".join(
+        f"{table.num_rows:,} {split}" for split, table in data.splits.items()
+    )
     console.print_line(
         f"{config.dataset.name}: {rows} rows, {len(config.dataset.used_features)} "
         f"features, {data.loading}"

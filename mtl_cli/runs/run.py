@@ -80,7 +80,7 @@ def run(
         return {}
     network = build(config, data.features.layout, data.labels)
     parameters = network.logits.count_params()
-    num_rows = data.splits["train"].rows
+    num_rows = data.splits["train"].num_rows
     length = config.trainer.length(num_rows)
     record |= {"processes": replicas.size, "parameters": parameters}
     record |= {"length": length._asdict()}
@@ -219,7 +219,7 @@ def fit(
     from mtl_cli.training.train import train
 
     tasks = [output for output in config.outputs if not output.added_by_heads]
-    length = config.trainer.length(data.splits["train"].rows)
+    length = config.trainer.length(data.splits["train"].num_rows)
     with (
         console.progress(length.epochs, tasks) as progress,
         replicas.detect_lost_workers(),

@@ -77,7 +77,9 @@ def measure_gate_weights(
         for name, weights in gate_model(block.features, training=False).items():
             # The members of an ensemble follow each other on the axis of the rows.
             num_gates, _, num_experts = weights.shape
-            by_member = np.reshape(weights, (num_gates, -1, block.rows, num_experts))
+            by_member = np.reshape(
+                weights, (num_gates, -1, block.num_rows, num_experts)
+            )
             weight_blocks[name].append(by_member.astype("float64").mean(axis=1))
         for task in tasks:
             mask_blocks[task].append(block.weights[task] > 0)

@@ -75,7 +75,7 @@ def importance(
             records.append(importance_record(task, names, group, drops))
         on_step(step + 1, len(shuffles))
     return {
-        "rows": sample.rows,
+        "rows": sample.num_rows,
         "repeats": repeats,
         "features": records,
         "groups": [
@@ -123,10 +123,10 @@ def shuffled_predictions(
     Yields: {output: predictions} for each shuffling.
     """
     orders = [
-        np.random.default_rng([SEED, repeat]).permutation(sample.rows)
+        np.random.default_rng([SEED, repeat]).permutation(sample.num_rows)
         for repeat in range(repeats)
     ]
-    orders_at_once = max(1, ROWS_AT_ONCE // sample.rows)
+    orders_at_once = max(1, ROWS_AT_ONCE // sample.num_rows)
     for start in range(0, repeats, orders_at_once):
         shuffled = [
             permute_features(features, sample.features, names, order)
@@ -136,8 +136,8 @@ def shuffled_predictions(
             name: np.concatenate([x[name] for x in shuffled]) for name in shuffled[0]
         }
         predictions = network.predict(Table(stacked, {}, {}))
-        for first in range(0, len(shuffled) * sample.rows, sample.rows):
-            rows = slice(first, first + sample.rows)
+        for first in range(0, len(shuffled) * sample.num_rows, sample.num_rows):
+            rows = slice(first, first + sample.num_rows)
             yield {name: x[rows] for name, x in predictions.items()}
 
 

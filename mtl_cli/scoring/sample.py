@@ -34,7 +34,7 @@ def block_bounds(num_rows: int) -> list[tuple[int, int]]:
 
 def sample_blocks(table: Table | StoredTable) -> Iterator[Table]:
     """Reads the sampled rows of a table, block by block."""
-    for start, stop in block_bounds(table.rows):
+    for start, stop in block_bounds(table.num_rows):
         yield table.read(start, stop)
 
 

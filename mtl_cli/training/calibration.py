@@ -150,8 +150,9 @@ def logits_by_member(
         shape = (-1, num_members * output.shape[-1])
         side_by_side[name] = ops.reshape(members, shape)
     logits = Predictor(keras.Model(network.logits.input, side_by_side))(table)
+    by_row = (table.num_rows, num_members, -1)
     return {
-        name: x.reshape(table.rows, num_members, -1).swapaxes(0, 1).astype("float64")
+        name: x.reshape(by_row).swapaxes(0, 1).astype("float64")
         for name, x in logits.items()
     }
 

@@ -39,14 +39,14 @@ class ShuffleBuffer(NamedTuple):
         data: the rows.
         order: indices of rows of `data`. Each step takes the next indices, one for each
             row that this process has in a batch.
-        rows: number of indices at the start of `order` whose rows are trained on. All
-            later indices only fill the last batch.
+        num_rows: number of indices at the start of `order` whose rows are trained on.
+            All later indices only fill the last batch.
         steps: number of batches.
     """
 
     data: TensorTable
     order: Indices
-    rows: int
+    num_rows: int
     steps: int
 
 
@@ -64,14 +64,14 @@ class MemoryFeed:
     """
 
     def __init__(self, table: Table, tasks: list[str], shard: Shard = (0, 1)) -> None:
-        self.rows = table.rows
+        self.num_rows = table.num_rows
         self.data = to_tensors(table, tasks)
         self.shard = shard
 
     def buffers(self, seed: int, epoch: int, batch_size: int) -> Buffers:
         """Yields the buffer of an epoch. Seed and epoch determine the order of rows."""
         random = np.random.default_rng([seed, epoch])
-        yield self.buffer(random.permutation(self.rows), batch_size)
+        yield self.buffer(random.permutation(self.num_rows), batch_size)
 
     def buffer(self, order: Indices, batch_size: int) -> ShuffleBuffer:
         """Cuts rows in a given order into batches, and returns this process's share."""
@@ -107,8 +107,8 @@ class StreamFeed:
     ) -> None:
         rank, self.num_processes = shard
         self.table, self.tasks = table, tasks
-        self.rows = table.rows // self.num_processes
-        self.first_row = rank * self.rows
+        self.num_rows = table.num_rows // self.num_processes
+        self.first_row = rank * self.num_rows
 
     def buffers(self, seed: int, epoch: int, batch_size: int) -> Buffers:
         """Yields the buffers of an epoch. Seed and epoch determine the order of rows.
@@ -120,11 +120,11 @@ class StreamFeed:
         """
         batch_size //= self.num_processes
         random = np.random.default_rng([seed, epoch])
-        blocks = random.permutation(-(-self.rows // BLOCK_ROWS))  # rounded up
+        blocks = random.permutation(-(-self.num_rows // BLOCK_ROWS))  # rounded up
         blocks_per_buffer = max(BUFFER_ROWS, batch_size) // BLOCK_ROWS + 1
         # A buffer also holds the rows left over from the buffer before: less than one
         # batch.
-        capacity = min(blocks_per_buffer * BLOCK_ROWS + batch_size, self.rows)
+        capacity = min(blocks_per_buffer * BLOCK_ROWS + batch_size, self.num_rows)
         left_over: list[Table] = []
         with ThreadPoolExecutor(1) as reader:
             next_table = reader.submit(self.read, blocks[:blocks_per_buffer])
@@ -135,8 +135,8 @@ class StreamFeed:
                 is_last = not len(next_blocks)
                 if not is_last:
                     next_table = reader.submit(self.read, next_blocks)
-                order = random.permutation(table.rows)
-                rows = table.rows - (0 if is_last else table.rows % batch_size)
+                order = random.permutation(table.num_rows)
+                rows = table.num_rows - (0 if is_last else table.num_rows % batch_size)
                 # The steps are compiled for one shape, so all buffers must have it.
                 data = to_tensors(pad(table, capacity), self.tasks)
                 yield ShuffleBuffer(data, order[:rows], rows, -(-rows // batch_size))
@@ -147,7 +147,7 @@ class StreamFeed:
         tables = []
         for block in blocks.tolist():
             start = self.first_row + block * BLOCK_ROWS
-            stop = min(start + BLOCK_ROWS, self.first_row + self.rows)
+            stop = min(start + BLOCK_ROWS, self.first_row + self.num_rows)
             tables.append(self.table.read(start, stop))
         return concatenate(tables)
 

@@ -95,7 +95,7 @@ class Steps:
             # step uses them.
             shape = (buffer.steps + self.steps_per_call, self.rows_per_process)
             batches = np.resize(buffer.order, shape).astype("int32")
-            is_real = (np.arange(np.prod(shape)) < buffer.rows).reshape(shape)
+            is_real = (np.arange(np.prod(shape)) < buffer.num_rows).reshape(shape)
             first_step = max(0, done - steps_before)
             for step in range(first_step, buffer.steps, self.steps_per_call):
                 steps_of_call = slice(step, step + self.steps_per_call)

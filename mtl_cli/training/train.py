@@ -54,7 +54,7 @@ def train(
     """
     replicas = replicas or Replicas()
     feed = feed_of(table, list(config.chosen_tasks), (replicas.rank, replicas.size))
-    steps = Steps(config, network, table.rows, replicas)
+    steps = Steps(config, network, table.num_rows, replicas)
     state = TrainingState(network, steps, plan)
     if plan is not None and plan.resume_from is not None:
         state.restore(plan.resume_from)
@@ -66,7 +66,7 @@ def train(
     while not is_over(length, history):
         number = len(history.epochs) + 1
         losses, seconds = train_epoch(config, state, feed, progress)
-        epoch = Epoch(number, losses, {}, None, seconds, table.rows / seconds)
+        epoch = Epoch(number, losses, {}, None, seconds, table.num_rows / seconds)
         if valid is not None or number == length.epochs:
             steps.copy_tables_to_network()
         if valid is not None:

@@ -586,9 +586,11 @@ def steps_outcome(
     """Returns what three steps make of a network, and the number of lazy tables."""
     if network is None or table is None:
         network, table = built(config)
-    steps = Steps(config, network, table.rows)
+    steps = Steps(config, network, table.num_rows)
     feed = MemoryFeed(table, list(config.chosen_tasks))
-    losses = list(steps.epoch([feed.buffer(np.arange(table.rows), steps.batch_size)]))
+    losses = list(
+        steps.epoch([feed.buffer(np.arange(table.num_rows), steps.batch_size)])
+    )
     steps.copy_tables_to_network()
     return {
         "losses": np.concatenate(losses),
@@ -617,7 +619,7 @@ def data_outcome(values: dict[str, Any]) -> Outcome:
     arrays = {
         f"{split}.{name}": x
         for split, table in data.splits.items()
-        for name, x in as_arrays(table.read(0, table.rows)).items()
+        for name, x in as_arrays(table.read(0, table.num_rows)).items()
     }
     return {
         **arrays,
@@ -638,7 +640,7 @@ def task_outcome(task: dict[str, Any]) -> Outcome:
     keras.utils.set_random_seed(0)
     network = build(config, data.features.layout, data.labels)
     rows = data.splits["train"]
-    table = rows.read(0, rows.rows)
+    table = rows.read(0, rows.num_rows)
     scores = score_outputs(config.outputs, table, network.predict(table))
     steps = steps_outcome(config, network, table)
     return data_outcome(values) | steps | {"metrics": list(scores["buy"])}

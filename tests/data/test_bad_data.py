@@ -318,7 +318,7 @@ def test_header_below_blank_lines_is_no_row(trim, tmp_path, chunks):
     keys = {"csv": {"trim": trim}, "features": CITY}
     file.write_text("\n\n" + text())
     data = loaded(file, **keys)
-    assert data.splits["train"].rows == ROWS
+    assert data.splits["train"].num_rows == ROWS
     assert "city" not in data.features.learnt["city"]["vocabulary"]
     expected = f"column 'buy': row 30 holds 2, not 0 or 1 ... [{file}]"
     file.write_text("\n\n" + text({30: "x,1,2"}, "city,age,buy"))
@@ -337,7 +337,7 @@ def test_good_file_is_read_to_its_end_whatever_that_is(
     for rows in range(30, ROWS + 1):  # so that blocks end everywhere in a row
         lines = text().splitlines()[: rows + 1]
         file.write_text(("\r\n" if end == "\r\n" else "\n").join(lines) + end)
-        assert loaded(file).splits["train"].rows == rows
+        assert loaded(file).splits["train"].num_rows == rows
 
 
 # Broken columns `x`, most in row 30: {name: (content, error, keys of the data set)}.
@@ -629,7 +629,7 @@ def test_feature_that_is_no_copy_of_a_label_is_taken(y, x, tasks, features, tmp_
     table = pa.table({"x": pa.array(x), "y": pa.array(y).cast(pa.float64())})
     pyarrow.parquet.write_table(table, tmp_path / "train.parquet")
     data = loaded(tmp_path / "train.parquet", features, tasks)
-    assert data.splits["train"].rows == 200
+    assert data.splits["train"].num_rows == 200
 
 
 # Types that a Parquet column may have and a feature, label or key cannot.
@@ -951,7 +951,7 @@ def test_half_downloaded_file(ending, part, tmp_path):
         )
         content = packed(text().encode())
         file.write_bytes(content)
-        assert loaded(file).splits["train"].rows == ROWS
+        assert loaded(file).splits["train"].num_rows == ROWS
     file.write_bytes(content[: int(part * len(content))])
     assert_refused(f"dataset.train: cannot read {file}: ", file)
 
@@ -1120,7 +1120,7 @@ def test_file_that_changes_while_it_is_read(tmp_path, monkeypatch):
     expected = f"dataset: one of {file} changed while it was read; run again when it is"
     assert_refused(expected, file)
     monkeypatch.undo()
-    assert loaded(file).splits["train"].rows == 2 * ROWS
+    assert loaded(file).splits["train"].num_rows == 2 * ROWS
 
 
 def test_file_that_is_shorter_when_it_is_read_again(tmp_path, monkeypatch):

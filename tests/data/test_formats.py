@@ -290,7 +290,7 @@ def test_chunks_are_as_small_as_asked(tmp_path, in_chunks):
         source = sources.open_source("here", path, dataset, wanted, tmp_path / f"{i}.s")
         for _ in range(2):  # every pass gives all rows
             sizes = [table.num_rows for table in source.chunks()]
-            assert sum(sizes) == source.rows == ROWS
+            assert sum(sizes) == source.num_rows == ROWS
             assert max(sizes) <= 7
 
 

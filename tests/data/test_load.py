@@ -98,13 +98,13 @@ def positives(table):
 
 def test_adult_has_the_published_rows_and_positives(adult_data):
     train, valid, test = (adult_data.splits[s] for s in ("train", "valid", "test"))
-    assert train.rows + valid.rows == 32_561
-    assert valid.rows == 3_256
+    assert train.num_rows + valid.num_rows == 32_561
+    assert valid.num_rows == 3_256
     assert {t: n + positives(valid)[t] for t, n in positives(train).items()} == {
         "income": 7_841,
         "never_married": 10_683,
     }
-    assert test.rows == 16_281
+    assert test.num_rows == 16_281
     assert positives(test) == {"income": 3_846, "never_married": 5_434}
 
 
@@ -194,7 +194,7 @@ def test_census_groups_have_their_tasks_rows_and_positives(group, tasks, positiv
     assert ("income_50k" in chosen.dataset.used_features) == (group == "education")
     dataset = chosen.dataset if group == "income" else with_one_feature(chosen.dataset)
     data = load(dataset, chosen.outputs)
-    rows = {split: table.rows for split, table in data.splits.items()}
+    rows = {split: table.num_rows for split, table in data.splits.items()}
     assert rows == {"train": 199_523, "valid": 49_881, "test": 49_881}
     for task, expected in positives_of.items():
         assert data.splits["train"].labels[task].sum() == expected
@@ -401,7 +401,7 @@ def test_rows_without_a_group_are_of_none(tmp_path, empty, stream):
         empties = data.row_numbers[split] % 2 == 1
         np.testing.assert_array_equal(np.asarray(table.groups) == -1, empties)
         output = Output("buy", "buy", Binary(label="buy"))
-        scores = score_outputs([output], table, {"buy": np.arange(table.rows)})
+        scores = score_outputs([output], table, {"buy": np.arange(table.num_rows)})
         # Labels are 0 in all rows that have a user.
         assert scores["buy"]["gauc"] is None
         assert scores["buy"]["why"]["gauc"] == "none of 2 groups has both classes"
@@ -640,6 +640,6 @@ def test_paths_are_found_from_another_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     chosen = config("dataset=adult", "dataset.test=null")
     train = load(chosen.dataset, chosen.outputs).splits["train"]
-    assert train.rows == 32_561 - 3_256
+    assert train.num_rows == 32_561 - 3_256
     csv_file(tmp_path, GOOD)
-    assert loaded(Path("train.csv"), FEATURES, TASKS).splits["train"].rows == 4
+    assert loaded(Path("train.csv"), FEATURES, TASKS).splits["train"].num_rows == 4

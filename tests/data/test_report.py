@@ -624,7 +624,7 @@ def test_sample_of_a_large_table_is_of_blocks_all_over_it(monkeypatch):
     assert (np.diff(starts) >= 10).all()
     np.testing.assert_array_equal(rows, np.repeat(starts, 10) + np.arange(100) % 10)
     np.testing.assert_array_equal(sample.features["dense"][:, 0], rows)
-    assert report_module.sample(table.read(0, 100)).rows == 100
+    assert report_module.sample(table.read(0, 100)).num_rows == 100
 
 
 # check_only

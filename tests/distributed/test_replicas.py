@@ -201,9 +201,10 @@ def test_shares_of_a_batch_in_memory_are_the_batch(rows):
     ]
     assert {share.steps for share in shares} == {whole.steps}
     for step in range(whole.steps):
-        batch = whole.order[: whole.rows][step * 32 : (step + 1) * 32]
+        batch = whole.order[: whole.num_rows][step * 32 : (step + 1) * 32]
         parts = [
-            share.order[: share.rows][step * 16 : (step + 1) * 16] for share in shares
+            share.order[: share.num_rows][step * 16 : (step + 1) * 16]
+            for share in shares
         ]
         np.testing.assert_array_equal(np.concatenate(parts), batch)
 
@@ -214,7 +215,7 @@ def test_shares_of_streamed_rows_are_disjoint_and_omit_fewer_rows_than_processes
 ):
     class Stored:
         def __init__(self):
-            self.rows = rows
+            self.num_rows = rows
 
         def read(self, start, end):
             return table(rows).read(start, end)

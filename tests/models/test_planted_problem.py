@@ -102,7 +102,7 @@ def test_model_reaches_the_best_possible_auc(
     test = data.splits["test"]
     scores = score_outputs(run.outputs, test, network.predict(test))
     _, truth = planted(4000, seed=1)
-    ones = np.ones(test.rows)
+    ones = np.ones(test.num_rows)
     for task, probability in truth.items():
         best = auc(test.labels[task].astype(float), probability, ones)
         assert scores[task]["auc"] > best - MARGIN, (task, best)

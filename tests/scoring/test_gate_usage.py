@@ -102,11 +102,11 @@ def test_models_without_gates_have_no_use_of_them(model: str) -> None:
 
 def test_large_tables_are_read_in_blocks_from_start_to_end() -> None:
     class Long(Table):
-        rows = 10 * MAX_ROWS
+        num_rows = 10 * MAX_ROWS
 
         def read(self, start: int, stop: int) -> tuple[int, int]:
             return start, stop
 
     blocks = list(sample_blocks(Long({}, {}, {})))
     assert sum(stop - start for start, stop in blocks) == MAX_ROWS
-    assert blocks[0][0] == 0 and blocks[-1][0] >= 0.9 * Long.rows
+    assert blocks[0][0] == 0 and blocks[-1][0] >= 0.9 * Long.num_rows

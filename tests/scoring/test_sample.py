@@ -22,7 +22,7 @@ def test_numbers_are_those_of_the_sampled_rows_from_start_to_end() -> None:
     rows = 10 * MAX_ROWS + 3
     numbers = sample_indices(rows)
     sampled = sample_of(table_of(rows))
-    assert len(numbers) == MAX_ROWS == sampled.rows
+    assert len(numbers) == MAX_ROWS == sampled.num_rows
     np.testing.assert_array_equal(sampled.features["dense"][:, 0], numbers)
     assert numbers[0] == 0 and numbers[-1] >= 0.9 * rows
     assert len(block_bounds(rows)) == 10

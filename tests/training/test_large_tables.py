@@ -79,8 +79,8 @@ def trained(chosen, batches=6):
     tensorflow_runtime.start(chosen.seed, deterministic=True)
     network = build(chosen, feature_set.layout)
     before = [w.numpy() for w in network.logits.trainable_variables]
-    steps = Steps(chosen, network, table.rows)
-    buffer = MemoryFeed(table, list(tasks)).buffer(np.arange(table.rows), 32)
+    steps = Steps(chosen, network, table.num_rows)
+    buffer = MemoryFeed(table, list(tasks)).buffer(np.arange(table.num_rows), 32)
     losses = np.concatenate(list(steps.epoch([buffer])))[:, 0]
     steps.copy_tables_to_network()
     after = [w.numpy() for w in network.logits.trainable_variables]

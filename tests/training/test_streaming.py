@@ -100,8 +100,10 @@ def test_any_number_of_rows_is_read_whole(file, tmp_path, rows):
         columns |= {"click": [0, 1], "row": [0, 1]}
     path = parquet(tmp_path, columns)
     table = loaded(path, FEATURES, tasks, stream=True).splits["train"]
-    buffers = row_numbers(StreamFeed(table, ["click"]), batch_size=min(5, table.rows))
-    assert sorted(flat(buffers)) == list(range(table.rows))
+    buffers = row_numbers(
+        StreamFeed(table, ["click"]), batch_size=min(5, table.num_rows)
+    )
+    assert sorted(flat(buffers)) == list(range(table.num_rows))
 
 
 def test_rows_of_a_buffer_keep_their_features_labels_and_weights(stored):
@@ -211,8 +213,8 @@ def tables(file, **options):
 def test_stored_rows_are_those_in_memory(file):
     memory = loaded(file, FEATURES, TASKS, stream=False, valid_fraction=0.1).splits
     for split, table in tables(file).items():
-        assert table.rows == memory[split].rows
-        for start, stop in ((0, 5), (3, 11), (table.rows - 4, table.rows + 9)):
+        assert table.num_rows == memory[split].num_rows
+        for start, stop in ((0, 5), (3, 11), (table.num_rows - 4, table.num_rows + 9)):
             mine = as_arrays(table.read(start, stop))
             expected = as_arrays(memory[split].read(start, stop))
             assert list(mine) == list(expected)
@@ -268,7 +270,7 @@ def test_predictions_and_scores_do_not_depend_on_where_rows_are(file):
             np.testing.assert_array_equal(mine[name], p, strict=True)
         scores = score_outputs(declared.outputs, on_disk.splits[split], mine)
         assert scores == score_outputs(outputs(declared.dataset), table, expected)
-        assert scores["buy"]["rows"] < scores["click"]["rows"] == table.rows
+        assert scores["buy"]["rows"] < scores["click"]["rows"] == table.num_rows
 
 
 def test_streamed_steps_are_those_of_a_loop_over_the_same_rows(file):
@@ -284,7 +286,7 @@ def test_streamed_steps_are_those_of_a_loop_over_the_same_rows(file):
     from mtl_cli.training.losses import mean_losses
     from mtl_cli.training.steps import Steps
 
-    steps = Steps(configured, other, whole.rows)
+    steps = Steps(configured, other, whole.num_rows)
     buffer = MemoryFeed(whole, list(TASKS)).buffer(np.array(order), 64)
     step_losses = np.concatenate(list(steps.epoch([buffer])))
     for a, b in zip(

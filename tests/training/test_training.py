@@ -114,7 +114,7 @@ def trained(chosen, table=None, valid=None, progress=None):
 
 def epoch_of(chosen, network, table, order):
     """The losses of one epoch over rows in memory, in the given order, by call."""
-    steps = Steps(chosen, network, table.rows)
+    steps = Steps(chosen, network, table.num_rows)
     feed = MemoryFeed(table, list(chosen.chosen_tasks))
     buffer = feed.buffer(order, steps.batch_size)
     return [step_losses[:, 0] for step_losses in steps.epoch([buffer])]
@@ -226,12 +226,12 @@ def test_task_without_a_row_has_loss_0_and_gradient_0(name):
 def test_task_without_a_row_in_the_data_leaves_its_tower_alone():
     chosen = config("optimizer=sgd", model="mmoe")
     table, _ = encoded(chosen)
-    weights = table.weights | {"buy": np.zeros(table.rows, "float32")}
+    weights = table.weights | {"buy": np.zeros(table.num_rows, "float32")}
     network = built(chosen)
     with_kernels = [w for w in network.logits.trainable_variables if "tower" in w.path]
     before = [w.numpy() for w in with_kernels]
     table = Table(table.features, table.labels, weights)
-    (losses,) = epoch_of(chosen, network, table, np.arange(table.rows))
+    (losses,) = epoch_of(chosen, network, table, np.arange(table.num_rows))
     assert (losses[:, 1] == 0).all()
     assert (losses[:, [0, 2]] > 0).all()
     assert len(before) == 4  # kernels and biases of two layers, all tasks in each
@@ -249,7 +249,7 @@ def plain_loop(chosen, network, table, order):
     """An epoch as a book has it: one short batch at the end, losses written out."""
     variables = network.logits.trainable_variables
     size = chosen.trainer.batch_size
-    optimizer = chosen.optimizer.build(-(-table.rows // size))
+    optimizer = chosen.optimizer.build(-(-table.num_rows // size))
     losses = []
     for start in range(0, len(order), size):
         batch = table.take(order[start : start + size])
@@ -336,7 +336,7 @@ def test_clipped_step_is_as_long_as_clip_norm(lazy):
     chosen = config(*options, "trainer.batch_size=300")
     table, network = encoded(chosen)[0], built(chosen)
     before = network.logits.get_weights()
-    steps = Steps(chosen, network, table.rows)
+    steps = Steps(chosen, network, table.num_rows)
     feed = MemoryFeed(table, list(chosen.chosen_tasks))
     list(steps.epoch([feed.buffer(np.arange(300), 300)]))
     steps.copy_tables_to_network()
@@ -423,7 +423,7 @@ def test_epoch_equals_keras_fit_on_the_same_batches(compiled):
 def test_compiled_and_uncompiled_steps_agree():
     both = [config(f"trainer.compile={x}", model="ple") for x in ("true", "false")]
     table, _ = encoded(both[0])
-    order = np.random.default_rng(3).permutation(table.rows)
+    order = np.random.default_rng(3).permutation(table.num_rows)
     networks = [built(chosen) for chosen in both]
     losses = [
         np.concatenate(epoch_of(chosen, network, table, order))
@@ -597,7 +597,7 @@ def test_row_that_is_no_number_is_found_at_its_step(step):
     # The label of one task only.
     chosen = config("trainer.batch_size=4")
     table, _ = encoded(chosen, 4 * STEPS_PER_CALL + 40)
-    order = np.random.default_rng([chosen.seed, 1]).permutation(table.rows)
+    order = np.random.default_rng([chosen.seed, 1]).permutation(table.num_rows)
     table.labels["amount"][order[(step - 1) * 4 + 1]] = np.nan
     with pytest.raises(TrainingError) as caught:
         trained(chosen, table)
@@ -697,7 +697,7 @@ def test_kept_network_scores_as_its_epoch_did():
     valid = Table(table.features, opposite, table.weights)
     network, history = trained(chosen, table, valid)
     losses = [epoch.valid["click"]["log_loss"] for epoch in history.epochs]
-    assert len(losses) < chosen.trainer.length(table.rows).epochs
+    assert len(losses) < chosen.trainer.length(table.num_rows).epochs
     assert history.kept_epoch == 1 + int(np.argmin(losses)) < len(losses)
     found = score_outputs(chosen.outputs, valid, network.predict(valid))
     assert found == history.epochs[history.kept_epoch - 1].valid
@@ -781,7 +781,7 @@ def test_epoch_with_dropout_is_the_same_whatever_came_before():
     table, _ = encoded(chosen)
     fresh, used = built(chosen), built(chosen)
     start = fresh.logits.get_weights()
-    steps = Steps(chosen, used, table.rows)
+    steps = Steps(chosen, used, table.num_rows)
     feed = MemoryFeed(table, list(chosen.chosen_tasks))
     state = TrainingState(used, steps)
     for number in (1, 5):
@@ -790,7 +790,7 @@ def test_epoch_with_dropout_is_the_same_whatever_came_before():
     assert (used.logits.get_weights()[0] != start[0]).any()
     used.logits.set_weights(start)
     for network in (fresh, used):
-        state = TrainingState(network, Steps(chosen, network, table.rows))
+        state = TrainingState(network, Steps(chosen, network, table.num_rows))
         state.history.epochs = [None]
         train_epoch(chosen, state, feed, Progress())
     assert_same_bits(fresh.logits.get_weights(), used.logits.get_weights())
