@@ -85,8 +85,8 @@ def predict(options: argparse.Namespace) -> None:
     destination = "stdout" if options.output == "-" else options.output
     console.print(
         printable(
-            f"{counts.rows:,} rows in {counts.seconds:.1f} s "
-            f"({counts.rows / counts.seconds:,.0f} rows/s) to {destination}"
+            f"{counts.num_rows:,} rows in {counts.seconds:.1f} s "
+            f"({counts.num_rows / counts.seconds:,.0f} rows/s) to {destination}"
         )
     )
 

@@ -31,14 +31,14 @@ class Replay(NamedTuple):
     """How well an export predicts its test rows.
 
     Attributes:
-        rows: the number of test rows.
+        num_rows: the number of test rows.
         column: the column of predictions with the largest difference.
         difference: the largest difference from a prediction p of the run, divided by
             max(1, |p|); NaN if a prediction of the export is NaN.
         tolerance: the largest difference that the format allows.
     """
 
-    rows: int
+    num_rows: int
     column: str
     difference: float
     tolerance: float
@@ -150,6 +150,6 @@ def check_replay(path: Path, result: Replay) -> None:
     if not result.difference <= result.tolerance:  # `not <=` is also true for NaN
         raise ExportError(
             f"{path} predicts {result.column} differently than the run did, by "
-            f"{result.difference:.1e} in {result.rows} test rows; at most "
+            f"{result.difference:.1e} in {result.num_rows} test rows; at most "
             f"{result.tolerance:.0e} is expected; export the model again"
         )

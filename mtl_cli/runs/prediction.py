@@ -45,14 +45,14 @@ class Counts:
     """Counts of the predicted rows.
 
     Attributes:
-        rows: the number of rows.
+        num_rows: the number of rows.
         seconds: the time to read, encode, predict and write the rows, without the time
             to load the model.
         unseen: {feature: number of rows with a value that no training row has}.
         not_finite: {column: number of predictions that are infinite, or no number}.
     """
 
-    rows: int = 0
+    num_rows: int = 0
     seconds: float = 0.0
     unseen: dict[str, int] = field(default_factory=dict)
     not_finite: dict[str, int] = field(default_factory=dict)
@@ -86,7 +86,7 @@ def predict_files(
     counts, start = Counts(), time.monotonic()
     with opened_table(path, keep, config) as source, opened_target(target) as write:
         for rows in blocks(source):
-            with source.located_errors(counts.rows):
+            with source.located_errors(counts.num_rows):
                 encoded = features.encode(rows)
             for name, value_rows in features.unseen(rows, encoded).items():
                 # A row with several unseen values, such as a sequence, counts once.
@@ -103,8 +103,8 @@ def predict_files(
                         "rename it in the table"
                     )
             write(pa.table({name: rows[name] for name in keep} | columns))
-            counts.rows += rows.num_rows
-            on_rows(counts.rows, source.num_rows)
+            counts.num_rows += rows.num_rows
+            on_rows(counts.num_rows, source.num_rows)
     counts.seconds = time.monotonic() - start
     return counts
 
@@ -182,14 +182,15 @@ def opened_target(target: str) -> Iterator[Callable[[pa.Table], None]]:
 
 def prediction_warnings(counts: Counts) -> list[str]:
     """Returns lines about features with unseen values and columns that overflow."""
+    num_rows = counts.num_rows
     unseen = [
-        f"{name}: {num_rows:,} of {counts.rows:,} rows ({num_rows / counts.rows:.1%}) "
+        f"{name}: {num_unseen:,} of {num_rows:,} rows ({num_unseen / num_rows:.1%}) "
         "have a value that no training row has; such a value is taken as unknown"
-        for name, num_rows in counts.unseen.items()
-        if num_rows
+        for name, num_unseen in counts.unseen.items()
+        if num_unseen
     ]
     not_finite = [
-        f"{name}: {num_wrong:,} of {counts.rows:,} predictions are not finite; look "
+        f"{name}: {num_wrong:,} of {num_rows:,} predictions are not finite; look "
         "for huge numbers in the features of these rows"
         for name, num_wrong in counts.not_finite.items()
         if num_wrong
