@@ -79,8 +79,8 @@ def export(options: argparse.Namespace) -> None:
         load = partial(load_run, options.run)
         result = export_model(load, path, name, options.force)
     line = (
-        f"{path}: {result.num_rows} test rows replayed, the largest difference from the "
-        f"run is {result.difference:.1e} ({result.column})"
+        f"{path}: {result.num_rows} test rows replayed, the largest difference from "
+        f"the run is {result.difference:.1e} ({result.column})"
     )
     sys.stdout.write(f"{printable(line)}\n")
 

@@ -147,7 +147,7 @@ def learning_curves(comparison: DatasetComparison, task: Task) -> Chart | None:
     """
     column = f"valid.{task.name}.{task.metric}"
     name = f"{task.name_with_space} validation {task.metric_title}"
-    plot = LinePlot(f"{name} by epoch", "epoch", name)
+    lines = []
     for i, configuration in enumerate(comparison.configurations[:NUM_COLORS]):
         for seed, run in sorted(configuration.runs.items()):
             points = [
@@ -158,18 +158,18 @@ def learning_curves(comparison: DatasetComparison, task: Task) -> Chart | None:
             ]
             if points:
                 x, y = zip(*points, strict=True)
-                plot.lines.append(Line(f"{configuration.name}, seed {seed}", x, y, i))
-    if not plot.lines:
+                lines.append(Line(f"{configuration.name}, seed {seed}", x, y, i))
+    if not lines:
         return None
     # The y axis leaves out the worst fifth of the values: the first epochs are so much
     # worse than the last that they would hide the differences between runs.
-    values = sorted(value for line in plot.lines for value in line.y)
+    values = sorted(value for line in lines for value in line.y)
     fifth = len(values) // 5
     if task.direction > 0:
-        plot.y_values = values[fifth:]
+        values = values[fifth:]
     elif task.direction < 0:
-        plot.y_values = values[: len(values) - fifth]
-    return plot.chart()
+        values = values[: len(values) - fifth]
+    return LinePlot(f"{name} by epoch", "epoch", name, lines, values).chart()
 
 
 def setting_chart(comparison: DatasetComparison, key: str, task: Task) -> Chart:

@@ -80,8 +80,7 @@ def encode_sources(
     """
     codes_by_file = split_rows(dataset, sources)
     num_rows = sum(source.num_rows for source in sources.values())
-    profile = Profile(num_rows)
-    profile.early_rows = early_rows(dataset, sources, codes_by_file)
+    profile = Profile(num_rows, early_rows(dataset, sources, codes_by_file))
     progress = RowProgress(num_rows, on_rows)
     fitter, statistics = learn(
         dataset, outputs, sources, codes_by_file, writer, profile, progress

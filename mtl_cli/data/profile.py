@@ -28,20 +28,20 @@ class Profile:
 
     Args:
         num_rows: the number of rows in all files.
+        early_rows: {split: number of rows of other files that are earlier than the last
+            training row}; {} if the split is not by time.
 
     Attributes:
         label_counts: {output: {split: {`rows`: number of rows that count for the
             output, `positives`: number of positive rows among them}}}; only binary
             outputs have `positives`.
         without_group: {split: number of rows whose group cell is empty}.
-        early_rows: {split: number of rows of other files that are earlier than the last
-            training row}; {} if the split is not by time.
     """
 
-    def __init__(self, num_rows: int) -> None:
+    def __init__(self, num_rows: int, early_rows: dict[str, int]) -> None:
+        self.early_rows = early_rows
         self.label_counts: dict[str, dict[str, dict[str, int]]] = {}
         self.without_group: dict[str, int] = {}
-        self.early_rows: dict[str, int] = {}
         self._num_rows: Counter[str] = Counter()  # {file: number of rows}
         # {column: {file: number of empty cells}}
         self._num_empty: dict[str, Counter[str]] = defaultdict(Counter)

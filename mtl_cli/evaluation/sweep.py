@@ -45,7 +45,7 @@ EVALUATION_FOLDER = Path("outputs/evaluations")
 FIX = "free the space, or choose another folder by -o, and run the command again"
 
 
-@dataclass
+@dataclass(frozen=True)
 class SweepEvaluation:
     """The evaluations of the runs of a sweep.
 

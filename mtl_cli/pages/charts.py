@@ -21,7 +21,7 @@ def color(index: int) -> str:
     return f"c{index}" if index < NUM_COLORS else "cx"
 
 
-@dataclass
+@dataclass(frozen=True)
 class Axis:
     """Maps values to positions.
 
@@ -88,7 +88,7 @@ class Mark:
     tooltip: str = ""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Chart:
     """A chart, as the SVG elements that are drawn one after another.
 

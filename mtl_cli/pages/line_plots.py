@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from mtl_cli.pages.charts import Axis, Chart, axis_around, color
 
@@ -10,9 +10,15 @@ from mtl_cli.pages.charts import Axis, Chart, axis_around, color
 WIDTH, HEIGHT = 460, 304
 LEFT, RIGHT, TOP, BOTTOM = 64, WIDTH - 16, 30, 260  # the ends of the axes
 DOT_MARGIN = 4  # around the axes, so that dots at their ends are not clipped
+WINDOW = (
+    LEFT - DOT_MARGIN,
+    TOP - DOT_MARGIN,
+    RIGHT - LEFT + 2 * DOT_MARGIN,
+    BOTTOM - TOP + 2 * DOT_MARGIN,
+)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Line:
     """A line of a plot.
 
@@ -32,7 +38,7 @@ class Line:
     tooltips: Sequence[str] = ()
 
 
-@dataclass
+@dataclass(frozen=True)
 class LinePlot:
     """A plot of lines.
 
@@ -51,7 +57,7 @@ class LinePlot:
     title: str
     x_name: str
     y_name: str
-    lines: list[Line] = field(default_factory=list)
+    lines: list[Line]
     y_values: Sequence[float] | None = None
     kept_epoch: int | None = None
     diagonal: bool = False
@@ -72,11 +78,9 @@ class LinePlot:
             x = axis_around(all_x, LEFT, RIGHT)
         y_values = all_y if self.y_values is None else self.y_values
         y = axis_around(y_values, BOTTOM, TOP)
-        chart = Chart(self.title, WIDTH, HEIGHT)
+        chart = Chart(self.title, WIDTH, HEIGHT, window=WINDOW)
         chart.x_axis(x, y, self.x_name, ticks)
         chart.y_axis(x, y, self.y_name)
-        size = (RIGHT - LEFT + 2 * DOT_MARGIN, BOTTOM - TOP + 2 * DOT_MARGIN)
-        chart.window = (LEFT - DOT_MARGIN, TOP - DOT_MARGIN, *size)
         if self.kept_epoch is not None:
             kept_x = x(self.kept_epoch)
             chart.line((kept_x, BOTTOM), (kept_x, TOP), "reference")

@@ -40,12 +40,12 @@ def learning_curves(rows: Sequence[dict[str, Any]], kept_epoch: int) -> list[Lin
         y = [math.nan if value is None else value for value in values]
         return Line(label, epochs, y, color)
 
-    loss_plot = LinePlot("training loss", "epoch", "loss")
     loss_columns = [column for column in rows[0] if column.startswith("loss.")]
-    loss_plot.lines = [
+    losses = [
         line(column.removeprefix("loss."), column, color)
         for color, column in enumerate(loss_columns)
     ]
+    loss_plot = LinePlot("training loss", "epoch", "loss", losses)
     first_metrics: dict[str, str] = {}  # {output: metric}
     for column in rows[0]:
         if column.startswith("valid."):
@@ -53,9 +53,9 @@ def learning_curves(rows: Sequence[dict[str, Any]], kept_epoch: int) -> list[Lin
             first_metrics.setdefault(output, metric)
     if not first_metrics:
         return [loss_plot]
-    metric_plot = LinePlot("validation", "epoch", "metric", kept_epoch=kept_epoch)
-    metric_plot.lines = [
+    metrics = [
         line(f"{output} {metric}", f"valid.{output}.{metric}", color)
         for color, (output, metric) in enumerate(first_metrics.items())
     ]
-    return [loss_plot, metric_plot]
+    axes = "epoch", "metric"
+    return [loss_plot, LinePlot("validation", *axes, metrics, kept_epoch=kept_epoch)]

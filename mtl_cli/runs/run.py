@@ -23,7 +23,7 @@ from mtl_cli.runs.save_and_score import save_and_score
 from mtl_cli.runs.stage_timer import StageTimer
 from mtl_cli.runs.trained_run import TrainedRun
 from mtl_cli.training.checkpoint import Checkpoint
-from mtl_cli.training.progress import Epoch, History
+from mtl_cli.training.progress import Epoch, History, Progress
 
 if TYPE_CHECKING:  # these modules import TensorFlow
     from mtl_cli.distributed.replicas import Replicas
@@ -221,23 +221,21 @@ def fit(
     tasks = [output for output in config.outputs if not output.added_by_heads]
     length = config.trainer.length(data.splits["train"].num_rows)
     with (
-        console.progress(length.epochs, tasks) as progress,
+        console.progress(length.epochs, tasks) as shown,
         replicas.detect_lost_workers(),
         signals.deferred(),
     ):
-        show_epoch = progress.epoch
 
         def show_and_report(epoch: Epoch) -> None:
-            show_epoch(epoch)
+            shown.epoch(epoch)
             on_epoch(epoch.number, epoch_row(epoch))
 
-        progress.epoch = show_and_report
         return train(
             config,
             network,
             data.splits["train"],
             data.splits.get("valid"),
-            progress,
+            Progress(shown.step, show_and_report),
             plan if replicas.is_chief else None,  # only the chief writes checkpoints
             replicas,
         )

@@ -244,11 +244,13 @@ class Task(Options):
         rows = self.calibration_rows(label, prediction, weight)
         predicted, actual, weights = calibration_buckets(*rows)
         fractions = weights / weights.sum()
-        line = Line("calibration", predicted.tolist(), actual.tolist())
-        line.tooltips = [
+        tooltips = [
             f"{fraction:.0%} of the rows: predicted {x:.4g}, actual {y:.4g}"
             for fraction, x, y in zip(fractions, predicted, actual, strict=True)
         ]
+        line = Line(
+            "calibration", predicted.tolist(), actual.tolist(), tooltips=tooltips
+        )
         axes = "mean prediction", "mean label"
         return [LinePlot("calibration", *axes, [line], diagonal=True)]
 

@@ -32,7 +32,7 @@ class Epoch:
     best: bool = False
 
 
-@dataclass
+@dataclass(frozen=True)
 class Progress:
     """The functions that a training calls while it runs.
 
