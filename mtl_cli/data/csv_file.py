@@ -22,7 +22,7 @@ from mtl_cli.data.csv_header import HEADER_BYTES, check_is_text, read_header
 from mtl_cli.data.csv_options import Csv
 from mtl_cli.data.csv_row_errors import NEVER_CLOSED, SENTINEL, cell_error, ragged_row
 from mtl_cli.data.files import Files
-from mtl_cli.data.parquet_file import check_rows
+from mtl_cli.data.table_limits import check_rows
 
 BLOCK_BYTES = 16 << 20
 

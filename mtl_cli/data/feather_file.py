@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from mtl_cli.data.parquet_file import (
+from mtl_cli.data.parquet_file import ColumnarFile
+from mtl_cli.data.table_limits import (
     MAX_CELL_BYTES,
-    ColumnarFile,
     check_rows,
     check_size,
     check_texts,

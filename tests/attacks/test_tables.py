@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from mtl_cli.core.errors import DataError
-from mtl_cli.data import parquet_file
+from mtl_cli.data import table_limits
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_options import Csv
 from mtl_cli.data.dataset import Dataset
@@ -83,7 +83,7 @@ def test_feather_file_that_expands_is_refused(
     column: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = feather(tmp_path, column())
-    monkeypatch.setattr(parquet_file, "MAX_EXPANDED_BYTES", 10 << 20)
+    monkeypatch.setattr(table_limits, "MAX_EXPANDED_BYTES", 10 << 20)
     assert path.stat().st_size < 1 << 16
     for read_table in (read, lambda path: read_preview(str(path), None)):
         with pytest.raises(DataError, match=r"expands to .* at most 10,485,760"):
@@ -94,7 +94,7 @@ def test_feather_file_that_expands_is_refused(
 def test_honest_feather_file_is_read_within_the_same_limits(
     compression: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parquet_file, "MAX_EXPANDED_BYTES", 1)
+    monkeypatch.setattr(table_limits, "MAX_EXPANDED_BYTES", 1)
     words = pa.array([f"word {i}" for i in range(5000)])
     table = read(feather(tmp_path, words, compression))
     assert table["city"].combine_chunks().equals(words)
@@ -106,7 +106,7 @@ def test_honest_feather_file_is_read_within_the_same_limits(
 def test_more_rows_than_a_file_can_describe_are_refused(
     ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parquet_file, "MANY_ROWS", 10_000)
+    monkeypatch.setattr(table_limits, "MANY_ROWS", 10_000)
     path = tmp_path / f"table.{ending.removeprefix('empty_lines.')}"
     rows = 100_000
     if ending == "feather":
@@ -118,7 +118,7 @@ def test_more_rows_than_a_file_can_describe_are_refused(
         path.write_bytes(gzip.compress(b"city\n" + lines))
     with pytest.raises(DataError, match=r"100,00\d rows or more; at most 10 rows"):
         read(path)
-    monkeypatch.setattr(parquet_file, "MANY_ROWS", rows + 4)  # header, sentinel, "1"
+    monkeypatch.setattr(table_limits, "MANY_ROWS", rows + 4)  # header, sentinel, "1"
     assert len(read(path)) == (1 if ending == "empty_lines.csv.gz" else rows)
 
 

@@ -8,7 +8,7 @@ import pyarrow.parquet
 import pytest
 
 from mtl_cli.core.other_files import UnsafeFileError
-from mtl_cli.data import parquet_file
+from mtl_cli.data import table_limits
 from mtl_cli.data.parquet_file import open_parquet
 
 ROWS = 2000
@@ -61,7 +61,7 @@ def test_endless_lists_are_refused(
     items = pa.array([[0] * 1_000_000], pa.list_(pa.int8()))
     path = written(tmp_path, pa.table({"items": items}))
     assert read(path).num_rows == 1  # a megabyte does no harm
-    monkeypatch.setattr(parquet_file, "MAX_EXPANDED_BYTES", 1 << 18)
+    monkeypatch.setattr(table_limits, "MAX_EXPANDED_BYTES", 1 << 18)
     with pytest.raises(UnsafeFileError, match=r"column 'items.list.element' expands"):
         read(path)
 
