@@ -208,12 +208,21 @@ def file_may_not_set_error(key: str) -> ConfigError:
 
 
 def check_plain(key: str, value: object) -> None:
-    """Refuses a resolved value that is not a number, a text or a list of these."""
+    """Refuses a resolved value that is not a number, a text or a list of these.
+
+    A text that still holds `${` was written with a backslash, `\\${`. Hydra would
+    resolve the text again, after this check.
+    """
     if isinstance(value, list):
         for item in value:
             check_plain(key, item)
     elif isinstance(value, dict):
         raise ConfigError(f"{key} takes a number, a text or a list of numbers or texts")
+    elif "${" in str(value):
+        raise ConfigError(
+            f"{key}: {shown(value)} holds '${{', which Hydra would resolve again; write "
+            "the interpolation without the backslash"
+        )
     elif name := secret_in(value):
         raise ConfigError(
             f"{key} holds the value of {name}, which the names of jobs and folders "

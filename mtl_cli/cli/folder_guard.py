@@ -1,5 +1,6 @@
 """Checks the folders in which a configuration wants to write a run or a sweep."""
 
+import os
 import re
 from pathlib import Path
 
@@ -21,11 +22,17 @@ def check_folders(composed: DictConfig, hydra_settings: list[str]) -> None:
         hydra_settings: the settings of the command line that concern Hydra's section.
 
     Raises:
-        ConfigError: if a folder is not allowed, could be read as part of a URL, or
-            would show a secret.
+        ConfigError: if a folder is not allowed, could be read as an interpolation or
+            as part of a URL, or would show a secret.
     """
     for key in ("hydra.run.dir", "hydra.sweep.dir"):
         folder = str(resolved(composed, key))
+        # Hydra stores the resolved path in the configuration, and resolves it again.
+        if "${" in os.path.abspath(folder):
+            raise ConfigError(
+                f"{key}: the path {shown(os.path.abspath(folder))} holds '${{', which "
+                "Hydra would resolve again; take plain names"
+            )
         parent = allowed_parent(key, hydra_settings)
         if parent is not None and parent not in Path(folder).resolve().parents:
             raise ConfigError(

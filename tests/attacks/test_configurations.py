@@ -417,6 +417,24 @@ FOLDERS = {
         "hydra.sweeper.storage: 'sqlite:///../canary' is not in the sweep's folder",
     ),
     "data_set_named_out": ({}, [f"dataset.name=../{UP}/x"], "leads out of"),
+    "folder_that_is_resolved_twice": (
+        section(run={"dir": r"x/\${dataset.train}"}),
+        RERUN,
+        "hydra.run.dir: 'x/${dataset.train}' holds '${', which Hydra would resolve",
+    ),
+    "data_set_whose_name_is_resolved_twice": (
+        {},
+        [r"dataset.name='x\${{dataset.train}}'"],
+        "holds '${', which Hydra would resolve again; take plain names",
+    ),
+    "swept_value_that_is_resolved_twice": (
+        {
+            "conf/sweep/mine.yaml": "# @package _global_\nhydra: {mode: MULTIRUN, "
+            r"sweeper: {params: {trainer.monitor: 'a,\${oc.env:HOME}'}}}"
+        },
+        ["sweep=mine"],
+        "hydra.sweeper.params.trainer.monitor: 'a,${oc.env:HOME}' holds '${'",
+    ),
 }
 
 # 10 aliases of 10 aliases of ...: a trillion values.
