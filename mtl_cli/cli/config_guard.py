@@ -210,7 +210,7 @@ def file_may_not_set_error(key: str) -> ConfigError:
 def check_plain(key: str, value: object) -> None:
     """Refuses a resolved value that is not a number, a text or a list of these.
 
-    A text that still holds `${` was written with a backslash, `\\${`. Hydra would
+    A text that still holds `${` was written with a backslash before it. Hydra would
     resolve the text again, after this check.
     """
     if isinstance(value, list):
@@ -220,8 +220,8 @@ def check_plain(key: str, value: object) -> None:
         raise ConfigError(f"{key} takes a number, a text or a list of numbers or texts")
     elif "${" in str(value):
         raise ConfigError(
-            f"{key}: {shown(value)} holds '${{', which Hydra would resolve again; write "
-            "the interpolation without the backslash"
+            f"{key}: {shown(value)} holds '${{', which Hydra would resolve again; "
+            "write the interpolation without the backslash"
         )
     elif name := secret_in(value):
         raise ConfigError(

@@ -7,9 +7,10 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from mtl_cli.core.errors import first_line
+from mtl_cli.core.literals import escaped
 from mtl_cli.core.other_files import read_text
 from mtl_cli.core.paths import conf_folder
-from mtl_cli.core.secrets import mask_secrets
+from mtl_cli.core.secrets import mask_secrets, tracked_secrets
 from mtl_cli.core.yaml_limits import MAX_YAML_BYTES, check_yaml
 
 # The folder in which Hydra runs a saved configuration again. Hydra replaces
@@ -29,7 +30,11 @@ def saved_config(composed: DictConfig, choices: dict[str, Any]) -> str:
         choices: {config group: the chosen option}.
     """
     name = f"{composed.dataset.name}-{choices.get('model', composed.model.name)}"
-    resolved: Any = mask_secrets(OmegaConf.to_container(composed, resolve=True))
+    values: Any = OmegaConf.to_container(composed, resolve=True)
+    # With a backslash in it, a secret could not be found and masked.
+    if not any("${" in secret for secret in tracked_secrets()):
+        values = escaped(values)
+    resolved = mask_secrets(values)
     default: Any = OmegaConf.to_container(OmegaConf.load(conf_folder() / "config.yaml"))
     hydra = default["hydra"] | {"run": {"dir": RUN_FOLDER.format(name=name)}}
     del hydra["help"]  # the help lists config groups, but a saved file has none

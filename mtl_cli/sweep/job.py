@@ -11,10 +11,11 @@ from multiprocessing import connection, parent_process
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig
 
 from mtl_cli.config.overrides import as_typed
 from mtl_cli.core.errors import ConfigError, MtlError
+from mtl_cli.core.literals import literal_config
 from mtl_cli.core.run_folder import status_of
 from mtl_cli.runs.job_records import JobRecord
 
@@ -52,6 +53,11 @@ class Job:
     plugins: list[str]
 
     @property
+    def composed(self) -> DictConfig:
+        """The configuration, as Hydra would compose it."""
+        return literal_config(self.values)
+
+    @property
     def folder(self) -> Path:
         """The run folder."""
         return self.sweep / self.name
@@ -85,9 +91,7 @@ def run_job(job: Job) -> None:
         plugins.use_folders(job.plugins)
         if job.values["trainer"]["strategy"] == "multi_worker":
             raise ConfigError(MULTI_WORKER)
-        request = RunRequest(
-            OmegaConf.create(job.values), job.choices, record.settings, job.folder
-        )
+        request = RunRequest(job.composed, job.choices, record.settings, job.folder)
         record.status = "done" if execute(request).ran else "skipped"
         record.scores, record.objective = scores_and_objective(job)
     except KeyboardInterrupt as stop:
@@ -116,7 +120,7 @@ def skip_if_done(job: Job) -> bool:
     try:
         if status_of(job.folder).get("status") != "done":
             return False
-        config = check(OmegaConf.create(job.values))
+        config = check(job.composed)
         choose_start(config, job.folder, is_new_folder=False)
         record.scores, record.objective = scores_and_objective(job)
     except (MtlError, OSError, ValueError):
@@ -162,7 +166,7 @@ def scores_and_objective(job: Job) -> tuple[dict[str, float | None], float | Non
     from mtl_cli.config.check import check
     from mtl_cli.scoring.scores import monitored_value, read_scores
 
-    config = check(OmegaConf.create(job.values))
+    config = check(job.composed)
     scores = read_scores(job.folder, config.outputs)
     if not scores:  # a run with check_only=true has no scores
         return {}, None

@@ -3,6 +3,7 @@
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -18,6 +19,8 @@ from mtl_cli.config.run_config import Config
 from mtl_cli.core import secrets
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.runs.provenance import config_hash
+from mtl_cli.runs.saved_config import saved_config
+from mtl_cli.sweep.job import Job
 from mtl_cli.trackers.mlflow import MLflow, check_local_store
 from mtl_cli.trackers.wandb import WandB
 
@@ -272,3 +275,20 @@ def test_secret_of_a_tracker_may_stand_in_its_address_alone(monkeypatch):
     ):
         with pytest.raises(ConfigError, match=r"store the value of \$\{oc.env:API_T"):
             tracker.check_secrets()
+
+
+TEXT = "${oc.env:API_TOKEN}"  # a text, written with a backslash; no reference
+
+
+def test_job_of_a_sweep_does_not_resolve_a_text_again(monkeypatch):
+    monkeypatch.setenv("API_TOKEN", "4815162")
+    job = Job("0", [], {"x": [TEXT]}, {}, Path("sweep"), "job", 0, {}, [])
+    assert OmegaConf.to_container(job.composed, resolve=True) == {"x": [TEXT]}
+
+
+def test_saved_configuration_keeps_a_text_that_looks_like_a_reference(monkeypatch):
+    monkeypatch.setenv("API_TOKEN", "4815162")
+    csv = {"null_values": [f"\\{TEXT}"]}
+    keys = {"dataset": {"name": "mine", "csv": csv}, "model": {"name": "ple"}}
+    again = OmegaConf.create(saved_config(OmegaConf.create(keys), {}))
+    assert list(again.dataset.csv.null_values) == [TEXT]
