@@ -173,7 +173,7 @@ def test_what_a_killed_process_left_in_part_is_removed(tmp_path):
 @pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
 def test_hdf5_on_a_full_disk_is_one_error_that_names_the_file(disk, tiny, capfd):
     # HDF5's own writing to a full disk ends the process with a segmentation fault.
-    run = disk(40) / "run"
+    run = disk(48) / "run"
     data = load(tiny.dataset, tiny.outputs)
     network = build(
         config(tiny.model_dump(mode="json")["dataset"]), data.features.layout
