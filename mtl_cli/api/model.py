@@ -4,6 +4,7 @@ import contextlib
 import os
 import random
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
@@ -34,6 +35,10 @@ class Model:
         self.config = run.config
         self.outputs = [output.name for output in run.config.outputs]
 
+    def __repr__(self) -> str:
+        name = self.config.model.name
+        return f"<Model {name} of {self._run.folder}: {', '.join(self.outputs)}>"
+
     def predict(self, table: "Rows") -> "pd.DataFrame":
         """Predicts every output for every row.
 
@@ -48,12 +53,16 @@ class Model:
             multiclass task has one column per class, `TASK.CLASS`. If `table` is a
             DataFrame, the result has the same index.
 
+        A `UserWarning` names each feature whose values are unknown in more than half of
+        the rows, or are spelt otherwise in the training data.
+
         Raises:
             DataError: if a column is missing, or has values of another type than the
                 training data.
         """
         import pandas as pd
 
+        from mtl_cli.data.unseen_values import UnseenValues
         from mtl_cli.network.prediction_columns import prediction_columns
 
         rows = select_feature_columns(table, self.config)
@@ -61,6 +70,10 @@ class Model:
         if not rows.num_rows:
             raise DataError("predict: the table has no rows")
         encoded = self._run.features.encode(rows)
+        unseen = UnseenValues(self._run.features)
+        unseen.add(rows, encoded)
+        for warning in unseen.warnings(only_suspicious=True):
+            warnings.warn(f"predict: {warning}", stacklevel=2)
         columns = prediction_columns(self._run.network, self.config, encoded)
         return pd.DataFrame(columns, index=index)
 

@@ -65,7 +65,7 @@ def predict(options: argparse.Namespace) -> None:
     plugins.use_folders(options.plugins)
     keep = [column for column in options.keep.split(",") if column]
     tensorflow_runtime.load()
-    from mtl_cli.runs.prediction import predict_files, prediction_warnings
+    from mtl_cli.runs.prediction import predict_files
 
     console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
     columns = "predicting", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
@@ -80,7 +80,7 @@ def predict(options: argparse.Namespace) -> None:
             keep,
             lambda done, total: progress.update(bar, completed=done, total=total),
         )
-    for warning in prediction_warnings(counts):
+    for warning in counts.warnings:
         console.print(printable(f"warning: {warning}"), style="yellow")
     destination = "stdout" if options.output == "-" else options.output
     console.print(

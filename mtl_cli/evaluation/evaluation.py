@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
     """How good a trained model is on a table, and on which rows it is weak.
 
@@ -40,6 +40,10 @@ class Evaluation:
     importances: dict[str, Any] = field(default_factory=dict)
     gates: dict[str, Any] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        rows = f"{self.rows:,} rows of {self.table_name}"
+        return f"<Evaluation of {self.run} on {rows}: {', '.join(self.tasks)}>"
 
     @property
     def metrics(self) -> "pd.DataFrame":

@@ -62,8 +62,8 @@ class ESMM(Heads):
                 )
             if tasks[name].space is not None:
                 raise ValueError(
-                    f"dataset.tasks.{name}.space: esmm trains on all impressions; "
-                    "set it to null"
+                    f"dataset.tasks.{name}.space: esmm trains on all impressions; set "
+                    f"dataset.tasks.{name}.space=null"
                 )
         if tasks[conversion].lacks_negatives:
             raise ValueError(

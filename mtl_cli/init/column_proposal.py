@@ -16,6 +16,8 @@ MAX_RAMPS = 16  # buckets without embeddings
 MIN_SPIKE = 0.25  # share of the cells that hold one value
 MIN_ROWS_FOR_EMBEDDINGS = 10_000
 ROWS_PER_BUCKET = 50
+# The remark about a feature that may be known only after the prediction.
+IS_KNOWN_BEFORE = "is it known before? If not, remove it"
 
 Role = Literal["feature", "time", "weight", "left out"]
 
@@ -51,7 +53,7 @@ class ColumnProposal:
         Args:
             problem: a sign that the column is known only after the prediction.
         """
-        warning = f"WARNING: {problem}; is it known before? If not, remove it"
+        warning = f"WARNING: {problem}; {IS_KNOWN_BEFORE}"
         return replace(self, remark=join_remarks(warning, self.remark))
 
 

@@ -225,12 +225,13 @@ class ProgressText:
 
     def epoch(self, epoch: Epoch) -> str:
         """Describes a finished epoch, and keeps the line in `last_epoch`."""
-        values = {}
+        values: dict[str, dict[str, float | None]] = {}  # {metric: {task: value}}
         for output in self.monitored if epoch.valid else []:
             metric = output.first_metric
-            name = output.name if metric == "auc" else f"{output.name} {metric}"
-            values[name] = epoch.valid[output.name][metric]
-        self.valid_text = f"valid {named_values(values)}" if values else ""
+            value = epoch.valid[output.name][metric]
+            values.setdefault(metric, {})[output.name] = value
+        parts = [f"{metric} {named_values(x)}" for metric, x in values.items()]
+        self.valid_text = f"valid {'  '.join(parts)}" if parts else ""
         parts = [
             f"epoch {epoch.number}/{self.epochs}",
             f"loss {named_values(epoch.losses)}",

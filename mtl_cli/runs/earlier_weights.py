@@ -117,13 +117,13 @@ def parts_to_start_fresh(config: Config, old: Config, messages: list[str]) -> se
         parts.update(PARTS_OF_MODEL)
         messages.append(
             f"the model was {old.model.name}, is {config.model.name}, so experts, "
-            "gates and towers start fresh"
+            f"gates and towers start fresh; model={old.model.name} keeps them"
         )
     if config.encoder.name != old.encoder.name:
         parts.add("encoder")
         messages.append(
             f"the encoder was {old.encoder.name}, is {config.encoder.name}, so it "
-            "starts fresh"
+            f"starts fresh; encoder={old.encoder.name} keeps it"
         )
     return parts
 

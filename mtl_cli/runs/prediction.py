@@ -24,6 +24,7 @@ from mtl_cli.core.errors import ConfigError
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.encode import feature_request
 from mtl_cli.data.sources import Source, open_source, with_format_of
+from mtl_cli.data.unseen_values import UnseenValues
 from mtl_cli.network.prediction_columns import prediction_columns
 from mtl_cli.runs import saved_model
 
@@ -48,14 +49,13 @@ class Counts:
         num_rows: the number of rows.
         seconds: the time to read, encode, predict and write the rows, without the time
             to load the model.
-        unseen: {feature: number of rows with a value that no training row has}.
-        not_finite: {column: number of predictions that are infinite, or no number}.
+        warnings: a line for each feature with values that no training row has, and for
+            each column with predictions that are not finite.
     """
 
     num_rows: int = 0
     seconds: float = 0.0
-    unseen: dict[str, int] = field(default_factory=dict)
-    not_finite: dict[str, int] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
 
 
 def predict_files(
@@ -84,18 +84,17 @@ def predict_files(
     """
     network, features, config = saved_model.load(run)
     counts, start = Counts(), time.monotonic()
+    unseen = UnseenValues(features)
+    not_finite: dict[str, int] = {}  # {column: number of predictions}
     with opened_table(path, keep, config) as source, opened_target(target) as write:
         for rows in blocks(source):
             with source.located_errors(counts.num_rows):
                 encoded = features.encode(rows)
-            for name, value_rows in features.unseen(rows, encoded).items():
-                # A row with several unseen values, such as a sequence, counts once.
-                num_unseen = len(np.unique(value_rows.unseen))
-                counts.unseen[name] = counts.unseen.get(name, 0) + num_unseen
+            unseen.add(rows, encoded)
             columns = prediction_columns(network, config, encoded)
             for name, predictions in columns.items():
                 num_wrong = int((~np.isfinite(predictions)).sum())
-                counts.not_finite[name] = counts.not_finite.get(name, 0) + num_wrong
+                not_finite[name] = not_finite.get(name, 0) + num_wrong
             for name in keep:
                 if name in columns:
                     raise ConfigError(
@@ -106,6 +105,12 @@ def predict_files(
             counts.num_rows += rows.num_rows
             on_rows(counts.num_rows, source.num_rows)
     counts.seconds = time.monotonic() - start
+    counts.warnings = unseen.warnings() + [
+        f"{name}: {num_wrong:,} of {counts.num_rows:,} predictions are not finite; "
+        "look for huge numbers in the features of these rows"
+        for name, num_wrong in not_finite.items()
+        if num_wrong
+    ]
     return counts
 
 
@@ -178,21 +183,3 @@ def opened_target(target: str) -> Iterator[Callable[[pa.Table], None]]:
         finally:
             if writer is not None:
                 writer.close()
-
-
-def prediction_warnings(counts: Counts) -> list[str]:
-    """Returns lines about features with unseen values and columns that overflow."""
-    num_rows = counts.num_rows
-    unseen = [
-        f"{name}: {num_unseen:,} of {num_rows:,} rows ({num_unseen / num_rows:.1%}) "
-        "have a value that no training row has; such a value is taken as unknown"
-        for name, num_unseen in counts.unseen.items()
-        if num_unseen
-    ]
-    not_finite = [
-        f"{name}: {num_wrong:,} of {num_rows:,} predictions are not finite; look "
-        "for huge numbers in the features of these rows"
-        for name, num_wrong in counts.not_finite.items()
-        if num_wrong
-    ]
-    return unseen + not_finite

@@ -78,6 +78,11 @@ def run(
     replicas = connect(config.trainer.strategy, folder.path, record)
     if replicas is None:  # the chief's run is finished already
         return {}
+    if config.trainer.strategy == "mirrored" and replicas.size == 1:
+        console.warn(
+            "trainer.strategy=mirrored: there are fewer than two GPUs, so one process "
+            "trains"
+        )
     network = build(config, data.features.layout, data.labels)
     parameters = network.logits.count_params()
     num_rows = data.splits["train"].num_rows

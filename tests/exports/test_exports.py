@@ -30,6 +30,8 @@ from mtl_cli.exports import weights as weights_format
 from mtl_cli.network.prediction_columns import prediction_columns
 from mtl_cli.runs.export import verify
 
+pytestmark = pytest.mark.filterwarnings("ignore:.* no training row has:UserWarning")
+
 NUMERIC = ("price", "plain", "log", "rank", "range", "age in years", "pieces")
 NUMERIC += ("list_weights",)
 # Scores rows in a process that has TensorFlow and NumPy, and none of our packages.

@@ -63,7 +63,8 @@ def test_esmm_takes_the_first_two_tasks_unless_told_others():
         (
             {},
             TASKS | {"buy": Binary(label="buy", space="click")},
-            "dataset.tasks.buy.space: esmm trains on all impressions; set it to null",
+            "dataset.tasks.buy.space: esmm trains on all impressions; set "
+            "dataset.tasks.buy.space=null",
         ),
     ],
 )

@@ -166,6 +166,12 @@ def test_values_that_training_never_saw_are_no_error(model: Model) -> None:
     assert np.isfinite(predictions.to_numpy()).all()
 
 
+def test_values_that_are_unknown_in_most_rows_are_warned_of(model: Model) -> None:
+    frame = rows(20).to_pandas().assign(user=7)
+    with pytest.warns(UserWarning, match="predict: user: 20 of 20 rows .* no training"):
+        model.predict(frame)
+
+
 def test_frame_keeps_its_index(model: Model) -> None:
     frame = rows(4).to_pandas().set_index(pd.Index(list("abcd"), name="key"))
     assert model.predict(frame).index.equals(frame.index)

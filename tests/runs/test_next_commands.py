@@ -21,6 +21,12 @@ def test_multi_task_run_is_compared_with_single_tasks() -> None:
     assert next_command(chosen(test="may.csv"), SETTINGS) == expected
 
 
+def test_single_tasks_have_the_towers_of_the_run() -> None:
+    settings = ["model=ple", "model.num_levels=3", "model.tower_units=[16]"]
+    expected = "mtl-train 'model.tower_units=[16]' model=single_task"
+    assert next_command(chosen(), [*settings, "model.heads=esmm"]) == expected
+
+
 def test_run_with_a_start_is_compared_with_the_earlier_run_on_the_same_rows() -> None:
     later = chosen("start_from.run=outputs/days/1", test="day 2.csv")
     settings = [*SETTINGS, "start_from.run=outputs/days/1", "--plugins=mine"]

@@ -1,0 +1,109 @@
+"""Counts the rows with values that no training row has, and names such values."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from mtl_cli.columns.arrow_types import is_list
+from mtl_cli.columns.vocabulary import as_categorical
+from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.data.table import Array
+
+
+class Example(NamedTuple):
+    """A value that no training row has.
+
+    Attributes:
+        value: the value.
+        other_spelling: a value of the training rows that differs in its spelling only,
+            such as `true` for `True` or `4` for `4.0`; None if there is none.
+    """
+
+    value: str
+    other_spelling: str | None
+
+
+class UnseenValues:
+    """Counts the rows with unseen values, by feature, over all blocks of a table.
+
+    Args:
+        features: the features, with what they have learnt.
+    """
+
+    def __init__(self, features: FeatureSet) -> None:
+        self.features = features
+        self.num_rows = 0
+        self.unseen_rows: dict[str, int] = {}  # {feature: number of rows}
+        self.examples: dict[str, Example] = {}  # {feature: its first unseen value}
+
+    def add(self, table: pa.Table, encoded: dict[str, Array]) -> None:
+        """Counts the rows of a block.
+
+        Args:
+            table: the rows.
+            encoded: the encoded rows, {input of the network: (rows, width)}.
+        """
+        self.num_rows += table.num_rows
+        for name, value_rows in self.features.unseen(table, encoded).items():
+            # A row with several unseen values, such as a list, counts once.
+            rows = np.unique(value_rows.unseen)
+            if not len(rows):
+                continue
+            self.unseen_rows[name] = self.unseen_rows.get(name, 0) + len(rows)
+            columns = self.features.by_name[name].source_columns(name)
+            cells = table[columns[0]].slice(int(rows[0]), 1)
+            # Of lists and combinations, one value of several is unseen: not named.
+            if (
+                name not in self.examples
+                and len(columns) == 1
+                and not is_list(cells.type)
+            ):
+                self.examples[name] = self._example(name, cells)
+
+    def _example(self, name: str, cells: pa.ChunkedArray) -> Example:
+        value = as_categorical(name, cells).categories[0].as_py()
+        spelling = common_spelling(value)
+        others = (
+            known
+            for known in self.features.table_learnt(name)["vocabulary"]
+            if common_spelling(known) == spelling
+        )
+        return Example(value, next(others, None))
+
+    def warnings(self, only_suspicious: bool = False) -> list[str]:
+        """Returns a line for each feature with unseen values.
+
+        Args:
+            only_suspicious: whether to leave out features whose unseen values may well
+                be new: those of at most half of the rows, or of fewer than 10 rows, for
+                which no other spelling is known.
+        """
+        lines = []
+        for name, num_unseen in self.unseen_rows.items():
+            example = self.examples.get(name)
+            is_misspelt = example is not None and example.other_spelling is not None
+            are_most = self.num_rows >= 10 and num_unseen > self.num_rows / 2
+            if only_suspicious and not (is_misspelt or are_most):
+                continue
+            values = "a value that no training row has"
+            if example is not None and example.other_spelling is not None:
+                values += (
+                    f", such as {example.value!r}; training rows have "
+                    f"{example.other_spelling!r}"
+                )
+            lines.append(
+                f"{name}: {num_unseen:,} of {self.num_rows:,} rows "
+                f"({num_unseen / self.num_rows:.1%}) have {values}; such a value is "
+                "taken as unknown"
+            )
+        return lines
+
+
+def common_spelling(value: str) -> str:
+    """Returns the same text for values that files write in several ways.
+
+    >>> common_spelling("True"), common_spelling("4.0"), common_spelling(" a ")
+    ('true', '4', 'a')
+    """
+    return value.strip().casefold().removesuffix(".0")

@@ -1,0 +1,73 @@
+"""Values that no training row has are counted, and other spellings are named."""
+
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from helpers.planted_data import fitted_features
+
+from mtl_cli.data.unseen_values import UnseenValues
+from mtl_cli.features.cross import Cross
+from mtl_cli.features.sequence import Sequence
+from mtl_cli.features.sparse import Sparse
+
+FEATURES = {
+    "user": Sparse(kind="sparse"),
+    "is_new": Sparse(kind="sparse"),
+    "tags": Sequence(kind="sequence", separator="|", max_length=3),
+    "pair": Cross(kind="cross", columns=["user", "is_new"]),
+}
+
+
+def table(user: list[Any], is_new: list[Any], tags: list[str]) -> pa.Table:
+    return pa.table({"user": user, "is_new": is_new, "tags": tags})
+
+
+def counted(*blocks: pa.Table) -> UnseenValues:
+    training = table(["2419.0", "7.0", None], ["True", "False", "True"], ["a", "b", ""])
+    features = fitted_features(FEATURES, training)
+    unseen = UnseenValues(features)
+    for block in blocks:
+        unseen.add(block, features.encode(block))
+    return unseen
+
+
+def test_rows_are_counted_over_blocks_and_a_row_with_two_values_once() -> None:
+    unseen = counted(
+        table(["7.0", "new"], ["True", None], ["a|x|y", "b"]),
+        table(["other", "7.0"], ["False", "True"], ["", "x"]),
+    )
+    assert unseen.num_rows == 4
+    # 7.0 is never new in the training rows. A pair with an empty cell is no pair.
+    assert unseen.unseen_rows == {"user": 2, "pair": 3, "tags": 2}
+
+
+@pytest.mark.parametrize(
+    ("user", "is_new", "name", "spellings"),
+    [
+        ([2419, 7], ["True", "False"], "user", "'2419'; training rows have '2419.0'"),
+        (["7.0", "7.0"], [True, False], "is_new", "'true'; training rows have 'True'"),
+    ],
+)
+def test_another_spelling_of_a_training_value_is_named(
+    user: list[Any], is_new: list[Any], name: str, spellings: str
+) -> None:
+    unseen = counted(table(user, is_new, ["a", "b"]))
+    expected = (
+        f"{name}: 2 of 2 rows (100.0%) have a value that no training row has, such as "
+        f"{spellings}; such a value is taken as unknown"
+    )
+    assert expected in unseen.warnings()
+    assert unseen.warnings(only_suspicious=True) == [expected]
+
+
+@pytest.mark.parametrize(("num_new", "is_told"), [(5, False), (6, True)])
+def test_new_values_are_suspicious_in_more_than_half_of_ten_rows(
+    num_new: int, is_told: bool
+) -> None:
+    users = [f"new {i}" for i in range(num_new)] + ["7.0"] * (10 - num_new)
+    unseen = counted(table(users, ["True"] * 10, ["a"] * 10))
+    suspicious = [line for line in unseen.warnings(True) if line.startswith("user:")]
+    assert len(suspicious) == is_told
+    first = f"user: {num_new} of 10 rows ({num_new / 10:.1%}) have a value that no "
+    assert unseen.warnings()[0].startswith(first + "training row has; such a value")
