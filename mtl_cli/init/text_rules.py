@@ -43,7 +43,8 @@ def convertible_text(column: ColumnProfile) -> ColumnProposal | None:
     is_numeric = column.num_distinct - len(non_numbers) > MAX_CATEGORIES
     if len(non_numbers) <= 5 and is_numeric and not suggests_id(column.name):
         texts = ", ".join(f"'{shorten(value)}'" for value in non_numbers)
-        remark = f"numbers but for {texts} in {num_cells:,} cells: empty them"
+        remark = f"WARNING: numbers but for {texts} in {num_cells:,} cells: empty "
+        remark += "these cells, or in a text file list their texts in csv.null_values"
         return leave_out(column, remark, numeric_keys(column, missing=True))
     for pattern, remark in CONVERTIBLE_TEXT.items():
         if column.num_distinct > 1 and matches(column.values, pattern).mean() > 0.9:

@@ -327,7 +327,7 @@ def test_all_values_count_and_not_only_the_first(run: Run) -> None:
     code = [str(i % 90) for i in range(ROWS)]
     code[-1] = "B7"
     assert proposed(run, age=code)["features"].keys() == {"ad"}
-    assert "numbers but for 'B7' in 1 cells: empty them" in line_of("shop", "age")
+    assert "WARNING: numbers but for 'B7' in 1 cells: empty" in line_of("shop", "age")
     assert kinds(proposed(run, code=code))["code"] == "sparse"
 
 

@@ -455,7 +455,8 @@ TABLES = {
         {"csv.null_values": []},
         set(),
         {"price"},
-        "numbers but for 'NA' in 2 cells: empty them",
+        "WARNING: numbers but for 'NA' in 2 cells: empty these cells, or in a text "
+        "file list their texts in csv.null_values",
     ),
     "conversions_without_a_click": (
         "csv",
