@@ -15,7 +15,7 @@ from typing import Any
 
 MAX_BYTES = 256 << 20  # of a JSON file of a run, or of a table of its history
 # The largest allowed size of a large file, relative to the space that it takes on disk.
-# A file with holes is larger than its space; see `check_regular`.
+# A file with holes is larger than its space; see `check_holes`.
 MAX_RATIO = 100
 BYTES_PER_BLOCK = 512  # the unit of `st_blocks`
 
@@ -25,11 +25,7 @@ class UnsafeFileError(ValueError):
 
 
 def check_regular(path: Path, max_bytes: int | None = None) -> None:
-    """Checks that a path is a regular file, and not too large.
-
-    A file may have holes: parts that hold only zeros and take no space on the disk. A
-    file of many gigabytes with holes costs nothing to send, but fills the memory when
-    it is read. Therefore a large file must not consist almost entirely of holes.
+    """Checks that a path is a regular file, and neither too large nor full of holes.
 
     Args:
         path: the path of a file.
@@ -49,6 +45,22 @@ def check_regular(path: Path, max_bytes: int | None = None) -> None:
         raise UnsafeFileError(
             f"{path} has {status.st_size:,} bytes; at most {max_bytes:,} are read"
         )
+    check_holes(path, status)
+
+
+def check_holes(path: Path, status: os.stat_result) -> None:
+    """Checks that a large file does not consist almost entirely of holes.
+
+    Holes are parts that hold only zeros and take no space on the disk. A file of many
+    gigabytes with holes costs nothing to send, but fills the memory when it is read.
+
+    Args:
+        path: the path of the file.
+        status: the status of the file.
+
+    Raises:
+        UnsafeFileError: if the file has too many holes.
+    """
     # Some network file systems report 0 blocks for every file.
     stored = status.st_blocks * BYTES_PER_BLOCK or status.st_size
     if status.st_size > max(MAX_BYTES, MAX_RATIO * stored):
@@ -105,7 +117,7 @@ def check_numbers(name: str, array: Any, may_overflow: bool = False) -> None:
 
 
 def check_data_file(path: Path) -> None:
-    """Checks that a file of data is a regular file, and not in `/proc` or `/sys`.
+    """Checks that a file of data is a regular file on a disk, and not full of holes.
 
     Files in `/proc` and `/sys` describe this process and this machine. The file
     `/proc/self/environ`, for instance, holds the secrets in environment variables.
@@ -116,8 +128,10 @@ def check_data_file(path: Path) -> None:
     real = path.resolve()
     if real.is_relative_to("/proc") or real.is_relative_to("/sys"):
         raise UnsafeFileError(f"{path} describes this machine; name a file of data")
-    if real.exists() and not real.is_file():
-        raise UnsafeFileError(f"{path} is not a regular file")
+    if real.exists():
+        if not real.is_file():
+            raise UnsafeFileError(f"{path} is not a regular file")
+        check_holes(path, real.stat())
 
 
 def read_text(path: Path, max_bytes: int = MAX_BYTES) -> str:

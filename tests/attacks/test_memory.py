@@ -9,7 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from mtl_cli.core.other_files import UnsafeFileError, check_npz, check_regular
+from mtl_cli.core.other_files import (
+    UnsafeFileError,
+    check_data_file,
+    check_npz,
+    check_regular,
+)
 from mtl_cli.evaluation.drift import prediction_drift
 from mtl_cli.runs import predictions_file
 from mtl_cli.training.checkpoint import read_intact
@@ -22,8 +27,9 @@ def test_file_of_holes_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"head")
     check_regular(path)
     os.truncate(path, 4 << 30)
-    with pytest.raises(UnsafeFileError, match="the rest are holes"):
-        check_regular(path)
+    for check in (check_regular, check_data_file):
+        with pytest.raises(UnsafeFileError, match="the rest are holes"):
+            check(path)
 
 
 def test_numbers_that_repeat_without_end_are_not_read(
