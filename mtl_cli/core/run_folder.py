@@ -24,6 +24,7 @@ START_FROM = "start_from.json"
 SUBFOLDERS = (CHECKPOINTS, "model", "plots")
 # The files that a process may leave if it is killed before it writes `status.json`.
 FIRST_FILES = (LOCK_NAME, LOG, f"{UNFINISHED_PREFIX}{STATUS}")
+MAX_SECONDS = 1e10  # three centuries
 STATES = ("running", "done", "failed", "interrupted")
 
 
@@ -202,6 +203,7 @@ def is_status_record(record: object) -> bool:
         isinstance(record, dict)
         and record.get("status") in STATES
         and isinstance(record.get("seconds", 0.0), int | float | None)
+        and 0 <= (record.get("seconds") or 0) < MAX_SECONDS
         and all(
             isinstance(record.get(key, ""), str)
             for key in ("start", "end", "error", "host", "config_hash")

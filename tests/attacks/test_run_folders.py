@@ -183,6 +183,8 @@ def test_status_that_never_ends_is_not_read(make, folder):
         "[" * 100_000,
         '{"status": ["done"]}',
         '{"status": "done", "seconds": "long", "config_hash": 3}',
+        f'{{"status": "interrupted", "seconds": {"9" * 400}}}',
+        '{"status": "interrupted", "seconds": NaN}',
         "[]",
         '"done"',
         "\x00",
