@@ -77,6 +77,7 @@ def overrides(model: str, epochs: int) -> list[str]:
         "encoder.embedding_stddev=1e-4",
         "trainer.batch_size=1024",
         "trainer.patience=null",
+        "trainer.ema_decay=0",  # the peers do not average weights
         f"trainer.epochs={epochs}",
         *MODELS[model],
     ]

@@ -19,6 +19,7 @@ NETWORK = [
     "model.tower_units=[16]",
     "encoder.embedding_dim=8",
     "trainer.patience=null",
+    "trainer.ema_decay=0",
     f"trainer.batch_size={BATCH}",
 ]
 # By default mtl-cli updates only the rows of the batch in large tables. With

@@ -36,6 +36,7 @@ TRAINING = [
     "encoder.embedding_dim=8",
     "trainer.batch_size=4096",
     "trainer.patience=null",
+    "trainer.ema_decay=0",
 ]
 
 

@@ -3,7 +3,7 @@
 import math
 from typing import Literal, NamedTuple
 
-from mtl_cli.core.options import Count, Options, Positive
+from mtl_cli.core.options import Count, Options, Positive, Share
 
 # The targets of `auto`, see `Trainer.length`.
 STEPS_PER_EPOCH = 60
@@ -29,6 +29,11 @@ class Trainer(Options):
             task alone; both take the first of a task's `metrics`, by default AUC, R2 of
             regressions or macro AUC of classes. Another metric follows after a point,
             as in `mean.log_loss` or `income.pr_auc`.
+        ema_decay: decay of the exponential moving average of the weights over epochs.
+            After each epoch, the average moves the part 1 - `ema_decay` of the way to
+            the new weights, and more in the first epochs. Validation rows score the
+            average, and the run keeps the average. Training goes on with the weights
+            themselves. 0 is no average.
         calibration: the calibration of probabilities on the validation rows, after
             training: `temperature` scales each task's logits, `platt` scales and shifts
             them, and `none` leaves the logits as they are. `auto` is `platt` for each
@@ -52,6 +57,8 @@ class Trainer(Options):
     batch_size: Literal["auto"] | Count
     patience: Literal["auto"] | Count | None
     monitor: str
+    # A saved configuration without this key is of a run without an average.
+    ema_decay: Share = 0.0
     calibration: Literal["auto", "none", "temperature", "platt"]
     compile: Literal["auto"] | bool
     precision: Literal["float32", "bfloat16"]

@@ -1,7 +1,8 @@
 """The state of a training: saves it to checkpoints, and restores it to resume a run."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -17,6 +18,7 @@ from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.network.build import Network
 from mtl_cli.training import checkpoint
 from mtl_cli.training.checkpoint import Checkpoint
+from mtl_cli.training.moving_average import next_average
 from mtl_cli.training.progress import Epoch, History
 from mtl_cli.training.steps import Steps
 
@@ -57,8 +59,10 @@ class TrainingState:
             `Steps.epoch` has yielded, (steps, 2, tasks) each, with the loss and the sum
             of the row weights. Empty between two epochs.
         seconds: duration of the unfinished epoch's steps.
-        best_weights: the weights of the best epoch; None before there is one, and
-            without early stopping.
+        average: the moving average of the weights over the finished epochs; None
+            before the first epoch ends, and without `trainer.ema_decay`.
+        best_weights: the weights of the best epoch, or their moving average; None
+            before there is a best epoch, and without early stopping.
         saved_at: time of the last checkpoint, by `time.monotonic`.
     """
 
@@ -68,6 +72,7 @@ class TrainingState:
     history: History = field(default_factory=History)
     step_losses: list[Array] = field(default_factory=list)
     seconds: float = 0.0
+    average: list[Array] | None = None
     best_weights: list[Array] | None = None
     saved_at: float = field(default_factory=time.monotonic)
 
@@ -75,6 +80,38 @@ class TrainingState:
     def steps_done(self) -> int:
         """The number of steps that the unfinished epoch has taken."""
         return sum(map(len, self.step_losses))
+
+    def update_average(self, epoch: int, decay: float) -> None:
+        """Adds the weights after an epoch to the moving average.
+
+        Only the chief validates and keeps weights, so only the chief has an average.
+
+        Args:
+            epoch: number of the epoch, from 1.
+            decay: `trainer.ema_decay`; 0 for no average.
+        """
+        if decay and self.steps.replicas.is_chief:
+            weights = self.network.logits.get_weights()
+            self.average = next_average(self.average, weights, epoch, decay)
+
+    def weights_to_keep(self) -> list[Array]:
+        """Returns the moving average, or the network's weights if there is none."""
+        return (
+            self.network.logits.get_weights() if self.average is None else self.average
+        )
+
+    @contextmanager
+    def averaged_network(self) -> Iterator[None]:
+        """Gives the network the averaged weights inside the block, if there are any."""
+        if self.average is None:
+            yield
+            return
+        weights = self.network.logits.get_weights()
+        self.network.logits.set_weights(self.average)
+        try:
+            yield
+        finally:
+            self.network.logits.set_weights(weights)
 
     def variables(self) -> dict[str, tf.Variable | keras.Variable]:
         """Returns {key in a checkpoint: variable} of the network and the optimizer."""
@@ -99,13 +136,19 @@ class TrainingState:
             yield name, variable.numpy()
         if self.step_losses:
             yield STEP_LOSSES_KEY, np.concatenate(self.step_losses)
+        if self.average is not None:
+            for i, weights in enumerate(self.average):
+                yield f"average-{i}", weights
         if self.best_weights is not None and not self.is_at_best_epoch:
             for i, weights in enumerate(self.best_weights):
                 yield f"best-{i}", weights
 
     @property
     def is_at_best_epoch(self) -> bool:
-        """Whether the best epoch has just ended, so the network has its weights."""
+        """Whether the best epoch has just ended.
+
+        If so, its weights are those that `weights_to_keep` returns.
+        """
         num_epochs = len(self.history.epochs)
         is_between_epochs = not self.step_losses
         return is_between_epochs and self.history.kept_epoch == num_epochs > 0
@@ -207,10 +250,25 @@ class TrainingState:
             self.history.epochs = [Epoch(**epoch) for epoch in values["epochs"]]
             self.history.kept_epoch = values["kept"]
             self.seconds = values["seconds"]
+            if "average-0" in arrays:
+                self.average = self._read_weights("average", arrays)
             if values["best"]:
-                weights = self.network.logits.get_weights()
-                if not self.is_at_best_epoch:
-                    weights = [arrays[f"best-{i}"] for i in range(len(weights))]
-                    for i, array in enumerate(weights):
-                        check_numbers(f"best-{i}", array)
-                self.best_weights = weights
+                self.best_weights = (
+                    self.weights_to_keep()
+                    if self.is_at_best_epoch
+                    else self._read_weights("best", arrays)
+                )
+
+    def _read_weights(self, name: str, arrays: Mapping[str, Array]) -> list[Array]:
+        """Reads one array per weight of the network from a checkpoint's arrays.
+
+        Args:
+            name: the first word of the arrays' keys.
+            arrays: the arrays of the checkpoint.
+        """
+        weights = [
+            arrays[f"{name}-{i}"] for i in range(len(self.network.logits.get_weights()))
+        ]
+        for i, array in enumerate(weights):
+            check_numbers(f"{name}-{i}", array)
+        return weights

@@ -35,7 +35,8 @@ def train(
     Args:
         config: the run's configuration.
         network: the network to train. Afterwards it has the weights of the best epoch
-            if `trainer.patience` is set, else the weights of the last epoch.
+            if `trainer.patience` is set, else the weights of the last epoch. With
+            `trainer.ema_decay`, these are moving averages.
         table: the training rows.
         valid: the validation rows, or None.
         progress: the functions to call while the training runs.
@@ -67,14 +68,17 @@ def train(
         number = len(history.epochs) + 1
         losses, seconds = train_epoch(config, state, feed, progress)
         epoch = Epoch(number, losses, {}, None, seconds, table.num_rows / seconds)
-        if valid is not None or number == length.epochs:
+        decay = config.trainer.ema_decay
+        if valid is not None or decay or number == length.epochs:
             steps.copy_tables_to_network()
+        state.update_average(number, decay)
         if valid is not None:
-            epoch.valid, epoch.monitored = validate(config, state, valid)
+            with state.averaged_network():
+                epoch.valid, epoch.monitored = validate(config, state, valid)
         if epoch.monitored is not None and epoch.monitored > history.best_value:
             history.kept_epoch, epoch.best = number, True
             if length.patience is not None:
-                state.best_weights = network.logits.get_weights()
+                state.best_weights = state.weights_to_keep()
         history.epochs.append(epoch)
         state.save()
         progress.epoch(epoch)
@@ -86,6 +90,8 @@ def train(
         network.logits.set_weights(state.best_weights)
     else:
         history.kept_epoch = len(history.epochs)
+        if state.average is not None:
+            network.logits.set_weights(state.average)
     if not all(np.isfinite(w).all() for w in network.logits.get_weights()):
         raise TrainingError(
             "the last step made weights infinite or NaN; lower "

@@ -275,6 +275,7 @@ FORGED_ARRAYS = [
     ("optimizer-0", np.array("a")),
     ("optimizer-0", np.array(np.nan)),
     ("best-0", np.array([np.inf, 1.0])),
+    ("average-0", np.array([np.nan, 1.0])),
 ]
 
 
@@ -291,10 +292,12 @@ def test_forged_arrays_of_a_checkpoint_are_refused(name, array, tmp_path):
         tmp_path / "x.npz", {"epochs": [], "kept": 0, "seconds": 0.0, "best": True}
     )
     arrays = {"weights-0": [3.0, 4.0], "optimizer-0": 5, "best-0": [6.0, 7.0]}
+    arrays |= {"average-0": [8.0, 9.0]}
     np.savez(saved.path, **arrays)
     state.restore(saved)
     assert (weight.numpy().tolist(), int(step)) == ([3.0, 4.0], 5)
     assert [x.tolist() for x in state.best_weights] == [[6.0, 7.0]]
+    assert [x.tolist() for x in state.average] == [[8.0, 9.0]]
     np.savez(saved.path, **arrays | {name: array})
     with pytest.raises(DataError, match=f"is not a checkpoint of this run .*'{name}'"):
         state.restore(saved)

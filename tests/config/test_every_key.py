@@ -129,6 +129,10 @@ TESTS: dict[str, list[str]] = {
         "training/test_training.py::test_auto_compiles_runs_long_enough_to_pay_it_back",
         "training/test_training.py::test_steps_are_compiled_as_the_key_says",
     ],
+    "trainer.ema_decay": [
+        "training/test_training.py::"
+        "test_run_keeps_the_moving_average_and_trains_on_without_it",
+    ],
     "trainer.deterministic": [
         "runs/test_keys_of_a_run.py::"
         "test_run_starts_tensorflow_with_its_seed_and_determinism",

@@ -13,6 +13,7 @@ KEYS = {
     "batch_size": "auto",
     "patience": "auto",
     "monitor": "auto",
+    "ema_decay": 0.7,
     "calibration": "auto",
     "compile": "auto",
     "precision": "float32",

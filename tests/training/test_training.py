@@ -71,6 +71,7 @@ def config(*overrides, model="shared_bottom", dataset=DATASET):
     small = ["encoder.embedding_dim=4", "model.tower_units=[4]", SMALL[model]]
     small += ["model.expert_units=[6]"] if model in ("mmoe", "ple") else []
     small += ["trainer.batch_size=64", "trainer.patience=null", "trainer.compile=false"]
+    small += ["trainer.ema_decay=0"]
     keys = composed(f"model={model}", *small, *overrides)
     values = OmegaConf.to_container(keys, resolve=True)
     return Config.model_validate(values | {"dataset": dataset})
@@ -687,10 +688,44 @@ def test_no_patience_trains_all_epochs_and_keeps_the_last(monkeypatch):
     assert_same_bits(network.logits.get_weights(), weights[-1])
 
 
-def test_kept_network_scores_as_its_epoch_did():
+def averages(weights, decay):
+    """The moving average of each weight after each epoch."""
+    powers = [decay ** np.arange(n)[::-1] for n in range(1, len(weights) + 1)]
+    return [
+        [
+            np.average(w[:n], axis=0, weights=powers[n - 1])
+            for w in zip(*weights, strict=True)
+        ]
+        for n in range(1, len(weights) + 1)
+    ]
+
+
+@pytest.mark.parametrize(("patience", "kept"), [("3", 2), ("null", 5)])
+def test_run_keeps_the_moving_average_and_trains_on_without_it(
+    patience, kept, monkeypatch
+):
+    scores = [0.1, 0.5, 0.4, 0.5, 0.3]
+    options = [f"trainer.patience={patience}", "trainer.epochs=5"]
+    _, plain, _ = run_with_scores(monkeypatch, scores, *options)
+    history, weights, network = run_with_scores(
+        monkeypatch, scores, *options, "trainer.ema_decay=0.6"
+    )
+    assert history.kept_epoch == kept
+    for a, b in zip(plain, weights, strict=True):
+        assert_same_bits(a, b)
+    expected = averages(weights, 0.6)[kept - 1]
+    for a, b in zip(network.logits.get_weights(), expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("decay", [0, 0.5])
+def test_kept_network_scores_as_its_epoch_did(decay):
     # What is learnt is wrong on the validation rows, more so each epoch.
     chosen = config(
-        "trainer.patience=2", "trainer.monitor=click.log_loss", "optimizer=sgd"
+        "trainer.patience=2",
+        "trainer.monitor=click.log_loss",
+        "optimizer=sgd",
+        f"trainer.ema_decay={decay}",
     )
     table, _ = encoded(chosen)
     opposite = {task: 1 - y for task, y in table.labels.items()}
