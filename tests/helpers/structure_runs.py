@@ -75,6 +75,7 @@ def write_dataset(rows: Rows, problem: Problem, seed: int, folder: Path) -> list
         "~dataset.tasks",
         f"+dataset.tasks={override_text(tasks)}",
         "trainer.patience=null",
+        "trainer.ema_decay=0",
         "trainer.compile=false",
         "optimizer.schedule=linear",
         f"seed={seed}",

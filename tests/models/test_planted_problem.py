@@ -81,6 +81,7 @@ def planted_config(folder: Path, *overrides: str):
         "trainer.epochs=6",
         "trainer.batch_size=128",
         "trainer.patience=null",
+        "trainer.ema_decay=0",
         "trainer.compile=false",
         "optimizer.learning_rate=0.01",
         "optimizer.schedule=linear",  # ends in a minimum, not at a random step
