@@ -1,6 +1,8 @@
 """Finds the files of a table by a path, folder, pattern or URL."""
 
 import glob
+import os
+from itertools import dropwhile
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -107,7 +109,7 @@ def find_local(key: str, path: str, file_format: str) -> list[Path]:
         raise DataError(
             f"{key}: no file '{path}' (current folder: {Path.cwd()}); correct the path"
         )
-    matches = [Path(f) for f in sorted(glob.glob(str(target), recursive=True))]
+    matches = sorted(matching_paths(target))
     files = [file for file in matches if not file.is_dir()]
     if not files:
         fix = "correct the pattern"
@@ -117,3 +119,27 @@ def find_local(key: str, path: str, file_format: str) -> list[Path]:
             f"{key}: no file matches '{path}' (current folder: {Path.cwd()}); {fix}"
         )
     return files
+
+
+def matching_paths(pattern: Path) -> set[Path]:
+    """Returns the paths that match a pattern, as `glob.glob` does.
+
+    `glob.glob` follows a link from a folder to itself 40 times, and two such links for
+    ever. Here `**` visits each folder once, whatever links lead to the folder.
+    """
+    if "**" not in pattern.parts:
+        return set(map(Path, glob.glob(str(pattern))))
+    index = pattern.parts.index("**")
+    tops = matching_paths(Path(*pattern.parts[:index])) if index else {Path()}
+    # `**/**` means the same as `**`, and a `**` at the end means `**/*`.
+    rest = tuple(dropwhile("**".__eq__, pattern.parts[index + 1 :])) or ("*",)
+    found, visited = set(), set()
+    for top in sorted(tops):
+        for folder, subfolders, _ in os.walk(top, followlinks=True):
+            if (real := os.path.realpath(folder)) in visited:
+                subfolders.clear()  # `os.walk` then does not visit them
+                continue
+            visited.add(real)
+            subfolders[:] = sorted(n for n in subfolders if not n.startswith("."))
+            found |= matching_paths(Path(glob.escape(folder), *rest))
+    return found

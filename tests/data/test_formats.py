@@ -1,7 +1,9 @@
 """Formats of files, and reading in chunks: the same rows are encoded alike."""
 
+import glob
 import io
 import os
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,6 +19,7 @@ from mtl_cli.core.errors import DataError
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.data import csv_file, feature_set_fitter, sources
 from mtl_cli.data.dataset import Dataset
+from mtl_cli.data.files import matching_paths
 from mtl_cli.data.load import load
 from mtl_cli.data.table import as_arrays
 from mtl_cli.runs.prediction import predict_files
@@ -725,3 +728,26 @@ def test_file_to_predict_for_is_read_as_training_reads(tmp_path):
     with pytest.raises(DataError, match="no column 'price'"):
         frame[["shop"]].to_csv(tmp_path / "less.csv", index=False)
         predict_files(tmp_path / "run", str(tmp_path / "less.csv"), "-")
+
+
+def test_pattern_visits_each_folder_once_whatever_links_lead_to_it(
+    tmp_path: Path,
+) -> None:
+    for folder in ("day=1", "day=2/hour=[3]", ".hidden", "elsewhere"):
+        (tmp_path / "rows" / folder).mkdir(parents=True)
+        (tmp_path / "rows" / folder / "x.csv").touch()
+    (tmp_path / "rows" / "elsewhere").rename(tmp_path / "elsewhere")
+    (tmp_path / "rows" / "linked").symlink_to(tmp_path / "elsewhere")
+    for pattern in ("**/*.csv", "day=*/**/*.csv", "**/**/x.csv", "*/*.csv", "**"):
+        found = {str(path) for path in matching_paths(tmp_path / "rows" / pattern)}
+        expected = glob.glob(str(tmp_path / "rows" / pattern), recursive=True)
+        # `glob.glob` also names the folder in which `**` starts.
+        assert found == set(expected) - {f"{tmp_path}/rows/"}
+    (tmp_path / "rows" / "a").symlink_to(".")
+    (tmp_path / "rows" / "b").symlink_to(".")
+    found = matching_paths(tmp_path / "rows" / "**" / "*.csv")
+    assert {str(path.relative_to(tmp_path / "rows")) for path in found} == {
+        "day=1/x.csv",
+        "day=2/hour=[3]/x.csv",
+        "linked/x.csv",
+    }
