@@ -36,7 +36,8 @@ def saved_config(composed: DictConfig, choices: dict[str, Any]) -> str:
         values = escaped(values)
     resolved = mask_secrets(values)
     default: Any = OmegaConf.to_container(OmegaConf.load(conf_folder() / "config.yaml"))
-    hydra = default["hydra"] | {"run": {"dir": RUN_FOLDER.format(name=name)}}
+    folder = RUN_FOLDER.format(name=mask_secrets(name))
+    hydra = default["hydra"] | {"run": {"dir": folder}}
     del hydra["help"]  # the help lists config groups, but a saved file has none
     no_logging = [
         {f"override hydra/{group}": "none"}

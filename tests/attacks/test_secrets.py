@@ -292,3 +292,12 @@ def test_saved_configuration_keeps_a_text_that_looks_like_a_reference(monkeypatc
     keys = {"dataset": {"name": "mine", "csv": csv}, "model": {"name": "ple"}}
     again = OmegaConf.create(saved_config(OmegaConf.create(keys), {}))
     assert list(again.dataset.csv.null_values) == [TEXT]
+
+
+def test_secret_in_the_name_of_an_option_is_masked_in_the_saved_configuration(
+    monkeypatch,
+):
+    monkeypatch.setattr(secrets, "_references", {"4815162": TEXT})
+    keys = {"dataset": {"name": "mine"}, "model": {"name": "ple"}}
+    saved = saved_config(OmegaConf.create(keys), {"model": "x4815162"})
+    assert "4815162" not in saved and f"mine-x{TEXT}-" in saved
