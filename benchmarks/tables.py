@@ -33,6 +33,8 @@ MAX_AUC_OR_R2_DIFFERENCE, MAX_LOG_LOSS_RATIO = 0.003, 0.005
 # (table, task) whose label has only a few whole numbers, which are amounts. `mtl-init`
 # takes them for classes, so the YAML is changed to a regression.
 AMOUNTS = {("youth", "strength")}
+# (table, number) that is empty in test rows only, of which `mtl-init` cannot know.
+EMPTY_IN_TEST_ROWS = {("crashes", "yearVeh")}
 
 Scores = dict[str, float]
 
@@ -112,6 +114,10 @@ def write_config(folder: Path, table: str, tasks: list[str]) -> None:
             end = text.index("    weight:", start)
             kind = "    kind: regression\n    loss: mse\n    transform: standard\n"
             text = text[:start] + kind + text[end:]
+    for table_with_empty_cells, number in EMPTY_IN_TEST_ROWS:
+        if table_with_empty_cells == table:
+            feature = f"  {number}: {{"
+            text = text.replace(feature, f"{feature}missing: mean, ")
     path.write_text(text + "\n")
 
 
