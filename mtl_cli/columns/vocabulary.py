@@ -195,6 +195,15 @@ def vocabulary_ids(rows: Categorical, vocabulary: pa.Array) -> Integers:
     return ids_of_rows(as_codes(positions) + 1, rows.codes)
 
 
+def common_spelling(value: str) -> str:
+    """Returns the same text for values that files write in several ways.
+
+    >>> common_spelling("True"), common_spelling("4.0"), common_spelling(" a ")
+    ('true', '4', 'a')
+    """
+    return value.strip().casefold().removesuffix(".0")
+
+
 def vocabulary_names(ids: Integers, vocabulary: pa.Array) -> list[str]:
     """Returns the value of each id; `NO_ID` for id 0.
 

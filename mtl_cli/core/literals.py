@@ -31,3 +31,20 @@ def escaped(value: Any) -> Any:
     if isinstance(value, str):  # a backslash before "${" is doubled
         return re.sub(r"(\\*)\$\{", lambda match: rf"{2 * match[1]}\${{", value)
     return value
+
+
+def unescaped(value: Any) -> Any:
+    r"""Takes back what `escaped` has done to nested values.
+
+    >>> unescaped(escaped([r"${seed}", r"\\${seed}", "seed"]))
+    ['${seed}', '\\\\${seed}', 'seed']
+    """
+    if isinstance(value, dict):
+        return {key: unescaped(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [unescaped(item) for item in value]
+    if isinstance(value, str):  # n backslashes before "${" have become 2n + 1
+        return re.sub(
+            r"\\(\\*)\$\{", lambda match: match[1][: len(match[1]) // 2] + "${", value
+        )
+    return value

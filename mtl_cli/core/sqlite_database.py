@@ -64,5 +64,7 @@ def schema(path: Path) -> list[tuple[str, str | None]]:
             sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True)
         ) as connection,
     ):
+        # SQLite takes names and statements of any bytes, also if they are not UTF-8.
+        connection.text_factory = lambda text: text.decode(errors="replace")
         return connection.execute("SELECT name, sql FROM sqlite_master").fetchall()
     return []

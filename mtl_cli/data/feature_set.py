@@ -17,6 +17,7 @@ from mtl_cli.columns.examples import Cells
 from mtl_cli.columns.fitters import Learnt
 from mtl_cli.columns.layout import INPUT_TYPES, EmbeddingTable, Layout
 from mtl_cli.columns.raw_inputs import raw_column
+from mtl_cli.columns.vocabulary import common_spelling
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.features.base import Array, Feature
@@ -54,6 +55,7 @@ class FeatureSet:
     ) -> None:
         self.by_name = by_name
         self.learnt = {name: Learnt(values) for name, values in learnt.items()}
+        self._spellings: dict[str, dict[str, str]] = {}
 
     def table_learnt(self, name: str) -> Learnt:
         """Returns what the owner of a feature's embedding table has learnt.
@@ -181,6 +183,13 @@ class FeatureSet:
                     is_unseen &= ~empty_cells(table[column])[rows]
                 unseen_rows[name] = ValueRows(rows[is_unseen], rows)
         return unseen_rows
+
+    def spellings(self, name: str) -> dict[str, str]:
+        """Returns {common spelling: value} of the vocabulary of a feature."""
+        if name not in self._spellings:
+            vocabulary = self.table_learnt(name)["vocabulary"]
+            self._spellings[name] = {common_spelling(x): x for x in vocabulary}
+        return self._spellings[name]
 
     def all_values(self, encoded: dict[str, Array], name: str) -> tuple[Array, Array]:
         """Returns all values of a feature, and the row number of each value.

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from mtl_cli.columns.arrow_types import is_list
-from mtl_cli.columns.vocabulary import as_categorical
+from mtl_cli.columns.vocabulary import as_categorical, common_spelling
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.table import Array
 
@@ -63,13 +63,7 @@ class UnseenValues:
 
     def _example(self, name: str, cells: pa.ChunkedArray) -> Example:
         value = as_categorical(name, cells).categories[0].as_py()
-        spelling = common_spelling(value)
-        others = (
-            known
-            for known in self.features.table_learnt(name)["vocabulary"]
-            if common_spelling(known) == spelling
-        )
-        return Example(value, next(others, None))
+        return Example(value, self.features.spellings(name).get(common_spelling(value)))
 
     def warnings(self, only_suspicious: bool = False) -> list[str]:
         """Returns a line for each feature with unseen values.
@@ -98,12 +92,3 @@ class UnseenValues:
                 "taken as unknown"
             )
         return lines
-
-
-def common_spelling(value: str) -> str:
-    """Returns the same text for values that files write in several ways.
-
-    >>> common_spelling("True"), common_spelling("4.0"), common_spelling(" a ")
-    ('true', '4', 'a')
-    """
-    return value.strip().casefold().removesuffix(".0")

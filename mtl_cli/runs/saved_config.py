@@ -7,7 +7,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from mtl_cli.core.errors import first_line
-from mtl_cli.core.literals import escaped
+from mtl_cli.core.literals import escaped, unescaped
 from mtl_cli.core.other_files import read_text
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.core.secrets import mask_secrets, tracked_secrets
@@ -66,4 +66,5 @@ def read_config(run: Path) -> dict[str, Any]:
         raise ValueError(first_line(error)) from None
     if not isinstance(values, dict):
         raise ValueError("config.yaml holds no keys")
-    return {str(k): v for k, v in values.items() if k not in ("defaults", "hydra")}
+    values = {str(k): v for k, v in values.items() if k not in ("defaults", "hydra")}
+    return unescaped(values)  # type: ignore[no-any-return]

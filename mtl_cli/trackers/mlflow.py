@@ -198,7 +198,8 @@ class MLflow(Tracker):
         if is_elsewhere(artifacts, self._store, may_be_remote=self._is_typed):
             raise OSError(
                 f"{self._printable_uri} would write artifacts to {artifacts}, outside "
-                "of the current folder"
+                "of the current folder; if you want that, give the address in "
+                f"{URI_VARIABLE} instead of tracker.uri"
             )
         for name in ARTIFACT_FILES:
             if (self._folder / name).exists():

@@ -18,7 +18,7 @@ from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.network.build import Network
 from mtl_cli.training import checkpoint
 from mtl_cli.training.checkpoint import Checkpoint
-from mtl_cli.training.moving_average import next_average
+from mtl_cli.training.moving_average import update_average
 from mtl_cli.training.progress import Epoch, History
 from mtl_cli.training.steps import Steps
 
@@ -90,28 +90,36 @@ class TrainingState:
             epoch: number of the epoch, from 1.
             decay: `trainer.ema_decay`; 0 for no average.
         """
-        if decay and self.steps.replicas.is_chief:
-            weights = self.network.logits.get_weights()
-            self.average = next_average(self.average, weights, epoch, decay)
+        if not decay or not self.steps.replicas.is_chief:
+            return
+        if self.average is None:
+            self.average = self.network.logits.get_weights()
+        else:
+            weights = (weight.numpy() for weight in self.network.logits.weights)
+            update_average(self.average, weights, epoch, decay)
 
     def weights_to_keep(self) -> list[Array]:
-        """Returns the moving average, or the network's weights if there is none."""
-        return (
-            self.network.logits.get_weights() if self.average is None else self.average
-        )
+        """Returns a copy of the moving average, or of the network's weights."""
+        if self.average is None:
+            return self.network.logits.get_weights()  # type: ignore[no-any-return]
+        return [weights.copy() for weights in self.average]
 
     @contextmanager
     def averaged_network(self) -> Iterator[None]:
         """Gives the network the averaged weights inside the block, if there are any."""
-        if self.average is None:
-            yield
-            return
-        weights = self.network.logits.get_weights()
-        self.network.logits.set_weights(self.average)
+        self._swap_average()
         try:
             yield
         finally:
-            self.network.logits.set_weights(weights)
+            self._swap_average()
+
+    def _swap_average(self) -> None:
+        """Swaps the network's weights and the average, one array at a time."""
+        if self.average is not None:
+            for i, variable in enumerate(self.network.logits.weights):
+                weights = variable.numpy()
+                variable.assign(self.average[i])
+                self.average[i] = weights
 
     def variables(self) -> dict[str, tf.Variable | keras.Variable]:
         """Returns {key in a checkpoint: variable} of the network and the optimizer."""
@@ -266,9 +274,11 @@ class TrainingState:
             name: the first word of the arrays' keys.
             arrays: the arrays of the checkpoint.
         """
-        weights = [
-            arrays[f"{name}-{i}"] for i in range(len(self.network.logits.get_weights()))
-        ]
-        for i, array in enumerate(weights):
+        read = []
+        for i, variable in enumerate(self.network.logits.weights):
+            array = arrays[f"{name}-{i}"]
             check_numbers(f"{name}-{i}", array)
-        return weights
+            if array.shape != tuple(variable.shape):
+                raise ValueError(f"{name}-{i} has the shape {array.shape}")
+            read.append(array)
+        return read

@@ -68,7 +68,8 @@ def train(
         number = len(history.epochs) + 1
         losses, seconds = train_epoch(config, state, feed, progress)
         epoch = Epoch(number, losses, {}, None, seconds, table.num_rows / seconds)
-        decay = config.trainer.ema_decay
+        # The average of a single epoch would be its weights.
+        decay = config.trainer.ema_decay if length.epochs > 1 else 0.0
         if valid is not None or decay or number == length.epochs:
             steps.copy_tables_to_network()
         state.update_average(number, decay)

@@ -92,6 +92,18 @@ def test_database_with_more_than_tables_and_indexes_is_refused(
         check_sqlite_database(path)
 
 
+def test_trigger_that_is_no_utf8_is_refused(tmp_path: Path) -> None:
+    path = database(tmp_path / "a.db", TRIGGER.replace("BEGIN", "BEGIN /* byte */"))
+    forged = path.read_bytes().replace(b"/* byte */", b"/* \xff\xff\xff\xff */")
+    path.write_bytes(forged)
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        with pytest.raises(sqlite3.OperationalError, match="Could not decode to UTF-8"):
+            connection.execute("SELECT sql FROM sqlite_master").fetchall()
+        connection.execute("SELECT * FROM runs")  # SQLite itself takes the trigger
+    with pytest.raises(UnsafeFileError, match="neither a table nor an index"):
+        check_sqlite_database(path)
+
+
 def test_trigger_of_mlflow_is_accepted(tmp_path: Path) -> None:
     table = "CREATE TABLE secrets (secret_id)"
     trigger = (

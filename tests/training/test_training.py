@@ -718,6 +718,18 @@ def test_run_keeps_the_moving_average_and_trains_on_without_it(
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
 
 
+def test_run_of_one_epoch_has_no_average(monkeypatch):
+    # An average would be one more copy of all tables.
+    monkeypatch.setattr(TrainingState, "_swap_average", lambda state: seen(state))
+    averages_seen = []
+
+    def seen(state):
+        averages_seen.append(state.average)
+
+    run_with_scores(monkeypatch, [0.1], "trainer.epochs=1", "trainer.ema_decay=0.6")
+    assert averages_seen == [None, None]
+
+
 @pytest.mark.parametrize("decay", [0, 0.5])
 def test_kept_network_scores_as_its_epoch_did(decay):
     # What is learnt is wrong on the validation rows, more so each epoch.
