@@ -82,6 +82,7 @@ def test_reference_names_every_kind_of_feature_and_task(hooks: ModuleType) -> No
     assert "`label`" in hooks.keys_table("tasks")
 
 
+@pytest.mark.slow
 def test_every_mark_of_every_page_is_filled(hooks: ModuleType) -> None:
     for page in DOCS.rglob("*.md"):
         text = page.read_text("utf-8")

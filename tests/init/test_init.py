@@ -99,6 +99,7 @@ def adult_without_header(path: Path) -> None:
 # Proposals
 
 
+@pytest.mark.slow
 def test_raw_adult_becomes_what_a_person_would_write(run: Run, tmp_path: Path) -> None:
     adult_without_header(tmp_path / "adult.data")
     names = ",".join(COLUMNS["adult"].split())

@@ -261,6 +261,7 @@ def test_output_and_weights_have_the_promised_sizes(case: Case) -> None:
     assert model.count_params() == case.weights
 
 
+@pytest.mark.slow
 def test_training_moves_every_weight_and_lowers_the_loss(case: Case) -> None:
     model = model_of(case)
     rows = data(case)

@@ -75,6 +75,7 @@ def two_runs(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     )
 
 
+@pytest.mark.slow
 def test_training_changes_nothing_in_the_callers_process(
     two_runs: SimpleNamespace,
 ) -> None:
@@ -82,6 +83,7 @@ def test_training_changes_nothing_in_the_callers_process(
     assert before == after
 
 
+@pytest.mark.slow
 def test_output_appears_where_the_callers_output_goes(
     two_runs: SimpleNamespace,
 ) -> None:
@@ -90,6 +92,7 @@ def test_output_appears_where_the_callers_output_goes(
         assert line in two_runs.output
 
 
+@pytest.mark.slow
 def test_runs_are_those_of_the_command(two_runs: SimpleNamespace, start: Path) -> None:
     first, second = two_runs.runs
     ended = mtl_train(start, *TINY, "trainer.epochs=2", "seed=3", "hydra.run.dir=own")

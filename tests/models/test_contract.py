@@ -10,8 +10,15 @@ import pyarrow as pa
 import pytest
 import tensorflow as tf
 from helpers.composition import composed
-from helpers.networks import MODELS, PAIRS, kernel_position, parallel_dense_layers
+from helpers.networks import (
+    MODELS,
+    PAIRS,
+    QUICK_PAIRS,
+    kernel_position,
+    parallel_dense_layers,
+)
 from helpers.planted_data import loaded, parquet, values
+from helpers.slow import slow_except
 from omegaconf import OmegaConf
 
 from mtl_cli.config.check import check
@@ -209,7 +216,7 @@ def test_configuration_comes_back_from_json_as_it_was(model, encoder):
 # Predictions.
 
 
-@pytest.mark.parametrize(("model", "encoder"), PAIRS)
+@pytest.mark.parametrize(("model", "encoder"), QUICK_PAIRS)
 def test_start_follows_the_seed(model, encoder, network):
     first = network(model, encoder).logits.get_weights()
     again = network.__wrapped__(model, encoder).logits.get_weights()
@@ -421,7 +428,7 @@ def test_no_gradient_crosses_where_the_paper_cuts_it(model, network, data):
 # What goes wrong.
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", slow_except(["home", "mmoe"], MODELS))
 def test_weight_that_is_no_number_stops_the_run_in_one_line(model, data, request):
     if model != "shared_bottom":  # one model takes graphs, the others save the tracing
         request.addfinalizer(lambda: tf.config.run_functions_eagerly(False))

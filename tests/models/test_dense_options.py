@@ -10,6 +10,7 @@ from helpers.networks import (
     ENCODER_OF,
     ENCODERS,
     MODELS,
+    QUICK_MODELS,
     config,
     network,
     parallel_dense_layers,
@@ -26,7 +27,9 @@ WIDTHS = {"deep_units": 5, "bottom_units": 6, "expert_units": 7, "gate_units": 3
 OWN_ACTIVATION = {"home": 5}
 PAIRS = {(model, "embedding") for model in MODELS}
 PAIRS |= {("shared_bottom", encoder) for encoder in ENCODERS}
-CASES = slow_except([*ENCODER_OF.items()], sorted(PAIRS | {*ENCODER_OF.items()}))
+PAIRS |= {*ENCODER_OF.items()}
+QUICK = [(model, ENCODER_OF[model]) for model in QUICK_MODELS]
+CASES = slow_except([*QUICK, ("ple", "embedding")], sorted(PAIRS))
 
 
 CHANGES = (

@@ -421,6 +421,7 @@ def trial_states(optuna: Any, start: Path) -> list[str]:
     return [trial.state.name for trial in study.trials]
 
 
+@pytest.mark.slow
 def test_job_of_a_sweep_gets_the_same_metrics_as_a_single_run(start: Path) -> None:
     assert run_sweep(start, "seed=1,2", "hydra.sweep.dir=sweep").returncode == 0
     alone = mtl_train(start, *SETTINGS, "seed=2", "hydra.run.dir=alone")
