@@ -3,7 +3,7 @@
 The model is the source's Census-Income MMoE after one epoch. mtl-cli's figure is of the
 whole command: it reads the rows from a Parquet file, encodes them, and writes a Parquet
 file of predictions. DeepCTR's figure is of `model.predict` alone, on encoded rows that
-are in memory, with Keras' default batch size of 256.
+are in memory, with the batch size of 256 of DeepCTR's examples.
 """
 
 import subprocess
@@ -32,7 +32,7 @@ CENSUS = FOLDER.parent / "data" / "census_income" / "test.parquet"
 def main() -> None:
     """Measures, prints, saves."""
     parser = arguments(__doc__)
-    parser.add_argument("--million", type=float, default=2, help="millions of rows")
+    parser.add_argument("--million", type=float, default=5, help="millions of rows")
     options = parser.parse_args()
     rows = int(options.million * 1e6)
     with tempfile.TemporaryDirectory() as name:
