@@ -647,9 +647,12 @@ def test_links_and_odd_numbers_of_other_peoples_runs_are_left_out(
     secret.write_text("epoch,secret\n1,mine\n")
     (sweep / "a" / "history.csv").unlink()
     (sweep / "a" / "history.csv").symlink_to(secret)
-    (sweep / "b" / "environment.json").write_text('{"parameters": NaN}')
     target = tmp_path / "may"
     assert evaluated(sweep, run.parent / "test.parquet", "-o", target) == 1
     assert not (target / "a").exists()
+    assert (target / "b" / "metrics.json").exists()
     assert "history.csv is a link; remove it" in capsys.readouterr().err
-    assert "NaN" not in (target / "b" / "environment.json").read_text()
+    (sweep / "b" / "environment.json").write_text('{"parameters": NaN}')
+    target = tmp_path / "june"
+    assert evaluated(sweep, run.parent / "test.parquet", "-o", target) == 2
+    assert not target.exists()  # no run is left
