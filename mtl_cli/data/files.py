@@ -132,8 +132,8 @@ def matching_paths(pattern: Path) -> set[Path]:
     index = pattern.parts.index("**")
     tops = matching_paths(Path(*pattern.parts[:index])) if index else {Path()}
     # `**/**` means the same as `**`, and a `**` at the end means `**/*`.
-    rest = tuple(dropwhile("**".__eq__, pattern.parts[index + 1 :])) or ("*",)
-    found, visited = set(), set()
+    below = tuple(dropwhile("**".__eq__, pattern.parts[index + 1 :])) or ("*",)
+    paths, visited = set(), set()
     for top in sorted(tops):
         for folder, subfolders, _ in os.walk(top, followlinks=True):
             if (real := os.path.realpath(folder)) in visited:
@@ -141,5 +141,5 @@ def matching_paths(pattern: Path) -> set[Path]:
                 continue
             visited.add(real)
             subfolders[:] = sorted(n for n in subfolders if not n.startswith("."))
-            found |= matching_paths(Path(glob.escape(folder), *rest))
-    return found
+            paths |= matching_paths(Path(glob.escape(folder), *below))
+    return paths

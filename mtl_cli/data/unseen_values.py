@@ -1,7 +1,5 @@
 """Counts the rows with values that no training row has, and names such values."""
 
-from typing import NamedTuple
-
 import numpy as np
 import pyarrow as pa
 
@@ -9,19 +7,6 @@ from mtl_cli.columns.arrow_types import is_list
 from mtl_cli.columns.vocabulary import as_categorical, common_spelling
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.table import Array
-
-
-class Example(NamedTuple):
-    """A value that no training row has.
-
-    Attributes:
-        value: the value.
-        other_spelling: a value of the training rows that differs in its spelling only,
-            such as `true` for `True` or `4` for `4.0`; None if there is none.
-    """
-
-    value: str
-    other_spelling: str | None
 
 
 class UnseenValues:
@@ -35,7 +20,9 @@ class UnseenValues:
         self.features = features
         self.num_rows = 0
         self.unseen_rows: dict[str, int] = {}  # {feature: number of rows}
-        self.examples: dict[str, Example] = {}  # {feature: its first unseen value}
+        # {feature: its first unseen value; and the value of the training rows that is
+        # only spelt otherwise, such as `true` for `True`, or None}
+        self.first_values: dict[str, tuple[str, str | None]] = {}
 
     def add(self, table: pa.Table, encoded: dict[str, Array]) -> None:
         """Counts the rows of a block.
@@ -53,17 +40,12 @@ class UnseenValues:
             self.unseen_rows[name] = self.unseen_rows.get(name, 0) + len(rows)
             columns = self.features.by_name[name].source_columns(name)
             cells = table[columns[0]].slice(int(rows[0]), 1)
-            # Of lists and combinations, one value of several is unseen: not named.
-            if (
-                name not in self.examples
-                and len(columns) == 1
-                and not is_list(cells.type)
-            ):
-                self.examples[name] = self._example(name, cells)
-
-    def _example(self, name: str, cells: pa.ChunkedArray) -> Example:
-        value = as_categorical(name, cells).categories[0].as_py()
-        return Example(value, self.features.spellings(name).get(common_spelling(value)))
+            # Of a list or a combination, it is not known which value is unseen.
+            has_one_value = len(columns) == 1 and not is_list(cells.type)
+            if has_one_value and name not in self.first_values:
+                value = as_categorical(name, cells).categories[0].as_py()
+                spelling = self.features.spellings(name).get(common_spelling(value))
+                self.first_values[name] = value, spelling
 
     def warnings(self, only_suspicious: bool = False) -> list[str]:
         """Returns a line for each feature with unseen values.
@@ -75,17 +57,13 @@ class UnseenValues:
         """
         lines = []
         for name, num_unseen in self.unseen_rows.items():
-            example = self.examples.get(name)
-            is_misspelt = example is not None and example.other_spelling is not None
+            value, spelling = self.first_values.get(name, ("", None))
             are_most = self.num_rows >= 10 and num_unseen > self.num_rows / 2
-            if only_suspicious and not (is_misspelt or are_most):
+            if only_suspicious and spelling is None and not are_most:
                 continue
             values = "a value that no training row has"
-            if example is not None and example.other_spelling is not None:
-                values += (
-                    f", such as {example.value!r}; training rows have "
-                    f"{example.other_spelling!r}"
-                )
+            if spelling is not None:
+                values += f", such as {value!r}; training rows have {spelling!r}"
             lines.append(
                 f"{name}: {num_unseen:,} of {self.num_rows:,} rows "
                 f"({num_unseen / self.num_rows:.1%}) have {values}; such a value is "

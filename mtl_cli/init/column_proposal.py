@@ -16,8 +16,6 @@ MAX_RAMPS = 16  # buckets without embeddings
 MIN_SPIKE = 0.25  # share of the cells that hold one value
 MIN_ROWS_FOR_EMBEDDINGS = 10_000
 ROWS_PER_BUCKET = 50
-# The remark about a feature that may be known only after the prediction.
-IS_KNOWN_BEFORE = "is it known before? If not, remove it"
 
 Role = Literal["feature", "time", "weight", "left out"]
 
@@ -34,6 +32,7 @@ class ColumnProposal:
             the column.
         summary: a description of the column's values, in a few words.
         remark: the reason for the proposal, or what the user should check; may be "".
+        may_leak: whether the column may be known only after the prediction.
     """
 
     column: ColumnProfile
@@ -41,6 +40,7 @@ class ColumnProposal:
     keys: dict[str, Any] | None
     summary: str
     remark: str = ""
+    may_leak: bool = False
 
     @property
     def is_feature(self) -> bool:
@@ -53,8 +53,9 @@ class ColumnProposal:
         Args:
             problem: a sign that the column is known only after the prediction.
         """
-        warning = f"WARNING: {problem}; {IS_KNOWN_BEFORE}"
-        return replace(self, remark=join_remarks(warning, self.remark))
+        warning = f"WARNING: {problem}; is it known before? If not, remove it"
+        remark = join_remarks(warning, self.remark)
+        return replace(self, remark=remark, may_leak=True)
 
 
 def join_remarks(*remarks: str) -> str:

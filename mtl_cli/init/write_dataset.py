@@ -16,7 +16,6 @@ from mtl_cli.init.arguments import (
     parse_tasks,
 )
 from mtl_cli.init.column_profile import ColumnProfile, profile_column
-from mtl_cli.init.column_proposal import IS_KNOWN_BEFORE
 from mtl_cli.init.dataset_proposal import DatasetProposal, propose_dataset
 from mtl_cli.init.null_values import find_null_values, null_value_notes
 from mtl_cli.init.preview import TablePreview, read_preview
@@ -198,15 +197,11 @@ def summary(
     ]
     if num_hidden > 0:
         lines.append(f"... and {num_hidden:,} more columns, which are in {target} too")
-    doubtful = [
-        column.column.name
-        for column in proposal.columns
-        if column.is_feature and IS_KNOWN_BEFORE in column.remark
-    ]
-    if doubtful:
+    leaks = [c.column.name for c in proposal.columns if c.is_feature and c.may_leak]
+    if leaks:
         notes = [
             *notes,
-            f"{', '.join(doubtful)}: see the WARNING above; a feature that is known "
+            f"{', '.join(leaks)}: see the WARNING above; a feature that is known "
             "only after the prediction makes all scores too good",
         ]
     lines += ["", *(f"note: {printable(text)}" for text in notes)] if notes else []

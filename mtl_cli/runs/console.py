@@ -230,8 +230,8 @@ class ProgressText:
             metric = output.first_metric
             value = epoch.valid[output.name][metric]
             values.setdefault(metric, {})[output.name] = value
-        parts = [f"{metric} {named_values(x)}" for metric, x in values.items()]
-        self.valid_text = f"valid {'  '.join(parts)}" if parts else ""
+        texts = [f"{metric} {named_values(x)}" for metric, x in values.items()]
+        self.valid_text = f"valid {'  '.join(texts)}" if texts else ""
         parts = [
             f"epoch {epoch.number}/{self.epochs}",
             f"loss {named_values(epoch.losses)}",

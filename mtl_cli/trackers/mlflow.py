@@ -68,9 +68,8 @@ class MLflow(Tracker):
     _run_id: str = PrivateAttr("")  # of the MLflow run
     _printable_uri: str = PrivateAttr("")  # the address without a password
     _store: Path | None = PrivateAttr(None)  # see `store_folder`
-    _is_typed: bool = PrivateAttr(
-        False
-    )  # whether the user's environment has the address
+    # Whether the address is from the user's environment.
+    _is_typed: bool = PrivateAttr(False)
 
     def start(self, run: Path, values: dict[str, Any]) -> None:
         load_quietly()

@@ -193,6 +193,17 @@ def settings(epochs: int, batch_size: int, *more: str) -> list[str]:
     return [*length, "optimizer.learning_rate=0.01", *more]
 
 
+# The models that have to be beaten where several tasks share in part.
+RIVALS_OF_FOUR_TASKS = {
+    "shared_bottom": ["model=shared_bottom", "model.bottom_units=[48,48]"],
+    "mmoe": ["model=mmoe", "model.num_experts=5", "model.expert_units=[16,16]"],
+    "ple": [
+        "model=ple",
+        "model.num_specific_experts=1",
+        "model.num_shared_experts=1",
+        "model.expert_units=[16]",
+    ],
+}
 # Sizes of models. FOUR and SIX are the numbers of experts of two tasks together.
 CHAIN = ["model.bottom_units=[32]", "model.tower_units=[32]"]
 EXPERTS = ["model.expert_units=[32]", "model.num_experts=4"]
@@ -284,14 +295,7 @@ PROBLEMS = {
         pairs,
         6_000,
         {
-            "shared_bottom": ["model=shared_bottom", "model.bottom_units=[48,48]"],
-            "mmoe": ["model=mmoe", "model.num_experts=5", "model.expert_units=[16,16]"],
-            "ple": [
-                "model=ple",
-                "model.num_specific_experts=1",
-                "model.num_shared_experts=1",
-                "model.expert_units=[16]",
-            ],
+            **RIVALS_OF_FOUR_TASKS,
             "adatt": [
                 "model=adatt",
                 "model.num_specific_experts=1",
@@ -306,14 +310,7 @@ PROBLEMS = {
         halves,
         6_000,
         {
-            "shared_bottom": ["model=shared_bottom", "model.bottom_units=[48,48]"],
-            "mmoe": ["model=mmoe", "model.num_experts=5", "model.expert_units=[16,16]"],
-            "ple": [
-                "model=ple",
-                "model.num_specific_experts=1",
-                "model.num_shared_experts=1",
-                "model.expert_units=[16]",
-            ],
+            **RIVALS_OF_FOUR_TASKS,
             "adatt": [
                 "model=adatt",
                 "model.num_specific_experts=1",
