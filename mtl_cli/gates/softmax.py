@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 class Softmax(Gate):
     """The gates of MMoE and PLE: `g(x) = softmax(W x)`, where x is the gate's input.
 
-    See `layers.Gates`.
+    With `gate_units`, hidden layers come before W. See `layers.Gates`.
     """
 
     def layer(

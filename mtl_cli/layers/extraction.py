@@ -30,11 +30,16 @@ def extract(
 
     The level turns one input per task, x_t, and one shared input, x_s, into one output
     per task, y_t, and one shared output, y_s. Task t's specific experts read x_t, and
-    P_t is the list of their outputs. The shared experts read x_s, and S is the list of
-    their outputs. With the gates g_t and g_s:
+    E_t is the list of their outputs. The shared experts read x_s, and E_s is the list
+    of their outputs. With the gates g_t and g_s:
 
-        y_t = sum_i g_t(x_t)_i [P_t; S]_i                   the list P_t, then S
-        y_s = sum_i g_s(x_s)_i [P_1; ...; P_T; S]_i
+        S_t = [E_t; E_s]                                    the list E_t, then E_s
+        S_s = [E_1; ...; E_T; E_s]
+        y_t = sum_i g_t(x_t)_i S_ti
+        y_s = sum_i g_s(x_s)_i S_si
+
+    For level j, the paper writes g^{k,j-1} for x_t, w^{k,j} for the gate g_t, S^{k,j}
+    for S_t, and g^{k,j} for y_t, where k is the task t.
 
     Args:
         tasks: the tasks' inputs x_t, `(num_tasks, batch, dim)`; or `(batch, dim)` if
@@ -83,7 +88,7 @@ def extract(
     experts_of_shared = experts_of(SHARED, num_shared_experts)
     shared_outputs = ParallelMLP(
         num_shared_experts, units, name=f"{name}_shared_experts", **dense_options
-    )(shared)  # S, (num_shared_experts, batch, units)
+    )(shared)  # E_s, (num_shared_experts, batch, units)
     weights = make_gates(
         num_tasks,
         per_task + num_shared_experts,
@@ -93,7 +98,8 @@ def extract(
         ],
         name=f"{name}_gates",
         **dense_options,
-    )(tasks)  # (num_tasks, batch, per_task + num_shared_experts)
+    )(tasks)  # g_t(x_t), (num_tasks, batch, per_task + num_shared_experts)
+    # y_t: first the sum over E_s, then the sum over E_t
     task_outputs = Mix()(weights[..., per_task:], shared_outputs)
     if per_task:
         specific_outputs = ParallelMLP(
@@ -101,7 +107,7 @@ def extract(
             units,
             name=f"{name}_specific_experts",
             **dense_options,
-        )(tasks)  # P_1 ... P_T, (num_tasks * per_task, batch, units)
+        )(tasks)  # E_1 ... E_T, (num_tasks * per_task, batch, units)
         by_task = ops.reshape(specific_outputs, (num_tasks, per_task, -1, units[-1]))
         task_outputs += Mix()(weights[..., :per_task], by_task)
     if is_last:
@@ -115,7 +121,8 @@ def extract(
         routes=[Route(None, [*chain(*experts_by_task), *experts_of_shared])],
         name=f"{name}_shared_gate",
         **dense_options,
-    )(shared)  # (1, batch, num_specific + num_shared_experts)
+    )(shared)  # g_s(x_s), (1, batch, num_specific + num_shared_experts)
+    # y_s
     shared_output = Mix()(shared_weights[..., num_specific:], shared_outputs)
     if per_task:
         shared_output += Mix()(shared_weights[..., :num_specific], specific_outputs)

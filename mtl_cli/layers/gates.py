@@ -20,7 +20,8 @@ class Gates(Routing):
     """Computes `num` gates side by side, each with weights over `num_experts` experts.
 
     Gate g computes `softmax(W_g x)` as in the paper, or `softmax(W_g mlp_g(x))` if
-    `units` is not empty.
+    `units` is not empty. The paper writes g^k(x) = softmax(W_gk x) for the gate of the
+    task k.
 
     Args:
         num: number of gates.
@@ -100,7 +101,8 @@ def softmax(logits: Tensor) -> Tensor:
 class Mix(keras.layers.Layer):
     """Sums the experts' outputs with each gate's weights: `y_g = sum_i w_gi f_i`.
 
-    g is a gate, w_gi its weight of expert i, and f_i the output of expert i. Call the
+    g is a gate, w_gi its weight of expert i, and f_i the output of expert i. For the
+    gate of the task k, the paper writes g^k(x)_i for w_gi, and f^k(x) for y_g. Call the
     layer as `Mix()(weights, experts)`. The layer has no arguments.
 
     Input shape: weights w `(gates, batch, experts)`; the experts' outputs f

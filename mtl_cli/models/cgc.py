@@ -11,19 +11,25 @@ from mtl_cli.models.base import Sharing
 class CGC(Sharing):
     """The gate g_t of each task t weighs the task's own experts and the shared experts.
 
-        S_t(x) = [specific experts of task t (x); shared experts (x)]
+        E_t(x) = specific experts of task t (x)
+        E_s(x) = shared experts (x)
+        S_t(x) = [E_t(x); E_s(x)]
         g_t(x) = softmax(W_t x)           a weight for each expert in S_t
         z_t    = sum_i g_t(x)_i S_t(x)_i
         y_t    = h_t(z_t)
 
     x is the encoding of a row, h_t the tower and y_t the logits of task t; see
-    `Sharing`. S_t(x) is a list of the experts' outputs, and S_t(x)_i one output. CGC is
-    PLE with one level; `layers.extract` computes a level. The paper writes k for t, w^k
-    for g_t, g^k for z_t and t^k for h_t.
+    `Sharing`. E and S are lists of experts' outputs, and S_t(x)_i is one output. CGC is
+    PLE with one level; `layers.extract` computes a level.
+
+    The paper writes k for t, w^k for the gate g_t, W_g^k for W_t, d for the length of
+    x, g^k for z_t, and t^k for the tower h_t. The paper's E_(k,1) ... E_(k,m_k) are the
+    outputs in E_t, and E_(s,1) ... E_(s,m_s) the outputs in E_s.
 
     Attributes:
-        num_specific_experts: number of experts of each task; 0 makes CGC an MMoE.
-        num_shared_experts: number of experts that all tasks read.
+        num_specific_experts: number of experts of each task, m_k in the paper; 0 makes
+            CGC an MMoE.
+        num_shared_experts: number of experts that all tasks read, m_s in the paper.
         expert_units: widths of the layers of each expert.
         gate_units: hidden widths of each gate; empty for the paper's linear gate.
 

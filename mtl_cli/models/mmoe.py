@@ -16,10 +16,11 @@ class MMoE(Sharing):
         y_t    = h_t(z_t)
 
     x is the encoding of a row, h_t the tower and y_t the logits of task t; see
-    `Sharing`. The paper writes k for the task t, and f^k(x) for z_t.
+    `Sharing`. The paper writes k for t, K for T, f^k(x) for z_t, W_gk for W_t, and d
+    for the length of x.
 
     Attributes:
-        num_experts: number of experts.
+        num_experts: number of experts, n in the paper.
         expert_units: widths of the layers of each expert.
         gate_units: hidden widths of each gate; empty for the paper's linear gate.
 
@@ -49,5 +50,5 @@ class MMoE(Sharing):
             name="gates",
             **self.dense_options,
         )
-        weights = g(x)  # g_t(x), (tasks, batch, experts)
-        return Mix()(weights, outputs)  # z_t, (tasks, batch, units)
+        weights = g(x)  # g_t(x), equation 8, (tasks, batch, experts)
+        return Mix()(weights, outputs)  # z_t, equation 7, (tasks, batch, units)

@@ -16,10 +16,10 @@ class OMoE(Sharing):
         y_t  = h_t(z_t)
 
     x is the encoding of a row, h_t the tower and y_t the logits of task t; see
-    `Sharing`.
+    `Sharing`. Equation 5 of the paper is the sum, and the paper writes y for the sum.
 
     Attributes:
-        num_experts: number of experts.
+        num_experts: number of experts, n in the paper.
         expert_units: widths of the layers of each expert.
         gate_units: hidden widths of the gate; empty for the paper's linear gate.
 
@@ -44,4 +44,4 @@ class OMoE(Sharing):
             1, self.num_experts, self.gate_units, name="gate", **self.dense_options
         )
         weights = g(x)  # g(x), (1, batch, experts)
-        return Mix()(weights, outputs)[0]  # z_t, (batch, units)
+        return Mix()(weights, outputs)[0]  # z_t, equation 5, (batch, units)

@@ -12,25 +12,28 @@ class PLE(Sharing):
     """Each level computes one vector x_t per task t, and one shared vector x_s.
 
         x_t^0 = x_s^0 = x
-        S_t^j = [specific experts of task t (x_t^{j-1}); shared experts (x_s^{j-1})]
-        x_t^j = sum_i g_t^j(x_t^{j-1})_i S_ti^j            for each level j = 1 ... J
+        E_t^j = specific experts of task t (x_t^{j-1})     for each level j = 1 ... J
+        E_s^j = shared experts (x_s^{j-1})
+        S_t^j = [E_t^j; E_s^j]
+        S_s^j = [E_1^j; ...; E_T^j; E_s^j]
+        x_t^j = sum_i g_t^j(x_t^{j-1})_i S_ti^j
         x_s^j = sum_i g_s^j(x_s^{j-1})_i S_si^j            for each level j < J
         z_t   = x_t^J
         y_t   = h_t(z_t)
 
     x is the encoding of a row, h_t the tower and y_t the logits of task t; see
-    `Sharing`. S_t^j is a list of experts' outputs, and S_ti^j one output. S_s^j is the
-    list for all experts of level j: the specific experts of all tasks, then the shared
-    experts. Each gate g is the softmax of a linear layer.
+    `Sharing`. E and S are lists of experts' outputs, and S_ti^j is one output. Each
+    gate g is the softmax of a linear layer. `layers.extract` computes a level.
 
-    `layers.extract` computes a level. The paper writes k for t, w^{k,j} for g_t^j,
-    g^{k,j} for x_t^j, N for J and t^k for h_t.
+    The paper writes k for t, N for J, w^{k,j} for the gate g_t^j, g^{k,j} for x_t^j,
+    and t^k for the tower h_t. The paper's E_(k,1) ... E_(k,m_k) are the outputs in E_t,
+    and E_(s,1) ... E_(s,m_s) the outputs in E_s.
 
     Attributes:
         num_levels: number of levels, J; PLE with 1 level is CGC.
-        num_specific_experts: number of experts of each task in each level; with 0, each
-            level is an MMoE.
-        num_shared_experts: number of shared experts in each level.
+        num_specific_experts: number of experts of each task in each level, m_k in the
+            paper; with 0, each level is an MMoE.
+        num_shared_experts: number of shared experts in each level, m_s in the paper.
         expert_units: widths of the layers of each expert.
         gate_units: hidden widths of each gate; empty for the paper's linear gate.
 

@@ -19,11 +19,11 @@ class POSO(Sharing):
     x is the encoding of a row, h_t the tower and y_t the logits of task t; see
     `Sharing`. u are the embeddings and dense values of the personal features. The
     factors p(u) are the same for all tasks. Since they are below 1, the constant C
-    keeps z_t from being small. The paper writes g(x_pc) for p(u), e^(i) for f_i, and
-    x_t with a hat for z_t.
+    keeps z_t from being small. The paper writes x_pc for u, g(x_pc) for p(u), e^(i) for
+    f_i, and x_t with a hat for z_t.
 
     Attributes:
-        num_experts: number of experts.
+        num_experts: number of experts, N in the paper.
         expert_units: widths of the layers of each expert.
         gate_units: hidden widths of each gate g_t; empty for MMoE's linear gate.
         personal_features: features that tell groups of users apart, such as how new a
@@ -65,7 +65,7 @@ class POSO(Sharing):
             name="gates",
             **self.dense_options,
         )
-        p = GateNU(  # C p(u)
+        p = GateNU(  # C p(u), (1, batch, experts)
             1,
             self.num_experts,
             self.personal_gate_units,
@@ -75,4 +75,5 @@ class POSO(Sharing):
             name="personal_gate",
             **self.dense_options,
         )
+        # g(x) is g_t(x) of each task, (tasks, batch, experts)
         return Mix()(g(x) * p(u), outputs)  # z_t, (tasks, batch, units)

@@ -14,7 +14,7 @@ class SharedBottom(Sharing):
         y_t = h_t(z_t)
 
     x is the encoding of a row, h_t the tower and y_t the logits of task t; see
-    `Sharing`.
+    `Sharing`. Ma et al. write k for the task t, and y_k = h^k(f(x)) for k = 1 ... K.
 
     Attributes:
         bottom_units: widths of the layers of the bottom network; if empty, f(x) = x,
