@@ -13,18 +13,22 @@ from mtl_cli.heads.base import Heads, Output, RowsWithLabels, Tasks
 class ESMM(Heads):
     """Multiplies the predictions of the click tower and of the conversion tower.
 
-    For an impression v, with the click y and the conversion z,
+    For an impression with the features x, the click y and the conversion z,
 
-        p(y=1, z=1 | v) = p(y=1 | v) x p(z=1 | y=1, v)
-           pCTCVR       =    pCTR    x     pCVR
+        p(y=1, z=1 | x) = p(y=1 | x) * p(z=1 | y=1, x)
+           pCTCVR       =    pCTR    *     pCVR
+        loss            = l(y, pCTR) + l(y & z, pCTCVR)
 
-    The label of the click task is y, and the label of the conversion task is "y and z".
-    The click tower predicts pCTR, the conversion tower pCVR. There is a loss of pCTR
-    and a loss of pCTCVR, but none of pCVR. Both losses are on all impressions: the
-    paper's entire space.
+    Here, y and z are labels, as in the paper: y is the label of the click task, and
+    "y & z" the label of the conversion task. The click tower predicts pCTR, which the
+    paper writes f(x; theta_ctr); the conversion tower predicts pCVR, f(x; theta_cvr).
+    l is the cross-entropy. There is no loss of pCVR itself. Both losses are on all
+    impressions: the paper's entire space.
 
     Reference: Ma et al., "Entire Space Multi-Task Model: An Effective Approach for
         Estimating Post-Click Conversion Rate", SIGIR 2018, equations 1 and 3.
+        Differs from the paper in: a loss is the weighted mean over the rows of a batch,
+        where the paper sums over all N impressions.
     """
 
     click_task: Annotated[

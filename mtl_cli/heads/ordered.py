@@ -15,10 +15,12 @@ class Ordered(Heads):
     """Heads for tasks that follow each other, such as click, cart and purchase.
 
     A label can be 1 only if the label of the task before it is 1. So the predictions
-    p_t = sigmoid(y_t), where y_t is the logit of task t, should not rise from task to
-    task. For each batch of B rows, training adds the penalty
+    y_hat_t = sigmoid(y_t), where y_t is the logit of task t, should not rise from task
+    to task. For each batch of B rows, training adds the penalty
 
-        order_penalty / B * sum_rows sum_{t > 1} max(p_t - p_{t-1}, 0)
+        order_penalty / B * sum_rows sum_{t > 1} max(y_hat_t - y_hat_{t-1}, 0)
+
+    The paper writes alpha for `order_penalty`.
 
     Reference: Xi et al., "Modeling the Sequential Dependence among Audience Multi-step
         Conversions with Multi-task Learning in Targeted Display Advertising", KDD 2021:
@@ -68,6 +70,7 @@ class Ordered(Heads):
     def row_penalty(self, logits: dict[str, Tensor], tasks: Tasks) -> Tensor:
         from keras import ops
 
-        p = [ops.sigmoid(ops.cast(logits[name][:, 0], "float32")) for name in tasks]
-        excesses = [ops.relu(later - earlier) for earlier, later in pairwise(p)]
+        y = [ops.cast(logits[name][:, 0], "float32") for name in tasks]
+        y_hat = [ops.sigmoid(y_t) for y_t in y]  # of each task, (batch,)
+        excesses = [ops.relu(later - earlier) for earlier, later in pairwise(y_hat)]
         return self.order_penalty * sum(excesses)

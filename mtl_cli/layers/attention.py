@@ -15,9 +15,9 @@ class Attention(Routing):
 
         weight_u = softmax_u(<q_u, k_u> / sqrt(dim))
 
-    <q_u, k_u> is the dot product of the query and the key of u. Call the layer as
-    `Attention(routes)(queries, keys)`. `Mix` can then sum the vectors with these
-    weights. The layer has no variables.
+    <q_u, k_u> is the dot product of the query and the key of u, and dim their length,
+    d_k in the paper. Call the layer as `Attention(routes)(queries, keys)`. `Mix` can
+    then sum the vectors with these weights. The layer has no variables.
 
     Args:
         routes: a list of one route: the reader of the vectors, and one `Expert` that

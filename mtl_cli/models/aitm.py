@@ -56,7 +56,7 @@ class AITM(Sharing):
         )
         q = f(x)  # q_t, (tasks, batch, k)
         k = self.bottom_units[-1]
-        # The layer computes V u, Q u and K u.
+        # The layer computes V u, Q u and K u: h1(u), h2(u) and h3(u) in the paper.
         project = ParallelDense(
             3, k, False, self.l2, self.initializer, name="projections"
         )
@@ -71,5 +71,5 @@ class AITM(Sharing):
             route = Route(t, [Expert(t - 1), Expert(t)])
             attention = Attention([route], name=f"attentions_{t}")
             weights = attention(vqk[1], vqk[2])  # softmax(a), (1, batch, 2)
-            z.append(Mix()(weights, vqk[0])[0])
+            z.append(Mix()(weights, vqk[0])[0])  # z_t, (batch, k)
         return ops.stack(z)  # z_t, (tasks, batch, k)

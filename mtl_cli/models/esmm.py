@@ -19,7 +19,7 @@ class ESMM(Sharing):
     too (`model.heads=esmm`).
 
     Reference: Ma et al., "Entire Space Multi-Task Model: An Effective Approach for
-        Estimating Post-Click Conversion Rate", SIGIR 2018, equation 1.
+        Estimating Post-Click Conversion Rate", SIGIR 2018, equations 1 and 3.
     """
 
     def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
