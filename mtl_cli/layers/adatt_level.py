@@ -40,6 +40,10 @@ def adatt_level(
     The native weights are trained, and are the same for all rows. If each unit has a
     single expert, there are no native weights: v_uj is 1.
 
+    For the unit of task t in level l, the paper writes f_t^{l-1} for x_t, f_t^l for
+    y_t, E_t^l for the outputs of the unit's m_t experts, E^l for those of all experts,
+    and G_t^l for the weights g_t(x_t). So y_t is f_t^l = G_t^l E^l + v_t^l E_t^l.
+
     Args:
         tasks: the tasks' inputs x_t, `(T, batch, dim)`; or `(batch, dim)` if all tasks
             read the same input.
@@ -82,12 +86,12 @@ def adatt_level(
     if per_task:
         specific_outputs = ParallelMLP(
             num_specific, units, name=f"{name}_specific_experts", **dense_options
-        )(tasks)  # (num_specific, batch, units)
+        )(tasks)  # E_1 ... E_T, (num_specific, batch, units)
         outputs.append(specific_outputs)
     if num_shared:
         shared_outputs = ParallelMLP(
             num_shared, units, name=f"{name}_shared_experts", **dense_options
-        )(shared)  # (num_shared, batch, units)
+        )(shared)  # E_s, (num_shared, batch, units)
         outputs.append(shared_outputs)
 
     def gated_sum(x: Tensor, owners: Sequence[int | str], label: str) -> Tensor:
@@ -102,7 +106,7 @@ def adatt_level(
             routes=[Route(owner, all_experts) for owner in owners],
             name=f"{name}_{label}",
             **dense_options,
-        )(x)  # (owners, batch, num_specific + num_shared)
+        )(x)  # g_u(x_u), (owners, batch, num_specific + num_shared)
         return mix_groups(weights, outputs)
 
     def native_sum(experts: Tensor, routes: Sequence[Route], label: str) -> Tensor:

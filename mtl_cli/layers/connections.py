@@ -72,6 +72,7 @@ def connect_networks(
         owners=[*readers] * n,
         name=f"{name}_transforms",
     )
+    # W_ij u_j, (n, readers, batch, dim)
     by_network = ops.reshape(transforms(networks), (n, len(readers), -1, dim))
     by_reader = ops.transpose(by_network, (1, 0, 2, 3))  # (readers, n, batch, dim)
-    return Mix()(z, by_reader)
+    return Mix()(z, by_reader)  # v_i, (readers, batch, dim)

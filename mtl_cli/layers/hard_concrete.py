@@ -24,20 +24,23 @@ class HardConcrete(Routing):
     A connection is cut if z = 0. The trained value of a connection is log alpha. In
     training, z is drawn in each step:
 
-        u ~ U(0, 1)
-        s = sigmoid((log u - log(1 - u) + log alpha) / beta)
-        z = min(1, max(0, s (zeta - gamma) + gamma))
+        u     ~ U(0, 1)
+        s     = sigmoid((log u - log(1 - u) + log alpha) / beta)
+        s_bar = s (zeta - gamma) + gamma
+        z     = min(1, max(0, s_bar))
 
-    After training, there is no noise:
+    After training, there is no noise, and no beta. The paper writes z_hat for this z:
 
-        z = min(1, max(0, sigmoid(log alpha) (zeta - gamma) + gamma))
+        z     = min(1, max(0, sigmoid(log alpha) (zeta - gamma) + gamma))
 
     In training, the layer also adds a penalty, `l0` times the expected number of open
     connections:
 
         l0 * sum over connections of sigmoid(log alpha - beta log(-gamma / zeta))
 
-    The constants are beta = 2/3, gamma = -0.1 and zeta = 1.1.
+    The paper writes lambda for `l0`. The constants are beta = 2/3, gamma = -0.1 and
+    zeta = 1.1, as in the authors' code. log alpha starts near 0: at the start, a
+    connection is open with the probability 0.83.
 
     Args:
         routes: the readers and the experts that each can read, as many for each reader;
@@ -96,7 +99,8 @@ class HardConcrete(Routing):
             )
             logit = (ops.log(u) - ops.log(1 - u) + log_alpha) / BETA
         s = ops.sigmoid(logit)
-        z = ops.clip(s * (ZETA - GAMMA) + GAMMA, 0.0, 1.0)
+        s_bar = s * (ZETA - GAMMA) + GAMMA
+        z = ops.clip(s_bar, 0.0, 1.0)
         z = ops.broadcast_to(z, (z.shape[0], batch, z.shape[2]))
         return ops.cast(z, self.compute_dtype)
 

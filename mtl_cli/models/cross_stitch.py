@@ -16,10 +16,10 @@ class CrossStitch(Sharing):
         y_t   = h_t(z_t)
 
     x is the encoding of a row, h_t the tower and y_t the logits of task t; see
-    `Sharing`. The paper writes alpha for A. f_s^l is layer l in the network of task s.
-    A^l has one entry for each pair of tasks. The initial values A_0 are `stitch_start`
-    on the diagonal, for a task and itself, and (1 - `stitch_start`) / (T - 1)
-    elsewhere.
+    `Sharing`. f_s^l is layer l in the network of task s. A^l has one entry for each
+    pair of tasks. The paper writes alpha for A, x for f_s^l(...), and x with a tilde
+    for x_t^l. The initial values A_0 are `stitch_start` on the diagonal, for a task and
+    itself, and (1 - `stitch_start`) / (T - 1) elsewhere.
 
     The matrices should change faster than the kernels. So the trained variable is not A
     but a, where A = A_0 + c a and c = `stitch_scale`. A step of Adam then changes A by
@@ -65,5 +65,5 @@ class CrossStitch(Sharing):
                 stitch = StaticWeights(
                     routes, start, self.stitch_scale, name=f"{name}_stitches"
                 )
-                x = Mix()(stitch(x), x)  # x_t^l
+                x = Mix()(stitch(x), x)  # x_t^l; `stitch(x)` is A^l for each row
         return x  # z_t, (tasks, batch, units)

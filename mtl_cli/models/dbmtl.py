@@ -23,7 +23,8 @@ class DBMTL(Sharing):
         bottom_units: widths of the layers of the bottom network; if empty, f(x) = x.
 
     Reference: Wang et al., "Deep Bayesian Multi-Target Learning for Recommender
-        Systems", 2019.
+        Systems", 2019. The equations follow the paper's abstract and the code of the
+        authors' company, EasyRec, not the whole paper.
     """
 
     bottom_units: Units

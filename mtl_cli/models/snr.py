@@ -22,8 +22,8 @@ class SNR(Sharing):
     `Sharing`. z_ij^l is a weight in [0, 1] of the connection from sub-network j to
     sub-network or task i; at 0, the connection is cut. Each z_ij^l is a hard concrete
     variable: random in training and fixed afterwards, often at exactly 0 or 1. The
-    matrices W_ij^l are trained. See `layers.HardConcrete` and
-    `layers.connect_networks`.
+    matrices W_ij^l are trained. The paper writes lambda for `snr_l0`. See
+    `layers.HardConcrete` and `layers.connect_networks`.
 
     Attributes:
         num_levels: number of levels, L.
@@ -59,7 +59,7 @@ class SNR(Sharing):
             is_last = level == self.num_levels
             next_networks = [f"network {i + 1}" for i in range(n)]
             x = connect_networks(  # v_i^l, (readers, batch, units)
-                f(x),  # u_j^l, (n, batch, units)
+                f(x),  # u_j^l = f_j^l(v_j^{l-1}), (n, batch, units)
                 readers=range(len(tasks)) if is_last else next_networks,
                 has_transforms=self.snr_connection == "trans",
                 l0=self.snr_l0,

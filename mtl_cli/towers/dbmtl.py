@@ -28,10 +28,11 @@ class DBMTL(Towers):
         y_t = W_t r_t + b_t
 
     z_t is the hidden vector of task t, [a; b] the vector a followed by b, and y_t the
-    logits.
+    logits. The key `relation_units` has the widths of the relation networks.
 
     Reference: Wang et al., "Deep Bayesian Multi-Target Learning for Recommender
-        Systems", 2019.
+        Systems", 2019. The equations follow the paper's abstract and the code of the
+        authors' company, EasyRec, not the whole paper.
     """
 
     parents: Annotated[
@@ -94,15 +95,16 @@ class DBMTL(Towers):
 
         tasks = [tower.task for tower in towers]
         parents = self.parents_of(tasks)
+        # c_t of each task, (batch, units)
         c = connect_hidden(hidden, [t.units for t in towers], **dense_options)
-        r: dict[str, Tensor] = {}  # by task
+        r: dict[str, Tensor] = {}  # r_t by task, (batch, units)
         graph = TopologicalSorter(parents)
         graph.prepare()
         # In each round, connect all tasks whose parents have their r.
         while ready := graph.get_ready():
             inputs = {}  # by the index of the task
             for t in sorted(map(tasks.index, ready)):
-                r_of_parents = [r[parent] for parent in parents[tasks[t]]]
+                r_of_parents = [r[parent] for parent in parents[tasks[t]]]  # r_p
                 inputs[t] = ops.concatenate([c[t], *r_of_parents], axis=-1)
             indices = list(inputs)
             # Relation networks with inputs of one width are computed side by side.

@@ -15,10 +15,10 @@ class ResidualFlow(Towers):
         r_t^l = f_t^l(r_t^{l-1}) + r_{t-1}^l      for each hidden layer l = 1 ... L
         y_t   = W_t r_t^L + b_t + y_{t-1}
 
-    z_t is the hidden vector of task t, f_t^l is hidden layer l of its tower, and y_t
-    are its logits. The first task has no task before it, so r_0^l and y_0 are 0. For a
-    binary task, y_{t-1} is the logit of the last binary task before it. Other tasks do
-    not add y_{t-1}.
+    z_t is the hidden vector of task t, f_t^l is hidden layer l of its tower, r_t^l the
+    layer's output with the residual, and y_t are the logits. The first task has no task
+    before it, so r_0^l and y_0 are 0. For a binary task, y_{t-1} is the logit of the
+    last binary task before it. Other tasks do not add y_{t-1}.
 
     Reference: Fu et al., "Residual Multi-Task Learner for Applied Ranking", KDD 2024.
         Differs from the paper in: tasks that are not binary are allowed; only logits of
