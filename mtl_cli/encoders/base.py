@@ -52,7 +52,7 @@ class Encoder(Options):
     gate. relu stands for the key `model.activation`. The weights that
     `Fields.first_order` creates are not part of x, so they are not scaled. The paper
     writes E for x, E(F_d) for d, delta_domain for the factors, and O_ep for the scaled
-    x.
+    x; U, c, V and c' are W, b, W' and b' in the paper's Gate NU, `layers/gate_nu.py`.
 
     Attributes:
         name: name of the encoder's module.

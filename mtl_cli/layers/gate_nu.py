@@ -14,9 +14,14 @@ from mtl_cli.layers.routing import Expert, Route, Routing, experts_of
 class GateNU(Routing):
     """Computes `num` gates side by side, each with a factor for each of `units` units.
 
-    Gate g computes the factors `gamma sigmoid(W_g mlp(x) + b_g)`, where mlp has layers
-    of the widths `hidden_units`. Multiply the units by the factors to apply the gate. A
-    factor of 1 does not change a unit.
+    Gate g computes the factors
+
+        x'  = mlp(x)                            in the paper one layer, relu(x W + b)
+        d_g = gamma sigmoid(x' W'_g + b'_g)
+
+    where mlp has layers of the widths `hidden_units`. The paper writes delta for d.
+    Multiply the units by the factors to apply the gate. A factor of 1 does not change a
+    unit.
 
     Args:
         num: number of gates.
@@ -82,7 +87,8 @@ class GateNU(Routing):
         self.factors.build(self.hidden.compute_output_shape(input_shape))
 
     def call(self, x: Tensor) -> Tensor:
-        return self.gamma * ops.sigmoid(self.factors(self.hidden(x)))
+        hidden = self.hidden(x)  # x', (num_hidden, batch, hidden_units[-1])
+        return self.gamma * ops.sigmoid(self.factors(hidden))
 
     def parts(self) -> dict[str, Any]:
         return {"": self.hidden, "factors.": self.factors}

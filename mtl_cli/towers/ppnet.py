@@ -27,8 +27,10 @@ class PPNet(Towers):
     features. If each task has an encoding x_t of its own, the gates of task t read x_t
     and have their own U_t^l and c_t^l.
 
-    The paper writes O_prior for the embeddings of the prior features, O_ep for x,
-    delta_task for d, H for v, and 2 as gamma.
+    The paper writes O_prior for the embeddings of the prior features, which are those
+    of the user F_u, the item F_i and the author F_a. O_ep is x in the paper, a crossed
+    circle sg, delta_task d, H^(l) v^l, O_pp^(l) d^l * v^l, and gamma 2. U, c, V and c'
+    are W, b, W' and b' in the paper's Gate NU, `layers/gate_nu.py`.
 
     Reference: Chang et al., "PEPNet: Parameter and Embedding Personalized Network for
         Infusing with Personalized Prior Information", KDD 2023, equations 7 to 9.
@@ -64,7 +66,7 @@ class PPNet(Towers):
         gate_inputs = [
             ops.concatenate([prior, ops.stop_gradient(x)], axis=-1)
             for prior, x in pairs
-        ]
+        ]  # u of each encoding, (batch, dim)
         u = select_sets(gate_inputs, len(towers))
         # If the towers read x, reports can name the inputs of the first layer.
         reads_x = encodings.outputs_are_x and hidden is encodings.outputs[0]
