@@ -16,13 +16,16 @@ class BalancedWeights(Routing):
 
     The expert that the reader owns has the first weight, each other expert the second:
 
-        own   = sigmoid(strength) sigmoid(balance)
-        other = sigmoid(strength) (1 - sigmoid(balance)) / (n - 1)
+        alpha = sigmoid(strength)
+        beta  = sigmoid(balance)
+        own   = alpha beta
+        other = alpha (1 - beta) / (n - 1)
 
-    All readers have the same two numbers. Both start at 1, as in the authors' code. An
-    only expert has the weight `own`. Call the layer as `BalancedWeights(routes)(x)`,
-    where reader i owns expert i; or as `BalancedWeights(routes)(x, owned)` with one
-    reader, who owns another expert in each row.
+    alpha and beta are the paper's letters. All readers have the same numbers `strength`
+    and `balance`. Both start at 1, as in the authors' code. An only expert has the
+    weight `own`. Call the layer as `BalancedWeights(routes)(x)`, where reader i owns
+    expert i; or as `BalancedWeights(routes)(x, owned)` with one reader, who owns
+    another expert in each row.
 
     Args:
         routes: the readers, and the n experts that each weighs.
@@ -59,15 +62,15 @@ class BalancedWeights(Routing):
 
     def call(self, x: Tensor, owned: Tensor | None = None) -> Tensor:
         num, num_experts = len(self.routes), len(self.routes[0].experts)
-        strength, balance = ops.sigmoid(self.strength), ops.sigmoid(self.balance)
+        alpha, beta = ops.sigmoid(self.strength), ops.sigmoid(self.balance)
         if owned is None:
             shape = (num, ops.shape(x)[0], num_experts)
             eye = ops.eye(num, num_experts, dtype=self.compute_dtype)
             owned = ops.broadcast_to(eye[:, None], shape)
         else:
             owned = owned[None]
-        other = (1 - balance) / max(num_experts - 1, 1)
-        return strength * (balance * owned + other * (1 - owned))
+        other = (1 - beta) / max(num_experts - 1, 1)
+        return alpha * (beta * owned + other * (1 - owned))
 
     def parts(self) -> dict[str, Any]:
         return {"strength": self.strength, "balance": self.balance}

@@ -23,6 +23,8 @@ class FeatureGate(Routing):
     where the sum goes over `ranks`. B_gl is a matrix with `ranks[l]` rows, and A_gl a
     matrix with `ranks[l]` columns. A low rank needs far fewer weights than one matrix
     of `units` rows and columns. Multiply the input by the factors to apply the gate.
+    The paper writes FeaGate for the sum, and LoRA_l(v) = 2 sigmoid(v B_l A_l) for a row
+    vector v, where x is v.
 
     Args:
         num: number of gates.
@@ -80,9 +82,9 @@ class FeatureGate(Routing):
             up.build(down.compute_output_shape(input_shape))
 
     def call(self, x: Tensor) -> Tensor:
-        weights = softmax(self.choice(x))  # (num, batch, ranks)
+        weights = softmax(self.choice(x))  # softmax(W_g x), (num, batch, ranks)
         factors = [
-            2 * ops.sigmoid(up(down(x)))
+            2 * ops.sigmoid(up(down(x)))  # `down` is B_gl, and `up` is A_gl
             for down, up in zip(self.down, self.up, strict=True)
         ]
         terms = [weights[..., i : i + 1] * factor for i, factor in enumerate(factors)]

@@ -26,7 +26,9 @@ class PartitionedNorm(keras.layers.Layer):
     scenarios; gamma_s and beta_s belong to scenario s. m_s and v_s are the mean and the
     variance of each unit over rows of s. Outside of training, they are moving averages.
     In training, they are weighted means: the statistics of the batch's n rows of s have
-    the weight n / (n + 10), and the moving averages have the weight 10 / (n + 10).
+    the weight n / (n + 10), and the moving averages have the weight 10 / (n + 10). The
+    paper calls s a domain p, and writes z for x, mu and sigma^2 for the statistics of a
+    batch, and E_p and Var_p for the moving averages.
 
     Call the layer as `PartitionedNorm()(x, scenario)`.
 

@@ -17,7 +17,8 @@ class StarDense(keras.layers.Layer):
     Layer i computes `y_i = x_i (W_i * W_is) + b_i + b_is` for a row of scenario s,
     where * is the element-wise product. W_i and b_i are shared by all scenarios; W_is
     and b_is belong to scenario s. All W_is start at 1 and all b_is at 0, so that all
-    scenarios start as one network. Call the layer as `StarDense(...)(x, scenario)`.
+    scenarios start as one network. The paper calls s a domain p, and writes W_p* for
+    W_i * W_is and b_p* for b_i + b_is. Call the layer as `StarDense(...)(x, scenario)`.
 
     A batch has rows of several scenarios. The layer computes every row with the weights
     of every scenario and keeps the result of the row's scenario, so its cost grows with
@@ -78,6 +79,7 @@ class StarDense(keras.layers.Layer):
     def call(self, x: Tensor, scenario: Tensor) -> Tensor:
         if len(x.shape) == 2:
             x = x[None]
+        # W_i * W_is, (num, scenarios, dim, units)
         kernels = self.shared.kernels[:, None] * self.scenario_kernel
         y = ops.matmul(x[:, None], kernels)  # (num, scenarios, batch, units)
         return of_scenario(y + self.shared.bias[:, None] + self.scenario_bias, scenario)

@@ -33,9 +33,10 @@ class HoME(Sharing):
         E(v) = swish(batch_norm(mlp(v * F(v))))          the last layer of mlp is linear
         F(v) = sum_l softmax(W v)_l 2 sigmoid(A_l B_l v)
 
-    * is the element-wise product. The experts of one owner (a task, a group, or all
-    groups) share a feature gate. The paper calls v_k and v_s meta representations, and
-    writes LoRA for a product A_l B_l. `layers/home_levels.py` computes the levels.
+    * is the element-wise product, and swish(a) = a sigmoid(a). The experts of one owner
+    (a task, a group, or all groups) share a feature gate. The paper calls v_k and v_s
+    meta representations, writes FeaGate for F, and LoRA_l(v) = 2 sigmoid(v B_l A_l) for
+    a row vector v. `layers/home_levels.py` computes the levels.
 
     Attributes:
         groups: {group: the tasks of the group}; null puts all tasks into one group.

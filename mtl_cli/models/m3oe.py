@@ -15,17 +15,18 @@ class M3oE(Sharing):
         u     = x (W * W_s) + b + b_s
         e     = mlp(u) + mlp'(x)
         F, C, P = shared experts, scenarios' experts and tasks' experts (e)
-        c_s   = sigmoid(b_d) C_s + (1 - sigmoid(b_d)) / (S - 1) sum_{r != s} C_r
-        p_t   = sigmoid(b_t) P_t + (1 - sigmoid(b_t)) / (T - 1) sum_{r != t} P_r
-        z_ts  = g_ts(sg(e)) F + sigmoid(e_d) c_s + sigmoid(e_t) p_t
+        c_s   = beta_d C_s + (1 - beta_d) / (S - 1) sum_{r != s} C_r
+        p_t   = beta_t P_t + (1 - beta_t) / (T - 1) sum_{r != t} P_r
+        z_ts  = sum_i g_ts(sg(e))_i F_i + alpha_d c_s + alpha_t p_t
         y_t   = h_ts(z_ts)                 see `mtl_cli/towers/per_scenario.py`
 
     s is the scenario of the row, one of S: the value of the feature `dataset.scenario`.
     sg stops gradients: a gate does not train what it reads. All networks have layers of
-    the form activation(layer norm(W v + b)), and mlp' has one. The numbers e_d, e_t,
-    b_d and b_t are learnt. In the paper, their sigmoids are alpha and beta, a scenario
-    is a domain d, and e is h_d. A row of an unknown scenario gets the mean over all
-    scenarios.
+    the form activation(layer norm(W v + b)), and mlp' has one. alpha_d, alpha_t, beta_d
+    and beta_t are sigmoids of four numbers that are learnt, see
+    `layers/balanced_weights.py`; d stands for domain and t for task. The paper calls a
+    scenario a domain d, and writes h_d for e. A row of an unknown scenario gets the
+    mean over all scenarios.
 
     Attributes:
         star_units: width of u.
@@ -37,9 +38,9 @@ class M3oE(Sharing):
     Reference: Zhang et al., "M3oE: Multi-Domain Multi-Task Mixture-of-Experts
         Recommendation Framework", SIGIR 2024. The equations are those of the authors'
         code.
-        Differs from the paper in: e_d, e_t, b_d and b_t are trained with all other
-        weights, where the paper trains them on validation rows; the last layer of a
-        gate has no bias; W_s starts at 1, not as a random draw.
+        Differs from the paper in: alpha and beta are trained with all other weights,
+        where the paper trains them on validation rows; the last layer of a gate has no
+        bias; W_s starts at 1, not as a random draw.
     """
 
     reads_scenario: ClassVar[bool] = True
@@ -64,10 +65,11 @@ class M3oE(Sharing):
         e = self._input(x, scenario)
         shared = self._networks(
             self.num_shared_experts, self.expert_units, "shared_experts"
-        )(e)
+        )(e)  # F, (num_shared_experts, B, H)
         of_scenarios = self._networks(
             num_scenarios, self.expert_units, "scenario_experts"
-        )(e)
+        )(e)  # C, (S, B, H)
+        # P, (T, B, H)
         of_tasks = self._networks(num_tasks, self.expert_units, "specific_experts")(e)
 
         experts = experts_of(SHARED, self.num_shared_experts)
@@ -85,7 +87,7 @@ class M3oE(Sharing):
         )
         weights = ScenarioGates(gates, num_scenarios, name="gates")(
             ops.stop_gradient(e), scenario
-        )
+        )  # g_ts(sg(e)), (T, B, num_shared_experts)
         z = Mix()(weights, shared)
         owners = [Expert(t) for t in range(num_tasks)]
         task_weights = BalancedWeights(
@@ -93,13 +95,13 @@ class M3oE(Sharing):
             label="experts of tasks",
             name="task_weights",
         )
-        z += Mix()(task_weights(e), of_tasks)
+        z += Mix()(task_weights(e), of_tasks)  # + alpha_t p_t, (T, B, H)
         scenario_weights = BalancedWeights(
             [Route(None, experts_of("scenario", num_scenarios))],
             label="experts of scenarios",
             name="scenario_weights",
         )
-        # (1, B, H), the same for all tasks
+        # + alpha_d c_s, (1, B, H), the same for all tasks
         z += Mix()(scenario_weights(e, scenario), of_scenarios)
         return z  # z_ts of the row's scenario s, (T, B, H)
 

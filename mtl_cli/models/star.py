@@ -18,11 +18,13 @@ class STAR(Sharing):
 
     x is the encoding of a row, h_t the tower and y_t the logits of task t; see
     `Sharing`. s is the scenario of the row: the value of the feature
-    `dataset.scenario`. The paper calls s a domain p. * is the element-wise product. The
-    weights W^l and b^l are shared by all scenarios, W_s^l and b_s^l belong to scenario
-    s. norm_s normalises x by the mean and variance over rows of s, see
-    `layers/partitioned_norm.py`. A row of an unknown scenario gets, in each layer, the
-    mean over all scenarios.
+    `dataset.scenario`. * is the element-wise product. The weights W^l and b^l are
+    shared by all scenarios, W_s^l and b_s^l belong to scenario s. norm_s normalises x
+    by the mean and variance over rows of s, see `layers/partitioned_norm.py`. A row of
+    an unknown scenario gets, in each layer, the mean over all scenarios.
+
+    The paper calls s a domain p, one of M, and writes W_p* for the product W^l * W_s^l,
+    b_p* for the sum b^l + b_s^l, phi for relu, in_p for x^{l-1} and out_p for x^l.
 
     Attributes:
         bottom_units: widths of the layers of the bottom network; if empty, x^L = x^0.
@@ -44,8 +46,8 @@ class STAR(Sharing):
 
         x, scenario = encodings  # (batch, dim), (batch, scenarios)
         norm = PartitionedNorm(name="normalisation", dtype="float32")
-        x = norm(x, scenario)
+        x = norm(x, scenario)  # x^0, (batch, dim)
         if not self.bottom_units:
             return x
         bottom = StarMLP(1, self.bottom_units, name="bottom", **self.dense_options)
-        return bottom(x, scenario)[0]  # z_t, (batch, units)
+        return bottom(x, scenario)[0]  # z_t = x^L, (batch, units)

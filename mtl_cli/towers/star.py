@@ -22,7 +22,8 @@ class Star(Towers):
     its logits. The tower has L hidden layers. s is the scenario of the row, and * the
     element-wise product. relu stands for `model.activation`. The auxiliary network a_t
     of task t reads x, the embeddings and dense values of all features. The scenario is
-    one of the features, so its effect on the logit need not pass through the tower.
+    one of the features, so its effect on the logit need not pass through the tower. The
+    paper writes s_a for a_t(x), and s_m for the rest of y_t.
 
     Reference: Sheng et al., "One Model to Serve All: Star Topology Adaptive Recommender
         for Multi-Domain CTR Prediction", CIKM 2021, sections 3.4 and 3.5.
