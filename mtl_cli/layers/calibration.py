@@ -27,9 +27,10 @@ class Calibration(keras.layers.Layer):
         [[1.0], [1.0]]
 
     Reference: Platt, "Probabilistic Outputs for Support Vector Machines and Comparisons
-        to Regularized Likelihood Methods", 1999, equation 12. Without a shift, the
-        layer is the temperature scaling of Guo et al., "On Calibration of Modern
-        Neural Networks", ICML 2017, with the temperature 1 / scale.
+        to Regularized Likelihood Methods", 1999: the sigmoid 1 / (1 + exp(A x + B)) has
+        A = -scale and B = -shift. Without a shift, the layer is the temperature scaling
+        of Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, with the
+        temperature 1 / scale, T in that paper.
     """
 
     def __init__(self, shift: float = 0.0, **kwargs: Any) -> None:

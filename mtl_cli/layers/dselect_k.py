@@ -40,15 +40,16 @@ class DSelectKGates(Routing):
     each selector j chooses an expert by its code. For each bit b of the code, the
     selector has a value z_jb. The smooth step S turns the value into a bit:
 
-        S(z)     = 0                                              for z <= -gamma/2
-        S(z)     = -2 z^3 / gamma^3 + 3 z / (2 gamma) + 1/2       for |z| < gamma/2
-        S(z)     = 1                                              for z >= gamma/2
-        r_ji     = prod_b (S(z_jb) if bit b of code i is 1, else 1 - S(z_jb))
-        weight_i = sum_j softmax(w)_j r_ji
+        S(z) = 0                                              for z <= -gamma/2
+        S(z) = -2 z^3 / gamma^3 + 3 z / (2 gamma) + 1/2       for |z| < gamma/2
+        S(z) = 1                                              for z >= gamma/2
+        r_ji = prod_b (S(z_jb) if bit b of code i is 1, else 1 - S(z_jb))
+        q_i  = sum_j softmax(w)_j r_ji                        the weight of expert i
 
     So r_ji lies between 0 and 1 and says how much selector j chooses expert i. The
     values z and w are the outputs of dense layers that read the gate's input. In static
-    gates, z and w are trained values, the same for all rows.
+    gates, z and w are trained values, the same for all rows. The paper writes n for E,
+    alpha for w, z^(j) for z_j, and r(z^(j))_i for r_ji.
 
     In training, the layer adds two penalties:
 
@@ -58,9 +59,10 @@ class DSelectKGates(Routing):
     The first, an entropy, makes each selector choose a single expert. The second keeps
     the selectors away from codes of E and above, because no expert has these codes. If
     E is a power of two, there are no such codes, and the second penalty is left out.
-    The layer passes `add_loss` one value per row; static gates pass a single value. If
-    a gate serves only some of the rows, call the layer as `DSelectKGates(...)(x,
-    row_weights)`: the penalties of the gate then count in these rows only.
+    The layer passes `add_loss` one value per row, and training sums these values;
+    static gates pass a single value. If a gate serves only some of the rows, call the
+    layer as `DSelectKGates(...)(x, row_weights)`: the penalties of the gate then count
+    in these rows only.
 
     Args:
         num: number of gates.
@@ -68,7 +70,7 @@ class DSelectKGates(Routing):
         units: widths of a gate's hidden layers; empty for the paper's linear gate.
         num_selected: number of selectors, k.
         gamma: width of the smooth step.
-        entropy: strength of the first penalty.
+        entropy: strength of the first penalty, lambda in the paper.
         is_static: whether the weights are the same for all rows.
         routes: see `Gates`.
         **kwargs: further arguments of `ParallelMLP`, for the hidden layers, and of a
@@ -83,7 +85,8 @@ class DSelectKGates(Routing):
         Experts with Applications to Multi-Task Learning", NeurIPS 2021.
         Differs from the paper in: `entropy` is constant, where the paper's strength
         grows during training; the second penalty is at most 1000 for each selector,
-        where the paper's is infinite if all r_ji of a selector are 0.
+        where the paper's is infinite if all r_ji of a selector are 0. Differs from the
+        authors' code in: the biases of w start at 0, not at random.
     """
 
     has_row_penalties: ClassVar[bool] = True
@@ -144,11 +147,11 @@ class DSelectKGates(Routing):
         r = self.selection(z)  # (num, rows, k, E)
         if training:
             self.add_penalties(r, row_weights)
-        weights = ops.sum(softmax(w)[..., None] * r, axis=2)
+        q = ops.sum(softmax(w)[..., None] * r, axis=2)  # (num, rows, E)
         if not self.reads_rows:
-            shape = (weights.shape[0], ops.shape(x)[-2], self.num_experts)
-            weights = ops.broadcast_to(weights, shape)
-        return ops.cast(weights, self.compute_dtype)
+            shape = (q.shape[0], ops.shape(x)[-2], self.num_experts)
+            q = ops.broadcast_to(q, shape)
+        return ops.cast(q, self.compute_dtype)
 
     def selection(self, z: Tensor) -> Tensor:
         """Returns r: how much each selector chooses each expert, `(num, rows, k, E)`.

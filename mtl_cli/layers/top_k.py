@@ -22,13 +22,14 @@ from mtl_cli.layers.routing import Route, Routing, routes_to_shared
 class TopKGates(Routing):
     """Computes gates that give weight to k = `num_selected` experts in each row.
 
-        H(x)_i    = (W x)_i + e_i softplus((V x)_i)
-        weights   = softmax(KeepTopK(H(x), k))
+        H(x)_i = (W x)_i + e_i softplus((V x)_i)
+        G(x)   = softmax(KeepTopK(H(x), k))              the weights of the experts
 
-    H(x)_i is the logit of expert i. The noise e_i is drawn from N(0, 1) in training,
-    and is 0 otherwise. KeepTopK sets all but the k largest logits to minus infinity, so
-    that the other experts have the weight 0 and no gradient. Thanks to the noise, an
-    expert that is not selected now may be selected in a later step of training.
+    The paper writes W_g for W, and W_noise for V. H(x)_i is the logit of expert i. The
+    noise e_i is drawn from N(0, 1) in training, and is 0 otherwise. KeepTopK sets all
+    but the k largest logits to minus infinity, so that the other experts have the
+    weight 0 and no gradient. Thanks to the noise, an expert that is not selected now
+    may be selected in a later step of training.
 
     Args:
         num: number of gates.
@@ -93,10 +94,10 @@ class TopKGates(Routing):
         logits = ops.cast(self.logits(hidden), "float32")  # (num, batch, num_experts)
         if training and self.noise is not None:
             e = keras.random.normal(ops.shape(logits), seed=self.seed_generator)
-            logits += e * ops.softplus(ops.cast(self.noise(hidden), "float32"))
+            logits += e * ops.softplus(ops.cast(self.noise(hidden), "float32"))  # H(x)
         smallest_kept = ops.top_k(logits, self.num_selected)[0][..., -1:]
         logits = ops.where(logits < smallest_kept, -float("inf"), logits)
-        return ops.cast(ops.softmax(logits), self.compute_dtype)
+        return ops.cast(ops.softmax(logits), self.compute_dtype)  # G(x)
 
     def parts(self) -> dict[str, Any]:
         parts = {"": self.hidden, "logits.": self.logits}
