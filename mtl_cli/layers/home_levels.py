@@ -66,7 +66,7 @@ class HomeLevels:
             per_group + len(experts_of_shared),
             routes=[Route(k, experts_by_group[k] + experts_of_shared) for k in groups],
             name="level_1_group_gates",
-        )(x)
+        )(x)  # G_k(x), (groups, batch, experts)
         mixtures = mix_groups(weights, [outputs, shared_outputs])
         experts_of_groups = [expert for k in groups for expert in experts_by_group[k]]
         shared_weights = self.make_gates(
@@ -74,7 +74,7 @@ class HomeLevels:
             len(experts_of_groups) + len(experts_of_shared),
             routes=[Route(None, experts_of_groups + experts_of_shared)],
             name="level_1_shared_gate",
-        )(x)
+        )(x)  # G_s(x), (1, batch, experts)
         all_outputs = ops.reshape(
             outputs, (len(experts_of_groups), -1, outputs.shape[-1])
         )
@@ -112,7 +112,7 @@ class HomeLevels:
             routes.append(Route(t, own_experts + other_experts))
         weights = self.make_gates(
             len(tasks), sum(num.values()), routes=routes, name="level_2_gates"
-        )(u)
+        )(u)  # G_t(u_t), (tasks, batch, experts)
         mixtures = mix_groups(
             weights, [specific_outputs, group_outputs_by_task, shared_outputs]
         )
@@ -142,7 +142,7 @@ class HomeLevels:
                 name=f"{level}_feature_{kind}_gates",
                 **kernel_options(self.dense_options),
             )
-            v = gate(v) * v
+            v = gate(v) * v  # F(v) * v
         # The last layer of an expert always has batch normalisation and swish (`silu`).
         num_hidden, options = len(units) - 1, dict(self.dense_options)
         options["activation"] = [*[options["activation"]] * num_hidden, "silu"]
@@ -188,4 +188,4 @@ class HomeLevels:
                 name=name,
                 **self.dense_options,
             )
-        return mixtures + Mix()(gates(v), own_outputs)
+        return mixtures + Mix()(gates(v), own_outputs)  # `gates(v)` is S(v)

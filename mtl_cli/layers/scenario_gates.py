@@ -15,9 +15,10 @@ from mtl_cli.layers.star import of_scenario
 class ScenarioGates(Routing):
     """Chooses, for each reader, the gate of the row's scenario.
 
-    All gates are computed for all rows. A row of an unknown scenario gets the mean
-    weights over all scenarios. Penalties of the gates count in a row only for the gates
-    of the row's scenario. Call the layer as `ScenarioGates(...)(x, scenario)`.
+    In M3oE, the gate g_ts belongs to the reader t, a task, and to the scenario s. All
+    gates are computed for all rows. A row of an unknown scenario gets the mean weights
+    over all scenarios. Penalties of the gates count in a row only for the gates of the
+    row's scenario. Call the layer as `ScenarioGates(...)(x, scenario)`.
 
     Args:
         gates: a layer of gates. The first `num_scenarios` gates belong to the first

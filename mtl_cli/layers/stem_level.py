@@ -90,8 +90,8 @@ def stem_level(
         routes=[route(t) for t in range(num_tasks)],
         name=f"{name}_gates",
         **dense_options,
-    )(tasks + shared)  # (T, batch, num_experts)
-    # Sum the task's own experts, then the other tasks' experts, then the shared ones.
+    )(tasks + shared)  # g_t(x_t + x_s), (T, batch, num_experts)
+    # y_t sums the task's own experts F_t, the other tasks' sg(F), and then F_s.
     columns = [slice(t * per_task, (t + 1) * per_task) for t in range(num_tasks)]
     own_weights = ops.stack([weights[t, :, own] for t, own in enumerate(columns)])
     by_task = ops.reshape(specific_outputs, (num_tasks, per_task, -1, units[-1]))
@@ -111,6 +111,6 @@ def stem_level(
         routes=[route(None)],
         name=f"{name}_shared_gate",
         **dense_options,
-    )(shared)  # (1, batch, num_experts)
+    )(shared)  # g_s(x_s), (1, batch, num_experts)
     shared_output = mix_groups(shared_weights, [specific_outputs, shared_outputs])[0]
     return task_outputs, shared_output

@@ -50,8 +50,9 @@ class Sharing(Options):
         h_t  the tower of task t: every scheme has towers, see `layers/towers.py`
         y_t  the logits of task t: y_t = h_t(z_t)
 
-    [a; b] is the list or vector a, followed by b. relu stands for `activation`. The
-    heads compute the logits of all outputs from the logits of all tasks.
+    A scheme's docstring says which letters its paper writes. [a; b] is the list or
+    vector a, followed by b. relu stands for `activation`. The heads compute the logits
+    of all outputs from the logits of all tasks.
 
     Attributes:
         reads_scenario: whether `share` reads the scenario of a row. The data set then
