@@ -17,6 +17,7 @@ from hydra._internal.sources_registry import SourcesRegistry
 from hydra._internal.utils import create_config_search_path, get_args_parser
 from hydra.core.object_type import ObjectType
 from hydra.core.plugins import Plugins
+from hydra.plugins.completion_plugin import CompletionPlugin
 from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
 from omegaconf import DictConfig
@@ -139,3 +140,22 @@ def bound_yaml_files() -> None:
 
     source.load_config = bounded  # type: ignore
     source.list = bounded_list  # type: ignore
+
+
+def wrap_completion(select: Callable[[list[str]], list[str]]) -> None:
+    """Makes Hydra's completion of commands offer only some of its words.
+
+    The change is for the whole process.
+
+    Args:
+        select: returns the words to offer, of all words that fit the command line.
+    """
+    query: Any = CompletionPlugin._query
+    if hasattr(query, "__wrapped__"):  # wrapped by an earlier call
+        return
+
+    @wraps(query)
+    def wrapped(self: Any, *args: Any, **kwargs: Any) -> list[str]:
+        return select(query(self, *args, **kwargs))
+
+    CompletionPlugin._query = wrapped  # type: ignore

@@ -19,6 +19,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from mtl_cli.cli.arguments import hydra_arguments, prints_only, split_plugins
+from mtl_cli.cli.completion_guard import offer_plain_words_only
 from mtl_cli.cli.config_guard import USER_FILES, refuse_foreign_code
 from mtl_cli.config.overrides import as_typed
 from mtl_cli.core import plugins, signals
@@ -194,6 +195,7 @@ def prepare_process() -> None:
     )
     Plugins.instance().register(UserConf)
     refuse_foreign_code()
+    offer_plain_words_only()
     signals.install()
 
 
