@@ -63,7 +63,7 @@ def resume_search(config: DictConfig) -> bool:
         return False
     import optuna
 
-    cmaes_state.restrict_unpickling()
+    cmaes_state.restrict_pickles()
     optuna.logging.set_verbosity(logging.ERROR)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     url = str(sweeper.storage)

@@ -4,12 +4,14 @@ Matplotlib, submitit, Optuna, MLflow and W&B read files that can execute code, n
 another server, or lead out of the folder.
 """
 
+import math
 import os
 import pickle
 import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import cmaes
 import numpy as np
@@ -54,21 +56,94 @@ def test_state_of_a_search_runs_no_code(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("optimizer", [cmaes.CMA, cmaes.SepCMA])
-def test_state_that_a_search_has_written_is_read(optimizer: type) -> None:
-    state = optimizer(mean=np.zeros(2), sigma=1.0, seed=3)
-    asked = [state.ask() for _ in range(state.population_size)]
-    state.tell([(x, float(x.sum())) for x in asked])
-    again = cmaes_state.load_state(pickle.dumps(state))
-    np.testing.assert_array_equal(again._mean, state._mean)
-    assert again.generation == 1
+@pytest.mark.parametrize("generations", [0, 1, 30])
+def test_state_that_a_search_has_written_is_read(
+    optimizer: type, generations: int
+) -> None:
+    bounds = np.array([[-3.0, 3.0], [-3.0, 3.0]])
+    state = optimizer(mean=np.zeros(2), sigma=1.0, bounds=bounds, seed=3)
+    for _ in range(generations):
+        asked = [state.ask() for _ in range(state.population_size)]
+        state.tell([(x, float(x.sum())) for x in asked])
+    again = cmaes_state.load_state(cmaes_state.dump_state(state))
+    assert (type(again), again.generation) == (optimizer, generations)
+    for key, value in state.__getstate__().items():
+        assert type(again.__getstate__()[key]) is type(value), key
+        np.testing.assert_array_equal(again.__getstate__()[key], value, key)
+    for each in (state, again):
+        each.reseed_rng(7)
+    np.testing.assert_array_equal(again.ask(), state.ask())
+    assert again.should_stop() == state.should_stop()
+
+
+def test_state_of_a_search_holds_no_uncleared_memory() -> None:
+    state = cmaes.CMA(mean=np.zeros(2), sigma=1.0)
+    state._funhist_values[:] = 7.5  # stands for memory that was not cleared
+    state._g = 2
+    again = cmaes_state.load_state(cmaes_state.dump_state(state))
+    kept = [0, 0, 7.5, 7.5, 7.5, 7.5]  # of the generations 1 and 2
+    assert again._funhist_values[:6].tolist() == kept
+    assert not again._funhist_values[6:].any()
+
+
+class Forged:
+    """Is pickled as the call of a function with arguments."""
+
+    def __init__(self, function: Any, *arguments: Any) -> None:
+        self.call = function, arguments
+
+    def __reduce__(self) -> Any:
+        return self.call
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        # An array of objects whose addresses are in the file crashes the process.
+        ("_mean", Forged(np.ndarray, (2,), np.dtype(object), b"A" * 16)),
+        ("_mean", np.array([None, None])),
+        ("_mean", np.array([(0, 0), (0, 0)], "i8,i8")),
+        ("_mean", "text"),
+        ("_n_max_resampling", 10**12),  # drawing points would never end
+        ("_n_max_resampling", math.nan),
+        ("_popsize", 10**12),
+        ("_popsize", 0),
+        ("_funhist_term", 0),
+        ("_g", "%s"),
+        ("_weights", np.zeros((3, 3))),
+        ("_bounds", np.zeros((3, 2))),
+        ("ask", 1),
+    ],
+    ids=str,
+)
+def test_forged_state_of_a_search_is_refused(key: str, value: Any) -> None:
+    state = cmaes.CMA(mean=np.zeros(2), sigma=1.0)
+    setattr(state, key, value)
+    with pytest.raises(ConfigError, match="holds no state of a search"):
+        cmaes_state.load_state(pickle.dumps(state))
+
+
+@pytest.mark.parametrize(
+    "pickled",
+    [
+        pickle.dumps(7),
+        pickle.dumps(np.zeros(2)),
+        b"x",
+        b"\x80\x04Nr\xff\xff\xff\x0f.",  # numbers None: a list of 2 GB
+        b"Np999999999\n.",  # the same in the first protocol
+    ],
+)
+def test_pickle_that_is_no_state_of_a_search_is_refused(pickled: bytes) -> None:
+    with pytest.raises(ConfigError, match="holds no state of a search"):
+        cmaes_state.load_state(pickled)
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_optuna_reads_states_with_our_reader() -> None:
-    # If this fails, Optuna has changed: `restrict_unpickling` must follow.
+    # If this fails, Optuna has changed: `restrict_pickles` must follow.
     import optuna.samplers._cmaes as sampler
 
-    cmaes_state.restrict_unpickling()
+    cmaes_state.restrict_pickles()
     assert sampler.pickle.loads is cmaes_state.load_state
     assert "pickle.loads(" in Path(sampler.__file__).read_text("utf-8")
 
