@@ -31,18 +31,18 @@ def adatt_level(
     """Connects one level of AdaTT's experts, gates and native weights.
 
     The level has one fusion unit u per task and, with shared experts, a shared fusion
-    unit s. Unit u turns its input x_u into its output y_u. The experts of unit u read
+    unit s. Unit u turns its input x_u into its output x'_u. The experts of unit u read
     x_u and have the outputs E_u1, E_u2, ...; E_1, E_2, ... are the outputs of the
     experts of all units. With the gate g_u and the native weights v_u:
 
-        y_u = sum_i g_u(x_u)_i E_i + sum_j v_uj E_uj
+        x'_u = sum_i g_u(x_u)_i E_i + sum_j v_uj E_uj
 
     The native weights are trained, and are the same for all rows. If each unit has a
     single expert, there are no native weights: v_uj is 1.
 
     For the unit of task t in level l, the paper writes f_t^{l-1} for x_t, f_t^l for
-    y_t, E_t^l for the outputs of the unit's m_t experts, E^l for those of all experts,
-    and G_t^l for the weights g_t(x_t). So y_t is f_t^l = G_t^l E^l + v_t^l E_t^l.
+    x'_t, E_t^l for the outputs of the unit's m_t experts, E^l for those of all experts,
+    and G_t^l for the weights g_t(x_t). So x'_t is f_t^l = G_t^l E^l + v_t^l E_t^l.
 
     Args:
         tasks: the tasks' inputs x_t, `(T, batch, dim)`; or `(batch, dim)` if all tasks

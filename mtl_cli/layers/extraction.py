@@ -29,17 +29,18 @@ def extract(
     """Connects one level of experts and gates. CGC has one level, PLE has several.
 
     The level turns one input per task, x_t, and one shared input, x_s, into one output
-    per task, y_t, and one shared output, y_s. Task t's specific experts read x_t, and
+    per task, x'_t, and one shared output, x'_s. Task t's specific experts read x_t, and
     E_t is the list of their outputs. The shared experts read x_s, and E_s is the list
     of their outputs. With the gates g_t and g_s:
 
-        S_t = [E_t; E_s]                                    the list E_t, then E_s
-        S_s = [E_1; ...; E_T; E_s]
-        y_t = sum_i g_t(x_t)_i S_ti
-        y_s = sum_i g_s(x_s)_i S_si
+        S_t  = [E_t; E_s]                                   the list E_t, then E_s
+        S_s  = [E_1; ...; E_T; E_s]
+        x'_t = sum_i g_t(x_t)_i S_ti
+        x'_s = sum_i g_s(x_s)_i S_si
 
-    For level j, the paper writes g^{k,j-1} for x_t, w^{k,j} for the gate g_t, S^{k,j}
-    for S_t, and g^{k,j} for y_t, where k is the task t.
+    In level j of PLE, x_t is x_t^{j-1}, and x'_t is x_t^j, see `models/ple.py`. For the
+    task k = t, the paper writes g^{k,j-1} for x_t, w^{k,j} for the gate g_t, S^{k,j}
+    for S_t, and g^{k,j} for x'_t.
 
     Args:
         tasks: the tasks' inputs x_t, `(num_tasks, batch, dim)`; or `(batch, dim)` if
@@ -99,7 +100,7 @@ def extract(
         name=f"{name}_gates",
         **dense_options,
     )(tasks)  # g_t(x_t), (num_tasks, batch, per_task + num_shared_experts)
-    # y_t: first the sum over E_s, then the sum over E_t
+    # x'_t: first the sum over E_s, then the sum over E_t
     task_outputs = Mix()(weights[..., per_task:], shared_outputs)
     if per_task:
         specific_outputs = ParallelMLP(
@@ -122,7 +123,7 @@ def extract(
         name=f"{name}_shared_gate",
         **dense_options,
     )(shared)  # g_s(x_s), (1, batch, num_specific + num_shared_experts)
-    # y_s
+    # x'_s
     shared_output = Mix()(shared_weights[..., num_specific:], shared_outputs)
     if per_task:
         shared_output += Mix()(shared_weights[..., :num_specific], specific_outputs)

@@ -28,14 +28,17 @@ def stem_level(
     """Connects one level of STEM's experts and gates.
 
     The level turns one input per task, x_t, and one shared input, x_s, into one output
-    per task, y_t, and one shared output, y_s. Task t's specific experts read x_t, and
+    per task, x'_t, and one shared output, x'_s. Task t's specific experts read x_t, and
     F_t is the list of their outputs. The shared experts read x_s, and F_s is the list
     of their outputs. With the gates g_t and g_s:
 
-        y_t = sum_i g_t(x_t + x_s)_i [sg(F_1); ...; F_t; ...; sg(F_T); F_s]_i
-        y_s = sum_i g_s(x_s)_i [F_1; ...; F_T; F_s]_i
+        S_t  = [sg(F_1); ...; F_t; ...; sg(F_T); F_s]
+        S_s  = [F_1; ...; F_T; F_s]
+        x'_t = sum_i g_t(x_t + x_s)_i S_ti
+        x'_s = sum_i g_s(x_s)_i S_si
 
-    sg stops the gradient, and [F_1; F_2] is the list F_1, then F_2.
+    sg stops the gradient, and [F_1; F_2] is the list F_1, then F_2. In level j of STEM,
+    x_t is x_t^{j-1}, and x'_t is x_t^j, see `models/stem.py`.
 
     Args:
         tasks: the tasks' inputs x_t, `(T, batch, dim)`.
@@ -91,7 +94,7 @@ def stem_level(
         name=f"{name}_gates",
         **dense_options,
     )(tasks + shared)  # g_t(x_t + x_s), (T, batch, num_experts)
-    # y_t sums the task's own experts F_t, the other tasks' sg(F), and then F_s.
+    # x'_t sums the task's own experts F_t, the other tasks' sg(F), and then F_s.
     columns = [slice(t * per_task, (t + 1) * per_task) for t in range(num_tasks)]
     own_weights = ops.stack([weights[t, :, own] for t, own in enumerate(columns)])
     by_task = ops.reshape(specific_outputs, (num_tasks, per_task, -1, units[-1]))

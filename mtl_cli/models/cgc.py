@@ -22,9 +22,10 @@ class CGC(Sharing):
     `Sharing`. E and S are lists of experts' outputs, and S_t(x)_i is one output. CGC is
     PLE with one level; `layers.extract` computes a level.
 
-    The paper writes k for t, w^k for the gate g_t, W_g^k for W_t, d for the length of
-    x, g^k for z_t, and t^k for the tower h_t. The paper's E_(k,1) ... E_(k,m_k) are the
-    outputs in E_t, and E_(s,1) ... E_(s,m_s) the outputs in E_s.
+    The paper writes k for t, one of K tasks, w^k for the gate g_t, W_g^k for W_t, S^k
+    for S_t, d for the length of x, g^k for z_t, and t^k for the tower h_t. The paper's
+    E_(k,1) ... E_(k,m_k) are the outputs in E_t, and E_(s,1) ... E_(s,m_s) the outputs
+    in E_s.
 
     Attributes:
         num_specific_experts: number of experts of each task, m_k in the paper; 0 makes

@@ -23,11 +23,12 @@ class PLE(Sharing):
 
     x is the encoding of a row, h_t the tower and y_t the logits of task t; see
     `Sharing`. E and S are lists of experts' outputs, and S_ti^j is one output. Each
-    gate g is the softmax of a linear layer. `layers.extract` computes a level.
+    gate is g(v) = softmax(W v), with a W of its own. `layers.extract` computes a level.
 
-    The paper writes k for t, N for J, w^{k,j} for the gate g_t^j, g^{k,j} for x_t^j,
-    and t^k for the tower h_t. The paper's E_(k,1) ... E_(k,m_k) are the outputs in E_t,
-    and E_(s,1) ... E_(s,m_s) the outputs in E_s.
+    The paper writes k for t, one of K tasks, N for J, w^{k,j} for the gate g_t^j, W_g
+    for W, S^{k,j} for S_t^j, g^{k,j} for x_t^j, and t^k for the tower h_t. The paper's
+    E_(k,1) ... E_(k,m_k) are the outputs in E_t, and E_(s,1) ... E_(s,m_s) the outputs
+    in E_s.
 
     Attributes:
         num_levels: number of levels, J; PLE with 1 level is CGC.
