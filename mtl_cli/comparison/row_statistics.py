@@ -17,27 +17,23 @@ from mtl_cli.statistics.significance import Test, z_test
 RESAMPLES = 200  # number of bootstrap samples: a standard error to within 5 %
 
 
-def delong(a: tuple[Floats, Floats], b: tuple[Floats, Floats]) -> Test | None:
+def delong(label: Floats, difference: float, influence: Floats) -> Test:
     """Tests the difference of two AUCs on the same rows.
 
     Args:
-        a: `delong_components` of the first configuration.
-        b: `delong_components` of the second configuration.
-
-    Returns: the test; None if a class has fewer than two rows.
-
-    Reference: DeLong et al., Biometrics 1988; Sun and Xu, IEEE SPL 2014.
+        label: the labels, 0 or 1, (rows,). Each class has two rows or more.
+        difference: the first AUC minus the second.
+        influence: the influence of each row on the first AUC, see `auc_influence`,
+            minus the row's influence on the second AUC, (rows,).
     """
-    positives, negatives = a[0] - b[0], a[1] - b[1]
-    if min(len(positives), len(negatives)) < 2:
-        return None
-    return z_test(float(positives.mean()), standard_error(positives, negatives))
+    return z_test(difference, standard_error(label, influence))
 
 
 def resampled(
     metric: Callable[[Floats, Floats, Floats], float],
     label: Floats,
     predictions: list[Floats],
+    weight: Floats,
 ) -> Floats:
     """Computes a metric on bootstrap samples of the rows, averaged over seeds.
 
@@ -48,18 +44,20 @@ def resampled(
         metric: a function of label, prediction and weight.
         label: the labels, (rows,).
         predictions: the predictions of each seed, each (rows,) or (rows, classes).
+        weight: the weights, (rows,).
 
     Returns: the metric on each sample, (200,).
 
     Raises:
         UndefinedError: if the metric is undefined on a sample.
     """
-    weight = np.ones(len(label))
     rng = np.random.default_rng(0)
     values = np.empty(RESAMPLES)
     for i in range(RESAMPLES):
         rows = rng.integers(0, len(label), len(label))
-        values[i] = np.mean([metric(label[rows], p[rows], weight) for p in predictions])
+        values[i] = np.mean(
+            [metric(label[rows], p[rows], weight[rows]) for p in predictions]
+        )
     return values
 
 

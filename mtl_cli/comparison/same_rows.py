@@ -96,7 +96,7 @@ def same_validation_rows(configurations: list[Configuration], task: str) -> bool
 
 
 def read_test_rows(runs: list[Run]) -> dict[str, Floats]:
-    """Reads the row numbers and the labels of the test rows of some runs.
+    """Reads the row numbers, labels and weights of the test rows of some runs.
 
     Args:
         runs: runs that were scored on the same rows. The first `predictions.parquet`
@@ -106,7 +106,7 @@ def read_test_rows(runs: list[Run]) -> dict[str, Floats]:
     """
     for run in runs:
         try:
-            table = read_predictions(run.path, row_and_label_columns)
+            table = read_predictions(run.path, columns_of_rows)
             return {
                 name: label_values(run, name, table[name])
                 for name in table.column_names
@@ -116,20 +116,20 @@ def read_test_rows(runs: list[Run]) -> dict[str, Floats]:
     return {}
 
 
-def row_and_label_columns(names: list[str]) -> list[str]:
-    """Selects the columns that hold row numbers and labels."""
+def columns_of_rows(names: list[str]) -> list[str]:
+    """Selects the columns that hold row numbers, labels and weights."""
     others = [name for name in names if not name.endswith("_prediction")]
     return [name for name in others if name != SCENARIO]
 
 
 def equal_rows(a: dict[str, Floats], b: dict[str, Floats]) -> bool:
-    """Whether two sets of rows have equal row numbers and equal labels.
+    """Whether two sets of rows have equal row numbers, labels and weights.
 
-    Labels that only one of the two has are not compared.
+    Columns that only one of the two has are not compared.
 
     Args:
-        a: row numbers and labels, see `read_test_rows`.
-        b: row numbers and labels of other runs.
+        a: row numbers, labels and weights, see `read_test_rows`.
+        b: the same of other runs.
     """
     common = a.keys() & b.keys()
     return "row" in common and all(

@@ -131,7 +131,8 @@ class Config(Options):
     def _check_names(self) -> None:
         outputs = [output.name for output in self.outputs]
         names = ["row", AUTO, MEAN, *outputs]
-        names += [f"{name}_prediction" for name in outputs]
+        for output in outputs:
+            names += [f"{output}_prediction", f"{output}_row_weight"]
         if self.dataset.scenario is not None:
             names.append("scenario")
         if self.predicts_spread:

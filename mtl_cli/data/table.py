@@ -173,7 +173,12 @@ class StoredTable:
     @property
     def metric_weights(self) -> dict[str, Array]:
         """The weight of all rows in metrics, read from disk; see `Table`."""
-        return self.weights | self.read_dictionary("population")
+        return self.weights | self.population
+
+    @property
+    def population(self) -> dict[str, Array]:
+        """The weights of outputs whose rows are a sample, from disk; see `Table`."""
+        return self.read_dictionary("population")
 
     @property
     def truths(self) -> dict[str, Array]:

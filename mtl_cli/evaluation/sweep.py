@@ -203,9 +203,9 @@ def evaluate_run(
         write_json(folder / "gates.json", {"split": "test", **evaluation.gates})
     for name, text in texts.items():
         (folder / name).write_text(text, "utf-8")
-    row_numbers, labels = np.arange(rows.num_rows), rows.table.labels
+    row_numbers = np.arange(rows.num_rows)
     predictions = {o.name: rows.predictions[o.name] for o in rows.outputs}
-    frame = prediction_frame(config.chosen_tasks, row_numbers, labels, predictions)
+    frame = prediction_frame(config, row_numbers, rows.table, predictions)
     frame.to_parquet(folder / "predictions.parquet", index=False)
     html = page(evaluation)
     (folder / "evaluation.html").write_text(html, "utf-8", errors="replace")

@@ -19,6 +19,11 @@ SCENARIO = "scenario"  # the column that names the scenario of a row
 ROWS = 500_000  # the number of rows to read at a time
 
 
+def weight_name(output: str) -> str:
+    """Returns the name of the column of the rows' weights in an output's metrics."""
+    return f"{output}_row_weight"
+
+
 def read_predictions(run: Path, choose: Callable[[list[str]], list[str]]) -> "pa.Table":
     """Reads columns of a run's predictions, in bounded memory.
 

@@ -6,18 +6,18 @@ from typing import Any
 
 import pandas as pd
 
-from mtl_cli.data.table import Array
+from mtl_cli.config.run_config import Config
+from mtl_cli.data.table import Array, StoredTable, Table
 from mtl_cli.metrics.scores import Scores
 from mtl_cli.pages.figures import write_png
 from mtl_cli.pages.line_plots import LinePlot
 from mtl_cli.runs.diagnosis import Diagnosis
 from mtl_cli.runs.epoch_rows import epoch_row, learning_curves
-from mtl_cli.runs.predictions_file import SCENARIO
+from mtl_cli.runs.predictions_file import SCENARIO, weight_name
 from mtl_cli.runs.score_table import Cells
 from mtl_cli.runs.trained_run import TrainedRun
 from mtl_cli.scoring.gate_usage import GateUsage
 from mtl_cli.scoring.scored_rows import ScoredRows, scored_rows
-from mtl_cli.tasks.base import Task
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,9 @@ def write(run: FinishedRun) -> None:
     if "test" in run.predictions:
         test, scenarios = run.data.splits["test"], run.data.scenarios
         frame = prediction_frame(
-            run.config.chosen_tasks,
+            run.config,
             run.data.row_numbers["test"],
-            test.labels,
+            test,
             run.predictions["test"],
             None if scenarios is None else scenarios.row_names(test),
         )
@@ -112,9 +112,9 @@ def write(run: FinishedRun) -> None:
 
 
 def prediction_frame(
-    tasks: dict[str, Task],
+    config: Config,
     row_numbers: Array,
-    labels: dict[str, Array],
+    table: Table | StoredTable,
     predictions: dict[str, Array],
     scenarios: Array | None = None,
 ) -> pd.DataFrame:
@@ -122,20 +122,24 @@ def prediction_frame(
 
     The column `row` numbers the rows from 1, as messages do. The label of a multiclass
     task is the name of the class, and the prediction is a list of the probabilities of
-    all classes.
+    all classes. If the rows are weighted, the frame has the weights in the metrics.
 
     Args:
-        tasks: the tasks of the run.
+        config: the configuration of the run.
         row_numbers: the index of each row in the file of the data, from 0, (rows,).
-        labels: {task: (rows,)}.
+        table: the rows.
         predictions: {output: (rows,) or (rows, classes)}.
         scenarios: the name of each row's scenario, (rows,); None without scenarios.
     """
     columns: dict[str, Any] = {"row": row_numbers + 1}
     if scenarios is not None:
         columns[SCENARIO] = pd.Categorical(scenarios)
-    for task, values in labels.items():
-        columns[task] = tasks[task].label_column(values)
+    for task, values in table.labels.items():
+        columns[task] = config.chosen_tasks[task].label_column(values)
     for output, values in predictions.items():
         columns[f"{output}_prediction"] = values if values.ndim == 1 else list(values)
+    is_weighted = config.dataset.weight_column is not None
+    weights = table.metric_weights if is_weighted else table.population
+    for output, values in weights.items():
+        columns[weight_name(output)] = values
     return pd.DataFrame(columns)

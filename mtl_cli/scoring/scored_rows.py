@@ -13,8 +13,8 @@ from mtl_cli.metrics.scores import Score
 from mtl_cli.pages.line_plots import LinePlot
 from mtl_cli.scoring.scores import score
 from mtl_cli.statistics.sampling_error import (
+    INFLUENCES,
     SamplingError,
-    has_delong_error,
     interval,
     sampling_error,
 )
@@ -76,7 +76,7 @@ class ScoredRows:
     @property
     def has_delong_error(self) -> bool:
         """Whether the error of the main metric is known without a slow bootstrap."""
-        return has_delong_error(self.main_metric, self.weight)
+        return self.main_metric.name in INFLUENCES
 
     @property
     def smaller_class(self) -> int:

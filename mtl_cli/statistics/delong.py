@@ -1,86 +1,112 @@
-"""The contributions of single rows to the AUC, from which the AUC's variance follows.
+"""The influence of single rows on the AUC, from which the AUC's variance follows.
 
-Reference: DeLong et al., Biometrics 1988; Sun and Xu, IEEE SPL 2014.
+Rows may have weights. A row of weight 2 counts as two rows in the AUC, but is one row
+that another sample would replace. If all weights are equal, the variance is the one of
+DeLong et al., Biometrics 1988, computed as in Sun and Xu, IEEE SPL 2014.
 """
 
 import numpy as np
 
-from mtl_cli.metrics.metric import Floats
+from mtl_cli.metrics.metric import Floats, UndefinedError
 
 
-def delong_components(
-    label: Floats, predictions: list[Floats]
-) -> tuple[Floats, Floats]:
-    """Returns the contribution of each row to the AUC, averaged over seeds.
+def auc_influence(
+    label: Floats, prediction: Floats, weight: Floats
+) -> tuple[float, Floats]:
+    """Returns the AUC, and by how much each row shifts the AUC.
 
-    A positive row contributes the fraction of negative rows that are ranked below it, a
-    negative row the fraction of positive rows that are ranked above it. Equal
-    predictions count half. The mean contribution of the positive rows is the AUC. The
-    mean contribution of the negative rows is the AUC, too. Sorting finds all
-    contributions in O(N log N) for N rows.
+    Let v_i be the fraction of negative rows that are ranked below a positive row i, or
+    the fraction of positive rows that are ranked above a negative row i. Both are
+    fractions of weights, and equal predictions count half. The weighted mean of v_i
+    over the positive rows is the AUC. The weighted mean over the negative rows is the
+    AUC, too. The influence of row i is
+
+        w_i (v_i - AUC) / W,
+
+    where w_i is the weight of the row and W is the sum of the weights of the row's
+    class. The influences of each class sum up to 0. Sorting finds all influences in
+    O(N log N) for N rows.
 
     Args:
         label: 0 or 1, (rows,).
-        predictions: the predictions of each seed, each (rows,).
+        prediction: the predictions, (rows,).
+        weight: the weights, above 0, (rows,).
 
-    Returns: the contributions of the positive rows, (positives,), and of the negative
-        rows, (negatives,).
+    Returns: the AUC, and the influence of each row, (rows,).
+
+    Raises:
+        UndefinedError: if all rows are of one class.
     """
-    positive = label > 0.5
-    of_positives, of_negatives = np.zeros(positive.sum()), np.zeros((~positive).sum())
-    for prediction in predictions:
-        of_positives += fraction_below(prediction[~positive], prediction[positive])
-        of_negatives += 1 - fraction_below(prediction[positive], prediction[~positive])
-    return of_positives / len(predictions), of_negatives / len(predictions)
+    if len(np.unique(label)) < 2:
+        raise UndefinedError("one class only")
+    order = np.argsort(prediction)
+    scores, positive, weights = prediction[order], label[order] > 0.5, weight[order]
+    is_new_score = np.concatenate(([True], scores[1:] != scores[:-1]))
+    starts, score_index = np.flatnonzero(is_new_score), np.cumsum(is_new_score) - 1
+
+    def fraction_below(of_class: Floats) -> Floats:
+        """Returns the fraction of a class's weight below each row; ties count half."""
+        at_score = np.add.reduceat(of_class, starts)
+        up_to_score = np.cumsum(at_score)
+        at_score = (up_to_score - at_score / 2) / up_to_score[-1]
+        at_row: Floats = at_score[score_index]
+        return at_row
+
+    positive_weights = np.where(positive, weights, 0)
+    v = np.where(
+        positive,
+        fraction_below(weights - positive_weights),
+        1 - fraction_below(positive_weights),
+    )
+    auc = float(np.average(v[positive], weights=weights[positive]))
+    total = positive_weights.sum()
+    influence = np.empty(len(order))
+    influence[order] = (
+        weights * (v - auc) / np.where(positive, total, weights.sum() - total)
+    )
+    return auc, influence
 
 
-def standard_error(positives: Floats, negatives: Floats) -> float:
-    """Returns the standard error of an AUC, or of a difference of AUCs.
-
-    Args:
-        positives: the contributions of the positive rows, see `delong_components`, or
-            the differences of the contributions to two AUCs.
-        negatives: the same for the negative rows.
-    """
-    variance = positives.var(ddof=1) / len(positives)
-    variance += negatives.var(ddof=1) / len(negatives)
-    return float(np.sqrt(variance))
-
-
-def macro_auc_influence(label: Floats, prediction: Floats) -> Floats:
-    """Returns by how much each row shifts the macro AUC; the sum over rows is 0.
+def macro_auc_influence(
+    label: Floats, prediction: Floats, weight: Floats
+) -> tuple[float, Floats]:
+    """Returns the macro AUC, and by how much each row shifts the macro AUC.
 
     The macro AUC is the mean of K AUCs: for each of the K classes c, the AUC of class c
-    against all other rows. A row contributes v_c to AUC_c, see `delong_components`. The
-    influence of the row on the macro AUC is
-
-        1/K sum over c of (v_c - AUC_c) / m_c,
-
-    where m_c is the number of rows of class c if the row is of class c, and the number
-    of all other rows if not. The variance of the macro AUC follows from the squared
-    influences. The variance must not be computed as the sum of the K variances: the K
+    against all other rows. The influence of a row is the mean of its K influences. The
+    variance of the macro AUC must not be computed as the sum of the K variances: the K
     AUCs are not independent, since each uses all rows.
 
     Args:
         label: the index of each row's class, (rows,). At least two classes occur.
         prediction: the probability of each class, (rows, classes).
+        weight: the weights, above 0, (rows,).
 
-    Returns: the influence of each row, (rows,).
+    Returns: the macro AUC, and the influence of each row, (rows,).
     """
-    classes = np.unique(label)
-    influence = np.zeros(len(label))
-    for class_index in classes.astype("int64"):
-        in_class = label == class_index
-        components = delong_components(1.0 * in_class, [prediction[:, class_index]])
-        for mask, v in zip((in_class, ~in_class), components, strict=True):
-            influence[mask] += (v - v.mean()) / (len(v) * len(classes))
-    return influence
+    aucs, influences = zip(
+        *(
+            auc_influence(1.0 * (label == c), prediction[:, c], weight)
+            for c in np.unique(label).astype("int64")
+        ),
+        strict=True,
+    )
+    return float(np.mean(aucs)), np.mean(influences, axis=0)
 
 
-def fraction_below(values: Floats, limits: Floats) -> Floats:
-    """Returns the fraction of values below each limit; equal values count half."""
-    ordered = np.sort(values)
-    num_below = np.searchsorted(ordered, limits, "left")
-    num_up_to = np.searchsorted(ordered, limits, "right")  # below or equal
-    fraction: Floats = (num_below + num_up_to) / (2 * len(values))
-    return fraction
+def standard_error(label: Floats, influence: Floats) -> float:
+    """Returns the standard error of an AUC or a macro AUC, or of a difference of two.
+
+    The variance has two parts. Within a class, the influences of the rows vary. Between
+    classes, the mean influences of a macro AUC differ: another sample has other
+    fractions of the classes, and these fractions shift the macro AUC, too. The mean
+    influences of an AUC are 0.
+
+    Args:
+        label: the class of each row, (rows,). Each class that occurs has two rows.
+        influence: the influence of each row, (rows,), or the difference of the row's
+            influences on two AUCs.
+    """
+    by_class = [influence[label == c] for c in np.unique(label)]
+    variance = sum(len(x) * (x.var(ddof=1) + x.mean() ** 2) for x in by_class)
+    return float(np.sqrt(variance))

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from mtl_cli.metrics.metric import Floats, Metric, UndefinedError
 from mtl_cli.statistics.delong import (
-    delong_components,
+    auc_influence,
     macro_auc_influence,
     standard_error,
 )
@@ -64,8 +64,8 @@ def sampling_error(
     Returns: the error; None if the rows are too few, as `delong_error` and
         `bootstrap_error` say, or if a grouped metric has no groups.
     """
-    if len(columns) > 2 and has_delong_error(metric, columns[2]):
-        return DELONG_ERRORS[metric.name](columns[0], columns[1])
+    if metric.name in INFLUENCES:
+        return delong_error(metric, *columns)
     if metric.grouped:
         if group is None:
             return None
@@ -73,54 +73,28 @@ def sampling_error(
     return bootstrap_error(metric, columns)
 
 
-def has_delong_error(metric: Metric, weight: Floats) -> bool:
-    """Whether DeLong's formula gives the error: of AUCs, if all weights are equal.
+def delong_error(metric: Metric, *columns: Floats) -> SamplingError | None:
+    """Computes the sampling error of an AUC or a macro AUC by DeLong's formula.
 
     Args:
-        metric: the metric.
-        weight: the weight of each row, (rows,).
+        metric: one of `INFLUENCES`.
+        columns: label, prediction and weight of the rows.
+
+    Returns: the error; None if only one class occurs, if a class has fewer than 5 rows,
+        or if the metric is 0 or 1: the formula would then give an error of 0.
     """
-    return metric.name in DELONG_ERRORS and bool((weight == weight[:1]).all())
-
-
-def delong_error(label: Floats, prediction: Floats) -> SamplingError | None:
-    """Computes the sampling error of an AUC.
-
-    Returns: the error; None if a class has fewer than 5 rows, or if the AUC is 0 or 1:
-        the formula would then give an error of 0.
-    """
-    positives, negatives = delong_components(label, [prediction])
-    rarer_class = min(len(positives), len(negatives))
-    if rarer_class < MIN_OF_CLASS or positives.mean() in (0, 1):
+    label = columns[0]
+    _, counts = np.unique(label, return_counts=True)
+    if len(counts) < 2 or counts.min() < MIN_OF_CLASS:
         return None
-    return SamplingError(standard_error(positives, negatives), 0.0, "delong")
-
-
-def macro_delong_error(label: Floats, prediction: Floats) -> SamplingError | None:
-    """Computes the sampling error of a macro AUC.
-
-    The variance of the macro AUC has two parts. Within a class, the influences of the
-    rows vary (see `macro_auc_influence`). Between classes, the mean influences differ:
-    another sample has other fractions of the classes, and these fractions shift the
-    macro AUC, too. With two classes, the mean influences are 0, and `delong_error`
-    gives the same error.
-
-    Returns: the error; None if a class that occurs has fewer than 5 rows, or if the
-        macro AUC is 0 or 1.
-    """
-    classes, counts = np.unique(label, return_counts=True)
-    if counts.min() < MIN_OF_CLASS:
+    value, influence = INFLUENCES[metric.name](*columns)
+    if value in (0, 1):
         return None
-    influence = macro_auc_influence(label, prediction)
-    by_class = [influence[label == class_index] for class_index in classes]
-    variance = sum(len(x) * (x.var(ddof=1) + x.mean() ** 2) for x in by_class)
-    if variance == 0:
-        return None
-    return SamplingError(float(np.sqrt(variance)), 0.0, "delong")
+    return SamplingError(standard_error(label, influence), 0.0, "delong")
 
 
 # The metrics whose errors DeLong's formula gives.
-DELONG_ERRORS = {"auc": delong_error, "macro_auc": macro_delong_error}
+INFLUENCES = {"auc": auc_influence, "macro_auc": macro_auc_influence}
 
 
 def bootstrap_error(

@@ -22,7 +22,10 @@ from helpers.planted_data import run_in, small_values, values
 
 import mtl_cli
 from mtl_cli.cli import evaluate
+from mtl_cli.comparison.configurations import group_runs
 from mtl_cli.comparison.find_runs import read_runs
+from mtl_cli.comparison.predictions import read_predictions
+from mtl_cli.comparison.runs import read_run
 from mtl_cli.config.run_config import Config
 from mtl_cli.evaluation import rows as evaluated_rows
 from mtl_cli.statistics import sampling_error
@@ -140,6 +143,25 @@ def test_metrics_are_those_of_the_run_to_the_last_digit(
         assert gauc == (gauc and pytest.approx(own[task].pop("gauc"), rel=1e-12))
         assert own[task] == values | counts, task
     assert own["click"]["truth_rmse"] and "gauc" in result["tasks"]["click"]["metrics"]
+
+
+def test_predictions_hold_the_weights_with_which_mtl_compare_gets_the_metrics(
+    run: Path, tmp_path: Path
+) -> None:
+    frame = pd.read_parquet(run / "predictions.parquet")
+    weights = pd.read_parquet(run.parent / "test.parquet")["importance_weight"]
+    assert frame["click_row_weight"].eq(weights).all()
+    is_scored = frame["buy"].notna() & (frame["click"] == 1)
+    assert frame["buy_row_weight"].eq(weights.where(is_scored, 0)).all()
+    done = shutil.copytree(run, tmp_path / "run")
+    status = {"status": "done", "start": "2026-11-26", "seconds": 1.0}
+    (done / "status.json").write_text(json.dumps(status))
+    (done / "config.yaml").write_text(yaml.safe_dump({"dataset": {"tasks": TASKS}}))
+    (configuration,) = group_runs([read_run(done)])
+    for task, metric in {"click": "auc", "buy": "auc", "level": "macro_auc"}.items():
+        # The reader checks that the predictions give the metric of `metrics.json`.
+        predictions = read_predictions(configuration, "test", task, metric)
+        assert len(predictions.rows.label) < 1500
 
 
 def test_every_metric_has_an_interval_around_it(result: dict[str, Any]) -> None:

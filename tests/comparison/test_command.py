@@ -484,7 +484,27 @@ def test_predictions_that_do_not_give_the_recorded_metric_are_left_out_with_a_wa
     assert not any("weights" in w for w in comparison["warnings"])
 
 
-def test_warning_says_that_rows_with_weights_cannot_be_tested(
+def test_weighted_rows_are_tested_with_their_weights(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_predicted(tmp_path, gap=1.0)
+    rng = np.random.default_rng(1)
+    weight = rng.integers(0, 4, 2000).astype("float32")
+    for path in tmp_path.glob("*/predictions.parquet"):
+        frame = pd.read_parquet(path)
+        frame["click_row_weight"] = weight
+        frame.to_parquet(path)
+        columns = frame["click"], frame["click_prediction"]
+        value = roc_auc_score(*columns, sample_weight=weight)
+        metrics = path.parent / "metrics.json"
+        metrics.write_text(json.dumps({"test": {"click": auc(value)}}))
+    difference = to_baseline(compared(capsys, tmp_path), "ple")
+    assert difference["over_rows"]["difference"] == pytest.approx(
+        difference["over_seeds"]["difference"]
+    )
+
+
+def test_warning_says_that_rows_of_unknown_weights_cannot_be_tested(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_predicted(tmp_path, gap=1.0, recorded=0.75)

@@ -43,9 +43,9 @@ WRITTEN = {
 @pytest.mark.parametrize("labels", WRITTEN.values(), ids=list(WRITTEN))
 def test_names_and_positions_are_read_as_the_same_labels(labels, tmp_path):
     run = read_run(run_with(tmp_path / "run", labels))
-    numbers, read, *_ = read_columns(run, "test", "level")
-    assert read.tolist() == [0, 2, 1, 1, 0]
-    assert numbers.tolist() == [1, 2, 3, 5, 6]
+    rows, *_ = read_columns(run, "test", "level")
+    assert rows.label.tolist() == [0, 2, 1, 1, 0]
+    assert rows.row_numbers.tolist() == [1, 2, 3, 5, 6]
     old = read_run(run_with(tmp_path / "old", POSITIONS))
     assert equal_rows(read_test_rows([run]), read_test_rows([old]))
 

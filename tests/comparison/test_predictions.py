@@ -2,13 +2,15 @@
 
 import numpy as np
 
-from mtl_cli.comparison.predictions import are_same
+from mtl_cli.comparison.predictions import Rows
 
 
 def test_rows_are_the_same_though_an_older_run_has_rounded_their_labels() -> None:
-    numbers, label = np.arange(3), np.array([0.1, 2, 1.7e12])
+    numbers, label, weight = np.arange(3), np.array([0.1, 2, 1.7e12]), np.ones(3)
+    rows = Rows(numbers, label, weight)
     rounded = label.astype("float32").astype("float64")
-    assert are_same((numbers, label), (numbers, rounded))
-    assert not are_same((numbers, label), (numbers, label * 1.1))
-    assert not are_same((numbers, label), (numbers + 1, label))
-    assert not are_same((numbers, label), (numbers[:2], label[:2]))
+    assert rows.are_same(Rows(numbers, rounded, weight))
+    assert not rows.are_same(Rows(numbers, label * 1.1, weight))
+    assert not rows.are_same(Rows(numbers + 1, label, weight))
+    assert not rows.are_same(Rows(numbers, label, weight * [1, 1, 2]))
+    assert not rows.are_same(Rows(numbers[:2], label[:2], weight[:2]))

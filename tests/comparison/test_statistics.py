@@ -5,7 +5,8 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from mtl_cli.comparison.row_statistics import bootstrap, delong, resampled
+from mtl_cli.comparison.predictions import Predictions, Rows
+from mtl_cli.comparison.row_statistics import bootstrap, resampled
 from mtl_cli.comparison.seed_statistics import (
     Noise,
     mean_interval,
@@ -14,8 +15,11 @@ from mtl_cli.comparison.seed_statistics import (
     scores_to_test,
     seed_test,
 )
+from mtl_cli.metrics.auc import auc
 from mtl_cli.metrics.log_loss import log_loss
-from mtl_cli.statistics.delong import delong_components
+from mtl_cli.metrics.metric import Floats
+from mtl_cli.statistics import significance
+from mtl_cli.statistics.delong import auc_influence, standard_error
 from mtl_cli.statistics.significance import holm
 
 SEEDS = 5
@@ -153,25 +157,38 @@ def two_models(
     return label, *scores
 
 
-def test_delong_components_average_to_the_auc_with_ties_counted_half() -> None:
+def delong_of_two(
+    label: Floats, a: list[Floats], b: list[Floats], weight: Floats | None = None
+) -> significance.Test:
+    """Tests the AUCs of two models of several seeds each, as `mtl-compare` does."""
+    numbers = np.arange(len(label))
+    rows = Rows(numbers, label, np.ones(len(label)) if weight is None else weight)
+    return Predictions(auc, rows, a).test(Predictions(auc, rows, b))
+
+
+def test_auc_of_delong_counts_ties_half() -> None:
     rng = np.random.default_rng(3)
     label = (rng.random(500) < 0.3).astype("float64")
     score = np.round(rng.normal(size=500) + label, 1)
-    for part in delong_components(label, [score]):
-        assert part.mean() == pytest.approx(roc_auc_score(label, score), abs=1e-12)
+    value, _ = auc_influence(label, score, np.ones(500))
+    assert value == pytest.approx(roc_auc_score(label, score), abs=1e-12)
 
 
-def test_delong_components_of_several_seeds_are_their_mean() -> None:
-    label, seeds, _ = two_models(np.random.default_rng(4), 60, 0.3, seeds=3)
-    each = [delong_components(label, [score]) for score in seeds]
-    for i, part in enumerate(delong_components(label, seeds)):
-        expected = np.mean([parts[i] for parts in each], axis=0)
-        np.testing.assert_allclose(part, expected, rtol=1e-12)
+def test_delong_of_several_seeds_tests_their_mean() -> None:
+    label, seeds, others = two_models(np.random.default_rng(4), 60, 0.3, seeds=3)
+    weight = np.ones(60)
+    each = [
+        auc_influence(label, a, weight)[1] - auc_influence(label, b, weight)[1]
+        for a, b in zip(seeds, others, strict=True)
+    ]
+    error = standard_error(label, np.mean(each, axis=0))
+    test = delong_of_two(label, seeds, others)
+    assert test.half_width == pytest.approx(1.959964 * error, rel=1e-5)
 
 
 def test_delong_variance_equals_the_definition_over_all_pairs() -> None:
     label, (a,), (b,) = two_models(np.random.default_rng(4), 120, 0.3)
-    test = delong(delong_components(label, [a]), delong_components(label, [b]))
+    test = delong_of_two(label, [a], [b])
     wins = []
     for score in (a, b):
         gap = score[label == 1][:, None] - score[label == 0][None, :]
@@ -183,16 +200,34 @@ def test_delong_variance_equals_the_definition_over_all_pairs() -> None:
     assert test.half_width == pytest.approx(1.959964 * np.sqrt(variance), rel=1e-5)
 
 
-def test_delong_calls_equal_models_different_in_5_percent_of_test_sets() -> None:
+# Rows with label 0 of a 1 in 10 sample; weights of a heavy tail; heavy rows that both
+# models rank too high.
+WEIGHTS = {
+    "equal": lambda rng, label, shared: np.ones(len(label)),
+    "sample": lambda rng, label, shared: np.where(label == 1, 1.0, 10.0),
+    "heavy tail": lambda rng, label, shared: np.exp(rng.normal(size=len(label))),
+    "of the score": lambda rng, label, shared: np.exp(0.7 * shared),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_delong_calls_equal_models_different_in_5_percent_of_test_sets(
+    weights: str,
+) -> None:
     rng = np.random.default_rng(5)
-    wrong = 0
-    for _ in range(1000):
-        label, a, b = two_models(rng, 400, 0.0, seeds=2)
-        wrong += (
-            delong(delong_components(label, a), delong_components(label, b)).p_value
-            < 0.05
+    wrong, repetitions = 0, 2000
+    for _ in range(repetitions):
+        label = (rng.random(400) < 0.3).astype("float64")
+        shared = rng.normal(size=400)
+        weight = WEIGHTS[weights](rng, label, shared)
+        a, b = (
+            [label + shared + own + 0.2 * rng.normal(size=400) for _ in range(2)]
+            for own in 0.5 * rng.normal(size=(2, 400))
         )
-    assert 0.03 < wrong / 1000 < 0.075
+        wrong += delong_of_two(label, a, b, weight).p_value < 0.05
+    # Three standard errors of a share of 0.05 in 2,000 are 0.015.
+    assert 0.035 < wrong / repetitions < 0.065
 
 
 def test_bootstrap_agrees_with_the_normal_theory_of_a_mean() -> None:
@@ -201,12 +236,32 @@ def test_bootstrap_agrees_with_the_normal_theory_of_a_mean() -> None:
     one = np.ones(len(label))
     whole = log_loss(label, a, one) - log_loss(label, b, one)
     test = bootstrap(
-        whole, resampled(log_loss, label, [a]), resampled(log_loss, label, [b])
+        whole,
+        resampled(log_loss, label, [a], one),
+        resampled(log_loss, label, [b], one),
     )
     losses = [-(label * np.log(p) + (1 - label) * np.log1p(-p)) for p in (a, b)]
     error = stats.sem(losses[0] - losses[1])
     # 200 draws give a standard error to within 5 %; three of those.
     assert test.half_width == pytest.approx(1.96 * error, rel=0.15)
+
+
+@pytest.mark.slow
+def test_bootstrap_of_weighted_rows_calls_equal_models_different_in_5_percent() -> None:
+    rng = np.random.default_rng(12)
+    wrong, repetitions = 0, 400
+    for _ in range(repetitions):
+        label = (rng.random(400) < 0.3).astype("float64")
+        shared = rng.normal(size=400)
+        rows = Rows(np.arange(400), label, np.exp(0.7 * shared))
+        a, b = (
+            1 / (1 + np.exp(1 - label - shared - own))
+            for own in 0.5 * rng.normal(size=(2, 400))
+        )
+        test = Predictions(log_loss, rows, [a]).test(Predictions(log_loss, rows, [b]))
+        wrong += test.p_value < 0.05
+    # The standard error of a share of 0.05 in 400 is 0.011.
+    assert 0.035 < wrong / repetitions < 0.065
 
 
 @pytest.mark.slow
@@ -221,16 +276,15 @@ def test_seeds_and_rows_together_hold_5_percent_where_seeds_alone_do_not() -> No
     for _ in range(repetitions):
         label = (rng.random(500) < 0.3).astype("float64")
         shared = label + rng.normal(size=500)
-        parts, values = [], []
+        models, values = [], []
         for _ in range(2):
             own = shared + 0.3 * rng.normal(size=500)
             scores = [own + 0.3 * rng.normal(size=500) for _ in range(SEEDS)]
-            each = [delong_components(label, [score])[0].mean() for score in scores]
-            parts.append(delong_components(label, scores))
-            values.append(each)
+            values.append([auc(label, score, np.ones(500)) for score in scores])
+            models.append(scores)
         by_seeds = seed_test(*values).p_value < 0.05
         seeds += by_seeds
-        both += by_seeds and delong(*parts).p_value < 0.05
+        both += by_seeds and delong_of_two(label, *models).p_value < 0.05
     assert seeds / repetitions > 0.2
     # Two standard errors of a share of 0.05 in 2,000 are 0.01.
     assert both / repetitions < 0.06

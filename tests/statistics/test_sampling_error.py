@@ -9,7 +9,7 @@ from mtl_cli.metrics.log_loss import log_loss
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.metrics.regression import rmse
 from mtl_cli.statistics import sampling_error as module
-from mtl_cli.statistics.delong import macro_auc_influence
+from mtl_cli.statistics.delong import auc_influence, macro_auc_influence
 from mtl_cli.statistics.sampling_error import (
     SamplingError,
     bootstrap_error,
@@ -36,10 +36,11 @@ def test_delong_is_the_variance_over_all_pairs() -> None:
     wins = (positives[:, None] > negatives) + 0.5 * (positives[:, None] == negatives)
     variance = wins.mean(1).var(ddof=1) / len(positives)
     variance += wins.mean(0).var(ddof=1) / len(negatives)
-    error = sampling_error(auc, [label, prediction, weight])
-    assert error is not None
-    assert error.standard_error == pytest.approx(np.sqrt(variance), rel=1e-12)
-    assert error.method == "delong"
+    for scale in (1, 3):  # equal weights do not matter
+        error = sampling_error(auc, [label, prediction, scale * weight])
+        assert error is not None
+        assert error.standard_error == pytest.approx(np.sqrt(variance), rel=1e-12)
+        assert error.method == "delong"
 
 
 def scored_classes(rows: int, seed: int, classes: int = 3) -> list[Floats]:
@@ -63,20 +64,28 @@ def test_error_of_macro_auc_with_two_classes_is_delongs() -> None:
     assert error.method == "delong"
 
 
-def test_influence_of_a_row_is_what_macro_auc_gains_by_its_weight() -> None:
-    label, prediction, weight = scored_classes(80, seed=5)
+@pytest.mark.parametrize("classes", [2, 3])
+def test_influence_of_a_row_is_what_the_auc_gains_by_its_weight(classes: int) -> None:
+    label, prediction, weight = scored_classes(80, seed=5, classes=classes)
+    weight += np.arange(80) % 3
+    metric, influence_on = macro_auc, macro_auc_influence
+    if classes == 2:
+        prediction = prediction[:, 1].round(1)  # with ties
+        metric, influence_on = auc, auc_influence
     step, expected = 1e-6, []
     for row in range(80):
-        heavier = weight + step * (np.arange(80) == row)
-        gain = macro_auc(label, prediction, heavier)
-        expected.append((gain - macro_auc(label, prediction, weight)) / step)
-    influence = macro_auc_influence(label, prediction)
+        heavier = weight * (1 + step * (np.arange(80) == row))
+        gain = metric(label, prediction, heavier) - metric(label, prediction, weight)
+        expected.append(gain / step)
+    value, influence = influence_on(label, prediction, weight)
+    assert value == pytest.approx(metric(label, prediction, weight), rel=1e-12)
     np.testing.assert_allclose(influence, expected, atol=1e-7)
 
 
 def test_error_of_macro_auc_is_that_of_the_bootstrap() -> None:
-    for classes in (3, 6):
+    for classes, weights in ((3, [1]), (6, [1]), (3, [1, 2, 5])):
         columns = scored_classes(2000, seed=6, classes=classes)
+        columns[2] = np.resize(np.array(weights, "float64"), 2000)
         error = sampling_error(macro_auc, columns)
         resampled = bootstrap_error(macro_auc, columns)
         assert error is not None and resampled is not None
@@ -100,9 +109,8 @@ def test_macro_auc_without_a_known_error_has_none() -> None:
     assert sampling_error(macro_auc, columns) is None
     certain = np.eye(3)[label.astype("int64")]
     assert sampling_error(macro_auc, [label, certain, weight]) is None  # macro AUC 1
-    weight[:150] = 2
-    error = sampling_error(macro_auc, [label, prediction, weight])
-    assert error is not None and error.method == "bootstrap"
+    one_class = np.ones(300)
+    assert sampling_error(macro_auc, [one_class, prediction, weight]) is None
 
 
 def test_interval_of_an_auc_is_symmetric_in_its_logit() -> None:
@@ -146,17 +154,20 @@ def test_bootstrap_of_a_mean_is_its_standard_error(
     assert error.standard_error == pytest.approx(expected, rel=0.15)  # 3 sigma of 200
 
 
-def test_auc_of_unequal_weights_is_resampled() -> None:
-    label, prediction, weight = scored(500, seed=2)
-    equal = sampling_error(auc, [label, prediction, weight])
-    weight[:250] = 3
-    error = sampling_error(auc, [label, prediction, weight])
-    assert equal is not None and error is not None
-    assert error.method == "bootstrap"
-    # The effective number of rows is (sum w)^2 / sum w^2 = 400 of 500.
-    assert error.standard_error == pytest.approx(
-        equal.standard_error * np.sqrt(5 / 4), rel=0.2
-    )
+def test_error_of_a_weighted_auc_is_how_it_varies_over_data_sets() -> None:
+    random, sets = np.random.default_rng(2), []
+    for seed in range(400):
+        label, prediction, weight = scored(400, seed)
+        # Heavy rows are easier than light ones, and positive rows heavier.
+        weight = np.exp(random.normal(size=400)) * (1 + label)
+        prediction = np.where(weight > 3, prediction, prediction**0.5)
+        sets.append([label, prediction, weight])
+    errors = [sampling_error(auc, columns) for columns in sets]
+    variances = [error.standard_error**2 for error in errors if error is not None]
+    assert len(variances) == 400
+    spread = np.std([auc(*columns) for columns in sets], ddof=1)
+    # Three standard errors of a deviation from 400 values are 11 %.
+    assert np.sqrt(np.mean(variances)) == pytest.approx(spread, rel=0.11)
 
 
 def test_samples_of_groups_hold_whole_groups() -> None:
