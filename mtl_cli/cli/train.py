@@ -24,7 +24,7 @@ from mtl_cli.cli.config_guard import USER_FILES, refuse_foreign_code
 from mtl_cli.config.overrides import as_typed
 from mtl_cli.core import plugins, signals
 from mtl_cli.core.command_line import drop_output
-from mtl_cli.core.errors import JobError, StorageError, fail
+from mtl_cli.core.errors import JobError, StorageError, fail, warn_in_one_line
 from mtl_cli.core.paths import conf_folder, shortest, user_conf_folder
 from mtl_cli.core.private_doors import exit_without_teardown
 from mtl_cli.core.secrets import mask_secrets
@@ -193,6 +193,7 @@ def prepare_process() -> None:
     warnings.filterwarnings(
         "ignore", message=r"\s*'hydra/.*is validated against ConfigStore"
     )
+    warn_in_one_line()
     Plugins.instance().register(UserConf)
     refuse_foreign_code()
     offer_plain_words_only()

@@ -1,6 +1,7 @@
 """The errors of mtl-cli, and the line that a command prints for an error."""
 
 import sys
+import warnings
 import zipfile
 
 from mtl_cli.core.secrets import mask_secrets
@@ -137,6 +138,25 @@ def fail(program: str, message: str, code: int) -> int:
     """Prints an error as one line on stderr, and returns the exit code `code`."""
     sys.stderr.write(f"{program}: error: {printable(mask_secrets(message))}\n")
     return code
+
+
+def warn_in_one_line() -> None:
+    """Makes Python print each warning of this process as one line, without secrets.
+
+    The text of a warning may come from a configuration of somebody else: the reference
+    `${oc.deprecated:KEY,TEXT}` makes OmegaConf warn with this text.
+    """
+
+    def one_line(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        line: str | None = None,
+    ) -> str:
+        return f"warning: {printable(mask_secrets(str(message)))}\n"
+
+    warnings.formatwarning = one_line
 
 
 def line_and_code(error: MtlError | OSError) -> tuple[str, int]:

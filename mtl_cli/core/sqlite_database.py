@@ -1,7 +1,8 @@
 """Checks an SQLite database that another person may have made, before it is opened.
 
 Such a database can do harm in two ways. SQLite deletes the file that a journal beside
-the database names as its super-journal. A trigger or a view can run for ever.
+the database names as its super-journal. A trigger, a view, or a table whose definition
+calls a function can run for ever: SQLite evaluates a `CHECK` for each row it writes.
 """
 
 import contextlib
@@ -23,13 +24,26 @@ TRIGGER_OF_MLFLOW = re.compile(
     r"CREATE TRIGGER prevent_secrets_aad_mutation\s+BEFORE UPDATE ON secrets\s"
 )
 
+# A token of SQL: a comment, a text, a name in quotes, a word, or one other character.
+TOKEN = re.compile(
+    r"(?P<comment>--[^\n]*|/\*.*?(?:\*/|$))|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\""
+    r"|`(?:[^`]|``)*`|\[[^\]]*\]|\w+|\S",
+    re.DOTALL,
+)
+NAME = re.compile(r"[\w\"`\[]")
+# The words that stand before a bracket in the definitions of MLflow and Optuna, and the
+# words that stand before the name of a table.
+BEFORE_BRACKET = {"CHECK", "KEY", "UNIQUE", "DEFAULT", "AS", "IN", "AND", "OR", "NOT"}
+BEFORE_BRACKET |= {"WHERE", "VARCHAR", "FLOAT", "NUMERIC"}
+BEFORE_TABLE = {"TABLE", "ON", "REFERENCES"}
+
 
 def check_sqlite_database(path: Path) -> None:
     """Checks the files of an SQLite database, if there is one.
 
     Raises:
         UnsafeFileError: if SQLite would delete another file, or if the database holds
-            something else than tables and indexes.
+            something else than tables and indexes, or one that calls a function.
     """
     for companion in (Path(f"{path}{ending}") for ending in COMPANIONS):
         with contextlib.suppress(FileNotFoundError):
@@ -50,6 +64,27 @@ def check_sqlite_database(path: Path) -> None:
                 f"{path} holds {name!r}, which is neither a table nor an index; take a "
                 "database that MLflow or Optuna has made"
             )
+        if TABLE_OR_INDEX.match(statement or "") and (call := called(statement or "")):
+            raise UnsafeFileError(
+                f"{path} holds {name!r}, which calls {call}; take a database that "
+                "MLflow or Optuna has made"
+            )
+
+
+def called(statement: str) -> str | None:
+    """Returns the name of a function that a definition may call; None if it calls none.
+
+    Args:
+        statement: the SQL statement that makes a table or an index.
+    """
+    text = statement.partition("\0")[0]  # SQLite reads no further
+    tokens = [match[0] for match in TOKEN.finditer(text) if not match["comment"]]
+    for before, name, bracket in zip(["", *tokens], tokens, tokens[1:], strict=False):
+        is_table = before.upper() in BEFORE_TABLE
+        is_known = name.upper() in BEFORE_BRACKET or is_table
+        if bracket == "(" and NAME.match(name) and not is_known:
+            return name
+    return None
 
 
 def schema(path: Path) -> list[tuple[str, str | None]]:

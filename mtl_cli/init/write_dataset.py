@@ -45,6 +45,9 @@ def write_dataset(arguments: argparse.Namespace) -> str:
     """
     labels = parse_tasks(arguments.task)
     spaces = parse_spaces(arguments.space, list(labels))
+    for table in filter(None, (arguments.table, arguments.test)):
+        if "${" in table:  # a config would take the name for a reference
+            raise ConfigError(f"{table}: configs cannot hold '${{': rename the file")
     name = arguments.name or dataset_name(arguments.table)
     # Without --task nothing is written: the error below lists possible labels.
     target = target_path(name, arguments.force or not labels)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from mtl_cli.core.errors import visible
+
 
 def render(template: str, **values: object) -> str:
     """Returns a page as HTML.
@@ -28,9 +30,13 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     templates.filters["markdown"] = escape_markdown
+    templates.filters["visible"] = visible
     return templates
 
 
 def escape_markdown(text: str) -> str:
-    """Escapes the characters that begin links, images, code or cells in Markdown."""
-    return re.sub(r"([\\`\[\]|])", r"\\\1", text)
+    """Escapes the characters that begin links, images, code or cells in Markdown.
+
+    A text with several lines becomes one line: a line could begin a heading or a list.
+    """
+    return re.sub(r"([\\`\[\]|])", r"\\\1", visible(text))

@@ -7,6 +7,7 @@ or malicious file can neither execute code nor fill the memory.
 import contextlib
 import hashlib
 import io
+import itertools
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,7 +39,6 @@ WEIGHTS = "model/model.weights.h5"
 LEARNT = "model/learnt.json"
 SPEC = "model/spec.json"
 CHECKSUMS = "model/SHA256SUMS"  # in the format of the command `sha256sum`
-BYTES_PER_WEIGHT = 4
 # The largest number of groups and arrays in a file of weights, and their largest depth.
 # Any network has far fewer.
 MAX_ENTRIES, MAX_DEPTH = 100_000, 32
@@ -168,26 +168,61 @@ def stored_arrays(weights: Path) -> list[int]:
     """Returns the number of weights in each array of a file, without reading them.
 
     Raises:
-        UnsafeFileError: if the file may fill the memory: it holds compressed arrays,
-            or far too many groups, or is smaller than its arrays.
+        UnsafeFileError: if the file leads to another file, or may fill the memory: it
+            holds links, or something else than arrays of numbers that are stored as
+            they are, or far too many groups, or is smaller than its arrays.
         OSError: if the file is damaged.
     """
     import h5py
 
-    sizes, num_entries = [], 0
-
-    def visit(name: str, entry: Any) -> None:
-        nonlocal num_entries
-        num_entries += 1
-        if num_entries > MAX_ENTRIES or name.count("/") > MAX_DEPTH:
-            raise UnsafeFileError(f"{WEIGHTS} has too many groups")
-        if isinstance(entry, h5py.Dataset):
-            if entry.chunks is not None:  # only arrays in chunks can be compressed
-                raise UnsafeFileError(f"{WEIGHTS}: '{name}' may expand when it is read")
-            sizes.append(entry.size)
-
     with h5py.File(weights) as file:
-        file.visititems(visit)
-    if weights.stat().st_size < BYTES_PER_WEIGHT * sum(sizes):
-        raise UnsafeFileError(f"{WEIGHTS} is too small for its arrays")
-    return sizes
+        arrays = dict(arrays_in(file, itertools.count(1)))
+        num_bytes = sum(array.nbytes for array in arrays.values())
+        if weights.stat().st_size < num_bytes:
+            raise UnsafeFileError(f"{WEIGHTS} is too small for its arrays")
+        return [array.size for array in arrays.values()]
+
+
+def arrays_in(group: Any, counter: Iterator[int]) -> Iterator[tuple[str, Any]]:
+    """Yields the name and the `h5py.Dataset` of each array in a group of HDF5.
+
+    Args:
+        group: an `h5py.Group`.
+        counter: counts the groups and arrays of the file.
+
+    Raises:
+        UnsafeFileError: if there are links, far too many entries, or other arrays than
+            `check_stored_array` allows.
+    """
+    import h5py
+
+    for key in group:
+        name = f"{group.name.rstrip('/')}/{key}"
+        if next(counter) > MAX_ENTRIES or name.count("/") > MAX_DEPTH:
+            raise UnsafeFileError(f"{WEIGHTS} has too many groups")
+        if not isinstance(group.get(key, getlink=True), h5py.HardLink):
+            raise UnsafeFileError(f"{WEIGHTS}: '{name}' is a link")
+        entry = group[key]
+        if isinstance(entry, h5py.Group):
+            yield from arrays_in(entry, counter)
+        elif isinstance(entry, h5py.Dataset):
+            check_stored_array(name, entry)
+            yield name, entry
+
+
+def check_stored_array(name: str, array: Any) -> None:
+    """Checks that an array of HDF5 holds numbers, stored as they are in this file.
+
+    Args:
+        name: the array's name, for the error message.
+        array: an `h5py.Dataset`.
+
+    Raises:
+        UnsafeFileError: if it does not.
+    """
+    if array.dtype.kind not in "biuf":  # boolean, signed, unsigned, float
+        raise UnsafeFileError(f"{WEIGHTS}: '{name}' holds {str(array.dtype)[:60]}")
+    if array.chunks is not None:  # only arrays in chunks can be compressed
+        raise UnsafeFileError(f"{WEIGHTS}: '{name}' may expand when it is read")
+    if array.external or array.is_virtual:
+        raise UnsafeFileError(f"{WEIGHTS}: '{name}' lies in another file")

@@ -79,11 +79,12 @@ def run_job(job: Job) -> None:
     faulthandler.enable()
     if job.threads:
         os.environ["TF_NUM_INTRAOP_THREADS"] = str(job.threads)
-    from mtl_cli.core import plugins, secrets, signals
+    from mtl_cli.core import errors, plugins, secrets, signals
     from mtl_cli.runs import outcome
     from mtl_cli.runs.execution import RunRequest, execute
 
     signals.install()
+    errors.warn_in_one_line()
     secrets.add_secrets(job.secrets)
     record.pid, record.host = os.getpid(), socket.gethostname()
     record.write(job.sweep)

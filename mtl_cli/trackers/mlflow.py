@@ -17,7 +17,7 @@ from pydantic import PrivateAttr
 from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.errors import ConfigError, first_line
 from mtl_cli.core.nested import flatten
-from mtl_cli.core.other_files import read_json_object
+from mtl_cli.core.other_files import check_entries, read_json_object
 from mtl_cli.core.secrets import secret_in
 from mtl_cli.core.sqlite_database import check_sqlite_database
 from mtl_cli.metrics.scores import Scores
@@ -28,6 +28,9 @@ ID_FILE = "mlflow.json"  # a file of the run folder, with the id of the MLflow r
 # The files and the subfolder of the run folder that are logged as artifacts.
 ARTIFACT_FILES = ("config.yaml", "metrics.json", "report.html")
 MODEL_FOLDER = "model"
+# The subfolders that MLflow makes if it stores runs in a folder.
+EXPERIMENT_SUBFOLDERS = ("tags", "models", "traces", "datasets")
+RUN_SUBFOLDERS = ("metrics", "params", "tags", "artifacts", "inputs", "outputs")
 # The limit of a request is in this environment variable. If the user has not set the
 # variable, the limits below hold, in seconds: a server may need long to wake up, and to
 # store a file.
@@ -83,6 +86,8 @@ class MLflow(Tracker):
         self._store = store_folder(uri)
         if is_sqlite(uri):
             check_sqlite_database(database_file(uri))
+        elif self._store is not None and not self._is_typed:
+            check_folder_store(self._store, self._recorded_id())
         self._printable_uri = re.sub(r"(?<=://)[^/]*@", "", uri)
         with self._limits(START_SECONDS), locked_database(uri):
             check_connection(uri)
@@ -112,16 +117,23 @@ class MLflow(Tracker):
         """Returns the MLflow run that an earlier process has created, or None."""
         from mlflow.exceptions import MlflowException
 
-        try:
-            record = read_json_object(self._folder / ID_FILE)
-            mlflow_run = self._client.get_run(record["run_id"])
-        except (OSError, ValueError, LookupError, TypeError):
+        run_id = self._recorded_id()
+        if run_id is None:
             return None
+        try:
+            mlflow_run = self._client.get_run(run_id)
         except MlflowException as error:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
             return None
         return mlflow_run if mlflow_run.info.lifecycle_stage == "active" else None
+
+    def _recorded_id(self) -> str | None:
+        """Returns the id of the MLflow run that the run folder names, or None."""
+        try:
+            return str(read_json_object(self._folder / ID_FILE)["run_id"])
+        except (OSError, ValueError, LookupError):
+            return None
 
     def _create_run(self) -> Any:
         """Creates an MLflow run, and stores its id in the run folder."""
@@ -192,6 +204,7 @@ class MLflow(Tracker):
         Raises:
             OSError: if the artifacts would be written to a folder that the database
                 names and that lies outside; see `is_elsewhere`.
+            UnsafeFileError: if there are links in the folder of the artifacts.
         """
         artifacts = self._client.get_run(self._run_id).info.artifact_uri
         if is_elsewhere(artifacts, self._store, may_be_remote=self._is_typed):
@@ -200,6 +213,9 @@ class MLflow(Tracker):
                 "of the current folder; if you want that, give the address in "
                 f"{URI_VARIABLE} instead of tracker.uri"
             )
+        folder = store_folder(artifacts) if self._store is not None else None
+        if folder is not None and folder.is_dir():
+            check_entries(folder, (MODEL_FOLDER,))
         for name in ARTIFACT_FILES:
             if (self._folder / name).exists():
                 self._client.log_artifact(self._run_id, str(self._folder / name))
@@ -267,6 +283,31 @@ def check_local_store(uri: str) -> None:
             f"tracker.uri: '{uri}' leads out of the current folder; start there, or "
             f"give the address in the environment variable {URI_VARIABLE}"
         )
+
+
+def check_folder_store(store: Path, run_id: str | None) -> None:
+    """Checks that MLflow follows no link in a folder in which it stores runs.
+
+    The folder may come from somebody else. In it, MLflow makes a folder for a new run,
+    and adds lines to the files of an earlier run.
+
+    Args:
+        store: the folder. It holds the folders of experiments, and they hold the
+            folders of runs.
+        run_id: the id of the MLflow run that goes on; None for a new run.
+
+    Raises:
+        UnsafeFileError: if there is a link, or a file that is not regular.
+    """
+    if not store.is_dir():
+        return
+    for name in check_entries(store, is_written=False):
+        experiment = store / name
+        if not experiment.is_dir():
+            continue
+        names = check_entries(experiment, EXPERIMENT_SUBFOLDERS, is_written=False)
+        if run_id is not None and run_id in names:
+            check_entries(experiment / run_id, RUN_SUBFOLDERS)
 
 
 def store_folder(uri: str) -> Path | None:

@@ -1,5 +1,7 @@
 """Names and cells of somebody else's data are text wherever a run shows them."""
 
+import subprocess
+import sys
 from html import escape
 
 import pytest
@@ -8,6 +10,7 @@ from helpers.planted_data import config, parquet, run_in, values
 from helpers.run_pages import run_page
 
 from mtl_cli.heads.base import Output
+from mtl_cli.pages.render import escape_markdown
 from mtl_cli.runs.score_table import score_tables
 from mtl_cli.tasks.binary import Binary
 
@@ -52,3 +55,21 @@ def test_score_table_escapes_the_name_of_a_space():
     page = run_page("test", scores={"test": score_tables([output], scores)})
     assert HTML not in page
     assert escape(HTML) in page
+
+
+def test_text_of_several_lines_begins_no_heading_in_a_model_card():
+    text = escape_markdown("city\r# Approved\n\n- [x] checked")
+    assert text == "city # Approved  - \\[x\\] checked"
+
+
+def test_warning_is_one_line_without_escape_codes_and_secrets():
+    program = (
+        "import warnings\n"
+        "from mtl_cli.core import errors, secrets\n"
+        "secrets.add_secrets({'hunter2hunter2': '${oc.env:SOME_TOKEN}'})\n"
+        "errors.warn_in_one_line()\n"
+        "warnings.warn('key hunter2hunter2\\x1b[2J\\nmtl-train: done')\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True)
+    expected = b"warning: key ${oc.env:SOME_TOKEN} [2J mtl-train: done\n"
+    assert ended.stderr == expected

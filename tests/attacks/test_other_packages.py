@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from mtl_cli.core import secrets
 from mtl_cli.core.errors import ConfigError, first_line
+from mtl_cli.core.other_files import UnsafeFileError
 from mtl_cli.sweep import cmaes_state, optuna_search, submitit_folder
 from mtl_cli.sweep.plugin_settings import SUBMITIT, adapt_plugins
 from mtl_cli.trackers import mlflow, wandb
@@ -325,3 +326,27 @@ def test_onnx_runtime_makes_no_id_of_this_machine(tmp_path: Path) -> None:
     home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
     subprocess.run([sys.executable, "-c", code], env=os.environ | home, check=True)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("place", ["", "7", "7/tags", "7/run/metrics", "7/run/tags"])
+def test_link_in_a_folder_of_mlflow_is_refused(place: str, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.write_text("precious")
+    store = tmp_path / "store"
+    for folder in ("7/tags", "7/run/metrics", "7/run/tags"):
+        (store / folder).mkdir(parents=True)
+    mlflow.check_folder_store(store, "run")
+    (store / place / "link").symlink_to(outside)
+    with pytest.raises(UnsafeFileError, match="is a link"):
+        mlflow.check_folder_store(store, "run")
+
+
+def test_hard_link_in_a_run_of_mlflow_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "outside").write_text("precious")
+    run = tmp_path / "store/7/run"
+    (run / "metrics").mkdir(parents=True)
+    (run / "metrics/final.test.click.auc").hardlink_to(tmp_path / "outside")
+    mlflow.check_folder_store(tmp_path / "store", None)
+    with pytest.raises(UnsafeFileError, match="hard link"):
+        mlflow.check_folder_store(tmp_path / "store", "run")
+    mlflow.check_folder_store(tmp_path / "none", "run")

@@ -181,6 +181,19 @@ def leave_out(file, place):
     file.create_dataset(place, (1 << 30,), "f4")
 
 
+def wide_cells(file, place):
+    """An array of as many cells, each of a megabyte, whose bytes were never written."""
+    shape = file[place].shape
+    del file[place]
+    file.create_dataset(place, shape, np.dtype([("x", "f4", (250_000,))]))
+
+
+def link_inside(file, place):
+    file["elsewhere"] = file[place][()]
+    del file[place]
+    file[place] = h5py.SoftLink("/elsewhere")
+
+
 def learnt(**changes):
     """What was learnt, with other values of the feature `city`."""
     return lambda content: json.dumps(
@@ -200,6 +213,8 @@ MODELS = {
     "weights_cut_short": (WEIGHTS, lambda content: content[: len(content) // 2]),
     "weights_that_expand": (WEIGHTS, hdf5(expand)),
     "weights_that_were_never_written": (WEIGHTS, hdf5(leave_out)),
+    "weights_of_wide_cells": (WEIGHTS, hdf5(wide_cells)),
+    "weights_by_a_link": (WEIGHTS, hdf5(link_inside)),
     "weights_that_are_not_finite": (WEIGHTS, hdf5(not_finite)),
     "weights_in_nested_groups": (WEIGHTS, hdf5(nested_groups)),
     "no_weights": (WEIGHTS, lambda _: None),
@@ -219,6 +234,14 @@ MODELS = {
     "object_for_a_vocabulary": (LEARNT, learnt(vocabulary={"a": 1, "b": 2})),
     "other_things_learnt": (LEARNT, spec(features={"city": {"cuts": 3}})),
 }
+
+
+@pytest.mark.parametrize("change", [wide_cells, link_inside, link_out, store_out])
+def test_weights_are_checked_before_they_are_read(change, model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("weights.h5").write_bytes(hdf5(change)(model[WEIGHTS]))
+    with pytest.raises(UnsafeFileError, match=r"holds|link|another file"):
+        saved_model.stored_arrays(Path("weights.h5"))
 
 
 @pytest.mark.filterwarnings(COPIES)

@@ -10,13 +10,15 @@ import pyarrow.parquet
 import pytest
 from pydantic import ValidationError
 
-from mtl_cli.core.errors import DataError
+from mtl_cli.core.errors import ConfigError, DataError
 from mtl_cli.data import table_limits
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_options import Csv
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.sources import open_source
+from mtl_cli.init.arguments import parse
 from mtl_cli.init.preview import read_preview
+from mtl_cli.init.write_dataset import write_dataset
 
 ROWS = 600
 WORD = "w" * (1 << 16)
@@ -162,3 +164,14 @@ def test_header_with_a_line_break_is_refused(tmp_path: Path) -> None:
     path.write_text('"ci\nty",buy\n1,0\n2,1\n')
     with pytest.raises(DataError, match="a name in its header holds a line break"):
         read_preview(str(path), None)
+
+
+def test_name_of_a_table_that_is_a_reference_is_not_proposed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("${oc.env:HOME}.csv").write_text("click,x\n" + "0,1\n1,2\n" * 20)
+    arguments = ["${oc.env:HOME}.csv", "--name", "shop", "--task", "click"]
+    with pytest.raises(ConfigError, match=r"cannot hold '\$\{': rename the file"):
+        write_dataset(parse(arguments))
+    assert not Path("conf").exists()
