@@ -6,15 +6,14 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from mtl_cli.config.json_schema import (
     INTERPOLATION,
+    defaults_of,
     group_schema,
     option_classes,
+    option_defaults,
     run_schema,
 )
-from mtl_cli.core.paths import conf_folder
 
 ROOT = Path(__file__).resolve().parents[1]
 Schema = dict[str, Any]
@@ -94,20 +93,6 @@ def kinds(definitions: Schema, group: str) -> dict[str, str]:
         if kind and ("label" in properties) == (group == "tasks"):
             names[f"`kind: {kind['const']}`" if "const" in kind else name] = name
     return names
-
-
-def option_defaults(group: str, option: str) -> dict[str, Any]:
-    """Returns the values that an option's keys have in the config files."""
-    values = dict(defaults_of("config.yaml").get(group) or {})
-    name = option or ("default" if group == "trainer" else "")
-    path = f"{group}/{name}.yaml"
-    return values | (defaults_of(path) if (conf_folder() / path).exists() else {})
-
-
-def defaults_of(path: str) -> dict[str, Any]:
-    """Returns the keys of a config file."""
-    values: Any = OmegaConf.to_container(OmegaConf.load(conf_folder() / path))
-    return dict(values)
 
 
 def table(part: Schema, definitions: Schema, defaults: dict[str, Any]) -> str:

@@ -82,7 +82,7 @@ def costs_of_run(run: Run) -> dict[str, float | None]:
     """
     history = run.history()
     rates = [finite_number(epoch.get("samples_per_second")) for epoch in history]
-    # The first epoch is slow, because TensorFlow compiles the step in this epoch. The
+    # In runs of earlier versions, the first epoch includes the time of compiling. The
     # speed of the first epoch counts only if there is no other epoch.
     finite_rates = [rate for rate in rates[1:] or rates if rate is not None]
     # Without early stopping, the weights of the last epoch are kept.

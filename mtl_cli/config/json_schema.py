@@ -66,7 +66,6 @@ def group_schema(group: str, partial: bool = False) -> Schema:
         partial: whether all keys may be left out, as in an experiment. An experiment
             changes some keys of an option that another file defines.
     """
-    primary_config: Any = OmegaConf.load(conf_folder() / "config.yaml")
     option_key = "generator" if group == "dataset" else "name"
     branches, definitions = [], {}
     for name, option in option_classes(group).items():
@@ -74,8 +73,12 @@ def group_schema(group: str, partial: bool = False) -> Schema:
         definitions.update(branch.pop("$defs", {}))
         if name:
             branch["properties"][option_key] = {"const": name}
+        # The keys of a data set of the user's own do not come from a file of mtl-cli.
+        defaults = {} if group == "dataset" else option_defaults(group, name)
+        for key in defaults.keys() & branch["properties"].keys() - {option_key}:
+            branch["properties"][key]["default"] = defaults[key]
         branch["properties"]["defaults"] = DEFAULTS
-        keys_set_elsewhere = set(primary_config.get(group) or {})
+        keys_set_elsewhere = set(defaults_of("config.yaml").get(group) or {})
         if group == "dataset" and name:
             keys_set_elsewhere.add("features")  # a generator declares the features
         required = [
@@ -94,6 +97,25 @@ def group_schema(group: str, partial: bool = False) -> Schema:
         **schema,
         "$defs": definitions,
     }
+
+
+def option_defaults(group: str, option: str) -> dict[str, Any]:
+    """Returns the values that an option's keys have in the files of mtl-cli.
+
+    A run that does not set a key gets this value. The class of the option may have
+    another default: the value that holds for configurations saved before the key
+    existed.
+    """
+    values = dict(defaults_of("config.yaml").get(group) or {})
+    name = option or ("default" if group == "trainer" else "")
+    path = f"{group}/{name}.yaml"
+    return values | (defaults_of(path) if (conf_folder() / path).exists() else {})
+
+
+def defaults_of(path: str) -> dict[str, Any]:
+    """Returns the keys of a config file."""
+    values: Any = OmegaConf.to_container(OmegaConf.load(conf_folder() / path))
+    return dict(values)
 
 
 def run_schema() -> Schema:

@@ -239,6 +239,8 @@ class ProgressText:
             f"{epoch.samples_per_second:,.0f} samples/s",
             "best so far" if epoch.best else "",
         ]
+        if epoch.compile_seconds:
+            parts.append(f"compiled in {epoch.compile_seconds:.1f} s")
         self.last_epoch = "  ".join(filter(None, parts))
         return self.last_epoch
 

@@ -20,6 +20,7 @@ def epoch_row(epoch: Epoch) -> dict[str, Any]:
         "best": epoch.best,
         "seconds": epoch.seconds,
         "samples_per_second": epoch.samples_per_second,
+        "compile_seconds": epoch.compile_seconds,
     }
 
 

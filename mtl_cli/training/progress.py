@@ -18,9 +18,11 @@ class Epoch:
         monitored: the value of `trainer.monitor` on the validation rows, with its sign
             changed if lower values of the metric are better; None if it is undefined,
             or without validation rows.
-        seconds: duration of the epoch's steps, without validation.
-        samples_per_second: training rows per second.
+        seconds: duration of the epoch's steps, without compiling and validation.
+        samples_per_second: training rows per second, in these seconds.
         best: whether `monitored` is higher than in all earlier epochs.
+        compile_seconds: time of tracing and compiling the steps, before the first step
+            of a run or of a resumed run; 0 in all other epochs.
     """
 
     number: int
@@ -30,6 +32,7 @@ class Epoch:
     seconds: float
     samples_per_second: float
     best: bool = False
+    compile_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,7 @@ class History:
         kept_epoch: number of the best epoch so far, from 1; 0 if no epoch has a
             monitored value. After the training, the number of the epoch whose weights
             the network has.
-        compile_seconds: estimated time of tracing and compiling: the difference between
-            the first epoch's duration and the median of the later ones.
+        compile_seconds: time of tracing and compiling the steps.
         validation_seconds: time of predicting and scoring the validation rows.
         checkpoint_seconds: time of writing checkpoints.
     """

@@ -153,13 +153,14 @@ class TrainingState:
 
     @property
     def is_at_best_epoch(self) -> bool:
-        """Whether the best epoch has just ended.
+        """Whether the state still holds the weights of the best epoch.
 
-        If so, its weights are those that `weights_to_keep` returns.
+        If so, its weights are those that `weights_to_keep` returns. The moving average
+        changes only at the end of an epoch, so it stays the best during the next epoch.
         """
         num_epochs = len(self.history.epochs)
-        is_between_epochs = not self.step_losses
-        return is_between_epochs and self.history.kept_epoch == num_epochs > 0
+        is_unchanged = not self.step_losses or self.average is not None
+        return is_unchanged and self.history.kept_epoch == num_epochs > 0
 
     def save(self) -> None:
         """Writes a checkpoint, if there is a plan."""

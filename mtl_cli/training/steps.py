@@ -1,5 +1,6 @@
 """Takes many optimizer steps in one compiled call."""
 
+import time
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -41,6 +42,11 @@ class Steps:
         num_rows: number of training rows.
         replicas: the processes that train together; None if this process is alone.
 
+    Attributes:
+        compile_seconds: the time of tracing and compiling, 0 before the first step. For
+            lazy tables and for several processes, XLA compiles parts of a step in the
+            first step itself. Their time is not included.
+
     Raises:
         ConfigError: if the processes cannot share a batch evenly.
     """
@@ -72,6 +78,7 @@ class Steps:
         self.tables, self.model = self.step.tables, self.step.model
         self.name, self.optimizer = config.optimizer.name, self.step.optimizer
         self.use_xla = is_worth_compiling(config, num_rows)
+        self.compile_seconds = 0.0
         self._create_functions()
 
     def epoch(
@@ -102,12 +109,17 @@ class Steps:
                 num_steps = min(self.steps_per_call, buffer.steps - step)
                 position = [number, steps_before + step, self.replicas.rank]
                 reseed(self.model, [self.seed, *position])
-                losses = self._run_or_recompile(
+                arguments = (
                     buffer.data,
                     tf.constant(batches[steps_of_call]),
                     tf.constant(is_real[steps_of_call], tf.float32),
-                    tf.constant(num_steps),
                 )
+                if not self.compile_seconds:
+                    start = time.perf_counter()
+                    # The first call compiles. This call takes 0 steps.
+                    self._run_or_recompile(*arguments, tf.constant(0))
+                    self.compile_seconds = time.perf_counter() - start
+                losses = self._run_or_recompile(*arguments, tf.constant(num_steps))
                 yield losses.numpy()[:num_steps]
             steps_before += buffer.steps
 

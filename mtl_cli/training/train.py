@@ -66,8 +66,10 @@ def train(
     length = steps.length
     while not is_over(length, history):
         number = len(history.epochs) + 1
+        compiled_before = steps.compile_seconds
         losses, seconds = train_epoch(config, state, feed, progress)
         epoch = Epoch(number, losses, {}, None, seconds, table.num_rows / seconds)
+        epoch.compile_seconds = steps.compile_seconds - compiled_before
         # The average of a single epoch would be its weights.
         decay = config.trainer.ema_decay if length.epochs > 1 else 0.0
         if valid is not None or decay or number == length.epochs:
@@ -86,7 +88,7 @@ def train(
         state.save_or_stop()
     if plan is not None:
         optimizer_state.save(plan.folder, network, steps)
-    history.compile_seconds = compile_seconds(history.epochs)
+    history.compile_seconds = steps.compile_seconds
     if state.best_weights is not None:
         network.logits.set_weights(state.best_weights)
     else:
@@ -117,18 +119,18 @@ def train_epoch(
     """Trains on all rows once, or on the remaining rows of an interrupted epoch.
 
     Returns: the mean loss of each task over the whole epoch, {task: loss}; and the
-        duration of the whole epoch in seconds.
+        duration of the whole epoch in seconds, without the time of compiling.
     """
     tasks, steps = list(config.chosen_tasks), state.steps
     number, steps_done = len(state.history.epochs) + 1, state.steps_done
     # The order of the rows depends on seed and epoch only, so that a resumed run
     # continues in the same order.
     buffers = feed.buffers(config.seed, number, steps.batch_size)
-    start = time.perf_counter() - state.seconds
+    start = time.perf_counter() - state.seconds - steps.compile_seconds
     for losses in steps.epoch(buffers, number, steps_done):
         check_finite(tasks, losses[:, 0], number, steps_done)
         state.step_losses.append(losses)
-        state.seconds = time.perf_counter() - start
+        state.seconds = time.perf_counter() - start - steps.compile_seconds
         steps_done += len(losses)
         means = dict(zip(tasks, mean_losses(losses).tolist(), strict=True))
         finished = steps_done / steps.steps_per_epoch
@@ -194,9 +196,3 @@ def validate(
             f"{reasons}; set trainer.patience=null or give more validation rows"
         )
     return scores, value
-
-
-def compile_seconds(epochs: list[Epoch]) -> float:
-    """Estimates the time of compiling, see `History`; 0 if there is only one epoch."""
-    later = [epoch.seconds for epoch in epochs[1:]]
-    return max(0.0, epochs[0].seconds - float(np.median(later))) if later else 0.0

@@ -42,6 +42,17 @@ def test_schemas_are_current(tmp_path: Path) -> None:
     assert written == committed, "run `make schemas`"
 
 
+def test_defaults_are_those_of_a_run_that_sets_nothing() -> None:
+    defaults = {k: v.get("default") for k, v in schema("trainer")["properties"].items()}
+    assert defaults.items() >= values_of("trainer/default.yaml").items()
+    shared = values_of("config.yaml")["optimizer"]
+    for branch in schema("optimizer")["anyOf"]:
+        keys = branch["properties"]
+        expected = shared | values_of(f"optimizer/{keys['name']['const']}.yaml")
+        for key in expected.keys() - {"name"}:
+            assert keys[key]["default"] == expected[key], key
+
+
 @pytest.mark.parametrize("name", [p.stem for p in SCHEMA_FOLDER.glob("*.json")])
 def test_each_schema_is_a_valid_schema(name: str) -> None:
     Draft202012Validator.check_schema(schema(name))

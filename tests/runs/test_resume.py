@@ -98,9 +98,19 @@ def trained(configured, folder, cut=None):
 
 def epochs_without_seconds(history):
     """Returns the epochs of a history without their seconds, and the kept epoch."""
-    timing = {"seconds": 0, "samples_per_second": 0}
+    timing = {"seconds": 0, "samples_per_second": 0, "compile_seconds": 0}
     epochs = [dataclasses.replace(epoch, **timing) for epoch in history.epochs]
     return epochs, history.kept_epoch
+
+
+def assert_holds_best_weights_once(folder):
+    """Asserts that a checkpoint holds no copy of a moving average that is the best."""
+    saved, _ = newest_checkpoint(folder)
+    if saved is not None:
+        with saved.open_arrays() as arrays:
+            is_best = saved.values["kept"] == len(saved.values["epochs"]) > 0
+            if is_best and "average-0" in arrays:
+                assert "best-0" not in arrays
 
 
 def assert_goes_on_exactly(configured, folder, cuts):
@@ -111,6 +121,7 @@ def assert_goes_on_exactly(configured, folder, cuts):
         with pytest.raises(CutError):
             trained(configured, folder / "cut", cut)
         assert checkpoint_files(folder / "cut") or cut == 1
+        assert_holds_best_weights_once(folder / "cut")
     weights, other, left = trained(configured, folder / "cut")
     assert 0 < left < calls
     assert epochs_without_seconds(other) == epochs_without_seconds(history)

@@ -2,6 +2,7 @@
 
 import math
 import re
+import time
 from types import SimpleNamespace
 
 import keras
@@ -466,7 +467,11 @@ def test_orders_of_rows_depend_on_seed_and_epoch_alone():
             yield np.zeros((1, 2, 3))
 
         fake = SimpleNamespace(
-            batch_size=50, steps_per_epoch=1, epoch=record, replicas=Replicas()
+            batch_size=50,
+            steps_per_epoch=1,
+            epoch=record,
+            replicas=Replicas(),
+            compile_seconds=0,
         )
         state = TrainingState(network, fake)
         state.history.epochs = [None] * (epoch - 1)
@@ -748,6 +753,29 @@ def test_kept_network_scores_as_its_epoch_did(decay):
     assert history.kept_epoch == 1 + int(np.argmin(losses)) < len(losses)
     found = score_outputs(chosen.outputs, valid, network.predict(valid))
     assert found == history.epochs[history.kept_epoch - 1].valid
+
+
+def test_speed_of_the_first_epoch_leaves_out_the_time_of_compiling(monkeypatch):
+    run = Steps._run_or_recompile
+
+    def slow_to_compile(steps, *arguments):
+        if not steps.compile_seconds:
+            time.sleep(1)
+        return run(steps, *arguments)
+
+    monkeypatch.setattr(Steps, "_run_or_recompile", slow_to_compile)
+    chosen = config("trainer.epochs=2")
+    network, (table, *_) = built(chosen), encoded(chosen)
+    start = time.perf_counter()
+    history = train(chosen, network, table, None, Progress())
+    whole = time.perf_counter() - start
+    first, second = history.epochs
+    assert first.compile_seconds == history.compile_seconds > 1
+    assert second.compile_seconds == 0
+    seconds = first.seconds + second.seconds
+    assert first.compile_seconds + seconds < whole
+    assert first.samples_per_second == pytest.approx(300 / first.seconds)
+    assert first.seconds < 1
 
 
 def test_history_tells_mean_losses_and_progress_sees_every_epoch():
