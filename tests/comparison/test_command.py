@@ -527,6 +527,7 @@ def test_warning_says_that_rows_of_unknown_weights_cannot_be_tested(
     [
         ("auc", "a class has fewer than two test rows"),
         ("pr_auc", "pr_auc is undefined on some bootstrap samples of the rows"),
+        ("gauc", "gauc needs more than labels and predictions"),
     ],
 )
 def test_warning_says_why_rows_cannot_be_tested(
@@ -535,8 +536,8 @@ def test_warning_says_why_rows_cannot_be_tested(
     label = np.array([1.0] + [0.0] * 9)
     # The positive row is ranked second by one model, first by the other.
     for model, score, values in (
-        ("shared_bottom", 8.5, {"auc": 8 / 9, "pr_auc": 0.5}),
-        ("ple", 9.5, {"auc": 1.0, "pr_auc": 1.0}),
+        ("shared_bottom", 8.5, {"auc": 8 / 9, "pr_auc": 0.5, "gauc": 0.9}),
+        ("ple", 9.5, {"auc": 1.0, "pr_auc": 1.0, "gauc": 1.0}),
     ):
         for seed in (1, 2, 3):
             task = values | {"rows": 10, "positives": 1}

@@ -240,3 +240,18 @@ def test_no_number_is_cut_on_a_narrow_terminal(sweep: Path) -> None:
     assert len(numbers) == 16
     assert all(texts[30].count(x) == texts[300].count(x) for x in numbers)
     assert texts[30].count("shared_bottom") == 2
+
+
+def test_tasks_share_a_table_as_long_as_the_table_fits_the_terminal(
+    sweep: Path,
+) -> None:
+    (result,) = compare_datasets(read_runs([str(sweep)]), None, None, "test")
+
+    def printed(width: int) -> str:
+        console = Console(file=io.StringIO(), width=width, highlight=False)
+        print_tables(result, console)
+        return str(console.file.getvalue())
+
+    full_width = max(map(len, printed(300).splitlines()))
+    for narrower, num_tables in ((0, 1), (1, 2)):
+        assert printed(full_width - narrower).count("shared_bottom") == num_tables

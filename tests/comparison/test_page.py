@@ -3,13 +3,16 @@
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from helpers.html_tags import Tags, check_self_contained, tags_of
 from helpers.planted_runs import auc, write_history, write_run, write_sweep
 
 from mtl_cli.cli.compare import arguments, run
-from mtl_cli.comparison.plots import pareto_front
+from mtl_cli.comparison.plots import learning_curves, pareto_front
+from mtl_cli.comparison.results import Task
 
 NASTY = "</style><script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
 
@@ -128,3 +131,25 @@ def test_metric_without_a_direction_has_no_pareto_front(tmp_path: Path) -> None:
         assert ("front" in classes) == has_front
         assert any("onfront" in name for name in classes) == has_front
         assert ("A metric without a direction has no front." in text) != has_front
+
+
+@pytest.mark.parametrize(("direction", "low", "high"), [(1, 3, 10), (-1, 1, 8)])
+def test_learning_curves_leave_out_the_worst_fifth_of_the_values(
+    direction: int, low: float, high: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run_of(values: range) -> Any:
+        rows = [{"epoch": n, "valid.buy.auc": n} for n in values]
+        return SimpleNamespace(history=lambda: rows)
+
+    runs = {1: run_of(range(1, 6)), 2: run_of(range(6, 11))}
+    configuration = SimpleNamespace(name="ple", runs=runs)
+    comparison: Any = SimpleNamespace(configurations=[configuration])
+    axes: list[list[float]] = []
+
+    def plot(*arguments: Any) -> Any:
+        axes.append(arguments[-1])
+        return SimpleNamespace(chart=lambda: None)
+
+    monkeypatch.setattr("mtl_cli.comparison.plots.LinePlot", plot)
+    learning_curves(comparison, Task("buy", "auc", direction, []))
+    assert (min(axes[0]), max(axes[0]), len(axes[0])) == (low, high, 8)

@@ -2,7 +2,13 @@
 
 from typing import Any
 
-from mtl_cli.comparison.run_settings import compared_settings
+import pytest
+
+from mtl_cli.comparison.run_settings import (
+    MAX_VALUES,
+    check_number_of_values,
+    compared_settings,
+)
 
 
 def settings(run: str | None, seed: int = 1) -> dict[str, str]:
@@ -26,3 +32,13 @@ def test_runs_of_seeds_that_start_from_runs_of_their_seeds_are_one_configuration
     assert settings(folders[0], 1)["start_from.run"].endswith("day=1/model=ple,seed=*")
     assert settings(folders[0], 1) != settings(folders[0], 11)
     assert settings("outputs/runs/a") != settings("outputs/runs/b")
+
+
+def test_configuration_has_at_most_a_number_of_values() -> None:
+    # The dictionary and the list are values too.
+    check_number_of_values({"a": [0] * (MAX_VALUES - 2)})
+    endless: list[object] = []
+    endless.append(endless)
+    for config in ({"a": [0] * (MAX_VALUES - 1)}, {"a": endless}):
+        with pytest.raises(ValueError, match="too many values"):
+            check_number_of_values(config)

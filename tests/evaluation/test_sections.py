@@ -1,0 +1,49 @@
+"""What an evaluation says in words."""
+
+from typing import Any
+
+import pytest
+
+from mtl_cli.evaluation.evaluation import Evaluation
+from mtl_cli.evaluation.screen import show_evaluation
+from mtl_cli.evaluation.sections import weakest_text
+
+
+def slice_of(name: str, p: float | None, surely_weaker: bool = False) -> dict[str, Any]:
+    record = {"task": "click", "metric": "auc", "column": "city", "slice": name}
+    record |= {"value": 0.6, "low": 0.5, "high": 0.7, "rest": 0.8, "p_corrected": p}
+    return record | {"surely_weaker": surely_weaker}
+
+
+def evaluation(weakest: dict[str, Any] | None, *others: dict[str, Any]) -> Evaluation:
+    records = [*([weakest] if weakest else []), *others]
+    other_task = slice_of("Rome", 0.5) | {"task": "buy"}
+    tasks = {"click": {"weakest_slice": weakest, "metrics": {}}}
+    return Evaluation("RUN", "t.csv", 1234, tasks, [*records, other_task])
+
+
+@pytest.mark.parametrize(
+    ("surely_weaker", "start"),
+    [(True, "weakest slice: auc"), (False, "no slice is surely weaker than the rest")],
+)
+def test_weakest_slice_is_told_with_the_number_of_tested_slices(
+    surely_weaker: bool, start: str
+) -> None:
+    weakest = slice_of("Oslo", 0.02, surely_weaker)
+    others = slice_of("Bonn", 0.3), slice_of("Lyon", 0.9), slice_of("tiny", None)
+    text = weakest_text(evaluation(weakest, *others), "click")
+    assert text.startswith(start)
+    assert "where city is Oslo, 0.8000 on the other rows" in text
+    assert text.endswith("corrected for 3 slices)")
+
+
+def test_no_tested_slice_is_said() -> None:
+    text = weakest_text(evaluation(None, slice_of("tiny", None)), "click")
+    assert text == "no slice has enough rows of each class for a test"
+
+
+def test_screen_begins_with_the_run_the_table_and_its_rows(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    show_evaluation(Evaluation("RUN", "t.csv", 1234, {}))
+    assert capsys.readouterr().out.startswith("RUN on t.csv: 1,234 rows\n")
