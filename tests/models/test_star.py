@@ -197,3 +197,13 @@ def test_star_towers_of_single_tasks_train_the_embeddings_of_their_task_alone():
     found = gradients(net, features(), "income")["embedding/table"]
     assert found[:, :4].any()
     assert not found[:, 4:].any()  # the vectors of the second task
+
+
+def test_building_the_layers_makes_all_their_weights():
+    layer = StarMLP(2, (4, 3), batch_norm=True)
+    layer.build((None, 5), (None, SCENARIOS))
+    for dense, norm, width, units in ((0, 1, 5, 4), (3, 4, 4, 3)):
+        # The shared weights and those of each scenario; four vectors to normalise.
+        weights = (1 + SCENARIOS) * 2 * (width + 1) * units
+        assert layer.stack[dense].count_params() == weights
+        assert layer.stack[norm].count_params() == 4 * 2 * units
