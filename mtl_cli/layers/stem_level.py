@@ -60,9 +60,9 @@ def stem_level(
         >>> import keras
         >>> x = keras.Input((7,))
         >>> sizes = {"num_specific_experts": 2, "num_shared_experts": 1}
-        >>> y, _ = stem_level(ops.stack([x, x, x]), x, **sizes, expert_units=(8, 4))
-        >>> y.shape
-        (3, None, 4)
+        >>> y, above = stem_level(ops.stack([x, x, x]), x, **sizes, expert_units=[8, 4])
+        >>> y.shape, above  # no level follows, so there is no shared output
+        ((3, None, 4), None)
 
     Reference: Su et al., "STEM: Unleashing the Power of Embeddings for Multi-task
         Recommendation", AAAI 2024.
