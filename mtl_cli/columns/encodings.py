@@ -26,6 +26,8 @@ class Encodings:
             scenario.
         outputs_are_x: whether each encoding is `x`, or `x` with scaled columns:
             the encoder then has neither a deep network nor interactions.
+        num_members: number of members of the ensemble whose rows the tensors hold:
+            first the rows of the first member, then the rows of the second, and so on.
     """
 
     outputs: list[Tensor]
@@ -34,6 +36,7 @@ class Encodings:
     embedded: list[str]
     scenario: Tensor | None = None
     outputs_are_x: bool = False
+    num_members: int = 1
 
     def of_features(self, names: Sequence[str]) -> list[Tensor]:
         """Returns the columns of some features in `x`.

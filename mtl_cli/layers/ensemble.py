@@ -14,8 +14,9 @@ class EnsembleInputs(keras.layers.Layer):
     """Gives each member m of an ensemble an input of its own: `x_m = r_m * x`.
 
     x is a row, and * the element-wise product. The vectors r_m are trained; each entry
-    starts at -1 or 1, at random. The members share all layers after this one: these
-    layers read the rows of all members as one batch.
+    starts at -1 or 1, at random. The members share the layers after this one, which
+    read the rows of all members as one batch. Only the last layer of a tower has
+    weights for each member, see `connect_towers`.
 
     Args:
         num: number of members.

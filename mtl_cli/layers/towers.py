@@ -14,12 +14,14 @@ def connect_towers(
     tower_units: Sequence[Sequence[int]],
     num_logits: Sequence[int],
     suffix: str = "",
+    num_members: int = 1,
     **dense_options: Any,
 ) -> list[Tensor]:
     """Connects a tower to each task's hidden vector.
 
     The tower of task t computes `logits_t = W_t mlp_t(z_t) + b_t`. Towers with the same
-    widths and number of logits are computed side by side.
+    widths and number of logits are computed side by side. The members of an ensemble
+    share mlp_t, but each has a W_t and a b_t of its own.
 
     Args:
         hidden: the hidden vectors z_t of the T tasks, `(T, batch, dim)`; or `(batch,
@@ -28,6 +30,8 @@ def connect_towers(
             tower without hidden layers.
         num_logits: the number of logits of each task: 1, or the number of classes.
         suffix: a word in the layers' names, if the tasks have several towers.
+        num_members: number of members of an ensemble. The batch then holds the rows of
+            the first member, then the rows of the second member, and so on.
         **dense_options: arguments of the hidden layers, see `ParallelMLP`.
 
     Input shape: see `hidden`.
@@ -54,7 +58,9 @@ def connect_towers(
         x = select_tasks(hidden, tasks, len(shapes))
         name = layer_name(tasks, suffix)
         x = ParallelMLP(len(tasks), units, name=name, **dense_options)(x)
-        logits |= connect_last_layer(x, tasks, width, dense_options, suffix)
+        logits |= connect_last_layer(
+            x, tasks, width, dense_options, suffix, num_members
+        )
     return [logits[t] for t in range(len(shapes))]
 
 
@@ -78,7 +84,10 @@ def connect_hidden(
 
 
 def connect_logits(
-    hidden: Tensor, num_logits: Sequence[int], **dense_options: Any
+    hidden: Tensor,
+    num_logits: Sequence[int],
+    num_members: int = 1,
+    **dense_options: Any,
 ) -> list[Tensor]:
     """Connects only the last layer of a tower, `W_t z_t + b_t`, to each task's vector.
 
@@ -87,7 +96,9 @@ def connect_logits(
     logits: dict[int, Tensor] = {}
     for width, tasks in tasks_by_shape(num_logits):
         x = select_tasks(hidden, tasks, len(num_logits))
-        logits |= connect_last_layer(x, tasks, width, dense_options)
+        logits |= connect_last_layer(
+            x, tasks, width, dense_options, num_members=num_members
+        )
     return [logits[t] for t in range(len(num_logits))]
 
 
@@ -97,6 +108,7 @@ def connect_last_layer(
     num_logits: int,
     dense_options: dict[str, Any],
     suffix: str = "",
+    num_members: int = 1,
 ) -> dict[int, Tensor]:
     """Connects the last layer of the towers of some tasks.
 
@@ -106,19 +118,66 @@ def connect_last_layer(
         num_logits: number of logits of each task.
         dense_options: arguments of the hidden layers.
         suffix: see `connect_towers`.
+        num_members: see `connect_towers`.
 
     Returns: {index of the task: logits, `(batch, num_logits)`}.
     """
+    name = layer_name(tasks, suffix, "logits")
+    y = last_layers(x, len(tasks), num_logits, name, num_members, dense_options)
+    return {t: y[i] for i, t in enumerate(tasks)}
+
+
+def last_layers(
+    x: Tensor,
+    num: int,
+    num_logits: int,
+    name: str,
+    num_members: int,
+    dense_options: dict[str, Any],
+) -> Tensor:
+    """Connects the last layers of `num` towers, one for each tower and member.
+
+    Args:
+        x: the input of the layers, `(groups, batch, dim)` or `(batch, dim)`, see
+            `ParallelDense`.
+        num: number of towers.
+        num_logits: number of logits of each tower.
+        name: name of the layer that computes all towers side by side.
+        num_members: see `connect_towers`.
+        dense_options: arguments of the hidden layers.
+
+    Returns: the logits, `(num, batch, num_logits)`.
+    """
     # Logits are float32 even if the hidden layers compute in bfloat16: the 8
     # significant bits of bfloat16 are too few for probabilities near 0 and 1.
-    y = ParallelDense(
-        len(tasks),
+    layers = ParallelDense(
+        num * num_members,
         num_logits,
-        name=layer_name(tasks, suffix, "logits"),
+        name=name,
         dtype="float32",
         **kernel_options(dense_options),
-    )(x)
-    return {t: y[i] for i, t in enumerate(tasks)}
+    )
+    if num_members == 1:
+        return layers(x)
+    y = layers(inputs_of_members(x, num, num_members))
+    return ops.reshape(y, (num, -1, num_logits))
+
+
+def inputs_of_members(x: Tensor, num: int, num_members: int) -> Tensor:
+    """Splits the input of towers into the inputs of each tower and member.
+
+    Args:
+        x: the input of the towers, `(groups, num_members * rows, dim)`, or
+            `(num_members * rows, dim)` if all towers read the same vector. `groups`
+            divides `num`.
+        num: number of towers.
+        num_members: number of members.
+
+    Returns: `(num * num_members, rows, dim)`: all members of the first tower first.
+    """
+    x = ops.expand_dims(x, 0) if len(x.shape) == 2 else x
+    x = ops.repeat(x, num // x.shape[0], axis=0)
+    return ops.reshape(x, (num * num_members, -1, x.shape[-1]))
 
 
 def tasks_by_shape(shapes: Sequence[Hashable]) -> list[tuple[Any, list[int]]]:

@@ -72,9 +72,9 @@ class Sharing(Options):
             that read each other or single features. The keys of the towers are keys of
             `model` too.
         members: number of members of an ensemble; 1 is no ensemble. The members share
-            one network, but each member scales the encoding by a vector of its own and
-            has its own loss. A prediction is the mean over the members, see
-            `layers/ensemble.py`.
+            one network, but each member scales the encoding by a vector of its own, has
+            the last layer of each tower for itself, and has its own loss. A prediction
+            is the mean over the members, see `layers/ensemble.py`.
     """
 
     model_config = ConfigDict(extra="allow")  # the keys of heads, gates and towers

@@ -194,6 +194,7 @@ def encodings_of_members(encodings: Encodings, num_members: int) -> Encodings:
         scenario=None
         if encodings.scenario is None
         else ops.tile(encodings.scenario, (num_members, 1)),
+        num_members=num_members,
     )
 
 

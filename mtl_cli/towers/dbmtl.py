@@ -121,5 +121,8 @@ class DBMTL(Towers):
             graph.done(*ready)
         r_by_task = ops.stack([r[name] for name in tasks])  # (T, batch, units)
         return connect_logits(
-            r_by_task, [t.num_logits for t in towers], **dense_options
+            r_by_task,
+            [t.num_logits for t in towers],
+            encodings.num_members,
+            **dense_options,
         )

@@ -25,9 +25,10 @@ class Independent(Towers):
     ) -> list[Tensor]:
         from mtl_cli.layers import connect_towers
 
-        return connect_towers(  # these towers do not read the encodings
+        return connect_towers(
             hidden,
             [tower.units for tower in towers],
             [tower.num_logits for tower in towers],
+            num_members=encodings.num_members,
             **dense_options,
         )

@@ -37,10 +37,14 @@ class PerScenario(Towers):
     ) -> list[Tensor]:
         from keras import ops
 
-        from mtl_cli.layers import ParallelDense, ParallelMLP
-        from mtl_cli.layers.parallel import kernel_options
+        from mtl_cli.layers import ParallelMLP
         from mtl_cli.layers.star import of_scenario
-        from mtl_cli.layers.towers import layer_name, select_tasks, tasks_by_shape
+        from mtl_cli.layers.towers import (
+            last_layers,
+            layer_name,
+            select_tasks,
+            tasks_by_shape,
+        )
 
         scenario: Tensor = encodings.scenario
         num_scenarios = scenario.shape[-1]
@@ -52,13 +56,14 @@ class PerScenario(Towers):
             mlp = ParallelMLP(
                 num, units, layer_norm=True, name=layer_name(tasks), **dense_options
             )
-            outputs = ParallelDense(
+            outputs = last_layers(
+                mlp(select_tasks(hidden, tasks, len(towers))),
                 num,
                 width,
-                name=layer_name(tasks, "logits"),
-                dtype="float32",
-                **kernel_options(dense_options),
-            )(mlp(select_tasks(hidden, tasks, len(towers))))
+                layer_name(tasks, "logits"),
+                encodings.num_members,
+                dense_options,
+            )
             shape = (len(tasks), num_scenarios, -1, width)
             chosen = of_scenario(ops.reshape(outputs, shape), scenario)
             logits |= {t: chosen[i] for i, t in enumerate(tasks)}

@@ -59,7 +59,12 @@ class PPNet(Towers):
     ) -> list[Tensor]:
         from keras import ops
 
-        from mtl_cli.layers.towers import select_sets, select_tasks, tasks_by_shape
+        from mtl_cli.layers.towers import (
+            connect_last_layer,
+            select_sets,
+            select_tasks,
+            tasks_by_shape,
+        )
 
         priors = encodings.of_features(self.prior_features)
         pairs = zip(priors, encodings.outputs, strict=True)
@@ -75,42 +80,45 @@ class PPNet(Towers):
         for (units, num_logits), tasks in tasks_by_shape(
             [(t.units, t.num_logits) for t in towers]
         ):
-            logits |= self._connect_alike(
+            v = self._connect_hidden(
                 select_tasks(hidden, tasks, len(towers)),
                 select_tasks(u, tasks, len(towers)),
                 tasks,
-                (units, num_logits),
+                units,
                 features,
                 **dense_options,
             )
+            logits |= connect_last_layer(
+                v, tasks, num_logits, dense_options, num_members=encodings.num_members
+            )
         return [logits[t] for t in range(len(towers))]
 
-    def _connect_alike(
+    def _connect_hidden(
         self,
         v: Tensor,
         u: Tensor,
         tasks: Sequence[int],
-        shape: tuple[Sequence[int], int],
+        units: Sequence[int],
         features: Sequence[str],
         **dense_options: Any,
-    ) -> dict[int, Tensor]:
-        """Connects towers of one shape, side by side.
+    ) -> Tensor:
+        """Connects the gates and hidden layers of towers of one shape, side by side.
 
         Args:
             v: the hidden vectors z_t, `(tasks, batch, dim)` or `(batch, dim)`.
             u: the input of the gates, `(tasks, batch, dim)` or `(batch, dim)`.
             tasks: the indices of the tasks.
-            shape: the widths of the hidden layers, and the number of logits.
+            units: the widths of the hidden layers.
             features: the feature of each unit of v; empty if v does not hold features.
             **dense_options: arguments of the hidden layers.
 
-        Returns: {index of the task: logits, `(batch, num_logits)`}.
+        Returns: d_t^{L+1} * v_t^{L+1}, the input of the last layer of each tower,
+            `(tasks, batch, dim)`.
         """
         from mtl_cli.layers import ParallelMLP, Route
         from mtl_cli.layers.gate_nu import GateNU, feature_units, unnamed_units
-        from mtl_cli.layers.towers import connect_last_layer, layer_name
+        from mtl_cli.layers.towers import layer_name
 
-        units, num_logits = shape
         for layer in range(1, len(units) + 2):  # the last one gives the logits
             dim = v.shape[-1]
             has_features = layer == 1 and bool(features)
@@ -132,4 +140,4 @@ class PPNet(Towers):
                     name=layer_name(tasks, f"layer_{layer}"),
                     **dense_options,
                 )(v)
-        return connect_last_layer(v, tasks, num_logits, dense_options)
+        return v

@@ -53,7 +53,12 @@ class ResidualFlow(Towers):
             f = ParallelMLP(len(tasks), [width], name=name, **dense_options)
             # r_t^l = f_1^l(r_1^{l-1}) + ... + f_t^l(r_t^{l-1}), (T, batch, width)
             r = ops.cumsum(f(r), axis=0)
-        logits = connect_logits(r, [t.num_logits for t in towers], **dense_options)
+        logits = connect_logits(
+            r,
+            [t.num_logits for t in towers],
+            encodings.num_members,
+            **dense_options,
+        )
         y_before = None
         for task, tower in enumerate(towers):
             if tower.is_binary:

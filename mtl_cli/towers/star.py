@@ -46,17 +46,21 @@ class Star(Towers):
         encodings: Encodings,
         **dense_options: Any,
     ) -> list[Tensor]:
+        from keras import ops
+
+        from mtl_cli.layers.ensemble import by_member
         from mtl_cli.layers.parallel import kernel_options
         from mtl_cli.layers.star import StarDense, StarMLP
         from mtl_cli.layers.towers import (
             connect_towers,
+            inputs_of_members,
             layer_name,
             select_sets,
             select_tasks,
             tasks_by_shape,
         )
 
-        scenario = encodings.scenario
+        scenario, num_members = encodings.scenario, encodings.num_members
         logits: dict[int, Tensor] = {}
         # Towers of one shape are computed side by side.
         shapes = [(tower.units, tower.num_logits) for tower in towers]
@@ -66,12 +70,16 @@ class Star(Towers):
                 mlp = StarMLP(num, units, name=layer_name(tasks), **dense_options)
                 v = mlp(v, scenario)
             outputs = StarDense(
-                num,
+                num * num_members,
                 num_logits,
                 name=layer_name(tasks, "logits"),
                 dtype="float32",
                 **kernel_options(dense_options),
-            )(v, scenario)
+            )(
+                inputs_of_members(v, num, num_members),
+                by_member(scenario, num_members)[0],
+            )
+            outputs = ops.reshape(outputs, (num, -1, num_logits))
             logits |= {t: outputs[i] for i, t in enumerate(tasks)}
         y = [logits[t] for t in range(len(towers))]
         if not self.auxiliary_units:
@@ -81,6 +89,7 @@ class Star(Towers):
             [self.auxiliary_units] * len(towers),
             [t.num_logits for t in towers],
             suffix="auxiliary",
+            num_members=num_members,
             **dense_options,
         )
         return [y_t + a_t for y_t, a_t in zip(y, auxiliary, strict=True)]

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers.networks import MODELS, ROWS, features, network
+from helpers.networks import MODELS, ROWS, SCENARIO, features, network
 
 from mtl_cli.layers.ensemble import EnsembleInputs
 from mtl_cli.tasks.binary import Binary
@@ -46,18 +46,55 @@ def test_prediction_is_the_mean_of_the_members_predictions(model):
         np.testing.assert_allclose(predictions[f"{task}_std"], spread, atol=1e-6)
 
 
-def test_members_with_equal_inputs_predict_as_one_network():
-    keras.utils.set_random_seed(1)
-    alone = network("model=mmoe")
-    built = network("model=mmoe", f"model.members={K}")
+def give_weights_to_all_members(alone, built):
+    """Gives each member of a network the weights of a network without members."""
     scale = built.logits.get_layer("members").scale
     scale.assign(tf.ones_like(scale))
     shared = [w for w in built.predictions.weights if w is not scale]
     for weight, other in zip(shared, alone.predictions.weights, strict=True):
-        weight.assign(other)
+        x = other.numpy()
+        if weight.shape[1:] != other.shape[1:]:  # one input for the towers of all tasks
+            x = x.reshape(x.shape[1], -1, weight.shape[-1]).swapaxes(0, 1)
+        factor = weight.shape[0] // x.shape[0] if x.shape else 1
+        weight.assign(np.repeat(x, factor, axis=0) if factor > 1 else x)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ["model=mmoe"],
+        ["model=shared_bottom", "model.tower_units=[]"],
+        ["model=mmoe", "model.towers=dbmtl"],
+        ["model=shared_bottom", "model.towers=ppnet"],
+        ["model=shared_bottom", "model.towers=residual_flow"],
+        ["model=shared_bottom", "model.towers=star", *SCENARIO]
+        + ["model.auxiliary_units=[]"],
+        ["model=shared_bottom", "model.towers=per_scenario", *SCENARIO],
+    ],
+    ids=lambda settings: " ".join(settings[:2]),
+)
+def test_members_with_equal_weights_predict_as_one_network(settings):
+    keras.utils.set_random_seed(1)
+    alone = network(*settings)
+    built = network(*settings, f"model.members={K}")
+    give_weights_to_all_members(alone, built)
     found, expected = built.predictions(features()), alone.predictions(features())
     for task in expected:
         np.testing.assert_allclose(found[task], expected[task], rtol=FLOAT32)
+
+
+def test_each_member_has_the_last_layer_of_its_own():
+    keras.utils.set_random_seed(1)
+    built = network("model=mmoe", f"model.members={K}")
+    before = {t: y.numpy() for t, y in built.logits(features()).items()}
+    layer = built.logits.get_layer("towers_0_1_logits")
+    # Change the second member's layer of the first task.
+    layer.bias.assign_add(np.eye(2 * K)[1][:, None, None].astype("float32"))
+    after = {t: y.numpy() for t, y in built.logits(features()).items()}
+    change = [after[t] - before[t] for t in before]
+    expected = np.repeat(np.eye(K)[1], ROWS)[:, None]
+    np.testing.assert_allclose(change[0], expected, atol=1e-6)
+    np.testing.assert_array_equal(change[1], 0)
 
 
 def test_loss_is_the_mean_over_the_losses_of_members():
