@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from mtl_cli.comparison.missing_settings import complete_settings
 from mtl_cli.comparison.runs import Run, read_run
 from mtl_cli.core.errors import ConfigError, DataError, visible
 from mtl_cli.runs.job_records import jobs_without_run_folder
@@ -58,7 +59,9 @@ def read_runs(
             f"{f', like {len(left_out) - 1} more' if left_out[1:] else ''}; its runs "
             "are left out: name the folder on the command line to compare them"
         )
-    runs = [*map(read_run, folders), *failed_jobs]
+    runs = [read_run(folder) for folder in folders]
+    complete_settings([run.settings for run in runs if run.status != "damaged"])
+    runs += failed_jobs
     runs = [run for run in runs if run.settings.get("check_only") != "true"]
     if not runs:
         raise ConfigError(

@@ -115,10 +115,10 @@ def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
     """
     parent, _, name = key.rpartition(".")
     siblings = known_siblings(key, values)
-    similar_keys = [
-        f"{parent}.{sibling}".lstrip(".")
-        for sibling in get_close_matches(name, siblings, n=1, cutoff=0.7)
-    ]
+    own_keys, others = keys_of_option(parent, name, values)
+    similar_names = get_close_matches(name, own_keys, n=3, cutoff=0.7)
+    similar_names = similar_names or get_close_matches(name, siblings, 1, cutoff=0.7)
+    similar_keys = [f"{parent}.{similar}".lstrip(".") for similar in similar_names]
     known_keys = [k for k in dotted_keys(values) if k != key]
     if not similar_keys and parent not in known_keys:
         keys_by_name = {k.rpartition(".")[2]: k for k in reversed(known_keys)}
@@ -127,9 +127,36 @@ def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
             keys_by_name[similar_name]
             for similar_name in get_close_matches(name, keys_by_name, n=1, cutoff=0.8)
         ]
+    owners = f" {name} is a key of {parent}={', '.join(others)}" if others else ""
     if similar_keys:
-        return f"unknown key '{key}'; did you mean {similar_keys[0]}?"
-    return f"unknown key '{key}'; known there: {', '.join(siblings)}"
+        similar_key = " or ".join(similar_keys)
+        return f"unknown key '{key}'; did you mean {similar_key}?{owners}"
+    owners = owners and f";{owners}"
+    return f"unknown key '{key}'; known there: {', '.join(siblings)}{owners}"
+
+
+def keys_of_option(
+    group: str, key: str, values: dict[Any, Any]
+) -> tuple[list[str], list[str]]:
+    """Returns the keys that only the chosen option of a config group declares.
+
+    Args:
+        group: a config group such as `model`. Other sections have no options.
+        key: a key that the chosen option does not have.
+        values: the configuration.
+
+    Returns: the names of the keys, and the names of the other options that have `key`.
+    """
+    from mtl_cli.config.json_schema import AXES, option_classes
+
+    section = values.get(group)
+    if group not in AXES or not isinstance(section, dict):
+        return [], []
+    _, base = AXES[group]
+    classes = option_classes(group)
+    chosen = classes.get(str(section.get("name")), base)
+    own_keys = [k for k in chosen.model_fields if k not in base.model_fields]
+    return own_keys, [name for name, c in classes.items() if key in c.model_fields]
 
 
 def known_siblings(key: str, values: Any) -> list[str]:

@@ -15,6 +15,9 @@ MISTAKES = {
     "trainer.epoch=3": "unknown key 'trainer.epoch'; did you mean trainer.epochs?",
     "+trainer.epoch=3": "unknown key 'trainer.epoch'; did you mean trainer.epochs?",
     "++trainer.epoch=3": "unknown key 'trainer.epoch'; did you mean trainer.epochs?",
+    "model.num_experts=8": "did you mean model.num_shared_experts or "
+    "model.num_specific_experts? num_experts is a key of model=mmoe, omoe, poso",
+    "optimizer.momentum=1": "; momentum is a key of optimizer=sgd",
     "epochs=3": "unknown key 'epochs'; did you mean trainer.epochs?",
     "datset=adult": "unknown key 'datset'; did you mean dataset?",
     "model=mmoe model.num_expert=3": "did you mean model.num_experts?",
