@@ -201,3 +201,8 @@ class Sharing(Options):
             "l2": self.l2,
             "initializer": self.initializer,
         }
+
+
+# The keys of `model` that mean the same for all models. Heads and towers may link
+# tasks, and they have keys of their own.
+COMMON_KEYS = frozenset(Sharing.model_fields) - {"name", "heads", "towers"}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.paths import shortest
-from mtl_cli.models.base import Sharing
+from mtl_cli.models.base import COMMON_KEYS
 
 
 def next_commands(
@@ -62,13 +62,12 @@ def next_command(config: Config, settings: list[str]) -> str:
     is_saved_config = any(setting.startswith("--config-path") for setting in remaining)
     is_multi_task = len(config.chosen_tasks) > 1 and config.model.name != "single_task"
     if is_multi_task and not is_saved_config and earlier is None:
-        kept = [s for s in remaining if is_of_every_model(s.partition("=")[0])]
+        common = tuple(f"model.{key}=" for key in COMMON_KEYS)
+        kept = [
+            setting
+            for setting in remaining
+            if setting.startswith(common)
+            or not setting.startswith(("model.", "model="))
+        ]
         return shlex.join(["mtl-train", *kept, "model=single_task"])
     return shlex.join(["mtl-train", "-m", *remaining, "seed=1,2,3"])
-
-
-def is_of_every_model(key: str) -> bool:
-    """Whether a key means the same for all models, such as `model.tower_units`."""
-    group, _, name = key.partition(".")
-    heads = ("heads", "towers", "name")
-    return group != "model" or (name in Sharing.model_fields and name not in heads)

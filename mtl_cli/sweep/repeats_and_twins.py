@@ -3,11 +3,11 @@
 from typing import Any, NamedTuple
 
 from mtl_cli.config.overrides import quoted
-from mtl_cli.models.base import Sharing
+from mtl_cli.models.base import COMMON_KEYS
 from mtl_cli.sweep.folder_names import without_signs
 
-# The heads of a single-task twin: other heads combine the outputs of several tasks.
-INDEPENDENT_HEADS = {"heads": "independent"}
+# The heads and towers of a single-task twin: others may link several tasks.
+INDEPENDENT = {"heads": "independent", "towers": "independent"}
 
 
 class Variant(NamedTuple):
@@ -58,21 +58,18 @@ def single_task_twin(variant: Variant) -> Variant:
     """Returns a run's single-task twin: a run with a separate network for each task.
 
     Between a task's input and its tower, the twin has the layers of one expert of each
-    level. The keys that all models have, except `heads`, keep their values.
+    level. The keys that mean the same for all models keep their values.
     """
     values, settings, choices = variant
     model = values["model"]
     units = bottom_units(model)
-    common = {
-        k: v for k, v in model.items() if k in Sharing.model_fields
-    } | INDEPENDENT_HEADS
-    single_task = common | {"name": "single_task", "bottom_units": units}
-    common_keys = common.keys() - INDEPENDENT_HEADS.keys()
+    common = {k: v for k, v in model.items() if k in COMMON_KEYS}
+    single_task = common | {"name": "single_task", "bottom_units": units} | INDEPENDENT
     remaining = [
         setting
         for setting in settings
         if (key := without_signs(setting).partition("=")[0]) != "model"
-        and (not key.startswith("model.") or key.removeprefix("model.") in common_keys)
+        and (not key.startswith("model.") or key.removeprefix("model.") in COMMON_KEYS)
     ]
     widths = str(units).replace(" ", "")
     return Variant(

@@ -55,6 +55,15 @@ def test_twin_keeps_the_keys_that_do_not_describe_the_sharing() -> None:
     assert twin.choices == {"model": "single_task"}
 
 
+def test_twin_has_no_towers_that_read_each_other() -> None:
+    given = composed("model=ple", "model.towers=dbmtl", compare={"single_task": True})
+    given.values["model"]["towers"] = "dbmtl"
+    run, twin = repeats_and_twins(given)
+    assert run.values["model"]["towers"] == "dbmtl"
+    assert twin.values["model"]["towers"] == "independent"
+    assert not any("towers" in setting for setting in twin.settings)
+
+
 def test_single_task_model_has_no_twin() -> None:
     model = {"name": "single_task", "bottom_units": [4]}
     given = composed(model=model, compare={"single_task": True})
