@@ -67,8 +67,12 @@ def give_weights_to_all_members(alone, built):
         ["model=mmoe", "model.towers=dbmtl"],
         ["model=shared_bottom", "model.towers=ppnet"],
         ["model=shared_bottom", "model.towers=residual_flow"],
-        ["model=shared_bottom", "model.towers=star", *SCENARIO]
-        + ["model.auxiliary_units=[]"],
+        [
+            "model.towers=star",
+            "model=shared_bottom",
+            "model.auxiliary_units=[]",
+            *SCENARIO,
+        ],
         ["model=shared_bottom", "model.towers=per_scenario", *SCENARIO],
     ],
     ids=lambda settings: " ".join(settings[:2]),
