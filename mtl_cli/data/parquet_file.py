@@ -15,6 +15,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet
 
+from mtl_cli.data.parquet_pages import page_bytes
 from mtl_cli.data.table_limits import (
     MAX_CELL_BYTES,
     check_rows,
@@ -56,18 +57,22 @@ def open_parquet(stream: pa.NativeFile) -> Iterator[ColumnarFile]:
     file_bytes = stream.size()
     metadata = pyarrow.parquet.read_metadata(stream)
     check_rows(metadata.num_rows, file_bytes)
-    check_lists(metadata, file_bytes)
+    check_cells(metadata, file_bytes)
+    long_columns = long_text_columns(stream, metadata)
+    check_texts_in_lists(metadata, long_columns, file_bytes)
     # With pre_buffer, Arrow would keep all bytes that it has read in memory until the
     # file is closed.
     with pyarrow.parquet.ParquetFile(
         stream,
         metadata=metadata,
-        read_dictionary=long_text_columns(stream, metadata),
+        read_dictionary=list(long_columns),
         page_checksum_verification=True,
         pre_buffer=False,
+        arrow_extensions_enabled=False,  # texts of JSON would get no dictionary
     ) as file:
 
         def batches(columns: list[str], max_rows: int) -> Iterator[pa.RecordBatch]:
+            check_pages(stream, metadata, columns)
             for batch in file.iter_batches(max_rows, columns=columns):
                 for name, column in zip(batch.schema.names, batch.columns, strict=True):
                     if pa.types.is_dictionary(column.type):
@@ -79,68 +84,135 @@ def open_parquet(stream: pa.NativeFile) -> Iterator[ColumnarFile]:
 
 def long_text_columns(
     stream: pa.NativeFile, metadata: pyarrow.parquet.FileMetaData
-) -> list[str]:
-    """Returns the names of the text columns that hold a long text.
+) -> dict[str, int]:
+    """Finds the text columns that hold a long text in a dictionary.
 
     To read the first row of a row group, Arrow reads the whole dictionary of each of
     the group's columns. So the first row of each group is enough to find the long
     texts.
+
+    Returns: {path of a column: length of its longest text in bytes}.
     """
-    names = text_columns(metadata.schema)
-    if not names:
-        return []
-    long_columns: dict[str, None] = {}  # a set in order
+    paths = text_columns(metadata.schema)
+    if not paths:
+        return {}
+    longest: dict[str, int] = {}
     file = pyarrow.parquet.ParquetFile(
         stream,
         metadata=metadata,
-        read_dictionary=names,
+        read_dictionary=paths,
         page_checksum_verification=True,
         buffer_size=PROBE_BYTES,
         pre_buffer=False,
+        arrow_extensions_enabled=False,
     )
     for i in range(metadata.num_row_groups):
-        for batch in islice(file.iter_batches(1, row_groups=[i], columns=names), 1):
-            for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        for batch in islice(file.iter_batches(1, row_groups=[i], columns=paths), 1):
+            for path in paths:
+                column = leaf(batch, path)
                 # A damaged file may hold plain texts where it promises a dictionary.
                 is_dictionary = pa.types.is_dictionary(column.type)
                 values = column.dictionary if is_dictionary else column
-                if longest_text_bytes(values) > MAX_CELL_BYTES:
-                    long_columns[name] = None
-    return list(long_columns)
+                num_bytes = longest_text_bytes(values)
+                if num_bytes > MAX_CELL_BYTES:
+                    longest[path] = max(longest.get(path, 0), num_bytes)
+    return longest
+
+
+def leaf(batch: pa.RecordBatch, path: str) -> pa.Array:
+    """Returns the texts of a column; of a column of lists, the items of the lists."""
+    column = batch.column(path.partition(".")[0])
+    while pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+        column = column.values
+    return column
 
 
 def text_columns(schema: pyarrow.parquet.ParquetSchema) -> list[str]:
-    """Returns the names of the columns that hold one text per row."""
+    """Returns the paths of the columns that hold texts, or lists of texts."""
     columns = [schema.column(i) for i in range(len(schema))]
+    in_lists = {c.path.partition(".")[0] for c in columns if c.max_repetition_level}
+    roots = [column.path.partition(".")[0] for column in columns]
     return [
         column.path
-        for column in columns
+        for column, root in zip(columns, roots, strict=True)
         if column.physical_type == "BYTE_ARRAY"
-        and column.logical_type.type in ("STRING", "NONE")
-        and column.max_repetition_level == 0
-        and column.path == column.name  # not a field of a struct
+        and column.logical_type.type != "DECIMAL"
+        # Not a field of a struct, which no feature reads.
+        and (column.path == column.name or root in in_lists)
+        and roots.count(root) == 1
     ]
 
 
-def check_lists(metadata: pyarrow.parquet.FileMetaData, file_bytes: int) -> None:
-    """Refuses lists if their items would fill the memory.
+def check_cells(metadata: pyarrow.parquet.FileMetaData, file_bytes: int) -> None:
+    """Refuses lists, and texts of a fixed length, if they would fill the memory.
 
     Args:
         metadata: the file's own description of its columns.
         file_bytes: the size of the file.
 
     Raises:
+        UnsafeFileError: if the cells are refused.
+    """
+    schema = metadata.schema
+    # If the description of a column is damaged, Arrow ends the process when the
+    # description is read. So only the descriptions of these columns are read.
+    item_bytes = {}
+    for j in range(metadata.num_columns):
+        column = schema.column(j)
+        if column.physical_type == "FIXED_LEN_BYTE_ARRAY":
+            item_bytes[j] = max(ITEM_BYTES, column.length)
+        elif column.max_repetition_level:
+            item_bytes[j] = ITEM_BYTES
+    for i in range(metadata.num_row_groups):
+        group = metadata.row_group(i)
+        for j, num_bytes in item_bytes.items():
+            chunk = group.column(j)
+            name = f"column '{chunk.path_in_schema}'"
+            check_size(name, num_bytes * chunk.num_values, group.num_rows, file_bytes)
+
+
+def check_texts_in_lists(
+    metadata: pyarrow.parquet.FileMetaData, longest: dict[str, int], file_bytes: int
+) -> None:
+    """Refuses lists of texts if they may fill the memory.
+
+    Args:
+        metadata: the file's own description of its columns.
+        longest: {path of a column: length of its longest text in bytes}.
+        file_bytes: the size of the file.
+
+    Raises:
         UnsafeFileError: if the lists are refused.
     """
     schema = metadata.schema
-    columns = range(metadata.num_columns)
-    # If the description of a column is damaged, Arrow ends the process when the
-    # description is read. So only the descriptions of list columns are read.
-    list_columns = [j for j in columns if schema.column(j).max_repetition_level]
-    for i in range(metadata.num_row_groups):
-        group = metadata.row_group(i)
-        for j in list_columns:
-            column = group.column(j)
-            name = f"column '{column.path_in_schema}'"
-            expanded_bytes = ITEM_BYTES * column.num_values
-            check_size(name, expanded_bytes, group.num_rows, file_bytes)
+    for j in range(metadata.num_columns):
+        column = schema.column(j)
+        if column.max_repetition_level and column.path in longest:
+            for i in range(metadata.num_row_groups):
+                num_items = metadata.row_group(i).column(j).num_values
+                expanded_bytes = longest[column.path] * num_items
+                name = f"column '{column.path}'"
+                check_size(name, expanded_bytes, num_items, file_bytes)
+
+
+def check_pages(
+    stream: pa.NativeFile, metadata: pyarrow.parquet.FileMetaData, columns: list[str]
+) -> None:
+    """Refuses columns of texts if their pages expand when they are decompressed.
+
+    Args:
+        stream: the file.
+        metadata: the file's own description of its columns.
+        columns: the names of the columns that are read.
+
+    Raises:
+        UnsafeFileError: if a column is refused, or a header of a page is damaged.
+    """
+    schema = metadata.schema
+    for path in text_columns(schema):
+        if path.partition(".")[0] in columns:
+            j = next(k for k in range(len(schema)) if schema.column(k).path == path)
+            for i in range(metadata.num_row_groups):
+                chunk = metadata.row_group(i).column(j)
+                num_bytes, num_cells = page_bytes(stream, chunk), chunk.num_values
+                check_size(f"column '{path}'", num_bytes, num_cells, stream.size())

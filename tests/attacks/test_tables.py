@@ -11,10 +11,13 @@ import pytest
 from pydantic import ValidationError
 
 from mtl_cli.core.errors import ConfigError, DataError
+from mtl_cli.core.other_files import UnsafeFileError
 from mtl_cli.data import table_limits
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_options import Csv
 from mtl_cli.data.dataset import Dataset
+from mtl_cli.data.parquet_file import open_parquet
+from mtl_cli.data.parquet_pages import page_bytes, page_size
 from mtl_cli.data.sources import open_source
 from mtl_cli.init.arguments import parse
 from mtl_cli.init.preview import read_preview
@@ -175,3 +178,83 @@ def test_name_of_a_table_that_is_a_reference_is_not_proposed(
     with pytest.raises(ConfigError, match=r"cannot hold '\$\{': rename the file"):
         write_dataset(parse(arguments))
     assert not Path("conf").exists()
+
+
+def parquet_of_texts(path: Path, texts: pa.Array, **options: Any) -> None:
+    options = {"compression": "zstd", "store_schema": False} | options
+    pyarrow.parquet.write_table(pa.table({"c": texts}), path, **options)
+
+
+def read_parquet(path: Path) -> int:
+    with pa.OSFile(str(path)) as stream, open_parquet(stream) as file:
+        return sum(batch.num_rows for batch in file.batches(["c"], 500_000))
+
+
+LONG_TEXT, ROWS = "x" * (1 << 20), 2000
+
+
+def test_long_text_in_every_list_is_refused(tmp_path: Path) -> None:
+    codes = pa.array([0] + [1] * (ROWS - 1), pa.int32())
+    items = pa.DictionaryArray.from_arrays(codes, pa.array(["a", LONG_TEXT]))
+    offsets = pa.array(range(ROWS + 1), pa.int32())
+    parquet_of_texts(tmp_path / "a", pa.ListArray.from_arrays(offsets, items))
+    before = pa.total_allocated_bytes()
+    with pytest.raises(UnsafeFileError, match=r"'c\.list\.element' expands to 2,097,"):
+        read_parquet(tmp_path / "a")
+    assert pa.total_allocated_bytes() - before < 1 << 26
+
+
+@pytest.mark.parametrize("kind", ["json", "large_string", "fixed"])
+def test_long_text_of_any_type_is_refused(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table_limits, "MAX_EXPANDED_BYTES", 1 << 16)
+    text = f'"{"x" * 4094}"'
+    texts = pa.array([text] * ROWS, pa.large_string())
+    if kind == "json":
+        texts = pa.ExtensionArray.from_storage(pa.json_(), texts.cast(pa.string()))
+    elif kind == "fixed":
+        texts = texts.cast(pa.binary()).cast(pa.binary(4096))
+    parquet_of_texts(tmp_path / "a", texts, store_schema=True)
+    with pytest.raises(UnsafeFileError, match="'c' expands to 8,192,000 bytes"):
+        read_parquet(tmp_path / "a")
+
+
+@pytest.mark.parametrize("compression", ["zstd", "gzip", "brotli", "lz4"])
+def test_texts_that_are_only_compressed_are_refused(
+    compression: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The first text is short: the first row does not give the others away.
+    texts = pa.array(["a"] + ["x" * 4096] * (ROWS - 1))
+    options = {"compression": compression, "use_dictionary": False}
+    parquet_of_texts(tmp_path / "a", texts, **options)
+    assert read_parquet(tmp_path / "a") == ROWS
+    monkeypatch.setattr(table_limits, "MAX_EXPANDED_BYTES", 1 << 16)
+    with pytest.raises(UnsafeFileError, match="'c' expands to 8,19"):
+        read_parquet(tmp_path / "a")
+
+
+@pytest.mark.parametrize("use_dictionary", [True, False])
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_sizes_in_the_headers_of_pages_are_read(
+    use_dictionary: bool, version: str, tmp_path: Path
+) -> None:
+    # Long texts make long headers, which hold the least and the greatest text.
+    texts = pa.array([f"{i:07}" * 500 for i in range(300)] + [None] * 20)
+    options = {"use_dictionary": use_dictionary, "data_page_version": version}
+    options |= {"data_page_size": 4096, "write_batch_size": 10}
+    parquet_of_texts(tmp_path / "a", texts, write_page_checksum=True, **options)
+    with pa.OSFile(str(tmp_path / "a")) as stream:
+        chunk = pyarrow.parquet.read_metadata(stream).row_group(0).column(0)
+        total = page_bytes(stream, chunk)
+    # Each text has a length of 4 bytes. The rest tells where texts are missing.
+    assert 0 < total - 300 * (4 + 3500) < 2000
+    assert read_parquet(tmp_path / "a") == 320
+
+
+@pytest.mark.parametrize(
+    "header", [b"\xff" * 99, b"\x15\x00\x00", b"\x1c" * 99, b"\x15\x00\x15\x01\x00"]
+)
+def test_damaged_header_of_a_page_is_refused(header: bytes) -> None:
+    with pytest.raises(UnsafeFileError, match="a damaged page"):
+        page_size(pa.BufferReader(header + bytes(99)), 0)

@@ -1,0 +1,138 @@
+"""Reads the headers of the pages of a Parquet file, without reading the pages.
+
+The footer of a Parquet file says how large its columns are, but a forged footer says
+what it likes. Arrow believes the header of each page, so the headers count. They are
+written in Thrift's compact protocol.
+"""
+
+from typing import Any
+
+import pyarrow as pa
+
+from mtl_cli.core.other_files import UnsafeFileError
+
+# With these codecs, a page expands less than `table_limits.MAX_RATIO` times.
+SAFE_CODECS = ("UNCOMPRESSED", "SNAPPY")
+FIRST_BYTES, MAX_BYTES = 256, 16 << 20  # of a header; Arrow reads up to 16 MB
+MAX_DEPTH = 16  # of nested structures in a header
+UNCOMPRESSED_SIZE, COMPRESSED_SIZE = 2, 3  # the numbers of two fields of a header
+# The types of Thrift's compact protocol.
+STOP, TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, LIST, SET = range(11)
+STRUCT = 12
+
+
+def page_bytes(stream: pa.NativeFile, chunk: Any) -> int:
+    """Returns the size of the pages of a column in a row group, when decompressed.
+
+    Args:
+        stream: the file.
+        chunk: the `pyarrow.parquet.ColumnChunkMetaData` of the column.
+
+    Raises:
+        UnsafeFileError: if a header of a page is damaged.
+    """
+    if chunk.compression in SAFE_CODECS:
+        return int(chunk.total_compressed_size)
+    position = chunk.data_page_offset
+    if chunk.has_dictionary_page and chunk.dictionary_page_offset:
+        position = min(position, chunk.dictionary_page_offset)
+    end, total = position + chunk.total_compressed_size, 0
+    while position < end:
+        uncompressed, step = page_size(stream, position)
+        total += uncompressed
+        position += step
+    return total
+
+
+def page_size(stream: pa.NativeFile, position: int) -> tuple[int, int]:
+    """Returns the decompressed size of a page, and its size in the file with header."""
+    num_bytes = FIRST_BYTES
+    while num_bytes <= MAX_BYTES:
+        stream.seek(position)
+        reader = HeaderReader(stream.read(num_bytes))
+        try:
+            sizes = reader.read_struct()
+            uncompressed, compressed = sizes[UNCOMPRESSED_SIZE], sizes[COMPRESSED_SIZE]
+        except IndexError:  # the header is longer
+            num_bytes *= 16
+            continue
+        except LookupError:
+            break
+        if uncompressed < 0 or compressed < 0:
+            break
+        return uncompressed, reader.position + compressed
+    raise UnsafeFileError("has a damaged page; write the file again")
+
+
+class HeaderReader:
+    """Reads a structure in Thrift's compact protocol.
+
+    All methods raise an `IndexError` if the bytes end too early.
+
+    Args:
+        content: the bytes of the structure, and maybe further bytes.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        self.content, self.position = content, 0
+
+    def read_struct(self, depth: int = 0) -> dict[int, int]:
+        """Reads a structure, and returns the values of its fields of type I32."""
+        if depth > MAX_DEPTH:
+            raise KeyError("nested too deeply")
+        values, number = {}, 0
+        while (head := self.read_byte()) != STOP:
+            step, kind = head >> 4, head & 15
+            number = number + step if step else signed(self.read_integer())
+            if kind == I32:
+                values[number] = signed(self.read_integer())
+            elif kind not in (TRUE, FALSE):  # the type of a field holds its truth value
+                self.skip(kind, depth)
+        return values
+
+    def skip(self, kind: int, depth: int) -> None:
+        """Skips a value of a type."""
+        if kind in (TRUE, FALSE, BYTE):
+            self.move(1)
+        elif kind in (I16, I32, I64):
+            self.read_integer()
+        elif kind == DOUBLE:
+            self.move(8)
+        elif kind == BINARY:
+            self.move(self.read_integer())
+        elif kind in (LIST, SET) and depth < MAX_DEPTH:
+            head = self.read_byte()
+            count = head >> 4 if head >> 4 < 15 else self.read_integer()
+            for _ in range(count):
+                self.skip(head & 15, depth + 1)
+        elif kind == STRUCT:
+            self.read_struct(depth + 1)
+        else:  # no header of a page holds a map
+            raise KeyError(kind)
+
+    def read_byte(self) -> int:
+        """Reads a byte."""
+        self.move(1)
+        return self.content[self.position - 1]
+
+    def read_integer(self) -> int:
+        """Reads a number: 7 bits in each byte, the lowest first."""
+        value, shift, byte = 0, 0, 128
+        while byte & 128:
+            byte = self.read_byte()
+            value |= (byte & 127) << shift
+            shift += 7
+            if shift > 70:
+                raise KeyError("a number is too long")
+        return value
+
+    def move(self, num_bytes: int) -> None:
+        """Moves to a later position."""
+        self.position += num_bytes
+        if self.position > len(self.content):
+            raise IndexError(self.position)
+
+
+def signed(number: int) -> int:
+    """Returns the number with a sign that Thrift has written as a natural number."""
+    return (number >> 1) ^ -(number & 1)
