@@ -76,3 +76,16 @@ def test_linked_group_has_options_and_no_groups(tmp_path: Path) -> None:
     assert source.list("dataset", ObjectType.CONFIG) == ["mine"]
     assert source.list("dataset", ObjectType.GROUP) == []
     assert source.list("loop", ObjectType.GROUP) == []
+
+
+def test_each_composition_reads_the_files_as_they_are(tmp_path: Path) -> None:
+    bound_yaml_files()
+    (tmp_path / "part").mkdir()
+    main, part = tmp_path / "main.yaml", tmp_path / "part" / "a.yaml"
+    main.write_text("defaults: [part: a, _self_]\n")
+    seen = []
+    for value, settings in ((1, ["part.key=9"]), (1, []), (2, []), (1, [])):
+        part.write_text(f"key: {value}\n")
+        with initialize_config_dir(str(tmp_path), version_base="1.3"):
+            seen.append(compose("main", settings).part.key)
+    assert seen == [9, 1, 2, 1]
