@@ -8,6 +8,8 @@ import pytest
 
 from mtl_cli.core import tensorflow_runtime
 
+gc.disable()  # until the tests are collected: imports and collection make no garbage
+
 collect_ignore = ["engines"]  # these tests need real servers, such as MLflow's
 
 # The tests have a cache of their own, for encoded data and compiled code.
@@ -29,3 +31,4 @@ def pytest_collection_finish() -> None:
     """Spares the garbage collector the million objects of modules and tests."""
     gc.collect()
     gc.freeze()
+    gc.enable()

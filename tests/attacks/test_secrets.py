@@ -46,6 +46,7 @@ def secretive(tmp_path_factory):
     write(folder, dataset(yaml.safe_dump(values(train, features, TASKS))))
     known = {"DB_PASSWORD": SECRET, "DATA_FILE": "train.parquet"}
     quick = ["trainer.patience=null", "trainer.epochs=1", "trainer.compile=false"]
+    quick += ["model=shared_bottom"]
     completed = mtl_train(folder, "dataset=mine", *quick, "hydra.run.dir=run", **known)
     return SimpleNamespace(folder=folder, completed=completed, known=known)
 

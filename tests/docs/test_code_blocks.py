@@ -140,7 +140,7 @@ def new_commands(page: str) -> Iterator[tuple[Block, list[str]]]:
 
 
 WITH_COMMANDS = pages_with("bash")
-FIRST_PAGES = ["README.md", "docs/how-to/own-data.md", "docs/tutorial.md"]
+FIRST_PAGES = ["README.md"]
 
 
 @pytest.mark.parametrize("page", slow_except(FIRST_PAGES, WITH_COMMANDS))

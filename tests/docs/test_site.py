@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 from helpers.code_blocks import ROOT
+from helpers.slow import slow_except
 
 from mtl_cli.config.json_schema import GROUPS, option_classes
 from mtl_cli.core.options import option_names
@@ -35,10 +36,12 @@ def test_every_model_has_a_page_a_drawing_and_its_keys() -> None:
         assert f"models/{name}.md" in (ROOT / "mkdocs.yml").read_text("utf-8")
 
 
-def test_every_drawing_is_valid_xml_with_a_description(hooks: ModuleType) -> None:
-    for name in option_names("models"):
-        svg = ElementTree.fromstring(hooks.diagram(name))
-        assert svg.get("aria-label")
+@pytest.mark.parametrize("name", slow_except(["home"], option_names("models")))
+def test_every_drawing_is_valid_xml_with_a_description(
+    hooks: ModuleType, name: str
+) -> None:
+    svg = ElementTree.fromstring(hooks.diagram(name))
+    assert svg.get("aria-label")
 
 
 def test_drawings_show_the_sizes_of_the_configs(hooks: ModuleType) -> None:

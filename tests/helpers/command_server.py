@@ -9,6 +9,7 @@ Each line of JSON on stdin is a request. The answer is one line of JSON on stdou
 """
 
 import contextlib
+import gc
 import io
 import json
 import os
@@ -45,6 +46,7 @@ def answer(folder: str, arguments: list[str]) -> list[object]:
 
 
 if __name__ == "__main__":
+    gc.freeze()  # the collector would visit the objects of all modules each time
     for line in sys.stdin:
         sys.stdout.write(f"{json.dumps(answer(**json.loads(line)))}\n")
         sys.stdout.flush()

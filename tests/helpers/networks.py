@@ -28,7 +28,8 @@ ENCODER_OF |= dict(zip(QUICK_MODELS, OTHER_ENCODERS, strict=False))
 assert {*ENCODER_OF.values()} == {*ENCODERS}
 ALL_PAIRS = [(model, encoder) for model in MODELS for encoder in ENCODERS]
 PAIRS = slow_except([*ENCODER_OF.items()], ALL_PAIRS)
-# For tests that build several networks: the default suite has each encoder once.
+# For tests that build several networks, or trace a training: the default suite has each
+# encoder once.
 QUICK_PAIRS = slow_except([(m, ENCODER_OF[m]) for m in QUICK_MODELS], ALL_PAIRS)
 
 # The models that read the scenario of a row, and the overrides that they need.

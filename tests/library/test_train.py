@@ -103,12 +103,10 @@ def test_runs_are_those_of_the_command(two_runs: SimpleNamespace, start: Path) -
     assert "hydra" not in second.config
 
 
-def test_finished_run_is_returned_and_not_trained_again(
-    two_runs: SimpleNamespace,
-) -> None:
-    run = two_runs.runs[0]
+def test_finished_run_is_returned_and_not_trained_again() -> None:
+    settings = {"trainer": {"epochs": 1}, "hydra": {"run": {"dir": "run"}}}
+    run = mtl_cli.train(*TINY, seed=3, **settings)
     record = status_of(run.folder)
-    settings = {"trainer": {"epochs": 1}, "hydra": {"run": {"dir": run.folder}}}
     assert mtl_cli.train(*TINY, seed=3, **settings) == run
     assert status_of(run.folder) == record
 

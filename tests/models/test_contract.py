@@ -155,7 +155,9 @@ def network(data):
 
 
 # Of a fixture, so that all tests of a pair follow one another and share its training.
-TRAINED = [pytest.param(p.values, id="-".join(p.values), marks=p.marks) for p in PAIRS]
+TRAINED = [
+    pytest.param(p.values, id="-".join(p.values), marks=p.marks) for p in QUICK_PAIRS
+]
 
 
 @pytest.fixture(scope="module", params=TRAINED)
