@@ -10,6 +10,7 @@ from mtl_cli.comparison.configurations import short_key
 from mtl_cli.comparison.difference import Verdict
 from mtl_cli.comparison.formats import interval_text
 from mtl_cli.comparison.results import DatasetComparison, Score, Task
+from mtl_cli.core.errors import visible
 
 SHORT_VERDICTS: dict[str, str] = {
     Verdict.NOT_REAL: "not real",
@@ -111,8 +112,13 @@ def markdown_table(comparison: DatasetComparison) -> str:
 
 
 def escaped(cell: str) -> str:
-    """Replaces the characters that would end a cell or begin HTML in Markdown."""
-    return cell.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+    """Escapes the characters that end a cell, or begin HTML or an address, in Markdown.
+
+    A link or an image may come from the names of somebody else's run. Brackets without
+    an address, as in `[64, 32]`, stay as they are.
+    """
+    text = visible(cell).replace("\\", "\\\\").replace("|", "\\|")
+    return text.replace("](", "]\\(").replace("][", "]\\[").replace("<", "&lt;")
 
 
 def headings(comparison: DatasetComparison, tasks: list[Task]) -> list[str]:

@@ -9,6 +9,7 @@ from helpers.crafted_files import TASKS
 from helpers.planted_data import config, parquet, run_in, values
 from helpers.run_pages import run_page
 
+from mtl_cli.comparison import table
 from mtl_cli.heads.base import Output
 from mtl_cli.pages.render import escape_markdown
 from mtl_cli.runs.score_table import score_tables
@@ -73,3 +74,17 @@ def test_warning_is_one_line_without_escape_codes_and_secrets():
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True)
     expected = b"warning: key ${oc.env:SOME_TOKEN} [2J mtl-train: done\n"
     assert ended.stderr == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("![x](https://other.example/x.png)", r"![x]\(https://other.example/x.png)"),
+        (r"![x\](https://other.example)", r"![x\\]\(https://other.example)"),
+        ("[x][y]", r"[x]\[y]"),
+        ("a|b\r# c<img>", r"a\|b # c&lt;img>"),
+        ("[64, 32]", "[64, 32]"),
+    ],
+)
+def test_name_of_a_run_is_no_link_in_the_table_of_a_comparison(name, expected):
+    assert table.escaped(name) == expected
