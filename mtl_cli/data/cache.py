@@ -52,11 +52,11 @@ def find_or_encode(
     Raises:
         DataError: if the disk is full or the cache cannot be written.
     """
-    entry = find_entry(key, check)
-    if entry is not None:
-        return entry
     folder = None
     try:
+        entry = find_entry(key, check)
+        if entry is not None:
+            return entry
         with encoding_lock(key):
             # Another process may have encoded the data while this process waited.
             entry = find_entry(key, check)

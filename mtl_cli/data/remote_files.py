@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pyarrow as pa
@@ -18,6 +19,9 @@ AZURE_HOST = re.compile(
     r"|fabric\.microsoft\.com)",
     re.IGNORECASE,
 )
+# The longest wait for an HTTP server to accept a connection or to send its next bytes.
+# fsspec sends up to five requests before it gives up on a file.
+HTTP_SECONDS = 10
 # The allowed protocols do no more than read a file. The other protocols of fsspec are
 # refused: their URLs can run a template (`reference`), unpack an archive (`zip`) or
 # write a cache file on this machine (`filecache`), and a configuration may come from
@@ -47,8 +51,15 @@ def find_remote(
             ]
         else:
             paths = [path] if info.is_file else []
+            if paths and info.size is None:
+                raise DataError(
+                    f"{key}: the server of {url} does not say how long the file is; "
+                    "download the file, and name the copy"
+                )
+    except DataError:
+        raise
     except Exception as error:  # each protocol of fsspec raises its own errors
-        raise DataError(f"{key}: cannot reach {url}: {first_line(error)}") from None
+        raise DataError(f"{key}: cannot reach {url}: {reason(error)}") from None
     if not paths:
         raise DataError(f"{key}: {reason_of_absence(system, path, url)}")
     return system, paths
@@ -68,8 +79,35 @@ def reason_of_absence(system: pa.fs.FileSystem, path: str, url: str) -> str:
         except Exception as error:  # each protocol of fsspec raises its own errors
             cause = error.__cause__ or error
             if not isinstance(cause, FileNotFoundError):
-                return f"cannot reach {url}: {first_line(cause)}"
+                return f"cannot reach {url}: {reason(cause)}"
     return f"no file '{url}'; correct the URL"
+
+
+def reason(error: BaseException) -> str:
+    """Returns why a server was not reached: the first line of the error, or the fix."""
+    if isinstance(error, TimeoutError):  # has no text of its own
+        return "the server does not answer"
+    if "DefaultAzureCredential" in str(error):
+        return (
+            "there is no login to Azure; run az login, or set AZURE_TENANT_ID, "
+            "AZURE_CLIENT_ID and AZURE_CLIENT_SECRET"
+        )
+    return first_line(error)
+
+
+def http_options(protocol: str) -> dict[str, Any]:
+    """Returns the options with which fsspec gives up on a server that does not answer.
+
+    By default, fsspec waits five minutes for each of several requests.
+    """
+    if protocol not in ("http", "https"):
+        return {}
+    from aiohttp import ClientTimeout
+
+    timeout = ClientTimeout(
+        total=None, sock_connect=HTTP_SECONDS, sock_read=HTTP_SECONDS
+    )
+    return {"client_kwargs": {"timeout": timeout}}
 
 
 def check_server(key: str, url: str) -> None:
@@ -95,10 +133,16 @@ def check_server(key: str, url: str) -> None:
             )
     host = parts.netloc.rpartition("@")[2]
     if parts.scheme in ("abfs", "abfss") and not AZURE_HOST.fullmatch(host):
+        address = f"{parts.scheme}://ACCOUNT.dfs.core.windows.net"
+        if re.fullmatch(r"[a-z0-9-]+", parts.netloc):
+            raise DataError(
+                f"{key}: the URL names the container {shown(host)} without its "
+                "account, and the account of the environment is not used; write "
+                f"{address}/{host}/PATH"
+            )
         raise DataError(
             f"{key}: {shown(host)} is no host of Azure's storage, and may receive your "
-            "credentials; name the container and the account, as in "
-            f"{parts.scheme}://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH"
+            f"credentials; name the account, as in {address}/CONTAINER/PATH"
         )
 
 
@@ -124,7 +168,7 @@ def open_file_system(key: str, url: str) -> tuple[pa.fs.FileSystem, str]:
     try:
         from fsspec.core import url_to_fs
 
-        system, path = url_to_fs(url)
+        system, path = url_to_fs(url, **http_options(protocol))
     except ImportError as error:
         raise DataError(
             f"{key}: cannot open {url}: {first_line(error)}; pip install "

@@ -5,7 +5,6 @@ or malicious file can neither execute code nor fill the memory.
 """
 
 import contextlib
-import hashlib
 import io
 import itertools
 import warnings
@@ -69,11 +68,14 @@ def save(
     network.predictions.save_weights(weights)
     with folder.replacing(WEIGHTS) as path:
         path.write_bytes(weights.getbuffer())
-    digest = hashlib.sha256(weights.getbuffer()).hexdigest()
-    folder.write_text(CHECKSUMS, f"{digest}  {Path(WEIGHTS).name}\n")
     learnt = {"features": features.learnt, "labels": network.label_statistics}
     folder.write_json(LEARNT, learnt)
     folder.write_json(SPEC, config)
+    lines = [
+        f"{sha256(folder.path / file)}  {Path(file).name}\n"
+        for file in (WEIGHTS, LEARNT, SPEC)
+    ]
+    folder.write_text(CHECKSUMS, "".join(lines))
 
 
 def load(run: str | Path) -> tuple["Network", FeatureSet, Config]:
@@ -149,19 +151,22 @@ def named_damage(run: Path) -> Iterator[None]:
 
 
 def check_checksum(run: Path) -> None:
-    """Checks that the weights of a run are the bytes that the run has written.
+    """Checks that the files of a model are the bytes that the run has written.
 
-    The checksum finds damage, not forgery: a forger writes another checksum. Runs of
-    earlier versions have no checksum.
+    The checksums find damage, not forgery: a forger writes other checksums. Runs of
+    earlier versions have no checksums, or one of the weights alone.
 
     Raises:
-        UnsafeFileError: if the weights have changed.
+        UnsafeFileError: if a file has changed.
     """
     if not (run / CHECKSUMS).exists():
         return
-    digest, _, name = read_text(run / CHECKSUMS).strip().partition("  ")
-    if name != Path(WEIGHTS).name or sha256(run / WEIGHTS) != digest:
-        raise UnsafeFileError(f"{WEIGHTS} does not have the checksum in {CHECKSUMS}")
+    lines = read_text(run / CHECKSUMS).splitlines()
+    digests = {name: digest for digest, _, name in (x.partition("  ") for x in lines)}
+    for file in (WEIGHTS, LEARNT, SPEC):
+        digest = digests.get(Path(file).name, "" if file == WEIGHTS else None)
+        if digest is not None and sha256(run / file) != digest:
+            raise UnsafeFileError(f"{file} does not have the checksum in {CHECKSUMS}")
 
 
 def stored_arrays(weights: Path) -> list[int]:

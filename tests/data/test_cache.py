@@ -504,10 +504,11 @@ def test_full_disk_is_reported_in_one_line(file, encodings, tmp_path, monkeypatc
 
 
 def test_cache_that_is_no_folder_is_reported_in_one_line(file, encodings, monkeypatch):
-    monkeypatch.setenv("MTL_CACHE", str(file))
-    with pytest.raises(DataError, match="cannot keep encoded data in") as caught:
-        loaded(file, FEATURES, TASKS)
-    assert "MTL_CACHE" in str(caught.value)
+    for folder in (str(file), f"/tmp/{'a' * 300}"):
+        monkeypatch.setenv("MTL_CACHE", folder)
+        with pytest.raises(DataError, match="cannot keep encoded data in") as caught:
+            loaded(file, FEATURES, TASKS)
+        assert "MTL_CACHE" in str(caught.value)
 
 
 CODE = """

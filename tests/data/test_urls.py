@@ -10,7 +10,7 @@ from fsspec import AbstractFileSystem
 
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.files import find_files
-from mtl_cli.data.remote_files import open_file_system
+from mtl_cli.data.remote_files import http_options, open_file_system, reason
 
 
 class Unreachable(AbstractFileSystem):
@@ -50,7 +50,8 @@ def test_url_that_sends_credentials_elsewhere_is_refused(url: str) -> None:
         "container@account.dfs.core.windows.net.elsewhere.example",
         "container@elsewhere.example%2F.dfs.core.windows.net",
         "account.dfs.core.windows.net@elsewhere.example",
-        "localhost",
+        "localhost:1",
+        "a@localhost",
     ],
 )
 def test_token_of_azure_goes_to_no_other_host(netloc: str) -> None:
@@ -111,3 +112,38 @@ def test_s3_server_of_ones_own_is_named_in_the_environment(
     with pytest.raises(DataError, match=r"cannot reach s3://bucket/rows.csv"):
         find_files("dataset.train", "s3://bucket/rows.csv?region=x", "auto")
     assert paths == ["/bucket/rows.csv"]
+
+
+def test_url_of_azure_without_an_account_is_told_as_such() -> None:
+    url = "abfs://data/rows.csv"
+    with pytest.raises(
+        DataError, match="names the container 'data' without its"
+    ) as told:
+        open_file_system("dataset.train", url)
+    address = "abfs://ACCOUNT.dfs.core.windows.net/data/PATH"
+    assert str(told.value).endswith(address)
+
+
+def test_server_is_out_of_reach_for_a_reason_that_a_user_can_mend() -> None:
+    assert reason(TimeoutError()) == "the server does not answer"
+    error = OSError("AuthenticationException: no token from DefaultAzureCredential.")
+    assert "run az login" in reason(error)
+    assert reason(OSError("no route")) == "no route"
+
+
+def test_file_of_unknown_length_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a server sends a file in chunks, or without `Content-Length`."""
+    memory = fsspec.filesystem("memory")
+    memory.pipe("/unknown/rows.csv", b"a,b")
+    info = {"name": "/unknown/rows.csv", "type": "file", "size": None}
+    monkeypatch.setattr(type(memory), "info", lambda *_, **__: info)
+    with pytest.raises(DataError, match="does not say how long the file is; download"):
+        find_files("dataset.train", "memory://unknown/rows.csv", "auto")
+
+
+def test_http_gives_up_on_a_server_that_does_not_answer() -> None:
+    pytest.importorskip("aiohttp")
+    timeout = http_options("https")["client_kwargs"]["timeout"]
+    # fsspec asks up to five times.
+    assert timeout.sock_connect <= 12 and timeout.sock_read <= 12
+    assert http_options("s3") == {}
