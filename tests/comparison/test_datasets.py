@@ -4,6 +4,8 @@ import csv
 import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,7 @@ from helpers.planted_runs import auc, write_predictions, write_run
 import mtl_cli
 from mtl_cli.cli.compare import arguments, run
 from mtl_cli.comparison.datasets import group_names
+from mtl_cli.comparison.terminal import all_warnings
 from mtl_cli.core.errors import ConfigError
 
 TASKS = {"shop": "click", "adult": "income"}
@@ -204,3 +207,17 @@ def test_library_gives_one_comparison_for_each_data_set(both: Path) -> None:
     assert list(ple["to_baseline.paired_difference"]) == pytest.approx([0.02, 0.02])
     other = mtl_cli.compare(str(both / "shop_ple_1"), metric="log_loss")
     assert other.to_frame()["mean"].item() == 0.5
+
+
+def test_warnings_name_their_data_set_if_there_are_several() -> None:
+    comparisons: list[Any] = [
+        SimpleNamespace(dataset=name, warnings=[f"{name} is small", "no rows"])
+        for name in ("shop", "ads")
+    ]
+    assert all_warnings(comparisons[:1]) == ["shop is small", "no rows"]
+    assert all_warnings(comparisons) == [
+        "shop: shop is small",
+        "shop: no rows",
+        "ads: ads is small",
+        "ads: no rows",
+    ]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mtl_cli.core.errors import ConfigError
-from mtl_cli.evaluation.sweep import default_target
+from mtl_cli.evaluation.sweep import default_target, is_sweep
 
 
 def test_default_folder_is_named_after_sweep_and_table(
@@ -25,3 +25,16 @@ def test_default_folder_behind_a_link_is_refused(
     monkeypatch.chdir(start)
     with pytest.raises(ConfigError, match="leads out of the current folder"):
         default_target(Path("sweeps/first"), "may.csv")
+
+
+def test_sweep_is_a_folder_with_runs_below_that_is_not_a_run_itself(
+    tmp_path: Path,
+) -> None:
+    sweep, run, empty = (tmp_path / name for name in ("sweep", "sweep/run", "empty"))
+    (run / "model").mkdir(parents=True)
+    empty.mkdir()
+    (run / "status.json").write_text("{}")
+    answers = [is_sweep(path) for path in (sweep, run, empty, run / "status.json")]
+    assert answers == [True, False, False, False]
+    (sweep / "status.json").write_text("{}")
+    assert not is_sweep(sweep)

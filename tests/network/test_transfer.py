@@ -312,3 +312,13 @@ def test_layers_on_features_in_another_order_are_not_mixed_up(encoder):
     else:
         first = {n.part for n in found.changed if n.piece.endswith("kernel")}
         assert first == {"experts"}
+
+
+def test_weights_of_scenarios_go_on_only_with_features_in_the_same_order():
+    """STAR's kernels of a scenario multiply shared kernels, whose rows are columns."""
+    earlier = trained("model=star")
+    same = started(trained("model=star"), earlier)
+    assert not (same.fresh or same.changed or same.dropped)
+    other = started(trained("model=star", layout=REORDERED), earlier)
+    assert {n.part for n in other.fresh} == {n.part for n in other.dropped}
+    assert {n.part for n in other.fresh} == {"experts", "towers"}
