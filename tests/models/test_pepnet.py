@@ -29,6 +29,7 @@ from helpers.networks import (
 )
 
 from mtl_cli.data.table import Table
+from mtl_cli.layers.gate_nu import GateNU
 
 PPNET = ["model=pepnet", "model.tower_units=[8,6]", "model.prior_gate_units=[5]"]
 EPNET = ["encoder.domain_features=[hour]", "encoder.domain_gate_units=[5]"]
@@ -215,3 +216,10 @@ def test_unknown_feature_is_refused(setting, tmp_path):
     key = setting.partition("=")[0]
     assert f"{key}: no feature 'rac' in dataset adult, which has age, " in error
     assert "did you mean race?" in error
+
+
+def test_building_a_gate_makes_all_its_weights():
+    gate = GateNU(num=2, units=3, hidden_units=(4,))
+    gate.build((None, 5))
+    assert gate.hidden.count_params() == (5 + 1) * 4
+    assert gate.factors.count_params() == 2 * (4 + 1) * 3

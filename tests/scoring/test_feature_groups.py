@@ -6,7 +6,11 @@ import numpy as np
 import pyarrow as pa
 from helpers.planted_data import declared, fitted_features
 
-from mtl_cli.scoring.feature_groups import feature_groups
+from mtl_cli.scoring.feature_groups import (
+    MIN_REPEATED,
+    feature_groups,
+    goodman_kruskal_lambda,
+)
 
 ROWS = 3000
 TASKS = {"y": {"label": "y", "kind": "binary"}}
@@ -79,3 +83,9 @@ def test_features_of_one_column_or_one_table_belong_together() -> None:
         "pair": {"kind": "cross", "columns": ["c", "d"], "num_buckets": 100},
     }
     assert groups(features, columns) == [["a", "b"], ["c", "pair"]]
+
+
+def test_lambda_needs_a_number_of_rows_whose_value_occurs_again() -> None:
+    pairs = np.arange(MIN_REPEATED) // 2
+    assert goodman_kruskal_lambda(pairs, pairs) == 1
+    assert goodman_kruskal_lambda(pairs[2:], pairs[2:]) == 0

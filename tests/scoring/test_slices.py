@@ -110,6 +110,8 @@ def test_planted_weak_slice_is_found() -> None:
     assert worst["rest"] > 0.85
     # The other slices are surely better than the rest, which holds the weak slice.
     assert [record["surely_weaker"] for record in others] == [False] * 4
+    differences = [record["difference"] for record in others]
+    assert differences == sorted(differences)  # the weakest first
 
 
 def test_surely_weaker_slices_come_before_smaller_ones_that_look_weaker() -> None:
