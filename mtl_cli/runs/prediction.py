@@ -20,7 +20,7 @@ import pyarrow.parquet
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.atomic_write import replacing
-from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.errors import ConfigError, first_line
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.encode import feature_request
 from mtl_cli.data.sources import Source, open_source, with_format_of
@@ -161,9 +161,15 @@ def opened_target(target: str) -> Iterator[Callable[[pa.Table], None]]:
 
     def write(table: pa.Table) -> None:
         nonlocal writer
-        if writer is None:  # the schema is known from the first table on
-            writer = WRITERS[ending](sink, table.schema)
-        writer.write_table(table)
+        try:
+            if writer is None:  # the schema is known from the first table on
+                writer = WRITERS[ending](sink, table.schema)
+            writer.write_table(table)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise ConfigError(
+                f"--keep: {ending} cannot hold the columns: {first_line(error)}; keep "
+                "other columns, or choose another format with -o"
+            ) from None
 
     if target == STDIO:
         sink, ending = sys.stdout.buffer, ".csv"

@@ -22,6 +22,7 @@ from mtl_cli.data.sources import open_source
 from mtl_cli.init.arguments import parse
 from mtl_cli.init.preview import read_preview
 from mtl_cli.init.write_dataset import write_dataset
+from mtl_cli.runs.prediction import opened_target
 
 ROWS = 600
 WORD = "w" * (1 << 16)
@@ -258,3 +259,15 @@ def test_sizes_in_the_headers_of_pages_are_read(
 def test_damaged_header_of_a_page_is_refused(header: bytes) -> None:
     with pytest.raises(UnsafeFileError, match="a damaged page"):
         page_size(pa.BufferReader(header + bytes(99)), 0)
+
+
+def test_kept_column_that_the_format_cannot_hold_ends_in_one_line(
+    tmp_path: Path,
+) -> None:
+    runs = pa.RunEndEncodedArray.from_arrays(pa.array([9], pa.int32()), pa.array(["x"]))
+    with (
+        pytest.raises(ConfigError, match=r"^--keep: \.csv cannot hold the columns: "),
+        opened_target(str(tmp_path / "a.csv")) as write,
+    ):
+        write(pa.table({"kept": runs}))
+    assert not list(tmp_path.iterdir())
