@@ -92,7 +92,11 @@ class MLflow(Tracker):
         with self._limits(START_SECONDS), locked_database(uri):
             check_connection(uri)
             self._client = mlflow.MlflowClient(uri)
-            mlflow_run = self._find_run() or self._create_run()
+            mlflow_run = self._find_run()
+            if mlflow_run is None:
+                mlflow_run = self._create_run()
+            else:
+                self._check_artifacts(mlflow_run.info.artifact_uri)
             self._run_id = mlflow_run.info.run_id
             if mlflow_run.info.status != "RUNNING":
                 self._client.update_run(self._run_id, status="RUNNING")
@@ -139,8 +143,12 @@ class MLflow(Tracker):
         """Creates an MLflow run, and stores its id in the run folder."""
         from mlflow.tracking.context.registry import resolve_tags
 
+        experiment_id = self._experiment_id()
+        experiment = self._client.get_experiment(experiment_id)
+        # A run that is refused must not stay in MLflow, so the check comes first.
+        self._check_artifacts(experiment.artifact_location)
         mlflow_run = self._client.create_run(
-            self._experiment_id(),
+            experiment_id,
             tags=resolve_tags({"run_folder": str(self._folder)}),
             run_name=self._folder.name,
         )
@@ -202,17 +210,11 @@ class MLflow(Tracker):
         """Logs the configuration, the results and the model as artifacts.
 
         Raises:
-            OSError: if the artifacts would be written to a folder that the database
-                names and that lies outside; see `is_elsewhere`.
+            OSError: see `_check_artifacts`. The database may have changed in the run.
             UnsafeFileError: if there are links in the folder of the artifacts.
         """
         artifacts = self._client.get_run(self._run_id).info.artifact_uri
-        if is_elsewhere(artifacts, self._store, may_be_remote=self._is_typed):
-            raise OSError(
-                f"{self._printable_uri} would write artifacts to {artifacts}, outside "
-                "of the current folder; if you want that, give the address in "
-                f"{URI_VARIABLE} instead of tracker.uri"
-            )
+        self._check_artifacts(artifacts)
         folder = store_folder(artifacts) if self._store is not None else None
         if folder is not None and folder.is_dir():
             check_entries(folder, (MODEL_FOLDER,))
@@ -221,6 +223,19 @@ class MLflow(Tracker):
                 self._client.log_artifact(self._run_id, str(self._folder / name))
         for path in sorted((self._folder / MODEL_FOLDER).glob("*")):
             self._client.log_artifact(self._run_id, str(path), MODEL_FOLDER)
+
+    def _check_artifacts(self, artifacts: str) -> None:
+        """Checks the address of the artifacts, which the database names.
+
+        Raises:
+            OSError: if the address leads elsewhere; see `is_elsewhere`.
+        """
+        if is_elsewhere(artifacts, self._store, may_be_remote=self._is_typed):
+            raise OSError(
+                f"{self._printable_uri} would write artifacts to {artifacts}, outside "
+                "of the current folder; if you want that, give the address in "
+                f"{URI_VARIABLE} instead of tracker.uri"
+            )
 
     @contextlib.contextmanager
     def _limits(self, seconds: int) -> Iterator[None]:

@@ -121,13 +121,30 @@ def test_mlflow_gets_its_address_and_experiment(
     assert run.data.params == {"seed": "3"}
 
 
+def test_artifacts_elsewhere_are_refused_before_mlflow_has_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mlflow = pytest.importorskip("mlflow", reason="extra mlflow")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    uri = "sqlite:///tracked.db"
+    mlflow_module.load_quietly()
+    client = mlflow.MlflowClient(uri)
+    experiment = client.create_experiment("ranking", artifact_location="s3://bucket/x")
+    settings = ["tracker.experiment=ranking", f"tracker.uri={uri}"]
+    tracker: Any = config("tracker=mlflow", *settings).tracker
+    with pytest.raises(OSError, match="would write artifacts to s3://bucket/x"):
+        tracker.start(tmp_path, {})
+    assert list(client.search_runs([experiment])) == []
+
+
 @pytest.mark.parametrize("uri", ["db://host", None])
 def test_keys_name_the_address_and_the_experiment_of_mlflow(
     uri: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package, client = RecordedCalls("mlflow"), RecordedCalls("client")
     exceptions, addresses = ModuleType("mlflow.exceptions"), []
-    info = SimpleNamespace(run_id="7", status="RUNNING")
+    info = SimpleNamespace(run_id="7", status="RUNNING", artifact_uri="mlruns/7")
     found = SimpleNamespace(info=info, data=SimpleNamespace(params={}))
     replaced: dict[Any, dict[str, Any]] = {
         exceptions: {"MlflowException": OSError},
