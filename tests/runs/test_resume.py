@@ -610,7 +610,8 @@ def test_run_stopped_by_sigterm_says_what_is_safe(tmp_path):
     assert_stopped(tmp_path, signal.SIGTERM, 143, "stopped by SIGTERM")
 
 
-def test_same_command_goes_on_after_ctrl_c(whole, tmp_path):
+def assert_goes_on_after_ctrl_c(tmp_path):
+    """Interrupts a run, gives its command again, and returns its folder."""
     run = assert_stopped(tmp_path, signal.SIGINT, 130, "interrupted")
     ended = mtl_train(tmp_path, *RARELY_SAVED)
     assert ended.returncode == 0, ended.stderr
@@ -618,7 +619,16 @@ def test_same_command_goes_on_after_ctrl_c(whole, tmp_path):
     assert first.startswith("going on after ")
     assert f"run in outputs/runs/{run.name}; resume=never starts a new run" in first
     assert list((tmp_path / "outputs" / "runs").iterdir()) == [run]
-    assert_same_run(run, whole)
+    return run
+
+
+def test_same_command_goes_on_after_ctrl_c(tmp_path):
+    assert status_of(assert_goes_on_after_ctrl_c(tmp_path))["status"] == "done"
+
+
+@pytest.mark.slow
+def test_run_that_went_on_after_ctrl_c_is_as_a_whole_one(whole, tmp_path):
+    assert_same_run(assert_goes_on_after_ctrl_c(tmp_path), whole)
 
 
 @pytest.mark.slow
