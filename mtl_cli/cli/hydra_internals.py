@@ -17,7 +17,9 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra._internal.utils import create_config_search_path, get_args_parser
 from hydra.core.object_type import ObjectType
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
+from hydra.errors import HydraException
 from hydra.plugins.completion_plugin import CompletionPlugin
 from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
@@ -54,21 +56,53 @@ def wrap_composition(wrapper: Wrapper) -> None:
     callback of Hydra would be called too late: Hydra builds the classes of callbacks
     from their names in the configuration. The change is for the whole process, because
     Hydra makes its loaders itself.
+
+    Hydra composes a configuration to learn from `hydra.mode` whether to start a run or
+    a sweep, and composes the same configuration anew to start it. The second time gets
+    the result of the first.
     """
     compose: Any = ConfigLoaderImpl._load_configuration_impl
     if hasattr(compose, "__wrapped__"):  # wrapped by an earlier call
         return
 
+    composed_for_mode: list[tuple[object, DictConfig]] = []  # at most one
+
     @wraps(compose)
     def wrapped(self: ConfigLoaderImpl, **kwargs: Any) -> DictConfig:
-        return wrapper(
-            self,
-            lambda: compose(self, **kwargs),
-            kwargs["config_name"],
-            kwargs["overrides"],
-        )
+        request = (self, kwargs["config_name"], list(kwargs["overrides"]))
+        earlier = composed_for_mode.pop() if composed_for_mode else (None, None)
+        if earlier[0] == request and may_run(self, earlier[1], **kwargs):
+            return earlier[1]
+        composed = wrapper(self, lambda: compose(self, **kwargs), *request[1:])
+        if not kwargs["validate_sweep_overrides"]:  # Hydra reads the mode alone
+            composed_for_mode.append((request, composed))
+        return composed
 
     ConfigLoaderImpl._load_configuration_impl = wrapped  # type: ignore
+
+
+def may_run(
+    loader: ConfigLoaderImpl,
+    composed: DictConfig | None,
+    *,
+    overrides: list[str],
+    run_mode: RunMode,
+    from_shell: bool,
+    **_: object,
+) -> bool:
+    """Whether Hydra would run a configuration that was composed for its mode alone.
+
+    To learn the mode, Hydra neither refuses `key=a,b` without `-m` nor a group of which
+    no option is chosen.
+    """
+    if composed is None or "???" in composed.hydra.runtime.choices.values():
+        return False
+    try:
+        settings = OverridesParser.create().parse_overrides(overrides)
+        loader.validate_sweep_overrides_legal(settings, run_mode, from_shell)
+    except HydraException:
+        return False
+    return True
 
 
 def compose_without(

@@ -2,13 +2,18 @@
 
 from argparse import ArgumentError
 from pathlib import Path
+from typing import Any
 
 import pytest
+from helpers.commands import refused
 from hydra import compose, initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.hydra import Hydra
 from hydra._internal.sources_registry import SourcesRegistry
+from hydra._internal.utils import create_config_search_path
 from hydra.core.object_type import ObjectType
 from hydra.core.singleton import Singleton
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from mtl_cli.cli.hydra_internals import (
@@ -89,3 +94,49 @@ def test_each_composition_reads_the_files_as_they_are(tmp_path: Path) -> None:
         with initialize_config_dir(str(tmp_path), version_base="1.3"):
             seen.append(compose("main", settings).part.key)
     assert seen == [9, 1, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("defaults", "settings", "message"),
+    [
+        ("[{part: '???'}]", [], "You must specify 'part', e.g, part=<OPTION>"),
+        ("[part: a]", ["part.key=1,2"], "Ambiguous value for argument"),
+        ("[part: a]", ["part=a,b"], "Ambiguous value for argument"),
+    ],
+)
+def test_configuration_composed_for_its_mode_is_run_only_if_hydra_would_run_it(
+    defaults: str, settings: list[str], message: str, tmp_path: Path
+) -> None:
+    (tmp_path / "part").mkdir()
+    (tmp_path / "part" / "a.yaml").write_text("key: 1\n")
+    (tmp_path / "main.yaml").write_text(
+        f"defaults: {defaults}\ndataset: {{name: x}}\nhydra: {{run: {{dir: x}}}}\n"
+    )
+    place = ["--config-path", str(tmp_path), "--config-name", "main"]
+    code, _, err, _ = refused(tmp_path, *place, *settings)
+    assert code == 2
+    assert message in err
+
+
+def test_run_and_sweep_are_composed_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    original = ConfigLoaderImpl._load_configuration_impl
+    original = getattr(original, "__wrapped__", original)
+    composed = []
+
+    def counted(loader: ConfigLoaderImpl, **kwargs: Any) -> DictConfig:
+        composed.append(kwargs["overrides"])
+        return original(loader, **kwargs)
+
+    monkeypatch.setattr(ConfigLoaderImpl, "_load_configuration_impl", counted)
+    wrap_composition(lambda _, compose, *__: compose())
+    loader = ConfigLoaderImpl(create_config_search_path(str(conf_folder())))
+    for settings in (["seed=3"], ["seed=4"]):
+        hydra = Hydra("x", loader)
+        assert hydra.get_mode("config", settings) is None
+        run = hydra.compose_config("config", settings, RunMode.RUN)
+        assert run.seed == int(settings[0][-1])
+        assert hydra.compose_config("config", settings, RunMode.RUN) == run
+    # Not three times each: the run takes what was composed for the mode.
+    assert composed == [["seed=3"], ["seed=3"], ["seed=4"], ["seed=4"]]
