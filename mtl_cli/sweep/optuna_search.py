@@ -18,7 +18,7 @@ from mtl_cli.core.errors import (
     first_line,
 )
 from mtl_cli.core.secrets import mask_secrets
-from mtl_cli.sweep import cmaes_state, job_processes
+from mtl_cli.sweep import job_processes
 
 if TYPE_CHECKING:  # the search alone needs these packages
     import optuna
@@ -62,6 +62,8 @@ def resume_search(config: DictConfig) -> bool:
     if not str(sweeper._target_).startswith(OPTUNA):
         return False
     import optuna
+
+    from mtl_cli.sweep import cmaes_state  # imports NumPy
 
     cmaes_state.restrict_pickles()
     optuna.logging.set_verbosity(logging.ERROR)
