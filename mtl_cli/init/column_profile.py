@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mtl_cli.columns.arrow_types import is_list
+from mtl_cli.columns.lists import empty_as_null
 from mtl_cli.init.value_kinds import NUMBER, Kind, kind_of_values, matches
 
 Array = npt.NDArray[Any]
@@ -133,21 +134,27 @@ class ColumnProfile:
     def split(self, separator: str) -> "ColumnProfile":
         """Splits the cells of a text column into lists; returns a profile of the lists.
 
+        An empty text, which Parquet can hold beside null, has no list: training reads
+        the two alike.
+
         Args:
             separator: the text between the values of a list.
         """
-        lists = pc.split_pattern(self.values, separator)
+        texts = empty_as_null(self.values)
+        has_no_list = np.asarray(texts.is_null())[self.codes] | (self.codes < 0)
+        lists = pc.split_pattern(texts, separator)
         list_of_element = pc.list_parent_indices(lists).to_numpy()
         encoded = pc.list_flatten(lists).dictionary_encode()
         codes, values = encoded.indices.to_numpy(), encoded.dictionary
         counts = np.bincount(codes, self.counts[list_of_element]).astype("int64")
         kind = kind_of_values(values.type, values)
-        lengths = pc.list_value_length(lists).to_numpy()
+        lengths = pc.list_value_length(lists).fill_null(0).to_numpy()
         return replace(
             self,
             kind="list",
+            codes=np.where(has_no_list, -1, self.codes),
             elements=ColumnProfile(self.name, kind, values.type, codes, values, counts),
-            lengths=lengths[self.codes[self.codes >= 0]],
+            lengths=lengths[self.codes[~has_no_list]],
         )
 
 

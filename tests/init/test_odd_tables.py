@@ -10,10 +10,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import yaml
 from helpers.commands import refused
 from helpers.slow import slow_except
+
+from mtl_cli.init.column_profile import profile_column
 
 Run = Callable[..., tuple[int, str, str]]
 ROWS = 600
@@ -577,3 +580,15 @@ def test_feature_that_mtl_train_refuses_is_left_out(run: Run) -> None:
     assert "mtl-train refuses it: dataset.features.code: the " in out
     assert set(written()["features"]) == {"ad"}
     check_that_it_trains_or_says_so(out)
+
+
+def test_empty_text_of_parquet_is_no_list_as_an_empty_cell_is_none() -> None:
+    texts = ["a|b", "", "c", "", "a|b|c"]
+    empty, missing = (
+        profile_column("tags", pa.chunked_array([cells])).split("|")
+        for cells in (texts, pa.array([text or None for text in texts]))
+    )
+    assert list(empty.lengths) == list(missing.lengths) == [2, 1, 3]
+    assert list(empty.codes < 0) == list(missing.codes < 0)
+    values, others = (p.elements.values.to_pylist() for p in (empty, missing))
+    assert sorted(values) == sorted(others) == ["a", "b", "c"]
