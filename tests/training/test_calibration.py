@@ -1,5 +1,7 @@
 """Calibration: scale and shift of logits, fitted on rows that judge the fit fairly."""
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
@@ -151,3 +153,29 @@ def test_key_names_what_is_fitted_to_the_validation_rows():
     # Untrained networks predict 1/2, so that a shift helps where labels are mostly 0.
     _, found, _, _ = calibrated_network("auto")
     assert {c.method for c in found.values()} == {"platt"}
+
+
+def test_rows_of_any_weight_above_0_are_fitted_and_no_others(monkeypatch):
+    rows = binary_rows(stretch=2.0, shift=1.0, rows=2000)
+    counted = np.arange(2000) % 4 > 0
+    weight = np.where(counted, 0.5, 0.0)
+    label = np.where(counted, rows.label, np.nan)
+    output = SimpleNamespace(name="click", label="click")
+    heads = SimpleNamespace(tower_outputs=lambda _: {"click": output})
+    config = SimpleNamespace(
+        trainer=SimpleNamespace(calibration="platt"),
+        chosen_tasks={"click": SimpleNamespace(logit_shift=0.0)},
+        model=SimpleNamespace(heads_option=heads, members=1),
+    )
+    layer = SimpleNamespace(scale=keras.Variable(1.0), shift=keras.Variable(0.0))
+    network = SimpleNamespace(calibrations={"click": layer})
+    valid = SimpleNamespace(labels={"click": label}, metric_weights={"click": weight})
+    monkeypatch.setattr(
+        "mtl_cli.training.calibration.logits_by_member",
+        lambda *_: {"click": rows.logits},
+    )
+    found = calibrate(config, network, valid)["click"]
+    expected = fit_and_measure("platt", rows.select(counted))
+    assert found.scale == pytest.approx(expected.scale, rel=1e-4)
+    assert float(layer.scale) == pytest.approx(expected.scale, rel=1e-4)
+    assert float(layer.shift) == pytest.approx(expected.shift, rel=1e-4)
