@@ -1,0 +1,21 @@
+"""The L2 penalty on the rows that a batch reads from a large table."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from mtl_cli.training.large_tables import LazyTable
+
+
+@pytest.mark.parametrize("l2", [0.0, 0.05])
+def test_penalty_adds_its_derivative_to_the_gradient(l2: float) -> None:
+    values = tf.Variable([[1.0, -2.0], [0.5, 3.0]])
+    with tf.GradientTape() as tape:
+        penalty = l2 * tf.reduce_sum(values**2)
+    table: Any = SimpleNamespace(layer=SimpleNamespace(l2=l2))
+    found = LazyTable.add_l2_gradient(table, tf.ones((2, 2)), values)
+    expected = 1 + tape.gradient(penalty, values).numpy()
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-6)
