@@ -101,7 +101,11 @@ class Forged:
     ("key", "value"),
     [
         # An array of objects whose addresses are in the file crashes the process.
-        ("_mean", Forged(np.ndarray, (2,), np.dtype(object), b"A" * 16)),
+        pytest.param(
+            "_mean",
+            Forged(np.ndarray, (2,), np.dtype(object), b"A" * 16),
+            id="_mean-addresses",
+        ),
         ("_mean", np.array([None, None])),
         ("_mean", np.array([(0, 0), (0, 0)], "i8,i8")),
         ("_mean", "text"),

@@ -1,5 +1,7 @@
 """Lazy updates of embedding tables: the dense ones where a batch touches every row."""
 
+from itertools import pairwise
+
 import keras
 import numpy as np
 import pytest
@@ -13,8 +15,10 @@ from mtl_cli.data.table import Table
 from mtl_cli.layers import FusedEmbedding
 from mtl_cli.network.build import build
 from mtl_cli.training import large_tables
+from mtl_cli.training import train as train_module
 from mtl_cli.training.feed import MemoryFeed
 from mtl_cli.training.large_tables import lazy_tables
+from mtl_cli.training.progress import Progress
 from mtl_cli.training.steps import Steps
 
 # Both sides add the same float32 numbers in another order.
@@ -63,8 +67,8 @@ def rows_with_every_id_in_each_batch(batches):
     return parts
 
 
-def trained(chosen, batches=6):
-    """The weights before and after some batches, the losses, and the steps."""
+def encoded_rows(chosen, batches=6):
+    """Rows of some batches, and the layout of their features."""
     import pandas as pd
     import pyarrow as pa
 
@@ -75,9 +79,15 @@ def trained(chosen, batches=6):
     tasks = chosen.chosen_tasks
     labels = {n: t.read_labels(n, rows[t.label]) for n, t in tasks.items()}
     weights = {n: np.ones_like(y) for n, y in labels.items()}
-    table = Table(feature_set.encode(rows), labels, weights)
+    return Table(feature_set.encode(rows), labels, weights), feature_set.layout
+
+
+def trained(chosen, batches=6):
+    """The weights before and after some batches, the losses, and the steps."""
+    table, layout = encoded_rows(chosen, batches)
+    tasks = chosen.chosen_tasks
     tensorflow_runtime.start(chosen.seed, deterministic=True)
-    network = build(chosen, feature_set.layout)
+    network = build(chosen, layout)
     before = [w.numpy() for w in network.logits.trainable_variables]
     steps = Steps(chosen, network, table.num_rows)
     buffer = MemoryFeed(table, list(tasks)).buffer(np.arange(table.num_rows), 32)
@@ -101,6 +111,25 @@ def test_lazy_equals_dense_where_every_row_is_touched(name):
     for ours, theirs, start in zip(mine, dense, before, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=ROUNDING)
         assert abs(theirs - start).max() > 2 * ROUNDING
+
+
+def test_validation_reads_tables_after_the_steps_of_their_epoch(monkeypatch):
+    settings = ["optimizer.lazy=true", "trainer.epochs=2", "trainer.ema_decay=0"]
+    chosen = config(*DATA, *settings)
+    table, layout = encoded_rows(chosen)
+    tensorflow_runtime.start(chosen.seed, deterministic=True)
+    network = build(chosen, layout)
+    tables = [network.logits.get_layer("embedding").table.numpy()]
+
+    def validate(config, state, valid):
+        tables.append(network.logits.get_layer("embedding").table.numpy())
+        return {}, float(len(tables))
+
+    monkeypatch.setattr(train_module, "validate", validate)
+    train_module.train(chosen, network, table, table, Progress())
+    changes = [abs(b - a).max() for a, b in pairwise(tables)]
+    assert len(changes) == 2
+    assert min(changes) > 1e-3
 
 
 @pytest.mark.slow

@@ -2,24 +2,11 @@
 
 import math
 
-import pytest
-
 from mtl_cli.training.progress import Epoch, History
-from mtl_cli.training.train import compile_seconds
 
 
 def epoch(seconds: float = 1.0, monitored: float | None = None, best=False) -> Epoch:
     return Epoch(1, {}, {}, monitored, seconds, 100.0, best)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "expected"),
-    [([9.0, 1.0, 2.0, 6.0], 7.0), ([1.0, 2.0, 3.0], 0.0), ([9.0], 0.0)],
-)
-def test_compiling_takes_what_the_first_epoch_takes_beyond_the_median_of_the_others(
-    seconds: list[float], expected: float
-) -> None:
-    assert compile_seconds([epoch(s) for s in seconds]) == expected
 
 
 def test_best_value_is_the_highest_so_far() -> None:
