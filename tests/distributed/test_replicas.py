@@ -397,7 +397,8 @@ def chief_and_worker(monkeypatch, **steps):
 
 def test_worker_resumes_an_epoch_of_which_no_steps_are_left(monkeypatch):
     """A worker once divided the number of rows by a duration of zero."""
-    states = chief_and_worker(monkeypatch, batch_size=8, epoch=lambda *_: [])
+    steps = {"batch_size": 8, "epoch": lambda *_: [], "compile_seconds": 0.0}
+    states = chief_and_worker(monkeypatch, **steps)
     chief = states[0]
     chief.step_losses, chief.seconds = [np.ones((5, 2, 1), "float32")], 2.5
     for state in states:

@@ -23,6 +23,7 @@ from mtl_cli.metrics.log_loss import log_loss
 from mtl_cli.runs import earlier_run, saved_model
 from mtl_cli.runs.ensemble import write_ensemble
 from mtl_cli.runs.saved_config import read_config
+from mtl_cli.runs.saved_model import CHECKSUMS
 
 # Keras asks NumPy 2 for an array without a copy as NumPy deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
@@ -161,6 +162,7 @@ def test_runs_that_differ_in_more_than_the_seed_are_refused(
         copy = shutil.copytree(second, tmp_path / file.replace("/", "-"))
         merged = merge(read_json(copy / file), change)
         (copy / file).write_text(json.dumps(merged))
+        (copy / CHECKSUMS).unlink()
         with pytest.raises(ConfigError, match=message):
             write_ensemble([first, copy], tmp_path / "target")
     assert not (tmp_path / "target").exists()
@@ -184,6 +186,7 @@ def test_changed_data_and_taken_folders_are_refused(
             text = (copy / name).read_text()
             text = text.replace(str(sweep / "train.parquet"), str(train))
             (copy / name).write_text(text)
+        (copy / CHECKSUMS).unlink()
     with pytest.raises(DataError, match="has changed since the run was trained"):
         write_ensemble(copies, tmp_path / "target")
 
