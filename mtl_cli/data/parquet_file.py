@@ -15,6 +15,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet
 
+from mtl_cli.core.other_files import UnsafeFileError
 from mtl_cli.data.parquet_pages import page_bytes
 from mtl_cli.data.table_limits import (
     MAX_CELL_BYTES,
@@ -26,6 +27,8 @@ from mtl_cli.data.table_limits import (
 
 ITEM_BYTES = 8  # of an item of a list: an int64, a float64, or the start of a text
 PROBE_BYTES = 1 << 16  # size of the reading buffer while dictionaries are looked for
+# Encodings of texts that Arrow cannot read as a dictionary.
+DELTA_ENCODINGS = {"DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY"}
 
 
 class ColumnarFile(NamedTuple):
@@ -92,10 +95,14 @@ def long_text_columns(
     texts.
 
     Returns: {path of a column: length of its longest text in bytes}.
+
+    Raises:
+        UnsafeFileError: if a column is encoded in a way that is not read.
     """
     paths = text_columns(metadata.schema)
     if not paths:
         return {}
+    refuse_delta_encodings(metadata, paths)
     longest: dict[str, int] = {}
     file = pyarrow.parquet.ParquetFile(
         stream,
@@ -117,6 +124,33 @@ def long_text_columns(
                 if num_bytes > MAX_CELL_BYTES:
                     longest[path] = max(longest.get(path, 0), num_bytes)
     return longest
+
+
+def refuse_delta_encodings(
+    metadata: pyarrow.parquet.FileMetaData, paths: list[str]
+) -> None:
+    """Refuses columns of texts that Arrow cannot read as a dictionary.
+
+    If the file does not admit the encoding, Arrow itself refuses the column later.
+
+    Args:
+        metadata: the file's own description of its columns.
+        paths: the paths of the columns.
+
+    Raises:
+        UnsafeFileError: if a column is refused.
+    """
+    for i in range(metadata.num_row_groups):
+        group = metadata.row_group(i)
+        for j in range(group.num_columns):
+            chunk = group.column(j)
+            deltas = DELTA_ENCODINGS.intersection(chunk.encodings)
+            if deltas and chunk.path_in_schema in paths:
+                raise UnsafeFileError(
+                    f"column '{chunk.path_in_schema}' is encoded as {min(deltas)}, in "
+                    "which texts cannot be bounded; write the file with dictionaries "
+                    "or plain texts, as pandas does"
+                )
 
 
 def leaf(batch: pa.RecordBatch, path: str) -> pa.Array:

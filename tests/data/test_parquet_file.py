@@ -80,3 +80,14 @@ def test_honest_long_texts_are_read(tmp_path: Path) -> None:
     assert read(written(tmp_path, table, table), 1500).equals(
         pa.concat_tables([table, table])
     )
+
+
+@pytest.mark.parametrize("encoding", ["DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY"])
+def test_texts_in_an_encoding_that_is_not_read_are_named(
+    encoding: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "t.parquet"
+    options = {"use_dictionary": False, "column_encoding": {"city": encoding}}
+    pyarrow.parquet.write_table(pa.table({"city": ["Bern", "Basel"]}), path, **options)
+    with pytest.raises(UnsafeFileError, match=f"'city' is encoded as {encoding}, in"):
+        read(path)
