@@ -200,8 +200,8 @@ def drill_other_machine(folder: Path, server: Server) -> None:
     arguments = search(url, "dead", 2, "trainer.epochs=9999")
     with killed_with_two_trials(folder, url, arguments) as cut_off:
         pass
-    # Two trials of a minute each: dead starts are found after a minute.
-    alive = search(url, "alive", 6, "trainer.epochs=1000")
+    # Six trials of half a minute or more: dead starts are found after a minute.
+    alive = search(url, "alive", 6, "trainer.epochs=500")
     sweep = Sweep(folder, *alive).end(500)
     expect("the other start ends well", sweep.code == 0, sweep.shown)
     completed = [t for t in trials(url) if t.state.name == "COMPLETE"]
