@@ -15,6 +15,7 @@ from mtl_cli.core.other_files import UnsafeFileError
 SAFE_CODECS = ("UNCOMPRESSED", "SNAPPY")
 FIRST_BYTES, MAX_BYTES = 256, 16 << 20  # of a header; Arrow reads up to 16 MB
 MAX_DEPTH = 16  # of nested structures in a header
+MAX_PAGES = 100_000  # of a column in a row group; a usual page has 20,000 rows or 1 MB
 UNCOMPRESSED_SIZE, COMPRESSED_SIZE = 2, 3  # the numbers of two fields of a header
 # The types of Thrift's compact protocol.
 STOP, TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, LIST, SET = range(11)
@@ -29,18 +30,24 @@ def page_bytes(stream: pa.NativeFile, chunk: Any) -> int:
         chunk: the `pyarrow.parquet.ColumnChunkMetaData` of the column.
 
     Raises:
-        UnsafeFileError: if a header of a page is damaged.
+        UnsafeFileError: if a header of a page is damaged, or if there are too many.
     """
     if chunk.compression in SAFE_CODECS:
         return int(chunk.total_compressed_size)
     position = chunk.data_page_offset
     if chunk.has_dictionary_page and chunk.dictionary_page_offset:
         position = min(position, chunk.dictionary_page_offset)
-    end, total = position + chunk.total_compressed_size, 0
+    end, total, num_pages = position + chunk.total_compressed_size, 0, 0
     while position < end:
         uncompressed, step = page_size(stream, position)
         total += uncompressed
         position += step
+        num_pages += 1
+        if num_pages > MAX_PAGES:
+            raise UnsafeFileError(
+                f"column '{chunk.path_in_schema}' has more than {MAX_PAGES:,} pages in "
+                "a row group; write the file with larger pages"
+            )
     return total
 
 

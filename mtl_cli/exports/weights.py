@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtl_cli.core.other_files import check_npz, read_json_object
+from mtl_cli.core.other_files import check_npz, check_numbers, read_json_object
 from mtl_cli.exports.base import RECORD_FILE, ExportFormat, ExportRecord, TrainedModel
 
 if TYPE_CHECKING:
@@ -197,5 +197,6 @@ def load(path: Path) -> TrainedModel:
     check_size(config, features.layout, manifest["labels"], sizes)
     network = build(config, features.layout, manifest["labels"])
     for name, weight in named_weights(network).items():
+        check_numbers(name, weights[name])
         weight.assign(weights[name])
     return TrainedModel(network, features, config)

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from mtl_cli.core.errors import ConfigError, DataError
 from mtl_cli.core.other_files import UnsafeFileError
-from mtl_cli.data import table_limits
+from mtl_cli.data import parquet_pages, table_limits
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_options import Csv
 from mtl_cli.data.dataset import Dataset
@@ -251,6 +251,18 @@ def test_sizes_in_the_headers_of_pages_are_read(
     # Each text has a length of 4 bytes. The rest tells where texts are missing.
     assert 0 < total - 300 * (4 + 3500) < 2000
     assert read_parquet(tmp_path / "a") == 320
+
+
+def test_column_of_endless_pages_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"data_page_size": 1, "write_batch_size": 1, "use_dictionary": False}
+    texts = pa.array([f"text {i}" for i in range(50)])
+    parquet_of_texts(tmp_path / "a", texts, compression="zstd", **options)
+    assert read_parquet(tmp_path / "a") == 50
+    monkeypatch.setattr(parquet_pages, "MAX_PAGES", 49)
+    with pytest.raises(UnsafeFileError, match="'c' has more than 49 pages"):
+        read_parquet(tmp_path / "a")
 
 
 @pytest.mark.parametrize(

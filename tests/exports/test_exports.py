@@ -272,6 +272,17 @@ def test_weights_with_another_configuration_are_refused(
         verify(path)
 
 
+def test_weights_that_are_no_numbers_are_refused(run: Path, tmp_path: Path) -> None:
+    path = tmp_path / "weights"
+    mtl_cli.load(run).export(path, "weights")
+    weights = dict(np.load(path / "weights.npz"))
+    name = next(iter(weights))
+    weights[name].flat[-1] = np.nan
+    np.savez(path / "weights.npz", **weights)
+    with pytest.raises(DataError, match=f"'{name}' holds NaN or infinity"):
+        verify(path)
+
+
 def run_of(tmp_path: Path, features: dict[str, Any], task: str, **names: str) -> Path:
     tmp_path.mkdir(exist_ok=True)
     table = planted().rename_columns(names)
