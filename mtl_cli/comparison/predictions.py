@@ -210,7 +210,7 @@ def read_columns(
     # The space is a text such as "click = 1", and "click" is a column of the file.
     space = str(run.score(split, task).get("space") or "").partition(" = ")[0]
     requested = {"row", task, label_of_output(task), f"{task}_prediction", space}
-    requested |= {weight_name(task)}
+    requested.add(weight_name(task))
     requested |= {SCENARIO} if "scenarios" in run.score(split, task) else set()
     try:
         table = predictions_file.read_predictions(

@@ -10,7 +10,7 @@ before any text is copied.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -99,10 +99,22 @@ def long_text_columns(
     Raises:
         UnsafeFileError: if a column is encoded in a way that is not read.
     """
-    paths = text_columns(metadata.schema)
-    if not paths:
+    columns = text_columns(metadata.schema)
+    if not columns:
         return {}
-    refuse_delta_encodings(metadata, paths)
+    try:
+        return longest_texts(stream, metadata, list(columns))
+    except OSError as error:
+        # The descriptions of a damaged file's columns are not safe to read.
+        if "Not yet implemented" in str(error):
+            refuse_encoding(metadata, columns)
+        raise
+
+
+def longest_texts(
+    stream: pa.NativeFile, metadata: pyarrow.parquet.FileMetaData, paths: list[str]
+) -> dict[str, int]:
+    """Does the work of `long_text_columns` for the columns of these paths."""
     longest: dict[str, int] = {}
     file = pyarrow.parquet.ParquetFile(
         stream,
@@ -126,31 +138,32 @@ def long_text_columns(
     return longest
 
 
-def refuse_delta_encodings(
-    metadata: pyarrow.parquet.FileMetaData, paths: list[str]
+def refuse_encoding(
+    metadata: pyarrow.parquet.FileMetaData, columns: dict[str, int]
 ) -> None:
-    """Refuses columns of texts that Arrow cannot read as a dictionary.
-
-    If the file does not admit the encoding, Arrow itself refuses the column later.
+    """Names the column of texts that Arrow cannot read as a dictionary.
 
     Args:
         metadata: the file's own description of its columns.
-        paths: the paths of the columns.
+        columns: {path of a column: its index}.
 
     Raises:
-        UnsafeFileError: if a column is refused.
+        UnsafeFileError: if the file says which column has such an encoding.
     """
-    for i in range(metadata.num_row_groups):
-        group = metadata.row_group(i)
-        for j in range(group.num_columns):
-            chunk = group.column(j)
-            deltas = DELTA_ENCODINGS.intersection(chunk.encodings)
-            if deltas and chunk.path_in_schema in paths:
+    for path, j in columns.items():
+        for chunk in chunks(metadata, j):
+            if deltas := DELTA_ENCODINGS.intersection(chunk.encodings):
                 raise UnsafeFileError(
-                    f"column '{chunk.path_in_schema}' is encoded as {min(deltas)}, in "
-                    "which texts cannot be bounded; write the file with dictionaries "
-                    "or plain texts, as pandas does"
+                    f"column '{path}' is encoded as {min(deltas)}, in which texts "
+                    "cannot be bounded; write the file with dictionaries or plain "
+                    "texts, as pandas does"
                 )
+
+
+def chunks(metadata: pyarrow.parquet.FileMetaData, j: int) -> Iterator[Any]:
+    """Yields the description of a column in each row group."""
+    for i in range(metadata.num_row_groups):
+        yield metadata.row_group(i).column(j)
 
 
 def leaf(batch: pa.RecordBatch, path: str) -> pa.Array:
@@ -161,20 +174,20 @@ def leaf(batch: pa.RecordBatch, path: str) -> pa.Array:
     return column
 
 
-def text_columns(schema: pyarrow.parquet.ParquetSchema) -> list[str]:
-    """Returns the paths of the columns that hold texts, or lists of texts."""
+def text_columns(schema: pyarrow.parquet.ParquetSchema) -> dict[str, int]:
+    """Returns {path: index} of the columns that hold texts, or lists of texts."""
     columns = [schema.column(i) for i in range(len(schema))]
     in_lists = {c.path.partition(".")[0] for c in columns if c.max_repetition_level}
     roots = [column.path.partition(".")[0] for column in columns]
-    return [
-        column.path
-        for column, root in zip(columns, roots, strict=True)
+    return {
+        column.path: j
+        for j, (column, root) in enumerate(zip(columns, roots, strict=True))
         if column.physical_type == "BYTE_ARRAY"
         and column.logical_type.type != "DECIMAL"
         # Not a field of a struct, which no feature reads.
         and (column.path == column.name or root in in_lists)
         and roots.count(root) == 1
-    ]
+    }
 
 
 def check_cells(metadata: pyarrow.parquet.FileMetaData, file_bytes: int) -> None:
@@ -218,15 +231,12 @@ def check_texts_in_lists(
     Raises:
         UnsafeFileError: if the lists are refused.
     """
-    schema = metadata.schema
-    for j in range(metadata.num_columns):
-        column = schema.column(j)
-        if column.max_repetition_level and column.path in longest:
-            for i in range(metadata.num_row_groups):
-                num_items = metadata.row_group(i).column(j).num_values
-                expanded_bytes = longest[column.path] * num_items
-                name = f"column '{column.path}'"
-                check_size(name, expanded_bytes, num_items, file_bytes)
+    for path, j in text_columns(metadata.schema).items():
+        if path in longest and metadata.schema.column(j).max_repetition_level:
+            for chunk in chunks(metadata, j):
+                num_items = chunk.num_values
+                expanded_bytes = longest[path] * num_items
+                check_size(f"column '{path}'", expanded_bytes, num_items, file_bytes)
 
 
 def check_pages(
@@ -242,11 +252,8 @@ def check_pages(
     Raises:
         UnsafeFileError: if a column is refused, or a header of a page is damaged.
     """
-    schema = metadata.schema
-    for path in text_columns(schema):
+    for path, j in text_columns(metadata.schema).items():
         if path.partition(".")[0] in columns:
-            j = next(k for k in range(len(schema)) if schema.column(k).path == path)
-            for i in range(metadata.num_row_groups):
-                chunk = metadata.row_group(i).column(j)
+            for chunk in chunks(metadata, j):
                 num_bytes, num_cells = page_bytes(stream, chunk), chunk.num_values
                 check_size(f"column '{path}'", num_bytes, num_cells, stream.size())
