@@ -3,6 +3,7 @@
 import gc
 import os
 import tempfile
+from collections.abc import Iterator
 
 import pytest
 
@@ -32,3 +33,20 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.enable()
+
+
+@pytest.fixture(autouse=True)
+def no_graph_outlives_its_test() -> Iterator[None]:
+    """Lets TensorFlow free the graphs of a test.
+
+    TensorFlow registers the gradient of each function with `tf.custom_gradient` for
+    ever, and with it the graph that calls the function. Keras' optimizers call such a
+    function too. A process would keep 7 MB for each training.
+    """
+    yield
+    # TensorFlow must not load before `pytest_configure` starts it.
+    from tensorflow.python.framework import ops
+
+    gradients = ops.gradient_registry._registry
+    for name in [name for name in gradients if name.startswith("CustomGradient-")]:
+        del gradients[name]
