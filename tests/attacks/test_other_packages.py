@@ -18,12 +18,12 @@ import numpy as np
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from mtl_cli.core import secrets
+from mtl_cli.core import mlflow_store, secrets
 from mtl_cli.core.errors import ConfigError, first_line
 from mtl_cli.core.other_files import UnsafeFileError
 from mtl_cli.sweep import cmaes_state, optuna_search, submitit_folder
 from mtl_cli.sweep.plugin_settings import SUBMITIT, adapt_plugins
-from mtl_cli.trackers import mlflow, wandb
+from mtl_cli.trackers import wandb
 
 
 class Canary:
@@ -220,7 +220,7 @@ def test_store_outside_of_the_start_folder_is_refused(
     (start / "inner").symlink_to("deep/deeper")
     monkeypatch.chdir(start)
     with pytest.raises(ConfigError, match="leads out of the current folder"):
-        mlflow.check_local_store(uri)
+        mlflow_store.check_local_store(uri)
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ def test_store_in_the_start_folder_or_on_a_server_is_accepted(
     uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    mlflow.check_local_store(uri)
+    mlflow_store.check_local_store(uri)
 
 
 @pytest.mark.parametrize(
@@ -250,23 +250,23 @@ def test_store_in_the_start_folder_or_on_a_server_is_accepted(
 )
 def test_database_that_is_named_by_a_file_url_is_refused(name: str) -> None:
     with pytest.raises(ConfigError, match="gives the database as a `file:` URL"):
-        mlflow.check_local_store(f"sqlite:///file:{name}?uri=true")
+        mlflow_store.check_local_store(f"sqlite:///file:{name}?uri=true")
 
 
 def test_artifacts_of_a_forged_store_lie_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    store = mlflow.store_folder("sqlite:///mlflow.db")
+    store = mlflow_store.store_folder("sqlite:///mlflow.db")
     assert store == tmp_path.resolve()
     places = ["/tmp/elsewhere/1", "file:///tmp/elsewhere/1", "../x", "./a:/../../x"]
     places += ["file:/tmp/elsewhere/1", "mlruns/%2e%2e/%2e%2e/x", "s3://bucket/1"]
     for artifacts in places:
-        assert mlflow.is_elsewhere(artifacts, store)
+        assert mlflow_store.is_elsewhere(artifacts, store)
     for artifacts in (f"{tmp_path}/mlruns/1", "mlruns/1", f"file://{tmp_path}/1"):
-        assert not mlflow.is_elsewhere(artifacts, store)
-    assert not mlflow.is_elsewhere("s3://bucket/1", store, may_be_remote=True)
-    assert not mlflow.is_elsewhere("/data/artifacts", None)  # of a server
+        assert not mlflow_store.is_elsewhere(artifacts, store)
+    assert not mlflow_store.is_elsewhere("s3://bucket/1", store, may_be_remote=True)
+    assert not mlflow_store.is_elsewhere("/data/artifacts", None)  # of a server
 
 
 def test_wandb_sees_no_secret_of_the_command_line(
@@ -339,10 +339,10 @@ def test_link_in_a_folder_of_mlflow_is_refused(place: str, tmp_path: Path) -> No
     store = tmp_path / "store"
     for folder in ("7/tags", "7/run/metrics", "7/run/tags"):
         (store / folder).mkdir(parents=True)
-    mlflow.check_folder_store(store, "run")
+    mlflow_store.check_folder_store(store, "run")
     (store / place / "link").symlink_to(outside)
     with pytest.raises(UnsafeFileError, match="is a link"):
-        mlflow.check_folder_store(store, "run")
+        mlflow_store.check_folder_store(store, "run")
 
 
 def test_hard_link_in_a_run_of_mlflow_is_refused(tmp_path: Path) -> None:
@@ -350,7 +350,7 @@ def test_hard_link_in_a_run_of_mlflow_is_refused(tmp_path: Path) -> None:
     run = tmp_path / "store/7/run"
     (run / "metrics").mkdir(parents=True)
     (run / "metrics/final.test.click.auc").hardlink_to(tmp_path / "outside")
-    mlflow.check_folder_store(tmp_path / "store", None)
+    mlflow_store.check_folder_store(tmp_path / "store", None)
     with pytest.raises(UnsafeFileError, match="hard link"):
-        mlflow.check_folder_store(tmp_path / "store", "run")
-    mlflow.check_folder_store(tmp_path / "none", "run")
+        mlflow_store.check_folder_store(tmp_path / "store", "run")
+    mlflow_store.check_folder_store(tmp_path / "none", "run")

@@ -19,14 +19,15 @@ from helpers.slow import slow_except
 from omegaconf import DictConfig
 
 from mtl_cli.config.run_config import Config
-from mtl_cli.core import secrets
+from mtl_cli.core import mlflow_store, secrets
 from mtl_cli.core.errors import ConfigError, DataError
+from mtl_cli.core.mlflow_store import without_user
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.runs import execution
 from mtl_cli.runs.execution import RunRequest
 from mtl_cli.runs.resume import RunStart
 from mtl_cli.trackers import mlflow as mlflow_module
-from mtl_cli.trackers.mlflow import MLflow, without_user
+from mtl_cli.trackers.mlflow import MLflow
 from mtl_cli.trackers.tensorboard import TensorBoard
 from mtl_cli.trackers.wandb import WandB
 
@@ -367,7 +368,7 @@ def test_host_that_takes_no_connection_is_found_soon(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pytest.importorskip("requests", reason="extra mlflow")
-    monkeypatch.setattr(mlflow_module, "CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(mlflow_store, "CONNECT_SECONDS", 0.2)
     with contextlib.ExitStack() as stack:
         full = stack.enter_context(socket.socket())
         full.bind(("127.0.0.1", 0))
@@ -378,7 +379,7 @@ def test_host_that_takes_no_connection_is_found_soon(
             waiting.connect_ex(full.getsockname())
         uri = f"http://127.0.0.1:{full.getsockname()[1]}"
         with pytest.raises(OSError, match=r"no connection within 0\.2 s"):
-            mlflow_module.check_connection(uri)
+            mlflow_store.check_connection(uri)
 
 
 def test_limit_of_a_request_that_the_user_has_set_stays(

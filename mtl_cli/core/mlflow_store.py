@@ -1,0 +1,192 @@
+"""The address of an MLflow store, and checks of a store on this machine."""
+
+import contextlib
+import fcntl
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.other_files import check_entries
+from mtl_cli.core.secrets import secret_in
+
+URI_VARIABLE = "MLFLOW_TRACKING_URI"
+# The start of the address of a server. Text without such a start is a path.
+SERVER = re.compile(r"[a-z][a-z0-9+.-]*://|databricks(-uc)?$", re.IGNORECASE)
+CONNECT_SECONDS = 10
+# The subfolders that MLflow makes if it stores runs in a folder.
+EXPERIMENT_SUBFOLDERS = ("tags", "models", "traces", "datasets")
+RUN_SUBFOLDERS = ("metrics", "params", "tags", "artifacts", "inputs", "outputs")
+
+
+def check_local_store(uri: str) -> None:
+    """Checks the key `uri` if it names a database or a folder on this machine.
+
+    The configuration may come from somebody else. Therefore `uri` must not make a run
+    write outside of the current folder.
+
+    Raises:
+        ConfigError: if the database or folder is outside of the current folder, or if
+            its name would contain a secret.
+    """
+    store = store_folder(uri)
+    if store is not None and (secret := secret_in(uri)):
+        raise ConfigError(
+            f"tracker.uri: the name of a file would show the value of {secret}; give "
+            "another name"
+        )
+    if store is not None and Path.cwd().resolve() not in (store, *store.parents):
+        raise ConfigError(
+            f"tracker.uri: '{uri}' leads out of the current folder; start there, or "
+            f"give the address in the environment variable {URI_VARIABLE}"
+        )
+
+
+def check_folder_store(store: Path, run_id: str | None) -> None:
+    """Checks that MLflow follows no link in a folder in which it stores runs.
+
+    The folder may come from somebody else. In it, MLflow makes a folder for a new run,
+    and adds lines to the files of an earlier run.
+
+    Args:
+        store: the folder. It holds the folders of experiments, and they hold the
+            folders of runs.
+        run_id: the id of the MLflow run that goes on; None for a new run.
+
+    Raises:
+        UnsafeFileError: if there is a link, or a file that is not regular.
+    """
+    if not store.is_dir():
+        return
+    for name in check_entries(store, is_written=False):
+        experiment = store / name
+        if not experiment.is_dir():
+            continue
+        names = check_entries(experiment, EXPERIMENT_SUBFOLDERS, is_written=False)
+        if run_id is not None and run_id in names:
+            check_entries(experiment / run_id, RUN_SUBFOLDERS)
+
+
+def store_folder(uri: str) -> Path | None:
+    """Returns the folder in which MLflow stores runs on this machine.
+
+    Args:
+        uri: an address, or the path of a folder.
+
+    Returns: the folder that contains the database file, if `uri` names a database; the
+        folder itself, if `uri` names a folder; None for a server.
+    """
+    if is_sqlite(uri):
+        return database_file(uri).parent
+    if urlsplit(uri).scheme == "file":
+        return Path(unquote(urlsplit(uri).path)).resolve()
+    return None if SERVER.match(uri) else Path(uri).resolve()
+
+
+def is_sqlite(uri: str) -> bool:
+    """Whether an address is that of an SQLite database."""
+    return urlsplit(uri).scheme.startswith("sqlite")
+
+
+def database_file(uri: str) -> Path:
+    """Returns the file that SQLAlchemy opens for the address of an SQLite database.
+
+    Raises:
+        ConfigError: if SQLite itself would read the name of the file as a URL.
+    """
+    import sqlalchemy
+
+    name = sqlalchemy.engine.make_url(uri).database or ""
+    if name.startswith("file:"):
+        raise ConfigError(
+            f"tracker.uri: '{uri}' gives the database as a `file:` URL; give its path, "
+            "as in sqlite:///mlflow.db"
+        )
+    # SQLAlchemy removes `..` before it follows links, as `abspath` does.
+    return Path(os.path.abspath(name)).resolve()
+
+
+def is_elsewhere(
+    artifacts: str, store: Path | None, may_be_remote: bool = False
+) -> bool:
+    """Whether a database on this machine makes MLflow write artifacts elsewhere.
+
+    The database holds the address of the artifacts, and may come from somebody else.
+    Artifacts may be written only to the current folder and the folder of the database.
+
+    Args:
+        artifacts: the address of a run's artifacts.
+        store: the result of `store_folder`.
+        may_be_remote: whether the artifacts may be sent to a server.
+    """
+    if store is None:
+        return False
+    if urlsplit(artifacts).scheme not in ("", "file"):
+        return not may_be_remote
+    # MLflow also decodes a path without a scheme.
+    folders = [store_folder(artifacts), Path(unquote(artifacts)).resolve()]
+    allowed = {Path.cwd().resolve(), store}
+    return any(folder and not allowed & {folder, *folder.parents} for folder in folders)
+
+
+def check_connection(uri: str) -> None:
+    """Checks that a connection to the server can be made within `CONNECT_SECONDS`.
+
+    MLflow has only one limit for connecting and answering together. The limit must be
+    long, since a server may be slow to answer. Without this check, the user would wait
+    as long for a server that does not exist.
+
+    Raises:
+        TimeoutError: if no connection can be made in time.
+    """
+    if not uri.startswith("http"):
+        return
+    import requests
+
+    try:
+        requests.head(uri, timeout=(CONNECT_SECONDS, 1))
+    except requests.ConnectTimeout:
+        raise TimeoutError(
+            f"{uri} does not answer: no connection within {CONNECT_SECONDS} s"
+        ) from None
+    except requests.RequestException:
+        pass  # MLflow's first request will fail with the same error, and reports it
+
+
+def without_user(uri: str) -> str:
+    """Moves the user and the password of an address to environment variables of MLflow.
+
+    MLflow and the packages that it uses print the address in their messages.
+
+    Returns: the address without user and password.
+    """
+    parts = urlsplit(uri)
+    user, separator, host = parts.netloc.rpartition("@")
+    if not separator or parts.scheme not in ("http", "https"):
+        return uri
+    name, _, password = user.partition(":")
+    os.environ["MLFLOW_TRACKING_USERNAME"] = unquote(name)
+    os.environ["MLFLOW_TRACKING_PASSWORD"] = unquote(password)
+    return urlunsplit(parts._replace(netloc=host))
+
+
+@contextlib.contextmanager
+def locked_database(uri: str) -> Iterator[None]:
+    """Lets only one process at a time open an SQLite database.
+
+    MLflow creates the tables of a new database without a lock. Two processes that start
+    at the same time would both create the same table, and one would fail.
+    """
+    if not is_sqlite(uri):
+        yield
+        return
+    folder = database_file(uri).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
