@@ -11,22 +11,27 @@ from collections.abc import Callable
 import numpy as np
 
 from mtl_cli.metrics.metric import Floats
-from mtl_cli.statistics.delong import standard_error
 from mtl_cli.statistics.significance import Test, z_test
 
 RESAMPLES = 200  # number of bootstrap samples: a standard error to within 5 %
 
 
-def delong(label: Floats, difference: float, influence: Floats) -> Test:
-    """Tests the difference of two AUCs on the same rows.
+def test_groups(differences: Floats, weights: Floats) -> Test:
+    """Tests the difference of two group AUCs on the same groups.
+
+    Another test set would have other groups. The difference is a weighted mean over
+    the groups, so it is a ratio of two sums that vary from one set of groups to
+    another. The standard error is that of a ratio (Cochran, Sampling Techniques, 1977,
+    section 2.11).
 
     Args:
-        label: the labels, 0 or 1, (rows,). Each class has two rows or more.
-        difference: the first AUC minus the second.
-        influence: the influence of each row on the first AUC, see `auc_influence`,
-            minus the row's influence on the second AUC, (rows,).
+        differences: the first AUC minus the second in each group, (groups,). There are
+            two groups or more.
+        weights: the weight of each group, above 0, (groups,).
     """
-    return z_test(difference, standard_error(label, influence))
+    mean, n = float(np.average(differences, weights=weights)), len(differences)
+    variance = n / (n - 1) * np.sum((weights * (differences - mean)) ** 2)
+    return z_test(mean, float(np.sqrt(variance) / weights.sum()))
 
 
 def resampled(

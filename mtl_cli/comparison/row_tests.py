@@ -6,14 +6,15 @@ from mtl_cli.comparison.predictions import (
     DifferentRowsError,
     Predictions,
     UnusableError,
-    read_predictions,
 )
+from mtl_cli.comparison.read_predictions import read_predictions
 from mtl_cli.comparison.results import DatasetComparison, Task
 
 MAX_CONFIGURATIONS = 20  # number of configurations whose test rows are read
-# The number of predictions, over all runs, that can be tested in seconds. AUCs are
-# tested by a formula. Other metrics take longer: they are computed on 200 samples.
-MAX_ROWS = {"auc": 20_000_000}
+# The number of predictions, over all runs, that can be tested in seconds. AUCs and
+# group AUCs are tested by a formula. Other metrics take longer: they are computed on
+# 200 samples.
+MAX_ROWS = {"auc": 20_000_000, "gauc": 10_000_000}
 MAX_ROWS_RESAMPLED = 1_000_000
 
 

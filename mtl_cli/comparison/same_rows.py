@@ -9,7 +9,7 @@ from mtl_cli.comparison.runs import Run
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.metrics.metric import Floats
-from mtl_cli.runs.predictions_file import SCENARIO, read_predictions
+from mtl_cli.runs.predictions_file import GROUP, SCENARIO, read_predictions
 
 # The keys of `dataset` that choose the rows of each split.
 SPLIT_KEYS = (
@@ -119,7 +119,7 @@ def read_test_rows(runs: list[Run]) -> dict[str, Floats]:
 def columns_of_rows(names: list[str]) -> list[str]:
     """Selects the columns that hold row numbers, labels and weights."""
     others = [name for name in names if not name.endswith("_prediction")]
-    return [name for name in others if name != SCENARIO]
+    return [name for name in others if name not in (SCENARIO, GROUP)]
 
 
 def equal_rows(a: dict[str, Floats], b: dict[str, Floats]) -> bool:

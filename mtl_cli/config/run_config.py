@@ -135,6 +135,8 @@ class Config(Options):
             names += [f"{output}_prediction", f"{output}_row_weight"]
         if self.dataset.scenario is not None:
             names.append("scenario")
+        if self.dataset.group_column is not None:
+            names.append("group")
         if self.predicts_spread:
             names += map(spread_name, outputs)
         for name in names:

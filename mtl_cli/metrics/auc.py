@@ -66,6 +66,23 @@ def gauc(
     with rows of one class only have no AUC and are left out (Zhu et al., KDD 2017,
     equation 15). Rows whose group is below 0 have no group and are left out too.
     """
+    aucs, weights = group_aucs(label, prediction, weight, group)
+    return float(np.average(aucs, weights=weights))
+
+
+def group_aucs(
+    label: Floats, prediction: Floats, weight: Floats, group: npt.NDArray[Any]
+) -> tuple[Floats, Floats]:
+    """Returns the AUC and the weight of each group that `gauc` averages.
+
+    Which groups count, and their weights, does not depend on the predictions.
+
+    Returns: two arrays (groups with rows of both classes,), in ascending order of the
+        groups' numbers.
+
+    Raises:
+        UndefinedError: if no group has rows of both classes.
+    """
     has_group = group >= 0
     if not has_group.any():
         raise UndefinedError(f"none of {len(label)} rows has a group")
@@ -93,8 +110,7 @@ def gauc(
     has_pairs = pairs > 0
     if not has_pairs.any():
         raise UndefinedError(f"none of {len(group_starts)} groups has both classes")
-    aucs = wins[has_pairs] / pairs[has_pairs]
-    return float(np.average(aucs, weights=weights[has_pairs]))
+    return wins[has_pairs] / pairs[has_pairs], weights[has_pairs]
 
 
 def weights_by_score(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 PREDICTIONS = "predictions.parquet"
 SCENARIO = "scenario"  # the column that names the scenario of a row
+GROUP = "group"  # the column of each row's group in gauc, a number; missing: no group
 ROWS = 500_000  # the number of rows to read at a time
 
 

@@ -13,7 +13,7 @@ from mtl_cli.pages.figures import write_png
 from mtl_cli.pages.line_plots import LinePlot
 from mtl_cli.runs.diagnosis import Diagnosis
 from mtl_cli.runs.epoch_rows import epoch_row, learning_curves
-from mtl_cli.runs.predictions_file import SCENARIO, weight_name
+from mtl_cli.runs.predictions_file import GROUP, SCENARIO, weight_name
 from mtl_cli.runs.score_table import Cells
 from mtl_cli.runs.trained_run import TrainedRun
 from mtl_cli.scoring.gate_usage import GateUsage
@@ -122,7 +122,8 @@ def prediction_frame(
 
     The column `row` numbers the rows from 1, as messages do. The label of a multiclass
     task is the name of the class, and the prediction is a list of the probabilities of
-    all classes. If the rows are weighted, the frame has the weights in the metrics.
+    all classes. If the rows are weighted, the frame has the weights in the metrics. If
+    the data set has a `group_column`, the frame has the number of each row's group.
 
     Args:
         config: the configuration of the run.
@@ -142,4 +143,7 @@ def prediction_frame(
     weights = table.metric_weights if is_weighted else table.population
     for output, values in weights.items():
         columns[weight_name(output)] = values
+    if table.groups is not None:
+        columns[GROUP] = pd.array(table.groups, dtype="Int64")
+        columns[GROUP][table.groups < 0] = pd.NA
     return pd.DataFrame(columns)

@@ -24,7 +24,7 @@ import mtl_cli
 from mtl_cli.cli import evaluate
 from mtl_cli.comparison.configurations import group_runs
 from mtl_cli.comparison.find_runs import read_runs
-from mtl_cli.comparison.predictions import read_predictions
+from mtl_cli.comparison.read_predictions import read_predictions
 from mtl_cli.comparison.runs import read_run
 from mtl_cli.config.run_config import Config
 from mtl_cli.evaluation import rows as evaluated_rows
@@ -145,7 +145,7 @@ def test_metrics_are_those_of_the_run_to_the_last_digit(
     assert own["click"]["truth_rmse"] and "gauc" in result["tasks"]["click"]["metrics"]
 
 
-def test_predictions_hold_the_weights_with_which_mtl_compare_gets_the_metrics(
+def test_predictions_hold_the_weights_and_groups_of_which_mtl_compare_makes_metrics(
     run: Path, tmp_path: Path
 ) -> None:
     frame = pd.read_parquet(run / "predictions.parquet")
@@ -158,7 +158,11 @@ def test_predictions_hold_the_weights_with_which_mtl_compare_gets_the_metrics(
     (done / "status.json").write_text(json.dumps(status))
     (done / "config.yaml").write_text(yaml.safe_dump({"dataset": {"tasks": TASKS}}))
     (configuration,) = group_runs([read_run(done)])
-    for task, metric in {"click": "auc", "buy": "auc", "level": "macro_auc"}.items():
+    users = pd.read_parquet(run.parent / "test.parquet")["user"]
+    assert frame["group"].groupby(users).nunique().eq(1).all()
+    assert frame["group"].nunique() == users.nunique()
+    metrics = {"click": "auc", "buy": "auc", "level": "macro_auc"}
+    for task, metric in (*metrics.items(), ("click", "gauc"), ("buy", "gauc")):
         # The reader checks that the predictions give the metric of `metrics.json`.
         predictions = read_predictions(configuration, "test", task, metric)
         assert len(predictions.rows.label) < 1500

@@ -104,6 +104,12 @@ MISTAKES = {
     "model.expert_units=[64": "cannot read 'model.expert_units=[64'",
     "'+dataset.tasks.mean={label: income, kind: binary}'": "the name 'mean' is taken",
     "'+dataset.tasks.row={label: income, kind: binary}'": "the name 'row' is taken",
+    "dataset.group_column=age '+dataset.tasks.group={label: income, kind: binary}'": ""
+    "the name 'group' is taken",
+    "dataset.scenario=race '+dataset.tasks.scenario={label: income, kind: binary}'": ""
+    "the name 'scenario' is taken",
+    "'+dataset.tasks.income_row_weight={label: income, kind: binary}'": "the name "
+    "'income_row_weight' is taken",
     "dataset.tasks.income.tower_unit=[8]": "mean dataset.tasks.income.tower_units?",
     "dataset.tasks.income.metrics=[auk]": "income.metrics: 'auk' is not one of: auc",
     "dataset.tasks.income.metrics=[gauc]": "gauc needs dataset.group_column",

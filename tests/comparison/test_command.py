@@ -527,7 +527,7 @@ def test_warning_says_that_rows_of_unknown_weights_cannot_be_tested(
     [
         ("auc", "a class has fewer than two test rows"),
         ("pr_auc", "pr_auc is undefined on some bootstrap samples of the rows"),
-        ("gauc", "gauc needs more than labels and predictions"),
+        ("gauc", "predictions.parquet has no column group"),
     ],
 )
 def test_warning_says_why_rows_cannot_be_tested(

@@ -7,10 +7,14 @@ from mtl_cli.comparison.predictions import Rows
 
 def test_rows_are_the_same_though_an_older_run_has_rounded_their_labels() -> None:
     numbers, label, weight = np.arange(3), np.array([0.1, 2, 1.7e12]), np.ones(3)
-    rows = Rows(numbers, label, weight)
+    group = np.array([0, 1, 0])
+    rows = Rows(numbers, label, weight, group)
     rounded = label.astype("float32").astype("float64")
-    assert rows.are_same(Rows(numbers, rounded, weight))
-    assert not rows.are_same(Rows(numbers, label * 1.1, weight))
-    assert not rows.are_same(Rows(numbers + 1, label, weight))
-    assert not rows.are_same(Rows(numbers, label, weight * [1, 1, 2]))
-    assert not rows.are_same(Rows(numbers[:2], label[:2], weight[:2]))
+    assert rows.are_same(Rows(numbers, rounded, weight, group))
+    assert not rows.are_same(Rows(numbers, label * 1.1, weight, group))
+    assert not rows.are_same(Rows(numbers + 1, label, weight, group))
+    assert not rows.are_same(Rows(numbers, label, weight * [1, 1, 2], group))
+    assert not rows.are_same(Rows(numbers, label, weight, group[::-1] + 1))
+    first_two = np.array([True, True, False])
+    assert not rows.are_same(rows.take(first_two))
+    assert rows.take(first_two).group.tolist() == [0, 1]

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from mtl_cli.comparison.predictions import Predictions, Rows
+from mtl_cli.comparison.predictions import Predictions, Rows, UnusableError
 from mtl_cli.comparison.row_statistics import bootstrap, resampled
 from mtl_cli.comparison.seed_statistics import (
     Noise,
@@ -15,11 +15,12 @@ from mtl_cli.comparison.seed_statistics import (
     scores_to_test,
     seed_test,
 )
-from mtl_cli.metrics.auc import auc
+from mtl_cli.metrics.auc import auc, gauc
 from mtl_cli.metrics.log_loss import log_loss
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.statistics import significance
 from mtl_cli.statistics.delong import auc_influence, standard_error
+from mtl_cli.statistics.sampling_error import group_draws
 from mtl_cli.statistics.significance import holm
 
 SEEDS = 5
@@ -162,7 +163,8 @@ def delong_of_two(
 ) -> significance.Test:
     """Tests the AUCs of two models of several seeds each, as `mtl-compare` does."""
     numbers = np.arange(len(label))
-    rows = Rows(numbers, label, np.ones(len(label)) if weight is None else weight)
+    weight = np.ones(len(label)) if weight is None else weight
+    rows = Rows(numbers, label, weight, np.full(len(label), -1))
     return Predictions(auc, rows, a).test(Predictions(auc, rows, b))
 
 
@@ -253,7 +255,8 @@ def test_bootstrap_of_weighted_rows_calls_equal_models_different_in_5_percent() 
     for _ in range(repetitions):
         label = (rng.random(400) < 0.3).astype("float64")
         shared = rng.normal(size=400)
-        rows = Rows(np.arange(400), label, np.exp(0.7 * shared))
+        no_group = np.full(400, -1)
+        rows = Rows(np.arange(400), label, np.exp(0.7 * shared), no_group)
         a, b = (
             1 / (1 + np.exp(1 - label - shared - own))
             for own in 0.5 * rng.normal(size=(2, 400))
@@ -261,6 +264,70 @@ def test_bootstrap_of_weighted_rows_calls_equal_models_different_in_5_percent() 
         test = Predictions(log_loss, rows, [a]).test(Predictions(log_loss, rows, [b]))
         wrong += test.p_value < 0.05
     # The standard error of a share of 0.05 in 400 is 0.011.
+    assert 0.035 < wrong / repetitions < 0.065
+
+
+def models_of_users(
+    rng: np.random.Generator, users: int = 60
+) -> tuple[Rows, Floats, Floats]:
+    """Two models that are equally good over all users, but good for different users.
+
+    Users have 2 to 20 rows, with weights, and some rows have no user.
+    """
+    group = np.repeat(np.arange(users), rng.integers(2, 20, users))
+    count = len(group)
+    label = (rng.random(count) < 0.4).astype("float64")
+    group_of_row = np.where(rng.random(count) < 0.05, -1, group)
+    rows = Rows(np.arange(count), label, rng.integers(1, 4, count) * 1.0, group_of_row)
+    shared = rng.normal(size=count)
+    strengths = np.exp(rng.normal(size=(2, users)) / 2)[:, group]
+    a, b = (label * s + shared + 0.3 * rng.normal(size=count) for s in strengths)
+    return rows, a, b
+
+
+def test_group_auc_is_tested_as_whole_groups_vary() -> None:
+    rows, a, b = models_of_users(np.random.default_rng(3), 400)
+    seeds = [a, a + 0.1 * np.random.default_rng(4).normal(size=len(a))]
+    test = Predictions(gauc, rows, seeds).test(Predictions(gauc, rows, [b, b]))
+    columns = rows.label, rows.weight, rows.group
+
+    def difference(label: Floats, weight: Floats, group: Floats, *scores: Floats):
+        values = [gauc(label, score, weight, group) for score in scores]
+        return np.mean(values[:2]) - values[2]
+
+    assert test.difference == pytest.approx(difference(*columns, *seeds, b))
+    draws = [
+        difference(
+            *(x[index] for x in columns[:2]), group, *(x[index] for x in (*seeds, b))
+        )
+        for index, group in group_draws(rows.group)
+    ]
+    # 200 draws give a standard error to within 5 %; three of those.
+    assert test.half_width == pytest.approx(1.96 * np.std(draws, ddof=1), rel=0.15)
+
+
+def test_group_auc_needs_20_groups_with_both_classes() -> None:
+    label = np.tile([0.0, 1.0], 20)
+    group = np.repeat(np.arange(20), 2)
+    score = np.random.default_rng(0).normal(size=40)
+    rows = Rows(np.arange(40), label, np.ones(40), group)
+    predictions = Predictions(gauc, rows, [score])
+    assert predictions.test(predictions).p_value == 1
+    few = predictions.rows.take(group < 19)
+    predictions = Predictions(gauc, few, [score[:38]])
+    with pytest.raises(UnusableError, match="fewer than 20 groups have rows of both"):
+        predictions.test(predictions)
+
+
+@pytest.mark.slow
+def test_group_aucs_of_equal_models_are_called_different_in_5_percent() -> None:
+    rng = np.random.default_rng(13)
+    wrong, repetitions = 0, 2000
+    for _ in range(repetitions):
+        rows, a, b = models_of_users(rng)
+        test = Predictions(gauc, rows, [a]).test(Predictions(gauc, rows, [b]))
+        wrong += test.p_value < 0.05
+    # Three standard errors of a share of 0.05 in 2,000 are 0.015.
     assert 0.035 < wrong / repetitions < 0.065
 
 
