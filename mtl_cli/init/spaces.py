@@ -38,32 +38,38 @@ def notes_on_spaces(
 def note_on_space(
     task: str, proposal: TaskProposal, space: str, space_proposal: TaskProposal
 ) -> str:
-    """Returns a note if nearly all positives of a task are positives of another task.
+    """Returns a note if nearly all labels above 0 lie in the space of another task.
 
-    Returns "" if they are not, or if the other task has fewer than twice as many
-    positives.
+    The space is the rows where the other task is 1. In these rows, a conversion such as
+    `buy` is 1 in at most half of the rows, and an amount such as `price` is above 0 in
+    at least half of the rows.
+
+    Returns: the note; "" if the labels do not lie in the space like this.
 
     Args:
-        task: the task that may be a conversion, such as `buy`.
+        task: the task that may need a space, such as `buy` or `price`.
         proposal: the proposal for the task.
         space: the other task, such as `click`.
         space_proposal: the proposal for the other task.
     """
-    if not (
-        proposal.task_class.BINARY_LABELS and space_proposal.task_class.BINARY_LABELS
-    ):
+    is_amount = not proposal.task_class.HAS_CLASSES
+    if not (proposal.task_class.BINARY_LABELS or is_amount):
         return ""
-    is_positive = proposal.y == 1
-    num_positive = int(is_positive.sum())
+    if not space_proposal.task_class.BINARY_LABELS:
+        return ""
+    num_positive = int((proposal.y > 0).sum())
     num_in_space = int((space_proposal.y == 1).sum())
-    num_outside = int((is_positive & (space_proposal.y == 0)).sum())
-    if num_positive < MIN_POSITIVES or 2 * num_positive > num_in_space:
+    is_outside = (space_proposal.y == 0) & (np.nan_to_num(proposal.y) != 0)
+    num_outside = int(is_outside.sum())
+    fills_space = 2 * num_positive > num_in_space
+    if num_positive < MIN_POSITIVES or fills_space != is_amount:
         return ""
     if num_outside > MAX_OUTSIDE_SHARE * num_positive:
         return ""
     exception = f", but for {num_outside:,} rows" if num_outside else ""
+    value = "above 0" if is_amount else "1"
     return (
-        f"{task} is 1 only where {space} is 1{exception}; --space {task}:{space} "
+        f"{task} is {value} only where {space} is 1{exception}; --space {task}:{space} "
         f"counts {task} only there"
     )
 

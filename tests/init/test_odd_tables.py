@@ -479,6 +479,15 @@ TABLES = {
         {"buy"},
         "buy is 1 only where click is 1; --space buy:click counts buy only there",
     ),
+    "amounts_without_a_space": (
+        "csv",
+        {"spent": np.where(CLICK == 1, AMOUNTS, 0)},
+        "--task spent",
+        {"tasks.spent.kind": "regression", "tasks.spent.space": None},
+        set(),
+        {"spent"},
+        "spent is above 0 only where click is 1; --space spent:click counts spent only",
+    ),
     "lists_with_carets": (
         "csv",
         {"tags": TAGS},
