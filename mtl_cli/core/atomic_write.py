@@ -19,6 +19,7 @@ def replacing(target: Path, fix: str = RESUME) -> Iterator[Path]:
     """Yields a temporary path to write to; the written file then becomes the target.
 
     Both names have the same suffix, since some writers choose a format by the suffix.
+    The temporary name belongs to this process, so two commands may write one file.
 
     Args:
         target: the file to write.
@@ -27,7 +28,7 @@ def replacing(target: Path, fix: str = RESUME) -> Iterator[Path]:
     Raises:
         WriteError: if the file cannot be written.
     """
-    temporary = target.with_name(f"{UNFINISHED_PREFIX}{target.name}")
+    temporary = target.with_name(f"{UNFINISHED_PREFIX}{os.getpid()}-{target.name}")
     with named_write_errors(target, fix):
         try:
             temporary.unlink(missing_ok=True)  # writing to a link would change its file

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ CHECKPOINTS = "checkpoints"
 START_FROM = "start_from.json"
 SUBFOLDERS = (CHECKPOINTS, "model", "plots")
 # The files that a process may leave if it is killed before it writes `status.json`.
-FIRST_FILES = (LOCK_NAME, LOG, f"{UNFINISHED_PREFIX}{STATUS}")
+FIRST_FILES = re.compile(r"\.lock|train\.log|\.tmp-(\d+-)?status\.json")
 MAX_SECONDS = 1e10  # three centuries
 STATES = ("running", "done", "failed", "interrupted")
 
@@ -135,7 +136,7 @@ def check_run_folder(path: Path) -> None:
         ConfigError: if the folder holds something else, or links, pipes or devices.
     """
     names = safe_entries("hydra.run.dir", path, SUBFOLDERS)
-    foreign_names = sorted(set(names).difference(FIRST_FILES))
+    foreign_names = sorted(n for n in names if not FIRST_FILES.fullmatch(n))
     if foreign_names and STATUS not in names:
         raise ConfigError(
             f"hydra.run.dir: {path} holds '{foreign_names[0]}' and no run; name a new "

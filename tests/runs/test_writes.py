@@ -109,7 +109,7 @@ def test_file_that_does_not_fit_is_named_and_not_left_in_part(
     sync = atomic_write.sync
 
     def full(path):
-        if path.name == f".tmp-{name.rpartition('/')[2]}":
+        if path.name == f".tmp-{os.getpid()}-{name.rpartition('/')[2]}":
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
         sync(path)
 
@@ -135,6 +135,18 @@ def test_file_is_replaced_whole_or_stays_as_it_was(tmp_path):
     folder.release()
 
 
+def test_two_writers_of_one_file_each_write_it_whole(tmp_path, monkeypatch):
+    target = tmp_path / "a.txt"
+    with atomic_write.replacing(target) as first:
+        first.write_text("first")
+        monkeypatch.setattr(os, "getpid", lambda: 1)  # the other writer
+        with atomic_write.replacing(target) as second:
+            second.write_text("second")
+        assert target.read_text() == "second"
+    assert target.read_text() == "first"
+    assert files(tmp_path) == {"a.txt"}
+
+
 def test_file_and_the_name_of_it_reach_the_disk_in_this_order(tmp_path, monkeypatch):
     folder = RunFolder(tmp_path / "run")
     synced = []
@@ -147,7 +159,7 @@ def test_file_and_the_name_of_it_reach_the_disk_in_this_order(tmp_path, monkeypa
     monkeypatch.setattr(os, "fsync", watched)
     folder.write_text("model/a.txt", "x")
     (file, before), (parent, after) = synced
-    assert file.endswith("run/model/.tmp-a.txt")
+    assert file.endswith(f"run/model/.tmp-{os.getpid()}-a.txt")
     assert parent.endswith("run/model")
     assert "model/a.txt" in after - before
     folder.release()
