@@ -177,8 +177,18 @@ def run_child(arguments: list[str]) -> int:
 
 
 def copy(source: IO[str], target: TextIO | None) -> None:
-    """Copies a pipe to a stream, line by line. Without a stream, drops the lines."""
+    """Copies a pipe to a stream, line by line.
+
+    Without a stream, or with one that takes no more text, the lines are dropped: the
+    child would wait for ever if nobody read its pipe. Characters that the stream's
+    encoding lacks become question marks.
+    """
     for line in source:
-        if target is not None:
-            target.write(line)
+        if target is None:
+            continue
+        encoding = getattr(target, "encoding", None) or "utf-8"
+        try:
+            target.write(line.encode(encoding, "replace").decode(encoding))
             target.flush()
+        except (OSError, ValueError):  # a full disk, a closed pipe or a closed stream
+            target = None

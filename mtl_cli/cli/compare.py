@@ -8,15 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from mtl_cli.core.atomic_write import write_text
-from mtl_cli.core.command_line import Parser, drop_output
-from mtl_cli.core.errors import (
-    ConfigError,
-    MtlError,
-    WriteError,
-    fail,
-    line_and_code,
-    printable,
-)
+from mtl_cli.core.command_line import Parser, run_command
+from mtl_cli.core.errors import ConfigError, WriteError, fail, printable
+from mtl_cli.core.standard_streams import drop_output, write_to_stdout
 
 if TYPE_CHECKING:  # `--help` is quick as long as numpy and pydantic are not loaded
     from mtl_cli.comparison.results import DatasetComparison
@@ -34,17 +28,8 @@ EXAMPLES = """examples:
 
 
 def main() -> NoReturn:
-    """Runs `mtl-compare` and exits: 0 done, 1 failed check, 2 wrong, 130 stopped."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # Names may hold characters that the terminal's encoding lacks.
-            stream.reconfigure(errors="replace")
-    try:
-        sys.exit(run(arguments(sys.argv[1:])))
-    except (MtlError, OSError) as error:
-        sys.exit(fail(PROGRAM, *line_and_code(error)))
-    except KeyboardInterrupt:
-        sys.exit(fail(PROGRAM, "interrupted", 130))
+    """Runs `mtl-compare` and exits; a failed check is 1; see `run_command`."""
+    sys.exit(run_command(PROGRAM, lambda: run(arguments(sys.argv[1:])), end=""))
 
 
 def arguments(command_line: list[str]) -> argparse.Namespace:
@@ -88,6 +73,10 @@ def run(options: argparse.Namespace) -> int:
     from mtl_cli.comparison.find_runs import read_runs
     from mtl_cli.comparison.terminal import all_warnings
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Names may hold characters that the terminal's encoding lacks.
+            stream.reconfigure(errors="replace")
     runs = read_runs(options.paths, print_warning)
     conditions = [parse(text, runs) for text in options.fail_if]
     comparisons = compare_datasets(
@@ -168,12 +157,11 @@ def write(text: str) -> None:
         ConfigError: if the text cannot be written.
     """
     try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except OSError as error:
+        write_to_stdout(text)
+    except BrokenPipeError:
         drop_output(sys.stdout)
-        if not isinstance(error, BrokenPipeError):
-            raise ConfigError(f"cannot write to stdout: {error.strerror}") from None
+    except WriteError as error:
+        raise ConfigError(str(error)) from None  # 1 is the code of a failed check
 
 
 def as_text(comparisons: "list[DatasetComparison]", form: str | None) -> str:

@@ -20,6 +20,7 @@ from mtl_cli.core import paths, tensorflow_runtime
 from mtl_cli.core.command_line import Parser, run_command
 from mtl_cli.core.errors import MtlError, printable
 from mtl_cli.core.private_doors import exit_without_teardown
+from mtl_cli.core.terminal import new_console
 
 PROGRAM = "mtl-doctor"
 EXAMPLES = """examples:
@@ -72,7 +73,7 @@ def diagnose(command_line: list[str]) -> int:
     add = parser.add_argument
     add("--no-training", action="store_true", help="leaves out the self-test")
     options = parser.parse_args(command_line)
-    console = Console(highlight=False, soft_wrap=True, markup=False)
+    console = new_console(markup=False)
     works = True
     for finding in check_all(with_training=not options.no_training):
         show(console, finding)

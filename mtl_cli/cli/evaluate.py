@@ -99,7 +99,7 @@ def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> in
     from mtl_cli.evaluation.evaluate import evaluate
     from mtl_cli.evaluation.loaded_run import load_run
     from mtl_cli.evaluation.page import page
-    from mtl_cli.evaluation.screen import show_evaluation, written_to_stdout
+    from mtl_cli.evaluation.screen import show_evaluation
 
     with progress() as on_progress:
         request = request_of(options, on_progress)
@@ -112,8 +112,7 @@ def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> in
         write(options.json, f"{text}\n")
     if options.html is not None:
         write(options.html, page(evaluation))
-    with written_to_stdout():
-        show_evaluation(evaluation)
+    show_evaluation(evaluation)
     for line in failed:
         fail(PROGRAM, f"--fail-if {line}", 1)
     return 1 if failed else 0
@@ -122,7 +121,7 @@ def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> in
 def evaluate_sweep(options: argparse.Namespace, conditions: list[Condition]) -> int:
     """Evaluates a sweep, writes the folder and prints a table; returns the code."""
     from mtl_cli.evaluation import sweep
-    from mtl_cli.evaluation.screen import show_sweep, written_to_stdout
+    from mtl_cli.evaluation.screen import show_sweep
 
     target = options.output or sweep.default_target(options.run, options.table)
     sweep.check_target(target, options.force, target)
@@ -137,8 +136,7 @@ def evaluate_sweep(options: argparse.Namespace, conditions: list[Condition]) -> 
         for name, evaluation in result.evaluations.items()
         for line in failed_checks(conditions, evaluation)
     ]
-    with written_to_stdout():
-        show_sweep(result, target)
+    show_sweep(result, target)
     failed += [f"{name}: {reason}" for name, reason in result.failed.items()]
     for line in failed:
         fail(PROGRAM, line, 1)

@@ -10,6 +10,7 @@ from mtl_cli.core import plugins, tensorflow_runtime
 from mtl_cli.core.command_line import Parser, run_command
 from mtl_cli.core.errors import printable
 from mtl_cli.core.private_doors import exit_without_teardown
+from mtl_cli.core.standard_streams import write_to_stdout
 
 PROGRAM = "mtl-export"
 EXAMPLES = """examples:
@@ -82,7 +83,7 @@ def export(options: argparse.Namespace) -> None:
         f"{path}: {result.num_rows} test rows replayed, the largest difference from "
         f"the run is {result.difference:.1e} ({result.column})"
     )
-    sys.stdout.write(f"{printable(line)}\n")
+    write_to_stdout(f"{printable(line)}\n")
 
 
 if __name__ == "__main__":

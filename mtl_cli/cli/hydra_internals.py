@@ -4,10 +4,11 @@ Hydra has no public functions for these tasks. `tests/cli/test_hydra_internals.p
 if a new version of Hydra changes one of the private parts.
 """
 
+import contextlib
 import copy
 import os
 from argparse import ArgumentParser
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
 from importlib.metadata import version
 from pathlib import Path
@@ -23,8 +24,10 @@ from hydra.errors import HydraException
 from hydra.plugins.completion_plugin import CompletionPlugin
 from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, ListConfig
+from omegaconf.errors import OmegaConfBaseException
 
+from mtl_cli.core.errors import ConfigError, first_line
 from mtl_cli.core.other_files import read_text
 from mtl_cli.core.yaml_limits import MAX_YAML_BYTES, check_yaml
 
@@ -163,11 +166,16 @@ def bound_yaml_files() -> None:
         path = os.path.realpath(os.path.join(self.path, file))
         if not os.path.isfile(path):
             return load(self, config_path)  # type: ignore[no-any-return]
-        text = read_text(Path(path), MAX_YAML_BYTES)
+        with named_file_errors(path):
+            text = read_text(Path(path), MAX_YAML_BYTES)
         key = (self.provider, self.path, path, text)
         if key not in parsed:
             check_yaml(text, path)
-            parsed[key] = load(self, config_path)
+            with named_file_errors(path):
+                loaded = load(self, config_path)
+            if isinstance(loaded.config, ListConfig):
+                raise ConfigError(f"{path} holds a list; expected keys with values")
+            parsed[key] = loaded
         return copy.deepcopy(parsed[key])  # Hydra changes what is loaded
 
     @wraps(list_names)
@@ -183,6 +191,15 @@ def bound_yaml_files() -> None:
 
     source.load_config = bounded  # type: ignore
     source.list = bounded_list  # type: ignore
+
+
+@contextlib.contextmanager
+def named_file_errors(path: str) -> Iterator[None]:
+    """Names a file in errors that do not: no UTF-8, keys that OmegaConf refuses."""
+    try:
+        yield
+    except (UnicodeDecodeError, OmegaConfBaseException) as error:
+        raise ConfigError(f"{path}: {first_line(error)}") from None
 
 
 def wrap_completion(select: Callable[[list[str]], list[str]]) -> None:

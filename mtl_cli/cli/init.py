@@ -3,23 +3,23 @@
 import sys
 from typing import NoReturn
 
-from mtl_cli.core.errors import MtlError, fail, line_and_code
+from mtl_cli.core.command_line import run_command
+from mtl_cli.core.standard_streams import write_to_stdout
 from mtl_cli.init.arguments import parse
 
 
 def main() -> NoReturn:
-    """Runs `mtl-init` and exits: 0 done, 2 wrong input, 130 interrupted."""
-    try:
-        options = parse(sys.argv[1:])
-        # Imported late, so that `--help` need not wait for pyarrow and pydantic.
-        from mtl_cli.init.write_dataset import write_dataset
+    """Runs `mtl-init` and exits; see `run_command`."""
+    sys.exit(run_command("mtl-init", propose, end=""))
 
-        sys.stdout.write(write_dataset(options))
-    except (MtlError, OSError) as error:
-        sys.exit(fail("mtl-init", *line_and_code(error)))
-    except KeyboardInterrupt:
-        sys.exit(fail("mtl-init", "interrupted", 130))
-    sys.exit(0)
+
+def propose() -> None:
+    """Writes the proposal, and prints what each column was taken for."""
+    options = parse(sys.argv[1:])
+    # Imported late, so that `--help` need not wait for pyarrow and pydantic.
+    from mtl_cli.init.write_dataset import write_dataset
+
+    write_to_stdout(write_dataset(options))
 
 
 if __name__ == "__main__":

@@ -23,19 +23,29 @@ from mtl_cli.cli.completion_guard import offer_plain_words_only
 from mtl_cli.cli.config_guard import USER_FILES, refuse_foreign_code
 from mtl_cli.config.overrides import as_typed
 from mtl_cli.core import plugins, signals
-from mtl_cli.core.command_line import drop_output
-from mtl_cli.core.errors import JobError, StorageError, fail, warn_in_one_line
+from mtl_cli.core.errors import (
+    JobError,
+    StorageError,
+    WriteError,
+    fail,
+    warn_in_one_line,
+)
 from mtl_cli.core.paths import conf_folder, shortest, user_conf_folder
 from mtl_cli.core.private_doors import exit_without_teardown
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.signals import Stopped
+from mtl_cli.core.standard_streams import (
+    OUTPUT_CLOSED,
+    drop_output,
+    open_closed_streams,
+    write_to_stdout,
+)
 from mtl_cli.runs.execution import RunRequest, execute
 from mtl_cli.runs.outcome import message_and_code, resume_command, resume_hint
 from mtl_cli.sweep import external_launchers, session
 from mtl_cli.sweep.optuna_search import running_jobs_outlive_storage
 
 PROGRAM = "mtl-train"
-OUTPUT_CLOSED = 141  # the exit code of a program that SIGPIPE has ended
 
 
 @dataclass(frozen=True)
@@ -114,7 +124,7 @@ def train(
         has_failed_jobs = session.stop_jobs(reason)
         if reason:
             results.append(JobError(with_job_counts(reason, arguments)))
-        elif isinstance(error, StorageError):
+        elif isinstance(error, StorageError | WriteError):
             results.append(error)
         elif not has_failed_jobs:
             return [Failure(explain(error, sys.argv[1:]), 2)], None
@@ -173,16 +183,17 @@ def compose_and_run(
 @contextlib.contextmanager
 def masked_output() -> Iterator[None]:
     """Masks the secrets in the text that is printed inside the block."""
-    stdout, output = sys.stdout, io.StringIO()
+    output = io.StringIO()
     try:
         with contextlib.redirect_stdout(output):
             yield
     finally:
-        stdout.write(mask_secrets(output.getvalue()))
+        write_to_stdout(mask_secrets(output.getvalue()))
 
 
 def prepare_process() -> None:
-    """Prepares Hydra and the signals of this process."""
+    """Prepares Hydra, the standard streams and the signals of this process."""
+    open_closed_streams()
     # Makes Hydra raise its errors instead of printing them and exiting.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     # Keeps child processes from importing modules of the current folder: a file such
@@ -214,11 +225,14 @@ class UserConf(SearchPathPlugin):
 def request_of(composed: DictConfig) -> RunRequest:
     """Returns the run that a composed configuration and its section `hydra` ask for."""
     hydra_config = HydraConfig.get()
+    # An interpolation in a setting is the user's text. The configuration's own check
+    # resolves it, and names the key if that fails.
     unresolved: Any = OmegaConf.to_container(hydra_config, resolve=False)
+    settings = unresolved["overrides"]["task"]
     return RunRequest(
         composed,
         choices=dict(hydra_config.runtime.choices),
-        settings=[*config_flags(), *map(as_typed, hydra_config.overrides.task)],
+        settings=[*config_flags(), *map(as_typed, settings)],
         folder=Path(hydra_config.runtime.output_dir),
         is_new_folder="${now:" in unresolved["run"]["dir"],
     )

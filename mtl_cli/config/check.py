@@ -67,11 +67,12 @@ def explain(error: ValidationError, values: dict[Any, Any]) -> str:
     findings_of_key = [f for f in findings if locate(f["loc"], values)[0] == key]
     # A key that allows several types has one finding per type.
     message = " or ".join(dict.fromkeys(broken_rule(f) for f in findings_of_key))
-    if isinstance(value, dict):
+    if first["loc"][-1:] == ("[key]",):  # the finding is about the name of a key
+        advice = "; quote it" if "valid string" in message else ""
+        return f"{key}: the name {first['loc'][-2]!r} {message}{advice}"
+    if isinstance(value, dict) and not message.startswith("should "):
         # The message of our own rules for a section begins with a key of the section.
         return f"{key}.{message}".removeprefix(".")
-    if first["loc"][-1:] == ("[key]",):  # the finding is about the name of a key
-        return f"{key}: the name {first['loc'][-2]!r} {message}; quote it"
     if isinstance(value, bool) and "string" in message:
         message += "; YAML reads yes, no, on and off as true and false: quote the word"
     if first["type"] == "list_type" and value is not None:

@@ -1,16 +1,20 @@
 """The parser and the exit codes of all commands except `mtl-train`."""
 
 import argparse
-import os
 import re
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import IO, Any, NoReturn
+from typing import Any, NoReturn
 
 from mtl_cli.core import signals
 from mtl_cli.core.errors import ConfigError, MtlError, fail, line_and_code, suggest
 from mtl_cli.core.signals import Stopped
+from mtl_cli.core.standard_streams import (
+    OUTPUT_CLOSED,
+    drop_output,
+    open_closed_streams,
+)
 
 
 def run_command(
@@ -23,28 +27,22 @@ def run_command(
         work: does the work, and returns the exit code; None means 0.
         end: the end of the line that is printed after a signal.
 
-    Returns: the exit code of `work`; 2 for wrong input, 1 for a failure or a closed
-        output, 130 or 143 after a signal.
+    Returns: the exit code of `work`; 2 for wrong input, 1 for a failure, 130 or 143
+        after a signal, 141 for a closed output.
     """
+    open_closed_streams()
     signals.install()
     try:
-        return work() or 0
+        code = work() or 0
+        sys.stdout.flush()
+        return code
     except Stopped as stop:
         return fail(program, f"{stop}{end}", stop.code)
     except BrokenPipeError:  # `COMMAND | head` closes the output early
         drop_output(sys.stdout)
-        return 1
+        return OUTPUT_CLOSED
     except (MtlError, OSError) as error:
         return fail(program, *line_and_code(error))
-
-
-def drop_output(stream: IO[str]) -> None:
-    """Sends all further output of a stream, such as stdout, to the null device.
-
-    At exit, Python tries again to write the text that a closed pipe or a full disk did
-    not take, and prints an error. With this call Python does not.
-    """
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 class Parser(argparse.ArgumentParser):

@@ -1,13 +1,41 @@
 """Makes the consoles that print to stdout."""
 
+import sys
+from typing import Any
+
 from rich.console import Console
+
+from mtl_cli.core.standard_streams import (
+    OUTPUT_CLOSED,
+    drop_output,
+    written_to_stdout,
+)
 
 LINE_WIDTH = 120  # characters of a line, if stdout is not a terminal
 
 
-def new_console() -> Console:
-    """Returns a console that writes to stdout."""
-    console = Console(highlight=False, soft_wrap=True)
+class StdoutConsole(Console):
+    """A console of `rich` for stdout, which may be full or closed."""
+
+    def print(self, *objects: Any, **settings: Any) -> None:
+        """Prints. Raises a `WriteError` if stdout cannot be written."""
+        with written_to_stdout():
+            super().print(*objects, **settings)
+
+    def on_broken_pipe(self) -> None:
+        """Ends the process after stdout was closed; `rich` itself would exit with 1."""
+        self.quiet = True
+        drop_output(sys.stdout)
+        raise SystemExit(OUTPUT_CLOSED)
+
+
+def new_console(**settings: Any) -> Console:
+    """Returns a console that writes to stdout.
+
+    Args:
+        settings: more arguments of the console.
+    """
+    console = StdoutConsole(highlight=False, soft_wrap=True, **settings)
     if not console.is_terminal:
         console.width = LINE_WIDTH
     return console

@@ -1,17 +1,13 @@
 """Prints evaluations on the terminal."""
 
 import shlex
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
 
-from mtl_cli.core.command_line import drop_output
-from mtl_cli.core.errors import WriteError, printable
+from mtl_cli.core.errors import printable
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.terminal import new_console
 from mtl_cli.evaluation.evaluation import Evaluation
@@ -68,24 +64,6 @@ def show_sweep(result: "SweepEvaluation", target: Path) -> None:
         print_line(console, f"warning: {line}", "yellow")
     print_line(console, f"folder:   {target}")
     print_line(console, f"try next: {shlex.join(['mtl-compare', str(target)])}")
-
-
-@contextmanager
-def written_to_stdout() -> Iterator[None]:
-    """Turns an error while stdout is written into a `WriteError`.
-
-    Raises:
-        WriteError: if stdout cannot be written, for example because a disk is full.
-        BrokenPipeError: if the program that reads stdout, such as `head`, has ended.
-    """
-    try:
-        yield
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        drop_output(sys.stdout)
-        raise WriteError(f"cannot write to stdout: {error.strerror}") from None
 
 
 def print_line(console: Console, text: str, style: str = "") -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.errors import ConfigError, first_line
 from mtl_cli.exports.base import (
     RECORD_FILE,
     ExportFormat,
@@ -51,7 +51,10 @@ class SavedModel(ExportFormat):
         function = scorer.function(arguments)
         module = tf.Module()
         module.resources = scorer.resources
-        tf.saved_model.save(module, str(path), signatures={SIGNATURE: function})
+        try:
+            tf.saved_model.save(module, str(path), signatures={SIGNATURE: function})
+        except tf.errors.OpError as error:  # for instance a full disk
+            raise OSError(first_line(error)) from error
         rename_inputs(path / "saved_model.pb", arguments)
         (path / RECORD_FILE).write_text(json.dumps(record), "utf-8")
 

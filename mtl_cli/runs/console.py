@@ -167,7 +167,7 @@ def print_in_full_width(console: RichConsole, table: Table) -> None:
     # prints the table.
     options = console.options.update(max_width=10_000)
     table_width = Measurement.get(console, options, table).maximum
-    RichConsole(
+    type(console)(
         file=console.file,
         width=max(table_width, console.width),
         highlight=False,

@@ -6,6 +6,7 @@ from mtl_cli.core.errors import LostWorkerError, MtlError, first_line
 from mtl_cli.core.paths import shortest
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.signals import Stopped
+from mtl_cli.core.standard_streams import OUTPUT_CLOSED
 
 
 def status_after(error: BaseException) -> tuple[str, str]:
@@ -13,8 +14,7 @@ def status_after(error: BaseException) -> tuple[str, str]:
 
     The status is `interrupted` if the cause lies outside of the run, else `failed`.
     """
-    if isinstance(error, SystemExit) and error.code == 1:
-        # `rich` exits with this code if it prints to a closed pipe, as in `| head`.
+    if isinstance(error, SystemExit) and error.code == OUTPUT_CLOSED:
         return "interrupted", "the program that read the output has closed it"
     is_external = isinstance(error, KeyboardInterrupt | LostWorkerError)
     status = "interrupted" if is_external else "failed"

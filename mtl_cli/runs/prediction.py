@@ -3,6 +3,7 @@
 The memory does not grow with the table.
 """
 
+import contextlib
 import shutil
 import sys
 import tempfile
@@ -21,6 +22,7 @@ import pyarrow.parquet
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.atomic_write import replacing
 from mtl_cli.core.errors import ConfigError, first_line
+from mtl_cli.core.standard_streams import written_to_stdout
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.encode import feature_request
 from mtl_cli.data.sources import Source, open_source, with_format_of
@@ -158,24 +160,27 @@ def blocks(source: Source) -> Iterator[pa.Table]:
 def opened_target(target: str) -> Iterator[Callable[[pa.Table], None]]:
     """Opens a file for predictions; yields a function that appends a table to it."""
     writer: Any = None
+    is_stdout = target == STDIO
+    named_errors = written_to_stdout if is_stdout else contextlib.nullcontext
 
     def write(table: pa.Table) -> None:
         nonlocal writer
         try:
-            if writer is None:  # the schema is known from the first table on
-                writer = WRITERS[ending](sink, table.schema)
-            writer.write_table(table)
+            with named_errors():
+                if writer is None:  # the schema is known from the first table on
+                    writer = WRITERS[ending](sink, table.schema)
+                writer.write_table(table)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise ConfigError(
                 f"--keep: {ending} cannot hold the columns: {first_line(error)}; keep "
                 "other columns, or choose another format with -o"
             ) from None
 
-    if target == STDIO:
+    if is_stdout:
         sink, ending = sys.stdout.buffer, ".csv"
         yield write
-        writer.close()
-        sys.stdout.flush()
+        with named_errors():
+            writer.close()
         return
     ending = Path(target).suffix
     if ending not in WRITERS:

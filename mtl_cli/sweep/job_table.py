@@ -12,7 +12,6 @@ from rich.table import Table
 from rich.text import Text
 
 from mtl_cli.comparison.leaderboard import write_leaderboard
-from mtl_cli.core.command_line import drop_output
 from mtl_cli.core.errors import WriteError, printable
 from mtl_cli.core.terminal import new_console
 from mtl_cli.runs.job_records import JobRecord, job_records
@@ -39,7 +38,7 @@ class JobTable:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.console = new_console()
-        self.output_error: OSError | None = None
+        self.output_error: WriteError | None = None
         self.shown_as_ended: set[str] = set()  # numbers of jobs
         self.start_times: dict[str, float] = {}  # {number of a job: monotonic time}
         self.next_leaderboard = 0.0
@@ -76,9 +75,8 @@ class JobTable:
         """Prints to stdout. After an error, stdout goes to the null device."""
         try:
             self.console.print(renderable)
-        except OSError as error:
+        except WriteError as error:
             self.output_error = self.output_error or error
-            drop_output(self.console.file)
 
     def follow(self) -> None:
         """Shows the jobs as their records change, until `stop` is called."""

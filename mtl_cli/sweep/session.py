@@ -164,8 +164,7 @@ def failures() -> Iterator[tuple[str, int]]:
             yield f"job {record.number} ({settings}): {record.error}", record.code
     if error := current.table.output_error:
         yield (
-            f"cannot write to stdout: {error.strerror}; the jobs went on, and their "
-            f"runs are in {current.folder}",
+            f"{error}; the jobs went on, and their runs are in {current.folder}",
             1,
         )
 

@@ -117,6 +117,21 @@ CODE = {
         "hydra.sweeper.sampler._partial_: a file may not set this key",
     ),
     "target_in_the_model": (saved_run(model=CALL), RERUN, "key 'model._target_'"),
+    "file_of_a_list": (
+        {"conf/model/mmoe.yaml": "- name\n"},
+        ["model=mmoe"],
+        "conf/model/mmoe.yaml holds a list; expected keys with values",
+    ),
+    "file_in_utf_16": (
+        {"conf/model/mmoe.yaml": "name: mmoe\n".encode("utf-16")},
+        ["model=mmoe"],
+        "conf/model/mmoe.yaml: 'utf-8' codec can't decode byte 0xff in position 0",
+    ),
+    "file_with_the_key_null": (
+        {"conf/model/mmoe.yaml": "null: mmoe\n"},
+        ["model=mmoe"],
+        "conf/model/mmoe.yaml: Incompatible key type 'NoneType'",
+    ),
     "target_at_the_root": (saved_run(attack=CALL), RERUN, "unknown key 'attack'"),
     "target_in_a_data_set": (
         dataset(yaml.safe_dump(values("x.csv", A, TASKS) | CALL)),

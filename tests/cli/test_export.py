@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tensorflow as tf
 from helpers.every_kind import FEATURES, trained
 from helpers.planted_data import config, parquet, planted, run_in, values
 
@@ -98,6 +99,23 @@ def test_full_disk_leaves_the_earlier_export(
     assert "cannot write" in err and "No space left" in err and err.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
     assert exports("--verify", tmp_path / "model") == 0
+
+
+def test_full_disk_that_tensorflow_reports_ends_in_one_line(
+    run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def save(*arguments: Any, **settings: Any) -> None:
+        text = "variables; No space left on device"
+        raise tf.errors.ResourceExhaustedError(None, None, text)
+
+    monkeypatch.setattr(tf.saved_model, "save", save)
+    assert exports(run, tmp_path / "model") == 1
+    err = capsys.readouterr().err
+    assert "No space left on device; free the space" in err and err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

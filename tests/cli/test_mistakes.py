@@ -46,6 +46,11 @@ MISTAKES = {
     "should be a valid integer",
     "trainer.epochs=true": "trainer.epochs: true should be 'auto' or "
     "should be a valid integer",
+    "'trainer.epochs=${model}'": 'epochs: {"tower_units": [32], "activation": "relu", ',
+    "'seed=${seed}'": "seed: Recursive interpolation detected",
+    "'seed=${nothing:1}'": "seed: Unsupported interpolation type nothing",
+    "'seed=${oc.env:MTL_NOTHING}'": "seed: KeyError raised while resolving interp",
+    "'+dataset.tasks={1: {}}'": "dataset.tasks.1: the name 1 should be a valid string",
     "trainer.epochs=0": "trainer.epochs: 0 should be 'auto' or "
     "should be greater than or equal to 1",
     "trainer.compile=maybe": "'maybe' should be 'auto' or should be a valid boolean",

@@ -92,6 +92,18 @@ def test_output_appears_where_the_callers_output_goes(
         assert line in two_runs.output
 
 
+def test_output_that_the_caller_cannot_take_is_dropped() -> None:
+    lines = ["─ one\n", "two\n"]
+    ascii_bytes = io.BytesIO()
+    in_ascii = io.TextIOWrapper(ascii_bytes, "ascii")
+    train_module.copy(iter(lines), in_ascii)  # type: ignore[arg-type]
+    assert ascii_bytes.getvalue() == b"? one\ntwo\n"
+    left = iter(lines)
+    with contextlib.suppress(OSError), open("/dev/full", "w") as full:
+        train_module.copy(left, full)  # type: ignore[arg-type]
+    assert list(left) == []  # all was read, so the child need not wait
+
+
 @pytest.mark.slow
 def test_runs_are_those_of_the_command(two_runs: SimpleNamespace, start: Path) -> None:
     first, second = two_runs.runs

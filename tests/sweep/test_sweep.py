@@ -24,6 +24,7 @@ import yaml
 from helpers.commands import mtl_train, refused, sweep_on_shared_fork_server
 
 from mtl_cli.core.paths import conf_folder
+from mtl_cli.core.terminal import new_console
 from mtl_cli.distributed.child_processes import free_ports
 from mtl_cli.runs.job_records import JobRecord
 from mtl_cli.sweep import job_table, session
@@ -688,7 +689,8 @@ def test_full_disk_behind_stdout_is_told_once_and_keeps_the_jobs(
 ) -> None:
     with open("/dev/full", "w") as full:
         table = JobTable(tmp_path)
-        table.console = rich.console.Console(file=full)
+        monkeypatch.setattr(sys, "stdout", full)
+        table.console = new_console()
         table.print_line("job 0 done")
         table.print_line("job 1 done")
     current = SimpleNamespace(table=table, folder=tmp_path)

@@ -1,0 +1,59 @@
+"""Stdin, stdout and stderr: closed ones, full disks, readers that have gone."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from typing import IO
+
+from mtl_cli.core.errors import WriteError
+
+# The exit code of a program that SIGPIPE has ended: `COMMAND | head` closes stdout.
+OUTPUT_CLOSED = 141
+
+
+def open_closed_streams() -> None:
+    """Opens the null device in place of each standard stream that is closed.
+
+    Python has None for a stream that is closed at the start, as in `COMMAND >&-` or in
+    some schedulers. The next file to be opened would also get the stream's number, and
+    what a library writes to that number would end in the file.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115
+            os.set_inheritable(stream.fileno(), True)  # for child processes
+            setattr(sys, name, stream)
+
+
+def drop_output(stream: IO[str]) -> None:
+    """Sends all further output of a stream, such as stdout, to the null device.
+
+    At exit, Python tries again to write the text that a closed pipe or a full disk did
+    not take, and prints an error. With this call Python does not.
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+@contextlib.contextmanager
+def written_to_stdout() -> Iterator[None]:
+    """Names stdout in an error of the block, which does nothing but write to stdout.
+
+    Raises:
+        WriteError: if stdout cannot be written, for example because a disk is full.
+        BrokenPipeError: if the program that reads stdout, such as `head`, has ended.
+    """
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        drop_output(sys.stdout)
+        raise WriteError(f"cannot write to stdout: {error.strerror}") from None
+
+
+def write_to_stdout(text: str) -> None:
+    """Writes a text to stdout; see `written_to_stdout`."""
+    with written_to_stdout():
+        sys.stdout.write(text)

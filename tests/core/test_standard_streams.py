@@ -1,0 +1,58 @@
+"""Commands work without stdin, stdout and stderr, and say if stdout is full."""
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TABLE = "user,price,click\n" + "".join(f"{i % 7},{i}.5,{i % 2}\n" for i in range(40))
+INIT = "init table.csv --task click"
+FULL = "cannot write to stdout: No space left on device"
+
+
+def command(
+    folder: Path, words: str, redirection: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Runs a command in a shell, as in `COMMAND >&-`."""
+    (folder / "table.csv").write_text(TABLE)
+    name, _, arguments = words.partition(" ")
+    program = f"{shlex.quote(sys.executable)} -m mtl_cli.cli.{name} {arguments}"
+    return subprocess.run(
+        ["bash", "-o", "pipefail", "-c", f"{program} {redirection}"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
+def test_closed_streams_do_not_matter(closed: str, tmp_path: Path) -> None:
+    ended = command(tmp_path, INIT, closed)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+    written = (tmp_path / "conf/dataset/table.yaml").read_text()
+    assert written.startswith("# Proposed by mtl-init from all 40 rows of table.csv.")
+    assert "taken for" not in written  # of the text that stdout did not take
+
+
+def test_training_without_streams_is_as_any_other(tmp_path: Path) -> None:
+    ended = command(tmp_path, "train check_only=true hydra.run.dir=run", "<&- >&- 2>&-")
+    assert ended.returncode == 0
+    assert '"done"' in (tmp_path / "run/status.json").read_text()
+
+
+@pytest.mark.parametrize(
+    "words", [INIT, "doctor --no-training", "train check_only=true"]
+)
+def test_full_disk_behind_stdout_ends_in_one_line(words: str, tmp_path: Path) -> None:
+    ended = command(tmp_path, words, "> /dev/full")
+    assert ended.returncode == 1
+    assert ended.stderr == f"mtl-{words.partition(' ')[0]}: error: {FULL}\n"
+
+
+@pytest.mark.parametrize("words", ["doctor --no-training", "train check_only=true"])
+def test_closed_pipe_ends_in_silence(words: str, tmp_path: Path) -> None:
+    ended = command(tmp_path, words, "| true")
+    assert (ended.returncode, ended.stderr) == (141, "")
