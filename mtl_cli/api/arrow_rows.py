@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from mtl_cli.core.errors import DataError
+from mtl_cli.core.errors import DataError, first_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +48,8 @@ def as_arrow(frame: "pd.DataFrame", method: str) -> "pa.Table":
         method: the method that the caller has called, for the error message.
 
     Raises:
-        DataError: if the cells of a column have different types.
+        DataError: if the cells of a column have different types, or a type that Arrow
+            cannot hold.
     """
     import pyarrow as pa
 
@@ -57,3 +58,13 @@ def as_arrow(frame: "pd.DataFrame", method: str) -> "pa.Table":
     except pa.ArrowException as error:
         reason = "; ".join(map(str, error.args))
         raise DataError(f"{method}: {reason}; give all its cells one type") from None
+    except (TypeError, ValueError, OverflowError) as error:
+        # Python's own errors, without the column: for instance a sparse column, or
+        # whole numbers above 2^64.
+        if len(frame.columns) > 1:
+            for i in range(len(frame.columns)):
+                as_arrow(frame.iloc[:, [i]], method)
+        raise DataError(
+            f"{method}: column {frame.columns[0]}: {first_line(error)}; convert the "
+            "column"
+        ) from None

@@ -21,6 +21,7 @@ from mtl_cli.core.errors import (
     LostWorkerError,
     TrainingError,
     WriteError,
+    first_line,
 )
 from mtl_cli.core.paths import PACKAGE
 
@@ -127,26 +128,36 @@ def run_child(arguments: list[str]) -> int:
             arguments of `mtl-train`.
 
     Returns: the exit code of the child.
+
+    Raises:
+        ConfigError: if the system cannot pass the arguments on.
     """
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-P",  # the current folder is not searched for modules
-            "-c",
-            CHILD_PROGRAM.format(str(PACKAGE.parent)),
-            *arguments,
-        ],
-        # If this process dies, the pipe is closed. The child notices this, and stops.
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        errors="replace",
-        env=os.environ | {"PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1"},
-        # In its own session, the child receives no Ctrl-C from the terminal. The loop
-        # below passes each Ctrl-C on.
-        start_new_session=True,
-    )
+    program = [
+        sys.executable,
+        "-P",  # the current folder is not searched for modules
+        "-c",
+        CHILD_PROGRAM.format(str(PACKAGE.parent)),
+    ]
+    try:
+        process = subprocess.Popen(
+            [*program, *arguments],
+            # If this process dies, the pipe is closed. The child then stops.
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+            env=os.environ | {"PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1"},
+            # In its own session, the child receives no Ctrl-C from the terminal. The
+            # loop below passes each Ctrl-C on.
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:  # too long, or with a null character
+        reason = getattr(error, "strerror", None) or first_line(error)
+        raise ConfigError(
+            f"mtl_cli.train: the settings cannot be passed to a process: {reason}; "
+            "write them to a YAML file in ./conf"
+        ) from None
     copiers = [
         threading.Thread(target=copy, args=streams, daemon=True)
         for streams in ((process.stdout, sys.stdout), (process.stderr, sys.stderr))

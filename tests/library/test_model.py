@@ -143,6 +143,10 @@ def test_ids_that_pandas_made_floats_are_refused_only_if_floats_round_them(
 def test_wrong_cells_and_wrong_tables_are_told_in_one_line(model: Model) -> None:
     frame = rows(9).to_pandas()
     wrong: dict[str, Any] = {
+        "column price: Sparse .*; convert the column": frame.assign(
+            price=pd.arrays.SparseArray(frame["price"])
+        ),
+        "column user: Python int too large": frame.assign(user=[10**30] * len(frame)),
         "column price .*give all its cells one type": frame.assign(
             price=frame["price"].astype(object).where(frame.index != 2, "dear")
         ),

@@ -193,6 +193,8 @@ def test_error_of_the_run_is_the_exception(
         ("epochs", "'epochs' has no '='"),
         ("--epochs=3", "no flag '--epochs=3'"),
         ("--help", "trains no model"),
+        (f"tasks=[{'x' * 200_000}]", "passed to a process: Argument list too long; wr"),
+        ("tasks=[\0]", "passed to a process: embedded null byte; write them"),
     ],
 )
 def test_argument_that_trains_no_single_model_is_refused(
