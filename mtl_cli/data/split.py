@@ -74,13 +74,23 @@ def order_rows(dataset: Dataset, source: Source) -> RowNumbers:
     """Returns all row numbers in the order in which splits take them.
 
     Training rows are taken from the start of this order, and test rows from its end.
+
+    Raises:
+        DataError: if a split is by time, and all rows have the same time.
     """
     if dataset.split_by == "random":
         random = np.random.default_rng(dataset.split_seed)
         return random.permutation(source.num_rows)[::-1]
     if dataset.split_by == "time":
+        time = times(dataset, source)[0]
+        if time.min() == time.max():
+            raise DataError(
+                f"dataset.split_column: '{dataset.split_column}' holds the same time "
+                f"in all rows [{source.locate(0)[0]}]; name a column whose times "
+                "differ, or split by something else"
+            )
         # A stable sort leaves rows of the same time in the file's order.
-        return np.argsort(times(dataset, source)[0], kind="stable")
+        return np.argsort(time, kind="stable")
     return np.arange(source.num_rows)
 
 

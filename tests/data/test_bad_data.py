@@ -351,6 +351,12 @@ HISTORY = {"x": {"kind": "sequence", "max_length": 5, "separator": "|"}}
 LATE = {"split_by": "time", "split_column": "x", "valid_fraction": 0.2}
 WEIGHED = {"weight_column": "x"}
 COLUMNS = {
+    "time_that_all_rows_share": (
+        column("2"),
+        "dataset.split_column: 'x' holds the same time in all rows [{file}]; name a "
+        "column whose times differ, or split by something else",
+        LATE,
+    ),
     "negative_weight": (
         column("12", {30: "-1"}),
         "dataset.weight_column: column 'x': row 30 holds -1, not a float32 number from "
