@@ -1,6 +1,7 @@
 """`mtl-predict`: predicts the rows of a file with the model of a run."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -62,6 +63,9 @@ def predict(options: argparse.Namespace) -> None:
     target = Path(options.output)
     if options.output != "-" and target.exists() and not options.force:
         raise ConfigError(f"-o: {target} exists; choose another, or --force overwrites")
+    paths = options.output, options.table
+    if all(map(os.path.exists, paths)) and os.path.samefile(*paths):
+        raise ConfigError(f"-o: {target} is TABLE itself; choose another file")
     plugins.use_folders(options.plugins)
     keep = [column for column in options.keep.split(",") if column]
     tensorflow_runtime.load()

@@ -190,6 +190,7 @@ WRONG = {
     "ending": (["RUN", "TEST", "-o", "o.json"], 2, "-o: 'o.json' ends in none of"),
     "folder": (["RUN", "TEST", "-o", "no/o.csv"], 1, "cannot write no/o.csv: No such"),
     "exists": (["RUN", "TEST", "-o", "old.csv"], 2, "-o: old.csv exists"),
+    "table": (["RUN", "old.csv", "-o", "./old.csv", "--force"], 2, "is TABLE itself"),
     "flag": (["RUN", "TEST", "-o", "o.csv", "--keeps", "a"], 2, "did you mean --keep?"),
     "kept": (["RUN", "TEST", "-o", "o.csv", "--keep", "nope"], 2, "no column 'nope'"),
     "name": (["RUN", "TEST", "-o", "o.csv", "--keep", "click"], 2, "named 'click' as"),
