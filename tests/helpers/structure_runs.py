@@ -15,7 +15,8 @@ import keras
 import numpy as np
 import pandas as pd
 from helpers.networks import config
-from helpers.planted_structures import PROBLEMS, Problem, Rows
+from helpers.planted_rows import Rows
+from helpers.planted_structures import PROBLEMS, Problem
 
 from mtl_cli.data.load import load
 from mtl_cli.metrics.auc import auc
@@ -148,10 +149,9 @@ def main(names: Sequence[str]) -> None:
             for column in runs[0]:
                 mean = np.mean([run[column] for run in runs])
                 gains = ""
-                if column not in ("best", *RIVALS):
-                    for rival in RIVALS:
-                        difference, half_width = gain(runs, column, rival)
-                        gains += f" | {difference:+.4f} ± {half_width:.4f}"
+                for rival in RIVALS if column != "best" else ():
+                    difference, half_width = gain(runs, column, rival)
+                    gains += f" | {difference:+.4f} ± {half_width:.4f}"
                 print(f"| {column} | {mean:.4f}{gains} |", flush=True)
 
 
