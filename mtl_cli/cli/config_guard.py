@@ -53,6 +53,9 @@ PLUGIN_GROUPS = ("hydra/launcher", "hydra/sweeper", "hydra/sweeper/sampler")
 # Hydra writes these keys after it has composed the files.
 WRITTEN_BY_HYDRA = ("runtime", "overrides", "job.override_dirname")
 CHECKED_ELSEWHERE = tuple(f"{key}." for key in (*WRITTEN_BY_HYDRA, *SEARCH_SPACES))
+# Settings that mtl-cli or Hydra adds to most command lines. The sections without them
+# are composed once for all commands and jobs of a process.
+USUAL = ("hydra.job.name=", "hydra.mode=")
 # A key or group of the configuration that a search space may vary: none of Hydra's.
 SWEPT_KEY = re.compile(r"[+~]{0,2}(?!hydra\b)[A-Za-z][\w./@-]*")
 
@@ -160,10 +163,13 @@ def check_hydra_section(composed: DictConfig, hydra_settings: list[str]) -> None
     """
     choices = composed.hydra.runtime.choices
     plugins = [f"{g}={choices[g]}" for g in PLUGIN_GROUPS if g in choices]
-    trusted = trusted_sections(tuple(dict.fromkeys([*plugins, *hydra_settings])))
+    is_given = {key: any(s.startswith(key) for s in hydra_settings) for key in USUAL}
+    others = [s for s in hydra_settings if not s.startswith(USUAL)]
+    trusted = trusted_sections(tuple(dict.fromkeys([*plugins, *others])))
     section: Any = OmegaConf.to_container(composed.hydra)
     for key, value in flatten(section).items():
         is_trusted = any(key in other and value == other[key] for other in trusted)
+        is_trusted |= is_given.get(f"hydra.{key}=", False)
         if is_trusted or f"{key}.".startswith(CHECKED_ELSEWHERE):
             continue
         if not PLAIN_KEYS.fullmatch(key):

@@ -24,7 +24,7 @@ from hydra.errors import HydraException
 from hydra.plugins.completion_plugin import CompletionPlugin
 from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
-from omegaconf import DictConfig, ListConfig
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from mtl_cli.core.errors import ConfigError, first_line
@@ -61,32 +61,59 @@ def wrap_composition(wrapper: Wrapper) -> None:
     Hydra makes its loaders itself.
 
     Hydra composes a configuration to learn from `hydra.mode` whether to start a run or
-    a sweep, and composes the same configuration anew to start it. The second time gets
-    the result of the first.
+    a sweep, and composes the same configuration anew to start it, with a setting of
+    the mode added. The second time gets the configuration of the first, with this
+    setting; the function checks it again.
     """
     compose: Any = ConfigLoaderImpl._load_configuration_impl
     if hasattr(compose, "__wrapped__"):  # wrapped by an earlier call
         return
 
-    composed_for_mode: list[tuple[object, DictConfig]] = []  # at most one
+    # At most one: the loader, the name, the settings and the configuration.
+    composed_for_mode: list[tuple[Any, str | None, list[str], Any]] = []
 
     @wraps(compose)
     def wrapped(self: ConfigLoaderImpl, **kwargs: Any) -> DictConfig:
-        request = (self, kwargs["config_name"], list(kwargs["overrides"]))
-        earlier = composed_for_mode.pop() if composed_for_mode else (None, None)
-        if earlier[0] == request and may_run(self, earlier[1], **kwargs):
-            return earlier[1]
-        composed = wrapper(self, lambda: compose(self, **kwargs), *request[1:])
-        if not kwargs["validate_sweep_overrides"]:  # Hydra reads the mode alone
-            composed_for_mode.append((request, composed))
-        return composed
+        name, settings = kwargs["config_name"], list(kwargs["overrides"])
+
+        def compose_for_mode() -> DictConfig:
+            composed: DictConfig = compose(self, **kwargs)
+            kept = copy.deepcopy(composed)  # the wrapper changes what is composed
+            composed_for_mode.append((self, name, settings, kept))
+            return composed
+
+        def compose_or_reuse() -> DictConfig:
+            loader, earlier_name, earlier_settings, kept = earlier
+            added = settings[len(earlier_settings) :]
+            if (
+                (loader, earlier_name, earlier_settings + added)
+                == (self, name, settings)
+                and added in ([], *([f"hydra.mode={mode.name}"] for mode in RunMode))
+                and may_run(self, kept, **kwargs)
+            ):
+                return with_settings(kept, added)
+            return compose(self, **kwargs)  # type: ignore[no-any-return]
+
+        nothing: tuple[Any, str | None, list[str], Any] = (None, None, [], None)
+        earlier = composed_for_mode.pop() if composed_for_mode else nothing
+        is_for_mode = not kwargs["validate_sweep_overrides"]  # Hydra reads it alone
+        compose_now = compose_for_mode if is_for_mode else compose_or_reuse
+        return wrapper(self, compose_now, name, settings)
 
     ConfigLoaderImpl._load_configuration_impl = wrapped  # type: ignore
 
 
+def with_settings(composed: DictConfig, settings: list[str]) -> DictConfig:
+    """Changes a composed configuration as Hydra does for settings of its section."""
+    overrides = OverridesParser.create().parse_overrides(settings)
+    ConfigLoaderImpl._apply_overrides_to_config(overrides, composed)
+    composed.hydra.overrides.hydra.extend(settings)
+    return composed
+
+
 def may_run(
     loader: ConfigLoaderImpl,
-    composed: DictConfig | None,
+    composed: DictConfig,
     *,
     overrides: list[str],
     run_mode: RunMode,
@@ -98,7 +125,8 @@ def may_run(
     To learn the mode, Hydra neither refuses `key=a,b` without `-m` nor a group of which
     no option is chosen.
     """
-    if composed is None or "???" in composed.hydra.runtime.choices.values():
+    choices = composed.hydra.runtime.choices
+    if any(OmegaConf.is_missing(choices, group) for group in choices):
         return False
     try:
         settings = OverridesParser.create().parse_overrides(overrides)

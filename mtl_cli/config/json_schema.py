@@ -3,6 +3,7 @@
 `python -m mtl_cli.config.json_schema FOLDER` writes one schema file per config group.
 """
 
+import functools
 import inspect
 import json
 import re
@@ -112,6 +113,7 @@ def option_defaults(group: str, option: str) -> dict[str, Any]:
     return values | (defaults_of(path) if (conf_folder() / path).exists() else {})
 
 
+@functools.cache
 def defaults_of(path: str) -> dict[str, Any]:
     """Returns the keys of a config file."""
     values: Any = OmegaConf.to_container(OmegaConf.load(conf_folder() / path))

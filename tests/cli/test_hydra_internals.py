@@ -1,9 +1,11 @@
 """Private parts of Hydra that the package relies on still do their work."""
 
+import sys
 from argparse import ArgumentError
 from pathlib import Path
 from typing import Any
 
+import hydra
 import pytest
 from helpers.commands import refused
 from hydra import compose, initialize_config_dir
@@ -130,13 +132,46 @@ def test_run_and_sweep_are_composed_once(
         return original(loader, **kwargs)
 
     monkeypatch.setattr(ConfigLoaderImpl, "_load_configuration_impl", counted)
-    wrap_composition(lambda _, compose, *__: compose())
+    checked = []
+
+    def check(_: Any, compose: Any, name: str | None, settings: list[str]) -> Any:
+        checked.append(settings)
+        return compose()
+
+    wrap_composition(check)
     loader = ConfigLoaderImpl(create_config_search_path(str(conf_folder())))
-    for settings in (["seed=3"], ["seed=4"]):
-        hydra = Hydra("x", loader)
-        assert hydra.get_mode("config", settings) is None
-        run = hydra.compose_config("config", settings, RunMode.RUN)
-        assert run.seed == int(settings[0][-1])
-        assert hydra.compose_config("config", settings, RunMode.RUN) == run
-    # Not three times each: the run takes what was composed for the mode.
-    assert composed == [["seed=3"], ["seed=3"], ["seed=4"], ["seed=4"]]
+    for mode in (RunMode.RUN, RunMode.MULTIRUN):
+        app = Hydra("x", loader)
+        settings = ["seed=3", "hydra.job.name=x"]
+        assert app.get_mode("config", settings) is None
+        settings = [*settings, f"hydra.mode={mode.name}"]  # as Hydra does
+        run = app.compose_config("config", settings, mode)
+        assert composed == [settings[:2]]  # the run takes what was composed for it
+        assert checked == [settings[:2], settings]  # and it is checked with its mode
+        assert (run.seed, run.hydra.mode) == (3, mode)
+        again = app.compose_config("config", settings, mode)
+        assert composed.pop() == settings
+        assert again == run
+        assert [*again.hydra.overrides.hydra] == settings[1:]
+        composed.clear()
+        checked.clear()
+
+
+def test_command_is_composed_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    original = ConfigLoaderImpl._load_configuration_impl
+    original = getattr(original, "__wrapped__", original)
+    composed, seen = [], []
+
+    def counted(loader: ConfigLoaderImpl, **kwargs: Any) -> DictConfig:
+        composed.append(kwargs["overrides"])
+        return original(loader, **kwargs)
+
+    monkeypatch.setattr(ConfigLoaderImpl, "_load_configuration_impl", counted)
+    wrap_composition(lambda _, compose, *__: compose())
+    monkeypatch.setattr(sys, "argv", ["x", "seed=3", f"hydra.run.dir={tmp_path}"])
+    decorate = hydra.main(str(conf_folder()), "config", version_base="1.3")
+    decorate(lambda config: seen.append(config.seed))()
+    assert seen == [3]
+    assert composed == [[*sys.argv[1:], "hydra.mode=RUN"]]  # Hydra adds to its list
