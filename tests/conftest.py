@@ -50,3 +50,13 @@ def no_graph_outlives_its_test() -> Iterator[None]:
     gradients = ops.gradient_registry._registry
     for name in [name for name in gradients if name.startswith("CustomGradient-")]:
         del gradients[name]
+
+
+@pytest.fixture
+def eager(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Steps without the seconds that tracing takes; a parameter may turn this off."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(getattr(request, "param", True))
+    yield
+    tf.config.run_functions_eagerly(False)

@@ -30,7 +30,7 @@ def test_names_of_columns_are_text_in_page_and_console(tmp_path, capsys):
     }
     tasks = {"buy": TASKS["buy"] | {"space": "[/x]"}}
     train = parquet(tmp_path, columns)
-    run_in(tmp_path / "run", config(values(train, features, tasks)))
+    run_in(tmp_path / "run", config(values(train, features, tasks)), plots=True)
     run_in(
         tmp_path / "checked", config(values(train, features, tasks), "check_only=true")
     )

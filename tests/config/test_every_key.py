@@ -18,7 +18,6 @@ import keras
 import numpy as np
 import pyarrow as pa
 import pytest
-import tensorflow as tf
 from helpers import networks
 from helpers.planted_data import fitted_features, outputs, planted
 from helpers.slow import slow_except
@@ -42,6 +41,8 @@ from mtl_cli.training.steps import Steps
 from mtl_cli.training.train import train
 
 Outcome = dict[str, Any]
+
+pytestmark = pytest.mark.usefixtures("eager")
 
 TESTS_FOLDER = Path(__file__).parents[1]
 ROWS = 96
@@ -417,24 +418,17 @@ FIRST_OPTIONS = {
 def quick_keys() -> list[str]:
     """Returns the keys that the default suite changes.
 
-    A key that several options have is changed in one option. Each option has a key
-    that is changed.
+    A key that several options have is changed in one option.
     """
 
     def is_preferred(key: str) -> bool:
         section, _, rest = key.partition(".")
         return rest.partition(".")[0] == FIRST_OPTIONS.get(section)
 
-    quick: dict[tuple[str, ...], str] = {}
+    quick: dict[tuple[str, str], str] = {}
     for key in sorted(CHANGED_KEYS, key=is_preferred, reverse=True):
         section, _, rest = key.partition(".")
         quick.setdefault((section, rest.rpartition(".")[2]), key)
-    changed = {key.rpartition(".")[0] for key in quick.values()}
-    for key in CHANGED_KEYS:
-        option = key.rpartition(".")[0]
-        if option not in changed:
-            changed.add(option)
-            quick[option,] = key
     return list(quick.values())
 
 
@@ -522,14 +516,6 @@ SMALL = (
     "trainer.patience=null",
     "trainer.compile=false",
 )
-
-
-@pytest.fixture(autouse=True)
-def eager() -> Iterator[None]:
-    """Steps without the seconds that tracing takes."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="module", autouse=True)

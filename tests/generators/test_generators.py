@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
-from hydra import compose, initialize_config_dir
+from helpers.composition import composed
 from omegaconf import OmegaConf
 from pydantic import ValidationError
 
 from mtl_cli.core.options import option_class
-from mtl_cli.core.paths import conf_folder
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.generators import funnel
 from mtl_cli.generators.funnel import Funnel
@@ -21,10 +20,7 @@ ERRORS = 5
 def yaml(name, *overrides):
     """What Hydra makes of a data set's YAML and of settings on the command line."""
     settings = [f"dataset={name}", *(f"dataset.{override}" for override in overrides)]
-    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        return OmegaConf.to_container(
-            compose("config", overrides=settings).dataset, resolve=True
-        )
+    return OmegaConf.to_container(composed(*settings).dataset, resolve=True)
 
 
 VALUES = {name: yaml(name) for name in CLASSES}

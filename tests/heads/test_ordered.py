@@ -64,6 +64,7 @@ def test_penalty_of_a_row_is_what_later_tasks_are_predicted_above_earlier_ones()
     np.testing.assert_allclose(found, [0, 0.6, 1.0], atol=1e-6)
 
 
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("strength", [0.0, 3.0])
 def test_penalty_of_a_step_is_the_papers_calibrator(strength):
     """One step on 70 rows of batches of 64: the second batch has six rows."""

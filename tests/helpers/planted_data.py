@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
+import pytest
 from helpers.composition import composed
 from omegaconf import OmegaConf
 
@@ -95,12 +96,23 @@ def fitted_features(features: Any, table: pa.Table) -> FeatureSet:
     return fitter.finish()
 
 
-def run_in(folder: Path, config: Config) -> dict[str, Scores]:
-    """Runs a configuration as `mtl-train` does, in this process."""
+def run_in(folder: Path, config: Config, plots: bool = False) -> dict[str, Scores]:
+    """Runs a configuration as `mtl-train` does, in this process.
+
+    Args:
+        folder: the run folder.
+        config: the configuration.
+        plots: whether plots are drawn, which takes half a second. Otherwise their
+            files are empty.
+    """
+    from mtl_cli.runs import report  # imports matplotlib, which makes folders
+
     run_folder = RunFolder(folder)
     console = Console(folder / "train.log")
     try:
-        with warnings.catch_warnings():
+        with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+            if not plots:
+                patch.setattr(report, "write_png", lambda plots, path: path.touch())
             # Keras calls `__array__` in a way that NumPy 2 warns about.
             warnings.filterwarnings("ignore", "__array__", DeprecationWarning)
             return run(config, run_folder, console, [])

@@ -69,6 +69,7 @@ def test_matrix_starts_with_nine_tenths_of_the_own_layer():
         np.testing.assert_allclose(weights, expected, 1e-6)
 
 
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("scale", [1.0, 50.0])
 def test_step_of_adam_moves_the_matrix_by_the_scale_times_the_learning_rate(scale):
     sizes = [*SIZES, "encoder.embedding_dim=4", "trainer.compile=false"]

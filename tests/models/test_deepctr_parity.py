@@ -135,8 +135,7 @@ def test_esmm_is_deepctrs():
     assert_equal_predictions(ours, theirs)
 
 
-@pytest.mark.parametrize("num_tasks", [2, 3])
-@pytest.mark.parametrize("gate_units", [(), GATES])
+@pytest.mark.parametrize(("gate_units", "num_tasks"), covering([(), GATES], [2, 3]))
 def test_mmoe_is_deepctrs(gate_units, num_tasks):
     theirs = deepctr_model(
         MMOE,

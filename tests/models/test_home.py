@@ -24,6 +24,7 @@ from helpers.networks import (
     randomize,
     read_dense,
 )
+from helpers.slow import covering
 
 from mtl_cli.core.errors import ConfigError
 
@@ -123,14 +124,16 @@ def equations(net, x):
 PLAIN = ["level_1_group_gates", "level_1_shared_gate", "level_2_gates"]
 
 
-@pytest.mark.parametrize("one_expert", [False, True])
 @pytest.mark.parametrize(
-    "keys",
-    [
-        ["model.feature_gate_ranks=[4,3]"],
-        ["model.feature_gate_ranks=[4]"],
-        ["model.feature_gate_ranks=[]", "model.self_gates=false"],
-    ],
+    ("keys", "one_expert"),
+    covering(
+        [
+            ["model.feature_gate_ranks=[4,3]"],
+            ["model.feature_gate_ranks=[4]"],
+            ["model.feature_gate_ranks=[]", "model.self_gates=false"],
+        ],
+        [False, True],
+    ),
 )
 def test_home_is_its_equations(keys, one_expert, monkeypatch):
     if one_expert:

@@ -35,7 +35,7 @@ from helpers.networks import (
     read_dense,
     write_dense,
 )
-from helpers.slow import covering
+from helpers.slow import covering, slow_except
 
 from mtl_cli.heads.esmm import ESMM
 from mtl_cli.layers import FusedEmbedding, Mix, deepctr
@@ -321,7 +321,7 @@ def test_shared_bottom_is_mmoe_with_one_expert_up_to_rounding():
     assert_equal_up_to_rounding(got, want)
 
 
-@pytest.mark.parametrize("encoder", ENCODERS)
+@pytest.mark.parametrize("encoder", slow_except(["embedding", "deepfm"], ENCODERS))
 def test_single_task_is_shared_bottom_with_one_task_bit_by_bit(encoder):
     options = [f"encoder={encoder}", "encoder.deep_units=[6]"]
     single = scheme("single_task", *options, num_tasks=1)
@@ -382,7 +382,7 @@ def test_gate_of_task_ignores_other_tasks_experts():
             assert biases[i].any() == own
 
 
-@pytest.mark.parametrize("encoder", ENCODERS)
+@pytest.mark.parametrize("encoder", slow_except(["embedding", "deepfm"], ENCODERS))
 def test_single_tasks_share_nothing(encoder):
     options = [f"encoder={encoder}", "encoder.deep_units=[6]"]
     net, rows = scheme("single_task", *options), features()

@@ -27,6 +27,7 @@ from helpers.networks import (
     read_dense,
     write_dense,
 )
+from helpers.slow import slow_except
 
 from mtl_cli.data.table import Table
 from mtl_cli.layers.gate_nu import GateNU
@@ -128,7 +129,7 @@ def close_gates(net):
                 weight.assign(0 * weight)
 
 
-@pytest.mark.parametrize("encoder", ENCODERS)
+@pytest.mark.parametrize("encoder", slow_except(["embedding", "dcnv2"], ENCODERS))
 def test_gates_of_zeros_leave_the_encoding_and_the_towers_as_they_were(encoder):
     both = ["model=shared_bottom", f"encoder={encoder}", "model.tower_units=[8]"]
     gated, rows = built(*both, "model.towers=ppnet", *EPNET), features()

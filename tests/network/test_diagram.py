@@ -3,6 +3,7 @@
 import keras
 import pytest
 from helpers import networks
+from helpers.slow import slow_except
 
 from mtl_cli.layers import Routing
 from mtl_cli.network.diagram import Node, nodes_of
@@ -19,7 +20,9 @@ def titles(nodes: list[Node], indices: list[int]) -> set[str]:
     return {nodes[i].title for i in indices}
 
 
-@pytest.mark.parametrize("model", networks.MODELS)
+@pytest.mark.parametrize(
+    "model", slow_except([*networks.QUICK_MODELS, "ple"], networks.MODELS)
+)
 def test_every_layer_with_weights_and_every_output_is_a_node(model: str) -> None:
     network = networks.network(f"model={model}").logits
     found = nodes_of(network, networks.TASKS[:2])

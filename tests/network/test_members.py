@@ -4,7 +4,15 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers.networks import MODELS, ROWS, SCENARIO, features, network
+from helpers.networks import (
+    MODELS,
+    QUICK_MODELS,
+    ROWS,
+    SCENARIO,
+    features,
+    network,
+)
+from helpers.slow import slow_except
 
 from mtl_cli.layers.ensemble import EnsembleInputs
 from mtl_cli.tasks.binary import Binary
@@ -29,7 +37,7 @@ def test_members_start_with_random_signs_of_one_input():
     assert 0.4 < (signs[0, 0] == signs[1, 0]).mean() < 0.6
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", slow_except(QUICK_MODELS, MODELS))
 def test_prediction_is_the_mean_of_the_members_predictions(model):
     keras.utils.set_random_seed(1)
     built = network(f"model={model}", f"model.members={K}")

@@ -89,7 +89,7 @@ def ran(tmp_path_factory, file):
     folder = tmp_path_factory.mktemp("run") / "run"
     keys = {"valid_fraction": 0.1, "test_fraction": 0.3}
     chosen = config(values(file, FEATURES, TASKS, **keys), "trainer.batch_size=5")
-    run_in(folder, chosen)
+    run_in(folder, chosen, plots=True)
     return folder
 
 
@@ -509,6 +509,7 @@ def test_label_that_log1p_cannot_take_is_refused(tmp_path):
 # Batches without a row of a task
 
 
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("task", [t for t in TASKS if t not in ("click", "buy")])
 def test_batch_without_a_row_of_a_task_leaves_its_tower_alone(file, task):
     tasks = {"click": TASKS["click"], task: TASKS[task]}

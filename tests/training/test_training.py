@@ -67,6 +67,9 @@ SMALL = {
 }
 
 
+EAGER = pytest.mark.usefixtures("eager")
+
+
 def config(*overrides, model="shared_bottom", dataset=DATASET):
     """A small model's configuration on a planted data set."""
     small = ["encoder.embedding_dim=4", "model.tower_units=[4]", SMALL[model]]
@@ -225,6 +228,7 @@ def test_task_without_a_row_has_loss_0_and_gradient_0(name):
     assert (gradient == 0).all()
 
 
+@EAGER
 def test_task_without_a_row_in_the_data_leaves_its_tower_alone():
     chosen = config("optimizer=sgd", model="mmoe")
     table, _ = encoded(chosen)
@@ -282,20 +286,24 @@ def plain_loop(chosen, network, table, order):
     return losses
 
 
+CLIPPED_SGD = "optimizer=sgd optimizer.learning_rate=1 optimizer.clip_norm=0.1"
+
+
 @pytest.mark.parametrize(
-    ("rows", "size", "options"),
+    ("rows", "size", "options", "eager"),
     [
-        (300, 64, "optimizer=adam"),
-        pytest.param(300, 64, "optimizer=adamw", marks=pytest.mark.slow),
-        (300, 64, "optimizer=sgd optimizer.learning_rate=1 optimizer.clip_norm=0.1"),
-        (300, 64, "optimizer=adagrad model.l2=0.1"),
-        pytest.param(256, 64, "optimizer=adam", marks=pytest.mark.slow),
-        (40, 64, "optimizer=adam"),
+        (300, 64, "optimizer=adam", False),
+        pytest.param(300, 64, "optimizer=adamw", False, marks=pytest.mark.slow),
+        (300, 64, CLIPPED_SGD, True),
+        (300, 64, "optimizer=adagrad model.l2=0.1", True),
+        pytest.param(256, 64, "optimizer=adam", False, marks=pytest.mark.slow),
+        (40, 64, "optimizer=adam", True),
     ],
+    indirect=["eager"],
     ids=["adam", "adamw", "sgd", "adagrad", "even", "less_than_a_batch"],
 )
 def test_epoch_equals_a_plain_loop_with_a_short_last_batch(
-    monkeypatch, rows, size, options
+    monkeypatch, rows, size, options, eager
 ):
     monkeypatch.setattr(steps_module, "STEPS_PER_CALL", 2)  # three calls of 300 rows
     chosen = config(
@@ -320,6 +328,7 @@ def test_epoch_equals_a_plain_loop_with_a_short_last_batch(
     assert min(moved) > 10 * ROUNDING
 
 
+@EAGER
 def test_rows_that_fill_up_the_last_batch_have_no_penalty():
     chosen = config("optimizer=sgd", "model.gate=dselect_k", model="mmoe")
     table, _ = encoded(chosen, 70)  # batches of 64 and of 6 rows
@@ -330,6 +339,7 @@ def test_rows_that_fill_up_the_last_batch_have_no_penalty():
     assert_close(mine.logits.get_weights(), plain.logits.get_weights())
 
 
+@EAGER
 @pytest.mark.parametrize("lazy", ["false", "true"])
 def test_clipped_step_is_as_long_as_clip_norm(lazy):
     # Plain descent with rate 1 moves the weights by the clipped gradient.
@@ -450,6 +460,7 @@ def test_same_seed_gives_the_same_bits(compiled, model):
     assert_same_bits(first.logits.get_weights(), again.logits.get_weights())
 
 
+@EAGER
 def test_another_seed_gives_another_start_and_another_end():
     chosen = [config("trainer.epochs=1", f"seed={seed}") for seed in (1, 2)]
     starts = [built(c).logits.get_weights() for c in chosen]
@@ -458,6 +469,7 @@ def test_another_seed_gives_another_start_and_another_end():
     assert all((a != b).any() for a, b in zip(*ends, strict=True))
 
 
+@EAGER
 def test_orders_of_rows_depend_on_seed_and_epoch_alone():
     def order_of(seed, epoch):
         seen = []
@@ -523,7 +535,7 @@ CONSTANTS = {
 @pytest.mark.parametrize(
     ("model", "order"),
     [
-        ("shared_bottom", "ones,zeros,threes"),
+        pytest.param("shared_bottom", "ones,zeros,threes", marks=pytest.mark.slow),
         pytest.param("single_task", "threes,ones,zeros", marks=pytest.mark.slow),
         pytest.param("mmoe", "zeros,threes,ones", marks=pytest.mark.slow),
         pytest.param("ple", "ones,zeros,threes", marks=pytest.mark.slow),
@@ -585,6 +597,7 @@ def test_predictions_in_parts_equal_those_of_one_call(monkeypatch):
 # What goes wrong
 
 
+@EAGER
 def test_loss_that_is_no_number_names_task_and_step():
     # The first step's loss is finite, the weights after it are not.
     chosen = config("optimizer=sgd", "optimizer.learning_rate=1e30")
@@ -611,6 +624,7 @@ def test_row_that_is_no_number_is_found_at_its_step(step):
     assert str(caught.value).startswith(expected)
 
 
+@EAGER
 @pytest.mark.parametrize("with_valid", [True, False], ids=["valid", "no_valid"])
 def test_weights_that_the_last_step_makes_no_numbers_are_an_error(with_valid):
     # Each loss is that before its step, so no loss tells of the last one.
@@ -627,6 +641,7 @@ def test_weights_that_the_last_step_makes_no_numbers_are_an_error(with_valid):
         trained(chosen, table, table if with_valid else None)
 
 
+@EAGER
 def test_undefined_monitor_is_an_error_that_says_why():
     chosen = config("trainer.patience=2", "trainer.monitor=buy")
     table, _ = encoded(chosen)
@@ -650,7 +665,7 @@ def recorder(network_of):
 
 def run_with_scores(monkeypatch, scores, *options):
     """Trains while the monitored metric takes the given values."""
-    chosen = config(*options)
+    chosen = config(*options, "trainer.batch_size=300")  # an epoch is one step
     table, _ = encoded(chosen)
     coming = iter(scores)
     monkeypatch.setattr(train_module, "monitored_value", lambda *_: next(coming))
@@ -660,6 +675,7 @@ def run_with_scores(monkeypatch, scores, *options):
     return history, weights, network
 
 
+@EAGER
 def test_early_stopping_brings_the_best_epochs_weights_back(monkeypatch):
     scores = [0.1, 0.5, 0.4, 0.5, 0.3, 0.9]  # as good again is not better
     options = ["trainer.patience=3", "trainer.epochs=10"]
@@ -671,6 +687,7 @@ def test_early_stopping_brings_the_best_epochs_weights_back(monkeypatch):
     assert all((a != b).any() for a, b in zip(weights[1], weights[4], strict=True))
 
 
+@EAGER
 def test_patience_starts_again_with_each_better_epoch(monkeypatch):
     scores = [0.1, 0.0, 0.2, 0.1, 0.3, 0.2, 0.1]
     options = ["trainer.patience=2", "trainer.epochs=9"]
@@ -679,6 +696,7 @@ def test_patience_starts_again_with_each_better_epoch(monkeypatch):
     assert history.kept_epoch == 5
 
 
+@EAGER
 def test_best_weights_come_back_where_epochs_run_out_first(monkeypatch):
     options = ["trainer.patience=5", "trainer.epochs=3"]
     history, weights, network = run_with_scores(monkeypatch, [3, 2, 1], *options)
@@ -686,6 +704,7 @@ def test_best_weights_come_back_where_epochs_run_out_first(monkeypatch):
     assert_same_bits(network.logits.get_weights(), weights[0])
 
 
+@EAGER
 def test_no_patience_trains_all_epochs_and_keeps_the_last(monkeypatch):
     options = ["trainer.patience=null", "trainer.epochs=4"]
     history, weights, network = run_with_scores(monkeypatch, [4, 3, 2, 1], *options)
@@ -705,6 +724,7 @@ def averages(weights, decay):
     ]
 
 
+@EAGER
 @pytest.mark.parametrize(("patience", "kept"), [("3", 2), ("null", 5)])
 def test_run_keeps_the_moving_average_and_trains_on_without_it(
     patience, kept, monkeypatch
@@ -723,6 +743,7 @@ def test_run_keeps_the_moving_average_and_trains_on_without_it(
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
 
 
+@EAGER
 def test_run_of_one_epoch_has_no_average(monkeypatch):
     # An average would be one more copy of all tables.
     monkeypatch.setattr(TrainingState, "_swap_average", lambda state: seen(state))
@@ -735,6 +756,7 @@ def test_run_of_one_epoch_has_no_average(monkeypatch):
     assert averages_seen == [None, None]
 
 
+@EAGER
 @pytest.mark.parametrize("decay", [0, 0.5])
 def test_kept_network_scores_as_its_epoch_did(decay):
     # What is learnt is wrong on the validation rows, more so each epoch.
@@ -778,6 +800,7 @@ def test_speed_of_the_first_epoch_leaves_out_the_time_of_compiling(monkeypatch):
     assert first.seconds < 1
 
 
+@EAGER
 def test_history_tells_mean_losses_and_progress_sees_every_epoch():
     chosen = config("trainer.epochs=2")
     table, _ = encoded(chosen)
@@ -792,6 +815,7 @@ def test_history_tells_mean_losses_and_progress_sees_every_epoch():
     assert shares == [(1, 1.0), (2, 1.0)]
 
 
+@EAGER
 def test_loss_of_an_epoch_is_the_mean_over_the_rows_of_the_task():
     # 300 rows in steps of 64, the last of 44; "buy" has rows in two of them.
     chosen = config("trainer.epochs=1", "trainer.batch_size=64")
@@ -889,14 +913,6 @@ def test_calls_of_all_buffers_are_numbered_by_their_first_step(monkeypatch, eage
     taken.clear()
     list(steps.epoch(buffers, 5, done=5))
     assert [step for _, _, step, _ in taken] == [5, 6, 8]
-
-
-@pytest.fixture
-def eager():
-    """Steps without the seconds that tracing takes."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 def losses_under_dropout(monkeypatch, replicas=None, number=1, seed=1):
