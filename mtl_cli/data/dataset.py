@@ -64,9 +64,9 @@ class Dataset(Options):
         valid_from: the file whose rows are held out for validation: `train` or `test`.
         test_fraction: the fraction of the training file's rows to hold out for testing.
         split_by: which rows are held out. `random`: random rows; `group`: all rows of
-            random users or sessions; `time`: the latest rows; `order`: the last rows of
-            the file. With `time` and `order`, the validation rows follow the training
-            rows, and the test rows follow the validation rows.
+            random users or sessions; `time`: all rows of the latest times; `order`: the
+            last rows of the file. With `time` and `order`, the validation rows follow
+            the training rows, and the test rows follow the validation rows.
         split_column: the column of users, sessions or times that `split_by` needs; null
             for `random` and `order`.
         split_seed: the seed of the random choice of the rows to hold out. The key

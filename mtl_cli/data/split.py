@@ -36,8 +36,10 @@ def split_rows(dataset: Dataset, sources: dict[str, Source]) -> dict[str, Codes]
         order = None
         if dataset.split_by == "group" and fractions:
             counts, order = order_by_group(dataset, source, fractions, file)
+        elif dataset.split_by == "time" and fractions:
+            counts, order = order_by_time(dataset, source, counts, file)
         elif fractions:
-            order = order_rows(dataset, source)
+            order = order_rows(dataset, source.num_rows)
         # The rows that are not held out belong to the split with the file's own name.
         counts[file] = source.num_rows - sum(counts.values())
         codes = np.full(source.num_rows, SPLITS.index(file), "uint8")
@@ -70,28 +72,65 @@ def fractions_held_out(dataset: Dataset, file: str) -> dict[str, float]:
     return fractions
 
 
-def order_rows(dataset: Dataset, source: Source) -> RowNumbers:
+def order_rows(dataset: Dataset, num_rows: int) -> RowNumbers:
     """Returns all row numbers in the order in which splits take them.
 
     Training rows are taken from the start of this order, and test rows from its end.
-
-    Raises:
-        DataError: if a split is by time, and all rows have the same time.
     """
     if dataset.split_by == "random":
-        random = np.random.default_rng(dataset.split_seed)
-        return random.permutation(source.num_rows)[::-1]
-    if dataset.split_by == "time":
-        time = times(dataset, source)[0]
-        if time.min() == time.max():
-            raise DataError(
-                f"dataset.split_column: '{dataset.split_column}' holds the same time "
-                f"in all rows [{source.locate(0)[0]}]; name a column whose times "
-                "differ, or split by something else"
-            )
-        # A stable sort leaves rows of the same time in the file's order.
-        return np.argsort(time, kind="stable")
-    return np.arange(source.num_rows)
+        return np.random.default_rng(dataset.split_seed).permutation(num_rows)[::-1]
+    return np.arange(num_rows)
+
+
+def order_by_time(
+    dataset: Dataset, source: Source, counts: dict[str, int], file: str
+) -> tuple[dict[str, int], RowNumbers]:
+    """Assigns whole times to each split, the latest times to test rows.
+
+    Many rows can have one time, such as one day, and their order in the file may have
+    no meaning. So each split begins with a new time: with the time that brings the
+    split closest to its number of rows. Each split gets at least one time.
+
+    Args:
+        dataset: the data set.
+        source: the rows of the file.
+        counts: {split that is held out: number of rows that it should get}.
+        file: the file, `train` or `test`. The rows that are not held out belong to the
+            split of this name.
+
+    Returns: {split that is held out: number of rows}, and all row numbers, sorted by
+        time.
+
+    Raises:
+        DataError: if there are fewer times than splits.
+    """
+    time = times(dataset, source)[0]
+    order = np.argsort(time, kind="stable")
+    time = time[order]
+    # The positions in `order` at which another time begins.
+    starts = 1 + np.flatnonzero(time[1:] != time[:-1])
+    sizes = counts | {file: source.num_rows - sum(counts.values())}
+    if 0 in sizes.values():
+        return counts, order  # the caller refuses this
+    splits = [split for split in SPLITS if split in sizes]
+    if len(starts) < len(splits) - 1:
+        values = "value" if len(starts) == 0 else "values"
+        raise DataError(
+            f"dataset.split_column: '{dataset.split_column}' holds {len(starts) + 1} "
+            f"{values} [{source.locate(0)[0]}], fewer than the splits "
+            f"{', '.join(splits)}; name a column with more times, or split by "
+            "something else"
+        )
+    end, last = source.num_rows, len(starts)
+    for i in range(len(splits) - 1, 0, -1):
+        # The first `i` times are left for the `i` earlier splits.
+        choices = starts[i - 1 : last]
+        nearest = int(np.argmin(np.abs(choices - (end - sizes[splits[i]]))))
+        last = i - 1 + nearest
+        sizes[splits[i]] = end - int(starts[last])
+        end = int(starts[last])
+    sizes[splits[0]] = end
+    return {split: sizes[split] for split in counts}, order
 
 
 def early_rows(

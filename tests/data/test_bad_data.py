@@ -353,8 +353,8 @@ WEIGHED = {"weight_column": "x"}
 COLUMNS = {
     "time_that_all_rows_share": (
         column("2"),
-        "dataset.split_column: 'x' holds the same time in all rows [{file}]; name a "
-        "column whose times differ, or split by something else",
+        "dataset.split_column: 'x' holds 1 value [{file}], fewer than the splits "
+        "train, valid; name a column with more times, or split by something else",
         LATE,
     ),
     "negative_weight": (

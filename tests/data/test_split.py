@@ -58,8 +58,8 @@ def split(tables=None, **options):
 def test_every_row_is_in_one_split_and_shares_are_as_configured(options):
     rows = split(valid_fraction=0.2, test_fraction=0.1, **options)
     assert sorted(np.concatenate(list(rows.values()))) == list(range(ROWS))
-    # Groups stay whole: the mean group has 17 rows.
-    slack = 40 if options.get("split_by") == "group" else 0
+    # Groups and days stay whole: the mean group has 17 rows, the mean day 111.
+    slack = {"group": 40, "time": 60}.get(options.get("split_by"), 0)
     assert abs(len(rows["valid"]) - 200) <= slack
     assert abs(len(rows["test"]) - 100) <= slack
     assert all((np.diff(numbers) > 0).all() for numbers in rows.values())
@@ -86,9 +86,60 @@ def test_split_by_time_tests_on_the_latest_rows():
         valid_fraction=0.2, test_fraction=0.1, split_by="time", split_column="day"
     )
     days = {name: TABLE["day"].to_numpy()[numbers] for name, numbers in rows.items()}
-    assert days["train"].max() <= days["valid"].min()
-    assert days["valid"].max() <= days["test"].min()
-    assert days["train"].max() < days["test"].min()
+    assert days["train"].max() < days["valid"].min()
+    assert days["valid"].max() < days["test"].min()
+
+
+@pytest.mark.parametrize(
+    ("rows_of_days", "valid_rows", "test_rows"),
+    [
+        ([400, 300, 190, 110], 190, 110),  # nearer to 200 and 100 than others
+        ([400, 310, 200, 90], 200, 90),
+        ([700, 90, 70, 60, 50, 30], 220, 80),
+        ([10, 10, 980], 10, 980),  # one day for each split
+        ([980, 10, 10], 10, 10),
+    ],
+)
+def test_day_is_never_in_two_splits(rows_of_days, valid_rows, test_rows):
+    days = np.repeat(np.arange(len(rows_of_days)), rows_of_days)
+    table = pa.table({"user": days, "day": RANDOM.permutation(days)})
+    rows = split(
+        {"train": table},
+        valid_fraction=0.2,
+        test_fraction=0.1,
+        split_by="time",
+        split_column="day",
+    )
+    assert (len(rows["valid"]), len(rows["test"])) == (valid_rows, test_rows)
+    days_of = {name: table["day"].to_numpy()[numbers] for name, numbers in rows.items()}
+    assert days_of["train"].max() < days_of["valid"].min()
+    assert days_of["valid"].max() < days_of["test"].min()
+
+
+def test_later_days_of_the_test_file_are_tested_on():
+    table = pa.table({"user": np.arange(100), "day": np.arange(100) // 30})
+    rows = split(
+        {"train": TABLE, "test": table},
+        test="test.csv",
+        valid_from="test",
+        valid_fraction=0.5,
+        split_by="time",
+        split_column="day",
+    )
+    np.testing.assert_array_equal(rows["valid"], np.arange(60))
+    np.testing.assert_array_equal(rows["test"], np.arange(60, 100))
+
+
+def test_fewer_times_than_splits_are_refused():
+    table = pa.table({"user": np.arange(100), "day": np.arange(100) // 50})
+    with pytest.raises(DataError, match=r"holds 2 values .*, fewer than the splits tr"):
+        split(
+            {"train": table},
+            valid_fraction=0.2,
+            test_fraction=0.2,
+            split_by="time",
+            split_column="day",
+        )
 
 
 def test_validation_rows_are_the_first_of_the_test_file_by_order():
