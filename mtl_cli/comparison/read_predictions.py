@@ -87,7 +87,7 @@ def read_columns(
     Raises:
         UnusableError: if the file is missing or damaged, or lacks a column.
     """
-    import pandas as pd
+    import pyarrow as pa
 
     # The space is a text such as "click = 1", and "click" is a column of the file.
     space = str(run.score(split, task).get("space") or "").partition(" = ")[0]
@@ -121,9 +121,7 @@ def read_columns(
         predictions = predictions.astype("float64")
         groups = np.full(len(labels), -1)
         if with_groups:
-            # Runs can number the same groups differently. Here, groups are numbered by
-            # their first rows.
-            groups, _ = pd.factorize(table[GROUP].to_numpy())
+            groups = table[GROUP].cast(pa.int64()).fill_null(-1).to_numpy()
         scenarios = None
         if SCENARIO in requested and SCENARIO in table.column_names:
             scenarios = table[SCENARIO].cast("string").to_numpy()[is_scored]

@@ -144,6 +144,9 @@ def prediction_frame(
     for output, values in weights.items():
         columns[weight_name(output)] = values
     if table.groups is not None:
-        columns[GROUP] = pd.array(table.groups, dtype="Int64")
+        # Groups are numbered by their first rows, so that the numbers of two runs on
+        # the same rows are equal.
+        groups = pd.Series(table.groups).where(table.groups >= 0)
+        columns[GROUP] = pd.array(pd.factorize(groups)[0], dtype="Int64")
         columns[GROUP][table.groups < 0] = pd.NA
     return pd.DataFrame(columns)

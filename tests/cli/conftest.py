@@ -19,8 +19,9 @@ def models_loaded_once() -> Iterator[None]:
     loaded: dict[object, Any] = {}
 
     def load_once(run: str | Path) -> Any:
-        files = sorted((Path(run) / "model").glob("*"))
-        key = (Path(run).absolute(), *((f.name, f.stat().st_mtime_ns) for f in files))
+        files = sorted([*Path(run).glob("*"), *(Path(run) / "model").glob("*")])
+        times = [(file.name, file.lstat().st_mtime_ns) for file in files]
+        key = (Path(run).absolute(), *times)
         if key not in loaded:
             loaded[key] = load(run)
         return loaded[key]

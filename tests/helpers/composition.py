@@ -15,8 +15,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from mtl_cli.core.paths import conf_folder
 
-# A key of a section, as in `model.dropout=0.1`, or a key that is added to the data set.
-KEY = re.compile(r"(?!hydra\.)[a-z]\w*(\.\w+)+=|(tasks|seed)=|\+\+?dataset\.")
+# A key of a section, as in `model.dropout=0.1`.
+KEY = re.compile(r"(?!hydra\.)[a-z]\w*(\.\w+)+=|(tasks|seed)=")
+# A key that is added to the data set. If keys are removed too, the order matters.
+ADDED_KEY = re.compile(r"\+\+?dataset\.")
 # An option whose file sets the keys of its own section only.
 OPTION = re.compile(r"(encoder|model|optimizer|tracker)=\w+")
 
@@ -30,13 +32,18 @@ def of_groups(overrides: tuple[str, ...]) -> bytes:
 
 def composed(*overrides: str) -> DictConfig:
     """Returns what `mtl-train` composes; keys of sections are set last."""
-    groups = tuple(text for text in overrides if not KEY.match(text))
+    removes_keys = any(text.startswith("~") for text in overrides)
+    keys = [
+        text
+        for text in overrides
+        if KEY.match(text) or (ADDED_KEY.match(text) and not removes_keys)
+    ]
+    groups = tuple(text for text in overrides if text not in keys)
     options = groups if all(map(OPTION.fullmatch, groups)) else ()
     config: DictConfig = pickle.loads(of_groups(() if options else groups))
     for option in options:
         section = option.partition("=")[0]
         config[section] = pickle.loads(of_groups((option,)))[section]
-    keys = [text for text in overrides if KEY.match(text)]
     for override in OverridesParser.create().parse_overrides(keys):
         OmegaConf.update(
             config,
