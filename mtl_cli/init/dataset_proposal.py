@@ -18,6 +18,9 @@ from mtl_cli.init.spaces import find_column, limit_to_space, notes_on_spaces
 from mtl_cli.init.task_proposal import TaskProposal
 from mtl_cli.init.task_rules import propose_task
 
+# Training, validation and test rows each need a time.
+MIN_TIMES = 3
+
 
 @dataclass(frozen=True)
 class DatasetProposal:
@@ -56,12 +59,14 @@ class DatasetProposal:
     def split_column(self) -> str | None:
         """The first column of times that can split the rows; None if there is none.
 
-        The column has a time in every row, and the times are not dates of birth.
+        The column has a time in every row, and enough times for all splits. The times
+        are not dates of birth.
         """
         for proposal in self.columns:
             column = proposal.column
             is_row_time = proposal.role == "time" and not suggests_birth(column.name)
-            if is_row_time and column.num_distinct > 1 and not column.num_missing:
+            has_times = column.num_distinct >= MIN_TIMES and not column.num_missing
+            if is_row_time and has_times:
                 return column.name
         return None
 
