@@ -11,10 +11,8 @@ from mtl_cli.metrics.auc import group_aucs
 from mtl_cli.metrics.metric import Floats, Metric, UndefinedError
 from mtl_cli.runs.predictions_file import SCENARIO
 from mtl_cli.statistics.delong import auc_influence, standard_error
+from mtl_cli.statistics.sampling_error import MIN_ROWS
 from mtl_cli.statistics.significance import Test, z_test
-
-# With fewer groups, the groups do not show how much groups vary.
-MIN_GROUPS = 20
 
 
 class UnusableError(Exception):
@@ -156,7 +154,7 @@ class Predictions:
         Raises:
             DifferentRowsError: if the two are for different rows.
             UnusableError: if an AUC has fewer than two rows of a class, if fewer than
-                `MIN_GROUPS` groups have rows of both classes, or if another metric is
+                `MIN_ROWS` groups have rows of both classes, or if another metric is
                 undefined on a bootstrap sample.
         """
         if not self.rows.are_same(other.rows):
@@ -170,9 +168,9 @@ class Predictions:
             return z_test(self.mean - other.mean, error)
         if self.metric.grouped:
             aucs, weights = self.group_aucs_and_weights
-            if len(aucs) < MIN_GROUPS:
+            if len(aucs) < MIN_ROWS:  # the limit holds for groups too
                 raise UnusableError(
-                    f"fewer than {MIN_GROUPS} groups have rows of both classes"
+                    f"fewer than {MIN_ROWS} groups have rows of both classes"
                 )
             return test_groups(aucs - other.group_aucs_and_weights[0], weights)
         try:

@@ -147,6 +147,6 @@ def prediction_frame(
         # Groups are numbered by their first rows, so that the numbers of two runs on
         # the same rows are equal.
         groups = pd.Series(table.groups).where(table.groups >= 0)
-        columns[GROUP] = pd.array(pd.factorize(groups)[0], dtype="Int64")
-        columns[GROUP][table.groups < 0] = pd.NA
+        numbers = pd.Series(pd.factorize(groups)[0], dtype="Int64")
+        columns[GROUP] = numbers.where(numbers >= 0)
     return pd.DataFrame(columns)
