@@ -77,8 +77,8 @@ def command() -> NoReturn:
 def main() -> NoReturn:
     """Runs `mtl-train` and exits.
 
-    The exit code is 0 if all is done, 1 for a failed run, 2 for wrong input, and 130 or
-    143 after a signal. If jobs of a sweep fail for different reasons, it is 1.
+    The exit code is 0 if all is done, 1 for a failed run, 2 for wrong input, and 129,
+    130 or 143 after a signal. If jobs of a sweep fail for different reasons, it is 1.
     """
     failures, _ = train(sys.argv[1:])
     codes = {fail(PROGRAM, failure.message, failure.code) for failure in failures}

@@ -27,8 +27,8 @@ def run_command(
         work: does the work, and returns the exit code; None means 0.
         end: the end of the line that is printed after a signal.
 
-    Returns: the exit code of `work`; 2 for wrong input, 1 for a failure, 130 or 143
-        after a signal, 141 for a closed output.
+    Returns: the exit code of `work`; 2 for wrong input, 1 for a failure, 129, 130 or
+        143 after a signal, 141 for a closed output.
     """
     open_closed_streams()
     signals.install()

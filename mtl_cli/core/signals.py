@@ -1,4 +1,4 @@
-"""Ends a run after Ctrl-C (SIGINT) or SIGTERM.
+"""Ends a run after Ctrl-C (SIGINT), SIGTERM, or when its terminal closes (SIGHUP).
 
 Usually a signal ends the run at once. During training, the first signal is deferred: it
 waits until the code calls `stop_if_pending`, after a checkpoint has been written. A
@@ -11,9 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
-EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+from mtl_cli.core.standard_streams import drop_closed_terminal
+
+EXIT_CODES = {signal.SIGHUP: 129, signal.SIGINT: 130, signal.SIGTERM: 143}
 SIGNALS = [int(number) for number in EXIT_CODES]
-MESSAGES = {130: "interrupted", 143: "stopped by SIGTERM"}  # by exit code
+MESSAGES = {  # by exit code
+    129: "stopped by SIGHUP",
+    130: "interrupted",
+    143: "stopped by SIGTERM",
+}
 
 _is_deferring = False  # whether the first signal has to wait
 _pending: int | None = None  # the signal that waits
@@ -34,10 +40,10 @@ class Stopped(KeyboardInterrupt):
 
 
 def install() -> None:
-    """Installs the handler of SIGINT and SIGTERM. An ignored signal stays ignored.
+    """Installs the handler of the signals. An ignored signal stays ignored.
 
     A shell makes a command in the background ignore SIGINT, so that Ctrl-C stops only
-    the command in the foreground.
+    the command in the foreground. `nohup` makes a command ignore SIGHUP.
     """
     for number in EXIT_CODES:
         if signal.getsignal(number) is not signal.SIG_IGN:
@@ -46,6 +52,8 @@ def install() -> None:
 
 def _handle(number: int, _frame: FrameType | None) -> None:
     global _pending
+    if number == signal.SIGHUP:
+        drop_closed_terminal()
     if not _is_deferring or _pending is not None:
         raise Stopped(EXIT_CODES[signal.Signals(number)])
     _pending = number

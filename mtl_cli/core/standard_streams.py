@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from typing import IO
@@ -33,6 +34,17 @@ def drop_output(stream: IO[str]) -> None:
     not take, and prints an error. With this call Python does not.
     """
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def drop_closed_terminal() -> None:
+    """Drops the output of stdout and stderr if they are a terminal that has closed.
+
+    Otherwise the next line for the terminal would end the run with an error.
+    """
+    for stream in (1, 2):
+        # A terminal is a character device. After it has closed, `isatty` is false.
+        if stat.S_ISCHR(os.fstat(stream).st_mode) and not os.isatty(stream):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
 
 
 @contextlib.contextmanager

@@ -53,30 +53,34 @@ def fork_server() -> ForkServerContext:
     multiprocessing.set_start_method("forkserver", force=True)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["mtl_cli.sweep.fork_server_preload"])
-    with ctrl_c_ignored():
+    with terminal_signals_ignored():
         forkserver.ensure_running()
     return context
 
 
 @contextlib.contextmanager
-def ctrl_c_ignored() -> Iterator[None]:
-    """Makes processes that are started inside the block ignore Ctrl-C.
+def terminal_signals_ignored() -> Iterator[None]:
+    """Makes processes that start inside the block ignore Ctrl-C and a closed terminal.
 
-    Ctrl-C on the terminal also reaches the fork server. Python's fork server ignores
-    Ctrl-C by itself, but only after it has made its imports.
+    Both signals of the terminal also reach the fork server. If it ended, its jobs would
+    be killed. Python's fork server ignores Ctrl-C by itself, but only after it has made
+    its imports.
     """
-    handler = signal.getsignal(signal.SIGINT)
+    numbers = (signal.SIGINT, signal.SIGHUP)
+    handlers = {number: signal.getsignal(number) for number in numbers}
     in_main_thread = threading.current_thread() is threading.main_thread()
     # Only the main thread can set a handler. Python cannot restore a handler that was
     # set by C code: it is None here.
-    if handler is None or not in_main_thread:
+    if None in handlers.values() or not in_main_thread:
         yield
         return
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in handlers:
+        signal.signal(number, signal.SIG_IGN)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def start_job(job: Job, jobs_at_once: int, timeout: float | None) -> None:

@@ -1,16 +1,18 @@
 """Runs `mtl-train` in other processes, for tests."""
 
 import atexit
+import contextlib
 import functools
 import itertools
 import json
 import os
+import select
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +125,7 @@ def start_mtl_train(folder: Path, *arguments: str, **environment: str) -> Proces
     return Process(folder, list(arguments), os.environ | environment)
 
 
-@contextmanager
+@contextlib.contextmanager
 def running(folder: Path, *arguments: str, **environment: str) -> Iterator[Process]:
     """Runs `mtl-train` during the block, and kills it at the end of the block."""
     process = start_mtl_train(folder, *arguments, **environment)
@@ -157,6 +159,54 @@ def run_cold(
         check=False,
         env=os.environ | environment,
     )
+
+
+class Terminal:
+    """A terminal of its own, with an `mtl-train` that was started on it."""
+
+    def __init__(self, folder: Path, arguments: list[str], environment: Any) -> None:
+        self.reader_side, command_side = os.openpty()
+        program = (
+            "import os, sys; os.login_tty(0); os.execv(sys.executable, "
+            "[sys.executable, '-m', 'mtl_cli.cli.train', *sys.argv[1:]])"
+        )
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", program, *arguments],
+            cwd=folder,
+            stdin=command_side,
+            env=environment,
+        )
+        os.close(command_side)
+        self.is_closing = threading.Event()
+        self.reader = threading.Thread(target=self.read_until_closed)
+        self.reader.start()
+
+    def read_until_closed(self) -> None:
+        """Reads the output, since a full terminal would stop the command."""
+        while not self.is_closing.wait(PAUSE_SECONDS):
+            if select.select([self.reader_side], [], [], 0)[0]:
+                with contextlib.suppress(OSError):  # the command has ended
+                    os.read(self.reader_side, 2**16)
+        os.close(self.reader_side)
+
+    def close(self) -> int:
+        """Closes the terminal as a lost connection does, and returns the exit code."""
+        self.is_closing.set()
+        self.reader.join()
+        return self.process.wait(PATIENCE_SECONDS)
+
+
+@contextlib.contextmanager
+def on_terminal(
+    folder: Path, *arguments: str, **environment: str
+) -> Iterator[Terminal]:
+    """Runs `mtl-train` on a terminal of its own; kills it at the end of the block."""
+    terminal = Terminal(folder, list(arguments), os.environ | environment)
+    try:
+        yield terminal
+    finally:
+        terminal.process.kill()
+        terminal.close()
 
 
 def wait_for(

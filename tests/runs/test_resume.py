@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 from helpers import networks
-from helpers.commands import mtl_train, running, wait_for
+from helpers.commands import mtl_train, on_terminal, running, wait_for
 from helpers.interrupted_runs import SMALL, assert_same_run, files, has_logged
 from helpers.planted_data import config, parquet, values
 
@@ -608,6 +608,18 @@ def assert_stopped(folder, sent, code, word):
 @pytest.mark.slow
 def test_run_stopped_by_sigterm_says_what_is_safe(tmp_path):
     assert_stopped(tmp_path, signal.SIGTERM, 143, "stopped by SIGTERM")
+
+
+def test_run_whose_terminal_closes_saves_and_goes_on(tmp_path):
+    with on_terminal(tmp_path, *RARELY_SAVED) as terminal:
+        assert wait_for(terminal.process, lambda: in_training(tmp_path))
+        assert terminal.close() == 129
+    (run,) = (tmp_path / "outputs" / "runs").iterdir()
+    assert status_of(run)["status"] == "interrupted"
+    assert "Stopped: stopped by SIGHUP" in (run / "train.log").read_text("utf-8")
+    ended = mtl_train(tmp_path, *RARELY_SAVED)
+    assert ended.stdout.startswith("going on after ")
+    assert status_of(run)["status"] == "done"
 
 
 def assert_goes_on_after_ctrl_c(tmp_path):

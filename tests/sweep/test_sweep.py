@@ -21,7 +21,12 @@ import pandas as pd
 import pytest
 import rich.console
 import yaml
-from helpers.commands import mtl_train, refused, sweep_on_shared_fork_server
+from helpers.commands import (
+    mtl_train,
+    on_terminal,
+    refused,
+    sweep_on_shared_fork_server,
+)
 
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.core.terminal import new_console
@@ -605,6 +610,17 @@ def test_ctrl_c_stops_the_running_job_and_counts_the_jobs_by_state(start: Path) 
     assert line.count("interrupted") == 1
     assert not list((start / "sweep").glob("*seed=2,*"))
     assert "try next:     mtl-compare sweep" in out
+
+
+@pytest.mark.slow
+def test_closed_terminal_stops_the_running_job_which_saves(start: Path) -> None:
+    command = ["-m", *SETTINGS, "seed=1,14,2", "sweep.jobs=1", "hydra.sweep.dir=sweep"]
+    with on_terminal(start, *command, PYTHONPATH=python_path()) as terminal:
+        first_match_within_a_minute(lambda: start.glob("sleeping"))
+        assert terminal.close() == 129
+    assert status(job_folder(start, 14))["status"] == "interrupted"
+    assert status(job_folder(start, 1))["status"] == "done"
+    assert not list((start / "sweep").glob("*seed=2,*"))
 
 
 @pytest.mark.slow
