@@ -7,7 +7,7 @@ both networks, even if its position differs.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -135,8 +135,7 @@ class WeightSplitter:
                 encoder_layers.setdefault(type(layer).__name__, []).append(layer)
             elif own := own_networks(name, self.tasks):
                 kind = "_".join(filter(None, [own.kind.removesuffix("s"), own.layer]))
-                per_task = max(num_networks(layer) // len(own.tasks), 1)
-                owners = numbered(own.tasks, per_task)
+                owners = self._owners(layer, own.tasks)
                 yield from self._networks(part, kind + order, layer, owners)
             else:
                 owners = self._owners(layer)
@@ -144,12 +143,19 @@ class WeightSplitter:
         for layers_of_class in encoder_layers.values():
             yield from self._encoder_layers(layers_of_class)
 
-    def _owners(self, layer: keras.Layer) -> list[str]:
-        """Returns the owner of each network that a layer of the scheme computes."""
-        num = num_networks(layer)
+    def _owners(self, layer: keras.Layer, tasks: Sequence[str] = ()) -> list[str]:
+        """Returns the owner of each network that a layer computes.
+
+        Args:
+            layer: a layer of the scheme or of the towers.
+            tasks: the tasks that the layer's name holds.
+        """
         if isinstance(layer, Routing):
             owners = [self._owner(r.owner, i + 1) for i, r in enumerate(layer.routes)]
             return numbered(owners, layer.networks_per_route)
+        num = num_networks(layer)
+        if tasks:
+            return numbered(tasks, max(num // len(tasks), 1))
         if isinstance(layer, ParallelDense) and layer.owners is not None:
             owners = [self._owner(owner, 0) for owner in layer.owners]
             # Number the networks of each owner: `click 1`, `click 2`, `buy 1`.
@@ -265,11 +271,11 @@ class WeightSplitter:
                 yield name, layer.table, (rows, columns)
 
 
-def numbered(owners: list[str], per_owner: int) -> list[str]:
+def numbered(owners: Sequence[str], per_owner: int) -> list[str]:
     """Names the networks of owners that have several in a row: `click 1`, `click 2`.
 
     If each owner has one network, the network has the name of its owner.
     """
     if per_owner == 1:
-        return owners
+        return list(owners)
     return [f"{owner} {i + 1}" for owner in owners for i in range(per_owner)]

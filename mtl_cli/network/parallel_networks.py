@@ -35,8 +35,6 @@ class NetworkPiece:
 
 def num_networks(layer: keras.Layer) -> int:
     """Counts the networks that a layer computes side by side; 1 for other layers."""
-    if isinstance(layer, Routing):
-        return len(layer.routes) * layer.networks_per_route
     return int(layer.num) if has_networks(layer) else 1
 
 
