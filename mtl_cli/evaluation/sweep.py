@@ -2,7 +2,7 @@
 
 The folder has a subfolder for each run, a copy of the run folder without its model. The
 copy's test rows are the rows of the evaluated table: in its configuration, metrics and
-predictions. The copy keeps the run's own scores on validation rows. So a comparison of
+predictions. The copy keeps the run's own scores on the other rows. So a comparison of
 the copies chooses the best configuration on validation rows, not on the test rows.
 """
 
@@ -183,9 +183,7 @@ def evaluate_run(
     model = load_run(run.path)
     evaluation, rows = evaluate(model, table, request)
     scores = score_outputs(rows.outputs, rows.table, rows.predictions)
-    metrics = {"test": scores}
-    if "valid" in run.metrics:
-        metrics["valid"] = run.metrics["valid"]
+    metrics = run.metrics | {"test": scores}
     config = model.config
     dataset = with_format_of(config.dataset, table)
     files = find_files("TABLE", table, dataset.format)

@@ -538,7 +538,6 @@ def sweep(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.slow
 def test_sweep_is_evaluated_into_a_folder_that_compares(
     run: Path,
     sweep: Path,
@@ -564,7 +563,9 @@ def test_sweep_is_evaluated_into_a_folder_that_compares(
         assert table.loc[task, "mean"] == pytest.approx(main["value"], rel=1e-9)
         assert table.loc[task, "seeds"] == 2
     assert comparison.datasets[0].split == "test"
-    predictions = pd.read_parquet(target / "a" / "predictions.parquet")
+    file = target / "a" / "predictions.parquet"
+    predictions, names = pd.read_parquet(file), pyarrow.parquet.read_schema(file).names
+    assert names == [*predictions]  # no index beside the columns
     own = pd.read_parquet(run / "predictions.parquet").head(700)
     pd.testing.assert_frame_equal(predictions, own, rtol=1e-5)
     config = yaml.safe_load((target / "a" / "config.yaml").read_text())
