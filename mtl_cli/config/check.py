@@ -161,13 +161,50 @@ def keys_of_option(
 
 
 def known_siblings(key: str, values: Any) -> list[str]:
-    """Returns the known keys in the innermost existing section of a dotted key."""
+    """Returns the known keys in the innermost existing section of a dotted key.
+
+    Most keys of a data set can be left out, so `values` may not contain them. The
+    schema names them.
+    """
     *sections, name = key.split(".")
+    declared: list[str] = []
+    if sections[:1] == ["dataset"] and isinstance(values.get("dataset"), dict):
+        declared = keys_of_dataset(sections[1:], values["dataset"])
     for section in sections:
         if not isinstance(values, dict) or not isinstance(values.get(section), dict):
             break
         values = values[section]
-    return [str(k) for k in values if k != name]
+    present = [str(k) for k in values if k != name]
+    return list(dict.fromkeys(present + declared))
+
+
+def keys_of_dataset(sections: list[str], dataset: dict[Any, Any]) -> list[str]:
+    """Returns the keys that the schema declares in a section of a data set.
+
+    Args:
+        sections: the keys that lead from the data set to the section, such as
+            `["features", "age"]`.
+        dataset: the configuration of the data set.
+    """
+    from mtl_cli.config.json_schema import KINDS, option_classes
+    from mtl_cli.core.options import Options, option_class, option_names
+
+    classes = option_classes("dataset")
+    declaring: Any = classes.get(str(dataset.get("generator", "")), classes[""])
+    match sections:
+        case [axis, name] if axis in KINDS:
+            entries = dataset.get(axis)
+            entry = entries.get(name) if isinstance(entries, dict) else None
+            kind = str(entry.get("kind")) if isinstance(entry, dict) else ""
+            is_known = kind in option_names(axis)
+            declaring = option_class(axis, kind, KINDS[axis]) if is_known else None
+        case [section]:
+            field = declaring.model_fields.get(section)
+            declaring = field.annotation if field else None
+        case [_, *_]:
+            declaring = None
+    is_section = isinstance(declaring, type) and issubclass(declaring, Options)
+    return list(declaring.model_fields) if is_section else []
 
 
 def dotted_keys(values: object, prefix: str = "") -> list[str]:

@@ -81,6 +81,14 @@ REFUSED = {
     HEAD + TASKS + "features: {tags: {kind: sequence}}\n": "missing key "
     "'dataset.features.tags.max_length'",
     SHORTEST + "split: random\n": "unknown key 'dataset.split'",
+    SHORTEST + "weightcolumn: w\n": "'dataset.weightcolumn'; did you mean dataset.weig",
+    SHORTEST + "csv: {delimeter: x}\n": "did you mean dataset.csv.delimiter?",
+    HEAD + TASKS + "features: {item: {kind: sparse, mincount: 3}}\n": "unknown key "
+    "'dataset.features.item.mincount'; did you mean dataset.features.item.min_count?",
+    HEAD + TASKS + "features: {item: {kind: sparse, column: id}}\n": "unknown key "
+    "'dataset.features.item.column'; known there: kind, embedding_dim, min_count, ",
+    HEAD + FEATURES + "tasks: {click: {label: click, kind: binary, weigth: 2}}\n": ""
+    "did you mean dataset.tasks.click.weight?",
     SHORTEST + "split_column: user\n": "dataset.split_column: ",
     SHORTEST + "valid: other.parquet\nvalid_fraction: 0.1\n": "dataset.valid_fraction",
     SHORTEST + "csv: true\n": "dataset.csv: true should be a mapping",
