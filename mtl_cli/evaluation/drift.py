@@ -23,6 +23,7 @@ from mtl_cli.data.buckets import (
 )
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.table import Array
+from mtl_cli.heads.base import Output
 from mtl_cli.runs.predictions_file import PREDICTIONS, read_predictions
 
 # The usual limits from which on a population stability index is moderate, and large.
@@ -174,12 +175,13 @@ def has_drifted(record: dict[str, Any]) -> bool:
 
 
 def prediction_drift(
-    run: Path, predictions: dict[str, Array]
+    run: Path, outputs: list[Output], predictions: dict[str, Array]
 ) -> tuple[list[dict[str, Any]], str]:
     """Compares predictions with the run's predictions for its own test rows.
 
     Args:
         run: the run folder, with the earlier predictions in `predictions.parquet`.
+        outputs: the outputs with predictions.
         predictions: the new predictions, {output: (rows,) or (rows, classes)}.
 
     Returns: the drift, one dict per output, or per class of a multiclass output, see
@@ -187,17 +189,19 @@ def prediction_drift(
         or "".
     """
     path, records = run / PREDICTIONS, []
-    columns = [f"{name}_prediction" for name in predictions]
+    columns = [f"{output.name}_prediction" for output in outputs]
     try:
         table = read_predictions(run, lambda names: columns)
-        for name, values in predictions.items():
+        for output in outputs:
+            name, task = output.name, output.task
             earlier: Any = table[f"{name}_prediction"].to_numpy()
             if earlier.dtype == object:  # one list of probabilities per row
                 earlier = np.stack(list(earlier))
-            pairs = zip(as_columns(earlier), as_columns(values), strict=True)
-            for i, (old_column, new_column) in enumerate(pairs):
-                column_name = name if values.ndim == 1 else f"{name}.{i}"
-                records.append(prediction_record(column_name, old_column, new_column))
+            if earlier.shape[1:] != predictions[name].shape[1:]:
+                raise ValueError("the numbers of classes differ")
+            new = task.prediction_columns(name, predictions[name])
+            old = task.prediction_columns(name, earlier)
+            records += [prediction_record(c, old[c], new[c]) for c in new]
     except FileNotFoundError:
         return [], f"drift of predictions is unknown: {run} has no {PREDICTIONS}"
     except DAMAGED_FILE_ERRORS:
@@ -209,13 +213,14 @@ def prediction_record(name: str, old: Array, new: Array) -> dict[str, Any]:
     """Returns the drift of the predictions of an output, or of one of its classes.
 
     Args:
-        name: the name of the output, followed by `.INDEX` for a class.
+        name: the name of the output, followed by `.CLASS` for a class.
         old: the run's predictions for its own test rows, (test rows,).
         new: the predictions for the evaluated rows, (rows,).
 
     Returns: `kind` "prediction", `name`, `psi`, and the means `mean` of the new and
         `trained_mean` of the old predictions.
     """
+    old, new = old.astype("float64"), new.astype("float64")
     buckets = make_buckets(old)
     counts = np.array(buckets["counts"])
     return {
@@ -225,9 +230,3 @@ def prediction_record(name: str, old: Array, new: Array) -> dict[str, Any]:
         "mean": float(new.mean()),
         "trained_mean": float(old.mean()),
     }
-
-
-def as_columns(predictions: Array) -> list[Array]:
-    """Splits predictions into columns, float64 (rows,): one, or one per class."""
-    columns = predictions.reshape(len(predictions), -1).T
-    return [np.asarray(column, "float64") for column in columns]

@@ -75,7 +75,7 @@ def evaluate(
     ]
     slices = slices_of(model, rows)
     slice_records, weakest = score_slices(rows_of_outputs, slices)
-    drift, remark = prediction_drift(model.folder, rows.predictions)
+    drift, remark = prediction_drift(model.folder, rows.outputs, rows.predictions)
     importances: dict[str, Any] = {}
     if request.importance:
         repeats, on_step = request.repeats, partial(request.on_progress, "permuting")

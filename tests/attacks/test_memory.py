@@ -16,7 +16,9 @@ from mtl_cli.core.other_files import (
     check_regular,
 )
 from mtl_cli.evaluation.drift import prediction_drift
+from mtl_cli.heads.base import Output
 from mtl_cli.runs import predictions_file
+from mtl_cli.tasks.binary import Binary
 from mtl_cli.training.checkpoint import read_intact
 
 EQUAL_ROWS = 300_000  # of 8 bytes
@@ -44,7 +46,9 @@ def test_numbers_that_repeat_without_end_are_not_read(
     read = predictions_file.read_predictions
     with pytest.raises(UnsafeFileError, match="expands to more than 1,048,576 bytes"):
         read(tmp_path, lambda names: names)
-    drift, remark = prediction_drift(tmp_path, {"buy": np.zeros(3)})
+    buy = Binary(label="buy", kind="binary")
+    outputs = [Output("buy", "buy", buy)]
+    drift, remark = prediction_drift(tmp_path, outputs, {"buy": np.zeros(3)})
     assert drift == [] and "is damaged" in remark
     monkeypatch.setattr(predictions_file, "MAX_BYTES", 9 * EQUAL_ROWS)
     assert read(tmp_path, lambda names: names).equals(table)

@@ -272,6 +272,7 @@ def test_drift_is_of_moved_features_alone(
     values = frame["tags"].str.split("|").str.len().sum()
     assert features["tags"]["unseen"] == 300 / values
     assert features["noise"]["missing"] == pytest.approx(0.1, abs=0.03)
+    assert {"level.low", "level.high"} < predictions.keys()
     assert predictions["spent"]["psi"] > 0.25 > predictions["click"]["psi"]
     out = capsys.readouterr().out
     assert "3 of 6 features have a PSI of 0.1 or more, or 5% more empty" in out
