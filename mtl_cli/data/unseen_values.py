@@ -1,4 +1,4 @@
-"""Counts the rows with values that no training row has, and names such values."""
+"""Counts the rows with values that have no id of their own, and names such values."""
 
 import numpy as np
 import pyarrow as pa
@@ -62,6 +62,11 @@ class UnseenValues:
             if only_suspicious and spelling is None and not are_most:
                 continue
             values = "a value that no training row has"
+            # The feature that owns the embedding table counts the values.
+            owner = getattr(self.features.by_name[name], "table", None) or name
+            min_count = getattr(self.features.by_name[owner], "min_count", 1)
+            if min_count > 1:
+                values = f"a value that training rows hold less than {min_count} times"
             if spelling is not None:
                 values += f", such as {value!r}; training rows have {spelling!r}"
             lines.append(

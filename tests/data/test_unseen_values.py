@@ -7,11 +7,12 @@ import pytest
 from helpers.planted_data import fitted_features
 
 from mtl_cli.data.unseen_values import UnseenValues
+from mtl_cli.features.base import Feature
 from mtl_cli.features.cross import Cross
 from mtl_cli.features.sequence import Sequence
 from mtl_cli.features.sparse import Sparse
 
-FEATURES = {
+FEATURES: dict[str, Feature] = {
     "user": Sparse(kind="sparse"),
     "is_new": Sparse(kind="sparse"),
     "tags": Sequence(kind="sequence", separator="|", max_length=3),
@@ -23,9 +24,9 @@ def table(user: list[Any], is_new: list[Any], tags: list[str]) -> pa.Table:
     return pa.table({"user": user, "is_new": is_new, "tags": tags})
 
 
-def counted(*blocks: pa.Table) -> UnseenValues:
+def counted(*blocks: pa.Table, declared: dict[str, Feature] = FEATURES) -> UnseenValues:
     training = table(["2419.0", "7.0", None], ["True", "False", "True"], ["a", "b", ""])
-    features = fitted_features(FEATURES, training)
+    features = fitted_features(declared, training)
     unseen = UnseenValues(features)
     for block in blocks:
         unseen.add(block, features.encode(block))
@@ -71,3 +72,18 @@ def test_new_values_are_suspicious_in_more_than_half_of_ten_rows(
     assert len(suspicious) == is_told
     first = f"user: {num_new} of 10 rows ({num_new / 10:.1%}) have a value that no "
     assert unseen.warnings()[0].startswith(first + "training row has; such a value")
+
+
+def test_rare_values_of_training_rows_are_not_called_absent() -> None:
+    declared: dict[str, Feature] = {
+        "is_new": Sparse(kind="sparse", min_count=2),
+        "user": Sparse(kind="sparse", table="is_new"),
+    }
+    unseen = counted(
+        table(["x", "True"], ["False", "True"], ["", ""]), declared=declared
+    )
+    rare = (
+        "1 of 2 rows (50.0%) have a value that training rows hold less than 2 times; "
+    )
+    rare += "such a value is taken as unknown"
+    assert unseen.warnings() == [f"is_new: {rare}", f"user: {rare}"]
