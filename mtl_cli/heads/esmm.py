@@ -124,18 +124,26 @@ class ESMM(Heads):
         }
 
     def label_warnings(self, tasks: Tasks, rows: RowsWithLabels) -> list[str]:
-        """Returns a warning if some training rows have a conversion without a click."""
+        """Returns warnings of a funnel that is not named, or that the labels break."""
         click, conversion = self.funnel(tasks)
+        binary = [name for name, task in tasks.items() if task.BINARY_LABELS]
+        lines = []
+        if len(binary) > 2 and None in (self.click_task, self.conversion_task):
+            lines.append(
+                f"esmm takes {click} for the click and {conversion} for the conversion,"
+                f" of the tasks {', '.join(binary)}; model.click_task and "
+                "model.conversion_task name others"
+            )
         labels = rows.labels
         is_converted = labels[conversion] == 1
         without_click = is_converted & (labels[click] == 0)
-        if not without_click.any():
-            return []
-        return [
-            f"the labels break the funnel rule of esmm: {without_click.sum():,} of "
-            f"{is_converted.sum():,} training rows with {conversion} = 1 have "
-            f"{click} = 0, so that pCTCVR = pCTR x pCVR cannot fit both"
-        ]
+        if without_click.any():
+            lines.append(
+                f"the labels break the funnel rule of esmm: {without_click.sum():,} of "
+                f"{is_converted.sum():,} training rows with {conversion} = 1 have "
+                f"{click} = 0, so that pCTCVR = pCTR x pCVR cannot fit both"
+            )
+        return lines
 
 
 def pcvr_name(click: str, conversion: str) -> str:

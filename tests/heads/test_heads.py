@@ -24,11 +24,25 @@ def rows(**labels):
 
 def test_broken_funnel_is_counted_among_the_labels_that_are_there():
     broken = rows(click=[1, 0, 0, MISSING], buy=[1, 1, MISSING, MISSING])
-    (warning,) = ESMM().label_warnings(TASKS, broken)
+    heads = ESMM(click_task="click", conversion_task="buy")
+    (warning,) = heads.label_warnings(TASKS, broken)
     assert "1 of 2 training rows with buy = 1 have click = 0" in warning
     whole = rows(click=[1, 0, MISSING], buy=[1, MISSING, 1])
-    assert ESMM().label_warnings(TASKS, whole) == []
+    assert heads.label_warnings(TASKS, whole) == []
     assert Independent().label_warnings(TASKS, broken) == []
+
+
+def test_esmm_says_which_tasks_it_takes_if_there_are_more_than_two():
+    whole = rows(click=[1, 0], buy=[1, 0], like=[1, 0])
+    for heads in (ESMM(), ESMM(click_task="click"), ESMM(conversion_task="buy")):
+        (warning,) = heads.label_warnings(TASKS, whole)
+        assert warning.startswith(
+            "esmm takes click for the click and buy for the conversion, of the tasks "
+            "click, buy, like; model.click_task"
+        )
+    two = {"click": TASKS["click"], "buy": TASKS["buy"]}
+    two["seconds"] = Regression(label="seconds")
+    assert ESMM().label_warnings(two, whole) == []
 
 
 def test_esmm_adds_pcvr_scored_on_clicked_rows():
