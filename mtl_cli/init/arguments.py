@@ -11,7 +11,7 @@ from mtl_cli.core.errors import ConfigError, suggest
 
 TABLE = (
     "the training rows: .csv, .tsv (also .gz, .zst, .bz2), .parquet, .feather, .arrow, "
-    "or a folder of .parquet files"
+    "a folder of .parquet files, or a pattern in quotes, such as 'logs/*.parquet'"
 )
 TASK = "the name of what to predict, and the label column if its name differs"
 SPACE = "counts the rows of TASK only where COLUMN, or another task, is 1"
@@ -24,11 +24,17 @@ EXAMPLES = """examples:
 
 
 class InitParser(Parser):
-    """A parser that tells the user where to write a missing TABLE."""
+    """A parser that tells the user how to write TABLE, if it is missing or several."""
 
     def error(self, message: str) -> NoReturn:
         if "required: TABLE" in message:
             message += "; it comes before --task"
+        several = message.partition("unrecognized arguments: ")[2].split(" ")
+        if Path(several[0]).is_file():
+            raise ConfigError(
+                f"TABLE is one file, folder or pattern, and '{several[0]}' is one more;"
+                " name their folder, or quote the pattern, as in 'logs/*.parquet'"
+            )
         super().error(message)
 
 

@@ -50,6 +50,9 @@ def mark_leak(
             dependence = "one to one" if strength > 1 - 1e-9 else "none"
         if dependence == "one to one":
             remark = f"would give the answer away: {name} under another name"
+            if rate := kept_negatives(column, task):
+                remark += "; if it is the share of the rows that were kept, set "
+                remark += f"sampling_rate: {rate:g} of {name}"
             return leave_out(column, remark, proposal.keys)
         if strength > SUSPICIOUS_AUC:
             problem = f"alone predicts {name}, {measure} {strength:.4f}"
@@ -60,6 +63,24 @@ def mark_leak(
         elif dependence == "many to one":
             return proposal.with_warning(f"each value goes with one class of {name}")
     return proposal
+
+
+def kept_negatives(column: ColumnProfile, task: TaskProposal) -> float | None:
+    """Returns the fraction of rows with label 0 that were kept, if a column may say so.
+
+    Such a column is 1 in all rows with label 1, and below 1 in all others.
+
+    Args:
+        column: a column that corresponds one to one to the labels of the task.
+        task: the task.
+    """
+    if not task.task_class.BINARY_LABELS or column.numbers is None:
+        return None
+    numbers = column.numbers_by_row()
+    positive, negative = numbers[task.y == 1], numbers[task.y == 0]
+    if np.any(positive != 1) or not np.all((negative > 0) & (negative < 1)):
+        return None
+    return float(negative[0])
 
 
 def mark_outcome(proposal: ColumnProposal) -> ColumnProposal:

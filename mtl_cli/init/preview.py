@@ -1,6 +1,7 @@
 """Reads the first rows of a table: its preview."""
 
 import csv
+import glob
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from mtl_cli.data.arrow_errors import is_not_utf8
 from mtl_cli.data.csv_cells import trim
 from mtl_cli.data.csv_file import BLOCK_BYTES
 from mtl_cli.data.csv_row_errors import ragged_row
+from mtl_cli.data.files import matching_paths
 from mtl_cli.data.open_files import OPEN_COLUMNAR, OpenColumnar
 from mtl_cli.init.file_format import FileFormat, detect_format
 from mtl_cli.init.null_values import with_empty_cells
@@ -56,7 +58,8 @@ def read_preview(
     """Reads the first rows of a table.
 
     Args:
-        path: a file, or a folder of Parquet files.
+        path: a file, a folder of Parquet files, or a pattern of Parquet or Feather
+            files.
         columns: see `detect_format`.
         training_format: the format of the training table, if `path` is a test table:
             both tables have the same delimiter. None if `path` is the training table.
@@ -66,14 +69,57 @@ def read_preview(
     """
     file = find_data(path)
     if not file.exists():
-        raise DataError(f"no file '{path}' (current folder: {Path.cwd()})")
+        return preview_pattern(path, columns)
+    return preview_table(path, [file], columns, training_format)
+
+
+def preview_pattern(path: str, columns: list[str] | None) -> TablePreview:
+    """Reads the first rows of the files that a pattern names.
+
+    Args:
+        path: a pattern, or a path without a file.
+        columns: see `detect_format`.
+    """
+    here = f"(current folder: {Path.cwd()})"
+    if not glob.has_magic(path):
+        raise DataError(f"no file '{path}' {here}")
+    files = sorted(file for file in matching_paths(find_data(path)) if file.is_file())
+    if not files:
+        raise DataError(f"no file matches '{path}' {here}")
+    preview = preview_table(path, files, columns, None)
+    if preview.format.is_text and len(files) > 1:
+        raise DataError(
+            f"'{path}' names {len(files)} text files; name one of them, and write the "
+            "pattern into the YAML as `train`"
+        )
+    return preview
+
+
+def preview_table(
+    path: str,
+    files: list[Path],
+    columns: list[str] | None,
+    training_format: FileFormat | None,
+) -> TablePreview:
+    """Reads the first rows of one file or folder, or of several files.
+
+    Args:
+        path: the table as the user named it.
+        files: a file or a folder, or the files that a pattern names. Of several text
+            files, only the first is read.
+        columns: see `detect_format`.
+        training_format: see `read_preview`.
+    """
+    file = files[0]
     try:
         delimiter = None
         if training_format is not None and training_format.is_text:
             delimiter = training_format.delimiter
         file_format = detect_format(path, file, columns, delimiter)
-        read = preview_text if file_format.is_text else preview_columnar
-        preview = read(path, file, file_format)
+        if file_format.is_text:
+            preview = preview_text(path, file, file_format)
+        else:
+            preview = preview_columnar(path, files, file_format)
     except UnsafeFileError as error:
         raise DataError(f"'{path}' {error}") from None
     except (pa.ArrowException, csv.Error, OSError, UnicodeDecodeError) as error:
@@ -144,10 +190,14 @@ def open_bytes(file: Path) -> pa.NativeFile:
     return pa.input_stream(str(file), compression="detect")
 
 
-def preview_columnar(path: str, file: Path, file_format: FileFormat) -> TablePreview:
-    """Reads the first rows of a Parquet or Feather file, or of a folder of files."""
-    files = [str(f) for f in sorted(file.rglob("*.parquet"))] or [str(file)]
-    if file.is_dir() and files == [str(file)]:
+def preview_columnar(
+    path: str, named: list[Path], file_format: FileFormat
+) -> TablePreview:
+    """Reads the first rows of Parquet or Feather files, or of a folder of files."""
+    files = [str(file) for file in named]
+    if named[0].is_dir():
+        files = [str(file) for file in sorted(named[0].rglob("*.parquet"))]
+    if not files:
         raise DataError(f"the folder '{path}' holds no .parquet files")
     dataset = pa.dataset.dataset(files, format=file_format.name)
     for fragment in dataset.get_fragments():

@@ -494,6 +494,7 @@ def test_columns_that_tell_the_label_are_left_out_or_warned_of(run: Run) -> None
         spent=spent,
         mood=np.array(["bad", "fair", "good", "great"])[mood],
         copied=click,
+        kept=np.where(click, 1, 0.25),
         worded=np.where(click, "on", "off"),
         cents=spent * 100,
         mood_number=mood,
@@ -513,11 +514,17 @@ def test_columns_that_tell_the_label_are_left_out_or_warned_of(run: Run) -> None
     }
     for column, task in {
         "copied": "click",
+        "kept": "click",
         "worded": "click",
         "cents": "spent",
         "mood_number": "mood",
     }.items():
         assert f"would give the answer away: {task}" in line_of("shop", column)
+    assert (
+        "; if it is the share of the rows that were kept, set sampling_rate: 0.25 "
+        in (line_of("shop", "kept"))
+    )
+    assert "share" not in line_of("shop", "copied") + line_of("shop", "mood_number")
     assert "WARNING: alone predicts click, AUC 1.0000" in line_of("shop", "seconds")
     assert "WARNING: alone predicts click, AUC 1.0000" in line_of("shop", "landed")
     assert "WARNING: each value goes with one class of mood" in line_of(
@@ -658,12 +665,12 @@ def test_zst_feather_and_a_folder_of_parquet_say_the_same(run: Run) -> None:
     with pa.output_stream("zst.csv.zst") as stream:
         pa.csv.write_csv(table, stream)
     found = []
-    for path in ("fea.feather", "parts", "zst.csv.zst"):
-        code, _, err = run(path, "--task", "click")
+    for path in ("fea.feather", "parts", "parts/?.parquet", "zst.csv.zst"):
+        code, _, err = run(path, "--task", "click", "--name", "told", "--force")
         assert (code, err) == (0, "")
-        found.append(written(path.partition(".")[0]))
-    assert found[0]["features"] == found[1]["features"] == found[2]["features"]
-    assert found[1]["train"] == "parts"
+        found.append(written("told"))
+    assert all(values["features"] == found[0]["features"] for values in found)
+    assert [values["train"] for values in found[1:3]] == ["parts", "parts/?.parquet"]
     assert found[0]["features"]["user_id"] == {"kind": "sparse", "min_count": 2}
 
 
@@ -796,6 +803,10 @@ MISTAKES = {
     "twice.csv --task click": "'twice.csv' has 2 columns 'ad'; rename all but one",
     "cut.parquet --task click": "cannot read 'cut.parquet': ",
     "cut.csv.gz --task click": "cannot read 'cut.csv.gz': ",
+    "no*.parquet --task click": "no file matches 'no*.parquet'",
+    "dot*.csv --task click": "'dot*.csv' names 2 text files; name one of them",
+    "shop.csv dots.csv words.csv --task click": "TABLE is one file, folder or pattern, "
+    "and 'dots.csv' is one more; name their folder, or quote the pattern",
     "folder --task click": "the folder 'folder' holds no .parquet files",
     "differing --task click": "cannot read 'differing': the files disagree: "
     "differing/a.parquet holds click (int64), ad (int64), differing/b.parquet ad (int6",
