@@ -251,10 +251,9 @@ class TrainingState:
             self.steps.copy_tables_to_network()
             if STEP_LOSSES_KEY in arrays:
                 losses = arrays[STEP_LOSSES_KEY]
-                if losses.shape[1:] != (2, len(self.steps.tasks)):
-                    raise ValueError("it holds the losses of other tasks")
-                if len(losses) > self.steps.steps_per_epoch:
-                    raise ValueError("it has more steps than an epoch of this run")
+                is_too_long = len(losses) > self.steps.steps_per_epoch
+                if is_too_long or losses.shape[1:] != (2, len(self.steps.tasks)):
+                    raise ValueError(f"{STEP_LOSSES_KEY} has the shape {losses.shape}")
                 self.step_losses = [losses]
             self.history.epochs = [Epoch(**epoch) for epoch in values["epochs"]]
             self.history.kept_epoch = values["kept"]

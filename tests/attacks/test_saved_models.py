@@ -311,6 +311,8 @@ FORGED_ARRAYS = [
     ("best-0", np.array([np.inf, 1.0])),
     ("average-0", np.array([np.nan, 1.0])),
     ("average-0", np.array([1.0])),  # would be taken for both weights
+    ("taken", np.zeros((1, 2, 3))),  # the losses of more tasks
+    ("taken", np.zeros((5, 2, 1))),  # the losses of more steps
 ]
 
 
@@ -320,19 +322,21 @@ def test_forged_arrays_of_a_checkpoint_are_refused(name, array, tmp_path):
     logits = SimpleNamespace(weights=[weight], get_weights=lambda: [weight.numpy()])
     optimizer = SimpleNamespace(variables=[step])
     steps = SimpleNamespace(
-        tables=[], optimizer=optimizer, copy_tables_to_network=lambda: None
+        **{"tables": [], "tasks": ["click"], "optimizer": optimizer},
+        **{"steps_per_epoch": 4, "copy_tables_to_network": lambda: None},
     )
     state = TrainingState(SimpleNamespace(logits=logits), steps)
     saved = Checkpoint(
         tmp_path / "x.npz", {"epochs": [], "kept": 0, "seconds": 0.0, "best": True}
     )
     arrays = {"weights-0": [3.0, 4.0], "optimizer-0": 5, "best-0": [6.0, 7.0]}
-    arrays |= {"average-0": [8.0, 9.0]}
+    arrays |= {"average-0": [8.0, 9.0], "taken": np.ones((4, 2, 1))}
     np.savez(saved.path, **arrays)
     state.restore(saved)
     assert (weight.numpy().tolist(), int(step)) == ([3.0, 4.0], 5)
     assert [x.tolist() for x in state.best_weights] == [[6.0, 7.0]]
     assert [x.tolist() for x in state.average] == [[8.0, 9.0]]
+    assert state.steps_done == 4
     np.savez(saved.path, **arrays | {name: array})
     with pytest.raises(DataError, match=f"is not a checkpoint of this run .*{name}"):
         state.restore(saved)

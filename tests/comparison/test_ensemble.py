@@ -87,6 +87,16 @@ def test_configurations_without_a_common_yardstick_are_refused(
         chosen_from(tmp_path)
 
 
+def test_runs_of_several_data_sets_are_refused_by_their_names(tmp_path: Path) -> None:
+    for seed in (1, 2):
+        write_run(tmp_path / f"a{seed}", 8, seed, (0.3, 0.3))
+        other = tmp_path / f"b{seed}"
+        write_run(other, 8, seed, (0.3, 0.3), "valid_fraction=0.2")
+        (other / "environment.json").write_text('{"data_hash": "d1"}')
+    with pytest.raises(ConfigError, match=r"data sets, planted .*=0.1, planted .*=0.2;"):
+        chosen_from(tmp_path)
+
+
 def test_runs_of_one_seed_each_are_refused_by_the_key_that_differs(
     tmp_path: Path,
 ) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from mtl_cli.evaluation.evaluation import Evaluation
 from mtl_cli.evaluation.screen import show_evaluation
-from mtl_cli.evaluation.sections import weakest_text
+from mtl_cli.evaluation.sections import drift_text, weakest_text
 
 
 def slice_of(name: str, p: float | None, surely_weaker: bool = False) -> dict[str, Any]:
@@ -40,6 +40,12 @@ def test_weakest_slice_is_told_with_the_number_of_tested_slices(
 def test_no_tested_slice_is_said() -> None:
     text = weakest_text(evaluation(None, slice_of("tiny", None)), "click")
     assert text == "no slice has enough rows of each class for a test"
+
+
+def test_no_drift_is_said_with_the_largest_psi() -> None:
+    text = drift_text([{"name": "age", "psi": 0.02}, {"name": "x", "psi": 0.01}], [])
+    assert text.startswith("no feature has a PSI of 0.1 or more, or 5% more empty")
+    assert text.endswith("the largest PSI is 0.020, of age")
 
 
 def test_screen_begins_with_the_run_the_table_and_its_rows(

@@ -68,6 +68,7 @@ def test_ranges_of_times_and_of_infinite_numbers_have_names_of_their_own() -> No
 
 def test_few_numbers_and_booleans_are_values() -> None:
     assert counts([3, 20, 100] * 100) == {"3": 100, "20": 100, "100": 100}
+    assert list(counts([None, 20, 3, 100] * 100)) == ["3", "20", "100", "(empty)"]
     assert counts([True, False, None] * 100) == {
         "False": 100,
         "True": 100,

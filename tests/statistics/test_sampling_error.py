@@ -127,6 +127,22 @@ def test_interval_of_the_bootstrap_takes_off_the_bias() -> None:
     assert high - low == pytest.approx(2 * norm.ppf(0.975) * 0.1)
 
 
+@pytest.mark.parametrize(("rows", "distinct"), [(1000, 1 - np.exp(-1)), (4000, 0.885)])
+def test_bias_is_how_far_the_bootstrap_is_off(
+    rows: int, distinct: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bootstrap sample of 1,000 rows holds fewer different rows than its size."""
+    monkeypatch.setattr(module, "MAX_SAMPLE_ROWS", 1000)
+
+    def share_of_different_rows(numbers: Floats) -> float:
+        return len(np.unique(numbers)) / len(numbers)
+
+    error = bootstrap_error(share_of_different_rows, [np.arange(rows)])
+    assert error is not None
+    scale = np.sqrt(1000 / rows)
+    assert error.bias == pytest.approx(scale * (distinct - 1), abs=0.003)
+
+
 def test_unknown_error_has_no_interval() -> None:
     label, prediction, weight = (x[:200] for x in scored(1000, seed=4))
     few = np.flatnonzero((label == 0) | (np.cumsum(label) <= 4))
