@@ -93,7 +93,7 @@ def test_runs_of_several_data_sets_are_refused_by_their_names(tmp_path: Path) ->
         other = tmp_path / f"b{seed}"
         write_run(other, 8, seed, (0.3, 0.3), "valid_fraction=0.2")
         (other / "environment.json").write_text('{"data_hash": "d1"}')
-    with pytest.raises(ConfigError, match=r"data sets, planted .*=0.1, planted .*=0.2;"):
+    with pytest.raises(ConfigError, match=r"planted .*=0.1, planted .*=0.2; name"):
         chosen_from(tmp_path)
 
 
