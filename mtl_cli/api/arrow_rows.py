@@ -1,5 +1,6 @@
 """Converts the tables that callers pass to Arrow tables."""
 
+import os
 from typing import TYPE_CHECKING, TypeAlias
 
 from mtl_cli.core.errors import DataError, first_line
@@ -27,9 +28,13 @@ def select_feature_columns(table: "Rows", config: "Config") -> "pa.Table":
 
     request = feature_request(config.dataset)
     if not isinstance(table, pd.DataFrame | pa.Table):
+        advice = ""
+        if isinstance(table, str | os.PathLike):
+            advice = "; read the file first, as pandas.read_parquet does, or use "
+            advice += "mtl-predict"
         raise DataError(
             f"predict: needs a pandas DataFrame or an Arrow table, not "
-            f"{type(table).__name__}"
+            f"{type(table).__name__}{advice}"
         )
     if isinstance(table, pa.Table):
         request.check("predict", "the table", table.column_names)

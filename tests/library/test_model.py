@@ -155,6 +155,7 @@ def test_wrong_cells_and_wrong_tables_are_told_in_one_line(model: Model) -> None
         ),
         "the table has no rows": frame[:0],
         "not list": [1, 2],
+        "not str; read the file first, .*, or use mtl-predict": "events.parquet",
         "predict: .*item": frame.assign(item=[1, "a", {}] * 3),
     }
     for message, table in wrong.items():
