@@ -126,7 +126,8 @@ def weakest_text(evaluation: Evaluation, task: str) -> str:
     values = slice_text(record, num_tested)
     if record["surely_weaker"]:
         return f"weakest slice: {values}"
-    return f"no slice is surely weaker than the rest; the lowest has {values}"
+    which = "the only one tested" if num_tested == 1 else "the lowest one tested"
+    return f"no slice is surely weaker than the rest; {which} has {values}"
 
 
 def drift_section(evaluation: Evaluation) -> Section:
@@ -169,9 +170,10 @@ def drift_text(features: list[dict[str, Any]], drifting: list[dict[str, Any]]) -
             f"{largest['name']}"
         )
     num_large = sum(record["psi"] >= LARGE for record in drifting)
+    have = "has" if len(drifting) == 1 else "have"
     return (
-        f"{len(drifting)} of {len(features)} features have {threshold}; {num_large} "
-        f"have a PSI of {LARGE} or more"
+        f"{len(drifting)} of {len(features)} features {have} {threshold}; {num_large} "
+        f"with a PSI of {LARGE} or more"
     )
 
 

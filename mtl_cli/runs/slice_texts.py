@@ -21,11 +21,12 @@ def slice_text(record: dict[str, Any], num_slices: int) -> str:
         record: a tested slice, see `scoring.slice_scores`.
         num_slices: the number of tested slices of the task.
     """
+    slices = "1 slice" if num_slices == 1 else f"{num_slices} slices"
     return (
         f"{record['metric'].replace('_', ' ')} {text_with_interval(record)} where "
         f"{record['column']} is {record['slice']}, {format_metric(record['rest'])} on "
         f"the other rows ({p_value_text(record['p_corrected'])}, corrected for "
-        f"{num_slices} slices)"
+        f"{slices})"
     )
 
 

@@ -37,6 +37,14 @@ def test_weakest_slice_is_told_with_the_number_of_tested_slices(
     assert text.endswith("corrected for 3 slices)")
 
 
+def test_single_tested_slice_is_not_called_the_lowest() -> None:
+    text = weakest_text(
+        evaluation(slice_of("Oslo", 0.9), slice_of("tiny", None)), "click"
+    )
+    assert "rest; the only one tested has auc" in text
+    assert text.endswith("corrected for 1 slice)")
+
+
 def test_no_tested_slice_is_said() -> None:
     text = weakest_text(evaluation(None, slice_of("tiny", None)), "click")
     assert text == "no slice has enough rows of each class for a test"
