@@ -23,6 +23,7 @@ from mtl_cli.cli.config_guard import COMPOSED_SETTINGS
 from mtl_cli.config.check import dotted_keys, unknown_key_message
 from mtl_cli.config.overrides import as_typed
 from mtl_cli.core.errors import first_line, suggest
+from mtl_cli.core.options import PLUGIN_CUTOFF, PLUGIN_HINT
 from mtl_cli.core.paths import conf_folder, user_conf_folder
 from mtl_cli.core.plugins import conf_folders as plugin_conf_folders
 
@@ -35,6 +36,8 @@ EXTRAS = {
     ("hydra/sweeper", "optuna"): "hpo",
     ("hydra/sweeper", "list"): "hpo",
 }
+# The groups whose options may come from a plugin.
+GROUPS_OF_PLUGINS = ("encoder", "model", "optimizer", "tracker")
 SWEEPER_PARAMS = "hydra.sweeper.params"
 
 
@@ -138,9 +141,12 @@ def missing_option_message(error: MissingConfigException) -> str:
     )
     if not options:
         return first_line(error)
+    hint = suggest(option, options)
+    if group in GROUPS_OF_PLUGINS:
+        hint = suggest(option, options, PLUGIN_CUTOFF) or PLUGIN_HINT
     return (
         f"the group '{group}' has no config '{option}'; known: {', '.join(options)}"
-        f"{suggest(option, options)}"
+        f"{hint}"
     )
 
 

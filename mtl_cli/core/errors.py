@@ -97,10 +97,11 @@ def cut(text: str, max_length: int) -> str:
     return text if len(text) <= max_length else text[:max_length] + "..."
 
 
-def suggest(wrong: str, names: list[str]) -> str:
+def suggest(wrong: str, names: list[str], cutoff: float = 0.6) -> str:
     """Returns "; did you mean NAME?" for the name most similar to `wrong`, or "".
 
-    A name that is similar only if upper and lower case are ignored comes last.
+    A name that is similar only if upper and lower case are ignored comes last. The
+    similarity of two names is between 0 and 1; it must reach `cutoff`.
 
     >>> suggest("cities", ["user", "city"])
     '; did you mean city?'
@@ -112,7 +113,7 @@ def suggest(wrong: str, names: list[str]) -> str:
     for convert in (str, str.lower):
         # If several names differ only in case, the first name is suggested.
         by_converted = {convert(name): name for name in reversed(names)}
-        similar = get_close_matches(convert(wrong), by_converted, n=1, cutoff=0.6)
+        similar = get_close_matches(convert(wrong), by_converted, n=1, cutoff=cutoff)
         if similar:
             return f"; did you mean {by_converted[similar[0]]}?"
     return ""

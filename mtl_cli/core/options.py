@@ -36,6 +36,8 @@ ScenarioName = Annotated[
 ]
 
 PLUGIN_HINT = "; the option of a plugin needs --plugins FOLDER"
+# A name that is less similar to a known option may well be the option of a plugin.
+PLUGIN_CUTOFF = 0.8
 
 
 class Options(BaseModel):
@@ -100,7 +102,7 @@ def check_option_name(axis: str, name: object, message_start: str = "") -> None:
             {
                 "message_start": message_start,
                 "names": ", ".join(names),
-                "hint": suggest(str(name), names) or PLUGIN_HINT,
+                "hint": suggest(str(name), names, PLUGIN_CUTOFF) or PLUGIN_HINT,
             },
         )
 

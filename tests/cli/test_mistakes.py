@@ -72,6 +72,9 @@ MISTAKES = {
     "model=plee": "the group 'model' has no config 'plee'; known: adatt, aitm, "
     "cgc, cross_stitch, dbmtl, esmm, home, m3oe, mmoe, omoe, pepnet, ple, poso, "
     "shared_bottom, single_task, snr, star, stem; did you mean ple?",
+    "model=mymodel": "stem; the option of a plugin needs --plugins FOLDER",
+    "dataset=mymodel": "synthetic_ple\n",
+    "model.name=mymodel": "stem; the option of a plugin needs --plugins FOLDER",
     "model.name=plee": "model.name: 'plee' is not one of: adatt,",
     "encoder=deepfmm": "did you mean deepfm?",
     "optimizer=adamm": "did you mean adam?",
