@@ -59,7 +59,7 @@ def connect_towers(
         name = layer_name(tasks, suffix)
         x = ParallelMLP(len(tasks), units, name=name, **dense_options)(x)
         logits |= connect_last_layer(
-            x, tasks, width, dense_options, suffix, num_members
+            x, tasks, width, dense_options, num_members, suffix
         )
     return [logits[t] for t in range(len(shapes))]
 
@@ -86,7 +86,7 @@ def connect_hidden(
 def connect_logits(
     hidden: Tensor,
     num_logits: Sequence[int],
-    num_members: int = 1,
+    num_members: int,
     **dense_options: Any,
 ) -> list[Tensor]:
     """Connects only the last layer of a tower, `W_t z_t + b_t`, to each task's vector.
@@ -96,9 +96,7 @@ def connect_logits(
     logits: dict[int, Tensor] = {}
     for width, tasks in tasks_by_shape(num_logits):
         x = select_tasks(hidden, tasks, len(num_logits))
-        logits |= connect_last_layer(
-            x, tasks, width, dense_options, num_members=num_members
-        )
+        logits |= connect_last_layer(x, tasks, width, dense_options, num_members)
     return [logits[t] for t in range(len(num_logits))]
 
 
@@ -107,8 +105,8 @@ def connect_last_layer(
     tasks: Sequence[int],
     num_logits: int,
     dense_options: dict[str, Any],
+    num_members: int,
     suffix: str = "",
-    num_members: int = 1,
 ) -> dict[int, Tensor]:
     """Connects the last layer of the towers of some tasks.
 
@@ -117,8 +115,8 @@ def connect_last_layer(
         tasks: the indices of the tasks.
         num_logits: number of logits of each task.
         dense_options: arguments of the hidden layers.
-        suffix: see `connect_towers`.
         num_members: see `connect_towers`.
+        suffix: see `connect_towers`.
 
     Returns: {index of the task: logits, `(batch, num_logits)`}.
     """

@@ -89,7 +89,7 @@ class PPNet(Towers):
                 **dense_options,
             )
             logits |= connect_last_layer(
-                v, tasks, num_logits, dense_options, num_members=encodings.num_members
+                v, tasks, num_logits, dense_options, encodings.num_members
             )
         return [logits[t] for t in range(len(towers))]
 

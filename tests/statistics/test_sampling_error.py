@@ -148,6 +148,7 @@ def test_unknown_error_has_no_interval() -> None:
     few = np.flatnonzero((label == 0) | (np.cumsum(label) <= 4))
     assert sampling_error(auc, [x[few] for x in (label, prediction, weight)]) is None
     assert sampling_error(auc, [label, label, weight]) is None  # AUC 1
+    assert sampling_error(auc, [label, 1 - label, weight]) is None  # AUC 0
     few_rows = [x[:19] for x in (label, prediction, weight)]
     assert sampling_error(log_loss, few_rows) is None
     few_groups = np.arange(200) % 20 - 1  # 19 groups, and rows without a group
