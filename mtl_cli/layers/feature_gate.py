@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import numpy as np
 from keras import ops
 
 from mtl_cli.core.tensors import Tensor
@@ -71,29 +72,30 @@ class FeatureGate(Routing):
             "l2": l2,
             "initializer": initializer,
         }
-        self.choice = ParallelDense(num, len(ranks), **options)
-        self.down = [ParallelDense(num, rank, **options) for rank in ranks]
-        self.up = [ParallelDense(num, units, **options) for _ in ranks]
+        self.widths = [len(ranks), *ranks]
+        # The kernels W_g, B_g1, B_g2, ... side by side, so that one product reads x.
+        self.down = ParallelDense(num, sum(self.widths), **options)
+        self.up = [ParallelDense(num, units, **options) for _ in ranks]  # A_gl
 
     def build(self, input_shape: Shape) -> None:
-        self.choice.build(input_shape)
-        for down, up in zip(self.down, self.up, strict=True):
-            down.build(input_shape)
-            up.build(down.compute_output_shape(input_shape))
+        self.down.build(input_shape)
+        for up, rank in zip(self.up, self.widths[1:], strict=True):
+            up.build((self.down.num, input_shape[-2], rank))
 
     def call(self, x: Tensor) -> Tensor:
-        weights = softmax(self.choice(x))  # softmax(W_g x), (num, batch, ranks)
-        factors = [
-            2 * ops.sigmoid(up(down(x)))  # `down` is B_gl, and `up` is A_gl
-            for down, up in zip(self.down, self.up, strict=True)
+        ends = np.cumsum(self.widths)[:-1]
+        # W_g x, (num, batch, ranks), and B_gl x, (num, batch, ranks[l])
+        logits, *products = ops.split(self.down(x), ends.tolist(), axis=-1)
+        weights = softmax(logits)
+        terms = [
+            2 * weights[..., i : i + 1] * ops.sigmoid(up(product))
+            for i, (up, product) in enumerate(zip(self.up, products, strict=True))
         ]
-        terms = [weights[..., i : i + 1] * factor for i, factor in enumerate(factors)]
         return sum(terms[1:], terms[0])
 
     def parts(self) -> dict[str, Any]:
-        down = {f"down_{i}.": dense for i, dense in enumerate(self.down)}
         up = {f"up_{i}.": dense for i, dense in enumerate(self.up)}
-        return {"choice.": self.choice, **down, **up}
+        return {"down.": self.down, **up}
 
     def input_parts(self) -> list[Any]:
-        return [self.choice, *self.down]
+        return [self.down]

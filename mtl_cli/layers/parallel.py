@@ -216,25 +216,74 @@ class ParallelMLP(keras.layers.Layer):
 
 @register
 class ParallelBatchNorm(keras.layers.Layer):
-    """Batch normalisation of each unit of each network.
+    """Normalises each unit of each network over the batch, then scales and shifts it.
+
+        gamma (x - mean(x)) / sqrt(var(x) + epsilon) + beta
+
+    Outside of training, mean(x) and var(x) are moving averages over the batches.
+
+    Args:
+        momentum: weight of the old value when a step updates a moving average.
+        epsilon: number added to variances.
 
     Input shape: `(num, batch, units)`.
     Output shape: the same.
+
+    Example:
+        >>> x = keras.random.normal((3, 5, 7))
+        >>> ParallelBatchNorm()(x).shape
+        TensorShape([3, 5, 7])
 
     Reference: Ioffe and Szegedy, "Batch Normalization: Accelerating Deep Network
         Training by Reducing Internal Covariate Shift", ICML 2015.
     """
 
+    def __init__(
+        self, momentum: float = 0.99, epsilon: float = 1e-3, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.momentum, self.epsilon = momentum, epsilon
+
     def build(self, input_shape: Shape) -> None:
-        num, batch, units = input_shape
-        self.norm = keras.layers.BatchNormalization()
-        self.norm.build((batch, num * units))
+        num, _, units = input_shape
+        for name, initializer, is_trained in (
+            ("gamma", "ones", True),
+            ("beta", "zeros", True),
+            ("moving_mean", "zeros", False),
+            ("moving_variance", "ones", False),
+        ):
+            weight = self.add_weight(
+                name=name,
+                shape=(num, 1, units),
+                initializer=initializer,
+                trainable=is_trained,
+                autocast=False,
+            )
+            setattr(self, name, weight)
 
     def call(self, x: Tensor, training: bool | None = None) -> Tensor:
-        num, _, units = x.shape
-        y = ops.reshape(ops.transpose(x, (1, 0, 2)), (-1, num * units))
-        y = ops.reshape(self.norm(y, training=training), (-1, num, units))
-        return ops.transpose(y, (1, 0, 2))
+        # The 8 significant bits of bfloat16 are too few for sums of squares.
+        y = ops.cast(x, "float32")
+        mean, variance = self.moving_mean.value, self.moving_variance.value
+        if training and self.trainable:
+            mean, variance = self.update_statistics(y)
+        # ONNX knows no rsqrt: with sqrt, exports round as the network does.
+        y = (y - mean) * (self.gamma / ops.sqrt(variance + self.epsilon)) + self.beta
+        return ops.cast(y, x.dtype)
+
+    def update_statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns the mean and the variance of a batch, and updates moving averages."""
+        mean = ops.mean(x, axis=1, keepdims=True)
+        # The derivative of the variance with respect to the mean is 0.
+        centred = x - ops.stop_gradient(mean)
+        variance = ops.mean(ops.square(centred), axis=1, keepdims=True)
+        for moving, of_batch in (
+            (self.moving_mean, mean),
+            (self.moving_variance, variance),
+        ):
+            old = moving.value
+            moving.assign(old * self.momentum + of_batch * (1 - self.momentum))
+        return mean, variance
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape

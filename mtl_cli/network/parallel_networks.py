@@ -94,14 +94,7 @@ def pieces_of_part(part: LayerPart, prefix: str) -> Iterator[NetworkPiece]:
 def pieces_of_mlp(mlp: ParallelMLP | StarMLP) -> Iterator[NetworkPiece]:
     """Splits multi-layer networks: `0.kernel` is the kernel of each first layer."""
     for i, layer in enumerate(x for x in mlp.stack if x.weights):
-        if isinstance(layer, ParallelBatchNorm):
-            for variable in layer.norm.weights:  # (num * units,)
-                units = variable.shape[0] // mlp.num
-                for number in range(mlp.num):
-                    columns = slice(number * units, (number + 1) * units)
-                    piece = f"{i}.{variable.name}"
-                    yield NetworkPiece(number, piece, variable, (columns,))
-        elif isinstance(layer, ParallelLayerNorm):
+        if isinstance(layer, ParallelBatchNorm | ParallelLayerNorm):
             for variable in layer.weights:
                 yield from pieces_of_part(variable, f"{i}.{variable.name}")
         else:

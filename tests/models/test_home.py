@@ -57,10 +57,12 @@ class Reader:
         if name not in self.layers:
             return 1.0
         layer = self.layers[name]
-        shares = softmax(v @ self.kernel(layer.choice, i))
+        ends = np.cumsum(layer.widths)[:-1]
+        w, *b = np.split(self.kernel(layer.down, i), ends, axis=1)
+        shares = softmax(v @ w)
         return sum(
-            shares[:, [n]] * 2 * sigmoid(v @ self.kernel(down, i) @ self.kernel(up, i))
-            for n, (down, up) in enumerate(zip(layer.down, layer.up, strict=True))
+            shares[:, [n]] * 2 * sigmoid(v @ down @ self.kernel(up, i))
+            for n, (down, up) in enumerate(zip(b, layer.up, strict=True))
         )
 
     def kernel(self, dense, i):
@@ -72,7 +74,7 @@ class Reader:
         v = v * self.factors(f"{level}_feature_{kind}_gates", owner, v)
         layer = self.layers[f"{level}_{kind}_experts"]
         first, _, last, norm, *_ = layer.stack
-        weights = [w.numpy().astype("float64") for w in norm.norm.weights]
+        weights = [w.numpy().astype("float64") for w in norm.weights]
         gamma, beta, mean, variance = (w.reshape(layer.num, -1) for w in weights)
         outputs = []
         for i in range(owner * num, (owner + 1) * num):
