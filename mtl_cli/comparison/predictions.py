@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mtl_cli.comparison.row_statistics import bootstrap, resampled, test_groups
+from mtl_cli.core.prediction_names import SCENARIO
 from mtl_cli.metrics.auc import group_aucs
 from mtl_cli.metrics.metric import Floats, Metric, UndefinedError
-from mtl_cli.runs.predictions_file import SCENARIO
 from mtl_cli.statistics.delong import auc_influence, standard_error
 from mtl_cli.statistics.sampling_error import MIN_ROWS
 from mtl_cli.statistics.significance import Test, z_test

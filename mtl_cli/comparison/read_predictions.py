@@ -15,10 +15,16 @@ from mtl_cli.comparison.predictions import (
 )
 from mtl_cli.comparison.runs import Run
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
+from mtl_cli.core.prediction_names import (
+    GROUP,
+    ROW,
+    SCENARIO,
+    prediction_name,
+    weight_name,
+)
 from mtl_cli.heads.esmm import label_of_output
 from mtl_cli.metrics.metric import Floats, UndefinedError
 from mtl_cli.runs import predictions_file
-from mtl_cli.runs.predictions_file import GROUP, SCENARIO, weight_name
 from mtl_cli.tasks.base import metrics_named
 
 
@@ -91,7 +97,7 @@ def read_columns(
 
     # The space is a text such as "click = 1", and "click" is a column of the file.
     space = str(run.score(split, task).get("space") or "").partition(" = ")[0]
-    requested = {"row", task, label_of_output(task), f"{task}_prediction", space}
+    requested = {ROW, task, label_of_output(task), prediction_name(task), space}
     requested.add(weight_name(task))
     requested |= {GROUP} if with_groups else set()
     requested |= {SCENARIO} if "scenarios" in run.score(split, task) else set()
@@ -101,7 +107,7 @@ def read_columns(
         )
         # The output `buy_given_click`, for example, has the label `buy`.
         label_name = task if task in table.column_names else label_of_output(task)
-        needed = ["row", label_name, f"{task}_prediction", *([space] if space else [])]
+        needed = [ROW, label_name, prediction_name(task), *([space] if space else [])]
         needed += [GROUP] if with_groups else []
         for name in needed:
             if name not in table.column_names:
@@ -114,7 +120,7 @@ def read_columns(
         if weight_name(task) in table.column_names:
             weights = np.asarray(table[weight_name(task)].to_numpy(), "float64")
             is_scored &= np.isfinite(weights) & (weights > 0)
-        predictions: Any = table[f"{task}_prediction"].to_numpy()
+        predictions: Any = table[prediction_name(task)].to_numpy()
         predictions = predictions[is_scored]
         if predictions.dtype == object:  # one list of probabilities per row
             predictions = np.stack(list(predictions))
@@ -129,5 +135,5 @@ def read_columns(
         raise UnusableError("a run has no predictions.parquet") from None
     except DAMAGED_FILE_ERRORS:
         raise UnusableError("a predictions.parquet is damaged") from None
-    rows = Rows(table["row"].to_numpy(), labels, weights, groups).take(is_scored)
+    rows = Rows(table[ROW].to_numpy(), labels, weights, groups).take(is_scored)
     return rows, predictions, scenarios

@@ -7,9 +7,10 @@ from mtl_cli.comparison.label_columns import label_values
 from mtl_cli.comparison.run_settings import as_text
 from mtl_cli.comparison.runs import Run
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
+from mtl_cli.core.prediction_names import GROUP, PREDICTION_ENDING, ROW, SCENARIO
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.metrics.metric import Floats
-from mtl_cli.runs.predictions_file import GROUP, SCENARIO, read_predictions
+from mtl_cli.runs.predictions_file import read_predictions
 
 # The keys of `dataset` that choose the rows of each split.
 SPLIT_KEYS = (
@@ -118,7 +119,7 @@ def read_test_rows(runs: list[Run]) -> dict[str, Floats]:
 
 def columns_of_rows(names: list[str]) -> list[str]:
     """Selects the columns that hold row numbers, labels and weights."""
-    others = [name for name in names if not name.endswith("_prediction")]
+    others = [name for name in names if not name.endswith(PREDICTION_ENDING)]
     return [name for name in others if name not in (SCENARIO, GROUP)]
 
 
@@ -132,6 +133,6 @@ def equal_rows(a: dict[str, Floats], b: dict[str, Floats]) -> bool:
         b: the same of other runs.
     """
     common = a.keys() & b.keys()
-    return "row" in common and all(
+    return ROW in common and all(
         np.array_equal(a[name], b[name], equal_nan=True) for name in common
     )

@@ -10,9 +10,17 @@ from mtl_cli.config.sweep_options import Comparison, SweepOptions
 from mtl_cli.config.trainer import Trainer
 from mtl_cli.core.errors import suggest, unknown_name
 from mtl_cli.core.options import Count, Options, Seed, option_of
+from mtl_cli.core.prediction_names import (
+    GROUP,
+    ROW,
+    SCENARIO,
+    prediction_name,
+    spread_name,
+    weight_name,
+)
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.encoders.base import Encoder
-from mtl_cli.heads.base import Output, spread_name
+from mtl_cli.heads.base import Output
 from mtl_cli.models.base import Sharing
 from mtl_cli.optimizers.base import Optimizer
 from mtl_cli.tasks.base import Task
@@ -130,13 +138,13 @@ class Config(Options):
 
     def _check_names(self) -> None:
         outputs = [output.name for output in self.outputs]
-        names = ["row", AUTO, MEAN, *outputs]
+        names = [ROW, AUTO, MEAN, *outputs]
         for output in outputs:
-            names += [f"{output}_prediction", f"{output}_row_weight"]
+            names += [prediction_name(output), weight_name(output)]
         if self.dataset.scenario is not None:
-            names.append("scenario")
+            names.append(SCENARIO)
         if self.dataset.group_column is not None:
-            names.append("group")
+            names.append(GROUP)
         if self.predicts_spread:
             names += map(spread_name, outputs)
         for name in names:

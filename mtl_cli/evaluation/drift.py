@@ -14,6 +14,7 @@ import pyarrow as pa
 from mtl_cli.columns.cells import empty_cells
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
 from mtl_cli.core.other_files import read_json_object
+from mtl_cli.core.prediction_names import prediction_name
 from mtl_cli.data.buckets import (
     Buckets,
     Counts,
@@ -189,12 +190,12 @@ def prediction_drift(
         or "".
     """
     path, records = run / PREDICTIONS, []
-    columns = [f"{output.name}_prediction" for output in outputs]
+    columns = [prediction_name(output.name) for output in outputs]
     try:
         table = read_predictions(run, lambda names: columns)
         for output in outputs:
             name, task = output.name, output.task
-            earlier: Any = table[f"{name}_prediction"].to_numpy()
+            earlier: Any = table[prediction_name(name)].to_numpy()
             if earlier.dtype == object:  # one list of probabilities per row
                 earlier = np.stack(list(earlier))
             if earlier.shape[1:] != predictions[name].shape[1:]:

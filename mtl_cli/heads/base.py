@@ -48,14 +48,6 @@ class Output:
         return self.name if self.space is None else f"{self.name} ({self.space} = 1)"
 
 
-def spread_name(output: str) -> str:
-    """Returns the name of the column with an output's standard deviation.
-
-    The standard deviation is taken over the members of an ensemble.
-    """
-    return f"{output}_std"
-
-
 class Heads(Options):
     """The last step of a model: from the towers' logits to the outputs' logits.
 

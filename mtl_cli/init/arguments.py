@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 from typing import Any, NoReturn
 
+from mtl_cli.config.monitor import AUTO, MEAN
 from mtl_cli.core.command_line import Parser
 from mtl_cli.core.errors import ConfigError, suggest
+from mtl_cli.core.prediction_names import ROW
 
 TABLE = (
     "the training rows: .csv, .tsv (also .gz, .zst, .bz2), .parquet, .feather, .arrow, "
@@ -85,9 +87,8 @@ def parse_tasks(arguments: list[str]) -> dict[str, str]:
                 f"--task: the name '{name}' should be a letter, then letters, digits "
                 f"and _; write --task '{valid_name}={column or name}'"
             )
-        # `row` is a column of predictions; `auto` and `mean` are values of
-        # trainer.monitor.
-        if name in ("auto", "mean", "row"):
+        # AUTO and MEAN are values of trainer.monitor, and ROW a column of predictions.
+        if name in (AUTO, MEAN, ROW):
             raise ConfigError(
                 f"--task: the name '{name}' is taken; write --task my_{name}="
                 f"{column or name}"

@@ -15,9 +15,9 @@ from keras import ops
 from mtl_cli.columns.encodings import Encodings
 from mtl_cli.columns.layout import INPUT_TYPES, Layout
 from mtl_cli.config.run_config import Config
+from mtl_cli.core.prediction_names import spread_name
 from mtl_cli.core.private_doors import unallocated_variables
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.heads.base import spread_name
 from mtl_cli.layers.calibration import Calibration
 from mtl_cli.layers.ensemble import EnsembleInputs, by_member
 from mtl_cli.network.ensemble import ensemble_models

@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
+from mtl_cli.core.prediction_names import spread_name
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.heads.base import spread_name
 
 
 def ensemble_models(

@@ -15,14 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PREDICTIONS = "predictions.parquet"
-SCENARIO = "scenario"  # the column that names the scenario of a row
-GROUP = "group"  # the column of each row's group in gauc, a number; missing: no group
 ROWS = 500_000  # the number of rows to read at a time
-
-
-def weight_name(output: str) -> str:
-    """Returns the name of the column of the rows' weights in an output's metrics."""
-    return f"{output}_row_weight"
 
 
 def read_predictions(run: Path, choose: Callable[[list[str]], list[str]]) -> "pa.Table":

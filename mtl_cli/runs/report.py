@@ -7,13 +7,19 @@ from typing import Any
 import pandas as pd
 
 from mtl_cli.config.run_config import Config
+from mtl_cli.core.prediction_names import (
+    GROUP,
+    ROW,
+    SCENARIO,
+    prediction_name,
+    weight_name,
+)
 from mtl_cli.data.table import Array, StoredTable, Table
 from mtl_cli.metrics.scores import Scores
 from mtl_cli.pages.figures import write_png
 from mtl_cli.pages.line_plots import LinePlot
 from mtl_cli.runs.diagnosis import Diagnosis
 from mtl_cli.runs.epoch_rows import epoch_row, learning_curves
-from mtl_cli.runs.predictions_file import GROUP, SCENARIO, weight_name
 from mtl_cli.runs.score_table import Cells
 from mtl_cli.runs.trained_run import TrainedRun
 from mtl_cli.scoring.gate_usage import GateUsage
@@ -132,13 +138,13 @@ def prediction_frame(
         predictions: {output: (rows,) or (rows, classes)}.
         scenarios: the name of each row's scenario, (rows,); None without scenarios.
     """
-    columns: dict[str, Any] = {"row": row_numbers + 1}
+    columns: dict[str, Any] = {ROW: row_numbers + 1}
     if scenarios is not None:
         columns[SCENARIO] = pd.Categorical(scenarios)
     for task, values in table.labels.items():
         columns[task] = config.chosen_tasks[task].label_column(values)
     for output, values in predictions.items():
-        columns[f"{output}_prediction"] = values if values.ndim == 1 else list(values)
+        columns[prediction_name(output)] = values if values.ndim == 1 else list(values)
     is_weighted = config.dataset.weight_column is not None
     weights = table.metric_weights if is_weighted else table.population
     for output, values in weights.items():

@@ -1,0 +1,24 @@
+"""The names of the columns of predictions, as in `predictions.parquet`."""
+
+ROW = "row"  # the number of a row in its file, from 1
+SCENARIO = "scenario"  # the name of a row's scenario
+GROUP = "group"  # the number of a row's group in gauc; missing: no group
+PREDICTION_ENDING = "_prediction"
+
+
+def prediction_name(output: str) -> str:
+    """Returns the name of the column with the predictions of an output."""
+    return f"{output}{PREDICTION_ENDING}"
+
+
+def weight_name(output: str) -> str:
+    """Returns the name of the column of the rows' weights in an output's metrics."""
+    return f"{output}_row_weight"
+
+
+def spread_name(output: str) -> str:
+    """Returns the name of the column with an output's standard deviation.
+
+    The standard deviation is taken over the members of an ensemble.
+    """
+    return f"{output}_std"
