@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 from mtl_cli.core.errors import MtlError, TrainingError
 from mtl_cli.core.paths import shortest
-from mtl_cli.core.run_folder import STATUS
+from mtl_cli.core.run_folder import LOG, STATUS
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.signals import Stopped
 from mtl_cli.runs.outcome import failure
@@ -133,7 +133,7 @@ def execute_as_worker(config: "Config", request: RunRequest, rank: int) -> None:
         except Exception as error:
             if isinstance(error, MtlError) and error.exit_code == 2:  # wrong input
                 raise
-            log = copy_log(folder.path / "train.log", request.folder, rank)
+            log = copy_log(folder.path / LOG, request.folder, rank)
             raise TrainingError(
                 f"worker {rank}: {failure(error)}; the traceback is in {shortest(log)}"
             ) from error

@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Iterator
 
 from mtl_cli.core.errors import WriteError
-from mtl_cli.core.run_folder import RunFolder
+from mtl_cli.core.run_folder import LOG, RunFolder
 from mtl_cli.core.signals import Stopped
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.outcome import status_after
@@ -29,7 +29,7 @@ def recorded_run(
     """
     try:
         folder.begin(config_hash)
-        with contextlib.closing(Console(folder.path / "train.log")) as console:
+        with contextlib.closing(Console(folder.path / LOG)) as console:
             try:
                 console.log_line(shlex.join(command))
                 yield console

@@ -18,7 +18,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from mtl_cli.core.errors import first_line
-from mtl_cli.core.run_folder import RunFolder, status_of
+from mtl_cli.core.run_folder import LOG, RunFolder, status_of
 from mtl_cli.runs.job_records import JobRecord
 from mtl_cli.sweep.job import Job, run_job
 
@@ -178,7 +178,7 @@ def record_death(sweep: Path, record: JobRecord, reason: str) -> None:
         folder.finish("failed", reason)
         folder.release()
         output = stderr.read_text("utf-8", "replace") if stderr.exists() else ""
-        with (run / "train.log").open("a", encoding="utf-8") as log:
+        with (run / LOG).open("a", encoding="utf-8") as log:
             log.write(f"{output.rstrip()}\n{reason}\n".lstrip())
 
 
