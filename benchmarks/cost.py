@@ -1,15 +1,18 @@
 """Training time with more experts, tasks and levels, compared with their arithmetic.
 
 The networks are MMoE with 1 to 32 experts, MMoE with 8 experts and 1 to 16 tasks with
-the same label, and PLE with 1 to 4 levels. `--axes models` compares whole models at
-their defaults instead: MMoE, STAR and M3oE, or those that `--models` names. All
-networks train on Adult with batches of 1024 rows. The plot is `results/cost.png`.
+the same label, and PLE with 1 to 4 levels. The plot is `results/cost.png`. `--axes
+models` instead compares all models at their defaults, and writes the table that the
+documentation shows: `docs/model_costs.csv`. All networks train on Adult with batches of
+1024 rows.
 """
 
 from typing import Any
 
-from alternate import Result, alternate, arguments, ours
+from alternate import FOLDER, Result, alternate, arguments, ours
 from report import RESULTS, first_epoch, median, save, show, steady_speed
+
+from mtl_cli.core.options import option_names
 
 COMMON = ["trainer.batch_size=1024", "trainer.patience=null", "trainer.compile=true"]
 MMOE = ["model=mmoe", "model.expert_units=[64,64]", "model.gate_units=[]"]
@@ -19,7 +22,7 @@ COUNTS = {
     "tasks": [1, 2, 4, 8, 16],
     "levels": [1, 2, 3, 4],
 }
-MODELS = ["mmoe", "star", "m3oe"]
+MODELS = [name for name in option_names("models") if name != "mmoe"]
 # The models that read the scenario of a row. On Adult, the scenario is `workclass`.
 SCENARIO_MODELS = ["star", "m3oe"]
 
@@ -50,11 +53,9 @@ def main() -> None:
     parser = arguments(__doc__, epochs=4)
     axes = [*COUNTS, "models"]
     parser.add_argument("--axes", nargs="+", choices=axes, default=list(COUNTS))
-    help_text = "models of `--axes models` (default: %(default)s)"
-    parser.add_argument("--models", nargs="+", default=MODELS, help=help_text)
     options = parser.parse_args()
     epochs = f"trainer.epochs={options.epochs}"
-    values = COUNTS | {"models": options.models}
+    values = COUNTS | {"models": ["mmoe", *MODELS]}
     points = [(axis, value) for axis in options.axes for value in values[axis]]
     contenders = [
         ours(*COMMON, epochs, *overrides(*point), name=label(*point))
@@ -69,6 +70,8 @@ def main() -> None:
             summary.setdefault(axis, []).append(point)
     for axis, rows in summary.items():
         tabulate(axis, rows)
+    if "models" in summary:
+        write_model_costs(summary["models"])
     drawn = {axis: rows for axis, rows in summary.items() if axis in COUNTS}
     if drawn:
         draw(drawn)
@@ -117,6 +120,16 @@ def tabulate(axis: str, rows: list[dict[str, Any]]) -> None:
     heads += ["multiply-adds", "GFLOP/s"]
     title = f"{axis}: cost of a training sample, compared with its arithmetic"
     show(title, [axis, *heads, "epoch 1, s"], cells)
+
+
+def write_model_costs(rows: list[dict[str, Any]]) -> None:
+    """Writes the parameters and the speed of each model, for the documentation."""
+    columns = ["parameters", "samples_per_second"]
+    lines = [",".join(["model", *columns])]
+    for row in sorted(rows, key=lambda row: row["count"]):
+        figures = [f"{row[column]:.0f}" for column in columns]
+        lines.append(",".join([row["count"], *figures]))
+    (FOLDER.parent / "docs" / "model_costs.csv").write_text("\n".join(lines) + "\n")
 
 
 def draw(summary: dict[str, list[dict[str, Any]]]) -> None:

@@ -1,8 +1,8 @@
 """Fills the marked places of the pages when the site is built.
 
 A page says `<!-- keys: model ple -->`; the site shows the table of PLE's keys there.
-So no key is written down twice. The marks are `diagram`, `keys`, `help`, `metrics` and
-`packages`.
+So no key is written down twice. The marks are `cost`, `diagram`, `help`, `keys`,
+`metrics` and `packages`.
 """
 
 import re
@@ -14,15 +14,17 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from costs import costs_table
 from diagrams import diagram
 from reference import keys_table, metrics_table, packages_table
 
-MARK = re.compile(r"<!-- (diagram|keys|help|metrics|packages): ?([^>]*?) ?-->")
+MARK = re.compile(r"<!-- (cost|diagram|keys|help|metrics|packages): ?([^>]*?) ?-->")
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Replaces the marks of one page."""
     fill: dict[str, Callable[[str], str]] = {
+        "cost": costs_table,
         "diagram": lambda model: f'<figure class="net">{diagram(model)}</figure>',
         "keys": lambda names: keys_table(*names.split()),
         "metrics": metrics_table,

@@ -10,10 +10,15 @@ from xml.etree import ElementTree
 
 import pytest
 from helpers.code_blocks import ROOT
+from helpers.composition import composed
 from helpers.slow import slow_except
 
+from mtl_cli.config.check import check
 from mtl_cli.config.json_schema import GROUPS, option_classes
-from mtl_cli.core.options import option_names
+from mtl_cli.core.options import option_class, option_names
+from mtl_cli.data.load import load
+from mtl_cli.models.base import Sharing
+from mtl_cli.network.build import build
 
 DOCS = ROOT / "docs"
 
@@ -33,6 +38,7 @@ def test_every_model_has_a_page_a_drawing_and_its_keys() -> None:
         page = (DOCS / "models" / f"{name}.md").read_text("utf-8")
         assert f"<!-- diagram: {name} -->" in page
         assert f"<!-- keys: model {name} own -->" in page or name == "esmm"
+        assert f"<!-- cost: {name} -->" in page
         assert f"models/{name}.md" in (ROOT / "mkdocs.yml").read_text("utf-8")
 
 
@@ -50,6 +56,21 @@ def test_drawings_show_the_sizes_of_the_configs(hooks: ModuleType) -> None:
     assert "level 1 shared experts" in ple
     assert "level 2 shared experts" in ple
     assert ple.count("4 networks of 64 → 64") == 2
+
+
+@pytest.mark.parametrize("name", slow_except(["mmoe"], option_names("models")))
+def test_pages_show_the_number_of_parameters_on_adult(
+    hooks: ModuleType, name: str
+) -> None:
+    overrides = [f"model={name}"]
+    if option_class("models", name, Sharing).reads_scenario:
+        overrides.append("++dataset.scenario=workclass")
+    config = check(composed(*overrides))
+    data = load(config.dataset, config.outputs)
+    network = build(config, data.features.layout)
+    row = f"| `{name}` | {network.logits.count_params():,} |"
+    assert hooks.costs_table(name).splitlines()[2].startswith(row)
+    assert row in hooks.costs_table("")
 
 
 @pytest.mark.parametrize("group", GROUPS)
