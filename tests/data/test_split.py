@@ -177,9 +177,10 @@ def test_split_without_rows_is_refused():
         split({"train": TABLE.slice(0, 2)}, valid_fraction=0.1)
 
 
-def test_missing_time_is_refused():
-    table = pa.table({"user": [1, 2], "day": pa.array([1, None])})
-    with pytest.raises(DataError, match="'day' is empty in 1 rows"):
+@pytest.mark.parametrize(("days", "count"), [([1, None], 1), ([None, None], 2)])
+def test_missing_time_is_refused(days, count):
+    table = pa.table({"user": [1, 2], "day": days})
+    with pytest.raises(DataError, match=f"'day' is empty in {count} rows"):
         split({"train": table}, valid_fraction=0.5, split_by="time", split_column="day")
 
 

@@ -11,7 +11,12 @@ from mtl_cli.core.errors import DataError
 from mtl_cli.heads.base import Output
 from mtl_cli.scoring.scored_rows import ScoredRows
 from mtl_cli.scoring.slice_scores import score_slices
-from mtl_cli.scoring.slices import Slices, slices_by, slices_by_feature
+from mtl_cli.scoring.slices import (
+    MAX_DISTINCT_NUMBERS,
+    Slices,
+    slices_by,
+    slices_by_feature,
+)
 from mtl_cli.tasks.binary import Binary
 
 OUTPUT = Output("click", "click", Binary(label="click"))
@@ -69,6 +74,7 @@ def test_ranges_of_times_and_of_infinite_numbers_have_names_of_their_own() -> No
 def test_few_numbers_and_booleans_are_values() -> None:
     assert counts([3, 20, 100] * 100) == {"3": 100, "20": 100, "100": 100}
     assert list(counts([None, 20, 3, 100] * 100)) == ["3", "20", "100", "(empty)"]
+    assert list(counts([*range(MAX_DISTINCT_NUMBERS)] * 100))[:3] == ["0", "1", "2"]
     assert counts([True, False, None] * 100) == {
         "False": 100,
         "True": 100,
