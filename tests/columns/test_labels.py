@@ -35,7 +35,7 @@ def test_deviation_is_exact_however_the_labels_are_cut(mean: float) -> None:
 
 
 def test_equal_labels_have_deviation_zero_whatever_their_sum_is_rounded_to() -> None:
-    summary = summed(np.full(1001, 0.1), 10, 700)
+    summary = summed(np.full(1001, 0.1), 3, 700)  # 3 * 0.1 is not 0.3
     assert summary.standard_deviation == 0
     statistics = Regression(label="y", transform="standard").label_statistics(summary)
     assert statistics["deviation"] == 1
