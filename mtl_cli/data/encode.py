@@ -22,7 +22,8 @@ from mtl_cli.data.profile import Profile
 from mtl_cli.data.report import describe
 from mtl_cli.data.row_progress import OnRows, RowProgress, no_progress
 from mtl_cli.data.sources import Source, generated_source, open_source
-from mtl_cli.data.split import SPLITS, Codes, early_rows, split_rows
+from mtl_cli.data.split import SPLITS, Codes, split_rows, times_to_split_by
+from mtl_cli.data.split_checks import early_rows, parts_of_days
 from mtl_cli.data.table import NO_GROUP, Array, as_arrays
 from mtl_cli.heads.base import Output
 
@@ -78,9 +79,15 @@ def encode_sources(
     reading learns from the training rows and writes the labels of all rows. The second
     reading writes the encoded features of all rows.
     """
-    codes_by_file = split_rows(dataset, sources)
+    times_by_file = times_to_split_by(dataset, sources)
+    codes_by_file = split_rows(dataset, sources, times_by_file)
     num_rows = sum(source.num_rows for source in sources.values())
-    profile = Profile(num_rows, early_rows(dataset, sources, codes_by_file))
+    profile = Profile(
+        num_rows,
+        early_rows(times_by_file, codes_by_file),
+        parts_of_days(times_by_file, codes_by_file),
+    )
+    del times_by_file  # 8 bytes per row
     progress = RowProgress(num_rows, on_rows)
     fitter, statistics = learn(
         dataset, outputs, sources, codes_by_file, writer, profile, progress

@@ -30,6 +30,8 @@ class Profile:
         num_rows: the number of rows in all files.
         early_rows: {split: number of rows of other files that are earlier than the last
             training row}; {} if the split is not by time.
+        parts_of_days: {split: a sentence} about splits that cover only some hours of a
+            day.
 
     Attributes:
         label_counts: {output: {split: {`rows`: number of rows that count for the
@@ -38,8 +40,11 @@ class Profile:
         without_group: {split: number of rows whose group cell is empty}.
     """
 
-    def __init__(self, num_rows: int, early_rows: dict[str, int]) -> None:
+    def __init__(
+        self, num_rows: int, early_rows: dict[str, int], parts_of_days: dict[str, str]
+    ) -> None:
         self.early_rows = early_rows
+        self.parts_of_days = parts_of_days
         self.label_counts: dict[str, dict[str, dict[str, int]]] = {}
         self.without_group: dict[str, int] = {}
         self._num_rows: Counter[str] = Counter()  # {file: number of rows}

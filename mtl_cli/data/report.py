@@ -109,6 +109,7 @@ def describe(
         "findings": [],
     }
     report["findings"] = findings(report, features.by_name)
+    report["findings"] += profile.parts_of_days.values()
     report["findings"] += sampling_findings(samples["train"])
     return report
 

@@ -7,7 +7,8 @@ from mtl_cli.columns.arrow_types import check_not_nested
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.sources import Source
-from mtl_cli.data.split_times import split_column, times
+from mtl_cli.data.split_times import Times, split_column, times
+from mtl_cli.data.table import Array
 
 RowNumbers = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.uint8]  # the code of a row's split is its position in `SPLITS`
@@ -15,13 +16,16 @@ Codes = npt.NDArray[np.uint8]  # the code of a row's split is its position in `S
 SPLITS = ("train", "valid", "test")
 
 
-def split_rows(dataset: Dataset, sources: dict[str, Source]) -> dict[str, Codes]:
+def split_rows(
+    dataset: Dataset, sources: dict[str, Source], times_by_file: dict[str, Times]
+) -> dict[str, Codes]:
     """Assigns every row to a split.
 
     Args:
         dataset: the fractions of rows to hold out, and how the rows are chosen.
         sources: {file: its rows} for `train`, and for `valid` and `test` if the data
             set has such files.
+        times_by_file: see `times_to_split_by`.
 
     Returns: {file: the code of each row's split, (rows,)}.
 
@@ -37,7 +41,8 @@ def split_rows(dataset: Dataset, sources: dict[str, Source]) -> dict[str, Codes]
         if dataset.split_by == "group" and fractions:
             counts, order = order_by_group(dataset, source, fractions, file)
         elif dataset.split_by == "time" and fractions:
-            counts, order = order_by_time(dataset, source, counts, file)
+            time, _ = times_by_file[file]
+            counts, order = order_by_time(dataset, source, time, counts, file)
         elif fractions:
             order = order_rows(dataset, source.num_rows)
         # The rows that are not held out belong to the split with the file's own name.
@@ -62,6 +67,21 @@ def split_rows(dataset: Dataset, sources: dict[str, Source]) -> dict[str, Codes]
     return codes_by_file
 
 
+def times_to_split_by(dataset: Dataset, sources: dict[str, Source]) -> dict[str, Times]:
+    """Reads the times that decide, and that show, which rows are held out.
+
+    Returns: {file: the times of its rows}; {} if the split is not by time. A file is
+        left out if no rows of it are held out, and it is the only file.
+    """
+    if dataset.split_by != "time":
+        return {}
+    return {
+        file: times(dataset, source)
+        for file, source in sources.items()
+        if len(sources) > 1 or fractions_held_out(dataset, file)
+    }
+
+
 def fractions_held_out(dataset: Dataset, file: str) -> dict[str, float]:
     """Returns {split: fraction of a file's rows to hold out for this split}."""
     fractions = {}
@@ -83,7 +103,7 @@ def order_rows(dataset: Dataset, num_rows: int) -> RowNumbers:
 
 
 def order_by_time(
-    dataset: Dataset, source: Source, counts: dict[str, int], file: str
+    dataset: Dataset, source: Source, time: Array, counts: dict[str, int], file: str
 ) -> tuple[dict[str, int], RowNumbers]:
     """Assigns whole times to each split, the latest times to test rows.
 
@@ -94,6 +114,7 @@ def order_by_time(
     Args:
         dataset: the data set.
         source: the rows of the file.
+        time: the time of each row, (rows,).
         counts: {split that is held out: number of rows that it should get}.
         file: the file, `train` or `test`. The rows that are not held out belong to the
             split of this name.
@@ -104,7 +125,6 @@ def order_by_time(
     Raises:
         DataError: if there are fewer times than splits.
     """
-    time = times(dataset, source)[0]
     order = np.argsort(time, kind="stable")
     time = time[order]
     # The positions in `order` at which another time begins.
@@ -131,38 +151,6 @@ def order_by_time(
         end = int(starts[last])
     sizes[splits[0]] = end
     return {split: sizes[split] for split in counts}, order
-
-
-def early_rows(
-    dataset: Dataset, sources: dict[str, Source], codes_by_file: dict[str, Codes]
-) -> dict[str, int]:
-    """Counts the rows of other files that are earlier than the last training row.
-
-    Args:
-        dataset: the data set.
-        sources: {file: its rows}.
-        codes_by_file: {file: the code of each row's split}, see `split_rows`.
-
-    Returns: {split: number of such rows}; {} if the split is not by time, or the
-        training file is the only file. A file is left out if its times have another
-        unit than the times of the training file.
-    """
-    if dataset.split_by != "time" or len(sources) < 2:
-        return {}
-    train_times, train_unit = times(dataset, sources["train"])
-    is_training = codes_by_file["train"] == SPLITS.index("train")
-    last_time = train_times[is_training].max()
-    counts: dict[str, int] = {}
-    for file, source in sources.items():
-        if file == "train":
-            continue
-        file_times, unit = times(dataset, source)
-        if unit == train_unit:
-            codes = codes_by_file[file][file_times < last_time]
-            by_split = np.bincount(codes, minlength=len(SPLITS)).tolist()
-            for split, count in zip(SPLITS, by_split, strict=True):
-                counts[split] = counts.get(split, 0) + count
-    return {split: count for split, count in counts.items() if count}
 
 
 def order_by_group(

@@ -13,8 +13,10 @@ from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.sources import Source
 from mtl_cli.data.table import Array
 
+Times = tuple[Array, str]  # the time of each row as a number, and its unit
 
-def times(dataset: Dataset, source: Source) -> tuple[Array, str]:
+
+def times(dataset: Dataset, source: Source) -> Times:
     """Reads the time of each row as a number.
 
     Only the order of the numbers has a meaning. The times of two tables can be compared

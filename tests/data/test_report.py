@@ -466,6 +466,42 @@ def test_test_rows_before_the_last_training_row_are_told_of_a_split_by_time(
     assert found["early_rows"] == {}  # not a split by time
 
 
+@pytest.mark.parametrize(
+    ("days", "part", "fix"),
+    [
+        (6, 0.1, "dataset.valid_fraction=0.17 takes a whole day"),
+        (6, 0.17, None),
+        (1, 0.1, "dataset.split_by=random dataset.split_column=null takes all hours"),
+        (0.5, 0.1, None),  # the training rows do not hold all hours either
+    ],
+)
+@pytest.mark.parametrize("unit", ["ns", "ms"])
+def test_validation_rows_of_a_few_hours_are_told_of_a_split_by_time(
+    tmp_path, unit, days, part, fix
+):
+    seconds = (np.arange(TRAIN) * days * 86400 / TRAIN).astype("timedelta64[s]")
+    at = (np.datetime64("2026-01-01T07:30:00") + seconds).astype(f"datetime64[{unit}]")
+    keys = {"split_by": "time", "split_column": "at", "valid_fraction": part}
+    features = {"shop": FEATURES["shop"], "price": FEATURES["price"]}
+    after = {"at": at[:TEST] + np.timedelta64(100, "D")}
+    found = report_of(tmp_path, features, train={"at": at}, test=after, **keys)
+    hours = f"{24 * days * (part - 1 / TRAIN):.1f}"  # to the last row
+    assert [f for f in found["findings"] if "hours" in f] == [
+        f"valid rows cover only {hours} hours, so their scores, early stopping and "
+        f"calibration hold for these hours of the day; {fix}"
+    ] * (fix is not None)
+
+
+def test_whole_days_are_no_hours(tmp_path):
+    day = np.datetime64("2026-01-01") + np.arange(TRAIN) // 300
+    keys = {"split_by": "time", "split_column": "day", "valid_fraction": 0.1}
+    features = {"shop": FEATURES["shop"], "price": FEATURES["price"]}
+    days = {"day": day.astype("datetime64[us]")}
+    after = {"day": days["day"][:TEST] + np.timedelta64(100, "D")}
+    found = report_of(tmp_path, features, train=days, test=after, **keys)
+    assert not [f for f in found["findings"] if "hours" in f]
+
+
 def test_whole_and_broken_numbers_are_times_of_one_unit(tmp_path):
     features = {"shop": FEATURES["shop"]}
     train, test = {"day": np.arange(TRAIN)}, {"day": np.arange(TEST) / 2}
