@@ -92,6 +92,23 @@ def test_gain_or_loss_against_the_single_scenario_twin_is_told(tmp_path, capsys)
     assert "Scenario shop: mmoe loses to its single-scenario twin (-" in sentences
 
 
+def test_noise_of_other_models_says_nothing_of_the_single_scenario_twin(
+    tmp_path, capsys
+):
+    def p_values():
+        found = compared(capsys, tmp_path)["configurations"]
+        (mmoe,) = (c for c in found if c["name"] == "mmoe")
+        by_scenario = mmoe["tasks"]["click"]["scenarios"]
+        tests = [by_scenario[x]["to_single_scenario"]["over_seeds"] for x in SCENARIOS]
+        return [test["p"] for test in tests]
+
+    sweep(tmp_path)
+    expected = p_values()
+    for seed in (1, 2, 3):
+        write(tmp_path / f"ple{seed}", "ple", seed, {"feed": 1.0, "shop": 1.0})
+    assert p_values() == expected
+
+
 def test_tables_of_scenarios_stand_in_every_form(tmp_path, capsys):
     folder, page = sweep(tmp_path / "runs"), tmp_path / "page.html"
     assert run(arguments([str(folder), "--html", str(page)])) == 0
