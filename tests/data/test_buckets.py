@@ -16,6 +16,7 @@ def test_numbers_fall_into_ten_buckets_of_equal_size() -> None:
     assert bucket_counts(buckets, np.float32([-1, 5000, 500, 499])).tolist() == (
         [1, 0, 0, 0, 1, 1, 0, 0, 0, 1]
     )
+    assert bucket_counts(buckets, np.float32([-1])).tolist() == [1, *[0] * 9]
 
 
 def test_frequent_ids_have_buckets_and_all_others_share_one() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from mtl_cli.evaluation.evaluation import Evaluation
 from mtl_cli.evaluation.screen import show_evaluation
-from mtl_cli.evaluation.sections import drift_text, weakest_text
+from mtl_cli.evaluation.sections import drift_text, importance_section, weakest_text
 
 
 def slice_of(name: str, p: float | None, surely_weaker: bool = False) -> dict[str, Any]:
@@ -54,6 +54,25 @@ def test_no_drift_is_said_with_the_largest_psi() -> None:
     text = drift_text([{"name": "age", "psi": 0.02}, {"name": "x", "psi": 0.01}], [])
     assert text.startswith("no feature has a PSI of 0.1 or more, or 5% more empty")
     assert text.endswith("the largest PSI is 0.020, of age")
+
+
+def test_table_of_importance_has_a_row_per_feature_the_most_important_first() -> None:
+    record = {"task": "click", "group": None, "low": 0.1, "high": 0.3}
+    found = Evaluation("RUN", "t.csv", 9, {"click": {"main_metric": "log_loss"}})
+    found.importances.update(
+        features=[
+            record | {"features": "city", "importance": 0.1},
+            record | {"features": "age", "importance": 0.2},
+        ],
+        **{"rows": 1234, "repeats": 3, "groups": [], "only_one_task": {}},
+        without_effect=["price"],
+    )
+    section = importance_section(found)
+    header, *rows = section.tables[0]
+    assert header == ["feature", "click log loss"]
+    assert rows == [["age", "0.2000 ±0.1000 *"], ["city", "0.1000 ±0.1000 *"]]
+    assert "mean of 3 shufflings of 1,234 rows" in section.lines[0]
+    assert section.lines[1:] == ["not shown to matter to any task: price"]
 
 
 def test_screen_begins_with_the_run_the_table_and_its_rows(
