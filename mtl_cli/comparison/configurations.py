@@ -139,11 +139,13 @@ def set_names(configurations: list[Configuration], keys: list[str]) -> None:
 def short_key(key: str, keys: list[str]) -> str:
     """Shortens a dotted key for tables and names.
 
-    `model.name` becomes `model`. Other keys become their last word, unless another of
-    the keys ends in the same word.
+    `model.name` becomes `model`, and `start_from.run` `start_from`. Other keys
+    become their last word, unless another of the keys ends in the same word.
     """
     if key.endswith(".name") and key.count(".") == 1:
         return key.removesuffix(".name")
+    if key == "start_from.run":
+        return "start_from"
     last_word = key.rpartition(".")[2]
     is_unique = [k.rpartition(".")[2] for k in keys].count(last_word) < 2
     return last_word if is_unique else key

@@ -78,7 +78,9 @@ def start_from_any_seed(config: dict[Any, Any]) -> dict[Any, Any]:
         return {}
     same_seed = rf"\bseed={re.escape(str(config.get('seed')))}\b"
     run = re.sub(same_seed, "seed=*", str(start_from["run"]))
-    return {"start_from": start_from | {"run": run}}
+    # The keys `freeze`, `reset` and `refit` are empty in most runs.
+    chosen = {key: value for key, value in start_from.items() if value}
+    return {"start_from": chosen | {"run": run}}
 
 
 def check_number_of_values(config: dict[Any, Any]) -> None:

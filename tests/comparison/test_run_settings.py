@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from mtl_cli.comparison.configurations import short_key
 from mtl_cli.comparison.run_settings import (
     MAX_VALUES,
     check_number_of_values,
@@ -32,6 +33,14 @@ def test_runs_of_seeds_that_start_from_runs_of_their_seeds_are_one_configuration
     assert settings(folders[0], 1)["start_from.run"].endswith("day=1/model=ple,seed=*")
     assert settings(folders[0], 1) != settings(folders[0], 11)
     assert settings("outputs/runs/a") != settings("outputs/runs/b")
+
+
+def test_empty_lists_of_an_earlier_run_are_no_settings() -> None:
+    assert settings("a") == {"model.name": "ple", "start_from.run": "a"}
+    start = {"run": "a", "freeze": ["towers"], "reset": [], "refit": []}
+    frozen = compared_settings({"model": {"name": "ple"}, "start_from": start})
+    assert frozen == settings("a") | {"start_from.freeze": "[towers]"}
+    assert short_key("start_from.run", [*frozen]) == "start_from"
 
 
 def test_configuration_has_at_most_a_number_of_values() -> None:
