@@ -95,7 +95,7 @@ def execute(request: RunRequest) -> Execution:
     leaves_no_folder = config.check_only and request.is_new_folder
     try:
         execute_in_folder(config, start, start.folder, request)
-    except MtlError:
+    except (MtlError, Stopped, BrokenPipeError):
         # After any other error, the folder is kept because it holds the traceback.
         if leaves_no_folder:
             shutil.rmtree(start.path, ignore_errors=True)

@@ -11,7 +11,7 @@ from mtl_cli.config.check import check
 from mtl_cli.core.errors import ConfigError, LostWorkerError, TrainingError
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.core.signals import Stopped
-from mtl_cli.runs.execution import RunRequest, execute_as_worker
+from mtl_cli.runs.execution import RunRequest, execute, execute_as_worker
 
 
 def end_of_worker(folder, error, monkeypatch):
@@ -61,6 +61,26 @@ def test_traceback_of_a_worker_on_another_machine_outlives_its_temporary_folder(
     assert Path(path).resolve() == log.resolve()
     assert "OSError: no such thing" in log.read_text()
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "is_kept"),
+    [(Stopped(130), False), (BrokenPipeError(), False), (ZeroDivisionError(), True)],
+)
+def test_check_that_is_broken_off_leaves_no_folder(
+    error, is_kept, tmp_path, monkeypatch
+):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(mtl_cli.runs.run, "run", fail)
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        composed = compose("config", ["check_only=true"])
+    (tmp_path / "run").mkdir()
+    request = RunRequest(composed, {}, [], tmp_path / "run", is_new_folder=True)
+    with pytest.raises((Exception, KeyboardInterrupt)):
+        execute(request)
+    assert (tmp_path / "run").exists() == is_kept
 
 
 @pytest.mark.parametrize("error", [ConfigError("wrong"), Stopped(143)])
