@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from mtl_cli.metrics.auc import group_aucs
 from mtl_cli.metrics.metric import Floats, Metric, UndefinedError
 from mtl_cli.statistics.delong import (
     auc_influence,
@@ -62,12 +63,16 @@ def sampling_error(
             then draws whole groups instead of rows.
 
     Returns: the error; None if the rows are too few, as `delong_error` and
-        `bootstrap_error` say, or if a grouped metric has no groups.
+        `bootstrap_error` say, or if fewer than 20 groups have rows of both classes.
     """
     if metric.name in INFLUENCES:
         return delong_error(metric, *columns)
     if metric.grouped:
         if group is None:
+            return None
+        label, prediction, weight = columns
+        aucs, _ = group_aucs(label, prediction, weight, group)
+        if len(aucs) < MIN_ROWS:  # groups of one class do not count in the metric
             return None
         return bootstrap_error(metric, columns, group)
     return bootstrap_error(metric, columns)

@@ -151,11 +151,14 @@ def test_unknown_error_has_no_interval() -> None:
     assert sampling_error(auc, [label, 1 - label, weight]) is None  # AUC 0
     few_rows = [x[:19] for x in (label, prediction, weight)]
     assert sampling_error(log_loss, few_rows) is None
-    few_groups = np.arange(200) % 20 - 1  # 19 groups, and rows without a group
-    columns = [label, prediction, weight]
+    few_groups = np.arange(1000) % 20 - 1  # 19 groups, and rows without a group
+    label, prediction, weight = columns = list(scored(1000, seed=4))
     assert sampling_error(gauc, columns, few_groups) is None
     assert sampling_error(gauc, columns, few_groups + 1) is not None
     assert sampling_error(gauc, columns) is None
+    # A group of one class does not count in the metric.
+    one_class = [np.where(few_groups == 0, 0, label), prediction, weight]
+    assert sampling_error(gauc, one_class, few_groups + 1) is None
 
 
 @pytest.mark.parametrize("rows", [1000, 3000])
