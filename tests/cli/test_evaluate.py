@@ -552,6 +552,7 @@ def test_sweep_is_evaluated_into_a_folder_that_compares(
     assert evaluated(sweep, "may.v2.parquet", "--fail-if", "click.auc<.2") == 1
     out, err = capsys.readouterr()
     assert "failed is not evaluated: failed" in out
+    assert re.search(r"^ b +0\.\d+", out, re.MULTILINE)
     assert err.count("\n") == 1 and "lost: " in err and "no complete model" in err
     target = tmp_path / "outputs" / "evaluations" / "first-may"
     assert sorted(p.name for p in target.iterdir()) == ["a", "b", "evaluations.json"]

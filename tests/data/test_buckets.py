@@ -27,6 +27,7 @@ def test_frequent_ids_have_buckets_and_all_others_share_one() -> None:
     assert bucket_counts(buckets, np.int32([3, 25, 99, 3])).tolist() == (
         [0, 0, 0, 2, *[0] * 16, 2]
     )
+    assert bucket_counts(buckets, np.int32([0])).tolist() == [1, *[0] * 20]
 
 
 def test_buckets_survive_json() -> None:

@@ -62,7 +62,8 @@ def test_table_of_importance_has_a_row_per_feature_the_most_important_first() ->
     found.importances.update(
         features=[
             record | {"features": "city", "importance": 0.1},
-            record | {"features": "age", "importance": 0.2},
+            record | {"features": "age", "importance": 0.15, "group": "age + born"},
+            record | {"features": "age + born", "importance": 0.2},
         ],
         **{"rows": 1234, "repeats": 3, "groups": [], "only_one_task": {}},
         without_effect=["price"],
@@ -70,7 +71,11 @@ def test_table_of_importance_has_a_row_per_feature_the_most_important_first() ->
     section = importance_section(found)
     header, *rows = section.tables[0]
     assert header == ["feature", "click log loss"]
-    assert rows == [["age", "0.2000 ±0.1000 *"], ["city", "0.1000 ±0.1000 *"]]
+    assert rows == [
+        ["age + born", "0.2000 ±0.1000 *"],
+        ["  age alone", "0.1500 ±0.1000 *"],
+        ["city", "0.1000 ±0.1000 *"],
+    ]
     assert "mean of 3 shufflings of 1,234 rows" in section.lines[0]
     assert section.lines[1:] == ["not shown to matter to any task: price"]
 

@@ -31,8 +31,9 @@ NUMERIC: dict[str, Any] = {
         f"dense {transform}": {"kind": "dense", "transform": transform, "missing": 0.5}
         for transform in ("standard", "minmax", "log1p", "quantile", "none")
     },
-    "bucketized": {"kind": "bucketized", "num_buckets": 4, "missing": "bucket"},
     "edges": {"kind": "bucketized", "edges": [-1.0, 0.0, 2.5], "missing": "bucket"},
+    "ramps": {"kind": "bucketized", "num_buckets": 4, "ramps": True}
+    | {"missing": "bucket"},
     "pieces": {"kind": "piecewise_linear", "num_buckets": 4, "missing": "median"},
 }
 COLUMNS = {
@@ -114,10 +115,12 @@ def test_graph_of_numbers_equals_encode_at_ties_ends_and_extremes(
     train = pa.table({"x": pa.array(COLUMNS[values], pa.float64())})
     features = features_of({"x": NUMERIC[kind]}, train)
     table = pa.table({"x": pa.array(NUMBERS + COLUMNS[values], pa.float64())})
-    (encoded,) = features.encode(table).values()
+    encoded = features.encode(table)
     inputs, accepted = ENCODE[format_name](features, table)
     assert accepted.all()
-    np.testing.assert_allclose(*inputs.values(), encoded, rtol=2e-7, atol=0)
+    assert list(inputs) == list(encoded)
+    for input_name, x in encoded.items():
+        np.testing.assert_allclose(inputs[input_name], x, rtol=2e-7, atol=0)
 
 
 def test_conversion_of_raw_rows_equals_a_plain_loop() -> None:

@@ -1,5 +1,6 @@
 """Slices of a column, and the test of the weakest one."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from helpers.planted_data import declared, fitted_features
 
 from mtl_cli.core.errors import DataError
 from mtl_cli.heads.base import Output
+from mtl_cli.scoring import slice_scores
 from mtl_cli.scoring.scored_rows import ScoredRows
 from mtl_cli.scoring.slice_scores import score_slices
 from mtl_cli.scoring.slices import (
@@ -119,6 +121,14 @@ def test_planted_weak_slice_is_found() -> None:
     assert [record["surely_weaker"] for record in others] == [False] * 4
     differences = [record["difference"] for record in others]
     assert differences == sorted(differences)  # the weakest first
+
+
+def test_slice_is_not_tested_if_its_metric_is_undefined_on_the_other_rows() -> None:
+    rows = scored(np.zeros(400), True, seed=0)
+    inside = replace(rows, group=np.arange(400) % 20)
+    outside = replace(inside, label=np.zeros(400))  # no group has both classes
+    assert "p" in slice_scores.test_against(inside, inside, "gauc", 0.9)
+    assert slice_scores.test_against(inside, outside, "gauc", 0.9) == {}
 
 
 def test_surely_weaker_slices_come_before_smaller_ones_that_look_weaker() -> None:
