@@ -1,11 +1,16 @@
 """Finds the metrics that `trainer.monitor` names."""
 
-from mtl_cli.heads.base import Output
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # `mtl-init --help` imports this module, and should be quick
+    from mtl_cli.heads.base import Output
 
 AUTO, MEAN = "auto", "mean"
 
 
-def monitored_metrics(monitor: str, outputs: list[Output]) -> list[tuple[Output, str]]:
+def monitored_metrics(
+    monitor: str, outputs: "list[Output]"
+) -> "list[tuple[Output, str]]":
     """Returns (output, name of a metric) for each output that early stopping watches.
 
     Outputs that heads add are not watched, because they have no loss.
