@@ -20,8 +20,8 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from mtl_cli.cli.config_guard import COMPOSED_SETTINGS
-from mtl_cli.config.check import dotted_keys, unknown_key_message
 from mtl_cli.config.overrides import as_typed
+from mtl_cli.config.unknown_keys import dotted_keys, unknown_key_message
 from mtl_cli.core.errors import first_line, suggest
 from mtl_cli.core.options import PLUGIN_CUTOFF, PLUGIN_HINT
 from mtl_cli.core.paths import conf_folder, user_conf_folder

@@ -18,6 +18,9 @@ MISTAKES = {
     "model.num_experts=8": "did you mean model.num_shared_experts or "
     "model.num_specific_experts? num_experts is a key of model=mmoe, omoe, poso",
     "optimizer.momentum=1": "; momentum is a key of optimizer=sgd",
+    "lr=3": "unknown key 'lr'; did you mean optimizer.learning_rate?",
+    "optimizer.lr=3": "did you mean optimizer.learning_rate?",
+    "trainer.bs=3": "did you mean trainer.batch_size?",
     "epochs=3": "unknown key 'epochs'; did you mean trainer.epochs?",
     "datset=adult": "unknown key 'datset'; did you mean dataset?",
     "model=mmoe model.num_expert=3": "did you mean model.num_experts?",

@@ -1,0 +1,129 @@
+"""Explains unknown keys of a configuration, and suggests similar known keys."""
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any
+
+
+def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
+    """Returns a message about an unknown key. The message suggests a similar key.
+
+    Args:
+        key: the unknown key, dotted.
+        values: the configuration with the unknown key and all known keys.
+    """
+    parent, _, name = key.rpartition(".")
+    siblings = known_siblings(key, values)
+    own_keys, others = keys_of_option(parent, name, values)
+    similar_names = get_close_matches(name, own_keys, n=3, cutoff=0.7)
+    similar_names = similar_names or get_close_matches(name, siblings, 1, cutoff=0.7)
+    similar_names = similar_names or abbreviated(name, siblings)
+    similar_keys = [f"{parent}.{similar}".lstrip(".") for similar in similar_names]
+    known_keys = [k for k in dotted_keys(values) if k != key]
+    if not similar_keys and parent not in known_keys:
+        keys_by_name = {k.rpartition(".")[2]: k for k in reversed(known_keys)}
+        similar_keys = get_close_matches(key, known_keys, n=1, cutoff=0.8)
+        similar_keys += [
+            keys_by_name[similar_name]
+            for similar_name in get_close_matches(name, keys_by_name, n=1, cutoff=0.8)
+            or abbreviated(name, keys_by_name)
+        ]
+    owners = f" {name} is a key of {parent}={', '.join(others)}" if others else ""
+    if similar_keys:
+        similar_key = " or ".join(similar_keys)
+        return f"unknown key '{key}'; did you mean {similar_key}?{owners}"
+    owners = owners and f";{owners}"
+    return f"unknown key '{key}'; known there: {', '.join(siblings)}{owners}"
+
+
+def abbreviated(initials: str, names: Iterable[str]) -> list[str]:
+    """Returns the names of several words that begin with these letters.
+
+    >>> abbreviated("lr", ["learning_rate", "lazy"])
+    ['learning_rate']
+    """
+    return [
+        n for n in names if "_" in n and initials == re.sub(r"([^_])[^_]*_?", r"\1", n)
+    ]
+
+
+def keys_of_option(
+    group: str, key: str, values: dict[Any, Any]
+) -> tuple[list[str], list[str]]:
+    """Returns the keys that only the chosen option of a config group declares.
+
+    Args:
+        group: a config group such as `model`. Other sections have no options.
+        key: a key that the chosen option does not have.
+        values: the configuration.
+
+    Returns: the names of the keys, and the names of the other options that have `key`.
+    """
+    from mtl_cli.config.json_schema import AXES, option_classes
+
+    section = values.get(group)
+    if group not in AXES or not isinstance(section, dict):
+        return [], []
+    _, base = AXES[group]
+    classes = option_classes(group)
+    chosen = classes.get(str(section.get("name")), base)
+    own_keys = [k for k in chosen.model_fields if k not in base.model_fields]
+    return own_keys, [name for name, c in classes.items() if key in c.model_fields]
+
+
+def known_siblings(key: str, values: Any) -> list[str]:
+    """Returns the known keys in the innermost existing section of a dotted key.
+
+    Most keys of a data set can be left out, so `values` may not contain them. The
+    schema names them.
+    """
+    *sections, name = key.split(".")
+    declared: list[str] = []
+    if sections[:1] == ["dataset"] and isinstance(values.get("dataset"), dict):
+        declared = keys_of_dataset(sections[1:], values["dataset"])
+    for section in sections:
+        if not isinstance(values, dict) or not isinstance(values.get(section), dict):
+            break
+        values = values[section]
+    present = [str(k) for k in values if k != name]
+    return list(dict.fromkeys(present + declared))
+
+
+def keys_of_dataset(sections: list[str], dataset: dict[Any, Any]) -> list[str]:
+    """Returns the keys that the schema declares in a section of a data set.
+
+    Args:
+        sections: the keys that lead from the data set to the section, such as
+            `["features", "age"]`.
+        dataset: the configuration of the data set.
+    """
+    from mtl_cli.config.json_schema import KINDS, option_classes
+    from mtl_cli.core.options import Options, option_class, option_names
+
+    classes = option_classes("dataset")
+    declaring: Any = classes.get(str(dataset.get("generator", "")), classes[""])
+    match sections:
+        case [axis, name] if axis in KINDS:
+            entries = dataset.get(axis)
+            entry = entries.get(name) if isinstance(entries, dict) else None
+            kind = str(entry.get("kind")) if isinstance(entry, dict) else ""
+            is_known = kind in option_names(axis)
+            declaring = option_class(axis, kind, KINDS[axis]) if is_known else None
+        case [section]:
+            field = declaring.model_fields.get(section)
+            declaring = field.annotation if field else None
+        case [_, *_]:
+            declaring = None
+    is_section = isinstance(declaring, type) and issubclass(declaring, Options)
+    return list(declaring.model_fields) if is_section else []
+
+
+def dotted_keys(values: object, prefix: str = "") -> list[str]:
+    """Returns all keys of nested dicts as dotted keys, `a` before `a.b`."""
+    keys = []
+    if isinstance(values, dict):
+        for key, value in values.items():
+            keys.append(f"{prefix}{key}")
+            keys += dotted_keys(value, f"{prefix}{key}.")
+    return keys
