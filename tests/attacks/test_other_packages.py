@@ -4,6 +4,7 @@ Matplotlib, submitit, Optuna, MLflow and W&B read files that can execute code, n
 another server, or lead out of the folder.
 """
 
+import contextlib
 import math
 import os
 import pickle
@@ -319,7 +320,8 @@ def test_forged_data_base_of_a_search_ends_in_one_line(
         )
 
     assert not optuna_search.resume_search(config())
-    with sqlite3.connect(tmp_path / "optuna.db") as base:
+    database = tmp_path / "optuna.db"
+    with contextlib.closing(sqlite3.connect(database)) as base, base:
         base.execute(forgery)
     with pytest.raises(ConfigError, match=r"continue the search in sqlite:.*Error"):
         optuna_search.resume_search(config())

@@ -446,7 +446,7 @@ def test_test_rows_before_the_last_training_row_are_told_of_a_split_by_time(
     tmp_path, kind
 ):
     def days(first, count):
-        day = np.datetime64("2026-01-01") + first + np.arange(count) // 100
+        day = np.datetime64("2026-01-01") + (first + np.arange(count) // 100)
         values = {"number": day.astype("int64"), "text": day.astype(str).tolist()}
         values |= {"date": day, "timestamp": day.astype("datetime64[ns]")}
         return {"day": values[kind]}

@@ -334,7 +334,7 @@ def test_folders_without_a_finished_run_are_refused(
     earlier = chosen(days["day2"]).model_copy(
         update={"start_from": StartFrom(run="nul\0")}
     )
-    with pytest.raises(ConfigError, match="embedded null byte"):
+    with pytest.raises(ConfigError, match="embedded null"):
         earlier_run.read(earlier, tmp_path, is_resumed=False)
 
 
