@@ -112,7 +112,12 @@ def features():
     return Dataset.model_validate(keys).features
 
 
+# Numbers so close to 0 that the slope between two quantiles of them is infinite.
+CLOSE_TO_ZERO = [(None, x, []) for x in (0.0, 1.0, 1.0, 1.0, 1.0, 2e-313, -2e-313)]
+
+
 @given(TABLES, TABLES)
+@example(CLOSE_TO_ZERO, [(None, 0.0, [])])
 @PROPERTY
 def test_row_is_encoded_alike_whatever_rows_are_beside_it(train, other):
     feature_set = fitted_features(features(), table(train))

@@ -21,6 +21,8 @@ from mtl_cli.features.base import FLOAT32_MAX, Array, Feature, Missing, number_c
 from mtl_cli.graphs.base import GraphOps
 
 QUANTILE_LEVELS = np.linspace(0, 1, 1001)
+# Nearer to 0, two quantiles can be so close that the slope between them is infinite.
+SMALLEST_QUANTILE = 1e-290
 
 
 class Dense(Feature):
@@ -51,7 +53,9 @@ class Dense(Feature):
         if self.transform == "minmax":
             return learnt | {"low": low, "high": high}
         if self.transform == "quantile":
-            return learnt | {"quantiles": np.quantile(x, QUANTILE_LEVELS).tolist()}
+            quantiles = np.quantile(x, QUANTILE_LEVELS)
+            quantiles[np.abs(quantiles) < SMALLEST_QUANTILE] = 0
+            return learnt | {"quantiles": quantiles.tolist()}
         if self.transform == "log1p":
             x = signed_log1p(x)
         if low == high:  # the mean and the deviation would not be exact
