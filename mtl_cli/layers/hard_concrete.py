@@ -83,7 +83,7 @@ class HardConcrete(Routing):
             name="log_alpha",
             shape=(len(self.routes), len(self.routes[0].experts)),
             initializer=keras.initializers.RandomNormal(stddev=0.01),
-            constraint=within_limit,
+            constraint=WithinLimit(),
         )
 
     def call(self, x: Tensor, training: bool | None = None) -> Tensor:
@@ -113,9 +113,11 @@ class HardConcrete(Routing):
         return {"log_alpha": self.log_alpha}
 
 
-def within_limit(log_alpha: Tensor) -> Tensor:
+class WithinLimit(keras.constraints.Constraint):
     """Clips log alpha, so that alpha stays between 1/100 and 100.
 
     Further out, almost every z would be clipped to 0 or 1, where alpha has no gradient.
     """
-    return ops.clip(log_alpha, -LIMIT, LIMIT)
+
+    def __call__(self, w: Tensor) -> Tensor:
+        return ops.clip(w, -LIMIT, LIMIT)

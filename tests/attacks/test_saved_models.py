@@ -353,7 +353,8 @@ def test_exported_graph_with_a_file_of_somebody_else_is_damaged(tmp_path):
         for name in ("x", "buy")
     )
     graph = onnx.helper.make_graph([node], "g", [x], [buy], [tensor])
-    model = onnx.helper.make_model(graph)
+    opset = onnx.helper.make_opsetid("", 18)
+    model = onnx.helper.make_model(graph, ir_version=10, opset_imports=[opset])
     record = {"format": "onnx", "inputs": {"x": "number"}, "outputs": ["buy"]}
     record |= {"rows": {"x": [1.0]}, "predictions": {"buy": [2.0]}}
     onnx.helper.set_model_props(model, {RECORD_KEY: json.dumps(record)})

@@ -45,9 +45,8 @@ def with_gaps(values: Any) -> pd.Series:
 
 def with_numbers(values: Any, odd: dict[int, float]) -> pd.Series:
     """Returns numbers with other numbers in some rows, counted from 1."""
-    column = pd.Series(
-        values, dtype="float64" if any(v % 1 for v in odd.values()) else None
-    )
+    dtype = "float64" if any(v % 1 for v in odd.values()) else None
+    column = pd.Series(values, dtype=dtype, copy=True)
     for row, number in odd.items():
         column[row - 1] = number
     return column
