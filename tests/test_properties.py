@@ -203,6 +203,12 @@ def test_metrics_of_classes_equal_scikit_learns(rows):
     loss = sklearn.metrics.log_loss(y, p, labels=[0, 1, 2])
     assert found["log_loss"] == pytest.approx(loss, rel=1e-9)
     assert found["accuracy"] == (p.argmax(axis=1) == y).mean()
+    classes = np.unique(y).astype("int64")
+    if len(classes) == 1:
+        assert found["macro_auc"] is None
+    else:
+        aucs = [sklearn.metrics.roc_auc_score(y == c, p[:, c]) for c in classes]
+        assert found["macro_auc"] == pytest.approx(np.mean(aucs), rel=1e-9)
 
 
 # Overrides: whatever is typed composes, or is told in one line.

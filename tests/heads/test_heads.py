@@ -61,6 +61,7 @@ def test_esmm_adds_pcvr_scored_on_clicked_rows():
 def test_esmm_takes_the_first_two_tasks_unless_told_others():
     assert ESMM().funnel(TASKS) == ("click", "buy")
     assert ESMM(conversion_task="like").funnel(TASKS) == ("click", "like")
+    ESMM().check({name: TASKS[name] for name in ("click", "buy")})
 
 
 @pytest.mark.parametrize(
