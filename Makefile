@@ -1,12 +1,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # Each worker takes a GB of memory.
-PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+PYTEST = $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
-.PHONY: help demo test test-slow lint format docs docs-serve schemas setup clean
+.PHONY: help demo test test-slow test-lowest test-newest lint format docs docs-serve schemas setup clean
 
 help: ## lists the targets
-	@awk -F ': .*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ': .*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: setup ## sets up .venv and trains PLE on the bundled Adult data
 	$(BIN)/mtl-train
@@ -16,6 +16,19 @@ test: setup ## sets up .venv and runs the default tests
 
 test-slow: setup ## runs the slow tests
 	$(PYTEST) -m slow
+
+test-lowest: ## runs the default tests on the lowest versions that pyproject.toml allows
+test-newest: ## runs the default tests on the newest versions that pyproject.toml allows
+test-lowest: BIN = build/lowest/bin
+test-lowest: RESOLUTION = lowest-direct
+test-newest: BIN = build/newest/bin
+test-newest: RESOLUTION = highest
+test-lowest test-newest:
+	$(PYTHON) -m venv --clear $(BIN:/bin=)
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python \
+		--resolution $(RESOLUTION) -e '.[dev,mlflow,wandb]'
+	$(PYTEST) -m "not slow"
 
 lint: setup ## checks style, types and the order of imports
 	$(BIN)/ruff check .
