@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.metrics.scores import Scores
+from mtl_cli.runs.better_epochs import better_epochs
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.diagnosis import diagnose
 from mtl_cli.runs.resume import main_split
@@ -65,6 +66,8 @@ def save_and_score(
             stages=timer.table(),
         )
     )
+    for line in better_epochs(config, run.history):
+        console.print_line(line)
     for warning in gate_warnings(gate_usage):
         console.warn(warning)
     when = f", after epoch {run.history.kept_epoch}" if run.history.epochs else ""

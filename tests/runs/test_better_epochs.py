@@ -1,0 +1,65 @@
+"""A run names the tasks that were better after another epoch."""
+
+import pytest
+from helpers import networks
+
+from mtl_cli.runs.better_epochs import better_epochs
+from mtl_cli.training.progress import Epoch, History
+
+
+def history(*values: dict[str, float | None], kept: int) -> History:
+    """Returns a history with the normalised entropy of each task after each epoch."""
+    epochs = [
+        Epoch(i, {}, {task: {"ne": ne} for task, ne in scores.items()}, 0.0, 1.0, 1.0)
+        for i, scores in enumerate(values, 1)
+    ]
+    return History(epochs, kept)
+
+
+INCOME_PEAKS_FIRST = [
+    {"income": 0.50, "never_married": 0.40},
+    {"income": 0.52, "never_married": 0.35},
+    {"income": 0.53, "never_married": 0.36},
+]
+
+
+def test_task_that_was_better_after_another_epoch_is_named() -> None:
+    found = better_epochs(networks.config(), history(*INCOME_PEAKS_FIRST, kept=2))
+    assert found == [
+        "income was better after epoch 1: ne of validation rows 0.5000, after the kept "
+        "epoch 2 0.5200; trainer.monitor=income.ne keeps the best epoch of income"
+    ]
+
+
+def test_small_differences_are_not_named() -> None:
+    values = [{"income": 0.50, "never_married": 0.36}]
+    values += [{"income": 0.5049, "never_married": 0.35}]
+    assert better_epochs(networks.config(), history(*values, kept=2)) == []
+    values[1]["income"] = 0.506
+    assert len(better_epochs(networks.config(), history(*values, kept=2))) == 1
+
+
+def test_epochs_with_an_undefined_value_or_without_one_are_left_out() -> None:
+    undefined: dict[str, float | None] = {"income": None, "never_married": 0.352}
+    values = [undefined, {}, *INCOME_PEAKS_FIRST]
+    (line,) = better_epochs(networks.config(), history(*values, kept=4))
+    assert line.startswith("income was better after epoch 3: ")
+    assert better_epochs(networks.config(), history(*values, kept=1)) == []
+    assert better_epochs(networks.config(), History()) == []
+
+
+@pytest.mark.parametrize(
+    "override", ["trainer.monitor=mean", "trainer.patience=null", "tasks=[income]"]
+)
+def test_nothing_is_named_if_the_user_has_chosen_the_epoch(override: str) -> None:
+    config = networks.config(override)
+    assert better_epochs(config, history(*INCOME_PEAKS_FIRST, kept=2)) == []
+
+
+def test_higher_is_better_for_r2() -> None:
+    added = "+dataset.tasks.rating={label: rating, kind: regression}"
+    config = networks.config(added, "tasks=[income,rating]")
+    scores = [{"income": {"ne": 0.5}, "rating": {"r2": r2}} for r2 in (0.3, 0.2, 0.1)]
+    epochs = [Epoch(i, {}, s, 0.0, 1.0, 1.0) for i, s in enumerate(scores, 1)]
+    (line,) = better_epochs(config, History(epochs, 2))
+    assert "rating was better after epoch 1: r2 of validation rows 0.3000" in line
