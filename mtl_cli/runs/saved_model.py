@@ -67,7 +67,7 @@ def save(
     weights = WeightsInMemory()
     network.predictions.save_weights(weights)
     with folder.replacing(WEIGHTS) as path:
-        path.write_bytes(weights.getbuffer())
+        path.write_bytes(weights.getvalue())
     learnt = {"features": features.learnt, "labels": network.label_statistics}
     folder.write_json(LEARNT, learnt)
     folder.write_json(SPEC, config)
