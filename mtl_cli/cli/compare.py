@@ -159,7 +159,7 @@ def write(text: str) -> None:
     try:
         write_to_stdout(text)
     except BrokenPipeError:
-        drop_output(sys.stdout)
+        drop_output(sys.stdout.fileno())
     except WriteError as error:
         raise ConfigError(str(error)) from None  # 1 is the code of a failed check
 

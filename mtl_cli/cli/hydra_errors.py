@@ -23,7 +23,7 @@ from mtl_cli.cli.config_guard import COMPOSED_SETTINGS
 from mtl_cli.config.overrides import as_typed
 from mtl_cli.config.unknown_keys import dotted_keys, unknown_key_message
 from mtl_cli.core.errors import first_line, suggest
-from mtl_cli.core.options import PLUGIN_CUTOFF, PLUGIN_HINT
+from mtl_cli.core.options import suggest_option
 from mtl_cli.core.paths import conf_folder, user_conf_folder
 from mtl_cli.core.plugins import conf_folders as plugin_conf_folders
 
@@ -141,9 +141,8 @@ def missing_option_message(error: MissingConfigException) -> str:
     )
     if not options:
         return first_line(error)
-    hint = suggest(option, options)
-    if group in GROUPS_OF_PLUGINS:
-        hint = suggest(option, options, PLUGIN_CUTOFF) or PLUGIN_HINT
+    may_be_of_plugin = group in GROUPS_OF_PLUGINS
+    hint = (suggest_option if may_be_of_plugin else suggest)(option, options)
     return (
         f"the group '{group}' has no config '{option}'; known: {', '.join(options)}"
         f"{hint}"

@@ -113,7 +113,7 @@ def train(
     except BrokenPipeError:  # `mtl-train --help | head` closes the output early
         session.stop_jobs()
         # Otherwise Python would try again to write at exit, and print an error.
-        drop_output(sys.stdout)
+        drop_output(sys.stdout.fileno())
         sys.exit(OUTPUT_CLOSED)
     except Exception as error:
         from mtl_cli.cli.hydra_errors import explain

@@ -39,7 +39,7 @@ def run_command(
     except Stopped as stop:
         return fail(program, f"{stop}{end}", stop.code)
     except BrokenPipeError:  # `COMMAND | head` closes the output early
-        drop_output(sys.stdout)
+        drop_output(sys.stdout.fileno())
         return OUTPUT_CLOSED
     except (MtlError, OSError) as error:
         return fail(program, *line_and_code(error))

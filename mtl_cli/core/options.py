@@ -85,6 +85,11 @@ def option_name(axis: str) -> BeforeValidator:
     return BeforeValidator(validate)
 
 
+def suggest_option(wrong: str, names: list[str]) -> str:
+    """Suggests a known option that is much like a wrong name, else `--plugins`."""
+    return suggest(wrong, names, PLUGIN_CUTOFF) or PLUGIN_HINT
+
+
 def check_option_name(axis: str, name: object, message_start: str = "") -> None:
     """Raises an error if an axis has no option of this name.
 
@@ -102,7 +107,7 @@ def check_option_name(axis: str, name: object, message_start: str = "") -> None:
             {
                 "message_start": message_start,
                 "names": ", ".join(names),
-                "hint": suggest(str(name), names, PLUGIN_CUTOFF) or PLUGIN_HINT,
+                "hint": suggest_option(str(name), names),
             },
         )
 

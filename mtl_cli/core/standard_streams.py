@@ -5,7 +5,6 @@ import os
 import stat
 import sys
 from collections.abc import Iterator
-from typing import IO
 
 from mtl_cli.core.errors import WriteError
 
@@ -27,13 +26,13 @@ def open_closed_streams() -> None:
             setattr(sys, name, stream)
 
 
-def drop_output(stream: IO[str]) -> None:
-    """Sends all further output of a stream, such as stdout, to the null device.
+def drop_output(descriptor: int) -> None:
+    """Sends all further output of a file descriptor, such as 1, to the null device.
 
     At exit, Python tries again to write the text that a closed pipe or a full disk did
     not take, and prints an error. With this call Python does not.
     """
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 
 
 def drop_closed_terminal() -> None:
@@ -41,10 +40,10 @@ def drop_closed_terminal() -> None:
 
     Otherwise the next line for the terminal would end the run with an error.
     """
-    for stream in (1, 2):
+    for descriptor in (1, 2):
         # A terminal is a character device. After it has closed, `isatty` is false.
-        if stat.S_ISCHR(os.fstat(stream).st_mode) and not os.isatty(stream):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+        if stat.S_ISCHR(os.fstat(descriptor).st_mode) and not os.isatty(descriptor):
+            drop_output(descriptor)
 
 
 @contextlib.contextmanager
@@ -61,7 +60,7 @@ def written_to_stdout() -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        drop_output(sys.stdout)
+        drop_output(sys.stdout.fileno())
         raise WriteError(f"cannot write to stdout: {error.strerror}") from None
 
 

@@ -25,7 +25,7 @@ class StdoutConsole(Console):
     def on_broken_pipe(self) -> None:
         """Ends the process after stdout was closed; `rich` itself would exit with 1."""
         self.quiet = True
-        drop_output(sys.stdout)
+        drop_output(sys.stdout.fileno())
         raise SystemExit(OUTPUT_CLOSED)
 
 

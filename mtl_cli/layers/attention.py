@@ -5,7 +5,7 @@ from typing import ClassVar
 from keras import ops
 
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.layers.parallel import register
+from mtl_cli.layers.register import register
 from mtl_cli.layers.routing import Routing
 
 

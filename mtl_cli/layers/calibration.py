@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.layers.parallel import Shape, register
+from mtl_cli.layers.register import Shape, register
 
 
 @register

@@ -9,13 +9,8 @@ from keras import ops
 
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.gates import softmax
-from mtl_cli.layers.parallel import (
-    DENSE_OPTIONS,
-    ParallelDense,
-    ParallelMLP,
-    Shape,
-    register,
-)
+from mtl_cli.layers.parallel import DENSE_OPTIONS, ParallelDense, ParallelMLP
+from mtl_cli.layers.register import Shape, register
 from mtl_cli.layers.routing import Route, Routing, routes_to_shared
 
 # Added to r in the logarithm of the entropy, since r may be 0; as in the authors' code.

@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras import ops
 
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.layers.parallel import Shape, register
+from mtl_cli.layers.register import Shape, register
 
 
 @register

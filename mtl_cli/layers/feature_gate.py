@@ -9,7 +9,8 @@ from keras import ops
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.gate_nu import unnamed_units
 from mtl_cli.layers.gates import softmax
-from mtl_cli.layers.parallel import ParallelDense, Shape, register
+from mtl_cli.layers.parallel import ParallelDense
+from mtl_cli.layers.register import Shape, register
 from mtl_cli.layers.routing import Route, Routing
 
 

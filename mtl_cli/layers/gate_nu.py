@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 from keras import ops
 
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.layers.parallel import ParallelDense, ParallelMLP, Shape, register
+from mtl_cli.layers.parallel import ParallelDense, ParallelMLP
+from mtl_cli.layers.register import Shape, register
 from mtl_cli.layers.routing import Expert, Route, Routing, experts_of
 
 

@@ -9,7 +9,8 @@ import tensorflow as tf
 from keras import ops
 
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.layers.parallel import ParallelDense, ParallelMLP, Shape, register
+from mtl_cli.layers.parallel import ParallelDense, ParallelMLP
+from mtl_cli.layers.register import Shape, register
 from mtl_cli.layers.routing import Route, Routing, routes_to_shared
 
 VECTOR_WIDTH = 16  # number of float32 values in a vector register (AVX-512)

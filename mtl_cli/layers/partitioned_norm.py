@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.layers.parallel import Shape, register
+from mtl_cli.layers.register import Shape, register
 
 # In training, the moving averages of a scenario count as this many more rows of the
 # batch. Otherwise, the one or two rows of a rare scenario would be normalised by

@@ -7,7 +7,9 @@ import keras
 from keras import ops
 
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.layers.parallel import ParallelBatchNorm, ParallelDense, Shape, register
+from mtl_cli.layers.parallel import ParallelDense
+from mtl_cli.layers.parallel_norms import ParallelBatchNorm
+from mtl_cli.layers.register import Shape, register
 
 
 @register

@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.layers.parallel import Shape, register
+from mtl_cli.layers.register import Shape, register
 from mtl_cli.layers.routing import Route, Routing
 
 

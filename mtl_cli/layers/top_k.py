@@ -11,10 +11,9 @@ from mtl_cli.layers.parallel import (
     DENSE_OPTIONS,
     ParallelDense,
     ParallelMLP,
-    Shape,
     kernel_options,
-    register,
 )
+from mtl_cli.layers.register import Shape, register
 from mtl_cli.layers.routing import Route, Routing, routes_to_shared
 
 

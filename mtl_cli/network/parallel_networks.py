@@ -7,7 +7,7 @@ from typing import TypeAlias
 import keras
 
 from mtl_cli.layers import ParallelDense, ParallelMLP, Routing
-from mtl_cli.layers.parallel import ParallelBatchNorm, ParallelLayerNorm
+from mtl_cli.layers.parallel_norms import ParallelBatchNorm, ParallelLayerNorm
 from mtl_cli.layers.star import StarDense, StarMLP
 
 Index = tuple[slice, ...]

@@ -11,7 +11,7 @@ from helpers.networks import (
     read_dense,
 )
 
-from mtl_cli.layers.parallel import ParallelLayerNorm
+from mtl_cli.layers.parallel_norms import ParallelLayerNorm
 
 # The networks compute in float32. The largest rounding error that was seen is 7e-7 of
 # the largest value.

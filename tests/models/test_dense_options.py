@@ -18,7 +18,7 @@ from helpers.networks import (
 from helpers.slow import slow_except
 
 from mtl_cli.layers import ParallelDense, ParallelMLP
-from mtl_cli.layers.parallel import ParallelBatchNorm
+from mtl_cli.layers.parallel_norms import ParallelBatchNorm
 
 # Every network that a key may give a model: a bottom or experts, gates with hidden
 # layers, towers, and the encoder's network `deep`.

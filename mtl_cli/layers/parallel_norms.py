@@ -1,0 +1,130 @@
+"""Normalises the units of several networks at once, such as experts."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from mtl_cli.core.tensors import Tensor
+from mtl_cli.layers.register import Shape, register
+
+
+@register
+class ParallelBatchNorm(keras.layers.Layer):
+    """Normalises each unit of each network over the batch, then scales and shifts it.
+
+        gamma (x - mean(x)) / sqrt(var(x) + epsilon) + beta
+
+    Outside of training, mean(x) and var(x) are moving averages over the batches.
+
+    Args:
+        momentum: weight of the old value when a step updates a moving average.
+        epsilon: number added to variances.
+
+    Input shape: `(num, batch, units)`.
+    Output shape: the same.
+
+    Example:
+        >>> x = keras.random.normal((3, 5, 7))
+        >>> ParallelBatchNorm()(x).shape
+        TensorShape([3, 5, 7])
+
+    Reference: Ioffe and Szegedy, "Batch Normalization: Accelerating Deep Network
+        Training by Reducing Internal Covariate Shift", ICML 2015.
+    """
+
+    def __init__(
+        self, momentum: float = 0.99, epsilon: float = 1e-3, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.momentum, self.epsilon = momentum, epsilon
+
+    def build(self, input_shape: Shape) -> None:
+        num, _, units = input_shape
+        for name, initializer, is_trained in (
+            ("gamma", "ones", True),
+            ("beta", "zeros", True),
+            ("moving_mean", "zeros", False),
+            ("moving_variance", "ones", False),
+        ):
+            weight = self.add_weight(
+                name=name,
+                shape=(num, 1, units),
+                initializer=initializer,
+                trainable=is_trained,
+                autocast=False,
+            )
+            setattr(self, name, weight)
+
+    def call(self, x: Tensor, training: bool | None = None) -> Tensor:
+        # The 8 significant bits of bfloat16 are too few for sums of squares.
+        y = ops.cast(x, "float32")
+        mean, variance = self.moving_mean.value, self.moving_variance.value
+        if training and self.trainable:
+            mean, variance = self.update_statistics(y)
+        # ONNX knows no rsqrt: with sqrt, exports round as the network does.
+        y = (y - mean) * (self.gamma / ops.sqrt(variance + self.epsilon)) + self.beta
+        return ops.cast(y, x.dtype)
+
+    def update_statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns the mean and the variance of a batch, and updates moving averages."""
+        mean = ops.mean(x, axis=1, keepdims=True)
+        # The derivative of the variance with respect to the mean is 0.
+        centred = x - ops.stop_gradient(mean)
+        variance = ops.mean(ops.square(centred), axis=1, keepdims=True)
+        for moving, of_batch in (
+            (self.moving_mean, mean),
+            (self.moving_variance, variance),
+        ):
+            old = moving.value
+            moving.assign(old * self.momentum + of_batch * (1 - self.momentum))
+        return mean, variance
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape
+
+
+@register
+class ParallelLayerNorm(keras.layers.Layer):
+    """Normalises the units of each network and row, then scales and shifts each unit.
+
+        gamma (x - mean(x)) / sqrt(var(x) + epsilon) + beta
+
+    Each network has a gamma and a beta of its own.
+
+    Args:
+        epsilon: number added to variances.
+
+    Input shape: `(num, batch, units)`.
+    Output shape: the same.
+
+    Example:
+        >>> x = keras.random.normal((3, 5, 7))
+        >>> ParallelLayerNorm()(x).shape
+        TensorShape([3, 5, 7])
+
+    Reference: Ba et al., "Layer Normalization", 2016.
+    """
+
+    def __init__(self, epsilon: float = 1e-5, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.epsilon = epsilon
+
+    def build(self, input_shape: Shape) -> None:
+        num, _, units = input_shape
+        self.gamma, self.beta = (
+            self.add_weight(name=name, shape=(num, 1, units), initializer=start)
+            for name, start in (("gamma", "ones"), ("beta", "zeros"))
+        )
+
+    def call(self, x: Tensor) -> Tensor:
+        # The 8 significant bits of bfloat16 are too few for sums of squares.
+        y = ops.cast(x, "float32")
+        y -= ops.mean(y, axis=-1, keepdims=True)
+        variance = ops.mean(ops.square(y), axis=-1, keepdims=True)
+        # ONNX knows no rsqrt: with sqrt, exports round as the network does.
+        y /= ops.sqrt(variance + self.epsilon)
+        return self.gamma * ops.cast(y, x.dtype) + self.beta
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape
