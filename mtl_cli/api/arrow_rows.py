@@ -9,13 +9,17 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from mtl_cli.config.run_config import Config
+    from mtl_cli.data.column_request import ColumnRequest
 
     Rows: TypeAlias = pd.DataFrame | pa.Table
 
 
-def select_feature_columns(table: "Rows", config: "Config") -> "pa.Table":
+def select_feature_columns(table: "Rows", request: "ColumnRequest") -> "pa.Table":
     """Selects the columns that features read, with the types that training reads.
+
+    Args:
+        table: the rows.
+        request: the columns that features read.
 
     Raises:
         DataError: if a column is missing, or its cells have different types.
@@ -23,10 +27,8 @@ def select_feature_columns(table: "Rows", config: "Config") -> "pa.Table":
     import pandas as pd
     import pyarrow as pa
 
-    from mtl_cli.data.encode import feature_request
     from mtl_cli.data.open_files import without_dictionaries
 
-    request = feature_request(config.dataset)
     if not isinstance(table, pd.DataFrame | pa.Table):
         advice = ""
         if isinstance(table, str | os.PathLike):

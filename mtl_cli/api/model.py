@@ -5,10 +5,11 @@ import os
 import random
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mtl_cli.api.arrow_rows import as_arrow, select_feature_columns
 from mtl_cli.core.errors import ConfigError, DataError
@@ -39,7 +40,7 @@ class Model:
         name = self.config.model.name
         return f"<Model {name} of {self._run.folder}: {', '.join(self.outputs)}>"
 
-    def predict(self, table: "Rows") -> "pd.DataFrame":
+    def predict(self, table: "Rows", set: Mapping[str, Any] = {}) -> "pd.DataFrame":
         """Predicts every output for every row.
 
         Args:
@@ -48,6 +49,9 @@ class Model:
                 or text. If some cells of a column are empty, pandas stores whole
                 numbers as floats; these are read as whole numbers. Other columns are
                 ignored.
+            set: {column: value}, for instance `{"position": 1}`. All rows are predicted
+                with this value, whether or not the table has the column. None is an
+                empty cell.
 
         Returns: a table with one column of probabilities or values per output. A
             multiclass task has one column per class, `TASK.CLASS`. If `table` is a
@@ -59,18 +63,27 @@ class Model:
         Raises:
             DataError: if a column is missing, or has values of another type than the
                 training data.
+            ConfigError: if no feature reads a column of `set`, or the value of such a
+                column has the wrong type.
+
+        Example:
+            mtl_cli.load("outputs/runs/NAME").predict(rows, set={"position": 1})
         """
         import pandas as pd
 
+        from mtl_cli.data.constant_columns import with_constants
+        from mtl_cli.data.encode import feature_request
         from mtl_cli.data.unseen_values import UnseenValues
         from mtl_cli.network.prediction_columns import prediction_columns
 
-        rows = select_feature_columns(table, self.config)
+        features = with_constants(self._run.features, set, "predict: set")
+        request = feature_request(self.config.dataset).without(set)
+        rows = select_feature_columns(table, request)
         index = table.index if isinstance(table, pd.DataFrame) else None
         if not rows.num_rows:
             raise DataError("predict: the table has no rows")
-        encoded = self._run.features.encode(rows)
-        unseen = UnseenValues(self._run.features)
+        encoded = features.encode(rows)
+        unseen = UnseenValues(features)
         unseen.add(rows, encoded)
         for warning in unseen.warnings(only_suspicious=True):
             warnings.warn(f"predict: {warning}", stacklevel=2)
@@ -127,6 +140,7 @@ class Model:
         target: "str | PathLike[str]",
         format: str = "saved_model",
         force: bool = False,
+        set: Mapping[str, Any] = {},
     ) -> None:
         """Writes the model in a format for serving, as `mtl-export` does.
 
@@ -134,15 +148,21 @@ class Model:
             target: the file or folder to write.
             format: the name of the format, such as `saved_model` or `onnx`.
             force: whether to replace an earlier export.
+            set: {column: value}, as in `predict`. The export does not read such a
+                column.
 
         Raises:
-            ConfigError: if the target exists, or the format cannot hold the model.
+            ConfigError: if the target exists, the format cannot hold the model, or
+                `set` is wrong.
             ExportError: if the export does not predict as the model does.
             WriteError: if the target cannot be written.
         """
+        from mtl_cli.data.constant_columns import with_constants
         from mtl_cli.runs.export import export_model
 
-        export_model(lambda: self._run, Path(target), format, force)
+        features = with_constants(self._run.features, set, "export: set")
+        model = replace(self._run, features=features)
+        export_model(lambda: model, Path(target), format, force)
 
 
 def load(run: "str | PathLike[str]", plugins: Sequence[str | Path] = ()) -> Model:

@@ -2,12 +2,12 @@
 
 import argparse
 import sys
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 from mtl_cli.core import plugins, tensorflow_runtime
-from mtl_cli.core.command_line import Parser, run_command
+from mtl_cli.core.command_line import Parser, parse_assignments, run_command
 from mtl_cli.core.errors import printable
 from mtl_cli.core.private_doors import exit_without_teardown
 from mtl_cli.core.standard_streams import write_to_stdout
@@ -17,6 +17,7 @@ EXAMPLES = """examples:
   mtl-export outputs/runs/NAME model            # a SavedModel that takes raw columns
   mtl-export outputs/runs/NAME model.onnx --format onnx
   mtl-export outputs/runs/NAME served --format mlflow
+  mtl-export outputs/runs/NAME model --set position=1
   mtl-export --verify model                     # replays the test rows in the export
 """
 
@@ -40,8 +41,8 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
     parser = Parser(
         prog=PROGRAM,
         description="Writes the model of a run in a format for serving.",
-        usage="%(prog)s RUN TARGET [--format NAME] [--force] [--plugins FOLDER]\n"
-        "       %(prog)s --verify TARGET [--plugins FOLDER]",
+        usage="%(prog)s RUN TARGET [--format NAME] [--set COLUMN=VALUE] [--force] "
+        "[--plugins FOLDER]\n       %(prog)s --verify TARGET [--plugins FOLDER]",
         epilog=EXAMPLES,
     )
     add = parser.add_argument
@@ -50,6 +51,10 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
     add("target", metavar="TARGET", nargs="?", help=help_of_target, type=Path)
     formats = ", ".join(plugins.sources("exports"))
     add("--format", metavar="NAME", help=f"{formats} (default: saved_model)")
+    help_of_set = "score all rows with this value, without such an input; may be "
+    help_of_set += "repeated"
+    metavar = "COLUMN=VALUE"
+    add("--set", metavar=metavar, action="append", default=[], help=help_of_set)
     add("--force", action="store_true", help="replaces an earlier export")
     help_of_verify = "replays the test rows of an export that you trust"
     add("--verify", metavar="TARGET", type=Path, help=help_of_verify)
@@ -57,8 +62,9 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
     options = parser.parse_args(command_line)
     if options.verify is None and options.target is None:
         parser.error("the following arguments are required: RUN, TARGET")
-    if options.verify is not None and (options.run or options.format or options.force):
-        parser.error("--verify takes no RUN, --format or --force")
+    for_writing = options.run, options.format, options.set, options.force
+    if options.verify is not None and any(for_writing):
+        parser.error("--verify takes no RUN, --format, --set or --force")
     return options
 
 
@@ -68,16 +74,23 @@ def export(options: argparse.Namespace) -> None:
     Raises:
         MtlError: if the export cannot be written, or does not predict as the run does.
     """
+    constants = parse_assignments("--set", options.set)
     plugins.use_folders(options.plugins)
     tensorflow_runtime.load()
-    from mtl_cli.evaluation.loaded_run import load_run
+    from mtl_cli.data.constant_columns import with_constants
+    from mtl_cli.evaluation.loaded_run import LoadedRun, load_run
     from mtl_cli.runs.export import export_model, verify
 
     if options.verify is not None:
         path, result = options.verify, verify(options.verify)
     else:
         path, name = options.target, options.format or "saved_model"
-        load = partial(load_run, options.run)
+
+        def load() -> LoadedRun:
+            run = load_run(options.run)
+            features = with_constants(run.features, constants, "--set")
+            return replace(run, features=features)
+
         result = export_model(load, path, name, options.force)
     line = (
         f"{path}: {result.num_rows} test rows replayed, the largest difference from "

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from mtl_cli.core import plugins, tensorflow_runtime
-from mtl_cli.core.command_line import Parser, run_command
+from mtl_cli.core.command_line import Parser, parse_assignments, run_command
 from mtl_cli.core.errors import ConfigError, printable
 from mtl_cli.core.private_doors import exit_without_teardown
 
@@ -18,6 +18,7 @@ PROGRAM = "mtl-predict"
 EXAMPLES = """examples:
   mtl-predict outputs/runs/NAME new.parquet -o scores.parquet
   mtl-predict outputs/runs/NAME new.csv -o scores.csv --keep user,item
+  mtl-predict outputs/runs/NAME new.parquet -o scores.parquet --set position=1
   cat new.csv | mtl-predict outputs/runs/NAME - -o - > scores.csv
 """
 
@@ -49,6 +50,9 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
     help_of_output = "a .parquet, .feather or .csv file; - for CSV to stdout"
     add("-o", "--output", metavar="OUT", required=True, help=help_of_output)
     add("--keep", metavar="A,B,...", default="", help="columns to write as well")
+    help_of_set = "predict all rows with this value in the column; may be repeated"
+    metavar = "COLUMN=VALUE"
+    add("--set", metavar=metavar, action="append", default=[], help=help_of_set)
     add("--force", action="store_true", help="overwrites OUT")
     add("--plugins", metavar="FOLDER", action="append", default=[], type=Path)
     return parser.parse_args(command_line)
@@ -67,6 +71,7 @@ def predict(options: argparse.Namespace) -> None:
     if all(map(os.path.exists, paths)) and os.path.samefile(*paths):
         raise ConfigError(f"-o: {target} is TABLE itself; choose another file")
     plugins.use_folders(options.plugins)
+    constants = parse_assignments("--set", options.set)
     keep = [column for column in options.keep.split(",") if column]
     tensorflow_runtime.load()
     from mtl_cli.runs.prediction import predict_files
@@ -83,6 +88,7 @@ def predict(options: argparse.Namespace) -> None:
             options.output,
             keep,
             lambda done, total: progress.update(bar, completed=done, total=total),
+            constants,
         )
     for warning in counts.warnings:
         console.print(printable(f"warning: {warning}"), style="yellow")

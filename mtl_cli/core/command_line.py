@@ -3,7 +3,7 @@
 import argparse
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from typing import Any, NoReturn
 
@@ -43,6 +43,32 @@ def run_command(
         return OUTPUT_CLOSED
     except (MtlError, OSError) as error:
         return fail(program, *line_and_code(error))
+
+
+def parse_assignments(option: str, texts: Iterable[str]) -> dict[str, str | None]:
+    """Parses the values of an option such as `--set position=1`: {name: value}.
+
+    An empty value is None.
+
+    Args:
+        option: the name of the option, for error messages.
+        texts: a text such as `position=1` for each time that the option is given.
+
+    Raises:
+        ConfigError: if a text is no assignment, or sets a name again.
+    """
+    values: dict[str, str | None] = {}
+    for text in texts:
+        name, equals_sign, value = text.partition("=")
+        if not equals_sign:
+            raise ConfigError(
+                f"{option}: '{text}' is no assignment such as position=1; write "
+                "COLUMN=VALUE"
+            )
+        if name in values:
+            raise ConfigError(f"{option}: '{name}' is set twice; set it once")
+        values[name] = value or None
+    return values
 
 
 class Parser(argparse.ArgumentParser):

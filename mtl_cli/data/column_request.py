@@ -1,5 +1,6 @@
 """The columns to read from a table, and the check that the table has them."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -27,6 +28,11 @@ class ColumnRequest:
     def columns(self) -> list[str]:
         """The names of the columns, in the order in which they are read."""
         return list(self.keys)
+
+    def without(self, columns: Container[str]) -> "ColumnRequest":
+        """Returns the request for the other columns."""
+        keys = {c: key for c, key in self.keys.items() if c not in columns}
+        return ColumnRequest(keys, {c: self.types[c] for c in keys})
 
     def check(self, file_key: str, path: str, names: list[str]) -> None:
         """Refuses a table that lacks a requested column, or has two of the same name.

@@ -4,10 +4,11 @@ Each feature turns a row into ids or numbers, its block. The blocks of all featu
 by side are the inputs of the network, see `INPUT_TYPES`.
 """
 
+import copy
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +17,7 @@ from mtl_cli.columns.cells import empty_cells
 from mtl_cli.columns.examples import Cells
 from mtl_cli.columns.fitters import Learnt
 from mtl_cli.columns.layout import INPUT_TYPES, EmbeddingTable, Layout
-from mtl_cli.columns.raw_inputs import raw_column
+from mtl_cli.columns.raw_inputs import raw_column, raw_input
 from mtl_cli.columns.vocabulary import common_spelling
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.tensors import Tensor
@@ -48,6 +49,10 @@ class FeatureSet:
         by_name: {name: feature}.
         learnt: {name: the JSON values that the feature has learnt}, such as its
             vocabulary or scale, see `Fitter.learnt`.
+
+    Attributes:
+        constants: a table of one row: columns with one value in all rows. Rows to
+            encode need not have these columns, and exported graphs do not read them.
     """
 
     def __init__(
@@ -55,7 +60,23 @@ class FeatureSet:
     ) -> None:
         self.by_name = by_name
         self.learnt = {name: Learnt(values) for name, values in learnt.items()}
+        self.constants = pa.table({})
         self._spellings: dict[str, dict[str, str]] = {}
+
+    def with_constants(self, constants: pa.Table) -> Self:
+        """Returns the same features with other `constants`."""
+        features = copy.copy(self)
+        features.constants = constants
+        return features
+
+    def complete(self, table: pa.Table) -> pa.Table:
+        """Returns the rows of a table with the values of `constants`."""
+        names = self.constants.column_names
+        table = table.drop_columns([c for c in names if c in table.column_names])
+        for name in names:
+            cells = pa.repeat(self.constants[name][0], table.num_rows)
+            table = table.append_column(name, cells)
+        return table
 
     def table_learnt(self, name: str) -> Learnt:
         """Returns what the owner of a feature's embedding table has learnt.
@@ -86,7 +107,7 @@ class FeatureSet:
         return Layout(tables, blocks)
 
     def encode(self, table: pa.Table) -> dict[str, Array]:
-        """Encodes rows.
+        """Encodes rows, after `complete`.
 
         Returns: {input of the network: (rows, width)}; an input that no feature fills
             is left out.
@@ -94,6 +115,7 @@ class FeatureSet:
         Raises:
             DataError: if a column does not hold what a feature needs.
         """
+        table = self.complete(table)
         blocks = (
             feature.encode(name, feature.read(name, table), self.table_learnt(name))
             for name, feature in self.by_name.items()
@@ -103,8 +125,8 @@ class FeatureSet:
         )
 
     @property
-    def input_kinds(self) -> dict[str, InputKind]:
-        """{column: the kind of values that an exported graph reads from it}.
+    def column_kinds(self) -> dict[str, InputKind]:
+        """{column that a feature reads: the kind of values in an exported graph}.
 
         A column that features read both as text and as numbers has the kind text,
         because numbers can be read from text.
@@ -115,6 +137,12 @@ class FeatureSet:
                 if kinds.get(column) != "text":
                     kinds[column] = kind
         return kinds
+
+    @property
+    def input_kinds(self) -> dict[str, InputKind]:
+        """The `column_kinds` of the columns that are inputs of an exported graph."""
+        constants = self.constants.column_names
+        return {c: kind for c, kind in self.column_kinds.items() if c not in constants}
 
     def graph(self, ops: GraphOps) -> dict[str, Tensor]:
         """Builds `encode` as a graph that reads raw columns, for exported models.
@@ -127,6 +155,11 @@ class FeatureSet:
         Raises:
             ConfigError: if a feature cannot be exported in this format.
         """
+        kinds = self.column_kinds
+        ops.constant_rows = {
+            column: raw_input(column, self.constants[column], kinds[column])
+            for column in self.constants.column_names
+        }
         blocks = []
         for name, feature in self.by_name.items():
             try:

@@ -39,6 +39,8 @@ class ExportRecord(TypedDict):
         format: the name of the format.
         mtl_cli: the version of mtl-cli that wrote the export.
         inputs: {raw column that the export reads: kind of its cells}.
+        constants: {raw column: value}, for columns that the export does not read,
+            because all rows have the same value.
         outputs: the names of the predictions.
         rows: {raw column: cells} of a few test rows.
         predictions: {output: numbers}, the predictions of the run for the test rows.
@@ -48,6 +50,7 @@ class ExportRecord(TypedDict):
     format: str
     mtl_cli: str
     inputs: "dict[str, InputKind]"
+    constants: dict[str, Any]
     outputs: list[str]
     rows: dict[str, list[Any]]
     predictions: dict[str, list[float]]
@@ -78,6 +81,8 @@ class ExportFormat(Options):
         tolerance: the largest accepted error of an export's prediction. The error is
             |x - y| / max(1, |y|), where x is the prediction of the export and y the
             prediction of `mtl-predict`.
+        has_inputs: whether an export scores raw columns by itself. If not, no column
+            can hold a constant.
         byproducts: glob patterns of files that appear in the folder of an export when
             a program uses the export. `--force` replaces a folder despite such files.
     """
@@ -85,6 +90,7 @@ class ExportFormat(Options):
     packages: ClassVar[tuple[str, ...]] = ()
     extra: ClassVar[str] = ""
     tolerance: ClassVar[float] = 1e-6
+    has_inputs: ClassVar[bool] = True
     byproducts: ClassVar[tuple[str, ...]] = ()
 
     def check(self, name: str, target: Path) -> None:

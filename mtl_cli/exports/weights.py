@@ -7,7 +7,7 @@ them. Any program can read both files.
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from mtl_cli.core.other_files import check_npz, check_numbers, read_json_object
 from mtl_cli.exports.base import RECORD_FILE, ExportFormat, ExportRecord, TrainedModel
@@ -34,6 +34,8 @@ class Weights(ExportFormat):
     - `labels`: {task: statistics of its labels in the training rows}.
     - `config`: the configuration of the run.
     """
+
+    has_inputs: ClassVar[bool] = False
 
     def write(self, model: TrainedModel, record: ExportRecord, path: Path) -> None:
         import numpy as np

@@ -8,7 +8,10 @@ built by calls of the methods below, so one `Feature.graph` serves all graph for
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
 
 from mtl_cli.core.tensors import Tensor
 
@@ -39,12 +42,18 @@ class GraphOps(ABC):
 
     Args:
         input_kinds: {column: the kind of the graph's input}.
+
+    Attributes:
+        constant_rows: {column: its cells in one row}, for columns that are not inputs
+            of the graph, because all rows have the same value. Texts are `str` objects,
+            numbers are float64.
     """
 
     format_name: ClassVar[str]
 
     def __init__(self, input_kinds: Mapping[str, InputKind]) -> None:
         self.input_kinds = input_kinds
+        self.constant_rows: dict[str, npt.NDArray[Any]] = {}
         self.conditions: list[Tensor] = []
 
     def read_column(self, column: str, kind: InputKind) -> Tensor:
@@ -57,10 +66,13 @@ class GraphOps(ABC):
             column: the name of the column.
             kind: the kind that the feature needs.
         """
-        cells = self.input_tensor(column)
-        if self.input_kinds[column] == "text" and kind == "number":
-            return self.parse_numbers(cells)
-        return cells
+        if column in self.constant_rows:
+            row = self.constant_rows[column]
+            cells, is_text = self.repeat_row(row), row.dtype == np.dtype(object)
+        else:
+            cells = self.input_tensor(column)
+            is_text = self.input_kinds[column] == "text"
+        return self.parse_numbers(cells) if is_text and kind == "number" else cells
 
     def require(self, condition: Tensor) -> None:
         """Makes the predictions NaN in the rows where a condition is false.
@@ -73,6 +85,16 @@ class GraphOps(ABC):
     @abstractmethod
     def input_tensor(self, column: str) -> Tensor:
         """Returns the graph's input for a column."""
+
+    @abstractmethod
+    def repeat_row(self, row: npt.NDArray[Any]) -> Tensor:
+        """Repeats the cells of one row for all rows of the graph's inputs.
+
+        Args:
+            row: texts or numbers of shape (1,), or a list of them, (1, length).
+
+        Returns: a tensor of shape (rows,) or (rows, length).
+        """
 
     @abstractmethod
     def vocabulary_ids(self, texts: Tensor, vocabulary: Sequence[str]) -> Tensor:

@@ -5,6 +5,7 @@ from functools import reduce
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from onnx import (
     GraphProto,
     NodeProto,
@@ -141,6 +142,11 @@ class OnnxOps(GraphOps):
 
     def input_tensor(self, column: str) -> str:
         return column
+
+    def repeat_row(self, row: npt.NDArray[Any]) -> str:
+        length = self.constant([1] * (row.ndim - 1), "int64")
+        repeats = self.add("Concat", self.num_rows(), length, axis=0)
+        return self.add("Tile", self.constant(row.tolist(), str(row.dtype)), repeats)
 
     def vocabulary_ids(self, texts: str, vocabulary: Sequence[str]) -> str:
         return self.add(

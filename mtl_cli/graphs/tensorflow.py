@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from functools import reduce
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from mtl_cli.core.tensors import Tensor
@@ -50,11 +52,19 @@ class TensorFlowOps(GraphOps):
 
         Returns: booleans of shape (rows,).
         """
-        shape = tf.shape(next(iter(self.columns.values())))[:1]
-        return reduce(tf.logical_and, self.conditions, tf.ones(shape, tf.bool))
+        all_true = tf.ones(self.num_rows(), tf.bool)
+        return reduce(tf.logical_and, self.conditions, all_true)
+
+    def num_rows(self) -> Tensor:
+        """Returns the number of rows as a tensor of shape (1,)."""
+        return tf.shape(next(iter(self.columns.values())))[:1]
 
     def input_tensor(self, column: str) -> Tensor:
         return self.columns[column]
+
+    def repeat_row(self, row: npt.NDArray[Any]) -> Tensor:
+        repeats = tf.concat([self.num_rows(), [1] * (row.ndim - 1)], axis=0)
+        return tf.tile(tf.constant(row), repeats)
 
     def vocabulary_ids(self, texts: Tensor, vocabulary: Sequence[str]) -> Tensor:
         if id(vocabulary) not in self.tables:

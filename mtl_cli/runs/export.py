@@ -17,7 +17,13 @@ import pyarrow as pa
 
 from mtl_cli.columns.raw_inputs import raw_column
 from mtl_cli.core.atomic_write import replacing_folder
-from mtl_cli.core.errors import DataError, ExportError, MtlError, first_line
+from mtl_cli.core.errors import (
+    ConfigError,
+    DataError,
+    ExportError,
+    MtlError,
+    first_line,
+)
 from mtl_cli.core.written_files import FILES, hashes_of
 from mtl_cli.exports.base import RECORD_FILE, ExportFormat, ExportRecord, TrainedModel
 from mtl_cli.network.prediction_columns import prediction_columns
@@ -59,7 +65,8 @@ def export_model(
     Returns: the largest difference between the export's and the run's predictions.
 
     Raises:
-        ConfigError: if the target exists, or the format cannot hold the model.
+        ConfigError: if the target exists, or the format cannot hold the model or its
+            constants.
         DataError: if the model cannot be loaded.
         WriteError: if the target cannot be written.
         ExportError: if the export predicts its test rows differently than the run.
@@ -68,6 +75,11 @@ def export_model(
     export.check(format_name, target)
     check_target(target, force, target)
     model = load_model()
+    if model.features.constants.num_columns and not export.has_inputs:
+        raise ConfigError(
+            f"--format {format_name}: has no inputs, so no column can be set; set it "
+            "where the weights are used"
+        )
     record = describe(model, format_name)
     check = partial(check_target, target, force)
     with replacing_folder(target, FIX, check) as path:
@@ -115,6 +127,7 @@ def describe(model: TrainedModel, format_name: str) -> ExportRecord:
         "format": format_name,
         "mtl_cli": version("mtl-cli"),
         "inputs": model.features.input_kinds,
+        "constants": {c: x for c, (x,) in model.features.constants.to_pydict().items()},
         "outputs": list(predictions),
         "rows": rows.to_pydict(),
         "predictions": {name: x.tolist() for name, x in predictions.items()},

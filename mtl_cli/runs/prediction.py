@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,11 +19,12 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from mtl_cli.config.run_config import Config
 from mtl_cli.core.atomic_write import replacing
 from mtl_cli.core.errors import ConfigError, first_line
 from mtl_cli.core.standard_streams import written_to_stdout
 from mtl_cli.data.column_request import ColumnRequest
+from mtl_cli.data.constant_columns import with_constants
+from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.encode import feature_request
 from mtl_cli.data.sources import Source, open_source, with_format_of
 from mtl_cli.data.unseen_values import UnseenValues
@@ -66,6 +67,7 @@ def predict_files(
     target: str,
     keep: Sequence[str] = (),
     on_rows: Callable[[int, int], None] = lambda done, total: None,
+    constants: Mapping[str, str | None] = {},
 ) -> Counts:
     """Predicts every row of a table, and writes the predictions in the same order.
 
@@ -78,17 +80,24 @@ def predict_files(
         keep: columns of the table to write before the predictions.
         on_rows: a function that is called after each block, with the number of
             predicted rows and the number of all rows.
+        constants: {column: value} of columns that have one value in all rows, whether
+            or not the table has them.
 
     Raises:
         DataError: if the run folder holds no model, or the table does not fit it.
-        ConfigError: if `target` or `keep` is wrong.
+        ConfigError: if `target`, `keep` or `constants` is wrong.
         WriteError: if the file cannot be written.
     """
     network, features, config = saved_model.load(run)
+    features = with_constants(features, constants, "--set")
     counts, start = Counts(), time.monotonic()
+    request = feature_request(config.dataset).without(constants)
     unseen = UnseenValues(features)
     not_finite: dict[str, int] = {}  # {column: number of predictions}
-    with opened_table(path, keep, config) as source, opened_target(target) as write:
+    with (
+        opened_table(path, keep, config.dataset, request) as source,
+        opened_target(target) as write,
+    ):
         for rows in blocks(source):
             with source.located_errors(counts.num_rows):
                 encoded = features.encode(rows)
@@ -117,7 +126,9 @@ def predict_files(
 
 
 @contextmanager
-def opened_table(path: str, keep: Sequence[str], config: Config) -> Iterator[Source]:
+def opened_table(
+    path: str, keep: Sequence[str], dataset: Dataset, request: ColumnRequest
+) -> Iterator[Source]:
     """Opens a table with the columns of the features and the columns to keep.
 
     The columns of features have the same types as in training. The ending of the file's
@@ -127,9 +138,9 @@ def opened_table(path: str, keep: Sequence[str], config: Config) -> Iterator[Sou
     Args:
         path: see `predict_files`.
         keep: the columns to keep, as text.
-        config: the configuration of the run.
+        dataset: the data set of the run.
+        request: the columns that features read.
     """
-    request = feature_request(config.dataset)
     kept_columns = {column: "--keep" for column in keep if column not in request.keys}
     types = dict.fromkeys(kept_columns, pa.string())
     request = ColumnRequest(request.keys | kept_columns, request.types | types)
@@ -138,7 +149,7 @@ def opened_table(path: str, keep: Sequence[str], config: Config) -> Iterator[Sou
             path = f"{folder}/stdin.csv"
             with open(path, "wb") as file:
                 shutil.copyfileobj(sys.stdin.buffer, file)
-        dataset = with_format_of(config.dataset, path)
+        dataset = with_format_of(dataset, path)
         yield open_source("TABLE", path, dataset, request, Path(folder, "rows"))
 
 

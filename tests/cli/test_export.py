@@ -54,6 +54,17 @@ def test_export_is_verified_again_later(
     assert out.count("\n") == 1
 
 
+def test_export_with_a_set_column_has_no_such_input(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exports(run, tmp_path / "model", "--set", "price=1.5") == 0
+    assert exports("--verify", tmp_path / "model") == 0
+    assert capsys.readouterr().out.count("64 test rows replayed") == 2
+    record = json.loads((tmp_path / "model" / "export.json").read_text("utf-8"))
+    assert list(record["inputs"]) == ["user", "word"]
+    assert record["constants"] == {"price": "1.5"}
+
+
 def test_verify_notices_a_changed_prediction(
     exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -187,6 +198,17 @@ WRONG = {
     "flag": (["RUN", "new", "--forced"], 2, "did you mean --force?"),
     "no_folder": (["RUN", "no/new"], 1, "cannot write no/new: No such file"),
     "plugins": (["RUN", "new", "--plugins", "x"], 2, "there is no folder x"),
+    "set_unknown": (
+        ["RUN", "new", "--set", "prize=1"],
+        2,
+        "--set: no feature of the run reads a column 'prize'; did you mean price?",
+    ),
+    "set_type": (
+        ["RUN", "new", "--set", "price=high"],
+        2,
+        "--set price: the value holds 'high', not a number",
+    ),
+    "verify_set": (["--verify", "notes", "--set", "a=1"], 2, "--format, --set or"),
     "verify_none": (["--verify", "none"], 2, "none is not an export"),
     "verify_run": (["--verify", "RUN"], 2, "is not an export; name a file"),
     "verify_more": (["RUN", "--verify", "notes"], 2, "--verify takes no RUN"),

@@ -183,6 +183,53 @@ def test_values_that_no_training_row_has_are_counted(
     assert warning in capsys.readouterr().err
 
 
+def set_and_written(run: Path, folder: Path, *arguments: str) -> pd.DataFrame:
+    """Predicts the test rows, without their column `age` and with another `user`."""
+    table = rows(100, seed=1).drop_columns(["age"])
+    pyarrow.parquet.write_table(table, folder / "new.parquet")
+    target = folder / "o.parquet"
+    assert predicted(run, folder / "new.parquet", "-o", target, *arguments) == 0
+    return pd.read_parquet(target)
+
+
+def test_set_columns_are_predicted_as_if_the_table_held_the_value_in_every_row(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prediction, "ROWS_PER_BLOCK", 30)
+    user = str(2**53 + 1)
+    found = set_and_written(
+        run, tmp_path, "--set", "age=30", "--set", f"user={user}", "--keep", "user"
+    )
+    frame = rows(100, seed=1).to_pandas()
+    assert list(found.pop("user")) == list(frame["user"])  # the table's own values
+    frame.assign(age=30.0, user=int(user)).to_parquet(tmp_path / "with.parquet")
+    assert predicted(run, tmp_path / "with.parquet", "-o", tmp_path / "w.parquet") == 0
+    expected = pd.read_parquet(tmp_path / "w.parquet")
+    pd.testing.assert_frame_equal(found, expected, check_exact=True)
+    other = set_and_written(
+        run, tmp_path, "--force", "--set", "age=10", "--set", f"user={user}"
+    )
+    assert (other["click"] != found["click"]).all()
+
+
+def test_set_value_may_be_empty_or_unseen(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = set_and_written(
+        run, tmp_path, "--set", "price=", "--set", "user=5", "--set", "age=30"
+    )
+    warnings = capsys.readouterr().err.splitlines()
+    assert warnings[0].startswith(
+        "warning: user: 100 of 100 rows (100.0%) have a value"
+    )
+    frame = rows(100, seed=1).to_pandas().assign(price=None, user=5, age=30.0)
+    frame.to_parquet(tmp_path / "with.parquet")
+    assert predicted(run, tmp_path / "with.parquet", "-o", tmp_path / "w.parquet") == 0
+    expected = pd.read_parquet(tmp_path / "w.parquet")
+    pd.testing.assert_frame_equal(found, expected, check_exact=True)
+
+
+SET_ALL = [f"--set={name}=1" for name in ("user", "item", "price", "age", "tags")]
 WRONG = {
     "no_run": (["nowhere", "TEST", "-o", "o.csv"], 2, "model: there is no such folder"),
     "no_table": (["RUN", "none.csv", "-o", "o.csv"], 2, "no file 'none.csv'"),
@@ -200,6 +247,37 @@ WRONG = {
         ["RUN", "text.parquet", "-o", "o.csv"],
         2,
         "feature age: row 1 holds 'old'",
+    ),
+    "set_unknown": (
+        ["RUN", "TEST", "-o", "o.csv", "--set", "prize=1"],
+        2,
+        "--set: no feature of the run reads a column 'prize'; did you mean price?",
+    ),
+    "set_label": (
+        ["RUN", "TEST", "-o", "o.csv", "--set", "click=1"],
+        2,
+        "no feature of the run reads a column 'click'",
+    ),
+    "set_type": (
+        ["RUN", "TEST", "-o", "o.csv", "--set", "age=old"],
+        2,
+        "--set age: the value holds 'old', not a number",
+    ),
+    "set_empty": (
+        ["RUN", "TEST", "-o", "o.csv", "--set", "age="],
+        2,
+        "--set age: the value is empty, not a number",
+    ),
+    "set_what": (["RUN", "TEST", "-o", "o.csv", "--set", "age"], 2, "no assignment"),
+    "set_twice": (
+        ["RUN", "TEST", "-o", "o.csv", "--set", "age=1", "--set", "age=2"],
+        2,
+        "--set: 'age' is set twice",
+    ),
+    "set_all": (
+        ["RUN", "TEST", "-o", "o.csv", *SET_ALL],
+        2,
+        "--set: every column that a feature reads is set",
     ),
     "empty": (["RUN", "empty.csv", "-o", "o.csv"], 2, "has a header but no rows"),
     "binary": (["RUN", "binary.parquet", "-o", "o.csv"], 2, "TABLE: "),

@@ -28,6 +28,7 @@ from mtl_cli.core.errors import ConfigError, DataError
 from mtl_cli.core.options import option_names
 from mtl_cli.exports import weights as weights_format
 from mtl_cli.network.prediction_columns import prediction_columns
+from mtl_cli.runs.earlier_export import record_of
 from mtl_cli.runs.export import verify
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* no training row has:UserWarning")
@@ -221,6 +222,36 @@ def test_batch_in_which_all_lists_are_empty_is_scored(
     columns = scorer(run, format_name)(inputs)
     expected = mtl_cli.load(run).predict(table)
     assert largest_difference(columns, expected) <= TOLERANCES[format_name]
+
+
+# All kinds of inputs: texts, a number, texts to be split, and lists.
+SET = {"user": 2**53 + 1, "price": 1.5, "tags": "a|b", "tag_weights": "1|2"}
+SET |= {"users": [2**53, 2**53 + 4]}
+
+
+@pytest.mark.parametrize("format_name", SCORERS)
+def test_export_with_set_columns_does_not_read_them_and_can_be_verified(
+    format_name: str, run: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / ("model.onnx" if format_name == "onnx" else "model")
+    model = mtl_cli.load(run)
+    model.export(path, format_name, set=SET)
+    assert verify(path).difference <= TOLERANCES[format_name]
+    table = rows_of(WITHOUT_HASHES, 200, seed=8).drop_columns([*SET])
+    expected = model.predict(table, set=SET)
+    columns = SCORERS[format_name](path)(as_inputs(table))
+    assert largest_difference(columns, expected) <= TOLERANCES[format_name]
+    _, record = record_of(path)
+    assert not set(record["inputs"]) & set(SET) and "word" in record["inputs"]
+    assert record["constants"] == SET
+
+
+def test_weights_have_no_inputs_so_no_column_can_be_set(
+    run: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match="--format weights: has no inputs"):
+        mtl_cli.load(run).export(tmp_path / "weights", "weights", set={"price": 1})
+    assert not list(tmp_path.iterdir())
 
 
 def test_export_holds_test_rows_with_missing_unseen_and_huge_values(run: Path) -> None:

@@ -43,6 +43,24 @@ def test_mlflow_model_takes_null_cells(run: Path) -> None:
     ]
 
 
+@pytest.mark.slow
+def test_mlflow_model_does_not_read_set_columns(run: Path, tmp_path: Path) -> None:
+    import mlflow
+
+    table = hard_rows(50, seed=8).drop_columns(["other_word", "user", "price"])
+    set_columns = {"user": HUGE, "price": 1.5}
+    model = mtl_cli.load(run)
+    model.export(tmp_path / "model", "mlflow", set=set_columns)
+    verify(tmp_path / "model")
+    exported = mlflow.pyfunc.load_model(str(tmp_path / "model"))
+    assert not {"user", "price"} & set(
+        exported.metadata.get_input_schema().input_names()
+    )
+    columns = exported.predict(with_text_ids(table).to_pandas())
+    expected = model.predict(table, set=set_columns)
+    np.testing.assert_allclose(columns, expected, rtol=1e-6, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("cell", "text"),
     [

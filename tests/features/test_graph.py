@@ -107,6 +107,26 @@ def test_graph_equals_encode_on_unseen_missing_long_and_odd_values(
 
 
 @pytest.mark.parametrize("format_name", ENCODE)
+def test_graph_with_constants_equals_encode_and_does_not_read_their_columns(
+    format_name: str,
+) -> None:
+    features = features_of(WITHOUT_HASHES, rows(300, 0))
+    table = hard_rows(40, 1)
+    half = {"user", "price", "log", "age in years", "tags", "tag_weights", "users"}
+    columns = set(features.column_kinds)
+    for names in (sorted(half), sorted(columns - half)):
+        fixed = features.with_constants(table.select(names).slice(5, 1))
+        assert set(fixed.input_kinds) == columns - set(names)
+        replaced = table.drop_columns(names)
+        for name in names:
+            replaced = replaced.append_column(name, [table[name].take([5] * 40)])
+        inputs, accepted = ENCODE[format_name](fixed, table.drop_columns(names))
+        assert accepted.all()
+        for input_name, x in features.encode(replaced).items():
+            np.testing.assert_allclose(inputs[input_name], x, rtol=2e-7, atol=1e-12)
+
+
+@pytest.mark.parametrize("format_name", ENCODE)
 @pytest.mark.parametrize("values", COLUMNS)
 @pytest.mark.parametrize("kind", NUMERIC)
 def test_graph_of_numbers_equals_encode_at_ties_ends_and_extremes(

@@ -140,6 +140,43 @@ def test_ids_that_pandas_made_floats_are_refused_only_if_floats_round_them(
     )
 
 
+def test_set_columns_are_predicted_as_if_the_table_held_the_value(
+    model: Model,
+) -> None:
+    frame = rows(100, seed=1).to_pandas()
+    before = model.predict(frame)
+    user = 2**53 + 3
+    expected = model.predict(frame.assign(user=user, price=0.5))
+    less = frame.drop(columns=["user"])
+    for table in (frame, less, pa.Table.from_pandas(less)):
+        for value in (user, str(user), np.int64(user)):
+            found = model.predict(table, set={"user": value, "price": 0.5})
+            pd.testing.assert_frame_equal(found, expected, check_exact=True)
+    pd.testing.assert_frame_equal(model.predict(frame), before, check_exact=True)
+
+
+def test_wrong_set_columns_are_told_in_one_line(model: Model) -> None:
+    wrong: dict[str, dict[str, Any]] = {
+        "predict: set: no feature of the run reads a column 'usr'; did you mean user": {
+            "usr": 1
+        },
+        "predict: set user: feature user: needs whole numbers .* such as 1.5": {
+            "user": 1.5
+        },
+        "predict: set price: the value holds 'high', not a number$": {"price": "high"},
+        "predict: set price: .*; give a number or a text$": {"price": object()},
+    }
+    for message, values_to_set in wrong.items():
+        with pytest.raises(mtl_cli.ConfigError, match=message) as raised:
+            model.predict(rows(9), set=values_to_set)
+        assert "\n" not in str(raised.value)
+
+
+def test_set_value_without_training_rows_is_warned_of(model: Model) -> None:
+    with pytest.warns(UserWarning, match="user: 20 of 20 rows .* no training row has"):
+        model.predict(rows(20), set={"user": 5})
+
+
 def test_wrong_cells_and_wrong_tables_are_told_in_one_line(model: Model) -> None:
     frame = rows(9).to_pandas()
     wrong: dict[str, Any] = {

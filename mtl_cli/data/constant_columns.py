@@ -1,0 +1,86 @@
+"""Columns that hold one value in all rows, instead of the values of a table.
+
+A model may have learnt from a column that nobody knows when it predicts, such as the
+position at which an item was shown. All rows then get the same value.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from mtl_cli.core.errors import ConfigError, DataError, RowError, first_line, suggest
+from mtl_cli.data.feature_set import FeatureSet
+
+
+def with_constants(
+    features: FeatureSet, values: Mapping[str, Any], option: str
+) -> FeatureSet:
+    """Returns features that read one value in all rows of some columns.
+
+    Args:
+        features: the fitted features.
+        values: {column: value}; None for an empty cell.
+        option: the name of the option that sets the values, for error messages.
+
+    Raises:
+        ConfigError: if no feature reads a column, if a feature cannot read the value,
+            or if no column is left.
+    """
+    if not values:
+        return features
+    columns = list(features.column_kinds)
+    for column in values:
+        if column not in columns:
+            raise ConfigError(
+                f"{option}: no feature of the run reads a column '{column}'"
+                f"{suggest(column, columns)}"
+            )
+    if len(values) == len(columns):
+        raise ConfigError(
+            f"{option}: every column that a feature reads is set, so all rows would "
+            "be equal; leave one column to the table"
+        )
+    constants = pa.table(
+        {column: one_cell(column, value, option) for column, value in values.items()}
+    )
+    for name, feature in features.by_name.items():
+        if set(feature.source_columns(name)) <= set(values):
+            check_constants(name, features, constants, option)
+    return features.with_constants(constants)
+
+
+def one_cell(column: str, value: Any, option: str) -> pa.Array:
+    """Returns a column with one cell.
+
+    Raises:
+        ConfigError: if Arrow cannot hold the value, or JSON cannot, in which the record
+            of an export is written.
+    """
+    try:
+        cells = pa.array([value])
+        json.dumps(cells.to_pylist())
+        return cells
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+        raise ConfigError(
+            f"{option} {column}: {first_line(error)}; give a number or a text"
+        ) from None
+
+
+def check_constants(
+    name: str, features: FeatureSet, constants: pa.Table, option: str
+) -> None:
+    """Checks that a feature can read its columns in a table of one row.
+
+    Raises:
+        ConfigError: if the feature cannot read them.
+    """
+    feature = features.by_name[name]
+    try:
+        feature.read(name, constants)
+    except RowError as error:  # the advice of the error is about files
+        problem = error.problem.partition(";")[0].partition(" (1 such")[0]
+        raise ConfigError(f"{option} {name}: the value {problem}") from None
+    except DataError as error:
+        raise ConfigError(f"{option} {name}: {error}") from None
