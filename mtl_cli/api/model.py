@@ -92,16 +92,16 @@ class Model:
 
     def evaluate(
         self,
-        table: "Rows | str | PathLike[str]",
+        table: "Rows | str | PathLike[str] | Sequence[str]",
         by: str | Sequence[str] = (),
         importance: bool = False,
     ) -> "Evaluation":
         """Evaluates the model on rows with labels, as `mtl-evaluate` does.
 
         Args:
-            table: the rows; or the path of a file or folder, or a glob pattern. The
-                columns of features are as in `predict`. The columns of labels are as in
-                the training data, for at least one task.
+            table: the rows; or the path of a file or folder, a glob pattern or a URL,
+                or a list of them. The columns of features are as in `predict`. The
+                columns of labels are as in the training data, for at least one task.
             by: the name of a column, or several names. Each value of the column, or
                 each range of its numbers, is a slice with metrics of its own.
             importance: whether to measure how important each feature is for each task.
@@ -128,8 +128,14 @@ class Model:
             request = plan_evaluation(self.config, names, columns, "the table").request
             request.check("evaluate", "the table", names)
             rows = as_arrow(table[request.columns], "evaluate")
+        elif isinstance(table, pa.Table):
+            rows = table
+        elif isinstance(table, str | PathLike):
+            rows = os.fspath(table)
         else:
-            rows = table if isinstance(table, pa.Table) else os.fspath(table)
+            rows = [os.fspath(path) for path in table]
+            if not rows:
+                raise DataError("evaluate: the list names no file; name one")
         evaluation, _ = evaluate(
             self._run, rows, EvaluationRequest(columns, importance)
         )

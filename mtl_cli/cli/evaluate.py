@@ -13,6 +13,7 @@ from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.command_line import Parser, run_command
 from mtl_cli.core.conditions import Condition, check_known, parse_condition
 from mtl_cli.core.errors import ConfigError, fail, printable
+from mtl_cli.core.paths import as_location
 from mtl_cli.core.private_doors import exit_without_teardown
 from mtl_cli.core.secrets import mask_secrets
 
@@ -56,8 +57,8 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("run", metavar="RUN", help="the folder of a run, or of a sweep", type=Path)
-    help_of_table = "a file, folder, pattern or URL (default: the validation rows)"
-    add("table", metavar="TABLE", nargs="?", help=help_of_table)
+    help_of_table = "files, folders, patterns or URLs (default: the validation rows)"
+    add("table", metavar="TABLE", nargs="*", help=help_of_table)
     help_of_by = "columns of the table; each value, or range of numbers, is a slice"
     add("--by", metavar="A,B,...", default="", help=help_of_by)
     help_of_importance = "measure what each feature is worth to each task"
@@ -72,7 +73,7 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
     check = "exit with 1 if this holds: 'income.auc<0.91'; may be repeated"
     add("--fail-if", metavar="EXPR", action="append", default=[], help=check)
     add("--plugins", metavar="FOLDER", action="append", default=[], type=Path)
-    return parser.parse_args(command_line)
+    return parser.parse_intermixed_args(command_line)
 
 
 def evaluate(options: argparse.Namespace) -> int:
@@ -103,7 +104,8 @@ def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> in
 
     with progress() as on_progress:
         request = request_of(options, on_progress)
-        evaluation, _ = evaluate(load_run(options.run), options.table, request)
+        table = as_location(options.table) if options.table else None
+        evaluation, _ = evaluate(load_run(options.run), table, request)
     check_names(conditions, [evaluation])
     failed = failed_checks(conditions, evaluation)
     if options.json is not None:
@@ -123,12 +125,13 @@ def evaluate_sweep(options: argparse.Namespace, conditions: list[Condition]) -> 
     from mtl_cli.evaluation import sweep
     from mtl_cli.evaluation.screen import show_sweep
 
-    target = options.output or sweep.default_target(options.run, options.table)
+    table = as_location(options.table)
+    target = options.output or sweep.default_target(options.run, table)
     sweep.check_target(target, options.force, target)
     with progress() as on_progress:
         request = request_of(options, on_progress)
         result = sweep.evaluate_sweep(
-            options.run, options.table, target, request, options.force
+            options.run, table, target, request, options.force
         )
     check_names(conditions, [*result.evaluations.values()])
     failed = [
@@ -160,7 +163,7 @@ def check_files(options: argparse.Namespace, is_sweep: bool) -> None:
         ConfigError: if a file exists and `--force` is not given, if the folder of a
             file does not exist, or if a flag does not fit a run or a sweep.
     """
-    if is_sweep and options.table is None:
+    if is_sweep and not options.table:
         raise ConfigError(f"TABLE: {options.run} is a sweep; name a table for its runs")
     if options.output is not None and not is_sweep:
         raise ConfigError(

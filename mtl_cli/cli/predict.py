@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from mtl_cli.core import plugins, tensorflow_runtime
 from mtl_cli.core.command_line import Parser, parse_assignments, run_command
 from mtl_cli.core.errors import ConfigError, printable
+from mtl_cli.core.paths import as_location
 from mtl_cli.core.private_doors import exit_without_teardown
 
 PROGRAM = "mtl-predict"
@@ -46,7 +47,8 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("run", metavar="RUN", help="the run folder", type=Path)
-    add("table", metavar="TABLE", help="a file, folder, pattern or URL; - for stdin")
+    help_of_table = "files, folders, patterns or URLs; - for stdin"
+    add("table", metavar="TABLE", nargs="+", help=help_of_table)
     help_of_output = "a .parquet, .feather or .csv file; - for CSV to stdout"
     add("-o", "--output", metavar="OUT", required=True, help=help_of_output)
     add("--keep", metavar="A,B,...", default="", help="columns to write as well")
@@ -55,7 +57,7 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
     add("--set", metavar=metavar, action="append", default=[], help=help_of_set)
     add("--force", action="store_true", help="overwrites OUT")
     add("--plugins", metavar="FOLDER", action="append", default=[], type=Path)
-    return parser.parse_args(command_line)
+    return parser.parse_intermixed_args(command_line)
 
 
 def predict(options: argparse.Namespace) -> None:
@@ -67,9 +69,10 @@ def predict(options: argparse.Namespace) -> None:
     target = Path(options.output)
     if options.output != "-" and target.exists() and not options.force:
         raise ConfigError(f"-o: {target} exists; choose another, or --force overwrites")
-    paths = options.output, options.table
-    if all(map(os.path.exists, paths)) and os.path.samefile(*paths):
-        raise ConfigError(f"-o: {target} is TABLE itself; choose another file")
+    for path in options.table:
+        paths = options.output, path
+        if all(map(os.path.exists, paths)) and os.path.samefile(*paths):
+            raise ConfigError(f"-o: {target} is TABLE itself; choose another file")
     plugins.use_folders(options.plugins)
     constants = parse_assignments("--set", options.set)
     keep = [column for column in options.keep.split(",") if column]
@@ -84,7 +87,7 @@ def predict(options: argparse.Namespace) -> None:
         bar = progress.add_task("rows", total=None)
         counts = predict_files(
             options.run,
-            options.table,
+            as_location(options.table),
             options.output,
             keep,
             lambda done, total: progress.update(bar, completed=done, total=total),

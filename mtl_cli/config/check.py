@@ -77,9 +77,6 @@ def explain(error: ValidationError, values: dict[Any, Any]) -> str:
         message += "; YAML reads yes, no, on and off as true and false: quote the word"
     if first["type"] == "list_type" and value is not None:
         message += f"; write [{value}]"
-    names_table = key in ("dataset.train", "dataset.valid", "dataset.test")
-    if names_table and isinstance(value, list):
-        message += "; a folder or a pattern names several files: 'logs/*.parquet'"
     return f"{key}: {as_yaml(value)} {message}"
 
 

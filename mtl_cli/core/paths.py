@@ -9,6 +9,9 @@ import os
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
+# Names the files of a table: a file, folder, pattern or URL, or a list of them.
+Location = str | list[str]
+PATHS_IN_NAME = 3  # the number of paths of a list that messages name
 
 
 def root() -> Path:
@@ -49,6 +52,28 @@ def find_data(path: str) -> Path:
         configured = Path(path)
     bundled = root() / path
     return bundled if bundled.exists() and not configured.exists() else configured
+
+
+def listed_paths(location: Location) -> list[str]:
+    """Returns the files, folders, patterns or URLs of a location."""
+    return [location] if isinstance(location, str) else location
+
+
+def name_of(location: Location) -> str:
+    """Returns how messages name a table: its path, or the first paths of its list.
+
+    >>> name_of(["1.csv", "2.csv", "3.csv", "4.csv", "5.csv"])
+    '1.csv, 2.csv, 3.csv and 2 more'
+    """
+    paths = listed_paths(location)
+    num_more = len(paths) - PATHS_IN_NAME
+    more = f" and {num_more} more" if num_more > 0 else ""
+    return ", ".join(paths[:PATHS_IN_NAME]) + more
+
+
+def as_location(paths: list[str]) -> Location:
+    """Returns the location that one or several paths of a command line name."""
+    return paths[0] if len(paths) == 1 else paths
 
 
 def cache_folder() -> Path | None:

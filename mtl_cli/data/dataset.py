@@ -7,12 +7,14 @@ from pydantic import Field, SerializeAsAny, model_validator
 
 from mtl_cli.core.errors import suggest, unknown_name
 from mtl_cli.core.options import CountOrZero, Options, ScenarioName, Share, option_of
+from mtl_cli.core.paths import Location
 from mtl_cli.data.csv_options import Csv
 from mtl_cli.data.shared_tables import check_shared_table
 from mtl_cli.features.base import Feature
 from mtl_cli.tasks.base import Task
 
-Location = Annotated[str, Field(min_length=1)]
+Path = Annotated[str, Field(min_length=1)]
+Paths = Annotated[list[Path], Field(min_length=1)]
 DATASET_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 TASK_NAME = r"^[A-Za-z][A-Za-z0-9_]*$"
 TaskName = Annotated[str, Field(pattern=TASK_NAME)]
@@ -48,7 +50,7 @@ class Dataset(Options):
     Attributes:
         name: the data set's name, for folders and tables.
         train: the training rows: a file, a folder of Parquet files, a pattern such as
-            `day=*/*.parquet`, or a URL.
+            `day=*/*.parquet`, a URL, or a list of them.
         valid: the validation rows, as in `train`; null takes `valid_fraction` of the
             rows of the file that `valid_from` names.
         test: the test rows, as in `train`; null takes `test_fraction` of the rows of
@@ -90,9 +92,9 @@ class Dataset(Options):
     """
 
     name: Annotated[str, Field(pattern=DATASET_NAME)]
-    train: Location
-    valid: Location | None = None
-    test: Location | None = None
+    train: Path | Paths
+    valid: Path | Paths | None = None
+    test: Path | Paths | None = None
     format: Literal["auto", "parquet", "feather", "csv", "tsv"] = "auto"
     csv: Csv = Csv()
     stream: Literal["auto"] | bool = "auto"
@@ -234,10 +236,10 @@ class Dataset(Options):
         return {name: f for name, f in self.features.items() if name not in drop}
 
     @property
-    def paths(self) -> dict[str, str]:
-        """The paths that the data set names: {`train`, `valid` or `test`: path}."""
-        paths = {"train": self.train, "valid": self.valid, "test": self.test}
-        return {file: path for file, path in paths.items() if path is not None}
+    def locations(self) -> dict[str, Location]:
+        """The files that the data set names: {`train`, `valid` or `test`: files}."""
+        files = {"train": self.train, "valid": self.valid, "test": self.test}
+        return {name: files for name, files in files.items() if files is not None}
 
     @property
     def feature_columns(self) -> list[tuple[str, str]]:

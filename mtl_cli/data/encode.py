@@ -55,10 +55,10 @@ def encode(
         for file, table in dataset.generate().items()
     }
     if not sources:
-        for file, path in dataset.paths.items():
+        for file, location in dataset.locations.items():
             spill = folder / f"{file}.spilled"
             key = f"dataset.{file}"
-            sources[file] = open_source(key, path, dataset, request, spill)
+            sources[file] = open_source(key, location, dataset, request, spill)
     with Writer(folder) as writer:
         encode_sources(dataset, outputs, sources, writer, earlier, on_rows)
     for spilled_file in folder.glob("*.spilled"):

@@ -1,4 +1,4 @@
-"""Finds the files of a table by a path, folder, pattern or URL."""
+"""Finds the files of a table by a path, folder, pattern or URL, or a list of them."""
 
 import glob
 import os
@@ -12,7 +12,7 @@ import pyarrow.fs
 
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.other_files import UnsafeFileError, check_data_file
-from mtl_cli.core.paths import find_data
+from mtl_cli.core.paths import Location, find_data, listed_paths, name_of
 from mtl_cli.data.file_formats import FORMATS, format_by_ending, is_table_file
 from mtl_cli.data.remote_files import find_remote
 
@@ -22,14 +22,15 @@ class Files(NamedTuple):
 
     Attributes:
         key: the configuration's key that names the table.
-        configured_path: the file, folder, pattern or URL that the key holds.
+        name: how messages name the table; see `name_of`.
         system: the file system that holds the files.
-        paths: the path of each file in the file system, sorted.
+        paths: the path of each file in the file system. The files of a folder or
+            pattern are sorted; the paths of a list keep their order.
         format: `parquet`, `feather`, `csv` or `tsv`.
     """
 
     key: str
-    configured_path: str
+    name: str
     system: pa.fs.FileSystem
     paths: list[str]
     format: str
@@ -40,20 +41,43 @@ class Files(NamedTuple):
         The only file of a table is named as in the configuration, so that users
         recognise it. Several files are named by their own paths.
         """
-        return self.configured_path if len(self.paths) == 1 else path
+        return self.name if len(self.paths) == 1 else path
 
 
-def find_files(key: str, path: str, file_format: str) -> Files:
+def find_files(key: str, location: Location, file_format: str) -> Files:
     """Finds the files of a table and their common format.
 
     Args:
         key: the configuration's key that names the table.
-        path: a file, a folder, a pattern with `*`, or a URL.
+        location: the file, folder, pattern or URL, or a list of them.
         file_format: the format of the files; `auto` finds it by their endings.
 
     Raises:
-        DataError: if there is no file, the format is unknown, or formats differ.
+        DataError: if there is no file, the format is unknown, formats or file systems
+            differ, or a list names a file twice.
     """
+    first, *others = (
+        find_files_of_path(key, path, file_format) for path in listed_paths(location)
+    )
+    paths = list(first.paths)
+    for files in others:
+        if (files.format, files.system) != (first.format, first.system):
+            what = "formats" if files.format != first.format else "file systems"
+            raise DataError(
+                f"{key}: '{first.name}' and '{files.name}' have different {what}; a "
+                "list names files of one format in one place"
+            )
+        if repeated := set(paths) & set(files.paths):
+            raise DataError(
+                f"{key}: {min(repeated)} is named twice, again by '{files.name}'; "
+                "name it once"
+            )
+        paths += files.paths
+    return first._replace(name=name_of(location), paths=paths)
+
+
+def find_files_of_path(key: str, path: str, file_format: str) -> Files:
+    """Finds the files of one path of a table; see `find_files`."""
     system: pa.fs.FileSystem = pa.fs.LocalFileSystem()
     if path.lower().startswith("file://"):
         path = unquote(urlsplit(path).path)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mtl_cli.core.errors import DataError
+from mtl_cli.core.paths import name_of
 from mtl_cli.data import cache
 from mtl_cli.data.check_entry import check_entry
 from mtl_cli.data.continued_features import EarlierLearnt
@@ -89,7 +90,7 @@ def load(
     def encode_into(folder: Path) -> None:
         encode(dataset, outputs, folder, earlier, on_rows)
         if hash_rows(dataset) != fingerprint:
-            files = ", ".join(dataset.paths.values())
+            files = ", ".join(map(name_of, dataset.locations.values()))
             raise DataError(
                 f"dataset: one of {files} changed while it was read; run again when "
                 "it is complete"
@@ -164,8 +165,8 @@ def hash_rows(dataset: Dataset) -> str:
         return hashlib.sha256(text.encode()).hexdigest()
     return hash_files(
         {
-            split: find_files(f"dataset.{split}", path, dataset.format)
-            for split, path in dataset.paths.items()
+            split: find_files(f"dataset.{split}", location, dataset.format)
+            for split, location in dataset.locations.items()
         }
     )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from mtl_cli.core.errors import DataError, RowError
+from mtl_cli.core.paths import Location, listed_paths
 from mtl_cli.data.arrow_errors import read_errors
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_file import CsvFile
@@ -76,13 +77,13 @@ class Source:
 
 
 def open_source(
-    key: str, path: str, dataset: Dataset, request: ColumnRequest, spill: Path
+    key: str, location: Location, dataset: Dataset, request: ColumnRequest, spill: Path
 ) -> Source:
     """Opens a table.
 
     Args:
         key: the configuration's key that names the table.
-        path: a file, folder, pattern or URL.
+        location: the table's files.
         dataset: the data set, with the keys that say how the files are written.
         request: the columns to read.
         spill: a file to write. If a table of text files has more rows than one chunk,
@@ -91,7 +92,8 @@ def open_source(
     Raises:
         DataError: if the table cannot be read, lacks a column or has no rows.
     """
-    files = find_files(key, path, dataset.format)
+    files = find_files(key, location, dataset.format)
+    path = files.name
     if files.format in OPEN_COLUMNAR:
         rows_by_file, read = open_columnar(files, request)
     else:
@@ -123,28 +125,28 @@ def open_source(
     return Source(path, rows, lambda _: iter([table]), rows_by_file)
 
 
-def with_format_of(dataset: Dataset, path: str) -> Dataset:
+def with_format_of(dataset: Dataset, location: Location) -> Dataset:
     """Returns a data set with the format of another table.
 
-    The ending of the table's path names the format. If it does not, the table has the
-    format of the data set.
+    The ending of the table's first path names the format. If it does not, the table has
+    the format of the data set.
     """
-    file_format = format_by_ending(path) or dataset.format
+    file_format = format_by_ending(listed_paths(location)[0]) or dataset.format
     return dataset.model_copy(update={"format": file_format})
 
 
-def column_names(key: str, path: str, dataset: Dataset) -> list[str]:
+def column_names(key: str, location: Location, dataset: Dataset) -> list[str]:
     """Returns the names of a table's columns, from its first file.
 
     Args:
         key: the configuration's key that names the table.
-        path: a file, folder, pattern or URL.
+        location: the table's files.
         dataset: the data set, with the keys that say how the files are written.
 
     Raises:
         DataError: if the table cannot be read.
     """
-    files = find_files(key, path, dataset.format)
+    files = find_files(key, location, dataset.format)
     first_path = files.paths[0]
     if files.format not in OPEN_COLUMNAR:
         return CsvFile(files, first_path, dataset.csv, ColumnRequest({}, {})).names

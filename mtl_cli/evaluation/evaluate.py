@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.paths import Location
 from mtl_cli.data.table import Array
 from mtl_cli.evaluation.drift import prediction_drift
 from mtl_cli.evaluation.evaluation import Evaluation
@@ -52,14 +53,14 @@ class EvaluationRequest:
 
 
 def evaluate(
-    model: LoadedRun, table: str | pa.Table | None, request: EvaluationRequest
+    model: LoadedRun, table: Location | pa.Table | None, request: EvaluationRequest
 ) -> tuple[Evaluation, EvaluatedRows]:
     """Evaluates a trained model.
 
     Args:
         model: the trained model.
-        table: a file, folder, pattern or URL; or a table in memory; or None for the
-            run's own validation rows.
+        table: the files of a table; or a table in memory; or None for the run's own
+            validation rows.
         request: what to evaluate.
 
     Returns: the evaluation, and the rows with their predictions.
@@ -97,7 +98,7 @@ def evaluate(
 
 
 def read_rows(
-    model: LoadedRun, table: str | pa.Table | None, request: EvaluationRequest
+    model: LoadedRun, table: Location | pa.Table | None, request: EvaluationRequest
 ) -> EvaluatedRows:
     """Reads and predicts the rows to evaluate.
 
@@ -113,7 +114,7 @@ def read_rows(
         return validation_rows(model, partial(request.on_progress, "encoding"))
 
     on_rows = partial(request.on_progress, "predicting")
-    if isinstance(table, str):
+    if isinstance(table, str | list):
         with opened_table(model, table, by) as (source, plan):
             rows = rows_of_source(model, source, plan, by, on_rows)
         if is_training_table(model, table):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from mtl_cli.core.errors import DataError
+from mtl_cli.core.paths import Location, name_of
 from mtl_cli.data.open_files import without_dictionaries
 from mtl_cli.data.sources import Source, column_names, open_source, with_format_of
 from mtl_cli.evaluation.loaded_run import LoadedRun
@@ -16,25 +17,25 @@ from mtl_cli.evaluation.needed_columns import EvaluationPlan, plan_evaluation
 
 @contextmanager
 def opened_table(
-    model: LoadedRun, path: str, by: list[str]
+    model: LoadedRun, location: Location, by: list[str]
 ) -> Iterator[tuple[Source, EvaluationPlan]]:
     """Opens a table on disk or behind a URL.
 
     Args:
         model: the model.
-        path: a file, folder, pattern or URL.
+        location: the table's files.
         by: the columns that make slices.
 
     Yields: the rows, and the plan of the evaluation. The rows can be read until the
         context ends.
     """
-    dataset = with_format_of(model.config.dataset, path)
+    dataset = with_format_of(model.config.dataset, location)
     config = model.config.model_copy(update={"dataset": dataset})
-    names = column_names("TABLE", path, dataset)
-    plan = plan_evaluation(config, names, by, path)
+    names = column_names("TABLE", location, dataset)
+    plan = plan_evaluation(config, names, by, name_of(location))
     with tempfile.TemporaryDirectory(prefix="mtl-evaluate-") as folder:
         spill = Path(folder, "rows")
-        yield open_source("TABLE", path, plan.dataset, plan.request, spill), plan
+        yield open_source("TABLE", location, plan.dataset, plan.request, spill), plan
 
 
 def table_in_memory(

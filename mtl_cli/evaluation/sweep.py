@@ -28,6 +28,7 @@ from mtl_cli.core.errors import (
     first_line,
 )
 from mtl_cli.core.other_files import read_json_object, read_text
+from mtl_cli.core.paths import Location, listed_paths
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.written_files import FILES, check_written, hashes_of
 from mtl_cli.data.files import find_files
@@ -66,14 +67,14 @@ def is_sweep(folder: Path) -> bool:
     return folder.is_dir() and not is_run and bool(find_run_folders(folder))
 
 
-def default_target(sweep: Path, table: str) -> Path:
+def default_target(sweep: Path, table: Location) -> Path:
     """Returns the folder to write: `outputs/evaluations/SWEEP-TABLE`.
 
     Raises:
         ConfigError: if this folder lies outside the current folder, because of a link.
     """
     # The parameters of a URL, after `?`, may hold secrets.
-    path = table.partition("?")[0]
+    path = listed_paths(table)[0].partition("?")[0]
     name = f"{sweep.resolve().name}-{Path(path).name.partition('.')[0]}"
     target = EVALUATION_FOLDER / re.sub(r"[^\w.,=-]+", "_", name)
     if Path.cwd().resolve() not in target.resolve().parents:
@@ -116,7 +117,7 @@ def check_target(target: Path, force: bool, existing: Path) -> None:
 
 
 def evaluate_sweep(
-    sweep: Path, table: str, target: Path, request: EvaluationRequest, force: bool
+    sweep: Path, table: Location, target: Path, request: EvaluationRequest, force: bool
 ) -> SweepEvaluation:
     """Evaluates the finished runs of a sweep on a table, and writes the folder.
 
@@ -124,7 +125,7 @@ def evaluate_sweep(
 
     Args:
         sweep: the folder of the sweep.
-        table: a file, folder, pattern or URL.
+        table: the files of the table.
         target: the folder to write.
         request: what to evaluate.
         force: whether to replace an earlier evaluation.
@@ -165,13 +166,13 @@ def evaluate_sweep(
 
 
 def evaluate_run(
-    run: Run, table: str, request: EvaluationRequest, folder: Path
+    run: Run, table: Location, request: EvaluationRequest, folder: Path
 ) -> Evaluation:
     """Evaluates one run, and writes its folder within the evaluation of the sweep.
 
     Args:
         run: the run.
-        table: a file, folder, pattern or URL.
+        table: the files of the table.
         request: what to evaluate.
         folder: the folder to write.
     """
@@ -210,7 +211,7 @@ def evaluate_run(
     return evaluation
 
 
-def texts_to_copy(run: Run, table: str) -> dict[str, str]:
+def texts_to_copy(run: Run, table: Location) -> dict[str, str]:
     """Returns the text files of a run that are copied, {name of the file: text}.
 
     In `config.yaml`, the table becomes the file of the test rows. `history.csv` is left

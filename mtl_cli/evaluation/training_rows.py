@@ -2,7 +2,7 @@
 
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError
 from mtl_cli.core.other_files import read_json_object
-from mtl_cli.core.paths import find_data
+from mtl_cli.core.paths import Location, find_data, listed_paths
 from mtl_cli.data.files import find_files
 from mtl_cli.data.fingerprint import fingerprint
 from mtl_cli.data.sources import with_format_of
@@ -14,7 +14,7 @@ TRAINING_ROWS_REMARK = (
 )
 
 
-def is_training_table(model: LoadedRun, table: str) -> bool:
+def is_training_table(model: LoadedRun, table: Location) -> bool:
     """Whether a table is the training table of a run.
 
     The training table may have been moved or renamed, so paths are not compared. The
@@ -26,20 +26,21 @@ def is_training_table(model: LoadedRun, table: str) -> bool:
 
     Args:
         model: the model of the run.
-        table: a file, folder, pattern or URL.
+        table: the files of the table.
     """
     dataset = model.config.dataset
-    paths = dataset.paths
-    if paths.get("train") == table and "://" in table:
+    others = dataset.locations
+    is_remote = any("://" in path for path in listed_paths(table))
+    if others.pop("train") == table and is_remote:
         return True
-    others = {split: path for split, path in paths.items() if split != "train"}
-    if not all(find_data(path).is_file() for path in others.values()):
+    paths = [path for location in others.values() for path in listed_paths(location)]
+    if not all(find_data(path).is_file() for path in paths):
         return False
     try:
         expected = read_json_object(model.folder / "environment.json")["data_hash"]
         files = {
-            split: find_files(split, path, with_format_of(dataset, path).format)
-            for split, path in {"train": table, **others}.items()
+            split: find_files(split, files, with_format_of(dataset, files).format)
+            for split, files in {"train": table, **others}.items()
         }
         return bool(fingerprint(files) == expected)
     except (DataError, *DAMAGED_FILE_ERRORS):

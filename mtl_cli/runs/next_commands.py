@@ -4,7 +4,7 @@ import shlex
 from pathlib import Path
 
 from mtl_cli.config.run_config import Config
-from mtl_cli.core.paths import shortest
+from mtl_cli.core.paths import listed_paths, shortest
 from mtl_cli.models.base import COMMON_KEYS
 
 
@@ -52,7 +52,8 @@ def next_command(config: Config, settings: list[str]) -> str:
     # With `valid_from=test`, only a part of the file holds the test rows of the run.
     if earlier is not None and test is not None and config.dataset.valid_from != "test":
         plugins = [s for s in settings if s.startswith("--plugins=")]
-        return shlex.join(["mtl-evaluate", earlier, test, *plugins])
+        tables = listed_paths(test)
+        return shlex.join(["mtl-evaluate", earlier, *tables, *plugins])
     remaining = [
         setting.lstrip("+")
         for setting in settings

@@ -21,6 +21,7 @@ import pyarrow.parquet
 
 from mtl_cli.core.atomic_write import replacing
 from mtl_cli.core.errors import ConfigError, first_line
+from mtl_cli.core.paths import Location
 from mtl_cli.core.standard_streams import written_to_stdout
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.constant_columns import with_constants
@@ -63,7 +64,7 @@ class Counts:
 
 def predict_files(
     run: Path,
-    path: str,
+    location: Location,
     target: str,
     keep: Sequence[str] = (),
     on_rows: Callable[[int, int], None] = lambda done, total: None,
@@ -73,8 +74,8 @@ def predict_files(
 
     Args:
         run: the run folder.
-        path: a file, folder, pattern or URL, as a data set may name; `-` reads CSV from
-            stdin.
+        location: the files of the table, as a data set may name them; `-` reads CSV
+            from stdin.
         target: the file to write, completely or not at all: `.parquet`, `.feather` or
             `.csv`; `-` writes CSV to stdout.
         keep: columns of the table to write before the predictions.
@@ -95,7 +96,7 @@ def predict_files(
     unseen = UnseenValues(features)
     not_finite: dict[str, int] = {}  # {column: number of predictions}
     with (
-        opened_table(path, keep, config.dataset, request) as source,
+        opened_table(location, keep, config.dataset, request) as source,
         opened_target(target) as write,
     ):
         for rows in blocks(source):
@@ -127,7 +128,7 @@ def predict_files(
 
 @contextmanager
 def opened_table(
-    path: str, keep: Sequence[str], dataset: Dataset, request: ColumnRequest
+    location: Location, keep: Sequence[str], dataset: Dataset, request: ColumnRequest
 ) -> Iterator[Source]:
     """Opens a table with the columns of the features and the columns to keep.
 
@@ -136,7 +137,7 @@ def opened_table(
     used. The other keys of the data set, such as the delimiter, are always used.
 
     Args:
-        path: see `predict_files`.
+        location: see `predict_files`.
         keep: the columns to keep, as text.
         dataset: the data set of the run.
         request: the columns that features read.
@@ -145,12 +146,12 @@ def opened_table(
     types = dict.fromkeys(kept_columns, pa.string())
     request = ColumnRequest(request.keys | kept_columns, request.types | types)
     with tempfile.TemporaryDirectory(prefix="mtl-predict-") as folder:
-        if path == STDIO:
-            path = f"{folder}/stdin.csv"
-            with open(path, "wb") as file:
+        if location == STDIO:
+            location = f"{folder}/stdin.csv"
+            with open(location, "wb") as file:
                 shutil.copyfileobj(sys.stdin.buffer, file)
-        dataset = with_format_of(dataset, path)
-        yield open_source("TABLE", path, dataset, request, Path(folder, "rows"))
+        dataset = with_format_of(dataset, location)
+        yield open_source("TABLE", location, dataset, request, Path(folder, "rows"))
 
 
 def blocks(source: Source) -> Iterator[pa.Table]:

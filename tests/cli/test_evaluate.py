@@ -190,6 +190,25 @@ def test_table_read_in_pieces_gives_the_same(
             assert again == pytest.approx(metric["value"], rel=1e-5), (task, name)
 
 
+def test_several_files_are_one_table(
+    run: Path, result: dict[str, Any], tmp_path: Path
+) -> None:
+    frame = pd.read_parquet(run.parent / "test.parquet")
+    parts = [tmp_path / f"{name}.csv" for name in ("b", "a")]
+    frame[:300].to_csv(parts[0], index=False)
+    frame[300:].to_csv(parts[1], index=False)
+    # TABLE may stand behind an option.
+    assert evaluated(run, "--json", tmp_path / "o.json", *parts) == 0
+    evaluation = mtl_cli.load(run).evaluate([str(part) for part in parts])
+    files = json.loads((tmp_path / "o.json").read_text())
+    assert files["rows"] == evaluation.rows == len(frame)
+    for task in LABELS:
+        for name, metric in result["tasks"][task]["metrics"].items():
+            value = pytest.approx(metric["value"], rel=1e-5)
+            assert files["tasks"][task]["metrics"][name]["value"] == value
+            assert evaluation.tasks[task]["metrics"][name]["value"] == value
+
+
 def test_slices_hold_each_row_once_and_have_its_metrics(
     run: Path, result: dict[str, Any]
 ) -> None:

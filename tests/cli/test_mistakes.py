@@ -110,8 +110,9 @@ MISTAKES = {
     "dataset.tasks.income.kind=regression": "dataset.tasks.income.positive: only "
     "kind=binary uses it; set it to null",
     "dataset.tasks.income.label=incom": "no column 'incom' in data/adult/train.parquet",
-    "dataset.train=[a.csv,b.csv]": '"b.csv"] should be a valid string; a folder or a '
-    "pattern names several files: 'logs/*.parquet'",
+    "dataset.train=[]": "dataset.train: [] should be a valid string or should have at "
+    "least 1 item",
+    "dataset.train=[data/adult/train.parquet,b.csv]": "dataset.train: no file 'b.csv'",
     "dataset.train=nowhere.parquet": "dataset.train: no file 'nowhere.parquet'",
     "dataset.test=a=b.csv": "quote a value that has special characters",
     "model.expert_units=[64": "cannot read 'model.expert_units=[64'",

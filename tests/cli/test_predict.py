@@ -97,6 +97,19 @@ def test_predictions_of_the_test_rows_are_those_of_the_run_bit_by_bit(
         pd.testing.assert_frame_equal(frame, written, check_exact=True)
 
 
+def test_tables_are_predicted_one_after_another(
+    run: Path, written: pd.DataFrame, tmp_path: Path
+) -> None:
+    table = rows(100, seed=1)
+    parts = [tmp_path / f"{name}.parquet" for name in ("b", "a")]
+    pyarrow.parquet.write_table(table[:30], parts[0])
+    pyarrow.parquet.write_table(table[30:], parts[1])
+    assert predicted(run, parts[0], "-o", tmp_path / "o.csv", parts[1]) == 0
+    frame = pd.read_csv(tmp_path / "o.csv")
+    np.testing.assert_allclose(frame, written, rtol=1e-5)
+    assert predicted(run, *parts, "-o", parts[1], "--force") == 2
+
+
 @pytest.mark.parametrize("rows_per_block", [7, 100, 1 << 16])
 def test_rows_keep_their_order_and_kept_columns_stand_beside_them(
     rows_per_block: int,

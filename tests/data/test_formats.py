@@ -563,6 +563,59 @@ def test_files_of_a_pattern_are_one_table_in_order_of_their_names(tmp_path, fres
     assert plainly(fresh, tmp_path / "*.csv")[2] == [1, 2, 3, 4]
 
 
+ONE_CITY = {"features": CITY, "tasks": BUY, "valid_fraction": 0.0}
+ONE_CITY |= {"test_fraction": 0.0, "group_column": None, "weight_column": None}
+
+
+def write_days(folder):
+    """Writes two rows a day; their `age` is the number of the day."""
+    for day in range(1, 5):
+        (folder / f"{day}.csv").write_text(f"city,age,buy\nUlm,{day},1\nUlm,{day},0\n")
+
+
+def test_files_of_a_list_are_one_table_in_the_order_of_the_list(tmp_path, fresh):
+    write_days(tmp_path)
+    test = [str(tmp_path / "4.csv"), str(tmp_path / "1.csv")]
+    data = fresh([tmp_path / "3.csv", tmp_path / "[12].csv"], **ONE_CITY, test=test)
+    ages = {
+        split: x.features["dense"][:, 0].tolist() for split, x in data.splits.items()
+    }
+    assert ages == {"train": [3, 3, 1, 1, 2, 2], "test": [4, 4, 1, 1]}
+
+
+def test_hash_of_the_data_follows_the_files_of_a_list_and_their_order(tmp_path, fresh):
+    write_days(tmp_path)
+    files = [tmp_path / f"{day}.csv" for day in range(1, 5)]
+
+    def hash_of(paths):
+        return fresh(paths, **ONE_CITY).fingerprint
+
+    hashes = [hash_of(x) for x in (files[:2], files[:3], files[1::-1], files[:1])]
+    assert len(set(hashes)) == 4
+    assert hash_of(tmp_path / "[12].csv") == hashes[0]
+    assert hash_of(files[0]) == hashes[3]
+    files[1].write_text("city,age,buy\nUlm,9,1\nUlm,2,0\n")
+    assert hash_of(files[:2]) not in hashes
+
+
+def test_wrong_file_of_a_list_is_named(tmp_path, fresh):
+    write_days(tmp_path)
+    parquet(tmp_path, TABLE, "5.parquet")
+    (tmp_path / "6.csv").write_text("city,age,buy\nUlm,old,1\n")
+    wrong = {
+        "9.csv": "dataset.train: no file '{}' (current folder",
+        "5.parquet": "' and '{}' have different formats; a list names",
+        "1.csv": "{} is named twice, again by '{}'; name it once",
+        "?.csv": "1.csv is named twice, again by '{}'",
+        "6.csv": "row 1 holds 'old', not a number; correct or empty the cell",
+    }
+    for name, message in wrong.items():
+        path = str(tmp_path / name)
+        with pytest.raises(DataError) as caught:
+            fresh([tmp_path / "1.csv", tmp_path / "2.csv", path], **ONE_CITY)
+        assert message.format(path, path) in str(caught.value)
+
+
 def test_files_of_a_pattern_may_order_their_columns_otherwise(tmp_path, fresh):
     (tmp_path / "a.csv").write_text("city,age,buy\nUlm,1,1\n")
     (tmp_path / "b.csv").write_text("buy,more,age,city\n0,x,2,Bonn\n")

@@ -123,5 +123,5 @@ def test_days_share_their_users_but_for_a_tenth_that_comes_later(
     # The configuration reads the files and leaves the generator's keys out.
     text = (tmp_path / "conf" / "dataset" / "days.yaml").read_text()
     dataset = Dataset.model_validate(yaml.safe_load(text))
-    assert dataset.paths == {"train": "days/1.parquet", "test": "days/2.parquet"}
+    assert dataset.locations == {"train": "days/1.parquet", "test": "days/2.parquet"}
     assert "generator" not in text

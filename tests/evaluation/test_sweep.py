@@ -14,6 +14,8 @@ def test_default_folder_is_named_after_sweep_and_table(
     monkeypatch.chdir(tmp_path)
     target = default_target(Path("sweeps/first"), "https://h/may.parquet?token=hidden")
     assert target == Path("outputs/evaluations/first-may")
+    target = default_target(Path("sweeps/first"), ["days/1.csv", "days/2.csv"])
+    assert target == Path("outputs/evaluations/first-1")
 
 
 def test_default_folder_behind_a_link_is_refused(

@@ -44,12 +44,13 @@ def values(train: Any, features: Any, tasks: Any, **more: Any) -> dict[str, Any]
     """Returns the keys of a data set, as they are in its YAML file.
 
     Args:
-        train: the path of the training rows.
+        train: the path of the training rows, or a list of paths.
         features: {name: keys of the feature}.
         tasks: {name: keys of the task}.
         more: further keys of the data set.
     """
-    defaults = {"name": "planted", "train": str(train), "valid": None, "test": None}
+    train = [str(path) for path in train] if isinstance(train, list) else str(train)
+    defaults = {"name": "planted", "train": train, "valid": None, "test": None}
     defaults |= {"valid_fraction": 0.0, "split_seed": 0}
     return defaults | {"features": features, "tasks": tasks} | more
 

@@ -36,6 +36,11 @@ def test_run_with_a_start_is_compared_with_the_earlier_run_on_the_same_rows() ->
     assert next_commands(later, Path("run"), settings)[0] == (command, purpose)
 
 
+def test_all_files_of_the_test_rows_are_named() -> None:
+    later = chosen("start_from.run=first", test=["1.csv", "2.csv"])
+    assert next_command(later, SETTINGS) == "mtl-evaluate first 1.csv 2.csv"
+
+
 def test_run_with_a_start_and_no_test_file_of_its_own_is_repeated() -> None:
     settings = [*SETTINGS, "start_from.run=first"]
     repeated = "mtl-train -m dataset=shop model=shared_bottom start_from.run=first "
