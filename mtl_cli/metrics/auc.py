@@ -113,6 +113,14 @@ def group_aucs(
     return wins[has_pairs] / pairs[has_pairs], weights[has_pairs]
 
 
+def num_usable_groups(label: Floats, group: npt.NDArray[Any]) -> int:
+    """Returns the number of groups with rows of both classes, which `gauc` averages."""
+    has_group = group >= 0
+    positive = group[has_group & (label > 0.5)]
+    negative = group[has_group & (label <= 0.5)]
+    return len(np.intersect1d(positive, negative))
+
+
 def weights_by_score(
     label: Floats, prediction: Floats, weight: Floats
 ) -> tuple[Floats, Floats]:

@@ -8,9 +8,12 @@ Score = dict[str, Any]
 # The scores of all outputs on one split, by the name of the output.
 Scores = dict[str, Score]
 
+# The counts that tables show behind the metrics.
+COUNTS = ("rows", "positives", "groups")
 NON_METRIC_KEYS = (
     "rows",  # number of scored rows
     "positives",  # number of scored rows with label 1, only for binary labels
+    "groups",  # number of groups with rows of both classes, only beside `gauc`
     "space",  # the output's space as text, such as "click = 1"; absent if all rows
     "why",  # {undefined metric: the reason}; absent if all metrics are defined
     "scenarios",  # {scenario: its score}; absent if the data set has no scenarios

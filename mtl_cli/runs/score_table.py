@@ -5,7 +5,7 @@ from typing import Any
 
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.regression import truth_rmse
-from mtl_cli.metrics.scores import Score, Scores
+from mtl_cli.metrics.scores import COUNTS, Score, Scores
 
 Cells = list[list[str]]  # the rows of a table; the first row is the header
 
@@ -26,8 +26,8 @@ def score_tables(outputs: list[Output], scores: Scores) -> list[Cells]:
 def score_table(outputs: list[Output], scores: Scores) -> Cells:
     """Returns a header and one row per output, for outputs of the same kind of task.
 
-    The columns are the metrics that at least one output has, then the numbers of rows
-    and of positive labels.
+    The columns are the metrics that at least one output has, then the numbers of rows,
+    of positive labels and of groups.
 
     Args:
         outputs: the outputs whose scores are shown.
@@ -36,7 +36,7 @@ def score_table(outputs: list[Output], scores: Scores) -> Cells:
     metric_order = [metric.name for metric in (*outputs[0].task.METRICS, truth_rmse)]
     present = {name for output in outputs for name in scores[output.name]}
     metrics = [name for name in metric_order if name in present]
-    counts = [name for name in ("rows", "positives") if name in present]
+    counts = [name for name in COUNTS if name in present]
     cells = [["task", *(metric.replace("_", " ") for metric in metrics), *counts]]
     for output in outputs:
         values = scores[output.name]
@@ -82,16 +82,16 @@ def tables_by_metrics(rows: Iterable[tuple[str, dict[str, str], Score]]) -> list
 
     Args:
         rows: the title, {metric: value as text}, and the score of each output. The
-            numbers of rows and of positive labels are taken from the score.
+            numbers of rows, of positive labels and of groups are those of the score.
     """
     tables: dict[tuple[str, ...], Cells] = {}
     for title, metrics, score in rows:
         names = [metric.replace("_", " ") for metric in metrics]
-        cells = tables.setdefault(
-            tuple(metrics), [["task", *names, "rows", "positives"]]
-        )
-        counts = (format_count(score.get(name)) for name in ("rows", "positives"))
-        cells.append([title, *metrics.values(), *counts])
+        counts = [name for name in COUNTS if name in score]
+        header = ["task", *names, *counts]
+        cells = tables.setdefault(tuple(header), [header])
+        numbers = (format_count(score[name]) for name in counts)
+        cells.append([title, *metrics.values(), *numbers])
     return list(tables.values())
 
 

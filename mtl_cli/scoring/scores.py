@@ -12,6 +12,7 @@ from mtl_cli.core.other_files import read_json_object
 from mtl_cli.data.scenarios import OTHER, Scenarios
 from mtl_cli.data.table import Array, StoredTable, Table
 from mtl_cli.heads.base import Output
+from mtl_cli.metrics.auc import num_usable_groups
 from mtl_cli.metrics.metric import Floats, UndefinedError
 from mtl_cli.metrics.regression import truth_rmse
 from mtl_cli.metrics.scores import Score, Scores
@@ -122,6 +123,7 @@ def score(
             if group is None:
                 continue
             arguments = [*columns, group[is_scored]]
+            values["groups"] = num_usable_groups(columns[0], group[is_scored])
         try:
             check_predictions(columns[1])
             values[name] = metric(*arguments)

@@ -328,6 +328,7 @@ def test_group_auc_equals_a_loop_over_groups():
     scores = score(BINARY, label, prediction, weight, group)
     expected = np.average(found, weights=counted)
     assert scores["gauc"] == pytest.approx(expected, rel=ROUNDING)
+    assert scores["groups"] == len(found)
 
 
 def test_group_auc_is_undefined_where_no_group_has_both_classes():
@@ -336,6 +337,7 @@ def test_group_auc_is_undefined_where_no_group_has_both_classes():
     scores = score(BINARY, label, prediction, np.ones(4), groups, ["gauc"])
     assert scores["gauc"] is None
     assert scores["why"] == {"gauc": "none of 2 groups has both classes"}
+    assert scores["groups"] == 0
 
 
 def test_rows_without_a_group_do_not_count_in_group_auc():
@@ -349,6 +351,7 @@ def test_rows_without_a_group_do_not_count_in_group_auc():
     scores = score(BINARY, label, prediction, weight, group * 0 - 1)
     assert scores["gauc"] is None
     assert scores["why"] == {"gauc": f"none of {len(label)} rows has a group"}
+    assert scores["groups"] == 0
 
 
 def test_each_output_is_scored_on_the_rows_that_its_weight_counts():
