@@ -151,11 +151,16 @@ def missing_option_message(error: MissingConfigException) -> str:
 
 def unreadable_setting_message(setting: str, arguments: list[str]) -> str:
     """Explains why an argument cannot be read as `key=value`."""
-    key, equals, _ = setting.partition("=")
+    key, equals, value = setting.partition("=")
     if equals:
+        # Within the quotes of a list, the list would be a text.
+        items = value.removeprefix("[").removesuffix("]").split(",")
+        is_list = len(value) > 2 and value == f"[{','.join(items)}]"
+        texts = [f'"{text.strip()}"' for text in (items if is_list else [value])]
+        quoted = f"[{','.join(texts)}]" if is_list else texts[0]
         return (
             f"cannot read '{setting}'; quote a value that has special characters: "
-            f"'{key}=\"{setting.removeprefix(f'{key}=')}\"'"
+            f"'{key}={quoted}'"
         )
     keys = similar_keys(setting, arguments)
     hint = f"; did you mean {keys[0]}=...?" if keys else ""

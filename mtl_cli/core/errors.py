@@ -100,13 +100,20 @@ def cut(text: str, max_length: int) -> str:
 def suggest(wrong: str, names: list[str], cutoff: float = 0.6) -> str:
     """Returns "; did you mean NAME?" for the name most similar to `wrong`, or "".
 
-    A name that is similar only if upper and lower case are ignored comes last. The
-    similarity of two names is between 0 and 1; it must reach `cutoff`.
-
     >>> suggest("cities", ["user", "city"])
     '; did you mean city?'
     >>> suggest("CITY", ["user", "city"])
     '; did you mean city?'
+    """
+    similar = most_similar(wrong, names, cutoff)
+    return "" if similar is None else f"; did you mean {similar}?"
+
+
+def most_similar(wrong: str, names: list[str], cutoff: float) -> str | None:
+    """Returns the name that is most similar to `wrong`; None if no name is similar.
+
+    A name that is similar only if upper and lower case are ignored comes last. The
+    similarity of two names is between 0 and 1; it must reach `cutoff`.
     """
     from difflib import get_close_matches
 
@@ -115,8 +122,8 @@ def suggest(wrong: str, names: list[str], cutoff: float = 0.6) -> str:
         by_converted = {convert(name): name for name in reversed(names)}
         similar = get_close_matches(convert(wrong), by_converted, n=1, cutoff=cutoff)
         if similar:
-            return f"; did you mean {by_converted[similar[0]]}?"
-    return ""
+            return by_converted[similar[0]]
+    return None
 
 
 def unknown_name(kind: str, name: str, owner: str, names: list[str]) -> str:

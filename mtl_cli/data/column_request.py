@@ -5,10 +5,13 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from mtl_cli.core.errors import DataError, suggest
+from mtl_cli.core.errors import DataError, most_similar
 from mtl_cli.data.csv_header import header_hint
 
 COLUMNS_TO_LIST = 60  # in a message
+# The least similarity of a column that a message suggests. Columns of one table often
+# resemble each other, such as `item_id` and `user_id`.
+NEAR = 0.8
 
 
 @dataclass(frozen=True)
@@ -52,14 +55,19 @@ class ColumnRequest:
                     "rename all but one"
                 )
             if column not in names:
-                # Quotes make spaces and line ends in a name visible.
-                readable = [
-                    name if name.isprintable() and name == name.strip() else repr(name)
-                    for name in names
-                ]
+                readable = [readable_name(name) for name in names[:COLUMNS_TO_LIST]]
                 dots = ["..."] if len(names) > COLUMNS_TO_LIST else []
+                # Of a name with 3 or 4 letters, one letter may differ.
+                one_letter = (len(column) - 1) / max(1, len(column))
+                near = most_similar(column, names, min(NEAR, max(0.6, one_letter)))
+                hint = "" if near is None else f"; did you mean {readable_name(near)}?"
                 raise DataError(
                     f"{key}: no column '{column}' in {path}, which has "
-                    f"{', '.join(readable[:COLUMNS_TO_LIST] + dots)}"
-                    f"{suggest(column, readable)}{header_hint(names)}"
+                    f"{', '.join(readable + dots)}{hint}{header_hint(names)}"
                 )
+
+
+def readable_name(name: str) -> str:
+    """Returns a column's name, in quotes if it has line ends or spaces at its ends."""
+    is_plain = name.isprintable() and name == name.strip()
+    return name if is_plain else repr(name)

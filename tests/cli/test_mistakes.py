@@ -115,6 +115,8 @@ MISTAKES = {
     "dataset.train=[data/adult/train.parquet,b.csv]": "dataset.train: no file 'b.csv'",
     "dataset.train=nowhere.parquet": "dataset.train: no file 'nowhere.parquet'",
     "dataset.test=a=b.csv": "quote a value that has special characters",
+    "dataset.train=[a=1/b.csv,c.csv]": "quote a value that has special characters: "
+    '\'dataset.train=["a=1/b.csv","c.csv"]\'',
     "model.expert_units=[64": "cannot read 'model.expert_units=[64'",
     "'+dataset.tasks.mean={label: income, kind: binary}'": "the name 'mean' is taken",
     "'+dataset.tasks.row={label: income, kind: binary}'": "the name 'row' is taken",
