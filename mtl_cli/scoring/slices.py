@@ -40,8 +40,8 @@ def slices_by(column: str, cells: pa.ChunkedArray, are_ids: bool) -> Slices:
     """Cuts rows into slices by a column.
 
     A column with more than 20 distinct numbers is cut into ranges. Any other column has
-    one slice per value. Slices with fewer than 100 rows, and all but the 19 largest
-    slices, are merged into the slice `OTHER`.
+    one slice per value. Slices with fewer than 100 rows are merged into the slice
+    `OTHER`, and of more than 20 values all but the 19 most frequent.
 
     Args:
         column: the name of the column.
@@ -101,7 +101,9 @@ def frequent_values(codes: Array) -> tuple[Array, Array]:
         all other values.
     """
     counts = np.bincount(codes)
-    frequent = np.argsort(-counts, kind="stable")[: MAX_SLICES - 1]
+    # One slice less is left for values if the slice `OTHER` is needed.
+    num_slices = MAX_SLICES if len(counts) <= MAX_SLICES else MAX_SLICES - 1
+    frequent = np.argsort(-counts, kind="stable")[:num_slices]
     frequent = np.sort(frequent[counts[frequent] >= MIN_ROWS])
     slice_of_code = np.full(len(counts), len(frequent))
     slice_of_code[frequent] = np.arange(len(frequent))

@@ -44,6 +44,14 @@ def test_only_the_most_frequent_values_are_slices() -> None:
     assert sum(found.values()) == len(cells)
 
 
+def test_twenty_values_all_have_a_slice() -> None:
+    names = [f"v{i:02}" for i in range(20)]
+    cells = [name for name in names for _ in range(100)]
+    assert counts(cells) == dict.fromkeys(names, 100)
+    assert list(counts(cells[1:])) == [*names[1:], "(other)"]
+    assert list(counts([*cells, "v20"])) == [*names[:19], "(other)"]
+
+
 def test_many_numbers_become_ranges_of_equal_size() -> None:
     numbers = np.arange(1000)
     for cells in (numbers, [str(x) for x in numbers]):  # CSV gives text
