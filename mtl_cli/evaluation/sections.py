@@ -1,51 +1,35 @@
 """The tables and sentences of an evaluation, for the terminal and for the page."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from mtl_cli.comparison.formats import comma_list
 from mtl_cli.evaluation.drift import LARGE, MODERATE, MORE_CELLS, has_drifted
 from mtl_cli.evaluation.evaluation import Evaluation
+from mtl_cli.evaluation.section import Section
+from mtl_cli.evaluation.slice_sections import slice_sections
 from mtl_cli.metrics.scores import title_of
 from mtl_cli.runs.data_tables import format_share
 from mtl_cli.runs.importance_plots import importance_text
-from mtl_cli.runs.score_table import (
-    Cells,
-    format_count,
-    tables_by_metrics,
-    text_with_interval,
-)
+from mtl_cli.runs.score_table import tables_by_metrics, text_with_interval
 from mtl_cli.runs.slice_texts import slice_text
 
 MAX_FEATURES = 30  # number of rows in the table of importance
 MAX_DRIFTS = 12  # number of rows in the table of drifting features
-TASKS_PER_TABLE = 2  # tasks whose columns are side by side in a table of slices
 
 
-@dataclass(frozen=True)
-class Section:
-    """A part of an evaluation.
+def sections(evaluation: Evaluation, short: bool = False) -> list[Section]:
+    """Returns the parts of an evaluation that are not empty.
 
-    Attributes:
-        title: the heading.
-        tables: the tables; the first row of each is its header.
-        lines: sentences below the tables.
+    Args:
+        evaluation: the evaluation.
+        short: whether long tables of slices name the weakest slices alone.
     """
-
-    title: str
-    tables: list[Cells] = field(default_factory=list)
-    lines: list[str] = field(default_factory=list)
-
-
-def sections(evaluation: Evaluation) -> list[Section]:
-    """Returns the parts of an evaluation that are not empty."""
     parts = [
         metric_section(evaluation),
         weakest_section(evaluation),
         drift_section(evaluation),
         importance_section(evaluation),
-        *slice_sections(evaluation),
+        *slice_sections(evaluation, short),
     ]
     return [section for section in parts if section.tables or section.lines]
 
@@ -61,23 +45,6 @@ def metric_section(evaluation: Evaluation) -> Section:
     return Section("Metrics", tables_by_metrics(rows), lines)
 
 
-def slice_sections(evaluation: Evaluation) -> Iterator[Section]:
-    """Yields one section per column: the scores of each task on each slice."""
-    columns = dict.fromkeys(record["column"] for record in evaluation.slice_records)
-    tasks = list(evaluation.tasks)
-    for column in columns:
-        records = [r for r in evaluation.slice_records if r["column"] == column]
-        pairs = [
-            tasks[i : i + TASKS_PER_TABLE]
-            for i in range(0, len(tasks), TASKS_PER_TABLE)
-        ]
-        tables = [
-            slice_table(evaluation, column, [r for r in records if r["task"] in pair])
-            for pair in pairs
-        ]
-        yield Section(f"By {column}", tables)
-
-
 def weakest_section(evaluation: Evaluation) -> Section:
     """Returns one sentence per task about its weakest slice, if there are slices."""
     tasks = evaluation.tasks if evaluation.slice_records else {}
@@ -86,34 +53,6 @@ def weakest_section(evaluation: Evaluation) -> Section:
         for task in tasks
     ]
     return Section("Weakest slices", lines=lines)
-
-
-def slice_table(
-    evaluation: Evaluation, column: str, records: list[dict[str, Any]]
-) -> Cells:
-    """Returns a table with one row per slice, and four columns per task.
-
-    Args:
-        evaluation: the evaluation.
-        column: the column whose values make the slices.
-        records: the records of these slices, of one task or several.
-    """
-    header, rows = [column], dict[str, list[str]]()
-    for record in records:
-        task = title_of(record["task"], evaluation.tasks[record["task"]])
-        title = f"{task} {record['metric'].replace('_', ' ')}"
-        if title not in header:
-            header += [title, "predicted/actual", "rows", "positives"]
-        ratio = "-" if record["ratio"] is None else f"{record['ratio']:.3f}"
-        rows.setdefault(record["slice"], [record["slice"]]).extend(
-            [
-                text_with_interval(record),
-                ratio,
-                format_count(record["rows"]),
-                format_count(record["positives"]),
-            ]
-        )
-    return [header, *rows.values()]
 
 
 def weakest_text(evaluation: Evaluation, task: str) -> str:

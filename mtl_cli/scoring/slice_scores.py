@@ -21,6 +21,7 @@ RESULT_KEYS = (
     "p",  # the p-value of `difference`
     "p_corrected",  # `p`, corrected for the number of tested slices of the output
     "surely_weaker",  # whether the slice is worse, with `p_corrected` below 5 %
+    "rank",  # 1 for the weakest of the tested slices of the output
     "predicted",  # the calibration on the slice, see `ScoredRows.calibration`
     "actual",
     "ratio",
@@ -59,6 +60,8 @@ def score_slices(
             is_weaker = sign * record["difference"] < 0 and p < SIGNIFICANCE_LEVEL
             record |= {"p_corrected": p, "surely_weaker": bool(is_weaker)}
         tested.sort(key=lambda r: (not r["surely_weaker"], sign * r["difference"]))
+        for rank, record in enumerate(tested, 1):
+            record["rank"] = rank
         tested_by_output[rows.output.name] = tested
         records += records_of_output
     return records, tested_by_output
@@ -74,8 +77,8 @@ def slice_record(rows: ScoredRows, slices: Slices, code: int) -> dict[str, Any]:
 
     Returns: a dict with `column`, `slice`, `task`, `metric` (the main metric), `rows`
         (their number), `metrics` (all metrics by name), `why` (the reasons why metrics
-        are undefined, as text) and `RESULT_KEYS`. `p_corrected` and `surely_weaker` are
-        set later.
+        are undefined, as text) and `RESULT_KEYS`. `p_corrected`, `surely_weaker` and
+        `rank` are set later.
     """
     is_inside = slices.codes[rows.row_indices] == code
     inside, outside = rows.take(is_inside), rows.take(~is_inside)

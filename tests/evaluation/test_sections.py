@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from mtl_cli.evaluation.evaluation import Evaluation
+from mtl_cli.evaluation.page import page
 from mtl_cli.evaluation.screen import show_evaluation
 from mtl_cli.evaluation.sections import drift_text, importance_section, weakest_text
+from mtl_cli.evaluation.slice_sections import slice_sections
 
 
 def slice_of(name: str, p: float | None, surely_weaker: bool = False) -> dict[str, Any]:
@@ -48,6 +50,78 @@ def test_single_tested_slice_is_not_called_the_lowest() -> None:
 def test_no_tested_slice_is_said() -> None:
     text = weakest_text(evaluation(None, slice_of("tiny", None)), "click")
     assert text == "no slice has enough rows of each class for a test"
+
+
+TASKS = [f"task_{i}" for i in range(6)]
+
+
+def with_slices(num_slices: int) -> Evaluation:
+    """An evaluation by two columns, in which the last slices are the weakest.
+
+    The slice `tiny` is not tested; the slice `s1` of `city` is surely weaker.
+    """
+    result = {"value": 0.9, "low": 0.85, "high": 0.95}
+    tasks = {
+        task: {"main_metric": "auc", "metrics": {"auc": result}, "weakest_slice": None}
+        | {"calibration": None}
+        for task in TASKS
+    }
+    counts = {"ratio": 1.0, "rows": 1234, "positives": 56}
+    records = [
+        slice_of(f"s{i}" if i else "tiny", 0.5 if i else None, i == 1 and c == "city")
+        | {"task": task, "column": c, "rank": num_slices - i if i else None}
+        | {"value": 0.8 - i / 100, "low": 0.7 - i / 100, "high": 0.9 - i / 100}
+        | counts
+        for task in TASKS
+        for c in ("city", "a column")
+        for i in range(num_slices)
+    ]
+    return Evaluation("RUN", "t.csv", 1234, tasks, records)
+
+
+def test_short_sections_name_the_three_weakest_slices_and_say_where_all_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mtl_cli.evaluation.slice_sections.MAX_LINES", 29)
+    by_city, by_other = slice_sections(with_slices(4), short=True)
+    assert (by_city.title, by_other.title) == ("By city", "By a column")
+    header, *rows = by_city.tables[0]
+    assert header == ["task", "metric", "all rows", "weakest slice", "second", "third"]
+    assert [row[0] for row in rows] == TASKS
+    assert rows[0][1:] == [
+        *("auc", "0.9000 ±0.0500", "s3: 0.7700 ±0.1000", "s2: 0.7800 ±0.1000"),
+        "s1: 0.7900 ±0.1000 *",
+    ]
+    assert by_other.tables[0][1][-1] == "s1: 0.7900 ±0.1000"
+    assert by_city.lines == [
+        "the 3 weakest of 4 slices; --json FILE and --html FILE write all. * is surely "
+        "weaker than the other rows"
+    ]
+
+
+def test_column_without_enough_tested_slices_has_dashes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mtl_cli.evaluation.slice_sections.MAX_LINES", 29)
+    found = with_slices(4)
+    for record in found.slice_records:
+        if record["slice"] != "s2":
+            record["rank"] = None
+    rows = slice_sections(found, short=True)[0].tables[0][1:]
+    assert [row[3:] for row in rows] == [["s2: 0.7800 ±0.1000", "-", "-"]] * 6
+
+
+def test_sections_are_short_only_on_a_terminal_and_above_40_lines(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    few, many = with_slices(5), with_slices(20)  # 36 and 126 lines
+    assert slice_sections(few, short=True) == slice_sections(few)
+    assert len(slice_sections(many)[0].tables[0]) == 21
+    show_evaluation(many)
+    out = capsys.readouterr().out
+    assert "the 3 weakest of 20 slices" in out and "s16:" not in out
+    assert len(out.splitlines()) < 50
+    assert page(many).count("s16") > 12
 
 
 def test_no_drift_is_said_with_the_largest_psi() -> None:
