@@ -12,12 +12,15 @@ MAX_YAML_BYTES = 4 << 20  # of a file; also the limit of a text in characters
 MAX_YAML_DEPTH = 64
 # Aliases let a YAML file of a few hundred bytes expand to billions of values.
 MAX_YAML_VALUES = 200_000
+# OmegaConf makes an object of each value, and copies it about ten times while Hydra
+# composes a configuration: a second of CPU time for 3,000 values. No key needs so many.
+MAX_YAML_LIST = 5_000
 # Python refuses to read or write whole numbers of more than 4300 digits.
 LONG_NUMBER = re.compile(r"[-+]?\d[\da-fA-FxX_:]{1000,}")
 
 
 def check_yaml(text: str, name: str) -> None:
-    """Checks a YAML text: its length, depth and expansion, and the length of numbers.
+    """Checks a YAML text: its length, depth, expansion, and its lists and numbers.
 
     Args:
         text: the content of a YAML file.
@@ -52,10 +55,35 @@ def check_yaml(text: str, name: str) -> None:
             )
     sizes: dict[int, int] = {}
     for document in yaml.compose_all(text, Loader=yaml.CSafeLoader):
+        check_lists(document, name)
         if expanded_size(document, sizes) > MAX_YAML_VALUES:
             raise UnsafeFileError(
                 f"{name} expands to more than {MAX_YAML_VALUES:,} values"
             )
+
+
+def check_lists(node: yaml.Node | None, name: str) -> None:
+    """Refuses a list of more than `MAX_YAML_LIST` values.
+
+    Args:
+        node: a composed node.
+        name: the name of the file, for the error message.
+    """
+    nodes, visited = [node], set[int]()
+    while nodes:
+        node = nodes.pop()
+        if not isinstance(node, yaml.CollectionNode) or id(node) in visited:
+            continue
+        visited.add(id(node))
+        children = node.value
+        if isinstance(node, yaml.MappingNode):
+            children = [child for pair in children for child in pair]
+        elif len(children) > MAX_YAML_LIST:
+            raise UnsafeFileError(
+                f"{name}: the list in line {node.start_mark.line + 1} has "
+                f"{len(children):,} values; at most {MAX_YAML_LIST:,} are read"
+            )
+        nodes += children
 
 
 def expanded_size(node: yaml.Node | None, sizes: dict[int, int]) -> int:

@@ -471,6 +471,11 @@ ENDLESS = {
         MINE,
         "nested more than",
     ),
+    "list": (
+        dataset(f"name: x\nfeatures:\n  - {list(range(200_000))}\n"),
+        MINE,
+        "mine.yaml: the list in line 3 has 200,000 values; at most 5,000 are read",
+    ),
     "huge_file": (dataset("# " + "x" * (5 << 20)), MINE, "at most"),
     "number_of_a_million_parts": (
         dataset(f"name: x\nzz: {':'.join(['1'] * 1_500_000)}\n"),
