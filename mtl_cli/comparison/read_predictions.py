@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.label_columns import label_values
+from mtl_cli.comparison.prediction_files import PredictionFiles
 from mtl_cli.comparison.predictions import (
     DifferentRowsError,
     Predictions,
@@ -24,12 +25,15 @@ from mtl_cli.core.prediction_names import (
 )
 from mtl_cli.heads.esmm import label_of_output
 from mtl_cli.metrics.metric import Floats, UndefinedError
-from mtl_cli.runs import predictions_file
 from mtl_cli.tasks.base import metrics_named
 
 
 def read_predictions(
-    configuration: Configuration, split: str, task: str, metric: str
+    configuration: Configuration,
+    split: str,
+    task: str,
+    metric: str,
+    files: PredictionFiles,
 ) -> Predictions:
     """Reads the predictions of all seeds of a configuration, and checks them.
 
@@ -48,7 +52,7 @@ def read_predictions(
         raise UnusableError(f"{metric} is undefined")
     is_grouped = any(m.grouped for m in metrics_named(metric))
     columns = [
-        read_columns(configuration.runs[seed], split, task, is_grouped)
+        read_columns(configuration.runs[seed], split, task, is_grouped, files)
         for seed in recorded
     ]
     (rows, first_prediction, scenarios), *others = columns
@@ -75,7 +79,7 @@ def read_predictions(
 
 
 def read_columns(
-    run: Run, split: str, task: str, with_groups: bool
+    run: Run, split: str, task: str, with_groups: bool, files: PredictionFiles
 ) -> tuple[Rows, Floats, npt.NDArray[np.object_] | None]:
     """Reads the rows on which a task is scored: labelled rows in the task's space.
 
@@ -86,6 +90,7 @@ def read_columns(
         split: the split that was scored.
         task: the task.
         with_groups: whether to read the groups of the rows too.
+        files: the files of all runs.
 
     Returns: the rows; the predictions, (rows,) or (rows, classes); and the name of each
         row's scenario, (rows,), or None if the file has no scenarios.
@@ -102,9 +107,7 @@ def read_columns(
     requested |= {GROUP} if with_groups else set()
     requested |= {SCENARIO} if "scenarios" in run.score(split, task) else set()
     try:
-        table = predictions_file.read_predictions(
-            run.path, lambda names: [name for name in names if name in requested]
-        )
+        table = files.read(run.path, requested)
         # The output `buy_given_click`, for example, has the label `buy`.
         label_name = task if task in table.column_names else label_of_output(task)
         needed = [ROW, label_name, prediction_name(task), *([space] if space else [])]

@@ -2,6 +2,7 @@
 
 from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.difference import Verdict
+from mtl_cli.comparison.prediction_files import PredictionFiles
 from mtl_cli.comparison.predictions import (
     DifferentRowsError,
     Predictions,
@@ -23,7 +24,7 @@ def add_row_tests(comparison: DatasetComparison) -> list[str]:
 
     Returns: lines that say for each task why tests are missing.
     """
-    remarks = []
+    remarks, files = [], PredictionFiles()
     for task in comparison.tasks:
         tested = configurations_to_test(task, comparison)
         num_untested = sum(s.interval is not None for s in task.scores) - len(tested)
@@ -33,7 +34,7 @@ def add_row_tests(comparison: DatasetComparison) -> list[str]:
                 "read, of the baseline and the best ones; the verdicts on the other "
                 f"{num_untested} are from seeds alone"
             )
-        if reasons := test_task(task, tested, comparison.split):
+        if reasons := test_task(task, tested, comparison.split, files):
             first, *more = reasons
             noun = "reason" if len(more) == 1 else "reasons"
             count = f" (and {len(more)} more {noun})" if more else ""
@@ -72,13 +73,16 @@ def configurations_to_test(
     return tested
 
 
-def test_task(task: Task, tested: list[Configuration], split: str) -> list[str]:
+def test_task(
+    task: Task, tested: list[Configuration], split: str, files: PredictionFiles
+) -> list[str]:
     """Tests the differences of a task over test rows, also on each scenario.
 
     Args:
         task: the task.
         tested: the configurations of the comparison whose predictions are read.
         split: the split of the rows.
+        files: the predictions of all runs.
 
     Returns: the reasons why some differences could not be tested.
     """
@@ -89,7 +93,7 @@ def test_task(task: Task, tested: list[Configuration], split: str) -> list[str]:
         if configuration not in cache:
             try:
                 cache[configuration] = read_predictions(
-                    configuration, split, task.name, task.metric
+                    configuration, split, task.name, task.metric, files
                 )
             except UnusableError as error:
                 cache[configuration] = type(error)(f"{configuration.name}: {error}")
