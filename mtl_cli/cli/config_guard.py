@@ -20,9 +20,9 @@ from typing import Any
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from omegaconf import DictConfig, OmegaConf, flag_override
 
+from mtl_cli.cli.config_files import USER_FILES, restrict_files
 from mtl_cli.cli.folder_guard import check_folders
 from mtl_cli.cli.hydra_internals import (
-    bound_yaml_files,
     compose_without,
     load_primary,
     wrap_composition,
@@ -35,7 +35,6 @@ from mtl_cli.core.secrets import secret_in, track_secrets
 from mtl_cli.core.time_limit import limited_reading
 
 HYDRA_CONFIG = "hydra/config"  # the file of Hydra's own defaults
-USER_FILES = "mtl-user"  # the provider of the user's `./conf` in the search path
 COMPOSED_SETTINGS = "composed of: "  # the start of a note on an error
 START_OF_SWEEP = "mtl_cli.sweep.session.StartOfSweep"
 # The keys of Hydra's section that a file may set: search spaces, and keys with a plain
@@ -65,7 +64,7 @@ def refuse_foreign_code() -> None:
 
     The change is for the whole process.
     """
-    bound_yaml_files()
+    restrict_files()
     wrap_composition(compose_checked)
 
 

@@ -1,35 +1,24 @@
 """The private parts of Hydra that this project relies on.
 
-Hydra has no public functions for these tasks. `tests/cli/test_hydra_internals.py` fails
-if a new version of Hydra changes one of the private parts.
+`config_files.py` has those that read files. Hydra has no public functions for these
+tasks. `tests/cli/test_hydra_internals.py` fails if a new version of Hydra changes one
+of the private parts.
 """
 
-import contextlib
 import copy
-import os
 from argparse import ArgumentParser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import wraps
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.sources_registry import SourcesRegistry
 from hydra._internal.utils import create_config_search_path, get_args_parser
-from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.plugins.completion_plugin import CompletionPlugin
-from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
-from omegaconf import DictConfig, ListConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
-from mtl_cli.core.errors import ConfigError, first_line
-from mtl_cli.core.other_files import read_text
-from mtl_cli.core.yaml_limits import MAX_YAML_BYTES, check_yaml
+from omegaconf import DictConfig, OmegaConf
 
 # Arguments: the loader, a function that composes the configuration, the name of the
 # primary configuration, and the settings. Returns the composed configuration.
@@ -163,71 +152,6 @@ def load_primary(loader: ConfigLoaderImpl, config_name: str) -> Any:
     """Reads the file of the primary configuration alone, without its defaults."""
     loaded = loader.repository.load_config(config_name)
     return None if loaded is None else loaded.config
-
-
-def bound_yaml_files() -> None:
-    """Makes Hydra refuse YAML files that are too large or too deep to be read safely.
-
-    Hydra also lists no groups below a link: a link in a folder of configurations may
-    lead to the whole disk, or back to the folder, and `--help` would list groups for
-    ever. The options of a linked group are still listed.
-
-    A file is parsed once for each text that it holds: Hydra composes a configuration
-    several times for one command, and parsing YAML takes a quarter of that time.
-
-    The class that reads files is changed in place, for the whole process. A subclass
-    would not do: child processes of some launchers register Hydra's classes again, and
-    refuse a class with another name.
-    """
-    # The first call imports Hydra's classes again and registers them.
-    Plugins.instance()
-    source = SourcesRegistry.instance().types["file"]
-    load: Any = source.load_config
-    list_names: Any = source.list
-    if hasattr(load, "__wrapped__"):  # wrapped by an earlier call
-        return
-    parsed: dict[tuple[str, ...], ConfigResult] = {}
-
-    @wraps(load)
-    def bounded(self: Any, config_path: str) -> ConfigResult:
-        file = self._normalize_file_name(config_path)
-        path = os.path.realpath(os.path.join(self.path, file))
-        if not os.path.isfile(path):
-            return load(self, config_path)  # type: ignore[no-any-return]
-        with named_file_errors(path):
-            text = read_text(Path(path), MAX_YAML_BYTES)
-        key = (self.provider, self.path, path, text)
-        if key not in parsed:
-            check_yaml(text, path)
-            with named_file_errors(path):
-                loaded = load(self, config_path)
-            if isinstance(loaded.config, ListConfig):
-                raise ConfigError(f"{path} holds a list; expected keys with values")
-            parsed[key] = loaded
-        return copy.deepcopy(parsed[key])  # Hydra changes what is loaded
-
-    @wraps(list_names)
-    def bounded_list(
-        self: Any, config_path: str, results_filter: ObjectType | None
-    ) -> list[str]:
-        folder = os.path.join(os.path.realpath(self.path), config_path)
-        is_below_link = os.path.realpath(folder) != os.path.normpath(folder)
-        if is_below_link and results_filter == ObjectType.GROUP:
-            return []
-        names: list[str] = list_names(self, config_path, results_filter)
-        return names
-
-    source.load_config = bounded  # type: ignore
-    source.list = bounded_list  # type: ignore
-
-
-@contextlib.contextmanager
-def named_file_errors(path: str) -> Iterator[None]:
-    """Names a file in errors that do not: no UTF-8, keys that OmegaConf refuses."""
-    try:
-        yield
-    except (UnicodeDecodeError, OmegaConfBaseException) as error:
-        raise ConfigError(f"{path}: {first_line(error)}") from None
 
 
 def wrap_completion(select: Callable[[list[str]], list[str]]) -> None:

@@ -20,7 +20,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from mtl_cli.cli.arguments import hydra_arguments, prints_only, split_plugins
 from mtl_cli.cli.completion_guard import offer_plain_words_only
-from mtl_cli.cli.config_guard import USER_FILES, refuse_foreign_code
+from mtl_cli.cli.config_files import USER_FILES
+from mtl_cli.cli.config_guard import refuse_foreign_code
 from mtl_cli.config.overrides import as_typed
 from mtl_cli.core import plugins, signals
 from mtl_cli.core.errors import (

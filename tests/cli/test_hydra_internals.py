@@ -18,9 +18,9 @@ from hydra.core.singleton import Singleton
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from mtl_cli.cli.config_files import bound_yaml_files
 from mtl_cli.cli.hydra_internals import (
     argument_parser,
-    bound_yaml_files,
     load_primary,
     wrap_composition,
 )
