@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import io
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -73,10 +72,6 @@ def run(options: argparse.Namespace) -> int:
     from mtl_cli.comparison.find_runs import read_runs
     from mtl_cli.comparison.terminal import all_warnings
 
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # Names may hold characters that the terminal's encoding lacks.
-            stream.reconfigure(errors="replace")
     runs = read_runs(options.paths, print_warning)
     conditions = [parse(text, runs) for text in options.fail_if]
     comparisons = compare_datasets(

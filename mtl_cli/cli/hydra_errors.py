@@ -22,7 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from mtl_cli.cli.config_guard import COMPOSED_SETTINGS
 from mtl_cli.config.overrides import as_typed
 from mtl_cli.config.unknown_keys import dotted_keys, unknown_key_message
-from mtl_cli.core.errors import first_line, suggest
+from mtl_cli.core.errors import first_line, not_utf8_message, suggest
 from mtl_cli.core.options import suggest_option
 from mtl_cli.core.paths import conf_folder, user_conf_folder
 from mtl_cli.core.plugins import conf_folders as plugin_conf_folders
@@ -68,6 +68,8 @@ def error_message(error: Exception, arguments: list[str]) -> str:
         return f"{mark.name}:{mark.line + 1}:{mark.column + 1}: {error.problem}"
     if isinstance(error, yaml.YAMLError):
         return " ".join(str(error).split())
+    if isinstance(cause, UnicodeEncodeError):
+        return not_utf8_message(cause)
     if isinstance(cause, RecursionError):
         return (
             "the files of the configuration include each other without end; correct "

@@ -31,14 +31,19 @@ from mtl_cli.core.errors import (
     fail,
     warn_in_one_line,
 )
-from mtl_cli.core.paths import conf_folder, shortest, user_conf_folder
+from mtl_cli.core.paths import (
+    check_current_folder,
+    conf_folder,
+    shortest,
+    user_conf_folder,
+)
 from mtl_cli.core.private_doors import exit_without_teardown
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.signals import Stopped
 from mtl_cli.core.standard_streams import (
     OUTPUT_CLOSED,
     drop_output,
-    open_closed_streams,
+    prepare_streams,
     write_to_stdout,
 )
 from mtl_cli.runs.execution import RunRequest, execute
@@ -100,6 +105,7 @@ def train(
     prepare_process()
     results: list[Path | Exception] = []
     try:
+        check_current_folder()
         with signals.not_hidden():
             results = compose_and_run(arguments, more_settings)
             session.wait_for_jobs()
@@ -194,7 +200,7 @@ def masked_output() -> Iterator[None]:
 
 def prepare_process() -> None:
     """Prepares Hydra, the standard streams and the signals of this process."""
-    open_closed_streams()
+    prepare_streams()
     # Makes Hydra raise its errors instead of printing them and exiting.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     # Keeps child processes from importing modules of the current folder: a file such

@@ -9,11 +9,12 @@ from typing import Any, NoReturn
 
 from mtl_cli.core import signals
 from mtl_cli.core.errors import ConfigError, MtlError, fail, line_and_code, suggest
+from mtl_cli.core.paths import check_current_folder
 from mtl_cli.core.signals import Stopped
 from mtl_cli.core.standard_streams import (
     OUTPUT_CLOSED,
     drop_output,
-    open_closed_streams,
+    prepare_streams,
 )
 
 
@@ -30,9 +31,10 @@ def run_command(
     Returns: the exit code of `work`; 2 for wrong input, 1 for a failure, 129, 130 or
         143 after a signal, 141 for a closed output.
     """
-    open_closed_streams()
+    prepare_streams()
     signals.install()
     try:
+        check_current_folder()
         code = work() or 0
         sys.stdout.flush()
         return code
@@ -41,7 +43,7 @@ def run_command(
     except BrokenPipeError:  # `COMMAND | head` closes the output early
         drop_output(sys.stdout.fileno())
         return OUTPUT_CLOSED
-    except (MtlError, OSError) as error:
+    except (MtlError, OSError, UnicodeEncodeError) as error:
         return fail(program, *line_and_code(error))
 
 

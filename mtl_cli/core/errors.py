@@ -167,22 +167,36 @@ def warn_in_one_line() -> None:
     warnings.formatwarning = one_line
 
 
-def line_and_code(error: MtlError | OSError) -> tuple[str, int]:
+def line_and_code(error: MtlError | OSError | UnicodeEncodeError) -> tuple[str, int]:
     """Returns the line to print for an error, and the exit code of the command.
 
     Args:
         error: an error of mtl-cli, or an error of the operating system about a path,
-            such as a name that is too long.
+            such as a name that is too long, or an error about a name that is not UTF-8.
 
     Raises:
         OSError: if `error` is an error of the operating system that names no path. The
             user cannot mend such an error.
     """
+    if isinstance(error, UnicodeEncodeError):
+        return not_utf8_message(error), 2
     if isinstance(error, MtlError):
         return str(error), error.exit_code
     if error.filename is None:
         raise error
     return f"{shown(str(error.filename))}: {error.strerror}; name another", 2
+
+
+def not_utf8_message(error: UnicodeEncodeError) -> str:
+    """Returns the message about a name of a file that is not UTF-8.
+
+    Python reads such a name into a text with the bytes as surrogates, and no encoding
+    takes surrogates. All other texts of mtl-cli are UTF-8.
+    """
+    start = max(0, error.start - SHOWN_CHARACTERS // 2)
+    before = error.object[start : error.start].rpartition("\n")[2]
+    after = error.object[error.start :].partition("\n")[0]
+    return f"{shown(before + after)} is not UTF-8; rename the file or the folder"
 
 
 def first_line(error: BaseException) -> str:

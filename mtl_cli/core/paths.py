@@ -8,10 +8,26 @@ import errno
 import os
 from pathlib import Path
 
+from mtl_cli.core.errors import ConfigError
+
 PACKAGE = Path(__file__).resolve().parents[1]
 # Names the files of a table: a file, folder, pattern or URL, or a list of them.
 Location = str | list[str]
 PATHS_IN_NAME = 3  # the number of paths of a list that messages name
+
+
+def check_current_folder() -> None:
+    """Refuses a current folder that no longer exists.
+
+    Raises:
+        ConfigError: if somebody has removed the folder since the shell went there.
+    """
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise ConfigError(
+            "the current folder has been removed; change to another: cd FOLDER"
+        ) from None
 
 
 def root() -> Path:

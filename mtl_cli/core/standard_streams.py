@@ -1,6 +1,7 @@
 """Stdin, stdout and stderr: closed ones, full disks, readers that have gone."""
 
 import contextlib
+import io
 import os
 import stat
 import sys
@@ -10,6 +11,18 @@ from mtl_cli.core.errors import WriteError
 
 # The exit code of a program that SIGPIPE has ended: `COMMAND | head` closes stdout.
 OUTPUT_CLOSED = 141
+
+
+def prepare_streams() -> None:
+    """Opens closed streams, and lets stdout and stderr take every character.
+
+    Names and numbers hold characters that the encoding of the terminal may lack, such
+    as "±". A "?" takes their place; an error would lose the results of the command.
+    """
+    open_closed_streams()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def open_closed_streams() -> None:

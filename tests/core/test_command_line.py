@@ -1,11 +1,16 @@
 """The commands end in one line, and name flags that may have been meant."""
 
+import os
 from pathlib import Path
 
 import pytest
+from helpers.commands import refused, run_cold
 
 from mtl_cli.core.command_line import Parser, run_command
 from mtl_cli.core.errors import ConfigError
+
+NOT_UTF8 = os.fsdecode(b"\xff.csv")
+REMOVED = "the current folder has been removed; change to another: cd FOLDER\n"
 
 
 @pytest.mark.parametrize("flag", ["--baseline", "--json", "--csv"])
@@ -36,3 +41,45 @@ def test_error_of_the_system_without_a_path_keeps_its_traceback() -> None:
 
     with pytest.raises(OSError, match="no path"):
         run_command("mtl-some", work)
+
+
+def test_removed_folder_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    assert run_command("mtl-compare", lambda: 0) == 2
+    assert capsys.readouterr().err == f"mtl-compare: error: {REMOVED}"
+
+
+def test_removed_folder_is_named_by_mtl_train(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    ended = run_cold(Path("."), "check_only=true")
+    assert (ended.returncode, ended.stderr) == (2, f"mtl-train: error: {REMOVED}")
+
+
+def test_name_that_is_not_utf8_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    def write() -> None:
+        f"first line\ntable: {NOT_UTF8}\nlast line".encode()
+
+    assert run_command("mtl-predict", write) == 2
+    assert capsys.readouterr().err == (
+        "mtl-predict: error: 'table: \\udcff.csv' is not UTF-8; rename the file or the "
+        "folder\n"
+    )
+
+
+@pytest.mark.parametrize("setting", [f"{NOT_UTF8}=1", f"dataset.train={NOT_UTF8}"])
+def test_setting_that_is_not_utf8_is_shown(setting: str, tmp_path: Path) -> None:
+    code, _, err, _ = refused(tmp_path, setting, "check_only=true")
+    assert code == 2
+    assert err == (
+        f"mtl-train: error: {setting!r} is not UTF-8; rename the file or the folder\n"
+    )

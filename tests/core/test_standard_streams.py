@@ -1,11 +1,14 @@
 """Commands work without stdin, stdout and stderr, and say if stdout is full."""
 
+import io
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from mtl_cli.core.command_line import run_command
 
 TABLE = "user,price,click\n" + "".join(f"{i % 7},{i}.5,{i % 2}\n" for i in range(40))
 INIT = "init table.csv --task click"
@@ -56,3 +59,19 @@ def test_full_disk_behind_stdout_ends_in_one_line(words: str, tmp_path: Path) ->
 def test_closed_pipe_ends_in_silence(words: str, tmp_path: Path) -> None:
     ended = command(tmp_path, words, "| true")
     assert (ended.returncode, ended.stderr) == (141, "")
+
+
+def test_character_that_the_terminal_lacks_is_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out, err = io.BytesIO(), io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(out, "ascii"))
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(err, "ascii", errors="strict"))
+
+    def work() -> None:
+        for stream in (sys.stdout, sys.stderr):
+            stream.write("0.9 ± 0.1\n")
+            stream.flush()
+
+    assert run_command("mtl-evaluate", work) == 0
+    assert out.getvalue() == err.getvalue() == b"0.9 ? 0.1\n"
