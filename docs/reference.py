@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mtl_cli.config.json_schema import (
+    GROUPS,
     INTERPOLATION,
     defaults_of,
     group_schema,
@@ -37,8 +38,7 @@ def keys_table(group: str, option: str = "", which: str = "all") -> str:
     """
     if group == "run":
         schema = run_schema()
-        groups = ("dataset", "encoder", "model", "optimizer", "tracker", "trainer")
-        left_out = (*groups, "hydra", "defaults")
+        left_out = (*GROUPS, "hydra", "defaults")
         keys = {k: v for k, v in schema["properties"].items() if k not in left_out}
         return table({"properties": keys}, schema["$defs"], defaults_of("config.yaml"))
     if group in ("features", "tasks"):

@@ -37,7 +37,7 @@ EXTRAS = {
     ("hydra/sweeper", "list"): "hpo",
 }
 # The groups whose options may come from a plugin.
-GROUPS_OF_PLUGINS = ("encoder", "model", "optimizer", "tracker")
+GROUPS_OF_PLUGINS = ("balancing", "encoder", "model", "optimizer", "tracker")
 SWEEPER_PARAMS = "hydra.sweeper.params"
 
 

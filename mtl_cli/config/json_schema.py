@@ -13,6 +13,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from mtl_cli.balancing.base import Balancing
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.trainer import Trainer
 from mtl_cli.core.options import Options, option_class, option_names
@@ -28,9 +29,18 @@ from mtl_cli.trackers.base import Tracker
 Schema = dict[str, Any]
 
 SCHEMA_FOLDER = Path(__file__).with_name("schemas")
-GROUPS = ("dataset", "encoder", "model", "optimizer", "tracker", "trainer")
+GROUPS = (
+    "balancing",
+    "dataset",
+    "encoder",
+    "model",
+    "optimizer",
+    "tracker",
+    "trainer",
+)
 # {config group: (folder of its options in `mtl_cli`, base class of the options)}
 AXES: dict[str, tuple[str, type[Options]]] = {
+    "balancing": ("balancing", Balancing),
     "dataset": ("generators", Dataset),
     "encoder": ("encoders", Encoder),
     "model": ("models", Sharing),

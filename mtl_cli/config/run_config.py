@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SerializeAsAny, model_validator
 
+from mtl_cli.balancing.base import Balancing
+from mtl_cli.balancing.fixed import Fixed
 from mtl_cli.config.monitor import AUTO, MEAN, monitored_metrics
 from mtl_cli.config.start_from import StartFrom
 from mtl_cli.config.sweep_options import Comparison, SweepOptions
@@ -38,6 +40,7 @@ class Config(Options):
         resume: whether to resume an interrupted run of the same configuration and data.
             `auto` resumes such a run if it exists, `never` starts a new run, and `must`
             fails if no such run has a checkpoint.
+        balancing: how the losses of the tasks become one step.
         start_from: the earlier run to start from.
         ensemble: seeds of the runs whose mean prediction the model is. Only
             `mtl-compare --ensemble` sets it; it is empty in a run that trains.
@@ -60,6 +63,9 @@ class Config(Options):
     encoder: Annotated[SerializeAsAny[Encoder], option_of("encoders", Encoder)]
     model: Annotated[SerializeAsAny[Sharing], option_of("models", Sharing)]
     optimizer: Annotated[SerializeAsAny[Optimizer], option_of("optimizers", Optimizer)]
+    balancing: Annotated[
+        SerializeAsAny[Balancing], option_of("balancing", Balancing)
+    ] = Fixed(name="fixed")
     trainer: Trainer
     # Not in the saved configuration, or in its hash, if a run starts from nothing.
     start_from: Annotated[
@@ -82,6 +88,7 @@ class Config(Options):
         self.model.check(list(self.chosen_tasks))
         self.model.heads_option.check(self.chosen_tasks)
         self.model.towers_option.check(self.model.towers_of(self.chosen_tasks))
+        self.balancing.check(list(self.chosen_tasks))
         if self.reads_scenario and self.dataset.scenario is None:
             raise ValueError(
                 f"dataset.scenario: model={self.model.name} with towers "

@@ -22,6 +22,7 @@ from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.paths import conf_folder
 
 AXES = (
+    "balancing",
     "encoders",
     "exports",
     "features",

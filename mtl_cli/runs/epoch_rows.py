@@ -13,6 +13,7 @@ def epoch_row(epoch: Epoch) -> dict[str, Any]:
     """Returns the row of `history.csv` for one epoch."""
     row: dict[str, Any] = {"epoch": epoch.number}
     row |= {f"loss.{task}": loss for task, loss in epoch.losses.items()}
+    row |= {f"weight.{task}": weight for task, weight in epoch.task_weights.items()}
     for output, scores in epoch.valid.items():
         metrics = metrics_of(scores)
         row |= {f"valid.{output}.{name}": value for name, value in metrics.items()}
@@ -25,10 +26,10 @@ def epoch_row(epoch: Epoch) -> dict[str, Any]:
 
 
 def learning_curves(rows: Sequence[dict[str, Any]], kept_epoch: int) -> list[LinePlot]:
-    """Plots the training losses by epoch, and the validation metrics by epoch.
+    """Plots training losses, validation metrics and the weights of tasks by epoch.
 
     The second plot shows the first metric of each output. Without validation rows there
-    is no second plot.
+    is no second plot. There is a plot of weights if the balancing method changes them.
 
     Args:
         rows: the rows of `history.csv`, at least one.
@@ -41,22 +42,26 @@ def learning_curves(rows: Sequence[dict[str, Any]], kept_epoch: int) -> list[Lin
         y = [math.nan if value is None else value for value in values]
         return Line(label, epochs, y, color)
 
-    loss_columns = [column for column in rows[0] if column.startswith("loss.")]
-    losses = [
-        line(column.removeprefix("loss."), column, color)
-        for color, column in enumerate(loss_columns)
-    ]
-    loss_plot = LinePlot("training loss", "epoch", "loss", losses)
+    def lines(start: str) -> list[Line]:
+        columns = [column for column in rows[0] if column.startswith(start)]
+        return [
+            line(column.removeprefix(start), column, color)
+            for color, column in enumerate(columns)
+        ]
+
+    plots = [LinePlot("training loss", "epoch", "loss", lines("loss."))]
     first_metrics: dict[str, str] = {}  # {output: metric}
     for column in rows[0]:
         if column.startswith("valid."):
             output, _, metric = column.removeprefix("valid.").rpartition(".")
             first_metrics.setdefault(output, metric)
-    if not first_metrics:
-        return [loss_plot]
     metrics = [
         line(f"{output} {metric}", f"valid.{output}.{metric}", color)
         for color, (output, metric) in enumerate(first_metrics.items())
     ]
     axes = "epoch", "metric"
-    return [loss_plot, LinePlot("validation", *axes, metrics, kept_epoch=kept_epoch)]
+    if metrics:
+        plots.append(LinePlot("validation", *axes, metrics, kept_epoch=kept_epoch))
+    if weights := lines("weight."):
+        plots.append(LinePlot("weights of tasks", "epoch", "weight", weights))
+    return plots

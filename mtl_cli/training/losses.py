@@ -17,6 +17,9 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.tasks.base import Statistics, Task
 
 Array = npt.NDArray[np.floating]
+# What a step yields for each task: the loss, the sum of the row weights, and the weight
+# that the balancing method gives the task.
+VALUES_PER_TASK = 3
 
 
 def task_losses(
@@ -122,10 +125,10 @@ def mean_losses(step_losses: Array) -> Array:
     A task without rows in these steps has loss 0.
 
     Args:
-        step_losses: (steps, 2, T), for each step and task the mean loss of the step's
-            rows, and the sum of their weights.
+        step_losses: (steps, 3, T), for each step and task the mean loss of the step's
+            rows, the sum of their weights, and a value that is not used here.
     """
-    losses, weights = np.moveaxis(step_losses.astype("float64"), 1, 0)
+    losses, weights, _ = np.moveaxis(step_losses.astype("float64"), 1, 0)
     total_weight = weights.sum(axis=0)
     weighted_sum: Array = (losses * weights).sum(axis=0)
     return weighted_sum / np.where(total_weight > 0, total_weight, 1)

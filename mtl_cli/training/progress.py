@@ -14,6 +14,8 @@ class Epoch:
     Attributes:
         number: number of the epoch, from 1.
         losses: {task: mean loss over the task's rows}.
+        task_weights: {task: mean of the weights that the balancing method has given the
+            task}; empty if the method never changes them.
         valid: the scores of the validation rows; empty without validation rows.
         monitored: the value of `trainer.monitor` on the validation rows, with its sign
             changed if lower values of the metric are better; None if it is undefined,
@@ -33,6 +35,7 @@ class Epoch:
     samples_per_second: float
     best: bool = False
     compile_seconds: float = 0.0
+    task_weights: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

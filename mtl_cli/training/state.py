@@ -18,6 +18,7 @@ from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.network.build import Network
 from mtl_cli.training import checkpoint
 from mtl_cli.training.checkpoint import Checkpoint
+from mtl_cli.training.losses import VALUES_PER_TASK
 from mtl_cli.training.moving_average import update_average
 from mtl_cli.training.progress import Epoch, History
 from mtl_cli.training.steps import Steps
@@ -56,8 +57,8 @@ class TrainingState:
         plan: the folder and the times of checkpoints; None writes no checkpoints.
         history: the finished epochs.
         step_losses: the losses of the unfinished epoch's steps: the arrays that
-            `Steps.epoch` has yielded, (steps, 2, tasks) each, with the loss and the sum
-            of the row weights. Empty between two epochs.
+            `Steps.epoch` has yielded, (steps, 3, tasks) each, with the loss, the sum
+            of the row weights, and the task's weight. Empty between two epochs.
         seconds: duration of the unfinished epoch's steps.
         average: the moving average of the weights over the finished epochs; None
             before the first epoch ends, and without `trainer.ema_decay`.
@@ -131,6 +132,7 @@ class TrainingState:
             "weights": [v for v in logits.weights if id(v) not in tables_in_network],
             "tables": [table.packed for table in lazy_tables],
             "optimizer": self.steps.optimizer.variables,
+            "balancing": self.steps.balancer.variables,
         }
         return {
             f"{name}-{i}": variable
@@ -224,7 +226,7 @@ class TrainingState:
                 for number in range(1, num_epochs + 1)
             ]
             self.history.kept_epoch = kept_epoch
-            shape = (steps_done, 2, len(self.steps.tasks))
+            shape = (steps_done, VALUES_PER_TASK, len(self.steps.tasks))
             self.step_losses = [np.zeros(shape, "float32")] if steps_done else []
 
     def restore(self, saved: Checkpoint) -> None:
@@ -252,7 +254,8 @@ class TrainingState:
             if STEP_LOSSES_KEY in arrays:
                 losses = arrays[STEP_LOSSES_KEY]
                 is_too_long = len(losses) > self.steps.steps_per_epoch
-                if is_too_long or losses.shape[1:] != (2, len(self.steps.tasks)):
+                shape = (VALUES_PER_TASK, len(self.steps.tasks))
+                if is_too_long or losses.shape[1:] != shape:
                     raise ValueError(f"{STEP_LOSSES_KEY} has the shape {losses.shape}")
                 self.step_losses = [losses]
             self.history.epochs = [Epoch(**epoch) for epoch in values["epochs"]]

@@ -2,14 +2,13 @@
 
 from functools import partial
 
-import keras
-import numpy as np
 import tensorflow as tf
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.distributed.replicas import Replicas
 from mtl_cli.network.build import Network
+from mtl_cli.training.balancer import Balancer
 from mtl_cli.training.feed import TensorTable
 from mtl_cli.training.large_tables import lazy_tables, split_at_tables
 from mtl_cli.training.losses import sum_of_penalties, task_losses
@@ -26,7 +25,9 @@ class Step:
     Args:
         config: the run's configuration.
         network: the network to train.
-        total_steps: number of steps of the whole run, for the learning rate's schedule.
+        num_epochs: largest number of epochs of the run, for the learning rate's
+            schedule.
+        steps_per_epoch: number of steps of an epoch.
         rows_per_process: number of rows of a batch that one process reads.
         replicas: the processes that train together.
 
@@ -35,13 +36,15 @@ class Step:
         model: the network without the lazy tables. The inputs are the features and the
             vectors from these tables, and the outputs are the logits.
         optimizer: the Keras optimizer of all weights except the lazy tables.
+        balancer: the method that balances the tasks, with its state.
     """
 
     def __init__(
         self,
         config: Config,
         network: Network,
-        total_steps: int,
+        num_epochs: int,
+        steps_per_epoch: int,
         rows_per_process: int,
         replicas: Replicas,
     ) -> None:
@@ -55,12 +58,20 @@ class Step:
         # but the learning rate's schedule starts again at the first step of this run.
         earlier = network.earlier_optimizer
         first_step = 0 if earlier is None else earlier.step
+        total_steps = num_epochs * steps_per_epoch
         self.optimizer = config.optimizer.build(total_steps, first_step)
         self.optimizer.build(self.model.trainable_variables)
         # Keras does not know the gradients of lazy tables, so its norm would lack them.
         # Therefore `_update` clips all gradients, and Keras none.
         self.clip_norm = self.optimizer.global_clipnorm
         self.optimizer.global_clipnorm = None
+        self.balancer = Balancer(
+            config,
+            self.model.trainable_variables,
+            len(self.tables),
+            steps_per_epoch,
+            first_step,
+        )
 
     def compile(self, use_xla: bool) -> None:
         """Chooses the parts of a step that XLA compiles at their first call.
@@ -121,8 +132,9 @@ class Step:
             packed: the rows that the batch reads of each lazy table, with slots.
             positions: the positions that `read_tables` returns.
 
-        Returns: (2, T), the losses before the step and the sums of the rows' weights;
-            and the rows of lazy tables with their slots after the step.
+        Returns: (3, T), the losses before the step, the sums of the rows' weights, and
+            the weights that the balancing method has given the tasks; and the rows of
+            lazy tables with their slots after the step.
         """
         values = [p[:, : t.width] for t, p in zip(self.tables, packed, strict=True)]
         sums = [tf.reduce_sum(batch.weights[task]) for task in self.tasks]
@@ -132,8 +144,19 @@ class Step:
         losses, gradients, row_gradients = self.replicas.all_reduce(
             self.gradients(batch, is_real, num_rows, total_weights, values, positions)
         )
+        balancer = self.balancer
+        total_weights = tf.stack(total_weights)
+        step = tf.convert_to_tensor(self.optimizer.iterations)
+        if balancer.reads_gradients:
+            weights, combined = balancer.balance(
+                losses, total_weights, step, [*gradients, *row_gradients]
+            )
+            num_weights = len(gradients)
+            gradients, row_gradients = combined[:num_weights], combined[num_weights:]
+        else:
+            weights, _ = balancer.balance(losses, total_weights, step)
         new_packed = self.update(gradients, row_gradients, packed)
-        return tf.stack([losses, total_weights]), new_packed
+        return tf.stack([losses, total_weights, weights]), new_packed
 
     def _gradients(
         self,
@@ -155,10 +178,13 @@ class Step:
             positions: the positions that `read_tables` returns.
 
         Returns: the losses, (T,); the gradients of the model's weights; and the
-            gradients of `values`.
+            gradients of `values`. If the balancing method reads the gradients of the
+            tasks, the gradients are (T + 1, ...): one of each task, and one of the
+            penalties.
         """
         variables = self.model.trainable_variables
-        with tf.GradientTape() as tape:
+        reads_gradients = self.balancer.reads_gradients
+        with tf.GradientTape(persistent=reads_gradients) as tape:
             tape.watch(values)
             vectors = [
                 table.vectors(rows, positions_in_rows)
@@ -177,14 +203,25 @@ class Step:
                 total_weights,
                 batch.log_rates,
             )
-            total = tf.reduce_sum(losses * self.task_weights)
+            weights = self.task_weights * self.balancer.loss_weights()
+            weighted_losses = losses * weights
+            summands = tf.unstack(weighted_losses)
             penalties = list(self.model.losses)
             row_penalty = self.heads.row_penalty(logits, self.tasks)
             if row_penalty is not None:
                 penalties.append(row_penalty / num_rows)  # the sum becomes a mean
-            total += sum_of_penalties(penalties, is_real, self.replicas.size)
-        gradients, row_gradients = tape.gradient(total, (variables, values))
-        return losses, gradients, row_gradients
+            penalty = sum_of_penalties(penalties, is_real, self.replicas.size)
+            total = tf.reduce_sum(weighted_losses) + penalty
+        if not reads_gradients:
+            gradients, row_gradients = tape.gradient(total, (variables, values))
+            return losses, gradients, row_gradients
+        weights = [*(variable.value for variable in variables), *values]
+        by_summand = [
+            tape.gradient(x, weights, unconnected_gradients="zero")
+            for x in [*summands, penalty]
+        ]
+        stacked = [tf.stack(gradients) for gradients in zip(*by_summand, strict=True)]
+        return losses, stacked[: len(variables)], stacked[len(variables) :]
 
     def _update(
         self, gradients: list[Tensor], row_gradients: list[Tensor], packed: list[Tensor]
@@ -211,23 +248,3 @@ class Step:
             table.apply_gradient(rows, gradient, step, rate)
             for (table, rows), gradient in zip(tables, row_gradients, strict=True)
         ]
-
-
-def reseed(model: keras.Model, seeds: list[int]) -> None:
-    """Sets the random state of every layer that draws random values, such as dropout.
-
-    Without this function, the dropout masks would depend on the number of steps since
-    the process began. A resumed run would then draw other masks (keras #19796).
-
-    Args:
-        model: the network.
-        seeds: the numbers that determine the random states.
-    """
-    generators = [
-        layer.seed_generator
-        for layer in model._flatten_layers()
-        if hasattr(layer, "seed_generator")
-    ]
-    for i, generator in enumerate(generators):
-        state = np.random.SeedSequence([*seeds, i]).generate_state(2)
-        generator.state.assign(state.astype("int64") % 2**31)

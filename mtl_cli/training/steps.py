@@ -13,7 +13,9 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.distributed.replicas import Replicas
 from mtl_cli.network.build import Network
 from mtl_cli.training.feed import ShuffleBuffer, TensorTable
-from mtl_cli.training.step import Step, reseed
+from mtl_cli.training.losses import VALUES_PER_TASK
+from mtl_cli.training.random_states import reseed
+from mtl_cli.training.step import Step
 
 STEPS_PER_CALL = 64
 
@@ -71,12 +73,14 @@ class Steps:
         self.step = Step(
             config,
             network,
-            self.length.epochs * self.steps_per_epoch,
+            self.length.epochs,
+            self.steps_per_epoch,
             self.rows_per_process,
             self.replicas,
         )
         self.tables, self.model = self.step.tables, self.step.model
         self.name, self.optimizer = config.optimizer.name, self.step.optimizer
+        self.balancer = self.step.balancer
         self.use_xla = is_worth_compiling(config, num_rows)
         self.compile_seconds = 0.0
         self._create_functions()
@@ -92,9 +96,9 @@ class Steps:
             done: number of steps of this epoch that were taken before the run was
                 interrupted, and that are not repeated.
 
-        Yields: after each call of the compiled function, (steps, 2, T): for each step
-            and task, the loss and the sum of the rows' weights; see
-            `losses.mean_losses`.
+        Yields: after each call of the compiled function, (steps, 3, T): for each step
+            and task, the loss, the sum of the rows' weights, and the weight that the
+            balancing method has given the task; see `losses.mean_losses`.
         """
         steps_before = 0  # number of steps in earlier buffers
         for buffer in buffers:
@@ -166,8 +170,8 @@ class Steps:
                 in the shape of `batches`.
             num_steps: number of steps to take, at most `steps_per_call`.
 
-        Returns: the losses and the sums of weights, (steps per call, 2, T); zeros after
-            the last step.
+        Returns: the values that `Step.take` returns for each step, (steps per call, 3,
+            T); zeros after the last step.
         """
 
         def take_step(number: Tensor, losses: Tensor) -> tuple[Tensor, Tensor]:
@@ -186,7 +190,7 @@ class Steps:
             losses = tf.tensor_scatter_nd_update(losses, [[number]], [losses_of_step])
             return number + 1, losses
 
-        no_losses = tf.zeros((self.steps_per_call, 2, len(self.tasks)))
+        no_losses = tf.zeros((self.steps_per_call, VALUES_PER_TASK, len(self.tasks)))
         _, losses = tf.while_loop(
             lambda number, _: number < num_steps, take_step, (0, no_losses)
         )

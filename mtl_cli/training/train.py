@@ -67,8 +67,10 @@ def train(
     while not is_over(length, history):
         number = len(history.epochs) + 1
         compiled_before = steps.compile_seconds
-        losses, seconds = train_epoch(config, state, feed, progress)
+        losses, task_weights, seconds = train_epoch(config, state, feed, progress)
         epoch = Epoch(number, losses, {}, None, seconds, table.num_rows / seconds)
+        if steps.balancer.changes_weights:
+            epoch.task_weights = task_weights
         epoch.compile_seconds = steps.compile_seconds - compiled_before
         # The average of a single epoch would be its weights.
         decay = config.trainer.ema_decay if length.epochs > 1 else 0.0
@@ -115,11 +117,12 @@ def is_over(length: Length, history: History) -> bool:
 
 def train_epoch(
     config: Config, state: TrainingState, feed: Feed, progress: Progress
-) -> tuple[dict[str, float], float]:
+) -> tuple[dict[str, float], dict[str, float], float]:
     """Trains on all rows once, or on the remaining rows of an interrupted epoch.
 
-    Returns: the mean loss of each task over the whole epoch, {task: loss}; and the
-        duration of the whole epoch in seconds, without the time of compiling.
+    Returns: the mean loss of each task over the whole epoch, {task: loss}; the mean of
+        the weights that the balancing method has given each task, {task: weight}; and
+        the duration of the whole epoch in seconds, without the time of compiling.
     """
     tasks, steps = list(config.chosen_tasks), state.steps
     number, steps_done = len(state.history.epochs) + 1, state.steps_done
@@ -137,10 +140,12 @@ def train_epoch(
         samples_per_second = steps_done * steps.batch_size / state.seconds
         progress.step(number, finished, means, samples_per_second)
         state.save_or_stop()
-    epoch_means = mean_losses(np.concatenate(state.step_losses)).tolist()
+    all_losses = np.concatenate(state.step_losses)
+    epoch_means = dict(zip(tasks, mean_losses(all_losses).tolist(), strict=True))
+    mean_weights = all_losses[:, 2].astype("float64").mean(axis=0).tolist()
     seconds = state.seconds
     state.step_losses, state.seconds = [], 0.0
-    return dict(zip(tasks, epoch_means, strict=True)), seconds
+    return epoch_means, dict(zip(tasks, mean_weights, strict=True)), seconds
 
 
 def check_finite(

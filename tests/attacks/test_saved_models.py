@@ -311,8 +311,8 @@ FORGED_ARRAYS = [
     ("best-0", np.array([np.inf, 1.0])),
     ("average-0", np.array([np.nan, 1.0])),
     ("average-0", np.array([1.0])),  # would be taken for both weights
-    ("taken", np.zeros((1, 2, 3))),  # the losses of more tasks
-    ("taken", np.zeros((5, 2, 1))),  # the losses of more steps
+    ("taken", np.zeros((1, 3, 3))),  # the losses of more tasks
+    ("taken", np.zeros((5, 3, 1))),  # the losses of more steps
 ]
 
 
@@ -324,13 +324,14 @@ def test_forged_arrays_of_a_checkpoint_are_refused(name, array, tmp_path):
     steps = SimpleNamespace(
         **{"tables": [], "tasks": ["click"], "optimizer": optimizer},
         **{"steps_per_epoch": 4, "copy_tables_to_network": lambda: None},
+        balancer=SimpleNamespace(variables=[]),
     )
     state = TrainingState(SimpleNamespace(logits=logits), steps)
     saved = Checkpoint(
         tmp_path / "x.npz", {"epochs": [], "kept": 0, "seconds": 0.0, "best": True}
     )
     arrays = {"weights-0": [3.0, 4.0], "optimizer-0": 5, "best-0": [6.0, 7.0]}
-    arrays |= {"average-0": [8.0, 9.0], "taken": np.ones((4, 2, 1))}
+    arrays |= {"average-0": [8.0, 9.0], "taken": np.ones((4, 3, 1))}
     np.savez(saved.path, **arrays)
     state.restore(saved)
     assert (weight.numpy().tolist(), int(step)) == ([3.0, 4.0], 5)

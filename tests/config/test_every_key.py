@@ -252,6 +252,14 @@ CHANGES = {
     "optimizer.*.initial_accumulator_value": Change(1.0),
     "optimizer.*.momentum": Change(0.5),
     "optimizer.*.nesterov": Change(True),
+    "balancing.*.learning_rate": Change(0.5),
+    "balancing.dwa.temperature": Change(0.1),
+    "balancing.gradnorm.alpha": Change(0.0),
+    "balancing.cagrad.radius": Change(2.0),
+    "balancing.metabalance.target_task": Change("buy"),
+    "balancing.metabalance.strategy": Change("enlarge"),
+    "balancing.metabalance.relax": Change(0.1),
+    "balancing.metabalance.beta": Change(0.1),
     "trainer.epochs": Change(3),
     "trainer.batch_size": Change(48),
     "trainer.patience": Change(1, {"epochs": 4}),
@@ -409,6 +417,7 @@ CHANGED_KEYS = [key for key in KEYS if change_of(key) and stands_for_others(key)
 FIRST_OPTIONS = {
     "model": "mmoe",
     "encoder": "deepfm",
+    "balancing": "gradnorm",
     "optimizer": "adam",
     "features": "sparse",
     "tasks": "binary",
@@ -532,7 +541,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def config_of(section: str, option: str, values: dict[str, Any]) -> Config:
     """Returns a small configuration with some keys of one section changed."""
     chosen = {"model": "esmm", "optimizer": "sgd", "encoder": "embedding"}
-    chosen |= {section: option} if section in chosen else {}
+    chosen |= {section: option} if section in (*chosen, "balancing") else {}
+    if section == "balancing":
+        chosen["model"] = "shared_bottom"  # its kernels are shared
     groups = [f"{group}={name}" for group, name in chosen.items()]
     settings = [] if section == "model" else ["model.heads=independent"]
     if section == "trainer":
@@ -540,7 +551,7 @@ def config_of(section: str, option: str, values: dict[str, Any]) -> Config:
     composed = networks.config(*groups, *settings, *SMALL).model_dump()
     scenario = {"scenario": "item"} if section == "model" else {}
     composed |= {"dataset": DATASET | scenario}
-    if section in ("model", "optimizer", "encoder", "trainer"):
+    if section in ("balancing", "model", "optimizer", "encoder", "trainer"):
         composed[section] = composed[section] | values
     else:
         composed |= values
@@ -587,6 +598,16 @@ def steps_outcome(
         "weights": [w.numpy() for w in network.logits.weights],
         "lazy tables": len(steps.tables),
     }
+
+
+def balancing_outcome(config: Config) -> Outcome:
+    """Returns the weights of the tasks in each step of four epochs."""
+    network, table = built(config)
+    steps = Steps(config, network, table.num_rows)
+    feed = MemoryFeed(table, list(config.chosen_tasks))
+    buffer = feed.buffer(np.arange(table.num_rows), steps.batch_size)
+    values = [x for number in range(1, 5) for x in steps.epoch([buffer], number)]
+    return {"weights": np.concatenate(values)[:, 2]}
 
 
 def training_outcome(config: Config) -> Outcome:
@@ -678,6 +699,8 @@ def outcome(section: str, option: str, key: str, text: str) -> Outcome:
     config = config_of(section, option, values)
     if section == "optimizer":
         return steps_outcome(config)
+    if section == "balancing":
+        return balancing_outcome(config)
     return training_outcome(config) if section == "trainer" else network_outcome(config)
 
 

@@ -28,8 +28,8 @@ from mtl_cli.distributed.connect import choose_gpu
 from mtl_cli.distributed.replicas import Replicas
 from mtl_cli.training.feed import MemoryFeed, StreamFeed
 from mtl_cli.training.progress import Epoch, Progress
+from mtl_cli.training.random_states import reseed
 from mtl_cli.training.state import TrainingState
-from mtl_cli.training.step import reseed
 from mtl_cli.training.train import is_over, train_epoch
 
 NO_COMPILE = "trainer.compile=false"
@@ -77,6 +77,9 @@ EXACT = {
         "model.num_experts=6",
         "model.gate=dselect_k",
     ],
+    "balancing": [*DENSE, NO_COMPILE, "optimizer=sgd", "balancing=cagrad"],
+    "balancing lazy": [*LAZY, "balancing=gradnorm", "trainer.compile=true"],
+    "balancing losses": [*DENSE, NO_COMPILE, "balancing=uncertainty"],
     "patience": [*DENSE, NO_COMPILE, "trainer.patience=1", "trainer.epochs=4"],
 }
 # Variants in which a single process gets other numbers, since it draws other dropout
@@ -400,12 +403,12 @@ def test_worker_resumes_an_epoch_of_which_no_steps_are_left(monkeypatch):
     steps = {"batch_size": 8, "epoch": lambda *_: [], "compile_seconds": 0.0}
     states = chief_and_worker(monkeypatch, **steps)
     chief = states[0]
-    chief.step_losses, chief.seconds = [np.ones((5, 2, 1), "float32")], 2.5
+    chief.step_losses, chief.seconds = [np.ones((5, 3, 1), "float32")], 2.5
     for state in states:
         state.broadcast()
     feed = SimpleNamespace(buffers=lambda *_: [])
     for state in states:
-        _, seconds = train_epoch(config("tasks=[income]"), state, feed, Progress())
+        _, _, seconds = train_epoch(config("tasks=[income]"), state, feed, Progress())
         assert seconds == 2.5
         assert (state.steps_done, state.seconds) == (0, 0.0)
 

@@ -21,6 +21,8 @@ from helpers.planted_rows import (
     scenarios,
 )
 
+from mtl_cli.core.options import option_names
+
 
 class Problem(NamedTuple):
     """A problem, and the models to compare on it.
@@ -78,6 +80,22 @@ PAGE = "model.prior_features=[page]"
 STAR = ["model=star", "model.bottom_units=[32]"]
 M3OE = ["model=m3oe", "model.star_units=32", "model.bottom_units=[32]", EXPERT]
 SMALL = ["model.expert_units=[16,8]", "model.num_experts=8"]
+
+LOUD_MODELS: dict[str, Sequence[str]] = {
+    "single_task": ["model=single_task", "model.bottom_units=[16]"],
+    "shared_bottom": ["model=shared_bottom", "model.bottom_units=[34]"],
+    "mmoe": ["model=mmoe", "model.num_experts=5", "model.expert_units=[16]"],
+    "ple": ple(
+        "model.expert_units=[16]",
+        "model.num_specific_experts=1",
+        "model.num_shared_experts=1",
+    ),
+}
+LOUD_SETTINGS = settings(
+    20, 128, "model.tower_units=[16]", "++dataset.tasks.loud.weight=30"
+)
+QUIET_TASKS = ["quiet0", "quiet1", "quiet2"]
+BALANCING_METHODS = [name for name in option_names("balancing") if name != "fixed"]
 
 PROBLEMS = {
     "chain": Problem(
@@ -175,21 +193,20 @@ PROBLEMS = {
         },
         settings(10, 256, "model.tower_units=[]"),
     ),
-    "loud": Problem(
+    "loud": Problem(loud, 6_000, LOUD_MODELS, LOUD_SETTINGS, QUIET_TASKS),
+    "balanced": Problem(
         loud,
         6_000,
-        {
-            "single_task": ["model=single_task", "model.bottom_units=[16]"],
-            "shared_bottom": ["model=shared_bottom", "model.bottom_units=[34]"],
-            "mmoe": ["model=mmoe", "model.num_experts=5", "model.expert_units=[16]"],
-            "ple": ple(
-                "model.expert_units=[16]",
-                "model.num_specific_experts=1",
-                "model.num_shared_experts=1",
-            ),
+        LOUD_MODELS
+        | {
+            f"shared_bottom, {name}": [
+                *LOUD_MODELS["shared_bottom"],
+                f"balancing={name}",
+            ]
+            for name in BALANCING_METHODS
         },
-        settings(20, 128, "model.tower_units=[16]", "++dataset.tasks.loud.weight=30"),
-        ["quiet0", "quiet1", "quiet2"],
+        LOUD_SETTINGS,
+        QUIET_TASKS,
     ),
     "pairs": Problem(
         pairs,

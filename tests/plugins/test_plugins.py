@@ -138,6 +138,17 @@ class Shifted(Heads):
     def connect(self, logits, tasks):
         return {name: logit + self.shift for name, logit in logits.items()}
 """
+BALANCING = """
+from mtl_cli.balancing.base import Balancing
+
+class Halved(Balancing):
+    factor: float
+
+    def loss_weights(self, state, num_tasks):
+        import tensorflow as tf
+
+        return tf.fill([num_tasks], self.factor)
+"""
 FILES = {
     "shared.py": "def multiplied(x, factor):\n    return factor * x\n",
     "models/scaled.py": MODEL,
@@ -151,6 +162,8 @@ FILES = {
     "features/quadratic.py": FEATURE,
     "optimizers/lion.py": OPTIMIZER,
     "conf/optimizer/lion.yaml": "name: lion\nbeta_1: 0.9\nbeta_2: 0.99\n",
+    "balancing/halved.py": BALANCING,
+    "conf/balancing/halved.yaml": "name: halved\nfactor: 0.5\n",
     "trackers/lines.py": TRACKER,
     "conf/tracker/lines.yaml": "name: lines\nfile: lines.txt\n",
 }
@@ -169,7 +182,7 @@ tasks:
   buy: {label: buy, kind: binary}
 """
 CHOSEN = ["model=scaled", "encoder=squares", "tracker=lines"]
-CHOSEN += ["optimizer=lion", "optimizer.lazy=true"]
+CHOSEN += ["optimizer=lion", "optimizer.lazy=true", "balancing=halved"]
 CHOSEN += ["dataset.features.age={kind: quadratic, factor: 0.0005}"]
 CHOSEN += ["dataset.tasks.visits={kind: count, label: hour, offset: 1.0}"]
 QUICK = ["dataset=small", "trainer.epochs=2", "trainer.compile=false"]
@@ -243,6 +256,7 @@ def test_folder_of_plugins_trains_saves_and_reruns(start: Path) -> None:
     assert config.model.name == "scaled"
     assert config.model.factor == 2.0  # type: ignore[attr-defined]
     assert config.optimizer.name == "lion"
+    assert config.balancing.factor == 0.5  # type: ignore[attr-defined]
     assert config.dataset.features["age"].factor == 0.0005  # type: ignore[attr-defined]
     assert config.dataset.tasks["visits"].offset == 1.0  # type: ignore[attr-defined]
     assert config.model.heads_option.shift == 0.5  # type: ignore[attr-defined]
@@ -297,6 +311,8 @@ def test_installed_package_adds_options_and_configs(start: Path) -> None:
     quadratic = shop_models.features.quadratic
     [mtl_cli.optimizers]
     lion = shop_models.optimizers.lion
+    [mtl_cli.balancing]
+    halved = shop_models.balancing.halved
     [mtl_cli.conf]
     shop_models = shop_models.conf
     """

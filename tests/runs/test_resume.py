@@ -145,6 +145,10 @@ TRAININGS = {
         "optimizer.warmup_steps=9",
         "model.batch_norm=true",
     ],
+    "balanced by losses": ["balancing=uncertainty"],
+    "balanced by gradients": ["balancing=gradnorm", "optimizer.lazy=true"],
+    "balanced by the means of norms": ["balancing=metabalance"],
+    "balanced in random orders": ["balancing=pcgrad"],
 }
 
 
@@ -152,8 +156,11 @@ TRAININGS = {
     "name",
     [
         "lazy tables, clipped",
-        pytest.param("rows' Adagrad", marks=pytest.mark.slow),
-        pytest.param("momentum, schedule, batch norm", marks=pytest.mark.slow),
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in TRAININGS
+            if name != "lazy tables, clipped"
+        ),
     ],
 )
 def test_training_goes_on_exactly_after_any_call(name, file, tmp_path):

@@ -30,8 +30,8 @@ from mtl_cli.training import train as train_module
 from mtl_cli.training.feed import MemoryFeed
 from mtl_cli.training.losses import mean_losses, task_losses
 from mtl_cli.training.progress import Progress
+from mtl_cli.training.random_states import reseed
 from mtl_cli.training.state import TrainingState
-from mtl_cli.training.step import reseed
 from mtl_cli.training.steps import STEPS_PER_CALL, Steps, is_worth_compiling
 from mtl_cli.training.train import train, train_epoch
 
@@ -476,7 +476,7 @@ def test_orders_of_rows_depend_on_seed_and_epoch_alone():
 
         def record(buffers, number, done):
             seen.extend(buffer.order for buffer in buffers)
-            yield np.zeros((1, 2, 3))
+            yield np.zeros((1, 3, 3))
 
         fake = SimpleNamespace(
             batch_size=50,
@@ -835,7 +835,13 @@ def test_loss_of_an_epoch_is_the_mean_over_the_rows_of_the_task():
 
 
 def test_mean_loss_of_rows_that_weigh_less_than_1():
-    losses = np.array([[[2.0, 0.0], [0.25, 0.0]], [[6.0, 0.0], [0.25, 0.0]]])
+    weight_of_task = [1.0, 1.0]
+    losses = np.array(
+        [
+            [[2.0, 0.0], [0.25, 0.0], weight_of_task],
+            [[6.0, 0.0], [0.25, 0.0], weight_of_task],
+        ]
+    )
     assert mean_losses(losses).tolist() == [4.0, 0.0]
 
 
@@ -900,7 +906,7 @@ def test_calls_of_all_buffers_are_numbered_by_their_first_step(monkeypatch, eage
     chosen = config()
     steps = Steps(chosen, built(chosen), 9 * 64)
     taken = []
-    monkeypatch.setattr(steps, "run", lambda *_: tf.zeros((2, 2, 3)))
+    monkeypatch.setattr(steps, "run", lambda *_: tf.zeros((2, 3, 3)))
     monkeypatch.setattr(
         steps_module, "reseed", lambda _, seeds: taken.append(tuple(seeds))
     )

@@ -1,0 +1,220 @@
+"""The base class of balancing methods: how the losses of the tasks become one step.
+
+Letters in shapes: T is the number of tasks, and P the number of weights of the network.
+A weight is a tensor, such as the kernel of a layer.
+"""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from mtl_cli.core.options import Options
+from mtl_cli.core.tensors import Tensor
+
+Array = npt.NDArray[np.float32]
+# {name: (T,) or another shape that the method chooses}
+State = dict[str, Tensor]
+
+# Of `lowest_on_simplex`: it ends if the slopes differ by less than this fraction.
+TOLERANCE = 1e-5
+MAX_MOVES = 100
+
+
+class Observation(NamedTuple):
+    """What a balancing method sees of a step.
+
+    Attributes:
+        tasks: names of the tasks.
+        losses: the loss L_t of each task before the step, (T,).
+        has_rows: whether the batch holds rows of the task, (T,). A task without rows
+            has the loss 0 and the gradient 0.
+        step: number of steps of the run before this one.
+        ends_epoch: whether the step is the last of an epoch.
+        seed: two whole numbers for random draws, others in each step, (2,).
+        products: the inner products of the tasks' gradients of each weight, (P, T, T).
+            They are taken over the shared entries: those for which two tasks or more
+            have a gradient that is not 0. None if the method reads no gradients.
+        kernels: the positions of the layers' kernels among the P weights, in the order
+            of the layers.
+    """
+
+    tasks: Sequence[str]
+    losses: Tensor
+    has_rows: Tensor
+    step: Tensor
+    ends_epoch: Tensor
+    seed: Tensor
+    products: Tensor = None
+    kernels: Sequence[int] = ()
+
+
+class Balancing(Options):
+    """A method that balances the tasks. Fields are the keys of `conf/balancing/*.yaml`.
+
+    In each step the network minimises
+
+        sum_t omega_t w_t L_t
+
+    L_t is the loss of task t, omega_t its `weight` in `dataset.tasks`, and w_t the
+    weight that the method gives the task in this step.
+
+    A method that reads gradients may also change the direction of the step. Let g_t be
+    the gradient of omega_t w_t L_t. An entry of a weight for which only one task has a
+    gradient gets this gradient. The other entries are shared, and get
+
+        sum_t a_t g_t
+
+    with the factors a_t of the method. Penalties on weights take no part in this.
+
+    Attributes:
+        reads_gradients: whether the method needs the gradient of each task. A step then
+            goes back through the network once for each task.
+        name: name of the method's module.
+    """
+
+    reads_gradients: ClassVar[bool] = False
+
+    name: str
+
+    def check(self, tasks: Sequence[str]) -> None:
+        """Raises ValueError if the keys do not fit the tasks.
+
+        Args:
+            tasks: the names of the tasks.
+        """
+
+    def start(self, num_tasks: int, num_weights: int) -> dict[str, Array]:
+        """Returns the state before the first step, {name: array}.
+
+        Args:
+            num_tasks: T.
+            num_weights: P.
+        """
+        return {}
+
+    def loss_weights(self, state: State, num_tasks: int) -> Tensor:
+        """Returns the weight w_t of each task in the next step, (T,)."""
+        import tensorflow as tf
+
+        return tf.ones(num_tasks)
+
+    def next_state(self, state: State, observation: Observation) -> State:
+        """Returns the state after a step, with the names and shapes of `start`.
+
+        Args:
+            state: the state before the step.
+            observation: the losses, and perhaps the gradients, of the step.
+        """
+        return state
+
+    def factors(self, state: State, observation: Observation) -> Tensor:
+        """Returns the factors a_t of the step, (T,), or (P, T) for each weight.
+
+        Only methods that read gradients are asked.
+
+        Args:
+            state: the state that `next_state` has returned for this step.
+            observation: the losses and the gradients of the step.
+        """
+        import tensorflow as tf
+
+        return tf.ones(len(observation.tasks))
+
+
+def start_of_adam(values: Array) -> dict[str, Array]:
+    """Returns the state of trained values, for `step_of_adam`."""
+    return {
+        "values": values,
+        "mean": np.zeros_like(values),
+        "mean_square": np.zeros_like(values),
+    }
+
+
+def step_of_adam(
+    state: State, gradient: Tensor, rate: float, observation: Observation
+) -> State:
+    """Takes one step of Adam with its usual constants; see `optimizers/adam.py`.
+
+    The values of tasks without rows do not change.
+
+    Args:
+        state: a state with the names of `start_of_adam`.
+        gradient: the gradient of `values`, (T,).
+        rate: the learning rate.
+        observation: the step of the network.
+    """
+    import tensorflow as tf
+
+    beta_1, beta_2, epsilon = 0.9, 0.999, 1e-7
+    mean = state["mean"] + (1 - beta_1) * (gradient - state["mean"])
+    square = state["mean_square"]
+    square += (1 - beta_2) * (tf.square(gradient) - square)
+    t = tf.cast(observation.step + 1, tf.float32)
+    scale = rate * tf.sqrt(1 - beta_2**t) / (1 - beta_1**t)
+    new: dict[str, Any] = {
+        "values": state["values"] - scale * mean / (tf.sqrt(square) + epsilon),
+        "mean": mean,
+        "mean_square": square,
+    }
+    return state | {
+        name: tf.where(observation.has_rows, new[name], state[name]) for name in new
+    }
+
+
+def lowest_on_simplex(
+    linear: Tensor, products: Tensor, factor: Any, has_gradient: Tensor
+) -> Tensor:
+    """Returns the shares alpha of the tasks that minimise a sum, (T,).
+
+        minimise   linear . alpha + factor ||g_alpha||
+        g_alpha = sum_t alpha_t g_t,   alpha_t >= 0,   sum_t alpha_t = 1
+
+    Each move takes a share from the task with the highest slope, and gives it to the
+    task with the lowest (pairwise Frank-Wolfe). A parabola touches the sum at alpha and
+    lies above it elsewhere. The size of the share minimises this parabola. For two
+    tasks without a linear term, the first move ends at the minimum.
+
+    Args:
+        linear: the linear term, (T,).
+        products: the inner products g_s . g_t, (T, T).
+        factor: the factor of the norm.
+        has_gradient: whether a task may have a share above 0, (T,).
+
+    Reference: Lacoste-Julien and Jaggi, "On the Global Linear Convergence of
+        Frank-Wolfe Optimization Variants", NeurIPS 2015.
+    """
+    import tensorflow as tf
+
+    squares = tf.linalg.diag_part(products)
+    mask = tf.cast(has_gradient, tf.float32)
+    num_tasks = mask.shape[0]
+
+    def move(number: Tensor, alpha: Tensor, _: Tensor) -> tuple[Tensor, ...]:
+        to_alpha = tf.linalg.matvec(products, alpha)  # g_t . g_alpha
+        weight = factor / root(tf.reduce_sum(alpha * to_alpha))
+        slopes = linear + weight * to_alpha
+        low = tf.argmin(tf.where(has_gradient, slopes, tf.float32.max))
+        high = tf.argmax(tf.where(alpha > 0, slopes, tf.float32.min))
+        fall = slopes[high] - slopes[low]
+        curvature = weight * (squares[low] + squares[high] - 2 * products[low, high])
+        share = tf.math.divide_no_nan(fall, curvature)
+        share = tf.clip_by_value(share, 0.0, alpha[high])
+        change = tf.one_hot(low, num_tasks) - tf.one_hot(high, num_tasks)
+        scale = tf.reduce_max(tf.abs(slopes) * mask)
+        return number + 1, alpha + share * change, fall > TOLERANCE * scale
+
+    *_, alpha, _ = tf.while_loop(
+        lambda number, _, is_falling: is_falling & (number < MAX_MOVES),
+        move,
+        (0, tf.math.divide_no_nan(mask, tf.reduce_sum(mask)), True),
+    )
+    return alpha
+
+
+def root(square: Tensor) -> Tensor:
+    """Returns the root of a square that rounding may have put at or below 0."""
+    import tensorflow as tf
+
+    return tf.sqrt(tf.maximum(square, 1e-12))

@@ -1,0 +1,57 @@
+"""The balancing method `dwa`: more weight for tasks whose loss falls slowly."""
+
+from mtl_cli.balancing.base import Array, Balancing, Observation, State
+from mtl_cli.core.options import Positive
+from mtl_cli.core.tensors import Tensor
+
+
+class DWA(Balancing):
+    """Dynamic weight average: the weights follow the fall of the losses by epoch.
+
+        r_t(n) = L_t(n - 1) / L_t(n - 2)
+        w_t(n) = T softmax_t(r_t(n) / tau)
+
+    L_t(n) is the mean loss of task t in epoch n. In the first two epochs, every w_t is
+    1. So a run of one or two epochs is not balanced.
+
+    Attributes:
+        temperature: tau; higher values give weights closer to 1.
+
+    Reference: Liu, Johns and Davison, "End-to-End Multi-Task Learning with Attention",
+        CVPR 2019, equation 7.
+    """
+
+    temperature: Positive
+
+    def start(self, num_tasks: int, num_weights: int) -> dict[str, Array]:
+        import numpy as np
+
+        # 0 stands for an epoch that has not ended, and for a task without rows.
+        names = ("loss_sum", "num_steps", "last_epoch", "epoch_before")
+        return {name: np.zeros(num_tasks, "float32") for name in names}
+
+    def loss_weights(self, state: State, num_tasks: int) -> Tensor:
+        import tensorflow as tf
+
+        last, before = state["last_epoch"], state["epoch_before"]
+        ratios = tf.math.divide_no_nan(last, before)
+        weights = num_tasks * tf.nn.softmax(ratios / self.temperature)
+        return tf.where(tf.reduce_all(before > 0), weights, tf.ones(num_tasks))
+
+    def next_state(self, state: State, observation: Observation) -> State:
+        import tensorflow as tf
+
+        losses = state["loss_sum"] + observation.losses
+        steps = state["num_steps"] + tf.cast(observation.has_rows, tf.float32)
+        zeros = tf.zeros_like(losses)
+        after_epoch = {
+            "loss_sum": zeros,
+            "num_steps": zeros,
+            "last_epoch": tf.math.divide_no_nan(losses, steps),
+            "epoch_before": state["last_epoch"],
+        }
+        within_epoch = state | {"loss_sum": losses, "num_steps": steps}
+        return {
+            name: tf.where(observation.ends_epoch, after_epoch[name], value)
+            for name, value in within_epoch.items()
+        }

@@ -1,0 +1,96 @@
+"""The balancing method `gradnorm`: gradients of like norms, so that all tasks learn."""
+
+from mtl_cli.balancing.base import (
+    Array,
+    Balancing,
+    Observation,
+    State,
+    start_of_adam,
+    step_of_adam,
+)
+from mtl_cli.core.options import NotNegative, Positive
+from mtl_cli.core.tensors import Tensor
+
+MIN_WEIGHT = 1e-3  # a step of Adam could make a weight negative
+
+
+class GradNorm(Balancing):
+    """The weights bring the norms of the tasks' gradients to a common scale.
+
+        G_t = || gradient of omega_t w_t L_t by W ||
+        r_t = (L_t / L_t(0)) / mean_s (L_s / L_s(0))
+        w_t minimises  | G_t - mean_s(G_s) r_t^alpha |
+
+    W is the last kernel of the network that two tasks or more train; all shared weights
+    if there is no such kernel. L_t(0) is the loss
+    in the first batch that has rows of the task. Adam trains w_t, which starts at 1.
+    After each step the weights are scaled to the sum T.
+
+    Attributes:
+        alpha: how much faster a task should learn whose loss has fallen less than those
+            of others; 0 gives all tasks the same norm.
+        learning_rate: the learning rate of w_t.
+
+    Reference: Chen et al., "GradNorm: Gradient Normalization for Adaptive Loss
+        Balancing in Deep Multitask Networks", ICML 2018, equations 1 and 2.
+    """
+
+    reads_gradients = True
+
+    alpha: NotNegative
+    learning_rate: Positive
+
+    def start(self, num_tasks: int, num_weights: int) -> dict[str, Array]:
+        import numpy as np
+
+        state = start_of_adam(np.ones(num_tasks, "float32"))
+        return state | {"first_losses": np.zeros(num_tasks, "float32")}
+
+    def loss_weights(self, state: State, num_tasks: int) -> Tensor:
+        return state["values"]
+
+    def next_state(self, state: State, observation: Observation) -> State:
+        import tensorflow as tf
+
+        losses, weights = observation.losses, state["values"]
+        is_first = (state["first_losses"] == 0) & observation.has_rows
+        state = state | {
+            "first_losses": tf.where(is_first, losses, state["first_losses"])
+        }
+        norms = norms_at_last_shared_kernel(observation)  # G_t
+        has_gradient = tf.cast(norms > 0, tf.float32)
+        ratios = tf.math.divide_no_nan(losses, state["first_losses"]) * has_gradient
+        rates = tf.math.divide_no_nan(ratios, mean(ratios, has_gradient))  # r_t
+        target = mean(norms, has_gradient) * rates**self.alpha
+        # G_t is linear in w_t, so its derivative is G_t / w_t.
+        gradient = tf.sign(norms - target) * norms / weights
+        state = step_of_adam(state, gradient, self.learning_rate, observation)
+        values = tf.maximum(state["values"], MIN_WEIGHT)
+        num_tasks = len(observation.tasks)
+        return state | {"values": num_tasks * values / tf.reduce_sum(values)}
+
+
+def norms_at_last_shared_kernel(observation: Observation) -> Tensor:
+    """Returns the norm of each task's gradient of the last shared kernel, (T,).
+
+    If no kernel is shared, these are the norms over all weights.
+    """
+    import tensorflow as tf
+
+    squares = tf.linalg.diag_part(observation.products)  # (P, T)
+    kernels = tf.constant(list(observation.kernels), tf.int32)
+    of_kernels = tf.gather(squares, kernels)  # (kernels, T)
+    is_shared = tf.reduce_any(of_kernels > 0, axis=1)
+    numbers = tf.range(1, kernels.shape[0] + 1)
+    last = tf.reduce_max(tf.where(is_shared, numbers, 0))
+    is_last = tf.cast(numbers == last, tf.float32)
+    of_last = tf.linalg.matvec(of_kernels, is_last, transpose_a=True)
+    return tf.sqrt(tf.where(last > 0, of_last, tf.reduce_sum(squares, axis=0)))
+
+
+def mean(values: Tensor, weights: Tensor) -> Tensor:
+    """Returns the mean of the values whose weight is 1, not 0; 0 if there are none."""
+    import tensorflow as tf
+
+    total = tf.reduce_sum(values * weights)
+    return tf.math.divide_no_nan(total, tf.reduce_sum(weights))

@@ -1,0 +1,40 @@
+"""The balancing method `pcgrad`: gradients without the parts that harm other tasks."""
+
+from mtl_cli.balancing.base import Balancing, Observation, State
+from mtl_cli.core.tensors import Tensor
+
+
+class PCGrad(Balancing):
+    """Projecting conflicting gradients: removes what points against another task.
+
+    For each task t, start with g_t' = g_t. For the other tasks s, in random order:
+
+        if g_t' . g_s < 0:   g_t' -= (g_t' . g_s / ||g_s||^2) g_s
+
+    The step takes `sum_t g_t'`. A gradient g is that of all shared entries of all
+    weights together.
+
+    Reference: Yu et al., "Gradient Surgery for Multi-Task Learning", NeurIPS 2020,
+        algorithm 1.
+    """
+
+    reads_gradients = True
+
+    def factors(self, state: State, observation: Observation) -> Tensor:
+        import tensorflow as tf
+
+        num_tasks = len(observation.tasks)
+        products = tf.reduce_sum(observation.products, axis=0)  # g_s . g_t, (T, T)
+        shape = (num_tasks, num_tasks)
+        draws = tf.random.stateless_uniform(shape, tf.cast(observation.seed, tf.int32))
+        order = tf.argsort(draws)  # (T, T): the order of the tasks s for each task t
+        # Row t holds the coefficients of g_t' as a sum of the tasks' gradients.
+        coefficients = tf.eye(num_tasks)
+        for number in range(num_tasks):
+            s = order[:, number]  # one other task for each task t; or t itself
+            dots = tf.reduce_sum(coefficients * tf.gather(products, s), axis=1)
+            squares = tf.gather(tf.linalg.diag_part(products), s)
+            share = tf.math.divide_no_nan(tf.minimum(dots, 0.0), squares)
+            is_other = tf.cast(s != tf.range(num_tasks), tf.float32)
+            coefficients -= tf.one_hot(s, num_tasks) * (share * is_other)[:, None]
+        return tf.reduce_sum(coefficients, axis=0)

@@ -1,0 +1,147 @@
+"""Balances the tasks in each step: holds a method's state, and combines gradients.
+
+Letters in shapes: T is the number of tasks, and P the number of weights. A lazy table
+counts as one weight; see `large_tables.py`.
+"""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from mtl_cli.balancing.base import Observation
+from mtl_cli.config.run_config import Config
+from mtl_cli.core.tensors import Tensor
+
+
+class Balancer:
+    """A balancing method, its state, and the steps of a run.
+
+    Args:
+        config: the run's configuration.
+        variables: the trained weights without the lazy tables.
+        num_tables: number of the lazy tables.
+        steps_per_epoch: number of steps of an epoch.
+        first_step: the optimizer's count of steps before the run.
+
+    Attributes:
+        reads_gradients: whether the method needs the gradient of each task.
+        variables: the variables of the state.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        variables: Sequence[keras.Variable],
+        num_tables: int,
+        steps_per_epoch: int,
+        first_step: int,
+    ) -> None:
+        self.method, self.tasks = config.balancing, list(config.chosen_tasks)
+        self.kernels = [i for i, v in enumerate(variables) if v.name == "kernel"]
+        self.steps_per_epoch, self.first_step = steps_per_epoch, first_step
+        self.seed = config.seed
+        self.reads_gradients = self.method.reads_gradients
+        state = self.method.start(len(self.tasks), len(variables) + num_tables)
+        self.state = {name: tf.Variable(value) for name, value in state.items()}
+        self.variables = list(self.state.values())
+
+    @property
+    def changes_weights(self) -> bool:
+        """Whether the weights of the tasks can differ between steps."""
+        return self.reads_gradients or bool(self.state)
+
+    def loss_weights(self) -> Tensor:
+        """Returns the weight of each task's loss in the next step, (T,)."""
+        return self.method.loss_weights(self._values(), len(self.tasks))
+
+    def balance(
+        self,
+        losses: Tensor,
+        total_weights: Tensor,
+        iterations: Tensor,
+        task_gradients: Sequence[Tensor] = (),
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Updates the state, and combines the gradients of the tasks.
+
+        Args:
+            losses: the losses before the step, (T,).
+            total_weights: the sum of each task's row weights in the batch, (T,).
+            iterations: the optimizer's count of steps before the step.
+            task_gradients: for each weight, the gradients of all tasks and the gradient
+                of the penalties, (T + 1, ...). Empty if the method reads no gradients.
+
+        Returns: the weight of each task in the step, (T,); for methods that read
+            gradients, times the mean of the factors of all weights. And the combined
+            gradient of each weight.
+        """
+        step = iterations - self.first_step
+        weights = self.loss_weights()
+        shared = [is_shared(gradients[:-1]) for gradients in task_gradients]
+        products = [
+            inner_products(gradients[:-1], mask)
+            for gradients, mask in zip(task_gradients, shared, strict=True)
+        ]
+        observation = Observation(
+            self.tasks,
+            losses,
+            total_weights > 0,
+            step,
+            (step + 1) % self.steps_per_epoch == 0,
+            tf.stack([tf.cast(self.seed % 2**31, step.dtype), step]),
+            tf.stack(products) if products else None,
+            self.kernels,
+        )
+        state = self.method.next_state(self._values(), observation)
+        combined: list[Tensor] = []
+        if task_gradients:
+            shape = (len(task_gradients), len(self.tasks))
+            factors = tf.broadcast_to(self.method.factors(state, observation), shape)
+            weights *= tf.reduce_mean(factors, axis=0)
+            combined = [
+                combine(gradients, mask, factors[i])
+                for i, (gradients, mask) in enumerate(
+                    zip(task_gradients, shared, strict=True)
+                )
+            ]
+        for name, variable in self.state.items():
+            variable.assign(state[name])
+        return weights, combined
+
+    def _values(self) -> dict[str, Tensor]:
+        return {name: variable.read_value() for name, variable in self.state.items()}
+
+
+def is_shared(gradients: Tensor) -> Tensor:
+    """Returns whether two tasks or more have a gradient of an entry that is not 0.
+
+    Args:
+        gradients: the gradient of each task, (T, ...).
+    """
+    return tf.math.count_nonzero(gradients, axis=0) > 1
+
+
+def inner_products(gradients: Tensor, mask: Tensor) -> Tensor:
+    """Returns the inner products of the tasks' gradients, (T, T).
+
+    Args:
+        gradients: the gradient of each task, (T, ...).
+        mask: the entries that count, (...).
+    """
+    masked = tf.where(mask, gradients, 0.0)
+    rows = tf.reshape(masked, (gradients.shape[0], -1))
+    return tf.matmul(rows, rows, transpose_b=True)
+
+
+def combine(gradients: Tensor, mask: Tensor, factors: Tensor) -> Tensor:
+    """Returns the gradient that the optimizer gets, (...).
+
+    Args:
+        gradients: the gradients of all tasks, and that of the penalties, (T + 1, ...).
+        mask: the shared entries, (...). Other entries get the sum of the gradients.
+        factors: the factor of each task's gradient in the shared entries, (T,).
+    """
+    *_, penalties = tf.unstack(gradients)
+    of_tasks = gradients[:-1]
+    shared = tf.tensordot(factors, of_tasks, axes=1)
+    return tf.where(mask, shared, tf.reduce_sum(of_tasks, axis=0)) + penalties
