@@ -19,6 +19,7 @@ from rich.console import Console
 from mtl_cli.core import paths, tensorflow_runtime
 from mtl_cli.core.command_line import Parser, run_command
 from mtl_cli.core.errors import MtlError, printable
+from mtl_cli.core.machine import memory_bytes
 from mtl_cli.core.private_doors import exit_without_teardown
 from mtl_cli.core.terminal import new_console
 
@@ -155,7 +156,7 @@ def check_devices() -> Finding:
     except Exception as error:  # whatever a broken installation raises
         text = f"TensorFlow cannot be loaded: {type(error).__name__}: {error}"
         return Finding("devices", text, works=False)
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB
+    memory = memory_bytes() / GIB
     names = ", ".join(map(str, devices)) if isinstance(devices, list) else str(devices)
     return Finding("devices", f"{names}, {os.cpu_count()} cores, {memory:.0f} GiB")
 

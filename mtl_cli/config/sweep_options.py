@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from mtl_cli.core.machine import memory_bytes
 from mtl_cli.core.options import Count, Options, Positive, ScenarioName
 
 BYTES_PER_JOB = 2 << 30  # 2 GiB
@@ -31,8 +32,7 @@ class SweepOptions(Options):
             return self.jobs
         if has_gpu():
             return 1
-        memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        return max(1, min(cores(), memory_bytes // BYTES_PER_JOB))
+        return max(1, min(cores(), memory_bytes() // BYTES_PER_JOB))
 
 
 class Comparison(Options):

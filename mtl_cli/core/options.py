@@ -18,9 +18,12 @@ from mtl_cli.core.plugins import sources
 Count = Annotated[int, Field(ge=1, lt=2**31)]
 CountOrZero = Annotated[int, Field(ge=0, lt=2**31)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]  # the range of NumPy's seeds
-# Any real network has fewer layers. Without a limit, a configuration from somebody else
-# could keep a machine busy for hours with making layers.
-MAX_LAYERS = 256
+# Any real network has fewer layers, and fewer experts, levels and members. Without a
+# limit, a configuration from somebody else could keep a machine busy for hours with
+# making layers.
+MAX_LAYERS, MAX_PARTS = 256, 1000
+NumParts = Annotated[int, Field(ge=1, le=MAX_PARTS)]
+NumPartsOrZero = Annotated[int, Field(ge=0, le=MAX_PARTS)]
 Units = Annotated[
     list[Count],
     Field(max_length=MAX_LAYERS, description="widths of layers; may be empty"),

@@ -32,6 +32,10 @@ def exit_without_teardown(code: int) -> NoReturn:
     os._exit(code)
 
 
+class TooManyWeightsError(ValueError):
+    """A network has more weights or variables than allowed."""
+
+
 class BoundedVariables(list[Any]):
     """A list for the variables that Keras makes without memory, of limited length.
 
@@ -46,11 +50,11 @@ class BoundedVariables(list[Any]):
         self.weights_left = max_weights
 
     def append(self, variable: Any) -> None:
-        """Adds a variable. Raises a `ValueError` if a limit is exceeded."""
+        """Adds a variable. Raises `TooManyWeightsError` if a limit is exceeded."""
         super().append(variable)
         self.weights_left -= math.prod(variable.shape)
         if self.weights_left < 0 or len(self) > self.max_variables:
-            raise ValueError("the network has more weights than expected")
+            raise TooManyWeightsError("the network has more weights than expected")
 
 
 @contextlib.contextmanager
@@ -66,7 +70,7 @@ def unallocated_variables(
 
     Args:
         max_weights: the largest number of weights. If a layer exceeds it, a
-            `ValueError` ends the block.
+            `TooManyWeightsError` ends the block.
         max_variables: the largest number of variables, with the same effect.
     """
     import keras
@@ -79,6 +83,35 @@ def unallocated_variables(
             yield
     finally:
         global_state.set_global_attribute("uninitialized_variables", [])
+
+
+@contextlib.contextmanager
+def bounded_weights(max_weights: float) -> Iterator[None]:
+    """Limits the number of weights that Keras layers make inside the block.
+
+    A layer that exceeds the limit raises a `TooManyWeightsError` before its weights are
+    allocated.
+
+    Args:
+        max_weights: the largest number of weights of all layers together.
+    """
+    import keras
+
+    add_weight = keras.layers.Layer.add_weight
+    weights_left = max_weights
+
+    def bounded(layer: Any, shape: Any = None, *args: Any, **settings: Any) -> Any:
+        nonlocal weights_left
+        weights_left -= math.prod(shape or ())
+        if weights_left < 0:
+            raise TooManyWeightsError("the network has more weights than expected")
+        return add_weight(layer, shape, *args, **settings)
+
+    keras.layers.Layer.add_weight = bounded
+    try:
+        yield
+    finally:
+        keras.layers.Layer.add_weight = add_weight
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
 """AutoInt: self-attention between features."""
 
-from mtl_cli.core.options import Count
+from mtl_cli.core.options import Count, NumParts
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.encoders.base import Encoder, Fields
 
@@ -27,8 +27,8 @@ class AutoInt(Encoder):
         feature takes part if it is declared as bucketized.
     """
 
-    num_layers: Count
-    num_heads: Count
+    num_layers: NumParts
+    num_heads: NumParts
     attention_dim: Count
 
     def interact(self, fields: Fields) -> list[Tensor]:

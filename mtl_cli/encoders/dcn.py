@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from mtl_cli.core.options import Count
+from mtl_cli.core.options import NumParts
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.encoders.base import Encoder, Fields
 
@@ -21,7 +21,7 @@ class DCN(Encoder):
     """
 
     parameterization: ClassVar[str] = "vector"
-    num_cross_layers: Count
+    num_cross_layers: NumParts
 
     def interact(self, fields: Fields) -> list[Tensor]:
         from mtl_cli.layers import deepctr

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pydantic import model_validator
 
-from mtl_cli.core.options import Count, CountOrZero, SomeUnits, Units
+from mtl_cli.core.options import NumParts, NumPartsOrZero, SomeUnits, Units
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.gates.base import GateName
 from mtl_cli.models.base import Sharing
@@ -45,9 +45,9 @@ class AdaTT(Sharing):
         Differs from the paper in: the experts of all levels have the same widths.
     """
 
-    num_levels: Count
-    num_specific_experts: CountOrZero
-    num_shared_experts: CountOrZero
+    num_levels: NumParts
+    num_specific_experts: NumPartsOrZero
+    num_shared_experts: NumPartsOrZero
     expert_units: SomeUnits
     gate_units: Units
     gate: GateName = "softmax"

@@ -10,8 +10,8 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from mtl_cli.core.options import (
-    Count,
     NotNegative,
+    NumParts,
     Options,
     Share,
     Units,
@@ -90,7 +90,7 @@ class Sharing(Options):
     initializer: Initializer
     heads: Annotated[str, option_name("heads")]
     towers: Annotated[str, option_name("towers")] = "independent"
-    members: Count = 1
+    members: NumParts = 1
 
     @model_validator(mode="after")
     def _check_keys_of_other_axes(self) -> "Sharing":

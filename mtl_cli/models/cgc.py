@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mtl_cli.core.options import Count, CountOrZero, SomeUnits, Units
+from mtl_cli.core.options import NumParts, NumPartsOrZero, SomeUnits, Units
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.gates.base import GateName
 from mtl_cli.models.base import Sharing
@@ -39,8 +39,8 @@ class CGC(Sharing):
         equations 2 to 5.
     """
 
-    num_specific_experts: CountOrZero
-    num_shared_experts: Count
+    num_specific_experts: NumPartsOrZero
+    num_shared_experts: NumParts
     expert_units: SomeUnits
     gate_units: Units
     gate: GateName = "softmax"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mtl_cli.core.errors import unknown_name
-from mtl_cli.core.options import Count, SomeUnits, Units
+from mtl_cli.core.options import NumParts, SomeUnits, Units
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.gates.base import GateName
 from mtl_cli.models.base import Sharing
@@ -55,9 +55,9 @@ class HoME(Sharing):
     """
 
     groups: dict[str, list[str]] | None
-    num_specific_experts: Count
-    num_group_experts: Count
-    num_shared_experts: Count
+    num_specific_experts: NumParts
+    num_group_experts: NumParts
+    num_shared_experts: NumParts
     expert_units: SomeUnits
     gate_units: Units
     gate: GateName = "softmax"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from mtl_cli.core.options import Count, SomeUnits, Units
+from mtl_cli.core.options import Count, NumParts, SomeUnits, Units
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.gates.base import GateName
 from mtl_cli.models.base import Sharing
@@ -47,7 +47,7 @@ class M3oE(Sharing):
 
     star_units: Count
     bottom_units: SomeUnits
-    num_shared_experts: Count
+    num_shared_experts: NumParts
     expert_units: SomeUnits
     gate_units: Units
     gate: GateName = "softmax"

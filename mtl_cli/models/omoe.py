@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mtl_cli.core.options import Count, SomeUnits, Units
+from mtl_cli.core.options import NumParts, SomeUnits, Units
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.gates.base import GateName
 from mtl_cli.models.base import Sharing
@@ -27,7 +27,7 @@ class OMoE(Sharing):
         Multi-gate Mixture-of-Experts", KDD 2018, equation 5.
     """
 
-    num_experts: Count
+    num_experts: NumParts
     expert_units: SomeUnits
     gate_units: Units
     gate: GateName = "softmax"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mtl_cli.core.options import Count, CountOrZero, SomeUnits, Units
+from mtl_cli.core.options import NumParts, NumPartsOrZero, SomeUnits, Units
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.gates.base import GateName
 from mtl_cli.models.base import Sharing
@@ -43,9 +43,9 @@ class PLE(Sharing):
         equations 6 and 7.
     """
 
-    num_levels: Count
-    num_specific_experts: CountOrZero
-    num_shared_experts: Count
+    num_levels: NumParts
+    num_specific_experts: NumPartsOrZero
+    num_shared_experts: NumParts
     expert_units: SomeUnits
     gate_units: Units
     gate: GateName = "softmax"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mtl_cli.core.options import Count, Positive, SomeUnits, Units
+from mtl_cli.core.options import NumParts, Positive, SomeUnits, Units
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.gates.base import GateName
 from mtl_cli.models.base import Sharing
@@ -35,7 +35,7 @@ class POSO(Sharing):
         Recommender Systems", 2021, POSO (MMoE), equations 17 and 18.
     """
 
-    num_experts: Count
+    num_experts: NumParts
     expert_units: SomeUnits
     gate_units: Units
     gate: GateName = "softmax"

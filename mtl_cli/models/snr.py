@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from mtl_cli.core.options import Count, NotNegative, SomeUnits
+from mtl_cli.core.options import NotNegative, NumParts, SomeUnits
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import Sharing
 
@@ -39,8 +39,8 @@ class SNR(Sharing):
         2018.
     """
 
-    num_levels: Count
-    num_networks: Count
+    num_levels: NumParts
+    num_networks: NumParts
     network_units: SomeUnits
     snr_connection: Literal["trans", "aver"]
     snr_l0: NotNegative

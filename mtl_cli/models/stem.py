@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mtl_cli.core.options import Count, SomeUnits, Units
+from mtl_cli.core.options import NumParts, SomeUnits, Units
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.gates.base import GateName
 from mtl_cli.models.base import Sharing
@@ -40,9 +40,9 @@ class STEM(Sharing):
         Differs from the paper in: the last layer of a gate has no bias.
     """
 
-    num_levels: Count
-    num_specific_experts: Count
-    num_shared_experts: Count
+    num_levels: NumParts
+    num_specific_experts: NumParts
+    num_shared_experts: NumParts
     expert_units: SomeUnits
     gate_units: Units
     gate: GateName = "softmax"

@@ -15,8 +15,14 @@ from keras import ops
 from mtl_cli.columns.encodings import Encodings
 from mtl_cli.columns.layout import INPUT_TYPES, Layout
 from mtl_cli.config.run_config import Config
+from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.machine import memory_bytes
 from mtl_cli.core.prediction_names import spread_name
-from mtl_cli.core.private_doors import unallocated_variables
+from mtl_cli.core.private_doors import (
+    TooManyWeightsError,
+    bounded_weights,
+    unallocated_variables,
+)
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.calibration import Calibration
 from mtl_cli.layers.ensemble import EnsembleInputs, by_member
@@ -30,6 +36,10 @@ if TYPE_CHECKING:
 # An upper bound of the weights, and of the variables, that a small network has but does
 # not store, such as the seeds of dropout.
 MAX_UNSTORED = 1000
+# The weights must fit this part of the memory: a run also holds their gradients or the
+# state of the optimizer, and a copy to write.
+PART_OF_MEMORY = 0.5
+BYTES_PER_WEIGHT = 4
 # Keras' policy for each `trainer.precision`. Weights are float32 under both policies.
 DTYPE_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
@@ -88,11 +98,24 @@ def build(
         layout: the columns of each feature in the network's inputs.
         label_statistics: {task: mean and deviation of its labels}, for tasks with
             standardised labels.
+
+    Raises:
+        ConfigError: if the weights do not fit the memory of this machine.
     """
     statistics = label_statistics or {}
-    if config.ensemble:
-        return average([build_run(config, layout, statistics) for _ in config.ensemble])
-    return build_run(config, layout, statistics)
+    max_bytes = PART_OF_MEMORY * memory_bytes()
+    try:
+        with bounded_weights(max_bytes / BYTES_PER_WEIGHT):
+            runs = [
+                build_run(config, layout, statistics) for _ in config.ensemble or [0]
+            ]
+    except TooManyWeightsError:
+        raise ConfigError(
+            f"model: the weights need more than {max_bytes / 2**30:.0f} GiB, half of "
+            "the memory of this machine; take smaller sizes in model and encoder, or "
+            "a larger min_count or fewer num_buckets for features with many values"
+        ) from None
+    return average(runs) if config.ensemble else runs[0]
 
 
 def average(runs: list[Network]) -> Network:

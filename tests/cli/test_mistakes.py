@@ -66,6 +66,9 @@ MISTAKES = {
     "model.expert_units=[64,-1]": "-1 should be greater than or equal to 1",
     "model.tower_units=64": "64 should be a valid list; write [64]",
     "model.num_shared_experts=0": "0 should be greater than or equal to 1",
+    "model=mmoe model.num_experts=99999999": "should be less than or equal to 1000",
+    "model=cgc model.num_specific_experts=1001": "model.num_specific_experts: 1001 "
+    "should be less than or equal to 1000",
     "model=mmoe model.num_experts=0": "0 should be greater than or equal to 1",
     "encoder=xdeepfm encoder.cin_units=[3,2]": "all widths but the last must be even",
     "-m seed=1,2 hydra.sweep.subdir=a": "hydra.sweep.subdir: each job names its own",

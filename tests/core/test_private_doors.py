@@ -6,7 +6,11 @@ import sys
 import keras
 import pytest
 
-from mtl_cli.core.private_doors import unallocated_variables
+from mtl_cli.core.private_doors import (
+    TooManyWeightsError,
+    bounded_weights,
+    unallocated_variables,
+)
 
 HIDDEN = ["sklearn", "matplotlib"]
 
@@ -67,5 +71,14 @@ def test_weights_of_a_huge_network_are_counted_without_memory() -> None:
     for bounds in ({"max_weights": 5}, {"max_variables": 1}):
         with unallocated_variables(**bounds), pytest.raises(ValueError, match="more"):
             parameters(2)
+
+    def add_weights(max_weights: float) -> None:
+        with bounded_weights(max_weights):
+            parameters(2)
+
+    add_weights(max_weights=6)
+    with pytest.raises(TooManyWeightsError):
+        add_weights(max_weights=5)
+    assert parameters(2) == 6  # the limit ends with the block
     with keras.StatelessScope():
         pass  # its end allocates what other such scopes have left

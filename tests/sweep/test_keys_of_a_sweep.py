@@ -10,6 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from mtl_cli.config import sweep_options
 from mtl_cli.config.sweep_options import SweepOptions
+from mtl_cli.core import machine
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.sweep import job_processes, start_jobs
 from mtl_cli.sweep.plan import number_of_values
@@ -69,7 +70,7 @@ def test_auto_runs_as_many_jobs_as_the_machine_can(
     monkeypatch.setattr(sweep_options, "has_gpu", lambda: False)
     monkeypatch.setattr(sweep_options, "cores", lambda: 4)
     gibibytes = {"SC_PAGE_SIZE": 1 << 30, "SC_PHYS_PAGES": 64}
-    monkeypatch.setattr(sweep_options.os, "sysconf", gibibytes.__getitem__)
+    monkeypatch.setattr(machine.os, "sysconf", gibibytes.__getitem__)
     auto = SweepOptions(jobs="auto", timeout_minutes=None)
     assert auto.jobs_at_once == 4
     gibibytes["SC_PHYS_PAGES"] = 6
