@@ -5,8 +5,10 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 import tensorflow as tf
+from helpers import networks
 from helpers.composition import composed
 from helpers.planted_data import fitted_features, planted, values
+from helpers.slow import slow_except
 from omegaconf import OmegaConf
 
 from mtl_cli.balancing.base import Balancing, Observation, State
@@ -259,3 +261,25 @@ def test_steps_of_dwa_know_the_ends_of_epochs() -> None:
     np.testing.assert_array_equal(weights[:2], 1)
     e = np.exp(losses[1] / losses[0] / 2)
     np.testing.assert_allclose(weights[2], 3 * e / e.sum(), rtol=1e-5)
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("model", slow_except(["ple", "aitm"], networks.MODELS))
+def test_every_model_is_balanced_by_its_gradients(model: str) -> None:
+    Recorder.kept.clear()
+    configured = networks.config(f"model={model}", *SGD[2:], "optimizer=sgd")
+    dataset = values("never read", FEATURES, TASKS)
+    scenario = {"scenario": "item"} if model in networks.SCENARIO_MODELS else {}
+    keys = configured.model_dump() | {"dataset": dataset | scenario}
+    keys["balancing"] = {"name": "fixed"}
+    balanced = Config.model_validate(keys).model_copy(
+        update={"balancing": Recorder(name="recorder")}
+    )
+    network, found = after_steps(balanced)
+    assert np.isfinite(found).all()
+    assert all(np.isfinite(w).all() for w in network.logits.get_weights())
+    squares = np.diagonal(Recorder.kept[-1].products.numpy().sum(axis=0))
+    if model == "single_task":
+        assert (squares == 0).all()  # its tasks share nothing
+    else:
+        assert (squares > 0).all()
