@@ -1,6 +1,7 @@
-"""Functions that say whether an Arrow type holds numbers, text, ids or lists."""
+"""Functions that say what the cells of a column hold: numbers, text, ids or lists."""
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mtl_cli.core.errors import DataError
 
@@ -42,7 +43,7 @@ def is_list(arrow_type: pa.DataType) -> bool:
     )
 
 
-def check_not_nested(message_start: str, column: pa.ChunkedArray) -> None:
+def check_single_values(message_start: str, column: pa.ChunkedArray) -> None:
     """Refuses a column of lists or structs for a setting that needs a single value.
 
     Args:
@@ -50,10 +51,40 @@ def check_not_nested(message_start: str, column: pa.ChunkedArray) -> None:
         column: the column to check.
 
     Raises:
-        DataError: if the column's type is nested.
+        DataError: if `unusable_type` says so.
     """
-    if pa.types.is_nested(column.type):
+    if unusable := unusable_type(column):
         raise DataError(
             f"{message_start}: needs a number or a word in each row, but the column "
-            f"holds {column.type}; name another column"
+            f"holds {unusable}; name another column"
         )
+
+
+def unusable_type(column: pa.ChunkedArray) -> str:
+    """Returns what a column holds if a cell is no number, text or time; else "".
+
+    Arrow can neither compare nor print the values of some types, such as structs and
+    uuids. Times are also unusable if Python has no such date or time zone.
+    """
+    arrow_type = column.type
+    if pa.types.is_dictionary(arrow_type):
+        arrow_type = arrow_type.value_type
+    if (
+        pa.types.is_nested(arrow_type)
+        or pa.types.is_interval(arrow_type)
+        or pa.types.is_run_end_encoded(arrow_type)
+        or isinstance(arrow_type, pa.BaseExtensionType)
+    ):
+        return str(arrow_type)
+    if pa.types.is_temporal(arrow_type):
+        count_type = pa.int32() if arrow_type.bit_width == 32 else pa.int64()
+        counts = column.cast(arrow_type).cast(count_type)  # of days or seconds
+        ends = [n for n in pc.min_max(counts).as_py().values() if n is not None]
+        # The 0 finds an unknown time zone if all cells are empty.
+        times = pa.array([0, *ends], count_type).cast(arrow_type)
+        try:
+            times.cast(pa.string())
+            times.to_pylist()
+        except (pa.ArrowException, ArithmeticError, LookupError, ValueError):
+            return f"{arrow_type} with an unknown time zone or a date out of range"
+    return ""

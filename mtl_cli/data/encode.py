@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from mtl_cli.columns.arrow_types import check_not_nested
+from mtl_cli.columns.arrow_types import check_single_values
 from mtl_cli.data.cache_entry import Writer
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.continued_features import EarlierLearnt
@@ -146,7 +146,9 @@ def learn(
             with source.located_errors(first_row):
                 labels = labels_of_rows(dataset, outputs, table)
                 if group is not None:
-                    check_not_nested(f"dataset.group_column: '{group}'", table[group])
+                    check_single_values(
+                        f"dataset.group_column: '{group}'", table[group]
+                    )
                 if file == "train":
                     statistics.add(labels, table, split_codes == train)
                     fitter.add(table, split_codes == train)

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from mtl_cli.columns.arrow_types import check_not_nested
+from mtl_cli.columns.arrow_types import check_single_values
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.sources import Source
@@ -170,9 +170,10 @@ def order_by_group(
     Returns: {split that is held out: number of rows}, and all row numbers, sorted by
         the splits of the rows.
     """
-    column = split_column(dataset, source).combine_chunks()
-    check_not_nested(f"dataset.split_column: '{dataset.split_column}'", column)
-    row_groups = np.asarray(column.dictionary_encode(null_encoding="encode").indices)
+    column = split_column(dataset, source)
+    check_single_values(f"dataset.split_column: '{dataset.split_column}'", column)
+    encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
+    row_groups = np.asarray(encoded.indices)
     group_sizes = np.bincount(row_groups)
     groups = np.random.default_rng(dataset.split_seed).permutation(len(group_sizes))
     # The number of rows up to the end of each group, in the random order of the groups.

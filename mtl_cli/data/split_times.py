@@ -6,7 +6,7 @@ from operator import methodcaller
 import numpy as np
 import pyarrow as pa
 
-from mtl_cli.columns.arrow_types import is_id, is_number
+from mtl_cli.columns.arrow_types import is_id, is_number, unusable_type
 from mtl_cli.columns.cells import empty_cells, first_failure
 from mtl_cli.core.errors import DataError, shown
 from mtl_cli.data.dataset import Dataset
@@ -30,6 +30,10 @@ def times(dataset: Dataset, source: Source) -> Times:
     column = split_column(dataset, source)
     message_start = f"dataset.split_column: '{dataset.split_column}'"
     dtype = column.type
+    if unusable := unusable_type(column):
+        raise DataError(
+            f"{message_start} holds {unusable}; a split by time needs numbers or dates"
+        )
     is_text = is_id(dtype) and not is_number(dtype) and not pa.types.is_null(dtype)
     if pa.types.is_null(dtype) or pa.types.is_decimal(dtype):
         column = column.cast(pa.float64())

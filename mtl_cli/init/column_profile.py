@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mtl_cli.columns.arrow_types import is_list
+from mtl_cli.columns.arrow_types import is_list, unusable_type
 from mtl_cli.columns.lists import empty_as_null
 from mtl_cli.init.value_kinds import NUMBER, Kind, kind_of_values, matches
 
@@ -20,7 +20,6 @@ MAX_EXACT = 2**53  # float64 holds all whole numbers up to 2^53, but not above
 # Functions that test for Arrow types whose values cannot be written as text.
 TYPES_WITHOUT_TEXT = (
     pa.types.is_null,
-    pa.types.is_nested,
     pa.types.is_binary,
     pa.types.is_large_binary,
     pa.types.is_fixed_size_binary,
@@ -177,7 +176,9 @@ def profile_column(name: str, cells: pa.ChunkedArray) -> ColumnProfile:
             lengths=lengths.to_numpy(zero_copy_only=False),
         )
     kind: Kind
-    if any(has_type(arrow_type) for has_type in TYPES_WITHOUT_TEXT):
+    if any(has_type(arrow_type) for has_type in TYPES_WITHOUT_TEXT) or unusable_type(
+        array
+    ):
         kind = "other" if (codes == 0).any() else "empty"
         no_values = pa.nulls(0, pa.string())
         return ColumnProfile(name, kind, arrow_type, codes, no_values, np.zeros(0))

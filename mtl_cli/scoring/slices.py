@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 
+from mtl_cli.columns.arrow_types import unusable_type
 from mtl_cli.columns.cells import empty_cells
 from mtl_cli.core.errors import DataError, printable
 from mtl_cli.data.feature_set import FeatureSet
@@ -50,12 +51,12 @@ def slices_by(column: str, cells: pa.ChunkedArray, are_ids: bool) -> Slices:
             are numbers.
 
     Raises:
-        DataError: if the cells are lists or structures.
+        DataError: if the cells are not numbers, texts or times.
     """
-    if pa.types.is_nested(cells.type):
+    if unusable := unusable_type(cells):
         raise DataError(
-            f"--by: column '{column}' holds {cells.type}; name a column with one value "
-            "in each cell"
+            f"--by: column '{column}' holds {unusable}; name a column with a number, a "
+            "text or a time in each cell"
         )
     empty = empty_cells(cells)
     numbers = None if are_ids else as_numbers(cells, empty)

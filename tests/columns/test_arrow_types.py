@@ -1,0 +1,104 @@
+"""Columns without a single value in each cell are refused wherever one is needed."""
+
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from mtl_cli.columns.arrow_types import unusable_type
+from mtl_cli.core.errors import DataError
+from mtl_cli.data.dataset import Dataset
+from mtl_cli.data.sources import Source
+from mtl_cli.data.split import split_rows, times_to_split_by
+from mtl_cli.init.column_profile import profile_column
+from mtl_cli.scoring.slices import slices_by
+
+ROWS = 100
+
+
+def numbers(start: int, arrow_type: pa.DataType) -> pa.Array:
+    """Numbers from `start` on, as times of a type."""
+    whole = pa.int32() if arrow_type.bit_width == 32 else pa.int64()
+    return pa.array(range(start, start + ROWS), whole).view(arrow_type)
+
+
+def empty(arrow_type: pa.DataType) -> pa.Array:
+    return pa.nulls(ROWS, arrow_type)
+
+
+UNKNOWN_ZONE = pa.timestamp("s", "Not/AZone")
+# {name: cells}
+UNUSABLE: dict[str, Any] = {
+    "struct": pa.array([{"a": 1}] * ROWS),
+    "uuid": pa.array([bytes([i] * 16) for i in range(ROWS)], pa.uuid()),
+    "json": pa.array(["{}"] * ROWS, pa.json_()),
+    "bool8": pa.array([1] * ROWS, pa.int8()).cast(pa.bool8()),
+    "months": pa.array([pa.MonthDayNano((i, 0, 0)) for i in range(ROWS)]),
+    "run_ends": pa.RunEndEncodedArray.from_arrays([ROWS], [3]),
+    "late_day": numbers(2**31 - ROWS, pa.date32()),
+    "early_day": numbers(-(2**31), pa.date32()),
+    "late_date": numbers(2**62, pa.date64()),
+    "late_second": numbers(2**62, pa.timestamp("s")),
+    "late_microsecond": numbers(2**62, pa.timestamp("us")),
+    "late_time": numbers(2**62, pa.time64("us")),
+    "long_duration": numbers(2**62, pa.duration("s")),
+    "unknown_zone": numbers(0, UNKNOWN_ZONE),
+    "dictionary_of_late_days": numbers(2**31 - ROWS, pa.date32()).dictionary_encode(),
+}
+USABLE: dict[str, Any] = {
+    "number": numbers(0, pa.int64()),
+    "half": pa.array(range(ROWS), pa.float16()),
+    "text": pa.array(["a", "b"] * (ROWS // 2)),
+    "day": numbers(2_932_896 - ROWS, pa.date32()),  # up to 9999-12-31
+    "zone": numbers(0, pa.timestamp("ms", "Europe/Rome")),
+    "offset": numbers(0, pa.timestamp("ns", "+01:00")),
+    "nanosecond": numbers(2**62, pa.timestamp("ns")),
+    "time": numbers(0, pa.time32("s")),
+    "duration": numbers(0, pa.duration("ns")),
+    "empty_day": empty(pa.date32()),
+    "empty": empty(pa.null()),
+}
+
+
+def split_by(kind: str, cells: pa.ChunkedArray) -> None:
+    """Splits rows by groups or times in a column `x`."""
+    table = pa.table({"x": cells})
+    declared = Dataset.model_validate(
+        {
+            "name": "rows",
+            "train": "train.feather",
+            "test": None,
+            "valid_fraction": 0.2,
+            "split_by": kind,
+            "split_column": "x",
+            "features": {"x": {"kind": "sparse"}},
+            "tasks": {"buy": {"label": "buy", "kind": "binary"}},
+        }
+    )
+    sources = {"train": Source("train", table.num_rows, lambda _: iter([table]))}
+    split_rows(declared, sources, times_to_split_by(declared, sources))
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_column_without_single_values_is_refused_in_one_line(name: str) -> None:
+    cells = pa.chunked_array([UNUSABLE[name]])
+    assert unusable_type(cells)
+    for use in ("group", "time"):
+        with pytest.raises(DataError, match=r"^dataset.split_column: 'x'.* needs a?"):
+            split_by(use, cells)
+    with pytest.raises(DataError, match=r"^--by: column 'x' holds .*; name a column"):
+        slices_by("x", cells, are_ids=False)
+    assert profile_column("x", cells).kind == "other"
+
+
+def test_unknown_time_zone_of_an_empty_column_is_refused() -> None:
+    assert unusable_type(pa.chunked_array([empty(UNKNOWN_ZONE)]))
+
+
+@pytest.mark.parametrize("name", USABLE)
+def test_column_of_single_values_is_usable(name: str) -> None:
+    cells = pa.chunked_array([USABLE[name]])
+    assert not unusable_type(cells)
+    slices_by("x", cells, are_ids=False)
+    profile_column("x", cells)
+    assert not unusable_type(pa.chunked_array([], cells.type))
