@@ -4,10 +4,12 @@ The network has up to four inputs, each a matrix with one row per row of data. A
 fills a block of neighbouring columns.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, TypeVar
+
+Matrix = TypeVar("Matrix")  # an array or a tensor, (rows, width)
 
 # {input of the network: its type}. `ids` and `sequences` hold ids to look up in
 # embedding tables, `dense` holds numbers. A sequence fills the same columns of
@@ -117,3 +119,26 @@ class Layout:
         if input_name == "sequence_weights":
             input_name = "sequences"
         return sum(block.width_in(input_name) for block in self.blocks.values())
+
+
+def join_blocks(
+    blocks: Iterable[dict[str, Matrix]], join: Callable[[list[Matrix], str], Matrix]
+) -> dict[str, Matrix]:
+    """Puts the encoded blocks of features side by side.
+
+    Args:
+        blocks: {input of the network: block} for each feature.
+        join: joins the blocks of one input along their columns, as numbers of a type.
+
+    Returns: {input of the network: (rows, width)}, without the inputs that no feature
+        fills.
+    """
+    by_input: dict[str, list[Matrix]] = {}
+    for blocks_of_feature in blocks:
+        for name, block in blocks_of_feature.items():
+            by_input.setdefault(name, []).append(block)
+    return {
+        name: join(by_input[name], dtype)
+        for name, dtype in INPUT_TYPES.items()
+        if name in by_input
+    }

@@ -6,9 +6,9 @@ by side are the inputs of the network, see `INPUT_TYPES`.
 
 import copy
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pyarrow as pa
@@ -16,15 +16,13 @@ import pyarrow as pa
 from mtl_cli.columns.cells import empty_cells
 from mtl_cli.columns.examples import Cells
 from mtl_cli.columns.fitters import Learnt
-from mtl_cli.columns.layout import INPUT_TYPES, EmbeddingTable, Layout
+from mtl_cli.columns.layout import EmbeddingTable, Layout, join_blocks
 from mtl_cli.columns.raw_inputs import raw_column, raw_input
 from mtl_cli.columns.vocabulary import common_spelling
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.features.base import Array, Feature
 from mtl_cli.graphs.base import GraphError, GraphOps, InputKind
-
-Block = TypeVar("Block")  # an array or a tensor, (rows, width)
 
 
 class ValueRows(NamedTuple):
@@ -249,26 +247,3 @@ class FeatureSet:
         """
         input_name = self.layout.blocks[name].input
         return encoded[input_name][:, self.layout.columns[name]]
-
-
-def join_blocks(
-    blocks: Iterable[dict[str, Block]], join: Callable[[list[Block], str], Block]
-) -> dict[str, Block]:
-    """Puts the encoded blocks of features side by side.
-
-    Args:
-        blocks: {input of the network: block} for each feature.
-        join: joins the blocks of one input along their columns, as numbers of a type.
-
-    Returns: {input of the network: (rows, width)}, without the inputs that no feature
-        fills.
-    """
-    by_input: dict[str, list[Block]] = {}
-    for blocks_of_feature in blocks:
-        for name, block in blocks_of_feature.items():
-            by_input.setdefault(name, []).append(block)
-    return {
-        name: join(by_input[name], dtype)
-        for name, dtype in INPUT_TYPES.items()
-        if name in by_input
-    }

@@ -4,7 +4,6 @@ Letters in shapes: B is the number of rows in a batch, D the width of an encodin
 number of tasks and H the width of a hidden vector.
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -21,7 +20,6 @@ from mtl_cli.core.prediction_names import spread_name
 from mtl_cli.core.private_doors import (
     TooManyWeightsError,
     bounded_weights,
-    unallocated_variables,
 )
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.calibration import Calibration
@@ -33,9 +31,6 @@ if TYPE_CHECKING:
     from mtl_cli.network.predictor import Predictor
     from mtl_cli.network.transfer import EarlierOptimizer
 
-# An upper bound of the weights, and of the variables, that a small network has but does
-# not store, such as the seeds of dropout.
-MAX_UNSTORED = 1000
 # The weights must fit this part of the memory: a run also holds their gradients or the
 # state of the optimizer, and a copy to write.
 PART_OF_MEMORY = 0.5
@@ -240,42 +235,6 @@ def scenario_weights(inputs: dict[str, Tensor], layout: Layout, feature: str) ->
     # scenario.
     one_hot = ops.one_hot(ids, table.size, dtype="float32")
     return one_hot[:, 1:] + one_hot[:, :1] / (table.size - 1)
-
-
-def check_size(
-    config: Config,
-    layout: Layout,
-    label_statistics: dict[str, Statistics],
-    stored_arrays: Collection[int],
-) -> None:
-    """Refuses stored weights whose number does not match the network to load.
-
-    A few changed digits in a saved configuration can describe a network that fills the
-    memory or takes hours to build. Therefore this check counts the weights without
-    allocating them, and stops as soon as there are far more than are stored.
-
-    Args:
-        config: the same as in `build`.
-        layout: the same as in `build`.
-        label_statistics: the same as in `build`.
-        stored_arrays: the number of weights in each stored array.
-
-    Raises:
-        ValueError: if the numbers of weights differ.
-    """
-    num_stored = sum(stored_arrays)
-    # Dropout and the noise of gates have variables that are not stored.
-    max_weights = 2 * num_stored + MAX_UNSTORED
-    max_variables = 2 * len(stored_arrays) + MAX_UNSTORED
-    with unallocated_variables(max_weights, max_variables):
-        network = build_run(config, layout, label_statistics)
-        num_described = int(network.predictions.count_params())
-    num_described *= max(1, len(config.ensemble))  # an empty list means one run
-    if num_described != num_stored:
-        raise ValueError(
-            f"the configuration describes {num_described:,} weights, "
-            f"{num_stored:,} are stored"
-        )
 
 
 def connect_inputs(layout: Layout) -> dict[str, Tensor]:

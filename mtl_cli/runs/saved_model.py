@@ -89,7 +89,8 @@ def load(run: str | Path) -> tuple["Network", FeatureSet, Config]:
     Raises:
         DataError: if the files are missing or damaged, or do not fit each other.
     """
-    from mtl_cli.network.build import build, check_size
+    from mtl_cli.network.build import build
+    from mtl_cli.network.stored_size import check_size
 
     run = Path(run)
     features, labels, config = load_learnt(run)

@@ -1,0 +1,49 @@
+"""Compares the size of stored weights with the network of a configuration."""
+
+from collections.abc import Collection
+
+from mtl_cli.columns.layout import Layout
+from mtl_cli.config.run_config import Config
+from mtl_cli.core.private_doors import unallocated_variables
+from mtl_cli.network.build import build_run
+from mtl_cli.tasks.base import Statistics
+
+# An upper bound of the weights, and of the variables, that a small network has but does
+# not store, such as the seeds of dropout.
+MAX_UNSTORED = 1000
+
+
+def check_size(
+    config: Config,
+    layout: Layout,
+    label_statistics: dict[str, Statistics],
+    stored_arrays: Collection[int],
+) -> None:
+    """Refuses stored weights whose number does not match the network to load.
+
+    A few changed digits in a saved configuration can describe a network that fills the
+    memory or takes hours to build. Therefore this check counts the weights without
+    allocating them, and stops as soon as there are far more than are stored.
+
+    Args:
+        config: the same as in `build`.
+        layout: the same as in `build`.
+        label_statistics: the same as in `build`.
+        stored_arrays: the number of weights in each stored array.
+
+    Raises:
+        ValueError: if the numbers of weights differ.
+    """
+    num_stored = sum(stored_arrays)
+    # Dropout and the noise of gates have variables that are not stored.
+    max_weights = 2 * num_stored + MAX_UNSTORED
+    max_variables = 2 * len(stored_arrays) + MAX_UNSTORED
+    with unallocated_variables(max_weights, max_variables):
+        network = build_run(config, layout, label_statistics)
+        num_described = int(network.predictions.count_params())
+    num_described *= max(1, len(config.ensemble))  # an empty list means one run
+    if num_described != num_stored:
+        raise ValueError(
+            f"the configuration describes {num_described:,} weights, "
+            f"{num_stored:,} are stored"
+        )
