@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from mtl_cli.core.errors import ConfigError, first_line
+from mtl_cli.core.errors import ConfigError, first_line, shown
 
 TF_CONFIG = "TF_CONFIG"
 SLURM_RANK, SLURM_SIZE = "SLURM_PROCID", "SLURM_STEP_NUM_TASKS"
@@ -95,8 +95,11 @@ def read_tf_config() -> tuple[list[str], int]:
             )
         addresses = [jobs[job][index] for job, index in tasks]
         for address in addresses:
-            if not address.rpartition(":")[2].isdigit():
-                raise ValueError(f"the address {address!r} has no port")
+            port = str(address).rpartition(":")[2]
+            if not (port.isascii() and port.isdigit() and 0 < int(port) < 2**16):
+                raise ValueError(
+                    f"the address {shown(address)} has no port from 1 to {2**16 - 1}"
+                )
         return addresses, tasks.index(own_task)
 
 

@@ -1,14 +1,13 @@
 """Opens the tables to evaluate a model on."""
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pyarrow as pa
 
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.paths import Location, name_of
+from mtl_cli.core.temporary_folder import named_if_full, temporary_folder
 from mtl_cli.data.open_files import without_dictionaries
 from mtl_cli.data.sources import Source, column_names, open_source, with_format_of
 from mtl_cli.evaluation.loaded_run import LoadedRun
@@ -33,9 +32,12 @@ def opened_table(
     config = model.config.model_copy(update={"dataset": dataset})
     names = column_names("TABLE", location, dataset)
     plan = plan_evaluation(config, names, by, name_of(location))
-    with tempfile.TemporaryDirectory(prefix="mtl-evaluate-") as folder:
-        spill = Path(folder, "rows")
-        yield open_source("TABLE", location, plan.dataset, plan.request, spill), plan
+    with temporary_folder("mtl-evaluate-") as folder:
+        with named_if_full(folder):
+            source = open_source(
+                "TABLE", location, plan.dataset, plan.request, folder / "rows"
+            )
+        yield source, plan
 
 
 def table_in_memory(

@@ -1,6 +1,8 @@
 """The export format `saved_model`: a folder for TensorFlow and TensorFlow Serving."""
 
+import errno
 import json
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -54,6 +56,9 @@ class SavedModel(ExportFormat):
         try:
             tf.saved_model.save(module, str(path), signatures={SIGNATURE: function})
         except tf.errors.OpError as error:  # for instance a full disk
+            full = os.strerror(errno.ENOSPC)
+            if full in str(error):  # among names of TensorFlow's own operations
+                raise OSError(errno.ENOSPC, full) from error
             raise OSError(first_line(error)) from error
         rename_inputs(path / "saved_model.pb", arguments)
         (path / RECORD_FILE).write_text(json.dumps(record), "utf-8")

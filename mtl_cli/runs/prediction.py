@@ -3,13 +3,11 @@
 The memory does not grow with the table.
 """
 
-import contextlib
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,9 +18,10 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from mtl_cli.core.atomic_write import replacing
-from mtl_cli.core.errors import ConfigError, first_line
+from mtl_cli.core.errors import ConfigError, DataError, first_line
 from mtl_cli.core.paths import Location
 from mtl_cli.core.standard_streams import written_to_stdout
+from mtl_cli.core.temporary_folder import named_if_full, temporary_folder
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.constant_columns import with_constants
 from mtl_cli.data.dataset import Dataset
@@ -145,13 +144,32 @@ def opened_table(
     kept_columns = {column: "--keep" for column in keep if column not in request.keys}
     types = dict.fromkeys(kept_columns, pa.string())
     request = ColumnRequest(request.keys | kept_columns, request.types | types)
-    with tempfile.TemporaryDirectory(prefix="mtl-predict-") as folder:
-        if location == STDIO:
-            location = f"{folder}/stdin.csv"
-            with open(location, "wb") as file:
-                shutil.copyfileobj(sys.stdin.buffer, file)
-        dataset = with_format_of(dataset, location)
-        yield open_source("TABLE", location, dataset, request, Path(folder, "rows"))
+    with (
+        temporary_folder("mtl-predict-") as folder,
+        copied_stdin(folder) if location == STDIO else nullcontext(location) as table,
+    ):
+        dataset = with_format_of(dataset, table)
+        with named_if_full(folder):
+            source = open_source("TABLE", table, dataset, request, folder / "rows")
+        yield source
+
+
+@contextmanager
+def copied_stdin(folder: Path) -> Iterator[str]:
+    """Copies stdin to a file, and yields its path; error messages say "stdin".
+
+    Raises:
+        DataError: if stdin is empty.
+    """
+    path = folder / "stdin.csv"
+    with named_if_full(folder), path.open("wb") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file)
+    if not path.stat().st_size:
+        raise DataError("TABLE: stdin is empty; expected a header and rows of CSV")
+    try:
+        yield str(path)
+    except DataError as error:
+        raise DataError(str(error).replace(str(path), "stdin")) from None
 
 
 def blocks(source: Source) -> Iterator[pa.Table]:
@@ -173,7 +191,7 @@ def opened_target(target: str) -> Iterator[Callable[[pa.Table], None]]:
     """Opens a file for predictions; yields a function that appends a table to it."""
     writer: Any = None
     is_stdout = target == STDIO
-    named_errors = written_to_stdout if is_stdout else contextlib.nullcontext
+    named_errors = written_to_stdout if is_stdout else nullcontext
 
     def write(table: pa.Table) -> None:
         nonlocal writer

@@ -119,13 +119,14 @@ def test_full_disk_that_tensorflow_reports_ends_in_one_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     def save(*arguments: Any, **settings: Any) -> None:
-        text = "variables; No space left on device"
+        text = "{{function_node __wrapped__SaveV2}} No space left on device"
         raise tf.errors.ResourceExhaustedError(None, None, text)
 
     monkeypatch.setattr(tf.saved_model, "save", save)
     assert exports(run, tmp_path / "model") == 1
     err = capsys.readouterr().err
-    assert "No space left on device; free the space" in err and err.count("\n") == 1
+    full = "cannot write {}: No space left on device; free the space"
+    assert full.format(tmp_path / "model") in err and err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
 

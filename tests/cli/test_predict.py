@@ -1,5 +1,6 @@
 """`mtl-predict`: the numbers of the run, for the rows of any file."""
 
+import errno
 import io
 import signal
 import sys
@@ -162,6 +163,53 @@ def test_csv_without_labels_goes_from_stdin_to_stdout(
     assert list(frame["user"]) == table["user"].to_pylist()
     np.testing.assert_allclose(frame[OUTPUTS], written, rtol=1e-5)
     assert b"100 rows in" in err
+
+
+def predicted_from_stdin(run: Path, text: bytes, monkeypatch: Any) -> int:
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(text)))
+    return predicted(run, "-", "-o", "-")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"", "TABLE: stdin is empty; expected a header and rows of CSV"),
+        (b"user,price\n1,2\n", "no column 'item' in stdin, which has user, price"),
+        (b"user\n\xff", "stdin"),
+    ],
+)
+def test_messages_name_stdin_and_no_temporary_file(
+    text: bytes, message: str, run: Path, monkeypatch: Any, capsys: Any
+) -> None:
+    assert predicted_from_stdin(run, text, monkeypatch) == 2
+    err = capsys.readouterr().err
+    assert message in err and "mtl-predict-" not in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("part", ["shutil.copyfileobj", "open_source"])
+def test_full_temporary_folder_is_named(
+    part: str, run: Path, monkeypatch: Any, capsys: Any
+) -> None:
+    def fail(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(f"mtl_cli.runs.prediction.{part}", fail)
+    assert predicted_from_stdin(run, b"user\n1\n", monkeypatch) == 1
+    err = capsys.readouterr().err
+    assert "No space left on device; free the space, or name another folder" in err
+    assert "TMPDIR" in err and err.count("\n") == 1
+
+
+def test_missing_temporary_folder_is_named(
+    run: Path, monkeypatch: Any, capsys: Any
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr("tempfile.TemporaryDirectory", fail)
+    assert predicted_from_stdin(run, b"user\n1\n", monkeypatch) == 1
+    err = capsys.readouterr().err
+    assert "cannot make a temporary folder: No usable temporary directory found" in err
 
 
 def test_predictions_that_are_not_finite_are_counted(

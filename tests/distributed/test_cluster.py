@@ -33,6 +33,10 @@ def test_slurm_tasks_keep_the_order_of_their_numbers(monkeypatch):
         ("[]", "TF_CONFIG: list indices"),
         ({"worker": ["a:1", "b:1"]}, "TF_CONFIG: index 2 is not one of 2 worker tasks"),
         ({"worker": ["a", "b", "c"]}, "TF_CONFIG: the address 'a' has no port"),
+        ({"worker": 2 * ["a:1"] + ["b:65536"]}, "TF_CONFIG: the address 'b:65536' has"),
+        ({"worker": 2 * ["a:1"] + ["b:0"]}, "TF_CONFIG: the address 'b:0' has no port"),
+        ({"worker": 2 * ["a:1"] + ["b:²"]}, "TF_CONFIG: the address 'b:²' has no port"),
+        ({"worker": 2 * ["a:1"] + [None]}, "TF_CONFIG: the address None has no port"),
         ({"worker": ["a:1"], "ps": ["b:1"]}, "TF_CONFIG: multi_worker trains without"),
         ({"worker": 3 * ["a:1"], "cook": ["b:1"]}, "TF_CONFIG: unknown job 'cook'"),
         (
