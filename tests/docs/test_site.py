@@ -91,7 +91,7 @@ def test_reference_has_defaults_types_and_texts(hooks: ModuleType) -> None:
         for line in hooks.keys_table("model", "ple", "own").splitlines()
         if "`num_levels`" in line
     )
-    assert "| whole number ≥ 1 | `2` |" in row
+    assert "| whole number ≥ 1 and ≤ 1000 | `2` |" in row
     assert "CGC" in row
     assert "tower_units" not in hooks.keys_table("model", "ple", "own")
     run = hooks.keys_table("run")
