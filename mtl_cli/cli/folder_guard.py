@@ -27,6 +27,13 @@ def check_folders(composed: DictConfig, hydra_settings: list[str]) -> None:
     """
     for key in ("hydra.run.dir", "hydra.sweep.dir"):
         folder = str(resolved(composed, key))
+        if "\0" in folder:
+            raise ConfigError(f"{key}: {shown(folder)} holds a NUL; take plain names")
+        if folder.startswith("~"):  # who removes such a folder may remove the home
+            raise ConfigError(
+                f"{key}: {shown(folder)} begins with '~', which only a shell replaces; "
+                "write the whole path"
+            )
         # Hydra stores the resolved path in the configuration, and resolves it again.
         if "${" in os.path.abspath(folder):
             raise ConfigError(

@@ -155,4 +155,12 @@ def dataset_name(table: str) -> str:
     """
     stem = Path(os.path.abspath(table)).name.partition(".")[0]
     name = re.sub(r"[^A-Za-z0-9_-]+", "_", stem).strip("_-")
-    return name if name[:1].isalpha() else f"data_{name}".rstrip("_")
+    if name[:1].isalpha() and not is_value(name):
+        return name
+    return f"data_{name}".rstrip("_")
+
+
+def is_value(name: str) -> bool:
+    """Whether Hydra takes a word for null, a boolean or a number, not for a name."""
+    number = r"[\d_]*\.?[\d_]*(e-?[\d_]+)?"
+    return bool(re.fullmatch(rf"null|true|false|inf|nan|{number}", name, re.IGNORECASE))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from mtl_cli.core.errors import DataError
+from mtl_cli.core.errors import DataError, shown
 from mtl_cli.data.csv_header import content_by_signature
 from mtl_cli.data.file_formats import COMPRESSED, FORMATS, format_by_ending
 
@@ -75,7 +75,7 @@ def detect_format(
             raise DataError(f"--columns, --no-header: '{path}' is not a text file")
         return FileFormat(name, by_ending)
     check_is_text(path, file)
-    lines = read_first_lines(file)
+    lines = read_first_lines(path, file)
     if not lines:
         raise DataError(f"'{path}' has no lines; expected a header and rows")
     detected_delimiter = detect_delimiter(lines, USUAL_DELIMITERS[name])
@@ -106,12 +106,25 @@ def check_is_text(path: str, file: Path) -> None:
         )
 
 
-def read_first_lines(file: Path) -> list[str]:
-    """Reads the first complete lines of a text file, without blank lines."""
+def read_first_lines(path: str, file: Path) -> list[str]:
+    """Reads the first complete lines of a text file, without blank lines.
+
+    Args:
+        path: the file as the user named it.
+        file: the file.
+
+    Raises:
+        DataError: if the first line is too long for a header.
+    """
     with pa.input_stream(str(file), compression="detect") as stream:
         block = stream.read(MAX_BYTES)
     # The last line of a full block may be cut off.
     whole_lines = block if len(block) < MAX_BYTES else block[: block.rfind(b"\n") + 1]
+    if block.strip() and not whole_lines:
+        raise DataError(
+            f"the first line of '{path}' has more than {MAX_BYTES:,} bytes; expected a "
+            "header, and each row in a line of its own"
+        )
     lines = re.split("\r\n|\n|\r", whole_lines.decode("utf-8-sig"))
     return [line for line in lines if line.strip()][:MAX_LINES]
 
@@ -153,8 +166,8 @@ def column_names(
         )
     if len(first_cells) == 1:
         raise DataError(
-            f"'{path}' has one column, '{first_cells[0]}'; expected cells separated by "
-            "commas, tabs, semicolons or bars"
+            f"'{path}' has one column, {shown(first_cells[0])}; expected cells "
+            "separated by commas, tabs, semicolons or bars"
         )
     if columns is None:
         return first_cells

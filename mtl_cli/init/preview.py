@@ -13,10 +13,10 @@ import pyarrow.dataset
 from mtl_cli.core.errors import DataError, RowError, first_line, shown
 from mtl_cli.core.other_files import UnsafeFileError
 from mtl_cli.core.paths import find_data
-from mtl_cli.data.arrow_errors import is_not_utf8
+from mtl_cli.data.arrow_errors import is_not_utf8, is_row_too_long, named_column
 from mtl_cli.data.csv_cells import trim
 from mtl_cli.data.csv_file import BLOCK_BYTES
-from mtl_cli.data.csv_row_errors import ragged_row
+from mtl_cli.data.csv_row_errors import NEVER_CLOSED, ragged_row
 from mtl_cli.data.files import matching_paths
 from mtl_cli.data.open_files import OPEN_COLUMNAR, OpenColumnar
 from mtl_cli.init.file_format import FileFormat, detect_format
@@ -128,7 +128,10 @@ def preview_table(
                 f"'{path}' is not UTF-8 text; if it is Latin-1: "
                 f"iconv -f latin1 -t utf-8 '{path}' > utf8.csv"
             ) from None
-        raise DataError(f"cannot read '{path}': {first_line(error)}") from None
+        reason = first_line(error)
+        if isinstance(error, pa.ArrowInvalid) and is_row_too_long(error):
+            reason = f"a row is too long; {NEVER_CLOSED}"
+        raise DataError(f"cannot read '{path}': {reason}") from None
     if not preview.table.num_rows:
         raise DataError(f"'{path}' has a header but no rows")
     for name in preview.table.column_names:
@@ -227,7 +230,8 @@ def first_rows(
     Raises:
         UnsafeFileError: if reading a file would take too much memory.
     """
-    tables, num_rows = [schema.empty_table()], 0
+    tables: list[pa.Table] = []
+    num_rows = 0
     for name in files:
         with pa.OSFile(name) as stream, open_file(stream) as file:
             rows_left = max(MAX_ROWS - num_rows, 0)
@@ -235,9 +239,11 @@ def first_rows(
             for batch in file.batches(schema.names, MAX_ROWS) if rows_left else ():
                 table = pa.table(batch).slice(0, rows_left)
                 # Without this check, Arrow may crash later on cells of a damaged file.
-                table.validate(full=True)
+                for i, column in enumerate(table.column_names):
+                    with named_column(column):
+                        table.column(i).validate(full=True)
                 tables.append(table.cast(schema))
                 rows_left -= table.num_rows
                 if not rows_left:
                     break
-    return pa.concat_tables(tables), num_rows
+    return pa.concat_tables(tables) if tables else schema.empty_table(), num_rows

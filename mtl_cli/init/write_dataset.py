@@ -11,6 +11,7 @@ from mtl_cli.core.paths import conf_folder, user_conf_folder
 from mtl_cli.data.dataset import DATASET_NAME
 from mtl_cli.init.arguments import (
     dataset_name,
+    is_value,
     parse_columns,
     parse_spaces,
     parse_tasks,
@@ -136,6 +137,11 @@ def target_path(name: str, force: bool) -> Path:
         raise ConfigError(
             f"--name: '{name}' should be letters, digits, '_', '.', '-', and begin "
             "with a letter or a digit"
+        )
+    if is_value(name):
+        raise ConfigError(
+            f"--name: mtl-train takes '{name}' for a value, not for a name; write "
+            f"--name data_{name}"
         )
     target = Path("conf") / "dataset" / f"{name}.yaml"
     folder = Path.cwd() / "conf"

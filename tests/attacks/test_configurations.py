@@ -347,6 +347,21 @@ FOLDERS = {
         RERUN,
         "hydra.run.dir: '/tmp/mtl-cli-canary' leads out of",
     ),
+    "nul": (
+        section(run={"dir": "outputs/a\0b"}),
+        RERUN,
+        r"hydra.run.dir: 'outputs/a\x00b' holds a NUL; take plain names",
+    ),
+    "home_that_no_shell_has_replaced": (
+        section(run={"dir": "~/x"}),
+        RERUN,
+        "hydra.run.dir: '~/x' begins with '~', which only a shell replaces; write the",
+    ),
+    "typed_home_that_no_shell_has_replaced": (
+        {},
+        ["hydra.sweep.dir='~x'", "check_only=true"],
+        "hydra.sweep.dir: '~x' begins with '~'",
+    ),
     "time_that_leads_up": (
         section(run={"dir": f"outputs/${{now:../{UP}}}"}),
         RERUN,

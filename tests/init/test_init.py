@@ -712,6 +712,14 @@ def test_name_is_made_of_the_file_name(run: Run) -> None:
     assert written("data_2026_sales_all")["train"] == "2026 sales (all).v2.csv"
 
 
+@pytest.mark.parametrize("name", ["null", "True", "nan", "inf"])
+def test_name_is_none_that_mtl_train_takes_for_a_value(name: str, run: Run) -> None:
+    write_csv(f"{name}.csv", **shop())
+    _, out, _ = run(f"{name}.csv", "--task", "click")
+    assert f"mtl-train dataset=data_{name} model=mmoe" in out
+    assert written(f"data_{name}")["train"] == f"{name}.csv"
+
+
 def test_force_overwrites(run: Run) -> None:
     write_csv("shop.csv", **shop())
     assert run("shop.csv", "--task", "click")[0] == 0
@@ -771,6 +779,9 @@ MISTAKES = {
     "shop.csv --task click click": "--task: names click twice",
     "shop.csv --task click --name old": "conf/dataset/old.yaml exists; choose another",
     "shop.csv --task click --name a/b": "--name: 'a/b' should be letters, digits",
+    "shop.csv --task click --name null": "--name: mtl-train takes 'null' for a value, "
+    "not for a name; write --name data_null",
+    "shop.csv --task click --name 2_024.5e3": "takes '2_024.5e3' for a value",
     "shop.csv --task click --space click": "--space: 'click' should be TASK:COLUMN",
     "shop.csv --task click --space clik:buy": "no task 'clik', there are click; did",
     "shop.csv --task buy --space buy:clic": "--space buy:clic: no column 'clic' in the",
@@ -795,6 +806,12 @@ MISTAKES = {
     "table.csv.zip --task click": "'table.csv.zip' is not UTF-8 text; it seems to be a",
     "spaced.csv --task click": "'spaced.csv' has one column, 'click::ad'; expected "
     "cells separated by commas, tabs, semicolons or bars",
+    "nul.csv --task click": r"'nul.csv' has one column, '\x00\x00\x00\x00\x00",
+    "long.csv --task click": "the first line of 'long.csv' has more than 262,144 "
+    "bytes; expected a header",
+    "open.csv --task click": "cannot read 'open.csv': a row is too long; is a quote",
+    "latin.parquet --task click": "'latin.parquet' has a damaged column 'ad': texts "
+    "that are not UTF-8; write the file again",
     "ragged.csv --task click": "cannot read 'ragged.csv': row 101 is '1,2,3': Expected "
     "2 columns, got 3; add or remove cells, or quote the cells that hold the "
     "delimiter; does the first line hold all names?",
@@ -841,6 +858,8 @@ def tables(tmp_path: Path) -> None:
     click = [i % 2 for i in range(100)]
     table = pa.table({"click": click, "ad": [i // 2 % 7 for i in range(100)]})
     pa.parquet.write_table(table, tmp_path / "part.parquet")
+    latin = pa.array([b"caf\xe9"] * 100).view(pa.string())
+    pa.parquet.write_table(table.set_column(1, "ad", latin), tmp_path / "latin.parquet")
     cut = (tmp_path / "part.parquet").read_bytes()[:-50]
     text = "click,ad\n" + "".join(f"{i % 2},{i % 7}\n" for i in range(100))
     words = [f"{'yes' if c else 'no'},{i // 2 % 7}" for i, c in enumerate(click)]
@@ -856,6 +875,9 @@ def tables(tmp_path: Path) -> None:
         "table.zip": zipped(text),
         "table.csv.zip": zipped(text),
         "spaced.csv": text.replace(",", "::"),
+        "nul.csv": "\0" * 1000,
+        "long.csv": "click," + "ad" * 2**17 + "\n1,2\n",
+        "open.csv": text + '1,"' + "x" * 2**22,
         "ragged.csv": text + "1,2,3\n",
         "uneven.csv": text.partition("\n")[2] + "1,2,3\n",
         "twice.csv": text.replace("click,ad", "click,ad,ad")
