@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 # The number of cells of a file that are read before they are needed: 4 MB.
 CELLS_IN_ADVANCE = 500_000
+MAX_CACHED_CELLS = 2 * CELLS_IN_ADVANCE  # of a file; more are read again when needed
 
 
 class CachedColumns(NamedTuple):
@@ -18,7 +19,8 @@ class CachedColumns(NamedTuple):
 
     Attributes:
         names: the names of all columns of the file.
-        columns: {name: column} of the columns that were read.
+        columns: {name: column} of the columns that were read last, unless they are
+            large.
         num_rows: the number of rows.
     """
 
@@ -56,8 +58,11 @@ class PredictionFiles:
                 cached = read_columns(run, requested, num_more)
             except DAMAGED_FILE_ERRORS:  # perhaps in a column read in advance
                 cached = read_columns(run, requested, 0)
+        table = pa.table({c: cached.columns[c] for c in requested & cached.names})
+        if len(cached.columns) * cached.num_rows > MAX_CACHED_CELLS:
+            cached = cached._replace(columns={})
         self.cached[run] = cached
-        return pa.table({c: cached.columns[c] for c in requested & cached.names})
+        return table
 
 
 def read_columns(run: Path, requested: set[str], num_more: int) -> CachedColumns:

@@ -60,6 +60,18 @@ def test_columns_of_many_rows_are_not_read_in_advance(
     assert openings(tmp_path, frame, monkeypatch) == [3] * len(TASKS)
 
 
+def test_large_columns_are_not_kept_in_memory(
+    tmp_path: Path, frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = PredictionFiles()
+    for max_cells, num_kept in ((2 * ROWS, 2), (2 * ROWS - 1, 0)):
+        monkeypatch.setattr(prediction_files, "MAX_CACHED_CELLS", max_cells)
+        monkeypatch.setattr(prediction_files, "CELLS_IN_ADVANCE", 0)
+        table = files.read(tmp_path, {"row", f"task_{num_kept}"})
+        assert table["row"].to_pylist() == frame["row"].to_list()
+        assert len(files.cached[tmp_path].columns) == num_kept
+
+
 def test_damaged_column_costs_only_its_task(
     tmp_path: Path, frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
