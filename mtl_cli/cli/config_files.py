@@ -63,7 +63,8 @@ def confine_to_search_path() -> None:
             check_link(source, config_path, self.sources)
         loaded: ConfigResult | None = load(self, config_path)
         if loaded is not None and source is not None and source.scheme() == "file":
-            check_packages(loaded, f"{source.path}/{config_path}")
+            file = source._normalize_file_name(config_path)
+            check_packages(loaded, f"{source.path}/{file}")
         return loaded
 
     ConfigRepository.load_config = confined  # type: ignore

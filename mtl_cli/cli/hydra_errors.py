@@ -140,6 +140,7 @@ def missing_option_message(error: MissingConfigException) -> str:
         path.stem
         for folder in option_folders()
         for path in (folder / group).glob("*.yaml")
+        if path.is_file()
     )
     if not options:
         return first_line(error)

@@ -7,6 +7,7 @@ or malicious file can neither execute code nor fill the memory.
 import contextlib
 import io
 import itertools
+import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +27,7 @@ from mtl_cli.core.other_files import (
     read_json_object,
     read_text,
 )
-from mtl_cli.core.run_folder import SUBFOLDERS, RunFolder
+from mtl_cli.core.run_folder import STATUS, SUBFOLDERS, RunFolder
 from mtl_cli.core.written_files import sha256
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.tasks.base import Statistics
@@ -123,6 +124,11 @@ def load_learnt(run: Path) -> tuple[FeatureSet, dict[str, Statistics], Config]:
     """
     if not run.exists():
         raise DataError(f"{run} holds no complete model: there is no such folder")
+    if (run / STATUS).is_file() and not os.path.lexists(run / SPEC):
+        raise DataError(
+            f"{run} holds no complete model: it was not trained to the end; give its "
+            "mtl-train command again, which goes on from the last checkpoint"
+        )
     with named_damage(run):
         check_entries(run, SUBFOLDERS, is_written=False)
         config = Config.model_validate(read_json(run / SPEC))

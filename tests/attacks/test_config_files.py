@@ -37,7 +37,7 @@ ATTACKS = {
     "search_space": (
         experiment(f"defaults: [{UP}@hydra.sweeper.params]\n"),
         READ,
-        "experiment/mine: the defaults list places a config in hydra.sweeper.params",
+        r"experiment/mine\.yaml: the defaults list places a config in hydra\.sweeper",
     ),
     "any_key": (experiment(f"defaults: [{UP}@zzz]\n"), READ, LEADS_OUT),
     "data_set": (experiment(f"defaults: [{UP}@dataset.groups]\n"), READ, LEADS_OUT),

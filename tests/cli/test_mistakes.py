@@ -184,6 +184,14 @@ def test_syntax_error_in_a_users_yaml_names_file_and_line(tmp_path: Path) -> Non
     assert err.count("\n") == 1
 
 
+def test_folder_named_as_a_config_is_no_option(tmp_path: Path) -> None:
+    (tmp_path / "conf" / "model" / "folder.yaml").mkdir(parents=True)
+    code, _, err, _ = refused(tmp_path, "model=folder")
+    assert code == 2
+    assert "the group 'model' has no config 'folder'; known: adatt" in err
+    assert err.count("folder") == 1 and "ple" in err
+
+
 def test_unknown_key_in_a_users_yaml_is_named(tmp_path: Path) -> None:
     (tmp_path / "conf" / "model").mkdir(parents=True)
     (tmp_path / "conf" / "model" / "mine.yaml").write_text(
