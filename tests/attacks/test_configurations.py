@@ -171,7 +171,7 @@ CODE = {
             "defaults: [{/dataset@hydra.job_logging: evil}]\n",
         },
         ["experiment=mine"],
-        "hydra.job_logging.handlers.x.(): a file may not",
+        "mine.yaml: the defaults list places a config in hydra.job_logging",
     ),
     "logging_of_an_own_group": (
         saved_run(defaults=[{"override hydra/job_logging": "evil"}, "_self_"])
