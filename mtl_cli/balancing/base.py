@@ -17,7 +17,8 @@ Array = npt.NDArray[np.float32]
 # {name: (T,) or another shape that the method chooses}
 State = dict[str, Tensor]
 
-# Of `lowest_on_simplex`: it ends if the slopes differ by less than this fraction.
+# `lowest_on_simplex` ends when the highest and the lowest slope differ by less than
+# this fraction of the largest slope.
 TOLERANCE = 1e-5
 MAX_MOVES = 100
 
@@ -27,12 +28,12 @@ class Observation(NamedTuple):
 
     Attributes:
         tasks: names of the tasks.
-        losses: the loss L_t of each task before the step, (T,).
+        losses: the loss L_t of each task before the step, 0 or more, (T,).
         has_rows: whether the batch holds rows of the task, (T,). A task without rows
             has the loss 0 and the gradient 0.
         step: number of steps of the run before this one.
         ends_epoch: whether the step is the last of an epoch.
-        seed: two whole numbers for random draws, others in each step, (2,).
+        seed: two whole numbers that seed random draws; they differ in each step, (2,).
         products: the inner products of the tasks' gradients of each weight, (P, T, T).
             They are taken over the shared entries: those for which two tasks or more
             have a gradient that is not 0. None if the method reads no gradients.
@@ -112,7 +113,7 @@ class Balancing(Options):
     def factors(self, state: State, observation: Observation) -> Tensor:
         """Returns the factors a_t of the step, (T,), or (P, T) for each weight.
 
-        Only methods that read gradients are asked.
+        Only called for methods that read gradients.
 
         Args:
             state: the state that `next_state` has returned for this step.
@@ -125,11 +126,8 @@ class Balancing(Options):
 
 def start_of_adam(values: Array) -> dict[str, Array]:
     """Returns the state of trained values, for `step_of_adam`."""
-    return {
-        "values": values,
-        "mean": np.zeros_like(values),
-        "mean_square": np.zeros_like(values),
-    }
+    zeros = np.zeros_like(values)
+    return {"values": values, "mean": zeros, "mean_square": zeros, "num_steps": zeros}
 
 
 def step_of_adam(
@@ -151,12 +149,13 @@ def step_of_adam(
     mean = state["mean"] + (1 - beta_1) * (gradient - state["mean"])
     square = state["mean_square"]
     square += (1 - beta_2) * (tf.square(gradient) - square)
-    t = tf.cast(observation.step + 1, tf.float32)
+    t = state["num_steps"] + 1
     scale = rate * tf.sqrt(1 - beta_2**t) / (1 - beta_1**t)
     new: dict[str, Any] = {
         "values": state["values"] - scale * mean / (tf.sqrt(square) + epsilon),
         "mean": mean,
         "mean_square": square,
+        "num_steps": t,
     }
     return state | {
         name: tf.where(observation.has_rows, new[name], state[name]) for name in new
@@ -214,7 +213,10 @@ def lowest_on_simplex(
 
 
 def root(square: Tensor) -> Tensor:
-    """Returns the root of a square that rounding may have put at or below 0."""
+    """Returns the root of a square, and at least 1e-6.
+
+    Rounding may have made a small square negative.
+    """
     import tensorflow as tf
 
     return tf.sqrt(tf.maximum(square, 1e-12))

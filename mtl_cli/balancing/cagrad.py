@@ -7,7 +7,7 @@ from mtl_cli.balancing.base import (
     lowest_on_simplex,
     root,
 )
-from mtl_cli.core.options import NotNegative
+from mtl_cli.core.options import Share
 from mtl_cli.core.tensors import Tensor
 
 
@@ -29,7 +29,7 @@ class CAGrad(Balancing):
 
     Attributes:
         radius: c, the largest distance from the mean gradient, as a fraction of its
-            norm.
+            norm, below 1.
 
     Reference: Liu et al., "Conflict-Averse Gradient Descent for Multi-Task Learning",
         NeurIPS 2021, algorithm 1. The scale of the step, T / (1 + c^2), is that of the
@@ -38,7 +38,7 @@ class CAGrad(Balancing):
 
     reads_gradients = True
 
-    radius: NotNegative
+    radius: Share
 
     def factors(self, state: State, observation: Observation) -> Tensor:
         import tensorflow as tf

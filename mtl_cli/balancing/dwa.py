@@ -12,7 +12,8 @@ class DWA(Balancing):
         w_t(n) = T softmax_t(r_t(n) / tau)
 
     L_t(n) is the mean loss of task t in epoch n. In the first two epochs, every w_t is
-    1. So a run of one or two epochs is not balanced.
+    1. So a run of one or two epochs is not balanced. An epoch without rows of a task
+    does not count for the task.
 
     Attributes:
         temperature: tau; higher values give weights closer to 1.
@@ -26,7 +27,7 @@ class DWA(Balancing):
     def start(self, num_tasks: int, num_weights: int) -> dict[str, Array]:
         import numpy as np
 
-        # 0 stands for an epoch that has not ended, and for a task without rows.
+        # 0 stands for an epoch that has not ended.
         names = ("loss_sum", "num_steps", "last_epoch", "epoch_before")
         return {name: np.zeros(num_tasks, "float32") for name in names}
 
@@ -43,12 +44,14 @@ class DWA(Balancing):
 
         losses = state["loss_sum"] + observation.losses
         steps = state["num_steps"] + tf.cast(observation.has_rows, tf.float32)
-        zeros = tf.zeros_like(losses)
+        zeros, had_rows = tf.zeros_like(losses), steps > 0
+        means = tf.math.divide_no_nan(losses, steps)
+        last, before = state["last_epoch"], state["epoch_before"]
         after_epoch = {
             "loss_sum": zeros,
             "num_steps": zeros,
-            "last_epoch": tf.math.divide_no_nan(losses, steps),
-            "epoch_before": state["last_epoch"],
+            "last_epoch": tf.where(had_rows, means, last),
+            "epoch_before": tf.where(had_rows, last, before),
         }
         within_epoch = state | {"loss_sum": losses, "num_steps": steps}
         return {

@@ -21,18 +21,20 @@ class GradNorm(Balancing):
         r_t = (L_t / L_t(0)) / mean_s (L_s / L_s(0))
         w_t minimises  | G_t - mean_s(G_s) r_t^alpha |
 
-    W is the last kernel of the network that two tasks or more train; all shared weights
-    if there is no such kernel. L_t(0) is the loss
-    in the first batch that has rows of the task. Adam trains w_t, which starts at 1.
-    After each step the weights are scaled to the sum T.
+    W is a kernel that as many tasks train as any other; of several, the last one in the
+    network. If no kernel is shared, W is all shared weights. L_t(0) is the loss in the
+    first batch that has rows of the task. Adam trains w_t, which starts at 1. After
+    each step the weights are scaled, so that their sum stays T; tasks without rows in
+    the batch keep theirs.
 
     Attributes:
-        alpha: how much faster a task should learn whose loss has fallen less than those
-            of others; 0 gives all tasks the same norm.
+        alpha: how strongly a task is favoured whose loss has fallen less than those of
+            other tasks; 0 gives all tasks the same norm.
         learning_rate: the learning rate of w_t.
 
     Reference: Chen et al., "GradNorm: Gradient Normalization for Adaptive Loss
         Balancing in Deep Multitask Networks", ICML 2018, equations 1 and 2.
+        Differs from the paper in: no weight falls below 0.001 before it is scaled.
     """
 
     reads_gradients = True
@@ -57,7 +59,7 @@ class GradNorm(Balancing):
         state = state | {
             "first_losses": tf.where(is_first, losses, state["first_losses"])
         }
-        norms = norms_at_last_shared_kernel(observation)  # G_t
+        norms = norms_at_shared_kernel(observation)  # G_t
         has_gradient = tf.cast(norms > 0, tf.float32)
         ratios = tf.math.divide_no_nan(losses, state["first_losses"]) * has_gradient
         rates = tf.math.divide_no_nan(ratios, mean(ratios, has_gradient))  # r_t
@@ -65,13 +67,18 @@ class GradNorm(Balancing):
         # G_t is linear in w_t, so its derivative is G_t / w_t.
         gradient = tf.sign(norms - target) * norms / weights
         state = step_of_adam(state, gradient, self.learning_rate, observation)
+        has_rows = tf.cast(observation.has_rows, tf.float32)
         values = tf.maximum(state["values"], MIN_WEIGHT)
-        num_tasks = len(observation.tasks)
-        return state | {"values": num_tasks * values / tf.reduce_sum(values)}
+        scale = tf.math.divide_no_nan(
+            tf.reduce_sum(weights * has_rows), tf.reduce_sum(values * has_rows)
+        )
+        return state | {
+            "values": tf.where(observation.has_rows, scale * values, weights)
+        }
 
 
-def norms_at_last_shared_kernel(observation: Observation) -> Tensor:
-    """Returns the norm of each task's gradient of the last shared kernel, (T,).
+def norms_at_shared_kernel(observation: Observation) -> Tensor:
+    """Returns the norm of each task's gradient of the kernel W, (T,).
 
     If no kernel is shared, these are the norms over all weights.
     """
@@ -80,16 +87,23 @@ def norms_at_last_shared_kernel(observation: Observation) -> Tensor:
     squares = tf.linalg.diag_part(observation.products)  # (P, T)
     kernels = tf.constant(list(observation.kernels), tf.int32)
     of_kernels = tf.gather(squares, kernels)  # (kernels, T)
-    is_shared = tf.reduce_any(of_kernels > 0, axis=1)
-    numbers = tf.range(1, kernels.shape[0] + 1)
-    last = tf.reduce_max(tf.where(is_shared, numbers, 0))
-    is_last = tf.cast(numbers == last, tf.float32)
-    of_last = tf.linalg.matvec(of_kernels, is_last, transpose_a=True)
-    return tf.sqrt(tf.where(last > 0, of_last, tf.reduce_sum(squares, axis=0)))
+    num_kernels = kernels.shape[0]
+    num_tasks = tf.math.count_nonzero(of_kernels, axis=1)  # that train each kernel
+    # Of kernels with as many tasks, the last has the highest rank.
+    ranks = num_tasks * num_kernels + tf.range(num_kernels, dtype=tf.int64)
+    is_best = (ranks == tf.reduce_max(ranks)) & (num_tasks > 0)
+    of_best = tf.linalg.matvec(
+        of_kernels, tf.cast(is_best, tf.float32), transpose_a=True
+    )
+    has_kernel = tf.reduce_any(is_best)
+    return tf.sqrt(tf.where(has_kernel, of_best, tf.reduce_sum(squares, axis=0)))
 
 
 def mean(values: Tensor, weights: Tensor) -> Tensor:
-    """Returns the mean of the values whose weight is 1, not 0; 0 if there are none."""
+    """Returns the mean of the values of weight 1; 0 if all weights are 0.
+
+    A weight is 0 or 1.
+    """
     import tensorflow as tf
 
     total = tf.reduce_sum(values * weights)

@@ -5,7 +5,7 @@ from mtl_cli.core.tensors import Tensor
 
 
 class MGDA(Balancing):
-    """The multiple-gradient descent algorithm: the shortest mean of the gradients.
+    """Multiple-gradient descent: takes the shortest weighted mean of the gradients.
 
         alpha minimises  || sum_t alpha_t g_t ||^2,   alpha_t >= 0,  sum_t alpha_t = 1
         a_t = T alpha_t

@@ -71,9 +71,10 @@ class Balancer:
             task_gradients: for each weight, the gradients of all tasks and the gradient
                 of the penalties, (T + 1, ...). Empty if the method reads no gradients.
 
-        Returns: the weight of each task in the step, (T,); for methods that read
-            gradients, times the mean of the factors of all weights. And the combined
-            gradient of each weight.
+        Returns: the weight of each task in the step, (T,), and the combined gradient of
+            each weight of the network. If the method reads gradients, the task's weight
+            is multiplied by the mean of the task's factors. This mean weighs the
+            weights of the network by the squared norms of the task's gradients.
         """
         step = iterations - self.first_step
         weights = self.loss_weights()
@@ -97,7 +98,10 @@ class Balancer:
         if task_gradients:
             shape = (len(task_gradients), len(self.tasks))
             factors = tf.broadcast_to(self.method.factors(state, observation), shape)
-            weights *= tf.reduce_mean(factors, axis=0)
+            squares = tf.linalg.diag_part(observation.products)  # (P, T)
+            total = tf.reduce_sum(squares, axis=0)
+            mean_factors = tf.reduce_sum(squares * factors, axis=0) / total
+            weights *= tf.where(total > 0, mean_factors, 1.0)
             combined = [
                 combine(gradients, mask, factors[i])
                 for i, (gradients, mask) in enumerate(
@@ -113,7 +117,7 @@ class Balancer:
 
 
 def is_shared(gradients: Tensor) -> Tensor:
-    """Returns whether two tasks or more have a gradient of an entry that is not 0.
+    """Returns for which entries two tasks or more have a gradient other than 0.
 
     Args:
         gradients: the gradient of each task, (T, ...).
@@ -130,7 +134,8 @@ def inner_products(gradients: Tensor, mask: Tensor) -> Tensor:
     """
     masked = tf.where(mask, gradients, 0.0)
     rows = tf.reshape(masked, (gradients.shape[0], -1))
-    return tf.matmul(rows, rows, transpose_b=True)
+    # A GPU may compute `matmul` with 10 bits (TF32).
+    return tf.stack([tf.reduce_sum(rows * row, axis=1) for row in tf.unstack(rows)])
 
 
 def combine(gradients: Tensor, mask: Tensor, factors: Tensor) -> Tensor:
@@ -143,5 +148,7 @@ def combine(gradients: Tensor, mask: Tensor, factors: Tensor) -> Tensor:
     """
     *_, penalties = tf.unstack(gradients)
     of_tasks = gradients[:-1]
-    shared = tf.tensordot(factors, of_tasks, axes=1)
+    num_axes = len(of_tasks.shape)
+    factors = tf.reshape(factors, [-1] + [1] * (num_axes - 1))
+    shared = tf.reduce_sum(factors * of_tasks, axis=0)
     return tf.where(mask, shared, tf.reduce_sum(of_tasks, axis=0)) + penalties

@@ -121,8 +121,9 @@ def train_epoch(
     """Trains on all rows once, or on the remaining rows of an interrupted epoch.
 
     Returns: the mean loss of each task over the whole epoch, {task: loss}; the mean of
-        the weights that the balancing method has given each task, {task: weight}; and
-        the duration of the whole epoch in seconds, without the time of compiling.
+        the weights that the balancing method has given each task, over the steps with
+        rows of the task, {task: weight}; and the duration of the whole epoch in
+        seconds, without the time of compiling.
     """
     tasks, steps = list(config.chosen_tasks), state.steps
     number, steps_done = len(state.history.epochs) + 1, state.steps_done
@@ -142,10 +143,13 @@ def train_epoch(
         state.save_or_stop()
     all_losses = np.concatenate(state.step_losses)
     epoch_means = dict(zip(tasks, mean_losses(all_losses).tolist(), strict=True))
-    mean_weights = all_losses[:, 2].astype("float64").mean(axis=0).tolist()
+    had_rows = all_losses[:, 1] > 0
+    mean_weights = (all_losses[:, 2] * had_rows).sum(axis=0, dtype="float64")
+    mean_weights /= np.maximum(had_rows.sum(axis=0), 1)
     seconds = state.seconds
     state.step_losses, state.seconds = [], 0.0
-    return epoch_means, dict(zip(tasks, mean_weights, strict=True)), seconds
+    weights = dict(zip(tasks, mean_weights.tolist(), strict=True))
+    return epoch_means, weights, seconds
 
 
 def check_finite(

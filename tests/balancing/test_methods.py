@@ -1,6 +1,5 @@
 """Each balancing method against its paper's equations, in NumPy and with SciPy."""
 
-import math
 from itertools import permutations, product
 from typing import Any
 
@@ -273,6 +272,19 @@ def test_gradnorm_gives_weight_to_the_task_that_learns_slowly() -> None:
     assert weights[1] > 1.4
 
 
+def test_gradnorm_reads_the_last_kernel_that_most_tasks_train() -> None:
+    balancing = method("gradnorm")
+    first, most, later = gradients(3, 1), gradients(3, 2), gradients(3, 3)
+    later[2] = 0.0
+    found, same = (
+        balancing.next_state(
+            started(balancing, 3), observed([0.5, 0.7, 0.6], np.stack(kernels))
+        )["mean"].numpy()
+        for kernels in ([first, most, later], [most])
+    )
+    np.testing.assert_allclose(found, same, rtol=FLOAT32)
+
+
 def test_gradnorm_reads_the_last_shared_kernel() -> None:
     balancing = method("gradnorm")
     first, last, own = gradients(2, 1), gradients(2, 2), np.zeros((2, 6))
@@ -373,14 +385,14 @@ def test_mgda_finds_the_shortest_mean_and_lowers_every_loss(num_tasks: int) -> N
     alpha = on_simplex(lambda w: ((w @ g) ** 2).sum(), num_tasks)
     assert found.sum() == pytest.approx(1, rel=FLOAT32)
     shortest, length = np.linalg.norm(alpha @ g), np.linalg.norm(found @ g)
-    assert length == pytest.approx(shortest, rel=0.02)
-    assert (g @ (found @ g) > -0.05 * length**2).all()
+    assert length == pytest.approx(shortest, rel=1e-3)
+    assert (g @ (found @ g) > (1 - 1e-2) * length**2).all()
 
 
 # CAGrad
 
 
-@pytest.mark.parametrize("radius", [0.0, 0.4, 2.0])
+@pytest.mark.parametrize("radius", [0.0, 0.4, 0.9])
 @pytest.mark.parametrize("num_tasks", [2, 3, 8])
 def test_cagrad_takes_the_best_direction_for_the_worst_task(
     num_tasks: int, radius: float
@@ -441,13 +453,99 @@ def test_metabalance_names_the_tasks_of_a_wrong_target() -> None:
     )
 
 
-def test_weights_of_two_equal_losses_are_equal_for_dwa_and_uncertainty() -> None:
-    for name in ("dwa", "uncertainty"):
-        balancing = method(name)
-        state = started(balancing, 2)
-        for step in range(6):
-            observation = observed([1 / (step + 1)] * 2, step=step, ends_epoch=True)
-            state = balancing.next_state(state, observation)
-        first, second = balancing.loss_weights(state, 2).numpy()
-        assert first == second
-        assert math.isfinite(first)
+# Tasks that come late
+
+
+def test_metabalance_of_a_task_that_comes_late_starts_at_its_norm() -> None:
+    balancing = method("metabalance")
+    state, g = started(balancing, 2), np.eye(2)
+    only_first = observed([0.5, 0.0], g * [[1], [0]], has_rows=np.array([True, False]))
+    for _ in range(50):
+        state = balancing.next_state(state, only_first)
+    observation = observed([0.5, 0.5], g)
+    state = balancing.next_state(state, observation)
+    np.testing.assert_allclose(balancing.factors(state, observation), 1, rtol=1e-4)
+
+
+def test_dwa_leaves_out_epochs_without_rows_of_a_task() -> None:
+    balancing = method("dwa")
+    state = started(balancing, 2)
+    for losses in ([0.8, 0.6], [0.6, 0.5], [0.5, 0.0], [0.4, 0.3]):
+        has_rows = np.array(losses) > 0
+        observation = observed(losses, ends_epoch=True, has_rows=has_rows)
+        state = balancing.next_state(state, observation)
+    e = np.exp(np.array([0.4 / 0.5, 0.3 / 0.5]) / 2)
+    found = balancing.loss_weights(state, 2).numpy()
+    np.testing.assert_allclose(found, 2 * e / e.sum(), rtol=FLOAT32)
+
+
+@pytest.mark.parametrize("name", ["gradnorm", "uncertainty"])
+def test_trained_weight_of_a_task_without_rows_stays(name: str) -> None:
+    balancing, g = method(name), gradients(3)
+    g[1] = 0.0
+    state, has_rows = started(balancing, 3), np.array([True, False, True])
+    for step in range(20):
+        observation = observed([0.9, 0.0, 0.1], g, step, has_rows=has_rows)
+        state = balancing.next_state(state, observation)
+    weights = balancing.loss_weights(state, 3).numpy()
+    assert weights[1] == 1
+    assert abs(weights - 1)[[0, 2]].min() > 0.05
+
+
+def test_first_step_of_a_late_task_is_as_long_as_the_learning_rate() -> None:
+    balancing = method("uncertainty")
+    state = started(balancing, 2)
+    for step in range(20):
+        observation = observed([0.9, 0.0], step=step, has_rows=np.array([True, False]))
+        state = balancing.next_state(state, observation)
+    state = balancing.next_state(state, observed([0.9, 0.7], step=20))
+    assert abs(state["values"].numpy()[1]) == pytest.approx(RATE, rel=1e-3)
+
+
+def test_uncertainty_of_a_loss_of_0_is_limited() -> None:
+    balancing = method("uncertainty", "learning_rate=0.5")
+    state = started(balancing, 2)
+    for step in range(60):
+        state = balancing.next_state(state, observed([0.0, 0.5], step=step))
+    weights = balancing.loss_weights(state, 2).numpy()
+    np.testing.assert_allclose(weights, [1000, 1], rtol=1e-3)
+
+
+# Keys
+
+
+def test_dwa_divides_by_its_temperature() -> None:
+    balancing = method("dwa", "temperature=0.5")
+    state = started(balancing, 2)
+    for losses in ([0.8, 0.6], [0.6, 0.5]):
+        state = balancing.next_state(state, observed(losses, ends_epoch=True))
+    e = np.exp(np.array([0.6 / 0.8, 0.5 / 0.6]) / 0.5)
+    found = balancing.loss_weights(state, 2).numpy()
+    np.testing.assert_allclose(found, 2 * e / e.sum(), rtol=FLOAT32)
+
+
+def test_gradnorm_of_alpha_0_ignores_the_losses() -> None:
+    balancing, found = method("gradnorm", "alpha=0"), []
+    for losses in ([0.5, 0.5], [0.1, 0.9]):
+        first = observed([1.0, 1.0], gradients(2))
+        state = balancing.next_state(started(balancing, 2), first)
+        second = observed(losses, gradients(2), step=1)
+        found.append(balancing.next_state(state, second)["values"].numpy())
+    np.testing.assert_array_equal(*found)
+    assert (found[0] != 1).all()
+
+
+@pytest.mark.parametrize(("relax", "beta"), [(1.0, 0.5), (0.2, 0.0)])
+def test_metabalance_relaxes_and_averages_as_its_keys_say(
+    relax: float, beta: float
+) -> None:
+    balancing = method("metabalance", f"relax={relax}", f"beta={beta}")
+    state, m = started(balancing, 2), np.zeros(2)
+    for step in range(3):
+        g = gradients(2, step)
+        m = beta * m + (1 - beta) * np.linalg.norm(g, axis=1)
+        observation = observed([0.5] * 2, g, step=step)
+        state = balancing.next_state(state, observation)
+    found = balancing.factors(state, observation).numpy()[0]
+    expected = [1, relax * m[0] / m[1] + 1 - relax]
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
