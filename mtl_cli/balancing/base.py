@@ -17,10 +17,7 @@ Array = npt.NDArray[np.float32]
 # {name: (T,) or another shape that the method chooses}
 State = dict[str, Tensor]
 
-# `lowest_on_simplex` ends when the highest and the lowest slope differ by less than
-# this fraction of the largest slope.
-TOLERANCE = 1e-5
-MAX_MOVES = 100
+MOVES_PER_TASK = 8  # of `lowest_on_simplex`
 
 
 class Observation(NamedTuple):
@@ -186,29 +183,30 @@ def lowest_on_simplex(
     """
     import tensorflow as tf
 
-    squares = tf.linalg.diag_part(products)
     mask = tf.cast(has_gradient, tf.float32)
     num_tasks = mask.shape[0]
 
-    def move(number: Tensor, alpha: Tensor, _: Tensor) -> tuple[Tensor, ...]:
-        to_alpha = tf.linalg.matvec(products, alpha)  # g_t . g_alpha
+    def move(alpha: Tensor) -> Tensor:
+        to_alpha = tf.reduce_sum(products * alpha, axis=1)  # g_t . g_alpha
         weight = factor / root(tf.reduce_sum(alpha * to_alpha))
         slopes = linear + weight * to_alpha
-        low = tf.argmin(tf.where(has_gradient, slopes, tf.float32.max))
-        high = tf.argmax(tf.where(alpha > 0, slopes, tf.float32.min))
-        fall = slopes[high] - slopes[low]
-        curvature = weight * (squares[low] + squares[high] - 2 * products[low, high])
+        slopes_to = tf.where(has_gradient, slopes, tf.float32.max)
+        slopes_from = tf.where(alpha > 0, slopes, tf.float32.min)
+        to = tf.one_hot(tf.argmin(slopes_to), num_tasks)
+        change = to - tf.one_hot(tf.argmax(slopes_from), num_tasks)
+        fall = tf.reduce_max(slopes_from) - tf.reduce_min(slopes_to)
+        along = tf.reduce_sum(products * change, axis=1)
+        curvature = weight * tf.reduce_sum(along * change)
         share = tf.math.divide_no_nan(fall, curvature)
-        share = tf.clip_by_value(share, 0.0, alpha[high])
-        change = tf.one_hot(low, num_tasks) - tf.one_hot(high, num_tasks)
-        scale = tf.reduce_max(tf.abs(slopes) * mask)
-        return number + 1, alpha + share * change, fall > TOLERANCE * scale
+        share = tf.clip_by_value(
+            share, 0.0, tf.reduce_sum(alpha * tf.maximum(-change, 0.0))
+        )
+        return alpha + share * change
 
-    *_, alpha, _ = tf.while_loop(
-        lambda number, _, is_falling: is_falling & (number < MAX_MOVES),
-        move,
-        (0, tf.math.divide_no_nan(mask, tf.reduce_sum(mask)), True),
-    )
+    # XLA compiles a loop of TensorFlow so that it takes seconds per step.
+    alpha = tf.math.divide_no_nan(mask, tf.reduce_sum(mask))
+    for _ in range(MOVES_PER_TASK * num_tasks):
+        alpha = move(alpha)
     return alpha
 
 
