@@ -255,7 +255,7 @@ CHANGES = {
     "balancing.*.learning_rate": Change(0.5),
     "balancing.dwa.temperature": Change(0.1),
     "balancing.gradnorm.alpha": Change(0.0),
-    "balancing.cagrad.radius": Change(2.0),
+    "balancing.cagrad.radius": Change(0.9),
     "balancing.metabalance.target_task": Change("buy"),
     "balancing.metabalance.strategy": Change("enlarge"),
     "balancing.metabalance.relax": Change(0.1),
