@@ -28,7 +28,6 @@ class Observation(NamedTuple):
         losses: the loss L_t of each task before the step, 0 or more, (T,).
         has_rows: whether the batch holds rows of the task, (T,). A task without rows
             has the loss 0 and the gradient 0.
-        step: number of steps of the run before this one.
         ends_epoch: whether the step is the last of an epoch.
         seed: two whole numbers that seed random draws; they differ in each step, (2,).
         products: the inner products of the tasks' gradients of each weight, (P, T, T).
@@ -41,11 +40,17 @@ class Observation(NamedTuple):
     tasks: Sequence[str]
     losses: Tensor
     has_rows: Tensor
-    step: Tensor
     ends_epoch: Tensor
     seed: Tensor
     products: Tensor = None
     kernels: Sequence[int] = ()
+
+    @property
+    def total_products(self) -> Tensor:
+        """The inner products g_s . g_t of the gradients of all weights, (T, T)."""
+        import tensorflow as tf
+
+        return tf.reduce_sum(self.products, axis=0)
 
 
 class Balancing(Options):
@@ -130,7 +135,7 @@ def start_of_adam(values: Array) -> dict[str, Array]:
 def step_of_adam(
     state: State, gradient: Tensor, rate: float, observation: Observation
 ) -> State:
-    """Takes one step of Adam with its usual constants; see `optimizers/adam.py`.
+    """Takes one step of Adam with its usual constants.
 
     The values of tasks without rows do not change.
 
@@ -142,17 +147,24 @@ def step_of_adam(
     """
     import tensorflow as tf
 
-    beta_1, beta_2, epsilon = 0.9, 0.999, 1e-7
-    mean = state["mean"] + (1 - beta_1) * (gradient - state["mean"])
-    square = state["mean_square"]
-    square += (1 - beta_2) * (tf.square(gradient) - square)
-    t = state["num_steps"] + 1
-    scale = rate * tf.sqrt(1 - beta_2**t) / (1 - beta_1**t)
-    new: dict[str, Any] = {
-        "values": state["values"] - scale * mean / (tf.sqrt(square) + epsilon),
+    from mtl_cli.layers.adam import adam_change
+
+    num_steps = state["num_steps"] + 1
+    change, mean, mean_square = adam_change(
+        gradient,
+        state["mean"],
+        state["mean_square"],
+        num_steps,
+        rate,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-7,
+    )
+    new = {
+        "values": state["values"] + change,
         "mean": mean,
-        "mean_square": square,
-        "num_steps": t,
+        "mean_square": mean_square,
+        "num_steps": num_steps,
     }
     return state | {
         name: tf.where(observation.has_rows, new[name], state[name]) for name in new

@@ -43,7 +43,7 @@ class CAGrad(Balancing):
     def factors(self, state: State, observation: Observation) -> Tensor:
         import tensorflow as tf
 
-        products = tf.reduce_sum(observation.products, axis=0)  # g_s . g_t, (T, T)
+        products = observation.total_products
         has_gradient = tf.linalg.diag_part(products) > 0
         mask = tf.cast(has_gradient, tf.float32)
         count = tf.reduce_sum(mask)

@@ -26,7 +26,7 @@ class MGDA(Balancing):
     def factors(self, state: State, observation: Observation) -> Tensor:
         import tensorflow as tf
 
-        products = tf.reduce_sum(observation.products, axis=0)  # g_s . g_t, (T, T)
+        products = observation.total_products
         has_gradient = tf.linalg.diag_part(products) > 0
         count = tf.reduce_sum(tf.cast(has_gradient, tf.float32))
         no_linear_term = tf.zeros(len(observation.tasks))

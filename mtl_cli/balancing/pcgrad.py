@@ -24,7 +24,7 @@ class PCGrad(Balancing):
         import tensorflow as tf
 
         num_tasks = len(observation.tasks)
-        products = tf.reduce_sum(observation.products, axis=0)  # g_s . g_t, (T, T)
+        products = observation.total_products
         shape = (num_tasks, num_tasks)
         draws = tf.random.stateless_uniform(shape, tf.cast(observation.seed, tf.int32))
         order = tf.argsort(draws)  # (T, T): the order of the tasks s for each task t

@@ -20,6 +20,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from mtl_cli.cli.config_guard import COMPOSED_SETTINGS
+from mtl_cli.config.json_schema import AXES
 from mtl_cli.config.overrides import as_typed
 from mtl_cli.config.unknown_keys import dotted_keys, unknown_key_message
 from mtl_cli.core.errors import first_line, not_utf8_message, suggest
@@ -36,8 +37,9 @@ EXTRAS = {
     ("hydra/sweeper", "optuna"): "hpo",
     ("hydra/sweeper", "list"): "hpo",
 }
-# The groups whose options may come from a plugin.
-GROUPS_OF_PLUGINS = ("balancing", "encoder", "model", "optimizer", "tracker")
+# The groups whose options may come from a plugin. The options of `dataset` are YAML
+# files of data sets.
+GROUPS_OF_PLUGINS = AXES.keys() - {"dataset"}
 SWEEPER_PARAMS = "hydra.sweeper.params"
 
 

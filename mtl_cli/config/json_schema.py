@@ -29,15 +29,6 @@ from mtl_cli.trackers.base import Tracker
 Schema = dict[str, Any]
 
 SCHEMA_FOLDER = Path(__file__).with_name("schemas")
-GROUPS = (
-    "balancing",
-    "dataset",
-    "encoder",
-    "model",
-    "optimizer",
-    "tracker",
-    "trainer",
-)
 # {config group: (folder of its options in `mtl_cli`, base class of the options)}
 AXES: dict[str, tuple[str, type[Options]]] = {
     "balancing": ("balancing", Balancing),
@@ -47,6 +38,7 @@ AXES: dict[str, tuple[str, type[Options]]] = {
     "optimizer": ("optimizers", Optimizer),
     "tracker": ("trackers", Tracker),
 }
+GROUPS = (*AXES, "trainer")
 # {folder of options: base class} for the options that the key `kind` chooses inside
 # `dataset`.
 KINDS: dict[str, type[Options]] = {"features": Feature, "tasks": Task}

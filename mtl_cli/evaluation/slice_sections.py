@@ -27,8 +27,8 @@ def slice_sections(evaluation: Evaluation, short: bool = False) -> list[Section]
     num_lines = sum(len(cells) for section in sections for cells in section.tables)
     if short and num_lines > MAX_LINES:
         return [
-            weakest_slices(evaluation, column)
-            for column in records_by_column(evaluation)
+            weakest_slices(evaluation, column, records)
+            for column, records in records_by_column(evaluation).items()
         ]
     return sections
 
@@ -41,9 +41,10 @@ def records_by_column(evaluation: Evaluation) -> dict[str, list[dict[str, Any]]]
     return records
 
 
-def weakest_slices(evaluation: Evaluation, column: str) -> Section:
+def weakest_slices(
+    evaluation: Evaluation, column: str, records: list[dict[str, Any]]
+) -> Section:
     """Returns the weakest slices by a column: a table with one row per task."""
-    records = records_by_column(evaluation)[column]
     tested = [record for record in records if record["rank"] is not None]
     cells = [["task", "metric", "all rows", "weakest slice", "second", "third"]]
     for task, result in evaluation.tasks.items():

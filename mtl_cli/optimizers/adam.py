@@ -54,9 +54,11 @@ class Adam(Optimizer):
     ) -> tuple[Tensor, list[Tensor]]:
         import tensorflow as tf
 
+        from mtl_cli.layers.adam import adam_change
+
         m, v = slots
-        m += (gradient - m) * (1 - self.beta_1)
-        v += (tf.square(gradient) - v) * (1 - self.beta_2)
         t = tf.cast(step + 1, tf.float32)
-        a = rate * (tf.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t))
-        return -a * m / (tf.sqrt(v) + self.epsilon), [m, v]
+        change, m, v = adam_change(
+            gradient, m, v, t, rate, self.beta_1, self.beta_2, self.epsilon
+        )
+        return change, [m, v]

@@ -60,7 +60,7 @@ class Balancer:
         losses: Tensor,
         total_weights: Tensor,
         iterations: Tensor,
-        task_gradients: Sequence[Tensor] = (),
+        gradients: list[Tensor],
     ) -> tuple[Tensor, list[Tensor]]:
         """Updates the state, and combines the gradients of the tasks.
 
@@ -68,49 +68,45 @@ class Balancer:
             losses: the losses before the step, (T,).
             total_weights: the sum of each task's row weights in the batch, (T,).
             iterations: the optimizer's count of steps before the step.
-            task_gradients: for each weight, the gradients of all tasks and the gradient
-                of the penalties, (T + 1, ...). Empty if the method reads no gradients.
+            gradients: the gradient of each weight. If the method reads gradients: those
+                of all tasks and that of the penalties, (T + 1, ...).
 
         Returns: the weight of each task in the step, (T,), and the combined gradient of
             each weight of the network. If the method reads gradients, the task's weight
             is multiplied by the mean of the task's factors. This mean weighs the
             weights of the network by the squared norms of the task's gradients.
         """
-        step = iterations - self.first_step
         weights = self.loss_weights()
-        shared = [is_shared(gradients[:-1]) for gradients in task_gradients]
-        products = [
-            inner_products(gradients[:-1], mask)
-            for gradients, mask in zip(task_gradients, shared, strict=True)
-        ]
+        if not gradients:  # all weights of the network are frozen
+            return weights, gradients
+        step = iterations - self.first_step
         observation = Observation(
             self.tasks,
             losses,
             total_weights > 0,
-            step,
-            (step + 1) % self.steps_per_epoch == 0,
-            tf.stack([tf.cast(self.seed % 2**31, step.dtype), step]),
-            tf.stack(products) if products else None,
-            self.kernels,
+            ends_epoch=(step + 1) % self.steps_per_epoch == 0,
+            seed=tf.stack([tf.cast(self.seed % 2**31, step.dtype), step]),
+            kernels=self.kernels,
         )
+        masks: list[Tensor] = []
+        if self.reads_gradients:
+            masks = [is_shared(x[:-1]) for x in gradients]
+            pairs = zip(gradients, masks, strict=True)
+            products = tf.stack([inner_products(x[:-1], mask) for x, mask in pairs])
+            observation = observation._replace(products=products)
         state = self.method.next_state(self._values(), observation)
-        combined: list[Tensor] = []
-        if task_gradients:
-            shape = (len(task_gradients), len(self.tasks))
-            factors = tf.broadcast_to(self.method.factors(state, observation), shape)
-            squares = tf.linalg.diag_part(observation.products)  # (P, T)
-            total = tf.reduce_sum(squares, axis=0)
-            mean_factors = tf.reduce_sum(squares * factors, axis=0) / total
-            weights *= tf.where(total > 0, mean_factors, 1.0)
-            combined = [
-                combine(gradients, mask, factors[i])
-                for i, (gradients, mask) in enumerate(
-                    zip(task_gradients, shared, strict=True)
-                )
-            ]
         for name, variable in self.state.items():
             variable.assign(state[name])
-        return weights, combined
+        if not self.reads_gradients:
+            return weights, gradients
+        shape = (len(gradients), len(self.tasks))
+        factors = tf.broadcast_to(self.method.factors(state, observation), shape)
+        squares = tf.linalg.diag_part(observation.products)  # (P, T)
+        total = tf.reduce_sum(squares, axis=0)
+        mean_factors = tf.reduce_sum(squares * factors, axis=0) / total
+        weights *= tf.where(total > 0, mean_factors, 1.0)
+        rows = zip(gradients, masks, tf.unstack(factors), strict=True)
+        return weights, [combine(*row) for row in rows]
 
     def _values(self) -> dict[str, Tensor]:
         return {name: variable.read_value() for name, variable in self.state.items()}

@@ -144,18 +144,13 @@ class Step:
         losses, gradients, row_gradients = self.replicas.all_reduce(
             self.gradients(batch, is_real, num_rows, total_weights, values, positions)
         )
-        balancer = self.balancer
         total_weights = tf.stack(total_weights)
         step = tf.convert_to_tensor(self.optimizer.iterations)
-        if balancer.reads_gradients:
-            weights, combined = balancer.balance(
-                losses, total_weights, step, [*gradients, *row_gradients]
-            )
-            num_weights = len(gradients)
-            gradients, row_gradients = combined[:num_weights], combined[num_weights:]
-        else:
-            weights, _ = balancer.balance(losses, total_weights, step)
-        new_packed = self.update(gradients, row_gradients, packed)
+        weights, balanced = self.balancer.balance(
+            losses, total_weights, step, [*gradients, *row_gradients]
+        )
+        num_weights = len(gradients)
+        new_packed = self.update(balanced[:num_weights], balanced[num_weights:], packed)
         return tf.stack([losses, total_weights, weights]), new_packed
 
     def _gradients(

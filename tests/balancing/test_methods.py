@@ -50,7 +50,6 @@ def observed(
         [f"task_{i}" for i in range(len(losses))],
         tf.constant(losses),
         tf.constant(has_rows),
-        tf.constant(step, tf.int64),
         tf.constant(ends_epoch),
         tf.constant([seed, step], tf.int64),
         None if products is None else tf.constant(products),

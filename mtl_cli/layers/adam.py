@@ -1,0 +1,36 @@
+"""The change of Adam in one step."""
+
+import tensorflow as tf
+
+from mtl_cli.core.tensors import Tensor
+
+
+def adam_change(
+    gradient: Tensor,
+    m: Tensor,
+    v: Tensor,
+    t: Tensor,
+    rate: Tensor,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Returns the change of values in one step, and the new m and v.
+
+    The arguments have the shape of the values, or can be broadcast to it. The class
+    `optimizers.adam.Adam` has the equations.
+
+    Args:
+        gradient: the gradient of the values.
+        m: the running mean of the gradient before the step.
+        v: the running mean of its square.
+        t: the number of the step, from 1, as float32.
+        rate: the learning rate of the step.
+        beta_1: weight of the earlier steps in m.
+        beta_2: weight of the earlier steps in v.
+        epsilon: constant added to the square root of v.
+    """
+    m += (gradient - m) * (1 - beta_1)
+    v += (tf.square(gradient) - v) * (1 - beta_2)
+    a = rate * (tf.sqrt(1 - beta_2**t) / (1 - beta_1**t))
+    return -a * m / (tf.sqrt(v) + epsilon), m, v
