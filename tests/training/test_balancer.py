@@ -256,6 +256,23 @@ def test_factors_of_1_change_nothing(options: str) -> None:
 
 
 @pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("name", ["gradnorm", "metabalance", "cagrad"])
+def test_network_whose_weights_are_all_frozen_has_steps_that_change_nothing(
+    name: str,
+) -> None:
+    configured = chosen(f"balancing={name}")
+    network, table = built(configured), table_of(configured)
+    network.logits.trainable = False
+    before = network.logits.get_weights()
+    steps = Steps(configured, network, ROWS)
+    feed = MemoryFeed(table, list(configured.chosen_tasks))
+    (found,) = steps.epoch([feed.buffer(np.arange(ROWS), steps.batch_size)])
+    assert (found[:, 2] == 1).all()
+    for old, new in zip(before, network.logits.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.usefixtures("eager")
 def test_weights_of_losses_reach_the_step_of_the_same_number() -> None:
     configured = chosen("balancing=uncertainty")
     _, found = after_steps(configured, num_epochs=3)
