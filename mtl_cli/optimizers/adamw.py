@@ -20,8 +20,8 @@ class AdamW(Adam):
 
     Reference: Loshchilov and Hutter, "Decoupled Weight Decay Regularization", ICLR
         2019.
-        Differs from the paper in: in a large table (`lazy`), a row decays only in
-        steps whose batch reads the row.
+        Differs from the paper in: in a lazy table (`training/lazy_tables.py`), a row
+        decays only in steps whose batch reads the row.
     """
 
     weight_decay: NotNegative

@@ -24,9 +24,10 @@ class Optimizer(Options):
     """The base class of optimizers. The fields are the keys of `conf/optimizer/*.yaml`.
 
     A subclass implements the same update twice. `keras_optimizer` updates whole
-    weights. `row_slots` and `row_change` update some rows of an embedding table, so
-    that a step need not read and write all rows of a large table. The key `lazy`
-    decides which tables are updated by rows, see `training/large_tables.py`.
+    weights. `row_slots` and `row_change` update only the rows of an embedding table
+    that a batch reads, so that a step need not read and write all rows of a large
+    table. The key `lazy` selects these tables, and `training/lazy_tables.py` updates
+    them.
 
     Attributes:
         is_always_lazy: whether `lazy: auto` selects embedding tables of every size.

@@ -25,6 +25,8 @@ class SGD(Optimizer):
 
     Reference: Sutskever et al., "On the importance of initialization and momentum in
         deep learning", ICML 2013, section 2.
+        Differs from the paper in: in a lazy table (`training/lazy_tables.py`), a row
+        and its m change only in steps whose batch reads the row.
     """
 
     momentum: Share

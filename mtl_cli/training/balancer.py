@@ -1,7 +1,7 @@
 """Balances the tasks in each step: holds a method's state, and combines gradients.
 
 Letters in shapes: T is the number of tasks, and P the number of weights. A lazy table
-counts as one weight; see `large_tables.py`.
+counts as one weight; see `lazy_tables.py`.
 """
 
 from collections.abc import Sequence

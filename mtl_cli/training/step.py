@@ -10,7 +10,7 @@ from mtl_cli.distributed.replicas import Replicas
 from mtl_cli.network.build import Network
 from mtl_cli.training.balancer import Balancer
 from mtl_cli.training.feed import TensorTable
-from mtl_cli.training.large_tables import lazy_tables, split_at_tables
+from mtl_cli.training.lazy_tables import make_lazy_tables, split_at_tables
 from mtl_cli.training.losses import sum_of_penalties, task_losses
 
 
@@ -51,7 +51,7 @@ class Step:
         self.tasks, self.heads = config.chosen_tasks, config.model.heads_option
         self.rows_per_process, self.replicas = rows_per_process, replicas
         self.label_statistics = network.label_statistics
-        self.tables = lazy_tables(network.logits, config.optimizer)
+        self.tables = make_lazy_tables(network.logits, config.optimizer)
         self.ids_model, self.model = split_at_tables(network.logits, self.tables)
         self.task_weights = tf.constant([task.weight for task in self.tasks.values()])
         # If the run starts from an earlier run's optimizer, its count of steps goes on,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mtl_cli.training.large_tables import LazyTable
+from mtl_cli.training.lazy_tables import LazyTable
 
 
 @pytest.mark.parametrize("l2", [0.0, 0.05])

@@ -18,16 +18,16 @@ from mtl_cli.layers import FusedEmbedding
 from mtl_cli.layers.embedding import gather_rows
 from mtl_cli.optimizers.base import Optimizer
 
-# With `optimizer.lazy=auto`, tables with more values than this are lazy. Updating all
-# values of such a table takes about as long as a step of a small network.
+# With `optimizer.lazy=auto`, tables with more entries than this are lazy. Updating all
+# entries of such a table takes about as long as a step of a small network.
 LARGE_TABLE = 1_000_000
 
 
 class LazyTable:
     """An embedding table together with its optimizer's slots.
 
-    A slot is an array that the optimizer keeps for a table, such as Adam's moments,
-    with one value per value of the table, or one value per row.
+    A slot is an array that the optimizer keeps for a table, such as Adam's moments. It
+    has one value per entry of the table, or one value per row.
 
     Memory access is the main cost of a large table. Therefore each row is stored next
     to its slots: one access reads both, and one access writes both. The steps do not
@@ -125,7 +125,7 @@ class LazyTable:
         self.layer.table.assign(self.packed[: self.num_rows, : self.width])
 
 
-def lazy_tables(model: keras.Model, optimizer: Optimizer) -> list[LazyTable]:
+def make_lazy_tables(model: keras.Model, optimizer: Optimizer) -> list[LazyTable]:
     """Makes a lazy table of each table of a model that `optimizer.lazy` selects."""
     if not optimizer.lazy:
         return []

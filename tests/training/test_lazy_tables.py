@@ -14,10 +14,10 @@ from mtl_cli.core import tensorflow_runtime
 from mtl_cli.data.table import Table
 from mtl_cli.layers import FusedEmbedding
 from mtl_cli.network.build import build
-from mtl_cli.training import large_tables
+from mtl_cli.training import lazy_tables
 from mtl_cli.training import train as train_module
 from mtl_cli.training.feed import MemoryFeed
-from mtl_cli.training.large_tables import lazy_tables
+from mtl_cli.training.lazy_tables import make_lazy_tables
 from mtl_cli.training.progress import Progress
 from mtl_cli.training.steps import Steps
 
@@ -146,7 +146,7 @@ def test_compiled_and_uncompiled_lazy_steps_agree():
 def test_rows_that_no_batch_touches_stay(name):
     chosen = config(*DATA, f"optimizer={name}", "optimizer.lazy=true")
     network = build(chosen, spec_of(chosen))
-    (table,) = lazy_tables(network.logits, chosen.optimizer)
+    (table,) = make_lazy_tables(network.logits, chosen.optimizer)
     before = table.layer.table.numpy()
     rows, places = table.unique_rows(tf.constant([[0, 0], [0, 1]]))
     # The second column's table begins below the first's, at row 10.
@@ -176,7 +176,7 @@ def spec_of(chosen):
 def test_rowwise_adagrad_equals_its_formula():
     chosen = config(*DATA, "optimizer=rowwise_adagrad")
     network = build(chosen, spec_of(chosen))
-    (table,) = lazy_tables(network.logits, chosen.optimizer)
+    (table,) = make_lazy_tables(network.logits, chosen.optimizer)
     values = table.layer.table.numpy().astype("float64")
     total = np.full(16, 0.1)
     random = np.random.default_rng(0)
@@ -198,9 +198,9 @@ def test_rowwise_adagrad_equals_its_formula():
 def test_auto_is_lazy_for_large_tables_only(monkeypatch):
     chosen = config(*DATA)
     network = build(chosen, spec_of(chosen))
-    assert lazy_tables(network.logits, chosen.optimizer) == []
-    monkeypatch.setattr(large_tables, "LARGE_TABLE", 10)
-    assert len(lazy_tables(network.logits, chosen.optimizer)) == 1
+    assert make_lazy_tables(network.logits, chosen.optimizer) == []
+    monkeypatch.setattr(lazy_tables, "LARGE_TABLE", 10)
+    assert len(make_lazy_tables(network.logits, chosen.optimizer)) == 1
 
 
 def test_row_that_occurs_twice_moves_as_adam_says():
