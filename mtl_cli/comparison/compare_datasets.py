@@ -11,7 +11,7 @@ from mtl_cli.comparison.configurations import (
     set_names,
     single_task_twins,
 )
-from mtl_cli.comparison.datasets import group_by_dataset
+from mtl_cli.comparison.datasets import runs_by_dataset
 from mtl_cli.comparison.difference import Verdict, set_verdicts
 from mtl_cli.comparison.formats import comma_list
 from mtl_cli.comparison.results import DatasetComparison, Task, score_of
@@ -50,9 +50,11 @@ def compare_datasets(
         ConfigError: if no data set can be compared.
     """
     comparisons, errors = [], []
-    for name, group in group_by_dataset(runs).items():
+    for name, dataset_runs in runs_by_dataset(runs).items():
         try:
-            comparisons.append(compare_dataset(name, group, baseline, metric, split))
+            comparisons.append(
+                compare_dataset(name, dataset_runs, baseline, metric, split)
+            )
         except ConfigError as error:
             errors.append((name, error))
     if not comparisons:

@@ -1,59 +1,66 @@
-"""Groups runs by their data set, and names the data sets."""
+"""Finds out which runs read the same data set, and names the data sets."""
 
+from collections import Counter
 from functools import cache
+from itertools import chain
 
 from mtl_cli.comparison.configurations import short_key
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import equal_rows, read_test_rows
 from mtl_cli.metrics.metric import Floats
 
-MAX_SETTINGS = 8  # number of settings in the name of a group
-# The dotted keys below `dataset` in a run's settings, each with its value.
+MAX_SETTINGS = 8  # number of settings in the name of a data set
+# The dotted keys below `dataset` in a run's settings, sorted, each with its value.
 DatasetSettings = tuple[tuple[str, str], ...]
+# One data set: the different `dataset` settings of the runs that read it.
+Variants = list[DatasetSettings]
 
 
-def group_by_dataset(runs: list[Run]) -> dict[str, list[Run]]:
-    """Groups runs by their data set.
+def runs_by_dataset(runs: list[Run]) -> dict[str, list[Run]]:
+    """Returns the runs of each data set: {unique name of the data set: its runs}.
 
-    Two runs belong together if one of these conditions holds:
+    Two runs have the same data set if one of these conditions holds:
 
     - The runs have equal `dataset` settings.
     - The runs have the same `data_hash`: they read the same data, even if the names of
       the data sets differ.
     - The data sets have the same name, and both runs were scored on the same test rows.
-    - The data sets have the same name, and one of the runs has no `data_hash`, because
-      it failed before it had read the data.
+    - Other runs link the two runs: each run in a chain of runs from one to the other
+      has the same data set as the next run.
 
-    A setting that changes the data, such as `dataset.correlation` of generated data,
-    thus splits the runs of one data set into several groups. The settings of damaged
-    runs are unknown, so damaged runs join the first group.
+    Runs whose settings differ in a key that changes the data, such as
+    `dataset.correlation` of generated data, thus have different data sets.
 
-    Returns: {name of the group: its runs}.
+    A run without a `data_hash` failed before it had read its data. If no run with equal
+    settings has a hash, the run counts to the first data set with the same name.
+    Damaged runs whose settings are unknown count to the first data set.
     """
     runs_by_settings: dict[DatasetSettings, list[Run]] = {}
     for run in runs:
         if run.status != "damaged":
             runs_by_settings.setdefault(dataset_settings(run), []).append(run)
-    groups = group_settings(runs_by_settings)
-    names = group_names(groups) or [""]
-    group_by_settings = {
+    datasets = find_datasets(runs_by_settings)
+    if not datasets:
+        return {"": runs}
+    names = unique_names(datasets)
+    names_by_settings = {
         settings: name
-        for name, group in zip(names, groups, strict=False)
-        for settings in group
+        for name, variants in zip(names, datasets, strict=True)
+        for settings in variants
     }
-    runs_by_group: dict[str, list[Run]] = {name: [] for name in names}
+    runs_by_name: dict[str, list[Run]] = {name: [] for name in names}
     for run in runs:
-        name = group_by_settings.get(dataset_settings(run), names[0])
-        runs_by_group[name].append(run)
-    return runs_by_group
+        name = names_by_settings.get(dataset_settings(run), names[0])
+        runs_by_name[name].append(run)
+    return runs_by_name
 
 
-def group_settings(
+def find_datasets(
     runs_by_settings: dict[DatasetSettings, list[Run]],
-) -> list[list[DatasetSettings]]:
-    """Groups dataset settings whose runs belong together, see `group_by_dataset`.
+) -> list[Variants]:
+    """Finds the settings that belong to the same data set, see `runs_by_dataset`.
 
-    The groups are in the order in which their first runs appear.
+    The data sets are in the order in which their first runs appear.
     """
     hashes = {
         settings: {run.environment.get("data_hash") for run in runs} - {None}
@@ -65,75 +72,85 @@ def group_settings(
         scored_runs = [run for run in runs_by_settings[settings] if run.has_scores]
         return read_test_rows(scored_runs[:1])
 
-    def belong_together(a: DatasetSettings, b: DatasetSettings) -> bool:
+    def same_data(a: DatasetSettings, b: DatasetSettings) -> bool:
         if hashes[a] & hashes[b]:
             return True
-        if dataset_name(a) != dataset_name(b):
-            return False
-        return not hashes[a] or not hashes[b] or equal_rows(rows_of(a), rows_of(b))
+        return dataset_name(a) == dataset_name(b) and equal_rows(rows_of(a), rows_of(b))
 
-    groups: list[list[DatasetSettings]] = []
-    # Settings without a hash belong to every group with the same name. Settings without
-    # a hash are placed last: if they came first, they would join settings that do not
-    # belong together.
-    for settings in sorted(runs_by_settings, key=lambda settings: not hashes[settings]):
-        for group in groups:
-            if any(belong_together(settings, other) for other in group):
-                group.append(settings)
+    datasets: list[Variants] = []
+    for settings in filter(hashes.get, runs_by_settings):
+        same = [d for d in datasets if any(same_data(settings, v) for v in d)]
+        datasets = [d for d in datasets if d not in same]
+        datasets.append([*chain.from_iterable(same), settings])
+    # Settings without a hash come last, so that they do not link two data sets.
+    for settings in (s for s in runs_by_settings if not hashes[s]):
+        name = dataset_name(settings)
+        for dataset in datasets:
+            if name in map(dataset_name, dataset):
+                dataset.append(settings)
                 break
         else:
-            groups.append([settings])
-    appearance = list(runs_by_settings).index
-    return sorted(groups, key=lambda group: min(map(appearance, group)))
+            datasets.append([settings])
+    position = {settings: i for i, settings in enumerate(runs_by_settings)}
+    return sorted(datasets, key=lambda dataset: min(position[s] for s in dataset))
 
 
 def dataset_settings(run: Run) -> DatasetSettings:
     """Returns the settings of a run whose keys begin with `dataset.`."""
-    items = run.settings.items()
-    return tuple((k, value) for k, value in items if k.startswith("dataset."))
+    # Sorted: a run of an earlier version may have the same settings in another order.
+    items = sorted(run.settings.items())
+    return tuple((key, value) for key, value in items if key.startswith("dataset."))
 
 
 def dataset_name(settings: DatasetSettings) -> str:
-    """Returns the name of a data set."""
+    """Returns the setting `dataset.name`; "" if it is missing."""
     return dict(settings).get("dataset.name", "")
 
 
-def group_names(groups: list[list[DatasetSettings]]) -> list[str]:
-    """Returns a unique name for each group.
+def unique_names(datasets: list[Variants]) -> list[str]:
+    """Returns a unique name for each data set.
 
-    A group is named after its data set or data sets. If several groups would have the
-    same name, the settings in which they differ are added:
-    `synthetic correlation=0.5`. If this is not enough either, because the data differ
-    but the settings do not, a number is added: `shop (2)`.
+    If several data sets have the same `dataset.name`, the settings in which they differ
+    follow: `synthetic correlation=0.5`. If the names are still equal, because the data
+    differ but the settings do not, a number follows: `shop (2)`.
     """
-    dataset_names = [
-        ", ".join(dict.fromkeys(filter(None, map(dataset_name, group))))
-        for group in groups
+    namesakes: dict[str, list[Variants]] = {}
+    for dataset in datasets:
+        namesakes.setdefault(joined_name(dataset), []).append(dataset)
+    counts: Counter[str] = Counter()
+    names = []
+    for dataset in datasets:
+        name = joined_name(dataset)
+        name = " ".join([name, *differing_settings(dataset, namesakes[name])])
+        counts[name] += 1
+        names.append(f"{name} ({counts[name]})" if counts[name] > 1 else name)
+    return names
+
+
+def joined_name(dataset: Variants) -> str:
+    """Returns the `dataset.name` of all variants, such as `shop, shop_small`."""
+    return ", ".join(dict.fromkeys(filter(None, map(dataset_name, dataset))))
+
+
+def differing_settings(dataset: Variants, namesakes: list[Variants]) -> list[str]:
+    """Returns the settings in which a data set differs from others, as `KEY=VALUE`.
+
+    At most `MAX_SETTINGS` settings are returned. Of several variants, all values are
+    given: `correlation=0.5,0.9`.
+
+    Args:
+        dataset: the data set.
+        namesakes: all data sets with the same name, including `dataset`.
+    """
+
+    def values_text(key: str, variants: Variants) -> str:
+        return ",".join(dict.fromkeys(dict(v).get(key, "") for v in variants))
+
+    all_keys = sorted({key for d in namesakes for v in d for key, _ in v})
+    keys = [
+        key for key in all_keys if len({values_text(key, d) for d in namesakes}) > 1
     ]
-    names: list[str] = []
-    for name, group in zip(dataset_names, groups, strict=True):
-        namesakes = [
-            other
-            for other, other_name in zip(groups, dataset_names, strict=True)
-            if other_name == name
-        ]
-        all_keys = dict.fromkeys(  # each key once, in order
-            key for other in namesakes for settings in other for key, _ in settings
-        )
-        keys = [
-            key
-            for key in all_keys
-            if len({values_text(key, other) for other in namesakes}) > 1
-        ]
-        texts = [f"{short_key(key, keys)}={values_text(key, group)}" for key in keys]
-        names.append(" ".join([name, *texts[:MAX_SETTINGS]]))
-    earlier_counts = [names[:i].count(name) for i, name in enumerate(names)]
     return [
-        f"{name} ({count + 1})" if count else name
-        for name, count in zip(names, earlier_counts, strict=True)
+        f"{short_key(key, keys)}={values_text(key, dataset)}"
+        for key in keys[:MAX_SETTINGS]
     ]
-
-
-def values_text(key: str, group: list[DatasetSettings]) -> str:
-    """Returns all values of a setting in a group, such as `0.5,0.9`."""
-    return ",".join(dict.fromkeys(dict(settings).get(key, "") for settings in group))

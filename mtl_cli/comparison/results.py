@@ -177,7 +177,7 @@ class DatasetComparison:
 
     Attributes:
         dataset: the name of the data set. Settings follow the name if another data set
-            with the same name has other data, see `datasets.group_names`.
+            with the same name has other data, see `datasets.unique_names`.
         configurations: the configurations that have scores, in order of appearance.
         differing_keys: the dotted settings in which the configurations differ.
         baseline: the configuration that all others are compared with.

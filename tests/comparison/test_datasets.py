@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +15,8 @@ from helpers.planted_runs import auc, write_predictions, write_run
 
 import mtl_cli
 from mtl_cli.cli.compare import arguments, run
-from mtl_cli.comparison.datasets import group_names
+from mtl_cli.comparison.datasets import runs_by_dataset, unique_names
+from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.terminal import all_warnings
 from mtl_cli.core.errors import ConfigError
 
@@ -172,7 +174,7 @@ def test_groups_of_settings_with_equal_values_have_different_names() -> None:
         [settings(1, 1), settings(2, 1), settings(2, 2)],
         [settings(3, 1)],
     ]
-    assert group_names(groups) == [
+    assert unique_names(groups) == [
         "n a=1,2 b=1,2",
         "n a=1,2 b=1,2 (2)",
         "n a=1,2 b=1,2 (3)",
@@ -193,6 +195,40 @@ def test_a_run_of_unknown_data_does_not_link_two_settings(
     (first, second) = by_dataset.values()
     assert any("seed 1 (failed)" in line for line in first["warnings"])
     assert not any("failed" in line for line in second["warnings"])
+
+
+def test_runs_with_the_data_of_two_data_sets_link_them_in_any_order() -> None:
+    adult, shop, *both = (
+        Run(
+            Path(name, data),
+            status="done",
+            settings={"dataset.name": name},
+            environment={"data_hash": data},
+        )
+        for name, data in [
+            ("adult", "old"),
+            ("shop", "new"),
+            ("table", "old"),
+            ("table", "new"),
+        ]
+    )
+    unlinked = runs_by_dataset([shop, adult])
+    assert unlinked == {"shop": [shop], "adult": [adult]}
+    for runs in itertools.permutations([adult, shop, *both]):
+        (linked,) = runs_by_dataset(list(runs)).values()
+        assert linked == list(runs)
+
+
+def test_order_of_settings_makes_no_other_data_set() -> None:
+    settings = {"dataset.name": "shop", "dataset.a": "1"}
+    runs = [
+        Run(Path(data), "done", settings=dict(items), environment={"data_hash": data})
+        for data, items in (
+            ("old", settings.items()),
+            ("new", reversed(settings.items())),
+        )
+    ]
+    assert runs_by_dataset(runs) == {"shop": runs}
 
 
 def test_library_gives_one_comparison_for_each_data_set(both: Path) -> None:
