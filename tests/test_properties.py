@@ -12,7 +12,12 @@ from hypothesis import strategies as st
 
 from mtl_cli.cli.arguments import hydra_arguments
 from mtl_cli.cli.hydra_errors import explain
-from mtl_cli.columns.vocabulary import Counter, as_categorical, hash_ids, vocabulary_ids
+from mtl_cli.columns.vocabulary import (
+    ValueCounter,
+    as_categorical,
+    hash_ids,
+    vocabulary_ids,
+)
 from mtl_cli.config.check import check
 from mtl_cli.core.errors import ConfigError, printable
 from mtl_cli.core.paths import conf_folder
@@ -45,7 +50,7 @@ def column(values):
 @given(COLUMNS, st.integers(1, 3), st.integers(0, 30))
 @PROPERTY
 def test_vocabulary_is_a_sorted_dict_of_frequent_values(values, min_count, cut):
-    counter = Counter()
+    counter = ValueCounter()
     for part in (values[:cut], values[cut:]):  # as chunks of a file
         counter.add(as_categorical("x", column(part)))
     words = [None if v is None else str(v) for v in values]

@@ -1,4 +1,4 @@
-"""Functions that say what the cells of a column hold: numbers, text, ids or lists."""
+"""Says which kind of values an Arrow type holds: numbers, text, ids or lists."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -44,14 +44,14 @@ def is_list(arrow_type: pa.DataType) -> bool:
 
 
 def check_single_values(message_start: str, column: pa.ChunkedArray) -> None:
-    """Refuses a column of lists or structs for a setting that needs a single value.
+    """Refuses a column for a setting that needs one number or text per row.
 
     Args:
         message_start: the setting and the column, for the error message.
         column: the column to check.
 
     Raises:
-        DataError: if `unusable_type` says so.
+        DataError: if Arrow cannot compare or print the values, see `unusable_type`.
     """
     if unusable := unusable_type(column):
         raise DataError(
@@ -61,10 +61,10 @@ def check_single_values(message_start: str, column: pa.ChunkedArray) -> None:
 
 
 def unusable_type(column: pa.ChunkedArray) -> str:
-    """Returns what a column holds if a cell is no number, text or time; else "".
+    """Returns a column's type if Arrow cannot compare or print its values; else "".
 
-    Arrow can neither compare nor print the values of some types, such as structs and
-    uuids. Times are also unusable if Python has no such date or time zone.
+    Examples are lists, structs and uuids. A column of times is unusable too if Python
+    does not know its time zone, or if one of its dates is out of Python's range.
     """
     arrow_type = column.type
     if pa.types.is_dictionary(arrow_type):
@@ -78,10 +78,10 @@ def unusable_type(column: pa.ChunkedArray) -> str:
         return str(arrow_type)
     if pa.types.is_temporal(arrow_type):
         count_type = pa.int32() if arrow_type.bit_width == 32 else pa.int64()
-        counts = column.cast(arrow_type).cast(count_type)  # of days or seconds
-        ends = [n for n in pc.min_max(counts).as_py().values() if n is not None]
+        counts = column.cast(arrow_type).cast(count_type)  # of days, seconds, ...
+        extremes = [n for n in pc.min_max(counts).as_py().values() if n is not None]
         # The 0 finds an unknown time zone if all cells are empty.
-        times = pa.array([0, *ends], count_type).cast(arrow_type)
+        times = pa.array([0, *extremes], count_type).cast(arrow_type)
         try:
             times.cast(pa.string())
             times.to_pylist()

@@ -1,4 +1,4 @@
-"""Finds empty, equal, distinct and unreadable cells of a column."""
+"""Finds cells of a column: empty, equal to a value, distinct, or not convertible."""
 
 from collections.abc import Callable
 
@@ -8,11 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mtl_cli.columns.arrow_types import is_text
-from mtl_cli.core.errors import DataError
 
 Mask = npt.NDArray[np.bool_]
-# A cell, or a value in the configuration that cells are compared with.
-Value = str | int | float | bool
 
 
 def empty_cells(column: pa.ChunkedArray) -> Mask:
@@ -20,24 +17,16 @@ def empty_cells(column: pa.ChunkedArray) -> Mask:
     return np.asarray(pc.is_null(column, nan_is_null=True))
 
 
-def cells_equal(
-    message_start: str, column: pa.ChunkedArray, value: Value, key: str
-) -> Mask:
-    """Returns a mask of the cells that equal a value in the configuration, (rows,).
+def cells_equal(column: pa.ChunkedArray, value: str | int) -> Mask:
+    """Returns a mask of the cells that equal a value, (rows,).
 
     The value is converted to the column's type. In a column of numbers, the value "1"
     equals 1. In a column of text, the value 1 equals "1" and also "1.0", because pandas
     writes whole numbers with ".0" if some cells of their column are empty. The value
     "1" does not equal the text "1.0".
 
-    Args:
-        message_start: the task and the column, for the error message.
-        column: the column to compare.
-        value: the value in the configuration.
-        key: the setting that holds the value, for the error message.
-
     Raises:
-        DataError: if the column's type cannot hold the value.
+        ValueError: if the column's type cannot hold the value.
     """
     if pa.types.is_null(column.type):
         return np.zeros(len(column), bool)
@@ -46,40 +35,41 @@ def cells_equal(
         texts = encoded.dictionary
         if isinstance(value, int):  # "1.0" becomes "1"
             texts = pc.replace_substring_regex(texts, r"^(-?[0-9]+)\.0+$", r"\1")
-        is_equal = pc.equal(texts, str(value))
-        return np.asarray(pc.fill_null(is_equal.take(encoded.indices), False))
-    try:
-        is_equal = pc.equal(column, pa.scalar(value).cast(column.type))
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        raise DataError(
-            f"{message_start} holds {column.type}, which `{key}: {value!r}` is not; "
-            f"correct `{key}`"
-        ) from None
+        is_equal = pc.equal(texts, str(value)).take(encoded.indices)
+    else:
+        try:
+            is_equal = pc.equal(column, pa.scalar(value).cast(column.type))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            message = f"holds {column.type}, so no cell can equal {value!r}"
+            raise ValueError(message) from None
     return np.asarray(pc.fill_null(is_equal, False))
 
 
-def first_failure(
-    cells: pa.Array | pa.ChunkedArray, convert: Callable[[pa.Array], object]
+def first_unconvertible_cell(
+    cells: pa.Array | pa.ChunkedArray,
+    convert: Callable[[pa.Array | pa.ChunkedArray], object],
 ) -> int | None:
     """Returns the index of the first cell that cannot be converted.
 
     Args:
         cells: the cells, (rows,).
-        convert: converts some of the cells, or raises `ArrowInvalid`.
+        convert: converts the cells that it is given, or raises `ArrowInvalid` if one of
+            them cannot be converted.
 
     Returns: None if all cells can be converted.
     """
 
-    def fails(part: pa.Array) -> bool:
+    def fails(some_cells: pa.Array | pa.ChunkedArray) -> bool:
         try:
-            convert(part)
+            convert(some_cells)
         except pa.ArrowInvalid:
             return True
         return False
 
     if not fails(cells):
         return None
-    low, high = 0, len(cells)  # binary search: the first failure is in cells[low:high]
+    # Binary search: the first cell that cannot be converted is in cells[low:high].
+    low, high = 0, len(cells)
     while high - low > 1:
         middle = (low + high) // 2
         if fails(cells[low:middle]):
@@ -89,16 +79,16 @@ def first_failure(
     return low
 
 
-def distinct_cells(column: pa.ChunkedArray, rows: Mask) -> list[Value]:
+def distinct_cells(column: pa.ChunkedArray, is_selected: Mask) -> list[object]:
     """Returns the distinct values of some rows, without null and NaN.
 
     Args:
         column: the column to read.
-        rows: a mask of the rows to read, (rows,).
+        is_selected: a mask of the rows to read, (rows,).
     """
     # Arrow cannot filter string views, but it can encode them and filter the codes.
     encoded = column.dictionary_encode().combine_chunks()
-    codes = pc.unique(encoded.indices.filter(pa.array(rows))).to_pylist()
+    codes = pc.unique(encoded.indices.filter(pa.array(is_selected))).to_pylist()
     dictionary = encoded.dictionary.to_pylist()
     values = [dictionary[code] for code in codes if code is not None]
     # NaN is the only value that does not equal itself.

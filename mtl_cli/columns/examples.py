@@ -6,17 +6,20 @@ import numpy as np
 
 Cells = list[Any]  # the cells of a column, as Python values
 # Values that training rows probably lack and that are difficult for exported models: an
-# id above 2^53 (float64 would round the id), and texts that are not ASCII or long.
+# id above 2^53, which float64 would round, and texts that are long or not ASCII.
 UNUSUAL_TEXTS = (str(2**53 + 1), "zoë", "日本", "?" * 300)
 
-# Every third row has an unseen or missing value.
+# One row out of this number has an unseen or missing value.
 UNUSUAL_ROW_STEP = 3
 
 
 def example_values(
     vocabulary: list[str], random: np.random.Generator, num_rows: int
 ) -> list[str | None]:
-    """Draws values of a vocabulary. Every third value is unseen or missing."""
+    """Draws values of a vocabulary, or unusual texts if the vocabulary is empty.
+
+    One value out of `UNUSUAL_ROW_STEP` is unseen or missing.
+    """
     values_to_draw = vocabulary or UNUSUAL_TEXTS
     values: list[str | None] = [
         values_to_draw[random.integers(len(values_to_draw))] for _ in range(num_rows)
@@ -35,7 +38,8 @@ def example_numbers(
 ) -> list[float | None]:
     """Draws numbers equal to, between and beyond the numbers that a feature has learnt.
 
-    Every third number is missing, if the feature accepts missing values.
+    If the feature accepts missing values, one number out of `UNUSUAL_ROW_STEP` is
+    missing.
 
     Args:
         learnt: numbers that the feature has learnt, in any order.

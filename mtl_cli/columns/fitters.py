@@ -1,6 +1,6 @@
 """Fitters learn what a feature needs from the training rows, chunk by chunk.
 
-A vocabulary, the edges of buckets, or the mean of a column are such learnt values.
+A feature learns, for example, a vocabulary, the edges of buckets, or a mean.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from mtl_cli.columns.cells import Mask
 from mtl_cli.columns.numeric import Floats
-from mtl_cli.columns.vocabulary import Categorical, Counter
+from mtl_cli.columns.vocabulary import Categorical, ValueCounter
 
 
 class Learnt(dict[str, Any]):
@@ -25,7 +25,7 @@ class Learnt(dict[str, Any]):
 
 
 class Fitter:
-    """The base class of fitters. The class learns nothing, and only checks the cells.
+    """The base class of fitters. It learns nothing, and only checks the cells.
 
     Args:
         read: a function that returns the values of a table, and raises a `DataError` if
@@ -35,19 +35,19 @@ class Fitter:
     def __init__(self, read: Callable[[pa.Table], Any]) -> None:
         self.read = read
 
-    def add(self, table: pa.Table, training: Mask, sampled: Mask) -> None:
+    def add(self, table: pa.Table, is_training: Mask, is_sampled: Mask) -> None:
         """Checks all rows of a chunk, and learns from its training rows.
 
         Args:
             table: the rows.
-            training: a mask of the training rows, (rows,).
-            sampled: a mask of a random sample of the training rows, from which scales
-                and buckets are learnt, (rows,).
+            is_training: a mask of the training rows, (rows,).
+            is_sampled: a mask of a random sample of the training rows, (rows,). Scales
+                and buckets are learnt from the sample.
         """
         self.read(table)
 
     def merge(self, other: Self) -> None:
-        """Adds what another fitter has seen. Both features share an embedding table."""
+        """Adds the counts of a feature that uses this feature's embedding table."""
 
     def learnt(self) -> dict[str, Any]:
         """Returns what the fitter has learnt, {name: JSON value}."""
@@ -59,9 +59,9 @@ class VocabularyFitter(Fitter):
 
     Args:
         read: a function that returns the values of a table, one per row.
-        min_count: the vocabulary leaves out values that occur less often. None if the
-            feature uses the embedding table of another feature. The other feature then
-            learns the vocabulary: its fitter merges the counts of this fitter.
+        min_count: the vocabulary leaves out values that occur less often. None for a
+            feature that uses the embedding table of another feature: the fitter of the
+            other feature merges these counts, and learns the vocabulary.
     """
 
     def __init__(
@@ -69,11 +69,11 @@ class VocabularyFitter(Fitter):
     ) -> None:
         super().__init__(read)
         self.min_count = min_count
-        self.counter = Counter()
+        self.counter = ValueCounter()
 
-    def add(self, table: pa.Table, training: Mask, sampled: Mask) -> None:
-        rows: Categorical = self.read(table)
-        self.counter.add(Categorical(rows.categories, rows.codes[training]))
+    def add(self, table: pa.Table, is_training: Mask, is_sampled: Mask) -> None:
+        categories, codes = self.read(table)
+        self.counter.add(Categorical(categories, codes[is_training]))
 
     def merge(self, other: Self) -> None:
         self.counter.merge(other.counter)
@@ -103,8 +103,8 @@ class SampleFitter(Fitter):
         self.fit = fit
         self.samples: list[Floats] = []
 
-    def add(self, table: pa.Table, training: Mask, sampled: Mask) -> None:
-        self.samples.append(self.read(table)[sampled])
+    def add(self, table: pa.Table, is_training: Mask, is_sampled: Mask) -> None:
+        self.samples.append(self.read(table)[is_sampled])
 
     def learnt(self) -> dict[str, Any]:
         x = np.concatenate(self.samples)

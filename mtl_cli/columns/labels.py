@@ -17,12 +17,12 @@ def read_label_numbers(message_start: str, column: pa.ChunkedArray, fix: str) ->
     Args:
         message_start: the task and the column, for error messages.
         column: the label column.
-        fix: what the user can do about a cell that is not a number, for error messages.
+        fix: how to mend a cell that is not a number, for error messages.
 
     Raises:
         DataError: if a cell is neither empty nor a number.
     """
-    # A column of empty cells may have any type: it is not refused because of its type.
+    # If all cells are empty, the column's type does not matter.
     if empty_cells(column).all():
         return np.full(len(column), np.nan)
     try:
@@ -43,9 +43,8 @@ def check_labels(message_start: str, labels: Floats, is_wrong: Mask, rule: str) 
 
     Args:
         message_start: the task and the column, for the error message.
-        labels: the labels, (rows,). NaN marks an empty cell. An empty cell is never
-            wrong.
-        is_wrong: whether each label breaks the rule, (rows,).
+        labels: the labels, (rows,), NaN where a cell is empty.
+        is_wrong: whether each label breaks the rule, (rows,). Empty cells are ignored.
         rule: what a label must be, for the error message.
 
     Raises:
@@ -84,10 +83,9 @@ class LabelSummary:
         """Adds the labels of a chunk, float64 (rows,), without NaN.
 
         The method computes the mean and the squared deviations of the chunk alone, and
-        combines them with the mean and the squared deviations of all earlier chunks.
-        The simpler formula E[x^2] - E[x]^2 is not used: if the deviation is much
-        smaller than the mean, as with times in milliseconds, rounding destroys its
-        result.
+        combines them with those of all earlier chunks. The formula E[x^2] - E[x]^2
+        would be simpler, but loses all digits if the deviation is much smaller than
+        the mean, as with times in milliseconds.
 
         Reference: Chan et al., "Algorithms for Computing the Sample Variance", The
         American Statistician 1983, equations 2.1.

@@ -1,7 +1,7 @@
 """The columns of the network's inputs that each feature fills.
 
-The network has up to four inputs, each a matrix with one row per row of data. A feature
-fills a block of neighbouring columns.
+Each input is a matrix with one row per row of data. A feature fills a block of
+neighbouring columns.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -128,7 +128,8 @@ def join_blocks(
 
     Args:
         blocks: {input of the network: block} for each feature.
-        join: joins the blocks of one input along their columns, as numbers of a type.
+        join: puts a list of blocks side by side, and converts them to a type of
+            `INPUT_TYPES`.
 
     Returns: {input of the network: (rows, width)}, without the inputs that no feature
         fills.

@@ -68,10 +68,8 @@ def read_tokens(
     indices = np.flatnonzero(values.is_valid())  # of the values that are not empty
     rows = rows[indices]
     list_lengths = np.bincount(rows, minlength=table.num_rows)[rows]
-    list_starts = np.searchsorted(rows, rows)  # `rows` is sorted
-    positions = np.arange(len(rows)) - list_starts
     # The first values of a list that is too long get positions below 0.
-    positions -= np.maximum(list_lengths - max_length, 0)
+    positions = positions_in_lists(rows) - np.maximum(list_lengths - max_length, 0)
     is_token = positions >= 0
     token_indices = indices[is_token]
     return Tokens(
@@ -91,7 +89,7 @@ def flatten_lists(
     An empty text between two separators is a missing value.
 
     Args:
-        name: the feature or its weights, for error messages.
+        name: the feature, or the feature and its weights, for error messages.
         column: lists, or text to be split.
         separator: the text between the values of a text column; None for a list column.
 
@@ -124,6 +122,16 @@ def flatten_lists(
     if separator is not None:
         values = empty_as_null(values)
     return values, np.asarray(pc.list_parent_indices(lists), "int64")
+
+
+def positions_in_lists(rows: Integers) -> Integers:
+    """Returns the position of each value in the list of its row, from 0, (values,).
+
+    Args:
+        rows: the row number of each value, in ascending order, (values,).
+    """
+    list_starts = np.searchsorted(rows, rows)  # the index of each row's first value
+    return np.arange(len(rows)) - list_starts
 
 
 def empty_as_null(texts: pa.Array) -> pa.Array:
@@ -180,7 +188,7 @@ def read_weights(
 
 
 class SeparatorCheck:
-    """Checks, chunk by chunk, that the configured separator is the one in the text.
+    """Checks, chunk by chunk, that the text contains the configured separator.
 
     Args:
         name: the feature's name.

@@ -1,11 +1,12 @@
-"""Numeric columns: reads and checks them, fills empty cells, and cuts buckets.
+"""Reads and checks numeric columns, fills empty cells, and cuts numbers into buckets.
 
 Buckets are neighbouring intervals of numbers. The `cuts` of a feature describe its
-buckets: the cuts are the lower edges of all buckets but the first. A ramp is a number
-from 0 to 1 for one bucket: the fraction of the bucket that lies below a value.
+buckets: the cuts are the lower edges of all buckets but the first. The ramp of a value
+in a bucket is the fraction of the bucket that lies below the value, from 0 to 1.
 """
 
 from collections.abc import Mapping, Sequence
+from operator import methodcaller
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mtl_cli.columns.arrow_types import is_number, is_text
-from mtl_cli.columns.cells import Mask
+from mtl_cli.columns.cells import Mask, first_unconvertible_cell
 from mtl_cli.core.errors import DataError, RowError, shown
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.graphs.base import GraphOps
@@ -22,7 +23,7 @@ from mtl_cli.graphs.base import GraphOps
 Floats = npt.NDArray[np.float64]
 
 
-def numbers(
+def read_numbers(
     name: str, column: pa.ChunkedArray, missing: str | float = "error"
 ) -> Floats:
     """Reads the column of a numeric feature as floats, NaN for empty cells, (rows,).
@@ -52,7 +53,7 @@ def numbers(
         cell = "is empty" if column[row].as_py() is None else f"holds {x[row]}"
         fix = ", or say in `missing:` how to read empty cells"
         if np.isinf(x[row]):
-            fix = ""
+            fix = ""  # `missing:` does not change infinity
         raise RowError(
             message_start,
             row,
@@ -91,17 +92,15 @@ def numbers_in_text(
     Raises:
         RowError: if a text is not a number.
     """
+    to_float64 = methodcaller("cast", pa.float64())
     try:
-        return column.cast(pa.float64())
+        return to_float64(column)
     except pa.ArrowInvalid:
-        # Arrow's error does not name the row, so the row is searched.
-        for row, value in enumerate(column.to_pylist()):
-            try:
-                pa.scalar(value, pa.string()).cast(pa.float64())
-            except pa.ArrowInvalid:
-                problem = f"holds {shown(value)}, not a number; correct it"
-                raise RowError(message_start, row, problem) from None
-        raise
+        row = first_unconvertible_cell(column, to_float64)
+        if row is None:
+            raise
+        problem = f"holds {shown(column[row].as_py())}, not a number; correct it"
+        raise RowError(message_start, row, problem) from None
 
 
 def check_numbers(
@@ -168,19 +167,19 @@ def fill_empty(x: Floats, learnt: Mapping[str, float]) -> Floats:
     return np.where(np.isnan(x), learnt["missing"], x) if "missing" in learnt else x
 
 
-def cuts(x: Floats, num_buckets: int) -> list[float]:
+def choose_cuts(x: Floats, num_buckets: int) -> list[float]:
     """Chooses the cuts of the buckets of a feature, in ascending order.
 
-    A value is heavy if at least 1 / num_buckets of the rows hold it. As far as
-    `num_buckets` allows, each heavy value gets a bucket of its own; the heaviest values
-    come first. The other values are cut at their quantiles.
+    If there are at most `num_buckets` distinct values, each gets a bucket of its own.
+    Otherwise a value is heavy if at least 1 / num_buckets of the rows hold it. Heavy
+    values get a bucket of their own, the heaviest first, as long as `num_buckets`
+    allows. The other values are cut at their quantiles.
 
     Args:
         x: the numbers of the training rows, without NaN.
         num_buckets: the largest number of buckets.
 
-    Returns: the lower edges of all buckets but the first. If there are at most
-        `num_buckets` distinct values, each gets a bucket of its own.
+    Returns: the lower edges of all buckets but the first.
     """
     values, counts = np.unique(x, return_counts=True)
     if len(values) <= num_buckets:
@@ -196,7 +195,7 @@ def cuts(x: Floats, num_buckets: int) -> list[float]:
     light = np.delete(np.arange(len(values)), heavy)
     if len(light):
         light_rows = np.repeat(values[light], counts[light])
-        # The buckets that are left are cut at quantiles of the other values.
+        # The quantiles make as many buckets as the heavy values have left.
         levels = np.linspace(0, 1, num_buckets - len(edges) + 1)[1:-1]
         edges |= {float(v) for v in np.quantile(light_rows, levels, method="higher")}
     return sorted(edges - {float(values[0])})

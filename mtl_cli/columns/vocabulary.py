@@ -1,4 +1,4 @@
-"""Categorical columns: reads each value as text, counts values, and gives them ids."""
+"""Reads categorical columns as text, counts their values, and gives the values ids."""
 
 import re
 from typing import NamedTuple
@@ -36,9 +36,9 @@ class Categorical(NamedTuple):
 def as_categorical(name: str, column: pa.ChunkedArray | pa.Array) -> Categorical:
     """Converts a column of whole numbers, booleans or text to categories of text.
 
-    All values become text, so that large ids stay exact, and the number 7 of one file
-    equals the text "7" of another file. Floats that are whole numbers become whole
-    numbers first: pandas stores ids as floats if some cells of their column are empty.
+    All values become text: so large ids stay exact, and the number 7 in one file equals
+    the text "7" in another file. Floats that are whole numbers become whole numbers
+    first: pandas stores ids as floats if some cells of their column are empty.
 
     Args:
         name: the feature that reads the column, for the error message.
@@ -75,7 +75,7 @@ def whole_numbers(name: str, column: pa.ChunkedArray | pa.Array) -> pa.Array:
             f"{column.type} such as {values[~is_whole][0]:g}; set the "
             "feature's kind to bucketized or dense"
         )
-    # The number of binary digits that the type keeps; 53 for float64.
+    # The number of binary digits of the type's significand; 53 for float64.
     num_bits = {"halffloat": 11, "float": 24}.get(str(column.type), 53)
     if len(values) and np.abs(values).max() > 2**num_bits:
         raise DataError(
@@ -149,50 +149,55 @@ def cross(name: str, columns: list[pa.ChunkedArray]) -> Categorical:
     return combined
 
 
-class Counter:
+class ValueCounter:
     """Counts how often each value occurs, over all chunks of a table.
 
     The memory depends on the number of distinct values, not on the number of rows.
     """
 
     def __init__(self) -> None:
-        self.counts = pa.table({"value": pa.array([], pa.string()), "count": []})
+        schema = pa.schema({"value": pa.string(), "count": pa.int64()})
+        self.counts = schema.empty_table()
 
-    def add(self, rows: Categorical) -> None:
+    def add(self, column: Categorical) -> None:
         """Counts the values of some rows."""
-        codes = rows.codes[rows.codes >= 0]
-        counts = np.bincount(codes, minlength=len(rows.categories)).astype("float64")
-        self._add_counts(pa.table({"value": rows.categories, "count": counts}))
+        categories, codes = column
+        counts = np.bincount(codes[codes >= 0], minlength=len(categories))
+        self._add_counts(pa.table({"value": categories, "count": counts}))
 
-    def merge(self, other: "Counter") -> None:
+    def merge(self, other: "ValueCounter") -> None:
         """Adds the counts of another counter."""
         self._add_counts(other.counts)
 
     def _add_counts(self, counts: pa.Table) -> None:
-        all_counts = pa.concat_tables([self.counts.cast(counts.schema), counts])
+        all_counts = pa.concat_tables([self.counts, counts])
         summed = all_counts.group_by("value").aggregate([("count", "sum")])
         self.counts = summed.rename_columns(["value", "count"])
 
     def vocabulary(self, min_count: int) -> list[str]:
         """Returns the values that occur at least `min_count` times, sorted.
 
-        If all values are whole numbers, they are sorted as numbers, also if the file
+        If all values are whole numbers, they are sorted as numbers, even if the file
         holds them as text.
+
+        Args:
+            min_count: 1 or more.
         """
-        frequent = self.counts.filter(pc.field("count") >= max(min_count, 1))
+        frequent = self.counts.filter(pc.field("count") >= min_count)
         values: list[str] = [v for v in frequent["value"].to_pylist() if v is not None]
         are_whole = all(WHOLE_NUMBER.fullmatch(value) for value in values)
         return sorted(values, key=int) if are_whole else sorted(values)
 
 
-def vocabulary_ids(rows: Categorical, vocabulary: pa.Array) -> Integers:
+def vocabulary_ids(column: Categorical, vocabulary: pa.Array) -> Integers:
     """Returns the id of each row's value, (rows,).
 
     The ids of the vocabulary's values are 1, 2, 3 and so on. Id 0 is for empty cells
     and for values that are not in the vocabulary.
     """
-    positions = pc.index_in(rows.categories, value_set=vocabulary)
-    return ids_of_rows(as_codes(positions) + 1, rows.codes)
+    positions = pc.index_in(column.categories, value_set=vocabulary)
+    # A value that is not in the vocabulary has position -1, and so id 0.
+    return ids_of_rows(as_codes(positions) + 1, column.codes)
 
 
 def common_spelling(value: str) -> str:
@@ -214,17 +219,17 @@ def vocabulary_names(ids: Integers, vocabulary: pa.Array) -> list[str]:
     return [vocabulary[i - 1].as_py() if i else NO_ID for i in ids.tolist()]
 
 
-def hash_ids(rows: Categorical, num_buckets: int) -> Integers:
+def hash_ids(column: Categorical, num_buckets: int) -> Integers:
     """Returns the hash bucket of each row's value, from 1 to `num_buckets`, (rows,).
 
     Empty cells get id 0. A value gets the same bucket on every machine.
     """
     import pandas as pd
 
-    texts = np.array(rows.categories.to_pylist(), dtype=object)
+    texts = np.array(column.categories.to_pylist(), dtype=object)
     # pandas uses SipHash with a fixed key.
     hashes = np.asarray(pd.util.hash_array(texts, categorize=False))
-    return ids_of_rows((hashes % num_buckets).astype("int64") + 1, rows.codes)
+    return ids_of_rows((hashes % num_buckets).astype("int64") + 1, column.codes)
 
 
 def ids_of_rows(category_ids: Integers, codes: Integers) -> Integers:

@@ -14,7 +14,7 @@ from typing import Protocol
 import pyarrow as pa
 import pyarrow.csv
 
-from mtl_cli.columns.cells import first_failure
+from mtl_cli.columns.cells import first_unconvertible_cell
 from mtl_cli.core.errors import DataError, RowError, shown
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_cells import convert_cells
@@ -52,7 +52,7 @@ def cell_error(
             request.keys.items(), batch.columns, strict=True
         ):
             dtype = request.types[column]
-            row = first_failure(
+            row = first_unconvertible_cell(
                 cells, partial(convert_cells, dtype=dtype, options=options)
             )
             if row is not None:

@@ -17,7 +17,7 @@ from mtl_cli.columns.cells import empty_cells
 from mtl_cli.columns.examples import Cells
 from mtl_cli.columns.fitters import Learnt
 from mtl_cli.columns.layout import EmbeddingTable, Layout, join_blocks
-from mtl_cli.columns.raw_inputs import raw_column, raw_input
+from mtl_cli.columns.raw_inputs import graph_input, raw_column
 from mtl_cli.columns.vocabulary import common_spelling
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.tensors import Tensor
@@ -155,7 +155,7 @@ class FeatureSet:
         """
         kinds = self.column_kinds
         ops.constant_rows = {
-            column: raw_input(column, self.constants[column], kinds[column])
+            column: graph_input(column, self.constants[column], kinds[column])
             for column in self.constants.column_names
         }
         blocks = []

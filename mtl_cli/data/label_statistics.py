@@ -45,12 +45,10 @@ class LabelStatistics:
             if self.missing_values[name]:
                 values = self.found_values[name] + distinct_cells(column, is_training)
                 self.found_values[name] = list(dict.fromkeys(values))
-                # `cells_equal` raises no error here: the labels have been read, so the
-                # column's type can hold each value.
                 self.missing_values[name] = [
                     value
                     for value in self.missing_values[name]
-                    if not (cells_equal("", column, value, "") & is_training).any()
+                    if not (cells_equal(column, value) & is_training).any()
                 ]
 
     def check(self) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from mtl_cli.columns.arrow_types import is_id, is_number, unusable_type
-from mtl_cli.columns.cells import empty_cells, first_failure
+from mtl_cli.columns.cells import empty_cells, first_unconvertible_cell
 from mtl_cli.core.errors import DataError, shown
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.sources import Source
@@ -85,7 +85,10 @@ def times_from_text(
             values = column.cast(dtype)
             return values if pa.types.is_floating(dtype) else values.cast(pa.int64())
     # The first row decides which type is expected.
-    failures = (first_failure(column, methodcaller("cast", dtype)) for dtype in dtypes)
+    failures = (
+        first_unconvertible_cell(column, methodcaller("cast", dtype))
+        for dtype in dtypes
+    )
     index = next(filter(None, failures), 0)
     path, row = source.locate(index)
     raise DataError(

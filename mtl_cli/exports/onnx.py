@@ -68,13 +68,13 @@ class Onnx(ExportFormat):
     def predict(
         self, path: Path, rows: "pa.Table", input_kinds: "dict[str, InputKind]"
     ) -> "Predictions":
-        from mtl_cli.columns.raw_inputs import raw_input
+        from mtl_cli.columns.raw_inputs import graph_input
 
         session = load_onnx_runtime().InferenceSession(
             str(path), providers=["CPUExecutionProvider"]
         )
         inputs = {
-            column: raw_input(column, rows[column], kind)
+            column: graph_input(column, rows[column], kind)
             for column, kind in input_kinds.items()
         }
         names = [output.name for output in session.get_outputs()]

@@ -68,11 +68,11 @@ class SavedModel(ExportFormat):
     ) -> "Predictions":
         import tensorflow as tf
 
-        from mtl_cli.columns.raw_inputs import raw_input
+        from mtl_cli.columns.raw_inputs import graph_input
 
         model = tf.saved_model.load(str(path))
         inputs = {
-            column: tf.constant(raw_input(column, rows[column], kind))
+            column: tf.constant(graph_input(column, rows[column], kind))
             for column, kind in input_kinds.items()
         }
         columns = model.signatures[SIGNATURE](**inputs)

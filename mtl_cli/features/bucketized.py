@@ -13,11 +13,11 @@ from mtl_cli.columns.fitters import Learnt, SampleFitter
 from mtl_cli.columns.layout import Block
 from mtl_cli.columns.numeric import (
     Floats,
-    cuts,
-    numbers,
+    choose_cuts,
     ramp_edges,
     ramps,
     ramps_graph,
+    read_numbers,
     refuse_above_float32,
 )
 from mtl_cli.core.tensors import Tensor
@@ -58,7 +58,7 @@ class Bucketized(Embedded):
         return self
 
     def read(self, name: str, table: pa.Table) -> Floats:
-        x = numbers(name, table[name], self.missing)
+        x = read_numbers(name, table[name], self.missing)
         return refuse_above_float32(name, x) if self.ramps else x
 
     def fitter(self, name: str) -> SampleFitter:
@@ -66,7 +66,7 @@ class Bucketized(Embedded):
 
     def _fit(self, x: Floats) -> dict[str, Any]:
         # `num_buckets` is None only if `edges` is set, so the 2 is never used.
-        edges = self.edges or cuts(x, self.num_buckets or 2)
+        edges = self.edges or choose_cuts(x, self.num_buckets or 2)
         return {"cuts": edges} | (ramp_edges(x, edges) if self.ramps else {})
 
     def encode(self, name: str, values: Floats, learnt: Learnt) -> dict[str, Array]:

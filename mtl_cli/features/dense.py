@@ -13,7 +13,7 @@ from mtl_cli.columns.numeric import (
     Floats,
     fill_empty,
     fill_value,
-    numbers,
+    read_numbers,
     refuse_above_float32,
 )
 from mtl_cli.core.tensors import Tensor
@@ -42,7 +42,7 @@ class Dense(Feature):
     numeric = True
 
     def read(self, name: str, table: pa.Table) -> Floats:
-        return refuse_above_float32(name, numbers(name, table[name], self.missing))
+        return refuse_above_float32(name, read_numbers(name, table[name], self.missing))
 
     def fitter(self, name: str) -> SampleFitter:
         return SampleFitter(partial(self.read, name), self._fit)

@@ -12,13 +12,13 @@ from mtl_cli.columns.fitters import Learnt, SampleFitter
 from mtl_cli.columns.layout import Block
 from mtl_cli.columns.numeric import (
     Floats,
-    cuts,
+    choose_cuts,
     fill_empty,
     fill_value,
-    numbers,
     ramp_edges,
     ramps,
     ramps_graph,
+    read_numbers,
     refuse_above_float32,
 )
 from mtl_cli.core.tensors import Tensor
@@ -45,13 +45,13 @@ class PiecewiseLinear(Feature):
     numeric = True
 
     def read(self, name: str, table: pa.Table) -> Floats:
-        return refuse_above_float32(name, numbers(name, table[name], self.missing))
+        return refuse_above_float32(name, read_numbers(name, table[name], self.missing))
 
     def fitter(self, name: str) -> SampleFitter:
         return SampleFitter(partial(self.read, name), self._fit)
 
     def _fit(self, x: Floats) -> dict[str, Any]:
-        edges = cuts(x, self.num_buckets)
+        edges = choose_cuts(x, self.num_buckets)
         learnt = {} if self.missing == "bucket" else fill_value(x, self.missing)
         return learnt | {"cuts": edges} | ramp_edges(x, edges)
 

@@ -183,12 +183,12 @@ class SequenceFitter(VocabularyFitter):
         if feature.separator is not None:
             self.separator_check = SeparatorCheck(name, feature.separator)
 
-    def add(self, table: pa.Table, training: Mask, sampled: Mask) -> None:
+    def add(self, table: pa.Table, is_training: Mask, is_sampled: Mask) -> None:
         tokens: Tokens = self.read(table)
         if self.separator_check is not None:
             self.separator_check.add(table[self.name])
         categories, codes = tokens.values
-        self.counter.add(Categorical(categories, codes[training[tokens.rows]]))
+        self.counter.add(Categorical(categories, codes[is_training[tokens.rows]]))
 
     def learnt(self) -> dict[str, list[str]]:
         if self.separator_check is not None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, cast
 
-from mtl_cli.columns.raw_inputs import ARROW_TYPES
+from mtl_cli.columns.raw_inputs import ARROW_TYPES_BY_KIND
 from mtl_cli.core.errors import (
     DAMAGED_FILE_ERRORS,
     ConfigError,
@@ -96,7 +96,7 @@ def record_of(path: Path) -> tuple[str, ExportRecord]:
 def check_record(record: dict[str, Any]) -> None:
     """Raises ValueError if a record does not have the form that `describe` returns."""
     rows, predictions = record["rows"], record["predictions"]
-    if set(record["inputs"].values()) - set(ARROW_TYPES):
+    if set(record["inputs"].values()) - set(ARROW_TYPES_BY_KIND):
         raise ValueError("the record names an unknown kind of input")
     if set(rows) != set(record["inputs"]) or set(predictions) != set(record["outputs"]):
         raise ValueError("the rows of the record do not fit its inputs and outputs")

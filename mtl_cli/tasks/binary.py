@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
+from mtl_cli.core.errors import DataError
 from mtl_cli.core.options import NotNegative, Positive
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.metrics.auc import auc, gauc, pr_auc
@@ -111,8 +112,12 @@ class Binary(Task):
             check_labels(message_start, labels, ~np.isin(labels, (0, 1)), "0 or 1")
         else:
             labels = np.zeros(len(column))
-            for value in self.required_values:
-                labels[cells_equal(message_start, column, value, "positive")] = 1
+            try:
+                for value in self.required_values:
+                    labels[cells_equal(column, value)] = 1
+            except ValueError as error:
+                message = f"{message_start} {error}; correct `positive`"
+                raise DataError(message) from None
             labels[empty_cells(column)] = np.nan
         return labels.astype("float32")
 

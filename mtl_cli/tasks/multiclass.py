@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field, field_validator
 
-from mtl_cli.core.errors import RowError, shown, suggest
+from mtl_cli.core.errors import DataError, RowError, shown, suggest
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.metrics.accuracy import accuracy
 from mtl_cli.metrics.auc import macro_auc
@@ -69,8 +69,11 @@ class Multiclass(Task):
         empty = empty_cells(column)
         if empty.all():
             return labels
-        for index, value in enumerate(self.classes):
-            labels[cells_equal(message_start, column, value, "classes")] = index
+        try:
+            for index, value in enumerate(self.classes):
+                labels[cells_equal(column, value)] = index
+        except ValueError as error:
+            raise DataError(f"{message_start} {error}; correct `classes`") from None
         is_wrong = np.isnan(labels) & ~empty
         if is_wrong.any():
             row = int(np.argmax(is_wrong))

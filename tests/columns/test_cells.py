@@ -28,12 +28,12 @@ def test_distinct_values_of_some_rows_are_returned_whatever_their_type(kind):
 def test_whole_number_equals_the_text_that_pandas_writes_for_it(kind, value, equal):
     cells = ["3", None, "3.0", "3.00", "03", "3.01", "a(", "-3.0"]
     parts = [pa.array(cells[:3], kind), pa.array(cells[3:], kind)]
-    found = cells_equal("", pa.chunked_array(parts), value, "")
+    found = cells_equal(pa.chunked_array(parts), value)
     assert [cell for cell, same in zip(cells, found, strict=True) if same] == equal
 
 
 @pytest.mark.parametrize("cells", [[1, None, 0], [1.0, None, 0.0], ["1", None, "0"]])
 def test_empty_cell_equals_no_value(cells):
     column = pa.chunked_array([cells])
-    assert cells_equal("", column, 1, "").tolist() == [True, False, False]
-    assert cells_equal("", column, 0, "").tolist() == [False, False, True]
+    assert cells_equal(column, 1).tolist() == [True, False, False]
+    assert cells_equal(column, 0).tolist() == [False, False, True]

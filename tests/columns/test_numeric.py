@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers.fitted_columns import column_table, fit_and_encode, fitted_column
 
-from mtl_cli.columns.numeric import cuts
+from mtl_cli.columns.numeric import choose_cuts
 from mtl_cli.core.errors import DataError
 from mtl_cli.features.bucketized import Bucketized
 from mtl_cli.features.dense import Dense
@@ -12,8 +12,8 @@ from mtl_cli.features.piecewise_linear import PiecewiseLinear
 
 
 def test_few_distinct_values_have_a_bucket_each():
-    assert cuts(np.array([3.0, 1, 2, 1, 1]), 3) == [2, 3]
-    assert cuts(np.array([3.0, 3, 3]), 3) == []
+    assert choose_cuts(np.array([3.0, 1, 2, 1, 1]), 3) == [2, 3]
+    assert choose_cuts(np.array([3.0, 3, 3]), 3) == []
 
 
 NUMERIC = [

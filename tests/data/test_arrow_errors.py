@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pytest
 
-from mtl_cli.columns.cells import first_failure
+from mtl_cli.columns.cells import first_unconvertible_cell
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.arrow_errors import is_not_utf8, is_row_too_long, read_errors
 from mtl_cli.data.csv_cells import convert_cells
@@ -99,7 +99,7 @@ NO_NUMBERS = [
 def test_cell_is_a_number_to_the_second_look_if_arrow_reads_it_as_one(cell):
     content = f'x,y\n"{cell}",1\n'.encode()
     cells = read(content, pa.binary())
-    failure = first_failure(cells, as_type(pa.float64()))
+    failure = first_unconvertible_cell(cells, as_type(pa.float64()))
     if cell in NUMBERS:
         assert read(content, pa.float64()).null_count == (cell == "")
         assert failure is None
@@ -113,10 +113,10 @@ def test_cell_is_a_number_to_the_second_look_if_arrow_reads_it_as_one(cell):
 def test_first_of_several_wrong_cells_is_found(rows):
     for first in range(rows):
         cells = [b"1"] * first + [b"x"] + [b"1", b"y"] * rows
-        assert first_failure(pa.array(cells), as_type(pa.float64())) == first
-        assert first_failure(pa.array(cells), as_type(pa.string())) is None
+        assert first_unconvertible_cell(pa.array(cells), as_type(pa.float64())) == first
+        assert first_unconvertible_cell(pa.array(cells), as_type(pa.string())) is None
         cells[first] = LATIN_1
-        assert first_failure(pa.array(cells), as_type(pa.string())) == first
+        assert first_unconvertible_cell(pa.array(cells), as_type(pa.string())) == first
 
 
 def test_ragged_row_is_found_although_it_is_not_utf8():

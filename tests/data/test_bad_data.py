@@ -765,12 +765,12 @@ TYPES = {
     ),
     "positive_word_of_numbers": (
         pa.array([0.0, 1.0] * 4),
-        "dataset.tasks.task: column 'x' holds double, which `positive: 'yes'` is not",
+        "dataset.tasks.task: column 'x' holds double, so no cell can equal 'yes';",
         {"tasks": {"task": {"label": "x", "kind": "binary", "positive": "yes"}}},
     ),
     "class_words_of_numbers": (
         pa.array([0, 1] * 4),
-        "dataset.tasks.plan: column 'x' holds int64, which `classes: 'free'` is not",
+        "dataset.tasks.plan: column 'x' holds int64, so no cell can equal 'free';",
         {"tasks": PLAN},
     ),
     "words_as_weights": (

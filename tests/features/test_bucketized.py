@@ -8,7 +8,7 @@ from helpers.numeric_columns import COLUMNS
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mtl_cli.columns.numeric import cuts
+from mtl_cli.columns.numeric import choose_cuts
 from mtl_cli.features.bucketized import Bucketized
 
 
@@ -59,7 +59,7 @@ PROPERTY = settings(max_examples=300, deadline=None, derandomize=True)
 @example([0.0] + [1.0] * 3 + [2.0] + [3.0] * 3 + [4.0], 3)
 @PROPERTY
 def test_there_are_never_more_than_num_buckets_buckets(values, num_buckets):
-    found = cuts(np.array(values), num_buckets)
+    found = choose_cuts(np.array(values), num_buckets)
     assert len(found) + 1 <= num_buckets
 
 

@@ -17,7 +17,7 @@ from helpers.every_kind import (
 from helpers.planted_data import declared, fitted_features
 from onnx import helper
 
-from mtl_cli.columns.raw_inputs import raw_input
+from mtl_cli.columns.raw_inputs import graph_input
 from mtl_cli.core.options import option_names
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.graphs.onnx import OnnxOps, operator_sets
@@ -51,7 +51,7 @@ def features_of(declarations: dict[str, Any], table: pa.Table) -> FeatureSet:
 
 
 def raw_inputs(features: FeatureSet, table: pa.Table) -> dict[str, Any]:
-    return {c: raw_input(c, table[c], k) for c, k in features.input_kinds.items()}
+    return {c: graph_input(c, table[c], k) for c, k in features.input_kinds.items()}
 
 
 def in_tensorflow(features: FeatureSet, table: pa.Table) -> Encoded:
@@ -148,7 +148,7 @@ def test_conversion_of_raw_rows_equals_a_plain_loop() -> None:
     features = features_of(FEATURES, rows(300, 0))
     expected = as_inputs(table)
     for column, kind in features.input_kinds.items():
-        x = raw_input(column, table[column], kind)
+        x = graph_input(column, table[column], kind)
         if kind in ("text", "texts"):
             assert x.tolist() == expected[column]
         else:

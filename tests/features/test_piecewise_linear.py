@@ -8,7 +8,7 @@ from helpers.numeric_columns import COLUMNS, SKEWED
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mtl_cli.columns.numeric import cuts
+from mtl_cli.columns.numeric import choose_cuts
 from mtl_cli.features.piecewise_linear import PiecewiseLinear
 
 FLOAT32 = 1e-6  # what `transform` returns is rounded to float32
@@ -33,7 +33,7 @@ def test_piecewise_linear_encoding_equals_the_papers_formula():
     features = fitted_column(
         PiecewiseLinear(kind="piecewise_linear", num_buckets=8), SKEWED
     )
-    ends = [SKEWED.min(), *cuts(SKEWED, 8), SKEWED.max()]
+    ends = [SKEWED.min(), *choose_cuts(SKEWED, 8), SKEWED.max()]
     assert features.layout.width("dense") == len(ends) - 1 == 8
     expected = [papers_encoding(x, ends) for x in SKEWED]
     np.testing.assert_allclose(numbers_of(features, SKEWED), expected, rtol=FLOAT32)

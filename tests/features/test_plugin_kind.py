@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from mtl_cli.columns.fitters import SampleFitter
 from mtl_cli.columns.layout import Block
-from mtl_cli.columns.numeric import numbers
+from mtl_cli.columns.numeric import read_numbers
 from mtl_cli.features.base import Feature
 
 
@@ -27,7 +27,7 @@ class Cyclic(Feature):
     numeric = True
 
     def read(self, name, table):
-        return numbers(name, table[name])
+        return read_numbers(name, table[name])
 
     def fitter(self, name):
         return SampleFitter(lambda table: self.read(name, table), self.fit)

@@ -62,7 +62,7 @@ class Lines(Tracker):
 """
 FEATURE = """
 from mtl_cli.columns.layout import Block
-from mtl_cli.columns.numeric import numbers
+from mtl_cli.columns.numeric import read_numbers
 from mtl_cli.features.base import Feature
 
 class Quadratic(Feature):
@@ -70,7 +70,7 @@ class Quadratic(Feature):
     numeric = True
 
     def read(self, name, table):
-        return numbers(name, table[name], "error")
+        return read_numbers(name, table[name], "error")
 
     def encode(self, name, values, learnt):
         x = self.factor * values * values

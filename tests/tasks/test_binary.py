@@ -32,7 +32,7 @@ def test_check_of_positive_values_agrees_with_the_labels(name, value):
     try:
         rows = labels_of_rows(dataset, outputs(dataset), table)
     except DataError as error:
-        assert f"which `positive: {value!r}` is not" in str(error)
+        assert f"so no cell can equal {value!r}; correct `positive`" in str(error)
         return
     statistics = LabelStatistics(dataset, outputs(dataset))
     statistics.add(rows, table, rows.labels["y"] == rows.labels["y"])
