@@ -166,11 +166,14 @@ def no_scores_message(runs: list[Run], split: str) -> str:
     if splits := {name for run in runs for name in run.metrics}:
         names = ", ".join(sorted(splits))
         return f"--split: no run has scores of the split '{split}'; known: {names}"
-    damaged = [f"{run.path} {run.error}" for run in runs if run.status == "damaged"]
-    return (
+    message = (
         f"there is nothing to compare: none of {len(runs)} runs is done and has metrics"
-        f"{f'; {comma_list(damaged)}: copy the whole folder' if damaged else ''}"
     )
+    if unreadable := [f"{r.path} {r.error}" for r in runs if not r.is_readable]:
+        message += f"; {comma_list(unreadable)}"
+    if any(run.status == "damaged" for run in runs):
+        message += ": copy the whole folder"
+    return message
 
 
 def common_space(configurations: list[Configuration], split: str, task: str) -> str:

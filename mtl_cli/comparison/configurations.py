@@ -80,11 +80,12 @@ class Configuration:
 def group_runs(runs: list[Run]) -> list[Configuration]:
     """Groups runs by their settings, and names the groups.
 
-    Damaged runs are left out. The configurations are in the order of their first runs.
+    Runs that cannot be read are left out. The configurations are in the order of their
+    first runs.
     """
     groups: dict[frozenset[tuple[str, str]], list[Run]] = {}
     for run in runs:
-        if run.status != "damaged":
+        if run.is_readable:
             groups.setdefault(frozenset(run.settings.items()), []).append(run)
     configurations = [
         Configuration(group[0].settings, group) for group in groups.values()

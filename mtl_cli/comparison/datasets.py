@@ -33,11 +33,11 @@ def runs_by_dataset(runs: list[Run]) -> dict[str, list[Run]]:
 
     A run without a `data_hash` failed before it had read its data. If no run with equal
     settings has a hash, the run counts to the first data set with the same name.
-    Damaged runs whose settings are unknown count to the first data set.
+    Runs whose settings cannot be read count to the first data set.
     """
     runs_by_settings: dict[DatasetSettings, list[Run]] = {}
     for run in runs:
-        if run.status != "damaged":
+        if run.is_readable:
             runs_by_settings.setdefault(dataset_settings(run), []).append(run)
     datasets = find_datasets(runs_by_settings)
     if not datasets:

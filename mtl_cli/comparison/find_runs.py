@@ -2,14 +2,31 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from mtl_cli.comparison.formats import comma_list
 from mtl_cli.comparison.missing_settings import complete_settings
-from mtl_cli.comparison.runs import Run, read_run
+from mtl_cli.comparison.runs import NEVER_BEGAN, Run, read_run
 from mtl_cli.core.errors import ConfigError, DataError, visible
-from mtl_cli.runs.job_records import jobs_without_run_folder
+from mtl_cli.runs.job_records import RECORDS, jobs_that_never_began
 
 EVALUATIONS = "evaluations.json"  # the file that marks a folder of `mtl-evaluate`
+
+
+@dataclass
+class FoundFolders:
+    """The folders at or below a folder.
+
+    Attributes:
+        runs: the run folders.
+        sweeps: the folders of sweeps. The runs of their jobs are in `runs`.
+        links: the links to other folders. The links are not followed.
+    """
+
+    runs: list[Path] = field(default_factory=list)
+    sweeps: list[Path] = field(default_factory=list)
+    links: list[Path] = field(default_factory=list)
 
 
 def read_runs(
@@ -17,8 +34,8 @@ def read_runs(
 ) -> list[Run]:
     """Reads all runs at or below the paths, in the order in which they started.
 
-    Jobs of a sweep that failed before they had a run folder come first, as runs without
-    scores. Runs with `check_only=true` are left out, since they have no scores.
+    Jobs of a sweep that never began come first, as runs without scores. Runs with
+    `check_only=true` are left out, since they have no scores.
 
     Args:
         paths: run folders, folders of sweeps, or folders that hold such folders.
@@ -28,40 +45,31 @@ def read_runs(
         ConfigError: if a path is not a folder, if there is no run at or below a path,
             or if all runs have `check_only=true`.
     """
-    folders: dict[Path, None] = {}
+    runs_by_folder: dict[Path, Run] = {}  # each run once, even if the paths overlap
     links: list[Path] = []
-    failed_jobs: list[Run] = []
     for path in paths:
         if not path or not Path(path).is_dir():
             raise ConfigError(
-                f"{path or repr(path)} is not a folder; give the folders of runs or "
-                "sweeps, or outputs/"
+                f"{path!r} is not a folder; give the folders of runs or sweeps, or "
+                "outputs/"
             )
-        links_below: list[Path] = []
-        folders_below = find_run_folders(Path(path), links_below)
-        links += links_below
-        if not folders_below:
-            raise ConfigError(
-                f"{path} holds no run, and no folder below it does; a run folder has a "
-                "status.json or metrics.json"
-                f"{f'; {links_below[0]} is a link, name it' if links_below else ''}"
-            )
-        folders |= dict.fromkeys(folders_below)
-        # A path that is itself a run asks for this run alone. The failed jobs of the
-        # sweep to which the run belongs are not read.
-        sweeps = dict.fromkeys(run.parent for run in folders_below if run != Path(path))
-        failed_jobs += [job for sweep in sweeps for job in jobs_that_never_began(sweep)]
+        found = find_folders(Path(path))
+        runs = [read_run(run_folder) for run_folder in found.runs]
+        for sweep in found.sweeps:
+            runs += read_jobs_that_never_began(sweep)
+        if not runs:
+            raise ConfigError(no_runs_message(path, found.links))
+        for run in runs:
+            runs_by_folder.setdefault(run.path.resolve(), run)
+        links += found.links
     roots = [Path(path).resolve() for path in paths]
-    left_out = [link for link in links if not is_below(link, roots)]
-    if left_out:
+    if left_out := [str(link) for link in links if not is_below(link, roots)]:
         warn(
-            f"{left_out[0]} is a link to another folder"
-            f"{f', like {len(left_out) - 1} more' if left_out[1:] else ''}; its runs "
-            "are left out: name the folder on the command line to compare them"
+            f"links to other folders are not followed: {comma_list(left_out)}; name a "
+            "link on the command line to compare its runs"
         )
-    runs = [read_run(folder) for folder in folders]
-    complete_settings([run.settings for run in runs if run.status != "damaged"])
-    runs += failed_jobs
+    runs = list(runs_by_folder.values())
+    complete_settings([run.settings for run in runs if run.is_readable])
     runs = [run for run in runs if run.settings.get("check_only") != "true"]
     if not runs:
         raise ConfigError(
@@ -70,30 +78,35 @@ def read_runs(
     return sorted(runs, key=lambda run: (run.start, natural_order(run.path)))
 
 
-def find_run_folders(folder: Path, links: list[Path] | None = None) -> list[Path]:
-    """Finds the run folders at or below a folder.
+def find_folders(folder: Path) -> FoundFolders:
+    """Finds the runs, sweeps and links at or below a folder.
 
     `mtl-evaluate` copies the runs of a sweep, with their scores on another table, into
     a folder of its own. Such a folder below `folder` is left out: the copies would be
     compared with the original runs.
-
-    Args:
-        folder: the folder.
-        links: a list to which links to folders are added. The links are not followed.
-
-    Returns: the run folders.
     """
-    run_folders = []
+    found = FoundFolders()
     for path, subfolders, files in os.walk(folder):
         if "status.json" in files or "metrics.json" in files:
-            run_folders.append(Path(path))
+            found.runs.append(Path(path))
             subfolders.clear()  # `os.walk` then does not visit them
         elif EVALUATIONS in files and Path(path) != folder:
             subfolders.clear()
+        elif RECORDS in subfolders:
+            found.sweeps.append(Path(path))
         subfolders.sort()
-        if links is not None:
-            links += [p for name in subfolders if (p := Path(path, name)).is_symlink()]
-    return run_folders
+        paths = [Path(path, name) for name in subfolders]
+        found.links += [path for path in paths if path.is_symlink()]
+    return found
+
+
+def no_runs_message(path: str, links: list[Path]) -> str:
+    """Returns the message about a folder with no run at or below it."""
+    message = (
+        f"{path} holds no run, and no folder below it does; a run folder has a "
+        "status.json or metrics.json"
+    )
+    return f"{message}; {links[0]} is a link, name it" if links else message
 
 
 def is_below(link: Path, roots: list[Path]) -> bool:
@@ -102,14 +115,14 @@ def is_below(link: Path, roots: list[Path]) -> bool:
     return any(target.is_relative_to(root) for root in roots)
 
 
-def jobs_that_never_began(sweep: Path) -> list[Run]:
+def read_jobs_that_never_began(sweep: Path) -> list[Run]:
     """Returns the jobs of a sweep that failed before they had a run folder, as runs."""
     try:
-        jobs = jobs_without_run_folder(sweep)
+        jobs = jobs_that_never_began(sweep)
     except DataError:
         return []  # a damaged record hides only these jobs; other runs are compared
     return [
-        Run(sweep / job.name, error=f"never began: {visible(job.error)}")
+        Run(sweep / job.name, NEVER_BEGAN, f"never began: {visible(job.error)}")
         for job in jobs
     ]
 

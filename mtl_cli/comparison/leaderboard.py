@@ -6,11 +6,11 @@ from typing import Any
 
 from mtl_cli.comparison.configurations import differing_keys, group_runs
 from mtl_cli.comparison.csv_text import csv_text
-from mtl_cli.comparison.find_runs import find_run_folders, natural_order
+from mtl_cli.comparison.find_runs import find_folders, natural_order
 from mtl_cli.comparison.runs import Run, finite_number, read_run
 from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.secrets import mask_secrets
-from mtl_cli.runs.job_records import JobRecord, jobs_without_run_folder
+from mtl_cli.runs.job_records import JobRecord, jobs_that_never_began
 
 LEADERBOARD = "leaderboard.csv"
 COST_COLUMNS = ["parameters", "seconds", "samples_per_second", "best_epoch"]
@@ -30,7 +30,7 @@ def write_leaderboard(sweep: Path) -> Path:
 
     Returns: the path of the file.
     """
-    folders = sorted(find_run_folders(sweep), key=natural_order)
+    folders = sorted(find_folders(sweep).runs, key=natural_order)
     runs = [read_run(folder) for folder in folders]
     keys = differing_keys(group_runs(runs))
     names = dict.fromkeys(name for run in runs for name in flat_scores(run))
@@ -42,7 +42,7 @@ def write_leaderboard(sweep: Path) -> Path:
         row["run"] = run.path.relative_to(sweep).as_posix()
         row |= {"status": run.status, "seed": run.seed, "error": run.error or None}
         rows.append(row)
-    rows += map(row_without_run, jobs_without_run_folder(sweep))
+    rows += map(row_without_run, jobs_that_never_began(sweep))
     path = sweep / LEADERBOARD
     text = csv_text(headings, rows)
     write_text(path, text, "remove it, or free the space", errors="replace")

@@ -17,6 +17,7 @@ from mtl_cli.core.run_folder import has_ended
 from mtl_cli.core.yaml_limits import MAX_YAML_BYTES, check_yaml
 from mtl_cli.metrics.scores import Score, Scores
 
+NEVER_BEGAN = "never began"  # the status of a job that failed before it had a folder
 MAX_METRIC = 1e100  # its square is still a finite float
 # The loader that uses libyaml is ten times as fast, but not every PyYAML has it.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -28,7 +29,8 @@ class Run:
 
     Attributes:
         path: the folder.
-        status: `done`, `failed`, `interrupted`, `running`, `killed`, or `damaged`.
+        status: `done`, `failed`, `interrupted`, `running` or `killed`; `damaged` if the
+            folder cannot be read; `NEVER_BEGAN` if there is no folder.
         error: why the run failed or cannot be read; "" if it did not fail.
         start: the start time in ISO 8601.
         seconds: the duration of the run; None if unknown.
@@ -48,6 +50,11 @@ class Run:
     settings: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, Scores] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether there is a run folder, and all its files could be read."""
+        return self.status not in ("damaged", NEVER_BEGAN)
 
     @property
     def has_scores(self) -> bool:

@@ -25,7 +25,7 @@ def warnings(
     """
     scored = comparison.configurations
     return [
-        *damaged_run_warnings(runs),
+        *unreadable_run_warnings(runs),
         *unscored_run_warnings([*scored, *unscored]),
         *seed_warnings(scored),
         *repeated_run_warnings(scored),
@@ -40,9 +40,9 @@ def warnings(
     ]
 
 
-def damaged_run_warnings(runs: list[Run]) -> list[str]:
+def unreadable_run_warnings(runs: list[Run]) -> list[str]:
     """Names the runs that cannot be read, and the jobs that never began."""
-    names = [f"{run.path} ({run.error})" for run in runs if run.status == "damaged"]
+    names = [f"{run.path} ({run.error})" for run in runs if not run.is_readable]
     return with_names("these runs are left out", names)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from mtl_cli.comparison.find_runs import EVALUATIONS, find_run_folders, natural_order
+from mtl_cli.comparison.find_runs import EVALUATIONS, find_folders, natural_order
 from mtl_cli.comparison.runs import Run, read_run
 from mtl_cli.comparison.same_rows import VALID_ROWS, validation_rows
 from mtl_cli.core.atomic_write import replacing_folder
@@ -64,7 +64,7 @@ class SweepEvaluation:
 def is_sweep(folder: Path) -> bool:
     """Whether a folder is not a run itself, but runs lie below it."""
     is_run = any((folder / name).exists() for name in ("status.json", "model"))
-    return folder.is_dir() and not is_run and bool(find_run_folders(folder))
+    return folder.is_dir() and not is_run and bool(find_folders(folder).runs)
 
 
 def default_target(sweep: Path, table: Location) -> Path:
@@ -133,7 +133,7 @@ def evaluate_sweep(
     Raises:
         MtlError: if no run can be evaluated, or the folder cannot be written.
     """
-    runs = [read_run(f) for f in sorted(find_run_folders(sweep), key=natural_order)]
+    runs = [read_run(f) for f in sorted(find_folders(sweep).runs, key=natural_order)]
     result, errors = SweepEvaluation(), list[MtlError]()
     target.parent.mkdir(parents=True, exist_ok=True)
     check = partial(check_target, target, force)

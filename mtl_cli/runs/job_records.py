@@ -128,7 +128,7 @@ def job_records(sweep: Path) -> Iterator[JobRecord]:
         yield read_record(path)
 
 
-def jobs_without_run_folder(sweep: Path) -> list[JobRecord]:
+def jobs_that_never_began(sweep: Path) -> list[JobRecord]:
     """Returns the records of jobs that failed before they had a run folder."""
     return [
         record

@@ -12,7 +12,7 @@ import pytest
 from helpers.planted_runs import COUNTS, write_run
 from helpers.slow import slow_except
 
-from mtl_cli.comparison.find_runs import jobs_that_never_began, read_runs
+from mtl_cli.comparison.find_runs import read_jobs_that_never_began, read_runs
 
 SECONDS = 20
 SCORES = {"test": {"buy": {"auc": 0.7, **COUNTS}}}
@@ -88,10 +88,10 @@ def test_linked_records_of_jobs_are_not_read(tmp_path):
     sweep = tmp_path / "sweep"
     sweep.mkdir()
     shutil.copytree(tmp_path / "elsewhere", sweep / ".jobs")
-    assert [run.path.name for run in jobs_that_never_began(sweep)] == ["lost"]
+    assert [run.path.name for run in read_jobs_that_never_began(sweep)] == ["lost"]
     shutil.rmtree(sweep / ".jobs")
     (sweep / ".jobs").symlink_to(tmp_path / "elsewhere")
-    assert jobs_that_never_began(sweep) == []
+    assert read_jobs_that_never_began(sweep) == []
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_forged_records_of_jobs_are_not_read(file, name, tmp_path):
     record = {"number": "1", "name": name, "settings": [], "status": "failed"}
     (tmp_path / ".jobs").mkdir()
     (tmp_path / ".jobs" / file).write_text(json.dumps(record))
-    assert jobs_that_never_began(tmp_path) == []
+    assert read_jobs_that_never_began(tmp_path) == []
 
 
 def compared(folder: Path, expected: str) -> None:

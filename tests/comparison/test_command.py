@@ -259,8 +259,8 @@ def test_linked_run_folders_are_left_out_with_one_warning(
     assert run(arguments([str(sweep)])) == 0
     captured = capsys.readouterr()
     assert captured.err == (
-        f"warning: {sweep / 'linked'} is a link to another folder, like 1 more; its "
-        "runs are left out: name the folder on the command line to compare them\n"
+        f"warning: links to other folders are not followed: {sweep}/linked, "
+        f"{sweep}/linked_too; name a link on the command line to compare its runs\n"
     )
     assert "mmoe" not in captured.out
     assert run(arguments([str(sweep), str(sweep / "linked")])) == 0
@@ -669,7 +669,7 @@ def test_fail_if_refuses_what_it_does_not_know(
 @pytest.mark.parametrize(
     ("command_line", "message"),
     [
-        (["nowhere"], "nowhere is not a folder"),
+        (["nowhere"], "'nowhere' is not a folder"),
         (["."], ". holds no run"),
         ([".", "--json", "--csv"], "not allowed with argument"),
         ([".", "--basline", "x"], "did you mean --baseline?"),

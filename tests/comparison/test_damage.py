@@ -128,6 +128,30 @@ def test_job_that_failed_before_it_had_a_folder_is_named(
     assert not any("left out" in x for x in compared(capsys, sweep)["warnings"])
 
 
+def test_job_that_never_began_is_named_once_if_its_sweep_is_given_twice(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    JobRecord("1", "lost", [], "failed", error="seed: should be").write(sweep)
+    (sweep.parent / "link").symlink_to(sweep)
+    paths = [sweep, sweep.parent, sweep / "..", sweep.parent / "link"]
+    (line,) = (x for x in compared(capsys, *paths)["warnings"] if "left out" in x)
+    assert (
+        line == f"these runs are left out: {sweep}/lost (never began: seed: should be)"
+    )
+
+
+def test_sweep_in_which_no_job_began_says_why(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lost = sweep.parent / "lost"
+    JobRecord("1", "a", [], "failed", error="seed: should be").write(lost)
+    with pytest.raises(ConfigError, match=f"; {lost}/a never began: seed: should be$"):
+        run(arguments([str(lost)]))
+    warned = compared(capsys, sweep.parent)["warnings"]
+    reason = "(never began: seed: should be)"
+    assert f"these runs are left out: {lost}/a {reason}" in warned
+
+
 def test_warning_names_the_seed_with_an_undefined_metric(
     sweep: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
