@@ -25,7 +25,7 @@ from mtl_cli.cli.folder_guard import check_folders
 from mtl_cli.cli.hydra_internals import (
     compose_without,
     load_primary,
-    wrap_composition,
+    replace_composition,
 )
 from mtl_cli.cli.interpolations import hydra_interpolations, resolved
 from mtl_cli.core.errors import ConfigError, first_line, shown
@@ -65,7 +65,7 @@ def refuse_foreign_code() -> None:
     The change is for the whole process.
     """
     restrict_files()
-    wrap_composition(compose_checked)
+    replace_composition(compose_checked)
 
 
 def compose_checked(
@@ -76,11 +76,7 @@ def compose_checked(
 ) -> DictConfig:
     """Composes and checks a configuration, and makes our callback its only callback.
 
-    Args:
-        loader: Hydra's loader of configurations.
-        compose: composes the configuration.
-        config_name: the name of the primary configuration, or None.
-        settings: the settings of the command line, or of a job of a sweep.
+    See `ComposeFunction` for the arguments.
 
     Raises:
         ConfigError: if the configuration is not allowed.

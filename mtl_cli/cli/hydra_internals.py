@@ -1,30 +1,20 @@
-"""The private parts of Hydra that this project relies on.
+"""Functions that use or change private parts of Hydra, where it has no public ones.
 
-`config_files.py` has those that read files. Hydra has no public functions for these
-tasks. `tests/cli/test_hydra_internals.py` fails if a new version of Hydra changes one
-of the private parts.
+`config_files.py` changes the private parts that read files.
+`tests/cli/test_hydra_internals.py` fails if a new version of Hydra changes these parts.
 """
 
-import copy
 from argparse import ArgumentParser
 from collections.abc import Callable
 from functools import wraps
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Protocol
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path, get_args_parser
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
 from hydra.plugins.completion_plugin import CompletionPlugin
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
-
-# Arguments: the loader, a function that composes the configuration, the name of the
-# primary configuration, and the settings. Returns the composed configuration.
-Wrapper = Callable[
-    [ConfigLoaderImpl, Callable[[], DictConfig], str | None, list[str]], DictConfig
-]
+from omegaconf import DictConfig
 
 
 def argument_parser() -> ArgumentParser:
@@ -41,88 +31,49 @@ def argument_parser() -> ArgumentParser:
     return parser
 
 
-def wrap_composition(wrapper: Wrapper) -> None:
-    """Makes Hydra call a function wherever it composes a configuration.
+class ComposeFunction(Protocol):
+    """A function that composes a configuration in place of Hydra's own function.
 
-    The function composes the configuration, and can check it before Hydra acts on it. A
-    callback of Hydra would be called too late: Hydra builds the classes of callbacks
-    from their names in the configuration. The change is for the whole process, because
-    Hydra makes its loaders itself.
+    Args:
+        loader: Hydra's loader of configurations.
+        compose: composes the configuration as Hydra does.
+        config_name: the name of the primary configuration, or None.
+        settings: the settings of the command line, or of a job of a sweep.
 
-    Hydra composes a configuration to learn from `hydra.mode` whether to start a run or
-    a sweep, and composes the same configuration anew to start it, with a setting of
-    the mode added. The second time gets the configuration of the first, with this
-    setting; the function checks it again.
+    Returns: the composed configuration.
+    """
+
+    def __call__(
+        self,
+        loader: ConfigLoaderImpl,
+        compose: Callable[[], DictConfig],
+        config_name: str | None,
+        settings: list[str],
+    ) -> DictConfig: ...
+
+
+def replace_composition(replacement: ComposeFunction) -> None:
+    """Replaces the function by which Hydra composes every configuration.
+
+    The replacement can check the composed configuration before Hydra acts on it. A
+    callback of Hydra would be called too late: Hydra first builds the classes of
+    callbacks, whose names are in the configuration. The change is for the whole
+    process, because Hydra makes its loaders itself.
     """
     compose: Any = ConfigLoaderImpl._load_configuration_impl
-    if hasattr(compose, "__wrapped__"):  # wrapped by an earlier call
+    if hasattr(compose, "__wrapped__"):  # replaced by an earlier call
         return
 
-    # At most one: the loader, the name, the settings and the configuration.
-    composed_for_mode: list[tuple[Any, str | None, list[str], Any]] = []
-
     @wraps(compose)
-    def wrapped(self: ConfigLoaderImpl, **kwargs: Any) -> DictConfig:
-        name, settings = kwargs["config_name"], list(kwargs["overrides"])
+    def composed(self: ConfigLoaderImpl, **kwargs: Any) -> DictConfig:
+        return replacement(
+            loader=self,
+            compose=lambda: compose(self, **kwargs),
+            config_name=kwargs["config_name"],
+            settings=list(kwargs["overrides"]),
+        )
 
-        def compose_for_mode() -> DictConfig:
-            composed: DictConfig = compose(self, **kwargs)
-            kept = copy.deepcopy(composed)  # the wrapper changes what is composed
-            composed_for_mode.append((self, name, settings, kept))
-            return composed
-
-        def compose_or_reuse() -> DictConfig:
-            loader, earlier_name, earlier_settings, kept = earlier
-            added = settings[len(earlier_settings) :]
-            if (
-                (loader, earlier_name, earlier_settings + added)
-                == (self, name, settings)
-                and added in ([], *([f"hydra.mode={mode.name}"] for mode in RunMode))
-                and may_run(self, kept, **kwargs)
-            ):
-                return with_settings(kept, added)
-            return compose(self, **kwargs)  # type: ignore[no-any-return]
-
-        nothing: tuple[Any, str | None, list[str], Any] = (None, None, [], None)
-        earlier = composed_for_mode.pop() if composed_for_mode else nothing
-        is_for_mode = not kwargs["validate_sweep_overrides"]  # Hydra reads it alone
-        compose_now = compose_for_mode if is_for_mode else compose_or_reuse
-        return wrapper(self, compose_now, name, settings)
-
-    ConfigLoaderImpl._load_configuration_impl = wrapped  # type: ignore
-
-
-def with_settings(composed: DictConfig, settings: list[str]) -> DictConfig:
-    """Changes a composed configuration as Hydra does for settings of its section."""
-    overrides = OverridesParser.create().parse_overrides(settings)
-    ConfigLoaderImpl._apply_overrides_to_config(overrides, composed)
-    composed.hydra.overrides.hydra.extend(settings)
-    return composed
-
-
-def may_run(
-    loader: ConfigLoaderImpl,
-    composed: DictConfig,
-    *,
-    overrides: list[str],
-    run_mode: RunMode,
-    from_shell: bool,
-    **_: object,
-) -> bool:
-    """Whether Hydra would run a configuration that was composed for its mode alone.
-
-    To learn the mode, Hydra neither refuses `key=a,b` without `-m` nor a group of which
-    no option is chosen.
-    """
-    choices = composed.hydra.runtime.choices
-    if any(OmegaConf.is_missing(choices, group) for group in choices):
-        return False
-    try:
-        settings = OverridesParser.create().parse_overrides(overrides)
-        loader.validate_sweep_overrides_legal(settings, run_mode, from_shell)
-    except HydraException:
-        return False
-    return True
+    ConfigLoaderImpl._load_configuration_impl = composed  # type: ignore
 
 
 def compose_without(
@@ -141,7 +92,7 @@ def compose_without(
     entries[:] = [entry for entry in entries if entry.provider != provider]
     loader = ConfigLoaderImpl(search_path)
     compose: Any = ConfigLoaderImpl._load_configuration_impl
-    compose = getattr(compose, "__wrapped__", compose)  # without the wrapper
+    compose = getattr(compose, "__wrapped__", compose)  # Hydra's own function
     composed: DictConfig = compose(
         loader, config_name=config_name, overrides=settings, run_mode=RunMode.RUN
     )
