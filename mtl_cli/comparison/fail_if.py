@@ -3,7 +3,6 @@
 import numpy as np
 
 from mtl_cli.comparison.configurations import Configuration
-from mtl_cli.comparison.leaderboard import flat_scores
 from mtl_cli.comparison.runs import Run
 from mtl_cli.core.conditions import Condition, check_known, parse_condition
 
@@ -19,7 +18,7 @@ def parse(text: str, runs: list[Run]) -> Condition:
         ConfigError: if the text is not a condition, or no run has the metric.
     """
     condition = parse_condition(text, "SPLIT.TASK.METRIC", "test.income.auc<0.91")
-    check_known(condition, (name for r in runs for name in flat_scores(r)), "run")
+    check_known(condition, (name for run in runs for name in run.flat_scores()), "run")
     return condition
 
 

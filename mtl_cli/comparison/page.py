@@ -7,7 +7,6 @@ from mtl_cli.comparison.configurations import Configuration, short_key
 from mtl_cli.comparison.difference import Difference, Verdict
 from mtl_cli.comparison.formats import interval_text
 from mtl_cli.comparison.gates import gate_table
-from mtl_cli.comparison.leaderboard import COST_COLUMNS, costs_of_run
 from mtl_cli.comparison.plots import (
     learning_curves,
     plotted_indices,
@@ -16,6 +15,7 @@ from mtl_cli.comparison.plots import (
     trade_off_chart,
 )
 from mtl_cli.comparison.results import DatasetComparison
+from mtl_cli.comparison.runs import TRAINING_FACTS
 from mtl_cli.comparison.sentences import sentences_by_task
 from mtl_cli.pages.charts import NUM_COLORS, Chart, color
 from mtl_cli.pages.render import render
@@ -74,9 +74,9 @@ def template_variables(comparison: DatasetComparison) -> dict[str, object]:
         "settings": setting_charts(comparison),
         "num_gates": len(gates),
         "gates": gates[:MAX_GATE_TABLES],
-        "cost_columns": [name.replace("_", " ") for name in COST_COLUMNS],
-        "costs": [
-            (configurations[i].name, median_costs(configurations[i])) for i in indices
+        "fact_names": [name.replace("_", " ") for name in TRAINING_FACTS],
+        "training_facts": [
+            (configurations[i].name, median_facts(configurations[i])) for i in indices
         ],
         "shared": [
             (key, value)
@@ -105,12 +105,12 @@ def setting_charts(comparison: DatasetComparison) -> list[Chart]:
     return charts
 
 
-def median_costs(configuration: Configuration) -> list[str]:
-    """Returns the median over seeds of each cost of a configuration, as text."""
-    costs_by_seed = [costs_of_run(run) for run in configuration.runs.values()]
+def median_facts(configuration: Configuration) -> list[str]:
+    """Returns the median over seeds of each of `TRAINING_FACTS`, as text."""
+    facts_by_seed = [run.training_facts() for run in configuration.runs.values()]
     cells = []
-    for column in COST_COLUMNS:
-        values = [x for costs in costs_by_seed if (x := costs[column]) is not None]
+    for name in TRAINING_FACTS:
+        values = [x for facts in facts_by_seed if (x := facts[name]) is not None]
         cells.append(f"{statistics.median(values):,.0f}" if values else "-")
     return cells
 

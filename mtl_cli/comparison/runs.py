@@ -4,6 +4,7 @@ import csv
 import io
 import math
 import socket
+import statistics
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from mtl_cli.core.yaml_limits import MAX_YAML_BYTES, check_yaml
 from mtl_cli.metrics.scores import Score, Scores
 
 NEVER_BEGAN = "never began"  # the status of a job that failed before it had a folder
+# The number of weights of the network, the duration of the whole run, the speed of
+# training, and the epoch whose weights were kept.
+TRAINING_FACTS = ("parameters", "seconds", "samples_per_second", "best_epoch")
 MAX_METRIC = 1e100  # its square is still a finite float
 # The loader that uses libyaml is ten times as fast, but not every PyYAML has it.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -88,6 +92,29 @@ class Run:
         """
         value = self.score(split, task, scenario).get(metric)
         return float(value) if isinstance(value, int | float) else None
+
+    def flat_scores(self) -> dict[str, float | None]:
+        """Returns all metrics and counts, {SPLIT.TASK.METRIC: value}."""
+        return {
+            f"{split}.{task}.{metric}": self.value(split, task, metric)
+            for split, scores in self.metrics.items()
+            for task, score in scores.items()
+            for metric, value in score.items()
+            if value is None or isinstance(value, int | float)
+        }
+
+    def training_facts(self) -> dict[str, float | None]:
+        """Returns {name in `TRAINING_FACTS`: value, or None if it is unknown}."""
+        history = self.history()
+        has_early_stopping = self.settings.get("trainer.patience") != "null"
+        parameters = self.environment.get("parameters")
+        facts = (
+            parameters if isinstance(parameters, int) else None,
+            self.seconds,
+            median_speed(history),
+            best_epoch(history, has_early_stopping),
+        )
+        return dict(zip(TRAINING_FACTS, facts, strict=True))
 
     def history(self) -> list[dict[str, str]]:
         """Reads `history.csv`, one row per epoch; [] if the file cannot be read."""
@@ -183,6 +210,29 @@ def check_scores(scores: Scores) -> None:
                 raise ValueError
             if isinstance(value, int | float) and not abs(value) < MAX_METRIC:
                 raise ValueError
+
+
+def median_speed(history: list[dict[str, str]]) -> float | None:
+    """Returns the median over epochs of the samples per second; None if unknown."""
+    speeds = [finite_number(epoch.get("samples_per_second")) for epoch in history]
+    # In runs of earlier versions, the first epoch includes the time of compiling. The
+    # speed of the first epoch counts only if there is no other epoch.
+    known = [speed for speed in speeds[1:] or speeds if speed is not None]
+    return statistics.median(known) if known else None
+
+
+def best_epoch(history: list[dict[str, str]], has_early_stopping: bool) -> int | None:
+    """Returns the number of the epoch whose weights were kept; None if unknown.
+
+    Without early stopping, this is the last epoch.
+    """
+    numbers = [
+        finite_number(epoch.get("epoch"))
+        for epoch in history
+        if epoch.get("best") == "True" or not has_early_stopping
+    ]
+    last = numbers[-1] if numbers else None
+    return None if last is None else int(last)
 
 
 def finite_number(text: str | None) -> float | None:

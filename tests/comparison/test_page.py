@@ -56,7 +56,7 @@ def test_the_page_has_every_part(tmp_path: Path) -> None:
         "Trade-off between tasks",
         "Learning curves",
         "Gates",
-        "Cost",
+        "Training",
         "Configurations",
     ]
     assert "ple is better than shared_bottom" in text
