@@ -161,7 +161,7 @@ def write(text: str) -> None:
 
 def as_text(comparisons: "list[DatasetComparison]", form: str | None) -> str:
     """Returns the text to print, in the requested form."""
-    from mtl_cli.comparison.export import as_csv, as_json
+    from mtl_cli.comparison.csv_and_json import as_csv, as_json
     from mtl_cli.comparison.table import as_markdown
     from mtl_cli.comparison.terminal import terminal_text
 

@@ -9,28 +9,31 @@ from mtl_cli.comparison.sentences import sentences_by_task
 
 
 def as_csv(comparisons: list[DatasetComparison]) -> str:
-    """Returns CSV with one row per data set, configuration and task.
+    """Returns CSV with the rows of `DatasetComparison.rows`.
 
     The column `dataset` is left out if there is only one data set.
     """
     rows = [row for comparison in comparisons for row in comparison.rows()]
     settings = [key for comparison in comparisons for key in comparison.shown_keys]
-    # The keys of a dict are unique and in order.
-    headings = dict.fromkeys(["dataset", *settings, *(key for r in rows for key in r)])
+    # A dict, since its keys are unique and in order.
+    headings = dict.fromkeys(
+        ["dataset", *settings, *(key for row in rows for key in row)]
+    )
     if len(comparisons) == 1:
         del headings["dataset"]
     return csv_text(headings, rows)
 
 
 def as_json(comparisons: list[DatasetComparison]) -> str:
-    """Returns a JSON object.
+    """Returns the comparison of one data set as a JSON object.
 
-    The object is the comparison of the only data set. Of several data sets, it is
-    {"datasets": {name of the data set: its comparison}}.
+    For several data sets, the object is {"datasets": {name of the data set: its
+    comparison}}.
     """
-    by_dataset = {comparison.dataset: as_dict(comparison) for comparison in comparisons}
-    (first, *others) = by_dataset.values()
-    value = {"datasets": by_dataset} if others else first
+    if len(comparisons) == 1:
+        value = as_dict(comparisons[0])
+    else:
+        value = {"datasets": {c.dataset: as_dict(c) for c in comparisons}}
     return json.dumps(value, indent=2, allow_nan=False) + "\n"
 
 
@@ -59,7 +62,10 @@ def as_dict(comparison: DatasetComparison) -> dict[str, Any]:
                 "seeds": sorted(c.runs),
                 "lost_seeds": sorted(run.seed for run in c.unscored_runs),
                 "runs": [str(folder) for folder in c.folders],
-                "tasks": {task.name: scores_dict(task, i) for task in comparison.tasks},
+                "tasks": {
+                    task.name: score_with_scenarios(task, i)
+                    for task in comparison.tasks
+                },
             }
             for i, c in enumerate(comparison.configurations)
         ],
@@ -67,10 +73,9 @@ def as_dict(comparison: DatasetComparison) -> dict[str, Any]:
     }
 
 
-def scores_dict(task: Task, i: int) -> dict[str, Any]:
-    """Returns the score of the i-th configuration, and its scores by scenario."""
-    scenarios = {
-        on_scenario.scenario: on_scenario.score_dict(i)
-        for on_scenario in task.scenarios
-    }
-    return task.score_dict(i) | ({"scenarios": scenarios} if scenarios else {})
+def score_with_scenarios(task: Task, i: int) -> dict[str, Any]:
+    """Returns the score of the i-th configuration on all rows, and by scenario."""
+    score = task.score_dict(i)
+    if task.scenarios:
+        score["scenarios"] = {t.scenario: t.score_dict(i) for t in task.scenarios}
+    return score
