@@ -103,7 +103,7 @@ class Run:
 
     def _repr_html_(self) -> str:
         """Returns the tables of scores as HTML, for notebooks."""
-        from mtl_cli.metrics.scores import metrics_of, title_of
+        from mtl_cli.metrics.metrics_json import metrics_of, name_with_space
         from mtl_cli.pages.render import render
         from mtl_cli.runs.score_table import format_metric, tables_by_metrics
 
@@ -114,7 +114,7 @@ class Run:
                 rows = []
                 for name, score in self.metrics[split].items():
                     texts = {m: format_metric(x) for m, x in metrics_of(score).items()}
-                    rows.append((title_of(name, score), texts, score))
+                    rows.append((name_with_space(name, score), texts, score))
                 tables = tables_by_metrics(rows)
                 section = {"title": f"Scores on {split} rows", "tables": tables}
                 sections.append(section | {"lines": []})

@@ -2,7 +2,7 @@
 
 from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.core.errors import ConfigError, suggest
-from mtl_cli.metrics.scores import metrics_of
+from mtl_cli.metrics.metrics_json import metrics_of
 
 
 def metrics_by_task(

@@ -17,8 +17,8 @@ from mtl_cli.evaluation.loaded_run import LoadedRun
 from mtl_cli.evaluation.open_table import opened_table, table_in_memory
 from mtl_cli.evaluation.rows import EvaluatedRows, rows_of_source, validation_rows
 from mtl_cli.evaluation.training_rows import TRAINING_ROWS_REMARK, is_training_table
+from mtl_cli.metrics.metrics_json import NON_METRIC_KEYS, Score, metrics_of
 from mtl_cli.metrics.regression import truth_rmse
-from mtl_cli.metrics.scores import NON_METRIC_KEYS, Score, metrics_of
 from mtl_cli.scoring.gate_slices import usage_by_slice
 from mtl_cli.scoring.gate_usage import summarize_gates
 from mtl_cli.scoring.gate_weights import measure_gate_weights
@@ -154,7 +154,7 @@ def task_results(
 
     Returns: {output: a dict}, with `main_metric`, the name of a metric; `metrics`, each
         with its interval; `calibration`; `weakest_slice`, a record or None; and the
-        counts and reasons that `metrics.scores` describes.
+        counts and reasons that `metrics.metrics_json` describes.
     """
     scores = score_outputs(rows.outputs, rows.table, rows.predictions)
     results = {}

@@ -6,7 +6,7 @@ from typing import Any
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.evaluation.evaluation import Evaluation
 from mtl_cli.evaluation.sections import sections
-from mtl_cli.metrics.scores import title_of
+from mtl_cli.metrics.metrics_json import name_with_space
 from mtl_cli.pages.charts import Chart
 from mtl_cli.pages.interval_charts import Bar, IntervalPlot
 from mtl_cli.pages.line_plots import Line, LinePlot
@@ -53,7 +53,7 @@ def calibration_plots(evaluation: Evaluation) -> list[LinePlot]:
     for task, result in evaluation.tasks.items():
         if result["calibration"] is not None:
             buckets = result["calibration"]["buckets"]
-            title = title_of(task, result)
+            title = name_with_space(task, result)
             line = Line(title, buckets["predicted"], buckets["actual"])
             plot = LinePlot(
                 title, "mean prediction", "mean label", [line], diagonal=True
@@ -81,7 +81,7 @@ def slice_charts(evaluation: Evaluation) -> dict[str, list[Chart]]:
             ]
             overall = result["metrics"][metric]["value"]
             if bars and overall is not None:
-                name = f"{title_of(task, result)} {metric.replace('_', ' ')}"
+                name = f"{name_with_space(task, result)} {metric.replace('_', ' ')}"
                 plot = IntervalPlot(f"{name} by {column}", name, bars, overall)
                 charts.setdefault(f"By {column}", []).append(plot.chart())
     return charts
@@ -93,8 +93,8 @@ def importance_charts(evaluation: Evaluation) -> dict[str, list[Chart]]:
     Returns: {"Importance": one chart per task}; {} if importance was not measured.
     """
     titles = {
-        task: f"{title_of(task, result)} {result['main_metric'].replace('_', ' ')}"
-        for task, result in evaluation.tasks.items()
+        task: f"{name_with_space(task, score)} {score['main_metric'].replace('_', ' ')}"
+        for task, score in evaluation.tasks.items()
     }
     records = evaluation.importances.get("features", [])
     plots = importance_plots(records, titles, MAX_BARS)

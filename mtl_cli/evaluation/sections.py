@@ -7,7 +7,7 @@ from mtl_cli.evaluation.drift import LARGE, MODERATE, MORE_CELLS, has_drifted
 from mtl_cli.evaluation.evaluation import Evaluation
 from mtl_cli.evaluation.section import Section
 from mtl_cli.evaluation.slice_sections import slice_sections
-from mtl_cli.metrics.scores import title_of
+from mtl_cli.metrics.metrics_json import name_with_space
 from mtl_cli.runs.data_tables import format_share
 from mtl_cli.runs.importance_plots import importance_text
 from mtl_cli.runs.score_table import tables_by_metrics, text_with_interval
@@ -39,7 +39,7 @@ def metric_section(evaluation: Evaluation) -> Section:
     rows, lines = [], []
     for task, result in evaluation.tasks.items():
         texts = {name: text_with_interval(x) for name, x in result["metrics"].items()}
-        rows.append((title_of(task, result), texts, result))
+        rows.append((name_with_space(task, result), texts, result))
         for metric, reason in result.get("why", {}).items():
             lines.append(f"{task}: {metric} is undefined: {reason}")
     return Section("Metrics", tables_by_metrics(rows), lines)
@@ -49,7 +49,7 @@ def weakest_section(evaluation: Evaluation) -> Section:
     """Returns one sentence per task about its weakest slice, if there are slices."""
     tasks = evaluation.tasks if evaluation.slice_records else {}
     lines = [
-        f"{title_of(task, tasks[task])}: {weakest_text(evaluation, task)}"
+        f"{name_with_space(task, tasks[task])}: {weakest_text(evaluation, task)}"
         for task in tasks
     ]
     return Section("Weakest slices", lines=lines)
@@ -146,7 +146,7 @@ def importance_section(evaluation: Evaluation) -> Section:
     cells = [["feature"]]
     for task in tasks:
         metric = evaluation.tasks[task]["main_metric"].replace("_", " ")
-        cells[0].append(f"{title_of(task, evaluation.tasks[task])} {metric}")
+        cells[0].append(f"{name_with_space(task, evaluation.tasks[task])} {metric}")
     ordered = most_important_first(result["features"])
     for records in ordered[:MAX_FEATURES]:
         name = records[0]["features"]

@@ -6,7 +6,7 @@ from typing import Any
 from mtl_cli.core.errors import cut
 from mtl_cli.evaluation.evaluation import Evaluation
 from mtl_cli.evaluation.section import Section
-from mtl_cli.metrics.scores import title_of
+from mtl_cli.metrics.metrics_json import name_with_space
 from mtl_cli.runs.score_table import Cells, format_count, text_with_interval
 
 TASKS_PER_TABLE = 2  # tasks whose columns are side by side in a table of all slices
@@ -54,7 +54,7 @@ def weakest_slices(
         texts = [weak_slice_text(record) for record in weakest]
         cells.append(
             [
-                title_of(task, result),
+                name_with_space(task, result),
                 metric.replace("_", " "),
                 text_with_interval(result["metrics"][metric]),
                 *texts,
@@ -102,7 +102,7 @@ def slice_table(
     """
     header, rows = [column], dict[str, list[str]]()
     for record in records:
-        task = title_of(record["task"], evaluation.tasks[record["task"]])
+        task = name_with_space(record["task"], evaluation.tasks[record["task"]])
         title = f"{task} {record['metric'].replace('_', ' ')}"
         if title not in header:
             header += [title, "predicted/actual", "rows", "positives"]

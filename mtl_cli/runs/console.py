@@ -18,7 +18,7 @@ from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.terminal import LINE_WIDTH, new_console
 from mtl_cli.data.report import Report
 from mtl_cli.heads.base import Output
-from mtl_cli.metrics.scores import Scores
+from mtl_cli.metrics.metrics_json import Scores
 from mtl_cli.runs.data_tables import MAX_FEATURES, feature_table, task_table
 from mtl_cli.runs.score_table import format_metric, scenario_table, score_tables
 from mtl_cli.training.progress import Epoch, Progress

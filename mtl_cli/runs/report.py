@@ -15,7 +15,7 @@ from mtl_cli.core.prediction_names import (
     weight_name,
 )
 from mtl_cli.data.table import Array, StoredTable, Table
-from mtl_cli.metrics.scores import Scores
+from mtl_cli.metrics.metrics_json import Scores
 from mtl_cli.pages.figures import write_png
 from mtl_cli.pages.line_plots import LinePlot
 from mtl_cli.runs.diagnosis import Diagnosis

@@ -15,7 +15,7 @@ from mtl_cli.core.run_folder import (
     status_of,
 )
 from mtl_cli.data.load import hash_rows
-from mtl_cli.metrics.scores import Scores
+from mtl_cli.metrics.metrics_json import Scores
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.provenance import config_difference_message, config_hash
 from mtl_cli.scoring.scores import read_scores

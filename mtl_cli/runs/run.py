@@ -11,7 +11,7 @@ from mtl_cli.core.nested import flatten
 from mtl_cli.core.paths import shortest
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.data.load import Data
-from mtl_cli.metrics.scores import Scores
+from mtl_cli.metrics.metrics_json import Scores
 from mtl_cli.network import pretrained
 from mtl_cli.runs import earlier_run
 from mtl_cli.runs.console import Console

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from mtl_cli.heads.base import Output
+from mtl_cli.metrics.metrics_json import COUNTS, Score, Scores
 from mtl_cli.metrics.regression import truth_rmse
-from mtl_cli.metrics.scores import COUNTS, Score, Scores
 
 Cells = list[list[str]]  # the rows of a table; the first row is the header
 

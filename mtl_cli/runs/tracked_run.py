@@ -19,7 +19,7 @@ from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.errors import ConfigError, MtlError, first_line
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.paths import shortest
-from mtl_cli.metrics.scores import Scores
+from mtl_cli.metrics.metrics_json import Scores
 from mtl_cli.trackers.base import Tracker, flat_numbers
 from mtl_cli.training.checkpoint import Checkpoint
 from mtl_cli.training.progress import Epoch

@@ -14,8 +14,8 @@ from mtl_cli.data.table import Array, StoredTable, Table
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.auc import num_usable_groups
 from mtl_cli.metrics.metric import Floats, UndefinedError
+from mtl_cli.metrics.metrics_json import Score, Scores
 from mtl_cli.metrics.regression import truth_rmse
-from mtl_cli.metrics.scores import Score, Scores
 from mtl_cli.tasks.base import Task
 
 
@@ -35,7 +35,7 @@ def score_outputs(
             the data set has no scenarios.
 
     Returns: the score of each output. `space` and `scenarios` are added to the score as
-        `metrics.scores` describes.
+        `metrics.metrics_json` describes.
     """
     scores: Scores = {}
     masks = {} if scenarios is None else scenario_masks(scenarios, table)
@@ -110,7 +110,7 @@ def score(
             a group; None leaves out the metrics that need groups.
         names: names of the metrics to compute; None computes the metrics of the task.
 
-    Returns: the metrics, and the counts and reasons that `metrics.scores` describes.
+    Returns: the metrics, counts and reasons that `metrics.metrics_json` describes.
     """
     is_scored = weight > 0
     columns = [np.asarray(x[is_scored], "float64") for x in (label, prediction, weight)]

@@ -2,18 +2,21 @@
 
 from typing import Any
 
-# The score of one output on the rows of one split: the value of each metric by the
-# metric's name, None for an undefined metric, and entries with `NON_METRIC_KEYS`.
+# The score of one output on the rows of one split. A score has an entry for each
+# metric, {name of the metric: its value, or None if it is undefined}, and other
+# entries, whose keys are `NON_METRIC_KEYS`.
 Score = dict[str, Any]
 # The scores of all outputs on one split, by the name of the output.
 Scores = dict[str, Score]
 
-# The counts that tables show behind the metrics.
-COUNTS = ("rows", "positives", "groups")
-NON_METRIC_KEYS = (
+# The counts, in the order of their columns in tables.
+COUNTS = (
     "rows",  # number of scored rows
     "positives",  # number of scored rows with label 1, only for binary labels
     "groups",  # number of groups with rows of both classes, only beside `gauc`
+)
+NON_METRIC_KEYS = (
+    *COUNTS,
     "space",  # the output's space as text, such as "click = 1"; absent if all rows
     "why",  # {undefined metric: the reason}; absent if all metrics are defined
     "scenarios",  # {scenario: its score}; absent if the data set has no scenarios
@@ -29,10 +32,10 @@ def metrics_of(score: Score) -> dict[str, float | None]:
     return {key: value for key, value in score.items() if key not in NON_METRIC_KEYS}
 
 
-def title_of(name: str, score: Score) -> str:
+def name_with_space(output: str, score: Score) -> str:
     """Returns the name of an output, and its space if it has one.
 
-    >>> title_of("buy", {"auc": 0.9, "space": "click = 1"})
+    >>> name_with_space("buy", {"auc": 0.9, "space": "click = 1"})
     'buy (click = 1)'
     """
-    return f"{name} ({score['space']})" if "space" in score else name
+    return f"{output} ({score['space']})" if "space" in score else output
