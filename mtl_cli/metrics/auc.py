@@ -1,14 +1,12 @@
-"""Areas under curves: the ROC curve, also by class and by group; precision-recall.
+"""Areas under the ROC curve and under the precision-recall curve.
 
 All areas are exact: they are computed from the sorted rows, not from a few thresholds.
 """
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
-from mtl_cli.metrics.metric import Floats, UndefinedError, metric
+from mtl_cli.metrics.metric import Floats, Groups, UndefinedError, metric
 from mtl_cli.metrics.sorted_rows import sort_rows
 
 
@@ -20,7 +18,7 @@ def auc(label: Floats, prediction: Floats, weight: Floats) -> float:
     positive row has the higher prediction. Pairs with equal predictions count half. A
     random model has the value 0.5; 1 is best.
     """
-    positive, negative = weights_by_score(label, prediction, weight)
+    positive, negative = weights_by_prediction(label, prediction, weight)
     negative_below = np.cumsum(negative) - negative
     pairs = positive.sum() * negative.sum()
     return float((positive * (negative_below + negative / 2)).sum() / pairs)
@@ -30,12 +28,12 @@ def auc(label: Floats, prediction: Floats, weight: Floats) -> float:
 def pr_auc(label: Floats, prediction: Floats, weight: Floats) -> float:
     """Area under the precision-recall curve, as average precision.
 
-    Average precision is the mean over the positive rows of the precision at their
-    prediction: the fraction of positives among the rows with this prediction or a
-    higher one. A random model has the fraction of positives as its value; 1 is best.
+    The precision at a row is the fraction of positives among the rows whose prediction
+    is at least as high. Average precision is the mean of the precisions at the positive
+    rows. A random model has the fraction of positives as its value; 1 is best.
     """
-    positive, negative = weights_by_score(label, prediction, weight)
-    # Weights of the rows with this prediction or a higher one.
+    positive, negative = weights_by_prediction(label, prediction, weight)
+    # Weights of the rows whose prediction is at least as high.
     positive_above = np.cumsum(positive[::-1])[::-1]
     negative_above = np.cumsum(negative[::-1])[::-1]
     precision = positive_above / (positive_above + negative_above)
@@ -57,25 +55,23 @@ def macro_auc(label: Floats, prediction: Floats, weight: Floats) -> float:
 
 
 @metric(direction=1, grouped=True)
-def gauc(
-    label: Floats, prediction: Floats, weight: Floats, group: npt.NDArray[Any]
-) -> float:
+def gauc(label: Floats, prediction: Floats, weight: Floats, group: Groups) -> float:
     """Group AUC: the mean of the AUCs of the groups, such as users or sessions.
 
-    The mean is weighted: the weight of a group is the sum of its rows' weights. Groups
-    with rows of one class only have no AUC and are left out (Zhu et al., KDD 2017,
-    equation 15). Rows whose group is below 0 have no group and are left out too.
+    The weight of a group is the sum of its rows' weights. Groups with rows of one class
+    only have no AUC and are left out (Zhu et al., KDD 2017, equation 15). A negative
+    group number means that a row has no group; such rows are left out too.
     """
     aucs, weights = group_aucs(label, prediction, weight, group)
     return float(np.average(aucs, weights=weights))
 
 
 def group_aucs(
-    label: Floats, prediction: Floats, weight: Floats, group: npt.NDArray[Any]
+    label: Floats, prediction: Floats, weight: Floats, group: Groups
 ) -> tuple[Floats, Floats]:
     """Returns the AUC and the weight of each group that `gauc` averages.
 
-    Which groups count, and their weights, does not depend on the predictions.
+    The predictions change only the AUCs: neither which groups count, nor the weights.
 
     Returns: two arrays (groups with rows of both classes,), in ascending order of the
         groups' numbers.
@@ -89,31 +85,27 @@ def group_aucs(
     y, p, w, g = sort_rows(
         label[has_group], prediction[has_group], weight[has_group], group[has_group]
     )
-    is_new_group = np.concatenate(([True], g[1:] != g[:-1]))
-    is_new_score = is_new_group | np.concatenate(([True], p[1:] != p[:-1]))
-    score_starts = np.flatnonzero(is_new_score)
-    group_starts = np.flatnonzero(is_new_group)
-    # Weights of the rows with each distinct prediction ("score") within each group.
-    positive = np.add.reduceat(w * y, score_starts)
-    negative = np.add.reduceat(w * (1 - y), score_starts)
-    # From here on, all arrays have one entry per score. `first` is the index of the
-    # first score of each group.
-    first = np.searchsorted(score_starts, group_starts)
-    num_scores = np.diff(np.append(first, len(score_starts)))
+    starts = first_indices(g, p)
+    # One entry per distinct prediction in a group, sorted by group and prediction.
+    positive, negative = weights_by_class(y, w, starts)
+    group_starts = first_indices(g[starts])
+    group_lengths = np.diff(group_starts, append=len(starts))
     negative_below = np.cumsum(negative) - negative
     # Subtract the negatives of the earlier groups.
-    negative_below -= np.repeat(negative_below[first], num_scores)
-    # For each group: the sum that `auc` divides by the pairs; the pairs; the weight.
-    wins = np.add.reduceat(positive * (negative_below + negative / 2), first)
-    pairs = np.add.reduceat(positive, first) * np.add.reduceat(negative, first)
-    weights = np.add.reduceat(positive + negative, first)
+    negative_below -= np.repeat(negative_below[group_starts], group_lengths)
+    # One entry per group. The AUC of a group is computed as in `auc`.
+    sums = np.add.reduceat(positive * (negative_below + negative / 2), group_starts)
+    positives = np.add.reduceat(positive, group_starts)
+    negatives = np.add.reduceat(negative, group_starts)
+    weights = np.add.reduceat(positive + negative, group_starts)
+    pairs = positives * negatives
     has_pairs = pairs > 0
     if not has_pairs.any():
         raise UndefinedError(f"none of {len(group_starts)} groups has both classes")
-    return wins[has_pairs] / pairs[has_pairs], weights[has_pairs]
+    return sums[has_pairs] / pairs[has_pairs], weights[has_pairs]
 
 
-def num_usable_groups(label: Floats, group: npt.NDArray[Any]) -> int:
+def num_usable_groups(label: Floats, group: Groups) -> int:
     """Returns the number of groups with rows of both classes, which `gauc` averages."""
     has_group = group >= 0
     positive = group[has_group & (label > 0.5)]
@@ -121,20 +113,48 @@ def num_usable_groups(label: Floats, group: npt.NDArray[Any]) -> int:
     return len(np.intersect1d(positive, negative))
 
 
-def weights_by_score(
+def weights_by_prediction(
     label: Floats, prediction: Floats, weight: Floats
 ) -> tuple[Floats, Floats]:
     """Returns the weight of positive and of negative rows at each distinct prediction.
 
-    Returns: two arrays, with one entry per distinct prediction, in ascending order.
+    Returns: two arrays (distinct predictions,), in ascending order of the predictions.
 
     Raises:
         UndefinedError: if all rows are of one class.
     """
     y, p, w, _ = sort_rows(label, prediction, weight)
-    starts = np.flatnonzero(np.concatenate(([True], p[1:] != p[:-1])))
-    positive = np.add.reduceat(w * y, starts)
-    negative = np.add.reduceat(w * (1 - y), starts)
+    positive, negative = weights_by_class(y, w, first_indices(p))
     if not positive.any() or not negative.any():
         raise UndefinedError(f"one class only: {y.sum():g} of {len(y)} rows positive")
+    return positive, negative
+
+
+def first_indices(*columns: npt.NDArray[np.generic]) -> npt.NDArray[np.intp]:
+    """Returns the index of the first row of each block of equal rows.
+
+    >>> first_indices(np.array([1, 1, 2, 2]), np.array([5, 5, 5, 6]))
+    array([0, 2, 3])
+    """
+    is_first = np.zeros(len(columns[0]), bool)
+    is_first[:1] = True
+    for column in columns:
+        is_first[1:] |= column[1:] != column[:-1]
+    return np.flatnonzero(is_first)
+
+
+def weights_by_class(
+    label: Floats, weight: Floats, starts: npt.NDArray[np.intp]
+) -> tuple[Floats, Floats]:
+    """Returns the weight of positive and of negative rows in each block of rows.
+
+    Args:
+        label: the labels, (rows,).
+        weight: the weight of each row, (rows,).
+        starts: the index of the first row of each block, (blocks,).
+
+    Returns: two arrays (blocks,).
+    """
+    positive = np.add.reduceat(weight * label, starts)
+    negative = np.add.reduceat(weight * (1 - label), starts)
     return positive, negative

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mtl_cli.metrics.auc import weights_by_score
+from mtl_cli.metrics.auc import weights_by_prediction
 from mtl_cli.metrics.metric import Floats
 
 MAX_POINTS = 200  # about the largest number of points of a curve
@@ -14,14 +14,14 @@ Points = tuple[list[float], list[float]]
 def roc_curve(label: Floats, prediction: Floats, weight: Floats) -> Points:
     """Returns the false (x) and true (y) positive rates at decreasing thresholds.
 
-    The curve goes from (0, 0) to (1, 1) and is thinned to about 200 points.
+    The curve goes from (0, 0) to (1, 1) and has about `MAX_POINTS` points at most.
 
     Raises:
         UndefinedError: if all rows are of one class.
     """
     positive, negative = (
         np.append(0, np.cumsum(x[::-1]))
-        for x in weights_by_score(label, prediction, weight)
+        for x in weights_by_prediction(label, prediction, weight)
     )
     x, y = negative / negative[-1], positive / positive[-1]
     return thin_out(x, y, x + y)
@@ -30,19 +30,19 @@ def roc_curve(label: Floats, prediction: Floats, weight: Floats) -> Points:
 def precision_recall_curve(label: Floats, prediction: Floats, weight: Floats) -> Points:
     """Returns the recall (x) and the precision (y) at decreasing thresholds.
 
-    The curve is thinned to about 200 points.
+    The curve has about `MAX_POINTS` points at most.
 
     Raises:
         UndefinedError: if all rows are of one class.
     """
     positive, negative = (
-        np.cumsum(x[::-1]) for x in weights_by_score(label, prediction, weight)
+        np.cumsum(x[::-1]) for x in weights_by_prediction(label, prediction, weight)
     )
     recall = positive / positive[-1]
     return thin_out(recall, positive / (positive + negative), recall)
 
 
-def thin_out(x: Floats, y: Floats, position: Floats) -> Points:
+def thin_out(x: Floats, y: Floats, distance: Floats) -> Points:
     """Selects about `MAX_POINTS` points that are spread evenly along a curve.
 
     The first and the last point are kept.
@@ -50,17 +50,17 @@ def thin_out(x: Floats, y: Floats, position: Floats) -> Points:
     Args:
         x: the x coordinates, (points,).
         y: the y coordinates, (points,).
-        position: the position of each point along the curve, (points,). Positions never
-            descend.
+        distance: the distance along the curve at which each point lies, (points,), in
+            ascending order.
     """
-    positions = np.linspace(position[0], position[-1], MAX_POINTS)
-    indices = np.unique([0, *np.searchsorted(position, positions), len(x) - 1])
-    indices = indices[indices < len(x)]
+    even_distances = np.linspace(distance[0], distance[-1], MAX_POINTS)
+    # Several points may lie at the last distance.
+    indices = np.unique([*np.searchsorted(distance, even_distances), len(x) - 1])
     return x[indices].tolist(), y[indices].tolist()
 
 
 def histogram(values: Floats, weight: Floats, low: float, high: float) -> Points:
-    """Returns the middle of each of 40 bins, and the fraction of all weight in the bin.
+    """Returns the middle of each of `NUM_BINS` bins, and the fraction of weight in it.
 
     Args:
         values: the values, (rows,).

@@ -1,19 +1,22 @@
 """The class of metrics, and the decorator that turns a function into a metric.
 
-The function takes the `label`, `prediction` and `weight` of the rows to score, float64
-(rows,) each. The function returns the value of the metric, or raises `UndefinedError`
-with the reason why the metric has no value on these rows. To add a metric, write its
-function in this package, decorate it with `@metric`, and add it to the `METRICS` of a
-task class.
+The function takes the `label`, `prediction` and `weight` of the rows to score: float64
+arrays of shape (rows,), but see `Metric.of_classes`. It returns the value of the
+metric, or raises `UndefinedError` with the reason why these rows have no value.
+
+To add a metric, write its function in this package, decorate it with `@metric`, and add
+it to the `METRICS` of a task class.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Groups = npt.NDArray[np.integer[Any]]  # the number of each row's group
 Function = Callable[..., float]
 
 
@@ -28,12 +31,12 @@ class Metric:
     Attributes:
         name: the name in configurations and `metrics.json`.
         function: the function that computes the metric.
-        direction: 1 if more is better, -1 if less is better, 0 if values above and
-            below the best value are worse.
+        direction: 1 if more is better, -1 if less is better, 0 if neither is better, as
+            for `pcoc`, whose best value is 1.
         grouped: whether the function takes a fourth argument, the group of each row,
-            whole numbers (rows,).
-        of_classes: whether the metric is of multiclass tasks: `label` is then the index
-            of each row's class, and `prediction` has the probability of each class,
+            (rows,).
+        of_classes: whether the metric is for multiclass tasks: `label` is then the
+            index of each row's class, and `prediction` the probability of each class,
             (rows, classes).
     """
 

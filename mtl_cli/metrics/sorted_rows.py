@@ -3,14 +3,10 @@
 Sorting is most of the work of such a metric, so there is a quick way for most rows.
 """
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
-from mtl_cli.metrics.metric import Floats
+from mtl_cli.metrics.metric import Floats, Groups
 
-Groups = npt.NDArray[np.int64]
 SIGN_BIT = np.int32(-(2**31))
 
 
@@ -18,15 +14,15 @@ def sort_rows(
     label: Floats,
     prediction: Floats,
     weight: Floats,
-    group: npt.NDArray[Any] | None = None,
-) -> tuple[Floats, Floats, Floats, npt.NDArray[Any]]:
+    group: Groups | None = None,
+) -> tuple[Floats, Floats, Floats, Groups]:
     """Sorts rows by group, and the rows of a group by prediction, both ascending.
 
     Args:
         label: the labels, (rows,).
         prediction: the predictions, (rows,).
         weight: the weights, (rows,).
-        group: the group of each row, whole numbers (rows,); None puts all rows into
+        group: the group of each row, (rows,); None puts all rows into
             group 0.
 
     Returns: label, prediction, weight and group of the sorted rows.
@@ -39,7 +35,7 @@ def sort_rows(
 
 
 def _can_pack(
-    label: Floats, prediction: Floats, weight: Floats, groups: npt.NDArray[Any]
+    label: Floats, prediction: Floats, weight: Floats, groups: Groups
 ) -> bool:
     """Returns whether `_sort_packed` can sort the rows.
 
@@ -57,7 +53,7 @@ def _can_pack(
 
 
 def _sort_packed(
-    label: Floats, prediction: Floats, weight: Floats, groups: npt.NDArray[Any]
+    label: Floats, prediction: Floats, weight: Floats, groups: Groups
 ) -> tuple[Floats, Floats, Floats, Groups]:
     """Packs each row into one 64-bit number, sorts these, and unpacks them.
 
