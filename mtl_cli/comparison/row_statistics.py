@@ -11,9 +11,8 @@ from collections.abc import Callable
 import numpy as np
 
 from mtl_cli.metrics.metric import Floats
+from mtl_cli.statistics.sampling_error import RESAMPLES
 from mtl_cli.statistics.significance import Test, z_test
-
-RESAMPLES = 200  # number of bootstrap samples: a standard error to within 5 %
 
 
 def test_groups(differences: Floats, weights: Floats) -> Test:
@@ -51,7 +50,7 @@ def resampled(
         predictions: the predictions of each seed, each (rows,) or (rows, classes).
         weight: the weights, (rows,).
 
-    Returns: the metric on each sample, (200,).
+    Returns: the metric on each sample, (samples,).
 
     Raises:
         UndefinedError: if the metric is undefined on a sample.
@@ -71,7 +70,7 @@ def bootstrap(difference: float, a: Floats, b: Floats) -> Test:
 
     Args:
         difference: the difference of the metric on all rows, first minus second.
-        a: the first configuration's metric on the samples, (200,), see `resampled`.
-        b: the second configuration's metric on the same samples, (200,).
+        a: the first configuration's metric on the samples, (samples,), see `resampled`.
+        b: the second configuration's metric on the same samples, (samples,).
     """
     return z_test(difference, float(np.std(a - b, ddof=1)))

@@ -14,7 +14,7 @@ from mtl_cli.comparison.results import DatasetComparison, Task
 MAX_CONFIGURATIONS = 20  # number of configurations whose test rows are read
 # The number of predictions, over all runs, that can be tested in seconds. AUCs and
 # group AUCs are tested by a formula. Other metrics take longer: they are computed on
-# 200 samples.
+# `RESAMPLES` samples.
 MAX_ROWS = {"auc": 20_000_000, "gauc": 10_000_000}
 MAX_ROWS_RESAMPLED = 1_000_000
 

@@ -59,8 +59,8 @@ def gauc(label: Floats, prediction: Floats, weight: Floats, group: Groups) -> fl
     """Group AUC: the mean of the AUCs of the groups, such as users or sessions.
 
     The weight of a group is the sum of its rows' weights. Groups with rows of one class
-    only have no AUC and are left out (Zhu et al., KDD 2017, equation 15). A negative
-    group number means that a row has no group; such rows are left out too.
+    only have no AUC and are left out (Zhu et al., KDD 2017, equation 15). Rows without
+    a group, whose group number is negative, are left out too.
     """
     aucs, weights = group_aucs(label, prediction, weight, group)
     return float(np.average(aucs, weights=weights))

@@ -1,12 +1,14 @@
 """The influence of single rows on the AUC, from which the AUC's variance follows.
 
-Rows may have weights. A row of weight 2 counts as two rows in the AUC, but is one row
-that another sample would replace. If all weights are equal, the variance is the one of
-DeLong et al., Biometrics 1988, computed as in Sun and Xu, IEEE SPL 2014.
+Rows may have weights. In the AUC, a row of weight 2 counts as two rows. In the
+variance, it counts as one row, since another sample would replace the row as a whole.
+If all weights are equal, the variance is that of DeLong et al., Biometrics 1988,
+computed as in Sun and Xu, IEEE SPL 2014.
 """
 
 import numpy as np
 
+from mtl_cli.metrics.auc import first_indices
 from mtl_cli.metrics.metric import Floats, UndefinedError
 
 
@@ -24,8 +26,8 @@ def auc_influence(
         w_i (v_i - AUC) / W,
 
     where w_i is the weight of the row and W is the sum of the weights of the row's
-    class. The influences of each class sum up to 0. Sorting finds all influences in
-    O(N log N) for N rows.
+    class. The influences of each class sum up to 0. The rows are sorted, so the
+    influences of N rows take O(N log N) steps.
 
     Args:
         label: 0 or 1, (rows,).
@@ -40,30 +42,30 @@ def auc_influence(
     if len(np.unique(label)) < 2:
         raise UndefinedError("one class only")
     order = np.argsort(prediction)
-    scores, positive, weights = prediction[order], label[order] > 0.5, weight[order]
-    is_new_score = np.concatenate(([True], scores[1:] != scores[:-1]))
-    starts, score_index = np.flatnonzero(is_new_score), np.cumsum(is_new_score) - 1
+    is_positive, weights = label[order] > 0.5, weight[order]
+    # The blocks of rows with equal predictions.
+    starts = first_indices(prediction[order])
+    block_lengths = np.diff(starts, append=len(order))
 
-    def fraction_below(of_class: Floats) -> Floats:
+    def fraction_below(class_weights: Floats) -> Floats:
         """Returns the fraction of a class's weight below each row; ties count half."""
-        at_score = np.add.reduceat(of_class, starts)
-        up_to_score = np.cumsum(at_score)
-        at_score = (up_to_score - at_score / 2) / up_to_score[-1]
-        at_row: Floats = at_score[score_index]
-        return at_row
+        in_block = np.add.reduceat(class_weights, starts)
+        up_to_block = np.cumsum(in_block)
+        fractions = (up_to_block - in_block / 2) / up_to_block[-1]
+        return np.repeat(fractions, block_lengths)
 
-    positive_weights = np.where(positive, weights, 0)
+    positive_weights = np.where(is_positive, weights, 0)
+    negative_weights = weights - positive_weights
     v = np.where(
-        positive,
-        fraction_below(weights - positive_weights),
+        is_positive,
+        fraction_below(negative_weights),
         1 - fraction_below(positive_weights),
     )
-    auc = float(np.average(v[positive], weights=weights[positive]))
+    auc = float(np.average(v[is_positive], weights=weights[is_positive]))
     total = positive_weights.sum()
+    class_total = np.where(is_positive, total, weights.sum() - total)
     influence = np.empty(len(order))
-    influence[order] = (
-        weights * (v - auc) / np.where(positive, total, weights.sum() - total)
-    )
+    influence[order] = weights * (v - auc) / class_total
     return auc, influence
 
 
@@ -72,10 +74,10 @@ def macro_auc_influence(
 ) -> tuple[float, Floats]:
     """Returns the macro AUC, and by how much each row shifts the macro AUC.
 
-    The macro AUC is the mean of K AUCs: for each of the K classes c, the AUC of class c
+    The macro AUC is the mean of K AUCs: for each of the K classes, the AUC of the class
     against all other rows. The influence of a row is the mean of its K influences. The
-    variance of the macro AUC must not be computed as the sum of the K variances: the K
-    AUCs are not independent, since each uses all rows.
+    variance of the macro AUC does not follow from the K variances: the K AUCs are not
+    independent, since each uses all rows.
 
     Args:
         label: the index of each row's class, (rows,). At least two classes occur.
@@ -103,7 +105,7 @@ def standard_error(label: Floats, influence: Floats) -> float:
     influences of an AUC are 0.
 
     Args:
-        label: the class of each row, (rows,). Each class that occurs has two rows.
+        label: the class of each row, (rows,). Each class has two rows or more.
         influence: the influence of each row, (rows,), or the difference of the row's
             influences on two AUCs.
     """

@@ -1,10 +1,11 @@
-"""The sampling error of a metric: how far its value on other rows would be.
+"""The sampling error of a metric: how much it would vary between samples of rows.
 
-The error of the AUC, and of the macro AUC, the mean of several AUCs, follows from a
-formula (DeLong). The errors of all other metrics are estimated by the bootstrap: the
-metric is computed on many samples, drawn from the rows with replacement.
+The errors of the AUC and of the macro AUC follow from a formula, DeLong's. The errors
+of all other metrics are estimated by the bootstrap: the metric is computed on many
+samples, drawn from the rows with replacement.
 """
 
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -25,12 +26,11 @@ Array = npt.NDArray[Any]
 
 RESAMPLES = 200  # number of bootstrap samples: a standard error to within 5 %
 MIN_DEFINED = 180  # number of samples on which the metric must have a value
-# The error is unknown with fewer rows, or fewer groups, or fewer rows of a class: they
-# do not show how much rows vary.
-MIN_ROWS = 20
-MIN_OF_CLASS = 5
-# To save time, the bootstrap samples of a larger table have only this many rows.
-# An error is proportional to 1 / sqrt(rows), so the error on all rows follows.
+# Fewer rows do not show how much rows vary, so the error is then unknown.
+MIN_ROWS = 20  # number of rows, or of groups if the metric is grouped
+MIN_OF_CLASS = 5  # number of rows of each class, for DeLong's formula
+# A bootstrap sample has at most this many rows, to save time. An error is proportional
+# to 1 / sqrt(rows), so the error on more rows follows.
 MAX_SAMPLE_ROWS = 50_000
 SEED = 0
 
@@ -62,8 +62,8 @@ def sampling_error(
         group: the group of each row, (rows,), if the metric is grouped. The bootstrap
             then draws whole groups instead of rows.
 
-    Returns: the error; None if the rows are too few, as `delong_error` and
-        `bootstrap_error` say, or if fewer than 20 groups have rows of both classes.
+    Returns: the error; None if it is unknown, see `delong_error` and `bootstrap_error`,
+        or if fewer than `MIN_ROWS` groups have rows of both classes.
     """
     if metric.name in INFLUENCES:
         return delong_error(metric, *columns)
@@ -85,8 +85,9 @@ def delong_error(metric: Metric, *columns: Floats) -> SamplingError | None:
         metric: one of `INFLUENCES`.
         columns: label, prediction and weight of the rows.
 
-    Returns: the error; None if only one class occurs, if a class has fewer than 5 rows,
-        or if the metric is 0 or 1: the formula would then give an error of 0.
+    Returns: the error; None if only one class occurs, if a class has fewer than
+        `MIN_OF_CLASS` rows, or if the metric is 0 or 1: the formula would then give an
+        error of 0.
     """
     label = columns[0]
     _, counts = np.unique(label, return_counts=True)
@@ -114,20 +115,23 @@ def bootstrap_error(
         group: the group of each row, (rows,), below 0 for rows without a group. Samples
             then consist of whole groups.
 
-    Returns: the error; None if there are fewer than 20 rows or groups, or if the metric
-        has a value on fewer than 180 of the 200 samples.
+    Returns: the error; None if there are fewer than `MIN_ROWS` rows or groups, or if
+        the metric has a value on fewer than `MIN_DEFINED` samples.
     """
     units = np.arange(len(columns[0])) if group is None else np.unique(group)
     if np.count_nonzero(units >= 0) < MIN_ROWS:
         return None
-    value = metric(*columns) if group is None else metric(*columns, group)
+    samples: Iterator[list[Array]]
+    if group is None:
+        value = metric(*columns)
+        samples = ([x[rows] for x in columns] for rows in row_draws(len(columns[0])))
+    else:
+        value = metric(*columns, group)
+        samples = ([*(x[rows] for x in columns), g] for rows, g in group_draws(group))
     values = []
-    draws = row_draws(len(columns[0])) if group is None else group_draws(group)
-    for rows, *new_group in draws:
-        try:
-            values.append(metric(*(column[rows] for column in columns), *new_group))
-        except UndefinedError:
-            continue
+    for sample in samples:
+        with contextlib.suppress(UndefinedError):
+            values.append(metric(*sample))
     if len(values) < MIN_DEFINED:
         return None
     scale = np.sqrt(min(1.0, MAX_SAMPLE_ROWS / len(columns[0])))
@@ -137,11 +141,11 @@ def bootstrap_error(
     )
 
 
-def row_draws(num_rows: int) -> Iterator[tuple[Indices]]:
-    """Yields the row indices of each bootstrap sample, as a tuple of one array."""
+def row_draws(num_rows: int) -> Iterator[Indices]:
+    """Yields the indices of the rows in each bootstrap sample."""
     random = np.random.default_rng(SEED)
     for _ in range(RESAMPLES):
-        yield (random.integers(0, num_rows, min(num_rows, MAX_SAMPLE_ROWS)),)
+        yield random.integers(0, num_rows, min(num_rows, MAX_SAMPLE_ROWS))
 
 
 def group_draws(group: Array) -> Iterator[tuple[Indices, Indices]]:
@@ -153,11 +157,12 @@ def group_draws(group: Array) -> Iterator[tuple[Indices, Indices]]:
         group: the group of each row, (rows,). Rows with a group below 0 have no group
             and are left out.
 
-    Yields: the indices of the rows, sorted by group, and the group of each, numbered
-        anew from 0; both (sampled rows,).
+    Yields: the indices of the sampled rows, and the group of each sampled row, numbered
+        from 0 in the sample; both (sampled rows,), sorted by group.
     """
     random = np.random.default_rng(SEED)
-    order = np.argsort(group, kind="stable")[int((group < 0).sum()) :]
+    num_without_group = int((group < 0).sum())
+    order = np.argsort(group, kind="stable")[num_without_group:]
     _, starts, sizes = np.unique(group[order], return_index=True, return_counts=True)
     fraction = min(1.0, MAX_SAMPLE_ROWS / len(group))
     num_groups = max(1, round(fraction * len(starts)))
@@ -172,9 +177,9 @@ def group_draws(group: Array) -> Iterator[tuple[Indices, Indices]]:
 
 
 def interval(value: float, error: SamplingError) -> tuple[float, float]:
-    """Returns the ends of the 95 % interval of a metric.
+    """Returns the two ends of the 95 % interval of a metric.
 
-    The interval of an AUC is symmetric around the AUC's logit, so that its ends stay
+    DeLong's interval is symmetric around the logit of the AUC, so that its ends stay
     between 0 and 1 (Qin and Hotilovac, Stat. Methods Med. Res. 2008). A bootstrap
     interval is symmetric around the value minus its bias (Davison and Hinkley, 1997,
     section 5.2).
