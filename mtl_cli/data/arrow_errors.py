@@ -1,9 +1,10 @@
 """Turns Arrow's errors into one line: the file, the reason, and how to fix it.
 
-Two errors of Arrow need advice of their own: text that is not UTF-8, and a row that is
-too long. Both have neither a class nor a code of their own, so they are recognised by
-their English text. No other module looks into Arrow's texts, and
-`tests/data/test_arrow_errors.py` fails if a version of Arrow changes them.
+Three errors of Arrow need advice of their own: text that is not UTF-8, a row that is
+too long, and an encoding that Arrow cannot read. None of them has a class or a code of
+its own, so they are recognised by their English text, in this module alone.
+`tests/data/test_arrow_errors.py` and `tests/data/test_parquet_file.py` fail if a
+version of Arrow changes these texts.
 """
 
 import contextlib
@@ -25,9 +26,14 @@ def is_row_too_long(error: pa.ArrowInvalid) -> bool:
     return "straddling object" in str(error)
 
 
+def is_not_implemented(error: OSError) -> bool:
+    """Whether Arrow refused a file because it cannot read one of its encodings."""
+    return "Not yet implemented" in str(error)
+
+
 @contextlib.contextmanager
 def read_errors(key: str, path: str) -> Iterator[None]:
-    """Turns an error that is raised in the block into a `DataError` about the file.
+    """Turns the errors of reading a file, in a `with` block, into a `DataError`.
 
     Args:
         key: the configuration's key that names the file.

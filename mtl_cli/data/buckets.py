@@ -8,16 +8,17 @@ from typing_extensions import TypedDict
 
 from mtl_cli.data.table import Array
 
-FREQUENT_IDS = 20  # the number of ids that have a bucket of their own
+NUM_BUCKETS = 10  # of a feature of numbers
+MAX_FREQUENT_IDS = 20  # the largest number of ids that have a bucket of their own
 Counts = npt.NDArray[np.int64]
 
 
 class Buckets(TypedDict):
     """The buckets of a feature and the number of values in each, as JSON values.
 
-    A feature of numbers has ten buckets that hold equally many values, or fewer buckets
-    if many values are equal. A feature of ids has one bucket for each of its most
-    frequent ids, and one more bucket for all other ids.
+    A feature of numbers has `NUM_BUCKETS` buckets that hold about equally many values,
+    or fewer buckets if many values are equal. A feature of ids has one bucket for each
+    of its most frequent ids, and one more bucket for all other ids.
 
     Attributes:
         edges: the limits between the buckets of numbers, in ascending order.
@@ -39,18 +40,23 @@ def make_buckets(values: Array) -> Buckets:
     """
     buckets: Buckets = {"counts": []}
     if np.issubdtype(values.dtype, np.floating):
-        quantiles = np.quantile(values, np.linspace(0, 1, 11)[1:-1])
+        quantiles = np.quantile(values, np.linspace(0, 1, NUM_BUCKETS + 1)[1:-1])
         buckets["edges"] = np.unique(quantiles).tolist()
     else:
         ids, counts = np.unique(values, return_counts=True)
-        frequent = ids[np.argsort(-counts, kind="stable")[:FREQUENT_IDS]]
+        frequent = ids[np.argsort(-counts, kind="stable")[:MAX_FREQUENT_IDS]]
         buckets["ids"] = np.sort(frequent).tolist()
     buckets["counts"] = bucket_counts(buckets, values).tolist()
     return buckets
 
 
 def bucket_counts(buckets: Buckets, values: Array) -> Counts:
-    """Returns how many of the values, (values,), are in each bucket, (buckets,)."""
+    """Returns the number of values in each bucket, (buckets,).
+
+    Args:
+        buckets: the buckets; their own counts are not read.
+        values: floats, or ids as integers, (values,).
+    """
     if "edges" in buckets:
         edges = np.asarray(buckets["edges"])
         index = np.searchsorted(edges, values, side="right")
@@ -64,13 +70,14 @@ def bucket_counts(buckets: Buckets, values: Array) -> Counts:
 def stability_index(counts: Counts, other: Counts) -> float:
     """Returns the population stability index of two distributions.
 
-    The index is the sum over buckets of (p - q) log(p / q), where p is the fraction of
-    the values that the first distribution has in the bucket, and q is that fraction in
-    the second distribution.
+    The index is the sum over buckets of (p - q) log(p / q). p is the fraction of the
+    first distribution's values that lie in the bucket, q that of the second
+    distribution's values.
 
     Args:
-        counts: the number of values in each bucket, (buckets,).
-        other: the same for the second distribution.
+        counts: the number of values of the first distribution in each bucket,
+            (buckets,).
+        other: the number of values of the second distribution in each bucket.
     """
     # Half a value is added to each bucket, so that no logarithm is infinite.
     p, q = ((n + 0.5) / (n.sum() + 0.5 * len(n)) for n in (counts, other))

@@ -8,10 +8,10 @@ import pyarrow as pa
 from mtl_cli.core.errors import DataError, most_similar
 from mtl_cli.data.csv_header import header_hint
 
-COLUMNS_TO_LIST = 60  # in a message
-# The least similarity of a column that a message suggests. Columns of one table often
-# resemble each other, such as `item_id` and `user_id`.
-NEAR = 0.8
+MAX_LISTED_COLUMNS = 60  # in a message
+# The least similarity of a column that a message suggests. It is high, because columns
+# of one table often resemble each other, such as `item_id` and `user_id`.
+MIN_SIMILARITY = 0.8
 
 
 @dataclass(frozen=True)
@@ -55,15 +55,19 @@ class ColumnRequest:
                     "rename all but one"
                 )
             if column not in names:
-                readable = [readable_name(name) for name in names[:COLUMNS_TO_LIST]]
-                dots = ["..."] if len(names) > COLUMNS_TO_LIST else []
-                # Of a name with 3 or 4 letters, one letter may differ.
+                readable = [readable_name(name) for name in names[:MAX_LISTED_COLUMNS]]
+                dots = ["..."] if len(names) > MAX_LISTED_COLUMNS else []
+                # If one letter differs in a name of 3 or 4 letters, the similarity is
+                # below `MIN_SIMILARITY`, but the column is suggested too.
                 one_letter = (len(column) - 1) / max(1, len(column))
-                near = most_similar(column, names, min(NEAR, max(0.6, one_letter)))
-                hint = "" if near is None else f"; did you mean {readable_name(near)}?"
+                least = min(MIN_SIMILARITY, max(0.6, one_letter))
+                similar = most_similar(column, names, least)
+                hint = header_hint(names)
+                if similar is not None:
+                    hint = f"; did you mean {readable_name(similar)}?{hint}"
                 raise DataError(
                     f"{key}: no column '{column}' in {path}, which has "
-                    f"{', '.join(readable + dots)}{hint}{header_hint(names)}"
+                    f"{', '.join(readable + dots)}{hint}"
                 )
 
 

@@ -1,7 +1,7 @@
-"""Columns that hold one value in all rows, instead of the values of a table.
+"""Sets columns to one value in all rows, instead of the values of a table.
 
-A model may have learnt from a column that nobody knows when it predicts, such as the
-position at which an item was shown. All rows then get the same value.
+A model may have learnt from a column whose values are unknown when it predicts, such as
+the position at which an item was shown. All rows then get the same value.
 """
 
 import json
@@ -55,8 +55,8 @@ def one_cell(column: str, value: Any, option: str) -> pa.Array:
     """Returns a column with one cell.
 
     Raises:
-        ConfigError: if Arrow cannot hold the value, or JSON cannot, in which the record
-            of an export is written.
+        ConfigError: if the value cannot be written as an Arrow array, or as JSON. The
+            record of an export holds the value as JSON.
     """
     try:
         cells = pa.array([value])
@@ -79,7 +79,8 @@ def check_constants(
     feature = features.by_name[name]
     try:
         feature.read(name, constants)
-    except RowError as error:  # the advice of the error is about files
+    except RowError as error:
+        # The end of the message counts rows and tells how to mend a file: cut it off.
         problem = error.problem.partition(";")[0].partition(" (1 such")[0]
         raise ConfigError(f"{option} {name}: the value {problem}") from None
     except DataError as error:

@@ -1,4 +1,4 @@
-"""Features that go on with what they have learnt in the run of `start_from.run`."""
+"""Features that go on with the values that they learnt in the run `start_from.run`."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from mtl_cli.core.errors import DataError, shown
 from mtl_cli.features.base import Feature
 
-# {feature: what it has learnt in the earlier run}, for the features that go on.
+# {feature: the values that it learnt in the earlier run}, for the features that go on.
 EarlierLearnt = dict[str, dict[str, Any]]
 # The largest result of `embedding_dim: auto`: a table has at most 2^31 ids.
 MAX_AUTO_DIM = int(6 * (2**31) ** 0.25)
@@ -15,16 +15,16 @@ MAX_AUTO_DIM = int(6 * (2**31) ** 0.25)
 def extend_learnt(
     name: str, earlier: Mapping[str, Any], learnt: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Combines what a feature has learnt in an earlier run and in this run.
+    """Returns the values of a feature in an earlier run, with a longer vocabulary.
 
     The vocabulary of the earlier run keeps its order, so that each value keeps its id.
-    New values are added at its end. All else, such as scales, cuts and the numbers for
-    empty cells, is taken from the earlier run.
+    The new values of this run are added at its end. Scales, cuts, the numbers for empty
+    cells and all other values are those of the earlier run.
 
     Args:
         name: the name of the feature.
-        earlier: what the feature has learnt in the earlier run.
-        learnt: what the feature has learnt from the training rows of this run alone.
+        earlier: the values that the feature learnt in the earlier run.
+        learnt: the values that the feature learnt from this run's training rows alone.
 
     Raises:
         DataError: if the values of the earlier run are damaged.
@@ -32,10 +32,9 @@ def extend_learnt(
     # Only an earlier run has `embedding_dim`: the dimension that `auto` gave there.
     without_dim = dict(earlier)
     dim = without_dim.pop("embedding_dim", 1)
-    is_valid_dim = type(dim) is int and 1 <= dim <= MAX_AUTO_DIM
-    # None has the form of no feature's values, so the check refuses a wrong dimension.
-    checked = without_dim if is_valid_dim else None
-    check_same_form(f"feature {name} has", checked, dict(learnt))
+    if type(dim) is not int or not 1 <= dim <= MAX_AUTO_DIM:
+        raise damaged_values_error(f"feature {name} has")
+    check_same_form(f"feature {name} has", without_dim, dict(learnt))
     if "vocabulary" not in earlier:
         return dict(earlier)
     earlier_values = set(earlier["vocabulary"])
@@ -47,7 +46,7 @@ def check_same_form(owner: str, earlier: object, learnt: object) -> None:
     """Refuses values of an earlier run whose form differs from this run's values.
 
     Args:
-        owner: who has learnt the values, and a verb, such as "feature age has".
+        owner: the start of "... learnt" in the message, such as "feature age has".
         earlier: the values of the earlier run.
         learnt: the values of this run.
 
@@ -55,10 +54,15 @@ def check_same_form(owner: str, earlier: object, learnt: object) -> None:
         DataError: if the forms differ.
     """
     if not has_same_form(earlier, learnt):
-        raise DataError(
-            f"start_from.run: what {owner} learnt there is damaged; copy the whole "
-            "folder of the run"
-        )
+        raise damaged_values_error(owner)
+
+
+def damaged_values_error(owner: str) -> DataError:
+    """Returns the error about damaged values of an earlier run."""
+    return DataError(
+        f"start_from.run: what {owner} learnt there is damaged; copy the whole folder "
+        "of the run"
+    )
 
 
 def has_same_form(earlier: object, learnt: object) -> bool:
@@ -81,7 +85,7 @@ def reasons_not_continued(
     earlier: Mapping[str, Feature],
     refit: Collection[str],
 ) -> dict[str, str]:
-    """Returns why features do not go on with what they have learnt in an earlier run.
+    """Returns why features do not go on with their values of an earlier run.
 
     A feature goes on if its kind and all its keys are equal in both runs.
 

@@ -40,8 +40,8 @@ class CsvFile:
         key: the configuration's key that names the table.
         path: the file's path in messages.
         header: the column names as Arrow reads them.
-        names: the column names that the configuration uses. With `csv.trim`, these are
-            the names in the header without spaces at their ends.
+        names: the column names that the configuration uses: with `csv.trim`, the names
+            in the header without spaces at their ends.
 
     Raises:
         DataError: if the file is not text, or lacks a requested column.
@@ -77,7 +77,7 @@ class CsvFile:
             try:
                 with self.open_reader(types, threads=True) as reader:
                     for batch in self.before_sentinel(reader):
-                        yield self.converted(batch) if self.options.trim else batch
+                        yield self.trimmed(batch) if self.options.trim else batch
             except pa.ArrowInvalid as error:
                 raise self.find_row_error() or error from None
 
@@ -143,8 +143,8 @@ class CsvFile:
             )
         yield pending.slice(0, pending.num_rows - 1)
 
-    def converted(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Converts columns of text to the requested names and types."""
+    def trimmed(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Trims the cells of text columns, and converts them to the requested types."""
         columns = [
             convert_cells(cells, self.request.types[name], self.options)
             for name, cells in zip(self.request.columns, batch.columns, strict=True)

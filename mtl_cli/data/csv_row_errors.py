@@ -1,9 +1,9 @@
 """Finds the broken row of a CSV file that Arrow refused to read.
 
-Arrow reads with several threads, so it does not know the number of the row that it
-refuses. After an error, the file is therefore read again with one thread. The first
-such reading looks for a cell that cannot be converted. If Arrow fails again, another
-reading looks for a row with more or fewer cells than the header.
+Arrow reads with several threads, so its error does not name the row that it refuses.
+After an error, the file is therefore read again with one thread, to find a cell that
+cannot be converted. If Arrow fails again, the file is read once more, to find a row
+with more or fewer cells than the header.
 """
 
 from collections.abc import Iterable
@@ -97,8 +97,9 @@ def ragged_row(
         delimiter: the character between cells.
         block_bytes: the number of bytes that Arrow reads at once.
 
-    Returns: the index of the line in the file, the header included; and what is wrong
-        with the line, and how to fix it. None if there is no such line.
+    Returns: the index of the line in the file, counting the header; and a text that
+        says what is wrong with the line, and how to fix it. None if there is no such
+        line.
     """
     row = first_invalid_row(stream, num_columns, delimiter, block_bytes)
     if row is None:

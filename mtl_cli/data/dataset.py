@@ -13,13 +13,13 @@ from mtl_cli.data.shared_tables import check_shared_table
 from mtl_cli.features.base import Feature
 from mtl_cli.tasks.base import Task
 
-Path = Annotated[str, Field(min_length=1)]
-Paths = Annotated[list[Path], Field(min_length=1)]
+TablePath = Annotated[str, Field(min_length=1)]
+TablePaths = Annotated[list[TablePath], Field(min_length=1)]
 DATASET_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 TASK_NAME = r"^[A-Za-z][A-Za-z0-9_]*$"
 TaskName = Annotated[str, Field(pattern=TASK_NAME)]
-# Hashes and saved models leave out such a key if it is null, so that they are the same
-# as before the key existed.
+# Of a key that was added later. Hashes and saved models leave out the key if it is
+# null, so that they are the same as before.
 OmittedIfNull = Field(exclude_if=lambda value: value is None)
 AnyFeature = Annotated[
     SerializeAsAny[Feature], option_of("features", Feature, key="kind")
@@ -92,9 +92,9 @@ class Dataset(Options):
     """
 
     name: Annotated[str, Field(pattern=DATASET_NAME)]
-    train: Path | Paths
-    valid: Path | Paths | None = None
-    test: Path | Paths | None = None
+    train: TablePath | TablePaths
+    valid: TablePath | TablePaths | None = None
+    test: TablePath | TablePaths | None = None
     format: Literal["auto", "parquet", "feather", "csv", "tsv"] = "auto"
     csv: Csv = Csv()
     stream: Literal["auto"] | bool = "auto"

@@ -1,6 +1,6 @@
 """Encodes the rows of files into splits on disk, chunk by chunk in bounded memory.
 
-The split of a row is given by a code: the position of the split in `SPLITS`.
+The code of a row's split is the position of the split in `SPLITS`.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from mtl_cli.data.feature_set_fitter import FeatureSetFitter
 from mtl_cli.data.label_statistics import LabelStatistics
 from mtl_cli.data.labels import label_request, labels_of_rows
 from mtl_cli.data.profile import Profile
-from mtl_cli.data.report import describe
+from mtl_cli.data.report import data_report
 from mtl_cli.data.row_progress import OnRows, RowProgress, no_progress
 from mtl_cli.data.sources import Source, generated_source, open_source
 from mtl_cli.data.split import SPLITS, Codes, split_rows, times_to_split_by
@@ -75,9 +75,9 @@ def encode_sources(
 ) -> None:
     """Reads all rows twice, and writes the entry of the cache.
 
-    Features cannot be encoded before all training rows have been seen. So the first
-    reading learns from the training rows and writes the labels of all rows. The second
-    reading writes the encoded features of all rows.
+    The first reading learns from the training rows, and writes the labels of all rows.
+    The second reading encodes the features of all rows, and writes them. It cannot
+    begin before all training rows have been read.
     """
     times_by_file = times_to_split_by(dataset, sources)
     codes_by_file = split_rows(dataset, sources, times_by_file)
@@ -94,19 +94,18 @@ def encode_sources(
     )
     features = fitter.finish(earlier)
     for file, source in sources.items():
-        codes = codes_by_file[file]
-        for table, split_codes, first_row in chunks(source, codes, progress):
+        for table, codes, first_row in chunks(source, codes_by_file[file], progress):
             with source.located_errors(first_row):
                 encoded = features.encode(table)
-            profile.count_unseen(features, table, encoded, split_codes)
-            for split, rows in rows_by_split(split_codes):
+            profile.count_unseen(features, table, encoded, codes)
+            for split, rows in rows_by_split(codes):
                 for name, array in encoded.items():
                     writer.add(split, f"features.{name}", array[rows])
     writer.write_manifest(
         {
             "features": features.learnt,
             "labels": statistics.statistics(),
-            "report": describe(
+            "report": data_report(
                 outputs, features, profile, writer.tables(), earlier or {}
             ),
         }
@@ -129,7 +128,7 @@ def learn(
         outputs: the model's outputs.
         sources: {file: its rows}.
         codes_by_file: {file: the code of each row's split}, see `split_rows`.
-        writer: receives labels, weights, true probabilities, groups and row numbers.
+        writer: writes labels, weights, true probabilities, groups and row numbers.
         profile: counts properties of the raw rows.
         progress: counts the rows that are done.
 
@@ -141,22 +140,20 @@ def learn(
     statistics = LabelStatistics(dataset, outputs)
     group_codes, group = GroupCodes(), dataset.group_column
     for file, source in sources.items():
-        codes = codes_by_file[file]
-        for table, split_codes, first_row in chunks(source, codes, progress):
+        for table, codes, first_row in chunks(source, codes_by_file[file], progress):
             with source.located_errors(first_row):
                 labels = labels_of_rows(dataset, outputs, table)
                 if group is not None:
                     check_single_values(
                         f"dataset.group_column: '{group}'", table[group]
                     )
+                    labels = replace(labels, groups=group_codes.encode(table[group]))
                 if file == "train":
-                    statistics.add(labels, table, split_codes == train)
-                    fitter.add(table, split_codes == train)
-            profile.add(file, table, split_codes)
-            if group is not None:
-                labels = replace(labels, groups=group_codes.encode(table[group]))
+                    statistics.add(labels, table, codes == train)
+                    fitter.add(table, codes == train)
+            profile.add(file, table, codes)
             row_numbers = np.arange(first_row, first_row + table.num_rows)
-            for split, rows in rows_by_split(split_codes):
+            for split, rows in rows_by_split(codes):
                 writer.add(split, "row_numbers", row_numbers[rows])
                 labels_of_split = labels.take(rows)
                 profile.count_labels(outputs, split, labels_of_split)
@@ -176,9 +173,9 @@ def column_request(dataset: Dataset, outputs: list[Output]) -> ColumnRequest:
 def feature_request(dataset: Dataset) -> ColumnRequest:
     """Returns the columns that features read.
 
-    In a text file, the features decide the types of the columns. The rows do not decide
-    them: the ids 007 and 7 would become equal numbers, and a file that happens to hold
-    only numbers would get another type than a file that also holds words.
+    The features decide the types to which the cells of a text file are converted. If
+    the cells decided, the ids 007 and 7 would become equal numbers, and a file that
+    happens to hold only numbers would get another type than a file with words.
     """
     keys: dict[str, str] = {}
     types: dict[str, pa.DataType] = {}

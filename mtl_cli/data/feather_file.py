@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from mtl_cli.data.parquet_file import ColumnarFile
+from mtl_cli.data.columnar_file import ColumnarFile
 from mtl_cli.data.table_limits import (
     MAX_CELL_BYTES,
     check_rows,
@@ -34,15 +34,15 @@ MESSAGE_HEADER = 2
 DICTIONARY_DATA = 1
 BATCH_ROWS, BATCH_NODES, BATCH_BUFFERS, BATCH_COMPRESSION = 0, 1, 2, 3
 # The layouts of Arrow's structs, as formats of Python's `struct`.
-BLOCK = "<qi4xq"  # a batch: offset in the file, bytes of its description, of its body
+BLOCK = "<qi4xq"  # a batch: offset in the file, bytes of its description and its body
 NODE = "<qq"  # a column of a batch: number of rows, number of nulls
-BUFFER = "<qq"  # a part of a column: offset in the body, bytes
+BUFFER = "<qq"  # a part of a column: offset in the body, number of bytes
 FOOTER_END = 10  # bytes after the footer: its length (4), and the word ARROW1 (6)
-LENGTH_BYTES = 8  # a compressed buffer starts with the number of bytes it expands to
+LENGTH_BYTES = 8  # a compressed buffer starts with its length after decompression
 
 
 class FlatTable(NamedTuple):
-    """A Flatbuffers table. A position is an index of a byte in `data`.
+    """A Flatbuffers table. All positions are indices of bytes in `data`.
 
     Attributes:
         data: the bytes that hold the table.
@@ -53,7 +53,7 @@ class FlatTable(NamedTuple):
     start: int
 
     def number(self, struct_format: str, position: int) -> int:
-        """Returns the number at a position; its layout is a format such as "<q"."""
+        """Returns the number at a position. Its layout is a format of `struct`."""
         return int(struct.unpack_from(struct_format, self.data, position)[0])
 
     def position(self, field: int) -> int | None:
@@ -67,10 +67,7 @@ class FlatTable(NamedTuple):
         return self.start + offset if offset else None
 
     def target(self, field: int) -> int | None:
-        """Returns the position of the table or list to which a field refers.
-
-        The result is None if the table lacks the field.
-        """
+        """Returns the position to which a field refers; None if there is no field."""
         position = self.position(field)
         return None if position is None else position + self.number("<I", position)
 
@@ -239,8 +236,7 @@ def check_column(name: str, column: pa.Array, file_bytes: int) -> None:
     elif pa.types.is_dictionary(column.type):
         check_texts(name, column, file_bytes)
     elif pa.types.is_string_view(column.type) or pa.types.is_binary_view(column.type):
-        # A view of a text is four numbers of four bytes. The first is the text's
-        # length.
+        # A view of a text is four numbers of four bytes; the first is its length.
         views = np.frombuffer(column.buffers()[1], "<i4").reshape(-1, 4)
         lengths = views[column.offset : column.offset + len(column), 0]
         if lengths.size and lengths.max() > MAX_CELL_BYTES:

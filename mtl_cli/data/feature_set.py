@@ -1,7 +1,7 @@
-"""All features of a data set: fitted together, and encoded as the network's inputs.
+"""All features of a data set, which together encode rows as the network's inputs.
 
-Each feature turns a row into ids or numbers, its block. The blocks of all features side
-by side are the inputs of the network, see `INPUT_TYPES`.
+Each feature turns a row into a block of ids or numbers. The blocks of all features,
+side by side, are the inputs of the network, see `INPUT_TYPES`.
 """
 
 import copy
@@ -68,7 +68,7 @@ class FeatureSet:
         return features
 
     def complete(self, table: pa.Table) -> pa.Table:
-        """Returns the rows of a table with the values of `constants`."""
+        """Returns a table with the columns of `constants`, set in every row."""
         names = self.constants.column_names
         table = table.drop_columns([c for c in names if c in table.column_names])
         for name in names:
@@ -101,11 +101,12 @@ class FeatureSet:
             blocks[name] = feature.block(name, self.table_learnt(name))
             if feature.table_owner(name) == name:
                 table = feature.embedding_table(self.learnt[name])
-                tables |= {} if table is None else {name: table}
+                if table is not None:
+                    tables[name] = table
         return Layout(tables, blocks)
 
     def encode(self, table: pa.Table) -> dict[str, Array]:
-        """Encodes rows, after `complete`.
+        """Encodes the rows of a table, which need not have the columns of `constants`.
 
         Returns: {input of the network: (rows, width)}; an input that no feature fills
             is left out.
@@ -124,7 +125,7 @@ class FeatureSet:
 
     @property
     def column_kinds(self) -> dict[str, InputKind]:
-        """{column that a feature reads: the kind of values in an exported graph}.
+        """{column that a feature reads: the kind that an exported graph reads from it}.
 
         A column that features read both as text and as numbers has the kind text,
         because numbers can be read from text.
@@ -174,9 +175,10 @@ class FeatureSet:
         """
         random = np.random.default_rng(0)
         cells: dict[str, Cells] = {}
-        # If several features read a column, the first of them makes its cells. Numeric
-        # features come first, as their numbers can be read as text too. Features of
-        # many columns come next, as the cells of their columns must fit each other.
+        # If several features read a column, the first feature in this order makes its
+        # cells. Numeric features come first, because their numbers can be read as text
+        # too. Features of many columns come next, because the cells of their columns
+        # must fit each other.
         features = sorted(
             self.by_name.items(),
             key=lambda item: (not item[1].numeric, -len(item[1].input_kinds(item[0]))),
@@ -196,8 +198,8 @@ class FeatureSet:
     ) -> dict[str, ValueRows]:
         """Finds the values without an id of their own, for features with a vocabulary.
 
-        These are the values with id 0 whose cells are not empty: values that are not in
-        the training rows, or occur there less than `min_count` times.
+        These values have id 0, and their cells are not empty: the training rows do not
+        hold them, or hold them less than `min_count` times.
 
         Args:
             table: the rows.

@@ -9,8 +9,7 @@ from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.features.base import Feature
 
 # Scales and buckets need all their numbers in memory. If there are more training rows
-# than `ROWS_TO_FIT`, scales and buckets are learnt from a random sample of about
-# `ROWS_TO_FIT` training rows.
+# than `ROWS_TO_FIT`, they are learnt from a random sample of about `ROWS_TO_FIT` rows.
 ROWS_TO_FIT = 2_000_000
 
 
@@ -28,33 +27,33 @@ class FeatureSetFitter:
         self.sampled_fraction = min(1.0, ROWS_TO_FIT / max(training_rows, 1))
         self.random = np.random.default_rng(0)
 
-    def add(self, table: pa.Table, training: npt.NDArray[np.bool_]) -> None:
+    def add(self, table: pa.Table, is_training: npt.NDArray[np.bool_]) -> None:
         """Checks all rows of a chunk, and learns from its training rows.
 
         Args:
             table: the chunk.
-            training: True for training rows, (rows,).
+            is_training: True for training rows, (rows,).
 
         Raises:
             DataError: if a cell is wrong.
         """
-        sampled = training
+        is_sampled = is_training
         if self.sampled_fraction < 1:
             draws = self.random.random(table.num_rows)
-            sampled = training & (draws < self.sampled_fraction)
+            is_sampled = is_training & (draws < self.sampled_fraction)
         for fitter in self.fitters.values():
-            fitter.add(table, training, sampled)
+            fitter.add(table, is_training, is_sampled)
 
     def finish(self, earlier: EarlierLearnt | None = None) -> FeatureSet:
         """Returns the fitted features.
 
         Args:
-            earlier: {feature: what it has learnt in an earlier run}. These features go
-                on with these values, see `continued_features`.
+            earlier: {feature: what it has learnt in an earlier run}, for the features
+                that go on from this run, see `continued_features`.
         """
         for name, feature in self.features.items():
             owner = feature.table_owner(name)
-            if owner != name:  # the shared vocabulary holds the values of both
+            if owner != name:  # the vocabulary of the table holds both features' values
                 self.fitters[owner].merge(self.fitters[name])
         learnt = {name: fitter.learnt() for name, fitter in self.fitters.items()}
         for name, earlier_values in (earlier or {}).items():

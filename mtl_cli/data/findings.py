@@ -1,4 +1,4 @@
-"""Finds properties of the data that are often mistakes, from the data report."""
+"""Finds odd properties of the data, which often come from mistakes."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -10,8 +10,8 @@ from mtl_cli.features.base import Feature
 if TYPE_CHECKING:
     from mtl_cli.data.report import Report
 
-# A property of a feature or split is reported if its number is above the limit.
-MIN_UNSEEN_FRACTION = 0.1
+# Smaller numbers are not reported.
+MIN_UNSEEN_DIFFERENCE = 0.1  # between the unseen fractions of a split and of training
 MIN_REPEATED_FRACTION = 0.01
 MIN_EARLY_FRACTION = 0.01
 MIN_DRIFT = 0.25  # the usual threshold of the population stability index
@@ -22,7 +22,7 @@ def findings(report: "Report", features: dict[str, Feature]) -> list[str]:
     """Returns one line for each kind of odd property that the data has.
 
     Args:
-        report: the data report, in which `findings` may still be empty.
+        report: the data report. Its `findings` are not read.
         features: {name: feature}.
     """
     lines = [*findings_of_features(report, features), *findings_of_rows(report)]
@@ -33,11 +33,11 @@ def findings(report: "Report", features: dict[str, Feature]) -> list[str]:
 
 
 def finding(sentence: str, cases: list[str]) -> str:
-    """Returns a sentence followed by the cases of which it is true.
+    """Returns a sentence followed by the features or splits that it is about.
 
     Args:
         sentence: a sentence about "these features" or "these rows".
-        cases: the name of each such feature or split, and its number in brackets.
+        cases: each feature or split, with its numbers in brackets.
 
     Returns: "" if there are no cases.
     """
@@ -108,7 +108,7 @@ def findings_of_split(report: "Report", split: str) -> Iterator[str]:
             f"{name} ({f['unseen'][split]:.0%})"
             for name, f in reports
             if f["unseen"].get(split, 0)
-            > f["unseen"].get("train", 0) + MIN_UNSEEN_FRACTION
+            > f["unseen"].get("train", 0) + MIN_UNSEEN_DIFFERENCE
         ],
     )
     yield finding(
@@ -131,9 +131,9 @@ def findings_of_split(report: "Report", split: str) -> Iterator[str]:
 def sampling_findings(train: Table) -> list[str]:
     """Returns a line for each task whose column `sampling_rate` reveals the label.
 
-    The rate of a row is the fraction of similar rows with label 0 that the data still
-    holds. Rows with label 1 need this rate too, although none of them was dropped. A
-    common mistake is the rate 1 in all rows with label 1.
+    The rate of a row is the fraction of the rows with label 0 that the data keep, among
+    all rows like this row. Rows with label 1 need this rate too, although none of them
+    was dropped. A common mistake is the rate 1 in all rows with label 1.
 
     Args:
         train: training rows.

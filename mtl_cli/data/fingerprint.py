@@ -16,12 +16,12 @@ from mtl_cli.core.written_files import sha256
 from mtl_cli.data.files import Files
 
 
-def fingerprint(tables: dict[str, Files]) -> str:
+def hash_files(tables: dict[str, Files]) -> str:
     """Returns one SHA-256 that changes with any file of any table.
 
-    A local file enters the hash by its content. A remote file enters by its path, size
-    and time of change, so that it need not be downloaded. For a remote file that fsspec
-    opens, the key by which fsspec itself detects a change is added.
+    The hash depends on the content of a local file. For a remote file, it depends on
+    the path, size and time of change, so that the file need not be downloaded, see
+    `version_of_file`.
 
     Args:
         tables: {split: its files}.
@@ -60,15 +60,15 @@ def version_of_file(system: pa.fs.FileSystem, path: str) -> str:
 def content_hash(path: Path) -> str:
     """Returns the SHA-256 of a local file.
 
-    The hash is also written to the cache, together with the file's size, times and
-    inode. While these do not change, later calls take the hash from the cache and do
-    not read the file.
+    The hash is written to the cache, together with the file's size, times and inode. As
+    long as the file has the same size, times and inode, later calls take the hash from
+    the cache and do not read the file.
     """
     status = path.stat()
     # A tool that replaces a file can keep its mtime, but not its ctime.
     stamp = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
     cached_hash = None
-    with contextlib.suppress(OSError):  # no cache can be made: nothing is remembered
+    with contextlib.suppress(OSError):  # if no cache can be made, no hash is kept
         if folder := cache_subfolder("hashes"):
             path_hash = hashlib.sha256(str(path.resolve()).encode()).hexdigest()
             cached_hash = folder / f"{path_hash}.json"
@@ -78,7 +78,7 @@ def content_hash(path: Path) -> str:
             if values["stamp"] == stamp:
                 return str(values["sha256"])
         except (ValueError, KeyError, TypeError, OSError):
-            pass  # the cached file is damaged or unreadable: hash `path` again
+            pass  # the cached hash is damaged or unreadable: hash the file again
     file_hash = sha256(path)
     if cached_hash is not None:
         with contextlib.suppress(WriteError):

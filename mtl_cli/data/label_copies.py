@@ -24,15 +24,15 @@ def refuse_copy(feature: str, output: Output, labels: Array, values: Array) -> N
     has_classes = output.task.HAS_CLASSES
     rounded_labels = [labels]
     if not has_classes:
-        # The feature's values have been rounded to float32, some of them after the mean
-        # was subtracted. So the labels are compared after the same roundings.
+        # Features are encoded as float32, some of them after the mean was subtracted.
+        # So the labels are rounded in both ways before the comparison.
         centred = labels - labels.mean()
         rounded_labels = [labels.astype("float32"), centred.astype("float32")]
     num_pairs = 0
     for y in rounded_labels:
         if count_pairs(has_classes, y[:FIRST_ROWS], values[:FIRST_ROWS]):
             num_pairs = max(num_pairs, count_pairs(has_classes, y, values))
-    # With many classes of few rows each, the values may correspond by chance.
+    # If there are many classes with few rows each, they may correspond by chance.
     if num_pairs < 2 or (has_classes and 2 * num_pairs > len(labels)):
         return
     raise DataError(
@@ -64,7 +64,7 @@ def count_pairs(has_classes: bool, labels: Array, values: Array) -> int:
     pairs = np.unique(value_codes * num_labels + label_codes)
     if not num_labels == len(distinct_values) == len(pairs):
         return 0
-    # The differences between the labels of neighbouring values.
+    # Each value has one label, so `pairs % num_labels` are the labels by value.
     differences = np.diff(pairs % num_labels)
     is_monotone = bool((differences > 0).all() or (differences < 0).all())
     return num_labels if has_classes or is_monotone else 0

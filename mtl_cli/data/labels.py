@@ -17,10 +17,10 @@ from mtl_cli.tasks.binary import Binary
 
 
 def label_request(dataset: Dataset, outputs: list[Output]) -> ColumnRequest:
-    """Returns the columns that training reads besides the columns of features.
+    """Returns the columns of labels, and all other columns that no feature reads.
 
-    These are the columns of labels, spaces, true probabilities, sampling rates, row
-    weights, groups and splits.
+    The other columns hold spaces, true probabilities, sampling rates, row weights,
+    groups and the values by which rows are split.
 
     Args:
         dataset: the data set that declares the columns.
@@ -32,8 +32,9 @@ def label_request(dataset: Dataset, outputs: list[Output]) -> ColumnRequest:
         tasks.append(output.task)
         keys[output.task.label] = f"dataset.tasks.{output.label}.label"
         if output.space is not None:
-            tasks.append(space_task(dataset, output.space))
-            keys.setdefault(tasks[-1].label, f"dataset.tasks.{output.label}.space")
+            task = space_task(dataset, output.space)
+            tasks.append(task)
+            keys.setdefault(task.label, f"dataset.tasks.{output.label}.space")
         for name, column in truth_columns(dataset, output).items():
             keys.setdefault(column, f"dataset.tasks.{name}.truth")
         sampled = sampled_task(dataset, output)
@@ -95,11 +96,11 @@ def add_sampling(
 ) -> None:
     """Sets `population` and `log_rates` of a table, if an output's rows are a sample.
 
-    The data of a task with `sampling_rate` keep only some of the rows with label 0. If
-    they keep one of ten such rows, each kept row stands for ten rows in metrics.
+    If the data keep one of ten rows with label 0, each kept row has the weight of ten
+    rows in metrics, see `sampling_rate`.
 
     Args:
-        rows: the labels and weights of the rows. The function changes this table.
+        rows: the labels and weights of the rows. The function adds to this table.
         dataset: the data set.
         output: the output.
         table: the rows as they are in the file.
@@ -108,7 +109,7 @@ def add_sampling(
     if task is None or name is None:
         return
     labels = labels_of_task(f"dataset.tasks.{name}", task, table)
-    rates = kept_negatives(name, task, table)
+    rates = sampling_rates(name, task, table)
     weights = rows.weights[output.name] / np.where(labels == 0, rates, 1)
     rows.population[output.name] = weights.astype("float32")
     if task.kept_negatives_column is not None:
@@ -116,21 +117,18 @@ def add_sampling(
 
 
 def sampled_task(dataset: Dataset, output: Output) -> Task | None:
-    """Returns the task whose `sampling_rate` thins out the rows of an output.
-
-    Returns: None if the data keep all rows.
-    """
+    """Returns the task whose `sampling_rate` removed rows of an output, or None."""
     if output.sampled_task is None:
         return None
     task = dataset.tasks[output.sampled_task]
     return task if task.lacks_negatives else None
 
 
-def kept_negatives(name: str, task: Task, table: pa.Table) -> Array:
+def sampling_rates(name: str, task: Task, table: pa.Table) -> Array:
     """Returns the sampling rate of each row, (rows,).
 
-    The rate is the fraction that the data keep of the rows that are like this row and
-    have the label 0.
+    The rate of a row is the fraction of the rows with label 0 that the data keep, among
+    all rows like this row.
 
     Args:
         name: the task's name.

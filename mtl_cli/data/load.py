@@ -17,7 +17,7 @@ from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.encode import encode
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.files import find_files
-from mtl_cli.data.fingerprint import fingerprint as hash_files
+from mtl_cli.data.fingerprint import hash_files
 from mtl_cli.data.report import Report
 from mtl_cli.data.row_progress import OnRows, no_progress
 from mtl_cli.data.scenarios import Scenarios, find_scenarios
@@ -25,10 +25,11 @@ from mtl_cli.data.table import Array, StoredTable, Table
 from mtl_cli.heads.base import Output
 
 STREAM_ABOVE_BYTES = 2 << 30
-# Keys that `cache_key` leaves out of the dump of the data set: the encoded rows do not
-# depend on the key, or `cache_key` adds what they depend on in another form.
-KEYS_NOT_HASHED = {"train", "valid", "test", "name", "stream", "tasks", "features"}
-KEYS_NOT_HASHED |= {"scenario", "only_scenario"}
+# The keys of the data set that `cache_key` leaves out. The encoded rows do not depend
+# on these keys:
+KEYS_NOT_HASHED = {"name", "stream", "scenario", "only_scenario"}
+# In place of these keys, `cache_key` hashes the files, and the tasks and features used:
+KEYS_NOT_HASHED |= {"train", "valid", "test", "tasks", "features"}
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ class Data:
         labels: {task: statistics of its training labels}, see `LabelStatistics`.
         report: the data report.
         fingerprint: the hash of the rows, see `hash_rows`.
-        loading: a text for the console. The text says whether the rows were encoded or
-            found in the cache, and how many seconds this took.
+        loading: whether the rows were encoded or found in the cache, and how many
+            seconds this took, as a text for the console.
         scenarios: the scenarios of the rows; None if `dataset.scenario` is null.
     """
 
@@ -76,8 +77,7 @@ def load(
 
     Args:
         dataset: the files, and the meaning of their columns.
-        outputs: the outputs of the model. Tasks of the data set that no output needs
-            are not read.
+        outputs: the outputs of the model. Labels that no output needs are not read.
         earlier: what features keep from an earlier run; None without such a run.
         on_rows: is called with the progress while rows are encoded, see `encode`.
 
@@ -121,7 +121,7 @@ def load(
 
 
 def keep_scenario(data: Data, scenarios: Scenarios, name: str) -> Data:
-    """Returns data with only the rows of one scenario in each split, in memory.
+    """Returns the data with only the rows of one scenario, in memory.
 
     Args:
         data: the rows of all scenarios.

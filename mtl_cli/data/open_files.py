@@ -9,13 +9,14 @@ import pyarrow as pa
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.arrow_errors import read_errors
 from mtl_cli.data.column_request import ColumnRequest
+from mtl_cli.data.columnar_file import ColumnarFile
 from mtl_cli.data.csv_file import CsvFile
 from mtl_cli.data.csv_options import Csv
 from mtl_cli.data.feather_file import open_feather
 from mtl_cli.data.files import Files
-from mtl_cli.data.parquet_file import ColumnarFile, open_parquet
+from mtl_cli.data.parquet_file import open_parquet
 
-# The attributes `rows_by_file` and `read` of a `Source`.
+# The attributes `rows_by_file` and `read` of the table's `Source`.
 OpenTable = tuple[dict[str, int], Callable[[int], Iterator[pa.Table]]]
 OpenColumnar = Callable[[pa.NativeFile], AbstractContextManager[ColumnarFile]]
 OPEN_COLUMNAR: dict[str, OpenColumnar] = {
@@ -40,7 +41,7 @@ def open_columnar_file(files: Files, file_path: str) -> Iterator[ColumnarFile]:
 
 
 def open_columnar(files: Files, request: ColumnRequest) -> OpenTable:
-    """Opens Parquet or Feather files after checking that their columns' types agree."""
+    """Opens Parquet or Feather files, and checks that their columns' types agree."""
     rows_by_file = {}
     # {column: its type in the first file, and the path of this file}
     first_types: dict[str, tuple[pa.DataType, str]] = {}
@@ -88,7 +89,7 @@ def open_text(
                 yield batch
 
     batches = counted_batches()
-    # Reads until it is known whether the rows fit into one chunk.
+    # Batches are kept in memory until there are more than `max_rows` rows.
     first_batches: list[pa.RecordBatch] = []
     for batch in batches:
         first_batches.append(batch)
@@ -101,7 +102,7 @@ def open_text(
         pa.OSFile(str(spill), "wb") as sink,
         pa.ipc.new_file(sink, first_batches[0].schema) as writer,
     ):
-        while first_batches:
+        while first_batches:  # frees the memory of each batch
             writer.write_batch(first_batches.pop(0))
         for batch in batches:
             writer.write_batch(batch)
@@ -113,7 +114,7 @@ def open_text(
 
 
 def without_dictionaries(table: pa.Table) -> pa.Table:
-    """Replaces the columns that are dictionaries and indices by their values."""
+    """Replaces each column that is encoded with a dictionary by its values."""
     return table.cast(pa.schema({f.name: value_type(f.type) for f in table.schema}))
 
 

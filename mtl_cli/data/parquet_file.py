@@ -2,20 +2,21 @@
 
 A Parquet file of a few kilobytes can say that one long text is in every row. If each
 row got a copy of the text, the rows would take gigabytes. So a column with long texts
-is read as a dictionary: the dictionary holds each text once, and a row holds an index
-of it. From the lengths of the texts and the indices, the size of the rows is computed
-before any text is copied.
+is read as a dictionary: the dictionary holds each text once, and a row holds its index.
+The size of the rows is then known before any text is copied.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet
 
 from mtl_cli.core.other_files import UnsafeFileError
+from mtl_cli.data.arrow_errors import is_not_implemented
+from mtl_cli.data.columnar_file import ColumnarFile
 from mtl_cli.data.parquet_pages import page_bytes
 from mtl_cli.data.table_limits import (
     MAX_CELL_BYTES,
@@ -25,26 +26,10 @@ from mtl_cli.data.table_limits import (
     longest_text_bytes,
 )
 
-ITEM_BYTES = 8  # of an item of a list: an int64, a float64, or the start of a text
-PROBE_BYTES = 1 << 16  # size of the reading buffer while dictionaries are looked for
+ITEM_BYTES = 8  # of an item of a list: an int64, a float64, or the offset of a text
+PROBE_BYTES = 1 << 16  # size of the reading buffer while long texts are looked for
 # Encodings of texts that Arrow cannot read as a dictionary.
 DELTA_ENCODINGS = {"DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY"}
-
-
-class ColumnarFile(NamedTuple):
-    """An open file that stores its rows column by column.
-
-    Attributes:
-        schema: the names and types of all columns.
-        num_rows: the number of rows.
-        batches: a function that takes column names and a largest number of rows, and
-            yields the rows in batches of at most this number. A batch has at least
-            these columns.
-    """
-
-    schema: pa.Schema
-    num_rows: int
-    batches: Callable[[list[str], int], Iterator[pa.RecordBatch]]
 
 
 @contextmanager
@@ -63,16 +48,7 @@ def open_parquet(stream: pa.NativeFile) -> Iterator[ColumnarFile]:
     check_cells(metadata, file_bytes)
     long_columns = long_text_columns(stream, metadata)
     check_texts_in_lists(metadata, long_columns, file_bytes)
-    # With pre_buffer, Arrow would keep all bytes that it has read in memory until the
-    # file is closed.
-    with pyarrow.parquet.ParquetFile(
-        stream,
-        metadata=metadata,
-        read_dictionary=list(long_columns),
-        page_checksum_verification=True,
-        pre_buffer=False,
-        arrow_extensions_enabled=False,  # texts of JSON would get no dictionary
-    ) as file:
+    with parquet_file(stream, metadata, dictionaries=list(long_columns)) as file:
 
         def batches(columns: list[str], max_rows: int) -> Iterator[pa.RecordBatch]:
             check_pages(stream, metadata, columns)
@@ -83,6 +59,33 @@ def open_parquet(stream: pa.NativeFile) -> Iterator[ColumnarFile]:
                 yield batch
 
         yield ColumnarFile(file.schema_arrow, metadata.num_rows, batches)
+
+
+def parquet_file(
+    stream: pa.NativeFile,
+    metadata: pyarrow.parquet.FileMetaData,
+    dictionaries: list[str],
+    buffer_bytes: int = 0,
+) -> pyarrow.parquet.ParquetFile:
+    """Opens Arrow's reader of a file.
+
+    Args:
+        stream: the file.
+        metadata: the file's own description of its columns.
+        dictionaries: the paths of the columns to read as dictionaries.
+        buffer_bytes: the size of the reading buffer; 0 for none.
+    """
+    return pyarrow.parquet.ParquetFile(
+        stream,
+        metadata=metadata,
+        read_dictionary=dictionaries,
+        page_checksum_verification=True,
+        buffer_size=buffer_bytes,
+        # Otherwise all bytes that were read stay in memory until the file is closed.
+        pre_buffer=False,
+        # Otherwise Arrow reads columns of JSON without a dictionary.
+        arrow_extensions_enabled=False,
+    )
 
 
 def long_text_columns(
@@ -106,7 +109,7 @@ def long_text_columns(
         return longest_texts(stream, metadata, list(columns))
     except OSError as error:
         # The descriptions of a damaged file's columns are not safe to read.
-        if "Not yet implemented" in str(error):
+        if is_not_implemented(error):
             refuse_encoding(metadata, columns)
         raise
 
@@ -114,17 +117,17 @@ def long_text_columns(
 def longest_texts(
     stream: pa.NativeFile, metadata: pyarrow.parquet.FileMetaData, paths: list[str]
 ) -> dict[str, int]:
-    """Does the work of `long_text_columns` for the columns of these paths."""
+    """Returns {path: length in bytes} of the longest text of each column.
+
+    A column whose texts are at most `MAX_CELL_BYTES` long is left out.
+
+    Args:
+        stream: the file.
+        metadata: the file's own description of its columns.
+        paths: the paths of columns of texts.
+    """
     longest: dict[str, int] = {}
-    file = pyarrow.parquet.ParquetFile(
-        stream,
-        metadata=metadata,
-        read_dictionary=paths,
-        page_checksum_verification=True,
-        buffer_size=PROBE_BYTES,
-        pre_buffer=False,
-        arrow_extensions_enabled=False,
-    )
+    file = parquet_file(stream, metadata, paths, PROBE_BYTES)
     for i in range(metadata.num_row_groups):
         for batch in islice(file.iter_batches(1, row_groups=[i], columns=paths), 1):
             for path in paths:
@@ -141,17 +144,17 @@ def longest_texts(
 def refuse_encoding(
     metadata: pyarrow.parquet.FileMetaData, columns: dict[str, int]
 ) -> None:
-    """Names the column of texts that Arrow cannot read as a dictionary.
+    """Refuses the first column of texts that Arrow cannot read as a dictionary.
 
     Args:
         metadata: the file's own description of its columns.
         columns: {path of a column: its index}.
 
     Raises:
-        UnsafeFileError: if the file says which column has such an encoding.
+        UnsafeFileError: if there is such a column.
     """
     for path, j in columns.items():
-        for chunk in chunks(metadata, j):
+        for chunk in column_chunks(metadata, j):
             if deltas := DELTA_ENCODINGS.intersection(chunk.encodings):
                 raise UnsafeFileError(
                     f"column '{path}' is encoded as {min(deltas)}, in which texts "
@@ -160,8 +163,8 @@ def refuse_encoding(
                 )
 
 
-def chunks(metadata: pyarrow.parquet.FileMetaData, j: int) -> Iterator[Any]:
-    """Yields the description of a column in each row group."""
+def column_chunks(metadata: pyarrow.parquet.FileMetaData, j: int) -> Iterator[Any]:
+    """Yields the description of the column with the index `j` in each row group."""
     for i in range(metadata.num_row_groups):
         yield metadata.row_group(i).column(j)
 
@@ -184,25 +187,26 @@ def text_columns(schema: pyarrow.parquet.ParquetSchema) -> dict[str, int]:
         for j, (column, root) in enumerate(zip(columns, roots, strict=True))
         if column.physical_type == "BYTE_ARRAY"
         and column.logical_type.type != "DECIMAL"
-        # Not a field of a struct, which no feature reads.
+        # No feature reads the fields of structs.
         and (column.path == column.name or root in in_lists)
         and roots.count(root) == 1
     }
 
 
 def check_cells(metadata: pyarrow.parquet.FileMetaData, file_bytes: int) -> None:
-    """Refuses lists, and texts of a fixed length, if they would fill the memory.
+    """Refuses columns of lists or of texts of a fixed length that fill the memory.
 
     Args:
         metadata: the file's own description of its columns.
         file_bytes: the size of the file.
 
     Raises:
-        UnsafeFileError: if the cells are refused.
+        UnsafeFileError: if a column is refused.
     """
     schema = metadata.schema
-    # If the description of a column is damaged, Arrow ends the process when the
-    # description is read. So only the descriptions of these columns are read.
+    # {index of such a column: bytes of an item of a list, or of a text}. Only these
+    # columns are looked at: if the description of a column in a row group is damaged,
+    # Arrow ends the process when the description is read.
     item_bytes = {}
     for j in range(metadata.num_columns):
         column = schema.column(j)
@@ -233,7 +237,7 @@ def check_texts_in_lists(
     """
     for path, j in text_columns(metadata.schema).items():
         if path in longest and metadata.schema.column(j).max_repetition_level:
-            for chunk in chunks(metadata, j):
+            for chunk in column_chunks(metadata, j):
                 num_items = chunk.num_values
                 expanded_bytes = longest[path] * num_items
                 check_size(f"column '{path}'", expanded_bytes, num_items, file_bytes)
@@ -254,6 +258,6 @@ def check_pages(
     """
     for path, j in text_columns(metadata.schema).items():
         if path.partition(".")[0] in columns:
-            for chunk in chunks(metadata, j):
+            for chunk in column_chunks(metadata, j):
                 num_bytes, num_cells = page_bytes(stream, chunk), chunk.num_values
                 check_size(f"column '{path}'", num_bytes, num_cells, stream.size())

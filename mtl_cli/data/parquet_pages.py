@@ -1,8 +1,8 @@
 """Reads the headers of the pages of a Parquet file, without reading the pages.
 
-The footer of a Parquet file says how large its columns are, but a forged footer says
-what it likes. Arrow believes the header of each page, so the headers count. They are
-written in Thrift's compact protocol.
+The footer of a Parquet file says how large its columns are, but a forged footer may
+name any size. Arrow trusts the header of each page instead, so this module reads the
+headers. They are written in Thrift's compact protocol.
 """
 
 from typing import Any
@@ -13,7 +13,9 @@ from mtl_cli.core.other_files import UnsafeFileError
 
 # With these codecs, a page expands less than `table_limits.MAX_RATIO` times.
 SAFE_CODECS = ("UNCOMPRESSED", "SNAPPY")
-FIRST_BYTES, MAX_BYTES = 256, 16 << 20  # of a header; Arrow reads up to 16 MB
+# The bytes that are first read of a header, and the most that are read; Arrow reads up
+# to 16 MB.
+FIRST_BYTES, MAX_BYTES = 256, 16 << 20
 MAX_DEPTH = 16  # of nested structures in a header
 MAX_PAGES = 100_000  # of a column in a row group; a usual page has 20,000 rows or 1 MB
 UNCOMPRESSED_SIZE, COMPRESSED_SIZE = 2, 3  # the numbers of two fields of a header
@@ -30,7 +32,7 @@ def page_bytes(stream: pa.NativeFile, chunk: Any) -> int:
         chunk: the `pyarrow.parquet.ColumnChunkMetaData` of the column.
 
     Raises:
-        UnsafeFileError: if a header of a page is damaged, or if there are too many.
+        UnsafeFileError: if a header is damaged, or there are too many pages.
     """
     if chunk.compression in SAFE_CODECS:
         return int(chunk.total_compressed_size)
@@ -39,9 +41,9 @@ def page_bytes(stream: pa.NativeFile, chunk: Any) -> int:
         position = min(position, chunk.dictionary_page_offset)
     end, total, num_pages = position + chunk.total_compressed_size, 0, 0
     while position < end:
-        uncompressed, step = page_size(stream, position)
+        uncompressed, stored = page_size(stream, position)
         total += uncompressed
-        position += step
+        position += stored
         num_pages += 1
         if num_pages > MAX_PAGES:
             raise UnsafeFileError(
@@ -52,7 +54,11 @@ def page_bytes(stream: pa.NativeFile, chunk: Any) -> int:
 
 
 def page_size(stream: pa.NativeFile, position: int) -> tuple[int, int]:
-    """Returns the decompressed size of a page, and its size in the file with header."""
+    """Returns the size of a page after decompression, and in the file with its header.
+
+    Raises:
+        UnsafeFileError: if the header is damaged.
+    """
     num_bytes = FIRST_BYTES
     while num_bytes <= MAX_BYTES:
         stream.seek(position)
@@ -63,7 +69,7 @@ def page_size(stream: pa.NativeFile, position: int) -> tuple[int, int]:
         except IndexError:  # the header is longer
             num_bytes *= 16
             continue
-        except LookupError:
+        except KeyError:  # the header is damaged, or lacks a size
             break
         if uncompressed < 0 or compressed < 0:
             break
@@ -74,7 +80,8 @@ def page_size(stream: pa.NativeFile, position: int) -> tuple[int, int]:
 class HeaderReader:
     """Reads a structure in Thrift's compact protocol.
 
-    All methods raise an `IndexError` if the bytes end too early.
+    All methods raise an `IndexError` if the bytes end too early, and a `KeyError` if
+    the structure is damaged.
 
     Args:
         content: the bytes of the structure, and maybe further bytes.
@@ -90,9 +97,9 @@ class HeaderReader:
         values, number = {}, 0
         while (head := self.read_byte()) != STOP:
             step, kind = head >> 4, head & 15
-            number = number + step if step else signed(self.read_integer())
+            number = number + step if step else zigzag_decoded(self.read_integer())
             if kind == I32:
-                values[number] = signed(self.read_integer())
+                values[number] = zigzag_decoded(self.read_integer())
             elif kind not in (TRUE, FALSE):  # the type of a field holds its truth value
                 self.skip(kind, depth)
         return values
@@ -134,12 +141,12 @@ class HeaderReader:
         return value
 
     def move(self, num_bytes: int) -> None:
-        """Moves to a later position."""
+        """Moves the position forward."""
         self.position += num_bytes
         if self.position > len(self.content):
             raise IndexError(self.position)
 
 
-def signed(number: int) -> int:
-    """Returns the number with a sign that Thrift has written as a natural number."""
+def zigzag_decoded(number: int) -> int:
+    """Decodes Thrift's signed numbers: 0, 1, 2, 3, ... stand for 0, -1, 1, -2, ..."""
     return (number >> 1) ^ -(number & 1)

@@ -17,9 +17,9 @@ from mtl_cli.heads.base import Output
 
 Hashes = npt.NDArray[np.uint64]
 
-# The largest number of row hashes to keep, about. In a larger table, only the rows
-# whose hash is a multiple of a step are compared. Equal rows have equal hashes, so the
-# same rows are chosen in all splits.
+# About this number of row hashes is kept. In a larger table, only the rows whose hash
+# is a multiple of a step are compared. Equal rows have equal hashes, so a row is
+# compared either in all splits or in none.
 MAX_HASHES = 1_000_000
 
 
@@ -30,7 +30,7 @@ class Profile:
         num_rows: the number of rows in all files.
         early_rows: {split: number of rows of other files that are earlier than the last
             training row}; {} if the split is not by time.
-        parts_of_days: {split: a sentence} about splits that cover only some hours of a
+        parts_of_days: {split: a warning} for splits that cover only some hours of a
             day.
 
     Attributes:
@@ -108,18 +108,19 @@ class Profile:
             )
             self._num_unseen[name] = self._num_unseen.get(name, 0) + counts
 
-    def missing(self, columns: list[str]) -> dict[str, float]:
-        """Returns {file: fraction of cells that are empty}.
+    def missing_fractions(self, columns: list[str]) -> dict[str, float]:
+        """Returns {file: fraction of the rows in which a feature's cell is empty}.
 
         Args:
-            columns: the columns of a feature. The column with most empty cells counts.
+            columns: the columns of the feature. Only the column with most empty cells
+                is counted.
         """
         return {
             file: max(self._num_empty[column][file] for column in columns) / num_rows
             for file, num_rows in self._num_rows.items()
         }
 
-    def unseen(self, name: str, splits: Iterable[str]) -> dict[str, float]:
+    def unseen_fractions(self, name: str, splits: Iterable[str]) -> dict[str, float]:
         """Returns {split: fraction of the values that have no id of their own}.
 
         Args:
@@ -134,7 +135,7 @@ class Profile:
         fractions = num_unseen / np.maximum(num_values, 1)  # 0 if there are no values
         return {split: float(fractions[SPLITS.index(split)]) for split in splits}
 
-    def repeated(self) -> dict[str, float]:
+    def repeated_fractions(self) -> dict[str, float]:
         """Returns {split: fraction of its rows that equal a training row}.
 
         The split `train` is left out.
@@ -151,8 +152,7 @@ def row_hashes(table: pa.Table) -> Hashes:
     """Returns a hash of each row's cells, (rows,). Equal rows have equal hashes."""
     row_hash = np.zeros(table.num_rows, "uint64")
     for column in table.columns:
-        # Only the distinct values of a column are hashed, and then copied into the
-        # rows.
+        # Each distinct value is hashed once. The hashes are then copied into the rows.
         values: Any = column.combine_chunks()
         if pa.types.is_nested(values.type):
             values = pa.array([str(v) for v in values.to_pylist()], pa.string())
@@ -160,6 +160,6 @@ def row_hashes(table: pa.Table) -> Hashes:
         distinct = encoded.dictionary.to_pandas().to_numpy()
         hashes: Any = pd.util.hash_array(distinct, categorize=False)
         codes = np.asarray(encoded.indices.cast(pa.int64()).fill_null(-1))
-        cell_hash = np.append(hashes, np.uint64(0))[codes]  # code -1, an empty cell: 0
+        cell_hash = np.append(hashes, np.uint64(0))[codes]  # the code -1 takes the 0
         row_hash = row_hash * np.uint64(1_000_003) + cell_hash
     return row_hash

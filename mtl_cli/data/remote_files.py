@@ -13,14 +13,15 @@ from mtl_cli.data.file_formats import is_table_file
 
 # With these protocols, Arrow signs each request with the user's credentials.
 SIGNED_PROTOCOLS = ("s3", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs")
-# The hosts of Azure's storage: public, of China and of the US government; OneLake.
+# The hosts of Azure's storage in the public cloud, in China and for the US government,
+# and the hosts of OneLake.
 AZURE_HOST = re.compile(
     r"([a-z0-9-]+\.)+(core\.(windows\.net|chinacloudapi\.cn|usgovcloudapi\.net)"
     r"|fabric\.microsoft\.com)",
     re.IGNORECASE,
 )
 # The longest wait for an HTTP server to accept a connection or to send its next bytes.
-# fsspec sends up to five requests before it gives up on a file.
+# fsspec sends up to five requests for a file, so it can wait five times as long.
 HTTP_SECONDS = 10
 # The allowed protocols do no more than read a file. The other protocols of fsspec are
 # refused: their URLs can run a template (`reference`), unpack an archive (`zip`) or
@@ -68,8 +69,8 @@ def find_remote(
 def reason_of_absence(system: pa.fs.FileSystem, path: str, url: str) -> str:
     """Returns why a URL names no file, and how to fix it.
 
-    If a server cannot be reached, some of fsspec's file systems report that the file
-    does not exist. The cause of this report then says that the server was not reached.
+    Some of fsspec's file systems say that a file does not exist when the server cannot
+    be reached. The cause of this error is then the error about the server.
     """
     if "*" in path:
         return f"no file '{url}'; a URL cannot hold a pattern: name a file or a folder"
@@ -84,8 +85,8 @@ def reason_of_absence(system: pa.fs.FileSystem, path: str, url: str) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """Returns why a server was not reached: the first line of the error, or the fix."""
-    if isinstance(error, TimeoutError):  # has no text of its own
+    """Returns why a server was not reached, in one line."""
+    if isinstance(error, TimeoutError):  # its text is empty
         return "the server does not answer"
     if "DefaultAzureCredential" in str(error):
         return (
@@ -96,7 +97,7 @@ def reason(error: BaseException) -> str:
 
 
 def http_options(protocol: str) -> dict[str, Any]:
-    """Returns the options with which fsspec gives up on a server that does not answer.
+    """Returns fsspec's options that limit the wait for an HTTP server.
 
     By default, fsspec waits five minutes for each of several requests.
     """
@@ -147,7 +148,7 @@ def check_server(key: str, url: str) -> None:
 
 
 def open_file_system(key: str, url: str) -> tuple[pa.fs.FileSystem, str]:
-    """Opens the file system of a URL; returns it, and the path inside of it.
+    """Opens the file system of a URL, and returns it with the path in it.
 
     Arrow's own file system is used if Arrow has one for the protocol, else fsspec's.
     """
@@ -158,13 +159,14 @@ def open_file_system(key: str, url: str) -> tuple[pa.fs.FileSystem, str]:
             "give a URL with one of these, or a file"
         )
     check_server(key, url)
-    # By default, Arrow tries to reach Google's storage for 15 minutes.
+    # By default, Arrow tries to reach Google's storage for 15 minutes. The URL has no
+    # query of its own: `check_server` has refused a query for this protocol.
     options = "?retry_limit_seconds=10" if protocol in ("gs", "gcs") else ""
     try:
         system, path = pa.fs.FileSystem.from_uri(url + options)
         return system, path
     except (pa.ArrowException, OSError):
-        pass  # Arrow does not know the protocol: fsspec may know it
+        pass  # Arrow does not know the protocol, but fsspec may know it
     try:
         from fsspec.core import url_to_fs
 

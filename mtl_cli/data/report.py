@@ -10,10 +10,12 @@ from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.findings import findings, sampling_findings
 from mtl_cli.data.label_copies import refuse_copy
 from mtl_cli.data.profile import Profile
-from mtl_cli.data.table import Array, StoredTable, Table, as_arrays, as_table
+from mtl_cli.data.table import Array, StoredTable, Table, concatenate
 from mtl_cli.data.univariate_auc import univariate_auc
 from mtl_cli.heads.base import Output
 
+# Of a split with more rows than `SAMPLED_ROWS`, the report reads only this number of
+# rows, in `SAMPLED_BLOCKS` blocks.
 SAMPLED_ROWS = 100_000
 SAMPLED_BLOCKS = 50
 MIN_ROWS = 100  # fewer rows give no reliable AUC or drift
@@ -25,11 +27,12 @@ class FeatureReport(TypedDict):
     Attributes:
         kind: the feature's kind.
         missing: {file: fraction of rows with an empty cell}.
-        distinct: the number of distinct encoded values in the training rows.
+        distinct: the number of distinct values in the training rows.
         unseen: {split: fraction of the values that have no id of their own}; a row of a
             list feature has several values.
         buckets: the distribution of the feature's values in the training rows.
-        drift: {split: population stability index against the training rows}.
+        drift: {split: population stability index against the training rows}; 0 if
+            there are fewer than `MIN_ROWS` rows.
         auc: {output: the AUC that the feature alone reaches on the training rows}.
     """
 
@@ -68,7 +71,7 @@ class Report(TypedDict):
     findings: list[str]
 
 
-def describe(
+def data_report(
     outputs: list[Output],
     features: FeatureSet,
     profile: Profile,
@@ -82,28 +85,22 @@ def describe(
         features: the fitted features.
         profile: the counts over the raw rows.
         splits: {split: its encoded rows}.
-        continued: the features that go on from an earlier run. Their vocabularies may
-            hold values that are not in the training rows.
+        continued: the features that go on from an earlier run.
 
     Raises:
         DataError: if a feature is a copy of a label.
     """
     samples = {split: sample(table) for split, table in splits.items()}
     num_rows = {split: table.num_rows for split, table in splits.items()}
-    feature_reports = {
-        name: feature_report(name, features, outputs, profile, samples)
-        for name in features.by_name
-    }
-    for name, feature in features.by_name.items():
-        if feature.table_owner(name) not in continued:
-            distinct = feature_reports[name]["distinct"]
-            feature_reports[name]["distinct"] = num_distinct(name, features, distinct)
     report: Report = {
         "splits": num_rows,
         "sampled_rows": {split: table.num_rows for split, table in samples.items()},
         "tasks": profile.label_counts,
-        "features": feature_reports,
-        "repeated_rows": profile.repeated(),
+        "features": {
+            name: feature_report(name, features, outputs, profile, samples, continued)
+            for name in features.by_name
+        },
+        "repeated_rows": profile.repeated_fractions(),
         "rows_without_group": profile.without_group,
         "early_rows": profile.early_rows,
         "findings": [],
@@ -120,6 +117,7 @@ def feature_report(
     outputs: list[Output],
     profile: Profile,
     samples: dict[str, Table],
+    continued: Collection[str],
 ) -> FeatureReport:
     """Returns the part of the data report about one feature.
 
@@ -128,27 +126,30 @@ def feature_report(
         features: the fitted features.
         outputs: the model's outputs.
         profile: the counts over the raw rows.
-        samples: {split: some of its rows}.
+        samples: {split: the sampled rows}.
+        continued: the features that go on from an earlier run.
 
     Raises:
         DataError: if the feature is a copy of a label.
     """
     feature, train = features.by_name[name], samples["train"]
     summary = feature.summary(features.columns_in(train.features, name))
-    values = {s: features.all_values(x.features, name)[0] for s, x in samples.items()}
+    train_values, _ = features.all_values(train.features, name)
+    buckets = make_buckets(train_values)
     drifts = {}
     for split, table in samples.items():
         if split != "train":
-            has_enough_rows = min(train.num_rows, table.num_rows) >= MIN_ROWS
             drifts[split] = 0.0
-            if has_enough_rows:
-                drifts[split] = drift(values["train"], values[split])
+            if min(train.num_rows, table.num_rows) >= MIN_ROWS:
+                values, _ = features.all_values(table.features, name)
+                counts = bucket_counts(buckets, values)
+                drifts[split] = stability_index(np.array(buckets["counts"]), counts)
     return {
         "kind": feature.kind,
-        "missing": profile.missing(feature.source_columns(name)),
-        "distinct": len(np.unique(summary)),
-        "unseen": profile.unseen(name, samples),
-        "buckets": make_buckets(values["train"]),
+        "missing": profile.missing_fractions(feature.source_columns(name)),
+        "distinct": num_distinct(name, features, summary, continued),
+        "unseen": profile.unseen_fractions(name, samples),
+        "buckets": buckets,
         "drift": drifts,
         "auc": feature_aucs(name, feature.numeric, outputs, train, summary),
     }
@@ -163,20 +164,24 @@ def sample(table: StoredTable) -> Table:
         return table.read(0, table.num_rows)
     block_rows = SAMPLED_ROWS // SAMPLED_BLOCKS
     starts = np.linspace(0, table.num_rows - block_rows, SAMPLED_BLOCKS).astype("int64")
-    blocks = [as_arrays(table.read(i, i + block_rows)) for i in starts.tolist()]
-    return as_table(
-        {key: np.concatenate([block[key] for block in blocks]) for key in blocks[0]}
-    )
+    return concatenate(table.read(i, i + block_rows) for i in starts.tolist())
 
 
-def num_distinct(name: str, features: FeatureSet, num_in_sample: int) -> int:
+def num_distinct(
+    name: str, features: FeatureSet, summary: Array, continued: Collection[str]
+) -> int:
     """Returns the number of distinct values of a feature in the training rows.
 
     Args:
         name: the feature's name.
         features: the fitted features.
-        num_in_sample: the number of distinct values in the sampled training rows.
+        summary: a number for each sampled row, see `Feature.summary`.
+        continued: the features that go on from an earlier run. Their vocabularies may
+            hold values that are not in the training rows.
     """
+    num_in_sample = len(np.unique(summary))
+    if features.by_name[name].table_owner(name) in continued:
+        return num_in_sample
     vocabulary_size = len(features.table_learnt(name).get("vocabulary", []))
     is_sequence = features.layout.blocks[name].input == "sequences"
     # The vocabulary is better than the sample: the vocabulary covers all rows, and the
@@ -186,19 +191,6 @@ def num_distinct(name: str, features: FeatureSet, num_in_sample: int) -> int:
     if vocabulary_size > 1 and (is_sequence or not features.shares_table(name)):
         return vocabulary_size
     return num_in_sample
-
-
-def drift(train: Array, other: Array) -> float:
-    """Returns the population stability index of a feature between two splits.
-
-    Args:
-        train: the feature's encoded values in training rows, (values,).
-        other: the feature's encoded values in rows of another split, (values,).
-
-    Returns: the index, see `stability_index`.
-    """
-    buckets = make_buckets(train)
-    return stability_index(np.array(buckets["counts"]), bucket_counts(buckets, other))
 
 
 def feature_aucs(

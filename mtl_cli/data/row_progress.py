@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-# A function that is called with the number of rows that are done, and of all rows.
+# A function that is called with the number of rows done, and the number of all rows.
 OnRows = Callable[[int, int], None]
 
 
 def no_progress(done: int, total: int) -> None:
-    """Does nothing with the progress."""
+    """Ignores the progress."""
 
 
 class RowProgress:

@@ -35,7 +35,8 @@ class Source:
         num_rows: the number of rows.
         read: a function that takes a largest number of rows, and yields all rows in
             tables of at most about this number. A table in memory is yielded whole.
-        rows_by_file: {path: number of rows} in the order in which the files are read.
+        rows_by_file: {path: number of rows} in the order in which the files are read;
+            {} for generated rows.
     """
 
     path: str
@@ -61,7 +62,7 @@ class Source:
 
     @contextmanager
     def located_errors(self, first_row: int) -> Iterator[None]:
-        """Adds the file, and the row's number in the file, to an error about a chunk.
+        """Adds the file, and a row's number in it, to errors about a chunk.
 
         Args:
             first_row: the number of the chunk's first row in the table.
@@ -98,38 +99,39 @@ def open_source(
         rows_by_file, read = open_columnar(files, request)
     else:
         rows_by_file, read = open_text(files, dataset.csv, request, spill, CHUNK_ROWS)
-    rows = sum(rows_by_file.values())
-    if not rows:
+    num_rows = sum(rows_by_file.values())
+    if not num_rows:
         raise DataError(f"{key}: {path} has a header but no rows")
 
     def chunks(max_rows: int) -> Iterator[pa.Table]:
-        rows_left = rows
+        rows_left = num_rows
         with read_errors(key, path):
             for table in read(max_rows):
                 # Without this check, Arrow may crash on a damaged file.
                 table.validate(full=True)
                 rows_left -= table.num_rows
                 if rows_left >= 0:
-                    # Each file has its own dictionaries, so their indices do not mean
-                    # the same.
+                    # Each file has dictionaries of its own, in which one index stands
+                    # for different values.
                     yield without_dictionaries(table)
         if rows_left:  # the file has lost or gained rows since it was opened
             raise DataError(
-                f"{key}: {path} had {rows:,} rows and then {rows - rows_left:,}; it "
-                "changed while it was read: run again when it is complete"
+                f"{key}: {path} had {num_rows:,} rows and then "
+                f"{num_rows - rows_left:,}; it changed while it was read: run again "
+                "when it is complete"
             )
 
-    if rows > CHUNK_ROWS:
-        return Source(path, rows, chunks, rows_by_file)
+    if num_rows > CHUNK_ROWS:
+        return Source(path, num_rows, chunks, rows_by_file)
     table = pa.concat_tables(list(chunks(CHUNK_ROWS))).combine_chunks()
-    return Source(path, rows, lambda _: iter([table]), rows_by_file)
+    return Source(path, num_rows, lambda _: iter([table]), rows_by_file)
 
 
 def with_format_of(dataset: Dataset, location: Location) -> Dataset:
     """Returns a data set with the format of another table.
 
-    The ending of the table's first path names the format. If it does not, the table has
-    the format of the data set.
+    The ending of the table's first path tells the format. If the ending is not known,
+    the data set is unchanged.
     """
     file_format = format_by_ending(listed_paths(location)[0]) or dataset.format
     return dataset.model_copy(update={"format": file_format})

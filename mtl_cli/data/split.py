@@ -7,7 +7,7 @@ from mtl_cli.columns.arrow_types import check_single_values
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.sources import Source
-from mtl_cli.data.split_times import Times, split_column, times
+from mtl_cli.data.split_times import Times, read_times, split_column
 from mtl_cli.data.table import Array
 
 RowNumbers = npt.NDArray[np.int64]
@@ -34,49 +34,64 @@ def split_rows(
     """
     codes_by_file: dict[str, Codes] = {}
     for file, source in sources.items():
-        fractions = fractions_held_out(dataset, file)
-        counts = {split: round(x * source.num_rows) for split, x in fractions.items()}
-        # The row numbers, sorted by split; None if no rows of the file are held out.
-        order = None
-        if dataset.split_by == "group" and fractions:
-            counts, order = order_by_group(dataset, source, fractions, file)
-        elif dataset.split_by == "time" and fractions:
-            time, _ = times_by_file[file]
-            counts, order = order_by_time(dataset, source, time, counts, file)
-        elif fractions:
-            order = order_rows(dataset, source.num_rows)
         # The rows that are not held out belong to the split with the file's own name.
-        counts[file] = source.num_rows - sum(counts.values())
         codes = np.full(source.num_rows, SPLITS.index(file), "uint8")
+        codes_by_file[file] = codes
+        fractions = fractions_held_out(dataset, file)
+        if not fractions:
+            continue
+        counts = {split: round(x * source.num_rows) for split, x in fractions.items()}
+        if dataset.split_by == "group":
+            counts, order = order_by_group(dataset, source, fractions, file)
+        elif dataset.split_by == "time":
+            times = times_by_file[file].numbers
+            counts, order = order_by_time(dataset, source, times, counts, file)
+        else:
+            order = order_rows(dataset, source.num_rows)
+        counts[file] = source.num_rows - sum(counts.values())
+        refuse_empty_splits(dataset, file, fractions, counts)
         start = 0
         for split in [s for s in SPLITS if s in counts]:
-            if not counts[split]:
-                held_out = split if split in fractions else next(iter(fractions))
-                in_groups = ""
-                if dataset.split_by == "group":
-                    in_groups = f", in whole groups of '{dataset.split_column}'"
-                raise DataError(
-                    f"dataset.{held_out}_fraction: this share leaves no {split} rows "
-                    f"of the {source.num_rows} in dataset.{file}{in_groups}; give more "
-                    "rows, or another share"
-                )
-            if order is not None:
-                codes[order[start : start + counts[split]]] = SPLITS.index(split)
+            codes[order[start : start + counts[split]]] = SPLITS.index(split)
             start += counts[split]
-        codes_by_file[file] = codes
     return codes_by_file
 
 
-def times_to_split_by(dataset: Dataset, sources: dict[str, Source]) -> dict[str, Times]:
-    """Reads the times that decide, and that show, which rows are held out.
+def refuse_empty_splits(
+    dataset: Dataset, file: str, fractions: dict[str, float], counts: dict[str, int]
+) -> None:
+    """Raises a `DataError` if a split of a file gets no rows.
 
-    Returns: {file: the times of its rows}; {} if the split is not by time. A file is
-        left out if no rows of it are held out, and it is the only file.
+    Args:
+        dataset: the data set.
+        file: the file, `train` or `test`.
+        fractions: {split: fraction of the file's rows to hold out for this split}.
+        counts: {split: number of the file's rows}.
+    """
+    in_groups = ""
+    if dataset.split_by == "group":
+        in_groups = f", in whole groups of '{dataset.split_column}'"
+    for split in [s for s in SPLITS if counts.get(s) == 0]:
+        held_out = split if split in fractions else next(iter(fractions))
+        raise DataError(
+            f"dataset.{held_out}_fraction: this share leaves no {split} rows of the "
+            f"{sum(counts.values())} in dataset.{file}{in_groups}; give more rows, or "
+            "another share"
+        )
+
+
+def times_to_split_by(dataset: Dataset, sources: dict[str, Source]) -> dict[str, Times]:
+    """Reads the times of the rows, for a split by time.
+
+    The times of a file without held-out rows are read too if there are other files, to
+    compare them, see `early_rows`.
+
+    Returns: {file: the times of its rows}; {} if the split is not by time.
     """
     if dataset.split_by != "time":
         return {}
     return {
-        file: times(dataset, source)
+        file: read_times(dataset, source)
         for file, source in sources.items()
         if len(sources) > 1 or fractions_held_out(dataset, file)
     }
@@ -103,18 +118,18 @@ def order_rows(dataset: Dataset, num_rows: int) -> RowNumbers:
 
 
 def order_by_time(
-    dataset: Dataset, source: Source, time: Array, counts: dict[str, int], file: str
+    dataset: Dataset, source: Source, times: Array, counts: dict[str, int], file: str
 ) -> tuple[dict[str, int], RowNumbers]:
     """Assigns whole times to each split, the latest times to test rows.
 
-    Many rows can have one time, such as one day, and their order in the file may have
-    no meaning. So each split begins with a new time: with the time that brings the
-    split closest to its number of rows. Each split gets at least one time.
+    All rows of one time, such as a day, belong to one split, because their order in the
+    file may have no meaning. Each split begins with the time that brings it closest to
+    its number of rows, and gets at least one time.
 
     Args:
         dataset: the data set.
         source: the rows of the file.
-        time: the time of each row, (rows,).
+        times: the time of each row, (rows,).
         counts: {split that is held out: number of rows that it should get}.
         file: the file, `train` or `test`. The rows that are not held out belong to the
             split of this name.
@@ -125,13 +140,13 @@ def order_by_time(
     Raises:
         DataError: if there are fewer times than splits.
     """
-    order = np.argsort(time, kind="stable")
-    time = time[order]
+    order = np.argsort(times, kind="stable")
     # The positions in `order` at which another time begins.
-    starts = 1 + np.flatnonzero(time[1:] != time[:-1])
+    sorted_times = times[order]
+    starts = 1 + np.flatnonzero(sorted_times[1:] != sorted_times[:-1])
     sizes = counts | {file: source.num_rows - sum(counts.values())}
     if 0 in sizes.values():
-        return counts, order  # the caller refuses this
+        return counts, order  # the caller refuses an empty split
     splits = [split for split in SPLITS if split in sizes]
     if len(starts) < len(splits) - 1:
         values = "value" if len(starts) == 0 else "values"

@@ -8,8 +8,8 @@ from mtl_cli.data.split import SPLITS, Codes
 from mtl_cli.data.split_times import Times
 from mtl_cli.data.table import Array
 
-TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}  # per second
-DAY = 86400  # seconds
+UNITS_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+SECONDS_PER_DAY = 86400
 # Rows that cover a smaller part of a day may lack hours that other rows have.
 MIN_PART_OF_DAY = 0.8
 # From this number of days on, a split by time can hold out a whole day.
@@ -26,18 +26,18 @@ def early_rows(
         codes_by_file: {file: the code of each row's split}, see `split_rows`.
 
     Returns: {split: number of such rows}; {} if the split is not by time, or the
-        training file is the only file. A file is left out if its times have another
-        unit than the times of the training file.
+        training file is the only file. The rows of a file are not counted if its times
+        have another unit than the times of the training file.
     """
     if len(times_by_file) < 2:
         return {}
-    train_times, train_unit = times_by_file["train"]
+    train = times_by_file["train"]
     is_training = codes_by_file["train"] == SPLITS.index("train")
-    last_time = train_times[is_training].max()
+    last_time = train.numbers[is_training].max()
     counts: dict[str, int] = {}
-    for file, (file_times, unit) in times_by_file.items():
-        if file != "train" and unit == train_unit:
-            codes = codes_by_file[file][file_times < last_time]
+    for file, times in times_by_file.items():
+        if file != "train" and times.unit == train.unit:
+            codes = codes_by_file[file][times.numbers < last_time]
             by_split = np.bincount(codes, minlength=len(SPLITS)).tolist()
             for split, count in zip(SPLITS, by_split, strict=True):
                 counts[split] = counts.get(split, 0) + count
@@ -47,41 +47,44 @@ def early_rows(
 def parts_of_days(
     times_by_file: dict[str, Times], codes_by_file: dict[str, Codes]
 ) -> dict[str, str]:
-    """Explains which held-out rows cover only some hours of a day.
+    """Warns of splits whose held-out rows cover only some hours of a day.
 
     People do other things in the evening than in the morning. If only evenings are held
-    out, early stopping and calibration know evenings alone.
+    out, early stopping and calibration are wrong for the other hours.
 
     Args:
         times_by_file: see `times_to_split_by`.
         codes_by_file: {file: the code of each row's split}, see `split_rows`.
 
-    Returns: {split: a sentence}. Times that are only days, or numbers without a unit,
+    Returns: {split: a warning}. Times that are only days, or numbers without a unit,
         are not checked.
     """
-    sentences = {}
-    for file, (file_times, unit) in times_by_file.items():
+    warnings = {}
+    for file, (times, unit) in times_by_file.items():
         if not unit.startswith("timestamp["):
             continue
-        day = DAY * TICKS[unit.removeprefix("timestamp[").rstrip("]").split(",")[0]]
+        # The unit is, for instance, "timestamp[us]" or "timestamp[us, tz=UTC]".
+        short_unit = unit.removeprefix("timestamp[").rstrip("]").split(",")[0]
+        day = SECONDS_PER_DAY * UNITS_PER_SECOND[short_unit]
         codes = codes_by_file[file]
-        kept = file_times[codes == SPLITS.index(file)]
+        kept = times[codes == SPLITS.index(file)]
         for split in [SPLITS[code] for code in np.unique(codes)]:
-            rows = file_times[codes == SPLITS.index(split)]
+            rows = times[codes == SPLITS.index(split)]
             is_part = span(rows) < MIN_PART_OF_DAY * day <= span(kept)
-            if split == file or not is_part or not (rows % day).any():
+            has_hours = (rows % day).any()
+            if split == file or not is_part or not has_hours:
                 continue
             uses = ", early stopping and calibration" if split == "valid" else ""
-            num_days = span(file_times) / day
+            num_days = span(times) / day
             fix = "dataset.split_by=random dataset.split_column=null takes all hours"
             if num_days >= MIN_DAYS:
                 fraction = math.ceil(100 / num_days) / 100
                 fix = f"dataset.{split}_fraction={fraction} takes a whole day"
-            sentences[split] = (
+            warnings[split] = (
                 f"{split} rows cover only {24 * span(rows) / day:.1f} hours, so their "
                 f"scores{uses} hold for these hours of the day; {fix}"
             )
-    return sentences
+    return warnings
 
 
 def span(times: Array) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
-NO_GROUP = -1
+NO_GROUP = -1  # the group of a row whose group cell is empty
 # The attributes of a `Table` that are dictionaries of arrays.
 DICTIONARIES = ("features", "labels", "weights", "truths", "population", "log_rates")
 
@@ -29,8 +29,8 @@ class Table:
             label 0, the remaining rows with label 0 have more weight. See
             `metric_weights`.
         log_rates: {task: the logarithm of each row's sampling rate, float32 (rows,)},
-            for tasks with a column of sampling rates. The rate is the fraction that the
-            data keep of the rows that are like this row and have the label 0.
+            for tasks with a column of sampling rates. The rate of a row is the fraction
+            of the rows with label 0 that the data keep, among all rows like this row.
         groups: the group of each row for group AUC, whole numbers from 0 (rows,);
             `NO_GROUP` where the cell is empty. None if the data set has no groups.
         truths: {output: the true probability of each row, float32 (rows,)}, for outputs
@@ -85,12 +85,12 @@ def concatenate(tables: Iterable[Table]) -> Table:
     """Joins the rows of several tables into one table."""
     parts = [as_arrays(table) for table in tables]
     return as_table(
-        {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
     )
 
 
 def as_table(arrays: Mapping[str, Array]) -> Table:
-    """Returns the table to which `as_arrays` would return these arrays."""
+    """Makes a table of its arrays: the reverse of `as_arrays`."""
     dictionaries: dict[str, dict[str, Array]] = {name: {} for name in DICTIONARIES}
     for key, array in arrays.items():
         attribute, _, name = key.partition(".")

@@ -5,8 +5,8 @@ import numpy as np
 from mtl_cli.data.table import Array
 from mtl_cli.metrics.auc import auc
 
-# A column with a higher AUC (or correlation) may have been filled after the label was
-# known, so that it is not known when the model predicts.
+# A column with a higher AUC or correlation may have been filled after the label was
+# known. Its values are then unknown when the model predicts.
 SUSPICIOUS_AUC = 0.99
 MIN_ROWS_PER_CLASS = 20  # a smaller class gives no reliable AUC
 

@@ -8,6 +8,8 @@ from mtl_cli.columns.vocabulary import as_categorical, common_spelling
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.table import Array
 
+MIN_ROWS = 10  # fewer rows do not show that most values are unseen
+
 
 class UnseenValues:
     """Counts the rows with unseen values, by feature, over all blocks of a table.
@@ -20,8 +22,8 @@ class UnseenValues:
         self.features = features
         self.num_rows = 0
         self.unseen_rows: dict[str, int] = {}  # {feature: number of rows}
-        # {feature: its first unseen value; and the value of the training rows that is
-        # only spelt otherwise, such as `true` for `True`, or None}
+        # {feature: its first unseen value; and the same value in the spelling of the
+        # training rows, such as `True` for `true`, or None}
         self.first_values: dict[str, tuple[str, str | None]] = {}
 
     def add(self, table: pa.Table, encoded: dict[str, Array]) -> None:
@@ -41,7 +43,7 @@ class UnseenValues:
             self.unseen_rows[name] = self.unseen_rows.get(name, 0) + len(rows)
             columns = self.features.by_name[name].source_columns(name)
             cells = table[columns[0]].slice(int(rows[0]), 1)
-            # Of a list or a combination, it is not known which value is unseen.
+            # In a list or a combination, it is not known which value is unseen.
             has_one_value = len(columns) == 1 and not is_list(cells.type)
             if has_one_value and name not in self.first_values:
                 value = as_categorical(name, cells).categories[0].as_py()
@@ -52,19 +54,19 @@ class UnseenValues:
         """Returns a line for each feature with unseen values.
 
         Args:
-            only_suspicious: whether to leave out features whose unseen values may well
-                be new: those of at most half of the rows, or of fewer than 10 rows, for
-                which no other spelling is known.
+            only_suspicious: whether to warn only of a feature if the training rows have
+                another spelling of its first unseen value, or if most rows of a table
+                of at least `MIN_ROWS` rows have unseen values.
         """
         lines = []
         for name, num_unseen in self.unseen_rows.items():
             value, spelling = self.first_values.get(name, ("", None))
-            are_most = self.num_rows >= 10 and num_unseen > self.num_rows / 2
+            are_most = self.num_rows >= MIN_ROWS and num_unseen > self.num_rows / 2
             if only_suspicious and spelling is None and not are_most:
                 continue
             values = "a value that no training row has"
             # The feature that owns the embedding table counts the values.
-            owner = getattr(self.features.by_name[name], "table", None) or name
+            owner = self.features.by_name[name].table_owner(name)
             min_count = getattr(self.features.by_name[owner], "min_count", 1)
             if min_count > 1:
                 values = f"a value that training rows hold less than {min_count} times"

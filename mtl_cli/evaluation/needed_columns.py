@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import ConfigError, DataError, suggest
-from mtl_cli.data.column_request import COLUMNS_TO_LIST, ColumnRequest
+from mtl_cli.data.column_request import MAX_LISTED_COLUMNS, ColumnRequest
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.encode import feature_request
 from mtl_cli.data.labels import label_request, sampled_task, space_task
@@ -59,7 +59,7 @@ def plan_evaluation(
             f"{output.name} is not evaluated: {table_name} has no column {column}"
             for column in missing[:1]
         ]
-    listed = ", ".join(names[:COLUMNS_TO_LIST])
+    listed = ", ".join(names[:MAX_LISTED_COLUMNS])
     if not outputs:
         columns = dict.fromkeys(output.task.label for output in config.outputs)
         raise DataError(

@@ -32,7 +32,7 @@ from mtl_cli.core.paths import Location, listed_paths
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.written_files import FILES, check_written, hashes_of
 from mtl_cli.data.files import find_files
-from mtl_cli.data.fingerprint import fingerprint
+from mtl_cli.data.fingerprint import hash_files
 from mtl_cli.data.sources import with_format_of
 from mtl_cli.evaluation.evaluate import EvaluationRequest, evaluate
 from mtl_cli.evaluation.evaluation import Evaluation, finite
@@ -189,7 +189,7 @@ def evaluate_run(
     dataset = with_format_of(config.dataset, table)
     files = find_files("TABLE", table, dataset.format)
     environment = run.environment | {
-        "data_hash": fingerprint({"test": files}),
+        "data_hash": hash_files({"test": files}),
         VALID_ROWS: validation_rows(run),
     }
     texts = texts_to_copy(run, table)

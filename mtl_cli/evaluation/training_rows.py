@@ -4,7 +4,7 @@ from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.paths import Location, find_data, listed_paths
 from mtl_cli.data.files import find_files
-from mtl_cli.data.fingerprint import fingerprint
+from mtl_cli.data.fingerprint import hash_files
 from mtl_cli.data.sources import with_format_of
 from mtl_cli.evaluation.loaded_run import LoadedRun
 
@@ -42,6 +42,6 @@ def is_training_table(model: LoadedRun, table: Location) -> bool:
             split: find_files(split, files, with_format_of(dataset, files).format)
             for split, files in {"train": table, **others}.items()
         }
-        return bool(fingerprint(files) == expected)
+        return bool(hash_files(files) == expected)
     except (DataError, *DAMAGED_FILE_ERRORS):
         return False  # there is no warning if a file is missing or damaged

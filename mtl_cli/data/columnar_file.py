@@ -1,0 +1,22 @@
+"""What Parquet and Feather files have in common once they are open."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import pyarrow as pa
+
+
+class ColumnarFile(NamedTuple):
+    """An open file that stores its rows column by column.
+
+    Attributes:
+        schema: the names and types of all columns.
+        num_rows: the number of rows.
+        batches: a function that takes column names and a largest number of rows. It
+            yields the rows in batches of at most this number. A batch has these
+            columns, and perhaps others.
+    """
+
+    schema: pa.Schema
+    num_rows: int
+    batches: Callable[[list[str], int], Iterator[pa.RecordBatch]]
