@@ -6,7 +6,8 @@ values that are not arrays.
 
 import json
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
-from mtl_cli.core.errors import DataError
+from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError, first_line
 from mtl_cli.core.options import NotNegative, Options, first_problem
 from mtl_cli.core.other_files import MAX_BYTES, check_npz
 from mtl_cli.core.run_folder import CHECKPOINTS, RunFolder
@@ -78,10 +79,19 @@ class Checkpoint:
             "on from an earlier checkpoint, or to start again"
         )
 
-    def open_arrays(self) -> "NpzFile":
-        """Opens the arrays for a `with` block. Each array is read when it is used."""
-        arrays: NpzFile = np.load(self.path, allow_pickle=False)
-        return arrays
+    @contextmanager
+    def open_arrays(self) -> Iterator["NpzFile"]:
+        """Opens the arrays. Each array is read when it is used.
+
+        Raises:
+            DataError: if the file is damaged, or if the block finds that an array does
+                not fit the run, and raises one of `DAMAGED_FILE_ERRORS`.
+        """
+        try:
+            with np.load(self.path, allow_pickle=False) as arrays:
+                yield arrays
+        except DAMAGED_FILE_ERRORS as error:
+            raise self.damage(first_line(error)) from error
 
 
 def save(

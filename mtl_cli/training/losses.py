@@ -125,10 +125,26 @@ def mean_losses(step_losses: Array) -> Array:
     A task without rows in these steps has loss 0.
 
     Args:
-        step_losses: (steps, 3, T), for each step and task the mean loss of the step's
-            rows, the sum of their weights, and a value that is not used here.
+        step_losses: (steps, 3, T), the values of each step and task, in the order of
+            `VALUES_PER_TASK`.
     """
     losses, weights, _ = np.moveaxis(step_losses.astype("float64"), 1, 0)
     total_weight = weights.sum(axis=0)
     weighted_sum: Array = (losses * weights).sum(axis=0)
     return weighted_sum / np.where(total_weight > 0, total_weight, 1)
+
+
+def mean_task_weights(step_losses: Array) -> Array:
+    """Computes the mean weight of each task over the steps with rows of the task, (T,).
+
+    The weight is the one that the balancing method gives the task. A task without rows
+    in these steps has weight 0.
+
+    Args:
+        step_losses: see `mean_losses`.
+    """
+    _, row_weights, task_weights = np.moveaxis(step_losses, 1, 0)
+    has_rows = row_weights > 0
+    total: Array = (task_weights * has_rows).sum(axis=0, dtype="float64")
+    num_steps: Array = np.maximum(has_rows.sum(axis=0), 1).astype("float64")
+    return total / num_steps

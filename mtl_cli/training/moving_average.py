@@ -1,18 +1,18 @@
 """The moving average of a network's weights over the epochs of a training."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import keras
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
 
-def update_average(
-    average: Sequence[Array], weights: Iterable[Array], epoch: int, decay: float
-) -> None:
-    """Adds the weights after one more epoch to a moving average, in place.
+class MovingAverage:
+    """The moving average of a network's weights over epochs.
 
     In the average after epoch n, the weights of epoch k count in proportion to
     decay^(n - k):
@@ -23,16 +23,52 @@ def update_average(
     w_n are the weights after epoch n. Arrays of whole numbers are not averaged: the
     average holds their last values.
 
-    Args:
-        average: the average after the epoch before.
-        weights: the weights after this epoch, read one after the other to save memory.
-        epoch: number of this epoch, from 2.
-        decay: the decay, in [0, 1).
+    Attributes:
+        arrays: one array per weight of the network; empty before the first update.
     """
-    share = np.float32((1 - decay) / (1 - decay**epoch))
-    with np.errstate(over="ignore", invalid="ignore"):  # the caller refuses infinity
-        for a, w in zip(average, weights, strict=True):
-            if np.issubdtype(w.dtype, np.floating):
-                a += (w - a) * share
-            else:
-                a[...] = w
+
+    def __init__(self, arrays: Sequence[Array] = ()) -> None:
+        self.arrays = list(arrays)
+
+    def update(self, model: keras.Model, epoch: int, decay: float) -> None:
+        """Adds the weights of a network after an epoch.
+
+        Args:
+            model: the network.
+            epoch: number of the epoch, from 1.
+            decay: the decay, in (0, 1).
+        """
+        if not self.arrays:
+            self.arrays = model.get_weights()
+            return
+        share = np.float32((1 - decay) / (1 - decay**epoch))
+        # The training refuses infinite weights when it ends.
+        with np.errstate(over="ignore", invalid="ignore"):
+            # One weight is read at a time to save memory.
+            for average, variable in zip(self.arrays, model.weights, strict=True):
+                weight = variable.numpy()
+                if np.issubdtype(weight.dtype, np.floating):
+                    average += (weight - average) * share
+                else:
+                    average[...] = weight
+
+    def copy(self) -> list[Array]:
+        """Returns a copy of the arrays."""
+        return [array.copy() for array in self.arrays]
+
+    @contextmanager
+    def swapped(self, model: keras.Model) -> Iterator[None]:
+        """Gives a network the averaged weights inside the block, if there are any."""
+        self._swap(model)
+        try:
+            yield
+        finally:
+            self._swap(model)
+
+    def _swap(self, model: keras.Model) -> None:
+        """Swaps the arrays and the network's weights, one after the other."""
+        if self.arrays:
+            for i, variable in enumerate(model.weights):
+                weight = variable.numpy()
+                variable.assign(self.arrays[i])
+                self.arrays[i] = weight

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from mtl_cli.metrics.metrics_json import Scores
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Epoch:
     """The outcome of one pass over the training rows.
 
@@ -21,7 +21,7 @@ class Epoch:
             changed if lower values of the metric are better; None if it is undefined,
             or without validation rows.
         seconds: duration of the epoch's steps, without compiling and validation.
-        samples_per_second: training rows per second, in these seconds.
+        samples_per_second: number of training rows, divided by `seconds`.
         best: whether `monitored` is higher than in all earlier epochs.
         compile_seconds: time of tracing and compiling the steps, before the first step
             of a run or of a resumed run; 0 in all other epochs.
@@ -58,9 +58,8 @@ class History:
 
     Attributes:
         epochs: the finished epochs.
-        kept_epoch: number of the best epoch so far, from 1; 0 if no epoch has a
-            monitored value. After the training, the number of the epoch whose weights
-            the network has.
+        kept_epoch: number of the epoch whose weights the trained network has, from 1; 0
+            until the training ends.
         compile_seconds: time of tracing and compiling the steps.
         validation_seconds: time of predicting and scoring the validation rows.
         checkpoint_seconds: time of writing checkpoints.
@@ -73,9 +72,12 @@ class History:
     checkpoint_seconds: float = 0.0
 
     @property
+    def best_epoch(self) -> int:
+        """The number of the best epoch so far, from 1; 0 if there is none yet."""
+        return max((epoch.number for epoch in self.epochs if epoch.best), default=0)
+
+    @property
     def best_value(self) -> float:
         """The highest monitored value so far; minus infinity if there is none yet."""
-        best_values = [epoch.monitored for epoch in self.epochs if epoch.best]
-        if not best_values or best_values[-1] is None:
-            return -math.inf
-        return best_values[-1]  # each best epoch is better than those before
+        values = [epoch.monitored for epoch in self.epochs if epoch.best]
+        return max((x for x in values if x is not None), default=-math.inf)

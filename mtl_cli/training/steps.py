@@ -62,6 +62,7 @@ class Steps:
     ) -> None:
         self.seed, self.tasks = config.seed, config.chosen_tasks
         self.replicas = replicas or Replicas()
+        self.num_rows = num_rows
         num_processes = self.replicas.size
         # A batch is never larger than all rows, rounded up to whole rows per process.
         max_batch_size = -(-num_rows // num_processes) * num_processes

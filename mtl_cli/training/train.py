@@ -15,10 +15,12 @@ from mtl_cli.network.build import Network
 from mtl_cli.scoring.scores import monitored_value, score_outputs
 from mtl_cli.training import optimizer_state
 from mtl_cli.training.feed import Feed, feed_of
-from mtl_cli.training.losses import mean_losses
+from mtl_cli.training.losses import mean_losses, mean_task_weights
 from mtl_cli.training.progress import Epoch, History, Progress
 from mtl_cli.training.state import CheckpointPlan, TrainingState
 from mtl_cli.training.steps import Steps
+
+NOT_FINITE_FIX = "lower optimizer.learning_rate or set optimizer.clip_norm"
 
 
 def train(
@@ -27,10 +29,10 @@ def train(
     table: Table | StoredTable,
     valid: Table | StoredTable | None,
     progress: Progress,
-    plan: CheckpointPlan | None = None,
+    checkpoint_plan: CheckpointPlan | None = None,
     replicas: Replicas | None = None,
 ) -> History:
-    """Trains a network in place, and saves the state of its optimizer.
+    """Trains a network in place.
 
     Args:
         config: the run's configuration.
@@ -40,69 +42,40 @@ def train(
         table: the training rows.
         valid: the validation rows, or None.
         progress: the functions to call while the training runs.
-        plan: the folder of checkpoints, and the checkpoint to resume from; None writes
-            no checkpoints, and no state of the optimizer.
+        checkpoint_plan: the folder of checkpoints, and the checkpoint to resume from.
+            The state of the optimizer after the last step is written beside the
+            checkpoints. None writes neither.
         replicas: the processes that train together; None if this process is alone.
 
     Returns: the epochs of the training. After a resume, they include the epochs before
         the interruption.
 
     Raises:
-        TrainingError: if a loss or a weight is no longer a finite number, or if the
-            monitored metric is undefined.
-        Stopped: if this or another process has received Ctrl-C or SIGTERM. A checkpoint
+        TrainingError: if a loss or a weight is no longer a finite number, or if early
+            stopping needs the monitored metric, but the metric is undefined.
+        Stopped: if this or another process has received a signal to end. A checkpoint
             is written before.
     """
     replicas = replicas or Replicas()
     feed = feed_of(table, list(config.chosen_tasks), (replicas.rank, replicas.size))
     steps = Steps(config, network, table.num_rows, replicas)
-    state = TrainingState(network, steps, plan)
-    if plan is not None and plan.resume_from is not None:
-        state.restore(plan.resume_from)
+    state = TrainingState(network, steps, checkpoint_plan)
+    if checkpoint_plan is not None and checkpoint_plan.resume_from is not None:
+        state.restore(checkpoint_plan.resume_from)
     elif network.earlier_optimizer is not None:
         optimizer_state.restore(network, steps, network.earlier_optimizer)
-    state.broadcast()  # only the chief may have restored a state
-    history = state.history
-    length = steps.length
-    while not is_over(length, history):
-        number = len(history.epochs) + 1
-        compiled_before = steps.compile_seconds
-        losses, task_weights, seconds = train_epoch(config, state, feed, progress)
-        epoch = Epoch(number, losses, {}, None, seconds, table.num_rows / seconds)
-        if steps.balancer.changes_weights:
-            epoch.task_weights = task_weights
-        epoch.compile_seconds = steps.compile_seconds - compiled_before
-        # The average of a single epoch would be its weights.
-        decay = config.trainer.ema_decay if length.epochs > 1 else 0.0
-        if valid is not None or decay or number == length.epochs:
-            steps.copy_tables_to_network()
-        state.update_average(number, decay)
-        if valid is not None:
-            with state.averaged_network():
-                epoch.valid, epoch.monitored = validate(config, state, valid)
-        if epoch.monitored is not None and epoch.monitored > history.best_value:
-            history.kept_epoch, epoch.best = number, True
-            if length.patience is not None:
-                state.best_weights = state.weights_to_keep()
-        history.epochs.append(epoch)
+    state.broadcast()  # only the chief has a checkpoint to resume from
+    while not is_over(steps.length, state.history):
+        epoch = train_epoch(config, state, feed, progress)
+        finish_epoch(config, state, epoch, valid)
         state.save()
         progress.epoch(epoch)
-        state.save_or_stop()
-    if plan is not None:
-        optimizer_state.save(plan.folder, network, steps)
-    history.compile_seconds = steps.compile_seconds
-    if state.best_weights is not None:
-        network.logits.set_weights(state.best_weights)
-    else:
-        history.kept_epoch = len(history.epochs)
-        if state.average is not None:
-            network.logits.set_weights(state.average)
-    if not all(np.isfinite(w).all() for w in network.logits.get_weights()):
-        raise TrainingError(
-            "the last step made weights infinite or NaN; lower "
-            "optimizer.learning_rate or set optimizer.clip_norm"
-        )
-    return history
+        state.stop_if_signalled()
+    if checkpoint_plan is not None:
+        optimizer_state.save(checkpoint_plan.folder, network, steps)
+    state.history.compile_seconds = steps.compile_seconds
+    set_final_weights(state)
+    return state.history
 
 
 def is_over(length: Length, history: History) -> bool:
@@ -111,45 +84,58 @@ def is_over(length: Length, history: History) -> bool:
     Early stopping waits `patience` epochs for an epoch that is better than the best.
     """
     num_epochs, patience = len(history.epochs), length.patience
-    stops_early = patience is not None and num_epochs - history.kept_epoch >= patience
+    stops_early = patience is not None and num_epochs - history.best_epoch >= patience
     return num_epochs == length.epochs or stops_early
 
 
 def train_epoch(
     config: Config, state: TrainingState, feed: Feed, progress: Progress
-) -> tuple[dict[str, float], dict[str, float], float]:
+) -> Epoch:
     """Trains on all rows once, or on the remaining rows of an interrupted epoch.
 
-    Returns: the mean loss of each task over the whole epoch, {task: loss}; the mean of
-        the weights that the balancing method has given each task, over the steps with
-        rows of the task, {task: weight}; and the duration of the whole epoch in
-        seconds, without the time of compiling.
+    Returns: the losses, task weights and durations of the whole epoch, including the
+        steps before an interruption. The epoch has not been validated yet.
     """
     tasks, steps = list(config.chosen_tasks), state.steps
     number, steps_done = len(state.history.epochs) + 1, state.steps_done
-    # The order of the rows depends on seed and epoch only, so that a resumed run
-    # continues in the same order.
+
+    def by_task(values: npt.NDArray[np.floating]) -> dict[str, float]:
+        return dict(zip(tasks, values.tolist(), strict=True))
+
+    # The order of the rows depends on seed and epoch only, so a resumed run continues
+    # in the same order.
     buffers = feed.buffers(config.seed, number, steps.batch_size)
-    start = time.perf_counter() - state.seconds - steps.compile_seconds
+    compiled_before, compile_seconds = steps.compile_seconds, 0.0
+    start = time.perf_counter() - state.seconds
     for losses in steps.epoch(buffers, number, steps_done):
         check_finite(tasks, losses[:, 0], number, steps_done)
         state.step_losses.append(losses)
-        state.seconds = time.perf_counter() - start - steps.compile_seconds
+        compile_seconds = steps.compile_seconds - compiled_before
+        state.seconds = time.perf_counter() - start - compile_seconds
         steps_done += len(losses)
-        means = dict(zip(tasks, mean_losses(losses).tolist(), strict=True))
         finished = steps_done / steps.steps_per_epoch
         samples_per_second = steps_done * steps.batch_size / state.seconds
-        progress.step(number, finished, means, samples_per_second)
-        state.save_or_stop()
+        progress.step(
+            number, finished, by_task(mean_losses(losses)), samples_per_second
+        )
+        state.stop_if_signalled()
+        state.save_if_due()
     all_losses = np.concatenate(state.step_losses)
-    epoch_means = dict(zip(tasks, mean_losses(all_losses).tolist(), strict=True))
-    had_rows = all_losses[:, 1] > 0
-    mean_weights = (all_losses[:, 2] * had_rows).sum(axis=0, dtype="float64")
-    mean_weights /= np.maximum(had_rows.sum(axis=0), 1)
-    seconds = state.seconds
+    task_weights = {}
+    if steps.balancer.changes_weights:
+        task_weights = by_task(mean_task_weights(all_losses))
+    epoch = Epoch(
+        number=number,
+        losses=by_task(mean_losses(all_losses)),
+        task_weights=task_weights,
+        valid={},
+        monitored=None,
+        seconds=state.seconds,
+        samples_per_second=steps.num_rows / state.seconds,
+        compile_seconds=compile_seconds,
+    )
     state.step_losses, state.seconds = [], 0.0
-    weights = dict(zip(tasks, mean_weights.tolist(), strict=True))
-    return epoch_means, weights, seconds
+    return epoch
 
 
 def check_finite(
@@ -168,8 +154,55 @@ def check_finite(
         step, task = not_finite[0]
         raise TrainingError(
             f"loss of task {tasks[task]} became {losses[step, task]} in epoch {epoch}, "
-            f"step {steps_before + step + 1}; lower optimizer.learning_rate or set "
-            "optimizer.clip_norm"
+            f"step {steps_before + step + 1}; {NOT_FINITE_FIX}"
+        )
+
+
+def finish_epoch(
+    config: Config,
+    state: TrainingState,
+    epoch: Epoch,
+    valid: Table | StoredTable | None,
+) -> None:
+    """Averages the weights, validates them, and adds an epoch to the history.
+
+    If the epoch is the best so far and early stopping is on, its weights are kept.
+    """
+    history, steps, network = state.history, state.steps, state.network
+    length = steps.length
+    # A run of one epoch has no average: the average would equal the weights.
+    decay = config.trainer.ema_decay if length.epochs > 1 else 0.0
+    if valid is not None or decay or epoch.number == length.epochs:
+        steps.copy_tables_to_network()
+    if decay and steps.replicas.is_chief:  # only the chief validates
+        state.average.update(network.logits, epoch.number, decay)
+    if valid is not None:
+        with state.average.swapped(network.logits):
+            epoch.valid, epoch.monitored = validate(config, state, valid)
+    if epoch.monitored is not None and epoch.monitored > history.best_value:
+        epoch.best = True
+        if length.patience is not None:
+            state.best_weights = state.weights_to_keep()
+    history.epochs.append(epoch)
+
+
+def set_final_weights(state: TrainingState) -> None:
+    """Gives the network the weights of the best epoch, or else of the last epoch.
+
+    Raises:
+        TrainingError: if one of these weights is not a finite number.
+    """
+    history, logits = state.history, state.network.logits
+    if state.best_weights is not None:
+        history.kept_epoch = history.best_epoch
+        logits.set_weights(state.best_weights)
+    else:
+        history.kept_epoch = len(history.epochs)
+        if state.average.arrays:
+            logits.set_weights(state.average.arrays)
+    if not all(np.isfinite(w).all() for w in logits.get_weights()):
+        raise TrainingError(
+            f"the last step made weights infinite or NaN; {NOT_FINITE_FIX}"
         )
 
 

@@ -336,7 +336,7 @@ def test_forged_arrays_of_a_checkpoint_are_refused(name, array, tmp_path):
     state.restore(saved)
     assert (weight.numpy().tolist(), int(step)) == ([3.0, 4.0], 5)
     assert [x.tolist() for x in state.best_weights] == [[6.0, 7.0]]
-    assert [x.tolist() for x in state.average] == [[8.0, 9.0]]
+    assert [x.tolist() for x in state.average.arrays] == [[8.0, 9.0]]
     assert state.steps_done == 4
     np.savez(saved.path, **arrays | {name: array})
     with pytest.raises(DataError, match=f"is not a checkpoint of this run .*{name}"):

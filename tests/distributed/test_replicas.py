@@ -14,6 +14,7 @@ import pytest
 import tensorflow as tf
 from helpers import replica_process
 from helpers.commands import Process, mtl_train, start_mtl_train, wait_for
+from helpers.epochs import epoch
 from helpers.interrupted_runs import SMALL, assert_same_run
 from helpers.networks import config
 
@@ -27,7 +28,7 @@ from mtl_cli.distributed.child_processes import free_ports
 from mtl_cli.distributed.connect import choose_gpu
 from mtl_cli.distributed.replicas import Replicas
 from mtl_cli.training.feed import MemoryFeed, StreamFeed
-from mtl_cli.training.progress import Epoch, Progress
+from mtl_cli.training.progress import Progress
 from mtl_cli.training.random_states import reseed
 from mtl_cli.training.state import TrainingState
 from mtl_cli.training.train import is_over, train_epoch
@@ -367,7 +368,7 @@ def test_signal_during_the_all_reduce_is_handled_at_the_next_call(monkeypatch):
     state = TrainingState(None, SimpleNamespace(replicas=Late()))
     with pytest.raises(signals.Stopped) as stopped:
         for _ in range(2):
-            state.save_or_stop()
+            state.stop_if_signalled()
     assert stopped.value.code == 143
     assert reported[:2] == [0, signal.SIGTERM]
 
@@ -401,6 +402,7 @@ def chief_and_worker(monkeypatch, **steps):
 def test_worker_resumes_an_epoch_of_which_no_steps_are_left(monkeypatch):
     """A worker once divided the number of rows by a duration of zero."""
     steps = {"batch_size": 8, "epoch": lambda *_: [], "compile_seconds": 0.0}
+    steps |= {"num_rows": 40, "balancer": SimpleNamespace(changes_weights=False)}
     states = chief_and_worker(monkeypatch, **steps)
     chief = states[0]
     chief.step_losses, chief.seconds = [np.ones((5, 3, 1), "float32")], 2.5
@@ -408,8 +410,8 @@ def test_worker_resumes_an_epoch_of_which_no_steps_are_left(monkeypatch):
         state.broadcast()
     feed = SimpleNamespace(buffers=lambda *_: [])
     for state in states:
-        _, _, seconds = train_epoch(config("tasks=[income]"), state, feed, Progress())
-        assert seconds == 2.5
+        epoch = train_epoch(config("tasks=[income]"), state, feed, Progress())
+        assert (epoch.seconds, epoch.samples_per_second) == (2.5, 16.0)
         assert (state.steps_done, state.seconds) == (0, 0.0)
 
 
@@ -418,12 +420,11 @@ def test_resumed_worker_stops_early_when_the_chief_does(monkeypatch):
     chief, worker = [state.history for state in states]
     values = [0.5, 0.7, 0.6]
     chief.epochs = [
-        Epoch(i + 1, {}, {}, x, 1.0, 1.0, best=x != 0.6) for i, x in enumerate(values)
+        epoch(i + 1, monitored=x, best=x != 0.6) for i, x in enumerate(values)
     ]
-    chief.kept_epoch = 2
     for state in states:
         state.broadcast()
-    assert (worker.kept_epoch, worker.best_value, len(worker.epochs)) == (2, 0.7, 3)
+    assert (worker.best_epoch, worker.best_value, len(worker.epochs)) == (2, 0.7, 3)
     for patience in (1, 2):
         length = Length(batch_size=1, epochs=9, patience=patience)
         assert is_over(length, worker) == is_over(length, chief) == (patience == 1)

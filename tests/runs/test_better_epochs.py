@@ -2,15 +2,16 @@
 
 import pytest
 from helpers import networks
+from helpers.epochs import epoch
 
 from mtl_cli.runs.better_epochs import better_epochs
-from mtl_cli.training.progress import Epoch, History
+from mtl_cli.training.progress import History
 
 
 def history(*values: dict[str, float | None], kept: int) -> History:
     """Returns a history with the normalised entropy of each task after each epoch."""
     epochs = [
-        Epoch(i, {}, {task: {"ne": ne} for task, ne in scores.items()}, 0.0, 1.0, 1.0)
+        epoch(i, valid={task: {"ne": ne} for task, ne in scores.items()})
         for i, scores in enumerate(values, 1)
     ]
     return History(epochs, kept)
@@ -60,6 +61,6 @@ def test_higher_is_better_for_r2() -> None:
     added = "+dataset.tasks.rating={label: rating, kind: regression}"
     config = networks.config(added, "tasks=[income,rating]")
     scores = [{"income": {"ne": 0.5}, "rating": {"r2": r2}} for r2 in (0.3, 0.2, 0.1)]
-    epochs = [Epoch(i, {}, s, 0.0, 1.0, 1.0) for i, s in enumerate(scores, 1)]
+    epochs = [epoch(i, valid=s) for i, s in enumerate(scores, 1)]
     (line,) = better_epochs(config, History(epochs, 2))
     assert "rating was better after epoch 1: r2 of validation rows 0.3000" in line

@@ -106,10 +106,10 @@ def test_checkpoint_within_an_epoch_is_due_after_its_minutes(
     state = TrainingState(
         network=SimpleNamespace(),  # type: ignore[arg-type]
         steps=steps,
-        plan=CheckpointPlan(folder, minutes, {}),
+        checkpoint_plan=CheckpointPlan(folder, minutes, {}),
         step_losses=[np.zeros((1, 3, 1))],
     )
     state.saved_at -= waited
-    state.save_or_stop()
+    state.save_if_due()
     folder.release()
     assert saved == [True] * saves

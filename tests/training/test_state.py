@@ -3,13 +3,17 @@
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
+from helpers.epochs import epoch
 
+from mtl_cli.training.moving_average import MovingAverage
+from mtl_cli.training.progress import History
 from mtl_cli.training.state import TrainingState
 
 
 @pytest.mark.parametrize(
-    ("kept_epoch", "num_epochs", "in_next_epoch", "has_average", "expected"),
+    ("best_epoch", "num_epochs", "in_next_epoch", "has_average", "expected"),
     [
         (2, 2, False, False, True),
         (2, 2, True, False, False),  # the weights have changed since
@@ -20,16 +24,19 @@ from mtl_cli.training.state import TrainingState
     ],
 )
 def test_checkpoint_leaves_out_the_best_weights_only_if_it_holds_them_anyway(
-    kept_epoch: int,
+    best_epoch: int,
     num_epochs: int,
     in_next_epoch: bool,
     has_average: bool,
     expected: bool,
 ) -> None:
-    state: Any = SimpleNamespace(
-        history=SimpleNamespace(kept_epoch=kept_epoch, epochs=[None] * num_epochs),
-        step_losses=[0.5] if in_next_epoch else [],
-        average=[] if has_average else None,
+    numbers = range(1, num_epochs + 1)
+    network: Any = SimpleNamespace()
+    state = TrainingState(
+        network=network,
+        steps=network,
+        history=History([epoch(i, best=i == best_epoch) for i in numbers]),
+        step_losses=[np.zeros((1, 3, 1))] if in_next_epoch else [],
+        average=MovingAverage([np.zeros(1)] if has_average else []),
     )
-    is_at_best_epoch: Any = TrainingState.is_at_best_epoch
-    assert is_at_best_epoch.fget(state) is expected
+    assert state.is_at_best_epoch is expected

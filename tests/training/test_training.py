@@ -29,6 +29,7 @@ from mtl_cli.training import steps as steps_module
 from mtl_cli.training import train as train_module
 from mtl_cli.training.feed import MemoryFeed
 from mtl_cli.training.losses import mean_losses, task_losses
+from mtl_cli.training.moving_average import MovingAverage
 from mtl_cli.training.progress import Progress
 from mtl_cli.training.random_states import reseed
 from mtl_cli.training.state import TrainingState
@@ -481,9 +482,11 @@ def test_orders_of_rows_depend_on_seed_and_epoch_alone():
         fake = SimpleNamespace(
             batch_size=50,
             steps_per_epoch=1,
+            num_rows=50,
             epoch=record,
             replicas=Replicas(),
             compile_seconds=0,
+            balancer=SimpleNamespace(changes_weights=False),
         )
         state = TrainingState(network, fake)
         state.history.epochs = [None] * (epoch - 1)
@@ -746,14 +749,14 @@ def test_run_keeps_the_moving_average_and_trains_on_without_it(
 @EAGER
 def test_run_of_one_epoch_has_no_average(monkeypatch):
     # An average would be one more copy of all tables.
-    monkeypatch.setattr(TrainingState, "_swap_average", lambda state: seen(state))
     averages_seen = []
 
-    def seen(state):
-        averages_seen.append(state.average)
+    def seen(average, _):
+        averages_seen.append(average.arrays)
 
+    monkeypatch.setattr(MovingAverage, "_swap", seen)
     run_with_scores(monkeypatch, [0.1], "trainer.epochs=1", "trainer.ema_decay=0.6")
-    assert averages_seen == [None, None]
+    assert averages_seen == [[], []]
 
 
 @EAGER
