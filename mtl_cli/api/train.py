@@ -97,9 +97,9 @@ def train(*overrides: str, **settings: Any) -> Run:
                 + (" (out of memory?)" if exit_code == -signal.SIGKILL else "")
             )
     for failure in outcome["failures"]:
-        if failure["error"] == "KeyboardInterrupt":
+        if failure["kind"] == "KeyboardInterrupt":
             raise KeyboardInterrupt(failure["message"])
-        raise ERRORS.get(failure["error"], TrainingError)(failure["message"])
+        raise ERRORS.get(failure["kind"], TrainingError)(failure["message"])
     if outcome["folder"] is None:  # for instance after `--help`
         raise ConfigError(f"mtl_cli.train: {arguments} trains no model")
     run = Run(outcome["folder"])

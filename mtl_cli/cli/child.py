@@ -1,4 +1,4 @@
-"""Runs `mtl-train` as the child process of `mtl_cli.train`."""
+"""The child process in which the Python function `mtl_cli.train` runs `mtl-train`."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn
 
-from mtl_cli.cli.train import train
+from mtl_cli.cli.train import PROGRAM, train
 from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.private_doors import exit_without_teardown
 from mtl_cli.core.secrets import mask_secrets
@@ -23,7 +23,7 @@ def main(result_path: str, arguments: list[str]) -> NoReturn:
         arguments: the command line.
     """
     threading.Thread(target=stop_with_parent, daemon=True).start()
-    sys.argv = ["mtl-train", *arguments]
+    sys.argv = [PROGRAM, *arguments]
     # A configuration may ask for a sweep, but the caller wants one run.
     failures, folder = train(arguments, ["hydra.mode=RUN"])
     outcome = {

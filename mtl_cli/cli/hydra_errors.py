@@ -1,34 +1,30 @@
 """Turns Hydra's errors into messages of one line, with the fix."""
 
-import contextlib
 import re
 import shlex
 from difflib import get_close_matches
-from os.path import isdir
-from pathlib import Path
-from typing import Any
 
 import yaml
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import (
     ConfigCompositionException,
     MissingConfigException,
     OverrideParseException,
 )
-from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from mtl_cli.cli.config_groups import (
+    compose_chosen_options,
+    group_choices,
+    option_names,
+)
 from mtl_cli.cli.config_guard import COMPOSED_SETTINGS
 from mtl_cli.config.json_schema import AXES
 from mtl_cli.config.overrides import as_typed
 from mtl_cli.config.unknown_keys import dotted_keys, unknown_key_message
 from mtl_cli.core.errors import first_line, not_utf8_message, suggest
 from mtl_cli.core.options import suggest_option
-from mtl_cli.core.paths import conf_folder, user_conf_folder
-from mtl_cli.core.plugins import conf_folders as plugin_conf_folders
 
-# {option of Hydra's groups: the extra of this package that installs it}
+# {(group, option) of Hydra: the extra of mtl-cli that installs the option}
 EXTRAS = {
     ("hydra/launcher", "joblib"): "parallel",
     ("hydra/launcher", "submitit_local"): "slurm",
@@ -37,8 +33,8 @@ EXTRAS = {
     ("hydra/sweeper", "optuna"): "hpo",
     ("hydra/sweeper", "list"): "hpo",
 }
-# The groups whose options may come from a plugin. The options of `dataset` are YAML
-# files of data sets.
+# The groups in which an unknown option may be the option of a plugin. In the group
+# `dataset`, an unknown option is a data set without a YAML file.
 GROUPS_OF_PLUGINS = AXES.keys() - {"dataset"}
 SWEEPER_PARAMS = "hydra.sweeper.params"
 
@@ -47,15 +43,20 @@ def explain(error: Exception, arguments: list[str]) -> str:
     """Explains an error of the command line or the YAML files in one line.
 
     Args:
-        error: the error that Hydra, OmegaConf or this package raised.
-        arguments: the command line that Hydra was given, in which the settings of
-            `dataset` and `compare` have the prefix `++`.
+        error: the error that Hydra, OmegaConf or mtl-cli raised.
+        arguments: the command line.
     """
+    # Hydra's messages show settings of `dataset` and `compare` with the prefix `++`.
     return as_typed(error_message(error, arguments))
 
 
 def error_message(error: Exception, arguments: list[str]) -> str:
-    """Explains an error in one line. Settings in the line may have the prefix `++`."""
+    """Explains an error in one line, in which settings may have the prefix `++`.
+
+    The order of the branches matters. Some errors say less than the error that has
+    caused them. A `MissingConfigException` is also a `ConfigCompositionException` and
+    an `OSError`, and a `MarkedYAMLError` is also a `YAMLError`.
+    """
     cause: BaseException = error
     while cause.__cause__ is not None:
         cause = cause.__cause__
@@ -91,11 +92,11 @@ def error_message(error: Exception, arguments: list[str]) -> str:
 def is_about_sweeper_params(error: Exception, arguments: list[str]) -> bool:
     """Whether Hydra could not set `hydra.sweeper.params` from the command line."""
     text = f"{error} {error.__cause__}"
-    # `params` is null. If a key below null is set, OmegaConf's error names not the key,
-    # but the type of null.
+    # `hydra.sweeper.params` is null by default. If a setting is about a key below null,
+    # OmegaConf's error does not name the key, but the type of null.
     is_in_error = SWEEPER_PARAMS in text or "Unexpected type for root: NoneType" in text
     is_in_command = any(a.lstrip("+").startswith(SWEEPER_PARAMS) for a in arguments)
-    # "is not Optional" is about another mistake: a null among the swept values.
+    # The words "is not Optional" belong to another mistake: a swept value is null.
     return is_in_command and is_in_error and "is not Optional" not in text
 
 
@@ -107,7 +108,7 @@ def composition_message(
     Args:
         error: the error of Hydra or OmegaConf.
         cause: the first error in the chain of errors that led to `error`.
-        arguments: the command line that Hydra was given.
+        arguments: the command line.
     """
     key = named_key(error) or named_key(cause)
     message = first_line(cause)
@@ -120,36 +121,34 @@ def composition_message(
     if not key:
         return message
     if "is not Optional" in str(cause):
-        return f"{key}: Hydra reads swept values from text; quote the null: 'null'"
+        return f"{key}: Hydra reads swept values as text; write null in quotes: 'null'"
     settings = settings_in_note(error) or settings_in_note(cause) or arguments
     config = compose_chosen_options(settings)
     if not config:
         return message
     if key in dotted_keys(config):
         return f"{key}: {message}; set one key at a time: {key}.KEY=VALUE"
-    # A job of a sweep may have a model that is not on the command line: name it.
+    # The command line of a sweep may not show which option of a job lacks the key. The
+    # message then begins with the job's option.
     options = [f"{s}: " for s in group_choices(settings) if s not in arguments]
     return f"{''.join(options)}{unknown_key_message(key, config)}"
 
 
 def missing_option_message(error: MissingConfigException) -> str:
-    """Explains that a config group has no such option."""
+    """Explains that a config group lacks an option."""
     group, _, option = str(error.missing_cfg_file or "").rpartition("/")
     if (group, option) in EXTRAS:
         extra = EXTRAS[group, option]
         return f"{group}={option} needs a package: pip install 'mtl-cli[{extra}]'"
-    options = sorted(
-        path.stem
-        for folder in option_folders()
-        for path in (folder / group).glob("*.yaml")
-        if path.is_file()
-    )
+    options = option_names(group)
     if not options:
         return first_line(error)
-    may_be_of_plugin = group in GROUPS_OF_PLUGINS
-    hint = (suggest_option if may_be_of_plugin else suggest)(option, options)
+    if group in GROUPS_OF_PLUGINS:
+        hint = suggest_option(option, options)
+    else:
+        hint = suggest(option, options)
     return (
-        f"the group '{group}' has no config '{option}'; known: {', '.join(options)}"
+        f"the group '{group}' has no option '{option}'; known: {', '.join(options)}"
         f"{hint}"
     )
 
@@ -158,11 +157,11 @@ def unreadable_setting_message(setting: str, arguments: list[str]) -> str:
     """Explains why an argument cannot be read as `key=value`."""
     key, equals, value = setting.partition("=")
     if equals:
-        # Within the quotes of a list, the list would be a text.
-        items = value.removeprefix("[").removesuffix("]").split(",")
-        is_list = len(value) > 2 and value == f"[{','.join(items)}]"
-        texts = [f'"{text.strip()}"' for text in (items if is_list else [value])]
-        quoted = f"[{','.join(texts)}]" if is_list else texts[0]
+        quoted = f'"{value.strip()}"'
+        if value.startswith("[") and value.endswith("]"):
+            # Each item gets quotes: quotes around the list would make it a text.
+            items = [f'"{item.strip()}"' for item in value[1:-1].split(",")]
+            quoted = f"[{','.join(items)}]"
         return (
             f"cannot read '{setting}'; quote a value that has special characters: "
             f"'{key}={quoted}'"
@@ -183,7 +182,7 @@ def unknown_flag_message(flag: str, arguments: list[str]) -> str:
 def similar_keys(word: str, arguments: list[str]) -> list[str]:
     """Returns keys that resemble a word, or whose last part resembles the word."""
     keys = dotted_keys(compose_chosen_options(arguments))
-    # Reversed, so that the first of several keys with the same last part is kept.
+    # If several keys have the same last part, the dict keeps the first of them.
     by_last_part = {key.rpartition(".")[2]: key for key in reversed(keys)}
     similar = get_close_matches(word, keys, n=1, cutoff=0.8)
     similar_parts = get_close_matches(word, by_last_part, n=3, cutoff=0.7)
@@ -205,43 +204,3 @@ def settings_in_note(error: BaseException) -> list[str]:
         if text.startswith(COMPOSED_SETTINGS):
             return shlex.split(text.removeprefix(COMPOSED_SETTINGS))
     return []
-
-
-def compose_chosen_options(arguments: list[str]) -> dict[Any, Any]:
-    """Composes the configuration with the chosen options, without other settings.
-
-    The result shows which keys exist: with `model=mmoe`, the keys of MMoE. If the
-    options cannot be composed, the default options are. The result is {} if these
-    cannot be composed either.
-    """
-    GlobalHydra.instance().clear()
-    for settings in (group_choices(arguments), []):
-        with (
-            contextlib.suppress(Exception),
-            initialize_config_dir(str(conf_folder()), version_base="1.3"),
-        ):
-            settings.append("hydra.job.name=x")  # any name: Hydra needs one
-            values = OmegaConf.to_container(compose("config", settings))
-            return values if isinstance(values, dict) else {}
-    return {}
-
-
-def group_choices(arguments: list[str]) -> list[str]:
-    """Returns the arguments that choose one option of a config group."""
-    return [
-        argument
-        for argument in arguments
-        if is_group(argument.partition("=")[0].lstrip("+")) and "," not in argument
-    ]
-
-
-def is_group(name: str) -> bool:
-    """Whether a word names a config group."""
-    # Path.is_dir raises an error if a word is too long for the name of a file.
-    return bool(name) and any(isdir(folder / name) for folder in option_folders())
-
-
-def option_folders() -> list[Path]:
-    """Returns the folders of configs: our own, the user's and the plugins' folders."""
-    folders = [conf_folder(), user_conf_folder(), *plugin_conf_folders()]
-    return [folder for folder in folders if folder is not None]

@@ -4,25 +4,19 @@ import contextlib
 import io
 import os
 import sys
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 import hydra
-from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.plugins import Plugins
-from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from mtl_cli.cli.arguments import hydra_arguments, prints_only, split_plugins
-from mtl_cli.cli.completion_guard import offer_plain_words_only
-from mtl_cli.cli.config_files import USER_FILES
-from mtl_cli.cli.config_guard import refuse_foreign_code
-from mtl_cli.config.overrides import as_typed
+from mtl_cli.cli.hydra_setup import prepare_hydra
+from mtl_cli.cli.run_request import request_of
 from mtl_cli.core import plugins, signals
 from mtl_cli.core.errors import (
     JobError,
@@ -34,8 +28,6 @@ from mtl_cli.core.errors import (
 from mtl_cli.core.paths import (
     check_current_folder,
     conf_folder,
-    shortest,
-    user_conf_folder,
 )
 from mtl_cli.core.private_doors import exit_without_teardown
 from mtl_cli.core.secrets import mask_secrets
@@ -46,10 +38,10 @@ from mtl_cli.core.standard_streams import (
     prepare_streams,
     write_to_stdout,
 )
-from mtl_cli.runs.execution import RunRequest, execute
+from mtl_cli.runs.execution import execute
 from mtl_cli.runs.outcome import message_and_code, resume_command, resume_hint
 from mtl_cli.sweep import external_launchers, session
-from mtl_cli.sweep.optuna_search import running_jobs_outlive_storage
+from mtl_cli.sweep.optuna_search import finish_jobs_if_storage_is_lost
 
 PROGRAM = "mtl-train"
 
@@ -61,12 +53,25 @@ class Failure:
     Attributes:
         message: the reason and its fix, in one line.
         code: the exit code.
-        error: the name of the error's class.
+        kind: the name of the error's class, such as `ConfigError`.
     """
 
     message: str
     code: int
-    error: str = "ConfigError"
+    kind: str
+
+
+@dataclass
+class RunResult:
+    """The result of a single run. A sweep leaves both attributes None.
+
+    Attributes:
+        folder: the run folder, if the run has succeeded.
+        error: the error that has ended the run.
+    """
+
+    folder: Path | None = None
+    error: Exception | None = None
 
 
 def command() -> NoReturn:
@@ -87,7 +92,9 @@ def main() -> NoReturn:
     130 or 143 after a signal. If jobs of a sweep fail for different reasons, it is 1.
     """
     failures, _ = train(sys.argv[1:])
-    codes = {fail(PROGRAM, failure.message, failure.code) for failure in failures}
+    for failure in failures:
+        fail(PROGRAM, failure.message, failure.code)
+    codes = {failure.code for failure in failures}
     sys.exit(1 if len(codes) > 1 else max(codes, default=0))
 
 
@@ -103,11 +110,10 @@ def train(
     Returns: the failures, and the folder of a single run that has succeeded, or None.
     """
     prepare_process()
-    results: list[Path | Exception] = []
     try:
         check_current_folder()
-        with signals.not_hidden():
-            results = compose_and_run(arguments, more_settings)
+        with signals.raise_hidden_interrupts():
+            result = compose_and_run(arguments, more_settings)
             session.wait_for_jobs()
     except KeyboardInterrupt as stop:
         session.stop_jobs()
@@ -123,23 +129,44 @@ def train(
         drop_output(sys.stdout.fileno())
         sys.exit(OUTPUT_CLOSED)
     except Exception as error:
-        from mtl_cli.cli.hydra_errors import explain
+        return stop_jobs_after(error, arguments), None
+    failures = [] if result.error is None else [failure_of(result.error)]
+    return failures + job_failures(), result.folder
 
-        # Some sweepers raise an error for failed jobs. The jobs' own errors follow
-        # below. Any other error concerns the command or the YAML files.
-        reason = external_launchers.describe_failure(error)
-        has_failed_jobs = session.stop_jobs(reason)
-        if reason:
-            results.append(JobError(with_job_counts(reason, arguments)))
-        elif isinstance(error, StorageError | WriteError):
-            results.append(error)
-        elif not has_failed_jobs:
-            return [Failure(explain(error, sys.argv[1:]), 2)], None
-    errors = [result for result in results if isinstance(result, Exception)]
-    failures = [Failure(*message_and_code(e), type(e).__name__) for e in errors]
-    failures += [Failure(message, code) for message, code in session.failures()]
-    folders = [result for result in results if isinstance(result, Path)]
-    return failures, folders[0] if folders else None
+
+def stop_jobs_after(error: Exception, arguments: list[str]) -> list[Failure]:
+    """Stops the jobs of a sweep after an error, and returns the command's failures.
+
+    Args:
+        error: the error. It comes from the command line, the YAML files, or a sweep,
+            but not from a run.
+        arguments: the command line.
+    """
+    from mtl_cli.cli.hydra_errors import explain
+
+    launcher_failure = external_launchers.describe_failure(error)
+    has_failed_jobs = session.stop_jobs(launcher_failure)
+    if launcher_failure:
+        job_error = JobError(with_job_counts(launcher_failure, arguments))
+        return [failure_of(job_error), *job_failures()]
+    if isinstance(error, StorageError | WriteError):
+        return [failure_of(error), *job_failures()]
+    if has_failed_jobs:
+        # Some sweepers raise an error because a job has failed. The message of that
+        # error is dropped: the jobs' own failures say more.
+        return job_failures()
+    return [Failure(explain(error, arguments), 2, "ConfigError")]
+
+
+def failure_of(error: Exception) -> Failure:
+    """Returns the failure of a command whose run or sweep has ended with an error."""
+    message, code = message_and_code(error)
+    return Failure(message, code, type(error).__name__)
+
+
+def job_failures() -> list[Failure]:
+    """Returns the failures of the jobs of a sweep; [] if there is no sweep."""
+    return [Failure(message, code, "JobError") for message, code in session.failures()]
 
 
 def with_job_counts(reason: str, arguments: list[str]) -> str:
@@ -150,17 +177,15 @@ def with_job_counts(reason: str, arguments: list[str]) -> str:
     return f"{reason}; {counts}; to go on: {resume_command([PROGRAM, *arguments])}"
 
 
-def compose_and_run(
-    arguments: list[str], more_settings: Sequence[str]
-) -> list[Path | Exception]:
+def compose_and_run(arguments: list[str], more_settings: Sequence[str]) -> RunResult:
     """Lets Hydra compose the configuration, and runs it or starts the jobs of a sweep.
 
-    Returns: the folder or the error of a single run; empty for a sweep.
+    Hydra reads its arguments from `sys.argv`, so this function changes `sys.argv`.
     """
-    results: list[Path | Exception] = []
     plugin_folders, other_arguments = split_plugins(arguments)
     plugins.use_folders(plugin_folders)
     sys.argv[1:] = hydra_arguments([*more_settings, *other_arguments])
+    result = RunResult()
 
     def run_or_start_jobs(composed: DictConfig) -> Any:
         if HydraConfig.get().mode == RunMode.MULTIRUN:
@@ -168,23 +193,23 @@ def compose_and_run(
 
             # Some launchers call this function in another process.
             plugins.use_folders(plugin_folders)
-            with signals.not_hidden():
+            with signals.raise_hidden_interrupts():
                 return start_jobs(composed)
         try:
-            results.append(execute(request_of(composed)).folder)
+            result.folder = execute(request_of(composed)).folder
         except Stopped as stop:
             message = resume_hint(stop, [PROGRAM, *arguments])
             raise Stopped(stop.code, message) from None
         except Exception as error:  # Hydra would print a traceback
-            results.append(error)
+            result.error = error
 
-    is_printing = prints_only(sys.argv[1:])
+    is_printing = prints_only(other_arguments)
     output = masked_output() if is_printing else contextlib.nullcontext()
-    with running_jobs_outlive_storage(), output:
+    with finish_jobs_if_storage_is_lost(), output:
         hydra.main(
             version_base="1.3", config_path=str(conf_folder()), config_name="config"
         )(run_or_start_jobs)()
-    return results
+    return result
 
 
 @contextlib.contextmanager
@@ -199,66 +224,14 @@ def masked_output() -> Iterator[None]:
 
 
 def prepare_process() -> None:
-    """Prepares Hydra, the standard streams and the signals of this process."""
+    """Prepares the standard streams, the signals and Hydra in this process."""
     prepare_streams()
-    # Makes Hydra raise its errors instead of printing them and exiting.
-    os.environ["HYDRA_FULL_ERROR"] = "1"
+    warn_in_one_line()
     # Keeps child processes from importing modules of the current folder: a file such
     # as `random.py` would replace a module of Python.
     os.environ["PYTHONSAFEPATH"] = "1"
-    # Hydra warns of a file with the name of one of its own options, although it may
-    # replace the option.
-    warnings.filterwarnings(
-        "ignore", message=r"\s*'hydra/.*is validated against ConfigStore"
-    )
-    warn_in_one_line()
-    Plugins.instance().register(UserConf)
-    refuse_foreign_code()
-    offer_plain_words_only()
+    prepare_hydra()
     signals.install()
-
-
-class UserConf(SearchPathPlugin):
-    """Makes Hydra look for options in the user's `./conf`, in ours, then in plugins."""
-
-    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        folder = user_conf_folder()
-        if folder is not None:
-            search_path.prepend(USER_FILES, f"file://{folder}", anchor="main")
-        for folder in plugins.conf_folders():
-            search_path.append("mtl-plugin", f"file://{folder}")
-
-
-def request_of(composed: DictConfig) -> RunRequest:
-    """Returns the run that a composed configuration and its section `hydra` ask for."""
-    hydra_config = HydraConfig.get()
-    # An interpolation in a setting is the user's text. The configuration's own check
-    # resolves it, and names the key if that fails.
-    unresolved: Any = OmegaConf.to_container(hydra_config, resolve=False)
-    settings = unresolved["overrides"]["task"]
-    return RunRequest(
-        composed,
-        choices=dict(hydra_config.runtime.choices),
-        settings=[*config_flags(), *map(as_typed, settings)],
-        folder=Path(hydra_config.runtime.output_dir),
-        is_new_folder="${now:" in unresolved["run"]["dir"],
-    )
-
-
-def config_flags() -> list[str]:
-    """Returns the flags of the command line: plugins, and a primary configuration."""
-    hydra_config = HydraConfig.get()
-    sources = getattr(hydra_config.runtime, "config_sources", [])
-    flags = [f"--plugins={shortest(Path(path))}" for path in plugins.used_folders()]
-    return flags + [
-        flag
-        for source in sources
-        if source.provider == "main" and Path(source.path) != conf_folder()
-        for flag in (
-            f"--config-path={shortest(Path(source.path))}",
-            f"--config-name={hydra_config.job.config_name}",
-        )
-    ]
 
 
 if __name__ == "__main__":

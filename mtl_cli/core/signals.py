@@ -79,8 +79,8 @@ def deferred() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def not_hidden() -> Iterator[None]:
-    """Raises a `KeyboardInterrupt` of the block, even if a later error replaced it.
+def raise_hidden_interrupts() -> Iterator[None]:
+    """Raises a `KeyboardInterrupt` of the block, even if a later error hides it.
 
     A signal may interrupt a library anywhere. The library then cleans up, and the
     cleanup may fail: OmegaConf, for instance, reads a variable that the interrupted

@@ -158,7 +158,7 @@ def opened_storage() -> "SearchStorage | None":
 
 
 @contextlib.contextmanager
-def running_jobs_outlive_storage() -> Iterator[None]:
+def finish_jobs_if_storage_is_lost() -> Iterator[None]:
     """Lets running jobs finish if the connection to the database is lost in the block.
 
     Raises:

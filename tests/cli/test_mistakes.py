@@ -75,7 +75,7 @@ MISTAKES = {
     "~model.num_levels": "missing key 'model.num_levels'; add it to the YAML file",
     "~model.num_levels ~trainer.epochs": "missing keys 'model.num_levels', "
     "'trainer.epochs'; add them to the YAML file",
-    "model=plee": "the group 'model' has no config 'plee'; known: adatt, aitm, "
+    "model=plee": "the group 'model' has no option 'plee'; known: adatt, aitm, "
     "cgc, cross_stitch, dbmtl, esmm, home, m3oe, mmoe, omoe, pepnet, ple, poso, "
     "shared_bottom, single_task, snr, star, stem; did you mean ple?",
     "model=mymodel": "stem; the option of a plugin needs --plugins FOLDER",
@@ -188,7 +188,7 @@ def test_folder_named_as_a_config_is_no_option(tmp_path: Path) -> None:
     (tmp_path / "conf" / "model" / "folder.yaml").mkdir(parents=True)
     code, _, err, _ = refused(tmp_path, "model=folder")
     assert code == 2
-    assert "the group 'model' has no config 'folder'; known: adatt" in err
+    assert "the group 'model' has no option 'folder'; known: adatt" in err
     assert err.count("folder") == 1 and "ple" in err
 
 

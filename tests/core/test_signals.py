@@ -18,7 +18,7 @@ def test_signal_that_comes_while_processes_connect_stops_the_training(monkeypatc
 
 
 def test_error_of_a_librarys_cleaning_up_does_not_hide_the_interruption():
-    with pytest.raises(signals.Stopped) as stopped, signals.not_hidden():
+    with pytest.raises(signals.Stopped) as stopped, signals.raise_hidden_interrupts():
         try:
             raise signals.Stopped(130)
         finally:
@@ -28,7 +28,10 @@ def test_error_of_a_librarys_cleaning_up_does_not_hide_the_interruption():
 
 def test_error_that_hides_no_interruption_stays_as_it_is():
     error = ValueError("wrong")
-    with pytest.raises(ValueError, match="wrong") as raised, signals.not_hidden():
+    with (
+        pytest.raises(ValueError, match="wrong") as raised,
+        signals.raise_hidden_interrupts(),
+    ):
         try:
             raise KeyError("x")
         except KeyError:

@@ -96,12 +96,12 @@ def test_error_that_hides_a_lost_data_base_is_traced_to_it(
     monkeypatch.setattr(optuna_search, "current_storage", storage)
     with (
         pytest.raises(StorageError, match="lost; the same command resumes"),
-        optuna_search.running_jobs_outlive_storage(),
+        optuna_search.finish_jobs_if_storage_is_lost(),
     ):
         try:
             raise StorageError("lost")
         except StorageError:
             raise ValueError("Values were told.")  # noqa: B904
     with pytest.raises(ValueError, match="of its own"):  # noqa: SIM117
-        with optuna_search.running_jobs_outlive_storage():
+        with optuna_search.finish_jobs_if_storage_is_lost():
             raise ValueError("of its own")

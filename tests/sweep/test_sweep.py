@@ -417,7 +417,7 @@ def test_unquoted_null_among_swept_values_is_refused(start: Path) -> None:
     assert ended.returncode == 2
     assert ended.stderr == (
         "mtl-train: error: hydra.sweeper.params.trainer.patience: Hydra reads swept "
-        "values from text; quote the null: 'null'\n"
+        "values as text; write null in quotes: 'null'\n"
     )
 
 
