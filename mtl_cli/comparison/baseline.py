@@ -13,9 +13,9 @@ def choose_baseline(
 ) -> tuple[Configuration, str]:
     """Chooses the baseline.
 
-    Without a request, this is the first configuration with `model=shared_bottom`. If
-    there is none, it is the first configuration that is not `model=single_task`, and if
-    all are, the first of all.
+    Without a request, the baseline is the first configuration with
+    `model=shared_bottom`. If there is none, the baseline is the first configuration
+    without `model=single_task`, or the first of all if all have `model=single_task`.
 
     Args:
         configurations: the configurations that have scores, in the order of their runs.
@@ -69,9 +69,12 @@ def matching_configuration(
 
 def split_at_commas(requested: str) -> list[str]:
     """Splits `KEY=VALUE,KEY=[A,B]` at the commas outside brackets."""
-    settings, depth = [""], 0
+    settings, depth = [""], 0  # depth: the number of open brackets
     for character in requested:
-        depth += (character in "[{") - (character in "]}")  # of nested brackets
+        if character in "[{":
+            depth += 1
+        elif character in "]}":
+            depth -= 1
         if character == "," and depth == 0:
             settings.append("")
         else:

@@ -80,11 +80,8 @@ class Difference:
 
     def as_dict(self) -> dict[str, Any]:
         """Returns verdict and tests at full precision, for JSON and CSV."""
-        paired, seed_test, row_test = (
-            self.paired_difference,
-            self.seed_test,
-            self.row_test,
-        )
+        paired = self.paired_difference
+        seed_test, row_test = self.seed_test, self.row_test
         return {
             "verdict": self.verdict,
             "real": self.real,
@@ -97,7 +94,7 @@ class Difference:
 
 
 def set_verdicts(differences: Sequence[Difference], direction: int) -> None:
-    """Corrects the p-values of differences, and sets the verdict of each seed test.
+    """Corrects the p-values of differences, and sets the verdicts that follow.
 
     A difference is real if the corrected p-value of its seed test is below 5 %. If
     there is a row test, the corrected p-value of the row test must be below 5 %, too. A
@@ -114,7 +111,6 @@ def set_verdicts(differences: Sequence[Difference], direction: int) -> None:
     for difference in differences:
         if difference.seed_test is None:
             continue
-        gain = direction * difference.seed_test.difference
         if difference.corrected_seed_p >= SIGNIFICANCE_LEVEL:
             difference.verdict = Verdict.NOT_REAL
         elif (
@@ -124,8 +120,10 @@ def set_verdicts(differences: Sequence[Difference], direction: int) -> None:
             difference.verdict = Verdict.THESE_ROWS_ONLY
         elif direction == 0:
             difference.verdict = Verdict.DIFFERENT
+        elif direction * difference.seed_test.difference > 0:
+            difference.verdict = Verdict.BETTER
         else:
-            difference.verdict = Verdict.BETTER if gain > 0 else Verdict.WORSE
+            difference.verdict = Verdict.WORSE
 
 
 def correct_p_values(differences: Sequence[Difference]) -> None:

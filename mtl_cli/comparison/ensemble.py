@@ -39,7 +39,8 @@ def best_configuration(
     if len(comparisons) > 1:
         names = ", ".join(comparison.dataset for comparison in comparisons)
         raise ConfigError(
-            f"{FLAG}: the runs are of several data sets, {names}; name those of one"
+            f"{FLAG}: the runs are of several data sets, {names}; name "
+            "the runs of one data set"
         )
     (comparison,) = comparisons
     candidates = [
@@ -54,30 +55,47 @@ def best_configuration(
         )
     if len(candidates) == 1:
         return candidates[0], "the only configuration with several seeds"
-    monitored = set[MonitoredMetrics]()
-    means = []
-    for candidate in candidates:
-        values = []
-        for run in candidate.runs.values():
-            metrics, value = monitored_value_of_run(run)
-            monitored.add(metrics)
-            values.append(value)
-        means.append(fmean(values))
-    have_same_rows = all(
-        same_validation_rows(candidates, task.name) for task in comparison.tasks
-    )
-    if len(monitored) > 1 or not have_same_rows:
-        raise ConfigError(
-            f"{FLAG}: {len(candidates)} configurations have several seeds, but their "
-            "validation rows or monitored metrics differ, so the best of them cannot "
-            "be chosen; name the runs of one configuration alone"
-        )
-    best = candidates[means.index(max(means))]
+    tasks = [task.name for task in comparison.tasks]
+    means = mean_monitored_values(candidates, tasks)
+    best = max(candidates, key=lambda candidate: means[candidate])
     monitor = best.settings.get("trainer.monitor")
     return best, (
         f"the best of {len(candidates)} configurations on validation rows, by "
         f"trainer.monitor={monitor}"
     )
+
+
+def mean_monitored_values(
+    candidates: list[Configuration], tasks: list[str]
+) -> dict[Configuration, float]:
+    """Returns the mean over seeds of the value of `trainer.monitor`.
+
+    Args:
+        candidates: the configurations.
+        tasks: the names of the tasks.
+
+    Returns: {configuration: mean over its seeds}.
+
+    Raises:
+        ConfigError: if a run has no such value, or if the values cannot be compared.
+    """
+    means = {}
+    distinct_metrics = set()
+    for candidate in candidates:
+        values = []
+        for run in candidate.runs.values():
+            metrics, value = monitored_value_of_run(run)
+            distinct_metrics.add(metrics)
+            values.append(value)
+        means[candidate] = fmean(values)
+    have_same_rows = all(same_validation_rows(candidates, task) for task in tasks)
+    if len(distinct_metrics) > 1 or not have_same_rows:
+        raise ConfigError(
+            f"{FLAG}: {len(candidates)} configurations have several seeds, but their "
+            "validation rows or monitored metrics differ, so the best of them cannot "
+            "be chosen; name the runs of one configuration alone"
+        )
+    return means
 
 
 def monitored_value_of_run(run: Run) -> tuple[MonitoredMetrics, float]:

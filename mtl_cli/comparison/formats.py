@@ -12,9 +12,9 @@ MAX_ITEMS = 8  # in one list
 def significant_decimals(intervals: Iterable[Interval | None]) -> int:
     """Returns the number of decimals that metrics are shown with.
 
-    The last two decimals are the first two digits of the median half-width that are not
-    0: a half-width of 0.00053 gives 5 decimals. There are at most 6 decimals, and 4 if
-    no half-width is known.
+    The decimals end at the second significant digit of the median half-width: a
+    half-width of 0.00053 gives 5 decimals. There are at most `MAX_DECIMALS`, and
+    `DEFAULT_DECIMALS` if no half-width is known.
     """
     half_widths = sorted(
         i.half_width for i in intervals if i is not None and i.half_width

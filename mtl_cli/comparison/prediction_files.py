@@ -9,9 +9,11 @@ from mtl_cli.runs.predictions_file import read_predictions
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# The number of cells of a file that are read before they are needed: 4 MB.
-CELLS_IN_ADVANCE = 500_000
-MAX_CACHED_CELLS = 2 * CELLS_IN_ADVANCE  # of a file; more are read again when needed
+CELLS_IN_ADVANCE = (
+    500_000  # number of cells, 4 MB, that are read before they are needed
+)
+# If more cells of a file were read, they are not cached, but read again when needed.
+MAX_CACHED_CELLS = 2 * CELLS_IN_ADVANCE
 
 
 class CachedColumns(NamedTuple):
@@ -19,8 +21,8 @@ class CachedColumns(NamedTuple):
 
     Attributes:
         names: the names of all columns of the file.
-        columns: {name: column} of the columns that were read last, unless they are
-            large.
+        columns: {name: column} of the columns that were read last; {} if they have more
+            than `MAX_CACHED_CELLS` cells.
         num_rows: the number of rows.
     """
 
@@ -30,11 +32,11 @@ class CachedColumns(NamedTuple):
 
 
 class PredictionFiles:
-    """Reads columns of predictions, and the columns behind them in advance.
+    """Reads columns of predictions, and in advance the columns that follow in the file.
 
-    To open a file takes time in proportion to its number of columns. Two columns belong
-    to a task, so a file that is opened once for each task takes time in proportion to
-    the square of the number of tasks.
+    Opening a file takes time in proportion to its number of columns, and each task has
+    two columns. If a file were opened once for each task, the time would grow with the
+    square of the number of tasks.
     """
 
     def __init__(self) -> None:
@@ -45,7 +47,7 @@ class PredictionFiles:
 
         Args:
             run: the run folder.
-            requested: the columns; those that the file lacks are left out.
+            requested: the columns. Columns that the file lacks are left out.
         """
         import pyarrow as pa
 
@@ -56,7 +58,8 @@ class PredictionFiles:
             num_more = CELLS_IN_ADVANCE // max(1, cached.num_rows)
             try:
                 cached = read_columns(run, requested, num_more)
-            except DAMAGED_FILE_ERRORS:  # perhaps in a column read in advance
+            except DAMAGED_FILE_ERRORS:
+                # The damage may be in a column that is not requested.
                 cached = read_columns(run, requested, 0)
         table = pa.table({c: cached.columns[c] for c in requested & cached.names})
         if len(cached.columns) * cached.num_rows > MAX_CACHED_CELLS:
@@ -71,7 +74,7 @@ def read_columns(run: Path, requested: set[str], num_more: int) -> CachedColumns
     Args:
         run: the run folder.
         requested: the columns.
-        num_more: the number of columns behind the last of them that are read too.
+        num_more: the number of columns to read after the last requested column.
     """
     all_names: list[str] = []
 

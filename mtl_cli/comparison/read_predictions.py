@@ -1,6 +1,6 @@
 """Reads the predictions of a configuration's runs from their `predictions.parquet`."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,8 +27,25 @@ from mtl_cli.heads.esmm import label_of_output
 from mtl_cli.metrics.metric import Floats, UndefinedError
 from mtl_cli.tasks.base import metrics_named
 
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-def read_predictions(
+
+class RunPredictions(NamedTuple):
+    """The predictions of one run for one task.
+
+    Attributes:
+        rows: the rows on which the task is scored.
+        prediction: the predictions, (rows,) or (rows, classes).
+        scenarios: the name of each row's scenario, (rows,); None if unknown.
+    """
+
+    rows: Rows
+    prediction: Floats
+    scenarios: npt.NDArray[np.object_] | None
+
+
+def read_all_seeds(
     configuration: Configuration,
     split: str,
     task: str,
@@ -50,21 +67,19 @@ def read_predictions(
     recorded = configuration.values(split, task, metric)
     if not recorded:
         raise UnusableError(f"{metric} is undefined")
-    is_grouped = any(m.grouped for m in metrics_named(metric))
-    columns = [
-        read_columns(configuration.runs[seed], split, task, is_grouped, files)
+    needs_groups = any(m.grouped for m in metrics_named(metric))
+    first, *others = runs = [
+        read_one_seed(configuration.runs[seed], split, task, needs_groups, files)
         for seed in recorded
     ]
-    (rows, first_prediction, scenarios), *others = columns
-    for other_rows, *_ in others:
-        if not rows.are_same(other_rows):
-            raise DifferentRowsError("the seeds have different test rows")
-    has_classes = first_prediction.ndim == 2
+    if not all(first.rows.are_same(other.rows) for other in others):
+        raise DifferentRowsError("the seeds have different test rows")
+    has_classes = first.prediction.ndim == 2
     metrics = [m for m in metrics_named(metric) if m.of_classes == has_classes]
     if not metrics:
         raise UnusableError(f"{metric} needs other labels and predictions")
-    by_seed = [prediction for _, prediction, _ in columns]
-    predictions = Predictions(metrics[0], rows, by_seed, scenarios)
+    by_seed = [run.prediction for run in runs]
+    predictions = Predictions(metrics[0], first.rows, by_seed, first.scenarios)
     try:
         mean = predictions.mean
     except (UndefinedError, ValueError, IndexError):
@@ -78,65 +93,74 @@ def read_predictions(
     return predictions
 
 
-def read_columns(
-    run: Run, split: str, task: str, with_groups: bool, files: PredictionFiles
-) -> tuple[Rows, Floats, npt.NDArray[np.object_] | None]:
-    """Reads the rows on which a task is scored: labelled rows in the task's space.
-
-    Rows of weight 0 are left out.
+def read_one_seed(
+    run: Run, split: str, task: str, needs_groups: bool, files: PredictionFiles
+) -> RunPredictions:
+    """Reads the predictions of a run for the rows on which a task is scored.
 
     Args:
         run: the run.
         split: the split that was scored.
         task: the task.
-        with_groups: whether to read the groups of the rows too.
+        needs_groups: whether to read the groups of the rows too.
         files: the files of all runs.
-
-    Returns: the rows; the predictions, (rows,) or (rows, classes); and the name of each
-        row's scenario, (rows,), or None if the file has no scenarios.
 
     Raises:
         UnusableError: if the file is missing or damaged, or lacks a column.
     """
-    import pyarrow as pa
-
+    score = run.score(split, task)
     # The space is a text such as "click = 1", and "click" is a column of the file.
-    space = str(run.score(split, task).get("space") or "").partition(" = ")[0]
-    requested = {ROW, task, label_of_output(task), prediction_name(task), space}
-    requested.add(weight_name(task))
-    requested |= {GROUP} if with_groups else set()
-    requested |= {SCENARIO} if "scenarios" in run.score(split, task) else set()
+    space = str(score.get("space") or "").partition(" = ")[0]
+    required = [ROW, prediction_name(task)]
+    required += [space] if space else []
+    required += [GROUP] if needs_groups else []
+    optional = [task, label_of_output(task), weight_name(task)]
+    optional += [SCENARIO] if "scenarios" in score else []
     try:
-        table = files.read(run.path, requested)
+        table = files.read(run.path, {*required, *optional})
         # The output `buy_given_click`, for example, has the label `buy`.
         label_name = task if task in table.column_names else label_of_output(task)
-        needed = [ROW, label_name, prediction_name(task), *([space] if space else [])]
-        needed += [GROUP] if with_groups else []
-        for name in needed:
+        for name in (label_name, *required):
             if name not in table.column_names:
                 raise UnusableError(f"predictions.parquet has no column {name}")
         labels = label_values(run, label_name, table[label_name])
-        is_scored = np.isfinite(labels)
-        if space:
-            is_scored &= table[space].to_numpy() == 1
-        weights = np.ones(len(labels))
-        if weight_name(task) in table.column_names:
-            weights = np.asarray(table[weight_name(task)].to_numpy(), "float64")
-            is_scored &= np.isfinite(weights) & (weights > 0)
-        predictions: Any = table[prediction_name(task)].to_numpy()
-        predictions = predictions[is_scored]
-        if predictions.dtype == object:  # one list of probabilities per row
-            predictions = np.stack(list(predictions))
-        predictions = predictions.astype("float64")
-        groups = np.full(len(labels), -1)
-        if with_groups:
-            groups = table[GROUP].cast(pa.int64()).fill_null(-1).to_numpy()
-        scenarios = None
-        if SCENARIO in requested and SCENARIO in table.column_names:
-            scenarios = table[SCENARIO].cast("string").to_numpy()[is_scored]
+        return scored_predictions(table, task, labels, space)
     except FileNotFoundError:
         raise UnusableError("a run has no predictions.parquet") from None
     except DAMAGED_FILE_ERRORS:
         raise UnusableError("a predictions.parquet is damaged") from None
+
+
+def scored_predictions(
+    table: "pa.Table", task: str, labels: Floats, space: str
+) -> RunPredictions:
+    """Selects the rows on which a task is scored: labelled rows in the task's space.
+
+    Rows of weight 0 are left out.
+
+    Args:
+        table: the columns of `predictions.parquet` that were found.
+        task: the task.
+        labels: the labels of the task; NaN if a label is missing.
+        space: the column that is 1 for the rows in the task's space; "" for all rows.
+    """
+    import pyarrow as pa
+
+    is_scored = np.isfinite(labels)
+    if space:
+        is_scored &= table[space].to_numpy() == 1
+    weights = np.ones(len(labels))
+    if weight_name(task) in table.column_names:
+        weights = np.asarray(table[weight_name(task)].to_numpy(), "float64")
+        is_scored &= np.isfinite(weights) & (weights > 0)
+    groups = np.full(len(labels), -1)
+    if GROUP in table.column_names:
+        groups = table[GROUP].cast(pa.int64()).fill_null(-1).to_numpy()
     rows = Rows(table[ROW].to_numpy(), labels, weights, groups).take(is_scored)
-    return rows, predictions, scenarios
+    predictions: Any = table[prediction_name(task)].to_numpy()[is_scored]
+    if predictions.dtype == object:  # one list of probabilities per row
+        predictions = np.stack(list(predictions))
+    scenarios = None
+    if SCENARIO in table.column_names:
+        scenarios = table[SCENARIO].cast("string").to_numpy()[is_scored]
+    return RunPredictions(rows, predictions.astype("float64"), scenarios)

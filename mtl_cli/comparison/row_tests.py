@@ -8,7 +8,7 @@ from mtl_cli.comparison.predictions import (
     Predictions,
     UnusableError,
 )
-from mtl_cli.comparison.read_predictions import read_predictions
+from mtl_cli.comparison.read_predictions import read_all_seeds
 from mtl_cli.comparison.results import DatasetComparison, Task
 
 MAX_CONFIGURATIONS = 20  # number of configurations whose test rows are read
@@ -92,7 +92,7 @@ def test_task(
     def read_once(configuration: Configuration) -> Predictions:
         if configuration not in cache:
             try:
-                cache[configuration] = read_predictions(
+                cache[configuration] = read_all_seeds(
                     configuration, split, task.name, task.metric, files
                 )
             except UnusableError as error:

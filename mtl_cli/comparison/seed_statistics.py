@@ -1,10 +1,7 @@
-"""Intervals and tests over the scores of several seeds.
-
-The distributions come from `scipy.special`: importing `scipy.stats` would take longer
-than the whole command.
-"""
+"""Intervals and tests over the scores of several seeds."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -39,10 +36,9 @@ class Interval(NamedTuple):
         return self.mean - half_width, self.mean + half_width
 
 
-class Noise(NamedTuple):
+@dataclass(frozen=True)
+class Noise:
     """How much scores vary between seeds, pooled over several configurations.
-
-    The variance of the noise is `sum_of_squares / degrees_of_freedom`.
 
     Attributes:
         sum_of_squares: the sum over all scores of the squared distance to the mean of
@@ -52,6 +48,18 @@ class Noise(NamedTuple):
 
     sum_of_squares: float
     degrees_of_freedom: int
+
+    @property
+    def variance(self) -> float:
+        """The variance of the scores of one configuration."""
+        return self.sum_of_squares / self.degrees_of_freedom
+
+    def __add__(self, other: "Noise") -> "Noise":
+        """Returns the noise pooled over the configurations of both."""
+        return Noise(
+            self.sum_of_squares + other.sum_of_squares,
+            self.degrees_of_freedom + other.degrees_of_freedom,
+        )
 
     def __sub__(self, other: "Noise") -> "Noise":
         """Returns the noise without the configurations whose noise is subtracted."""
@@ -91,8 +99,8 @@ def scores_to_test(
 ) -> tuple[list[float], list[float]]:
     """Returns the scores that `seed_test` compares.
 
-    These are the scores of the common seeds, or, if there are fewer than two common
-    seeds, the scores of all seeds.
+    These are the scores of the common seeds. If there are fewer than two common seeds,
+    these are the scores of all seeds.
 
     Args:
         a: {seed: score} of one configuration.
@@ -109,13 +117,13 @@ def scores_to_test(
 def seed_test(
     a: Sequence[float], b: Sequence[float], others: Noise = NO_NOISE
 ) -> Test | None:
-    """Tests whether two configurations differ by more than two trainings of one do.
+    """Tests whether two configurations differ by more than seeds of one of them do.
 
     The test is Student's t-test for independent samples. The standard error needs the
     variance of the noise, but a few seeds estimate this variance badly. Therefore the
     noise of all other configurations is pooled with the noise of the two. The noise is
-    not pooled if the two are noisier than the other configurations (F-test at 20 %) or
-    much quieter (F-test at 2 %).
+    not pooled if the two are noisier than the other configurations (F-test at
+    `NOISIER_LEVEL`) or much quieter (F-test at `QUIETER_LEVEL`).
 
     Two configurations may share seeds, so their scores may be correlated. The test
     ignores this: it then calls a difference real too rarely, not too often.
@@ -129,27 +137,26 @@ def seed_test(
     """
     if min(len(a), len(b)) < 2:
         return None
-    squares, freedom = pooled_noise([a, b])
+    noise = pooled_noise([a, b])
     if others.degrees_of_freedom > 0 and others.sum_of_squares > 0:
-        other_squares, other_freedom = others
-        ratio = (squares / freedom) / (other_squares / other_freedom)
+        ratio = noise.variance / others.variance
         # If the variances of the noise are equal, a larger ratio has the probability
         # `p_noisier`. The test whether the two are quieter has the p-value
         # 1 - p_noisier.
-        p_noisier = fdtrc(freedom, other_freedom, ratio)
+        p_noisier = fdtrc(noise.degrees_of_freedom, others.degrees_of_freedom, ratio)
         if NOISIER_LEVEL <= p_noisier <= 1 - QUIETER_LEVEL:
-            squares, freedom = squares + other_squares, freedom + other_freedom
-    error = np.sqrt(squares / freedom * (1 / len(a) + 1 / len(b)))
-    return t_test(float(np.mean(a) - np.mean(b)), float(error), freedom)
+            noise += others
+    error = np.sqrt(noise.variance * (1 / len(a) + 1 / len(b)))
+    difference = float(np.mean(a) - np.mean(b))
+    return t_test(difference, float(error), noise.degrees_of_freedom)
 
 
-def pooled_noise(groups: Sequence[Sequence[float]]) -> Noise:
+def pooled_noise(scores: Sequence[Sequence[float]]) -> Noise:
     """Returns the noise of several configurations.
 
     Args:
-        groups: the scores of each configuration, one per seed.
+        scores: the scores of each configuration, one per seed.
     """
-    squares = sum(
-        float(np.var(scores)) * len(scores) for scores in groups if len(scores)
-    )
-    return Noise(squares, sum(len(scores) - 1 for scores in groups if len(scores)))
+    filled = [x for x in scores if len(x)]
+    squares = sum(float(np.var(x)) * len(x) for x in filled)
+    return Noise(squares, sum(len(x) - 1 for x in filled))

@@ -127,8 +127,10 @@ def headings(comparison: DatasetComparison, tasks: list[Task]) -> list[str]:
     names = [*(short_key(key, keys) for key in keys), "seeds"]
     for task in tasks:
         names += [f"{task.name} {task.metric_title}", "difference", "verdict"]
-        names += ["to single task"] * task.shows_single_task
-        names += ["to single scenario"] * task.shows_single_scenario
+        if task.shows_single_task:
+            names.append("to single task")
+        if task.shows_single_scenario:
+            names.append("to single scenario")
     return names
 
 
@@ -146,8 +148,9 @@ def task_cells(task: Task, score: Score) -> list[str]:
         difference = interval_text(score.to_baseline.interval, task.decimals, "+")
         verdict = score.to_baseline.verdict
     cells = [interval_text(score.interval, task.decimals), difference, verdict]
-    to_twins = [score.to_single_task] * task.shows_single_task
-    to_twins += [score.to_single_scenario] * task.shows_single_scenario
+    to_twins = [score.to_single_task] if task.shows_single_task else []
+    if task.shows_single_scenario:
+        to_twins.append(score.to_single_scenario)
     for to_twin in to_twins:
         cell = ""
         if to_twin is not None and to_twin.interval is not None:

@@ -25,7 +25,7 @@ from mtl_cli.cli import evaluate
 from mtl_cli.comparison.configurations import group_runs
 from mtl_cli.comparison.find_runs import read_runs
 from mtl_cli.comparison.prediction_files import PredictionFiles
-from mtl_cli.comparison.read_predictions import read_predictions
+from mtl_cli.comparison.read_predictions import read_all_seeds
 from mtl_cli.comparison.runs import read_run
 from mtl_cli.config.run_config import Config
 from mtl_cli.evaluation import rows as evaluated_rows
@@ -168,7 +168,7 @@ def test_predictions_hold_the_weights_and_groups_of_which_mtl_compare_makes_metr
     files = PredictionFiles()
     for task, metric in (*metrics.items(), ("click", "gauc"), ("buy", "gauc")):
         # The reader checks that the predictions give the metric of `metrics.json`.
-        predictions = read_predictions(configuration, "test", task, metric, files)
+        predictions = read_all_seeds(configuration, "test", task, metric, files)
         assert len(predictions.rows.label) < 1500
 
 
