@@ -5,6 +5,7 @@ import time
 import numpy as np
 import numpy.typing as npt
 
+from mtl_cli.config.monitor import monitored_metrics
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.trainer import Length
 from mtl_cli.core.errors import TrainingError
@@ -220,21 +221,21 @@ def validate(
     """
     monitor, replicas = config.trainer.monitor, state.steps.replicas
     scores: Scores = {}
-    value = None
+    value, reason = None, "see the message of the chief process"
     if replicas.is_chief:
         start = time.perf_counter()
         scores = score_outputs(config.outputs, valid, state.network.predict(valid))
         state.history.validation_seconds += time.perf_counter() - start
         value = monitored_value(monitor, config.outputs, scores)
+        reason = "; ".join(
+            f"{output.name}: {scores[output.name]['why'][metric]}"
+            for output, metric in monitored_metrics(monitor, config.outputs)
+            if scores[output.name][metric] is None
+        )
     value = replicas.broadcast_number(value)
     if value is None and config.trainer.patience is not None:
-        reasons = "; ".join(
-            f"{task}: {next(iter(metrics['why'].values()))}"
-            for task, metrics in scores.items()
-            if "why" in metrics
-        )
         raise TrainingError(
             f"trainer.monitor: {monitor} is undefined on the validation rows: "
-            f"{reasons}; set trainer.patience=null or give more validation rows"
+            f"{reason}; set trainer.patience=null or give more validation rows"
         )
     return scores, value

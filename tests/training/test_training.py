@@ -649,10 +649,14 @@ def test_undefined_monitor_is_an_error_that_says_why():
     chosen = config("trainer.patience=2", "trainer.monitor=buy")
     table, _ = encoded(chosen)
     valid = table.take(np.flatnonzero(table.labels["buy"] == 0))
+    # The metrics of "click" are undefined too, but they are not monitored.
+    labels = valid.labels | {"click": np.ones_like(valid.labels["click"])}
+    valid = Table(valid.features, labels, valid.weights)
     with pytest.raises(TrainingError) as caught:
         trained(chosen, table, valid)
     assert "trainer.monitor: buy is undefined" in str(caught.value)
     assert "buy: one class only: 0 of" in str(caught.value)
+    assert "click" not in str(caught.value)
 
 
 # Early stopping
