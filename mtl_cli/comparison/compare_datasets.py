@@ -1,6 +1,7 @@
 """Compares the configurations of each data set with each other."""
 
 from functools import cache
+from statistics import fmean
 
 from mtl_cli.comparison.baseline import choose_baseline
 from mtl_cli.comparison.compared_metrics import metrics_by_task
@@ -24,7 +25,6 @@ from mtl_cli.comparison.scenarios import (
     single_scenario_twins,
     split_single_scenario,
 )
-from mtl_cli.comparison.seed_statistics import mean_interval
 from mtl_cli.comparison.seed_tests import add_seed_tests
 from mtl_cli.comparison.warnings import warnings
 from mtl_cli.core.errors import ConfigError, printable
@@ -94,25 +94,17 @@ def compare_dataset(
     keys = differing_keys(scored)
     set_names(scored, keys)
     chosen_baseline, reason = choose_baseline(scored, keys, baseline)
-    twins = single_task_twins(scored)
-    have_same_rows = cache(lambda a, b: same_rows(a, b, split))
     tasks = [
-        scored_task(scored, split, *names)
-        for names in metrics_by_task(scored, split, metric).items()
+        scored_task(scored, split, task_name, task_metric)
+        for task_name, task_metric in metrics_by_task(scored, split, metric).items()
     ]
-    for task in tasks:
-        add_seed_tests(task, chosen_baseline, twins, have_same_rows)
-        for on_scenario in task.scenarios:
-            scenario_twins = single_scenario_twins(on_scenario, single_scenario, split)
-            add_seed_tests(
-                on_scenario, chosen_baseline, twins, have_same_rows, scenario_twins
-            )
     comparison = DatasetComparison(
         name, scored, keys, chosen_baseline, reason, split, tasks
     )
-    # Runs write predictions for test rows only. The tests come first: they may find
-    # that a configuration was scored on other rows than the baseline. The score of this
-    # configuration cannot be the best.
+    add_all_seed_tests(comparison, single_scenario)
+    # Runs write predictions for test rows only. The row tests may find that a
+    # configuration was scored on other rows than the baseline. Such a configuration
+    # cannot be the best, so the best is chosen after the tests.
     remarks = add_row_tests(comparison) if split == "test" else []
     for task in tasks:
         for on_rows in (task, *task.scenarios):
@@ -123,12 +115,31 @@ def compare_dataset(
     return comparison
 
 
+def add_all_seed_tests(
+    comparison: DatasetComparison, single_scenario: list[Configuration]
+) -> None:
+    """Adds the seed tests of each task, on all rows and on the rows of each scenario.
+
+    Args:
+        comparison: the comparison.
+        single_scenario: the configurations that were trained on a single scenario.
+    """
+    baseline, split = comparison.baseline, comparison.split
+    twins = single_task_twins(comparison.configurations)
+    have_same_rows = cache(lambda a, b: same_rows(a, b, split))
+    for task in comparison.tasks:
+        add_seed_tests(task, baseline, twins, have_same_rows)
+        for on_scenario in task.scenarios:
+            scenario_twins = single_scenario_twins(on_scenario, single_scenario, split)
+            add_seed_tests(on_scenario, baseline, twins, have_same_rows, scenario_twins)
+
+
 def scored_task(
     configurations: list[Configuration], split: str, name: str, metric: str
 ) -> Task:
     """Returns a task with the scores of configurations, on all rows and by scenario."""
     scores = [score_of(c, split, name, metric) for c in configurations]
-    # 0 is the direction of an unknown metric, too.
+    # An unknown metric, perhaps of a plugin, gets the direction 0.
     direction = next((m.direction for m in metrics_named(metric)), 0)
     space = common_space(configurations, split, name)
     task = Task(name, metric, direction, scores, space=space)
@@ -163,8 +174,8 @@ def no_scores_message(runs: list[Run], split: str) -> str:
         runs: the runs, none of which has scores on the split.
         split: the split.
     """
-    if splits := {name for run in runs for name in run.metrics}:
-        names = ", ".join(sorted(splits))
+    if known := {name for run in runs for name in run.metrics}:
+        names = ", ".join(sorted(known))
         return f"--split: no run has scores of the split '{split}'; known: {names}"
     message = (
         f"there is nothing to compare: none of {len(runs)} runs is done and has metrics"
@@ -193,9 +204,9 @@ def common_space(configurations: list[Configuration], split: str, task: str) -> 
 def choose_best(task: Task, split: str) -> None:
     """Sets the best score of a task, and the split on which it was chosen.
 
-    The configuration with the best mean over seeds on the validation rows has the best
-    score, if all candidates have scores on the same validation rows. If not, the best
-    score is chosen on `split` itself. A configuration that was scored on other rows of
+    The best score is the score of the configuration with the best mean over seeds. The
+    means are of validation rows if all candidates have scores on the same validation
+    rows, and of `split` itself if not. A configuration that was scored on other rows of
     `split` than the baseline is not a candidate.
 
     Args:
@@ -214,17 +225,17 @@ def choose_best(task: Task, split: str) -> None:
     ]
     if task.direction == 0 or len(candidates) < 2:
         return
-    values = [
-        score.configuration.values("valid", task.name, task.metric, task.scenario)
-        for score in candidates
-    ]
-    task.best_chosen_on = "valid"
     configurations = [score.configuration for score in candidates]
-    if all(values) and split != "valid":
+    scores_by_seed = [
+        c.values("valid", task.name, task.metric, task.scenario) for c in configurations
+    ]
+    have_valid_scores = all(scores_by_seed)
+    if have_valid_scores and split != "valid":
         task.has_same_valid = same_validation_rows(configurations, task.name)
-    if not all(values) or not task.has_same_valid:
-        values = [score.by_seed for score in candidates]
+    task.best_chosen_on = "valid"
+    if not have_valid_scores or not task.has_same_valid:
+        scores_by_seed = [score.by_seed for score in candidates]
         task.best_chosen_on = split
-    means = [mean_interval([*by_seed.values()]).mean for by_seed in values]
+    means = [fmean(by_seed.values()) for by_seed in scores_by_seed]
     ranked = zip(candidates, means, strict=True)
     task.best = max(ranked, key=lambda pair: task.direction * pair[1])[0]

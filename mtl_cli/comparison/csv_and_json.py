@@ -15,7 +15,7 @@ def as_csv(comparisons: list[DatasetComparison]) -> str:
     """
     rows = [row for comparison in comparisons for row in comparison.rows()]
     settings = [key for comparison in comparisons for key in comparison.shown_keys]
-    # A dict, since its keys are unique and in order.
+    # A dict, because it keeps each key once and in order.
     headings = dict.fromkeys(
         ["dataset", *settings, *(key for row in rows for key in row)]
     )

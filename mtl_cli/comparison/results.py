@@ -73,13 +73,13 @@ class Task:
     Attributes:
         name: the task's name.
         metric: the metric that is compared.
-        direction: 1 if more is better, -1 if less is better, 0 if neither.
+        direction: 1 if higher is better, -1 if lower is better, 0 if neither.
         scores: the score of each configuration, in the order of the configurations.
         best: the best score; None if there are fewer than two candidates, or if the
             metric has no direction.
         best_chosen_on: the split on which the best was chosen; "" if there is none.
-        has_same_valid: False if the best was not chosen on validation rows because the
-            configurations have different validation rows.
+        has_same_valid: False if the configurations have different validation rows, so
+            that the best cannot be chosen on these.
         space: the rows on which the task is scored, such as `click = 1`; "" for all.
         scenario: the scenario whose rows are scored; "" for all scenarios.
         scenarios: the same task on the rows of each scenario.
@@ -213,18 +213,18 @@ class DatasetComparison:
     @property
     def by_scenario(self) -> "dict[str, DatasetComparison]":
         """The comparison on the rows of each scenario; {} without scenarios."""
-        on_scenarios = [part for task in self.tasks for part in task.scenarios]
-        names = dict.fromkeys(task.scenario for task in on_scenarios)
-        return {
-            name: replace(self, tasks=[t for t in on_scenarios if t.scenario == name])
-            for name in names
-        }
+        tasks: dict[str, list[Task]] = {}
+        for task in self.tasks:
+            for on_scenario in task.scenarios:
+                tasks.setdefault(on_scenario.scenario, []).append(on_scenario)
+        return {name: replace(self, tasks=tasks[name]) for name in tasks}
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yields one flat dict per configuration and task, with values not rounded.
 
-        If a task has scenarios, one dict per scenario follows. The key `scenario` is
-        then in all dicts, and is "" for all rows.
+        If tasks have scenarios, the dict of a task is followed by one dict for each of
+        its scenarios. Every dict then has the key `scenario`, which is "" for a task on
+        all rows.
         """
         for i, configuration in enumerate(self.configurations):
             settings = self.shown_settings(configuration)
@@ -233,12 +233,14 @@ class DatasetComparison:
                 row = {"dataset": self.dataset, **settings, "task": task.name}
                 if len(tasks) > len(self.tasks):
                     row["scenario"] = task.scenario
-                row |= flatten(task.score_dict(i) | {"by_seed": None})
-                # `flatten` keeps a key whose value is None. These keys are not columns:
-                # a difference has columns such as `to_baseline.verdict`.
-                for key in ("by_seed", "to_baseline", "to_single_task"):
-                    row.pop(key, None)
-                yield row
+                score = task.score_dict(i)
+                del score["by_seed"]
+                # A difference has columns such as `to_baseline.verdict`. A missing
+                # difference has none.
+                for key in ("to_baseline", "to_single_task"):
+                    if score[key] is None:
+                        del score[key]
+                yield row | flatten(score)
 
     def to_frame(self) -> "DataFrame":
         """Returns a table with one row per configuration and task.

@@ -51,7 +51,7 @@ def configurations_to_test(
     """Chooses the configurations whose test rows are read.
 
     The baseline comes first, then the configurations with the best means, as long as
-    their rows are not too many.
+    `MAX_ROWS` and `MAX_CONFIGURATIONS` allow.
     """
     sign = task.direction or 1
     ranks = [
@@ -111,8 +111,11 @@ def test_task(
     ]
     for difference, scenario in differences:
         pair = difference.configuration, difference.other
-        has_verdict = difference.verdict in (Verdict.NO_SCORE, Verdict.NOT_COMPARABLE)
-        if has_verdict or set(pair) & not_read:
+        has_no_test = difference.verdict in (
+            Verdict.NO_SCORE,
+            Verdict.NOT_COMPARABLE,
+        )
+        if has_no_test or set(pair) & not_read:
             continue
         try:
             first, second = (read_once(c).of_scenario(scenario) for c in pair)
