@@ -114,17 +114,17 @@ def train(
         check_current_folder()
         with signals.raise_hidden_interrupts():
             result = compose_and_run(arguments, more_settings)
-            session.wait_for_jobs()
+            session.finish()
     except KeyboardInterrupt as stop:
-        session.stop_jobs()
+        session.stop()
         message = with_job_counts(str(stop) or "interrupted", arguments)
         code = getattr(stop, "code", 130)
         return [Failure(message, code, "KeyboardInterrupt")], None
     except SystemExit:
-        session.stop_jobs()
+        session.stop()
         raise
     except BrokenPipeError:  # `mtl-train --help | head` closes the output early
-        session.stop_jobs()
+        session.stop()
         # Otherwise Python would try again to write at exit, and print an error.
         drop_output(sys.stdout.fileno())
         sys.exit(OUTPUT_CLOSED)
@@ -145,7 +145,7 @@ def stop_jobs_after(error: Exception, arguments: list[str]) -> list[Failure]:
     from mtl_cli.cli.hydra_errors import explain
 
     launcher_failure = external_launchers.describe_failure(error)
-    has_failed_jobs = session.stop_jobs(launcher_failure)
+    has_failed_jobs = session.stop(launcher_failure)
     if launcher_failure:
         job_error = JobError(with_job_counts(launcher_failure, arguments))
         return [failure_of(job_error), *job_failures()]

@@ -18,17 +18,16 @@ from mtl_cli.core.run_folder import has_ended
 from mtl_cli.runs.job_records import RECORDS, JobRecord, job_records
 from mtl_cli.sweep import job_processes
 
-GRACE_SECONDS = 60  # for interrupted jobs to end
 POLL_SECONDS = 0.1
 STOP_CHECK_SECONDS = 1.0
 STOP_FILE = "stopped"  # this file tells jobs on all machines that the sweep stops
 
 
-def stop_jobs(sweep: Path, reason: str = "") -> None:
+def stop_external_jobs(sweep: Path, reason: str = "") -> None:
     """Interrupts the running jobs, waits for them, and keeps other jobs from starting.
 
     Jobs on other machines stop because of the stop file in the sweep's folder. If a
-    launcher has killed a job itself, this function writes the job's record.
+    launcher has killed a job, the job could not record its end, so this function does.
 
     Args:
         sweep: the sweep's folder.
@@ -39,8 +38,8 @@ def stop_jobs(sweep: Path, reason: str = "") -> None:
     for record in running_here(sweep):
         with contextlib.suppress(ProcessLookupError):
             os.kill(record.pid, signal.SIGINT)
-    deadline = time.monotonic() + GRACE_SECONDS
-    # The process ids of other machines mean nothing here: their jobs count as running.
+    deadline = time.monotonic() + job_processes.GRACE_SECONDS
+    # A process id of another machine means nothing here, so the job counts as running.
     while time.monotonic() < deadline and any(
         not has_ended(record.pid) or record.host != socket.gethostname()
         for record in running(sweep)

@@ -19,7 +19,7 @@ from mtl_cli.core.literals import literal_config
 from mtl_cli.core.run_folder import status_of
 from mtl_cli.runs.job_records import JobRecord
 
-MULTI_WORKER = (
+MULTI_WORKER_MESSAGE = (
     "trainer.strategy: multi_worker is for one run on several machines, but each job "
     "of a sweep runs on one machine"
 )
@@ -91,7 +91,7 @@ def run_job(job: Job) -> None:
     try:
         plugins.use_folders(job.plugins)
         if job.values["trainer"]["strategy"] == "multi_worker":
-            raise ConfigError(MULTI_WORKER)
+            raise ConfigError(MULTI_WORKER_MESSAGE)
         request = RunRequest(job.composed, job.choices, record.settings, job.folder)
         record.status = "done" if execute(request).ran else "skipped"
         record.scores, record.objective = scores_and_objective(job)

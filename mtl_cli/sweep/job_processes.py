@@ -83,11 +83,11 @@ def terminal_signals_ignored() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def start_job(job: Job, jobs_at_once: int, timeout: float | None) -> None:
-    """Starts a job as soon as fewer than `jobs_at_once` jobs are running.
+def start_process(job: Job, jobs_at_once: int, timeout: float | None) -> None:
+    """Starts a job's process as soon as fewer than `jobs_at_once` jobs are running.
 
     Args:
-        job: the job to start.
+        job: the job.
         jobs_at_once: the number of jobs that may run at a time.
         timeout: seconds after which the job is killed; None for no limit.
     """
@@ -183,7 +183,7 @@ def record_death(sweep: Path, record: JobRecord, reason: str) -> None:
 
 
 def seconds_since_start(sweep: Path, record: JobRecord) -> float:
-    """Returns the age of a record's file. A job writes the file when the job starts."""
+    """Returns the age of a record's file, which a job writes when it starts."""
     return max(0.0, time.time() - record.path(sweep).stat().st_mtime)
 
 

@@ -40,7 +40,7 @@ LIBPQ_OPTIONS = {
 }
 HEARTBEAT_SECONDS = 5
 # A sweep counts as cut off if its heartbeat has not changed for this time.
-GRACE_SECONDS = 60
+MAX_SILENCE_SECONDS = 60
 # The attribute of a trial that holds the id of its sweep. A heartbeat is the attribute
 # `mtl-cli:sweep:ID` of the study.
 SWEEP = "mtl-cli:sweep"
@@ -198,7 +198,7 @@ class Heartbeat(threading.Thread):
     """Changes this sweep's heartbeat, and queues the trials of cut-off sweeps again.
 
     The clocks of machines differ, so no times of two machines are compared. A sweep
-    counts as cut off if its heartbeat has not changed for `GRACE_SECONDS` on this
+    counts as cut off if its heartbeat has not changed for `MAX_SILENCE_SECONDS` on this
     machine's clock.
 
     Args:
@@ -234,5 +234,5 @@ class Heartbeat(threading.Thread):
             last_heartbeat, since = self.last_heartbeats.get(sweep_id, (None, now))
             if sweep_id not in self.last_heartbeats or heartbeat != last_heartbeat:
                 self.last_heartbeats[sweep_id] = heartbeat, now
-            elif now - since > GRACE_SECONDS:
+            elif now - since > MAX_SILENCE_SECONDS:
                 retry_trial(study, trial)

@@ -101,7 +101,7 @@ def check_sweep_folder(folder: Path) -> None:
         )
 
 
-def wait_for_jobs() -> None:
+def finish() -> None:
     """Waits for the jobs of the sweep, then closes the session.
 
     Raises:
@@ -122,7 +122,7 @@ def wait_for_jobs() -> None:
     current.close()
 
 
-def stop_jobs(reason: str = "") -> bool:
+def stop(reason: str = "") -> bool:
     """Stops the running jobs, and closes the session.
 
     Args:
@@ -136,7 +136,7 @@ def stop_jobs(reason: str = "") -> bool:
 
     has_failed_jobs = any(r.status in FAILED for r in job_records(current.folder))
     job_processes.stop_all_jobs()
-    external_launchers.stop_jobs(current.folder, reason)
+    external_launchers.stop_external_jobs(current.folder, reason)
     current.close()
     return has_failed_jobs
 
@@ -174,13 +174,13 @@ class StartOfSweep(Callback):
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         from mtl_cli.sweep import job_processes, optuna_search, plan
-        from mtl_cli.sweep.job import MULTI_WORKER
+        from mtl_cli.sweep.job import MULTI_WORKER_MESSAGE
         from mtl_cli.sweep.plugin_settings import adapt_plugins, uses_basic_launcher
 
         global current
         try:
             if config.trainer.strategy == "multi_worker":
-                raise ConfigError(MULTI_WORKER)
+                raise ConfigError(MULTI_WORKER_MESSAGE)
             optuna_search.check_search(config)
             sweep_plan = plan.sweep_plan(config)
             plan.check_number_of_jobs(config, sweep_plan)

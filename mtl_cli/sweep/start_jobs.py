@@ -69,43 +69,41 @@ def start_jobs(composed: DictConfig) -> Objective:
         JobError: if the sweep has been stopped.
     """
     hydra_config = HydraConfig.get()
+    sweep = Path(hydra_config.runtime.output_dir)
     # On a cluster, this process may have another current folder than the sweep.
     os.chdir(hydra_config.runtime.cwd)
     values: Any = OmegaConf.to_container(composed, resolve=True)
     # Hydra keeps the configurations of all jobs, 0.1 MB each, until the last job ends.
     with open_dict(composed):
         composed.clear()
-    if is_stopped(Path(hydra_config.runtime.output_dir)):
+    if is_stopped(sweep):
         raise JobError("the sweep has been stopped")
-    variants = [
-        Variant(
-            values,
-            list(hydra_config.overrides.task),
-            dict(hydra_config.runtime.choices),
-        )
-    ]
-    options, repeats = SweepOptions(jobs="auto", timeout_minutes=None), 1
+    settings = list(hydra_config.overrides.task)
+    choices = dict(hydra_config.runtime.choices)
+    first_variant = Variant(values, settings, choices)
     try:
         plan = job_plan(values)
         options, repeats = plan.sweep, plan.repeats
-        variants = repeats_and_twins(variants[0])
+        variants = repeats_and_twins(first_variant)
     except ConfigError:
-        pass  # The wrong configuration becomes one job, and the job reports the error.
+        # The wrong configuration becomes one job, and the job reports the error.
+        options, repeats = SweepOptions(jobs="auto", timeout_minutes=None), 1
+        variants = [first_variant]
     if not started:  # Hydra writes multirun.yaml before it starts the first job
-        session.mask_multirun(Path(hydra_config.runtime.output_dir))
+        session.mask_multirun(sweep)
     is_basic = uses_basic_launcher(hydra_config)
     jobs_at_once = options.jobs_at_once if is_basic else 1
     minutes = options.timeout_minutes
+    seconds = None if minutes is None else minutes * 60
     threads = 0 if jobs_at_once == 1 else max(1, cores() // jobs_at_once)
     jobs = new_jobs(variants, threads)
     for job in jobs:
         if job.folder not in started:
             started[job.folder] = job.new_record()
             if not skip_if_done(job):
-                seconds = None if minutes is None else minutes * 60
-                job_processes.start_job(job, jobs_at_once, seconds)
+                job_processes.start_process(job, jobs_at_once, seconds)
     if not is_basic:
-        wait_unless_stopped(Path(hydra_config.runtime.output_dir))
+        wait_unless_stopped(sweep)
     repeats_of_configuration = jobs[:repeats]  # the twins follow
     return Objective([job.folder for job in repeats_of_configuration])
 

@@ -31,7 +31,7 @@ def test_job_cut_off_by_its_launcher_has_failed_after_the_time_it_ran(
     tmp_path: Path,
 ) -> None:
     record = cut_off_job(tmp_path)
-    external_launchers.stop_jobs(tmp_path, "a reason")
+    external_launchers.stop_external_jobs(tmp_path, "a reason")
     record = record.read(tmp_path)
     assert (record.status, record.code) == ("failed", 1)
     assert record.error == "cut off: a reason"
@@ -42,7 +42,7 @@ def test_job_cut_off_by_its_launcher_has_failed_after_the_time_it_ran(
 
 def test_job_cut_off_by_ctrl_c_is_interrupted(tmp_path: Path) -> None:
     record = cut_off_job(tmp_path)
-    external_launchers.stop_jobs(tmp_path)
+    external_launchers.stop_external_jobs(tmp_path)
     record = record.read(tmp_path)
     assert (record.status, record.error, record.code) == ("interrupted", "cut off", 130)
     assert 5 <= record.seconds < 60

@@ -36,7 +36,7 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(start_jobs, "skip_if_done", lambda _: False)
     monkeypatch.setattr(
         job_processes,
-        "start_job",
+        "start_process",
         lambda job, jobs_at_once, seconds: jobs.append((jobs_at_once, seconds)),
     )
 

@@ -31,7 +31,7 @@ def study(folder: Path, name: str) -> Any:
 def test_trials_of_a_silent_sweep_are_tried_by_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search_storage, "GRACE_SECONDS", 0)
+    monkeypatch.setattr(search_storage, "MAX_SILENCE_SECONDS", 0)
     silent, other = study(tmp_path, "silent"), study(tmp_path, "other")
     trial = silent.ask(SPACE)
     beating = Heartbeat(other)
@@ -49,7 +49,7 @@ def test_trials_of_a_silent_sweep_are_tried_by_another(
 def test_trials_of_a_living_sweep_and_of_this_sweep_are_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search_storage, "GRACE_SECONDS", 0)
+    monkeypatch.setattr(search_storage, "MAX_SILENCE_SECONDS", 0)
     one, two = study(tmp_path, "one"), study(tmp_path, "two")
     beating = [Heartbeat(one), Heartbeat(two)]
     for running in (one, two):
