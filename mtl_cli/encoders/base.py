@@ -16,7 +16,7 @@ from mtl_cli.features.base import Dimension
 
 
 class Fields(NamedTuple):
-    """The features of a batch of rows, as an encoder's interactions read them.
+    """The features of a batch of rows, from which an encoder computes interactions.
 
     Attributes:
         vectors: the embeddings of the F features that have embeddings, `(batch, F,
@@ -25,8 +25,9 @@ class Fields(NamedTuple):
         flat: x, the embeddings and dense features of a row side by side, `(batch,
             columns)`.
         num_vectors: F.
-        first_order: creates a weight, a single number, for each id of each feature.
-            Returns the sum of the weights of each row's ids, `(batch, 1)`.
+        first_order: a function that creates a weight, a single number, for each id of
+            each feature. It returns the sum of the weights of each row's ids, `(batch,
+            1)`.
     """
 
     vectors: Tensor | None
@@ -49,10 +50,11 @@ class Encoder(Options):
 
     d are the columns of the domain features in x. sg stops gradients, and * is the
     element-wise product. The matrices U, V and the vectors c, c' are weights of the
-    gate. relu stands for the key `model.activation`. The weights that
-    `Fields.first_order` creates are not part of x, so they are not scaled. The paper
-    writes E for x, E(F_d) for d, delta_domain for the factors, and O_ep for the scaled
-    x; U, c, V and c' are W, b, W' and b' in the paper's Gate NU, `layers/gate_nu.py`.
+    gate. The key `model.activation` may name another function than relu. The weights
+    that `Fields.first_order` creates are not part of x, so they are not scaled. The
+    paper writes E for x, E(F_d) for d, delta_domain for the factors, and O_ep for the
+    scaled x. In its Gate NU, see `layers/gate_nu.py`, U, c, V and c' are W, b, W' and
+    b'.
 
     Attributes:
         name: name of the encoder's module.
@@ -92,13 +94,13 @@ class Encoder(Options):
     def interaction_columns(self) -> list[str] | None:
         """Returns a name for each column of the interactions.
 
-        Returns None if the columns, or the weights of the interactions, depend on the
-        number and order of the features.
+        Returns None if the number of columns, or the weights of the interactions,
+        depend on the number and order of the features.
         """
         return None
 
     def columns(self, layout: Layout) -> list[str]:
-        """Returns the feature of each column of x, in order."""
+        """Returns the name of the feature to which each column of x belongs."""
         from mtl_cli.layers.lookup import table_groups
 
         features: list[str] = []
@@ -139,16 +141,15 @@ class Encoder(Options):
         from mtl_cli.layers.lookup import look_up, table_groups
 
         options = {"stddev": self.embedding_stddev, "l2": self.l2_embedding}
-        # (num_sets, batch, features, length) for each length of embeddings, with
-        # frozen tables apart.
+        # The embeddings of each group of tables: (num_sets, batch, features, length).
         groups = [
             look_up(inputs, layout, g, num_sets=num_sets, name=g.layer, **options)
             for g in table_groups(layout, self.embedding_dim)
         ]
 
         def first_order() -> Tensor:
-            # All first-order weights are single numbers and trained, whatever the
-            # length of the feature's embeddings and whether they are frozen.
+            # Each weight is an embedding of length 1. It is trained even if the
+            # feature's own embeddings are frozen.
             weights = [
                 look_up(inputs, layout, group._replace(dim=1, frozen=False), **options)
                 for group in table_groups(layout, 1)
@@ -156,16 +157,17 @@ class Encoder(Options):
             return ops.sum(ops.concatenate(weights, axis=2), axis=(0, 2))
 
         dense = [inputs["dense"]] if "dense" in inputs else []
-        xs = [side_by_side([g[i] for g in groups], dense) for i in range(num_sets)]
+        # The embeddings of each set: (batch, features, length) for each group.
+        sets = [[group[i] for group in groups] for i in range(num_sets)]
+        xs = [side_by_side(embeddings, dense) for embeddings in sets]
         embedded = [name for name, block in layout.blocks.items() if block.table]
         encodings = Encodings([], xs, self.columns(layout), embedded)
-        sets = [[group[i] for group in groups] for i in range(num_sets)]
         if self.domain_features:
             xs = self._scale(encodings, dense_options)
-            sets = [split_like(x, groups) for x, groups in zip(xs, sets, strict=True)]
+            sets = [split_like(x, shapes) for x, shapes in zip(xs, sets, strict=True)]
         outputs = [
-            self._encode_set(groups_of_set, x, first_order, dense_options)
-            for groups_of_set, x in zip(sets, xs, strict=True)
+            self._encode_set(embeddings, x, first_order, dense_options)
+            for embeddings, x in zip(sets, xs, strict=True)
         ]
         are_x = all(output is x for output, x in zip(outputs, xs, strict=True))
         return replace(encodings, outputs=outputs, outputs_are_x=are_x)
@@ -196,7 +198,7 @@ class Encoder(Options):
 
     def _encode_set(
         self,
-        groups: list[Tensor],
+        embeddings: list[Tensor],
         x: Tensor,
         first_order: Callable[[], Tensor],
         dense_options: dict[str, Any],
@@ -204,8 +206,7 @@ class Encoder(Options):
         """Connects one set of embeddings and the dense features to an encoding.
 
         Args:
-            groups: the embeddings, `(batch, features, length)` for each group of
-                tables.
+            embeddings: `(batch, features, length)` for each group of tables.
             x: the embeddings and the dense features side by side, `(batch, columns)`.
             first_order: see `Fields`.
             dense_options: arguments of the layers of `deep`.
@@ -217,9 +218,11 @@ class Encoder(Options):
         from mtl_cli.layers import ParallelMLP
 
         vectors = None
-        if len({group.shape[-1] for group in groups}) == 1:
-            vectors = groups[0] if len(groups) == 1 else ops.concatenate(groups, axis=1)
-        num_vectors = sum(group.shape[-2] for group in groups)
+        if len({e.shape[-1] for e in embeddings}) == 1:
+            vectors = embeddings[0]
+            if len(embeddings) > 1:
+                vectors = ops.concatenate(embeddings, axis=1)
+        num_vectors = sum(e.shape[-2] for e in embeddings)
         interactions = self.interact(Fields(vectors, x, num_vectors, first_order))
         deep = x
         if self.deep_units:
@@ -231,10 +234,11 @@ class Encoder(Options):
     def vectors_to_cross(self, fields: Fields) -> Tensor:
         """Returns the embeddings for an encoder that crosses pairs of features.
 
-        Returns: `fields.vectors`, of at least two features.
+        Returns: `fields.vectors`.
 
         Raises:
-            ConfigError: if fewer features have embeddings, or the lengths differ.
+            ConfigError: if fewer than two features have embeddings, or if their lengths
+                differ.
         """
         if fields.num_vectors < 2:
             raise ConfigError(
@@ -250,11 +254,11 @@ class Encoder(Options):
         return fields.vectors
 
 
-def side_by_side(groups: list[Tensor], dense: list[Tensor]) -> Tensor:
+def side_by_side(embeddings: list[Tensor], dense: list[Tensor]) -> Tensor:
     """Concatenates the embeddings and the dense features of each row.
 
     Args:
-        groups: the embeddings, `(batch, features, length)` each.
+        embeddings: `(batch, features, length)` for each group of tables.
         dense: the dense features, one tensor `(batch, columns)`; empty if there are
             none.
 
@@ -262,23 +266,23 @@ def side_by_side(groups: list[Tensor], dense: list[Tensor]) -> Tensor:
     """
     from keras import ops
 
-    flat = [ops.reshape(g, (-1, g.shape[-2] * g.shape[-1])) for g in groups]
+    flat = [ops.reshape(e, (-1, e.shape[-2] * e.shape[-1])) for e in embeddings]
     columns = flat + dense
     return columns[0] if len(columns) == 1 else ops.concatenate(columns, axis=-1)
 
 
-def split_like(x: Tensor, groups: list[Tensor]) -> list[Tensor]:
+def split_like(x: Tensor, shapes: list[Tensor]) -> list[Tensor]:
     """Splits the embeddings in x into groups: the reverse of `side_by_side`.
 
     Args:
         x: the embeddings of all groups, then the dense features, `(batch, columns)`.
-        groups: tensors of the shapes to return, `(batch, features, length)` each.
+        shapes: tensors of the shapes to return, `(batch, features, length)` each.
     """
     from keras import ops
 
     embeddings, start = [], 0
-    for group in groups:
-        _, features, length = group.shape
+    for tensor in shapes:
+        _, features, length = tensor.shape
         stop = start + features * length
         embeddings.append(ops.reshape(x[:, start:stop], (-1, features, length)))
         start = stop

@@ -21,24 +21,22 @@ Dimension = Count | Literal["auto"]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Missing = Literal["error", "mean", "median"] | Number
 NumBuckets = Annotated[int, Field(ge=2, lt=2**31)]
-
-
 FLOAT32_MAX = float(np.finfo("float32").max)
 
 
 class Feature(Options):
     """The settings of one feature, and the code of its kind.
 
-    Two settings exist only in some kinds, but other code looks for them in all kinds:
-    `table`, the name of another feature whose embedding table this feature uses, and
-    `pretrained`, see `Pretrained`.
+    Only some kinds have the setting `table`, the name of another feature whose
+    embedding table this feature uses, and the setting `pretrained`, see `Pretrained`.
+    So other code reads them with `getattr`.
 
     Attributes:
         kind: the kind of the feature, named by its file in `mtl_cli/features`.
         numeric: whether the feature reads numbers. If so, columns of text files are
             read as float64 instead of text, and the encoded values have an order.
-        reports_unseen: whether values that the training rows lack get id 0, so that the
-            data report counts these values.
+        reports_unseen: whether values that the training rows lack get id 0. The data
+            report then counts these values.
         shared_ids: the encoding of values as ids: `vocabulary` or `hash`. Features can
             share an embedding table if their `shared_ids` are equal. None if features
             of this kind cannot share a table.
@@ -61,7 +59,7 @@ class Feature(Options):
         return [name]
 
     def table_owner(self, name: str) -> str:
-        """Returns the feature whose embedding table this feature uses."""
+        """Returns the feature that owns the embedding table: this one or another."""
         return getattr(self, "table", None) or name
 
     @abstractmethod
@@ -75,7 +73,7 @@ class Feature(Options):
         """
 
     def fitter(self, name: str) -> Fitter:
-        """Returns a new fitter. A fitter learns the values that `encode` needs."""
+        """Returns a new fitter, which learns the values that `encode` needs."""
         return Fitter(partial(self.read, name))
 
     @abstractmethod
@@ -85,9 +83,8 @@ class Feature(Options):
         Args:
             name: the name of the feature.
             values: the result of `read`.
-            learnt: what the feature's fitter has learnt from the training rows. If the
-                feature uses the embedding table of another feature: what the fitter of
-                the other feature has learnt.
+            learnt: the values that the fitter has learnt from the training rows: the
+                fitter of the feature that owns the embedding table.
 
         Returns: {input of the network: array (rows, width)}.
         """
@@ -101,7 +98,7 @@ class Feature(Options):
         return None
 
     def input_kinds(self, name: str) -> dict[str, InputKind]:
-        """Returns {column: the kind of values that an exported graph reads from it}."""
+        """Returns {column: the kind that an exported graph reads from it}."""
         kind: InputKind = "number" if self.numeric else "text"
         return dict.fromkeys(self.source_columns(name), kind)
 
@@ -127,7 +124,7 @@ class Feature(Options):
     def examples(
         self, name: str, learnt: Learnt, random: np.random.Generator, rows: int
     ) -> dict[str, Cells]:
-        """Makes cells to test an exported model with.
+        """Makes cells of the feature's columns, to test an exported model with.
 
         The cells include unseen values, and missing values if the feature accepts them.
 
@@ -180,7 +177,7 @@ class Feature(Options):
         return None
 
     def is_row_id(self, num_distinct: int, num_rows: int) -> bool:
-        """Whether the values seem to identify rows, so that a model learns nothing.
+        """Whether the values seem to be ids of rows, from which a model learns nothing.
 
         Args:
             num_distinct: number of distinct values in the training rows.
@@ -215,7 +212,7 @@ class Embedded(Feature):
         pretrained: Pretrained | None = getattr(self, "pretrained", None)
         frozen = pretrained is not None and pretrained.frozen
         # `auto` depends on the size of the table. A run that goes on from an earlier
-        # run keeps the length that `auto` gave there.
+        # run keeps the length that `auto` gave in the earlier run.
         dim = learnt.get("embedding_dim", self.embedding_dim)
         return EmbeddingTable(self.num_ids(learnt), dim, frozen)
 
@@ -240,7 +237,7 @@ def number_column(
 ) -> Tensor:
     """Reads the column of a numeric feature in a graph.
 
-    The graph refuses the same values as `read`.
+    The graph refuses the values that `read` refuses.
 
     Args:
         name: the feature and its column.

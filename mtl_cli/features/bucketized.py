@@ -35,11 +35,10 @@ class Bucketized(Embedded):
 
     Attributes:
         num_buckets: largest number of buckets.
-        edges: lower edges of all buckets but the first, in place of `num_buckets`.
+        edges: lower edges of all buckets but the first; replaces `num_buckets`.
         ramps: whether the feature also enters the network as numbers, one per bucket,
-            as `PiecewiseLinear` does. The embeddings do not contain the order of the
-            buckets. The numbers contain it, and they distinguish values within a
-            bucket.
+            as `PiecewiseLinear` does. Unlike the embeddings, the numbers contain the
+            order of the buckets, and distinguish the values within a bucket.
         missing: `error` refuses empty cells; `bucket` gives them a bucket of their own.
     """
 

@@ -67,8 +67,9 @@ class Cross(Embedded):
         columns = [ops.read_column(column, "text") for column in self.columns]
         texts = ops.join_columns(columns, UNIT_SEPARATOR)
         if self.num_buckets is None:
-            # A row with an empty cell gets id 0: no text in the vocabulary has an empty
-            # part.
+            # A row with an empty cell gets id 0: its text has an empty part, which no
+            # combination in the vocabulary has. Only Parquet files can hold empty texts
+            # beside empty cells; docs/how-to/export.md names this exception.
             ids = ops.vocabulary_ids(texts, learnt["vocabulary"])
         else:
             has_all_cells = ops.all_present(columns)
@@ -79,8 +80,8 @@ class Cross(Embedded):
         self, name: str, learnt: Learnt, random: np.random.Generator, rows: int
     ) -> dict[str, Cells]:
         values = example_values(learnt.get("vocabulary", []), random, rows)
-        # Splits a combination into its cells. A value that is not a combination is
-        # copied into all cells of the row.
+        # A combination is split into its cells. Any other value is copied into all
+        # cells of the row.
         cells_of_rows = [
             value.split(UNIT_SEPARATOR)
             if value is not None

@@ -21,7 +21,8 @@ from mtl_cli.features.base import FLOAT32_MAX, Array, Feature, Missing, number_c
 from mtl_cli.graphs.base import GraphOps
 
 QUANTILE_LEVELS = np.linspace(0, 1, 1001)
-# Nearer to 0, two quantiles can be so close that the slope between them is infinite.
+# Quantiles nearer to 0 become 0. Otherwise two of them could be so close that the slope
+# between them is infinite.
 SMALLEST_QUANTILE = 1e-290
 
 
@@ -33,8 +34,9 @@ class Dense(Feature):
             `standard` (to mean 0 and deviation 1), `minmax` (to 0 to 1), `log1p`
             (logarithm of 1 + the absolute value, with the value's sign, then
             `standard`), `quantile` (rank from 0 to 1), `none`.
-        missing: `error` refuses empty cells. Otherwise the number that replaces an
-            empty cell: the `mean` or `median` of the training rows, or a given number.
+        missing: `error` refuses empty cells. `mean`, `median` or a given number
+            replaces an empty cell by the mean or median of the training rows, or by
+            this number.
     """
 
     transform: Literal["standard", "minmax", "log1p", "quantile", "none"] = "standard"
@@ -58,7 +60,7 @@ class Dense(Feature):
             return learnt | {"quantiles": quantiles.tolist()}
         if self.transform == "log1p":
             x = signed_log1p(x)
-        if low == high:  # the mean and the deviation would not be exact
+        if low == high:  # rounding would give a deviation above 0
             return learnt | {"mean": float(x[0]), "deviation": 0.0}
         return learnt | {"mean": float(x.mean()), "deviation": float(x.std())}
 

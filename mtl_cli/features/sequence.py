@@ -18,10 +18,10 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.features.base import FLOAT32_MAX, Array, Embedded, Pretrained
 from mtl_cli.graphs.base import GraphOps, InputKind
 
-# An encoded row takes eight bytes for each of `max_length` values, used or not.
+# An encoded row takes eight bytes for each of `max_length` values, even if its list is
+# shorter.
 MAX_LENGTH = 100_000
-# The lists that test an exported model have 0, 1, ... values, but fewer than this
-# number.
+# The number of different lengths, from 0, of the lists that test an exported model.
 EXAMPLE_LENGTHS = 5
 
 
@@ -105,7 +105,7 @@ class Sequence(Embedded):
         return kinds
 
     def graph(self, name: str, learnt: Learnt, ops: GraphOps) -> dict[str, Tensor]:
-        # 1. Read the lists, and check that values and weights are equally many.
+        # 1. Read the lists. Check that texts have as many weights as values.
         weights = None
         if self.separator is None:
             texts = ops.read_column(name, "texts")
@@ -118,7 +118,7 @@ class Sequence(Embedded):
                 weight_texts, weight_counts = ops.split(column, self.separator)
                 ops.require(ops.is_equal(counts, weight_counts))
                 weights = ops.parse_numbers(weight_texts)
-        # 2. Check that the weights of values that are not empty are valid.
+        # 2. Check the weights of values that are not empty.
         is_present = ops.is_present(texts)
         if weights is None:
             weights = ops.ones_like(texts)
@@ -138,8 +138,8 @@ class Sequence(Embedded):
     def examples(
         self, name: str, learnt: Learnt, random: np.random.Generator, rows: int
     ) -> dict[str, Cells]:
-        # The lengths do not depend on the feature: several sequences may use the same
-        # column of weights, and then their lists must be equally long.
+        # Several sequences may use the same column of weights. So the lengths are the
+        # same for all features.
         lengths = [row % EXAMPLE_LENGTHS for row in range(rows)]
         lists: Cells = [
             example_values(learnt["vocabulary"], random, length) for length in lengths
@@ -160,7 +160,7 @@ class Sequence(Embedded):
 def join_values(values: list[Any], separator: str) -> str | None:
     """Joins values to one text. Returns None if the text would be empty.
 
-    None becomes the empty text, as does a value that holds the separator.
+    None and values that contain the separator become empty texts.
     """
     texts = ["" if value is None else str(value) for value in values]
     texts = ["" if separator in text else text for text in texts]

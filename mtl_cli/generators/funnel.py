@@ -11,15 +11,15 @@ from pydantic import Field
 from mtl_cli.core.options import Count, CountOrZero
 from mtl_cli.data.dataset import Dataset
 
-# The variance of a score is 1. Each constant is the share of one cause in the variance.
+# The share of each cause in the variance of a score. The shares sum to 1.
 USER, ITEM, MATCH, HOUR, OFFER = 0.3, 0.3, 0.2, 0.1, 0.1
-# The match of a user and an item is the dot product of their factors. For each score, a
-# user or an item has this number of factors.
+# The number of factors that a user or an item has for each score. The match of a user
+# and an item is the dot product of their factors.
 FACTORS = 4
 SEGMENTS, CATEGORIES = 8, 20  # number of user segments, number of item categories
 SKEW = 0.5  # the popularity of the n-th user or item is proportional to n^-SKEW
-# Number of rows from which the intercepts are computed. The rates then differ from the
-# requested rates by at most 0.3 %.
+# The number of rows from which the intercepts are computed. The rates then differ from
+# the requested rates by at most 0.3 %.
 CALIBRATION_ROWS = 2**17
 
 Rate = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
@@ -66,13 +66,13 @@ class Funnel(Dataset):
         logit pCVR = conversion intercept + r a + sqrt(1 - r^2) b
 
     a and b are two scores of an impression. Over impressions they have mean 0 and
-    variance 1, and they are uncorrelated. Each is the sum of the effects of the user,
-    the item, the match of both, the hour, and the offer: its price for a, its shipping
-    costs for b.
+    variance 1, and they are uncorrelated. Each score is the sum of the effects of the
+    user, the item, the match of both, the hour and the offer. The effect of the offer
+    is that of its price in a, and that of its shipping costs in b.
 
     r is `dependence`. If r is positive, pCVR is higher on clicked impressions than on
-    other impressions. If r is negative, pCVR is lower there. A model that learns pCVR
-    from clicked impressions alone is therefore biased.
+    other impressions; if r is negative, pCVR is lower on clicked impressions. A model
+    that learns pCVR from clicked impressions alone is therefore biased.
 
     Columns: the features `user`, `item`, `segment` (of the user), `category` (of the
     item), `hour` (0 to 23), `price` and `shipping` (drawn for each impression);
@@ -195,9 +195,9 @@ def draw_population(
 
 
 def intercept(logits: np.ndarray, rate: float) -> float:
-    """Finds the number to add to logits so that the mean probability is `rate`.
+    """Finds the number that makes the mean probability `rate` if added to the logits.
 
-    The number is found by bisection.
+    The method is bisection.
     """
     logit_of_rate = log(rate / (1 - rate))
     low, high = logit_of_rate - logits.max(), logit_of_rate - logits.min()
