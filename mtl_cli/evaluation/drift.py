@@ -1,7 +1,7 @@
-"""Measures drift: how far features and predictions have moved from the run's own data.
+"""Measures drift: how much features and predictions differ from the run's own data.
 
 Drift is measured by the population stability index (PSI), see `data.buckets`: the
-distance of the distribution on the evaluated rows from the distribution in the run.
+distance between the distributions on the evaluated rows and in the run.
 """
 
 from dataclasses import dataclass
@@ -27,10 +27,10 @@ from mtl_cli.data.table import Array
 from mtl_cli.heads.base import Output
 from mtl_cli.runs.predictions_file import PREDICTIONS, read_predictions
 
-# The usual limits from which on a population stability index is moderate, and large.
+# The usual limits: a population stability index is moderate from 0.1 on, and large from
+# 0.25 on.
 MODERATE, LARGE = 0.1, 0.25
-# A feature has drifted too if its fraction of empty cells, or of unseen values, is
-# larger than in the run by this much.
+# The increase of the fraction of empty cells, or of unseen values, that is reported.
 MORE_CELLS = 0.05
 
 
@@ -53,7 +53,7 @@ class TrainedFeature:
     unseen: float | None
 
 
-def trained_feature(report: dict[str, Any]) -> TrainedFeature:
+def read_trained_feature(report: dict[str, Any]) -> TrainedFeature:
     """Reads the entry of one feature in a run's `data_report.json`.
 
     Raises:
@@ -93,7 +93,9 @@ class FeatureCounts:
         self.trained: dict[str, TrainedFeature] = {}
         try:
             reports = read_json_object(run / "data_report.json")["features"]
-            self.trained = {n: trained_feature(reports[n]) for n in features.by_name}
+            self.trained = {
+                n: read_trained_feature(reports[n]) for n in features.by_name
+            }
         except DAMAGED_FILE_ERRORS:
             self.remark = (
                 f"drift of features is unknown: data_report.json of {run} holds no "
@@ -130,9 +132,9 @@ class FeatureCounts:
             )
 
     def drift(self) -> list[dict[str, Any]]:
-        """Returns one dict per feature.
+        """Returns the drift of each feature.
 
-        Returns: dicts with `kind` "feature"; `name`; `psi`, the population stability
+        Returns: one dict per feature, with `kind` "feature"; `name`; `psi`, the population stability
             index; `missing` and `unseen`, the fractions of empty cells and of unseen
             values; and `trained_missing` and `trained_unseen`, these fractions in the
             run's own data. A value that is unknown is None.
@@ -161,8 +163,9 @@ class FeatureCounts:
 def has_drifted(record: dict[str, Any]) -> bool:
     """Whether a feature has drifted enough to be reported.
 
-    A feature has drifted enough if its PSI is at least 0.1, or if the fraction of empty
-    cells or of unseen values is larger than in the run by at least 5 percentage points.
+    A feature has drifted enough if its PSI is at least `MODERATE`, or if its fraction
+    of empty cells or of unseen values is larger than in the run by at least
+    `MORE_CELLS`.
 
     Args:
         record: the drift of a feature with a known PSI, see `FeatureCounts.drift`.

@@ -42,8 +42,8 @@ class EvaluationRequest:
         by: the columns whose values make slices.
         importance: whether to measure the importance of features.
         repeats: the number of shufflings for the importance.
-        on_progress: is called with a word such as "predicting", the number of steps or
-            rows that are done, and the number of all.
+        on_progress: is called with a word such as "predicting", the number of rows or
+            steps that are done, and the number of all rows or steps.
     """
 
     by: list[str] = field(default_factory=list)
@@ -74,7 +74,7 @@ def evaluate(
         scored_rows(output, rows.table, rows.predictions[output.name])
         for output in rows.outputs
     ]
-    slices = slices_of(model, rows)
+    slices = requested_slices(model, rows)
     slice_records, weakest = score_slices(rows_of_outputs, slices)
     drift, remark = prediction_drift(model.folder, rows.outputs, rows.predictions)
     importances: dict[str, Any] = {}
@@ -84,15 +84,15 @@ def evaluate(
             model.network, model.features, rows.outputs, rows.sample, repeats, on_step
         )
     evaluation = Evaluation(
-        str(model.folder),
-        rows.source,
-        rows.num_rows,
-        task_results(rows, rows_of_outputs, weakest),
-        slice_records,
-        rows.counts.drift() + drift,
-        importances,
-        gates(model, rows, slices),
-        [*rows.remarks, *filter(None, (rows.counts.remark, remark))],
+        run=str(model.folder),
+        table_name=rows.source,
+        rows=rows.num_rows,
+        tasks=task_results(rows, rows_of_outputs, weakest),
+        slice_records=slice_records,
+        drift_records=rows.counts.drift() + drift,
+        importances=importances,
+        gates=gate_usage(model, rows, slices),
+        remarks=[*rows.remarks, *filter(None, (rows.counts.remark, remark))],
     )
     return evaluation, rows
 
@@ -112,7 +112,6 @@ def read_rows(
         if by:
             raise ConfigError("--by: slices need a TABLE; name the file to evaluate")
         return validation_rows(model, partial(request.on_progress, "encoding"))
-
     on_rows = partial(request.on_progress, "predicting")
     if isinstance(table, str | list):
         with opened_table(model, table, by) as (source, plan):
@@ -123,12 +122,11 @@ def read_rows(
     return rows_of_source(model, *table_in_memory(model, table, by), by, on_rows)
 
 
-def slices_of(model: LoadedRun, rows: EvaluatedRows) -> list[Slices]:
+def requested_slices(model: LoadedRun, rows: EvaluatedRows) -> list[Slices]:
     """Cuts the rows into slices by each requested column.
 
-    A column that a sparse feature reads contains ids. Ids are not cut into ranges even
-    if they are numbers. Columns of other features that are not numeric are not cut into
-    ranges either.
+    Numbers are cut into ranges, but not if a feature that is not numeric reads the
+    column: the numbers are then ids.
     """
     features = model.features.by_name.items()
     id_columns = {
@@ -154,20 +152,19 @@ def task_results(
 
     Returns: {output: a dict}, with `main_metric`, the name of a metric; `metrics`, each
         with its interval; `calibration`; `weakest_slice`, a record or None; and the
-        counts and reasons that `metrics.metrics_json` describes.
+        entries of `NON_METRIC_KEYS`.
     """
     scores = score_outputs(rows.outputs, rows.table, rows.predictions)
     results = {}
     for rows_of_output in rows_of_outputs:
         name = rows_of_output.output.name
         score = scores[name]
-        metrics: dict[str, dict[str, Any]] = {
-            metric: metric_with_interval(rows_of_output, metric, value)
+        metrics = {
+            metric: truth_rmse_with_interval(rows, name, score)
+            if metric == truth_rmse.name
+            else metric_with_interval(rows_of_output, metric, value)
             for metric, value in metrics_of(score).items()
-            if metric != truth_rmse.name
         }
-        if truth_rmse.name in score:
-            metrics[truth_rmse.name] = truth_rmse_with_interval(rows, name, score)
         results[name] = {
             "main_metric": rows_of_output.main_metric.name,
             **{key: x for key, x in score.items() if key in NON_METRIC_KEYS},
@@ -181,10 +178,9 @@ def task_results(
 def truth_rmse_with_interval(
     rows: EvaluatedRows, name: str, score: Score
 ) -> dict[str, Any]:
-    """Computes the interval of an output's `truth_rmse`. The metric counts all rows.
+    """Computes the interval of an output's `truth_rmse`, which is of all rows.
 
-    Returns: see `metric_with_interval`. Here `method` is `bootstrap` even if the
-        interval is unknown.
+    Returns: see `metric_with_interval`, but `method` is always `bootstrap`.
     """
     value = score[truth_rmse.name]
     columns = [rows.table.truths[name].astype("float64"), rows.predictions[name]]
@@ -193,7 +189,7 @@ def truth_rmse_with_interval(
     return {"value": value, "low": low, "high": high, "method": "bootstrap"}
 
 
-def gates(
+def gate_usage(
     model: LoadedRun, rows: EvaluatedRows, slices_by_column: list[Slices]
 ) -> dict[str, Any]:
     """Summarizes how gates use their experts, on the sampled rows and on each slice.

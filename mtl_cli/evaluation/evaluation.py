@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mtl_cli.core.errors import DataError
+from mtl_cli.metrics.metrics_json import name_with_space
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +25,7 @@ class Evaluation:
         slice_records: the metrics of slices, one dict per column, slice and output, see
             `slice_record`.
         drift_records: the drift, one dict per feature, and per output or class, see
-            `drift`.
+            `FeatureCounts.drift` and `prediction_record`.
         importances: the importance of features, see `importance`; {} if not measured.
         gates: the use of experts, on all rows and by slice, see `GateUsage`; {} if the
             model has no gates.
@@ -44,6 +45,15 @@ class Evaluation:
     def __repr__(self) -> str:
         rows = f"{self.rows:,} rows of {self.table_name}"
         return f"<Evaluation of {self.run} on {rows}: {', '.join(self.tasks)}>"
+
+    def name_with_space(self, task: str) -> str:
+        """Returns the name of a task, and its space if it has one."""
+        return name_with_space(task, self.tasks[task])
+
+    def metric_title(self, task: str) -> str:
+        """Returns the title of a task's main metric, such as `buy log loss`."""
+        metric = self.tasks[task]["main_metric"].replace("_", " ")
+        return f"{self.name_with_space(task)} {metric}"
 
     @property
     def metrics(self) -> "pd.DataFrame":

@@ -53,12 +53,14 @@ def plan_evaluation(
     outputs, remarks = [], []
     for output in config.outputs:
         needed = label_columns(config.dataset, output)
-        missing = [f"'{column}'" for column in needed if column not in names]
-        outputs += [] if missing else [output]
-        remarks += [
-            f"{output.name} is not evaluated: {table_name} has no column {column}"
-            for column in missing[:1]
-        ]
+        missing = [column for column in needed if column not in names]
+        if missing:
+            remarks.append(
+                f"{output.name} is not evaluated: {table_name} has no column "
+                f"'{missing[0]}'"
+            )
+        else:
+            outputs.append(output)
     listed = ", ".join(names[:MAX_LISTED_COLUMNS])
     if not outputs:
         columns = dict.fromkeys(output.task.label for output in config.outputs)
@@ -86,8 +88,8 @@ def plan_evaluation(
 def label_columns(dataset: Dataset, output: Output) -> list[str]:
     """Returns the columns that the labels of an output are made of.
 
-    These are the output's label, the label of the task that is its space, and the label
-    of the task whose rows with label 0 were sampled; the last two only if they exist.
+    These are the label of the output, the label of its space if it has one, and the
+    label of the task whose rows with label 0 were sampled, if there is such a task.
     """
     tasks = [output.task]
     if output.space is not None:
@@ -129,7 +131,7 @@ def without_optional_columns(
         if rates is not None and rates not in names:
             tasks[name] = tasks[name].model_copy(update={"sampling_rate": 1.0})
             remarks.append(
-                f"{name}: the table has no column '{rates}', so its rows count as all "
-                "rows, not as a sample of those with label 0"
+                f"{name} is scored as if no rows were sampled: the table has no column "
+                f"'{rates}'"
             )
     return dataset.model_copy(update=changes | {"tasks": tasks}), remarks

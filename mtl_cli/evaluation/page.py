@@ -6,7 +6,6 @@ from typing import Any
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.evaluation.evaluation import Evaluation
 from mtl_cli.evaluation.sections import sections
-from mtl_cli.metrics.metrics_json import name_with_space
 from mtl_cli.pages.charts import Chart
 from mtl_cli.pages.interval_charts import Bar, IntervalPlot
 from mtl_cli.pages.line_plots import Line, LinePlot
@@ -53,7 +52,7 @@ def calibration_plots(evaluation: Evaluation) -> list[LinePlot]:
     for task, result in evaluation.tasks.items():
         if result["calibration"] is not None:
             buckets = result["calibration"]["buckets"]
-            title = name_with_space(task, result)
+            title = evaluation.name_with_space(task)
             line = Line(title, buckets["predicted"], buckets["actual"])
             plot = LinePlot(
                 title, "mean prediction", "mean label", [line], diagonal=True
@@ -73,15 +72,14 @@ def slice_charts(evaluation: Evaluation) -> dict[str, list[Chart]]:
     columns = dict.fromkeys(record["column"] for record in evaluation.slice_records)
     for column in columns:
         for task, result in evaluation.tasks.items():
-            metric = result["main_metric"]
             bars = [
                 Bar(r["slice"], text_with_interval(r), r["value"], *ends_of(r))
                 for r in evaluation.slice_records
                 if (r["column"], r["task"]) == (column, task) and r["value"] is not None
             ]
-            overall = result["metrics"][metric]["value"]
+            overall = result["metrics"][result["main_metric"]]["value"]
             if bars and overall is not None:
-                name = f"{name_with_space(task, result)} {metric.replace('_', ' ')}"
+                name = evaluation.metric_title(task)
                 plot = IntervalPlot(f"{name} by {column}", name, bars, overall)
                 charts.setdefault(f"By {column}", []).append(plot.chart())
     return charts
@@ -92,17 +90,14 @@ def importance_charts(evaluation: Evaluation) -> dict[str, list[Chart]]:
 
     Returns: {"Importance": one chart per task}; {} if importance was not measured.
     """
-    titles = {
-        task: f"{name_with_space(task, score)} {score['main_metric'].replace('_', ' ')}"
-        for task, score in evaluation.tasks.items()
-    }
+    titles = {task: evaluation.metric_title(task) for task in evaluation.tasks}
     records = evaluation.importances.get("features", [])
     plots = importance_plots(records, titles, MAX_BARS)
     return {"Importance": [plot.chart() for plot in plots]} if plots else {}
 
 
 def ends_of(record: dict[str, Any]) -> tuple[float, float]:
-    """Returns the ends of a metric's interval; both are the value if unknown."""
+    """Returns the ends of a metric's interval; the value twice if they are unknown."""
     if record["low"] is None:
         return record["value"], record["value"]
     return record["low"], record["high"]

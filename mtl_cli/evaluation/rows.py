@@ -1,8 +1,8 @@
 """Reads and predicts the rows to evaluate.
 
 The rows come from a table on disk or in memory, or from the run's own validation split.
-A large table is read in blocks. Of each row, the labels and predictions are kept, but
-the features only if the row is in a random sample.
+A table is read in blocks. The labels and predictions of all rows are kept, but the
+features only of the rows in a random sample.
 """
 
 from collections import defaultdict
@@ -80,7 +80,7 @@ def rows_of_source(
         on_rows: is called after each block with the number of rows that are read, and
             the number of all rows.
     """
-    collector = RowCollector(model, plan, by, sample_indices(source.num_rows))
+    collector = RowCollector(model, plan, by, random_indices(source.num_rows))
     for block in blocks(source):
         with source.located_errors(collector.num_rows):
             encoded = model.features.encode(block)
@@ -155,15 +155,15 @@ class RowCollector:
         table = as_table(concatenated(self.labels))
         sample = {name: x[self.sample_indices] for name, x in as_arrays(table).items()}
         return EvaluatedRows(
-            source,
-            self.plan.outputs,
-            table,
-            concatenated(self.predictions),
-            {column: pa.chunked_array(chunks) for column, chunks in self.by.items()},
-            as_table(sample | concatenated(self.features)),
-            self.sample_indices,
-            self.counts,
-            self.plan.remarks,
+            source=source,
+            outputs=self.plan.outputs,
+            table=table,
+            predictions=concatenated(self.predictions),
+            by={column: pa.chunked_array(chunks) for column, chunks in self.by.items()},
+            sample=as_table(sample | concatenated(self.features)),
+            sample_indices=self.sample_indices,
+            counts=self.counts,
+            remarks=self.plan.remarks,
         )
 
 
@@ -192,21 +192,21 @@ def validation_rows(model: LoadedRun, on_rows: OnRows = no_progress) -> Evaluate
     table = valid.read(0, valid.num_rows)
     counts = FeatureCounts(model.features, model.folder)
     counts.add(table.features)
-    indices = sample_indices(valid.num_rows)
+    indices = random_indices(valid.num_rows)
     return EvaluatedRows(
-        "the validation rows",
-        model.config.outputs,
-        replace(table, features={}),
-        model.network.predict(table),
-        {},
-        table.take(indices),
-        indices,
-        counts,
-        [],
+        source="the validation rows",
+        outputs=model.config.outputs,
+        table=replace(table, features={}),
+        predictions=model.network.predict(table),
+        by={},
+        sample=table.take(indices),
+        sample_indices=indices,
+        counts=counts,
+        remarks=[],
     )
 
 
-def sample_indices(num_rows: int) -> Array:
+def random_indices(num_rows: int) -> Array:
     """Draws the rows of the sample: all rows if there are at most `SAMPLE_ROWS`.
 
     Args:

@@ -7,7 +7,6 @@ from mtl_cli.evaluation.drift import LARGE, MODERATE, MORE_CELLS, has_drifted
 from mtl_cli.evaluation.evaluation import Evaluation
 from mtl_cli.evaluation.section import Section
 from mtl_cli.evaluation.slice_sections import slice_sections
-from mtl_cli.metrics.metrics_json import name_with_space
 from mtl_cli.runs.data_tables import format_share
 from mtl_cli.runs.importance_plots import importance_text
 from mtl_cli.runs.score_table import tables_by_metrics, text_with_interval
@@ -22,7 +21,7 @@ def sections(evaluation: Evaluation, short: bool = False) -> list[Section]:
 
     Args:
         evaluation: the evaluation.
-        short: whether long tables of slices name the weakest slices alone.
+        short: whether long tables of slices name only the weakest slices.
     """
     parts = [
         metric_section(evaluation),
@@ -39,7 +38,7 @@ def metric_section(evaluation: Evaluation) -> Section:
     rows, lines = [], []
     for task, result in evaluation.tasks.items():
         texts = {name: text_with_interval(x) for name, x in result["metrics"].items()}
-        rows.append((name_with_space(task, result), texts, result))
+        rows.append((evaluation.name_with_space(task), texts, result))
         for metric, reason in result.get("why", {}).items():
             lines.append(f"{task}: {metric} is undefined: {reason}")
     return Section("Metrics", tables_by_metrics(rows), lines)
@@ -49,7 +48,7 @@ def weakest_section(evaluation: Evaluation) -> Section:
     """Returns one sentence per task about its weakest slice, if there are slices."""
     tasks = evaluation.tasks if evaluation.slice_records else {}
     lines = [
-        f"{name_with_space(task, tasks[task])}: {weakest_text(evaluation, task)}"
+        f"{evaluation.name_with_space(task)}: {weakest_text(evaluation, task)}"
         for task in tasks
     ]
     return Section("Weakest slices", lines=lines)
@@ -116,8 +115,26 @@ def drift_text(features: list[dict[str, Any]], drifting: list[dict[str, Any]]) -
     )
 
 
+def importance_section(evaluation: Evaluation) -> Section:
+    """Returns the importance of each feature for each task."""
+    result = evaluation.importances
+    if not result:
+        return Section("Importance")
+    rows = most_important_first(result["features"])
+    tasks = list(dict.fromkeys(record["task"] for record in result["features"]))
+    cells = [["feature", *map(evaluation.metric_title, tasks)]]
+    for records in rows[:MAX_FEATURES]:
+        name = records[0]["features"]
+        name = f"  {name} alone" if records[0]["group"] else name
+        cells.append([name, *map(importance_text, records)])
+    lines = importance_lines(result, tasks)
+    if len(rows) > MAX_FEATURES:
+        lines.insert(1, f"{len(rows) - MAX_FEATURES} more rows are in the JSON file")
+    return Section("Importance", [cells], lines)
+
+
 def most_important_first(records: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """Returns the records of each row of the table of importance.
+    """Returns the records of each row of the table of importance, one per task.
 
     A group of features comes before the groups that are less important. The features of
     a group, each shuffled alone, come after their group.
@@ -137,28 +154,18 @@ def most_important_first(records: list[dict[str, Any]]) -> list[list[dict[str, A
     return sorted(rows.values(), key=sort_key)
 
 
-def importance_section(evaluation: Evaluation) -> Section:
-    """Returns the importance of each feature for each task."""
-    result = evaluation.importances
-    if not result:
-        return Section("Importance")
-    tasks = list(dict.fromkeys(r["task"] for r in result["features"]))
-    cells = [["feature"]]
-    for task in tasks:
-        metric = evaluation.tasks[task]["main_metric"].replace("_", " ")
-        cells[0].append(f"{name_with_space(task, evaluation.tasks[task])} {metric}")
-    ordered = most_important_first(result["features"])
-    for records in ordered[:MAX_FEATURES]:
-        name = records[0]["features"]
-        name = f"  {name} alone" if records[0]["group"] else name
-        cells.append([name, *(importance_text(record) for record in records)])
+def importance_lines(result: dict[str, Any], tasks: list[str]) -> list[str]:
+    """Returns the sentences below the table of importance.
+
+    Args:
+        result: the importances, see `importance`.
+        tasks: the names of the tasks.
+    """
     lines = [
         f"how much worse the metric is if the values are shuffled: mean of "
         f"{result['repeats']} shufflings of {result['rows']:,} rows; * where the 95 % "
         "interval lies above 0"
     ]
-    if len(ordered) > MAX_FEATURES:
-        lines.append(f"{len(ordered) - MAX_FEATURES} more rows are in the JSON file")
     for group in result["groups"]:
         lines.append(f"permuted together: {'; '.join(group['reasons'])}")
     for task in tasks:
@@ -168,4 +175,4 @@ def importance_section(evaluation: Evaluation) -> Section:
     if result["without_effect"]:
         names = comma_list(result["without_effect"])
         lines.append(f"not shown to matter to any task: {names}")
-    return Section("Importance", [cells], lines)
+    return lines

@@ -6,13 +6,12 @@ from typing import Any
 from mtl_cli.core.errors import cut
 from mtl_cli.evaluation.evaluation import Evaluation
 from mtl_cli.evaluation.section import Section
-from mtl_cli.metrics.metrics_json import name_with_space
 from mtl_cli.runs.score_table import Cells, format_count, text_with_interval
 
-TASKS_PER_TABLE = 2  # tasks whose columns are side by side in a table of all slices
-MAX_LINES = 40  # of the tables of all slices, on a terminal
-NUM_WEAKEST = 3  # slices of each task and column in a table of the weakest slices
-MAX_NAME = 24  # characters of a slice's name in a table of the weakest slices
+TASKS_PER_TABLE = 2  # number of tasks in a table of all slices
+MAX_LINES = 40  # number of lines of the tables of all slices on a terminal
+NUM_WEAKEST = 3  # number of slices of each task in a table of the weakest slices
+MAX_NAME = 24  # number of characters of a slice's name in such a table
 
 
 def slice_sections(evaluation: Evaluation, short: bool = False) -> list[Section]:
@@ -21,13 +20,13 @@ def slice_sections(evaluation: Evaluation, short: bool = False) -> list[Section]
     Args:
         evaluation: the evaluation.
         short: whether only the weakest slices are named, if the tables of all slices
-            have more than 40 lines.
+            have more than `MAX_LINES` lines.
     """
     sections = list(sections_of_all_slices(evaluation))
     num_lines = sum(len(cells) for section in sections for cells in section.tables)
     if short and num_lines > MAX_LINES:
         return [
-            weakest_slices(evaluation, column, records)
+            weakest_slices_section(evaluation, column, records)
             for column, records in records_by_column(evaluation).items()
         ]
     return sections
@@ -41,7 +40,7 @@ def records_by_column(evaluation: Evaluation) -> dict[str, list[dict[str, Any]]]
     return records
 
 
-def weakest_slices(
+def weakest_slices_section(
     evaluation: Evaluation, column: str, records: list[dict[str, Any]]
 ) -> Section:
     """Returns the weakest slices by a column: a table with one row per task."""
@@ -54,7 +53,7 @@ def weakest_slices(
         texts = [weak_slice_text(record) for record in weakest]
         cells.append(
             [
-                name_with_space(task, result),
+                evaluation.name_with_space(task),
                 metric.replace("_", " "),
                 text_with_interval(result["metrics"][metric]),
                 *texts,
@@ -70,7 +69,7 @@ def weakest_slices(
 
 
 def weak_slice_text(record: dict[str, Any]) -> str:
-    """Returns `Rome: 0.6123 ±0.0213 *`; the star says that Rome is surely weaker."""
+    """Returns `Rome: 0.6123 ±0.0213 *`; the star means that Rome is surely weaker."""
     star = " *" if record["surely_weaker"] else ""
     return f"{cut(record['slice'], MAX_NAME)}: {text_with_interval(record)}{star}"
 
@@ -98,12 +97,11 @@ def slice_table(
     Args:
         evaluation: the evaluation.
         column: the column whose values make the slices.
-        records: the records of these slices, of one task or several.
+        records: the records of these slices, of one or several tasks.
     """
     header, rows = [column], dict[str, list[str]]()
     for record in records:
-        task = name_with_space(record["task"], evaluation.tasks[record["task"]])
-        title = f"{task} {record['metric'].replace('_', ' ')}"
+        title = evaluation.metric_title(record["task"])
         if title not in header:
             header += [title, "predicted/actual", "rows", "positives"]
         ratio = "-" if record["ratio"] is None else f"{record['ratio']:.3f}"
