@@ -134,10 +134,10 @@ class FeatureCounts:
     def drift(self) -> list[dict[str, Any]]:
         """Returns the drift of each feature.
 
-        Returns: one dict per feature, with `kind` "feature"; `name`; `psi`, the population stability
-            index; `missing` and `unseen`, the fractions of empty cells and of unseen
-            values; and `trained_missing` and `trained_unseen`, these fractions in the
-            run's own data. A value that is unknown is None.
+        Returns: one dict per feature, with `kind` "feature"; `name`; `psi`, the
+            population stability index; `missing` and `unseen`, the fractions of empty
+            cells and of unseen values; and `trained_missing` and `trained_unseen`,
+            these fractions in the run's own data. A value that is unknown is None.
         """
         records = []
         for name in self.features.by_name:

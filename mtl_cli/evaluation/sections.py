@@ -127,9 +127,7 @@ def importance_section(evaluation: Evaluation) -> Section:
         name = records[0]["features"]
         name = f"  {name} alone" if records[0]["group"] else name
         cells.append([name, *map(importance_text, records)])
-    lines = importance_lines(result, tasks)
-    if len(rows) > MAX_FEATURES:
-        lines.insert(1, f"{len(rows) - MAX_FEATURES} more rows are in the JSON file")
+    lines = importance_lines(result, tasks, len(rows) - MAX_FEATURES)
     return Section("Importance", [cells], lines)
 
 
@@ -154,18 +152,23 @@ def most_important_first(records: list[dict[str, Any]]) -> list[list[dict[str, A
     return sorted(rows.values(), key=sort_key)
 
 
-def importance_lines(result: dict[str, Any], tasks: list[str]) -> list[str]:
+def importance_lines(
+    result: dict[str, Any], tasks: list[str], num_left_out: int
+) -> list[str]:
     """Returns the sentences below the table of importance.
 
     Args:
         result: the importances, see `importance`.
         tasks: the names of the tasks.
+        num_left_out: the number of rows that the table leaves out; 0 or less for none.
     """
     lines = [
         f"how much worse the metric is if the values are shuffled: mean of "
         f"{result['repeats']} shufflings of {result['rows']:,} rows; * where the 95 % "
         "interval lies above 0"
     ]
+    if num_left_out > 0:
+        lines.append(f"{num_left_out} more rows are in the JSON file")
     for group in result["groups"]:
         lines.append(f"permuted together: {'; '.join(group['reasons'])}")
     for task in tasks:
