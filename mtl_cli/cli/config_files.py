@@ -167,7 +167,8 @@ def bound_yaml_files() -> None:
         is_below_link = os.path.realpath(folder) != os.path.normpath(folder)
         if is_below_link and results_filter == ObjectType.GROUP:
             return []
-        names: list[str] = list_names(self, config_path, results_filter)
+        with named_file_errors(folder):
+            names: list[str] = list_names(self, config_path, results_filter)
         return names
 
     source.load_config = bounded  # type: ignore
@@ -176,8 +177,12 @@ def bound_yaml_files() -> None:
 
 @contextlib.contextmanager
 def named_file_errors(path: str) -> Iterator[None]:
-    """Names a file in errors that do not: no UTF-8, keys that OmegaConf refuses."""
+    """Turns errors of reading a file or a folder into errors that name its path."""
     try:
         yield
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be read: {error.strerror}; mend that, or remove it"
+        ) from None
     except (UnicodeDecodeError, OmegaConfBaseException) as error:
         raise ConfigError(f"{path}: {first_line(error)}") from None

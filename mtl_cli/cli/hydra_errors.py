@@ -84,7 +84,7 @@ def error_message(error: Exception, arguments: list[str]) -> str:
         return unreadable_setting_message(str(error.override), arguments)
     if isinstance(error, ConfigCompositionException | OmegaConfBaseException):
         return composition_message(error, cause, arguments)
-    if isinstance(error, OSError) and error.filename:
+    if isinstance(error, OSError) and error.filename:  # Hydra makes the run folder
         return f"hydra.run.dir: cannot make {error.filename}: {error.strerror}"
     return first_line(error)
 

@@ -1,7 +1,10 @@
 """Private parts of Hydra that the package relies on still do their work."""
 
+import errno
+import os
 from argparse import ArgumentError
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -17,6 +20,7 @@ from mtl_cli.cli.hydra_internals import (
     load_primary,
     replace_composition,
 )
+from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.paths import conf_folder
 
 
@@ -76,6 +80,25 @@ def test_linked_group_has_options_and_no_groups(tmp_path: Path) -> None:
     assert source.list("dataset", ObjectType.CONFIG) == ["mine"]
     assert source.list("dataset", ObjectType.GROUP) == []
     assert source.list("loop", ObjectType.GROUP) == []
+
+
+def test_file_or_folder_of_configs_that_cannot_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bound_yaml_files()
+    (tmp_path / "part").mkdir()
+    (tmp_path / "part" / "a.yaml").write_text("key: 1\n")
+    source = SourcesRegistry.instance().types["file"]("user", f"file://{tmp_path}")
+
+    def fail(path: object, *_: object) -> NoReturn:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_text", fail)
+    monkeypatch.setattr(os, "listdir", fail)
+    with pytest.raises(ConfigError, match=r"part/a\.yaml cannot be read: Permission"):
+        source.load_config("part/a")
+    with pytest.raises(ConfigError, match="part cannot be read: Permission denied"):
+        source.list("part", ObjectType.GROUP)
 
 
 def test_each_composition_reads_the_files_as_they_are(tmp_path: Path) -> None:
