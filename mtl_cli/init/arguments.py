@@ -26,7 +26,7 @@ EXAMPLES = """examples:
 
 
 class InitParser(Parser):
-    """A parser that tells the user how to write TABLE, if it is missing or several."""
+    """A parser whose errors explain how to write TABLE."""
 
     def error(self, message: str) -> NoReturn:
         if "required: TABLE" in message:
@@ -108,7 +108,7 @@ def parse_spaces(arguments: list[str], tasks: list[str]) -> dict[str, str]:
 
     Raises:
         ConfigError: if a text has another form, a task does not exist, has two spaces,
-            or is its own space.
+            or is the space of itself.
     """
     spaces: dict[str, str] = {}
     for argument in arguments:
@@ -150,8 +150,7 @@ def parse_columns(arguments: argparse.Namespace) -> list[str] | None:
 def dataset_name(table: str) -> str:
     """Returns a valid name for a data set, made from the path of its table.
 
-    The name comes from the last part of the path; for `.` from the current folder. A
-    link is not followed.
+    The name comes from the last part of the absolute path. A link is not followed.
     """
     stem = Path(os.path.abspath(table)).name.partition(".")[0]
     name = re.sub(r"[^A-Za-z0-9_-]+", "_", stem).strip("_-")

@@ -14,9 +14,11 @@ from mtl_cli.init.value_kinds import NUMBER, Kind, kind_of_values, matches
 
 Array = npt.NDArray[Any]
 
-# A column with at most 20 distinct values has one embedding or bucket per value.
+# A column with at most this number of distinct values has one embedding or bucket per
+# value.
 MAX_CATEGORIES = 20
-MAX_EXACT = 2**53  # float64 holds all whole numbers up to 2^53, but not above
+MAX_EXACT = 2**53  # the largest number up to which float64 holds all whole numbers
+MAX_NON_NUMBERS = 100  # that are returned
 # Functions that test for Arrow types whose values cannot be written as text.
 TYPES_WITHOUT_TEXT = (
     pa.types.is_null,
@@ -37,8 +39,8 @@ class ColumnProfile:
             counts as numbers or times. Floats such as 4.0 count as whole numbers; text
             such as 4.0 does not.
         arrow_type: the type in the file.
-        codes: each row's index into `values`, -1 for a missing value, (rows,). In a
-            column of Arrow lists, each list has the code 0.
+        codes: the index in `values` of each row's value, -1 for a missing value,
+            (rows,). In a column of Arrow lists, each list has the code 0.
         values: the distinct values as text; empty for kind `other`. In a column of
             Arrow lists, the distinct values within all lists.
         counts: the number of times that each of `values` occurs.
@@ -122,19 +124,19 @@ class ColumnProfile:
         return np.where(self.codes < 0, np.nan, self.numbers[self.codes])
 
     def non_numbers(self) -> tuple[list[str], int]:
-        """Returns up to 100 values that are not numbers, and a count of cells.
+        """Returns values that are not numbers, and the number of all cells with them.
 
-        The count is of all cells whose value is not a number.
+        At most `MAX_NON_NUMBERS` values are returned.
         """
         is_other = ~matches(self.values, NUMBER)
-        values = self.values.filter(pa.array(is_other)).slice(0, 100).to_pylist()
-        return values, int(self.counts[is_other].sum())
+        values = self.values.filter(pa.array(is_other)).slice(0, MAX_NON_NUMBERS)
+        return values.to_pylist(), int(self.counts[is_other].sum())
 
     def split(self, separator: str) -> "ColumnProfile":
         """Splits the cells of a text column into lists; returns a profile of the lists.
 
-        An empty text, which Parquet can hold beside null, has no list: training reads
-        the two alike.
+        An empty text has no list, like an empty cell: training reads both alike. Only
+        Parquet files can hold both.
 
         Args:
             separator: the text between the values of a list.

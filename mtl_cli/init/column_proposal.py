@@ -9,13 +9,14 @@ import numpy as np
 from mtl_cli.init.column_profile import MAX_CATEGORIES, Array, ColumnProfile
 from mtl_cli.init.column_summary import examples, missing_share, summarize
 
-FEW_VALUES = 200  # at most 200 distinct values need no min_count
+FEW_VALUES = 200  # so few distinct values need no min_count
 MAX_VOCABULARY = 50_000  # more values are hashed
 MAX_BUCKETS = 32
 MAX_RAMPS = 16  # buckets without embeddings
 MIN_SPIKE = 0.25  # share of the cells that hold one value
 MIN_ROWS_FOR_EMBEDDINGS = 10_000
-ROWS_PER_BUCKET = 50
+ROWS_PER_BUCKET = 50  # on average, at least
+MAX_RARE_SHARE = 0.05  # of the cells that may hold values below `min_count`
 
 Role = Literal["feature", "time", "weight", "left out"]
 
@@ -71,7 +72,7 @@ def leave_out(
 
 
 def propose_categories(column: ColumnProfile, remark: str = "") -> ColumnProposal:
-    """Proposes one embedding per value, or per hash bucket if values are very many."""
+    """Proposes one embedding per value, or per hash bucket if there are many values."""
     keys: dict[str, Any] = {"kind": "sparse"}
     if column.num_distinct > MAX_VOCABULARY:
         num_buckets = 2 ** min(20, math.ceil(math.log2(column.num_distinct)))
@@ -96,12 +97,13 @@ def numeric_keys(column: ColumnProfile, missing: bool = False) -> dict[str, Any]
 
     The feature is `piecewise_linear`: each bucket of numbers gives a ramp, a number
     from 0 to 1. A column has a spike if a single value, such as 0, fills a large share
-    of the cells. Each other value then often has its own effect, so the feature becomes
-    `bucketized`: each bucket also gets an embedding. A small table has too few rows to
-    train these embeddings.
+    of the cells. Then the other values often have effects of their own, so the feature
+    is `bucketized`: each bucket also gets an embedding. A small table has too few rows
+    to train these embeddings.
 
-    The number of buckets is a power of 2. If it is above 4, a bucket has 50 rows or
-    more on average. A column of few distinct values gets one bucket per value.
+    The number of buckets is a power of 2. If it is above 4, a bucket has at least
+    `ROWS_PER_BUCKET` rows on average. A column of few distinct values gets one bucket
+    per value.
 
     Args:
         column: the column's profile.
@@ -153,7 +155,7 @@ def min_count(counts: Array, counted: str) -> tuple[int, str]:
 
     The embedding of a value that occurs once would help no other row. With a
     `min_count` of 2, such values share the embedding of unknown values instead, and
-    train it. `min_count` is 10, or 5, if the values below it together fill at most 5 %
+    train it. `min_count` is 10 or 5 if the rarer values fill at most `MAX_RARE_SHARE`
     of the cells.
 
     Args:
@@ -165,7 +167,7 @@ def min_count(counts: Array, counted: str) -> tuple[int, str]:
     total = int(counts.sum())
     minimum = 2
     for candidate in (5, 10):
-        if counts[counts < candidate].sum() <= 0.05 * total:
+        if counts[counts < candidate].sum() <= MAX_RARE_SHARE * total:
             minimum = candidate
     frequent = counts[counts >= minimum]
     share = f"{frequent.sum() / total:.1%} of {counted}"

@@ -25,7 +25,7 @@ from mtl_cli.init.name_hints import (
 )
 from mtl_cli.init.text_rules import convertible_text, list_column, text_column
 
-MIN_ROWS_PER_ENTITY = 20  # on average; the id of a request occurs in fewer rows
+MIN_ROWS_PER_ENTITY = 20  # on average; ids of requests occur in fewer rows
 
 
 def propose_column(column: ColumnProfile) -> ColumnProposal:
@@ -110,7 +110,10 @@ def weight_column(column: ColumnProfile) -> ColumnProposal | None:
 
 
 def logging_column(column: ColumnProfile) -> ColumnProposal | None:
-    """Leaves out values that only logged rows have: propensities, ids of requests."""
+    """Leaves out columns of logs: propensities and ids of requests.
+
+    Their values are not known, or are always new, when a model predicts.
+    """
     keys = None if column.numbers is None else numeric_keys(column)
     if column.numbers is not None and suggests_propensity(column.name):
         remark = "by its name, the probability that the row was shown: not a feature; "

@@ -18,8 +18,7 @@ from mtl_cli.init.spaces import find_column, limit_to_space, notes_on_spaces
 from mtl_cli.init.task_proposal import TaskProposal
 from mtl_cli.init.task_rules import propose_task
 
-# Training, validation and test rows each need a time.
-MIN_TIMES = 3
+MIN_TIMES = 3  # one each for training, validation and test rows
 
 
 @dataclass(frozen=True)
@@ -135,8 +134,8 @@ def leave_out_time_of_entity(
 ) -> ColumnProposal:
     """Leaves out the time of a user or an item, such as the time of registration.
 
-    Rows cannot be split by the time of a registration, because it is not the time of
-    the row. Other proposals are returned unchanged.
+    Such a column has one time for each user or item. It is not the time of the row, so
+    rows cannot be split by it. Other proposals are returned unchanged.
 
     Args:
         proposal: the proposal for a column.

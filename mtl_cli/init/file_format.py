@@ -11,13 +11,14 @@ from mtl_cli.core.errors import DataError, shown
 from mtl_cli.data.csv_header import content_by_signature
 from mtl_cli.data.file_formats import COMPRESSED, FORMATS, format_by_ending
 
-# A Feather file begins with ARROW1.
+# {the first four bytes of a file: its format}. A Feather file begins with ARROW1.
 FORMAT_BY_FIRST_BYTES = {b"PAR1": "parquet", b"ARRO": "feather"}
 USUAL_DELIMITERS = {"csv": ",", "tsv": "\t"}
 DELIMITERS = ",\t;|"
-# The delimiter is detected from at most the first 200 lines or 256 KiB of a file.
+# The delimiter is detected from at most the first lines and bytes of a file.
 MAX_LINES = 200
 MAX_BYTES = 1 << 18
+MIN_EQUAL_SHARE = 0.9  # of the lines, with equally many cells
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def detect_format(
         file: the file, or a folder of Parquet files.
         columns: the names of the columns of a text file without a header; an empty
             list to number its columns. None if the first line holds the names.
-        delimiter: the delimiter of a text file; None detects it.
+        delimiter: the delimiter of a text file; None detects the delimiter.
 
     Raises:
         DataError: if the file is empty, is not text, or does not fit `columns`.
@@ -130,9 +131,10 @@ def read_first_lines(path: str, file: Path) -> list[str]:
 
 
 def detect_delimiter(lines: list[str], usual: str) -> str:
-    """Returns the first delimiter that cuts 90 % of the lines into equally many cells.
+    """Returns the first delimiter that cuts most lines into as many cells as the first.
 
-    The first line must have this number of cells, and at least two.
+    The first line must have at least two cells. `MIN_EQUAL_SHARE` of the lines must
+    have as many.
 
     Args:
         lines: the first lines of a file.
@@ -141,7 +143,8 @@ def detect_delimiter(lines: list[str], usual: str) -> str:
     """
     for delimiter in usual + DELIMITERS:
         num_cells = [len(cells) for cells in csv.reader(lines, delimiter=delimiter)]
-        if num_cells[0] > 1 and num_cells.count(num_cells[0]) >= 0.9 * len(num_cells):
+        num_equal = num_cells.count(num_cells[0])
+        if num_cells[0] > 1 and num_equal >= MIN_EQUAL_SHARE * len(num_cells):
             return delimiter
     return usual
 

@@ -16,6 +16,9 @@ from mtl_cli.init.name_hints import suggests_outcome
 from mtl_cli.init.task_proposal import TaskProposal
 
 Dependence = Literal["one to one", "many to one", "none"]
+# On average. With fewer rows, each value may go with one target value by chance.
+MIN_ROWS_PER_VALUE = 10
+MAX_CHANCE = 1e-6  # the largest probability that a finding is by chance
 
 
 def mark_leak(
@@ -23,7 +26,7 @@ def mark_leak(
     tasks: dict[str, TaskProposal],
     columns: dict[str, ColumnProfile],
 ) -> ColumnProposal:
-    """Leaves out a feature that equals a label, or warns of a feature that is similar.
+    """Leaves out a feature that equals a label, and warns of one that predicts a label.
 
     Other proposals are returned unchanged.
 
@@ -39,8 +42,8 @@ def mark_leak(
         dependence = dependence_on(column, columns[task.label].codes)
         strength, measure = 0.0, "AUC"
         if task.task_class.BINARY_LABELS:
-            # The feature may equal the label column, or only the labels of 0 and 1 that
-            # are made from a label column with more than two values.
+            # The label column may have more than two values, of which 0 and 1 are made.
+            # The feature may equal the column, or only the labels 0 and 1.
             classes = np.where(np.isnan(task.y), -1, task.y).astype("int64")
             if dependence_on(column, classes) == "one to one":
                 dependence = "one to one"
@@ -66,9 +69,10 @@ def mark_leak(
 
 
 def kept_negatives(column: ColumnProfile, task: TaskProposal) -> float | None:
-    """Returns the fraction of rows with label 0 that were kept, if a column may say so.
+    """Returns the fraction of rows with label 0 that were kept, if a column may be it.
 
-    Such a column is 1 in all rows with label 1, and below 1 in all others.
+    Such a column is 1 in all rows with label 1, and between 0 and 1 in all rows with
+    label 0.
 
     Args:
         column: a column that corresponds one to one to the labels of the task.
@@ -97,10 +101,10 @@ def mark_outcome(proposal: ColumnProposal) -> ColumnProposal:
 def mark_copies(proposals: list[ColumnProposal]) -> list[ColumnProposal]:
     """Adds a remark to each feature that says the same as an earlier feature.
 
-    Two features say the same if each value of one goes with one value of the other.
+    Two features say the same if their values correspond one to one.
     """
-    # Two features that say the same have the same counts of values. So a feature is
-    # compared with the first feature that has the same counts.
+    # Then their values also occur equally often. So a feature is compared only with the
+    # first feature whose sorted counts of values are equal.
     first_by_counts: dict[bytes, ColumnProposal] = {}
     marked = []
     for proposal in proposals:
@@ -123,8 +127,9 @@ def dependence_on(column: ColumnProfile, target: Array) -> Dependence:
 
     `one to one`: each value of the column goes with one target value, and each target
     value goes with one value of the column. `many to one`: each value of the column
-    goes with one target value, and each occurs in 10 rows or more on average. `none`:
-    neither is true, or the column's values repeat too rarely to decide.
+    goes with one target value, and occurs in `MIN_ROWS_PER_VALUE` rows or more on
+    average. `none`: neither is true, or too few rows have both, or the column's values
+    repeat too rarely to decide.
 
     Args:
         column: the profile of a column.
@@ -141,15 +146,15 @@ def dependence_on(column: ColumnProfile, target: Array) -> Dependence:
         return "none"
     if num_values == num_targets:
         return "one to one"
-    return "many to one" if num_rows >= 10 * num_values else "none"
+    return "many to one" if num_rows >= MIN_ROWS_PER_VALUE * num_values else "none"
 
 
 def positive_only_value(column: ColumnProfile, y: Array) -> str:
     """Returns the value of a column of two values that only positive rows hold, or "".
 
-    For example, a conversion is 1 only in rows with a click. A value is returned only
-    if this is hardly by chance: if labels were drawn at random, the probability that
-    all rows with the value are positive would be below one in a million.
+    For example, a conversion is 1 only in rows with a click. A value is not returned if
+    this may be by chance: if labels were drawn at random, all rows with the value would
+    be positive with a probability of `MAX_CHANCE` or more.
 
     Args:
         column: the profile of a column.
@@ -164,7 +169,7 @@ def positive_only_value(column: ColumnProfile, y: Array) -> str:
         if (
             len(labels) >= MIN_ROWS_PER_CLASS
             and labels.all()
-            and positive_share ** len(labels) < 1e-6
+            and positive_share ** len(labels) < MAX_CHANCE
         ):
             return str(value)
     return ""

@@ -67,7 +67,7 @@ def is_yes_or_no(values: pa.Array) -> bool:
 
 
 def with_empty_cells(table: pa.Table, null_values: Iterable[str]) -> pa.Table:
-    """Returns a table of text in which the cells with some texts are empty.
+    """Returns a table in which the cells that mark missing values are empty.
 
     Args:
         table: a table whose columns all hold text.
@@ -87,8 +87,8 @@ def null_value_notes(
 ) -> list[str]:
     """Returns one note per mark: the columns that hold the mark, with counts of cells.
 
-    A mark counts as missing in all columns, also where it was not recognized. If there
-    are such columns, the note is a warning, because the mark may be a word there.
+    A mark counts as missing in all columns. If a column holds the mark in which it was
+    not recognized, the note is a warning, because the mark may be a word there.
 
     Args:
         tables: the rows of text files, every cell as text.

@@ -23,7 +23,7 @@ from mtl_cli.init.file_format import FileFormat, detect_format
 from mtl_cli.init.null_values import with_empty_cells
 
 MAX_ROWS = 200_000
-MAX_NAME = 1000  # characters of a column's name; a key of YAML holds 1024
+MAX_NAME = 1000  # characters of a column's name; a key of YAML has at most 1024
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class TablePreview:
         path: the table as the user named it.
         table: the rows. All columns of a text file are read as text.
         complete: whether these are all rows of the table.
-        format: the format of the table's file.
+        format: the format of the table's files.
     """
 
     path: str
@@ -43,9 +43,9 @@ class TablePreview:
     format: FileFormat
 
     def with_empty_cells(self, null_values: Iterable[str]) -> "TablePreview":
-        """Returns a preview in which the cells with some texts are empty.
+        """Returns a preview in which the cells with these texts are empty.
 
-        Only the preview of a text file is changed.
+        The preview of a Parquet or Feather file is returned unchanged.
         """
         if not self.format.is_text:
             return self
@@ -105,7 +105,7 @@ def preview_table(
 
     Args:
         path: the table as the user named it.
-        files: a file or a folder, or the files that a pattern names. Of several text
+        files: a file or a folder, or the files that a pattern names. If these are text
             files, only the first is read.
         columns: see `detect_format`.
         training_format: see `read_preview`.
@@ -184,7 +184,8 @@ def preview_text(path: str, file: Path, file_format: FileFormat) -> TablePreview
         [trim(column) for column in table.columns],
         [name.strip() for name in table.column_names],
     )
-    file_format = replace(file_format, trim=not trimmed.equals(table))
+    has_spaces = not trimmed.equals(table)
+    file_format = replace(file_format, trim=has_spaces)
     return TablePreview(path, trimmed, num_rows <= MAX_ROWS, file_format)
 
 
@@ -234,9 +235,11 @@ def first_rows(
     num_rows = 0
     for name in files:
         with pa.OSFile(name) as stream, open_file(stream) as file:
-            rows_left = max(MAX_ROWS - num_rows, 0)
+            rows_left = MAX_ROWS - num_rows
             num_rows += file.num_rows
-            for batch in file.batches(schema.names, MAX_ROWS) if rows_left else ():
+            if rows_left <= 0:
+                continue
+            for batch in file.batches(schema.names, MAX_ROWS):
                 table = pa.table(batch).slice(0, rows_left)
                 # Without this check, Arrow may crash later on cells of a damaged file.
                 for i, column in enumerate(table.column_names):

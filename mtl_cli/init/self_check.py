@@ -1,5 +1,6 @@
 """Checks a proposed data set as `mtl-train check_only=true` does."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import yaml
@@ -37,6 +38,32 @@ def find_problem(dataset: Dataset) -> str:
     except DataError as error:
         return str(error)
     return ""
+
+
+def check_proposal(
+    proposal: DatasetProposal,
+    to_yaml: Callable[[DatasetProposal], str],
+    all_rows_read: bool,
+) -> tuple[DatasetProposal, str]:
+    """Checks a proposal as `mtl-train` does, and leaves out the features it refuses.
+
+    Args:
+        proposal: the proposal.
+        to_yaml: returns the YAML of a proposal.
+        all_rows_read: whether the proposal was made from all rows. Otherwise only the
+            form of the YAML is checked: to load all rows may take long.
+
+    Returns: the proposal, and a note for the user; "" if there is nothing to note.
+    """
+    dataset = parse_dataset(to_yaml(proposal))
+    if not all_rows_read:
+        return proposal, "only the first rows were read: check_only=true checks all"
+    while problem := find_problem(dataset):
+        remaining = without_refused_feature(proposal, problem)
+        if remaining is None:
+            return proposal, f"WARNING: mtl-train refuses this as it is: {problem}"
+        proposal, dataset = remaining, parse_dataset(to_yaml(remaining))
+    return proposal, ""
 
 
 def without_refused_feature(

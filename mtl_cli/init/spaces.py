@@ -13,14 +13,14 @@ from mtl_cli.init.column_proposal import join_remarks
 from mtl_cli.init.task_proposal import TaskProposal
 from mtl_cli.init.task_rules import propose_task
 
-MIN_POSITIVES = 20  # fewer might be positives of another task by chance
-MAX_OUTSIDE_SHARE = 0.05
+MIN_POSITIVES = 20  # fewer positives might lie in a space by chance
+MAX_OUTSIDE_SHARE = 0.05  # of the positives, as errors
 
 
 def notes_on_spaces(
     tasks: dict[str, TaskProposal], spaces: dict[str, str]
 ) -> list[str]:
-    """Returns a note for each task that may need a space, as a conversion does.
+    """Returns a note for each task and each space that the task may need.
 
     Args:
         tasks: {task: proposal}.
@@ -40,17 +40,17 @@ def note_on_space(
 ) -> str:
     """Returns a note if nearly all labels above 0 lie in the space of another task.
 
-    The space is the rows where the other task is 1. In these rows, a conversion such as
-    `buy` is 1 in at most half of the rows, and an amount such as `price` is above 0 in
-    at least half of the rows.
-
-    Returns: the note; "" if the labels do not lie in the space like this.
+    The space is the rows where the other task is 1. A conversion such as `buy` is 1 in
+    at most half of these rows, and an amount such as `price` is above 0 in more than
+    half of these rows.
 
     Args:
         task: the task that may need a space, such as `buy` or `price`.
         proposal: the proposal for the task.
         space: the other task, such as `click`.
         space_proposal: the proposal for the other task.
+
+    Returns: the note; "" if the task seems to need no space.
     """
     is_amount = not proposal.task_class.HAS_CLASSES
     if not (proposal.task_class.BINARY_LABELS or is_amount):

@@ -42,7 +42,7 @@ def propose_task(task: str, argument: str, column: ColumnProfile) -> TaskProposa
     if column.is_binary:
         return binary_of_zero_and_one(column)
     yes_no = yes_no_column(column)
-    # Mostly 0 and 1, with some other numbers, may also be counts, such as clicks.
+    # A column of mostly 0 and 1, with some other numbers, may also hold counts.
     if yes_no is not None and not (
         yes_no.unexpected_values and is_count_or_amount(task, column)
     ):
@@ -73,10 +73,10 @@ def propose_task(task: str, argument: str, column: ColumnProfile) -> TaskProposa
 
 
 def value_named_like(task: str, column: ColumnProfile) -> str | None:
-    """Returns the value of a text column that has the task's name, or None.
+    """Returns the value of a text column that equals the task's name, or None.
 
-    Capitals, spaces and punctuation do not matter: the task never_married has the name
-    of the value Never-married.
+    Capitals, spaces and punctuation are ignored: the task never_married has the value
+    Never-married.
     """
 
     def letters_and_digits(text: str) -> str:
@@ -118,7 +118,8 @@ def is_count_or_amount(task: str, column: ColumnProfile) -> bool:
 
     Numbers are taken for counts or amounts if the name of the task or column suggests
     so, as `clicks` does. Numbers are also taken for counts if the distinct numbers are
-    0, 1, 2 and so on, and each number occurs less often than the number before.
+    0, 1, 2 and so on, at least `MIN_DISTINCT_COUNTS` of them, and each number occurs
+    less often than the number before.
     """
     if not column.all_whole or column.numbers is None:
         return False

@@ -78,8 +78,8 @@ def list_column(column: ColumnProfile) -> ColumnProposal | None:
 def list_separator(column: ColumnProfile) -> str | None:
     """Returns the separator of the lists in a text column; None if it holds no lists.
 
-    Cells are taken for lists if their parts repeat in other cells more often than the
-    words of sentences do. Parts between spaces must also contain digits, as ids do.
+    Cells are taken for lists if their parts repeat more often than the words of
+    sentences do. Parts between spaces must also contain digits, as ids do.
     """
     for separator, min_share in SEPARATORS.items():
         contains = np.asarray(pc.match_substring(column.values, separator))

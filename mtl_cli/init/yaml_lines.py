@@ -27,8 +27,8 @@ def key_line(name: str, value: object, remark: str = "") -> str:
 
 def list_lines(name: str, values: list[Any]) -> list[str]:
     """Returns the lines of a key and a list, with as many values per line as fit."""
-    # textwrap breaks lines at spaces. NUL takes the place of the spaces within a value,
-    # so that lines break only between values.
+    # textwrap breaks lines at spaces. The spaces within values are replaced by NUL, so
+    # that lines break only between values.
     items = ", ".join(on_one_line(value).replace(" ", "\0") for value in values)
     indent = " " * (len(name) - len(name.lstrip()) + 2)
     lines = textwrap.wrap(
@@ -52,8 +52,8 @@ def on_one_line(value: object) -> str:
 def scalar(value: object) -> str:
     """Returns a number, boolean, null or text as YAML on one line.
 
-    Text is quoted if any YAML reader might read it as something else: OmegaConf reads
-    1e3 as a number, PyYAML as text.
+    Text is quoted if a YAML reader might read it as something else. For example,
+    OmegaConf reads 1e3 as a number, and PyYAML reads it as text.
     """
     if not isinstance(value, str):
         # The second line of the dump is "...", the end of the document.

@@ -1,4 +1,4 @@
-"""Recognizes label columns of yes and no, such as 1 and 0.
+"""Recognizes label columns that say yes or no, such as columns of 1 and 0.
 
 A few cells of such a column may hold an unexpected value, such as 2.
 """
@@ -36,15 +36,15 @@ class YesNoColumn:
 def yes_no_column(column: ColumnProfile) -> YesNoColumn | None:
     """Sorts the values of a yes/no column into yes, no and unexpected values.
 
-    Returns None if the column is not a yes/no column. In a yes/no column, at most 5 %
-    of the cells hold an unexpected value. These cells are fewer than the cells that say
-    yes, and fewer than the cells that say no.
+    Returns None if the column is not a yes/no column. In a yes/no column, at most
+    `MAX_UNEXPECTED_SHARE` of the cells hold an unexpected value. These cells are fewer
+    than the cells that say yes, and fewer than the cells that say no.
     """
     values_by_answer: dict[str, list[str]] = {}
     counts: Counter[str] = Counter()
     for value, count in column.most_frequent().items():
-        # Values that differ only in spelling are one answer: `1.0` is `1`, `Yes` is
-        # `yes`.
+        # Values that differ only in spelling are one answer: `1.0` and `1`, or `Yes`
+        # and `yes`.
         answer = re.sub(r"^(-?[0-9]+)\.0*$", r"\1", value).lower()
         values_by_answer.setdefault(answer, []).append(value)
         counts[answer] += count
@@ -70,7 +70,7 @@ def yes_no_column(column: ColumnProfile) -> YesNoColumn | None:
 
 
 def describe_cells(column: ColumnProfile, values: list[str]) -> str:
-    """Describes the cells that hold some values by examples of the values and rows.
+    """Describes the cells that hold some values, with examples of values and rows.
 
     For example "'2', 'x' in rows 3, 17, 21 and 9 more". The first row is row 1.
 
