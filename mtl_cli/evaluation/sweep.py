@@ -1,9 +1,10 @@
 """Evaluates every finished run of a sweep, into a folder that `mtl-compare` reads.
 
-The folder has a subfolder for each run, a copy of the run folder without its model. The
-copy's test rows are the rows of the evaluated table: in its configuration, metrics and
-predictions. The copy keeps the run's own scores on the other rows. So a comparison of
-the copies chooses the best configuration on validation rows, not on the test rows.
+The folder has a subfolder for each run, a copy of the run folder without its model. In
+the configuration, metrics and predictions of the copy, the rows of the evaluated table
+take the place of the test rows. The copy keeps the run's scores on training and
+validation rows, so a comparison of the copies chooses the best configuration on
+validation rows.
 """
 
 import contextlib
@@ -19,6 +20,7 @@ import yaml
 from mtl_cli.comparison.find_runs import EVALUATIONS, find_folders, natural_order
 from mtl_cli.comparison.runs import Run, read_run
 from mtl_cli.comparison.same_rows import VALID_ROWS, validation_rows
+from mtl_cli.config.run_config import Config
 from mtl_cli.core.atomic_write import replacing_folder
 from mtl_cli.core.errors import (
     DAMAGED_FILE_ERRORS,
@@ -38,6 +40,7 @@ from mtl_cli.evaluation.evaluate import EvaluationRequest, evaluate
 from mtl_cli.evaluation.evaluation import Evaluation, finite
 from mtl_cli.evaluation.loaded_run import load_run
 from mtl_cli.evaluation.page import page
+from mtl_cli.evaluation.rows import EvaluatedRows
 from mtl_cli.runs.saved_config import read_config
 from mtl_cli.scoring.scores import score_outputs
 
@@ -134,35 +137,46 @@ def evaluate_sweep(
         MtlError: if no run can be evaluated, or the folder cannot be written.
     """
     runs = [read_run(f) for f in sorted(find_folders(sweep).runs, key=natural_order)]
-    result, errors = SweepEvaluation(), list[MtlError]()
+    result = SweepEvaluation()
+    errors: list[MtlError] = []
     target.parent.mkdir(parents=True, exist_ok=True)
     check = partial(check_target, target, force)
     with replacing_folder(target, FIX, check) as temporary:
         temporary.mkdir()
-        for i, run in enumerate(runs, 1):
+        for number, run in enumerate(runs, 1):
             name = run.path.relative_to(sweep).as_posix()
             if not run.has_scores:
                 result.skipped[name] = run.error or run.status
                 continue
-
-            def on_progress(text: str, done: int, total: int, number: int = i) -> None:
-                request.on_progress(f"run {number} of {len(runs)}: {text}", done, total)
-
-            run_request = replace(request, on_progress=on_progress)
+            run_request = with_prefix(request, f"run {number} of {len(runs)}")
             try:
-                evaluation = evaluate_run(run, table, run_request, temporary / name)
+                result.evaluations[name] = evaluate_run(
+                    run, table, run_request, temporary / name
+                )
             except MtlError as error:
                 errors.append(error)
                 result.failed[name] = str(error)
-            else:
-                result.evaluations[name] = evaluation
         if not result.evaluations:
-            raise (errors or [DataError(f"{sweep} holds no finished run")])[0]
-        header = {"sweep": str(sweep), "table": table, "runs": list(result.evaluations)}
-        record = {"failed": result.failed, "skipped": result.skipped}
-        record |= {FILES: hashes_of(temporary)}
-        write_json(temporary / EVALUATIONS, header | record)
+            raise errors[0] if errors else DataError(f"{sweep} holds no finished run")
+        record = {
+            "sweep": str(sweep),
+            "table": table,
+            "runs": list(result.evaluations),
+            "failed": result.failed,
+            "skipped": result.skipped,
+            FILES: hashes_of(temporary),
+        }
+        write_json(temporary / EVALUATIONS, record)
     return result
+
+
+def with_prefix(request: EvaluationRequest, prefix: str) -> EvaluationRequest:
+    """Returns a request that shows a text before the description of its progress."""
+
+    def on_progress(description: str, done: int, total: int) -> None:
+        request.on_progress(f"{prefix}: {description}", done, total)
+
+    return replace(request, on_progress=on_progress)
 
 
 def evaluate_run(
@@ -178,37 +192,61 @@ def evaluate_run(
     """
     import keras
 
-    from mtl_cli.runs.report import prediction_frame  # imports matplotlib
-
     keras.backend.clear_session()  # frees the networks of earlier runs
     model = load_run(run.path)
     evaluation, rows = evaluate(model, table, request)
-    scores = score_outputs(rows.outputs, rows.table, rows.predictions)
-    metrics = run.metrics | {"test": scores}
-    config = model.config
-    dataset = with_format_of(config.dataset, table)
-    files = find_files("TABLE", table, dataset.format)
-    environment = run.environment | {
-        "data_hash": hash_files({"test": files}),
-        VALID_ROWS: validation_rows(run),
-    }
     texts = texts_to_copy(run, table)
+    json_values = json_files(run, table, model.config, evaluation, rows)
     folder.mkdir(parents=True)
-    write_json(folder / "metrics.json", metrics)
-    write_json(folder / "environment.json", environment)
-    write_json(folder / "status.json", read_json_object(run.path / "status.json"))
-    write_json(folder / "evaluation.json", evaluation.to_dict())
-    if evaluation.gates:
-        write_json(folder / "gates.json", {"split": "test", **evaluation.gates})
+    for name, value in json_values.items():
+        write_json(folder / name, value)
     for name, text in texts.items():
         (folder / name).write_text(text, "utf-8")
+    write_predictions(model.config, rows, folder)
+    html = page(evaluation)
+    (folder / "evaluation.html").write_text(html, "utf-8", errors="replace")
+    return evaluation
+
+
+def json_files(
+    run: Run,
+    table: Location,
+    config: Config,
+    evaluation: Evaluation,
+    rows: EvaluatedRows,
+) -> dict[str, object]:
+    """Returns the JSON files of the copy of a run: {name of the file: its content}.
+
+    Args:
+        run: the run.
+        table: the files of the table.
+        config: the configuration of the run.
+        evaluation: the evaluation of the run on the table.
+        rows: the rows of the table, with the run's predictions.
+    """
+    scores = score_outputs(rows.outputs, rows.table, rows.predictions)
+    dataset = with_format_of(config.dataset, table)
+    files = find_files("TABLE", table, dataset.format)
+    contents: dict[str, object] = {
+        "metrics.json": run.metrics | {"test": scores},
+        "environment.json": run.environment
+        | {"data_hash": hash_files({"test": files}), VALID_ROWS: validation_rows(run)},
+        "status.json": read_json_object(run.path / "status.json"),
+        "evaluation.json": evaluation.to_dict(),
+    }
+    if evaluation.gates:
+        contents["gates.json"] = {"split": "test", **evaluation.gates}
+    return contents
+
+
+def write_predictions(config: Config, rows: EvaluatedRows, folder: Path) -> None:
+    """Writes the `predictions.parquet` of the copy of a run."""
+    from mtl_cli.runs.report import prediction_frame  # imports matplotlib
+
     row_numbers = np.arange(rows.num_rows)
     predictions = {o.name: rows.predictions[o.name] for o in rows.outputs}
     frame = prediction_frame(config, row_numbers, rows.table, predictions)
     frame.to_parquet(folder / "predictions.parquet", index=False)
-    html = page(evaluation)
-    (folder / "evaluation.html").write_text(html, "utf-8", errors="replace")
-    return evaluation
 
 
 def texts_to_copy(run: Run, table: Location) -> dict[str, str]:

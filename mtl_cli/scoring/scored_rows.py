@@ -80,10 +80,7 @@ class ScoredRows:
 
     @property
     def smaller_class(self) -> int:
-        """The number of rows of the rarer class, if the labels are binary.
-
-        For other labels, half of the rows: both "classes" count as equally large.
-        """
+        """The number of rows of the rarer class; half of the rows if not binary."""
         num_rows = len(self.label)
         if not self.output.task.BINARY_LABELS:
             return num_rows // 2

@@ -50,28 +50,36 @@ def score_outputs(
             groups,
             truths.get(output.name),
         )
-        values = score_rows(output.task, columns)
+        values = score_rows(output.task, *columns)
         if output.space is not None:
             values["space"] = f"{output.space} = 1"
         for name, mask in masks.items():
-            of_scenario = (None if x is None else x[mask] for x in columns)
+            on_scenario: list[Any] = [None if x is None else x[mask] for x in columns]
             values.setdefault("scenarios", {})[name] = score_rows(
-                output.task, tuple(of_scenario)
+                output.task, *on_scenario
             )
         scores[output.name] = values
     return scores
 
 
-def score_rows(task: Task, columns: tuple[Any, ...]) -> Score:
+def score_rows(
+    task: Task,
+    label: Array,
+    prediction: Array,
+    weight: Array,
+    group: Array | None,
+    truth: Array | None,
+) -> Score:
     """Scores an output on some rows, also against the true probabilities if known.
 
     Args:
-        task: the task of the output.
-        columns: label, prediction, weight and group, see `score`; and the true
-            probability of generated data, (rows,). Group and true probability may be
-            None.
+        task: see `score`.
+        label: see `score`.
+        prediction: see `score`.
+        weight: see `score`.
+        group: see `score`.
+        truth: the true probabilities of generated data, (rows,); None if unknown.
     """
-    label, prediction, weight, group, truth = columns
     values = score(task, label, prediction, weight, group)
     if truth is not None and len(truth):
         values["truth_rmse"] = truth_rmse(truth, prediction)
@@ -83,8 +91,8 @@ def scenario_masks(
 ) -> dict[str, Array]:
     """Returns a mask of the rows of each scenario, {name of the scenario: (rows,)}.
 
-    The scenario `OTHER`, of values that training rows lack or that are rare in them, is
-    left out if it has no rows.
+    The scenario `OTHER` holds the values that are rare in training rows or missing from
+    them. It is left out if it has no rows.
     """
     indices = scenarios.row_indices(table)
     masks = {name: indices == i for i, name in enumerate(scenarios.names)}
@@ -154,8 +162,8 @@ def monitored_value(
 ) -> float | None:
     """Returns the value that `trainer.monitor` asks for; a higher value is better.
 
-    The value is the mean of the monitored metrics. A metric of which less is better is
-    negated.
+    The value is the mean of the monitored metrics. Metrics for which lower is better
+    are negated.
 
     Args:
         monitor: the value of the key `trainer.monitor`.
@@ -164,14 +172,13 @@ def monitored_value(
 
     Returns: the value, or None if one of the monitored metrics is undefined.
     """
-    metrics = monitored_metrics(monitor, outputs)
-    total = 0.0
-    for output, name in metrics:
+    values: list[float] = []
+    for output, name in monitored_metrics(monitor, outputs):
         value = scores[output.name][name]
         if value is None:
             return None
-        total += output.task.metric(name).direction * value
-    return total / len(metrics)
+        values.append(output.task.metric(name).direction * value)
+    return sum(values) / len(values)
 
 
 def read_scores(run: Path, outputs: list[Output]) -> dict[str, Scores]:
@@ -186,7 +193,7 @@ def read_scores(run: Path, outputs: list[Output]) -> dict[str, Scores]:
 
     Raises:
         DataError: if the file is damaged. Every split must have the first metric of
-            each output: a finite number, or None.
+            each output, which is a finite number or None.
     """
     path = run / "metrics.json"
     try:

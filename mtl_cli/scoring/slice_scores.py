@@ -8,9 +8,9 @@ from mtl_cli.scoring.scored_rows import ScoredRows, metric_with_interval
 from mtl_cli.scoring.slices import OTHER, Slices
 from mtl_cli.statistics.significance import SIGNIFICANCE_LEVEL, holm, z_test
 
-# A slice is tested if it has this many rows of each class.
+# The number of rows of each class that a slice needs to be tested.
 MIN_OF_CLASS = 20
-# The keys of a slice's record that are None until, or unless, there is a result.
+# The keys of a slice's record that are None if there is no result.
 RESULT_KEYS = (
     "positives",  # number of rows with label 1
     "value",  # the main metric on the slice
@@ -34,9 +34,9 @@ def score_slices(
 ) -> tuple[list[dict[str, Any]], dict[str, list[dict[str, Any]]]]:
     """Scores each output on each slice, and finds the weakest slices of each output.
 
-    The main metric of a slice is tested against the main metric of all other rows, if
-    the slice is a value or a range of the column, not `OTHER`, and has 20 rows of each
-    class. The p-values of an output are corrected for the number of its tests (Holm).
+    The main metric on a slice is tested against the main metric on all other rows, if
+    the slice has `MIN_OF_CLASS` rows of each class and is not `OTHER`. The p-values of
+    an output are corrected for the number of its tests (Holm).
 
     Args:
         outputs: the rows of each output.
@@ -125,10 +125,8 @@ def test_against(
     rest = outside.score([metric])[metric]
     if value is None or rest is None:
         return {}
-    error, error_of_rest = (
-        inside.sampling_error(metric),
-        outside.sampling_error(metric),
-    )
+    error = inside.sampling_error(metric)
+    error_of_rest = outside.sampling_error(metric)
     if error is None or error_of_rest is None:
         return {}
     # The rows differ, so the two errors are independent and their squares add up.

@@ -15,10 +15,8 @@ from mtl_cli.data.table import Array
 
 MIN_ROWS = 100  # values with fewer rows are merged into the slice `OTHER`
 MAX_SLICES = 20  # number of slices by one column, including `OTHER`
-# A column with more distinct numbers than this is cut into `NUM_RANGES` ranges that
-# have about equally many rows.
-MAX_DISTINCT_NUMBERS = 20
-NUM_RANGES = 5
+MAX_DISTINCT_NUMBERS = 20  # a column with more distinct numbers is cut into ranges
+NUM_RANGES = 5  # number of ranges, with about equally many rows each
 OTHER, EMPTY = "(other)", "(empty)"  # names of slices
 
 
@@ -40,9 +38,10 @@ class Slices:
 def slices_by(column: str, cells: pa.ChunkedArray, are_ids: bool) -> Slices:
     """Cuts rows into slices by a column.
 
-    A column with more than 20 distinct numbers is cut into ranges. Any other column has
-    one slice per value. Slices with fewer than 100 rows are merged into the slice
-    `OTHER`, and of more than 20 values all but the 19 most frequent.
+    A column with more than `MAX_DISTINCT_NUMBERS` distinct numbers is cut into ranges.
+    Any other column has one slice per value. Values with fewer than `MIN_ROWS` rows are
+    merged into the slice `OTHER`, and so are the rarest values if there would be more
+    than `MAX_SLICES` slices.
 
     Args:
         column: the name of the column.
@@ -102,7 +101,7 @@ def frequent_values(codes: Array) -> tuple[Array, Array]:
         all other values.
     """
     counts = np.bincount(codes)
-    # One slice less is left for values if the slice `OTHER` is needed.
+    # If there are too many values, one of the slices is `OTHER`.
     num_slices = MAX_SLICES if len(counts) <= MAX_SLICES else MAX_SLICES - 1
     frequent = np.argsort(-counts, kind="stable")[:num_slices]
     frequent = np.sort(frequent[counts[frequent] >= MIN_ROWS])
@@ -161,7 +160,7 @@ def number_ranges(numbers: Array, empty: Array) -> tuple[list[str], Array]:
     # values would give NaN between -inf and inf.
     edges = np.unique(np.quantile(numbers[~empty], quantiles, method="lower"))
     texts = [f"{edge:.6g}" for edge in edges]
-    if len(set(texts)) < len(texts):  # such as times in seconds: 6 digits are too few
+    if len(set(texts)) < len(texts):  # 6 digits are too few for times in seconds
         texts = [f"{edge:.17g}" for edge in edges]
     names = [f"up to {texts[0]}"]
     names += [f"{low} to {high}" for low, high in pairwise(texts)]
@@ -177,8 +176,8 @@ def number_ranges(numbers: Array, empty: Array) -> tuple[list[str], Array]:
 def distinct_values(cells: pa.ChunkedArray) -> tuple[list[str], Array]:
     """Finds the distinct values of a column.
 
-    Returns: the values as text, sorted; and the index of each row's value among these,
-        (rows,).
+    Returns: the values as text, sorted, numbers first; and the index of each row's
+        value among the texts, (rows,).
     """
     encoded = cells.combine_chunks().dictionary_encode(null_encoding="encode")
     values = encoded.dictionary.to_pylist()
