@@ -6,8 +6,7 @@ into blocks. A block is named by its feature, task or expert, so it has the same
 both networks, even if its position differs.
 """
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,11 +15,12 @@ import keras
 from mtl_cli.columns.layout import Layout
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.start_from import Part
-from mtl_cli.layers import FusedEmbedding, ParallelDense, ParallelMLP, Route, Routing
+from mtl_cli.layers import FusedEmbedding, ParallelMLP, Routing
 from mtl_cli.layers.lookup import table_groups
 from mtl_cli.layers.routing import SHARED
 from mtl_cli.network.build import Network
 from mtl_cli.network.feature_rows import FeatureRows
+from mtl_cli.network.owners import Owners
 from mtl_cli.network.parallel_networks import (
     Index,
     input_kernels,
@@ -28,11 +28,6 @@ from mtl_cli.network.parallel_networks import (
     pieces_of,
 )
 from mtl_cli.network.parts import own_networks, part_of_layers
-
-# Names of layers that compute one or several networks per task, in the order of the
-# tasks. Gates, and layers with an attribute `owners`, know their tasks. The networks of
-# all other layers of the sharing scheme belong to no task.
-LAYERS_PER_TASK = re.compile(r"(bottoms|specific_experts)$")
 
 
 class BlockName(NamedTuple):
@@ -103,6 +98,7 @@ class WeightSplitter:
         self.config, self.layout = config, layout
         self.tasks = list(config.chosen_tasks)
         self.parts = part_of_layers(network)
+        self.owners = Owners(self.tasks)
         self.layers = {x.name: x for x in network.logits.layers if x.weights}
         # A sharing scheme has one set of embeddings for all tasks, or one set per task
         # and perhaps a shared set. With one task, both kinds of scheme may have one
@@ -135,49 +131,13 @@ class WeightSplitter:
                 encoder_layers.setdefault(type(layer).__name__, []).append(layer)
             elif own := own_networks(name, self.tasks):
                 kind = "_".join(filter(None, [own.kind.removesuffix("s"), own.layer]))
-                owners = self._owners(layer, own.tasks)
+                owners = self.owners.of_layer(layer, own.tasks)
                 yield from self._networks(part, kind + order, layer, owners)
             else:
-                owners = self._owners(layer)
+                owners = self.owners.of_layer(layer)
                 yield from self._networks(part, name + order, layer, owners)
         for layers_of_class in encoder_layers.values():
             yield from self._encoder_layers(layers_of_class)
-
-    def _owners(self, layer: keras.Layer, tasks: Sequence[str] = ()) -> list[str]:
-        """Returns the owner of each network that a layer computes.
-
-        Args:
-            layer: a layer of the scheme or of the towers.
-            tasks: the tasks that the layer's name holds.
-        """
-        if isinstance(layer, Routing):
-            owners = [self._owner(r.owner, i + 1) for i, r in enumerate(layer.routes)]
-            return numbered(owners, layer.networks_per_route)
-        num = num_networks(layer)
-        if tasks:
-            return numbered(tasks, max(num // len(tasks), 1))
-        if isinstance(layer, ParallelDense) and layer.owners is not None:
-            owners = [self._owner(owner, 0) for owner in layer.owners]
-            # Number the networks of each owner: `click 1`, `click 2`, `buy 1`.
-            return [f"{x} {owners[: i + 1].count(x)}" for i, x in enumerate(owners)]
-        if not LAYERS_PER_TASK.search(layer.name):
-            return [str(i + 1) for i in range(num)]
-        per_task = num // len(self.tasks)
-        if not layer.name.endswith("experts"):
-            return [self.tasks[i // per_task] for i in range(num)]
-        return [f"{self.tasks[i // per_task]} {i % per_task + 1}" for i in range(num)]
-
-    def _owner(self, owner: int | str | None, number: int) -> str:
-        """Returns the name of a network's owner, or its number if it has no owner.
-
-        Args:
-            owner: the number of the task that owns the network, from 0; the name of
-                another owner; or None.
-            number: the number of the network in its layer, from 1.
-        """
-        if owner is None:
-            return str(number)
-        return owner if isinstance(owner, str) else self.tasks[owner]
 
     def _networks(
         self, part: Part, kind: str, layer: keras.Layer, owners: list[str]
@@ -196,7 +156,7 @@ class WeightSplitter:
             if isinstance(layer, Routing) and piece.name in layer.pieces_by_expert:
                 start = piece.index[-1].start or 0
                 route = layer.routes[piece.network // layer.networks_per_route]
-                experts = self._experts(route)
+                experts = self.owners.of_experts(route)
                 columns = {
                     f" {expert}": slice(start + i, start + i + 1)
                     for i, expert in enumerate(experts)
@@ -210,18 +170,6 @@ class WeightSplitter:
                         yield name._replace(feature=feature), piece.variable, index
                 else:
                     yield name, piece.variable, (*piece.index[:-1], column)
-
-    def _experts(self, route: Route) -> list[str]:
-        """Returns the name of each expert that a gate weighs."""
-        names = []
-        for expert in route.experts:
-            if expert.owner == SHARED:
-                names.append(f"expert {expert.number}")
-                continue
-            is_own = expert.owner == route.owner
-            owner = "" if is_own else f"{self._owner(expert.owner, 0)} "
-            names.append(f"specific expert {owner}{expert.number}")
-        return names
 
     def _encoder_layers(
         self, layers: list[keras.Layer]
@@ -269,13 +217,3 @@ class WeightSplitter:
                 columns = slice(first_column, first_column + layer.embedding_dim)
                 name = BlockName("embeddings", kind, table, owner)
                 yield name, layer.table, (rows, columns)
-
-
-def numbered(owners: Sequence[str], per_owner: int) -> list[str]:
-    """Names the networks of owners that have several in a row: `click 1`, `click 2`.
-
-    If each owner has one network, the network has the name of its owner.
-    """
-    if per_owner == 1:
-        return list(owners)
-    return [f"{owner} {i + 1}" for owner in owners for i in range(per_owner)]

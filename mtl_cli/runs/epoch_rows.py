@@ -6,6 +6,7 @@ from typing import Any
 
 from mtl_cli.metrics.metrics_json import metrics_of
 from mtl_cli.pages.line_plots import Line, LinePlot
+from mtl_cli.training.checkpoint import Checkpoint
 from mtl_cli.training.progress import Epoch
 
 
@@ -23,6 +24,16 @@ def epoch_row(epoch: Epoch) -> dict[str, Any]:
         "samples_per_second": epoch.samples_per_second,
         "compile_seconds": epoch.compile_seconds,
     }
+
+
+def earlier_rows(checkpoint: Checkpoint) -> list[dict[str, Any]]:
+    """Returns the rows of `history.csv` for the epochs of a checkpoint.
+
+    Raises:
+        DataError: if the values of the checkpoint are malformed.
+    """
+    checkpoint.check_values()
+    return [epoch_row(Epoch(**epoch)) for epoch in checkpoint.values["epochs"]]
 
 
 def learning_curves(rows: Sequence[dict[str, Any]], kept_epoch: int) -> list[LinePlot]:

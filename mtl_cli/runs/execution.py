@@ -171,11 +171,12 @@ def execute_in_folder(
         folder: the run folder of `start`, locked for this process.
         request: the requested run.
     """
+    from mtl_cli.runs.epoch_rows import earlier_rows
     from mtl_cli.runs.provenance import config_hash
     from mtl_cli.runs.recorded_run import recorded_run
     from mtl_cli.runs.run import run
     from mtl_cli.runs.saved_config import saved_config
-    from mtl_cli.runs.tracked_run import earlier_rows, tracked_run
+    from mtl_cli.runs.tracked_run import tracked_run
 
     command = ["mtl-train", *request.settings]
     with recorded_run(folder, config_hash(config), command) as console:
@@ -187,7 +188,7 @@ def execute_in_folder(
             text = saved_config(request.composed, request.choices)
             folder.write_text("config.yaml", text)
         values = mask_secrets(config.model_dump(mode="json"))
-        rows = earlier_rows(start.checkpoint)
+        rows = None if start.checkpoint is None else earlier_rows(start.checkpoint)
         with tracked_run(
             config.tracker, folder.path, console.warn, values, rows
         ) as tracked:

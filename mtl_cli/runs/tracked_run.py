@@ -21,8 +21,6 @@ from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.paths import shortest
 from mtl_cli.metrics.metrics_json import Scores
 from mtl_cli.trackers.base import Tracker, flat_numbers
-from mtl_cli.training.checkpoint import Checkpoint
-from mtl_cli.training.progress import Epoch
 
 RECORD = "tracked.json"  # in the run folder: the last epoch that was sent
 RETRY_SECONDS = 2
@@ -273,19 +271,3 @@ def tracked_run(
     except BaseException:
         tracked.end(None)
         raise
-
-
-def earlier_rows(checkpoint: Checkpoint | None) -> list[dict[str, Any]] | None:
-    """Returns the rows of `history.csv` for the epochs of a checkpoint.
-
-    Returns: a row for each epoch; None if there is no checkpoint.
-
-    Raises:
-        DataError: if the values of the checkpoint are malformed.
-    """
-    if checkpoint is None:
-        return None
-    checkpoint.check_values()
-    from mtl_cli.runs.epoch_rows import epoch_row
-
-    return [epoch_row(Epoch(**epoch)) for epoch in checkpoint.values["epochs"]]

@@ -1,19 +1,14 @@
 """The tracker `mlflow`: sends runs to an MLflow server, database or folder."""
 
-import contextlib
 import json
-import logging
 import os
 import re
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import PrivateAttr
 
 from mtl_cli.core.atomic_write import write_text
-from mtl_cli.core.errors import first_line
 from mtl_cli.core.mlflow_store import (
     URI_VARIABLE,
     check_connection,
@@ -30,6 +25,7 @@ from mtl_cli.core.nested import flatten
 from mtl_cli.core.other_files import check_entries, read_json_object
 from mtl_cli.core.sqlite_database import check_sqlite_database
 from mtl_cli.metrics.metrics_json import Scores
+from mtl_cli.trackers._mlflow_requests import limited_requests, load_quietly
 from mtl_cli.trackers.base import Tracker, flat_numbers
 
 MAX_PARAMETER_LENGTH = 500  # characters; some servers refuse longer values
@@ -37,21 +33,9 @@ ID_FILE = "mlflow.json"  # a file of the run folder, with the id of the MLflow r
 # The files and the subfolder of the run folder that are logged as artifacts.
 ARTIFACT_FILES = ("config.yaml", "metrics.json", "report.html")
 MODEL_FOLDER = "model"
-# The limit of a request is in this environment variable. If the user has not set the
-# variable, the limits below hold, in seconds: a server may need long to wake up, and to
-# store a file.
-TIMEOUT_VARIABLE = "MLFLOW_HTTP_REQUEST_TIMEOUT"
+# Limits of a request in seconds: a server may need long to wake up, and to store a
+# file.
 START_SECONDS, METRICS_SECONDS, FILE_SECONDS = 30, 10, 60
-# Environment variables that are set unless the user has set them. MLflow does not have
-# to repeat failed requests, since `TrackedRun` repeats failed calls.
-DEFAULT_VARIABLES = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-}
-LOGGERS = ("mlflow", "alembic", "sqlalchemy.engine", "urllib3")
-TOO_MANY_REQUESTS, FIRST_SERVER_ERROR = 429, 500  # HTTP status codes
 
 
 class MLflow(Tracker):
@@ -92,7 +76,7 @@ class MLflow(Tracker):
         elif self._store is not None and not self._is_typed:
             check_folder_store(self._store, self._recorded_id())
         self._printable_uri = re.sub(r"(?<=://)[^/]*@", "", uri)
-        with self._limits(START_SECONDS), locked_database(uri):
+        with limited_requests(START_SECONDS, self._printable_uri), locked_database(uri):
             check_connection(uri)
             self._client = mlflow.MlflowClient(uri)
             mlflow_run = self._find_run()
@@ -106,17 +90,17 @@ class MLflow(Tracker):
             self._log_parameters(values, mlflow_run.data.params)
 
     def epoch(self, number: int, row: dict[str, Any]) -> None:
-        with self._limits(METRICS_SECONDS):
+        with limited_requests(METRICS_SECONDS, self._printable_uri):
             self._log_metrics(flat_numbers(row), number)
 
     def end(self, scores: dict[str, Scores] | None) -> None:
-        with self._limits(METRICS_SECONDS):
+        with limited_requests(METRICS_SECONDS, self._printable_uri):
             self._log_metrics(flat_numbers(dict(scores or {}), "final."), 0)
         if scores is not None:
-            with self._limits(FILE_SECONDS):
+            with limited_requests(FILE_SECONDS, self._printable_uri):
                 self._log_files()
         status = "FAILED" if scores is None else "FINISHED"
-        with self._limits(METRICS_SECONDS):
+        with limited_requests(METRICS_SECONDS, self._printable_uri):
             milliseconds = int(1000 * self._event_time)
             self._client.set_terminated(self._run_id, status, milliseconds)
 
@@ -240,45 +224,6 @@ class MLflow(Tracker):
                 f"{URI_VARIABLE} instead of tracker.uri"
             )
 
-    @contextlib.contextmanager
-    def _limits(self, seconds: int) -> Iterator[None]:
-        """Limits the time of requests in the block.
-
-        Args:
-            seconds: the limit of each request, unless the user has set another.
-
-        Raises:
-            OSError: if the server does not answer, or cannot answer now.
-        """
-        from mlflow.exceptions import MlflowException
-
-        is_unset = TIMEOUT_VARIABLE not in os.environ
-        os.environ.setdefault(TIMEOUT_VARIABLE, str(seconds))
-        try:
-            yield
-        except MlflowException as error:
-            status: int = error.get_http_status_code()  # type: ignore[no-untyped-call]
-            if status < FIRST_SERVER_ERROR and status != TOO_MANY_REQUESTS:
-                raise
-            raise ConnectionError(
-                f"{self._printable_uri} does not answer: {root_reason(error)}"
-            ) from error
-        finally:
-            if is_unset:
-                os.environ.pop(TIMEOUT_VARIABLE, None)
-
-
-def load_quietly() -> None:
-    """Imports MLflow without its messages."""
-    for name, value in DEFAULT_VARIABLES.items():
-        os.environ.setdefault(name, value)
-    warnings.filterwarnings("ignore", module="mlflow")
-    import mlflow  # noqa: F401
-
-    for name in LOGGERS:
-        logger = logging.getLogger(name)
-        logger.handlers, logger.propagate = [logging.NullHandler()], False
-
 
 def allowed_name(key: str) -> str:
     """Replaces each character that MLflow does not allow in names by "_".
@@ -287,10 +232,3 @@ def allowed_name(key: str) -> str:
     'dataset.features.price ___.kind'
     """
     return re.sub(r"[^\w./ -]", "_", key)
-
-
-def root_reason(error: BaseException) -> str:
-    """Returns the text of the error at the end of the chain of causes of an error."""
-    while cause := error.__cause__ or error.__context__:
-        error = cause
-    return getattr(error, "strerror", None) or first_line(error)

@@ -26,6 +26,7 @@ from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.runs import execution
 from mtl_cli.runs.execution import RunRequest
 from mtl_cli.runs.resume import RunStart
+from mtl_cli.trackers import _mlflow_requests
 from mtl_cli.trackers import mlflow as mlflow_module
 from mtl_cli.trackers.mlflow import MLflow
 from mtl_cli.trackers.tensorboard import TensorBoard
@@ -383,16 +384,16 @@ def test_host_that_takes_no_connection_is_found_soon(
 
 
 def test_limit_of_a_request_that_the_user_has_set_stays(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pytest.importorskip("mlflow", reason="extra mlflow")
-    name = mlflow_module.TIMEOUT_VARIABLE
+    name = _mlflow_requests.TIMEOUT_VARIABLE
     monkeypatch.delenv(name, raising=False)
-    with mlflow_tracker(tmp_path)._limits(5):
+    with _mlflow_requests.limited_requests(5, "server"):
         assert os.environ[name] == "5"
     assert name not in os.environ
     monkeypatch.setenv(name, "77")
-    with mlflow_tracker(tmp_path)._limits(5):
+    with _mlflow_requests.limited_requests(5, "server"):
         assert os.environ[name] == "77"
     assert os.environ[name] == "77"
 

@@ -1,0 +1,70 @@
+"""Requests to an MLflow server: limits of their time, and errors in one line."""
+
+import contextlib
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+
+from mtl_cli.core.errors import first_line
+
+# MLflow reads the limit of a request, in seconds, from this environment variable.
+TIMEOUT_VARIABLE = "MLFLOW_HTTP_REQUEST_TIMEOUT"
+# Environment variables that are set unless the user has set them. MLflow does not have
+# to repeat failed requests, since `TrackedRun` repeats failed calls.
+DEFAULT_VARIABLES = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+LOGGERS = ("mlflow", "alembic", "sqlalchemy.engine", "urllib3")
+TOO_MANY_REQUESTS, FIRST_SERVER_ERROR = 429, 500  # HTTP status codes
+
+
+def load_quietly() -> None:
+    """Imports MLflow without its messages."""
+    for name, value in DEFAULT_VARIABLES.items():
+        os.environ.setdefault(name, value)
+    warnings.filterwarnings("ignore", module="mlflow")
+    import mlflow  # noqa: F401
+
+    for name in LOGGERS:
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [logging.NullHandler()], False
+
+
+@contextlib.contextmanager
+def limited_requests(seconds: int, address: str) -> Iterator[None]:
+    """Limits the time of each request in the block.
+
+    Args:
+        seconds: the limit, unless the user has set another in `TIMEOUT_VARIABLE`.
+        address: the address of the server for messages, without a password.
+
+    Raises:
+        OSError: if the server does not answer, or cannot answer now.
+    """
+    from mlflow.exceptions import MlflowException
+
+    is_unset = TIMEOUT_VARIABLE not in os.environ
+    os.environ.setdefault(TIMEOUT_VARIABLE, str(seconds))
+    try:
+        yield
+    except MlflowException as error:
+        status: int = error.get_http_status_code()  # type: ignore[no-untyped-call]
+        if status < FIRST_SERVER_ERROR and status != TOO_MANY_REQUESTS:
+            raise
+        raise ConnectionError(
+            f"{address} does not answer: {root_reason(error)}"
+        ) from error
+    finally:
+        if is_unset:
+            os.environ.pop(TIMEOUT_VARIABLE, None)
+
+
+def root_reason(error: BaseException) -> str:
+    """Returns the text of the error at the end of the chain of causes of an error."""
+    while cause := error.__cause__ or error.__context__:
+        error = cause
+    return getattr(error, "strerror", None) or first_line(error)
