@@ -22,7 +22,7 @@ from mtl_cli.metrics.regression import truth_rmse
 from mtl_cli.scoring.gate_slices import usage_by_slice
 from mtl_cli.scoring.gate_usage import summarize_gates
 from mtl_cli.scoring.gate_weights import measure_gate_weights
-from mtl_cli.scoring.importance import REPEATS, importance
+from mtl_cli.scoring.importance import REPEATS, permutation_importance
 from mtl_cli.scoring.scored_rows import ScoredRows, metric_with_interval, scored_rows
 from mtl_cli.scoring.scores import score_outputs
 from mtl_cli.scoring.slice_scores import score_slices
@@ -79,8 +79,8 @@ def evaluate(
     drift, remark = prediction_drift(model.folder, rows.outputs, rows.predictions)
     importances: dict[str, Any] = {}
     if request.importance:
-        repeats, on_step = request.repeats, partial(request.on_progress, "permuting")
-        importances = importance(
+        repeats, on_step = request.repeats, partial(request.on_progress, "shuffling")
+        importances = permutation_importance(
             model.network, model.features, rows.outputs, rows.sample, repeats, on_step
         )
     evaluation = Evaluation(

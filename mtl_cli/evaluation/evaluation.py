@@ -26,7 +26,8 @@ class Evaluation:
             `slice_record`.
         drift_records: the drift, one dict per feature, and per output or class, see
             `FeatureCounts.drift` and `prediction_record`.
-        importances: the importance of features, see `importance`; {} if not measured.
+        importances: the importance of features, see `permutation_importance`; {} if it
+            was not measured.
         gates: the use of experts, on all rows and by slice, see `GateUsage`; {} if the
             model has no gates.
         remarks: what is left out or unexpected, one line each.

@@ -158,7 +158,7 @@ def importance_lines(
     """Returns the sentences below the table of importance.
 
     Args:
-        result: the importances, see `importance`.
+        result: the importances, see `permutation_importance`.
         tasks: the names of the tasks.
         num_left_out: the number of rows that the table leaves out; 0 or less for none.
     """
@@ -170,7 +170,7 @@ def importance_lines(
     if num_left_out > 0:
         lines.append(f"{num_left_out} more rows are in the JSON file")
     for group in result["groups"]:
-        lines.append(f"permuted together: {'; '.join(group['reasons'])}")
+        lines.append(f"shuffled together: {'; '.join(group['reasons'])}")
     for task in tasks:
         only_here = [name for name, t in result["only_one_task"].items() if t == task]
         if only_here:

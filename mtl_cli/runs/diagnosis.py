@@ -15,7 +15,7 @@ import numpy as np
 
 from mtl_cli.data.table import Array, Table
 from mtl_cli.runs.trained_run import TrainedRun
-from mtl_cli.scoring.importance import importance
+from mtl_cli.scoring.importance import permutation_importance
 from mtl_cli.scoring.sample import sample_indices, sample_of
 from mtl_cli.scoring.scored_rows import ScoredRows, scored_rows
 from mtl_cli.scoring.slice_scores import MIN_OF_CLASS, score_slices
@@ -39,7 +39,8 @@ class Diagnosis:
             avoided because the findings may influence the next model.
         rows: the number of examined rows.
         slices: {output: its tested slices, the weakest first}.
-        importances: the importance of features, see `importance`; {} if not measured.
+        importances: the importance of features, see `permutation_importance`; {} if it
+            was not measured.
         remarks: a line for each part that was left out, with the reason.
     """
 
@@ -120,7 +121,7 @@ def measure_importance(
         sample: the rows to choose from.
         remarks: the list to which a line is added for each part that is left out.
 
-    Returns: see `importance`; {} if nothing is measured.
+    Returns: see `permutation_importance`; {} if nothing is measured.
     """
     data = run.data
     predictions_per_row = len(data.features.by_name) * REPEATS
@@ -148,4 +149,6 @@ def measure_importance(
     if not outputs:
         return {}
     chosen_rows = sample.take(chosen)
-    return importance(run.network, data.features, outputs, chosen_rows, REPEATS)
+    return permutation_importance(
+        run.network, data.features, outputs, chosen_rows, REPEATS
+    )

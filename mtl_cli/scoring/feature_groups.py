@@ -1,6 +1,6 @@
-"""Groups features that hold the same information, to permute them together.
+"""Groups features that hold the same information, to shuffle them together.
 
-If two features are copies of each other, permuting one of them hardly changes the
+If two features are copies of each other, shuffling one of them hardly changes the
 predictions: the model still reads the other. So both would seem unimportant.
 """
 
@@ -12,10 +12,10 @@ import numpy as np
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.table import Array
 
-MAX_ROWS = 10_000  # number of rows that are searched for copies
-MIN_REPEATED = 100  # number of rows whose value must occur more than once
-# Two features count as copies from this rank correlation on, or from this value of
-# Goodman and Kruskal's lambda.
+MAX_ROWS = 10_000  # number of rows in which copies are searched
+# The number of rows with a repeated value that Goodman and Kruskal's lambda needs.
+MIN_REPEATED = 100
+# The smallest rank correlation, or lambda, of two features that count as copies.
 MIN_SIMILARITY = 0.98
 # Copies have about equally many distinct values. Outside these ratios of the two
 # numbers, lambda is not computed, to save time.
@@ -25,7 +25,7 @@ NAME_SEPARATOR = " + "
 
 @dataclass(frozen=True)
 class FeatureGroup:
-    """Features that are permuted together.
+    """Features that are shuffled together.
 
     Attributes:
         features: the names of the features.
@@ -95,9 +95,9 @@ def copies(
 ) -> dict[tuple[str, str], str]:
     """Finds the pairs of features that are nearly copies of each other.
 
-    Two numeric features are copies if their ranks are almost perfectly correlated. In
-    every other pair, the features are copies if each feature's value predicts the
-    value of the other feature in almost all rows.
+    Two numeric features are copies if their ranks are almost perfectly correlated. Two
+    other features are copies if the value of each predicts the value of the other in
+    almost all rows.
 
     Args:
         features: the fitted features.

@@ -19,10 +19,10 @@ from mtl_cli.scoring.gate_weights import GateWeights
 if TYPE_CHECKING:
     from mtl_cli.layers import Expert, Routing
 
-# A gate does not use an expert whose mean weight is below this fraction of 1 / experts,
-# the mean weight that each expert has if the gate treats all experts alike.
+# If a gate treats all experts alike, the mean weight of each is 1 / experts. The gate
+# does not use an expert whose mean weight is below this fraction of 1 / experts.
 UNUSED_FRACTION = 0.05
-# A gate is polarised if the mean weight of one expert is above this.
+# A gate is polarised if the mean weight of one expert is above this weight.
 POLARISED_WEIGHT = 0.95
 
 
@@ -39,17 +39,18 @@ class GateSummary(TypedDict):
             gates of a model without levels.
         task: the task of the gate; None if the gate serves several tasks.
         rows: the number of rows over which the means are taken: the sampled rows in the
-            task's space, or all sampled rows if `task` is None. If there are no such
-            rows, `weights` is empty, and the entropies are absent.
+            task's space, or all sampled rows if `task` is None. Without rows, `weights`
+            is empty, and the entropies are absent.
         weights: {expert: mean weight}.
         entropy_of_mean: the entropy of the mean weights, from 0 (all weight on one
             expert) to 1 (all experts have equal weights).
         mean_entropy: the entropy of each row's weights, from 0 to 1, averaged over the
             rows. The mean entropy is far below `entropy_of_mean` if each row uses few
             experts, but different rows use different experts.
-        unused: the experts that the gate does not use: their mean weight is below 5 %
-            of 1 / experts. If weights are factors: the experts whose mean weight is 0.
-        polarised: the expert whose mean weight is above 0.95; None if there is none.
+        unused: the experts that the gate does not use: their mean weight is below
+            `UNUSED_FRACTION` / experts or, if weights are factors, 0.
+        polarised: the expert whose mean weight is above `POLARISED_WEIGHT`; None if
+            there is none.
         not_trained: the experts that the gate weighs, but does not train, because a
             stop-gradient lies between gate and expert. Absent if there is none.
     """
@@ -184,38 +185,29 @@ def summarize_gate(
         experts: the names of the experts.
         sum_to_one: whether the weights of each row sum to 1.
     """
-    if not len(weights):
-        return {
-            "level": level,
-            "task": task,
-            "rows": 0,
-            "weights": {},
-            "unused": [],
-            "polarised": None,
-        }
-    mean = weights.mean(axis=0)
-    heaviest = int(mean.argmax())
-    mean_weights = dict(zip(experts, mean.tolist(), strict=True))
-    if not sum_to_one:
-        return {
-            "level": level,
-            "task": task,
-            "rows": len(weights),
-            "weights": mean_weights,
-            "unused": [name for name, weight in mean_weights.items() if weight == 0],
-            "polarised": None,
-        }
-    threshold = UNUSED_FRACTION / len(experts)
-    return {
+    summary: GateSummary = {
         "level": level,
         "task": task,
         "rows": len(weights),
-        "weights": mean_weights,
-        "entropy_of_mean": float(entropy(mean)),
-        "mean_entropy": float(entropy(weights).mean()),
-        "unused": [name for name, weight in mean_weights.items() if weight < threshold],
-        "polarised": experts[heaviest] if mean[heaviest] > POLARISED_WEIGHT else None,
+        "weights": {},
+        "unused": [],
+        "polarised": None,
     }
+    if not len(weights):
+        return summary
+    mean = weights.mean(axis=0)
+    summary["weights"] = dict(zip(experts, mean.tolist(), strict=True))
+    if not sum_to_one:
+        summary["unused"] = [e for e, x in summary["weights"].items() if x == 0]
+        return summary
+    summary["entropy_of_mean"] = float(entropy(mean))
+    summary["mean_entropy"] = float(entropy(weights).mean())
+    threshold = UNUSED_FRACTION / len(experts)
+    summary["unused"] = [e for e, x in summary["weights"].items() if x < threshold]
+    heaviest = int(mean.argmax())
+    if mean[heaviest] > POLARISED_WEIGHT:
+        summary["polarised"] = experts[heaviest]
+    return summary
 
 
 def entropy(weights: Array) -> Array:

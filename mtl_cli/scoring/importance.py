@@ -1,8 +1,8 @@
 """Permutation importance: how much worse a task is predicted without a feature.
 
 The values of a feature are shuffled among the rows, and the rows are predicted again.
-The importance of the feature for a task is by how much the task's main metric gets
-worse (Breiman, "Random Forests", 2001).
+The importance of the feature for a task is the amount by which the task's main metric
+gets worse (Breiman, "Random Forests", 2001).
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ ROWS_AT_ONCE = 8192
 SEED = 0
 
 
-def importance(
+def permutation_importance(
     network: "Network",
     features: FeatureSet,
     outputs: list[Output],
@@ -45,8 +45,8 @@ def importance(
         outputs: the outputs to score.
         sample: the rows, with their features.
         repeats: the number of shufflings of each feature or group of features.
-        on_step: is called after each feature or group of features, with the number of
-            those that are done, and the number of all.
+        on_step: is called after each feature or group of features, with how many are
+            done, and how many there are.
 
     Returns: a dict with these keys:
         `rows`, `repeats`: the number of rows, and of shufflings.
@@ -55,7 +55,7 @@ def importance(
         `only_one_task`, `without_effect`: see `features_by_use`.
 
     Raises:
-        ConfigError: if there are fewer than 2 repeats: an interval needs two.
+        ConfigError: if there are fewer than `MIN_REPEATS`, which an interval needs.
     """
     if repeats < MIN_REPEATS:
         raise ConfigError(f"--repeats: {repeats} is below {MIN_REPEATS}, the least")
@@ -88,7 +88,7 @@ def importance(
 def features_to_shuffle(
     groups: list[FeatureGroup],
 ) -> Iterator[tuple[list[str], FeatureGroup]]:
-    """Yields the names of features to shuffle together, and the group they belong to.
+    """Yields the names of the features to shuffle together, and their group.
 
     A group of several features is shuffled as a whole, and then each of its features
     alone.
@@ -107,9 +107,9 @@ def shuffled_predictions(
     names: list[str],
     repeats: int,
 ) -> Iterator[dict[str, Array]]:
-    """Predicts rows several times, each time with some features shuffled anew.
+    """Predicts rows several times, each time with another random order of features.
 
-    Every call uses the same random orders, whatever the features. Several shufflings of
+    All features are shuffled into the same random orders. Several shufflings of
     a small sample are predicted in one call: few large batches are quicker than many
     small ones.
 
@@ -129,7 +129,7 @@ def shuffled_predictions(
     orders_at_once = max(1, ROWS_AT_ONCE // sample.num_rows)
     for start in range(0, repeats, orders_at_once):
         shuffled = [
-            permute_features(features, sample.features, names, order)
+            shuffle_features(features, sample.features, names, order)
             for order in orders[start : start + orders_at_once]
         ]
         stacked = {
@@ -141,15 +141,15 @@ def shuffled_predictions(
             yield {name: x[rows] for name, x in predictions.items()}
 
 
-def permute_features(
+def shuffle_features(
     features: FeatureSet, encoded: dict[str, Array], names: list[str], order: Array
 ) -> dict[str, Array]:
-    """Copies encoded rows, with the values of some features taken from other rows.
+    """Copies encoded rows, and takes the values of some features from other rows.
 
     Args:
         features: the fitted features.
         encoded: the encoded rows, {input of the network: (rows, width)}.
-        names: the features to permute together.
+        names: the features to shuffle together.
         order: the index of the row from which each row gets the values, (rows,).
 
     Returns: {input of the network: (rows, width)}. Inputs without one of the features
@@ -189,11 +189,11 @@ def importance_record(
 ) -> dict[str, Any]:
     """Returns the importance of features for a task, with its 95 % interval.
 
-    The interval contains 0 in 95 % of the cases in which the task does not use the
-    features. The original order of the values is then as good as any shuffled order, so
-    the original score varies as the shuffled scores do, with some variance s^2. The
-    importance is the original score minus the mean of n shuffled scores, and has the
-    variance s^2 (1 + 1/n).
+    If the task does not use the features, the interval contains 0 in 95 % of all cases:
+    the original order of the values is then as good as any shuffled order, so the
+    original score and the n shuffled scores have the same variance s^2. The importance,
+    the original score minus the mean of the shuffled scores, has the variance
+    s^2 (1 + 1/n).
 
     Args:
         task: the name of the task.
@@ -222,7 +222,7 @@ def importance_record(
 
 
 def features_by_use(records: list[dict[str, Any]]) -> dict[str, Any]:
-    """Finds the features that only one task uses, and those that no task uses.
+    """Finds the features that only one task uses, and the features that no task uses.
 
     A task uses a feature if the interval of its importance lies above 0. A group of
     several features counts as one feature.
@@ -237,7 +237,8 @@ def features_by_use(records: list[dict[str, Any]]) -> dict[str, Any]:
     for record in records:
         if record["group"] is None:  # not a feature of a larger group, shuffled alone
             tasks = tasks_by_feature.setdefault(record["features"], [])
-            tasks += [record["task"]] if record["low"] > 0 else []
+            if record["low"] > 0:
+                tasks.append(record["task"])
     num_tasks = len({record["task"] for record in records})
     return {
         "only_one_task": {

@@ -16,9 +16,9 @@ from mtl_cli.scoring import importance as module
 from mtl_cli.scoring.feature_groups import FeatureGroup
 from mtl_cli.scoring.importance import (
     features_by_use,
-    importance,
     importance_record,
-    permute_features,
+    permutation_importance,
+    shuffle_features,
 )
 
 DENSE = {"kind": "dense", "transform": "none"}
@@ -62,7 +62,7 @@ def test_only_the_columns_of_the_feature_are_shuffled(name: str, planted: Any) -
     features, rows, _ = planted
     before = {key: np.array(x) for key, x in rows.features.items()}
     order = np.random.default_rng(1).permutation(ROWS)
-    changed = permute_features(features, rows.features, [name], order)
+    changed = shuffle_features(features, rows.features, [name], order)
     for other in FEATURES:
         own = features.columns_in(rows.features, other)
         expected = own[order] if other == name else own
@@ -79,7 +79,7 @@ def test_only_the_columns_of_the_feature_are_shuffled(name: str, planted: Any) -
 def test_features_shuffled_together_keep_their_pairs(planted: Any) -> None:
     features, rows, _ = planted
     order = np.random.default_rng(1).permutation(ROWS)
-    changed = permute_features(features, rows.features, ["x", "city"], order)
+    changed = shuffle_features(features, rows.features, ["x", "city"], order)
     for name in ("x", "city"):
         np.testing.assert_array_equal(
             features.columns_in(changed, name),
@@ -104,7 +104,7 @@ def predicting(features: Any, city_slope: float = 0.0) -> Any:
 def test_used_and_unused_features_are_told_apart(planted: Any) -> None:
     features, rows, tasks = planted
     steps: list[tuple[int, int]] = []
-    result = importance(
+    result = permutation_importance(
         predicting(features),
         features,
         tasks,
@@ -135,11 +135,11 @@ def test_interval_of_noise_holds_zero_in_95_percent(
         labels = rows.labels["y"]
         order = np.random.default_rng(1000 + seed).permutation(ROWS)
         other = replace(
-            rows, features=permute_features(features, rows.features, ["city"], order)
+            rows, features=shuffle_features(features, rows.features, ["city"], order)
         )
         monkeypatch.setattr(module, "SEED", seed)
         network = predicting(features, city_slope=0.1)
-        result = importance(network, features, tasks[:1], other, 5)
+        result = permutation_importance(network, features, tasks[:1], other, 5)
         assert other.labels["y"] is labels
         record = next(r for r in result["features"] if r["features"] == "city")
         held += record["low"] <= 0 <= record["high"]
@@ -161,7 +161,7 @@ def test_interval_counts_the_rows_as_they_are_as_one_more_draw() -> None:
 def test_one_shuffling_has_no_interval(planted: Any) -> None:
     features, rows, tasks = planted
     with pytest.raises(ConfigError, match="--repeats: 1 is below 2"):
-        importance(predicting(features), features, tasks, rows, 1)
+        permutation_importance(predicting(features), features, tasks, rows, 1)
 
 
 def test_members_of_groups_are_not_named_alone() -> None:
