@@ -23,12 +23,12 @@ class Trainer(Options):
             training stops and the weights of the best epoch are restored; null trains
             all epochs and keeps the weights of the last epoch.
         monitor: the validation metric that early stopping watches. `auto` is the mean
-            over the tasks of the normalised entropy of probabilities and the R2 of
-            regressions; a task whose `metrics` lack this metric takes the first of its
-            `metrics`. `mean` is the mean over the tasks, and the name of a task is this
-            task alone; both take the first of a task's `metrics`, by default AUC, R2 of
-            regressions or macro AUC of classes. Another metric follows after a point,
-            as in `mean.log_loss` or `income.pr_auc`.
+            over the tasks of the normalised entropy of probabilities, the R2 of
+            regressions and the D2 of amounts; a task whose `metrics` lack this metric
+            takes the first of its `metrics`. `mean` is the mean over the tasks, and the
+            name of a task is this task alone; both take the first of a task's
+            `metrics`, by default the first of its kind, such as AUC. Another metric
+            follows after a point, as in `mean.log_loss` or `income.pr_auc`.
         ema_decay: decay of the exponential moving average of the weights over epochs.
             After each epoch, the average moves the part 1 - `ema_decay` of the way to
             the new weights, and more in the first epochs. Validation rows score the

@@ -25,6 +25,8 @@ class LabelStatistics:
         self.has_weights = dataset.weight_column is not None
         self.outputs = [output for output in outputs if not output.added_by_heads]
         self.summaries = {output.name: LabelSummary() for output in self.outputs}
+        # Of what `Task.summarized` makes of the labels.
+        self.for_tasks = {output.name: LabelSummary() for output in self.outputs}
         # {output: the values of `positive` that no training row has held so far}.
         self.missing_values = {o.name: o.task.required_values for o in self.outputs}
         # {output: the values that the training rows hold}, for the error message.
@@ -41,7 +43,9 @@ class LabelStatistics:
         for output in self.outputs:
             name, column = output.name, table[output.task.label]
             is_counted = is_training & (labels.weights[name] > 0)
-            self.summaries[name].add(labels.labels[name][is_counted].astype("float64"))
+            counted = labels.labels[name][is_counted].astype("float64")
+            self.summaries[name].add(counted)
+            self.for_tasks[name].add(output.task.summarized(counted))
             if self.missing_values[name]:
                 values = self.found_values[name] + distinct_cells(column, is_training)
                 self.found_values[name] = list(dict.fromkeys(values))
@@ -76,6 +80,12 @@ class LabelStatistics:
                     f"{' and a weight above 0' if self.has_weights else ''}; correct "
                     f"column '{task.label}', or leave the task out"
                 )
+            if not self.for_tasks[name].count:
+                raise DataError(
+                    f"{key}: none of the {summary.count:,} training labels{in_space} "
+                    f"is above 0; a {task.kind} task needs amounts; give other rows, "
+                    "or leave the task out"
+                )
             if task.HAS_CLASSES and summary.lowest == summary.highest:
                 raise DataError(
                     f"{key}: all {summary.count:,} training labels{in_space} are "
@@ -89,7 +99,7 @@ class LabelStatistics:
         Returns: {task: statistics}. A task that uses none is left out.
         """
         statistics = {
-            output.name: output.task.label_statistics(self.summaries[output.name])
+            output.name: output.task.label_statistics(self.for_tasks[output.name])
             for output in self.outputs
         }
         return {task: values for task, values in statistics.items() if values}

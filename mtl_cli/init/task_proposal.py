@@ -12,6 +12,7 @@ from mtl_cli.init.yes_no_labels import YesNoColumn, describe_cells
 from mtl_cli.tasks.base import Task, task_class
 
 MAX_CLASSES = 30
+MANY_ZEROS = 0.1  # from this share of zeros on, amounts may be a task of kind ziln
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ def multiclass(column: ColumnProfile) -> TaskProposal:
     reason = f"{len(classes)} classes; {rarest_class}"
     if column.numbers is not None:
         remarks["kind"] = "or regression (without classes), if these are amounts"
+        remarks["kind"] += "; or ordinal, if the order of the classes counts"
         reason += f"; {remarks['kind']}"
     keys = {"label": column.name, "kind": "multiclass", "classes": classes}
     y = np.where(column.codes < 0, np.nan, column.codes)
@@ -124,7 +126,7 @@ def regression(message_start: str, column: ColumnProfile) -> TaskProposal:
     With `standard`, a model learns the mean of the labels, so R2 and RMSE are best. For
     labels with a long tail, a remark also names the transform `log1p`. With `log1p`, a
     model learns a value near the median of the labels: MAE is lower, but R2 is often
-    below 0.
+    below 0. For amounts of which many are 0, a remark names the kind `ziln`.
 
     Args:
         message_start: the start of the message of an error.
@@ -150,6 +152,8 @@ def regression(message_start: str, column: ColumnProfile) -> TaskProposal:
         hint = "taken for amounts; or multiclass with classes: [...]"
         remarks["kind"] += f"; {hint}"
         message += f"; {hint}"
+    elif labels.min() == 0 and (share_of_0 := (labels == 0).mean()) >= MANY_ZEROS:
+        remarks["kind"] += f"; {share_of_0:.1%} are 0: or ziln (without transform)"
     keys = {"label": column.name, "kind": "regression", "transform": "standard"}
     return TaskProposal(keys, summarize(column), remarks, message, y)
 

@@ -1,9 +1,10 @@
-"""Points of the plots of predictions: ROC curve, precision-recall curve, histogram."""
+"""Points of the plots of predictions: ROC, precision-recall, gain, histogram."""
 
 import numpy as np
 
 from mtl_cli.metrics.auc import weights_by_prediction
 from mtl_cli.metrics.metric import Floats
+from mtl_cli.metrics.sorted_rows import sort_rows
 
 MAX_POINTS = 200  # about the largest number of points of a curve
 NUM_BINS = 40
@@ -40,6 +41,27 @@ def precision_recall_curve(label: Floats, prediction: Floats, weight: Floats) ->
     )
     recall = positive / positive[-1]
     return thin_out(recall, positive / (positive + negative), recall)
+
+
+def gain_curve(label: Floats, prediction: Floats, weight: Floats) -> Points:
+    """Returns the share of the rows (x) and of the sum of labels (y) above thresholds.
+
+    The thresholds decrease, so the curve goes from (0, 0) to (1, 1). It has about
+    `MAX_POINTS` points at most.
+
+    Args:
+        label: the labels, 0 or more, not all 0, (rows,).
+        prediction: the predictions, (rows,).
+        weight: the weight of each row, (rows,), above 0.
+    """
+    y, p, w, _ = sort_rows(label, prediction, weight)
+    starts = np.flatnonzero(np.concatenate(([True], p[1:] != p[:-1])))
+    x, gain = (
+        np.append(0, np.cumsum(np.add.reduceat(values, starts)[::-1]))
+        for values in (w, w * y)
+    )
+    x, gain = x / x[-1], gain / gain[-1]
+    return thin_out(x, gain, x + gain)
 
 
 def thin_out(x: Floats, y: Floats, distance: Floats) -> Points:

@@ -50,8 +50,7 @@ class Network:
         logits: the model to train. The model returns the logits of each output.
         predictions: the model to predict with. The model returns the probabilities or
             values of each output.
-        label_statistics: {task: mean and deviation of its labels}, for tasks with
-            standardised labels.
+        label_statistics: {task: statistics of its labels}, for tasks that use any.
         encodings: the outputs of the encoder, (B, D) each.
         hidden: the output of the sharing scheme: (T, B, H), or (B, H) if all tasks
             share one hidden vector.
@@ -91,8 +90,7 @@ def build(
         config: the run's configuration. If its key `ensemble` lists seeds, the network
             averages one network per seed.
         layout: the columns of each feature in the network's inputs.
-        label_statistics: {task: mean and deviation of its labels}, for tasks with
-            standardised labels.
+        label_statistics: {task: statistics of its labels}, for tasks that use any.
 
     Raises:
         ConfigError: if the weights do not fit the memory of this machine.

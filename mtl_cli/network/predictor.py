@@ -28,7 +28,8 @@ class Predictor:
     def __call__(self, table: Table | StoredTable) -> dict[str, Array]:
         """Predicts all rows: {output: predictions}, (rows,) or (rows, classes).
 
-        Predictions are float32; predictions of standardised labels are float64.
+        Predictions are float32; predictions of standardised labels and amounts are
+        float64.
         """
         batches: dict[str, list[Array]] = {}
         for start in range(0, table.num_rows, ROWS_PER_CALL):

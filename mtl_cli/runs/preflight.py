@@ -27,8 +27,8 @@ def check_monitor(
         labels, weights = valid.labels[output.label], valid.weights[output.name]
         # Whether a metric is defined depends on labels, weights and groups only. So the
         # check can use any predictions, such as zeros.
-        rows, num_logits = len(labels), output.task.num_logits
-        predictions = np.zeros(rows if num_logits == 1 else (rows, num_logits))
+        rows, width = len(labels), output.task.num_predictions
+        predictions = np.zeros(rows if width == 1 else (rows, width))
         scores = score(
             output.task, labels, predictions, weights, valid.groups, [metric]
         )

@@ -116,8 +116,8 @@ def load_learnt(run: Path) -> tuple[FeatureSet, dict[str, Statistics], Config]:
 
     Does not import TensorFlow.
 
-    Returns: the fitted features; {task: mean and deviation of its labels}, for tasks
-        with standardised labels; and the configuration.
+    Returns: the fitted features; {task: statistics of its labels}, for tasks that use
+        any; and the configuration.
 
     Raises:
         DataError: if the files are missing or damaged.

@@ -112,6 +112,11 @@ class Task(Options):
         return 1
 
     @property
+    def num_predictions(self) -> int:
+        """The number of values that the task predicts for each row."""
+        return self.num_logits
+
+    @property
     def logit_shift(self) -> float:
         """A number that corrects the trained logits when it is added to them.
 
@@ -185,11 +190,19 @@ class Task(Options):
         """
         return labels
 
+    def summarized(self, labels: Floats) -> Floats:
+        """Returns the numbers of which `label_statistics` gets a summary: the labels.
+
+        Args:
+            labels: labels of training rows, (rows,), without NaN.
+        """
+        return labels
+
     def label_statistics(self, labels: "LabelSummary") -> Statistics:
         """Returns the statistics that losses and predictions use; {} for none.
 
         Args:
-            labels: the summary of the labels of the training rows.
+            labels: the summary of what `summarized` makes of the training labels.
         """
         return {}
 
@@ -213,7 +226,7 @@ class Task(Options):
             logits: (batch, num_logits).
             statistics: the result of `label_statistics`.
 
-        Returns: (batch, num_logits).
+        Returns: (batch, num_predictions).
         """
 
     def prediction_columns(self, name: str, predictions: Array) -> dict[str, Array]:
@@ -221,7 +234,7 @@ class Task(Options):
 
         Args:
             name: the name of the output.
-            predictions: (rows,), or (rows, num_logits) for a task with several logits.
+            predictions: (rows,), or (rows, num_predictions) for several.
         """
         return {name: predictions}
 
@@ -238,7 +251,7 @@ class Task(Options):
 
         Args:
             label: the labels, (rows,).
-            prediction: (rows,), or (rows, num_logits) for a task with several logits.
+            prediction: (rows,), or (rows, num_predictions) for several.
             weight: the weight of each row, (rows,), above 0.
         """
         rows = self.calibration_rows(label, prediction, weight)

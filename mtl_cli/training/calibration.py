@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 from scipy.optimize import minimize
-from scipy.special import expit, softmax
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.data.table import StoredTable, Table
@@ -21,6 +20,7 @@ from mtl_cli.metrics.log_loss import SMALLEST_PROBABILITY
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.network.build import Network
 from mtl_cli.network.predictor import Predictor
+from mtl_cli.tasks.base import Task
 
 Method = Literal["none", "temperature", "platt"]
 Logits = npt.NDArray[np.float64]  # (members, rows, num_logits)
@@ -68,14 +68,22 @@ class TowerRows:
             one member if `model.members` is 1.
         label: (rows,), 0 and 1, or the number of the class.
         weight: (rows,), above 0.
-        initial_shift: the task's `logit_shift`. The shift makes up for
-            `positive_weight` and for a sample of the rows with label 0.
+        task: the task, which makes probabilities of logits.
     """
 
     logits: Logits
     label: npt.NDArray[np.int64]
     weight: Floats
-    initial_shift: float
+    task: Task
+
+    @property
+    def initial_shift(self) -> float:
+        """The task's `logit_shift`.
+
+        The shift makes up for `positive_weight` and for a sample of the rows with
+        label 0.
+        """
+        return self.task.logit_shift
 
     def __len__(self) -> int:
         return len(self.label)
@@ -84,20 +92,18 @@ class TowerRows:
         """Returns the rows whose entry in the mask is true."""
         logits = self.logits[:, mask]
         label, weight = self.label[mask], self.weight[mask]
-        return TowerRows(logits, label, weight, self.initial_shift)
+        return TowerRows(logits, label, weight, self.task)
 
     def losses(self, scale: float, shift: float) -> Floats:
         """Returns the log loss of each row after a calibration, (rows,), in nats.
 
         The predicted probability is the mean over the members' probabilities.
         """
-        logits = scale * self.logits + shift
-        if logits.shape[-1] == 1:
-            positive = expit(logits).mean(axis=0)[:, 0]
-            predicted = np.where(self.label == 1, positive, 1 - positive)
-        else:
-            classes = softmax(logits, axis=-1).mean(axis=0)  # (rows, classes)
-            predicted = classes[np.arange(len(self)), self.label]
+        members = np.asarray(self.task.predictions(scale * self.logits + shift, {}))
+        classes = members.mean(axis=0)  # (rows, classes)
+        if classes.shape[1] == 1:  # the probability of label 1
+            classes = np.concatenate([1 - classes, classes], axis=1)
+        predicted = classes[np.arange(len(self)), self.label]
         losses: Floats = -np.log(np.clip(predicted, SMALLEST_PROBABILITY, 1))
         return losses
 
@@ -129,7 +135,7 @@ def calibrate(
         weight = np.asarray(weights[output.name], "float64")
         logits = logits_by_output[output.name]
         label = np.nan_to_num(labels[output.label]).astype("int64")
-        rows = TowerRows(logits, label, weight, tasks[name].logit_shift)
+        rows = TowerRows(logits, label, weight, tasks[name])
         calibration = fit_and_measure(key, rows.select(weight > 0))
         if calibration is not None:
             layer.scale.assign(calibration.scale)

@@ -42,8 +42,8 @@ def task_losses(
         labels: {name of a task: labels, (batch,)}.
         weights: {name of a task: weights of the rows, (batch,)}. Rows without a label,
             or outside of the task's space, have weight 0.
-        label_statistics: {name of a task: mean and deviation of its labels}, for tasks
-            with standardised labels.
+        label_statistics: {name of a task: statistics of its labels}, for tasks that use
+            any.
         total_weights: the sum of each task's weights over the whole batch; None if the
             rows are the whole batch. A process with only a share of the batch needs it.
         log_rates: {name of a task: log r, (batch,)}, for tasks whose data contain only

@@ -329,6 +329,8 @@ CHANGES = {
     "tasks.binary.metrics": Change(["log_loss", "auc"]),
     "tasks.regression.metrics": Change(["mae"]),
     "tasks.multiclass.metrics": Change(["accuracy"]),
+    "tasks.ordinal.metrics": Change(["rank_mae"]),
+    "tasks.ziln.metrics": Change(["gini"]),
     "tasks.binary.positive": Change(0),
     "tasks.binary.loss": Change("focal"),
     "tasks.binary.focal_gamma": Change(1.0, {"loss": "focal"}),
@@ -336,6 +338,7 @@ CHANGES = {
     "tasks.binary.sampling_rate": Change(0.5),
     "tasks.binary.truth": Change("weight"),
     "tasks.multiclass.classes": Change([1, 0]),
+    "tasks.ordinal.classes": Change([1, 0]),
     "tasks.regression.loss": Change("mae"),
     "tasks.regression.transform": Change("standard"),
 }
@@ -510,7 +513,9 @@ KINDS_OF_FEATURES: dict[str, tuple[str, dict[str, Any]]] = {
 KINDS_OF_TASKS = {
     "binary": {"label": "buy"},
     "multiclass": {"label": "buy", "classes": [0, 1]},
+    "ordinal": {"label": "buy", "classes": [0, 1]},
     "regression": {"label": "age"},
+    "ziln": {"label": "age"},
 }
 GENERATED = {"train_rows": 60, "test_rows": 30}
 GENERATED_SIZES = {

@@ -60,6 +60,8 @@ TASKS: dict[str, Any] = {
     "seconds": {"label": "spent", "kind": "regression", "transform": "standard"},
     "spent": {"label": "spent", "kind": "regression"},
     "level": {"label": "level", "kind": "multiclass", "classes": ["low", "high", "no"]},
+    "stars": {"label": "level", "kind": "ordinal", "classes": ["no", "low", "high"]},
+    "amount": {"label": "amount", "kind": "ziln"},
 }
 
 
@@ -100,6 +102,7 @@ def rows(count: int, seed: int) -> pa.Table:
         "click": (user % 2 == 0).astype(int),
         "buy": ((user % 2 == 0) & (price > 0)).astype(int),
         "spent": 1000 + price + user,
+        "amount": np.where(user % 2 == 0, np.exp(3 * price), 0),
         "level": np.array(["low", "high", "no"])[user % 3],
     }
     return pa.table(columns)

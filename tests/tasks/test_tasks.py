@@ -19,6 +19,7 @@ from mtl_cli.scoring.scores import score
 from mtl_cli.tasks.binary import Binary, focal
 from mtl_cli.tasks.multiclass import Multiclass
 from mtl_cli.tasks.regression import Regression
+from mtl_cli.tasks.ziln import parameters
 from mtl_cli.training.feed import MemoryFeed
 from mtl_cli.training.losses import task_losses
 from mtl_cli.training.steps import Steps
@@ -40,6 +41,8 @@ TASKS = {
     "grade": {"label": "grade", "kind": "multiclass", "classes": GRADES},
     "amount": {"label": "amount", "kind": "regression", "transform": "log1p"},
     "score": {"label": "score", "kind": "regression", "transform": "standard"},
+    "stars": {"label": "grade", "kind": "ordinal", "classes": GRADES},
+    "money": {"label": "money", "kind": "ziln"},
 }
 
 
@@ -65,6 +68,7 @@ def planted(rows=900, seed=0):
             "grade": pd.Series(np.array(GRADES)[taste]).mask(random.random(rows) < 0.3),
             "amount": np.exp(taste + random.normal(0, 0.1, rows)) - 1,
             "score": 1000 + 50 * price + random.normal(0, 5, rows),
+            "money": np.where(price > 0, np.exp(2 * price + taste), 0),
         }
     )
 
@@ -489,12 +493,19 @@ def test_predictions_are_in_the_labels_own_unit(file):
     features = data.splits["train"].read(0, 50).features
     logits, found = network.logits(features), network.predictions(features)
     about = data.labels["score"]
-    assert set(data.labels) == {"score"}
+    assert set(data.labels) == {"score", "money"}
+    of_money = data.labels["money"]
+    bought, mu, sigma = parameters(logits["money"])
+    log_mean = of_money["mean"] + of_money["deviation"] * mu
+    log_mean += (of_money["deviation"] * sigma) ** 2 / 2
+    above = np.cumprod(1 / (1 + np.exp(-logits["stars"])), axis=1)  # P(y > k)
     for task, expected in {
         "amount": np.expm1(logits["amount"]),
         "score": logits["score"] * about["deviation"] + about["mean"],
         "click": 1 / (1 + np.exp(-logits["click"])),
         "grade": softmax(logits["grade"].numpy()),
+        "stars": -np.diff(above, axis=1, prepend=1, append=0),
+        "money": (np.exp(log_mean) / (1 + np.exp(-bought)))[:, None],
     }.items():
         np.testing.assert_allclose(found[task], expected, rtol=FLOAT32 * 10)
 

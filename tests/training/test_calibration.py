@@ -10,6 +10,9 @@ from scipy.special import expit, softmax
 
 from mtl_cli.data.table import Table
 from mtl_cli.network.build import build
+from mtl_cli.tasks.binary import Binary
+from mtl_cli.tasks.multiclass import Multiclass
+from mtl_cli.tasks.ordinal import Ordinal
 from mtl_cli.training.calibration import (
     TowerRows,
     calibrate,
@@ -19,6 +22,7 @@ from mtl_cli.training.calibration import (
 )
 
 ROWS = 20_000
+BINARY = Binary(label="y")
 
 
 def binary_rows(stretch: float = 1.0, shift: float = 0.0, rows: int = ROWS):
@@ -27,7 +31,7 @@ def binary_rows(stretch: float = 1.0, shift: float = 0.0, rows: int = ROWS):
     truth = random.normal(-1, 1.5, rows)
     label = (random.random(rows) < expit(truth)).astype("int64")
     logits = (truth * stretch + shift)[None, :, None]
-    return TowerRows(logits, label, np.ones(rows), 0.0)
+    return TowerRows(logits, label, np.ones(rows), BINARY)
 
 
 def test_temperature_undoes_a_stretch_and_keeps_the_shift():
@@ -82,12 +86,12 @@ def test_members_are_calibrated_by_the_log_loss_of_their_mean():
     random = np.random.default_rng(2)
     one = binary_rows()
     noise = random.normal(0, 1, (8, ROWS, 1))
-    rows = TowerRows(one.logits + noise, one.label, one.weight, 0.0)
+    rows = TowerRows(one.logits + noise, one.label, one.weight, BINARY)
     p = expit(0.5 * rows.logits + 0.1).mean(axis=0)[:, 0]
     expected = -np.log(np.where(rows.label == 1, p, 1 - p))
     np.testing.assert_allclose(rows.losses(0.5, 0.1), expected)
     # The mean of members is less sure than each of them, so they are stretched.
-    each = TowerRows(rows.logits[:1], one.label, one.weight, 0.0)
+    each = TowerRows(rows.logits[:1], one.label, one.weight, BINARY)
     assert fit("temperature", rows)[0] > fit("temperature", each)[0] + 0.1
 
 
@@ -95,9 +99,22 @@ def test_classes_share_one_temperature():
     random = np.random.default_rng(3)
     truth = random.normal(size=(ROWS, 4))
     label = np.array([random.choice(4, p=p) for p in softmax(truth, axis=1)])
-    rows = TowerRows(2 * truth[None], label, np.ones(ROWS), 0.0)
+    task = Multiclass(label="y", classes=[0, 1, 2, 3])
+    rows = TowerRows(2 * truth[None], label, np.ones(ROWS), task)
     for method in ("temperature", "platt"):
         assert fit(method, rows)[0] == pytest.approx(0.5, abs=0.02)
+
+
+def test_classes_in_an_order_share_one_scale_and_one_shift():
+    random = np.random.default_rng(3)
+    task = Ordinal(label="y", classes=[0, 1, 2, 3])
+    truth = random.normal(size=(ROWS, 3))
+    above = np.cumprod(expit(truth), axis=1)  # P(y > k)
+    label = (random.random((ROWS, 1)) < above).sum(axis=1)
+    rows = TowerRows(2 * truth[None] + 1, label, np.ones(ROWS), task)
+    scale, shift = fit("platt", rows)
+    assert scale == pytest.approx(0.5, abs=0.02)
+    assert shift == pytest.approx(-0.5, abs=0.04)
 
 
 def test_weights_count():
@@ -106,7 +123,7 @@ def test_weights_count():
         *(np.concatenate([x, x], axis) for x, axis in ((rows.logits, 1),)),
         np.concatenate([rows.label, 1 - rows.label]),
         np.concatenate([np.full(2000, 3.0), np.full(2000, 1e-9)]),
-        0.0,
+        BINARY,
     )
     # The penalty is in rows, of which there are twice as many.
     assert fit("platt", doubled) == pytest.approx(fit("platt", rows), abs=2e-3)
@@ -114,7 +131,8 @@ def test_weights_count():
 
 def test_fit_starts_from_the_shift_that_undoes_positive_weights():
     rows = binary_rows(shift=np.log(5))
-    started = TowerRows(rows.logits, rows.label, rows.weight, -np.log(5))
+    weighted = Binary(label="y", positive_weight=5.0)
+    started = TowerRows(rows.logits, rows.label, rows.weight, weighted)
     assert fit("none", started) == (1.0, -np.log(5))
     assert fit("temperature", started)[0] == pytest.approx(1, abs=0.04)
     assert unseen_log_loss("none", started) < unseen_log_loss("none", rows)
@@ -164,7 +182,7 @@ def test_rows_of_any_weight_above_0_are_fitted_and_no_others(monkeypatch):
     heads = SimpleNamespace(tower_outputs=lambda _: {"click": output})
     config = SimpleNamespace(
         trainer=SimpleNamespace(calibration="platt"),
-        chosen_tasks={"click": SimpleNamespace(logit_shift=0.0)},
+        chosen_tasks={"click": BINARY},
         model=SimpleNamespace(heads_option=heads, members=1),
     )
     layer = SimpleNamespace(scale=keras.Variable(1.0), shift=keras.Variable(0.0))

@@ -1,0 +1,124 @@
+"""The base class of the kinds of tasks whose labels are classes."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from mtl_cli.core.errors import DataError, RowError, shown, suggest
+from mtl_cli.metrics.curves import roc_curve
+from mtl_cli.metrics.metric import Floats
+from mtl_cli.pages.line_plots import Line, LinePlot
+from mtl_cli.tasks.base import Array, LabelValue, Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+
+class ClassTask(Task):
+    """A label that is one of several classes; the prediction is their probabilities.
+
+    Attributes:
+        classes: the label's values, in the order of the predicted probabilities.
+    """
+
+    HAS_PROBABILITIES = True
+
+    classes: Annotated[list[LabelValue], Field(min_length=2)]
+
+    @field_validator("classes")
+    @classmethod
+    def _check_classes(cls, classes: list[str | int]) -> list[str | int]:
+        texts = [str(value) for value in classes]
+        for text in texts:
+            if texts.count(text) > 1:
+                raise ValueError(f"names {text} twice; name each class once")
+        return classes
+
+    @property
+    def num_predictions(self) -> int:
+        return len(self.classes)
+
+    def column_type(self) -> "pa.DataType":
+        import pyarrow as pa
+
+        return pa.string()
+
+    def read_labels(self, message_start: str, column: "pa.ChunkedArray") -> Array:
+        """Converts each label to its index in `classes`, float32 (rows,).
+
+        An empty cell becomes NaN.
+        """
+        from mtl_cli.columns.cells import cells_equal, empty_cells
+
+        labels = np.full(len(column), np.nan, "float32")
+        empty = empty_cells(column)
+        if empty.all():
+            return labels
+        try:
+            for index, value in enumerate(self.classes):
+                labels[cells_equal(column, value)] = index
+        except ValueError as error:
+            raise DataError(f"{message_start} {error}; correct `classes`") from None
+        is_wrong = np.isnan(labels) & ~empty
+        if is_wrong.any():
+            row = int(np.argmax(is_wrong))
+            wrong_value = column[row].as_py()
+            raise RowError(
+                message_start,
+                row,
+                f"holds {shown(wrong_value)}, which is not in `classes` "
+                f"({int(is_wrong.sum())} such rows); correct it, or add it to `classes`"
+                f"{suggest(str(wrong_value), [str(v) for v in self.classes])}",
+            )
+        return labels
+
+    def label_text(self, label: float) -> str:
+        return str(self.classes[int(label)])
+
+    def label_column(self, labels: Array) -> "pd.Categorical[str]":
+        """Converts labels to a pandas column of class names.
+
+        The column's categories have the order of `classes`.
+        """
+        import pandas as pd
+
+        # The code -1 is a missing value.
+        codes = np.where(np.isnan(labels), -1, labels).astype(np.int64)
+        names = pd.Index([str(value) for value in self.classes])
+        return pd.Categorical.from_codes(codes, names)
+
+    def prediction_columns(self, name: str, predictions: Array) -> dict[str, Array]:
+        """Returns one column of probabilities per class, named `OUTPUT.CLASS`."""
+        columns = zip(self.classes, predictions.T, strict=True)
+        return {f"{name}.{class_value}": column for class_value, column in columns}
+
+    def calibration_rows(
+        self, label: Floats, prediction: Floats, weight: Floats
+    ) -> tuple[Floats, Floats, Floats]:
+        """Makes a binary row of each row and class: whether the label is this class."""
+        one_hot = np.eye(self.num_predictions)[label.astype("int64")]
+        return one_hot.ravel(), prediction.ravel(), weight.repeat(self.num_predictions)
+
+    def plots(
+        self, label: Floats, prediction: Floats, weight: Floats
+    ) -> list[LinePlot]:
+        """Returns a plot of one ROC curve per class, and the calibration plot.
+
+        The curve of a class compares its rows with the rows of all other classes.
+        """
+        roc = [
+            Line(
+                str(self.classes[i]),
+                *roc_curve(1.0 * (label == i), prediction[:, i], weight),
+                color=i,
+            )
+            for i in map(int, np.unique(label))
+            if (label != i).any()
+        ]
+        axes = "false positive rate", "true positive rate"
+        calibration = super().plots(label, prediction, weight)
+        if not roc:  # all labels are of one class
+            return calibration
+        return [LinePlot("ROC by class", *axes, roc, diagonal=True), *calibration]

@@ -1,0 +1,73 @@
+"""Ordinal tasks: predict the probability of each class, where classes have an order."""
+
+from typing import ClassVar, Literal
+
+from mtl_cli.core.tensors import Tensor
+from mtl_cli.metrics.accuracy import accuracy
+from mtl_cli.metrics.auc import macro_auc
+from mtl_cli.metrics.log_loss import cross_entropy, normalized_cross_entropy
+from mtl_cli.metrics.metric import Metric
+from mtl_cli.metrics.ranks import quadratic_weighted_kappa, rank_mae
+from mtl_cli.tasks._classes import ClassTask
+from mtl_cli.tasks.base import Statistics
+
+
+class Ordinal(ClassTask):
+    """A label that is one of several classes in an order, such as a rating (CORN).
+
+    The rank y of a label is the position of its class in `classes`, from 0 to K - 1.
+    Logit l_k, for k from 0 to K - 2, predicts whether a label is above rank k if it is
+    above rank k - 1:
+
+        sigmoid(l_k) = P(y > k | y > k - 1)
+        P(y > k)     = prod_{i <= k} sigmoid(l_i)
+        P(y = k)     = P(y > k - 1) - P(y > k)
+        loss         = sum_{k <= min(y, K - 2)} BCE(y > k, l_k)  =  -log P(y)
+
+    So P(y > k) never rises with k. A row trains the logits up to its own rank only.
+
+    Reference: Shi, Cao and Raschka, "Deep Neural Networks for Rank-Consistent Ordinal
+        Regression Based On Conditional Probabilities", 2021, equations 3 to 5.
+        Differs from the paper in: the sum of the losses of a batch is divided by the
+        number of rows, not by the number of the summands. So the loss is the log loss
+        of the class.
+    """
+
+    METRICS: ClassVar[tuple[Metric, ...]] = (
+        *(quadratic_weighted_kappa, rank_mae, accuracy, macro_auc),
+        *(cross_entropy, normalized_cross_entropy),
+    )
+    PROPER_METRIC = normalized_cross_entropy
+
+    kind: Literal["ordinal"] = "ordinal"
+
+    @property
+    def num_logits(self) -> int:
+        return len(self.classes) - 1
+
+    def row_losses(
+        self, labels: Tensor, logits: Tensor, statistics: Statistics
+    ) -> Tensor:
+        """Returns the negative log-likelihood of each row's class, in nats."""
+        import tensorflow as tf
+
+        ranks = tf.range(self.num_logits, dtype=labels.dtype)  # k
+        is_above = tf.cast(labels[:, None] > ranks, logits.dtype)  # (batch, K - 1)
+        # The label of a row is above rank k - 1, so the row trains logit k.
+        is_trained = tf.cast(labels[:, None] >= ranks, logits.dtype)
+        losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=is_above, logits=logits)
+        return tf.reduce_sum(is_trained * losses, axis=1)
+
+    def predictions(self, logits: Tensor, statistics: Statistics) -> Tensor:
+        """Returns the probability of each class, (batch, classes).
+
+        All products are sums of logarithms, so no small probability is the difference
+        of two large ones: P(y = k) = P(y > k - 1) (1 - sigmoid(l_k)).
+        """
+        from keras import ops
+
+        log_above = ops.cumsum(ops.log_sigmoid(logits), axis=-1)  # log P(y > k)
+        certain = ops.zeros_like(logits[..., :1])  # log P(y > -1), log P(y <= K - 1)
+        log_reached = ops.concatenate([certain, log_above], axis=-1)
+        log_stops = ops.concatenate([ops.log_sigmoid(-logits), certain], axis=-1)
+        return ops.exp(log_reached + log_stops)
