@@ -11,7 +11,7 @@ from mtl_cli.comparison.formats import interval_text
 from mtl_cli.comparison.results import DatasetComparison, Task
 from mtl_cli.comparison.runs import finite_number
 from mtl_cli.pages.charts import NUM_COLORS, Axis, Chart, axis_around, color
-from mtl_cli.pages.interval_charts import Bar, IntervalPlot
+from mtl_cli.pages.interval_plots import Bar, IntervalPlot
 from mtl_cli.pages.line_plots import Line, LinePlot
 
 MAX_CONFIGURATIONS = 30  # in one plot

@@ -7,7 +7,7 @@ from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.evaluation.evaluation import Evaluation
 from mtl_cli.evaluation.sections import sections
 from mtl_cli.pages.charts import Chart
-from mtl_cli.pages.interval_charts import Bar, IntervalPlot
+from mtl_cli.pages.interval_plots import Bar, IntervalPlot
 from mtl_cli.pages.line_plots import Line, LinePlot
 from mtl_cli.pages.render import render
 from mtl_cli.runs.importance_plots import importance_plots

@@ -13,11 +13,15 @@ from dataclasses import dataclass, field
 
 NUM_TICKS = 4  # about this many per axis
 NUM_COLORS = 8
+# Distances of the texts of an axis, in SVG units:
+X_TICK_DISTANCE, X_NAME_DISTANCE = 16, 34  # below the x axis
+Y_TICK_DISTANCE, Y_NAME_DISTANCE = 6, 12  # on the left of the y axis, and above it
+HALF_TEXT_HEIGHT = 4  # moves a text down, so that its middle is at a position
 Point = tuple[float, float]  # x and y in SVG units
 
 
 def color(index: int) -> str:
-    """Returns the CSS class with the colour of the series with an index, from 0."""
+    """Returns the CSS class of a series. Its index counts from 0."""
     return f"c{index}" if index < NUM_COLORS else "cx"
 
 
@@ -46,7 +50,7 @@ class Axis:
     def ticks(self) -> list[float]:
         """Returns round values between low and high, about `NUM_TICKS`."""
         span = (self.high - self.low) or 1.0
-        # The step is a power of ten times 1, 2, 5 or 10.
+        # The step is 1, 2, 5 or 10 times a power of ten.
         step = 10 ** math.floor(math.log10(span / NUM_TICKS))
         step *= next((m for m in (1, 2, 5) if span / (step * m) <= NUM_TICKS + 1), 10)
         # The margin of 1e-9 keeps a tick at `low` or `high` despite rounding errors.
@@ -113,7 +117,7 @@ class Chart:
     def text(
         self, point: Point, text: object, anchor: str = "start", css_class: str = ""
     ) -> None:
-        """Draws a text. The anchor, start, middle or end, is the part at the point."""
+        """Draws a text whose start, middle or end, the anchor, is at the point."""
         x, y = point
         attributes = {"x": x, "y": y, "text-anchor": anchor, "class": css_class}
         self.marks.append(Mark("text", attributes, text))
@@ -151,9 +155,10 @@ class Chart:
         ticks = x.ticks() if ticks is None else ticks
         for tick in ticks:
             self.line((x(tick), y.start), (x(tick), y.stop), "grid")
-            point = x(tick), y.start + 16
+            point = x(tick), y.start + X_TICK_DISTANCE
             self.text(point, tick_text(tick, ticks), "middle", "tick")
-        self.text(((x.start + x.stop) / 2, y.start + 34), name, "middle", "name")
+        middle = (x.start + x.stop) / 2
+        self.text((middle, y.start + X_NAME_DISTANCE), name, "middle", "name")
 
     def y_axis(self, x: Axis, y: Axis, name: str) -> None:
         """Draws the ticks and grid lines of a y axis, and its name above them.
@@ -166,5 +171,6 @@ class Chart:
         ticks = y.ticks()
         for tick in ticks:
             self.line((x.start, y(tick)), (x.stop, y(tick)), "grid")
-            self.text((x.start - 6, y(tick) + 4), tick_text(tick, ticks), "end", "tick")
-        self.text((0, y.stop - 12), name, "start", "name")
+            point = x.start - Y_TICK_DISTANCE, y(tick) + HALF_TEXT_HEIGHT
+            self.text(point, tick_text(tick, ticks), "end", "tick")
+        self.text((0, y.stop - Y_NAME_DISTANCE), name, "start", "name")

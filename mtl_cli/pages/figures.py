@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mtl_cli.core.private_doors import outside_of_current_folder
-from mtl_cli.pages.interval_charts import IntervalPlot
+from mtl_cli.pages.interval_plots import IntervalPlot
 from mtl_cli.pages.line_plots import LinePlot
 
 # When matplotlib is imported, it reads a `matplotlibrc` in the current folder. Somebody
@@ -42,8 +42,8 @@ def figure_of(plots: Sequence[LinePlot | IntervalPlot]) -> NotebookFigure:
     size = (PANEL_WIDTH * columns, PANEL_HEIGHT * rows)
     figure = NotebookFigure(figsize=size, layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False).flat
-    # `panels` is an iterator. As the second argument it is not asked for one more panel
-    # when there are no more plots.
+    # `panels` is an iterator. As the first argument of `zip`, it would lose one more
+    # panel after the last plot, and the loop below would not remove this panel.
     for plot, axes in zip(plots, panels, strict=False):
         if isinstance(plot, LinePlot):
             draw_lines(axes, plot)

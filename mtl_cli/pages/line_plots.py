@@ -9,6 +9,7 @@ from mtl_cli.pages.charts import Axis, Chart, axis_around, color
 # In SVG units:
 WIDTH, HEIGHT = 460, 304
 LEFT, RIGHT, TOP, BOTTOM = 64, WIDTH - 16, 30, 260  # the ends of the axes
+DOT_RADIUS = 3
 DOT_MARGIN = 4  # around the axes, so that dots at their ends are not clipped
 WINDOW = (
     LEFT - DOT_MARGIN,
@@ -47,8 +48,8 @@ class LinePlot:
         x_name: the name of the x axis.
         y_name: the name of the y axis.
         lines: the lines.
-        y_values: the values that the y axis must cover; None if it must cover the y
-            values of all lines.
+        y_values: the values that the y axis must cover; None for the y values of all
+            lines.
         kept_epoch: the epoch whose weights were kept, where a vertical line is drawn;
             None if the x axis does not show epochs.
         diagonal: whether the line y = x is drawn.
@@ -88,17 +89,18 @@ class LinePlot:
             low, high = min(x.low, y.low), max(x.high, y.high)
             chart.path([(x(low), y(low)), (x(high), y(high))], "reference")
         for line in self.lines:
+            dot_class = f"seed {color(line.color)}"
             positions = [
                 (x(x_value), y(y_value)) if math.isfinite(y_value) else None
                 for x_value, y_value in zip(line.x, line.y, strict=True)
             ]
-            # A line has a tooltip for each of its values, or no tooltips.
+            # A line has one tooltip per point, or none: then no dot is drawn here.
             for position, tooltip in zip(positions, line.tooltips, strict=False):
                 if position is not None:
-                    chart.dot(position, 3, f"seed {color(line.color)}", tooltip)
+                    chart.dot(position, DOT_RADIUS, dot_class, tooltip)
             points = [position for position in positions if position is not None]
             if len(points) == 1:
-                chart.dot(points[0], 3, f"seed {color(line.color)}", line.label)
+                chart.dot(points[0], DOT_RADIUS, dot_class, line.label)
             if points:
                 chart.path(points, f"curve {color(line.color)}")
         return chart

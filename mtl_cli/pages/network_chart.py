@@ -11,6 +11,8 @@ COLUMN_WIDTH, ROW_HEIGHT = 214, 84
 SUM_RADIUS = 14
 MARGIN = 10
 
+MAX_TITLE_LENGTH = 27  # characters; more do not fit into a box
+
 
 class Node(Protocol):
     """A node of a network; see `network.diagram.Node`.
@@ -103,8 +105,9 @@ def draw_node(chart: Chart, position: Point, node: Node) -> None:
     corner = {"x": x - BOX_WIDTH / 2, "y": y - BOX_HEIGHT / 2, "rx": 8}
     size = {"width": BOX_WIDTH, "height": BOX_HEIGHT, "class": f"part {node.kind}"}
     chart.marks.append(Mark("rect", corner | size, tooltip=node.title))
-    # 27 characters fit into a box.
-    title = node.title if len(node.title) <= 27 else f"{node.title[:26]}…"
+    title = node.title
+    if len(title) > MAX_TITLE_LENGTH:
+        title = f"{title[: MAX_TITLE_LENGTH - 1]}…"
     chart.text((x, y - 3 if node.sizes else y + 4), title, "middle", "title")
     if node.sizes:
         chart.text((x, y + 14), node.sizes, "middle", "tick")

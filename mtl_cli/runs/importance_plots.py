@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mtl_cli.pages.interval_charts import Bar, IntervalPlot
+from mtl_cli.pages.interval_plots import Bar, IntervalPlot
 
 
 def importance_plots(

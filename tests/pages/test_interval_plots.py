@@ -1,6 +1,6 @@
-"""Charts of values with intervals: every mark where its number says."""
+"""Plots of values with intervals: every mark where its number says."""
 
-from mtl_cli.pages.interval_charts import Bar, IntervalPlot
+from mtl_cli.pages.interval_plots import Bar, IntervalPlot
 
 BARS = [
     Bar("Oslo", "0.8 ±0.1", 0.8, 0.7, 0.9),

@@ -5,8 +5,13 @@ from dataclasses import dataclass
 
 from mtl_cli.pages.charts import Axis, Chart, axis_around, color
 
-WIDTH, ROW_HEIGHT = 460, 34  # in SVG units
+# In SVG units:
+WIDTH, ROW_HEIGHT = 460, 34
 TOP, AXIS_HEIGHT = 8, 40
+SIDE_MARGIN = 12  # on the left and the right of the axis
+BAR_OFFSET = 24  # from the top of a row to its bar
+NAME_OFFSET = 10  # from a bar up to the name of its row
+DOT_RADIUS = 4
 MAX_NAME_LENGTH = 40  # characters of a row's name
 
 
@@ -14,7 +19,7 @@ MAX_NAME_LENGTH = 40  # characters of a row's name
 class Bar:
     """A row of the plot: a value and its interval.
 
-    If the interval is not known, `low` and `high` are equal to the value.
+    If the interval is not known, `low` and `high` equal `value`.
 
     Attributes:
         name: the name of the row.
@@ -53,19 +58,22 @@ class IntervalPlot:
         ends = [end for bar in self.bars for end in (bar.low, bar.value, bar.high)]
         if self.reference is not None:
             ends.append(self.reference)
-        x, y = axis_around(ends, 12, WIDTH - 12), Axis(0, 1, bottom, TOP)
+        x = axis_around(ends, SIDE_MARGIN, WIDTH - SIDE_MARGIN)
+        y = Axis(0, 1, bottom, TOP)
         chart = Chart(self.title, WIDTH, bottom + AXIS_HEIGHT)
         chart.x_axis(x, y, self.x_name)
         if self.reference is not None:
             line_x = x(self.reference)
             chart.line((line_x, TOP), (line_x, bottom), "reference")
         for row, bar in enumerate(self.bars):
-            bar_y = TOP + ROW_HEIGHT * row + 24  # the name is above the bar
+            bar_y = TOP + ROW_HEIGHT * row + BAR_OFFSET
+            name_y = bar_y - NAME_OFFSET
             name = bar.name
             if len(name) > MAX_NAME_LENGTH:
                 name = f"{name[:MAX_NAME_LENGTH]}…"
-            chart.text((x.start, bar_y - 10), name, css_class="row")
-            chart.text((x.stop, bar_y - 10), bar.text, "end", "tick")
+            chart.text((x.start, name_y), name, css_class="row")
+            chart.text((x.stop, name_y), bar.text, "end", "tick")
             chart.line((x(bar.low), bar_y), (x(bar.high), bar_y), f"bar {color(0)}")
-            chart.dot((x(bar.value), bar_y), 4, f"mean {color(0)}", bar.name)
+            dot = x(bar.value), bar_y
+            chart.dot(dot, DOT_RADIUS, f"mean {color(0)}", tooltip=bar.name)
         return chart
