@@ -1,6 +1,7 @@
 """Converts the tables that callers pass to Arrow tables."""
 
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from mtl_cli.core.errors import DataError, first_line
@@ -12,6 +13,36 @@ if TYPE_CHECKING:
     from mtl_cli.data.column_request import ColumnRequest
 
     Rows: TypeAlias = pd.DataFrame | pa.Table
+
+
+@dataclass(frozen=True)
+class FrameTable:
+    """A DataFrame of which only the selected columns are converted to Arrow.
+
+    The other columns may hold cells that Arrow cannot hold.
+
+    Attributes:
+        frame: the rows.
+        method: the method that the caller has called, for error messages.
+    """
+
+    frame: "pd.DataFrame"
+    method: str
+
+    @property
+    def column_names(self) -> list[str]:
+        """The names of the columns as text. In pandas, they may also be numbers."""
+        return [str(name) for name in self.frame.columns]
+
+    @property
+    def num_rows(self) -> int:
+        """The number of rows."""
+        return len(self.frame)
+
+    def select(self, columns: list[str]) -> "pa.Table":
+        """Converts some columns; raises the errors of `as_arrow`."""
+        positions = [self.column_names.index(column) for column in columns]
+        return as_arrow(self.frame.iloc[:, positions], self.method)
 
 
 def select_feature_columns(table: "Rows", request: "ColumnRequest") -> "pa.Table":
@@ -29,22 +60,23 @@ def select_feature_columns(table: "Rows", request: "ColumnRequest") -> "pa.Table
 
     from mtl_cli.data.open_files import without_dictionaries
 
-    if not isinstance(table, pd.DataFrame | pa.Table):
+    if isinstance(table, pd.DataFrame):
+        rows: FrameTable | pa.Table = FrameTable(table, "predict")
+    elif isinstance(table, pa.Table):
+        rows = table
+    else:
         advice = ""
         if isinstance(table, str | os.PathLike):
-            advice = "; read the file first, as pandas.read_parquet does, or use "
-            advice += "mtl-predict"
+            advice = (
+                "; read the file first, as pandas.read_parquet does, or use mtl-predict"
+            )
         raise DataError(
             f"predict: needs a pandas DataFrame or an Arrow table, not "
             f"{type(table).__name__}{advice}"
         )
-    if isinstance(table, pa.Table):
-        request.check("predict", "the table", table.column_names)
-        rows = table.select(request.columns)
-    else:
-        request.check("predict", "the table", [str(name) for name in table.columns])
-        rows = as_arrow(table[request.columns], "predict")
-    return without_dictionaries(rows)  # which the categorical columns of pandas become
+    request.check("predict", "the table", rows.column_names)
+    # A categorical column of pandas becomes a dictionary of Arrow.
+    return without_dictionaries(rows.select(request.columns))
 
 
 def as_arrow(frame: "pd.DataFrame", method: str) -> "pa.Table":
@@ -66,8 +98,9 @@ def as_arrow(frame: "pd.DataFrame", method: str) -> "pa.Table":
         reason = "; ".join(map(str, error.args))
         raise DataError(f"{method}: {reason}; give all its cells one type") from None
     except (TypeError, ValueError, OverflowError) as error:
-        # Python's own errors, without the column: for instance a sparse column, or
-        # whole numbers above 2^64.
+        # Such an error does not name the column. It comes, for instance, from a sparse
+        # column, or from whole numbers above 2^64. Each column is converted alone, to
+        # find the column that fails.
         if len(frame.columns) > 1:
             for i in range(len(frame.columns)):
                 as_arrow(frame.iloc[:, [i]], method)

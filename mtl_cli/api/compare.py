@@ -4,8 +4,8 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtl_cli.api.model import unchanged_process
 from mtl_cli.api.run import Run
+from mtl_cli.api.unchanged_process import unchanged_process
 from mtl_cli.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ class Comparison:
     def plot(self) -> "Figure":
         """Draws the mean of each configuration over its seeds, with its interval.
 
-        Returns: a figure of matplotlib with one panel per data set and task. A dotted
-            line marks the mean of the baseline.
+        Returns: a figure of matplotlib with one panel for each task of each data set. A
+            dotted line marks the mean of the baseline.
         """
         from mtl_cli.comparison.plots import interval_plot
         from mtl_cli.pages.figures import figure_of
@@ -49,8 +49,8 @@ class Comparison:
         """Combines the runs of one configuration, with different seeds, into one model.
 
         The model predicts the mean of the runs' predictions. If several configurations
-        have several seeds, this is the configuration with the best mean of
-        `trainer.monitor` on validation rows.
+        have several seeds, the configuration with the best mean of `trainer.monitor` on
+        validation rows is taken.
 
         Args:
             folder: the run folder to write.
@@ -95,8 +95,9 @@ def compare(
     Args:
         folders: `Run`s, run folders, sweep folders, or folders that hold them.
         baseline: the configuration that all others are compared with, as
-            `KEY=VALUE[,KEY=VALUE]`. By default this is the first configuration with
-            `model=shared_bottom`; if there is none, the first configuration.
+            `KEY=VALUE[,KEY=VALUE]`. None chooses the first configuration with
+            `model=shared_bottom`; if there is none, the first configuration whose model
+            is not `single_task`; and if all are, the first configuration.
         metric: the metric to compare; None for the first metric of each task.
         split: the split whose scores are compared: `test`, `valid` or `train`.
 

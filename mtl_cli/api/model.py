@@ -1,18 +1,16 @@
 """A trained model, rebuilt from its run folder."""
 
-import contextlib
 import os
-import random
-import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtl_cli.api.arrow_rows import as_arrow, select_feature_columns
+from mtl_cli.api.arrow_rows import FrameTable, select_feature_columns
+from mtl_cli.api.unchanged_process import unchanged_process
 from mtl_cli.core.errors import ConfigError, DataError
+from mtl_cli.core.paths import Location
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +18,7 @@ if TYPE_CHECKING:
     from mtl_cli.api.arrow_rows import Rows
     from mtl_cli.evaluation.evaluation import Evaluation
     from mtl_cli.evaluation.loaded_run import LoadedRun
+    from mtl_cli.evaluation.open_table import TableInMemory
 
 
 class Model:
@@ -27,8 +26,8 @@ class Model:
 
     Attributes:
         config: the configuration of the run that trained the model.
-        outputs: the names of the predictions: first the tasks, then the outputs that
-            the heads of the model add.
+        outputs: the names of what the model predicts: first the tasks, then the outputs
+            that its heads add.
     """
 
     def __init__(self, run: "LoadedRun") -> None:
@@ -44,11 +43,10 @@ class Model:
         """Predicts every output for every row.
 
         Args:
-            table: the rows. Each column that a feature reads must be present, with
-                values of the same type as in the training data. Ids are whole numbers
-                or text. If some cells of a column are empty, pandas stores whole
-                numbers as floats; these are read as whole numbers. Other columns are
-                ignored.
+            table: the rows, with each column that a feature reads, of the same type as
+                in the training data. Ids are whole numbers or text. pandas stores whole
+                numbers as floats if some cells of the column are empty; such floats are
+                read as whole numbers. Other columns are ignored.
             set: {column: value}, for instance `{"position": 1}`. All rows are predicted
                 with this value, whether or not the table has the column. None is an
                 empty cell.
@@ -57,8 +55,8 @@ class Model:
             multiclass task has one column per class, `TASK.CLASS`. If `table` is a
             DataFrame, the result has the same index.
 
-        A `UserWarning` names each feature whose values are unknown in more than half of
-        the rows, or are spelt otherwise in the training data.
+        A `UserWarning` names each feature that has unknown values in more than half of
+        the rows, or an unknown value of which training rows have another spelling.
 
         Raises:
             DataError: if a column is missing, or has values of another type than the
@@ -71,12 +69,11 @@ class Model:
         """
         import pandas as pd
 
-        from mtl_cli.data.constant_columns import with_constants
         from mtl_cli.data.encode import feature_request
         from mtl_cli.data.unseen_values import UnseenValues
         from mtl_cli.network.prediction_columns import prediction_columns
 
-        features = with_constants(self._run.features, set, "predict: set")
+        features = self._run.with_constants(set, "predict: set").features
         request = feature_request(self.config.dataset).without(set)
         rows = select_feature_columns(table, request)
         index = table.index if isinstance(table, pd.DataFrame) else None
@@ -120,14 +117,10 @@ class Model:
         import pyarrow as pa
 
         from mtl_cli.evaluation.evaluate import EvaluationRequest, evaluate
-        from mtl_cli.evaluation.needed_columns import plan_evaluation
 
-        columns = [by] if isinstance(by, str) else list(by)
+        rows: Location | TableInMemory
         if isinstance(table, pd.DataFrame):
-            names = [str(name) for name in table.columns]
-            request = plan_evaluation(self.config, names, columns, "the table").request
-            request.check("evaluate", "the table", names)
-            rows = as_arrow(table[request.columns], "evaluate")
+            rows = FrameTable(table, "evaluate")
         elif isinstance(table, pa.Table):
             rows = table
         elif isinstance(table, str | PathLike):
@@ -136,9 +129,9 @@ class Model:
             rows = [os.fspath(path) for path in table]
             if not rows:
                 raise DataError("evaluate: the list names no file; name one")
-        evaluation, _ = evaluate(
-            self._run, rows, EvaluationRequest(columns, importance)
-        )
+        columns = [by] if isinstance(by, str) else list(by)
+        request = EvaluationRequest(columns, importance)
+        evaluation, _ = evaluate(self._run, rows, request)
         return evaluation
 
     def export(
@@ -154,8 +147,8 @@ class Model:
             target: the file or folder to write.
             format: the name of the format, such as `saved_model` or `onnx`.
             force: whether to replace an earlier export.
-            set: {column: value}, as in `predict`. The export does not read such a
-                column.
+            set: {column: value}, as in `predict`. The exported model has no input for
+                such a column.
 
         Raises:
             ConfigError: if the target exists, the format cannot hold the model, or
@@ -163,11 +156,9 @@ class Model:
             ExportError: if the export does not predict as the model does.
             WriteError: if the target cannot be written.
         """
-        from mtl_cli.data.constant_columns import with_constants
         from mtl_cli.runs.export import export_model
 
-        features = with_constants(self._run.features, set, "export: set")
-        model = replace(self._run, features=features)
+        model = self._run.with_constants(set, "export: set")
         export_model(lambda: model, Path(target), format, force)
 
 
@@ -181,6 +172,7 @@ def load(run: "str | PathLike[str]", plugins: Sequence[str | Path] = ()) -> Mode
     Args:
         run: a `Run`, or the path of a run folder.
         plugins: the folders that were given to `--plugins` when the run was trained.
+            They stay registered in this process, until a later call names others.
 
     Raises:
         ConfigError: if Keras runs on another backend, or a plugin cannot be used.
@@ -204,33 +196,3 @@ def load(run: "str | PathLike[str]", plugins: Sequence[str | Path] = ()) -> Mode
         if plugins:
             use_folders(plugins)
         return Model(load_run(Path(run)))
-
-
-@contextlib.contextmanager
-def unchanged_process() -> Iterator[None]:
-    """Imports TensorFlow, and restores the settings of the process after the block.
-
-    Building a network changes environment variables, the dtype policy of Keras, and the
-    states of the random number generators.
-    """
-    import numpy as np
-
-    from mtl_cli.core import tensorflow_runtime
-
-    environment = dict(os.environ)
-    try:
-        if "keras" not in sys.modules:
-            tensorflow_runtime.load()
-        import keras
-
-        policy = keras.config.dtype_policy()
-        python_state, numpy_state = random.getstate(), np.random.get_state()
-        try:
-            yield
-        finally:
-            keras.config.set_dtype_policy(policy)
-            random.setstate(python_state)
-            np.random.set_state(numpy_state)
-    finally:
-        os.environ.clear()
-        os.environ.update(environment)

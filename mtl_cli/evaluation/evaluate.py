@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.paths import Location
@@ -14,7 +13,11 @@ from mtl_cli.data.table import Array
 from mtl_cli.evaluation.drift import prediction_drift
 from mtl_cli.evaluation.evaluation import Evaluation
 from mtl_cli.evaluation.loaded_run import LoadedRun
-from mtl_cli.evaluation.open_table import opened_table, table_in_memory
+from mtl_cli.evaluation.open_table import (
+    TableInMemory,
+    opened_table,
+    table_in_memory,
+)
 from mtl_cli.evaluation.rows import EvaluatedRows, rows_of_source, validation_rows
 from mtl_cli.evaluation.training_rows import TRAINING_ROWS_REMARK, is_training_table
 from mtl_cli.metrics.metrics_json import NON_METRIC_KEYS, Score, metrics_of
@@ -53,7 +56,7 @@ class EvaluationRequest:
 
 
 def evaluate(
-    model: LoadedRun, table: Location | pa.Table | None, request: EvaluationRequest
+    model: LoadedRun, table: Location | TableInMemory | None, request: EvaluationRequest
 ) -> tuple[Evaluation, EvaluatedRows]:
     """Evaluates a trained model.
 
@@ -98,7 +101,7 @@ def evaluate(
 
 
 def read_rows(
-    model: LoadedRun, table: Location | pa.Table | None, request: EvaluationRequest
+    model: LoadedRun, table: Location | TableInMemory | None, request: EvaluationRequest
 ) -> EvaluatedRows:
     """Reads and predicts the rows to evaluate.
 

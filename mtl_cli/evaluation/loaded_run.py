@@ -1,7 +1,9 @@
 """Loads the trained model of a run, to evaluate it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from mtl_cli.exports.base import TrainedModel
 
@@ -15,6 +17,15 @@ class LoadedRun(TrainedModel):
     """
 
     folder: Path
+
+    def with_constants(self, values: Mapping[str, Any], option: str) -> "LoadedRun":
+        """Returns a model that reads one value in all rows of some columns.
+
+        See the function `with_constants` for the arguments and errors.
+        """
+        from mtl_cli.data.constant_columns import with_constants
+
+        return replace(self, features=with_constants(self.features, values, option))
 
 
 def load_run(run: Path) -> LoadedRun:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 import pyarrow as pa
 
@@ -40,10 +41,22 @@ def opened_table(
         yield source, plan
 
 
+class TableInMemory(Protocol):
+    """An Arrow table, or another table with these methods of an Arrow table."""
+
+    @property
+    def column_names(self) -> list[str]: ...
+
+    @property
+    def num_rows(self) -> int: ...
+
+    def select(self, columns: list[str]) -> pa.Table: ...
+
+
 def table_in_memory(
-    model: LoadedRun, table: pa.Table, by: list[str]
+    model: LoadedRun, table: TableInMemory, by: list[str]
 ) -> tuple[Source, EvaluationPlan]:
-    """Selects the columns of an Arrow table that an evaluation needs.
+    """Selects the columns of a table that an evaluation needs.
 
     Args:
         model: the model.
@@ -56,6 +69,5 @@ def table_in_memory(
     if not table.num_rows:
         raise DataError("TABLE: the table has no rows")
     plan.request.check("TABLE", "the table", table.column_names)
-    rows = table.select(plan.request.columns)
-    rows = without_dictionaries(rows)
+    rows = without_dictionaries(table.select(plan.request.columns))
     return Source("the table", rows.num_rows, lambda _: iter([rows])), plan

@@ -15,7 +15,9 @@ import pytest
 from helpers.planted_data import config, run_in, values
 
 import mtl_cli
+from mtl_cli.api.arrow_rows import select_feature_columns
 from mtl_cli.api.model import Model
+from mtl_cli.data.column_request import ColumnRequest
 
 FEATURES = {
     "user": {"kind": "sparse"},
@@ -212,6 +214,13 @@ def test_values_that_are_unknown_in_most_rows_are_warned_of(model: Model) -> Non
     frame = rows(20).to_pandas().assign(user=7)
     with pytest.warns(UserWarning, match="predict: user: 20 of 20 rows .* no training"):
         model.predict(frame)
+
+
+def test_columns_of_a_frame_may_be_named_by_numbers() -> None:
+    frame = pd.DataFrame({1: [0.5, 1.5], "x": [object(), object()]})
+    request = ColumnRequest({"1": "dataset.features.1"}, {})
+    rows = select_feature_columns(frame, request)
+    assert rows.to_pydict() == {"1": [0.5, 1.5]}
 
 
 def test_frame_keeps_its_index(model: Model) -> None:

@@ -1,0 +1,37 @@
+"""Lets mtl-cli use TensorFlow in a caller's process without changing its settings."""
+
+import contextlib
+import os
+import random
+import sys
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def unchanged_process() -> Iterator[None]:
+    """Imports TensorFlow, and restores the settings of the process after the block.
+
+    The settings are the environment variables, the dtype policy of Keras, and the
+    states of the random number generators. Building a network changes them.
+    """
+    import numpy as np
+
+    from mtl_cli.core import tensorflow_runtime
+
+    environment = dict(os.environ)
+    try:
+        if "keras" not in sys.modules:
+            tensorflow_runtime.load()
+        import keras
+
+        policy = keras.config.dtype_policy()
+        python_state, numpy_state = random.getstate(), np.random.get_state()
+        try:
+            yield
+        finally:
+            keras.config.set_dtype_policy(policy)
+            random.setstate(python_state)
+            np.random.set_state(numpy_state)
+    finally:
+        os.environ.clear()
+        os.environ.update(environment)
