@@ -62,7 +62,7 @@ class Block:
         pooling: `mean`, `sum` or `max`: how the vectors of a sequence become one
             vector; None for other inputs.
         ramps: number of columns that a feature with ids also fills in the input
-            `dense`; see `columns.numeric.ramps`.
+            `dense`; see `columns.cuts.ramps`.
     """
 
     input: str

@@ -138,7 +138,7 @@ def unknown_name(kind: str, name: str, owner: str, names: list[str]) -> str:
     >>> unknown_name("task", "bui", "this run", ["click", "buy"])
     "no task 'bui' in this run, which has click, buy; did you mean buy?"
     """
-    choices = ", ".join(names)
+    choices = ", ".join(names) or "none"
     return f"no {kind} {name!r} in {owner}, which has {choices}{suggest(name, names)}"
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import pyarrow as pa
 from pydantic import Field, SerializeAsAny, model_validator
 
-from mtl_cli.core.errors import suggest, unknown_name
+from mtl_cli.core.errors import unknown_name
 from mtl_cli.core.options import CountOrZero, Options, ScenarioName, Share, option_of
 from mtl_cli.core.paths import Location
 from mtl_cli.data.csv_options import Csv
@@ -15,6 +15,7 @@ from mtl_cli.tasks.base import Task
 
 TablePath = Annotated[str, Field(min_length=1)]
 TablePaths = Annotated[list[TablePath], Field(min_length=1)]
+OWNER_IN_MESSAGES = "the data set"  # for `unknown_name`
 DATASET_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 TASK_NAME = r"^[A-Za-z][A-Za-z0-9_]*$"
 TaskName = Annotated[str, Field(pattern=TASK_NAME)]
@@ -136,19 +137,21 @@ class Dataset(Options):
         for name, group in self.groups.items():
             for task in group.tasks:
                 if task not in self.tasks:
-                    raise ValueError(f"groups.{name}.tasks: there is no task {task!r}")
+                    message = unknown_name(
+                        "task", task, OWNER_IN_MESSAGES, [*self.tasks]
+                    )
+                    raise ValueError(f"groups.{name}.tasks: {message}")
             for feature in group.drop:
                 if feature not in self.features:
-                    raise ValueError(
-                        f"groups.{name}.drop: there is no feature {feature!r}"
+                    message = unknown_name(
+                        "feature", feature, OWNER_IN_MESSAGES, [*self.features]
                     )
+                    raise ValueError(f"groups.{name}.drop: {message}")
         if self.group is not None and self.group not in self.groups:
-            groups = list(self.groups)
-            raise ValueError(
-                f"group: there is no group {self.group!r}; known: "
-                f"{', '.join(groups) or 'none'}"
-                f"{suggest(self.group, groups)}"
+            message = unknown_name(
+                "group", self.group, OWNER_IN_MESSAGES, [*self.groups]
             )
+            raise ValueError(f"group: {message}")
 
     def _check_splits(self) -> None:
         for split in ("valid", "test"):
@@ -197,7 +200,7 @@ class Dataset(Options):
     def _check_scenario(self, name: str) -> None:
         used_features = self.used_features
         if name not in used_features:
-            message = unknown_name("feature", name, "the data set", [*used_features])
+            message = unknown_name("feature", name, OWNER_IN_MESSAGES, [*used_features])
             raise ValueError(f"scenario: {message}")
         feature = used_features[name]
         if not feature.has_one_id:

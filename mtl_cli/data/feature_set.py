@@ -225,13 +225,11 @@ class FeatureSet:
         return self._spellings[name]
 
     def all_values(self, encoded: dict[str, Array], name: str) -> tuple[Array, Array]:
-        """Returns all values of a feature, and the row number of each value.
+        """Returns all values of a feature, and their rows, see `Feature.all_values`.
 
         Args:
             encoded: the encoded rows, {input of the network: (rows, width)}.
             name: the feature's name.
-
-        Returns: see `Feature.all_values`.
         """
         input_names = [self.layout.blocks[name].input]
         if "sequences" in input_names:

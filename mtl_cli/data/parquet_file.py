@@ -8,7 +8,7 @@ The size of the rows is then known before any text is copied.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import islice
+from itertools import islice, product
 from typing import Any
 
 import pyarrow as pa
@@ -103,41 +103,26 @@ def long_text_columns(
         UnsafeFileError: if a column is encoded in a way that is not read.
     """
     columns = text_columns(metadata.schema)
+    longest: dict[str, int] = {}
     if not columns:
-        return {}
+        return longest
+    file = parquet_file(stream, metadata, list(columns), PROBE_BYTES)
     try:
-        return longest_texts(stream, metadata, list(columns))
+        for i in range(metadata.num_row_groups):
+            batches = file.iter_batches(1, row_groups=[i], columns=list(columns))
+            for batch, path in product(islice(batches, 1), columns):
+                texts = leaf(batch, path)
+                # A damaged file may hold plain texts where it promises a dictionary.
+                if pa.types.is_dictionary(texts.type):
+                    texts = texts.dictionary
+                num_bytes = longest_text_bytes(texts)
+                if num_bytes > MAX_CELL_BYTES:
+                    longest[path] = max(longest.get(path, 0), num_bytes)
     except OSError as error:
         # The descriptions of a damaged file's columns are not safe to read.
         if is_not_implemented(error):
             refuse_encoding(metadata, columns)
         raise
-
-
-def longest_texts(
-    stream: pa.NativeFile, metadata: pyarrow.parquet.FileMetaData, paths: list[str]
-) -> dict[str, int]:
-    """Returns {path: length in bytes} of the longest text of each column.
-
-    A column whose texts are at most `MAX_CELL_BYTES` long is left out.
-
-    Args:
-        stream: the file.
-        metadata: the file's own description of its columns.
-        paths: the paths of columns of texts.
-    """
-    longest: dict[str, int] = {}
-    file = parquet_file(stream, metadata, paths, PROBE_BYTES)
-    for i in range(metadata.num_row_groups):
-        for batch in islice(file.iter_batches(1, row_groups=[i], columns=paths), 1):
-            for path in paths:
-                column = leaf(batch, path)
-                # A damaged file may hold plain texts where it promises a dictionary.
-                is_dictionary = pa.types.is_dictionary(column.type)
-                values = column.dictionary if is_dictionary else column
-                num_bytes = longest_text_bytes(values)
-                if num_bytes > MAX_CELL_BYTES:
-                    longest[path] = max(longest.get(path, 0), num_bytes)
     return longest
 
 

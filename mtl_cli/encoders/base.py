@@ -138,7 +138,12 @@ class Encoder(Options):
         """
         from keras import ops
 
-        from mtl_cli.layers.lookup import look_up, table_groups
+        from mtl_cli.layers.lookup import (
+            look_up,
+            side_by_side,
+            split_like,
+            table_groups,
+        )
 
         options = {"stddev": self.embedding_stddev, "l2": self.l2_embedding}
         # The embeddings of each group of tables: (num_sets, batch, features, length).
@@ -252,38 +257,3 @@ class Encoder(Options):
                 "features' embedding_dim differ; make them equal, or take encoder=dcn"
             )
         return fields.vectors
-
-
-def side_by_side(embeddings: list[Tensor], dense: list[Tensor]) -> Tensor:
-    """Concatenates the embeddings and the dense features of each row.
-
-    Args:
-        embeddings: `(batch, features, length)` for each group of tables.
-        dense: the dense features, one tensor `(batch, columns)`; empty if there are
-            none.
-
-    Returns: `(batch, columns)`.
-    """
-    from keras import ops
-
-    flat = [ops.reshape(e, (-1, e.shape[-2] * e.shape[-1])) for e in embeddings]
-    columns = flat + dense
-    return columns[0] if len(columns) == 1 else ops.concatenate(columns, axis=-1)
-
-
-def split_like(x: Tensor, shapes: list[Tensor]) -> list[Tensor]:
-    """Splits the embeddings in x into groups: the reverse of `side_by_side`.
-
-    Args:
-        x: the embeddings of all groups, then the dense features, `(batch, columns)`.
-        shapes: tensors of the shapes to return, `(batch, features, length)` each.
-    """
-    from keras import ops
-
-    embeddings, start = [], 0
-    for tensor in shapes:
-        _, features, length = tensor.shape
-        stop = start + features * length
-        embeddings.append(ops.reshape(x[:, start:stop], (-1, features, length)))
-        start = stop
-    return embeddings

@@ -141,12 +141,10 @@ class Feature(Options):
         return {name: example_values([], random, rows)}
 
     def summary(self, encoded: Array) -> Array:
-        """Returns one number per row, for the data report's statistics and AUC.
+        """Returns one number per row for the data report's statistics and AUC, (rows,).
 
         Args:
             encoded: the feature's columns of the network's input, (rows, width).
-
-        Returns: (rows,).
         """
         return encoded[:, 0]
 

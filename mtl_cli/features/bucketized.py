@@ -8,15 +8,12 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field, model_validator
 
+from mtl_cli.columns.cuts import choose_cuts, ramp_edges, ramps, ramps_graph
 from mtl_cli.columns.examples import Cells, example_numbers
 from mtl_cli.columns.fitters import Learnt, SampleFitter
 from mtl_cli.columns.layout import Block
 from mtl_cli.columns.numeric import (
     Floats,
-    choose_cuts,
-    ramp_edges,
-    ramps,
-    ramps_graph,
     read_numbers,
     refuse_above_float32,
 )

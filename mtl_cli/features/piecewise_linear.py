@@ -7,17 +7,14 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from mtl_cli.columns.cuts import choose_cuts, ramp_edges, ramps, ramps_graph
 from mtl_cli.columns.examples import Cells, example_numbers
 from mtl_cli.columns.fitters import Learnt, SampleFitter
 from mtl_cli.columns.layout import Block
 from mtl_cli.columns.numeric import (
     Floats,
-    choose_cuts,
     fill_empty,
     fill_value,
-    ramp_edges,
-    ramps,
-    ramps_graph,
     read_numbers,
     refuse_above_float32,
 )
@@ -30,7 +27,7 @@ class PiecewiseLinear(Feature):
     """A numeric column cut into buckets; each bucket gets a number from 0 to 1.
 
     The number is the fraction of the bucket that lies below the value: 1 for a bucket
-    below the value, and 0 for a bucket above the value; see `columns.numeric.ramps`.
+    below the value, and 0 for a bucket above the value; see `columns.cuts.ramps`.
 
     Attributes:
         num_buckets: largest number of buckets, which are cut as in `Bucketized`.

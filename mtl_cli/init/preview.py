@@ -146,12 +146,13 @@ def preview_table(
 def preview_text(path: str, file: Path, file_format: FileFormat) -> TablePreview:
     """Reads the first rows of a delimited text file, every cell as text."""
     columns, delimiter = file_format.columns, file_format.delimiter
-    names = None if file_format.has_header else columns
     batches, num_rows = [], 0
     try:
         with pa.csv.open_csv(
             open_bytes(file),
-            read_options=pa.csv.ReadOptions(column_names=names),
+            read_options=pa.csv.ReadOptions(
+                column_names=None if file_format.has_header else columns
+            ),
             parse_options=pa.csv.ParseOptions(delimiter=delimiter),
             convert_options=pa.csv.ConvertOptions(
                 column_types=dict.fromkeys(columns, pa.string()),
@@ -184,8 +185,7 @@ def preview_text(path: str, file: Path, file_format: FileFormat) -> TablePreview
         [trim(column) for column in table.columns],
         [name.strip() for name in table.column_names],
     )
-    has_spaces = not trimmed.equals(table)
-    file_format = replace(file_format, trim=has_spaces)
+    file_format = replace(file_format, trim=not trimmed.equals(table))
     return TablePreview(path, trimmed, num_rows <= MAX_ROWS, file_format)
 
 

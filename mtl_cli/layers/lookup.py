@@ -1,4 +1,4 @@
-"""Looks up the vectors of a batch's ids and sequences in embedding tables."""
+"""Looks up the vectors of a batch's ids and sequences, and puts them side by side."""
 
 from typing import Any, Literal, NamedTuple
 
@@ -123,3 +123,34 @@ def pool(vectors: Tensor, weights: Tensor, pooling: str | None) -> Tensor:
     highest = ops.max(present, axis=2, keepdims=True)
     is_filled = ops.any(is_present, axis=2, keepdims=True)
     return ops.where(is_filled, highest, ops.zeros_like(highest))
+
+
+def side_by_side(embeddings: list[Tensor], dense: list[Tensor]) -> Tensor:
+    """Concatenates the embeddings and the dense features of each row.
+
+    Args:
+        embeddings: `(batch, features, length)` for each group of tables.
+        dense: the dense features, one tensor `(batch, columns)`; empty if there are
+            none.
+
+    Returns: `(batch, columns)`.
+    """
+    flat = [ops.reshape(e, (-1, e.shape[-2] * e.shape[-1])) for e in embeddings]
+    columns = flat + dense
+    return columns[0] if len(columns) == 1 else ops.concatenate(columns, axis=-1)
+
+
+def split_like(x: Tensor, shapes: list[Tensor]) -> list[Tensor]:
+    """Splits the embeddings in x into groups: the reverse of `side_by_side`.
+
+    Args:
+        x: the embeddings of all groups, then the dense features, `(batch, columns)`.
+        shapes: tensors of the shapes to return, `(batch, features, length)` each.
+    """
+    embeddings, start = [], 0
+    for tensor in shapes:
+        _, features, length = tensor.shape
+        stop = start + features * length
+        embeddings.append(ops.reshape(x[:, start:stop], (-1, features, length)))
+        start = stop
+    return embeddings

@@ -134,7 +134,8 @@ MISTAKES = {
     "dataset.tasks.income.metrics=[gauc]": "gauc needs dataset.group_column",
     "dataset.tasks.income.positive=true": "quote the word",
     "dataset.split_by=group": "dataset.split_column: split_by=group needs a column",
-    "dataset.group=income": "dataset.group: there is no group 'income'; known: none",
+    "dataset.group=income": "dataset.group: no group 'income' in the data set, which "
+    "has none",
     "dataset.valid_from=tset": "should be 'train' or 'test'",
     "dataset.test_fraction=0.1": "dataset.test_fraction: dataset.test already names",
     "seed=5000000000": "seed: 5000000000 should be less than 4294967296",

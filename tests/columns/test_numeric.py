@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers.fitted_columns import column_table, fit_and_encode, fitted_column
 
-from mtl_cli.columns.numeric import choose_cuts
+from mtl_cli.columns.cuts import choose_cuts
 from mtl_cli.core.errors import DataError
 from mtl_cli.features.bucketized import Bucketized
 from mtl_cli.features.dense import Dense

@@ -8,7 +8,7 @@ from helpers.numeric_columns import COLUMNS
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mtl_cli.columns.numeric import choose_cuts
+from mtl_cli.columns.cuts import choose_cuts
 from mtl_cli.features.bucketized import Bucketized
 
 

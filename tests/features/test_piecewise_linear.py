@@ -8,7 +8,7 @@ from helpers.numeric_columns import COLUMNS, SKEWED
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mtl_cli.columns.numeric import choose_cuts
+from mtl_cli.columns.cuts import choose_cuts
 from mtl_cli.features.piecewise_linear import PiecewiseLinear
 
 FLOAT32 = 1e-6  # what `transform` returns is rounded to float32

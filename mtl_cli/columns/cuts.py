@@ -1,0 +1,103 @@
+"""Cuts numbers into buckets, and computes ramps.
+
+Buckets are neighbouring intervals of numbers. The `cuts` of a feature describe its
+buckets: the cuts are the lower edges of all buckets but the first. The ramp of a value
+in a bucket is the fraction of the bucket that lies below the value, from 0 to 1.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mtl_cli.columns.numeric import Floats
+from mtl_cli.core.tensors import Tensor
+from mtl_cli.graphs.base import GraphOps
+
+
+def choose_cuts(x: Floats, num_buckets: int) -> list[float]:
+    """Chooses the cuts of the buckets of a feature, in ascending order.
+
+    If there are at most `num_buckets` distinct values, each gets a bucket of its own.
+    Otherwise a value is heavy if at least 1 / num_buckets of the rows hold it. Heavy
+    values get a bucket of their own, the heaviest first, as long as `num_buckets`
+    allows. The other values are cut at their quantiles.
+
+    Args:
+        x: the numbers of the training rows, without NaN.
+        num_buckets: the largest number of buckets.
+
+    Returns: the lower edges of all buckets but the first.
+    """
+    values, counts = np.unique(x, return_counts=True)
+    if len(values) <= num_buckets:
+        return [float(v) for v in values[1:]]
+    heavy = np.flatnonzero(counts >= len(x) / num_buckets)
+    edges: set[float] = set()
+    for i in heavy[np.argsort(-counts[heavy], kind="stable")]:
+        # The bucket of values[i] begins at values[i] and ends at the next value. The
+        # smallest value needs no edge at its beginning.
+        extended_edges = edges | {float(v) for v in values[max(i, 1) : i + 2]}
+        if len(extended_edges) < num_buckets:
+            edges = extended_edges
+    light = np.delete(np.arange(len(values)), heavy)
+    if len(light):
+        light_rows = np.repeat(values[light], counts[light])
+        # The quantiles make as many buckets as the heavy values have left.
+        levels = np.linspace(0, 1, num_buckets - len(edges) + 1)[1:-1]
+        edges |= {float(v) for v in np.quantile(light_rows, levels, method="higher")}
+    return sorted(edges - {float(values[0])})
+
+
+def ramp_edges(x: Floats, cuts: Sequence[float]) -> dict[str, float]:
+    """Returns {"low": lower edge of the first bucket, "high": upper edge of the last}.
+
+    Args:
+        x: the numbers of the training rows, without NaN.
+        cuts: the lower edges of all buckets but the first.
+    """
+    edges = [float(x.min()), float(x.max()), *cuts]
+    return {"low": min(edges), "high": max(edges)}
+
+
+def starts_and_widths(learnt: Mapping[str, Any]) -> tuple[Floats, Floats]:
+    """Returns the lower edge and the width of each bucket, (buckets,)."""
+    edges = np.array([learnt["low"], *learnt["cuts"], learnt["high"]])
+    widths = np.diff(edges)
+    widths[widths == 0] = 1  # ramps divide by the width
+    return edges[:-1], widths
+
+
+def ramps(x: Floats, learnt: Mapping[str, Any]) -> Floats:
+    """Returns the ramps of values: the fraction of each bucket that lies below a value.
+
+    The ramp is 1 for a bucket below the value and 0 for a bucket above the value.
+
+    Args:
+        x: the values, (rows,). NaN is below all buckets, so its ramps are 0.
+        learnt: the edges of the buckets: "low", "cuts" and "high".
+
+    Returns: (rows, buckets).
+
+    Reference: Gorishniy et al., "On Embeddings for Numerical Features in Tabular
+        Deep Learning", NeurIPS 2022, section 3.2.
+        Differs from the paper in: a value outside the range of the training rows is
+        treated as the nearest value of this range.
+    """
+    starts, widths = starts_and_widths(learnt)
+    with np.errstate(over="ignore"):  # clip turns infinity into 1
+        fractions = np.clip((x[:, None] - starts) / widths, 0, 1)
+    return np.nan_to_num(fractions)
+
+
+def ramps_graph(x: Tensor, learnt: Mapping[str, Any], ops: GraphOps) -> Tensor:
+    """Builds `ramps` as a graph for exported models.
+
+    Args:
+        x: the values, (rows,); NaN is below all buckets.
+        learnt: the edges of the buckets: "low", "cuts" and "high".
+        ops: the graph's operations.
+    """
+    starts, widths = starts_and_widths(learnt)
+    without_nan = ops.fill_nan(x, learnt["low"])  # all ramps of "low" are 0
+    return ops.ramps(without_nan, starts.tolist(), widths.tolist())
