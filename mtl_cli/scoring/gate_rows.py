@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mtl_cli.scoring.gates_json import gate_title
+
 ALL_ROWS = "all rows"
 
 
@@ -91,6 +93,5 @@ def gate_tables(usage: Mapping[str, Any]) -> list[GateTable]:
             weights = gates[i]["weights"]
             if weights:  # {} if no row of the slice is in the space of the gate's task
                 rows.append((name, [f"{100 * weights[e]:.0f}" for e in experts]))
-        name = f"{gate['level']} gate of {gate['task'] or 'all tasks'}".strip()
-        tables.append(GateTable(name, experts, rows))
+        tables.append(GateTable(gate_title(gate), experts, rows))
     return tables

@@ -9,9 +9,9 @@ from helpers.networks import TASKS, config, features, network
 from mtl_cli.data.table import Table
 from mtl_cli.scoring.gate_usage import (
     dead_experts,
-    gate_warnings,
     summarize_gate,
 )
+from mtl_cli.scoring.gates_json import gate_warnings
 from mtl_cli.scoring.sample import MAX_ROWS, sample_blocks
 
 
