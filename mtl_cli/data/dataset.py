@@ -1,5 +1,6 @@
 """The schema of a data set's YAML: its files, splits, features and tasks."""
 
+from collections.abc import Collection, Iterable
 from typing import Annotated, Any, Literal
 
 import pyarrow as pa
@@ -15,7 +16,6 @@ from mtl_cli.tasks.base import Task
 
 TablePath = Annotated[str, Field(min_length=1)]
 TablePaths = Annotated[list[TablePath], Field(min_length=1)]
-OWNER_IN_MESSAGES = "the data set"  # for `unknown_name`
 DATASET_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 TASK_NAME = r"^[A-Za-z][A-Za-z0-9_]*$"
 TaskName = Annotated[str, Field(pattern=TASK_NAME)]
@@ -135,23 +135,10 @@ class Dataset(Options):
 
     def _check_groups(self) -> None:
         for name, group in self.groups.items():
-            for task in group.tasks:
-                if task not in self.tasks:
-                    message = unknown_name(
-                        "task", task, OWNER_IN_MESSAGES, [*self.tasks]
-                    )
-                    raise ValueError(f"groups.{name}.tasks: {message}")
-            for feature in group.drop:
-                if feature not in self.features:
-                    message = unknown_name(
-                        "feature", feature, OWNER_IN_MESSAGES, [*self.features]
-                    )
-                    raise ValueError(f"groups.{name}.drop: {message}")
-        if self.group is not None and self.group not in self.groups:
-            message = unknown_name(
-                "group", self.group, OWNER_IN_MESSAGES, [*self.groups]
-            )
-            raise ValueError(f"group: {message}")
+            check_names("task", group.tasks, self.tasks, f"groups.{name}.tasks")
+            check_names("feature", group.drop, self.features, f"groups.{name}.drop")
+        if self.group is not None:
+            check_names("group", [self.group], self.groups, "group")
 
     def _check_splits(self) -> None:
         for split in ("valid", "test"):
@@ -199,9 +186,7 @@ class Dataset(Options):
 
     def _check_scenario(self, name: str) -> None:
         used_features = self.used_features
-        if name not in used_features:
-            message = unknown_name("feature", name, OWNER_IN_MESSAGES, [*used_features])
-            raise ValueError(f"scenario: {message}")
+        check_names("feature", [name], used_features, "scenario")
         feature = used_features[name]
         if not feature.has_one_id:
             raise ValueError(
@@ -264,3 +249,13 @@ class Dataset(Options):
     def has_validation(self) -> bool:
         """Whether there are validation rows."""
         return self.valid is not None or self.valid_fraction > 0
+
+
+def check_names(
+    kind: str, names: Iterable[str], known: Collection[str], key: str
+) -> None:
+    """Raises a `ValueError` about the first of a key's names that is not known."""
+    for name in names:
+        if name not in known:
+            message = unknown_name(kind, name, "the data set", [*known])
+            raise ValueError(f"{key}: {message}")

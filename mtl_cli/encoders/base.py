@@ -101,19 +101,9 @@ class Encoder(Options):
 
     def columns(self, layout: Layout) -> list[str]:
         """Returns the name of the feature to which each column of x belongs."""
-        from mtl_cli.layers.lookup import table_groups
+        from mtl_cli.layers.lookup import features_side_by_side
 
-        features: list[str] = []
-        for group in table_groups(layout, self.embedding_dim):
-            for input_name in ("ids", "sequences"):
-                for feature, block in layout.blocks.items():
-                    if block.input == input_name and block.table in group.sizes:
-                        # A sequence is pooled into one vector.
-                        num_vectors = block.width if input_name == "ids" else 1
-                        features += [feature] * (num_vectors * group.dim)
-        for feature, block in layout.blocks.items():
-            features += [feature] * block.width_in("dense")
-        return features
+        return features_side_by_side(layout, self.embedding_dim)
 
     def encode(
         self,
@@ -138,38 +128,37 @@ class Encoder(Options):
         """
         from keras import ops
 
-        from mtl_cli.layers.lookup import (
-            look_up,
-            side_by_side,
-            split_like,
-            table_groups,
-        )
+        from mtl_cli.layers import lookup
 
         options = {"stddev": self.embedding_stddev, "l2": self.l2_embedding}
         # The embeddings of each group of tables: (num_sets, batch, features, length).
         groups = [
-            look_up(inputs, layout, g, num_sets=num_sets, name=g.layer, **options)
-            for g in table_groups(layout, self.embedding_dim)
+            lookup.look_up(
+                inputs, layout, g, num_sets=num_sets, name=g.layer, **options
+            )
+            for g in lookup.table_groups(layout, self.embedding_dim)
         ]
 
         def first_order() -> Tensor:
             # Each weight is an embedding of length 1. It is trained even if the
             # feature's own embeddings are frozen.
             weights = [
-                look_up(inputs, layout, group._replace(dim=1, frozen=False), **options)
-                for group in table_groups(layout, 1)
+                lookup.look_up(
+                    inputs, layout, group._replace(dim=1, frozen=False), **options
+                )
+                for group in lookup.table_groups(layout, 1)
             ]  # (1, batch, features, 1) each
             return ops.sum(ops.concatenate(weights, axis=2), axis=(0, 2))
 
         dense = [inputs["dense"]] if "dense" in inputs else []
         # The embeddings of each set: (batch, features, length) for each group.
         sets = [[group[i] for group in groups] for i in range(num_sets)]
-        xs = [side_by_side(embeddings, dense) for embeddings in sets]
+        xs = [lookup.side_by_side(embeddings, dense) for embeddings in sets]
         embedded = [name for name, block in layout.blocks.items() if block.table]
         encodings = Encodings([], xs, self.columns(layout), embedded)
         if self.domain_features:
             xs = self._scale(encodings, dense_options)
-            sets = [split_like(x, shapes) for x, shapes in zip(xs, sets, strict=True)]
+            sets = list(map(lookup.split_like, xs, sets))
         outputs = [
             self._encode_set(embeddings, x, first_order, dense_options)
             for embeddings, x in zip(sets, xs, strict=True)

@@ -146,13 +146,12 @@ def preview_table(
 def preview_text(path: str, file: Path, file_format: FileFormat) -> TablePreview:
     """Reads the first rows of a delimited text file, every cell as text."""
     columns, delimiter = file_format.columns, file_format.delimiter
+    names = None if file_format.has_header else columns
     batches, num_rows = [], 0
     try:
         with pa.csv.open_csv(
             open_bytes(file),
-            read_options=pa.csv.ReadOptions(
-                column_names=None if file_format.has_header else columns
-            ),
+            read_options=pa.csv.ReadOptions(column_names=names),
             parse_options=pa.csv.ParseOptions(delimiter=delimiter),
             convert_options=pa.csv.ConvertOptions(
                 column_types=dict.fromkeys(columns, pa.string()),

@@ -140,6 +140,28 @@ def side_by_side(embeddings: list[Tensor], dense: list[Tensor]) -> Tensor:
     return columns[0] if len(columns) == 1 else ops.concatenate(columns, axis=-1)
 
 
+def features_side_by_side(
+    layout: Layout, default_dim: int | Literal["auto"]
+) -> list[str]:
+    """Returns the name of the feature to which each column of `side_by_side` belongs.
+
+    Args:
+        layout: the columns of each feature in the inputs, and the tables.
+        default_dim: the encoder's `embedding_dim`.
+    """
+    features: list[str] = []
+    for group in table_groups(layout, default_dim):
+        for input_name in ("ids", "sequences"):  # in the order of `look_up`
+            for feature, block in layout.blocks.items():
+                if block.input == input_name and block.table in group.sizes:
+                    # A sequence is pooled into one vector.
+                    num_vectors = block.width if input_name == "ids" else 1
+                    features += [feature] * (num_vectors * group.dim)
+    for feature, block in layout.blocks.items():
+        features += [feature] * block.width_in("dense")
+    return features
+
+
 def split_like(x: Tensor, shapes: list[Tensor]) -> list[Tensor]:
     """Splits the embeddings in x into groups: the reverse of `side_by_side`.
 
