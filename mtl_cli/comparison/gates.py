@@ -11,8 +11,8 @@ from mtl_cli.scoring.gate_rows import GateRow, gate_rows
 
 
 @dataclass(frozen=True)
-class GateTable:
-    """The gates of one configuration.
+class ConfigurationGates:
+    """The gates of one configuration, as the page shows them.
 
     Attributes:
         name: the name of the configuration.
@@ -28,7 +28,7 @@ class GateTable:
     warning: str
 
 
-def gate_table(configuration: Configuration) -> GateTable | None:
+def configuration_gates(configuration: Configuration) -> ConfigurationGates | None:
     """Returns the gates of a configuration; None if no run has a valid `gates.json`."""
     gates_by_seed = {
         seed: gates
@@ -39,7 +39,7 @@ def gate_table(configuration: Configuration) -> GateTable | None:
         return None
     lowest_seed, gates = next(iter(gates_by_seed.items()))
     warning = gate_warning(gates_by_seed.values())
-    return GateTable(configuration.name, lowest_seed, gates.rows, warning)
+    return ConfigurationGates(configuration.name, lowest_seed, gates.rows, warning)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from itertools import combinations
 from mtl_cli.comparison.configurations import Configuration, short_key
 from mtl_cli.comparison.difference import Difference, Verdict
 from mtl_cli.comparison.formats import interval_text
-from mtl_cli.comparison.gates import gate_table
+from mtl_cli.comparison.gates import configuration_gates
 from mtl_cli.comparison.plots import (
     learning_curves,
     plotted_indices,
@@ -59,7 +59,7 @@ def template_variables(comparison: DatasetComparison) -> dict[str, object]:
     indices = plotted_indices(comparison)
     pairs = list(combinations(tasks, 2)) if len(indices) > 1 else []
     curves = [learning_curves(comparison, task) for task in tasks]
-    gates = [table for c in configurations if (table := gate_table(c)) is not None]
+    gates = [x for c in configurations if (x := configuration_gates(c)) is not None]
     chosen_on_valid = any(task.best_chosen_on == "valid" for task in tasks)
     return {
         "comparison": comparison,

@@ -8,8 +8,8 @@ import statistics
 
 from mtl_cli.comparison.configurations import short_key
 from mtl_cli.comparison.formats import interval_text
+from mtl_cli.comparison.history import finite_number
 from mtl_cli.comparison.results import DatasetComparison, Task
-from mtl_cli.comparison.runs import finite_number
 from mtl_cli.pages.charts import NUM_COLORS, Axis, Chart, axis_around, color
 from mtl_cli.pages.interval_plots import Bar, IntervalPlot
 from mtl_cli.pages.line_plots import Line, LinePlot

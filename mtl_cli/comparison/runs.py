@@ -1,16 +1,13 @@
 """Reads the files of a run folder that a comparison needs."""
 
-import csv
-import io
-import math
 import socket
-import statistics
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from mtl_cli.comparison.history import best_epoch, median_speed, read_history
 from mtl_cli.comparison.run_settings import compared_settings
 from mtl_cli.core.errors import printable
 from mtl_cli.core.other_files import read_json_object, read_text
@@ -118,11 +115,7 @@ class Run:
 
     def history(self) -> list[dict[str, str]]:
         """Reads `history.csv`, one row per epoch; [] if the file cannot be read."""
-        try:
-            text = read_text(self.path / "history.csv")
-            return list(csv.DictReader(io.StringIO(text)))
-        except (OSError, ValueError, csv.Error):
-            return []
+        return read_history(self.path)
 
 
 def read_run(folder: Path) -> Run:
@@ -210,35 +203,3 @@ def check_scores(scores: Scores) -> None:
                 raise ValueError
             if isinstance(value, int | float) and not abs(value) < MAX_METRIC:
                 raise ValueError
-
-
-def median_speed(history: list[dict[str, str]]) -> float | None:
-    """Returns the median over epochs of the samples per second; None if unknown."""
-    speeds = [finite_number(epoch.get("samples_per_second")) for epoch in history]
-    # In runs of earlier versions, the first epoch includes the time of compiling. The
-    # speed of the first epoch counts only if there is no other epoch.
-    known = [speed for speed in speeds[1:] or speeds if speed is not None]
-    return statistics.median(known) if known else None
-
-
-def best_epoch(history: list[dict[str, str]], has_early_stopping: bool) -> int | None:
-    """Returns the number of the epoch whose weights were kept; None if unknown.
-
-    Without early stopping, this is the last epoch.
-    """
-    numbers = [
-        finite_number(epoch.get("epoch"))
-        for epoch in history
-        if epoch.get("best") == "True" or not has_early_stopping
-    ]
-    last = numbers[-1] if numbers else None
-    return None if last is None else int(last)
-
-
-def finite_number(text: str | None) -> float | None:
-    """Converts a text to a number; returns None if it is not a finite number."""
-    try:
-        number = float(text or "")
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None

@@ -1,4 +1,7 @@
-"""The content of `gates.json`: how much weight gates give to their experts."""
+"""The content of `gates.json`: how much weight gates give to their experts.
+
+`gate_usage` defines unused and dead experts, and polarised gates.
+"""
 
 from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
@@ -26,9 +29,9 @@ class GateSummary(TypedDict):
             rows. The mean entropy is far below `entropy_of_mean` if each row uses few
             experts, but different rows use different experts.
         unused: the experts that the gate does not use: their mean weight is below
-            `UNUSED_FRACTION` / experts or, if weights are factors, 0.
-        polarised: the expert whose mean weight is above `POLARISED_WEIGHT`; None if
-            there is none.
+            `gate_usage.UNUSED_FRACTION` / experts or, if weights are factors, 0.
+        polarised: the expert whose mean weight is above `gate_usage.POLARISED_WEIGHT`;
+            None if there is none.
         not_trained: the experts that the gate weighs, but does not train, because a
             stop-gradient lies between gate and expert. Absent if there is none.
     """
