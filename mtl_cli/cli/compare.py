@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, NoReturn
 
 from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.command_line import Parser, run_command
-from mtl_cli.core.errors import ConfigError, WriteError, fail, printable
+from mtl_cli.core.conditions import add_fail_if, report_failures
+from mtl_cli.core.errors import ConfigError, WriteError, printable
 from mtl_cli.core.standard_streams import drop_output, write_to_stdout
 
 if TYPE_CHECKING:  # `--help` is quick as long as numpy and pydantic are not loaded
     from mtl_cli.comparison.results import DatasetComparison
-    from mtl_cli.comparison.runs import Run
-    from mtl_cli.core.conditions import Condition
 
 PROGRAM = "mtl-compare"
 EXAMPLES = """examples:
@@ -27,7 +26,7 @@ EXAMPLES = """examples:
 
 
 def main() -> NoReturn:
-    """Runs `mtl-compare` and exits; a failed check is 1; see `run_command`."""
+    """Runs `mtl-compare` and exits, with 1 if a check fails; see `run_command`."""
     sys.exit(run_command(PROGRAM, lambda: run(arguments(sys.argv[1:])), end=""))
 
 
@@ -40,35 +39,41 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("paths", nargs="+", metavar="FOLDER", help="runs, sweeps, or a folder of them")
-    baseline = "compare with this one (default: model=shared_bottom, else the first)"
-    add("--baseline", metavar="KEY=VALUE[,...]", help=baseline)
+    add(
+        "--baseline",
+        metavar="KEY=VALUE[,...]",
+        help="compare with this configuration (default: the first with "
+        "model=shared_bottom, else the first without model=single_task)",
+    )
     add("--metric", metavar="NAME", help="default: the first metric of each task")
     add("--split", default="test", help="test, valid or train (default: test)")
     output = parser.add_mutually_exclusive_group()
-    for form in ("json", "csv", "md"):
+    for flag, name in (("json", "JSON"), ("csv", "CSV"), ("md", "Markdown")):
         output.add_argument(
-            f"--{form}",
+            f"--{flag}",
             action="store_const",
-            const=form,
-            dest="form",
-            help="write this to stdout instead of the table",
+            const=flag,
+            dest="format",
+            help=f"write {name} to stdout instead of the table",
         )
     add("--html", metavar="FILE", help="write a page with charts")
-    help_of_ensemble = (
-        "average the seeds of the best configuration into one model, and write its run "
-        "folder (default: SWEEP/ensemble)"
+    add(
+        "--ensemble",
+        metavar="FOLDER",
+        nargs="?",
+        const="",
+        help="average the seeds of the best configuration into one model, and write "
+        "its run folder (default: SWEEP/ensemble)",
     )
-    add("--ensemble", metavar="FOLDER", nargs="?", const="", help=help_of_ensemble)
-    add("--plugins", metavar="FOLDER", action="append", default=[], type=Path)
-    check = "exit with 1 if this holds: 'test.income.auc<0.91'; may be repeated"
-    add("--fail-if", metavar="EXPR", action="append", default=[], help=check)
+    parser.add_plugins()
+    add_fail_if(parser, example="test.income.auc<0.91")
     return parser.parse_args(command_line)
 
 
 def run(options: argparse.Namespace) -> int:
     """Compares runs as the command line asks. Returns the exit code."""
     from mtl_cli.comparison.compare_datasets import compare_datasets
-    from mtl_cli.comparison.fail_if import parse
+    from mtl_cli.comparison.fail_if import failed_checks, parse
     from mtl_cli.comparison.find_runs import read_runs
     from mtl_cli.comparison.terminal import all_warnings
 
@@ -78,18 +83,15 @@ def run(options: argparse.Namespace) -> int:
         runs, options.baseline, options.metric, options.split
     )
     if options.html is not None:
-        write_page(comparisons, Path(options.html))
-        sys.stderr.write(f"wrote {options.html}\n")
-    write(as_text(comparisons, options.form))
-    if options.form in ("csv", "md"):
+        write_html(comparisons, Path(options.html))
+    print_text(as_text(comparisons, options.format))
+    if options.format in ("csv", "md"):
         for line in all_warnings(comparisons):
             print_warning(line)
-    failed = failed_check_messages(conditions, runs, options.paths)
+    failed = failed_checks(conditions, runs, options.paths)
     if options.ensemble is not None:
         write_ensemble(comparisons, options)
-    for text in failed:
-        fail(PROGRAM, f"--fail-if {text}", 1)
-    return 1 if failed else 0
+    return report_failures(PROGRAM, failed)
 
 
 def write_ensemble(
@@ -125,28 +127,8 @@ def print_warning(line: str) -> None:
     sys.stderr.write(f"warning: {printable(line)}\n")
 
 
-def failed_check_messages(
-    conditions: "list[Condition]", runs: "list[Run]", paths: list[str]
-) -> list[str]:
-    """Returns a line for each condition that is true or that cannot be checked."""
-    from mtl_cli.comparison.configurations import group_runs
-    from mtl_cli.comparison.fail_if import failure_messages
-
-    configurations = group_runs(runs) if conditions else []
-    requested = {Path(path).resolve() for path in paths}
-    unscored = [r for r in runs if not r.has_scores and r.path.resolve() in requested]
-    return [
-        f"'{condition.text}': {line}"
-        for condition in conditions
-        for line in [
-            *failure_messages(condition, configurations),
-            *(f"{run.path} cannot be checked: {run.status}" for run in unscored),
-        ]
-    ]
-
-
-def write(text: str) -> None:
-    """Writes to stdout. Nothing happens if a reader such as `head` has closed stdout.
+def print_text(text: str) -> None:
+    """Writes a text to stdout, unless a reader such as `head` has closed stdout.
 
     Raises:
         ConfigError: if the text cannot be written.
@@ -159,26 +141,27 @@ def write(text: str) -> None:
         raise ConfigError(str(error)) from None  # 1 is the code of a failed check
 
 
-def as_text(comparisons: "list[DatasetComparison]", form: str | None) -> str:
-    """Returns the text to print, in the requested form."""
+def as_text(comparisons: "list[DatasetComparison]", format: str | None) -> str:
+    """Returns the text to print, in a format; None is the table for the terminal."""
     from mtl_cli.comparison.csv_and_json import as_csv, as_json
     from mtl_cli.comparison.table import as_markdown
     from mtl_cli.comparison.terminal import terminal_text
 
-    if form is None:
+    if format is None:
         return terminal_text(comparisons)
     texts = {"csv": as_csv, "md": as_markdown, "json": as_json}
-    return texts[form](comparisons)
+    return texts[format](comparisons)
 
 
-def write_page(comparisons: "list[DatasetComparison]", path: Path) -> None:
-    """Writes the comparisons as an HTML page."""
+def write_html(comparisons: "list[DatasetComparison]", path: Path) -> None:
+    """Writes the comparisons as an HTML page, and says so."""
     from mtl_cli.comparison.page import page
 
     try:
         write_text(path, page(comparisons), "choose another file", errors="replace")
     except WriteError as error:
         raise ConfigError(f"--html: {error}") from None
+    sys.stderr.write(printable(f"wrote {path}") + "\n")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -47,23 +46,39 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("run", metavar="RUN", nargs="?", help="the run folder", type=Path)
-    help_of_target = "the file or folder to write"
-    add("target", metavar="TARGET", nargs="?", help=help_of_target, type=Path)
+    add(
+        "target",
+        metavar="TARGET",
+        nargs="?",
+        help="the file or folder to write",
+        type=Path,
+    )
     formats = ", ".join(plugins.sources("exports"))
     add("--format", metavar="NAME", help=f"{formats} (default: saved_model)")
-    help_of_set = "score all rows with this value, without such an input; may be "
-    help_of_set += "repeated"
-    metavar = "COLUMN=VALUE"
-    add("--set", metavar=metavar, action="append", default=[], help=help_of_set)
-    add("--force", action="store_true", help="replaces an earlier export")
-    help_of_verify = "replays the test rows of an export that you trust"
-    add("--verify", metavar="TARGET", type=Path, help=help_of_verify)
-    add("--plugins", metavar="FOLDER", action="append", default=[], type=Path)
+    add(
+        "--set",
+        metavar="COLUMN=VALUE",
+        action="append",
+        default=[],
+        help="predict all rows with this value in the column, which is then no input "
+        "of the export; may be repeated",
+    )
+    add("--force", action="store_true", help="replace an earlier export")
+    add(
+        "--verify",
+        metavar="TARGET",
+        type=Path,
+        help="replay the test rows of an export that you trust",
+    )
+    parser.add_plugins()
     options = parser.parse_args(command_line)
-    if options.verify is None and options.target is None:
-        parser.error("the following arguments are required: RUN, TARGET")
-    for_writing = options.run, options.format, options.set, options.force
-    if options.verify is not None and any(for_writing):
+    if options.verify is None:
+        positionals = {"RUN": options.run, "TARGET": options.target}
+        missing = [name for name, value in positionals.items() if value is None]
+        if missing:
+            names = ", ".join(missing)
+            parser.error(f"the following arguments are required: {names}")
+    elif any((options.run, options.format, options.set, options.force)):
         parser.error("--verify takes no RUN, --format, --set or --force")
     return options
 
@@ -77,21 +92,19 @@ def export(options: argparse.Namespace) -> None:
     constants = parse_assignments("--set", options.set)
     plugins.use_folders(options.plugins)
     tensorflow_runtime.load()
-    from mtl_cli.data.constant_columns import with_constants
-    from mtl_cli.evaluation.loaded_run import LoadedRun, load_run
+    from mtl_cli.evaluation.loaded_run import load_run
     from mtl_cli.runs.export import export_model, verify
 
     if options.verify is not None:
         path, result = options.verify, verify(options.verify)
     else:
-        path, name = options.target, options.format or "saved_model"
-
-        def load() -> LoadedRun:
-            run = load_run(options.run)
-            features = with_constants(run.features, constants, "--set")
-            return replace(run, features=features)
-
-        result = export_model(load, path, name, options.force)
+        path = options.target
+        result = export_model(
+            lambda: load_run(options.run).with_constants(constants, "--set"),
+            path,
+            options.format or "saved_model",
+            options.force,
+        )
     line = (
         f"{path}: {result.num_rows} test rows replayed, the largest difference from "
         f"the run is {result.difference:.1e} ({result.column})"

@@ -7,10 +7,15 @@ from pathlib import Path
 from typing import NoReturn
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
+from mtl_cli.cli.progress import progress_bar
 from mtl_cli.core import plugins, tensorflow_runtime
-from mtl_cli.core.command_line import Parser, parse_assignments, run_command
+from mtl_cli.core.command_line import (
+    Parser,
+    comma_separated,
+    parse_assignments,
+    run_command,
+)
 from mtl_cli.core.errors import ConfigError, printable
 from mtl_cli.core.paths import as_location
 from mtl_cli.core.private_doors import exit_without_teardown
@@ -47,16 +52,35 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("run", metavar="RUN", help="the run folder", type=Path)
-    help_of_table = "files, folders, patterns or URLs; - for stdin"
-    add("table", metavar="TABLE", nargs="+", help=help_of_table)
-    help_of_output = "a .parquet, .feather or .csv file; - for CSV to stdout"
-    add("-o", "--output", metavar="OUT", required=True, help=help_of_output)
-    add("--keep", metavar="A,B,...", default="", help="columns to write as well")
-    help_of_set = "predict all rows with this value in the column; may be repeated"
-    metavar = "COLUMN=VALUE"
-    add("--set", metavar=metavar, action="append", default=[], help=help_of_set)
-    add("--force", action="store_true", help="overwrites OUT")
-    add("--plugins", metavar="FOLDER", action="append", default=[], type=Path)
+    add(
+        "table",
+        metavar="TABLE",
+        nargs="+",
+        help="files, folders, patterns or URLs; - for stdin",
+    )
+    add(
+        "-o",
+        "--output",
+        metavar="OUT",
+        required=True,
+        help="a .parquet, .feather or .csv file; - for CSV to stdout",
+    )
+    add(
+        "--keep",
+        metavar="A,B,...",
+        type=comma_separated,
+        default=[],
+        help="columns to write as well",
+    )
+    add(
+        "--set",
+        metavar="COLUMN=VALUE",
+        action="append",
+        default=[],
+        help="predict all rows with this value in the column; may be repeated",
+    )
+    add("--force", action="store_true", help="overwrite OUT")
+    parser.add_plugins()
     return parser.parse_intermixed_args(command_line)
 
 
@@ -66,33 +90,22 @@ def predict(options: argparse.Namespace) -> None:
     Raises:
         MtlError: if the table or the model cannot be used, or OUT cannot be written.
     """
-    target = Path(options.output)
-    if options.output != "-" and target.exists() and not options.force:
-        raise ConfigError(f"-o: {target} exists; choose another, or --force overwrites")
-    for path in options.table:
-        paths = options.output, path
-        if all(map(os.path.exists, paths)) and os.path.samefile(*paths):
-            raise ConfigError(f"-o: {target} is TABLE itself; choose another file")
+    check_output(options)
     plugins.use_folders(options.plugins)
     constants = parse_assignments("--set", options.set)
-    keep = [column for column in options.keep.split(",") if column]
     tensorflow_runtime.load()
     from mtl_cli.runs.prediction import predict_files
 
-    console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
-    columns = "predicting", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as progress:
-        bar = progress.add_task("rows", total=None)
+    with progress_bar() as move:
         counts = predict_files(
             options.run,
             as_location(options.table),
             options.output,
-            keep,
-            lambda done, total: progress.update(bar, completed=done, total=total),
+            options.keep,
+            lambda done, total: move("predicting", done, total),
             constants,
         )
+    console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
     for warning in counts.warnings:
         console.print(printable(f"warning: {warning}"), style="yellow")
     destination = "stdout" if options.output == "-" else options.output
@@ -102,6 +115,22 @@ def predict(options: argparse.Namespace) -> None:
             f"({counts.num_rows / counts.seconds:,.0f} rows/s) to {destination}"
         )
     )
+
+
+def check_output(options: argparse.Namespace) -> None:
+    """Refuses to overwrite a file without `--force`, and the table in any case.
+
+    Raises:
+        ConfigError: if OUT is refused.
+    """
+    target = Path(options.output)
+    if options.output == "-" or not target.exists():
+        return
+    if not options.force:
+        raise ConfigError(f"-o: {target} exists; choose another, or --force overwrites")
+    for path in options.table:
+        if os.path.exists(path) and os.path.samefile(target, path):
+            raise ConfigError(f"-o: {target} is TABLE itself; choose another file")
 
 
 if __name__ == "__main__":

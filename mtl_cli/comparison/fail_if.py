@@ -1,8 +1,10 @@
 """Checks metrics for continuous integration: `--fail-if 'test.income.auc<0.91'`."""
 
+from pathlib import Path
+
 import numpy as np
 
-from mtl_cli.comparison.configurations import Configuration
+from mtl_cli.comparison.configurations import Configuration, group_runs
 from mtl_cli.comparison.runs import Run
 from mtl_cli.core.conditions import Condition, check_known, parse_condition
 
@@ -20,6 +22,30 @@ def parse(text: str, runs: list[Run]) -> Condition:
     condition = parse_condition(text, "SPLIT.TASK.METRIC", "test.income.auc<0.91")
     check_known(condition, (name for run in runs for name in run.flat_scores()), "run")
     return condition
+
+
+def failed_checks(
+    conditions: list[Condition], runs: list[Run], folders: list[str]
+) -> list[str]:
+    """Returns one line for each configuration or run that fails a check.
+
+    Args:
+        conditions: the conditions for a failure.
+        runs: the compared runs.
+        folders: the folders on the command line. If a run without scores is one of
+            them, it fails every check.
+    """
+    configurations = group_runs(runs) if conditions else []
+    named = {Path(folder).resolve() for folder in folders}
+    unscored = [r for r in runs if not r.has_scores and r.path.resolve() in named]
+    return [
+        f"--fail-if '{condition.text}': {line}"
+        for condition in conditions
+        for line in [
+            *failure_messages(condition, configurations),
+            *(f"{run.path} cannot be checked: {run.status}" for run in unscored),
+        ]
+    ]
 
 
 def failure_messages(

@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, NoReturn
 
 from mtl_cli.core import signals
@@ -73,6 +74,11 @@ def parse_assignments(option: str, texts: Iterable[str]) -> dict[str, str | None
     return values
 
 
+def comma_separated(text: str) -> list[str]:
+    """Returns the names in a text such as `user,item`; [] for an empty text."""
+    return [name for name in text.split(",") if name]
+
+
 class Parser(argparse.ArgumentParser):
     """A parser that raises a `ConfigError`. `ArgumentParser` would exit instead.
 
@@ -87,9 +93,20 @@ class Parser(argparse.ArgumentParser):
         version_line = f"mtl-cli {version('mtl-cli')}"
         self.add_argument("--version", action="version", version=version_line)
 
+    def add_plugins(self) -> None:
+        """Adds the option `--plugins`."""
+        self.add_argument(
+            "--plugins",
+            metavar="FOLDER",
+            action="append",
+            default=[],
+            type=Path,
+            help="a folder with options of your own, as in training; may be repeated",
+        )
+
     def error(self, message: str) -> NoReturn:
-        # `unknown` is the first unknown argument. If the message is about something
-        # else, `unknown` is the first word of the message; no flag resembles it.
+        # `unknown` is the first unknown argument. If the message is about another
+        # mistake, `unknown` is the first word of the message, which resembles no flag.
         unknown = message.rpartition("unrecognized arguments: ")[2].partition(" ")[0]
         # The usage contains all flags, including the flags of argument groups.
         hint = suggest(unknown, re.findall(r"--[\w-]+", self.format_usage()))

@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mtl_cli.core.errors import ConfigError, suggest
+from mtl_cli.core.command_line import Parser
+from mtl_cli.core.errors import ConfigError, fail, suggest
 
 # A dotted name, an operator and a number.
 CONDITION = re.compile(
@@ -34,6 +35,24 @@ class Condition:
     def holds(self, value: float) -> bool:
         """Whether the condition holds for a value."""
         return bool(OPERATORS[self.operator](value, self.limit))
+
+
+def add_fail_if(parser: Parser, example: str) -> None:
+    """Adds the option `--fail-if` to a parser, with an example of a condition."""
+    parser.add_argument(
+        "--fail-if",
+        metavar="EXPR",
+        action="append",
+        default=[],
+        help=f"exit with 1 if this holds: '{example}'; may be repeated",
+    )
+
+
+def report_failures(program: str, failures: list[str]) -> int:
+    """Prints a line for each failure, and returns the exit code of the command."""
+    for failure in failures:
+        fail(program, failure, 1)
+    return 1 if failures else 0
 
 
 def parse_condition(text: str, form: str, example: str) -> Condition:

@@ -168,7 +168,7 @@ def test_export_that_predicts_otherwise_is_not_written(
 
 WRONG = {
     "no_run": (["nowhere", "new"], 2, "nowhere holds no complete model"),
-    "no_target": (["RUN"], 2, "the following arguments are required: RUN, TARGET"),
+    "no_target": (["RUN"], 2, "the following arguments are required: TARGET;"),
     "nothing": ([], 2, "the following arguments are required: RUN, TARGET"),
     "exists": (["RUN", "notes"], 2, "notes exists; choose another name"),
     "foreign": (["RUN", "notes", "--force"], 2, "notes is not an export of mtl-cli"),
