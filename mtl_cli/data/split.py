@@ -157,6 +157,7 @@ def order_by_time(
             "something else"
         )
     end, last = source.num_rows, len(starts)
+    # From the last split to the second, finds the time at which the split begins.
     for i in range(len(splits) - 1, 0, -1):
         # The first `i` times are left for the `i` earlier splits.
         choices = starts[i - 1 : last]

@@ -8,17 +8,16 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv
-import pyarrow.dataset
 
 from mtl_cli.core.errors import DataError, RowError, first_line, shown
 from mtl_cli.core.other_files import UnsafeFileError
 from mtl_cli.core.paths import find_data
-from mtl_cli.data.arrow_errors import is_not_utf8, is_row_too_long, named_column
+from mtl_cli.data.arrow_errors import is_not_utf8, is_row_too_long
 from mtl_cli.data.csv_cells import trim
 from mtl_cli.data.csv_file import BLOCK_BYTES
 from mtl_cli.data.csv_row_errors import NEVER_CLOSED, ragged_row
 from mtl_cli.data.files import matching_paths
-from mtl_cli.data.open_files import OPEN_COLUMNAR, OpenColumnar
+from mtl_cli.init.columnar_preview import read_columnar
 from mtl_cli.init.file_format import FileFormat, detect_format
 from mtl_cli.init.null_values import with_empty_cells
 
@@ -119,7 +118,9 @@ def preview_table(
         if file_format.is_text:
             preview = preview_text(path, file, file_format)
         else:
-            preview = preview_columnar(path, files, file_format)
+            table, num_rows = read_columnar(path, files, file_format.name, MAX_ROWS)
+            is_complete = num_rows == table.num_rows
+            preview = TablePreview(path, table, is_complete, file_format)
     except UnsafeFileError as error:
         raise DataError(f"'{path}' {error}") from None
     except (pa.ArrowException, csv.Error, OSError, UnicodeDecodeError) as error:
@@ -159,7 +160,7 @@ def preview_text(path: str, file: Path, file_format: FileFormat) -> TablePreview
                 strings_can_be_null=True,
             ),
         ) as reader:
-            # Arrow guesses the types of columns whose names differ from `columns`.
+            # Such a name is not in `columns`: Arrow would guess the type of its cells.
             if reader.schema.names != columns:
                 raise DataError(
                     f"cannot read '{path}': a name in its header holds a line break; "
@@ -170,15 +171,8 @@ def preview_text(path: str, file: Path, file_format: FileFormat) -> TablePreview
                 num_rows += batch.num_rows
                 if num_rows > MAX_ROWS:
                     break
-    except pa.ArrowInvalid:
-        ragged = ragged_row(open_bytes(file), len(columns), delimiter, BLOCK_BYTES)
-        if ragged is None:
-            raise
-        row, problem = ragged
-        if file_format.has_header:
-            row -= 1  # the header is not a row
-            problem = f"{problem}; does the first line hold all names?"
-        raise RowError(f"cannot read '{path}'", row, problem) from None
+    except pa.ArrowInvalid as error:
+        raise ragged_row_error(path, file, file_format) or error from None
     table = pa.Table.from_batches(batches, reader.schema).slice(0, MAX_ROWS)
     trimmed = pa.table(
         [trim(column) for column in table.columns],
@@ -188,64 +182,19 @@ def preview_text(path: str, file: Path, file_format: FileFormat) -> TablePreview
     return TablePreview(path, trimmed, num_rows <= MAX_ROWS, file_format)
 
 
+def ragged_row_error(path: str, file: Path, file_format: FileFormat) -> RowError | None:
+    """Returns the error about the first row with too few or too many cells."""
+    num_columns, delimiter = len(file_format.columns), file_format.delimiter
+    ragged = ragged_row(open_bytes(file), num_columns, delimiter, BLOCK_BYTES)
+    if ragged is None:
+        return None
+    row, problem = ragged
+    if file_format.has_header:
+        row -= 1  # the header is not a row
+        problem = f"{problem}; does the first line hold all names?"
+    return RowError(f"cannot read '{path}'", row, problem)
+
+
 def open_bytes(file: Path) -> pa.NativeFile:
     """Opens a text file, compressed or not."""
     return pa.input_stream(str(file), compression="detect")
-
-
-def preview_columnar(
-    path: str, named: list[Path], file_format: FileFormat
-) -> TablePreview:
-    """Reads the first rows of Parquet or Feather files, or of a folder of files."""
-    files = [str(file) for file in named]
-    if named[0].is_dir():
-        files = [str(file) for file in sorted(named[0].rglob("*.parquet"))]
-    if not files:
-        raise DataError(f"the folder '{path}' holds no .parquet files")
-    dataset = pa.dataset.dataset(files, format=file_format.name)
-    for fragment in dataset.get_fragments():
-        if not fragment.physical_schema.equals(dataset.schema):
-            first_columns, other_columns = (
-                ", ".join(f"{field.name} ({field.type})" for field in schema)
-                for schema in (dataset.schema, fragment.physical_schema)
-            )
-            raise DataError(
-                f"cannot read '{path}': the files disagree: {files[0]} holds "
-                f"{first_columns}, {fragment.path} {other_columns}"
-            )
-    table, num_rows = first_rows(OPEN_COLUMNAR[file_format.name], files, dataset.schema)
-    return TablePreview(path, table, num_rows == table.num_rows, file_format)
-
-
-def first_rows(
-    open_file: OpenColumnar, files: list[str], schema: pa.Schema
-) -> tuple[pa.Table, int]:
-    """Reads the first rows of several files, and counts the rows of all files.
-
-    Args:
-        open_file: opens a file of the files' format.
-        files: paths of files of one schema, in order.
-        schema: the schema.
-
-    Raises:
-        UnsafeFileError: if reading a file would take too much memory.
-    """
-    tables: list[pa.Table] = []
-    num_rows = 0
-    for name in files:
-        with pa.OSFile(name) as stream, open_file(stream) as file:
-            rows_left = MAX_ROWS - num_rows
-            num_rows += file.num_rows
-            if rows_left <= 0:
-                continue
-            for batch in file.batches(schema.names, MAX_ROWS):
-                table = pa.table(batch).slice(0, rows_left)
-                # Without this check, Arrow may crash later on cells of a damaged file.
-                for i, column in enumerate(table.column_names):
-                    with named_column(column):
-                        table.column(i).validate(full=True)
-                tables.append(table.cast(schema))
-                rows_left -= table.num_rows
-                if not rows_left:
-                    break
-    return pa.concat_tables(tables) if tables else schema.empty_table(), num_rows

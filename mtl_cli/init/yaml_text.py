@@ -102,55 +102,39 @@ def split_lines(proposal: DatasetProposal, has_test: bool) -> list[str]:
     """
     time_column = proposal.split_column
     by_time = time_column is not None and not has_test
+    split_by, split_hint = "random", "or group, time, order"
     if by_time:
-        hint = "the latest rows are held out; or random, group"
-        split_by = key_line("split_by", "time", hint)
-    else:
-        hint = f"; time needs split_column: {time_column}" if time_column else ""
-        split_by = key_line("split_by", "random", f"or group, time, order{hint}")
+        split_by, split_hint = "time", "the latest rows are held out; or random, group"
+    elif time_column:
+        split_hint += f"; time needs split_column: {time_column}"
+    weight_hint = "the column with the weight of each row; null: 1"
     weights = [p.column.name for p in proposal.columns if p.role == "weight"]
+    if weights:
+        weight_hint += f"; {weights[0]}?"
+    group_hint = "the column of groups for group AUC; null: none"
     incomplete_people = [
         p.column.name
         for p in proposal.features
         if suggests_person(p.column.name) and p.column.num_missing
     ]
-    weight_hint, group_hint = (
-        "the column with the weight of each row; null: 1",
-        "the column of groups for group AUC; null: none",
-    )
-    if weights:
-        weight_hint += f"; {weights[0]}?"
     if incomplete_people:
         group_hint += f"; {incomplete_people[0]} has empty cells"
-    return [
-        key_line("valid_fraction", 0.1, "the share of rows held out for validation"),
-        key_line(
-            "valid_from",
-            "train",
-            "the file that validation rows come from: train, test",
-        ),
-        key_line(
-            "test_fraction",
-            0.0 if has_test else 0.1,
-            "the share of rows held out for testing",
-        ),
-        split_by,
-        key_line(
-            "split_column",
-            time_column if by_time else None,
-            "the column of times or groups to split by",
-        ),
-        key_line("split_seed", 0, "does not follow seed: all runs split alike"),
-        key_line("weight_column", None, weight_hint),
-        key_line("group_column", proposal.group_column, group_hint),
-        key_line("groups", {}, "named groups of tasks, without some features"),
-        key_line(
-            "group", None, "the group of tasks to use; null: all tasks, all features"
-        ),
-        key_line(
-            "scenario", None, "the feature that tells the page or market; null: none"
-        ),
+    test_fraction = 0.0 if has_test else 0.1
+    split_column = time_column if by_time else None
+    lines: list[tuple[str, object, str]] = [
+        ("valid_fraction", 0.1, "the share of rows held out for validation"),
+        ("valid_from", "train", "the file that validation rows come from: train, test"),
+        ("test_fraction", test_fraction, "the share of rows held out for testing"),
+        ("split_by", split_by, split_hint),
+        ("split_column", split_column, "the column of times or groups to split by"),
+        ("split_seed", 0, "does not follow seed: all runs split alike"),
+        ("weight_column", None, weight_hint),
+        ("group_column", proposal.group_column, group_hint),
+        ("groups", {}, "named groups of tasks, without some features"),
+        ("group", None, "the group of tasks to use; null: all tasks, all features"),
+        ("scenario", None, "the feature that tells the page or market; null: none"),
     ]
+    return [key_line(*line) for line in lines]
 
 
 def feature_lines(proposal: DatasetProposal) -> Iterator[str]:
