@@ -1,7 +1,7 @@
 """The base class of balancing methods: how the losses of the tasks become one step.
 
-Letters in shapes: T is the number of tasks, and P the number of weights of the network.
-A weight is a tensor, such as the kernel of a layer.
+Letters in shapes: T is the number of tasks, and P the number of the network's trained
+weights. A weight of the network is a tensor, such as the kernel of a layer.
 """
 
 from collections.abc import Sequence
@@ -17,11 +17,11 @@ Array = npt.NDArray[np.float32]
 # {name: (T,) or another shape that the method chooses}
 State = dict[str, Tensor]
 
-MOVES_PER_TASK = 8  # of `lowest_on_simplex`
+MOVES_PER_TASK = 8  # in `minimum_on_simplex`
 
 
 class Observation(NamedTuple):
-    """What a balancing method sees of a step.
+    """The facts about a step that a balancing method may read.
 
     Attributes:
         tasks: names of the tasks.
@@ -29,10 +29,11 @@ class Observation(NamedTuple):
         has_rows: whether the batch holds rows of the task, (T,). A task without rows
             has the loss 0 and the gradient 0.
         ends_epoch: whether the step is the last of an epoch.
-        seed: two whole numbers that seed random draws; they differ in each step, (2,).
-        products: the inner products of the tasks' gradients of each weight, (P, T, T).
-            They are taken over the shared entries: those for which two tasks or more
-            have a gradient that is not 0. None if the method reads no gradients.
+        seed: a seed for random draws: two whole numbers, (2,). Each step has another
+            seed.
+        products: the inner products g_s . g_t of the tasks' gradients for each weight,
+            (P, T, T). They are sums over the shared entries of the weight, see
+            `Balancing`. None if the method reads no gradients.
         kernels: the positions of the layers' kernels among the P weights, in the order
             of the layers.
     """
@@ -47,7 +48,7 @@ class Observation(NamedTuple):
 
     @property
     def total_products(self) -> Tensor:
-        """The inner products g_s . g_t of the gradients of all weights, (T, T)."""
+        """The inner products g_s . g_t, summed over all weights, (T, T)."""
         import tensorflow as tf
 
         return tf.reduce_sum(self.products, axis=0)
@@ -56,7 +57,7 @@ class Observation(NamedTuple):
 class Balancing(Options):
     """A method that balances the tasks. Fields are the keys of `conf/balancing/*.yaml`.
 
-    In each step the network minimises
+    Each step lowers the sum
 
         sum_t omega_t w_t L_t
 
@@ -64,16 +65,19 @@ class Balancing(Options):
     weight that the method gives the task in this step.
 
     A method that reads gradients may also change the direction of the step. Let g_t be
-    the gradient of omega_t w_t L_t. An entry of a weight for which only one task has a
-    gradient gets this gradient. The other entries are shared, and get
+    the gradient of omega_t w_t L_t by the weights of the network. An entry of a weight
+    is shared if two tasks or more have a gradient there that is not 0. The optimizer
+    gets the gradient
 
-        sum_t a_t g_t
+        sum_t a_t g_t      in shared entries, with the factors a_t of the method
+        sum_t g_t          in all other entries
 
-    with the factors a_t of the method. Penalties on weights take no part in this.
+    The methods read the gradients of shared entries only. The gradients of penalties on
+    weights are added without a factor.
 
     Attributes:
-        reads_gradients: whether the method needs the gradient of each task. A step then
-            goes back through the network once for each task.
+        reads_gradients: whether the method needs the gradient of each task. Each step
+            then computes one gradient per task, and one of the penalties.
         name: name of the method's module.
     """
 
@@ -108,14 +112,15 @@ class Balancing(Options):
 
         Args:
             state: the state before the step.
-            observation: the losses, and perhaps the gradients, of the step.
+            observation: the losses of the step; its gradients too, if the method reads
+                gradients.
         """
         return state
 
     def factors(self, state: State, observation: Observation) -> Tensor:
-        """Returns the factors a_t of the step, (T,), or (P, T) for each weight.
+        """Returns the factors a_t of the step, (T,), or (P, T) with factors per weight.
 
-        Only called for methods that read gradients.
+        Only methods that read gradients are asked for factors.
 
         Args:
             state: the state that `next_state` has returned for this step.
@@ -126,31 +131,31 @@ class Balancing(Options):
         return tf.ones(len(observation.tasks))
 
 
-def start_of_adam(values: Array) -> dict[str, Array]:
-    """Returns the state of trained values, for `step_of_adam`."""
+def start_of_training(values: Array) -> dict[str, Array]:
+    """Returns the state before the first step of values that `train_values` trains."""
     zeros = np.zeros_like(values)
     return {"values": values, "mean": zeros, "mean_square": zeros, "num_steps": zeros}
 
 
-def step_of_adam(
+def train_values(
     state: State, gradient: Tensor, rate: float, observation: Observation
 ) -> State:
-    """Takes one step of Adam with its usual constants.
+    """Returns a state whose values Adam has changed by one step.
 
-    The values of tasks without rows do not change.
+    The values of tasks without rows in the batch do not change.
 
     Args:
-        state: a state with the names of `start_of_adam`.
+        state: a state with the names of `start_of_training`.
         gradient: the gradient of `values`, (T,).
         rate: the learning rate.
         observation: the step of the network.
     """
     import tensorflow as tf
 
-    from mtl_cli.layers.adam import adam_change
+    from mtl_cli.layers.adam_step import adam_step
 
     num_steps = state["num_steps"] + 1
-    change, mean, mean_square = adam_change(
+    change, mean, mean_square = adam_step(
         gradient,
         state["mean"],
         state["mean_square"],
@@ -171,24 +176,26 @@ def step_of_adam(
     }
 
 
-def lowest_on_simplex(
+def minimum_on_simplex(
     linear: Tensor, products: Tensor, factor: Any, has_gradient: Tensor
 ) -> Tensor:
-    """Returns the shares alpha of the tasks that minimise a sum, (T,).
+    """Returns the shares alpha of the tasks that minimise an objective, (T,).
 
         minimise   linear . alpha + factor ||g_alpha||
         g_alpha = sum_t alpha_t g_t,   alpha_t >= 0,   sum_t alpha_t = 1
 
-    Each move takes a share from the task with the highest slope, and gives it to the
-    task with the lowest (pairwise Frank-Wolfe). A parabola touches the sum at alpha and
-    lies above it elsewhere. The size of the share minimises this parabola. For two
-    tasks without a linear term, the first move ends at the minimum.
+    The method is pairwise Frank-Wolfe. The slope of a task is the derivative of the
+    objective by the task's share. Each move takes a share from the task with the
+    highest slope and gives it to the task with the lowest slope. The size of the move
+    minimises a parabola that equals the objective at alpha and is nowhere below it. For
+    two tasks without a linear term, the first move ends at the minimum.
 
     Args:
-        linear: the linear term, (T,).
+        linear: the coefficients of the linear term, (T,).
         products: the inner products g_s . g_t, (T, T).
         factor: the factor of the norm.
-        has_gradient: whether a task may have a share above 0, (T,).
+        has_gradient: whether a task has a gradient, (T,). All other tasks get the share
+            0.
 
     Reference: Lacoste-Julien and Jaggi, "On the Global Linear Convergence of
         Frank-Wolfe Optimization Variants", NeurIPS 2015.
@@ -199,23 +206,22 @@ def lowest_on_simplex(
     num_tasks = mask.shape[0]
 
     def move(alpha: Tensor) -> Tensor:
-        to_alpha = tf.reduce_sum(products * alpha, axis=1)  # g_t . g_alpha
-        weight = factor / root(tf.reduce_sum(alpha * to_alpha))
-        slopes = linear + weight * to_alpha
+        dots = tf.reduce_sum(products * alpha, axis=1)  # g_t . g_alpha
+        weight = factor / root(tf.reduce_sum(alpha * dots))  # factor / ||g_alpha||
+        slopes = linear + weight * dots
         slopes_to = tf.where(has_gradient, slopes, tf.float32.max)
         slopes_from = tf.where(alpha > 0, slopes, tf.float32.min)
-        to = tf.one_hot(tf.argmin(slopes_to), num_tasks)
-        change = to - tf.one_hot(tf.argmax(slopes_from), num_tasks)
-        fall = tf.reduce_max(slopes_from) - tf.reduce_min(slopes_to)
-        along = tf.reduce_sum(products * change, axis=1)
-        curvature = weight * tf.reduce_sum(along * change)
-        share = tf.math.divide_no_nan(fall, curvature)
-        share = tf.clip_by_value(
-            share, 0.0, tf.reduce_sum(alpha * tf.maximum(-change, 0.0))
-        )
-        return alpha + share * change
+        giver = tf.one_hot(tf.argmax(slopes_from), num_tasks)
+        direction = tf.one_hot(tf.argmin(slopes_to), num_tasks) - giver
+        descent = tf.reduce_max(slopes_from) - tf.reduce_min(slopes_to)
+        direction_dots = tf.reduce_sum(products * direction, axis=1)
+        curvature = weight * tf.reduce_sum(direction_dots * direction)
+        size = tf.math.divide_no_nan(descent, curvature)
+        size = tf.clip_by_value(size, 0.0, tf.reduce_sum(alpha * giver))
+        return alpha + size * direction
 
-    # XLA compiles a loop of TensorFlow so that it takes seconds per step.
+    # The moves are unrolled: XLA would compile a TensorFlow loop to code that takes
+    # seconds per step.
     alpha = tf.math.divide_no_nan(mask, tf.reduce_sum(mask))
     for _ in range(MOVES_PER_TASK * num_tasks):
         alpha = move(alpha)
@@ -223,9 +229,9 @@ def lowest_on_simplex(
 
 
 def root(square: Tensor) -> Tensor:
-    """Returns the root of a square, and at least 1e-6.
+    """Returns the square root of a squared norm; at least 1e-6, since it is a divisor.
 
-    Rounding may have made a small square negative.
+    The square may be negative if it is a sum that was rounded.
     """
     import tensorflow as tf
 

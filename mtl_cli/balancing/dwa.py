@@ -6,14 +6,14 @@ from mtl_cli.core.tensors import Tensor
 
 
 class DWA(Balancing):
-    """Dynamic weight average: the weights follow the fall of the losses by epoch.
+    """Dynamic weight average: a task whose loss fell less gets more weight.
 
         r_t(n) = L_t(n - 1) / L_t(n - 2)
         w_t(n) = T softmax_t(r_t(n) / tau)
 
-    L_t(n) is the mean loss of task t in epoch n. In the first two epochs, every w_t is
-    1. So a run of one or two epochs is not balanced. An epoch without rows of a task
-    does not count for the task.
+    L_t(n) is the mean loss of task t in epoch n, and T the number of tasks. In the
+    first two epochs, every w_t is 1. So a run of one or two epochs is not balanced. An
+    epoch without rows of a task does not count for the task.
 
     Attributes:
         temperature: tau; higher values give weights closer to 1.
@@ -42,10 +42,10 @@ class DWA(Balancing):
     def next_state(self, state: State, observation: Observation) -> State:
         import tensorflow as tf
 
-        losses = state["loss_sum"] + observation.losses
-        steps = state["num_steps"] + tf.cast(observation.has_rows, tf.float32)
-        zeros, had_rows = tf.zeros_like(losses), steps > 0
-        means = tf.math.divide_no_nan(losses, steps)
+        loss_sum = state["loss_sum"] + observation.losses
+        num_steps = state["num_steps"] + tf.cast(observation.has_rows, tf.float32)
+        zeros, had_rows = tf.zeros_like(loss_sum), num_steps > 0
+        means = tf.math.divide_no_nan(loss_sum, num_steps)
         last, before = state["last_epoch"], state["epoch_before"]
         after_epoch = {
             "loss_sum": zeros,
@@ -53,7 +53,7 @@ class DWA(Balancing):
             "last_epoch": tf.where(had_rows, means, last),
             "epoch_before": tf.where(had_rows, last, before),
         }
-        within_epoch = state | {"loss_sum": losses, "num_steps": steps}
+        within_epoch = state | {"loss_sum": loss_sum, "num_steps": num_steps}
         return {
             name: tf.where(observation.ends_epoch, after_epoch[name], value)
             for name, value in within_epoch.items()

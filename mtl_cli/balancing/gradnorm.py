@@ -5,13 +5,13 @@ from mtl_cli.balancing.base import (
     Balancing,
     Observation,
     State,
-    start_of_adam,
-    step_of_adam,
+    start_of_training,
+    train_values,
 )
 from mtl_cli.core.options import NotNegative, Positive
 from mtl_cli.core.tensors import Tensor
 
-MIN_WEIGHT = 1e-3  # a step of Adam could make a weight negative
+MIN_WEIGHT = 1e-3  # without a limit, a step of Adam could make a weight negative
 
 
 class GradNorm(Balancing):
@@ -21,11 +21,12 @@ class GradNorm(Balancing):
         r_t = (L_t / L_t(0)) / mean_s (L_s / L_s(0))
         w_t minimises  | G_t - mean_s(G_s) r_t^alpha |
 
-    W is a kernel that as many tasks train as any other; of several, the last one in the
-    network. If no kernel is shared, W is all shared weights. L_t(0) is the loss in the
-    first batch that has rows of the task. Adam trains w_t, which starts at 1. After
-    each step the weights are scaled, so that their sum stays T; tasks without rows in
-    the batch keep theirs.
+    L_t is the loss of task t, and omega_t the key `weight` of the task. W is the kernel
+    that most tasks train; if there are several such kernels, the last of them in the
+    network. If no kernel is shared, W stands for all shared weights, see `Balancing`.
+    L_t(0) is the loss in the first batch with rows of the task. Adam trains w_t, which
+    starts at 1. Tasks without rows in the batch keep their weights. The other weights
+    are scaled after each step, so that the sum of all weights stays T.
 
     Attributes:
         alpha: how strongly a task is favoured whose loss has fallen less than those of
@@ -34,7 +35,8 @@ class GradNorm(Balancing):
 
     Reference: Chen et al., "GradNorm: Gradient Normalization for Adaptive Loss
         Balancing in Deep Multitask Networks", ICML 2018, equations 1 and 2.
-        Differs from the paper in: no weight falls below 0.001 before it is scaled.
+        Differs from the paper in: no weight falls below `MIN_WEIGHT` before the weights
+        are scaled.
     """
 
     reads_gradients = True
@@ -45,7 +47,7 @@ class GradNorm(Balancing):
     def start(self, num_tasks: int, num_weights: int) -> dict[str, Array]:
         import numpy as np
 
-        state = start_of_adam(np.ones(num_tasks, "float32"))
+        state = start_of_training(np.ones(num_tasks, "float32"))  # `values` is w
         return state | {"first_losses": np.zeros(num_tasks, "float32")}
 
     def loss_weights(self, state: State, num_tasks: int) -> Tensor:
@@ -62,11 +64,11 @@ class GradNorm(Balancing):
         norms = norms_at_shared_kernel(observation)  # G_t
         has_gradient = tf.cast(norms > 0, tf.float32)
         ratios = tf.math.divide_no_nan(losses, state["first_losses"]) * has_gradient
-        rates = tf.math.divide_no_nan(ratios, mean(ratios, has_gradient))  # r_t
-        target = mean(norms, has_gradient) * rates**self.alpha
-        # G_t is linear in w_t, so its derivative is G_t / w_t.
-        gradient = tf.sign(norms - target) * norms / weights
-        state = step_of_adam(state, gradient, self.learning_rate, observation)
+        rates = tf.math.divide_no_nan(ratios, masked_mean(ratios, has_gradient))  # r_t
+        targets = masked_mean(norms, has_gradient) * rates**self.alpha
+        # G_t is proportional to w_t, so its derivative by w_t is G_t / w_t.
+        gradient = tf.sign(norms - targets) * norms / weights
+        state = train_values(state, gradient, self.learning_rate, observation)
         has_rows = tf.cast(observation.has_rows, tf.float32)
         values = tf.maximum(state["values"], MIN_WEIGHT)
         scale = tf.math.divide_no_nan(
@@ -78,9 +80,10 @@ class GradNorm(Balancing):
 
 
 def norms_at_shared_kernel(observation: Observation) -> Tensor:
-    """Returns the norm of each task's gradient of the kernel W, (T,).
+    """Returns the norm of each task's gradient by W, (T,).
 
-    If no kernel is shared, these are the norms over all weights.
+    W is the shared kernel that `GradNorm` describes, or all weights if no kernel is
+    shared.
     """
     import tensorflow as tf
 
@@ -88,8 +91,9 @@ def norms_at_shared_kernel(observation: Observation) -> Tensor:
     kernels = tf.constant(list(observation.kernels), tf.int32)
     of_kernels = tf.gather(squares, kernels)  # (kernels, T)
     num_kernels = kernels.shape[0]
-    num_tasks = tf.math.count_nonzero(of_kernels, axis=1)  # that train each kernel
-    # Of kernels with as many tasks, the last has the highest rank.
+    # The number of tasks that train each kernel. Among kernels with the same number,
+    # the last kernel has the highest rank.
+    num_tasks = tf.math.count_nonzero(of_kernels, axis=1)
     ranks = num_tasks * num_kernels + tf.range(num_kernels, dtype=tf.int64)
     is_best = (ranks == tf.reduce_max(ranks)) & (num_tasks > 0)
     of_best = tf.linalg.matvec(
@@ -99,12 +103,12 @@ def norms_at_shared_kernel(observation: Observation) -> Tensor:
     return tf.sqrt(tf.where(has_kernel, of_best, tf.reduce_sum(squares, axis=0)))
 
 
-def mean(values: Tensor, weights: Tensor) -> Tensor:
-    """Returns the mean of the values of weight 1; 0 if all weights are 0.
+def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
+    """Returns the mean of the values whose mask is 1; 0 if there are none.
 
-    A weight is 0 or 1.
+    The mask is 0 for all other values.
     """
     import tensorflow as tf
 
-    total = tf.reduce_sum(values * weights)
-    return tf.math.divide_no_nan(total, tf.reduce_sum(weights))
+    total = tf.reduce_sum(values * mask)
+    return tf.math.divide_no_nan(total, tf.reduce_sum(mask))

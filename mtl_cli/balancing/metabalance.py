@@ -1,4 +1,4 @@
-"""The balancing method `metabalance`: one target task, and others that may help it."""
+"""The balancing method `metabalance`: auxiliary tasks should help one target task."""
 
 from collections.abc import Sequence
 from typing import Annotated, Literal
@@ -12,32 +12,34 @@ from mtl_cli.core.tensors import Tensor
 
 
 class MetaBalance(Balancing):
-    """Brings the gradients of auxiliary tasks near the norm of the target task's.
+    """Scales the gradients of auxiliary tasks to about the norm of the target task's.
 
-    For each weight of the network, and each task t:
+    For each weight of the network, and each task t with the gradient g_t in the shared
+    entries of this weight (see `Balancing`):
 
-        m_t += (1 - beta) (||g_t|| - m_t)
+        m_t += (1 - beta) (||g_t|| - m_t)             if ||g_t|| > 0
         n_t  = m_t / (1 - beta^k)
         a_t  = relax n_target / n_t + (1 - relax)
 
-    m_t starts at 0, and k is the number of steps so far in which g_t was not 0. a_t is
-    1 for the target task. With `strategy: reduce`, a_t is also 1 where n_t < n_target,
-    and with `enlarge` where n_t > n_target. g_t holds the shared entries of one weight,
-    so each weight has norms and factors of its own.
+    m_t is the running mean of the norm of g_t and starts at 0. k is the number of steps
+    so far with ||g_t|| > 0. a_t is 1 if n_t or n_target is 0. With `strategy: reduce`,
+    a_t is also 1 if n_t < n_target, and with `enlarge` if n_t > n_target.
 
     Attributes:
         target_task: the task that matters; null is the first task.
         strategy: which gradients to scale: `reduce` the larger ones, `enlarge` the
             smaller ones, or `both`.
-        relax: 0 leaves the norms unchanged, 1 makes them equal to the target's.
+        relax: 0 leaves the gradients unchanged; 1 gives them about the norm of the
+            target task's gradient.
         beta: weight of the earlier steps in the running mean m.
 
     Reference: He et al., "MetaBalance: Improving Multi-Task Recommendations via
-        Adapting Gradient Magnitudes of Auxiliary Tasks", WWW 2022, algorithm 1. The
-        strategies are its A, B and C.
-        Differs from the paper in: all embedding tables of one vector length count as
-        one weight; the factor 1 / (1 - beta^k), which cancels in the paper, because all
-        its tasks have a gradient in each step.
+        Adapting Gradient Magnitudes of Auxiliary Tasks", WWW 2022, algorithm 1, which
+        calls the strategies A, B and C.
+        Differs from the paper in: embedding tables with vectors of the same length are
+        stored as one weight, and have one m_t; m_t is divided by 1 - beta^k. In the
+        paper, each task has a gradient in each step, so that this divisor is the same
+        for all tasks and cancels.
     """
 
     reads_gradients = True
@@ -56,28 +58,27 @@ class MetaBalance(Balancing):
         import numpy as np
 
         zeros = np.zeros((num_weights, num_tasks), "float32")
-        return {"norms": zeros, "num_steps": zeros}
+        return {"means": zeros, "num_steps": zeros}  # m and k
 
     def next_state(self, state: State, observation: Observation) -> State:
         import tensorflow as tf
 
         norms = tf.sqrt(tf.linalg.diag_part(observation.products))  # (P, T)
-        change = (1 - self.beta) * (norms - state["norms"])
+        means = state["means"]
+        updated = means + (1 - self.beta) * (norms - means)
         return {
-            "norms": tf.where(norms > 0, state["norms"] + change, state["norms"]),
+            "means": tf.where(norms > 0, updated, means),
             "num_steps": state["num_steps"] + tf.cast(norms > 0, tf.float32),
         }
 
     def factors(self, state: State, observation: Observation) -> Tensor:
         import tensorflow as tf
 
-        target = 0
+        target_index = 0
         if self.target_task is not None:
-            target = list(observation.tasks).index(self.target_task)
-        norms = tf.math.divide_no_nan(
-            state["norms"], 1 - self.beta ** state["num_steps"]
-        )  # n_t
-        ratio = tf.math.divide_no_nan(norms[:, target, None], norms)
+            target_index = list(observation.tasks).index(self.target_task)
+        n = tf.math.divide_no_nan(state["means"], 1 - self.beta ** state["num_steps"])
+        ratio = tf.math.divide_no_nan(n[:, target_index, None], n)  # (P, T)
         is_scaled = ratio > 0
         if self.strategy == "reduce":
             is_scaled &= ratio < 1

@@ -5,14 +5,14 @@ from mtl_cli.core.tensors import Tensor
 
 
 class PCGrad(Balancing):
-    """Projecting conflicting gradients: removes what points against another task.
+    """Projecting conflicting gradients: no gradient points against another task.
 
-    For each task t, start with g_t' = g_t. For the other tasks s, in random order:
+    g_t is the gradient of task t in all shared entries of all weights, see `Balancing`.
+    For each task t, start with g_t' = g_t. For all other tasks s, in random order:
 
         if g_t' . g_s < 0:   g_t' -= (g_t' . g_s / ||g_s||^2) g_s
 
-    The step takes `sum_t g_t'`. A gradient g is that of all shared entries of all
-    weights together.
+    The step takes `sum_t g_t'`.
 
     Reference: Yu et al., "Gradient Surgery for Multi-Task Learning", NeurIPS 2020,
         algorithm 1.
@@ -28,10 +28,11 @@ class PCGrad(Balancing):
         shape = (num_tasks, num_tasks)
         draws = tf.random.stateless_uniform(shape, tf.cast(observation.seed, tf.int32))
         order = tf.argsort(draws)  # (T, T): the order of the tasks s for each task t
-        # Row t holds the coefficients of g_t' as a sum of the tasks' gradients.
+        # g_t' = sum_s coefficients[t, s] g_s
         coefficients = tf.eye(num_tasks)
         for number in range(num_tasks):
-            s = order[:, number]  # one other task for each task t; or t itself
+            s = order[:, number]  # for each task t, the next task s; it may be t itself
+            # g_t' . g_s
             dots = tf.reduce_sum(coefficients * tf.gather(products, s), axis=1)
             squares = tf.gather(tf.linalg.diag_part(products), s)
             share = tf.math.divide_no_nan(tf.minimum(dots, 0.0), squares)

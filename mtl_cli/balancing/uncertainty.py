@@ -7,8 +7,8 @@ from mtl_cli.balancing.base import (
     Balancing,
     Observation,
     State,
-    start_of_adam,
-    step_of_adam,
+    start_of_training,
+    train_values,
 )
 from mtl_cli.core.options import Positive
 from mtl_cli.core.tensors import Tensor
@@ -17,15 +17,18 @@ MAX_WEIGHT = 1000.0
 
 
 class Uncertainty(Balancing):
-    """Each task has a trained value s_t, the logarithm of its noise's variance.
+    """Each task has a trained value s_t: the logarithm of the variance of its noise.
 
         w_t = exp(-s_t)
         s_t minimises  exp(-s_t) L_t + s_t / 2
 
-    At the minimum, `w_t = 1 / (2 L_t)`: a task of half the loss has twice the weight.
-    No weight rises above 1000, so that a loss of 0 does not overflow. Adam trains s_t,
-    which starts at 0. For regression the paper has `exp(-s) L / 2 + s / 2`. This is the
-    same rule for s + log 2, up to a constant, so one rule serves all kinds of tasks.
+    L_t is the loss of task t. At the minimum, `w_t = 1 / (2 L_t)`: of two tasks, a task
+    with half the loss has twice the weight. Adam trains s_t, which starts at 0. If L_t
+    is 0, s_t has no minimum, so w_t is limited to `MAX_WEIGHT`.
+
+    The equations are those of classification in the paper. For regression, the paper
+    minimises `exp(-s) L / 2 + s / 2`. With s' = s + log 2, this is `exp(-s') L + s' /
+    2` plus a constant, so the same equations serve all kinds of tasks.
 
     Attributes:
         learning_rate: the learning rate of s_t.
@@ -41,7 +44,7 @@ class Uncertainty(Balancing):
     def start(self, num_tasks: int, num_weights: int) -> dict[str, Array]:
         import numpy as np
 
-        return start_of_adam(np.zeros(num_tasks, "float32"))
+        return start_of_training(np.zeros(num_tasks, "float32"))  # `values` is s
 
     def loss_weights(self, state: State, num_tasks: int) -> Tensor:
         import tensorflow as tf
@@ -53,5 +56,5 @@ class Uncertainty(Balancing):
 
         weights = self.loss_weights(state, len(observation.tasks))
         gradient = 0.5 - weights * observation.losses  # of s_t
-        state = step_of_adam(state, gradient, self.learning_rate, observation)
+        state = train_values(state, gradient, self.learning_rate, observation)
         return state | {"values": tf.maximum(state["values"], -math.log(MAX_WEIGHT))}

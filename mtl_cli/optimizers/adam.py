@@ -54,11 +54,11 @@ class Adam(Optimizer):
     ) -> tuple[Tensor, list[Tensor]]:
         import tensorflow as tf
 
-        from mtl_cli.layers.adam import adam_change
+        from mtl_cli.layers.adam_step import adam_step
 
         m, v = slots
         t = tf.cast(step + 1, tf.float32)
-        change, m, v = adam_change(
+        change, m, v = adam_step(
             gradient, m, v, t, rate, self.beta_1, self.beta_2, self.epsilon
         )
         return change, [m, v]

@@ -1,11 +1,11 @@
-"""The change of Adam in one step."""
+"""One step of Adam, for optimizers of large tables and for balancing methods."""
 
 import tensorflow as tf
 
 from mtl_cli.core.tensors import Tensor
 
 
-def adam_change(
+def adam_step(
     gradient: Tensor,
     m: Tensor,
     v: Tensor,
@@ -15,16 +15,16 @@ def adam_change(
     beta_2: float,
     epsilon: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Returns the change of values in one step, and the new m and v.
+    """Returns the change of some values in one step of Adam, and the new m and v.
 
-    The arguments have the shape of the values, or can be broadcast to it. The class
+    The tensors have the shape of the values, or can be broadcast to it. The class
     `optimizers.adam.Adam` has the equations.
 
     Args:
         gradient: the gradient of the values.
         m: the running mean of the gradient before the step.
-        v: the running mean of its square.
-        t: the number of the step, from 1, as float32.
+        v: the running mean of the squared gradient before the step.
+        t: the number of the step, counted from 1, as float32.
         rate: the learning rate of the step.
         beta_1: weight of the earlier steps in m.
         beta_2: weight of the earlier steps in v.
