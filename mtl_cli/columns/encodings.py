@@ -57,3 +57,19 @@ class Encodings:
                 slices.append(slice(start, stop))
             start = stop
         return [ops.concatenate([x[:, s] for s in slices], axis=-1) for x in self.x]
+
+
+def sets_of_tasks(tensors: Sequence[Tensor], num_tasks: int) -> Tensor:
+    """Returns the tensors that the towers of the tasks read.
+
+    Args:
+        tensors: one tensor `(batch, dim)` per set of embeddings. Either there is one
+            set for all tasks; or the sets of the tasks come first, and a shared set may
+            follow.
+        num_tasks: the number of tasks, T.
+
+    Returns: `(T, batch, dim)`, or `(batch, dim)` if there is one set.
+    """
+    from keras import ops
+
+    return tensors[0] if len(tensors) == 1 else ops.stack(tensors[:num_tasks])

@@ -87,7 +87,7 @@ class Config(Options):
             self._check_tasks(self.tasks)
         self.model.check(list(self.chosen_tasks))
         self.model.heads_option.check(self.chosen_tasks)
-        self.model.towers_option.check(self.model.towers_of(self.chosen_tasks))
+        self.model.towers_option.check(self.model.tower_specs(self.chosen_tasks))
         self.balancing.check(list(self.chosen_tasks))
         if self.reads_scenario and self.dataset.scenario is None:
             raise ValueError(

@@ -158,6 +158,27 @@ def drop_keys_of_others(
     return remaining
 
 
+def named_option(
+    axis: str, name: str, base: type[Option], keys: dict[str, Any], selector: str
+) -> Option:
+    """Builds an option whose keys stand among the keys of other options.
+
+    Args:
+        axis: the folder of the options.
+        name: the name of the option's file.
+        base: the base class of all options of the axis.
+        keys: {key: value} for all keys that any option of the axis declares.
+        selector: the key that chooses the option, for the error message.
+
+    Raises:
+        ValueError: if a key that only other options declare is not at its default, or
+            if a value is wrong.
+    """
+    option = option_class(axis, name, base)
+    own_keys = drop_keys_of_others(keys, option, axis, base, selector)
+    return option.model_validate(own_keys)
+
+
 def option_names(axis: str) -> list[str]:
     """Returns the names of an axis's options, including the options of plugins."""
     return sorted(sources(axis))

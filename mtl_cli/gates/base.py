@@ -1,30 +1,12 @@
-"""The base class of gates, and the key `model.gate` that names the kind of gates."""
+"""The base class of gates."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
-
-from mtl_cli.core.options import (
-    Options,
-    Units,
-    drop_keys_of_others,
-    option_class,
-    option_name,
-)
+from mtl_cli.core.options import Options, Units
 
 if TYPE_CHECKING:
     from mtl_cli.layers import Routing
-
-AXIS = "gates"
-GateName = Annotated[
-    str,
-    option_name(AXIS),
-    Field(
-        description="the kind of gates, named by its file in `mtl_cli/gates`. The keys "
-        "of the gates are keys of `model` too"
-    ),
-]
 
 
 class Gate(Options):
@@ -52,19 +34,3 @@ class Gate(Options):
             units: widths of each gate's hidden layers.
             **kwargs: the other arguments of `layers.Gates`.
         """
-
-
-def gates_named(name: str, keys: dict[str, Any]) -> Gate:
-    """Builds the gates that `model.gate` names.
-
-    Args:
-        name: the value of `model.gate`: the name of a file in this folder.
-        keys: {key: value} for all keys of `model.*` that any kind of gates declares.
-
-    Raises:
-        ValueError: if the value of a key of other gates is not its default, or if a
-            value is wrong.
-    """
-    gate = option_class(AXIS, name, Gate)
-    own_keys = drop_keys_of_others(keys, gate, AXIS, Gate, "model.gate")
-    return gate.model_validate(own_keys)

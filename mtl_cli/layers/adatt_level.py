@@ -41,8 +41,9 @@ def adatt_level(
     single expert, there are no native weights: v_uj is 1.
 
     For the unit of task t in level l, the paper writes f_t^{l-1} for x_t, f_t^l for
-    x'_t, E_t^l for the outputs of the unit's m_t experts, E^l for those of all experts,
-    and G_t^l for the weights g_t(x_t). So x'_t is f_t^l = G_t^l E^l + v_t^l E_t^l.
+    x'_t, E_t^l for the outputs of the unit's m_t experts, E^l for the outputs of all
+    experts, and G_t^l for the weights g_t(x_t). So the equation of task t is f_t^l =
+    G_t^l E^l + v_t^l E_t^l.
 
     Args:
         tasks: the tasks' inputs x_t, `(T, batch, dim)`; or `(batch, dim)` if all tasks
@@ -60,9 +61,9 @@ def adatt_level(
         name: prefix of the layers' names.
         **dense_options: arguments of all hidden layers, see `ParallelMLP`.
 
-    Input shape: see `tasks` and `shared`.
-    Output shape: the tasks' outputs `(T, batch, expert_units[-1])`; and the shared
-        unit's output `(batch, expert_units[-1])`, or None if it has no output.
+    Returns: the tasks' outputs x'_t, `(T, batch, expert_units[-1])`; and the shared
+        unit's output x'_s, `(batch, expert_units[-1])`, or None in the last level and
+        without a shared unit.
 
     Example:
         >>> import keras
@@ -75,27 +76,32 @@ def adatt_level(
     Reference: Li et al., "AdaTT: Adaptive Task-to-Task Fusion Network for Multitask
         Learning in Recommendations", KDD 2023.
     """
-    per_task, num_shared = num_specific_experts, num_shared_experts
-    num_specific, units = num_tasks * per_task, tuple(expert_units)
-    experts_by_task = [experts_of(t, per_task) for t in range(num_tasks)]
-    experts_of_shared = experts_of(SHARED, num_shared)
-    all_experts = [*chain(*experts_by_task), *experts_of_shared]
-    has_native_weights = per_task != 1 or num_shared > 1
+    num_specific, units = num_tasks * num_specific_experts, tuple(expert_units)
+    experts_by_task = [experts_of(t, num_specific_experts) for t in range(num_tasks)]
+    shared_experts = experts_of(SHARED, num_shared_experts)
+    all_experts = [*chain(*experts_by_task), *shared_experts]
+    has_native_weights = num_specific_experts != 1 or num_shared_experts > 1
 
     outputs: list[Tensor] = []  # of all experts, in the order of a gate's weights
-    if per_task:
+    if num_specific:
         specific_outputs = ParallelMLP(
             num_specific, units, name=f"{name}_specific_experts", **dense_options
         )(tasks)  # E_1 ... E_T, (num_specific, batch, units)
         outputs.append(specific_outputs)
-    if num_shared:
+    if num_shared_experts:
         shared_outputs = ParallelMLP(
-            num_shared, units, name=f"{name}_shared_experts", **dense_options
-        )(shared)  # E_s, (num_shared, batch, units)
+            num_shared_experts, units, name=f"{name}_shared_experts", **dense_options
+        )(shared)  # E_s, (num_shared_experts, batch, units)
         outputs.append(shared_outputs)
 
     def gated_sum(x: Tensor, owners: Sequence[int | str], label: str) -> Tensor:
-        """Returns sum_i g_u(x_u)_i E_i for the fusion units of some owners.
+        """Returns sum_i g_u(x_u)_i E_i for the fusion unit u of each owner.
+
+        Args:
+            x: the inputs x_u, `(owners, batch, dim)`; or `(batch, dim)` if all units
+                read the same input.
+            owners: the owners of the units: tasks, or `shared`.
+            label: the end of the layer's name.
 
         Returns: `(owners, batch, units)`.
         """
@@ -106,34 +112,38 @@ def adatt_level(
             routes=[Route(owner, all_experts) for owner in owners],
             name=f"{name}_{label}",
             **dense_options,
-        )(x)  # g_u(x_u), (owners, batch, num_specific + num_shared)
+        )(x)  # g_u(x_u), (owners, batch, experts)
         return mix_groups(weights, outputs)
 
     def native_sum(experts: Tensor, routes: Sequence[Route], label: str) -> Tensor:
-        """Returns sum_j v_uj E_uj for some fusion units, `(routes, batch, units)`.
+        """Returns sum_j v_uj E_uj for some fusion units.
 
         Args:
             experts: the outputs of the experts of these units, one unit after another.
-            routes: the units and their experts, as many for each unit.
+            routes: the units and their experts. Each unit has the same number.
             label: the end of the layer's name.
+
+        Returns: `(routes, batch, units)`.
         """
         if not has_native_weights:
             return experts
-        per_unit = len(routes[0].experts)
-        initializer = uniform(per_unit**-0.5)
-        layer = StaticWeights(
-            routes, None, 1.0, initializer, "native", name=f"{name}_{label}"
+        num_experts = len(routes[0].experts)  # of each unit
+        weights = StaticWeights(
+            routes,
+            initializer=uniform(num_experts**-0.5),
+            label="native",
+            name=f"{name}_{label}",
         )
-        shape = (len(routes), per_unit, -1, units[-1])
-        return Mix()(layer(experts), ops.reshape(experts, shape))
+        shape = (len(routes), num_experts, -1, units[-1])
+        return Mix()(weights(experts), ops.reshape(experts, shape))
 
     task_outputs = gated_sum(tasks, range(num_tasks), "gates")
-    if per_task:
+    if num_specific:
         routes = [Route(t, experts_by_task[t]) for t in range(num_tasks)]
         task_outputs += native_sum(specific_outputs, routes, "native_weights")
-    if is_last or not num_shared:
+    if is_last or not num_shared_experts:
         return task_outputs, None
     shared_output = gated_sum(shared, [SHARED], "shared_gate")
-    route = Route(SHARED, experts_of_shared)
-    shared_output += native_sum(shared_outputs, [route], "shared_native_weights")
+    routes = [Route(SHARED, shared_experts)]
+    shared_output += native_sum(shared_outputs, routes, "shared_native_weights")
     return task_outputs, shared_output[0]

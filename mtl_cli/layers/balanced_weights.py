@@ -22,18 +22,20 @@ class BalancedWeights(Routing):
         other = alpha (1 - beta) / (n - 1)
 
     alpha and beta are the paper's letters. All readers have the same numbers `strength`
-    and `balance`. Both start at 1, as in the authors' code. An only expert has the
-    weight `own`. Call the layer as `BalancedWeights(routes)(x)`, where reader i owns
-    expert i; or as `BalancedWeights(routes)(x, owned)` with one reader, who owns
-    another expert in each row.
+    and `balance`. Both start at 1, as in the authors' code. If n is 1, there is only
+    the weight `own`.
+
+    Call the layer as `BalancedWeights(routes)(x)`: reader i then owns expert i. With a
+    single reader that owns another expert in each row, call the layer as
+    `BalancedWeights(routes)(x, owned)`.
 
     Args:
         routes: the readers, and the n experts that each weighs.
         label: the name of the weights in reports.
 
-    Input shape: x `(batch, dim)`; the layer reads only its number of rows. owned
-        `(batch, n)`: 1 for the expert that the row's reader owns, and 0 for all others,
-        or weights that sum to 1.
+    Input shape: x `(batch, dim)`, of which the layer reads only the number of rows;
+        owned `(batch, n)`: 1 for the expert that the row's reader owns and 0 for all
+        others, or weights that sum to 1.
     Output shape: `(readers, batch, n)`.
 
     Example:

@@ -42,8 +42,7 @@ def connect_networks(
         initializer: name of the matrices' Keras initializer.
         name: prefix of the layers' names.
 
-    Input shape: see `networks`.
-    Output shape: `(readers, batch, dim)`.
+    Returns: the inputs v_i of the readers, `(readers, batch, dim)`.
 
     Example:
         >>> import keras

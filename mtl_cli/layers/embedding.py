@@ -25,8 +25,8 @@ class FusedEmbedding(keras.layers.Layer):
 
     Args:
         vocabulary_sizes: number of ids of each table. The ids of a table are 0 to
-            `size - 1`. The layer does not detect a larger id. A larger id reads a
-            row of another table.
+            `size - 1`. The layer does not check the ids: a larger id reads a row of
+            another table.
         embedding_dim: length of a vector.
         columns: the index of the table that each column reads, from 0; None if column
             c reads table c.
@@ -108,10 +108,9 @@ class FusedEmbedding(keras.layers.Layer):
 def gather_rows(table: Tensor, rows: Tensor) -> Tensor:
     """Returns rows of a table. The gradient has one entry per row of the table.
 
-    The entry is the sum over all places of the batch that read the row. TensorFlow's
-    own gradient has one entry for each such place. Keras' Adam would square these
-    entries one by one, and a row that is read k times would move up to sqrt(k) times
-    too far.
+    The entry is the sum over all ids of the batch that read the row. TensorFlow's own
+    gradient has one entry for each id. Keras' Adam would square these entries one by
+    one, and a row that is read k times would move up to sqrt(k) times too far.
 
     Args:
         table: `(rows of the table, width)`.

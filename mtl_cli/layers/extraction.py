@@ -38,9 +38,9 @@ def extract(
         x'_t = sum_i g_t(x_t)_i S_ti
         x'_s = sum_i g_s(x_s)_i S_si
 
-    In level j of PLE, x_t is x_t^{j-1}, and x'_t is x_t^j, see `models/ple.py`. For the
-    task k = t, the paper writes g^{k,j-1} for x_t, w^{k,j} for the gate g_t, S^{k,j}
-    for S_t, and g^{k,j} for x'_t.
+    `models/ple.py` has the equations of several levels; there, level j has the inputs
+    x_t^{j-1} and the outputs x_t^j. For the task k = t, the paper writes g^{k,j-1} for
+    x_t, w^{k,j} for the gate g_t, S^{k,j} for S_t, and g^{k,j} for x'_t.
 
     Args:
         tasks: the tasks' inputs x_t, `(num_tasks, batch, dim)`; or `(batch, dim)` if
@@ -53,13 +53,13 @@ def extract(
         gate_units: widths of each gate's hidden layers; empty for the paper's linear
             gate.
         make_gates: called with the arguments of `Gates`; returns a layer of gates.
-        is_last: whether no level follows. The last level has no shared gate g_s.
+        is_last: whether no level follows. The last level has no shared gate g_s and no
+            shared output.
         name: prefix of the layers' names.
         **dense_options: arguments of all hidden layers, see `ParallelMLP`.
 
-    Input shape: see `tasks` and `shared`.
-    Output shape: the tasks' outputs `(num_tasks, batch, expert_units[-1])`; and the
-        shared output `(batch, expert_units[-1])`, or None in the last level.
+    Returns: the tasks' outputs x'_t, `(num_tasks, batch, expert_units[-1])`; and the
+        shared output x'_s, `(batch, expert_units[-1])`, or None in the last level.
 
     Raises:
         ValueError: if `tasks` does not hold one input for each task.
@@ -69,9 +69,9 @@ def extract(
         >>> x = keras.Input((7,))
         >>> sizes = {"num_specific_experts": 2, "num_shared_experts": 1}
         >>> sizes |= {"num_tasks": 3, "expert_units": (8, 4)}
-        >>> tasks, shared = extract(x, x, **sizes, is_last=False, name="level_1")
-        >>> tasks, _ = extract(tasks, shared, **sizes, name="level_2")
-        >>> tasks.shape
+        >>> x_tasks, x_shared = extract(x, x, **sizes, is_last=False, name="level_1")
+        >>> x_tasks, _ = extract(x_tasks, x_shared, **sizes, name="level_2")
+        >>> x_tasks.shape
         (3, None, 4)
 
     Reference: Tang et al., "Progressive Layered Extraction (PLE): A Novel Multi-Task
@@ -83,48 +83,45 @@ def extract(
             f"tasks holds inputs for {tasks.shape[0]} tasks, num_tasks is {num_tasks}; "
             "make them equal."
         )
-    # A gate's weights are in the order of the formulas: specific experts come first.
-    per_task, units = num_specific_experts, tuple(expert_units)
-    experts_by_task = [experts_of(t, per_task) for t in range(num_tasks)]
-    experts_of_shared = experts_of(SHARED, num_shared_experts)
+    num_specific, units = num_tasks * num_specific_experts, tuple(expert_units)
+    experts_by_task = [experts_of(t, num_specific_experts) for t in range(num_tasks)]
+    shared_experts = experts_of(SHARED, num_shared_experts)
     shared_outputs = ParallelMLP(
         num_shared_experts, units, name=f"{name}_shared_experts", **dense_options
     )(shared)  # E_s, (num_shared_experts, batch, units)
     weights = make_gates(
         num_tasks,
-        per_task + num_shared_experts,
+        num_specific_experts + num_shared_experts,
         gate_units,
         routes=[
-            Route(t, experts_by_task[t] + experts_of_shared) for t in range(num_tasks)
+            Route(t, experts_by_task[t] + shared_experts) for t in range(num_tasks)
         ],
         name=f"{name}_gates",
         **dense_options,
-    )(tasks)  # g_t(x_t), (num_tasks, batch, per_task + num_shared_experts)
+    )(tasks)  # g_t(x_t), (num_tasks, batch, experts): the weights of E_t, then of E_s
     # x'_t: first the sum over E_s, then the sum over E_t
-    task_outputs = Mix()(weights[..., per_task:], shared_outputs)
-    if per_task:
+    task_outputs = Mix()(weights[..., num_specific_experts:], shared_outputs)
+    if num_specific:
         specific_outputs = ParallelMLP(
-            num_tasks * per_task,
-            units,
-            name=f"{name}_specific_experts",
-            **dense_options,
-        )(tasks)  # E_1 ... E_T, (num_tasks * per_task, batch, units)
-        by_task = ops.reshape(specific_outputs, (num_tasks, per_task, -1, units[-1]))
-        task_outputs += Mix()(weights[..., :per_task], by_task)
+            num_specific, units, name=f"{name}_specific_experts", **dense_options
+        )(tasks)  # E_1 ... E_T, (num_specific, batch, units)
+        by_task = ops.reshape(
+            specific_outputs, (num_tasks, num_specific_experts, -1, units[-1])
+        )
+        task_outputs += Mix()(weights[..., :num_specific_experts], by_task)
     if is_last:
         return task_outputs, None
 
-    num_specific = num_tasks * per_task
     shared_weights = make_gates(
         1,
         num_specific + num_shared_experts,
         gate_units,
-        routes=[Route(None, [*chain(*experts_by_task), *experts_of_shared])],
+        routes=[Route(None, [*chain(*experts_by_task), *shared_experts])],
         name=f"{name}_shared_gate",
         **dense_options,
-    )(shared)  # g_s(x_s), (1, batch, num_specific + num_shared_experts)
+    )(shared)  # g_s(x_s), (1, batch, experts): the weights of E_1 ... E_T, then of E_s
     # x'_s
     shared_output = Mix()(shared_weights[..., num_specific:], shared_outputs)
-    if per_task:
+    if num_specific:
         shared_output += Mix()(shared_weights[..., :num_specific], specific_outputs)
     return task_outputs, shared_output[0]

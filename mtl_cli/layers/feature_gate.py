@@ -1,6 +1,8 @@
 """The feature gates of HoME: a factor between 0 and 2 for each unit of an input."""
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import add
 from typing import Any, ClassVar
 
 import numpy as np
@@ -85,14 +87,14 @@ class FeatureGate(Routing):
 
     def call(self, x: Tensor) -> Tensor:
         ends = np.cumsum(self.widths)[:-1]
-        # W_g x, (num, batch, ranks), and B_gl x, (num, batch, ranks[l])
+        # W_g x, (num, batch, len(ranks)), and each B_gl x, (num, batch, ranks[l])
         logits, *products = ops.split(self.down(x), ends.tolist(), axis=-1)
         weights = softmax(logits)
         terms = [
             2 * weights[..., i : i + 1] * ops.sigmoid(up(product))
             for i, (up, product) in enumerate(zip(self.up, products, strict=True))
         ]
-        return sum(terms[1:], terms[0])
+        return reduce(add, terms)
 
     def parts(self) -> dict[str, Any]:
         up = {f"up_{i}.": dense for i, dense in enumerate(self.up)}

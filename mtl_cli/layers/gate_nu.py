@@ -32,7 +32,7 @@ class GateNU(Routing):
             if each gate has its own.
         gamma: the upper bound of a factor.
         activation: name of the hidden layers' Keras activation.
-        dropout: share of hidden units dropped in training, in [0, 1).
+        dropout: fraction of the hidden units dropped in training, in [0, 1).
         batch_norm: whether hidden units are normalised over the batch.
         l2: strength of the L2 penalty on all kernels, 0 for none.
         initializer: name of a Keras initializer, drawn anew for every gate.

@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Sequence
+from functools import reduce
+from operator import add
 from typing import Any
 
 import keras
@@ -29,7 +31,7 @@ class Gates(Routing):
         num_experts: number of experts that each gate weighs.
         units: widths of a gate's hidden layers; empty for the paper's linear gate.
         activation: name of the hidden layers' Keras activation.
-        dropout: share of hidden units dropped in training, in [0, 1).
+        dropout: fraction of the hidden units dropped in training, in [0, 1).
         batch_norm: whether hidden units are normalised over the batch.
         l2: strength of the L2 penalty on all kernels, 0 for none.
         initializer: name of a Keras initializer, drawn anew for every gate.
@@ -37,8 +39,7 @@ class Gates(Routing):
             if all gates serve all tasks and weigh shared experts.
 
     Input shape: `(batch, dim)` if all gates read the same input, or
-        `(groups, batch, dim)`: the first `num / groups` gates read the first input,
-        the next `num / groups` gates read the second input, and so on.
+        `(groups, batch, dim)`, see `ParallelDense`.
     Output shape: `(num, batch, num_experts)`; the last axis sums to 1.
 
     Raises:
@@ -91,9 +92,9 @@ class Gates(Routing):
 def softmax(logits: Tensor) -> Tensor:
     """Returns the softmax over the last axis, without warnings if its length is 1."""
     if logits.shape[-1] == 1:
-        # The softmax over one value is 1, and Keras warns about it. The formula below
-        # gives 1 without a warning. With a constant 1, Keras would warn about a kernel
-        # without a gradient.
+        # The softmax over one value is 1, and Keras warns about such a softmax. This
+        # formula gives 1 without a warning. With a constant 1, the kernel of the gate
+        # would have no gradient, and Keras would warn about that.
         return ops.exp(logits - logits)
     return ops.softmax(logits)
 
@@ -155,7 +156,7 @@ def mix_groups(weights: Tensor, groups: Sequence[Tensor]) -> Tensor:
         stop = start + experts.shape[-3]
         sums.append(Mix()(weights[..., start:stop], experts))
         start = stop
-    return sum(sums[1:], sums[0])
+    return reduce(add, sums)
 
 
 @tf.custom_gradient

@@ -43,13 +43,13 @@ class HardConcrete(Routing):
     connection is open with the probability 0.83.
 
     Args:
-        routes: the readers and the experts that each can read, as many for each reader;
-            see `Routing`.
+        routes: the readers and the experts that each reader can read, see `Routing`.
+            All readers can read the same number of experts.
         l0: strength of the penalty.
         per_row: whether u is drawn for each row. Otherwise all rows of a step have the
             same u.
 
-    Input shape: `(..., batch, dim)`; only the number of rows is read.
+    Input shape: `(..., batch, dim)`. The layer reads only the number of rows.
     Output shape: `(routes, batch, experts)`.
 
     Example:

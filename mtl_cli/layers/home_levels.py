@@ -19,17 +19,17 @@ class HomeLevels:
     """The two levels of HoME, and the sizes of their experts and gates.
 
     `models/home.py` has the equations. An expert belongs to an owner: a task, a group
-    of tasks, or all groups (`shared`). The mixture of an owner is the weighted sum of
-    experts that a gate computes for it.
+    of tasks, or all groups (`shared`). The mixture of an owner is the sum of experts,
+    weighted by the gate of the owner.
 
     Attributes:
         groups: {group: the indices of its tasks, from 0}.
-        num_experts: {`specific`, `group` or `shared`: the number of experts that each
-            task, each group or all groups have}.
+        num_experts: the numbers of experts: `specific`, of each task; `group`, of each
+            group; and `shared`, of all groups together.
         expert_units: widths of the layers of each expert.
         ranks: ranks of the feature gates; empty for no feature gates.
         gate_units: hidden widths of the gates.
-        make_gates: called with the number of gates, the number of experts, and the
+        gate_layer: called with the number of gates, the number of experts, and the
             keywords `routes` and `name`; returns a layer of gates.
         self_gates: whether a self-gate adds an owner's own experts to its mixture.
         dense_options: arguments of all hidden layers, see `ParallelMLP`.
@@ -43,7 +43,7 @@ class HomeLevels:
     expert_units: Sequence[int]
     ranks: Sequence[int]
     gate_units: Sequence[int]
-    make_gates: Callable[..., Any]
+    gate_layer: Callable[..., Any]
     self_gates: bool
     dense_options: dict[str, Any]
 
@@ -61,7 +61,7 @@ class HomeLevels:
         experts_by_group = {k: experts_of(k, per_group) for k in groups}
         outputs = self._connect_experts(x, "group", groups, "level_1")
         shared_outputs = self._connect_experts(x, "shared", [SHARED], "level_1")[0]
-        weights = self.make_gates(
+        weights = self.gate_layer(
             len(groups),
             per_group + len(experts_of_shared),
             routes=[Route(k, experts_by_group[k] + experts_of_shared) for k in groups],
@@ -69,7 +69,7 @@ class HomeLevels:
         )(x)  # G_k(x), (groups, batch, experts)
         mixtures = mix_groups(weights, [outputs, shared_outputs])
         experts_of_groups = [expert for k in groups for expert in experts_by_group[k]]
-        shared_weights = self.make_gates(
+        shared_weights = self.gate_layer(
             1,
             len(experts_of_groups) + len(experts_of_shared),
             routes=[Route(None, experts_of_groups + experts_of_shared)],
@@ -102,16 +102,16 @@ class HomeLevels:
         group_outputs = self._connect_experts(inputs, "group", groups, "level_2")
         group_outputs_by_task = ops.stack([group_outputs[group_of[t]] for t in tasks])
         shared_outputs = self._connect_experts(v_s, "shared", [SHARED], "level_2")[0]
-        num = self.num_experts
         routes, own_routes = [], []
         for t in tasks:
-            own_experts = experts_of(t, num["specific"])
-            other_experts = experts_of(groups[group_of[t]], num["group"])
-            other_experts += experts_of(SHARED, num["shared"])
+            own_experts = experts_of(t, self.num_experts["specific"])
+            other_experts = experts_of(groups[group_of[t]], self.num_experts["group"])
+            other_experts += experts_of(SHARED, self.num_experts["shared"])
             own_routes.append(Route(t, own_experts))
             routes.append(Route(t, own_experts + other_experts))
-        weights = self.make_gates(
-            len(tasks), sum(num.values()), routes=routes, name="level_2_gates"
+        num_experts = sum(self.num_experts.values())
+        weights = self.gate_layer(
+            len(tasks), num_experts, routes=routes, name="level_2_gates"
         )(u)  # G_t(u_t), (tasks, batch, experts)
         mixtures = mix_groups(
             weights, [specific_outputs, group_outputs_by_task, shared_outputs]
@@ -175,7 +175,7 @@ class HomeLevels:
             return mixtures
         num, num_experts = own_outputs.shape[:2]
         if num_experts > 1:
-            gates = self.make_gates(num, num_experts, routes=routes, name=name)
+            gates = self.gate_layer(num, num_experts, routes=routes, name=name)
         else:  # a softmax over one expert would always be 1, so take a sigmoid
             gates = GateNU(
                 num,

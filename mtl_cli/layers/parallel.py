@@ -10,12 +10,15 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.parallel_norms import ParallelBatchNorm, ParallelLayerNorm
 from mtl_cli.layers.register import Shape, register
 
-# The arguments of hidden layers. A configuration sets each for all hidden layers.
+# The arguments of hidden layers that a configuration sets once for all of them.
 DENSE_OPTIONS = ("activation", "dropout", "batch_norm", "l2", "initializer")
 
 
 def kernel_options(dense_options: Mapping[str, Any]) -> dict[str, Any]:
-    """Selects the arguments of hidden layers that `ParallelDense` has too."""
+    """Selects the arguments of hidden layers that are also arguments of their kernels.
+
+    Layers without an activation, such as `ParallelDense`, have only these arguments.
+    """
     names = ("l2", "initializer")
     return {name: dense_options[name] for name in names if name in dense_options}
 
@@ -182,12 +185,15 @@ class ParallelMLP(keras.layers.Layer):
         self.num = num
         self.units = tuple(units)
         self.stack = []
-        by_layer = len(self.units)
-        names = [activation] * by_layer if isinstance(activation, str) else activation
-        norms = [batch_norm] * by_layer if isinstance(batch_norm, bool) else batch_norm
-        for width, name, is_normalised in zip(self.units, names, norms, strict=True):
+        if isinstance(activation, str):
+            activation = [activation] * len(self.units)
+        if isinstance(batch_norm, bool):
+            batch_norm = [batch_norm] * len(self.units)
+        for width, name, has_batch_norm in zip(
+            self.units, activation, batch_norm, strict=True
+        ):
             self.stack.append(ParallelDense(num, width, l2=l2, initializer=initializer))
-            if is_normalised:
+            if has_batch_norm:
                 self.stack.append(ParallelBatchNorm())
             if layer_norm:
                 self.stack.append(ParallelLayerNorm())

@@ -57,8 +57,8 @@ class Routing(keras.layers.Layer):
     """A layer that computes a weight for each expert and each reader of the experts.
 
     Gates are an example: each gate is for one reader, such as a task. `Mix` sums the
-    experts with the weights. `gates.json`, the drawing of a network and `start_from`
-    find the layers of this class and read the attributes below.
+    experts with the weights. The reports of gates, the drawing of a network and
+    `start_from` find the layers of this class and read the attributes below.
 
     Args:
         routes: the owner of each reader, and the experts that the reader weighs.
@@ -73,6 +73,10 @@ class Routing(keras.layers.Layer):
     # Whether training adds a penalty for each row and gate. `call` then takes
     # `row_weights`, the weight of each gate's penalty in each row, `(gates, batch)`.
     has_row_penalties: ClassVar[bool] = False
+    # Whether the weights depend on the columns of a row.
+    reads_rows: bool = True
+    # The name of the weights in reports, after the level; "" for none.
+    label: str = ""
     # Whether reports show one mean weight per owner, instead of one weight per expert.
     reports_owners: bool = False
     # Number of networks of each reader in `parts`. The networks are in the order of the
@@ -89,9 +93,6 @@ class Routing(keras.layers.Layer):
             Route(owner, tuple(Expert(*expert) for expert in experts))
             for owner, experts in routes
         )
-        # The name of the weights in reports, beside the level; "" for none.
-        self.label = ""
-        self.reads_rows = True  # False if no part reads the columns of a row
 
     def parts(self) -> dict[str, Any]:
         """Returns the layers and variables that hold the layer's weights.

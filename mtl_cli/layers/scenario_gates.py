@@ -8,7 +8,7 @@ from keras import ops
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.register import Shape, register
 from mtl_cli.layers.routing import Routing
-from mtl_cli.layers.star import of_scenario
+from mtl_cli.layers.star import select_scenario
 
 
 @register
@@ -25,8 +25,8 @@ class ScenarioGates(Routing):
             reader, the next to the second reader, and so on.
         num_scenarios: number of scenarios.
 
-    Input shape: x as of the gates; the shares of the scenarios in each row,
-        `(batch, scenarios)`.
+    Input shape: x, which the gates read; and the weight of each scenario in each row,
+        `(batch, scenarios)`, see `StarDense`.
     Output shape: `(readers, batch, experts)`.
 
     Example:
@@ -54,12 +54,12 @@ class ScenarioGates(Routing):
     def call(self, x: Tensor, scenario: Tensor) -> Tensor:
         num_readers, options = len(self.routes), {}
         if self.gates.has_row_penalties:
-            # (readers * S, B): 1 for the gates of the row's scenario
-            shares = ops.tile(ops.transpose(scenario), (num_readers, 1))
-            options = {"row_weights": shares}
-        weights = self.gates(x, **options)  # (readers * S, B, experts)
+            # 1 for the gates of the row's scenario, (readers * scenarios, batch)
+            row_weights = ops.tile(ops.transpose(scenario), (num_readers, 1))
+            options = {"row_weights": row_weights}
+        weights = self.gates(x, **options)  # (readers * scenarios, batch, experts)
         shape = (num_readers, self.num_scenarios, -1, weights.shape[-1])
-        return of_scenario(ops.reshape(weights, shape), scenario)
+        return select_scenario(ops.reshape(weights, shape), scenario)
 
     def parts(self) -> dict[str, Any]:
         return self.gates.parts()

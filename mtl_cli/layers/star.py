@@ -84,7 +84,8 @@ class StarDense(keras.layers.Layer):
         # W_i * W_is, (num, scenarios, dim, units)
         kernels = self.shared.kernels[:, None] * self.scenario_kernel
         y = ops.matmul(x[:, None], kernels)  # (num, scenarios, batch, units)
-        return of_scenario(y + self.shared.bias[:, None] + self.scenario_bias, scenario)
+        y = y + self.shared.bias[:, None] + self.scenario_bias
+        return select_scenario(y, scenario)
 
     def compute_output_shape(self, x_shape: Shape, scenario_shape: Shape) -> Shape:
         return (self.num, x_shape[-2], self.units)
@@ -156,7 +157,7 @@ class StarMLP(keras.layers.Layer):
         return (self.num, x_shape[-2], self.units[-1])
 
 
-def of_scenario(x: Tensor, scenario: Tensor) -> Tensor:
+def select_scenario(x: Tensor, scenario: Tensor) -> Tensor:
     """Selects the vector of each row's scenario.
 
     A row of an unknown scenario gets the mean over all scenarios.

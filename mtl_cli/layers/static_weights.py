@@ -23,13 +23,14 @@ class StaticWeights(Routing):
     `scale`.
 
     Args:
-        routes: the readers and the experts that each weighs, as many for each reader.
+        routes: the readers and the experts that each reader weighs. All readers weigh
+            the same number of experts.
         start: the constant part of the weights, one list per route; None for 0.
         scale: the factor of the variable.
         initializer: name or configuration of the variable's Keras initializer.
         label: the name of the weights in reports, beside the level; "" for none.
 
-    Input shape: `(..., batch, dim)`; only the number of rows is read.
+    Input shape: `(..., batch, dim)`. The layer reads only the number of rows.
     Output shape: `(routes, batch, experts)`.
 
     Example:

@@ -1,6 +1,6 @@
 """Connects towers, the networks from each task's hidden vector to its logits."""
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from keras import ops
@@ -34,8 +34,7 @@ def connect_towers(
             the first member, then the rows of the second member, and so on.
         **dense_options: arguments of the hidden layers, see `ParallelMLP`.
 
-    Input shape: see `hidden`.
-    Output shape: one `(batch, num_logits[t])` for each task t, in float32.
+    Returns: the logits of each task t, `(batch, num_logits[t])`, in float32.
 
     Raises:
         ValueError: if `hidden`, `tower_units` and `num_logits` differ in their number
@@ -47,21 +46,22 @@ def connect_towers(
         >>> [y.shape for y in connect_towers(z, [(8,), (8,), ()], [1, 1, 5])]
         [(None, 1), (None, 1), (None, 5)]
     """
-    shapes = [(tuple(u), n) for u, n in zip(tower_units, num_logits, strict=True)]
-    if len(hidden.shape) == 3 and hidden.shape[0] != len(shapes):
+    widths_by_task = [(*u, n) for u, n in zip(tower_units, num_logits, strict=True)]
+    if len(hidden.shape) == 3 and hidden.shape[0] != len(widths_by_task):
         raise ValueError(
             f"hidden holds vectors for {hidden.shape[0]} tasks, tower_units for "
-            f"{len(shapes)}; make them equal."
+            f"{len(widths_by_task)}; make them equal."
         )
-    logits: dict[int, Tensor] = {}
-    for (units, width), tasks in tasks_by_shape(shapes):
-        x = select_tasks(hidden, tasks, len(shapes))
+
+    def connect(widths: Sequence[int], tasks: Sequence[int]) -> Tensor:
+        *units, n = widths
         name = layer_name(tasks, suffix)
-        x = ParallelMLP(len(tasks), units, name=name, **dense_options)(x)
-        logits |= connect_last_layer(
-            x, tasks, width, dense_options, num_members, suffix
-        )
-    return [logits[t] for t in range(len(shapes))]
+        mlp = ParallelMLP(len(tasks), units, name=name, **dense_options)
+        x = mlp(select_tasks(hidden, tasks))
+        name = layer_name(tasks, suffix, "logits")
+        return connect_last_layers(x, len(tasks), n, name, num_members, **dense_options)
+
+    return connect_by_widths(widths_by_task, connect)
 
 
 def connect_hidden(
@@ -73,14 +73,12 @@ def connect_hidden(
 
     Returns: the output of the last hidden layer of each task, `(batch, units)`.
     """
-    shapes = [tuple(units) for units in tower_units]
-    outputs: dict[int, Tensor] = {}
-    for units, tasks in tasks_by_shape(shapes):
-        x = select_tasks(hidden, tasks, len(shapes))
-        x = ParallelMLP(len(tasks), units, name=layer_name(tasks), **dense_options)(x)
-        # Without hidden layers, x may still be one vector for all tasks.
-        outputs |= {t: x if len(x.shape) == 2 else x[i] for i, t in enumerate(tasks)}
-    return [outputs[t] for t in range(len(shapes))]
+
+    def connect(units: Sequence[int], tasks: Sequence[int]) -> Tensor:
+        mlp = ParallelMLP(len(tasks), units, name=layer_name(tasks), **dense_options)
+        return mlp(select_tasks(hidden, tasks))
+
+    return connect_by_widths([tuple(units) for units in tower_units], connect)
 
 
 def connect_logits(
@@ -93,45 +91,22 @@ def connect_logits(
 
     See `connect_towers` for the arguments and the result.
     """
-    logits: dict[int, Tensor] = {}
-    for width, tasks in tasks_by_shape(num_logits):
-        x = select_tasks(hidden, tasks, len(num_logits))
-        logits |= connect_last_layer(x, tasks, width, dense_options, num_members)
-    return [logits[t] for t in range(len(num_logits))]
+
+    def connect(widths: Sequence[int], tasks: Sequence[int]) -> Tensor:
+        (n,) = widths
+        x, name = select_tasks(hidden, tasks), layer_name(tasks, "logits")
+        return connect_last_layers(x, len(tasks), n, name, num_members, **dense_options)
+
+    return connect_by_widths([(n,) for n in num_logits], connect)
 
 
-def connect_last_layer(
-    x: Tensor,
-    tasks: Sequence[int],
-    num_logits: int,
-    dense_options: dict[str, Any],
-    num_members: int,
-    suffix: str = "",
-) -> dict[int, Tensor]:
-    """Connects the last layer of the towers of some tasks.
-
-    Args:
-        x: the input of the layers, `(tasks, batch, dim)` or `(batch, dim)`.
-        tasks: the indices of the tasks.
-        num_logits: number of logits of each task.
-        dense_options: arguments of the hidden layers.
-        num_members: see `connect_towers`.
-        suffix: see `connect_towers`.
-
-    Returns: {index of the task: logits, `(batch, num_logits)`}.
-    """
-    name = layer_name(tasks, suffix, "logits")
-    y = last_layers(x, len(tasks), num_logits, name, num_members, dense_options)
-    return {t: y[i] for i, t in enumerate(tasks)}
-
-
-def last_layers(
+def connect_last_layers(
     x: Tensor,
     num: int,
     num_logits: int,
     name: str,
     num_members: int,
-    dense_options: dict[str, Any],
+    **dense_options: Any,
 ) -> Tensor:
     """Connects the last layers of `num` towers, one for each tower and member.
 
@@ -142,7 +117,8 @@ def last_layers(
         num_logits: number of logits of each tower.
         name: name of the layer that computes all towers side by side.
         num_members: see `connect_towers`.
-        dense_options: arguments of the hidden layers.
+        **dense_options: arguments of the hidden layers. The last layers have the same
+            initializer and the same penalty on kernels.
 
     Returns: the logits, `(num, batch, num_logits)`.
     """
@@ -162,65 +138,58 @@ def last_layers(
 
 
 def inputs_of_members(x: Tensor, num: int, num_members: int) -> Tensor:
-    """Splits the input of towers into the inputs of each tower and member.
+    """Splits the input of towers into one input for each tower and member.
 
     Args:
-        x: the input of the towers, `(groups, num_members * rows, dim)`, or
-            `(num_members * rows, dim)` if all towers read the same vector. `groups`
-            divides `num`.
+        x: the input of the towers, `(batch, dim)` if all towers read the same vector,
+            or `(groups, batch, dim)`, where `groups` divides `num`. The batch holds the
+            rows of all members, one member after another.
         num: number of towers.
         num_members: number of members.
 
-    Returns: `(num * num_members, rows, dim)`: all members of the first tower first.
+    Returns: `(num * num_members, batch / num_members, dim)`: first the inputs of all
+        members for the first tower.
     """
     x = ops.expand_dims(x, 0) if len(x.shape) == 2 else x
     x = ops.repeat(x, num // x.shape[0], axis=0)
     return ops.reshape(x, (num * num_members, -1, x.shape[-1]))
 
 
-def tasks_by_shape(shapes: Sequence[Hashable]) -> list[tuple[Any, list[int]]]:
-    """Groups the tasks by the shape of their towers.
+def connect_by_widths(
+    widths: Sequence[tuple[int, ...]],
+    connect: Callable[[Sequence[int], Sequence[int]], Tensor],
+) -> list[Tensor]:
+    """Connects towers, and computes the towers of equal widths side by side.
 
     Args:
-        shapes: the shape of each task's tower, such as its widths.
+        widths: the widths of the layers of each task's tower.
+        connect: connects the towers of equal widths. It is called with the widths and
+            the indices of the tasks. It returns the tasks' outputs, `(tasks, batch,
+            units)`, or `(batch, units)` if these tasks have the same output.
 
-    Returns: each different shape, with the indices of the tasks that have it.
+    Returns: the output of each task, `(batch, units)`, in the order of the tasks.
     """
-    return [
-        (shape, [t for t in range(len(shapes)) if shapes[t] == shape])
-        for shape in dict.fromkeys(shapes)
-    ]
+    outputs: dict[int, Tensor] = {}
+    for group in dict.fromkeys(widths):
+        tasks = [t for t in range(len(widths)) if widths[t] == group]
+        y = connect(group, tasks)
+        outputs |= {t: y if len(y.shape) == 2 else y[i] for i, t in enumerate(tasks)}
+    return [outputs[t] for t in range(len(widths))]
 
 
-def select_tasks(hidden: Tensor, tasks: Sequence[int], num_tasks: int) -> Tensor:
+def select_tasks(hidden: Tensor, tasks: Sequence[int]) -> Tensor:
     """Selects the vectors of some tasks.
 
     Args:
-        hidden: a vector for each task, `(num_tasks, batch, dim)`; or one vector for all
-            tasks, `(batch, dim)`. A vector for all tasks is returned unchanged.
-        tasks: the indices of the tasks.
-        num_tasks: number of all tasks.
+        hidden: one vector per task of the run, `(T, batch, dim)`; or one vector for all
+            tasks, `(batch, dim)`, which is returned unchanged.
+        tasks: the indices of the tasks to select.
 
     Returns: `(tasks, batch, dim)` or `(batch, dim)`.
     """
-    if len(hidden.shape) == 2 or len(tasks) == num_tasks:
+    if len(hidden.shape) == 2 or len(tasks) == hidden.shape[0]:
         return hidden
     return ops.stack([hidden[t] for t in tasks])
-
-
-def select_sets(tensors: Sequence[Tensor], num_tasks: int) -> Tensor:
-    """Selects the tensors that the towers read, out of one for each set of embeddings.
-
-    Args:
-        tensors: a tensor for each set, `(batch, dim)`: either one set for all tasks, or
-            one set per task, to which a shared set may be added.
-        num_tasks: the number of tasks.
-
-    Returns: `(tasks, batch, dim)`, or `(batch, dim)` if all tasks read one set.
-    """
-    # The 2 is for a run of one task: its single set has no axis of tasks either.
-    is_one_set = len(tensors) < max(num_tasks, 2)
-    return tensors[0] if is_one_set else ops.stack(tensors[:num_tasks])
 
 
 def layer_name(tasks: Iterable[int], *suffixes: str) -> str:

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from pydantic import model_validator
 
-from mtl_cli.core.options import NumParts, NumPartsOrZero, SomeUnits, Units
+from mtl_cli.columns.encodings import Encodings
+from mtl_cli.core.options import NumParts, NumPartsOrZero, SomeUnits
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.gates.base import GateName
-from mtl_cli.models.base import Sharing
+from mtl_cli.models.base import GatedSharing
 
 
-class AdaTT(Sharing):
+class AdaTT(GatedSharing):
     """Each level has one fusion unit u per task t = 1 ... T, and a shared unit s.
 
         x_u^0 = x
@@ -38,7 +38,6 @@ class AdaTT(Sharing):
         num_shared_experts: number of experts of the shared unit in each level; 0 for no
             shared unit.
         expert_units: widths of the layers of each expert.
-        gate_units: hidden widths of each gate; empty for the paper's linear gate.
 
     Reference: Li et al., "AdaTT: Adaptive Task-to-Task Fusion Network for Multitask
         Learning in Recommendations", KDD 2023, equations 1 to 10.
@@ -49,8 +48,6 @@ class AdaTT(Sharing):
     num_specific_experts: NumPartsOrZero
     num_shared_experts: NumPartsOrZero
     expert_units: SomeUnits
-    gate_units: Units
-    gate: GateName = "softmax"
 
     @model_validator(mode="after")
     def _check_experts(self) -> "AdaTT":
@@ -58,10 +55,10 @@ class AdaTT(Sharing):
             raise ValueError("num_specific_experts: there are no experts; set it to 1")
         return self
 
-    def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
+    def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
         from mtl_cli.layers import adatt_level
 
-        (x,) = encodings  # one encoding, (batch, dim)
+        (x,) = encodings.outputs  # one encoding, (batch, dim)
         x_tasks = x_shared = x  # x_t^0, x_s^0
         for level in range(1, self.num_levels + 1):
             # x_t^j, (tasks, batch, units), and x_s^j, (batch, units)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.options import SomeUnits
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import Sharing
@@ -38,7 +39,7 @@ class AITM(Sharing):
 
     bottom_units: SomeUnits
 
-    def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
+    def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
         from keras import ops
 
         from mtl_cli.layers import (
@@ -50,7 +51,7 @@ class AITM(Sharing):
             Route,
         )
 
-        (x,) = encodings  # one encoding, (batch, dim)
+        (x,) = encodings.outputs  # one encoding, (batch, dim)
         f = ParallelMLP(
             len(tasks), self.bottom_units, name="bottoms", **self.dense_options
         )

@@ -1,29 +1,41 @@
-"""The base class of sharing schemes: the keys and methods that every scheme has."""
+"""The base classes of sharing schemes: the keys and methods that every scheme has.
+
+A sharing scheme is the part of a network between the encoder and the towers. Each file
+of the package `models` holds the class of one scheme, a subclass of `Sharing`. The key
+`model` of a configuration names this file, because papers call a whole network by its
+sharing scheme: `model=mmoe`. The keys of the scheme are in the section `model` too.
+"""
 
 from abc import abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.options import (
     NotNegative,
     NumParts,
     Options,
     Share,
     Units,
+    drop_keys_of_others,
     keys_of_options,
+    named_option,
     option_class,
     option_name,
     option_names,
 )
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.gates.base import Gate, gates_named
+from mtl_cli.gates.base import Gate
 from mtl_cli.heads.base import Heads, Tasks, heads_named
-from mtl_cli.towers.base import TowerOf, Towers, towers_named
+from mtl_cli.towers.base import Towers, TowerSpec
+
+if TYPE_CHECKING:
+    from mtl_cli.layers import Routing
 
 Activation = Literal[
     "elu", "gelu", "leaky_relu", "linear", "relu", "selu", "sigmoid", "silu", "tanh"
@@ -36,13 +48,10 @@ Initializer = Literal[
 class Sharing(Options):
     """The base class of sharing schemes. The fields are keys of `conf/model/*.yaml`.
 
-    A sharing scheme connects the encodings of a row to one hidden vector per task. A
-    scheme with gates has the keys `gate_units` and `gate`, and takes its gates from
-    `gate_option`.
+    A sharing scheme connects the encodings of a row to one hidden vector per task. The
+    equations of all schemes use the same letters:
 
-    The equations of all schemes use the same letters:
-
-        x    the encoding of a row: the output of the encoder, the input of `share`
+        x    the encoding of a row: an output of the encoder, an input of `share`
         t    a task, one of the T tasks
         f    an expert or a bottom network
         g    a gate
@@ -50,9 +59,10 @@ class Sharing(Options):
         h_t  the tower of task t: every scheme has towers, see `layers/towers.py`
         y_t  the logits of task t: y_t = h_t(z_t)
 
-    A scheme's docstring says which letters its paper writes. [a; b] is the list or
-    vector a, followed by b. relu stands for `activation`. The heads compute the logits
-    of all outputs from the logits of all tasks.
+    If the paper of a scheme writes other letters, the scheme's docstring lists them.
+    [a; b] is a list or vector that holds the elements of a, then the elements of b. A
+    relu in an equation is the activation function that the key `activation` chooses.
+    The heads turn the logits of all tasks into the logits of all outputs.
 
     Attributes:
         reads_scenario: whether `share` reads the scenario of a row. The data set then
@@ -66,15 +76,16 @@ class Sharing(Options):
         l2: strength of the L2 penalty on dense kernels.
         initializer: Keras initializer of the dense kernels.
         heads: name of the heads' file in `mtl_cli/heads`: `independent`; `esmm`, where
-            pCTCVR = pCTR x pCVR; or `ordered`, with a penalty if a task is predicted
-            above the task before it. The keys of the heads are keys of `model` too.
+            pCTCVR = pCTR x pCVR; or `ordered`, with a penalty on rows where a task is
+            predicted above the task before it. The keys of the heads are keys of
+            `model` too.
         towers: name of the towers' file in `mtl_cli/towers`: `independent`, or towers
             that read each other or single features. The keys of the towers are keys of
             `model` too.
         members: number of members of an ensemble; 1 is no ensemble. The members share
-            one network, but each member scales the encoding by a vector of its own, has
-            the last layer of each tower for itself, and has its own loss. A prediction
-            is the mean over the members, see `layers/ensemble.py`.
+            one network. Each member has its own vector that scales the encoding, its
+            own last layer in each tower, and its own loss. A prediction is the mean
+            over the members, see `layers/ensemble.py`.
     """
 
     model_config = ConfigDict(extra="allow")  # the keys of heads, gates and towers
@@ -92,11 +103,57 @@ class Sharing(Options):
     towers: Annotated[str, option_name("towers")] = "independent"
     members: NumParts = 1
 
-    @model_validator(mode="after")
-    def _check_keys_of_other_axes(self) -> "Sharing":
-        _ = self.towers_option, self.heads_option  # raises an error if a key is wrong
-        self.gate_option.check(getattr(self, "gate_units", []))
-        return self
+    def num_encodings(self, num_tasks: int) -> int:
+        """Returns the number of encodings that `share` reads.
+
+        Each encoding has embeddings of its own.
+        """
+        return 1
+
+    def named_features(self) -> dict[str, list[str]]:
+        """Returns the keys of `model` that name features, {key: the features}."""
+        return {}
+
+    def check(self, tasks: Sequence[str]) -> None:
+        """Raises ValueError if the scheme's keys do not fit the tasks of the run."""
+
+    @abstractmethod
+    def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
+        """Connects the encodings to the hidden vectors that the towers read.
+
+        Args:
+            encodings: `encodings.outputs` holds the encodings x, one tensor `(batch,
+                dim)` for each of `num_encodings`. A scheme may also read the vectors of
+                single features, `encodings.of_features`, and the scenario of each row,
+                `encodings.scenario`.
+            tasks: the names of the T tasks, in order.
+
+        Returns: the hidden vectors z_t, `(T, batch, units)`, or `(batch, units)` if
+            all tasks have the same hidden vector.
+        """
+
+    @property
+    def dense_options(self) -> dict[str, Any]:
+        """The arguments of `ParallelMLP` that are the same for all hidden layers."""
+        return {
+            "activation": self.activation,
+            "dropout": self.dropout,
+            "batch_norm": self.batch_norm,
+            "l2": self.l2,
+            "initializer": self.initializer,
+        }
+
+    def tower_specs(self, tasks: Tasks) -> list[TowerSpec]:
+        """Returns the description of each task's tower."""
+        return [
+            TowerSpec(
+                name,
+                tuple(self.tower_units if t.tower_units is None else t.tower_units),
+                t.num_logits,
+                t.BINARY_LABELS,
+            )
+            for name, t in tasks.items()
+        ]
 
     @cached_property
     def heads_option(self) -> Heads:
@@ -108,29 +165,19 @@ class Sharing(Options):
     @cached_property
     def towers_option(self) -> Towers:
         """The towers that the key `towers` names, validated with their keys."""
-        return towers_named(self.towers, self._extra(keys_of_options("towers", Towers)))
+        keys = self._extra(keys_of_options("towers", Towers))
+        return named_option("towers", self.towers, Towers, keys, "model.towers")
 
-    def towers_of(self, tasks: Tasks) -> list[TowerOf]:
-        """Returns the description of each task's tower."""
-        return [
-            TowerOf(
-                name,
-                tuple(self.tower_units if t.tower_units is None else t.tower_units),
-                t.num_logits,
-                t.BINARY_LABELS,
-            )
-            for name, t in tasks.items()
-        ]
+    @model_validator(mode="after")
+    def _check_keys_of_other_axes(self) -> "Sharing":
+        _ = self.towers_option, self.heads_option  # raises an error if a key is wrong
+        self._check_gates()
+        return self
 
-    @cached_property
-    def gate_option(self) -> Gate:
-        """The gates that the key `gate` names, validated with their keys.
-
-        A scheme without gates returns softmax gates but does not use them. The keys of
-        other gates must then have their defaults.
-        """
+    def _check_gates(self) -> None:
+        """Raises ValueError if the value of any key of gates is not its default."""
         keys = self._extra(keys_of_options("gates", Gate))
-        return gates_named(getattr(self, "gate", "softmax"), keys)
+        drop_keys_of_others(keys, type(self), "gates", Gate, "model.gate")
 
     def _extra(self, keys: set[str]) -> dict[str, Any]:
         """Selects the values of some keys that the scheme itself does not declare."""
@@ -156,53 +203,42 @@ class Sharing(Options):
                 schema["properties"] |= keys.get("properties", {})
         return schema | {"additionalProperties": False}
 
-    def num_encodings(self, num_tasks: int) -> int:
-        """Returns the number of encodings that `share` reads.
 
-        Each encoding has embeddings of its own.
-        """
-        return 1
+class GatedSharing(Sharing):
+    """The base class of sharing schemes with gates.
 
-    def check(self, tasks: Sequence[str]) -> None:
-        """Raises ValueError if the scheme's keys do not fit the tasks of the run."""
+    Attributes:
+        gate_units: hidden widths of each gate; empty for linear gates.
+        gate: name of the gates' file in `mtl_cli/gates`, such as `softmax`. The keys of
+            the gates are keys of `model` too.
+    """
 
-    def named_features(self) -> dict[str, list[str]]:
-        """Returns the keys that name features, {key: the features}.
+    gate_units: Units
+    gate: Annotated[str, option_name("gates")] = "softmax"
 
-        For each key, `share` gets the vectors of the key's features after the
-        encodings.
-        """
-        return {}
+    @cached_property
+    def gate_option(self) -> Gate:
+        """The gates that the key `gate` names, validated with their keys."""
+        keys = self._extra(keys_of_options("gates", Gate))
+        return named_option("gates", self.gate, Gate, keys, "model.gate")
 
-    @abstractmethod
-    def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
-        """Connects the encodings to the hidden vectors that the towers read.
+    def gate_layer(self, num: int, num_experts: int, **options: Any) -> "Routing":
+        """Builds a layer of gates that have the keys of the scheme.
 
         Args:
-            encodings: a list of tensors. First come the encodings x, `num_encodings`
-                tensors `(batch, dim)`. For each key of `named_features`, a tensor with
-                the embeddings and dense values of the key's features follows, `(batch,
-                columns)`. If the scheme reads the scenario, the last tensor is the
-                weight of each scenario in each row, `(batch, scenarios)`: 1 for the
-                scenario of the row, or equal weights if the scenario is unknown.
-            tasks: the names of the T tasks, in order.
-
-        Returns: the hidden vectors z_t, `(T, batch, units)`, or `(batch, units)` if
-            all tasks have the same hidden vector.
+            num: number of gates.
+            num_experts: number of experts that each gate weighs.
+            **options: the arguments `routes` and `name` of `layers.Gates`.
         """
+        return self.gate_option.layer(
+            num, num_experts, self.gate_units, **options, **self.dense_options
+        )
 
-    @property
-    def dense_options(self) -> dict[str, Any]:
-        """The arguments of `ParallelMLP` that are the same for all hidden layers."""
-        return {
-            "activation": self.activation,
-            "dropout": self.dropout,
-            "batch_norm": self.batch_norm,
-            "l2": self.l2,
-            "initializer": self.initializer,
-        }
+    def _check_gates(self) -> None:
+        self.gate_option.check(self.gate_units)
 
 
-# The keys of `model` that mean the same for all models. Heads and towers may link
-# tasks, and they have keys of their own.
+# Keys of `model` that have the same meaning for every sharing scheme. The single-task
+# twin of a run keeps their values. The twin has neither the heads nor the towers of the
+# run, because these may link tasks.
 COMMON_KEYS = frozenset(Sharing.model_fields) - {"name", "heads", "towers"}

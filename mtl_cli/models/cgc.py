@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from mtl_cli.core.options import NumParts, NumPartsOrZero, SomeUnits, Units
+from mtl_cli.columns.encodings import Encodings
+from mtl_cli.core.options import NumParts, NumPartsOrZero, SomeUnits
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.gates.base import GateName
-from mtl_cli.models.base import Sharing
+from mtl_cli.models.base import GatedSharing
 
 
-class CGC(Sharing):
+class CGC(GatedSharing):
     """The gate g_t of each task t weighs the task's own experts and the shared experts.
 
         E_t(x) = specific experts of task t (x)
@@ -32,7 +32,6 @@ class CGC(Sharing):
             CGC an MMoE.
         num_shared_experts: number of experts that all tasks read, m_s in the paper.
         expert_units: widths of the layers of each expert.
-        gate_units: hidden widths of each gate; empty for the paper's linear gate.
 
     Reference: Tang et al., "Progressive Layered Extraction (PLE): A Novel Multi-Task
         Learning (MTL) Model for Personalized Recommendations", RecSys 2020,
@@ -42,13 +41,11 @@ class CGC(Sharing):
     num_specific_experts: NumPartsOrZero
     num_shared_experts: NumParts
     expert_units: SomeUnits
-    gate_units: Units
-    gate: GateName = "softmax"
 
-    def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
+    def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
         from mtl_cli.layers import extract
 
-        (x,) = encodings  # one encoding, (batch, dim)
+        (x,) = encodings.outputs  # one encoding, (batch, dim)
         z, _ = extract(
             tasks=x,
             shared=x,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.options import Positive, Share, SomeUnits
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import Sharing
@@ -41,10 +42,10 @@ class CrossStitch(Sharing):
     stitch_start: Share
     stitch_scale: Positive
 
-    def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
+    def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
         from mtl_cli.layers import Expert, Mix, ParallelMLP, Route, StaticWeights
 
-        (x,) = encodings  # one encoding, (batch, dim)
+        (x,) = encodings.outputs  # one encoding, (batch, dim)
         num_tasks = len(tasks)
         routes = [
             Route(t, [Expert(s) for s in range(num_tasks)]) for t in range(num_tasks)

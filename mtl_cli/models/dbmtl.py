@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.options import Units
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import Sharing
@@ -29,10 +30,10 @@ class DBMTL(Sharing):
 
     bottom_units: Units
 
-    def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
+    def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
         from mtl_cli.layers import ParallelMLP
 
-        (x,) = encodings  # one encoding, (batch, dim)
+        (x,) = encodings.outputs  # one encoding, (batch, dim)
         if not self.bottom_units:
             return x
         f = ParallelMLP(1, self.bottom_units, name="bottom", **self.dense_options)

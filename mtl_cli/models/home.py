@@ -1,16 +1,15 @@
 """HoME: a hierarchy of experts, for groups of tasks and then for single tasks."""
 
 from collections.abc import Sequence
-from typing import Any
 
+from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.errors import unknown_name
 from mtl_cli.core.options import NumParts, SomeUnits, Units
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.gates.base import GateName
-from mtl_cli.models.base import Sharing
+from mtl_cli.models.base import GatedSharing
 
 
-class HoME(Sharing):
+class HoME(GatedSharing):
     """Two levels of experts and gates: one for groups of tasks, then one for tasks.
 
     The first level computes a vector v_k for each group k of tasks, and a shared vector
@@ -59,8 +58,6 @@ class HoME(Sharing):
     num_group_experts: NumParts
     num_shared_experts: NumParts
     expert_units: SomeUnits
-    gate_units: Units
-    gate: GateName = "softmax"
     feature_gate_ranks: Units
     self_gates: bool
 
@@ -77,7 +74,7 @@ class HoME(Sharing):
                     "put each task into one group"
                 )
 
-    def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
+    def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
         from mtl_cli.layers.home_levels import HomeLevels
 
         groups = self.groups or {"all": list(tasks)}
@@ -91,15 +88,9 @@ class HoME(Sharing):
             expert_units=self.expert_units,
             ranks=self.feature_gate_ranks,
             gate_units=self.gate_units,
-            make_gates=self._make_gates,
+            gate_layer=self.gate_layer,
             self_gates=self.self_gates,
             dense_options=self.dense_options,
         )
-        (x,) = encodings  # one encoding, (batch, dim)
+        (x,) = encodings.outputs  # one encoding, (batch, dim)
         return levels.task_level(*levels.group_level(x))  # z_t, (tasks, batch, units)
-
-    def _make_gates(self, num: int, num_experts: int, **options: Any) -> Any:
-        """Returns a layer of `num` gates G or S."""
-        return self.gate_option.layer(
-            num, num_experts, self.gate_units, **options, **self.dense_options
-        )

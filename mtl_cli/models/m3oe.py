@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from mtl_cli.core.options import Count, NumParts, SomeUnits, Units
+from mtl_cli.columns.encodings import Encodings
+from mtl_cli.core.options import Count, NumParts, SomeUnits
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.gates.base import GateName
-from mtl_cli.models.base import Sharing
+from mtl_cli.models.base import GatedSharing
 
 
-class M3oE(Sharing):
+class M3oE(GatedSharing):
     """Each task of each scenario weighs three kinds of experts.
 
         u     = x (W * W_s) + b + b_s
@@ -33,7 +33,6 @@ class M3oE(Sharing):
         bottom_units: widths of the layers from u to e.
         num_shared_experts: number of the experts F.
         expert_units: widths of each expert.
-        gate_units: hidden widths of each gate.
 
     Reference: Zhang et al., "M3oE: Multi-Domain Multi-Task Mixture-of-Experts
         Recommendation Framework", SIGIR 2024. The equations are those of the authors'
@@ -49,10 +48,8 @@ class M3oE(Sharing):
     bottom_units: SomeUnits
     num_shared_experts: NumParts
     expert_units: SomeUnits
-    gate_units: Units
-    gate: GateName = "softmax"
 
-    def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
+    def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
         from keras import ops
 
         from mtl_cli.layers import Mix, Route, experts_of
@@ -60,7 +57,8 @@ class M3oE(Sharing):
         from mtl_cli.layers.routing import SHARED, Expert
         from mtl_cli.layers.scenario_gates import ScenarioGates
 
-        x, scenario = encodings  # (B, D), (B, S)
+        (x,) = encodings.outputs  # one encoding, (B, D)
+        scenario: Tensor = encodings.scenario  # (B, S)
         num_tasks, num_scenarios = len(tasks), scenario.shape[-1]
         e = self._input(x, scenario)
         shared = self._networks(
@@ -73,17 +71,15 @@ class M3oE(Sharing):
         of_tasks = self._networks(num_tasks, self.expert_units, "specific_experts")(e)
 
         experts = experts_of(SHARED, self.num_shared_experts)
-        gates = self.gate_option.layer(
+        gates = self.gate_layer(
             num_tasks * num_scenarios,
             self.num_shared_experts,
-            self.gate_units,
             routes=[
                 Route(t, experts)
                 for t in range(num_tasks)
                 for _ in range(num_scenarios)
             ],
             name="of_scenarios",
-            **self.dense_options,
         )
         weights = ScenarioGates(gates, num_scenarios, name="gates")(
             ops.stop_gradient(e), scenario

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from mtl_cli.core.options import NumParts, SomeUnits, Units
+from mtl_cli.columns.encodings import Encodings
+from mtl_cli.core.options import NumParts, SomeUnits
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.gates.base import GateName
-from mtl_cli.models.base import Sharing
+from mtl_cli.models.base import GatedSharing
 
 
-class MMoE(Sharing):
+class MMoE(GatedSharing):
     """All tasks share the experts f_i. The gate g_t of each task t weighs them.
 
         g_t(x) = softmax(W_t x)           a weight for each expert
@@ -22,7 +22,6 @@ class MMoE(Sharing):
     Attributes:
         num_experts: number of experts, n in the paper.
         expert_units: widths of the layers of each expert.
-        gate_units: hidden widths of each gate; empty for the paper's linear gate.
 
     Reference: Ma et al., "Modeling Task Relationships in Multi-task Learning with
         Multi-gate Mixture-of-Experts", KDD 2018, equations 6 to 8.
@@ -30,25 +29,18 @@ class MMoE(Sharing):
 
     num_experts: NumParts
     expert_units: SomeUnits
-    gate_units: Units
-    gate: GateName = "softmax"
 
-    def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
+    def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
         from mtl_cli.layers import Mix, ParallelMLP, Route, experts_of
+        from mtl_cli.layers.routing import SHARED
 
-        (x,) = encodings  # one encoding, (batch, dim)
+        (x,) = encodings.outputs  # one encoding, (batch, dim)
         f = ParallelMLP(
             self.num_experts, self.expert_units, name="experts", **self.dense_options
         )
         outputs = f(x)  # f_i(x), (experts, batch, units)
-        experts = experts_of("shared", self.num_experts)
-        g = self.gate_option.layer(
-            len(tasks),
-            self.num_experts,
-            self.gate_units,
-            routes=[Route(t, experts) for t in range(len(tasks))],
-            name="gates",
-            **self.dense_options,
-        )
+        experts = experts_of(SHARED, self.num_experts)
+        routes = [Route(t, experts) for t in range(len(tasks))]
+        g = self.gate_layer(len(tasks), self.num_experts, routes=routes, name="gates")
         weights = g(x)  # g_t(x), equation 8, (tasks, batch, experts)
         return Mix()(weights, outputs)  # z_t, equation 7, (tasks, batch, units)

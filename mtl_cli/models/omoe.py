@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from mtl_cli.core.options import NumParts, SomeUnits, Units
+from mtl_cli.columns.encodings import Encodings
+from mtl_cli.core.options import NumParts, SomeUnits
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.gates.base import GateName
-from mtl_cli.models.base import Sharing
+from mtl_cli.models.base import GatedSharing
 
 
-class OMoE(Sharing):
+class OMoE(GatedSharing):
     """All tasks share the experts f_i and the gate g. The gate weighs the experts.
 
         g(x) = softmax(W x)           a weight for each expert
@@ -21,7 +21,6 @@ class OMoE(Sharing):
     Attributes:
         num_experts: number of experts, n in the paper.
         expert_units: widths of the layers of each expert.
-        gate_units: hidden widths of the gate; empty for the paper's linear gate.
 
     Reference: Ma et al., "Modeling Task Relationships in Multi-task Learning with
         Multi-gate Mixture-of-Experts", KDD 2018, equation 5.
@@ -29,19 +28,15 @@ class OMoE(Sharing):
 
     num_experts: NumParts
     expert_units: SomeUnits
-    gate_units: Units
-    gate: GateName = "softmax"
 
-    def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
+    def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
         from mtl_cli.layers import Mix, ParallelMLP
 
-        (x,) = encodings  # one encoding, (batch, dim)
+        (x,) = encodings.outputs  # one encoding, (batch, dim)
         f = ParallelMLP(
             self.num_experts, self.expert_units, name="experts", **self.dense_options
         )
         outputs = f(x)  # f_i(x), (experts, batch, units)
-        g = self.gate_option.layer(
-            1, self.num_experts, self.gate_units, name="gate", **self.dense_options
-        )
+        g = self.gate_layer(1, self.num_experts, name="gate")
         weights = g(x)  # g(x), (1, batch, experts)
         return Mix()(weights, outputs)[0]  # z_t, equation 5, (batch, units)

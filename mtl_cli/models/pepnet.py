@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import Sharing
 
@@ -23,6 +24,6 @@ class PEPNet(Sharing):
         Infusing with Personalized Prior Information", KDD 2023.
     """
 
-    def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
-        (x,) = encodings  # one encoding, (batch, dim)
+    def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
+        (x,) = encodings.outputs  # one encoding, (batch, dim)
         return x  # z_t, (batch, dim)

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from mtl_cli.core.options import NumParts, NumPartsOrZero, SomeUnits, Units
+from mtl_cli.columns.encodings import Encodings
+from mtl_cli.core.options import NumParts, NumPartsOrZero, SomeUnits
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.gates.base import GateName
-from mtl_cli.models.base import Sharing
+from mtl_cli.models.base import GatedSharing
 
 
-class PLE(Sharing):
+class PLE(GatedSharing):
     """Each level computes one vector x_t per task t, and one shared vector x_s.
 
         x_t^0 = x_s^0 = x
@@ -36,7 +36,6 @@ class PLE(Sharing):
             paper; with 0, each level is an MMoE.
         num_shared_experts: number of shared experts in each level, m_s in the paper.
         expert_units: widths of the layers of each expert.
-        gate_units: hidden widths of each gate; empty for the paper's linear gate.
 
     Reference: Tang et al., "Progressive Layered Extraction (PLE): A Novel Multi-Task
         Learning (MTL) Model for Personalized Recommendations", RecSys 2020,
@@ -47,13 +46,11 @@ class PLE(Sharing):
     num_specific_experts: NumPartsOrZero
     num_shared_experts: NumParts
     expert_units: SomeUnits
-    gate_units: Units
-    gate: GateName = "softmax"
 
-    def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
+    def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
         from mtl_cli.layers import extract
 
-        (x,) = encodings  # one encoding, (batch, dim)
+        (x,) = encodings.outputs  # one encoding, (batch, dim)
         x_tasks = x_shared = x  # x_t^0, x_s^0
         for level in range(1, self.num_levels + 1):
             # x_t^j, (tasks, batch, units), and x_s^j, (batch, units)

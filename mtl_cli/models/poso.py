@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from mtl_cli.core.options import NumParts, Positive, SomeUnits, Units
+from mtl_cli.columns.encodings import Encodings
+from mtl_cli.core.options import NumParts, Positive, SomeUnits
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.gates.base import GateName
-from mtl_cli.models.base import Sharing
+from mtl_cli.models.base import GatedSharing
 
 
-class POSO(Sharing):
+class POSO(GatedSharing):
     """Each expert f_i can specialise in a group of users that the gate p recognises.
 
         p(u)   = sigmoid(V relu(U u + c) + c')   a factor for each expert
@@ -37,8 +37,6 @@ class POSO(Sharing):
 
     num_experts: NumParts
     expert_units: SomeUnits
-    gate_units: Units
-    gate: GateName = "softmax"
     personal_features: list[str]
     personal_gate_units: SomeUnits
     scale: Positive
@@ -46,25 +44,21 @@ class POSO(Sharing):
     def named_features(self) -> dict[str, list[str]]:
         return {"personal_features": self.personal_features}
 
-    def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
+    def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
         from mtl_cli.layers import Mix, ParallelMLP, Route, experts_of
         from mtl_cli.layers.gate_nu import GateNU
         from mtl_cli.layers.routing import SHARED
 
-        x, u = encodings  # (batch, dim), (batch, columns of the personal features)
+        (x,) = encodings.outputs  # one encoding, (batch, dim)
+        # (batch, columns of the personal features)
+        (u,) = encodings.of_features(self.personal_features)
         f = ParallelMLP(
             self.num_experts, self.expert_units, name="experts", **self.dense_options
         )
         outputs = f(x)  # f_i(x), (experts, batch, units)
         experts = experts_of(SHARED, self.num_experts)
-        g = self.gate_option.layer(
-            len(tasks),
-            self.num_experts,
-            self.gate_units,
-            routes=[Route(t, experts) for t in range(len(tasks))],
-            name="gates",
-            **self.dense_options,
-        )
+        routes = [Route(t, experts) for t in range(len(tasks))]
+        g = self.gate_layer(len(tasks), self.num_experts, routes=routes, name="gates")
         p = GateNU(  # C p(u), (1, batch, experts)
             1,
             self.num_experts,

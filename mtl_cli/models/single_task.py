@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.options import Units
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import Sharing
@@ -26,12 +27,12 @@ class SingleTask(Sharing):
     def num_encodings(self, num_tasks: int) -> int:
         return num_tasks
 
-    def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
+    def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
         from keras import ops
 
         from mtl_cli.layers import ParallelMLP
 
-        x = ops.stack(encodings)  # x_t, (tasks, batch, dim)
+        x = ops.stack(encodings.outputs)  # x_t, (tasks, batch, dim)
         f = ParallelMLP(
             len(tasks), self.bottom_units, name="bottoms", **self.dense_options
         )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
+from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.options import NotNegative, NumParts, SomeUnits
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import Sharing
@@ -46,10 +47,10 @@ class SNR(Sharing):
     snr_l0: NotNegative
     snr_noise: Literal["step", "row"]
 
-    def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
+    def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
         from mtl_cli.layers import ParallelMLP, connect_networks
 
-        (x,) = encodings  # one encoding, (batch, dim)
+        (x,) = encodings.outputs  # one encoding, (batch, dim)
         n = self.num_networks
         for level in range(1, self.num_levels + 1):
             name = f"level_{level}"

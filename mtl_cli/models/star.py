@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
+from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.options import Units
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import Sharing
@@ -40,11 +41,12 @@ class STAR(Sharing):
 
     bottom_units: Units
 
-    def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
+    def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
         from mtl_cli.layers.partitioned_norm import PartitionedNorm
         from mtl_cli.layers.star import StarMLP
 
-        x, scenario = encodings  # (batch, dim), (batch, scenarios)
+        (x,) = encodings.outputs  # one encoding, (batch, dim)
+        scenario = encodings.scenario  # (batch, scenarios)
         norm = PartitionedNorm(name="normalisation", dtype="float32")
         x = norm(x, scenario)  # x^0, (batch, dim)
         if not self.bottom_units:

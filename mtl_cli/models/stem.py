@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from mtl_cli.core.options import NumParts, SomeUnits, Units
+from mtl_cli.columns.encodings import Encodings
+from mtl_cli.core.options import NumParts, SomeUnits
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.gates.base import GateName
-from mtl_cli.models.base import Sharing
+from mtl_cli.models.base import GatedSharing
 
 
-class STEM(Sharing):
+class STEM(GatedSharing):
     """Each task t reads all experts, but trains only its own and the shared experts.
 
         x_t^0 = the encoding by the embeddings of task t
@@ -33,7 +33,6 @@ class STEM(Sharing):
         num_specific_experts: number of experts of each task in each level.
         num_shared_experts: number of shared experts in each level.
         expert_units: widths of the layers of each expert.
-        gate_units: hidden widths of each gate.
 
     Reference: Su et al., "STEM: Unleashing the Power of Embeddings for Multi-task
         Recommendation", AAAI 2024.
@@ -44,18 +43,16 @@ class STEM(Sharing):
     num_specific_experts: NumParts
     num_shared_experts: NumParts
     expert_units: SomeUnits
-    gate_units: Units
-    gate: GateName = "softmax"
 
     def num_encodings(self, num_tasks: int) -> int:
         return num_tasks + 1
 
-    def share(self, encodings: list[Tensor], tasks: Sequence[str]) -> Tensor:
+    def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
         from keras import ops
 
         from mtl_cli.layers.stem_level import stem_level
 
-        *x_by_task, x_shared = encodings  # one x_t^0 per task, and x_s^0
+        *x_by_task, x_shared = encodings.outputs  # one x_t^0 per task, and x_s^0
         x_tasks = ops.stack(x_by_task)  # (tasks, batch, dim)
         for level in range(1, self.num_levels + 1):
             # x_t^j, (tasks, batch, units), and x_s^j, (batch, units)

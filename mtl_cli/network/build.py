@@ -132,15 +132,9 @@ def build_run(
         weights = scenario_weights(inputs, layout, config.dataset.scenario)
         encodings = replace(encodings, scenario=weights)
     member_encodings = encodings_of_members(encodings, model.members)
-    # The scheme also reads the features that its keys name, and the scenario.
-    side_inputs = [
-        member_encodings.of_features(names)[0]
-        for names in model.named_features().values()
-    ]
-    side_inputs += [member_encodings.scenario] if model.reads_scenario else []
-    hidden = model.share([*member_encodings.outputs, *side_inputs], list(tasks))
+    hidden = model.share(member_encodings, list(tasks))
     tower_logits = model.towers_option.connect(
-        hidden, model.towers_of(tasks), member_encodings, **model.dense_options
+        hidden, model.tower_specs(tasks), member_encodings, **model.dense_options
     )
     logits_by_task = dict(zip(tasks, tower_logits, strict=True))
     logits = model.heads_option.connect(logits_by_task, tasks)

@@ -5,14 +5,12 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from mtl_cli.columns.encodings import Encodings
-from mtl_cli.core.options import Options, drop_keys_of_others, option_class
+from mtl_cli.core.options import Options
 from mtl_cli.core.tensors import Tensor
 
-AXIS = "towers"
 
-
-class TowerOf(NamedTuple):
-    """The description of a task's tower.
+class TowerSpec(NamedTuple):
+    """The description of one task's tower.
 
     Attributes:
         task: the name of the task.
@@ -27,6 +25,11 @@ class TowerOf(NamedTuple):
     num_logits: int
     is_binary: bool
 
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """The widths of all layers: the hidden layers, then the logits."""
+        return (*self.units, self.num_logits)
+
 
 class Towers(Options):
     """The networks between the hidden vectors z_t of the tasks and their logits y_t.
@@ -39,7 +42,7 @@ class Towers(Options):
 
     reads_scenario: ClassVar[bool] = False
 
-    def check(self, towers: Sequence[TowerOf]) -> None:
+    def check(self, towers: Sequence[TowerSpec]) -> None:
         """Raises ValueError if these towers do not suit the tasks.
 
         Args:
@@ -54,7 +57,7 @@ class Towers(Options):
     def connect(
         self,
         hidden: Tensor,
-        towers: Sequence[TowerOf],
+        towers: Sequence[TowerSpec],
         encodings: Encodings,
         **dense_options: Any,
     ) -> list[Tensor]:
@@ -71,19 +74,3 @@ class Towers(Options):
         Returns: the logits y_t, one tensor `(batch, num_logits)` in float32 for each
             task, in the order of `towers`.
         """
-
-
-def towers_named(name: str, keys: dict[str, Any]) -> Towers:
-    """Builds the towers that `model.towers` names.
-
-    Args:
-        name: the value of `model.towers`: the name of a file in this folder.
-        keys: {key: value} for all keys of `model.*` that any kind of towers declares.
-
-    Raises:
-        ValueError: if the value of a key of other towers is not its default, or if a
-            value is wrong.
-    """
-    towers = option_class(AXIS, name, Towers)
-    own_keys = drop_keys_of_others(keys, towers, AXIS, Towers, "model.towers")
-    return towers.model_validate(own_keys)

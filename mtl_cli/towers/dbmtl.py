@@ -10,7 +10,7 @@ from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.errors import unknown_name
 from mtl_cli.core.options import SomeUnits
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.towers.base import TowerOf, Towers
+from mtl_cli.towers.base import Towers, TowerSpec
 
 
 class DBMTL(Towers):
@@ -57,7 +57,7 @@ class DBMTL(Towers):
             }
         return {name: self.parents.get(name, []) for name in tasks}
 
-    def check(self, towers: Sequence[TowerOf]) -> None:
+    def check(self, towers: Sequence[TowerSpec]) -> None:
         tasks = [tower.task for tower in towers]
         for child, parents in (self.parents or {}).items():
             for name in (child, *parents):
@@ -79,19 +79,13 @@ class DBMTL(Towers):
     def connect(
         self,
         hidden: Tensor,
-        towers: Sequence[TowerOf],
+        towers: Sequence[TowerSpec],
         encodings: Encodings,
         **dense_options: Any,
     ) -> list[Tensor]:
         from keras import ops
 
-        from mtl_cli.layers import ParallelMLP
-        from mtl_cli.layers.towers import (
-            connect_hidden,
-            connect_logits,
-            layer_name,
-            tasks_by_shape,
-        )
+        from mtl_cli.layers.towers import connect_hidden, connect_logits
 
         tasks = [tower.task for tower in towers]
         parents = self.parents_of(tasks)
@@ -102,22 +96,12 @@ class DBMTL(Towers):
         graph.prepare()
         # In each round, connect all tasks whose parents have their r.
         while ready := graph.get_ready():
-            inputs = {}  # by the index of the task
-            for t in sorted(map(tasks.index, ready)):
-                r_of_parents = [r[parent] for parent in parents[tasks[t]]]  # r_p
-                inputs[t] = ops.concatenate([c[t], *r_of_parents], axis=-1)
-            indices = list(inputs)
-            # Relation networks with inputs of one width are computed side by side.
-            for _, positions in tasks_by_shape([x.shape[-1] for x in inputs.values()]):
-                group = [indices[i] for i in positions]
-                relation = ParallelMLP(
-                    len(group),
-                    self.relation_units,
-                    name=layer_name(group, "relation"),
-                    **dense_options,
-                )
-                outputs = relation(ops.stack([inputs[t] for t in group]))
-                r |= {tasks[t]: outputs[i] for i, t in enumerate(group)}
+            inputs = {
+                t: ops.concatenate([c[t], *(r[p] for p in parents[tasks[t]])], axis=-1)
+                for t in sorted(map(tasks.index, ready))
+            }
+            outputs = self._connect_relations(inputs, **dense_options)
+            r |= {tasks[t]: r_t for t, r_t in outputs.items()}
             graph.done(*ready)
         r_by_task = ops.stack([r[name] for name in tasks])  # (T, batch, units)
         return connect_logits(
@@ -126,3 +110,33 @@ class DBMTL(Towers):
             encodings.num_members,
             **dense_options,
         )
+
+    def _connect_relations(
+        self, inputs: dict[int, Tensor], **dense_options: Any
+    ) -> dict[int, Tensor]:
+        """Connects the relation networks of some tasks.
+
+        Args:
+            inputs: {index of the task: the input of its network, `(batch, dim)`}. The
+                inputs of tasks with more parents are wider.
+            **dense_options: arguments of the hidden layers.
+
+        Returns: {index of the task: r_t, `(batch, units)`}.
+        """
+        from keras import ops
+
+        from mtl_cli.layers import ParallelMLP
+        from mtl_cli.layers.towers import connect_by_widths, layer_name
+
+        tasks = list(inputs)
+
+        def connect(widths: Sequence[int], positions: Sequence[int]) -> Tensor:
+            group = [tasks[i] for i in positions]
+            name = layer_name(group, "relation")
+            relation = ParallelMLP(
+                len(group), self.relation_units, name=name, **dense_options
+            )
+            return relation(ops.stack([inputs[t] for t in group]))
+
+        widths = [(x.shape[-1],) for x in inputs.values()]
+        return dict(zip(tasks, connect_by_widths(widths, connect), strict=True))

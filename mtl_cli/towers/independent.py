@@ -5,7 +5,7 @@ from typing import Any
 
 from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.towers.base import TowerOf, Towers
+from mtl_cli.towers.base import Towers, TowerSpec
 
 
 class Independent(Towers):
@@ -19,7 +19,7 @@ class Independent(Towers):
     def connect(
         self,
         hidden: Tensor,
-        towers: Sequence[TowerOf],
+        towers: Sequence[TowerSpec],
         encodings: Encodings,
         **dense_options: Any,
     ) -> list[Tensor]:

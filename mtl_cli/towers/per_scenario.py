@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.towers.base import TowerOf, Towers
+from mtl_cli.towers.base import Towers, TowerSpec
 
 
 class PerScenario(Towers):
@@ -31,40 +31,40 @@ class PerScenario(Towers):
     def connect(
         self,
         hidden: Tensor,
-        towers: Sequence[TowerOf],
+        towers: Sequence[TowerSpec],
         encodings: Encodings,
         **dense_options: Any,
     ) -> list[Tensor]:
         from keras import ops
 
         from mtl_cli.layers import ParallelMLP
-        from mtl_cli.layers.star import of_scenario
+        from mtl_cli.layers.star import select_scenario
         from mtl_cli.layers.towers import (
-            last_layers,
+            connect_by_widths,
+            connect_last_layers,
             layer_name,
             select_tasks,
-            tasks_by_shape,
         )
 
         scenario: Tensor = encodings.scenario
         num_scenarios = scenario.shape[-1]
-        logits: dict[int, Tensor] = {}
-        for (units, width), tasks in tasks_by_shape(
-            [(t.units, t.num_logits) for t in towers]
-        ):
-            num = len(tasks) * num_scenarios  # all scenarios of the first task first
+
+        def connect(widths: Sequence[int], tasks: Sequence[int]) -> Tensor:
+            *units, num_logits = widths
+            # The towers of all scenarios for the first task come first.
+            num = len(tasks) * num_scenarios
             mlp = ParallelMLP(
                 num, units, layer_norm=True, name=layer_name(tasks), **dense_options
             )
-            outputs = last_layers(
-                mlp(select_tasks(hidden, tasks, len(towers))),
+            y = connect_last_layers(
+                mlp(select_tasks(hidden, tasks)),
                 num,
-                width,
+                num_logits,
                 layer_name(tasks, "logits"),
                 encodings.num_members,
-                dense_options,
+                **dense_options,
             )
-            shape = (len(tasks), num_scenarios, -1, width)
-            chosen = of_scenario(ops.reshape(outputs, shape), scenario)
-            logits |= {t: chosen[i] for i, t in enumerate(tasks)}
-        return [logits[t] for t in range(len(towers))]
+            by_scenario = ops.reshape(y, (len(tasks), num_scenarios, -1, num_logits))
+            return select_scenario(by_scenario, scenario)  # (tasks, batch, num_logits)
+
+        return connect_by_widths([tower.widths for tower in towers], connect)

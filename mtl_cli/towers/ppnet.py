@@ -5,10 +5,10 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from mtl_cli.columns.encodings import Encodings
+from mtl_cli.columns.encodings import Encodings, sets_of_tasks
 from mtl_cli.core.options import SomeUnits
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.towers.base import TowerOf, Towers
+from mtl_cli.towers.base import Towers, TowerSpec
 
 
 class PPNet(Towers):
@@ -53,17 +53,17 @@ class PPNet(Towers):
     def connect(
         self,
         hidden: Tensor,
-        towers: Sequence[TowerOf],
+        towers: Sequence[TowerSpec],
         encodings: Encodings,
         **dense_options: Any,
     ) -> list[Tensor]:
         from keras import ops
 
         from mtl_cli.layers.towers import (
-            connect_last_layer,
-            select_sets,
+            connect_by_widths,
+            connect_last_layers,
+            layer_name,
             select_tasks,
-            tasks_by_shape,
         )
 
         priors = encodings.of_features(self.prior_features)
@@ -72,26 +72,31 @@ class PPNet(Towers):
             ops.concatenate([prior, ops.stop_gradient(x)], axis=-1)
             for prior, x in pairs
         ]  # u of each encoding, (batch, dim)
-        u = select_sets(gate_inputs, len(towers))
+        u = sets_of_tasks(gate_inputs, len(towers))
         # If the towers read x, reports can name the inputs of the first layer.
         reads_x = encodings.outputs_are_x and hidden is encodings.outputs[0]
         features = encodings.columns if reads_x else []
-        logits: dict[int, Tensor] = {}
-        for (units, num_logits), tasks in tasks_by_shape(
-            [(t.units, t.num_logits) for t in towers]
-        ):
+
+        def connect_gated(widths: Sequence[int], tasks: Sequence[int]) -> Tensor:
+            *units, num_logits = widths
             v = self._connect_hidden(
-                select_tasks(hidden, tasks, len(towers)),
-                select_tasks(u, tasks, len(towers)),
+                select_tasks(hidden, tasks),
+                select_tasks(u, tasks),
                 tasks,
                 units,
                 features,
                 **dense_options,
             )
-            logits |= connect_last_layer(
-                v, tasks, num_logits, dense_options, encodings.num_members
+            return connect_last_layers(
+                v,
+                len(tasks),
+                num_logits,
+                layer_name(tasks, "logits"),
+                encodings.num_members,
+                **dense_options,
             )
-        return [logits[t] for t in range(len(towers))]
+
+        return connect_by_widths([tower.widths for tower in towers], connect_gated)
 
     def _connect_hidden(
         self,
@@ -102,7 +107,7 @@ class PPNet(Towers):
         features: Sequence[str],
         **dense_options: Any,
     ) -> Tensor:
-        """Connects the gates and hidden layers of towers of one shape, side by side.
+        """Connects the gates and hidden layers of towers of equal widths, side by side.
 
         Args:
             v: the hidden vectors z_t, `(tasks, batch, dim)` or `(batch, dim)`.

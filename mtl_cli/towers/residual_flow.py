@@ -5,7 +5,7 @@ from typing import Any
 
 from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.towers.base import TowerOf, Towers
+from mtl_cli.towers.base import Towers, TowerSpec
 
 
 class ResidualFlow(Towers):
@@ -25,7 +25,7 @@ class ResidualFlow(Towers):
         binary tasks are added.
     """
 
-    def check(self, towers: Sequence[TowerOf]) -> None:
+    def check(self, towers: Sequence[TowerSpec]) -> None:
         first = towers[0]
         for tower in towers:
             if tower.units != first.units:
@@ -38,7 +38,7 @@ class ResidualFlow(Towers):
     def connect(
         self,
         hidden: Tensor,
-        towers: Sequence[TowerOf],
+        towers: Sequence[TowerSpec],
         encodings: Encodings,
         **dense_options: Any,
     ) -> list[Tensor]:

@@ -5,10 +5,10 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from mtl_cli.columns.encodings import Encodings
+from mtl_cli.columns.encodings import Encodings, sets_of_tasks
 from mtl_cli.core.options import Units
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.towers.base import TowerOf, Towers
+from mtl_cli.towers.base import Towers, TowerSpec
 
 
 class Star(Towers):
@@ -42,7 +42,7 @@ class Star(Towers):
     def connect(
         self,
         hidden: Tensor,
-        towers: Sequence[TowerOf],
+        towers: Sequence[TowerSpec],
         encodings: Encodings,
         **dense_options: Any,
     ) -> list[Tensor]:
@@ -52,40 +52,39 @@ class Star(Towers):
         from mtl_cli.layers.parallel import kernel_options
         from mtl_cli.layers.star import StarDense, StarMLP
         from mtl_cli.layers.towers import (
+            connect_by_widths,
             connect_towers,
             inputs_of_members,
             layer_name,
-            select_sets,
             select_tasks,
-            tasks_by_shape,
         )
 
         scenario, num_members = encodings.scenario, encodings.num_members
-        logits: dict[int, Tensor] = {}
-        # Towers of one shape are computed side by side.
-        shapes = [(tower.units, tower.num_logits) for tower in towers]
-        for (units, num_logits), tasks in tasks_by_shape(shapes):
-            v, num = select_tasks(hidden, tasks, len(towers)), len(tasks)
+
+        def connect_stars(widths: Sequence[int], tasks: Sequence[int]) -> Tensor:
+            *units, num_logits = widths
+            v, num = select_tasks(hidden, tasks), len(tasks)
             if units:
                 mlp = StarMLP(num, units, name=layer_name(tasks), **dense_options)
                 v = mlp(v, scenario)
-            outputs = StarDense(
+            last_layers = StarDense(
                 num * num_members,
                 num_logits,
                 name=layer_name(tasks, "logits"),
                 dtype="float32",
                 **kernel_options(dense_options),
-            )(
-                inputs_of_members(v, num, num_members),
-                by_member(scenario, num_members)[0],
             )
-            outputs = ops.reshape(outputs, (num, -1, num_logits))
-            logits |= {t: outputs[i] for i, t in enumerate(tasks)}
-        y = [logits[t] for t in range(len(towers))]
+            y = last_layers(
+                inputs_of_members(v, num, num_members),
+                by_member(scenario, num_members)[0],  # all members have the same rows
+            )
+            return ops.reshape(y, (num, -1, num_logits))
+
+        y = connect_by_widths([tower.widths for tower in towers], connect_stars)
         if not self.auxiliary_units:
             return y
         auxiliary = connect_towers(
-            select_sets(encodings.x, len(towers)),
+            sets_of_tasks(encodings.x, len(towers)),
             [self.auxiliary_units] * len(towers),
             [t.num_logits for t in towers],
             suffix="auxiliary",

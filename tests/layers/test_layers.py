@@ -30,7 +30,6 @@ from mtl_cli.layers import (
 )
 from mtl_cli.layers.balanced_weights import BalancedWeights
 from mtl_cli.layers.scenario_gates import ScenarioGates
-from mtl_cli.layers.towers import select_sets
 
 BATCH, DIM = 8, 6
 X = (DIM,)
@@ -341,15 +340,3 @@ def test_level_and_towers_refuse_inputs_of_another_number_of_tasks() -> None:
         extract(x, keras.Input(X), num_tasks=4, **sizes)
     with pytest.raises(ValueError, match="vectors for 2 tasks, tower_units for 4"):
         connect_towers(x, [()] * 4, [1] * 4)
-
-
-@pytest.mark.parametrize(
-    ("num_sets", "num_tasks", "expected"),
-    [(1, 1, 0), (1, 2, 0), (2, 2, [0, 1]), (3, 2, [0, 1]), (2, 1, [0])],
-)
-def test_towers_read_the_only_set_of_embeddings_or_one_set_per_task(
-    num_sets: int, num_tasks: int, expected: Any
-) -> None:
-    sets = [np.full((2, 3), i, "float32") for i in range(num_sets)]
-    selected = np.asarray(select_sets(sets, num_tasks))
-    np.testing.assert_array_equal(selected[..., 0, 0], expected)

@@ -28,7 +28,7 @@ class Scaled(Sharing):
     factor: float
 
     def share(self, encodings, tasks):
-        (x,) = encodings
+        (x,) = encodings.outputs
         return multiplied(x, self.factor)
 """
 ENCODER = """
