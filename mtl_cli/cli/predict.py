@@ -97,7 +97,7 @@ def predict(options: argparse.Namespace) -> None:
     from mtl_cli.runs.prediction import predict_files
 
     with progress_bar() as move:
-        counts = predict_files(
+        summary = predict_files(
             options.run,
             as_location(options.table),
             options.output,
@@ -106,13 +106,13 @@ def predict(options: argparse.Namespace) -> None:
             constants,
         )
     console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
-    for warning in counts.warnings:
+    for warning in summary.warnings:
         console.print(printable(f"warning: {warning}"), style="yellow")
     destination = "stdout" if options.output == "-" else options.output
     console.print(
         printable(
-            f"{counts.num_rows:,} rows in {counts.seconds:.1f} s "
-            f"({counts.num_rows / counts.seconds:,.0f} rows/s) to {destination}"
+            f"{summary.num_rows:,} rows in {summary.seconds:.1f} s "
+            f"({summary.num_rows / summary.seconds:,.0f} rows/s) to {destination}"
         )
     )
 

@@ -47,6 +47,7 @@ class GraphOps(ABC):
         constant_rows: {column: its cells in one row}, for columns that are not inputs
             of the graph, because all rows have the same value. Texts are `str` objects,
             numbers are float64.
+        conditions: the conditions that `require` has received.
     """
 
     format_name: ClassVar[str]

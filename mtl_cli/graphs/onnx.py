@@ -11,6 +11,7 @@ from onnx import (
     NodeProto,
     OperatorSetIdProto,
     TensorProto,
+    ValueInfoProto,
     helper,
     numpy_helper,
 )
@@ -22,13 +23,6 @@ from mtl_cli.graphs.base import GraphError, GraphOps, InputKind, segment_slopes
 OPSET = 20
 ML_DOMAIN = "ai.onnx.ml"
 ML_OPSET = 3
-# The dtype and the names of the dimensions of each kind of input. `{}` is the column.
-INPUT_TYPES: dict[InputKind, tuple[int, list[str]]] = {
-    "text": (TensorProto.STRING, ["rows"]),
-    "number": (TensorProto.DOUBLE, ["rows"]),
-    "texts": (TensorProto.STRING, ["rows", "longest {}"]),
-    "numbers": (TensorProto.DOUBLE, ["rows", "longest {}"]),
-}
 # The dtypes of the network's inputs.
 DTYPES = {"int32": TensorProto.INT32, "float32": TensorProto.FLOAT}
 
@@ -71,14 +65,7 @@ class OnnxOps(GraphOps):
         return helper.make_graph(
             self.nodes,
             "encoding",
-            [
-                helper.make_tensor_value_info(
-                    column,
-                    INPUT_TYPES[kind][0],
-                    [dim.format(column) for dim in INPUT_TYPES[kind][1]],
-                )
-                for column, kind in self.input_kinds.items()
-            ],
+            [input_info(column, kind) for column, kind in self.input_kinds.items()],
             [helper.make_empty_tensor_value_info(name) for name in outputs],
             self.constants,
         )
@@ -306,6 +293,14 @@ class OnnxOps(GraphOps):
         num_wrong = self.sum_of_row(self.cast(is_wrong, TensorProto.INT64))
         num_wrong = self.add("Squeeze", num_wrong, self.constant([1]))
         return self.add("Equal", num_wrong, self.constant(0))
+
+
+def input_info(column: str, kind: InputKind) -> ValueInfoProto:
+    """Describes the graph's input for a column: its dtype and its dimensions."""
+    dtype = TensorProto.STRING if kind in ("text", "texts") else TensorProto.DOUBLE
+    is_list = kind in ("texts", "numbers")
+    dimensions = ["rows", f"longest {column}"] if is_list else ["rows"]
+    return helper.make_tensor_value_info(column, dtype, dimensions)
 
 
 def operator_sets() -> list[OperatorSetIdProto]:

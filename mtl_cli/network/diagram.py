@@ -72,7 +72,6 @@ def inputs_of(operation: keras.Operation) -> list[keras.Operation]:
     """Returns the operations whose results an operation reads, without repetitions."""
     tensors = keras.tree.flatten(operation.input) if operation._inbound_nodes else []
     sources = [tensor._keras_history.operation for tensor in tensors]
-
     return list(dict.fromkeys(op for op in sources if op is not operation))
 
 

@@ -17,7 +17,7 @@ def check_size(
     config: Config,
     layout: Layout,
     label_statistics: dict[str, Statistics],
-    stored_arrays: Collection[int],
+    array_sizes: Collection[int],
 ) -> None:
     """Refuses stored weights whose number does not match the network to load.
 
@@ -29,15 +29,15 @@ def check_size(
         config: the same as in `build`.
         layout: the same as in `build`.
         label_statistics: the same as in `build`.
-        stored_arrays: the number of weights in each stored array.
+        array_sizes: the number of weights in each stored array.
 
     Raises:
         ValueError: if the numbers of weights differ.
     """
-    num_stored = sum(stored_arrays)
+    num_stored = sum(array_sizes)
     # Dropout and the noise of gates have variables that are not stored.
     max_weights = 2 * num_stored + MAX_UNSTORED
-    max_variables = 2 * len(stored_arrays) + MAX_UNSTORED
+    max_variables = 2 * len(array_sizes) + MAX_UNSTORED
     with unallocated_variables(max_weights, max_variables):
         network = build_run(config, layout, label_statistics)
         num_described = int(network.predictions.count_params())

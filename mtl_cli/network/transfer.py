@@ -61,7 +61,8 @@ class Match:
 def match(
     earlier: dict[BlockName, Block],
     new: dict[BlockName, Block],
-    shapes: tuple[list[tuple[int, ...]], list[tuple[int, ...]]],
+    earlier_shapes: list[tuple[int, ...]],
+    new_shapes: list[tuple[int, ...]],
 ) -> Match:
     """Finds the blocks that two networks have in common.
 
@@ -72,7 +73,8 @@ def match(
     Args:
         earlier: the blocks of the earlier network.
         new: the blocks of the new network.
-        shapes: the shapes of all weights of the earlier and of the new network.
+        earlier_shapes: the shapes of all weights of the earlier network.
+        new_shapes: the shapes of all weights of the new network.
     """
     copies: list[Copy] = []
     fresh: list[BlockName] = []
@@ -84,8 +86,8 @@ def match(
             has_kernel = name.feature and name._replace(feature="") in earlier_kernels
             (changed if has_kernel else fresh).append(name)
             continue
-        earlier_shape = block_shape(shapes[0], source)
-        shape = block_shape(shapes[1], target)
+        earlier_shape = block_shape(earlier_shapes, source)
+        shape = block_shape(new_shapes, target)
         if name.part == "embeddings" and earlier_shape[0] <= shape[0]:
             start = target.index[0].start
             rows = slice(start, start + earlier_shape[0])

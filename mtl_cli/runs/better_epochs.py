@@ -24,12 +24,12 @@ def better_epochs(config: Config, history: History) -> list[str]:
     Returns: the lines; none if `trainer.monitor` is not `auto`, since the user has then
         chosen what decides, or if early stopping is off.
     """
-    watched = monitored_metrics(config.trainer.monitor, config.outputs)
+    monitored = monitored_metrics(config.trainer.monitor, config.outputs)
     stops_early = config.trainer.patience is not None
-    if config.trainer.monitor != AUTO or not stops_early or len(watched) < 2:
+    if config.trainer.monitor != AUTO or not stops_early or len(monitored) < 2:
         return []
     lines = []
-    for output, metric in watched:
+    for output, metric in monitored:
         direction = output.task.metric(metric).direction
         values = metric_by_epoch(history.epochs, output.name, metric)
         if history.kept_epoch not in values:

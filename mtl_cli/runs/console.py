@@ -103,7 +103,7 @@ class Console:
             print_in_full_width(self.log, table)
 
     @contextlib.contextmanager
-    def progress(self, epochs: int, monitored: list[Output]) -> Iterator[Progress]:
+    def progress(self, epochs: int, outputs: list[Output]) -> Iterator[Progress]:
         """Yields the functions that show the progress of training.
 
         A terminal shows one line that changes while the epoch is running. Without a
@@ -111,9 +111,9 @@ class Console:
 
         Args:
             epochs: the largest possible number of epochs.
-            monitored: the outputs whose validation metric is shown.
+            outputs: the outputs whose first validation metric is shown.
         """
-        text = ProgressText(epochs, monitored)
+        text = ProgressText(epochs, outputs)
         if not self.terminal.is_terminal:
             yield Progress(epoch=lambda epoch: self.print_line(text.epoch(epoch)))
             return
@@ -180,12 +180,12 @@ class ProgressText:
 
     Args:
         epochs: the largest possible number of epochs.
-        monitored: the outputs whose validation metric is shown.
+        outputs: the outputs whose first validation metric is shown.
     """
 
-    def __init__(self, epochs: int, monitored: list[Output]) -> None:
+    def __init__(self, epochs: int, outputs: list[Output]) -> None:
         self.epochs = epochs
-        self.monitored = monitored
+        self.outputs = outputs
         self.valid_text = ""  # the validation metrics of the last finished epoch
         self.last_epoch = ""  # the line of the last finished epoch
         self.start = time.perf_counter()
@@ -226,7 +226,7 @@ class ProgressText:
     def epoch(self, epoch: Epoch) -> str:
         """Describes a finished epoch, and keeps the line in `last_epoch`."""
         values: dict[str, dict[str, float | None]] = {}  # {metric: {task: value}}
-        for output in self.monitored if epoch.valid else []:
+        for output in self.outputs if epoch.valid else []:
             metric = output.first_metric
             value = epoch.valid[output.name][metric]
             values.setdefault(metric, {})[output.name] = value

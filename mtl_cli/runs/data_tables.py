@@ -4,6 +4,8 @@ from mtl_cli.data.report import Report
 from mtl_cli.heads.base import Output
 from mtl_cli.runs.score_table import Cells, format_count
 
+MAX_FEATURES = 50  # a longer table would fill more than one screen
+
 
 def task_table(report: Report, outputs: list[Output]) -> Cells:
     """Returns a header, and one row per output with its row counts in each split."""
@@ -17,9 +19,6 @@ def task_table(report: Report, outputs: list[Output]) -> Cells:
             row += [format_count(counts["rows"]), format_count(counts.get("positives"))]
         cells.append(row)
     return cells
-
-
-MAX_FEATURES = 50  # a longer table would fill more than one screen
 
 
 def feature_table(report: Report) -> Cells:

@@ -94,7 +94,7 @@ def record_of(path: Path) -> tuple[str, ExportRecord]:
 
 
 def check_record(record: dict[str, Any]) -> None:
-    """Raises ValueError if a record does not have the form that `describe` returns."""
+    """Raises a `ValueError` if a record has not the form that `make_record` gives."""
     rows, predictions = record["rows"], record["predictions"]
     if set(record["inputs"].values()) - set(ARROW_TYPES_BY_KIND):
         raise ValueError("the record names an unknown kind of input")

@@ -20,6 +20,7 @@ from mtl_cli.data.continued_features import EarlierLearnt, reasons_not_continued
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.runs import saved_model
 from mtl_cli.runs.finished_run import KEY, check_finished, environment_of, version_hint
+from mtl_cli.runs.saved_model import LearntModel
 from mtl_cli.tasks.base import Statistics
 
 # The file in the run folder with the values from the earlier run. Until the run is done
@@ -100,15 +101,15 @@ def read(config: Config, folder: Path, is_resumed: bool) -> EarlierRun | None:
     check_finished(path)
     environment = environment_of(path)
     try:
-        features, labels, earlier = saved_model.load_learnt(path)
+        earlier = saved_model.load_learnt(path)
     except DataError as error:
         raise DataError(f"{KEY}: {error}{version_hint(environment)}") from None
-    if earlier.ensemble:
+    if earlier.config.ensemble:
         raise ConfigError(
             f"{KEY}: {path} is an ensemble of runs, whose weights one network cannot "
             "hold; name a run of one seed"
         )
-    return continued_from(config, path, environment, (features, labels, earlier))
+    return continued_from(config, path, environment, earlier)
 
 
 def read_kept(config: Config, file: Path) -> EarlierRun:
@@ -142,7 +143,7 @@ def continued_from(
     config: Config,
     path: Path,
     environment: dict[str, Any],
-    trained: tuple[FeatureSet, dict[str, Statistics], Config],
+    earlier: LearntModel,
 ) -> EarlierRun:
     """Selects the features and tasks that go on, and what they have learnt.
 
@@ -150,12 +151,12 @@ def continued_from(
         config: the configuration of this run.
         path: the folder of the earlier run.
         environment: the content of the earlier run's `environment.json`.
-        trained: the result of `saved_model.load_learnt` for the earlier run.
+        earlier: what the earlier run has learnt.
 
     Raises:
         ConfigError: if no feature goes on.
     """
-    features, labels, earlier = trained
+    features, labels, earlier_config = earlier
     new_features = config.dataset.used_features
     refit = config.start_from.refit
     # {feature that does not go on: the reason}
@@ -173,11 +174,11 @@ def continued_from(
     # The dimension `auto` follows from the size of the vocabulary. A vocabulary that
     # grows must not change it, so the earlier dimension is fixed.
     for name, table in features.layout.tables.items():
-        dim = earlier.encoder.embedding_dim if table.dim is None else table.dim
+        dim = earlier_config.encoder.embedding_dim if table.dim is None else table.dim
         if name in learnt and dim == "auto":
             learnt[name]["embedding_dim"] = table.vector_length("auto")
     messages = [f"feature {name} {reason}" for name, reason in reasons.items()]
-    tasks = continued_tasks(config, earlier, messages)
+    tasks = continued_tasks(config, earlier_config, messages)
     return EarlierRun(
         lineage={
             "run": path.resolve().name,

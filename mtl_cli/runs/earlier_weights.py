@@ -69,7 +69,8 @@ def take_weights(
     matched = match(
         usable_blocks,
         blocks_of(network, config, features.layout),
-        (shapes_of(old_network), shapes_of(network)),
+        shapes_of(old_network),
+        shapes_of(network),
     )
     copy_weights(old_network, network, matched.copies)
     # The messages do not repeat what other messages say of whole parts and features.

@@ -80,7 +80,7 @@ def export_model(
             f"--format {format_name}: has no inputs, so no column can be set; set it "
             "where the weights are used"
         )
-    record = describe(model, format_name)
+    record = make_record(model, format_name)
     check = partial(check_target, target, force)
     with replacing_folder(target, FIX, check) as path:
         export.write(model, record, path)
@@ -118,7 +118,7 @@ def verify(path: Path) -> Replay:
     return result
 
 
-def describe(model: TrainedModel, format_name: str) -> ExportRecord:
+def make_record(model: TrainedModel, format_name: str) -> ExportRecord:
     """Makes the record of an export, as JSON values; see `ExportRecord`."""
     rows = model.features.examples(TEST_ROWS)
     encoded = model.features.encode(rows)

@@ -45,8 +45,8 @@ WRITERS: dict[str, Callable[[Any, pa.Schema], Any]] = {
 
 
 @dataclass
-class Counts:
-    """Counts of the predicted rows.
+class PredictionSummary:
+    """The number of predicted rows, the time, and the warnings.
 
     Attributes:
         num_rows: the number of rows.
@@ -68,7 +68,7 @@ def predict_files(
     keep: Sequence[str] = (),
     on_rows: Callable[[int, int], None] = lambda done, total: None,
     constants: Mapping[str, str | None] = {},
-) -> Counts:
+) -> PredictionSummary:
     """Predicts every row of a table, and writes the predictions in the same order.
 
     Args:
@@ -90,7 +90,7 @@ def predict_files(
     """
     network, features, config = saved_model.load(run)
     features = with_constants(features, constants, "--set")
-    counts, start = Counts(), time.monotonic()
+    summary, start = PredictionSummary(), time.monotonic()
     request = feature_request(config.dataset).without(constants)
     unseen = UnseenValues(features)
     not_finite: dict[str, int] = {}  # {column: number of predictions}
@@ -99,7 +99,7 @@ def predict_files(
         opened_target(target) as write,
     ):
         for rows in blocks(source):
-            with source.located_errors(counts.num_rows):
+            with source.located_errors(summary.num_rows):
                 encoded = features.encode(rows)
             unseen.add(rows, encoded)
             columns = prediction_columns(network, config, encoded)
@@ -113,16 +113,16 @@ def predict_files(
                         "rename it in the table"
                     )
             write(pa.table({name: rows[name] for name in keep} | columns))
-            counts.num_rows += rows.num_rows
-            on_rows(counts.num_rows, source.num_rows)
-    counts.seconds = time.monotonic() - start
-    counts.warnings = unseen.warnings() + [
-        f"{name}: {num_wrong:,} of {counts.num_rows:,} predictions are not finite; "
+            summary.num_rows += rows.num_rows
+            on_rows(summary.num_rows, source.num_rows)
+    summary.seconds = time.monotonic() - start
+    summary.warnings = unseen.warnings() + [
+        f"{name}: {num_wrong:,} of {summary.num_rows:,} predictions are not finite; "
         "look for huge numbers in the features of these rows"
         for name, num_wrong in not_finite.items()
         if num_wrong
     ]
-    return counts
+    return summary
 
 
 @contextmanager

@@ -18,8 +18,8 @@ from mtl_cli.scoring.gates_json import gate_warnings
 from mtl_cli.scoring.scored_rows import metric_with_interval
 
 MAX_OPEN_TASKS = 4  # the plots of further tasks are folded
-MAX_FEATURES = 10  # the number of features in a plot of importance
-MAX_SLICES = 3  # the number of slices that are listed per output
+MAX_PLOTTED_FEATURES = 10  # the number of features in a plot of importance
+MAX_LISTED_SLICES = 3  # the number of slices that are listed per output
 
 
 def page(run: FinishedRun, page_summary: dict[str, Any]) -> str:
@@ -78,14 +78,16 @@ def importance_charts(run: FinishedRun) -> list[Chart]:
         for name, rows in run.rows_by_output.items()
     }
     records = run.diagnosis.importances.get("features", [])
-    return [plot.chart() for plot in importance_plots(records, titles, MAX_FEATURES)]
+    return [
+        plot.chart() for plot in importance_plots(records, titles, MAX_PLOTTED_FEATURES)
+    ]
 
 
 def weakest_tables(run: FinishedRun) -> list[Cells]:
     """Returns one table per output with its weakest slices, if any were tested."""
     titles = {output.name: output.title for output in run.config.outputs}
     return [
-        slice_table(titles[name], records[:MAX_SLICES])
+        slice_table(titles[name], records[:MAX_LISTED_SLICES])
         for name, records in run.diagnosis.slices.items()
         if records
     ]

@@ -103,8 +103,9 @@ def run(
         console.warn(warning)
     timer.end_stage("build the network")
 
-    plan = CheckpointPlan(folder, config.trainer.checkpoint_minutes, record, checkpoint)
-    history = fit(config, console, data, network, plan, replicas, on_epoch)
+    minutes = config.trainer.checkpoint_minutes
+    checkpoint_plan = CheckpointPlan(folder, minutes, record, checkpoint)
+    history = fit(config, console, data, network, checkpoint_plan, replicas, on_epoch)
     if not replicas.is_chief:
         replicas.close()
         return {}
@@ -203,7 +204,7 @@ def fit(
     console: Console,
     data: Data,
     network: "Network",
-    plan: "CheckpointPlan",
+    checkpoint_plan: "CheckpointPlan",
     replicas: "Replicas",
     on_epoch: Callable[[int, dict[str, Any]], object],
 ) -> History:
@@ -214,7 +215,7 @@ def fit(
         console: the console.
         data: the data.
         network: the network. The training changes the weights of this object.
-        plan: the folder of checkpoints, and the checkpoint to resume from.
+        checkpoint_plan: the folder of checkpoints, and the checkpoint to resume from.
         replicas: the processes that train together.
         on_epoch: see `run`.
 
@@ -235,12 +236,14 @@ def fit(
             shown.epoch(epoch)
             on_epoch(epoch.number, epoch_row(epoch))
 
+        # Only the chief writes checkpoints.
+        own_plan = checkpoint_plan if replicas.is_chief else None
         return train(
             config,
             network,
             data.splits["train"],
             data.splits.get("valid"),
             Progress(shown.step, show_and_report),
-            plan if replicas.is_chief else None,  # only the chief writes checkpoints
+            own_plan,
             replicas,
         )

@@ -11,7 +11,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -42,6 +42,20 @@ CHECKSUMS = "model/SHA256SUMS"  # in the format of the command `sha256sum`
 # The largest number of groups and arrays in a file of weights, and their largest depth.
 # Any network has far fewer.
 MAX_ENTRIES, MAX_DEPTH = 100_000, 32
+
+
+class LearntModel(NamedTuple):
+    """What a run has learnt from its data apart from weights.
+
+    Attributes:
+        features: the fitted features.
+        labels: {task: statistics of its labels}, for tasks that use any.
+        config: the configuration of the run.
+    """
+
+    features: FeatureSet
+    labels: dict[str, Statistics]
+    config: Config
 
 
 class WeightsInMemory(io.BytesIO):
@@ -97,7 +111,7 @@ def load(run: str | Path) -> tuple["Network", FeatureSet, Config]:
     features, labels, config = load_learnt(run)
     with named_damage(run):
         check_regular(run / WEIGHTS)
-        sizes = stored_arrays(run / WEIGHTS)
+        sizes = array_sizes(run / WEIGHTS)
         check_size(config, features.layout, labels, sizes)
         network = build(config, features.layout, labels)
         with warnings.catch_warnings():
@@ -111,13 +125,10 @@ def load(run: str | Path) -> tuple["Network", FeatureSet, Config]:
     return network, features, config
 
 
-def load_learnt(run: Path) -> tuple[FeatureSet, dict[str, Statistics], Config]:
+def load_learnt(run: Path) -> LearntModel:
     """Reads what a run has learnt from its data, apart from weights.
 
     Does not import TensorFlow.
-
-    Returns: the fitted features; {task: statistics of its labels}, for tasks that use
-        any; and the configuration.
 
     Raises:
         DataError: if the files are missing or damaged.
@@ -140,7 +151,7 @@ def load_learnt(run: Path) -> tuple[FeatureSet, dict[str, Statistics], Config]:
         for values in features.learnt.values():
             if "vocabulary" in values and values.vocabulary.null_count:
                 raise ValueError("a vocabulary holds null")
-        return features, dict(learnt["labels"]), config
+        return LearntModel(features, dict(learnt["labels"]), config)
 
 
 @contextlib.contextmanager
@@ -176,7 +187,7 @@ def check_checksum(run: Path) -> None:
             raise UnsafeFileError(f"{file} does not have the checksum in {CHECKSUMS}")
 
 
-def stored_arrays(weights: Path) -> list[int]:
+def array_sizes(weights: Path) -> list[int]:
     """Returns the number of weights in each array of a file, without reading them.
 
     Raises:
@@ -188,15 +199,15 @@ def stored_arrays(weights: Path) -> list[int]:
     import h5py
 
     with h5py.File(weights) as file:
-        arrays = dict(arrays_in(file, itertools.count(1)))
-        num_bytes = sum(array.nbytes for array in arrays.values())
+        arrays = list(arrays_in(file, itertools.count(1)))
+        num_bytes = sum(array.nbytes for array in arrays)
         if weights.stat().st_size < num_bytes:
             raise UnsafeFileError(f"{WEIGHTS} is too small for its arrays")
-        return [array.size for array in arrays.values()]
+        return [array.size for array in arrays]
 
 
-def arrays_in(group: Any, counter: Iterator[int]) -> Iterator[tuple[str, Any]]:
-    """Yields the name and the `h5py.Dataset` of each array in a group of HDF5.
+def arrays_in(group: Any, counter: Iterator[int]) -> Iterator[Any]:
+    """Yields the `h5py.Dataset` of each array in a group of HDF5.
 
     Args:
         group: an `h5py.Group`.
@@ -219,7 +230,7 @@ def arrays_in(group: Any, counter: Iterator[int]) -> Iterator[tuple[str, Any]]:
             yield from arrays_in(entry, counter)
         elif isinstance(entry, h5py.Dataset):
             check_stored_array(name, entry)
-            yield name, entry
+            yield entry
 
 
 def check_stored_array(name: str, array: Any) -> None:
@@ -230,7 +241,7 @@ def check_stored_array(name: str, array: Any) -> None:
         array: an `h5py.Dataset`.
 
     Raises:
-        UnsafeFileError: if it does not.
+        UnsafeFileError: if the array holds something else, or is stored elsewhere.
     """
     if array.dtype.kind not in "biuf":  # boolean, signed, unsigned, float
         raise UnsafeFileError(f"{WEIGHTS}: '{name}' holds {str(array.dtype)[:60]}")

@@ -36,14 +36,14 @@ class Event:
 
     Attributes:
         call: the function that makes the call.
-        values: the number of values that the call sends.
+        num_values: the number of values that the call sends.
         epoch: the number of the epoch that the call reports; 0 for other calls.
         must_succeed: whether an error of the call ends the run.
         time: the time of the event, in seconds since 1970.
     """
 
     call: Callable[[], object]
-    values: int = 0
+    num_values: int = 0
     epoch: int = 0
     must_succeed: bool = False
     time: float = field(default_factory=time.time)
@@ -144,7 +144,7 @@ class TrackedRun:
             self.is_open = False
             self.changed.notify_all()
             lacks_end = bool(self.events)  # the end is the last event
-            num_lost = self.num_refused + sum(event.values for event in self.events)
+            num_lost = self.num_refused + sum(event.num_values for event in self.events)
         if num_lost or lacks_end:
             self.warn(self.describe_loss(num_lost, lacks_end, scores is not None))
 
@@ -222,7 +222,7 @@ class TrackedRun:
                 self.start_error, self.is_open = error, False
             if not self.is_away:
                 self.events.popleft()
-                self.num_refused += event.values
+                self.num_refused += event.num_values
             self.changed.notify_all()
         if is_first_error and not event.must_succeed:
             # If the warning cannot be printed, this thread must go on nevertheless.

@@ -58,8 +58,8 @@ class MLflow(Tracker):
     _run_id: str = PrivateAttr("")  # of the MLflow run
     _printable_uri: str = PrivateAttr("")  # the address without a password
     _store: Path | None = PrivateAttr(None)  # see `store_folder`
-    # Whether the address is from the user's environment.
-    _is_typed: bool = PrivateAttr(False)
+    # Whether the address comes from the environment variable.
+    _is_from_environment: bool = PrivateAttr(False)
 
     def start(self, run: Path, values: dict[str, Any]) -> None:
         load_quietly()
@@ -67,13 +67,13 @@ class MLflow(Tracker):
 
         self._folder = run
         uri = without_user(self.uri or mlflow.get_tracking_uri())
-        self._is_typed = self.uri is None and URI_VARIABLE in os.environ
-        if not self._is_typed:
+        self._is_from_environment = self.uri is None and URI_VARIABLE in os.environ
+        if not self._is_from_environment:
             check_local_store(uri)
         self._store = store_folder(uri)
         if is_sqlite(uri):
             check_sqlite_database(database_file(uri))
-        elif self._store is not None and not self._is_typed:
+        elif self._store is not None and not self._is_from_environment:
             check_folder_store(self._store, self._recorded_id())
         self._printable_uri = re.sub(r"(?<=://)[^/]*@", "", uri)
         with limited_requests(START_SECONDS, self._printable_uri), locked_database(uri):
@@ -217,7 +217,9 @@ class MLflow(Tracker):
         Raises:
             OSError: if the address leads elsewhere; see `is_elsewhere`.
         """
-        if is_elsewhere(artifacts, self._store, may_be_remote=self._is_typed):
+        if is_elsewhere(
+            artifacts, self._store, may_be_remote=self._is_from_environment
+        ):
             raise OSError(
                 f"{self._printable_uri} would write artifacts to {artifacts}, outside "
                 "of the current folder; if you want that, give the address in "

@@ -37,7 +37,8 @@ class TowerCalibration:
     """The fitted calibration of a task's tower.
 
     Attributes:
-        method: the method; `none` if the key `auto` has found that a fit does not help.
+        method: the method; `none` if `trainer.calibration=auto` has found that a fit
+            does not help.
         scale: the factor of the logits; below 1 if the network was overconfident.
         shift: the value that is added to the scaled logits.
         log_loss: {`none` and the fitted method: log loss in nats}, on validation rows
@@ -166,7 +167,7 @@ def logits_by_member(
 def fit_and_measure(
     key: Literal["auto", "none", "temperature", "platt"], rows: TowerRows
 ) -> TowerCalibration | None:
-    """Fits the method that a key names, and measures it on rows the fit has not seen.
+    """Fits the method of the key, and measures it on rows that the fit has not seen.
 
     `auto` fits Platt's method, and keeps the logits as they are if it does not help.
 

@@ -90,9 +90,10 @@ class StreamFeed:
     """Feeds rows from disk, shuffled twice.
 
     The table is split into blocks of neighbouring rows. First the blocks are shuffled,
-    then the rows within each buffer. A buffer holds 65 blocks from anywhere in the
-    table, or about one batch if a batch is larger. So the memory does not grow with the
-    table. The next buffer is read while the steps work on the current buffer.
+    then the rows within each buffer. A buffer holds about `BUFFER_ROWS` rows from
+    anywhere in the table, or about one batch if a batch is larger. So the memory does
+    not grow with the table. The next buffer is read while the steps work on the current
+    buffer.
 
     Args:
         table: the training rows.

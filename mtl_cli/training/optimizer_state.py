@@ -33,7 +33,9 @@ def save(folder: RunFolder, network: Network, steps: Steps) -> None:
     """
     step = int(steps.optimizer.iterations)
     with folder.replacing(OPTIMIZER) as path:
-        write_arrays(path, slots(network, steps), {"step": step, "name": steps.name})
+        write_arrays(
+            path, slots(network, steps), {"step": step, "name": steps.optimizer_name}
+        )
 
 
 def slots(network: Network, steps: Steps) -> Iterator[tuple[str, Array]]:

@@ -80,22 +80,23 @@ class Steps:
             self.replicas,
         )
         self.tables, self.model = self.step.tables, self.step.model
-        self.name, self.optimizer = config.optimizer.name, self.step.optimizer
+        self.optimizer_name = config.optimizer.name
+        self.optimizer = self.step.optimizer
         self.balancer = self.step.balancer
         self.use_xla = is_worth_compiling(config, num_rows)
         self.compile_seconds = 0.0
         self._create_functions()
 
     def epoch(
-        self, buffers: Iterable[ShuffleBuffer], number: int = 1, done: int = 0
+        self, buffers: Iterable[ShuffleBuffer], number: int = 1, steps_done: int = 0
     ) -> Iterator[npt.NDArray[np.float32]]:
         """Trains on all rows once.
 
         Args:
             buffers: the rows; all buffers but the last hold whole batches.
             number: number of the epoch, from 1.
-            done: number of steps of this epoch that were taken before the run was
-                interrupted, and that are not repeated.
+            steps_done: number of steps of this epoch that were taken before the run
+                was interrupted. They are not repeated.
 
         Yields: after each call of the compiled function, (steps, 3, T): for each step
             and task, the loss, the sum of the rows' weights, and the weight that the
@@ -108,7 +109,7 @@ class Steps:
             shape = (buffer.steps + self.steps_per_call, self.rows_per_process)
             batches = np.resize(buffer.order, shape).astype("int32")
             is_real = (np.arange(np.prod(shape)) < buffer.num_rows).reshape(shape)
-            first_step = max(0, done - steps_before)
+            first_step = max(0, steps_done - steps_before)
             for step in range(first_step, buffer.steps, self.steps_per_call):
                 steps_of_call = slice(step, step + self.steps_per_call)
                 num_steps = min(self.steps_per_call, buffer.steps - step)

@@ -241,7 +241,7 @@ def test_weights_are_checked_before_they_are_read(change, model, tmp_path, monke
     monkeypatch.chdir(tmp_path)
     Path("weights.h5").write_bytes(hdf5(change)(model[WEIGHTS]))
     with pytest.raises(UnsafeFileError, match=r"holds|link|another file"):
-        saved_model.stored_arrays(Path("weights.h5"))
+        saved_model.array_sizes(Path("weights.h5"))
 
 
 @pytest.mark.filterwarnings(COPIES)

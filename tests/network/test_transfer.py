@@ -65,8 +65,8 @@ def trained(
 
 def started(new: Trained, earlier: Trained) -> Any:
     """Copies all weights that both networks have; returns what was matched."""
-    shapes = tuple([w.shape for w in x[0].logits.weights] for x in (earlier, new))
-    found = match(blocks_of(*earlier), blocks_of(*new), shapes)
+    shapes = ([w.shape for w in x[0].logits.weights] for x in (earlier, new))
+    found = match(blocks_of(*earlier), blocks_of(*new), *shapes)
     copy_weights(earlier[0], new[0], found.copies)
     return found
 
