@@ -73,12 +73,12 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
 def run(options: argparse.Namespace) -> int:
     """Compares runs as the command line asks. Returns the exit code."""
     from mtl_cli.comparison.compare_datasets import compare_datasets
-    from mtl_cli.comparison.fail_if import failed_checks, parse
+    from mtl_cli.comparison.fail_if import failed_checks, parse_check
     from mtl_cli.comparison.find_runs import read_runs
     from mtl_cli.comparison.terminal import all_warnings
 
     runs = read_runs(options.paths, print_warning)
-    conditions = [parse(text, runs) for text in options.fail_if]
+    conditions = [parse_check(text, runs) for text in options.fail_if]
     comparisons = compare_datasets(
         runs, options.baseline, options.metric, options.split
     )

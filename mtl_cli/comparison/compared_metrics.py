@@ -32,7 +32,8 @@ def metrics_by_task(
         if names and (metric is None or metric in names)
     }
     if not metrics:
-        choices = list({n: None for names in names_by_task.values() for n in names})
+        known = [name for names in names_by_task.values() for name in names]
+        choices = list(dict.fromkeys(known))  # each metric once, in order
         raise ConfigError(
             f"--metric: no task has the metric '{metric}'; known: {', '.join(choices)}"
             f"{suggest(str(metric), choices)}"

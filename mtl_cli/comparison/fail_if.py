@@ -9,7 +9,7 @@ from mtl_cli.comparison.runs import Run
 from mtl_cli.core.conditions import Condition, check_known, parse_condition
 
 
-def parse(text: str, runs: list[Run]) -> Condition:
+def parse_check(text: str, runs: list[Run]) -> Condition:
     """Reads a condition on a metric.
 
     Args:

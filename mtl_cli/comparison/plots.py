@@ -88,9 +88,9 @@ def interval_plot(comparison: DatasetComparison, task: Task) -> IntervalPlot:
 def trade_off_chart(comparison: DatasetComparison, first: Task, second: Task) -> Chart:
     """Plots the scores of configurations on two tasks against each other.
 
-    A line joins the configurations on the Pareto front: no other configuration is
-    better on both tasks. There is no line if neither direction of one of the metrics is
-    better, as of `pcoc`.
+    A line joins the configurations on the Pareto front, which no other configuration
+    beats on both tasks. There is no line if one of the metrics has no direction, such
+    as `pcoc`.
     """
     points = [  # the index of a configuration, and its intervals on the two tasks
         (i, a, b)

@@ -6,7 +6,11 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from mtl_cli.comparison.row_statistics import bootstrap, resampled, test_groups
+from mtl_cli.comparison.row_statistics import (
+    bootstrap_test,
+    metric_on_samples,
+    test_groups,
+)
 from mtl_cli.core.prediction_names import SCENARIO
 from mtl_cli.metrics.auc import group_aucs
 from mtl_cli.metrics.metric import Floats, Metric, UndefinedError
@@ -72,7 +76,7 @@ class Predictions:
         rows: the rows on which the task is scored.
         by_seed: the predictions of each seed, (rows,) or (rows, classes) each.
         scenarios: the name of each row's scenario, (rows,); None if unknown.
-        by_scenario: the predictions on the rows of each scenario that was asked for.
+        by_scenario: a cache of the predictions on the rows of each scenario.
     """
 
     metric: Metric
@@ -131,10 +135,10 @@ class Predictions:
         return np.mean(aucs, axis=0), weights[0]
 
     @cached_property
-    def resampled_metric(self) -> Floats:
+    def sampled_metric(self) -> Floats:
         """The metric on each bootstrap sample of the rows, averaged over seeds."""
         rows = self.rows
-        return resampled(self.metric, rows.label, self.by_seed, rows.weight)
+        return metric_on_samples(self.metric, rows.label, self.by_seed, rows.weight)
 
     @cached_property
     def mean(self) -> float:
@@ -175,7 +179,7 @@ class Predictions:
             return test_groups(aucs - other.group_aucs_and_weights[0], weights)
         try:
             difference = self.mean - other.mean
-            return bootstrap(difference, self.resampled_metric, other.resampled_metric)
+            return bootstrap_test(difference, self.sampled_metric, other.sampled_metric)
         except UndefinedError:
             raise UnusableError(
                 f"{self.metric.name} is undefined on some bootstrap samples of the rows"

@@ -1,9 +1,9 @@
 """Tests whether another test set would rank two configurations in the same order.
 
 The score of a configuration is the metric averaged over seeds. The test rows are a
-sample of all possible rows, and the tests ask how much the difference of two scores
-would vary between samples. Both configurations are scored on the same rows, so hard
-rows lower both scores, and most of this variation cancels in the difference.
+sample of all possible rows. The tests ask how much the difference of two scores would
+vary between samples. Both configurations are scored on the same rows: rows that are
+hard to predict lower both scores, and most of this effect cancels in the difference.
 """
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ def test_groups(differences: Floats, weights: Floats) -> Test:
     return z_test(mean, float(np.sqrt(variance) / weights.sum()))
 
 
-def resampled(
+def metric_on_samples(
     metric: Callable[[Floats, Floats, Floats], float],
     label: Floats,
     predictions: list[Floats],
@@ -65,12 +65,12 @@ def resampled(
     return values
 
 
-def bootstrap(difference: float, a: Floats, b: Floats) -> Test:
+def bootstrap_test(difference: float, a: Floats, b: Floats) -> Test:
     """Tests the difference of a metric by its values on bootstrap samples.
 
     Args:
         difference: the difference of the metric on all rows, first minus second.
-        a: the first configuration's metric on the samples, (samples,), see `resampled`.
-        b: the second configuration's metric on the same samples, (samples,).
+        a: the metric of the first configuration, see `metric_on_samples`, (samples,).
+        b: the metric of the second configuration on the same samples, (samples,).
     """
     return z_test(difference, float(np.std(a - b, ddof=1)))

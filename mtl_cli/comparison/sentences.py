@@ -34,7 +34,7 @@ def baseline_sentences(task: Task, baseline: str) -> list[str]:
         return [d for d in differences if d.verdict == verdict]
 
     real = [d for d in differences if d.real]
-    # The best configuration comes first, or the highest if no direction is better.
+    # Best first. Without a direction of the metric, the highest score comes first.
     real.sort(key=lambda d: -(task.direction or 1) * mean_difference(d))
     lines = [real_difference_sentence(d, task) for d in real[:MAX_SENTENCES]]
     if without_sentence := real[MAX_SENTENCES:]:
@@ -53,13 +53,27 @@ def baseline_sentences(task: Task, baseline: str) -> list[str]:
         )
         lines.append(f"No real difference to {baseline} was found for {names}.")
     too_few_seeds = with_verdict(Verdict.TOO_FEW_SEEDS)
-    if runs := [d for d in too_few_seeds if not d.configuration.is_ensemble]:
+    return lines + too_few_seeds_sentences(too_few_seeds, task, baseline)
+
+
+def too_few_seeds_sentences(
+    differences: list[Difference], task: Task, baseline: str
+) -> list[str]:
+    """Names the configurations whose seeds are too few for a seed test.
+
+    Args:
+        differences: the differences of these configurations to the baseline.
+        task: the task.
+        baseline: the name of the baseline.
+    """
+    lines = []
+    if runs := [d for d in differences if not d.configuration.is_ensemble]:
         lines.append(
             "There are too few seeds to tell whether retraining would rank these "
             f"configurations and {baseline} in the same order: "
             f"{with_row_tests(runs, task)}. Run them with seed=1,2,3."
         )
-    if ensembles := [d for d in too_few_seeds if d.configuration.is_ensemble]:
+    if ensembles := [d for d in differences if d.configuration.is_ensemble]:
         lines.append(
             "An ensemble is one model, so only the test rows can tell whether it "
             f"differs from {baseline}: {with_row_tests(ensembles, task)}."
@@ -83,11 +97,11 @@ def real_difference_sentence(difference: Difference, task: Task) -> str:
     # The verdict says the direction, so the size needs no sign.
     size = interval_text(difference.interval, task.decimals).removeprefix("-")
     than = "from" if difference.verdict == Verdict.DIFFERENT else "than"
-    row_test_text = (
-        f", and so would another test set ({p_value_text(difference.corrected_row_p)})"
-        if difference.row_test is not None
-        else "; whether another test set would give it too is not known"
-    )
+    if difference.row_test is None:
+        row_test_text = "; whether another test set would give it too is not known"
+    else:
+        p_value = p_value_text(difference.corrected_row_p)
+        row_test_text = f", and so would another test set ({p_value})"
     return (
         f"{difference.configuration.name} is {difference.verdict} {than} "
         f"{difference.other.name} by {size}: retraining would give the same order "

@@ -38,24 +38,16 @@ def show_evaluation(evaluation: Evaluation) -> None:
 def show_sweep(result: "SweepEvaluation", target: Path) -> None:
     """Prints the main metric of each task for each run of a sweep."""
     console = new_console()
-    # Runs may have different main metrics for one task. Each has its own column.
-    columns = list(
-        dict.fromkeys(
-            (task, values["main_metric"])
-            for evaluation in result.evaluations.values()
-            for task, values in evaluation.tasks.items()
-        )
+    # Runs may have different main metrics for one task. Each metric has its own column.
+    columns = dict.fromkeys(
+        (task, values["main_metric"])
+        for evaluation in result.evaluations.values()
+        for task, values in evaluation.tasks.items()
     )
-    titles = [f"{task} {metric.replace('_', ' ')}" for task, metric in columns]
-    cells = [["run", *titles]]
+    cells = [["run", *(f"{task} {m.replace('_', ' ')}" for task, m in columns)]]
     for name, evaluation in result.evaluations.items():
-        metrics = (
-            evaluation.tasks.get(task, {"metrics": {}})["metrics"].get(metric)
-            for task, metric in columns
-        )
-        cells.append(
-            [name, *("-" if m is None else text_with_interval(m) for m in metrics)]
-        )
+        texts = [metric_text(evaluation, task, metric) for task, metric in columns]
+        cells.append([name, *texts])
     print_in_full_width(console, text_table(cells))
     for name, status in result.skipped.items():
         print_line(console, f"warning: {name} is not evaluated: {status}", "yellow")
@@ -64,6 +56,14 @@ def show_sweep(result: "SweepEvaluation", target: Path) -> None:
         print_line(console, f"warning: {line}", "yellow")
     print_line(console, f"folder:   {target}")
     print_line(console, f"try next: {shlex.join(['mtl-compare', str(target)])}")
+
+
+def metric_text(evaluation: Evaluation, task: str, metric: str) -> str:
+    """Returns a metric with its interval as text; "-" if the task does not have it."""
+    result = evaluation.tasks.get(task)
+    if result is None or metric not in result["metrics"]:
+        return "-"
+    return text_with_interval(result["metrics"][metric])
 
 
 def print_line(console: Console, text: str, style: str = "") -> None:

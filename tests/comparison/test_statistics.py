@@ -6,7 +6,7 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from mtl_cli.comparison.predictions import Predictions, Rows, UnusableError
-from mtl_cli.comparison.row_statistics import bootstrap, resampled
+from mtl_cli.comparison.row_statistics import bootstrap_test, metric_on_samples
 from mtl_cli.comparison.seed_statistics import (
     Noise,
     mean_interval,
@@ -237,10 +237,10 @@ def test_bootstrap_agrees_with_the_normal_theory_of_a_mean() -> None:
     a, b = (1 / (1 + np.exp(-x)) for x in (a, b))
     one = np.ones(len(label))
     whole = log_loss(label, a, one) - log_loss(label, b, one)
-    test = bootstrap(
+    test = bootstrap_test(
         whole,
-        resampled(log_loss, label, [a], one),
-        resampled(log_loss, label, [b], one),
+        metric_on_samples(log_loss, label, [a], one),
+        metric_on_samples(log_loss, label, [b], one),
     )
     losses = [-(label * np.log(p) + (1 - label) * np.log1p(-p)) for p in (a, b)]
     error = stats.sem(losses[0] - losses[1])
