@@ -12,7 +12,7 @@ from mtl_cli.metrics.metric import Floats
 MAX_SETTINGS = 8  # number of settings in the name of a data set
 # The dotted keys below `dataset` in a run's settings, sorted, each with its value.
 DatasetSettings = tuple[tuple[str, str], ...]
-# One data set: the different `dataset` settings of the runs that read it.
+# The distinct `dataset` settings of the runs that read one data set.
 Variants = list[DatasetSettings]
 
 

@@ -1,4 +1,4 @@
-"""Reads the `history.csv` of a run, which has one row per epoch."""
+"""Reads the `history.csv` of a run: one row per epoch."""
 
 import csv
 import io

@@ -140,16 +140,12 @@ class Task:
     @property
     def differences(self) -> list[Difference]:
         """All differences: to the baseline and to the twins, of all scores."""
-        differences = [
+        return [
             difference
-            for score in self.scores
-            for difference in (
-                score.to_baseline,
-                score.to_single_task,
-                score.to_single_scenario,
-            )
+            for s in self.scores
+            for difference in (s.to_baseline, s.to_single_task, s.to_single_scenario)
+            if difference is not None
         ]
-        return [difference for difference in differences if difference is not None]
 
     def score_dict(self, i: int) -> dict[str, Any]:
         """Returns the score of the i-th configuration as JSON values, not rounded."""

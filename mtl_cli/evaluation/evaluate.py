@@ -181,7 +181,7 @@ def task_results(
 def truth_rmse_with_interval(
     rows: EvaluatedRows, name: str, score: Score
 ) -> dict[str, Any]:
-    """Computes the interval of an output's `truth_rmse`, which is of all rows.
+    """Computes the interval of an output's `truth_rmse` on all rows of the table.
 
     Returns: see `metric_with_interval`, but `method` is always `bootstrap`.
     """

@@ -1,12 +1,12 @@
-"""Metrics of predicted mean amounts, such as money, of which many may be 0."""
+"""Metrics of predicted mean amounts, such as money. Many amounts may be 0."""
 
 import numpy as np
 
 from mtl_cli.metrics.metric import Floats, UndefinedError, metric
-from mtl_cli.metrics.sorted_rows import sort_rows
+from mtl_cli.metrics.sorted_rows import first_indices, sort_rows
 
-# `d2` raises predictions to this part of the mean label. Otherwise a single row with a
-# label above 0 and the prediction 0 would make the deviance infinite.
+# `d2` raises smaller predictions to this fraction of the mean label. Otherwise a single
+# row with a label above 0 and the prediction 0 would make the deviance infinite.
 SMALLEST_PREDICTION = 1e-7
 
 
@@ -15,9 +15,9 @@ def gini(label: Floats, prediction: Floats, weight: Floats) -> float:
     """Normalised Gini: how well predictions sort the rows by their amounts.
 
     The area between the gain curve of the predictions and the diagonal, divided by this
-    area for a perfect order. The gain curve shows which part of the sum of all labels
-    the rows with the highest predictions hold. 1 is best; a random order has the value
-    0. For labels of 0 and 1, the value is 2 AUC - 1.
+    area for a perfect order. The gain curve shows which fraction of the sum of all
+    labels the rows with the highest predictions have. 1 is best; a random order has the
+    value 0. For labels of 0 and 1, the value is 2 AUC - 1.
 
     Reference: Wang, Liu and Miao, "A Deep Probabilistic Model for Customer Lifetime
         Value Prediction", 2019, section 4.
@@ -31,7 +31,7 @@ def gini(label: Floats, prediction: Floats, weight: Floats) -> float:
 def gini_of_order(label: Floats, score: Floats, weight: Floats) -> float:
     """Returns twice the area between the gain curve of a score and the diagonal."""
     y, s, w, _ = sort_rows(label, score, weight)
-    starts = np.flatnonzero(np.concatenate(([True], s[1:] != s[:-1])))
+    starts = first_indices(s)
     # Rows of equal scores count as if they came in a random order.
     weights, amounts = np.add.reduceat(w, starts), np.add.reduceat(w * y, starts)
     up_to_middle = np.cumsum(amounts) - amounts / 2
@@ -41,13 +41,13 @@ def gini_of_order(label: Floats, score: Floats, weight: Floats) -> float:
 
 @metric(direction=1)
 def d2(label: Floats, prediction: Floats, weight: Floats) -> float:
-    """D squared: 1 minus the Tweedie deviance divided by that of the mean label.
+    """D squared: 1 minus the Tweedie deviance divided by the mean label's deviance.
 
     For a label y and a prediction m, the Tweedie deviance of power 1.5 is
     `4 (sqrt(y) - sqrt(m))^2 / sqrt(m)`. 1 is best; predicting the mean label for every
     row gives 0. As with `r2`, the true mean values are the best predictions. Unlike
-    `r2`, the value does not hang on the few largest amounts, and does not change if all
-    labels and predictions are multiplied by a number.
+    `r2`, the value does not depend mainly on the few largest amounts, and does not
+    change if all labels and predictions are multiplied by a number.
 
     Reference: Jorgensen, "Exponential Dispersion Models", JRSS B 1987.
     """

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtl_cli.metrics.metric import Floats, Groups, UndefinedError, metric
-from mtl_cli.metrics.sorted_rows import sort_rows
+from mtl_cli.metrics.sorted_rows import first_indices, sort_rows
 
 
 @metric(direction=1)
@@ -128,19 +128,6 @@ def weights_by_prediction(
     if not positive.any() or not negative.any():
         raise UndefinedError(f"one class only: {y.sum():g} of {len(y)} rows positive")
     return positive, negative
-
-
-def first_indices(*columns: npt.NDArray[np.generic]) -> npt.NDArray[np.intp]:
-    """Returns the index of the first row of each block of equal rows.
-
-    >>> first_indices(np.array([1, 1, 2, 2]), np.array([5, 5, 5, 6]))
-    array([0, 2, 3])
-    """
-    is_first = np.zeros(len(columns[0]), bool)
-    is_first[:1] = True
-    for column in columns:
-        is_first[1:] |= column[1:] != column[:-1]
-    return np.flatnonzero(is_first)
 
 
 def weights_by_class(

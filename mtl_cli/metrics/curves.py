@@ -4,7 +4,7 @@ import numpy as np
 
 from mtl_cli.metrics.auc import weights_by_prediction
 from mtl_cli.metrics.metric import Floats
-from mtl_cli.metrics.sorted_rows import sort_rows
+from mtl_cli.metrics.sorted_rows import first_indices, sort_rows
 
 MAX_POINTS = 200  # about the largest number of points of a curve
 NUM_BINS = 40
@@ -46,7 +46,7 @@ def precision_recall_curve(label: Floats, prediction: Floats, weight: Floats) ->
 def gain_curve(label: Floats, prediction: Floats, weight: Floats) -> Points:
     """Returns the share of the rows (x) and of the sum of labels (y) above thresholds.
 
-    The thresholds decrease, so the curve goes from (0, 0) to (1, 1). It has about
+    The thresholds decrease. The curve goes from (0, 0) to (1, 1) and has about
     `MAX_POINTS` points at most.
 
     Args:
@@ -55,7 +55,7 @@ def gain_curve(label: Floats, prediction: Floats, weight: Floats) -> Points:
         weight: the weight of each row, (rows,), above 0.
     """
     y, p, w, _ = sort_rows(label, prediction, weight)
-    starts = np.flatnonzero(np.concatenate(([True], p[1:] != p[:-1])))
+    starts = first_indices(p)
     x, gain = (
         np.append(0, np.cumsum(np.add.reduceat(values, starts)[::-1]))
         for values in (w, w * y)

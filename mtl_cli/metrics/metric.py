@@ -1,8 +1,8 @@
 """The class of metrics, and the decorator that turns a function into a metric.
 
 The function takes the `label`, `prediction` and `weight` of the rows to score: float64
-arrays of shape (rows,), but see `Metric.of_classes`. It returns the value of the
-metric, or raises `UndefinedError` with the reason why these rows have no value.
+arrays of shape (rows,), but see `Metric.of_classes`. The function returns the value of
+the metric, or raises `UndefinedError` with the reason why these rows have no value.
 
 To add a metric, write its function in this package, decorate it with `@metric`, and add
 it to the `METRICS` of a task class.

@@ -3,8 +3,8 @@
 from typing import Any
 
 # The score of one output on the rows of one split. A score has an entry for each
-# metric, {name of the metric: its value, or None if it is undefined}, and other
-# entries, whose keys are `NON_METRIC_KEYS`.
+# metric, {name of the metric: its value, or None if it is undefined}. The keys of its
+# other entries are `NON_METRIC_KEYS`.
 Score = dict[str, Any]
 # The scores of all outputs on one split, by the name of the output.
 Scores = dict[str, Score]

@@ -69,7 +69,7 @@ def spearman(label: Floats, prediction: Floats, weight: Floats) -> float:
 
 
 def mid_ranks(values: Floats, weight: Floats) -> Floats:
-    """Returns the weight of the rows below each row, and half of that of its equals."""
+    """Returns the weight of the rows below each row, plus half of the equal rows'."""
     _, position = np.unique(values, return_inverse=True)
     weights = np.bincount(position, weight)
     return (np.cumsum(weights) - weights / 2)[position]

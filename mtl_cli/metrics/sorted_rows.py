@@ -1,9 +1,10 @@
 """Sorts rows by group and prediction, for metrics that compare the order of rows.
 
-Sorting is most of the work of such a metric, so there is a quick way for most rows.
+Sorting is most of the work of such a metric, so most rows are sorted in a quick way.
 """
 
 import numpy as np
+import numpy.typing as npt
 
 from mtl_cli.metrics.metric import Floats, Groups
 
@@ -32,6 +33,19 @@ def sort_rows(
         return _sort_packed(label, prediction, weight, groups)
     order = np.lexsort((prediction, groups))
     return label[order], prediction[order], weight[order], groups[order]
+
+
+def first_indices(*columns: npt.NDArray[np.generic]) -> npt.NDArray[np.intp]:
+    """Returns the index of the first row of each block of equal rows.
+
+    >>> first_indices(np.array([1, 1, 2, 2]), np.array([5, 5, 5, 6]))
+    array([0, 2, 3])
+    """
+    is_first = np.zeros(len(columns[0]), bool)
+    is_first[:1] = True
+    for column in columns:
+        is_first[1:] |= column[1:] != column[:-1]
+    return np.flatnonzero(is_first)
 
 
 def _can_pack(

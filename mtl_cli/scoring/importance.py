@@ -55,7 +55,7 @@ def permutation_importance(
         `only_one_task`, `without_effect`: see `features_by_use`.
 
     Raises:
-        ConfigError: if there are fewer than `MIN_REPEATS`, which an interval needs.
+        ConfigError: if there are fewer than `MIN_REPEATS` repeats for an interval.
     """
     if repeats < MIN_REPEATS:
         raise ConfigError(f"--repeats: {repeats} is below {MIN_REPEATS}, the least")

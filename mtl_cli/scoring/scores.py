@@ -92,7 +92,7 @@ def scenario_masks(
     """Returns a mask of the rows of each scenario, {name of the scenario: (rows,)}.
 
     The scenario `OTHER` holds the values that are rare in training rows or missing from
-    them. It is left out if it has no rows.
+    training rows. `OTHER` is left out if it has no rows.
     """
     indices = scenarios.row_indices(table)
     masks = {name: indices == i for i, name in enumerate(scenarios.names)}
@@ -192,8 +192,8 @@ def read_scores(run: Path, outputs: list[Output]) -> dict[str, Scores]:
         checked its data.
 
     Raises:
-        DataError: if the file is damaged. Every split must have the first metric of
-            each output, which is a finite number or None.
+        DataError: if the file is damaged. In every split, the first metric of each
+            output must be a finite number or None.
     """
     path = run / "metrics.json"
     try:

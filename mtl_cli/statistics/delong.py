@@ -8,8 +8,8 @@ computed as in Sun and Xu, IEEE SPL 2014.
 
 import numpy as np
 
-from mtl_cli.metrics.auc import first_indices
 from mtl_cli.metrics.metric import Floats, UndefinedError
+from mtl_cli.metrics.sorted_rows import first_indices
 
 
 def auc_influence(
