@@ -20,14 +20,14 @@ class Tokens(NamedTuple):
 
     Attributes:
         values: the tokens as ids or words, (tokens,).
-        rows: the row number of each token, (tokens,).
+        row_numbers: the row number of each token, (tokens,).
         positions: the position of each token in the list of its row, from 0, (tokens,).
         weights: the weight of each token, (tokens,).
         num_rows: the number of rows, including rows without tokens.
     """
 
     values: Categorical
-    rows: Integers
+    row_numbers: Integers
     positions: Integers
     weights: Floats
     num_rows: int
@@ -56,25 +56,28 @@ def read_tokens(
             weights do not fit the values.
     """
     column = table[name]
-    values, rows = flatten_lists(name, column, separator)
+    values, row_numbers = flatten_lists(name, column, separator)
     if not is_id(values.type):
         raise DataError(
             f"feature {name}: needs lists of whole numbers or text, but the column "
             f"holds {column.type}; convert its values to text"
         )
-    value_weights = np.ones(len(rows))
+    value_weights = np.ones(len(row_numbers))
     if weights is not None:
-        value_weights = read_weights(name, table, weights, separator, values, rows)
+        value_weights = read_weights(
+            name, table, weights, separator, values, row_numbers
+        )
     indices = np.flatnonzero(values.is_valid())  # of the values that are not empty
-    rows = rows[indices]
-    list_lengths = np.bincount(rows, minlength=table.num_rows)[rows]
+    row_numbers = row_numbers[indices]
+    list_lengths = np.bincount(row_numbers, minlength=table.num_rows)[row_numbers]
+    num_cut = np.maximum(list_lengths - max_length, 0)
     # The first values of a list that is too long get positions below 0.
-    positions = positions_in_lists(rows) - np.maximum(list_lengths - max_length, 0)
+    positions = positions_in_lists(row_numbers) - num_cut
     is_token = positions >= 0
     token_indices = indices[is_token]
     return Tokens(
         as_categorical(name, values.take(pa.array(token_indices))),
-        rows[is_token],
+        row_numbers[is_token],
         positions[is_token],
         value_weights[token_indices],
         table.num_rows,
@@ -124,14 +127,15 @@ def flatten_lists(
     return values, np.asarray(pc.list_parent_indices(lists), "int64")
 
 
-def positions_in_lists(rows: Integers) -> Integers:
+def positions_in_lists(row_numbers: Integers) -> Integers:
     """Returns the position of each value in the list of its row, from 0, (values,).
 
     Args:
-        rows: the row number of each value, in ascending order, (values,).
+        row_numbers: the row number of each value, in ascending order, (values,).
     """
-    list_starts = np.searchsorted(rows, rows)  # the index of each row's first value
-    return np.arange(len(rows)) - list_starts
+    # For each value, the index of the first value of its list.
+    list_starts = np.searchsorted(row_numbers, row_numbers)
+    return np.arange(len(row_numbers)) - list_starts
 
 
 def empty_as_null(texts: pa.Array) -> pa.Array:
@@ -145,7 +149,7 @@ def read_weights(
     column: str,
     separator: str | None,
     values: pa.Array,
-    rows: Integers,
+    row_numbers: Integers,
 ) -> Floats:
     """Reads the weight of each value, (values,).
 
@@ -156,7 +160,7 @@ def read_weights(
         separator: the text between the weights of a text column; None for a list
             column.
         values: the values of all rows, one after another, (values,).
-        rows: the row number of each value, (values,).
+        row_numbers: the row number of each value, (values,).
 
     Raises:
         DataError: if a row has more or fewer weights than values, or if the weight of
@@ -166,7 +170,7 @@ def read_weights(
     weight_cells, weight_rows = flatten_lists(
         f"{name}: weights", table[column], separator
     )
-    num_values = np.bincount(rows, minlength=table.num_rows)
+    num_values = np.bincount(row_numbers, minlength=table.num_rows)
     num_weights = np.bincount(weight_rows, minlength=table.num_rows)
     if (num_values != num_weights).any():
         row = int(np.argmax(num_values != num_weights))
@@ -175,7 +179,9 @@ def read_weights(
     try:
         weights = as_numbers(message_start, weight_cells)
     except RowError as error:  # `error.row` is the index of a weight, not of a row
-        raise RowError(message_start, int(rows[error.row]), error.problem) from None
+        raise RowError(
+            message_start, int(row_numbers[error.row]), error.problem
+        ) from None
     is_wrong = ~((weights >= 0) & (weights <= np.finfo("float32").max))  # true for NaN
     is_wrong &= np.asarray(values.is_valid())  # weights of empty values are not used
     if is_wrong.any():
@@ -183,7 +189,7 @@ def read_weights(
         weight = weights[index]
         cell = "is empty" if np.isnan(weight) else f"holds {weight:g}"
         rule = "a weight must be 0 or more and fit float32; correct it"
-        raise RowError(message_start, int(rows[index]), f"{cell}: {rule}")
+        raise RowError(message_start, int(row_numbers[index]), f"{cell}: {rule}")
     return weights
 
 

@@ -56,8 +56,8 @@ def graph_input(column: str, cells: pa.ChunkedArray, kind: InputKind) -> TextsOr
         convert = partial(as_texts, column)
     if kind in ("number", "text"):
         return convert(cells)
-    values, rows = flatten_lists(column, cells, separator=None)
-    return as_matrix(convert(values), rows, len(cells))
+    values, row_numbers = flatten_lists(column, cells, separator=None)
+    return as_matrix(convert(values), row_numbers, len(cells))
 
 
 def as_texts(column: str, cells: pa.ChunkedArray | pa.Array) -> TextsOrNumbers:
@@ -67,17 +67,19 @@ def as_texts(column: str, cells: pa.ChunkedArray | pa.Array) -> TextsOrNumbers:
     return np.asarray(texts[codes])  # the code of an empty cell is -1
 
 
-def as_matrix(values: TextsOrNumbers, rows: Integers, num_rows: int) -> TextsOrNumbers:
+def as_matrix(
+    values: TextsOrNumbers, row_numbers: Integers, num_rows: int
+) -> TextsOrNumbers:
     """Puts each list into a row of a matrix, and fills short rows with "" or NaN.
 
     Args:
         values: the values of all lists, one after another.
-        rows: the row number of each value, in ascending order.
+        row_numbers: the row number of each value, in ascending order.
         num_rows: the number of rows.
     """
-    positions = positions_in_lists(rows)
-    width = int(positions.max()) + 1 if len(rows) else 0
+    positions = positions_in_lists(row_numbers)
+    width = int(positions.max()) + 1 if len(row_numbers) else 0
     empty = "" if values.dtype == object else np.nan
     matrix = np.full((num_rows, width), empty, dtype=values.dtype)
-    matrix[rows, positions] = values
+    matrix[row_numbers, positions] = values
     return matrix

@@ -43,7 +43,7 @@ class ArrayRecord(TypedDict):
     crc: int
 
 
-class Writer:
+class EntryWriter:
     """Writes the arrays of splits chunk by chunk.
 
     Args:
@@ -59,7 +59,7 @@ class Writer:
         self.records: dict[str, ArrayRecord] = {}
         self.files: dict[str, BinaryIO] = {}
 
-    def __enter__(self) -> "Writer":
+    def __enter__(self) -> "EntryWriter":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -122,11 +122,11 @@ class Entry:
     """A complete folder of encoded splits. Opening an entry checks its files.
 
     Args:
-        folder: a folder that a `Writer` has filled.
+        folder: a folder that a `EntryWriter` has filled.
         was_cached: whether the entry was found in the cache, not encoded by this call.
 
     Attributes:
-        manifest: the values that were passed to `Writer.write_manifest`, and under
+        manifest: the values that were passed to `EntryWriter.write_manifest`, and under
             `arrays` the records of the arrays.
 
     Raises:
@@ -153,7 +153,7 @@ class Entry:
 
         Args:
             split: the split.
-            name: the name of the array, see `Writer.add`.
+            name: the name of the array, see `EntryWriter.add`.
         """
         record = self.manifest["arrays"][f"{split}.{name}"]
         return array_file(self.folder, record).map(record["rows"])

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from mtl_cli.columns.arrow_types import check_single_values
-from mtl_cli.data.cache_entry import Writer
+from mtl_cli.data.cache_entry import EntryWriter
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.continued_features import EarlierLearnt
 from mtl_cli.data.dataset import Dataset
@@ -59,7 +59,7 @@ def encode(
             spill = folder / f"{file}.spilled"
             key = f"dataset.{file}"
             sources[file] = open_source(key, location, dataset, request, spill)
-    with Writer(folder) as writer:
+    with EntryWriter(folder) as writer:
         encode_sources(dataset, outputs, sources, writer, earlier, on_rows)
     for spilled_file in folder.glob("*.spilled"):
         spilled_file.unlink()
@@ -69,7 +69,7 @@ def encode_sources(
     dataset: Dataset,
     outputs: list[Output],
     sources: dict[str, Source],
-    writer: Writer,
+    writer: EntryWriter,
     earlier: EarlierLearnt | None,
     on_rows: OnRows,
 ) -> None:
@@ -117,7 +117,7 @@ def learn(
     outputs: list[Output],
     sources: dict[str, Source],
     codes_by_file: dict[str, Codes],
-    writer: Writer,
+    writer: EntryWriter,
     profile: Profile,
     progress: RowProgress,
 ) -> tuple[FeatureSetFitter, LabelStatistics]:

@@ -17,10 +17,9 @@ from mtl_cli.tasks.binary import Binary
 
 
 def label_request(dataset: Dataset, outputs: list[Output]) -> ColumnRequest:
-    """Returns the columns of labels, and all other columns that no feature reads.
+    """Returns the columns that labels, weights, groups and splits are read from.
 
-    The other columns hold spaces, true probabilities, sampling rates, row weights,
-    groups and the values by which rows are split.
+    Labels also need the columns of spaces, true probabilities and sampling rates.
 
     Args:
         dataset: the data set that declares the columns.

@@ -79,7 +79,7 @@ class Sequence(Embedded):
         """
         shape = (values.num_rows, self.max_length)
         ids, weights = np.zeros(shape, "int32"), np.zeros(shape, "float32")
-        cells = values.rows, values.positions
+        cells = values.row_numbers, values.positions
         ids[cells] = vocabulary_ids(values.values, learnt.vocabulary)
         weights[cells] = values.weights
         if self.pooling == "mean":
@@ -188,7 +188,9 @@ class SequenceFitter(VocabularyFitter):
         if self.separator_check is not None:
             self.separator_check.add(table[self.name])
         categories, codes = tokens.values
-        self.counter.add(Categorical(categories, codes[is_training[tokens.rows]]))
+        self.counter.add(
+            Categorical(categories, codes[is_training[tokens.row_numbers]])
+        )
 
     def learnt(self) -> dict[str, list[str]]:
         if self.separator_check is not None:

@@ -493,7 +493,7 @@ def test_full_disk_is_reported_in_one_line(file, encodings, tmp_path, monkeypatc
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(cache_entry.Writer, "write_manifest", full)
+    monkeypatch.setattr(cache_entry.EntryWriter, "write_manifest", full)
     with pytest.raises(DataError) as caught:
         loaded(file, FEATURES, TASKS)
     assert str(caught.value) == (
