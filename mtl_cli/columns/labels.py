@@ -82,10 +82,10 @@ class LabelSummary:
     def add(self, labels: Floats) -> None:
         """Adds the labels of a chunk, float64 (rows,), without NaN.
 
-        The method computes the mean and the squared deviations of the chunk alone, and
-        combines them with those of all earlier chunks. The formula E[x^2] - E[x]^2
-        would be simpler, but loses all digits if the deviation is much smaller than
-        the mean, as with times in milliseconds.
+        The method computes the statistics of the chunk alone, and combines them with
+        the statistics of all earlier chunks. The formula E[x^2] - E[x]^2 would be
+        simpler, but loses all digits if the deviation is much smaller than the mean,
+        as with times in milliseconds.
 
         Reference: Chan et al., "Algorithms for Computing the Sample Variance", The
         American Statistician 1983, equations 2.1.

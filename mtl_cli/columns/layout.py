@@ -42,7 +42,7 @@ class EmbeddingTable:
     def vector_length(self, default_dim: int | Literal["auto"]) -> int:
         """Returns the length of the table's vectors.
 
-        For `auto`, this is 6 times the fourth root of the table's size.
+        For `auto`, this is 6 times the fourth root of the table's size, rounded down.
 
         Args:
             default_dim: the encoder's `embedding_dim`.

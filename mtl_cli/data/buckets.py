@@ -70,8 +70,8 @@ def bucket_counts(buckets: Buckets, values: Array) -> Counts:
 def stability_index(counts: Counts, other: Counts) -> float:
     """Returns the population stability index of two distributions.
 
-    The index is the sum over buckets of (p - q) log(p / q). p is the fraction of the
-    first distribution's values that lie in the bucket, q that of the second
+    The index is the sum over buckets of (p - q) log(p / q). The bucket holds the
+    fraction p of the first distribution's values, and the fraction q of the second
     distribution's values.
 
     Args:

@@ -18,8 +18,8 @@ def extend_learnt(
     """Returns the values of a feature in an earlier run, with a longer vocabulary.
 
     The vocabulary of the earlier run keeps its order, so that each value keeps its id.
-    The new values of this run are added at its end. Scales, cuts, the numbers for empty
-    cells and all other values are those of the earlier run.
+    The new values of this run are added at its end. All other learnt values, such as
+    scales and cuts, come from the earlier run.
 
     Args:
         name: the name of the feature.

@@ -93,9 +93,23 @@ def find_files_of_path(key: str, path: str, file_format: str) -> Files:
             raise DataError(f"{key}: {error}") from None
         except OSError as error:
             raise DataError(f"{key}: cannot reach '{path}': {error.strerror}") from None
-    formats = {file_format}
     if file_format == "auto":
-        formats = {format_by_ending(file_path) or "" for file_path in paths}
+        file_format = common_format(key, path, paths)
+    return Files(key, path, system, paths, file_format)
+
+
+def common_format(key: str, path: str, paths: list[str]) -> str:
+    """Returns the format of files by their endings.
+
+    Args:
+        key: the configuration's key that names the table.
+        path: the path of the table that names the files.
+        paths: the paths of the files.
+
+    Raises:
+        DataError: if an ending is not known, or the formats differ.
+    """
+    formats = {format_by_ending(file_path) or "" for file_path in paths}
     if "" in formats:
         raise DataError(
             f"{key}: '{path}' does not end in one of {', '.join(FORMATS)} (only .csv "
@@ -107,7 +121,7 @@ def find_files_of_path(key: str, path: str, file_format: str) -> Files:
             f"{key}: '{path}' holds files of several formats: "
             f"{', '.join(sorted(formats))}; give a pattern for files of one format"
         )
-    return Files(key, path, system, paths, formats.pop())
+    return formats.pop()
 
 
 def find_local(key: str, path: str, file_format: str) -> list[Path]:

@@ -39,7 +39,8 @@ class Data:
     Attributes:
         splits: {split: its rows}, for `train`, and for `valid` and `test` if the data
             set has such rows.
-        row_numbers: {split: the number of each row in its file, (rows,), from 0}.
+        row_numbers: {split: the number of each row in the table that it comes from,
+            (rows,), from 0}. If the table has several files, their rows are counted on.
         features: the features, fitted to the training rows.
         labels: {task: statistics of its training labels}, see `LabelStatistics`.
         report: the data report.

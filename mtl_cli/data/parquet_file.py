@@ -8,7 +8,7 @@ The size of the rows is then known before any text is copied.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import islice, product
+from itertools import islice
 from typing import Any
 
 import pyarrow as pa
@@ -40,7 +40,8 @@ def open_parquet(stream: pa.NativeFile) -> Iterator[ColumnarFile]:
     checksums, reading compares them.
 
     Raises:
-        UnsafeFileError: if lists of the file, or texts of a batch, expand too much.
+        UnsafeFileError: if the file has too many rows for its size, or if its lists or
+            texts expand too much.
     """
     file_bytes = stream.size()
     metadata = pyarrow.parquet.read_metadata(stream)
@@ -110,14 +111,11 @@ def long_text_columns(
     try:
         for i in range(metadata.num_row_groups):
             batches = file.iter_batches(1, row_groups=[i], columns=list(columns))
-            for batch, path in product(islice(batches, 1), columns):
-                texts = leaf(batch, path)
-                # A damaged file may hold plain texts where it promises a dictionary.
-                if pa.types.is_dictionary(texts.type):
-                    texts = texts.dictionary
-                num_bytes = longest_text_bytes(texts)
-                if num_bytes > MAX_CELL_BYTES:
-                    longest[path] = max(longest.get(path, 0), num_bytes)
+            for batch in islice(batches, 1):
+                for path in columns:
+                    num_bytes = longest_text_bytes(distinct_texts(batch, path))
+                    if num_bytes > MAX_CELL_BYTES:
+                        longest[path] = max(longest.get(path, 0), num_bytes)
     except OSError as error:
         # The descriptions of a damaged file's columns are not safe to read.
         if is_not_implemented(error):
@@ -154,12 +152,13 @@ def column_chunks(metadata: pyarrow.parquet.FileMetaData, j: int) -> Iterator[An
         yield metadata.row_group(i).column(j)
 
 
-def leaf(batch: pa.RecordBatch, path: str) -> pa.Array:
-    """Returns the texts of a column; of a column of lists, the items of the lists."""
+def distinct_texts(batch: pa.RecordBatch, path: str) -> pa.Array:
+    """Returns the dictionary of a column of texts or of lists of texts."""
     column = batch.column(path.partition(".")[0])
     while pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
         column = column.values
-    return column
+    # A damaged file may hold plain texts where it promises a dictionary.
+    return column.dictionary if pa.types.is_dictionary(column.type) else column
 
 
 def text_columns(schema: pyarrow.parquet.ParquetSchema) -> dict[str, int]:
@@ -179,7 +178,7 @@ def text_columns(schema: pyarrow.parquet.ParquetSchema) -> dict[str, int]:
 
 
 def check_cells(metadata: pyarrow.parquet.FileMetaData, file_bytes: int) -> None:
-    """Refuses columns of lists or of texts of a fixed length that fill the memory.
+    """Refuses columns of lists, or of texts of a fixed length, that fill the memory.
 
     Args:
         metadata: the file's own description of its columns.

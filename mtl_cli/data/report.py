@@ -50,8 +50,9 @@ class Report(TypedDict):
 
     Attributes:
         splits: {split: number of rows}.
-        sampled_rows: {split: number of rows that `distinct`, `drift` and `auc` of the
-            features were computed on}.
+        sampled_rows: {split: number of rows from which `buckets`, `drift` and `auc` of
+            the features were computed}, and `distinct` of features without a
+        vocabulary.
         tasks: {output: {split: counts}}, see `Profile.label_counts`.
         features: {feature: its part of the report}.
         repeated_rows: {split: fraction of its rows that equal a training row}.

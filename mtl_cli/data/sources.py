@@ -111,8 +111,8 @@ def open_source(
                 table.validate(full=True)
                 rows_left -= table.num_rows
                 if rows_left >= 0:
-                    # Each file has dictionaries of its own, in which one index stands
-                    # for different values.
+                    # Each file has its own dictionaries: the same index can stand for
+                    # different values in two files.
                     yield without_dictionaries(table)
         if rows_left:  # the file has lost or gained rows since it was opened
             raise DataError(

@@ -13,8 +13,8 @@ class AutoInt(Encoder):
         a_ij^h = softmax_j(<Q^h e_i, K^h e_j>)             for each head h = 1 ... H
         e_i   <- relu([sum_j a_ij^1 V^1 e_j; ...; sum_j a_ij^H V^H e_j] + R e_i)
 
-    <a, b> is the dot product. Q^h, K^h, V^h and R are matrices, drawn for each layer.
-    The vectors of the last layer, side by side, are the interactions.
+    <a, b> is the dot product. The matrices Q^h, K^h, V^h and R are weights of the
+    layer. The vectors of the last layer, side by side, are the interactions.
 
     Attributes:
         num_layers: number of attention layers.

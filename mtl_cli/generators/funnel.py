@@ -67,8 +67,8 @@ class Funnel(Dataset):
 
     a and b are two scores of an impression. Over impressions they have mean 0 and
     variance 1, and they are uncorrelated. Each score is the sum of the effects of the
-    user, the item, the match of both, the hour and the offer. The effect of the offer
-    is that of its price in a, and that of its shipping costs in b.
+    user, the item, the match of both, the hour and the offer. Of the offer, the price
+    has an effect on a, and the shipping costs have an effect on b.
 
     r is `dependence`. If r is positive, pCVR is higher on clicked impressions than on
     other impressions; if r is negative, pCVR is lower on clicked impressions. A model

@@ -71,9 +71,10 @@ class DatasetProposal:
 
     @property
     def group_column(self) -> str | None:
-        """The first column that can group rows for group AUC; None if there is none.
+        """The first feature that can group rows for group AUC; None if there is none.
 
-        The column holds users or sessions, each in two or more rows on average.
+        The feature holds more than 20 users or sessions, each in two or more rows on
+        average, and no empty cells.
         """
         for proposal in self.features:
             column = proposal.column

@@ -50,6 +50,7 @@ def mark_leak(
             strength = auc_of_column(column, task.y)
         elif not task.task_class.HAS_CLASSES:
             strength, measure = correlation(column, task.y), "correlation"
+            # Rounding can make the correlation of equal columns smaller than 1.
             dependence = "one to one" if strength > 1 - 1e-9 else "none"
         if dependence == "one to one":
             remark = f"would give the answer away: {name} under another name"

@@ -44,8 +44,8 @@ def terminal_text(
 def column_table(target: Path, proposal: DatasetProposal) -> list[str]:
     """Returns the lines of a table of the use of each column.
 
-    If there are more than `MAX_COLUMNS` columns, those that are not features, or have a
-    warning, come first, and the last columns are left out.
+    If there are more than `MAX_COLUMNS` columns, the columns that are not features or
+    have a warning come first, and the last columns are left out.
 
     Args:
         target: the path of the YAML, which names all columns.
