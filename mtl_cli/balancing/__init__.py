@@ -1,1 +1,1 @@
-"""Balancing: how the losses of the tasks become one step, one file for each method."""
+"""Balancing methods: how the losses of the tasks become one step. Each file has one."""

@@ -29,12 +29,12 @@ class CAGrad(Balancing):
     `fixed`.
 
     Attributes:
-        radius: c, the largest distance from the mean gradient, as a fraction of its
-            norm, below 1.
+        radius: c, the largest distance of d from the mean gradient, as a fraction of
+            the norm of the mean gradient; below 1.
 
     Reference: Liu et al., "Conflict-Averse Gradient Descent for Multi-Task Learning",
-        NeurIPS 2021, algorithm 1. The scale of the step, T / (1 + c^2), is that of the
-        authors' code.
+        NeurIPS 2021, algorithm 1. The scale of the step, T / (1 + c^2), comes
+        from the authors' code.
     """
 
     reads_gradients = True

@@ -29,8 +29,8 @@ class GradNorm(Balancing):
     are scaled after each step, so that the sum of all weights stays T.
 
     Attributes:
-        alpha: how strongly a task is favoured whose loss has fallen less than those of
-            other tasks; 0 gives all tasks the same norm.
+        alpha: how strongly the weights favour a task whose loss has fallen less than
+            the losses of other tasks; 0 gives all tasks the same norm.
         learning_rate: the learning rate of w_t.
 
     Reference: Chen et al., "GradNorm: Gradient Normalization for Adaptive Loss

@@ -1,4 +1,4 @@
-"""One step of Adam, for optimizers of large tables and for balancing methods."""
+"""Adam's equations, for the rows of large tables and for balancing methods."""
 
 import tensorflow as tf
 

@@ -16,7 +16,7 @@ from mtl_cli.layers.routing import Route, Routing, routes_to_shared
 # Added to r in the logarithm of the entropy, since r may be 0; as in the authors' code.
 EPSILON = 1e-6
 # The least value of sum_i r_ji in the second penalty. The penalty of a selector is
-# therefore 1 / LEAST_SUM = 1000 at most.
+# therefore at most 1 / LEAST_SUM.
 LEAST_SUM = 1e-3
 
 
@@ -79,9 +79,9 @@ class DSelectKGates(Routing):
     Reference: Hazimeh et al., "DSelect-k: Differentiable Selection in the Mixture of
         Experts with Applications to Multi-Task Learning", NeurIPS 2021.
         Differs from the paper in: `entropy` is constant, where the paper's strength
-        grows during training; the second penalty is at most 1000 for each selector,
-        where the paper's is infinite if all r_ji of a selector are 0. Differs from the
-        authors' code in: the biases of w start at 0, not at random.
+        grows during training; the second penalty of a selector is at most
+        1 / `LEAST_SUM`, where the paper's is infinite if all r_ji of the selector are
+        0. Differs from the authors' code in: the biases of w start at 0, not at random.
     """
 
     has_row_penalties: ClassVar[bool] = True
@@ -106,8 +106,8 @@ class DSelectKGates(Routing):
         self.num_bits = math.ceil(math.log2(num_experts))
         # Static gates read a single row that holds only a 1, instead of the input. The
         # kernels of the dense layers are then the values z and w themselves.
-        options: dict[str, Any] = {"use_bias": not is_static}
-        options["l2"] = 0.0 if is_static else dense_options.get("l2", 0.0)
+        l2 = 0.0 if is_static else dense_options.get("l2", 0.0)
+        options: dict[str, Any] = {"use_bias": not is_static, "l2": l2}
         # Beyond gamma / 2, the step is flat: a z that started there would never move.
         near_zero = uniform(gamma / 100)
         self.hidden = ParallelMLP(num, () if is_static else units, **dense_options)

@@ -168,9 +168,9 @@ def mix(weights: Tensor, experts: Tensor) -> Tensor:
     experts, batch, units), and sums them in two more passes. In a training step of PLE,
     the two passes took a seventh of the time.
 
-    Here the units are split into slices of 16, the size of a vector register. XLA adds
-    the products of all slices before it stores anything, so that only 16 values per
-    gate, expert and row are stored and summed.
+    Here the units are split into slices of `VECTOR_WIDTH` units. XLA adds the products
+    of all slices before it stores anything, so that only one slice per gate, expert and
+    row is stored and summed.
     """
     # (gates, experts, batch, 1)
     by_expert = tf.transpose(weights, (0, 2, 1))[..., None]
@@ -179,7 +179,8 @@ def mix(weights: Tensor, experts: Tensor) -> Tensor:
         grad_mixed = grad_mixed[:, None]  # (gates, 1, batch, units)
         units = experts.shape[-1]
         width = math.gcd(units, VECTOR_WIDTH)
-        # All slices have one width, 8 or 16. With other widths, do not split the units.
+        # All slices have the same width: `VECTOR_WIDTH`, or half of it. If neither
+        # divides the number of units, the units are not split.
         num_slices = units // width if width >= VECTOR_WIDTH // 2 else 1
         grad_slices = tf.split(grad_mixed, num_slices, axis=-1)
         expert_slices = tf.split(experts, num_slices, axis=-1)

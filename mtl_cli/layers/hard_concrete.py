@@ -13,7 +13,7 @@ from mtl_cli.layers.routing import Route, Routing
 
 BETA = 2 / 3  # the temperature
 GAMMA, ZETA = -0.1, 1.1  # the ends of the interval that s is stretched to
-LIMIT = math.log(100)  # log(alpha) stays in [-LIMIT, LIMIT]
+LIMIT = math.log(100)  # log alpha stays in [-LIMIT, LIMIT]
 SMALL = 1e-6  # u is drawn from [SMALL, 1 - SMALL], so that its logarithms are finite
 
 
@@ -38,9 +38,9 @@ class HardConcrete(Routing):
 
         l0 * sum over connections of sigmoid(log alpha - beta log(-gamma / zeta))
 
-    The paper writes lambda for `l0`. The constants are beta = 2/3, gamma = -0.1 and
-    zeta = 1.1, as in the authors' code. log alpha starts near 0: at the start, a
-    connection is open with the probability 0.83.
+    The paper writes lambda for `l0`. The constants `BETA`, `GAMMA` and `ZETA` have the
+    values of the authors' code. log alpha starts near 0: at the start, a connection is
+    open with the probability 0.83.
 
     Args:
         routes: the readers and the experts that each reader can read, see `Routing`.
@@ -114,9 +114,10 @@ class HardConcrete(Routing):
 
 
 class WithinLimit(keras.constraints.Constraint):
-    """Clips log alpha, so that alpha stays between 1/100 and 100.
+    """Clips log alpha to [-LIMIT, LIMIT].
 
-    Further out, almost every z would be clipped to 0 or 1, where alpha has no gradient.
+    Outside of these limits, almost every z would be clipped to 0 or 1, and alpha would
+    have no gradient.
     """
 
     def __call__(self, w: Tensor) -> Tensor:

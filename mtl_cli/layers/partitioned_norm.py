@@ -8,8 +8,8 @@ from keras import ops
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.register import Shape, register
 
-# In training, the moving averages of a scenario count as this many more rows of the
-# batch. Otherwise, the one or two rows of a rare scenario would be normalised by
+# In training, the moving averages of a scenario count as much as this number of rows
+# of the batch. Otherwise, the one or two rows of a rare scenario would be normalised by
 # statistics of these rows alone.
 PRIOR_ROWS = 10.0
 
@@ -26,9 +26,9 @@ class PartitionedNorm(keras.layers.Layer):
     scenarios; gamma_s and beta_s belong to scenario s. m_s and v_s are the mean and the
     variance of each unit over rows of s. Outside of training, they are moving averages.
     In training, they are weighted means: the statistics of the batch's n rows of s have
-    the weight n / (n + 10), and the moving averages have the weight 10 / (n + 10). The
-    paper calls s a domain p, and writes z for x, mu and sigma^2 for the statistics of a
-    batch, and E_p and Var_p for the moving averages.
+    the weight n / (n + c), and the moving averages have the weight c / (n + c), where c
+    is `PRIOR_ROWS`. The paper calls s a domain p, and writes z for x, mu and sigma^2
+    for the statistics of a batch, and E_p and Var_p for the moving averages.
 
     Call the layer as `PartitionedNorm()(x, scenario)`.
 

@@ -163,9 +163,9 @@ def connect_by_widths(
 
     Args:
         widths: the widths of the layers of each task's tower.
-        connect: connects the towers of equal widths. It is called with the widths and
-            the indices of the tasks. It returns the tasks' outputs, `(tasks, batch,
-            units)`, or `(batch, units)` if these tasks have the same output.
+        connect: called for each group of towers with equal widths, with the widths and
+            the indices of the tasks. Returns the tasks' outputs, `(tasks, batch,
+            units)`, or `(batch, units)` if the tasks have the same output.
 
     Returns: the output of each task, `(batch, units)`, in the order of the tasks.
     """
@@ -182,7 +182,7 @@ def select_tasks(hidden: Tensor, tasks: Sequence[int]) -> Tensor:
 
     Args:
         hidden: one vector per task of the run, `(T, batch, dim)`; or one vector for all
-            tasks, `(batch, dim)`, which is returned unchanged.
+            tasks, `(batch, dim)`. One vector for all tasks is returned unchanged.
         tasks: the indices of the tasks to select.
 
     Returns: `(tasks, batch, dim)` or `(batch, dim)`.

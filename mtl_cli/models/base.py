@@ -111,7 +111,10 @@ class Sharing(Options):
         return 1
 
     def named_features(self) -> dict[str, list[str]]:
-        """Returns the keys of `model` that name features, {key: the features}."""
+        """Returns the keys of `model` that name features, {key: the features}.
+
+        An error tells the user of a feature that the data set lacks.
+        """
         return {}
 
     def check(self, tasks: Sequence[str]) -> None:
@@ -175,7 +178,10 @@ class Sharing(Options):
         return self
 
     def _check_gates(self) -> None:
-        """Raises ValueError if the value of any key of gates is not its default."""
+        """Raises ValueError unless all keys of gates have their defaults.
+
+        This scheme has no gates, so another value would have no effect.
+        """
         keys = self._extra(keys_of_options("gates", Gate))
         drop_keys_of_others(keys, type(self), "gates", Gate, "model.gate")
 

@@ -1,4 +1,4 @@
-"""M3oE: experts of all rows, of each scenario and of each task, for several of both."""
+"""M3oE: shared experts, experts of each scenario, and experts of each task."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -20,13 +20,14 @@ class M3oE(GatedSharing):
         z_ts  = sum_i g_ts(sg(e))_i F_i + alpha_d c_s + alpha_t p_t
         y_t   = h_ts(z_ts)                 see `mtl_cli/towers/per_scenario.py`
 
-    s is the scenario of the row, one of S: the value of the feature `dataset.scenario`.
-    sg stops gradients: a gate does not train what it reads. All networks have layers of
-    the form activation(layer norm(W v + b)), and mlp' has one. alpha_d, alpha_t, beta_d
-    and beta_t are sigmoids of four numbers that are learnt, see
-    `layers/balanced_weights.py`; d stands for domain and t for task. The paper calls a
-    scenario a domain d, and writes h_d for e. A row of an unknown scenario gets the
-    mean over all scenarios.
+    x is the encoding of a row, h_ts the tower and y_t the logits of task t; see
+    `Sharing`. s is the scenario of the row, one of S: the value of the feature
+    `dataset.scenario`. A row of an unknown scenario gets the mean over all scenarios.
+    W_s and b_s belong to scenario s. * is the element-wise product. sg stops gradients:
+    a gate does not train e. All networks have layers of the form activation(layer
+    norm(W v + b)), and mlp' has one layer. alpha_d, alpha_t, beta_d and beta_t are
+    sigmoids of four trained numbers, see `layers/balanced_weights.py`; d stands for
+    domain and t for task. The paper calls a scenario a domain d, and writes h_d for e.
 
     Attributes:
         star_units: width of u.
@@ -60,7 +61,7 @@ class M3oE(GatedSharing):
         (x,) = encodings.outputs  # one encoding, (B, D)
         scenario: Tensor = encodings.scenario  # (B, S)
         num_tasks, num_scenarios = len(tasks), scenario.shape[-1]
-        e = self._input(x, scenario)
+        e = self._connect_bottom(x, scenario)
         shared = self._networks(
             self.num_shared_experts, self.expert_units, "shared_experts"
         )(e)  # F, (num_shared_experts, B, H)
@@ -101,8 +102,11 @@ class M3oE(GatedSharing):
         z += Mix()(scenario_weights(e, scenario), of_scenarios)
         return z  # z_ts of the row's scenario s, (T, B, H)
 
-    def _input(self, x: Tensor, scenario: Tensor) -> Tensor:
-        """Returns e, `(batch, units)`."""
+    def _connect_bottom(self, x: Tensor, scenario: Tensor) -> Tensor:
+        """Connects the layers that compute e from x.
+
+        Returns: e, `(B, units)`.
+        """
         from mtl_cli.layers.parallel import kernel_options
         from mtl_cli.layers.star import StarDense
 
@@ -113,7 +117,7 @@ class M3oE(GatedSharing):
         return (bottom(u) + skip(x))[0]
 
     def _networks(self, num: int, units: Sequence[int], name: str) -> Any:
-        """Returns networks of layers with layer normalisation, side by side."""
+        """Builds `num` networks whose layers have layer normalisation, side by side."""
         from mtl_cli.layers import ParallelMLP
 
         return ParallelMLP(num, units, layer_norm=True, name=name, **self.dense_options)

@@ -25,7 +25,8 @@ class STEM(GatedSharing):
     h_t is the tower and y_t the logits of task t; see `Sharing`. F and S are lists of
     experts' outputs, and S_ti^j is one output. A gate g is a softmax; in the paper, it
     has hidden layers. sg stops gradients: the loss of a task does not reach the
-    experts of other tasks. With one level, it does not reach their embeddings either.
+    experts of other tasks. With one level, the loss does not reach the embeddings of
+    other tasks either.
     `layers/stem_level.py` computes a level.
 
     Attributes:

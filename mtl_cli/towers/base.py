@@ -50,7 +50,7 @@ class Towers(Options):
         """
 
     def named_features(self) -> dict[str, list[str]]:
-        """Returns the keys of `model` that name features, {key: the features}."""
+        """Returns the keys of `model` that name features; see `Sharing`."""
         return {}
 
     @abstractmethod

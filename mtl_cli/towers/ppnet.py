@@ -124,10 +124,11 @@ class PPNet(Towers):
         from mtl_cli.layers.gate_nu import GateNU, feature_units, unnamed_units
         from mtl_cli.layers.towers import layer_name
 
-        for layer in range(1, len(units) + 2):  # the last one gives the logits
+        # Layer L + 1 is the last layer. Here, only its input is scaled.
+        for layer in range(1, len(units) + 2):
             dim = v.shape[-1]
-            has_features = layer == 1 and bool(features)
-            scaled = feature_units(features) if has_features else unnamed_units(dim)
+            reads_features = layer == 1 and bool(features)
+            scaled = feature_units(features) if reads_features else unnamed_units(dim)
             gates = GateNU(
                 len(tasks),
                 dim,

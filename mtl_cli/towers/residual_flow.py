@@ -1,4 +1,4 @@
-"""ResFlow: each layer of a tower adds the output of this layer in the tower before."""
+"""ResFlow: each layer of a tower adds the output of the same layer one tower before."""
 
 from collections.abc import Sequence
 from typing import Any
