@@ -1,6 +1,7 @@
 """Adds settings that runs of earlier versions of mtl-cli lack."""
 
 from functools import cache
+from typing import NamedTuple
 
 from mtl_cli.comparison.run_settings import as_text
 from mtl_cli.config.json_schema import AXES, KINDS
@@ -22,65 +23,75 @@ AXES_IN_MODEL: dict[str, type[Options]] = {
 def complete_settings(all_settings: list[dict[str, str]]) -> None:
     """Adds the keys that a run lacks because its version of mtl-cli did not have them.
 
-    A run that was saved without `trainer.ema_decay` had no average, and a newer run
-    with `trainer.ema_decay=0` has none either. The two belong to one configuration. The
-    default in the class of the options is what such a missing key meant.
+    For example, a run that was saved before `trainer.ema_decay` existed belongs to the
+    same configuration as a newer run with `trainer.ema_decay=0`. The value that the
+    missing key stands for is its default in the class of the options.
 
     Args:
-        all_settings: the settings of all runs to compare, see `compared_settings`. The
-            function adds only keys that another of the runs has.
+        all_settings: the settings of all runs to compare, see `compared_settings`. Only
+            keys that at least one of the runs has are added, in the order in which they
+            first appear.
     """
-    keys = {key for settings in all_settings for key in settings}
+    all_keys = dict.fromkeys(key for settings in all_settings for key in settings)
     for settings in all_settings:
-        for key in keys - settings.keys():
+        for key in [key for key in all_keys if key not in settings]:
             section, _, name = key.rpartition(".")
-            default = defaults_of_section(*classes_of_section(section, settings))
-            if name in default:
-                settings[key] = default[name]
+            defaults = default_texts(*options_of_section(section, settings))
+            if name in defaults:
+                settings[key] = defaults[name]
 
 
-def classes_of_section(
-    section: str, settings: dict[str, str]
-) -> tuple[tuple[str, str, type[Options]], ...]:
+class Option(NamedTuple):
+    """An option of an axis, such as the model `mmoe`.
+
+    Attributes:
+        base: the base class of the axis.
+        axis: the axis; "" if `base` itself has the keys.
+        name: the name of the option on the axis.
+    """
+
+    base: type[Options]
+    axis: str = ""
+    name: str = ""
+
+
+def options_of_section(section: str, settings: dict[str, str]) -> list[Option]:
     """Returns the options whose keys a section of a run's configuration holds.
 
     Args:
         section: the start of a dotted key, such as `model` or `dataset.tasks.click`.
         settings: the settings of the run.
-
-    Returns: triples of an axis, the name of an option and the base class of the axis.
-        "" in place of axis and name stands for the base class itself.
     """
     group, *path = section.split(".")
     if section == "trainer":
-        return (("", "", Trainer),)
+        return [Option(Trainer)]
     if group == "dataset" and len(path) == 2 and path[0] in KINDS:
         kind = settings.get(f"{section}.kind", "")
-        return ((path[0], kind, KINDS[path[0]]),)
+        return [Option(KINDS[path[0]], path[0], kind)]
     if section not in AXES:
-        return ()
+        return []
     axis, base = AXES[section]
     if section == "dataset":
         generator = settings.get("dataset.generator", "")
-        return ((axis if generator else "", generator, base),)
-    options = [(axis, settings.get(f"{section}.name", ""), base)]
+        return [Option(base, axis, generator) if generator else Option(base)]
+    options = [Option(base, axis, settings.get(f"{section}.name", ""))]
     if section == "model":
         options += [
-            (other, name, other_base)
+            Option(other_base, other, name)
             for other, other_base in AXES_IN_MODEL.items()
             for name in option_names(other)
         ]
-    return tuple(options)
+    return options
 
 
 @cache
-def defaults_of_section(*options: tuple[str, str, type[Options]]) -> dict[str, str]:
+def default_texts(*options: Option) -> dict[str, str]:
     """Returns the default of each key of some options, as text.
 
     Options of plugins that are not loaded are left out.
     """
     defaults: dict[str, str] = {}
-    for axis, name, base in options:
+    for base, axis, name in options:
         try:
             option = option_class(axis, name, base) if axis else base
         except (KeyError, ConfigError):

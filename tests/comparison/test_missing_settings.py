@@ -41,3 +41,11 @@ def test_keys_of_options_are_completed_by_their_own_defaults() -> None:
     assert old["dataset.group_column"] == "null"
     for key in ("dataset.tasks.buy.weight", "optimizer.momentum", "plugin.key"):
         assert key not in old  # no such task, option or section in the old run
+
+
+def test_keys_are_added_in_the_order_in_which_they_appear() -> None:
+    names = ("weight_column", "split_by", "valid", "group_column", "split_seed", "test")
+    new = {f"dataset.{name}": "1" for name in names}
+    old: dict[str, str] = {}
+    complete_settings([old, new])
+    assert list(old) == list(new)
