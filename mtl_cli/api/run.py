@@ -94,8 +94,8 @@ class Run:
             best_epochs = history["epoch"][history["best"].astype(bool)]
             # Without early stopping, or if no epoch is marked as the best, the weights
             # of the last epoch are kept.
-            keeps_best = stops_early and len(best_epochs)
-            kept_epoch = (best_epochs if keeps_best else history["epoch"]).iloc[-1]
+            has_best = stops_early and len(best_epochs)
+            kept_epoch = (best_epochs if has_best else history["epoch"]).iloc[-1]
             rows: list[dict[str, Any]] = history.astype(float).to_dict("records")  # type: ignore[assignment]
             return figure_of(learning_curves(rows, int(kept_epoch)))
         except DAMAGED_FILE_ERRORS as error:
@@ -115,9 +115,8 @@ class Run:
                 for name, score in self.metrics[split].items():
                     texts = {m: format_metric(x) for m, x in metrics_of(score).items()}
                     rows.append((name_with_space(name, score), texts, score))
-                tables = tables_by_metrics(rows)
-                section = {"title": f"Scores on {split} rows", "tables": tables}
-                sections.append(section | {"lines": []})
+                title, tables = f"Scores on {split} rows", tables_by_metrics(rows)
+                sections.append({"title": title, "tables": tables, "lines": []})
             if not sections:
                 warnings.append("the run has no scores: it only checked its data")
         # If this method raised an error, a notebook would show nothing.
@@ -135,7 +134,7 @@ class Run:
         except FileNotFoundError:
             raise DataError(
                 f"{path}: no such file; check that the folder is a run's, that the run "
-                "is finished, and that it was set to write this file"
+                "is finished, and that its configuration makes it write this file"
             ) from None
         except DAMAGED_FILE_ERRORS as error:
             raise self._damaged(name, error) from None

@@ -86,7 +86,7 @@ def train(*overrides: str, **settings: Any) -> Run:
     outcome: dict[str, Any] = {"failures": [], "folder": None}
     with tempfile.TemporaryDirectory(prefix="mtl-cli-") as folder:
         outcome_file = Path(folder, "result.json")
-        exit_code = run_child([str(outcome_file), *arguments])
+        exit_code = wait_for_child(start_child([str(outcome_file), *arguments]))
         if outcome_file.exists():
             outcome = json.loads(outcome_file.read_text("utf-8"))
         elif exit_code == -signal.SIGINT:
@@ -115,19 +115,17 @@ def asks_for_sweep(argument: str) -> bool:
     try:
         (override,) = OverridesParser.create().parse_overrides([argument])
     except OverrideParseException:
-        # The argument is a flag, or wrong. The child prints an error about a wrong one.
+        # The argument is a flag or wrong. The child explains a wrong argument.
         return False
     return override.is_sweep_override()
 
 
-def run_child(arguments: list[str]) -> int:
-    """Runs the child process, and copies its output to this process.
+def start_child(arguments: list[str]) -> "subprocess.Popen[str]":
+    """Starts the child process.
 
     Args:
         arguments: the path of the file to which the child writes its outcome, then the
             arguments of `mtl-train`.
-
-    Returns: the exit code of the child.
 
     Raises:
         ConfigError: if the system cannot pass the arguments on.
@@ -139,7 +137,7 @@ def run_child(arguments: list[str]) -> int:
         CHILD_PROGRAM.format(str(PACKAGE.parent)),
     ]
     try:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [*program, *arguments],
             # If this process dies, the pipe is closed. The child then stops.
             stdin=subprocess.PIPE,
@@ -148,8 +146,8 @@ def run_child(arguments: list[str]) -> int:
             encoding="utf-8",
             errors="replace",
             env=os.environ | {"PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1"},
-            # In its own session, the child receives no Ctrl-C from the terminal. The
-            # loop below passes each Ctrl-C on.
+            # In its own session, the child receives no Ctrl-C from the terminal.
+            # `wait_for_child` passes each Ctrl-C on.
             start_new_session=True,
         )
     except (OSError, ValueError) as error:  # too long, or with a null character
@@ -158,8 +156,15 @@ def run_child(arguments: list[str]) -> int:
             f"mtl_cli.train: the settings cannot be passed to a process: {reason}; "
             "write them to a YAML file in ./conf"
         ) from None
+
+
+def wait_for_child(process: "subprocess.Popen[str]") -> int:
+    """Waits for the child process, and copies its output to this process.
+
+    Returns: the exit code of the child.
+    """
     copiers = [
-        threading.Thread(target=copy, args=streams, daemon=True)
+        threading.Thread(target=copy_lines, args=streams, daemon=True)
         for streams in ((process.stdout, sys.stdout), (process.stderr, sys.stderr))
     ]
     for copier in copiers:
@@ -187,11 +192,11 @@ def run_child(arguments: list[str]) -> int:
     return exit_code
 
 
-def copy(source: IO[str], target: TextIO | None) -> None:
+def copy_lines(source: IO[str], target: TextIO | None) -> None:
     """Copies a pipe to a stream, line by line.
 
-    Without a stream, or with one that takes no more text, the lines are dropped: the
-    child would wait for ever if nobody read its pipe. Characters that the stream's
+    If there is no stream, or if it takes no more text, the lines are read and dropped:
+    the child would wait for ever if nobody read its pipe. Characters that the stream's
     encoding lacks become question marks.
     """
     for line in source:

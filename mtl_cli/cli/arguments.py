@@ -32,12 +32,12 @@ def split_plugins(arguments: list[str]) -> tuple[list[str], list[str]]:
 def hydra_arguments(arguments: list[str]) -> list[str]:
     """Converts a command line to the arguments that Hydra needs.
 
-    - Flags follow the settings. The value of `--info` is optional, so Hydra would take
-      a setting after `--info` for its value.
+    - Flags follow the settings. Hydra would take a setting after `--info` for the value
+      of this flag, which is optional.
     - The folder of `--config-path` becomes absolute. Hydra would not look for a
       relative folder in the current folder.
     - Settings of `dataset` and `compare` get `++`: Hydra then also sets keys that no
-      YAML file holds. Our own check finds unknown keys later.
+      YAML file holds. The check of the configuration finds unknown keys later.
     - A setting that adds runs, such as `repeats=3`, makes the run a sweep.
 
     Raises:
@@ -81,7 +81,7 @@ def hydra_arguments(arguments: list[str]) -> list[str]:
 
 
 def prints_only(arguments: list[str]) -> bool:
-    """Whether a command line asks Hydra to print something, not for runs."""
+    """Whether a command line makes Hydra print something instead of starting runs."""
     parsed, _ = argument_parser().parse_known_intermixed_args(arguments)
     return bool(parsed.cfg or parsed.info or parsed.help or parsed.hydra_help)
 
@@ -126,8 +126,8 @@ def sets_key(settings: list[str], key: str) -> bool:
 def adds_runs(setting: str) -> bool:
     """Whether a setting adds runs to a single run, as `repeats=3` does."""
     key, _, value = setting.lstrip("+").partition("=")
-    no_added_runs = KEYS_THAT_ADD_RUNS.get(key)
-    return no_added_runs is not None and value.lower() != no_added_runs
+    value_without_runs = KEYS_THAT_ADD_RUNS.get(key)
+    return value_without_runs is not None and value.lower() != value_without_runs
 
 
 def defer_settings_of_swept_groups(settings: list[str]) -> list[str]:

@@ -16,7 +16,7 @@ from mtl_cli.core.secrets import mask_secrets
 
 
 def main(result_path: str, arguments: list[str]) -> NoReturn:
-    """Runs a command line, and writes its outcome to a file for the parent.
+    """Runs a command line of `mtl-train`, and writes the outcome for the parent.
 
     Args:
         result_path: the JSON file to write: `failures`, and the run's `folder` or null.
@@ -37,8 +37,8 @@ def main(result_path: str, arguments: list[str]) -> NoReturn:
 def stop_with_parent() -> None:
     """Stops this run as soon as the parent process has ended.
 
-    The parent holds the other end of the pipe to stdin. When the parent ends, however
-    it ends, the system closes the pipe.
+    Stdin is a pipe from the parent. When the parent ends, even if it is killed, the
+    system closes the pipe.
     """
     while os.read(0, 1):  # returns b"" when the pipe is closed
         pass

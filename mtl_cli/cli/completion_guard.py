@@ -1,8 +1,8 @@
 """Restricts the words that the completion of a shell offers.
 
-Bash expands the words that it completes from: a file `$(COMMAND).yaml` in a folder of
-configurations would run the command when the user presses the Tab key. The folder may
-come from someone else.
+Bash expands the words that a completion offers. If a folder of configurations holds a
+file `$(COMMAND).yaml`, its name would run the command when the user presses the Tab
+key. The folder may come from someone else.
 """
 
 import re
@@ -10,12 +10,12 @@ import re
 from mtl_cli.cli.hydra_internals import wrap_completion
 from mtl_cli.core.secrets import mask_secrets
 
-# No shell expands a word of these characters to something else than text.
+# A word of these characters is plain text to every shell.
 PLAIN_WORD = re.compile(r"[\w.,:/+@=%~-]+")
 
 
 def offer_plain_words_only() -> None:
-    """Makes Hydra's completion leave out all words that are not plain.
+    """Makes Hydra's completion leave out words that a shell expands, and secrets.
 
     The change is for the whole process.
     """
@@ -23,5 +23,5 @@ def offer_plain_words_only() -> None:
 
 
 def is_plain(word: str) -> bool:
-    """Whether no shell expands a word, and the word shows no secret."""
+    """Whether a word is plain text to every shell, and shows no secret."""
     return bool(PLAIN_WORD.fullmatch(word)) and mask_secrets(word) == word

@@ -1,7 +1,7 @@
-"""Restricts which files Hydra reads as configs, and how much of them.
+"""Restricts which files Hydra reads as configs, and how large they may be.
 
-A file of configs may come from someone else, and its defaults list names other files.
-These must lie in the folders of configs: other YAML files of the disk may hold secrets.
+A config may come from someone else, and its defaults list names other configs. All of
+them must lie in the folders of configs: other YAML files of the disk may hold secrets.
 The functions change private parts of Hydra, for the whole process.
 `tests/cli/test_hydra_internals.py` fails if a new version of Hydra changes these parts.
 """
@@ -36,7 +36,7 @@ HYDRA_PACKAGE = re.compile(r"(_global_\.)?hydra(\.|$)")
 
 
 def restrict_files() -> None:
-    """Makes Hydra read only configs of its search path, and none that is too large."""
+    """Makes Hydra refuse configs outside of its search path, and too large configs."""
     bound_yaml_files()
     confine_to_search_path()
 
@@ -44,8 +44,8 @@ def restrict_files() -> None:
 def confine_to_search_path() -> None:
     """Makes Hydra read configs only from the folders of its search path.
 
-    Every file passes here, whoever names it: the command line, a defaults list, or a
-    swept value.
+    This holds for a config that the command line, a defaults list or a swept value
+    names.
     """
     load: Any = ConfigRepository.load_config
     if hasattr(load, "__wrapped__"):  # wrapped by an earlier call
@@ -73,14 +73,14 @@ def confine_to_search_path() -> None:
 def check_link(
     source: ConfigSource, config_path: str, sources: list[ConfigSource]
 ) -> None:
-    """Refuses a config that a link takes from outside of the folders of configs.
+    """Refuses a config that is a link to a file outside of the folders of configs.
 
     Args:
         source: the folder of configs that holds the config.
         config_path: the path of the config in this folder, without its suffix.
         sources: all folders of configs.
     """
-    # An installer may have made links of the files of packages.
+    # These folders are trusted. An installer may have made links of their files.
     if Path(source.path) in (conf_folder(), *plugins.conf_folders()):
         return
     file = Path(source.path) / source._normalize_file_name(config_path)
@@ -93,9 +93,10 @@ def check_link(
 
 
 def real_folder(source: ConfigSource) -> Path:
-    """Returns the path of a folder of configs without links.
+    """Returns the path of a folder of configs with its links followed.
 
-    Nobody has typed `./conf`: if it is itself a link, the link is not followed.
+    A folder on the command line may be a link. The user does not type `./conf`, so if
+    `./conf` is itself a link, this link is not followed.
     """
     folder = Path(source.path)
     if source.provider == USER_FILES:
@@ -119,20 +120,20 @@ def check_packages(loaded: ConfigResult, name: str) -> None:
 
 
 def bound_yaml_files() -> None:
-    """Makes Hydra refuse YAML files that are too large or too deep to be read safely.
+    """Changes how Hydra reads and lists YAML files, in three ways.
 
-    Hydra also lists no groups below a link: a link in a folder of configurations may
-    lead to the whole disk, or back to the folder, and `--help` would list groups for
-    ever. The options of a linked group are still listed.
+    - Hydra refuses a file that is too large or too deep to be read safely.
+    - Hydra parses a file only once, unless its text changes. Hydra composes several
+      configurations for one command, and parsing YAML takes a quarter of that time.
+    - Hydra lists no groups below a link. A link in a folder of configs may lead to the
+      whole disk, or back to the folder, so that `--help` would list groups for ever.
+      The options of a linked group are still listed.
 
-    A file is parsed once for each text that it holds: Hydra composes a configuration
-    several times for one command, and parsing YAML takes a quarter of that time.
-
-    The class that reads files is changed in place. A subclass would not do: child
+    The class that reads files is changed in place. A subclass cannot replace it: child
     processes of some launchers register Hydra's classes again, and refuse a class with
     another name.
     """
-    # The first call imports Hydra's classes again and registers them.
+    # The first call of `instance` imports Hydra's classes again and registers them.
     Plugins.instance()
     source = SourcesRegistry.instance().types["file"]
     load: Any = source.load_config

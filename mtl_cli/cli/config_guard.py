@@ -5,9 +5,9 @@ configuration may come from someone else: `--config-path RUN`, or a `./conf`. YA
 may therefore set only a few keys of this section, to plain values, and folders below
 the current folder. The command line is trusted, so it may set every key.
 
-The composed section is checked, with its interpolations resolved, whatever file a value
-comes from. A value is also allowed if our own files and the command line alone lead to
-the same value.
+The check is of the composed section, with its interpolations resolved. Any value is
+allowed if our own files and the command line give the same value without the user's
+files.
 """
 
 import re
@@ -35,10 +35,10 @@ from mtl_cli.core.secrets import secret_in, track_secrets
 from mtl_cli.core.time_limit import limited_reading
 
 HYDRA_CONFIG = "hydra/config"  # the file of Hydra's own defaults
-COMPOSED_SETTINGS = "composed of: "  # the start of a note on an error
+COMPOSED_SETTINGS = "composed of: "  # a note on an error begins with it
 START_OF_SWEEP = "mtl_cli.sweep.session.StartOfSweep"
-# The keys of Hydra's section that a file may set: search spaces, and keys with a plain
-# value.
+# A file may set two kinds of keys of Hydra's section: search spaces, and keys with a
+# plain value.
 SEARCH_SPACES = ("sweeper.params", "sweeper.list_params", "sweeper.grid_params")
 PLAIN_KEYS = re.compile(
     r"mode|run\.dir|sweep\.dir"
@@ -52,9 +52,9 @@ PLUGIN_GROUPS = ("hydra/launcher", "hydra/sweeper", "hydra/sweeper/sampler")
 # Hydra writes these keys after it has composed the files.
 WRITTEN_BY_HYDRA = ("runtime", "overrides", "job.override_dirname")
 CHECKED_ELSEWHERE = tuple(f"{key}." for key in (*WRITTEN_BY_HYDRA, *SEARCH_SPACES))
-# Settings that mtl-cli or Hydra adds to most command lines. The sections without them
-# are composed once for all commands and jobs of a process.
-USUAL = ("hydra.job.name=", "hydra.mode=")
+# Settings that mtl-cli or Hydra adds to most command lines. `trusted_sections` composes
+# the sections without them, so that its cache serves all jobs of a process.
+ADDED_SETTINGS = ("hydra.job.name=", "hydra.mode=")
 # A key or group of the configuration that a search space may vary: none of Hydra's.
 SWEPT_KEY = re.compile(r"[+~]{0,2}(?!hydra\b)[A-Za-z][\w./@-]*")
 
@@ -82,8 +82,8 @@ def compose_checked(
         ConfigError: if the configuration is not allowed.
     """
     track_secrets()  # now, after Hydra has registered its own resolvers
-    section = ("hydra.", "hydra/")
-    hydra_settings = [s for s in settings if s.lstrip("+~").startswith(section)]
+    prefixes = ("hydra.", "hydra/")
+    hydra_settings = [s for s in settings if s.lstrip("+~").startswith(prefixes)]
     try:
         with limited_reading():
             check_search_path(loader, config_name)
@@ -105,7 +105,7 @@ def compose_checked(
             # Hydra names the run folder after the data set.
             raise ConfigError("missing key 'dataset.name'; add it to the YAML file")
         check_folders(composed, hydra_settings)
-    # Hydra lists the settings here. A file that adds a setting makes the lists longer.
+    # Hydra adds the settings to these lists. They are longer if a file adds a setting.
     overrides = composed.hydra.overrides
     if len(overrides.hydra) + len(overrides.task) != len(settings):
         raise file_may_not_set_error("overrides")
@@ -115,11 +115,11 @@ def compose_checked(
 
 
 def check_search_path(loader: ConfigLoaderImpl, config_name: str | None) -> None:
-    """Refuses a changed search path and a second `hydra/config.yaml`.
+    """Refuses a configuration that changes the search path or Hydra's own defaults.
 
-    Hydra imports the packages in its search path before it composes a configuration, so
-    a primary configuration may not add to the path. `hydra/config.yaml` holds Hydra's
-    defaults, so no folder may replace it.
+    A primary configuration may not add to the search path, because Hydra imports the
+    packages in the path before it composes a configuration. No folder may replace
+    `hydra/config.yaml`, which holds Hydra's defaults.
     """
     hydra_config = loader.repository.load_config(HYDRA_CONFIG)
     if hydra_config is not None and hydra_config.provider != "hydra":
@@ -158,14 +158,15 @@ def check_hydra_section(composed: DictConfig, hydra_settings: list[str]) -> None
     """
     choices = composed.hydra.runtime.choices
     plugins = [f"{g}={choices[g]}" for g in PLUGIN_GROUPS if g in choices]
-    is_given = {key: any(s.startswith(key) for s in hydra_settings) for key in USUAL}
-    others = [s for s in hydra_settings if not s.startswith(USUAL)]
+    added = [s for s in hydra_settings if s.startswith(ADDED_SETTINGS)]
+    added_keys = {setting.partition("=")[0] for setting in added}
+    others = [s for s in hydra_settings if s not in added]
     trusted = trusted_sections(tuple(dict.fromkeys([*plugins, *others])))
     section: Any = OmegaConf.to_container(composed.hydra)
     for key, value in flatten(section).items():
-        is_trusted = any(key in other and value == other[key] for other in trusted)
-        is_trusted |= is_given.get(f"hydra.{key}=", False)
-        if is_trusted or f"{key}.".startswith(CHECKED_ELSEWHERE):
+        if f"hydra.{key}" in added_keys or f"{key}.".startswith(CHECKED_ELSEWHERE):
+            continue
+        if any(key in other and value == other[key] for other in trusted):
             continue
         if not PLAIN_KEYS.fullmatch(key):
             raise file_may_not_set_error(key)
@@ -181,13 +182,13 @@ def check_hydra_section(composed: DictConfig, hydra_settings: list[str]) -> None
 
 @cache
 def trusted_sections(settings: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Composes Hydra's section without a user's files; all its values are trusted.
+    """Composes Hydra's section without the user's files, so all its values are trusted.
 
     Args:
         settings: the settings that concern Hydra's section.
 
     Returns: two sections, {dotted key: value with its interpolations}. The first is
-        composed from our own files, the second from Hydra's files alone.
+        composed from Hydra's files and our own, the second from Hydra's files alone.
     """
     sections = []
     for folder, name in ((str(conf_folder()), "config"), (None, None)):

@@ -40,9 +40,9 @@ class Finding:
 
     Attributes:
         name: the part of the installation that was checked.
-        text: the result, with a fix if the part does not work.
-        works: whether the part works; None for a part that is missing, but that only
-            some users need.
+        text: the result, with a fix if the part is broken or missing.
+        works: whether the part works; None if the part is missing, and only some users
+            need it.
     """
 
     name: str
@@ -61,7 +61,7 @@ def main(command_line: list[str]) -> int:
 
 
 def diagnose(command_line: list[str]) -> int:
-    """Prints the findings. Returns 0 if all parts work, else 1.
+    """Prints the findings. Returns 1 if a part is broken, else 0.
 
     Raises:
         ConfigError: if the command line is wrong.
@@ -72,14 +72,15 @@ def diagnose(command_line: list[str]) -> int:
         epilog=EXAMPLES,
     )
     add = parser.add_argument
-    add("--no-training", action="store_true", help="leaves out the self-test")
+    add("--no-training", action="store_true", help="leave out the self-test")
     options = parser.parse_args(command_line)
     console = new_console(markup=False)
-    works = True
+    code = 0
     for finding in check_all(with_training=not options.no_training):
         show(console, finding)
-        works &= finding.works is not False
-    return 0 if works else 1
+        if finding.works is False:
+            code = 1
+    return code
 
 
 def show(console: Console, finding: Finding) -> None:

@@ -13,7 +13,6 @@ from mtl_cli.core.command_line import Parser, comma_separated, run_command
 from mtl_cli.core.conditions import (
     Condition,
     add_fail_if,
-    check_known,
     parse_condition,
     report_failures,
 )
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mtl_cli.evaluation.evaluate import EvaluationRequest
-    from mtl_cli.evaluation.evaluation import Evaluation
 
 PROGRAM = "mtl-evaluate"
 EXAMPLES = """examples:
@@ -172,6 +170,7 @@ def check_sweep_options(options: argparse.Namespace) -> None:
 def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> int:
     """Evaluates a run, writes the files and prints the result; returns the code."""
     from mtl_cli.evaluation.evaluate import evaluate
+    from mtl_cli.evaluation.fail_if import check_names, failed_checks
     from mtl_cli.evaluation.loaded_run import load_run
     from mtl_cli.evaluation.page import page
     from mtl_cli.evaluation.screen import show_evaluation
@@ -194,6 +193,7 @@ def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> in
 def evaluate_sweep(options: argparse.Namespace, conditions: list[Condition]) -> int:
     """Evaluates a sweep, writes the folder and prints a table; returns the code."""
     from mtl_cli.evaluation import sweep
+    from mtl_cli.evaluation.fail_if import check_names, failed_checks
     from mtl_cli.evaluation.screen import show_sweep
 
     table = as_location(options.table)
@@ -230,29 +230,6 @@ def write_file(path: Path, text: str) -> None:
     fix = "free the space, or name another file, and run the command again"
     write_text(path, text, fix, errors="replace")
     sys.stderr.write(printable(f"wrote {path}") + "\n")
-
-
-def check_names(conditions: list[Condition], evaluations: "list[Evaluation]") -> None:
-    """Checks that each condition is on a number that some evaluation has.
-
-    Raises:
-        ConfigError: if a condition names an unknown number.
-    """
-    names = [name for evaluation in evaluations for name in evaluation.numbers()]
-    for condition in conditions:
-        check_known(condition, names, "evaluation")
-
-
-def failed_checks(conditions: list[Condition], evaluation: "Evaluation") -> list[str]:
-    """Returns a line for each condition that is true or that cannot be checked."""
-    numbers, lines = evaluation.numbers(), []
-    for condition in conditions:
-        start, value = f"--fail-if '{condition.text}'", numbers.get(condition.name)
-        if value is None:
-            lines.append(f"{start}: {condition.name} has no value")
-        elif condition.holds(value):
-            lines.append(f"{start}: {condition.name} = {value:.6g}")
-    return lines
 
 
 if __name__ == "__main__":

@@ -29,7 +29,8 @@ def check_folders(composed: DictConfig, hydra_settings: list[str]) -> None:
         folder = str(resolved(composed, key))
         if "\0" in folder:
             raise ConfigError(f"{key}: {shown(folder)} holds a NUL; take plain names")
-        if folder.startswith("~"):  # who removes such a folder may remove the home
+        # A user who removes a folder `~` by a shell would remove the home folder.
+        if folder.startswith("~"):
             raise ConfigError(
                 f"{key}: {shown(folder)} begins with '~', which only a shell replaces; "
                 "write the whole path"

@@ -96,11 +96,11 @@ def test_output_that_the_caller_cannot_take_is_dropped() -> None:
     lines = ["─ one\n", "two\n"]
     ascii_bytes = io.BytesIO()
     in_ascii = io.TextIOWrapper(ascii_bytes, "ascii")
-    train_module.copy(iter(lines), in_ascii)  # type: ignore[arg-type]
+    train_module.copy_lines(iter(lines), in_ascii)  # type: ignore[arg-type]
     assert ascii_bytes.getvalue() == b"? one\ntwo\n"
     left = iter(lines)
     with contextlib.suppress(OSError), open("/dev/full", "w") as full:
-        train_module.copy(left, full)  # type: ignore[arg-type]
+        train_module.copy_lines(left, full)  # type: ignore[arg-type]
     assert list(left) == []  # all was read, so the child need not wait
 
 
