@@ -167,11 +167,11 @@ class FeatureSet:
                 raise ConfigError(f"dataset.features.{name}: {error}") from None
         return join_blocks(blocks, ops.concatenate)
 
-    def examples(self, rows: int) -> pa.Table:
+    def examples(self, num_rows: int) -> pa.Table:
         """Makes raw rows to test an exported model with, the same at each call.
 
         Args:
-            rows: the number of rows.
+            num_rows: the number of rows.
         """
         random = np.random.default_rng(0)
         cells: dict[str, Cells] = {}
@@ -185,7 +185,7 @@ class FeatureSet:
         )
         for name, feature in features:
             learnt = self.table_learnt(name)
-            cells = feature.examples(name, learnt, random, rows) | cells
+            cells = feature.examples(name, learnt, random, num_rows) | cells
         return pa.table(
             {
                 column: raw_column(cells[column], kind)

@@ -122,7 +122,7 @@ class Feature(Options):
         )
 
     def examples(
-        self, name: str, learnt: Learnt, random: np.random.Generator, rows: int
+        self, name: str, learnt: Learnt, random: np.random.Generator, num_rows: int
     ) -> dict[str, Cells]:
         """Makes cells of the feature's columns, to test an exported model with.
 
@@ -132,13 +132,13 @@ class Feature(Options):
             name: the name of the feature.
             learnt: the learnt values, as in `encode`.
             random: the source of random choices.
-            rows: the number of rows.
+            num_rows: the number of rows.
 
         Returns: {column: one cell per row}.
         """
         if self.numeric:
-            return {name: example_numbers([], "error", random, rows)}
-        return {name: example_values([], random, rows)}
+            return {name: example_numbers([], "error", random, num_rows)}
+        return {name: example_values([], random, num_rows)}
 
     def summary(self, encoded: Array) -> Array:
         """Returns one number per row for the data report's statistics and AUC, (rows,).

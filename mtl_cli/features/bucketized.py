@@ -86,9 +86,9 @@ class Bucketized(Embedded):
         return replace(super().block(name, learnt), ramps=num_ramps)
 
     def examples(
-        self, name: str, learnt: Learnt, random: np.random.Generator, rows: int
+        self, name: str, learnt: Learnt, random: np.random.Generator, num_rows: int
     ) -> dict[str, Cells]:
-        return {name: example_numbers(learnt["cuts"], self.missing, random, rows)}
+        return {name: example_numbers(learnt["cuts"], self.missing, random, num_rows)}
 
     def num_ids(self, learnt: Learnt) -> int:
         num_buckets = len(learnt["cuts"]) + 1

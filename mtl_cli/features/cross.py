@@ -77,22 +77,19 @@ class Cross(Embedded):
         return {"ids": ops.to_matrix(ids)}
 
     def examples(
-        self, name: str, learnt: Learnt, random: np.random.Generator, rows: int
+        self, name: str, learnt: Learnt, random: np.random.Generator, num_rows: int
     ) -> dict[str, Cells]:
-        values = example_values(learnt.get("vocabulary", []), random, rows)
-        # A combination is split into its cells. Any other value is copied into all
-        # cells of the row.
-        cells_of_rows = [
-            value.split(UNIT_SEPARATOR)
-            if value is not None
-            and value.count(UNIT_SEPARATOR) == len(self.columns) - 1
-            else [value] * len(self.columns)
-            for value in values
-        ]
-        columns = zip(*cells_of_rows, strict=True)
-        return {
-            name: list(cells) for name, cells in zip(self.columns, columns, strict=True)
-        }
+        values = example_values(learnt.get("vocabulary", []), random, num_rows)
+        columns: dict[str, Cells] = {column: [] for column in self.columns}
+        for value in values:
+            cells: Cells = [] if value is None else value.split(UNIT_SEPARATOR)
+            # A combination is split into its cells. Any other value is copied into all
+            # cells of the row.
+            if len(cells) != len(columns):
+                cells = [value] * len(columns)
+            for column, cell in zip(columns, cells, strict=True):
+                columns[column].append(cell)
+        return columns
 
     def value_names(self, values: Array, learnt: Learnt) -> list[str] | None:
         if self.num_buckets is not None:

@@ -105,11 +105,11 @@ class Dense(Feature):
         return {"dense": ops.to_matrix(x)}
 
     def examples(
-        self, name: str, learnt: Learnt, random: np.random.Generator, rows: int
+        self, name: str, learnt: Learnt, random: np.random.Generator, num_rows: int
     ) -> dict[str, Cells]:
         # All values that the feature has learnt are numbers of about the column's size.
         numbers = learnt.get("quantiles", list(learnt.values()))
-        return {name: example_numbers(numbers, self.missing, random, rows)}
+        return {name: example_numbers(numbers, self.missing, random, num_rows)}
 
     def block(self, name: str, learnt: Learnt) -> Block:
         return Block("dense")

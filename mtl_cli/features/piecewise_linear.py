@@ -70,10 +70,10 @@ class PiecewiseLinear(Feature):
         return {"dense": encoded}
 
     def examples(
-        self, name: str, learnt: Learnt, random: np.random.Generator, rows: int
+        self, name: str, learnt: Learnt, random: np.random.Generator, num_rows: int
     ) -> dict[str, Cells]:
         edges = [learnt["low"], *learnt["cuts"], learnt["high"]]
-        return {name: example_numbers(edges, self.missing, random, rows)}
+        return {name: example_numbers(edges, self.missing, random, num_rows)}
 
     def block(self, name: str, learnt: Learnt) -> Block:
         num_buckets = len(learnt["cuts"]) + 1

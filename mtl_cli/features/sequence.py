@@ -136,11 +136,11 @@ class Sequence(Embedded):
         return {"sequences": ids, "sequence_weights": weights}
 
     def examples(
-        self, name: str, learnt: Learnt, random: np.random.Generator, rows: int
+        self, name: str, learnt: Learnt, random: np.random.Generator, num_rows: int
     ) -> dict[str, Cells]:
         # Several sequences may use the same column of weights. So the lengths are the
         # same for all features.
-        lengths = [row % EXAMPLE_LENGTHS for row in range(rows)]
+        lengths = [row % EXAMPLE_LENGTHS for row in range(num_rows)]
         lists: Cells = [
             example_values(learnt["vocabulary"], random, length) for length in lengths
         ]

@@ -58,9 +58,9 @@ class Sparse(Embedded):
         return {"ids": ops.to_matrix(ids)}
 
     def examples(
-        self, name: str, learnt: Learnt, random: np.random.Generator, rows: int
+        self, name: str, learnt: Learnt, random: np.random.Generator, num_rows: int
     ) -> dict[str, Cells]:
-        return {name: example_values(learnt["vocabulary"], random, rows)}
+        return {name: example_values(learnt["vocabulary"], random, num_rows)}
 
     def value_names(self, values: Array, learnt: Learnt) -> list[str]:
         return vocabulary_names(values, learnt.vocabulary)

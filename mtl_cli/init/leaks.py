@@ -54,7 +54,7 @@ def mark_leak(
             dependence = "one to one" if strength > 1 - 1e-9 else "none"
         if dependence == "one to one":
             remark = f"would give the answer away: {name} under another name"
-            if rate := kept_negatives(column, task):
+            if rate := possible_sampling_rate(column, task):
                 remark += "; if it is the share of the rows that were kept, set "
                 remark += f"sampling_rate: {rate:g} of {name}"
             return leave_out(column, remark, proposal.keys)
@@ -69,8 +69,8 @@ def mark_leak(
     return proposal
 
 
-def kept_negatives(column: ColumnProfile, task: TaskProposal) -> float | None:
-    """Returns the fraction of rows with label 0 that were kept, if a column may be it.
+def possible_sampling_rate(column: ColumnProfile, task: TaskProposal) -> float | None:
+    """Returns the sampling rate of a task if a column may hold it, else None.
 
     Such a column is 1 in all rows with label 1, and between 0 and 1 in all rows with
     label 0.
