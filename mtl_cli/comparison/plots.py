@@ -112,20 +112,25 @@ def trade_off_chart(comparison: DatasetComparison, first: Task, second: Task) ->
     if front:
         chart.path([(x(a), y(b)) for a, b in front_means], "front")
     for n, (i, a, b) in enumerate(points):
-        center_x, center_y = x(a.mean), y(b.mean)
+        center = x(a.mean), y(b.mean)
         if a.half_width is not None and b.half_width is not None:
-            left, right = map(x, a.ends)
-            low, high = map(y, b.ends)
-            chart.line((left, center_y), (right, center_y), f"whisker {color(i)}")
-            chart.line((center_x, low), (center_x, high), f"whisker {color(i)}")
+            (left, right), (low, high) = map(x, a.ends), map(y, b.ends)
+            chart.line((left, center[1]), (right, center[1]), f"whisker {color(i)}")
+            chart.line((center[0], low), (center[0], high), f"whisker {color(i)}")
         name = comparison.configurations[i].name
         front_class = " onfront" if n in front else ""
-        chart.dot((center_x, center_y), 6, f"mean {color(i)}{front_class}", name)
+        chart.dot(center, 6, f"mean {color(i)}{front_class}", name)
         if len(points) <= NUM_COLORS and len(name) <= MAX_POINT_NAME:
-            is_near_right_edge = center_x > WIDTH * 0.7
-            anchor, shift = ("end", -10) if is_near_right_edge else ("start", 10)
-            chart.text((center_x + shift, center_y - 8), name, anchor)
+            add_name(chart, center, name)
     return chart
+
+
+def add_name(chart: Chart, center: tuple[float, float], name: str) -> None:
+    """Writes the name of a point beside it, on the side that has more room."""
+    x, y = center
+    is_near_right_edge = x > WIDTH * 0.7
+    anchor, shift = ("end", -10) if is_near_right_edge else ("start", 10)
+    chart.text((x + shift, y - 8), name, anchor)
 
 
 def pareto_front(points: list[tuple[float, float]]) -> set[int]:

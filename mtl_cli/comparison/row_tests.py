@@ -22,7 +22,7 @@ MAX_ROWS_RESAMPLED = 1_000_000
 def add_row_tests(comparison: DatasetComparison) -> list[str]:
     """Adds tests over test rows to as many differences as is possible in seconds.
 
-    Returns: lines that say for each task why tests are missing.
+    Returns: lines that say which tests of a task are missing, and why.
     """
     remarks, files = [], PredictionFiles()
     for task in comparison.tasks:
@@ -54,16 +54,16 @@ def configurations_to_test(
     `MAX_ROWS` and `MAX_CONFIGURATIONS` allow.
     """
     sign = task.direction or 1
-    ranks = [
-        # False sorts before True, so the baseline comes first.
-        (score.configuration is not comparison.baseline, -sign * score.interval.mean, i)
-        for i, score in enumerate(task.scores)
+    means = [
+        (score.configuration, score.interval.mean)
+        for score in task.scores
         if score.interval is not None
     ]
-    ordered = [task.scores[i].configuration for *_, i in sorted(ranks)]
+    # False sorts before True, so the baseline comes first.
+    means.sort(key=lambda pair: (pair[0] is not comparison.baseline, -sign * pair[1]))
     rows_left = MAX_ROWS.get(task.metric, MAX_ROWS_RESAMPLED)
     tested = []
-    for configuration in ordered[:MAX_CONFIGURATIONS]:
+    for configuration, _ in means[:MAX_CONFIGURATIONS]:
         for run in configuration.runs.values():
             rows = run.score(comparison.split, task.name).get("rows")
             rows_left -= rows if isinstance(rows, int) else 0

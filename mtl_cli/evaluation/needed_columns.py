@@ -50,17 +50,7 @@ def plan_evaluation(
         DataError: if the table does not have the label of any output.
         ConfigError: if the table lacks a column of `by`.
     """
-    outputs, remarks = [], []
-    for output in config.outputs:
-        needed = label_columns(config.dataset, output)
-        missing = [column for column in needed if column not in names]
-        if missing:
-            remarks.append(
-                f"{output.name} is not evaluated: {table_name} has no column "
-                f"'{missing[0]}'"
-            )
-        else:
-            outputs.append(output)
+    outputs, remarks = evaluable_outputs(config, names, table_name)
     listed = ", ".join(names[:MAX_LISTED_COLUMNS])
     if not outputs:
         columns = dict.fromkeys(output.task.label for output in config.outputs)
@@ -83,6 +73,27 @@ def plan_evaluation(
         dict.fromkeys(slice_keys, pa.string()) | labels.types | features.types,
     )
     return EvaluationPlan(dataset, outputs, request, remarks + more_remarks)
+
+
+def evaluable_outputs(
+    config: Config, names: list[str], table_name: str
+) -> tuple[list[Output], list[str]]:
+    """Returns the outputs whose label columns a table has.
+
+    Returns: the outputs, and one remark per output that is left out.
+    """
+    outputs, remarks = [], []
+    for output in config.outputs:
+        needed = label_columns(config.dataset, output)
+        missing = [column for column in needed if column not in names]
+        if missing:
+            remarks.append(
+                f"{output.name} is not evaluated: {table_name} has no column "
+                f"'{missing[0]}'"
+            )
+        else:
+            outputs.append(output)
+    return outputs, remarks
 
 
 def label_columns(dataset: Dataset, output: Output) -> list[str]:
