@@ -20,7 +20,13 @@ from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_cells import convert_cells
 from mtl_cli.data.csv_header import HEADER_BYTES, check_is_text, read_header
 from mtl_cli.data.csv_options import Csv
-from mtl_cli.data.csv_row_errors import NEVER_CLOSED, SENTINEL, cell_error, ragged_row
+from mtl_cli.data.csv_row_errors import (
+    NEVER_CLOSED,
+    OPEN_QUOTE,
+    SENTINEL,
+    cell_error,
+    ragged_row,
+)
 from mtl_cli.data.files import Files
 from mtl_cli.data.table_limits import check_rows
 
@@ -113,9 +119,9 @@ class CsvFile:
         """Opens the file as bytes, with the sentinel row after the last row."""
         sentinel_column = self.request.columns[0]
         cells = [SENTINEL if name == sentinel_column else "" for name in self.names]
-        # The first "\n" ends the last row if the file does not.
-        sentinel_row = f"\n{self.delimiter.join(cells)}\n".encode()
-        return StreamWithSentinel(self.open_bytes(), sentinel_row, self.file_bytes)
+        return StreamWithSentinel(
+            self.open_bytes(), cells, self.delimiter, self.file_bytes
+        )
 
     def before_sentinel(
         self, reader: pyarrow.csv.CSVStreamingReader
@@ -138,8 +144,7 @@ class CsvFile:
             raise RowError(
                 f"{self.key}: cannot read {self.path}",
                 num_rows - 1,  # the last row that was read holds the open quote
-                "has a quote that is never closed, so that the rows after it would be "
-                "read as one cell; close the quote, or double it inside a quoted cell",
+                OPEN_QUOTE,
             )
         yield pending.slice(0, pending.num_rows - 1)
 
@@ -182,15 +187,22 @@ class StreamWithSentinel:
 
     Args:
         stream: the file.
-        sentinel_row: the bytes to add after the last row.
+        cells: the cells of the sentinel row.
+        delimiter: the character between cells.
         file_bytes: the size of the file as it is stored, perhaps compressed.
     """
 
     closed = False  # an attribute that Arrow needs
 
     def __init__(
-        self, stream: pa.NativeFile, sentinel_row: bytes, file_bytes: int
+        self,
+        stream: pa.NativeFile,
+        cells: list[str],
+        delimiter: str,
+        file_bytes: int,
     ) -> None:
+        # The first "\n" ends the last row if the file does not.
+        sentinel_row = f"\n{delimiter.join(cells)}\n".encode()
         self.stream, self.sentinel_row = stream, io.BytesIO(sentinel_row)
         self.file_bytes, self.num_lines = file_bytes, 0
 

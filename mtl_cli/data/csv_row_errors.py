@@ -24,6 +24,10 @@ from mtl_cli.data.csv_options import Csv
 # as text and as a number, and float64 holds the number exactly.
 SENTINEL = "-8765432109876543"
 NEVER_CLOSED = "is a quote never closed?"
+OPEN_QUOTE = (
+    "has a quote that is never closed, so that the rows after it would be read as one "
+    "cell; close the quote, or double it inside a quoted cell"
+)
 
 
 class ByteStream(Protocol):

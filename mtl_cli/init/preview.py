@@ -14,8 +14,13 @@ from mtl_cli.core.other_files import UnsafeFileError
 from mtl_cli.core.paths import find_data
 from mtl_cli.data.arrow_errors import is_not_utf8, is_row_too_long
 from mtl_cli.data.csv_cells import trim
-from mtl_cli.data.csv_file import BLOCK_BYTES
-from mtl_cli.data.csv_row_errors import NEVER_CLOSED, ragged_row
+from mtl_cli.data.csv_file import BLOCK_BYTES, StreamWithSentinel
+from mtl_cli.data.csv_row_errors import (
+    NEVER_CLOSED,
+    OPEN_QUOTE,
+    SENTINEL,
+    ragged_row,
+)
 from mtl_cli.data.files import matching_paths
 from mtl_cli.init.columnar_preview import read_columnar
 from mtl_cli.init.file_format import FileFormat, detect_format
@@ -129,10 +134,7 @@ def preview_table(
                 f"'{path}' is not UTF-8 text; if it is Latin-1: "
                 f"iconv -f latin1 -t utf-8 '{path}' > utf8.csv"
             ) from None
-        reason = first_line(error)
-        if isinstance(error, pa.ArrowInvalid) and is_row_too_long(error):
-            reason = f"a row is too long; {NEVER_CLOSED}"
-        raise DataError(f"cannot read '{path}': {reason}") from None
+        raise DataError(f"cannot read '{path}': {first_line(error)}") from None
     if not preview.table.num_rows:
         raise DataError(f"'{path}' has a header but no rows")
     for name in preview.table.column_names:
@@ -148,12 +150,14 @@ def preview_text(path: str, file: Path, file_format: FileFormat) -> TablePreview
     """Reads the first rows of a delimited text file, every cell as text."""
     columns, delimiter = file_format.columns, file_format.delimiter
     names = None if file_format.has_header else columns
-    batches, num_rows = [], 0
+    batches, num_rows, complete = [], 0, False
     try:
         with pa.csv.open_csv(
-            open_bytes(file),
-            read_options=pa.csv.ReadOptions(column_names=names),
-            parse_options=pa.csv.ParseOptions(delimiter=delimiter),
+            open_with_sentinel(file, file_format),
+            read_options=pa.csv.ReadOptions(column_names=names, block_size=BLOCK_BYTES),
+            parse_options=pa.csv.ParseOptions(
+                delimiter=delimiter, newlines_in_values=True
+            ),
             convert_options=pa.csv.ConvertOptions(
                 column_types=dict.fromkeys(columns, pa.string()),
                 null_values=[""],
@@ -169,11 +173,21 @@ def preview_text(path: str, file: Path, file_format: FileFormat) -> TablePreview
             for batch in reader:
                 batches.append(batch)
                 num_rows += batch.num_rows
-                if num_rows > MAX_ROWS:
+                if num_rows > MAX_ROWS + 1:  # 1 for the sentinel row
                     break
+            else:
+                complete = True
     except pa.ArrowInvalid as error:
+        if is_row_too_long(error):
+            problem = f"is too long; {NEVER_CLOSED}"
+            raise RowError(f"cannot read '{path}'", num_rows, problem) from None
         raise ragged_row_error(path, file, file_format) or error from None
-    table = pa.Table.from_batches(batches, reader.schema).slice(0, MAX_ROWS)
+    table = pa.Table.from_batches(batches, reader.schema)
+    if complete:
+        num_rows -= 1
+        if table.column(0)[-1].as_py() != SENTINEL:
+            raise RowError(f"cannot read '{path}'", num_rows, OPEN_QUOTE)
+    table = table.slice(0, min(num_rows, MAX_ROWS))
     trimmed = pa.table(
         [trim(column) for column in table.columns],
         [name.strip() for name in table.column_names],
@@ -185,7 +199,8 @@ def preview_text(path: str, file: Path, file_format: FileFormat) -> TablePreview
 def ragged_row_error(path: str, file: Path, file_format: FileFormat) -> RowError | None:
     """Returns the error about the first row with too few or too many cells."""
     num_columns, delimiter = len(file_format.columns), file_format.delimiter
-    ragged = ragged_row(open_bytes(file), num_columns, delimiter, BLOCK_BYTES)
+    stream = open_with_sentinel(file, file_format)
+    ragged = ragged_row(stream, num_columns, delimiter, BLOCK_BYTES)
     if ragged is None:
         return None
     row, problem = ragged
@@ -195,6 +210,11 @@ def ragged_row_error(path: str, file: Path, file_format: FileFormat) -> RowError
     return RowError(f"cannot read '{path}'", row, problem)
 
 
-def open_bytes(file: Path) -> pa.NativeFile:
-    """Opens a text file, compressed or not."""
-    return pa.input_stream(str(file), compression="detect")
+def open_with_sentinel(file: Path, file_format: FileFormat) -> StreamWithSentinel:
+    """Opens a text file, compressed or not, with a sentinel row after its last row."""
+    return StreamWithSentinel(
+        pa.input_stream(str(file), compression="detect"),
+        [SENTINEL, *[""] * (len(file_format.columns) - 1)],
+        file_format.delimiter,
+        file.stat().st_size,
+    )

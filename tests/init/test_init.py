@@ -809,7 +809,12 @@ MISTAKES = {
     "nul.csv --task click": r"'nul.csv' has one column, '\x00\x00\x00\x00\x00",
     "long.csv --task click": "the first line of 'long.csv' has more than 262,144 "
     "bytes; expected a header",
-    "open.csv --task click": "cannot read 'open.csv': a row is too long; is a quote",
+    "open.csv --task click": "cannot read 'open.csv': row 101 has a quote that is "
+    "never closed, so that the rows after it would be read as one cell; close the "
+    "quote, or double it inside a quoted cell",
+    "wide.csv --task click": "cannot read 'wide.csv': row 101 is too long; is a quote "
+    "never closed?",
+    "bomb.csv.gz --task click": "'bomb.csv.gz' has 48,",
     "latin.parquet --task click": "'latin.parquet' has a damaged column 'ad': texts "
     "that are not UTF-8; write the file again",
     "ragged.csv --task click": "cannot read 'ragged.csv': row 101 is '1,2,3': Expected "
@@ -877,7 +882,9 @@ def tables(tmp_path: Path) -> None:
         "spaced.csv": text.replace(",", "::"),
         "nul.csv": "\0" * 1000,
         "long.csv": "click," + "ad" * 2**17 + "\n1,2\n",
-        "open.csv": text + '1,"' + "x" * 2**22,
+        "open.csv": text + '1,"2\n' + "3,4\n" * 1000,
+        "wide.csv": text + '1,"' + "3,4\n" * 2**23,
+        "bomb.csv.gz": gzip.compress(text.encode() + b"\n" * 11_000_000, 1),
         "ragged.csv": text + "1,2,3\n",
         "uneven.csv": text.partition("\n")[2] + "1,2,3\n",
         "twice.csv": text.replace("click,ad", "click,ad,ad")
