@@ -53,9 +53,13 @@ Option = TypeVar("Option", bound=Options)
 
 
 def first_problem(error: ValidationError) -> str:
-    """Returns the first problem that validation found, as `KEY: what is wrong`."""
-    problem = error.errors()[0]
-    return f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+    """Returns the first problem that validation found, as `KEY: what is wrong`.
+
+    Without the key, if the whole value is wrong.
+    """
+    problem = error.errors(include_url=False)[0]
+    key = ".".join(map(str, problem["loc"]))
+    return f"{key}: {problem['msg']}" if key else str(problem["msg"])
 
 
 def option_of(axis: str, base: type[Options], key: str = "name") -> BeforeValidator:
@@ -198,12 +202,13 @@ def option_class(axis: str, name: str, base: type[Option]) -> type[Option]:
 
     Raises:
         ConfigError: if the file of a plugin cannot be imported.
-        ConfigError: if the file holds no such class, or several.
+        ConfigError: if the file holds no such class, or several, or if the class lacks
+            a method.
     """
     source = sources(axis)[name]
     try:
         class_or_module = source.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if not source.is_plugin:
             raise
         raise ConfigError(
@@ -223,5 +228,10 @@ def option_class(axis: str, name: str, base: type[Option]) -> type[Option]:
         raise ConfigError(
             f"{source.label}: holds {len(classes)} subclasses of {base.__name__}; "
             f"expected one, which is the option {name!r}"
+        )
+    if missing := sorted(getattr(classes[0], "__abstractmethods__", ())):
+        raise ConfigError(
+            f"{source.label}: {classes[0].__name__} lacks {', '.join(missing)}; add "
+            f"each, see {base.__name__} in {base.__module__}"
         )
     return classes[0]

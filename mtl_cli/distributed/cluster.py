@@ -8,9 +8,11 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator
-from typing import Any
+
+from pydantic import BaseModel, ValidationError
 
 from mtl_cli.core.errors import ConfigError, first_line, shown
+from mtl_cli.core.options import first_problem
 
 TF_CONFIG = "TF_CONFIG"
 SLURM_RANK, SLURM_SIZE = "SLURM_PROCID", "SLURM_STEP_NUM_TASKS"
@@ -22,6 +24,20 @@ TF_CONFIG_FORMAT = (
 # Their ranks follow this order of the jobs. Kubeflow calls the job of the first task
 # `chief` or, in older manifests, `master`. Without these jobs, worker 0 is the chief.
 TRAINING_JOBS = ("chief", "master", "worker")
+
+
+class Task(BaseModel):
+    """The task of this process: its job, and its position among the job's tasks."""
+
+    type: str
+    index: int
+
+
+class TfConfig(BaseModel):
+    """The content of `TF_CONFIG`: {job: addresses of its tasks}, and the own task."""
+
+    cluster: dict[str, list[str]]
+    task: Task
 
 
 def rank(strategy: str | None) -> int:
@@ -63,8 +79,8 @@ def is_evaluator(strategy: str | None) -> bool:
     if strategy != "multi_worker" or TF_CONFIG not in os.environ:
         return False
     with malformed_tf_config():
-        task_type: str = json.loads(os.environ[TF_CONFIG])["task"]["type"]
-    return task_type == "evaluator"
+        config = TfConfig.model_validate_json(os.environ[TF_CONFIG])
+    return config.task.type == "evaluator"
 
 
 def read_tf_config() -> tuple[list[str], int]:
@@ -74,11 +90,11 @@ def read_tf_config() -> tuple[list[str], int]:
         ConfigError: if `TF_CONFIG` is malformed or names a parameter server.
     """
     with malformed_tf_config():
-        value: Any = json.loads(os.environ[TF_CONFIG])
-        jobs, task = value["cluster"], value["task"]
-        if "ps" in (*jobs, task["type"]):
+        config = TfConfig.model_validate_json(os.environ[TF_CONFIG])
+        jobs, task = config.cluster, config.task
+        if "ps" in (*jobs, task.type):
             raise ValueError("multi_worker trains without parameter servers, job ps")
-        if unknown := {*jobs, task["type"]} - {*TRAINING_JOBS, "evaluator"}:
+        if unknown := {*jobs, task.type} - {*TRAINING_JOBS, "evaluator"}:
             raise ValueError(f"unknown job {min(unknown)!r}")
         if len([*jobs.get("chief", []), *jobs.get("master", [])]) > 1:
             raise ValueError("there is more than one chief")
@@ -87,7 +103,7 @@ def read_tf_config() -> tuple[list[str], int]:
             for job in TRAINING_JOBS
             for index in range(len(jobs.get(job, [])))
         ]
-        own_task = (task["type"], int(task["index"]))
+        own_task = (task.type, task.index)
         if own_task not in tasks:
             count = len(jobs.get(own_task[0], []))
             raise ValueError(
@@ -95,7 +111,7 @@ def read_tf_config() -> tuple[list[str], int]:
             )
         addresses = [jobs[job][index] for job, index in tasks]
         for address in addresses:
-            port = str(address).rpartition(":")[2]
+            port = address.rpartition(":")[2]
             if not (port.isascii() and port.isdigit() and 0 < int(port) < 2**16):
                 raise ValueError(
                     f"the address {shown(address)} has no port from 1 to {2**16 - 1}"
@@ -108,10 +124,11 @@ def malformed_tf_config() -> Iterator[None]:
     """Turns errors of reading `TF_CONFIG` into a `ConfigError`."""
     try:
         yield
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(
-            f"{TF_CONFIG}: {first_line(error)}; write {TF_CONFIG_FORMAT}"
-        ) from None
+    except ValueError as error:
+        reason = first_line(error)
+        if isinstance(error, ValidationError):
+            reason = first_problem(error)
+        raise ConfigError(f"{TF_CONFIG}: {reason}; write {TF_CONFIG_FORMAT}") from None
 
 
 def slurm_workers() -> list[str]:

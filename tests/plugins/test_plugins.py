@@ -425,6 +425,8 @@ def test_refused_folder_is_not_registered_and_earlier_folders_stay(
     ("text", "message"),
     [
         ("import nothing_of_this_name", "cannot be imported: ModuleNotFoundError: "),
+        ("import sys; sys.exit(0)", "cannot be imported: SystemExit: 0"),
+        (MODEL.replace("share(", "shares("), "Scaled lacks share; add each, see Shar"),
         ("x = 1", "holds 0 subclasses of Sharing; expected one"),
         (f"{MODEL}\nclass Twin(Sharing): ...", "holds 2 subclasses of Sharing"),
     ],
