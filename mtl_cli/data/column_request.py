@@ -22,10 +22,12 @@ class ColumnRequest:
         keys: {column: the configuration's key that asks for the column}.
         types: {column: the type that the cells of a text file are converted to}. The
             configuration decides these types; they are never guessed from the rows.
+        settable: the columns that the option `--set` could give one value instead.
     """
 
     keys: dict[str, str]
     types: dict[str, pa.DataType]
+    settable: Container[str] = ()
 
     @property
     def columns(self) -> list[str]:
@@ -65,6 +67,8 @@ class ColumnRequest:
                 hint = header_hint(names)
                 if similar is not None:
                     hint = f"; did you mean {readable_name(similar)}?{hint}"
+                if column in self.settable:
+                    hint += f"; or give all rows one value: --set {column}=VALUE"
                 raise DataError(
                     f"{key}: no column '{column}' in {path}, which has "
                     f"{', '.join(readable + dots)}{hint}"

@@ -78,6 +78,8 @@ def find_files(key: str, location: Location, file_format: str) -> Files:
 
 def find_files_of_path(key: str, path: str, file_format: str) -> Files:
     """Finds the files of one path of a table; see `find_files`."""
+    if not path:  # as of a variable of the shell that is not set
+        raise DataError(f"{key}: '' names no file; give the path of a file or folder")
     system: pa.fs.FileSystem = pa.fs.LocalFileSystem()
     if path.lower().startswith("file://"):
         path = unquote(urlsplit(path).path)

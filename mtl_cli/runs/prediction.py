@@ -143,7 +143,8 @@ def opened_table(
     """
     kept_columns = {column: "--keep" for column in keep if column not in request.keys}
     types = dict.fromkeys(kept_columns, pa.string())
-    request = ColumnRequest(request.keys | kept_columns, request.types | types)
+    keys = request.keys | kept_columns
+    request = ColumnRequest(keys, request.types | types, settable=request.keys)
     with (
         temporary_folder("mtl-predict-") as folder,
         copied_stdin(folder) if location == STDIO else nullcontext(location) as table,
@@ -217,7 +218,7 @@ def opened_target(target: str) -> Iterator[Callable[[pa.Table], None]]:
         raise ConfigError(
             f"-o: '{target}' ends in none of {', '.join(WRITERS)}; choose one of these"
         )
-    with replacing(Path(target), "free the space, and run the command again") as path:
+    with replacing(Path(target), "mend that, and run the command again") as path:
         sink = str(path)
         try:
             yield write

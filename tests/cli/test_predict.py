@@ -294,6 +294,7 @@ SET_ALL = [f"--set={name}=1" for name in ("user", "item", "price", "age", "tags"
 WRONG = {
     "no_run": (["nowhere", "TEST", "-o", "o.csv"], 2, "model: there is no such folder"),
     "no_table": (["RUN", "none.csv", "-o", "o.csv"], 2, "no file 'none.csv'"),
+    "no_name": (["RUN", "", "-o", "o.csv"], 2, "TABLE: '' names no file; give the"),
     "no_output": (["RUN", "TEST"], 2, "the following arguments are required: -o"),
     "ending": (["RUN", "TEST", "-o", "o.json"], 2, "-o: 'o.json' ends in none of"),
     "folder": (["RUN", "TEST", "-o", "no/o.csv"], 1, "cannot write no/o.csv: No such"),
@@ -304,6 +305,7 @@ WRONG = {
     "name": (["RUN", "TEST", "-o", "o.csv", "--keep", "click"], 2, "named 'click' as"),
     "plugins": (["RUN", "TEST", "-o", "o.csv", "--plugins", "x"], 2, "no folder x"),
     "column": (["RUN", "less.csv", "-o", "o.csv"], 2, "no column 'age' in less.csv"),
+    "settable": (["RUN", "less.csv", "-o", "o.csv"], 2, "one value: --set age=VALUE"),
     "type": (
         ["RUN", "text.parquet", "-o", "o.csv"],
         2,
