@@ -46,17 +46,24 @@ def lock_file(path: Path) -> IO[str]:
     file = open_lock_file(path)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if not os.path.samestat(os.fstat(file.fileno()), path.stat()):
-            raise FileNotFoundError
-    except FileNotFoundError:
-        # Another process removed the file after this process had opened it, and perhaps
-        # made a new file. A lock on a removed file keeps nobody out.
-        file.close()
-        raise BlockingIOError from None
+        if not is_at(path, file):
+            raise BlockingIOError
     except OSError:
         file.close()
         raise
     return file
+
+
+def is_at(path: Path, file: IO[str]) -> bool:
+    """Whether a path leads to an open file.
+
+    It does not if another process has removed the file since, and perhaps made a new
+    file. A lock on a removed file keeps nobody out.
+    """
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def open_lock_file(path: Path) -> IO[str]:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from mtl_cli.core.atomic_write import UNFINISHED_PREFIX, named_write_errors, replacing
-from mtl_cli.core.errors import ConfigError, first_line
-from mtl_cli.core.folder_lock import LOCK_NAME, lock_folder
+from mtl_cli.core.errors import ConfigError, WriteError, first_line
+from mtl_cli.core.folder_lock import LOCK_NAME, is_at, lock_folder
 from mtl_cli.core.other_files import UnsafeFileError, check_entries, read_json
 from mtl_cli.core.secrets import mask_secrets
 
@@ -99,8 +99,13 @@ class RunFolder:
     def release(self) -> None:
         """Unlocks the folder for other processes."""
         with contextlib.suppress(OSError):
-            (self.path / LOCK_NAME).unlink()
+            if self.is_locked():
+                (self.path / LOCK_NAME).unlink()
         self.lock.close()
+
+    def is_locked(self) -> bool:
+        """Whether nobody has removed the folder or its lock."""
+        return is_at(self.path / LOCK_NAME, self.lock)
 
     def write_json(self, name: str, value: object) -> None:
         """Writes a JSON file, with secrets masked. NaN and infinity are errors."""
@@ -117,9 +122,16 @@ class RunFolder:
         """Yields a temporary path for a file of the run; see `atomic_write.replacing`.
 
         A missing subfolder is made. A missing run folder is an error: somebody has
-        removed it.
+        removed it. A folder with another lock is an error too: somebody has removed the
+        run folder, and another run has made a folder of this name.
         """
         target = self.path / name
+        if self.path.exists() and not self.is_locked():
+            raise WriteError(
+                f"cannot write {target}: {self.path / LOCK_NAME} of this run has been "
+                "removed, so another run may use the folder; name a new folder in "
+                "hydra.run.dir, or run the same command again"
+            )
         if target.parent != self.path:
             with named_write_errors(target):
                 target.parent.mkdir(exist_ok=True)

@@ -276,6 +276,21 @@ def test_folder_that_vanishes_ends_the_run_in_one_line(tmp_path):
     assert not run.exists()
 
 
+def test_folder_of_another_run_of_the_same_name_is_left_alone(tmp_path):
+    first = RunFolder(tmp_path / "run")
+    first.write_text("train.log", "first")
+    shutil.rmtree(tmp_path / "run")
+    second = RunFolder(tmp_path / "run")
+    with pytest.raises(WriteError, match=r"run/\.lock of this run has been removed"):
+        first.write_text("train.log", "first")
+    first.release()
+    second.write_text("train.log", "second")
+    assert (tmp_path / "run" / "train.log").read_text() == "second"
+    with pytest.raises(ConfigError, match="another process is running"):
+        RunFolder(tmp_path / "run")
+    second.release()
+
+
 @pytest.mark.slow
 def test_second_process_in_a_folder_is_refused_and_the_first_goes_on(tmp_path):
     run = tmp_path / "run"
