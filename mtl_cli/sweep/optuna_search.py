@@ -75,7 +75,10 @@ def resume_search(config: DictConfig) -> bool:
         study = open_study(config)
         return sweeper.study_name is not None and continue_study(sweeper, study)
     except StorageError as error:
-        raise ConfigError(f"{error}; correct the URL, or start the server") from error
+        fix = "correct the URL, or start the server"
+        if url.startswith("sqlite"):
+            fix = "wait for the program that uses the file, or take another database"
+        raise ConfigError(f"{error}; {fix}") from error
     except DAMAGED_FILE_ERRORS as error:  # Optuna does not check what it reads
         raise ConfigError(
             "hydra.sweeper.storage: cannot continue the search in "
@@ -143,11 +146,12 @@ def open_study(config: DictConfig) -> "optuna.Study | None":
             sqlalchemy.exc.DBAPIError,
             optuna.exceptions.StorageInternalError,
         ) as error:
-            if attempt == ATTEMPTS - 1:
-                cause = error.__cause__ or error
-                raise StorageError(
-                    f"{search_storage.KEY}: {first_line(cause)}"
-                ) from error
+            cause = error.__cause__ or error
+            cause = getattr(cause, "orig", cause)  # without SQLAlchemy's words
+            reason = first_line(cause)
+            # SQLite has waited for the lock already.
+            if attempt == ATTEMPTS - 1 or reason == "database is locked":
+                raise StorageError(f"{search_storage.KEY}: {reason}") from error
             time.sleep(random.uniform(0.2, 1.0))
     return None
 

@@ -1,14 +1,19 @@
 """Data bases of searches: shared by several sweeps, cut off, lost."""
 
+import contextlib
+import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from omegaconf import DictConfig, OmegaConf
 
 optuna = pytest.importorskip("optuna", reason="extra hpo")
 
 from mtl_cli.core.errors import ConfigError, StorageError  # noqa: E402
 from mtl_cli.sweep import optuna_search, search_storage  # noqa: E402
+from mtl_cli.sweep.optuna_search import OPTUNA, resume_search  # noqa: E402
 from mtl_cli.sweep.search_storage import (  # noqa: E402
     Heartbeat,
     SearchStorage,
@@ -80,6 +85,38 @@ def test_data_base_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
         open_storage(url, tmp_path)
     message = f"hydra.sweeper.storage: no connection to sqlite:///{tmp_path}/missing"
     assert str(raised.value).startswith(message)
+
+
+def search_in(database: Path) -> DictConfig:
+    """Returns the configuration of a search with an SQLite database."""
+    sweeper = {"_target_": f"{OPTUNA}.x", "storage": f"sqlite:///{database}"}
+    sweeper |= {"study_name": "search", "direction": "maximize"}
+    sweep = {"dir": str(database.parent)}
+    return OmegaConf.create({"hydra": {"sweeper": sweeper, "sweep": sweep}})
+
+
+def test_damaged_file_is_no_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    (tmp_path / "optuna.db").write_bytes(b"damaged" * 1000)
+    with pytest.raises(ConfigError) as raised:
+        resume_search(search_in(tmp_path / "optuna.db"))
+    assert str(raised.value) == (
+        "hydra.sweeper.storage: file is not a database; wait for the program that uses "
+        "the file, or take another database"
+    )
+
+
+@pytest.mark.slow
+def test_locked_database_is_told_within_20_seconds(tmp_path: Path) -> None:
+    start = time.monotonic()
+    with contextlib.closing(sqlite3.connect(tmp_path / "optuna.db")) as connection:
+        connection.execute("CREATE TABLE a (b)")
+        connection.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(ConfigError, match="storage: database is locked; wait for"):
+            resume_search(search_in(tmp_path / "optuna.db"))
+    assert time.monotonic() - start < 20
 
 
 @pytest.mark.parametrize("url", ["secret@host/name", "nonsense://u:secret@host/name"])
