@@ -131,14 +131,12 @@ def print_text(text: str) -> None:
     """Writes a text to stdout, unless a reader such as `head` has closed stdout.
 
     Raises:
-        ConfigError: if the text cannot be written.
+        WriteError: if the text cannot be written.
     """
     try:
         write_to_stdout(text)
     except BrokenPipeError:
         drop_output(sys.stdout.fileno())
-    except WriteError as error:
-        raise ConfigError(str(error)) from None  # 1 is the code of a failed check
 
 
 def as_text(comparisons: "list[DatasetComparison]", format: str | None) -> str:

@@ -109,7 +109,7 @@ def check_numbers(name: str, array: Any, may_overflow: bool = False) -> None:
 
     Args:
         name: the array's name, for the error message.
-        array: an array of NumPy.
+        array: an array of NumPy, or an entry of an NPZ file.
         may_overflow: whether infinity is allowed.
 
     Raises:
@@ -117,8 +117,12 @@ def check_numbers(name: str, array: Any, may_overflow: bool = False) -> None:
     """
     import numpy as np
 
+    array = np.asarray(array)  # an entry of an NPZ file may be bytes
     if array.dtype.kind not in "biuf":  # boolean, signed, unsigned, float
         raise UnsafeFileError(f"'{name}' holds {array.dtype}; expected numbers")
+    if array.dtype.kind == "f" and array.itemsize > 4:
+        with np.errstate(over="ignore"):
+            array = array.astype("float32")  # a network holds no larger numbers
     is_allowed = ~np.isnan(array) if may_overflow else np.isfinite(array)
     if not is_allowed.all():
         raise UnsafeFileError(f"'{name}' holds NaN or infinity")
@@ -154,7 +158,7 @@ def read_text(path: Path, max_bytes: int = MAX_BYTES) -> str:
     return path.read_text("utf-8")
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, max_bytes: int = MAX_BYTES) -> Any:
     """Reads the values of a JSON file.
 
     Raises:
@@ -163,7 +167,7 @@ def read_json(path: Path) -> Any:
         ValueError: if the file is not JSON.
     """
     try:
-        return json.loads(read_text(path))
+        return json.loads(read_text(path, max_bytes))
     except RecursionError:
         raise UnsafeFileError(f"{path} is nested too deeply") from None
 

@@ -9,6 +9,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pydantic import ValidationError
+
+from mtl_cli.core.options import first_problem
 from mtl_cli.core.other_files import check_npz, check_numbers, read_json_object
 from mtl_cli.exports.base import RECORD_FILE, ExportFormat, ExportRecord, TrainedModel
 
@@ -190,16 +193,20 @@ def load(path: Path) -> TrainedModel:
     from mtl_cli.network.stored_size import check_size
 
     manifest = read_json_object(path / MANIFEST)
-    config = Config.model_validate(manifest["config"])
+    try:
+        config = Config.model_validate(manifest["config"])
+    except ValidationError as error:
+        raise ValueError(f"{MANIFEST}: config.{first_problem(error)}") from None
     learnt = {name: keys["learnt"] for name, keys in manifest["features"].items()}
     features = FeatureSet(config.dataset.used_features, learnt)
     check_npz(path / WEIGHTS)
     with np.load(path / WEIGHTS, allow_pickle=False) as archive:
         weights = {name: archive[name] for name in archive.files}
+    for name, array in weights.items():
+        check_numbers(name, array)
     sizes = [array.size for array in weights.values()]
     check_size(config, features.layout, manifest["labels"], sizes)
     network = build(config, features.layout, manifest["labels"])
     for name, weight in named_weights(network).items():
-        check_numbers(name, weights[name])
         weight.assign(weights[name])
     return TrainedModel(network, features, config)

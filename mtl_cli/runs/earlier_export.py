@@ -98,7 +98,8 @@ def check_record(record: dict[str, Any]) -> None:
     rows, predictions = record["rows"], record["predictions"]
     if set(record["inputs"].values()) - set(ARROW_TYPES_BY_KIND):
         raise ValueError("the record names an unknown kind of input")
-    if set(rows) != set(record["inputs"]) or set(predictions) != set(record["outputs"]):
+    outputs = set(record["outputs"])
+    if set(rows) != set(record["inputs"]) or not outputs or set(predictions) != outputs:
         raise ValueError("the rows of the record do not fit its inputs and outputs")
     lengths = {len(cells) for cells in (*rows.values(), *predictions.values())}
     if len(lengths) != 1 or 0 in lengths:

@@ -30,7 +30,7 @@ from mtl_cli.network.prediction_columns import prediction_columns
 from mtl_cli.runs.earlier_export import check_target, format_named, record_of
 
 TEST_ROWS = 64
-FIX = "free the space, and run the command again"
+FIX = "mend that, and run the command again"
 
 
 class Replay(NamedTuple):
@@ -147,8 +147,9 @@ def replay(export: ExportFormat, record: ExportRecord, path: Path) -> Replay:
     differences = {}
     for name, predictions in record["predictions"].items():
         expected = np.array(predictions, "float64")
-        difference = np.abs(np.asarray(columns[name], "float64") - expected)
-        scaled = difference / np.maximum(1, np.abs(expected))
+        with np.errstate(invalid="ignore"):  # infinity - infinity is NaN
+            difference = np.abs(np.asarray(columns[name], "float64") - expected)
+            scaled = difference / np.maximum(1, np.abs(expected))
         differences[name] = float(np.max(scaled))
     # A NaN counts as the largest difference. All comparisons with NaN are false, so
     # `max` alone might miss it.

@@ -29,6 +29,7 @@ from mtl_cli.core.other_files import (
 )
 from mtl_cli.core.run_folder import STATUS, SUBFOLDERS, RunFolder
 from mtl_cli.core.written_files import sha256
+from mtl_cli.core.yaml_limits import MAX_YAML_BYTES
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.tasks.base import Statistics
 
@@ -142,7 +143,8 @@ def load_learnt(run: Path) -> LearntModel:
         )
     with named_damage(run):
         check_entries(run, SUBFOLDERS, is_written=False)
-        config = Config.model_validate(read_json(run / SPEC))
+        # Validation lists each wrong value, so a larger file could take minutes.
+        config = Config.model_validate(read_json(run / SPEC, MAX_YAML_BYTES))
         learnt = read_json_object(run / LEARNT)
         features = FeatureSet(config.dataset.used_features, learnt["features"])
         # Encoding an example raises an error if the learnt values of a feature are

@@ -63,9 +63,13 @@ class Checkpoint:
     def check_values(self) -> None:
         """Raises a `DataError` if the values do not have the form of `Values`."""
         try:
-            values = Values.model_validate_json(json.dumps(self.values))
+            # A run writes no infinity, but a number such as 1e999 is read as one.
+            text = json.dumps(self.values, allow_nan=False)
+            values = Values.model_validate_json(text)
         except ValidationError as error:
             raise self.damage(first_problem(error)) from None
+        except ValueError as error:
+            raise self.damage(first_line(error)) from None
         numbers = [epoch.number for epoch in values.epochs]
         if numbers != list(range(1, len(numbers) + 1)) or not (
             0 <= values.kept <= len(numbers)

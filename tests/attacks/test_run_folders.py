@@ -242,6 +242,7 @@ VALUES = {"environment": {}, "epochs": [EPOCH], "kept": 0, "seconds": 0.0, "best
         ({"kept": 2}, "their numbers do not follow each other"),
         ({"kept": True}, "kept: "),
         ({"seconds": -1.0}, "seconds: "),
+        ({"epochs": [EPOCH | {"monitored": 1e999}]}, "not JSON compliant"),
         ({"environment": None}, "environment: "),
         ({"code": "x"}, "code: "),
     ],

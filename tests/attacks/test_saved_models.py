@@ -226,6 +226,7 @@ MODELS = {
     "spec_of_many_layers": (SPEC, many_layers),
     "spec_of_many_tasks": (SPEC, many_tasks),
     "spec_of_long_lists": (SPEC, long_lists),
+    "spec_of_a_million_wrong_seeds": (SPEC, spec(ensemble=["a"] * 10**6)),
     "spec_nested_deeply": (SPEC, lambda _: b"[" * 200_000),
     "nothing_learnt": (LEARNT, lambda _: b"{}"),
     "list_for_what_was_learnt": (LEARNT, lambda _: b"[1]"),
@@ -305,6 +306,7 @@ def test_link_in_a_folder_that_is_read_is_refused(link, model, tmp_path):
 
 FORGED_ARRAYS = [
     ("weights-0", np.array([np.nan, 1.0])),
+    ("weights-0", np.array([1e300, 1.0])),  # float32 holds infinity instead
     ("weights-0", np.array(["a", "b"])),
     ("optimizer-0", np.array("a")),
     ("optimizer-0", np.array(np.nan)),

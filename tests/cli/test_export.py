@@ -125,7 +125,7 @@ def test_full_disk_that_tensorflow_reports_ends_in_one_line(
     monkeypatch.setattr(tf.saved_model, "save", save)
     assert exports(run, tmp_path / "model") == 1
     err = capsys.readouterr().err
-    full = "cannot write {}: No space left on device; free the space"
+    full = "cannot write {}: No space left on device; mend that"
     assert full.format(tmp_path / "model") in err and err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 

@@ -234,7 +234,7 @@ def test_check_holds_if_the_reader_of_stdout_has_gone(
 def test_full_disk_ends_in_one_line(sweep: Path) -> None:
     with Path("/dev/full").open("w") as full:
         ended = command(sweep, stdout=full)
-    assert ended.returncode == 2
+    assert ended.returncode == 1
     message = "mtl-compare: error: cannot write to stdout: No space left on device\n"
     assert ended.stderr == message
 

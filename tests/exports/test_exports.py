@@ -24,7 +24,7 @@ from helpers.every_kind import (
 from helpers.planted_data import config, parquet, planted, run_in, values
 
 import mtl_cli
-from mtl_cli.core.errors import ConfigError, DataError
+from mtl_cli.core.errors import ConfigError, DataError, MtlError
 from mtl_cli.core.options import option_names
 from mtl_cli.exports import weights as weights_format
 from mtl_cli.network.prediction_columns import prediction_columns
@@ -309,12 +309,36 @@ def test_weights_with_another_configuration_are_refused(
         verify(path)
 
 
-def test_weights_that_are_no_numbers_are_refused(run: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("file", "key", "value", "message"),
+    [
+        ("weights.json", "config", {}, "weights.json: config.seed: Field required"),
+        ("export.json", "outputs", [], "the rows of the record do not fit"),
+        ("export.json", "predictions", [np.inf] * 64, "differently than the run did"),
+    ],
+)
+def test_forged_files_of_an_export_are_refused(
+    run: Path, tmp_path: Path, file: str, key: str, value: Any, message: str
+) -> None:
+    path = tmp_path / "weights"
+    mtl_cli.load(run).export(path, "weights")
+    values = json.loads((path / file).read_text("utf-8"))
+    values[key] = dict.fromkeys(values[key], value) if key == "predictions" else value
+    (path / file).write_text(json.dumps(values))
+    with pytest.raises(MtlError, match=message):
+        verify(path)
+
+
+@pytest.mark.parametrize("number", [np.nan, 1e300])
+def test_weights_that_are_no_numbers_are_refused(
+    run: Path, tmp_path: Path, number: float
+) -> None:
     path = tmp_path / "weights"
     mtl_cli.load(run).export(path, "weights")
     weights = dict(np.load(path / "weights.npz"))
     name = next(iter(weights))
-    weights[name].flat[-1] = np.nan
+    weights[name] = weights[name].astype("float64")
+    weights[name].flat[-1] = number
     np.savez(path / "weights.npz", **weights)
     with pytest.raises(DataError, match=f"'{name}' holds NaN or infinity"):
         verify(path)
