@@ -30,7 +30,8 @@ def connect(
 ) -> Replicas | None:
     """Connects this process with the other processes of its run.
 
-    Waits until all of them are present. A chief with several GPUs first starts them.
+    Waits until all processes are present. On a machine with several GPUs, the chief
+    first starts the other processes.
 
     Args:
         strategy: the value of `trainer.strategy`.

@@ -117,9 +117,9 @@ class WeightSplitter:
         encoder_layers: dict[str, list[keras.Layer]] = {}
         for name, layer in self.layers.items():
             part = self.parts[name]
-            # Some gates multiply the columns of their input, rather than give experts
-            # shares. These gates, and layers with `reads_columns`, depend on the order
-            # of the features. The names of their blocks hold the order, so only
+            # Some gates multiply the columns of their input instead of giving shares
+            # to experts. These gates, and layers with `reads_columns`, depend on the
+            # order of the features. The names of their blocks hold the order, so only
             # networks with the same order have such blocks in common.
             is_gate = isinstance(layer, Routing) and layer.reads_rows
             is_ordered = is_gate and not layer.are_shares

@@ -97,11 +97,10 @@ def build(
     """
     statistics = label_statistics or {}
     max_bytes = PART_OF_MEMORY * memory_bytes()
+    num_runs = max(1, len(config.ensemble))  # an empty list means one run
     try:
         with bounded_weights(max_bytes / BYTES_PER_WEIGHT):
-            runs = [
-                build_run(config, layout, statistics) for _ in config.ensemble or [0]
-            ]
+            runs = [build_run(config, layout, statistics) for _ in range(num_runs)]
     except TooManyWeightsError:
         raise ConfigError(
             f"model: the weights need more than {max_bytes / 2**30:.0f} GiB, half of "

@@ -144,7 +144,8 @@ def read_run(folder: Path) -> AveragedRun:
         raise DataError(
             f"{FLAG}: {folder}: {first_line(error)}; copy the whole folder of the run"
         ) from None
-    return AveragedRun(folder, hashes, *saved_model.load(folder), written)
+    network, features, config = saved_model.load(folder)
+    return AveragedRun(folder, hashes, network, features, config, written)
 
 
 def check_alike(first: AveragedRun, second: AveragedRun) -> None:

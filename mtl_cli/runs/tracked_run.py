@@ -24,9 +24,9 @@ from mtl_cli.trackers.base import Tracker, flat_numbers
 
 RECORD = "tracked.json"  # in the run folder: the last epoch that was sent
 RETRY_SECONDS = 2
-# The time that a run waits at its end for a service that does not answer, ...
+# The seconds that a run waits at its end for a service that does not answer.
 MAX_SECONDS_AWAY = 15
-# ... and for a service that answers, but may still be receiving files.
+# The same for a service that answers: it may still be receiving files.
 MAX_SECONDS_BUSY = 600
 
 
@@ -132,10 +132,11 @@ class TrackedRun:
             return
         call = partial(self.tracker.end, scores)
         self.add(Event(call, len(flat_numbers(dict(scores or {})))))
-        begin, is_second_call, self.is_ending = time.monotonic(), self.is_ending, True
+        # A second call means that a signal has interrupted the first: do not wait.
+        waits, self.is_ending = not self.is_ending, True
+        begin = time.monotonic()
         with self.changed:
-            # A second call means that a signal has interrupted the first: do not wait.
-            while self.events and not is_second_call:
+            while self.events and waits:
                 limit = MAX_SECONDS_AWAY if self.is_away else MAX_SECONDS_BUSY
                 seconds = begin + limit - time.monotonic()
                 if seconds <= 0:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:  # the search alone needs these packages
 
     from mtl_cli.sweep.search_storage import SearchStorage
 
-OPTUNA = "hydra_plugins.hydra_optuna_sweeper"  # the `_target_` begins with it
+# The module of the plugin; the `_target_` of the sweeper begins with it.
+OPTUNA_SWEEPER = "hydra_plugins.hydra_optuna_sweeper"
 ATTEMPTS = 4  # to make the tables of a database
 
 # The storage of this process's search. Hydra's sweeper gets it from `opened_storage`.
@@ -34,7 +35,9 @@ current_storage: "SearchStorage | None" = None
 
 def check_search(config: DictConfig) -> None:
     """Refuses a search with `check_only`: without training, there are no scores."""
-    if config.check_only and str(config.hydra.sweeper._target_).startswith(OPTUNA):
+    if config.check_only and str(config.hydra.sweeper._target_).startswith(
+        OPTUNA_SWEEPER
+    ):
         raise ConfigError(
             "check_only: a search needs the scores of trained models; check one "
             "configuration, without sweep="
@@ -59,7 +62,7 @@ def resume_search(config: DictConfig) -> bool:
     # The plugin would log failed trials; our own table shows them.
     logging.getLogger("hydra_plugins").setLevel(logging.CRITICAL)
     sweeper = config.hydra.sweeper
-    if not str(sweeper._target_).startswith(OPTUNA):
+    if not str(sweeper._target_).startswith(OPTUNA_SWEEPER):
         return False
     import optuna
 

@@ -135,7 +135,7 @@ def inner_products(gradients: Tensor, mask: Tensor) -> Tensor:
 
 
 def combine(gradients: Tensor, mask: Tensor, factors: Tensor) -> Tensor:
-    """Returns the gradient that the optimizer gets, (...).
+    """Combines the gradients of a weight into the gradient for the optimizer, (...).
 
     Args:
         gradients: the gradients of all tasks, and that of the penalties, (T + 1, ...).

@@ -20,7 +20,7 @@ from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError, first_line
 from mtl_cli.core.options import NotNegative, Options, first_problem
 from mtl_cli.core.other_files import MAX_BYTES, check_npz
 from mtl_cli.core.run_folder import CHECKPOINTS, RunFolder
-from mtl_cli.training.progress import Epoch
+from mtl_cli.training.progress import Epoch, History
 
 if TYPE_CHECKING:
     from numpy.lib.npyio import NpzFile
@@ -71,10 +71,11 @@ class Checkpoint:
         except ValueError as error:
             raise self.damage(first_line(error)) from None
         numbers = [epoch.number for epoch in values.epochs]
-        if numbers != list(range(1, len(numbers) + 1)) or not (
-            0 <= values.kept <= len(numbers)
-        ):
+        if numbers != list(range(1, len(numbers) + 1)):
             raise self.damage("epochs: their numbers do not follow each other")
+        best_epoch = History(values.epochs).best_epoch
+        if values.kept != best_epoch:
+            raise self.damage(f"kept: {values.kept} is not the best epoch {best_epoch}")
 
     def damage(self, reason: str) -> DataError:
         """Returns an error about a checkpoint from which the run cannot continue."""
@@ -100,7 +101,8 @@ class Checkpoint:
 
 def save(
     folder: RunFolder,
-    epochs_and_steps: tuple[int, int],
+    num_epochs: int,
+    num_steps: int,
     arrays: Iterable[tuple[str, npt.NDArray[Any]]],
     values: dict[str, Any],
 ) -> None:
@@ -108,8 +110,8 @@ def save(
 
     Args:
         folder: the run folder.
-        epochs_and_steps: number of finished epochs, and number of finished steps of the
-            epoch after them.
+        num_epochs: number of finished epochs.
+        num_steps: number of finished steps of the epoch after them.
         arrays: pairs of key and array. Each array is written before the next is taken
             from the iterable.
         values: the content of the JSON file; see `Values`.
@@ -118,7 +120,7 @@ def save(
         WriteError: if the checkpoint cannot be written.
     """
     # Leading zeros make the order of the names the order of the checkpoints.
-    name = "{:07d}-epochs-{:09d}-steps.npz".format(*epochs_and_steps)
+    name = f"{num_epochs:07d}-epochs-{num_steps:09d}-steps.npz"
     with folder.replacing(f"{CHECKPOINTS}/{name}") as path:
         write_arrays(path, arrays, values)
     for old_path in checkpoint_files(folder.path)[MAX_CHECKPOINTS:]:

@@ -145,8 +145,8 @@ class TrainingState:
             "best": self.best_weights is not None,
         }
         folder = self.checkpoint_plan.folder
-        epochs_and_steps = (len(self.history.epochs), self.steps_done)
-        checkpoint.save(folder, epochs_and_steps, self.arrays(), values)
+        num_epochs = len(self.history.epochs)
+        checkpoint.save(folder, num_epochs, self.steps_done, self.arrays(), values)
         self.saved_at = time.monotonic()
         self.history.checkpoint_seconds += self.saved_at - start
 

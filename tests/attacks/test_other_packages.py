@@ -312,7 +312,7 @@ def test_forged_data_base_of_a_search_ends_in_one_line(
     study.tell(trial, 0.5)
 
     def config() -> DictConfig:
-        sweeper = {"_target_": f"{optuna_search.OPTUNA}.x", "storage": url}
+        sweeper = {"_target_": f"{optuna_search.OPTUNA_SWEEPER}.x", "storage": url}
         sweeper |= {"study_name": "search", "direction": "minimize", "n_trials": 2}
         sweep = {"dir": str(tmp_path)}
         return OmegaConf.create(

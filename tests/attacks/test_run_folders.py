@@ -239,7 +239,7 @@ VALUES = {"environment": {}, "epochs": [EPOCH], "kept": 0, "seconds": 0.0, "best
         ({"epochs": [EPOCH | {"losses": {"buy": "0.6"}}]}, "epochs.0.losses.buy: "),
         ({"epochs": [EPOCH | {"more": 1}]}, "epochs.0.more: "),
         ({"epochs": [EPOCH, EPOCH]}, "their numbers do not follow each other"),
-        ({"kept": 2}, "their numbers do not follow each other"),
+        ({"kept": 1}, "kept: 1 is not the best epoch 0"),
         ({"kept": True}, "kept: "),
         ({"seconds": -1.0}, "seconds: "),
         ({"epochs": [EPOCH | {"monitored": 1e999}]}, "not JSON compliant"),

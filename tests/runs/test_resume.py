@@ -262,7 +262,7 @@ def written(folder, count=1):
         run_folder.begin("")
     for i in range(1, count + 1):
         arrays = iter([("x", np.full(50, i, "float32")), ("y", np.array([[i]]))])
-        checkpoint.save(run_folder, (i, 0), arrays, {"number": i})
+        checkpoint.save(run_folder, i, 0, arrays, {"number": i})
     run_folder.release()
     return folder
 
@@ -280,7 +280,7 @@ def test_last_two_checkpoints_are_kept(tmp_path):
 def test_steps_count_less_than_epochs_in_the_order_of_checkpoints(tmp_path):
     folder = RunFolder(tmp_path)
     for done in [(9, 700), (10, 0), (10, 64)]:
-        checkpoint.save(folder, done, [], {"done": done})
+        checkpoint.save(folder, *done, [], {"done": done})
     folder.release()
     assert newest_checkpoint(tmp_path)[0].values == {"done": [10, 64]}
     assert (
@@ -321,7 +321,7 @@ def test_flipped_bit_anywhere_is_noticed_or_changes_nothing(tmp_path):
 def test_no_checkpoint_needs_pickle(tmp_path):
     folder = RunFolder(tmp_path)
     with pytest.raises(ValueError, match="Object arrays"):
-        checkpoint.save(folder, (1, 0), [("x", np.array([{}]))], {})
+        checkpoint.save(folder, 1, 0, [("x", np.array([{}]))], {})
     folder.release()
     assert checkpoint_files(tmp_path) == []
 

@@ -206,7 +206,7 @@ def test_checkpoint_that_does_not_fit_leaves_those_before_it(disk):
     sizes = iter([1000, 2000, 100_000])
     with pytest.raises(WriteError, match=FULL):
         for i in range(3):
-            checkpoint.save(folder, (i, 0), [("x", np.zeros(next(sizes)))], {})
+            checkpoint.save(folder, i, 0, [("x", np.zeros(next(sizes)))], {})
     folder.release()
     assert len(checkpoint_files(folder.path)) == 2
     assert_readable(folder.path)
