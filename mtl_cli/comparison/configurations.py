@@ -140,8 +140,8 @@ def set_names(configurations: list[Configuration], keys: list[str]) -> None:
 def short_key(key: str, keys: list[str]) -> str:
     """Shortens a dotted key for tables and names.
 
-    `model.name` becomes `model`, and `start_from.run` `start_from`. Other keys
-    become their last word, unless another of the keys ends in the same word.
+    `model.name` becomes `model`, and `start_from.run` becomes `start_from`. Any other
+    key becomes its last word, unless another of the keys ends in the same word.
     """
     if key.endswith(".name") and key.count(".") == 1:
         return key.removesuffix(".name")

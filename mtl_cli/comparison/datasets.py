@@ -32,8 +32,9 @@ def runs_by_dataset(runs: list[Run]) -> dict[str, list[Run]]:
     `dataset.correlation` of generated data, thus have different data sets.
 
     A run without a `data_hash` failed before it had read its data. If no run with equal
-    settings has a hash, the run counts to the first data set with the same name.
-    Runs whose settings cannot be read count to the first data set.
+    settings has a hash, the run is added to the first data set with the same name. A
+    damaged run is added to the data set that has its settings or, if there is none, to
+    the first data set.
     """
     runs_by_settings: dict[DatasetSettings, list[Run]] = {}
     for run in runs:

@@ -40,7 +40,7 @@ class Difference:
         seed_test: the test over seeds; None if one of the two has fewer than two seeds.
             The test uses the common seeds if there are at least two, else all seeds.
         corrected_seed_p: the p-value of `seed_test`, corrected for the number of tests.
-        row_test: the test over test rows; None if predictions are missing.
+        row_test: the test over test rows; None if the predictions were not compared.
         corrected_row_p: the p-value of `row_test`, corrected for the number of tests.
         verdict: what the tests say, see `set_verdicts`.
     """
@@ -58,9 +58,9 @@ class Difference:
     def interval(self) -> Interval | None:
         """The difference and its 95 % interval, as tables show them.
 
-        With two or more common seeds this is the paired difference. With fewer, its
-        width is unknown: the difference of the means over all seeds takes its place, if
-        there is a seed test.
+        With two or more common seeds, this is the paired difference. With fewer, the
+        width of the paired difference is unknown. If there is a seed test, the
+        difference of the means over all seeds is shown instead.
         """
         paired = self.paired_difference
         has_width = paired is not None and paired.half_width is not None
@@ -96,16 +96,17 @@ class Difference:
 def set_verdicts(differences: Sequence[Difference], direction: int) -> None:
     """Corrects the p-values of differences, and sets the verdicts that follow.
 
-    A difference is real if the corrected p-value of its seed test is below 5 %. If
-    there is a row test, the corrected p-value of the row test must be below 5 %, too. A
-    difference without a seed test keeps its verdict, such as `TOO_FEW_SEEDS`.
+    A difference is real if the corrected p-value of its seed test is below
+    `SIGNIFICANCE_LEVEL` and, if there is a row test, the corrected p-value of the row
+    test, too. A difference without a seed test keeps its verdict, such as
+    `TOO_FEW_SEEDS`.
 
     Args:
         differences: the differences that a reader sees together, such as all
             differences to the baseline on one task. The p-values of the seed tests are
             corrected for the number of seed tests (Holm), and the p-values of the row
             tests for the number of row tests.
-        direction: 1 if a higher score is better, -1 if a lower one is, 0 if neither.
+        direction: 1 if higher is better, -1 if lower is better, 0 if neither.
     """
     correct_p_values(differences)
     for difference in differences:

@@ -24,7 +24,7 @@ def write_leaderboard(sweep: Path) -> Path:
     - One column for each setting that differs between the jobs.
     - `seed`.
     - One column for each `SPLIT.TASK.METRIC`.
-    - `TRAINING_FACTS`.
+    - One column for each of `TRAINING_FACTS`.
     - `error`.
 
     Jobs that never began come last. The file is replaced in one step, so that other

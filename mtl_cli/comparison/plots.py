@@ -148,6 +148,8 @@ def pareto_front(points: list[tuple[float, float]]) -> set[int]:
 def learning_curves(comparison: DatasetComparison, task: Task) -> Chart | None:
     """Plots the metric on validation rows by epoch, one line per run.
 
+    Only the runs of the first `NUM_COLORS` configurations are plotted.
+
     Returns: the chart; None if no run has the metric in its `history.csv`.
     """
     column = f"valid.{task.name}.{task.metric}"

@@ -1,4 +1,4 @@
-"""Reads the predictions of runs, for many tasks with one opening of a file."""
+"""Reads the predictions of runs for many tasks, and opens each file few times."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple

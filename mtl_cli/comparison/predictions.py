@@ -172,7 +172,7 @@ class Predictions:
             return z_test(self.mean - other.mean, error)
         if self.metric.grouped:
             aucs, weights = self.group_aucs_and_weights
-            if len(aucs) < MIN_ROWS:  # the limit holds for groups too
+            if len(aucs) < MIN_ROWS:
                 raise UnusableError(
                     f"fewer than {MIN_ROWS} groups have rows of both classes"
                 )

@@ -26,7 +26,7 @@ class Score:
 
     Attributes:
         configuration: the configuration.
-        by_seed: the value of the metric for each seed.
+        by_seed: {seed: the value of the metric}.
         interval: the mean over seeds, and its interval; None if no run has the metric.
         counts: the number of scored rows, and of the positive labels among them.
         to_baseline: the difference to the baseline; None for the baseline itself.
@@ -77,9 +77,9 @@ class Task:
         scores: the score of each configuration, in the order of the configurations.
         best: the best score; None if there are fewer than two candidates, or if the
             metric has no direction.
-        best_chosen_on: the split on which the best was chosen; "" if there is none.
+        best_chosen_on: the split on which `best` was chosen; "" if `best` is None.
         has_same_valid: False if the configurations have different validation rows, so
-            that the best cannot be chosen on these.
+            that `best` cannot be chosen on validation rows.
         space: the rows on which the task is scored, such as `click = 1`; "" for all.
         scenario: the scenario whose rows are scored; "" for all scenarios.
         scenarios: the same task on the rows of each scenario.
@@ -239,7 +239,7 @@ class DatasetComparison:
                 yield row | flatten(score)
 
     def to_frame(self) -> "DataFrame":
-        """Returns a table with one row per configuration and task.
+        """Returns a table with one row per configuration and task, see `rows`.
 
         The table has the columns of `mtl-compare --csv`: the data set, the settings
         that differ, the task, and its mean, interval, differences and verdicts.

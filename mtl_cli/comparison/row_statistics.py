@@ -20,8 +20,8 @@ def test_groups(differences: Floats, weights: Floats) -> Test:
 
     Another test set would have other groups. The difference is a weighted mean over
     the groups, so it is a ratio of two sums that vary from one set of groups to
-    another. The standard error is that of a ratio (Cochran, Sampling Techniques, 1977,
-    section 2.11).
+    another. The standard error is the standard error of a ratio (Cochran, Sampling
+    Techniques, 1977, section 2.11).
 
     Args:
         differences: the first AUC minus the second in each group, (groups,). There are

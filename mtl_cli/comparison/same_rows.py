@@ -63,9 +63,9 @@ def split_settings(run: Run) -> tuple[str, ...]:
 
 
 def validation_rows(run: Run) -> list[str]:
-    """Returns texts that are equal for two runs with the same validation rows.
+    """Returns texts that identify the validation rows of a run.
 
-    The text is the path of the validation file. Without such a file, the texts are the
+    If there is a validation file, its path is the only text. If not, the texts are the
     hash of the data and the split settings.
 
     `mtl-evaluate` copies runs and replaces their test rows. A copy has another hash of
@@ -126,7 +126,8 @@ def columns_of_rows(names: list[str]) -> list[str]:
 def equal_rows(a: dict[str, Floats], b: dict[str, Floats]) -> bool:
     """Whether two sets of rows have equal row numbers, labels and weights.
 
-    Columns that only one of the two has are not compared.
+    Columns that only one of the two has are not compared. If one of the two has no row
+    numbers, the rows count as different.
 
     Args:
         a: row numbers, labels and weights, see `read_test_rows`.

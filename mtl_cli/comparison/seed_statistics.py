@@ -55,7 +55,7 @@ class Noise:
         return self.sum_of_squares / self.degrees_of_freedom
 
     def __add__(self, other: "Noise") -> "Noise":
-        """Returns the noise pooled over the configurations of both."""
+        """Returns the noise of the configurations of `self` and `other` together."""
         return Noise(
             self.sum_of_squares + other.sum_of_squares,
             self.degrees_of_freedom + other.degrees_of_freedom,
@@ -117,7 +117,7 @@ def scores_to_test(
 def seed_test(
     a: Sequence[float], b: Sequence[float], others: Noise = NO_NOISE
 ) -> Test | None:
-    """Tests whether two configurations differ by more than seeds of one of them do.
+    """Tests whether the means of two configurations differ by more than chance.
 
     The test is Student's t-test for independent samples. The standard error needs the
     variance of the noise, but a few seeds estimate this variance badly. Therefore the
@@ -140,9 +140,8 @@ def seed_test(
     noise = pooled_noise([a, b])
     if others.degrees_of_freedom > 0 and others.sum_of_squares > 0:
         ratio = noise.variance / others.variance
-        # If the variances of the noise are equal, a larger ratio has the probability
-        # `p_noisier`. The test whether the two are quieter has the p-value
-        # 1 - p_noisier.
+        # The p-value of the test whether the two are noisier. The p-value of the test
+        # whether the two are quieter is 1 - p_noisier.
         p_noisier = fdtrc(noise.degrees_of_freedom, others.degrees_of_freedom, ratio)
         if NOISIER_LEVEL <= p_noisier <= 1 - QUIETER_LEVEL:
             noise += others

@@ -122,7 +122,7 @@ class FeatureCounts:
         self.num_rows += rows.num_rows
         for name, feature in self.features.by_name.items():
             columns = feature.source_columns(name)
-            # A feature with several columns counts the column with most empty cells.
+            # Of several columns, the column with the most empty cells counts.
             self.missing[name] += max(int(empty_cells(rows[c]).sum()) for c in columns)
         for name, value_rows in self.features.unseen(rows, encoded).items():
             num_unseen, num_values = self.unseen.get(name, (0, 0))

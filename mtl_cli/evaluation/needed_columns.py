@@ -69,7 +69,7 @@ def plan_evaluation(
     slice_keys = {c: "--by" for c in by if c not in features.keys | labels.keys}
     request = ColumnRequest(
         features.keys | labels.keys | slice_keys,
-        # The types of these columns are unknown. In a text file they are read as text.
+        # In a text file, the cells of the slices' columns are read as text.
         dict.fromkeys(slice_keys, pa.string()) | labels.types | features.types,
     )
     return EvaluationPlan(dataset, outputs, request, remarks + more_remarks)

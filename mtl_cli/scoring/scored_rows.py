@@ -92,7 +92,8 @@ class ScoredRows:
         """The metric by which slices and features are judged.
 
         The main metric is the first metric of the task that has a direction (higher or
-        lower is better). If the rows have no groups, grouped metrics are skipped.
+        lower is better). If the rows have no groups, grouped metrics are skipped. If no
+        metric is left, the main metric is the first metric of the kind of task.
         """
         metrics = map(self.output.task.metric, self.output.task.metric_names)
         has_groups = self.group is not None
