@@ -165,18 +165,7 @@ def profile_column(name: str, cells: pa.ChunkedArray) -> ColumnProfile:
     arrow_type = array.type
     codes = np.where(array.is_null().to_numpy(zero_copy_only=False), -1, 0)
     if is_list(arrow_type):
-        lengths = pc.list_value_length(array).drop_null()
-        elements = profile_column(name, pa.chunked_array([pc.list_flatten(array)]))
-        return ColumnProfile(
-            name,
-            "list" if pc.sum(lengths).as_py() else "empty",
-            arrow_type,
-            codes,
-            elements.values,
-            elements.counts,
-            elements=elements,
-            lengths=lengths.to_numpy(zero_copy_only=False),
-        )
+        return profile_lists(name, array, codes)
     kind: Kind
     if any(has_type(arrow_type) for has_type in TYPES_WITHOUT_TEXT) or unusable_type(
         array
@@ -197,6 +186,28 @@ def profile_column(name: str, cells: pa.ChunkedArray) -> ColumnProfile:
         source = values if pa.types.is_string(arrow_type) else encoded.dictionary
         numbers = source.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     return ColumnProfile(name, kind, arrow_type, codes, values, counts, numbers)
+
+
+def profile_lists(name: str, array: pa.Array, codes: Array) -> ColumnProfile:
+    """Returns the profile of a column of Arrow lists.
+
+    Args:
+        name: the column's name.
+        array: the lists.
+        codes: -1 for a missing list, 0 for every other list, (rows,).
+    """
+    lengths = pc.list_value_length(array).drop_null()
+    elements = profile_column(name, pa.chunked_array([pc.list_flatten(array)]))
+    return ColumnProfile(
+        name,
+        "list" if pc.sum(lengths).as_py() else "empty",
+        array.type,
+        codes,
+        elements.values,
+        elements.counts,
+        elements=elements,
+        lengths=lengths.to_numpy(zero_copy_only=False),
+    )
 
 
 def normalized(cells: pa.ChunkedArray) -> pa.Array:

@@ -39,34 +39,61 @@ def mark_leak(
     if not proposal.is_feature or column.kind == "list":
         return proposal
     for name, task in tasks.items():
-        dependence = dependence_on(column, columns[task.label].codes)
-        strength, measure = 0.0, "AUC"
-        if task.task_class.BINARY_LABELS:
-            # The label column may have more than two values, of which 0 and 1 are made.
-            # The feature may equal the column, or only the labels 0 and 1.
-            classes = np.where(np.isnan(task.y), -1, task.y).astype("int64")
-            if dependence_on(column, classes) == "one to one":
-                dependence = "one to one"
-            strength = auc_of_column(column, task.y)
-        elif not task.task_class.HAS_CLASSES:
-            strength, measure = correlation(column, task.y), "correlation"
-            # Rounding can make the correlation of equal columns smaller than 1.
-            dependence = "one to one" if strength > 1 - 1e-9 else "none"
-        if dependence == "one to one":
+        label_codes = columns[task.label].codes
+        if equals_label(column, task, label_codes):
             remark = f"would give the answer away: {name} under another name"
             if rate := possible_sampling_rate(column, task):
                 remark += "; if it is the share of the rows that were kept, set "
                 remark += f"sampling_rate: {rate:g} of {name}"
             return leave_out(column, remark, proposal.keys)
-        if strength > SUSPICIOUS_AUC:
-            problem = f"alone predicts {name}, {measure} {strength:.4f}"
-            return proposal.with_warning(problem)
-        if task.task_class.BINARY_LABELS:
-            if value := positive_only_value(column, task.y):
-                return proposal.with_warning(f"is {value} only where {name} is 1")
-        elif dependence == "many to one":
-            return proposal.with_warning(f"each value goes with one class of {name}")
+        if sign := sign_of_leak(column, name, task, label_codes):
+            return proposal.with_warning(sign)
     return proposal
+
+
+def equals_label(column: ColumnProfile, task: TaskProposal, label_codes: Array) -> bool:
+    """Whether the values of a column correspond one to one to the labels of a task.
+
+    Args:
+        column: the profile of a column.
+        task: the task.
+        label_codes: `ColumnProfile.codes` of the label column.
+    """
+    if not task.task_class.HAS_CLASSES:
+        # Rounding can make the correlation of equal columns smaller than 1.
+        return correlation(column, task.y) > 1 - 1e-9
+    targets = [label_codes]
+    if task.task_class.BINARY_LABELS:
+        # The label column may have more than two values, of which 0 and 1 are made. The
+        # column may equal the label column, or only the labels 0 and 1.
+        targets.append(np.where(np.isnan(task.y), -1, task.y).astype("int64"))
+    return any(dependence_on(column, target) == "one to one" for target in targets)
+
+
+def sign_of_leak(
+    column: ColumnProfile, name: str, task: TaskProposal, label_codes: Array
+) -> str:
+    """Returns a sign that a column is known only after the label; "" if there is none.
+
+    Args:
+        column: the profile of a column.
+        name: the name of the task.
+        task: the task.
+        label_codes: `ColumnProfile.codes` of the label column.
+    """
+    if task.task_class.BINARY_LABELS:
+        auc = auc_of_column(column, task.y)
+        if auc > SUSPICIOUS_AUC:
+            return f"alone predicts {name}, AUC {auc:.4f}"
+        value = positive_only_value(column, task.y)
+        return f"is {value} only where {name} is 1" if value else ""
+    if task.task_class.HAS_CLASSES:
+        has_one_class_each = dependence_on(column, label_codes) == "many to one"
+        return f"each value goes with one class of {name}" if has_one_class_each else ""
+    strength = correlation(column, task.y)
+    if strength > SUSPICIOUS_AUC:
+        return f"alone predicts {name}, correlation {strength:.4f}"
+    return ""
 
 
 def possible_sampling_rate(column: ColumnProfile, task: TaskProposal) -> float | None:
