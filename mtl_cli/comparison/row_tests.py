@@ -1,5 +1,7 @@
 """Adds the tests over test rows to a comparison."""
 
+from functools import cache
+
 from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.difference import Verdict
 from mtl_cli.comparison.prediction_files import PredictionFiles
@@ -86,22 +88,21 @@ def test_task(
 
     Returns: the reasons why some differences could not be tested.
     """
-    reasons: dict[str, None] = {}
-    cache: dict[Configuration, Predictions | UnusableError] = {}
 
-    def read_once(configuration: Configuration) -> Predictions:
-        if configuration not in cache:
-            try:
-                cache[configuration] = read_all_seeds(
-                    configuration, split, task.name, task.metric, files
-                )
-            except UnusableError as error:
-                cache[configuration] = type(error)(f"{configuration.name}: {error}")
-        predictions = cache[configuration]
+    @cache
+    def read_once(configuration: Configuration) -> Predictions | UnusableError:
+        try:
+            return read_all_seeds(configuration, split, task.name, task.metric, files)
+        except UnusableError as error:  # the class of the error is kept
+            return type(error)(f"{configuration.name}: {error}")
+
+    def read(configuration: Configuration, scenario: str) -> Predictions:
+        predictions = read_once(configuration)
         if isinstance(predictions, UnusableError):
             raise predictions
-        return predictions
+        return predictions.of_scenario(scenario)
 
+    reasons: dict[str, None] = {}
     # Single-scenario twins are not in `task.scores`, so they are always read.
     not_read = {score.configuration for score in task.scores} - set(tested)
     differences = [
@@ -118,7 +119,7 @@ def test_task(
         if has_no_test or set(pair) & not_read:
             continue
         try:
-            first, second = (read_once(c).of_scenario(scenario) for c in pair)
+            first, second = (read(c, scenario) for c in pair)
             difference.row_test = first.test(second)
         except DifferentRowsError:
             difference.mark_not_comparable()
