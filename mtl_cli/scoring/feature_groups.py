@@ -150,7 +150,7 @@ def goodman_kruskal_lambda(x: Array, y: Array) -> float:
     Lambda = (wrong guesses without x - wrong guesses with x) / wrong guesses without x.
     Without x, the guess is the most frequent y of all rows; with x, it is the most
     frequent y among the rows with this x. Rows whose x occurs only once are left out:
-    each of them would predict its own y.
+    the x of such a row would always predict its y.
 
     Args:
         x: whole numbers from 0, (rows,).

@@ -13,7 +13,7 @@ from mtl_cli.scoring.gate_usage import summarize_gates
 from mtl_cli.scoring.gate_weights import GateWeights
 from mtl_cli.scoring.slices import Slices
 
-# The largest variance of weights that are the same for all rows but for rounding.
+# A smaller variance of weights over the rows is a rounding error.
 MAX_ROUNDING_VARIANCE = 1e-12
 
 

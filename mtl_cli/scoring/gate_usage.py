@@ -96,7 +96,7 @@ def average_by_owner(
 ) -> "tuple[Array, list[Expert]]":
     """Averages the weights of experts that have the same owner.
 
-    For example, the many columns of one feature have the feature as their owner.
+    For example, each column of a feature is an expert whose owner is the feature.
 
     Args:
         weights: the weights of the experts, `(rows, experts)`.
