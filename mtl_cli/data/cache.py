@@ -46,7 +46,7 @@ def find_or_encode(
 
     Args:
         key: a hash of everything that the encoded data depends on.
-        encode: writes the encoded data into a folder with a `EntryWriter`.
+        encode: writes the encoded data into a folder with an `EntryWriter`.
         check: raises an error if an entry does not fit the data set.
 
     Raises:

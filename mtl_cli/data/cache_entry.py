@@ -122,7 +122,7 @@ class Entry:
     """A complete folder of encoded splits. Opening an entry checks its files.
 
     Args:
-        folder: a folder that a `EntryWriter` has filled.
+        folder: a folder that an `EntryWriter` has filled.
         was_cached: whether the entry was found in the cache, not encoded by this call.
 
     Attributes:

@@ -105,35 +105,40 @@ class Sequence(Embedded):
         return kinds
 
     def graph(self, name: str, learnt: Learnt, ops: GraphOps) -> dict[str, Tensor]:
-        # 1. Read the lists. Check that texts have as many weights as values.
-        weights = None
-        if self.separator is None:
-            texts = ops.read_column(name, "texts")
-            if self.weights is not None:
-                weights = ops.read_column(self.weights, "numbers")
-        else:
-            texts, counts = ops.split(ops.read_column(name, "text"), self.separator)
-            if self.weights is not None:
-                column = ops.read_column(self.weights, "text")
-                weight_texts, weight_counts = ops.split(column, self.separator)
-                ops.require(ops.is_equal(counts, weight_counts))
-                weights = ops.parse_numbers(weight_texts)
-        # 2. Check the weights of values that are not empty.
+        texts, weights = self._read_in_graph(name, ops)
         is_present = ops.is_present(texts)
         if weights is None:
             weights = ops.ones_like(texts)
         else:
+            # Only the weights of values that are not empty are checked.
             weights = ops.match_width(weights, texts)
             ops.require(ops.all_present_satisfy(is_present, ops.is_number(weights)))
             fits = ops.is_within(weights, 0, FLOAT32_MAX)
             ops.require(ops.all_present_satisfy(is_present, fits))
-        # 3. Turn the last `max_length` values into ids, with their weights.
         ids = ops.vocabulary_ids(texts, learnt["vocabulary"])
         ids, weights = ops.last_values(is_present, [ids, weights], self.max_length)
         weights = ops.to_float32(weights)
         if self.pooling == "mean":
             weights = ops.normalize(weights)
         return {"sequences": ids, "sequence_weights": weights}
+
+    def _read_in_graph(self, name: str, ops: GraphOps) -> tuple[Tensor, Tensor | None]:
+        """Reads the values of each row, and their weights if there are any.
+
+        If the values are written as text, the graph requires one weight for each value.
+        """
+        if self.separator is None:
+            texts = ops.read_column(name, "texts")
+            if self.weights is None:
+                return texts, None
+            return texts, ops.read_column(self.weights, "numbers")
+        texts, counts = ops.split(ops.read_column(name, "text"), self.separator)
+        if self.weights is None:
+            return texts, None
+        column = ops.read_column(self.weights, "text")
+        weight_texts, weight_counts = ops.split(column, self.separator)
+        ops.require(ops.is_equal(counts, weight_counts))
+        return texts, ops.parse_numbers(weight_texts)
 
     def examples(
         self, name: str, learnt: Learnt, random: np.random.Generator, num_rows: int
