@@ -47,9 +47,9 @@ class Config(Options):
         repeats: number of seeds with which a sweep runs each job: `seed`, `seed` + 1,
             and so on.
         compare: jobs that a sweep adds, so that its models can be compared with them.
-        sweep: options for running the jobs of a sweep. The keys `sweep`, `repeats` and
-            `compare` do not change the results of a run, so a run folder does not save
-            them.
+        sweep: how a machine runs the jobs of a sweep. A run folder does not save the
+            keys `sweep`, `repeats` and `compare`, because the results of a run do not
+            depend on them.
         tracker: service that receives the results of the run, besides the run folder.
     """
 
@@ -67,7 +67,8 @@ class Config(Options):
         SerializeAsAny[Balancing], option_of("balancing", Balancing)
     ] = Fixed(name="fixed")
     trainer: Trainer
-    # Not in the saved configuration, or in its hash, if a run starts from nothing.
+    # If a run starts from nothing, this section is not in the saved configuration, nor
+    # in its hash.
     start_from: Annotated[
         StartFrom, Field(exclude_if=lambda start_from: start_from.run is None)
     ] = StartFrom()

@@ -17,7 +17,7 @@ class SweepOptions(Options):
 
     Attributes:
         jobs: number of jobs that run at a time. `auto` is the number of cores, but at
-            most one job for every 2 GB of memory; with a GPU it is 1, because a job
+            most one job for every 2 GiB of memory; with a GPU it is 1, because a job
             takes the whole GPU.
         timeout_minutes: minutes after which a job is killed; null sets no limit.
     """

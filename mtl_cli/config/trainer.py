@@ -30,10 +30,10 @@ class Trainer(Options):
             `metrics`, by default the first of its kind, such as AUC. Another metric
             follows after a point, as in `mean.log_loss` or `income.pr_auc`.
         ema_decay: decay of the exponential moving average of the weights over epochs.
-            After each epoch, the average moves the part 1 - `ema_decay` of the way to
-            the new weights, and more in the first epochs. Validation rows score the
-            average, and the run keeps the average. Training goes on with the weights
-            themselves. 0 is no average.
+            After each epoch, the average moves towards the new weights by the share
+            1 - `ema_decay` of their distance, and by more in the first epochs. The
+            average is scored on validation rows and kept by the run. Training goes on
+            with the weights themselves. With 0 there is no average.
         calibration: the calibration of probabilities on the validation rows, after
             training: `temperature` scales each task's logits, `platt` scales and shifts
             them, and `none` leaves the logits as they are. `auto` is `platt` for each
@@ -75,14 +75,16 @@ class Trainer(Options):
     def length(self, num_rows: int) -> "Length":
         """Returns the length of the training on a number of training rows.
 
-        With `auto`, the batch size is the power of two nearest to a 60th of the rows,
-        from 32 to 512. An epoch then has about 60 steps in tables of 2,000 to 22,000
-        rows. The number of epochs makes about 1,200 steps, but is at least 20. The
-        patience makes about 180 steps, but is at least 3 epochs. An epoch of a small
-        table has so few steps that one epoch hardly shows whether training improves:
-        small tables therefore get more epochs and more patience.
+        With `auto`, the batch size is the power of two that makes an epoch of about
+        `STEPS_PER_EPOCH` steps, from `MIN_BATCH_SIZE` to `MAX_BATCH_SIZE`. The epochs
+        together have about `STEPS` steps, but there are at least `MIN_EPOCHS` epochs.
+        The patience is about `PATIENCE_STEPS` steps, but at least `MIN_PATIENCE`
+        epochs.
+
+        A small table has few steps in an epoch, so one epoch hardly shows whether
+        training improves. Small tables therefore get more epochs and more patience.
         """
-        # max: a table of fewer than 60 rows would have a negative logarithm.
+        # The logarithm of a number below 1 would be negative.
         nearest: int = 2 ** round(math.log2(max(num_rows / STEPS_PER_EPOCH, 1)))
         batch_size = min(max(nearest, MIN_BATCH_SIZE), MAX_BATCH_SIZE)
         if self.batch_size != "auto":

@@ -13,28 +13,35 @@ def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
         key: the unknown key, dotted.
         values: the configuration with the unknown key and all known keys.
     """
-    parent, _, name = key.rpartition(".")
+    section, _, name = key.rpartition(".")
     siblings = known_siblings(key, values)
-    own_keys, others = keys_of_option(parent, name, values)
-    similar_names = get_close_matches(name, own_keys, n=3, cutoff=0.7)
-    similar_names = similar_names or get_close_matches(name, siblings, 1, cutoff=0.7)
-    similar_names = similar_names or abbreviated(name, siblings)
-    similar_keys = [f"{parent}.{similar}".lstrip(".") for similar in similar_names]
+    similar_names = (
+        get_close_matches(name, keys_of_chosen_option(section, values), 3, cutoff=0.7)
+        or get_close_matches(name, siblings, 1, cutoff=0.7)
+        or abbreviated(name, siblings)
+    )
+    similar_keys = [f"{section}.{similar}".lstrip(".") for similar in similar_names]
     known_keys = [k for k in dotted_keys(values) if k != key]
-    if not similar_keys and parent not in known_keys:
-        keys_by_name = {k.rpartition(".")[2]: k for k in reversed(known_keys)}
-        similar_keys = get_close_matches(key, known_keys, n=1, cutoff=0.8)
-        similar_keys += [
-            keys_by_name[similar_name]
-            for similar_name in get_close_matches(name, keys_by_name, n=1, cutoff=0.8)
-            or abbreviated(name, keys_by_name)
-        ]
-    owners = f" {name} is a key of {parent}={', '.join(others)}" if others else ""
+    if not similar_keys and section not in known_keys:
+        similar_keys = similar_keys_anywhere(key, known_keys)
+    owners = ", ".join(other_options_with_key(section, name, values))
+    owner_note = f"{name} is a key of {section}={owners}" if owners else ""
     if similar_keys:
-        similar_key = " or ".join(similar_keys)
-        return f"unknown key '{key}'; did you mean {similar_key}?{owners}"
-    owners = owners and f";{owners}"
-    return f"unknown key '{key}'; known there: {', '.join(siblings)}{owners}"
+        suggestion = f"did you mean {' or '.join(similar_keys)}?"
+        return f"unknown key '{key}'; {suggestion} {owner_note}".rstrip()
+    message = f"unknown key '{key}'; known there: {', '.join(siblings)}"
+    return f"{message}; {owner_note}" if owner_note else message
+
+
+def similar_keys_anywhere(key: str, known_keys: list[str]) -> list[str]:
+    """Returns known keys of all sections that resemble a key, or its last part."""
+    name = key.rpartition(".")[2]
+    # If several keys have the same last part, the dict keeps the first of them.
+    by_name = {k.rpartition(".")[2]: k for k in reversed(known_keys)}
+    similar_names = get_close_matches(name, by_name, 1, cutoff=0.8)
+    similar_names = similar_names or abbreviated(name, by_name)
+    similar_keys = get_close_matches(key, known_keys, 1, cutoff=0.8)
+    return similar_keys + [by_name[similar] for similar in similar_names]
 
 
 def abbreviated(initials: str, names: Iterable[str]) -> list[str]:
@@ -48,28 +55,37 @@ def abbreviated(initials: str, names: Iterable[str]) -> list[str]:
     ]
 
 
-def keys_of_option(
-    group: str, key: str, values: dict[Any, Any]
-) -> tuple[list[str], list[str]]:
+def keys_of_chosen_option(group: str, values: dict[Any, Any]) -> list[str]:
     """Returns the keys that only the chosen option of a config group declares.
 
     Args:
-        group: a config group such as `model`. Other sections have no options.
-        key: a key that the chosen option does not have.
+        group: a config group such as `model`, or another section, which has no options.
         values: the configuration.
-
-    Returns: the names of the keys, and the names of the other options that have `key`.
     """
     from mtl_cli.config.json_schema import AXES, option_classes
 
     section = values.get(group)
     if group not in AXES or not isinstance(section, dict):
-        return [], []
+        return []
     _, base = AXES[group]
-    classes = option_classes(group)
-    chosen = classes.get(str(section.get("name")), base)
-    own_keys = [k for k in chosen.model_fields if k not in base.model_fields]
-    return own_keys, [name for name, c in classes.items() if key in c.model_fields]
+    chosen = option_classes(group).get(str(section.get("name")), base)
+    return [key for key in chosen.model_fields if key not in base.model_fields]
+
+
+def other_options_with_key(group: str, key: str, values: dict[Any, Any]) -> list[str]:
+    """Returns the options of a config group that have a key.
+
+    Args:
+        group: see `keys_of_chosen_option`.
+        key: a key that the chosen option does not have.
+        values: the configuration.
+    """
+    from mtl_cli.config.json_schema import AXES, option_classes
+
+    if group not in AXES or not isinstance(values.get(group), dict):
+        return []
+    classes = option_classes(group).items()
+    return [name for name, option in classes if key in option.model_fields]
 
 
 def known_siblings(key: str, values: Any) -> list[str]:

@@ -62,7 +62,7 @@ def write_text(
 def replacing_folder(
     target: Path, fix: str, check: Callable[[Path], None]
 ) -> Iterator[Path]:
-    """Does the same as `replacing` for a target that may be a folder.
+    """Yields a temporary path as `replacing` does, for a target that may be a folder.
 
     An earlier target is removed only after the new target is complete.
 
@@ -71,7 +71,7 @@ def replacing_folder(
         fix: advice for the error message, if the target cannot be written.
         check: raises an error if the earlier target must not be removed. The argument
             of the function is the temporary path to which the earlier target has been
-            moved: there nobody adds a file between the check and the removal.
+            moved, so that nobody adds a file between the check and the removal.
 
     Raises:
         WriteError: if the target cannot be written.

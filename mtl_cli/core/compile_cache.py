@@ -23,8 +23,7 @@ def enable() -> None:
 
     The call must come before TensorFlow compiles anything. If `TF_XLA_FLAGS` already
     names a folder, the call changes nothing. No code is kept if `MTL_CACHE` is empty,
-    or if the disk is nearly full, since TensorFlow ends a run whose code it cannot
-    write.
+    or if the disk is nearly full: TensorFlow ends a run if it cannot write the code.
     """
     flags = os.environ.get("TF_XLA_FLAGS", "")
     if FLAG in flags:

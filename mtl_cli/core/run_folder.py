@@ -40,7 +40,7 @@ class RunFolder:
 
     Raises:
         ConfigError: if another process has locked the folder, if the folder is not
-            writable, or if it holds files that no run writes.
+            writable, or if it is neither empty nor the folder of a run.
     """
 
     def __init__(self, path: Path) -> None:
@@ -77,10 +77,10 @@ class RunFolder:
         self.record = {}
 
     def finish(self, status: str, error: str | None = None) -> None:
-        """Records the end of the run, and its seconds in all processes.
+        """Records the end of the run, and the seconds of all its processes together.
 
-        The seconds are null if an earlier process of the run was killed. The
-        checkpoints of a run that is done are removed.
+        The seconds are null if an earlier process of the run was killed. If the run is
+        done, its checkpoints are removed.
 
         Args:
             status: `done`, `failed` or `interrupted`.

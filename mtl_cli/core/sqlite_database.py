@@ -30,7 +30,7 @@ TOKEN = re.compile(
     r"|`(?:[^`]|``)*`|\[[^\]]*\]|\w+|\S",
     re.DOTALL,
 )
-NAME = re.compile(r"[\w\"`\[]")
+NAME = re.compile(r"[\w\"`\[]")  # the first character of a token that may be a name
 # The words that stand before a bracket in the definitions of MLflow and Optuna, and the
 # words that stand before the name of a table.
 BEFORE_BRACKET = {"CHECK", "KEY", "UNIQUE", "DEFAULT", "AS", "IN", "AND", "OR", "NOT"}
@@ -56,22 +56,22 @@ def check_sqlite_database(path: Path) -> None:
                 f"{path}-journal names another file, which SQLite would delete; remove "
                 "the journal"
             )
-    for name, statement in schema(path):
-        if statement and not (
-            TABLE_OR_INDEX.match(statement) or TRIGGER_OF_MLFLOW.match(statement)
-        ):
-            raise UnsafeFileError(
-                f"{path} holds {name!r}, which is neither a table nor an index; take a "
-                "database that MLflow or Optuna has made"
-            )
-        if TABLE_OR_INDEX.match(statement or "") and (call := called(statement or "")):
-            raise UnsafeFileError(
-                f"{path} holds {name!r}, which calls {call}; take a database that "
-                "MLflow or Optuna has made"
-            )
+    for name, statement in definitions(path):
+        if TRIGGER_OF_MLFLOW.match(statement):
+            continue
+        if not TABLE_OR_INDEX.match(statement):
+            problem = "is neither a table nor an index"
+        elif function := called_function(statement):
+            problem = f"calls {function}"
+        else:
+            continue
+        raise UnsafeFileError(
+            f"{path} holds {name!r}, which {problem}; take a database that MLflow or "
+            "Optuna has made"
+        )
 
 
-def called(statement: str) -> str | None:
+def called_function(statement: str) -> str | None:
     """Returns the name of a function that a definition may call; None if it calls none.
 
     Args:
@@ -81,17 +81,18 @@ def called(statement: str) -> str | None:
     tokens = [match[0] for match in TOKEN.finditer(text) if not match["comment"]]
     for before, name, bracket in zip(["", *tokens], tokens, tokens[1:], strict=False):
         is_table = before.upper() in BEFORE_TABLE
-        is_known = name.upper() in BEFORE_BRACKET or is_table
-        if bracket == "(" and NAME.match(name) and not is_known:
+        is_keyword = name.upper() in BEFORE_BRACKET
+        if bracket == "(" and NAME.match(name) and not (is_table or is_keyword):
             return name
     return None
 
 
-def schema(path: Path) -> list[tuple[str, str | None]]:
+def definitions(path: Path) -> list[tuple[str, str]]:
     """Returns the name and the SQL statement of each object in an SQLite database.
 
-    Returns: nothing if there is no database, or if it is damaged. Whoever opens a
-        damaged database gets the error.
+    Objects that SQLite has made without a statement, such as some indexes, are left
+    out. There are no objects if there is no database, or if it is damaged: opening the
+    database later raises the error.
     """
     with (
         contextlib.suppress(sqlite3.DatabaseError),
@@ -101,5 +102,6 @@ def schema(path: Path) -> list[tuple[str, str | None]]:
     ):
         # SQLite takes names and statements of any bytes, also if they are not UTF-8.
         connection.text_factory = lambda text: text.decode(errors="replace")
-        return connection.execute("SELECT name, sql FROM sqlite_master").fetchall()
+        rows = connection.execute("SELECT name, sql FROM sqlite_master").fetchall()
+        return [(name, statement) for name, statement in rows if statement]
     return []

@@ -1,4 +1,4 @@
-"""Stdin, stdout and stderr: closed ones, full disks, readers that have gone."""
+"""Prepares stdin, stdout and stderr, and handles outputs that take no more text."""
 
 import contextlib
 import io
@@ -16,8 +16,8 @@ OUTPUT_CLOSED = 141
 def prepare_streams() -> None:
     """Opens closed streams, and lets stdout and stderr take every character.
 
-    Names and numbers hold characters that the encoding of the terminal may lack, such
-    as "±". A "?" takes their place; an error would lose the results of the command.
+    The encoding of the terminal may lack characters of names and numbers, such as "±".
+    They are printed as "?". An error would lose the results of the command.
     """
     open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
@@ -28,9 +28,10 @@ def prepare_streams() -> None:
 def open_closed_streams() -> None:
     """Opens the null device in place of each standard stream that is closed.
 
-    Python has None for a stream that is closed at the start, as in `COMMAND >&-` or in
-    some schedulers. The next file to be opened would also get the stream's number, and
-    what a library writes to that number would end in the file.
+    A stream may be closed at the start, as in `COMMAND >&-` or in some schedulers.
+    Python then has None in its place. Without this call, the next opened file would get
+    the stream's number, and text that a library writes to the stream would go into the
+    file.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
@@ -42,8 +43,8 @@ def open_closed_streams() -> None:
 def drop_output(descriptor: int) -> None:
     """Sends all further output of a file descriptor, such as 1, to the null device.
 
-    At exit, Python tries again to write the text that a closed pipe or a full disk did
-    not take, and prints an error. With this call Python does not.
+    Without this call, Python tries again at exit to write the text that a closed pipe
+    or a full disk did not take, and prints an error.
     """
     os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 

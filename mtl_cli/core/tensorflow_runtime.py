@@ -51,9 +51,9 @@ def start(seed: int, deterministic: bool) -> None:
 def ignore_tools_of_start_folder() -> None:
     """Makes XLA ignore the folder `./cuda_sdk_lib`.
 
-    By default, XLA looks there first for NVIDIA's compiler and runs it on machines with
-    a GPU. The folder may come from somebody else. XLA goes on to look in the usual
-    places if the folder that it is told does not exist.
+    On a machine with a GPU, XLA runs NVIDIA's compiler, and by default looks for it in
+    this folder first. The folder may come from somebody else. A flag therefore names a
+    folder that does not exist; XLA then looks in the usual places.
     """
     flags = os.environ.get("XLA_FLAGS", "")
     is_file = bool(flags) and not flags.lstrip().startswith("-")  # a file of flags
@@ -85,8 +85,8 @@ def quiet_stderr() -> Iterator[None]:
     """Drops the text that C++ libraries print to stderr inside the block.
 
     TensorFlow prints a line about the processor before it reads its log level. If the
-    block raises an error, the text is printed after all, since it may explain the
-    error. A signal that stops the block does not count as an error.
+    block raises an error, the text is printed, since it may explain the error. A signal
+    that stops the block does not count as an error.
     """
     sys.stderr.flush()
     stderr = os.dup(2)
