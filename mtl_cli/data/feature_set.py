@@ -67,7 +67,7 @@ class FeatureSet:
         features.constants = constants
         return features
 
-    def complete(self, table: pa.Table) -> pa.Table:
+    def fill_constants(self, table: pa.Table) -> pa.Table:
         """Returns a table with the columns of `constants`, set in every row."""
         names = self.constants.column_names
         table = table.drop_columns([c for c in names if c in table.column_names])
@@ -114,7 +114,7 @@ class FeatureSet:
         Raises:
             DataError: if a column does not hold what a feature needs.
         """
-        table = self.complete(table)
+        table = self.fill_constants(table)
         blocks = (
             feature.encode(name, feature.read(name, table), self.table_learnt(name))
             for name, feature in self.by_name.items()

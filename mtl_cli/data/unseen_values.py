@@ -33,7 +33,7 @@ class UnseenValues:
             table: the rows.
             encoded: the encoded rows, {input of the network: (rows, width)}.
         """
-        table = self.features.complete(table)
+        table = self.features.fill_constants(table)
         self.num_rows += table.num_rows
         for name, value_rows in self.features.unseen(table, encoded).items():
             # A row with several unseen values, such as a list, counts once.

@@ -51,14 +51,14 @@ def why_header_holds_values(columns: list[ColumnProfile]) -> str:
     """Returns why the header seems to hold values instead of names; "" if it does not.
 
     If the table has columns of numbers, the header seems to hold values if the names of
-    all these columns are numbers too. The names 0, 1, 2 ... and 1, 2, 3 ... count as
-    names. If the table has no columns of numbers, the header seems to hold values if
+    all these columns are numbers too. But columns may be named 0, 1, 2 ... or 1, 2, 3
+    ... If the table has no columns of numbers, the header seems to hold values if
     more than half of the names occur again in their own column.
     """
     names = [c.name for c in columns if c.numbers is not None and c.name]
     if names:
-        counted_up = [[str(start + i) for i in range(len(names))] for start in (0, 1)]
-        if names not in counted_up and all(re.match(NUMBER, name) for name in names):
+        numbered = [[str(start + i) for i in range(len(names))] for start in (0, 1)]
+        if names not in numbered and all(re.match(NUMBER, name) for name in names):
             return f"'{names[0]}' is above numbers"
         return ""
     repeated = [
