@@ -51,8 +51,8 @@ class Evaluation:
         """Returns the name of a task, and its space if it has one."""
         return name_with_space(task, self.tasks[task])
 
-    def metric_title(self, task: str) -> str:
-        """Returns the title of a task's main metric, such as `buy log loss`."""
+    def title_with_metric(self, task: str) -> str:
+        """Returns the name of a task, its space and main metric: `buy log loss`."""
         metric = self.tasks[task]["main_metric"].replace("_", " ")
         return f"{self.name_with_space(task)} {metric}"
 

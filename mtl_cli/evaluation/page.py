@@ -79,7 +79,7 @@ def slice_charts(evaluation: Evaluation) -> dict[str, list[Chart]]:
             ]
             overall = result["metrics"][result["main_metric"]]["value"]
             if bars and overall is not None:
-                name = evaluation.metric_title(task)
+                name = evaluation.title_with_metric(task)
                 plot = IntervalPlot(f"{name} by {column}", name, bars, overall)
                 charts.setdefault(f"By {column}", []).append(plot.chart())
     return charts
@@ -90,7 +90,7 @@ def importance_charts(evaluation: Evaluation) -> dict[str, list[Chart]]:
 
     Returns: {"Importance": one chart per task}; {} if importance was not measured.
     """
-    titles = {task: evaluation.metric_title(task) for task in evaluation.tasks}
+    titles = {task: evaluation.title_with_metric(task) for task in evaluation.tasks}
     records = evaluation.importances.get("features", [])
     plots = importance_plots(records, titles, MAX_BARS)
     return {"Importance": [plot.chart() for plot in plots]} if plots else {}

@@ -122,7 +122,7 @@ def importance_section(evaluation: Evaluation) -> Section:
         return Section("Importance")
     rows = most_important_first(result["features"])
     tasks = list(dict.fromkeys(record["task"] for record in result["features"]))
-    cells = [["feature", *map(evaluation.metric_title, tasks)]]
+    cells = [["feature", *map(evaluation.title_with_metric, tasks)]]
     for records in rows[:MAX_FEATURES]:
         name = records[0]["features"]
         name = f"  {name} alone" if records[0]["group"] else name

@@ -101,7 +101,7 @@ def slice_table(
     """
     header, rows = [column], dict[str, list[str]]()
     for record in records:
-        title = evaluation.metric_title(record["task"])
+        title = evaluation.title_with_metric(record["task"])
         if title not in header:
             header += [title, "predicted/actual", "rows", "positives"]
         ratio = "-" if record["ratio"] is None else f"{record['ratio']:.3f}"
