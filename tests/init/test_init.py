@@ -247,6 +247,8 @@ def test_labels_become_tasks_by_what_they_hold(run: Run) -> None:
     assert tasks["spent"]["transform"] == "standard"
     yaml_text = Path("conf/dataset/shop.yaml").read_text()
     assert "log1p would learn a value near the median" in yaml_text
+    assert "66.7% are 0: or ziln (without transform)" in yaml_text
+    assert "or ordinal, if the order of the classes counts" in yaml_text
     assert "400" not in line_of("shop", "ad")
     assert "positive: like" in yaml_text
 

@@ -25,6 +25,7 @@ from omegaconf import OmegaConf
 
 from mtl_cli.config.check import check
 from mtl_cli.core.errors import ConfigError, TrainingError
+from mtl_cli.core.options import option_names
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.data.table import Table
 from mtl_cli.network.build import build
@@ -47,6 +48,8 @@ TASKS = {
     "like": {"label": "like", "kind": "binary", "space": "click"},
     "watch": {"label": "watch", "kind": "regression", "transform": "standard"},
     "stars": {"label": "stars", "kind": "multiclass", "classes": [1, 2, 3]},
+    "rating": {"label": "stars", "kind": "ordinal", "classes": [1, 2, 3]},
+    "spent": {"label": "spent", "kind": "ziln"},
 }
 SMALL = [
     *["encoder.embedding_dim=4", "model.tower_units=[6]", "trainer.patience=null"],
@@ -122,6 +125,7 @@ def planted(seed=0):
             "like": (item > 2).astype(int),
             "watch": 2 * price - (user > 4),
             "stars": 1 + user % 3,
+            "spent": np.where(price > 0, np.exp(price + user / 4), 0),
         }
     )
 
@@ -170,7 +174,7 @@ TRAINED = [
 
 @pytest.fixture(scope="module", params=TRAINED)
 def trained(request, data):
-    """A pair trained on five tasks of three kinds, computing in bfloat16."""
+    """A pair trained on tasks of every kind, computing in bfloat16."""
     model, encoder = request.param
     keras.utils.set_random_seed(1)
     options = ["trainer.precision=bfloat16", "trainer.epochs=6"]
@@ -183,7 +187,7 @@ def trained(request, data):
     # Tracing takes seconds: in the default suite, one pair alone takes graphs.
     eager = encoder == ENCODER_OF[model] and model != "mmoe"
     options += [f"trainer.batch_size={ROWS}"] if eager else []
-    chosen = config(model, encoder, *options, tasks=5)
+    chosen = config(model, encoder, *options, tasks=len(TASKS))
     network = build(chosen, data.features.layout, data.labels)
     tf.config.run_functions_eagerly(eager)
     # TensorFlow would rewrite the graphs for seconds, to run them faster for less.
@@ -328,15 +332,19 @@ def test_one_task_is_enough_or_is_refused_in_words(model, network, data):
     assert np.ptp(found["click"].numpy()) > 0
 
 
-def test_five_tasks_of_three_kinds_learn_in_bfloat16(trained, data):
+def test_tasks_of_every_kind_learn_in_bfloat16(trained, data):
     chosen, network, history = trained
+    assert {task["kind"] for task in TASKS.values()} == set(option_names("tasks"))
     first, last = history.epochs[0].losses, history.epochs[-1].losses
     assert list(last) == list(TASKS)
     assert sum(last.values()) < 0.95 * sum(first.values())
     found = predict(network, rows_of(data))
     assert list(found) == [output.name for output in chosen.outputs]
-    assert found["stars"].shape == (ROWS, 3)
-    np.testing.assert_allclose(found["stars"].sum(axis=1), 1, 1e-5)
+    for name in ("stars", "rating"):
+        assert found[name].shape == (ROWS, 3)
+        np.testing.assert_allclose(found[name].sum(axis=1), 1, 1e-5)
+    assert found["spent"].shape == (ROWS,)
+    assert (found["spent"] > 0).all()
     assert {w.dtype for w in network.logits.trainable_variables} == {"float32"}
 
 
