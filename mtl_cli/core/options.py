@@ -125,7 +125,8 @@ def drop_keys_of_others(
     """Removes the keys that only other options of the axis have.
 
     If a user changes the option in a configuration, keys of the earlier option remain
-    there. Such a key has no effect as long as its value is its default.
+    there. Such a key has no effect as long as its value is its default in one of the
+    options that have the key.
 
     Args:
         values: a dict of keys and values. Any other object is returned unchanged.
@@ -142,22 +143,22 @@ def drop_keys_of_others(
         return values
     remaining = dict(values)
     foreign_keys = [key for key in values if key not in option.model_fields]
-    owners: dict[str, list[str]] = {}  # {key: the options that have it}
-    defaults: dict[str, Any] = {}
+    # {key: {an option that has the key: the key's default there}}
+    owners: dict[str, dict[str, Any]] = {}
     for name in option_names(axis) if foreign_keys else []:
         for key, field in option_class(axis, name, base).model_fields.items():
             if key in foreign_keys:
-                owners.setdefault(key, []).append(name)
-                defaults[key] = None
+                default = None
                 if not field.is_required():
-                    defaults[key] = field.get_default(call_default_factory=True)
-    for key, names in owners.items():
-        if remaining.pop(key) != defaults[key]:
-            default = "null" if defaults[key] is None else defaults[key]
-            use = "use" if len(names) > 1 else "uses"
+                    default = field.get_default(call_default_factory=True)
+                owners.setdefault(key, {})[name] = default
+    for key, defaults in owners.items():
+        if remaining.pop(key) not in defaults.values():
+            default = list(defaults.values())[-1]
+            use = "use" if len(defaults) > 1 else "uses"
             raise ValueError(
-                f"{key}: only {selector}={' and '.join(names)} {use} it; "
-                f"set it to {default}"
+                f"{key}: only {selector}={' and '.join(defaults)} {use} it; "
+                f"set it to {'null' if default is None else default}"
             )
     return remaining
 

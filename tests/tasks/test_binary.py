@@ -59,6 +59,15 @@ def test_keys_of_other_kinds_may_stand_at_their_default_only(key, value, default
         Binary(label="y", **{key: value})
 
 
+def test_usual_loss_of_an_earlier_kind_may_remain():
+    ziln, ordinal = task_class("ziln"), task_class("ordinal")
+    assert ziln(label="y", loss="mse", transform="none") == ziln(label="y")
+    classes = {"label": "y", "classes": [1, 2]}
+    assert ordinal(**classes, loss="cross_entropy") == ordinal(**classes)
+    with pytest.raises(ValueError, match="loss: only kind=binary and multiclass and"):
+        ziln(label="y", loss="huber")
+
+
 def test_whole_numbers_of_yaml_may_have_decimals():
     classes = task_class("multiclass")(label="y", classes=[1.0, 2, "3"])
     assert classes.classes == [1, 2, "3"]
