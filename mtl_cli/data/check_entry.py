@@ -18,9 +18,9 @@ def check_entry(entry: Entry, dataset: Dataset, outputs: list[Output]) -> None:
     type or width, or a report that lacks a number, would make the run fail much later.
 
     Raises:
-        ValueError: if an array is missing, or has another type or width; or if the
-            data report or the statistics of labels are incomplete.
-        DataError: if what a feature has learnt, according to the entry, is damaged.
+        ValueError: if an array of features is missing, or has another type or width; or
+            if the data report or the statistics of labels are incomplete.
+        DataError: if the values that a feature has learnt are damaged.
     """
     check_report_and_labels(entry, dataset, outputs)
     features = FeatureSet(dataset.used_features, entry.manifest["features"])
