@@ -1,6 +1,7 @@
 """Encodes the rows of files into splits on disk, chunk by chunk in bounded memory.
 
-The code of a row's split is the position of the split in `SPLITS`.
+In this module, a file is `train`, `valid` or `test`, even if the configuration names
+several files there. The code of a row's split is the position of the split in `SPLITS`.
 """
 
 from collections.abc import Iterator
@@ -76,8 +77,8 @@ def encode_sources(
     """Reads all rows twice, and writes the entry of the cache.
 
     The first reading learns from the training rows, and writes the labels of all rows.
-    The second reading encodes the features of all rows, and writes them. It cannot
-    begin before all training rows have been read.
+    The second reading encodes the features of all rows, and writes them. The encoding
+    needs what the first reading has learnt from all training rows.
     """
     times_by_file = times_to_split_by(dataset, sources)
     codes_by_file = split_rows(dataset, sources, times_by_file)
