@@ -13,7 +13,7 @@ optuna = pytest.importorskip("optuna", reason="extra hpo")
 
 from mtl_cli.core.errors import ConfigError, StorageError  # noqa: E402
 from mtl_cli.sweep import optuna_search, search_storage  # noqa: E402
-from mtl_cli.sweep.optuna_search import OPTUNA, resume_search  # noqa: E402
+from mtl_cli.sweep.optuna_search import OPTUNA_SWEEPER, resume_search  # noqa: E402
 from mtl_cli.sweep.search_storage import (  # noqa: E402
     Heartbeat,
     SearchStorage,
@@ -89,7 +89,7 @@ def test_data_base_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
 
 def search_in(database: Path) -> DictConfig:
     """Returns the configuration of a search with an SQLite database."""
-    sweeper = {"_target_": f"{OPTUNA}.x", "storage": f"sqlite:///{database}"}
+    sweeper = {"_target_": f"{OPTUNA_SWEEPER}.x", "storage": f"sqlite:///{database}"}
     sweeper |= {"study_name": "search", "direction": "maximize"}
     sweep = {"dir": str(database.parent)}
     return OmegaConf.create({"hydra": {"sweeper": sweeper, "sweep": sweep}})
