@@ -120,14 +120,7 @@ def check_packages(loaded: ConfigResult, name: str) -> None:
 
 
 def bound_yaml_files() -> None:
-    """Changes how Hydra reads and lists YAML files, in three ways.
-
-    - Hydra refuses a file that is too large or too deep to be read safely.
-    - Hydra parses a file only once, unless its text changes. Hydra composes several
-      configurations for one command, and parsing YAML takes a quarter of that time.
-    - Hydra lists no groups below a link. A link in a folder of configs may lead to the
-      whole disk, or back to the folder, so that `--help` would list groups for ever.
-      The options of a linked group are still listed.
+    """Restricts how Hydra reads and lists YAML files.
 
     The class that reads files is changed in place. A subclass cannot replace it: child
     processes of some launchers register Hydra's classes again, and refuse a class with
@@ -135,11 +128,22 @@ def bound_yaml_files() -> None:
     """
     # The first call of `instance` imports Hydra's classes again and registers them.
     Plugins.instance()
-    source = SourcesRegistry.instance().types["file"]
-    load: Any = source.load_config
-    list_names: Any = source.list
-    if hasattr(load, "__wrapped__"):  # wrapped by an earlier call
-        return
+    source: Any = SourcesRegistry.instance().types["file"]
+    if not hasattr(source.load_config, "__wrapped__"):  # not wrapped by an earlier call
+        bound_loading(source)
+        bound_listing(source)
+
+
+def bound_loading(source: Any) -> None:
+    """Makes Hydra refuse YAML files that are too large or too deep to be read safely.
+
+    Hydra also parses a file only once, unless its text changes. Hydra composes several
+    configurations for one command, and parsing YAML takes a quarter of that time.
+
+    Args:
+        source: Hydra's class that reads files.
+    """
+    load = source.load_config
     parsed: dict[tuple[str, ...], ConfigResult] = {}
 
     @wraps(load)
@@ -160,8 +164,23 @@ def bound_yaml_files() -> None:
             parsed[key] = loaded
         return copy.deepcopy(parsed[key])  # Hydra changes what is loaded
 
+    source.load_config = bounded
+
+
+def bound_listing(source: Any) -> None:
+    """Makes Hydra list no groups below a link.
+
+    A link in a folder of configs may lead to the whole disk, or back to the folder, so
+    that `--help` would list groups for ever. The options of a linked group are still
+    listed.
+
+    Args:
+        source: Hydra's class that reads files.
+    """
+    list_names = source.list
+
     @wraps(list_names)
-    def bounded_list(
+    def bounded(
         self: Any, config_path: str, results_filter: ObjectType | None
     ) -> list[str]:
         folder = os.path.join(os.path.realpath(self.path), config_path)
@@ -169,11 +188,9 @@ def bound_yaml_files() -> None:
         if is_below_link and results_filter == ObjectType.GROUP:
             return []
         with named_file_errors(folder):
-            names: list[str] = list_names(self, config_path, results_filter)
-        return names
+            return list_names(self, config_path, results_filter)  # type: ignore[no-any-return]
 
-    source.load_config = bounded  # type: ignore
-    source.list = bounded_list  # type: ignore
+    source.list = bounded
 
 
 @contextlib.contextmanager

@@ -60,10 +60,7 @@ SWEPT_KEY = re.compile(r"[+~]{0,2}(?!hydra\b)[A-Za-z][\w./@-]*")
 
 
 def refuse_foreign_code() -> None:
-    """Makes Hydra refuse a configuration that would run code that its author chose.
-
-    The change is for the whole process.
-    """
+    """Makes Hydra in this process refuse configurations that would run foreign code."""
     restrict_files()
     replace_composition(compose_checked)
 
@@ -89,17 +86,12 @@ def compose_checked(
             check_search_path(loader, config_name)
             composed = compose()
     except Exception as error:
-        # For the message: a job of a sweep has other settings than the command line.
+        # For `hydra_errors`: a job of a sweep has other settings than the command line.
         error.add_note(f"{COMPOSED_SETTINGS}{shlex.join(settings)}")
         raise
     check_plugins(composed)
     with limited_reading(), hydra_interpolations(composed):
-        # Installed packages in the search path are trusted.
-        if any(
-            source.schema not in ("pkg", "structured")
-            and Path(source.path) != conf_folder()
-            for source in composed.hydra.runtime.config_sources
-        ):
+        if reads_foreign_folders(composed):
             check_hydra_section(composed, hydra_settings)
         if config_name and resolved(composed, "dataset.name") is None:
             # Hydra names the run folder after the data set.
@@ -112,6 +104,15 @@ def compose_checked(
     with flag_override(composed, ["struct", "readonly"], False):
         composed.hydra.callbacks = {"ours": {"_target_": START_OF_SWEEP}}
     return composed
+
+
+def reads_foreign_folders(composed: DictConfig) -> bool:
+    """Whether folders in the search path are neither ours nor of installed packages."""
+    return any(
+        source.schema not in ("pkg", "structured")
+        and Path(source.path) != conf_folder()
+        for source in composed.hydra.runtime.config_sources
+    )
 
 
 def check_search_path(loader: ConfigLoaderImpl, config_name: str | None) -> None:
@@ -129,9 +130,9 @@ def check_search_path(loader: ConfigLoaderImpl, config_name: str | None) -> None
             "it, or give its keys on the command line"
         )
     primary = load_primary(loader, config_name) if config_name else None
-    if isinstance(primary, DictConfig) and OmegaConf.select(
-        primary, "hydra.searchpath"
-    ):
+    if not isinstance(primary, DictConfig):
+        return
+    if OmegaConf.select(primary, "hydra.searchpath"):
         raise file_may_not_set_error("searchpath")
 
 

@@ -69,37 +69,51 @@ def group_schema(group: str, partial: bool = False) -> Schema:
         partial: whether all keys may be left out, as in an experiment. An experiment
             changes some keys of an option that another file defines.
     """
-    option_key = "generator" if group == "dataset" else "name"
-    branches, definitions = [], {}
+    definitions: Schema = {}
+    schemas = []
     for name, option in option_classes(group).items():
-        branch = class_schema(option)
-        definitions.update(branch.pop("$defs", {}))
-        if name:
-            branch["properties"][option_key] = {"const": name}
-        # The keys of a data set of the user's own do not come from a file of mtl-cli.
-        defaults = {} if group == "dataset" else option_defaults(group, name)
-        for key in defaults.keys() & branch["properties"].keys() - {option_key}:
-            branch["properties"][key]["default"] = defaults[key]
-        branch["properties"]["defaults"] = DEFAULTS
-        keys_set_elsewhere = set(defaults_of("config.yaml").get(group) or {})
-        if group == "dataset" and name:
-            keys_set_elsewhere.add("features")  # a generator declares the features
-        required = [
-            key for key in branch.pop("required", []) if key not in keys_set_elsewhere
-        ]
-        if not partial:
-            # A file with a defaults list may leave out keys that another file sets.
-            branch["if"] = {"not": {"required": ["defaults"]}}
-            branch["then"] = {"required": required}
-            branch["required"] = [option_key] if name else []
-        branches.append(branch)
-    schema = branches[0] if len(branches) == 1 else {"anyOf": branches}
+        schema = option_schema(group, name, option, partial)
+        definitions.update(schema.pop("$defs", {}))
+        schemas.append(schema)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"conf/{group}/*.yaml",
-        **schema,
+        **(schemas[0] if len(schemas) == 1 else {"anyOf": schemas}),
         "$defs": definitions,
     }
+
+
+def option_schema(
+    group: str, name: str, option: type[Options], partial: bool
+) -> Schema:
+    """Returns the schema of the files of one option.
+
+    Args:
+        group: a group of `GROUPS`.
+        name: the name of the option, or "", see `option_classes`.
+        option: the class of the option.
+        partial: see `group_schema`.
+    """
+    schema = class_schema(option)
+    keys = schema["properties"]
+    option_key = "generator" if group == "dataset" else "name"
+    if name:
+        keys[option_key] = {"const": name}
+    # The keys of a data set of the user's own do not come from a file of mtl-cli.
+    defaults = {} if group == "dataset" else option_defaults(group, name)
+    for key in defaults.keys() & keys.keys() - {option_key}:
+        keys[key]["default"] = defaults[key]
+    keys["defaults"] = DEFAULTS
+    keys_set_elsewhere = set(defaults_of("config.yaml").get(group) or {})
+    if group == "dataset" and name:
+        keys_set_elsewhere.add("features")  # a generator declares the features
+    required = [k for k in schema.pop("required", []) if k not in keys_set_elsewhere]
+    if not partial:
+        # A file with a defaults list may leave out keys that another file sets.
+        schema["if"] = {"not": {"required": ["defaults"]}}
+        schema["then"] = {"required": required}
+        schema["required"] = [option_key] if name else []
+    return schema
 
 
 def option_defaults(group: str, option: str) -> dict[str, Any]:
