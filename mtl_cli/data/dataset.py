@@ -19,8 +19,8 @@ TablePaths = Annotated[list[TablePath], Field(min_length=1)]
 DATASET_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 TASK_NAME = r"^[A-Za-z][A-Za-z0-9_]*$"
 TaskName = Annotated[str, Field(pattern=TASK_NAME)]
-# Of a key that was added later. Hashes and saved models leave out the key if it is
-# null, so that they are the same as before.
+# For keys that were added later: hashes and saved models leave out such a key if it is
+# null, and so stay the same as before.
 OmittedIfNull = Field(exclude_if=lambda value: value is None)
 AnyFeature = Annotated[
     SerializeAsAny[Feature], option_of("features", Feature, key="kind")

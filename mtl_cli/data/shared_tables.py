@@ -31,7 +31,7 @@ def check_shared_table(name: str, features: dict[str, Feature]) -> None:
             f"features.{name}.table: {owner_name!r} is not a feature with an "
             f"embedding table of its own{suggest(owner_name, list(features))}"
         )
-    if owner.shared_ids is None or owner.shared_ids != feature.shared_ids:
+    if owner.id_encoding is None or owner.id_encoding != feature.id_encoding:
         raise ValueError(
             f"features.{name}.table: a {feature.kind} feature cannot share the table "
             f"of a {owner.kind} feature; remove this key"

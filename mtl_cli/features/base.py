@@ -37,9 +37,9 @@ class Feature(Options):
             read as float64 instead of text, and the encoded values have an order.
         reports_unseen: whether values that the training rows lack get id 0. The data
             report then counts these values.
-        shared_ids: the encoding of values as ids: `vocabulary` or `hash`. Features can
-            share an embedding table if their `shared_ids` are equal. None if features
-            of this kind cannot share a table.
+        id_encoding: how values become ids: `vocabulary` or `hash`. Features can share
+            an embedding table if their `id_encoding` is equal. None if features of this
+            kind cannot share a table.
         has_one_id: whether each row has one id, so that the id can be the scenario of
             the row.
     """
@@ -47,7 +47,7 @@ class Feature(Options):
     kind: str
     numeric: ClassVar[bool] = False
     reports_unseen: ClassVar[bool] = False
-    shared_ids: ClassVar[str | None] = None
+    id_encoding: ClassVar[str | None] = None
     has_one_id: ClassVar[bool] = False
 
     def source_columns(self, name: str) -> list[str]:

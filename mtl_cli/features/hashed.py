@@ -20,7 +20,7 @@ class Hashed(Embedded):
 
     num_buckets: NumBuckets
     table: str | None = None
-    shared_ids = "hash"
+    id_encoding = "hash"
 
     def read(self, name: str, table: pa.Table) -> Categorical:
         return as_categorical(name, table[name])

@@ -50,7 +50,7 @@ class Sequence(Embedded):
     min_count: Count = 1
     table: str | None = None
     pretrained: Pretrained | None = None
-    shared_ids = "vocabulary"
+    id_encoding = "vocabulary"
     has_one_id = False
     reports_unseen = True
 

@@ -39,7 +39,7 @@ class Sparse(Embedded):
     table: str | None = None
     pretrained: Pretrained | None = None
     reports_unseen = True
-    shared_ids = "vocabulary"
+    id_encoding = "vocabulary"
 
     def read(self, name: str, table: pa.Table) -> Categorical:
         return as_categorical(name, table[name])
