@@ -42,12 +42,15 @@ def check_sqlite_database(path: Path) -> None:
     """Checks the files of an SQLite database, if there is one.
 
     Raises:
-        UnsafeFileError: if SQLite would delete another file, or if the database holds
-            something else than tables and indexes, or one that calls a function.
+        UnsafeFileError: if the database is a folder, a pipe or a device, if SQLite
+            would delete another file, or if the database holds something else than
+            tables and indexes, or one that calls a function.
     """
-    for companion in (Path(f"{path}{ending}") for ending in COMPANIONS):
+    # MLflow tries for a minute to open a folder or a pipe.
+    companions = [f"{path}{ending}" for ending in COMPANIONS]
+    for name in (os.path.realpath(path), *companions):
         with contextlib.suppress(FileNotFoundError):
-            check_regular(companion)
+            check_regular(Path(name))
     with contextlib.suppress(FileNotFoundError), open(f"{path}-journal", "rb") as file:
         file.seek(0, os.SEEK_END)
         file.seek(max(0, file.tell() - len(SUPER_JOURNAL_END)))

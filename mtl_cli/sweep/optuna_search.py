@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # the search alone needs these packages
 # The module of the plugin; the `_target_` of the sweeper begins with it.
 OPTUNA_SWEEPER = "hydra_plugins.hydra_optuna_sweeper"
 ATTEMPTS = 4  # to make the tables of a database
+MISSING_RECORD = "Record does not exist."  # in the errors of Optuna's storage
 
 # The storage of this process's search. Hydra's sweeper gets it from `opened_storage`.
 current_storage: "SearchStorage | None" = None
@@ -192,9 +193,15 @@ def storage_error_behind(error: BaseException | None) -> StorageError | None:
         return None
     import sqlalchemy
 
+    from mtl_cli.sweep import cmaes_state
     from mtl_cli.sweep.search_storage import KEY
 
     while error is not None:
+        if isinstance(error, KeyError) and MISSING_RECORD in error.args:
+            return StorageError(
+                f"{KEY}: {current_storage.name}: a record is missing; "
+                f"{cmaes_state.NEW_DATABASE}"
+            )
         if isinstance(error, StorageError):
             return StorageError(f"{error}; the same command resumes the search")
         if isinstance(error, sqlalchemy.exc.SQLAlchemyError):

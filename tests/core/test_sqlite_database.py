@@ -1,4 +1,5 @@
 import contextlib
+import os
 import sqlite3
 from pathlib import Path
 
@@ -43,6 +44,14 @@ def test_database_of_tables_and_indexes_is_accepted(tmp_path: Path) -> None:
     check_sqlite_database(database(tmp_path / "a.db", "CREATE INDEX i ON runs (name)"))
     check_sqlite_database(tmp_path / "none.db")
     assert not (tmp_path / "none.db").exists()
+
+
+def test_folder_and_pipe_are_no_databases(tmp_path: Path) -> None:
+    (tmp_path / "folder.db").mkdir()
+    os.mkfifo(tmp_path / "pipe.db")
+    for name in ("folder.db", "pipe.db"):
+        with pytest.raises(UnsafeFileError, match=f"{name} is not a regular file"):
+            check_sqlite_database(tmp_path / name)
 
 
 def test_journal_that_would_delete_another_file_is_refused(tmp_path: Path) -> None:

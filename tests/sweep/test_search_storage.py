@@ -11,6 +11,8 @@ from omegaconf import DictConfig, OmegaConf
 
 optuna = pytest.importorskip("optuna", reason="extra hpo")
 
+from optuna.storages import _rdb  # noqa: E402
+
 from mtl_cli.core.errors import ConfigError, StorageError  # noqa: E402
 from mtl_cli.sweep import optuna_search, search_storage  # noqa: E402
 from mtl_cli.sweep.optuna_search import OPTUNA_SWEEPER, resume_search  # noqa: E402
@@ -139,6 +141,9 @@ def test_error_that_hides_a_lost_data_base_is_traced_to_it(
             raise StorageError("lost")
         except StorageError:
             raise ValueError("Values were told.")  # noqa: B904
+    with pytest.raises(StorageError, match="name: a record is missing; use a new"):  # noqa: SIM117
+        with optuna_search.finish_jobs_if_storage_is_lost():
+            raise KeyError(_rdb.models.NOT_FOUND_MSG)
     with pytest.raises(ValueError, match="of its own"):  # noqa: SIM117
         with optuna_search.finish_jobs_if_storage_is_lost():
             raise ValueError("of its own")
