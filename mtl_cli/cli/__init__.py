@@ -1,1 +1,1 @@
-"""The commands: `mtl-train`, `mtl-compare`, `mtl-init` and others."""
+"""The commands, such as `mtl-train`, `mtl-compare` and `mtl-init`."""

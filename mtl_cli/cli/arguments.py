@@ -23,10 +23,10 @@ def split_plugins(arguments: list[str]) -> tuple[list[str], list[str]]:
     parser = ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--plugins", action="append", default=[], metavar="FOLDER")
     try:
-        parsed, others = parser.parse_known_args(arguments)
+        parsed, other_arguments = parser.parse_known_args(arguments)
     except ArgumentError as error:
         raise ConfigError(f"{error}; see mtl-train --help") from None
-    return parsed.plugins, others
+    return parsed.plugins, other_arguments
 
 
 def hydra_arguments(arguments: list[str]) -> list[str]:

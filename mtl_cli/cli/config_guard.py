@@ -161,13 +161,13 @@ def check_hydra_section(composed: DictConfig, hydra_settings: list[str]) -> None
     plugins = [f"{g}={choices[g]}" for g in PLUGIN_GROUPS if g in choices]
     added = [s for s in hydra_settings if s.startswith(ADDED_SETTINGS)]
     added_keys = {setting.partition("=")[0] for setting in added}
-    others = [s for s in hydra_settings if s not in added]
-    trusted = trusted_sections(tuple(dict.fromkeys([*plugins, *others])))
+    typed = [s for s in hydra_settings if s not in added]
+    sections = trusted_sections(tuple(dict.fromkeys([*plugins, *typed])))
     section: Any = OmegaConf.to_container(composed.hydra)
     for key, value in flatten(section).items():
         if f"hydra.{key}" in added_keys or f"{key}.".startswith(CHECKED_ELSEWHERE):
             continue
-        if any(key in other and value == other[key] for other in trusted):
+        if any(key in trusted and value == trusted[key] for trusted in sections):
             continue
         if not PLAIN_KEYS.fullmatch(key):
             raise file_may_not_set_error(key)

@@ -111,7 +111,7 @@ def check_packages() -> Finding:
     ]
     python = f"Python {platform.python_version()}"
     if wrong:
-        text = f"{python}; {'; '.join(wrong)}; install mtl-cli anew"
+        text = f"{python}; {'; '.join(wrong)}; install mtl-cli again"
         return Finding("packages", text, works=False)
     names = ("mtl-cli", "tensorflow", "keras", "deepctr", "hydra-core")
     return Finding(
@@ -127,7 +127,7 @@ def check_files() -> Finding:
         if not path.exists()
     ]
     if missing:
-        text = f"not found: {', '.join(missing)}; install mtl-cli anew"
+        text = f"not found: {', '.join(missing)}; install mtl-cli again"
         return Finding("files", text, works=False)
     return Finding("files", f"configs in {paths.conf_folder()}")
 
@@ -136,7 +136,7 @@ def check_cache() -> Finding:
     """Checks that the cache of encoded data and compiled code can be written."""
     folder = paths.cache_folder()
     if folder is None:
-        text = "none: each run encodes its data and compiles anew; set MTL_CACHE"
+        text = "none: each run encodes and compiles everything again; set MTL_CACHE"
         return Finding("cache", text, works=None)
     try:
         folder.mkdir(parents=True, exist_ok=True)

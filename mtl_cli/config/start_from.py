@@ -12,7 +12,7 @@ PARTS: tuple[Part, ...] = get_args(Part)
 
 
 class StartFrom(Options):
-    """An earlier run to start from, and the parts that stay fixed or start anew.
+    """An earlier run to start from, and the parts that are frozen, reset or refitted.
 
     Attributes:
         run: folder of the finished run to start from. Training starts with the weights

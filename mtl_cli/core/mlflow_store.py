@@ -86,7 +86,7 @@ def store_folder(uri: str) -> Path | None:
 
 
 def is_sqlite(uri: str) -> bool:
-    """Whether an address is that of an SQLite database."""
+    """Whether an address names an SQLite database."""
     return urlsplit(uri).scheme.startswith("sqlite")
 
 

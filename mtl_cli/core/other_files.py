@@ -61,8 +61,8 @@ def check_holes(path: Path, status: os.stat_result) -> None:
     Raises:
         UnsafeFileError: if the file has too many holes.
     """
-    # Some network file systems report 0 blocks for every file, and others too few for a
-    # file that was just written; these find no hole in the file.
+    # Some network file systems report 0 blocks for every file. Some report too few for
+    # a file that was just written, but then `has_hole` finds no hole.
     stored = status.st_blocks * BYTES_PER_BLOCK or status.st_size
     seems_empty = status.st_size > max(MAX_BYTES, MAX_RATIO * stored)
     if seems_empty and has_hole(path, status.st_size):
