@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from keras import ops
@@ -56,32 +57,32 @@ class HomeLevels:
         Returns: the vectors v_k of the groups, `(groups, batch, units)`, and the shared
             vector v_s, `(batch, units)`.
         """
-        groups, per_group = list(self.groups), self.num_experts["group"]
-        experts_of_shared = experts_of(SHARED, self.num_experts["shared"])
-        experts_by_group = {k: experts_of(k, per_group) for k in groups}
-        outputs = self._connect_experts(x, "group", groups, "level_1")
+        groups, num_group_experts = list(self.groups), self.num_experts["group"]
+        group_experts = {k: experts_of(k, num_group_experts) for k in groups}
+        shared_experts = experts_of(SHARED, self.num_experts["shared"])
+        group_outputs = self._connect_experts(x, "group", groups, "level_1")
         shared_outputs = self._connect_experts(x, "shared", [SHARED], "level_1")[0]
         weights = self.gate_layer(
             len(groups),
-            per_group + len(experts_of_shared),
-            routes=[Route(k, experts_by_group[k] + experts_of_shared) for k in groups],
+            num_group_experts + len(shared_experts),
+            routes=[Route(k, group_experts[k] + shared_experts) for k in groups],
             name="level_1_group_gates",
         )(x)  # G_k(x), (groups, batch, experts)
-        mixtures = mix_groups(weights, [outputs, shared_outputs])
-        experts_of_groups = [expert for k in groups for expert in experts_by_group[k]]
+        mixtures = mix_groups(weights, [group_outputs, shared_outputs])
+        all_experts = [*chain(*group_experts.values()), *shared_experts]
         shared_weights = self.gate_layer(
             1,
-            len(experts_of_groups) + len(experts_of_shared),
-            routes=[Route(None, experts_of_groups + experts_of_shared)],
+            len(all_experts),
+            routes=[Route(None, all_experts)],
             name="level_1_shared_gate",
         )(x)  # G_s(x), (1, batch, experts)
-        all_outputs = ops.reshape(
-            outputs, (len(experts_of_groups), -1, outputs.shape[-1])
-        )
-        v_s = mix_groups(shared_weights, [all_outputs, shared_outputs])[0]
-        routes = [Route(k, experts_by_group[k]) for k in groups]
+        # The experts of all groups on one axis, (experts, batch, units)
+        flat_shape = (len(groups) * num_group_experts, -1, group_outputs.shape[-1])
+        flat_outputs = ops.reshape(group_outputs, flat_shape)
+        v_s = mix_groups(shared_weights, [flat_outputs, shared_outputs])[0]
+        routes = [Route(k, group_experts[k]) for k in groups]
         name = "level_1_self_gates"
-        return self._add_self_gated(mixtures, x, outputs, routes, name), v_s
+        return self._add_self_gated(mixtures, x, group_outputs, routes, name), v_s
 
     def task_level(self, v_groups: Tensor, v_s: Tensor) -> Tensor:
         """Connects the second level.
@@ -93,6 +94,7 @@ class HomeLevels:
         Returns: the hidden vectors z_t of the tasks, `(tasks, batch, units)`.
         """
         groups = list(self.groups)
+        # {index of a task: the position of the task's group}
         group_of = {t: k for k, name in enumerate(groups) for t in self.groups[name]}
         tasks = sorted(group_of)
         # [v_k; v_s] of each group, (groups, batch, 2 * units)

@@ -178,10 +178,7 @@ class Sharing(Options):
         return self
 
     def _check_gates(self) -> None:
-        """Raises ValueError unless all keys of gates have their defaults.
-
-        This scheme has no gates, so another value would have no effect.
-        """
+        """Refuses values of gates' keys: a scheme without gates would ignore them."""
         keys = self._extra(keys_of_options("gates", Gate))
         drop_keys_of_others(keys, type(self), "gates", Gate, "model.gate")
 
