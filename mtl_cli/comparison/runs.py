@@ -39,7 +39,7 @@ class Run:
         settings: the settings by which runs are grouped into configurations, see
             `compared_settings`.
         metrics: the scores by split and task, from `metrics.json`.
-        environment: versions, hashes and cost, from `environment.json`.
+        environment: versions, hashes and sizes, from `environment.json`.
     """
 
     path: Path

@@ -138,7 +138,10 @@ def requested_slices(model: LoadedRun, rows: EvaluatedRows) -> list[Slices]:
         if not feature.numeric
         for column in feature.source_columns(name)
     }
-    return [slices_by(c, cells, c in id_columns) for c, cells in rows.by.items()]
+    return [
+        slices_by(column, cells, column in id_columns)
+        for column, cells in rows.slice_columns.items()
+    ]
 
 
 def task_results(

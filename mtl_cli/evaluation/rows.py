@@ -40,7 +40,7 @@ class EvaluatedRows:
         table: labels, weights, groups and true probabilities of the rows, without their
             features.
         predictions: {output of the model: (rows,) or (rows, classes)}.
-        by: {column that makes slices: its cells}.
+        slice_columns: {column that makes slices: its cells}.
         sample: a random sample of the rows, with their features.
         sample_indices: the indices of the sampled rows, ascending, (sampled rows,).
         counts: the distributions of the features.
@@ -51,7 +51,7 @@ class EvaluatedRows:
     outputs: list[Output]
     table: Table
     predictions: dict[str, Array]
-    by: dict[str, pa.ChunkedArray]
+    slice_columns: dict[str, pa.ChunkedArray]
     sample: Table
     sample_indices: Array
     counts: FeatureCounts
@@ -115,7 +115,7 @@ class RowCollector:
         self.labels: dict[str, list[Array]] = defaultdict(list)
         self.predictions: dict[str, list[Array]] = defaultdict(list)
         self.features: dict[str, list[Array]] = defaultdict(list)
-        self.by: dict[str, list[pa.Array]] = {column: [] for column in by}
+        self.slice_columns: dict[str, list[pa.Array]] = {column: [] for column in by}
         self.counts = FeatureCounts(model.features, model.folder)
         self.group_codes = GroupCodes()
 
@@ -142,7 +142,7 @@ class RowCollector:
         sampled_in_block = self.sample_indices[start:stop] - self.num_rows
         for name, x in encoded.items():
             self.features[f"features.{name}"].append(x[sampled_in_block])
-        for column, chunks in self.by.items():
+        for column, chunks in self.slice_columns.items():
             chunks += block[column].chunks
         self.num_rows += block.num_rows
 
@@ -159,7 +159,10 @@ class RowCollector:
             outputs=self.plan.outputs,
             table=table,
             predictions=concatenated(self.predictions),
-            by={column: pa.chunked_array(chunks) for column, chunks in self.by.items()},
+            slice_columns={
+                column: pa.chunked_array(chunks)
+                for column, chunks in self.slice_columns.items()
+            },
             sample=as_table(sample | concatenated(self.features)),
             sample_indices=self.sample_indices,
             counts=self.counts,
@@ -198,7 +201,7 @@ def validation_rows(model: LoadedRun, on_rows: OnRows = no_progress) -> Evaluate
         outputs=model.config.outputs,
         table=replace(table, features={}),
         predictions=model.network.predict(table),
-        by={},
+        slice_columns={},
         sample=table.take(indices),
         sample_indices=indices,
         counts=counts,
