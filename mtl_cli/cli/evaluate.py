@@ -107,8 +107,8 @@ def run(options: argparse.Namespace) -> int:
     """
     from mtl_cli.evaluation.sweep import is_sweep
 
-    has_sweep = is_sweep(options.run)
-    if has_sweep:
+    evaluates_sweep = is_sweep(options.run)
+    if evaluates_sweep:
         check_sweep_options(options)
     else:
         check_run_options(options)
@@ -118,7 +118,7 @@ def run(options: argparse.Namespace) -> int:
     ]
     plugins.use_folders(options.plugins)
     tensorflow_runtime.load()
-    if has_sweep:
+    if evaluates_sweep:
         return evaluate_sweep(options, conditions)
     return evaluate_run(options, conditions)
 
@@ -127,8 +127,8 @@ def check_run_options(options: argparse.Namespace) -> None:
     """Refuses options that do not fit a run, before the work begins.
 
     Raises:
-        ConfigError: if a file cannot be written, if a file exists and `--force` is not
-            given, or if an option is for sweeps alone.
+        ConfigError: if the folder of a file does not exist, if a file exists and
+            `--force` is not given, or if an option is for sweeps alone.
     """
     if options.output is not None:
         raise ConfigError(
