@@ -21,12 +21,14 @@ class GradNorm(Balancing):
         r_t = (L_t / L_t(0)) / mean_s (L_s / L_s(0))
         w_t minimises  | G_t - mean_s(G_s) r_t^alpha |
 
-    L_t is the loss of task t, and omega_t the key `weight` of the task. W is the kernel
-    that most tasks train; if there are several such kernels, the last of them in the
-    network. If no kernel is shared, W stands for all shared weights, see `Balancing`.
-    L_t(0) is the loss in the first batch with rows of the task. Adam trains w_t, which
-    starts at 1. Tasks without rows in the batch keep their weights. The other weights
-    are scaled after each step, so that the sum of all weights stays T.
+    L_t is the loss of task t, omega_t the key `weight` of the task, and L_t(0) the loss
+    in the first batch with rows of the task. W is the kernel that most tasks train; if
+    there are several such kernels, the last of them in the network. If no kernel has
+    shared entries (see `Balancing`), W stands for the shared entries of all weights.
+
+    Adam trains w_t, which starts at 1. Tasks without rows in the batch keep their
+    weights. The other weights are scaled after each step, so that the sum of all
+    weights stays T.
 
     Attributes:
         alpha: how strongly the weights favour a task whose loss has fallen less than
@@ -82,8 +84,7 @@ class GradNorm(Balancing):
 def norms_at_shared_kernel(observation: Observation) -> Tensor:
     """Returns the norm of each task's gradient by W, (T,).
 
-    W is the shared kernel that `GradNorm` describes, or all weights if no kernel is
-    shared.
+    `GradNorm` says what W is.
     """
     import tensorflow as tf
 

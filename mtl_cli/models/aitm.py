@@ -59,7 +59,12 @@ class AITM(Sharing):
         k = self.bottom_units[-1]
         # The layer computes V u, Q u and K u: h1(u), h2(u) and h3(u) in the paper.
         project = ParallelDense(
-            3, k, False, self.l2, self.initializer, name="projections"
+            3,
+            k,
+            use_bias=False,
+            l2=self.l2,
+            initializer=self.initializer,
+            name="projections",
         )
         z = [q[0]]
         for t in range(1, len(tasks)):
