@@ -87,8 +87,8 @@ def null_value_notes(
 ) -> list[str]:
     """Returns one note per mark: the columns that hold the mark, with counts of cells.
 
-    A mark counts as missing in all columns. If a column holds the mark in which it was
-    not recognized, the note is a warning, because the mark may be a word there.
+    A mark counts as missing in all columns. The note is a warning if other columns than
+    those in which the mark was recognized hold it too: it may be a word there.
 
     Args:
         tables: the rows of text files, every cell as text.
@@ -100,10 +100,9 @@ def null_value_notes(
         for table in tables:
             for name, cells in zip(table.column_names, table.columns, strict=True):
                 counts[name] += pc.sum(pc.equal(cells, mark)).as_py() or 0
-        cells_by_column = [f"{name} ({n:,})" for name, n in counts.items() if n]
-        doubtful = [
-            name for name, n in counts.items() if n and name not in recognized_in
-        ]
+        columns = [name for name, n in counts.items() if n]
+        cells_by_column = [f"{name} ({counts[name]:,})" for name in columns]
+        doubtful = [name for name in columns if name not in recognized_in]
         note = f"'{mark}' counts as an empty cell: {', '.join(cells_by_column)}"
         if doubtful:
             note = f"WARNING: {note}; may it be a word in {', '.join(doubtful)}?"

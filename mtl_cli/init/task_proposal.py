@@ -107,7 +107,7 @@ def multiclass(column: ColumnProfile) -> TaskProposal:
     counts = column.most_frequent()
     classes = list({yaml_value(column, value) for value in counts})
     classes.sort(key=lambda value: (isinstance(value, str), value))
-    *_, (rarest, count) = counts.items()
+    rarest, count = list(counts.items())[-1]  # the most frequent value comes first
     rarest_class = f"the rarest class is {shorten(rarest)}, {count:,} rows"
     remarks = {"classes": f"{labels_and_missing(column)}; {rarest_class}"}
     reason = f"{len(classes)} classes; {rarest_class}"
