@@ -20,10 +20,10 @@ from mtl_cli.core.prediction_names import (
     GROUP,
     ROW,
     SCENARIO,
+    label_of_output,
     prediction_name,
     weight_name,
 )
-from mtl_cli.heads.esmm import label_of_output
 from mtl_cli.metrics.metric import Floats, UndefinedError
 from mtl_cli.tasks.base import metrics_named
 

@@ -4,6 +4,7 @@ ROW = "row"  # the number of a row in its file, from 1
 SCENARIO = "scenario"  # the name of a row's scenario
 GROUP = "group"  # the number of a row's group in gauc; missing: no group
 PREDICTION_ENDING = "_prediction"
+GIVEN = "_given_"
 
 
 def prediction_name(output: str) -> str:
@@ -22,3 +23,16 @@ def spread_name(output: str) -> str:
     The standard deviation is taken over the members of an ensemble.
     """
     return f"{output}_std"
+
+
+def conditional_name(task: str, given: str) -> str:
+    """Returns the name of an output: label 1 of a task, given label 1 of another."""
+    return f"{task}{GIVEN}{given}"
+
+
+def label_of_output(name: str) -> str:
+    """Returns the task whose label an output predicts, from the name of the output.
+
+    The name is either the name of a task or a `conditional_name`.
+    """
+    return name.partition(GIVEN)[0]

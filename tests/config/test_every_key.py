@@ -188,6 +188,7 @@ CHANGES = {
     "model.*.heads": Change("esmm"),
     "model.*.click_task": Change("like", {"heads": "esmm"}),
     "model.*.conversion_task": Change("like", {"heads": "esmm"}),
+    "model.*.funnel_steps": Change(["buy", "like"], {"heads": "funnel"}),
     "model.dbmtl.towers": Change("independent"),
     "model.pepnet.towers": Change("independent"),
     "model.home.groups": Change({"a": ["click"], "b": ["buy", "like"]}),

@@ -6,9 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mtl_cli.core.prediction_names import label_of_output
 from mtl_cli.data.table import Table
 from mtl_cli.heads.base import heads_named
-from mtl_cli.heads.esmm import ESMM, label_of_output
+from mtl_cli.heads.esmm import ESMM
 from mtl_cli.heads.independent import Independent
 from mtl_cli.tasks.binary import Binary
 from mtl_cli.tasks.regression import Regression
@@ -59,8 +60,8 @@ def test_esmm_adds_pcvr_scored_on_clicked_rows():
 
 
 def test_esmm_takes_the_first_two_tasks_unless_told_others():
-    assert ESMM().funnel(TASKS) == ("click", "buy")
-    assert ESMM(conversion_task="like").funnel(TASKS) == ("click", "like")
+    assert ESMM().steps(TASKS) == ["click", "buy"]
+    assert ESMM(conversion_task="like").steps(TASKS) == ["click", "like"]
     ESMM().check({name: TASKS[name] for name in ("click", "buy")})
 
 

@@ -150,7 +150,7 @@ def config_of_esmm() -> Any:
 @pytest.mark.parametrize(
     ("task", "rate", "message"),
     [
-        ("never_married", "0.5", "only correct for sampled rows without a click"),
+        ("never_married", "0.5", "only correct for sampled rows with income = 0"),
         ("income", "fnlwgt", "one rate for all rows"),
     ],
 )

@@ -1,0 +1,57 @@
+"""Funnel heads: the product of any number of steps, such as click, cart and buy."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from mtl_cli.heads._chain import Chain
+from mtl_cli.heads.base import Tasks
+
+
+class Funnel(Chain):
+    """Multiplies the predictions of the towers of any number of steps in a row.
+
+    For the steps click, cart and buy, and a row with the features x,
+
+        p(click | x) = s(y_click)
+        p(cart | x)  = p(click | x) * s(y_cart)    s(y_cart) = p(cart | click, x)
+        p(buy | x)   = p(cart | x) * s(y_buy)      s(y_buy)  = p(buy | cart, x)
+
+    y_t is the logit of task t, and s the sigmoid. The label of a task is 1 on the rows
+    that have reached its step. There is a loss of each product, on all rows, and no
+    loss of a factor itself. With two steps, these heads are ESMM's.
+
+    Reference: Ma et al., "Entire Space Multi-Task Model: An Effective Approach for
+        Estimating Post-Click Conversion Rate", SIGIR 2018, equation 1.
+        Differs from the paper in: the number of steps is free.
+    """
+
+    NAME: ClassVar[str] = "funnel"
+    EQUATION: ClassVar[str] = "p(step) = p(step before) x p(step | step before)"
+
+    funnel_steps: Annotated[
+        list[str] | None,
+        Field(
+            description="of `heads: funnel`: the tasks that are the steps, from the "
+            "first to the last; null takes all binary tasks in the order of the run"
+        ),
+    ] = None
+
+    def steps(self, tasks: Tasks) -> list[str]:
+        if self.funnel_steps is not None:
+            return self.funnel_steps
+        return [name for name, task in tasks.items() if task.BINARY_LABELS]
+
+    def check(self, tasks: Tasks) -> None:
+        steps = self.steps(tasks)
+        if len(steps) < 2:
+            raise ValueError(
+                "model.heads: funnel needs two steps or more, this run has "
+                f"{len(steps)}: {', '.join(steps)}"
+            )
+        if len(set(steps)) < len(steps):
+            raise ValueError(
+                f"model.funnel_steps: {', '.join(steps)} names a task twice; name each "
+                "once"
+            )
+        self.check_steps(tasks, ["funnel_steps"] * len(steps))
