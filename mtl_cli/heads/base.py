@@ -81,7 +81,13 @@ class Heads(Options):
         """
         return logits
 
-    def row_penalty(self, logits: dict[str, Tensor], tasks: Tasks) -> Tensor | None:
+    def row_penalty(
+        self,
+        logits: dict[str, Tensor],
+        tasks: Tasks,
+        labels: dict[str, Tensor],
+        weights: dict[str, Tensor],
+    ) -> Tensor | None:
         """Computes a penalty for each row. Most heads have none.
 
         Training adds the mean over the rows of a batch to the losses of the tasks.
@@ -89,6 +95,10 @@ class Heads(Options):
         Args:
             logits: {output: its logits}.
             tasks: the tasks of the run.
+            labels: {task: its labels, `(batch,)`}, 0 for rows of weight 0.
+            weights: {task: the weights of the rows in its loss, `(batch,)`, divided by
+                their mean over the rows of a batch}. Rows without a label have weight
+                0.
 
         Returns: `(batch,)`, or None if the heads have no penalty.
         """

@@ -67,7 +67,13 @@ class Ordered(Heads):
                     "heads=independent"
                 )
 
-    def row_penalty(self, logits: dict[str, Tensor], tasks: Tasks) -> Tensor:
+    def row_penalty(
+        self,
+        logits: dict[str, Tensor],
+        tasks: Tasks,
+        labels: dict[str, Tensor],
+        weights: dict[str, Tensor],
+    ) -> Tensor:
         from keras import ops
 
         y = [ops.cast(logits[name][:, 0], "float32") for name in tasks]

@@ -14,7 +14,9 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from mtl_cli.core.tensors import Tensor
+from mtl_cli.heads.base import Heads
 from mtl_cli.tasks.base import Statistics, Task
+from mtl_cli.training.feed import TensorTable
 
 Array = npt.NDArray[np.floating]
 # What a step yields for each task: the loss, the sum of the row weights, and the weight
@@ -71,6 +73,39 @@ def task_losses(
         weighted_sum = tf.reduce_sum(weight * mean_of_members(losses, weight))
         means.append(tf.math.divide_no_nan(weighted_sum, total_weight))
     return tf.stack(means)
+
+
+def penalties_of_heads(
+    heads: Heads,
+    tasks: dict[str, Task],
+    logits: dict[str, Tensor],
+    batch: TensorTable,
+    total_weights: list[Tensor],
+    num_rows: Tensor,
+) -> list[Tensor]:
+    """Computes the penalty of the heads for each row, if they have one.
+
+    Args:
+        heads: the heads of the model.
+        tasks: {name of a task: task}.
+        logits: {name of an output: logits}, see `task_losses`.
+        batch: this process's share of the batch.
+        total_weights: the sum of each task's weights over the whole batch.
+        num_rows: number of rows in the whole batch.
+
+    Returns: at most one vector, (batch,) or (members * batch,). Its sum over the rows
+        of the whole batch is the mean of the penalty.
+    """
+    labels, weights = {}, {}
+    for name, total_weight in zip(tasks, total_weights, strict=True):
+        logit = logits[name]
+        weight = batch.weights[name]
+        label = tf.where(weight > 0, batch.labels[name], 0.0)
+        labels[name] = repeat_for_members(label, logit)
+        weight = tf.math.divide_no_nan(weight * num_rows, total_weight)
+        weights[name] = repeat_for_members(weight, logit)
+    penalty = heads.row_penalty(logits, tasks, labels, weights)
+    return [] if penalty is None else [penalty / num_rows]
 
 
 def repeat_for_members(x: Tensor, like: Tensor) -> Tensor:

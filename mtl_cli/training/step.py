@@ -11,7 +11,11 @@ from mtl_cli.network.build import Network
 from mtl_cli.training.balancer import Balancer
 from mtl_cli.training.feed import TensorTable
 from mtl_cli.training.lazy_tables import make_lazy_tables, split_at_tables
-from mtl_cli.training.losses import sum_of_penalties, task_losses
+from mtl_cli.training.losses import (
+    penalties_of_heads,
+    sum_of_penalties,
+    task_losses,
+)
 
 
 class Step:
@@ -201,10 +205,9 @@ class Step:
             weights = self.task_weights * self.balancer.loss_weights()
             weighted_losses = losses * weights
             summands = tf.unstack(weighted_losses)
-            penalties = list(self.model.losses)
-            row_penalty = self.heads.row_penalty(logits, self.tasks)
-            if row_penalty is not None:
-                penalties.append(row_penalty / num_rows)  # the sum becomes a mean
+            penalties = self.model.losses + penalties_of_heads(
+                self.heads, self.tasks, logits, batch, total_weights, num_rows
+            )
             penalty = sum_of_penalties(penalties, is_real, self.replicas.size)
             total = tf.reduce_sum(weighted_losses) + penalty
         if not reads_gradients:

@@ -91,13 +91,14 @@ MISTAKES = {
     "tasks=[]": "tasks: the list is empty; choose from income, never_married",
     "tasks=income": "should be a valid list; write [income]",
     "tasks=[income,income]": "names a task twice",
-    "model.heads=esm": "'esm' is not one of: esmm, funnel, independent, ordered; "
-    "did you mean esmm?",
+    "model.heads=esm": "'esm' is not one of: escm2, esmm, funnel, independent, "
+    "ordered; did you mean esmm?",
     "model=esmm tasks=[income]": "model.heads: esmm needs two tasks",
     "model=esmm model.click_task=incom": "model.click_task: no task 'incom'",
     "model=esmm model.click_task=never_married": "is the click task too",
     "model.heads=funnel tasks=[income]": "model.heads: funnel needs two steps",
-    "model.click_task=income": "model.click_task: only model.heads=esmm uses it",
+    "model.click_task=income": "model.click_task: only model.heads=escm2 and "
+    "esmm use it",
     "trainer.monitor=incom": "'incom' is not one of auto, mean, income, never_married, "
     "nor a metric of these, as in mean.log_loss; did you mean income?",
     "trainer.monitor=mean.aucc": "did you mean auc?",

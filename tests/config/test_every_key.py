@@ -114,6 +114,15 @@ TESTS: dict[str, list[str]] = {
     "model.*.order_penalty": [
         "heads/test_ordered.py::test_penalty_of_a_step_is_the_papers_calibrator",
     ],
+    "model.*.counterfactual_weight": [
+        "heads/test_escm2.py::"
+        "test_risk_and_gradient_are_the_papers_with_pctr_clipped_and_constant",
+        "heads/test_escm2.py::test_without_the_risk_the_heads_are_esmm_bit_by_bit",
+    ],
+    "model.*.pctr_clip": [
+        "heads/test_escm2.py::"
+        "test_step_adds_the_weighted_mean_risk_to_the_losses_of_esmm",
+    ],
     "model.*.stitch_scale": [
         "models/test_cross_stitch.py::"
         "test_step_of_adam_moves_the_matrix_by_the_scale_times_the_learning_rate",

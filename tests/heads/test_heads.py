@@ -91,7 +91,8 @@ def test_esmm_refuses_tasks_that_are_no_funnel(heads, tasks, message):
 
 def test_keys_of_other_heads_may_stand_at_null_only():
     assert heads_named("independent", {"click_task": None}) == Independent()
-    with pytest.raises(ValueError, match=r"click_task: only model\.heads=esmm uses it"):
+    message = r"click_task: only model\.heads=escm2 and esmm use it"
+    with pytest.raises(ValueError, match=message):
         heads_named("independent", {"click_task": "click"})
     with pytest.raises(ValueError, match="extra_forbidden"):
         heads_named("esmm", {"clik_task": "click"})

@@ -60,7 +60,7 @@ def test_penalty_of_a_row_is_what_later_tasks_are_predicted_above_earlier_ones()
         name: tf.constant(np.log(x / (1 - x))[:, None], "float32")
         for name, x in zip(TASKS, p.T, strict=True)
     }
-    found = Ordered(order_penalty=2.0).row_penalty(logits, TASKS)
+    found = Ordered(order_penalty=2.0).row_penalty(logits, TASKS, {}, {})
     np.testing.assert_allclose(found, [0, 0.6, 1.0], atol=1e-6)
 
 

@@ -1,0 +1,81 @@
+"""ESCM2's heads: ESMM's, and a loss of pCVR that counts each click 1 / pCTR times."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from mtl_cli.core.options import NotNegative
+from mtl_cli.core.prediction_names import conditional_name
+from mtl_cli.core.tensors import Tensor
+from mtl_cli.heads.base import Tasks
+from mtl_cli.heads.esmm import ESMM
+
+
+class ESCM2(ESMM):
+    """ESMM's heads with the counterfactual risk of pCVR by inverse propensities (IPS).
+
+    For the N impressions of a batch, with the click o, the conversion r, and ESMM's
+    outputs pCTR, pCVR and pCTCVR = pCTR x pCVR,
+
+        L_CTR   = 1/N sum l(o, pCTR)
+        L_CTCVR = 1/N sum l(o r, pCTCVR)
+        L_CVR   = 1/N sum o l(r, pCVR) / max(sg(pCTR), pctr_clip)
+        loss    = L_CTR + counterfactual_weight L_CVR + L_CTCVR
+
+    l is the cross-entropy, or the loss of the conversion task. sg stops the gradient,
+    so that L_CVR does not train pCTR. If pCTR is the true probability and is not
+    clipped, the expected value of L_CVR is the mean loss of pCVR over all impressions,
+    as if each had been clicked. If `counterfactual_weight` is 0, these heads are
+    ESMM's.
+
+    The paper writes lambda_c for `counterfactual_weight`, and has a factor lambda_g of
+    L_CTCVR: here the key `weight` of the conversion task.
+
+    Reference: Wang et al., "ESCM2: Entire Space Counterfactual Multi-Task Model for
+        Post-Click Conversion Rate Estimation", SIGIR 2022: ESCM2-IPS.
+        Differs from the paper in: a click without a conversion label does not count,
+        and the rows of a batch have weights; pCTR is corrected for `sampling_rate` and
+        `positive_weight` of the click task. The paper's other variant, ESCM2-DR, adds a
+        tower that imputes l(r, pCVR). It is not here: its corrected L_CVR has the same
+        gradient in the conversion tower, so that only the fit of the new tower differs.
+    """
+
+    NAME: ClassVar[str] = "escm2"
+
+    counterfactual_weight: Annotated[
+        NotNegative,
+        Field(
+            description="of `heads: escm2`: factor of the counterfactual risk of pCVR; "
+            "0 is ESMM"
+        ),
+    ] = 0.3
+    pctr_clip: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=1,
+            description="of `heads: escm2`: a lower pCTR counts as this value in the "
+            "factor 1 / pCTR of a click",
+        ),
+    ] = 0.05
+
+    def row_penalty(
+        self,
+        logits: dict[str, Tensor],
+        tasks: Tasks,
+        labels: dict[str, Tensor],
+        weights: dict[str, Tensor],
+    ) -> Tensor | None:
+        if self.counterfactual_weight == 0:
+            return None
+        from keras import ops
+
+        click, conversion = self.steps(tasks)
+        pcvr = ops.cast(logits[conditional_name(conversion, click)], "float32")
+        losses = tasks[conversion].row_losses(labels[conversion], pcvr, {})
+        pctr_logit = ops.cast(ops.stop_gradient(logits[click][:, 0]), "float32")
+        pctr = ops.sigmoid(pctr_logit + tasks[click].logit_shift)
+        # The label of the click is also 0 where the click is unknown.
+        clicks = labels[click] * weights[conversion]
+        risk = clicks * losses / ops.maximum(pctr, self.pctr_clip)
+        return self.counterfactual_weight * risk
