@@ -1,4 +1,4 @@
-"""Lets mtl-cli use TensorFlow in a caller's process without changing its settings."""
+"""Lets mtl-cli use TensorFlow in a caller's process, and then restores its settings."""
 
 import contextlib
 import os
@@ -11,8 +11,9 @@ from collections.abc import Iterator
 def unchanged_process() -> Iterator[None]:
     """Imports TensorFlow, and restores the settings of the process after the block.
 
-    The settings are the environment variables, the dtype policy of Keras, and the
-    states of the random number generators. Building a network changes them.
+    These settings are restored: the environment variables, the dtype policy of Keras,
+    and the states of Python's and NumPy's random number generators. If the caller has
+    imported Keras already, the import is left as it is.
     """
     import numpy as np
 

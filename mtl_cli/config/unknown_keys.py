@@ -1,6 +1,5 @@
 """Explains unknown keys of a configuration, and suggests similar known keys."""
 
-import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
@@ -11,7 +10,7 @@ def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
 
     Args:
         key: the unknown key, dotted.
-        values: the configuration with the unknown key and all known keys.
+        values: the configuration, with the unknown key.
     """
     section, _, name = key.rpartition(".")
     siblings = known_siblings(key, values)
@@ -45,13 +44,15 @@ def similar_keys_anywhere(key: str, known_keys: list[str]) -> list[str]:
 
 
 def abbreviated(initials: str, names: Iterable[str]) -> list[str]:
-    """Returns the names of several words that begin with these letters.
+    """Returns the names whose words begin with these letters.
 
     >>> abbreviated("lr", ["learning_rate", "lazy"])
     ['learning_rate']
     """
     return [
-        n for n in names if "_" in n and initials == re.sub(r"([^_])[^_]*_?", r"\1", n)
+        name
+        for name in names
+        if "_" in name and "".join(word[:1] for word in name.split("_")) == initials
     ]
 
 
@@ -59,7 +60,8 @@ def keys_of_chosen_option(group: str, values: dict[Any, Any]) -> list[str]:
     """Returns the keys that only the chosen option of a config group declares.
 
     Args:
-        group: a config group such as `model`, or another section, which has no options.
+        group: a section of the configuration. Only a config group such as `model` has
+            options.
         values: the configuration.
     """
     from mtl_cli.config.json_schema import AXES, option_classes
@@ -73,7 +75,7 @@ def keys_of_chosen_option(group: str, values: dict[Any, Any]) -> list[str]:
 
 
 def other_options_with_key(group: str, key: str, values: dict[Any, Any]) -> list[str]:
-    """Returns the options of a config group that have a key.
+    """Returns the options of a config group that declare a key.
 
     Args:
         group: see `keys_of_chosen_option`.
@@ -88,20 +90,21 @@ def other_options_with_key(group: str, key: str, values: dict[Any, Any]) -> list
     return [name for name, option in classes if key in option.model_fields]
 
 
-def known_siblings(key: str, values: Any) -> list[str]:
+def known_siblings(key: str, values: dict[Any, Any]) -> list[str]:
     """Returns the known keys in the innermost existing section of a dotted key.
 
-    Most keys of a data set can be left out, so `values` may not contain them. The
-    schema names them.
+    For a data set, the schema names the keys, because most of them can be left out of
+    the configuration.
     """
     *sections, name = key.split(".")
     declared: list[str] = []
     if sections[:1] == ["dataset"] and isinstance(values.get("dataset"), dict):
         declared = keys_of_dataset(sections[1:], values["dataset"])
     for section in sections:
-        if not isinstance(values, dict) or not isinstance(values.get(section), dict):
+        inner = values.get(section)
+        if not isinstance(inner, dict):
             break
-        values = values[section]
+        values = inner
     present = [str(k) for k in values if k != name]
     return list(dict.fromkeys(present + declared))
 

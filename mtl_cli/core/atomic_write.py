@@ -1,4 +1,4 @@
-"""Writes files so that they are either complete or missing, never half written."""
+"""Writes files in one step: a target is either as before or complete."""
 
 import contextlib
 import os
@@ -19,7 +19,8 @@ def replacing(target: Path, fix: str = RESUME) -> Iterator[Path]:
     """Yields a temporary path to write to; the written file then becomes the target.
 
     Both names have the same suffix, since some writers choose a format by the suffix.
-    The temporary name belongs to this process, so two commands may write one file.
+    The temporary name contains the process id. So if two commands write one target at
+    the same time, neither writes into the other's temporary file.
 
     Args:
         target: the file to write.
@@ -31,7 +32,8 @@ def replacing(target: Path, fix: str = RESUME) -> Iterator[Path]:
     temporary = target.with_name(f"{UNFINISHED_PREFIX}{os.getpid()}-{target.name}")
     with named_write_errors(target, fix):
         try:
-            temporary.unlink(missing_ok=True)  # writing to a link would change its file
+            # If someone put a link here, writing would change the file it leads to.
+            temporary.unlink(missing_ok=True)
             yield temporary
             sync(temporary)
             temporary.replace(target)
@@ -69,9 +71,9 @@ def replacing_folder(
     Args:
         target: the file or folder to write.
         fix: advice for the error message, if the target cannot be written.
-        check: raises an error if the earlier target must not be removed. The argument
-            of the function is the temporary path to which the earlier target has been
-            moved, so that nobody adds a file between the check and the removal.
+        check: raises an error if the earlier target must not be removed. Its argument
+            is a temporary path: the earlier target is moved there first. So nobody can
+            add a file to the target between the check and the removal.
 
     Raises:
         WriteError: if the target cannot be written.
@@ -82,17 +84,14 @@ def replacing_folder(
             prefix=UNFINISHED_PREFIX, dir=target.parent
         ) as folder,
     ):
-        temporary, earlier = (
-            Path(folder, target.name),
-            Path(folder, f".earlier{target.suffix}"),
-        )
+        temporary = Path(folder, target.name)
+        earlier = Path(folder, f".earlier{target.suffix}")
         yield temporary
         for path in (*temporary.rglob("*"), temporary):
             sync(path)
-        if target.exists():
-            target.rename(earlier)
         try:
-            if earlier.exists():
+            if target.exists():
+                target.rename(earlier)
                 check(earlier)
             temporary.rename(target)
         except BaseException:

@@ -7,21 +7,37 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO, NamedTuple
 
 from mtl_cli.config.overrides import quoted
 from mtl_cli.core.plugins import used_folders
 from mtl_cli.distributed import cluster
 
-Children = Sequence[subprocess.Popen[str]]
+
+class Child(NamedTuple):
+    """A child process.
+
+    Attributes:
+        process: the process.
+        stderr: the file to which the process writes its stderr. A pipe that nobody
+            reads would block the process as soon as the pipe is full.
+    """
+
+    process: subprocess.Popen[bytes]
+    stderr: IO[bytes]
+
+
+Children = Sequence[Child]
 
 
 def start_children(run_folder: Path, num_processes: int) -> Children:
     """Starts the other `num_processes - 1` processes of a run.
 
-    Sets `TF_CONFIG`, with the addresses of all processes, in each process, including
-    this process.
+    This process and its children each get the variable `TF_CONFIG`, which holds the
+    addresses of them all.
 
     Args:
         run_folder: the folder whose saved configuration the children run.
@@ -31,41 +47,51 @@ def start_children(run_folder: Path, num_processes: int) -> Children:
     command = [sys.executable, "-m", "mtl_cli.cli.train"]
     command += ["--config-path", str(run_folder), "--config-name", "config"]
     command += [f"--plugins={folder}" for folder in used_folders()]
-    # The children do not write to the run folder. Without this setting, however, Hydra
+    # The children write nothing to the run folder. But without `hydra.run.dir`, Hydra
     # would make a folder for each child and leave it behind.
     command.append(f"hydra.run.dir={quoted(str(run_folder.resolve()))}")
     command.append("trainer.strategy=multi_worker")
     children = [
-        subprocess.Popen(
-            command,
-            env=os.environ | {cluster.TF_CONFIG: cluster.tf_config(workers, rank)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        start_child(command, {cluster.TF_CONFIG: cluster.tf_config(workers, rank)})
         for rank in range(1, num_processes)
     ]
     os.environ[cluster.TF_CONFIG] = cluster.tf_config(workers, 0)
     return children
 
 
+def start_child(command: Sequence[str], variables: dict[str, str]) -> Child:
+    """Starts a child process with some environment variables more than this process."""
+    stderr = tempfile.TemporaryFile()  # noqa: SIM115
+    process = subprocess.Popen(
+        command,
+        env=os.environ | variables,
+        stdout=subprocess.DEVNULL,
+        stderr=stderr,
+    )
+    return Child(process, stderr)
+
+
 def exit_reason(children: Children) -> str:
-    """Returns why the first child that has ended did so, for the end of a message.
+    """Returns why a child has ended, for the end of a message; "" if all still run.
 
     The reason is ` (last line of stderr)`, or ` (exit code N)` if the child has printed
-    nothing to stderr, or "" if all children still run.
+    nothing to stderr. Of several children that have ended, the first failed child gives
+    the reason; if none has failed, the first child does.
     """
-    for child in children:
-        if child.poll() is not None:
-            lines = child.communicate()[1].strip().splitlines()
-            return f" ({lines[-1] if lines else f'exit code {child.returncode}'})"
-    return ""
+    ended = [child for child in children if child.process.poll() is not None]
+    ended.sort(key=lambda child: child.process.returncode == 0)
+    if not ended:
+        return ""
+    process, stderr = ended[0]
+    stderr.seek(0)
+    lines = stderr.read().decode(errors="replace").strip().splitlines()
+    return f" ({lines[-1] if lines else f'exit code {process.returncode}'})"
 
 
 def terminate(children: Children) -> None:
     """Sends SIGTERM to all children, and does not wait for their end."""
     for child in children:
-        child.terminate()
+        child.process.terminate()
 
 
 def free_ports(count: int) -> list[int]:

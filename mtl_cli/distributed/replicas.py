@@ -198,4 +198,4 @@ class Replicas:
                 self.all_reduce_max(0, [1])  # a barrier that raises errors
         self.barrier()
         for child in self.children:
-            child.wait()
+            child.process.wait()

@@ -24,10 +24,10 @@ class Optimizer(Options):
     """The base class of optimizers. The fields are the keys of `conf/optimizer/*.yaml`.
 
     A subclass implements the same update twice. `keras_optimizer` updates whole
-    weights. `row_slots` and `row_change` update only the rows of an embedding table
+    weights. `row_change` computes the update of some rows of an embedding table, with
+    the slots that `row_slots` names. `training/lazy_tables.py` applies it to the rows
     that a batch reads, so that a step need not read and write all rows of a large
-    table. The key `lazy` selects these tables, and `training/lazy_tables.py` updates
-    them.
+    table. The key `lazy` says for which tables.
 
     Attributes:
         is_always_lazy: whether `lazy: auto` selects embedding tables of every size.
@@ -40,7 +40,8 @@ class Optimizer(Options):
         clip_norm: highest norm of the gradient of all weights together. A longer
             gradient is scaled down to this norm. null is no limit.
         lazy: whether a step updates only those rows of an embedding table that its
-            batch reads. `auto` does so for tables with more than a million entries.
+            batch reads. `auto` does so for tables with more than a million entries;
+            `rowwise_adagrad` does so for all tables.
     """
 
     is_always_lazy: ClassVar[bool] = False
@@ -53,7 +54,7 @@ class Optimizer(Options):
     lazy: Literal["auto"] | bool
 
     def build(self, total_steps: int, first_step: int = 0) -> Any:
-        """Returns the Keras optimizer for a run.
+        """Returns the Keras optimizer for a run, with the learning rate's schedule.
 
         Args:
             total_steps: number of steps of the run.
@@ -71,7 +72,7 @@ class Optimizer(Options):
 
     @abstractmethod
     def keras_optimizer(self, **common: Any) -> Any:
-        """Returns the Keras optimizer.
+        """Makes the Keras optimizer.
 
         Args:
             **common: the arguments that every Keras optimizer gets, such as

@@ -56,8 +56,9 @@ def take_weights(
         old_network, old_features, old_config = saved_model.load(path)
     except DataError as error:
         raise DataError(f"start_from.run: {error}") from None
-    # Building the earlier network has set the policy of the earlier run.
-    keras.config.set_dtype_policy(policy)
+    finally:
+        # Building the earlier network has set the policy of the earlier run.
+        keras.config.set_dtype_policy(policy)
     old_blocks = blocks_of(old_network, old_config, old_features.layout)
     messages = list(earlier.messages)
     fresh_parts = parts_to_start_fresh(config, old_config, messages)
@@ -92,15 +93,17 @@ def take_weights(
 def goes_on(name: BlockName, earlier: EarlierRun) -> bool:
     """Whether the feature or the task that a block belongs to goes on.
 
-    Blocks of other parts than embeddings and towers belong to no feature and no task
-    alone, so they go on.
+    Only blocks of embeddings belong to a feature, and only blocks of towers to a task.
+    All other blocks go on.
     """
     if name.part == "embeddings":
         return name.owner in earlier.learnt
-    # A block of a tower without an owner belongs to the towers of all tasks.
-    # The towers of a task for single scenarios have numbers: `click 1`, `click 2`.
-    owners = {name.owner, re.sub(r" \d+$", "", name.owner)}
-    return name.part != "towers" or not owners.isdisjoint(("", *earlier.tasks))
+    if name.part == "towers":
+        # A task can have a tower for each scenario: `click 1`, `click 2`. The owner ""
+        # stands for the towers of all tasks.
+        owners = {name.owner, re.sub(r" \d+$", "", name.owner)}
+        return not owners.isdisjoint(("", *earlier.tasks))
+    return True
 
 
 def parts_to_start_fresh(config: Config, old: Config, messages: list[str]) -> set[Part]:
