@@ -70,7 +70,10 @@ EXACT = {
         "model.l2=0.01",
         "encoder.l2_embedding=0.01",
     ],
-    "esmm": [*FEW, "dataset=funnel", "model=esmm", "optimizer=sgd", NO_COMPILE],
+    "escm2": [
+        *[*FEW, "dataset=funnel", "model=esmm", "model.heads=escm2"],
+        *["optimizer=sgd", NO_COMPILE],
+    ],
     # The penalties of rows are sums over the rows of all processes.
     "penalties": [
         *DENSE,
