@@ -280,15 +280,12 @@ def test_jobs_of_a_sweep_know_the_plugins(start: Path) -> None:
 
 
 def test_processes_of_a_mirrored_run_know_the_plugins(start: Path) -> None:
-    commands = []
-
-    class Popen:
-        def __init__(self, command: list[str], **_: Any) -> None:
-            commands.append(command)
-
+    commands: list[list[str]] = []
     plugins.use_folders([start / "mine"])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(child_processes.subprocess, "Popen", Popen)
+        patch.setattr(
+            child_processes, "start_child", lambda command, _: commands.append(command)
+        )
         patch.setenv("TF_CONFIG", "")
         child_processes.start_children(start / "run", 2)
     assert f"--plugins={start / 'mine'}" in commands[0]

@@ -924,7 +924,7 @@ def test_calls_of_all_buffers_are_numbered_by_their_first_step(monkeypatch, eage
     # The run's seed, the epoch, the call's first step, this process's rank.
     assert taken == [(1, 5, step, 0) for step in (0, 2, 3, 5, 6, 8)]
     taken.clear()
-    list(steps.epoch(buffers, 5, done=5))
+    list(steps.epoch(buffers, 5, steps_done=5))
     assert [step for _, _, step, _ in taken] == [5, 6, 8]
 
 
