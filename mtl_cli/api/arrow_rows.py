@@ -41,8 +41,9 @@ class FrameTable:
 
     def select(self, columns: list[str]) -> "pa.Table":
         """Converts some columns; raises the errors of `as_arrow`."""
-        positions = [self.column_names.index(column) for column in columns]
-        return as_arrow(self.frame.iloc[:, positions], self.method)
+        position = {name: i for i, name in enumerate(self.column_names)}
+        frame = self.frame.iloc[:, [position[column] for column in columns]]
+        return as_arrow(frame, self.method)
 
 
 def select_feature_columns(table: "Rows", request: "ColumnRequest") -> "pa.Table":

@@ -126,14 +126,14 @@ class RunFolder:
         run folder, and another run has made a folder of this name.
         """
         target = self.path / name
-        if self.path.exists() and not self.is_locked():
-            raise WriteError(
-                f"cannot write {target}: {self.path / LOCK_NAME} of this run has been "
-                "removed, so another run may use the folder; name a new folder in "
-                "hydra.run.dir, or run the same command again"
-            )
-        if target.parent != self.path:
-            with named_write_errors(target):
+        with named_write_errors(target):
+            if self.path.exists() and not self.is_locked():
+                raise WriteError(
+                    f"cannot write {target}: {self.path / LOCK_NAME} of this run has "
+                    "been removed, so another run may use the folder; name a new "
+                    "folder in hydra.run.dir, or run the same command again"
+                )
+            if target.parent != self.path:
                 target.parent.mkdir(exist_ok=True)
         with replacing(target) as temporary:
             yield temporary

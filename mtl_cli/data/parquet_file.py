@@ -107,8 +107,8 @@ def long_text_columns(
     longest: dict[str, int] = {}
     if not columns:
         return longest
-    file = parquet_file(stream, metadata, list(columns), PROBE_BYTES)
     try:
+        file = parquet_file(stream, metadata, list(columns), PROBE_BYTES)
         for i in range(metadata.num_row_groups):
             batches = file.iter_batches(1, row_groups=[i], columns=list(columns))
             for batch in islice(batches, 1):

@@ -79,8 +79,10 @@ class ExportFormat(Options):
             need them.
         extra: the extra that installs the packages: `pip install 'mtl-cli[EXTRA]'`.
         tolerance: the largest accepted error of an export's prediction. The error is
-            |x - y| / max(1, |y|), where x is the prediction of the export and y the
-            prediction of `mtl-predict`.
+            |x - y| / (s (1 + log s)) with s = max(1, |y|), where x is the prediction of
+            the export and y the prediction of `mtl-predict`. The logarithm is there
+            because a large y may be an exponential: it multiplies the rounding error of
+            its exponent by y.
         has_inputs: whether an export scores raw columns by itself. If not, no column
             can hold a constant.
         byproducts: glob patterns of files that appear in the folder of an export when

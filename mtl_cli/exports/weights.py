@@ -196,7 +196,7 @@ def load(path: Path) -> TrainedModel:
     try:
         config = Config.model_validate(manifest["config"])
     except ValidationError as error:
-        raise ValueError(f"{MANIFEST}: config.{first_problem(error)}") from None
+        raise ValueError(f"{MANIFEST}: config: {first_problem(error)}") from None
     learnt = {name: keys["learnt"] for name, keys in manifest["features"].items()}
     features = FeatureSet(config.dataset.used_features, learnt)
     check_npz(path / WEIGHTS)

@@ -1,5 +1,6 @@
 """The base class of heads for a chain of tasks, each possible only after the last."""
 
+import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
@@ -60,6 +61,14 @@ class Chain(Heads):
                 raise ValueError(
                     f"dataset.tasks.{name}.space: {self.NAME} trains on all "
                     f"impressions; set dataset.tasks.{name}.space=null"
+                )
+            # `logit_shift` corrects for `sampling_rate` and `positive_weight` together.
+            shift_of_sampling = math.log(tasks[name].kept_negatives)
+            if not math.isclose(tasks[name].logit_shift, shift_of_sampling):
+                raise ValueError(
+                    f"dataset.tasks.{name}.positive_weight: {self.NAME} multiplies "
+                    "probabilities, and a weight of one step would change all later "
+                    f"products; set it to 1.0, or set dataset.tasks.{name}.weight"
                 )
         first, *later = steps
         for name in later:

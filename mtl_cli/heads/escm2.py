@@ -34,10 +34,12 @@ class ESCM2(ESMM):
     Reference: Wang et al., "ESCM2: Entire Space Counterfactual Multi-Task Model for
         Post-Click Conversion Rate Estimation", SIGIR 2022: ESCM2-IPS.
         Differs from the paper in: a click without a conversion label does not count,
-        and the rows of a batch have weights; pCTR is corrected for `sampling_rate` and
-        `positive_weight` of the click task. The paper's other variant, ESCM2-DR, adds a
-        tower that imputes l(r, pCVR). It is not here: its corrected L_CVR has the same
-        gradient in the conversion tower, so that only the fit of the new tower differs.
+        and the rows of a batch have weights; pCTR is corrected for the click task's
+        `sampling_rate`, but N counts the sampled rows, so L_CVR is larger than the mean
+        over all impressions, by all rows / sampled rows. The paper's other variant,
+        ESCM2-DR, adds a tower that imputes l(r, pCVR). It is not here: its corrected
+        L_CVR has the same gradient in the conversion tower, so that only the fit of the
+        new tower differs.
     """
 
     NAME: ClassVar[str] = "escm2"

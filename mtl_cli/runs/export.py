@@ -26,6 +26,7 @@ from mtl_cli.core.errors import (
 )
 from mtl_cli.core.written_files import FILES, hashes_of
 from mtl_cli.exports.base import RECORD_FILE, ExportFormat, ExportRecord, TrainedModel
+from mtl_cli.metrics.metric import Floats
 from mtl_cli.network.prediction_columns import prediction_columns
 from mtl_cli.runs.earlier_export import check_target, format_named, record_of
 
@@ -146,17 +147,28 @@ def replay(export: ExportFormat, record: ExportRecord, path: Path) -> Replay:
     columns = export.predict(path, rows, kinds)
     differences = {}
     for name, predictions in record["predictions"].items():
-        expected = np.array(predictions, "float64")
-        with np.errstate(invalid="ignore"):  # infinity - infinity is NaN
-            difference = np.abs(np.asarray(columns[name], "float64") - expected)
-            scaled = difference / np.maximum(1, np.abs(expected))
-        differences[name] = float(np.max(scaled))
+        found = np.asarray(columns[name], "float64")
+        errors = prediction_errors(found, np.array(predictions, "float64"))
+        differences[name] = float(np.max(errors))
     # A NaN counts as the largest difference. All comparisons with NaN are false, so
     # `max` alone might miss it.
     column = max(
         differences, key=lambda name: (math.isnan(differences[name]), differences[name])
     )
     return Replay(rows.num_rows, column, differences[column], export.tolerance)
+
+
+def prediction_errors(found: Floats, expected: Floats) -> Floats:
+    """Returns the error of each prediction of an export; see `ExportFormat.tolerance`.
+
+    Args:
+        found: the predictions of the export.
+        expected: the predictions of the run, in the same shape.
+    """
+    size = np.maximum(1, np.abs(expected))
+    with np.errstate(invalid="ignore"):  # infinity - infinity is NaN
+        errors = np.abs(found - expected) / (size * (1 + np.log(size)))
+    return np.where(found == expected, 0.0, errors)
 
 
 def check_replay(path: Path, result: Replay) -> None:

@@ -112,7 +112,8 @@ def score(
     Args:
         task: the task whose labels the predictions are compared with.
         label: the labels, (rows,).
-        prediction: the predictions, (rows,); for multiclass labels (rows, classes).
+        prediction: the predictions, (rows,); (rows, classes) for tasks of several
+            classes.
         weight: the weight of each row, (rows,); 0 leaves a row out.
         group: the group of each row, whole numbers (rows,), below 0 for rows without
             a group; None leaves out the metrics that need groups.
@@ -134,7 +135,8 @@ def score(
             values["groups"] = num_usable_groups(columns[0], group[is_scored])
         try:
             check_predictions(columns[1])
-            values[name] = metric(*arguments)
+            with np.errstate(over="ignore"):  # of finite, but huge predictions
+                values[name] = finite(metric(*arguments))
         except UndefinedError as reason:
             values[name] = None
             reasons[name] = str(reason)
@@ -157,6 +159,13 @@ def check_predictions(prediction: Floats) -> None:
         )
 
 
+def finite(value: float) -> float:
+    """Returns a metric; raises an `UndefinedError` if it is not a finite number."""
+    if not np.isfinite(value):
+        raise UndefinedError("predictions are too large for this metric")
+    return value
+
+
 def monitored_value(
     monitor: str, outputs: list[Output], scores: Scores
 ) -> float | None:
@@ -172,13 +181,15 @@ def monitored_value(
 
     Returns: the value, or None if one of the monitored metrics is undefined.
     """
-    values: list[float] = []
-    for output, name in monitored_metrics(monitor, outputs):
+    metrics = monitored_metrics(monitor, outputs)
+    total = 0.0
+    for output, name in metrics:
         value = scores[output.name][name]
         if value is None:
             return None
-        values.append(output.task.metric(name).direction * value)
-    return sum(values) / len(values)
+        # `sum` rounds in another way from Python 3.12 on.
+        total += output.task.metric(name).direction * value
+    return total / len(metrics)
 
 
 def read_scores(run: Path, outputs: list[Output]) -> dict[str, Scores]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # the search alone needs these packages
 # The module of the plugin; the `_target_` of the sweeper begins with it.
 OPTUNA_SWEEPER = "hydra_plugins.hydra_optuna_sweeper"
 ATTEMPTS = 4  # to make the tables of a database
+LOCKED_DATABASE = "database is locked"  # an error of SQLite
 MISSING_RECORD = "Record does not exist."  # in the errors of Optuna's storage
 
 # The storage of this process's search. Hydra's sweeper gets it from `opened_storage`.
@@ -81,6 +82,8 @@ def resume_search(config: DictConfig) -> bool:
     except StorageError as error:
         fix = "correct the URL, or start the server"
         if url.startswith("sqlite"):
+            fix = "correct the URL, or take another database"
+        if LOCKED_DATABASE in str(error):
             fix = "wait for the program that uses the file, or take another database"
         raise ConfigError(f"{error}; {fix}") from error
     except DAMAGED_FILE_ERRORS as error:  # Optuna does not check what it reads
@@ -135,6 +138,7 @@ def open_study(config: DictConfig) -> "optuna.Study | None":
     with open_dict(sweeper):
         sweeper.storage = {"_target_": f"{__name__}.opened_storage"}
     for attempt in range(ATTEMPTS):
+        began = time.monotonic()
         try:
             folder = Path(config.hydra.sweep.dir)
             current_storage = search_storage.open_storage(url, folder)
@@ -153,8 +157,11 @@ def open_study(config: DictConfig) -> "optuna.Study | None":
             cause = error.__cause__ or error
             cause = getattr(cause, "orig", cause)  # without SQLAlchemy's words
             reason = first_line(cause)
-            # SQLite has waited for the lock already.
-            if attempt == ATTEMPTS - 1 or reason == "database is locked":
+            # SQLite waits for a lock itself, but not if two processes want to write
+            # after they have read.
+            has_waited = time.monotonic() - began > 1
+            is_locked = reason == LOCKED_DATABASE and has_waited
+            if attempt == ATTEMPTS - 1 or is_locked:
                 raise StorageError(f"{search_storage.KEY}: {reason}") from error
             time.sleep(random.uniform(0.2, 1.0))
     return None

@@ -15,6 +15,7 @@ class TensorBoard(Tracker):
 
     package: ClassVar[str] = "tensorboard"
     _writer: Any = PrivateAttr(None)
+    _last_epoch: int = PrivateAttr(0)
 
     def start(self, run: Path, values: dict[str, Any]) -> None:
         # TensorBoard imports TensorFlow. The log lines of the import are kept off the
@@ -25,11 +26,12 @@ class TensorBoard(Tracker):
         self._writer = Writer(str(run / "tensorboard"))
 
     def epoch(self, number: int, row: dict[str, Any]) -> None:
+        self._last_epoch = number
         for name, value in flat_numbers(row).items():
             self._writer.add_scalar(name, value, number)
         self._writer.flush()
 
     def end(self, scores: dict[str, Scores] | None) -> None:
         for name, value in flat_numbers(scores or {}, "final.").items():
-            self._writer.add_scalar(name, value, 0)
+            self._writer.add_scalar(name, value, self._last_epoch)
         self._writer.close()

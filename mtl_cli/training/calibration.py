@@ -10,6 +10,7 @@ from typing import Literal
 import keras
 import numpy as np
 import numpy.typing as npt
+import tensorflow as tf
 from keras import ops
 from scipy.optimize import minimize
 
@@ -100,7 +101,8 @@ class TowerRows:
 
         The predicted probability is the mean over the members' probabilities.
         """
-        members = np.asarray(self.task.predictions(scale * self.logits + shift, {}))
+        with tf.device("CPU"):
+            members = np.asarray(self.task.predictions(scale * self.logits + shift, {}))
         classes = members.mean(axis=0)  # (rows, classes)
         if classes.shape[1] == 1:  # the probability of label 1
             classes = np.concatenate([1 - classes, classes], axis=1)

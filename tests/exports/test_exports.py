@@ -29,7 +29,7 @@ from mtl_cli.core.options import option_names
 from mtl_cli.exports import weights as weights_format
 from mtl_cli.network.prediction_columns import prediction_columns
 from mtl_cli.runs.earlier_export import record_of
-from mtl_cli.runs.export import verify
+from mtl_cli.runs.export import prediction_errors, verify
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* no training row has:UserWarning")
 
@@ -312,7 +312,7 @@ def test_weights_with_another_configuration_are_refused(
 @pytest.mark.parametrize(
     ("file", "key", "value", "message"),
     [
-        ("weights.json", "config", {}, "weights.json: config.seed: Field required"),
+        ("weights.json", "config", {}, "weights.json: config: seed: Field required"),
         ("export.json", "outputs", [], "the rows of the record do not fit"),
         ("export.json", "predictions", [np.inf] * 64, "differently than the run did"),
     ],
@@ -327,6 +327,20 @@ def test_forged_files_of_an_export_are_refused(
     (path / file).write_text(json.dumps(values))
     with pytest.raises(MtlError, match=message):
         verify(path)
+
+
+def test_error_of_a_large_prediction_is_that_of_an_exponential():
+    exponents = np.array([-5.0, 0.0, 5.0, 50.0, 500.0])
+    expected = np.exp(exponents)
+    found = np.exp(exponents * (1 + 1e-7))
+    assert prediction_errors(found, expected).max() < 1.1e-7
+    assert prediction_errors(1.001 * expected, expected)[1:4] == pytest.approx(
+        1e-3 / (1 + exponents[1:4])
+    )
+    infinite = np.array([np.inf, -np.inf, np.inf, np.nan])
+    errors = prediction_errors(infinite, np.array([np.inf, -np.inf, 1.0, 1.0]))
+    assert errors[:2].tolist() == [0, 0]
+    assert not np.isfinite(errors[2:]).any()
 
 
 @pytest.mark.parametrize("number", [np.nan, 1e300])

@@ -90,6 +90,14 @@ def test_each_later_step_adds_its_factor_scored_on_rows_of_the_step_before():
             TASKS | {"click": Binary(label="click", sampling_rate="rate")},
             "dataset.tasks.click.sampling_rate: funnel needs one rate for all rows",
         ),
+        *(
+            (
+                None,
+                TASKS | {name: Binary(label=name, positive_weight=2.0)},
+                f"dataset.tasks.{name}.positive_weight: funnel multiplies",
+            )
+            for name in ("click", "cart", "buy")
+        ),
     ],
 )
 def test_tasks_that_are_no_funnel_are_refused(steps, tasks, message):

@@ -135,6 +135,17 @@ def test_file_is_replaced_whole_or_stays_as_it_was(tmp_path):
     folder.release()
 
 
+def test_folder_that_became_a_file_is_an_error_that_names_the_target(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    (tmp_path / "run").rename(tmp_path / "moved")
+    (tmp_path / "run").write_text("in the way")
+    with pytest.raises(
+        WriteError, match=r"cannot write .*run/a\.txt: Not a directory;"
+    ):
+        folder.write_text("a.txt", "x")
+    folder.release()
+
+
 def test_two_writers_of_one_file_each_write_it_whole(tmp_path, monkeypatch):
     target = tmp_path / "a.txt"
     with atomic_write.replacing(target) as first:

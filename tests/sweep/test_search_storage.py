@@ -105,8 +105,8 @@ def test_damaged_file_is_no_database(
     with pytest.raises(ConfigError) as raised:
         resume_search(search_in(tmp_path / "optuna.db"))
     assert str(raised.value) == (
-        "hydra.sweeper.storage: file is not a database; wait for the program that uses "
-        "the file, or take another database"
+        "hydra.sweeper.storage: file is not a database; correct the URL, or take "
+        "another database"
     )
 
 

@@ -10,6 +10,7 @@ from scipy.special import expit
 from scipy.stats import lognorm
 
 from mtl_cli.core.errors import DataError
+from mtl_cli.scoring.scores import score
 from mtl_cli.tasks.ziln import MIN_SIGMA, ZILN
 from mtl_cli.training.losses import task_losses
 
@@ -199,3 +200,11 @@ def test_planted_amounts_are_learnt_in_any_unit(tmp_path, unit):
     assert scores["gini"] > 0.46
     assert scores["d2"] > 0.13
     assert scores["pcoc"] == pytest.approx(1, abs=0.15)
+
+
+def test_metrics_that_a_huge_prediction_makes_infinite_are_undefined():
+    label, prediction = np.array([0.0, 1, 2]), np.array([0.0, 1, 1e200])
+    scores = score(TASK, label, prediction, np.ones(3))
+    assert scores["rmse"] is scores["r2"] is None
+    assert scores["why"]["rmse"] == "predictions are too large for this metric"
+    assert scores["gini"] == 1
