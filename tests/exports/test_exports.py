@@ -116,13 +116,15 @@ def rows_of(features: dict[str, Any], count: int, seed: int) -> Any:
     return table if "other_word" in features else table.drop_columns(["other_word"])
 
 
-REGRESSIONS = ["spent", "seconds", "amount"]
+REGRESSIONS = ["spent", "seconds"]
 # float32 holds numbers of this size to a sixteenth. If such numbers cancel in a
 # regression, the digits that are left depend on the order of additions, and TensorFlow
 # and ONNX Runtime choose this order by the processor. Differences of 1.5 times the
 # tolerance were seen. Probabilities do not differ more than in other rows.
 HUGE_NUMBER = 1e6
 CANCELLATION = 4
+# The logarithm of an amount is a sum of terms that may cancel in any row: the mean, and
+# half the variance. A difference of 1.8 times the tolerance was seen.
 
 
 def assert_same_numbers(
@@ -134,6 +136,7 @@ def assert_same_numbers(
     limits = pd.DataFrame(TOLERANCES[format_name], expected.index, expected.columns)
     if format_name == "onnx":
         limits.loc[has_huge_number(table), REGRESSIONS] *= CANCELLATION
+        limits["amount"] *= CANCELLATION
     assert (relative_differences(columns, expected) <= limits).all(axis=None)
     assert (expected.nunique() > count / 20).all()
 
