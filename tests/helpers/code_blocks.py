@@ -129,6 +129,7 @@ def example_events(rows: int, seed: int = 0) -> pa.Table:
             "buy": buy,
             "reaction": ["like" if x < 0.3 else "none" for x in random.random(rows)],
             "seconds": random.gamma(2, 20, rows).round(1),
+            "euros": buy * price,
             "stars": random.integers(1, 6, rows),
         }
     )
