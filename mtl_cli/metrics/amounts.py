@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from mtl_cli.metrics.metric import Floats, UndefinedError, metric
-from mtl_cli.metrics.sorted_rows import first_indices, sort_rows
+from mtl_cli.metrics.metric import Floats, check_labels_differ, metric
+from mtl_cli.metrics.sorted_rows import sums_by_prediction
 
 # `d2` raises smaller predictions to this fraction of the mean label. Otherwise a single
 # row with a label above 0 and the prediction 0 would make the deviance infinite.
@@ -22,18 +22,15 @@ def gini(label: Floats, prediction: Floats, weight: Floats) -> float:
     Reference: Wang, Liu and Miao, "A Deep Probabilistic Model for Customer Lifetime
         Value Prediction", 2019, section 4.
     """
-    if label.min() == label.max():
-        raise UndefinedError(f"all {len(label)} labels are {label[0]:g}")
+    check_labels_differ(label)
     of_predictions = gini_of_order(label, prediction, weight)
     return of_predictions / gini_of_order(label, label, weight)
 
 
 def gini_of_order(label: Floats, score: Floats, weight: Floats) -> float:
     """Returns twice the area between the gain curve of a score and the diagonal."""
-    y, s, w, _ = sort_rows(label, score, weight)
-    starts = first_indices(s)
+    weights, amounts = sums_by_prediction(label, score, weight)
     # Rows of equal scores count as if they came in a random order.
-    weights, amounts = np.add.reduceat(w, starts), np.add.reduceat(w * y, starts)
     up_to_middle = np.cumsum(amounts) - amounts / 2
     area = (weights * up_to_middle).sum() / (weights.sum() * amounts.sum())
     return float(1 - 2 * area)
@@ -51,8 +48,7 @@ def d2(label: Floats, prediction: Floats, weight: Floats) -> float:
 
     Reference: Jorgensen, "Exponential Dispersion Models", JRSS B 1987.
     """
-    if label.min() == label.max():
-        raise UndefinedError(f"all {len(label)} labels are {label[0]:g}")
+    check_labels_differ(label)
     mean = np.average(label, weights=weight)
     raised = np.maximum(prediction, SMALLEST_PREDICTION * mean)
     deviances = [

@@ -4,7 +4,7 @@ import numpy as np
 
 from mtl_cli.metrics.auc import weights_by_prediction
 from mtl_cli.metrics.metric import Floats
-from mtl_cli.metrics.sorted_rows import first_indices, sort_rows
+from mtl_cli.metrics.sorted_rows import sums_by_prediction
 
 MAX_POINTS = 200  # about the largest number of points of a curve
 NUM_BINS = 40
@@ -54,11 +54,9 @@ def gain_curve(label: Floats, prediction: Floats, weight: Floats) -> Points:
         prediction: the predictions, (rows,).
         weight: the weight of each row, (rows,), above 0.
     """
-    y, p, w, _ = sort_rows(label, prediction, weight)
-    starts = first_indices(p)
     x, gain = (
-        np.append(0, np.cumsum(np.add.reduceat(values, starts)[::-1]))
-        for values in (w, w * y)
+        np.append(0, np.cumsum(sums[::-1]))
+        for sums in sums_by_prediction(label, prediction, weight)
     )
     x, gain = x / x[-1], gain / gain[-1]
     return thin_out(x, gain, x + gain)

@@ -8,6 +8,7 @@ To add a metric, write its function in this package, decorate it with `@metric`,
 it to the `METRICS` of a task class.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -47,8 +48,16 @@ class Metric:
     of_classes: bool = False
 
     def __call__(self, *columns: npt.NDArray[np.generic]) -> float:
-        """Returns the metric's value."""
-        return self.function(*columns)
+        """Returns the metric's value, a finite number.
+
+        Raises:
+            UndefinedError: if the rows have no value, or only an infinite value.
+        """
+        with np.errstate(over="ignore"):  # if finite predictions are huge
+            value = self.function(*columns)
+        if not math.isfinite(value):
+            raise UndefinedError("predictions are too large for this metric")
+        return value
 
 
 def metric(
@@ -72,3 +81,9 @@ def metric(
         return Metric(metric_name, function, direction, grouped, of_classes)
 
     return decorate
+
+
+def check_labels_differ(label: Floats) -> None:
+    """Raises an `UndefinedError` if all labels are equal."""
+    if label.min() == label.max():
+        raise UndefinedError(f"all {len(label)} labels are {label[0]:g}")

@@ -2,7 +2,12 @@
 
 import numpy as np
 
-from mtl_cli.metrics.metric import Floats, UndefinedError, metric
+from mtl_cli.metrics.metric import (
+    Floats,
+    UndefinedError,
+    check_labels_differ,
+    metric,
+)
 
 
 @metric(direction=1, name="qwk", of_classes=True)
@@ -59,8 +64,7 @@ def spearman(label: Floats, prediction: Floats, weight: Floats) -> float:
     Equal values have the mean of their ranks. 1 is best; a random order has the value
     0, and so has a constant prediction. A row of weight 2 counts as two equal rows.
     """
-    if label.min() == label.max():
-        raise UndefinedError(f"all {len(label)} labels are {label[0]:g}")
+    check_labels_differ(label)
     x, y = (mid_ranks(values, weight) for values in (label, prediction))
     x -= np.average(x, weights=weight)
     y -= np.average(y, weights=weight)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mtl_cli.metrics.metric import Floats, UndefinedError, metric
+from mtl_cli.metrics.metric import Floats, check_labels_differ, metric
 
 
 @metric(direction=1)
@@ -13,8 +13,7 @@ def r2(label: Floats, prediction: Floats, weight: Floats) -> float:
     """
     mean = np.average(label, weights=weight)
     variance = np.average((label - mean) ** 2, weights=weight)
-    if label.min() == label.max():
-        raise UndefinedError(f"all {len(label)} labels are {label[0]:g}")
+    check_labels_differ(label)
     return float(1 - rmse(label, prediction, weight) ** 2 / variance)
 
 

@@ -48,6 +48,18 @@ def first_indices(*columns: npt.NDArray[np.generic]) -> npt.NDArray[np.intp]:
     return np.flatnonzero(is_first)
 
 
+def sums_by_prediction(
+    label: Floats, prediction: Floats, weight: Floats
+) -> tuple[Floats, Floats]:
+    """Sums the rows of each distinct prediction, in ascending order of predictions.
+
+    Returns: the weights and the weighted labels, (distinct predictions,) each.
+    """
+    y, p, w, _ = sort_rows(label, prediction, weight)
+    starts = first_indices(p)
+    return np.add.reduceat(w, starts), np.add.reduceat(w * y, starts)
+
+
 def _can_pack(
     label: Floats, prediction: Floats, weight: Floats, groups: Groups
 ) -> bool:

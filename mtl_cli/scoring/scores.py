@@ -135,8 +135,7 @@ def score(
             values["groups"] = num_usable_groups(columns[0], group[is_scored])
         try:
             check_predictions(columns[1])
-            with np.errstate(over="ignore"):  # of finite, but huge predictions
-                values[name] = finite(metric(*arguments))
+            values[name] = metric(*arguments)
         except UndefinedError as reason:
             values[name] = None
             reasons[name] = str(reason)
@@ -157,13 +156,6 @@ def check_predictions(prediction: Floats) -> None:
         raise UndefinedError(
             f"{num_wrong} of {len(prediction)} predictions are not finite numbers"
         )
-
-
-def finite(value: float) -> float:
-    """Returns a metric; raises an `UndefinedError` if it is not a finite number."""
-    if not np.isfinite(value):
-        raise UndefinedError("predictions are too large for this metric")
-    return value
 
 
 def monitored_value(
