@@ -172,7 +172,8 @@ def load(run: "str | PathLike[str]", plugins: Sequence[str | Path] = ()) -> Mode
     Args:
         run: a `Run`, or the path of a run folder.
         plugins: the folders that were given to `--plugins` when the run was trained.
-            They stay registered in this process, until a later call names others.
+            The plugins stay registered in this process, until a later call names other
+            plugins.
 
     Raises:
         ConfigError: if Keras runs on another backend, or a plugin cannot be used.

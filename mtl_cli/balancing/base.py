@@ -32,7 +32,7 @@ class Observation(NamedTuple):
         seed: a seed for random draws: two whole numbers, (2,). Each step has another
             seed.
         products: the inner products g_s . g_t of the tasks' gradients for each weight,
-            (P, T, T). They are sums over the shared entries of the weight, see
+            (P, T, T). The sums are over the shared entries of the weight, see
             `Balancing`. None if the method reads no gradients.
         kernels: the positions of the layers' kernels among the P weights, in the order
             of the layers.

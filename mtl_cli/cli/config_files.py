@@ -44,7 +44,7 @@ def restrict_files() -> None:
 def confine_to_search_path() -> None:
     """Makes Hydra read configs only from the folders of its search path.
 
-    This holds for a config that the command line, a defaults list or a swept value
+    The rule holds for a config that the command line, a defaults list or a swept value
     names.
     """
     load: Any = ConfigRepository.load_config

@@ -97,7 +97,8 @@ def compose_checked(
             # Hydra names the run folder after the data set.
             raise ConfigError("missing key 'dataset.name'; add it to the YAML file")
         check_folders(composed, hydra_settings)
-    # Hydra adds the settings to these lists. They are longer if a file adds a setting.
+    # Hydra adds the settings to two lists. If a file adds a setting too, the lists hold
+    # more settings than the command line.
     overrides = composed.hydra.overrides
     if len(overrides.hydra) + len(overrides.task) != len(settings):
         raise file_may_not_set_error("overrides")

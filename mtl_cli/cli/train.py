@@ -138,8 +138,7 @@ def stop_jobs_after(error: Exception, arguments: list[str]) -> list[Failure]:
     """Stops the jobs of a sweep after an error, and returns the command's failures.
 
     Args:
-        error: the error. It comes from the command line, the YAML files, or a sweep,
-            but not from a run.
+        error: an error of the command line, the YAML files, or a sweep; not of a run.
         arguments: the command line.
     """
     from mtl_cli.cli.hydra_errors import explain

@@ -9,7 +9,7 @@ Cells = list[Any]  # the cells of a column, as Python values
 # id above 2^53, which float64 would round, and texts that are long or not ASCII.
 UNUSUAL_TEXTS = (str(2**53 + 1), "zoë", "日本", "?" * 300)
 
-# One row out of this number has an unseen or missing value.
+# Every third row has an unseen or missing value.
 UNUSUAL_ROW_STEP = 3
 
 
@@ -18,7 +18,7 @@ def example_values(
 ) -> list[str | None]:
     """Draws values of a vocabulary, or unusual texts if the vocabulary is empty.
 
-    One value out of `UNUSUAL_ROW_STEP` is unseen or missing.
+    Every third value is unseen or missing.
     """
     values_to_draw = vocabulary or UNUSUAL_TEXTS
     values: list[str | None] = [

@@ -57,8 +57,8 @@ def lock_file(path: Path) -> IO[str]:
 def is_at(path: Path, file: IO[str]) -> bool:
     """Whether a path leads to an open file.
 
-    It does not if another process has removed the file since, and perhaps made a new
-    file. A lock on a removed file keeps nobody out.
+    The result is False if another process has removed the file since, and perhaps made
+    a new file. A lock on a removed file keeps nobody out.
     """
     try:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())

@@ -51,8 +51,8 @@ def check_folder_store(store: Path, run_id: str | None) -> None:
     and adds lines to the files of an earlier run.
 
     Args:
-        store: the folder. It holds the folders of experiments, and they hold the
-            folders of runs.
+        store: the folder, with a folder for each experiment and, in it, a folder
+            for each run.
         run_id: the id of the MLflow run that goes on; None for a new run.
 
     Raises:

@@ -9,8 +9,8 @@ from mtl_cli.core.errors import DataError, most_similar
 from mtl_cli.data.csv_header import header_hint
 
 MAX_LISTED_COLUMNS = 60  # in a message
-# The least similarity of a column that a message suggests. It is high, because columns
-# of one table often resemble each other, such as `item_id` and `user_id`.
+# The least similarity of a column that a message suggests. The value is high, because
+# columns of one table often resemble each other, such as `item_id` and `user_id`.
 MIN_SIMILARITY = 0.8
 
 

@@ -26,8 +26,8 @@ class Fields(NamedTuple):
             columns)`.
         num_vectors: F.
         first_order: a function that creates a weight, a single number, for each id of
-            each feature. It returns the sum of the weights of each row's ids, `(batch,
-            1)`.
+            each feature. The function returns the sum of the weights of each row's ids,
+            `(batch, 1)`.
     """
 
     vectors: Tensor | None

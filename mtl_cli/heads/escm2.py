@@ -37,9 +37,9 @@ class ESCM2(ESMM):
         and the rows of a batch have weights; pCTR is corrected for the click task's
         `sampling_rate`, but N counts the sampled rows, so L_CVR is larger than the mean
         over all impressions, by all rows / sampled rows. The paper's other variant,
-        ESCM2-DR, adds a tower that imputes l(r, pCVR). It is not here: its corrected
-        L_CVR has the same gradient in the conversion tower, so that only the fit of the
-        new tower differs.
+        ESCM2-DR, adds a tower that imputes l(r, pCVR). This variant is missing here:
+        the L_CVR that it corrects has the same gradient in the conversion tower, so
+        that only the fit of the new tower would differ.
     """
 
     NAME: ClassVar[str] = "escm2"

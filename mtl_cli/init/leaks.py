@@ -64,8 +64,8 @@ def equals_label(column: ColumnProfile, task: TaskProposal, label_codes: Array) 
         return correlation(column, task.y) > 1 - 1e-9
     targets = [label_codes]
     if task.task_class.BINARY_LABELS:
-        # The label column may have more than two values, of which 0 and 1 are made. The
-        # column may equal the label column, or only the labels 0 and 1.
+        # The labels 0 and 1 may be made of a label column with more than two values. A
+        # feature may equal the label column, or only the labels 0 and 1.
         targets.append(np.where(np.isnan(task.y), -1, task.y).astype("int64"))
     return any(dependence_on(column, target) == "one to one" for target in targets)
 
@@ -131,8 +131,8 @@ def mark_copies(proposals: list[ColumnProposal]) -> list[ColumnProposal]:
 
     Two features say the same if their values correspond one to one.
     """
-    # Then their values also occur equally often. So a feature is compared only with the
-    # first feature whose sorted counts of values are equal.
+    # The values of such features occur equally often. So a feature is compared only
+    # with the first feature whose sorted counts of values are equal.
     first_by_counts: dict[bytes, ColumnProposal] = {}
     marked = []
     for proposal in proposals:

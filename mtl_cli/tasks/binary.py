@@ -38,9 +38,9 @@ class Binary(Task):
             keep all rows with label 1; or the column that holds this fraction for each
             row. Training uses the rows as they are. Predictions and metrics are
             corrected, so that they hold for the data with all rows.
-        truth: column of the true probability of label 1, for simulated data. It adds
-            the metric `truth_rmse`, which is computed over all rows, also outside of
-            the space.
+        truth: column of the true probability of label 1, for simulated data. The
+            column adds the metric `truth_rmse`, over all rows, also outside of the
+            space.
     """
 
     METRICS: ClassVar[tuple[Metric, ...]] = (

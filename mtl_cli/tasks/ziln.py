@@ -42,7 +42,7 @@ class ZILN(Task):
         mean  = p exp(m + s mu + (s sigma)^2 / 2)
 
     c makes sigma 1 where l_2 is 0. The loss is the negative log-likelihood of the label
-    up to a constant of its rows with y > 0. It is never negative, and it does not
+    up to a constant of its rows with y > 0. The loss is never negative, and does not
     depend on the label's unit.
 
     Reference: Wang, Liu and Miao, "A Deep Probabilistic Model for Customer Lifetime
