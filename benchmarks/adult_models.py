@@ -36,10 +36,7 @@ MODELS = {
 BARS = {"NextRec": 3, "torch-rechub": 3}
 # {model: {peer: script in `peers/`}}
 SCRIPTS = {
-    "aitm": {
-        "NextRec": "nextrec_adult.py",
-        "torch-rechub": "torch_rechub_adult.py",
-    },
+    "aitm": {"NextRec": "nextrec_adult.py", "torch-rechub": "torch_rechub_adult.py"},
     "pepnet": {"NextRec": "nextrec_adult.py"},
 }
 

@@ -15,10 +15,7 @@ def main() -> None:
     parser.set_defaults(repeats=5)
     options = parser.parse_args()
     nextrec = str(options.peers.resolve() / "nextrec" / "bin" / "nextrec")
-    commands = {
-        OURS: [MTL_TRAIN, "--help"],
-        "NextRec": [nextrec, "--help"],
-    }
+    commands = {OURS: [MTL_TRAIN, "--help"], "NextRec": [nextrec, "--help"]}
     contenders = [
         Contender(name, command, empty_result) for name, command in commands.items()
     ]

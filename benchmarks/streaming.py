@@ -26,10 +26,7 @@ from alternate import (
 from clicks import dataset_name
 from report import median, save, show, steady_speed
 
-MODES = {
-    "streamed": ["dataset.stream=true"],
-    "in memory": ["dataset.stream=false"],
-}
+MODES = {"streamed": ["dataset.stream=true"], "in memory": ["dataset.stream=false"]}
 OPTIMIZER = ["optimizer=adam"]
 TRAINING = [
     "model=mmoe",

@@ -17,11 +17,7 @@ from typing import Any
 from alternate import FOLDER, Contender, Result, alternate, arguments
 from report import median, save, show, steady_speed
 
-OVERRIDES = [
-    "trainer.batch_size=1024",
-    "trainer.patience=null",
-    "trainer.ema_decay=0",
-]
+OVERRIDES = ["trainer.batch_size=1024", "trainer.patience=null", "trainer.ema_decay=0"]
 ONE, TWO = "one process", "two processes"
 NUM_STEPS = 20  # the losses of this many steps are compared
 

@@ -25,10 +25,7 @@ from mtl_cli.core.errors import (
     fail,
     warn_in_one_line,
 )
-from mtl_cli.core.paths import (
-    check_current_folder,
-    conf_folder,
-)
+from mtl_cli.core.paths import check_current_folder, conf_folder
 from mtl_cli.core.private_doors import exit_without_teardown
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.signals import Stopped

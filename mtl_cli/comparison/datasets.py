@@ -56,9 +56,7 @@ def runs_by_dataset(runs: list[Run]) -> dict[str, list[Run]]:
     return runs_by_name
 
 
-def find_datasets(
-    runs_by_settings: dict[DatasetSettings, list[Run]],
-) -> list[Variants]:
+def find_datasets(runs_by_settings: dict[DatasetSettings, list[Run]]) -> list[Variants]:
     """Finds the settings that belong to the same data set, see `runs_by_dataset`.
 
     The data sets are in the order in which their first runs appear.

@@ -112,10 +112,7 @@ def test_task(
     ]
     for difference, scenario in differences:
         pair = difference.configuration, difference.other
-        has_no_test = difference.verdict in (
-            Verdict.NO_SCORE,
-            Verdict.NOT_COMPARABLE,
-        )
+        has_no_test = difference.verdict in (Verdict.NO_SCORE, Verdict.NOT_COMPARABLE)
         if has_no_test or set(pair) & not_read:
             continue
         try:

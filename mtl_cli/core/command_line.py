@@ -12,11 +12,7 @@ from mtl_cli.core import signals
 from mtl_cli.core.errors import ConfigError, MtlError, fail, line_and_code, suggest
 from mtl_cli.core.paths import check_current_folder
 from mtl_cli.core.signals import Stopped
-from mtl_cli.core.standard_streams import (
-    OUTPUT_CLOSED,
-    drop_output,
-    prepare_streams,
-)
+from mtl_cli.core.standard_streams import OUTPUT_CLOSED, drop_output, prepare_streams
 
 
 def run_command(

@@ -5,11 +5,7 @@ from typing import Any
 
 from rich.console import Console
 
-from mtl_cli.core.standard_streams import (
-    OUTPUT_CLOSED,
-    drop_output,
-    written_to_stdout,
-)
+from mtl_cli.core.standard_streams import OUTPUT_CLOSED, drop_output, written_to_stdout
 
 LINE_WIDTH = 120  # characters of a line, if stdout is not a terminal
 

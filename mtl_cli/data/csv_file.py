@@ -195,11 +195,7 @@ class StreamWithSentinel:
     closed = False  # an attribute that Arrow needs
 
     def __init__(
-        self,
-        stream: pa.NativeFile,
-        cells: list[str],
-        delimiter: str,
-        file_bytes: int,
+        self, stream: pa.NativeFile, cells: list[str], delimiter: str, file_bytes: int
     ) -> None:
         # The first "\n" ends the last row if the file does not.
         sentinel_row = f"\n{delimiter.join(cells)}\n".encode()

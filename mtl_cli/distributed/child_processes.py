@@ -63,10 +63,7 @@ def start_child(command: Sequence[str], variables: dict[str, str]) -> Child:
     """Starts a child process with some environment variables more than this process."""
     stderr = tempfile.TemporaryFile()  # noqa: SIM115
     process = subprocess.Popen(
-        command,
-        env=os.environ | variables,
-        stdout=subprocess.DEVNULL,
-        stderr=stderr,
+        command, env=os.environ | variables, stdout=subprocess.DEVNULL, stderr=stderr
     )
     return Child(process, stderr)
 

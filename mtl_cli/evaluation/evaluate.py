@@ -13,11 +13,7 @@ from mtl_cli.data.table import Array
 from mtl_cli.evaluation.drift import prediction_drift
 from mtl_cli.evaluation.evaluation import Evaluation
 from mtl_cli.evaluation.loaded_run import LoadedRun
-from mtl_cli.evaluation.open_table import (
-    TableInMemory,
-    opened_table,
-    table_in_memory,
-)
+from mtl_cli.evaluation.open_table import TableInMemory, opened_table, table_in_memory
 from mtl_cli.evaluation.rows import EvaluatedRows, rows_of_source, validation_rows
 from mtl_cli.evaluation.training_rows import TRAINING_ROWS_REMARK, is_training_table
 from mtl_cli.metrics.metrics_json import NON_METRIC_KEYS, Score, metrics_of

@@ -15,12 +15,7 @@ from pathlib import Path
 from mtl_cli.comparison.find_runs import EVALUATIONS, find_folders, natural_order
 from mtl_cli.comparison.runs import Run, read_run
 from mtl_cli.core.atomic_write import replacing_folder
-from mtl_cli.core.errors import (
-    ConfigError,
-    DataError,
-    MtlError,
-    first_line,
-)
+from mtl_cli.core.errors import ConfigError, DataError, MtlError, first_line
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.paths import Location, listed_paths
 from mtl_cli.core.written_files import FILES, check_written, hashes_of

@@ -12,11 +12,7 @@ from mtl_cli.columns.cuts import choose_cuts, ramp_edges, ramps, ramps_graph
 from mtl_cli.columns.examples import Cells, example_numbers
 from mtl_cli.columns.fitters import Learnt, SampleFitter
 from mtl_cli.columns.layout import Block
-from mtl_cli.columns.numeric import (
-    Floats,
-    read_numbers,
-    refuse_above_float32,
-)
+from mtl_cli.columns.numeric import Floats, read_numbers, refuse_above_float32
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.features.base import FLOAT32_MAX, Array, Embedded, Number, number_column
 from mtl_cli.graphs.base import GraphOps

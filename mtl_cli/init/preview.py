@@ -15,12 +15,7 @@ from mtl_cli.core.paths import find_data
 from mtl_cli.data.arrow_errors import is_not_utf8, is_row_too_long
 from mtl_cli.data.csv_cells import trim
 from mtl_cli.data.csv_file import BLOCK_BYTES, StreamWithSentinel
-from mtl_cli.data.csv_row_errors import (
-    NEVER_CLOSED,
-    OPEN_QUOTE,
-    SENTINEL,
-    ragged_row,
-)
+from mtl_cli.data.csv_row_errors import NEVER_CLOSED, OPEN_QUOTE, SENTINEL, ragged_row
 from mtl_cli.data.files import matching_paths
 from mtl_cli.init.columnar_preview import read_columnar
 from mtl_cli.init.file_format import FileFormat, detect_format

@@ -130,10 +130,7 @@ class DSelectKGates(Routing):
         self.mixture.build(hidden_shape)
 
     def call(
-        self,
-        x: Tensor,
-        row_weights: Tensor | None = None,
-        training: bool | None = None,
+        self, x: Tensor, row_weights: Tensor | None = None, training: bool | None = None
     ) -> Tensor:
         hidden = self.hidden(x if self.reads_rows else ops.ones((1, 1)))
         # In static gates, `rows` is 1 in the shapes.

@@ -82,10 +82,7 @@ def connect_hidden(
 
 
 def connect_logits(
-    hidden: Tensor,
-    num_logits: Sequence[int],
-    num_members: int,
-    **dense_options: Any,
+    hidden: Tensor, num_logits: Sequence[int], num_members: int, **dense_options: Any
 ) -> list[Tensor]:
     """Connects only the last layer of a tower, `W_t z_t + b_t`, to each task's vector.
 

@@ -2,12 +2,7 @@
 
 import numpy as np
 
-from mtl_cli.metrics.metric import (
-    Floats,
-    UndefinedError,
-    check_labels_differ,
-    metric,
-)
+from mtl_cli.metrics.metric import Floats, UndefinedError, check_labels_differ, metric
 
 
 @metric(direction=1, name="qwk", of_classes=True)

@@ -12,10 +12,7 @@ SIGN_BIT = np.int32(-(2**31))
 
 
 def sort_rows(
-    label: Floats,
-    prediction: Floats,
-    weight: Floats,
-    group: Groups | None = None,
+    label: Floats, prediction: Floats, weight: Floats, group: Groups | None = None
 ) -> tuple[Floats, Floats, Floats, Groups]:
     """Sorts rows by group, and the rows of a group by prediction, both ascending.
 

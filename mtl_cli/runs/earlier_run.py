@@ -140,10 +140,7 @@ def read_kept(config: Config, file: Path) -> EarlierRun:
 
 
 def continued_from(
-    config: Config,
-    path: Path,
-    environment: dict[str, Any],
-    earlier: LearntModel,
+    config: Config, path: Path, environment: dict[str, Any], earlier: LearntModel
 ) -> EarlierRun:
     """Selects the features and tasks that go on, and what they have learnt.
 

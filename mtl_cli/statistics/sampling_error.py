@@ -14,11 +14,7 @@ import numpy.typing as npt
 
 from mtl_cli.metrics.auc import group_aucs
 from mtl_cli.metrics.metric import Floats, Metric, UndefinedError
-from mtl_cli.statistics.delong import (
-    auc_influence,
-    macro_auc_influence,
-    standard_error,
-)
+from mtl_cli.statistics.delong import auc_influence, macro_auc_influence, standard_error
 from mtl_cli.statistics.significance import quantile
 
 Indices = npt.NDArray[np.int64]

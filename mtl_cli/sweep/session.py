@@ -163,10 +163,7 @@ def failures() -> Iterator[tuple[str, int]]:
             settings = " ".join(record.settings)
             yield f"job {record.number} ({settings}): {record.error}", record.code
     if error := current.table.output_error:
-        yield (
-            f"{error}; the jobs went on, and their runs are in {current.folder}",
-            1,
-        )
+        yield (f"{error}; the jobs went on, and their runs are in {current.folder}", 1)
 
 
 class StartOfSweep(Callback):

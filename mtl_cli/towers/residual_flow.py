@@ -54,10 +54,7 @@ class ResidualFlow(Towers):
             # r_t^l = f_1^l(r_1^{l-1}) + ... + f_t^l(r_t^{l-1}), (T, batch, width)
             r = ops.cumsum(f(r), axis=0)
         logits = connect_logits(
-            r,
-            [t.num_logits for t in towers],
-            encodings.num_members,
-            **dense_options,
+            r, [t.num_logits for t in towers], encodings.num_members, **dense_options
         )
         y_before = None
         for task, tower in enumerate(towers):

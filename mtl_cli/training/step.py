@@ -11,11 +11,7 @@ from mtl_cli.network.build import Network
 from mtl_cli.training.balancer import Balancer
 from mtl_cli.training.feed import TensorTable
 from mtl_cli.training.lazy_tables import make_lazy_tables, split_at_tables
-from mtl_cli.training.losses import (
-    penalties_of_heads,
-    sum_of_penalties,
-    task_losses,
-)
+from mtl_cli.training.losses import penalties_of_heads, sum_of_penalties, task_losses
 
 
 class Step:

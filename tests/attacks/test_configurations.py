@@ -10,15 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from helpers.commands import refused
-from helpers.crafted_files import (
-    CALL,
-    CANARY,
-    RERUN,
-    TASKS,
-    dataset,
-    saved_run,
-    write,
-)
+from helpers.crafted_files import CALL, CANARY, RERUN, TASKS, dataset, saved_run, write
 from helpers.planted_data import values
 from helpers.slow import slow_except
 
@@ -512,7 +504,7 @@ BOMBS = {
         ),
         MINE,
         "takes more than",
-    ),
+    )
 }
 TEMPLATE = "{{a.__globals__[os].environ[HOME]}}://x"
 REFERENCES = json.dumps(

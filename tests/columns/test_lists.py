@@ -8,10 +8,7 @@ from mtl_cli.columns.lists import flatten_lists
 
 @pytest.mark.parametrize(
     ("cells", "separator"),
-    [
-        ([["a", "b"], None, [], ["c"]], None),
-        (["a|b", None, "", "c"], "|"),
-    ],
+    [([["a", "b"], None, [], ["c"]], None), (["a|b", None, "", "c"], "|")],
 )
 def test_each_value_has_the_number_of_its_row(
     cells: list[object], separator: str | None

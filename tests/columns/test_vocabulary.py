@@ -30,9 +30,7 @@ WHOLE = st.integers(-(2**63), 2**63 - 1) | st.integers(-20, 20)
     ],
     ids=str,
 )
-@given(
-    st.lists(st.tuples(st.none() | WHOLE, st.none() | st.booleans()), min_size=1),
-)
+@given(st.lists(st.tuples(st.none() | WHOLE, st.none() | st.booleans()), min_size=1))
 @PROPERTY
 def test_column_of_numbers_equals_its_text(feature, rows):
     x, y = ([row[i] for row in rows] for i in (0, 1))

@@ -63,8 +63,7 @@ def test_planted_gap_is_real_and_no_gap_is_not(
 
 
 @pytest.mark.parametrize(
-    "difference",
-    ["evaluated runs", "split", "file", "rows of the file", "nothing"],
+    "difference", ["evaluated runs", "split", "file", "rows of the file", "nothing"]
 )
 def test_best_is_chosen_on_validation_rows_only_if_the_runs_share_them(
     difference: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -550,9 +549,7 @@ def test_warning_says_why_rows_cannot_be_tested(
 
 
 def test_rows_are_read_of_the_best_configurations_of_each_task(
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mtl_cli.comparison.row_tests.MAX_CONFIGURATIONS", 2)
     rng = np.random.default_rng(0)

@@ -57,7 +57,7 @@ TESTS: dict[str, list[str]] = {
         "test_another_seed_gives_another_start_and_another_end",
     ],
     "check_only": [
-        "runs/test_keys_of_a_run.py::test_run_that_only_checks_trains_nothing",
+        "runs/test_keys_of_a_run.py::test_run_that_only_checks_trains_nothing"
     ],
     "resume": [
         "runs/test_resume.py::test_empty_folder_starts_whatever_resume_says_but_must",
@@ -75,10 +75,10 @@ TESTS: dict[str, list[str]] = {
     ],
     "StartFrom.reset": [
         "runs/test_start_from.py::"
-        "test_reset_parts_start_as_in_a_run_without_an_earlier_one",
+        "test_reset_parts_start_as_in_a_run_without_an_earlier_one"
     ],
     "StartFrom.refit": [
-        "runs/test_start_from.py::test_refit_lets_a_feature_learn_anew",
+        "runs/test_start_from.py::test_refit_lets_a_feature_learn_anew"
     ],
     "ensemble": [
         "network/test_ensemble.py::"
@@ -86,20 +86,18 @@ TESTS: dict[str, list[str]] = {
         "runs/test_ensemble.py::test_ensemble_is_neither_trained_nor_started_from",
     ],
     "repeats": [
-        "sweep/test_keys_of_a_sweep.py::test_repeats_and_twins_are_jobs_of_their_own",
+        "sweep/test_keys_of_a_sweep.py::test_repeats_and_twins_are_jobs_of_their_own"
     ],
     "Comparison.single_task": [
-        "sweep/test_keys_of_a_sweep.py::test_repeats_and_twins_are_jobs_of_their_own",
+        "sweep/test_keys_of_a_sweep.py::test_repeats_and_twins_are_jobs_of_their_own"
     ],
     "Comparison.scenarios": [
-        "sweep/test_keys_of_a_sweep.py::test_repeats_and_twins_are_jobs_of_their_own",
+        "sweep/test_keys_of_a_sweep.py::test_repeats_and_twins_are_jobs_of_their_own"
     ],
     "SweepOptions.*": [
-        "sweep/test_keys_of_a_sweep.py::test_jobs_at_once_and_timeout_reach_each_job",
+        "sweep/test_keys_of_a_sweep.py::test_jobs_at_once_and_timeout_reach_each_job"
     ],
-    "dataset.name": [
-        "runs/test_keys_of_a_run.py::test_run_names_its_data_set",
-    ],
+    "dataset.name": ["runs/test_keys_of_a_run.py::test_run_names_its_data_set"],
     "features.*.pretrained": [
         "network/test_pretrained.py::"
         "test_vectors_are_the_rows_of_their_values_and_others_start_at_random",
@@ -112,7 +110,7 @@ TESTS: dict[str, list[str]] = {
         "test_frozen_table_does_not_move_in_training_and_others_do",
     ],
     "model.*.order_penalty": [
-        "heads/test_ordered.py::test_penalty_of_a_step_is_the_papers_calibrator",
+        "heads/test_ordered.py::test_penalty_of_a_step_is_the_papers_calibrator"
     ],
     "model.*.counterfactual_weight": [
         "heads/test_escm2.py::"
@@ -121,19 +119,19 @@ TESTS: dict[str, list[str]] = {
     ],
     "model.*.pctr_clip": [
         "heads/test_escm2.py::"
-        "test_step_adds_the_weighted_mean_risk_to_the_losses_of_esmm",
+        "test_step_adds_the_weighted_mean_risk_to_the_losses_of_esmm"
     ],
     "model.*.stitch_scale": [
         "models/test_cross_stitch.py::"
-        "test_step_of_adam_moves_the_matrix_by_the_scale_times_the_learning_rate",
+        "test_step_of_adam_moves_the_matrix_by_the_scale_times_the_learning_rate"
     ],
     "optimizer.rowwise_adagrad.lazy": [
         "optimizers/test_optimizers.py::"
-        "test_adagrad_of_rows_refuses_to_update_whole_tables",
+        "test_adagrad_of_rows_refuses_to_update_whole_tables"
     ],
     "trainer.calibration": [
         "training/test_calibration.py::"
-        "test_key_names_what_is_fitted_to_the_validation_rows",
+        "test_key_names_what_is_fitted_to_the_validation_rows"
     ],
     "trainer.compile": [
         "training/test_training.py::test_auto_compiles_runs_long_enough_to_pay_it_back",
@@ -141,18 +139,17 @@ TESTS: dict[str, list[str]] = {
     ],
     "trainer.ema_decay": [
         "training/test_training.py::"
-        "test_run_keeps_the_moving_average_and_trains_on_without_it",
+        "test_run_keeps_the_moving_average_and_trains_on_without_it"
     ],
     "trainer.deterministic": [
         "runs/test_keys_of_a_run.py::"
-        "test_run_starts_tensorflow_with_its_seed_and_determinism",
+        "test_run_starts_tensorflow_with_its_seed_and_determinism"
     ],
     "trainer.strategy": [
-        "runs/test_keys_of_a_run.py::test_run_connects_the_processes_of_its_strategy",
+        "runs/test_keys_of_a_run.py::test_run_connects_the_processes_of_its_strategy"
     ],
     "trainer.profile": [
-        "runs/test_keys_of_a_run.py::"
-        "test_run_prints_the_seconds_of_its_stages_if_asked",
+        "runs/test_keys_of_a_run.py::test_run_prints_the_seconds_of_its_stages_if_asked"
     ],
     "trainer.checkpoint_minutes": [
         "runs/test_keys_of_a_run.py::test_run_hands_checkpoint_minutes_to_the_training",
@@ -161,11 +158,11 @@ TESTS: dict[str, list[str]] = {
     ],
     "tracker.mlflow.*": [
         "trackers/test_trackers.py::"
-        "test_keys_name_the_address_and_the_experiment_of_mlflow",
+        "test_keys_name_the_address_and_the_experiment_of_mlflow"
     ],
     "tracker.wandb.*": [
         "trackers/test_trackers.py::"
-        "test_wandb_gets_its_project_and_mode_and_resumes_the_same_run",
+        "test_wandb_gets_its_project_and_mode_and_resumes_the_same_run"
     ],
 }
 

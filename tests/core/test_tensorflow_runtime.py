@@ -5,10 +5,7 @@ import os
 import pytest
 
 from mtl_cli.core.signals import Stopped
-from mtl_cli.core.tensorflow_runtime import (
-    ignore_tools_of_start_folder,
-    quiet_stderr,
-)
+from mtl_cli.core.tensorflow_runtime import ignore_tools_of_start_folder, quiet_stderr
 
 
 @pytest.mark.parametrize(

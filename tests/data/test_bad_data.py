@@ -326,8 +326,7 @@ def test_header_below_blank_lines_is_no_row(trim, tmp_path, chunks):
 
 
 @pytest.mark.parametrize(
-    ("block", "end"),
-    covering([64, 100, 16 << 20], ["\n", "", "\n\n", "\r\n"]),
+    ("block", "end"), covering([64, 100, 16 << 20], ["\n", "", "\n\n", "\r\n"])
 )
 def test_good_file_is_read_to_its_end_whatever_that_is(
     end, block, tmp_path, monkeypatch
@@ -1016,11 +1015,7 @@ OTHER = {  # what a file holds, what its ending says, what we say
     ),
     "csv_as_gzip": ("csv", "csv.gz", ": zlib ... of the format of its ending"),
     "csv_as_zstd": ("csv", "csv.zst", ": ZSTD ... of the format of its ending"),
-    "csv_as_parquet": (
-        "csv",
-        "parquet",
-        ": Parquet magic bytes not ... of its ending",
-    ),
+    "csv_as_parquet": ("csv", "parquet", ": Parquet magic bytes not ... of its ending"),
     "csv_as_feather": ("csv", "feather", ": Not an Arrow file; ... of its ending"),
     "parquet_as_feather": ("parquet", "feather", ": Not an Arrow file; ... its ending"),
     "feather_as_parquet": ("feather", "parquet", ": Parquet magic bytes not found"),
@@ -1080,10 +1075,7 @@ PATHS = {
         "dataset.train: cannot reach 'aaa... too long",
     ),
     "user_that_is_none": ("~nobodyx/x.csv", "dataset.train: no file '~nobodyx/x.csv'"),
-    "file_url": (
-        "file:///nowhere/x.csv",
-        "dataset.train: no file '/nowhere/x.csv'",
-    ),
+    "file_url": ("file:///nowhere/x.csv", "dataset.train: no file '/nowhere/x.csv'"),
     "unknown_scheme": (
         "foo://host/x.csv",
         "dataset.train: the protocol 'foo' is not one of abfs",

@@ -159,10 +159,7 @@ CLICK = {"label": "click", "kind": "binary"}
 @pytest.mark.parametrize(
     ("tasks", "changed"),
     [
-        (
-            {"city": CLASSES},
-            {"city": CLASSES | {"classes": ["c3", "c1", "c2", "c0"]}},
-        ),
+        ({"city": CLASSES}, {"city": CLASSES | {"classes": ["c3", "c1", "c2", "c0"]}}),
         (
             {"buy": {"label": "buy", "kind": "binary"}},
             {"buy": {"label": "buy", "kind": "binary", "truth": "click"}},

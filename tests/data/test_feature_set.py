@@ -7,12 +7,7 @@ import pyarrow as pa
 import pytest
 from helpers.fitted_columns import HUGE, column_table, fit_and_encode, fitted_column
 from helpers.numeric_columns import SKEWED
-from helpers.planted_data import (
-    declared,
-    fitted_features,
-    loaded,
-    parquet,
-)
+from helpers.planted_data import declared, fitted_features, loaded, parquet
 from pydantic import ValidationError
 
 from mtl_cli.columns.layout import EmbeddingTable

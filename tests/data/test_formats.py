@@ -404,10 +404,7 @@ EXPECTED = (["Bonn", "Kiel", "Ulm"], [3, 1, 3, 2], [30, 40, 50, 20], [1, 0, 1, 0
         (
             "adult.data",
             PLAIN.partition("\n")[2].replace(",", ", "),
-            {
-                "format": "csv",
-                "csv": {"columns": ["city", "age", "buy"], "trim": True},
-            },
+            {"format": "csv", "csv": {"columns": ["city", "age", "buy"], "trim": True}},
         ),
         (
             "rows.csv",

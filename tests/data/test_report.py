@@ -275,10 +275,7 @@ def test_copy_of_a_label_is_refused(tmp_path, kind, turned):
         "hashed": {"num_buckets": 99},
         "dense": {"transform": "standard"},
     }
-    features = {
-        "copy": {"kind": kind} | more.get(kind, {}),
-        "price": FEATURES["price"],
-    }
+    features = {"copy": {"kind": kind} | more.get(kind, {}), "price": FEATURES["price"]}
     copy = {
         name: {"copy": (1 - y if turned else y)}
         for name, y in (

@@ -12,10 +12,7 @@ from mtl_cli.data.split import SPLITS, split_rows, times_to_split_by
 ROWS = 1000
 RANDOM = np.random.default_rng(0)
 TABLE = pa.table(
-    {
-        "user": RANDOM.integers(0, 60, ROWS),
-        "day": RANDOM.integers(0, 9, ROWS),
-    }
+    {"user": RANDOM.integers(0, 60, ROWS), "day": RANDOM.integers(0, 9, ROWS)}
 )
 
 

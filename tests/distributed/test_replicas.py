@@ -75,12 +75,7 @@ EXACT = {
         *["optimizer=sgd", NO_COMPILE],
     ],
     # The penalties of rows are sums over the rows of all processes.
-    "penalties": [
-        *DENSE,
-        NO_COMPILE,
-        "model.num_experts=6",
-        "model.gate=dselect_k",
-    ],
+    "penalties": [*DENSE, NO_COMPILE, "model.num_experts=6", "model.gate=dselect_k"],
     "balancing": [*DENSE, NO_COMPILE, "optimizer=sgd", "balancing=cagrad"],
     "balancing lazy": [*LAZY, "balancing=gradnorm", "trainer.compile=true"],
     "balancing losses": [*DENSE, NO_COMPILE, "balancing=uncertainty"],

@@ -5,13 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.every_kind import (
-    HUGE,
-    WITHOUT_HASHES,
-    hard_rows,
-    trained,
-    with_text_ids,
-)
+from helpers.every_kind import HUGE, WITHOUT_HASHES, hard_rows, trained, with_text_ids
 
 import mtl_cli
 from mtl_cli.runs.export import verify
@@ -77,8 +71,7 @@ def test_mlflow_model_reads_ids_as_training_does(cell: object, text: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "cell",
-    [0.5, float(HUGE * 2), float("inf"), np.float32(0.5), np.float32(2**25)],
+    "cell", [0.5, float(HUGE * 2), float("inf"), np.float32(0.5), np.float32(2**25)]
 )
 def test_mlflow_model_refuses_floats_that_are_no_exact_ids(cell: float) -> None:
     from mtl_cli.exports._mlflow_model import as_text

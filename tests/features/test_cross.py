@@ -4,10 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from helpers.fitted_columns import HUGE, fit_and_encode
-from helpers.planted_data import (
-    loaded,
-    parquet,
-)
+from helpers.planted_data import loaded, parquet
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -7,13 +7,7 @@ import onnxruntime
 import pyarrow as pa
 import pytest
 import tensorflow as tf
-from helpers.every_kind import (
-    FEATURES,
-    WITHOUT_HASHES,
-    as_inputs,
-    hard_rows,
-    rows,
-)
+from helpers.every_kind import FEATURES, WITHOUT_HASHES, as_inputs, hard_rows, rows
 from helpers.planted_data import declared, fitted_features
 from onnx import helper
 

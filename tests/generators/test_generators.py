@@ -409,8 +409,7 @@ def test_selection_bias_follows_dependence_and_vanishes_without_it():
 
 
 @pytest.mark.parametrize(
-    ("truth", "seen"),
-    [("p_click", "price"), ("p_conversion_given_click", "shipping")],
+    ("truth", "seen"), [("p_click", "price"), ("p_conversion_given_click", "shipping")]
 )
 def test_offer_and_hour_have_their_share_of_a_logits_variance(truth, seen):
     columns = generated("funnel", dependence=0.0)

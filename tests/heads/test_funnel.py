@@ -8,13 +8,7 @@ from operator import mul
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers.networks import (
-    LAYOUT,
-    arrays,
-    config,
-    features,
-    randomize,
-)
+from helpers.networks import LAYOUT, arrays, config, features, randomize
 from scipy.special import expit
 
 from mtl_cli.data.table import Table

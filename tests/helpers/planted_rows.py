@@ -69,8 +69,7 @@ def embeddings(random: np.random.Generator, rows: int, structure: bool) -> Rows:
     logits = 1.2 * (effects[:, 0, user] + effects[:, 1, item])
     tasks = [f"task{k}" for k in range(4)]
     return Rows(
-        {"user": user, "item": item},
-        dict(zip(tasks, sigmoid(logits), strict=True)),
+        {"user": user, "item": item}, dict(zip(tasks, sigmoid(logits), strict=True))
     )
 
 

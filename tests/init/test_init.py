@@ -175,11 +175,7 @@ def test_made_table_is_told_apart_column_by_column(run: Run) -> None:
     assert values["features"] == {
         "user_id": {"kind": "sparse", "min_count": 2},
         "item_id": {"kind": "sparse"},
-        "price": {
-            "kind": "piecewise_linear",
-            "num_buckets": 16,
-            "missing": "bucket",
-        },
+        "price": {"kind": "piecewise_linear", "num_buckets": 16, "missing": "bucket"},
         "tags": {"kind": "sequence", "max_length": 4, "separator": "|"},
         "country": {"kind": "sparse"},
     }

@@ -3,12 +3,7 @@
 import numpy as np
 import pytest
 from helpers.fitted_columns import fit_and_encode
-from helpers.planted_data import (
-    config,
-    loaded,
-    parquet,
-    values,
-)
+from helpers.planted_data import config, loaded, parquet, values
 
 from mtl_cli.columns.layout import Block, EmbeddingTable, Layout
 from mtl_cli.features.sequence import Sequence

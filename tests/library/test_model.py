@@ -142,9 +142,7 @@ def test_ids_that_pandas_made_floats_are_refused_only_if_floats_round_them(
     )
 
 
-def test_set_columns_are_predicted_as_if_the_table_held_the_value(
-    model: Model,
-) -> None:
+def test_set_columns_are_predicted_as_if_the_table_held_the_value(model: Model) -> None:
     frame = rows(100, seed=1).to_pandas()
     before = model.predict(frame)
     user = 2**53 + 3

@@ -15,14 +15,7 @@ from helpers.equations import (
     towers_in_one_layer,
 )
 from helpers.gate_usage import measure_gate_usage
-from helpers.networks import (
-    TASKS,
-    arrays,
-    config,
-    features,
-    network,
-    randomize,
-)
+from helpers.networks import TASKS, arrays, config, features, network, randomize
 from helpers.slow import covering
 
 from mtl_cli.core.errors import ConfigError

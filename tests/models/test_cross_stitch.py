@@ -13,15 +13,7 @@ from helpers.equations import (
     towers_in_one_layer,
 )
 from helpers.gate_usage import measure_gate_usage
-from helpers.networks import (
-    LAYOUT,
-    TASKS,
-    arrays,
-    config,
-    features,
-    network,
-    randomize,
-)
+from helpers.networks import LAYOUT, TASKS, arrays, config, features, network, randomize
 
 from mtl_cli.data.table import Table
 from mtl_cli.network.build import build

@@ -4,14 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers.networks import (
-    MODELS,
-    QUICK_MODELS,
-    ROWS,
-    SCENARIO,
-    features,
-    network,
-)
+from helpers.networks import MODELS, QUICK_MODELS, ROWS, SCENARIO, features, network
 from helpers.slow import slow_except
 
 from mtl_cli.layers.ensemble import EnsembleInputs

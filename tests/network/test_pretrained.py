@@ -4,13 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from helpers.fitted_columns import fit_and_encode
-from helpers.planted_data import (
-    config,
-    loaded,
-    parquet,
-    run_in,
-    values,
-)
+from helpers.planted_data import config, loaded, parquet, run_in, values
 
 from mtl_cli.columns.layout import EmbeddingTable
 from mtl_cli.core import tensorflow_runtime

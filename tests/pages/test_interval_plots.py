@@ -2,10 +2,7 @@
 
 from mtl_cli.pages.interval_plots import Bar, IntervalPlot
 
-BARS = [
-    Bar("Oslo", "0.8 ±0.1", 0.8, 0.7, 0.9),
-    Bar("a" * 60, "0.5", 0.5, 0.5, 0.5),
-]
+BARS = [Bar("Oslo", "0.8 ±0.1", 0.8, 0.7, 0.9), Bar("a" * 60, "0.5", 0.5, 0.5, 0.5)]
 
 
 def test_dots_lie_on_their_bars_and_on_one_scale() -> None:

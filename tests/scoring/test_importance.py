@@ -69,8 +69,7 @@ def test_only_the_columns_of_the_feature_are_shuffled(name: str, planted: Any) -
         np.testing.assert_array_equal(features.columns_in(changed, other), expected)
     weights = rows.features["sequence_weights"]
     np.testing.assert_array_equal(
-        changed["sequence_weights"],
-        weights[order] if name == "tags" else weights,
+        changed["sequence_weights"], weights[order] if name == "tags" else weights
     )
     for key, x in before.items():
         np.testing.assert_array_equal(rows.features[key], x)
@@ -105,12 +104,7 @@ def test_used_and_unused_features_are_told_apart(planted: Any) -> None:
     features, rows, tasks = planted
     steps: list[tuple[int, int]] = []
     result = permutation_importance(
-        predicting(features),
-        features,
-        tasks,
-        rows,
-        5,
-        lambda *step: steps.append(step),
+        predicting(features), features, tasks, rows, 5, lambda *step: steps.append(step)
     )
     found = {(r["features"], r["task"]): r for r in result["features"]}
     for (name, task), record in found.items():

@@ -307,10 +307,7 @@ def test_jobs_on_a_ray_cluster_run_where_the_sweep_was_started(
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     with ray_cluster(elsewhere, python_path()):
         ended = run_sweep(
-            start,
-            "seed=1,2",
-            "hydra.sweep.dir=sweep",
-            "hydra/launcher=ray",
+            start, "seed=1,2", "hydra.sweep.dir=sweep", "hydra/launcher=ray"
         )
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.count(" done in ") == 2

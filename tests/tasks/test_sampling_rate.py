@@ -208,9 +208,7 @@ def test_run_on_a_sample_predicts_and_scores_all_rows(
     sample = everything.filter(is_click | (random.random(8000) < kept))
     train = parquet(tmp_path, sample)
     data = values(
-        train,
-        {"user": {"kind": "sparse"}},
-        {"click": CLICK | {"sampling_rate": rate}},
+        train, {"user": {"kind": "sparse"}}, {"click": CLICK | {"sampling_rate": rate}}
     )
     long_enough = "trainer.epochs=30", "optimizer.learning_rate=0.002"
     scores = run_in(tmp_path / "run", config(data, *long_enough))

@@ -275,9 +275,7 @@ def read_mlflow(uri: str) -> list[Any]:
 
 
 @pytest.mark.slow
-def test_mlflow_holds_parameters_epochs_final_metrics_and_files(
-    tmp_path: Path,
-) -> None:
+def test_mlflow_holds_parameters_epochs_final_metrics_and_files(tmp_path: Path) -> None:
     pytest.importorskip("mlflow", reason="extra mlflow")
     uri = f"sqlite:///{tmp_path}/tracked.db"
     told = train(tmp_path, "tracker=mlflow", f"tracker.uri={uri}")

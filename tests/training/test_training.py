@@ -308,9 +308,7 @@ def test_epoch_equals_a_plain_loop_with_a_short_last_batch(
 ):
     monkeypatch.setattr(steps_module, "STEPS_PER_CALL", 2)  # three calls of 300 rows
     chosen = config(
-        *options.split(),
-        f"trainer.batch_size={size}",
-        "encoder.l2_embedding=0.01",
+        *options.split(), f"trainer.batch_size={size}", "encoder.l2_embedding=0.01"
     )
     table, _ = encoded(chosen, rows)
     order = np.random.default_rng(3).permutation(rows)
@@ -1061,8 +1059,6 @@ def test_bfloat16_keeps_weights_and_logits_in_float32_and_learns_the_same():
         assert mine.losses != other.losses
     table, _ = encoded(config(model="ple"))
     for p, q in zip(
-        halved.predict(table).values(),
-        network.predict(table).values(),
-        strict=True,
+        halved.predict(table).values(), network.predict(table).values(), strict=True
     ):
         assert np.corrcoef(p, q)[0, 1] > 0.98
