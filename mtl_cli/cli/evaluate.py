@@ -170,7 +170,7 @@ def check_sweep_options(options: argparse.Namespace) -> None:
 def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> int:
     """Evaluates a run, writes the files and prints the result; returns the code."""
     from mtl_cli.evaluation.evaluate import evaluate
-    from mtl_cli.evaluation.fail_if import check_names, failed_checks
+    from mtl_cli.evaluation.evaluation import check_names, failed_checks
     from mtl_cli.evaluation.loaded_run import load_run
     from mtl_cli.evaluation.page import page
     from mtl_cli.evaluation.screen import show_evaluation
@@ -193,7 +193,7 @@ def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> in
 def evaluate_sweep(options: argparse.Namespace, conditions: list[Condition]) -> int:
     """Evaluates a sweep, writes the folder and prints a table; returns the code."""
     from mtl_cli.evaluation import sweep
-    from mtl_cli.evaluation.fail_if import check_names, failed_checks
+    from mtl_cli.evaluation.evaluation import check_names, failed_checks
     from mtl_cli.evaluation.screen import show_sweep
 
     table = as_location(options.table)

@@ -4,9 +4,9 @@ Drift is measured by the population stability index (PSI), see `data.buckets`: t
 distance between the distributions on the evaluated rows and in the run.
 """
 
-from dataclasses import dataclass
+from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -34,8 +34,7 @@ MODERATE, LARGE = 0.1, 0.25
 MORE_CELLS = 0.05
 
 
-@dataclass(frozen=True)
-class TrainedFeature:
+class TrainedFeature(NamedTuple):
     """The distribution of a feature's values in the run's own data.
 
     Attributes:
@@ -74,16 +73,13 @@ class FeatureCounts:
     Values are counted in the buckets of the training rows. The run's `data_report.json`
     contains these buckets.
 
-    Args:
-        features: the fitted features.
-        run: the run folder.
-
     Attributes:
         remark: a line for the user that says why the drift of features is unknown; ""
             if it is known.
         counts: {feature: the number of values in each bucket, (buckets,)}.
-        missing: {feature: the number of empty cells}.
-        unseen: {feature: the number of unseen values, and of all values}.
+        num_missing: {feature: the number of empty cells}.
+        num_unseen: {feature: the number of unseen values}.
+        num_values: {feature: the number of values among which unseen ones are counted}.
         num_rows: the number of rows whose empty cells and unseen values are counted.
     """
 
@@ -102,8 +98,8 @@ class FeatureCounts:
                 "distributions of the training rows"
             )
         self.counts = {n: np.zeros_like(x.counts) for n, x in self.trained.items()}
-        self.missing = dict.fromkeys(features.by_name, 0)
-        self.unseen: dict[str, tuple[int, int]] = {}
+        self.num_missing = Counter[str]()
+        self.num_unseen, self.num_values = Counter[str](), Counter[str]()
         self.num_rows = 0
 
     def add(self, encoded: dict[str, Array], rows: pa.Table | None = None) -> None:
@@ -123,13 +119,11 @@ class FeatureCounts:
         for name, feature in self.features.by_name.items():
             columns = feature.source_columns(name)
             # Of several columns, the column with the most empty cells counts.
-            self.missing[name] += max(int(empty_cells(rows[c]).sum()) for c in columns)
+            num_missing = max(int(empty_cells(rows[c]).sum()) for c in columns)
+            self.num_missing[name] += num_missing
         for name, value_rows in self.features.unseen(rows, encoded).items():
-            num_unseen, num_values = self.unseen.get(name, (0, 0))
-            self.unseen[name] = (
-                num_unseen + len(value_rows.unseen),
-                num_values + len(value_rows.all),
-            )
+            self.num_unseen[name] += len(value_rows.unseen)
+            self.num_values[name] += len(value_rows.all)
 
     def drift(self) -> list[dict[str, Any]]:
         """Returns the drift of each feature.
@@ -141,19 +135,19 @@ class FeatureCounts:
         """
         records = []
         for name in self.features.by_name:
-            trained, psi = self.trained.get(name), None
-            if trained is not None:
-                psi = stability_index(trained.counts, self.counts[name])
-            missing = self.missing[name] / self.num_rows if self.num_rows else None
-            num_unseen, num_values = self.unseen.get(name, (0, 0))
+            trained = self.trained.get(name)
+            psi = trained and stability_index(trained.counts, self.counts[name])
+            num_rows, num_values = self.num_rows, self.num_values[name]
             records.append(
                 {
                     "kind": "feature",
                     "name": name,
                     "psi": psi,
-                    "missing": missing,
+                    "missing": self.num_missing[name] / num_rows if num_rows else None,
                     "trained_missing": trained and trained.missing,
-                    "unseen": num_unseen / num_values if num_values else None,
+                    "unseen": self.num_unseen[name] / num_values
+                    if num_values
+                    else None,
                     "trained_unseen": trained and trained.unseen,
                 }
             )
@@ -165,10 +159,7 @@ def has_drifted(record: dict[str, Any]) -> bool:
 
     A feature has drifted enough if its PSI is at least `MODERATE`, or if its fraction
     of empty cells or of unseen values is larger than in the run by at least
-    `MORE_CELLS`.
-
-    Args:
-        record: the drift of a feature with a known PSI, see `FeatureCounts.drift`.
+    `MORE_CELLS`. See `FeatureCounts.drift` for the record, whose PSI must be known.
     """
     has_more_cells = [
         record[key] is not None
@@ -185,14 +176,14 @@ def prediction_drift(
 
     Args:
         run: the run folder, with the earlier predictions in `predictions.parquet`.
-        outputs: the outputs with predictions.
+        outputs: the outputs to compare.
         predictions: the new predictions, {output: (rows,) or (rows, classes)}.
 
     Returns: the drift, one dict per output, or per class of a multiclass output, see
         `prediction_record`; and a line that tells the user why the drift is unknown,
         or "".
     """
-    path, records = run / PREDICTIONS, []
+    records = []
     columns = [prediction_name(output.name) for output in outputs]
     try:
         table = read_predictions(run, lambda names: columns)
@@ -209,7 +200,7 @@ def prediction_drift(
     except FileNotFoundError:
         return [], f"drift of predictions is unknown: {run} has no {PREDICTIONS}"
     except DAMAGED_FILE_ERRORS:
-        return [], f"drift of predictions is unknown: {path} is damaged"
+        return [], f"drift of predictions is unknown: {run / PREDICTIONS} is damaged"
     return records, ""
 
 

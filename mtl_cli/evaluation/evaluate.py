@@ -6,17 +6,17 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.paths import Location
-from mtl_cli.data.table import Array
+from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.evaluation.drift import prediction_drift
 from mtl_cli.evaluation.evaluation import Evaluation
 from mtl_cli.evaluation.loaded_run import LoadedRun
-from mtl_cli.evaluation.open_table import TableInMemory, opened_table, table_in_memory
+from mtl_cli.evaluation.open_table import TableInMemory, opened_table
 from mtl_cli.evaluation.rows import EvaluatedRows, rows_of_source, validation_rows
-from mtl_cli.evaluation.training_rows import TRAINING_ROWS_REMARK, is_training_table
-from mtl_cli.metrics.metrics_json import NON_METRIC_KEYS, Score, metrics_of
+from mtl_cli.metrics.metrics_json import NON_METRIC_KEYS, metrics_of
 from mtl_cli.metrics.regression import truth_rmse
 from mtl_cli.scoring.gate_slices import usage_by_slice
 from mtl_cli.scoring.gate_usage import summarize_gates
@@ -27,10 +27,6 @@ from mtl_cli.scoring.scores import score_outputs
 from mtl_cli.scoring.slice_scores import score_slices
 from mtl_cli.scoring.slices import Slices, slices_by
 from mtl_cli.statistics.sampling_error import bootstrap_error, interval
-
-
-def no_progress(description: str, done: int, total: int) -> None:
-    """Does nothing: the progress is not shown."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +44,7 @@ class EvaluationRequest:
     by: list[str] = field(default_factory=list)
     importance: bool = False
     repeats: int = REPEATS
-    on_progress: Callable[[str, int, int], None] = no_progress
+    on_progress: Callable[[str, int, int], None] = lambda word, done, total: None
 
 
 def evaluate(
@@ -73,7 +69,7 @@ def evaluate(
         scored_rows(output, rows.table, rows.predictions[output.name])
         for output in rows.outputs
     ]
-    slices = requested_slices(model, rows)
+    slices = requested_slices(model.features, rows.slice_columns)
     slice_records, weakest = score_slices(rows_of_outputs, slices)
     drift, remark = prediction_drift(model.folder, rows.outputs, rows.predictions)
     importances: dict[str, Any] = {}
@@ -99,44 +95,34 @@ def evaluate(
 def read_rows(
     model: LoadedRun, table: Location | TableInMemory | None, request: EvaluationRequest
 ) -> EvaluatedRows:
-    """Reads and predicts the rows to evaluate.
-
-    Args:
-        model: see `evaluate`.
-        table: see `evaluate`.
-        request: what to evaluate.
-    """
-    by = list(dict.fromkeys(request.by))
+    """Reads and predicts the rows to evaluate."""
     if table is None:
-        if by:
+        if request.by:
             raise ConfigError("--by: slices need a TABLE; name the file to evaluate")
         return validation_rows(model, partial(request.on_progress, "encoding"))
     on_rows = partial(request.on_progress, "predicting")
-    if isinstance(table, str | list):
-        with opened_table(model, table, by) as (source, plan):
-            rows = rows_of_source(model, source, plan, by, on_rows)
-        if is_training_table(model, table):
-            rows = replace(rows, remarks=[*rows.remarks, TRAINING_ROWS_REMARK])
-        return rows
-    return rows_of_source(model, *table_in_memory(model, table, by), by, on_rows)
+    by = list(dict.fromkeys(request.by))
+    with opened_table(model, table, by) as (source, plan):
+        return rows_of_source(model, source, plan, on_rows)
 
 
-def requested_slices(model: LoadedRun, rows: EvaluatedRows) -> list[Slices]:
+def requested_slices(
+    features: FeatureSet, slice_columns: dict[str, pa.ChunkedArray]
+) -> list[Slices]:
     """Cuts the rows into slices by each requested column.
 
     Numbers are cut into ranges, but not if a feature that is not numeric reads the
     column: the numbers are then ids.
     """
-    features = model.features.by_name.items()
     id_columns = {
         column
-        for name, feature in features
+        for name, feature in features.by_name.items()
         if not feature.numeric
         for column in feature.source_columns(name)
     }
     return [
         slices_by(column, cells, column in id_columns)
-        for column, cells in rows.slice_columns.items()
+        for column, cells in slice_columns.items()
     ]
 
 
@@ -148,7 +134,7 @@ def task_results(
     """Returns the results of each output on all rows.
 
     Args:
-        rows: the rows.
+        rows: the rows of the table.
         rows_of_outputs: the rows on which each output is scored.
         weakest: {output: the records of its tested slices, weakest first}.
 
@@ -160,16 +146,15 @@ def task_results(
     results = {}
     for rows_of_output in rows_of_outputs:
         name = rows_of_output.output.name
-        score = scores[name]
         metrics = {
-            metric: truth_rmse_with_interval(rows, name, score)
+            metric: truth_rmse_with_interval(rows, name, value)
             if metric == truth_rmse.name
             else metric_with_interval(rows_of_output, metric, value)
-            for metric, value in metrics_of(score).items()
+            for metric, value in metrics_of(scores[name]).items()
         }
         results[name] = {
             "main_metric": rows_of_output.main_metric.name,
-            **{key: x for key, x in score.items() if key in NON_METRIC_KEYS},
+            **{key: x for key, x in scores[name].items() if key in NON_METRIC_KEYS},
             "metrics": metrics,
             "calibration": rows_of_output.calibration(),
             "weakest_slice": next(iter(weakest[name]), None),
@@ -178,13 +163,12 @@ def task_results(
 
 
 def truth_rmse_with_interval(
-    rows: EvaluatedRows, name: str, score: Score
+    rows: EvaluatedRows, name: str, value: Any
 ) -> dict[str, Any]:
-    """Computes the interval of an output's `truth_rmse` on all rows of the table.
+    """Adds an interval to an output's `truth_rmse`, a metric of all rows of the table.
 
     Returns: see `metric_with_interval`, but `method` is always `bootstrap`.
     """
-    value = score[truth_rmse.name]
     columns = [rows.table.truths[name].astype("float64"), rows.predictions[name]]
     error = bootstrap_error(truth_rmse, columns)
     low, high = (None, None) if error is None else interval(value, error)
@@ -198,13 +182,10 @@ def gate_usage(
 
     Returns: see `GateUsage`; {} if the model has no gates.
     """
+    tasks, sample = list(model.config.chosen_tasks), rows.sample
     # If the table has no labels of a task, all rows count for the task's gates.
-    tasks = list(model.config.chosen_tasks)
-    weights: dict[str, Array] = {
-        task: rows.sample.weights.get(task, np.ones(rows.sample.num_rows))
-        for task in tasks
-    }
-    sample = replace(rows.sample, weights=weights)
+    all_rows = dict.fromkeys(tasks, np.ones(sample.num_rows))
+    sample = replace(sample, weights=all_rows | sample.weights)
     gate_weights = measure_gate_weights(model.network, tasks, sample)
     if gate_weights is None:
         return {}

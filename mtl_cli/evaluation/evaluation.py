@@ -1,9 +1,10 @@
-"""The result of an evaluation, as JSON values and as pandas tables."""
+"""The result of an evaluation: as JSON values, as pandas tables, and its checks."""
 
 import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mtl_cli.core.conditions import Condition, check_known
 from mtl_cli.core.errors import DataError
 from mtl_cli.metrics.metrics_json import name_with_space
 
@@ -93,20 +94,18 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns all results as JSON values, with None for NaN and infinity."""
-        values: dict[str, Any] = finite(
-            {
-                "run": self.run,
-                "table": self.table_name,
-                "rows": self.rows,
-                "tasks": self.tasks,
-                "slices": self.slice_records,
-                "drift": self.drift_records,
-                "importance": self.importances,
-                "gates": self.gates,
-                "remarks": self.remarks,
-            }
-        )
-        return values
+        values = {
+            "run": self.run,
+            "table": self.table_name,
+            "rows": self.rows,
+            "tasks": self.tasks,
+            "slices": self.slice_records,
+            "drift": self.drift_records,
+            "importance": self.importances,
+            "gates": self.gates,
+            "remarks": self.remarks,
+        }
+        return {key: finite(value) for key, value in values.items()}
 
     def numbers(self) -> dict[str, float | None]:
         """Returns the numbers that `--fail-if` can check, by dotted name.
@@ -148,12 +147,7 @@ class Evaluation:
 
 
 def frame(records: list[dict[str, Any]], columns: list[str]) -> "pd.DataFrame":
-    """Returns records as a table.
-
-    Args:
-        records: the rows, each {column: value}.
-        columns: the columns of the table if there are no records.
-    """
+    """Returns records as a table, which has these columns if there are no records."""
     import pandas as pd
 
     return pd.DataFrame(records) if records else pd.DataFrame(columns=columns)
@@ -168,3 +162,26 @@ def finite(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def check_names(conditions: list[Condition], evaluations: list[Evaluation]) -> None:
+    """Checks that each condition is on a number that some evaluation has.
+
+    Raises:
+        ConfigError: if a condition names an unknown number.
+    """
+    names = [name for evaluation in evaluations for name in evaluation.numbers()]
+    for condition in conditions:
+        check_known(condition, names, "evaluation")
+
+
+def failed_checks(conditions: list[Condition], evaluation: Evaluation) -> list[str]:
+    """Returns a line for each condition that is true or that cannot be checked."""
+    numbers, lines = evaluation.numbers(), []
+    for condition in conditions:
+        start, value = f"--fail-if '{condition.text}'", numbers.get(condition.name)
+        if value is None:
+            lines.append(f"{start}: {condition.name} has no value")
+        elif condition.holds(value):
+            lines.append(f"{start}: {condition.name} = {value:.6g}")
+    return lines

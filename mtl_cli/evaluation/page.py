@@ -1,6 +1,5 @@
 """Makes the HTML page of an evaluation: tables, plots, and the weights of gates."""
 
-from dataclasses import replace
 from typing import Any
 
 from mtl_cli.core.secrets import mask_secrets
@@ -19,11 +18,9 @@ MAX_BARS = 30  # number of features in a plot of importance
 
 def page(evaluation: Evaluation) -> str:
     """Returns the page as HTML."""
-    name = mask_secrets(evaluation.table_name)
-    evaluation = replace(evaluation, table_name=name)
     return render(
         "evaluation.html",
-        title=f"{evaluation.run} on {evaluation.table_name}",
+        title=f"{evaluation.run} on {mask_secrets(evaluation.table_name)}",
         evaluation=evaluation,
         sections=sections(evaluation),
         calibration=calibration_plots(evaluation),
@@ -48,16 +45,13 @@ def calibration_plots(evaluation: Evaluation) -> list[LinePlot]:
 
     Tasks without scored rows have no plot.
     """
-    plots = []
+    plots, axes = [], ("mean prediction", "mean label")
     for task, result in evaluation.tasks.items():
         if result["calibration"] is not None:
             buckets = result["calibration"]["buckets"]
             title = evaluation.name_with_space(task)
             line = Line(title, buckets["predicted"], buckets["actual"])
-            plot = LinePlot(
-                title, "mean prediction", "mean label", [line], diagonal=True
-            )
-            plots.append(plot)
+            plots.append(LinePlot(title, *axes, [line], diagonal=True))
     return plots
 
 

@@ -5,8 +5,6 @@ A table is read in blocks. The labels and predictions of all rows are kept, but 
 features only of the rows in a random sample.
 """
 
-from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,12 +14,12 @@ from mtl_cli.core.errors import DataError
 from mtl_cli.data.encode import GroupCodes
 from mtl_cli.data.labels import labels_of_rows
 from mtl_cli.data.load import load
-from mtl_cli.data.row_progress import OnRows, no_progress
+from mtl_cli.data.row_progress import OnRows
 from mtl_cli.data.sources import Source
-from mtl_cli.data.table import Array, Table, as_arrays, as_table
+from mtl_cli.data.table import Array, Table, concatenate
 from mtl_cli.evaluation.drift import FeatureCounts
 from mtl_cli.evaluation.loaded_run import LoadedRun
-from mtl_cli.evaluation.needed_columns import EvaluationPlan
+from mtl_cli.evaluation.open_table import EvaluationPlan
 from mtl_cli.heads.base import Output
 from mtl_cli.runs.prediction import blocks
 
@@ -44,7 +42,7 @@ class EvaluatedRows:
         sample: a random sample of the rows, with their features.
         sample_indices: the indices of the sampled rows, ascending, (sampled rows,).
         counts: the distributions of the features.
-        remarks: what is left out of the evaluation, and why, one line each.
+        remarks: what is left out of the evaluation, or unexpected, one line each.
     """
 
     source: str
@@ -64,11 +62,7 @@ class EvaluatedRows:
 
 
 def rows_of_source(
-    model: LoadedRun,
-    source: Source,
-    plan: EvaluationPlan,
-    by: list[str],
-    on_rows: Callable[[int, int], None],
+    model: LoadedRun, source: Source, plan: EvaluationPlan, on_rows: OnRows
 ) -> EvaluatedRows:
     """Encodes and predicts all rows of a table, block by block.
 
@@ -76,101 +70,49 @@ def rows_of_source(
         model: the model.
         source: the rows.
         plan: what is evaluated.
-        by: the columns that make slices.
         on_rows: is called after each block with the number of rows that are read, and
             the number of all rows.
     """
-    collector = RowCollector(model, plan, by, random_indices(source.num_rows))
+    dataset, sample_indices = plan.dataset, random_indices(source.num_rows)
+    counts, group_codes = FeatureCounts(model.features, model.folder), GroupCodes()
+    tables, predictions, slice_cells, samples = [], [], [], []
+    num_rows = 0
     for block in blocks(source):
-        with source.located_errors(collector.num_rows):
+        with source.located_errors(num_rows):
             encoded = model.features.encode(block)
-            labels = labels_of_rows(plan.dataset, plan.outputs, block)
-        collector.add(block, encoded, labels)
-        on_rows(collector.num_rows, source.num_rows)
-    return collector.collected(source.path)
-
-
-class RowCollector:
-    """Predicts blocks of rows, and collects what an evaluation needs of the rows.
-
-    Args:
-        model: the model.
-        plan: what is evaluated.
-        by: the columns that make slices.
-        sample_indices: the indices of the rows whose features are kept, ascending.
-
-    Attributes:
-        num_rows: the number of rows so far.
-    """
-
-    def __init__(
-        self,
-        model: LoadedRun,
-        plan: EvaluationPlan,
-        by: list[str],
-        sample_indices: Array,
-    ) -> None:
-        self.model, self.plan, self.sample_indices = model, plan, sample_indices
-        self.num_rows = 0
-        self.labels: dict[str, list[Array]] = defaultdict(list)
-        self.predictions: dict[str, list[Array]] = defaultdict(list)
-        self.features: dict[str, list[Array]] = defaultdict(list)
-        self.slice_columns: dict[str, list[pa.Array]] = {column: [] for column in by}
-        self.counts = FeatureCounts(model.features, model.folder)
-        self.group_codes = GroupCodes()
-
-    def add(self, block: pa.Table, encoded: dict[str, Array], labels: Table) -> None:
-        """Predicts the rows of a block, and adds the block.
-
-        Args:
-            block: the rows.
-            encoded: the encoded rows, {input of the network: (rows, width)}.
-            labels: the labels and weights of the rows.
-        """
-        group_column = self.plan.dataset.group_column
-        if group_column is not None:
+            table = labels_of_rows(dataset, plan.outputs, block)
+        if dataset.group_column is not None:
             # The codes of groups must be the same in all blocks.
-            groups = self.group_codes.encode(block[group_column])
-            labels = replace(labels, groups=groups)
-        for name, x in as_arrays(labels).items():
-            self.labels[name].append(x)
-        for name, x in self.model.network.predict(Table(encoded, {}, {})).items():
-            self.predictions[name].append(x)
-        self.counts.add(encoded, block)
-        bounds = self.num_rows, self.num_rows + block.num_rows
-        start, stop = np.searchsorted(self.sample_indices, bounds)
-        sampled_in_block = self.sample_indices[start:stop] - self.num_rows
-        for name, x in encoded.items():
-            self.features[f"features.{name}"].append(x[sampled_in_block])
-        for column, chunks in self.slice_columns.items():
-            chunks += block[column].chunks
-        self.num_rows += block.num_rows
-
-    def collected(self, source: str) -> EvaluatedRows:
-        """Returns the rows of all blocks.
-
-        Args:
-            source: the name of the table in messages.
-        """
-        table = as_table(concatenated(self.labels))
-        sample = {name: x[self.sample_indices] for name, x in as_arrays(table).items()}
-        return EvaluatedRows(
-            source=source,
-            outputs=self.plan.outputs,
-            table=table,
-            predictions=concatenated(self.predictions),
-            slice_columns={
-                column: pa.chunked_array(chunks)
-                for column, chunks in self.slice_columns.items()
-            },
-            sample=as_table(sample | concatenated(self.features)),
-            sample_indices=self.sample_indices,
-            counts=self.counts,
-            remarks=self.plan.remarks,
-        )
+            groups = group_codes.encode(block[dataset.group_column])
+            table = replace(table, groups=groups)
+        counts.add(encoded, block)
+        tables.append(table)
+        predictions.append(model.network.predict(Table(encoded, {}, {})))
+        slice_cells.append(block.select(plan.by))
+        bounds = num_rows, num_rows + block.num_rows
+        start, stop = np.searchsorted(sample_indices, bounds)
+        sampled_in_block = sample_indices[start:stop] - num_rows
+        samples.append(replace(table, features=encoded).take(sampled_in_block))
+        num_rows += block.num_rows
+        on_rows(num_rows, source.num_rows)
+    cells = pa.concat_tables(slice_cells)
+    return EvaluatedRows(
+        source=source.path,
+        outputs=plan.outputs,
+        table=concatenate(tables),
+        predictions={
+            name: np.concatenate([block[name] for block in predictions])
+            for name in predictions[0]
+        },
+        slice_columns={column: cells[column] for column in plan.by},
+        sample=concatenate(samples),
+        sample_indices=sample_indices,
+        counts=counts,
+        remarks=plan.remarks,
+    )
 
 
-def validation_rows(model: LoadedRun, on_rows: OnRows = no_progress) -> EvaluatedRows:
+def validation_rows(model: LoadedRun, on_rows: OnRows) -> EvaluatedRows:
     """Reads the run's own validation rows, and predicts them.
 
     Args:
@@ -210,10 +152,7 @@ def validation_rows(model: LoadedRun, on_rows: OnRows = no_progress) -> Evaluate
 
 
 def random_indices(num_rows: int) -> Array:
-    """Draws the rows of the sample: all rows if there are at most `SAMPLE_ROWS`.
-
-    Args:
-        num_rows: the number of rows of the table.
+    """Draws a sample: all rows if there are at most `SAMPLE_ROWS`.
 
     Returns: the indices of the sampled rows, ascending.
     """
@@ -221,8 +160,3 @@ def random_indices(num_rows: int) -> Array:
         return np.arange(num_rows)
     random = np.random.default_rng(0)
     return np.sort(random.choice(num_rows, SAMPLE_ROWS, replace=False))
-
-
-def concatenated(blocks_by_name: dict[str, list[Array]]) -> dict[str, Array]:
-    """Joins the blocks of each array."""
-    return {name: np.concatenate(x) for name, x in blocks_by_name.items()}

@@ -45,59 +45,41 @@ def write_copy(
     Raises:
         DataError: if the configuration of the run is damaged.
     """
-    texts = texts_to_copy(run, table)
-    json_values = json_files(run, table, config, evaluation, rows)
-    folder.mkdir(parents=True)
-    for name, value in json_values.items():
-        write_json(folder / name, value)
-    for name, text in texts.items():
-        (folder / name).write_text(text, "utf-8")
-    write_predictions(config, rows, folder)
-    html = page(evaluation)
-    (folder / "evaluation.html").write_text(html, "utf-8", errors="replace")
+    from mtl_cli.runs.report import prediction_frame  # imports matplotlib
 
-
-def json_files(
-    run: Run,
-    table: Location,
-    config: Config,
-    evaluation: Evaluation,
-    rows: EvaluatedRows,
-) -> dict[str, object]:
-    """Returns the JSON files of the copy of a run: {name of the file: its content}.
-
-    Args: see `write_copy`.
-    """
+    config_text = copied_config(run, table)
+    test_files = find_files(
+        "TABLE", table, with_format_of(config.dataset, table).format
+    )
+    hashes = {"data_hash": hash_files({"test": test_files})}
     scores = score_outputs(rows.outputs, rows.table, rows.predictions)
-    dataset = with_format_of(config.dataset, table)
-    files = find_files("TABLE", table, dataset.format)
     contents: dict[str, object] = {
         "metrics.json": run.metrics | {"test": scores},
         "environment.json": run.environment
-        | {"data_hash": hash_files({"test": files}), VALID_ROWS: validation_rows(run)},
+        | hashes
+        | {VALID_ROWS: validation_rows(run)},
         "status.json": read_json_object(run.path / "status.json"),
         "evaluation.json": evaluation.to_dict(),
     }
     if evaluation.gates:
         contents["gates.json"] = {"split": "test", **evaluation.gates}
-    return contents
-
-
-def write_predictions(config: Config, rows: EvaluatedRows, folder: Path) -> None:
-    """Writes the `predictions.parquet` of the copy of a run."""
-    from mtl_cli.runs.report import prediction_frame  # imports matplotlib
-
+    folder.mkdir(parents=True)
+    for name, value in contents.items():
+        write_json(folder / name, value)
+    (folder / "config.yaml").write_text(config_text, "utf-8")
+    with contextlib.suppress(OSError, ValueError):  # only learning curves need it
+        history = read_text(run.path / "history.csv")
+        (folder / "history.csv").write_text(history, "utf-8")
     row_numbers = np.arange(rows.num_rows)
     predictions = {o.name: rows.predictions[o.name] for o in rows.outputs}
     frame = prediction_frame(config, row_numbers, rows.table, predictions)
     frame.to_parquet(folder / "predictions.parquet", index=False)
+    html = page(evaluation)
+    (folder / "evaluation.html").write_text(html, "utf-8", errors="replace")
 
 
-def texts_to_copy(run: Run, table: Location) -> dict[str, str]:
-    """Returns the text files of a run that are copied, {name of the file: text}.
-
-    In `config.yaml`, the table becomes the file of the test rows. `history.csv` is left
-    out if it cannot be read.
+def copied_config(run: Run, table: Location) -> str:
+    """Returns the `config.yaml` of a run, in which a table is the file of test rows.
 
     Raises:
         DataError: if the configuration is damaged.
@@ -107,10 +89,7 @@ def texts_to_copy(run: Run, table: Location) -> dict[str, str]:
         config["dataset"] = config["dataset"] | {"test": table, "test_fraction": 0.0}
     except DAMAGED_FILE_ERRORS as error:
         raise DataError(f"{run.path}/config.yaml: {first_line(error)}") from None
-    texts = {"config.yaml": yaml.safe_dump(mask_secrets(config), sort_keys=False)}
-    with contextlib.suppress(OSError, ValueError):  # only learning curves need it
-        texts["history.csv"] = read_text(run.path / "history.csv")
-    return texts
+    return str(yaml.safe_dump(mask_secrets(config), sort_keys=False))
 
 
 def write_json(path: Path, value: object) -> None:

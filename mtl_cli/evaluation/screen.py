@@ -46,8 +46,11 @@ def show_sweep(result: "SweepEvaluation", target: Path) -> None:
     )
     cells = [["run", *(f"{task} {m.replace('_', ' ')}" for task, m in columns)]]
     for name, evaluation in result.evaluations.items():
-        texts = [metric_text(evaluation, task, metric) for task, metric in columns]
-        cells.append([name, *texts])
+        cells.append([name])
+        for task, metric in columns:
+            metrics = evaluation.tasks.get(task, {"metrics": {}})["metrics"]
+            has_metric = metric in metrics
+            cells[-1].append(text_with_interval(metrics[metric]) if has_metric else "-")
     print_in_full_width(console, text_table(cells))
     for name, status in result.skipped.items():
         print_line(console, f"warning: {name} is not evaluated: {status}", "yellow")
@@ -56,14 +59,6 @@ def show_sweep(result: "SweepEvaluation", target: Path) -> None:
         print_line(console, f"warning: {line}", "yellow")
     print_line(console, f"folder:   {target}")
     print_line(console, f"try next: {shlex.join(['mtl-compare', str(target)])}")
-
-
-def metric_text(evaluation: Evaluation, task: str, metric: str) -> str:
-    """Returns a metric with its interval as text; "-" if the task does not have it."""
-    result = evaluation.tasks.get(task)
-    if result is None or metric not in result["metrics"]:
-        return "-"
-    return text_with_interval(result["metrics"][metric])
 
 
 def print_line(console: Console, text: str, style: str = "") -> None:

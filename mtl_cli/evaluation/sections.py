@@ -5,8 +5,7 @@ from typing import Any
 from mtl_cli.comparison.formats import comma_list
 from mtl_cli.evaluation.drift import LARGE, MODERATE, MORE_CELLS, has_drifted
 from mtl_cli.evaluation.evaluation import Evaluation
-from mtl_cli.evaluation.section import Section
-from mtl_cli.evaluation.slice_sections import slice_sections
+from mtl_cli.evaluation.slice_sections import Section, slice_sections
 from mtl_cli.runs.data_tables import format_share
 from mtl_cli.runs.importance_plots import importance_text
 from mtl_cli.runs.score_table import tables_by_metrics, text_with_interval
@@ -14,14 +13,13 @@ from mtl_cli.runs.slice_texts import slice_text
 
 MAX_FEATURES = 30  # number of rows in the table of importance
 MAX_DRIFTS = 12  # number of rows in the table of drifting features
+SHARES = ("missing", "trained_missing", "unseen", "trained_unseen")
 
 
 def sections(evaluation: Evaluation, short: bool = False) -> list[Section]:
     """Returns the parts of an evaluation that are not empty.
 
-    Args:
-        evaluation: the evaluation.
-        short: whether long tables of slices name only the weakest slices.
+    With `short`, long tables of slices name only the weakest slices.
     """
     parts = [
         metric_section(evaluation),
@@ -51,7 +49,7 @@ def weakest_section(evaluation: Evaluation) -> Section:
         f"{evaluation.name_with_space(task)}: {weakest_text(evaluation, task)}"
         for task in tasks
     ]
-    return Section("Weakest slices", lines=lines)
+    return Section("Weakest slices", [], lines)
 
 
 def weakest_text(evaluation: Evaluation, task: str) -> str:
@@ -81,10 +79,9 @@ def drift_section(evaluation: Evaluation) -> Section:
         prediction_table.append([r["name"], f"{r['psi']:.3f}", *means])
     header = ["feature", "psi", "missing", "in training", "unseen", "in the run"]
     feature_table = [header]
-    keys = ("missing", "trained_missing", "unseen", "trained_unseen")
     for r in drifting[:MAX_DRIFTS]:
-        row = [r["name"], f"{r['psi']:.3f}", *(format_share(r[key]) for key in keys)]
-        feature_table.append(row)
+        shares = (r[key] for key in SHARES)
+        feature_table.append([r["name"], f"{r['psi']:.3f}", *map(format_share, shares)])
     # A table that has only its header is left out.
     tables = [cells for cells in (prediction_table, feature_table) if len(cells) > 1]
     lines = [drift_text(features, drifting)] if features else []
@@ -92,12 +89,7 @@ def drift_section(evaluation: Evaluation) -> Section:
 
 
 def drift_text(features: list[dict[str, Any]], drifting: list[dict[str, Any]]) -> str:
-    """Returns a sentence about the drift of all features.
-
-    Args:
-        features: the records of all features with a PSI, the largest PSI first.
-        drifting: the records of the features that have drifted.
-    """
+    """Returns a sentence about the drift of all features, the largest PSI first."""
     threshold = (
         f"a PSI of {MODERATE} or more, or {MORE_CELLS:.0%} more empty or unseen cells"
     )
@@ -119,7 +111,7 @@ def importance_section(evaluation: Evaluation) -> Section:
     """Returns the importance of each feature for each task."""
     result = evaluation.importances
     if not result:
-        return Section("Importance")
+        return Section("Importance", [], [])
     rows = most_important_first(result["features"])
     tasks = list(dict.fromkeys(record["task"] for record in result["features"]))
     cells = [["feature", *map(evaluation.title_with_metric, tasks)]]
@@ -136,9 +128,6 @@ def most_important_first(records: list[dict[str, Any]]) -> list[list[dict[str, A
 
     A group of features comes before the groups that are less important. The features of
     a group, each shuffled alone, come after their group.
-
-    Args:
-        records: the importance of features and groups for each task.
     """
     rows: dict[str, list[dict[str, Any]]] = {}
     for record in records:
@@ -157,10 +146,7 @@ def importance_lines(
 ) -> list[str]:
     """Returns the sentences below the table of importance.
 
-    Args:
-        result: the importances, see `permutation_importance`.
-        tasks: the names of the tasks.
-        num_left_out: the number of rows that the table leaves out; 0 or less for none.
+    `num_left_out` is the number of rows that the table leaves out; 0 or less for none.
     """
     lines = [
         f"how much worse the metric is if the values are shuffled: mean of "

@@ -74,8 +74,8 @@ def check_target(target: Path, force: bool, existing: Path) -> None:
     Args:
         target: the folder to write, as messages name it.
         force: whether an earlier evaluation may be replaced.
-        existing: the path where an existing target is at the moment: `target` itself,
-            or the path to which it has been moved.
+        existing: `target` itself, or the path to which an existing target has been
+            moved.
 
     Raises:
         ConfigError: if the target exists, unless `force` is set and the target is an
@@ -102,16 +102,10 @@ def check_target(target: Path, force: bool, existing: Path) -> None:
 def evaluate_sweep(
     sweep: Path, table: Location, target: Path, request: EvaluationRequest, force: bool
 ) -> SweepEvaluation:
-    """Evaluates the finished runs of a sweep on a table, and writes the folder.
+    """Evaluates the finished runs of a sweep on a table, and writes a folder.
 
-    The folder appears only when all runs are evaluated.
-
-    Args:
-        sweep: the folder of the sweep.
-        table: the files of the table.
-        target: the folder to write.
-        request: what to evaluate.
-        force: whether to replace an earlier evaluation.
+    The folder `target` appears only when all runs are evaluated. With `force`, it may
+    replace an earlier evaluation.
 
     Raises:
         MtlError: if no run can be evaluated, or the folder cannot be written.
@@ -129,10 +123,9 @@ def evaluate_sweep(
                 result.skipped[name] = run.error or run.status
                 continue
             run_request = with_prefix(request, f"run {number} of {len(runs)}")
+            folder = temporary / name
             try:
-                result.evaluations[name] = evaluate_run(
-                    run, table, run_request, temporary / name
-                )
+                result.evaluations[name] = evaluate_run(run, table, run_request, folder)
             except MtlError as error:
                 errors.append(error)
                 result.failed[name] = str(error)
@@ -162,14 +155,7 @@ def with_prefix(request: EvaluationRequest, prefix: str) -> EvaluationRequest:
 def evaluate_run(
     run: Run, table: Location, request: EvaluationRequest, folder: Path
 ) -> Evaluation:
-    """Evaluates one run, and writes its folder within the evaluation of the sweep.
-
-    Args:
-        run: the run.
-        table: the files of the table.
-        request: what to evaluate.
-        folder: the folder to write.
-    """
+    """Evaluates one run, and writes its folder within the evaluation of the sweep."""
     import keras
 
     keras.backend.clear_session()  # frees the networks of earlier runs

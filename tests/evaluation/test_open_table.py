@@ -8,7 +8,7 @@ import pytest
 from helpers.planted_data import config, values
 
 from mtl_cli.core.errors import DataError
-from mtl_cli.evaluation.open_table import table_in_memory
+from mtl_cli.evaluation.open_table import opened_table
 
 
 def test_table_without_a_feature_is_refused_by_the_features_name() -> None:
@@ -16,5 +16,8 @@ def test_table_without_a_feature_is_refused_by_the_features_name() -> None:
     tasks = {"click": {"label": "click", "kind": "binary"}}
     model: Any = SimpleNamespace(config=config(values("x.parquet", features, tasks)))
     table = pa.table({"user": ["a"], "click": [1]})
-    with pytest.raises(DataError, match="price: no column 'price' in the table"):
-        table_in_memory(model, table, [])
+    with (
+        pytest.raises(DataError, match="price: no column 'price' in the table"),
+        opened_table(model, table, []),
+    ):
+        pass
