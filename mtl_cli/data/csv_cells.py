@@ -17,11 +17,6 @@ def convert_cells(cells: pa.Array, dtype: pa.DataType, options: Csv) -> pa.Array
       spaces, so " NA" would not become a missing value.
     - After an error. The cells are converted again to find the broken cell.
 
-    Args:
-        cells: text or bytes, (rows,).
-        dtype: the type to convert to.
-        options: the delimiter and other rules by which the file is written.
-
     Raises:
         pa.ArrowInvalid: if the type cannot hold a cell.
     """
@@ -39,11 +34,7 @@ def trim(
 ) -> pa.Array | pa.ChunkedArray:
     """Cuts the spaces at both ends of text cells.
 
-    Args:
-        text: the cells, (rows,).
-        null_values: the texts that mark a missing value, besides the empty text.
-
-    Returns: the text without these spaces, or null if this text marks a missing value.
+    A cell becomes null if it is then empty or one of `null_values`.
     """
     trimmed = pc.utf8_trim_whitespace(text)
     is_missing = pc.is_in(trimmed, value_set=pa.array(["", *null_values], pa.string()))

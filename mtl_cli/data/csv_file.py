@@ -5,6 +5,11 @@ no error. To detect such a quote, this module adds a sentinel row after the last
 the file. The first requested cell of the sentinel row holds the text `SENTINEL`. If
 Arrow returns the sentinel row as its last row, no cell has swallowed rows, and the
 sentinel row is dropped. Otherwise, the last row holds the open quote.
+
+Arrow reads with several threads, so its error does not name the row that it refuses.
+After an error, the file is therefore read again with one thread, to find a cell that
+cannot be converted. If Arrow fails again, the file is read once more, to find a row
+with more or fewer cells than the header.
 """
 
 import io
@@ -14,6 +19,7 @@ from functools import partial
 import pyarrow as pa
 import pyarrow.csv
 
+from mtl_cli.columns.cells import first_unconvertible_cell
 from mtl_cli.core.errors import DataError, RowError
 from mtl_cli.data.arrow_errors import is_row_too_long, read_errors
 from mtl_cli.data.column_request import ColumnRequest
@@ -24,7 +30,7 @@ from mtl_cli.data.csv_row_errors import (
     NEVER_CLOSED,
     OPEN_QUOTE,
     SENTINEL,
-    cell_error,
+    not_a_number_message,
     ragged_row,
 )
 from mtl_cli.data.files import Files
@@ -39,12 +45,10 @@ class CsvFile:
     Args:
         files: the table that the file belongs to.
         file_path: the file's path in the table's file system.
-        options: the delimiter and other rules by which the file is written.
+        options: the rules by which the file is written.
         request: the columns to read.
 
     Attributes:
-        key: the configuration's key that names the table.
-        path: the file's path in messages.
         header: the column names as Arrow reads them.
         names: the column names that the configuration uses: with `csv.trim`, the names
             in the header without spaces at their ends.
@@ -71,11 +75,7 @@ class CsvFile:
         request.check(self.key, self.path, self.names)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Reads the file, and yields the requested columns of its rows.
-
-        Raises:
-            DataError: if a row or a cell is broken. The message names the row.
-        """
+        """Yields the requested columns; a `DataError` names a row that is broken."""
         types = self.request.types
         if self.options.trim:  # see `convert_cells`
             types = dict.fromkeys(types, pa.string())
@@ -90,12 +90,7 @@ class CsvFile:
     def open_reader(
         self, types: dict[str, pa.DataType], threads: bool
     ) -> pyarrow.csv.CSVStreamingReader:
-        """Opens Arrow's reader of the requested columns and of the sentinel row.
-
-        Args:
-            types: {column: the type to convert its cells to}.
-            threads: whether Arrow may read with several threads.
-        """
+        """Opens Arrow's reader of the requested columns and of the sentinel row."""
         header_names = dict(zip(self.names, self.header, strict=True))
         return pyarrow.csv.open_csv(
             self.open_stream(),
@@ -126,11 +121,7 @@ class CsvFile:
     def before_sentinel(
         self, reader: pyarrow.csv.CSVStreamingReader
     ) -> Iterator[pa.RecordBatch]:
-        """Yields the rows before the sentinel row.
-
-        Raises:
-            DataError: if a quote that is never closed has swallowed the sentinel row.
-        """
+        """Yields the rows before the sentinel row; refuses an open quote."""
         num_rows, pending = 0, None  # the last batch is held back until its check
         for batch in reader:
             if batch.num_rows:
@@ -157,19 +148,21 @@ class CsvFile:
         return pa.RecordBatch.from_arrays(columns, names=self.request.columns)
 
     def find_row_error(self) -> DataError | None:
-        """Reads the file again to find the first broken row.
-
-        Returns: the error about the row, or None if no broken row is found.
-        """
+        """Reads the file again, and returns the error about its first broken row."""
         message_start = f"{self.key}: cannot read {self.path}"
+        num_rows = 0
         # Any cell can be read as bytes, so this reading gets to the broken cell.
         binary_types = dict.fromkeys(self.request.types, pa.binary())
         try:
             with self.open_reader(binary_types, threads=False) as reader:
-                return cell_error(self.path, self.request, self.options, reader)
+                for batch in reader:
+                    if cell_error := self.find_cell_error(batch, num_rows):
+                        return cell_error
+                    num_rows += batch.num_rows
+            return None
         except pa.ArrowInvalid as error:
             if is_row_too_long(error):
-                return DataError(f"{message_start}: a row is too long; {NEVER_CLOSED}")
+                return RowError(message_start, num_rows, f"is too long; {NEVER_CLOSED}")
         ragged = ragged_row(
             self.open_stream(), len(self.names), self.delimiter, BLOCK_BYTES
         )
@@ -177,9 +170,31 @@ class CsvFile:
             return None
         line, problem = ragged
         # Without `csv.columns`, line 0 is the header, and line 1 is row 0.
-        return RowError(
-            message_start, line if self.options.columns else line - 1, problem
-        )
+        row = line if self.options.columns else line - 1
+        return RowError(message_start, row, problem)
+
+    def find_cell_error(
+        self, batch: pa.RecordBatch, first_row: int
+    ) -> DataError | None:
+        """Returns the error about a cell that cannot be converted, if there is one.
+
+        Args:
+            batch: some rows, all cells as bytes.
+            first_row: the number of the batch's first row in the file.
+        """
+        for (column, key), cells in zip(
+            self.request.keys.items(), batch.columns, strict=True
+        ):
+            dtype = self.request.types[column]
+            convert = partial(convert_cells, dtype=dtype, options=self.options)
+            row = first_unconvertible_cell(cells, convert)
+            if row is not None:
+                problem = "is not UTF-8; save the file as UTF-8"
+                if not pa.types.is_string(dtype):
+                    problem = not_a_number_message(cells[row].as_py(), key)
+                error = RowError(f"{key}: column '{column}'", first_row + row, problem)
+                return DataError(f"{error} [{self.path}]")
+        return None
 
 
 class StreamWithSentinel:

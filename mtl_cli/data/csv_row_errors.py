@@ -1,24 +1,12 @@
-"""Finds the broken row of a CSV file that Arrow refused to read.
+"""Says what is wrong with a row of a CSV file that Arrow refused to read."""
 
-Arrow reads with several threads, so its error does not name the row that it refuses.
-After an error, the file is therefore read again with one thread, to find a cell that
-cannot be converted. If Arrow fails again, the file is read once more, to find a row
-with more or fewer cells than the header.
-"""
-
-from collections.abc import Iterable
 from contextlib import suppress
-from functools import partial
 from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.csv
 
-from mtl_cli.columns.cells import first_unconvertible_cell
-from mtl_cli.core.errors import DataError, RowError, shown
-from mtl_cli.data.column_request import ColumnRequest
-from mtl_cli.data.csv_cells import convert_cells
-from mtl_cli.data.csv_options import Csv
+from mtl_cli.core.errors import shown
 
 # The first requested cell of the sentinel row, see `csv_file`. The cell is valid both
 # as text and as a number, and float64 holds the number exactly.
@@ -37,45 +25,8 @@ class ByteStream(Protocol):
         """Returns the next bytes, at most `size`."""
 
 
-def cell_error(
-    path: str, request: ColumnRequest, options: Csv, batches: Iterable[pa.RecordBatch]
-) -> DataError | None:
-    """Returns the error about the first cell that cannot be converted.
-
-    Args:
-        path: the file's path in messages.
-        request: the columns that are read, and their types.
-        options: the delimiter and other rules by which the file is written.
-        batches: the rows of the requested columns, all cells as bytes.
-
-    Returns: None if all cells can be converted.
-    """
-    first_row = 0
-    for batch in batches:
-        for (column, key), cells in zip(
-            request.keys.items(), batch.columns, strict=True
-        ):
-            dtype = request.types[column]
-            row = first_unconvertible_cell(
-                cells, partial(convert_cells, dtype=dtype, options=options)
-            )
-            if row is not None:
-                problem = "is not UTF-8; save the file as UTF-8"
-                if not pa.types.is_string(dtype):
-                    problem = not_a_number_message(cells[row].as_py(), key)
-                error = RowError(f"{key}: column '{column}'", first_row + row, problem)
-                return DataError(f"{error} [{path}]")
-        first_row += batch.num_rows
-    return None
-
-
 def not_a_number_message(cell: bytes, key: str) -> str:
-    """Returns what is wrong with a cell that is not a number, and how to fix it.
-
-    Args:
-        cell: the cell.
-        key: the configuration's key that asks for the column.
-    """
+    """Returns what is wrong with a cell of the column that a key of the YAML names."""
     if b"\n" in cell:
         fix = NEVER_CLOSED
     elif key.endswith(".label"):
@@ -101,9 +52,8 @@ def ragged_row(
         delimiter: the character between cells.
         block_bytes: the number of bytes that Arrow reads at once.
 
-    Returns: the index of the line in the file, counting the header; and a text that
-        says what is wrong with the line, and how to fix it. None if there is no such
-        line.
+    Returns: the index of the line in the file, counting the header; and what is wrong
+        with the line. None if there is no such line.
     """
     row = first_invalid_row(stream, num_columns, delimiter, block_bytes)
     if row is None:

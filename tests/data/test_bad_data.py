@@ -308,7 +308,7 @@ def test_quote_never_closed_before_many_rows(tmp_path, monkeypatch):
     monkeypatch.setattr(csv_file, "BLOCK_BYTES", 128)
     file = tmp_path / "train.csv"
     file.write_text(text({3: '"x,1,1'}))
-    expected = f"dataset.train: cannot read {file}: a row is too long; {NEVER}"
+    expected = f"dataset.train: cannot read {file}: row 3 is too long; {NEVER}"
     assert_refused(expected, file)
 
 
