@@ -9,7 +9,7 @@ The size of the rows is then known before any text is copied.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -32,6 +32,21 @@ PROBE_BYTES = 1 << 16  # size of the reading buffer while long texts are looked 
 DELTA_ENCODINGS = {"DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY"}
 
 
+class TextColumn(NamedTuple):
+    """A column of texts, or of lists of texts.
+
+    Attributes:
+        name: the column's name. The name of a column of the file, its path, differs
+            for lists.
+        leaf: the index of the column in the file.
+        in_list: whether the texts are items of lists.
+    """
+
+    name: str
+    leaf: int
+    in_list: bool
+
+
 @contextmanager
 def open_parquet(stream: pa.NativeFile) -> Iterator[ColumnarFile]:
     """Opens a Parquet file.
@@ -40,32 +55,34 @@ def open_parquet(stream: pa.NativeFile) -> Iterator[ColumnarFile]:
     checksums, reading compares them.
 
     Raises:
-        UnsafeFileError: if the file has too many rows for its size, or if its lists or
-            texts expand too much.
+        UnsafeFileError: if the file has too many rows for its size, or, also when rows
+            are read, if its lists or texts expand too much.
     """
     file_bytes = stream.size()
     metadata = pyarrow.parquet.read_metadata(stream)
     check_rows(metadata.num_rows, file_bytes)
     check_cells(metadata, file_bytes)
-    long_columns = long_text_columns(stream, metadata)
-    check_texts_in_lists(metadata, long_columns, file_bytes)
-    with parquet_file(stream, metadata, dictionaries=list(long_columns)) as file:
+    schema = parquet_file(stream, metadata).schema_arrow
 
-        def batches(columns: list[str], max_rows: int) -> Iterator[pa.RecordBatch]:
-            check_pages(stream, metadata, columns)
-            for batch in file.iter_batches(max_rows, columns=columns):
-                for name, column in zip(batch.schema.names, batch.columns, strict=True):
-                    if pa.types.is_dictionary(column.type):
-                        check_texts(name, column, file_bytes)
-                yield batch
+    def batches(columns: list[str], max_rows: int) -> Iterator[pa.RecordBatch]:
+        texts = text_columns(metadata.schema, schema, columns)
+        longest = longest_texts(stream, metadata, texts)
+        check_text_columns(stream, metadata, texts, longest)
+        dictionaries = [p for p, length in longest.items() if length > MAX_CELL_BYTES]
+        file = parquet_file(stream, metadata, dictionaries)
+        for batch in file.iter_batches(max_rows, columns=columns):
+            for name, column in zip(batch.schema.names, batch.columns, strict=True):
+                if pa.types.is_dictionary(column.type):
+                    check_texts(name, column, file_bytes)
+            yield batch
 
-        yield ColumnarFile(file.schema_arrow, metadata.num_rows, batches)
+    yield ColumnarFile(schema, metadata.num_rows, batches)
 
 
 def parquet_file(
     stream: pa.NativeFile,
     metadata: pyarrow.parquet.FileMetaData,
-    dictionaries: list[str],
+    dictionaries: list[str] | None = None,
     buffer_bytes: int = 0,
 ) -> pyarrow.parquet.ParquetFile:
     """Opens Arrow's reader of a file.
@@ -89,55 +106,78 @@ def parquet_file(
     )
 
 
-def long_text_columns(
-    stream: pa.NativeFile, metadata: pyarrow.parquet.FileMetaData
+def text_columns(
+    schema: pyarrow.parquet.ParquetSchema, arrow_schema: pa.Schema, columns: list[str]
+) -> dict[str, TextColumn]:
+    """Returns {path in the file: column} of the columns that hold texts."""
+    # A path cannot be cut at its dots: the name of a column may hold dots too.
+    names = [f.name for f in arrow_schema for _ in range(num_leaves(f.type))]
+    texts = {}
+    for j, name in enumerate(names):
+        leaf = schema.column(j)
+        in_list = leaf.max_repetition_level > 0
+        # No feature reads the fields of structs.
+        is_single = names.count(name) == 1 and (leaf.path == name or in_list)
+        is_bytes = leaf.physical_type == "BYTE_ARRAY"
+        is_text = is_bytes and leaf.logical_type.type != "DECIMAL"
+        if name in columns and is_single and is_text:
+            texts[leaf.path] = TextColumn(name, j, in_list)
+    return texts
+
+
+def num_leaves(dtype: pa.DataType) -> int:
+    """Returns the number of columns of a file that hold a column of a type."""
+    fields = [dtype.field(i) for i in range(dtype.num_fields)]
+    return sum(num_leaves(field.type) for field in fields) or 1
+
+
+def longest_texts(
+    stream: pa.NativeFile,
+    metadata: pyarrow.parquet.FileMetaData,
+    texts: dict[str, TextColumn],
 ) -> dict[str, int]:
-    """Finds the text columns that hold a long text in a dictionary.
+    """Returns {path: bytes of the longest text in the dictionaries of a column}.
 
     To read the first row of a row group, Arrow reads the whole dictionary of each of
     the group's columns. So the first row of each group is enough to find the long
     texts.
 
-    Returns: {path of a column: length of its longest text in bytes}.
-
     Raises:
         UnsafeFileError: if a column is encoded in a way that is not read.
     """
-    columns = text_columns(metadata.schema)
-    longest: dict[str, int] = {}
-    if not columns:
+    longest = dict.fromkeys(texts, 0)
+    if not texts:
         return longest
     try:
-        file = parquet_file(stream, metadata, list(columns), PROBE_BYTES)
+        file = parquet_file(stream, metadata, list(texts), PROBE_BYTES)
         for i in range(metadata.num_row_groups):
-            batches = file.iter_batches(1, row_groups=[i], columns=list(columns))
+            batches = file.iter_batches(1, row_groups=[i], columns=list(texts))
             for batch in islice(batches, 1):
-                for path in columns:
-                    num_bytes = longest_text_bytes(distinct_texts(batch, path))
-                    if num_bytes > MAX_CELL_BYTES:
-                        longest[path] = max(longest.get(path, 0), num_bytes)
+                for path, column in texts.items():
+                    distinct = distinct_texts(batch.column(column.name))
+                    longest[path] = max(longest[path], longest_text_bytes(distinct))
     except OSError as error:
         # The descriptions of a damaged file's columns are not safe to read.
         if is_not_implemented(error):
-            refuse_encoding(metadata, columns)
+            refuse_encoding(metadata, texts)
         raise
     return longest
 
 
+def distinct_texts(column: pa.Array) -> pa.Array:
+    """Returns the dictionary of a column of texts or of lists of texts."""
+    while pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+        column = column.values
+    # A damaged file may hold plain texts where it promises a dictionary.
+    return column.dictionary if pa.types.is_dictionary(column.type) else column
+
+
 def refuse_encoding(
-    metadata: pyarrow.parquet.FileMetaData, columns: dict[str, int]
+    metadata: pyarrow.parquet.FileMetaData, texts: dict[str, TextColumn]
 ) -> None:
-    """Refuses the first column of texts that Arrow cannot read as a dictionary.
-
-    Args:
-        metadata: the file's own description of its columns.
-        columns: {path of a column: its index}.
-
-    Raises:
-        UnsafeFileError: if there is such a column.
-    """
-    for path, j in columns.items():
-        for chunk in column_chunks(metadata, j):
+    """Refuses the first column of texts that Arrow cannot read as a dictionary."""
+    for path, column in texts.items():
+        for chunk in column_chunks(metadata, column.leaf):
             if deltas := DELTA_ENCODINGS.intersection(chunk.encodings):
                 raise UnsafeFileError(
                     f"column '{path}' is encoded as {min(deltas)}, in which texts "
@@ -152,96 +192,33 @@ def column_chunks(metadata: pyarrow.parquet.FileMetaData, j: int) -> Iterator[An
         yield metadata.row_group(i).column(j)
 
 
-def distinct_texts(batch: pa.RecordBatch, path: str) -> pa.Array:
-    """Returns the dictionary of a column of texts or of lists of texts."""
-    column = batch.column(path.partition(".")[0])
-    while pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
-        column = column.values
-    # A damaged file may hold plain texts where it promises a dictionary.
-    return column.dictionary if pa.types.is_dictionary(column.type) else column
-
-
-def text_columns(schema: pyarrow.parquet.ParquetSchema) -> dict[str, int]:
-    """Returns {path: index} of the columns that hold texts, or lists of texts."""
-    columns = [schema.column(i) for i in range(len(schema))]
-    in_lists = {c.path.partition(".")[0] for c in columns if c.max_repetition_level}
-    roots = [column.path.partition(".")[0] for column in columns]
-    return {
-        column.path: j
-        for j, (column, root) in enumerate(zip(columns, roots, strict=True))
-        if column.physical_type == "BYTE_ARRAY"
-        and column.logical_type.type != "DECIMAL"
-        # No feature reads the fields of structs.
-        and (column.path == column.name or root in in_lists)
-        and roots.count(root) == 1
-    }
-
-
 def check_cells(metadata: pyarrow.parquet.FileMetaData, file_bytes: int) -> None:
-    """Refuses columns of lists, or of texts of a fixed length, that fill the memory.
-
-    Args:
-        metadata: the file's own description of its columns.
-        file_bytes: the size of the file.
-
-    Raises:
-        UnsafeFileError: if a column is refused.
-    """
+    """Refuses columns of lists, or of texts of a fixed length, that fill the memory."""
     schema = metadata.schema
-    # {index of such a column: bytes of an item of a list, or of a text}. Only these
-    # columns are looked at: if the description of a column in a row group is damaged,
-    # Arrow ends the process when the description is read.
-    item_bytes = {}
+    # Only the descriptions of these columns are read: if the description of a column in
+    # a row group is damaged, Arrow ends the process when the description is read.
     for j in range(metadata.num_columns):
         column = schema.column(j)
-        if column.physical_type == "FIXED_LEN_BYTE_ARRAY":
-            item_bytes[j] = max(ITEM_BYTES, column.length)
-        elif column.max_repetition_level:
-            item_bytes[j] = ITEM_BYTES
-    for i in range(metadata.num_row_groups):
-        group = metadata.row_group(i)
-        for j, num_bytes in item_bytes.items():
-            chunk = group.column(j)
-            name = f"column '{chunk.path_in_schema}'"
-            check_size(name, num_bytes * chunk.num_values, group.num_rows, file_bytes)
+        has_fixed_length = column.physical_type == "FIXED_LEN_BYTE_ARRAY"
+        if not has_fixed_length and not column.max_repetition_level:
+            continue
+        num_bytes = max(ITEM_BYTES, column.length) if has_fixed_length else ITEM_BYTES
+        for i, chunk in enumerate(column_chunks(metadata, j)):
+            name, num_rows = f"column '{column.path}'", metadata.row_group(i).num_rows
+            check_size(name, num_bytes * chunk.num_values, num_rows, file_bytes)
 
 
-def check_texts_in_lists(
-    metadata: pyarrow.parquet.FileMetaData, longest: dict[str, int], file_bytes: int
+def check_text_columns(
+    stream: pa.NativeFile,
+    metadata: pyarrow.parquet.FileMetaData,
+    texts: dict[str, TextColumn],
+    longest: dict[str, int],
 ) -> None:
-    """Refuses lists of texts if they may fill the memory.
-
-    Args:
-        metadata: the file's own description of its columns.
-        longest: {path of a column: length of its longest text in bytes}.
-        file_bytes: the size of the file.
-
-    Raises:
-        UnsafeFileError: if the lists are refused.
-    """
-    for path, j in text_columns(metadata.schema).items():
-        if path in longest and metadata.schema.column(j).max_repetition_level:
-            for chunk in column_chunks(metadata, j):
-                num_items = chunk.num_values
-                expanded_bytes = longest[path] * num_items
-                check_size(f"column '{path}'", expanded_bytes, num_items, file_bytes)
-
-
-def check_pages(
-    stream: pa.NativeFile, metadata: pyarrow.parquet.FileMetaData, columns: list[str]
-) -> None:
-    """Refuses columns of texts if their pages expand when they are decompressed.
-
-    Args:
-        stream: the file.
-        metadata: the file's own description of its columns.
-        columns: the names of the columns that are read.
-
-    Raises:
-        UnsafeFileError: if a column is refused, or a header of a page is damaged.
-    """
-    for path, j in text_columns(metadata.schema).items():
-        if path.partition(".")[0] in columns:
-            for chunk in column_chunks(metadata, j):
-                num_bytes, num_cells = page_bytes(stream, chunk), chunk.num_values
-                check_size(f"column '{path}'", num_bytes, num_cells, stream.size())
+    """Refuses texts whose pages expand, and lists of texts that may fill the memory."""
+    for path, column in texts.items():
+        is_long_in_list = column.in_list and longest[path] > MAX_CELL_BYTES
+        for chunk in column_chunks(metadata, column.leaf):
+            num_bytes, num_texts = page_bytes(stream, chunk), chunk.num_values
+            if is_long_in_list:
+                num_bytes = max(num_bytes, longest[path] * num_texts)
+            check_size(f"column '{path}'", num_bytes, num_texts, stream.size())

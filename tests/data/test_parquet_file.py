@@ -49,6 +49,24 @@ def test_long_text_in_every_row_is_refused_before_it_fills_the_memory(
     assert pa.total_allocated_bytes() - before < 1 << 26
 
 
+# Its checks were left out beside a column `a`, and else ended in a KeyError.
+@pytest.mark.parametrize("other", ["a", "other"])
+def test_text_column_with_a_dot_in_its_name_is_read_within_the_limits(
+    other: str, tmp_path: Path
+) -> None:
+    for text in ("x" * 300, "x" * (1 << 20)):
+        texts = repeated(text)["text"].combine_chunks()
+        table = pa.table({"a.b": texts, other: np.zeros(ROWS)})
+        path = written(tmp_path, table)
+        if len(text) == 300:
+            assert read(path)["a.b"].to_pylist() == [text] * ROWS
+        else:
+            with pytest.raises(
+                UnsafeFileError, match=r"column 'a\.b' expands to 2,097"
+            ):
+                read(path)
+
+
 def test_long_text_of_a_later_row_group_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path, repeated("short"), repeated("x" * (1 << 20)))
     with pytest.raises(UnsafeFileError, match="column 'text' expands to"):
