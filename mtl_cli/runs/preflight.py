@@ -30,7 +30,7 @@ def check_monitor(
         rows, width = len(labels), output.task.num_predictions
         predictions = np.zeros(rows if width == 1 else (rows, width))
         scores = score(
-            output.task, labels, predictions, weights, valid.groups, [metric]
+            output.task, labels, predictions, weights, valid.groups, names=[metric]
         )
         if scores[metric] is None:
             reason = scores["why"][metric]

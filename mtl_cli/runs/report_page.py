@@ -13,8 +13,7 @@ from mtl_cli.runs.importance_plots import importance_plots
 from mtl_cli.runs.report import FinishedRun
 from mtl_cli.runs.score_table import Cells, scenario_table, score_tables
 from mtl_cli.runs.slice_texts import slice_table, slice_text
-from mtl_cli.scoring.gate_rows import gate_rows, gate_tables
-from mtl_cli.scoring.gates_json import gate_warnings
+from mtl_cli.scoring.gate_rows import gate_rows, gate_tables, gate_warnings
 from mtl_cli.scoring.scored_rows import metric_with_interval
 
 MAX_OPEN_TASKS = 4  # the plots of further tasks are folded

@@ -4,8 +4,8 @@ If two features are copies of each other, shuffling one of them hardly changes t
 predictions: the model still reads the other. So both would seem unimportant.
 """
 
-from dataclasses import dataclass
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,8 +23,7 @@ MIN_RATIO, MAX_RATIO = 0.9, 1.12
 NAME_SEPARATOR = " + "
 
 
-@dataclass(frozen=True)
-class FeatureGroup:
+class FeatureGroup(NamedTuple):
     """Features that are shuffled together.
 
     Attributes:
@@ -48,11 +47,7 @@ def feature_groups(
     """Groups features that share a column or an embedding table, or are copies.
 
     Each feature is in one group. If a is linked with b, and b with c, all three are in
-    one group.
-
-    Args:
-        features: the fitted features.
-        encoded: encoded rows, {input of the network: (rows, width)}.
+    one group. `encoded` are encoded rows, {input of the network: (rows, width)}.
     """
     names = list(features.by_name)
     group_of = {name: [name] for name in names}
@@ -98,10 +93,6 @@ def copies(
     Two numeric features are copies if their ranks are almost perfectly correlated. Two
     other features are copies if the value of each predicts the value of the other in
     almost all rows.
-
-    Args:
-        features: the fitted features.
-        encoded: encoded rows, {input of the network: (rows, width)}.
 
     Returns: {names of the two features: how similar they are}.
     """
@@ -150,11 +141,8 @@ def goodman_kruskal_lambda(x: Array, y: Array) -> float:
     Lambda = (wrong guesses without x - wrong guesses with x) / wrong guesses without x.
     Without x, the guess is the most frequent y of all rows; with x, it is the most
     frequent y among the rows with this x. Rows whose x occurs only once are left out:
-    the x of such a row would always predict its y.
-
-    Args:
-        x: whole numbers from 0, (rows,).
-        y: whole numbers from 0, (rows,).
+    the x of such a row would always predict its y. Both are whole numbers from 0,
+    (rows,).
     """
     is_repeated = np.bincount(x)[x] > 1
     x, y = x[is_repeated], y[is_repeated]

@@ -1,16 +1,12 @@
-"""Tables that show how much weight each gate gives to each expert, also by slice."""
+"""How much weight each gate gives to each expert: tables, and a warning."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
-
-from mtl_cli.scoring.gates_json import gate_title
+from typing import Any, NamedTuple
 
 ALL_ROWS = "all rows"
 
 
-@dataclass(frozen=True)
-class GateRow:
+class GateRow(NamedTuple):
     """The use of experts by one gate: one row of a table, as text.
 
     Attributes:
@@ -30,38 +26,7 @@ class GateRow:
     weights: list[tuple[str, str]]
 
 
-def gate_rows(usage: Mapping[str, Any]) -> list[GateRow]:
-    """Returns one row per gate.
-
-    Args:
-        usage: the content of `gates.json`, see `GateUsage`.
-    """
-    return [
-        GateRow(
-            f"{gate['level']} {gate['task'] or 'all tasks'}".strip(),
-            percent(gate.get("entropy_of_mean")),
-            percent(gate.get("mean_entropy")),
-            [
-                (name + suffix_of_expert(gate, name), f"{100 * float(weight):.0f}")
-                for name, weight in gate["weights"].items()
-            ],
-        )
-        for gate in usage["gates"]
-    ]
-
-
-def suffix_of_expert(gate: Mapping[str, Any], expert: str) -> str:
-    """Returns the text that follows an expert's name in the row of a gate."""
-    return ", read only" if expert in gate.get("not_trained", []) else ""
-
-
-def percent(fraction: object) -> str:
-    """Returns a fraction in percent; a dash if it is not a number."""
-    return f"{100 * fraction:.0f} %" if isinstance(fraction, int | float) else "-"
-
-
-@dataclass(frozen=True)
-class GateTable:
+class GateTable(NamedTuple):
     """How one gate weighs its experts, on all rows and on each slice.
 
     Attributes:
@@ -74,6 +39,26 @@ class GateTable:
     name: str
     experts: list[str]
     rows: list[tuple[str, list[str]]]
+
+
+def gate_rows(usage: Mapping[str, Any]) -> list[GateRow]:
+    """Returns one row per gate of a `gates.json`, see `GateUsage`."""
+    rows = []
+    for gate in usage["gates"]:
+        weights = []
+        for name, weight in gate["weights"].items():
+            read_only = ", read only" if name in gate.get("not_trained", []) else ""
+            weights.append((f"{name}{read_only}", f"{100 * float(weight):.0f}"))
+        of_mean = percent(gate.get("entropy_of_mean"))
+        mean = percent(gate.get("mean_entropy"))
+        name = f"{gate['level']} {gate['task'] or 'all tasks'}".strip()
+        rows.append(GateRow(name, of_mean, mean, weights))
+    return rows
+
+
+def percent(fraction: object) -> str:
+    """Returns a fraction in percent; a dash if it is not a number."""
+    return f"{100 * fraction:.0f} %" if isinstance(fraction, int | float) else "-"
 
 
 def gate_tables(usage: Mapping[str, Any]) -> list[GateTable]:
@@ -95,3 +80,25 @@ def gate_tables(usage: Mapping[str, Any]) -> list[GateTable]:
                 rows.append((name, [f"{100 * weights[e]:.0f}" for e in experts]))
         tables.append(GateTable(gate_title(gate), experts, rows))
     return tables
+
+
+def gate_title(gate: Mapping[str, Any]) -> str:
+    """Returns the title of a gate, such as `level_1 gate of click`."""
+    return f"{gate['level']} gate of {gate['task'] or 'all tasks'}".strip()
+
+
+def gate_warnings(usage: Mapping[str, Any] | None) -> list[str]:
+    """Returns a warning that names dead experts and polarised gates; [] without any.
+
+    `usage` is None for a network without gates.
+    """
+    if usage is None:
+        return []
+    remarks = [f"{name} is dead" for name in usage["dead"]]
+    for gate in usage["gates"]:
+        if gate["polarised"]:
+            title = gate_title(gate)
+            remarks.append(f"{title} gives {gate['polarised']} nearly all weight")
+    if not remarks:
+        return []
+    return [f"experts: {', '.join(remarks)}; gates.json has the weights"]

@@ -18,11 +18,7 @@ MAX_ROUNDING_VARIANCE = 1e-12
 
 
 def usage_by_slice(gate_weights: GateWeights, slices: Slices) -> list[dict[str, Any]]:
-    """Summarizes the gates on each slice.
-
-    Args:
-        gate_weights: the weights of the gates.
-        slices: the slices of the same rows, by one column.
+    """Summarizes the gates on each slice of the same rows, by one column.
 
     Returns: the summaries, one dict per slice that has rows, with the keys `column`,
         `slice`, and the keys of `GateUsage` for the rows of the slice.
@@ -39,14 +35,9 @@ def usage_by_slice(gate_weights: GateWeights, slices: Slices) -> list[dict[str, 
 def most_explaining_slices(
     gate_weights: GateWeights, slices_by_column: list[Slices]
 ) -> Slices | None:
-    """Returns the slices between which the weights of gates differ most.
+    """Returns the slices by the column by which the weights of gates differ most.
 
-    Args:
-        gate_weights: the weights of the gates.
-        slices_by_column: the slices of the same rows, one entry per column.
-
-    Returns: the slices by one column; None if there are no columns, or if all weights
-        are the same for all rows.
+    Returns: None if there are no columns, or if all weights are the same for all rows.
     """
     weights = centred_weights(gate_weights)
     fractions = [explained_variance(weights, slices) for slices in slices_by_column]
@@ -56,11 +47,9 @@ def most_explaining_slices(
 
 
 def centred_weights(gate_weights: GateWeights) -> list[Array]:
-    """Returns the weights of each layer minus their means over the rows.
+    """Returns the weights of each layer minus their means, (rows, gates * experts).
 
     Layers whose weights are the same for all rows are left out.
-
-    Returns: the centred weights, one array (rows, gates * experts) per layer.
     """
     centred = []
     for weights in gate_weights.weights.values():
@@ -77,11 +66,7 @@ def explained_variance(centred: list[Array], slices: Slices) -> float:
     The fraction is the variance of the slices' mean weights, divided by the variance of
     the weights of all rows. The fraction is averaged over the layers: the sum of
     variances would count a layer more if its weights are factors, because factors may
-    be far above 1.
-
-    Args:
-        centred: the weights of each layer, see `centred_weights`.
-        slices: the slices of the same rows.
+    be far above 1. See `centred_weights` for the weights.
     """
     codes = np.arange(len(slices.names))[:, None]
     is_in_slice = (slices.codes == codes).astype("float64")  # (slices, rows)

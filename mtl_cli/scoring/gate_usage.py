@@ -9,13 +9,12 @@ layer weighs, see `layers.routing.Routing`. For example, a feature gate weighs f
 """
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 import numpy as np
 
 from mtl_cli.data.table import Array
 from mtl_cli.scoring.gate_weights import GateWeights
-from mtl_cli.scoring.gates_json import GateSummary, GateUsage
 
 if TYPE_CHECKING:
     from mtl_cli.layers import Expert, Routing
@@ -27,15 +26,70 @@ UNUSED_FRACTION = 0.05
 POLARISED_WEIGHT = 0.95
 
 
+class GateSummary(TypedDict):
+    """How one gate weighs its experts.
+
+    Most gates give each row weights that sum to 1. Other gates give factors that do not
+    sum to 1. Gates that give factors have no entropies and are never polarised.
+
+    Attributes:
+        level: the place of the gate in the network, in up to three words: the level or
+            layer, the kind of the gate, and the gate's owner if the owner is not a
+            task. Examples: `level_1`, `level_1 self`, `layer_2`, `personal`; "" for the
+            gates of a model without levels.
+        task: the task of the gate; None if the gate serves several tasks.
+        rows: the number of rows over which the means are taken: the sampled rows in the
+            task's space, or all sampled rows if `task` is None. Without rows, `weights`
+            is empty, and the entropies are absent.
+        weights: {expert: mean weight}.
+        entropy_of_mean: the entropy of the mean weights, from 0 (all weight on one
+            expert) to 1 (all experts have equal weights).
+        mean_entropy: the entropy of each row's weights, from 0 to 1, averaged over the
+            rows. The mean entropy is far below `entropy_of_mean` if each row uses few
+            experts, but different rows use different experts.
+        unused: the experts that the gate does not use: their mean weight is below
+            `UNUSED_FRACTION` / experts or, if weights are factors, 0.
+        polarised: the expert whose mean weight is above `POLARISED_WEIGHT`;
+            None if there is none.
+        not_trained: the experts that the gate weighs, but does not train, because a
+            stop-gradient lies between gate and expert. Absent if there is none.
+    """
+
+    level: str
+    task: str | None
+    rows: int
+    weights: dict[str, float]
+    entropy_of_mean: NotRequired[float]
+    mean_entropy: NotRequired[float]
+    unused: list[str]
+    polarised: str | None
+    not_trained: NotRequired[list[str]]
+
+
+class GateUsage(TypedDict):
+    """How gates weigh their experts: `gates.json`, apart from the name of the split.
+
+    Attributes:
+        rows: the number of sampled rows. All sampled rows passed through all gates.
+        gates: the summary of each gate.
+        dead: the dead experts, each as `LEVEL EXPERT`, such as `level_1 shared 2`.
+        slices: the usage by slice of the sampled rows, see `usage_by_slice`. The dict
+            of a slice has the keys `column` and `slice`, and the keys `rows`, `gates`
+            and `dead` for the rows of the slice.
+    """
+
+    rows: int
+    gates: list[GateSummary]
+    dead: list[str]
+    slices: NotRequired[list[dict[str, Any]]]
+
+
 def summarize_gates(gate_weights: GateWeights) -> GateUsage:
     """Summarizes how gates weigh their experts on some rows."""
-    gates = [
-        summary
-        for layer in gate_weights.layers
-        for summary in summarize_layer(
-            layer, gate_weights.weights[layer.name], gate_weights.is_in_space
-        )
-    ]
+    gates: list[GateSummary] = []
+    for layer in gate_weights.layers:
+        weights = gate_weights.weights[layer.name]
+        gates += summarize_layer(layer, weights, gate_weights.is_in_space)
     return {"rows": gate_weights.num_rows, "gates": gates, "dead": dead_experts(gates)}
 
 
@@ -63,13 +117,10 @@ def summarize_layer(
             gate_weights, experts = average_by_owner(gate_weights, experts)
         names = [expert_name(expert, tasks) for expert in experts]
         summary = summarize_gate(level, task, gate_weights, names, layer.are_shares)
-        not_trained = [
-            name
-            for name, expert in zip(names, experts, strict=True)
-            if not expert.trained
-        ]
-        if not_trained:
-            summary["not_trained"] = not_trained
+        are_trained = [expert.trained for expert in experts]
+        if not all(are_trained):
+            named = zip(names, are_trained, strict=True)
+            summary["not_trained"] = [name for name, trained in named if not trained]
         summaries.append(summary)
     return summaries
 
@@ -94,13 +145,9 @@ def expert_name(expert: "Expert", tasks: list[str]) -> str:
 def average_by_owner(
     weights: Array, experts: "list[Expert]"
 ) -> "tuple[Array, list[Expert]]":
-    """Averages the weights of experts that have the same owner.
+    """Averages the weights `(rows, experts)` of experts that have the same owner.
 
     For example, each column of a feature is an expert whose owner is the feature.
-
-    Args:
-        weights: the weights of the experts, `(rows, experts)`.
-        experts: the experts.
 
     Returns: the mean weights, `(rows, owners)`; and one expert per owner, without a
         number, that represents all experts of the owner.
@@ -119,14 +166,10 @@ def summarize_gate(
     experts: list[str],
     sum_to_one: bool = True,
 ) -> GateSummary:
-    """Summarizes one gate.
+    """Summarizes the weights of one gate, `(rows, experts)`.
 
-    Args:
-        level: the level of the gate, or "".
-        task: the task of the gate; None if the gate serves several tasks.
-        weights: the weights of the experts, `(rows, experts)`.
-        experts: the names of the experts.
-        sum_to_one: whether the weights of each row sum to 1.
+    `sum_to_one` says whether the weights of each row sum to 1. For `level` and `task`,
+    see `GateSummary`.
     """
     summary: GateSummary = {
         "level": level,

@@ -76,11 +76,9 @@ def measure_gate_weights(
     for block in sample_blocks(table):
         for name, weights in gate_model(block.features, training=False).items():
             # The members of an ensemble follow each other on the axis of the rows.
-            num_gates, _, num_experts = weights.shape
-            by_member = np.reshape(
-                weights, (num_gates, -1, block.num_rows, num_experts)
-            )
-            weight_blocks[name].append(by_member.astype("float64").mean(axis=1))
+            shape = (len(weights), -1, block.num_rows, weights.shape[-1])
+            by_member = np.reshape(weights, shape).astype("float64")
+            weight_blocks[name].append(by_member.mean(axis=1))
         for task in tasks:
             mask_blocks[task].append(block.weights[task] > 0)
     return GateWeights(

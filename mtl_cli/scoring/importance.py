@@ -60,16 +60,16 @@ def permutation_importance(
     if repeats < MIN_REPEATS:
         raise ConfigError(f"--repeats: {repeats} is below {MIN_REPEATS}, the least")
     groups = feature_groups(features, sample.features)
-    shuffles = list(features_to_shuffle(groups))
+    shuffles = []
+    for group in groups:
+        shuffles.append((group.features, group))
+        if len(group.features) > 1:  # each feature is also shuffled alone
+            shuffles += [([name], group) for name in group.features]
     original_scores = main_scores(outputs, sample, network.predict(sample))
     records: list[dict[str, Any]] = []
     for step, (names, group) in enumerate(shuffles):
-        shuffled_scores = [
-            main_scores(outputs, sample, predictions)
-            for predictions in shuffled_predictions(
-                network, features, sample, names, repeats
-            )
-        ]
+        predictions = shuffled_predictions(network, features, sample, names, repeats)
+        shuffled_scores = [main_scores(outputs, sample, x) for x in predictions]
         for task, score in original_scores.items():
             drops = np.array([score - scores[task] for scores in shuffled_scores])
             records.append(importance_record(task, names, group, drops))
@@ -85,21 +85,6 @@ def permutation_importance(
     }
 
 
-def features_to_shuffle(
-    groups: list[FeatureGroup],
-) -> Iterator[tuple[list[str], FeatureGroup]]:
-    """Yields the names of the features to shuffle together, and their group.
-
-    A group of several features is shuffled as a whole, and then each of its features
-    alone.
-    """
-    for group in groups:
-        yield group.features, group
-        if len(group.features) > 1:
-            for name in group.features:
-                yield [name], group
-
-
 def shuffled_predictions(
     network: "Network",
     features: FeatureSet,
@@ -112,13 +97,6 @@ def shuffled_predictions(
     All features are shuffled into the same random orders. Several shufflings of
     a small sample are predicted in one call: few large batches are quicker than many
     small ones.
-
-    Args:
-        network: the trained network.
-        features: the fitted features.
-        sample: the rows.
-        names: the features to shuffle together.
-        repeats: the number of shufflings.
 
     Yields: {output: predictions} for each shuffling.
     """
@@ -149,7 +127,7 @@ def shuffle_features(
     Args:
         features: the fitted features.
         encoded: the encoded rows, {input of the network: (rows, width)}.
-        names: the features to shuffle together.
+        names: the features to take.
         order: the index of the row from which each row gets the values, (rows,).
 
     Returns: {input of the network: (rows, width)}. Inputs without one of the features
@@ -225,10 +203,7 @@ def features_by_use(records: list[dict[str, Any]]) -> dict[str, Any]:
     """Finds the features that only one task uses, and the features that no task uses.
 
     A task uses a feature if the interval of its importance lies above 0. A group of
-    several features counts as one feature.
-
-    Args:
-        records: the importances, see `importance_record`.
+    several features counts as one feature. See `importance_record` for the records.
 
     Returns: `only_one_task`, {feature: task}; and `without_effect`, the features that
         no task uses. If there is only one task, `only_one_task` is empty.
@@ -239,14 +214,9 @@ def features_by_use(records: list[dict[str, Any]]) -> dict[str, Any]:
             tasks = tasks_by_feature.setdefault(record["features"], [])
             if record["low"] > 0:
                 tasks.append(record["task"])
+    only_one = {name: x[0] for name, x in tasks_by_feature.items() if len(x) == 1}
     num_tasks = len({record["task"] for record in records})
     return {
-        "only_one_task": {
-            name: tasks[0]
-            for name, tasks in tasks_by_feature.items()
-            if len(tasks) == 1 and num_tasks > 1
-        },
-        "without_effect": [
-            name for name, tasks in tasks_by_feature.items() if not tasks
-        ],
+        "only_one_task": only_one if num_tasks > 1 else {},
+        "without_effect": [name for name, x in tasks_by_feature.items() if not x],
     }

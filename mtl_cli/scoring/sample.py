@@ -19,9 +19,6 @@ def block_bounds(num_rows: int) -> list[tuple[int, int]]:
 
     Together the blocks hold at most `MAX_ROWS` rows. A table with at most `MAX_ROWS`
     rows is sampled as a whole.
-
-    Args:
-        num_rows: the number of rows of the table.
     """
     num_blocks = min(NUM_BLOCKS, num_rows)
     starts = [int(block * num_rows / num_blocks) for block in range(num_blocks)]
@@ -44,9 +41,5 @@ def sample_of(table: Table | StoredTable) -> Table:
 
 
 def sample_indices(num_rows: int) -> Array:
-    """Returns the indices of the sampled rows, ascending.
-
-    Args:
-        num_rows: the number of rows of the table.
-    """
+    """Returns the indices of the sampled rows of a table, ascending."""
     return np.concatenate([np.arange(*bounds) for bounds in block_bounds(num_rows)])

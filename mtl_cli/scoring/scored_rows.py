@@ -49,19 +49,14 @@ class ScoredRows:
         return ScoredRows(self.output, *columns, group, self.row_indices[mask])
 
     def score(self, names: list[str] | None = None) -> Score:
-        """Computes metrics of the output, and counts the rows and the positives.
-
-        Args:
-            names: the metrics to compute; None computes all metrics of the task.
-        """
+        """Computes some metrics of the output, or all, and counts the rows."""
         columns = self.label, self.prediction, self.weight
-        return score(self.output.task, *columns, self.group, names)
+        return score(self.output.task, *columns, self.group, names=names)
 
     def sampling_error(self, name: str) -> SamplingError | None:
-        """Returns the sampling error of a metric; None if the rows are too few.
+        """Returns the sampling error of a metric that has a value on these rows.
 
-        Args:
-            name: the name of a metric that has a value on these rows.
+        Returns: None if the rows are too few.
         """
         metric = self.output.task.metric(name)
         columns = [self.label, self.prediction, self.weight]
@@ -115,20 +110,18 @@ class ScoredRows:
         """
         if not len(self.label) or not np.isfinite(self.prediction).all():
             return None
-        columns = self.output.task.calibration_rows(
-            self.label, self.prediction, self.weight
-        )
-        predicted, actual, weights = calibration_buckets(*columns)
+        columns = self.label, self.prediction, self.weight
+        rows = self.output.task.calibration_rows(*columns)
+        predicted, actual, weights = calibration_buckets(*rows)
         # With several classes, both means are 1 / classes, so their ratio is always 1.
         has_ratio = self.prediction.ndim == 1 and float(actual @ weights) != 0
-        mean_predicted, mean_actual = (
-            float(np.average(x, weights=weights)) for x in (predicted, actual)
-        )
+        columns = predicted, actual, np.abs(predicted - actual)
+        means = [float(np.average(x, weights=weights)) for x in columns]
         return {
-            "predicted": mean_predicted,
-            "actual": mean_actual,
-            "ratio": mean_predicted / mean_actual if has_ratio else None,
-            "error": float(np.average(np.abs(predicted - actual), weights=weights)),
+            "predicted": means[0],
+            "actual": means[1],
+            "ratio": means[0] / means[1] if has_ratio else None,
+            "error": means[2],
             "buckets": {"predicted": predicted.tolist(), "actual": actual.tolist()},
         }
 
@@ -138,11 +131,8 @@ def scored_rows(
 ) -> ScoredRows:
     """Selects the rows on which an output is scored: rows whose weight is above 0.
 
-    Args:
-        output: the output.
-        table: the table, with labels, weights and groups. The weight of an output is 0
-            in rows without a label and outside the output's space.
-        predictions: the predictions of the output, (rows,) or (rows, classes).
+    The weight of an output is 0 in rows without a label and outside the output's space.
+    The predictions are (rows,) or (rows, classes).
     """
     # A stored table reads its columns from disk at each access, so access each once.
     weight, groups = table.metric_weights[output.name], table.groups
@@ -158,12 +148,7 @@ def scored_rows(
 def metric_with_interval(
     rows: ScoredRows, name: str, value: float | None
 ) -> dict[str, Any]:
-    """Computes the 95 % interval of a metric.
-
-    Args:
-        rows: the rows on which the metric was computed.
-        name: the name of the metric.
-        value: the value of the metric; None if it is undefined.
+    """Computes the 95 % interval of a metric whose value is known; None if undefined.
 
     Returns: a dict with `value`; `low` and `high`, the ends of the interval; and
         `method`, `delong` or `bootstrap`. All but `value` are None if the interval is

@@ -50,40 +50,15 @@ def score_outputs(
             groups,
             truths.get(output.name),
         )
-        values = score_rows(output.task, *columns)
+        values = score(output.task, *columns)
         if output.space is not None:
             values["space"] = f"{output.space} = 1"
         for name, mask in masks.items():
             on_scenario: list[Any] = [None if x is None else x[mask] for x in columns]
-            values.setdefault("scenarios", {})[name] = score_rows(
-                output.task, *on_scenario
-            )
+            by_scenario = values.setdefault("scenarios", {})
+            by_scenario[name] = score(output.task, *on_scenario)
         scores[output.name] = values
     return scores
-
-
-def score_rows(
-    task: Task,
-    label: Array,
-    prediction: Array,
-    weight: Array,
-    group: Array | None,
-    truth: Array | None,
-) -> Score:
-    """Scores an output on some rows, also against the true probabilities if known.
-
-    Args:
-        task: see `score`.
-        label: see `score`.
-        prediction: see `score`.
-        weight: see `score`.
-        group: see `score`.
-        truth: the true probabilities of generated data, (rows,); None if unknown.
-    """
-    values = score(task, label, prediction, weight, group)
-    if truth is not None and len(truth):
-        values["truth_rmse"] = truth_rmse(truth, prediction)
-    return values
 
 
 def scenario_masks(
@@ -105,6 +80,7 @@ def score(
     prediction: Array,
     weight: Array,
     group: Array | None = None,
+    truth: Array | None = None,
     names: list[str] | None = None,
 ) -> Score:
     """Scores predictions on the rows whose weight is above 0.
@@ -117,6 +93,7 @@ def score(
         weight: the weight of each row, (rows,); 0 leaves a row out.
         group: the group of each row, whole numbers (rows,), below 0 for rows without
             a group; None leaves out the metrics that need groups.
+        truth: the true probabilities of generated data, (rows,); None if unknown.
         names: names of the metrics to compute; None computes the metrics of the task.
 
     Returns: the metrics, counts and reasons that `metrics.metrics_json` describes.
@@ -144,6 +121,8 @@ def score(
         values["positives"] = int((columns[0] > 0.5).sum())
     if reasons:
         values["why"] = reasons
+    if truth is not None and len(truth):  # over all rows, also of weight 0
+        values["truth_rmse"] = truth_rmse(truth, prediction)
     return values
 
 
@@ -151,8 +130,7 @@ def check_predictions(prediction: Floats) -> None:
     """Raises an `UndefinedError` if there are no rows or predictions are not finite."""
     if not len(prediction):
         raise UndefinedError("no rows")
-    num_wrong = int((~np.isfinite(prediction)).sum())
-    if num_wrong:
+    if num_wrong := int((~np.isfinite(prediction)).sum()):
         raise UndefinedError(
             f"{num_wrong} of {len(prediction)} predictions are not finite numbers"
         )
@@ -161,15 +139,10 @@ def check_predictions(prediction: Floats) -> None:
 def monitored_value(
     monitor: str, outputs: list[Output], scores: Scores
 ) -> float | None:
-    """Returns the value that `trainer.monitor` asks for; a higher value is better.
+    """Returns the value that the key `trainer.monitor` asks for; higher is better.
 
-    The value is the mean of the monitored metrics. Metrics for which lower is better
-    are negated.
-
-    Args:
-        monitor: the value of the key `trainer.monitor`.
-        outputs: the outputs of the model.
-        scores: the scores of the validation rows.
+    The value is the mean of the monitored metrics on validation rows. Metrics for which
+    lower is better are negated.
 
     Returns: the value, or None if one of the monitored metrics is undefined.
     """
@@ -186,10 +159,6 @@ def monitored_value(
 
 def read_scores(run: Path, outputs: list[Output]) -> dict[str, Scores]:
     """Reads the `metrics.json` of a finished run.
-
-    Args:
-        run: the run's folder.
-        outputs: the outputs of the run's model.
 
     Returns: the scores by split; {} if there is no such file, because the run only
         checked its data.

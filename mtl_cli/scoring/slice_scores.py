@@ -38,10 +38,6 @@ def score_slices(
     the slice has `MIN_OF_CLASS` rows of each class and is not `OTHER`. The p-values of
     an output are corrected for the number of its tests (Holm).
 
-    Args:
-        outputs: the rows of each output.
-        slices_by_column: the slices, one entry per column.
-
     Returns: the records of all columns, slices and outputs, see `slice_record`; and
         {output: the records of its tested slices, weakest first}. Slices that are
         surely weaker come before all others.
@@ -69,11 +65,6 @@ def score_slices(
 
 def slice_record(rows: ScoredRows, slices: Slices, code: int) -> dict[str, Any]:
     """Scores an output on one slice, and tests it against all other rows.
-
-    Args:
-        rows: the rows of the output.
-        slices: the slices by one column.
-        code: the index of the slice.
 
     Returns: a dict with `column`, `slice`, `task`, `metric` (the main metric), `rows`
         (their number), `metrics` (all metrics by name), `why` (the reasons why metrics
@@ -111,13 +102,7 @@ def slice_record(rows: ScoredRows, slices: Slices, code: int) -> dict[str, Any]:
 def test_against(
     inside: ScoredRows, outside: ScoredRows, metric: str, value: float | None
 ) -> dict[str, Any]:
-    """Tests a metric on a slice against the same metric on all other rows.
-
-    Args:
-        inside: the rows of the slice.
-        outside: all other rows.
-        metric: the name of the metric.
-        value: the metric on the slice; None if it is undefined.
+    """Tests a metric's value on a slice against the same metric on all other rows.
 
     Returns: `rest`, `difference` and `p`, see `RESULT_KEYS`; {} if the metric or its
         sampling error is unknown on the slice or on the other rows.

@@ -1,7 +1,7 @@
 """Cuts a table into slices by the values, or by ranges of the numbers, of a column."""
 
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import compress, pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -73,9 +73,7 @@ def slices_by_feature(features: FeatureSet, encoded: dict[str, Array]) -> list[S
     For example, the encoded values of a sparse feature are ids, and the vocabulary has
     their names. A feature with all rows in one slice is left out.
 
-    Args:
-        features: the fitted features.
-        encoded: the encoded rows, {input of the network: (rows, width)}.
+    `encoded` are the encoded rows, {input of the network: (rows, width)}.
     """
     slices_by_column = []
     for name, feature in features.by_name.items():
@@ -113,29 +111,20 @@ def frequent_values(codes: Array) -> tuple[Array, Array]:
 def named_slices(column: str, names: list[str], codes: Array) -> Slices:
     """Returns slices by a column, and adds the slice `OTHER` if a row needs it.
 
-    Args:
-        column: the name of the column.
-        names: the names of the slices, without `OTHER`.
-        codes: the index of each row's slice in `names`; `len(names)` means `OTHER`.
+    The codes are the indices of the rows' slices; `len(names)` means `OTHER`.
     """
     other = [OTHER] if (codes == len(names)).any() else []
     return Slices(column, names + other, codes)
 
 
 def as_numbers(cells: pa.ChunkedArray, empty: Array) -> Array | None:
-    """Converts cells to float64; an empty cell becomes 0.
+    """Converts cells to float64, (rows,); an empty cell becomes 0.
 
-    Args:
-        cells: the cells.
-        empty: whether each cell is empty, (rows,).
-
-    Returns: (rows,); None if the cells are not numbers.
+    Returns: None if the cells are not numbers.
     """
-    if (
-        pa.types.is_boolean(cells.type)
-        or pa.types.is_null(cells.type)
-        or pa.types.is_temporal(cells.type)
-    ):
+    types = pa.types
+    is_other = (types.is_boolean, types.is_null, types.is_temporal)
+    if any(is_type(cells.type) for is_type in is_other):
         return None
     try:
         numbers = pa.compute.fill_null(cells.cast(pa.float64(), safe=False), 0.0)
@@ -147,10 +136,7 @@ def as_numbers(cells: pa.ChunkedArray, empty: Array) -> Array | None:
 def number_ranges(numbers: Array, empty: Array) -> tuple[list[str], Array]:
     """Cuts numbers into ranges with about equally many rows.
 
-    Args:
-        numbers: the number of each row, (rows,).
-        empty: whether each row's cell is empty, (rows,). Empty cells form one more
-            range.
+    Empty cells form one more range.
 
     Returns: the names of the ranges that have rows; and the index of each row's range
         among these names, (rows,).
@@ -169,8 +155,7 @@ def number_ranges(numbers: Array, empty: Array) -> tuple[list[str], Array]:
     codes[empty] = len(edges) + 1
     has_rows = np.bincount(codes, minlength=len(names)) > 0
     new_code = np.cumsum(has_rows) - 1  # indices without the ranges that have no rows
-    used_names = [name for name, used in zip(names, has_rows, strict=True) if used]
-    return used_names, new_code[codes]
+    return list(compress(names, has_rows)), new_code[codes]
 
 
 def distinct_values(cells: pa.ChunkedArray) -> tuple[list[str], Array]:

@@ -3,9 +3,8 @@
 from mtl_cli.config.run_config import Config
 from mtl_cli.data.table import Table
 from mtl_cli.network.build import Network
-from mtl_cli.scoring.gate_usage import summarize_gates
+from mtl_cli.scoring.gate_usage import GateUsage, summarize_gates
 from mtl_cli.scoring.gate_weights import measure_gate_weights
-from mtl_cli.scoring.gates_json import GateUsage
 
 
 def measure_gate_usage(

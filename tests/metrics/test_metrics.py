@@ -334,7 +334,7 @@ def test_group_auc_equals_a_loop_over_groups():
 def test_group_auc_is_undefined_where_no_group_has_both_classes():
     label, prediction = np.array([1, 1, 0, 0]), np.array([0.1, 0.2, 0.3, 0.4])
     groups = np.array([7, 7, 9, 9])
-    scores = score(BINARY, label, prediction, np.ones(4), groups, ["gauc"])
+    scores = score(BINARY, label, prediction, np.ones(4), groups, names=["gauc"])
     assert scores["gauc"] is None
     assert scores["why"] == {"gauc": "none of 2 groups has both classes"}
     assert scores["groups"] == 0

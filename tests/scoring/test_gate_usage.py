@@ -7,8 +7,8 @@ from helpers.networks import ROWS as FEW
 from helpers.networks import TASKS, config, features, network
 
 from mtl_cli.data.table import Table
+from mtl_cli.scoring.gate_rows import gate_warnings
 from mtl_cli.scoring.gate_usage import dead_experts, summarize_gate
-from mtl_cli.scoring.gates_json import gate_warnings
 from mtl_cli.scoring.sample import MAX_ROWS, sample_blocks
 
 
