@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from mtl_cli.core.errors import DataError, first_line, shown
+from mtl_cli.core.errors import DataError, first_line
 from mtl_cli.core.other_files import UnsafeFileError
 
 
@@ -50,20 +50,4 @@ def read_errors(key: str, path: str) -> Iterator[None]:
             fix = "check that the file is complete and of the format of its ending"
         raise DataError(
             f"{key}: cannot read {path}: {first_line(error).rstrip('.')}; {fix}"
-        ) from None
-
-
-@contextlib.contextmanager
-def named_column(name: str) -> Iterator[None]:
-    """Names the column in an error of Arrow about its cells.
-
-    Raises:
-        UnsafeFileError: if the cells are damaged. The message lacks the file's name.
-    """
-    try:
-        yield
-    except pa.ArrowInvalid as error:
-        reason = "texts that are not UTF-8" if is_not_utf8(error) else first_line(error)
-        raise UnsafeFileError(
-            f"has a damaged column {shown(name)}: {reason}; write the file again"
         ) from None

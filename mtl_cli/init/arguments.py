@@ -66,10 +66,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def parse_tasks(arguments: list[str]) -> dict[str, str]:
-    """Returns {task: label column}.
-
-    Args:
-        arguments: texts of the form `NAME` or `NAME=COLUMN`.
+    """Returns {task: label column} of texts of the form `NAME` or `NAME=COLUMN`.
 
     Raises:
         ConfigError: if a name is not valid, is reserved, or occurs twice.
@@ -100,11 +97,7 @@ def parse_tasks(arguments: list[str]) -> dict[str, str]:
 
 
 def parse_spaces(arguments: list[str], tasks: list[str]) -> dict[str, str]:
-    """Returns {task: space} of the tasks that have a space.
-
-    Args:
-        arguments: texts of the form `TASK:COLUMN`.
-        tasks: the names of all tasks.
+    """Returns {task: space} of texts of the form `TASK:COLUMN`.
 
     Raises:
         ConfigError: if a text has another form, a task does not exist, has two spaces,

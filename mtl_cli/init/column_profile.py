@@ -62,11 +62,6 @@ class ColumnProfile:
     lengths: Array | None = None
 
     @property
-    def num_rows(self) -> int:
-        """The number of rows."""
-        return len(self.codes)
-
-    @property
     def num_filled(self) -> int:
         """The number of rows with a value."""
         return int((self.codes >= 0).sum())
@@ -74,7 +69,7 @@ class ColumnProfile:
     @property
     def num_missing(self) -> int:
         """The number of rows without a value."""
-        return self.num_rows - self.num_filled
+        return len(self.codes) - self.num_filled
 
     @property
     def num_distinct(self) -> int:
@@ -106,11 +101,7 @@ class ColumnProfile:
         return bool((self.numbers % 1 == 0).all())
 
     def most_frequent(self, limit: int | None = None) -> dict[str, int]:
-        """Returns {value: count}, the most frequent value first.
-
-        Args:
-            limit: the largest number of values to return; None returns all values.
-        """
+        """Returns {value: count} of at most `limit` values, the most frequent first."""
         order = np.argsort(-self.counts, kind="stable")[:limit]
         return {self.values[int(i)].as_py(): int(self.counts[i]) for i in order}
 
@@ -120,13 +111,13 @@ class ColumnProfile:
         If the column does not hold numbers, all entries are NaN.
         """
         if self.numbers is None or not len(self.numbers):
-            return np.full(self.num_rows, np.nan)
+            return np.full(len(self.codes), np.nan)
         return np.where(self.codes < 0, np.nan, self.numbers[self.codes])
 
     def non_numbers(self) -> tuple[list[str], int]:
         """Returns values that are not numbers, and the number of all cells with them.
 
-        At most `MAX_NON_NUMBERS` values are returned.
+        Not more than `MAX_NON_NUMBERS` values are returned.
         """
         is_other = ~matches(self.values, NUMBER)
         values = self.values.filter(pa.array(is_other)).slice(0, MAX_NON_NUMBERS)
@@ -137,9 +128,6 @@ class ColumnProfile:
 
         An empty text has no list, like an empty cell: training reads both alike. Only
         Parquet files can hold both.
-
-        Args:
-            separator: the text between the values of a list.
         """
         texts = empty_as_null(self.values)
         has_no_list = np.asarray(texts.is_null())[self.codes] | (self.codes < 0)
@@ -164,12 +152,24 @@ def profile_column(name: str, cells: pa.ChunkedArray) -> ColumnProfile:
     array = normalized(cells)
     arrow_type = array.type
     codes = np.where(array.is_null().to_numpy(zero_copy_only=False), -1, 0)
-    if is_list(arrow_type):
-        return profile_lists(name, array, codes)
     kind: Kind
-    if any(has_type(arrow_type) for has_type in TYPES_WITHOUT_TEXT) or unusable_type(
-        array
-    ):
+    if is_list(arrow_type):
+        lengths = pc.list_value_length(array).drop_null().to_numpy(zero_copy_only=False)
+        items = profile_column(name, pa.chunked_array([pc.list_flatten(array)]))
+        kind = "list" if lengths.any() else "empty"
+        values, counts = items.values, items.counts
+        return ColumnProfile(
+            name,
+            kind,
+            arrow_type,
+            codes,
+            values,
+            counts,
+            elements=items,
+            lengths=lengths,
+        )
+    has_no_text = any(has_type(arrow_type) for has_type in TYPES_WITHOUT_TEXT)
+    if has_no_text or unusable_type(array):
         kind = "other" if (codes == 0).any() else "empty"
         no_values = pa.nulls(0, pa.string())
         return ColumnProfile(name, kind, arrow_type, codes, no_values, np.zeros(0))
@@ -177,8 +177,7 @@ def profile_column(name: str, cells: pa.ChunkedArray) -> ColumnProfile:
     codes = encoded.indices.fill_null(-1).to_numpy()
     values = encoded.dictionary.cast(pa.string())
     counts = np.bincount(codes[codes >= 0], minlength=len(values))
-    value_type = encoded.dictionary.type
-    kind = kind_of_values(value_type, values)
+    kind = kind_of_values(encoded.dictionary.type, values)
     numbers = None
     if kind in ("whole", "decimal"):
         # Numbers are not read back from their text: the float32 0.1 has the text 0.1,
@@ -186,28 +185,6 @@ def profile_column(name: str, cells: pa.ChunkedArray) -> ColumnProfile:
         source = values if pa.types.is_string(arrow_type) else encoded.dictionary
         numbers = source.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     return ColumnProfile(name, kind, arrow_type, codes, values, counts, numbers)
-
-
-def profile_lists(name: str, array: pa.Array, codes: Array) -> ColumnProfile:
-    """Returns the profile of a column of Arrow lists.
-
-    Args:
-        name: the column's name.
-        array: the lists.
-        codes: -1 for a missing list, 0 for every other list, (rows,).
-    """
-    lengths = pc.list_value_length(array).drop_null()
-    elements = profile_column(name, pa.chunked_array([pc.list_flatten(array)]))
-    return ColumnProfile(
-        name,
-        "list" if pc.sum(lengths).as_py() else "empty",
-        array.type,
-        codes,
-        elements.values,
-        elements.counts,
-        elements=elements,
-        lengths=lengths.to_numpy(zero_copy_only=False),
-    )
 
 
 def normalized(cells: pa.ChunkedArray) -> pa.Array:

@@ -1,13 +1,12 @@
 """A proposal for one column: its use as a feature, a time or a weight, or no use."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
-import numpy as np
-
 from mtl_cli.init.column_profile import MAX_CATEGORIES, Array, ColumnProfile
-from mtl_cli.init.column_summary import examples, missing_share, summarize
+from mtl_cli.init.column_summary import summarize
 
 FEW_VALUES = 200  # so few distinct values need no min_count
 MAX_VOCABULARY = 50_000  # more values are hashed
@@ -31,16 +30,16 @@ class ColumnProposal:
         keys: the feature's keys in the YAML. For a column that is left out, the keys
             that the user may write to make it a feature. None if no feature can read
             the column.
-        summary: a description of the column's values, in a few words.
         remark: the reason for the proposal, or what the user should check; may be "".
+        warning: what the user must check; "" if there is nothing.
         may_leak: whether the column may be known only after the prediction.
     """
 
     column: ColumnProfile
     role: Role
-    keys: dict[str, Any] | None
-    summary: str
+    keys: dict[str, Any] | None = None
     remark: str = ""
+    warning: str = ""
     may_leak: bool = False
 
     @property
@@ -48,15 +47,15 @@ class ColumnProposal:
         """Whether the column is used as a feature."""
         return self.role == "feature"
 
-    def with_warning(self, problem: str) -> "ColumnProposal":
-        """Returns the proposal with a warning in front of its remark.
+    @cached_property
+    def summary(self) -> str:
+        """A description of the column's values, in a few words."""
+        return summarize(self.column)
 
-        Args:
-            problem: a sign that the column is known only after the prediction.
-        """
-        warning = f"WARNING: {problem}; is it known before? If not, remove it"
-        remark = join_remarks(warning, self.remark)
-        return replace(self, remark=remark, may_leak=True)
+    @property
+    def explanation(self) -> str:
+        """The warning and the remark."""
+        return join_remarks(self.warning and f"WARNING: {self.warning}", self.remark)
 
 
 def join_remarks(*remarks: str) -> str:
@@ -68,10 +67,12 @@ def leave_out(
     column: ColumnProfile, remark: str, keys: dict[str, Any] | None = None
 ) -> ColumnProposal:
     """Proposes to leave out a column; see `ColumnProposal` for the arguments."""
-    return ColumnProposal(column, "left out", keys, summarize(column), remark)
+    return ColumnProposal(column, "left out", keys, remark)
 
 
-def propose_categories(column: ColumnProfile, remark: str = "") -> ColumnProposal:
+def propose_categories(
+    column: ColumnProfile, remark: str = "", warning: str = ""
+) -> ColumnProposal:
     """Proposes one embedding per value, or per hash bucket if there are many values."""
     keys: dict[str, Any] = {"kind": "sparse"}
     if column.num_distinct > MAX_VOCABULARY:
@@ -79,17 +80,14 @@ def propose_categories(column: ColumnProfile, remark: str = "") -> ColumnProposa
         keys = {"kind": "hashed", "num_buckets": num_buckets}
         reason = "hashed: too many values for a vocabulary"
     else:
-        minimum, reason = min_count(column.counts, "cells")
-        if minimum > 1:
-            keys["min_count"] = minimum
+        reason = set_min_count(keys, column.counts, "cells")
     remark = join_remarks(reason, remark)
-    return ColumnProposal(column, "feature", keys, summarize(column), remark)
+    return ColumnProposal(column, "feature", keys, remark, warning)
 
 
 def propose_numbers(column: ColumnProfile, remark: str = "") -> ColumnProposal:
     """Proposes a numeric feature; see `numeric_keys`."""
-    keys = numeric_keys(column)
-    return ColumnProposal(column, "feature", keys, summarize(column), remark)
+    return ColumnProposal(column, "feature", numeric_keys(column), remark)
 
 
 def numeric_keys(column: ColumnProfile, missing: bool = False) -> dict[str, Any]:
@@ -103,11 +101,7 @@ def numeric_keys(column: ColumnProfile, missing: bool = False) -> dict[str, Any]
 
     The number of buckets is a power of 2. If it is above 4, a bucket has at least
     `ROWS_PER_BUCKET` rows on average. A column of few distinct values gets one bucket
-    per value.
-
-    Args:
-        column: the column's profile.
-        missing: whether to provide for missing values even if no cell is empty.
+    per value. With `missing`, missing values get a bucket even if no cell is empty.
     """
     is_spiked = (
         column.num_distinct > MAX_CATEGORIES
@@ -127,31 +121,8 @@ def numeric_keys(column: ColumnProfile, missing: bool = False) -> dict[str, Any]
     return keys
 
 
-def propose_sequence(column: ColumnProfile, separator: str | None) -> ColumnProposal:
-    """Proposes a sequence feature: one embedding for each distinct value in the lists.
-
-    Args:
-        column: the profile of a column of lists.
-        separator: the text between the values of lists that are written as text; None
-            for a list column.
-    """
-    elements, lengths = column.elements, column.lengths
-    if elements is None or lengths is None:
-        raise ValueError(f"{column.name}: expected a column of lists")
-    max_length = max(1, math.ceil(np.quantile(lengths, 0.95)))
-    keys: dict[str, Any] = {"kind": "sequence", "max_length": max_length}
-    if separator is not None:
-        keys["separator"] = separator
-    minimum, remark = min_count(elements.counts, "all values")
-    if minimum > 1:
-        keys["min_count"] = minimum
-    summary = f"lists of {lengths.min()} to {lengths.max()}, {elements.num_distinct:,} "
-    summary += f"distinct: {examples(elements)}{missing_share(column)}"
-    return ColumnProposal(column, "feature", keys, summary, remark)
-
-
-def min_count(counts: Array, counted: str) -> tuple[int, str]:
-    """Returns a vocabulary's `min_count`, and a remark on it: "" for 1.
+def set_min_count(keys: dict[str, Any], counts: Array, counted: str) -> str:
+    """Sets a vocabulary's `min_count` if it helps. Returns a remark on it, or "".
 
     The embedding of a value that occurs once would help no other row. With a
     `min_count` of 2, such values share the embedding of unknown values instead, and
@@ -159,16 +130,17 @@ def min_count(counts: Array, counted: str) -> tuple[int, str]:
     of the cells.
 
     Args:
+        keys: the feature's keys in the YAML, to be changed.
         counts: the number of times that each value occurs.
-        counted: the word for what was counted, for the remark: `cells` or `all values`.
+        counted: the word in the remark for what was counted.
     """
     if len(counts) <= FEW_VALUES or counts.min() > 1:
-        return 1, ""
+        return ""
     total = int(counts.sum())
-    minimum = 2
+    keys["min_count"] = 2
     for candidate in (5, 10):
         if counts[counts < candidate].sum() <= MAX_RARE_SHARE * total:
-            minimum = candidate
-    frequent = counts[counts >= minimum]
+            keys["min_count"] = candidate
+    frequent = counts[counts >= keys["min_count"]]
     share = f"{frequent.sum() / total:.1%} of {counted}"
-    return minimum, f"min_count keeps {len(frequent):,} values, {share}"
+    return f"min_count keeps {len(frequent):,} values, {share}"

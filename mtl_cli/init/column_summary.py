@@ -1,8 +1,10 @@
 """Describes columns in a few words, for the comments of the YAML."""
 
+from datetime import UTC, datetime
+
 from mtl_cli.core.errors import visible
 from mtl_cli.init.column_profile import MAX_CATEGORIES, MAX_EXACT, ColumnProfile
-from mtl_cli.init.name_hints import suggests_id
+from mtl_cli.init.name_hints import suggests_id, suggests_time
 
 KIND_NAMES = {"whole": "whole numbers", "decimal": "numbers", "boolean": "booleans"}
 MAX_VALUE_LENGTH = 24  # characters
@@ -13,8 +15,17 @@ def summarize(column: ColumnProfile) -> str:
 
     For example "text, 3 distinct, 2.0% missing: DE, FR, US".
     """
-    if column.kind in ("empty", "other", "list"):
+    if column.kind in ("empty", "other"):
         return f"{column.arrow_type}{missing_share(column)}"
+    if column.elements is not None and column.lengths is not None:
+        lengths, values = column.lengths, column.elements
+        summary = f"lists of {lengths.min()} to {lengths.max()}"
+        summary += f", {values.num_distinct:,} distinct: {examples(values)}"
+        return f"{summary}{missing_share(column)}"
+    counts = f", {column.num_distinct:,} distinct{missing_share(column)}"
+    if time_range := first_and_last_time(column):
+        first, last = time_range
+        return f"times {first[:19]} to {last[:19]}{counts}"
     kind = KIND_NAMES.get(column.kind, column.kind)
     numbers = column.numbers
     if (
@@ -22,26 +33,46 @@ def summarize(column: ColumnProfile) -> str:
         or column.num_distinct <= MAX_CATEGORIES
         or suggests_id(column.name)
     ):
-        return f"{kind}{distinct_and_missing(column)}: {examples(column)}"
+        return f"{kind}{counts}: {examples(column)}"
     low, high = numbers.min(), numbers.max()
     # Above 2^53, float64 would show rounded numbers.
     value_range = f"{low:.15g} to {high:.15g}" if high < MAX_EXACT else "above 2^53"
-    return f"{kind} {value_range}{distinct_and_missing(column)}"
+    return f"{kind} {value_range}{counts}"
 
 
-def distinct_and_missing(column: ColumnProfile) -> str:
-    """Returns the number of distinct values and the share of missing values.
+def first_and_last_time(column: ColumnProfile) -> tuple[str, str] | None:
+    """Returns the first and the last time as text; None if a column holds no times.
 
-    For example ", 3 distinct, 2.0% missing".
+    If the column's name suggests times, its numbers are taken for times if all are
+    seconds, milliseconds, microseconds or nanoseconds since 1970, or if all are dates
+    such as 20241231.
     """
-    return f", {column.num_distinct:,} distinct{missing_share(column)}"
+    if column.kind == "time":
+        times = column.values.to_pylist()
+        return min(times), max(times)
+    numbers = column.numbers
+    if numbers is None or not suggests_time(column.name):
+        return None
+    low, high = float(numbers.min()), float(numbers.max())
+    for unit in (1, 1e3, 1e6, 1e9):
+        if low / unit >= 6e8 and high / unit <= 2.5e9:  # 1989 to 2049
+            first, last = (datetime.fromtimestamp(x / unit, UTC) for x in (low, high))
+            return first.isoformat(" "), last.isoformat(" ")
+    if low < 1.9e7 or high >= 2.1e7:  # dates from 1900 to 2099
+        return None
+    try:
+        for number in numbers:
+            datetime.strptime(f"{number:.0f}", "%Y%m%d")
+    except ValueError:
+        return None
+    return f"{low:.0f}", f"{high:.0f}"
 
 
 def missing_share(column: ColumnProfile) -> str:
     """Returns the share of missing values, such as ", 2.0% missing", or "" for none."""
     if not column.num_missing:
         return ""
-    share = column.num_missing / column.num_rows
+    share = column.num_missing / len(column.codes)
     return f", {share:.1%} missing" if share >= 0.001 else ", <0.1% missing"
 
 

@@ -8,10 +8,11 @@ from mtl_cli.core.errors import DataError
 from mtl_cli.init.column_profile import ColumnProfile
 from mtl_cli.init.column_proposal import ColumnProposal, leave_out
 from mtl_cli.init.column_rules import propose_column
-from mtl_cli.init.leaks import mark_copies, mark_leak, mark_outcome
+from mtl_cli.init.leaks import mark_copies, mark_leak
 from mtl_cli.init.name_hints import (
-    suggests_birth,
-    suggests_lasting_entity,
+    BIRTH_WORDS,
+    LASTING_WORDS,
+    has_word,
     suggests_person,
 )
 from mtl_cli.init.spaces import find_column, limit_to_space, notes_on_spaces
@@ -46,13 +47,11 @@ class DatasetProposal:
     @property
     def needed_columns(self) -> list[str]:
         """The names of the columns of labels, spaces and features."""
+        names = [task.label for task in self.tasks.values()]
         spaces = [task.keys.get("space") for task in self.tasks.values()]
-        columns = [
-            *(task.label for task in self.tasks.values()),
-            *(space for space in spaces if space and space not in self.tasks),
-            *(proposal.column.name for proposal in self.features),
-        ]
-        return list(dict.fromkeys(columns))
+        names += [space for space in spaces if space and space not in self.tasks]
+        names += [proposal.column.name for proposal in self.features]
+        return list(dict.fromkeys(names))
 
     @property
     def split_column(self) -> str | None:
@@ -63,7 +62,8 @@ class DatasetProposal:
         """
         for proposal in self.columns:
             column = proposal.column
-            is_row_time = proposal.role == "time" and not suggests_birth(column.name)
+            is_birth = has_word(column.name, BIRTH_WORDS)
+            is_row_time = proposal.role == "time" and not is_birth
             has_times = column.num_distinct >= MIN_TIMES and not column.num_missing
             if is_row_time and has_times:
                 return column.name
@@ -90,12 +90,7 @@ class DatasetProposal:
 def propose_dataset(
     columns: list[ColumnProfile], labels: dict[str, str], spaces: dict[str, str]
 ) -> DatasetProposal:
-    """Returns the proposal for a table.
-
-    Args:
-        columns: the profiles of the table's columns.
-        labels: {task: label column}.
-        spaces: {task: its space}.
+    """Returns the proposal for a table with {task: label column} and {task: space}.
 
     Raises:
         DataError: if a column is missing or does not fit its task or space, or if no
@@ -104,27 +99,26 @@ def propose_dataset(
     by_name = {column.name: column for column in columns}
     tasks = {}
     for task, label in labels.items():
-        argument = f"--task {task}"
-        column = find_column(argument, label, by_name)
-        tasks[task] = propose_task(task, argument, column)
+        column = find_column(f"--task {task}", label, by_name)
+        tasks[task] = propose_task(task, f"--task {task}", column)
     notes = notes_on_spaces(tasks, spaces)
     for task, space in spaces.items():
         tasks[task] = limit_to_space(task, space, tasks, by_name)
     task_by_space = {space: task for task, space in spaces.items()}
     proposals = []
     for column in columns:
-        is_label = column.name in labels.values()
-        if column.name in task_by_space and not is_label:
+        if column.name in labels.values():
+            continue
+        if column.name in task_by_space:
             task = task_by_space[column.name]
             remark = f"the space of {task}, not known before the prediction"
             proposals.append(leave_out(column, remark))
-        elif not is_label:
+        else:
             proposal = leave_out_time_of_entity(propose_column(column), columns)
-            proposal = mark_leak(proposal, tasks, by_name)
-            proposals.append(mark_outcome(proposal))
+            proposals.append(mark_leak(proposal, tasks, by_name))
     dataset = DatasetProposal(tasks, mark_copies(proposals), notes)
     if not dataset.features:
-        reasons = [f"{p.column.name}: {p.remark}" for p in dataset.columns[:3]]
+        reasons = [f"{p.column.name}: {p.explanation}" for p in dataset.columns[:3]]
         reason = "; ".join(reasons) or "all are labels"
         raise DataError(f"no column is left for a feature ({reason})")
     return dataset
@@ -137,16 +131,12 @@ def leave_out_time_of_entity(
 
     Such a column has one time for each user or item. It is not the time of the row, so
     rows cannot be split by it. Other proposals are returned unchanged.
-
-    Args:
-        proposal: the proposal for a column.
-        columns: the profiles of all columns.
     """
     time = proposal.column
     if proposal.role != "time" or time.num_distinct < 2:
         return proposal
     for column in columns:
-        if column.name == time.name or not suggests_lasting_entity(column.name):
+        if column.name == time.name or not has_word(column.name, LASTING_WORDS):
             continue
         if column.kind == "list" or column.num_filled < 2 * column.num_distinct:
             continue

@@ -12,7 +12,7 @@ from mtl_cli.data.univariate_auc import (
 )
 from mtl_cli.init.column_profile import Array, ColumnProfile
 from mtl_cli.init.column_proposal import ColumnProposal, join_remarks, leave_out
-from mtl_cli.init.name_hints import suggests_outcome
+from mtl_cli.init.name_hints import OUTCOME_WORDS, last_word
 from mtl_cli.init.task_proposal import TaskProposal
 
 Dependence = Literal["one to one", "many to one", "none"]
@@ -28,17 +28,15 @@ def mark_leak(
 ) -> ColumnProposal:
     """Leaves out a feature that equals a label, and warns of one that predicts a label.
 
-    Other proposals are returned unchanged.
-
-    Args:
-        proposal: the proposal for the column to check.
-        tasks: {task: proposal}.
-        columns: {column: profile} of all columns.
+    A feature whose name suggests an outcome, such as `bought`, gets a question. Other
+    proposals are returned unchanged.
     """
     column = proposal.column
-    if not proposal.is_feature or column.kind == "list":
+    if not proposal.is_feature:
         return proposal
     for name, task in tasks.items():
+        if column.kind == "list":
+            break
         label_codes = columns[task.label].codes
         if equals_label(column, task, label_codes):
             remark = f"would give the answer away: {name} under another name"
@@ -47,18 +45,18 @@ def mark_leak(
                 remark += f"sampling_rate: {rate:g} of {name}"
             return leave_out(column, remark, proposal.keys)
         if sign := sign_of_leak(column, name, task, label_codes):
-            return proposal.with_warning(sign)
+            warning = f"{sign}; is it known before? If not, remove it"
+            warning = join_remarks(warning, proposal.warning)
+            return replace(proposal, warning=warning, may_leak=True)
+    if last_word(column.name) in OUTCOME_WORDS and not proposal.explanation:
+        return replace(
+            proposal, remark="known before the prediction? If not, remove it"
+        )
     return proposal
 
 
 def equals_label(column: ColumnProfile, task: TaskProposal, label_codes: Array) -> bool:
-    """Whether the values of a column correspond one to one to the labels of a task.
-
-    Args:
-        column: the profile of a column.
-        task: the task.
-        label_codes: `ColumnProfile.codes` of the label column.
-    """
+    """Whether the values of a column correspond one to one to the labels of a task."""
     if not task.task_class.HAS_CLASSES:
         # Rounding can make the correlation of equal columns smaller than 1.
         return correlation(column, task.y) > 1 - 1e-9
@@ -73,14 +71,7 @@ def equals_label(column: ColumnProfile, task: TaskProposal, label_codes: Array) 
 def sign_of_leak(
     column: ColumnProfile, name: str, task: TaskProposal, label_codes: Array
 ) -> str:
-    """Returns a sign that a column is known only after the label; "" if there is none.
-
-    Args:
-        column: the profile of a column.
-        name: the name of the task.
-        task: the task.
-        label_codes: `ColumnProfile.codes` of the label column.
-    """
+    """Returns a sign that a column is known only after the label, or ""."""
     if task.task_class.BINARY_LABELS:
         auc = auc_of_column(column, task.y)
         if auc > SUSPICIOUS_AUC:
@@ -99,12 +90,8 @@ def sign_of_leak(
 def possible_sampling_rate(column: ColumnProfile, task: TaskProposal) -> float | None:
     """Returns the sampling rate of a task if a column may hold it, else None.
 
-    Such a column is 1 in all rows with label 1, and between 0 and 1 in all rows with
-    label 0.
-
-    Args:
-        column: a column that corresponds one to one to the labels of the task.
-        task: the task.
+    Such a column corresponds one to one to the labels: it is 1 in all rows with label
+    1, and between 0 and 1 in all rows with label 0.
     """
     if not task.task_class.BINARY_LABELS or column.numbers is None:
         return None
@@ -115,17 +102,6 @@ def possible_sampling_rate(column: ColumnProfile, task: TaskProposal) -> float |
     return float(negative[0])
 
 
-def mark_outcome(proposal: ColumnProposal) -> ColumnProposal:
-    """Adds a question to a feature whose name suggests an outcome, such as `bought`.
-
-    Other proposals are returned unchanged.
-    """
-    name = proposal.column.name
-    if not proposal.is_feature or proposal.remark or not suggests_outcome(name):
-        return proposal
-    return replace(proposal, remark="known before the prediction? If not, remove it")
-
-
 def mark_copies(proposals: list[ColumnProposal]) -> list[ColumnProposal]:
     """Adds a remark to each feature that says the same as an earlier feature.
 
@@ -133,17 +109,18 @@ def mark_copies(proposals: list[ColumnProposal]) -> list[ColumnProposal]:
     """
     # The values of such features occur equally often. So a feature is compared only
     # with the first feature whose sorted counts of values are equal.
-    first_by_counts: dict[bytes, ColumnProposal] = {}
+    first_by_counts: dict[bytes, ColumnProfile] = {}
     marked = []
     for proposal in proposals:
         column = proposal.column
         if proposal.is_feature and column.kind != "list" and column.num_distinct > 2:
             counts = np.sort(column.counts).tobytes()
-            first = first_by_counts.setdefault(counts, proposal)
-            if first is not proposal and (
-                dependence_on(column, first.column.codes) == "one to one"
+            first = first_by_counts.setdefault(counts, column)
+            if (
+                first is not column
+                and dependence_on(column, first.codes) == "one to one"
             ):
-                remark = f"says the same as {first.column.name}"
+                remark = f"says the same as {first.name}"
                 remark = join_remarks(proposal.remark, remark)
                 proposal = replace(proposal, remark=remark)
         marked.append(proposal)
@@ -183,10 +160,6 @@ def positive_only_value(column: ColumnProfile, y: Array) -> str:
     For example, a conversion is 1 only in rows with a click. A value is not returned if
     this may be by chance: if labels were drawn at random, all rows with the value would
     be positive with a probability of `MAX_CHANCE` or more.
-
-    Args:
-        column: the profile of a column.
-        y: each row's label, 0 or 1, NaN for a missing label, (rows,).
     """
     is_labelled = (column.codes >= 0) & ~np.isnan(y)
     positive_share = y[is_labelled].mean() if is_labelled.any() else 1.0
@@ -207,10 +180,6 @@ def correlation(column: ColumnProfile, y: Array) -> float:
     """Returns the absolute correlation of a column with a label.
 
     Returns 0 if too few rows have both, or if all values or all labels are equal.
-
-    Args:
-        column: the profile of a column.
-        y: each row's label, NaN for a missing label, (rows,).
     """
     x = column.numbers_by_row()
     both_finite = np.isfinite(x) & np.isfinite(y)
@@ -225,10 +194,6 @@ def auc_of_column(column: ColumnProfile, y: Array) -> float:
 
     Missing cells count as one more value, with code 0. In a column of numbers this
     value is below all numbers.
-
-    Args:
-        column: the profile of a column.
-        y: each row's label, 0 or 1, NaN for a missing label, (rows,).
     """
     is_labelled = ~np.isnan(y)
     numbers = column.numbers

@@ -35,6 +35,7 @@ AMOUNT_WORDS = split_words(
     "height width distance views clicks orders purchases likes visits plays comments "
     "dividends value balance freq"
 )
+# What people do after they have seen an item.
 OUTCOME_WORDS = split_words(
     "click clicked buy bought purchase purchased convert converted conversion like "
     "liked share shared follow followed comment commented order ordered cart carted "
@@ -54,6 +55,7 @@ REQUEST_WORDS = split_words(
     "request req impression imp log trace event auction bid transaction trx order row "
     "record exposure pageview search"
 )
+# Words for the probability with which a row was shown or chosen.
 PROPENSITY_WORDS = split_words("propensity propensities pscore ips ipw iptw")
 ROW_WEIGHT = re.compile(
     r"((instance|sample|row|case|survey|example|importance)_?)?(weight|wgt)s?",
@@ -77,26 +79,11 @@ def suggests_entity(name: str) -> bool:
     return suggests_id(name) or has_word(name, ENTITY_WORDS)
 
 
-def suggests_lasting_entity(name: str) -> bool:
-    """Whether a name suggests users, items or other things that occur in many rows."""
-    return has_word(name, LASTING_WORDS)
-
-
 def suggests_request(name: str) -> bool:
     """Whether a name suggests ids of requests, impressions or other single events."""
     last = last_word(name)
     is_id = last in ("uuid", "guid", "key", "hash") or last.endswith("id")
     return is_id and last not in NOT_ID_WORDS and has_word(name, REQUEST_WORDS)
-
-
-def suggests_propensity(name: str) -> bool:
-    """Whether a name suggests the probability with which a row was shown or chosen."""
-    return has_word(name, PROPENSITY_WORDS)
-
-
-def suggests_outcome(name: str) -> bool:
-    """Whether a name suggests what people do after they have seen an item."""
-    return last_word(name) in OUTCOME_WORDS
 
 
 def suggests_person(name: str) -> bool:
@@ -109,16 +96,6 @@ def suggests_person(name: str) -> bool:
 def suggests_time(name: str) -> bool:
     """Whether a name suggests times or dates."""
     return has_word(name, TIME_WORDS) or last_word(name) in LAST_TIME_WORDS
-
-
-def suggests_birth(name: str) -> bool:
-    """Whether a name suggests the times at which people were born."""
-    return has_word(name, BIRTH_WORDS)
-
-
-def suggests_row_weight(name: str) -> bool:
-    """Whether a name suggests the weight of each row."""
-    return ROW_WEIGHT.fullmatch(name) is not None
 
 
 def last_word(name: str) -> str:

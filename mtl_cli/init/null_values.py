@@ -1,13 +1,13 @@
 """Finds texts that mark missing values in the cells of text files, such as NA."""
 
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Container, Iterable
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mtl_cli.init.task_rules import NO, YES
 from mtl_cli.init.value_kinds import kind_of_values
-from mtl_cli.init.yes_no_labels import NO, YES
 
 # Marks of missing values among numbers, times, and labels that say yes or no.
 MARKS = ["NA", "N/A", "n/a", "<NA>", "#N/A", "NaN", "nan", "NULL", "null", "\\N", "?"]
@@ -16,7 +16,7 @@ MARKS_AMONG_NUMBERS = [*MARKS, "na", "Null", "None", "none", "nil", "-", "--", "
 
 
 def find_null_values(
-    tables: list[pa.Table], labels: Iterable[str]
+    tables: list[pa.Table], labels: Container[str]
 ) -> dict[str, list[str]]:
     """Finds the texts that mark missing values.
 
@@ -29,56 +29,36 @@ def find_null_values(
 
     Returns: {mark: names of the columns in which it was recognized}.
     """
-    columns_by_mark: dict[str, list[str]] = {}
+    columns_by_mark: defaultdict[str, list[str]] = defaultdict(list)
     for table in tables:
-        for name, cells in zip(table.column_names, table.columns, strict=True):
-            values = pc.unique(cells.drop_null())
+        for name in table.column_names:
+            values = pc.unique(table[name].drop_null())
             for mark in marks_among(values, is_label=name in labels):
-                columns = columns_by_mark.setdefault(mark, [])
-                if name not in columns:
-                    columns.append(name)
+                columns_by_mark[mark].append(name)
     return columns_by_mark
 
 
 def marks_among(values: pa.Array, is_label: bool) -> list[str]:
-    """Returns the distinct values of a column that mark missing values.
-
-    Args:
-        values: the distinct values, as text.
-        is_label: whether the column holds labels.
-    """
-    if not pc.any(pc.is_in(values, value_set=pa.array(MARKS_AMONG_NUMBERS))).as_py():
+    """Returns those distinct values of a column that mark missing values."""
+    if not pc.any(pc.is_in(values, pa.array(MARKS_AMONG_NUMBERS))).as_py():
         return []
     for marks in (MARKS, MARKS_AMONG_NUMBERS):
-        is_mark = pc.is_in(values, value_set=pa.array(marks))
-        other_values = values.filter(pc.invert(is_mark))
-        is_yes_no_label = is_label and marks is MARKS and is_yes_or_no(other_values)
-        kind = kind_of_values(other_values.type, other_values)
-        if kind in ("whole", "decimal", "time") or is_yes_no_label:
-            present_marks: list[str] = values.filter(is_mark).to_pylist()
-            return present_marks
+        is_mark = pc.is_in(values, pa.array(marks))
+        others = values.filter(pc.invert(is_mark))
+        answers = {text.lower() for text in others.to_pylist()} if is_label else set()
+        is_yes_no = answers & YES and answers & NO and answers <= YES | NO
+        kind = kind_of_values(others.type, others)
+        if kind in ("whole", "decimal", "time") or (is_yes_no and marks is MARKS):
+            present: list[str] = values.filter(is_mark).to_pylist()
+            return present
     return []
 
 
-def is_yes_or_no(values: pa.Array) -> bool:
-    """Whether some of the values say yes, and all other values say no."""
-    texts = {text.lower() for text in values.to_pylist()}
-    return bool(texts & YES) and bool(texts & NO) and texts <= YES | NO
-
-
 def with_empty_cells(table: pa.Table, null_values: Iterable[str]) -> pa.Table:
-    """Returns a table in which the cells that mark missing values are empty.
-
-    Args:
-        table: a table whose columns all hold text.
-        null_values: the texts that mark missing values.
-    """
+    """Returns a table of texts in which the cells with these texts are empty."""
     marks = pa.array(list(null_values), pa.string())
     empty = pa.scalar(None, pa.string())
-    columns = [
-        pc.if_else(pc.is_in(cells, value_set=marks), empty, cells)
-        for cells in table.columns
-    ]
+    columns = [pc.if_else(pc.is_in(c, marks), empty, c) for c in table.columns]
     return pa.table(columns, table.column_names)
 
 
@@ -89,17 +69,13 @@ def null_value_notes(
 
     A mark counts as missing in all columns. The note is a warning if other columns than
     those in which the mark was recognized hold it too: it may be a word there.
-
-    Args:
-        tables: the rows of text files, every cell as text.
-        null_values: the result of `find_null_values`.
     """
     notes = []
     for mark, recognized_in in null_values.items():
         counts: Counter[str] = Counter()
         for table in tables:
-            for name, cells in zip(table.column_names, table.columns, strict=True):
-                counts[name] += pc.sum(pc.equal(cells, mark)).as_py() or 0
+            for name in table.column_names:
+                counts[name] += pc.sum(pc.equal(table[name], mark)).as_py() or 0
         columns = [name for name, n in counts.items() if n]
         cells_by_column = [f"{name} ({counts[name]:,})" for name in columns]
         doubtful = [name for name in columns if name not in recognized_in]

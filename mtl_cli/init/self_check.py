@@ -14,8 +14,6 @@ from mtl_cli.init.column_proposal import leave_out
 from mtl_cli.init.dataset_proposal import DatasetProposal
 from mtl_cli.runs.preflight import check_monitor
 
-FEATURE_KEY = "dataset.features."
-
 
 def parse_dataset(text: str) -> Dataset:
     """Parses the YAML of a data set and checks it against the schema."""
@@ -69,23 +67,17 @@ def check_proposal(
 def without_refused_feature(
     proposal: DatasetProposal, problem: str
 ) -> DatasetProposal | None:
-    """Returns a proposal without the feature that a message is about.
+    """Returns a proposal without the feature that a message of `mtl-train` is about.
 
-    Args:
-        proposal: the proposal that `mtl-train` would refuse.
-        problem: the message of `mtl-train`.
-
-    Returns: the proposal without the feature; None if the message is not about a
-        feature, or if no feature would be left.
+    Returns None if the message is not about a feature, or if no feature would be left.
     """
-    columns = []
-    for candidate in proposal.columns:
-        name = candidate.column.name
-        is_named = problem.startswith((f"feature {name}:", f"{FEATURE_KEY}{name}:"))
-        if candidate.is_feature and is_named:
+    for i, refused in enumerate(proposal.columns):
+        name = refused.column.name
+        starts = (f"feature {name}:", f"dataset.features.{name}:")
+        if refused.is_feature and problem.startswith(starts):
             remark = f"mtl-train refuses it: {problem}"
-            candidate = leave_out(candidate.column, remark, candidate.keys)
-        columns.append(candidate)
-    remaining = replace(proposal, columns=columns)
-    num_features = len(remaining.features)
-    return remaining if 0 < num_features < len(proposal.features) else None
+            columns = list(proposal.columns)
+            columns[i] = leave_out(refused.column, remark, refused.keys)
+            remaining = replace(proposal, columns=columns)
+            return remaining if remaining.features else None
+    return None

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mtl_cli.core.errors import DataError, suggest
+from mtl_cli.core.errors import DataError, unknown_name
 from mtl_cli.init.column_profile import ColumnProfile
 from mtl_cli.init.column_proposal import join_remarks
 from mtl_cli.init.task_proposal import TaskProposal
@@ -20,47 +20,32 @@ MAX_OUTSIDE_SHARE = 0.05  # of the positives, as errors
 def notes_on_spaces(
     tasks: dict[str, TaskProposal], spaces: dict[str, str]
 ) -> list[str]:
-    """Returns a note for each task and each space that the task may need.
-
-    Args:
-        tasks: {task: proposal}.
-        spaces: {task: space} of the tasks that have a space.
-    """
+    """Returns a note for each task without a space and each space that it may need."""
     notes = [
-        note_on_space(task, tasks[task], space, tasks[space])
+        note_on_space(tasks, task, space)
         for space in tasks
         for task in tasks
         if task not in spaces and task != space
     ]
-    return [text for text in notes if text]
+    return [note for note in notes if note]
 
 
-def note_on_space(
-    task: str, proposal: TaskProposal, space: str, space_proposal: TaskProposal
-) -> str:
+def note_on_space(tasks: dict[str, TaskProposal], task: str, space: str) -> str:
     """Returns a note if nearly all labels above 0 lie in the space of another task.
 
-    The space is the rows where the other task is 1. A conversion such as `buy` is 1 in
-    at most half of these rows, and an amount such as `price` is above 0 in more than
-    half of these rows.
-
-    Args:
-        task: the task that may need a space, such as `buy` or `price`.
-        proposal: the proposal for the task.
-        space: the other task, such as `click`.
-        space_proposal: the proposal for the other task.
-
-    Returns: the note; "" if the task seems to need no space.
+    The space is the rows where the other task, such as `click`, is 1. A conversion such
+    as `buy` is 1 in at most half of these rows, and an amount such as `price` is above
+    0 in more than half of these rows. The note is "" if the task seems to need no
+    space.
     """
-    is_amount = not proposal.task_class.HAS_CLASSES
-    if not (proposal.task_class.BINARY_LABELS or is_amount):
+    y, y_of_space = tasks[task].y, tasks[space].y
+    is_amount = not tasks[task].task_class.HAS_CLASSES
+    may_need_space = is_amount or tasks[task].task_class.BINARY_LABELS
+    if not (may_need_space and tasks[space].task_class.BINARY_LABELS):
         return ""
-    if not space_proposal.task_class.BINARY_LABELS:
-        return ""
-    num_positive = int((proposal.y > 0).sum())
-    num_in_space = int((space_proposal.y == 1).sum())
-    is_outside = (space_proposal.y == 0) & (np.nan_to_num(proposal.y) != 0)
-    num_outside = int(is_outside.sum())
+    num_positive = int((y > 0).sum())
+    num_in_space = int((y_of_space == 1).sum())
+    num_outside = int(((y_of_space == 0) & (np.nan_to_num(y) != 0)).sum())
     fills_space = 2 * num_positive > num_in_space
     if num_positive < MIN_POSITIVES or fills_space != is_amount:
         return ""
@@ -82,11 +67,7 @@ def limit_to_space(
 ) -> TaskProposal:
     """Returns a task's proposal without the labels of rows outside the task's space.
 
-    Args:
-        task: the task to limit.
-        space: a task, or a column of 0 and 1. The space is the rows where it is 1.
-        tasks: {task: proposal}.
-        columns: {column: profile}.
+    The space is a task, or a column of 0 and 1: the rows where it is 1.
     """
     argument = f"--space {task}:{space}"
     space_proposal = propose_space(argument, space, tasks, columns)
@@ -113,10 +94,7 @@ def propose_space(
     tasks: dict[str, TaskProposal],
     columns: dict[str, ColumnProfile],
 ) -> TaskProposal:
-    """Returns the proposal for a space: a binary task or a column of 0 and 1.
-
-    See `limit_to_space` for the arguments.
-    """
+    """Returns the proposal for a space; see `limit_to_space` for the arguments."""
     if space in tasks:
         if not tasks[space].task_class.BINARY_LABELS:
             raise DataError(
@@ -138,16 +116,8 @@ def propose_space(
 def find_column(
     argument: str, name: str, columns: dict[str, ColumnProfile]
 ) -> ColumnProfile:
-    """Returns the profile of a column, or raises an error that suggests a column.
-
-    Args:
-        argument: the argument of the command line that names the column.
-        name: the name of the column.
-        columns: {column: profile}.
-    """
+    """Returns the profile of the column that an argument of the command line names."""
     if name not in columns:
-        raise DataError(
-            f"{argument}: no column '{name}' in the table, which has "
-            f"{', '.join(columns)}{suggest(name, list(columns))}"
-        )
+        message = unknown_name("column", name, "the table", list(columns))
+        raise DataError(f"{argument}: {message}")
     return columns[name]

@@ -1,9 +1,8 @@
 """Refuses tables that would be misread, and test tables unlike the training table."""
 
 import re
-from collections.abc import Iterable
 
-from mtl_cli.core.errors import ConfigError, DataError, suggest
+from mtl_cli.core.errors import ConfigError, DataError, unknown_name
 from mtl_cli.init.column_profile import ColumnProfile, profile_column
 from mtl_cli.init.dataset_proposal import DatasetProposal
 from mtl_cli.init.preview import TablePreview
@@ -11,40 +10,24 @@ from mtl_cli.init.task_proposal import yaml_value
 from mtl_cli.init.value_kinds import NUMBER
 
 
-def check_header(
+def check_first_line(
     train: TablePreview, columns: list[ColumnProfile], labels: list[str]
 ) -> None:
-    """Refuses a header that seems to hold values, and names that repeat.
+    """Refuses values in the place of a text file's header, and names among its values.
 
-    Args:
-        train: the preview of the training table.
-        columns: the profiles of the table's columns.
-        labels: the label columns on the command line. A first line that holds one of
-            these names is certainly a header.
+    A first line that holds the name of a label is certainly a header.
     """
-    names = [column.name for column in columns]
-    reason = why_header_holds_values(columns) if train.format.is_text else ""
-    if reason and not set(labels) & set(names):
+    if train.csv is None:
+        return
+    if train.csv.columns is not None:
+        check_no_header(train.path, columns)
+        return
+    reason = why_header_holds_values(columns)
+    if reason and not set(labels) & {column.name for column in columns}:
         raise DataError(
             f"the first line of '{train.path}' looks like values, not names "
             f"({reason}); give the names with --columns a,b,c or take --no-header"
         )
-    check_unique(train.path, filter(None, names), names)
-
-
-def check_unique(path: str, needed: Iterable[str], names: list[str]) -> None:
-    """Refuses a table in which several columns have the name of a needed column.
-
-    Args:
-        path: the table as the user named it.
-        needed: the names of the columns that must be unique.
-        names: the names of all columns.
-    """
-    for name in needed:
-        if names.count(name) > 1:
-            raise DataError(
-                f"'{path}' has {names.count(name)} columns '{name}'; rename all but one"
-            )
 
 
 def why_header_holds_values(columns: list[ColumnProfile]) -> str:
@@ -100,31 +83,17 @@ def missing_task_error(path: str, columns: list[ColumnProfile]) -> ConfigError:
 def check_test(
     train: TablePreview, test: TablePreview, proposal: DatasetProposal
 ) -> None:
-    """Refuses a test table without a column of the proposal, or with other labels.
-
-    Args:
-        train: the preview of the training table.
-        test: the preview of the test table.
-        proposal: the tasks and features of the data set.
-
-    Raises:
-        DataError: if the test table lacks a column, or holds a label that the training
-            table does not hold.
-    """
+    """Refuses a test table that lacks a needed column, or holds labels of its own."""
     names = test.table.column_names
-    needed = proposal.needed_columns
-    for name in needed:
+    for name in proposal.needed_columns:
         if name not in names:
             raise DataError(
-                f"--test: no column '{name}' in '{test.path}', which has "
-                f"{', '.join(names)}{suggest(name, names)}"
+                f"--test: {unknown_name('column', name, repr(test.path), names)}"
             )
-    check_unique(test.path, needed, names)
     for task in proposal.tasks.values():
-        name = task.label
-        train_column = profile_column(name, train.table.column(name))
-        test_column = profile_column(name, test.table.column(name))
-        message_start = f"--test: column '{name}' of '{test.path}' holds"
+        train_column = profile_column(task.label, train.table[task.label])
+        test_column = profile_column(task.label, test.table[task.label])
+        message_start = f"--test: column '{task.label}' of '{test.path}' holds"
         if not task.task_class.HAS_CLASSES:
             if test_column.numbers is None and test_column.num_filled:
                 raise DataError(
@@ -151,12 +120,12 @@ def common_format(train: TablePreview, test: TablePreview | None) -> str:
         DataError: if the files have different formats and an ending names none.
     """
     tables = [train] if test is None else [train, test]
-    if all(table.format.by_ending for table in tables):
+    if all(table.ending_names_format for table in tables):
         return "auto"
     for table in tables:
-        if table.format.name != train.format.name:
+        if table.format != train.format:
             raise DataError(
-                f"--test: '{table.path}' seems to be {table.format.name}, "
-                f"'{train.path}' {train.format.name}; write both in one format"
+                f"--test: '{table.path}' seems to be {table.format}, "
+                f"'{train.path}' {train.format}; write both in one format"
             )
-    return train.format.name
+    return train.format

@@ -7,8 +7,7 @@ import numpy as np
 
 from mtl_cli.core.errors import DataError
 from mtl_cli.init.column_profile import Array, ColumnProfile
-from mtl_cli.init.column_summary import missing_share, shorten, summarize
-from mtl_cli.init.yes_no_labels import YesNoColumn, describe_cells
+from mtl_cli.init.column_summary import missing_share, shorten
 from mtl_cli.tasks.base import Task, task_class
 
 MAX_CLASSES = 30
@@ -21,7 +20,6 @@ class TaskProposal:
 
     Attributes:
         keys: the task's keys in the YAML.
-        summary: a description of the column's values.
         remarks: {key: the comment beside it in the YAML}.
         reason: the reason for the proposal, or a warning, for the terminal.
         y: each row's label as a number, NaN for a missing label, (rows,). The label of
@@ -29,7 +27,6 @@ class TaskProposal:
     """
 
     keys: dict[str, Any]
-    summary: str
     remarks: dict[str, str]
     reason: str
     y: Array
@@ -40,14 +37,9 @@ class TaskProposal:
         return str(self.keys["label"])
 
     @property
-    def kind(self) -> str:
-        """The kind of the task."""
-        return str(self.keys["kind"])
-
-    @property
     def task_class(self) -> type[Task]:
         """The class of the task's kind."""
-        return task_class(self.kind)
+        return task_class(self.keys["kind"])
 
 
 def binary_of_zero_and_one(column: ColumnProfile) -> TaskProposal:
@@ -58,48 +50,31 @@ def binary_of_zero_and_one(column: ColumnProfile) -> TaskProposal:
         y = np.where(column.codes < 0, np.nan, is_true[column.codes])
     remark = f"{np.nanmean(y):.1%} of {labels_and_missing(column)} are 1"
     keys = {"label": column.name, "kind": "binary", "positive": None}
-    return TaskProposal(keys, summarize(column), {"kind": remark}, remark, y)
-
-
-def binary_of_yes_and_no(column: ColumnProfile, yes_no: YesNoColumn) -> TaskProposal:
-    """Returns a binary task for a column that says yes or no in nearly all cells.
-
-    Args:
-        column: the profile of the label column.
-        yes_no: the values that say yes or no, and the unexpected values.
-    """
-    if not yes_no.unexpected_values:
-        negative = ", ".join(map(shorten, yes_no.no_values))
-        reason = f"the other value is {negative}"
-        return binary_of_values(column, yes_no.yes_values, reason)
-    cells = describe_cells(column, yes_no.unexpected_values)
-    warning = (
-        f"WARNING: counts as 0: {cells}; correct or empty such cells, or add their "
-        "value to `positive` if it counts as 1"
-    )
-    return binary_of_values(column, yes_no.yes_values, warning)
+    return TaskProposal(keys, {"kind": remark}, remark, y)
 
 
 def binary_of_values(
-    column: ColumnProfile, positive: list[str], reason: str
+    column: ColumnProfile, positive: list[str], reason: str = "", warning: str = ""
 ) -> TaskProposal:
     """Returns a binary task whose label is 1 where a column holds a positive value.
 
     Args:
         column: the profile of the label column.
         positive: the values that count as 1.
-        reason: why these values count as 1, or a warning about the other values.
+        reason: why these values count as 1.
+        warning: what may be wrong with the other values, in place of a reason.
     """
     values = column.values.to_pylist()
     y = np.isin(column.codes, [values.index(value) for value in positive])
     y = np.where(column.codes < 0, np.nan, y)
-    remark = f"{np.nanmean(y):.1%} of {labels_and_missing(column)}; {reason}"
     yaml_values = list(dict.fromkeys(yaml_value(column, value) for value in positive))
     keys: dict[str, Any] = {"label": column.name, "kind": "binary"}
     keys |= {"positive": yaml_values[0] if len(yaml_values) == 1 else yaml_values}
-    message = f"1 is {', '.join(map(shorten, positive))}: {reason}"
-    message = reason if reason.startswith("WARNING") else message
-    return TaskProposal(keys, summarize(column), {"positive": remark}, message, y)
+    note = f"WARNING: {warning}" if warning else reason
+    remark = f"{np.nanmean(y):.1%} of {labels_and_missing(column)}; {note}"
+    if reason:
+        note = f"1 is {', '.join(map(shorten, positive))}: {reason}"
+    return TaskProposal(keys, {"positive": remark}, note, y)
 
 
 def multiclass(column: ColumnProfile) -> TaskProposal:
@@ -117,7 +92,7 @@ def multiclass(column: ColumnProfile) -> TaskProposal:
         reason += f"; {remarks['kind']}"
     keys = {"label": column.name, "kind": "multiclass", "classes": classes}
     y = np.where(column.codes < 0, np.nan, column.codes)
-    return TaskProposal(keys, summarize(column), remarks, reason, y)
+    return TaskProposal(keys, remarks, reason, y)
 
 
 def regression(message_start: str, column: ColumnProfile) -> TaskProposal:
@@ -128,12 +103,8 @@ def regression(message_start: str, column: ColumnProfile) -> TaskProposal:
     model learns a value near the median of the labels: MAE is lower, but R2 is often
     below 0. For amounts of which many are 0, a remark names the kind `ziln`.
 
-    Args:
-        message_start: the start of the message of an error.
-        column: the profile of the label column.
-
     Raises:
-        DataError: if a label is infinite.
+        DataError: if a label is infinite. The message begins with `message_start`.
     """
     y = column.numbers_by_row()
     labels = y[~np.isnan(y)]
@@ -155,7 +126,7 @@ def regression(message_start: str, column: ColumnProfile) -> TaskProposal:
     elif labels.min() == 0 and (share_of_0 := (labels == 0).mean()) >= MANY_ZEROS:
         remarks["kind"] += f"; {share_of_0:.1%} are 0: or ziln (without transform)"
     keys = {"label": column.name, "kind": "regression", "transform": "standard"}
-    return TaskProposal(keys, summarize(column), remarks, message, y)
+    return TaskProposal(keys, remarks, message, y)
 
 
 def labels_and_missing(column: ColumnProfile) -> str:

@@ -1,6 +1,8 @@
 """Rules that choose the kind of task for a label column."""
 
 import re
+from collections import Counter, defaultdict
+from itertools import chain
 
 import numpy as np
 
@@ -12,13 +14,15 @@ from mtl_cli.init.task_proposal import (
     MAX_CLASSES,
     TaskProposal,
     binary_of_values,
-    binary_of_yes_and_no,
     binary_of_zero_and_one,
     multiclass,
     regression,
 )
-from mtl_cli.init.yes_no_labels import yes_no_column
 
+YES = {"1", "true", "yes", "y", "t", "positive"}
+NO = {"-1", "0", "false", "no", "n", "f", "negative"}
+MAX_UNEXPECTED_SHARE = 0.05
+MAX_EXAMPLES = 3
 MIN_DISTINCT_COUNTS = 4  # counts take at least the values 0, 1, 2 and 3
 # Last words of names of classes, such as `age_group` and `price_level`.
 CLASS_WORDS = split_words(
@@ -27,34 +31,15 @@ CLASS_WORDS = split_words(
 
 
 def propose_task(task: str, argument: str, column: ColumnProfile) -> TaskProposal:
-    """Returns the proposal for a label column.
-
-    Args:
-        task: the name of the task.
-        argument: the argument of the command line that names the column.
-        column: the profile of the label column.
+    """Returns the proposal for the label column that an argument names.
 
     Raises:
         DataError: if the column cannot hold labels.
     """
     message_start = f"{argument}: column '{column.name}'"
     check_label(message_start, column)
-    if column.is_binary:
-        return binary_of_zero_and_one(column)
-    yes_no = yes_no_column(column)
-    # A column of mostly 0 and 1, with some other numbers, may also hold counts.
-    if yes_no is not None and not (
-        yes_no.unexpected_values and is_count_or_amount(task, column)
-    ):
-        return binary_of_yes_and_no(column, yes_no)
-    if column.num_distinct == 2:
-        frequent, rare = column.most_frequent()
-        reason = f"the rarer value; the other is {shorten(frequent)}"
-        return binary_of_values(column, [rare], reason)
-    positive_value = value_named_like(task, column)
-    if positive_value is not None:
-        reason = f"named as the task, of {column.num_distinct} values"
-        return binary_of_values(column, [positive_value], reason)
+    if proposal := binary_task(task, column):
+        return proposal
     too_many = column.num_distinct > MAX_CLASSES
     if column.numbers is not None and (
         too_many or not column.all_whole or is_count_or_amount(task, column)
@@ -70,6 +55,78 @@ def propose_task(task: str, argument: str, column: ColumnProfile) -> TaskProposa
             f"{message_start} holds {column.num_distinct:,} different texts; {fix}"
         )
     return multiclass(column)
+
+
+def binary_task(task: str, column: ColumnProfile) -> TaskProposal | None:
+    """Returns a binary task if two values, or a value named as the task, make one."""
+    if column.is_binary:
+        return binary_of_zero_and_one(column)
+    yes, no, unexpected = yes_no_values(column) or ([], [], [])
+    if yes and not unexpected:
+        reason = f"the other value is {', '.join(map(shorten, no))}"
+        return binary_of_values(column, yes, reason)
+    # A column of mostly 0 and 1, with some other numbers, may also hold counts.
+    if yes and not is_count_or_amount(task, column):
+        warning = f"counts as 0: {describe_cells(column, unexpected)}; correct or empty"
+        warning += " such cells, or add their value to `positive` if it counts as 1"
+        return binary_of_values(column, yes, warning=warning)
+    if column.num_distinct == 2:
+        frequent, rare = column.most_frequent()
+        reason = f"the rarer value; the other is {shorten(frequent)}"
+        return binary_of_values(column, [rare], reason)
+    positive_value = value_named_like(task, column)
+    if positive_value is None:
+        return None
+    reason = f"named as the task, of {column.num_distinct} values"
+    return binary_of_values(column, [positive_value], reason)
+
+
+def yes_no_values(column: ColumnProfile) -> tuple[list[str], ...] | None:
+    """Sorts the values of a yes/no column: (yes, no, unexpected values).
+
+    Returns None if the column is not a yes/no column. In a yes/no column, at most
+    `MAX_UNEXPECTED_SHARE` of the cells hold an unexpected value. These cells are fewer
+    than the cells that say yes, and fewer than the cells that say no.
+    """
+    values_by_answer: defaultdict[str, list[str]] = defaultdict(list)
+    counts: Counter[str] = Counter()
+    for value, count in column.most_frequent().items():
+        # Values that differ only in spelling are one answer: `1.0` and `1`, or `Yes`
+        # and `yes`.
+        answer = re.sub(r"^(-?[0-9]+)\.0*$", r"\1", value).lower()
+        values_by_answer[answer].append(value)
+        counts[answer] += count
+    if len(counts) < 2:
+        return None
+    (frequent, _), (rarer, rarer_count) = counts.most_common(2)
+    yes, no = (frequent, rarer) if frequent in YES else (rarer, frequent)
+    if yes not in YES or no not in NO:
+        return None
+    num_unexpected = column.num_filled - counts[yes] - counts[no]
+    if (
+        num_unexpected > MAX_UNEXPECTED_SHARE * column.num_filled
+        or num_unexpected >= rarer_count
+    ):
+        return None
+    yes_values, no_values = values_by_answer.pop(yes), values_by_answer.pop(no)
+    return yes_values, no_values, list(chain.from_iterable(values_by_answer.values()))
+
+
+def describe_cells(column: ColumnProfile, values: list[str]) -> str:
+    """Describes the cells that hold some values, with examples of values and rows.
+
+    For example "'2', 'x' in rows 3, 17, 21 and 9 more". The first row is row 1.
+    """
+    all_values = column.values.to_pylist()
+    indices = [all_values.index(value) for value in values]
+    rows = np.flatnonzero(np.isin(column.codes, indices)) + 1
+    texts = ", ".join(f"'{shorten(value)}'" for value in values[:MAX_EXAMPLES])
+    more_values = " and others" if len(values) > MAX_EXAMPLES else ""
+    row_numbers = ", ".join(f"{row:,}" for row in rows[:MAX_EXAMPLES])
+    num_more = len(rows) - MAX_EXAMPLES
+    more_rows = f" and {num_more:,} more" if num_more > 0 else ""
+    plural = "s" if len(rows) > 1 else ""
+    return f"{texts}{more_values} in row{plural} {row_numbers}{more_rows}"
 
 
 def value_named_like(task: str, column: ColumnProfile) -> str | None:

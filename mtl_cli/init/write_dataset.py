@@ -2,6 +2,7 @@
 
 import argparse
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from mtl_cli.core.atomic_write import write_text
@@ -15,14 +16,17 @@ from mtl_cli.init.arguments import (
     parse_spaces,
     parse_tasks,
 )
-from mtl_cli.init.column_profile import ColumnProfile, profile_column
+from mtl_cli.init.column_profile import profile_column
 from mtl_cli.init.dataset_proposal import DatasetProposal, propose_dataset
-from mtl_cli.init.null_values import find_null_values, null_value_notes
-from mtl_cli.init.preview import TablePreview, read_preview
+from mtl_cli.init.null_values import (
+    find_null_values,
+    null_value_notes,
+    with_empty_cells,
+)
+from mtl_cli.init.preview import read_preview
 from mtl_cli.init.self_check import check_proposal
 from mtl_cli.init.table_checks import (
-    check_header,
-    check_no_header,
+    check_first_line,
     check_test,
     common_format,
     missing_task_error,
@@ -33,9 +37,6 @@ from mtl_cli.init.yaml_text import dataset_yaml
 
 def write_dataset(arguments: argparse.Namespace) -> str:
     """Writes the YAML of a data set, and returns the text for the terminal.
-
-    Args:
-        arguments: the values of the command line.
 
     Raises:
         ConfigError: if the arguments are wrong.
@@ -49,21 +50,25 @@ def write_dataset(arguments: argparse.Namespace) -> str:
     name = arguments.name or dataset_name(arguments.table)
     # Without --task nothing is written: the error below lists possible labels.
     target = target_path(name, arguments.force or not labels)
-    names = parse_columns(arguments)
-    train = read_preview(arguments.table, names)
-    test = None
+    column_names = parse_columns(arguments)
+    previews = [read_preview("TABLE", arguments.table, column_names)]
     if arguments.test is not None:
-        test = read_preview(arguments.test, names, train.format)
-    previews = [train] if test is None else [train, test]
-    text_tables = [preview.table for preview in previews if preview.format.is_text]
-    null_values = find_null_values(text_tables, labels.values())
-    train = train.with_empty_cells(null_values)
-    if test is not None:
-        test = test.with_empty_cells(null_values)
-    columns = profile_columns(train, list(labels.values()))
+        csv = previews[0].csv
+        previews.append(read_preview("--test", arguments.test, column_names, csv))
+    text_tables = [preview.table for preview in previews if preview.csv]
+    null_values = find_null_values(text_tables, list(labels.values()))
+    train, *tests = (
+        replace(preview, table=with_empty_cells(preview.table, null_values))
+        if preview.csv
+        else preview
+        for preview in previews
+    )
+    columns = [profile_column(c, train.table[c]) for c in train.table.column_names]
+    check_first_line(train, columns, list(labels.values()))
     if not labels:
         raise missing_task_error(train.path, columns)
     proposal = propose_dataset(columns, labels, spaces)
+    test = tests[0] if tests else None
     format_key = common_format(train, test)
     if test is not None:
         check_test(train, test, proposal)
@@ -71,38 +76,15 @@ def write_dataset(arguments: argparse.Namespace) -> str:
     def to_yaml(proposal: DatasetProposal) -> str:
         return dataset_yaml(name, train, test, format_key, proposal, null_values)
 
-    all_rows_read = train.complete and (test is None or test.complete)
+    all_rows_read = all(preview.complete for preview in previews)
     proposal, note = check_proposal(proposal, to_yaml, all_rows_read)
     write_yaml(target, to_yaml(proposal))
     notes = [*null_value_notes(text_tables, null_values), *proposal.notes, note]
     return terminal_text(name, target, proposal, [text for text in notes if text])
 
 
-def profile_columns(train: TablePreview, labels: list[str]) -> list[ColumnProfile]:
-    """Returns the profiles of a table's columns, and checks the table's header.
-
-    Args:
-        train: the preview of the training table.
-        labels: the label columns on the command line.
-    """
-    columns = [
-        profile_column(column, train.table.column(i))
-        for i, column in enumerate(train.table.column_names)
-    ]
-    if train.format.has_header:
-        check_header(train, columns, labels)
-    else:
-        check_no_header(train.path, columns)
-    return columns
-
-
 def target_path(name: str, force: bool) -> Path:
-    """Returns the path of a data set's YAML, and checks that it may be written.
-
-    Args:
-        name: the name of the data set.
-        force: whether the YAML may exist.
-    """
+    """Returns the path of a data set's YAML, which may exist only with `force`."""
     if not re.fullmatch(DATASET_NAME, name):
         raise ConfigError(
             f"--name: '{name}' should be letters, digits, '_', '.', '-', and begin "

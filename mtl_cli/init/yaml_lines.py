@@ -43,6 +43,8 @@ def list_lines(name: str, values: list[Any]) -> list[str]:
 
 def on_one_line(value: object) -> str:
     """Returns any value as YAML on one line."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(on_one_line, value))}]"
     if isinstance(value, dict):
         items = [f"{scalar(k)}: {on_one_line(v)}" for k, v in value.items()]
         return f"{{{', '.join(items)}}}"

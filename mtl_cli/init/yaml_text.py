@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from itertools import chain
 
+from mtl_cli.data.csv_options import Csv
 from mtl_cli.init.column_proposal import ColumnProposal, join_remarks
 from mtl_cli.init.dataset_proposal import DatasetProposal
-from mtl_cli.init.file_format import USUAL_DELIMITERS
 from mtl_cli.init.name_hints import suggests_person
 from mtl_cli.init.preview import TablePreview
 from mtl_cli.init.task_proposal import TaskProposal
@@ -17,7 +17,6 @@ from mtl_cli.init.yaml_lines import (
     on_one_line,
     scalar,
 )
-from mtl_cli.tasks.base import task_class
 
 MAX_FEATURE_WIDTH = 60  # longer features push their own comments to the right
 # The keys of tasks in the order of writing. A task has the keys of its kind.
@@ -39,22 +38,23 @@ def dataset_yaml(
         name: the data set's name.
         train: the preview of the training table.
         test: the preview of the test table, if there is one.
-        format_key: the format of both tables, `auto` if their endings name it.
+        format_key: the value of the key `format`.
         proposal: the tasks, features and split of the data set.
         null_values: the result of `find_null_values`.
     """
     read_rows = "all" if train.complete else "the first"
     read_rows += f" {train.table.num_rows:,}"
-    delimiter = train.format.delimiter if train.format.is_text else None
-    if delimiter == USUAL_DELIMITERS.get(train.format.name):
-        delimiter = None
-    columns = key_line(
-        "  columns", None, "names of the columns, if the first line holds none"
-    )
-    if not train.format.has_header:
-        columns = "\n".join(list_lines("  columns", train.format.columns))
+    csv = train.csv or Csv()
+    column_hint = "names of the columns, if the first line holds none"
+    columns = [key_line("  columns", None, column_hint)]
+    if csv.columns is not None:
+        columns = list_lines("  columns", csv.columns)
+    trim = csv.trim or bool(test and test.csv and test.csv.trim)
+    null_hint = "texts that count as empty cells"
+    if null_values:
+        seen_in = dict.fromkeys(chain.from_iterable(null_values.values()))
+        null_hint += f", in all columns; seen in {', '.join(seen_in)}"
     test_path = None if test is None else test.path
-    trim = train.format.trim or (test is not None and test.format.trim)
     lines = [
         comment(f"Proposed by mtl-init from {read_rows} rows of {train.path}."),
         "# A first guess: keep as features only what is known before the prediction.",
@@ -64,10 +64,12 @@ def dataset_yaml(
         key_line("test", test_path, "null: test_fraction of the training file's rows"),
         key_line("format", format_key, "auto: the files' endings name the format"),
         "csv:".ljust(COMMENT_COLUMN) + "# how text files are written",
-        key_line("  delimiter", delimiter, "null: the comma, in .tsv files the tab"),
-        columns,
+        key_line(
+            "  delimiter", csv.delimiter, "null: the comma, in .tsv files the tab"
+        ),
+        *columns,
         key_line("  trim", trim, "cuts spaces at the ends of cells and names"),
-        null_values_line(null_values),
+        key_line("  null_values", list(null_values), null_hint),
         key_line("stream", "auto", "true reads rows from disk as training goes"),
         *split_lines(proposal, test is not None),
         "",
@@ -81,46 +83,28 @@ def dataset_yaml(
     return "\n".join(lines) + "\n"
 
 
-def null_values_line(null_values: dict[str, list[str]]) -> str:
-    """Returns the line of the texts that mark missing values."""
-    remark = "texts that count as empty cells"
-    if null_values:
-        columns = dict.fromkeys(chain.from_iterable(null_values.values()))
-        remark += f", in all columns; seen in {', '.join(columns)}"
-    texts = ", ".join(scalar(text) for text in null_values)
-    line = f"  null_values: [{texts}]"
-    return f"{line.ljust(COMMENT_COLUMN - 2)}  {comment(remark)}"
-
-
 def split_lines(proposal: DatasetProposal, has_test: bool) -> list[str]:
     """Returns the lines of the keys about splits, weights and groups.
 
-    Args:
-        proposal: the tasks, features and split of the data set.
-        has_test: whether there is a test table. If there is, the rows of the training
-            table are not split by time.
+    The rows of the training table are not split by time if there is a test table.
     """
-    time_column = proposal.split_column
-    by_time = time_column is not None and not has_test
-    split_by, split_hint = "random", "or group, time, order"
-    if by_time:
-        split_by, split_hint = "time", "the latest rows are held out; or random, group"
-    elif time_column:
-        split_hint += f"; time needs split_column: {time_column}"
+    split_by, split_column = "random", None
+    split_hint = "or group, time, order"
+    if proposal.split_column and has_test:
+        split_hint += f"; time needs split_column: {proposal.split_column}"
+    elif proposal.split_column:
+        split_by, split_column = "time", proposal.split_column
+        split_hint = "the latest rows are held out; or random, group"
     weight_hint = "the column with the weight of each row; null: 1"
     weights = [p.column.name for p in proposal.columns if p.role == "weight"]
     if weights:
         weight_hint += f"; {weights[0]}?"
     group_hint = "the column of groups for group AUC; null: none"
-    incomplete_people = [
-        p.column.name
-        for p in proposal.features
-        if suggests_person(p.column.name) and p.column.num_missing
-    ]
-    if incomplete_people:
-        group_hint += f"; {incomplete_people[0]} has empty cells"
+    columns = [proposal.column for proposal in proposal.features]
+    people = [c.name for c in columns if suggests_person(c.name) and c.num_missing]
+    if people:
+        group_hint += f"; {people[0]} has empty cells"
     test_fraction = 0.0 if has_test else 0.1
-    split_column = time_column if by_time else None
     lines: list[tuple[str, object, str]] = [
         ("valid_fraction", 0.1, "the share of rows held out for validation"),
         ("valid_from", "train", "the file that validation rows come from: train, test"),
@@ -142,13 +126,13 @@ def feature_lines(proposal: DatasetProposal) -> Iterator[str]:
     features = {feature_entry(feature): feature for feature in proposal.features}
     width = min(MAX_FEATURE_WIDTH, max(map(len, features)))
     for text, feature in features.items():
-        remarks = join_remarks(feature.summary, feature.remark)
+        remarks = join_remarks(feature.summary, feature.explanation)
         yield f"  {text.ljust(width)}  {comment(remarks)}"
     not_features = [column for column in proposal.columns if not column.is_feature]
     if not_features:
         yield from ("", "  # Not features:")
     for column in not_features:
-        remarks = join_remarks(column.remark, column.summary)
+        remarks = join_remarks(column.explanation, column.summary)
         yield f"  # {feature_entry(column)}  {comment(remarks)}"
 
 
@@ -163,12 +147,7 @@ def feature_entry(proposal: ColumnProposal) -> str:
 
 def task_lines(proposal: TaskProposal) -> Iterator[str]:
     """Yields the lines below a task's name: the keys of the task."""
-    fields = task_class(proposal.kind).model_fields
-    values = {
-        name: proposal.keys.get(name, fields[name].default)
-        for name in TASK_KEYS
-        if name in fields
-    }
+    fields = proposal.task_class.model_fields
     remarks = {
         "positive": "null: the column holds 0 and 1",
         "sampling_rate": "share of the rows with label 0 that the table keeps",
@@ -176,7 +155,8 @@ def task_lines(proposal: TaskProposal) -> Iterator[str]:
         "metrics": "null: all metrics of the kind",
         "tower_units": "null: model.tower_units",
     } | proposal.remarks
-    for name, value in values.items():
+    for name in [key for key in TASK_KEYS if key in fields]:
+        value = proposal.keys.get(name, fields[name].default)
         if isinstance(value, list):
             yield "    " + comment(remarks.get(name, ""))
             yield from list_lines(f"    {name}", value)
