@@ -827,11 +827,11 @@ MISTAKES = {
     "2 columns, got 3; add or remove cells, or quote the cells that hold the delimiter",
     "uneven.csv --no-header --task a=column_1": "cannot read uneven.csv: row 101 is "
     "'1,2,3': Expected 2 columns, got 3; add or remove cells",
-    "twice.csv --task click": "'twice.csv' has several columns 'ad'; rename all but one",
-    "equal.csv --task click": "'equal.csv' has several columns '0'; rename all but one; "
-    "if its first line holds values, give the names with --columns a,b,c or take",
-    "nameless.csv --task click": "'nameless.csv' has no names of columns; if its first",
-    "twice.parquet --task click": "twice.parquet has 2 columns 'ad'; rename all but one",
+    "twice.csv --task click": "'twice.csv' has several columns 'ad'; rename all but",
+    "equal.csv --task click": "'equal.csv' has several columns '0'; rename all but "
+    "one; if its first line holds values, give the names with --columns a,b,c or take",
+    "nameless.csv --task click": "'nameless.csv' has no names of columns; if its",
+    "twice.parquet --task click": "twice.parquet has 2 columns 'ad'; rename all but",
     "cut.parquet --task click": "cannot read cut.parquet: ",
     "cut.csv.gz --task click": "cannot read cut.csv.gz: ",
     "no*.parquet --task click": "no file matches 'no*.parquet'",
