@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
     from mtl_cli.comparison.compare_datasets import compare_datasets
     from mtl_cli.comparison.fail_if import failed_checks, parse_check
     from mtl_cli.comparison.find_runs import read_runs
-    from mtl_cli.comparison.terminal import all_warnings
+    from mtl_cli.comparison.table import all_warnings
 
     runs = read_runs(options.paths, print_warning)
     conditions = [parse_check(text, runs) for text in options.fail_if]
@@ -142,8 +142,7 @@ def print_text(text: str) -> None:
 def as_text(comparisons: "list[DatasetComparison]", format: str | None) -> str:
     """Returns the text to print, in a format; None is the table for the terminal."""
     from mtl_cli.comparison.csv_and_json import as_csv, as_json
-    from mtl_cli.comparison.table import as_markdown
-    from mtl_cli.comparison.terminal import terminal_text
+    from mtl_cli.comparison.table import as_markdown, terminal_text
 
     if format is None:
         return terminal_text(comparisons)

@@ -1,17 +1,21 @@
 """Chooses the baseline: the configuration with which all others are compared."""
 
+import re
+
 from mtl_cli.comparison.configurations import Configuration, short_key
 from mtl_cli.core.errors import ConfigError
 
 DEFAULT_MODEL = "shared_bottom"
 FLAG = "--baseline"
 MAX_NAMES = 12  # number of names that an error lists
+# The commas of `KEY=VALUE,KEY=[A,B]` that separate two settings.
+SEPARATOR = re.compile(r",(?=[^,=\[\]{}]+=)")
 
 
 def choose_baseline(
     configurations: list[Configuration], keys: list[str], requested: str | None
 ) -> tuple[Configuration, str]:
-    """Chooses the baseline.
+    """Chooses the baseline, and says why, for the reader of the table.
 
     Without a request, the baseline is the first configuration with
     `model=shared_bottom`. If there is none, the baseline is the first configuration
@@ -22,8 +26,6 @@ def choose_baseline(
         keys: the settings in which the configurations differ, as dotted keys.
         requested: `KEY=VALUE[,KEY=VALUE]`, the settings of the baseline; None for no
             request.
-
-    Returns: the baseline; and the reason of the choice, for the reader of the table.
 
     Raises:
         ConfigError: if the request is not understood, or if no configuration or several
@@ -41,13 +43,9 @@ def choose_baseline(
 def matching_configuration(
     configurations: list[Configuration], keys: list[str], requested: str
 ) -> Configuration:
-    """Returns the only configuration that has the requested settings.
-
-    Raises:
-        ConfigError: as `choose_baseline`.
-    """
+    """Returns the only configuration that has the requested settings."""
     matching = configurations
-    for setting in split_at_commas(requested):
+    for setting in SEPARATOR.split(requested):
         key, equals, value = map(str.strip, setting.partition("="))
         if not equals:
             raise ConfigError(f"{FLAG}: '{setting}' should be KEY=VALUE")
@@ -67,33 +65,11 @@ def matching_configuration(
     )
 
 
-def split_at_commas(requested: str) -> list[str]:
-    """Splits `KEY=VALUE,KEY=[A,B]` at the commas outside brackets."""
-    settings, depth = [""], 0  # depth: the number of open brackets
-    for character in requested:
-        if character in "[{":
-            depth += 1
-        elif character in "]}":
-            depth -= 1
-        if character == "," and depth == 0:
-            settings.append("")
-        else:
-            settings[-1] += character
-    return settings
-
-
 def full_key(key: str, configurations: list[Configuration], keys: list[str]) -> str:
     """Returns the dotted key that a user means.
 
-    Args:
-        key: a dotted key, or a group such as `model`, short for `model.name`, or the
-            last word of a key that tables show, such as `num_experts`.
-        configurations: the configurations. The known keys are the keys of their
-            settings.
-        keys: the settings in which the configurations differ.
-
-    Raises:
-        ConfigError: if the key is unknown.
+    The user may write a group such as `model`, short for `model.name`, or the last word
+    of a key in which the configurations differ, such as `num_experts`.
     """
     all_keys = {k for c in configurations for k in c.settings}
     for candidate in (key, f"{key}.name"):
@@ -107,13 +83,8 @@ def full_key(key: str, configurations: list[Configuration], keys: list[str]) -> 
 
 
 def is_equal(text: str, requested: str) -> bool:
-    """Whether two texts mean the same value, as 0.001 and 1e-3 do.
-
-    Args:
-        text: the value of a setting, as `as_text` writes it, without spaces.
-        requested: the value that the user has typed.
-    """
-    if text == requested.replace(" ", ""):
+    """Whether two texts mean the same value, as 0.001 and 1e-3 do."""
+    if text == requested.replace(" ", ""):  # `as_text` writes no spaces
         return True
     try:
         return float(text) == float(requested)

@@ -1,40 +1,33 @@
 """Compares the configurations of each data set with each other."""
 
-from functools import cache
 from statistics import fmean
 
 from mtl_cli.comparison.baseline import choose_baseline
-from mtl_cli.comparison.compared_metrics import metrics_by_task
 from mtl_cli.comparison.configurations import (
     Configuration,
     differing_keys,
     group_runs,
     set_names,
-    single_task_twins,
 )
 from mtl_cli.comparison.datasets import runs_by_dataset
-from mtl_cli.comparison.difference import Verdict, set_verdicts
-from mtl_cli.comparison.formats import comma_list
+from mtl_cli.comparison.difference import set_verdicts
 from mtl_cli.comparison.results import DatasetComparison, Task, score_of
 from mtl_cli.comparison.row_tests import add_row_tests
 from mtl_cli.comparison.runs import Run
-from mtl_cli.comparison.same_rows import same_rows, same_validation_rows
-from mtl_cli.comparison.scenarios import (
-    scenario_task,
-    scenarios_of,
-    single_scenario_twins,
-    split_single_scenario,
-)
+from mtl_cli.comparison.same_rows import same_validation_rows
 from mtl_cli.comparison.seed_tests import add_seed_tests
+from mtl_cli.comparison.twins import split_single_scenario
 from mtl_cli.comparison.warnings import warnings
-from mtl_cli.core.errors import ConfigError, printable
+from mtl_cli.core.errors import ConfigError, comma_list, printable, suggest
+from mtl_cli.metrics.metrics_json import Score as RecordedScore
+from mtl_cli.metrics.metrics_json import metrics_of
 from mtl_cli.tasks.base import metrics_named
 
 
 def compare_datasets(
     runs: list[Run], baseline: str | None, metric: str | None, split: str
 ) -> list[DatasetComparison]:
-    """Compares the runs of each data set.
+    """Returns one comparison for each data set that can be compared.
 
     If some data sets cannot be compared, the first comparison has a warning for each.
 
@@ -43,8 +36,6 @@ def compare_datasets(
         baseline: the requested baseline, see `choose_baseline`.
         metric: the metric to compare; None for the first metric of each task.
         split: the split whose scores are compared.
-
-    Returns: the comparisons, one per data set that can be compared.
 
     Raises:
         ConfigError: if no data set can be compared.
@@ -70,13 +61,6 @@ def compare_dataset(
 ) -> DatasetComparison:
     """Compares all configurations of one data set with the baseline.
 
-    Args:
-        name: the name of the data set.
-        runs: the runs on this data set, in order.
-        baseline: see `compare_datasets`.
-        metric: see `compare_datasets`.
-        split: see `compare_datasets`.
-
     Raises:
         ConfigError: if no run has scores on the split, or if the requested baseline or
             metric does not exist.
@@ -94,86 +78,31 @@ def compare_dataset(
     keys = differing_keys(scored)
     set_names(scored, keys)
     chosen_baseline, reason = choose_baseline(scored, keys, baseline)
-    tasks = [
-        scored_task(scored, split, task_name, task_metric)
-        for task_name, task_metric in metrics_by_task(scored, split, metric).items()
-    ]
+    tasks = scored_tasks(scored, split, metric)
     comparison = DatasetComparison(
         name, scored, keys, chosen_baseline, reason, split, tasks
     )
-    add_all_seed_tests(comparison, single_scenario)
+    add_seed_tests(comparison, single_scenario)
     # Runs write predictions for test rows only. The row tests may find that a
     # configuration was scored on other rows than the baseline. Such a configuration
     # cannot be the best, so the best is chosen after the tests.
     remarks = add_row_tests(comparison) if split == "test" else []
+    for task in comparison.all_tasks:
+        choose_best(task, split)
     for task in tasks:
-        for on_rows in (task, *task.scenarios):
-            choose_best(on_rows, split)
-        set_all_verdicts([task])
-        set_all_verdicts(task.scenarios)
+        # The p-values are corrected in separate groups: the differences to the
+        # baseline, to single-task twins and to single-scenario twins; and each of them
+        # on all rows, and on the rows of all scenarios.
+        for same_task in ([task], task.scenarios):
+            scores = [score for on_rows in same_task for score in on_rows.scores]
+            for differences in zip(*(s.differences for s in scores), strict=True):
+                set_verdicts([d for d in differences if d], task.direction)
     comparison.warnings = [*warnings(comparison, runs, unscored), *remarks]
     return comparison
 
 
-def add_all_seed_tests(
-    comparison: DatasetComparison, single_scenario: list[Configuration]
-) -> None:
-    """Adds the seed tests of each task, on all rows and on the rows of each scenario.
-
-    Args:
-        comparison: the comparison.
-        single_scenario: the configurations that were trained on a single scenario.
-    """
-    baseline, split = comparison.baseline, comparison.split
-    twins = single_task_twins(comparison.configurations)
-    have_same_rows = cache(lambda a, b: same_rows(a, b, split))
-    for task in comparison.tasks:
-        add_seed_tests(task, baseline, twins, have_same_rows)
-        for on_scenario in task.scenarios:
-            scenario_twins = single_scenario_twins(on_scenario, single_scenario, split)
-            add_seed_tests(on_scenario, baseline, twins, have_same_rows, scenario_twins)
-
-
-def scored_task(
-    configurations: list[Configuration], split: str, name: str, metric: str
-) -> Task:
-    """Returns a task with the scores of configurations, on all rows and by scenario."""
-    scores = [score_of(c, split, name, metric) for c in configurations]
-    # An unknown metric, perhaps of a plugin, gets the direction 0.
-    direction = next((m.direction for m in metrics_named(metric)), 0)
-    space = common_space(configurations, split, name)
-    task = Task(name, metric, direction, scores, space=space)
-    scenarios = scenarios_of(configurations, split, name)
-    task.scenarios = [scenario_task(task, scenario, split) for scenario in scenarios]
-    return task
-
-
-def set_all_verdicts(tasks: list[Task]) -> None:
-    """Sets the verdict of each difference.
-
-    The p-values are corrected in three separate groups: the differences to the
-    baseline, the differences to single-task twins, and the differences to
-    single-scenario twins.
-
-    Args:
-        tasks: a single task, or the same task on the rows of each scenario.
-    """
-    scores = [score for task in tasks for score in task.scores]
-    for differences in (
-        [s.to_baseline for s in scores],
-        [s.to_single_task for s in scores],
-        [s.to_single_scenario for s in scores],
-    ):
-        set_verdicts([d for d in differences if d], tasks[0].direction if tasks else 0)
-
-
 def no_scores_message(runs: list[Run], split: str) -> str:
-    """Says why there is nothing to compare.
-
-    Args:
-        runs: the runs, none of which has scores on the split.
-        split: the split.
-    """
+    """Says why there is nothing to compare: no run has scores on the split."""
     if known := {name for run in runs for name in run.metrics}:
         names = ", ".join(sorted(known))
         return f"--split: no run has scores of the split '{split}'; known: {names}"
@@ -187,18 +116,61 @@ def no_scores_message(runs: list[Run], split: str) -> str:
     return message
 
 
-def common_space(configurations: list[Configuration], split: str, task: str) -> str:
-    """Returns the space of a task as text, such as `click = 1`.
+def scored_tasks(
+    configurations: list[Configuration], split: str, metric: str | None
+) -> list[Task]:
+    """Returns the tasks that have the metric, with scores but without differences.
 
-    Returns: the space; "" if the task has no space, or if runs differ in the space.
+    Raises:
+        ConfigError: if no task has the requested metric.
     """
-    spaces = {
-        str(score.get("space", ""))
-        for configuration in configurations
-        for run in configuration.runs.values()
-        if (score := run.score(split, task))
-    }
-    return printable(spaces.pop()) if len(spaces) == 1 else ""
+    recorded: dict[str, list[RecordedScore]] = {}  # the scores of all runs by task
+    for configuration in configurations:
+        for run in configuration.runs.values():
+            for name, score in run.metrics.get(split, {}).items():
+                recorded.setdefault(name, []).append(score)
+    tasks = []
+    known: dict[str, None] = {}  # a dict instead of a set, because it keeps the order
+    for name, scores in recorded.items():
+        metrics = dict.fromkeys(m for score in scores for m in metrics_of(score))
+        known |= metrics
+        if metrics and (metric is None or metric in metrics):
+            chosen = next(iter(metrics)) if metric is None else metric
+            tasks.append(scored_task(configurations, split, name, chosen, scores))
+    if not tasks:
+        raise ConfigError(
+            f"--metric: no task has the metric '{metric}'; known: {', '.join(known)}"
+            f"{suggest(str(metric), list(known))}"
+        )
+    return tasks
+
+
+def scored_task(
+    configurations: list[Configuration],
+    split: str,
+    name: str,
+    metric: str,
+    recorded: list[RecordedScore],
+) -> Task:
+    """Returns a task with the scores of configurations, on all rows and by scenario.
+
+    Args:
+        recorded: the scores of all runs on the task.
+    """
+    # An unknown metric, perhaps of a plugin, gets the direction 0.
+    direction = next((m.direction for m in metrics_named(metric)), 0)
+    spaces = {str(score.get("space", "")) for score in recorded}
+    space = printable(spaces.pop()) if len(spaces) == 1 else ""
+    by_scenario = [score.get("scenarios", {}) for score in recorded]
+    scenarios = dict.fromkeys(name for scores in by_scenario for name in scores)
+
+    def task_on_rows(scenario: str) -> Task:
+        scores = [score_of(c, split, name, metric, scenario) for c in configurations]
+        return Task(name, metric, direction, scores, space=space, scenario=scenario)
+
+    task = task_on_rows("")
+    task.scenarios = [task_on_rows(scenario) for scenario in scenarios]
+    return task
 
 
 def choose_best(task: Task, split: str) -> None:
@@ -208,20 +180,11 @@ def choose_best(task: Task, split: str) -> None:
     means are of validation rows if all candidates have scores on the same validation
     rows, and of `split` itself if not. A configuration that was scored on other rows of
     `split` than the baseline is not a candidate.
-
-    Args:
-        task: the task, with its scores and differences.
-        split: the split whose scores are compared.
     """
-    other_rows = {
-        score.configuration
-        for score in task.scores
-        if score.to_baseline and score.to_baseline.verdict == Verdict.NOT_COMPARABLE
-    }
     candidates = [
         score
         for score in task.scores
-        if score.interval is not None and score.configuration not in other_rows
+        if score.interval is not None and not score.is_on_other_rows
     ]
     if task.direction == 0 or len(candidates) < 2:
         return

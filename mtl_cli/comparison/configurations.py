@@ -1,7 +1,7 @@
 """Groups runs that differ only in their seed into configurations."""
 
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 
 from mtl_cli.comparison.runs import Run
@@ -16,8 +16,7 @@ class Configuration:
     Attributes:
         settings: the settings of the runs, see `compared_settings`.
         all_runs: the runs, in the order in which they started.
-        name: the name of the model, and the settings by which the configuration differs
-            from others, such as `mmoe num_experts=8`.
+        name: see `set_names`.
     """
 
     settings: dict[str, str]
@@ -62,14 +61,7 @@ class Configuration:
     def values(
         self, split: str, task: str, metric: str, scenario: str = ""
     ) -> dict[int, float]:
-        """Returns a metric by seed, without seeds for which it is undefined.
-
-        Args:
-            split: the split that is scored.
-            task: the task.
-            metric: the metric.
-            scenario: the scenario whose rows are scored; "" for all rows.
-        """
+        """Returns `Run.value` by seed, without seeds for which it is None."""
         values = {
             seed: run.value(split, task, metric, scenario)
             for seed, run in sorted(self.runs.items())
@@ -78,10 +70,9 @@ class Configuration:
 
 
 def group_runs(runs: list[Run]) -> list[Configuration]:
-    """Groups runs by their settings, and names the groups.
+    """Groups runs by their settings, in the order of their first runs.
 
-    Runs that cannot be read are left out. The configurations are in the order of their
-    first runs.
+    Runs that cannot be read are left out.
     """
     groups: dict[frozenset[tuple[str, str]], list[Run]] = {}
     for run in runs:
@@ -121,20 +112,16 @@ def differing_keys(configurations: list[Configuration]) -> list[str]:
 
 
 def set_names(configurations: list[Configuration], keys: list[str]) -> None:
-    """Sets the names of configurations, such as `mmoe num_experts=8`.
-
-    Args:
-        configurations: the configurations.
-        keys: the keys of the settings that the names show, see `differing_keys`.
-    """
+    """Sets the names: the model and the settings at the keys: `mmoe num_experts=8`."""
     for configuration in configurations:
         labels = [
             value if key == "model.name" else f"{short_key(key, keys)}={value}"
             for key in keys
             if (value := configuration.settings.get(key)) is not None
         ]
-        name = " ".join(labels) or configuration.model or "the configuration"
-        configuration.name = name
+        configuration.name = (
+            " ".join(labels) or configuration.model or "the configuration"
+        )
 
 
 def short_key(key: str, keys: list[str]) -> str:
@@ -150,38 +137,3 @@ def short_key(key: str, keys: list[str]) -> str:
     last_word = key.rpartition(".")[2]
     is_unique = [k.rpartition(".")[2] for k in keys].count(last_word) < 2
     return last_word if is_unique else key
-
-
-def single_task_twins(
-    configurations: list[Configuration],
-) -> dict[Configuration, Configuration]:
-    """Finds the single-task twin of each configuration that has one.
-
-    The twin has `model=single_task`, equal settings outside `model`, and at least one
-    seed in common with the configuration. If several configurations qualify, because
-    single-task models of different sizes ran, the twin is the one that has the most
-    settings in common.
-
-    Returns: {configuration: its twin}.
-    """
-
-    @cache
-    def outside_model(configuration: Configuration) -> frozenset[tuple[str, str]]:
-        items = configuration.settings.items()
-        return frozenset((k, v) for k, v in items if not k.startswith("model."))
-
-    single_task = [c for c in configurations if c.model == "single_task"]
-    twins = {}
-    for configuration in configurations:
-        candidates = [
-            candidate
-            for candidate in single_task
-            if outside_model(candidate) == outside_model(configuration)
-            and candidate.runs.keys() & configuration.runs.keys()
-        ]
-        if candidates and configuration.model != "single_task":
-            settings = configuration.settings.items()
-            twins[configuration] = max(
-                candidates, key=lambda c: len(settings & c.settings.items())
-            )
-    return twins

@@ -1,18 +1,51 @@
-"""Writes comparisons at full precision, as CSV and JSON."""
+"""Writes comparisons at full precision, as CSV and JSON.
 
+No cell of the CSV is a formula for a spreadsheet: a spreadsheet runs a cell such as
+`=HYPERLINK(...)` as a formula. The names of runs and settings may come from someone
+else, so such a cell could send data away.
+"""
+
+import csv
+import io
 import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mtl_cli.comparison.csv_text import csv_text
-from mtl_cli.comparison.results import DatasetComparison, Task
+from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.sentences import sentences_by_task
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def csv_text(headings: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """Returns rows, {heading: cell} each, as CSV.
+
+    A missing heading gives an empty cell. Keys that are not headings are left out.
+    """
+    names = list(headings)
+    stream = io.StringIO()
+    writer = csv.writer(stream)
+    writer.writerow(map(without_formula, names))
+    writer.writerows([without_formula(row.get(name)) for name in names] for row in rows)
+    return stream.getvalue()
+
+
+def without_formula(value: object) -> object:
+    """Puts an apostrophe before a text that a spreadsheet would run as a formula.
+
+    Numbers such as `-0.5` may begin as a formula does, and are not changed.
+    """
+    if not isinstance(value, str) or not value.startswith(FORMULA_STARTS):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value
 
 
 def as_csv(comparisons: list[DatasetComparison]) -> str:
-    """Returns CSV with the rows of `DatasetComparison.rows`.
-
-    The column `dataset` is left out if there is only one data set.
-    """
+    """Returns the rows of comparisons as CSV; a single data set is not named."""
     rows = [row for comparison in comparisons for row in comparison.rows()]
     settings = [key for comparison in comparisons for key in comparison.shown_keys]
     # A dict, because it keeps each key once and in order.
@@ -62,20 +95,9 @@ def as_dict(comparison: DatasetComparison) -> dict[str, Any]:
                 "seeds": sorted(c.runs),
                 "lost_seeds": sorted(run.seed for run in c.unscored_runs),
                 "runs": [str(folder) for folder in c.folders],
-                "tasks": {
-                    task.name: score_with_scenarios(task, i)
-                    for task in comparison.tasks
-                },
+                "tasks": {task.name: task.score_dict(i) for task in comparison.tasks},
             }
             for i, c in enumerate(comparison.configurations)
         ],
         "warnings": comparison.warnings,
     }
-
-
-def score_with_scenarios(task: Task, i: int) -> dict[str, Any]:
-    """Returns the score of the i-th configuration on all rows, and by scenario."""
-    score = task.score_dict(i)
-    if task.scenarios:
-        score["scenarios"] = {t.scenario: t.score_dict(i) for t in task.scenarios}
-    return score

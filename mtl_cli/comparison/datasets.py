@@ -43,16 +43,14 @@ def runs_by_dataset(runs: list[Run]) -> dict[str, list[Run]]:
     datasets = find_datasets(runs_by_settings)
     if not datasets:
         return {"": runs}
-    names = unique_names(datasets)
-    names_by_settings = {
-        settings: name
-        for name, variants in zip(names, datasets, strict=True)
-        for settings in variants
-    }
-    runs_by_name: dict[str, list[Run]] = {name: [] for name in names}
+    runs_by_name: dict[str, list[Run]] = {}
+    runs_of_settings: dict[DatasetSettings, list[Run]] = {}
+    for name, variants in zip(unique_names(datasets), datasets, strict=True):
+        runs_by_name[name] = []
+        runs_of_settings |= dict.fromkeys(variants, runs_by_name[name])
+    runs_of_first = next(iter(runs_by_name.values()))
     for run in runs:
-        name = names_by_settings.get(dataset_settings(run), names[0])
-        runs_by_name[name].append(run)
+        runs_of_settings.get(dataset_settings(run), runs_of_first).append(run)
     return runs_by_name
 
 
@@ -95,8 +93,7 @@ def find_datasets(runs_by_settings: dict[DatasetSettings, list[Run]]) -> list[Va
 
 
 def dataset_settings(run: Run) -> DatasetSettings:
-    """Returns the settings of a run whose keys begin with `dataset.`."""
-    # Sorted: a run of an earlier version may have the same settings in another order.
+    """Returns the settings of a run whose keys begin with `dataset.`, sorted."""
     items = sorted(run.settings.items())
     return tuple((key, value) for key, value in items if key.startswith("dataset."))
 
@@ -115,41 +112,35 @@ def unique_names(datasets: list[Variants]) -> list[str]:
     """
     namesakes: dict[str, list[Variants]] = {}
     for dataset in datasets:
-        namesakes.setdefault(joined_name(dataset), []).append(dataset)
+        base_name = joined_values("dataset.name", dataset, ", ")
+        namesakes.setdefault(base_name, []).append(dataset)
     counts: Counter[str] = Counter()
     names = []
     for dataset in datasets:
-        name = joined_name(dataset)
-        name = " ".join([name, *differing_settings(dataset, namesakes[name])])
+        base_name = joined_values("dataset.name", dataset, ", ")
+        settings = differing_settings(dataset, namesakes[base_name])
+        name = " ".join([base_name, *settings])
         counts[name] += 1
         names.append(f"{name} ({counts[name]})" if counts[name] > 1 else name)
     return names
 
 
-def joined_name(dataset: Variants) -> str:
-    """Returns the `dataset.name` of all variants, such as `shop, shop_small`."""
-    return ", ".join(dict.fromkeys(filter(None, map(dataset_name, dataset))))
-
-
 def differing_settings(dataset: Variants, namesakes: list[Variants]) -> list[str]:
-    """Returns the settings in which a data set differs from others, as `KEY=VALUE`.
+    """Returns the settings in which a data set differs from its namesakes.
 
-    At most `MAX_SETTINGS` settings are returned. Of several variants, all values are
-    given: `correlation=0.5,0.9`.
-
-    Args:
-        dataset: the data set.
-        namesakes: all data sets with the same name, including `dataset`.
+    Returns: at most `MAX_SETTINGS` texts `KEY=VALUE`, or `KEY=VALUE,VALUE` if the
+        variants of the data set have several values.
     """
-
-    def values_text(key: str, variants: Variants) -> str:
-        return ",".join(dict.fromkeys(dict(v).get(key, "") for v in variants))
-
     all_keys = sorted({key for d in namesakes for v in d for key, _ in v})
     keys = [
-        key for key in all_keys if len({values_text(key, d) for d in namesakes}) > 1
+        key for key in all_keys if len({joined_values(key, d) for d in namesakes}) > 1
     ]
     return [
-        f"{short_key(key, keys)}={values_text(key, dataset)}"
+        f"{short_key(key, keys)}={joined_values(key, dataset)}"
         for key in keys[:MAX_SETTINGS]
     ]
+
+
+def joined_values(key: str, dataset: Variants, separator: str = ",") -> str:
+    """Returns the distinct values of a setting in all variants of a data set."""
+    return separator.join(dict.fromkeys(dict(v).get(key, "") for v in dataset))

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from mtl_cli.comparison.configurations import Configuration
-from mtl_cli.comparison.seed_statistics import Interval
+from mtl_cli.comparison.intervals import Interval
 from mtl_cli.statistics.significance import SIGNIFICANCE_LEVEL, Test, holm
 
 
@@ -33,7 +33,6 @@ class Difference:
     """The score of one configuration minus the score of another, on one task.
 
     Attributes:
-        configuration: the first configuration.
         other: the configuration whose score is subtracted.
         paired_difference: the mean over the common seeds of the difference for each
             seed; None if the two have no seed in common.
@@ -58,15 +57,22 @@ class Difference:
     def interval(self) -> Interval | None:
         """The difference and its 95 % interval, as tables show them.
 
-        With two or more common seeds, this is the paired difference. With fewer, the
-        width of the paired difference is unknown. If there is a seed test, the
-        difference of the means over all seeds is shown instead.
+        With two or more common seeds, this is the paired difference. With fewer, its
+        width is unknown. If there is a seed test, the difference of the means over all
+        seeds is shown instead.
         """
         paired = self.paired_difference
         has_width = paired is not None and paired.half_width is not None
         if self.seed_test is None or has_width:
             return paired
         return Interval(self.seed_test.difference, self.seed_test.half_width, 0)
+
+    @property
+    def mean(self) -> float:
+        """The mean difference over seeds, or over rows if seeds are too few."""
+        if self.interval is not None:
+            return self.interval.mean
+        return self.row_test.difference if self.row_test else 0.0
 
     @property
     def real(self) -> bool:
@@ -96,6 +102,9 @@ class Difference:
 def set_verdicts(differences: Sequence[Difference], direction: int) -> None:
     """Corrects the p-values of differences, and sets the verdicts that follow.
 
+    The p-values of the seed tests are corrected for the number of seed tests (Holm),
+    and the p-values of the row tests for the number of row tests.
+
     A difference is real if the corrected p-value of its seed test is below
     `SIGNIFICANCE_LEVEL` and, if there is a row test, the corrected p-value of the row
     test, too. A difference without a seed test keeps its verdict, such as
@@ -103,37 +112,27 @@ def set_verdicts(differences: Sequence[Difference], direction: int) -> None:
 
     Args:
         differences: the differences that a reader sees together, such as all
-            differences to the baseline on one task. The p-values of the seed tests are
-            corrected for the number of seed tests (Holm), and the p-values of the row
-            tests for the number of row tests.
+            differences to the baseline on one task.
         direction: 1 if higher is better, -1 if lower is better, 0 if neither.
     """
-    correct_p_values(differences)
-    for difference in differences:
-        if difference.seed_test is None:
-            continue
+    seed_tests = {d: d.seed_test for d in differences if d.seed_test is not None}
+    seed_p_values = holm([test.p_value for test in seed_tests.values()])
+    for difference, p_value in zip(seed_tests, seed_p_values, strict=True):
+        difference.corrected_seed_p = p_value
+    row_tests = {d: d.row_test for d in differences if d.row_test is not None}
+    row_p_values = holm([test.p_value for test in row_tests.values()])
+    for difference, p_value in zip(row_tests, row_p_values, strict=True):
+        difference.corrected_row_p = p_value
+    for difference, seed_test in seed_tests.items():
         if difference.corrected_seed_p >= SIGNIFICANCE_LEVEL:
             difference.verdict = Verdict.NOT_REAL
         elif (
-            difference.row_test is not None
-            and difference.corrected_row_p >= SIGNIFICANCE_LEVEL
+            difference in row_tests and difference.corrected_row_p >= SIGNIFICANCE_LEVEL
         ):
             difference.verdict = Verdict.THESE_ROWS_ONLY
         elif direction == 0:
             difference.verdict = Verdict.DIFFERENT
-        elif direction * difference.seed_test.difference > 0:
+        elif direction * seed_test.difference > 0:
             difference.verdict = Verdict.BETTER
         else:
             difference.verdict = Verdict.WORSE
-
-
-def correct_p_values(differences: Sequence[Difference]) -> None:
-    """Sets the corrected p-values of the seed tests and of the row tests."""
-    seed_tests = [(d, d.seed_test) for d in differences if d.seed_test is not None]
-    seed_p_values = holm([test.p_value for _, test in seed_tests])
-    for (difference, _), p_value in zip(seed_tests, seed_p_values, strict=True):
-        difference.corrected_seed_p = p_value
-    row_tests = [(d, d.row_test) for d in differences if d.row_test is not None]
-    row_p_values = holm([test.p_value for _, test in row_tests])
-    for (difference, _), p_value in zip(row_tests, row_p_values, strict=True):
-        difference.corrected_row_p = p_value

@@ -21,15 +21,10 @@ MonitoredMetrics = tuple[tuple[str, str], ...]
 def best_configuration(
     comparisons: Sequence[DatasetComparison],
 ) -> tuple[Configuration, str]:
-    """Chooses the configuration whose runs are averaged.
+    """Chooses the configuration whose runs are averaged, and says why.
 
     If several configurations have runs of several seeds, the configuration with the
     best mean over seeds of `trainer.monitor` on validation rows is chosen.
-
-    Args:
-        comparisons: the comparison of each data set.
-
-    Returns: the configuration, and the reason of the choice.
 
     Raises:
         ConfigError: if there are several data sets, if no configuration has two seeds,
@@ -39,8 +34,8 @@ def best_configuration(
     if len(comparisons) > 1:
         names = ", ".join(comparison.dataset for comparison in comparisons)
         raise ConfigError(
-            f"{FLAG}: the runs are of several data sets, {names}; name "
-            "the runs of one data set"
+            f"{FLAG}: the runs are of several data sets, {names}; name the runs of one "
+            "data set"
         )
     (comparison,) = comparisons
     candidates = [
@@ -55,39 +50,13 @@ def best_configuration(
         )
     if len(candidates) == 1:
         return candidates[0], "the only configuration with several seeds"
-    tasks = [task.name for task in comparison.tasks]
-    means = mean_monitored_values(candidates, tasks)
-    best = max(candidates, key=lambda candidate: means[candidate])
-    monitor = best.settings.get("trainer.monitor")
-    return best, (
-        f"the best of {len(candidates)} configurations on validation rows, by "
-        f"trainer.monitor={monitor}"
-    )
-
-
-def mean_monitored_values(
-    candidates: list[Configuration], tasks: list[str]
-) -> dict[Configuration, float]:
-    """Returns the mean over seeds of the value of `trainer.monitor`.
-
-    Args:
-        candidates: the configurations.
-        tasks: the names of the tasks.
-
-    Returns: {configuration: mean over its seeds}.
-
-    Raises:
-        ConfigError: if a run has no such value, or if the values cannot be compared.
-    """
     means = {}
     distinct_metrics = set()
     for candidate in candidates:
-        values = []
-        for run in candidate.runs.values():
-            metrics, value = monitored_value_of_run(run)
-            distinct_metrics.add(metrics)
-            values.append(value)
-        means[candidate] = fmean(values)
+        by_seed = [monitored_value_of_run(run) for run in candidate.runs.values()]
+        distinct_metrics |= {metrics for metrics, _ in by_seed}
+        means[candidate] = fmean(value for _, value in by_seed)
+    tasks = [task.name for task in comparison.tasks]
     have_same_rows = all(same_validation_rows(candidates, task) for task in tasks)
     if len(distinct_metrics) > 1 or not have_same_rows:
         raise ConfigError(
@@ -95,7 +64,12 @@ def mean_monitored_values(
             "validation rows or monitored metrics differ, so the best of them cannot "
             "be chosen; name the runs of one configuration alone"
         )
-    return means
+    best = max(candidates, key=lambda candidate: means[candidate])
+    monitor = best.settings.get("trainer.monitor")
+    return best, (
+        f"the best of {len(candidates)} configurations on validation rows, by "
+        f"trainer.monitor={monitor}"
+    )
 
 
 def monitored_value_of_run(run: Run) -> tuple[MonitoredMetrics, float]:

@@ -5,10 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mtl_cli.comparison.formats import comma_list
 from mtl_cli.comparison.missing_settings import complete_settings
 from mtl_cli.comparison.runs import NEVER_BEGAN, Run, read_run
-from mtl_cli.core.errors import ConfigError, DataError, visible
+from mtl_cli.core.errors import ConfigError, DataError, comma_list, visible
 from mtl_cli.runs.job_records import RECORDS, jobs_that_never_began
 
 EVALUATIONS = "evaluations.json"  # the file that marks a folder of `mtl-evaluate`
@@ -48,22 +47,17 @@ def read_runs(
     runs_by_folder: dict[Path, Run] = {}  # each run once, even if the paths overlap
     links: list[Path] = []
     for path in paths:
-        if not path or not Path(path).is_dir():
-            raise ConfigError(
-                f"{path!r} is not a folder; give the folders of runs or sweeps, or "
-                "outputs/"
-            )
-        found = find_folders(Path(path))
-        runs = [read_run(run_folder) for run_folder in found.runs]
-        for sweep in found.sweeps:
-            runs += read_jobs_that_never_began(sweep)
-        if not runs:
-            raise ConfigError(no_runs_message(path, found.links))
+        runs, found_links = read_runs_below(path)
         for run in runs:
             runs_by_folder.setdefault(run.path.resolve(), run)
-        links += found.links
+        links += found_links
     roots = [Path(path).resolve() for path in paths]
-    if left_out := [str(link) for link in links if not is_below(link, roots)]:
+    left_out = [
+        str(link)
+        for link in links
+        if not any(link.resolve().is_relative_to(root) for root in roots)
+    ]
+    if left_out:
         warn(
             f"links to other folders are not followed: {comma_list(left_out)}; name a "
             "link on the command line to compare its runs"
@@ -76,6 +70,29 @@ def read_runs(
             f"all runs of {', '.join(paths)} have check_only=true: they have no scores"
         )
     return sorted(runs, key=lambda run: (run.start, natural_order(run.path)))
+
+
+def read_runs_below(path: str) -> tuple[list[Run], list[Path]]:
+    """Returns the runs at or below a path, and the links that are not followed.
+
+    Raises:
+        ConfigError: as `read_runs`.
+    """
+    if not path or not Path(path).is_dir():
+        raise ConfigError(
+            f"{path!r} is not a folder; give the folders of runs or sweeps, or outputs/"
+        )
+    found = find_folders(Path(path))
+    runs = [read_run(run_folder) for run_folder in found.runs]
+    for sweep in found.sweeps:
+        runs += read_jobs_that_never_began(sweep)
+    if not runs:
+        hint = f"; {found.links[0]} is a link, name it" if found.links else ""
+        raise ConfigError(
+            f"{path} holds no run, and no folder below it does; a run folder has a "
+            f"status.json or metrics.json{hint}"
+        )
+    return runs, found.links
 
 
 def find_folders(folder: Path) -> FoundFolders:
@@ -98,21 +115,6 @@ def find_folders(folder: Path) -> FoundFolders:
         paths = [Path(path, name) for name in subfolders]
         found.links += [path for path in paths if path.is_symlink()]
     return found
-
-
-def no_runs_message(path: str, links: list[Path]) -> str:
-    """Returns the message about a folder with no run at or below it."""
-    message = (
-        f"{path} holds no run, and no folder below it does; a run folder has a "
-        "status.json or metrics.json"
-    )
-    return f"{message}; {links[0]} is a link, name it" if links else message
-
-
-def is_below(link: Path, roots: list[Path]) -> bool:
-    """Whether a link leads to one of the roots or to a folder below a root."""
-    target = link.resolve()
-    return any(target.is_relative_to(root) for root in roots)
 
 
 def read_jobs_that_never_began(sweep: Path) -> list[Run]:

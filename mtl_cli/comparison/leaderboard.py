@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from mtl_cli.comparison.configurations import differing_keys, group_runs
-from mtl_cli.comparison.csv_text import csv_text
+from mtl_cli.comparison.csv_and_json import csv_text
 from mtl_cli.comparison.find_runs import find_folders, natural_order
-from mtl_cli.comparison.runs import TRAINING_FACTS, Run, read_run
+from mtl_cli.comparison.runs import TRAINING_FACTS, read_run
 from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.secrets import mask_secrets
-from mtl_cli.runs.job_records import JobRecord, jobs_that_never_began
+from mtl_cli.runs.job_records import jobs_that_never_began
 
 LEADERBOARD = "leaderboard.csv"
 
@@ -37,47 +37,30 @@ def write_leaderboard(sweep: Path) -> Path:
     setting_keys = [*differing_keys(group_runs(runs)), "seed"]
     names = dict.fromkeys(name for run in runs for name in run.flat_scores())
     test_first = sorted(names, key=lambda name: not name.startswith("test."))
-    rows = [row_of_run(run, sweep) for run in runs]
-    rows += [row_of_job(job, setting_keys) for job in jobs_that_never_began(sweep)]
+    rows: list[dict[str, Any]] = [
+        {
+            **run.settings,
+            **run.flat_scores(),
+            **run.training_facts(),
+            "run": run.path.relative_to(sweep).as_posix(),
+            "status": run.status,
+            "seed": run.seed,
+            "error": run.error,
+        }
+        for run in runs
+    ]
+    for job in jobs_that_never_began(sweep):
+        parts = [setting.lstrip("+").partition("=") for setting in job.settings]
+        settings = {key: value for key, _, value in parts}
+        # The choice of a config group, such as `model=ple`, is the key `model.name`.
+        cells = {
+            key: settings.get(key, settings.get(key.removesuffix(".name")))
+            for key in setting_keys
+        }
+        error = mask_secrets(job.error)
+        rows.append(cells | {"run": job.name, "status": job.status, "error": error})
     headings = ["run", "status", *setting_keys, *test_first, *TRAINING_FACTS, "error"]
     path = sweep / LEADERBOARD
-    write_text(
-        path,
-        csv_text(headings, rows),
-        fix="remove it, or free the space",
-        errors="replace",
-    )
+    text = csv_text(headings, rows)
+    write_text(path, text, fix="remove it, or free the space", errors="replace")
     return path
-
-
-def row_of_run(run: Run, sweep: Path) -> dict[str, Any]:
-    """Returns the row of a run, {column: cell}, and all settings of the run."""
-    return {
-        **run.settings,
-        **run.flat_scores(),
-        **run.training_facts(),
-        "run": run.path.relative_to(sweep).as_posix(),
-        "status": run.status,
-        "seed": run.seed,
-        "error": run.error,
-    }
-
-
-def row_of_job(job: JobRecord, setting_keys: list[str]) -> dict[str, Any]:
-    """Returns the row of a job that never began, {column: cell}.
-
-    Args:
-        job: the record of the job.
-        setting_keys: the columns of settings. The choice of a config group, such as
-            `model=ple`, is in the column `model.name`.
-    """
-    settings = {}
-    for setting in job.settings:
-        key, _, value = setting.lstrip("+").partition("=")
-        settings[key] = value
-    cells = {
-        key: settings.get(key, settings.get(key.removesuffix(".name")))
-        for key in setting_keys
-    }
-    error = mask_secrets(job.error)
-    return {**cells, "run": job.name, "status": job.status, "error": error}

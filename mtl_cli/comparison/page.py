@@ -1,24 +1,28 @@
 """Makes the HTML page of `mtl-compare --html`: collects what the template shows."""
 
 import statistics
+from collections import Counter
 from itertools import combinations
+from pathlib import Path
 
 from mtl_cli.comparison.configurations import Configuration, short_key
 from mtl_cli.comparison.difference import Difference, Verdict
-from mtl_cli.comparison.formats import interval_text
-from mtl_cli.comparison.gates import configuration_gates
+from mtl_cli.comparison.intervals import interval_text
 from mtl_cli.comparison.plots import (
+    interval_plot,
     learning_curves,
     plotted_indices,
-    seeds_chart,
     setting_chart,
     trade_off_chart,
 )
 from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.runs import TRAINING_FACTS
 from mtl_cli.comparison.sentences import sentences_by_task
+from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
+from mtl_cli.core.other_files import read_json_object
 from mtl_cli.pages.charts import NUM_COLORS, Chart, color
 from mtl_cli.pages.render import render
+from mtl_cli.scoring.gate_rows import GateRow, gate_rows
 
 MAX_PAIRS = 6  # number of pairs of tasks with a trade-off chart
 MAX_SETTING_VALUES = 12  # a setting with more values has no chart
@@ -59,7 +63,7 @@ def template_variables(comparison: DatasetComparison) -> dict[str, object]:
     indices = plotted_indices(comparison)
     pairs = list(combinations(tasks, 2)) if len(indices) > 1 else []
     curves = [learning_curves(comparison, task) for task in tasks]
-    gates = [x for c in configurations if (x := configuration_gates(c)) is not None]
+    gates = [table for c in configurations if (table := gate_table(c)) is not None]
     chosen_on_valid = any(task.best_chosen_on == "valid" for task in tasks)
     return {
         "comparison": comparison,
@@ -67,7 +71,7 @@ def template_variables(comparison: DatasetComparison) -> dict[str, object]:
         "best_rows": "validation" if chosen_on_valid else "these",
         "num_plotted": len(indices),
         "legend": [(color(i), configurations[i].name) for i in indices[:NUM_COLORS]],
-        "seeds": [(task, seeds_chart(comparison, task)) for task in tasks],
+        "seeds": [(task, interval_plot(comparison, task).chart()) for task in tasks],
         "num_pairs": len(pairs),
         "trade_offs": [trade_off_chart(comparison, *p) for p in pairs[:MAX_PAIRS]],
         "learning_curves": [chart for chart in curves if chart is not None],
@@ -103,6 +107,45 @@ def setting_charts(comparison: DatasetComparison) -> list[Chart]:
             if 1 < len(values) <= MAX_SETTING_VALUES:
                 charts.append(setting_chart(comparison, key, task))
     return charts
+
+
+def gate_table(configuration: Configuration) -> dict[str, object] | None:
+    """Returns how much weight the gates of a configuration give to each expert.
+
+    The rows are of the lowest seed with a valid `gates.json`. The warning says in how
+    many seeds experts are dead or gates polarised, see `scoring.gate_usage`.
+
+    Returns: the variables of the template; None if no run has a valid `gates.json`.
+    """
+    by_seed = {
+        seed: gates
+        for seed, run in sorted(configuration.runs.items())
+        if (gates := read_gates(run.path)) is not None
+    }
+    if not by_seed:
+        return None
+    seed, (rows, _) = next(iter(by_seed.items()))
+    counts = Counter(p for _, problems in by_seed.values() for p in problems)
+    warning = "; ".join(
+        f"{problem} in {count} of {len(by_seed)} seeds"
+        for problem, count in sorted(counts.items())
+    )
+    return {"name": configuration.name, "seed": seed, "rows": rows, "warning": warning}
+
+
+def read_gates(run: Path) -> tuple[list[GateRow], list[str]] | None:
+    """Reads the `gates.json` of a run; None if the file is missing or damaged.
+
+    Returns: the rows of the table of gates, and the problems of its gates.
+    """
+    try:
+        usage = read_json_object(run / "gates.json")
+        problems = ["a dead expert"] if usage["dead"] else []
+        if any(gate["polarised"] for gate in usage["gates"]):
+            problems.append("a polarised gate")
+        return gate_rows(usage), problems
+    except DAMAGED_FILE_ERRORS:
+        return None
 
 
 def median_facts(configuration: Configuration) -> list[str]:

@@ -7,21 +7,19 @@ and `y` are functions: `x(value)` is the position of a value in SVG units.
 import statistics
 
 from mtl_cli.comparison.configurations import short_key
-from mtl_cli.comparison.formats import interval_text
-from mtl_cli.comparison.history import finite_number
+from mtl_cli.comparison.intervals import interval_text
 from mtl_cli.comparison.results import DatasetComparison, Task
+from mtl_cli.comparison.runs import finite_number
 from mtl_cli.pages.charts import NUM_COLORS, Axis, Chart, axis_around, color
 from mtl_cli.pages.interval_plots import Bar, IntervalPlot
 from mtl_cli.pages.line_plots import Line, LinePlot
 
 MAX_CONFIGURATIONS = 30  # in one plot
-MAX_NAME = 30  # number of characters that fit beside the mean and its interval
 MAX_POINT_NAME = 24  # number of characters that fit beside a point
 # Lengths and positions in plots are in SVG units.
 WIDTH = 460
 SMALL_WIDTH = 300
 LEFT = 64  # x of the y axis
-ROW_HEIGHT = 40  # height of the row of a configuration in the chart of seeds
 CHARACTER_WIDTH = 6.5
 
 
@@ -30,58 +28,26 @@ def plotted_indices(comparison: DatasetComparison) -> range:
     return range(min(len(comparison.configurations), MAX_CONFIGURATIONS))
 
 
-def seeds_chart(comparison: DatasetComparison, task: Task) -> Chart:
-    """Plots one row per configuration: the scores of its seeds, and their mean."""
-    rows = [
-        (i, score, score.interval)
-        for i in plotted_indices(comparison)
-        if (score := task.scores[i]).interval is not None
-    ]
-    top = 8
-    bottom = top + ROW_HEIGHT * len(rows)
-    values = [value for _, score, _ in rows for value in score.by_seed.values()]
-    values += [end for *_, interval in rows for end in interval.ends]
-    x, y = axis_around(values, 12, WIDTH - 12), Axis(0, 1, bottom, top)
-    chart = Chart(
-        f"{task.name_with_space} {task.metric}, seeds by row", WIDTH, bottom + 40
-    )
-    chart.x_axis(x, y, task.metric_title)
-    for _, score, interval in rows:
-        if score.configuration is comparison.baseline:
-            mean = x(interval.mean)
-            chart.line((mean, top), (mean, bottom), "reference")
-    for row_index, (i, score, interval) in enumerate(rows):
-        dots_y = top + ROW_HEIGHT * row_index + 26
-        text_y = dots_y - 11
-        name = score.configuration.name
-        short_name = name if len(name) <= MAX_NAME else f"{name[:MAX_NAME]}…"
-        star = " ★" if score is task.best else ""
-        chart.text((x.start, text_y), f"{short_name}{star}", css_class="row")
-        numbers = interval_text(interval, task.decimals)
-        chart.text((x.stop, text_y), numbers, "end", "tick")
-        low, high = interval.ends
-        chart.line((x(low), dots_y), (x(high), dots_y), f"bar {color(i)}")
-        for seed, value in score.by_seed.items():
-            tooltip = f"{name}, seed {seed}: {value:.6f}"
-            chart.dot((x(value), dots_y), 3, f"seed {color(i)}", tooltip)
-        chart.dot((x(interval.mean), dots_y), 5, f"mean {color(i)}", f"{name}: mean")
-    return chart
-
-
 def interval_plot(comparison: DatasetComparison, task: Task) -> IntervalPlot:
-    """Plots each configuration's mean over seeds with its interval.
+    """Plots one row per configuration: the scores of its seeds, and their mean.
 
     The reference is the mean of the baseline.
     """
     bars, reference = [], None
     for i in plotted_indices(comparison):
         score = task.scores[i]
-        if score.interval is not None:
-            mean, name = score.interval.mean, score.configuration.name
-            text = interval_text(score.interval, task.decimals)
-            bars.append(Bar(name, text, mean, *score.interval.ends))
-            if score.configuration is comparison.baseline:
-                reference = mean
+        if score.interval is None:
+            continue
+        mean, name = score.interval.mean, score.configuration.name
+        star = " ★" if score is task.best else ""
+        text = f"{interval_text(score.interval, task.decimals)}{star}"
+        dots = [
+            (value, f"{name}, seed {seed}: {value:.6f}")
+            for seed, value in score.by_seed.items()
+        ]
+        bars.append(Bar(name, text, mean, *score.interval.ends, i, dots))
+        if score.configuration is comparison.baseline:
+            reference = mean
     return IntervalPlot(task.title, task.metric_title, bars, reference)
 
 

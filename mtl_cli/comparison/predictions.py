@@ -1,21 +1,24 @@
-"""The predictions of a configuration, and tests of their differences over test rows."""
+"""The predictions of a configuration, and tests of their differences over test rows.
+
+The tests say whether another test set would rank two configurations in the same order.
+The score of a configuration is the metric averaged over seeds. The test rows are a
+sample of all possible rows. The tests ask how much the difference of two scores would
+vary between samples. Both configurations are scored on the same rows: rows that are
+hard to predict lower both scores, and most of this effect cancels in the difference.
+"""
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from mtl_cli.comparison.row_statistics import (
-    bootstrap_test,
-    metric_on_samples,
-    test_groups,
-)
 from mtl_cli.core.prediction_names import SCENARIO
 from mtl_cli.metrics.auc import group_aucs
 from mtl_cli.metrics.metric import Floats, Metric, UndefinedError
 from mtl_cli.statistics.delong import auc_influence, standard_error
-from mtl_cli.statistics.sampling_error import MIN_ROWS
+from mtl_cli.statistics.sampling_error import MIN_ROWS, RESAMPLES
 from mtl_cli.statistics.significance import Test, z_test
 
 
@@ -27,56 +30,31 @@ class DifferentRowsError(UnusableError):
     """The predictions to compare are for different rows."""
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Rows on which a task is scored.
+class Rows(NamedTuple):
+    """Rows on which a task is scored; each attribute has the shape (rows,)."""
 
-    Attributes:
-        row_numbers: the number in the test table of each row, (rows,).
-        label: the labels, (rows,).
-        weight: the weights, above 0, (rows,).
-        group: the number of each row's group, (rows,), below 0 if it has none.
-    """
-
-    row_numbers: npt.NDArray[np.int64]
+    row_numbers: npt.NDArray[np.int64]  # in the test table
     label: Floats
-    weight: Floats
-    group: npt.NDArray[np.int64]
+    weight: Floats  # above 0
+    group: npt.NDArray[np.int64]  # the number of each row's group, below 0 for no group
 
     def take(self, mask: npt.NDArray[np.bool_]) -> "Rows":
         """Returns the rows where `mask`, (rows,), is True."""
-        return Rows(
-            self.row_numbers[mask],
-            self.label[mask],
-            self.weight[mask],
-            self.group[mask],
-        )
+        return Rows._make(column[mask] for column in self)
 
     def are_same(self, other: "Rows") -> bool:
-        """Whether two sets of rows have equal row numbers, labels, weights and groups.
-
-        Runs of version 0.1 rounded the labels of regressions to float32, so labels that
-        are equal as float32 count as equal.
-        """
-        labels, other_labels = (rows.label.astype("float32") for rows in (self, other))
-        return (
-            np.array_equal(self.row_numbers, other.row_numbers)
-            and np.array_equal(labels, other_labels)
-            and np.array_equal(self.weight, other.weight)
-            and np.array_equal(self.group, other.group)
-        )
+        """Whether two sets of rows have equal row numbers, labels, weights, groups."""
+        return all(map(np.array_equal, self, other))
 
 
-@dataclass
+@dataclass(eq=False)
 class Predictions:
     """The predictions of all seeds of a configuration for one task.
 
     Attributes:
         metric: the metric that is compared.
-        rows: the rows on which the task is scored.
         by_seed: the predictions of each seed, (rows,) or (rows, classes) each.
         scenarios: the name of each row's scenario, (rows,); None if unknown.
-        by_scenario: a cache of the predictions on the rows of each scenario.
     """
 
     metric: Metric
@@ -84,36 +62,27 @@ class Predictions:
     by_seed: list[Floats]
     scenarios: npt.NDArray[np.object_] | None = None
 
-    def __post_init__(self) -> None:
-        self.by_scenario: dict[str, Predictions] = {"": self}
-
     def of_scenario(self, name: str) -> "Predictions":
-        """Returns the predictions for the rows of a scenario.
-
-        Args:
-            name: the name of the scenario; "" for all rows.
+        """Returns the predictions for the rows of a scenario; "" gives all rows.
 
         Raises:
             UnusableError: if the scenarios of the rows are unknown.
         """
-        if name not in self.by_scenario:
-            if self.scenarios is None:
-                raise UnusableError(f"predictions.parquet has no column {SCENARIO}")
-            mask = self.scenarios == name
-            self.by_scenario[name] = Predictions(
-                self.metric,
-                self.rows.take(mask),
-                [prediction[mask] for prediction in self.by_seed],
-            )
-        return self.by_scenario[name]
+        if not name:
+            return self
+        if self.scenarios is None:
+            raise UnusableError(f"predictions.parquet has no column {SCENARIO}")
+        mask = self.scenarios == name
+        by_seed = [prediction[mask] for prediction in self.by_seed]
+        return Predictions(self.metric, self.rows.take(mask), by_seed)
 
     @cached_property
     def auc_and_influence(self) -> tuple[float, Floats]:
         """The AUC, and the influence of each row on it, both averaged over seeds."""
-        rows = self.rows
-        total, total_influence = 0.0, np.zeros(len(rows.label))
+        _, label, weight, _ = self.rows
+        total, total_influence = 0.0, np.zeros(len(label))
         for prediction in self.by_seed:
-            auc, influence = auc_influence(rows.label, prediction, rows.weight)
+            auc, influence = auc_influence(label, prediction, weight)
             total += auc
             total_influence += influence
         return total / len(self.by_seed), total_influence / len(self.by_seed)
@@ -124,21 +93,27 @@ class Predictions:
 
         Both are (groups with rows of both classes,).
         """
-        rows = self.rows
-        aucs, weights = zip(
-            *(
-                group_aucs(rows.label, prediction, rows.weight, rows.group)
-                for prediction in self.by_seed
-            ),
-            strict=True,
-        )
+        _, label, weight, group = self.rows
+        by_seed = [group_aucs(label, p, weight, group) for p in self.by_seed]
+        aucs, weights = zip(*by_seed, strict=True)
         return np.mean(aucs, axis=0), weights[0]
 
     @cached_property
     def sampled_metric(self) -> Floats:
-        """The metric on each bootstrap sample of the rows, averaged over seeds."""
-        rows = self.rows
-        return metric_on_samples(self.metric, rows.label, self.by_seed, rows.weight)
+        """The metric on each bootstrap sample of the rows, averaged over seeds.
+
+        All configurations have the same samples, so the metrics of two configurations
+        can be subtracted sample by sample.
+        """
+        _, label, weight, _ = self.rows
+        rng = np.random.default_rng(0)
+        values = np.empty(RESAMPLES)
+        for i in range(RESAMPLES):
+            rows = rng.integers(0, len(label), len(label))
+            values[i] = np.mean(
+                [self.metric(label[rows], p[rows], weight[rows]) for p in self.by_seed]
+            )
+        return values
 
     @cached_property
     def mean(self) -> float:
@@ -148,9 +123,8 @@ class Predictions:
         if self.metric.grouped:
             aucs, weights = self.group_aucs_and_weights
             return float(np.average(aucs, weights=weights))
-        rows = self.rows
-        values = [self.metric(rows.label, p, rows.weight) for p in self.by_seed]
-        return float(np.mean(values))
+        _, label, weight, _ = self.rows
+        return float(np.mean([self.metric(label, p, weight) for p in self.by_seed]))
 
     def test(self, other: "Predictions") -> Test:
         """Tests the metric of these predictions minus the metric of others.
@@ -171,16 +145,31 @@ class Predictions:
             error = standard_error(self.rows.label, influence)
             return z_test(self.mean - other.mean, error)
         if self.metric.grouped:
-            aucs, weights = self.group_aucs_and_weights
-            if len(aucs) < MIN_ROWS:
-                raise UnusableError(
-                    f"fewer than {MIN_ROWS} groups have rows of both classes"
-                )
-            return test_groups(aucs - other.group_aucs_and_weights[0], weights)
+            return self.test_groups(other)
         try:
             difference = self.mean - other.mean
-            return bootstrap_test(difference, self.sampled_metric, other.sampled_metric)
+            differences = self.sampled_metric - other.sampled_metric
         except UndefinedError:
             raise UnusableError(
                 f"{self.metric.name} is undefined on some bootstrap samples of the rows"
             ) from None
+        return z_test(difference, float(np.std(differences, ddof=1)))
+
+    def test_groups(self, other: "Predictions") -> Test:
+        """Tests the difference of two group AUCs on the same groups.
+
+        Another test set would have other groups. The difference is a weighted mean over
+        the groups, so it is a ratio of two sums that vary from one set of groups to
+        another. The standard error is the standard error of a ratio (Cochran, Sampling
+        Techniques, 1977, section 2.11).
+        """
+        aucs, weights = self.group_aucs_and_weights
+        n = len(aucs)
+        if n < MIN_ROWS:
+            raise UnusableError(
+                f"fewer than {MIN_ROWS} groups have rows of both classes"
+            )
+        differences = aucs - other.group_aucs_and_weights[0]
+        mean = float(np.average(differences, weights=weights))
+        variance = n / (n - 1) * np.sum((weights * (differences - mean)) ** 2)
+        return z_test(mean, float(np.sqrt(variance) / weights.sum()))

@@ -1,4 +1,4 @@
-"""Reads the predictions of a configuration's runs from their `predictions.parquet`."""
+"""Reads the predictions of a configuration's runs for the rows of a task."""
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -6,8 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtl_cli.comparison.configurations import Configuration
-from mtl_cli.comparison.label_columns import label_values
-from mtl_cli.comparison.prediction_files import PredictionFiles
+from mtl_cli.comparison.prediction_files import PredictionFiles, label_values
 from mtl_cli.comparison.predictions import (
     DifferentRowsError,
     Predictions,
@@ -32,17 +31,11 @@ if TYPE_CHECKING:
 
 
 class RunPredictions(NamedTuple):
-    """The predictions of one run for one task.
-
-    Attributes:
-        rows: the rows on which the task is scored.
-        prediction: the predictions, (rows,) or (rows, classes).
-        scenarios: the name of each row's scenario, (rows,); None if unknown.
-    """
+    """The predictions of one run for the rows on which one task is scored."""
 
     rows: Rows
-    prediction: Floats
-    scenarios: npt.NDArray[np.object_] | None
+    prediction: Floats  # (rows,) or (rows, classes)
+    scenarios: npt.NDArray[np.object_] | None  # the name of each row's, (rows,)
 
 
 def read_all_seeds(
@@ -97,13 +90,6 @@ def read_one_seed(
     run: Run, split: str, task: str, needs_groups: bool, files: PredictionFiles
 ) -> RunPredictions:
     """Reads the predictions of a run for the rows on which a task is scored.
-
-    Args:
-        run: the run.
-        split: the split that was scored.
-        task: the task.
-        needs_groups: whether to read the groups of the rows too.
-        files: the files of all runs.
 
     Raises:
         UnusableError: if the file is missing or damaged, or lacks a column.

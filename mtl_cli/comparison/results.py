@@ -1,8 +1,7 @@
 """The result of a comparison: scores and differences by task and configuration.
 
-Each configuration is compared with up to three others: with the baseline; with its
-*single-task twin*, the same configuration with `model=single_task`; and with its
-*single-scenario twin*, the same configuration trained on the rows of one scenario.
+Each configuration is compared with up to three others: with the baseline, with its
+single-task twin, and with its single-scenario twin, see `twins`.
 """
 
 from collections.abc import Iterator
@@ -11,9 +10,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from mtl_cli.comparison.configurations import Configuration
-from mtl_cli.comparison.difference import Difference
-from mtl_cli.comparison.formats import significant_decimals
-from mtl_cli.comparison.seed_statistics import Interval, mean_interval
+from mtl_cli.comparison.difference import Difference, Verdict
+from mtl_cli.comparison.intervals import Interval, mean_interval, significant_decimals
 from mtl_cli.core.nested import flatten
 
 if TYPE_CHECKING:
@@ -25,15 +23,13 @@ class Score:
     """The score of one configuration on one task.
 
     Attributes:
-        configuration: the configuration.
         by_seed: {seed: the value of the metric}.
         interval: the mean over seeds, and its interval; None if no run has the metric.
         counts: the number of scored rows, and of the positive labels among them.
         to_baseline: the difference to the baseline; None for the baseline itself.
-        to_single_task: the difference to the single-task twin; None if the twin did not
-            run.
-        to_single_scenario: the difference to the single-scenario twin; None if the twin
-            did not run, or if the score is of the rows of all scenarios.
+        to_single_task: the difference to the single-task twin; None without a twin.
+        to_single_scenario: the difference to the single-scenario twin; None without a
+            twin, or if the score is of the rows of all scenarios.
     """
 
     configuration: Configuration
@@ -44,19 +40,22 @@ class Score:
     to_single_task: Difference | None = None
     to_single_scenario: Difference | None = None
 
+    @property
+    def differences(self) -> tuple[Difference | None, ...]:
+        """The three differences."""
+        return self.to_baseline, self.to_single_task, self.to_single_scenario
+
+    @property
+    def is_on_other_rows(self) -> bool:
+        """Whether the configuration was scored on other rows than the baseline."""
+        difference = self.to_baseline
+        return difference is not None and difference.verdict == Verdict.NOT_COMPARABLE
+
 
 def score_of(
     configuration: Configuration, split: str, task: str, metric: str, scenario: str = ""
 ) -> Score:
-    """Returns the score of a configuration on a task, without differences.
-
-    Args:
-        configuration: the configuration.
-        split: the split that is scored.
-        task: the task.
-        metric: the metric.
-        scenario: the scenario whose rows are scored; "" for all rows.
-    """
+    """Returns the score of a configuration on a task, without differences."""
     by_seed = configuration.values(split, task, metric, scenario)
     if not by_seed:
         return Score(configuration, by_seed)
@@ -71,7 +70,6 @@ class Task:
     """The scores of all configurations on one task.
 
     Attributes:
-        name: the task's name.
         metric: the metric that is compared.
         direction: 1 if higher is better, -1 if lower is better, 0 if neither.
         scores: the score of each configuration, in the order of the configurations.
@@ -106,16 +104,16 @@ class Task:
         """The name of the metric for people: `log loss` for `log_loss`."""
         return self.metric.replace("_", " ")
 
-    @cached_property
-    def decimals(self) -> int:
-        """The number of decimals that the metric is shown with."""
-        return significant_decimals(score.interval for score in self.scores)
-
     @property
     def title(self) -> str:
         """The heading: `buy (click = 1): auc, higher is better`."""
         better = {1: "higher is better", -1: "lower is better", 0: "no direction"}
         return f"{self.name_with_space}: {self.metric_title}, {better[self.direction]}"
+
+    @cached_property
+    def decimals(self) -> int:
+        """The number of decimals that the metric is shown with."""
+        return significant_decimals(score.interval for score in self.scores)
 
     @cached_property
     def shows_single_task(self) -> bool:
@@ -137,16 +135,6 @@ class Task:
         """Whether tables have a column of differences to single-scenario twins."""
         return any(score.to_single_scenario for score in self.scores)
 
-    @property
-    def differences(self) -> list[Difference]:
-        """All differences: to the baseline and to the twins, of all scores."""
-        return [
-            difference
-            for s in self.scores
-            for difference in (s.to_baseline, s.to_single_task, s.to_single_scenario)
-            if difference is not None
-        ]
-
     def score_dict(self, i: int) -> dict[str, Any]:
         """Returns the score of the i-th configuration as JSON values, not rounded."""
         score = self.scores[i]
@@ -164,6 +152,8 @@ class Task:
         }
         if score.to_single_scenario is not None:
             values["to_single_scenario"] = score.to_single_scenario.as_dict()
+        if self.scenarios:
+            values["scenarios"] = {t.scenario: t.score_dict(i) for t in self.scenarios}
         return values
 
 
@@ -172,8 +162,7 @@ class DatasetComparison:
     """Everything that is reported about the runs of one data set.
 
     Attributes:
-        dataset: the name of the data set. Settings follow the name if another data set
-            with the same name has other data, see `datasets.unique_names`.
+        dataset: the name of the data set, see `datasets.unique_names`.
         configurations: the configurations that have scores, in order of appearance.
         differing_keys: the dotted settings in which the configurations differ.
         baseline: the configuration that all others are compared with.
@@ -207,30 +196,34 @@ class DatasetComparison:
         return sum(len(c.runs) for c in self.configurations)
 
     @property
+    def all_tasks(self) -> list[Task]:
+        """Each task on all rows, followed by the task on the rows of each scenario."""
+        return [t for task in self.tasks for t in (task, *task.scenarios)]
+
+    @property
     def by_scenario(self) -> "dict[str, DatasetComparison]":
         """The comparison on the rows of each scenario; {} without scenarios."""
         tasks: dict[str, list[Task]] = {}
-        for task in self.tasks:
-            for on_scenario in task.scenarios:
-                tasks.setdefault(on_scenario.scenario, []).append(on_scenario)
+        for task in self.all_tasks:
+            if task.scenario:
+                tasks.setdefault(task.scenario, []).append(task)
         return {name: replace(self, tasks=tasks[name]) for name in tasks}
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yields one flat dict per configuration and task, with values not rounded.
 
-        If tasks have scenarios, the dict of a task is followed by one dict for each of
-        its scenarios. Every dict then has the key `scenario`, which is "" for a task on
-        all rows.
+        If tasks have scenarios, there is one dict for each of `all_tasks`. Every dict
+        then has the key `scenario`, which is "" for a task on all rows.
         """
         for i, configuration in enumerate(self.configurations):
             settings = self.shown_settings(configuration)
-            tasks = [t for task in self.tasks for t in (task, *task.scenarios)]
-            for task in tasks:
+            for task in self.all_tasks:
                 row = {"dataset": self.dataset, **settings, "task": task.name}
-                if len(tasks) > len(self.tasks):
+                if len(self.all_tasks) > len(self.tasks):
                     row["scenario"] = task.scenario
                 score = task.score_dict(i)
                 del score["by_seed"]
+                score.pop("scenarios", None)
                 # A difference has columns such as `to_baseline.verdict`. A missing
                 # difference has none.
                 for key in ("to_baseline", "to_single_task"):
@@ -239,11 +232,7 @@ class DatasetComparison:
                 yield row | flatten(score)
 
     def to_frame(self) -> "DataFrame":
-        """Returns a table with one row per configuration and task, see `rows`.
-
-        The table has the columns of `mtl-compare --csv`: the data set, the settings
-        that differ, the task, and its mean, interval, differences and verdicts.
-        """
+        """Returns a table with the columns of `mtl-compare --csv`, see `rows`."""
         import pandas as pd
 
         return pd.DataFrame(self.rows())

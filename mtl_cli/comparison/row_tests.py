@@ -90,14 +90,15 @@ def test_task(
     """
 
     @cache
-    def read_once(configuration: Configuration) -> Predictions | UnusableError:
+    def read_all_rows(configuration: Configuration) -> Predictions | UnusableError:
         try:
             return read_all_seeds(configuration, split, task.name, task.metric, files)
         except UnusableError as error:  # the class of the error is kept
             return type(error)(f"{configuration.name}: {error}")
 
+    @cache
     def read(configuration: Configuration, scenario: str) -> Predictions:
-        predictions = read_once(configuration)
+        predictions = read_all_rows(configuration)
         if isinstance(predictions, UnusableError):
             raise predictions
         return predictions.of_scenario(scenario)
@@ -105,21 +106,22 @@ def test_task(
     reasons: dict[str, None] = {}
     # Single-scenario twins are not in `task.scores`, so they are always read.
     not_read = {score.configuration for score in task.scores} - set(tested)
-    differences = [
-        (difference, on_rows.scenario)
-        for on_rows in (task, *task.scenarios)
-        for difference in on_rows.differences
-    ]
-    for difference, scenario in differences:
-        pair = difference.configuration, difference.other
-        has_no_test = difference.verdict in (Verdict.NO_SCORE, Verdict.NOT_COMPARABLE)
-        if has_no_test or set(pair) & not_read:
-            continue
-        try:
-            first, second = (read(c, scenario) for c in pair)
-            difference.row_test = first.test(second)
-        except DifferentRowsError:
-            difference.mark_not_comparable()
-        except UnusableError as error:
-            reasons[str(error)] = None
+    for on_rows in (task, *task.scenarios):
+        differences = [d for score in on_rows.scores for d in score.differences if d]
+        for difference in differences:
+            first, second = difference.configuration, difference.other
+            has_no_test = difference.verdict in (
+                Verdict.NO_SCORE,
+                Verdict.NOT_COMPARABLE,
+            )
+            if has_no_test or not_read & {first, second}:
+                continue
+            try:
+                predictions = read(first, on_rows.scenario)
+                others = read(second, on_rows.scenario)
+                difference.row_test = predictions.test(others)
+            except DifferentRowsError:
+                difference.mark_not_comparable()
+            except UnusableError as error:
+                reasons[str(error)] = None
     return list(reasons)

@@ -11,37 +11,18 @@ from mtl_cli.core.nested import flatten
 from mtl_cli.runs.provenance import KEYS_FREE_TO_CHANGE
 
 MAX_VALUES = 20_000  # in one config.yaml
-
-
-def dotted_keys(keys_by_group: dict[str, Any]) -> list[str]:
-    """Returns the dotted keys of a dict such as `KEYS_FREE_TO_CHANGE`.
-
-    >>> dotted_keys({"resume": True, "trainer": {"profile"}})
-    ['resume', 'trainer.profile']
-    """
-    keys = []
-    for group, names in keys_by_group.items():
-        is_whole_group = names is True  # otherwise a set of names within the group
-        keys += [group] if is_whole_group else [f"{group}.{name}" for name in names]
-    return keys
-
-
 # Runs that differ only in these keys belong to one configuration. `KEYS_FREE_TO_CHANGE`
-# are the keys that a user may change when a run is resumed, such as `tracker`. Only two
-# of the ignored keys can change a result:
+# are the keys that a user may change when a run is resumed, such as `tracker`: a whole
+# section, or a set of names within it. Only two of the ignored keys can change a
+# result:
 # - `seed`: each configuration is run with several seeds, to see how its scores vary.
 # - `trainer.strategy`: this key is in `KEYS_FREE_TO_CHANGE`, so a run may be resumed
 #   with another strategy. The `config.yaml` of the run then does not tell how all
 #   epochs were trained.
-IGNORED_KEYS = [
-    "defaults",
-    "hydra",
-    "seed",
-    "check_only",
-    "sweep",
-    "compare",
-    *dotted_keys(KEYS_FREE_TO_CHANGE),
-]
+IGNORED_KEYS = ["defaults", "hydra", "seed", "check_only", "sweep", "compare"]
+for section, names in KEYS_FREE_TO_CHANGE.items():
+    is_whole_section = names is True
+    IGNORED_KEYS += [section] if is_whole_section else [f"{section}.{n}" for n in names]
 IGNORED_PREFIXES = tuple(f"{key}." for key in IGNORED_KEYS)
 
 

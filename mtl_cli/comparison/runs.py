@@ -1,13 +1,16 @@
 """Reads the files of a run folder that a comparison needs."""
 
+import csv
+import io
+import math
 import socket
+import statistics
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from mtl_cli.comparison.history import best_epoch, median_speed, read_history
 from mtl_cli.comparison.run_settings import compared_settings
 from mtl_cli.core.errors import printable
 from mtl_cli.core.other_files import read_json_object, read_text
@@ -29,15 +32,12 @@ class Run:
     """The content of a run folder that a comparison needs.
 
     Attributes:
-        path: the folder.
         status: `done`, `failed`, `interrupted`, `running` or `killed`; `damaged` if the
             folder cannot be read; `NEVER_BEGAN` if there is no folder.
         error: why the run failed or cannot be read; "" if it did not fail.
         start: the start time in ISO 8601.
         seconds: the duration of the run; None if unknown.
-        seed: the seed.
-        settings: the settings by which runs are grouped into configurations, see
-            `compared_settings`.
+        settings: see `compared_settings`.
         metrics: the scores by split and task, from `metrics.json`.
         environment: versions, hashes and sizes, from `environment.json`.
     """
@@ -63,12 +63,9 @@ class Run:
         return self.status == "done" and bool(self.metrics)
 
     def score(self, split: str, task: str, scenario: str = "") -> Score:
-        """Returns the score of a task in `metrics.json`; {} if it is missing.
+        """Returns the score of a task on all rows, or on the rows of a scenario.
 
-        Args:
-            split: the split.
-            task: the task.
-            scenario: the scenario whose rows are scored; "" for all rows.
+        The score is {} if `metrics.json` has none.
         """
         score = self.metrics.get(split, {}).get(task, {})
         if not scenario:
@@ -79,14 +76,7 @@ class Run:
     def value(
         self, split: str, task: str, metric: str, scenario: str = ""
     ) -> float | None:
-        """Returns a metric; None if it is missing or undefined.
-
-        Args:
-            split: the split.
-            task: the task.
-            metric: the metric.
-            scenario: the scenario whose rows are scored; "" for all rows.
-        """
+        """Returns a metric of `score`; None if it is missing or undefined."""
         value = self.score(split, task, scenario).get(metric)
         return float(value) if isinstance(value, int | float) else None
 
@@ -103,19 +93,40 @@ class Run:
     def training_facts(self) -> dict[str, float | None]:
         """Returns {name in `TRAINING_FACTS`: value, or None if it is unknown}."""
         history = self.history()
-        has_early_stopping = self.settings.get("trainer.patience") != "null"
-        parameters = self.environment.get("parameters")
+        speeds = [finite_number(epoch.get("samples_per_second")) for epoch in history]
+        known_speeds = [speed for speed in speeds if speed is not None]
+        # Without early stopping, the weights of the last epoch are kept.
+        stops_early = self.settings.get("trainer.patience") != "null"
+        kept_epochs = [
+            finite_number(epoch.get("epoch"))
+            for epoch in history
+            if epoch.get("best") == "True" or not stops_early
+        ]
+        kept_epoch = kept_epochs[-1] if kept_epochs else None
         facts = (
-            parameters if isinstance(parameters, int) else None,
+            self.environment.get("parameters"),
             self.seconds,
-            median_speed(history),
-            best_epoch(history, has_early_stopping),
+            statistics.median(known_speeds) if known_speeds else None,
+            None if kept_epoch is None else int(kept_epoch),
         )
         return dict(zip(TRAINING_FACTS, facts, strict=True))
 
     def history(self) -> list[dict[str, str]]:
-        """Reads `history.csv`, one row per epoch; [] if the file cannot be read."""
-        return read_history(self.path)
+        """Reads the rows of `history.csv`, one per epoch; [] if it is unreadable."""
+        try:
+            text = read_text(self.path / "history.csv")
+            return list(csv.DictReader(io.StringIO(text)))
+        except (OSError, ValueError, csv.Error):
+            return []
+
+
+def finite_number(text: str | None) -> float | None:
+    """Converts a text to a number; returns None if it is not a finite number."""
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def read_run(folder: Path) -> Run:
@@ -152,7 +163,8 @@ def read_run(folder: Path) -> Run:
         if status == "done" and not only_checked:
             file = "metrics.json"
             metrics = read_json_object(folder / file)
-            check_metrics(metrics)
+            for scores in metrics.values():
+                check_scores(scores)
             run.metrics = metrics
         run.status = status
         run.error = printable(str(record.get("error") or ""))
@@ -164,36 +176,20 @@ def read_run(folder: Path) -> Run:
 
 
 def check_environment(environment: dict[str, Any]) -> None:
-    """Checks the values of `environment.json` that a comparison reads.
-
-    Raises:
-        ValueError: if a value is damaged. `read_run` catches it.
-    """
+    """Raises a `ValueError` if a value that a comparison reads is damaged."""
     hashes = [environment.get(key) for key in ("data_hash", "git_commit")]
-    parameters = environment.get("parameters") or 0
+    parameters = environment.get("parameters")
     if not all(isinstance(value, str | None) for value in hashes):
         raise ValueError
-    if not isinstance(parameters, int) or abs(parameters) > MAX_METRIC:
+    if not isinstance(parameters, int | None) or abs(parameters or 0) > MAX_METRIC:
         raise ValueError
-
-
-def check_metrics(metrics: dict[str, Scores]) -> None:
-    """Checks that metrics have the form {split: {task: score}}.
-
-    Raises:
-        Exception: of any kind, if the metrics are damaged. `read_run` catches it.
-    """
-    for scores in metrics.values():
-        check_scores(scores)
-        for score in scores.values():
-            check_scores(score.get("scenarios", {}))
 
 
 def check_scores(scores: Scores) -> None:
     """Checks the scores of tasks, or of the scenarios of a task: {name: score}.
 
     Raises:
-        Exception: of any kind, as `check_metrics`.
+        Exception: of any kind, if the scores are damaged. `read_run` catches it.
     """
     for name, score in scores.items():
         for key, value in score.items():
@@ -203,3 +199,4 @@ def check_scores(scores: Scores) -> None:
                 raise ValueError
             if isinstance(value, int | float) and not abs(value) < MAX_METRIC:
                 raise ValueError
+        check_scores(score.get("scenarios", {}))

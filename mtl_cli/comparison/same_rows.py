@@ -3,7 +3,7 @@
 import numpy as np
 
 from mtl_cli.comparison.configurations import Configuration
-from mtl_cli.comparison.label_columns import label_values
+from mtl_cli.comparison.prediction_files import label_values
 from mtl_cli.comparison.run_settings import as_text
 from mtl_cli.comparison.runs import Run
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
@@ -33,11 +33,6 @@ def same_rows(a: Configuration, b: Configuration, split: str) -> bool:
     if all runs read the same separate test file. In this case, the row numbers and
     labels in the runs' `predictions.parquet` are compared. The file contains test rows
     only, so the training and validation rows of these runs count as different.
-
-    Args:
-        a: the first configuration.
-        b: the second configuration.
-        split: the split that was scored.
     """
     runs_by_split: dict[tuple[object, ...], list[Run]] = {}
     for run in (*a.runs.values(), *b.runs.values()):
@@ -105,9 +100,14 @@ def read_test_rows(runs: list[Run]) -> dict[str, Floats]:
 
     Returns: {name of the column: (rows,)}; {} if no file can be read.
     """
+
+    def choose(names: list[str]) -> list[str]:
+        others = [name for name in names if not name.endswith(PREDICTION_ENDING)]
+        return [name for name in others if name not in (SCENARIO, GROUP)]
+
     for run in runs:
         try:
-            table = read_predictions(run.path, columns_of_rows)
+            table = read_predictions(run.path, choose)
             return {
                 name: label_values(run, name, table[name])
                 for name in table.column_names
@@ -117,21 +117,11 @@ def read_test_rows(runs: list[Run]) -> dict[str, Floats]:
     return {}
 
 
-def columns_of_rows(names: list[str]) -> list[str]:
-    """Selects the columns that hold row numbers, labels and weights."""
-    others = [name for name in names if not name.endswith(PREDICTION_ENDING)]
-    return [name for name in others if name not in (SCENARIO, GROUP)]
-
-
 def equal_rows(a: dict[str, Floats], b: dict[str, Floats]) -> bool:
-    """Whether two sets of rows have equal row numbers, labels and weights.
+    """Whether two results of `read_test_rows` are of the same rows.
 
     Columns that only one of the two has are not compared. If one of the two has no row
     numbers, the rows count as different.
-
-    Args:
-        a: row numbers, labels and weights, see `read_test_rows`.
-        b: the same of other runs.
     """
     common = a.keys() & b.keys()
     return ROW in common and all(

@@ -1,92 +1,168 @@
-"""Adds differences with their tests over seeds to the scores of a task."""
+"""Adds differences with their tests over seeds to a comparison."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cache
+
+import numpy as np
+from scipy.special import fdtrc
 
 from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.difference import Difference, Verdict
-from mtl_cli.comparison.results import Score, Task
-from mtl_cli.comparison.seed_statistics import (
-    NO_NOISE,
-    Noise,
-    paired_difference,
-    pooled_noise,
-    scores_to_test,
-    seed_test,
-)
+from mtl_cli.comparison.intervals import Interval, mean_interval
+from mtl_cli.comparison.results import DatasetComparison, Score, Task, score_of
+from mtl_cli.comparison.same_rows import same_rows
+from mtl_cli.comparison.twins import Twins, single_scenario_twins, single_task_twins
+from mtl_cli.metrics.metric import Floats
+from mtl_cli.statistics.significance import Test, t_test
+
+# The noise of two configurations is compared with the noise of all others by one-sided
+# F-tests. The two configurations are noisier if the p-value of one test is below the
+# first level, and quieter if the p-value of the other test is below the second level.
+NOISIER_LEVEL, QUIETER_LEVEL = 0.2, 0.02
 
 
 def add_seed_tests(
+    comparison: DatasetComparison, single_scenario: list[Configuration]
+) -> None:
+    """Sets the differences of each score, on all rows and on the rows of each scenario.
+
+    Args:
+        comparison: the comparison, with scores.
+        single_scenario: the configurations that were trained on a single scenario.
+    """
+    configurations, split = comparison.configurations, comparison.split
+    twins = single_task_twins(configurations)
+
+    @cache
+    def have_same_rows(a: Configuration, b: Configuration) -> bool:
+        return same_rows(a, b, split)
+
+    for task in comparison.all_tasks:
+        difference_of = difference_function(task, comparison.baseline, have_same_rows)
+        scores = {score.configuration: score for score in task.scores}
+        scenario_twins: Twins = {}
+        if task.scenario:
+            scenario_twins = single_scenario_twins(
+                configurations, single_scenario, task.scenario
+            )
+        for configuration, score in scores.items():
+            if configuration is not comparison.baseline:
+                other = scores[comparison.baseline]
+                score.to_baseline = difference_of(score, other)
+            if twin := twins.get(configuration):
+                score.to_single_task = difference_of(score, scores[twin])
+            if twin := scenario_twins.get(configuration):
+                other = score_of(twin, split, task.name, task.metric, task.scenario)
+                score.to_single_scenario = difference_of(score, other)
+
+
+def difference_function(
     task: Task,
     baseline: Configuration,
-    twins: dict[Configuration, Configuration],
-    same_rows: Callable[[Configuration, Configuration], bool],
-    scenario_twins: dict[Configuration, Score] | None = None,
-) -> None:
-    """Sets the differences of each score of a task, see `results.Score`.
+    have_same_rows: Callable[[Configuration, Configuration], bool],
+) -> Callable[[Score, Score], Difference]:
+    """Returns a function that tests the difference of two scores on a task.
 
-    Args:
-        task: the task, with its scores.
-        baseline: the configuration with which all others are compared.
-        twins: {configuration: its single-task twin}.
-        same_rows: a function that says whether two configurations were scored on the
-            same rows.
-        scenario_twins: {configuration: the score of its single-scenario twin}, if the
-            task is scored on the rows of one scenario.
+    The tests pool the noise of the configurations on the baseline's rows.
     """
-    scores = {score.configuration: score for score in task.scores}
 
-    def have_same_rows(a: Score, b: Score) -> bool:
+    def are_on_same_rows(a: Score, b: Score) -> bool:
         same_counts = a.counts == b.counts
-        return same_counts and same_rows(a.configuration, b.configuration)
+        return same_counts and have_same_rows(a.configuration, b.configuration)
 
     scored = [score for score in task.scores if score.interval is not None]
-    on_baseline_rows = [s for s in scored if have_same_rows(s, scores[baseline])]
-    noise = noise_of_scores(*on_baseline_rows)
+    (of_baseline,) = (s for s in task.scores if s.configuration is baseline)
+    pool = [score for score in scored if are_on_same_rows(score, of_baseline)]
+    noise = pooled_noise([list(score.by_seed.values()) for score in pool])
 
     def difference(score: Score, other: Score) -> Difference:
-        pair = score.configuration, other.configuration
+        result = Difference(score.configuration, other.configuration)
         if score.interval is None or other.interval is None:
-            return Difference(*pair, verdict=Verdict.NO_SCORE)
-        if not have_same_rows(score, other):
-            return Difference(*pair, verdict=Verdict.NOT_COMPARABLE)
-        noise_of_others = NO_NOISE
-        if score in on_baseline_rows and other in on_baseline_rows:
-            # `seed_test` adds the noise of these two itself.
-            noise_of_others = noise - noise_of_scores(score, other)
-        return difference_over_seeds(score, other, noise_of_others)
+            return result
+        if not are_on_same_rows(score, other):
+            result.verdict = Verdict.NOT_COMPARABLE
+            return result
+        noise_of_others = None
+        if score in pool and other in pool:
+            scores = [list(score.by_seed.values()), list(other.by_seed.values())]
+            noise_of_others = noise - pooled_noise(scores)
+        a, b = score.by_seed, other.by_seed
+        result.paired_difference = paired_difference(a, b)
+        result.seed_test = seed_test(*scores_to_test(a, b), noise_of_others)
+        result.verdict = Verdict.TOO_FEW_SEEDS  # stays if there is no seed test
+        return result
 
-    for configuration, score in scores.items():
-        if configuration is not baseline:
-            score.to_baseline = difference(score, scores[baseline])
-        if configuration in twins:
-            score.to_single_task = difference(score, scores[twins[configuration]])
-        if scenario_twins and configuration in scenario_twins:
-            score.to_single_scenario = difference(score, scenario_twins[configuration])
+    return difference
 
 
-def difference_over_seeds(
-    score: Score, other: Score, noise_of_others: Noise
-) -> Difference:
-    """Returns the difference of two scores on the same rows, with its seed test.
+def paired_difference(a: dict[int, float], b: dict[int, float]) -> Interval | None:
+    """Returns the mean of the difference a - b over common seeds; None without them."""
+    seeds = [seed for seed in a if seed in b]
+    return mean_interval([a[seed] - b[seed] for seed in seeds]) if seeds else None
 
-    The verdict is `TOO_FEW_SEEDS`; `set_verdicts` replaces it if there is a seed test.
+
+def scores_to_test(
+    a: dict[int, float], b: dict[int, float]
+) -> tuple[list[float], list[float]]:
+    """Returns the scores of a and the scores of b that `seed_test` compares.
+
+    These are the scores of the common seeds. If there are fewer than two common seeds,
+    these are the scores of all seeds.
+    """
+    common = [seed for seed in a if seed in b]
+    if len(common) < 2:
+        return list(a.values()), list(b.values())
+    return [a[seed] for seed in common], [b[seed] for seed in common]
+
+
+def seed_test(
+    a: Sequence[float], b: Sequence[float], others: Floats | None = None
+) -> Test | None:
+    """Tests whether the means of two configurations differ by more than chance.
+
+    The test is Student's t-test for independent samples. The standard error needs the
+    variance of the noise, but a few seeds estimate this variance badly. Therefore the
+    noise of all other configurations is pooled with the noise of the two. The noise is
+    not pooled if the two are noisier than the other configurations (F-test at
+    `NOISIER_LEVEL`) or much quieter (F-test at `QUIETER_LEVEL`).
+
+    Two configurations may share seeds, so their scores may be correlated. The test
+    ignores this: it then calls a difference real too rarely, not too often.
 
     Args:
-        score: the first score.
-        other: the score that is subtracted.
-        noise_of_others: the noise of all other configurations that were scored on the
-            baseline's rows; `NO_NOISE` if the two were scored on other rows.
+        a: the scores of the first configuration, one per seed.
+        b: the scores of the second configuration, one per seed.
+        others: the noise of all other configurations, see `pooled_noise`.
+
+    Returns: the test; None if one of the two has fewer than two scores.
     """
-    by_seed = score.by_seed, other.by_seed
-    return Difference(
-        score.configuration,
-        other.configuration,
-        paired_difference=paired_difference(*by_seed),
-        seed_test=seed_test(*scores_to_test(*by_seed), noise_of_others),
-        verdict=Verdict.TOO_FEW_SEEDS,
-    )
+    if min(len(a), len(b)) < 2:
+        return None
+    squares, freedom = noise = pooled_noise([a, b])
+    if others is not None and others.min() > 0:
+        other_squares, other_freedom = others
+        ratio = (squares / freedom) / (other_squares / other_freedom)
+        # The p-value of the test whether the two are noisier. The p-value of the test
+        # whether the two are quieter is 1 - p_noisier.
+        p_noisier = fdtrc(freedom, other_freedom, ratio)
+        if NOISIER_LEVEL <= p_noisier <= 1 - QUIETER_LEVEL:
+            squares, freedom = noise + others
+    error = np.sqrt(squares / freedom * (1 / len(a) + 1 / len(b)))
+    difference = float(np.mean(a) - np.mean(b))
+    return t_test(difference, float(error), float(freedom))
 
 
-def noise_of_scores(*scores: Score) -> Noise:
-    """Returns the noise between the seeds of each score, pooled over the scores."""
-    return pooled_noise([[*score.by_seed.values()] for score in scores])
+def pooled_noise(scores: Sequence[Sequence[float]]) -> Floats:
+    """Returns how much scores vary between seeds, pooled over several configurations.
+
+    Args:
+        scores: the scores of each configuration, one per seed.
+
+    Returns: two numbers, (2,): the sum over all scores of the squared distance to the
+        mean of the score's configuration; and its degrees of freedom, the number of
+        scores minus the number of configurations. The noise of all configurations is
+        the sum of the noise of some and of the noise of the others.
+    """
+    filled = [x for x in scores if len(x)]
+    squares = sum(float(np.var(x)) * len(x) for x in filled)
+    return np.array([squares, sum(len(x) - 1 for x in filled)])

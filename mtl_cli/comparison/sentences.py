@@ -1,8 +1,9 @@
 """Writes sentences that say which differences are real and which are not."""
 
 from mtl_cli.comparison.difference import Difference, Verdict
-from mtl_cli.comparison.formats import comma_list, interval_text
+from mtl_cli.comparison.intervals import interval_text
 from mtl_cli.comparison.results import DatasetComparison, Task
+from mtl_cli.core.errors import comma_list
 from mtl_cli.runs.score_table import p_value_text
 
 MAX_SENTENCES = 10  # number of sentences of one kind about a task
@@ -12,35 +13,55 @@ def sentences_by_task(comparison: DatasetComparison) -> dict[str, list[str]]:
     """Returns the sentences about each task, {task: sentences}."""
     return {
         task.name: [
-            *baseline_sentences(task, comparison.baseline.name),
-            *transfer_sentences(task),
-            *scenario_sentences(task),
+            *real_difference_sentences(task),
+            *unsure_difference_sentences(task, comparison.baseline.name),
+            *twin_sentences(task),
             *best_sentence(task, comparison.split),
         ]
         for task in comparison.tasks
     }
 
 
-def baseline_sentences(task: Task, baseline: str) -> list[str]:
-    """Says which configurations differ from the baseline, grouped by verdict.
+def real_difference_sentences(task: Task) -> list[str]:
+    """Says how large the real differences to the baseline are, and which tests show it.
 
-    Args:
-        task: the task.
-        baseline: the name of the baseline.
+    The best configuration comes first. Without a direction of the metric, the highest
+    score comes first.
     """
-    differences = [s.to_baseline for s in task.scores if s.to_baseline is not None]
-
-    def with_verdict(verdict: Verdict) -> list[Difference]:
-        return [d for d in differences if d.verdict == verdict]
-
-    real = [d for d in differences if d.real]
-    # Best first. Without a direction of the metric, the highest score comes first.
-    real.sort(key=lambda d: -(task.direction or 1) * mean_difference(d))
-    lines = [real_difference_sentence(d, task) for d in real[:MAX_SENTENCES]]
+    real = [d for s in task.scores if (d := s.to_baseline) and d.real]
+    real.sort(key=lambda d: -(task.direction or 1) * d.mean)
+    lines = []
+    for difference in real[:MAX_SENTENCES]:
+        # The verdict says the direction, so the size needs no sign.
+        size = interval_text(difference.interval, task.decimals).removeprefix("-")
+        than = "from" if difference.verdict == Verdict.DIFFERENT else "than"
+        if difference.row_test is None:
+            row_test_text = "; whether another test set would give it too is not known"
+        else:
+            p_value = p_value_text(difference.corrected_row_p)
+            row_test_text = f", and so would another test set ({p_value})"
+        lines.append(
+            f"{difference.configuration.name} is {difference.verdict} {than} "
+            f"{difference.other.name} by {size}: retraining would give the same order "
+            f"({p_value_text(difference.corrected_seed_p)}){row_test_text}."
+        )
     if without_sentence := real[MAX_SENTENCES:]:
         verdicts = [f"{d.configuration.name} is {d.verdict}" for d in without_sentence]
         lines.append(f"{comma_list(verdicts)}.")
-    lines += [
+    return lines
+
+
+def unsure_difference_sentences(task: Task, baseline: str) -> list[str]:
+    """Names the configurations whose difference to the baseline is not real.
+
+    The sentences are grouped by verdict.
+    """
+
+    def with_verdict(verdict: Verdict) -> list[Difference]:
+        differences = [s.to_baseline for s in task.scores]
+        return [d for d in differences if d and d.verdict == verdict]
+
+    lines = [
         f"{d.configuration.name} shows no real difference to {baseline} "
         f"({signed_difference(d, task)}): retraining would give the same order on "
         f"these test rows ({p_value_text(d.corrected_seed_p)}), but another test set "
@@ -53,27 +74,13 @@ def baseline_sentences(task: Task, baseline: str) -> list[str]:
         )
         lines.append(f"No real difference to {baseline} was found for {names}.")
     too_few_seeds = with_verdict(Verdict.TOO_FEW_SEEDS)
-    return lines + too_few_seeds_sentences(too_few_seeds, task, baseline)
-
-
-def too_few_seeds_sentences(
-    differences: list[Difference], task: Task, baseline: str
-) -> list[str]:
-    """Names the configurations whose seeds are too few for a seed test.
-
-    Args:
-        differences: the differences of these configurations to the baseline.
-        task: the task.
-        baseline: the name of the baseline.
-    """
-    lines = []
-    if runs := [d for d in differences if not d.configuration.is_ensemble]:
+    if runs := [d for d in too_few_seeds if not d.configuration.is_ensemble]:
         lines.append(
             "There are too few seeds to tell whether retraining would rank these "
             f"configurations and {baseline} in the same order: "
             f"{with_row_tests(runs, task)}. Run them with seed=1,2,3."
         )
-    if ensembles := [d for d in differences if d.configuration.is_ensemble]:
+    if ensembles := [d for d in too_few_seeds if d.configuration.is_ensemble]:
         lines.append(
             "An ensemble is one model, so only the test rows can tell whether it "
             f"differs from {baseline}: {with_row_tests(ensembles, task)}."
@@ -92,33 +99,39 @@ def with_row_tests(differences: list[Difference], task: Task) -> str:
     )
 
 
-def real_difference_sentence(difference: Difference, task: Task) -> str:
-    """Says how large a real difference is, and which tests show that it is real."""
-    # The verdict says the direction, so the size needs no sign.
-    size = interval_text(difference.interval, task.decimals).removeprefix("-")
-    than = "from" if difference.verdict == Verdict.DIFFERENT else "than"
-    if difference.row_test is None:
-        row_test_text = "; whether another test set would give it too is not known"
-    else:
-        p_value = p_value_text(difference.corrected_row_p)
-        row_test_text = f", and so would another test set ({p_value})"
-    return (
-        f"{difference.configuration.name} is {difference.verdict} {than} "
-        f"{difference.other.name} by {size}: retraining would give the same order "
-        f"({p_value_text(difference.corrected_seed_p)}){row_test_text}."
-    )
+def twin_sentences(task: Task) -> list[str]:
+    """Says which models gain or lose by learning all tasks, or all scenarios, at once.
 
-
-def mean_difference(difference: Difference) -> float:
-    """Returns the mean difference over seeds, or over rows if seeds are too few."""
-    if difference.interval is not None:
-        return difference.interval.mean
-    return difference.row_test.difference if difference.row_test else 0.0
+    These are the real differences to twins.
+    """
+    to_single_task = [d for s in task.scores if (d := s.to_single_task) and d.real]
+    lines = []
+    for difference in to_single_task[:MAX_SENTENCES]:
+        is_worse = difference.verdict == Verdict.WORSE
+        start = "Negative transfer: " if is_worse else ""
+        verb = "is worse than" if is_worse else "gains over"
+        lines.append(
+            f"{start}{difference.configuration.name} {verb} its single-task twin "
+            f"{size_and_p_value(difference, task)}."
+        )
+    to_single_scenario = [
+        (on_scenario, d)
+        for on_scenario in task.scenarios
+        for score in on_scenario.scores
+        if (d := score.to_single_scenario) and d.real
+    ]
+    for on_scenario, difference in to_single_scenario[:MAX_SENTENCES]:
+        verb = "loses to" if difference.verdict == Verdict.WORSE else "gains over"
+        lines.append(
+            f"Scenario {on_scenario.scenario}: {difference.configuration.name} {verb} "
+            f"its single-scenario twin {size_and_p_value(difference, on_scenario)}."
+        )
+    return lines
 
 
 def signed_difference(difference: Difference, task: Task) -> str:
     """Returns the mean difference with its sign, such as `-0.0120`."""
-    return f"{mean_difference(difference):+.{task.decimals}f}"
+    return f"{difference.mean:+.{task.decimals}f}"
 
 
 def size_and_p_value(difference: Difference, task: Task) -> str:
@@ -127,53 +140,8 @@ def size_and_p_value(difference: Difference, task: Task) -> str:
     return f"({signed_difference(difference, task)}, {p_value})"
 
 
-def transfer_sentences(task: Task) -> list[str]:
-    """Says which models gain or lose on a task by learning several tasks together.
-
-    These are the real differences to single-task twins.
-    """
-    lines = []
-    for score in task.scores:
-        difference = score.to_single_task
-        if difference is None or not difference.real:
-            continue
-        name = score.configuration.name
-        numbers = size_and_p_value(difference, task)
-        if difference.verdict == Verdict.WORSE:
-            lines.append(
-                f"Negative transfer: {name} is worse than its single-task twin "
-                f"{numbers}."
-            )
-        else:
-            lines.append(f"{name} gains over its single-task twin {numbers}.")
-    return lines[:MAX_SENTENCES]
-
-
-def scenario_sentences(task: Task) -> list[str]:
-    """Says on which scenarios a model gains or loses by learning all scenarios.
-
-    These are the real differences to single-scenario twins.
-    """
-    lines = []
-    for on_scenario in task.scenarios:
-        for score in on_scenario.scores:
-            difference = score.to_single_scenario
-            if difference is None or not difference.real:
-                continue
-            numbers = size_and_p_value(difference, on_scenario)
-            verb = "loses to" if difference.verdict == Verdict.WORSE else "gains over"
-            lines.append(
-                f"Scenario {on_scenario.scenario}: {score.configuration.name} {verb} "
-                f"its single-scenario twin {numbers}."
-            )
-    return lines[:MAX_SENTENCES]
-
-
 def best_sentence(task: Task, split: str) -> list[str]:
-    """Names the best configuration, and the rows on which it was chosen.
-
-    Returns: a list with the sentence; [] if no configuration is the best.
-    """
+    """Names the best configuration, and the rows on which it was chosen."""
     if task.best is None:
         return []
     name = task.best.configuration.name

@@ -1,4 +1,7 @@
-"""Writes the table of a comparison, for the terminal and as Markdown."""
+"""Writes comparisons for people: tables and sentences on a terminal, or Markdown."""
+
+import io
+import sys
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -8,10 +11,20 @@ from rich.text import Text
 
 from mtl_cli.comparison.configurations import short_key
 from mtl_cli.comparison.difference import Verdict
-from mtl_cli.comparison.formats import interval_text
+from mtl_cli.comparison.intervals import interval_text
 from mtl_cli.comparison.results import DatasetComparison, Score, Task
+from mtl_cli.comparison.sentences import sentences_by_task
 from mtl_cli.core.errors import visible
+from mtl_cli.core.terminal import LINE_WIDTH
 
+LEGEND = (
+    "± is the 95 % t-interval over seeds. The difference is to the baseline, paired by "
+    "seed. A verdict says whether retraining would give the same order and, if there "
+    "are predictions, whether another test set would give it too. The test of "
+    "retraining is a t-test over seeds; it pools the noise of all configurations with "
+    "similar noise, so p may be smaller than ± suggests. The chance that any real "
+    "difference of a task is an error is 5 % (Holm)."
+)
 SHORT_VERDICTS: dict[str, str] = {
     Verdict.NOT_REAL: "not real",
     Verdict.THESE_ROWS_ONLY: "rows only",
@@ -24,32 +37,72 @@ STYLES: dict[str, str] = {Verdict.BETTER: "green", Verdict.WORSE: "red"}
 MIN_SETTING_WIDTH = 16
 
 
+def all_warnings(comparisons: list[DatasetComparison]) -> list[str]:
+    """Returns all warnings, with the data set's name if there are several."""
+    if len(comparisons) == 1:
+        return comparisons[0].warnings
+    return [f"{c.dataset}: {line}" for c in comparisons for line in c.warnings]
+
+
+def terminal_text(comparisons: list[DatasetComparison]) -> str:
+    """Returns the tables and sentences of each data set, and the warnings."""
+    on_terminal, encoding = sys.stdout.isatty(), sys.stdout.encoding or "utf-8"
+    stream = io.TextIOWrapper(io.BytesIO(), encoding, errors="replace")
+    console = Console(file=stream, force_terminal=on_terminal, highlight=False)
+    if not on_terminal:
+        console.width = LINE_WIDTH
+    for comparison in comparisons:
+        if len(comparisons) > 1:
+            console.rule(Text(f"data set {comparison.dataset}", style="bold"))
+        print_comparison(comparison, console)
+    console.print(Text(f"\n{LEGEND}", style="dim"))
+    for line in all_warnings(comparisons):
+        console.print(Text(visible(f"warning: {line}"), style="yellow"))
+    stream.seek(0)
+    return stream.read()
+
+
+def print_comparison(comparison: DatasetComparison, console: Console) -> None:
+    """Prints the tables and the sentences of one data set."""
+    count = len(comparison.configurations)
+    console.print(
+        Text(
+            f"{count} configuration{'s' * (count != 1)}, {comparison.num_runs} runs, "
+            f"{comparison.split} rows; baseline {comparison.baseline.name} "
+            f"({comparison.baseline_reason})"
+        )
+    )
+    print_tables(comparison, console)
+    for name, scenario in comparison.by_scenario.items():
+        console.print(Text(f"scenario {name}", style="bold"))
+        print_tables(scenario, console)
+    sentences = sentences_by_task(comparison)
+    for task in comparison.tasks:
+        console.print(Text(task.title, style="bold"))
+        for line in sentences[task.name]:
+            console.print(Text(f"  {line}"))
+
+
 def print_tables(comparison: DatasetComparison, console: Console) -> None:
     """Prints one table if it fits the terminal, and one table per task if not.
 
     A table of one task that is still too wide is printed wider than the terminal, so
     that rich does not cut numbers.
     """
-
-    def width(table: Table) -> Measurement:
-        options = console.options.update(max_width=10_000)  # wider than any table
-        return Measurement.get(console, options, table)
-
+    wide = console.options.update(max_width=10_000)  # wider than any table
     console_width = console.width
     tables = [rich_table(comparison, comparison.tasks)]
-    if width(tables[0]).maximum > console_width:
+    if Measurement.get(console, wide, tables[0]).maximum > console_width:
         tables = [rich_table(comparison, [task]) for task in comparison.tasks]
     for table in tables:
-        console.width = max(console_width, width(table).minimum)
+        min_width = Measurement.get(console, wide, table).minimum
+        console.width = max(console_width, min_width)
         console.print(table)
     console.width = console_width
 
 
 def rich_table(comparison: DatasetComparison, tasks: list[Task]) -> Table:
-    """Returns the table of some tasks for a terminal.
-
-    The best score of each task is bold.
-    """
+    """Returns the table of some tasks; the best score of each task is bold."""
     rows = []
     for i in range(len(comparison.configurations)):
         row = [Text(cell) for cell in setting_cells(comparison, i)]
@@ -82,19 +135,15 @@ def rich_table(comparison: DatasetComparison, tasks: list[Task]) -> Table:
 
 
 def as_markdown(comparisons: list[DatasetComparison]) -> str:
-    """Returns Markdown tables; with several data sets, a heading names each."""
-    if len(comparisons) == 1:
-        return markdown_tables(comparisons[0])
-    parts = [f"## {escaped(c.dataset)}\n\n{markdown_tables(c)}" for c in comparisons]
+    """Returns Markdown tables; headings name the data sets and the scenarios."""
+    parts = []
+    for comparison in comparisons:
+        if len(comparisons) > 1:
+            parts.append(f"## {escaped(comparison.dataset)}\n")
+        parts.append(markdown_table(comparison))
+        for name, on_scenario in comparison.by_scenario.items():
+            parts += [f"### {escaped(name)}\n", markdown_table(on_scenario)]
     return "\n".join(parts)
-
-
-def markdown_tables(comparison: DatasetComparison) -> str:
-    """Returns the tables of one data set: for all rows, then for each scenario."""
-    tables = [markdown_table(comparison)]
-    for name, on_scenario in comparison.by_scenario.items():
-        tables.append(f"### {escaped(name)}\n\n{markdown_table(on_scenario)}")
-    return "\n".join(tables)
 
 
 def markdown_table(comparison: DatasetComparison) -> str:

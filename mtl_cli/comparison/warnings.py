@@ -3,11 +3,10 @@
 from collections.abc import Callable
 
 from mtl_cli.comparison.configurations import Configuration
-from mtl_cli.comparison.difference import Verdict
-from mtl_cli.comparison.formats import comma_list
 from mtl_cli.comparison.results import DatasetComparison, Task
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import split_settings
+from mtl_cli.core.errors import comma_list
 
 MIN_SEEDS = 3
 MAX_UNSCORED = 12  # number of configurations whose seeds without scores are named
@@ -23,27 +22,38 @@ def warnings(
         runs: all runs of the data set, compared or left out.
         unscored: the configurations that are left out because they have no scores.
     """
-    scored = comparison.configurations
-    return [
-        *unreadable_run_warnings(runs),
+    scored, tasks = comparison.configurations, comparison.tasks
+    unreadable = [f"{run.path} ({run.error})" for run in runs if not run.is_readable]
+    repeated = [
+        str(run.path)
+        for configuration in scored
+        for run in configuration.all_runs
+        if run.has_scores and run is not configuration.runs[run.seed]
+    ]
+    lines = [
+        *with_names("these runs are left out", unreadable),
         *unscored_run_warnings([*scored, *unscored]),
         *seed_warnings(scored),
-        *repeated_run_warnings(scored),
-        *data_and_code_warnings(comparison.baseline, scored),
-        *(
-            line
-            for task in comparison.tasks
-            for line in undefined_metric_warnings(task, comparison.split)
+        *with_names(
+            "these runs are left out, because a later run has the same configuration "
+            "and seed",
+            repeated,
         ),
-        *(line for task in comparison.tasks for line in other_rows_warnings(task)),
-        *other_validation_rows_warnings(comparison),
+        *data_and_code_warnings(comparison.baseline, scored),
     ]
-
-
-def unreadable_run_warnings(runs: list[Run]) -> list[str]:
-    """Names the runs that cannot be read, and the jobs that never began."""
-    names = [f"{run.path} ({run.error})" for run in runs if not run.is_readable]
-    return with_names("these runs are left out", names)
+    for task in tasks:
+        lines += undefined_metric_warnings(task, comparison.split)
+    for task in tasks:
+        lines += with_names(
+            f"{task.name}: these configurations were scored on other rows than the "
+            "baseline, so no difference is given",
+            [s.configuration.name for s in task.scores if s.is_on_other_rows],
+        )
+    return lines + with_names(
+        "the runs have different validation rows, so the best configuration is chosen "
+        f"on the {comparison.split} rows themselves",
+        [task.name for task in tasks if not task.has_same_valid],
+    )
 
 
 def unscored_run_warnings(configurations: list[Configuration]) -> list[str]:
@@ -86,18 +96,6 @@ def seed_warnings(scored: list[Configuration]) -> list[str]:
             "all seeds if they share fewer than two"
         )
     return lines
-
-
-def repeated_run_warnings(scored: list[Configuration]) -> list[str]:
-    """Names the runs that are left out because a later run has the same seed."""
-    paths = [
-        str(run.path)
-        for configuration in scored
-        for run in configuration.all_runs
-        if run.has_scores and run is not configuration.runs[run.seed]
-    ]
-    reason = "because a later run has the same configuration and seed"
-    return with_names(f"these runs are left out, {reason}", paths)
 
 
 def data_and_code_warnings(
@@ -146,24 +144,6 @@ def undefined_metric_warnings(task: Task, split: str) -> list[str]:
                 seeds.append(f"{score.configuration.name} seed {seed} ({reason})")
     text = f"{task.name}: these seeds have no {task.metric} and are left out"
     return with_names(text, seeds)
-
-
-def other_rows_warnings(task: Task) -> list[str]:
-    """Names the configurations that were not scored on the baseline's rows."""
-    names = [
-        score.configuration.name
-        for score in task.scores
-        if score.to_baseline and score.to_baseline.verdict == Verdict.NOT_COMPARABLE
-    ]
-    text = f"{task.name}: these configurations were scored on other rows than the "
-    return with_names(f"{text}baseline, so no difference is given", names)
-
-
-def other_validation_rows_warnings(comparison: DatasetComparison) -> list[str]:
-    """Names the tasks whose best configuration was not chosen on validation rows."""
-    names = [task.name for task in comparison.tasks if not task.has_same_valid]
-    text = "the runs have different validation rows, so the best configuration is "
-    return with_names(f"{text}chosen on the {comparison.split} rows themselves", names)
 
 
 def with_names(text: str, names: list[str]) -> list[str]:

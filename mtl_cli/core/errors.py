@@ -3,11 +3,13 @@
 import sys
 import warnings
 import zipfile
+from collections.abc import Iterable
 
 from mtl_cli.core.secrets import mask_secrets
 
 SHOWN_CHARACTERS = 60  # of a value in a message
 LONGEST_LINE = 1500  # characters
+MAX_ITEMS = 8  # in one list
 # The errors that a reader may raise if its file is damaged.
 DAMAGED_FILE_ERRORS = (
     OSError,
@@ -95,6 +97,14 @@ def shown(value: object) -> str:
 def cut(text: str, max_length: int) -> str:
     """Shortens a text of more than `max_length` characters, and adds "..." then."""
     return text if len(text) <= max_length else text[:max_length] + "..."
+
+
+def comma_list(items: Iterable[str]) -> str:
+    """Joins items by commas. If there are too many, the text ends in `and 3 more`."""
+    all_items = list(items)
+    num_left_out = len(all_items) - MAX_ITEMS
+    text = ", ".join(all_items[:MAX_ITEMS])
+    return f"{text} and {num_left_out} more" if num_left_out > 0 else text
 
 
 def suggest(wrong: str, names: list[str], cutoff: float = 0.6) -> str:

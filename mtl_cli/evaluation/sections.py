@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mtl_cli.comparison.formats import comma_list
+from mtl_cli.core.errors import comma_list
 from mtl_cli.evaluation.drift import LARGE, MODERATE, MORE_CELLS, has_drifted
 from mtl_cli.evaluation.evaluation import Evaluation
 from mtl_cli.evaluation.slice_sections import Section, slice_sections

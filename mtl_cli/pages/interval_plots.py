@@ -11,7 +11,7 @@ TOP, AXIS_HEIGHT = 8, 40
 SIDE_MARGIN = 12  # on the left and the right of the axis
 BAR_OFFSET = 24  # from the top of a row to its bar
 NAME_OFFSET = 10  # from a bar up to the name of its row
-DOT_RADIUS = 4
+DOT_RADIUS, SMALL_DOT_RADIUS = 4, 3
 MAX_NAME_LENGTH = 40  # characters of a row's name
 
 
@@ -19,14 +19,15 @@ MAX_NAME_LENGTH = 40  # characters of a row's name
 class Bar:
     """A row of the plot: a value and its interval.
 
-    If the interval is not known, `low` and `high` equal `value`.
-
     Attributes:
         name: the name of the row.
         text: the value and the interval as text.
         value: the value.
-        low: the lower end of the interval.
-        high: the upper end of the interval.
+        low: the lower end of the interval; `value` if the interval is not known.
+        high: the upper end of the interval; `value` if the interval is not known.
+        color: the index of the row's colour, from 0.
+        small_dots: further values, such as those that `value` is the mean of, and their
+            tooltips.
     """
 
     name: str
@@ -34,6 +35,8 @@ class Bar:
     value: float
     low: float
     high: float
+    color: int = 0
+    small_dots: Sequence[tuple[float, str]] = ()
 
 
 @dataclass(frozen=True)
@@ -56,12 +59,12 @@ class IntervalPlot:
         """Draws the plot as SVG: a bar for each interval, and a dot for its value."""
         bottom = TOP + ROW_HEIGHT * len(self.bars)
         ends = [end for bar in self.bars for end in (bar.low, bar.value, bar.high)]
+        ends += [value for bar in self.bars for value, _ in bar.small_dots]
         if self.reference is not None:
             ends.append(self.reference)
         x = axis_around(ends, SIDE_MARGIN, WIDTH - SIDE_MARGIN)
-        y = Axis(0, 1, bottom, TOP)
         chart = Chart(self.title, WIDTH, bottom + AXIS_HEIGHT)
-        chart.x_axis(x, y, self.x_name)
+        chart.x_axis(x, Axis(0, 1, bottom, TOP), self.x_name)
         if self.reference is not None:
             line_x = x(self.reference)
             chart.line((line_x, TOP), (line_x, bottom), "reference")
@@ -71,9 +74,13 @@ class IntervalPlot:
             name = bar.name
             if len(name) > MAX_NAME_LENGTH:
                 name = f"{name[:MAX_NAME_LENGTH]}…"
+            css_class = color(bar.color)
             chart.text((x.start, name_y), name, css_class="row")
             chart.text((x.stop, name_y), bar.text, "end", "tick")
-            chart.line((x(bar.low), bar_y), (x(bar.high), bar_y), f"bar {color(0)}")
+            chart.line((x(bar.low), bar_y), (x(bar.high), bar_y), f"bar {css_class}")
+            for value, tooltip in bar.small_dots:
+                dot = x(value), bar_y
+                chart.dot(dot, SMALL_DOT_RADIUS, f"seed {css_class}", tooltip)
             dot = x(bar.value), bar_y
-            chart.dot(dot, DOT_RADIUS, f"mean {color(0)}", tooltip=bar.name)
+            chart.dot(dot, DOT_RADIUS, f"mean {css_class}", tooltip=bar.name)
         return chart

@@ -17,7 +17,7 @@ import mtl_cli
 from mtl_cli.cli.compare import arguments, run
 from mtl_cli.comparison.datasets import runs_by_dataset, unique_names
 from mtl_cli.comparison.runs import Run
-from mtl_cli.comparison.terminal import all_warnings
+from mtl_cli.comparison.table import all_warnings
 from mtl_cli.core.errors import ConfigError
 
 TASKS = {"shop": "click", "adult": "income"}

@@ -13,7 +13,7 @@ from helpers.planted_runs import auc, write_history, write_run, write_sweep
 from mtl_cli.cli.compare import arguments, run
 from mtl_cli.comparison.compare_datasets import compare_datasets
 from mtl_cli.comparison.find_runs import read_runs
-from mtl_cli.comparison.plots import learning_curves, pareto_front, seeds_chart
+from mtl_cli.comparison.plots import interval_plot, learning_curves, pareto_front
 from mtl_cli.comparison.results import Task
 
 NASTY = "</style><script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
@@ -162,8 +162,8 @@ def test_line_through_the_chart_of_seeds_is_at_the_mean_of_the_baseline(
 ) -> None:
     sweep = write_sweep(tmp_path, {"ple": 0.82, "shared_bottom": 0.8, "mmoe": 0.7})
     (comparison,) = compare_datasets(read_runs([str(sweep)]), None, None, "test")
-    chart = seeds_chart(comparison, comparison.tasks[0])
+    chart = interval_plot(comparison, comparison.tasks[0]).chart()
     means = {m.tooltip: m.attributes["cx"] for m in chart.marks if m.tag == "circle"}
     lines = [m.attributes for m in chart.marks if m.tag == "line"]
     (line,) = [ends for ends in lines if ends["class"] == "reference"]
-    assert line["x1"] == line["x2"] == means["shared_bottom: mean"]
+    assert line["x1"] == line["x2"] == means["shared_bottom"]

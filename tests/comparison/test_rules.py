@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 
-from mtl_cli.comparison import row_tests, seed_statistics
+from mtl_cli.comparison import row_tests
 from mtl_cli.comparison.baseline import choose_baseline
 from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.difference import Difference, Verdict, set_verdicts
+from mtl_cli.comparison.intervals import Interval
 from mtl_cli.comparison.results import Score, Task
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import same_rows
+from mtl_cli.statistics import significance
 
 SPLIT_SETTINGS = {
     "split_by": ("random", "order"),
@@ -44,10 +46,8 @@ def verdicts(seed_ps: list[float], row_ps: list[float | None]) -> list[Verdict]:
         Difference(
             configuration(),
             configuration(),
-            seed_test=seed_statistics.Test(0.1, 0.01, seed_p, 8),
-            row_test=None
-            if row_p is None
-            else seed_statistics.Test(0.1, 0.01, row_p, 8),
+            seed_test=significance.Test(0.1, 0.01, seed_p, 8),
+            row_test=None if row_p is None else significance.Test(0.1, 0.01, row_p, 8),
         )
         for seed_p, row_p in zip(seed_ps, row_ps, strict=True)
     ]
@@ -101,7 +101,7 @@ def test_rows_are_read_of_the_best_configurations_up_to_a_number_of_rows(
     for model, value in values.items():
         chosen = configuration(model)
         chosen.all_runs[0].metrics["valid"] = {"buy": {"rows": 10}}
-        interval = seed_statistics.Interval(value, None, 1)
+        interval = Interval(value, None, 1)
         scores.append(Score(chosen, {1: value}, interval))
     baseline = scores[0].configuration
     comparison: Any = SimpleNamespace(baseline=baseline, split="valid")

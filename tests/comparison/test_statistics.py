@@ -5,11 +5,9 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
+from mtl_cli.comparison.intervals import mean_interval
 from mtl_cli.comparison.predictions import Predictions, Rows, UnusableError
-from mtl_cli.comparison.row_statistics import bootstrap_test, metric_on_samples
-from mtl_cli.comparison.seed_statistics import (
-    Noise,
-    mean_interval,
+from mtl_cli.comparison.seed_tests import (
     paired_difference,
     pooled_noise,
     scores_to_test,
@@ -67,7 +65,7 @@ def test_noise_is_compared_by_an_f_test_of_the_two_over_the_others() -> None:
     for ratio, is_pooled in ((1.5, True), (2.0, False), (0.12, True), (0.09, False)):
         p = stats.f.sf(ratio, 4, 20)
         assert is_pooled == (0.2 <= p <= 0.98)
-        others = Noise(20 / ratio, 20)
+        others = np.array([20 / ratio, 20])
         freedom = seed_test(a, b, others).degrees_of_freedom
         assert freedom == (24 if is_pooled else 4)
 
@@ -235,13 +233,8 @@ def test_delong_calls_equal_models_different_in_5_percent_of_test_sets(
 def test_bootstrap_agrees_with_the_normal_theory_of_a_mean() -> None:
     label, (a,), (b,) = two_models(np.random.default_rng(6), 3000, 0.2)
     a, b = (1 / (1 + np.exp(-x)) for x in (a, b))
-    one = np.ones(len(label))
-    whole = log_loss(label, a, one) - log_loss(label, b, one)
-    test = bootstrap_test(
-        whole,
-        metric_on_samples(log_loss, label, [a], one),
-        metric_on_samples(log_loss, label, [b], one),
-    )
+    rows = Rows(np.arange(3000), label, np.ones(3000), np.full(3000, -1))
+    test = Predictions(log_loss, rows, [a]).test(Predictions(log_loss, rows, [b]))
     losses = [-(label * np.log(p) + (1 - label) * np.log1p(-p)) for p in (a, b)]
     error = stats.sem(losses[0] - losses[1])
     # 200 draws give a standard error to within 5 %; three of those.

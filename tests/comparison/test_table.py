@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mtl_cli.comparison.difference import Verdict
-from mtl_cli.comparison.seed_statistics import Interval
+from mtl_cli.comparison.intervals import Interval
 from mtl_cli.comparison.table import task_cells
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mtl_cli.comparison.csv_text import csv_text
+from mtl_cli.comparison.csv_and_json import csv_text
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+x", "-x", "@sum(a)", "\t=1", "\r=1"])

@@ -1,0 +1,81 @@
+"""Finds the twins of configurations: the same configuration that learns less at once.
+
+A *single-task twin* has `model=single_task`. A *single-scenario twin* was trained on
+the rows of one scenario only. A twin has at least one seed in common with its
+configuration.
+"""
+
+from functools import cache
+
+from mtl_cli.comparison.configurations import Configuration
+
+# The setting of a single-scenario twin: the scenario on whose rows it is trained.
+ONLY_SCENARIO = "dataset.only_scenario"
+Twins = dict[Configuration, Configuration]  # {configuration: its twin}
+
+
+def single_task_twins(configurations: list[Configuration]) -> Twins:
+    """Returns the single-task twin of each configuration that has one.
+
+    The settings outside `model` are equal. If several configurations qualify, because
+    single-task models of different sizes ran, the twin is the one that has the most
+    settings in common.
+    """
+
+    @cache
+    def outside_model(configuration: Configuration) -> frozenset[tuple[str, str]]:
+        items = configuration.settings.items()
+        return frozenset((k, v) for k, v in items if not k.startswith("model."))
+
+    single_task = [c for c in configurations if c.model == "single_task"]
+    twins = {}
+    for configuration in configurations:
+        candidates = [
+            candidate
+            for candidate in single_task
+            if outside_model(candidate) == outside_model(configuration)
+            and candidate.runs.keys() & configuration.runs.keys()
+        ]
+        if candidates and configuration.model != "single_task":
+            settings = configuration.settings.items()
+            twins[configuration] = max(
+                candidates, key=lambda c: len(settings & c.settings.items())
+            )
+    return twins
+
+
+def single_scenario_twins(
+    configurations: list[Configuration], candidates: list[Configuration], scenario: str
+) -> Twins:
+    """Returns the single-scenario twin of each configuration that has one.
+
+    Twin and configuration differ only in the setting `ONLY_SCENARIO`.
+
+    Args:
+        configurations: the configurations that are trained on all scenarios.
+        candidates: the configurations that are trained on a single scenario.
+        scenario: the scenario on whose rows the twins are trained.
+    """
+    twins = {}
+    for configuration in configurations:
+        twin_settings = {**configuration.settings, ONLY_SCENARIO: scenario}
+        for twin in candidates:
+            have_common_seed = twin.runs.keys() & configuration.runs.keys()
+            if twin.settings == twin_settings and have_common_seed:
+                twins[configuration] = twin
+    return twins
+
+
+def split_single_scenario(
+    configurations: list[Configuration],
+) -> tuple[list[Configuration], list[Configuration]]:
+    """Splits configurations into those to compare and the single-scenario twins.
+
+    If all configurations are trained on a single scenario, they are not twins of
+    another configuration. In this case, all are compared with each other.
+    """
+    twins = [
+        c for c in configurations if c.settings.get(ONLY_SCENARIO, "null") != "null"
+    ]
+    others = [c for c in configurations if c not in twins]
+    return (others, twins) if others else (twins, [])
