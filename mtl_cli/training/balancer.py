@@ -23,10 +23,6 @@ class Balancer:
         num_tables: number of the lazy tables.
         steps_per_epoch: number of steps of an epoch.
         first_step: the optimizer's count of steps before the run.
-
-    Attributes:
-        reads_gradients: whether the method needs the gradient of each task.
-        variables: the variables of the state.
     """
 
     def __init__(
@@ -44,7 +40,6 @@ class Balancer:
         self.reads_gradients = self.method.reads_gradients
         state = self.method.start(len(self.tasks), len(variables) + num_tables)
         self.state = {name: tf.Variable(value) for name, value in state.items()}
-        self.variables = list(self.state.values())
 
     @property
     def changes_weights(self) -> bool:
@@ -68,8 +63,8 @@ class Balancer:
             losses: the losses before the step, (T,).
             total_weights: the sum of each task's row weights in the batch, (T,).
             iterations: the optimizer's count of steps before the step.
-            gradients: the gradient of each weight. If the method reads gradients: those
-                of all tasks and that of the penalties, (T + 1, ...).
+            gradients: the gradient of each weight. If the method reads gradients, the
+                gradients by all tasks and by the penalties, (T + 1, ...).
 
         Returns: the weight of each task in the step, (T,), and the combined gradient of
             each weight of the network. If the method reads gradients, the task's weight
@@ -88,9 +83,10 @@ class Balancer:
             seed=tf.stack([tf.cast(self.seed % 2**31, step.dtype), step]),
             kernels=self.kernels,
         )
-        masks: list[Tensor] = []
+        masks: list[Tensor] = []  # the shared entries of each weight
         if self.reads_gradients:
-            masks = [is_shared(x[:-1]) for x in gradients]
+            # Entries for which two tasks or more have a gradient other than 0.
+            masks = [tf.math.count_nonzero(x[:-1], axis=0) > 1 for x in gradients]
             pairs = zip(gradients, masks, strict=True)
             products = tf.stack([inner_products(x[:-1], mask) for x, mask in pairs])
             observation = observation._replace(products=products)
@@ -112,22 +108,8 @@ class Balancer:
         return {name: variable.read_value() for name, variable in self.state.items()}
 
 
-def is_shared(gradients: Tensor) -> Tensor:
-    """Returns for which entries two tasks or more have a gradient other than 0.
-
-    Args:
-        gradients: the gradient of each task, (T, ...).
-    """
-    return tf.math.count_nonzero(gradients, axis=0) > 1
-
-
 def inner_products(gradients: Tensor, mask: Tensor) -> Tensor:
-    """Returns the inner products of the tasks' gradients, (T, T).
-
-    Args:
-        gradients: the gradient of each task, (T, ...).
-        mask: the entries that count, (...).
-    """
+    """Returns the inner products of the tasks' gradients in shared entries, (T, T)."""
     masked = tf.where(mask, gradients, 0.0)
     rows = tf.reshape(masked, (gradients.shape[0], -1))
     # A GPU may compute `matmul` with 10 bits (TF32).
@@ -144,7 +126,6 @@ def combine(gradients: Tensor, mask: Tensor, factors: Tensor) -> Tensor:
     """
     *_, penalties = tf.unstack(gradients)
     of_tasks = gradients[:-1]
-    num_axes = len(of_tasks.shape)
-    factors = tf.reshape(factors, [-1] + [1] * (num_axes - 1))
+    factors = tf.reshape(factors, [-1] + [1] * len(mask.shape))
     shared = tf.reduce_sum(factors * of_tasks, axis=0)
     return tf.where(mask, shared, tf.reduce_sum(of_tasks, axis=0)) + penalties

@@ -38,8 +38,7 @@ class TowerCalibration:
     """The fitted calibration of a task's tower.
 
     Attributes:
-        method: the method; `none` if `trainer.calibration=auto` has found that a fit
-            does not help.
+        method: `none` if `trainer.calibration=auto` has found that a fit does not help.
         scale: the factor of the logits; below 1 if the network was overconfident.
         shift: the value that is added to the scaled logits.
         log_loss: {`none` and the fitted method: log loss in nats}, on validation rows
@@ -66,11 +65,12 @@ class TowerRows:
     """The validation rows of a tower.
 
     Attributes:
-        logits: the tower's logits before the calibration, (members, rows, num_logits);
-            one member if `model.members` is 1.
+        logits: the tower's logits before the calibration.
         label: (rows,), 0 and 1, or the number of the class.
         weight: (rows,), above 0.
-        task: the task, which makes probabilities of logits.
+        task: the task, which makes probabilities of logits. Its `logit_shift` is the
+            initial shift: it makes up for `positive_weight` and for a sample of the
+            rows with label 0.
     """
 
     logits: Logits
@@ -78,23 +78,13 @@ class TowerRows:
     weight: Floats
     task: Task
 
-    @property
-    def initial_shift(self) -> float:
-        """The task's `logit_shift`.
-
-        The shift makes up for `positive_weight` and for a sample of the rows with
-        label 0.
-        """
-        return self.task.logit_shift
-
     def __len__(self) -> int:
         return len(self.label)
 
     def select(self, mask: npt.NDArray[np.bool_]) -> "TowerRows":
         """Returns the rows whose entry in the mask is true."""
-        logits = self.logits[:, mask]
         label, weight = self.label[mask], self.weight[mask]
-        return TowerRows(logits, label, weight, self.task)
+        return TowerRows(self.logits[:, mask], label, weight, self.task)
 
     def losses(self, scale: float, shift: float) -> Floats:
         """Returns the log loss of each row after a calibration, (rows,), in nats.
@@ -118,9 +108,8 @@ def calibrate(
 
     Args:
         config: the configuration; `trainer.calibration` names the method.
-        network: the trained network. The function changes its `predictions`. An
-            ensemble of runs does not change, because each of its runs is calibrated
-            already.
+        network: the trained network, whose `predictions` change. An ensemble of runs
+            does not change, because each of its runs is calibrated already.
         valid: the validation rows; None changes nothing.
 
     Returns: {task: the calibration of its tower}, without tasks that have too few rows.
@@ -131,14 +120,12 @@ def calibrate(
     calibrations = {}
     tasks = config.chosen_tasks
     outputs = config.model.heads_option.tower_outputs(tasks)
-    logits_by_output = logits_by_member(network, config.model.members, valid)
-    labels, weights = valid.labels, valid.metric_weights
+    logits = logits_by_member(network, config.model.members, valid)
     for name, layer in network.calibrations.items():
         output = outputs[name]
-        weight = np.asarray(weights[output.name], "float64")
-        logits = logits_by_output[output.name]
-        label = np.nan_to_num(labels[output.label]).astype("int64")
-        rows = TowerRows(logits, label, weight, tasks[name])
+        label = np.nan_to_num(valid.labels[output.label]).astype("int64")
+        weight = np.asarray(valid.metric_weights[output.name], "float64")
+        rows = TowerRows(logits[output.name], label, weight, tasks[name])
         calibration = fit_and_measure(key, rows.select(weight > 0))
         if calibration is not None:
             layer.scale.assign(calibration.scale)
@@ -172,17 +159,15 @@ def fit_and_measure(
     """Fits the method of the key, and measures it on rows that the fit has not seen.
 
     `auto` fits Platt's method, and keeps the logits as they are if it does not help.
-
-    Returns: the calibration; None if fewer than two classes have at least one row for
-        each fold of the measurement.
+    Returns None if fewer than two classes have at least one row for each fold.
     """
     if (np.bincount(rows.label) >= NUM_FOLDS).sum() < 2:
         return None
-    candidate: Method = "platt" if key == "auto" else key
-    methods: tuple[Method, ...] = ("none", candidate)
-    log_loss = {method: unseen_log_loss(method, rows) for method in methods}
-    helps = key != "auto" or log_loss[candidate] < log_loss["none"]
-    method: Method = candidate if helps else "none"
+    method: Method = "platt" if key == "auto" else key
+    log_loss: dict[Method, float] = {"none": unseen_log_loss("none", rows)}
+    log_loss[method] = unseen_log_loss(method, rows)
+    if key == "auto" and log_loss["platt"] >= log_loss["none"]:
+        method = "none"
     return TowerCalibration(method, *fit(method, rows), log_loss, len(rows))
 
 
@@ -204,16 +189,16 @@ def unseen_log_loss(method: Method, rows: TowerRows) -> float:
 def fit(method: Method, rows: TowerRows) -> tuple[float, float]:
     """Returns the scale and the shift with the lowest penalised log loss of the rows.
 
-    The method `none` keeps the initial values 1 and `rows.initial_shift`. The method
+    The method `none` keeps the scale 1 and the task's initial shift. The method
     `temperature` keeps the initial shift. See `PRIOR_ROWS` for the penalty.
     """
     if method == "none":
-        return 1.0, rows.initial_shift
+        return 1.0, rows.task.logit_shift
 
     # The parameters of the fit are log scale and, for `platt`, the change of the shift.
     def scale_and_shift(parameters: Floats) -> tuple[float, float]:
         change = float(parameters[1]) if method == "platt" else 0.0
-        return float(np.exp(parameters[0])), rows.initial_shift + change
+        return float(np.exp(parameters[0])), rows.task.logit_shift + change
 
     def penalised_loss(parameters: Floats) -> float:
         losses = rows.losses(*scale_and_shift(parameters))

@@ -50,11 +50,9 @@ class Values(Options):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint on disk.
+    """A checkpoint on disk: its path, and the content of its JSON file.
 
-    Attributes:
-        path: path of the file. The file's name holds the numbers of epochs and steps.
-        values: the content of the JSON file. `check_values` checks its form.
+    The file's name holds the numbers of epochs and steps.
     """
 
     path: Path
@@ -112,8 +110,7 @@ def save(
         folder: the run folder.
         num_epochs: number of finished epochs.
         num_steps: number of finished steps of the epoch after them.
-        arrays: pairs of key and array. Each array is written before the next is taken
-            from the iterable.
+        arrays: see `write_arrays`.
         values: the content of the JSON file; see `Values`.
 
     Raises:
@@ -130,15 +127,11 @@ def save(
 def write_arrays(
     path: Path, arrays: Iterable[tuple[str, npt.NDArray[Any]]], values: dict[str, Any]
 ) -> None:
-    """Writes arrays and JSON values to an NPZ file.
+    """Writes arrays by key, and JSON values, to an NPZ file.
 
-    `np.savez` writes the same format, but needs all arrays in memory at once. The ZIP
-    format adds a checksum to each array.
-
-    Args:
-        path: the file to write.
-        arrays: pairs of key and array, taken one by one.
-        values: JSON values.
+    `np.savez` writes the same format, but needs all arrays in memory at once. This
+    function writes each array before it takes the next. The ZIP format adds a checksum
+    to each array.
     """
     with zipfile.ZipFile(path, "w") as archive:
         for key, array in arrays:
@@ -161,11 +154,7 @@ def describe_checkpoint(path: Path) -> str:
 
 
 def newest_checkpoint(run: Path) -> tuple[Checkpoint | None, list[Path]]:
-    """Finds a run's newest intact checkpoint.
-
-    Returns: the checkpoint, None if there is none; and the paths of the damaged
-        checkpoints that are newer.
-    """
+    """Returns a run's newest intact checkpoint, if any, and the newer damaged ones."""
     damaged: list[Path] = []
     for path in checkpoint_files(run):
         values = read_intact(path)
@@ -180,9 +169,8 @@ def read_intact(path: Path) -> dict[str, Any] | None:
     try:
         check_npz(path)
         with zipfile.ZipFile(path) as archive:
-            if archive.testzip() is not None:
-                return None
-            if archive.getinfo(VALUES_FILE).file_size > MAX_BYTES:
+            is_too_large = archive.getinfo(VALUES_FILE).file_size > MAX_BYTES
+            if is_too_large or archive.testzip() is not None:
                 return None
             values = json.loads(archive.read(VALUES_FILE))
     except Exception:  # zipfile raises a dozen types of errors for damaged files

@@ -40,7 +40,7 @@ class ShuffleBuffer(NamedTuple):
         order: indices of rows of `data`. Each step takes the next indices, one for each
             row that this process has in a batch.
         num_rows: number of indices at the start of `order` whose rows are trained on.
-            All later indices only fill the last batch.
+            Later indices only fill the last batch.
         steps: number of batches.
     """
 
@@ -56,11 +56,7 @@ Buffers = Iterator[ShuffleBuffer]
 class MemoryFeed:
     """Feeds rows from memory: a single buffer holds a whole epoch.
 
-    Args:
-        table: the training rows.
-        tasks: names of the tasks whose labels and weights are needed.
-        shard: the rank of this process and the number of processes. Every process
-            gets an equal share of each batch.
+    Every process gets an equal share of each batch.
     """
 
     def __init__(self, table: Table, tasks: list[str], shard: Shard = (0, 1)) -> None:
@@ -95,12 +91,8 @@ class StreamFeed:
     not grow with the table. The next buffer is read while the steps work on the current
     buffer.
 
-    Args:
-        table: the training rows.
-        tasks: names of the tasks whose labels and weights are needed.
-        shard: the rank of this process and the number of processes. Every process
-            reads an equal share of the rows. The last rows are left out if the
-            number of rows is not a multiple of the number of processes.
+    Every process reads an equal share of the rows. The last rows are left out if the
+    number of rows is not a multiple of the number of processes.
     """
 
     def __init__(
@@ -115,9 +107,8 @@ class StreamFeed:
         """Yields the buffers of an epoch. Seed and epoch determine the order of rows.
 
         The steps take whole batches from each buffer but the last. The rows that are
-        left over are put into the next buffer. The table's last block may be short, so
-        the buffer with this block may have fewer rows than a large batch. Such a buffer
-        has no steps, and all its rows are left over.
+        left over are put into the next buffer. A buffer with a short last block of the
+        table may have fewer rows than a large batch: then all its rows are left over.
         """
         batch_size //= self.num_processes
         random = np.random.default_rng([seed, epoch])
@@ -159,7 +150,13 @@ Feed = MemoryFeed | StreamFeed
 def feed_of(
     table: Table | StoredTable, tasks: list[str], shard: Shard = (0, 1)
 ) -> Feed:
-    """Returns the feed of one process: from disk for a `StoredTable`, else memory."""
+    """Returns the feed of one process.
+
+    Args:
+        table: the training rows.
+        tasks: names of the tasks whose labels and weights are needed.
+        shard: the rank of this process and the number of processes.
+    """
     if isinstance(table, StoredTable):
         return StreamFeed(table, tasks, shard)
     return MemoryFeed(table, tasks, shard)

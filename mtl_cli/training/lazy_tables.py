@@ -33,10 +33,6 @@ class LazyTable:
     to its slots: one access reads both, and one access writes both. The steps do not
     change the layer's own table. `copy_to_layer` brings it up to date.
 
-    Args:
-        layer: the layer with the table.
-        optimizer: the optimizer that defines the slots and the change of a row.
-
     Attributes:
         packed: (rows + 1, width + slots), the rows of the table side by side with their
             slots. The last row is padding, see `unique_rows`.
@@ -56,12 +52,10 @@ class LazyTable:
     def unique_rows(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """Finds the rows of the table that ids (batch, columns) read.
 
-        XLA needs a fixed number of rows, although ids may repeat. Therefore the index
-        of the padding row is repeated at the end.
-
-        Returns: the indices of the different rows, (batch * columns,), then the index
-            of the padding row; and for each id the position of its row among these
-            indices, (batch, columns).
+        Returns: the indices of the different rows, (batch * columns,); and for each id
+            the position of its row among these indices, (batch, columns). XLA needs a
+            fixed number of rows, although ids may repeat. Therefore the index of the
+            padding row is repeated at the end.
         """
         rows_of_ids = self.layer.rows(ids)
         rows, positions = tf.unique(tf.reshape(rows_of_ids, [-1]))
@@ -82,9 +76,8 @@ class LazyTable:
     def vectors(self, values: Tensor, positions: Tensor) -> Tensor:
         """Computes the layer's output for a batch.
 
-        Args:
-            values: (n, width), the rows that the batch reads, without their slots.
-            positions: (batch, columns), the position of each id's row in `values`.
+        `values` are the rows that the batch reads, without their slots, (n, width).
+        `positions` are the positions of each id's row in `values`, (batch, columns).
         """
         return self.layer.arrange(gather_rows(values, positions))
 
@@ -95,13 +88,9 @@ class LazyTable:
     def apply_gradient(
         self, packed: Tensor, gradient: Tensor, step: Tensor, rate: Tensor
     ) -> Tensor:
-        """Returns rows with their slots as they are after an optimizer step.
+        """Returns rows with their slots, (n, width + slots), after an optimizer step.
 
-        Args:
-            packed: (n, width + slots), the rows with their slots before the step.
-            gradient: (n, width), the gradient of the rows.
-            step: number of earlier steps.
-            rate: learning rate of this step.
+        See `Optimizer.row_change` for the other arguments.
         """
         values, *slots = tf.split(packed, [self.width, *self.slot_widths], axis=1)
         change, slots = self.optimizer.row_change(values, gradient, slots, step, rate)
@@ -129,14 +118,15 @@ def make_lazy_tables(model: keras.Model, optimizer: Optimizer) -> list[LazyTable
     """Makes a lazy table of each table of a model that `optimizer.lazy` selects."""
     if not optimizer.lazy:
         return []
-    layers = [
-        layer
+    is_selective = optimizer.lazy == "auto" and not optimizer.is_always_lazy
+    min_size = LARGE_TABLE if is_selective else 0
+    return [
+        LazyTable(layer, optimizer)
         for layer in model.layers
-        if isinstance(layer, FusedEmbedding) and layer.trainable
+        if isinstance(layer, FusedEmbedding)
+        and layer.trainable
+        and np.prod(layer.table.shape) > min_size
     ]
-    if optimizer.lazy == "auto" and not optimizer.is_always_lazy:
-        layers = [x for x in layers if np.prod(x.table.shape) > LARGE_TABLE]
-    return [LazyTable(layer, optimizer) for layer in layers]
 
 
 def split_at_tables(

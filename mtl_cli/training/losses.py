@@ -33,9 +33,11 @@ def task_losses(
     total_weights: list[Tensor] | None = None,
     log_rates: Mapping[str, Tensor] = MappingProxyType({}),
 ) -> Tensor:
-    """Computes the loss of each task: the weighted mean over the task's rows.
+    """Returns the loss of each task, (T,): the weighted mean over the task's rows.
 
-    A task without a row in the batch has loss 0 and gradient 0.
+    A task without a row in the batch has loss 0 and gradient 0. If each process
+    computes the losses of its share of the batch, the sums over all processes are the
+    losses of the batch.
 
     Args:
         tasks: {name of a task: task}.
@@ -44,18 +46,14 @@ def task_losses(
         labels: {name of a task: labels, (batch,)}.
         weights: {name of a task: weights of the rows, (batch,)}. Rows without a label,
             or outside of the task's space, have weight 0.
-        label_statistics: {name of a task: statistics of its labels}, for tasks that use
-            any.
+        label_statistics: {name of a task: statistics}, for tasks that use any.
         total_weights: the sum of each task's weights over the whole batch; None if the
-            rows are the whole batch. A process with only a share of the batch needs it.
+            rows are the whole batch, and not one process's share.
         log_rates: {name of a task: log r, (batch,)}, for tasks whose data contain only
             a part of the rows with label 0. r is the fraction of the rows like this
             row, with label 0, that the data contain. In such data the odds of label 1
             are 1 / r times as high. Therefore -log r is added to the logit in the loss,
             and the network learns the logit of complete data.
-
-    Returns: (T,). If each process computes the losses of its share of the batch, the
-        sums over all processes are the losses of the batch.
     """
     if total_weights is None:
         total_weights = [tf.reduce_sum(weights[name]) for name in tasks]
@@ -85,16 +83,10 @@ def penalties_of_heads(
 ) -> list[Tensor]:
     """Computes the penalty of the heads for each row, if they have one.
 
-    Args:
-        heads: the heads of the model.
-        tasks: {name of a task: task}.
-        logits: {name of an output: logits}, see `task_losses`.
-        batch: this process's share of the batch.
-        total_weights: the sum of each task's weights over the whole batch.
-        num_rows: number of rows in the whole batch.
-
-    Returns: at most one vector, (batch,) or (members * batch,). Its sum over the rows
-        of the whole batch is the mean of the penalty.
+    Returns at most one vector, (batch,) or (members * batch,). Its sum over the rows of
+    the whole batch is the mean of the penalty. `batch` is this process's share of the
+    batch, `num_rows` the number of rows in the whole batch. See `task_losses` for the
+    other arguments.
     """
     labels, weights = {}, {}
     for name, total_weight in zip(tasks, total_weights, strict=True):
@@ -109,22 +101,12 @@ def penalties_of_heads(
 
 
 def repeat_for_members(x: Tensor, like: Tensor) -> Tensor:
-    """Repeats the values of a batch for each member, (members * batch,).
-
-    Args:
-        x: a value for each row of the batch, (batch,).
-        like: a tensor whose first axis has members * batch entries.
-    """
+    """Repeats the values (batch,) for each member: as many as `like` has rows."""
     return tf.tile(x, [tf.shape(like)[0] // tf.shape(x)[0]])
 
 
 def mean_of_members(x: Tensor, like: Tensor) -> Tensor:
-    """Returns the mean over the members for each row of the batch, (batch,).
-
-    Args:
-        x: a value for each row of each member, (members * batch,).
-        like: a tensor whose first axis has batch entries.
-    """
+    """Returns the means over the members: as many as `like` has rows, (batch,)."""
     return tf.reduce_mean(tf.reshape(x, [-1, tf.shape(like)[0]]), axis=0)
 
 
@@ -133,16 +115,10 @@ def sum_of_penalties(
 ) -> Tensor:
     """Adds up the penalties of a step: this process's summand of the total, a scalar.
 
-    The summands of all processes are added later. All processes compute the same
-    penalty on weights, so each adds only 1 / num_processes of it.
-
-    Args:
-        penalties: the penalties that layers and heads have added. A scalar is a penalty
-            on weights. A vector holds one penalty per row, (batch,) or (members *
-            batch,): the means over the members are summed over the rows.
-        is_real: (batch,), 1 for rows to train on, and 0 for rows that only fill up the
-            last batch.
-        num_processes: number of processes that train together.
+    A scalar among the penalties is a penalty on weights. All processes compute the
+    same penalty on weights, so each adds only 1 / num_processes of it. A vector holds
+    one penalty per row, (batch,) or (members * batch,): the means over the members are
+    summed over the rows for which `is_real`, (batch,), is 1.
     """
     total = tf.constant(0.0)
     for penalty in penalties:
@@ -155,13 +131,10 @@ def sum_of_penalties(
 
 
 def mean_losses(step_losses: Array) -> Array:
-    """Computes the mean loss of each task over the rows of many steps, (T,).
+    """Returns the mean loss of each task over the rows of many steps, (T,).
 
-    A task without rows in these steps has loss 0.
-
-    Args:
-        step_losses: (steps, 3, T), the values of each step and task, in the order of
-            `VALUES_PER_TASK`.
+    `step_losses` holds the values of each step and task, (steps, 3, T), in the order of
+    `VALUES_PER_TASK`. A task without rows in these steps has loss 0.
     """
     losses, weights, _ = np.moveaxis(step_losses.astype("float64"), 1, 0)
     total_weight = weights.sum(axis=0)
@@ -170,16 +143,13 @@ def mean_losses(step_losses: Array) -> Array:
 
 
 def mean_task_weights(step_losses: Array) -> Array:
-    """Computes the mean weight of each task over the steps with rows of the task, (T,).
+    """Returns the mean weight that the balancing method gave each task, (T,).
 
-    The weight is the one that the balancing method gives the task. A task without rows
-    in these steps has weight 0.
-
-    Args:
-        step_losses: see `mean_losses`.
+    The mean is over the steps with rows of the task; 0 without such a step. See
+    `mean_losses` for `step_losses`.
     """
     _, row_weights, task_weights = np.moveaxis(step_losses, 1, 0)
     has_rows = row_weights > 0
-    total: Array = (task_weights * has_rows).sum(axis=0, dtype="float64")
-    num_steps: Array = np.maximum(has_rows.sum(axis=0), 1).astype("float64")
-    return total / num_steps
+    total = (task_weights * has_rows).sum(axis=0, dtype="float64")
+    means: Array = total / np.maximum(has_rows.sum(axis=0), 1)
+    return means

@@ -31,13 +31,7 @@ class MovingAverage:
         self.arrays = list(arrays)
 
     def update(self, model: keras.Model, epoch: int, decay: float) -> None:
-        """Adds the weights of a network after an epoch.
-
-        Args:
-            model: the network.
-            epoch: number of the epoch, from 1.
-            decay: the decay, in (0, 1).
-        """
+        """Adds the weights of a network after an epoch, which is counted from 1."""
         if not self.arrays:
             self.arrays = model.get_weights()
             return
@@ -51,10 +45,6 @@ class MovingAverage:
                     average += (weight - average) * share
                 else:
                     average[...] = weight
-
-    def copy(self) -> list[Array]:
-        """Returns a copy of the arrays."""
-        return [array.copy() for array in self.arrays]
 
     @contextmanager
     def swapped(self, model: keras.Model) -> Iterator[None]:

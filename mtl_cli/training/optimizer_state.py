@@ -31,11 +31,9 @@ def save(folder: RunFolder, network: Network, steps: Steps) -> None:
     optimizer. A lazy embedding table has the same slots in the file as a table that is
     updated as a whole, so a later run may update the table in either way.
     """
-    step = int(steps.optimizer.iterations)
+    values = {"step": int(steps.optimizer.iterations), "name": steps.optimizer_name}
     with folder.replacing(OPTIMIZER) as path:
-        write_arrays(
-            path, slots(network, steps), {"step": step, "name": steps.optimizer_name}
-        )
+        write_arrays(path, slots(network, steps), values)
 
 
 def slots(network: Network, steps: Steps) -> Iterator[tuple[str, Array]]:
@@ -81,38 +79,27 @@ def restore(network: Network, steps: Steps, earlier: EarlierOptimizer) -> None:
     steps.optimizer.iterations.assign(earlier.step)
     if earlier.path is None:
         return
+    copies, keras_slots = by_weight(earlier.copies), slots_of_keras(steps)
+    lazy_tables = {id(table.layer.table): table for table in steps.tables}
     try:
-        restore_slots(network, steps, earlier)
+        with np.load(str(earlier.path), allow_pickle=False) as arrays:
+            for i, weight in enumerate(network.logits.weights):
+                if table := lazy_tables.get(id(weight)):
+                    table.set_slots(
+                        [
+                            copy_into_slot(values, arrays, k, copies.get(i, []))
+                            for k, values in enumerate(table.slots())
+                        ]
+                    )
+                for k, slot in enumerate(keras_slots.get(id(weight), [])):
+                    values = copy_into_slot(slot.numpy(), arrays, k, copies.get(i, []))
+                    slot.assign(values)
     except DAMAGED_FILE_ERRORS as error:
         raise DataError(
             f"start_from.run: {earlier.path} does not fit the weights beside it "
             f"({first_line(error)}); copy the file again, or remove it to start with a "
             "new optimizer"
         ) from None
-
-
-def restore_slots(network: Network, steps: Steps, earlier: EarlierOptimizer) -> None:
-    """Sets the slots of all blocks that were copied from the earlier run."""
-    copies_by_weight, keras_slots = by_weight(earlier.copies), slots_of_keras(steps)
-    lazy_tables = {id(table.layer.table): table for table in steps.tables}
-    with np.load(str(earlier.path), allow_pickle=False) as arrays:
-        for i, weight in enumerate(network.logits.weights):
-            # A weight has no slots if the earlier run left it frozen, or if the
-            # optimizer has none.
-            copies = [
-                (source, index)
-                for source, index in copies_by_weight.get(i, [])
-                if f"{source.weight}-0" in arrays
-            ]
-            table = lazy_tables.get(id(weight))
-            if table is not None:
-                new_slots = [
-                    copy_into_slot(values, arrays, k, copies)
-                    for k, values in enumerate(table.slots())
-                ]
-                table.set_slots(new_slots)
-            for k, variable in enumerate(keras_slots.get(id(weight), [])):
-                variable.assign(copy_into_slot(variable.numpy(), arrays, k, copies))
 
 
 def copy_into_slot(
@@ -129,6 +116,10 @@ def copy_into_slot(
     values = initial.copy()
     earlier_slots: dict[int, Array] = {}
     for source, index in copies:
+        # A weight has no slots if the earlier run left it frozen, or if the optimizer
+        # has none.
+        if f"{source.weight}-0" not in arrays:
+            continue
         if source.weight not in earlier_slots:
             name = f"{source.weight}-{slot}"
             earlier_slots[source.weight] = arrays[name]

@@ -14,8 +14,6 @@ class Epoch:
     Attributes:
         number: number of the epoch, from 1.
         losses: {task: mean loss over the task's rows}.
-        task_weights: {task: mean of the weights that the balancing method has given the
-            task}; empty if the method never changes them.
         valid: the scores of the validation rows; empty without validation rows.
         monitored: the value of `trainer.monitor` on the validation rows, with its sign
             changed if lower values of the metric are better; None if it is undefined,
@@ -25,6 +23,8 @@ class Epoch:
         best: whether `monitored` is higher than in all earlier epochs.
         compile_seconds: time of tracing and compiling the steps, before the first step
             of a run or of a resumed run; 0 in all other epochs.
+        task_weights: {task: mean of the weights that the balancing method has given the
+            task}; empty if the method never changes them.
     """
 
     number: int
@@ -54,15 +54,10 @@ class Progress:
 
 @dataclass
 class History:
-    """The epochs of a training, and the time that it has spent on other work.
+    """The finished epochs of a training, and the time that it has spent on other work.
 
-    Attributes:
-        epochs: the finished epochs.
-        kept_epoch: number of the epoch whose weights the trained network has, from 1; 0
-            until the training ends.
-        compile_seconds: time of tracing and compiling the steps.
-        validation_seconds: time of predicting and scoring the validation rows.
-        checkpoint_seconds: time of writing checkpoints.
+    `kept_epoch` is the number of the epoch whose weights the trained network has, from
+    1; 0 until the training ends.
     """
 
     epochs: list[Epoch] = field(default_factory=list)

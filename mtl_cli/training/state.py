@@ -32,8 +32,7 @@ class CheckpointPlan:
 
     Attributes:
         folder: the run folder.
-        minutes: minutes between checkpoints within an epoch; None writes checkpoints
-            only at the end of an epoch.
+        minutes: see `trainer.checkpoint_minutes`.
         environment: the content of `environment.json`. A resumed run compares it with
             its own environment.
         resume_from: the checkpoint of an interrupted run; None for a new run.
@@ -52,10 +51,9 @@ class TrainingState:
     Attributes:
         network: the network to train.
         steps: the steps that train the network.
-        checkpoint_plan: where and when checkpoints are written; None writes none.
+        checkpoint_plan: None writes no checkpoints.
         history: the finished epochs.
         step_losses: the arrays that `Steps.epoch` has yielded in the unfinished epoch.
-            Empty between two epochs.
         seconds: duration of the unfinished epoch's steps.
         average: the moving average of the weights over the finished epochs. It stays
             empty without `trainer.ema_decay`, and in processes other than the chief.
@@ -84,23 +82,20 @@ class TrainingState:
 
         After an epoch, these are the weights that validation has scored.
         """
-        return self.average.copy() or self.network.logits.get_weights()
+        averages = [array.copy() for array in self.average.arrays]
+        return averages or self.network.logits.get_weights()
 
     def variables(self) -> dict[str, tf.Variable | keras.Variable]:
-        """Returns {key in a checkpoint: variable} of all variables that a step changes.
-
-        These are the weights, the slots of the optimizer, and the state of the
-        balancing method.
-        """
-        logits, lazy_tables = self.network.logits, self.steps.tables
+        """Returns {key in a checkpoint: variable} of all that a step changes."""
+        weights, lazy_tables = self.network.logits.weights, self.steps.tables
         # The steps change `packed`: the rows of a lazy table with their optimizer
         # slots. The table in the network is a copy of it, so it is left out.
-        tables_in_network = {id(table.layer.table) for table in lazy_tables}
+        copies = {id(table.layer.table) for table in lazy_tables}
         groups = {
-            "weights": [v for v in logits.weights if id(v) not in tables_in_network],
+            "weights": [weight for weight in weights if id(weight) not in copies],
             "tables": [table.packed for table in lazy_tables],
             "optimizer": self.steps.optimizer.variables,
-            "balancing": self.steps.balancer.variables,
+            "balancing": self.steps.balancer.state.values(),
         }
         return {
             f"{name}-{i}": variable
@@ -125,8 +120,7 @@ class TrainingState:
         """Whether `weights_to_keep` returns the weights of the best epoch.
 
         The last finished epoch must be the best. During the next epoch, the steps
-        change the network's weights. The moving average stays as it is until the end of
-        that epoch.
+        change the network's weights, but not the moving average.
         """
         epochs = self.history.epochs
         is_unchanged = not self.step_losses or bool(self.average.arrays)
@@ -188,9 +182,8 @@ class TrainingState:
         for variable in self.variables().values():
             variable.assign(replicas.broadcast(variable))
         counts = [len(self.history.epochs), self.history.best_epoch, self.steps_done]
-        num_epochs, best_epoch, steps_done = replicas.broadcast(
-            np.array(counts)
-        ).tolist()
+        counts = replicas.broadcast(np.array(counts)).tolist()
+        num_epochs, best_epoch, steps_done = counts
         best_value = replicas.broadcast_number(self.history.best_value)
         # Each process divides by the duration of an epoch, even if the epoch was
         # interrupted after its last step.
@@ -231,7 +224,14 @@ class TrainingState:
                 variable.assign(array)
             self.steps.copy_tables_to_network()
             if STEP_LOSSES_KEY in arrays:
-                self.step_losses = [self._read_step_losses(arrays)]
+                losses = arrays[STEP_LOSSES_KEY]
+                shape = (VALUES_PER_TASK, len(self.steps.tasks))
+                if (
+                    len(losses) > self.steps.steps_per_epoch
+                    or losses.shape[1:] != shape
+                ):
+                    raise ValueError(f"{STEP_LOSSES_KEY} has the shape {losses.shape}")
+                self.step_losses = [losses]
             if "average-0" in arrays:
                 self.average = MovingAverage(self._read_weights("average", arrays))
             # The epochs, step losses and average above decide where the weights are.
@@ -240,21 +240,8 @@ class TrainingState:
             elif values["best"]:
                 self.best_weights = self._read_weights("best", arrays)
 
-    def _read_step_losses(self, arrays: Mapping[str, Array]) -> Array:
-        """Reads the `step_losses` from a checkpoint's arrays."""
-        losses = arrays[STEP_LOSSES_KEY]
-        shape = (VALUES_PER_TASK, len(self.steps.tasks))
-        if len(losses) > self.steps.steps_per_epoch or losses.shape[1:] != shape:
-            raise ValueError(f"{STEP_LOSSES_KEY} has the shape {losses.shape}")
-        return losses
-
     def _read_weights(self, name: str, arrays: Mapping[str, Array]) -> list[Array]:
-        """Reads one array per weight of the network from a checkpoint's arrays.
-
-        Args:
-            name: the first word of the arrays' keys.
-            arrays: the arrays of the checkpoint.
-        """
+        """Reads the arrays `NAME-0`, `NAME-1`, ...: one per weight of the network."""
         read = []
         for i, variable in enumerate(self.network.logits.weights):
             array = arrays[f"{name}-{i}"]

@@ -25,8 +25,7 @@ class Step:
     Args:
         config: the run's configuration.
         network: the network to train.
-        num_epochs: largest number of epochs of the run, for the learning rate's
-            schedule.
+        num_epochs: largest number of epochs, for the schedule of the learning rate.
         steps_per_epoch: number of steps of an epoch.
         rows_per_process: number of rows of a batch that one process reads.
         replicas: the processes that train together.
@@ -74,15 +73,12 @@ class Step:
         )
 
     def compile(self, use_xla: bool) -> None:
-        """Chooses the parts of a step that XLA compiles at their first call.
+        """Chooses the parts of a step that XLA compiles at their first call, if any.
 
         XLA would copy a lazy table in order to write to it. XLA also cannot communicate
         with other processes. Therefore only the parts of a step are compiled that do
         neither. A step without lazy tables and other processes is compiled as a whole,
         see `Steps`.
-
-        Args:
-            use_xla: whether XLA compiles these parts.
         """
         xla = partial(tf.function, jit_compile=True, autograph=False)
         self.gradients, self.update = self._gradients, self._update
@@ -105,17 +101,18 @@ class Step:
             return [], [], []
         # Each process holds the whole table. So each process updates the rows that
         # the whole batch reads, not only the rows that its own share reads.
-        rows_and_positions = [
-            table.unique_rows(self.replicas.all_gather(ids))
-            for table, ids in zip(
-                self.tables, tf.nest.flatten(self.ids_model(features)), strict=True
-            )
-        ]
-        rows, positions = map(list, zip(*rows_and_positions, strict=True))
         start = self.replicas.rank * self.rows_per_process
         share = slice(start, start + self.rows_per_process)
-        packed = [t.read(r) for t, r in zip(self.tables, rows, strict=True)]
-        return rows, packed, [p[share] for p in positions]
+        ids_by_table = tf.nest.flatten(self.ids_model(features))
+        rows, packed, positions = [], [], []
+        for table, ids in zip(self.tables, ids_by_table, strict=True):
+            rows_of_table, all_positions = table.unique_rows(
+                self.replicas.all_gather(ids)
+            )
+            rows.append(rows_of_table)
+            packed.append(table.read(rows_of_table))
+            positions.append(all_positions[share])
+        return rows, packed, positions
 
     def _take(
         self,
@@ -129,18 +126,17 @@ class Step:
         Args:
             batch: this process's share of the batch.
             is_real: (rows,), 0 for rows that fill up the last batch, 1 for all others.
-            packed: the rows that the batch reads of each lazy table, with slots.
+            packed: the rows that `read_tables` returns.
             positions: the positions that `read_tables` returns.
 
         Returns: (3, T), the losses before the step, the sums of the rows' weights, and
-            the weights that the balancing method has given the tasks; and the rows of
-            lazy tables with their slots after the step.
+            the weights that the balancing method has given the tasks; and `packed`
+            after the step.
         """
         values = [p[:, : t.width] for t, p in zip(self.tables, packed, strict=True)]
         sums = [tf.reduce_sum(batch.weights[task]) for task in self.tasks]
-        *total_weights, num_rows = self.replicas.all_reduce(
-            [*sums, tf.reduce_sum(is_real)]
-        )
+        sums.append(tf.reduce_sum(is_real))
+        *total_weights, num_rows = self.replicas.all_reduce(sums)
         losses, gradients, row_gradients = self.replicas.all_reduce(
             self.gradients(batch, is_real, num_rows, total_weights, values, positions)
         )
@@ -181,12 +177,8 @@ class Step:
         reads_gradients = self.balancer.reads_gradients
         with tf.GradientTape(persistent=reads_gradients) as tape:
             tape.watch(values)
-            vectors = [
-                table.vectors(rows, positions_in_rows)
-                for table, rows, positions_in_rows in zip(
-                    self.tables, values, positions, strict=True
-                )
-            ]
+            tables = zip(self.tables, values, positions, strict=True)
+            vectors = [table.vectors(rows, places) for table, rows, places in tables]
             inputs = [batch.features, vectors] if vectors else batch.features
             logits = self.model(inputs, training=True)
             losses = task_losses(
@@ -220,20 +212,17 @@ class Step:
     def _update(
         self, gradients: list[Tensor], row_gradients: list[Tensor], packed: list[Tensor]
     ) -> list[Tensor]:
-        """Clips the gradients and changes the weights.
-
-        Returns: the rows of lazy tables with their slots after the step.
-        """
+        """Clips the gradients, changes the weights, and returns `packed` after it."""
         tables = list(zip(self.tables, packed, strict=True))
         row_gradients = [
             table.add_l2_gradient(gradient, rows[:, : table.width])
             for (table, rows), gradient in zip(tables, row_gradients, strict=True)
         ]
         if self.clip_norm is not None:
-            gradients, row_gradients = tf.nest.pack_sequence_as(
-                (gradients, row_gradients),
-                tf.clip_by_global_norm([*gradients, *row_gradients], self.clip_norm)[0],
-            )
+            all_gradients = [*gradients, *row_gradients]
+            clipped, _ = tf.clip_by_global_norm(all_gradients, self.clip_norm)
+            gradients = clipped[: len(gradients)]
+            row_gradients = clipped[len(gradients) :]
         # `apply` counts the step, so both values are read before the call.
         step = tf.convert_to_tensor(self.optimizer.iterations)
         rate = tf.convert_to_tensor(self.optimizer.learning_rate)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator
 
+import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
@@ -14,7 +15,6 @@ from mtl_cli.distributed.replicas import Replicas
 from mtl_cli.network.build import Network
 from mtl_cli.training.feed import ShuffleBuffer, TensorTable
 from mtl_cli.training.losses import VALUES_PER_TASK
-from mtl_cli.training.random_states import reseed
 from mtl_cli.training.step import Step
 
 STEPS_PER_CALL = 64
@@ -45,9 +45,8 @@ class Steps:
         replicas: the processes that train together; None if this process is alone.
 
     Attributes:
-        compile_seconds: the time of tracing and compiling, 0 before the first step. For
-            lazy tables and for several processes, XLA compiles parts of a step in the
-            first step itself. Their time is not included.
+        compile_seconds: the time of tracing and compiling. It lacks the parts that XLA
+            compiles in the first step itself, for lazy tables and several processes.
 
     Raises:
         ConfigError: if the processes cannot share a batch evenly.
@@ -135,16 +134,13 @@ class Steps:
             table.copy_to_layer()
 
     def _run_or_recompile(self, *arguments: Tensor) -> Tensor:
-        """Calls `run`; compiles it again if the compiled code on disk is damaged.
-
-        The second call is made only if the first has taken no step.
-        """
+        """Calls `run`; compiles it again if the compiled code on disk is damaged."""
         iterations_before = int(self.optimizer.iterations)
         try:
             return self.run(*arguments)
         except tf.errors.OpError:
-            has_run = int(self.optimizer.iterations) != iterations_before
-            if has_run or not compile_cache.clear():
+            has_taken_steps = int(self.optimizer.iterations) != iterations_before
+            if has_taken_steps or not compile_cache.clear():
                 raise  # the error has another cause
             self._create_functions()
             return self.run(*arguments)
@@ -182,14 +178,11 @@ class Steps:
             weights = {task: x * is_real_row for task, x in batch.weights.items()}
             batch = batch._replace(weights=weights)
             table_rows, packed, positions = self.step.read_tables(batch.features)
-            losses_of_step, new_packed = self.step.take(
-                batch, is_real_row, packed, positions
-            )
-            for table, rows_of_table, new_rows in zip(
-                self.tables, table_rows, new_packed, strict=True
-            ):
+            taken, packed = self.step.take(batch, is_real_row, packed, positions)
+            tables = zip(self.tables, table_rows, packed, strict=True)
+            for table, rows_of_table, new_rows in tables:
                 table.write(rows_of_table, new_rows)
-            losses = tf.tensor_scatter_nd_update(losses, [[number]], [losses_of_step])
+            losses = tf.tensor_scatter_nd_update(losses, [[number]], [taken])
             return number + 1, losses
 
         no_losses = tf.zeros((self.steps_per_call, VALUES_PER_TASK, len(self.tasks)))
@@ -197,6 +190,22 @@ class Steps:
             lambda number, _: number < num_steps, take_step, (0, no_losses)
         )
         return losses
+
+
+def reseed(model: keras.Model, seeds: list[int]) -> None:
+    """Sets the random state of every layer that draws random values, such as dropout.
+
+    Otherwise the dropout masks would depend on the number of steps since the process
+    began. A resumed run would then draw other masks (keras #19796).
+    """
+    generators = [
+        layer.seed_generator
+        for layer in model._flatten_layers()
+        if hasattr(layer, "seed_generator")
+    ]
+    for i, generator in enumerate(generators):
+        state = np.random.SeedSequence([*seeds, i]).generate_state(2)
+        generator.state.assign(state.astype("int64") % 2**31)
 
 
 def is_worth_compiling(config: Config, num_rows: int) -> bool:

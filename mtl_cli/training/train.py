@@ -41,15 +41,13 @@ def train(
             if `trainer.patience` is set, else the weights of the last epoch. With
             `trainer.ema_decay`, these are moving averages.
         table: the training rows.
-        valid: the validation rows, or None.
+        valid: the validation rows, if any.
         progress: the functions to call while the training runs.
-        checkpoint_plan: the folder of checkpoints, and the checkpoint to resume from.
-            The state of the optimizer after the last step is written beside the
-            checkpoints. None writes neither.
+        checkpoint_plan: None writes neither checkpoints nor the state of the optimizer
+            after the last step.
         replicas: the processes that train together; None if this process is alone.
 
-    Returns: the epochs of the training. After a resume, they include the epochs before
-        the interruption.
+    Returns: the epochs, including the epochs before an interruption.
 
     Raises:
         TrainingError: if a loss or a weight is no longer a finite number, or if early
@@ -80,10 +78,7 @@ def train(
 
 
 def is_over(length: Length, history: History) -> bool:
-    """Whether all epochs are trained, or early stopping ends the training.
-
-    Early stopping waits `patience` epochs for an epoch that is better than the best.
-    """
+    """Whether all epochs are trained, or the last `patience` epochs were not better."""
     num_epochs, patience = len(history.epochs), length.patience
     stops_early = patience is not None and num_epochs - history.best_epoch >= patience
     return num_epochs == length.epochs or stops_early
@@ -94,8 +89,8 @@ def train_epoch(
 ) -> Epoch:
     """Trains on all rows once, or on the remaining rows of an interrupted epoch.
 
-    Returns: the losses, task weights and durations of the whole epoch, including the
-        steps before an interruption. The epoch has not been validated yet.
+    Returns the whole epoch, including the steps before an interruption. The epoch has
+    not been validated yet.
     """
     tasks, steps = list(config.chosen_tasks), state.steps
     number, steps_done = len(state.history.epochs) + 1, state.steps_done
@@ -116,25 +111,22 @@ def train_epoch(
         steps_done += len(losses)
         finished = steps_done / steps.steps_per_epoch
         samples_per_second = steps_done * steps.batch_size / state.seconds
-        progress.step(
-            number, finished, by_task(mean_losses(losses)), samples_per_second
-        )
+        means = by_task(mean_losses(losses))
+        progress.step(number, finished, means, samples_per_second)
         state.stop_if_signalled()
         state.save_if_due()
     all_losses = np.concatenate(state.step_losses)
-    task_weights = {}
-    if steps.balancer.changes_weights:
-        task_weights = by_task(mean_task_weights(all_losses))
     epoch = Epoch(
         number=number,
         losses=by_task(mean_losses(all_losses)),
-        task_weights=task_weights,
         valid={},
         monitored=None,
         seconds=state.seconds,
         samples_per_second=steps.num_rows / state.seconds,
         compile_seconds=compile_seconds,
     )
+    if steps.balancer.changes_weights:
+        epoch.task_weights = by_task(mean_task_weights(all_losses))
     state.step_losses, state.seconds = [], 0.0
     return epoch
 
@@ -144,11 +136,8 @@ def check_finite(
 ) -> None:
     """Raises an error that names the first step and task whose loss is not finite.
 
-    Args:
-        tasks: names of the tasks.
-        losses: (steps, tasks), the losses of some steps.
-        epoch: number of the epoch, from 1.
-        steps_before: number of steps of the epoch before the first of `losses`.
+    `losses` are those of some steps, (steps, T). `steps_before` is the number of steps
+    of the epoch before these steps.
     """
     not_finite = np.argwhere(~np.isfinite(losses))
     if len(not_finite):
@@ -212,9 +201,8 @@ def validate(
 ) -> tuple[Scores, float | None]:
     """Scores the validation rows in the chief process.
 
-    Returns: the scores and the monitored value. The scores are empty in processes other
-        than the chief. The monitored value is the same in all processes; None means
-        that the value is undefined.
+    Returns the scores, which are empty in processes other than the chief; and the
+    monitored value, which is the same in all processes, and None if it is undefined.
 
     Raises:
         TrainingError: if the monitored value is undefined, but early stopping needs it.

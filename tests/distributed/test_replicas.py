@@ -29,8 +29,8 @@ from mtl_cli.distributed.connect import choose_gpu
 from mtl_cli.distributed.replicas import Replicas
 from mtl_cli.training.feed import MemoryFeed, StreamFeed
 from mtl_cli.training.progress import Progress
-from mtl_cli.training.random_states import reseed
 from mtl_cli.training.state import TrainingState
+from mtl_cli.training.steps import reseed
 from mtl_cli.training.train import is_over, train_epoch
 
 NO_COMPILE = "trainer.compile=false"

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.layers import DSelectKGates, TopKGates
 from mtl_cli.training.losses import sum_of_penalties
-from mtl_cli.training.random_states import reseed
+from mtl_cli.training.steps import reseed
 
 ROWS, DIM = 6, 4
 X = np.random.default_rng(0).normal(size=(ROWS, DIM)).astype("float32")

@@ -27,7 +27,7 @@ from helpers.slow import covering
 
 from mtl_cli.data.table import Table
 from mtl_cli.layers import HardConcrete, Route, experts_of
-from mtl_cli.training.random_states import reseed
+from mtl_cli.training.steps import reseed
 
 SIZES = ["model=snr", "model.num_networks=3", "model.network_units=[16,8]"]
 SIZES += ["model.tower_units=[8]"]

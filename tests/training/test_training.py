@@ -31,9 +31,8 @@ from mtl_cli.training.feed import MemoryFeed
 from mtl_cli.training.losses import mean_losses, task_losses
 from mtl_cli.training.moving_average import MovingAverage
 from mtl_cli.training.progress import Progress
-from mtl_cli.training.random_states import reseed
 from mtl_cli.training.state import TrainingState
-from mtl_cli.training.steps import STEPS_PER_CALL, Steps, is_worth_compiling
+from mtl_cli.training.steps import STEPS_PER_CALL, Steps, is_worth_compiling, reseed
 from mtl_cli.training.train import train, train_epoch
 
 FLOAT32 = 1e-6  # relative rounding of a few float32 operations
