@@ -5,6 +5,7 @@ import shlex
 from difflib import get_close_matches
 
 import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import (
     ConfigCompositionException,
     MissingConfigException,
@@ -15,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from mtl_cli.cli.config_groups import (
     compose_chosen_options,
     group_choices,
+    is_group,
     option_names,
 )
 from mtl_cli.cli.config_guard import COMPOSED_SETTINGS
@@ -78,6 +80,8 @@ def error_message(error: Exception, arguments: list[str]) -> str:
             "the files of the configuration include each other without end; correct "
             "their defaults lists"
         )
+    if "Config group override must be a string" in str(error):
+        return no_option_message(settings_in_note(error)) or first_line(error)
     if isinstance(error, MissingConfigException):
         return missing_option_message(error)
     if isinstance(error, OverrideParseException):
@@ -132,6 +136,22 @@ def composition_message(
     # message then begins with the job's option.
     options = [f"{s}: " for s in group_choices(settings) if s not in arguments]
     return f"{''.join(options)}{unknown_key_message(key, config)}"
+
+
+def no_option_message(settings: list[str]) -> str:
+    """Explains that a setting gives a group null or a number in place of an option."""
+    for override in OverridesParser.create().parse_overrides(settings):
+        group, value = override.key_or_group, override.value()
+        is_choice = ("/" in group or is_group(group)) and not override.is_delete()
+        if is_choice and (value is None or isinstance(value, int | float | dict)):
+            shown_value = override.input_line.partition("=")[2]
+            options = ", ".join(option_names(group))
+            known = f"its options: {options};" if options else "its options"
+            return (
+                f"{group}: {shown_value} is not the name of an option; name one of "
+                f"{known} or leave the setting out"
+            )
+    return ""
 
 
 def missing_option_message(error: MissingConfigException) -> str:

@@ -10,6 +10,8 @@ import pytest
 from helpers.commands import refused
 from helpers.slow import slow_except
 
+from mtl_cli.config.json_schema import GROUPS
+
 # The command line, and what the line on stderr must hold: what, expected, fix.
 MISTAKES = {
     "trainer.epoch=3": "unknown key 'trainer.epoch'; did you mean trainer.epochs?",
@@ -75,6 +77,13 @@ MISTAKES = {
     "~model.num_levels": "missing key 'model.num_levels'; add it to the YAML file",
     "~model.num_levels ~trainer.epochs": "missing keys 'model.num_levels', "
     "'trainer.epochs'; add them to the YAML file",
+    **{
+        f"{group}=null": f"error: {group}: null is not the name of an option; name one "
+        for group in sorted([*GROUPS, "experiment", "sweep", "hydra/launcher"])
+    },
+    "balancing=3": "balancing: 3 is not the name of an option; name one of its "
+    "options: cagrad, dwa, fixed, gradnorm, metabalance, mgda, pcgrad, uncertainty; or",
+    "-m '~tracker' seed=1,2 model=null,ple": "error: model: null is not the name of an",
     "model=plee": "the group 'model' has no option 'plee'; known: adatt, aitm, "
     "cgc, cross_stitch, dbmtl, esmm, home, m3oe, mmoe, omoe, pepnet, ple, poso, "
     "shared_bottom, single_task, snr, star, stem; did you mean ple?",
