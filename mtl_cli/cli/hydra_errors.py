@@ -144,12 +144,12 @@ def no_option_message(settings: list[str]) -> str:
         group, value = override.key_or_group, override.value()
         is_choice = ("/" in group or is_group(group)) and not override.is_delete()
         if is_choice and (value is None or isinstance(value, int | float | dict)):
-            shown_value = override.input_line.partition("=")[2]
+            wrong = override.get_value_element_as_str()
             options = ", ".join(option_names(group))
             known = f"its options: {options};" if options else "its options"
             return (
-                f"{group}: {shown_value} is not the name of an option; name one of "
-                f"{known} or leave the setting out"
+                f"{group}: {wrong} is not the name of an option; name one of {known} or "
+                "leave the setting out"
             )
     return ""
 
