@@ -148,8 +148,8 @@ def no_option_message(settings: list[str]) -> str:
             options = ", ".join(option_names(group))
             known = f"its options: {options};" if options else "its options"
             return (
-                f"{group}: {wrong} is not the name of an option; name one of {known} or "
-                "leave the setting out"
+                f"{group}: {wrong} is not the name of an option; name one of {known} "
+                "or leave the setting out"
             )
     return ""
 
