@@ -161,7 +161,7 @@ def connect_predictions(
     calibrations = {
         name: Calibration(task.logit_shift, name=f"calibration_{i}", dtype="float32")
         for i, (name, task) in enumerate(tasks.items())
-        if task.HAS_PROBABILITIES
+        if task.HAS_CLASSES
     }
     calibrated = {
         name: calibrations[name](x) if name in calibrations else x

@@ -1,19 +1,29 @@
 """The base class of the kinds of tasks whose labels are classes."""
 
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from mtl_cli.core.errors import DataError, RowError, shown, suggest
 from mtl_cli.metrics.curves import roc_curve
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.pages.line_plots import Line, LinePlot
-from mtl_cli.tasks.base import Array, LabelValue, Task
+from mtl_cli.tasks.base import Array, Task
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+
+
+def whole_number(value: object) -> object:
+    """Converts a float that is a whole number to an int. Keeps any other value."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+# A value of a label column. YAML reads 1.0 as a float; it becomes the whole number 1.
+LabelValue = Annotated[str | int, BeforeValidator(whole_number)]
 
 
 class ClassTask(Task):
@@ -23,17 +33,14 @@ class ClassTask(Task):
         classes: the label's values, in the order of the predicted probabilities.
     """
 
-    HAS_PROBABILITIES = True
-
     classes: Annotated[list[LabelValue], Field(min_length=2)]
 
     @field_validator("classes")
     @classmethod
     def _check_classes(cls, classes: list[str | int]) -> list[str | int]:
-        texts = [str(value) for value in classes]
-        for text in texts:
-            if texts.count(text) > 1:
-                raise ValueError(f"names {text} twice; name each class once")
+        text, count = Counter(map(str, classes)).most_common(1)[0]
+        if count > 1:
+            raise ValueError(f"names {text} twice; name each class once")
         return classes
 
     @property
@@ -108,17 +115,13 @@ class ClassTask(Task):
 
         The curve of a class compares its rows with the rows of all other classes.
         """
-        roc = [
-            Line(
-                str(self.classes[i]),
-                *roc_curve(1.0 * (label == i), prediction[:, i], weight),
-                color=i,
-            )
-            for i in map(int, np.unique(label))
-            if (label != i).any()
-        ]
-        axes = "false positive rate", "true positive rate"
         calibration = super().plots(label, prediction, weight)
-        if not roc:  # all labels are of one class
+        classes = [int(i) for i in np.unique(label)]
+        if len(classes) == 1:
             return calibration
+        roc = []
+        for i in classes:
+            points = roc_curve(1.0 * (label == i), prediction[:, i], weight)
+            roc.append(Line(str(self.classes[i]), *points, color=i))
+        axes = "false positive rate", "true positive rate"
         return [LinePlot("ROC by class", *axes, roc, diagonal=True), *calibration]

@@ -4,7 +4,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy.typing as npt
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from mtl_cli.core.errors import suggest
 from mtl_cli.core.options import (
@@ -16,10 +16,10 @@ from mtl_cli.core.options import (
     option_names,
 )
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.metrics.calibration import calibration_buckets
 from mtl_cli.metrics.metric import Floats, Metric
 from mtl_cli.metrics.regression import truth_rmse
-from mtl_cli.pages.line_plots import Line, LinePlot
+from mtl_cli.pages.line_plots import LinePlot
+from mtl_cli.tasks._plots import calibration_plot
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,9 +61,8 @@ class Task(Options):
     )
     # Whether labels are 0 and 1, and a prediction is the probability of 1.
     BINARY_LABELS: ClassVar[bool] = False
-    # Whether predictions are probabilities. Only probabilities can be calibrated.
-    HAS_PROBABILITIES: ClassVar[bool] = False
-    # Whether labels are classes; if so, training rows must hold at least two classes.
+    # Whether labels are classes, and predictions their probabilities. If so, training
+    # rows must hold at least two classes, and the probabilities can be calibrated.
     HAS_CLASSES: ClassVar[bool] = True
 
     label: str
@@ -80,13 +79,11 @@ class Task(Options):
 
     @model_validator(mode="after")
     def _check_metrics(self) -> "Task":
-        kind_metrics = [metric.name for metric in self.METRICS]
+        names = [metric.name for metric in self.METRICS]
         for name in self.metrics or []:
-            if name not in kind_metrics:
-                raise ValueError(
-                    f"metrics: {name!r} is not one of: {', '.join(kind_metrics)}"
-                    f"{suggest(name, kind_metrics)}"
-                )
+            if name not in names:
+                known = f"{', '.join(names)}{suggest(name, names)}"
+                raise ValueError(f"metrics: {name!r} is not one of: {known}")
         return self
 
     @property
@@ -101,10 +98,9 @@ class Task(Options):
     @property
     def proper_metric(self) -> str:
         """The name of `PROPER_METRIC`, or of the main metric if it is not computed."""
-        proper = self.PROPER_METRIC
-        if proper is None or proper.name not in self.metric_names:
-            return self.metric_names[0]
-        return proper.name
+        if self.PROPER_METRIC and self.PROPER_METRIC.name in self.metric_names:
+            return self.PROPER_METRIC.name
+        return self.metric_names[0]
 
     @property
     def num_logits(self) -> int:
@@ -175,34 +171,27 @@ class Task(Options):
         """
 
     def label_text(self, label: float) -> str:
-        """Returns the text of a label in messages.
-
-        Args:
-            label: a label as `read_labels` encodes it.
-        """
+        """Returns the text in messages of a label that `read_labels` has encoded."""
         return f"{label:g}"
 
     def label_column(self, labels: Array) -> "Array | pd.Categorical[str]":
         """Returns labels in the form of a table that users read, (rows,).
 
-        Args:
-            labels: labels as `read_labels` encodes them, (rows,).
+        The labels are as `read_labels` encodes them, (rows,).
         """
         return labels
 
     def summarized(self, labels: Floats) -> Floats:
         """Returns the numbers of which `label_statistics` gets a summary: the labels.
 
-        Args:
-            labels: labels of training rows, (rows,), without NaN.
+        The labels are of training rows, (rows,), without NaN.
         """
         return labels
 
     def label_statistics(self, labels: "LabelSummary") -> Statistics:
         """Returns the statistics that losses and predictions use; {} for none.
 
-        Args:
-            labels: the summary of what `summarized` makes of the training labels.
+        `labels` is the summary of what `summarized` makes of the training labels.
         """
         return {}
 
@@ -255,33 +244,7 @@ class Task(Options):
             weight: the weight of each row, (rows,), above 0.
         """
         rows = self.calibration_rows(label, prediction, weight)
-        predicted, actual, weights = calibration_buckets(*rows)
-        fractions = weights / weights.sum()
-        tooltips = [
-            f"{fraction:.0%} of the rows: predicted {x:.4g}, actual {y:.4g}"
-            for fraction, x, y in zip(fractions, predicted, actual, strict=True)
-        ]
-        line = Line(
-            "calibration", predicted.tolist(), actual.tolist(), tooltips=tooltips
-        )
-        axes = "mean prediction", "mean label"
-        return [LinePlot("calibration", *axes, [line], diagonal=True)]
-
-
-def whole_number(value: object) -> object:
-    """Converts a float that is a whole number to an int. Keeps any other value."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value
-
-
-# A value of a label column. YAML reads 1.0 as a float; it becomes the whole number 1.
-LabelValue = Annotated[str | int, BeforeValidator(whole_number)]
-
-
-def null_means(default: str) -> BeforeValidator:
-    """Returns a validator that replaces null by a key's default value."""
-    return BeforeValidator(lambda value: default if value is None else value)
+        return [calibration_plot(*rows)]
 
 
 def task_class(kind: str) -> type[Task]:

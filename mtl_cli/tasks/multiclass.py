@@ -1,14 +1,13 @@
 """Multiclass tasks: predict the probability of each class of a label."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Literal
 
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.metrics.accuracy import accuracy
 from mtl_cli.metrics.auc import macro_auc
 from mtl_cli.metrics.log_loss import cross_entropy, normalized_cross_entropy
-from mtl_cli.metrics.metric import Metric
 from mtl_cli.tasks._classes import ClassTask
-from mtl_cli.tasks.base import Statistics, null_means
+from mtl_cli.tasks.base import Statistics
 
 
 class Multiclass(ClassTask):
@@ -18,15 +17,11 @@ class Multiclass(ClassTask):
         loss: the loss that training minimises: `cross_entropy`.
     """
 
-    METRICS: ClassVar[tuple[Metric, ...]] = (
-        *(macro_auc, accuracy, cross_entropy, normalized_cross_entropy),
-    )
+    METRICS = (macro_auc, accuracy, cross_entropy, normalized_cross_entropy)
     PROPER_METRIC = normalized_cross_entropy
 
     kind: Literal["multiclass"] = "multiclass"
-    loss: Annotated[Literal["cross_entropy"], null_means("cross_entropy")] = (
-        "cross_entropy"
-    )
+    loss: Literal["cross_entropy"] = "cross_entropy"
 
     @property
     def num_logits(self) -> int:

@@ -1,12 +1,11 @@
 """Ordinal tasks: predict the probability of each class, where classes have an order."""
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.metrics.accuracy import accuracy
 from mtl_cli.metrics.auc import macro_auc
 from mtl_cli.metrics.log_loss import cross_entropy, normalized_cross_entropy
-from mtl_cli.metrics.metric import Metric
 from mtl_cli.metrics.ranks import quadratic_weighted_kappa, rank_mae
 from mtl_cli.tasks._classes import ClassTask
 from mtl_cli.tasks.base import Statistics
@@ -33,9 +32,13 @@ class Ordinal(ClassTask):
         of the class.
     """
 
-    METRICS: ClassVar[tuple[Metric, ...]] = (
-        *(quadratic_weighted_kappa, rank_mae, accuracy, macro_auc),
-        *(cross_entropy, normalized_cross_entropy),
+    METRICS = (
+        quadratic_weighted_kappa,
+        rank_mae,
+        accuracy,
+        macro_auc,
+        cross_entropy,
+        normalized_cross_entropy,
     )
     PROPER_METRIC = normalized_cross_entropy
 

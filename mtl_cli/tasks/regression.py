@@ -1,15 +1,15 @@
 """Regression tasks: predict a label that is a number, in the label's unit."""
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.metrics.curves import histogram
-from mtl_cli.metrics.metric import Floats, Metric
+from mtl_cli.metrics.metric import Floats
 from mtl_cli.metrics.regression import mae, r2, rmse
 from mtl_cli.pages.line_plots import Line, LinePlot
-from mtl_cli.tasks.base import Array, Statistics, Task, null_means
+from mtl_cli.tasks.base import Array, Statistics, Task
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,12 +30,12 @@ class Regression(Task):
             transform.
     """
 
-    METRICS: ClassVar[tuple[Metric, ...]] = (r2, rmse, mae)
+    METRICS = (r2, rmse, mae)
     PROPER_METRIC = r2
     HAS_CLASSES = False
 
     kind: Literal["regression"] = "regression"
-    loss: Annotated[Literal["mse", "mae", "huber"], null_means("mse")] = "mse"
+    loss: Literal["mse", "mae", "huber"] = "mse"
     transform: Literal["none", "standard", "log1p"] = "none"
 
     def read_labels(self, message_start: str, column: "pa.ChunkedArray") -> Array:

@@ -1,7 +1,7 @@
 """Zero-inflated lognormal tasks: predict the mean of an amount that is often 0."""
 
 import math
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.metrics.amounts import d2, gini
 from mtl_cli.metrics.calibration import pcoc
 from mtl_cli.metrics.curves import gain_curve
-from mtl_cli.metrics.metric import Floats, Metric
+from mtl_cli.metrics.metric import Floats
 from mtl_cli.metrics.ranks import spearman
 from mtl_cli.metrics.regression import mae, r2, rmse
 from mtl_cli.pages.line_plots import Line, LinePlot
@@ -51,7 +51,7 @@ class ZILN(Task):
         the loss and in the prediction.
     """
 
-    METRICS: ClassVar[tuple[Metric, ...]] = (gini, spearman, d2, pcoc, r2, rmse, mae)
+    METRICS = (gini, spearman, d2, pcoc, r2, rmse, mae)
     # The likelihood needs p, mu and sigma, but metrics see the mean alone. Of metrics
     # of a mean, R2 depends on the few largest amounts.
     PROPER_METRIC = d2
