@@ -56,9 +56,7 @@ class Task(Options):
     # mean values, and whose values can be averaged over tasks. Early stopping uses it.
     PROPER_METRIC: ClassVar[Metric | None] = None
     # Keys that do not change the encoded labels: only training reads them.
-    TRAINING_KEYS: ClassVar[frozenset[str]] = frozenset(
-        {"loss", "weight", "metrics", "tower_units"}
-    )
+    TRAINING_KEYS: ClassVar[set[str]] = {"loss", "weight", "metrics", "tower_units"}
     # Whether labels are 0 and 1, and a prediction is the probability of 1.
     BINARY_LABELS: ClassVar[bool] = False
     # Whether labels are classes, and predictions their probabilities. If so, training
@@ -148,7 +146,7 @@ class Task(Options):
 
     def encoding_keys(self) -> dict[str, Any]:
         """Returns the keys on which the encoded labels depend, {key: value}."""
-        return self.model_dump(exclude=set(self.TRAINING_KEYS))
+        return self.model_dump(exclude=self.TRAINING_KEYS)
 
     def column_type(self) -> "pa.DataType":
         """Returns the Arrow type as which the label column of a text file is read."""
@@ -175,24 +173,15 @@ class Task(Options):
         return f"{label:g}"
 
     def label_column(self, labels: Array) -> "Array | pd.Categorical[str]":
-        """Returns labels in the form of a table that users read, (rows,).
-
-        The labels are as `read_labels` encodes them, (rows,).
-        """
+        """Returns encoded labels as the column, (rows,), of a table that users read."""
         return labels
 
     def summarized(self, labels: Floats) -> Floats:
-        """Returns the numbers of which `label_statistics` gets a summary: the labels.
-
-        The labels are of training rows, (rows,), without NaN.
-        """
+        """Returns the numbers that are summarized of training labels without NaN."""
         return labels
 
     def label_statistics(self, labels: "LabelSummary") -> Statistics:
-        """Returns the statistics that losses and predictions use; {} for none.
-
-        `labels` is the summary of what `summarized` makes of the training labels.
-        """
+        """Returns what losses and predictions use of the summary; {} for nothing."""
         return {}
 
     @abstractmethod
