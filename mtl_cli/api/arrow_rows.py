@@ -40,10 +40,36 @@ class FrameTable:
         return len(self.frame)
 
     def select(self, columns: list[str]) -> "pa.Table":
-        """Converts some columns; raises the errors of `as_arrow`."""
+        """Converts some columns.
+
+        Args:
+            columns: the names of the columns.
+
+        Raises:
+            DataError: if the cells of a column have different types, or a type that
+                Arrow cannot hold.
+        """
+        import pyarrow as pa
+
         position = {name: i for i, name in enumerate(self.column_names)}
         frame = self.frame.iloc[:, [position[column] for column in columns]]
-        return as_arrow(frame, self.method)
+        try:
+            return pa.Table.from_pandas(frame, preserve_index=False)
+        except pa.ArrowException as error:
+            reason = "; ".join(map(str, error.args))
+            fix = "give all its cells one type"
+            raise DataError(f"{self.method}: {reason}; {fix}") from None
+        except (TypeError, ValueError, OverflowError) as error:
+            # Such an error does not name the column. It comes, for instance, from a
+            # sparse column, or from whole numbers above 2^64. Each column is converted
+            # alone, to find the column that fails.
+            if len(columns) > 1:
+                for column in columns:
+                    self.select([column])
+            raise DataError(
+                f"{self.method}: column {columns[0]}: {first_line(error)}; convert the "
+                "column"
+            ) from None
 
 
 def select_feature_columns(table: "Rows", request: "ColumnRequest") -> "pa.Table":
@@ -61,11 +87,7 @@ def select_feature_columns(table: "Rows", request: "ColumnRequest") -> "pa.Table
 
     from mtl_cli.data.open_files import without_dictionaries
 
-    if isinstance(table, pd.DataFrame):
-        rows: FrameTable | pa.Table = FrameTable(table, "predict")
-    elif isinstance(table, pa.Table):
-        rows = table
-    else:
+    if not isinstance(table, pd.DataFrame | pa.Table):
         advice = ""
         if isinstance(table, str | os.PathLike):
             advice = (
@@ -75,37 +97,9 @@ def select_feature_columns(table: "Rows", request: "ColumnRequest") -> "pa.Table
             f"predict: needs a pandas DataFrame or an Arrow table, not "
             f"{type(table).__name__}{advice}"
         )
+    rows: FrameTable | pa.Table = table
+    if isinstance(table, pd.DataFrame):
+        rows = FrameTable(table, "predict")
     request.check("predict", "the table", rows.column_names)
     # A categorical column of pandas becomes a dictionary of Arrow.
     return without_dictionaries(rows.select(request.columns))
-
-
-def as_arrow(frame: "pd.DataFrame", method: str) -> "pa.Table":
-    """Converts a DataFrame to an Arrow table.
-
-    Args:
-        frame: the rows.
-        method: the method that the caller has called, for the error message.
-
-    Raises:
-        DataError: if the cells of a column have different types, or a type that Arrow
-            cannot hold.
-    """
-    import pyarrow as pa
-
-    try:
-        return pa.Table.from_pandas(frame, preserve_index=False)
-    except pa.ArrowException as error:
-        reason = "; ".join(map(str, error.args))
-        raise DataError(f"{method}: {reason}; give all its cells one type") from None
-    except (TypeError, ValueError, OverflowError) as error:
-        # Such an error does not name the column. It comes, for instance, from a sparse
-        # column, or from whole numbers above 2^64. Each column is converted alone, to
-        # find the column that fails.
-        if len(frame.columns) > 1:
-            for i in range(len(frame.columns)):
-                as_arrow(frame.iloc[:, [i]], method)
-        raise DataError(
-            f"{method}: column {frame.columns[0]}: {first_line(error)}; convert the "
-            "column"
-        ) from None

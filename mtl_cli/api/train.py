@@ -25,12 +25,10 @@ from mtl_cli.core.errors import (
 )
 from mtl_cli.core.paths import PACKAGE
 
-# The program of the child process:
-# 1. SIGINT gets its default action. Until the child installs its own handler, Ctrl-C
-#    thus ends the child without a traceback.
-# 2. The folder that holds `mtl_cli` becomes the last entry of `sys.path`. As the first
-#    entry, a file in that folder could hide a module of Python.
-# 3. The child trains.
+# The program of the child process. SIGINT gets its default action: until the child
+# installs its own handler, Ctrl-C thus ends the child without a traceback. The folder
+# that holds `mtl_cli` becomes the last entry of `sys.path`: as the first entry, a file
+# in that folder could hide a module of Python.
 CHILD_PROGRAM = (
     "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
     "sys.path.append({!r}); from mtl_cli.cli.child import main; "
@@ -130,15 +128,11 @@ def start_child(arguments: list[str]) -> "subprocess.Popen[str]":
     Raises:
         ConfigError: if the system cannot pass the arguments on.
     """
-    program = [
-        sys.executable,
-        "-P",  # the current folder is not searched for modules
-        "-c",
-        CHILD_PROGRAM.format(str(PACKAGE.parent)),
-    ]
+    program = CHILD_PROGRAM.format(str(PACKAGE.parent))
     try:
         return subprocess.Popen(
-            [*program, *arguments],
+            # With -P, the current folder is not searched for modules.
+            [sys.executable, "-P", "-c", program, *arguments],
             # If this process dies, the pipe is closed. The child then stops.
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -173,8 +167,7 @@ def wait_for_child(process: "subprocess.Popen[str]") -> int:
     try:
         while True:
             try:
-                exit_code = process.wait()
-                break
+                return process.wait()
             except KeyboardInterrupt:
                 interrupts += 1
                 if interrupts > INTERRUPTS_BEFORE_KILL:
@@ -189,7 +182,6 @@ def wait_for_child(process: "subprocess.Popen[str]") -> int:
         for pipe in (process.stdin, process.stdout, process.stderr):
             if pipe is not None:
                 pipe.close()
-    return exit_code
 
 
 def copy_lines(source: IO[str], target: TextIO | None) -> None:
@@ -198,6 +190,10 @@ def copy_lines(source: IO[str], target: TextIO | None) -> None:
     If there is no stream, or if it takes no more text, the lines are read and dropped:
     the child would wait for ever if nobody read its pipe. Characters that the stream's
     encoding lacks become question marks.
+
+    Args:
+        source: the pipe.
+        target: the stream; None for no stream.
     """
     for line in source:
         if target is None:

@@ -27,14 +27,9 @@ def color(index: int) -> str:
 
 @dataclass(frozen=True)
 class Axis:
-    """Maps values to positions.
+    """Maps the values from `low` to `high` to the positions from `start` to `stop`.
 
-    Attributes:
-        low: the value at the position `start`.
-        high: the value at the position `stop`.
-        start: the position of the value `low`.
-        stop: the position of the value `high`. On a y axis it is less than `start`,
-            since positions grow downwards.
+    On a y axis `stop` is less than `start`, since positions grow downwards.
     """
 
     low: float
@@ -77,14 +72,7 @@ def tick_text(value: float, ticks: Sequence[float]) -> str:
 
 @dataclass(frozen=True)
 class Mark:
-    """An SVG element.
-
-    Attributes:
-        tag: the name of the element.
-        attributes: the attributes of the element.
-        text: the text inside the element.
-        tooltip: the text that appears when the mouse is over the element.
-    """
+    """An SVG element, with the text inside it and the text that the mouse shows."""
 
     tag: str
     attributes: dict[str, object]
@@ -99,12 +87,10 @@ class Chart:
     Attributes:
         label: a description for readers who cannot see the chart.
         width: the width in SVG units. The page scales the chart to the available width.
-        height: the height in SVG units.
         marks: the elements that are not clipped. A later element covers earlier ones.
         window: the area to which paths and dots are clipped: its x, y, width and
             height. None does not clip them.
-        clipped: the elements that are clipped to the window, if there is one; drawn
-            after all of `marks`.
+        clipped: the elements that are clipped to the window, drawn after all `marks`.
     """
 
     label: str
@@ -144,12 +130,11 @@ class Chart:
     def x_axis(
         self, x: Axis, y: Axis, name: str, ticks: Sequence[float] | None = None
     ) -> None:
-        """Draws the ticks and grid lines of an x axis, and its name below them.
+        """Draws the ticks, the grid lines and the name of an x axis.
+
+        The grid lines are as long as the y axis.
 
         Args:
-            x: the axis to draw.
-            y: the y axis; the grid lines are as long as this axis.
-            name: the name of the axis.
             ticks: the values of the ticks; None for round values.
         """
         ticks = x.ticks() if ticks is None else ticks
@@ -161,13 +146,7 @@ class Chart:
         self.text((middle, y.start + X_NAME_DISTANCE), name, "middle", "name")
 
     def y_axis(self, x: Axis, y: Axis, name: str) -> None:
-        """Draws the ticks and grid lines of a y axis, and its name above them.
-
-        Args:
-            x: the x axis; the grid lines are as long as this axis.
-            y: the axis to draw.
-            name: the name of the axis.
-        """
+        """Draws the ticks, the grid lines and the name of a y axis."""
         ticks = y.ticks()
         for tick in ticks:
             self.line((x.start, y(tick)), (x.stop, y(tick)), "grid")

@@ -20,9 +20,7 @@ class Bar:
     """A row of the plot: a value and its interval.
 
     Attributes:
-        name: the name of the row.
         text: the value and the interval as text.
-        value: the value.
         low: the lower end of the interval; `value` if the interval is not known.
         high: the upper end of the interval; `value` if the interval is not known.
         color: the index of the row's colour, from 0.
@@ -45,8 +43,6 @@ class IntervalPlot:
 
     Attributes:
         title: the heading, also the description for readers who cannot see the plot.
-        x_name: the name of the x axis.
-        bars: the rows, from top to bottom.
         reference: the value at which a dashed vertical line is drawn; None for no line.
     """
 

@@ -25,7 +25,6 @@ class Line:
 
     Attributes:
         label: the name of the line in the legend.
-        x: the x of each point.
         y: the y of each point. A point whose y is NaN is left out.
         color: the index of the line's colour, from 0.
         tooltips: the tooltip of each point. If there are tooltips, each point is drawn
@@ -44,10 +43,6 @@ class LinePlot:
     """A plot of lines.
 
     Attributes:
-        title: the heading of the plot.
-        x_name: the name of the x axis.
-        y_name: the name of the y axis.
-        lines: the lines.
         y_values: the values that the y axis must cover; None for the y values of all
             lines.
         kept_epoch: the epoch whose weights were kept, where a vertical line is drawn;

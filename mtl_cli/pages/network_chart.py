@@ -15,19 +15,12 @@ MAX_TITLE_LENGTH = 27  # characters; more do not fit into a box
 
 
 class Node(Protocol):
-    """A node of a network; see `network.diagram.Node`.
+    """A node of a network; see `network.diagram.Node`."""
 
-    Attributes:
-        title: the first line in the box.
-        sizes: the second line in the box; may be empty.
-        kind: the kind of the node, also its CSS class.
-        sources: the indices of the nodes whose outputs the node reads.
-    """
-
-    title: str
-    sizes: str
-    kind: str
-    sources: list[int]
+    title: str  # the first line in the box
+    sizes: str  # the second line in the box; may be empty
+    kind: str  # also the CSS class
+    sources: list[int]  # the indices of the nodes whose outputs the node reads
 
 
 def network_chart(nodes: Sequence[Node]) -> Chart:
@@ -49,7 +42,7 @@ def network_chart(nodes: Sequence[Node]) -> Chart:
             positions[i] = x, height - ROW_HEIGHT * (level + 0.5)
     for i, node in enumerate(nodes):
         for source in node.sources:
-            draw_line(chart, positions[source], positions[i], nodes[source].kind)
+            draw_curve(chart, positions[source], positions[i], nodes[source].kind)
     for i, node in enumerate(nodes):
         draw_node(chart, positions[i], node)
     return chart
@@ -74,15 +67,8 @@ def rows_of(nodes: Sequence[Node]) -> list[list[int]]:
     ]
 
 
-def draw_line(chart: Chart, start: Point, stop: Point, kind: str) -> None:
-    """Draws a curve from the top of a node to the bottom of a higher node.
-
-    Args:
-        chart: the chart.
-        start: the position of the lower node.
-        stop: the position of the higher node.
-        kind: the kind of the lower node.
-    """
+def draw_curve(chart: Chart, start: Point, stop: Point, kind: str) -> None:
+    """Draws a curve from the top of a node of a kind to the bottom of a higher node."""
     (start_x, start_y), (stop_x, stop_y) = start, stop
     start_y, stop_y = start_y - BOX_HEIGHT / 2, stop_y + BOX_HEIGHT / 2
     middle_y = (start_y + stop_y) / 2

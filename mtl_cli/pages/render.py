@@ -10,12 +10,7 @@ from mtl_cli.core.errors import visible
 
 
 def render(template: str, **values: object) -> str:
-    """Returns a page as HTML.
-
-    Args:
-        template: the name of a file in `templates/`.
-        values: the variables of the template. Text in them is escaped.
-    """
+    """Returns a file in `templates/` as HTML. Text in the variables is escaped."""
     return environment().get_template(template).render(values)
 
 

@@ -29,12 +29,7 @@ def auc_influence(
     class. The influences of each class sum up to 0. The rows are sorted, so the
     influences of N rows take O(N log N) steps.
 
-    Args:
-        label: 0 or 1, (rows,).
-        prediction: the predictions, (rows,).
-        weight: the weights, above 0, (rows,).
-
-    Returns: the AUC, and the influence of each row, (rows,).
+    All arrays are (rows,). Labels are 0 or 1, and weights are above 0.
 
     Raises:
         UndefinedError: if all rows are of one class.
@@ -83,16 +78,12 @@ def macro_auc_influence(
         label: the index of each row's class, (rows,). At least two classes occur.
         prediction: the probability of each class, (rows, classes).
         weight: the weights, above 0, (rows,).
-
-    Returns: the macro AUC, and the influence of each row, (rows,).
     """
-    aucs, influences = zip(
-        *(
-            auc_influence(1.0 * (label == c), prediction[:, c], weight)
-            for c in np.unique(label).astype("int64")
-        ),
-        strict=True,
-    )
+    by_class = [
+        auc_influence(1.0 * (label == c), prediction[:, c], weight)
+        for c in np.unique(label).astype("int64")
+    ]
+    aucs, influences = zip(*by_class, strict=True)
     return float(np.mean(aucs)), np.mean(influences, axis=0)
 
 

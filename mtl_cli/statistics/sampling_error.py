@@ -32,18 +32,15 @@ SEED = 0
 
 
 class SamplingError(NamedTuple):
-    """The error of a metric that comes from the choice of the rows.
+    """The error of a metric that comes from the choice of the rows."""
 
-    Attributes:
-        standard_error: the standard deviation of the metric over samples of rows.
-        bias: the mean of the metric over bootstrap samples, minus its value on the
-            rows themselves; 0 for DeLong.
-        method: `delong` or `bootstrap`.
-    """
+    standard_error: float  # the standard deviation over samples of rows
+    bias: float  # the mean over bootstrap samples, minus the metric; 0 for DeLong
+    method: str  # `delong` or `bootstrap`
 
-    standard_error: float
-    bias: float
-    method: str
+
+# The metrics whose errors DeLong's formula gives.
+INFLUENCES = {"auc": auc_influence, "macro_auc": macro_auc_influence}
 
 
 def sampling_error(
@@ -58,45 +55,28 @@ def sampling_error(
         group: the group of each row, (rows,), if the metric is grouped. The bootstrap
             then draws whole groups instead of rows.
 
-    Returns: the error; None if it is unknown, see `delong_error` and `bootstrap_error`,
-        or if fewer than `MIN_ROWS` groups have rows of both classes.
+    Returns: the error; None if it is unknown. It is unknown if only one class occurs,
+        if a class has fewer than `MIN_OF_CLASS` rows, if fewer than `MIN_ROWS` groups
+        have rows of both classes, and as in `bootstrap_error`. The error of an AUC of 0
+        or 1 is unknown too: the formula would give 0.
     """
     if metric.name in INFLUENCES:
-        return delong_error(metric, *columns)
-    if metric.grouped:
-        if group is None:
+        _, counts = np.unique(columns[0], return_counts=True)
+        if len(counts) < 2 or counts.min() < MIN_OF_CLASS:
             return None
-        label, prediction, weight = columns
-        aucs, _ = group_aucs(label, prediction, weight, group)
-        if len(aucs) < MIN_ROWS:  # groups of one class do not count in the metric
+        value, influence = INFLUENCES[metric.name](*columns)
+        if value in (0, 1):
             return None
-        return bootstrap_error(metric, columns, group)
-    return bootstrap_error(metric, columns)
-
-
-def delong_error(metric: Metric, *columns: Floats) -> SamplingError | None:
-    """Computes the sampling error of an AUC or a macro AUC by DeLong's formula.
-
-    Args:
-        metric: one of `INFLUENCES`.
-        columns: label, prediction and weight of the rows.
-
-    Returns: the error; None if only one class occurs, if a class has fewer than
-        `MIN_OF_CLASS` rows, or if the metric is 0 or 1: the formula would then give an
-        error of 0.
-    """
-    label = columns[0]
-    _, counts = np.unique(label, return_counts=True)
-    if len(counts) < 2 or counts.min() < MIN_OF_CLASS:
+        return SamplingError(standard_error(columns[0], influence), 0.0, "delong")
+    if not metric.grouped:
+        return bootstrap_error(metric, columns)
+    if group is None:
         return None
-    value, influence = INFLUENCES[metric.name](*columns)
-    if value in (0, 1):
+    label, prediction, weight = columns
+    aucs, _ = group_aucs(label, prediction, weight, group)
+    if len(aucs) < MIN_ROWS:  # groups of one class do not count in the metric
         return None
-    return SamplingError(standard_error(label, influence), 0.0, "delong")
-
-
-# The metrics whose errors DeLong's formula gives.
-INFLUENCES = {"auc": auc_influence, "macro_auc": macro_auc_influence}
+    return bootstrap_error(metric, columns, group)
 
 
 def bootstrap_error(
@@ -114,47 +94,37 @@ def bootstrap_error(
     Returns: the error; None if there are fewer than `MIN_ROWS` rows or groups, or if
         the metric has a value on fewer than `MIN_DEFINED` samples.
     """
-    units = np.arange(len(columns[0])) if group is None else np.unique(group)
-    if np.count_nonzero(units >= 0) < MIN_ROWS:
+    num_rows = len(columns[0])
+    num_units = num_rows if group is None else len(np.unique(group[group >= 0]))
+    if num_units < MIN_ROWS:
         return None
-    samples: Iterator[list[Array]]
-    if group is None:
-        value = metric(*columns)
-        samples = ([x[rows] for x in columns] for rows in row_draws(len(columns[0])))
-    else:
-        value = metric(*columns, group)
-        samples = ([*(x[rows] for x in columns), g] for rows, g in group_draws(group))
+    value = metric(*columns) if group is None else metric(*columns, group)
+    draws: Iterator[tuple[Indices, ...]]
+    draws = row_draws(num_rows) if group is None else group_draws(group)
     values = []
-    for sample in samples:
+    for rows, *new_group in draws:
         with contextlib.suppress(UndefinedError):
-            values.append(metric(*sample))
+            values.append(metric(*(x[rows] for x in columns), *new_group))
     if len(values) < MIN_DEFINED:
         return None
-    scale = np.sqrt(min(1.0, MAX_SAMPLE_ROWS / len(columns[0])))
-    standard_error, bias = np.std(values, ddof=1), np.mean(values) - value
-    return SamplingError(
-        float(scale * standard_error), float(scale * bias), "bootstrap"
-    )
+    scale = np.sqrt(min(1.0, MAX_SAMPLE_ROWS / num_rows))
+    deviation, bias = np.std(values, ddof=1), np.mean(values) - value
+    return SamplingError(float(scale * deviation), float(scale * bias), "bootstrap")
 
 
-def row_draws(num_rows: int) -> Iterator[Indices]:
+def row_draws(num_rows: int) -> Iterator[tuple[Indices]]:
     """Yields the indices of the rows in each bootstrap sample."""
     random = np.random.default_rng(SEED)
     for _ in range(RESAMPLES):
-        yield random.integers(0, num_rows, min(num_rows, MAX_SAMPLE_ROWS))
+        yield (random.integers(0, num_rows, min(num_rows, MAX_SAMPLE_ROWS)),)
 
 
 def group_draws(group: Array) -> Iterator[tuple[Indices, Indices]]:
     """Yields the row indices and the groups of each bootstrap sample of whole groups.
 
-    A group that is drawn twice appears as two groups in the sample.
-
-    Args:
-        group: the group of each row, (rows,). Rows with a group below 0 have no group
-            and are left out.
-
-    Yields: the indices of the sampled rows, and the group of each sampled row, numbered
-        from 0 in the sample; both (sampled rows,), sorted by group.
+    Rows with a group below 0 have no group and are left out. The groups of a sample are
+    numbered from 0: a group that is drawn twice appears as two groups. Both arrays are
+    (sampled rows,), sorted by group.
     """
     random = np.random.default_rng(SEED)
     num_without_group = int((group < 0).sum())

@@ -14,28 +14,17 @@ SIGNIFICANCE_LEVEL = 0.05
 
 
 class Test(NamedTuple):
-    """The test of a difference of two means.
+    """The test of a difference of two means."""
 
-    Attributes:
-        difference: the first mean minus the second.
-        half_width: half of the width of the difference's 95 % interval.
-        p_value: the probability of a difference at least this large, in either
-            direction, if the true means were equal.
-        degrees_of_freedom: the degrees of freedom of the standard error; infinite for a
-            test over rows.
-    """
-
-    difference: float
-    half_width: float
+    difference: float  # the first mean minus the second
+    half_width: float  # of the difference's 95 % interval
+    # The probability of a difference at least this large, in either direction, if the
+    # true means were equal.
     p_value: float
-    degrees_of_freedom: float
+    degrees_of_freedom: float  # of the standard error; infinite for a test over rows
 
     def as_dict(self, corrected_p: float) -> dict[str, float]:
-        """Returns the results of the test, for JSON and CSV.
-
-        Args:
-            corrected_p: the p-value after the correction by `holm`.
-        """
+        """Returns the results of the test, with the p-value of `holm`, for JSON."""
         return {
             "difference": self.difference,
             "half_interval": self.half_width,
@@ -47,11 +36,7 @@ class Test(NamedTuple):
 def t_test(difference: float, standard_error: float, degrees_of_freedom: float) -> Test:
     """Tests whether a difference is zero (two-sided t-test).
 
-    Args:
-        difference: the difference.
-        standard_error: its standard error. With a standard error of 0, every difference
-            but 0 has the p-value 0.
-        degrees_of_freedom: the degrees of freedom of the standard error.
+    With a standard error of 0, every difference but 0 has the p-value 0.
     """
     if standard_error == 0:
         p_value = 1.0 if difference == 0 else 0.0
