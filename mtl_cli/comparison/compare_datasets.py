@@ -11,11 +11,12 @@ from mtl_cli.comparison.configurations import (
 )
 from mtl_cli.comparison.datasets import runs_by_dataset
 from mtl_cli.comparison.difference import set_verdicts
-from mtl_cli.comparison.results import DatasetComparison, Task, score_of
+from mtl_cli.comparison.results import COMPARED_WITH, DatasetComparison, Task, score_of
 from mtl_cli.comparison.row_tests import add_row_tests
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import same_validation_rows
 from mtl_cli.comparison.seed_tests import add_seed_tests
+from mtl_cli.comparison.sentences import sentences
 from mtl_cli.comparison.twins import split_single_scenario
 from mtl_cli.comparison.warnings import warnings
 from mtl_cli.core.errors import ConfigError, comma_list, printable, suggest
@@ -95,8 +96,10 @@ def compare_dataset(
         # on all rows, and on the rows of all scenarios.
         for same_task in ([task], task.scenarios):
             scores = [score for on_rows in same_task for score in on_rows.scores]
-            for differences in zip(*(s.differences for s in scores), strict=True):
+            for other in COMPARED_WITH:
+                differences = [s.differences.get(other) for s in scores]
                 set_verdicts([d for d in differences if d], task.direction)
+        task.sentences = sentences(task, chosen_baseline.name, split)
     comparison.warnings = [*warnings(comparison, runs, unscored), *remarks]
     return comparison
 

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mtl_cli.comparison.results import DatasetComparison
-from mtl_cli.comparison.sentences import sentences_by_task
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -72,7 +71,6 @@ def as_json(comparisons: list[DatasetComparison]) -> str:
 
 def as_dict(comparison: DatasetComparison) -> dict[str, Any]:
     """Returns the comparison of one data set as JSON values."""
-    sentences = sentences_by_task(comparison)
     return {
         "split": comparison.split,
         "baseline": comparison.baseline.name,
@@ -84,7 +82,7 @@ def as_dict(comparison: DatasetComparison) -> dict[str, Any]:
                 "direction": task.direction,
                 "best": task.best and task.best.configuration.name,
                 "best_chosen_on": task.best_chosen_on or None,
-                "verdicts": sentences[task.name],
+                "verdicts": task.sentences,
             }
             for task in comparison.tasks
         },

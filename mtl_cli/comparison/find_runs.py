@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mtl_cli.comparison.missing_settings import complete_settings
+from mtl_cli.comparison.run_settings import complete_settings
 from mtl_cli.comparison.runs import NEVER_BEGAN, Run, read_run
 from mtl_cli.core.errors import ConfigError, DataError, comma_list, visible
 from mtl_cli.runs.job_records import RECORDS, jobs_that_never_began

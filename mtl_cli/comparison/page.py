@@ -17,15 +17,13 @@ from mtl_cli.comparison.plots import (
 )
 from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.runs import TRAINING_FACTS
-from mtl_cli.comparison.sentences import sentences_by_task
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
 from mtl_cli.core.other_files import read_json_object
-from mtl_cli.pages.charts import NUM_COLORS, Chart, color
+from mtl_cli.pages.charts import NUM_COLORS, color
 from mtl_cli.pages.render import render
 from mtl_cli.scoring.gate_rows import GateRow, gate_rows
 
 MAX_PAIRS = 6  # number of pairs of tasks with a trade-off chart
-MAX_SETTING_VALUES = 12  # a setting with more values has no chart
 MAX_GATE_TABLES = 8
 
 
@@ -41,14 +39,7 @@ def page(comparisons: list[DatasetComparison]) -> str:
 
 def notebook(comparisons: list[DatasetComparison]) -> str:
     """Returns the leaderboards and the sentences of the page as HTML for a notebook."""
-    parts = [
-        {
-            "heading": heading(comparison),
-            "comparison": comparison,
-            "sentences": sentences_by_task(comparison),
-        }
-        for comparison in comparisons
-    ]
+    parts = [{"heading": heading(c), "comparison": c} for c in comparisons]
     return render("notebook_comparison.html", parts=parts, **FUNCTIONS)
 
 
@@ -63,11 +54,14 @@ def template_variables(comparison: DatasetComparison) -> dict[str, object]:
     indices = plotted_indices(comparison)
     pairs = list(combinations(tasks, 2)) if len(indices) > 1 else []
     curves = [learning_curves(comparison, task) for task in tasks]
+    keys = comparison.differing_keys
+    # If only one setting differs, the charts of seeds already show its effect.
+    keys = keys if len(keys) > 1 else []
+    settings = [setting_chart(comparison, key, task) for key in keys for task in tasks]
     gates = [table for c in configurations if (table := gate_table(c)) is not None]
     chosen_on_valid = any(task.best_chosen_on == "valid" for task in tasks)
     return {
         "comparison": comparison,
-        "sentences": sentences_by_task(comparison),
         "best_rows": "validation" if chosen_on_valid else "these",
         "num_plotted": len(indices),
         "legend": [(color(i), configurations[i].name) for i in indices[:NUM_COLORS]],
@@ -75,7 +69,7 @@ def template_variables(comparison: DatasetComparison) -> dict[str, object]:
         "num_pairs": len(pairs),
         "trade_offs": [trade_off_chart(comparison, *p) for p in pairs[:MAX_PAIRS]],
         "learning_curves": [chart for chart in curves if chart is not None],
-        "settings": setting_charts(comparison),
+        "settings": [chart for chart in settings if chart is not None],
         "num_gates": len(gates),
         "gates": gates[:MAX_GATE_TABLES],
         "fact_names": [name.replace("_", " ") for name in TRAINING_FACTS],
@@ -88,25 +82,6 @@ def template_variables(comparison: DatasetComparison) -> dict[str, object]:
             if all(c.settings.get(key) == value for c in configurations)
         ],
     }
-
-
-def setting_charts(comparison: DatasetComparison) -> list[Chart]:
-    """Returns a chart for each pair of a setting that differs and a task.
-
-    If only one setting differs, there are no charts: the charts of seeds would already
-    show the effect of the setting.
-    """
-    if len(comparison.differing_keys) < 2:
-        return []
-    charts = []
-    for key in comparison.differing_keys:
-        for task in comparison.tasks:
-            scores = [task.scores[i] for i in plotted_indices(comparison)]
-            settings = [s.configuration.settings for s in scores if s.interval]
-            values = {s[key] for s in settings if key in s}
-            if 1 < len(values) <= MAX_SETTING_VALUES:
-                charts.append(setting_chart(comparison, key, task))
-    return charts
 
 
 def gate_table(configuration: Configuration) -> dict[str, object] | None:

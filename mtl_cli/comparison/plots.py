@@ -15,6 +15,7 @@ from mtl_cli.pages.interval_plots import Bar, IntervalPlot
 from mtl_cli.pages.line_plots import Line, LinePlot
 
 MAX_CONFIGURATIONS = 30  # in one plot
+MAX_SETTING_VALUES = 12  # a setting with more values has no chart
 MAX_POINT_NAME = 24  # number of characters that fit beside a point
 # Lengths and positions in plots are in SVG units.
 WIDTH = 460
@@ -87,16 +88,10 @@ def trade_off_chart(comparison: DatasetComparison, first: Task, second: Task) ->
         front_class = " onfront" if n in front else ""
         chart.dot(center, 6, f"mean {color(i)}{front_class}", name)
         if len(points) <= NUM_COLORS and len(name) <= MAX_POINT_NAME:
-            add_name(chart, center, name)
+            # The name is on the side of the point that has more room.
+            anchor, shift = ("end", -10) if center[0] > WIDTH * 0.7 else ("start", 10)
+            chart.text((center[0] + shift, center[1] - 8), name, anchor)
     return chart
-
-
-def add_name(chart: Chart, center: tuple[float, float], name: str) -> None:
-    """Writes the name of a point beside it, on the side that has more room."""
-    x, y = center
-    is_near_right_edge = x > WIDTH * 0.7
-    anchor, shift = ("end", -10) if is_near_right_edge else ("start", 10)
-    chart.text((x + shift, y - 8), name, anchor)
 
 
 def pareto_front(points: list[tuple[float, float]]) -> set[int]:
@@ -145,10 +140,12 @@ def learning_curves(comparison: DatasetComparison, task: Task) -> Chart | None:
     return LinePlot(f"{name} by epoch", "epoch", name, lines, values).chart()
 
 
-def setting_chart(comparison: DatasetComparison, key: str, task: Task) -> Chart:
+def setting_chart(comparison: DatasetComparison, key: str, task: Task) -> Chart | None:
     """Plots the means of configurations by their value of one setting.
 
     A line joins the mean over configurations for each value of the setting.
+
+    Returns: the chart; None if there is one value only, or too many.
     """
     means: dict[str, list[tuple[int, float]]] = {}
     for i in plotted_indices(comparison):
@@ -156,6 +153,8 @@ def setting_chart(comparison: DatasetComparison, key: str, task: Task) -> Chart:
         value = score.configuration.settings.get(key)
         if value is not None and score.interval is not None:
             means.setdefault(value, []).append((i, score.interval.mean))
+    if not 1 < len(means) <= MAX_SETTING_VALUES:
+        return None
     values = sorted(means, key=numbers_first)
     x = Axis(0, len(values), LEFT, SMALL_WIDTH - 8)
     y = axis_around((mean for group in means.values() for _, mean in group), 190, 30)

@@ -48,8 +48,7 @@ def read_all_seeds(
     """Reads the predictions of all seeds of a configuration, and checks them.
 
     The metric is computed from the predictions and compared with the metric in
-    `metrics.json`. The two values differ if rows have weights and the run is of an
-    earlier version, whose `predictions.parquet` does not contain the weights.
+    `metrics.json`.
 
     Raises:
         DifferentRowsError: if the seeds have different rows.
@@ -78,10 +77,6 @@ def read_all_seeds(
     except (UndefinedError, ValueError, IndexError):
         raise UnusableError(f"{metric} is undefined") from None
     if not np.isclose(mean, np.mean(list(recorded.values())), rtol=1e-6):
-        if configuration.settings.get("dataset.weight_column", "null") != "null":
-            raise UnusableError(
-                "the rows have weights, which predictions.parquet does not hold"
-            )
         raise UnusableError(f"predictions do not give the {metric} of metrics.json")
     return predictions
 

@@ -1,8 +1,4 @@
-"""The result of a comparison: scores and differences by task and configuration.
-
-Each configuration is compared with up to three others: with the baseline, with its
-single-task twin, and with its single-scenario twin, see `twins`.
-"""
+"""The result of a comparison: scores and differences by task and configuration."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -18,6 +14,10 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
+# Each configuration is compared with up to three others, see `twins`.
+COMPARED_WITH = ("baseline", "single_task", "single_scenario")
+
+
 @dataclass(eq=False)
 class Score:
     """The score of one configuration on one task.
@@ -26,29 +26,20 @@ class Score:
         by_seed: {seed: the value of the metric}.
         interval: the mean over seeds, and its interval; None if no run has the metric.
         counts: the number of scored rows, and of the positive labels among them.
-        to_baseline: the difference to the baseline; None for the baseline itself.
-        to_single_task: the difference to the single-task twin; None without a twin.
-        to_single_scenario: the difference to the single-scenario twin; None without a
-            twin, or if the score is of the rows of all scenarios.
+        differences: the differences to the configurations of `COMPARED_WITH`. The
+            baseline has no difference to itself. Without a twin, there is none to it.
     """
 
     configuration: Configuration
     by_seed: dict[int, float]
     interval: Interval | None = None
     counts: tuple[object, object] = (None, None)
-    to_baseline: Difference | None = None
-    to_single_task: Difference | None = None
-    to_single_scenario: Difference | None = None
-
-    @property
-    def differences(self) -> tuple[Difference | None, ...]:
-        """The three differences."""
-        return self.to_baseline, self.to_single_task, self.to_single_scenario
+    differences: dict[str, Difference] = field(default_factory=dict)
 
     @property
     def is_on_other_rows(self) -> bool:
         """Whether the configuration was scored on other rows than the baseline."""
-        difference = self.to_baseline
+        difference = self.differences.get("baseline")
         return difference is not None and difference.verdict == Verdict.NOT_COMPARABLE
 
 
@@ -81,6 +72,7 @@ class Task:
         space: the rows on which the task is scored, such as `click = 1`; "" for all.
         scenario: the scenario whose rows are scored; "" for all scenarios.
         scenarios: the same task on the rows of each scenario.
+        sentences: what is real and what is not, for people; [] for a scenario.
     """
 
     name: str
@@ -93,6 +85,7 @@ class Task:
     space: str = ""
     scenario: str = ""
     scenarios: list["Task"] = field(default_factory=list)
+    sentences: list[str] = field(default_factory=list)
 
     @property
     def name_with_space(self) -> str:
@@ -116,28 +109,25 @@ class Task:
         return significant_decimals(score.interval for score in self.scores)
 
     @cached_property
-    def shows_single_task(self) -> bool:
-        """Whether tables have a column of differences to single-task twins.
+    def shown_twins(self) -> list[str]:
+        """The twins of `COMPARED_WITH` that have a column of differences in tables.
 
-        If all twins are the baseline, the column would repeat the differences to it.
+        If all single-task twins are the baseline, the column would repeat the
+        differences to the baseline.
         """
-        return any(
-            score.to_single_task
-            and (
-                score.to_baseline is None
-                or score.to_single_task.other is not score.to_baseline.other
-            )
-            for score in self.scores
-        )
-
-    @cached_property
-    def shows_single_scenario(self) -> bool:
-        """Whether tables have a column of differences to single-scenario twins."""
-        return any(score.to_single_scenario for score in self.scores)
+        shown = set()
+        for score in self.scores:
+            to_baseline = score.differences.get("baseline")
+            baseline = to_baseline and to_baseline.other
+            for twin, difference in score.differences.items():
+                if difference.other is not baseline:
+                    shown.add(twin)
+        return [twin for twin in COMPARED_WITH if twin in shown]
 
     def score_dict(self, i: int) -> dict[str, Any]:
         """Returns the score of the i-th configuration as JSON values, not rounded."""
         score = self.scores[i]
+        differences = {f"to_{k}": d.as_dict() for k, d in score.differences.items()}
         values = {
             "metric": self.metric,
             "mean": score.interval and score.interval.mean,
@@ -147,11 +137,10 @@ class Task:
             "rows": score.counts[0],
             "positives": score.counts[1],
             "best": score is self.best,
-            "to_baseline": score.to_baseline and score.to_baseline.as_dict(),
-            "to_single_task": score.to_single_task and score.to_single_task.as_dict(),
+            "to_baseline": None,
+            "to_single_task": None,
+            **differences,
         }
-        if score.to_single_scenario is not None:
-            values["to_single_scenario"] = score.to_single_scenario.as_dict()
         if self.scenarios:
             values["scenarios"] = {t.scenario: t.score_dict(i) for t in self.scenarios}
         return values

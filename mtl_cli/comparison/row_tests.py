@@ -1,5 +1,6 @@
 """Adds the tests over test rows to a comparison."""
 
+import itertools
 from functools import cache
 
 from mtl_cli.comparison.configurations import Configuration
@@ -107,8 +108,8 @@ def test_task(
     # Single-scenario twins are not in `task.scores`, so they are always read.
     not_read = {score.configuration for score in task.scores} - set(tested)
     for on_rows in (task, *task.scenarios):
-        differences = [d for score in on_rows.scores for d in score.differences if d]
-        for difference in differences:
+        by_score = [score.differences.values() for score in on_rows.scores]
+        for difference in itertools.chain(*by_score):
             first, second = difference.configuration, difference.other
             has_no_test = difference.verdict in (
                 Verdict.NO_SCORE,

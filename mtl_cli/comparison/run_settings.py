@@ -1,16 +1,20 @@
-"""Reads the settings by which runs are grouped into configurations.
+"""Reads the settings of runs. Runs with equal settings are one configuration."""
 
-Runs whose settings are equal belong to one configuration.
-"""
-
+import contextlib
 import re
+from functools import cache
 from typing import Any
 
-from mtl_cli.core.errors import visible
+from mtl_cli.config.json_schema import AXES, KINDS
+from mtl_cli.config.trainer import Trainer
+from mtl_cli.core.errors import ConfigError, visible
 from mtl_cli.core.nested import flatten
+from mtl_cli.core.options import Options, option_class, option_names
+from mtl_cli.gates.base import Gate
+from mtl_cli.heads.base import Heads
 from mtl_cli.runs.provenance import KEYS_FREE_TO_CHANGE
+from mtl_cli.towers.base import Towers
 
-MAX_VALUES = 20_000  # in one config.yaml
 # Runs that differ only in these keys belong to one configuration. `KEYS_FREE_TO_CHANGE`
 # are the keys that a user may change when a run is resumed, such as `tracker`: a whole
 # section, or a set of names within it. Only two of the ignored keys can change a
@@ -21,9 +25,10 @@ MAX_VALUES = 20_000  # in one config.yaml
 #   epochs were trained.
 IGNORED_KEYS = ["defaults", "hydra", "seed", "check_only", "sweep", "compare"]
 for section, names in KEYS_FREE_TO_CHANGE.items():
-    is_whole_section = names is True
-    IGNORED_KEYS += [section] if is_whole_section else [f"{section}.{n}" for n in names]
+    IGNORED_KEYS += [section] if names is True else [f"{section}.{n}" for n in names]
 IGNORED_PREFIXES = tuple(f"{key}." for key in IGNORED_KEYS)
+# The axes whose keys are keys of `model`, too.
+AXES_IN_MODEL: dict[str, Any] = {"heads": Heads, "gates": Gate, "towers": Towers}
 
 
 def compared_settings(config: object) -> dict[str, str]:
@@ -33,11 +38,10 @@ def compared_settings(config: object) -> dict[str, str]:
         config: the parsed `config.yaml` of the run.
 
     Raises:
-        ValueError: if the configuration is not a mapping, or has too many values.
+        ValueError: if the configuration is not a mapping.
     """
     if not isinstance(config, dict):
         raise ValueError("the configuration is not a mapping")
-    check_number_of_values(config)
     settings = {key: value for key, value in config.items() if key != "start_from"}
     return {
         key: visible(as_text(value))
@@ -64,25 +68,6 @@ def start_from_any_seed(config: dict[Any, Any]) -> dict[Any, Any]:
     return {"start_from": chosen | {"run": run}}
 
 
-def check_number_of_values(config: dict[Any, Any]) -> None:
-    """Raises a `ValueError` if a configuration has more than `MAX_VALUES` values.
-
-    Such a file can be short: with YAML's aliases, a few lines can stand for billions of
-    values, or for a list that contains itself.
-    """
-    remaining: list[object] = [config]
-    num_values = 0
-    while remaining:
-        value = remaining.pop()
-        num_values += 1
-        if num_values > MAX_VALUES:
-            raise ValueError("the configuration has too many values")
-        if isinstance(value, dict):
-            remaining += value.values()
-        elif isinstance(value, list):
-            remaining += value
-
-
 def as_text(value: object) -> str:
     """Converts a value to a short text that looks like YAML.
 
@@ -98,3 +83,73 @@ def as_text(value: object) -> str:
     if value is None:
         return "null"
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def complete_settings(all_settings: list[dict[str, str]]) -> None:
+    """Adds the keys that a run leaves out, with their defaults.
+
+    A run leaves out a key that its data set does not set, or that mtl-cli did not have
+    when the run was trained. For example, a run that was saved before
+    `trainer.ema_decay` existed belongs to the same configuration as a newer run with
+    `trainer.ema_decay=0`. The defaults are those of the classes of the options.
+
+    Args:
+        all_settings: the settings of all runs to compare, see `compared_settings`. Only
+            keys that at least one of the runs has are added, in the order in which they
+            first appear.
+    """
+    all_keys = dict.fromkeys(key for settings in all_settings for key in settings)
+    for settings in all_settings:
+        for key in [key for key in all_keys if key not in settings]:
+            section, _, name = key.rpartition(".")
+            option_key = "kind" if section.startswith("dataset.") else "name"
+            if section == "dataset":
+                option_key = "generator"
+            option = settings.get(f"{section}.{option_key}", "")
+            defaults = default_texts(section, option)
+            if name in defaults:
+                settings[key] = defaults[name]
+
+
+@cache
+def default_texts(section: str, option: str) -> dict[str, str]:
+    """Returns the default of each key of a section, as text."""
+    defaults: dict[str, str] = {}
+    for cls in option_classes(section, option):
+        for key, field in cls.model_fields.items():
+            if not field.is_required():
+                value = field.get_default(call_default_factory=True)
+                defaults.setdefault(key, visible(as_text(value)))
+    return defaults
+
+
+def option_classes(section: str, option: str) -> list[type[Options]]:
+    """Returns the classes of options whose keys a section of a configuration holds.
+
+    Args:
+        section: the start of a dotted key, such as `model` or `dataset.tasks.click`.
+        option: the option that the section chooses; "" if it chooses none.
+    """
+    group, *path = section.split(".")
+    if section == "trainer":
+        return [Trainer]
+    if section in AXES:
+        axis, base = AXES[section]
+    elif group == "dataset" and len(path) == 2 and path[0] in KINDS:
+        axis, base = path[0], KINDS[path[0]]
+    else:
+        return []
+    if section == "dataset" and not option:
+        return [base]
+    options = [(axis, option, base)]
+    if section == "model":
+        options += [
+            (other_axis, name, other_base)
+            for other_axis, other_base in AXES_IN_MODEL.items()
+            for name in option_names(other_axis)
+        ]
+    classes = []
+    for axis, name, base in options:
+        with contextlib.suppress(KeyError, ConfigError):  # a plugin may not be loaded
+            classes.append(option_class(axis, name, base))
+    return classes

@@ -23,8 +23,6 @@ NEVER_BEGAN = "never began"  # the status of a job that failed before it had a f
 # training, and the epoch whose weights were kept.
 TRAINING_FACTS = ("parameters", "seconds", "samples_per_second", "best_epoch")
 MAX_METRIC = 1e100  # its square is still a finite float
-# The loader that uses libyaml is ten times as fast, but not every PyYAML has it.
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(eq=False)
@@ -149,7 +147,7 @@ def read_run(folder: Path) -> Run:
         file = "config.yaml"
         text = read_text(folder / file, MAX_YAML_BYTES)
         check_yaml(text, file)
-        config = yaml.load(text, LOADER)
+        config = yaml.load(text, yaml.CSafeLoader)
         run.settings = compared_settings(config)
         seed = config.get("seed", 0)
         run.seed = seed if isinstance(seed, int) else 0

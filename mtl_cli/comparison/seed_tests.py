@@ -46,14 +46,17 @@ def add_seed_tests(
                 configurations, single_scenario, task.scenario
             )
         for configuration, score in scores.items():
+            others = {}
             if configuration is not comparison.baseline:
-                other = scores[comparison.baseline]
-                score.to_baseline = difference_of(score, other)
+                others["baseline"] = scores[comparison.baseline]
             if twin := twins.get(configuration):
-                score.to_single_task = difference_of(score, scores[twin])
+                others["single_task"] = scores[twin]
             if twin := scenario_twins.get(configuration):
-                other = score_of(twin, split, task.name, task.metric, task.scenario)
-                score.to_single_scenario = difference_of(score, other)
+                others["single_scenario"] = score_of(
+                    twin, split, task.name, task.metric, task.scenario
+                )
+            for name, other in others.items():
+                score.differences[name] = difference_of(score, other)
 
 
 def difference_function(

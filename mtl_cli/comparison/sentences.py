@@ -2,24 +2,27 @@
 
 from mtl_cli.comparison.difference import Difference, Verdict
 from mtl_cli.comparison.intervals import interval_text
-from mtl_cli.comparison.results import DatasetComparison, Task
+from mtl_cli.comparison.results import Task
 from mtl_cli.core.errors import comma_list
 from mtl_cli.runs.score_table import p_value_text
 
 MAX_SENTENCES = 10  # number of sentences of one kind about a task
 
 
-def sentences_by_task(comparison: DatasetComparison) -> dict[str, list[str]]:
-    """Returns the sentences about each task, {task: sentences}."""
-    return {
-        task.name: [
-            *real_difference_sentences(task),
-            *unsure_difference_sentences(task, comparison.baseline.name),
-            *twin_sentences(task),
-            *best_sentence(task, comparison.split),
-        ]
-        for task in comparison.tasks
-    }
+def sentences(task: Task, baseline: str, split: str) -> list[str]:
+    """Returns the sentences about a task.
+
+    Args:
+        task: the task, with the verdicts on its differences.
+        baseline: the name of the baseline.
+        split: the split whose scores are compared.
+    """
+    return [
+        *real_difference_sentences(task),
+        *unsure_difference_sentences(task, baseline),
+        *twin_sentences(task),
+        *best_sentence(task, split),
+    ]
 
 
 def real_difference_sentences(task: Task) -> list[str]:
@@ -28,7 +31,7 @@ def real_difference_sentences(task: Task) -> list[str]:
     The best configuration comes first. Without a direction of the metric, the highest
     score comes first.
     """
-    real = [d for s in task.scores if (d := s.to_baseline) and d.real]
+    real = [d for s in task.scores if (d := s.differences.get("baseline")) and d.real]
     real.sort(key=lambda d: -(task.direction or 1) * d.mean)
     lines = []
     for difference in real[:MAX_SENTENCES]:
@@ -58,7 +61,7 @@ def unsure_difference_sentences(task: Task, baseline: str) -> list[str]:
     """
 
     def with_verdict(verdict: Verdict) -> list[Difference]:
-        differences = [s.to_baseline for s in task.scores]
+        differences = [s.differences.get("baseline") for s in task.scores]
         return [d for d in differences if d and d.verdict == verdict]
 
     lines = [
@@ -104,8 +107,9 @@ def twin_sentences(task: Task) -> list[str]:
 
     These are the real differences to twins.
     """
-    to_single_task = [d for s in task.scores if (d := s.to_single_task) and d.real]
     lines = []
+    by_score = [score.differences.get("single_task") for score in task.scores]
+    to_single_task = [d for d in by_score if d and d.real]
     for difference in to_single_task[:MAX_SENTENCES]:
         is_worse = difference.verdict == Verdict.WORSE
         start = "Negative transfer: " if is_worse else ""
@@ -118,7 +122,7 @@ def twin_sentences(task: Task) -> list[str]:
         (on_scenario, d)
         for on_scenario in task.scenarios
         for score in on_scenario.scores
-        if (d := score.to_single_scenario) and d.real
+        if (d := score.differences.get("single_scenario")) and d.real
     ]
     for on_scenario, difference in to_single_scenario[:MAX_SENTENCES]:
         verb = "loses to" if difference.verdict == Verdict.WORSE else "gains over"

@@ -13,7 +13,6 @@ from mtl_cli.comparison.configurations import short_key
 from mtl_cli.comparison.difference import Verdict
 from mtl_cli.comparison.intervals import interval_text
 from mtl_cli.comparison.results import DatasetComparison, Score, Task
-from mtl_cli.comparison.sentences import sentences_by_task
 from mtl_cli.core.errors import visible
 from mtl_cli.core.terminal import LINE_WIDTH
 
@@ -76,10 +75,9 @@ def print_comparison(comparison: DatasetComparison, console: Console) -> None:
     for name, scenario in comparison.by_scenario.items():
         console.print(Text(f"scenario {name}", style="bold"))
         print_tables(scenario, console)
-    sentences = sentences_by_task(comparison)
     for task in comparison.tasks:
         console.print(Text(task.title, style="bold"))
-        for line in sentences[task.name]:
+        for line in task.sentences:
             console.print(Text(f"  {line}"))
 
 
@@ -176,10 +174,7 @@ def headings(comparison: DatasetComparison, tasks: list[Task]) -> list[str]:
     names = [*(short_key(key, keys) for key in keys), "seeds"]
     for task in tasks:
         names += [f"{task.name} {task.metric_title}", "difference", "verdict"]
-        if task.shows_single_task:
-            names.append("to single task")
-        if task.shows_single_scenario:
-            names.append("to single scenario")
+        names += [f"to {twin.replace('_', ' ')}" for twin in task.shown_twins]
     return names
 
 
@@ -192,16 +187,12 @@ def setting_cells(comparison: DatasetComparison, i: int) -> list[str]:
 
 def task_cells(task: Task, score: Score) -> list[str]:
     """Returns the cells of one configuration in the columns of one task."""
-    difference, verdict = "", "baseline"
-    if score.to_baseline is not None:
-        difference = interval_text(score.to_baseline.interval, task.decimals, "+")
-        verdict = score.to_baseline.verdict
-    cells = [interval_text(score.interval, task.decimals), difference, verdict]
-    to_twins = [score.to_single_task] if task.shows_single_task else []
-    if task.shows_single_scenario:
-        to_twins.append(score.to_single_scenario)
-    for to_twin in to_twins:
-        cell = ""
+    cells = [interval_text(score.interval, task.decimals), "", "baseline"]
+    if to_baseline := score.differences.get("baseline"):
+        difference = interval_text(to_baseline.interval, task.decimals, "+")
+        cells[1:] = [difference, to_baseline.verdict]
+    for twin in task.shown_twins:
+        to_twin, cell = score.differences.get(twin), ""
         if to_twin is not None and to_twin.interval is not None:
             cell = f"{to_twin.interval.mean:+.{task.decimals}f}"
             cell += f" {to_twin.verdict}" if to_twin.real else ""

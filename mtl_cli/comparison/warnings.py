@@ -30,15 +30,12 @@ def warnings(
         for run in configuration.all_runs
         if run.has_scores and run is not configuration.runs[run.seed]
     ]
+    text = "these runs are left out, because a later run has the same configuration and"
     lines = [
         *with_names("these runs are left out", unreadable),
         *unscored_run_warnings([*scored, *unscored]),
         *seed_warnings(scored),
-        *with_names(
-            "these runs are left out, because a later run has the same configuration "
-            "and seed",
-            repeated,
-        ),
+        *with_names(f"{text} seed", repeated),
         *data_and_code_warnings(comparison.baseline, scored),
     ]
     for task in tasks:
@@ -73,9 +70,8 @@ def unscored_run_warnings(configurations: list[Configuration]) -> list[str]:
             lines.append(f"{configuration.name} has no scores from {comma_list(seeds)}")
     num_left_out = len(lines) - MAX_UNSCORED
     if num_left_out > 0:
-        lines[MAX_UNSCORED:] = [
-            f"{num_left_out} more configurations have seeds without scores"
-        ]
+        text = f"{num_left_out} more configurations have seeds without scores"
+        lines[MAX_UNSCORED:] = [text]
     return lines
 
 
@@ -127,9 +123,8 @@ def data_and_code_warnings(
             if any(property_of(run) != expected for run in c.runs.values())
         ]
         if names:
-            lines.append(
-                f"{comma_list(names)} {text} {baseline.name} seed {first_seed}"
-            )
+            who = comma_list(names)
+            lines.append(f"{who} {text} {baseline.name} seed {first_seed}")
     return lines
 
 

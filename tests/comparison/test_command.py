@@ -503,7 +503,7 @@ def test_weighted_rows_are_tested_with_their_weights(
     )
 
 
-def test_warning_says_that_rows_of_unknown_weights_cannot_be_tested(
+def test_warning_counts_the_reasons_why_rows_cannot_be_tested(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_predicted(tmp_path, gap=1.0, recorded=0.75)
@@ -511,13 +511,12 @@ def test_warning_says_that_rows_of_unknown_weights_cannot_be_tested(
         shutil.copytree(tmp_path / f"ple{seed}", tmp_path / f"mmoe{seed}")
     for path in tmp_path.glob("*/config.yaml"):
         config = yaml.safe_load(path.read_text())
-        config["dataset"]["weight_column"] = "weight"
         config["model"]["name"] = path.parent.name[:-1]
         path.write_text(yaml.safe_dump(config))
     (warning,) = [
         w for w in compared(capsys, tmp_path)["warnings"] if "seeds alone" in w
     ]
-    assert "the rows have weights, which predictions.parquet does not" in warning
+    assert "predictions do not give the auc of metrics.json" in warning
     assert warning.endswith("(and 1 more reason)")
 
 

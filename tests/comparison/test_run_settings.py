@@ -1,15 +1,13 @@
 """The settings in which runs are compared: those of an earlier run among them."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.planted_runs import auc, compared, write_run
 
 from mtl_cli.comparison.configurations import short_key
-from mtl_cli.comparison.run_settings import (
-    MAX_VALUES,
-    check_number_of_values,
-    compared_settings,
-)
+from mtl_cli.comparison.run_settings import compared_settings, complete_settings
 
 
 def settings(run: str | None, seed: int = 1) -> dict[str, str]:
@@ -43,11 +41,44 @@ def test_empty_lists_of_an_earlier_run_are_no_settings() -> None:
     assert short_key("start_from.run", [*frozen]) == "start_from"
 
 
-def test_configuration_has_at_most_a_number_of_values() -> None:
-    # The dictionary and the list are values too.
-    check_number_of_values({"a": [0] * (MAX_VALUES - 2)})
-    endless: list[object] = []
-    endless.append(endless)
-    for config in ({"a": [0] * (MAX_VALUES - 1)}, {"a": endless}):
-        with pytest.raises(ValueError, match="too many values"):
-            check_number_of_values(config)
+def test_old_run_without_a_key_and_new_run_with_its_old_value_are_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scores = {"test": {"click": auc(0.7)}}
+    write_run(tmp_path / "old", "ple", 1, scores)
+    newer = {"trainer__ema_decay": 0.0, "model__members": 1, "model__towers": "star"}
+    write_run(
+        tmp_path / "new", "ple", 2, scores, **newer | {"model__towers": "independent"}
+    )
+    (one,) = compared(capsys, tmp_path)["configurations"]
+    assert one["seeds"] == [1, 2]
+    write_run(tmp_path / "other", "ple", 3, scores, **newer)
+    names = [c["name"] for c in compared(capsys, tmp_path)["configurations"]]
+    assert names == ["towers=independent", "towers=star"]
+
+
+def test_keys_of_options_are_completed_by_their_own_defaults() -> None:
+    task = "dataset.tasks.click"
+    old = {"model.name": "mmoe", f"{task}.kind": "binary", "optimizer.name": "adam"}
+    new = {
+        "model.gate": "softmax",
+        "model.gate_gamma": "1",
+        f"{task}.sampling_rate": "1",
+        "dataset.tasks.buy.weight": "1",
+        "dataset.group_column": "null",
+        "optimizer.momentum": "0.9",
+        "plugin.key": "1",
+    }
+    complete_settings([old, new])
+    assert old["model.gate"] == "softmax" and old["model.gate_gamma"] == "1"
+    assert old["dataset.group_column"] == "null"
+    for key in ("dataset.tasks.buy.weight", "optimizer.momentum", "plugin.key"):
+        assert key not in old  # no such task, option or section in the old run
+
+
+def test_keys_are_added_in_the_order_in_which_they_appear() -> None:
+    names = ("weight_column", "split_by", "valid", "group_column", "split_seed", "test")
+    new = {f"dataset.{name}": "1" for name in names}
+    old: dict[str, str] = {}
+    complete_settings([old, new])
+    assert list(old) == list(new)

@@ -17,14 +17,11 @@ from mtl_cli.comparison.table import task_cells
 def test_difference_to_the_twin_has_its_verdict_only_if_it_is_real(
     verdict: Verdict, real: bool, cell: str
 ) -> None:
-    task: Any = SimpleNamespace(
-        decimals=3, shows_single_task=True, shows_single_scenario=False
-    )
+    task: Any = SimpleNamespace(decimals=3, shown_twins=["single_task"])
     to_twin = SimpleNamespace(
         interval=Interval(-0.02, 0.01, 3), verdict=verdict, real=real
     )
     score: Any = SimpleNamespace(
-        to_baseline=None, interval=Interval(0.8, 0.01, 3), to_single_task=to_twin
+        interval=Interval(0.8, 0.01, 3), differences={"single_task": to_twin}
     )
-    score.to_single_scenario = None
     assert task_cells(task, score)[2:] == ["baseline", cell]
