@@ -105,7 +105,7 @@ class Run:
         """Returns the tables of scores as HTML, for notebooks."""
         from mtl_cli.metrics.metrics_json import metrics_of, name_with_space
         from mtl_cli.pages.render import render
-        from mtl_cli.runs.score_table import format_metric, tables_by_metrics
+        from mtl_cli.runs.text_tables import format_metric, tables_by_metrics
 
         sections, warnings = [], list[str]()
         try:

@@ -192,7 +192,7 @@ def compose_and_run(arguments: list[str], more_settings: Sequence[str]) -> RunRe
             with signals.raise_hidden_interrupts():
                 return start_jobs(composed)
         try:
-            result.folder = execute(request_of(composed)).folder
+            result.folder, _ = execute(request_of(composed))
         except Stopped as stop:
             message = resume_hint(stop, [PROGRAM, *arguments])
             raise Stopped(stop.code, message) from None

@@ -10,7 +10,7 @@ from mtl_cli.pages.interval_plots import Bar, IntervalPlot
 from mtl_cli.pages.line_plots import Line, LinePlot
 from mtl_cli.pages.render import render
 from mtl_cli.runs.importance_plots import importance_plots
-from mtl_cli.runs.score_table import text_with_interval
+from mtl_cli.runs.text_tables import text_with_interval
 from mtl_cli.scoring.gate_rows import gate_tables
 
 MAX_BARS = 30  # number of features in a plot of importance

@@ -13,7 +13,7 @@ from mtl_cli.core.terminal import new_console
 from mtl_cli.evaluation.evaluation import Evaluation
 from mtl_cli.evaluation.sections import sections
 from mtl_cli.runs.console import print_in_full_width, text_table
-from mtl_cli.runs.score_table import text_with_interval
+from mtl_cli.runs.text_tables import text_with_interval
 
 if TYPE_CHECKING:
     from mtl_cli.evaluation.sweep import SweepEvaluation

@@ -6,10 +6,13 @@ from mtl_cli.core.errors import comma_list
 from mtl_cli.evaluation.drift import LARGE, MODERATE, MORE_CELLS, has_drifted
 from mtl_cli.evaluation.evaluation import Evaluation
 from mtl_cli.evaluation.slice_sections import Section, slice_sections
-from mtl_cli.runs.data_tables import format_share
 from mtl_cli.runs.importance_plots import importance_text
-from mtl_cli.runs.score_table import tables_by_metrics, text_with_interval
-from mtl_cli.runs.slice_texts import slice_text
+from mtl_cli.runs.text_tables import (
+    format_share,
+    slice_text,
+    tables_by_metrics,
+    text_with_interval,
+)
 
 MAX_FEATURES = 30  # number of rows in the table of importance
 MAX_DRIFTS = 12  # number of rows in the table of drifting features

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from mtl_cli.core.errors import cut
 from mtl_cli.evaluation.evaluation import Evaluation
-from mtl_cli.runs.score_table import Cells, format_count, text_with_interval
+from mtl_cli.runs.text_tables import Cells, format_count, text_with_interval
 
 TASKS_PER_TABLE = 2  # number of tasks in a table of all slices
 MAX_LINES = 40  # number of lines of the tables of all slices on a terminal

@@ -1,10 +1,8 @@
 """Finds tasks that were better after another epoch than the one that is kept."""
 
-from collections.abc import Sequence
-
 from mtl_cli.config.monitor import AUTO, monitored_metrics
 from mtl_cli.config.run_config import Config
-from mtl_cli.training.progress import Epoch, History
+from mtl_cli.training.progress import History
 
 # Smaller differences may be noise. The unit is that of normalised entropy and R2, in
 # which a model that predicts the mean of all labels is 1 from a perfect one.
@@ -15,14 +13,9 @@ def better_epochs(config: Config, history: History) -> list[str]:
     """Returns a line for each task that was clearly better after another epoch.
 
     All tasks share the epoch that is kept: the best one by the mean over the tasks. So
-    a task that learns faster or slower than the others may lose.
-
-    Args:
-        config: the configuration of the run.
-        history: the epochs of the training.
-
-    Returns: the lines; none if `trainer.monitor` is not `auto`, since the user has then
-        chosen what decides, or if early stopping is off.
+    a task that learns faster or slower than the others may lose. There are no lines if
+    `trainer.monitor` is not `auto`, since the user has then chosen what decides, or if
+    early stopping is off.
     """
     monitored = monitored_metrics(config.trainer.monitor, config.outputs)
     stops_early = config.trainer.patience is not None
@@ -30,14 +23,17 @@ def better_epochs(config: Config, history: History) -> list[str]:
         return []
     lines = []
     for output, metric in monitored:
-        direction = output.task.metric(metric).direction
-        values = metric_by_epoch(history.epochs, output.name, metric)
+        name, direction = output.name, output.task.metric(metric).direction
+        values: dict[int, float] = {}  # {number of an epoch: validation metric}
+        for epoch in history.epochs:
+            value = epoch.valid.get(name, {}).get(metric)
+            if value is not None:
+                values[epoch.number] = value
         if history.kept_epoch not in values:
             continue
         best = max(values, key=lambda epoch: direction * values[epoch])
         kept_value, best_value = values[history.kept_epoch], values[best]
         if abs(best_value - kept_value) >= MIN_DIFFERENCE:
-            name = output.name
             lines.append(
                 f"{name} was better after epoch {best}: {metric} of validation rows "
                 f"{best_value:.4f}, after the kept epoch {history.kept_epoch} "
@@ -45,15 +41,3 @@ def better_epochs(config: Config, history: History) -> list[str]:
                 f"epoch of {name}"
             )
     return lines
-
-
-def metric_by_epoch(
-    epochs: Sequence[Epoch], output: str, metric: str
-) -> dict[int, float]:
-    """Returns {number of the epoch: validation metric}, without undefined values."""
-    values = {
-        epoch.number: epoch.valid[output].get(metric)
-        for epoch in epochs
-        if output in epoch.valid
-    }
-    return {epoch: value for epoch, value in values.items() if value is not None}

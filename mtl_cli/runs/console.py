@@ -19,17 +19,19 @@ from mtl_cli.core.terminal import LINE_WIDTH, new_console
 from mtl_cli.data.report import Report
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.metrics_json import Scores
-from mtl_cli.runs.data_tables import MAX_FEATURES, feature_table, task_table
-from mtl_cli.runs.score_table import format_metric, scenario_table, score_tables
+from mtl_cli.runs.text_tables import (
+    MAX_FEATURES,
+    feature_table,
+    format_metric,
+    scenario_table,
+    score_tables,
+    task_table,
+)
 from mtl_cli.training.progress import Epoch, Progress
 
 
 class Console:
-    """Prints to the terminal and to a log file, and masks secrets in both.
-
-    Args:
-        log: the path of the log file. New lines are appended to it.
-    """
+    """Prints to the terminal and appends to a log file, and masks secrets in both."""
 
     def __init__(self, log: Path) -> None:
         self.terminal = new_console()
@@ -57,13 +59,7 @@ class Console:
             self.file.flush()
 
     def print_scores(self, title: str, outputs: list[Output], scores: Scores) -> None:
-        """Prints the scores, and the reasons why metrics are undefined.
-
-        Args:
-            title: the line above the tables.
-            outputs: the outputs whose scores are shown.
-            scores: the scores of one split.
-        """
+        """Prints the scores of a split, and the reasons why metrics are undefined."""
         for cells in score_tables(outputs, scores):
             self.print_table(cells, title)
             title = ""
@@ -91,12 +87,7 @@ class Console:
             )
 
     def print_table(self, cells: list[list[str]], title: str = "") -> None:
-        """Prints a table without cutting cells.
-
-        Args:
-            cells: the rows. The first row is the header; the first column holds names.
-            title: the line above the table; "" for no line.
-        """
+        """Prints a table without cutting cells, under a line with its title."""
         table = text_table(cells, title)
         print_in_full_width(self.terminal, table)
         with named_write_errors(Path(self.file.name)):
@@ -140,7 +131,10 @@ class Console:
 
 
 def text_table(cells: list[list[str]], title: str = "") -> Table:
-    """Makes a table for a terminal and masks secrets; see `Console.print_table`."""
+    """Makes a table for a terminal, and masks secrets.
+
+    The first row of the cells is the header; the first column holds names.
+    """
     table = Table(
         title=title,
         title_justify="left",
@@ -176,16 +170,10 @@ def print_in_full_width(console: RichConsole, table: Table) -> None:
 
 
 class ProgressText:
-    """Describes the progress of training in single lines of text.
-
-    Args:
-        epochs: the largest possible number of epochs.
-        outputs: the outputs whose first validation metric is shown.
-    """
+    """Describes the progress of training in lines of text; see `Console.progress`."""
 
     def __init__(self, epochs: int, outputs: list[Output]) -> None:
-        self.epochs = epochs
-        self.outputs = outputs
+        self.epochs, self.outputs = epochs, outputs
         self.valid_text = ""  # the validation metrics of the last finished epoch
         self.last_epoch = ""  # the line of the last finished epoch
         self.start = time.perf_counter()
@@ -199,14 +187,7 @@ class ProgressText:
         losses: dict[str, float],
         samples_per_second: float,
     ) -> str:
-        """Describes an unfinished epoch.
-
-        Args:
-            number: the number of the epoch, from 1.
-            finished: the finished fraction of the epoch.
-            losses: {task: mean loss of the last steps}.
-            samples_per_second: the speed of training.
-        """
+        """Describes an unfinished epoch; see `Progress.step`."""
         seconds = time.perf_counter() - self.start
         epochs_done = number - 1 + finished
         if self.earlier_epochs is None:

@@ -32,23 +32,15 @@ MIN_ROWS = 400  # importance is measured on at least this many rows, or on all r
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The weak slices of a trained model, and the importance of its features.
+    """The weak slices of a trained model, and the importance of its features."""
 
-    Attributes:
-        split: the examined split: `valid` if the run has validation rows. Test rows are
-            avoided because the findings may influence the next model.
-        rows: the number of examined rows.
-        slices: {output: its tested slices, the weakest first}.
-        importances: the importance of features, see `permutation_importance`; {} if it
-            was not measured.
-        remarks: a line for each part that was left out, with the reason.
-    """
-
+    # The examined split: `valid` if the run has validation rows. Test rows are avoided
+    # because the findings may influence the next model.
     split: str
-    rows: int
-    slices: dict[str, list[dict[str, Any]]]
-    importances: dict[str, Any]
-    remarks: list[str]
+    rows: int  # the number of examined rows
+    slices: dict[str, list[dict[str, Any]]]  # {output: slices, the weakest first}
+    importances: dict[str, Any]  # see `permutation_importance`; {} if not measured
+    remarks: list[str]  # a line for each part that was left out, with the reason
 
 
 def diagnose(
@@ -56,10 +48,8 @@ def diagnose(
 ) -> Diagnosis:
     """Looks for weak slices, and measures the importance of features.
 
-    Args:
-        run: the trained run.
-        predictions: the predictions by split and output.
-        split: the split to examine if there are no validation rows.
+    The validation rows are examined, or the rows of `split` if there are none. The
+    predictions are {split: {output: predictions}}.
     """
     split = "valid" if "valid" in run.data.splits else split
     table = run.data.splits[split]
@@ -84,12 +74,7 @@ def slices_to_test(run: TrainedRun, sample: Table, remarks: list[str]) -> list[S
     """Chooses the features by whose values the rows are sliced.
 
     The features that predict a label best on their own come first. Further features are
-    left out when there would be more than `MAX_TESTS` tests.
-
-    Args:
-        run: the trained run.
-        sample: the rows to slice.
-        remarks: the list to which a line is added if features are left out.
+    left out when there would be more than `MAX_TESTS` tests; then a remark is added.
     """
     reports = run.data.report["features"]
     slices = sorted(
@@ -115,17 +100,14 @@ def measure_importance(
 ) -> dict[str, Any]:
     """Measures the importance of features, on so few rows that it takes little time.
 
-    Args:
-        run: the trained run.
-        rows_of_outputs: the rows of the sample on which each output is scored.
-        sample: the rows to choose from.
-        remarks: the list to which a line is added for each part that is left out.
+    The rows are chosen from the sample; `rows_of_outputs` are the rows of the sample on
+    which each output is scored. Each part that is left out adds a remark.
 
     Returns: see `permutation_importance`; {} if nothing is measured.
     """
-    data = run.data
-    predictions_per_row = len(data.features.by_name) * REPEATS
-    trained_rows = data.splits["train"].num_rows * len(run.history.epochs)
+    features = run.data.features
+    predictions_per_row = len(features.by_name) * REPEATS
+    trained_rows = run.data.splits["train"].num_rows * len(run.history.epochs)
     affordable_rows = int(PREDICTED_FRACTION * trained_rows / predictions_per_row)
     num_rows = min(sample.num_rows, affordable_rows)
     if num_rows < min(sample.num_rows, MIN_ROWS):
@@ -137,18 +119,16 @@ def measure_importance(
     # Evenly spaced, because the rows of a table may be in the order of time.
     chosen = np.linspace(0, sample.num_rows - 1, num_rows).astype("int64")
     outputs = []
-    for rows in rows_of_outputs:
-        is_chosen = np.isin(rows.row_indices, chosen)
-        if rows.take(is_chosen).smaller_class >= MIN_OF_CLASS:
-            outputs.append(rows.output)
+    for scored in rows_of_outputs:
+        is_chosen = np.isin(scored.row_indices, chosen)
+        if scored.take(is_chosen).smaller_class >= MIN_OF_CLASS:
+            outputs.append(scored.output)
         else:
             remarks.append(
-                f"the importance of features for {rows.output.name}, because "
+                f"the importance of features for {scored.output.name}, because "
                 f"{num_rows:,} rows contain too few rows of a class"
             )
     if not outputs:
         return {}
-    chosen_rows = sample.take(chosen)
-    return permutation_importance(
-        run.network, data.features, outputs, chosen_rows, REPEATS
-    )
+    rows = sample.take(chosen)
+    return permutation_importance(run.network, features, outputs, rows, REPEATS)

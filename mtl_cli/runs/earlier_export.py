@@ -18,11 +18,7 @@ from mtl_cli.exports.base import AXIS, RECORD_FILE, ExportFormat, ExportRecord
 
 
 def format_named(name: str) -> ExportFormat:
-    """Returns the format with the given name.
-
-    Raises:
-        ConfigError: if there is no such format.
-    """
+    """Returns the format with the given name; a `ConfigError` if there is none."""
     names = option_names(AXIS)
     if name not in names:
         raise ConfigError(
@@ -32,16 +28,12 @@ def format_named(name: str) -> ExportFormat:
 
 
 def check_target(target: Path, force: bool, existing: Path) -> None:
-    """Checks that a target does not exist yet, or is an export that may be replaced.
+    """Raises a `ConfigError` if a target exists that must not be replaced by an export.
 
     Args:
         target: the file or folder to write, for messages.
         force: whether an earlier export may be replaced.
-        existing: the path to check: the target, or the path that an existing target was
-            moved to.
-
-    Raises:
-        ConfigError: if the target must not be written.
+        existing: the path to check: the target, or where the target was moved to.
     """
     if not existing.exists() and not existing.is_symlink():
         return
@@ -69,13 +61,7 @@ def check_target(target: Path, force: bool, existing: Path) -> None:
 
 
 def record_of(path: Path) -> tuple[str, ExportRecord]:
-    """Reads the record of an export, and finds out its format.
-
-    Returns: the name of the format, and the record; see `ExportRecord`.
-
-    Raises:
-        DataError: if the path is not an export, or the export is damaged.
-    """
+    """Reads the name of an export's format and its record, or raises a `DataError`."""
     try:
         for name in option_names(AXIS):
             # A link may point to anything, so its target is not read.

@@ -6,28 +6,37 @@ adds new values to it. Other features, and those in `start_from.refit`, start fr
 """
 
 from dataclasses import asdict, dataclass, field, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from mtl_cli.config.run_config import Config
-from mtl_cli.core.errors import ConfigError, DataError, first_line
+from mtl_cli.core.errors import ConfigError, DataError, first_line, shown, suggest
 from mtl_cli.core.options import first_problem
-from mtl_cli.core.other_files import read_text
-from mtl_cli.core.run_folder import CHECKPOINTS, START_FROM, RunFolder
+from mtl_cli.core.other_files import check_entries, read_json_object, read_text
+from mtl_cli.core.run_folder import (
+    CHECKPOINTS,
+    START_FROM,
+    STATUS,
+    SUBFOLDERS,
+    RunFolder,
+    status_of,
+)
 from mtl_cli.data.continued_features import EarlierLearnt, reasons_not_continued
 from mtl_cli.data.feature_set import FeatureSet
-from mtl_cli.runs import saved_model
-from mtl_cli.runs.finished_run import KEY, check_finished, environment_of, version_hint
-from mtl_cli.runs.saved_model import LearntModel
+from mtl_cli.runs.saved_model import LearntModel, load_learnt
 from mtl_cli.tasks.base import Statistics
 
+KEY = "start_from.run"
 # The file in the run folder with the values from the earlier run. Until the run is done
 # it can be resumed with this file, even if the earlier run is gone.
 KEPT_FILE = f"{CHECKPOINTS}/{START_FROM}"
 # The largest credible number of an optimizer's steps: no computer takes more.
 MAX_STEP = 2**53
+# A path below these folders may block, or never end, when it is read.
+SYSTEM_FOLDERS = ("/proc", "/sys", "/dev")
 
 
 @dataclass(frozen=True)
@@ -56,19 +65,13 @@ class EarlierRun:
     is_kept: bool = False
 
     def summary(self, features: FeatureSet) -> str:
-        """Counts the features that go on and the values that they have added.
-
-        Args:
-            features: the fitted features of this run.
-        """
+        """Counts the features that go on, and the values that they have added."""
         num_added = {
             name: len(features.learnt[name]["vocabulary"]) - len(values["vocabulary"])
             for name, values in self.learnt.items()
             if "vocabulary" in values
         }
-        added = ", ".join(
-            f"{count:,} of {name}" for name, count in num_added.items() if count
-        )
+        added = ", ".join(f"{n:,} of {name}" for name, n in num_added.items() if n)
         return (
             f"starting from {self.lineage['run']}: {len(self.learnt)} of "
             f"{len(features.by_name)} features go on, new values: {added or 'none'}"
@@ -80,12 +83,7 @@ class EarlierRun:
 
 
 def read(config: Config, folder: Path, is_resumed: bool) -> EarlierRun | None:
-    """Reads what a run takes from an earlier run.
-
-    Args:
-        config: the configuration of the run.
-        folder: the folder of the run.
-        is_resumed: whether the run resumes from a checkpoint.
+    """Reads what the run in `folder` takes from an earlier run.
 
     Returns: the values; None if `start_from` names no run.
 
@@ -99,11 +97,21 @@ def read(config: Config, folder: Path, is_resumed: bool) -> EarlierRun | None:
         return read_kept(config, folder / KEPT_FILE)
     path = Path(config.start_from.run)
     check_finished(path)
-    environment = environment_of(path)
     try:
-        earlier = saved_model.load_learnt(path)
+        environment = read_json_object(path / "environment.json")
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{KEY}: cannot read {path / 'environment.json'}: {first_line(error)}; "
+            "copy the whole folder of the run"
+        ) from None
+    try:
+        earlier = load_learnt(path)
     except DataError as error:
-        raise DataError(f"{KEY}: {error}{version_hint(environment)}") from None
+        versions = environment.get("versions")
+        wrote = versions.get("mtl-cli") if isinstance(versions, dict) else None
+        here = version("mtl-cli")
+        hint = f"; it is a run of mtl-cli {wrote}, this is {here}"
+        raise DataError(f"{KEY}: {error}{hint if wrote != here else ''}") from None
     if earlier.config.ensemble:
         raise ConfigError(
             f"{KEY}: {path} is an ensemble of runs, whose weights one network cannot "
@@ -112,11 +120,46 @@ def read(config: Config, folder: Path, is_resumed: bool) -> EarlierRun | None:
     return continued_from(config, path, environment, earlier)
 
 
+def check_finished(path: Path) -> None:
+    """Raises a `ConfigError` if a path is not the folder of a finished run."""
+    try:
+        real_path, is_folder = path.resolve(), path.is_dir()
+    except (OSError, ValueError, RuntimeError) as error:  # such as a loop of links
+        raise ConfigError(f"{KEY}: {shown(str(path))}: {first_line(error)}") from None
+    no_run = f"{path} is not the folder of a run; name the folder of a finished run"
+    if any(map(real_path.is_relative_to, SYSTEM_FOLDERS)):
+        raise ConfigError(f"{KEY}: {no_run}")
+    if not is_folder:
+        raise ConfigError(
+            f"{KEY}: there is no folder {path}; name the folder of a finished run"
+            f"{suggest(path.name, names_of_runs(path.parent))}"
+        )
+    try:
+        check_entries(path, SUBFOLDERS, is_written=False)
+        status = status_of(path).get("status")
+    except (ConfigError, OSError, ValueError) as error:
+        raise ConfigError(f"{KEY}: {first_line(error)}") from None
+    if status is None:
+        runs = names_of_runs(path)
+        example = f", such as {path / runs[0]}" if runs else ""
+        raise ConfigError(f"{KEY}: {no_run}{example}")
+    if status != "done":
+        raise ConfigError(
+            f"{KEY}: the run in {path} is not finished, its status is {status}; finish "
+            "it, or name another run"
+        )
+
+
+def names_of_runs(folder: Path) -> list[str]:
+    """Returns the names of the run folders in a folder, newest first."""
+    runs = [status.parent for status in folder.glob(f"*/{STATUS}")]
+    return [run.name for run in sorted(runs, key=lambda x: x.stat().st_mtime)][::-1]
+
+
 def read_kept(config: Config, file: Path) -> EarlierRun:
     """Reads what a resumed run has kept in its own folder.
 
-    Raises:
-        DataError: if the file is damaged, or does not fit the configuration.
+    Raises a `DataError` if the file is damaged, or does not fit the configuration.
     """
     try:
         earlier = TypeAdapter(EarlierRun).validate_json(read_text(file))
@@ -128,10 +171,9 @@ def read_kept(config: Config, file: Path) -> EarlierRun:
             if unknown := set(names) - set(names_here):
                 raise ValueError(f"{key}: '{min(unknown)}' is not in this run")
     except (OSError, ValueError) as error:
+        reason = first_line(error)
         if isinstance(error, ValidationError):
             reason = first_problem(error)
-        else:
-            reason = first_line(error)
         raise DataError(
             f"{file} is damaged ({reason}), so this run cannot go on; name a new "
             "folder in hydra.run.dir"
@@ -144,44 +186,34 @@ def continued_from(
 ) -> EarlierRun:
     """Selects the features and tasks that go on, and what they have learnt.
 
-    Args:
-        config: the configuration of this run.
-        path: the folder of the earlier run.
-        environment: the content of the earlier run's `environment.json`.
-        earlier: what the earlier run has learnt.
-
-    Raises:
-        ConfigError: if no feature goes on.
+    The path and the environment are the earlier run's folder and `environment.json`.
+    Raises a `ConfigError` if no feature goes on.
     """
     features, labels, earlier_config = earlier
     new_features = config.dataset.used_features
-    refit = config.start_from.refit
     # {feature that does not go on: the reason}
-    reasons = reasons_not_continued(new_features, features.by_name, refit)
-    learnt = {
-        name: dict(features.learnt[name])
-        for name in new_features
-        if name not in reasons
-    }
-    if not learnt:
+    reasons = reasons_not_continued(
+        new_features, features.by_name, config.start_from.refit
+    )
+    messages = [f"feature {name} {reason}" for name, reason in reasons.items()]
+    going_on = [name for name in new_features if name not in reasons]
+    if not going_on:
+        listed = "; ".join(f"{name} {reason}" for name, reason in reasons.items())
         raise ConfigError(
             f"{KEY}: no feature of {path} goes on in dataset {config.dataset.name}: "
-            + "; ".join(f"{name} {reason}" for name, reason in reasons.items())
+            f"{listed}"
         )
+    learnt = {name: dict(features.learnt[name]) for name in going_on}
     # The dimension `auto` follows from the size of the vocabulary. A vocabulary that
     # grows must not change it, so the earlier dimension is fixed.
     for name, table in features.layout.tables.items():
         dim = earlier_config.encoder.embedding_dim if table.dim is None else table.dim
         if name in learnt and dim == "auto":
             learnt[name]["embedding_dim"] = table.vector_length("auto")
-    messages = [f"feature {name} {reason}" for name, reason in reasons.items()]
     tasks = continued_tasks(config, earlier_config, messages)
+    hashes = {key: environment.get(key) for key in ("config_hash", "data_hash")}
     return EarlierRun(
-        lineage={
-            "run": path.resolve().name,
-            "config_hash": environment.get("config_hash"),
-            "data_hash": environment.get("data_hash"),
-        },
+        lineage={"run": path.resolve().name, **hashes},
         learnt=learnt,
         tasks=tasks,
         labels={task: labels[task] for task in tasks if task in labels},
@@ -190,13 +222,7 @@ def continued_from(
 
 
 def continued_tasks(config: Config, earlier: Config, messages: list[str]) -> list[str]:
-    """Returns the tasks whose towers go on.
-
-    Args:
-        config: the configuration of this run.
-        earlier: the configuration of the earlier run.
-        messages: the list to which a line is added for each other task.
-    """
+    """Returns the tasks whose towers go on; adds a message for each other task."""
     continued = []
     for name, task in config.chosen_tasks.items():
         earlier_task = earlier.chosen_tasks.get(name)

@@ -43,23 +43,14 @@ FLAG = "--ensemble"
 
 @dataclass(frozen=True)
 class AveragedRun:
-    """A run that an ensemble averages with other runs.
-
-    Attributes:
-        path: the run folder.
-        hashes: the keys `config_hash` and `data_hash` of `environment.json`.
-        network: the trained network.
-        features: the fitted features.
-        config: the configuration.
-        written_config: the content of `config.yaml`.
-    """
+    """A run that an ensemble averages with other runs."""
 
     path: Path
-    hashes: dict[str, Any]
+    hashes: dict[str, Any]  # `config_hash` and `data_hash` of `environment.json`
     network: "Network"
     features: FeatureSet
     config: Config
-    written_config: dict[str, Any]
+    written_config: dict[str, Any]  # the content of `config.yaml`
 
     @property
     def lineage(self) -> dict[str, Any]:
@@ -72,23 +63,16 @@ class AveragedRun:
         """{dotted key: value} of all values that the runs of an ensemble must share."""
         may_differ = KEYS_FREE_TO_CHANGE | {"seed": True, "start_from": {"run"}}
         settings = flatten(self.config.model_dump(mode="json", exclude=may_differ))
-        learnt = {
-            f"learnt.{name}": dict(values)
-            for name, values in self.features.learnt.items()
-        }
-        labels = {
-            f"labels.{task}": values
-            for task, values in self.network.label_statistics.items()
-        }
-        return settings | {"data_hash": self.hashes["data_hash"]} | learnt | labels
+        values = settings | {"data_hash": self.hashes["data_hash"]}
+        for name, learnt in self.features.learnt.items():
+            values[f"learnt.{name}"] = dict(learnt)
+        for task, statistics in self.network.label_statistics.items():
+            values[f"labels.{task}"] = statistics
+        return values
 
 
 def write_ensemble(folders: list[Path], target: Path) -> None:
-    """Writes the run folder of the ensemble of several runs.
-
-    Args:
-        folders: the folders of finished runs that differ only in their seed.
-        target: the folder to write.
+    """Writes the run folder `target` of the ensemble of several finished runs.
 
     Raises:
         ConfigError: if the target exists, or the runs differ in more than their seed.
@@ -113,7 +97,11 @@ def write_ensemble(folders: list[Path], target: Path) -> None:
     record |= {"ensemble": [run.lineage for run in runs]}
     written = runs[0].written_config | {"ensemble": seeds}
     command = ["mtl-compare", *map(str, folders), FLAG, str(target)]
-    folder = new_folder(target)
+    try:
+        folder = RunFolder(target)
+    except ConfigError as error:
+        # The message names the setting of `mtl-train` that chooses the folder.
+        raise ConfigError(str(error).replace("hydra.run.dir", FLAG)) from None
     with recorded_run(folder, config_hash(config), command) as console:
         text = yaml.safe_dump(mask_secrets(written), sort_keys=False)
         folder.write_text("config.yaml", text)
@@ -131,11 +119,7 @@ def write_ensemble(folders: list[Path], target: Path) -> None:
 
 
 def read_run(folder: Path) -> AveragedRun:
-    """Reads a finished run and its trained network.
-
-    Raises:
-        DataError: if a file is missing or damaged.
-    """
+    """Reads a finished run and its network, or raises a `DataError`."""
     try:
         recorded = read_json_object(folder / "environment.json")
         hashes = {key: recorded[key] for key in ("config_hash", "data_hash")}
@@ -149,11 +133,7 @@ def read_run(folder: Path) -> AveragedRun:
 
 
 def check_alike(first: AveragedRun, second: AveragedRun) -> None:
-    """Checks that two runs differ only in their seed.
-
-    Raises:
-        ConfigError: if the runs differ in more. The message names the first key.
-    """
+    """Raises a `ConfigError` if two runs differ in more than their seed."""
     values, other_values = first.values_to_share, second.values_to_share
     for key in values | other_values:
         value, other_value = values.get(key), other_values.get(key)
@@ -168,8 +148,7 @@ def check_alike(first: AveragedRun, second: AveragedRun) -> None:
 def load_data(run: AveragedRun) -> Data:
     """Reads the data of a run again, to score the ensemble on the same rows.
 
-    Raises:
-        DataError: if the data has changed since the run was trained.
+    Raises a `DataError` if the data has changed since the run was trained.
     """
     dataset, learnt = run.config.dataset, run.features.learnt
     # The features of a run that started from an earlier run have learnt from the rows
@@ -184,16 +163,3 @@ def load_data(run: AveragedRun) -> Data:
             "its ensemble cannot be scored on the same rows; train the runs again"
         )
     return data
-
-
-def new_folder(target: Path) -> RunFolder:
-    """Creates the run folder and locks it for this process.
-
-    Raises:
-        ConfigError: if the folder cannot be made.
-    """
-    try:
-        return RunFolder(target)
-    except ConfigError as error:
-        # The message names the setting of `mtl-train` that chooses the folder.
-        raise ConfigError(str(error).replace("hydra.run.dir", FLAG)) from None

@@ -27,11 +27,7 @@ def epoch_row(epoch: Epoch) -> dict[str, Any]:
 
 
 def earlier_rows(checkpoint: Checkpoint) -> list[dict[str, Any]]:
-    """Returns the rows of `history.csv` for the epochs of a checkpoint.
-
-    Raises:
-        DataError: if the values of the checkpoint are malformed.
-    """
+    """Returns the rows of `history.csv` of a checkpoint, after `check_values`."""
     checkpoint.check_values()
     return [epoch_row(Epoch(**epoch)) for epoch in checkpoint.values["epochs"]]
 
@@ -41,10 +37,7 @@ def learning_curves(rows: Sequence[dict[str, Any]], kept_epoch: int) -> list[Lin
 
     The second plot shows the first metric of each output. Without validation rows there
     is no second plot. There is a plot of weights if the balancing method changes them.
-
-    Args:
-        rows: the rows of `history.csv`, at least one.
-        kept_epoch: the epoch whose weights were kept.
+    The rows, at least one, are those of `history.csv`.
     """
     epochs = [row["epoch"] for row in rows]
 
@@ -70,9 +63,10 @@ def learning_curves(rows: Sequence[dict[str, Any]], kept_epoch: int) -> list[Lin
         line(f"{output} {metric}", f"valid.{output}.{metric}", color)
         for color, (output, metric) in enumerate(first_metrics.items())
     ]
-    axes = "epoch", "metric"
     if metrics:
-        plots.append(LinePlot("validation", *axes, metrics, kept_epoch=kept_epoch))
+        plots.append(
+            LinePlot("validation", "epoch", "metric", metrics, kept_epoch=kept_epoch)
+        )
     if weights := lines("weight."):
         plots.append(LinePlot("weights of tasks", "epoch", "weight", weights))
     return plots

@@ -20,48 +20,28 @@ from mtl_cli.runs.outcome import failure
 
 if TYPE_CHECKING:
     from mtl_cli.config.run_config import Config
-    from mtl_cli.core.run_folder import RunFolder
     from mtl_cli.runs.resume import RunStart
 
 
 @dataclass(frozen=True)
 class RunRequest:
-    """The run that a command or a job of a sweep requests.
+    """The run that a command or a job of a sweep requests."""
 
-    Attributes:
-        composed: the configuration that Hydra has composed.
-        choices: {config group: the chosen option}.
-        settings: the flags and settings that the user typed.
-        folder: the run folder that Hydra has named.
-        is_new_folder: whether Hydra names a new folder, by the current time, for each
-            command.
-    """
-
-    composed: DictConfig
-    choices: dict[str, Any]
-    settings: list[str]
-    folder: Path
+    composed: DictConfig  # the configuration that Hydra has composed
+    choices: dict[str, Any]  # {config group: the chosen option}
+    settings: list[str]  # the flags and settings that the user typed
+    folder: Path  # the run folder that Hydra has named
+    # Whether Hydra names a new folder, by the current time, for each command.
     is_new_folder: bool = False
 
 
-@dataclass(frozen=True)
-class Execution:
-    """The outcome of a request.
-
-    Attributes:
-        folder: the run folder.
-        ran: whether this process executed the run; False if the run was finished
-            before, or if there was nothing to run.
-    """
-
-    folder: Path
-    ran: bool = True
-
-
-def execute(request: RunRequest) -> Execution:
+def execute(request: RunRequest) -> tuple[Path, bool]:
     """Checks a configuration and runs it, unless the run is finished already.
 
     With several processes, each process calls this function.
+
+    Returns: the run folder, and whether this process executed the run. False means that
+        the run was finished before, or that there was nothing to run.
 
     Raises:
         MtlError: if the configuration or the data is wrong, or the run fails.
@@ -76,33 +56,34 @@ def execute(request: RunRequest) -> Execution:
         if cluster.is_evaluator(strategy):
             remove_if_empty(request.folder)
             sys.stdout.write("mtl-train: no evaluator is needed: the chief validates\n")
-            return Execution(request.folder, ran=False)
+            return request.folder, False
         if rank := cluster.rank(strategy):
             remove_if_empty(request.folder)
             execute_as_worker(config, request, rank)
-            return Execution(request.folder)
+            return request.folder, True
         start = resume.choose_start(config, request.folder, request.is_new_folder)
     except MtlError:
         remove_if_empty(request.folder)
         raise
-    if start.path != request.folder:
-        remove_if_empty(request.folder)
-    if start.folder is None:
-        resume.report_finished(config, start.path)
+    if start is None:
+        resume.report_finished(config, request.folder)
         if strategy == "multi_worker":
             rendezvous.dismiss_workers(cluster.workers_and_rank()[0])
-        return Execution(start.path, ran=False)
+        return request.folder, False
+    path = start.folder.path
+    if path != request.folder:
+        remove_if_empty(request.folder)
     leaves_no_folder = config.check_only and request.is_new_folder
     try:
-        execute_in_folder(config, start, start.folder, request)
+        execute_in_folder(config, start, request)
     except (MtlError, Stopped, BrokenPipeError):
         # After any other error, the folder is kept because it holds the traceback.
         if leaves_no_folder:
-            shutil.rmtree(start.path, ignore_errors=True)
+            shutil.rmtree(path, ignore_errors=True)
         raise
     if leaves_no_folder:
-        shutil.rmtree(start.path, ignore_errors=True)
-    return Execution(start.path)
+        shutil.rmtree(path, ignore_errors=True)
+    return path, True
 
 
 def execute_as_worker(config: "Config", request: RunRequest, rank: int) -> None:
@@ -124,31 +105,26 @@ def execute_as_worker(config: "Config", request: RunRequest, rank: int) -> None:
         open(os.devnull, "w") as devnull,
         contextlib.redirect_stdout(devnull),
     ):
-        folder = RunFolder(Path(temporary))
+        folder = Path(temporary)
         try:
-            execute_in_folder(config, RunStart(folder.path, folder), folder, request)
+            execute_in_folder(config, RunStart(RunFolder(folder)), request)
         except Stopped as stop:
             stop.run = None  # only the chief's message names the last checkpoint
             raise
         except Exception as error:
             if isinstance(error, MtlError) and error.exit_code == 2:  # wrong input
                 raise
-            log = copy_log(folder.path / LOG, request.folder, rank)
+            log = copy_log(folder / LOG, request.folder, rank)
             raise TrainingError(
                 f"worker {rank}: {failure(error)}; the traceback is in {shortest(log)}"
             ) from error
 
 
 def copy_log(log: Path, run: Path, rank: int) -> Path:
-    """Copies the log of a failed worker out of the worker's temporary folder.
+    """Copies the log of a failed worker out of its temporary folder; returns the copy.
 
-    Args:
-        log: the log of the worker.
-        run: the run folder. The copy is written there if this machine can access the
-            folder, else to the system's folder for temporary files.
-        rank: the rank of the worker.
-
-    Returns: the path of the copy.
+    The copy lies in the run folder if this machine can access that folder, else in the
+    system's folder for temporary files.
     """
     if (run / STATUS).exists():
         with contextlib.suppress(OSError):
@@ -158,18 +134,10 @@ def copy_log(log: Path, run: Path, rank: int) -> Path:
     return Path(shutil.copy(log, name))
 
 
-def execute_in_folder(
-    config: "Config", start: "RunStart", folder: "RunFolder", request: RunRequest
-) -> None:
+def execute_in_folder(config: "Config", start: "RunStart", request: RunRequest) -> None:
     """Runs a checked configuration, and sends its results to the tracker.
 
-    The folder records how the run ended.
-
-    Args:
-        config: the checked configuration.
-        start: the state to start from.
-        folder: the run folder of `start`, locked for this process.
-        request: the requested run.
+    The folder of `start` records how the run ended.
     """
     from mtl_cli.runs.epoch_rows import earlier_rows
     from mtl_cli.runs.provenance import config_hash
@@ -178,7 +146,8 @@ def execute_in_folder(
     from mtl_cli.runs.saved_config import saved_config
     from mtl_cli.runs.tracked_run import tracked_run
 
-    command = ["mtl-train", *request.settings]
+    folder, checkpoint, settings = start.folder, start.checkpoint, request.settings
+    command = ["mtl-train", *settings]
     with recorded_run(folder, config_hash(config), command) as console:
         for path in start.damaged:
             console.warn(f"{path} is damaged; it is not used")
@@ -188,11 +157,10 @@ def execute_in_folder(
             text = saved_config(request.composed, request.choices)
             folder.write_text("config.yaml", text)
         values = mask_secrets(config.model_dump(mode="json"))
-        rows = None if start.checkpoint is None else earlier_rows(start.checkpoint)
+        rows = None if checkpoint is None else earlier_rows(checkpoint)
         with tracked_run(
             config.tracker, folder.path, console.warn, values, rows
         ) as tracked:
-            checkpoint, settings = start.checkpoint, request.settings
             scores = run(config, folder, console, settings, checkpoint, tracked.epoch)
             tracked.end(scores)
 

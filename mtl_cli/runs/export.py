@@ -35,20 +35,11 @@ FIX = "mend that, and run the command again"
 
 
 class Replay(NamedTuple):
-    """How well an export predicts its test rows.
+    """How well an export predicts its test rows."""
 
-    Attributes:
-        num_rows: the number of test rows.
-        column: the column of predictions with the largest difference.
-        difference: the largest difference from a prediction p of the run, divided by
-            max(1, |p|); NaN if a prediction of the export is NaN.
-        tolerance: the largest difference that the format allows.
-    """
-
-    num_rows: int
-    column: str
-    difference: float
-    tolerance: float
+    num_rows: int  # the number of test rows
+    column: str  # the column of predictions with the largest error
+    difference: float  # the largest error, see `ExportFormat.tolerance`
 
 
 def export_model(
@@ -85,8 +76,7 @@ def export_model(
     check = partial(check_target, target, force)
     with replacing_folder(target, FIX, check) as path:
         export.write(model, record, path)
-        result = replay(export, record, path)
-        check_replay(target, result)
+        result = replay(export, record, path, target)
         if path.is_dir():
             text = json.dumps({**record, FILES: hashes_of(path)})
             (path / RECORD_FILE).write_text(text, "utf-8")
@@ -107,7 +97,7 @@ def verify(path: Path) -> Replay:
     export = format_named(name)
     export.check(name, path)
     try:
-        result = replay(export, record, path)
+        return replay(export, record, path, path)
     except MtlError:
         raise
     except Exception as error:  # each library that runs an export has its own errors
@@ -115,8 +105,6 @@ def verify(path: Path) -> Replay:
             f"{path} is damaged: {type(error).__name__}: {first_line(error)}; export "
             "the model again"
         ) from None
-    check_replay(path, result)
-    return result
 
 
 def make_record(model: TrainedModel, format_name: str) -> ExportRecord:
@@ -135,47 +123,40 @@ def make_record(model: TrainedModel, format_name: str) -> ExportRecord:
     }
 
 
-def replay(export: ExportFormat, record: ExportRecord, path: Path) -> Replay:
-    """Predicts the test rows of a record with the export, and compares predictions."""
+def replay(
+    export: ExportFormat, record: ExportRecord, path: Path, target: Path
+) -> Replay:
+    """Predicts the test rows of a record with the export in `path`.
+
+    Raises an `ExportError` about `target` if the export predicts them differently than
+    the run.
+    """
     kinds = record["inputs"]
     rows = pa.table(
-        {
-            column: raw_column(cells, kinds[column])
-            for column, cells in record["rows"].items()
-        }
+        {name: raw_column(cells, kinds[name]) for name, cells in record["rows"].items()}
     )
     columns = export.predict(path, rows, kinds)
-    differences = {}
+    errors: dict[str, float] = {}
     for name, predictions in record["predictions"].items():
         found = np.asarray(columns[name], "float64")
-        errors = prediction_errors(found, np.array(predictions, "float64"))
-        differences[name] = float(np.max(errors))
-    # A NaN counts as the largest difference. All comparisons with NaN are false, so
-    # `max` alone might miss it.
-    column = max(
-        differences, key=lambda name: (math.isnan(differences[name]), differences[name])
-    )
-    return Replay(rows.num_rows, column, differences[column], export.tolerance)
+        expected = np.array(predictions, "float64")
+        errors[name] = float(np.max(prediction_errors(found, expected)))
+    # A NaN counts as the largest error. All comparisons with NaN are false, so `max`
+    # alone might miss it.
+    column = max(errors, key=lambda name: (math.isnan(errors[name]), errors[name]))
+    error, tolerance = errors[column], export.tolerance
+    if not error <= tolerance:  # `not <=` is also true for NaN
+        raise ExportError(
+            f"{target} predicts {column} differently than the run did, by {error:.1e} "
+            f"in {rows.num_rows} test rows; at most {tolerance:.0e} is expected; "
+            "export the model again"
+        )
+    return Replay(rows.num_rows, column, error)
 
 
 def prediction_errors(found: Floats, expected: Floats) -> Floats:
-    """Returns the error of each prediction of an export; see `ExportFormat.tolerance`.
-
-    Args:
-        found: the predictions of the export.
-        expected: the predictions of the run, in the same shape.
-    """
+    """Returns the errors of an export's predictions; see `ExportFormat.tolerance`."""
     size = np.maximum(1, np.abs(expected))
     with np.errstate(invalid="ignore"):  # infinity - infinity is NaN
         errors = np.abs(found - expected) / (size * (1 + np.log(size)))
     return np.where(found == expected, 0.0, errors)
-
-
-def check_replay(path: Path, result: Replay) -> None:
-    """Raises an error if an export predicts its test rows differently than the run."""
-    if not result.difference <= result.tolerance:  # `not <=` is also true for NaN
-        raise ExportError(
-            f"{path} predicts {result.column} differently than the run did, by "
-            f"{result.difference:.1e} in {result.num_rows} test rows; at most "
-            f"{result.tolerance:.0e} is expected; export the model again"
-        )

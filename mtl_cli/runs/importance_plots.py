@@ -13,7 +13,7 @@ def importance_plots(
     A task without measured importances has no plot.
 
     Args:
-        records: the list `features` that `scoring.importance.importance` returns.
+        records: the list `features` of the measured importances.
         titles: {task: title of its plot, such as `click auc`}.
         maximum: the largest number of features in a plot.
     """

@@ -29,34 +29,19 @@ FAILED = ("failed", "interrupted")
 
 @dataclass
 class JobRecord:
-    """The state of one job of a sweep, since the sweep was last started.
+    """The state of one job of a sweep, since the sweep was last started."""
 
-    Attributes:
-        number: the number of the job in the sweep, such as `3`; `3.1` for the second
-            run of a configuration with `repeats`.
-        name: the name of the job's run folder.
-        settings: the `key=value` settings that distinguish the job from other jobs.
-        status: `running`, `done`, `skipped`, `failed` or `interrupted`.
-        pid: the id of the job's process; 0 before the process starts.
-        host: the machine that the process runs on.
-        seconds: the duration of the job.
-        error: the reason why the job failed, in one line; "" if it did not fail.
-        code: the exit code of `mtl-train` for this failure; 0 if the job did not fail.
-        scores: the value of each task's first metric.
-        objective: the monitored metric, negated if lower values are better.
-    """
-
-    number: str
-    name: str
-    settings: list[str]
-    status: str = "running"
-    pid: int = 0
-    host: str = ""
-    seconds: float = 0.0
-    error: str = ""
-    code: int = 0
-    scores: dict[str, float | None] = field(default_factory=dict)
-    objective: float | None = None
+    number: str  # such as `3`; `3.1` for the second of several `repeats`
+    name: str  # of the job's run folder
+    settings: list[str]  # the `key=value` that distinguish the job from other jobs
+    status: str = "running"  # or `done`, `skipped`, `failed`, `interrupted`
+    pid: int = 0  # of the job's process; 0 before the process starts
+    host: str = ""  # the machine that the process runs on
+    seconds: float = 0.0  # the duration of the job
+    error: str = ""  # why the job failed, in one line; "" if it did not fail
+    code: int = 0  # the exit code of `mtl-train` for this failure; 0 if it did not fail
+    scores: dict[str, float | None] = field(default_factory=dict)  # by task
+    objective: float | None = None  # the monitored metric, negated if lower is better
 
     @property
     def has_started(self) -> bool:
@@ -93,11 +78,7 @@ def record_adapter() -> "TypeAdapter[JobRecord]":
 
 
 def read_record(path: Path) -> JobRecord:
-    """Reads the record of a job.
-
-    Raises:
-        DataError: if the file cannot be read, or is not a record.
-    """
+    """Reads the record of a job; raises a `DataError` if the file holds no record."""
     from pydantic import ValidationError
 
     from mtl_cli.core.options import first_problem
@@ -116,8 +97,7 @@ def read_record(path: Path) -> JobRecord:
 def job_records(sweep: Path) -> Iterator[JobRecord]:
     """Yields the records of a sweep, in the order of the jobs' numbers.
 
-    Raises:
-        DataError: if a record is damaged, or the folder is a link.
+    Raises a `DataError` if a record is damaged, or the folder is a link.
     """
     folder = sweep / RECORDS
     if folder.is_symlink():

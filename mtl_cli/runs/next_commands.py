@@ -13,10 +13,7 @@ def next_commands(
 ) -> list[tuple[str, str]]:
     """Returns commands to run after training: pairs of a command and its purpose.
 
-    Args:
-        config: the configuration of the run.
-        folder: the run folder.
-        settings: the flags and settings that the user typed.
+    The settings are the flags and settings that the user typed.
     """
     command = next_command(config, settings)
     purpose = "trains a run to compare this run with"

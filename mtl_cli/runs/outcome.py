@@ -1,24 +1,10 @@
-"""Describes how a run ended: its status, the message for the user, the exit code."""
+"""Describes the error that ended a run: the message for the user, the exit code."""
 
 import shlex
 
-from mtl_cli.core.errors import LostWorkerError, MtlError, first_line
+from mtl_cli.core.errors import MtlError, first_line
 from mtl_cli.core.paths import shortest
-from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.signals import Stopped
-from mtl_cli.core.standard_streams import OUTPUT_CLOSED
-
-
-def status_after(error: BaseException) -> tuple[str, str]:
-    """Returns the status of a run that ended with an error, and the reason.
-
-    The status is `interrupted` if the cause lies outside of the run, else `failed`.
-    """
-    if isinstance(error, SystemExit) and error.code == OUTPUT_CLOSED:
-        return "interrupted", "the program that read the output has closed it"
-    is_external = isinstance(error, KeyboardInterrupt | LostWorkerError)
-    status = "interrupted" if is_external else "failed"
-    return status, mask_secrets(str(error)) or type(error).__name__
 
 
 def message_and_code(error: Exception) -> tuple[str, int]:
@@ -39,11 +25,8 @@ def failure(error: Exception) -> str:
 def resume_hint(stop: Stopped, command: list[str]) -> str:
     """Returns the message for a run that a signal stopped.
 
-    The message names the signal, the last checkpoint and the command to resume the run.
-
-    Args:
-        stop: the exception that ended the run.
-        command: the command that started the run.
+    The message names the signal, the last checkpoint, and how to go on with the run
+    that `command` started.
     """
     if stop.run is None:
         return str(stop)

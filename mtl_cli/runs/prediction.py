@@ -46,18 +46,12 @@ WRITERS: dict[str, Callable[[Any, pa.Schema], Any]] = {
 
 @dataclass
 class PredictionSummary:
-    """The number of predicted rows, the time, and the warnings.
-
-    Attributes:
-        num_rows: the number of rows.
-        seconds: the time to read, encode, predict and write the rows, without the time
-            to load the model.
-        warnings: a line for each feature with values that no training row has, and for
-            each column with predictions that are not finite.
-    """
+    """What `mtl-predict` says about its predictions."""
 
     num_rows: int = 0
-    seconds: float = 0.0
+    seconds: float = 0.0  # without loading the model
+    # A line for each feature with values that no training row has, and for each column
+    # with predictions that are not finite.
     warnings: list[str] = field(default_factory=list)
 
 
@@ -78,8 +72,8 @@ def predict_files(
         target: the file to write, completely or not at all: `.parquet`, `.feather` or
             `.csv`; `-` writes CSV to stdout.
         keep: columns of the table to write before the predictions.
-        on_rows: a function that is called after each block, with the number of
-            predicted rows and the number of all rows.
+        on_rows: is called after each block, with the number of predicted rows and the
+            number of all rows.
         constants: {column: value} of columns that have one value in all rows, whether
             or not the table has them.
 
@@ -129,17 +123,11 @@ def predict_files(
 def opened_table(
     location: Location, keep: Sequence[str], dataset: Dataset, request: ColumnRequest
 ) -> Iterator[Source]:
-    """Opens a table with the columns of the features and the columns to keep.
+    """Opens a table with the columns of the features and, as text, the columns to keep.
 
     The columns of features have the same types as in training. The ending of the file's
     name decides its format. If it names no format, the format of the run's data set is
     used. The other keys of the data set, such as the delimiter, are always used.
-
-    Args:
-        location: see `predict_files`.
-        keep: the columns to keep, as text.
-        dataset: the data set of the run.
-        request: the columns that features read.
     """
     kept_columns = {column: "--keep" for column in keep if column not in request.keys}
     types = dict.fromkeys(kept_columns, pa.string())
@@ -159,8 +147,7 @@ def opened_table(
 def copied_stdin(folder: Path) -> Iterator[str]:
     """Copies stdin to a file, and yields its path; error messages say "stdin".
 
-    Raises:
-        DataError: if stdin is empty.
+    Raises a `DataError` if stdin is empty.
     """
     path = folder / "stdin.csv"
     with named_if_full(folder), path.open("wb") as file:

@@ -4,12 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtl_cli.core.other_files import (
-    MAX_BYTES,
-    MAX_RATIO,
-    UnsafeFileError,
-    check_regular,
-)
+from mtl_cli.core import other_files
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,21 +22,19 @@ def read_predictions(run: Path, choose: Callable[[list[str]], list[str]]) -> "pa
 
     Args:
         run: the run folder.
-        choose: a function that receives the names of all columns, and returns the names
-            of the columns to read.
+        choose: returns the columns to read, given the names of all columns.
 
-    Raises:
-        FileNotFoundError: if there is no such file.
-        OSError: if the file cannot be read.
-        ValueError: if the file is damaged or expands too much.
+    Raises an `OSError` if the file cannot be read, a `ValueError` if it is damaged or
+    expands too much.
     """
     import pyarrow as pa
 
     from mtl_cli.data.parquet_file import open_parquet
 
     path = run / PREDICTIONS
-    check_regular(path)
-    max_bytes = max(MAX_BYTES, MAX_RATIO * path.stat().st_size)
+    other_files.check_regular(path)
+    size = path.stat().st_size
+    max_bytes = max(other_files.MAX_BYTES, other_files.MAX_RATIO * size)
     batches: list[pa.RecordBatch] = []
     try:
         with pa.OSFile(str(path)) as stream, open_parquet(stream) as file:
@@ -52,7 +45,7 @@ def read_predictions(run: Path, choose: Callable[[list[str]], list[str]]) -> "pa
                 batches.append(batch)
                 num_bytes += batch.nbytes
                 if num_bytes > max_bytes:
-                    raise UnsafeFileError(
+                    raise other_files.UnsafeFileError(
                         f"{path} expands to more than {max_bytes:,} bytes"
                     )
             # An empty file has no batches to take the schema from.

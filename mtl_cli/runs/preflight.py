@@ -12,16 +12,9 @@ from mtl_cli.scoring.scores import score
 def check_monitor(
     monitor: str, outputs: list[Output], valid: Table | StoredTable
 ) -> None:
-    """Checks that the metrics which early stopping monitors can be computed.
+    """Raises a `DataError` if a metric that `trainer.monitor` names is undefined.
 
-    Args:
-        monitor: the key `trainer.monitor`.
-        outputs: the outputs of the model.
-        valid: the validation rows.
-
-    Raises:
-        DataError: if a monitored metric is undefined on these rows. For example, AUC is
-            undefined if all labels are equal.
+    For example, AUC is undefined if the labels of all validation rows are equal.
     """
     for output, metric in monitored_metrics(monitor, outputs):
         labels, weights = valid.labels[output.label], valid.weights[output.name]

@@ -35,12 +35,7 @@ def config_hash(config: "Config") -> str:
 
 
 def environment(config: "Config", data_hash: str) -> dict[str, Any]:
-    """Collects the values of `environment.json`: versions, devices, code and data.
-
-    Args:
-        config: the configuration of the run.
-        data_hash: the hash of the data.
-    """
+    """Collects the values of `environment.json`: versions, devices, code and data."""
     return {
         **tensorflow_runtime.describe(),
         "git_commit": git_commit(),
@@ -84,9 +79,7 @@ def config_difference_message(config: "Config", run: Path) -> str:
 def change_messages(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Describes each key whose value has changed: `seed was 1, is 2`.
 
-    Args:
-        old: the earlier values by dotted key. An absent key counts as None.
-        new: the new values by dotted key.
+    The values are given by their dotted keys. An absent key counts as None.
     """
     return [
         f"{key} was {shown(old.get(key))}, is {shown(new.get(key))}"

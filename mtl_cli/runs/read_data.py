@@ -1,6 +1,12 @@
 """Reads the data of a run, and prints what is worth knowing about them."""
 
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+
+from rich.live import Live
+from rich.text import Text
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.run_folder import RunFolder
@@ -10,8 +16,11 @@ from mtl_cli.network import pretrained
 from mtl_cli.network.pretrained import PretrainedVectors
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.earlier_run import EarlierRun
-from mtl_cli.runs.encoding_progress import encoding_progress
 from mtl_cli.runs.preflight import check_monitor
+
+# Without a terminal, as in notebooks, a line is printed every 10 seconds. A table that
+# takes less time prints no line.
+SECONDS_PER_LINE = 10.0
 
 
 def read_data(
@@ -19,19 +28,10 @@ def read_data(
 ) -> tuple[Data, dict[str, PretrainedVectors]]:
     """Reads and checks the data and the pretrained vectors, and writes the data report.
 
-    Prints the numbers of rows and the warnings about the data.
-
-    Args:
-        config: the configuration.
-        folder: the run folder, for the data report.
-        console: the console.
-        earlier: what the run takes from an earlier run; None if `start_from` names no
-            run.
+    Prints the numbers of rows and the warnings about the data. Raises a `DataError` if
+    the data does not fit the configuration.
 
     Returns: the data, and {name of an embedding table: pretrained vectors}.
-
-    Raises:
-        DataError: if the data does not fit the configuration.
     """
     learnt = earlier.learnt if earlier else None
     with encoding_progress(console) as on_rows:
@@ -42,9 +42,7 @@ def read_data(
                 f"the labels of {task} have", statistics, data.labels.get(task)
             )
         data = replace(data, labels=data.labels | earlier.labels)
-    rows = ", ".join(
-        f"{table.num_rows:,} {split}" for split, table in data.splits.items()
-    )
+    rows = ", ".join(f"{x.num_rows:,} {split}" for split, x in data.splits.items())
     console.print_line(
         f"{config.dataset.name}: {rows} rows, {len(config.dataset.used_features)} "
         f"features, {data.loading}"
@@ -65,3 +63,41 @@ def read_data(
     for warning in [*data.report["findings"], *warnings]:
         console.warn(warning)
     return data, vectors
+
+
+@contextmanager
+def encoding_progress(console: Console) -> Iterator[Callable[[int, int], None]]:
+    """Yields a function that shows the progress: `show(finished rows, all rows)`.
+
+    A terminal shows one line that changes. The line appears at the first call of the
+    function and disappears at the end. Without a terminal, lines are printed.
+    """
+    start = last_line_time = time.monotonic()
+    with ExitStack() as stack:
+        live: Live | None = None
+
+        def show(done: int, total: int) -> None:
+            nonlocal live, last_line_time
+            now = time.monotonic()
+            text = encoding_text(done, total, now - start)
+            if console.terminal.is_terminal:
+                if live is None:
+                    live = Live(console=console.terminal, transient=True)
+                    stack.enter_context(live)
+                live.update(Text(text, no_wrap=True, overflow="ellipsis"))
+            elif now - last_line_time >= SECONDS_PER_LINE:
+                last_line_time = now
+                console.print_line(text)
+
+        yield show
+
+
+def encoding_text(done: int, total: int, seconds: float) -> str:
+    """Describes the progress: `encoding the rows   25%  30 s left`.
+
+    The total is 0 as long as the number of rows is not known.
+    """
+    if not done:
+        return "reading the rows"
+    seconds_left = seconds * (total - done) / done
+    return f"encoding the rows {done / total:4.0%}  {seconds_left:.0f} s left"

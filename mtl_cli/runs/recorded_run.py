@@ -5,11 +5,12 @@ import shlex
 import traceback
 from collections.abc import Iterator
 
-from mtl_cli.core.errors import WriteError
+from mtl_cli.core.errors import LostWorkerError, WriteError
 from mtl_cli.core.run_folder import LOG, RunFolder
+from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.signals import Stopped
+from mtl_cli.core.standard_streams import OUTPUT_CLOSED
 from mtl_cli.runs.console import Console
-from mtl_cli.runs.outcome import status_after
 
 
 @contextlib.contextmanager
@@ -18,14 +19,9 @@ def recorded_run(
 ) -> Iterator[Console]:
     """Yields the console of a run; records the start, the end and any error of the run.
 
-    The status is written to `status.json`, and the traceback of an error to
-    `train.log`. An error of the block is raised again.
-
-    Args:
-        folder: the run folder, locked for this process. The lock is released at the
-            end.
-        config_hash: the hash of the run's configuration.
-        command: the command that makes the run, for the log.
+    The status is written to `status.json`, the command and the traceback of an error to
+    `train.log`. An error of the block is raised again. The folder, which is locked for
+    this process, is released at the end.
     """
     try:
         folder.begin(config_hash)
@@ -47,3 +43,15 @@ def recorded_run(
         raise
     finally:
         folder.release()
+
+
+def status_after(error: BaseException) -> tuple[str, str]:
+    """Returns the status of a run that ended with an error, and the reason.
+
+    The status is `interrupted` if the cause lies outside of the run, else `failed`.
+    """
+    if isinstance(error, SystemExit) and error.code == OUTPUT_CLOSED:
+        return "interrupted", "the program that read the output has closed it"
+    is_external = isinstance(error, KeyboardInterrupt | LostWorkerError)
+    status = "interrupted" if is_external else "failed"
+    return status, mask_secrets(str(error)) or type(error).__name__

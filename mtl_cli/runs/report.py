@@ -20,7 +20,7 @@ from mtl_cli.pages.figures import write_png
 from mtl_cli.pages.line_plots import LinePlot
 from mtl_cli.runs.diagnosis import Diagnosis
 from mtl_cli.runs.epoch_rows import epoch_row, learning_curves
-from mtl_cli.runs.score_table import Cells
+from mtl_cli.runs.text_tables import Cells
 from mtl_cli.runs.trained_run import TrainedRun
 from mtl_cli.scoring.gate_usage import GateUsage
 from mtl_cli.scoring.scored_rows import ScoredRows, scored_rows
@@ -28,24 +28,14 @@ from mtl_cli.scoring.scored_rows import ScoredRows, scored_rows
 
 @dataclass(frozen=True)
 class FinishedRun(TrainedRun):
-    """A trained network and its scores.
+    """A trained network and its scores."""
 
-    Attributes:
-        predictions: {split: {output: predictions}}.
-        scores: {split: {output: score}}, as in `metrics.json`.
-        split: the split whose scores the report shows first: `test` if the run has test
-            rows, else `valid` or `train`.
-        gate_usage: how the gates use the experts; None without gates.
-        diagnosis: the weak slices, and the importance of features.
-        stages: a table of the seconds of each stage, see `StageTimer.table`.
-    """
-
-    predictions: dict[str, dict[str, Array]]
-    scores: dict[str, Scores]
-    split: str
-    gate_usage: GateUsage | None
+    predictions: dict[str, dict[str, Array]]  # {split: {output: predictions}}
+    scores: dict[str, Scores]  # {split: {output: score}}, as in `metrics.json`
+    split: str  # the split whose scores the report shows first, see `main_split`
+    gate_usage: GateUsage | None  # None without gates
     diagnosis: Diagnosis
-    stages: Cells
+    stages: Cells  # see `StageTimer.table`
 
     @cached_property
     def rows_by_output(self) -> dict[str, ScoredRows]:
@@ -98,18 +88,19 @@ def write(run: FinishedRun) -> None:
         )
         with folder.replacing("predictions.parquet") as path:
             frame.to_parquet(path, index=False)
-    calibration_plots = [
+    calibration = [
         replace(plot, title=output)
         for output, plots in run.plots_by_output.items()
         for plot in plots
         if plot.title == "calibration"
     ]
-    if run.loss_and_metric_plots:
-        with folder.replacing("plots/learning_curves.png") as path:
-            write_png(run.loss_and_metric_plots, path)
-    if calibration_plots:
-        with folder.replacing("plots/calibration.png") as path:
-            write_png(calibration_plots, path)
+    for name, plots in {
+        "learning_curves": run.loss_and_metric_plots,
+        "calibration": calibration,
+    }.items():
+        if plots:
+            with folder.replacing(f"plots/{name}.png") as path:
+                write_png(plots, path)
     # Both pages show the summary. The confidence intervals in it may take seconds to
     # compute, so the summary is made only once.
     page_summary = summary(run)
@@ -134,7 +125,7 @@ def prediction_frame(
     Args:
         config: the configuration of the run.
         row_numbers: the index of each row in the file of the data, from 0, (rows,).
-        table: the rows.
+        table: the labels, the weights and the groups of the rows.
         predictions: {output: (rows,) or (rows, classes)}.
         scenarios: the name of each row's scenario, (rows,); None without scenarios.
     """

@@ -31,39 +31,27 @@ UNFINISHED = ("running", "interrupted")
 
 @dataclass(frozen=True)
 class RunStart:
-    """The folder that a run starts in, and the state that it starts from.
+    """The folder that a run starts in, and the state that it starts from."""
 
-    Attributes:
-        path: the path of the run folder.
-        folder: the folder, locked for this process; None if the run in it is finished,
-            so that there is nothing to run.
-        checkpoint: the state to continue from; None to train from the beginning.
-        damaged: the damaged checkpoints that are newer than `checkpoint`.
-        message: a line for the user about the resumed run; "" for a new run.
-    """
-
-    path: Path
-    folder: RunFolder | None
-    checkpoint: Checkpoint | None = None
-    damaged: tuple[Path, ...] = ()
-    message: str = ""
+    folder: RunFolder  # locked for this process
+    checkpoint: Checkpoint | None = None  # None: train from the beginning
+    damaged: tuple[Path, ...] = ()  # damaged checkpoints, newer than `checkpoint`
+    message: str = ""  # a line for the user about a resumed run
 
 
-def choose_start(config: Config, path: Path, is_new_folder: bool) -> RunStart:
+def choose_start(config: Config, path: Path, is_new_folder: bool) -> RunStart | None:
     """Chooses the run folder, by the key `resume` and by the runs that exist already.
 
-    - If Hydra names a new folder for each command, the folders beside `path` are
-      searched for an unfinished run of the same configuration and data, to resume it.
-    - If `path` holds a run of the same configuration and data, this run is resumed, or
-      reported if it is finished.
+    - If Hydra names a new folder for each command (`is_new_folder`), the folders beside
+      `path` are searched for an unfinished run of the same configuration and data, to
+      resume it.
+    - If `path` holds a run of the same configuration and data, this run is resumed,
+      unless it is finished.
     - If the run in `path` ended before its first checkpoint, another run may replace
       it: nothing of value is lost.
     - Otherwise a new run starts in `path`.
 
-    Args:
-        config: the configuration of this run.
-        path: the run folder that Hydra has named.
-        is_new_folder: whether Hydra names a new folder for each command.
+    Returns: None if `path` holds this run, and the run is finished.
 
     Raises:
         ConfigError: if the folder holds a run that this configuration cannot resume, or
@@ -80,14 +68,21 @@ def choose_start(config: Config, path: Path, is_new_folder: bool) -> RunStart:
                 return resume_run(folder, config, "; resume=never starts a new run")
             folder.release()  # the run has ended since the search
     elif not is_new_folder and status_of(path) and not is_replaceable(path):
-        check_same_run(config, path)
+        if (reason := difference(config, path)) is not None:
+            raise ConfigError(
+                f"hydra.run.dir: {path} holds a run already; name another folder, or "
+                f"remove this one{reason}"
+            )
         if status_of(path)["status"] == "done":
-            return finished_run(path)
+            # A process may be killed after it has recorded the end of its run, but
+            # before it has removed its checkpoints.
+            remove_checkpoints(path)
+            return None
     folder = RunFolder(path)
     if folder.record.get("status") == "done":  # the run has ended in the meantime
         folder.release()
-        return finished_run(path)
-    replaces_run = is_replaceable(path) and not is_same_run(config, path)
+        return None
+    replaces_run = is_replaceable(path) and difference(config, path) is not None
     if folder.record and not replaces_run:
         return resume_run(folder, config)
     if config.resume == "must":
@@ -99,7 +94,7 @@ def choose_start(config: Config, path: Path, is_new_folder: bool) -> RunStart:
         )
     if replaces_run:
         folder.forget_run()
-    return RunStart(path, folder)
+    return RunStart(folder)
 
 
 def unfinished_runs(config: Config, path: Path) -> list[Path]:
@@ -130,29 +125,16 @@ def is_replaceable(path: Path) -> bool:
     return has_ended and not checkpoint_files(path)
 
 
-def is_same_run(config: Config, path: Path) -> bool:
-    """Whether this configuration may resume the run in a folder."""
-    return (
-        config.resume != "never"
-        and status_of(path).get("config_hash") == config_hash(config)
-        and has_same_data(config, path)
-    )
+def difference(config: Config, path: Path) -> str | None:
+    """Returns why this configuration may not resume the run in a folder, else None.
 
-
-def check_same_run(config: Config, path: Path) -> None:
-    """Raises an error if this configuration may not resume the run in a folder."""
-    if is_same_run(config, path):
-        return
+    The reason is the end of a message.
+    """
     if config.resume == "never":
-        reason = ""  # the run may be the same, so there is no difference to name
-    elif status_of(path).get("config_hash") != config_hash(config):
-        reason = f"; {config_difference_message(config, path)}"
-    else:
-        reason = "; the data has changed since"
-    raise ConfigError(
-        f"hydra.run.dir: {path} holds a run already; name another folder, or remove "
-        f"this one{reason}"
-    )
+        return ""  # the run may be the same, so there is no difference to name
+    if status_of(path).get("config_hash") != config_hash(config):
+        return f"; {config_difference_message(config, path)}"
+    return None if has_same_data(config, path) else "; the data has changed since"
 
 
 def has_same_data(config: Config, path: Path) -> bool:
@@ -165,17 +147,10 @@ def has_same_data(config: Config, path: Path) -> bool:
 
 
 def resume_run(folder: RunFolder, config: Config, hint: str = "") -> RunStart:
-    """Starts an unfinished run from its newest intact checkpoint.
+    """Starts an unfinished run from its newest intact checkpoint, if there is one.
 
-    Without such a checkpoint, the run starts from the beginning.
-
-    Args:
-        folder: the locked folder of the run.
-        config: the configuration of the run.
-        hint: the end of the message to the user.
-
-    Raises:
-        ConfigError: if `resume=must` finds no intact checkpoint.
+    The hint is the end of the message to the user. Raises a `ConfigError` if
+    `resume=must` finds no intact checkpoint.
     """
     checkpoint, damaged = newest_checkpoint(folder.path)
     if checkpoint is None and config.resume == "must":
@@ -189,15 +164,7 @@ def resume_run(folder: RunFolder, config: Config, hint: str = "") -> RunStart:
         message = f"starting {run} again: it has no intact checkpoint"
     else:
         message = f"going on after {describe_checkpoint(checkpoint.path)} of {run}"
-    return RunStart(folder.path, folder, checkpoint, tuple(damaged), message)
-
-
-def finished_run(path: Path) -> RunStart:
-    """Returns a start without anything to run, and removes leftover checkpoints."""
-    # A process may be killed after it has recorded the end of its run, but before it
-    # has removed its checkpoints.
-    remove_checkpoints(path)
-    return RunStart(path, None)
+    return RunStart(folder, checkpoint, tuple(damaged), message)
 
 
 def report_finished(config: Config, path: Path) -> None:

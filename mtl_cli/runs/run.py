@@ -47,7 +47,7 @@ def run(
     Args:
         config: the checked configuration.
         folder: the run folder.
-        console: the console that prints to the terminal and to the log.
+        console: prints to the terminal and to the log.
         settings: the flags and settings of the command line.
         checkpoint: the state to continue from; None to train from the beginning.
         on_epoch: a function to call after each epoch, with the number of the epoch and
@@ -141,14 +141,6 @@ def start_from(
 
     A resumed run copies no weights, because its checkpoint holds all weights.
 
-    Args:
-        network: the network of this run.
-        config: the configuration; `start_from` names the run and the parts to freeze.
-        folder: the run folder.
-        console: the console.
-        data: the data of this run.
-        earlier: what the run takes from the earlier run apart from weights.
-
     Returns: the network, with the state of the earlier optimizer.
     """
     from mtl_cli.network.parts import freeze
@@ -182,13 +174,8 @@ def size_warnings(parameters: int, rows: int) -> list[str]:
 def warn_of_changes(old: dict[str, Any], new: dict[str, Any], console: Console) -> None:
     """Warns of each change since a checkpoint that may change the results of the run.
 
-    Args:
-        old: the content of `environment.json` in the checkpoint.
-        new: the content of `environment.json` for this process.
-        console: the console that prints the warnings.
-
-    Raises:
-        ConfigError: if the data has changed.
+    The arguments are the content of `environment.json` in the checkpoint and for this
+    process. Raises a `ConfigError` if the data has changed.
     """
     for change in change_messages(flatten(old), flatten(new)):
         if change.startswith("data_hash"):
@@ -208,18 +195,9 @@ def fit(
     replicas: "Replicas",
     on_epoch: Callable[[int, dict[str, Any]], object],
 ) -> History:
-    """Trains a network, and reports each epoch to the console and to `on_epoch`.
+    """Trains a network in place, and reports each epoch to the console and `on_epoch`.
 
-    Args:
-        config: the checked configuration.
-        console: the console.
-        data: the data.
-        network: the network. The training changes the weights of this object.
-        checkpoint_plan: the folder of checkpoints, and the checkpoint to resume from.
-        replicas: the processes that train together.
-        on_epoch: see `run`.
-
-    Returns: the epochs of the training.
+    Only the chief of the replicas writes checkpoints.
     """
     from mtl_cli.runs.epoch_rows import epoch_row
     from mtl_cli.training.train import train
@@ -236,14 +214,12 @@ def fit(
             shown.epoch(epoch)
             on_epoch(epoch.number, epoch_row(epoch))
 
-        # Only the chief writes checkpoints.
-        own_plan = checkpoint_plan if replicas.is_chief else None
         return train(
             config,
             network,
             data.splits["train"],
             data.splits.get("valid"),
             Progress(shown.step, show_and_report),
-            own_plan,
+            checkpoint_plan if replicas.is_chief else None,
             replicas,
         )

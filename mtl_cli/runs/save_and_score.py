@@ -24,11 +24,6 @@ def save_and_score(
 ) -> dict[str, Scores]:
     """Calibrates and saves a trained network, scores each split, and reports.
 
-    Args:
-        run: the trained run. The calibration changes the run's network in place.
-        console: the console.
-        timer: the timer to which the seconds of these stages are added.
-
     Returns: {split: {output: score}}.
     """
     from mtl_cli.runs import report, saved_model
@@ -81,13 +76,8 @@ def measure_gates(run: TrainedRun, split: str) -> GateUsage | None:
     """Measures how gates use experts, over all rows and by the values of one feature.
 
     The feature is the scenario, if the data set has scenarios. Otherwise it is the
-    feature whose values differ most in the weights of the gates.
-
-    Args:
-        run: the trained run.
-        split: the split whose rows are sampled.
-
-    Returns: the usage; None if the network has no gates to measure.
+    feature whose values differ most in the weights of the gates. Returns None if the
+    network has no gates to measure.
     """
     sample = sample_of(run.data.splits[split])
     tasks = list(run.config.chosen_tasks)
@@ -106,10 +96,7 @@ def measure_gates(run: TrainedRun, split: str) -> GateUsage | None:
 
 
 def calibrate_probabilities(run: TrainedRun, console: Console) -> None:
-    """Calibrates the network on the validation rows, and reports the calibrations.
-
-    Writes them to `calibration.json` and prints them, if there are any.
-    """
+    """Calibrates the network on the validation rows; writes and prints the result."""
     from mtl_cli.training.calibration import calibrate
 
     calibrations = calibrate(run.config, run.network, run.data.splits.get("valid"))

@@ -23,11 +23,7 @@ def saved_config(composed: DictConfig, choices: dict[str, Any]) -> str:
 
     Each secret is replaced by a reference to its environment variable. The command
     `mtl-train --config-path RUN --config-name config` runs the saved configuration
-    again, in a new folder.
-
-    Args:
-        composed: the configuration that Hydra has composed.
-        choices: {config group: the chosen option}.
+    again, in a new folder. The choices are {config group: the chosen option}.
     """
     name = f"{composed.dataset.name}-{choices.get('model', composed.model.name)}"
     values: Any = OmegaConf.to_container(composed, resolve=True)
@@ -39,23 +35,16 @@ def saved_config(composed: DictConfig, choices: dict[str, Any]) -> str:
     folder = RUN_FOLDER.format(name=mask_secrets(name))
     hydra = default["hydra"] | {"run": {"dir": folder}}
     del hydra["help"]  # the help lists config groups, but a saved file has none
-    no_logging = [
-        {f"override hydra/{group}": "none"}
-        for group in ("job_logging", "hydra_logging")
-    ]
-    return OmegaConf.to_yaml(
-        OmegaConf.create(
-            {"defaults": [*no_logging, "_self_"], **resolved, "hydra": hydra}
-        )
-    )
+    groups = ("hydra/job_logging", "hydra/hydra_logging")
+    defaults = [*({f"override {group}": "none"} for group in groups), "_self_"]
+    saved = {"defaults": defaults, **resolved, "hydra": hydra}
+    return OmegaConf.to_yaml(OmegaConf.create(saved))
 
 
 def read_config(run: Path) -> dict[str, Any]:
     """Reads the `config.yaml` of a run folder, without Hydra's own keys.
 
-    Raises:
-        OSError: if the file cannot be read.
-        ValueError: if the file is damaged.
+    Raises an `OSError` if the file cannot be read, a `ValueError` if it is damaged.
     """
     try:
         path = run / "config.yaml"

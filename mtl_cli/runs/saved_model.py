@@ -39,6 +39,7 @@ if TYPE_CHECKING:  # this module imports TensorFlow
 WEIGHTS = "model/model.weights.h5"
 LEARNT = "model/learnt.json"
 SPEC = "model/spec.json"
+FILES = (WEIGHTS, LEARNT, SPEC)
 CHECKSUMS = "model/SHA256SUMS"  # in the format of the command `sha256sum`
 # The largest number of groups and arrays in a file of weights, and their largest depth.
 # Any network has far fewer.
@@ -46,16 +47,10 @@ MAX_ENTRIES, MAX_DEPTH = 100_000, 32
 
 
 class LearntModel(NamedTuple):
-    """What a run has learnt from its data apart from weights.
-
-    Attributes:
-        features: the fitted features.
-        labels: {task: statistics of its labels}, for tasks that use any.
-        config: the configuration of the run.
-    """
+    """What a run has learnt from its data apart from weights."""
 
     features: FeatureSet
-    labels: dict[str, Statistics]
+    labels: dict[str, Statistics]  # {task: statistics}, for tasks that use any
     config: Config
 
 
@@ -74,11 +69,7 @@ def save(
 ) -> None:
     """Writes the weights, the configuration and the fitted features of a network.
 
-    Args:
-        folder: the run folder.
-        network: the trained `Network`.
-        config: the configuration as plain values, without secrets.
-        features: the fitted features.
+    The configuration is given as plain values, without secrets.
     """
     weights = WeightsInMemory()
     network.predictions.save_weights(weights)
@@ -87,18 +78,12 @@ def save(
     learnt = {"features": features.learnt, "labels": network.label_statistics}
     folder.write_json(LEARNT, learnt)
     folder.write_json(SPEC, config)
-    lines = [
-        f"{sha256(folder.path / file)}  {Path(file).name}\n"
-        for file in (WEIGHTS, LEARNT, SPEC)
-    ]
+    lines = [f"{checksum_line(folder.path, file)}\n" for file in FILES]
     folder.write_text(CHECKSUMS, "".join(lines))
 
 
 def load(run: str | Path) -> tuple["Network", FeatureSet, Config]:
     """Rebuilds the trained network of a run from its files.
-
-    Args:
-        run: the folder of a finished run.
 
     Returns: the trained `Network`, the fitted features and the configuration.
 
@@ -122,17 +107,14 @@ def load(run: str | Path) -> tuple["Network", FeatureSet, Config]:
             network.predictions.load_weights(run / WEIGHTS)
         for weight in network.predictions.weights:
             check_numbers(f"{WEIGHTS}: {weight.path}", weight.numpy())
-        check_checksum(run)
+        check_checksums(run)
     return network, features, config
 
 
 def load_learnt(run: Path) -> LearntModel:
-    """Reads what a run has learnt from its data, apart from weights.
+    """Reads what a run has learnt from its data, without importing TensorFlow.
 
-    Does not import TensorFlow.
-
-    Raises:
-        DataError: if the files are missing or damaged.
+    Raises a `DataError` if the files are missing or damaged.
     """
     if not run.exists():
         raise DataError(f"{run} holds no complete model: there is no such folder")
@@ -156,6 +138,24 @@ def load_learnt(run: Path) -> LearntModel:
         return LearntModel(features, dict(learnt["labels"]), config)
 
 
+def checksum_line(run: Path, file: str) -> str:
+    """Returns the line of `SHA256SUMS` for a file of a run."""
+    return f"{sha256(run / file)}  {Path(file).name}"
+
+
+def check_checksums(run: Path) -> None:
+    """Raises an `UnsafeFileError` if a file is not what the run has written.
+
+    The checksums find damage, not forgery: a forger writes other checksums, or none.
+    """
+    if not (run / CHECKSUMS).exists():
+        return
+    lines = read_text(run / CHECKSUMS).splitlines()
+    for file in FILES:
+        if checksum_line(run, file) not in lines:
+            raise UnsafeFileError(f"{file} does not have the checksum in {CHECKSUMS}")
+
+
 @contextlib.contextmanager
 def named_damage(run: Path) -> Iterator[None]:
     """Turns an error about a damaged or missing file of a run into a `DataError`."""
@@ -168,25 +168,6 @@ def named_damage(run: Path) -> Iterator[None]:
             f"{run} holds no complete model: {type(error).__name__}: "
             f"{first_line(error)}; train it again, or copy the whole folder"
         ) from None
-
-
-def check_checksum(run: Path) -> None:
-    """Checks that the files of a model are the bytes that the run has written.
-
-    The checksums find damage, not forgery: a forger writes other checksums. Runs of
-    earlier versions have no checksums, or one of the weights alone.
-
-    Raises:
-        UnsafeFileError: if a file has changed.
-    """
-    if not (run / CHECKSUMS).exists():
-        return
-    lines = read_text(run / CHECKSUMS).splitlines()
-    digests = {name: digest for digest, _, name in (x.partition("  ") for x in lines)}
-    for file in (WEIGHTS, LEARNT, SPEC):
-        digest = digests.get(Path(file).name, "" if file == WEIGHTS else None)
-        if digest is not None and sha256(run / file) != digest:
-            raise UnsafeFileError(f"{file} does not have the checksum in {CHECKSUMS}")
 
 
 def array_sizes(weights: Path) -> list[int]:
@@ -209,15 +190,10 @@ def array_sizes(weights: Path) -> list[int]:
 
 
 def arrays_in(group: Any, counter: Iterator[int]) -> Iterator[Any]:
-    """Yields the `h5py.Dataset` of each array in a group of HDF5.
+    """Yields the arrays in an `h5py.Group` and its subgroups, as `h5py.Dataset`.
 
-    Args:
-        group: an `h5py.Group`.
-        counter: counts the groups and arrays of the file.
-
-    Raises:
-        UnsafeFileError: if there are links, far too many entries, or other arrays than
-            `check_stored_array` allows.
+    The counter counts the groups and arrays of the file. Raises the `UnsafeFileError`
+    of `array_sizes`.
     """
     import h5py
 
@@ -231,23 +207,11 @@ def arrays_in(group: Any, counter: Iterator[int]) -> Iterator[Any]:
         if isinstance(entry, h5py.Group):
             yield from arrays_in(entry, counter)
         elif isinstance(entry, h5py.Dataset):
-            check_stored_array(name, entry)
+            if entry.dtype.kind not in "biuf":  # boolean, signed, unsigned, float
+                held = str(entry.dtype)[:60]
+                raise UnsafeFileError(f"{WEIGHTS}: '{name}' holds {held}")
+            if entry.chunks is not None:  # only arrays in chunks can be compressed
+                raise UnsafeFileError(f"{WEIGHTS}: '{name}' may expand when it is read")
+            if entry.external or entry.is_virtual:
+                raise UnsafeFileError(f"{WEIGHTS}: '{name}' lies in another file")
             yield entry
-
-
-def check_stored_array(name: str, array: Any) -> None:
-    """Checks that an array of HDF5 holds numbers, stored as they are in this file.
-
-    Args:
-        name: the array's name, for the error message.
-        array: an `h5py.Dataset`.
-
-    Raises:
-        UnsafeFileError: if the array holds something else, or is stored elsewhere.
-    """
-    if array.dtype.kind not in "biuf":  # boolean, signed, unsigned, float
-        raise UnsafeFileError(f"{WEIGHTS}: '{name}' holds {str(array.dtype)[:60]}")
-    if array.chunks is not None:  # only arrays in chunks can be compressed
-        raise UnsafeFileError(f"{WEIGHTS}: '{name}' may expand when it is read")
-    if array.external or array.is_virtual:
-        raise UnsafeFileError(f"{WEIGHTS}: '{name}' lies in another file")

@@ -4,7 +4,7 @@ import time
 
 
 class StageTimer:
-    """Adds up the seconds of each stage.
+    """Measures the seconds of each stage.
 
     The first stage ends when the timer is created. No clock was read at the start
     of this stage, so its seconds are the CPU time that the process has used until then.
@@ -17,17 +17,13 @@ class StageTimer:
     def end_stage(self, stage: str) -> None:
         """Ends the stage that began when the stage before it ended."""
         now = time.perf_counter()
-        self.add(stage, now - self.stage_began)
+        self.seconds[stage] = now - self.stage_began
         self.stage_began = now
-
-    def add(self, stage: str, seconds: float) -> None:
-        """Adds seconds to a stage, and creates the stage if it does not exist yet."""
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
 
     def split_off(self, stage: str, inner_stage: str, seconds: float) -> None:
         """Makes a part of a stage a stage of its own, and moves its seconds there."""
         self.seconds[stage] -= seconds
-        self.add(inner_stage, seconds)
+        self.seconds[inner_stage] = seconds
 
     def table(self) -> list[list[str]]:
         """Returns a table: a header, one row per stage, and a row with the sum.
@@ -39,8 +35,5 @@ class StageTimer:
             [stage, f"{seconds:.2f}", f"{seconds / total:.0%}"]
             for stage, seconds in self.seconds.items()
         ]
-        return [
-            ["part of the run", "seconds", "share"],
-            *rows,
-            ["all", f"{total:.2f}", ""],
-        ]
+        header, last = ["part of the run", "seconds", "share"], f"{total:.2f}"
+        return [header, *rows, ["all", last, ""]]

@@ -32,31 +32,17 @@ MAX_SECONDS_BUSY = 600
 
 @dataclass(frozen=True)
 class Event:
-    """A call of the tracker, to be made by the thread.
-
-    Attributes:
-        call: the function that makes the call.
-        num_values: the number of values that the call sends.
-        epoch: the number of the epoch that the call reports; 0 for other calls.
-        must_succeed: whether an error of the call ends the run.
-        time: the time of the event, in seconds since 1970.
-    """
+    """A call of the tracker, to be made by the thread."""
 
     call: Callable[[], object]
-    num_values: int = 0
-    epoch: int = 0
-    must_succeed: bool = False
-    time: float = field(default_factory=time.time)
+    num_values: int = 0  # the number of values that the call sends
+    epoch: int = 0  # the number of the epoch that the call reports; 0 for other calls
+    must_succeed: bool = False  # whether an error of the call ends the run
+    time: float = field(default_factory=time.time)  # of the event, since 1970
 
 
 class TrackedRun:
-    """The connection of a run to its tracker: a queue of events, sent by a thread.
-
-    Args:
-        tracker: the tracker to call.
-        folder: the run folder.
-        warn: the function that prints a warning.
-    """
+    """The connection of a run to its tracker: a queue of events, sent by a thread."""
 
     def __init__(
         self, tracker: Tracker, folder: Path, warn: Callable[[str], object]
@@ -76,15 +62,9 @@ class TrackedRun:
     def start(self, values: dict[str, Any], must_succeed: bool) -> None:
         """Starts the tracker and the thread, and waits until the tracker has started.
 
-        The run goes on if the tracker's service does not answer, unless the tracker
-        must succeed.
-
-        Args:
-            values: the configuration, without secrets.
-            must_succeed: whether an error of the tracker ends the run.
-
-        Raises:
-            ConfigError: if the tracker must succeed, but cannot start.
+        If the tracker must succeed, a `ConfigError` says why it cannot start. Else the
+        run goes on, even if the tracker's service does not answer. The values are the
+        configuration, without secrets.
         """
         if not self.is_open:
             return
@@ -123,10 +103,8 @@ class TrackedRun:
         """Queues the final scores, and waits until all events are sent.
 
         The time of waiting is limited. If values were not sent by then, one warning
-        says how many the service lacks.
-
-        Args:
-            scores: the final scores by split and task; None if the run failed.
+        says how many the service lacks, and where they are kept. The scores are None if
+        the run failed.
         """
         if not self.is_open:
             return
@@ -146,27 +124,18 @@ class TrackedRun:
             self.changed.notify_all()
             lacks_end = bool(self.events)  # the end is the last event
             num_lost = self.num_refused + sum(event.num_values for event in self.events)
-        if num_lost or lacks_end:
-            self.warn(self.describe_loss(num_lost, lacks_end, scores is not None))
-
-    def describe_loss(self, num_lost: int, lacks_end: bool, is_done: bool) -> str:
-        """Returns a warning that says what the service lacks, and where it is kept.
-
-        Args:
-            num_lost: the number of values that the service has not received.
-            lacks_end: whether the service does not know that the run has ended.
-            is_done: whether the run is finished; False if it failed.
-        """
-        parts = [f"{num_lost:,} values"] if num_lost else []
-        parts += ["the end of the run"] if lacks_end else []
+        if not num_lost and not lacks_end:
+            return
+        lacking = [f"{num_lost:,} values"] if num_lost else []
+        lacking += ["the end of the run"] if lacks_end else []
         reason = self.reason or f"no call has returned for {MAX_SECONDS_BUSY} s"
-        text = f"tracker: {self.tracker.name} lacks {' and '.join(parts)}: {reason}"
+        text = f"tracker: {self.tracker.name} lacks {' and '.join(lacking)}: {reason}"
         folder = shortest(self.folder)
-        if is_done:
+        if scores is not None:
             text += f"; {folder} holds all values in history.csv and metrics.json"
         elif num_lost:
             text += f"; {folder} holds them, and the resumed run sends them"
-        return text
+        self.warn(text)
 
     def add(self, event: Event) -> None:
         """Queues an event, unless the connection is closed."""
@@ -192,25 +161,22 @@ class TrackedRun:
                 event.call()
             except (Exception, SystemExit) as error:
                 self.handle_error(event, error)
-            else:
-                self.record_success(event)
-
-    def record_success(self, event: Event) -> None:
-        """Removes an event that was sent, and records the epoch that it reported."""
-        if event.epoch:
-            record = {"tracker": self.tracker.name, "epoch": event.epoch}
-            # If the folder cannot be written, the run itself reports that.
-            with contextlib.suppress(MtlError):
-                write_text(self.folder / RECORD, json.dumps(record) + "\n")
-        with self.changed:
-            self.events.popleft()
-            self.is_away = False
-            self.changed.notify_all()
+                continue
+            if event.epoch:
+                record = {"tracker": self.tracker.name, "epoch": event.epoch}
+                # If the folder cannot be written, the run itself reports that.
+                with contextlib.suppress(MtlError):
+                    write_text(self.folder / RECORD, json.dumps(record) + "\n")
+            with self.changed:
+                self.events.popleft()
+                self.is_away = False
+                self.changed.notify_all()
 
     def handle_error(self, event: Event, error: BaseException) -> None:
         """Drops an event that was refused; waits if the service does not answer.
 
         If the service does not answer, the event stays in the queue to be sent again.
+        The first error prints a warning.
         """
         with self.changed:
             if not self.is_open:
@@ -226,19 +192,16 @@ class TrackedRun:
                 self.num_refused += event.num_values
             self.changed.notify_all()
         if is_first_error and not event.must_succeed:
+            effect = "but some values are missing in the tracker"
+            if self.is_away:
+                effect = "and what is missing is sent when the tracker answers"
+            text = f"tracker: {self.tracker.name}: {self.reason}; training goes on"
             # If the warning cannot be printed, this thread must go on nevertheless.
             with contextlib.suppress(MtlError, OSError, SystemExit):
-                self.warn(self.describe_trouble())
+                self.warn(f"{text}, {effect}")
         if self.is_away:
             with self.changed:
                 self.changed.wait_for(lambda: not self.is_open, RETRY_SECONDS)
-
-    def describe_trouble(self) -> str:
-        """Returns a warning that says why values could not be sent."""
-        text = f"tracker: {self.tracker.name}: {self.reason}; training goes on"
-        if self.is_away:
-            return f"{text}, and what is missing is sent when the tracker answers"
-        return f"{text}, but some values are missing in the tracker"
 
 
 @contextlib.contextmanager
@@ -256,10 +219,10 @@ def tracked_run(
     Args:
         tracker: the tracker to call.
         folder: the run folder.
-        warn: the function that prints a warning.
+        warn: prints a warning.
         values: the configuration, without secrets.
-        earlier_rows: the rows of `history.csv` for the epochs that were trained before
-            a resume; None for a run that trains from the beginning.
+        earlier_rows: the rows of `history.csv` of the epochs before a resume; None if
+            the run trains from the beginning.
     """
     tracked = TrackedRun(tracker, folder, warn)
     tracked.start(values, must_succeed=earlier_rows is None)

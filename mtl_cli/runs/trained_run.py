@@ -14,25 +14,13 @@ if TYPE_CHECKING:  # this module imports TensorFlow
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """A trained network, with its data and its training.
-
-    Attributes:
-        folder: the run folder.
-        config: the run's configuration.
-        command: the command that made the run.
-        next_commands: commands to run next: pairs of a command and its purpose.
-        environment: the content of `environment.json`.
-        data: the encoded splits.
-        network: the trained network.
-        history: the losses and validation scores of each epoch. The history of an
-            ensemble has no epochs, because an ensemble is not trained itself.
-    """
+    """A trained network, with its data and its training."""
 
     folder: RunFolder
     config: Config
-    command: list[str]
-    next_commands: list[tuple[str, str]]
-    environment: dict[str, Any]
+    command: list[str]  # the command that made the run
+    next_commands: list[tuple[str, str]]  # (command, its purpose)
+    environment: dict[str, Any]  # the content of `environment.json`
     data: Data
     network: "Network"
-    history: History
+    history: History  # without epochs for an ensemble, which is not trained itself

@@ -93,7 +93,8 @@ def run_job(job: Job) -> None:
         if job.values["trainer"]["strategy"] == "multi_worker":
             raise ConfigError(MULTI_WORKER_MESSAGE)
         request = RunRequest(job.composed, job.choices, record.settings, job.folder)
-        record.status = "done" if execute(request).ran else "skipped"
+        _, ran = execute(request)
+        record.status = "done" if ran else "skipped"
         record.scores, record.objective = scores_and_objective(job)
     except KeyboardInterrupt as stop:
         record.status, record.code = "interrupted", getattr(stop, "code", 130)

@@ -15,7 +15,7 @@ from mtl_cli.comparison.leaderboard import write_leaderboard
 from mtl_cli.core.errors import WriteError, printable
 from mtl_cli.core.terminal import new_console
 from mtl_cli.runs.job_records import JobRecord, job_records
-from mtl_cli.runs.score_table import format_metric
+from mtl_cli.runs.text_tables import format_metric
 
 POLL_SECONDS = 0.25
 # After the leaderboard was written, it is not written again for 50 times as long as the

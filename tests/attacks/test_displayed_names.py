@@ -12,7 +12,7 @@ from helpers.run_pages import run_page
 from mtl_cli.comparison import table
 from mtl_cli.heads.base import Output
 from mtl_cli.pages.render import escape_markdown
-from mtl_cli.runs.score_table import score_tables
+from mtl_cli.runs.text_tables import score_tables
 from mtl_cli.tasks.binary import Binary
 
 HTML = "<script>alert(1)</script>"

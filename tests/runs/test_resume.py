@@ -388,8 +388,7 @@ def test_finished_run_is_not_run_again(file, tmp_path, capsys):
     scores = {"valid": {"click": {"auc": 0.75, "rows": 10, "positives": 5}}}
     (run / "metrics.json").write_text(json.dumps(scores))
     before = files(run)
-    start = resume.choose_start(chosen(file), run, False)
-    assert (start.folder, start.path) == (None, run)
+    assert resume.choose_start(chosen(file), run, False) is None
     configured = chosen(file, "tasks=[click]")
     resume.report_finished(configured, run)
     out = capsys.readouterr().out
@@ -530,7 +529,7 @@ def test_run_that_ends_while_it_is_looked_at_is_not_gone_on_with(
 
     monkeypatch.setattr(resume, "RunFolder", held)
     start = resume.choose_start(configured, tmp_path / "new", True)
-    assert (start.path, start.message) == (tmp_path / "new", "")
+    assert (start.folder.path, start.message) == (tmp_path / "new", "")
     start.folder.release()
 
 
@@ -544,15 +543,15 @@ def test_new_folder_gives_way_to_the_newest_run_that_was_cut_off(file, tmp_path)
     placed(configured, tmp_path / "changed", "interrupted", data_hash="another")
     (tmp_path / "stray").write_text("")
     start = resume.choose_start(configured, tmp_path / "new", True)
-    assert start.path == tmp_path / "1"
+    assert start.folder.path == tmp_path / "1"
     assert "resume=never starts a new run" in start.message
     # While the newest run is resumed, the run before it is the newest that is free.
     second = resume.choose_start(configured, tmp_path / "new", True)
-    assert second.path == tmp_path / "0"
+    assert second.folder.path == tmp_path / "0"
     third = resume.choose_start(configured, tmp_path / "new", True)
-    assert (third.path, third.message) == (tmp_path / "new", "")
+    assert (third.folder.path, third.message) == (tmp_path / "new", "")
     anew = resume.choose_start(chosen(file, "resume=never"), tmp_path / "newer", True)
-    assert anew.path == tmp_path / "newer"
+    assert anew.folder.path == tmp_path / "newer"
     with pytest.raises(
         ConfigError, match="resume: 'must' needs an unfinished run, but no run"
     ):

@@ -85,7 +85,7 @@ def test_tracker_gets_references_in_place_of_secrets(
     (tmp_path / "config.yaml").touch()  # an interrupted run has one
     request = RunRequest(DictConfig({}), {}, [], tmp_path)
     with pytest.raises(DataError, match="ends here"):
-        execution.execute_in_folder(chosen, RunStart(tmp_path, folder), folder, request)
+        execution.execute_in_folder(chosen, RunStart(folder), request)
     (values,) = received
     assert values["dataset"]["train"] == f"{reference}/rows.parquet"
 

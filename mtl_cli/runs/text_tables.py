@@ -1,22 +1,19 @@
-"""Makes tables of scores as text: one row per output and one column per metric."""
+"""Makes tables as text: of scores, of tested slices, of tasks and of features."""
 
 from collections.abc import Iterable
 from typing import Any
 
+from mtl_cli.data.report import Report
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.metrics_json import COUNTS, Score, Scores
 from mtl_cli.metrics.regression import truth_rmse
 
 Cells = list[list[str]]  # the rows of a table; the first row is the header
+MAX_FEATURES = 50  # a longer table would fill more than one screen
 
 
 def score_tables(outputs: list[Output], scores: Scores) -> list[Cells]:
-    """Returns one table per kind of task, since two kinds share only few metrics.
-
-    Args:
-        outputs: the outputs whose scores are shown.
-        scores: the scores of one split, by the name of the output.
-    """
+    """Returns one table per kind of task, since two kinds share only few metrics."""
     outputs_by_kind: dict[str, list[Output]] = {}
     for output in outputs:
         outputs_by_kind.setdefault(output.task.kind, []).append(output)
@@ -28,10 +25,6 @@ def score_table(outputs: list[Output], scores: Scores) -> Cells:
 
     The columns are the metrics that at least one output has, then the numbers of rows,
     of positive labels and of groups.
-
-    Args:
-        outputs: the outputs whose scores are shown.
-        scores: the scores of one split, by the name of the output.
     """
     metric_order = [metric.name for metric in (*outputs[0].task.METRICS, truth_rmse)]
     present = {name for output in outputs for name in scores[output.name]}
@@ -40,13 +33,10 @@ def score_table(outputs: list[Output], scores: Scores) -> Cells:
     cells = [["task", *(metric.replace("_", " ") for metric in metrics), *counts]]
     for output in outputs:
         values = scores[output.name]
-        cells.append(
-            [
-                output.title,
-                *(format_metric(values.get(name)) for name in metrics),
-                *(format_count(values.get(name)) for name in counts),
-            ]
-        )
+        row = [output.title]
+        row += [format_metric(values.get(name)) for name in metrics]
+        row += [format_count(values.get(name)) for name in counts]
+        cells.append(row)
     return cells
 
 
@@ -54,10 +44,6 @@ def scenario_table(outputs: list[Output], scores: Scores) -> Cells:
     """Returns a header and one row per scenario; [] if there are no scenarios.
 
     Each output has two columns: its first metric, and its number of rows.
-
-    Args:
-        outputs: the outputs whose scores are shown.
-        scores: the scores of one split, by the name of the output.
     """
     # {scenario: score} of each output; all outputs have the same scenarios.
     scores_by_scenario = [scores[x.name].get("scenarios", {}) for x in outputs]
@@ -95,6 +81,80 @@ def tables_by_metrics(rows: Iterable[tuple[str, dict[str, str], Score]]) -> list
     return list(tables.values())
 
 
+def slice_table(title: str, records: list[dict[str, Any]]) -> Cells:
+    """Returns a header with a task's title, and one row per slice, of at least one."""
+    metric = records[0]["metric"].replace("_", " ")
+    cells = [[title, "rows", metric, "on other rows", "surely weaker"]]
+    for record in records:
+        answer = "yes" if record["surely_weaker"] else "no"
+        cells.append(
+            [
+                f"{record['column']} is {record['slice']}",
+                format_count(record["rows"]),
+                text_with_interval(record),
+                format_metric(record["rest"]),
+                f"{answer}, {p_value_text(record['p_corrected'])}",
+            ]
+        )
+    return cells
+
+
+def slice_text(record: dict[str, Any], num_slices: int) -> str:
+    """Describes a tested slice, one of `num_slices` of its task, in one line.
+
+    The line names the slice, its metric with the interval, the metric of all other
+    rows, and the p-value of the difference, corrected for the number of slices.
+    """
+    slices = "1 slice" if num_slices == 1 else f"{num_slices} slices"
+    return (
+        f"{record['metric'].replace('_', ' ')} {text_with_interval(record)} where "
+        f"{record['column']} is {record['slice']}, {format_metric(record['rest'])} on "
+        f"the other rows ({p_value_text(record['p_corrected'])}, corrected for "
+        f"{slices})"
+    )
+
+
+def task_table(report: Report, outputs: list[Output]) -> Cells:
+    """Returns a header, and one row per output with its row counts in each split."""
+    splits = list(report["splits"])
+    names = [f"{split} {name}" for split in splits for name in ("rows", "positives")]
+    cells = [["task", *names]]
+    for output in outputs:
+        row = [output.title]
+        for split in splits:
+            counts = report["tasks"][output.name][split]
+            row += [format_count(counts["rows"]), format_count(counts.get("positives"))]
+        cells.append(row)
+    return cells
+
+
+def feature_table(report: Report) -> Cells:
+    """Returns a header, and one row for each of the first `MAX_FEATURES` features.
+
+    The columns `unseen` and `drift` compare the last split with the training rows. The
+    column `best auc alone` gives the label that the feature alone predicts best, and
+    the AUC of this prediction.
+    """
+    last_split = list(report["splits"])[-1]
+    header = ["feature", "kind", "values", "missing", f"unseen in {last_split}"]
+    cells = [[*header, f"drift to {last_split}", "best auc alone"]]
+    for name, feature in list(report["features"].items())[:MAX_FEATURES]:
+        best = max(feature["auc"].items(), key=lambda item: item[1], default=None)
+        drift = None if last_split == "train" else feature["drift"][last_split]
+        cells.append(
+            [
+                name,
+                feature["kind"],
+                f"{feature['distinct']:,}",
+                format_share(feature["missing"].get("train")),
+                format_share(feature["unseen"].get(last_split)),
+                "-" if drift is None else f"{drift:.3f}",
+                "-" if best is None else f"{best[1]:.4f} {best[0]}",
+            ]
+        )
+    return cells
+
+
 def format_metric(value: float | None) -> str:
     """Formats a metric with four decimals, with one above 1000; a dash for None."""
     if value is None:
@@ -107,12 +167,15 @@ def format_count(value: int | None) -> str:
     return "-" if value is None else f"{value:,}"
 
 
+def format_share(value: float | None) -> str:
+    """Formats a fraction as percent; a dash for None."""
+    return "-" if value is None else f"{value:.1%}"
+
+
 def text_with_interval(metric: dict[str, Any]) -> str:
     """Returns `0.9167 ±0.0046`: a value and half the width of its 95 % interval.
 
-    Args:
-        metric: the keys `value`, `low` and `high`; the last two are None if there is no
-            interval.
+    The ends `low` and `high` are None if there is no interval.
     """
     value = format_metric(metric["value"])
     if metric["low"] is None:

@@ -7,9 +7,9 @@ from helpers.planted_data import declared, outputs, parquet, planted
 
 from mtl_cli.data import sources
 from mtl_cli.data.load import load
-from mtl_cli.runs import encoding_progress as module
+from mtl_cli.runs import read_data as module
 from mtl_cli.runs.console import Console
-from mtl_cli.runs.encoding_progress import encoding_progress, encoding_text
+from mtl_cli.runs.read_data import encoding_progress, encoding_text
 
 FEATURES = {"user": {"kind": "sparse"}, "price": {"kind": "dense"}}
 TASKS = {"click": {"label": "click", "kind": "binary"}}
