@@ -7,7 +7,6 @@ built by calls of the methods below, so one `Feature.graph` serves all graph for
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -58,14 +57,10 @@ class GraphOps(ABC):
         self.conditions: list[Tensor] = []
 
     def read_column(self, column: str, kind: InputKind) -> Tensor:
-        """Returns a raw column as a feature needs it.
+        """Returns a raw column as a feature needs it: with cells of this kind.
 
         If a feature needs numbers, but the input of the column is text for the sake of
         another feature, the texts are parsed.
-
-        Args:
-            column: the name of the column.
-            kind: the kind that the feature needs.
         """
         if column in self.constant_rows:
             row = self.constant_rows[column]
@@ -76,12 +71,20 @@ class GraphOps(ABC):
         return self.parse_numbers(cells) if is_text and kind == "number" else cells
 
     def require(self, condition: Tensor) -> None:
-        """Makes the predictions NaN in the rows where a condition is false.
-
-        Args:
-            condition: booleans of shape (rows,).
-        """
+        """Makes the predictions NaN where a condition, (rows,), is false."""
         self.conditions.append(condition)
+
+    def is_accepted(self) -> Tensor:
+        """Returns whether a row satisfies all conditions of `require`, (rows,)."""
+        return self.all_true([self.repeat_row(np.array([True])), *self.conditions])
+
+    def all_present(self, columns: Sequence[Tensor]) -> Tensor:
+        """Returns whether all text columns have a text in a row, (rows,)."""
+        return self.all_true([self.is_present(texts) for texts in columns])
+
+    def fill_nan(self, numbers: Tensor, value: float) -> Tensor:
+        """Replaces each NaN by a value."""
+        return self.where(self.is_number(numbers), numbers, value)
 
     @abstractmethod
     def input_tensor(self, column: str) -> Tensor:
@@ -91,11 +94,13 @@ class GraphOps(ABC):
     def repeat_row(self, row: npt.NDArray[Any]) -> Tensor:
         """Repeats the cells of one row for all rows of the graph's inputs.
 
-        Args:
-            row: texts or numbers of shape (1,), or a list of them, (1, length).
-
-        Returns: a tensor of shape (rows,) or (rows, length).
+        A row is one cell, (1,), or a list of cells, (1, length). The result has the
+        shape (rows,) or (rows, length).
         """
+
+    @abstractmethod
+    def all_true(self, conditions: Sequence[Tensor]) -> Tensor:
+        """Returns whether all conditions are true; there is at least one."""
 
     @abstractmethod
     def vocabulary_ids(self, texts: Tensor, vocabulary: Sequence[str]) -> Tensor:
@@ -114,13 +119,6 @@ class GraphOps(ABC):
     @abstractmethod
     def join_columns(self, columns: Sequence[Tensor], separator: str) -> Tensor:
         """Joins the texts of each row, with a separator between them."""
-
-    @abstractmethod
-    def all_present(self, columns: Sequence[Tensor]) -> Tensor:
-        """Returns whether all text columns have a text in a row.
-
-        Returns: booleans of shape (rows,).
-        """
 
     @abstractmethod
     def where(self, condition: Tensor, values: Tensor, otherwise: float) -> Tensor:
@@ -147,10 +145,6 @@ class GraphOps(ABC):
         """
 
     @abstractmethod
-    def fill_nan(self, numbers: Tensor, value: float) -> Tensor:
-        """Replaces each NaN by a value."""
-
-    @abstractmethod
     def scale(self, x: Tensor, shift: float, width: float) -> Tensor:
         """Returns (x - shift) / width."""
 
@@ -162,28 +156,19 @@ class GraphOps(ABC):
     def interpolate(
         self, x: Tensor, xs: Sequence[float], ys: Sequence[float]
     ) -> Tensor:
-        """Interpolates linearly between the points (xs, ys), as `numpy.interp` does.
+        """Interpolates each x linearly between points, as `numpy.interp` does.
 
-        Args:
-            x: numbers of shape (rows,).
-            xs: the x of each point, in ascending order.
-            ys: the y of each point.
+        The points are (xs, ys), in ascending order of xs.
         """
 
     @abstractmethod
     def ramps(
         self, x: Tensor, starts: Sequence[float], widths: Sequence[float]
     ) -> Tensor:
-        """Returns the fraction of each bucket that lies below each number.
+        """Returns the fraction of each bucket that lies below each x, (rows, buckets).
 
-        The fraction is (x - start) / width, limited to the range from 0 to 1.
-
-        Args:
-            x: numbers of shape (rows,).
-            starts: the lower edge of each bucket.
-            widths: the width of each bucket.
-
-        Returns: numbers of shape (rows, buckets).
+        The fraction is (x - start) / width, limited to the range from 0 to 1. Each
+        bucket has a start, its lower edge, and a width.
         """
 
     @abstractmethod
@@ -200,14 +185,7 @@ class GraphOps(ABC):
 
     @abstractmethod
     def match_width(self, numbers: Tensor, texts: Tensor) -> Tensor:
-        """Cuts lists of numbers, or fills them up with NaN, to the width of `texts`.
-
-        Args:
-            numbers: lists of numbers, of shape (rows, any width).
-            texts: lists of texts, of shape (rows, width).
-
-        Returns: numbers of shape (rows, width).
-        """
+        """Cuts lists of numbers, or fills them up with NaN, to the width of `texts`."""
 
     @abstractmethod
     def last_values(
@@ -215,22 +193,17 @@ class GraphOps(ABC):
     ) -> list[Tensor]:
         """Keeps the last present values of each row, with zeros after them.
 
-        Args:
-            is_present: whether each cell is present, of shape (rows, longest list).
-            lists: tensors of ids or numbers, of the same shape.
-            max_length: the number of values to keep in each row.
+        `is_present`, booleans, and each tensor of `lists`, of ids or numbers, have the
+        shape (rows, longest list).
 
         Returns: a tensor of shape (rows, max_length) for each tensor of `lists`.
         """
 
     @abstractmethod
     def normalize(self, weights: Tensor) -> Tensor:
-        """Divides the weights of each row by their sum.
+        """Divides the weights of each row, float32 and not negative, by their sum.
 
         Weights that are all 0 stay 0.
-
-        Args:
-            weights: float32 of shape (rows, width), 0 or greater.
         """
 
     @abstractmethod
@@ -239,11 +212,7 @@ class GraphOps(ABC):
 
     @abstractmethod
     def concatenate(self, matrices: Sequence[Tensor], dtype: str) -> Tensor:
-        """Joins matrices side by side, after converting them to one dtype.
-
-        Args:
-            matrices: tensors of shape (rows, width), with widths of their own.
-            dtype: `int32` or `float32`.
+        """Joins matrices side by side, after converting them to `int32` or `float32`.
 
         Returns: a tensor of shape (rows, sum of all widths).
         """
@@ -254,42 +223,28 @@ class GraphOps(ABC):
 
     @abstractmethod
     def is_within(self, numbers: Tensor, low: float, high: float) -> Tensor:
-        """Returns whether each number is at least `low` and at most `high`.
-
-        The result for NaN is true.
-        """
+        """Returns whether each number is at least `low` and at most `high`, or NaN."""
 
     @abstractmethod
     def is_equal(self, counts: Tensor, other_counts: Tensor) -> Tensor:
-        """Returns whether two counts are equal in each row.
-
-        Args:
-            counts: whole numbers of shape (rows,).
-            other_counts: whole numbers of shape (rows,).
-        """
+        """Returns whether two whole numbers are equal in each row."""
 
     @abstractmethod
     def all_present_satisfy(self, is_present: Tensor, condition: Tensor) -> Tensor:
-        """Returns whether a condition is true in all present cells of a row.
+        """Returns whether a condition is true in all present cells of a row, (rows,).
 
-        Args:
-            is_present: whether each cell is present, of shape (rows, width).
-            condition: the condition in each cell, of the same shape.
-
-        Returns: booleans of shape (rows,).
+        Both arguments are booleans of shape (rows, width).
         """
 
 
-def segment_slopes(xs: Sequence[float], ys: Sequence[float]) -> list[float]:
-    """Returns the slope of the line from each point to the next point.
+def segments(xs: Sequence[float], ys: Sequence[float]) -> list[list[float]]:
+    """Returns the x, the y and the slope at the start of each line of `interpolate`.
 
-    The slope is 0 between two points with the same x, and after the last point.
+    Line i begins at point i - 1. Line 0 begins at the first point too, and has the
+    slope 0, as have the last line and a line between two points with the same x.
     """
-    points = list(zip(xs, ys, strict=True))
-    return [
-        *(
-            (y1 - y0) / (x1 - x0) if x1 > x0 else 0.0
-            for (x0, y0), (x1, y1) in pairwise(points)
-        ),
-        0.0,
-    ]
+    x, y = np.array([xs[0], *xs]), np.array([ys[0], *ys])
+    widths = np.diff(x, append=x[-1])
+    heights = np.diff(y, append=y[-1])
+    slopes = np.divide(heights, widths, out=np.zeros(len(x)), where=widths > 0)
+    return [x.tolist(), y.tolist(), slopes.tolist()]

@@ -16,7 +16,7 @@ from onnx import (
     numpy_helper,
 )
 
-from mtl_cli.graphs.base import GraphError, GraphOps, InputKind, segment_slopes
+from mtl_cli.graphs.base import GraphError, GraphOps, InputKind, segments
 
 # ONNX has two sets of operations, each with a version: the default set and a set for
 # classical machine learning. Version 20 is the first that splits and joins texts.
@@ -32,9 +32,6 @@ class OnnxOps(GraphOps):
 
     Nodes refer to tensors by name. Therefore a "tensor" in this class is the name of a
     tensor. The tensor of a raw column has the name of the column.
-
-    Args:
-        input_kinds: {column: the kind of the graph's input}.
     """
 
     format_name = "ONNX"
@@ -46,20 +43,8 @@ class OnnxOps(GraphOps):
         self.constant_names: dict[tuple[str, str], str] = {}
         self.constants: list[TensorProto] = []
 
-    def is_accepted(self) -> str:
-        """Returns whether a row satisfies all conditions of `require`.
-
-        Returns: the name of a tensor of booleans, (rows,).
-        """
-        all_true = self.add("Expand", self.constant([True]), self.num_rows())
-        return reduce(lambda a, b: self.add("And", a, b), self.conditions, all_true)
-
     def finish(self, outputs: dict[str, str]) -> GraphProto:
-        """Returns the graph from raw columns to some of the added tensors.
-
-        Args:
-            outputs: {name of an output of the graph: name of the tensor}.
-        """
+        """Returns the graph from raw columns to outputs, {name: tensor}."""
         for name, tensor in outputs.items():
             self.nodes.append(helper.make_node("Identity", [tensor], [name]))
         return helper.make_graph(
@@ -93,9 +78,7 @@ class OnnxOps(GraphOps):
     def constant(self, value: Any, dtype: str | None = None) -> str:
         """Adds a constant if the graph does not have it, and returns its name.
 
-        Args:
-            value: a number, a text, or a list of numbers.
-            dtype: the dtype of NumPy; None for the dtype that NumPy gives the value.
+        Without a dtype, the constant has the dtype that NumPy gives the value.
         """
         array = np.array(value, object if isinstance(value, str) else dtype)
         key = (repr(value), str(array.dtype))
@@ -117,15 +100,14 @@ class OnnxOps(GraphOps):
         """Returns the sum of each row as a tensor of shape (rows, 1)."""
         return self.add("ReduceSum", matrix, self.constant([1]))
 
-    def first_columns(self, matrix: str, width: str) -> str:
-        """Returns the first columns of a matrix.
+    def count_true(self, conditions: str) -> str:
+        """Returns the number of true cells in each row, int64 of shape (rows,)."""
+        counts = self.sum_of_row(self.cast(conditions, TensorProto.INT64))
+        return self.add("Squeeze", counts, self.constant([1]))
 
-        Args:
-            matrix: a tensor of shape (rows, any width).
-            width: the number of columns, as a tensor of shape (1,).
-        """
-        start, axis = self.constant([0]), self.constant([1])
-        return self.add("Slice", matrix, start, width, axis)
+    def first_columns(self, matrix: str, width: str) -> str:
+        """Returns the first columns of a matrix; their number is `width`, (1,)."""
+        return self.add("Slice", matrix, self.constant([0]), width, self.constant([1]))
 
     def input_tensor(self, column: str) -> str:
         return column
@@ -161,9 +143,8 @@ class OnnxOps(GraphOps):
 
         return reduce(join, columns)
 
-    def all_present(self, columns: Sequence[str]) -> str:
-        are_present = map(self.is_present, columns)
-        return reduce(lambda a, b: self.add("And", a, b), are_present)
+    def all_true(self, conditions: Sequence[str]) -> str:
+        return reduce(lambda a, b: self.add("And", a, b), conditions)
 
     def where(self, condition: str, values: str, otherwise: float) -> str:
         typed = self.add("CastLike", self.double(otherwise), values)
@@ -179,22 +160,13 @@ class OnnxOps(GraphOps):
         return self.cast(texts, TensorProto.DOUBLE)
 
     def count_cuts(self, numbers: str, cuts: Sequence[float]) -> str:
-        """Counts the cuts that are less than or equal to each number.
-
-        Returns: the name of an int64 tensor of shape (rows,).
-        """
-        is_above = self.add(
-            "GreaterOrEqual", self.to_matrix(numbers), self.double(cuts)
-        )
-        counts = self.sum_of_row(self.cast(is_above, TensorProto.INT64))
-        return self.add("Squeeze", counts, self.constant([1]))
+        """Counts, as int64, the cuts that are less than or equal to each number."""
+        matrix = self.to_matrix(numbers)
+        return self.count_true(self.add("GreaterOrEqual", matrix, self.double(cuts)))
 
     def bucket_ids(self, numbers: str, cuts: Sequence[float]) -> str:
         ids = self.add("Add", self.count_cuts(numbers, cuts), self.constant(1))
         return self.where(self.is_number(numbers), ids, 0)
-
-    def fill_nan(self, numbers: str, value: float) -> str:
-        return self.where(self.is_number(numbers), numbers, value)
 
     def scale(self, x: str, shift: float, width: float) -> str:
         difference = self.add("Sub", x, self.double(shift))
@@ -205,12 +177,9 @@ class OnnxOps(GraphOps):
         return self.add("Mul", self.add("Sign", x), self.add("Log", one_plus_size))
 
     def interpolate(self, x: str, xs: Sequence[float], ys: Sequence[float]) -> str:
-        segment = self.count_cuts(x, xs)
-        # Segment 0 ends at the first point. The doubled first point gives it slope 0.
-        xs, ys = [xs[0], *xs], [ys[0], *ys]
+        line = self.count_cuts(x, xs)
         x0, y0, slope = (
-            self.add("Gather", self.double(values), segment)
-            for values in (xs, ys, segment_slopes(xs, ys))
+            self.add("Gather", self.double(values), line) for values in segments(xs, ys)
         )
         return self.add("Add", self.add("Mul", slope, self.add("Sub", x, x0)), y0)
 
@@ -290,9 +259,7 @@ class OnnxOps(GraphOps):
     def all_present_satisfy(self, is_present: str, condition: str) -> str:
         # ONNX has no reduction by "and", so the wrong cells are counted.
         is_wrong = self.add("And", is_present, self.add("Not", condition))
-        num_wrong = self.sum_of_row(self.cast(is_wrong, TensorProto.INT64))
-        num_wrong = self.add("Squeeze", num_wrong, self.constant([1]))
-        return self.add("Equal", num_wrong, self.constant(0))
+        return self.add("Equal", self.count_true(is_wrong), self.constant(0))
 
 
 def input_info(column: str, kind: InputKind) -> ValueInfoProto:

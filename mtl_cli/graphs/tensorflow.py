@@ -9,12 +9,11 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.graphs.base import GraphOps, InputKind, segment_slopes
+from mtl_cli.graphs.base import GraphOps, InputKind, segments
 
 # Hashed features use `pandas.util.hash_array`. The function computes SipHash-2-4 with
-# the key "0123456789123456", and then applies the mixing steps of splitmix64. The
-# constants below are the key as two integers, and the shifts and factors of the mixing
-# steps.
+# the key "0123456789123456", here as two integers, and then applies the mixing steps of
+# splitmix64.
 SIPHASH_KEY = [0x3736353433323130, 0x3635343332313938]
 # Each mixing step is (shift, factor): h = (h ^ (h >> shift)) * factor.
 MIXING = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
@@ -47,23 +46,12 @@ class TensorFlowOps(GraphOps):
         self.columns = columns
         self.tables = tables
 
-    def is_accepted(self) -> Tensor:
-        """Returns whether a row satisfies all conditions of `require`.
-
-        Returns: booleans of shape (rows,).
-        """
-        all_true = tf.ones(self.num_rows(), tf.bool)
-        return reduce(tf.logical_and, self.conditions, all_true)
-
-    def num_rows(self) -> Tensor:
-        """Returns the number of rows as a tensor of shape (1,)."""
-        return tf.shape(next(iter(self.columns.values())))[:1]
-
     def input_tensor(self, column: str) -> Tensor:
         return self.columns[column]
 
     def repeat_row(self, row: npt.NDArray[Any]) -> Tensor:
-        repeats = tf.concat([self.num_rows(), [1] * (row.ndim - 1)], axis=0)
+        num_rows = tf.shape(next(iter(self.columns.values())))[:1]
+        repeats = tf.concat([num_rows, [1] * (row.ndim - 1)], axis=0)
         return tf.tile(tf.constant(row), repeats)
 
     def vocabulary_ids(self, texts: Tensor, vocabulary: Sequence[str]) -> Tensor:
@@ -87,11 +75,11 @@ class TensorFlowOps(GraphOps):
     def join_columns(self, columns: Sequence[Tensor], separator: str) -> Tensor:
         return tf.strings.join(columns, separator)
 
-    def all_present(self, columns: Sequence[Tensor]) -> Tensor:
-        return reduce(tf.logical_and, map(self.is_present, columns))
+    def all_true(self, conditions: Sequence[Tensor]) -> Tensor:
+        return reduce(tf.logical_and, conditions)
 
     def where(self, condition: Tensor, values: Tensor, otherwise: float) -> Tensor:
-        return tf.where(condition, values, tf.cast(otherwise, values.dtype))
+        return tf.where(condition, values, tf.constant(otherwise, values.dtype))
 
     def split(self, texts: Tensor, separator: str) -> tuple[Tensor, Tensor]:
         parts = tf.strings.split(texts, separator)
@@ -108,9 +96,6 @@ class TensorFlowOps(GraphOps):
             counts = tf.searchsorted(doubles(cuts), numbers, "right", tf.int64)
         return tf.where(self.is_number(numbers), counts + 1, 0)
 
-    def fill_nan(self, numbers: Tensor, value: float) -> Tensor:
-        return tf.where(self.is_number(numbers), numbers, doubles(value))
-
     def scale(self, x: Tensor, shift: float, width: float) -> Tensor:
         return (x - doubles(shift)) / doubles(width)
 
@@ -120,13 +105,8 @@ class TensorFlowOps(GraphOps):
     def interpolate(
         self, x: Tensor, xs: Sequence[float], ys: Sequence[float]
     ) -> Tensor:
-        segment = tf.searchsorted(doubles(xs), x, "right")
-        # Segment 0 ends at the first point. The doubled first point gives it slope 0.
-        xs, ys = [xs[0], *xs], [ys[0], *ys]
-        x0, y0, slope = (
-            tf.gather(doubles(values), segment)
-            for values in (xs, ys, segment_slopes(xs, ys))
-        )
+        line = tf.searchsorted(doubles(xs), x, "right")
+        x0, y0, slope = (tf.gather(doubles(v), line) for v in segments(xs, ys))
         return slope * (x - x0) + y0
 
     def ramps(
