@@ -9,19 +9,11 @@ from mtl_cli.comparison.runs import Run
 
 @dataclass(eq=False)
 class Configuration:
-    """Runs with equal settings: one row of the comparison's table.
+    """Runs with equal settings, usually of different seeds."""
 
-    The runs usually have different seeds.
-
-    Attributes:
-        settings: the settings of the runs, see `compared_settings`.
-        all_runs: the runs, in the order in which they started.
-        name: see `set_names`.
-    """
-
-    settings: dict[str, str]
-    all_runs: list[Run]
-    name: str = ""
+    settings: dict[str, str]  # see `compared_settings`
+    all_runs: list[Run]  # in the order in which they started
+    name: str = ""  # see `set_names`
 
     @cached_property
     def runs(self) -> dict[int, Run]:

@@ -28,8 +28,6 @@ def failed_checks(
     A configuration without the metric fails too, because it cannot pass the check.
 
     Args:
-        conditions: the conditions for a failure, such as `test.income.auc < 0.91`.
-        runs: the compared runs.
         folders: the folders on the command line. If a run without scores is one of
             them, it fails every check.
     """

@@ -15,17 +15,12 @@ EVALUATIONS = "evaluations.json"  # the file that marks a folder of `mtl-evaluat
 
 @dataclass
 class FoundFolders:
-    """The folders at or below a folder.
-
-    Attributes:
-        runs: the run folders.
-        sweeps: the folders of sweeps. The runs of their jobs are in `runs`.
-        links: the links to other folders. The links are not followed.
-    """
+    """The folders at or below a folder."""
 
     runs: list[Path] = field(default_factory=list)
+    # The folders of sweeps. The runs of their jobs are in `runs`.
     sweeps: list[Path] = field(default_factory=list)
-    links: list[Path] = field(default_factory=list)
+    links: list[Path] = field(default_factory=list)  # these are not followed
 
 
 def read_runs(

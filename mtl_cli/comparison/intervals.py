@@ -1,14 +1,11 @@
 """Means over seeds with their intervals, as numbers and as text."""
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from mtl_cli.statistics.significance import quantile
-
-DEFAULT_DECIMALS, MAX_DECIMALS = 4, 6
 
 
 class Interval(NamedTuple):
@@ -32,22 +29,6 @@ def mean_interval(values: Sequence[float]) -> Interval:
         return Interval(float(x.mean()), None, len(x))
     error = x.std(ddof=1) / np.sqrt(len(x))
     return Interval(float(x.mean()), float(quantile(len(x) - 1) * error), len(x))
-
-
-def significant_decimals(intervals: Iterable[Interval | None]) -> int:
-    """Returns the number of decimals that metrics are shown with.
-
-    The decimals end at the second significant digit of the median half-width: a
-    half-width of 0.00053 gives 5 decimals. There are at most `MAX_DECIMALS`, and
-    `DEFAULT_DECIMALS` if no half-width is known.
-    """
-    half_widths = sorted(
-        i.half_width for i in intervals if i is not None and i.half_width
-    )
-    if not half_widths:
-        return DEFAULT_DECIMALS
-    decimals = 1 - math.floor(math.log10(half_widths[len(half_widths) // 2]))
-    return min(max(decimals, 0), MAX_DECIMALS)
 
 
 def interval_text(interval: Interval | None, decimals: int, sign: str = "") -> str:

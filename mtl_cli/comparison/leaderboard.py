@@ -17,18 +17,9 @@ LEADERBOARD = "leaderboard.csv"
 def write_leaderboard(sweep: Path) -> Path:
     """Writes the leaderboard of all jobs that have started so far.
 
-    The columns are:
-
-    - `run`: the run folder within the sweep.
-    - `status`.
-    - One column for each setting that differs between the jobs.
-    - `seed`.
-    - One column for each `SPLIT.TASK.METRIC`.
-    - One column for each of `TRAINING_FACTS`.
-    - `error`.
-
-    Jobs that never began come last. The file is replaced in one step, so that other
-    programs never read a half-written file.
+    There is one column for each setting that differs between the jobs, and one for each
+    `SPLIT.TASK.METRIC`. Jobs that never began come last. The file is replaced in one
+    step, so that other programs never read a half-written file.
 
     Returns: the path of the file.
     """

@@ -155,7 +155,9 @@ def setting_chart(comparison: DatasetComparison, key: str, task: Task) -> Chart 
             means.setdefault(value, []).append((i, score.interval.mean))
     if not 1 < len(means) <= MAX_SETTING_VALUES:
         return None
-    values = sorted(means, key=numbers_first)
+    # Numbers by size, then other texts.
+    numbers = {value: finite_number(value) for value in means}
+    values = sorted(means, key=lambda v: (numbers[v] is None, numbers[v] or 0.0))
     x = Axis(0, len(values), LEFT, SMALL_WIDTH - 8)
     y = axis_around((mean for group in means.values() for _, mean in group), 190, 30)
     chart = Chart(f"{key} and {task.name_with_space}", SMALL_WIDTH, 248)
@@ -175,9 +177,3 @@ def setting_chart(comparison: DatasetComparison, key: str, task: Task) -> Chart 
     name = short_key(key, comparison.differing_keys)
     chart.text(((x.start + x.stop) / 2, 240), name, "middle", "name")
     return chart
-
-
-def numbers_first(value: str) -> tuple[bool, float]:
-    """Returns a key that sorts numbers by size, and puts other texts last."""
-    number = finite_number(value)
-    return (number is None, number or 0.0)

@@ -37,30 +37,24 @@ class Rows(NamedTuple):
     label: Floats
     weight: Floats  # above 0
     group: npt.NDArray[np.int64]  # the number of each row's group, below 0 for no group
+    scenario: npt.NDArray[np.object_] | None = None  # its name; None if unknown
 
     def take(self, mask: npt.NDArray[np.bool_]) -> "Rows":
         """Returns the rows where `mask`, (rows,), is True."""
-        return Rows._make(column[mask] for column in self)
+        return Rows._make(None if column is None else column[mask] for column in self)
 
     def are_same(self, other: "Rows") -> bool:
         """Whether two sets of rows have equal row numbers, labels, weights, groups."""
-        return all(map(np.array_equal, self, other))
+        return all(map(np.array_equal, self[:4], other[:4]))
 
 
 @dataclass(eq=False)
 class Predictions:
-    """The predictions of all seeds of a configuration for one task.
-
-    Attributes:
-        metric: the metric that is compared.
-        by_seed: the predictions of each seed, (rows,) or (rows, classes) each.
-        scenarios: the name of each row's scenario, (rows,); None if unknown.
-    """
+    """The predictions of all seeds of a configuration for one task."""
 
     metric: Metric
     rows: Rows
-    by_seed: list[Floats]
-    scenarios: npt.NDArray[np.object_] | None = None
+    by_seed: list[Floats]  # (rows,) or (rows, classes) each
 
     def of_scenario(self, name: str) -> "Predictions":
         """Returns the predictions for the rows of a scenario; "" gives all rows.
@@ -70,16 +64,16 @@ class Predictions:
         """
         if not name:
             return self
-        if self.scenarios is None:
+        if self.rows.scenario is None:
             raise UnusableError(f"predictions.parquet has no column {SCENARIO}")
-        mask = self.scenarios == name
+        mask = self.rows.scenario == name
         by_seed = [prediction[mask] for prediction in self.by_seed]
         return Predictions(self.metric, self.rows.take(mask), by_seed)
 
     @cached_property
     def auc_and_influence(self) -> tuple[float, Floats]:
         """The AUC, and the influence of each row on it, both averaged over seeds."""
-        _, label, weight, _ = self.rows
+        _, label, weight, *_ = self.rows
         total, total_influence = 0.0, np.zeros(len(label))
         for prediction in self.by_seed:
             auc, influence = auc_influence(label, prediction, weight)
@@ -93,7 +87,7 @@ class Predictions:
 
         Both are (groups with rows of both classes,).
         """
-        _, label, weight, group = self.rows
+        _, label, weight, group, _ = self.rows
         by_seed = [group_aucs(label, p, weight, group) for p in self.by_seed]
         aucs, weights = zip(*by_seed, strict=True)
         return np.mean(aucs, axis=0), weights[0]
@@ -105,7 +99,7 @@ class Predictions:
         All configurations have the same samples, so the metrics of two configurations
         can be subtracted sample by sample.
         """
-        _, label, weight, _ = self.rows
+        _, label, weight, *_ = self.rows
         rng = np.random.default_rng(0)
         values = np.empty(RESAMPLES)
         for i in range(RESAMPLES):
@@ -123,7 +117,7 @@ class Predictions:
         if self.metric.grouped:
             aucs, weights = self.group_aucs_and_weights
             return float(np.average(aucs, weights=weights))
-        _, label, weight, _ = self.rows
+        _, label, weight, *_ = self.rows
         return float(np.mean([self.metric(label, p, weight) for p in self.by_seed]))
 
     def test(self, other: "Predictions") -> Test:

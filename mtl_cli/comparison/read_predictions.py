@@ -1,9 +1,8 @@
 """Reads the predictions of a configuration's runs for the rows of a task."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.prediction_files import PredictionFiles, label_values
@@ -30,14 +29,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class RunPredictions(NamedTuple):
-    """The predictions of one run for the rows on which one task is scored."""
-
-    rows: Rows
-    prediction: Floats  # (rows,) or (rows, classes)
-    scenarios: npt.NDArray[np.object_] | None  # the name of each row's, (rows,)
-
-
 def read_all_seeds(
     configuration: Configuration,
     split: str,
@@ -60,18 +51,18 @@ def read_all_seeds(
     if not recorded:
         raise UnusableError(f"{metric} is undefined")
     needs_groups = any(m.grouped for m in metrics_named(metric))
-    first, *others = runs = [
+    runs = [
         read_one_seed(configuration.runs[seed], split, task, needs_groups, files)
         for seed in recorded
     ]
-    if not all(first.rows.are_same(other.rows) for other in others):
+    (rows, prediction), *_ = runs
+    if not all(rows.are_same(other_rows) for other_rows, _ in runs):
         raise DifferentRowsError("the seeds have different test rows")
-    has_classes = first.prediction.ndim == 2
+    has_classes = prediction.ndim == 2
     metrics = [m for m in metrics_named(metric) if m.of_classes == has_classes]
     if not metrics:
         raise UnusableError(f"{metric} needs other labels and predictions")
-    by_seed = [run.prediction for run in runs]
-    predictions = Predictions(metrics[0], first.rows, by_seed, first.scenarios)
+    predictions = Predictions(metrics[0], rows, [by_row for _, by_row in runs])
     try:
         mean = predictions.mean
     except (UndefinedError, ValueError, IndexError):
@@ -83,8 +74,10 @@ def read_all_seeds(
 
 def read_one_seed(
     run: Run, split: str, task: str, needs_groups: bool, files: PredictionFiles
-) -> RunPredictions:
-    """Reads the predictions of a run for the rows on which a task is scored.
+) -> tuple[Rows, Floats]:
+    """Reads the rows on which a task is scored, and the predictions of a run for them.
+
+    The predictions are (rows,) or (rows, classes).
 
     Raises:
         UnusableError: if the file is missing or damaged, or lacks a column.
@@ -114,14 +107,13 @@ def read_one_seed(
 
 def scored_predictions(
     table: "pa.Table", task: str, labels: Floats, space: str
-) -> RunPredictions:
+) -> tuple[Rows, Floats]:
     """Selects the rows on which a task is scored: labelled rows in the task's space.
 
     Rows of weight 0 are left out.
 
     Args:
         table: the columns of `predictions.parquet` that were found.
-        task: the task.
         labels: the labels of the task; NaN if a label is missing.
         space: the column that is 1 for the rows in the task's space; "" for all rows.
     """
@@ -137,11 +129,11 @@ def scored_predictions(
     groups = np.full(len(labels), -1)
     if GROUP in table.column_names:
         groups = table[GROUP].cast(pa.int64()).fill_null(-1).to_numpy()
-    rows = Rows(table[ROW].to_numpy(), labels, weights, groups).take(is_scored)
+    scenarios = None
+    if SCENARIO in table.column_names:
+        scenarios = table[SCENARIO].cast("string").to_numpy()
+    rows = Rows(table[ROW].to_numpy(), labels, weights, groups, scenarios)
     predictions: Any = table[prediction_name(task)].to_numpy()[is_scored]
     if predictions.dtype == object:  # one list of probabilities per row
         predictions = np.stack(list(predictions))
-    scenarios = None
-    if SCENARIO in table.column_names:
-        scenarios = table[SCENARIO].cast("string").to_numpy()[is_scored]
-    return RunPredictions(rows, predictions.astype("float64"), scenarios)
+    return rows.take(is_scored), predictions.astype("float64")

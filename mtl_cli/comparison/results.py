@@ -1,5 +1,6 @@
 """The result of a comparison: scores and differences by task and configuration."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -7,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.difference import Difference, Verdict
-from mtl_cli.comparison.intervals import Interval, mean_interval, significant_decimals
+from mtl_cli.comparison.intervals import Interval, mean_interval
 from mtl_cli.core.nested import flatten
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 
+DEFAULT_DECIMALS, MAX_DECIMALS = 4, 6
 # Each configuration is compared with up to three others, see `twins`.
 COMPARED_WITH = ("baseline", "single_task", "single_scenario")
 
@@ -61,7 +63,6 @@ class Task:
     """The scores of all configurations on one task.
 
     Attributes:
-        metric: the metric that is compared.
         direction: 1 if higher is better, -1 if lower is better, 0 if neither.
         scores: the score of each configuration, in the order of the configurations.
         best: the best score; None if there are fewer than two candidates, or if the
@@ -105,8 +106,17 @@ class Task:
 
     @cached_property
     def decimals(self) -> int:
-        """The number of decimals that the metric is shown with."""
-        return significant_decimals(score.interval for score in self.scores)
+        """The number of decimals that the metric is shown with.
+
+        The decimals end at the second significant digit of the median half-width: a
+        half-width of 0.00053 gives 5 decimals.
+        """
+        intervals = [score.interval for score in self.scores]
+        half_widths = sorted(i.half_width for i in intervals if i and i.half_width)
+        if not half_widths:
+            return DEFAULT_DECIMALS
+        decimals = 1 - math.floor(math.log10(half_widths[len(half_widths) // 2]))
+        return min(max(decimals, 0), MAX_DECIMALS)
 
     @cached_property
     def shown_twins(self) -> list[str]:
@@ -155,9 +165,6 @@ class DatasetComparison:
         configurations: the configurations that have scores, in order of appearance.
         differing_keys: the dotted settings in which the configurations differ.
         baseline: the configuration that all others are compared with.
-        baseline_reason: the reason why this configuration is the baseline.
-        split: the split whose scores are compared.
-        tasks: the scores of each task.
         warnings: reasons to trust the comparison less, such as few seeds.
     """
 

@@ -79,13 +79,9 @@ def configurations_to_test(
 def test_task(
     task: Task, tested: list[Configuration], split: str, files: PredictionFiles
 ) -> list[str]:
-    """Tests the differences of a task over test rows, also on each scenario.
+    """Tests the differences between some configurations over test rows.
 
-    Args:
-        task: the task.
-        tested: the configurations of the comparison whose predictions are read.
-        split: the split of the rows.
-        files: the predictions of all runs.
+    The differences are those on all rows and on the rows of each scenario.
 
     Returns: the reasons why some differences could not be tested.
     """

@@ -27,7 +27,6 @@ def add_seed_tests(
     """Sets the differences of each score, on all rows and on the rows of each scenario.
 
     Args:
-        comparison: the comparison, with scores.
         single_scenario: the configurations that were trained on a single scenario.
     """
     configurations, split = comparison.configurations, comparison.split
@@ -134,7 +133,7 @@ def seed_test(
 
     Args:
         a: the scores of the first configuration, one per seed.
-        b: the scores of the second configuration, one per seed.
+        b: the scores of the second configuration.
         others: the noise of all other configurations, see `pooled_noise`.
 
     Returns: the test; None if one of the two has fewer than two scores.

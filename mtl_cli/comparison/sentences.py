@@ -10,13 +10,7 @@ MAX_SENTENCES = 10  # number of sentences of one kind about a task
 
 
 def sentences(task: Task, baseline: str, split: str) -> list[str]:
-    """Returns the sentences about a task.
-
-    Args:
-        task: the task, with the verdicts on its differences.
-        baseline: the name of the baseline.
-        split: the split whose scores are compared.
-    """
+    """Returns the sentences about a task whose differences have verdicts."""
     return [
         *real_difference_sentences(task),
         *unsure_difference_sentences(task, baseline),

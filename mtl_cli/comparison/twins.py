@@ -47,14 +47,9 @@ def single_task_twins(configurations: list[Configuration]) -> Twins:
 def single_scenario_twins(
     configurations: list[Configuration], candidates: list[Configuration], scenario: str
 ) -> Twins:
-    """Returns the single-scenario twin of each configuration that has one.
+    """Returns the candidate that is the single-scenario twin of each configuration.
 
     Twin and configuration differ only in the setting `ONLY_SCENARIO`.
-
-    Args:
-        configurations: the configurations that are trained on all scenarios.
-        candidates: the configurations that are trained on a single scenario.
-        scenario: the scenario on whose rows the twins are trained.
     """
     twins = {}
     for configuration in configurations:

@@ -18,7 +18,6 @@ def warnings(
     """Returns all warnings about a comparison.
 
     Args:
-        comparison: the comparison.
         runs: all runs of the data set, compared or left out.
         unscored: the configurations that are left out because they have no scores.
     """
@@ -101,16 +100,11 @@ def data_and_code_warnings(
 
     The first run of the baseline stands for the baseline.
     """
-
-    def versions(run: Run) -> object:
-        packages = run.environment.get("versions")
-        return sorted(packages.items()) if isinstance(packages, dict) else None
-
     # The text of the warning, and the property of a run that should be the same.
     properties: dict[str, Callable[[Run], object]] = {
         "read other data than": lambda run: run.environment.get("data_hash"),
         "used another commit than": lambda run: run.environment.get("git_commit"),
-        "used other package versions than": versions,
+        "used other package versions than": lambda run: run.environment.get("versions"),
         "used another split than": split_settings,
     }
     first_seed, first_run = next(iter(baseline.runs.items()))
