@@ -1,11 +1,12 @@
 """The results of a finished run, read from its folder."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError, MtlError, first_line
 from mtl_cli.core.other_files import read_json_object
@@ -13,8 +14,6 @@ from mtl_cli.core.other_files import read_json_object
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -48,29 +47,32 @@ class Run:
         has_file = (self.folder / "metrics.json").exists()
         if not has_file and self.config.get("check_only"):
             return {}
-        metrics: dict[str, Any] = self._read("metrics.json", read_json_object)
-        return metrics
+        with self._reading("metrics.json") as path:
+            return read_json_object(path)
 
     @cached_property
     def history(self) -> "pd.DataFrame":
         """The losses and validation metrics, with one row per epoch."""
         import pandas as pd
 
-        return self._read("history.csv", pd.read_csv)
+        with self._reading("history.csv") as path:
+            return pd.read_csv(path)
 
     @cached_property
     def predictions(self) -> "pd.DataFrame":
         """The row numbers, labels and predictions of the test rows."""
         import pandas as pd
 
-        return self._read("predictions.parquet", pd.read_parquet)
+        with self._reading("predictions.parquet") as path:
+            return pd.read_parquet(path)
 
     @cached_property
     def config(self) -> dict[str, Any]:
         """The configuration with all references resolved, without Hydra's own keys."""
         from mtl_cli.runs.saved_config import read_config
 
-        return self._read("config.yaml", lambda path: read_config(path.parent))
+        with self._reading("config.yaml"):
+            return read_config(self.folder)
 
     def plot(self) -> "Figure":
         """Draws the losses and the first validation metric of each task over epochs.
@@ -86,11 +88,9 @@ class Run:
         from mtl_cli.runs.epoch_rows import learning_curves
 
         history, config = self.history, self.config
-        try:
+        with self._reading("config.yaml"):
             stops_early = config["trainer"]["patience"] is not None
-        except DAMAGED_FILE_ERRORS as error:
-            raise self._damaged("config.yaml", error) from None
-        try:
+        with self._reading("history.csv"):
             best_epochs = history["epoch"][history["best"].astype(bool)]
             # Without early stopping, or if no epoch is marked as the best, the weights
             # of the last epoch are kept.
@@ -98,8 +98,6 @@ class Run:
             kept_epoch = (best_epochs if has_best else history["epoch"]).iloc[-1]
             rows: list[dict[str, Any]] = history.astype(float).to_dict("records")  # type: ignore[assignment]
             return figure_of(learning_curves(rows, int(kept_epoch)))
-        except DAMAGED_FILE_ERRORS as error:
-            raise self._damaged("history.csv", error) from None
 
     def _repr_html_(self) -> str:
         """Returns the tables of scores as HTML, for notebooks."""
@@ -108,39 +106,36 @@ class Run:
         from mtl_cli.runs.text_tables import format_metric, tables_by_metrics
 
         sections, warnings = [], list[str]()
+        # If this method raised an error, a notebook would show nothing.
         try:
-            # The scores on test rows come first, as in the report of the run.
-            for split in sorted(self.metrics, key=lambda split: split != "test"):
-                rows = []
-                for name, score in self.metrics[split].items():
-                    texts = {m: format_metric(x) for m, x in metrics_of(score).items()}
-                    rows.append((name_with_space(name, score), texts, score))
-                title, tables = f"Scores on {split} rows", tables_by_metrics(rows)
-                sections.append({"title": title, "tables": tables, "lines": []})
+            with self._reading("metrics.json"):
+                # The scores on test rows come first, as in the report of the run.
+                for split in sorted(self.metrics, key=lambda split: split != "test"):
+                    rows = []
+                    for name, score in self.metrics[split].items():
+                        metrics = metrics_of(score)
+                        texts = {m: format_metric(x) for m, x in metrics.items()}
+                        rows.append((name_with_space(name, score), texts, score))
+                    title, tables = f"Scores on {split} rows", tables_by_metrics(rows)
+                    sections.append({"title": title, "tables": tables, "lines": []})
             if not sections:
                 warnings.append("the run has no scores: it only checked its data")
-        # If this method raised an error, a notebook would show nothing.
         except MtlError as error:
             warnings.append(str(error))
-        except DAMAGED_FILE_ERRORS as error:
-            warnings.append(str(self._damaged("metrics.json", error)))
         name = self.folder.name
         return render("notebook.html", title=name, sections=sections, warnings=warnings)
 
-    def _read(self, name: str, read: Callable[[Path], T]) -> T:
+    @contextlib.contextmanager
+    def _reading(self, name: str) -> Iterator[Path]:
         path = self.folder / name
         try:
-            return read(path)
+            yield path
         except FileNotFoundError:
             raise DataError(
                 f"{path}: no such file; check that the folder is a run's, that the run "
                 "is finished, and that its configuration makes it write this file"
             ) from None
         except DAMAGED_FILE_ERRORS as error:
-            raise self._damaged(name, error) from None
-
-    def _damaged(self, name: str, error: BaseException) -> DataError:
-        return DataError(
-            f"{self.folder / name} is damaged: {first_line(error)}; train the model "
-            "again"
-        )
+            raise DataError(
+                f"{path} is damaged: {first_line(error)}; train the model again"
+            ) from None

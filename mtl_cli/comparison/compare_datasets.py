@@ -68,9 +68,7 @@ def compare_dataset(
     """
     configurations = group_runs(runs)
     scored = [
-        configuration
-        for configuration in configurations
-        if any(split in run.metrics for run in configuration.runs.values())
+        c for c in configurations if any(split in r.metrics for r in c.runs.values())
     ]
     unscored = [c for c in configurations if c not in scored]
     if not scored:

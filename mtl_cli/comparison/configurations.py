@@ -23,11 +23,8 @@ class Configuration:
     @cached_property
     def unscored_runs(self) -> list[Run]:
         """The runs without scores, of seeds that have no other run with scores."""
-        return [
-            run
-            for run in self.all_runs
-            if not run.has_scores and run.seed not in self.runs
-        ]
+        unscored = [run for run in self.all_runs if not run.has_scores]
+        return [run for run in unscored if run.seed not in self.runs]
 
     @property
     def model(self) -> str:
@@ -111,9 +108,8 @@ def set_names(configurations: list[Configuration], keys: list[str]) -> None:
             for key in keys
             if (value := configuration.settings.get(key)) is not None
         ]
-        configuration.name = (
-            " ".join(labels) or configuration.model or "the configuration"
-        )
+        name = " ".join(labels) or configuration.model
+        configuration.name = name or "the configuration"
 
 
 def short_key(key: str, keys: list[str]) -> str:

@@ -48,12 +48,10 @@ def as_csv(comparisons: list[DatasetComparison]) -> str:
     rows = [row for comparison in comparisons for row in comparison.rows()]
     settings = [key for comparison in comparisons for key in comparison.shown_keys]
     # A dict, because it keeps each key once and in order.
-    headings = dict.fromkeys(
-        ["dataset", *settings, *(key for row in rows for key in row)]
-    )
-    if len(comparisons) == 1:
-        del headings["dataset"]
-    return csv_text(headings, rows)
+    headings = dict.fromkeys([*settings, *(key for row in rows for key in row)])
+    del headings["dataset"]
+    names = list(headings) if len(comparisons) == 1 else ["dataset", *headings]
+    return csv_text(names, rows)
 
 
 def as_json(comparisons: list[DatasetComparison]) -> str:

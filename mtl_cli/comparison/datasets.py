@@ -110,16 +110,13 @@ def unique_names(datasets: list[Variants]) -> list[str]:
     follow: `synthetic correlation=0.5`. If the names are still equal, because the data
     differ but the settings do not, a number follows: `shop (2)`.
     """
-    namesakes: dict[str, list[Variants]] = {}
-    for dataset in datasets:
-        base_name = joined_values("dataset.name", dataset, ", ")
-        namesakes.setdefault(base_name, []).append(dataset)
+    base_names = [joined_values("dataset.name", d, ", ") for d in datasets]
+    named = list(zip(base_names, datasets, strict=True))
     counts: Counter[str] = Counter()
     names = []
-    for dataset in datasets:
-        base_name = joined_values("dataset.name", dataset, ", ")
-        settings = differing_settings(dataset, namesakes[base_name])
-        name = " ".join([base_name, *settings])
+    for base_name, dataset in named:
+        namesakes = [other for name, other in named if name == base_name]
+        name = " ".join([base_name, *differing_settings(dataset, namesakes)])
         counts[name] += 1
         names.append(f"{name} ({counts[name]})" if counts[name] > 1 else name)
     return names

@@ -1,5 +1,6 @@
 """Chooses the configuration whose runs are averaged into an ensemble."""
 
+import contextlib
 from collections.abc import Sequence
 from statistics import fmean
 
@@ -50,14 +51,14 @@ def best_configuration(
         )
     if len(candidates) == 1:
         return candidates[0], "the only configuration with several seeds"
-    means = {}
-    distinct_metrics = set()
+    means, distinct_metrics = {}, set()
     for candidate in candidates:
         by_seed = [monitored_value_of_run(run) for run in candidate.runs.values()]
         distinct_metrics |= {metrics for metrics, _ in by_seed}
         means[candidate] = fmean(value for _, value in by_seed)
-    tasks = [task.name for task in comparison.tasks]
-    have_same_rows = all(same_validation_rows(candidates, task) for task in tasks)
+    have_same_rows = all(
+        same_validation_rows(candidates, task.name) for task in comparison.tasks
+    )
     if len(distinct_metrics) > 1 or not have_same_rows:
         raise ConfigError(
             f"{FLAG}: {len(candidates)} configurations have several seeds, but their "
@@ -65,10 +66,9 @@ def best_configuration(
             "be chosen; name the runs of one configuration alone"
         )
     best = max(candidates, key=lambda candidate: means[candidate])
-    monitor = best.settings.get("trainer.monitor")
     return best, (
         f"the best of {len(candidates)} configurations on validation rows, by "
-        f"trainer.monitor={monitor}"
+        f"trainer.monitor={best.settings.get('trainer.monitor')}"
     )
 
 
@@ -80,18 +80,15 @@ def monitored_value_of_run(run: Run) -> tuple[MonitoredMetrics, float]:
     Raises:
         ConfigError: if the run has no such value.
     """
-    value = None
-    try:
+    with contextlib.suppress(*DAMAGED_FILE_ERRORS):  # the error below names the run
         config = Config.model_validate(read_config(run.path))
         monitor, outputs = config.trainer.monitor, config.outputs
         metrics = monitored_metrics(monitor, outputs)
         value = monitored_value(monitor, outputs, run.metrics["valid"])
-    except DAMAGED_FILE_ERRORS:
-        pass  # the error below also names the run
-    if value is None:
-        raise ConfigError(
-            f"{FLAG}: {run.path} has no value of trainer.monitor on validation rows, "
-            "so the best of several configurations cannot be chosen; name the runs of "
-            "one configuration alone"
-        )
-    return tuple((output.name, metric) for output, metric in metrics), value
+        if value is not None:
+            return tuple((output.name, metric) for output, metric in metrics), value
+    raise ConfigError(
+        f"{FLAG}: {run.path} has no value of trainer.monitor on validation rows, so "
+        "the best of several configurations cannot be chosen; name the runs of one "
+        "configuration alone"
+    )

@@ -14,7 +14,6 @@ from mtl_cli.core.nested import flatten
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-
 DEFAULT_DECIMALS, MAX_DECIMALS = 4, 6
 # Each configuration is compared with up to three others, see `twins`.
 COMPARED_WITH = ("baseline", "single_task", "single_scenario")

@@ -20,6 +20,7 @@ MAX_CONFIGURATIONS = 20  # number of configurations whose test rows are read
 # `RESAMPLES` samples.
 MAX_ROWS = {"auc": 20_000_000, "gauc": 10_000_000}
 MAX_ROWS_RESAMPLED = 1_000_000
+UNTESTED = (Verdict.NO_SCORE, Verdict.NOT_COMPARABLE)  # differences without tests
 
 
 def add_row_tests(comparison: DatasetComparison) -> list[str]:
@@ -107,11 +108,7 @@ def test_task(
         by_score = [score.differences.values() for score in on_rows.scores]
         for difference in itertools.chain(*by_score):
             first, second = difference.configuration, difference.other
-            has_no_test = difference.verdict in (
-                Verdict.NO_SCORE,
-                Verdict.NOT_COMPARABLE,
-            )
-            if has_no_test or not_read & {first, second}:
+            if difference.verdict in UNTESTED or not_read & {first, second}:
                 continue
             try:
                 predictions = read(first, on_rows.scenario)

@@ -11,7 +11,7 @@ from mtl_cli.comparison.difference import Difference, Verdict
 from mtl_cli.comparison.intervals import Interval, mean_interval
 from mtl_cli.comparison.results import DatasetComparison, Score, Task, score_of
 from mtl_cli.comparison.same_rows import same_rows
-from mtl_cli.comparison.twins import Twins, single_scenario_twins, single_task_twins
+from mtl_cli.comparison.twins import single_scenario_twins, single_task_twins
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.statistics.significance import Test, t_test
 
@@ -39,11 +39,10 @@ def add_seed_tests(
     for task in comparison.all_tasks:
         difference_of = difference_function(task, comparison.baseline, have_same_rows)
         scores = {score.configuration: score for score in task.scores}
-        scenario_twins: Twins = {}
-        if task.scenario:
-            scenario_twins = single_scenario_twins(
-                configurations, single_scenario, task.scenario
-            )
+        # There are no twins on the rows of all scenarios, whose name is "".
+        scenario_twins = single_scenario_twins(
+            configurations, single_scenario, task.scenario
+        )
         for configuration, score in scores.items():
             others = {}
             if configuration is not comparison.baseline:
