@@ -12,7 +12,7 @@ SIDE_MARGIN = 12  # on the left and the right of the axis
 BAR_OFFSET = 24  # from the top of a row to its bar
 NAME_OFFSET = 10  # from a bar up to the name of its row
 DOT_RADIUS, SMALL_DOT_RADIUS = 4, 3
-MAX_NAME_LENGTH = 40  # characters of a row's name
+MAX_NAME_LENGTH = 36  # characters that fit beside a value and its interval on a phone
 
 
 @dataclass(frozen=True)

@@ -25,5 +25,5 @@ def test_dots_lie_on_their_bars_and_on_one_scale() -> None:
 def test_long_names_are_cut_and_shown_in_full_on_pointing() -> None:
     chart = IntervalPlot("auc by city", "auc", BARS, reference=0.6).chart()
     names = [m.text for m in chart.marks if m.attributes.get("class") == "row"]
-    assert names == ["Oslo", "a" * 40 + "…"]
+    assert names == ["Oslo", "a" * 36 + "…"]
     assert [m.tooltip for m in chart.marks if m.tag == "circle"] == ["Oslo", "a" * 60]
