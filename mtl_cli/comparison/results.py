@@ -210,11 +210,12 @@ class DatasetComparison:
         If tasks have scenarios, there is one dict for each of `all_tasks`. Every dict
         then has the key `scenario`, which is "" for a task on all rows.
         """
+        tasks = self.all_tasks
         for i, configuration in enumerate(self.configurations):
             settings = self.shown_settings(configuration)
-            for task in self.all_tasks:
+            for task in tasks:
                 row = {"dataset": self.dataset, **settings, "task": task.name}
-                if len(self.all_tasks) > len(self.tasks):
+                if len(tasks) > len(self.tasks):
                     row["scenario"] = task.scenario
                 score = task.score_dict(i)
                 del score["by_seed"]
