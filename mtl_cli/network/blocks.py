@@ -20,7 +20,7 @@ from mtl_cli.layers.lookup import table_groups
 from mtl_cli.layers.routing import SHARED
 from mtl_cli.network.build import Network
 from mtl_cli.network.feature_rows import FeatureRows
-from mtl_cli.network.owners import Owners
+from mtl_cli.network.owners import expert_names, network_owners
 from mtl_cli.network.parallel_networks import (
     Index,
     input_kernels,
@@ -65,17 +65,16 @@ class Block:
     index: Index
 
 
+# The name of a block, its weight, and its index in the weight.
+NamedSlices = tuple[BlockName, keras.Variable, Index]
+
+
 def blocks_of(
     network: Network, config: Config, layout: Layout
 ) -> dict[BlockName, Block]:
-    """Splits all weights of a network into blocks.
+    """Splits all weights of a network into blocks, which do not overlap.
 
-    Args:
-        network: the network of the configuration.
-        config: the configuration.
-        layout: the columns of each feature in the network's inputs.
-
-    Returns: the place of each block by its name. The blocks do not overlap.
+    `layout` holds the columns of each feature in the network's inputs.
     """
     splitter = WeightSplitter(network, config, layout)
     positions = {id(weight): i for i, weight in enumerate(network.logits.weights)}
@@ -86,32 +85,24 @@ def blocks_of(
 
 
 class WeightSplitter:
-    """Splits the weights of a network into blocks; see `blocks_of`.
-
-    Args:
-        network: the network of the configuration.
-        config: the configuration.
-        layout: the columns of each feature in the network's inputs.
-    """
+    """Splits the weights of a network into blocks; see `blocks_of`."""
 
     def __init__(self, network: Network, config: Config, layout: Layout) -> None:
         self.config, self.layout = config, layout
         self.tasks = list(config.chosen_tasks)
         self.parts = part_of_layers(network)
-        self.owners = Owners(self.tasks)
         self.layers = {x.name: x for x in network.logits.layers if x.weights}
         # A sharing scheme has one set of embeddings for all tasks, or one set per task
         # and perhaps a shared set. With one task, both kinds of scheme may have one
         # set, so the scheme is asked about two tasks.
-        num_sets = config.model.num_encodings(len(self.tasks))
-        is_set_of_all_tasks = config.model.num_encodings(2) == 1
-        self.set_owners = (
-            [""] if is_set_of_all_tasks else [*self.tasks, SHARED][:num_sets]
-        )
+        self.set_owners = [""]
+        if config.model.num_encodings(2) > 1:
+            num_sets = config.model.num_encodings(len(self.tasks))
+            self.set_owners = [*self.tasks, SHARED][:num_sets]
         self.feature_rows = FeatureRows(network, config, layout)
 
-    def blocks(self) -> Iterator[tuple[BlockName, keras.Variable, Index]]:
-        """Yields each block's name, its weight, and its index in the weight."""
+    def blocks(self) -> Iterator[NamedSlices]:
+        """Yields the blocks of all layers."""
         groups = table_groups(self.layout, self.config.encoder.embedding_dim)
         tables = {group.layer: group.sizes for group in groups}
         encoder_layers: dict[str, list[keras.Layer]] = {}
@@ -129,19 +120,20 @@ class WeightSplitter:
                 yield from self._tables(layer, "table", tables[name], self.set_owners)
             elif part in ("embeddings", "encoder"):
                 encoder_layers.setdefault(type(layer).__name__, []).append(layer)
-            elif own := own_networks(name, self.tasks):
-                kind = "_".join(filter(None, [own.kind.removesuffix("s"), own.layer]))
-                owners = self.owners.of_layer(layer, own.tasks)
-                yield from self._networks(part, kind + order, layer, owners)
             else:
-                owners = self.owners.of_layer(layer)
-                yield from self._networks(part, name + order, layer, owners)
+                kind, own = name, own_networks(name, self.tasks)
+                if own is not None:
+                    words = [own.kind.removesuffix("s"), own.layer]
+                    kind = "_".join(filter(None, words))
+                own_tasks = [] if own is None else own.tasks
+                owners = network_owners(layer, self.tasks, own_tasks)
+                yield from self._networks(part, kind + order, layer, owners)
         for layers_of_class in encoder_layers.values():
             yield from self._encoder_layers(layers_of_class)
 
     def _networks(
         self, part: Part, kind: str, layer: keras.Layer, owners: list[str]
-    ) -> Iterator[tuple[BlockName, keras.Variable, Index]]:
+    ) -> Iterator[NamedSlices]:
         """Yields the blocks of a layer that computes networks side by side.
 
         Each piece of a network's weights is a block, with two exceptions. A gate's
@@ -156,10 +148,9 @@ class WeightSplitter:
             if isinstance(layer, Routing) and piece.name in layer.pieces_by_expert:
                 start = piece.index[-1].start or 0
                 route = layer.routes[piece.network // layer.networks_per_route]
-                experts = self.owners.of_experts(route)
                 columns = {
                     f" {expert}": slice(start + i, start + i + 1)
-                    for i, expert in enumerate(experts)
+                    for i, expert in enumerate(expert_names(route, self.tasks))
                 }
             for expert, column in columns.items():
                 owner = owners[piece.network]
@@ -171,9 +162,7 @@ class WeightSplitter:
                 else:
                     yield name, piece.variable, (*piece.index[:-1], column)
 
-    def _encoder_layers(
-        self, layers: list[keras.Layer]
-    ) -> Iterator[tuple[BlockName, keras.Variable, Index]]:
+    def _encoder_layers(self, layers: list[keras.Layer]) -> Iterator[NamedSlices]:
         """Yields the blocks of the encoder's layers of one class.
 
         Keras names these layers by their class and a count, in the order in which the
@@ -186,10 +175,10 @@ class WeightSplitter:
         for i, layer in enumerate(layers):
             owner, number = self.set_owners[i // per_set], i % per_set
             if isinstance(layer, FusedEmbedding):
-                group = table_groups(self.layout, 1)[number]  # vectors of length 1
-                yield from self._tables(
-                    layer, "first-order table", group.sizes, [owner]
-                )
+                sizes = table_groups(self.layout, 1)[
+                    number
+                ].sizes  # vectors of length 1
+                yield from self._tables(layer, "first-order table", sizes, [owner])
                 continue
             kind = f"{type(layer).__name__} {number + 1}"
             if not isinstance(layer, ParallelMLP):  # depends on the order of features
@@ -203,7 +192,7 @@ class WeightSplitter:
         kind: str,
         sizes: dict[str, int],
         set_owners: list[str],
-    ) -> Iterator[tuple[BlockName, keras.Variable, Index]]:
+    ) -> Iterator[NamedSlices]:
         """Yields a block for each embedding table and each set of embeddings.
 
         The weight holds the tables one below the other, and the sets side by side.

@@ -22,10 +22,10 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.calibration import Calibration
 from mtl_cli.layers.ensemble import EnsembleInputs, by_member
 from mtl_cli.network.ensemble import ensemble_models
+from mtl_cli.network.predictor import Predictor
 from mtl_cli.tasks.base import Statistics
 
 if TYPE_CHECKING:
-    from mtl_cli.network.predictor import Predictor
     from mtl_cli.network.transfer import EarlierOptimizer
 
 # The weights must fit this part of the memory: a run also holds their gradients or the
@@ -44,19 +44,17 @@ class Network:
     {output: (B, 1)}, or {output: (B, classes)} for an output with several classes.
 
     Attributes:
-        logits: the model to train. The model returns the logits of each output.
-        predictions: the model to predict with. The model returns the probabilities or
-            values of each output.
+        logits: the model to train. It returns logits.
+        predictions: the model to predict with. It returns probabilities or values.
         label_statistics: {task: statistics of its labels}, for tasks that use any.
         encodings: the outputs of the encoder, (B, D) each.
         hidden: the output of the sharing scheme: (T, B, H), or (B, H) if all tasks
             share one hidden vector.
         calibrations: {task: the layer that calibrates the logits of its tower}, for
             tasks that predict probabilities. Only `predictions` has these layers.
-        earlier_optimizer: the state of an earlier run's optimizer, from which training
-            starts; None starts a new optimizer.
-        runs: the networks that an ensemble averages, one per run; empty for the network
-            of one run.
+        earlier_optimizer: the state of an earlier run's optimizer to start from, if
+            any.
+        runs: the networks that an ensemble averages; empty for the network of one run.
     """
 
     logits: keras.Model
@@ -69,10 +67,8 @@ class Network:
     runs: "list[Network]" = field(default_factory=list)
 
     @cached_property
-    def predict(self) -> "Predictor":
+    def predict(self) -> Predictor:
         """A function that predicts the rows of a table; TensorFlow traces it once."""
-        from mtl_cli.network.predictor import Predictor
-
         return Predictor(self.predictions)
 
 
@@ -83,11 +79,9 @@ def build(
 ) -> Network:
     """Builds the network that a configuration describes, with initial weights.
 
-    Args:
-        config: the run's configuration. If its key `ensemble` lists seeds, the network
-            averages one network per seed.
-        layout: the columns of each feature in the network's inputs.
-        label_statistics: {task: statistics of its labels}, for tasks that use any.
+    If the key `ensemble` lists seeds, the network averages one network per seed. The
+    layout holds the columns of each feature in the network's inputs. `Network` says
+    what the label statistics are.
 
     Raises:
         ConfigError: if the weights do not fit the memory of this machine.
@@ -109,9 +103,8 @@ def build(
 
 def average(runs: list[Network]) -> Network:
     """Combines the networks of several runs into one network, their ensemble."""
-    models = [(run.logits, run.predictions) for run in runs]
-    logits, predictions = ensemble_models(models)
-    return Network(logits, predictions, runs[0].label_statistics, runs=runs)
+    models = ensemble_models([(run.logits, run.predictions) for run in runs])
+    return Network(*models, runs[0].label_statistics, runs=runs)
 
 
 def build_run(
@@ -150,37 +143,28 @@ def connect_predictions(
 ) -> tuple[dict[str, Tensor], dict[str, Calibration]]:
     """Connects the calibrations of towers, and the predictions of outputs.
 
-    Args:
-        config: the configuration.
-        logits: {task: the logits of the task's tower}.
-        statistics: see `build`.
-
-    Returns: {prediction: (B, width)}, and {task: the layer that calibrates its tower}.
+    `logits` are those of the tasks' towers. Returns {prediction: (B, width)}, and
+    {task: the layer that calibrates its tower}.
     """
-    model, tasks = config.model, config.chosen_tasks
-    calibrations = {
-        name: Calibration(task.logit_shift, name=f"calibration_{i}", dtype="float32")
-        for i, (name, task) in enumerate(tasks.items())
-        if task.HAS_CLASSES
-    }
-    calibrated = {
-        name: calibrations[name](x) if name in calibrations else x
-        for name, x in logits.items()
-    }
-    calibrated_logits = model.heads_option.connect(calibrated, tasks)
-    predictions = {
-        output.name: output.task.predictions(
-            calibrated_logits[output.name], statistics.get(output.label, {})
-        )
-        for output in config.outputs
-    }
-    if model.members > 1:
-        members = {name: by_member(x, model.members) for name, x in predictions.items()}
-        predictions = {name: ops.mean(x, axis=0) for name, x in members.items()}
-        predictions |= {
-            spread_name(name): ops.std(x, axis=0) for name, x in members.items()
-        }
-    return predictions, calibrations
+    num_members, tasks = config.model.members, config.chosen_tasks
+    calibrations, logits = {}, dict(logits)
+    for i, (name, task) in enumerate(tasks.items()):
+        if task.HAS_CLASSES:
+            layer = Calibration(
+                task.logit_shift, name=f"calibration_{i}", dtype="float32"
+            )
+            calibrations[name], logits[name] = layer, layer(logits[name])
+    logits = config.model.heads_option.connect(logits, tasks)
+    predictions, spreads = {}, {}
+    for output in config.outputs:
+        label_statistics = statistics.get(output.label, {})
+        x = output.task.predictions(logits[output.name], label_statistics)
+        if num_members > 1:
+            by_members = by_member(x, num_members)
+            x = ops.mean(by_members, axis=0)
+            spreads[spread_name(output.name)] = ops.std(by_members, axis=0)
+        predictions[output.name] = x
+    return predictions | spreads, calibrations
 
 
 def encodings_of_members(encodings: Encodings, num_members: int) -> Encodings:
@@ -209,12 +193,7 @@ def scenario_weights(inputs: dict[str, Tensor], layout: Layout, feature: str) ->
 
     If the scenario of a row is known, this scenario has weight 1, and all others have
     weight 0. If it is unknown, all scenarios have the same weight. The weights of a row
-    sum to 1.
-
-    Args:
-        inputs: the inputs of the network.
-        layout: the columns of each feature in the inputs.
-        feature: the feature whose values are the scenarios.
+    sum to 1. The values of `feature` are the scenarios.
     """
     ids = inputs["ids"][:, layout.columns[feature].start]
     table = layout.tables[layout.blocks[feature].table or feature]

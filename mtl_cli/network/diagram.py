@@ -1,5 +1,6 @@
 """Lists the nodes of a network, from inputs to outputs, for a drawing."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -30,15 +31,12 @@ class Node:
 
 
 def nodes_of(model: keras.Model, tasks: Sequence[str]) -> list[Node]:
-    """Returns the nodes of a network; each node comes after the nodes that it reads.
+    """Returns the nodes of a functional model that returns {output: logits}.
 
-    Layers with weights, gates, mixtures of experts, inputs and outputs become nodes.
-    Other operations, such as a concatenation, become lines between nodes. A sum of
-    mixtures is one node; the mixtures that it sums have no nodes.
-
-    Args:
-        model: a functional model that returns {output: logits}.
-        tasks: the names of the tasks, in order.
+    Each node comes after the nodes that it reads. Layers with weights, gates, mixtures
+    of experts, inputs and outputs become nodes. Other operations, such as a
+    concatenation, become lines between nodes. A sum of mixtures is one node; the
+    mixtures that it sums have no nodes.
     """
     nodes: list[Node] = []
     sums = [op for op in model.operations if is_sum_of_mixtures(op)]
@@ -46,9 +44,8 @@ def nodes_of(model: keras.Model, tasks: Sequence[str]) -> list[Node]:
     # The nodes that each operation's result is computed from.
     origins: dict[keras.Operation, list[int]] = {}
     for operation in model.operations:
-        sources = list(
-            dict.fromkeys(i for op in inputs_of(operation) for i in origins[op])
-        )
+        read = [origins[op] for op in inputs_of(operation)]
+        sources = list(dict.fromkeys(itertools.chain(*read)))
         is_node = isinstance(operation, keras.layers.InputLayer | Mix | Routing)
         is_node |= isinstance(operation, keras.Layer) and bool(operation.weights)
         if operation not in summands and (operation in sums or is_node):
@@ -60,9 +57,7 @@ def nodes_of(model: keras.Model, tasks: Sequence[str]) -> list[Node]:
         for name, tensor in model.output.items()
     }
     if len(outputs) > MAX_NAMES:
-        every_source = list(
-            dict.fromkeys(i for sources in outputs.values() for i in sources)
-        )
+        every_source = list(dict.fromkeys(itertools.chain(*outputs.values())))
         outputs = {f"{len(outputs)} outputs": every_source}
     nodes += [Node(name, "", "output", sources) for name, sources in outputs.items()]
     return nodes
@@ -93,22 +88,21 @@ def node_of(
         names, count = networks.tasks, len(networks.tasks)
         owners = ", ".join(names) if count < MAX_NAMES else f"{count} tasks"
         title = f"{(networks.layer or networks.kind).replace('_', ' ')} of {owners}"
+    kind = "layer"
     if isinstance(operation, keras.layers.InputLayer):
-        return Node(title, f"{operation.output.shape[-1]} columns", "input", sources)
-    if isinstance(operation, FusedEmbedding):
+        kind, sizes = "input", f"{operation.output.shape[-1]} columns"
+    elif isinstance(operation, FusedEmbedding):
         rows = sum(operation.vocabulary_sizes)
         sizes = f"{rows:,} rows of {operation.embedding_dim * operation.num_sets}"
-        return Node(title, sizes, "layer", sources)
-    if isinstance(operation, Routing):
-        sizes = f"over {operation.output.shape[-1]} {operation.weighed}"
-        return Node(title, sizes, "gate", sources)
-    if isinstance(operation, ParallelMLP):
+    elif isinstance(operation, Routing):
+        kind, sizes = "gate", f"over {operation.output.shape[-1]} {operation.weighed}"
+    elif isinstance(operation, ParallelMLP):
         widths = " → ".join(map(str, operation.units)) or "no hidden layer"
-        return Node(title, f"{operation.num} networks of {widths}", "layer", sources)
-    if isinstance(operation, ParallelDense):
-        return Node(
-            title, f"{operation.num} layers of {operation.units}", "layer", sources
-        )
-    if isinstance(operation, Mix) or not isinstance(operation, keras.Layer):
-        return Node("Σ", "", "sum", sources)
-    return Node(title, f"{operation.count_params():,} weights", "layer", sources)
+        sizes = f"{operation.num} networks of {widths}"
+    elif isinstance(operation, ParallelDense):
+        sizes = f"{operation.num} layers of {operation.units}"
+    elif isinstance(operation, Mix) or not isinstance(operation, keras.Layer):
+        title, kind, sizes = "Σ", "sum", ""
+    else:
+        sizes = f"{operation.count_params():,} weights"
+    return Node(title, sizes, kind, sources)

@@ -24,10 +24,9 @@ def ensemble_models(
     Args:
         runs: the models `Network.logits` and `Network.predictions` of each run.
 
-    Returns: two models with the inputs of one run. The first model returns {output:
-        logits}: first the rows of the first run, then the rows of the second run, and
-        so on, as one run does for its members. The second model returns p under the
-        name of the output, and s under the name that `spread_name` returns.
+    Returns: the same two models of the ensemble. The logits are first those of the
+        first run's rows, then those of the second run's rows, and so on, as one run
+        does for its members. s has the name that `spread_name` returns.
     """
     inputs = {
         tensor.name: keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=tensor.name)

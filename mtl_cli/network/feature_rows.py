@@ -20,21 +20,15 @@ class FeatureRows:
     the embeddings and dense features that the encoder reads, or an encoding, the output
     of the encoder.
 
-    Args:
-        network: the network of the configuration.
-        config: the configuration.
-        layout: the columns of each feature in the network's inputs.
+    Attributes:
+        order: the names of all features, in the order of their columns in x.
     """
 
     def __init__(self, network: Network, config: Config, layout: Layout) -> None:
         self.encodings = network.encodings
         self.x_columns = config.encoder.columns(layout)  # the feature of each column
         self.encoding_columns = self._columns_of_encoding(config)
-
-    @property
-    def order(self) -> str:
-        """The names of all features, in the order of their columns in x."""
-        return ", ".join(dict.fromkeys(self.x_columns))
+        self.order = ", ".join(dict.fromkeys(self.x_columns))
 
     def of_layer(self, part: Part, layer: keras.Layer) -> list[tuple[str, slice]]:
         """Returns the rows of each feature in the kernels that read a layer's input.
@@ -46,16 +40,15 @@ class FeatureRows:
         if part == "encoder":  # a gate of the encoder also reads other tensors than x
             return [] if isinstance(layer, Routing) else row_slices(self.x_columns)
         inputs = layer._inbound_nodes[0].input_tensors
-        if not all(map(self._is_encoding, inputs)):
-            return []
-        return row_slices(self.encoding_columns)
+        reads_encodings = all(map(self._is_encoding, inputs))
+        return row_slices(self.encoding_columns) if reads_encodings else []
 
     def _columns_of_encoding(self, config: Config) -> list[str]:
         """Returns a name for each column of an encoding.
 
         A column of x has the name of its feature; a unit of the deep network has its
         number. If the interactions depend on the number and order of the features, all
-        columns share one name. The name lists the feature of each column of x. A kernel
+        columns share one name, which lists the feature of each column of x. A kernel
         with these rows is one block, found only in networks with the same features.
         """
         interactions = config.encoder.interaction_columns()
@@ -88,8 +81,8 @@ class FeatureRows:
 def row_slices(names: list[str]) -> list[tuple[str, slice]]:
     """Groups neighbouring positions with the same name: [(name, slice of positions)].
 
-    If a name has a second slice elsewhere, the second slice is called `NAME 2`. For
-    example, a feature may have both an embedding and dense columns.
+    A second slice of a name is called `NAME 2`: a feature may have both an embedding
+    and dense columns.
     """
     slices: dict[str, slice] = {}
     start = 0

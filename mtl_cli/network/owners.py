@@ -15,69 +15,59 @@ from mtl_cli.network.parallel_networks import num_networks
 LAYERS_PER_TASK = re.compile(r"(bottoms|specific_experts)$")
 
 
-class Owners:
-    """The owners of networks.
+def network_owners(
+    layer: keras.Layer, tasks: Sequence[str], own_tasks: Sequence[str]
+) -> list[str]:
+    """Returns the owner of each network that a layer computes.
+
+    The owner is a task, or a task and a number if the task has several networks in the
+    layer. A network that belongs to no task has only a number, from 1.
 
     Args:
+        layer: a layer of the scheme or of the towers.
         tasks: the names of the tasks, in the order of the network's outputs.
+        own_tasks: the tasks that the layer's name holds.
     """
+    if isinstance(layer, Routing):
+        owners = [
+            str(i) if route.owner is None else owner_name(route.owner, tasks)
+            for i, route in enumerate(layer.routes, 1)
+        ]
+        return numbered(owners, layer.networks_per_route)
+    num = num_networks(layer)
+    if own_tasks:
+        return numbered(own_tasks, max(num // len(own_tasks), 1))
+    if isinstance(layer, ParallelDense) and layer.owners is not None:
+        owners = [owner_name(owner, tasks) for owner in layer.owners]
+        # Number the networks of each owner: `click 1`, `click 2`, `buy 1`.
+        return [f"{x} {owners[: i + 1].count(x)}" for i, x in enumerate(owners)]
+    if not LAYERS_PER_TASK.search(layer.name):
+        return [str(i + 1) for i in range(num)]
+    per_task = num // len(tasks)
+    if not layer.name.endswith("experts"):
+        return [tasks[i // per_task] for i in range(num)]
+    return [f"{tasks[i // per_task]} {i % per_task + 1}" for i in range(num)]
 
-    def __init__(self, tasks: Sequence[str]) -> None:
-        self.tasks = tasks
 
-    def of_layer(self, layer: keras.Layer, own_tasks: Sequence[str] = ()) -> list[str]:
-        """Returns the owner of each network that a layer computes.
+def expert_names(route: Route, tasks: Sequence[str]) -> list[str]:
+    """Returns a name for each expert that a gate weighs, such as `expert 1`.
 
-        The owner is a task, or a task and a number if the task has several networks in
-        the layer. A network that belongs to no task has only a number, from 1.
+    The name of a specific expert of another task holds the name of that task.
+    """
+    names = []
+    for expert in route.experts:
+        if expert.owner == SHARED:
+            names.append(f"expert {expert.number}")
+            continue
+        is_own = expert.owner == route.owner
+        owner = "" if is_own else f"{owner_name(expert.owner, tasks)} "
+        names.append(f"specific expert {owner}{expert.number}")
+    return names
 
-        Args:
-            layer: a layer of the scheme or of the towers.
-            own_tasks: the tasks that the layer's name holds.
-        """
-        if isinstance(layer, Routing):
-            owners = [self._owner(r.owner, i + 1) for i, r in enumerate(layer.routes)]
-            return numbered(owners, layer.networks_per_route)
-        num = num_networks(layer)
-        if own_tasks:
-            return numbered(own_tasks, max(num // len(own_tasks), 1))
-        if isinstance(layer, ParallelDense) and layer.owners is not None:
-            owners = [self._owner(owner, 0) for owner in layer.owners]
-            # Number the networks of each owner: `click 1`, `click 2`, `buy 1`.
-            return [f"{x} {owners[: i + 1].count(x)}" for i, x in enumerate(owners)]
-        if not LAYERS_PER_TASK.search(layer.name):
-            return [str(i + 1) for i in range(num)]
-        per_task = num // len(self.tasks)
-        if not layer.name.endswith("experts"):
-            return [self.tasks[i // per_task] for i in range(num)]
-        return [f"{self.tasks[i // per_task]} {i % per_task + 1}" for i in range(num)]
 
-    def of_experts(self, route: Route) -> list[str]:
-        """Returns a name for each expert that a gate weighs, such as `expert 1`.
-
-        The name of a specific expert of another task holds the name of that task.
-        """
-        names = []
-        for expert in route.experts:
-            if expert.owner == SHARED:
-                names.append(f"expert {expert.number}")
-                continue
-            is_own = expert.owner == route.owner
-            owner = "" if is_own else f"{self._owner(expert.owner, 0)} "
-            names.append(f"specific expert {owner}{expert.number}")
-        return names
-
-    def _owner(self, owner: int | str | None, number: int) -> str:
-        """Returns the name of a network's owner, or its number if it has no owner.
-
-        Args:
-            owner: the number of the task that owns the network, from 0; the name of
-                another owner; or None.
-            number: the number of the network in its layer, from 1.
-        """
-        if owner is None:
-            return str(number)
-        return owner if isinstance(owner, str) else self.tasks[owner]
+def owner_name(owner: int | str, tasks: Sequence[str]) -> str:
+    """Returns the name of an owner, which may be the index of a task."""
+    return owner if isinstance(owner, str) else tasks[owner]
 
 
 def numbered(owners: Sequence[str], per_owner: int) -> list[str]:

@@ -14,6 +14,8 @@ Index = tuple[slice, ...]
 # A part of a layer: a layer itself, or a variable.
 LayerPart: TypeAlias = keras.Layer | keras.Variable
 ALL = slice(None)  # all positions of an axis
+# The layers, apart from gates, that compute networks side by side.
+LAYERS_OF_NETWORKS = (ParallelDense, ParallelMLP, StarDense, StarMLP)
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,7 @@ class NetworkPiece:
 
 def num_networks(layer: keras.Layer) -> int:
     """Counts the networks that a layer computes side by side; 1 for other layers."""
-    return int(layer.num) if has_networks(layer) else 1
-
-
-def has_networks(layer: keras.Layer) -> bool:
-    """Whether a layer that is not a gate computes networks side by side."""
-    return isinstance(layer, ParallelDense | ParallelMLP | StarDense | StarMLP)
+    return int(layer.num) if isinstance(layer, LAYERS_OF_NETWORKS) else 1
 
 
 def pieces_of(layer: keras.Layer) -> Iterator[NetworkPiece]:
@@ -52,7 +49,7 @@ def pieces_of(layer: keras.Layer) -> Iterator[NetworkPiece]:
             is_shared = num == 1 and len(layer.routes) > 1
             for piece in pieces_of_part(part, prefix):
                 yield replace(piece, network=-1) if is_shared else piece
-    elif has_networks(layer):
+    elif isinstance(layer, LAYERS_OF_NETWORKS):
         yield from pieces_of_part(layer, "")
     else:
         for i, variable in enumerate(layer.weights):
@@ -73,13 +70,17 @@ def input_kernels(layer: keras.Layer) -> list[keras.Variable]:
 def pieces_of_part(part: LayerPart, prefix: str) -> Iterator[NetworkPiece]:
     """Splits a part of a layer into pieces that belong to one network each.
 
-    Args:
-        part: a layer that computes several networks, or a variable whose first axis has
-            one entry per network.
-        prefix: the start of the pieces' names.
+    The part is a layer that computes several networks, or a variable whose first axis
+    has one entry per network. The prefix is the start of the pieces' names.
     """
     if isinstance(part, ParallelMLP | StarMLP):
-        yield from pieces_of_mlp(part)
+        # `0.kernel` is the kernel of each first layer.
+        for i, layer in enumerate(x for x in part.stack if x.weights):
+            if isinstance(layer, ParallelBatchNorm | ParallelLayerNorm):
+                for variable in layer.weights:
+                    yield from pieces_of_part(variable, f"{i}.{variable.name}")
+            else:
+                yield from pieces_of_part(layer, f"{i}.")
     elif isinstance(part, ParallelDense):
         yield from pieces_of_dense(part, prefix)
     elif isinstance(part, StarDense):
@@ -89,16 +90,6 @@ def pieces_of_part(part: LayerPart, prefix: str) -> Iterator[NetworkPiece]:
         for number in range(part.shape[0]):
             index = (slice(number, number + 1), *(ALL,) * (len(part.shape) - 1))
             yield NetworkPiece(number, prefix, part, index)
-
-
-def pieces_of_mlp(mlp: ParallelMLP | StarMLP) -> Iterator[NetworkPiece]:
-    """Splits multi-layer networks: `0.kernel` is the kernel of each first layer."""
-    for i, layer in enumerate(x for x in mlp.stack if x.weights):
-        if isinstance(layer, ParallelBatchNorm | ParallelLayerNorm):
-            for variable in layer.weights:
-                yield from pieces_of_part(variable, f"{i}.{variable.name}")
-        else:
-            yield from pieces_of_part(layer, f"{i}.")
 
 
 def pieces_of_dense(layer: ParallelDense, prefix: str) -> Iterator[NetworkPiece]:

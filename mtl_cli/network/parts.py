@@ -20,8 +20,7 @@ class OwnNetworks(NamedTuple):
     Attributes:
         kind: the kind of the networks, in the plural: `towers`.
         tasks: the names of the tasks, in the order of the networks.
-        layer: the last word of the name: the layer of the networks, such as `logits`;
-            "" if there is no such word.
+        layer: the last word, such as `logits`; "" if there is no such word.
     """
 
     kind: str
@@ -32,13 +31,10 @@ class OwnNetworks(NamedTuple):
 def own_networks(layer_name: str, tasks: Sequence[str]) -> OwnNetworks | None:
     """Parses the name of a layer; None if the name does not hold numbers of tasks."""
     match = NAME_WITH_TASKS.fullmatch(layer_name)
-    if match is None:
+    numbers = [int(number) for number in match[2].split("_")[1:]] if match else []
+    if match is None or max(numbers) >= len(tasks):
         return None
-    numbers = [int(number) for number in match[2].split("_")[1:]]
-    if max(numbers) >= len(tasks):
-        return None
-    names = [tasks[number] for number in numbers]
-    return OwnNetworks(match[1], names, match[3] or "")
+    return OwnNetworks(match[1], [tasks[i] for i in numbers], match[3] or "")
 
 
 def part_of_layers(network: Network) -> dict[str, Part]:
@@ -84,9 +80,8 @@ def layers_before(tensors: list[Tensor]) -> set[str]:
 def freeze(network: Network, parts: Sequence[Part]) -> list[str]:
     """Makes training leave the weights of some parts as they are.
 
-    The moving averages of batch normalisation do not change either.
-
-    Returns: a warning for each part that has no weights in this network.
+    The moving averages of batch normalisation do not change either. Returns a warning
+    for each part that has no weights in this network.
     """
     part_by_layer = part_of_layers(network)
     for layer in network.logits.layers:

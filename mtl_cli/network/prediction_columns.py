@@ -14,10 +14,7 @@ def prediction_columns(
 ) -> dict[str, Array]:
     """Predicts encoded rows: {name of a column: predictions, (rows,)}.
 
-    Args:
-        network: the trained network.
-        config: the configuration of the run.
-        encoded: the encoded rows, {input of the network: (rows, width)}.
+    The encoded rows are {input of the network: (rows, width)}.
     """
     predictions = network.predict(Table(encoded, {}, {}))
     columns: dict[str, Array] = {}

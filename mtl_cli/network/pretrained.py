@@ -31,13 +31,7 @@ class PretrainedVectors(NamedTuple):
 
 
 def read(config: Config, features: FeatureSet) -> dict[str, PretrainedVectors]:
-    """Reads the vectors of all features that have the key `pretrained`.
-
-    Args:
-        config: the run's configuration.
-        features: the fitted features.
-
-    Returns: {embedding table: vectors}.
+    """Reads {embedding table: vectors} of all features with the key `pretrained`.
 
     Raises:
         DataError: if a file is missing or malformed, or does not fit the feature.
@@ -94,12 +88,7 @@ def read_table(
 
 
 def read_vectors(key: str, path: str) -> Vectors:
-    """Reads the vectors of a file and converts them to float32, (N, dim).
-
-    Args:
-        key: the configuration key that names the file, for messages.
-        path: the path of an `.npy` file.
-    """
+    """Reads an `.npy` file of vectors as float32, (N, dim). `key` names the file."""
     try:
         check_data_file(find_data(path))
         with find_data(path).open("rb") as file:
@@ -128,12 +117,7 @@ def read_vectors(key: str, path: str) -> Vectors:
 
 
 def read_values(key: str, path: str) -> list[str]:
-    """Reads the value of the feature that each vector belongs to.
-
-    Args:
-        key: the configuration key that names the file, for messages.
-        path: the path of a text file with one value per line.
-    """
+    """Reads the value of the feature that each vector belongs to, one per line."""
     try:
         check_data_file(find_data(path))
         with find_data(path).open(encoding="utf-8-sig") as file:
@@ -164,15 +148,9 @@ def fill(
     features: FeatureSet,
     vectors_by_table: dict[str, PretrainedVectors],
 ) -> None:
-    """Writes pretrained vectors into a network's embedding tables, in place.
+    """Writes the vectors of `read` into a network's embedding tables, in place.
 
     A network with several sets of embeddings gets the same vectors in each set.
-
-    Args:
-        network: the network of the configuration.
-        config: the run's configuration.
-        features: the fitted features.
-        vectors_by_table: the vectors that `read` has returned.
     """
     from mtl_cli.layers.lookup import table_groups
 

@@ -25,12 +25,7 @@ TENSOR_SPECS: dict[InputKind, tf.TensorSpec] = {
 
 
 class Scorer:
-    """Scores encoded rows and names the predictions as `mtl-predict` does.
-
-    Args:
-        network: the trained network.
-        config: the configuration of the run.
-    """
+    """Scores encoded rows and names the predictions as `mtl-predict` does."""
 
     def __init__(self, network: "Network", config: Config) -> None:
         self.network = network.predictions
@@ -41,10 +36,8 @@ class Scorer:
     ) -> dict[str, Tensor]:
         """Predicts rows: {name of a column: predictions, (rows,)}.
 
-        Args:
-            inputs: the inputs of the network, (rows, width) each.
-            is_accepted: whether each row is accepted, (rows,). The predictions of other
-                rows become NaN.
+        The inputs are those of the network, (rows, width) each. The predictions of rows
+        that are not accepted become NaN.
         """
         predictions = self.network(inputs, training=False)
         columns = {}
@@ -65,13 +58,7 @@ class Scorer:
 
 
 class RawScorer:
-    """Encodes and scores raw rows with TensorFlow alone.
-
-    Args:
-        network: the trained network.
-        features: the fitted features.
-        config: the configuration of the run.
-    """
+    """Encodes and scores raw rows with TensorFlow alone."""
 
     def __init__(
         self, network: "Network", features: FeatureSet, config: Config

@@ -19,20 +19,11 @@ def check_size(
     label_statistics: dict[str, Statistics],
     array_sizes: Collection[int],
 ) -> None:
-    """Refuses stored weights whose number does not match the network to load.
+    """Raises ValueError if stored arrays and the network of `build` differ in weights.
 
     A few changed digits in a saved configuration can describe a network that fills the
     memory or takes hours to build. Therefore this check counts the weights without
     allocating them, and stops as soon as there are far more than are stored.
-
-    Args:
-        config: the same as in `build`.
-        layout: the same as in `build`.
-        label_statistics: the same as in `build`.
-        array_sizes: the number of weights in each stored array.
-
-    Raises:
-        ValueError: if the numbers of weights differ.
     """
     num_stored = sum(array_sizes)
     # Dropout and the noise of gates have variables that are not stored.

@@ -12,12 +12,7 @@ from mtl_cli.network.parallel_networks import Index
 
 
 class Copy(NamedTuple):
-    """A block to copy from an earlier network to a new network.
-
-    Attributes:
-        source: the place of the block in the earlier network.
-        target: the place of the block in the new network.
-    """
+    """A block to copy: its places in an earlier network and in a new network."""
 
     source: Block
     target: Block
@@ -69,22 +64,15 @@ def match(
     A block can be copied if it has the same shape in both networks. An embedding table
     may also have more rows in the new network: new ids come after the earlier ids, so
     the earlier vectors are copied to the first rows.
-
-    Args:
-        earlier: the blocks of the earlier network.
-        new: the blocks of the new network.
-        earlier_shapes: the shapes of all weights of the earlier network.
-        new_shapes: the shapes of all weights of the new network.
+    The shapes are those of all weights of the networks.
     """
-    copies: list[Copy] = []
-    fresh: list[BlockName] = []
-    changed: list[BlockName] = []
+    matched = Match([], [], [], [])
     earlier_kernels = {name._replace(feature="") for name in earlier}
     for name, target in new.items():
         source = earlier.get(name)
         if source is None:
             has_kernel = name.feature and name._replace(feature="") in earlier_kernels
-            (changed if has_kernel else fresh).append(name)
+            (matched.changed if has_kernel else matched.fresh).append(name)
             continue
         earlier_shape = block_shape(earlier_shapes, source)
         shape = block_shape(new_shapes, target)
@@ -94,13 +82,13 @@ def match(
             target = replace(target, index=(rows, *target.index[1:]))
             shape = (earlier_shape[0], *shape[1:])
         if shape == earlier_shape:
-            copies.append(Copy(source, target))
+            matched.copies.append(Copy(source, target))
         else:
-            changed.append(name)
+            matched.changed.append(name)
     # A kernel that only reads fewer features than before is not dropped.
     kernels = {name._replace(feature="") for name in new}
-    dropped = [name for name in earlier if name._replace(feature="") not in kernels]
-    return Match(copies, fresh, changed, dropped)
+    matched.dropped.extend(n for n in earlier if n._replace(feature="") not in kernels)
+    return matched
 
 
 def block_shape(shapes: list[tuple[int, ...]], block: Block) -> tuple[int, ...]:
@@ -123,8 +111,8 @@ def copy_weights(earlier: Network, new: Network, copies: Iterable[Copy]) -> None
 def by_weight(copies: Iterable[Copy]) -> dict[int, list[tuple[Block, Index]]]:
     """Groups copies by the weight that they change.
 
-    Returns: {position of the weight in the new network: pairs of a block of the earlier
-        network and the index of its copy in the weight}.
+    Returns {position of the weight in the new network: pairs of a block of the earlier
+    network and the index of its copy in the weight}.
     """
     groups: dict[int, list[tuple[Block, Index]]] = defaultdict(list)
     for source, target in copies:
@@ -143,13 +131,9 @@ def describe(blocks: Iterable[BlockName], text: str) -> list[str]:
             owner += f" for {name.piece.partition(' ')[2]}"  # a gate's expert
         # A dict, because a set would not keep the order of the owners.
         owners.setdefault((name.part, name.layer), {})[owner] = None
-    return [
-        f"{part}: {layer}{of_owners(names)}: {text}"
-        for (part, layer), names in owners.items()
-    ]
-
-
-def of_owners(owners: Iterable[str]) -> str:
-    """Returns " of a, b"; "" if the blocks of a layer have no owner."""
-    names = ", ".join(filter(None, owners))
-    return f" of {names}" if names else ""
+    lines = []
+    for (part, layer), names in owners.items():
+        list_of_names = ", ".join(filter(None, names))
+        of_owners = f" of {list_of_names}" if list_of_names else ""
+        lines.append(f"{part}: {layer}{of_owners}: {text}")
+    return lines

@@ -17,12 +17,8 @@ from mtl_cli.core.tensors import Tensor
 class Balancer:
     """A balancing method, its state, and the steps of a run.
 
-    Args:
-        config: the run's configuration.
-        variables: the trained weights without the lazy tables.
-        num_tables: number of the lazy tables.
-        steps_per_epoch: number of steps of an epoch.
-        first_step: the optimizer's count of steps before the run.
+    `variables` are the trained weights without the lazy tables, and `first_step` is the
+    optimizer's count of steps before the run.
     """
 
     def __init__(
@@ -63,8 +59,8 @@ class Balancer:
             losses: the losses before the step, (T,).
             total_weights: the sum of each task's row weights in the batch, (T,).
             iterations: the optimizer's count of steps before the step.
-            gradients: the gradient of each weight. If the method reads gradients, the
-                gradients by all tasks and by the penalties, (T + 1, ...).
+            gradients: the gradient of each weight. If the method reads gradients: those
+                of all tasks and that of the penalties, (T + 1, ...).
 
         Returns: the weight of each task in the step, (T,), and the combined gradient of
             each weight of the network. If the method reads gradients, the task's weight
@@ -117,12 +113,10 @@ def inner_products(gradients: Tensor, mask: Tensor) -> Tensor:
 
 
 def combine(gradients: Tensor, mask: Tensor, factors: Tensor) -> Tensor:
-    """Combines the gradients of a weight into the gradient for the optimizer, (...).
+    """Combines the gradients of a weight, (T + 1, ...), for the optimizer, (...).
 
-    Args:
-        gradients: the gradients of all tasks, and that of the penalties, (T + 1, ...).
-        mask: the shared entries, (...). Other entries get the sum of the gradients.
-        factors: the factor of each task's gradient in the shared entries, (T,).
+    Shared entries, where the mask is true, get the sum of the tasks' gradients times
+    their factors, (T,). All other entries get the sum of the gradients.
     """
     *_, penalties = tf.unstack(gradients)
     of_tasks = gradients[:-1]

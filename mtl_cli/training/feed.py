@@ -150,13 +150,7 @@ Feed = MemoryFeed | StreamFeed
 def feed_of(
     table: Table | StoredTable, tasks: list[str], shard: Shard = (0, 1)
 ) -> Feed:
-    """Returns the feed of one process.
-
-    Args:
-        table: the training rows.
-        tasks: names of the tasks whose labels and weights are needed.
-        shard: the rank of this process and the number of processes.
-    """
+    """Returns the feed of one process, with the labels and weights of the tasks."""
     if isinstance(table, StoredTable):
         return StreamFeed(table, tasks, shard)
     return MemoryFeed(table, tasks, shard)

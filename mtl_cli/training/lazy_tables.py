@@ -127,19 +127,3 @@ def make_lazy_tables(model: keras.Model, optimizer: Optimizer) -> list[LazyTable
         and layer.trainable
         and np.prod(layer.table.shape) > min_size
     ]
-
-
-def split_at_tables(
-    model: keras.Model, tables: Sequence[LazyTable]
-) -> tuple[keras.Model | None, keras.Model]:
-    """Splits a model at its lazy tables, so that the tables can be read in between.
-
-    Returns: a model that computes the ids for each table from the inputs, None if there
-        are no tables; and a model that computes the logits from the inputs and the
-        vectors of each table.
-    """
-    if not tables:
-        return None, model
-    ids = keras.Model(model.input, [table.layer.input for table in tables])
-    vectors = [table.layer.output for table in tables]
-    return ids, keras.Model([model.input, vectors], model.output)

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import keras
 import tensorflow as tf
 
 from mtl_cli.config.run_config import Config
@@ -10,7 +11,7 @@ from mtl_cli.distributed.replicas import Replicas
 from mtl_cli.network.build import Network
 from mtl_cli.training.balancer import Balancer
 from mtl_cli.training.feed import TensorTable
-from mtl_cli.training.lazy_tables import make_lazy_tables, split_at_tables
+from mtl_cli.training.lazy_tables import make_lazy_tables
 from mtl_cli.training.losses import penalties_of_heads, sum_of_penalties, task_losses
 
 
@@ -21,14 +22,6 @@ class Step:
     and gradients of all processes are summed before the optimizer changes the weights.
 
     Letters in shapes: T is the number of tasks.
-
-    Args:
-        config: the run's configuration.
-        network: the network to train.
-        num_epochs: largest number of epochs, for the schedule of the learning rate.
-        steps_per_epoch: number of steps of an epoch.
-        rows_per_process: number of rows of a batch that one process reads.
-        replicas: the processes that train together.
 
     Attributes:
         tables: the lazy tables. A step reads and writes only some of their rows.
@@ -51,7 +44,13 @@ class Step:
         self.rows_per_process, self.replicas = rows_per_process, replicas
         self.label_statistics = network.label_statistics
         self.tables = make_lazy_tables(network.logits, config.optimizer)
-        self.ids_model, self.model = split_at_tables(network.logits, self.tables)
+        self.ids_model, self.model = None, network.logits
+        if self.tables:  # they are read between a model of ids and a model of logits
+            layers = [table.layer for table in self.tables]
+            inputs, logits = self.model.input, self.model.output
+            self.ids_model = keras.Model(inputs, [layer.input for layer in layers])
+            vectors = [layer.output for layer in layers]
+            self.model = keras.Model([inputs, vectors], logits)
         self.task_weights = tf.constant([task.weight for task in self.tasks.values()])
         # If the run starts from an earlier run's optimizer, its count of steps goes on,
         # but the learning rate's schedule starts again at the first step of this run.
@@ -93,9 +92,9 @@ class Step:
     ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
         """Reads the rows of each lazy table that a batch needs.
 
-        Returns: three lists with one item per table: the indices of the rows; the rows
-            with their slots; and for each id in this process's share of the batch, the
-            position of its row among these rows.
+        Returns three lists with one item per table: the indices of the rows; the rows
+        with their slots; and for each id in this process's share of the batch, the
+        position of its row among these rows.
         """
         if self.ids_model is None:
             return [], [], []
@@ -126,8 +125,8 @@ class Step:
         Args:
             batch: this process's share of the batch.
             is_real: (rows,), 0 for rows that fill up the last batch, 1 for all others.
-            packed: the rows that `read_tables` returns.
-            positions: the positions that `read_tables` returns.
+            packed: see `read_tables`.
+            positions: see `read_tables`.
 
         Returns: (3, T), the losses before the step, the sums of the rows' weights, and
             the weights that the balancing method has given the tasks; and `packed`
@@ -160,18 +159,13 @@ class Step:
     ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
         """Computes this process's summands of the losses and of the gradients.
 
-        Args:
-            batch: this process's share of the batch.
-            is_real: see `_take`.
-            num_rows: number of rows in the whole batch for which `is_real` is 1.
-            total_weights: the sum of each task's weights over the whole batch.
-            values: the rows that the batch reads of each lazy table, without slots.
-            positions: the positions that `read_tables` returns.
+        `num_rows` and `total_weights` are sums over the whole batch. `values` are the
+        rows that the batch reads of each lazy table, without slots. See `_take` for the
+        other arguments.
 
-        Returns: the losses, (T,); the gradients of the model's weights; and the
-            gradients of `values`. If the balancing method reads the gradients of the
-            tasks, the gradients are (T + 1, ...): one of each task, and one of the
-            penalties.
+        Returns the losses, (T,); the gradients of the model's weights; and the
+        gradients of `values`. If the balancing method reads gradients, they are
+        (T + 1, ...): one of each task, and one of the penalties.
         """
         variables = self.model.trainable_variables
         reads_gradients = self.balancer.reads_gradients

@@ -38,12 +38,6 @@ class Steps:
 
     Letters in shapes: T is the number of tasks.
 
-    Args:
-        config: the run's configuration.
-        network: the network to train.
-        num_rows: number of training rows.
-        replicas: the processes that train together; None if this process is alone.
-
     Attributes:
         compile_seconds: the time of tracing and compiling. It lacks the parts that XLA
             compiles in the first step itself, for lazy tables and several processes.
@@ -89,17 +83,15 @@ class Steps:
     def epoch(
         self, buffers: Iterable[ShuffleBuffer], number: int = 1, steps_done: int = 0
     ) -> Iterator[npt.NDArray[np.float32]]:
-        """Trains on all rows once.
+        """Trains on all rows once, except on those of the `steps_done` first steps.
 
         Args:
             buffers: the rows; all buffers but the last hold whole batches.
             number: number of the epoch, from 1.
-            steps_done: number of steps of this epoch that were taken before the run
-                was interrupted. They are not repeated.
+            steps_done: number of steps that were taken before an interruption.
 
-        Yields: after each call of the compiled function, (steps, 3, T): for each step
-            and task, the loss, the sum of the rows' weights, and the weight that the
-            balancing method has given the task; see `losses.mean_losses`.
+        Yields: after each call of the compiled function, (steps, 3, T): what
+            `Step.take` returns for each step.
         """
         steps_before = 0  # number of steps in earlier buffers
         for buffer in buffers:
