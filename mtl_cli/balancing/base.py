@@ -86,19 +86,10 @@ class Balancing(Options):
     name: str
 
     def check(self, tasks: Sequence[str]) -> None:
-        """Raises ValueError if the keys do not fit the tasks.
-
-        Args:
-            tasks: the names of the tasks.
-        """
+        """Raises ValueError if the keys do not fit the tasks with these names."""
 
     def start(self, num_tasks: int, num_weights: int) -> dict[str, Array]:
-        """Returns the state before the first step, {name: array}.
-
-        Args:
-            num_tasks: T.
-            num_weights: P.
-        """
+        """Returns the state before the first step, {name: array}, for T and P."""
         return {}
 
     def loss_weights(self, state: State, num_tasks: int) -> Tensor:
@@ -142,13 +133,8 @@ def train_values(
 ) -> State:
     """Returns a state whose values Adam has changed by one step.
 
-    The values of tasks without rows in the batch do not change.
-
-    Args:
-        state: a state with the names of `start_of_training`.
-        gradient: the gradient of `values`, (T,).
-        rate: the learning rate.
-        observation: the step of the network.
+    The state has the names of `start_of_training`, and `gradient` is the gradient of
+    its `values`, (T,). The values of tasks without rows in the batch do not change.
     """
     import tensorflow as tf
 
@@ -190,12 +176,8 @@ def minimum_on_simplex(
     minimises a parabola that equals the objective at alpha and is nowhere below it. For
     two tasks without a linear term, the first move ends at the minimum.
 
-    Args:
-        linear: the coefficients of the linear term, (T,).
-        products: the inner products g_s . g_t, (T, T).
-        factor: the factor of the norm.
-        has_gradient: whether a task has a gradient, (T,). All other tasks get the share
-            0.
+    `linear` and `has_gradient` are (T,), and `products` are g_s . g_t, (T, T). Tasks
+    without a gradient get the share 0.
 
     Reference: Lacoste-Julien and Jaggi, "On the Global Linear Convergence of
         Frank-Wolfe Optimization Variants", NeurIPS 2015.

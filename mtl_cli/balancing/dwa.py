@@ -1,5 +1,7 @@
 """The balancing method `dwa`: more weight for tasks whose loss falls slowly."""
 
+import numpy as np
+
 from mtl_cli.balancing.base import Array, Balancing, Observation, State
 from mtl_cli.core.options import Positive
 from mtl_cli.core.tensors import Tensor
@@ -25,8 +27,6 @@ class DWA(Balancing):
     temperature: Positive
 
     def start(self, num_tasks: int, num_weights: int) -> dict[str, Array]:
-        import numpy as np
-
         # 0 stands for an epoch that has not ended.
         names = ("loss_sum", "num_steps", "last_epoch", "epoch_before")
         return {name: np.zeros(num_tasks, "float32") for name in names}

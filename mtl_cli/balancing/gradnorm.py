@@ -1,5 +1,7 @@
 """The balancing method `gradnorm`: gradients of like norms, so that all tasks learn."""
 
+import numpy as np
+
 from mtl_cli.balancing.base import (
     Array,
     Balancing,
@@ -47,8 +49,6 @@ class GradNorm(Balancing):
     learning_rate: Positive
 
     def start(self, num_tasks: int, num_weights: int) -> dict[str, Array]:
-        import numpy as np
-
         state = start_of_training(np.ones(num_tasks, "float32"))  # `values` is w
         return state | {"first_losses": np.zeros(num_tasks, "float32")}
 
@@ -82,10 +82,7 @@ class GradNorm(Balancing):
 
 
 def norms_at_shared_kernel(observation: Observation) -> Tensor:
-    """Returns the norm of each task's gradient by W, (T,).
-
-    `GradNorm` says what W is.
-    """
+    """Returns the norm of each task's gradient by W of `GradNorm`, (T,)."""
     import tensorflow as tf
 
     squares = tf.linalg.diag_part(observation.products)  # (P, T)
@@ -105,10 +102,7 @@ def norms_at_shared_kernel(observation: Observation) -> Tensor:
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
-    """Returns the mean of the values whose mask is 1; 0 if there are none.
-
-    The mask is 0 for all other values.
-    """
+    """Returns the mean of the values whose mask is 1, not 0; 0 if there are none."""
     import tensorflow as tf
 
     total = tf.reduce_sum(values * mask)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import Field
 
 from mtl_cli.balancing.base import Array, Balancing, Observation, State
@@ -55,8 +56,6 @@ class MetaBalance(Balancing):
             raise ValueError(f"balancing.target_task: {message}")
 
     def start(self, num_tasks: int, num_weights: int) -> dict[str, Array]:
-        import numpy as np
-
         zeros = np.zeros((num_weights, num_tasks), "float32")
         return {"means": zeros, "num_steps": zeros}  # m and k
 

@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from mtl_cli.balancing.base import (
     Array,
     Balancing,
@@ -42,8 +44,6 @@ class Uncertainty(Balancing):
     learning_rate: Positive
 
     def start(self, num_tasks: int, num_weights: int) -> dict[str, Array]:
-        import numpy as np
-
         return start_of_training(np.zeros(num_tasks, "float32"))  # `values` is s
 
     def loss_weights(self, state: State, num_tasks: int) -> Tensor:

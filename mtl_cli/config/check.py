@@ -17,9 +17,6 @@ from mtl_cli.core.time_limit import limited_reading
 def check(composed: DictConfig) -> Config:
     """Validates a configuration, and returns it as an object of the schema.
 
-    Args:
-        composed: the configuration that Hydra has composed.
-
     Raises:
         ConfigError: if a key is wrong. The message names the key, its value, and the
             rule that the value breaks.
@@ -52,10 +49,6 @@ def explain(error: ValidationError, values: dict[Any, Any]) -> str:
 
     The line is about the key of pydantic's first finding. If this key is missing, the
     line names all missing keys.
-
-    Args:
-        error: the findings of pydantic.
-        values: the configuration that was validated.
     """
     findings = error.errors(include_url=False)
     first = findings[0]
@@ -63,7 +56,14 @@ def explain(error: ValidationError, values: dict[Any, Any]) -> str:
     if first["type"] == "extra_forbidden":
         return unknown_key_message(key, values)
     if first["type"] == "missing":
-        return missing_keys_message(findings, values)
+        locations = [f["loc"] for f in findings if f["type"] == "missing"]
+        missing = [
+            f"{locate(location, values)[0]}.{location[-1]}".removeprefix(".")
+            for location in locations
+        ]
+        plural, them = ("s", "them") if len(missing) > 1 else ("", "it")
+        names = ", ".join(f"'{key}'" for key in missing)
+        return f"missing key{plural} {names}; add {them} to the YAML file"
     findings_of_key = [f for f in findings if locate(f["loc"], values)[0] == key]
     # A key that allows several types has one finding per type.
     message = " or ".join(dict.fromkeys(broken_rule(f) for f in findings_of_key))
@@ -77,7 +77,9 @@ def explain(error: ValidationError, values: dict[Any, Any]) -> str:
         message += "; YAML reads yes, no, on and off as true and false: quote the word"
     if first["type"] == "list_type" and value is not None:
         message += f"; write [{value}]"
-    return f"{key}: {as_yaml(value)} {message}"
+    # A long value is cut.
+    as_yaml = cut(json.dumps(value, default=repr), SHOWN_CHARACTERS)
+    return f"{key}: {shown(value) if isinstance(value, str) else as_yaml} {message}"
 
 
 def locate(location: tuple[int | str, ...], values: Any) -> tuple[str, Any]:
@@ -95,18 +97,6 @@ def locate(location: tuple[int | str, ...], values: Any) -> tuple[str, Any]:
     return ".".join(keys), values
 
 
-def missing_keys_message(findings: list[ErrorDetails], values: dict[Any, Any]) -> str:
-    """Returns a message that names all missing keys."""
-    locations = [f["loc"] for f in findings if f["type"] == "missing"]
-    missing_keys = [
-        f"{locate(location, values)[0]}.{location[-1]}".removeprefix(".")
-        for location in locations
-    ]
-    names = ", ".join(f"'{key}'" for key in missing_keys)
-    plural, them = ("s", "them") if len(missing_keys) > 1 else ("", "it")
-    return f"missing key{plural} {names}; add {them} to the YAML file"
-
-
 def broken_rule(finding: ErrorDetails) -> str:
     """Returns the rule that a value breaks, from a finding of pydantic."""
     if finding["type"] in ("dict_type", "model_type"):
@@ -116,10 +106,3 @@ def broken_rule(finding: ErrorDetails) -> str:
     for prefix in ("Value error, ", "Input ", "List ", "String "):
         message = message.removeprefix(prefix)
     return message.split(" after validation")[0]
-
-
-def as_yaml(value: object) -> str:
-    """Returns a value as YAML on one line. A long value is cut."""
-    if isinstance(value, str):
-        return shown(value)
-    return cut(json.dumps(value, default=repr), SHOWN_CHARACTERS)

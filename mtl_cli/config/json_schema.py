@@ -64,10 +64,8 @@ def option_classes(group: str) -> dict[str, type[Options]]:
 def group_schema(group: str, partial: bool = False) -> Schema:
     """Returns the schema of the files in `conf/<group>/`.
 
-    Args:
-        group: a group of `GROUPS`.
-        partial: whether all keys may be left out, as in an experiment. An experiment
-            changes some keys of an option that another file defines.
+    With `partial`, all keys may be left out, as in an experiment: it changes some keys
+    of an option that another file defines.
     """
     definitions: Schema = {}
     schemas = []
@@ -86,13 +84,9 @@ def group_schema(group: str, partial: bool = False) -> Schema:
 def option_schema(
     group: str, name: str, option: type[Options], partial: bool
 ) -> Schema:
-    """Returns the schema of the files of one option.
+    """Returns the schema of the files of one option; see `option_classes` for `name`.
 
-    Args:
-        group: a group of `GROUPS`.
-        name: the name of the option, or "", see `option_classes`.
-        option: the class of the option.
-        partial: see `group_schema`.
+    See `group_schema` for `partial`.
     """
     schema = class_schema(option)
     keys = schema["properties"]
@@ -205,10 +199,9 @@ def nested_classes(option: type[Options]) -> set[type[Options]]:
 
 
 def with_interpolation(schema: Any) -> Any:
-    """Returns a schema that also allows an interpolation such as `${oc.env:NAME}`.
+    """Returns a schema whose numbers, booleans and choices may be interpolations.
 
-    The schemas of numbers, booleans and choices are extended. A schema of text allows
-    an interpolation already.
+    An interpolation is a text such as `${oc.env:NAME}`. A schema of text allows it.
     """
     if isinstance(schema, list):
         return [with_interpolation(item) for item in schema]

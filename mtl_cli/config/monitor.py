@@ -13,11 +13,8 @@ def monitored_metrics(
 ) -> "list[tuple[Output, str]]":
     """Returns (output, name of a metric) for each output that early stopping watches.
 
-    Outputs that heads add are not watched, because they have no loss.
-
-    Args:
-        monitor: the key `trainer.monitor`, see `Trainer`.
-        outputs: the outputs of the model.
+    Outputs that heads add are not watched, because they have no loss. `Trainer` says
+    what the key `trainer.monitor` may hold.
     """
     name, _, metric_name = monitor.partition(".")
     tasks = [output for output in outputs if not output.added_by_heads]

@@ -100,14 +100,7 @@ class Trainer(Options):
 
 
 class Length(NamedTuple):
-    """The length of a training, without `auto`.
-
-    Attributes:
-        batch_size: number of training rows in a step.
-        epochs: largest number of passes over the training rows.
-        patience: number of epochs without a better validation metric after which
-            training stops; None if training never stops early.
-    """
+    """The length of a training: these keys of `Trainer`, without `auto`."""
 
     batch_size: int
     epochs: int

@@ -14,8 +14,9 @@ def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
     """
     section, _, name = key.rpartition(".")
     siblings = known_siblings(key, values)
+    chosen_keys, owners = keys_and_owners(section, name, values)
     similar_names = (
-        get_close_matches(name, keys_of_chosen_option(section, values), 3, cutoff=0.7)
+        get_close_matches(name, chosen_keys, 3, cutoff=0.7)
         or get_close_matches(name, siblings, 1, cutoff=0.7)
         or abbreviated(name, siblings)
     )
@@ -23,13 +24,79 @@ def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
     known_keys = [k for k in dotted_keys(values) if k != key]
     if not similar_keys and section not in known_keys:
         similar_keys = similar_keys_anywhere(key, known_keys)
-    owners = ", ".join(other_options_with_key(section, name, values))
-    owner_note = f"{name} is a key of {section}={owners}" if owners else ""
+    note = f"{name} is a key of {section}={', '.join(owners)}" if owners else ""
     if similar_keys:
         suggestion = f"did you mean {' or '.join(similar_keys)}?"
-        return f"unknown key '{key}'; {suggestion} {owner_note}".rstrip()
-    message = f"unknown key '{key}'; known there: {', '.join(siblings)}"
-    return f"{message}; {owner_note}" if owner_note else message
+        return f"unknown key '{key}'; {suggestion} {note}".rstrip()
+    known_there = f"known there: {', '.join(siblings)}"
+    return "; ".join(filter(None, [f"unknown key '{key}'", known_there, note]))
+
+
+def keys_and_owners(
+    section: str, key: str, values: dict[Any, Any]
+) -> tuple[list[str], list[str]]:
+    """Returns what the options of a section say about a key that is unknown there.
+
+    Returns: the keys that only the chosen option of the section declares; and the names
+        of the other options that declare `key`. Both are empty if the section is not a
+        config group, such as `model`.
+    """
+    from mtl_cli.config.json_schema import AXES, option_classes
+
+    chosen = values.get(section)
+    if section not in AXES or not isinstance(chosen, dict):
+        return [], []
+    _, base = AXES[section]
+    options = option_classes(section)
+    option = options.get(str(chosen.get("name")), base)
+    chosen_keys = [k for k in option.model_fields if k not in base.model_fields]
+    return chosen_keys, [n for n, other in options.items() if key in other.model_fields]
+
+
+def known_siblings(key: str, values: dict[Any, Any]) -> list[str]:
+    """Returns the known keys in the innermost existing section of a dotted key.
+
+    For a data set, the schema names the keys, because most of them can be left out of
+    the configuration.
+    """
+    *sections, name = key.split(".")
+    innermost = values
+    for section in sections:
+        if not isinstance(innermost.get(section), dict):
+            break
+        innermost = innermost[section]
+    keys = [str(k) for k in innermost if k != name]
+    if sections[:1] == ["dataset"] and isinstance(values.get("dataset"), dict):
+        kind = str(innermost.get("kind"))
+        keys += keys_of_dataset(sections[1:], values["dataset"], kind)
+    return list(dict.fromkeys(keys))
+
+
+def keys_of_dataset(
+    sections: list[str], dataset: dict[Any, Any], kind: str
+) -> list[str]:
+    """Returns the keys that the schema declares in a section of a data set.
+
+    Args:
+        sections: the keys that lead from the data set to the section, such as
+            `["features", "age"]`.
+        dataset: the configuration of the data set.
+        kind: the value of the section's key `kind`, if it has one.
+    """
+    from mtl_cli.config.json_schema import KINDS, option_classes
+    from mtl_cli.core.options import Options, option_class, option_names
+
+    classes = option_classes("dataset")
+    declaring: Any = classes.get(str(dataset.get("generator", "")), classes[""])
+    match sections:
+        case [axis, _] if axis in KINDS and kind in option_names(axis):
+            declaring = option_class(axis, kind, KINDS[axis])
+        case [section] if section in declaring.model_fields:
+            declaring = declaring.model_fields[section].annotation
+        case [_, *_]:
+            declaring = None
+    is_section = isinstance(declaring, type) and issubclass(declaring, Options)
+    return list(declaring.model_fields) if is_section else []
 
 
 def similar_keys_anywhere(key: str, known_keys: list[str]) -> list[str]:
@@ -54,88 +121,6 @@ def abbreviated(initials: str, names: Iterable[str]) -> list[str]:
         for name in names
         if "_" in name and "".join(word[:1] for word in name.split("_")) == initials
     ]
-
-
-def keys_of_chosen_option(group: str, values: dict[Any, Any]) -> list[str]:
-    """Returns the keys that only the chosen option of a config group declares.
-
-    Args:
-        group: a section of the configuration. Only a config group such as `model` has
-            options.
-        values: the configuration.
-    """
-    from mtl_cli.config.json_schema import AXES, option_classes
-
-    section = values.get(group)
-    if group not in AXES or not isinstance(section, dict):
-        return []
-    _, base = AXES[group]
-    chosen = option_classes(group).get(str(section.get("name")), base)
-    return [key for key in chosen.model_fields if key not in base.model_fields]
-
-
-def other_options_with_key(group: str, key: str, values: dict[Any, Any]) -> list[str]:
-    """Returns the options of a config group that declare a key.
-
-    Args:
-        group: see `keys_of_chosen_option`.
-        key: a key that the chosen option does not have.
-        values: the configuration.
-    """
-    from mtl_cli.config.json_schema import AXES, option_classes
-
-    if group not in AXES or not isinstance(values.get(group), dict):
-        return []
-    classes = option_classes(group).items()
-    return [name for name, option in classes if key in option.model_fields]
-
-
-def known_siblings(key: str, values: dict[Any, Any]) -> list[str]:
-    """Returns the known keys in the innermost existing section of a dotted key.
-
-    For a data set, the schema names the keys, because most of them can be left out of
-    the configuration.
-    """
-    *sections, name = key.split(".")
-    declared: list[str] = []
-    if sections[:1] == ["dataset"] and isinstance(values.get("dataset"), dict):
-        declared = keys_of_dataset(sections[1:], values["dataset"])
-    for section in sections:
-        inner = values.get(section)
-        if not isinstance(inner, dict):
-            break
-        values = inner
-    present = [str(k) for k in values if k != name]
-    return list(dict.fromkeys(present + declared))
-
-
-def keys_of_dataset(sections: list[str], dataset: dict[Any, Any]) -> list[str]:
-    """Returns the keys that the schema declares in a section of a data set.
-
-    Args:
-        sections: the keys that lead from the data set to the section, such as
-            `["features", "age"]`.
-        dataset: the configuration of the data set.
-    """
-    from mtl_cli.config.json_schema import KINDS, option_classes
-    from mtl_cli.core.options import Options, option_class, option_names
-
-    classes = option_classes("dataset")
-    declaring: Any = classes.get(str(dataset.get("generator", "")), classes[""])
-    match sections:
-        case [axis, name] if axis in KINDS:
-            entries = dataset.get(axis)
-            entry = entries.get(name) if isinstance(entries, dict) else None
-            kind = str(entry.get("kind")) if isinstance(entry, dict) else ""
-            is_known = kind in option_names(axis)
-            declaring = option_class(axis, kind, KINDS[axis]) if is_known else None
-        case [section]:
-            field = declaring.model_fields.get(section)
-            declaring = field.annotation if field else None
-        case [_, *_]:
-            declaring = None
-    is_section = isinstance(declaring, type) and issubclass(declaring, Options)
-    return list(declaring.model_fields) if is_section else []
 
 
 def dotted_keys(values: object, prefix: str = "") -> list[str]:

@@ -118,18 +118,17 @@ class Funnel(Dataset):
         # The intercepts are computed from separate rows, so that the number of training
         # rows does not change the true probabilities.
         logits = self._draw(calibration, CALIBRATION_ROWS, users, items).logits
-        intercepts = [
-            intercept(logits[0], self.click_rate),
-            intercept(logits[1], self.conversion_rate),
-        ]
-        tables = {}
-        for split, random, num_rows in (
-            ("train", train, self.train_rows),
-            ("test", test, self.test_rows),
-        ):
+        rates = (self.click_rate, self.conversion_rate)
+        intercepts = list(map(intercept, logits, rates))
+
+        def draw(random: np.random.Generator, num_rows: int) -> pa.Table:
             impressions = self._draw(random, num_rows, users, items)
-            tables[split] = draw_labels(random, impressions, intercepts)
-        return tables
+            return draw_labels(random, impressions, intercepts)
+
+        return {
+            "train": draw(train, self.train_rows),
+            "test": draw(test, self.test_rows),
+        }
 
     def _draw(
         self,
@@ -171,14 +170,7 @@ class Funnel(Dataset):
 def draw_population(
     random: np.random.Generator, num: int, num_groups: int
 ) -> Population:
-    """Draws all users, or all items.
-
-    Args:
-        random: the random generator to draw with.
-        num: number of users or items.
-        num_groups: number of segments or categories. The users or items of a group
-            have similar effects.
-    """
+    """Draws all users, or all items. Those of a group have similar effects."""
     popularity = np.arange(1.0, num + 1) ** -SKEW
     popularity /= popularity.sum()
     group = random.integers(num_groups, size=num)
@@ -215,10 +207,7 @@ def draw_labels(
 ) -> pa.Table:
     """Draws clicks and conversions, and returns a table of all columns.
 
-    Args:
-        random: the random generator to draw with.
-        impressions: the impressions to draw labels for.
-        intercepts: the click intercept and the conversion intercept.
+    The intercepts are those of clicks and of conversions.
     """
     logits = impressions.logits + np.array(intercepts)[:, None]
     p_click, p_conversion = sigmoid(logits).astype("float32")

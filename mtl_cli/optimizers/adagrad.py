@@ -4,7 +4,7 @@ from typing import Any
 
 from mtl_cli.core.options import NotNegative, Positive
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.optimizers.base import Optimizer, Slot
+from mtl_cli.optimizers.base import Optimizer, Slot, Slots
 
 
 class Adagrad(Optimizer):
@@ -36,13 +36,8 @@ class Adagrad(Optimizer):
         return [Slot(self.initial_accumulator_value)]
 
     def row_change(
-        self,
-        rows: Tensor,
-        gradient: Tensor,
-        slots: list[Tensor],
-        step: Tensor,
-        rate: Tensor,
-    ) -> tuple[Tensor, list[Tensor]]:
+        self, rows: Tensor, gradient: Tensor, slots: Slots, step: Tensor, rate: Tensor
+    ) -> tuple[Tensor, Slots]:
         import tensorflow as tf
 
         s = slots[0] + self.squared_gradient(gradient)

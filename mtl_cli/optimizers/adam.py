@@ -4,7 +4,7 @@ from typing import Any
 
 from mtl_cli.core.options import Positive, Share
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.optimizers.base import Optimizer, Slot
+from mtl_cli.optimizers.base import Optimizer, Slot, Slots
 
 
 class Adam(Optimizer):
@@ -45,13 +45,8 @@ class Adam(Optimizer):
         return [Slot(0.0), Slot(0.0)]
 
     def row_change(
-        self,
-        rows: Tensor,
-        gradient: Tensor,
-        slots: list[Tensor],
-        step: Tensor,
-        rate: Tensor,
-    ) -> tuple[Tensor, list[Tensor]]:
+        self, rows: Tensor, gradient: Tensor, slots: Slots, step: Tensor, rate: Tensor
+    ) -> tuple[Tensor, Slots]:
         import tensorflow as tf
 
         from mtl_cli.layers.adam_step import adam_step

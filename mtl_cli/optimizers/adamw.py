@@ -5,6 +5,7 @@ from typing import Any
 from mtl_cli.core.options import NotNegative
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.optimizers.adam import Adam
+from mtl_cli.optimizers.base import Slots
 
 
 class AdamW(Adam):
@@ -27,23 +28,11 @@ class AdamW(Adam):
     weight_decay: NotNegative
 
     def keras_optimizer(self, **common: Any) -> Any:
-        import keras
-
-        return keras.optimizers.AdamW(
-            beta_1=self.beta_1,
-            beta_2=self.beta_2,
-            epsilon=self.epsilon,
-            weight_decay=self.weight_decay,
-            **common,
-        )
+        # Keras' AdamW is Keras' Adam with another default of `weight_decay`.
+        return super().keras_optimizer(weight_decay=self.weight_decay, **common)
 
     def row_change(
-        self,
-        rows: Tensor,
-        gradient: Tensor,
-        slots: list[Tensor],
-        step: Tensor,
-        rate: Tensor,
-    ) -> tuple[Tensor, list[Tensor]]:
+        self, rows: Tensor, gradient: Tensor, slots: Slots, step: Tensor, rate: Tensor
+    ) -> tuple[Tensor, Slots]:
         change, slots = super().row_change(rows, gradient, slots, step, rate)
         return change - self.weight_decay * rate * rows, slots

@@ -6,6 +6,8 @@ from typing import Any, ClassVar, Literal, NamedTuple
 from mtl_cli.core.options import CountOrZero, Options, Positive
 from mtl_cli.core.tensors import Tensor
 
+Slots = list[Tensor]  # one tensor for each slot of `Optimizer.row_slots`
+
 
 class Slot(NamedTuple):
     """A variable that an optimizer keeps for an embedding table, such as Adam's m.
@@ -85,13 +87,8 @@ class Optimizer(Options):
 
     @abstractmethod
     def row_change(
-        self,
-        rows: Tensor,
-        gradient: Tensor,
-        slots: list[Tensor],
-        step: Tensor,
-        rate: Tensor,
-    ) -> tuple[Tensor, list[Tensor]]:
+        self, rows: Tensor, gradient: Tensor, slots: Slots, step: Tensor, rate: Tensor
+    ) -> tuple[Tensor, Slots]:
         """Returns the change of some rows of a table in one step, and their new slots.
 
         If a batch reads every row, the rows change as in the Keras optimizer's step.

@@ -4,7 +4,7 @@ from typing import Any
 
 from mtl_cli.core.options import Share
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.optimizers.base import Optimizer, Slot
+from mtl_cli.optimizers.base import Optimizer, Slot, Slots
 
 
 class SGD(Optimizer):
@@ -43,13 +43,8 @@ class SGD(Optimizer):
         return [Slot(0.0)] if self.momentum else []
 
     def row_change(
-        self,
-        rows: Tensor,
-        gradient: Tensor,
-        slots: list[Tensor],
-        step: Tensor,
-        rate: Tensor,
-    ) -> tuple[Tensor, list[Tensor]]:
+        self, rows: Tensor, gradient: Tensor, slots: Slots, step: Tensor, rate: Tensor
+    ) -> tuple[Tensor, Slots]:
         if not self.momentum:
             return -rate * gradient, []
         m = self.momentum * slots[0] - rate * gradient
