@@ -17,10 +17,9 @@ from typing import Any, NoReturn
 def exit_without_teardown(code: int) -> NoReturn:
     """Ends this process without the usual teardown of Python.
 
-    The teardown of TensorFlow takes most of a second, and only frees memory that the
-    operating system frees anyway. Functions registered with `atexit` still run: they
-    remove temporary folders and write logs. If Python would wait for a thread, the
-    process ends in the usual way.
+    The teardown of TensorFlow takes most of a second, and only frees memory. Functions
+    registered with `atexit` still run: they remove temporary folders and write logs. If
+    Python would wait for a thread, the process ends in the usual way.
     """
     main_thread = threading.main_thread()
     if any(not t.daemon and t is not main_thread for t in threading.enumerate()):
@@ -36,48 +35,18 @@ class TooManyWeightsError(ValueError):
     """A network has more weights or variables than allowed."""
 
 
-class BoundedVariables(list[Any]):
-    """A list for the variables that Keras makes without memory, of limited length.
-
-    Args:
-        max_weights: the largest number of weights in all variables.
-        max_variables: the largest number of variables.
-    """
-
-    def __init__(self, max_weights: float, max_variables: float) -> None:
-        super().__init__()
-        self.max_variables = max_variables
-        self.weights_left = max_weights
-
-    def append(self, variable: Any) -> None:
-        """Adds a variable. Raises `TooManyWeightsError` if a limit is exceeded."""
-        super().append(variable)
-        self.weights_left -= math.prod(variable.shape)
-        if self.weights_left < 0 or len(self) > self.max_variables:
-            raise TooManyWeightsError("the network has more weights than expected")
-
-
 @contextlib.contextmanager
-def unallocated_variables(
-    max_weights: float = math.inf, max_variables: float = math.inf
-) -> Iterator[None]:
+def unallocated_variables() -> Iterator[None]:
     """Makes Keras layers inside the block without memory for their weights.
 
     Such layers have shapes, so their weights can be counted. Usually the end of a
     `keras.StatelessScope` allocates the weights, and with `initialize_variables=False`
     the end of the next such scope. Therefore Keras' list of variables without memory is
     emptied at the end of the block.
-
-    Args:
-        max_weights: the largest number of weights. If a layer exceeds it, a
-            `TooManyWeightsError` ends the block.
-        max_variables: the largest number of variables, with the same effect.
     """
     import keras
     from keras.src.backend.common import global_state
 
-    variables = BoundedVariables(max_weights, max_variables)
-    global_state.set_global_attribute("uninitialized_variables", variables)
     try:
         with keras.StatelessScope(initialize_variables=False):
             yield
@@ -86,24 +55,23 @@ def unallocated_variables(
 
 
 @contextlib.contextmanager
-def bounded_weights(max_weights: float) -> Iterator[None]:
-    """Limits the number of weights that Keras layers make inside the block.
+def bounded_weights(
+    max_weights: float, max_variables: float = math.inf
+) -> Iterator[None]:
+    """Limits the weights and the variables that Keras layers make inside the block.
 
-    A layer that exceeds the limit raises a `TooManyWeightsError` before its weights are
-    allocated.
-
-    Args:
-        max_weights: the largest number of weights of all layers together.
+    A layer that exceeds a limit raises an error before its weights are allocated.
     """
     import keras
 
     add_weight = keras.layers.Layer.add_weight
-    weights_left = max_weights
+    weights_left, variables_left = max_weights, max_variables
 
     def bounded(layer: Any, shape: Any = None, *args: Any, **settings: Any) -> Any:
-        nonlocal weights_left
+        nonlocal weights_left, variables_left
         weights_left -= math.prod(shape or ())
-        if weights_left < 0:
+        variables_left -= 1
+        if min(weights_left, variables_left) < 0:
             raise TooManyWeightsError("the network has more weights than expected")
         return add_weight(layer, shape, *args, **settings)
 
@@ -148,13 +116,9 @@ def hidden_modules(*names: str) -> Iterator[None]:
 
 
 def bound_registration(num_workers: int, seconds: float) -> None:
-    """Limits the time in which all processes must register with TensorFlow's chief.
+    """Limits the seconds in which all workers must register with TensorFlow's chief.
 
     By default TensorFlow waits for an hour, and does not react to Ctrl-C.
-
-    Args:
-        num_workers: the number of processes of the job `worker`.
-        seconds: the limit.
     """
     from tensorflow.compiler.xla.tsl.protobuf import coordination_config_pb2
     from tensorflow.python.eager import context

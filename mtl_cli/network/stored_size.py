@@ -4,12 +4,12 @@ from collections.abc import Collection
 
 from mtl_cli.columns.layout import Layout
 from mtl_cli.config.run_config import Config
-from mtl_cli.core.private_doors import unallocated_variables
+from mtl_cli.core.private_doors import bounded_weights, unallocated_variables
 from mtl_cli.network.build import build_run
 from mtl_cli.tasks.base import Statistics
 
 # An upper bound of the weights, and of the variables, that a small network has but does
-# not store, such as the seeds of dropout.
+# not store.
 MAX_UNSTORED = 1000
 
 
@@ -26,10 +26,10 @@ def check_size(
     allocating them, and stops as soon as there are far more than are stored.
     """
     num_stored = sum(array_sizes)
-    # Dropout and the noise of gates have variables that are not stored.
+    # The noise of gates has variables that are not stored.
     max_weights = 2 * num_stored + MAX_UNSTORED
     max_variables = 2 * len(array_sizes) + MAX_UNSTORED
-    with unallocated_variables(max_weights, max_variables):
+    with unallocated_variables(), bounded_weights(max_weights, max_variables):
         network = build_run(config, layout, label_statistics)
         num_described = int(network.predictions.count_params())
     num_described *= max(1, len(config.ensemble))  # an empty list means one run

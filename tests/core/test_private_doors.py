@@ -68,17 +68,17 @@ def test_weights_of_a_huge_network_are_counted_without_memory() -> None:
     with unallocated_variables():
         assert parameters(1 << 20) == (1 << 40) + (1 << 20)  # 4 TB
     assert parameters(2) == 6
-    for bounds in ({"max_weights": 5}, {"max_variables": 1}):
-        with unallocated_variables(**bounds), pytest.raises(ValueError, match="more"):
+
+    def add_weights(max_weights: float, max_variables: float) -> None:
+        with bounded_weights(max_weights, max_variables):
             parameters(2)
 
-    def add_weights(max_weights: float) -> None:
-        with bounded_weights(max_weights):
-            parameters(2)
-
-    add_weights(max_weights=6)
-    with pytest.raises(TooManyWeightsError):
-        add_weights(max_weights=5)
+    add_weights(max_weights=6, max_variables=2)
+    for limits in ((5, 2), (6, 1)):
+        with pytest.raises(TooManyWeightsError):
+            add_weights(*limits)
+        with unallocated_variables(), pytest.raises(TooManyWeightsError):
+            add_weights(*limits)
     assert parameters(2) == 6  # the limit ends with the block
     with keras.StatelessScope():
         pass  # its end allocates what other such scopes have left
