@@ -28,10 +28,7 @@ def stop_external_jobs(sweep: Path, reason: str = "") -> None:
 
     Jobs on other machines stop because of the stop file in the sweep's folder. If a
     launcher has killed a job, the job could not record its end, so this function does.
-
-    Args:
-        sweep: the sweep's folder.
-        reason: why the launcher has failed; "" if the user stops the sweep.
+    `reason` says why the launcher has failed; it is "" if the user stops the sweep.
     """
     (sweep / RECORDS / STOP_FILE).touch()
     leave_slurm_queue()

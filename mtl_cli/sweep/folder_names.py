@@ -14,9 +14,6 @@ EXECUTION_PREFIXES = ("hydra.", "hydra/launcher=", "sweep.", "resume=")
 def sweep_name(settings: list[str]) -> str:
     """Returns the name of a sweep's folder: the swept keys, and a hash of the settings.
 
-    Args:
-        settings: `key=value` settings of the command line.
-
     >>> sweep_name(["model=ple,mmoe", "seed=1,2", "trainer.epochs=3"])
     'model-seed-606b5c'
     >>> sweep_name(["sweep=grid_small", "repeats=5"])
@@ -47,10 +44,9 @@ def is_swept(setting: str) -> bool:
     key = setting.partition("=")[0]
     if key in ("sweep", "repeats"):
         return True
+    parser = OverridesParser.create()
     try:
-        return bool(
-            OverridesParser.create().parse_override(setting).is_sweep_override()
-        )
+        return bool(parser.parse_override(setting).is_sweep_override())
     except HydraException:  # Hydra raises it again when it composes
         return False
 

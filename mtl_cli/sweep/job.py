@@ -13,7 +13,6 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from mtl_cli.config.overrides import as_typed
 from mtl_cli.core.errors import ConfigError, MtlError
 from mtl_cli.core.literals import literal_config
 from mtl_cli.core.run_folder import status_of
@@ -30,24 +29,19 @@ class Job:
     """A run of a sweep, as plain values that can be sent to another process.
 
     Attributes:
-        number: the number of the job in the sweep: `3`, or `3.1` if the configuration
-            with number 3 has several runs.
-        settings: the `key=value` settings of the job.
+        record: the record of the job, with its number, settings and run folder.
         values: the resolved configuration.
         choices: the chosen option of each config group.
         sweep: the sweep's folder.
-        name: the name of the job's run folder.
         threads: threads per TensorFlow operation; 0 lets TensorFlow choose.
         secrets: {value: environment variable} for each secret in the configuration.
         plugins: the folders that `--plugins` names.
     """
 
-    number: str
-    settings: list[str]
+    record: JobRecord
     values: dict[str, Any]
     choices: dict[str, Any]
     sweep: Path
-    name: str
     threads: int
     secrets: dict[str, str]
     plugins: list[str]
@@ -60,11 +54,7 @@ class Job:
     @property
     def folder(self) -> Path:
         """The run folder."""
-        return self.sweep / self.name
-
-    def new_record(self) -> JobRecord:
-        """Returns the record of the job before it has started."""
-        return JobRecord(self.number, self.name, list(map(as_typed, self.settings)))
+        return self.sweep / self.record.name
 
 
 def run_job(job: Job) -> None:
@@ -74,7 +64,7 @@ def run_job(job: Job) -> None:
     os.setsid()
     die_with_parent()
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    record, start = job.new_record(), time.monotonic()
+    record, start = job.record, time.monotonic()
     redirect_output(record.stderr_path(job.sweep))
     faulthandler.enable()
     if job.threads:
@@ -110,15 +100,14 @@ def run_job(job: Job) -> None:
 
 
 def skip_if_done(job: Job) -> bool:
-    """Records a job as skipped if its folder holds its finished run.
+    """Records a job as skipped if its folder holds its finished run. Returns whether.
 
-    Returns: whether the job is skipped. If the folder holds another run or is damaged,
-        the job is not skipped, and its process reports the error.
+    If the folder holds another run or is damaged, the job's process reports the error.
     """
     from mtl_cli.config.check import check
     from mtl_cli.runs.resume import choose_start
 
-    record, start = job.new_record(), time.monotonic()
+    record, start = job.record, time.monotonic()
     try:
         if status_of(job.folder).get("status") != "done":
             return False
@@ -147,10 +136,7 @@ def die_with_parent() -> None:
 
 
 def redirect_output(stderr: Path) -> None:
-    """Discards this process's stdout and sends stderr to a file.
-
-    The terminal belongs to the sweep and its table of all jobs.
-    """
+    """Sends stderr to a file and drops stdout: the sweep's table has the terminal."""
     for path, descriptor in ((os.devnull, 1), (stderr, 2)):  # 1 is stdout
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         os.dup2(file, descriptor)
@@ -160,10 +146,9 @@ def redirect_output(stderr: Path) -> None:
 def scores_and_objective(job: Job) -> tuple[dict[str, float | None], float | None]:
     """Returns the first metric of each task of a finished run, and the run's objective.
 
-    The metrics are of the validation rows; if there are none, of the test rows; if
-    there are none either, of the training rows. The objective is the monitored metric
-    of the validation rows. Without validation rows the objective is None, because a
-    search must not choose by other rows.
+    The metrics are of the validation rows, else of the test rows, else of the training
+    rows. The objective is the monitored metric of the validation rows; None without
+    such rows, because a search must not choose by other rows.
     """
     from mtl_cli.config.check import check
     from mtl_cli.scoring.scores import monitored_value, read_scores

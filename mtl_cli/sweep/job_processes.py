@@ -27,13 +27,7 @@ GRACE_SECONDS = 60  # for interrupted jobs to end
 
 @dataclass
 class RunningJob:
-    """A job with its process.
-
-    Attributes:
-        job: the job.
-        process: the process that runs the job.
-        deadline: the time of the monotonic clock at which the process is killed.
-    """
+    """A job, its process, and the monotonic time at which the process is killed."""
 
     job: Job
     process: BaseProcess
@@ -44,10 +38,7 @@ running: list[RunningJob] = []
 
 
 def fork_server() -> ForkServerContext:
-    """Starts the fork server if none runs, and returns a context for new processes.
-
-    The server loads TensorFlow in the background, while this process goes on.
-    """
+    """Starts the fork server if none runs, and returns a context for new processes."""
     # A worker process of joblib has the start method `loky`. New processes would get
     # this start method too, but do not know it.
     multiprocessing.set_start_method("forkserver", force=True)
@@ -84,16 +75,10 @@ def terminal_signals_ignored() -> Iterator[None]:
 
 
 def start_process(job: Job, jobs_at_once: int, timeout: float | None) -> None:
-    """Starts a job's process as soon as fewer than `jobs_at_once` jobs are running.
-
-    Args:
-        job: the job.
-        jobs_at_once: the number of jobs that may run at a time.
-        timeout: seconds after which the job is killed; None for no limit.
-    """
+    """Starts a job once fewer than `jobs_at_once` run; kills it after `timeout` s."""
     while len(running) >= jobs_at_once:
         wait_for_any_job()
-    record = job.new_record()
+    record = job.record
     record.write(job.sweep)
     process = fork_server().Process(target=run_job, args=(job,), daemon=True)
     try:
@@ -108,11 +93,7 @@ def start_process(job: Job, jobs_at_once: int, timeout: float | None) -> None:
 
 
 def wait_for_any_job(most_seconds: float = float("inf")) -> None:
-    """Waits until a job's process has ended, or kills it at its deadline.
-
-    Args:
-        most_seconds: the longest time to wait, in seconds.
-    """
+    """Waits until a job's process has ended, and kills each job at its deadline."""
     seconds_left = min(r.deadline for r in running) - time.monotonic()
     seconds_left = min(seconds_left, most_seconds)
     timeout = None if seconds_left == float("inf") else max(seconds_left, 0)
@@ -142,16 +123,11 @@ def stop_all_jobs() -> None:
 
 
 def finish(running_job: RunningJob, is_late: bool) -> None:
-    """Removes a job whose process has ended, and completes the job's record.
-
-    Args:
-        running_job: the job to remove.
-        is_late: whether the process was killed at its deadline.
-    """
+    """Removes a job whose process has ended, and completes the job's record."""
     running.remove(running_job)
     job, process = running_job.job, running_job.process
     process.join()
-    record = job.new_record().read(job.sweep)
+    record = job.record.read(job.sweep)
     if record.status == "running":
         reason = exit_reason(process.exitcode or 0)
         if is_late:
@@ -162,13 +138,7 @@ def finish(running_job: RunningJob, is_late: bool) -> None:
 
 
 def record_death(sweep: Path, record: JobRecord, reason: str) -> None:
-    """Writes the record, status and log of a job that died before it could do so.
-
-    Args:
-        sweep: the sweep's folder.
-        record: the record that the job wrote when it started.
-        reason: why the job failed.
-    """
+    """Writes the record, status and log of a job that died before it could do so."""
     record.seconds = seconds_since_start(sweep, record)
     record.status, record.code, record.error = "failed", 1, reason
     record.write(sweep)

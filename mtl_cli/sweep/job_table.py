@@ -25,19 +25,12 @@ STYLES = {"failed": "red", "interrupted": "yellow", "running": "cyan"}
 
 
 class JobTable:
-    """Shows the jobs of a sweep, in a thread that reads the jobs' records.
-
-    Args:
-        folder: the sweep's folder.
-
-    Attributes:
-        output_error: the first error of writing to stdout, or None. The jobs go on
-            after such an error.
-    """
+    """Shows the jobs of a sweep, in a thread that reads the jobs' records."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.console = new_console()
+        # The first error of writing to stdout. The jobs go on after such an error.
         self.output_error: WriteError | None = None
         self.shown_as_ended: set[str] = set()  # numbers of jobs
         self.start_times: dict[str, float] = {}  # {number of a job: monotonic time}
@@ -111,10 +104,7 @@ class JobTable:
             self.print(Text(printable(line.rstrip()), no_wrap=True))
 
     def find_ended_jobs(self) -> list[JobRecord]:
-        """Finds the jobs that have ended since the last call.
-
-        Also notes the start times of jobs, and updates the leaderboard.
-        """
+        """Finds the jobs that ended since the last call; updates the leaderboard."""
         records = list(job_records(self.folder))
         for record in records:
             if record.pid:
@@ -134,12 +124,7 @@ class JobTable:
         return ended
 
     def table(self, records: list[JobRecord], one_line: bool = False) -> Table:
-        """Returns a table with one row per job, without the settings that all share.
-
-        Args:
-            records: the records of the jobs.
-            one_line: whether to cut settings that are too long for the terminal.
-        """
+        """Returns a table with one row per job, without the settings that all share."""
         tasks = list(dict.fromkeys(task for r in records for task in r.scores))
         table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
         for name in ("job", "settings", "status", "seconds", *tasks):

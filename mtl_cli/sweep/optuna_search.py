@@ -50,16 +50,10 @@ def resume_search(config: DictConfig) -> bool:
     """Prepares a search to continue the trials of earlier starts of the same sweep.
 
     `n_trials` counts the trials of all starts. A trial that was cut off is tried again
-    first, and resumes in its run folder. Sweeps that are not searches stay as they are.
-
-    Args:
-        config: the sweep's composed configuration. The section of its sweeper is
-            changed.
+    first, and resumes in its run folder. The section of the sweeper in the
+    configuration is changed. Sweeps that are not searches stay as they are.
 
     Returns: whether earlier starts have completed all trials.
-
-    Raises:
-        ConfigError: if the database of the search does not answer.
     """
     # The plugin would log failed trials; our own table shows them.
     logging.getLogger("hydra_plugins").setLevel(logging.CRITICAL)
@@ -70,7 +64,7 @@ def resume_search(config: DictConfig) -> bool:
 
     from mtl_cli.sweep import cmaes_state  # imports NumPy
 
-    cmaes_state.restrict_pickles()
+    cmaes_state.replace_pickle()
     optuna.logging.set_verbosity(logging.ERROR)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     url = str(sweeper.storage)
@@ -95,10 +89,7 @@ def resume_search(config: DictConfig) -> bool:
 
 
 def continue_study(sweeper: DictConfig, study: "optuna.Study") -> bool:
-    """Makes a sweeper run only the trials that a study still lacks.
-
-    Returns: whether the study has all trials.
-    """
+    """Makes a sweeper run only the trials that a study lacks; says if it has all."""
     from optuna.trial import TrialState
 
     from mtl_cli.sweep.search_storage import Heartbeat, retry_trial, sampler_seed
@@ -124,9 +115,8 @@ def open_study(config: DictConfig) -> "optuna.Study | None":
     """Opens the storage and the study of a search, and makes the sweeper use both.
 
     If two sweeps start at once, both may try to make the tables of the database. The
-    sweep that fails tries again.
-
-    Returns: the study; None if it has no name, so that the sweeper makes a new study.
+    sweep that fails tries again. The study is None if it has no name: the sweeper then
+    makes a new study.
     """
     import optuna
     import sqlalchemy
@@ -174,11 +164,7 @@ def opened_storage() -> "SearchStorage | None":
 
 @contextlib.contextmanager
 def finish_jobs_if_storage_is_lost() -> Iterator[None]:
-    """Lets running jobs finish if the connection to the database is lost in the block.
-
-    Raises:
-        StorageError: if the connection is lost, in place of the sweeper's error.
-    """
+    """Lets running jobs finish if the database is lost; raises a `StorageError`."""
     try:
         yield
     except Exception as error:
@@ -192,9 +178,9 @@ def finish_jobs_if_storage_is_lost() -> Iterator[None]:
 def storage_error_behind(error: BaseException | None) -> StorageError | None:
     """Returns the error of the database that has caused an error; None if none has.
 
-    The error of the database may be far behind. For example, the connection is lost
-    while the sweeper reports a trial's value. The sweeper then reports the trial as
-    failed, and Optuna raises an error about the value.
+    It may be far behind. For example, the connection is lost while the sweeper reports
+    a trial's value. The sweeper then reports the trial as failed, and Optuna raises an
+    error about the value.
     """
     if current_storage is None:
         return None

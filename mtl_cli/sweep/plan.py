@@ -22,14 +22,7 @@ BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper"
 
 
 class Plan(Options):
-    """The keys of a configuration that belong to its sweep.
-
-    Attributes:
-        seed: seed of the first repeat.
-        repeats: number of seeds per configuration.
-        compare: the twins of each job.
-        sweep: options for running the jobs on a machine.
-    """
+    """The keys of a configuration that belong to its sweep."""
 
     seed: Seed
     repeats: Count
@@ -38,14 +31,7 @@ class Plan(Options):
 
 
 def job_plan(values: dict[str, Any]) -> Plan:
-    """Reads the plan from a resolved configuration, and validates it.
-
-    Args:
-        values: the whole configuration.
-
-    Raises:
-        ConfigError: if one of the plan's keys is wrong.
-    """
+    """Reads the plan from a resolved configuration. A wrong key is a `ConfigError`."""
     keys = {key: values[key] for key in Plan.model_fields}
     try:
         return Plan.model_validate(keys)
@@ -56,15 +42,9 @@ def job_plan(values: dict[str, Any]) -> Plan:
 
 
 def sweep_plan(config: DictConfig) -> Plan | None:
-    """Returns the plan of a sweep. The swept settings of a job may change it.
+    """Returns the plan of a sweep; None if it cannot be resolved.
 
-    Args:
-        config: the sweep's composed configuration, without the swept values.
-
-    Returns: the plan; None if it cannot be resolved. The jobs then report the error.
-
-    Raises:
-        ConfigError: if one of the plan's keys is wrong.
+    The jobs then report the error. The swept settings of a job may change the plan.
     """
     plain: Any = OmegaConf.to_container(config)
     try:
@@ -75,48 +55,30 @@ def sweep_plan(config: DictConfig) -> Plan | None:
     return job_plan(values)
 
 
-def number_of_jobs(config: DictConfig, plan: Plan) -> int | None:
+def number_of_jobs(config: DictConfig, plan: Plan | None) -> int | None:
     """Returns the number of jobs of a sweep; None if it is not known in advance.
 
-    The number is not known for a search, because a search chooses its jobs one after
-    another. With twins it is not known, because two jobs may share a twin.
-
-    Args:
-        config: the sweep's composed configuration.
-        plan: the sweep's plan.
+    A search chooses its jobs one after another, and two jobs may share a twin. More
+    than `MAX_JOBS` jobs are a `ConfigError`.
     """
     settings = swept_settings(config)
-    if plan.compare.single_task or plan.compare.scenarios or settings is None:
-        return None
-    if any(s.key_or_group in KEYS_THAT_ADD_RUNS for s in settings):
-        return None
-    return math.prod(map(number_of_values, settings)) * plan.repeats
-
-
-def check_number_of_jobs(config: DictConfig, plan: Plan | None) -> None:
-    """Refuses a sweep of more than `MAX_JOBS` jobs before Hydra composes the jobs.
-
-    Args:
-        config: the sweep's composed configuration.
-        plan: the sweep's plan, if it is known.
-
-    Raises:
-        ConfigError: if the sweep has too many jobs.
-    """
-    num_configurations = math.prod(map(number_of_values, swept_settings(config) or []))
-    if num_configurations * (plan.repeats if plan else 1) > MAX_JOBS:
+    repeats = plan.repeats if plan else 1
+    num_jobs = math.prod(map(number_of_values, settings or [])) * repeats
+    if num_jobs > MAX_JOBS:
         raise ConfigError(
             f"the sweep has more than {MAX_JOBS:,} jobs; give fewer values, or split "
             "the sweep"
         )
+    if plan is None or settings is None:
+        return None
+    has_twins = plan.compare.single_task or plan.compare.scenarios
+    if has_twins or any(s.key_or_group in KEYS_THAT_ADD_RUNS for s in settings):
+        return None
+    return num_jobs
 
 
 def swept_settings(config: DictConfig) -> list[Override] | None:
-    """Returns the settings that have several values.
-
-    Returns None if another sweeper than Hydra's basic one reads the settings, or if a
-    setting cannot be read.
-    """
+    """Returns the settings with several values; None if only their sweeper knows."""
     sweeper = config.hydra.sweeper
     if not str(sweeper._target_).startswith(BASIC_SWEEPER):
         return None

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,14 @@ from hydra.conf import HydraConf
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from mtl_cli.config.overrides import quoted
-from mtl_cli.sweep import submitit_folder
 
 # Modules of plugins; the `_target_` of a plugin begins with its module.
 BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher"
 LIST_SWEEPER = "hydra_plugins.list_sweeper_plugin"
 SUBMITIT = "hydra_plugins.hydra_submitit_launcher"
 RAY = "hydra_plugins.hydra_ray_launcher"
+
+_submitit_folders: list[Path] = []  # made by this process
 
 
 def uses_basic_launcher(hydra_config: HydraConf | DictConfig) -> bool:
@@ -49,7 +51,7 @@ def adapt_plugins(config: DictConfig) -> None:
         if str(launcher._target_).startswith(SUBMITIT):
             print_warnings_once()
             if launcher.submitit_folder == f"{config.hydra.sweep.dir}/.submitit/%j":
-                launcher.submitit_folder = f"{submitit_folder.make_folder(folder)}/%j"
+                launcher.submitit_folder = f"{new_submitit_folder(folder)}/%j"
         if str(launcher._target_).startswith(RAY):
             # Ray joins a cluster that runs on this machine. A running cluster refuses
             # the object store memory that the plugin requests by default.
@@ -61,11 +63,30 @@ def adapt_plugins(config: DictConfig) -> None:
             }
 
 
-def print_warnings_once() -> None:
-    """Makes submitit print each warning once.
+def new_submitit_folder(sweep: Path) -> Path:
+    """Makes a new folder for submitit's files at one start of a sweep.
 
-    Submitit repeats its warnings, and prints them to stdout as well as to stderr.
+    Submitit reads results as pickles, and a pickle can run code when it is loaded. In a
+    folder with a known name, somebody else could have put pickles, or links to other
+    files. The new folder has a random name, and only this user can write to it.
     """
+    parent = sweep / ".submitit"
+    parent.mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="start-", dir=parent))
+    _submitit_folders.append(folder)
+    return folder
+
+
+def remove_submitit_pickles() -> None:
+    """Removes the pickles that submitit has written, because they may hold secrets."""
+    for folder in _submitit_folders:
+        for file in folder.rglob("*.pkl"):
+            file.unlink(missing_ok=True)
+    _submitit_folders.clear()
+
+
+def print_warnings_once() -> None:
+    """Makes submitit print each warning once, and not to stdout as well."""
     import submitit  # noqa: F401  # the import makes submitit's loggers
 
     printed: set[str] = set()

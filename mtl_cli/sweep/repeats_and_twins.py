@@ -11,17 +11,11 @@ INDEPENDENT = {"heads": "independent", "towers": "independent"}
 
 
 class Variant(NamedTuple):
-    """A run that a composed configuration asks for.
+    """A run that a composed configuration asks for."""
 
-    Attributes:
-        values: the resolved configuration.
-        settings: the `key=value` settings that lead to the values.
-        choices: the chosen option of each config group.
-    """
-
-    values: dict[str, Any]
-    settings: list[str]
-    choices: dict[str, str]
+    values: dict[str, Any]  # the resolved configuration
+    settings: list[str]  # the `key=value` settings that lead to the values
+    choices: dict[str, str]  # the chosen option of each config group
 
 
 def repeats_and_twins(composed: Variant) -> list[Variant]:

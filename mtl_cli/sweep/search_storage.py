@@ -50,10 +50,7 @@ ID_FILE = ".search_id"
 class SearchStorage(_CachedStorage):
     """Optuna's storage in a database, in which each trial holds the id of its sweep.
 
-    Args:
-        backend: the connected database.
-        name: the name of the database, without a password.
-        sweep_id: the id of this sweep; "" if no other sweep shares the database.
+    The id is "" if no other sweep shares the database. The name holds no password.
     """
 
     def __init__(self, backend: RDBStorage, name: str, sweep_id: str) -> None:
@@ -88,16 +85,7 @@ class SearchStorage(_CachedStorage):
 
 
 def open_storage(url: str, sweep: Path) -> SearchStorage:
-    """Connects to a database, and makes its tables if they are missing.
-
-    Args:
-        url: the URL of the database, as SQLAlchemy reads it.
-        sweep: the sweep's folder.
-
-    Raises:
-        ConfigError: if the URL is wrong.
-        StorageError: if the database does not answer.
-    """
+    """Connects to a database, and makes its tables if they are missing."""
     try:
         parsed = sqlalchemy.engine.make_url(url)
         engine = sqlalchemy.create_engine(parsed)
@@ -126,13 +114,7 @@ def open_storage(url: str, sweep: Path) -> SearchStorage:
 
 
 def connect(engine: sqlalchemy.engine.Engine, url: str, name: str) -> RDBStorage:
-    """Connects Optuna to a database, with errors that name the database.
-
-    Args:
-        engine: an engine of SQLAlchemy for the database, not connected.
-        url: the URL of the database.
-        name: the name of the database in messages.
-    """
+    """Connects Optuna to a database, with errors that name the database."""
     dialect = engine.dialect
     arguments, options = dialect.create_connect_args(engine.url)
     if dialect.driver == "psycopg2":
@@ -161,8 +143,8 @@ def connect(engine: sqlalchemy.engine.Engine, url: str, name: str) -> RDBStorage
 def read_or_make_id(sweep: Path) -> str:
     """Returns the id of a sweep. The id is made once, and kept in the sweep's folder.
 
-    The host's name and the folder's path do not suffice: machines of a cloud may have
-    the same of both.
+    The host's name and the folder's path do not suffice: two machines may have the
+    same.
     """
     path = sweep / ID_FILE
     with contextlib.suppress(FileNotFoundError):
@@ -173,14 +155,9 @@ def read_or_make_id(sweep: Path) -> str:
 
 
 def sampler_seed(seed: int, sweep_id: str, num_trials: int) -> int:
-    """Returns a seed that differs between sweeps and between the starts of a sweep.
+    """Returns another seed for each sweep of a database and each start of a sweep.
 
     With the same seed, a sampler would suggest the same points again.
-
-    Args:
-        seed: the seed that the user gave.
-        sweep_id: the id of the sweep; "" if no other sweep shares the database.
-        num_trials: the number of trials in the study.
     """
     if not sweep_id:
         return seed + num_trials
@@ -200,9 +177,6 @@ class Heartbeat(threading.Thread):
     The clocks of machines differ, so no times of two machines are compared. A sweep
     counts as cut off if its heartbeat has not changed for `MAX_SILENCE_SECONDS` on this
     machine's clock.
-
-    Args:
-        study: the study of the search.
     """
 
     def __init__(self, study: optuna.Study) -> None:

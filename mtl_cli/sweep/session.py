@@ -22,18 +22,15 @@ class Session:
 
     Args:
         folder: the sweep's folder; made if it is missing.
-        resume: `auto`, `must`, or `never`; `never` refuses a folder that holds jobs.
+        resume: `auto`, `must` or `never`; a `ConfigError` if it forbids the folder.
+        num_jobs: number of jobs; None if it is not known in advance.
 
     Attributes:
         is_complete: whether earlier starts have completed all trials of a search.
-        num_jobs: number of jobs; None if it is not known in advance.
-
-    Raises:
-        ConfigError: if another process runs this sweep, or `resume` forbids it.
     """
 
-    def __init__(self, folder: Path, resume: str) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, resume: str, num_jobs: int | None) -> None:
+        self.folder, self.num_jobs, self.is_complete = folder, num_jobs, False
         check_sweep_folder(folder)
         self.lock = lock_folder(folder, "hydra.sweep.dir")
         holds_jobs = any(folder.glob("*/status.json"))
@@ -53,16 +50,14 @@ class Session:
                 (folder / RECORDS / name).unlink()
         from mtl_cli.sweep.job_table import JobTable
 
-        self.is_complete = False
-        self.num_jobs: int | None = None
         self.table = JobTable(folder)
         self.table.start()
 
     def close(self) -> None:
         """Shows the final table and unlocks the folder."""
-        from mtl_cli.sweep import submitit_folder
+        from mtl_cli.sweep.plugin_settings import remove_submitit_pickles
 
-        submitit_folder.remove_pickles()
+        remove_submitit_pickles()
         self.table.stop()
         mask_multirun(self.folder)
         self.lock.close()
@@ -84,12 +79,7 @@ def mask_multirun(folder: Path) -> None:
 
 
 def check_sweep_folder(folder: Path) -> None:
-    """Refuses a folder with links, or with files that are not from a sweep.
-
-    Raises:
-        ConfigError: if the folder holds links, or if it is neither empty nor the folder
-            of a sweep.
-    """
+    """Refuses a folder that holds links, or that is neither empty nor of a sweep."""
     names = safe_entries("hydra.sweep.dir", folder)
     records = safe_entries("hydra.sweep.dir", folder / RECORDS)
     others = sorted(set(names) - {LOCK_NAME, RECORDS})
@@ -102,11 +92,7 @@ def check_sweep_folder(folder: Path) -> None:
 
 
 def finish() -> None:
-    """Waits for the jobs of the sweep, then closes the session.
-
-    Raises:
-        ConfigError: if the sweep has no jobs.
-    """
+    """Waits for the jobs of the sweep, then closes the session."""
     if current is None:
         return
     from mtl_cli.sweep import job_processes
@@ -123,13 +109,7 @@ def finish() -> None:
 
 
 def stop(reason: str = "") -> bool:
-    """Stops the running jobs, and closes the session.
-
-    Args:
-        reason: why the launcher has failed; "" if it has not failed.
-
-    Returns: whether a job had failed before this call.
-    """
+    """Stops the running jobs, and closes the session; says if a job had failed."""
     if current is None:
         return False
     from mtl_cli.sweep import external_launchers, job_processes
@@ -179,15 +159,11 @@ class StartOfSweep(Callback):
             if config.trainer.strategy == "multi_worker":
                 raise ConfigError(MULTI_WORKER_MESSAGE)
             optuna_search.check_search(config)
-            sweep_plan = plan.sweep_plan(config)
-            plan.check_number_of_jobs(config, sweep_plan)
-            current = Session(
-                Path(config.hydra.sweep.dir), config.get("resume", "auto")
-            )
+            num_jobs = plan.number_of_jobs(config, plan.sweep_plan(config))
+            folder, resume = config.hydra.sweep.dir, config.get("resume", "auto")
+            current = Session(Path(folder), resume, num_jobs)
             current.is_complete = optuna_search.resume_search(config)
             adapt_plugins(config)
-            if sweep_plan is not None:
-                current.num_jobs = plan.number_of_jobs(config, sweep_plan)
         except ConfigError as error:
             # Hydra would turn an error of a callback into a warning, and go on.
             sys.exit(fail("mtl-train", str(error), error.exit_code))

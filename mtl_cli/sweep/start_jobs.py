@@ -8,6 +8,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from mtl_cli.config.overrides import as_typed
 from mtl_cli.config.sweep_options import SweepOptions, cores
 from mtl_cli.core.errors import ConfigError, JobError
 from mtl_cli.core.plugins import used_folders
@@ -28,13 +29,7 @@ started: dict[Path, JobRecord] = {}
 
 
 class Objective:
-    """The mean objective of some jobs, as a sweeper reads it: by `float`.
-
-    The call of `float` waits until the jobs have ended.
-
-    Args:
-        folders: the run folders of the started jobs.
-    """
+    """The mean objective of some jobs. A sweeper's call of `float` waits for them."""
 
     def __init__(self, folders: list[Path]) -> None:
         self.folders = folders
@@ -52,21 +47,14 @@ class Objective:
 
 
 def start_jobs(composed: DictConfig) -> Objective:
-    """Starts the jobs that one composed configuration asks for.
+    """Starts the jobs of one composed configuration, and returns its objective.
 
     Hydra's basic launcher calls this function for all configurations in one process.
     The function returns while its jobs are running. Other launchers call the function
     in one process per configuration. The function then waits for its jobs.
 
-    Args:
-        composed: the configuration. The function empties the configuration to save
-            memory.
-
-    Returns: the objective of the configuration, for sweepers that search. Twins do not
-        count.
-
-    Raises:
-        JobError: if the sweep has been stopped.
+    The function empties the configuration to save memory. Twins do not count in the
+    objective, which is for sweepers that search.
     """
     hydra_config = HydraConfig.get()
     sweep = Path(hydra_config.runtime.output_dir)
@@ -99,7 +87,7 @@ def start_jobs(composed: DictConfig) -> Objective:
     jobs = new_jobs(variants, threads)
     for job in jobs:
         if job.folder not in started:
-            started[job.folder] = job.new_record()
+            started[job.folder] = job.record
             if not skip_if_done(job):
                 job_processes.start_process(job, jobs_at_once, seconds)
     if not is_basic:
@@ -109,25 +97,16 @@ def start_jobs(composed: DictConfig) -> Objective:
 
 
 def new_jobs(variants: list[Variant], threads: int) -> list[Job]:
-    """Returns one job per variant.
-
-    Args:
-        variants: the runs that one composed configuration asks for.
-        threads: threads per TensorFlow operation; 0 lets TensorFlow choose.
-    """
+    """Returns one job per variant, with `threads` threads per TensorFlow operation."""
     hydra_config = HydraConfig.get()
-    sweep, number = Path(hydra_config.runtime.output_dir), f"{hydra_config.job.num}"
-    return [
-        Job(
+    number, jobs = str(hydra_config.job.num), []
+    for i, (values, settings, choices) in enumerate(variants, 1):
+        record = JobRecord(
             number=f"{number}.{i}" if len(variants) > 1 else number,
-            settings=variant.settings,
-            values=variant.values,
-            choices=variant.choices,
-            sweep=sweep,
-            name=job_name(mask_secrets(variant.settings)),
-            threads=threads,
-            secrets=tracked_secrets(),
-            plugins=used_folders(),
+            name=job_name(mask_secrets(settings)),
+            settings=[as_typed(setting) for setting in settings],
         )
-        for i, variant in enumerate(variants, 1)
-    ]
+        sweep = Path(hydra_config.runtime.output_dir)
+        secrets, plugins = tracked_secrets(), used_folders()
+        jobs.append(Job(record, values, choices, sweep, threads, secrets, plugins))
+    return jobs

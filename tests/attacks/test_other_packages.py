@@ -5,6 +5,7 @@ another server, or lead out of the folder.
 """
 
 import contextlib
+import json
 import math
 import os
 import pickle
@@ -22,7 +23,7 @@ from omegaconf import DictConfig, OmegaConf
 from mtl_cli.core import mlflow_store, secrets
 from mtl_cli.core.errors import ConfigError, first_line
 from mtl_cli.core.other_files import UnsafeFileError
-from mtl_cli.sweep import cmaes_state, optuna_search, submitit_folder
+from mtl_cli.sweep import cmaes_state, optuna_search, plugin_settings
 from mtl_cli.sweep.plugin_settings import SUBMITIT, adapt_plugins
 from mtl_cli.trackers import wandb
 
@@ -51,12 +52,6 @@ def test_matplotlib_does_not_read_the_settings_of_the_start_folder(
     assert ended.stdout.split() == ["False", str(tmp_path)], ended.stderr
 
 
-def test_state_of_a_search_runs_no_code(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"holds posix\.mkdir, which Optuna does not"):
-        cmaes_state.load_state(pickle.dumps(Canary(tmp_path / "canary")))
-    assert not (tmp_path / "canary").exists()
-
-
 @pytest.mark.parametrize("optimizer", [cmaes.CMA, cmaes.SepCMA])
 @pytest.mark.parametrize("generations", [0, 1, 30])
 def test_state_that_a_search_has_written_is_read(
@@ -70,8 +65,9 @@ def test_state_that_a_search_has_written_is_read(
     again = cmaes_state.load_state(cmaes_state.dump_state(state))
     assert (type(again), again.generation) == (optimizer, generations)
     for key, value in state.__getstate__().items():
-        assert type(again.__getstate__()[key]) is type(value), key
-        np.testing.assert_array_equal(again.__getstate__()[key], value, key)
+        read = again.__getstate__()[key]
+        assert np.asarray(read).dtype == np.asarray(value).dtype, key
+        np.testing.assert_array_equal(read, value, key)
     for each in (state, again):
         each.reseed_rng(7)
     np.testing.assert_array_equal(again.ask(), state.ask())
@@ -88,68 +84,56 @@ def test_state_of_a_search_holds_no_uncleared_memory() -> None:
     assert not again._funhist_values[6:].any()
 
 
-class Forged:
-    """Is pickled as the call of a function with arguments."""
-
-    def __init__(self, function: Any, *arguments: Any) -> None:
-        self.call = function, arguments
-
-    def __reduce__(self) -> Any:
-        return self.call
-
-
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        # An array of objects whose addresses are in the file crashes the process.
-        pytest.param(
-            "_mean",
-            Forged(np.ndarray, (2,), np.dtype(object), b"A" * 16),
-            id="_mean-addresses",
-        ),
-        ("_mean", np.array([None, None])),
-        ("_mean", np.array([(0, 0), (0, 0)], "i8,i8")),
+        ("_mean", [None, None]),
+        ("_mean", [[0, 0], [0, 0]]),
+        ("_mean", ["1", "2"]),
         ("_mean", "text"),
+        ("_mean", {"a": 1, "b": 2}),
+        ("_sigma", None),
         ("_n_max_resampling", 10**12),  # drawing points would never end
         ("_n_max_resampling", math.nan),
         ("_popsize", 10**12),
         ("_popsize", 0),
         ("_funhist_term", 0),
         ("_g", "%s"),
-        ("_weights", np.zeros((3, 3))),
-        ("_bounds", np.zeros((3, 2))),
+        ("_weights", [[0.0] * 3] * 3),
+        ("_bounds", [[0.0, 0.0]] * 3),
         ("ask", 1),
     ],
     ids=str,
 )
 def test_forged_state_of_a_search_is_refused(key: str, value: Any) -> None:
     state = cmaes.CMA(mean=np.zeros(2), sigma=1.0)
-    setattr(state, key, value)
+    name, values = json.loads(cmaes_state.dump_state(state))
+    forged = json.dumps([name, values | {key: value}]).encode()
     with pytest.raises(ConfigError, match="holds no state of a search"):
-        cmaes_state.load_state(pickle.dumps(state))
+        cmaes_state.load_state(forged)
+
+
+def test_pickle_is_refused_and_runs_no_code(tmp_path: Path) -> None:
+    pickled = pickle.dumps(Canary(tmp_path / "canary"))
+    with pytest.raises(ConfigError, match="holds no state of a search"):
+        cmaes_state.load_state(pickled)
+    assert not (tmp_path / "canary").exists()
 
 
 @pytest.mark.parametrize(
-    "pickled",
-    [
-        pickle.dumps(7),
-        pickle.dumps(np.zeros(2)),
-        b"x",
-        b"\x80\x04Nr\xff\xff\xff\x0f.",  # numbers None: a list of 2 GB
-        b"Np999999999\n.",  # the same in the first protocol
-    ],
+    "text", [b"7", b"x", b"[" * 100_000, b'["CMA", {}]', b'["RandomState", {}]']
 )
-def test_pickle_that_is_no_state_of_a_search_is_refused(pickled: bytes) -> None:
+def test_text_that_is_no_state_of_a_search_is_refused(text: bytes) -> None:
     with pytest.raises(ConfigError, match="holds no state of a search"):
-        cmaes_state.load_state(pickled)
+        cmaes_state.load_state(text)
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_optuna_reads_states_with_our_reader() -> None:
-    # If this fails, Optuna has changed: `restrict_pickles` must follow.
+    # If this fails, Optuna has changed: `replace_pickle` must follow.
     import optuna.samplers._cmaes as sampler
 
-    cmaes_state.restrict_pickles()
+    cmaes_state.replace_pickle()
     assert sampler.pickle.loads is cmaes_state.load_state
     assert "pickle.loads(" in Path(sampler.__file__).read_text("utf-8")
 
@@ -182,12 +166,12 @@ def test_submitit_writes_into_a_new_folder_at_each_start(tmp_path: Path) -> None
 
 
 def test_pickles_of_a_start_are_removed_and_its_logs_stay(tmp_path: Path) -> None:
-    folder = submitit_folder.make_folder(tmp_path)
+    folder = plugin_settings.new_submitit_folder(tmp_path)
     others = tmp_path / ".submitit" / "other"
     for path in (folder / "7" / "7_submitted.pkl", folder / "7" / "7_log.out", others):
         path.parent.mkdir(exist_ok=True)
         path.write_text("x")
-    submitit_folder.remove_pickles()
+    plugin_settings.remove_submitit_pickles()
     left = [path.name for path in tmp_path.rglob("*") if path.is_file()]
     assert sorted(left) == ["7_log.out", "other"]
 

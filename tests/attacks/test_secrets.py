@@ -19,6 +19,7 @@ from mtl_cli.config.run_config import Config
 from mtl_cli.core import secrets
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.mlflow_store import check_local_store
+from mtl_cli.runs.job_records import JobRecord
 from mtl_cli.runs.provenance import config_hash
 from mtl_cli.runs.saved_config import saved_config
 from mtl_cli.sweep.job import Job
@@ -284,7 +285,8 @@ TEXT = "${oc.env:API_TOKEN}"  # a text, written with a backslash; no reference
 
 def test_job_of_a_sweep_does_not_resolve_a_text_again(monkeypatch):
     monkeypatch.setenv("API_TOKEN", "4815162")
-    job = Job("0", [], {"x": [TEXT]}, {}, Path("sweep"), "job", 0, {}, [])
+    record = JobRecord("0", "job", [])
+    job = Job(record, {"x": [TEXT]}, {}, Path("sweep"), 0, {}, [])
     assert OmegaConf.to_container(job.composed, resolve=True) == {"x": [TEXT]}
 
 
