@@ -32,7 +32,7 @@ from mtl_cli.core.errors import ConfigError, first_line, shown
 from mtl_cli.core.nested import flatten
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.core.secrets import secret_in, track_secrets
-from mtl_cli.core.time_limit import limited_reading
+from mtl_cli.core.yaml_limits import limited_reading
 
 HYDRA_CONFIG = "hydra/config"  # the file of Hydra's own defaults
 COMPOSED_SETTINGS = "composed of: "  # a note on an error begins with it

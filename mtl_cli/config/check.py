@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.unknown_keys import unknown_key_message
 from mtl_cli.core.errors import SHOWN_CHARACTERS, ConfigError, cut, first_line, shown
-from mtl_cli.core.time_limit import limited_reading
+from mtl_cli.core.yaml_limits import limited_reading
 
 
 def check(composed: DictConfig) -> Config:

@@ -1,6 +1,10 @@
-"""Writes files in one step: a target is either as before or complete."""
+"""Writes files in one step: a target is either as before or complete.
+
+Also makes temporary folders.
+"""
 
 import contextlib
+import errno
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -12,6 +16,7 @@ UNFINISHED_PREFIX = ".tmp-"
 RESUME = (
     "mend that, then run the same command with the same hydra.run.dir to resume the run"
 )
+FREE_SPACE = "free the space, or name another folder in the environment variable TMPDIR"
 
 
 @contextlib.contextmanager
@@ -19,15 +24,9 @@ def replacing(target: Path, fix: str = RESUME) -> Iterator[Path]:
     """Yields a temporary path to write to; the written file then becomes the target.
 
     Both names have the same suffix, since some writers choose a format by the suffix.
-    The temporary name contains the process id. So if two commands write one target at
-    the same time, neither writes into the other's temporary file.
-
-    Args:
-        target: the file to write.
-        fix: advice for the error message, if the file cannot be written.
-
-    Raises:
-        WriteError: if the file cannot be written.
+    The temporary name contains the process id, so that two commands that write one
+    target do not write into the same temporary file. An error of writing becomes a
+    `WriteError` that names the target and advises `fix`.
     """
     temporary = target.with_name(f"{UNFINISHED_PREFIX}{os.getpid()}-{target.name}")
     with named_write_errors(target, fix):
@@ -45,17 +44,7 @@ def replacing(target: Path, fix: str = RESUME) -> Iterator[Path]:
 def write_text(
     target: Path, text: str, fix: str = RESUME, errors: str = "strict"
 ) -> None:
-    """Writes a file of text in UTF-8.
-
-    Args:
-        target: the file to write.
-        text: the content.
-        fix: advice for the error message, if the file cannot be written.
-        errors: what to do with characters that UTF-8 cannot hold, see `str.encode`.
-
-    Raises:
-        WriteError: if the file cannot be written.
-    """
+    """Writes a text in UTF-8; see `replacing` and, for `errors`, `str.encode`."""
     with replacing(target, fix) as temporary:
         temporary.write_text(text, "utf-8", errors)
 
@@ -66,17 +55,9 @@ def replacing_folder(
 ) -> Iterator[Path]:
     """Yields a temporary path as `replacing` does, for a target that may be a folder.
 
-    An earlier target is removed only after the new target is complete.
-
-    Args:
-        target: the file or folder to write.
-        fix: advice for the error message, if the target cannot be written.
-        check: raises an error if the earlier target must not be removed. Its argument
-            is a temporary path: the earlier target is moved there first. So nobody can
-            add a file to the target between the check and the removal.
-
-    Raises:
-        WriteError: if the target cannot be written.
+    An earlier target is removed only after the new target is complete. Before, `check`
+    gets its new, temporary path: so nobody can add a file to the target between the
+    check and the removal. `check` raises an error if the target must stay.
     """
     with (
         named_write_errors(target, fix),
@@ -103,12 +84,7 @@ def replacing_folder(
 
 @contextlib.contextmanager
 def named_write_errors(path: Path, fix: str = RESUME) -> Iterator[None]:
-    """Turns an error of the operating system into a `WriteError` that names the file.
-
-    Args:
-        path: the file that the block writes.
-        fix: advice for the error message.
-    """
+    """Turns an error of the operating system into a `WriteError` that names a file."""
     try:
         yield
     except OSError as error:
@@ -123,3 +99,29 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def temporary_folder(prefix: str) -> Iterator[Path]:
+    """Yields a new folder, which is removed at the end of the block."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix=prefix)
+    except OSError as error:
+        reason = error.strerror or error
+        raise WriteError(
+            f"cannot make a temporary folder: {reason}; {FREE_SPACE}"
+        ) from None
+    with folder as name:
+        yield Path(name)
+
+
+@contextlib.contextmanager
+def named_if_full(folder: Path) -> Iterator[None]:
+    """Names the folder to which the block writes in the error of a full disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        reason = os.strerror(error.errno)
+        raise WriteError(f"cannot write {folder}: {reason}; {FREE_SPACE}") from None

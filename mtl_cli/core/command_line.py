@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from mtl_cli.core import signals
-from mtl_cli.core.errors import ConfigError, MtlError, fail, line_and_code, suggest
+from mtl_cli.core.errors import (
+    ConfigError,
+    MtlError,
+    fail,
+    not_utf8_message,
+    shown,
+    suggest,
+)
 from mtl_cli.core.paths import check_current_folder
 from mtl_cli.core.signals import Stopped
 from mtl_cli.core.standard_streams import OUTPUT_CLOSED, drop_output, prepare_streams
@@ -18,15 +25,11 @@ from mtl_cli.core.standard_streams import OUTPUT_CLOSED, drop_output, prepare_st
 def run_command(
     program: str, work: Callable[[], int | None], end: str = "; nothing was written"
 ) -> int:
-    """Runs a command. If an error or a signal stops it, prints one line on stderr.
+    """Runs a command; prints one line on stderr if an error or a signal stops it.
 
-    Args:
-        program: the name of the command.
-        work: does the work, and returns the exit code; None means 0.
-        end: the end of the line that is printed after a signal.
-
-    Returns: the exit code of `work`; 2 for wrong input, 1 for a failure, 129, 130 or
-        143 after a signal, 141 for a closed output.
+    `work` returns the exit code; None means 0. `end` is the end of the line that is
+    printed after a signal. The exit code is 2 for wrong input, 1 for a failure, 129,
+    130 or 143 after a signal, 141 for a closed output.
     """
     prepare_streams()
     signals.install()
@@ -40,22 +43,19 @@ def run_command(
     except BrokenPipeError:  # `COMMAND | head` closes the output early
         drop_output(sys.stdout.fileno())
         return OUTPUT_CLOSED
-    except (MtlError, OSError, UnicodeEncodeError) as error:
-        return fail(program, *line_and_code(error))
+    except MtlError as error:
+        return fail(program, str(error), error.exit_code)
+    except UnicodeEncodeError as error:
+        return fail(program, not_utf8_message(error), 2)
+    except OSError as error:  # about a path, such as a name that is too long
+        if error.filename is None:  # the user cannot mend such an error
+            raise
+        path = shown(str(error.filename))
+        return fail(program, f"{path}: {error.strerror}; name another", 2)
 
 
 def parse_assignments(option: str, texts: Iterable[str]) -> dict[str, str | None]:
-    """Parses the values of an option such as `--set position=1`: {name: value}.
-
-    An empty value is None.
-
-    Args:
-        option: the name of the option, for error messages.
-        texts: a text such as `position=1` for each time that the option is given.
-
-    Raises:
-        ConfigError: if a text is no assignment, or sets a name again.
-    """
+    """Parses the texts `NAME=VALUE` of an option; an empty value is None."""
     values: dict[str, str | None] = {}
     for text in texts:
         name, equals_sign, value = text.partition("=")
@@ -76,11 +76,7 @@ def comma_separated(text: str) -> list[str]:
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that raises a `ConfigError`. `ArgumentParser` would exit instead.
-
-    Args:
-        settings: the arguments of `ArgumentParser`.
-    """
+    """A parser that raises a `ConfigError`. `ArgumentParser` would exit instead."""
 
     def __init__(self, **settings: Any) -> None:
         # The default formatter would join the lines of the examples in an epilog.

@@ -19,11 +19,11 @@ MIN_FREE_BYTES = 256 << 20
 
 
 def enable() -> None:
-    """Makes TensorFlow keep compiled code in a folder of the cache.
+    """Makes TensorFlow keep compiled code in the cache, before it compiles anything.
 
-    The call must come before TensorFlow compiles anything. If `TF_XLA_FLAGS` already
-    names a folder, the call changes nothing. No code is kept if `MTL_CACHE` is empty,
-    or if the disk is nearly full: TensorFlow ends a run if it cannot write the code.
+    If `TF_XLA_FLAGS` already names a folder, the call changes nothing. No code is kept
+    if `MTL_CACHE` is empty, or if the disk is nearly full: TensorFlow ends a run if it
+    cannot write the code.
     """
     flags = os.environ.get("TF_XLA_FLAGS", "")
     if FLAG in flags:
@@ -40,25 +40,22 @@ def enable() -> None:
                 with contextlib.suppress(FileNotFoundError):
                     if time.time() - file.stat().st_mtime > MAX_AGE_SECONDS:
                         file.unlink()
-            os.environ["TF_XLA_FLAGS"] = f"{flags} {FLAG}{quoted(folder)}".strip()
+            # Without quotes, a blank in the path would end the path.
+            path = str(folder).replace("\\", r"\\").replace('"', r"\"")
+            os.environ["TF_XLA_FLAGS"] = f'{flags} {FLAG}"{path}"'.strip()
 
 
 def is_private(folder: Path) -> bool:
-    """Whether a folder belongs to this user, and no other user can write to it.
-
-    A file of another user in the folder would be executed as compiled code.
-    """
+    """Whether only this user can write to a folder, whose files are run as code."""
     status = folder.lstat()
     is_own = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
     return is_own and not status.st_mode & 0o022 and os.access(folder, os.W_OK)
 
 
 def clear() -> bool:
-    """Removes the compiled code of this machine.
+    """Removes the compiled code of this machine. Returns whether there was any.
 
     TensorFlow does not run if a file of compiled code is damaged.
-
-    Returns: whether there was any compiled code.
     """
     files = [
         file
@@ -72,7 +69,7 @@ def clear() -> bool:
 
 
 def machine_hash() -> str:
-    """Returns a hash of TensorFlow's version and of the processor.
+    """Returns a hash of TensorFlow's version and the processor.
 
     Compiled code works only with the version and the processor that it was made for.
     """
@@ -83,9 +80,3 @@ def machine_hash() -> str:
         lines = (line for line in file if line.startswith(("flags", "Features")))
         parts.append(next(lines, ""))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-
-
-def quoted(folder: Path) -> str:
-    """Returns a folder's path in quotes; without quotes, a blank would end the path."""
-    escaped = str(folder).replace("\\", r"\\").replace('"', r"\"")
-    return f'"{escaped}"'

@@ -18,17 +18,10 @@ OPERATORS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operat
 
 @dataclass(frozen=True)
 class Condition:
-    """A condition on a value. The command fails if the condition holds.
-
-    Attributes:
-        text: the condition as the user wrote it.
-        name: the dotted name of the value, such as `test.income.auc`.
-        operator: `<`, `<=`, `>` or `>=`.
-        limit: the number on the right side of the operator.
-    """
+    """A condition for a failure: `name operator limit`, and the text that was given."""
 
     text: str
-    name: str
+    name: str  # dotted, such as `test.income.auc`
     operator: str
     limit: float
 
@@ -56,16 +49,7 @@ def report_failures(program: str, failures: list[str]) -> int:
 
 
 def parse_condition(text: str, form: str, example: str) -> Condition:
-    """Parses a condition.
-
-    Args:
-        text: the text that the user wrote, `NAME OPERATOR NUMBER`.
-        form: the form of a name, such as `SPLIT.TASK.METRIC`, for the error message.
-        example: an example of a condition, for the error message.
-
-    Raises:
-        ConfigError: if the text is not a condition.
-    """
+    """Parses `NAME OPERATOR NUMBER`; an error shows the form and an example."""
     match = CONDITION.fullmatch(text)
     if match is None:
         raise ConfigError(
@@ -77,16 +61,7 @@ def parse_condition(text: str, form: str, example: str) -> Condition:
 
 
 def check_known(condition: Condition, names: Iterable[str], owner: str) -> None:
-    """Checks that the name in a condition is known.
-
-    Args:
-        condition: the condition.
-        names: the names of all values; a name may occur more than once.
-        owner: the thing that has the values, such as `run`, for the error message.
-
-    Raises:
-        ConfigError: if the name is unknown.
-    """
+    """Raises a `ConfigError` if no `owner`, such as a run, has the condition's name."""
     known = list(dict.fromkeys(names))
     if condition.name not in known:
         hint = suggest(condition.name, known) or f"; known: {', '.join(known)}"

@@ -4,6 +4,7 @@ import sys
 import warnings
 import zipfile
 from collections.abc import Iterable
+from typing import Any
 
 from mtl_cli.core.secrets import mask_secrets
 
@@ -49,11 +50,8 @@ class DataError(MtlError):
 class RowError(DataError):
     """A cell of an input table does not fit the configuration.
 
-    Args:
-        message_start: the key of the configuration, or the file and the column.
-        row: the index of the row in the table that was read, from 0. The message counts
-            rows from 1.
-        problem: what is wrong with the cell, and how to mend it.
+    The message begins with the key, or the file and the column, in which the cell is.
+    The index of the row begins with 0; the message counts rows from 1.
     """
 
     def __init__(self, message_start: str, row: int, problem: str) -> None:
@@ -120,10 +118,9 @@ def suggest(wrong: str, names: list[str], cutoff: float = 0.6) -> str:
 
 
 def most_similar(wrong: str, names: list[str], cutoff: float) -> str | None:
-    """Returns the name that is most similar to `wrong`; None if no name is similar.
+    """Returns the name most similar to `wrong`, by at least `cutoff` of 1, or None.
 
-    A name that is similar only if upper and lower case are ignored comes last. The
-    similarity of two names is between 0 and 1; it must reach `cutoff`.
+    A name that is similar only if upper and lower case are ignored comes last.
     """
     from difflib import get_close_matches
 
@@ -138,12 +135,6 @@ def most_similar(wrong: str, names: list[str], cutoff: float) -> str | None:
 
 def unknown_name(kind: str, name: str, owner: str, names: list[str]) -> str:
     """Returns a message about an unknown name, with all names that are known.
-
-    Args:
-        kind: the kind of thing that the name should name, such as `task`.
-        name: the unknown name.
-        owner: the thing that has the known names, such as `this run`.
-        names: the known names.
 
     >>> unknown_name("task", "bui", "this run", ["click", "buy"])
     "no task 'bui' in this run, which has click, buy; did you mean buy?"
@@ -165,43 +156,16 @@ def warn_in_one_line() -> None:
     `${oc.deprecated:KEY,TEXT}` makes OmegaConf warn with this text.
     """
 
-    def one_line(
-        message: Warning | str,
-        category: type[Warning],
-        filename: str,
-        lineno: int,
-        line: str | None = None,
-    ) -> str:
+    def one_line(message: Warning | str, *_: Any, **__: Any) -> str:
         return f"warning: {printable(mask_secrets(str(message)))}\n"
 
     warnings.formatwarning = one_line
 
 
-def line_and_code(error: MtlError | OSError | UnicodeEncodeError) -> tuple[str, int]:
-    """Returns the line to print for an error, and the exit code of the command.
-
-    Args:
-        error: an error of mtl-cli, or an error of the operating system about a path,
-            such as a name that is too long, or an error about a name that is not UTF-8.
-
-    Raises:
-        OSError: if `error` is an error of the operating system that names no path. The
-            user cannot mend such an error.
-    """
-    if isinstance(error, UnicodeEncodeError):
-        return not_utf8_message(error), 2
-    if isinstance(error, MtlError):
-        return str(error), error.exit_code
-    if error.filename is None:
-        raise error
-    return f"{shown(str(error.filename))}: {error.strerror}; name another", 2
-
-
 def not_utf8_message(error: UnicodeEncodeError) -> str:
     """Returns the message about a name of a file that is not UTF-8.
 
-    Python reads such a name into a text with the bytes as surrogates, and no encoding
-    takes surrogates. All other texts of mtl-cli are UTF-8.
+    Python reads the bytes of such a name into surrogates, and no encoding takes these.
     """
     start = max(0, error.start - SHOWN_CHARACTERS // 2)
     before = error.object[start : error.start].rpartition("\n")[2]

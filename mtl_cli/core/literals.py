@@ -1,16 +1,18 @@
 """Makes configurations of OmegaConf from values that are resolved already."""
 
 import re
+from functools import partial
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+
+from mtl_cli.core.nested import map_texts
 
 
 def literal_config(values: dict[str, Any]) -> DictConfig:
     """Makes a configuration that gives back exactly these values.
 
-    `OmegaConf.create` alone would take a text such as `${seed}` for an interpolation,
-    and resolve a configuration a second time.
+    `OmegaConf.create` alone would take a text such as `${seed}` for an interpolation.
 
     >>> literal_config({"name": "${seed}", "seed": 1}).name
     '${seed}'
@@ -24,13 +26,8 @@ def escaped(value: Any) -> Any:
     >>> escaped(["${seed}", 1])
     ['\\${seed}', 1]
     """
-    if isinstance(value, dict):
-        return {key: escaped(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [escaped(item) for item in value]
-    if isinstance(value, str):  # a backslash before "${" is doubled
-        return re.sub(r"(\\*)\$\{", lambda match: rf"{2 * match[1]}\${{", value)
-    return value
+    # A backslash that stands before "${" already is doubled.
+    return map_texts(partial(re.sub, r"(\\*)\$\{", r"\1\1\\${"), value)
 
 
 def unescaped(value: Any) -> Any:
@@ -39,12 +36,9 @@ def unescaped(value: Any) -> Any:
     >>> unescaped(escaped([r"${seed}", r"\\${seed}", "seed"]))
     ['${seed}', '\\\\${seed}', 'seed']
     """
-    if isinstance(value, dict):
-        return {key: unescaped(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [unescaped(item) for item in value]
-    if isinstance(value, str):  # n backslashes before "${" have become 2n + 1
-        return re.sub(
-            r"\\(\\*)\$\{", lambda match: match[1][: len(match[1]) // 2] + "${", value
-        )
-    return value
+
+    def without_added(match: re.Match[str]) -> str:
+        # n backslashes before "${" have become 2n + 1.
+        return match[1][: len(match[1]) // 2] + "${"
+
+    return map_texts(partial(re.sub, r"\\(\\*)\$\{", without_added), value)

@@ -25,11 +25,8 @@ def check_local_store(uri: str) -> None:
     """Checks the key `uri` if it names a database or a folder on this machine.
 
     The configuration may come from somebody else. Therefore `uri` must not make a run
-    write outside of the current folder.
-
-    Raises:
-        ConfigError: if the database or folder is outside of the current folder, or if
-            its name would contain a secret.
+    write outside of the current folder, and no name of a file may show a secret. Either
+    is a `ConfigError`.
     """
     store = store_folder(uri)
     if store is not None and (secret := secret_in(uri)):
@@ -47,16 +44,9 @@ def check_local_store(uri: str) -> None:
 def check_folder_store(store: Path, run_id: str | None) -> None:
     """Checks that MLflow follows no link in a folder in which it stores runs.
 
-    The folder may come from somebody else. In it, MLflow makes a folder for a new run,
-    and adds lines to the files of an earlier run.
-
-    Args:
-        store: the folder, with a folder for each experiment and, in it, a folder
-            for each run.
-        run_id: the id of the MLflow run that goes on; None for a new run.
-
-    Raises:
-        UnsafeFileError: if there is a link, or a file that is not regular.
+    The folder may come from somebody else. It holds a folder for each experiment, and
+    each of these a folder for each run. MLflow makes a folder for a new run, or adds
+    lines to the files of the run `run_id`, which goes on.
     """
     if not store.is_dir():
         return
@@ -70,14 +60,7 @@ def check_folder_store(store: Path, run_id: str | None) -> None:
 
 
 def store_folder(uri: str) -> Path | None:
-    """Returns the folder in which MLflow stores runs on this machine.
-
-    Args:
-        uri: an address, or the path of a folder.
-
-    Returns: the folder that contains the database file, if `uri` names a database; the
-        folder itself, if `uri` names a folder; None for a server.
-    """
+    """Returns the folder of an MLflow store, or of its database; None for a server."""
     if is_sqlite(uri):
         return database_file(uri).parent
     if urlsplit(uri).scheme == "file":
@@ -91,11 +74,7 @@ def is_sqlite(uri: str) -> bool:
 
 
 def database_file(uri: str) -> Path:
-    """Returns the file that SQLAlchemy opens for the address of an SQLite database.
-
-    Raises:
-        ConfigError: if SQLite itself would read the name of the file as a URL.
-    """
+    """Returns the file that SQLAlchemy opens for the address of an SQLite database."""
     import sqlalchemy
 
     name = sqlalchemy.engine.make_url(uri).database or ""
@@ -114,12 +93,8 @@ def is_elsewhere(
     """Whether a database on this machine makes MLflow write artifacts elsewhere.
 
     The database holds the address of the artifacts, and may come from somebody else.
-    Artifacts may be written only to the current folder and the folder of the database.
-
-    Args:
-        artifacts: the address of a run's artifacts.
-        store: the result of `store_folder`.
-        may_be_remote: whether the artifacts may be sent to a server.
+    Artifacts may be written only to the current folder and to `store`, the folder of
+    the database; to a server only if they `may_be_remote`.
     """
     if store is None:
         return False
@@ -132,14 +107,11 @@ def is_elsewhere(
 
 
 def check_connection(uri: str) -> None:
-    """Checks that a connection to the server can be made within `CONNECT_SECONDS`.
+    """Raises a `TimeoutError` if a server is not reached within `CONNECT_SECONDS`.
 
     MLflow has only one limit for connecting and answering together. The limit must be
     long, since a server may be slow to answer. Without this check, the user would wait
     as long for a server that does not exist.
-
-    Raises:
-        TimeoutError: if no connection can be made in time.
     """
     if not uri.startswith("http"):
         return
@@ -158,9 +130,8 @@ def check_connection(uri: str) -> None:
 def without_user(uri: str) -> str:
     """Moves the user and the password of an address to environment variables of MLflow.
 
-    MLflow and the packages that it uses print the address in their messages.
-
-    Returns: the address without user and password.
+    MLflow and the packages that it uses print the address, which is returned, in their
+    messages.
     """
     parts = urlsplit(uri)
     user, separator, host = parts.netloc.rpartition("@")
@@ -176,8 +147,8 @@ def without_user(uri: str) -> str:
 def locked_database(uri: str) -> Iterator[None]:
     """Lets only one process at a time open an SQLite database.
 
-    MLflow creates the tables of a new database without a lock. Two processes that start
-    at the same time would both create the same table, and one would fail.
+    MLflow creates the tables of a new database without a lock. Of two processes that
+    start at the same time, one would fail.
     """
     if not is_sqlite(uri):
         yield

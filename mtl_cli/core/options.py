@@ -53,10 +53,7 @@ Option = TypeVar("Option", bound=Options)
 
 
 def first_problem(error: ValidationError) -> str:
-    """Returns the first problem that validation found, as `KEY: what is wrong`.
-
-    Without the key, if the whole value is wrong.
-    """
+    """Returns validation's first problem, as `KEY: what is wrong` if it has a key."""
     problem = error.errors(include_url=False)[0]
     key = ".".join(map(str, problem["loc"]))
     return f"{key}: {problem['msg']}" if key else str(problem["msg"])
@@ -65,11 +62,8 @@ def first_problem(error: ValidationError) -> str:
 def option_of(axis: str, base: type[Options], key: str = "name") -> BeforeValidator:
     """Returns a validator that makes an option of a dict with the option's keys.
 
-    Args:
-        axis: the folder of the options.
-        base: the base class of all options of the axis. A dict without `key` is left to
-            the base class, except that a dict without a `name` is an error.
-        key: the key whose value is the option's name: `name`, `kind` or `generator`.
+    The value of `key` (`name`, `kind` or `generator`) is the option's name. A dict
+    without it is left to the base class of the axis; without a `name`, it is an error.
     """
 
     def validate(value: object) -> object:
@@ -100,11 +94,8 @@ def suggest_option(wrong: str, names: list[str]) -> str:
 def check_option_name(axis: str, name: object, message_start: str = "") -> None:
     """Raises an error if an axis has no option of this name.
 
-    Args:
-        axis: the folder of the options.
-        name: the name to check.
-        message_start: the start of the message: the key and the name. "" if the code
-            that prints pydantic's error adds both.
+    The message begins with `message_start`: the key and the name, or "" if the code
+    that prints pydantic's error adds both.
     """
     names = option_names(axis)
     if name not in names:
@@ -122,22 +113,12 @@ def check_option_name(axis: str, name: object, message_start: str = "") -> None:
 def drop_keys_of_others(
     values: Any, option: type[Options], axis: str, base: type[Options], selector: str
 ) -> Any:
-    """Removes the keys that only other options of the axis have.
+    """Returns values without the keys that only other options of the axis have.
 
     If a user changes the option in a configuration, keys of the earlier option remain
     there. Such a key has no effect as long as its value is its default in one of the
-    options that have the key.
-
-    Args:
-        values: a dict of keys and values. Any other object is returned unchanged.
-        option: the class of the chosen option. Pydantic validates the result with this
-            class.
-        axis: the folder of the options.
-        base: the base class of all options of the axis.
-        selector: the key that chooses the option, for the error message.
-
-    Raises:
-        ValueError: if the value of such a key is not its default.
+    options that have the key; any other value is a `ValueError`. `selector` is the key
+    that chooses the option, for the message. Values that are no dict stay as they are.
     """
     if not isinstance(values, dict) or option is base:
         return values
@@ -166,19 +147,7 @@ def drop_keys_of_others(
 def named_option(
     axis: str, name: str, base: type[Option], keys: dict[str, Any], selector: str
 ) -> Option:
-    """Builds an option whose keys stand among the keys of other options.
-
-    Args:
-        axis: the folder of the options.
-        name: the name of the option's file.
-        base: the base class of all options of the axis.
-        keys: {key: value} for all keys that any option of the axis declares.
-        selector: the key that chooses the option, for the error message.
-
-    Raises:
-        ValueError: if a key that only other options declare is not at its default, or
-            if a value is wrong.
-    """
+    """Builds an option from the keys of all options; see `drop_keys_of_others`."""
     option = option_class(axis, name, base)
     own_keys = drop_keys_of_others(keys, option, axis, base, selector)
     return option.model_validate(own_keys)
@@ -201,10 +170,8 @@ def keys_of_options(axis: str, base: type[Options]) -> set[str]:
 def option_class(axis: str, name: str, base: type[Option]) -> type[Option]:
     """Returns the class of an option: the one subclass of `base` in the option's file.
 
-    Raises:
-        ConfigError: if the file of a plugin cannot be imported.
-        ConfigError: if the file holds no such class, or several, or if the class lacks
-            a method.
+    A plugin's file that cannot be imported, holds another number of such classes, or
+    holds a class that lacks a method, is a `ConfigError`.
     """
     source = sources(axis)[name]
     try:

@@ -25,17 +25,7 @@ class UnsafeFileError(ValueError):
 
 
 def check_regular(path: Path, max_bytes: int | None = None) -> None:
-    """Checks that a path is a regular file, and neither too large nor full of holes.
-
-    Args:
-        path: the path of a file.
-        max_bytes: the largest allowed size; None for no limit.
-
-    Raises:
-        UnsafeFileError: if the path is a link, a device or a pipe, or the file is too
-            large.
-        OSError: if there is no such file.
-    """
+    """Refuses a path that is no regular file, too large, or full of holes."""
     status = path.lstat()
     if stat.S_ISLNK(status.st_mode):
         raise UnsafeFileError(f"{path} is a link; put the file itself there")
@@ -53,29 +43,20 @@ def check_holes(path: Path, status: os.stat_result) -> None:
 
     Holes are parts that hold only zeros and take no space on the disk. A file of many
     gigabytes with holes costs nothing to send, but fills the memory when it is read.
-
-    Args:
-        path: the path of the file.
-        status: the status of the file.
-
-    Raises:
-        UnsafeFileError: if the file has too many holes.
     """
+    size = status.st_size
     # Some network file systems report 0 blocks for every file. Some report too few for
-    # a file that was just written, but then `has_hole` finds no hole.
-    stored = status.st_blocks * BYTES_PER_BLOCK or status.st_size
-    seems_empty = status.st_size > max(MAX_BYTES, MAX_RATIO * stored)
-    if seems_empty and has_hole(path, status.st_size):
-        raise UnsafeFileError(
-            f"{path} has {status.st_size:,} bytes, of which only {stored:,} are on the "
-            "disk; the rest are holes"
-        )
-
-
-def has_hole(path: Path, size: int) -> bool:
-    """Whether a part of a file takes no space on the disk."""
+    # a file that was just written, but then the search finds no hole.
+    stored = status.st_blocks * BYTES_PER_BLOCK or size
+    if size <= max(MAX_BYTES, MAX_RATIO * stored):
+        return
     with path.open("rb") as file:
-        return os.lseek(file.fileno(), 0, os.SEEK_HOLE) < size
+        has_hole = os.lseek(file.fileno(), 0, os.SEEK_HOLE) < size
+    if has_hole:
+        raise UnsafeFileError(
+            f"{path} has {size:,} bytes, of which only {stored:,} are on the disk; the "
+            "rest are holes"
+        )
 
 
 def check_npz(path: Path) -> None:
@@ -83,11 +64,6 @@ def check_npz(path: Path) -> None:
 
     mtl-cli writes arrays uncompressed. A compressed file could expand to any size. So
     could a file in which several entries use the same bytes.
-
-    Raises:
-        UnsafeFileError: if the file is not regular, or expands.
-        OSError: if there is no such file.
-        zipfile.BadZipFile: if the file is damaged.
     """
     check_regular(path)
     with zipfile.ZipFile(path) as archive:
@@ -103,17 +79,10 @@ def check_npz(path: Path) -> None:
 
 
 def check_numbers(name: str, array: Any, may_overflow: bool = False) -> None:
-    """Checks that an array holds numbers, and neither NaN nor infinity.
+    """Checks that an array or an entry of an NPZ file holds numbers, and no NaN.
 
-    A single NaN among the weights of a network makes all predictions NaN.
-
-    Args:
-        name: the array's name, for the error message.
-        array: an array of NumPy, or an entry of an NPZ file.
-        may_overflow: whether infinity is allowed.
-
-    Raises:
-        UnsafeFileError: if the array holds something else.
+    A single NaN among the weights of a network makes all predictions NaN. Infinity is
+    refused too, unless numbers `may_overflow`.
     """
     import numpy as np
 
@@ -129,13 +98,10 @@ def check_numbers(name: str, array: Any, may_overflow: bool = False) -> None:
 
 
 def check_data_file(path: Path) -> None:
-    """Checks that a file of data is a regular file on a disk, and not full of holes.
+    """Refuses data in what is no regular file on a disk, or in a file full of holes.
 
     Files in `/proc` and `/sys` describe this process and this machine. The file
     `/proc/self/environ`, for instance, holds the secrets in environment variables.
-
-    Raises:
-        UnsafeFileError: if the file must not be read.
     """
     real = path.resolve()
     if real.is_relative_to("/proc") or real.is_relative_to("/sys"):
@@ -147,25 +113,13 @@ def check_data_file(path: Path) -> None:
 
 
 def read_text(path: Path, max_bytes: int = MAX_BYTES) -> str:
-    """Reads the text of a regular file.
-
-    Raises:
-        UnsafeFileError: if the file is not regular, or too large.
-        OSError: if the file cannot be read.
-        ValueError: if the file is not UTF-8.
-    """
+    """Reads the text of a regular file. A file that is not UTF-8 is a `ValueError`."""
     check_regular(path, max_bytes)
     return path.read_text("utf-8")
 
 
 def read_json(path: Path, max_bytes: int = MAX_BYTES) -> Any:
-    """Reads the values of a JSON file.
-
-    Raises:
-        UnsafeFileError: if the file is not regular, too large, or nested too deeply.
-        OSError: if the file cannot be read.
-        ValueError: if the file is not JSON.
-    """
+    """Reads the values of a JSON file. A file that is not JSON is a `ValueError`."""
     try:
         return json.loads(read_text(path, max_bytes))
     except RecursionError:
@@ -173,7 +127,7 @@ def read_json(path: Path, max_bytes: int = MAX_BYTES) -> Any:
 
 
 def read_json_object(path: Path) -> dict[str, Any]:
-    """Reads a JSON file that holds an object. Raises the same errors as `read_json`."""
+    """Reads a JSON file that holds an object."""
     values = read_json(path)
     if not isinstance(values, dict):
         raise ValueError(f"{path} does not hold a JSON object")
@@ -183,20 +137,11 @@ def read_json_object(path: Path) -> dict[str, Any]:
 def check_entries(
     folder: Path, subfolders: tuple[str, ...] = (), is_written: bool = True
 ) -> list[str]:
-    """Checks that a folder holds only folders and regular files.
+    """Returns the names in a folder. Refuses links, pipes and devices in the folder.
 
-    Args:
-        folder: the folder to check.
-        subfolders: the names of subfolders to check too.
-        is_written: whether the caller will write files in the folder. In this case,
-            hard links are errors too: writing to a hard link would change a file
-            outside of the folder.
-
-    Returns: the names of the folder's entries.
-
-    Raises:
-        UnsafeFileError: if the folder holds a link, a pipe or a device.
-        OSError: if the folder cannot be read.
+    The same goes for the named subfolders. If the caller will write files in the
+    folder, hard links are refused too: writing to a hard link would change a file
+    outside of the folder.
     """
     names = []
     for entry in list(os.scandir(folder)):

@@ -17,11 +17,7 @@ PATHS_IN_NAME = 3  # the number of paths of a list that messages name
 
 
 def check_current_folder() -> None:
-    """Refuses a current folder that no longer exists.
-
-    Raises:
-        ConfigError: if somebody has removed the folder since the shell went there.
-    """
+    """Refuses a current folder that somebody has removed since the shell went there."""
     try:
         os.getcwd()
     except FileNotFoundError:
@@ -46,9 +42,8 @@ def conf_folder() -> Path:
 def user_conf_folder() -> Path | None:
     """Returns the user's folder `./conf`, or None if there is none.
 
-    A `./conf` with a `config.yaml` belongs to another Hydra application and does not
-    count: its `config.yaml` would replace the file of mtl-cli. The folder of mtl-cli's
-    own configs does not count either.
+    A `./conf` with a `config.yaml` belongs to another Hydra application: the file would
+    replace that of mtl-cli. The folder of mtl-cli's own configs does not count either.
     """
     folder = Path.cwd() / "conf"
     if not folder.is_dir() or folder == conf_folder():
@@ -57,11 +52,7 @@ def user_conf_folder() -> Path | None:
 
 
 def find_data(path: str) -> Path:
-    """Returns the path of a data file that a configuration names.
-
-    If the path does not exist, but mtl-cli bundles a file of that name, this is the
-    path of the bundled file.
-    """
+    """Returns the path of a data file, which may be one that mtl-cli bundles."""
     try:
         configured = Path(path).expanduser()
     except RuntimeError:  # `~nobody/rows.csv` names a user who does not exist
@@ -96,8 +87,8 @@ def cache_folder() -> Path | None:
     """Returns the folder of encoded data and compiled code, or None for no cache.
 
     The environment variable `MTL_CACHE` names the folder; an empty value means no
-    cache. Without the variable, the folder is `mtl-cli` in the user's cache folder. If
-    this folder cannot be made, there is no cache.
+    cache, as does a folder that cannot be made. Without the variable, the folder is
+    `mtl-cli` in the user's cache folder.
     """
     configured = os.environ.get("MTL_CACHE")
     if configured == "":
@@ -116,10 +107,8 @@ def cache_folder() -> Path | None:
 def cache_subfolder(name: str) -> Path | None:
     """Returns a subfolder of the cache, or None for no cache. Makes it if needed.
 
-    Raises:
-        OSError: if the subfolder cannot be made, or is a link. Other users may write to
-            a shared cache. Their link could name any folder, and mtl-cli would remove
-            old files there.
+    A link is an `OSError`: other users may write to a shared cache. Their link could
+    name any folder, and mtl-cli would remove old files there.
     """
     cache = cache_folder()
     if cache is None:

@@ -9,7 +9,7 @@ variable, and no file that just lies in the current folder.
 import importlib.util
 import pkgutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib import import_module
@@ -43,12 +43,9 @@ _folders: tuple[Path, ...] = ()  # the folders of `--plugins`
 
 @dataclass(frozen=True)
 class Source:
-    """The module, file or entry point that an option comes from.
+    """The module, file or entry point that an option comes from, named by `label`.
 
-    Attributes:
-        label: the name of the module, file or entry point, for messages.
-        load: imports the option. Returns its class, or the module that holds its class.
-        is_plugin: whether the option comes from a plugin.
+    `load` imports the option. It returns its class, or the module that holds its class.
     """
 
     label: str
@@ -61,25 +58,25 @@ def use_folders(paths: Sequence[str | Path]) -> None:
 
     A folder has the subfolders of `mtl_cli`: `models/NAME.py`, `features/NAME.py`, and
     so on, and `conf/model/NAME.yaml`. The files of a folder import each other by
-    relative imports.
-
-    Raises:
-        ConfigError: if a folder does not exist, holds no options, or has an option or
-            config whose name is already in use. In this case, the folders of earlier
-            calls stay registered.
+    relative imports. A folder that does not exist or holds no options, or a name that
+    is in use already, is a `ConfigError`; then the folders of earlier calls stay.
     """
     global _folders
-    folders = tuple(dict.fromkeys(map(_checked_folder, paths)))
+    earlier_folders = _folders
+    _folders = tuple(dict.fromkeys(map(_checked_folder, paths)))
     _sources.cache_clear()
-    for axis in AXES:
-        _sources_with(folders, axis)  # raises an error if a name is used twice
-    _check_config_names(_conf_folders(folders))
+    try:
+        for axis in AXES:
+            sources(axis)  # raises an error if a name is used twice
+        _check_config_names()
+    except ConfigError:
+        _folders = earlier_folders
+        raise
     # Each folder becomes a Python package, so that relative imports work in it.
-    for folder in folders:
+    for folder in _folders:
         package = ModuleType(_package_name(folder))
         package.__path__ = [str(folder)]
         sys.modules[package.__name__] = package
-    _folders = folders
 
 
 def used_folders() -> list[str]:
@@ -92,16 +89,16 @@ def conf_folders() -> list[Path]:
 
     An installed package names its folder by an entry point of the group `mtl_cli.conf`.
     """
-    return _conf_folders(_folders)
+    folders = [folder / CONF for folder in _folders]
+    for entry in _entry_points(CONF):
+        spec = importlib.util.find_spec(entry.value)
+        folders += map(Path, (spec and spec.submodule_search_locations) or [])
+    return [folder for folder in folders if folder.is_dir()]
 
 
 def sources(axis: str) -> dict[str, Source]:
-    """Returns {name: source} for every option of an axis.
-
-    Raises:
-        ConfigError: if two options have the same name.
-    """
-    return _sources_with(_folders, axis)
+    """Returns {name: source} for every option of an axis."""
+    return _sources(axis, _folders, tuple(sys.path), Path.cwd())
 
 
 def _checked_folder(path: str | Path) -> Path:
@@ -124,17 +121,9 @@ def _package_name(folder: Path) -> str:
     return f"mtl_plugin_{crc32(str(folder).encode()):08x}"
 
 
-def _conf_folders(plugin_folders: tuple[Path, ...]) -> list[Path]:
-    folders = [folder / CONF for folder in plugin_folders]
-    for entry in _entry_points(CONF):
-        spec = importlib.util.find_spec(entry.value)
-        folders += map(Path, (spec and spec.submodule_search_locations) or [])
-    return [folder for folder in folders if folder.is_dir()]
-
-
-def _check_config_names(plugin_conf_folders: list[Path]) -> None:
+def _check_config_names() -> None:
     owners: dict[Path, str] = {}
-    for folder in (conf_folder(), *plugin_conf_folders):
+    for folder in (conf_folder(), *conf_folders()):
         for path in sorted(folder.rglob("*.yaml")):
             name = path.relative_to(folder)
             if name in owners:
@@ -144,10 +133,6 @@ def _check_config_names(plugin_conf_folders: list[Path]) -> None:
             owners[name] = "mtl-cli" if folder == conf_folder() else str(folder)
 
 
-def _sources_with(plugin_folders: tuple[Path, ...], axis: str) -> dict[str, Source]:
-    return _sources(axis, plugin_folders, tuple(sys.path), Path.cwd())
-
-
 # The result is cached, since a data set asks for the same axis once per feature. The
 # installed packages depend on `sys.path` and the current folder. The function does not
 # use these two arguments; they make the cache compute a new result after a change.
@@ -155,8 +140,23 @@ def _sources_with(plugin_folders: tuple[Path, ...], axis: str) -> dict[str, Sour
 def _sources(
     axis: str, plugin_folders: tuple[Path, ...], sys_path: tuple[str, ...], cwd: Path
 ) -> dict[str, Source]:
+    own_package = f"mtl_cli.{axis}"
+    found = [
+        (name, Source(module, partial(import_module, module), is_plugin=False))
+        for name in _module_names(import_module(own_package).__path__)
+        for module in [f"{own_package}.{name}"]
+    ]
+    for folder in plugin_folders:
+        for name in _module_names([str(folder / axis)]):
+            module = f"{_package_name(folder)}.{axis}.{name}"
+            file = str(folder / axis / f"{name}.py")
+            load = partial(import_module, module)
+            found.append((name, Source(file, load, is_plugin=True)))
+    for entry in _entry_points(axis):
+        label = f"entry point {entry.value!r}"
+        found.append((entry.name, Source(label, entry.load, is_plugin=True)))
     sources: dict[str, Source] = {}
-    for name, source in [*_own_sources(axis), *_plugin_sources(axis, plugin_folders)]:
+    for name, source in found:
         if name in sources:
             raise ConfigError(
                 f"{source.label}: the name {name!r} belongs to {sources[name].label} "
@@ -164,27 +164,6 @@ def _sources(
             )
         sources[name] = source
     return sources
-
-
-def _own_sources(axis: str) -> Iterator[tuple[str, Source]]:
-    package = f"mtl_cli.{axis}"
-    for name in _module_names(import_module(package).__path__):
-        module = f"{package}.{name}"
-        yield name, Source(module, partial(import_module, module), is_plugin=False)
-
-
-def _plugin_sources(
-    axis: str, plugin_folders: tuple[Path, ...]
-) -> Iterator[tuple[str, Source]]:
-    for folder in plugin_folders:
-        for name in _module_names([str(folder / axis)]):
-            module = f"{_package_name(folder)}.{axis}.{name}"
-            load = partial(import_module, module)
-            file = folder / axis / f"{name}.py"
-            yield name, Source(str(file), load, is_plugin=True)
-    for entry in _entry_points(axis):
-        label = f"entry point {entry.value!r}"
-        yield entry.name, Source(label, entry.load, is_plugin=True)
 
 
 def _module_names(path: Sequence[str]) -> list[str]:

@@ -18,10 +18,7 @@ def weight_name(output: str) -> str:
 
 
 def spread_name(output: str) -> str:
-    """Returns the name of the column with an output's standard deviation.
-
-    The standard deviation is taken over the members of an ensemble.
-    """
+    """Returns the name of the column with the standard deviation over members."""
     return f"{output}_std"
 
 
@@ -31,8 +28,5 @@ def conditional_name(task: str, given: str) -> str:
 
 
 def label_of_output(name: str) -> str:
-    """Returns the task whose label an output predicts, from the name of the output.
-
-    The name is either the name of a task or a `conditional_name`.
-    """
+    """Returns the task whose label an output predicts, conditional or not."""
     return name.partition(GIVEN)[0]

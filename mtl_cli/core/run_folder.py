@@ -26,21 +26,17 @@ SUBFOLDERS = (CHECKPOINTS, "model", "plots")
 # The files that a process may leave if it is killed before it writes `status.json`.
 FIRST_FILES = re.compile(r"\.lock|train\.log|\.tmp-(\d+-)?status\.json")
 MAX_SECONDS = 1e10  # three centuries
+# Some values and keys of `status.json`.
 STATES = ("running", "done", "failed", "interrupted")
+TEXT_KEYS = ("start", "end", "error", "host", "config_hash")
 
 
 class RunFolder:
-    """Locks the folder of a run, and writes its files.
+    """Locks the folder of a run, and writes its files. A missing folder is made.
 
     Each file is either complete or missing. If `status.json` says `running`, but the
-    lock is free, the process of the run was killed.
-
-    Args:
-        path: the path of the folder. A missing folder is made.
-
-    Raises:
-        ConfigError: if another process has locked the folder, if the folder is not
-            writable, or if it is neither empty nor the folder of a run.
+    lock is free, the process of the run was killed. A folder that another process has
+    locked, that is not writable, or is neither empty nor of a run, is a `ConfigError`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -77,14 +73,10 @@ class RunFolder:
         self.record = {}
 
     def finish(self, status: str, error: str | None = None) -> None:
-        """Records the end of the run, and the seconds of all its processes together.
+        """Records the status and the seconds of all the run's processes together.
 
         The seconds are null if an earlier process of the run was killed. If the run is
-        done, its checkpoints are removed.
-
-        Args:
-            status: `done`, `failed` or `interrupted`.
-            error: the reason, if the run has failed.
+        done, its checkpoints are removed. `error` is the reason why the run has failed.
         """
         seconds = None
         if self.earlier_seconds is not None:
@@ -122,8 +114,8 @@ class RunFolder:
         """Yields a temporary path for a file of the run; see `atomic_write.replacing`.
 
         A missing subfolder is made. A missing run folder is an error: somebody has
-        removed it. A folder with another lock is an error too: somebody has removed the
-        run folder, and another run has made a folder of this name.
+        removed it. So is another lock: another run has made a folder of this name
+        since.
         """
         target = self.path / name
         with named_write_errors(target):
@@ -140,12 +132,10 @@ class RunFolder:
 
 
 def check_run_folder(path: Path) -> None:
-    """Checks that a folder is empty, or the folder of a run.
+    """Refuses a folder that is neither empty nor the folder of a run.
 
-    In any other folder, a run could overwrite files of somebody else.
-
-    Raises:
-        ConfigError: if the folder holds something else, or links, pipes or devices.
+    In any other folder, a run could overwrite files of somebody else. The folder may
+    hold no links, pipes or devices either.
     """
     names = safe_entries("hydra.run.dir", path, SUBFOLDERS)
     foreign_names = sorted(n for n in names if not FIRST_FILES.fullmatch(n))
@@ -162,16 +152,7 @@ def check_run_folder(path: Path) -> None:
 
 
 def safe_entries(key: str, folder: Path, subfolders: tuple[str, ...] = ()) -> list[str]:
-    """Returns the names in a folder, after `check_entries`; [] for a missing folder.
-
-    Args:
-        key: the key of the configuration that names the folder, for the error message.
-        folder: the folder.
-        subfolders: the names of subfolders to check too.
-
-    Raises:
-        ConfigError: if the folder cannot be read, or holds links, pipes or devices.
-    """
+    """Returns the names in a folder, [] if it is missing; refuses unsafe folders."""
     try:
         return check_entries(folder, subfolders)
     except (FileNotFoundError, NotADirectoryError):
@@ -193,10 +174,8 @@ def remove_checkpoints(path: Path) -> None:
 def status_of(path: Path) -> dict[str, Any]:
     """Returns the content of a folder's `status.json`; {} if there is no such file.
 
-    If a run cannot have written the content, this is {"status": "unknown"}.
-
-    Raises:
-        ConfigError: if the file cannot be read.
+    If a run cannot have written the content, this is {"status": "unknown"}. A file that
+    cannot be read is a `ConfigError`.
     """
     try:
         record = read_json(path / STATUS)
@@ -207,21 +186,14 @@ def status_of(path: Path) -> dict[str, Any]:
             f"hydra.run.dir: cannot read {path / STATUS}: {first_line(error)}; name "
             "another folder"
         ) from None
-    return record if is_status_record(record) else {"status": "unknown"}
-
-
-def is_status_record(record: object) -> bool:
-    """Whether a value has the keys and types of a run's `status.json`."""
-    return (
+    is_of_run = (
         isinstance(record, dict)
         and record.get("status") in STATES
         and isinstance(record.get("seconds", 0.0), int | float | None)
         and 0 <= (record.get("seconds") or 0) < MAX_SECONDS
-        and all(
-            isinstance(record.get(key, ""), str)
-            for key in ("start", "end", "error", "host", "config_hash")
-        )
+        and all(isinstance(record.get(key, ""), str) for key in TEXT_KEYS)
     )
+    return record if is_of_run else {"status": "unknown"}
 
 
 def has_ended(pid: int) -> bool:

@@ -13,6 +13,7 @@ import contextlib
 import json
 import re
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -39,22 +40,16 @@ T = TypeVar("T")
 
 
 def track_secrets() -> None:
-    """Makes all references in configurations remember secrets from now on.
+    """Makes the references in configurations remember secrets from now on.
 
-    The function replaces the resolvers of OmegaConf and Hydra for `${oc.env:NAME}`,
-    `${oc.decode:TEXT}`, `${oc.create:VALUES}` and `${now:PATTERN}`.
+    The resolvers of OmegaConf and Hydra are replaced for this.
     """
-    for name, resolver in (
-        ("oc.env", resolve_variable),
-        ("oc.decode", resolve_decode),
-        ("oc.create", resolve_create),
-        ("now", resolve_now),
-    ):
-        # With the cache, all references of a configuration give the same time.
-        is_cached = name == "now"
-        OmegaConf.register_new_resolver(
-            name, resolver, replace=True, use_cache=is_cached
-        )
+    replace = partial(OmegaConf.register_new_resolver, replace=True)
+    replace("oc.env", resolve_variable)
+    replace("oc.decode", resolve_decode)
+    replace("oc.create", resolve_create)
+    # With the cache, all references of a configuration give the same time.
+    replace("now", resolve_now, use_cache=True)
 
 
 def tracked_secrets() -> dict[str, str]:
@@ -79,43 +74,37 @@ def resolve_variable(name: str, *default: Any) -> str | None:
 def resolve_decode(expression: str | None, _parent_: Any, _node_: Any) -> Any:
     """Resolves `${oc.decode:TEXT}` as OmegaConf does; a decoded secret stays secret."""
     value = oc.decode(expression, _parent_=_parent_, _node_=_node_)
-    return remember_parts(value, f"${{oc.decode:{secret_in(expression)}}}", expression)
+    return remember_parts(value, "oc.decode", expression)
 
 
 def resolve_create(obj: Any, _parent_: Any) -> Any:
     """Resolves `${oc.create:VALUES}` as OmegaConf does; a secret in it stays secret."""
     value = oc.create(obj, _parent_=_parent_)
-    return remember_parts(value, f"${{oc.create:{secret_in(obj)}}}", obj)
+    return remember_parts(value, "oc.create", obj)
 
 
 def resolve_now(pattern: str) -> str:
     """Resolves `${now:PATTERN}` as Hydra does; a secret in the pattern stays secret."""
-    value = datetime.now().strftime(pattern)
-    return remember_parts(value, f"${{now:{secret_in(pattern)}}}", pattern)
+    return remember_parts(datetime.now().strftime(pattern), "now", pattern)
 
 
-def remember_parts(value: T, reference: str, source: object) -> T:
-    """Remembers the parts of a value as secrets, if the value was made from a secret.
+def remember_parts(value: T, resolver: str, source: object) -> T:
+    """Returns what a resolver has made of a source; remembers the parts of a secret.
 
-    Args:
-        value: the value that a reference has resolved to, such as a list.
-        reference: the text to write in place of each part.
-        source: the text from which the value was made.
-
-    Returns: the value, unchanged.
-
-    Raises:
-        ValueError: if a part is too short to be distinguished from other text.
+    A part that is too short to be distinguished from other text is a `ValueError`.
     """
-    if isinstance(source, str) and secret_in(source):
-        for leaf in leaves(value):
-            must_be_hidden = not isinstance(leaf, bool | None)
-            if must_be_hidden and len(str(leaf)) < SHORTEST_SECRET:
-                raise ValueError(
-                    f"{reference} has parts of fewer than {SHORTEST_SECRET} "
-                    "characters, which cannot be kept secret"
-                )
-            remember(leaf, reference)
+    secret = secret_in(source) if isinstance(source, str) else None
+    if secret is None:
+        return value
+    reference = f"${{{resolver}:{secret}}}"
+    for leaf in leaves(value):
+        must_be_hidden = not isinstance(leaf, bool | None)
+        if must_be_hidden and len(str(leaf)) < SHORTEST_SECRET:
+            raise ValueError(
+                f"{reference} has parts of fewer than {SHORTEST_SECRET} characters, "
+                "which cannot be kept secret"
+            )
+        remember(leaf, reference)
     return value
 
 
@@ -165,15 +154,10 @@ def mask_secrets(value: T) -> T:
 
 
 def replaced(text: str, spelling: str, reference: str) -> str:
-    """Replaces a secret in a text by its reference.
+    """Replaces a spelling of a secret in a text by the secret's reference.
 
     YAML breaks long lines at blanks. Therefore a blank of the secret also matches a
     line break with the blanks and backslashes that YAML puts around it.
-
-    Args:
-        text: the text.
-        spelling: the secret as it is written in the text.
-        reference: the text to write in its place.
     """
     if " " not in spelling or "\n" not in text:
         return text.replace(spelling, reference)

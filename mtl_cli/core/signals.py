@@ -13,30 +13,22 @@ from types import FrameType
 
 from mtl_cli.core.standard_streams import drop_closed_terminal
 
-EXIT_CODES = {signal.SIGHUP: 129, signal.SIGINT: 130, signal.SIGTERM: 143}
-SIGNALS = [int(number) for number in EXIT_CODES]
-MESSAGES = {  # by exit code
-    129: "stopped by SIGHUP",
-    130: "interrupted",
-    143: "stopped by SIGTERM",
-}
+SIGNALS = [int(signal.SIGHUP), int(signal.SIGINT), int(signal.SIGTERM)]
+FIRST_CODE = 128  # the exit code after a signal is this plus the signal's number
 
 _is_deferring = False  # whether the first signal has to wait
 _pending: int | None = None  # the signal that waits
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal has stopped a run.
-
-    Attributes:
-        code: the exit code of the process.
-        run: the folder of the run; None if the signal came before the run began.
-    """
+    """A signal has stopped a run. The process ends with `code`."""
 
     def __init__(self, code: int, message: str = "") -> None:
-        super().__init__(message or MESSAGES[code])
+        name = signal.Signals(code - FIRST_CODE).name
+        by_signal = "interrupted" if name == "SIGINT" else f"stopped by {name}"
+        super().__init__(message or by_signal)
         self.code = code
-        self.run: Path | None = None
+        self.run: Path | None = None  # the run folder; None before the run began
 
 
 def install() -> None:
@@ -45,7 +37,7 @@ def install() -> None:
     A shell makes a command in the background ignore SIGINT, so that Ctrl-C stops only
     the command in the foreground. `nohup` makes a command ignore SIGHUP.
     """
-    for number in EXIT_CODES:
+    for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _handle)
 
@@ -55,7 +47,7 @@ def _handle(number: int, _frame: FrameType | None) -> None:
     if number == signal.SIGHUP:
         drop_closed_terminal()
     if not _is_deferring or _pending is not None:
-        raise Stopped(EXIT_CODES[signal.Signals(number)])
+        raise Stopped(FIRST_CODE + number)
     _pending = number
 
 
@@ -82,10 +74,9 @@ def deferred() -> Iterator[None]:
 def raise_hidden_interrupts() -> Iterator[None]:
     """Raises a `KeyboardInterrupt` of the block, even if a later error hides it.
 
-    A signal may interrupt a library anywhere. The library then cleans up, and the
-    cleanup may fail: OmegaConf, for instance, reads a variable that the interrupted
-    code has not set. In this case Python raises the error of the cleanup, and the
-    `KeyboardInterrupt` is only the context of that error.
+    A signal may interrupt a library anywhere. The cleanup of the library may then fail,
+    for instance because the interrupted code has not set a variable. Python raises the
+    error of the cleanup, and the `KeyboardInterrupt` is only its context.
     """
     try:
         yield
@@ -104,11 +95,7 @@ def pending() -> int:
 
 
 def set_pending(number: int) -> None:
-    """Makes a signal wait in this process that another process has received.
-
-    Args:
-        number: the number of the signal; 0 if there was no signal.
-    """
+    """Makes a signal wait that another process has received; 0 means no signal."""
     global _pending
     _pending = number or _pending
 
@@ -116,4 +103,4 @@ def set_pending(number: int) -> None:
 def stop_if_pending() -> None:
     """Stops the run if a signal waits."""
     if _pending is not None:
-        raise Stopped(EXIT_CODES[signal.Signals(_pending)])
+        raise Stopped(FIRST_CODE + _pending)

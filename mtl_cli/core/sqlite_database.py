@@ -41,10 +41,9 @@ BEFORE_TABLE = {"TABLE", "ON", "REFERENCES"}
 def check_sqlite_database(path: Path) -> None:
     """Checks the files of an SQLite database, if there is one.
 
-    Raises:
-        UnsafeFileError: if the database is a folder, a pipe or a device, if SQLite
-            would delete another file, or if the database holds something else than
-            tables and indexes, or one that calls a function.
+    A file that is not regular is an `UnsafeFileError`, as is a journal that makes
+    SQLite delete another file, and all in the database but tables and indexes that call
+    no function.
     """
     # MLflow tries for a minute to open a folder or a pipe.
     companions = [f"{path}{ending}" for ending in COMPANIONS]
@@ -75,11 +74,7 @@ def check_sqlite_database(path: Path) -> None:
 
 
 def called_function(statement: str) -> str | None:
-    """Returns the name of a function that a definition may call; None if it calls none.
-
-    Args:
-        statement: the SQL statement that makes a table or an index.
-    """
+    """Returns the function that an SQL statement may call; None if it calls none."""
     text = statement.partition("\0")[0]  # SQLite reads no further
     tokens = [match[0] for match in TOKEN.finditer(text) if not match["comment"]]
     for before, name, bracket in zip(["", *tokens], tokens, tokens[1:], strict=False):
@@ -93,9 +88,8 @@ def called_function(statement: str) -> str | None:
 def definitions(path: Path) -> list[tuple[str, str]]:
     """Returns the name and the SQL statement of each object in an SQLite database.
 
-    Objects that SQLite has made without a statement, such as some indexes, are left
-    out. There are no objects if there is no database, or if it is damaged: opening the
-    database later raises the error.
+    Objects without a statement, which SQLite has made itself, are left out. A missing
+    or damaged database has none: opening the database later raises the error.
     """
     with (
         contextlib.suppress(sqlite3.DatabaseError),

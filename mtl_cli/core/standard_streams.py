@@ -16,28 +16,19 @@ OUTPUT_CLOSED = 141
 def prepare_streams() -> None:
     """Opens closed streams, and lets stdout and stderr take every character.
 
-    The encoding of the terminal may lack characters of names and numbers, such as "±".
-    They are printed as "?". An error would lose the results of the command.
-    """
-    open_closed_streams()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
-
-
-def open_closed_streams() -> None:
-    """Opens the null device in place of each standard stream that is closed.
-
-    A stream may be closed at the start, as in `COMMAND >&-` or in some schedulers.
-    Python then has None in its place. Without this call, the next opened file would get
-    the stream's number, and text that a library writes to the stream would go into the
-    file.
+    A stream may be closed at the start, as in `COMMAND >&-`. The next opened file would
+    get its number, and the text that a library writes to the stream. The encoding of a
+    terminal may lack characters, such as "±". They are printed as "?": an error would
+    lose the results of the command.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115
             os.set_inheritable(stream.fileno(), True)  # for child processes
             setattr(sys, name, stream)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def drop_output(descriptor: int) -> None:
@@ -64,9 +55,7 @@ def drop_closed_terminal() -> None:
 def written_to_stdout() -> Iterator[None]:
     """Names stdout in an error of the block, which does nothing but write to stdout.
 
-    Raises:
-        WriteError: if stdout cannot be written, for example because a disk is full.
-        BrokenPipeError: if the program that reads stdout, such as `head`, has ended.
+    A reader such as `head` that has ended is a `BrokenPipeError` still.
     """
     try:
         yield

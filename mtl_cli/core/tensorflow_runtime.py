@@ -28,11 +28,9 @@ RECORDED_PACKAGES = [
 
 
 def start(seed: int, deterministic: bool) -> None:
-    """Imports TensorFlow and Keras, and prepares them for a run.
+    """Imports and seeds TensorFlow and Keras.
 
-    Args:
-        seed: the seed of all random numbers.
-        deterministic: whether a repeated run must give exactly the same numbers.
+    If `deterministic`, a repeated run gives exactly the same numbers.
     """
     load()
     import keras
@@ -49,11 +47,11 @@ def start(seed: int, deterministic: bool) -> None:
 
 
 def ignore_tools_of_start_folder() -> None:
-    """Makes XLA ignore the folder `./cuda_sdk_lib`.
+    """Makes XLA ignore the folder `./cuda_sdk_lib`, which may come from somebody else.
 
-    On a machine with a GPU, XLA runs NVIDIA's compiler, and by default looks for it in
-    this folder first. The folder may come from somebody else. A flag therefore names a
-    folder that does not exist; XLA then looks in the usual places.
+    On a machine with a GPU, XLA by default looks there first for NVIDIA's compiler. A
+    flag therefore names a folder that does not exist; XLA then looks in the usual
+    places.
     """
     flags = os.environ.get("XLA_FLAGS", "")
     is_file = bool(flags) and not flags.lstrip().startswith("-")  # a file of flags

@@ -26,11 +26,7 @@ class StdoutConsole(Console):
 
 
 def new_console(**settings: Any) -> Console:
-    """Returns a console that writes to stdout.
-
-    Args:
-        settings: more arguments of the console.
-    """
+    """Returns a console that writes to stdout, with more settings of `Console`."""
     console = StdoutConsole(highlight=False, soft_wrap=True, **settings)
     if not console.is_terminal:
         console.width = LINE_WIDTH

@@ -28,20 +28,14 @@ def hashes_of(folder: Path) -> dict[str, str]:
 def check_written(
     folder: Path, record: str, hashes: object, byproducts: Collection[str] = ()
 ) -> None:
-    """Checks that a folder holds only the files that a command has written.
+    """Raises an `UnsafeFileError` if a file of a folder was added or changed.
 
     Args:
-        folder: the folder.
         record: the name of the record, the file in the folder that holds `hashes`.
-        hashes: the value of `FILES` in the record: the result of `hashes_of` when the
-            folder was written. The record may have been edited, so this can be any
-            JSON value.
+        hashes: the value of `FILES` in the record. The record may have been edited, so
+            this can be any JSON value.
         byproducts: glob patterns of files that appear in the folder when it is used,
             such as `__pycache__/*.pyc`.
-
-    Raises:
-        UnsafeFileError: if a file was added or changed. The message names the first
-            such file.
     """
     if not isinstance(hashes, dict):
         raise UnsafeFileError(
@@ -64,8 +58,7 @@ def check_written(
 def files_in(folder: Path) -> Iterator[Path]:
     """Yields all files in a folder and its subfolders, in the order of their names.
 
-    Raises:
-        UnsafeFileError: if the folder holds a link, a pipe or a device.
+    A link, a pipe or a device is an `UnsafeFileError`.
     """
     with os.scandir(folder) as entries:
         by_name = sorted(entries, key=lambda entry: entry.name)

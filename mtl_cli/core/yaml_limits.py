@@ -1,10 +1,20 @@
-"""Refuses YAML that is too large, too deep or too tangled to be read safely."""
+"""Refuses YAML that is too large, too deep or too tangled to be read safely.
 
+A few lines of YAML can also hold interpolations that expand for hours.
+"""
+
+import contextlib
 import io
 import re
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import FrameType
 
 import yaml
 
+from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.other_files import UnsafeFileError
 
 MAX_YAML_BYTES = 4 << 20  # of a file; also the limit of a text in characters
@@ -15,20 +25,33 @@ MAX_YAML_VALUES = 200_000
 # OmegaConf makes an object of each value, and copies it about ten times while Hydra
 # composes a configuration: a second of CPU time for 3,000 values. No key needs so many.
 MAX_YAML_LIST = 5_000
+READ_SECONDS = 10  # usually reading takes a fifth of a second
 # Python refuses to read or write whole numbers of more than 4300 digits.
 LONG_NUMBER = re.compile(r"[-+]?\d[\da-fA-FxX_:]{1000,}")
 
 
+@dataclass
+class OpenNode:
+    """A list or mapping whose end was not read yet.
+
+    Attributes:
+        anchor: the name by which aliases refer to it.
+        line_of_list: the line at which a list begins; None for a mapping.
+        num_children: the number of its items; twice the number of keys of a mapping.
+        size: the number of values that it expands to so far.
+    """
+
+    anchor: str | None = None
+    line_of_list: int | None = None
+    num_children: int = 0
+    size: int = 1
+
+
 def check_yaml(text: str, name: str) -> None:
-    """Checks a YAML text: its length, depth, expansion, and its lists and numbers.
+    """Checks the length, depth and expansion of a YAML text, and its lists and numbers.
 
-    Args:
-        text: the content of a YAML file.
-        name: the name of the file, for the error message.
-
-    Raises:
-        UnsafeFileError: if one of them is above its limit.
-        yaml.YAMLError: if the text is not YAML.
+    The check reads events, which needs no recursion. A limit that is exceeded is an
+    `UnsafeFileError`; a text that is not YAML is a `yaml.YAMLError`.
     """
     if len(text) > MAX_YAML_BYTES:
         raise UnsafeFileError(
@@ -36,77 +59,79 @@ def check_yaml(text: str, name: str) -> None:
         )
     stream = io.StringIO(text)
     stream.name = name  # the errors of PyYAML show this name
-    depth = 0
-    # The depth is checked first. Reading events needs no recursion. Composing nodes,
-    # below, calls itself at each level, and would overflow the stack.
+    sizes: dict[str | None, int] = {}  # {anchor: the size of its node}
+    open_nodes = [OpenNode()]  # the first node holds the documents
     for event in yaml.parse(stream, Loader=yaml.CSafeLoader):
         if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        elif isinstance(event, yaml.ScalarEvent) and LONG_NUMBER.fullmatch(event.value):
-            raise UnsafeFileError(
-                f"{name} holds a number of {len(event.value):,} digits; at most 1,000 "
-                "are read"
-            )
-        if depth > MAX_YAML_DEPTH:
-            raise UnsafeFileError(
-                f"{name} is nested more than {MAX_YAML_DEPTH} levels deep"
-            )
-    sizes: dict[int, int] = {}
-    for document in yaml.compose_all(text, Loader=yaml.CSafeLoader):
-        check_lists(document, name)
-        if expanded_size(document, sizes) > MAX_YAML_VALUES:
-            raise UnsafeFileError(
-                f"{name} expands to more than {MAX_YAML_VALUES:,} values"
-            )
-
-
-def check_lists(node: yaml.Node | None, name: str) -> None:
-    """Refuses a list of more than `MAX_YAML_LIST` values.
-
-    Args:
-        node: a composed node.
-        name: the name of the file, for the error message.
-    """
-    nodes, visited = [node], set[int]()
-    while nodes:
-        node = nodes.pop()
-        if not isinstance(node, yaml.CollectionNode) or id(node) in visited:
+            if len(open_nodes) > MAX_YAML_DEPTH:
+                raise UnsafeFileError(
+                    f"{name} is nested more than {MAX_YAML_DEPTH} levels deep"
+                )
+            node = OpenNode(event.anchor)
+            if isinstance(event, yaml.SequenceStartEvent) and event.start_mark:
+                node.line_of_list = event.start_mark.line + 1
+            open_nodes.append(node)
+            sizes[event.anchor] = 0  # marks the node as open
             continue
-        visited.add(id(node))
-        children = node.value
-        if isinstance(node, yaml.MappingNode):
-            children = [child for pair in children for child in pair]
-        elif len(children) > MAX_YAML_LIST:
-            raise UnsafeFileError(
-                f"{name}: the list in line {node.start_mark.line + 1} has "
-                f"{len(children):,} values; at most {MAX_YAML_LIST:,} are read"
-            )
-        nodes += children
+        if isinstance(event, yaml.CollectionEndEvent):
+            node = open_nodes.pop()
+            check_closed_node(node, name)
+            anchor, size = node.anchor, node.size
+        elif isinstance(event, yaml.ScalarEvent):
+            check_number(event.value, name)
+            anchor, size = event.anchor, 1
+        elif isinstance(event, yaml.AliasEvent):
+            # If no node has the anchor, loading the text raises an error.
+            anchor, size = event.anchor, sizes.get(event.anchor, 1)
+            if not size:
+                raise UnsafeFileError("a YAML alias contains itself")
+        else:  # the start or the end of a document
+            continue
+        sizes[anchor] = size
+        open_nodes[-1].num_children += 1
+        open_nodes[-1].size += size
 
 
-def expanded_size(node: yaml.Node | None, sizes: dict[int, int]) -> int:
-    """Counts the values that a YAML node expands to.
+def check_closed_node(node: OpenNode, name: str) -> None:
+    """Refuses a list that is too long, and a node that expands to too many values."""
+    if node.line_of_list and node.num_children > MAX_YAML_LIST:
+        raise UnsafeFileError(
+            f"{name}: the list in line {node.line_of_list} has "
+            f"{node.num_children:,} values; at most {MAX_YAML_LIST:,} are read"
+        )
+    if node.size > MAX_YAML_VALUES:
+        raise UnsafeFileError(f"{name} expands to more than {MAX_YAML_VALUES:,} values")
 
-    Args:
-        node: a composed node. An alias in it is the same object as the node that the
-            alias refers to.
-        sizes: {`id` of a node: its count}, for the nodes counted so far. The function
-            adds to it, so that each node is counted once.
 
-    Raises:
-        UnsafeFileError: if a node contains itself.
+def check_number(text: str, name: str) -> None:
+    """Refuses a number that Python would not read."""
+    if LONG_NUMBER.fullmatch(text):
+        raise UnsafeFileError(
+            f"{name} holds a number of {len(text):,} digits; at most 1,000 are read"
+        )
+
+
+@contextlib.contextmanager
+def limited_reading() -> Iterator[None]:
+    """Raises a `ConfigError` if the block takes more CPU time than `READ_SECONDS`.
+
+    Only the main thread can receive the signal that ends the block. In any other thread
+    there is no limit.
     """
-    if node is None or isinstance(node, yaml.ScalarNode):
-        return 1
-    if id(node) in sizes:
-        if not sizes[id(node)]:
-            raise UnsafeFileError("a YAML alias contains itself")
-        return sizes[id(node)]
-    sizes[id(node)] = 0  # marks the node as not yet counted, to find a cycle
-    children = node.value
-    if isinstance(node, yaml.MappingNode):
-        children = [child for pair in children for child in pair]
-    sizes[id(node)] = 1 + sum(expanded_size(child, sizes) for child in children)
-    return sizes[id(node)]
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise ConfigError(
+            f"the configuration takes more than {READ_SECONDS} s to read; it is too "
+            "large, or its interpolations expand to too much"
+        )
+
+    handler = signal.signal(signal.SIGVTALRM, stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, READ_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, handler)

@@ -18,12 +18,9 @@ from mtl_cli.distributed import cluster
 
 
 class Child(NamedTuple):
-    """A child process.
+    """A child process, and the file to which it writes its stderr.
 
-    Attributes:
-        process: the process.
-        stderr: the file to which the process writes its stderr. A pipe that nobody
-            reads would block the process as soon as the pipe is full.
+    A pipe that nobody reads would block the process as soon as the pipe is full.
     """
 
     process: subprocess.Popen[bytes]
@@ -37,11 +34,7 @@ def start_children(run_folder: Path, num_processes: int) -> Children:
     """Starts the other `num_processes - 1` processes of a run.
 
     This process and its children each get the variable `TF_CONFIG`, which holds the
-    addresses of them all.
-
-    Args:
-        run_folder: the folder whose saved configuration the children run.
-        num_processes: the number of processes, including this process.
+    addresses of them all. The children run the saved configuration in the run folder.
     """
     workers = [f"127.0.0.1:{port}" for port in free_ports(num_processes)]
     command = [sys.executable, "-m", "mtl_cli.cli.train"]
@@ -72,8 +65,7 @@ def exit_reason(children: Children) -> str:
     """Returns why a child has ended, for the end of a message; "" if all still run.
 
     The reason is ` (last line of stderr)`, or ` (exit code N)` if the child has printed
-    nothing to stderr. Of several children that have ended, the first failed child gives
-    the reason; if none has failed, the first child does.
+    nothing. A failed child comes before those that have ended well.
     """
     ended = [child for child in children if child.process.poll() is not None]
     ended.sort(key=lambda child: child.process.returncode == 0)

@@ -4,14 +4,12 @@
 of this process.
 """
 
-import contextlib
 import json
 import os
-from collections.abc import Iterator
 
 from pydantic import BaseModel, ValidationError
 
-from mtl_cli.core.errors import ConfigError, first_line, shown
+from mtl_cli.core.errors import ConfigError, shown
 from mtl_cli.core.options import first_problem
 
 TF_CONFIG = "TF_CONFIG"
@@ -41,14 +39,7 @@ class TfConfig(BaseModel):
 
 
 def rank(strategy: str | None) -> int:
-    """Returns the rank of this process. The chief has rank 0 and writes the run folder.
-
-    Args:
-        strategy: the value of `trainer.strategy`.
-
-    Raises:
-        ConfigError: if the environment variables are missing or malformed.
-    """
+    """Returns the rank of this process: 0 for the chief, who writes the run folder."""
     if strategy != "multi_worker":
         return 0
     if TF_CONFIG in os.environ:
@@ -62,13 +53,7 @@ def rank(strategy: str | None) -> int:
 
 
 def workers_and_rank() -> tuple[list[str], int]:
-    """Returns the addresses `host:port` of all processes, and this process's rank.
-
-    The addresses are in the order of the ranks.
-
-    Raises:
-        ConfigError: if the environment variables are missing or malformed.
-    """
+    """Returns the addresses `host:port` of all processes by rank, and the own rank."""
     if TF_CONFIG in os.environ:
         return read_tf_config()
     return slurm_workers(), rank("multi_worker")
@@ -78,57 +63,48 @@ def is_evaluator(strategy: str | None) -> bool:
     """Whether `TF_CONFIG` gives this process the task to evaluate checkpoints."""
     if strategy != "multi_worker" or TF_CONFIG not in os.environ:
         return False
-    with malformed_tf_config():
-        config = TfConfig.model_validate_json(os.environ[TF_CONFIG])
-    return config.task.type == "evaluator"
+    return parsed_tf_config().task.type == "evaluator"
+
+
+def parsed_tf_config() -> TfConfig:
+    """Parses `TF_CONFIG`, or raises a `ConfigError`."""
+    try:
+        return TfConfig.model_validate_json(os.environ[TF_CONFIG])
+    except ValidationError as error:
+        raise tf_config_error(first_problem(error)) from None
+
+
+def tf_config_error(reason: str) -> ConfigError:
+    """Returns the error for a wrong `TF_CONFIG`."""
+    return ConfigError(f"{TF_CONFIG}: {reason}; write {TF_CONFIG_FORMAT}")
 
 
 def read_tf_config() -> tuple[list[str], int]:
-    """Parses `TF_CONFIG`; see `workers_and_rank`.
-
-    Raises:
-        ConfigError: if `TF_CONFIG` is malformed or names a parameter server.
-    """
-    with malformed_tf_config():
-        config = TfConfig.model_validate_json(os.environ[TF_CONFIG])
-        jobs, task = config.cluster, config.task
-        if "ps" in (*jobs, task.type):
-            raise ValueError("multi_worker trains without parameter servers, job ps")
-        if unknown := {*jobs, task.type} - {*TRAINING_JOBS, "evaluator"}:
-            raise ValueError(f"unknown job {min(unknown)!r}")
-        if len([*jobs.get("chief", []), *jobs.get("master", [])]) > 1:
-            raise ValueError("there is more than one chief")
-        tasks = [
-            (job, index)
-            for job in TRAINING_JOBS
-            for index in range(len(jobs.get(job, [])))
-        ]
-        own_task = (task.type, task.index)
-        if own_task not in tasks:
-            count = len(jobs.get(own_task[0], []))
-            raise ValueError(
-                f"index {own_task[1]} is not one of {count} {own_task[0]} tasks"
+    """Returns the addresses and the rank in `TF_CONFIG`, or raises a `ConfigError`."""
+    config = parsed_tf_config()
+    jobs, task = config.cluster, config.task
+    if "ps" in (*jobs, task.type):
+        raise tf_config_error("multi_worker trains without parameter servers, job ps")
+    if unknown := {*jobs, task.type} - {*TRAINING_JOBS, "evaluator"}:
+        raise tf_config_error(f"unknown job {min(unknown)!r}")
+    if len([*jobs.get("chief", []), *jobs.get("master", [])]) > 1:
+        raise tf_config_error("there is more than one chief")
+    tasks = [
+        (job, index) for job in TRAINING_JOBS for index in range(len(jobs.get(job, [])))
+    ]
+    if (task.type, task.index) not in tasks:
+        count = len(jobs.get(task.type, []))
+        raise tf_config_error(
+            f"index {task.index} is not one of {count} {task.type} tasks"
+        )
+    addresses = [jobs[job][index] for job, index in tasks]
+    for address in addresses:
+        port = address.rpartition(":")[2]
+        if not (port.isascii() and port.isdigit() and 0 < int(port) < 2**16):
+            raise tf_config_error(
+                f"the address {shown(address)} has no port from 1 to {2**16 - 1}"
             )
-        addresses = [jobs[job][index] for job, index in tasks]
-        for address in addresses:
-            port = address.rpartition(":")[2]
-            if not (port.isascii() and port.isdigit() and 0 < int(port) < 2**16):
-                raise ValueError(
-                    f"the address {shown(address)} has no port from 1 to {2**16 - 1}"
-                )
-        return addresses, tasks.index(own_task)
-
-
-@contextlib.contextmanager
-def malformed_tf_config() -> Iterator[None]:
-    """Turns errors of reading `TF_CONFIG` into a `ConfigError`."""
-    try:
-        yield
-    except ValueError as error:
-        reason = first_line(error)
-        if isinstance(error, ValidationError):
-            reason = first_problem(error)
-        raise ConfigError(f"{TF_CONFIG}: {reason}; write {TF_CONFIG_FORMAT}") from None
+    return addresses, tasks.index((task.type, task.index))
 
 
 def slurm_workers() -> list[str]:

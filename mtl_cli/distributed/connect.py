@@ -28,21 +28,12 @@ REGISTRATION_SECONDS = 180
 def connect(
     strategy: str | None, run_folder: Path, environment: dict[str, Any]
 ) -> Replicas | None:
-    """Connects this process with the other processes of its run.
+    """Connects this process with the other processes of its run, once all are present.
 
-    Waits until all processes are present. On a machine with several GPUs, the chief
-    first starts the other processes.
-
-    Args:
-        strategy: the value of `trainer.strategy`.
-        run_folder: the run folder; child processes read its saved configuration.
-        environment: the values for `environment.json`.
+    On a machine with several GPUs, the chief first starts the other processes, which
+    read the saved configuration in the run folder.
 
     Returns: the connected processes; None if the chief's run is finished already.
-
-    Raises:
-        ConfigError: if a process is missing or differs, for example in its data.
-        LostWorkerError: if a process ends before all processes are connected.
     """
     if strategy == "mirrored" and len(gpus()) > 1:
         children = start_children(run_folder, len(gpus()))
@@ -61,21 +52,9 @@ def connect(
 def connect_workers(
     environment: dict[str, Any], children: Children = ()
 ) -> Replicas | None:
-    """Connects this process with the processes that the environment variables name.
-
-    Args:
-        environment: the values for `environment.json`.
-        children: the child processes of this process.
-
-    Returns and raises: see `connect`.
-    """
-
-    def check_children() -> None:
-        if reason := exit_reason(children):
-            raise LostWorkerError(f"a process of this run has ended{reason}")
-
+    """Connects the processes that the environment variables name; see `connect`."""
     workers, rank = cluster.workers_and_rank()
-    if not rendezvous(workers, rank, environment, check_children):
+    if not rendezvous(workers, rank, environment, children):
         return None
     # From here on, if a signal ended this process alone, the other processes would wait
     # for it inside TensorFlow. So signals are only noted, until the training can stop
@@ -104,14 +83,7 @@ def gpus() -> list[Any]:
 
 
 def choose_gpu(workers: list[str], rank: int) -> None:
-    """Makes only one GPU visible to TensorFlow.
-
-    The processes on the same machine choose different GPUs.
-
-    Args:
-        workers: the addresses of all processes, in the order of their ranks.
-        rank: the rank of this process.
-    """
+    """Makes one GPU visible to TensorFlow, another for each process of a machine."""
     devices = gpus()
     hosts = [host_and_port(worker)[0] for worker in workers]
     local_rank = hosts[:rank].count(hosts[rank])  # among the processes of this machine

@@ -12,10 +12,11 @@ import contextlib
 import json
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.errors import ConfigError, LostWorkerError
+from mtl_cli.distributed.child_processes import Children, exit_reason
 
 TIMEOUT_SECONDS = 600.0  # for the whole rendezvous
 RETRY_SECONDS = 0.2
@@ -36,54 +37,41 @@ FINISHED = "finished"
 
 
 def rendezvous(
-    workers: list[str],
-    rank: int,
-    environment: dict[str, Any],
-    check_children: Callable[[], None] = lambda: None,
+    workers: list[str], rank: int, environment: dict[str, Any], children: Children = ()
 ) -> bool:
     """Waits up to `TIMEOUT_SECONDS` until all processes of a run are present.
 
     Args:
-        workers: the addresses of all processes, in the order of their ranks. The first
-            address belongs to the chief.
+        workers: the addresses of all processes by rank; the first is the chief's.
         rank: the rank of this process.
         environment: the values for `environment.json`.
-        check_children: a function that the chief calls while it waits. The function
-            raises an error if a child process has ended, because a child that has ended
-            never comes.
+        children: the child processes of the chief.
 
-    Returns: True if all processes can start to train; False if the chief has answered
-        that its run is finished already.
+    Returns: whether to train; False if the chief's run is finished already.
 
     Raises:
-        ConfigError: if a process is missing, or differs from the chief in a key of
-            `MUST_AGREE`.
+        ConfigError: if a process is missing, or differs from the chief.
+        LostWorkerError: if a child has ended, which then never comes.
     """
     values = {"index": rank, **environment}
     introduction = {key: values.get(key) for key in INTRODUCTION_KEYS}
     if rank == 0:
-        wait_for_workers(workers, introduction, check_children)
+        wait_for_workers(workers, introduction, children)
         return True
     return report_to_chief(workers[0], introduction) == WELCOME
 
 
 def wait_for_workers(
-    workers: list[str],
-    chief_introduction: dict[str, Any],
-    check_children: Callable[[], None],
+    workers: list[str], chief_introduction: dict[str, Any], children: Children
 ) -> None:
-    """Waits, as the chief, for the introductions of all workers, and answers them.
+    """Waits, as the chief, for all workers, and gives them all the same answer.
 
-    All workers get the same answer: `WELCOME`, or a line that says how workers differ
-    from the chief.
-
-    Raises:
-        ConfigError: if a worker is missing or differs from the chief.
+    The answer is `WELCOME`, or a line that says how workers differ from the chief.
     """
     with contextlib.ExitStack() as stack:
         # {rank: connection and difference from the chief} of the workers that have come
         present: dict[int, tuple[socket.socket, str]] = {}
-        for connection, introduction in introductions(workers, check_children):
+        for connection, introduction in introductions(workers, children):
             stack.enter_context(connection)
             error = difference(chief_introduction, introduction)
             present[introduction["index"]] = connection, error
@@ -103,18 +91,14 @@ def wait_for_workers(
 
 
 def dismiss_workers(workers: list[str]) -> None:
-    """Tells each worker, as the chief of a finished run, that nothing is left to do.
-
-    A worker that does not come is not an error: the worker may have ended already, when
-    the run was finished.
-    """
+    """Tells the workers that come that the chief's run is finished."""
     for connection, _ in introductions(workers):
         with connection:
             answer(connection, FINISHED)
 
 
 def introductions(
-    workers: list[str], check_children: Callable[[], None] = lambda: None
+    workers: list[str], children: Children = ()
 ) -> Iterator[tuple[socket.socket, dict[str, Any]]]:
     """Yields the connection and the introduction of each worker that comes.
 
@@ -122,11 +106,21 @@ def introductions(
     started again comes twice; then its later connection is the valid one.
     """
     missing_ranks = set(range(1, len(workers)))
-    with listening_socket(workers[0]) as server:
+    try:
+        # TensorFlow listens on the same port later, after the socket is closed.
+        server = socket.create_server(("", host_and_port(workers[0])[1]))
+    except OSError as error:
+        raise ConfigError(
+            f"trainer.strategy: cannot listen at {workers[0]}: {error.strerror}; name "
+            "another port"
+        ) from None
+    server.settimeout(RETRY_SECONDS)
+    with server:
         for _ in attempts():
             if not missing_ranks:
                 return
-            check_children()
+            if reason := exit_reason(children):
+                raise LostWorkerError(f"a process of this run has ended{reason}")
             try:
                 connection = server.accept()[0]
             except OSError:  # no worker has come within `RETRY_SECONDS`
@@ -155,15 +149,10 @@ def answer(connection: socket.socket, text: str) -> None:
 
 
 def report_to_chief(chief: str, introduction: dict[str, Any]) -> str:
-    """Sends this worker's introduction to the chief, and waits for the answer.
+    """Sends this worker's introduction to the chief, and returns the answer.
 
     Tries again while the chief does not listen yet, and if the chief ends before it
-    answers.
-
-    Returns: the answer, `WELCOME` or `FINISHED`.
-
-    Raises:
-        ConfigError: if the chief is not reached, or answers that workers differ.
+    answers. The answer is `WELCOME` or `FINISHED`; any other is a `ConfigError`.
     """
     reply = ""
     for _ in attempts():
@@ -203,25 +192,6 @@ def attempts() -> Iterator[None]:
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < deadline:
         yield
-
-
-def listening_socket(address: str) -> socket.socket:
-    """Opens a socket that listens on the port of an address.
-
-    TensorFlow listens on the same port later, after the socket is closed.
-
-    Raises:
-        ConfigError: if the port is in use or not allowed.
-    """
-    try:
-        server = socket.create_server(("", host_and_port(address)[1]))
-    except OSError as error:
-        raise ConfigError(
-            f"trainer.strategy: cannot listen at {address}: {error.strerror}; name "
-            "another port"
-        ) from None
-    server.settimeout(RETRY_SECONDS)
-    return server
 
 
 def host_and_port(address: str) -> tuple[str, int]:

@@ -42,8 +42,7 @@ class Replicas:
             process; None if this process trains alone.
         rank: the rank of this process; 0 for the chief.
         size: the number of processes of the run.
-        children: the child processes that this process has started. Only a chief with
-            several GPUs has any.
+        children: the child processes of a chief with several GPUs.
     """
 
     strategy: Any = None
@@ -73,14 +72,7 @@ class Replicas:
         return summed
 
     def all_gather(self, rows: Tensor) -> Tensor:
-        """Concatenates the rows of all processes.
-
-        Args:
-            rows: the rows of this process, (rows, ...). All processes must have the
-                same number of rows.
-
-        Returns: the rows in the order of the ranks, (size * rows, ...).
-        """
+        """Concatenates the rows of all processes by rank: (size * rows, ...)."""
         if self.strategy is None:
             return rows
 
@@ -92,12 +84,7 @@ class Replicas:
         return tf.ensure_shape(gathered, [self.size * rows.shape[0], *rows.shape[1:]])
 
     def broadcast(self, array: Any) -> Any:
-        """Returns the chief's array in every process.
-
-        Args:
-            array: an array, of the same shape and dtype in all processes. Only the
-                chief's values matter.
-        """
+        """Returns the chief's array, whose shape and dtype all processes share."""
         if self.strategy is None:
             return array
         values = tf.convert_to_tensor(array)
@@ -106,10 +93,9 @@ class Replicas:
         return self.all_reduce(summand).numpy()
 
     def broadcast_number(self, value: float | None) -> float | None:
-        """Returns the chief's number, or None if the chief has None, in every process.
+        """Returns the chief's number or None in every process.
 
-        Between several processes, NaN is sent for None. Therefore a chief's NaN becomes
-        None, too, unless this process trains alone.
+        Between several processes, NaN is sent for None, so a chief's NaN becomes None.
         """
         if self.strategy is None:
             return value
@@ -117,12 +103,7 @@ class Replicas:
         return None if np.isnan(number) else number
 
     def all_reduce_max(self, value: int, choices: list[int]) -> int:
-        """Returns the largest of all processes' values.
-
-        Args:
-            value: the value of this process: 0 or one of `choices`.
-            choices: the possible values above 0.
-        """
+        """Returns the largest of all processes' values, each 0 or one of `choices`."""
         if self.strategy is None:
             return value
         # `all_reduce` can only sum. Therefore each process adds 1 to the count of its
@@ -133,11 +114,7 @@ class Replicas:
         return max([0, *present])
 
     def rows_per_process(self, batch_size: int) -> int:
-        """Returns the number of rows of each batch that one process reads.
-
-        Raises:
-            ConfigError: if the processes cannot share a batch evenly.
-        """
+        """Returns the number of rows of each batch that one process reads."""
         rows, remainder = divmod(batch_size, self.size)
         if remainder:
             raise ConfigError(
@@ -148,12 +125,9 @@ class Replicas:
 
     @contextlib.contextmanager
     def detect_lost_workers(self) -> Iterator[None]:
-        """Turns TensorFlow's errors about a lost process into a `LostWorkerError`.
+        """Turns errors about a lost process into a `LostWorkerError`.
 
-        Any error in the block also ends the child processes, if there are any.
-
-        Raises:
-            LostWorkerError: if another process no longer answers.
+        Any error in the block also ends the child processes.
         """
         try:
             yield
@@ -174,9 +148,8 @@ class Replicas:
         """Waits at the end of the work until all processes have come to this point.
 
         Without the barrier, a process could exit while another process still computes
-        with it. A process that leaves the barrier first may exit while another process
-        still waits. The waiting process then gets one of `LOST_WORKER_ERRORS`. The
-        error is ignored because no work is left.
+        with it. A process that leaves the barrier first may exit while another still
+        waits. The error of the other is ignored because no work is left.
         """
         with contextlib.suppress(*LOST_WORKER_ERRORS):
             self.all_reduce_max(0, [1])  # any collective waits for all processes
@@ -184,9 +157,7 @@ class Replicas:
     def close(self) -> None:
         """Waits until all processes have finished and the children have ended.
 
-        Raises:
-            LostWorkerError: in another worker than the chief, if the chief has ended
-                before its work was done.
+        If the chief has ended too early, the other workers raise a `LostWorkerError`.
         """
         # The chief comes to the first barrier when its work is done, and stays until
         # the second barrier. Therefore an error in the first barrier tells a worker

@@ -7,10 +7,10 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from mtl_cli.core.atomic_write import named_if_full, temporary_folder
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, ConfigError, DataError, suggest
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.paths import Location, find_data, listed_paths, name_of
-from mtl_cli.core.temporary_folder import named_if_full, temporary_folder
 from mtl_cli.data.column_request import MAX_LISTED_COLUMNS, ColumnRequest
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.encode import feature_request

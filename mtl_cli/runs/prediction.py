@@ -17,11 +17,10 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from mtl_cli.core.atomic_write import replacing
+from mtl_cli.core.atomic_write import named_if_full, replacing, temporary_folder
 from mtl_cli.core.errors import ConfigError, DataError, first_line
 from mtl_cli.core.paths import Location
 from mtl_cli.core.standard_streams import written_to_stdout
-from mtl_cli.core.temporary_folder import named_if_full, temporary_folder
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.constant_columns import with_constants
 from mtl_cli.data.dataset import Dataset
