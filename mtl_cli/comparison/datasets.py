@@ -111,11 +111,11 @@ def unique_names(datasets: list[Variants]) -> list[str]:
     differ but the settings do not, a number follows: `shop (2)`.
     """
     base_names = [joined_values("dataset.name", d, ", ") for d in datasets]
-    named = list(zip(base_names, datasets, strict=True))
+    named_datasets = list(zip(base_names, datasets, strict=True))
     counts: Counter[str] = Counter()
     names = []
-    for base_name, dataset in named:
-        namesakes = [other for name, other in named if name == base_name]
+    for base_name, dataset in named_datasets:
+        namesakes = [d for name, d in named_datasets if name == base_name]
         name = " ".join([base_name, *differing_settings(dataset, namesakes)])
         counts[name] += 1
         names.append(f"{name} ({counts[name]})" if counts[name] > 1 else name)

@@ -91,7 +91,7 @@ def complete_settings(all_settings: list[dict[str, str]]) -> None:
     A run leaves out a key that its data set does not set, or that mtl-cli did not have
     when the run was trained. For example, a run that was saved before
     `trainer.ema_decay` existed belongs to the same configuration as a newer run with
-    `trainer.ema_decay=0`. The defaults are those of the classes of the options.
+    `trainer.ema_decay=0`. The classes of the options have the defaults.
 
     Args:
         all_settings: the settings of all runs to compare, see `compared_settings`. Only

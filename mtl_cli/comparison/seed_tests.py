@@ -39,7 +39,7 @@ def add_seed_tests(
     for task in comparison.all_tasks:
         difference_of = difference_function(task, comparison.baseline, have_same_rows)
         scores = {score.configuration: score for score in task.scores}
-        # There are no twins on the rows of all scenarios, whose name is "".
+        # On the rows of all scenarios, `task.scenario` is "", and there are no twins.
         scenario_twins = single_scenario_twins(
             configurations, single_scenario, task.scenario
         )
@@ -161,8 +161,8 @@ def pooled_noise(scores: Sequence[Sequence[float]]) -> Floats:
 
     Returns: two numbers, (2,): the sum over all scores of the squared distance to the
         mean of the score's configuration; and its degrees of freedom, the number of
-        scores minus the number of configurations. The noise of all configurations is
-        the sum of the noise of some and of the noise of the others.
+        scores minus the number of configurations. The noise of two groups of
+        configurations together is the sum of the two noises.
     """
     filled = [x for x in scores if len(x)]
     squares = sum(float(np.var(x)) * len(x) for x in filled)

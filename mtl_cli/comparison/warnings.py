@@ -117,8 +117,8 @@ def data_and_code_warnings(
             if any(property_of(run) != expected for run in c.runs.values())
         ]
         if names:
-            who = comma_list(names)
-            lines.append(f"{who} {text} {baseline.name} seed {first_seed}")
+            different = comma_list(names)
+            lines.append(f"{different} {text} {baseline.name} seed {first_seed}")
     return lines
 
 
