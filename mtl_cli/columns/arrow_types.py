@@ -46,10 +46,6 @@ def is_list(arrow_type: pa.DataType) -> bool:
 def check_single_values(message_start: str, column: pa.ChunkedArray) -> None:
     """Refuses a column for a setting that needs one number or text per row.
 
-    Args:
-        message_start: the setting and the column, for the error message.
-        column: the column to check.
-
     Raises:
         DataError: if Arrow cannot compare or print the values, see `unusable_type`.
     """

@@ -49,30 +49,25 @@ def first_unconvertible_cell(
     cells: pa.Array | pa.ChunkedArray,
     convert: Callable[[pa.Array | pa.ChunkedArray], object],
 ) -> int | None:
-    """Returns the index of the first cell that cannot be converted.
+    """Returns the index of the first cell that cannot be converted; None if all can.
 
-    Args:
-        cells: the cells, (rows,).
-        convert: converts the cells that it is given, or raises `ArrowInvalid` if one of
-            them cannot be converted.
-
-    Returns: None if all cells can be converted.
+    `convert` raises `ArrowInvalid` if one of its cells cannot be converted.
     """
 
-    def fails(some_cells: pa.Array | pa.ChunkedArray) -> bool:
+    def fails(start: int, stop: int) -> bool:
         try:
-            convert(some_cells)
+            convert(cells[start:stop])
         except pa.ArrowInvalid:
             return True
         return False
 
-    if not fails(cells):
+    low, high = 0, len(cells)
+    if not fails(low, high):
         return None
     # Binary search: the first cell that cannot be converted is in cells[low:high].
-    low, high = 0, len(cells)
     while high - low > 1:
         middle = (low + high) // 2
-        if fails(cells[low:middle]):
+        if fails(low, middle):
             high = middle
         else:
             low = middle
@@ -80,12 +75,7 @@ def first_unconvertible_cell(
 
 
 def distinct_cells(column: pa.ChunkedArray, is_selected: Mask) -> list[object]:
-    """Returns the distinct values of some rows, without null and NaN.
-
-    Args:
-        column: the column to read.
-        is_selected: a mask of the rows to read, (rows,).
-    """
+    """Returns the distinct values of the selected rows, without null and NaN."""
     # Arrow cannot filter string views, but it can encode them and filter the codes.
     encoded = column.dictionary_encode().combine_chunks()
     codes = pc.unique(encoded.indices.filter(pa.array(is_selected))).to_pylist()

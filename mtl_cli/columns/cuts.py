@@ -21,13 +21,8 @@ def choose_cuts(x: Floats, num_buckets: int) -> list[float]:
     If there are at most `num_buckets` distinct values, each gets a bucket of its own.
     Otherwise a value is heavy if at least 1 / num_buckets of the rows hold it. Heavy
     values get a bucket of their own, the heaviest first, as long as `num_buckets`
-    allows. The other values are cut at their quantiles.
-
-    Args:
-        x: the numbers of the training rows, without NaN.
-        num_buckets: the largest number of buckets.
-
-    Returns: the lower edges of all buckets but the first.
+    allows. The other values are cut at their quantiles. x are the numbers of the
+    training rows, without NaN.
     """
     values, counts = np.unique(x, return_counts=True)
     if len(values) <= num_buckets:
@@ -52,9 +47,7 @@ def choose_cuts(x: Floats, num_buckets: int) -> list[float]:
 def ramp_edges(x: Floats, cuts: Sequence[float]) -> dict[str, float]:
     """Returns {"low": lower edge of the first bucket, "high": upper edge of the last}.
 
-    Args:
-        x: the numbers of the training rows, without NaN.
-        cuts: the lower edges of all buckets but the first.
+    x are the numbers of the training rows, without NaN.
     """
     edges = [float(x.min()), float(x.max()), *cuts]
     return {"low": min(edges), "high": max(edges)}
@@ -71,11 +64,9 @@ def starts_and_widths(learnt: Mapping[str, Any]) -> tuple[Floats, Floats]:
 def ramps(x: Floats, learnt: Mapping[str, Any]) -> Floats:
     """Returns the ramps of values: the fraction of each bucket that lies below a value.
 
-    The ramp is 1 for a bucket below the value and 0 for a bucket above the value.
-
-    Args:
-        x: the values, (rows,). NaN is below all buckets, so its ramps are 0.
-        learnt: the edges of the buckets: "low", "cuts" and "high".
+    The ramp is 1 for a bucket below the value and 0 for a bucket above the value. NaN
+    is below all buckets, so its ramps are 0. `learnt` holds the edges of the buckets:
+    "low", "cuts" and "high".
 
     Returns: (rows, buckets).
 
@@ -91,13 +82,7 @@ def ramps(x: Floats, learnt: Mapping[str, Any]) -> Floats:
 
 
 def ramps_graph(x: Tensor, learnt: Mapping[str, Any], ops: GraphOps) -> Tensor:
-    """Builds `ramps` as a graph for exported models.
-
-    Args:
-        x: the values, (rows,); NaN is below all buckets.
-        learnt: the edges of the buckets: "low", "cuts" and "high".
-        ops: the graph's operations.
-    """
+    """Builds `ramps` as a graph for exported models."""
     starts, widths = starts_and_widths(learnt)
     without_nan = ops.fill_nan(x, learnt["low"])  # all ramps of "low" are 0
     return ops.ramps(without_nan, starts.tolist(), widths.tolist())

@@ -39,13 +39,10 @@ class Encodings:
     num_members: int = 1
 
     def of_features(self, names: Sequence[str]) -> list[Tensor]:
-        """Returns the columns of some features in `x`.
+        """Returns the columns of some features in `x`, `(batch, width)` for each set.
 
-        Args:
-            names: the features, in any order. An empty list selects all features with
-                embeddings, or all features if none has embeddings.
-
-        Returns: a tensor `(batch, width)` for each set.
+        Without names, these are all features with embeddings, or all features if none
+        has embeddings.
         """
         from keras import ops
 

@@ -38,14 +38,8 @@ def example_numbers(
 ) -> list[float | None]:
     """Draws numbers equal to, between and beyond the numbers that a feature has learnt.
 
-    If the feature accepts missing values, one number out of `UNUSUAL_ROW_STEP` is
-    missing.
-
-    Args:
-        learnt: numbers that the feature has learnt, in any order.
-        missing: the feature's setting; `error` refuses missing values.
-        random: the source of random choices.
-        num_rows: the number of rows.
+    One number out of `UNUSUAL_ROW_STEP` is missing, unless the feature refuses missing
+    values: its setting `missing` is then `error`.
     """
     low, high = (min(learnt), max(learnt)) if learnt else (0.0, 1.0)
     margin = (high - low) / 4 or 1.0

@@ -38,11 +38,8 @@ class Fitter:
     def add(self, table: pa.Table, is_training: Mask, is_sampled: Mask) -> None:
         """Checks all rows of a chunk, and learns from its training rows.
 
-        Args:
-            table: the rows.
-            is_training: a mask of the training rows, (rows,).
-            is_sampled: a mask of a random sample of the training rows, (rows,). Scales
-                and buckets are learnt from the sample.
+        `is_sampled` is a mask of a random sample of the training rows, (rows,). Scales
+        and buckets are learnt from the sample.
         """
         self.read(table)
 
@@ -76,7 +73,7 @@ class VocabularyFitter(Fitter):
         self.counter.add(Categorical(categories, codes[is_training]))
 
     def merge(self, other: Self) -> None:
-        self.counter.merge(other.counter)
+        self.counter.add_counts(other.counter.counts)
 
     def learnt(self) -> dict[str, Any]:
         if self.min_count is None:

@@ -14,10 +14,8 @@ from mtl_cli.core.errors import DataError, RowError, shown
 def read_label_numbers(message_start: str, column: pa.ChunkedArray, fix: str) -> Floats:
     """Returns a label column as numbers, (rows,), NaN where a cell is empty.
 
-    Args:
-        message_start: the task and the column, for error messages.
-        column: the label column.
-        fix: how to mend a cell that is not a number, for error messages.
+    `message_start` names the task and the column in error messages, and `fix` says how
+    to mend a cell that is not a number.
 
     Raises:
         DataError: if a cell is neither empty nor a number.
@@ -41,11 +39,7 @@ def read_label_numbers(message_start: str, column: pa.ChunkedArray, fix: str) ->
 def check_labels(message_start: str, labels: Floats, is_wrong: Mask, rule: str) -> None:
     """Raises an error that names the first wrong label, if there is one.
 
-    Args:
-        message_start: the task and the column, for the error message.
-        labels: the labels, (rows,), NaN where a cell is empty.
-        is_wrong: whether each label breaks the rule, (rows,). Empty cells are ignored.
-        rule: what a label must be, for the error message.
+    Empty cells, whose label is NaN, are ignored. See `check_numbers` for the arguments.
 
     Raises:
         RowError: if a label is wrong.

@@ -43,9 +43,7 @@ class EmbeddingTable:
         """Returns the length of the table's vectors.
 
         For `auto`, this is 6 times the fourth root of the table's size, rounded down.
-
-        Args:
-            default_dim: the encoder's `embedding_dim`.
+        `default_dim` is the encoder's `embedding_dim`.
         """
         dim = default_dim if self.dim is None else self.dim
         return int(6 * self.size**0.25) if dim == "auto" else dim
@@ -128,8 +126,7 @@ def join_blocks(
 
     Args:
         blocks: {input of the network: block} for each feature.
-        join: puts a list of blocks side by side, and converts them to a type of
-            `INPUT_TYPES`.
+        join: puts blocks side by side, and converts them to a type of `INPUT_TYPES`.
 
     Returns: {input of the network: (rows, width)}, without the inputs that no feature
         fills.

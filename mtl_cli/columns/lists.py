@@ -1,9 +1,9 @@
 """Reads lists of ids or words, from columns of lists or of text with a separator."""
 
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -89,12 +89,8 @@ def flatten_lists(
 ) -> tuple[pa.Array, Integers]:
     """Puts the values of all lists one after another.
 
-    An empty text between two separators is a missing value.
-
-    Args:
-        name: the feature, or the feature and its weights, for error messages.
-        column: lists, or text to be split.
-        separator: the text between the values of a text column; None for a list column.
+    An empty text between two separators is a missing value. `separator` is None for a
+    column of lists.
 
     Returns: the values, (values,), and the row number of each value, (values,).
 
@@ -104,34 +100,31 @@ def flatten_lists(
     lists = as_array(column)
     if pa.types.is_null(lists.type):
         return pa.array([], pa.string()), np.zeros(0, "int64")
+    holds = f"the column holds {lists.type}"
     if separator is not None:
         if not is_text(lists.type):
             fix = "convert its values to text"
             if is_list(lists.type):
                 fix = "remove the key separator"
-            raise DataError(
-                f"feature {name}: separator {separator!r} is for text, but the "
-                f"column holds {lists.type}; {fix}"
-            )
-        lists = pc.split_pattern(empty_as_null(lists.cast(pa.string())), separator)
-    elif not is_list(lists.type):
-        fix = "convert it to lists, or to text with a separator"
-        if is_text(lists.type):
-            fix = "give the separator of its values"
-        raise DataError(
-            f"feature {name}: needs lists, but the column holds {lists.type}; {fix}"
-        )
-    values = pc.list_flatten(lists)
-    if separator is not None:
-        values = empty_as_null(values)
+            problem = f"separator {separator!r} is for text, but {holds}; {fix}"
+            raise DataError(f"feature {name}: {problem}")
+        texts = empty_as_null(lists.cast(pa.string()))
+        lists = pc.split_pattern(texts, separator)
+        values = empty_as_null(pc.list_flatten(lists))
+    else:
+        if not is_list(lists.type):
+            fix = "convert it to lists, or to text with a separator"
+            if is_text(lists.type):
+                fix = "give the separator of its values"
+            raise DataError(f"feature {name}: needs lists, but {holds}; {fix}")
+        values = pc.list_flatten(lists)
     return values, np.asarray(pc.list_parent_indices(lists), "int64")
 
 
 def positions_in_lists(row_numbers: Integers) -> Integers:
     """Returns the position of each value in the list of its row, from 0, (values,).
 
-    Args:
-        row_numbers: the row number of each value, in ascending order, (values,).
+    The row numbers of the values, (values,), ascend.
     """
     # For each value, the index of the first value of its list.
     list_starts = np.searchsorted(row_numbers, row_numbers)
@@ -157,8 +150,7 @@ def read_weights(
         name: the name of the feature.
         table: the rows.
         column: the column of the weights.
-        separator: the text between the weights of a text column; None for a list
-            column.
+        separator: the text between the weights of a text column; None for lists.
         values: the values of all rows, one after another, (values,).
         row_numbers: the row number of each value, (values,).
 
@@ -179,9 +171,8 @@ def read_weights(
     try:
         weights = as_numbers(message_start, weight_cells)
     except RowError as error:  # `error.row` is the index of a weight, not of a row
-        raise RowError(
-            message_start, int(row_numbers[error.row]), error.problem
-        ) from None
+        row = int(row_numbers[error.row])
+        raise RowError(message_start, row, error.problem) from None
     is_wrong = ~((weights >= 0) & (weights <= np.finfo("float32").max))  # true for NaN
     is_wrong &= np.asarray(values.is_valid())  # weights of empty values are not used
     if is_wrong.any():
@@ -194,32 +185,27 @@ def read_weights(
 
 
 class SeparatorCheck:
-    """Checks, chunk by chunk, that the text contains the configured separator.
-
-    Args:
-        name: the feature's name.
-        separator: the separator in the configuration.
-    """
+    """Checks, chunk by chunk, that a feature's text contains the separator."""
 
     def __init__(self, name: str, separator: str) -> None:
         self.name = name
+        self.separator = separator
         alternatives = [s for s in COMMON_SEPARATORS if s not in separator]
-        self.separators = [separator, *alternatives]
         self.num_cells = 0
-        # For each of `separators`, the number of cells that contain it.
-        self.counts: npt.NDArray[np.int64] = np.zeros(len(self.separators), "int64")
-        self.examples: dict[str, str] = {}  # {separator: a cell that contains it}
+        # {separator: the number of cells that contain it}, and {separator: such a cell}
+        self.counts = dict.fromkeys([separator, *alternatives], 0)
+        self.examples: dict[str, str] = {}
 
     def add(self, column: pa.ChunkedArray) -> None:
         """Counts, for each separator, the cells of a chunk that contain it."""
-        if self.counts[0]:  # the configured separator has been found
+        if self.counts[self.separator]:
             return
         column = pc.drop_null(column.cast(pa.string()))
         self.num_cells += len(column)
-        for i, separator in enumerate(self.separators):
-            contains = pc.match_substring(column, separator)
-            self.counts[i] += pc.sum(contains).as_py() or 0
-            for cell in pc.filter(column, contains)[:1].to_pylist():
+        for separator in self.counts:
+            cells = pc.filter(column, pc.match_substring(column, separator))
+            self.counts[separator] += len(cells)
+            for cell in cells[:1].to_pylist():
                 self.examples.setdefault(separator, cell)
 
     def finish(self) -> None:
@@ -229,12 +215,11 @@ class SeparatorCheck:
             DataError: if no cell contains the separator, and most cells contain
                 another common separator.
         """
-        most_frequent = int(np.argmax(self.counts))
-        if self.counts[0] or 2 * self.counts[most_frequent] <= self.num_cells:
+        likely, count = max(self.counts.items(), key=itemgetter(1))
+        if self.counts[self.separator] or 2 * count <= self.num_cells:
             return
-        likely = self.separators[most_frequent]
         raise DataError(
-            f"feature {self.name}: no cell holds the separator {self.separators[0]!r}; "
+            f"feature {self.name}: no cell holds the separator {self.separator!r}; "
             f"cells like {shown(self.examples[likely])} seem to be separated by "
             f"{likely!r}; if each cell is one value, set the feature's kind to sparse"
         )

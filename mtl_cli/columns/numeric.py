@@ -20,11 +20,6 @@ def read_numbers(
 ) -> Floats:
     """Reads the column of a numeric feature as floats, NaN for empty cells, (rows,).
 
-    Args:
-        name: the feature, for error messages.
-        column: the column to read.
-        missing: the feature's setting; `error` refuses empty cells.
-
     Raises:
         DataError: if a cell holds text or infinity, or is empty while `missing` is
             `error`.
@@ -33,37 +28,30 @@ def read_numbers(
     try:
         x = as_numbers(message_start, column)
     except RowError as error:
-        raise RowError(
-            message_start,
-            error.row,
+        problem = (
             f"{error.problem}, or, as the column holds {column.type}, set the "
-            "feature's kind to sparse",
-        ) from None
+            "feature's kind to sparse"
+        )
+        raise RowError(message_start, error.row, problem) from None
     is_wrong = ~np.isfinite(x) if missing == "error" else np.isinf(x)
     if is_wrong.any():
         row = int(np.argmax(is_wrong))
         cell = "is empty" if column[row].as_py() is None else f"holds {x[row]}"
-        fix = ", or say in `missing:` how to read empty cells"
-        if np.isinf(x[row]):
-            fix = ""  # `missing:` does not change infinity
-        raise RowError(
-            message_start,
-            row,
-            f"{cell}, not a number ({int(is_wrong.sum())} such rows); fill or "
-            f"remove them{fix}",
-        )
+        fix = "fill or remove them"
+        if not np.isinf(x[row]):  # `missing:` does not change infinity
+            fix += ", or say in `missing:` how to read empty cells"
+        problem = f"{cell}, not a number ({int(is_wrong.sum())} such rows); {fix}"
+        raise RowError(message_start, row, problem)
     return x
 
 
 def as_numbers(message_start: str, column: pa.ChunkedArray | pa.Array) -> Floats:
     """Converts a column to floats, NaN for empty cells, (rows,).
 
-    Args:
-        message_start: the feature or setting that reads the column, for error messages.
-        column: numbers, booleans, or text such as "1.5".
+    `message_start` names the feature or setting that reads the column, in messages.
 
     Raises:
-        DataError: if the column holds something else.
+        DataError: if the column does not hold numbers, booleans or text such as "1.5".
     """
     if is_text(column.type):
         column = numbers_in_text(message_start, column)
@@ -101,11 +89,11 @@ def check_numbers(
     """Raises an error that names the first wrong number, if there is one.
 
     Args:
-        message_start: the start of the error message.
+        message_start: the feature, task or setting and its column, for the message.
         x: numbers, (rows,).
         is_wrong: whether each number breaks the rule, (rows,).
-        rule: what a number must be, for the error message.
-        fix: what the user can do, for the error message.
+        rule: what a number must be, for the message.
+        fix: what the user can do, for the message.
 
     Raises:
         RowError: if a number is wrong.
@@ -119,31 +107,24 @@ def check_numbers(
 def refuse_above_float32(name: str, x: Floats) -> Floats:
     """Returns the numbers of a feature unchanged, after a check that they fit float32.
 
-    Args:
-        name: the feature, for error messages.
-        x: the numbers, (rows,).
-
     Raises:
         DataError: if a number is too large for float32.
     """
     wrong_rows = np.flatnonzero(np.abs(x) > np.finfo("float32").max)
     if len(wrong_rows):
-        row = int(wrong_rows[0])
-        raise RowError(
-            f"feature {name}",
-            row,
-            f"is too large for the network ({x[row]:g}, {len(wrong_rows)} such rows); "
-            "correct it, or set the feature's kind to bucketized",
+        row, count = int(wrong_rows[0]), len(wrong_rows)
+        problem = (
+            f"is too large for the network ({x[row]:g}, {count} such rows); correct "
+            "it, or set the feature's kind to bucketized"
         )
+        raise RowError(f"feature {name}", row, problem)
     return x
 
 
 def fill_value(x: Floats, missing: str | float) -> dict[str, float]:
     """Returns {"missing": the number that replaces an empty cell}; {} for `error`.
 
-    Args:
-        x: the numbers of the training rows, without NaN.
-        missing: `error`, `mean`, `median`, or a number.
+    x are the numbers of the training rows, without NaN.
     """
     if missing == "error":
         return {}

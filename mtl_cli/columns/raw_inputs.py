@@ -23,12 +23,7 @@ TextsOrNumbers = npt.NDArray[Any]  # an array of `str` objects, or of float64
 
 
 def raw_column(cells: list[Any], kind: InputKind) -> pa.Array:
-    """Makes a column of a table from Python values.
-
-    Args:
-        cells: the cells; None is an empty cell.
-        kind: what an exported graph reads from the column.
-    """
+    """Makes a column, of the kind that an exported graph reads, from Python values."""
     # A numeric feature may read a column of kind "text" too; its cells are numbers.
     if kind == "text":
         cells = [None if cell is None else str(cell) for cell in cells]
@@ -37,11 +32,6 @@ def raw_column(cells: list[Any], kind: InputKind) -> pa.Array:
 
 def graph_input(column: str, cells: pa.ChunkedArray, kind: InputKind) -> TextsOrNumbers:
     """Converts the cells of a column to an input of an exported graph.
-
-    Args:
-        column: the name of the column, for errors.
-        cells: the cells; ids may be whole numbers or text.
-        kind: what the graph reads from the column.
 
     Returns: (rows,), or (rows, longest list). Texts are `str` objects, "" where a cell
         is empty; numbers are float64, NaN where a cell is empty.
@@ -72,10 +62,8 @@ def as_matrix(
 ) -> TextsOrNumbers:
     """Puts each list into a row of a matrix, and fills short rows with "" or NaN.
 
-    Args:
-        values: the values of all lists, one after another.
-        row_numbers: the row number of each value, in ascending order.
-        num_rows: the number of rows.
+    `values` are the values of all lists, one after another, and `row_numbers` their
+    rows in ascending order.
     """
     positions = positions_in_lists(row_numbers)
     width = int(positions.max()) + 1 if len(row_numbers) else 0

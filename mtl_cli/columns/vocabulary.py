@@ -40,10 +40,6 @@ def as_categorical(name: str, column: pa.ChunkedArray | pa.Array) -> Categorical
     the text "7" in another file. Floats that are whole numbers become whole numbers
     first: pandas stores ids as floats if some cells of their column are empty.
 
-    Args:
-        name: the feature that reads the column, for the error message.
-        column: the column to convert.
-
     Raises:
         DataError: if the column has another type, or holds floats that are not whole
             numbers.
@@ -57,10 +53,6 @@ def as_categorical(name: str, column: pa.ChunkedArray | pa.Array) -> Categorical
 
 def whole_numbers(name: str, column: pa.ChunkedArray | pa.Array) -> pa.Array:
     """Converts floats that are whole numbers to int64, and NaN to null.
-
-    Args:
-        name: the feature that reads the column, for the error message.
-        column: the floats.
 
     Raises:
         DataError: if a float is not a whole number, or is so large that its type rounds
@@ -77,21 +69,18 @@ def whole_numbers(name: str, column: pa.ChunkedArray | pa.Array) -> pa.Array:
         )
     # The number of binary digits of the type's significand; 53 for float64.
     num_bits = {"halffloat": 11, "float": 24}.get(str(column.type), 53)
-    if len(values) and np.abs(values).max() > 2**num_bits:
+    largest = np.abs(values).max(initial=0)
+    if largest > 2**num_bits:
         raise DataError(
             f"feature {name}: the column holds {column.type}, which rounds whole "
-            f"numbers above 2^{num_bits}, such as {np.abs(values).max():.0f}; store "
-            "them as whole numbers or as text"
+            f"numbers above 2^{num_bits}, such as {largest:.0f}; store them as whole "
+            "numbers or as text"
         )
     return pa.array(x, from_pandas=True).cast(pa.int64())
 
 
 def check_id_type(name: str, arrow_type: pa.DataType) -> None:
-    """Refuses a type whose values are not ids, and advises what to do instead.
-
-    Raises:
-        DataError: if the type is refused.
-    """
+    """Raises a `DataError` with advice if the values of a type are not ids."""
     if is_id(arrow_type):
         return
     if pa.types.is_decimal(arrow_type):
@@ -120,10 +109,6 @@ def cross(name: str, columns: list[pa.ChunkedArray]) -> Categorical:
     """Combines the values of several columns in each row to one value.
 
     A row in which one of the columns is empty has no combination: its code is -1.
-
-    Args:
-        name: the feature that reads the columns, for error messages.
-        columns: at least one column; all have the same rows.
     """
     combined, *others = (as_categorical(name, column) for column in columns)
     for other in others:
@@ -163,13 +148,10 @@ class ValueCounter:
         """Counts the values of some rows."""
         categories, codes = column
         counts = np.bincount(codes[codes >= 0], minlength=len(categories))
-        self._add_counts(pa.table({"value": categories, "count": counts}))
+        self.add_counts(pa.table({"value": categories, "count": counts}))
 
-    def merge(self, other: "ValueCounter") -> None:
+    def add_counts(self, counts: pa.Table) -> None:
         """Adds the counts of another counter."""
-        self._add_counts(other.counts)
-
-    def _add_counts(self, counts: pa.Table) -> None:
         all_counts = pa.concat_tables([self.counts, counts])
         summed = all_counts.group_by("value").aggregate([("count", "sum")])
         self.counts = summed.rename_columns(["value", "count"])
@@ -179,9 +161,6 @@ class ValueCounter:
 
         If all values are whole numbers, they are sorted as numbers, even if the file
         holds them as text.
-
-        Args:
-            min_count: 1 or more.
         """
         frequent = self.counts.filter(pc.field("count") >= min_count)
         values: list[str] = [v for v in frequent["value"].to_pylist() if v is not None]
@@ -210,12 +189,7 @@ def common_spelling(value: str) -> str:
 
 
 def vocabulary_names(ids: Integers, vocabulary: pa.Array) -> list[str]:
-    """Returns the value of each id; `NO_ID` for id 0.
-
-    Args:
-        ids: results of `vocabulary_ids`, (ids,).
-        vocabulary: the values, in the order of their ids.
-    """
+    """Returns the value of each id of `vocabulary_ids`; `NO_ID` for id 0."""
     return [vocabulary[i - 1].as_py() if i else NO_ID for i in ids.tolist()]
 
 
@@ -233,10 +207,5 @@ def hash_ids(column: Categorical, num_buckets: int) -> Integers:
 
 
 def ids_of_rows(category_ids: Integers, codes: Integers) -> Integers:
-    """Returns the id of each row, (rows,); 0 where the cell is empty.
-
-    Args:
-        category_ids: the id of each category, (categories,).
-        codes: see `Categorical`.
-    """
+    """Returns the id of each row's category, (rows,); 0 where the cell is empty."""
     return np.append(category_ids, 0)[codes]  # code -1 takes the appended 0

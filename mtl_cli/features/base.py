@@ -136,9 +136,14 @@ class Feature(Options):
 
         Returns: {column: one cell per row}.
         """
-        if self.numeric:
-            return {name: example_numbers([], "error", random, num_rows)}
-        return {name: example_values([], random, num_rows)}
+        if not self.numeric:
+            vocabulary = learnt.get("vocabulary", [])
+            return {name: example_values(vocabulary, random, num_rows)}
+        # All floats that a kind learns are of about the size of the column's numbers.
+        values = [x for value in learnt.values() for x in np.ravel(value).tolist()]
+        numbers = [x for x in values if isinstance(x, float)]
+        missing = getattr(self, "missing", "error")
+        return {name: example_numbers(numbers, missing, random, num_rows)}
 
     def summary(self, encoded: Array) -> Array:
         """Returns one number per row for the data report's statistics and AUC, (rows,).
@@ -235,13 +240,8 @@ def number_column(
 ) -> Tensor:
     """Reads the column of a numeric feature in a graph.
 
-    The graph refuses the values that `read` refuses.
-
-    Args:
-        name: the feature and its column.
-        missing: the feature's setting; `error` refuses empty cells.
-        ops: the graph's columns and operations.
-        max_size: the largest absolute value.
+    The graph refuses the values that `read` refuses: those whose absolute value is
+    above `max_size`, and empty cells if `missing` is `error`.
     """
     x = ops.read_column(name, "number")
     ops.require(ops.is_within(x, -max_size, max_size))

@@ -9,7 +9,6 @@ import pyarrow as pa
 from pydantic import Field, model_validator
 
 from mtl_cli.columns.cuts import choose_cuts, ramp_edges, ramps, ramps_graph
-from mtl_cli.columns.examples import Cells, example_numbers
 from mtl_cli.columns.fitters import Learnt, SampleFitter
 from mtl_cli.columns.layout import Block
 from mtl_cli.columns.numeric import Floats, read_numbers, refuse_above_float32
@@ -80,11 +79,6 @@ class Bucketized(Embedded):
     def block(self, name: str, learnt: Learnt) -> Block:
         num_ramps = len(learnt["cuts"]) + 1 if self.ramps else 0
         return replace(super().block(name, learnt), ramps=num_ramps)
-
-    def examples(
-        self, name: str, learnt: Learnt, random: np.random.Generator, num_rows: int
-    ) -> dict[str, Cells]:
-        return {name: example_numbers(learnt["cuts"], self.missing, random, num_rows)}
 
     def num_ids(self, learnt: Learnt) -> int:
         num_buckets = len(learnt["cuts"]) + 1

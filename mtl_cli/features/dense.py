@@ -6,7 +6,6 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from mtl_cli.columns.examples import Cells, example_numbers
 from mtl_cli.columns.fitters import Learnt, SampleFitter
 from mtl_cli.columns.layout import Block
 from mtl_cli.columns.numeric import (
@@ -73,9 +72,8 @@ class Dense(Feature):
         if self.transform == "none":
             return x
         if self.transform == "quantile":
-            quantiles = np.array(learnt["quantiles"])
-            levels = np.linspace(0, 1, len(quantiles))
-            return np.asarray(np.interp(x, quantiles, levels))
+            levels = np.linspace(0, 1, len(learnt["quantiles"]))
+            return np.asarray(np.interp(x, learnt["quantiles"], levels))
         shift, width = self._shift_and_width(learnt)
         if self.transform == "log1p":
             x = signed_log1p(x)
@@ -94,22 +92,14 @@ class Dense(Feature):
         x = number_column(name, self.missing, ops)
         x = ops.fill_nan(x, learnt["missing"]) if "missing" in learnt else x
         if self.transform == "quantile":
-            quantiles = learnt["quantiles"]
-            levels = np.linspace(0, 1, len(quantiles)).tolist()
-            x = ops.interpolate(x, quantiles, levels)
+            levels = np.linspace(0, 1, len(learnt["quantiles"])).tolist()
+            x = ops.interpolate(x, learnt["quantiles"], levels)
         elif self.transform != "none":
             shift, width = self._shift_and_width(learnt)
             x = ops.signed_log1p(x) if self.transform == "log1p" else x
             x = ops.scale(x, shift, width)
         ops.require(ops.is_within(x, -FLOAT32_MAX, FLOAT32_MAX))
         return {"dense": ops.to_matrix(x)}
-
-    def examples(
-        self, name: str, learnt: Learnt, random: np.random.Generator, num_rows: int
-    ) -> dict[str, Cells]:
-        # All values that the feature has learnt are numbers of about the column's size.
-        numbers = learnt.get("quantiles", list(learnt.values()))
-        return {name: example_numbers(numbers, self.missing, random, num_rows)}
 
     def block(self, name: str, learnt: Learnt) -> Block:
         return Block("dense")

@@ -8,7 +8,6 @@ import pyarrow as pa
 from pydantic import Field
 
 from mtl_cli.columns.cuts import choose_cuts, ramp_edges, ramps, ramps_graph
-from mtl_cli.columns.examples import Cells, example_numbers
 from mtl_cli.columns.fitters import Learnt, SampleFitter
 from mtl_cli.columns.layout import Block
 from mtl_cli.columns.numeric import (
@@ -68,12 +67,6 @@ class PiecewiseLinear(Feature):
             is_not_empty = ops.to_matrix(ops.bucket_ids(x, []))
             encoded = ops.concatenate([encoded, is_not_empty], "float32")
         return {"dense": encoded}
-
-    def examples(
-        self, name: str, learnt: Learnt, random: np.random.Generator, num_rows: int
-    ) -> dict[str, Cells]:
-        edges = [learnt["low"], *learnt["cuts"], learnt["high"]]
-        return {name: example_numbers(edges, self.missing, random, num_rows)}
 
     def block(self, name: str, learnt: Learnt) -> Block:
         num_buckets = len(learnt["cuts"]) + 1

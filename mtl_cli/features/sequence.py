@@ -110,11 +110,11 @@ class Sequence(Embedded):
         if weights is None:
             weights = ops.ones_like(texts)
         else:
-            # Only the weights of values that are not empty are checked.
             weights = ops.match_width(weights, texts)
-            ops.require(ops.all_present_satisfy(is_present, ops.is_number(weights)))
             fits = ops.is_within(weights, 0, FLOAT32_MAX)
-            ops.require(ops.all_present_satisfy(is_present, fits))
+            # Only the weights of values that are not empty are checked.
+            for is_right in (ops.is_number(weights), fits):
+                ops.require(ops.all_present_satisfy(is_present, is_right))
         ids = ops.vocabulary_ids(texts, learnt["vocabulary"])
         ids, weights = ops.last_values(is_present, [ids, weights], self.max_length)
         weights = ops.to_float32(weights)
@@ -173,12 +173,7 @@ def join_values(values: list[Any], separator: str) -> str | None:
 
 
 class SequenceFitter(VocabularyFitter):
-    """Counts the values of all lists, and checks the separator.
-
-    Args:
-        name: the name of the feature.
-        feature: the feature.
-    """
+    """Counts the values of all lists of a feature, and checks the separator."""
 
     def __init__(self, name: str, feature: Sequence) -> None:
         min_count = feature.min_count if feature.table is None else None

@@ -2,10 +2,8 @@
 
 from functools import partial
 
-import numpy as np
 import pyarrow as pa
 
-from mtl_cli.columns.examples import Cells, example_values
 from mtl_cli.columns.fitters import Learnt, VocabularyFitter
 from mtl_cli.columns.vocabulary import (
     Categorical,
@@ -56,11 +54,6 @@ class Sparse(Embedded):
     def graph(self, name: str, learnt: Learnt, ops: GraphOps) -> dict[str, Tensor]:
         ids = ops.vocabulary_ids(ops.read_column(name, "text"), learnt["vocabulary"])
         return {"ids": ops.to_matrix(ids)}
-
-    def examples(
-        self, name: str, learnt: Learnt, random: np.random.Generator, num_rows: int
-    ) -> dict[str, Cells]:
-        return {name: example_values(learnt["vocabulary"], random, num_rows)}
 
     def value_names(self, values: Array, learnt: Learnt) -> list[str]:
         return vocabulary_names(values, learnt.vocabulary)

@@ -56,3 +56,25 @@ def d2(label: Floats, prediction: Floats, weight: Floats) -> float:
         for m in (raised, mean)
     ]
     return float(1 - deviances[0] / deviances[1])
+
+
+@metric(direction=1)
+def spearman(label: Floats, prediction: Floats, weight: Floats) -> float:
+    """Spearman's rank correlation of label and prediction.
+
+    Equal values have the mean of their ranks. 1 is best; a random order has the value
+    0, and so has a constant prediction. A row of weight 2 counts as two equal rows.
+    """
+    check_labels_differ(label)
+    x, y = (mid_ranks(values, weight) for values in (label, prediction))
+    x -= np.average(x, weights=weight)
+    y -= np.average(y, weights=weight)
+    products = (weight * x * x).sum() * (weight * y * y).sum()
+    return float((weight * x * y).sum() / np.sqrt(products)) if products else 0.0
+
+
+def mid_ranks(values: Floats, weight: Floats) -> Floats:
+    """Returns the weight of the rows below each row, plus half of the equal rows'."""
+    _, position = np.unique(values, return_inverse=True)
+    weights = np.bincount(position, weight)
+    return (np.cumsum(weights) - weights / 2)[position]

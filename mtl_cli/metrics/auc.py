@@ -49,9 +49,8 @@ def macro_auc(label: Floats, prediction: Floats, weight: Floats) -> float:
     classes = np.unique(label).astype("int64")
     if len(classes) == 1:
         raise UndefinedError(f"one class only: all {len(label)} rows")
-    return float(
-        np.mean([auc(1.0 * (label == c), prediction[:, c], weight) for c in classes])
-    )
+    aucs = [auc(1.0 * (label == c), prediction[:, c], weight) for c in classes]
+    return float(np.mean(aucs))
 
 
 @metric(direction=1, grouped=True)
@@ -133,14 +132,9 @@ def weights_by_prediction(
 def weights_by_class(
     label: Floats, weight: Floats, starts: npt.NDArray[np.intp]
 ) -> tuple[Floats, Floats]:
-    """Returns the weight of positive and of negative rows in each block of rows.
+    """Returns the weight of positive and of negative rows in each block, (blocks,).
 
-    Args:
-        label: the labels, (rows,).
-        weight: the weight of each row, (rows,).
-        starts: the index of the first row of each block, (blocks,).
-
-    Returns: two arrays (blocks,).
+    `starts` are the indices of the first row of each block, (blocks,).
     """
     positive = np.add.reduceat(weight * label, starts)
     negative = np.add.reduceat(weight * (1 - label), starts)

@@ -47,12 +47,7 @@ def gain_curve(label: Floats, prediction: Floats, weight: Floats) -> Points:
     """Returns the share of the rows (x) and of the sum of labels (y) above thresholds.
 
     The thresholds decrease. The curve goes from (0, 0) to (1, 1) and has about
-    `MAX_POINTS` points at most.
-
-    Args:
-        label: the labels, 0 or more, not all 0, (rows,).
-        prediction: the predictions, (rows,).
-        weight: the weight of each row, (rows,), above 0.
+    `MAX_POINTS` points at most. The labels are 0 or more, not all 0.
     """
     x, gain = (
         np.append(0, np.cumsum(sums[::-1]))
@@ -65,13 +60,8 @@ def gain_curve(label: Floats, prediction: Floats, weight: Floats) -> Points:
 def thin_out(x: Floats, y: Floats, distance: Floats) -> Points:
     """Selects about `MAX_POINTS` points that are spread evenly along a curve.
 
-    The first and the last point are kept.
-
-    Args:
-        x: the x coordinates, (points,).
-        y: the y coordinates, (points,).
-        distance: the distance along the curve at which each point lies, (points,), in
-            ascending order.
+    The first and the last point are kept. `distance` is the distance along the curve at
+    which each point lies, (points,), in ascending order.
     """
     even_distances = np.linspace(distance[0], distance[-1], MAX_POINTS)
     # Several points may lie at the last distance.
@@ -82,11 +72,7 @@ def thin_out(x: Floats, y: Floats, distance: Floats) -> Points:
 def histogram(values: Floats, weight: Floats, low: float, high: float) -> Points:
     """Returns the middle of each of `NUM_BINS` bins, and the fraction of weight in it.
 
-    Args:
-        values: the values, (rows,).
-        weight: the weight of each row, (rows,).
-        low: the lower end of the first bin.
-        high: the upper end of the last bin; above `low`.
+    The bins lie between `low` and `high`.
     """
     weights, edges = np.histogram(values, NUM_BINS, (low, high), weights=weight)
     middles = (edges[1:] + edges[:-1]) / 2

@@ -59,11 +59,7 @@ def entropy_of(is_class: Floats, weight: Floats) -> float:
     """Returns the entropy of the labels, in nats.
 
     The entropy is also the log loss of a constant prediction that equals the fractions
-    of the classes.
-
-    Args:
-        is_class: 1 where a row has the class, else 0, `(classes, rows)`.
-        weight: the weight of each row, (rows,).
+    of the classes. `is_class` is 1 where a row has the class, else 0, (classes, rows).
 
     Raises:
         UndefinedError: if all rows have the same class.

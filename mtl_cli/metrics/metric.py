@@ -67,13 +67,9 @@ def metric(
     grouped: bool = False,
     of_classes: bool = False,
 ) -> Callable[[Function], Metric]:
-    """Turns the decorated function into a `Metric`.
+    """Turns the decorated function into a `Metric`, whose attributes the arguments are.
 
-    Args:
-        direction: see `Metric`.
-        name: the name of the metric; None takes the name of the function.
-        grouped: see `Metric`.
-        of_classes: see `Metric`.
+    The default name is the name of the function.
     """
 
     def decorate(function: Function) -> Metric:

@@ -16,14 +16,8 @@ def sort_rows(
 ) -> tuple[Floats, Floats, Floats, Groups]:
     """Sorts rows by group, and the rows of a group by prediction, both ascending.
 
-    Args:
-        label: the labels, (rows,).
-        prediction: the predictions, (rows,).
-        weight: the weights, (rows,).
-        group: the group of each row, (rows,); None puts all rows into
-            group 0.
-
-    Returns: label, prediction, weight and group of the sorted rows.
+    Returns: label, prediction, weight and group of the sorted rows. The group is 0 if
+        no groups are given.
     """
     groups = np.zeros(len(label), "int64") if group is None else group
     if _can_pack(label, prediction, weight, groups):

@@ -128,8 +128,9 @@ def standardized_ranks(values: Array) -> Array:
     Equal numbers share the mean of their ranks. If all numbers are equal, all results
     are 0.
     """
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    rank = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+    from scipy.stats import rankdata
+
+    rank = rankdata(values)
     deviation = rank.std()
     standardized: Array = (rank - rank.mean()) / (deviation if deviation else 1)
     return standardized

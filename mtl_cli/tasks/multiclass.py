@@ -3,8 +3,8 @@
 from typing import Literal
 
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.metrics.accuracy import accuracy
 from mtl_cli.metrics.auc import macro_auc
+from mtl_cli.metrics.classes import accuracy
 from mtl_cli.metrics.log_loss import cross_entropy, normalized_cross_entropy
 from mtl_cli.tasks._classes import ClassTask
 from mtl_cli.tasks.base import Statistics

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.metrics.amounts import d2, gini
+from mtl_cli.metrics.amounts import d2, gini, spearman
 from mtl_cli.metrics.calibration import pcoc
 from mtl_cli.metrics.curves import gain_curve
 from mtl_cli.metrics.metric import Floats
-from mtl_cli.metrics.ranks import spearman
 from mtl_cli.metrics.regression import mae, r2, rmse
 from mtl_cli.pages.line_plots import Line, LinePlot
 from mtl_cli.tasks.base import Array, Statistics, Task

@@ -13,7 +13,7 @@ from mtl_cli.comparison.predictions import UnusableError
 from mtl_cli.comparison.read_predictions import read_one_seed
 from mtl_cli.comparison.runs import read_run
 from mtl_cli.comparison.same_rows import equal_rows, read_test_rows
-from mtl_cli.metrics.accuracy import accuracy
+from mtl_cli.metrics.classes import accuracy
 
 CLASSES = ["low", "mid, or so", 7]
 POSITIONS = np.array([0, 2, 1, np.nan, 1, 0])

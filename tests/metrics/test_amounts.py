@@ -5,15 +5,10 @@ import pytest
 import scipy.stats
 import sklearn.metrics
 
-from mtl_cli.metrics.amounts import d2, gini
+from mtl_cli.metrics.amounts import d2, gini, spearman
+from mtl_cli.metrics.classes import median_rank, quadratic_weighted_kappa, rank_mae
 from mtl_cli.metrics.curves import gain_curve
 from mtl_cli.metrics.metric import UndefinedError
-from mtl_cli.metrics.ranks import (
-    median_rank,
-    quadratic_weighted_kappa,
-    rank_mae,
-    spearman,
-)
 
 ROUNDING = 1e-12
 

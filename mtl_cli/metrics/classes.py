@@ -1,8 +1,17 @@
-"""Metrics that compare ranks: of predicted classes in an order, and of amounts."""
+"""Metrics of predicted classes, some of which have an order."""
 
 import numpy as np
 
-from mtl_cli.metrics.metric import Floats, UndefinedError, check_labels_differ, metric
+from mtl_cli.metrics.metric import Floats, UndefinedError, metric
+
+
+@metric(direction=1, of_classes=True)
+def accuracy(label: Floats, prediction: Floats, weight: Floats) -> float:
+    """Accuracy: the fraction of rows whose most probable class is their label.
+
+    A row counts with its weight.
+    """
+    return float(np.average(prediction.argmax(axis=1) == label, weights=weight))
 
 
 @metric(direction=1, name="qwk", of_classes=True)
@@ -50,25 +59,3 @@ def median_rank(prediction: Floats) -> Floats:
     above = np.cumsum(prediction[:, :0:-1], axis=1)  # P(y > k), from the last k to 0
     ranks: Floats = (above > 0.5).sum(axis=1).astype("float64")
     return ranks
-
-
-@metric(direction=1)
-def spearman(label: Floats, prediction: Floats, weight: Floats) -> float:
-    """Spearman's rank correlation of label and prediction.
-
-    Equal values have the mean of their ranks. 1 is best; a random order has the value
-    0, and so has a constant prediction. A row of weight 2 counts as two equal rows.
-    """
-    check_labels_differ(label)
-    x, y = (mid_ranks(values, weight) for values in (label, prediction))
-    x -= np.average(x, weights=weight)
-    y -= np.average(y, weights=weight)
-    products = (weight * x * x).sum() * (weight * y * y).sum()
-    return float((weight * x * y).sum() / np.sqrt(products)) if products else 0.0
-
-
-def mid_ranks(values: Floats, weight: Floats) -> Floats:
-    """Returns the weight of the rows below each row, plus half of the equal rows'."""
-    _, position = np.unique(values, return_inverse=True)
-    weights = np.bincount(position, weight)
-    return (np.cumsum(weights) - weights / 2)[position]
