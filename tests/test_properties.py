@@ -12,12 +12,8 @@ from hypothesis import strategies as st
 
 from mtl_cli.cli.arguments import hydra_arguments
 from mtl_cli.cli.hydra_errors import explain
-from mtl_cli.columns.vocabulary import (
-    ValueCounter,
-    as_categorical,
-    hash_ids,
-    vocabulary_ids,
-)
+from mtl_cli.columns.fitters import VocabularyFitter
+from mtl_cli.columns.vocabulary import as_categorical, hash_ids, vocabulary_ids
 from mtl_cli.config.check import check
 from mtl_cli.core.errors import ConfigError, printable
 from mtl_cli.core.paths import conf_folder
@@ -50,12 +46,12 @@ def column(values):
 @given(COLUMNS, st.integers(1, 3), st.integers(0, 30))
 @PROPERTY
 def test_vocabulary_is_a_sorted_dict_of_frequent_values(values, min_count, cut):
-    counter = ValueCounter()
+    fitter = VocabularyFitter(lambda table: None, min_count)
     for part in (values[:cut], values[cut:]):  # as chunks of a file
-        counter.add(as_categorical("x", column(part)))
+        fitter.count(*as_categorical("x", column(part)))
     words = [None if v is None else str(v) for v in values]
     frequent = {w for w in words if w is not None and words.count(w) >= min_count}
-    vocabulary = counter.vocabulary(min_count)
+    vocabulary = fitter.learnt()["vocabulary"]
     assert sorted(frequent) == sorted(vocabulary)
     if any(isinstance(v, int) for v in values):
         assert vocabulary == sorted(vocabulary, key=int)

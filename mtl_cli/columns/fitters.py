@@ -3,16 +3,21 @@
 A feature learns, for example, a vocabulary, the edges of buckets, or a mean.
 """
 
+import re
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mtl_cli.columns.cells import Mask
 from mtl_cli.columns.numeric import Floats
-from mtl_cli.columns.vocabulary import Categorical, ValueCounter
+from mtl_cli.columns.vocabulary import Integers
+
+WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]*")
+COUNTS = pa.schema({"value": pa.string(), "count": pa.int64()})
 
 
 class Learnt(dict[str, Any]):
@@ -54,11 +59,10 @@ class Fitter:
 class VocabularyFitter(Fitter):
     """Counts the values of a feature, and learns its vocabulary.
 
-    Args:
-        read: a function that returns the values of a table, one per row.
-        min_count: the vocabulary leaves out values that occur less often. None for a
-            feature that uses the embedding table of another feature: the fitter of the
-            other feature merges these counts, and learns the vocabulary.
+    The memory depends on the number of distinct values, not on the number of rows. The
+    vocabulary leaves out values that occur less often than `min_count`; None is for a
+    feature that uses the embedding table of another feature: the fitter of the other
+    feature merges these counts, and learns the vocabulary.
     """
 
     def __init__(
@@ -66,29 +70,44 @@ class VocabularyFitter(Fitter):
     ) -> None:
         super().__init__(read)
         self.min_count = min_count
-        self.counter = ValueCounter()
+        self.counts = COUNTS.empty_table()
 
     def add(self, table: pa.Table, is_training: Mask, is_sampled: Mask) -> None:
         categories, codes = self.read(table)
-        self.counter.add(Categorical(categories, codes[is_training]))
+        self.count(categories, codes[is_training])
+
+    def count(self, categories: pa.Array, codes: Integers) -> None:
+        """Counts the values of some rows, see `Categorical`."""
+        counts = np.bincount(codes[codes >= 0], minlength=len(categories))
+        self._add_counts(pa.table({"value": categories, "count": counts}))
 
     def merge(self, other: Self) -> None:
-        self.counter.add_counts(other.counter.counts)
+        self._add_counts(other.counts)
+
+    def _add_counts(self, counts: pa.Table) -> None:
+        all_counts = pa.concat_tables([self.counts, counts])
+        summed = all_counts.group_by("value").aggregate([("count", "sum")])
+        self.counts = summed.rename_columns(COUNTS.names)
 
     def learnt(self) -> dict[str, Any]:
+        """Returns the vocabulary: the values that occur often enough, sorted.
+
+        If all values are whole numbers, they are sorted as numbers, even if the file
+        holds them as text.
+        """
         if self.min_count is None:
             return {}
-        return {"vocabulary": self.counter.vocabulary(self.min_count)}
+        frequent = self.counts.filter(pc.field("count") >= self.min_count)
+        values: list[str] = [v for v in frequent["value"].to_pylist() if v is not None]
+        are_whole = all(WHOLE_NUMBER.fullmatch(value) for value in values)
+        return {"vocabulary": sorted(values, key=int if are_whole else None)}
 
 
 class SampleFitter(Fitter):
     """Learns from a random sample of a feature's numbers.
 
-    Args:
-        read: a function that returns the numbers of a table, one per row, NaN for empty
-            cells.
-        fit: a function that takes all sampled numbers without NaN, and returns what the
-            feature learns from these numbers, {name: JSON value}.
+    `fit` takes all sampled numbers without NaN, and returns what the feature learns
+    from these numbers, {name: JSON value}.
     """
 
     def __init__(

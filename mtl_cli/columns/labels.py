@@ -52,12 +52,7 @@ def check_labels(message_start: str, labels: Floats, is_wrong: Mask, rule: str) 
 class LabelSummary:
     """Statistics of one task's training labels, computed chunk by chunk.
 
-    Attributes:
-        count: number of labels.
-        mean: mean of the labels.
-        squared_deviations: sum of the labels' squared differences from `mean`.
-        lowest: the smallest label.
-        highest: the largest label.
+    `squared_deviations` is the sum of the labels' squared differences from the mean.
     """
 
     count: int = 0

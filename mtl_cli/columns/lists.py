@@ -47,9 +47,8 @@ def read_tokens(
         table: the rows.
         max_length: the largest number of tokens that a row keeps.
         separator: the text between the values of a text column; None for a list column.
-        weights: the column with the weights of the values. The weights have the same
-            form as the values: lists, or text with the same separator. None gives each
-            value the weight 1.
+        weights: the column with the weights of the values, in the same form as the
+            values. None gives each value the weight 1.
 
     Raises:
         DataError: if the column holds neither lists nor text to be split, or the
@@ -144,15 +143,7 @@ def read_weights(
     values: pa.Array,
     row_numbers: Integers,
 ) -> Floats:
-    """Reads the weight of each value, (values,).
-
-    Args:
-        name: the name of the feature.
-        table: the rows.
-        column: the column of the weights.
-        separator: the text between the weights of a text column; None for lists.
-        values: the values of all rows, one after another, (values,).
-        row_numbers: the row number of each value, (values,).
+    """Reads the weights of the values of all rows, (values,), from a column.
 
     Raises:
         DataError: if a row has more or fewer weights than values, or if the weight of

@@ -54,7 +54,15 @@ def as_numbers(message_start: str, column: pa.ChunkedArray | pa.Array) -> Floats
         DataError: if the column does not hold numbers, booleans or text such as "1.5".
     """
     if is_text(column.type):
-        column = numbers_in_text(message_start, column)
+        to_float64 = methodcaller("cast", pa.float64())
+        try:
+            column = to_float64(column)
+        except pa.ArrowInvalid:
+            row = first_unconvertible_cell(column, to_float64)
+            if row is None:
+                raise
+            problem = f"holds {shown(column[row].as_py())}, not a number; correct it"
+            raise RowError(message_start, row, problem) from None
     elif not (is_number(column.type) or pa.types.is_null(column.type)):
         raise DataError(
             f"{message_start}: needs numbers, but the column holds {column.type}; "
@@ -62,25 +70,6 @@ def as_numbers(message_start: str, column: pa.ChunkedArray | pa.Array) -> Floats
         )
     x = pc.fill_null(pc.cast(column, pa.float64(), safe=False), float("nan"))
     return np.asarray(x, "float64")
-
-
-def numbers_in_text(
-    message_start: str, column: pa.ChunkedArray | pa.Array
-) -> pa.ChunkedArray | pa.Array:
-    """Converts a text column to float64.
-
-    Raises:
-        RowError: if a text is not a number.
-    """
-    to_float64 = methodcaller("cast", pa.float64())
-    try:
-        return to_float64(column)
-    except pa.ArrowInvalid:
-        row = first_unconvertible_cell(column, to_float64)
-        if row is None:
-            raise
-        problem = f"holds {shown(column[row].as_py())}, not a number; correct it"
-        raise RowError(message_start, row, problem) from None
 
 
 def check_numbers(

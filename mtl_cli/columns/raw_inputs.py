@@ -1,7 +1,5 @@
 """Converts raw columns to the input arrays of an exported graph."""
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +8,7 @@ import pyarrow as pa
 
 from mtl_cli.columns.lists import flatten_lists, positions_in_lists
 from mtl_cli.columns.numeric import as_numbers
-from mtl_cli.columns.vocabulary import Integers, as_categorical
+from mtl_cli.columns.vocabulary import as_categorical
 from mtl_cli.graphs.base import InputKind
 
 ARROW_TYPES_BY_KIND: dict[InputKind, pa.DataType] = {
@@ -39,35 +37,21 @@ def graph_input(column: str, cells: pa.ChunkedArray, kind: InputKind) -> TextsOr
     Raises:
         DataError: if the cells do not fit the input.
     """
-    convert: Callable[[pa.ChunkedArray | pa.Array], TextsOrNumbers]
+    is_list = kind in ("numbers", "texts")
+    values: pa.ChunkedArray | pa.Array = cells
+    if is_list:
+        values, row_numbers = flatten_lists(column, cells, separator=None)
     if kind in ("number", "numbers"):
-        convert = partial(as_numbers, f"column {column}")
+        array: TextsOrNumbers = as_numbers(f"column {column}", values)
     else:
-        convert = partial(as_texts, column)
-    if kind in ("number", "text"):
-        return convert(cells)
-    values, row_numbers = flatten_lists(column, cells, separator=None)
-    return as_matrix(convert(values), row_numbers, len(cells))
-
-
-def as_texts(column: str, cells: pa.ChunkedArray | pa.Array) -> TextsOrNumbers:
-    """Converts ids or words to an array of `str`, "" where a cell is empty."""
-    categories, codes = as_categorical(column, cells)
-    texts = np.array([*categories.to_pylist(), ""], dtype=object)
-    return np.asarray(texts[codes])  # the code of an empty cell is -1
-
-
-def as_matrix(
-    values: TextsOrNumbers, row_numbers: Integers, num_rows: int
-) -> TextsOrNumbers:
-    """Puts each list into a row of a matrix, and fills short rows with "" or NaN.
-
-    `values` are the values of all lists, one after another, and `row_numbers` their
-    rows in ascending order.
-    """
+        categories, codes = as_categorical(column, values)
+        texts = np.array([*categories.to_pylist(), ""], dtype=object)
+        array = np.asarray(texts[codes])  # the code of an empty cell is -1
+    if not is_list:
+        return array
     positions = positions_in_lists(row_numbers)
     width = int(positions.max()) + 1 if len(row_numbers) else 0
-    empty = "" if values.dtype == object else np.nan
-    matrix = np.full((num_rows, width), empty, dtype=values.dtype)
-    matrix[row_numbers, positions] = values
+    empty = "" if array.dtype == object else np.nan
+    matrix = np.full((len(cells), width), empty, dtype=array.dtype)
+    matrix[row_numbers, positions] = array
     return matrix

@@ -1,6 +1,5 @@
 """Reads categorical columns as text, counts their values, and gives the values ids."""
 
-import re
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +12,6 @@ from mtl_cli.core.errors import DataError
 
 Integers = npt.NDArray[np.int64]
 
-WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]*")
 # The character between the values of a combination. Ordinary text does not contain this
 # control character.
 UNIT_SEPARATOR = "\x1f"
@@ -132,40 +130,6 @@ def cross(name: str, columns: list[pa.ChunkedArray]) -> Categorical:
         )
         combined = Categorical(texts, codes - num_empty)
     return combined
-
-
-class ValueCounter:
-    """Counts how often each value occurs, over all chunks of a table.
-
-    The memory depends on the number of distinct values, not on the number of rows.
-    """
-
-    def __init__(self) -> None:
-        schema = pa.schema({"value": pa.string(), "count": pa.int64()})
-        self.counts = schema.empty_table()
-
-    def add(self, column: Categorical) -> None:
-        """Counts the values of some rows."""
-        categories, codes = column
-        counts = np.bincount(codes[codes >= 0], minlength=len(categories))
-        self.add_counts(pa.table({"value": categories, "count": counts}))
-
-    def add_counts(self, counts: pa.Table) -> None:
-        """Adds the counts of another counter."""
-        all_counts = pa.concat_tables([self.counts, counts])
-        summed = all_counts.group_by("value").aggregate([("count", "sum")])
-        self.counts = summed.rename_columns(["value", "count"])
-
-    def vocabulary(self, min_count: int) -> list[str]:
-        """Returns the values that occur at least `min_count` times, sorted.
-
-        If all values are whole numbers, they are sorted as numbers, even if the file
-        holds them as text.
-        """
-        frequent = self.counts.filter(pc.field("count") >= min_count)
-        values: list[str] = [v for v in frequent["value"].to_pylist() if v is not None]
-        are_whole = all(WHOLE_NUMBER.fullmatch(value) for value in values)
-        return sorted(values, key=int) if are_whole else sorted(values)
 
 
 def vocabulary_ids(column: Categorical, vocabulary: pa.Array) -> Integers:

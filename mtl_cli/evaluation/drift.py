@@ -105,10 +105,8 @@ class FeatureCounts:
     def add(self, encoded: dict[str, Array], rows: pa.Table | None = None) -> None:
         """Counts the values of a block of rows.
 
-        Args:
-            encoded: the encoded rows, {input of the network: (rows, width)}.
-            rows: the same rows before they were encoded, in which empty cells and
-                unseen values are counted; None if these rows are not known.
+        Empty cells and unseen values are counted if the rows are known as they were
+        before they were encoded.
         """
         for name, trained in self.trained.items():
             values, _ = self.features.all_values(encoded, name)
@@ -126,7 +124,7 @@ class FeatureCounts:
             self.num_values[name] += len(value_rows.all)
 
     def drift(self) -> list[dict[str, Any]]:
-        """Returns the drift of each feature.
+        """Returns the drift of all features.
 
         Returns: one dict per feature, with `kind` "feature"; `name`; `psi`, the
             population stability index; `missing` and `unseen`, the fractions of empty
@@ -174,11 +172,6 @@ def prediction_drift(
 ) -> tuple[list[dict[str, Any]], str]:
     """Compares predictions with the run's predictions for its own test rows.
 
-    Args:
-        run: the run folder, with the earlier predictions in `predictions.parquet`.
-        outputs: the outputs to compare.
-        predictions: the new predictions, {output: (rows,) or (rows, classes)}.
-
     Returns: the drift, one dict per output, or per class of a multiclass output, see
         `prediction_record`; and a line that tells the user why the drift is unknown,
         or "".
@@ -206,11 +199,6 @@ def prediction_drift(
 
 def prediction_record(name: str, old: Array, new: Array) -> dict[str, Any]:
     """Returns the drift of the predictions of an output, or of one of its classes.
-
-    Args:
-        name: the name of the output, followed by `.CLASS` for a class.
-        old: the run's predictions for its own test rows, (test rows,).
-        new: the predictions for the evaluated rows, (rows,).
 
     Returns: `kind` "prediction", `name`, `psi`, and the means `mean` of the new and
         `trained_mean` of the old predictions.

@@ -50,13 +50,7 @@ class EvaluationRequest:
 def evaluate(
     model: LoadedRun, table: Location | TableInMemory | None, request: EvaluationRequest
 ) -> tuple[Evaluation, EvaluatedRows]:
-    """Evaluates a trained model.
-
-    Args:
-        model: the trained model.
-        table: the files of a table; or a table in memory; or None for the run's own
-            validation rows.
-        request: what to evaluate.
+    """Evaluates a trained model on a table, or on the run's own validation rows.
 
     Returns: the evaluation, and the rows with their predictions.
 
@@ -132,11 +126,6 @@ def task_results(
     weakest: dict[str, list[dict[str, Any]]],
 ) -> dict[str, dict[str, Any]]:
     """Returns the results of each output on all rows.
-
-    Args:
-        rows: the rows of the table.
-        rows_of_outputs: the rows on which each output is scored.
-        weakest: {output: the records of its tested slices, weakest first}.
 
     Returns: {output: a dict}, with `main_metric`, the name of a metric; `metrics`, each
         with its interval; `calibration`; `weakest_slice`, a record or None; and the

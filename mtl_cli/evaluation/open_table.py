@@ -64,12 +64,7 @@ class EvaluationPlan:
 def opened_table(
     model: LoadedRun, table: Location | TableInMemory, by: list[str]
 ) -> Iterator[tuple[Source, EvaluationPlan]]:
-    """Opens a table on disk, behind a URL or in memory.
-
-    Args:
-        model: the model.
-        table: the table, or its files.
-        by: the columns whose values make slices.
+    """Opens a table on disk, behind a URL or in memory, to make slices by some columns.
 
     Yields: the rows, which can be read until the context ends, and the plan.
     """

@@ -1,7 +1,5 @@
 """Makes the HTML page of an evaluation: tables, plots, and the weights of gates."""
 
-from typing import Any
-
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.evaluation.evaluation import Evaluation
 from mtl_cli.evaluation.sections import sections
@@ -58,19 +56,19 @@ def calibration_plots(evaluation: Evaluation) -> list[LinePlot]:
 def slice_charts(evaluation: Evaluation) -> dict[str, list[Chart]]:
     """Plots the main metric of each task on the slices by each column.
 
-    The dashed line of a chart is the metric on all rows.
-
     Returns: {title of the column's section: one chart per task}.
     """
     charts: dict[str, list[Chart]] = {}
     columns = dict.fromkeys(record["column"] for record in evaluation.slice_records)
     for column in columns:
         for task, result in evaluation.tasks.items():
-            bars = [
-                Bar(r["slice"], text_with_interval(r), r["value"], *ends_of(r))
-                for r in evaluation.slice_records
-                if (r["column"], r["task"]) == (column, task) and r["value"] is not None
-            ]
+            bars = []
+            for r in evaluation.slice_records:
+                value, low, high = r["value"], r["low"], r["high"]
+                if (r["column"], r["task"]) == (column, task) and value is not None:
+                    # If the ends of the interval are unknown, the bar has no length.
+                    ends = (value, value) if low is None else (low, high)
+                    bars.append(Bar(r["slice"], text_with_interval(r), value, *ends))
             overall = result["metrics"][result["main_metric"]]["value"]
             if bars and overall is not None:
                 name = evaluation.title_with_metric(task)
@@ -88,10 +86,3 @@ def importance_charts(evaluation: Evaluation) -> dict[str, list[Chart]]:
     records = evaluation.importances.get("features", [])
     plots = importance_plots(records, titles, MAX_BARS)
     return {"Importance": [plot.chart() for plot in plots]} if plots else {}
-
-
-def ends_of(record: dict[str, Any]) -> tuple[float, float]:
-    """Returns the ends of a metric's interval; the value twice if they are unknown."""
-    if record["low"] is None:
-        return record["value"], record["value"]
-    return record["low"], record["high"]

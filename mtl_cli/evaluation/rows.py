@@ -64,15 +64,7 @@ class EvaluatedRows:
 def rows_of_source(
     model: LoadedRun, source: Source, plan: EvaluationPlan, on_rows: OnRows
 ) -> EvaluatedRows:
-    """Encodes and predicts all rows of a table, block by block.
-
-    Args:
-        model: the model.
-        source: the rows.
-        plan: what is evaluated.
-        on_rows: is called after each block with the number of rows that are read, and
-            the number of all rows.
-    """
+    """Encodes and predicts all rows of a table, block by block."""
     dataset, sample_indices = plan.dataset, random_indices(source.num_rows)
     counts, group_codes = FeatureCounts(model.features, model.folder), GroupCodes()
     tables, predictions, slice_cells, samples = [], [], [], []
@@ -115,11 +107,6 @@ def rows_of_source(
 def validation_rows(model: LoadedRun, on_rows: OnRows) -> EvaluatedRows:
     """Reads the run's own validation rows, and predicts them.
 
-    Args:
-        model: the model.
-        on_rows: is called with the number of encoded rows, and the number of all rows,
-            if the encoded rows are not in the cache.
-
     Raises:
         DataError: if the run has no validation rows, or its data has changed.
     """
@@ -152,10 +139,7 @@ def validation_rows(model: LoadedRun, on_rows: OnRows) -> EvaluatedRows:
 
 
 def random_indices(num_rows: int) -> Array:
-    """Draws a sample: all rows if there are at most `SAMPLE_ROWS`.
-
-    Returns: the indices of the sampled rows, ascending.
-    """
+    """Draws `SAMPLE_ROWS` rows, or all if there are fewer; the indices ascend."""
     if num_rows <= SAMPLE_ROWS:
         return np.arange(num_rows)
     random = np.random.default_rng(0)

@@ -34,14 +34,6 @@ def write_copy(
 ) -> None:
     """Writes a copy of a run whose test rows are the rows of a table.
 
-    Args:
-        run: the run.
-        table: the files of the table.
-        config: the configuration of the run.
-        evaluation: the evaluation of the run on the table.
-        rows: the rows of the table, with the run's predictions.
-        folder: the folder to write.
-
     Raises:
         DataError: if the configuration of the run is damaged.
     """

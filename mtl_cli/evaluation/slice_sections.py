@@ -29,10 +29,8 @@ class Section(NamedTuple):
 def slice_sections(evaluation: Evaluation, short: bool = False) -> list[Section]:
     """Returns one section per column whose values make slices.
 
-    Args:
-        evaluation: the evaluation.
-        short: whether only the weakest slices are named, if the tables of all slices
-            have more than `MAX_LINES` lines.
+    With `short`, only the weakest slices are named if the tables of all slices have
+    more than `MAX_LINES` lines.
     """
     records: dict[str, list[dict[str, Any]]] = {}  # by column
     for record in evaluation.slice_records:

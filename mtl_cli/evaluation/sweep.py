@@ -71,11 +71,8 @@ def default_target(sweep: Path, table: Location) -> Path:
 def check_target(target: Path, force: bool, existing: Path) -> None:
     """Checks that nothing but an earlier evaluation would be overwritten.
 
-    Args:
-        target: the folder to write, as messages name it.
-        force: whether an earlier evaluation may be replaced.
-        existing: `target` itself, or the path to which an existing target has been
-            moved.
+    `existing` is the target itself, or the path to which an existing target has been
+    moved. Messages name the target.
 
     Raises:
         ConfigError: if the target exists, unless `force` is set and the target is an

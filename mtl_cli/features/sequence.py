@@ -12,7 +12,7 @@ from mtl_cli.columns.examples import Cells, example_values
 from mtl_cli.columns.fitters import Learnt, VocabularyFitter
 from mtl_cli.columns.layout import Block
 from mtl_cli.columns.lists import SeparatorCheck, Tokens, read_tokens
-from mtl_cli.columns.vocabulary import Categorical, vocabulary_ids
+from mtl_cli.columns.vocabulary import vocabulary_ids
 from mtl_cli.core.options import Count
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.features.base import FLOAT32_MAX, Array, Embedded, Pretrained
@@ -188,9 +188,7 @@ class SequenceFitter(VocabularyFitter):
         if self.separator_check is not None:
             self.separator_check.add(table[self.name])
         categories, codes = tokens.values
-        self.counter.add(
-            Categorical(categories, codes[is_training[tokens.row_numbers]])
-        )
+        self.count(categories, codes[is_training[tokens.row_numbers]])
 
     def learnt(self) -> dict[str, list[str]]:
         if self.separator_check is not None:

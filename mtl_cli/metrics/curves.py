@@ -20,10 +20,8 @@ def roc_curve(label: Floats, prediction: Floats, weight: Floats) -> Points:
     Raises:
         UndefinedError: if all rows are of one class.
     """
-    positive, negative = (
-        np.append(0, np.cumsum(x[::-1]))
-        for x in weights_by_prediction(label, prediction, weight)
-    )
+    sums = weights_by_prediction(label, prediction, weight)
+    positive, negative = (np.append(0, np.cumsum(x[::-1])) for x in sums)
     x, y = negative / negative[-1], positive / positive[-1]
     return thin_out(x, y, x + y)
 
@@ -36,9 +34,8 @@ def precision_recall_curve(label: Floats, prediction: Floats, weight: Floats) ->
     Raises:
         UndefinedError: if all rows are of one class.
     """
-    positive, negative = (
-        np.cumsum(x[::-1]) for x in weights_by_prediction(label, prediction, weight)
-    )
+    sums = weights_by_prediction(label, prediction, weight)
+    positive, negative = (np.cumsum(x[::-1]) for x in sums)
     recall = positive / positive[-1]
     return thin_out(recall, positive / (positive + negative), recall)
 
@@ -49,10 +46,8 @@ def gain_curve(label: Floats, prediction: Floats, weight: Floats) -> Points:
     The thresholds decrease. The curve goes from (0, 0) to (1, 1) and has about
     `MAX_POINTS` points at most. The labels are 0 or more, not all 0.
     """
-    x, gain = (
-        np.append(0, np.cumsum(sums[::-1]))
-        for sums in sums_by_prediction(label, prediction, weight)
-    )
+    sums = sums_by_prediction(label, prediction, weight)
+    x, gain = (np.append(0, np.cumsum(column[::-1])) for column in sums)
     x, gain = x / x[-1], gain / gain[-1]
     return thin_out(x, gain, x + gain)
 

@@ -96,13 +96,17 @@ def copies(
 
     Returns: {names of the two features: how similar they are}.
     """
+    from scipy.stats import rankdata
+
     num_rows = min(MAX_ROWS, len(next(iter(encoded.values()))))
     ranks_of, codes_of = {}, {}
     for name, feature in features.by_name.items():
         columns = features.columns_in(encoded, name)[:num_rows]
         summary = feature.summary(columns)  # one number per row
         if feature.numeric and np.issubdtype(summary.dtype, np.floating):
-            ranks_of[name] = standardized_ranks(summary)
+            rank = rankdata(summary)  # equal numbers share the mean of their ranks
+            deviation = rank.std() or 1  # 0 if all numbers are equal
+            ranks_of[name] = (rank - rank.mean()) / deviation
         _, codes = np.unique(columns, axis=0, return_inverse=True)
         codes_of[name] = codes.reshape(-1)
     num_distinct = {name: codes.max() + 1 for name, codes in codes_of.items()}
@@ -120,20 +124,6 @@ def copies(
             if similarity >= MIN_SIMILARITY:
                 pairs[a, b] = f"nearly copies ({similarity:.1%} of the values follow)"
     return pairs
-
-
-def standardized_ranks(values: Array) -> Array:
-    """Returns the ranks of numbers, scaled to mean 0 and standard deviation 1.
-
-    Equal numbers share the mean of their ranks. If all numbers are equal, all results
-    are 0.
-    """
-    from scipy.stats import rankdata
-
-    rank = rankdata(values)
-    deviation = rank.std()
-    standardized: Array = (rank - rank.mean()) / (deviation if deviation else 1)
-    return standardized
 
 
 def goodman_kruskal_lambda(x: Array, y: Array) -> float:

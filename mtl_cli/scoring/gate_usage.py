@@ -96,13 +96,7 @@ def summarize_gates(gate_weights: GateWeights) -> GateUsage:
 def summarize_layer(
     layer: "Routing", weights: Array, is_in_space: dict[str, Array]
 ) -> list[GateSummary]:
-    """Summarizes each gate of a layer.
-
-    Args:
-        layer: the layer.
-        weights: the weights of the experts, `(gates, rows, experts)`.
-        is_in_space: {task: whether each row is in the task's space, (rows,)}.
-    """
+    """Summarizes each gate of a layer. See `GateWeights` for the arguments."""
     tasks = list(is_in_space)
     summaries = []
     for route, gate_weights in zip(layer.routes, weights, strict=True):

@@ -51,13 +51,10 @@ class GateWeights:
 def measure_gate_weights(
     network: "Network", tasks: Sequence[str], table: Table | StoredTable
 ) -> GateWeights | None:
-    """Passes a sample of rows through the gates of a network.
+    """Passes a sample of rows, see `sample_blocks`, through the gates of a network.
 
-    Args:
-        network: the trained network.
-        tasks: the tasks of the network, in order.
-        table: the rows to sample from, see `sample_blocks`. A row is in the space of a
-            task if the row's weight for the task is above 0.
+    A row is in the space of a task if the row's weight for the task is above 0. The
+    tasks must have the order of the network's tasks.
 
     Returns: the weights; None if the network has no gate with several experts.
     """

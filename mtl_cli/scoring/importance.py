@@ -45,8 +45,8 @@ def permutation_importance(
         outputs: the outputs to score.
         sample: the rows, with their features.
         repeats: the number of shufflings of each feature or group of features.
-        on_step: is called after each feature or group of features, with how many are
-            done, and how many there are.
+        on_step: is called after each feature or group, with how many are done, and how
+            many there are.
 
     Returns: a dict with these keys:
         `rows`, `repeats`: the number of rows, and of shufflings.
@@ -124,23 +124,18 @@ def shuffle_features(
 ) -> dict[str, Array]:
     """Copies encoded rows, and takes the values of some features from other rows.
 
-    Args:
-        features: the fitted features.
-        encoded: the encoded rows, {input of the network: (rows, width)}.
-        names: the features to take.
-        order: the index of the row from which each row gets the values, (rows,).
-
-    Returns: {input of the network: (rows, width)}. Inputs without one of the features
-        are not copied.
+    `order` is the index of the row from which each row gets the values, (rows,). Inputs
+    of the network without one of the features are not copied.
     """
     inputs = dict(encoded)
     for input_name, values in encoded.items():
         # The weights of sequences have the same columns as the sequences.
         layout_name = "sequences" if input_name == "sequence_weights" else input_name
         columns_of = features.layout.columns_in(layout_name)
-        for columns in (columns_of[name] for name in names if name in columns_of):
-            if inputs[input_name] is values:
-                inputs[input_name] = np.array(values)
+        own_columns = [columns_of[name] for name in names if name in columns_of]
+        if own_columns:
+            inputs[input_name] = np.array(values)
+        for columns in own_columns:
             inputs[input_name][:, columns] = values[order, columns]
     return inputs
 
@@ -173,16 +168,11 @@ def importance_record(
     the original score minus the mean of the shuffled scores, has the variance
     s^2 (1 + 1/n).
 
-    Args:
-        task: the name of the task.
-        names: the features that were shuffled together.
-        group: the group of these features.
-        drops: the original score minus the score of each shuffling, (repeats,).
-
-    Returns: a dict with `features`, the names as text; `group`, the name of the group
-        if only one of its several features was shuffled, else None; `task`;
-        `importance`, the mean drop; `low` and `high`, the ends of the interval; and
-        `drops`.
+    Returns: a dict with `features`, the names of the shuffled features as text;
+        `group`, the name of the group if only one of its several features was shuffled,
+        else None; `task`; `drops`, the original score minus the score of each
+        shuffling, (repeats,); `importance`, the mean drop; and `low` and `high`, the
+        ends of the interval.
     """
     is_part_of_group = len(names) < len(group.features)
     mean, n = float(np.mean(drops)), len(drops)

@@ -13,7 +13,7 @@ from mtl_cli.data.scenarios import OTHER, Scenarios
 from mtl_cli.data.table import Array, StoredTable, Table
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.auc import num_usable_groups
-from mtl_cli.metrics.metric import Floats, UndefinedError
+from mtl_cli.metrics.metric import UndefinedError
 from mtl_cli.metrics.metrics_json import Score, Scores
 from mtl_cli.metrics.regression import truth_rmse
 from mtl_cli.tasks.base import Task
@@ -27,12 +27,8 @@ def score_outputs(
 ) -> Scores:
     """Scores all outputs of a model on the rows of a table.
 
-    Args:
-        outputs: the outputs of the model.
-        table: the rows, with labels and weights.
-        predictions: the predictions of each output, (rows,) or (rows, classes).
-        scenarios: the scenarios of the data set, each of which is scored too; None if
-            the data set has no scenarios.
+    The predictions are (rows,) or (rows, classes). If the data set has scenarios, each
+    of them is scored too.
 
     Returns: the score of each output. `space` and `scenarios` are added to the score as
         `metrics.metrics_json` describes.
@@ -100,6 +96,10 @@ def score(
     """
     is_scored = weight > 0
     columns = [np.asarray(x[is_scored], "float64") for x in (label, prediction, weight)]
+    num_rows, num_wrong = len(columns[0]), int((~np.isfinite(columns[1])).sum())
+    problem = "" if num_rows else "no rows"
+    if num_wrong:
+        problem = f"{num_wrong} of {num_rows} predictions are not finite numbers"
     values: Score = {}
     reasons = {}
     for name in names or task.metric_names:
@@ -111,12 +111,13 @@ def score(
             arguments = [*columns, group[is_scored]]
             values["groups"] = num_usable_groups(columns[0], group[is_scored])
         try:
-            check_predictions(columns[1])
+            if problem:
+                raise UndefinedError(problem)
             values[name] = metric(*arguments)
         except UndefinedError as reason:
             values[name] = None
             reasons[name] = str(reason)
-    values["rows"] = int(is_scored.sum())
+    values["rows"] = num_rows
     if task.BINARY_LABELS:
         values["positives"] = int((columns[0] > 0.5).sum())
     if reasons:
@@ -124,16 +125,6 @@ def score(
     if truth is not None and len(truth):  # over all rows, also of weight 0
         values["truth_rmse"] = truth_rmse(truth, prediction)
     return values
-
-
-def check_predictions(prediction: Floats) -> None:
-    """Raises an `UndefinedError` if there are no rows or predictions are not finite."""
-    if not len(prediction):
-        raise UndefinedError("no rows")
-    if num_wrong := int((~np.isfinite(prediction)).sum()):
-        raise UndefinedError(
-            f"{num_wrong} of {len(prediction)} predictions are not finite numbers"
-        )
 
 
 def monitored_value(

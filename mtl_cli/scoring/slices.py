@@ -41,13 +41,7 @@ def slices_by(column: str, cells: pa.ChunkedArray, are_ids: bool) -> Slices:
     A column with more than `MAX_DISTINCT_NUMBERS` distinct numbers is cut into ranges.
     Any other column has one slice per value. Values with fewer than `MIN_ROWS` rows are
     merged into the slice `OTHER`, and so are the rarest values if there would be more
-    than `MAX_SLICES` slices.
-
-    Args:
-        column: the name of the column.
-        cells: the cells of the column.
-        are_ids: whether the column holds ids. Ids are not cut into ranges, even if they
-            are numbers.
+    than `MAX_SLICES` slices. Ids are not cut into ranges, even if they are numbers.
 
     Raises:
         DataError: if the cells are not numbers, texts or times.
@@ -72,8 +66,6 @@ def slices_by_feature(features: FeatureSet, encoded: dict[str, Array]) -> list[S
 
     For example, the encoded values of a sparse feature are ids, and the vocabulary has
     their names. A feature with all rows in one slice is left out.
-
-    `encoded` are the encoded rows, {input of the network: (rows, width)}.
     """
     slices_by_column = []
     for name, feature in features.by_name.items():
@@ -89,10 +81,7 @@ def slices_by_feature(features: FeatureSet, encoded: dict[str, Array]) -> list[S
 
 
 def frequent_values(codes: Array) -> tuple[Array, Array]:
-    """Selects the values that become slices, and assigns each row to a slice.
-
-    Args:
-        codes: a code for each row's value, whole numbers from 0, (rows,).
+    """Selects the values, coded from 0, that become slices, and the slice of each row.
 
     Returns: the codes of the S frequent values, ascending, (S,); and the slice of each
         row, (rows,): the index of the row's value among the frequent values, or S for

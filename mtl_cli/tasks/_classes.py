@@ -17,13 +17,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def whole_number(value: object) -> object:
-    """Converts a float that is a whole number to an int. Keeps any other value."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
 # A value of a label column. YAML reads 1.0 as a float; it becomes the whole number 1.
-LabelValue = Annotated[str | int, BeforeValidator(whole_number)]
+LabelValue = Annotated[
+    str | int,
+    BeforeValidator(lambda x: int(x) if isinstance(x, float) and x % 1 == 0 else x),
+]
 
 
 class ClassTask(Task):
