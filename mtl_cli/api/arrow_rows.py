@@ -40,10 +40,7 @@ class FrameTable:
         return len(self.frame)
 
     def select(self, columns: list[str]) -> "pa.Table":
-        """Converts some columns.
-
-        Args:
-            columns: the names of the columns.
+        """Converts the columns with some names.
 
         Raises:
             DataError: if the cells of a column have different types, or a type that

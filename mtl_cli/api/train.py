@@ -190,10 +190,6 @@ def copy_lines(source: IO[str], target: TextIO | None) -> None:
     If there is no stream, or if it takes no more text, the lines are read and dropped:
     the child would wait for ever if nobody read its pipe. Characters that the stream's
     encoding lacks become question marks.
-
-    Args:
-        source: the pipe.
-        target: the stream; None for no stream.
     """
     for line in source:
         if target is None:

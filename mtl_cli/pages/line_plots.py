@@ -84,18 +84,14 @@ class LinePlot:
             low, high = min(x.low, y.low), max(x.high, y.high)
             chart.path([(x(low), y(low)), (x(high), y(high))], "reference")
         for line in self.lines:
-            dot_class = f"seed {color(line.color)}"
-            positions = [
-                (x(x_value), y(y_value)) if math.isfinite(y_value) else None
-                for x_value, y_value in zip(line.x, line.y, strict=True)
-            ]
-            # A line has one tooltip per point, or none: then no dot is drawn here.
-            for position, tooltip in zip(positions, line.tooltips, strict=False):
-                if position is not None:
-                    chart.dot(position, DOT_RADIUS, dot_class, tooltip)
-            points = [position for position in positions if position is not None]
-            if len(points) == 1:
-                chart.dot(points[0], DOT_RADIUS, dot_class, line.label)
+            # A line has one tooltip per point, or none.
+            tooltips = line.tooltips or [""] * len(line.x)
+            rows = zip(line.x, line.y, tooltips, strict=True)
+            points = [((x(a), y(b)), text) for a, b, text in rows if math.isfinite(b)]
+            for point, tooltip in points:
+                if tooltip or len(points) == 1:
+                    dot_class = f"seed {color(line.color)}"
+                    chart.dot(point, DOT_RADIUS, dot_class, tooltip or line.label)
             if points:
-                chart.path(points, f"curve {color(line.color)}")
+                chart.path([point for point, _ in points], f"curve {color(line.color)}")
         return chart
