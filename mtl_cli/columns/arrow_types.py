@@ -2,45 +2,34 @@
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyarrow import types
 
 from mtl_cli.core.errors import DataError
 
 
 def is_number(arrow_type: pa.DataType) -> bool:
     """Whether an Arrow type holds numbers or booleans."""
-    return bool(
-        pa.types.is_integer(arrow_type)
-        or pa.types.is_floating(arrow_type)
-        or pa.types.is_boolean(arrow_type)
-        or pa.types.is_decimal(arrow_type)
-    )
+    checks = types.is_integer, types.is_floating, types.is_boolean, types.is_decimal
+    return any(check(arrow_type) for check in checks)
 
 
 def is_text(arrow_type: pa.DataType) -> bool:
     """Whether an Arrow type holds text. String views are not included."""
-    return bool(pa.types.is_string(arrow_type) or pa.types.is_large_string(arrow_type))
+    return bool(types.is_string(arrow_type) or types.is_large_string(arrow_type))
 
 
 def is_id(arrow_type: pa.DataType) -> bool:
     """Whether an Arrow type holds whole numbers, booleans, text or only empty cells."""
-    if pa.types.is_dictionary(arrow_type):
+    if types.is_dictionary(arrow_type):
         return is_id(arrow_type.value_type)
-    return bool(
-        pa.types.is_integer(arrow_type)
-        or pa.types.is_boolean(arrow_type)
-        or is_text(arrow_type)
-        or pa.types.is_string_view(arrow_type)
-        or pa.types.is_null(arrow_type)
-    )
+    checks = types.is_integer, types.is_boolean, types.is_string_view, types.is_null
+    return is_text(arrow_type) or any(check(arrow_type) for check in checks)
 
 
 def is_list(arrow_type: pa.DataType) -> bool:
     """Whether an Arrow type holds lists."""
-    return bool(
-        pa.types.is_list(arrow_type)
-        or pa.types.is_large_list(arrow_type)
-        or pa.types.is_fixed_size_list(arrow_type)
-    )
+    checks = types.is_list, types.is_large_list, types.is_fixed_size_list
+    return any(check(arrow_type) for check in checks)
 
 
 def check_single_values(message_start: str, column: pa.ChunkedArray) -> None:
@@ -63,16 +52,13 @@ def unusable_type(column: pa.ChunkedArray) -> str:
     does not know its time zone, or if one of its dates is out of Python's range.
     """
     arrow_type = column.type
-    if pa.types.is_dictionary(arrow_type):
+    if types.is_dictionary(arrow_type):
         arrow_type = arrow_type.value_type
-    if (
-        pa.types.is_nested(arrow_type)
-        or pa.types.is_interval(arrow_type)
-        or pa.types.is_run_end_encoded(arrow_type)
-        or isinstance(arrow_type, pa.BaseExtensionType)
-    ):
+    checks = types.is_nested, types.is_interval, types.is_run_end_encoded
+    is_extension = isinstance(arrow_type, pa.BaseExtensionType)
+    if is_extension or any(check(arrow_type) for check in checks):
         return str(arrow_type)
-    if pa.types.is_temporal(arrow_type):
+    if types.is_temporal(arrow_type):
         count_type = pa.int32() if arrow_type.bit_width == 32 else pa.int64()
         counts = column.cast(arrow_type).cast(count_type)  # of days, seconds, ...
         extremes = [n for n in pc.min_max(counts).as_py().values() if n is not None]

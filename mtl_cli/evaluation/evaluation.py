@@ -70,12 +70,8 @@ class Evaluation:
     @property
     def slices(self) -> "pd.DataFrame":
         """Table of slices: one row per column, slice and task, with all metrics."""
-        records = [
-            {k: v for k, v in record.items() if k != "metrics"}
-            | {f"metrics.{name}": x for name, x in record["metrics"].items()}
-            for record in self.slice_records
-        ]
-        return frame(records, ["column", "slice", "task", "metric", "rows", "value"])
+        columns = ["column", "slice", "task", "metric", "rows", "value"]
+        return frame(self.slice_records, columns)
 
     @property
     def drift(self) -> "pd.DataFrame":
@@ -85,12 +81,8 @@ class Evaluation:
     @property
     def importance(self) -> "pd.DataFrame":
         """Table of importance: one row per task and feature, or group of features."""
-        records = [
-            {k: v for k, v in record.items() if k != "drops"}
-            for record in self.importances.get("features", [])
-        ]
         columns = ["features", "group", "task", "importance", "low", "high"]
-        return frame(records, columns)
+        return frame(self.importances.get("features", []), columns)[columns]
 
     def to_dict(self) -> dict[str, Any]:
         """Returns all results as JSON values, with None for NaN and infinity."""
@@ -147,10 +139,13 @@ class Evaluation:
 
 
 def frame(records: list[dict[str, Any]], columns: list[str]) -> "pd.DataFrame":
-    """Returns records as a table, which has these columns if there are no records."""
+    """Returns records as a table, which has these columns if there are no records.
+
+    A dict within a record, such as `metrics`, becomes columns such as `metrics.auc`.
+    """
     import pandas as pd
 
-    return pd.DataFrame(records) if records else pd.DataFrame(columns=columns)
+    return pd.json_normalize(records) if records else pd.DataFrame(columns=columns)
 
 
 def finite(value: Any) -> Any:

@@ -8,9 +8,10 @@ validation rows.
 """
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from mtl_cli.comparison.find_runs import EVALUATIONS, find_folders, natural_order
 from mtl_cli.comparison.runs import Run, read_run
@@ -29,8 +30,7 @@ EVALUATION_FOLDER = Path("outputs/evaluations")
 FIX = "free the space, or choose another folder by -o, and run the command again"
 
 
-@dataclass(frozen=True)
-class SweepEvaluation:
+class SweepEvaluation(NamedTuple):
     """The evaluations of the runs of a sweep.
 
     Attributes:
@@ -39,9 +39,9 @@ class SweepEvaluation:
         skipped: {name of a run that is not finished: its error or status}.
     """
 
-    evaluations: dict[str, Evaluation] = field(default_factory=dict)
-    failed: dict[str, str] = field(default_factory=dict)
-    skipped: dict[str, str] = field(default_factory=dict)
+    evaluations: dict[str, Evaluation]
+    failed: dict[str, str]
+    skipped: dict[str, str]
 
 
 def is_sweep(folder: Path) -> bool:
@@ -108,7 +108,7 @@ def evaluate_sweep(
         MtlError: if no run can be evaluated, or the folder cannot be written.
     """
     runs = [read_run(f) for f in sorted(find_folders(sweep).runs, key=natural_order)]
-    result = SweepEvaluation()
+    result = SweepEvaluation({}, {}, {})
     errors: list[MtlError] = []
     target.parent.mkdir(parents=True, exist_ok=True)
     check = partial(check_target, target, force)

@@ -111,9 +111,8 @@ def as_numbers(cells: pa.ChunkedArray, empty: Array) -> Array | None:
 
     Returns: None if the cells are not numbers.
     """
-    types = pa.types
-    is_other = (types.is_boolean, types.is_null, types.is_temporal)
-    if any(is_type(cells.type) for is_type in is_other):
+    checks = pa.types.is_boolean, pa.types.is_null, pa.types.is_temporal
+    if any(check(cells.type) for check in checks):
         return None
     try:
         numbers = pa.compute.fill_null(cells.cast(pa.float64(), safe=False), 0.0)
