@@ -43,16 +43,12 @@ class RawColumnsModel(PythonModel):
 def as_array(cells: "pd.Series[Any]", kind: str) -> npt.NDArray[Any]:
     """Converts a column to an input of the SavedModel.
 
-    Args:
-        cells: the column. A missing cell is None, NaN or NA.
-        kind: `number`, `text`, or for lists `numbers` or `texts`.
+    The kind is `number`, `text`, or for lists `numbers` or `texts`. A missing cell is
+    None, NaN or NA.
 
     Returns: numbers as float64, with NaN for a missing cell; or texts, with "" for a
         missing cell. A column of lists becomes a matrix with one row per list. Shorter
         lists are filled up with NaN or "". A missing list counts as an empty list.
-
-    Raises:
-        ValueError: if an id is a float that is not a whole number.
     """
     if kind == "number":
         return cells.to_numpy("float64", na_value=np.nan)
@@ -75,11 +71,8 @@ def as_text(value: Any) -> str:
     """Converts an id or a word to text, as training does; a missing value becomes "".
 
     pandas stores whole numbers as floats if some cells of their column are missing.
-    Therefore the float 7.0 becomes "7".
-
-    Raises:
-        ValueError: if the value is a float that is not a whole number, or so large that
-            its type rounds whole numbers.
+    Therefore the float 7.0 becomes "7". A float that is not a whole number, or so large
+    that its type rounds whole numbers, is a `ValueError`.
     """
     if is_missing(value):
         return ""

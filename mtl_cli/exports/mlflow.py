@@ -28,7 +28,7 @@ QUIET_VARIABLES = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
-REQUIRED_PACKAGES = ("mlflow", "numpy", "pandas", "tensorflow")
+REQUIRED_PACKAGES = ("numpy", "pandas", "tensorflow")  # besides MLflow
 
 
 class MLflow(ExportFormat):
@@ -42,6 +42,10 @@ class MLflow(ExportFormat):
         with quiet(), tempfile.TemporaryDirectory(prefix="mtl-export-") as folder:
             import mlflow
 
+            # mtl-cli installs mlflow-skinny, a part of mlflow with the same version
+            # numbers.
+            requirements = [f"mlflow=={version('mlflow-skinny')}"]
+            requirements += [f"{p}=={version(p)}" for p in REQUIRED_PACKAGES]
             saved_model = Path(folder, ARTIFACT)
             SavedModel().write(model, record, saved_model)
             mlflow.pyfunc.save_model(
@@ -49,7 +53,7 @@ class MLflow(ExportFormat):
                 python_model=str(Path(__file__).with_name(CODE_FILE)),
                 artifacts={ARTIFACT: str(saved_model)},
                 signature=signature(record),
-                pip_requirements=[f"{p}=={version_of(p)}" for p in REQUIRED_PACKAGES],
+                pip_requirements=requirements,
             )
         # Readers of records look for the file at the top of the folder.
         shutil.copy(path / "artifacts" / ARTIFACT / RECORD_FILE, path / RECORD_FILE)
@@ -71,10 +75,7 @@ class MLflow(ExportFormat):
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keeps MLflow from reporting its use, and from printing, inside the block.
-
-    The environment variables stay set after the block.
-    """
+    """Keeps MLflow from reporting its use, and from printing, inside the block."""
     for name, value in QUIET_VARIABLES.items():
         os.environ.setdefault(name, value)
     with warnings.catch_warnings():
@@ -82,18 +83,10 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def version_of(package: str) -> str:
-    """Returns the version of an installed package.
-
-    mtl-cli installs mlflow-skinny, a part of mlflow with the same version numbers.
-    """
-    return version("mlflow-skinny" if package == "mlflow" else package)
-
-
 def signature(record: ExportRecord) -> "ModelSignature":
     """Returns the types of the columns that an exported model reads and predicts."""
     from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, DataType, Schema, TensorSpec
+    from mlflow.types import ColSpec, DataType, Schema
     from mlflow.types.schema import AnyType, Array
 
     types: dict[str, Any] = {
@@ -105,11 +98,6 @@ def signature(record: ExportRecord) -> "ModelSignature":
         "numbers": Array(DataType.double),
     }
     # MLflow accepts missing cells only in columns that are not required.
-    inputs: list[ColSpec | TensorSpec] = [
-        ColSpec(types[kind], name, required=False)
-        for name, kind in record["inputs"].items()
-    ]
-    outputs: list[ColSpec | TensorSpec] = [
-        ColSpec(DataType.double, name) for name in record["outputs"]
-    ]
-    return ModelSignature(Schema(inputs), Schema(outputs))
+    inputs = [ColSpec(types[k], name, False) for name, k in record["inputs"].items()]
+    outputs = [ColSpec(DataType.double, name) for name in record["outputs"]]
+    return ModelSignature(Schema([*inputs]), Schema([*outputs]))

@@ -111,11 +111,7 @@ def load_onnx_runtime() -> Any:
 
 
 def check_names(record: ExportRecord) -> None:
-    """Checks that no raw column has the name of a prediction.
-
-    Raises:
-        ConfigError: if a column has such a name.
-    """
+    """Raises a `ConfigError` if a raw column has the name of a prediction."""
     for column in record["inputs"]:
         if column in record["outputs"]:
             raise ConfigError(
@@ -125,13 +121,9 @@ def check_names(record: ExportRecord) -> None:
 
 
 def check_size(model: TrainedModel) -> None:
-    """Checks that one file can hold the model.
-
-    Raises:
-        ConfigError: if the model is too large.
-    """
-    size = model.network.predictions.count_params() * BYTES_PER_WEIGHT
-    size += vocabulary_bytes(model)
+    """Raises a `ConfigError` if the model is too large for one file."""
+    weights = model.network.predictions.count_params() * BYTES_PER_WEIGHT
+    size = weights + vocabulary_bytes(model)
     if size > MAX_BYTES:
         raise ConfigError(
             f"--format onnx: the model has {size / 2**30:.1f} GiB, but an ONNX file "
@@ -147,8 +139,7 @@ def network_inputs(model: TrainedModel) -> list[str]:
 def encoding_graph(model: TrainedModel) -> "ModelProto":
     """Builds the graph from raw columns to the inputs of the network.
 
-    Raises:
-        ConfigError: if a feature has no graph, or needs an operation that ONNX lacks.
+    Raises a `ConfigError` if a feature needs an operation that ONNX lacks.
     """
     from onnx import helper
 

@@ -80,12 +80,9 @@ class SavedModel(ExportFormat):
 
 
 def check_names(columns: Iterable[str]) -> None:
-    """Checks that TensorFlow can distinguish the names of the columns.
+    """Raises a `ConfigError` if TensorFlow cannot distinguish the names of two columns.
 
     TensorFlow replaces special characters by "_", and does not allow the name `self`.
-
-    Raises:
-        ConfigError: if two names become equal.
     """
     columns_by_identifier: dict[str, str] = {"self": "self"}
     for column in columns:
@@ -100,11 +97,7 @@ def check_names(columns: Iterable[str]) -> None:
 
 
 def check_size(model: TrainedModel) -> None:
-    """Checks that the file of the graph can hold the vocabularies.
-
-    Raises:
-        ConfigError: if the vocabularies are too large.
-    """
+    """Raises a `ConfigError` if the file of the graph cannot hold the vocabularies."""
     size = vocabulary_bytes(model)
     if size > MAX_BYTES:
         raise ConfigError(
@@ -115,12 +108,7 @@ def check_size(model: TrainedModel) -> None:
 
 
 def rename_inputs(path: Path, arguments: dict[str, str]) -> None:
-    """Renames the inputs of a SavedModel's signature to the names of the columns.
-
-    Args:
-        path: the file `saved_model.pb`.
-        arguments: {old name: column} of each input.
-    """
+    """Renames the inputs, {old name: column}, in the signature of `saved_model.pb`."""
     from tensorflow.core.protobuf import saved_model_pb2
 
     saved = saved_model_pb2.SavedModel.FromString(path.read_bytes())

@@ -18,7 +18,6 @@ from mtl_cli.exports.base import RECORD_FILE, ExportFormat, ExportRecord, Traine
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from mtl_cli.columns.layout import Layout
     from mtl_cli.exports.base import Predictions
     from mtl_cli.graphs.base import InputKind
     from mtl_cli.network.build import Network
@@ -49,12 +48,9 @@ class Weights(ExportFormat):
             "labels": model.network.label_statistics,
             "config": model.config.model_dump(mode="json"),
         }
-        weights = {
-            name: weight.numpy()
-            for name, weight in named_weights(model.network).items()
-        }
+        weights = named_weights(model.network)
         path.mkdir()
-        np.savez(path / WEIGHTS, **weights)
+        np.savez(path / WEIGHTS, **{name: x.numpy() for name, x in weights.items()})
         (path / MANIFEST).write_text(json.dumps(manifest, indent=2), "utf-8")
         (path / RECORD_FILE).write_text(json.dumps(record), "utf-8")
 
@@ -115,8 +111,7 @@ def named_weights(network: "Network") -> dict[str, Any]:
         }
     weights: dict[str, Any] = {}
     for weight in network.predictions.weights:
-        parts = weight.path.split("/")
-        base = "/".join(re.sub(r"_\d+$", "", part) for part in parts)
+        base = re.sub(r"_\d+(?=/|$)", "", weight.path)
         name, number = base, 1
         while name in weights:
             number += 1
@@ -158,11 +153,16 @@ def describe_features(model: TrainedModel) -> dict[str, dict[str, Any]]:
     """
     features = model.features
     layout = features.layout
+    ramps = {
+        name: [columns.start, columns.stop]
+        for name, columns in layout.columns_in("dense").items()
+        if layout.blocks[name].ramps
+    }
     return {
         name: {
             "input": layout.blocks[name].input,
             "columns": [layout.columns[name].start, layout.columns[name].stop],
-            "ramps": ramp_columns(layout, name),
+            "ramps": ramps.get(name),
             "table": layout.blocks[name].table,
             "learnt": features.learnt[name],
         }
@@ -170,20 +170,11 @@ def describe_features(model: TrainedModel) -> dict[str, dict[str, Any]]:
     }
 
 
-def ramp_columns(layout: "Layout", name: str) -> list[int] | None:
-    """Returns the key `ramps` of `describe_features`."""
-    if not layout.blocks[name].ramps:
-        return None
-    columns = layout.columns_in("dense")[name]
-    return [columns.start, columns.stop]
-
-
 def load(path: Path) -> TrainedModel:
     """Rebuilds a model from its plain files.
 
-    Raises:
-        OSError: if a file cannot be read.
-        ValueError: if a file is damaged, or the files do not fit each other.
+    Raises an `OSError` if a file cannot be read, a `ValueError` if a file is damaged or
+    the files do not fit each other.
     """
     import numpy as np
 

@@ -36,14 +36,10 @@ def load_quietly() -> None:
 
 @contextlib.contextmanager
 def limited_requests(seconds: int, address: str) -> Iterator[None]:
-    """Limits the time of each request in the block.
+    """Limits the seconds of each request, unless `TIMEOUT_VARIABLE` sets a limit.
 
-    Args:
-        seconds: the limit, unless the user has set another in `TIMEOUT_VARIABLE`.
-        address: the address of the server for messages, without a password.
-
-    Raises:
-        OSError: if the server does not answer, or cannot answer now.
+    Raises an `OSError` if the server does not answer, or cannot answer now. The address
+    without a password is for the message.
     """
     from mlflow.exceptions import MlflowException
 

@@ -159,13 +159,9 @@ class MLflow(Tracker):
         return str(experiment.experiment_id)
 
     def _log_parameters(self, values: dict[str, Any], logged: dict[str, str]) -> None:
-        """Logs the configuration as parameters.
+        """Logs the configuration as parameters, except those that are logged already.
 
-        MLflow refuses to change a parameter. Therefore only new parameters are logged.
-
-        Args:
-            values: the configuration.
-            logged: the parameters that the MLflow run already has.
+        MLflow refuses to change a parameter.
         """
         from mlflow.entities import Param
 
@@ -173,10 +169,10 @@ class MLflow(Tracker):
             allowed_name(key): str(value)[:MAX_PARAMETER_LENGTH]
             for key, value in flatten(values).items()
         }
-        new_parameters = [
+        new = [
             Param(key, text) for key, text in parameters.items() if key not in logged
         ]
-        self._client.log_batch(self._run_id, params=new_parameters)
+        self._client.log_batch(self._run_id, params=new)
 
     def _log_metrics(self, values: dict[str, float], step: int) -> None:
         """Logs metrics with the time of the event.
@@ -186,22 +182,17 @@ class MLflow(Tracker):
         """
         from mlflow.entities import Metric
 
-        milliseconds = int(1000 * self._event_time)
-        metrics = [
-            Metric(allowed_name(key), value, milliseconds, step)
-            for key, value in values.items()
-        ]
+        time = int(1000 * self._event_time)
+        metrics = [Metric(allowed_name(k), x, time, step) for k, x in values.items()]
         self._client.log_batch(self._run_id, metrics=metrics)
 
     def _log_files(self) -> None:
         """Logs the configuration, the results and the model as artifacts.
 
-        Raises:
-            OSError: see `_check_artifacts`. The database may have changed in the run.
-            UnsafeFileError: if there are links in the folder of the artifacts.
+        Raises an `UnsafeFileError` if there are links in the folder of the artifacts.
         """
         artifacts = self._client.get_run(self._run_id).info.artifact_uri
-        self._check_artifacts(artifacts)
+        self._check_artifacts(artifacts)  # the database may have changed in the run
         folder = store_folder(artifacts) if self._store is not None else None
         if folder is not None and folder.is_dir():
             check_entries(folder, (MODEL_FOLDER,))
@@ -212,11 +203,7 @@ class MLflow(Tracker):
             self._client.log_artifact(self._run_id, str(path), MODEL_FOLDER)
 
     def _check_artifacts(self, artifacts: str) -> None:
-        """Checks the address of the artifacts, which the database names.
-
-        Raises:
-            OSError: if the address leads elsewhere; see `is_elsewhere`.
-        """
+        """Raises an `OSError` if artifacts would go elsewhere; see `is_elsewhere`."""
         if is_elsewhere(
             artifacts, self._store, may_be_remote=self._is_from_environment
         ):

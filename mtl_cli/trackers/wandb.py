@@ -81,8 +81,7 @@ class WandB(Tracker):
 def run_id(run: Path) -> str:
     """Returns the id of the W&B run for a run folder.
 
-    The id is stored in the run folder, so that a resumed run continues the same W&B
-    run.
+    The folder stores the id, so that a resumed run continues the same W&B run.
     """
     path = run / ID_FILE
     try:
