@@ -7,6 +7,7 @@ or malicious file can neither execute code nor fill the memory.
 import contextlib
 import io
 import itertools
+import json
 import os
 import warnings
 from collections.abc import Iterator
@@ -41,6 +42,9 @@ LEARNT = "model/learnt.json"
 SPEC = "model/spec.json"
 FILES = (WEIGHTS, LEARNT, SPEC)
 CHECKSUMS = "model/SHA256SUMS"  # in the format of the command `sha256sum`
+# Validation lists each wrong value, so a larger configuration could take minutes. A
+# configuration of `MAX_YAML_VALUES` values is smaller, since `save` writes no blanks.
+MAX_SPEC_BYTES = 2 * MAX_YAML_BYTES
 # The largest number of groups and arrays in a file of weights, and their largest depth.
 # Any network has far fewer.
 MAX_ENTRIES, MAX_DEPTH = 100_000, 32
@@ -77,7 +81,8 @@ def save(
         path.write_bytes(weights.getvalue())
     learnt = {"features": features.learnt, "labels": network.label_statistics}
     folder.write_json(LEARNT, learnt)
-    folder.write_json(SPEC, config)
+    text = json.dumps(config, separators=(",", ":"), allow_nan=False)
+    folder.write_text(SPEC, f"{text}\n")
     lines = [f"{checksum_line(folder.path, file)}\n" for file in FILES]
     folder.write_text(CHECKSUMS, "".join(lines))
 
@@ -125,8 +130,7 @@ def load_learnt(run: Path) -> LearntModel:
         )
     with named_damage(run):
         check_entries(run, SUBFOLDERS, is_written=False)
-        # Validation lists each wrong value, so a larger file could take minutes.
-        config = Config.model_validate(read_json(run / SPEC, MAX_YAML_BYTES))
+        config = Config.model_validate(read_json(run / SPEC, MAX_SPEC_BYTES))
         learnt = read_json_object(run / LEARNT)
         features = FeatureSet(config.dataset.used_features, learnt["features"])
         # Encoding an example raises an error if the learnt values of a feature are
