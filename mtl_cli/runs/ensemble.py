@@ -20,7 +20,6 @@ from mtl_cli.core.errors import (
 )
 from mtl_cli.core.nested import flatten
 from mtl_cli.core.other_files import read_json_object
-from mtl_cli.core.paths import shortest
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.data.feature_set import FeatureSet
@@ -114,8 +113,6 @@ def write_ensemble(folders: list[Path], target: Path) -> None:
             folder, config, command, commands, record, data, network, History()
         )
         save_and_score(ensemble, console, timer)
-        console.print_line(f"run folder: {shortest(target)}")
-        console.print_line(f"report:     {shortest(target / 'report.html')}")
 
 
 def read_run(folder: Path) -> AveragedRun:

@@ -8,7 +8,6 @@ from mtl_cli.config.run_config import Config
 from mtl_cli.core import signals, tensorflow_runtime
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.nested import flatten
-from mtl_cli.core.paths import shortest
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.data.load import Data
 from mtl_cli.metrics.metrics_json import Scores
@@ -99,7 +98,7 @@ def run(
         f"{config.model.name} on {config.encoder.name}: {parameters:,} parameters, "
         f"batches of {length.batch_size} rows, tasks {', '.join(config.chosen_tasks)}"
     )
-    for warning in size_warnings(parameters, num_rows):
+    if warning := size_warning(parameters, num_rows):
         console.warn(warning)
     timer.end_stage("build the network")
 
@@ -120,11 +119,7 @@ def run(
         folder, config, command, commands, record, data, network, history
     )
     scores = save_and_score(trained, console, timer)
-    if config.trainer.profile:
-        console.print_table(timer.table())
     replicas.close()
-    console.print_line(f"run folder: {shortest(folder.path)}")
-    console.print_line(f"report:     {shortest(folder.path / 'report.html')}")
     console.print_line(f"try next:   {next_command(config, settings)}")
     return scores
 
@@ -161,14 +156,14 @@ def start_from(
     return network
 
 
-def size_warnings(parameters: int, rows: int) -> list[str]:
+def size_warning(parameters: int, rows: int) -> str:
     """Returns a warning if a network has far more parameters than training rows."""
     if parameters <= MAX_PARAMETERS_PER_ROW * rows:
-        return []
-    return [
+        return ""
+    return (
         f"{parameters:,} parameters for {rows:,} training rows: the network can learn "
         "the rows by heart; take smaller sizes in model and encoder"
-    ]
+    )
 
 
 def warn_of_changes(old: dict[str, Any], new: dict[str, Any], console: Console) -> None:

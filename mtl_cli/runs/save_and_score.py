@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 
+from mtl_cli.core.paths import shortest
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.metrics.metrics_json import Scores
 from mtl_cli.runs.better_epochs import better_epochs
@@ -69,6 +70,10 @@ def save_and_score(
     when = f", after epoch {run.history.kept_epoch}" if run.history.epochs else ""
     console.print_scores(f"{split} rows{when}", config.outputs, scores[split])
     timer.end_stage("write tables, plots and page")
+    if config.trainer.profile:
+        console.print_table(timer.table())
+    console.print_line(f"run folder: {shortest(folder.path)}")
+    console.print_line(f"report:     {shortest(folder.path / 'report.html')}")
     return scores
 
 

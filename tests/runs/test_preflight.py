@@ -7,7 +7,7 @@ from helpers.planted_data import config, values
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.table import Table
 from mtl_cli.runs.preflight import check_monitor
-from mtl_cli.runs.run import size_warnings
+from mtl_cli.runs.run import size_warning
 
 NONE = np.nan
 
@@ -77,6 +77,6 @@ def test_monitor_without_a_metric_is_the_first_of_the_tasks():
 
 
 def test_network_far_larger_than_its_rows_gets_one_remark() -> None:
-    assert size_warnings(400_000, 400) == []
-    (remark,) = size_warnings(25_000_000, 400)
+    assert size_warning(400_000, 400) == ""
+    remark = size_warning(25_000_000, 400)
     assert remark.startswith("25,000,000 parameters for 400 training rows: ")
