@@ -143,14 +143,12 @@ def encoding_graph(model: TrainedModel) -> "ModelProto":
     """
     from onnx import helper
 
-    from mtl_cli.graphs.onnx import OnnxOps, operator_sets
+    from mtl_cli.graphs.onnx import OPERATOR_SETS, OnnxOps
 
     ops = OnnxOps(model.features.input_kinds)
     inputs = model.features.graph(ops) | {IS_ACCEPTED: ops.is_accepted()}
     graph = ops.finish({ENCODED + name: tensor for name, tensor in inputs.items()})
-    return helper.make_model(
-        graph, opset_imports=operator_sets(), ir_version=IR_VERSION
-    )
+    return helper.make_model(graph, opset_imports=OPERATOR_SETS, ir_version=IR_VERSION)
 
 
 def network_graph(model: TrainedModel, outputs: list[str]) -> "ModelProto":
@@ -159,7 +157,7 @@ def network_graph(model: TrainedModel, outputs: list[str]) -> "ModelProto":
     import tf2onnx
     from onnx import compose, helper, version_converter
 
-    from mtl_cli.graphs.onnx import OPSET, operator_sets
+    from mtl_cli.graphs.onnx import OPERATOR_SETS, OPSET
     from mtl_cli.network.serving import Scorer
 
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
@@ -187,6 +185,6 @@ def network_graph(model: TrainedModel, outputs: list[str]) -> "ModelProto":
         output.name = name
     # Graphs can only be merged if they name the same versions.
     del graph_model.opset_import[:]
-    graph_model.opset_import.extend(operator_sets())
+    graph_model.opset_import.extend(OPERATOR_SETS)
     graph_model.ir_version = IR_VERSION
     return graph_model

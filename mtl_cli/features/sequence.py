@@ -117,7 +117,7 @@ class Sequence(Embedded):
                 ops.require(ops.all_present_satisfy(is_present, is_right))
         ids = ops.vocabulary_ids(texts, learnt["vocabulary"])
         ids, weights = ops.last_values(is_present, [ids, weights], self.max_length)
-        weights = ops.to_float32(weights)
+        weights = ops.cast(weights, "float32")
         if self.pooling == "mean":
             weights = ops.normalize(weights)
         return {"sequences": ids, "sequence_weights": weights}

@@ -207,8 +207,8 @@ class GraphOps(ABC):
         """
 
     @abstractmethod
-    def to_float32(self, numbers: Tensor) -> Tensor:
-        """Converts numbers to float32."""
+    def cast(self, values: Tensor, dtype: str) -> Tensor:
+        """Converts numbers or booleans to a dtype of NumPy."""
 
     @abstractmethod
     def concatenate(self, matrices: Sequence[Tensor], dtype: str) -> Tensor:

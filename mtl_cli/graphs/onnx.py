@@ -6,15 +6,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from onnx import (
-    GraphProto,
-    NodeProto,
-    OperatorSetIdProto,
-    TensorProto,
-    ValueInfoProto,
-    helper,
-    numpy_helper,
-)
+import onnx
+from onnx import TensorProto, helper, numpy_helper
 
 from mtl_cli.graphs.base import GraphError, GraphOps, InputKind, segments
 
@@ -22,9 +15,7 @@ from mtl_cli.graphs.base import GraphError, GraphOps, InputKind, segments
 # classical machine learning. Version 20 is the first that splits and joins texts.
 OPSET = 20
 ML_DOMAIN = "ai.onnx.ml"
-ML_OPSET = 3
-# The dtypes of the network's inputs.
-DTYPES = {"int32": TensorProto.INT32, "float32": TensorProto.FLOAT}
+OPERATOR_SETS = [helper.make_opsetid("", OPSET), helper.make_opsetid(ML_DOMAIN, 3)]
 
 
 class OnnxOps(GraphOps):
@@ -38,21 +29,24 @@ class OnnxOps(GraphOps):
 
     def __init__(self, input_kinds: Mapping[str, InputKind]) -> None:
         super().__init__(input_kinds)
-        self.nodes: list[NodeProto] = []
-        # {(value as text, dtype): name}, so that equal constants are stored once.
-        self.constant_names: dict[tuple[str, str], str] = {}
-        self.constants: list[TensorProto] = []
+        self.nodes: list[onnx.NodeProto] = []
+        # {(value as text, dtype): constant}, so that equal constants are stored once.
+        self.constants: dict[tuple[str, str], TensorProto] = {}
 
-    def finish(self, outputs: dict[str, str]) -> GraphProto:
+    def finish(self, outputs: dict[str, str]) -> onnx.GraphProto:
         """Returns the graph from raw columns to outputs, {name: tensor}."""
         for name, tensor in outputs.items():
             self.nodes.append(helper.make_node("Identity", [tensor], [name]))
+        output_infos = [helper.make_empty_tensor_value_info(name) for name in outputs]
+        input_infos = []
+        for column, kind in self.input_kinds.items():
+            is_text, is_list = kind in ("text", "texts"), kind in ("texts", "numbers")
+            dtype = TensorProto.STRING if is_text else TensorProto.DOUBLE
+            shape = ["rows", f"longest {column}"] if is_list else ["rows"]
+            input_infos.append(helper.make_tensor_value_info(column, dtype, shape))
+        constants = list(self.constants.values())
         return helper.make_graph(
-            self.nodes,
-            "encoding",
-            [input_info(column, kind) for column, kind in self.input_kinds.items()],
-            [helper.make_empty_tensor_value_info(name) for name in outputs],
-            self.constants,
+            self.nodes, "encoding", input_infos, output_infos, constants
         )
 
     def num_rows(self) -> str:
@@ -76,25 +70,17 @@ class OnnxOps(GraphOps):
         return outputs
 
     def constant(self, value: Any, dtype: str | None = None) -> str:
-        """Adds a constant if the graph does not have it, and returns its name.
-
-        Without a dtype, the constant has the dtype that NumPy gives the value.
-        """
+        """Returns the name of a constant of this dtype, or the dtype NumPy gives it."""
         array = np.array(value, object if isinstance(value, str) else dtype)
         key = (repr(value), str(array.dtype))
-        if key not in self.constant_names:
+        if key not in self.constants:
             name = f"encoding/constant/{len(self.constants)}"
-            self.constant_names[key] = name
-            self.constants.append(numpy_helper.from_array(array, name))
-        return self.constant_names[key]
+            self.constants[key] = numpy_helper.from_array(array, name)
+        return str(self.constants[key].name)
 
     def double(self, value: float | Sequence[float]) -> str:
         """Returns the name of a float64 constant."""
         return self.constant(value, "float64")
-
-    def cast(self, tensor: str, dtype: int) -> str:
-        """Converts a tensor to another dtype."""
-        return self.add("Cast", tensor, to=dtype)
 
     def sum_of_row(self, matrix: str) -> str:
         """Returns the sum of each row as a tensor of shape (rows, 1)."""
@@ -102,7 +88,7 @@ class OnnxOps(GraphOps):
 
     def count_true(self, conditions: str) -> str:
         """Returns the number of true cells in each row, int64 of shape (rows,)."""
-        counts = self.sum_of_row(self.cast(conditions, TensorProto.INT64))
+        counts = self.sum_of_row(self.cast(conditions, "int64"))
         return self.add("Squeeze", counts, self.constant([1]))
 
     def first_columns(self, matrix: str, width: str) -> str:
@@ -157,7 +143,7 @@ class OnnxOps(GraphOps):
     def parse_numbers(self, texts: str) -> str:
         is_present = self.is_present(texts)
         texts = self.add("Where", is_present, texts, self.constant("nan"))
-        return self.cast(texts, TensorProto.DOUBLE)
+        return self.cast(texts, "float64")
 
     def count_cuts(self, numbers: str, cuts: Sequence[float]) -> str:
         """Counts, as int64, the cuts that are less than or equal to each number."""
@@ -193,7 +179,7 @@ class OnnxOps(GraphOps):
 
     def ones_like(self, texts: str) -> str:
         # Every text equals itself, and true becomes 1.
-        return self.cast(self.add("Equal", texts, texts), TensorProto.DOUBLE)
+        return self.cast(self.add("Equal", texts, texts), "float64")
 
     def is_present(self, texts: str) -> str:
         return self.add("Not", self.add("Equal", texts, self.constant("")))
@@ -208,15 +194,14 @@ class OnnxOps(GraphOps):
     def last_values(
         self, is_present: str, lists: Sequence[str], max_length: int
     ) -> list[str]:
-        one_if_present = self.cast(is_present, TensorProto.INT64)
-        excess = self.add(
-            "Sub", self.sum_of_row(one_if_present), self.constant(max_length)
-        )
+        one_if_present = self.cast(is_present, "int64")
+        num_present = self.sum_of_row(one_if_present)
+        excess = self.add("Sub", num_present, self.constant(max_length))
         num_dropped = self.add("Max", excess, self.constant(0))
         # The column of each present cell in the result; negative for a dropped cell.
-        axis = self.constant(1)
-        num_present_so_far = self.add("CumSum", one_if_present, axis)
-        offset = self.add("Add", num_dropped, self.constant(1))
+        one = self.constant(1)
+        num_present_so_far = self.add("CumSum", one_if_present, one)  # along axis 1
+        offset = self.add("Add", num_dropped, one)
         new_column = self.add("Sub", num_present_so_far, offset)
         is_late = self.add("GreaterOrEqual", new_column, self.constant(0))
         is_kept = self.add("And", is_present, is_late)
@@ -237,11 +222,12 @@ class OnnxOps(GraphOps):
         is_positive = self.add("Greater", total, self.constant(0, "float32"))
         return self.add("Div", weights, self.where(is_positive, total, 1))
 
-    def to_float32(self, numbers: str) -> str:
-        return self.cast(numbers, TensorProto.FLOAT)
+    def cast(self, values: str, dtype: str) -> str:
+        number = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+        return self.add("Cast", values, to=number)
 
     def concatenate(self, matrices: Sequence[str], dtype: str) -> str:
-        typed = [self.cast(matrix, DTYPES[dtype]) for matrix in matrices]
+        typed = [self.cast(matrix, dtype) for matrix in matrices]
         return self.add("Concat", *typed, axis=1)
 
     def is_number(self, numbers: str) -> str:
@@ -260,16 +246,3 @@ class OnnxOps(GraphOps):
         # ONNX has no reduction by "and", so the wrong cells are counted.
         is_wrong = self.add("And", is_present, self.add("Not", condition))
         return self.add("Equal", self.count_true(is_wrong), self.constant(0))
-
-
-def input_info(column: str, kind: InputKind) -> ValueInfoProto:
-    """Describes the graph's input for a column: its dtype and its dimensions."""
-    dtype = TensorProto.STRING if kind in ("text", "texts") else TensorProto.DOUBLE
-    is_list = kind in ("texts", "numbers")
-    dimensions = ["rows", f"longest {column}"] if is_list else ["rows"]
-    return helper.make_tensor_value_info(column, dtype, dimensions)
-
-
-def operator_sets() -> list[OperatorSetIdProto]:
-    """Returns the two sets of operations that exported graphs use, with versions."""
-    return [helper.make_opsetid("", OPSET), helper.make_opsetid(ML_DOMAIN, ML_OPSET)]

@@ -152,8 +152,8 @@ class TensorFlowOps(GraphOps):
         total = tf.reduce_sum(weights, axis=1, keepdims=True)
         return weights / tf.where(total > 0, total, 1)
 
-    def to_float32(self, numbers: Tensor) -> Tensor:
-        return tf.cast(numbers, tf.float32)
+    def cast(self, values: Tensor, dtype: str) -> Tensor:
+        return tf.cast(values, dtype)
 
     def concatenate(self, matrices: Sequence[Tensor], dtype: str) -> Tensor:
         return tf.concat([tf.cast(matrix, dtype) for matrix in matrices], axis=1)

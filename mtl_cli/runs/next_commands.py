@@ -11,9 +11,9 @@ from mtl_cli.models.base import COMMON_KEYS
 def next_commands(
     config: Config, folder: Path, settings: list[str]
 ) -> list[tuple[str, str]]:
-    """Returns commands to run after training: pairs of a command and its purpose.
+    """Returns commands to run after training, the one to try first at the start.
 
-    The settings are the flags and settings that the user typed.
+    They are pairs of a command and its purpose. The settings are those of the run.
     """
     command = next_command(config, settings)
     purpose = "trains a run to compare this run with"

@@ -15,7 +15,7 @@ from mtl_cli.network import pretrained
 from mtl_cli.runs import earlier_run
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.earlier_run import EarlierRun
-from mtl_cli.runs.next_commands import next_command, next_commands
+from mtl_cli.runs.next_commands import next_commands
 from mtl_cli.runs.provenance import change_messages, environment
 from mtl_cli.runs.read_data import read_data
 from mtl_cli.runs.save_and_score import save_and_score
@@ -120,7 +120,7 @@ def run(
     )
     scores = save_and_score(trained, console, timer)
     replicas.close()
-    console.print_line(f"try next:   {next_command(config, settings)}")
+    console.print_line(f"try next:   {commands[0][0]}")
     return scores
 
 

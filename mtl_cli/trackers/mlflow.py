@@ -130,12 +130,11 @@ class MLflow(Tracker):
         """Creates an MLflow run, and stores its id in the run folder."""
         from mlflow.tracking.context.registry import resolve_tags
 
-        experiment_id = self._experiment_id()
-        experiment = self._client.get_experiment(experiment_id)
+        experiment = self._experiment()
         # A run that is refused must not stay in MLflow, so the check comes first.
         self._check_artifacts(experiment.artifact_location)
         mlflow_run = self._client.create_run(
-            experiment_id,
+            experiment.experiment_id,
             tags=resolve_tags({"run_folder": str(self._folder)}),
             run_name=self._folder.name,
         )
@@ -143,20 +142,20 @@ class MLflow(Tracker):
         write_text(self._folder / ID_FILE, json.dumps(record) + "\n")
         return mlflow_run
 
-    def _experiment_id(self) -> str:
-        """Returns the id of the experiment. Creates the experiment if needed."""
+    def _experiment(self) -> Any:
+        """Returns the experiment. Creates the experiment if needed."""
         from mlflow.exceptions import MlflowException
 
         experiment = self._client.get_experiment_by_name(self.experiment)
         if experiment is None:
             try:
-                return str(self._client.create_experiment(self.experiment))
+                self._client.create_experiment(self.experiment)
             except MlflowException as error:
+                # Another process may have created the experiment in the meantime.
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
-            # Another process has created the experiment in the meantime.
             experiment = self._client.get_experiment_by_name(self.experiment)
-        return str(experiment.experiment_id)
+        return experiment
 
     def _log_parameters(self, values: dict[str, Any], logged: dict[str, str]) -> None:
         """Logs the configuration as parameters, except those that are logged already.

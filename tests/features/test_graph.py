@@ -14,7 +14,7 @@ from onnx import helper
 from mtl_cli.columns.raw_inputs import graph_input
 from mtl_cli.core.options import option_names
 from mtl_cli.data.feature_set import FeatureSet
-from mtl_cli.graphs.onnx import OnnxOps, operator_sets
+from mtl_cli.graphs.onnx import OPERATOR_SETS, OnnxOps
 from mtl_cli.graphs.tensorflow import TensorFlowOps
 
 # The inputs of the network, and whether each row is accepted.
@@ -66,7 +66,7 @@ def in_onnx(features: FeatureSet, table: pa.Table) -> Encoded:
     inputs = features.graph(ops)
     named = {f"input {name}": x for name, x in inputs.items()}
     graph = ops.finish(named | {"accepted": ops.is_accepted()})
-    model = helper.make_model(graph, opset_imports=operator_sets(), ir_version=10)
+    model = helper.make_model(graph, opset_imports=OPERATOR_SETS, ir_version=10)
     session = onnxruntime.InferenceSession(model.SerializeToString())
     *values, accepted = session.run(None, raw_inputs(features, table))
     return dict(zip(inputs, values, strict=True)), accepted
