@@ -95,14 +95,11 @@ class Console:
 
     @contextlib.contextmanager
     def progress(self, epochs: int, outputs: list[Output]) -> Iterator[Progress]:
-        """Yields the functions that show the progress of training.
+        """Yields the functions that show the progress of at most `epochs` epochs.
 
         A terminal shows one line that changes while the epoch is running. Without a
-        terminal, a line is printed after each epoch.
-
-        Args:
-            epochs: the largest possible number of epochs.
-            outputs: the outputs whose first validation metric is shown.
+        terminal, a line is printed after each epoch. The line shows the first
+        validation metric of each output.
         """
         text = ProgressText(epochs, outputs)
         if not self.terminal.is_terminal:

@@ -6,6 +6,7 @@ The memory does not grow with the table.
 import shutil
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -86,7 +87,7 @@ def predict_files(
     summary, start = PredictionSummary(), time.monotonic()
     request = feature_request(config.dataset).without(constants)
     unseen = UnseenValues(features)
-    not_finite: dict[str, int] = {}  # {column: number of predictions}
+    not_finite = Counter[str]()  # {column: number of predictions}
     with (
         opened_table(location, keep, config.dataset, request) as source,
         opened_target(target) as write,
@@ -97,8 +98,7 @@ def predict_files(
             unseen.add(rows, encoded)
             columns = prediction_columns(network, config, encoded)
             for name, predictions in columns.items():
-                num_wrong = int((~np.isfinite(predictions)).sum())
-                not_finite[name] = not_finite.get(name, 0) + num_wrong
+                not_finite[name] += int((~np.isfinite(predictions)).sum())
             for name in keep:
                 if name in columns:
                     raise ConfigError(

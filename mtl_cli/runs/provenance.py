@@ -68,7 +68,7 @@ def config_difference_message(config: "Config", run: Path) -> str:
     except (OSError, ValueError, TypeError):
         return "its config.yaml cannot be read"
     old, new = (
-        flatten(each.model_dump(mode="json", exclude=KEYS_FREE_TO_CHANGE))
+        each.model_dump(mode="json", exclude=KEYS_FREE_TO_CHANGE)
         for each in (saved, config)
     )
     changes = change_messages(old, new)[:MAX_SHOWN_DIFFERENCES]
@@ -77,10 +77,11 @@ def config_difference_message(config: "Config", run: Path) -> str:
 
 
 def change_messages(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """Describes each key whose value has changed: `seed was 1, is 2`.
+    """Describes each key, also of nested values, that has changed: `seed was 1, is 2`.
 
-    The values are given by their dotted keys. An absent key counts as None.
+    An absent key counts as None.
     """
+    old, new = flatten(old), flatten(new)
     return [
         f"{key} was {shown(old.get(key))}, is {shown(new.get(key))}"
         for key in new | old

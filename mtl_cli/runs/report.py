@@ -127,7 +127,7 @@ def prediction_frame(
         row_numbers: the index of each row in the file of the data, from 0, (rows,).
         table: the labels, the weights and the groups of the rows.
         predictions: {output: (rows,) or (rows, classes)}.
-        scenarios: the name of each row's scenario, (rows,); None without scenarios.
+        scenarios: the name of each row's scenario, (rows,).
     """
     columns: dict[str, Any] = {ROW: row_numbers + 1}
     if scenarios is not None:

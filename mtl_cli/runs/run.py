@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from mtl_cli.config.run_config import Config
 from mtl_cli.core import signals, tensorflow_runtime
 from mtl_cli.core.errors import ConfigError
-from mtl_cli.core.nested import flatten
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.data.load import Data
 from mtl_cli.metrics.metrics_json import Scores
@@ -45,12 +44,12 @@ def run(
 
     Args:
         config: the checked configuration.
-        folder: the run folder.
+        folder: the run folder, locked for this process.
         console: prints to the terminal and to the log.
         settings: the flags and settings of the command line.
         checkpoint: the state to continue from; None to train from the beginning.
-        on_epoch: a function to call after each epoch, with the number of the epoch and
-            its row of `history.csv`.
+        on_epoch: is called after each epoch, with its number and its row in
+            `history.csv`.
 
     Returns: {split: {output: score}}, as in `metrics.json`; empty if `check_only` is
         set, if this process is not the chief, or if the chief's run is finished.
@@ -172,7 +171,7 @@ def warn_of_changes(old: dict[str, Any], new: dict[str, Any], console: Console) 
     The arguments are the content of `environment.json` in the checkpoint and for this
     process. Raises a `ConfigError` if the data has changed.
     """
-    for change in change_messages(flatten(old), flatten(new)):
+    for change in change_messages(old, new):
         if change.startswith("data_hash"):
             raise ConfigError(
                 "dataset: the data has changed since the run was interrupted; name "

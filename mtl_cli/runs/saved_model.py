@@ -177,11 +177,9 @@ def named_damage(run: Path) -> Iterator[None]:
 def array_sizes(weights: Path) -> list[int]:
     """Returns the number of weights in each array of a file, without reading them.
 
-    Raises:
-        UnsafeFileError: if the file leads to another file, or may fill the memory: it
-            holds links, or something else than arrays of numbers that are stored as
-            they are, or far too many groups, or is smaller than its arrays.
-        OSError: if the file is damaged.
+    Raises an `UnsafeFileError` if the file leads to another file, or may fill the
+    memory: it holds links, or something else than arrays of numbers that are stored as
+    they are, or far too many groups, or is smaller than its arrays.
     """
     import h5py
 
