@@ -55,11 +55,9 @@ def test_process_that_helps_another_tells_no_tracker(
 ) -> None:
     told: list[str] = []
 
-    def execute_in_folder(
-        config: Config, _: object, folder: RunFolder, __: object
-    ) -> None:
+    def execute_in_folder(config: Config, start: RunStart, _: object) -> None:
         told.append(config.tracker.name)
-        folder.release()
+        start.folder.release()
 
     monkeypatch.setattr(execution, "execute_in_folder", execute_in_folder)
     chosen = config("tracker=tensorboard")
