@@ -118,6 +118,8 @@ def run(
         folder, config, command, commands, record, data, network, history
     )
     scores = save_and_score(trained, console, timer)
+    if config.trainer.profile:
+        console.print_table(timer.table())
     replicas.close()
     console.print_line(f"try next:   {commands[0][0]}")
     return scores

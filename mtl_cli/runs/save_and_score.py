@@ -70,8 +70,6 @@ def save_and_score(
     when = f", after epoch {run.history.kept_epoch}" if run.history.epochs else ""
     console.print_scores(f"{split} rows{when}", config.outputs, scores[split])
     timer.end_stage("write tables, plots and page")
-    if config.trainer.profile:
-        console.print_table(timer.table())
     console.print_line(f"run folder: {shortest(folder.path)}")
     console.print_line(f"report:     {shortest(folder.path / 'report.html')}")
     return scores
