@@ -317,7 +317,7 @@ def test_forged_arrays_of_a_checkpoint_are_refused(name, array, tmp_path):
     steps = SimpleNamespace(
         **{"tables": [], "tasks": ["click"], "optimizer": optimizer},
         **{"steps_per_epoch": 4, "copy_tables_to_network": lambda: None},
-        balancer=SimpleNamespace(variables=[]),
+        balancer=SimpleNamespace(state={}),
     )
     state = TrainingState(SimpleNamespace(logits=logits), steps)
     saved = Checkpoint(
