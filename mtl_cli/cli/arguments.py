@@ -58,7 +58,8 @@ def hydra_arguments(arguments: list[str]) -> list[str]:
         )
     settings = parsed.overrides
     flags = [argument for argument in arguments if argument not in settings]
-    flags = with_absolute_config_path(flags)
+    if parsed.config_path:  # the last value counts
+        flags.append(f"--config-path={Path(parsed.config_path).resolve()}")
     settings = [expand_start_from(setting) for setting in settings]
     if sets_key(settings, "hydra.sweep.subdir"):
         raise ConfigError(
@@ -100,22 +101,6 @@ def expand_start_from(setting: str) -> str:
     key, _, value = setting.partition("=")
     is_short = key == "start_from" and not value.startswith("{")
     return f"start_from.run={value}" if is_short else setting
-
-
-def with_absolute_config_path(flags: list[str]) -> list[str]:
-    """Returns flags with the folder of `--config-path` made absolute.
-
-    >>> with_absolute_config_path(["--config-path", "/a/../b", "-cp=/c/"])
-    ['--config-path', '/b', '-cp=/c']
-    """
-    absolute = list(flags)
-    for i, flag in enumerate(flags):
-        name, equals, folder = flag.partition("=")
-        if name in ("--config-path", "-cp") and equals:
-            absolute[i] = f"{name}={Path(folder).resolve()}"
-        elif name in ("--config-path", "-cp") and i + 1 < len(flags):
-            absolute[i + 1] = str(Path(flags[i + 1]).resolve())
-    return absolute
 
 
 def sets_key(settings: list[str], key: str) -> bool:

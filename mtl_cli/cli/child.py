@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 import threading
-from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn
 
@@ -18,16 +17,14 @@ from mtl_cli.core.secrets import mask_secrets
 def main(result_path: str, arguments: list[str]) -> NoReturn:
     """Runs a command line of `mtl-train`, and writes the outcome for the parent.
 
-    Args:
-        result_path: the JSON file to write: `failures`, and the run's `folder` or null.
-        arguments: the command line.
+    The JSON file `result_path` gets `failures`, and the run's `folder` or null.
     """
     threading.Thread(target=stop_with_parent, daemon=True).start()
     sys.argv = [PROGRAM, *arguments]
     # A configuration may ask for a sweep, but the caller wants one run.
     failures, folder = train(arguments, ["hydra.mode=RUN"])
     outcome = {
-        "failures": [mask_secrets(asdict(failure)) for failure in failures],
+        "failures": [mask_secrets(failure._asdict()) for failure in failures],
         "folder": None if folder is None else str(folder.absolute()),
     }
     write_text(Path(result_path), json.dumps(outcome))

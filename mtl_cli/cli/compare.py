@@ -75,7 +75,6 @@ def run(options: argparse.Namespace) -> int:
     from mtl_cli.comparison.compare_datasets import compare_datasets
     from mtl_cli.comparison.fail_if import failed_checks, parse_check
     from mtl_cli.comparison.find_runs import read_runs
-    from mtl_cli.comparison.table import all_warnings
 
     runs = read_runs(options.paths, print_warning)
     conditions = [parse_check(text, runs) for text in options.fail_if]
@@ -84,10 +83,7 @@ def run(options: argparse.Namespace) -> int:
     )
     if options.html is not None:
         write_html(comparisons, Path(options.html))
-    print_text(as_text(comparisons, options.format))
-    if options.format in ("csv", "md"):
-        for line in all_warnings(comparisons):
-            print_warning(line)
+    print_comparisons(comparisons, options.format)
     failed = failed_checks(conditions, runs, options.paths)
     if options.ensemble is not None:
         write_ensemble(comparisons, options)
@@ -97,11 +93,7 @@ def run(options: argparse.Namespace) -> int:
 def write_ensemble(
     comparisons: "list[DatasetComparison]", options: argparse.Namespace
 ) -> None:
-    """Averages the runs of the best configuration into an ensemble, and writes it.
-
-    Raises:
-        MtlError: if no configuration can be averaged, or the folder cannot be written.
-    """
+    """Averages the runs of the best configuration into an ensemble, and writes it."""
     from mtl_cli.comparison.ensemble import best_configuration
     from mtl_cli.core import plugins, tensorflow_runtime
 
@@ -127,27 +119,21 @@ def print_warning(line: str) -> None:
     sys.stderr.write(f"warning: {printable(line)}\n")
 
 
-def print_text(text: str) -> None:
-    """Writes a text to stdout, unless a reader such as `head` has closed stdout.
-
-    Raises:
-        WriteError: if the text cannot be written.
-    """
-    try:
-        write_to_stdout(text)
-    except BrokenPipeError:
-        drop_output(sys.stdout.fileno())
-
-
-def as_text(comparisons: "list[DatasetComparison]", format: str | None) -> str:
-    """Returns the text to print, in a format; None is the table for the terminal."""
+def print_comparisons(
+    comparisons: "list[DatasetComparison]", format: str | None
+) -> None:
+    """Writes the comparisons to stdout, by default as a table for the terminal."""
     from mtl_cli.comparison.csv_and_json import as_csv, as_json
-    from mtl_cli.comparison.table import as_markdown, terminal_text
+    from mtl_cli.comparison.table import all_warnings, as_markdown, terminal_text
 
-    if format is None:
-        return terminal_text(comparisons)
-    texts = {"csv": as_csv, "md": as_markdown, "json": as_json}
-    return texts[format](comparisons)
+    as_text = {None: terminal_text, "csv": as_csv, "md": as_markdown, "json": as_json}
+    try:
+        write_to_stdout(as_text[format](comparisons))
+    except BrokenPipeError:  # a reader such as `head` has closed stdout
+        drop_output(sys.stdout.fileno())
+    if format in ("csv", "md"):
+        for line in all_warnings(comparisons):
+            print_warning(line)
 
 
 def write_html(comparisons: "list[DatasetComparison]", path: Path) -> None:

@@ -2,8 +2,6 @@
 
 A config may come from someone else, and its defaults list names other configs. All of
 them must lie in the folders of configs: other YAML files of the disk may hold secrets.
-The functions change private parts of Hydra, for the whole process.
-`tests/cli/test_hydra_internals.py` fails if a new version of Hydra changes these parts.
 """
 
 import contextlib
@@ -11,7 +9,6 @@ import copy
 import os
 import re
 from collections.abc import Iterator
-from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +20,7 @@ from hydra.plugins.config_source import ConfigResult, ConfigSource
 from omegaconf import ListConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from mtl_cli.cli.hydra_internals import wrap_method
 from mtl_cli.core import plugins
 from mtl_cli.core.errors import ConfigError, first_line, shown
 from mtl_cli.core.other_files import read_text
@@ -33,57 +31,59 @@ USER_FILES = "mtl-user"  # the provider of the user's `./conf` in the search pat
 OTHER_FOLDER = "name its folder on the command line: --config-dir FOLDER"
 # A package that places a config in Hydra's own section.
 HYDRA_PACKAGE = re.compile(r"(_global_\.)?hydra(\.|$)")
+# {(provider, folder, path and text of a YAML file): the parsed file}
+PARSED: dict[tuple[str, ...], ConfigResult] = {}
 
 
 def restrict_files() -> None:
     """Makes Hydra refuse configs outside of its search path, and too large configs."""
-    bound_yaml_files()
-    confine_to_search_path()
+    # The first call of `instance` imports Hydra's classes again and registers them.
+    Plugins.instance()
+    # The class that reads files is changed in place. A subclass cannot replace it:
+    # child processes of some launchers register Hydra's classes again, and refuse a
+    # class with another name.
+    source = SourcesRegistry.instance().types["file"]
+    wrap_method(source, "load_config", load_bounded)
+    wrap_method(source, "list", list_bounded)
+    wrap_method(ConfigRepository, "load_config", load_confined)
 
 
-def confine_to_search_path() -> None:
-    """Makes Hydra read configs only from the folders of its search path.
+def load_confined(
+    load: Any, repository: ConfigRepository, config_path: str
+) -> ConfigResult | None:
+    """Loads a config as Hydra does, but only from the folders of the search path.
 
     The rule holds for a config that the command line, a defaults list or a swept value
-    names.
+    names. A config may not place another config in Hydra's own section.
     """
-    load: Any = ConfigRepository.load_config
-    if hasattr(load, "__wrapped__"):  # wrapped by an earlier call
-        return
-
-    @wraps(load)
-    def confined(self: ConfigRepository, config_path: str) -> ConfigResult | None:
-        if config_path.startswith("/") or ".." in config_path.split("/"):
+    if config_path.startswith("/") or ".." in config_path.split("/"):
+        raise ConfigError(
+            f"the config {shown(config_path)} leads out of the folders of configs; "
+            f"move the file into one of them, or {OTHER_FOLDER}"
+        )
+    source = repository._find_object_source(config_path, ObjectType.CONFIG)
+    if source is None or source.scheme() != "file":
+        return load(repository, config_path)  # type: ignore[no-any-return]
+    file = Path(source.path) / source._normalize_file_name(config_path)
+    check_link(source, file, repository.sources)
+    loaded: ConfigResult | None = load(repository, config_path)
+    for default in (loaded and loaded.defaults_list) or []:
+        if HYDRA_PACKAGE.match(default.package or ""):
             raise ConfigError(
-                f"the config {shown(config_path)} leads out of the folders of configs; "
-                f"move the file into one of them, or {OTHER_FOLDER}"
+                f"{file}: the defaults list places a config in {default.package}; "
+                "remove the entry, or write the keys of hydra into this file"
             )
-        source = self._find_object_source(config_path, ObjectType.CONFIG)
-        if source is not None and source.scheme() == "file":
-            check_link(source, config_path, self.sources)
-        loaded: ConfigResult | None = load(self, config_path)
-        if loaded is not None and source is not None and source.scheme() == "file":
-            file = source._normalize_file_name(config_path)
-            check_packages(loaded, f"{source.path}/{file}")
-        return loaded
-
-    ConfigRepository.load_config = confined  # type: ignore
+    return loaded
 
 
-def check_link(
-    source: ConfigSource, config_path: str, sources: list[ConfigSource]
-) -> None:
+def check_link(source: ConfigSource, file: Path, sources: list[ConfigSource]) -> None:
     """Refuses a config that is a link to a file outside of the folders of configs.
 
-    Args:
-        source: the folder of configs that holds the config.
-        config_path: the path of the config in this folder, without its suffix.
-        sources: all folders of configs.
+    The file lies in the folder `source`; `sources` are all folders of configs.
     """
     # These folders are trusted. An installer may have made links of their files.
     if Path(source.path) in (conf_folder(), *plugins.conf_folders()):
         return
-    file = Path(source.path) / source._normalize_file_name(config_path)
     roots = [real_folder(s) for s in sources if s.scheme() == "file"]
     if not any(file.resolve().is_relative_to(root) for root in roots):
         raise ConfigError(
@@ -104,93 +104,44 @@ def real_folder(source: ConfigSource) -> Path:
     return folder.resolve()
 
 
-def check_packages(loaded: ConfigResult, name: str) -> None:
-    """Refuses a defaults list that places another config in Hydra's own section.
+def load_bounded(load: Any, source: Any, config_path: str) -> ConfigResult:
+    """Loads a YAML file as Hydra does, but refuses a file too large or too deep.
 
-    Args:
-        loaded: the config that holds the list.
-        name: the name of the config's file, for the message.
-    """
-    for default in loaded.defaults_list or []:
-        if HYDRA_PACKAGE.match(default.package or ""):
-            raise ConfigError(
-                f"{name}: the defaults list places a config in {default.package}; "
-                "remove the entry, or write the keys of hydra into this file"
-            )
-
-
-def bound_yaml_files() -> None:
-    """Restricts how Hydra reads and lists YAML files.
-
-    The class that reads files is changed in place. A subclass cannot replace it: child
-    processes of some launchers register Hydra's classes again, and refuse a class with
-    another name.
-    """
-    # The first call of `instance` imports Hydra's classes again and registers them.
-    Plugins.instance()
-    source: Any = SourcesRegistry.instance().types["file"]
-    if not hasattr(source.load_config, "__wrapped__"):  # not wrapped by an earlier call
-        bound_loading(source)
-        bound_listing(source)
-
-
-def bound_loading(source: Any) -> None:
-    """Makes Hydra refuse YAML files that are too large or too deep to be read safely.
-
-    Hydra also parses a file only once, unless its text changes. Hydra composes several
+    A file is parsed only once, unless its text changes. Hydra composes several
     configurations for one command, and parsing YAML takes a quarter of that time.
-
-    Args:
-        source: Hydra's class that reads files.
     """
-    load = source.load_config
-    parsed: dict[tuple[str, ...], ConfigResult] = {}
-
-    @wraps(load)
-    def bounded(self: Any, config_path: str) -> ConfigResult:
-        file = self._normalize_file_name(config_path)
-        path = os.path.realpath(os.path.join(self.path, file))
-        if not os.path.isfile(path):
-            return load(self, config_path)  # type: ignore[no-any-return]
+    file = source._normalize_file_name(config_path)
+    path = os.path.realpath(os.path.join(source.path, file))
+    if not os.path.isfile(path):
+        return load(source, config_path)  # type: ignore[no-any-return]
+    with named_file_errors(path):
+        text = read_text(Path(path), MAX_YAML_BYTES)
+    key = (source.provider, source.path, path, text)
+    if key not in PARSED:
+        check_yaml(text, path)
         with named_file_errors(path):
-            text = read_text(Path(path), MAX_YAML_BYTES)
-        key = (self.provider, self.path, path, text)
-        if key not in parsed:
-            check_yaml(text, path)
-            with named_file_errors(path):
-                loaded = load(self, config_path)
-            if isinstance(loaded.config, ListConfig):
-                raise ConfigError(f"{path} holds a list; expected keys with values")
-            parsed[key] = loaded
-        return copy.deepcopy(parsed[key])  # Hydra changes what is loaded
-
-    source.load_config = bounded
+            loaded = load(source, config_path)
+        if isinstance(loaded.config, ListConfig):
+            raise ConfigError(f"{path} holds a list; expected keys with values")
+        PARSED[key] = loaded
+    return copy.deepcopy(PARSED[key])  # Hydra changes what is loaded
 
 
-def bound_listing(source: Any) -> None:
-    """Makes Hydra list no groups below a link.
+def list_bounded(
+    list_names: Any, source: Any, config_path: str, results_filter: ObjectType | None
+) -> list[str]:
+    """Lists names as Hydra does, but no groups below a link.
 
     A link in a folder of configs may lead to the whole disk, or back to the folder, so
     that `--help` would list groups for ever. The options of a linked group are still
     listed.
-
-    Args:
-        source: Hydra's class that reads files.
     """
-    list_names = source.list
-
-    @wraps(list_names)
-    def bounded(
-        self: Any, config_path: str, results_filter: ObjectType | None
-    ) -> list[str]:
-        folder = os.path.join(os.path.realpath(self.path), config_path)
-        is_below_link = os.path.realpath(folder) != os.path.normpath(folder)
-        if is_below_link and results_filter == ObjectType.GROUP:
-            return []
-        with named_file_errors(folder):
-            return list_names(self, config_path, results_filter)  # type: ignore[no-any-return]
-
-    source.list = bounded
+    folder = os.path.join(os.path.realpath(source.path), config_path)
+    is_below_link = os.path.realpath(folder) != os.path.normpath(folder)
+    if is_below_link and results_filter == ObjectType.GROUP:
+        return []
+    with named_file_errors(folder):
+        return list_names(source, config_path, results_filter)  # type: ignore[no-any-return]
 
 
 @contextlib.contextmanager

@@ -20,13 +20,9 @@ from typing import Any
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from omegaconf import DictConfig, OmegaConf, flag_override
 
-from mtl_cli.cli.config_files import USER_FILES, restrict_files
+from mtl_cli.cli.config_files import USER_FILES
 from mtl_cli.cli.folder_guard import check_folders
-from mtl_cli.cli.hydra_internals import (
-    compose_without,
-    load_primary,
-    replace_composition,
-)
+from mtl_cli.cli.hydra_internals import compose_without
 from mtl_cli.cli.interpolations import hydra_interpolations, resolved
 from mtl_cli.core.errors import ConfigError, first_line, shown
 from mtl_cli.core.nested import flatten
@@ -59,32 +55,27 @@ ADDED_SETTINGS = ("hydra.job.name=", "hydra.mode=")
 SWEPT_KEY = re.compile(r"[+~]{0,2}(?!hydra\b)[A-Za-z][\w./@-]*")
 
 
-def refuse_foreign_code() -> None:
-    """Makes Hydra in this process refuse configurations that would run foreign code."""
-    restrict_files()
-    replace_composition(compose_checked)
-
-
 def compose_checked(
-    loader: ConfigLoaderImpl,
-    compose: Callable[[], DictConfig],
-    config_name: str | None,
-    settings: list[str],
+    compose: Callable[..., DictConfig], loader: ConfigLoaderImpl, **arguments: Any
 ) -> DictConfig:
     """Composes and checks a configuration, and makes our callback its only callback.
 
-    See `ComposeFunction` for the arguments.
+    This function takes the place of `compose`, a method of the loader. The method's
+    arguments contain the settings of the command line, or of a job of a sweep. A
+    callback of Hydra would check too late: Hydra first builds the classes of callbacks,
+    whose names are in the configuration.
 
     Raises:
         ConfigError: if the configuration is not allowed.
     """
     track_secrets()  # now, after Hydra has registered its own resolvers
+    config_name, settings = arguments["config_name"], list(arguments["overrides"])
     prefixes = ("hydra.", "hydra/")
     hydra_settings = [s for s in settings if s.lstrip("+~").startswith(prefixes)]
     try:
         with limited_reading():
             check_search_path(loader, config_name)
-            composed = compose()
+            composed = compose(loader, **arguments)
     except Exception as error:
         # For `hydra_errors`: a job of a sweep has other settings than the command line.
         error.add_note(f"{COMPOSED_SETTINGS}{shlex.join(settings)}")
@@ -130,10 +121,8 @@ def check_search_path(loader: ConfigLoaderImpl, config_name: str | None) -> None
             f"{folder}/{HYDRA_CONFIG}.yaml takes the place of Hydra's own file; remove "
             "it, or give its keys on the command line"
         )
-    primary = load_primary(loader, config_name) if config_name else None
-    if not isinstance(primary, DictConfig):
-        return
-    if OmegaConf.select(primary, "hydra.searchpath"):
+    primary = loader.repository.load_config(config_name) if config_name else None
+    if primary is not None and OmegaConf.select(primary.config, "hydra.searchpath"):
         raise file_may_not_set_error("searchpath")
 
 
@@ -151,12 +140,7 @@ def check_plugins(composed: DictConfig) -> None:
 def check_hydra_section(composed: DictConfig, hydra_settings: list[str]) -> None:
     """Refuses a value of Hydra's section that a file may not set.
 
-    Args:
-        composed: the configuration, with Hydra's own section.
-        hydra_settings: the settings of the command line that concern Hydra's section.
-
-    Raises:
-        ConfigError: if the section holds such a value.
+    The settings are those of the command line that concern Hydra's section.
     """
     choices = composed.hydra.runtime.choices
     plugins = [f"{g}={choices[g]}" for g in PLUGIN_GROUPS if g in choices]
@@ -185,9 +169,6 @@ def check_hydra_section(composed: DictConfig, hydra_settings: list[str]) -> None
 @cache
 def trusted_sections(settings: tuple[str, ...]) -> list[dict[str, Any]]:
     """Composes Hydra's section without the user's files, so all its values are trusted.
-
-    Args:
-        settings: the settings that concern Hydra's section.
 
     Returns: two sections, {dotted key: value with its interpolations}. The first is
         composed from Hydra's files and our own, the second from Hydra's files alone.
@@ -237,15 +218,11 @@ def check_plain(key: str, value: object) -> None:
 def check_search_space(name: str, space: object) -> None:
     """Refuses a search space with a key that is not a key of our configuration.
 
-    Args:
-        name: the dotted key of the search space.
-        space: {key of the configuration: values to try}, resolved; or None.
+    A resolved search space is {key of the configuration: values to try}, or None.
     """
-    if space is None:
-        return
-    if not isinstance(space, dict):
+    if not isinstance(space, dict | None):
         raise ConfigError(f"{name} takes keys with values to try")
-    for key, values in space.items():
+    for key, values in (space or {}).items():
         if not SWEPT_KEY.fullmatch(str(key)):
             raise ConfigError(f"{name}: {shown(key)} is not a key of the configuration")
         check_plain(f"{name}.{key}", values)

@@ -9,12 +9,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, metadata, requires, version
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from packaging.requirements import Requirement
-from rich.console import Console
 
 from mtl_cli.core import paths, tensorflow_runtime
 from mtl_cli.core.command_line import Parser, run_command
@@ -32,22 +30,21 @@ EXAMPLES = """examples:
 DEVELOPMENT_EXTRAS = {"dev", "docs"}
 MIN_AUC = 0.85  # of the task income; one epoch of PLE reaches it with any seed
 GIB = 1 << 30
+STYLES = {"ok": "green", "broken": "red", "missing": "dim"}
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """The result of one check.
 
     Attributes:
         name: the part of the installation that was checked.
         text: the result, with a fix if the part is broken or missing.
-        works: whether the part works; None if the part is missing, and only some users
-            need it.
+        status: `ok`, `broken`, or `missing` if only some users need the part.
     """
 
     name: str
     text: str
-    works: bool | None = True
+    status: str = "ok"
 
 
 def command() -> NoReturn:
@@ -61,11 +58,7 @@ def main(command_line: list[str]) -> int:
 
 
 def diagnose(command_line: list[str]) -> int:
-    """Prints the findings. Returns 1 if a part is broken, else 0.
-
-    Raises:
-        ConfigError: if the command line is wrong.
-    """
+    """Prints the findings. Returns 1 if a part is broken, else 0."""
     parser = Parser(
         prog=PROGRAM,
         description="Checks whether this installation works, and what it lacks.",
@@ -76,19 +69,12 @@ def diagnose(command_line: list[str]) -> int:
     options = parser.parse_args(command_line)
     console = new_console(markup=False)
     code = 0
-    for finding in check_all(with_training=not options.no_training):
-        show(console, finding)
-        if finding.works is False:
+    for name, text, status in check_all(with_training=not options.no_training):
+        console.print(f"{status:8}", style=STYLES[status], end="")
+        console.print(printable(f"{name:12} {text}"))
+        if status == "broken":
             code = 1
     return code
-
-
-def show(console: Console, finding: Finding) -> None:
-    """Prints a finding on one line."""
-    styles = {True: ("ok", "green"), False: ("broken", "red"), None: ("missing", "dim")}
-    word, style = styles[finding.works]
-    console.print(f"{word:8}", style=style, end="")
-    console.print(printable(f"{finding.name:12} {finding.text}"))
 
 
 def check_all(with_training: bool) -> Iterator[Finding]:
@@ -112,11 +98,10 @@ def check_packages() -> Finding:
     python = f"Python {platform.python_version()}"
     if wrong:
         text = f"{python}; {'; '.join(wrong)}; install mtl-cli again"
-        return Finding("packages", text, works=False)
+        return Finding("packages", text, "broken")
     names = ("mtl-cli", "tensorflow", "keras", "deepctr", "hydra-core")
-    return Finding(
-        "packages", ", ".join([python, *(f"{name} {version(name)}" for name in names)])
-    )
+    versions = [f"{name} {version(name)}" for name in names]
+    return Finding("packages", ", ".join([python, *versions]))
 
 
 def check_files() -> Finding:
@@ -128,7 +113,7 @@ def check_files() -> Finding:
     ]
     if missing:
         text = f"not found: {', '.join(missing)}; install mtl-cli again"
-        return Finding("files", text, works=False)
+        return Finding("files", text, "broken")
     return Finding("files", f"configs in {paths.conf_folder()}")
 
 
@@ -137,14 +122,14 @@ def check_cache() -> Finding:
     folder = paths.cache_folder()
     if folder is None:
         text = "none: each run encodes and compiles everything again; set MTL_CACHE"
-        return Finding("cache", text, works=None)
+        return Finding("cache", text, "missing")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
         text = f"{folder}: {error.strerror}; name another folder in MTL_CACHE"
-        return Finding("cache", text, works=False)
+        return Finding("cache", text, "broken")
     free = shutil.disk_usage(folder).free / GIB
     return Finding("cache", f"{folder}, {free:.1f} GiB free")
 
@@ -156,7 +141,7 @@ def check_devices() -> Finding:
         devices = tensorflow_runtime.describe()["device"]
     except Exception as error:  # whatever a broken installation raises
         text = f"TensorFlow cannot be loaded: {type(error).__name__}: {error}"
-        return Finding("devices", text, works=False)
+        return Finding("devices", text, "broken")
     memory = memory_bytes() / GIB
     names = ", ".join(map(str, devices)) if isinstance(devices, list) else str(devices)
     return Finding("devices", f"{names}, {os.cpu_count()} cores, {memory:.0f} GiB")
@@ -174,7 +159,7 @@ def check_extras() -> Iterator[Finding]:
         problems = [problem for r in needed if (problem := problem_with(r))]
         if problems:
             fix = f"pip install 'mtl-cli[{extra}]'"
-            yield Finding(extra, f"{'; '.join(problems)}; {fix}", works=None)
+            yield Finding(extra, f"{'; '.join(problems)}; {fix}", "missing")
         else:
             names = ", ".join(f"{r.name} {version(r.name)}" for r in needed)
             yield Finding(extra, names)
@@ -199,16 +184,16 @@ def check_training() -> Finding:
             predicted = load(run).predict(rows)["income"]
             is_same = (predicted == run.predictions["income_prediction"]).all()
         except MtlError as error:
-            return Finding("training", str(error), works=False)
+            return Finding("training", str(error), "broken")
     text = (
         f"an epoch of PLE on Adult has AUC {auc:.4f}, {speed:,.0f} samples/s; "
         f"{time.monotonic() - started:.0f} s in all"
     )
     if auc < MIN_AUC:
-        return Finding("training", f"{text}; the AUC should be {MIN_AUC}", works=False)
+        return Finding("training", f"{text}; the AUC should be {MIN_AUC}", "broken")
     if not is_same:
         text = f"{text}; the saved model does not predict the same as in training"
-        return Finding("training", text, works=False)
+        return Finding("training", text, "broken")
     return Finding("training", text)
 
 

@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from mtl_cli.cli.progress import progress_bar
 from mtl_cli.core import plugins, tensorflow_runtime
@@ -20,11 +20,6 @@ from mtl_cli.core.errors import ConfigError, printable
 from mtl_cli.core.paths import as_location
 from mtl_cli.core.private_doors import exit_without_teardown
 from mtl_cli.core.secrets import mask_secrets
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from mtl_cli.evaluation.evaluate import EvaluationRequest
 
 PROGRAM = "mtl-evaluate"
 EXAMPLES = """examples:
@@ -47,11 +42,7 @@ def main(command_line: list[str]) -> int:
 
 
 def arguments(command_line: list[str]) -> argparse.Namespace:
-    """Parses the command line.
-
-    Raises:
-        ConfigError: if the command line is wrong.
-    """
+    """Parses the command line."""
     parser = Parser(
         prog=PROGRAM,
         description="Evaluates the model of a run on a table with labels.",
@@ -100,43 +91,40 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Evaluates a run or a sweep; returns the exit code.
-
-    Raises:
-        MtlError: if the table or the model cannot be used, or a file cannot be written.
-    """
+    """Evaluates a run or a sweep; returns the exit code."""
     from mtl_cli.evaluation.sweep import is_sweep
 
     evaluates_sweep = is_sweep(options.run)
-    if evaluates_sweep:
-        check_sweep_options(options)
-    else:
-        check_run_options(options)
+    check_options(options, evaluates_sweep)
     conditions = [
         parse_condition(text, "TASK.METRIC", "income.auc<0.91")
         for text in options.fail_if
     ]
     plugins.use_folders(options.plugins)
     tensorflow_runtime.load()
-    if evaluates_sweep:
-        return evaluate_sweep(options, conditions)
-    return evaluate_run(options, conditions)
+    evaluate = evaluate_sweep if evaluates_sweep else evaluate_run
+    return evaluate(options, conditions)
 
 
-def check_run_options(options: argparse.Namespace) -> None:
-    """Refuses options that do not fit a run, before the work begins.
+def check_options(options: argparse.Namespace, is_sweep: bool) -> None:
+    """Refuses options that do not fit a run or a sweep, before the work begins.
 
-    Raises:
-        ConfigError: if the folder of a file does not exist, if a file exists and
-            `--force` is not given, or if an option is for sweeps alone.
+    A file to write may exist only with `--force`, and its folder must exist.
     """
-    if options.output is not None:
+    if is_sweep and not options.table:
+        raise ConfigError(f"TABLE: {options.run} is a sweep; name a table for its runs")
+    if options.output is not None and not is_sweep:
         raise ConfigError(
             f"-o: {options.run} is not a sweep; write files with --json or --html"
         )
     for flag, path in (("--json", options.json), ("--html", options.html)):
         if path is None:
             continue
+        if is_sweep:
+            raise ConfigError(
+                f"{flag}: {options.run} is a sweep; leave {flag} out: the folder of -o "
+                "holds this file for each run"
+            )
         if path.exists() and not (options.force and path.is_file()):
             raise ConfigError(
                 f"{flag}: {path} exists; choose another, or --force overwrites a file"
@@ -151,25 +139,9 @@ def check_run_options(options: argparse.Namespace) -> None:
         )
 
 
-def check_sweep_options(options: argparse.Namespace) -> None:
-    """Refuses options that do not fit a sweep, before the work begins.
-
-    Raises:
-        ConfigError: if there is no table, or if an option is for runs alone.
-    """
-    if not options.table:
-        raise ConfigError(f"TABLE: {options.run} is a sweep; name a table for its runs")
-    for flag, path in (("--json", options.json), ("--html", options.html)):
-        if path is not None:
-            raise ConfigError(
-                f"{flag}: {options.run} is a sweep; leave {flag} out: the folder of -o "
-                "holds this file for each run"
-            )
-
-
 def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> int:
     """Evaluates a run, writes the files and prints the result; returns the code."""
-    from mtl_cli.evaluation.evaluate import evaluate
+    from mtl_cli.evaluation.evaluate import EvaluationRequest, evaluate
     from mtl_cli.evaluation.evaluation import check_names, failed_checks
     from mtl_cli.evaluation.loaded_run import load_run
     from mtl_cli.evaluation.page import page
@@ -177,7 +149,9 @@ def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> in
 
     with progress_bar() as move:
         table = as_location(options.table) if options.table else None
-        request = request_of(options, on_progress=move)
+        request = EvaluationRequest(
+            options.by, options.importance, options.repeats, move
+        )
         evaluation, _ = evaluate(load_run(options.run), table, request)
     check_names(conditions, [evaluation])
     if options.json is not None:
@@ -193,6 +167,7 @@ def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> in
 def evaluate_sweep(options: argparse.Namespace, conditions: list[Condition]) -> int:
     """Evaluates a sweep, writes the folder and prints a table; returns the code."""
     from mtl_cli.evaluation import sweep
+    from mtl_cli.evaluation.evaluate import EvaluationRequest
     from mtl_cli.evaluation.evaluation import check_names, failed_checks
     from mtl_cli.evaluation.screen import show_sweep
 
@@ -200,7 +175,9 @@ def evaluate_sweep(options: argparse.Namespace, conditions: list[Condition]) -> 
     target = options.output or sweep.default_target(options.run, table)
     sweep.check_target(target, options.force, target)
     with progress_bar() as move:
-        request = request_of(options, on_progress=move)
+        request = EvaluationRequest(
+            options.by, options.importance, options.repeats, move
+        )
         result = sweep.evaluate_sweep(
             options.run, table, target, request, options.force
         )
@@ -213,16 +190,6 @@ def evaluate_sweep(options: argparse.Namespace, conditions: list[Condition]) -> 
     ]
     failed += [f"{name}: {reason}" for name, reason in result.failed.items()]
     return report_failures(PROGRAM, failed)
-
-
-def request_of(
-    options: argparse.Namespace, on_progress: "Callable[[str, int, int], None]"
-) -> "EvaluationRequest":
-    """Returns the request that the command line makes."""
-    from mtl_cli.evaluation.evaluate import EvaluationRequest
-
-    by, repeats = options.by, options.repeats
-    return EvaluationRequest(by, options.importance, repeats, on_progress)
 
 
 def write_file(path: Path, text: str) -> None:

@@ -32,11 +32,7 @@ def main(command_line: list[str]) -> int:
 
 
 def arguments(command_line: list[str]) -> argparse.Namespace:
-    """Parses the command line.
-
-    Raises:
-        ConfigError: if the command line is wrong.
-    """
+    """Parses the command line."""
     parser = Parser(
         prog=PROGRAM,
         description="Writes the model of a run in a format for serving.",

@@ -15,11 +15,8 @@ def check_folders(composed: DictConfig, hydra_settings: list[str]) -> None:
     """Refuses a folder outside the current folder, unless the command line names it.
 
     A folder on the command line is trusted. The values that its interpolations insert
-    are not trusted, because they may come from a file.
-
-    Args:
-        composed: the configuration, with Hydra's own section.
-        hydra_settings: the settings of the command line that concern Hydra's section.
+    are not trusted, because they may come from a file. The settings are those of the
+    command line that concern Hydra's section.
 
     Raises:
         ConfigError: if a folder is not allowed, could be read as an interpolation or
@@ -65,10 +62,6 @@ def allowed_parent(key: str, hydra_settings: list[str]) -> Path | None:
 
     There is no limit if the command line names a folder without interpolations. If it
     names `/data/${dataset.name}`, the run or sweep must stay below `/data`.
-
-    Args:
-        key: `hydra.run.dir` or `hydra.sweep.dir`.
-        hydra_settings: the settings of the command line that concern Hydra's section.
     """
     root = Path.cwd()
     for setting in hydra_settings:

@@ -2,7 +2,6 @@
 
 import re
 import shlex
-from difflib import get_close_matches
 
 import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -22,7 +21,11 @@ from mtl_cli.cli.config_groups import (
 from mtl_cli.cli.config_guard import COMPOSED_SETTINGS
 from mtl_cli.config.json_schema import AXES
 from mtl_cli.config.overrides import as_typed
-from mtl_cli.config.unknown_keys import dotted_keys, unknown_key_message
+from mtl_cli.config.unknown_keys import (
+    dotted_keys,
+    similar_keys_anywhere,
+    unknown_key_message,
+)
 from mtl_cli.core.errors import first_line, not_utf8_message, suggest
 from mtl_cli.core.options import suggest_option
 
@@ -44,9 +47,7 @@ SWEEPER_PARAMS = "hydra.sweeper.params"
 def explain(error: Exception, arguments: list[str]) -> str:
     """Explains an error of the command line or the YAML files in one line.
 
-    Args:
-        error: the error that Hydra, OmegaConf or mtl-cli raised.
-        arguments: the command line.
+    Hydra, OmegaConf or mtl-cli has raised the error.
     """
     # Hydra's messages show settings of `dataset` and `compare` with the prefix `++`.
     return as_typed(error_message(error, arguments))
@@ -109,10 +110,7 @@ def composition_message(
 ) -> str:
     """Explains why settings do not fit the configuration.
 
-    Args:
-        error: the error of Hydra or OmegaConf.
-        cause: the first error in the chain of errors that led to `error`.
-        arguments: the command line.
+    The chain of errors that led to `error` begins with `cause`.
     """
     key = named_key(error) or named_key(cause)
     message = first_line(cause)
@@ -201,12 +199,7 @@ def unknown_flag_message(flag: str, arguments: list[str]) -> str:
 
 def similar_keys(word: str, arguments: list[str]) -> list[str]:
     """Returns keys that resemble a word, or whose last part resembles the word."""
-    keys = dotted_keys(compose_chosen_options(arguments))
-    # If several keys have the same last part, the dict keeps the first of them.
-    by_last_part = {key.rpartition(".")[2]: key for key in reversed(keys)}
-    similar = get_close_matches(word, keys, n=1, cutoff=0.8)
-    similar_parts = get_close_matches(word, by_last_part, n=3, cutoff=0.7)
-    return similar + [by_last_part[part] for part in similar_parts]
+    return similar_keys_anywhere(word, dotted_keys(compose_chosen_options(arguments)))
 
 
 def named_key(error: BaseException) -> str:

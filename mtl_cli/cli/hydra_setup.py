@@ -1,17 +1,25 @@
 """Prepares Hydra for `mtl-train`: its errors, its search path and its restrictions."""
 
 import os
+import re
 import warnings
+from typing import Any
 
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.plugins import Plugins
+from hydra.plugins.completion_plugin import CompletionPlugin
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 
-from mtl_cli.cli.completion_guard import offer_plain_words_only
-from mtl_cli.cli.config_files import USER_FILES
-from mtl_cli.cli.config_guard import refuse_foreign_code
+from mtl_cli.cli.config_files import USER_FILES, restrict_files
+from mtl_cli.cli.config_guard import compose_checked
+from mtl_cli.cli.hydra_internals import wrap_method
 from mtl_cli.core.paths import user_conf_folder
 from mtl_cli.core.plugins import conf_folders
+from mtl_cli.core.secrets import mask_secrets
+
+# A word of these characters is plain text to every shell.
+PLAIN_WORD = re.compile(r"[\w.,:/+@=%~-]+")
 
 
 def prepare_hydra() -> None:
@@ -24,8 +32,24 @@ def prepare_hydra() -> None:
         "ignore", message=r"\s*'hydra/.*is validated against ConfigStore"
     )
     Plugins.instance().register(ConfigFolders)
-    refuse_foreign_code()
-    offer_plain_words_only()
+    restrict_files()
+    wrap_method(ConfigLoaderImpl, "_load_configuration_impl", compose_checked)
+    wrap_method(CompletionPlugin, "_query", plain_words)
+
+
+def plain_words(query: Any, plugin: CompletionPlugin, **line: Any) -> list[str]:
+    """Returns those words of a shell's completion that are safe to offer.
+
+    Bash expands the words that a completion offers. If a folder of configurations,
+    perhaps from someone else, holds a file `$(COMMAND).yaml`, its name would run the
+    command when the user presses the Tab key.
+    """
+    return list(filter(is_plain, query(plugin, **line)))
+
+
+def is_plain(word: str) -> bool:
+    """Whether a word is plain text to every shell, and shows no secret."""
+    return bool(PLAIN_WORD.fullmatch(word)) and mask_secrets(word) == word
 
 
 class ConfigFolders(SearchPathPlugin):

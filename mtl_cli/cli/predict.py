@@ -40,11 +40,7 @@ def main(command_line: list[str]) -> int:
 
 
 def arguments(command_line: list[str]) -> argparse.Namespace:
-    """Parses the command line.
-
-    Raises:
-        ConfigError: if the command line is wrong.
-    """
+    """Parses the command line."""
     parser = Parser(
         prog=PROGRAM,
         description="Predicts every row of a table with the model of a run.",
@@ -85,11 +81,7 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
 
 
 def predict(options: argparse.Namespace) -> None:
-    """Predicts a table, and shows the progress and the number of rows written.
-
-    Raises:
-        MtlError: if the table or the model cannot be used, or OUT cannot be written.
-    """
+    """Predicts a table, and shows the progress and the number of rows written."""
     check_output(options)
     plugins.use_folders(options.plugins)
     constants = parse_assignments("--set", options.set)
@@ -118,11 +110,7 @@ def predict(options: argparse.Namespace) -> None:
 
 
 def check_output(options: argparse.Namespace) -> None:
-    """Refuses to overwrite a file without `--force`, and the table in any case.
-
-    Raises:
-        ConfigError: if OUT is refused.
-    """
+    """Refuses to overwrite a file without `--force`, and the table in any case."""
     target = Path(options.output)
     if options.output == "-" or not target.exists():
         return

@@ -5,18 +5,17 @@ import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from mtl_cli.cli.arguments import hydra_arguments, prints_only, split_plugins
 from mtl_cli.cli.hydra_setup import prepare_hydra
-from mtl_cli.cli.run_request import request_of
+from mtl_cli.config.overrides import as_typed
 from mtl_cli.core import plugins, signals
 from mtl_cli.core.errors import (
     JobError,
@@ -25,7 +24,7 @@ from mtl_cli.core.errors import (
     fail,
     warn_in_one_line,
 )
-from mtl_cli.core.paths import check_current_folder, conf_folder
+from mtl_cli.core.paths import check_current_folder, conf_folder, shortest
 from mtl_cli.core.private_doors import exit_without_teardown
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.signals import Stopped
@@ -35,7 +34,7 @@ from mtl_cli.core.standard_streams import (
     prepare_streams,
     write_to_stdout,
 )
-from mtl_cli.runs.execution import execute
+from mtl_cli.runs.execution import RunRequest, execute
 from mtl_cli.runs.outcome import message_and_code, resume_command, resume_hint
 from mtl_cli.sweep import external_launchers, session
 from mtl_cli.sweep.optuna_search import finish_jobs_if_storage_is_lost
@@ -43,8 +42,7 @@ from mtl_cli.sweep.optuna_search import finish_jobs_if_storage_is_lost
 PROGRAM = "mtl-train"
 
 
-@dataclass(frozen=True)
-class Failure:
+class Failure(NamedTuple):
     """A reason why a command fails.
 
     Attributes:
@@ -56,19 +54,6 @@ class Failure:
     message: str
     code: int
     kind: str
-
-
-@dataclass
-class RunResult:
-    """The result of a single run. A sweep leaves both attributes None.
-
-    Attributes:
-        folder: the run folder, if the run has succeeded.
-        error: the error that has ended the run.
-    """
-
-    folder: Path | None = None
-    error: Exception | None = None
 
 
 def command() -> NoReturn:
@@ -110,7 +95,7 @@ def train(
     try:
         check_current_folder()
         with signals.raise_hidden_interrupts():
-            result = compose_and_run(arguments, more_settings)
+            folder, run_error = compose_and_run(arguments, more_settings)
             session.finish()
     except KeyboardInterrupt as stop:
         session.stop()
@@ -127,16 +112,14 @@ def train(
         sys.exit(OUTPUT_CLOSED)
     except Exception as error:
         return stop_jobs_after(error, arguments), None
-    failures = [] if result.error is None else [failure_of(result.error)]
-    return failures + job_failures(), result.folder
+    failures = [] if run_error is None else [failure_of(run_error)]
+    return failures + job_failures(), folder
 
 
 def stop_jobs_after(error: Exception, arguments: list[str]) -> list[Failure]:
     """Stops the jobs of a sweep after an error, and returns the command's failures.
 
-    Args:
-        error: an error of the command line, the YAML files, or a sweep; not of a run.
-        arguments: the command line.
+    The error is one of the command line, the YAML files or a sweep, not of a run.
     """
     from mtl_cli.cli.hydra_errors import explain
 
@@ -156,8 +139,7 @@ def stop_jobs_after(error: Exception, arguments: list[str]) -> list[Failure]:
 
 def failure_of(error: Exception) -> Failure:
     """Returns the failure of a command whose run or sweep has ended with an error."""
-    message, code = message_and_code(error)
-    return Failure(message, code, type(error).__name__)
+    return Failure(*message_and_code(error), type(error).__name__)
 
 
 def job_failures() -> list[Failure]:
@@ -173,17 +155,24 @@ def with_job_counts(reason: str, arguments: list[str]) -> str:
     return f"{reason}; {counts}; to go on: {resume_command([PROGRAM, *arguments])}"
 
 
-def compose_and_run(arguments: list[str], more_settings: Sequence[str]) -> RunResult:
+def compose_and_run(
+    arguments: list[str], more_settings: Sequence[str]
+) -> tuple[Path | None, Exception | None]:
     """Lets Hydra compose the configuration, and runs it or starts the jobs of a sweep.
 
     Hydra reads its arguments from `sys.argv`, so this function changes `sys.argv`.
+
+    Returns: the folder of a single run that has succeeded, and the error that has ended
+        a single run.
     """
     plugin_folders, other_arguments = split_plugins(arguments)
     plugins.use_folders(plugin_folders)
     sys.argv[1:] = hydra_arguments([*more_settings, *other_arguments])
-    result = RunResult()
+    folder: Path | None = None
+    run_error: Exception | None = None
 
     def run_or_start_jobs(composed: DictConfig) -> Any:
+        nonlocal folder, run_error
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             from mtl_cli.sweep.start_jobs import start_jobs
 
@@ -192,12 +181,12 @@ def compose_and_run(arguments: list[str], more_settings: Sequence[str]) -> RunRe
             with signals.raise_hidden_interrupts():
                 return start_jobs(composed)
         try:
-            result.folder, _ = execute(request_of(composed))
+            folder, _ = execute(request_of(composed))
         except Stopped as stop:
             message = resume_hint(stop, [PROGRAM, *arguments])
             raise Stopped(stop.code, message) from None
         except Exception as error:  # Hydra would print a traceback
-            result.error = error
+            run_error = error
 
     is_printing = prints_only(other_arguments)
     output = masked_output() if is_printing else contextlib.nullcontext()
@@ -205,7 +194,29 @@ def compose_and_run(arguments: list[str], more_settings: Sequence[str]) -> RunRe
         hydra.main(
             version_base="1.3", config_path=str(conf_folder()), config_name="config"
         )(run_or_start_jobs)()
-    return result
+    return folder, run_error
+
+
+def request_of(composed: DictConfig) -> RunRequest:
+    """Returns the run that a composed configuration and its section `hydra` ask for."""
+    hydra_config = HydraConfig.get()
+    # Not resolved: an interpolation in the user's settings may be wrong. The check of
+    # the configuration resolves the interpolation later, and names its key.
+    unresolved: Any = OmegaConf.to_container(hydra_config, resolve=False)
+    settings = map(as_typed, unresolved["overrides"]["task"])
+    flags = [f"--plugins={shortest(Path(path))}" for path in plugins.used_folders()]
+    for source in hydra_config.runtime.config_sources:
+        # The flags of mtl-cli's own primary configuration are left out.
+        if source.provider == "main" and Path(source.path) != conf_folder():
+            flags.append(f"--config-path={shortest(Path(source.path))}")
+            flags.append(f"--config-name={hydra_config.job.config_name}")
+    return RunRequest(
+        composed,
+        choices=dict(hydra_config.runtime.choices),
+        settings=[*flags, *settings],
+        folder=Path(hydra_config.runtime.output_dir),
+        is_new_folder="${now:" in unresolved["run"]["dir"],
+    )
 
 
 @contextlib.contextmanager

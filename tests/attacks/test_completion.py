@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mtl_cli.cli.completion_guard import is_plain
+from mtl_cli.cli.hydra_setup import is_plain
 from mtl_cli.core import secrets
 
 # Completes each line as Bash does after the Tab key, and prints the offered words.

@@ -45,7 +45,7 @@ def test_missing_extra_is_no_failure(
         doctor, "requirements", lambda: [Requirement('nothing>=2; extra == "wandb"')]
     )
     found = {finding.name: finding for finding in doctor.check_extras()}
-    assert found["wandb"].works is None
+    assert found["wandb"].status == "missing"
     assert found["wandb"].text.endswith("pip install 'mtl-cli[wandb]'")
     assert "dev" not in found
 
@@ -63,7 +63,7 @@ def test_files_that_are_not_there_are_broken(
 ) -> None:
     monkeypatch.setattr(paths, "root", lambda: tmp_path)
     finding = doctor.check_files()
-    assert (finding.works, "config.yaml" in finding.text) == (False, True)
+    assert (finding.status, "config.yaml" in finding.text) == ("broken", True)
 
 
 def test_cache_that_cannot_be_written_is_broken_and_none_is_missing(
@@ -72,10 +72,10 @@ def test_cache_that_cannot_be_written_is_broken_and_none_is_missing(
     monkeypatch.setenv("MTL_CACHE", str(tmp_path / "file"))
     (tmp_path / "file").write_text("")
     finding = doctor.check_cache()
-    assert finding.works is False
+    assert finding.status == "broken"
     assert str(tmp_path / "file") in finding.text
     monkeypatch.setenv("MTL_CACHE", "")
-    assert doctor.check_cache().works is None
+    assert doctor.check_cache().status == "missing"
 
 
 def test_tensorflow_that_cannot_be_loaded_is_broken(
@@ -86,7 +86,7 @@ def test_tensorflow_that_cannot_be_loaded_is_broken(
 
     monkeypatch.setattr(tensorflow_runtime, "load", load)
     finding = doctor.check_devices()
-    assert finding.works is False
+    assert finding.status == "broken"
     assert "ImportError: libtensorflow.so: wrong ELF class" in finding.text
 
 
@@ -96,8 +96,8 @@ def test_training_that_fails_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(api_train, "train", train)
     finding = doctor.check_training()
-    assert (finding.works, finding.text) == (
-        False,
+    assert (finding.status, finding.text) == (
+        "broken",
         "the training's process ended with code -4",
     )
 
@@ -112,5 +112,5 @@ def test_wrong_flag_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> N
 @pytest.mark.slow
 def test_training_works() -> None:
     finding = doctor.check_training()
-    assert finding.works, finding.text
+    assert finding.status == "ok", finding.text
     assert "AUC 0.9" in finding.text

@@ -14,12 +14,8 @@ from hydra.core.object_type import ObjectType
 from hydra.core.singleton import Singleton
 from omegaconf import DictConfig
 
-from mtl_cli.cli.config_files import bound_yaml_files
-from mtl_cli.cli.hydra_internals import (
-    argument_parser,
-    load_primary,
-    replace_composition,
-)
+from mtl_cli.cli.config_files import restrict_files
+from mtl_cli.cli.hydra_internals import argument_parser, wrap_method
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.paths import conf_folder
 
@@ -39,27 +35,32 @@ def test_parser_knows_hydras_flags_and_raises_errors() -> None:
 def test_every_configuration_is_composed_by_the_replacement(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    original = ConfigLoaderImpl._load_configuration_impl
+    name = "_load_configuration_impl"
+    original = getattr(ConfigLoaderImpl, name)
     original = getattr(original, "__wrapped__", original)
-    monkeypatch.setattr(ConfigLoaderImpl, "_load_configuration_impl", original)
+    monkeypatch.setattr(ConfigLoaderImpl, name, original)
     seen: list[tuple[str, list[str]]] = []
 
-    def replacement(loader, compose, config_name: str, settings) -> DictConfig:
-        assert load_primary(loader, config_name).seed == 1
-        seen.append((config_name, settings))
-        composed = compose()
+    def replacement(
+        compose, loader, config_name: str, overrides: list[str], **options
+    ) -> DictConfig:
+        assert loader.repository.load_config(config_name).config.seed == 1
+        seen.append((config_name, overrides))
+        composed = compose(
+            loader, config_name=config_name, overrides=overrides, **options
+        )
         assert "run" in composed.hydra  # the section that Hydra acts on
         return composed
 
-    replace_composition(replacement)
-    replace_composition(replacement)  # a second time has no effect
+    wrap_method(ConfigLoaderImpl, name, replacement)
+    wrap_method(ConfigLoaderImpl, name, replacement)  # a second time has no effect
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
         assert compose("config", ["seed=7"]).seed == 7
     assert seen == [("config", ["seed=7"])]
 
 
 def test_processes_of_launchers_register_hydras_classes_again() -> None:
-    bound_yaml_files()
+    restrict_files()
     # joblib, submitit and Ray do this in each of their processes.
     Singleton.set_state(Singleton.get_state())
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
@@ -67,7 +68,7 @@ def test_processes_of_launchers_register_hydras_classes_again() -> None:
 
 
 def test_linked_group_has_options_and_no_groups(tmp_path: Path) -> None:
-    bound_yaml_files()
+    restrict_files()
     (tmp_path / "elsewhere" / "inner").mkdir(parents=True)
     (tmp_path / "elsewhere" / "mine.yaml").write_text("name: mine")
     conf = tmp_path / "conf"
@@ -85,7 +86,7 @@ def test_linked_group_has_options_and_no_groups(tmp_path: Path) -> None:
 def test_file_or_folder_of_configs_that_cannot_be_read_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bound_yaml_files()
+    restrict_files()
     (tmp_path / "part").mkdir()
     (tmp_path / "part" / "a.yaml").write_text("key: 1\n")
     source = SourcesRegistry.instance().types["file"]("user", f"file://{tmp_path}")
@@ -102,7 +103,7 @@ def test_file_or_folder_of_configs_that_cannot_be_read_is_named(
 
 
 def test_each_composition_reads_the_files_as_they_are(tmp_path: Path) -> None:
-    bound_yaml_files()
+    restrict_files()
     (tmp_path / "part").mkdir()
     main, part = tmp_path / "main.yaml", tmp_path / "part" / "a.yaml"
     main.write_text("defaults: [part: a, _self_]\n")
