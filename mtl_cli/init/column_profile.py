@@ -156,15 +156,12 @@ def profile_column(name: str, cells: pa.ChunkedArray) -> ColumnProfile:
     if is_list(arrow_type):
         lengths = pc.list_value_length(array).drop_null().to_numpy(zero_copy_only=False)
         items = profile_column(name, pa.chunked_array([pc.list_flatten(array)]))
-        kind = "list" if lengths.any() else "empty"
-        values, counts = items.values, items.counts
-        return ColumnProfile(
-            name,
-            kind,
-            arrow_type,
-            codes,
-            values,
-            counts,
+        return replace(
+            items,
+            kind="list" if lengths.any() else "empty",
+            arrow_type=arrow_type,
+            codes=codes,
+            numbers=None,
             elements=items,
             lengths=lengths,
         )

@@ -68,8 +68,6 @@ def unusable_column(column: ColumnProfile) -> ColumnProposal | None:
     """Leaves out a column that no feature can read, or that holds a single value."""
     if column.kind == "empty":
         return leave_out(column, "empty in all rows")
-    if not column.name:
-        return leave_out(column, "has no name")
     if "${" in column.name:
         return leave_out(column, "configs cannot hold '${': rename it")
     if column.kind == "other":
@@ -148,8 +146,7 @@ def whole_number_column(column: ColumnProfile) -> ColumnProposal | None:
     if column.num_distinct <= MAX_CATEGORIES:
         # With one bucket per value, a numeric feature distinguishes all values, as
         # categories do, and also knows their order.
-        is_code = is_entity or suggests_id(column.name)
-        return propose_categories(column) if is_code else propose_numbers(column)
+        return propose_categories(column) if is_entity else propose_numbers(column)
     if column.mostly_unique and not is_amount:
         keys = None if is_entity else numeric_keys(column)
         return leave_out(column, "differs in nearly every row", keys)

@@ -23,10 +23,6 @@ def find_null_values(
     A text is taken for such a mark if it occurs in a column whose other cells all hold
     numbers or times, or in a label column whose other cells all say yes or no.
 
-    Args:
-        tables: the rows of text files, every cell as text.
-        labels: the names of the label columns.
-
     Returns: {mark: names of the columns in which it was recognized}.
     """
     columns_by_mark: defaultdict[str, list[str]] = defaultdict(list)

@@ -7,6 +7,7 @@ import yaml
 from pydantic import ValidationError
 
 from mtl_cli.core.errors import DataError
+from mtl_cli.core.options import first_problem
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.load import load
 from mtl_cli.heads.base import Heads
@@ -20,10 +21,8 @@ def parse_dataset(text: str) -> Dataset:
     try:
         return Dataset.model_validate(yaml.load(text, yaml.CSafeLoader))
     except ValidationError as error:
-        first_error = error.errors(include_url=False)[0]
-        key = ".".join(map(str, first_error["loc"]))
-        message = f"cannot describe this table: {key}: {first_error['msg']}"
-        raise DataError(message) from None
+        problem = first_problem(error)
+        raise DataError(f"cannot describe this table: {problem}") from None
 
 
 def find_problem(dataset: Dataset) -> str:

@@ -59,7 +59,7 @@ def binary_of_values(
     """Returns a binary task whose label is 1 where a column holds a positive value.
 
     Args:
-        column: the profile of the label column.
+        column: the label column.
         positive: the values that count as 1.
         reason: why these values count as 1.
         warning: what may be wrong with the other values, in place of a reason.

@@ -26,10 +26,8 @@ TEXT_PATTERNS: dict[Kind, str] = {
 def kind_of_values(arrow_type: pa.DataType, values: pa.Array) -> Kind:
     """Returns the kind of a column's values; "empty" if there are no values.
 
-    Args:
-        arrow_type: the type in the file. All types except text decide the kind alone.
-        values: the distinct values as text. For the type text, they decide the kind by
-            `TEXT_PATTERNS`.
+    All types in a file except text decide the kind alone. For text, the distinct values
+    decide the kind by `TEXT_PATTERNS`.
     """
     types = pa.types
     if not len(values):

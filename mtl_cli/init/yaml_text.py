@@ -137,10 +137,7 @@ def feature_lines(proposal: DatasetProposal) -> Iterator[str]:
 
 
 def feature_entry(proposal: ColumnProposal) -> str:
-    """Returns a feature's name and keys, such as `age: {kind: sparse}`.
-
-    Returns the name alone for a column that no feature can read.
-    """
+    """Returns a column's name and keys, if it has keys: `age: {kind: sparse}`."""
     name = scalar(proposal.column.name)
     return name if proposal.keys is None else f"{name}: {on_one_line(proposal.keys)}"
 
