@@ -818,7 +818,7 @@ MISTAKES = {
     "open.csv --task click": "cannot read open.csv: row 101 has a quote that is "
     "never closed, so that the rows after it would be read as one cell; close the "
     "quote, or double it inside a quoted cell",
-    "wide.csv --task click": "cannot read wide.csv: a row is too long; is a quote "
+    "wide.csv --task click": "cannot read wide.csv: row 101 is too long; is a quote "
     "never closed?",
     "bomb.csv.gz --task click": "bomb.csv.gz has 48,",
     "latin.parquet --task click": "cannot read latin.parquet: Column 1: In chunk 0: "
