@@ -7,7 +7,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from mtl_cli.core.errors import first_line
-from mtl_cli.core.literals import escaped, unescaped
+from mtl_cli.core.nested import escaped, unescaped
 from mtl_cli.core.other_files import read_text
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.core.secrets import mask_secrets, tracked_secrets

@@ -14,7 +14,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from mtl_cli.core.errors import ConfigError, MtlError
-from mtl_cli.core.literals import literal_config
+from mtl_cli.core.nested import literal_config
 from mtl_cli.core.run_folder import status_of
 from mtl_cli.runs.job_records import JobRecord
 

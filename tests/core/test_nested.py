@@ -2,7 +2,7 @@ from itertools import product
 
 from omegaconf import OmegaConf
 
-from mtl_cli.core.literals import literal_config
+from mtl_cli.core.nested import literal_config
 
 
 def test_texts_are_no_interpolations() -> None:
