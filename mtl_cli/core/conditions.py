@@ -49,7 +49,7 @@ def report_failures(program: str, failures: list[str]) -> int:
 
 
 def parse_condition(text: str, form: str, example: str) -> Condition:
-    """Parses `NAME OPERATOR NUMBER`; an error shows the form and an example."""
+    """Parses `NAME OPERATOR NUMBER`. The error shows the form and an example."""
     match = CONDITION.fullmatch(text)
     if match is None:
         raise ConfigError(

@@ -128,10 +128,9 @@ def check_connection(uri: str) -> None:
 
 
 def without_user(uri: str) -> str:
-    """Moves the user and the password of an address to environment variables of MLflow.
+    """Returns an address without user and password, which become variables of MLflow.
 
-    MLflow and the packages that it uses print the address, which is returned, in their
-    messages.
+    MLflow and the packages that it uses print the address in their messages.
     """
     parts = urlsplit(uri)
     user, separator, host = parts.netloc.rpartition("@")

@@ -25,7 +25,7 @@ class UnsafeFileError(ValueError):
 
 
 def check_regular(path: Path, max_bytes: int | None = None) -> None:
-    """Refuses a path that is no regular file, too large, or full of holes."""
+    """Refuses all but a regular file that is neither too large nor full of holes."""
     status = path.lstat()
     if stat.S_ISLNK(status.st_mode):
         raise UnsafeFileError(f"{path} is a link; put the file itself there")

@@ -89,7 +89,10 @@ def resume_search(config: DictConfig) -> bool:
 
 
 def continue_study(sweeper: DictConfig, study: "optuna.Study") -> bool:
-    """Makes a sweeper run only the trials that a study lacks; says if it has all."""
+    """Makes a sweeper run only the trials that a study lacks.
+
+    Returns: whether the study has all trials.
+    """
     from optuna.trial import TrialState
 
     from mtl_cli.sweep.search_storage import Heartbeat, retry_trial, sampler_seed

@@ -109,7 +109,10 @@ def finish() -> None:
 
 
 def stop(reason: str = "") -> bool:
-    """Stops the running jobs, and closes the session; says if a job had failed."""
+    """Stops the running jobs, and closes the session.
+
+    Returns: whether a job had failed before this call.
+    """
     if current is None:
         return False
     from mtl_cli.sweep import external_launchers, job_processes
