@@ -26,7 +26,7 @@ class Encodings:
             scenario.
         outputs_are_x: whether each encoding is `x`, or `x` with scaled columns:
             the encoder then has neither a deep network nor interactions.
-        num_members: number of members of the ensemble whose rows the tensors hold:
+        num_members: number of members whose rows the tensors hold:
             first the rows of the first member, then the rows of the second, and so on.
     """
 

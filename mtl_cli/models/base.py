@@ -83,10 +83,10 @@ class Sharing(Options):
         towers: name of the towers' file in `mtl_cli/towers`: `independent`, or towers
             that read each other or single features. The keys of the towers are keys of
             `model` too.
-        members: number of members of an ensemble; 1 is no ensemble. The members share
-            one network. Each member has its own vector that scales the encoding, its
-            own last layer in each tower, and its own loss. A prediction is the mean
-            over the members, see `layers/ensemble.py`.
+        members: number of members, the networks that a run trains side by side. They
+            share most weights. Each member has its own vector that scales the encoding,
+            its own last layer in each tower, and its own loss. A prediction is the mean
+            over the members, see `layers/members.py`.
     """
 
     model_config = ConfigDict(extra="allow")  # the keys of heads, gates and towers

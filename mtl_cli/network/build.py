@@ -20,7 +20,7 @@ from mtl_cli.core.prediction_names import spread_name
 from mtl_cli.core.private_doors import TooManyWeightsError, bounded_weights
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.calibration import Calibration
-from mtl_cli.layers.ensemble import EnsembleInputs, by_member
+from mtl_cli.layers.members import MemberInputs, by_member
 from mtl_cli.network.ensemble import ensemble_models
 from mtl_cli.network.predictor import Predictor
 from mtl_cli.tasks.base import Statistics
@@ -168,7 +168,7 @@ def connect_predictions(
 
 
 def encodings_of_members(encodings: Encodings, num_members: int) -> Encodings:
-    """Repeats the encodings of a batch for the members of an ensemble.
+    """Repeats the encodings of a batch for each member.
 
     Each member reads the encodings scaled by a vector of its own. All tensors become
     (num_members * B, width): first the rows of the first member, then the rows of the
@@ -176,7 +176,7 @@ def encodings_of_members(encodings: Encodings, num_members: int) -> Encodings:
     """
     if num_members == 1:
         return encodings
-    split = EnsembleInputs(num_members, name="members")
+    split = MemberInputs(num_members, name="members")
     return replace(
         encodings,
         outputs=[split(x) for x in encodings.outputs],

@@ -48,7 +48,7 @@ class Star(Towers):
     ) -> list[Tensor]:
         from keras import ops
 
-        from mtl_cli.layers.ensemble import by_member
+        from mtl_cli.layers.members import by_member
         from mtl_cli.layers.parallel import kernel_options
         from mtl_cli.layers.star import StarDense, StarMLP
         from mtl_cli.layers.towers import (

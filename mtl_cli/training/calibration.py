@@ -16,7 +16,7 @@ from scipy.optimize import minimize
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.data.table import StoredTable, Table
-from mtl_cli.layers.ensemble import by_member
+from mtl_cli.layers.members import by_member
 from mtl_cli.metrics.log_loss import SMALLEST_PROBABILITY
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.network.build import Network

@@ -1,4 +1,4 @@
-"""An ensemble in one network: what its members share, learn and predict."""
+"""Members of one network: what its members share, learn and predict."""
 
 import keras
 import numpy as np
@@ -7,7 +7,7 @@ import tensorflow as tf
 from helpers.networks import MODELS, QUICK_MODELS, ROWS, SCENARIO, features, network
 from helpers.slow import slow_except
 
-from mtl_cli.layers.ensemble import EnsembleInputs
+from mtl_cli.layers.members import MemberInputs
 from mtl_cli.tasks.binary import Binary
 from mtl_cli.training.losses import (
     mean_of_members,
@@ -22,7 +22,7 @@ FLOAT32 = 1e-5  # relative rounding of a network of float32 operations
 
 def test_members_start_with_random_signs_of_one_input():
     x = keras.random.normal((5, 400))
-    layer = EnsembleInputs(K, seed=1)
+    layer = MemberInputs(K, seed=1)
     y = layer(x).numpy().reshape(K, 5, 400)
     signs = y / x.numpy()
     np.testing.assert_array_equal(np.abs(signs), 1)

@@ -1,4 +1,4 @@
-"""Ensembles whose members share one network, but scale its input differently."""
+"""Members: networks that share most weights, but scale their input differently."""
 
 from typing import Any
 
@@ -10,8 +10,8 @@ from mtl_cli.layers.register import Shape, register
 
 
 @register
-class EnsembleInputs(keras.layers.Layer):
-    """Gives each member m of an ensemble an input of its own: `x_m = r_m * x`.
+class MemberInputs(keras.layers.Layer):
+    """Gives each member m an input of its own: `x_m = r_m * x`.
 
     x is a row, and * the element-wise product. The vectors r_m are trained; each entry
     starts at -1 or 1, at random. The members share the layers after this one, which
@@ -27,7 +27,7 @@ class EnsembleInputs(keras.layers.Layer):
 
     Example:
         >>> x = keras.random.normal((5, 7))
-        >>> EnsembleInputs(num=3)(x).shape
+        >>> MemberInputs(num=3)(x).shape
         TensorShape([15, 7])
 
     Reference: Gorishniy et al., "TabM: Advancing Tabular Deep Learning with
