@@ -4,9 +4,7 @@
 """
 
 import functools
-import inspect
 import json
-import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -156,17 +154,14 @@ def run_schema() -> Schema:
 
 
 def class_schema(option: type[Options]) -> Schema:
-    """Returns the schema of a class of options, with texts from its docstring."""
+    """Returns the schema of a class of options, for editors."""
     schema = option.model_json_schema()
     definitions = schema.setdefault("$defs", {})
-    texts = {cls.__name__: attribute_texts(cls) for cls in nested_classes(option)}
-    for name, section in [(option.__name__, schema), *definitions.items()]:
+    for section in [schema, *definitions.values()]:
         description = str(section.get("description", ""))
         section["description"] = description.split("\n\n")[0]
-        for key, key_schema in section.get("properties", {}).items():
+        for key_schema in section.get("properties", {}).values():
             key_schema.pop("title", None)
-            if text := texts.get(name, {}).get(key):
-                key_schema["description"] = text
     for axis, base in KINDS.items():
         if base.__name__ in definitions:
             # Pydantic knows only the base class; the key `kind` chooses a subclass.
@@ -179,23 +174,6 @@ def class_schema(option: type[Options]) -> Schema:
                 definitions[base.__name__]["oneOf"].append(reference)
     with_texts: Schema = with_interpolation(schema)
     return with_texts
-
-
-def nested_classes(option: type[Options]) -> set[type[Options]]:
-    """Returns a class of options and all classes of options in its fields."""
-    classes: set[type[Options]] = set()
-
-    def visit(annotation: Any) -> None:
-        is_option = isinstance(annotation, type) and issubclass(annotation, Options)
-        if is_option and annotation not in classes:
-            classes.add(annotation)
-            for field in annotation.model_fields.values():
-                visit(field.annotation)
-        for argument in getattr(annotation, "__args__", ()):
-            visit(argument)
-
-    visit(option)
-    return classes
 
 
 def with_interpolation(schema: Any) -> Any:
@@ -212,19 +190,6 @@ def with_interpolation(schema: Any) -> Any:
         outer = {k: schema.pop(k) for k in ("description", "default") if k in schema}
         return {"anyOf": [schema, INTERPOLATION], **outer}
     return schema
-
-
-def attribute_texts(option: type) -> dict[str, str]:
-    """Returns {attribute: its text in the docstrings of a class and its bases}."""
-    texts: dict[str, str] = {}
-    for cls in reversed(option.__mro__):
-        doc = inspect.cleandoc(cls.__doc__ or "")
-        section = re.search(r"^Attributes:\n((?:(?: +.*)?\n?)*)", doc, re.MULTILINE)
-        entries = re.split(r"^    (?=\w+:)", section[1] if section else "", flags=re.M)
-        for entry in entries[1:]:
-            name, _, text = entry.split("\n\n")[0].partition(":")
-            texts[name] = " ".join(text.split())
-    return texts
 
 
 def write_schemas(folder: Path) -> list[Path]:

@@ -8,9 +8,18 @@ the option's keys in the configuration.
 from types import ModuleType
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    ValidationError,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
+from mtl_cli.core.docstrings import attribute_texts
 from mtl_cli.core.errors import ConfigError, first_line, shown, suggest
 from mtl_cli.core.plugins import sources
 
@@ -44,9 +53,24 @@ PLUGIN_CUTOFF = 0.8
 
 
 class Options(BaseModel):
-    """A section of the configuration; unknown keys and wrong types are errors."""
+    """A section of the configuration; unknown keys and wrong types are errors.
+
+    The section `Attributes:` of a class's docstring describes the keys in its schema.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Returns the schema of the class, with texts from its docstring."""
+        reference = handler(core_schema)
+        keys = handler.resolve_ref_schema(reference).get("properties", {})
+        for key, text in attribute_texts(cls).items():
+            if key in keys:
+                keys[key]["description"] = text
+        return reference
 
 
 Option = TypeVar("Option", bound=Options)

@@ -1,8 +1,6 @@
 """DSelect-k: gates that learn which few experts to select."""
 
-from typing import TYPE_CHECKING, Annotated, Any
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Any
 
 from mtl_cli.core.options import Count, NotNegative, Positive, Units
 from mtl_cli.gates.base import Gate
@@ -16,35 +14,24 @@ class DSelectK(Gate):
 
     See `layers.DSelectKGates` for the equations and the terms.
 
+    Attributes:
+        num_selected_experts: number of experts that a gate selects, k.
+        gate_gamma: of `gate: dselect_k`: width of the smooth step, which turns a
+            selector's values into the bits of an expert's index.
+        gate_entropy: of `gate: dselect_k`: strength of the penalty on the entropy of
+            the selectors; the penalty is summed over the rows of a batch, so a larger
+            batch needs a smaller strength.
+        gate_static: of `gate: dselect_k`: whether a gate gives all rows the same
+            weights.
+
     Reference: Hazimeh et al., "DSelect-k: Differentiable Selection in the Mixture of
         Experts with Applications to Multi-Task Learning", NeurIPS 2021.
     """
 
-    num_selected_experts: Annotated[
-        Count, Field(description="number of experts that a gate selects, k")
-    ] = 2
-    gate_gamma: Annotated[
-        Positive,
-        Field(
-            description="of `gate: dselect_k`: width of the smooth step, which turns a "
-            "selector's values into the bits of an expert's index"
-        ),
-    ] = 1.0
-    gate_entropy: Annotated[
-        NotNegative,
-        Field(
-            description="of `gate: dselect_k`: strength of the penalty on the entropy "
-            "of the selectors; the penalty is summed over the rows of a batch, so a "
-            "larger batch needs a smaller strength"
-        ),
-    ] = 1e-6
-    gate_static: Annotated[
-        bool,
-        Field(
-            description="of `gate: dselect_k`: whether a gate gives all rows the same "
-            "weights"
-        ),
-    ] = False
+    num_selected_experts: Count = 2
+    gate_gamma: Positive = 1.0
+    gate_entropy: NotNegative = 1e-6
+    gate_static: bool = False
 
     def check(self, gate_units: Units) -> None:
         if self.gate_static and gate_units:

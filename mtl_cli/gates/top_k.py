@@ -1,8 +1,6 @@
 """Noisy top-k gates: only the k experts with a row's largest logits have a weight."""
 
-from typing import TYPE_CHECKING, Annotated, Any
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Any
 
 from mtl_cli.core.options import Count, Units
 from mtl_cli.gates.base import Gate
@@ -16,19 +14,16 @@ class TopK(Gate):
 
     See `layers.TopKGates` for the equations.
 
+    Attributes:
+        num_selected_experts: number of experts that a gate selects, k.
+        gate_noise: of `gate: top_k`: whether training adds noise to the logits.
+
     Reference: Shazeer et al., "Outrageously Large Neural Networks: The
         Sparsely-Gated Mixture-of-Experts Layer", ICLR 2017, equations 3 to 5.
     """
 
-    num_selected_experts: Annotated[
-        Count, Field(description="number of experts that a gate selects, k")
-    ] = 2
-    gate_noise: Annotated[
-        bool,
-        Field(
-            description="of `gate: top_k`: whether training adds noise to the logits"
-        ),
-    ] = True
+    num_selected_experts: Count = 2
+    gate_noise: bool = True
 
     def check(self, gate_units: Units) -> None:
         if self.num_selected_experts < 2:

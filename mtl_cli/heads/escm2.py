@@ -31,6 +31,12 @@ class ESCM2(ESMM):
     The paper writes lambda_c for `counterfactual_weight`, and has a factor lambda_g of
     L_CTCVR: here the key `weight` of the conversion task.
 
+    Attributes:
+        counterfactual_weight: of `heads: escm2`: factor of the counterfactual risk of
+            pCVR; 0 is ESMM.
+        pctr_clip: of `heads: escm2`: a lower pCTR counts as this value in the factor
+            1 / pCTR of a click.
+
     Reference: Wang et al., "ESCM2: Entire Space Counterfactual Multi-Task Model for
         Post-Click Conversion Rate Estimation", SIGIR 2022: ESCM2-IPS.
         Differs from the paper in: a click without a conversion label does not count,
@@ -44,22 +50,8 @@ class ESCM2(ESMM):
 
     NAME: ClassVar[str] = "escm2"
 
-    counterfactual_weight: Annotated[
-        NotNegative,
-        Field(
-            description="of `heads: escm2`: factor of the counterfactual risk of pCVR; "
-            "0 is ESMM"
-        ),
-    ] = 0.3
-    pctr_clip: Annotated[
-        float,
-        Field(
-            gt=0,
-            le=1,
-            description="of `heads: escm2`: a lower pCTR counts as this value in the "
-            "factor 1 / pCTR of a click",
-        ),
-    ] = 0.05
+    counterfactual_weight: NotNegative = 0.3
+    pctr_clip: Annotated[float, Field(gt=0, le=1)] = 0.05
 
     def row_penalty(
         self,

@@ -1,8 +1,6 @@
 """ESMM's heads: pCTCVR is pCTR x pCVR, and pCVR is an output without a loss."""
 
-from typing import Annotated, ClassVar
-
-from pydantic import Field
+from typing import ClassVar
 
 from mtl_cli.heads._chain import Chain
 from mtl_cli.heads.base import RowsWithLabels, Tasks
@@ -23,6 +21,11 @@ class ESMM(Chain):
     l is the cross-entropy. There is no loss of pCVR itself. Both losses are on all
     impressions: the paper's entire space.
 
+    Attributes:
+        click_task: the task whose label is a click; null is the first task.
+        conversion_task: the task whose label is a click and a conversion; null is the
+            second task.
+
     Reference: Ma et al., "Entire Space Multi-Task Model: An Effective Approach for
         Estimating Post-Click Conversion Rate", SIGIR 2018, equations 1 and 3.
         Differs from the paper in: a loss is the weighted mean over the rows of a batch,
@@ -32,17 +35,8 @@ class ESMM(Chain):
     NAME: ClassVar[str] = "esmm"
     EQUATION: ClassVar[str] = "pCTCVR = pCTR x pCVR"
 
-    click_task: Annotated[
-        str | None,
-        Field(description="the task whose label is a click; null is the first task"),
-    ] = None
-    conversion_task: Annotated[
-        str | None,
-        Field(
-            description="the task whose label is a click and a conversion; null is the "
-            "second task"
-        ),
-    ] = None
+    click_task: str | None = None
+    conversion_task: str | None = None
 
     def steps(self, tasks: Tasks) -> list[str]:
         """Returns the names of the click task and of the conversion task."""

@@ -1,8 +1,6 @@
 """Funnel heads: the product of any number of steps, such as click, cart and buy."""
 
-from typing import Annotated, ClassVar
-
-from pydantic import Field
+from typing import ClassVar
 
 from mtl_cli.heads._chain import Chain
 from mtl_cli.heads.base import Tasks
@@ -21,6 +19,10 @@ class Funnel(Chain):
     that have reached its step. There is a loss of each product, on all rows, and no
     loss of a factor itself. With two steps, these heads are ESMM's.
 
+    Attributes:
+        funnel_steps: of `heads: funnel`: the tasks that are the steps, from the first
+            to the last; null takes all binary tasks in the order of the run.
+
     Reference: Ma et al., "Entire Space Multi-Task Model: An Effective Approach for
         Estimating Post-Click Conversion Rate", SIGIR 2018, equation 1.
         Differs from the paper in: the number of steps is free.
@@ -29,13 +31,7 @@ class Funnel(Chain):
     NAME: ClassVar[str] = "funnel"
     EQUATION: ClassVar[str] = "p(step) = p(step before) x p(step | step before)"
 
-    funnel_steps: Annotated[
-        list[str] | None,
-        Field(
-            description="of `heads: funnel`: the tasks that are the steps, from the "
-            "first to the last; null takes all binary tasks in the order of the run"
-        ),
-    ] = None
+    funnel_steps: list[str] | None = None
 
     def steps(self, tasks: Tasks) -> list[str]:
         if self.funnel_steps is not None:

@@ -1,9 +1,6 @@
 """Ordered heads: a penalty where a later task is predicted above an earlier one."""
 
 from itertools import pairwise
-from typing import Annotated
-
-from pydantic import Field
 
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.options import NotNegative
@@ -22,18 +19,16 @@ class Ordered(Heads):
 
     The paper writes alpha for `order_penalty`.
 
+    Attributes:
+        order_penalty: of `heads: ordered`: strength of the penalty if a task is
+            predicted above the task before it.
+
     Reference: Xi et al., "Modeling the Sequential Dependence among Audience Multi-step
         Conversions with Multi-task Learning in Targeted Display Advertising", KDD 2021:
         the behavioral expectation calibrator.
     """
 
-    order_penalty: Annotated[
-        NotNegative,
-        Field(
-            description="of `heads: ordered`: strength of the penalty if a task is "
-            "predicted above the task before it"
-        ),
-    ] = 0.6
+    order_penalty: NotNegative = 0.6
 
     def check(self, tasks: Tasks) -> None:
         if len(tasks) < 2:

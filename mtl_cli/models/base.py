@@ -192,7 +192,8 @@ class Sharing(Options):
         cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         """Returns the schema of all keys, with the keys of heads, gates and towers."""
-        schema = handler.resolve_ref_schema(handler(core_schema))
+        schema = super().__get_pydantic_json_schema__(core_schema, handler)
+        schema = handler.resolve_ref_schema(schema)
         axes: list[tuple[str, str, type[Options]]] = [
             ("heads", "heads", Heads),
             ("gate", "gates", Gate),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from graphlib import CycleError, TopologicalSorter
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import Field
 
@@ -28,25 +28,20 @@ class DBMTL(Towers):
         y_t = W_t r_t + b_t
 
     z_t is the hidden vector of task t, [a; b] the vector a followed by b, and y_t the
-    logits. The key `relation_units` has the widths of the relation networks.
+    logits.
+
+    Attributes:
+        parents: the parents of each task, as in `{buy: [click]}`; a task that is not
+            named has no parents; null makes each task the parent of the next task.
+        relation_units: widths of the layers of each task's relation network.
 
     Reference: Wang et al., "Deep Bayesian Multi-Target Learning for Recommender
         Systems", 2019. The equations follow the paper's abstract and the code of the
         authors' company, EasyRec, not the whole paper.
     """
 
-    parents: Annotated[
-        dict[str, list[str]] | None,
-        Field(
-            description="the parents of each task, as in `{buy: [click]}`; a task that "
-            "is not named has no parents; null makes each task the parent of the next "
-            "task"
-        ),
-    ] = None
-    relation_units: Annotated[
-        SomeUnits,
-        Field(description="widths of the layers of each task's relation network"),
-    ] = Field(default_factory=lambda: [32])
+    parents: dict[str, list[str]] | None = None
+    relation_units: SomeUnits = Field(default_factory=lambda: [32])
 
     def parents_of(self, tasks: Sequence[str]) -> dict[str, list[str]]:
         """Returns the parents of each task, {task: its parents}."""

@@ -1,7 +1,7 @@
 """PPNet: gates that read prior features scale the input of each layer of a tower."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import Field
 
@@ -32,20 +32,17 @@ class PPNet(Towers):
     circle sg, delta_task d, H^(l) v^l, O_pp^(l) d^l * v^l, and gamma 2. U, c, V and c'
     are W, b, W' and b' in the paper's Gate NU, `layers/gate_nu.py`.
 
+    Attributes:
+        prior_features: features that the gates read, such as those of the user, the
+            item and its author; empty for all features with embeddings.
+        prior_gate_units: hidden widths of the gates.
+
     Reference: Chang et al., "PEPNet: Parameter and Embedding Personalized Network for
         Infusing with Personalized Prior Information", KDD 2023, equations 7 to 9.
     """
 
-    prior_features: Annotated[
-        list[str],
-        Field(
-            description="features that the gates read, such as those of the user, the "
-            "item and its author; empty for all features with embeddings"
-        ),
-    ] = Field(default_factory=list)
-    prior_gate_units: Annotated[
-        SomeUnits, Field(description="hidden widths of the gates")
-    ] = Field(default_factory=lambda: [64])
+    prior_features: list[str] = Field(default_factory=list)
+    prior_gate_units: SomeUnits = Field(default_factory=lambda: [64])
 
     def named_features(self) -> dict[str, list[str]]:
         return {"prior_features": self.prior_features}

@@ -1,7 +1,7 @@
 """STAR's towers: each scenario multiplies the shared weights by its own factors."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -25,19 +25,17 @@ class Star(Towers):
     one of the features, so its effect on the logit need not pass through the tower. The
     paper writes s_a for a_t(x), and s_m for the rest of y_t.
 
+    Attributes:
+        auxiliary_units: hidden widths of each task's auxiliary network; empty for no
+            auxiliary networks.
+
     Reference: Sheng et al., "One Model to Serve All: Star Topology Adaptive Recommender
         for Multi-Domain CTR Prediction", CIKM 2021, sections 3.4 and 3.5.
     """
 
     reads_scenario: ClassVar[bool] = True
 
-    auxiliary_units: Annotated[
-        Units,
-        Field(
-            description="hidden widths of each task's auxiliary network; empty for no "
-            "auxiliary networks"
-        ),
-    ] = Field(default_factory=lambda: [32])
+    auxiliary_units: Units = Field(default_factory=lambda: [32])
 
     def connect(
         self,
