@@ -85,9 +85,6 @@ class Encoder(Options):
     def interact(self, fields: Fields) -> list[Tensor]:
         """Connects the layers of the interactions.
 
-        Args:
-            fields: the features of the rows.
-
         Returns: the interactions, in any number of tensors `(batch, units)`.
         """
 
@@ -199,11 +196,8 @@ class Encoder(Options):
     ) -> Tensor:
         """Connects one set of embeddings and the dense features to an encoding.
 
-        Args:
-            embeddings: `(batch, features, length)` for each group of tables.
-            x: the embeddings and the dense features side by side, `(batch, columns)`.
-            first_order: see `Fields`.
-            dense_options: arguments of the layers of `deep`.
+        See `Fields` and `encode` for the arguments. `embeddings` has a tensor `(batch,
+        features, length)` for each group of tables.
 
         Returns: the encoding, `(batch, dim)`.
         """
@@ -214,7 +208,7 @@ class Encoder(Options):
         vectors = None
         if len({e.shape[-1] for e in embeddings}) == 1:
             vectors = embeddings[0]
-            if len(embeddings) > 1:
+            if len(embeddings) > 1:  # tables of one length, some of them frozen
                 vectors = ops.concatenate(embeddings, axis=1)
         num_vectors = sum(e.shape[-2] for e in embeddings)
         interactions = self.interact(Fields(vectors, x, num_vectors, first_order))
@@ -226,9 +220,7 @@ class Encoder(Options):
         return ops.concatenate([deep, *interactions], axis=-1)
 
     def vectors_to_cross(self, fields: Fields) -> Tensor:
-        """Returns the embeddings for an encoder that crosses pairs of features.
-
-        Returns: `fields.vectors`.
+        """Returns `fields.vectors`, for an encoder that crosses pairs of features.
 
         Raises:
             ConfigError: if fewer than two features have embeddings, or if their lengths

@@ -16,21 +16,11 @@ class Gate(Options):
     """
 
     def check(self, gate_units: Units) -> None:
-        """Raises ValueError if the gates cannot have these hidden layers.
-
-        Args:
-            gate_units: widths of each gate's hidden layers.
-        """
+        """Raises ValueError if the gates cannot have hidden layers of these widths."""
 
     @abstractmethod
-    def layer(
-        self, num: int, num_experts: int, units: Units, **kwargs: Any
-    ) -> "Routing":
-        """Builds a layer of gates from the arguments of `layers.Gates`.
+    def layer(self, num: int, num_experts: int, **kwargs: Any) -> "Routing":
+        """Builds `num` gates over `num_experts` experts each.
 
-        Args:
-            num: number of gates.
-            num_experts: number of experts that each gate weighs.
-            units: widths of each gate's hidden layers.
-            **kwargs: the other arguments of `layers.Gates`.
+        `kwargs` holds the other arguments of `layers.Gates`.
         """

@@ -40,17 +40,14 @@ class DSelectK(Gate):
                 "it to [], or gate_static to false"
             )
 
-    def layer(
-        self, num: int, num_experts: int, units: Units, **kwargs: Any
-    ) -> "Routing":
+    def layer(self, num: int, num_experts: int, **kwargs: Any) -> "Routing":
         from mtl_cli.layers import DSelectKGates, Gates
 
         if num_experts == 1:  # there is nothing to select
-            return Gates(num, num_experts, units, **kwargs)
+            return Gates(num, num_experts, **kwargs)
         return DSelectKGates(
             num,
             num_experts,
-            units,
             num_selected=self.num_selected_experts,
             gamma=self.gate_gamma,
             entropy=self.gate_entropy,

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-from mtl_cli.core.options import Units
 from mtl_cli.gates.base import Gate
 
 if TYPE_CHECKING:
@@ -15,9 +14,7 @@ class Softmax(Gate):
     With `gate_units`, hidden layers come before W. See `layers.Gates`.
     """
 
-    def layer(
-        self, num: int, num_experts: int, units: Units, **kwargs: Any
-    ) -> "Routing":
+    def layer(self, num: int, num_experts: int, **kwargs: Any) -> "Routing":
         from mtl_cli.layers import Gates
 
-        return Gates(num, num_experts, units, **kwargs)
+        return Gates(num, num_experts, **kwargs)

@@ -32,15 +32,12 @@ class TopK(Gate):
                 "weight 1 and never learns; set it to 2 or more, or gate to dselect_k"
             )
 
-    def layer(
-        self, num: int, num_experts: int, units: Units, **kwargs: Any
-    ) -> "Routing":
+    def layer(self, num: int, num_experts: int, **kwargs: Any) -> "Routing":
         from mtl_cli.layers import TopKGates
 
         return TopKGates(
             num,
             num_experts,
-            units,
             num_selected=self.num_selected_experts,
             has_noise=self.gate_noise,
             **kwargs,

@@ -12,7 +12,7 @@ import numpy as np
 from mtl_cli.core.errors import unknown_name
 from mtl_cli.core.prediction_names import conditional_name
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.heads.base import Heads, Output, RowsWithLabels, Tasks
+from mtl_cli.heads.base import Heads, Labels, Output, Tasks
 
 
 class Chain(Heads):
@@ -123,10 +123,9 @@ class Chain(Heads):
             products[name] = logit_of_product(products[before], logits[name])
         return products | factors
 
-    def label_warnings(self, tasks: Tasks, rows: RowsWithLabels) -> list[str]:
+    def label_warnings(self, tasks: Tasks, labels: Labels) -> list[str]:
         """Returns a warning for each step that rows reach without a step before it."""
-        labels, steps = rows.labels, self.steps(tasks)
-        lines = []
+        steps, lines = self.steps(tasks), []
         for position, name in enumerate(steps[1:], start=1):
             before, has_reached = steps[:position], labels[name] == 1
             is_broken = has_reached & np.any([labels[b] == 0 for b in before], axis=0)

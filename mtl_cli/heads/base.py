@@ -1,14 +1,13 @@
 """The base class of heads, and the outputs of a model."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
 
-from mtl_cli.core.options import Options, drop_keys_of_others, option_class
+from mtl_cli.core.options import Options
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.tasks.base import Array, Task
 
-AXIS = "heads"
 Tasks = dict[str, Task]
+Labels = dict[str, Array]  # {task: its labels, (rows,)}; a missing label is NaN
 
 
 @dataclass(frozen=True)
@@ -104,37 +103,9 @@ class Heads(Options):
         """
         return None
 
-    def check_labels(self, tasks: Tasks, rows: "RowsWithLabels") -> None:
+    def check_labels(self, tasks: Tasks, labels: Labels) -> None:
         """Raises DataError if these heads do not suit the training rows' labels."""
 
-    def label_warnings(self, tasks: Tasks, rows: "RowsWithLabels") -> list[str]:
+    def label_warnings(self, tasks: Tasks, labels: Labels) -> list[str]:
         """Returns warnings about the training rows' labels, one line each."""
         return []
-
-
-class RowsWithLabels(Protocol):
-    """The part of `data.table.Table` that heads read.
-
-    Heads cannot name `Table` itself: `heads` may not import `data`.
-    """
-
-    @property
-    def labels(self) -> dict[str, Array]:
-        """{task: its labels, `(rows,)`}. A missing label is NaN."""
-
-
-def heads_named(name: str, keys: dict[str, Any]) -> Heads:
-    """Builds the heads that `model.heads` names.
-
-    Args:
-        name: the value of `model.heads`: the name of a file in this folder.
-        keys: {key: value} for all keys of `model.*` that neither the sharing scheme nor
-            any gates or towers declare.
-
-    Raises:
-        ValueError: if a key is unknown, if the value of a key of other heads is not its
-            default, or if a value is wrong.
-    """
-    heads = option_class(AXIS, name, Heads)
-    own_keys = drop_keys_of_others(keys, heads, AXIS, Heads, "model.heads")
-    return heads.model_validate(own_keys)

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from mtl_cli.heads._chain import Chain
-from mtl_cli.heads.base import RowsWithLabels, Tasks
+from mtl_cli.heads.base import Labels, Tasks
 
 
 class ESMM(Chain):
@@ -57,7 +57,7 @@ class ESMM(Chain):
                 "name another task"
             )
 
-    def label_warnings(self, tasks: Tasks, rows: RowsWithLabels) -> list[str]:
+    def label_warnings(self, tasks: Tasks, labels: Labels) -> list[str]:
         """Returns warnings of a funnel that is not named, or that the labels break."""
         click, conversion = self.steps(tasks)
         binary = [name for name, task in tasks.items() if task.BINARY_LABELS]
@@ -68,4 +68,4 @@ class ESMM(Chain):
                 f"conversion, of the tasks {', '.join(binary)}; model.click_task and "
                 "model.conversion_task name others"
             )
-        return lines + super().label_warnings(tasks, rows)
+        return lines + super().label_warnings(tasks, labels)

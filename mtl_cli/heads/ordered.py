@@ -5,7 +5,7 @@ from itertools import pairwise
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.options import NotNegative
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.heads.base import Heads, RowsWithLabels, Tasks
+from mtl_cli.heads.base import Heads, Labels, Tasks
 
 
 class Ordered(Heads):
@@ -48,8 +48,7 @@ class Ordered(Heads):
                     "rows; set it to null"
                 )
 
-    def check_labels(self, tasks: Tasks, rows: RowsWithLabels) -> None:
-        labels = rows.labels
+    def check_labels(self, tasks: Tasks, labels: Labels) -> None:
         for earlier, later in pairwise(tasks):
             is_later = labels[later] == 1
             num_broken = (is_later & (labels[earlier] == 0)).sum()

@@ -5,19 +5,15 @@ builds `get_config` from the arguments of the constructor. Importing this packag
 imports TensorFlow.
 """
 
-from mtl_cli.layers.adatt_level import adatt_level
 from mtl_cli.layers.attention import Attention
-from mtl_cli.layers.connections import connect_networks
 from mtl_cli.layers.dselect_k import DSelectKGates
 from mtl_cli.layers.embedding import FusedEmbedding
-from mtl_cli.layers.extraction import extract
 from mtl_cli.layers.gates import Gates, Mix
 from mtl_cli.layers.hard_concrete import HardConcrete
 from mtl_cli.layers.parallel import ParallelDense, ParallelMLP
 from mtl_cli.layers.routing import Expert, Route, Routing, experts_of
 from mtl_cli.layers.static_weights import StaticWeights
 from mtl_cli.layers.top_k import TopKGates
-from mtl_cli.layers.towers import connect_towers
 
 __all__ = [
     "Attention",
@@ -33,9 +29,5 @@ __all__ = [
     "Routing",
     "StaticWeights",
     "TopKGates",
-    "adatt_level",
-    "connect_networks",
-    "connect_towers",
     "experts_of",
-    "extract",
 ]

@@ -9,7 +9,7 @@ from keras import ops
 
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.gates import softmax
-from mtl_cli.layers.parallel import DENSE_OPTIONS, ParallelDense, ParallelMLP
+from mtl_cli.layers.parallel import ParallelDense, ParallelMLP, pop_dense_options
 from mtl_cli.layers.register import Shape, register
 from mtl_cli.layers.routing import Route, Routing, routes_to_shared
 
@@ -98,7 +98,7 @@ class DSelectKGates(Routing):
         routes: Sequence[Route] | None = None,
         **kwargs: Any,
     ) -> None:
-        dense_options = {k: kwargs.pop(k) for k in DENSE_OPTIONS if k in kwargs}
+        dense_options = pop_dense_options(kwargs)
         super().__init__(routes or routes_to_shared(num, num_experts), **kwargs)
         self.num_experts, self.num_selected = num_experts, num_selected
         self.gamma, self.entropy_strength = gamma, entropy

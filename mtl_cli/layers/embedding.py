@@ -58,10 +58,8 @@ class FusedEmbedding(keras.layers.Layer):
     ) -> None:
         super().__init__(autocast=False, **kwargs)
         self.vocabulary_sizes = tuple(vocabulary_sizes)
-        self.embedding_dim = embedding_dim
-        self.num_sets = num_sets
-        self.stddev = stddev
-        self.l2 = l2
+        self.embedding_dim, self.num_sets = embedding_dim, num_sets
+        self.stddev, self.l2 = stddev, l2
         starts = np.cumsum((0, *self.vocabulary_sizes[:-1])).astype("int32")
         self.offsets = starts if columns is None else starts[list(columns)]
 

@@ -9,11 +9,10 @@ import numpy as np
 from keras import ops
 
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.layers.gate_nu import unnamed_units
 from mtl_cli.layers.gates import softmax
 from mtl_cli.layers.parallel import ParallelDense
 from mtl_cli.layers.register import Shape, register
-from mtl_cli.layers.routing import Route, Routing
+from mtl_cli.layers.routing import Route, Routing, experts_of
 
 
 @register
@@ -65,20 +64,17 @@ class FeatureGate(Routing):
         owners: Sequence[int | str] | None = None,
         **kwargs: Any,
     ) -> None:
-        scaled_units = unnamed_units(units)
+        scaled_units = experts_of("hidden", units)
         owner_of_gates: Sequence[int | str | None] = owners or [None] * num
         routes = [Route(owner, scaled_units) for owner in owner_of_gates]
         super().__init__(routes, **kwargs)
         self.reports_owners = True
-        options: dict[str, Any] = {
-            "use_bias": False,
-            "l2": l2,
-            "initializer": initializer,
-        }
         self.widths = [len(ranks), *ranks]
         # The kernels W_g, B_g1, B_g2, ... side by side, so that one product reads x.
-        self.down = ParallelDense(num, sum(self.widths), **options)
-        self.up = [ParallelDense(num, units, **options) for _ in ranks]  # A_gl
+        self.down = ParallelDense(num, sum(self.widths), False, l2, initializer)
+        self.up = [  # A_gl
+            ParallelDense(num, units, False, l2, initializer) for _ in ranks
+        ]
 
     def build(self, input_shape: Shape) -> None:
         self.down.build(input_shape)

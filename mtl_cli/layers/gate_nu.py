@@ -6,7 +6,12 @@ from typing import Any, ClassVar
 from keras import ops
 
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.layers.parallel import ParallelDense, ParallelMLP
+from mtl_cli.layers.parallel import (
+    ParallelDense,
+    ParallelMLP,
+    kernel_options,
+    pop_dense_options,
+)
 from mtl_cli.layers.register import Shape, register
 from mtl_cli.layers.routing import Expert, Route, Routing, experts_of
 
@@ -31,15 +36,12 @@ class GateNU(Routing):
         num_hidden: number of networks mlp: 1 if all gates share one network, or `num`
             if each gate has its own.
         gamma: the upper bound of a factor.
-        activation: name of the hidden layers' Keras activation.
-        dropout: fraction of the hidden units dropped in training, in [0, 1).
-        batch_norm: whether hidden units are normalised over the batch.
-        l2: strength of the L2 penalty on all kernels, 0 for none.
-        initializer: name of a Keras initializer, drawn anew for every gate.
         routes: the units that each gate scales, for reports: one `Expert` per unit,
             whose owner is a feature; None if the units belong to no features.
         weighs_experts: whether the units are experts. Reports then give the weight of
             each unit, otherwise the mean weight of each owner's units.
+        **kwargs: further arguments of `ParallelMLP`, for mlp, and of a Keras layer.
+            W'_g has the same `l2` and `initializer`.
 
     Input shape: `(batch, dim)`, or `(num, batch, dim)` if each gate reads an input of
         its own.
@@ -66,22 +68,17 @@ class GateNU(Routing):
         hidden_units: Sequence[int],
         num_hidden: int = 1,
         gamma: float = 2.0,
-        activation: str = "relu",
-        dropout: float = 0.0,
-        batch_norm: bool = False,
-        l2: float = 0.0,
-        initializer: str = "glorot_uniform",
         routes: Sequence[Route] | None = None,
         weighs_experts: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(routes or [Route(None, unnamed_units(units))] * num, **kwargs)
+        dense_options = pop_dense_options(kwargs)
+        unnamed = Route(None, experts_of("hidden", units))
+        super().__init__(routes or [unnamed] * num, **kwargs)
         self.gamma = gamma
         self.reports_owners = not weighs_experts
-        self.hidden = ParallelMLP(
-            num_hidden, hidden_units, activation, dropout, batch_norm, l2, initializer
-        )
-        self.factors = ParallelDense(num, units, l2=l2, initializer=initializer)
+        self.hidden = ParallelMLP(num_hidden, hidden_units, **dense_options)
+        self.factors = ParallelDense(num, units, **kernel_options(dense_options))
 
     def build(self, input_shape: Shape) -> None:
         self.hidden.build(input_shape)
@@ -95,17 +92,8 @@ class GateNU(Routing):
         return {"": self.hidden, "factors.": self.factors}
 
 
-def unnamed_units(count: int) -> list[Expert]:
-    """Returns one `Expert` for each unit of a hidden layer; their owner is `hidden`."""
-    return experts_of("hidden", count)
-
-
 def feature_units(features: Sequence[str]) -> list[Expert]:
-    """Returns one `Expert` for each column of x; its owner is the column's feature.
-
-    Args:
-        features: the feature of each column.
-    """
+    """Returns one `Expert` for each column of x; its owner is the column's feature."""
     counts: dict[str, int] = {}
     units = []
     for feature in features:

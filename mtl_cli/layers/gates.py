@@ -11,7 +11,12 @@ import tensorflow as tf
 from keras import ops
 
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.layers.parallel import ParallelDense, ParallelMLP
+from mtl_cli.layers.parallel import (
+    ParallelDense,
+    ParallelMLP,
+    kernel_options,
+    pop_dense_options,
+)
 from mtl_cli.layers.register import Shape, register
 from mtl_cli.layers.routing import Route, Routing, routes_to_shared
 
@@ -30,13 +35,10 @@ class Gates(Routing):
         num: number of gates.
         num_experts: number of experts that each gate weighs.
         units: widths of a gate's hidden layers; empty for the paper's linear gate.
-        activation: name of the hidden layers' Keras activation.
-        dropout: fraction of the hidden units dropped in training, in [0, 1).
-        batch_norm: whether hidden units are normalised over the batch.
-        l2: strength of the L2 penalty on all kernels, 0 for none.
-        initializer: name of a Keras initializer, drawn anew for every gate.
         routes: the owner of each gate and the experts that it weighs, for reports; None
             if all gates serve all tasks and weigh shared experts.
+        **kwargs: further arguments of `ParallelMLP`, for the hidden layers, and of a
+            Keras layer. W_g has the same `l2` and `initializer`.
 
     Input shape: `(batch, dim)` if all gates read the same input, or
         `(groups, batch, dim)`, see `ParallelDense`.
@@ -61,26 +63,20 @@ class Gates(Routing):
         num: int,
         num_experts: int,
         units: Sequence[int] = (),
-        activation: str = "relu",
-        dropout: float = 0.0,
-        batch_norm: bool = False,
-        l2: float = 0.0,
-        initializer: str = "glorot_uniform",
         routes: Sequence[Route] | None = None,
         **kwargs: Any,
     ) -> None:
+        dense_options = pop_dense_options(kwargs)
         super().__init__(routes or routes_to_shared(num, num_experts), **kwargs)
-        self.num_experts = num_experts
-        self.hidden = ParallelMLP(
-            num, units, activation, dropout, batch_norm, l2, initializer
-        )
-        self.logits = ParallelDense(
-            num, num_experts, use_bias=False, l2=l2, initializer=initializer
-        )
+        self.hidden = ParallelMLP(num, units, **dense_options)
+        options = kernel_options(dense_options)
+        self.logits = ParallelDense(num, num_experts, use_bias=False, **options)
 
     def build(self, input_shape: Shape) -> None:
-        self.hidden.build(input_shape)
-        self.logits.build(self.hidden.compute_output_shape(input_shape))
+        hidden, *others = self.parts().values()
+        hidden.build(input_shape)
+        for part in others:
+            part.build(hidden.compute_output_shape(input_shape))
 
     def call(self, x: Tensor) -> Tensor:
         return softmax(self.logits(self.hidden(x)))

@@ -31,10 +31,7 @@ def table_groups(
 ) -> list[TableGroup]:
     """Groups the tables by the length of their vectors, and by whether they are frozen.
 
-    Args:
-        layout: the columns of each feature in the inputs, and the tables.
-        default_dim: the encoder's `embedding_dim`, for tables without a length of their
-            own.
+    Tables without a length of their own have the length `default_dim`.
     """
     groups: dict[tuple[int, bool], dict[str, int]] = {}
     for name, table in layout.tables.items():
@@ -61,7 +58,7 @@ def look_up(
         inputs: the network's inputs: `ids` `(batch, columns)`, `sequences` and
             `sequence_weights` `(batch, columns of all sequences)`.
         layout: the columns of each feature in the inputs.
-        group: the group of tables.
+        group: the group.
         **options: arguments of the `FusedEmbedding` layer.
 
     Returns: the vectors, `(sets, batch, features, dim)`. The features with one id per
@@ -145,9 +142,7 @@ def features_side_by_side(
 ) -> list[str]:
     """Returns the name of the feature to which each column of `side_by_side` belongs.
 
-    Args:
-        layout: the columns of each feature in the inputs, and the tables.
-        default_dim: the encoder's `embedding_dim`.
+    See `table_groups` for the arguments.
     """
     features: list[str] = []
     for group in table_groups(layout, default_dim):

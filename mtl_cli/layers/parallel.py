@@ -10,17 +10,20 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.parallel_norms import ParallelBatchNorm, ParallelLayerNorm
 from mtl_cli.layers.register import Shape, register
 
+# Arguments of layers that are also arguments of `ParallelDense`.
+KERNEL_OPTIONS = ("l2", "initializer")
 # The arguments of hidden layers that a configuration sets once for all of them.
-DENSE_OPTIONS = ("activation", "dropout", "batch_norm", "l2", "initializer")
+DENSE_OPTIONS = ("activation", "dropout", "batch_norm", *KERNEL_OPTIONS)
 
 
 def kernel_options(dense_options: Mapping[str, Any]) -> dict[str, Any]:
-    """Selects the arguments of hidden layers that are also arguments of their kernels.
+    """Selects the arguments of hidden layers that `ParallelDense` has too."""
+    return {k: dense_options[k] for k in KERNEL_OPTIONS if k in dense_options}
 
-    Layers without an activation, such as `ParallelDense`, have only these arguments.
-    """
-    names = ("l2", "initializer")
-    return {name: dense_options[name] for name in names if name in dense_options}
+
+def pop_dense_options(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Removes the arguments of hidden layers from `kwargs`, and returns them."""
+    return {k: kwargs.pop(k) for k in DENSE_OPTIONS if k in kwargs}
 
 
 @register
@@ -70,13 +73,9 @@ class ParallelDense(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.owners = owners
-        self.num = num
-        self.units = units
-        self.use_bias = use_bias
-        self.l2 = l2
-        self.initializer = initializer
-        self.bias_initializer = bias_initializer
+        self.num, self.units, self.owners = num, units, owners
+        self.use_bias, self.l2 = use_bias, l2
+        self.initializer, self.bias_initializer = initializer, bias_initializer
 
     def build(self, input_shape: Shape) -> None:
         self.groups = input_shape[0] if len(input_shape) == 3 else 1
@@ -182,24 +181,16 @@ class ParallelMLP(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.num = num
-        self.units = tuple(units)
-        self.stack = []
+        self.num, self.units = num, tuple(units)
         if isinstance(activation, str):
             activation = [activation] * len(self.units)
         if isinstance(batch_norm, bool):
             batch_norm = [batch_norm] * len(self.units)
-        for width, name, has_batch_norm in zip(
-            self.units, activation, batch_norm, strict=True
-        ):
-            self.stack.append(ParallelDense(num, width, l2=l2, initializer=initializer))
-            if has_batch_norm:
-                self.stack.append(ParallelBatchNorm())
-            if layer_norm:
-                self.stack.append(ParallelLayerNorm())
-            self.stack.append(keras.layers.Activation(name))
-            if dropout:
-                self.stack.append(keras.layers.Dropout(dropout))
+        stack: list[keras.layers.Layer] = []
+        for width, name, norm in zip(self.units, activation, batch_norm, strict=True):
+            stack.append(ParallelDense(num, width, l2=l2, initializer=initializer))
+            stack += layers_after_dense(name, dropout, norm, layer_norm)
+        self.stack = stack
 
     def build(self, input_shape: Shape) -> None:
         for layer in self.stack:
@@ -215,3 +206,18 @@ class ParallelMLP(keras.layers.Layer):
         if not self.units:
             return input_shape
         return (self.num, input_shape[-2], self.units[-1])
+
+
+def layers_after_dense(
+    activation: str, dropout: float, batch_norm: bool, layer_norm: bool = False
+) -> list[keras.layers.Layer]:
+    """Makes the layers that follow a dense layer, see `ParallelMLP`."""
+    layers: list[keras.layers.Layer] = []
+    if batch_norm:
+        layers.append(ParallelBatchNorm())
+    if layer_norm:
+        layers.append(ParallelLayerNorm())
+    layers.append(keras.layers.Activation(activation))
+    if dropout:
+        layers.append(keras.layers.Dropout(dropout))
+    return layers

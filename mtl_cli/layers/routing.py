@@ -43,9 +43,9 @@ class Route(NamedTuple):
     experts: Sequence[Expert]
 
 
-def experts_of(owner: int | str, count: int, trained: bool = True) -> list[Expert]:
+def experts_of(owner: int | str, count: int) -> list[Expert]:
     """Returns all experts of one owner."""
-    return [Expert(owner, i + 1, trained) for i in range(count)]
+    return [Expert(owner, i + 1) for i in range(count)]
 
 
 def routes_to_shared(num: int, num_experts: int) -> list[Route]:

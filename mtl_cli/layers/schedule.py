@@ -66,10 +66,4 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         return self.peak * rise * decay
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            "peak": self.peak,
-            "curve": self.curve,
-            "warmup_steps": self.warmup_steps,
-            "total_steps": self.total_steps,
-            "first_step": self.first_step,
-        }
+        return dict(vars(self))

@@ -7,8 +7,7 @@ import keras
 from keras import ops
 
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.layers.parallel import ParallelDense
-from mtl_cli.layers.parallel_norms import ParallelBatchNorm
+from mtl_cli.layers.parallel import ParallelDense, layers_after_dense
 from mtl_cli.layers.register import Shape, register
 
 
@@ -133,12 +132,11 @@ class StarMLP(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.num, self.units = num, tuple(units)
-        self.stack: list[Any] = []
+        stack: list[keras.layers.Layer] = []
         for width in self.units:
-            self.stack.append(StarDense(num, width, l2, initializer))
-            self.stack += [ParallelBatchNorm()] if batch_norm else []
-            self.stack.append(keras.layers.Activation(activation))
-            self.stack += [keras.layers.Dropout(dropout)] if dropout else []
+            stack.append(StarDense(num, width, l2, initializer))
+            stack += layers_after_dense(activation, dropout, batch_norm)
+        self.stack = stack
 
     def build(self, x_shape: Shape, scenario_shape: Shape) -> None:
         for layer in self.stack:

@@ -7,18 +7,13 @@ import keras
 from keras import ops
 
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.layers.parallel import (
-    DENSE_OPTIONS,
-    ParallelDense,
-    ParallelMLP,
-    kernel_options,
-)
-from mtl_cli.layers.register import Shape, register
-from mtl_cli.layers.routing import Route, Routing, routes_to_shared
+from mtl_cli.layers.gates import Gates
+from mtl_cli.layers.parallel import ParallelDense
+from mtl_cli.layers.register import register
 
 
 @register
-class TopKGates(Routing):
+class TopKGates(Gates):
     """Computes gates that give weight to k = `num_selected` experts in each row.
 
         H(x)_i = (W x)_i + e_i softplus((V x)_i)
@@ -38,9 +33,7 @@ class TopKGates(Routing):
             all. With 1, the only weight is always 1, so that W has no gradient.
         has_noise: whether there is noise in training. Without noise, the layer has no
             matrix V.
-        routes: see `Gates`.
-        **kwargs: further arguments of `ParallelMLP`, for the hidden layers, and of a
-            Keras layer.
+        **kwargs: further arguments of `Gates`.
 
     Input shape: see `Gates`.
     Output shape: `(num, batch, num_experts)`; the last axis sums to 1.
@@ -67,26 +60,15 @@ class TopKGates(Routing):
         units: Sequence[int] = (),
         num_selected: int = 2,
         has_noise: bool = True,
-        routes: Sequence[Route] | None = None,
         **kwargs: Any,
     ) -> None:
-        dense_options = {k: kwargs.pop(k) for k in DENSE_OPTIONS if k in kwargs}
-        super().__init__(routes or routes_to_shared(num, num_experts), **kwargs)
+        super().__init__(num, num_experts, units, **kwargs)
         self.num_selected = min(num_selected, num_experts)
-        self.hidden = ParallelMLP(num, units, **dense_options)
-        options = kernel_options(dense_options)
-        self.logits = ParallelDense(num, num_experts, use_bias=False, **options)
         self.noise = None
         if has_noise:
-            self.noise = ParallelDense(num, num_experts, use_bias=False, **options)
+            l2, initializer = self.logits.l2, self.logits.initializer
+            self.noise = ParallelDense(num, num_experts, False, l2, initializer)
             self.seed_generator = keras.random.SeedGenerator()
-
-    def build(self, input_shape: Shape) -> None:
-        self.hidden.build(input_shape)
-        hidden_shape = self.hidden.compute_output_shape(input_shape)
-        self.logits.build(hidden_shape)
-        if self.noise is not None:
-            self.noise.build(hidden_shape)
 
     def call(self, x: Tensor, training: bool | None = None) -> Tensor:
         hidden = self.hidden(x)
@@ -99,5 +81,5 @@ class TopKGates(Routing):
         return ops.cast(ops.softmax(logits), self.compute_dtype)  # G(x)
 
     def parts(self) -> dict[str, Any]:
-        parts = {"": self.hidden, "logits.": self.logits}
+        parts = super().parts()
         return parts if self.noise is None else parts | {"noise.": self.noise}

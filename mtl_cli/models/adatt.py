@@ -1,6 +1,8 @@
 """Adaptive task-to-task fusion: a task's gate weighs the experts of all tasks."""
 
 from collections.abc import Sequence
+from itertools import chain
+from typing import TYPE_CHECKING
 
 from pydantic import model_validator
 
@@ -8,6 +10,9 @@ from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.options import NumParts, NumPartsOrZero, SomeUnits
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import GatedSharing
+
+if TYPE_CHECKING:
+    from mtl_cli.layers import Route
 
 
 class AdaTT(GatedSharing):
@@ -30,7 +35,7 @@ class AdaTT(GatedSharing):
     The last level has no output x_s^J. Without shared experts, there is no unit s; the
     paper calls this AdaTT-sp. The paper writes l for j, L for J, f_t^l(x) for x_t^j,
     e_ti^l for the expert f_ti^j, m_t for the number of experts of unit t, and G_t^l for
-    the weights g_t^j. `layers.adatt_level` computes a level.
+    the weights g_t^j.
 
     Attributes:
         num_levels: number of levels, J.
@@ -56,23 +61,71 @@ class AdaTT(GatedSharing):
         return self
 
     def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
-        from mtl_cli.layers import adatt_level
-
         (x,) = encodings.outputs  # one encoding, (batch, dim)
         x_tasks = x_shared = x  # x_t^0, x_s^0
         for level in range(1, self.num_levels + 1):
             # x_t^j, (tasks, batch, units), and x_s^j, (batch, units)
-            x_tasks, x_shared = adatt_level(
-                x_tasks,
-                x_shared,
-                num_tasks=len(tasks),
-                num_specific_experts=self.num_specific_experts,
-                num_shared_experts=self.num_shared_experts,
-                expert_units=self.expert_units,
-                gate_units=self.gate_units,
-                make_gates=self.gate_option.layer,
-                is_last=level == self.num_levels,
-                name=f"level_{level}",
-                **self.dense_options,
+            x_tasks, x_shared = self._connect_level(
+                x_tasks, x_shared, len(tasks), level
             )
         return x_tasks  # z_t, (tasks, batch, units)
+
+    def _connect_level(
+        self, x_tasks: Tensor, x_shared: Tensor, num_tasks: int, level: int
+    ) -> tuple[Tensor, Tensor]:
+        """Computes x_t^j and x_s^j of level j from those of the level before."""
+        from mtl_cli.layers import Route, experts_of
+        from mtl_cli.layers.gates import mix_groups
+        from mtl_cli.layers.routing import SHARED
+
+        n, m = self.num_specific_experts, self.num_shared_experts
+        name, units = f"level_{level}", self.expert_units
+        specific = [experts_of(t, n) for t in range(num_tasks)]
+        shared = experts_of(SHARED, m)
+        experts = [*chain(*specific), *shared]
+        outputs = []  # E^j: E_1 ... E_T, (num_tasks * n, batch, units), then E_s
+        if n:
+            f = self.networks(num_tasks * n, units, f"{name}_specific_experts")
+            outputs.append(f(x_tasks))
+        if m:
+            f = self.networks(m, units, f"{name}_shared_experts")
+            outputs.append(f(x_shared))
+
+        routes = [Route(t, experts) for t in range(num_tasks)]
+        g_tasks = self.gates(routes, f"{name}_gates")(x_tasks)
+        y_tasks = mix_groups(g_tasks, outputs)
+        if n:
+            routes = [Route(t, own) for t, own in enumerate(specific)]
+            y_tasks += self._native_sum(outputs[0], routes, f"{name}_native_weights")
+        if level == self.num_levels or not m:
+            return y_tasks, None
+
+        g_shared = self.gates([Route(SHARED, experts)], f"{name}_shared_gate")(x_shared)
+        y_shared = mix_groups(g_shared, outputs) + self._native_sum(
+            outputs[-1], [Route(SHARED, shared)], f"{name}_shared_native_weights"
+        )
+        return y_tasks, y_shared[0]
+
+    def _native_sum(
+        self, outputs: Tensor, routes: Sequence["Route"], name: str
+    ) -> Tensor:
+        """Computes sum_i v_ui E_ui for some units u, `(units u, batch, units)`.
+
+        Args:
+            outputs: E_ui of all these units, one unit after another.
+            routes: the units and their own experts.
+            name: name of the layer of v.
+        """
+        from keras import ops
+
+        from mtl_cli.layers import Mix, StaticWeights
+        from mtl_cli.layers.dselect_k import uniform
+
+        if self.num_specific_experts == 1 and self.num_shared_experts <= 1:
+            return outputs  # each unit has a single expert
+        n = len(routes[0].experts)
+        v = StaticWeights(
+            routes, initializer=uniform(n**-0.5), label="native", name=name
+        )
+        by_unit = ops.reshape(outputs, (len(routes), n, -1, outputs.shape[-1]))
+        return Mix()(v(outputs), by_unit)

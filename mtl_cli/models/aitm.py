@@ -42,19 +42,10 @@ class AITM(Sharing):
     def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
         from keras import ops
 
-        from mtl_cli.layers import (
-            Attention,
-            Expert,
-            Mix,
-            ParallelDense,
-            ParallelMLP,
-            Route,
-        )
+        from mtl_cli.layers import Attention, Expert, Mix, ParallelDense, Route
 
         (x,) = encodings.outputs  # one encoding, (batch, dim)
-        f = ParallelMLP(
-            len(tasks), self.bottom_units, name="bottoms", **self.dense_options
-        )
+        f = self.networks(len(tasks), self.bottom_units, name="bottoms")
         q = f(x)  # q_t, (tasks, batch, k)
         k = self.bottom_units[-1]
         # The layer computes V u, Q u and K u: h1(u), h2(u) and h3(u) in the paper.
@@ -68,9 +59,7 @@ class AITM(Sharing):
         )
         z = [q[0]]
         for t in range(1, len(tasks)):
-            transfer = ParallelMLP(
-                1, [k], name=f"transfers_{t - 1}", **self.dense_options
-            )
+            transfer = self.networks(1, [k], name=f"transfers_{t - 1}")
             u = ops.stack([transfer(z[-1])[0], q[t]])  # p_{t-1} and q_t, (2, batch, k)
             projections = project(ops.reshape(u, (-1, k)))  # (3, 2 * batch, k)
             vqk = ops.reshape(projections, (3, 2, -1, k))  # V u, Q u, K u

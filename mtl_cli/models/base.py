@@ -31,11 +31,11 @@ from mtl_cli.core.options import (
 )
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.gates.base import Gate
-from mtl_cli.heads.base import Heads, Tasks, heads_named
+from mtl_cli.heads.base import Heads, Tasks
 from mtl_cli.towers.base import Towers, TowerSpec
 
 if TYPE_CHECKING:
-    from mtl_cli.layers import Routing
+    from mtl_cli.layers import ParallelMLP, Route, Routing
 
 Activation = Literal[
     "elu", "gelu", "leaky_relu", "linear", "relu", "selu", "sigmoid", "silu", "tanh"
@@ -147,6 +147,14 @@ class Sharing(Options):
             "initializer": self.initializer,
         }
 
+    def networks(
+        self, num: int, units: Sequence[int], name: str, **options: Any
+    ) -> "ParallelMLP":
+        """Builds `num` networks side by side; `options` override `dense_options`."""
+        from mtl_cli.layers import ParallelMLP
+
+        return ParallelMLP(num, units, name=name, **self.dense_options | options)
+
     def tower_specs(self, tasks: Tasks) -> list[TowerSpec]:
         """Returns the description of each task's tower."""
         return [
@@ -162,14 +170,16 @@ class Sharing(Options):
     @cached_property
     def heads_option(self) -> Heads:
         """The heads that the key `heads` names, validated with their keys."""
-        keys = set(self.model_extra or {})
-        keys -= keys_of_options("gates", Gate) | keys_of_options("towers", Towers)
-        return heads_named(self.heads, self._extra(keys))
+        # Keys that nobody knows stay among the keys of the heads, which refuse them.
+        others = self._keys_of("gates", Gate) | self._keys_of("towers", Towers)
+        extra = self.model_extra or {}
+        keys = {key: value for key, value in extra.items() if key not in others}
+        return named_option("heads", self.heads, Heads, keys, "model.heads")
 
     @cached_property
     def towers_option(self) -> Towers:
         """The towers that the key `towers` names, validated with their keys."""
-        keys = self._extra(keys_of_options("towers", Towers))
+        keys = self._keys_of("towers", Towers)
         return named_option("towers", self.towers, Towers, keys, "model.towers")
 
     @model_validator(mode="after")
@@ -180,12 +190,13 @@ class Sharing(Options):
 
     def _check_gates(self) -> None:
         """Refuses values of gates' keys: a scheme without gates would ignore them."""
-        keys = self._extra(keys_of_options("gates", Gate))
+        keys = self._keys_of("gates", Gate)
         drop_keys_of_others(keys, type(self), "gates", Gate, "model.gate")
 
-    def _extra(self, keys: set[str]) -> dict[str, Any]:
-        """Selects the values of some keys that the scheme itself does not declare."""
-        return {k: v for k, v in (self.model_extra or {}).items() if k in keys}
+    def _keys_of(self, axis: str, base: type[Options]) -> dict[str, Any]:
+        """Selects the keys in `model` that some option of another axis has."""
+        keys, extra = keys_of_options(axis, base), self.model_extra or {}
+        return {key: value for key, value in extra.items() if key in keys}
 
     @classmethod
     def __get_pydantic_json_schema__(
@@ -224,19 +235,18 @@ class GatedSharing(Sharing):
     @cached_property
     def gate_option(self) -> Gate:
         """The gates that the key `gate` names, validated with their keys."""
-        keys = self._extra(keys_of_options("gates", Gate))
+        keys = self._keys_of("gates", Gate)
         return named_option("gates", self.gate, Gate, keys, "model.gate")
 
-    def gate_layer(self, num: int, num_experts: int, **options: Any) -> "Routing":
-        """Builds a layer of gates that have the keys of the scheme.
-
-        Args:
-            num: number of gates.
-            num_experts: number of experts that each gate weighs.
-            **options: the arguments `routes` and `name` of `layers.Gates`.
-        """
+    def gates(self, routes: Sequence["Route"], name: str) -> "Routing":
+        """Builds a gate for each route. All routes have the same number of experts."""
         return self.gate_option.layer(
-            num, num_experts, self.gate_units, **options, **self.dense_options
+            len(routes),
+            len(routes[0].experts),
+            units=self.gate_units,
+            routes=routes,
+            name=name,
+            **self.dense_options,
         )
 
     def _check_gates(self) -> None:

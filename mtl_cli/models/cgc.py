@@ -1,6 +1,7 @@
 """Customized gate control: each task has experts of its own beside the shared ones."""
 
 from collections.abc import Sequence
+from itertools import chain
 
 from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.options import NumParts, NumPartsOrZero, SomeUnits
@@ -20,7 +21,7 @@ class CGC(GatedSharing):
 
     x is the encoding of a row, h_t the tower and y_t the logits of task t; see
     `Sharing`. E and S are lists of experts' outputs, and S_t(x)_i is one output. CGC is
-    PLE with one level; `layers.extract` computes a level.
+    PLE with one level.
 
     The paper writes k for t, one of K tasks, w^k for the gate g_t, W_g^k for W_t, S^k
     for S_t, d for the length of x, g^k for z_t, and t^k for the tower h_t. The paper's
@@ -28,9 +29,9 @@ class CGC(GatedSharing):
     in E_s.
 
     Attributes:
-        num_specific_experts: number of experts of each task, m_k in the paper; 0 makes
-            CGC an MMoE.
-        num_shared_experts: number of experts that all tasks read, m_s in the paper.
+        num_specific_experts: number of experts of each task in each level, m_k in the
+            paper; with 0, a level is an MMoE.
+        num_shared_experts: number of shared experts in each level, m_s in the paper.
         expert_units: widths of the layers of each expert.
 
     Reference: Tang et al., "Progressive Layered Extraction (PLE): A Novel Multi-Task
@@ -43,19 +44,57 @@ class CGC(GatedSharing):
     expert_units: SomeUnits
 
     def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
-        from mtl_cli.layers import extract
-
         (x,) = encodings.outputs  # one encoding, (batch, dim)
-        z, _ = extract(
-            tasks=x,
-            shared=x,
-            num_tasks=len(tasks),
-            num_specific_experts=self.num_specific_experts,
-            num_shared_experts=self.num_shared_experts,
-            expert_units=self.expert_units,
-            gate_units=self.gate_units,
-            make_gates=self.gate_option.layer,
-            name="level_1",
-            **self.dense_options,
-        )
+        z, _ = self.connect_level(x, x, len(tasks), "level_1", is_last=True)
         return z  # z_t, (tasks, batch, units)
+
+    def connect_level(
+        self,
+        x_tasks: Tensor,
+        x_shared: Tensor,
+        num_tasks: int,
+        name: str,
+        is_last: bool,
+    ) -> tuple[Tensor, Tensor]:
+        """Connects one level j of experts and gates. `PLE` has the equations.
+
+        Args:
+            x_tasks: the inputs x_t^{j-1}, `(tasks, batch, dim)`; or `(batch, dim)` if
+                all tasks read the same input.
+            x_shared: the shared input x_s^{j-1}, `(batch, dim)`.
+            num_tasks: number of tasks, T.
+            name: prefix of the layers' names.
+            is_last: whether no level follows.
+
+        Returns: x_t^j, `(tasks, batch, units)`; and x_s^j, `(batch, units)`, or None in
+            the last level.
+        """
+        from keras import ops
+
+        from mtl_cli.layers import Mix, Route, experts_of
+        from mtl_cli.layers.routing import SHARED
+
+        n, units = self.num_specific_experts, self.expert_units
+        specific = [experts_of(t, n) for t in range(num_tasks)]
+        shared = experts_of(SHARED, self.num_shared_experts)
+        f = self.networks(len(shared), units, f"{name}_shared_experts")
+        e_shared = f(x_shared)  # E_s, (shared experts, batch, units)
+        routes = [Route(t, experts + shared) for t, experts in enumerate(specific)]
+        # g_t, (tasks, batch, experts): the weights of E_t, then of E_s
+        g_tasks = self.gates(routes, f"{name}_gates")(x_tasks)
+        y_tasks = Mix()(g_tasks[..., n:], e_shared)  # the sum over E_s
+        if n:
+            f = self.networks(num_tasks * n, units, f"{name}_specific_experts")
+            e_tasks = f(x_tasks)  # E_1 ... E_T, (tasks * n, batch, units)
+            by_task = ops.reshape(e_tasks, (num_tasks, n, -1, units[-1]))
+            y_tasks += Mix()(g_tasks[..., :n], by_task)  # x_t^j
+        if is_last:
+            return y_tasks, None
+
+        route = Route(None, [*chain(*specific), *shared])
+        # g_s, (1, batch, experts): the weights of E_1 ... E_T, then of E_s
+        g_shared = self.gates([route], f"{name}_shared_gate")(x_shared)
+        y_shared = Mix()(g_shared[..., num_tasks * n :], e_shared)
+        if n:
+            y_shared += Mix()(g_shared[..., : num_tasks * n], e_tasks)  # x_s^j
+        return y_tasks, y_shared[0]

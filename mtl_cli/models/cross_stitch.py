@@ -43,7 +43,7 @@ class CrossStitch(Sharing):
     stitch_scale: Positive
 
     def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
-        from mtl_cli.layers import Expert, Mix, ParallelMLP, Route, StaticWeights
+        from mtl_cli.layers import Expert, Mix, Route, StaticWeights
 
         (x,) = encodings.outputs  # one encoding, (batch, dim)
         num_tasks = len(tasks)
@@ -58,9 +58,7 @@ class CrossStitch(Sharing):
         ]  # A_0
         for level, width in enumerate(self.bottom_units, start=1):
             name = f"level_{level}"
-            f = ParallelMLP(
-                num_tasks, [width], name=f"{name}_bottoms", **self.dense_options
-            )
+            f = self.networks(num_tasks, [width], name=f"{name}_bottoms")
             x = f(x)  # f_s^l(x_s^{l-1}), (tasks, batch, units)
             if num_tasks > 1:
                 stitch = StaticWeights(

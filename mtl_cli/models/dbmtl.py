@@ -1,14 +1,9 @@
 """DBMTL: a shared bottom network, and towers that read the towers of parent tasks."""
 
-from collections.abc import Sequence
-
-from mtl_cli.columns.encodings import Encodings
-from mtl_cli.core.options import Units
-from mtl_cli.core.tensors import Tensor
-from mtl_cli.models.base import Sharing
+from mtl_cli.models.shared_bottom import SharedBottom
 
 
-class DBMTL(Sharing):
+class DBMTL(SharedBottom):
     """All tasks read one bottom network f. The towers form an acyclic graph of tasks.
 
         z_t = f(x)                                           the same for all tasks
@@ -27,14 +22,3 @@ class DBMTL(Sharing):
         Systems", 2019. The equations follow the paper's abstract and the code of the
         authors' company, EasyRec, not the whole paper.
     """
-
-    bottom_units: Units
-
-    def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
-        from mtl_cli.layers import ParallelMLP
-
-        (x,) = encodings.outputs  # one encoding, (batch, dim)
-        if not self.bottom_units:
-            return x
-        f = ParallelMLP(1, self.bottom_units, name="bottom", **self.dense_options)
-        return f(x)[0]  # z_t, (batch, units)

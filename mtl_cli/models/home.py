@@ -1,12 +1,17 @@
 """HoME: a hierarchy of experts, for groups of tasks and then for single tasks."""
 
 from collections.abc import Sequence
+from itertools import chain
+from typing import TYPE_CHECKING
 
 from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.errors import unknown_name
 from mtl_cli.core.options import NumParts, SomeUnits, Units
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import GatedSharing
+
+if TYPE_CHECKING:
+    from mtl_cli.layers import Route
 
 
 class HoME(GatedSharing):
@@ -35,7 +40,7 @@ class HoME(GatedSharing):
     * is the element-wise product, and swish(a) = a sigmoid(a). The experts of one owner
     (a task, a group, or all groups) share a feature gate. The paper calls v_k and v_s
     meta representations, writes FeaGate for F, and LoRA_l(v) = 2 sigmoid(v B_l A_l) for
-    a row vector v. `layers/home_levels.py` computes the levels.
+    a row vector v.
 
     Attributes:
         groups: {group: the tasks of the group}; null puts all tasks into one group.
@@ -75,22 +80,161 @@ class HoME(GatedSharing):
                 )
 
     def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
-        from mtl_cli.layers.home_levels import HomeLevels
-
-        groups = self.groups or {"all": list(tasks)}
-        levels = HomeLevels(
-            groups={k: [*map(tasks.index, group)] for k, group in groups.items()},
-            num_experts={
-                "specific": self.num_specific_experts,
-                "group": self.num_group_experts,
-                "shared": self.num_shared_experts,
-            },
-            expert_units=self.expert_units,
-            ranks=self.feature_gate_ranks,
-            gate_units=self.gate_units,
-            gate_layer=self.gate_layer,
-            self_gates=self.self_gates,
-            dense_options=self.dense_options,
-        )
         (x,) = encodings.outputs  # one encoding, (batch, dim)
-        return levels.task_level(*levels.group_level(x))  # z_t, (tasks, batch, units)
+        groups = self.groups or {"all": list(tasks)}
+        v_groups, v_s = self._connect_groups(x, list(groups))
+        # For each task, the position of its group.
+        group_of = [
+            next(k for k, group in enumerate(groups.values()) if task in group)
+            for task in tasks
+        ]
+        return self._connect_tasks(v_groups, v_s, list(groups), group_of)
+
+    def _connect_groups(
+        self, x: Tensor, groups: Sequence[str]
+    ) -> tuple[Tensor, Tensor]:
+        """Connects the first level.
+
+        Returns: v_k of the groups, `(groups, batch, units)`, and v_s, `(batch, units)`.
+        """
+        from keras import ops
+
+        from mtl_cli.layers import Route, experts_of
+        from mtl_cli.layers.gates import mix_groups
+        from mtl_cli.layers.routing import SHARED
+
+        n = self.num_group_experts
+        own = {k: experts_of(k, n) for k in groups}
+        shared = experts_of(SHARED, self.num_shared_experts)
+        e_groups = self._connect_experts(x, n, groups, "level_1", "group")
+        e_shared = self._connect_experts(
+            x, self.num_shared_experts, [SHARED], "level_1", "shared"
+        )[0]
+        routes = [Route(k, experts + shared) for k, experts in own.items()]
+        gates = self.gates(routes, "level_1_group_gates")  # G_k
+        v_groups = mix_groups(gates(x), [e_groups, e_shared])
+        route = Route(None, [*chain(*own.values()), *shared])
+        gate = self.gates([route], "level_1_shared_gate")  # G_s
+        # The experts of all groups on one axis, (experts, batch, units)
+        flat = ops.reshape(e_groups, (len(groups) * n, -1, e_groups.shape[-1]))
+        v_s = mix_groups(gate(x), [flat, e_shared])[0]
+        if self.self_gates:
+            routes = [Route(k, experts) for k, experts in own.items()]
+            v_groups += self._self_gated(x, e_groups, routes, "level_1_self_gates")
+        return v_groups, v_s
+
+    def _connect_tasks(
+        self,
+        v_groups: Tensor,
+        v_s: Tensor,
+        groups: Sequence[str],
+        group_of: Sequence[int],
+    ) -> Tensor:
+        """Connects the second level.
+
+        Args:
+            v_groups: the vectors v_k of the groups, `(groups, batch, units)`.
+            v_s: the shared vector, `(batch, units)`.
+            groups: the names of the groups.
+            group_of: the position of each task's group.
+
+        Returns: the hidden vectors z_t of the tasks, `(tasks, batch, units)`.
+        """
+        from keras import ops
+
+        from mtl_cli.layers import Route, experts_of
+        from mtl_cli.layers.gates import mix_groups
+        from mtl_cli.layers.routing import SHARED
+
+        tasks, level = range(len(group_of)), "level_2"
+        # [v_k; v_s] of each group, (groups, batch, 2 * units)
+        inputs = ops.concatenate([v_groups, ops.stack([v_s] * len(groups))], axis=-1)
+        u = ops.stack([inputs[k] for k in group_of])  # u_t, for each task
+        e_tasks = self._connect_experts(
+            u, self.num_specific_experts, tasks, level, "specific"
+        )
+        e_groups = self._connect_experts(
+            inputs, self.num_group_experts, groups, level, "group"
+        )
+        e_group_by_task = ops.stack([e_groups[k] for k in group_of])
+        e_shared = self._connect_experts(
+            v_s, self.num_shared_experts, [SHARED], level, "shared"
+        )[0]
+        own = [Route(t, experts_of(t, self.num_specific_experts)) for t in tasks]
+        shared = experts_of(SHARED, self.num_shared_experts)
+        routes = [
+            Route(t, [*e, *experts_of(groups[k], self.num_group_experts), *shared])
+            for (t, e), k in zip(own, group_of, strict=True)
+        ]
+        gates = self.gates(routes, f"{level}_gates")  # G_t
+        z = mix_groups(gates(u), [e_tasks, e_group_by_task, e_shared])
+        if self.self_gates:
+            z += self._self_gated(u, e_tasks, own, f"{level}_self_gates")
+        return z
+
+    def _connect_experts(
+        self, v: Tensor, num: int, owners: Sequence[int | str], level: str, kind: str
+    ) -> Tensor:
+        """Connects `num` experts E(v) of each owner, with the owners' feature gates F.
+
+        The owners are tasks, groups or `shared`. The names of the layers hold the level
+        and the kind of the owners. v is `(batch, dim)`, or `(owners, batch, dim)`.
+
+        Returns: the experts' outputs, `(owners, num, batch, units)`.
+        """
+        from keras import ops
+
+        from mtl_cli.layers.feature_gate import FeatureGate
+
+        if self.feature_gate_ranks:
+            gate = FeatureGate(
+                len(owners),
+                v.shape[-1],
+                self.feature_gate_ranks,
+                self.l2,
+                self.initializer,
+                owners,
+                name=f"{level}_feature_{kind}_gates",
+            )
+            v = gate(v) * v  # F(v) * v
+        # The last layer of an expert always has batch normalisation and swish (`silu`).
+        num_hidden = len(self.expert_units) - 1
+        experts = self.networks(
+            len(owners) * num,
+            self.expert_units,
+            f"{level}_{kind}_experts",
+            activation=[*[self.activation] * num_hidden, "silu"],
+            batch_norm=[*[self.batch_norm] * num_hidden, True],
+        )
+        return ops.reshape(experts(v), (len(owners), num, -1, self.expert_units[-1]))
+
+    def _self_gated(
+        self, v: Tensor, experts: Tensor, routes: Sequence["Route"], name: str
+    ) -> Tensor:
+        """Returns S(v) [the owners' own experts], `(owners, batch, units)`.
+
+        Args:
+            v: the input of the self-gates, `(batch, dim)`, or `(owners, batch, dim)`.
+            experts: the outputs of the experts, `(owners, experts, batch, units)`.
+            routes: the owners and the names of their experts.
+            name: the name of the layer of self-gates.
+        """
+        from mtl_cli.layers import Mix
+        from mtl_cli.layers.gate_nu import GateNU
+
+        num, num_experts = experts.shape[:2]
+        if num_experts > 1:
+            gates = self.gates(routes, name)
+        else:  # a softmax over one expert would always be 1, so take a sigmoid
+            gates = GateNU(
+                num,
+                1,
+                self.gate_units,
+                num_hidden=num,
+                gamma=1.0,
+                weighs_experts=True,
+                routes=routes,
+                name=name,
+                **self.dense_options,
+            )
+        return Mix()(gates(v), experts)

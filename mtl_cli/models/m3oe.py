@@ -1,12 +1,15 @@
 """M3oE: shared experts, experts of each scenario, and experts of each task."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.options import Count, NumParts, SomeUnits
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import GatedSharing
+
+if TYPE_CHECKING:
+    from mtl_cli.layers import ParallelMLP
 
 
 class M3oE(GatedSharing):
@@ -62,24 +65,14 @@ class M3oE(GatedSharing):
         scenario: Tensor = encodings.scenario  # (B, S)
         num_tasks, num_scenarios = len(tasks), scenario.shape[-1]
         e = self._connect_bottom(x, scenario)
-        shared = self._networks(
-            self.num_shared_experts, self.expert_units, "shared_experts"
-        )(e)  # F, (num_shared_experts, B, H)
-        of_scenarios = self._networks(
-            num_scenarios, self.expert_units, "scenario_experts"
-        )(e)  # C, (S, B, H)
-        # P, (T, B, H)
-        of_tasks = self._networks(num_tasks, self.expert_units, "specific_experts")(e)
+        shared = self._experts(self.num_shared_experts, "shared_experts")(e)  # F
+        of_scenarios = self._experts(num_scenarios, "scenario_experts")(e)  # C
+        of_tasks = self._experts(num_tasks, "specific_experts")(e)  # P, (T, B, H)
 
         experts = experts_of(SHARED, self.num_shared_experts)
-        gates = self.gate_layer(
-            num_tasks * num_scenarios,
-            self.num_shared_experts,
-            routes=[
-                Route(t, experts)
-                for t in range(num_tasks)
-                for _ in range(num_scenarios)
-            ],
+        routes = [Route(t, experts) for t in range(num_tasks)]
+        gates = self.gates(
+            [route for route in routes for _ in range(num_scenarios)],
             name="of_scenarios",
         )
         weights = ScenarioGates(gates, num_scenarios, name="gates")(
@@ -107,17 +100,14 @@ class M3oE(GatedSharing):
 
         Returns: e, `(B, units)`.
         """
-        from mtl_cli.layers.parallel import kernel_options
         from mtl_cli.layers.star import StarDense
 
-        options = kernel_options(self.dense_options)
-        u = StarDense(1, self.star_units, name="star", **options)(x, scenario)
-        bottom = self._networks(1, self.bottom_units, "bottom")
-        skip = self._networks(1, self.bottom_units[-1:], "skip")
+        star = StarDense(1, self.star_units, self.l2, self.initializer, name="star")
+        u = star(x, scenario)
+        bottom = self.networks(1, self.bottom_units, "bottom", layer_norm=True)
+        skip = self.networks(1, self.bottom_units[-1:], "skip", layer_norm=True)
         return (bottom(u) + skip(x))[0]
 
-    def _networks(self, num: int, units: Sequence[int], name: str) -> Any:
-        """Builds `num` networks whose layers have layer normalisation, side by side."""
-        from mtl_cli.layers import ParallelMLP
-
-        return ParallelMLP(num, units, layer_norm=True, name=name, **self.dense_options)
+    def _experts(self, num: int, name: str) -> "ParallelMLP":
+        """Builds `num` experts, side by side."""
+        return self.networks(num, self.expert_units, name, layer_norm=True)

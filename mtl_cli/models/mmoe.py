@@ -31,16 +31,13 @@ class MMoE(GatedSharing):
     expert_units: SomeUnits
 
     def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
-        from mtl_cli.layers import Mix, ParallelMLP, Route, experts_of
+        from mtl_cli.layers import Mix, Route, experts_of
         from mtl_cli.layers.routing import SHARED
 
         (x,) = encodings.outputs  # one encoding, (batch, dim)
-        f = ParallelMLP(
-            self.num_experts, self.expert_units, name="experts", **self.dense_options
-        )
+        f = self.networks(self.num_experts, self.expert_units, name="experts")
         outputs = f(x)  # f_i(x), (experts, batch, units)
         experts = experts_of(SHARED, self.num_experts)
-        routes = [Route(t, experts) for t in range(len(tasks))]
-        g = self.gate_layer(len(tasks), self.num_experts, routes=routes, name="gates")
+        g = self.gates([Route(t, experts) for t in range(len(tasks))], name="gates")
         weights = g(x)  # g_t(x), equation 8, (tasks, batch, experts)
         return Mix()(weights, outputs)  # z_t, equation 7, (tasks, batch, units)

@@ -30,13 +30,12 @@ class OMoE(GatedSharing):
     expert_units: SomeUnits
 
     def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
-        from mtl_cli.layers import Mix, ParallelMLP
+        from mtl_cli.layers import Mix, Route, experts_of
+        from mtl_cli.layers.routing import SHARED
 
         (x,) = encodings.outputs  # one encoding, (batch, dim)
-        f = ParallelMLP(
-            self.num_experts, self.expert_units, name="experts", **self.dense_options
-        )
+        f = self.networks(self.num_experts, self.expert_units, name="experts")
         outputs = f(x)  # f_i(x), (experts, batch, units)
-        g = self.gate_layer(1, self.num_experts, name="gate")
+        g = self.gates([Route(None, experts_of(SHARED, self.num_experts))], name="gate")
         weights = g(x)  # g(x), (1, batch, experts)
         return Mix()(weights, outputs)[0]  # z_t, equation 5, (batch, units)

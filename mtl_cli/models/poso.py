@@ -45,20 +45,17 @@ class POSO(GatedSharing):
         return {"personal_features": self.personal_features}
 
     def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
-        from mtl_cli.layers import Mix, ParallelMLP, Route, experts_of
+        from mtl_cli.layers import Mix, Route, experts_of
         from mtl_cli.layers.gate_nu import GateNU
         from mtl_cli.layers.routing import SHARED
 
         (x,) = encodings.outputs  # one encoding, (batch, dim)
         # (batch, columns of the personal features)
         (u,) = encodings.of_features(self.personal_features)
-        f = ParallelMLP(
-            self.num_experts, self.expert_units, name="experts", **self.dense_options
-        )
+        f = self.networks(self.num_experts, self.expert_units, name="experts")
         outputs = f(x)  # f_i(x), (experts, batch, units)
         experts = experts_of(SHARED, self.num_experts)
-        routes = [Route(t, experts) for t in range(len(tasks))]
-        g = self.gate_layer(len(tasks), self.num_experts, routes=routes, name="gates")
+        g = self.gates([Route(t, experts) for t in range(len(tasks))], name="gates")
         p = GateNU(  # C p(u), (1, batch, experts)
             1,
             self.num_experts,

@@ -28,10 +28,8 @@ class SharedBottom(Sharing):
     bottom_units: Units
 
     def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
-        from mtl_cli.layers import ParallelMLP
-
         (x,) = encodings.outputs  # one encoding, (batch, dim)
         if not self.bottom_units:
             return x
-        f = ParallelMLP(1, self.bottom_units, name="bottom", **self.dense_options)
+        f = self.networks(1, self.bottom_units, name="bottom")
         return f(x)[0]  # z_t, (batch, units)

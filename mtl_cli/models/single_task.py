@@ -30,10 +30,6 @@ class SingleTask(Sharing):
     def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
         from keras import ops
 
-        from mtl_cli.layers import ParallelMLP
-
         x = ops.stack(encodings.outputs)  # x_t, (tasks, batch, dim)
-        f = ParallelMLP(
-            len(tasks), self.bottom_units, name="bottoms", **self.dense_options
-        )
+        f = self.networks(len(tasks), self.bottom_units, name="bottoms")
         return f(x)  # z_t, (tasks, batch, units)

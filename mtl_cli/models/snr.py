@@ -24,7 +24,7 @@ class SNR(Sharing):
     sub-network or task i; at 0, the connection is cut. Each z_ij^l is a hard concrete
     variable: random in training and fixed afterwards, often at exactly 0 or 1. The
     matrices W_ij^l are trained. The paper writes lambda for `snr_l0`. See
-    `layers.HardConcrete` and `layers.connect_networks`.
+    `layers.HardConcrete`.
 
     Attributes:
         num_levels: number of levels, L.
@@ -48,25 +48,46 @@ class SNR(Sharing):
     snr_noise: Literal["step", "row"]
 
     def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
-        from mtl_cli.layers import ParallelMLP, connect_networks
-
         (x,) = encodings.outputs  # one encoding, (batch, dim)
         n = self.num_networks
         for level in range(1, self.num_levels + 1):
-            name = f"level_{level}"
-            f = ParallelMLP(
-                n, self.network_units, name=f"{name}_networks", **self.dense_options
-            )
-            is_last = level == self.num_levels
-            next_networks = [f"network {i + 1}" for i in range(n)]
-            x = connect_networks(  # v_i^l, (readers, batch, units)
-                f(x),  # u_j^l = f_j^l(v_j^{l-1}), (n, batch, units)
-                readers=range(len(tasks)) if is_last else next_networks,
-                has_transforms=self.snr_connection == "trans",
-                l0=self.snr_l0,
-                per_row=self.snr_noise == "row",
-                l2=self.l2,
-                initializer=self.initializer,
-                name=name,
-            )
+            f = self.networks(n, self.network_units, f"level_{level}_networks")
+            u = f(x)  # u_j^l, (n, batch, units)
+            readers: Sequence[int | str] = [f"network {i + 1}" for i in range(n)]
+            if level == self.num_levels:
+                readers = range(len(tasks))
+            x = self._connect(u, readers, f"level_{level}")  # v_i^l
         return x  # z_t, (tasks, batch, units)
+
+    def _connect(self, u: Tensor, readers: Sequence[int | str], name: str) -> Tensor:
+        """Computes v_i from all u_j, for the networks or tasks i that read them.
+
+        Returns: `(readers, batch, units)`.
+        """
+        from keras import ops
+
+        from mtl_cli.layers import HardConcrete, Mix, ParallelDense, Route, experts_of
+
+        n, _, dim = u.shape
+        connections = HardConcrete(
+            [Route(reader, experts_of("network", n)) for reader in readers],
+            self.snr_l0,
+            per_row=self.snr_noise == "row",
+            name=f"{name}_connections",
+        )
+        z = connections(u)  # z_ij, (readers, batch, n)
+        if self.snr_connection == "aver":
+            return Mix()(z, u)
+        # The transforms W_i1 of network 1 for all readers i come first.
+        transforms = ParallelDense(
+            n * len(readers),
+            dim,
+            use_bias=False,
+            l2=self.l2,
+            initializer=self.initializer,
+            owners=[*readers] * n,
+            name=f"{name}_transforms",
+        )
+        # W_ij u_j, (n, readers, batch, dim)
+        by_network = ops.reshape(transforms(u), (n, len(readers), -1, dim))
+        return Mix()(z, ops.transpose(by_network, (1, 0, 2, 3)))

@@ -1,6 +1,9 @@
 """STEM: embeddings of each task beside shared ones, and gates over all experts."""
 
 from collections.abc import Sequence
+from itertools import chain
+
+import numpy as np
 
 from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.options import NumParts, SomeUnits
@@ -27,7 +30,6 @@ class STEM(GatedSharing):
     has hidden layers. sg stops gradients: the loss of a task does not reach the
     experts of other tasks. With one level, the loss does not reach the embeddings of
     other tasks either.
-    `layers/stem_level.py` computes a level.
 
     Attributes:
         num_levels: number of levels, J.
@@ -51,22 +53,69 @@ class STEM(GatedSharing):
     def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
         from keras import ops
 
-        from mtl_cli.layers.stem_level import stem_level
-
         *x_by_task, x_shared = encodings.outputs  # one x_t^0 per task, and x_s^0
         x_tasks = ops.stack(x_by_task)  # (tasks, batch, dim)
         for level in range(1, self.num_levels + 1):
             # x_t^j, (tasks, batch, units), and x_s^j, (batch, units)
-            x_tasks, x_shared = stem_level(
-                tasks=x_tasks,
-                shared=x_shared,
-                num_specific_experts=self.num_specific_experts,
-                num_shared_experts=self.num_shared_experts,
-                expert_units=self.expert_units,
-                gate_units=self.gate_units,
-                make_gates=self.gate_option.layer,
-                is_last=level == self.num_levels,
-                name=f"level_{level}",
-                **self.dense_options,
-            )
+            x_tasks, x_shared = self._connect_level(x_tasks, x_shared, level)
         return x_tasks  # z_t, (tasks, batch, units)
+
+    def _connect_level(
+        self, x_tasks: Tensor, x_shared: Tensor, level: int
+    ) -> tuple[Tensor, Tensor]:
+        """Computes x_t^j and x_s^j of level j from those of the level before."""
+        from mtl_cli.layers import Mix, Route, experts_of
+        from mtl_cli.layers.gates import mix_groups
+        from mtl_cli.layers.routing import SHARED
+
+        num_tasks, name = x_tasks.shape[0], f"level_{level}"
+        num_specific = num_tasks * self.num_specific_experts
+        units, num_shared = self.expert_units, self.num_shared_experts
+        f = self.networks(num_specific, units, f"{name}_specific_experts")
+        f_tasks = f(x_tasks)  # F_1 ... F_T, (num_specific, batch, units)
+        f = self.networks(num_shared, units, f"{name}_shared_experts")
+        f_shared = f(x_shared)  # F_s, (num_shared, batch, units)
+        specific = [experts_of(t, self.num_specific_experts) for t in range(num_tasks)]
+        experts = [*chain(*specific), *experts_of(SHARED, num_shared)]
+        routes = [
+            Route(t, [e._replace(trained=e.owner in (t, SHARED)) for e in experts])
+            for t in range(num_tasks)
+        ]
+        # g_t(x_t + x_s), (tasks, batch, experts)
+        g_tasks = self.gates(routes, f"{name}_gates")(x_tasks + x_shared)
+        y_tasks = mix_specific(g_tasks[..., :num_specific], f_tasks)
+        y_tasks += Mix()(g_tasks[..., num_specific:], f_shared)
+        if level == self.num_levels:
+            return y_tasks, None  # nothing reads x_s^J
+
+        # g_s(x_s), (1, batch, experts)
+        g_shared = self.gates([Route(None, experts)], f"{name}_shared_gate")(x_shared)
+        return y_tasks, mix_groups(g_shared, [f_tasks, f_shared])[0]
+
+
+def mix_specific(weights: Tensor, outputs: Tensor) -> Tensor:
+    """Sums the specific experts of all tasks with each task's weights.
+
+    The gradient of a task's sum reaches only the task's own experts.
+
+    Args:
+        weights: the weights of the experts for each task, `(T, batch, experts)`.
+        outputs: the outputs F_1 ... F_T of the experts, `(experts, batch, units)`.
+
+    Returns: `(T, batch, units)`.
+    """
+    from keras import ops
+
+    from mtl_cli.layers import Mix
+
+    num_tasks, (num_specific, _, units) = weights.shape[0], outputs.shape
+    n = num_specific // num_tasks  # number of specific experts of each task
+    # Slices select the own experts. With a mask, as below for the other experts, each
+    # task would multiply the experts of all tasks a second time.
+    own_weights = ops.stack(
+        [weights[t, :, t * n : (t + 1) * n] for t in range(num_tasks)]
+    )
+    own_sum = Mix()(own_weights, ops.reshape(outputs, (num_tasks, n, -1, units)))
+    is_own = np.kron(np.eye(num_tasks), np.ones(n))  # (T, num_specific)
+    is_other = (1 - is_own)[:, None].astype("float32")
+    return own_sum + Mix()(weights * is_other, ops.stop_gradient(outputs))

@@ -57,9 +57,9 @@ def read_data(
             "vectors"
         )
     folder.write_json("data_report.json", data.report)
-    heads, train = config.model.heads_option, data.splits["train"]
-    heads.check_labels(config.chosen_tasks, train)
-    warnings = heads.label_warnings(config.chosen_tasks, train)
+    heads, labels = config.model.heads_option, data.splits["train"].labels
+    heads.check_labels(config.chosen_tasks, labels)
+    warnings = heads.label_warnings(config.chosen_tasks, labels)
     for warning in [*data.report["findings"], *warnings]:
         console.warn(warning)
     return data, vectors

@@ -43,11 +43,7 @@ class Towers(Options):
     reads_scenario: ClassVar[bool] = False
 
     def check(self, towers: Sequence[TowerSpec]) -> None:
-        """Raises ValueError if these towers do not suit the tasks.
-
-        Args:
-            towers: the tower of each task, in order.
-        """
+        """Raises ValueError if these towers, one per task, do not suit the tasks."""
 
     def named_features(self) -> dict[str, list[str]]:
         """Returns the keys of `model` that name features; see `Sharing`."""

@@ -10,6 +10,12 @@ from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.errors import unknown_name
 from mtl_cli.core.options import SomeUnits
 from mtl_cli.core.tensors import Tensor
+from mtl_cli.towers._side_by_side import (
+    connect_by_widths,
+    connect_logits,
+    layer_name,
+    select_tasks,
+)
 from mtl_cli.towers.base import Towers, TowerSpec
 
 
@@ -80,58 +86,49 @@ class DBMTL(Towers):
     ) -> list[Tensor]:
         from keras import ops
 
-        from mtl_cli.layers.towers import connect_hidden, connect_logits
+        from mtl_cli.layers import ParallelMLP
 
-        tasks = [tower.task for tower in towers]
-        parents = self.parents_of(tasks)
+        def connect_hidden(units: Sequence[int], tasks: Sequence[int]) -> Tensor:
+            name = layer_name(tasks)
+            mlp = ParallelMLP(len(tasks), units, name=name, **dense_options)
+            return mlp(select_tasks(hidden, tasks))
+
         # c_t of each task, (batch, units)
-        c = connect_hidden(hidden, [t.units for t in towers], **dense_options)
+        c = connect_by_widths([tower.units for tower in towers], connect_hidden)
+        names = [tower.task for tower in towers]
+        parents = self.parents_of(names)
         r: dict[str, Tensor] = {}  # r_t by task, (batch, units)
         graph = TopologicalSorter(parents)
         graph.prepare()
         # In each round, connect all tasks whose parents have their r.
         while ready := graph.get_ready():
-            inputs = {
-                t: ops.concatenate([c[t], *(r[p] for p in parents[tasks[t]])], axis=-1)
-                for t in sorted(map(tasks.index, ready))
-            }
-            outputs = self._connect_relations(inputs, **dense_options)
-            r |= {tasks[t]: r_t for t, r_t in outputs.items()}
+            tasks = sorted(map(names.index, ready))
+            inputs = [
+                ops.concatenate([c[t], *(r[p] for p in parents[names[t]])], axis=-1)
+                for t in tasks
+            ]
+            outputs = self._connect_relations(tasks, inputs, **dense_options)
+            r |= {names[t]: r_t for t, r_t in zip(tasks, outputs, strict=True)}
             graph.done(*ready)
-        r_by_task = ops.stack([r[name] for name in tasks])  # (T, batch, units)
-        return connect_logits(
-            r_by_task,
-            [t.num_logits for t in towers],
-            encodings.num_members,
-            **dense_options,
-        )
+        r_by_task = ops.stack([r[name] for name in names])  # (T, batch, units)
+        return connect_logits(r_by_task, towers, encodings.num_members, **dense_options)
 
     def _connect_relations(
-        self, inputs: dict[int, Tensor], **dense_options: Any
-    ) -> dict[int, Tensor]:
-        """Connects the relation networks of some tasks.
+        self, tasks: Sequence[int], inputs: Sequence[Tensor], **dense_options: Any
+    ) -> list[Tensor]:
+        """Connects the relation networks of some tasks, and returns their outputs r_t.
 
-        Args:
-            inputs: {index of the task: the input of its network, `(batch, dim)`}. The
-                inputs of tasks with more parents are wider.
-            **dense_options: arguments of the hidden layers.
-
-        Returns: {index of the task: r_t, `(batch, units)`}.
+        The inputs of tasks with more parents are wider.
         """
         from keras import ops
 
         from mtl_cli.layers import ParallelMLP
-        from mtl_cli.layers.towers import connect_by_widths, layer_name
-
-        tasks = list(inputs)
 
         def connect(widths: Sequence[int], positions: Sequence[int]) -> Tensor:
-            group = [tasks[i] for i in positions]
-            name = layer_name(group, "relation")
+            name = layer_name([tasks[i] for i in positions], "relation")
             relation = ParallelMLP(
-                len(group), self.relation_units, name=name, **dense_options
+                len(positions), self.relation_units, name=name, **dense_options
             )
-            return relation(ops.stack([inputs[t] for t in group]))
+            return relation(ops.stack([inputs[i] for i in positions]))
 
-        widths = [(x.shape[-1],) for x in inputs.values()]
-        return dict(zip(tasks, connect_by_widths(widths, connect), strict=True))
+        return connect_by_widths([(x.shape[-1],) for x in inputs], connect)

@@ -5,6 +5,7 @@ from typing import Any
 
 from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.tensors import Tensor
+from mtl_cli.towers._side_by_side import connect_towers
 from mtl_cli.towers.base import Towers, TowerSpec
 
 
@@ -23,12 +24,4 @@ class Independent(Towers):
         encodings: Encodings,
         **dense_options: Any,
     ) -> list[Tensor]:
-        from mtl_cli.layers import connect_towers
-
-        return connect_towers(
-            hidden,
-            [tower.units for tower in towers],
-            [tower.num_logits for tower in towers],
-            num_members=encodings.num_members,
-            **dense_options,
-        )
+        return connect_towers(hidden, towers, encodings.num_members, **dense_options)

@@ -1,14 +1,23 @@
 """PPNet: gates that read prior features scale the input of each layer of a tower."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from mtl_cli.columns.encodings import Encodings, sets_of_tasks
 from mtl_cli.core.options import SomeUnits
 from mtl_cli.core.tensors import Tensor
+from mtl_cli.towers._side_by_side import (
+    connect_by_widths,
+    connect_last_layers,
+    layer_name,
+    select_tasks,
+)
 from mtl_cli.towers.base import Towers, TowerSpec
+
+if TYPE_CHECKING:
+    from mtl_cli.layers import Expert
 
 
 class PPNet(Towers):
@@ -54,93 +63,76 @@ class PPNet(Towers):
         encodings: Encodings,
         **dense_options: Any,
     ) -> list[Tensor]:
-        from keras import ops
+        from mtl_cli.layers import ParallelMLP, experts_of
+        from mtl_cli.layers.gate_nu import feature_units
 
-        from mtl_cli.layers.towers import (
-            connect_by_widths,
-            connect_last_layers,
-            layer_name,
-            select_tasks,
-        )
-
-        priors = encodings.of_features(self.prior_features)
-        pairs = zip(priors, encodings.outputs, strict=True)
-        gate_inputs = [
-            ops.concatenate([prior, ops.stop_gradient(x)], axis=-1)
-            for prior, x in pairs
-        ]  # u of each encoding, (batch, dim)
-        u = sets_of_tasks(gate_inputs, len(towers))
-        # If the towers read x, reports can name the inputs of the first layer.
-        reads_x = encodings.outputs_are_x and hidden is encodings.outputs[0]
-        features = encodings.columns if reads_x else []
+        u = self._gate_inputs(encodings, len(towers))
+        units_of_v = experts_of("hidden", hidden.shape[-1])
+        if encodings.outputs_are_x and hidden is encodings.outputs[0]:
+            # The towers read x: reports can name the feature of each unit.
+            units_of_v = feature_units(encodings.columns)
 
         def connect_gated(widths: Sequence[int], tasks: Sequence[int]) -> Tensor:
-            *units, num_logits = widths
-            v = self._connect_hidden(
-                select_tasks(hidden, tasks),
-                select_tasks(u, tasks),
-                tasks,
-                units,
-                features,
-                **dense_options,
-            )
+            *hidden_widths, num_logits = widths
+            num, scaled_units = len(tasks), units_of_v
+            v, u_of_tasks = select_tasks(hidden, tasks), select_tasks(u, tasks)
+            for layer, width in enumerate(hidden_widths, start=1):
+                d = self._factors(
+                    u_of_tasks, tasks, layer, scaled_units, **dense_options
+                )
+                name = layer_name(tasks, f"layer_{layer}")
+                mlp = ParallelMLP(num, [width], name=name, **dense_options)
+                v = mlp(d * v)  # v_t^{l+1}, (tasks, batch, width)
+                scaled_units = experts_of("hidden", width)
+            last = len(widths)  # layer L + 1
+            d = self._factors(u_of_tasks, tasks, last, scaled_units, **dense_options)
+            name, num_members = layer_name(tasks, "logits"), encodings.num_members
             return connect_last_layers(
-                v,
-                len(tasks),
-                num_logits,
-                layer_name(tasks, "logits"),
-                encodings.num_members,
-                **dense_options,
+                d * v, num, num_logits, name, num_members, **dense_options
             )
 
         return connect_by_widths([tower.widths for tower in towers], connect_gated)
 
-    def _connect_hidden(
+    def _gate_inputs(self, encodings: Encodings, num_tasks: int) -> Tensor:
+        """Returns u, `(T, batch, dim)`, or `(batch, dim)` if the tasks share one x."""
+        from keras import ops
+
+        priors = encodings.of_features(self.prior_features)
+        u = [
+            ops.concatenate([prior, ops.stop_gradient(x)], axis=-1)
+            for prior, x in zip(priors, encodings.outputs, strict=True)
+        ]
+        return sets_of_tasks(u, num_tasks)
+
+    def _factors(
         self,
-        v: Tensor,
         u: Tensor,
         tasks: Sequence[int],
-        units: Sequence[int],
-        features: Sequence[str],
+        layer: int,
+        units: Sequence["Expert"],
         **dense_options: Any,
     ) -> Tensor:
-        """Connects the gates and hidden layers of towers of equal widths, side by side.
+        """Computes d_t^l, the factors of layer l of some tasks' towers.
 
         Args:
-            v: the hidden vectors z_t, `(tasks, batch, dim)` or `(batch, dim)`.
             u: the input of the gates, `(tasks, batch, dim)` or `(batch, dim)`.
             tasks: the indices of the tasks.
-            units: the widths of the hidden layers.
-            features: the feature of each unit of v; empty if v does not hold features.
-            **dense_options: arguments of the hidden layers.
+            layer: the number of the layer, l.
+            units: the names of the units that the factors scale, for reports.
+            **dense_options: arguments of the gates' hidden layers.
 
-        Returns: d_t^{L+1} * v_t^{L+1}, the input of the last layer of each tower,
-            `(tasks, batch, dim)`.
+        Returns: `(tasks, batch, units)`.
         """
-        from mtl_cli.layers import ParallelMLP, Route
-        from mtl_cli.layers.gate_nu import GateNU, feature_units, unnamed_units
-        from mtl_cli.layers.towers import layer_name
+        from mtl_cli.layers import Route
+        from mtl_cli.layers.gate_nu import GateNU
 
-        # Layer L + 1 is the last layer. Here, only its input is scaled.
-        for layer in range(1, len(units) + 2):
-            dim = v.shape[-1]
-            reads_features = layer == 1 and bool(features)
-            scaled = feature_units(features) if reads_features else unnamed_units(dim)
-            gates = GateNU(
-                len(tasks),
-                dim,
-                self.prior_gate_units,
-                num_hidden=1 if len(u.shape) == 2 else len(tasks),
-                routes=[Route(t, scaled) for t in tasks],
-                name=layer_name(tasks, f"layer_{layer}_priors"),
-                **dense_options,
-            )
-            v = gates(u) * v  # d_t^l * v_t^l, (tasks, batch, dim)
-            if layer <= len(units):
-                v = ParallelMLP(
-                    len(tasks),
-                    [units[layer - 1]],
-                    name=layer_name(tasks, f"layer_{layer}"),
-                    **dense_options,
-                )(v)
-        return v
+        gates = GateNU(
+            len(tasks),
+            len(units),
+            self.prior_gate_units,
+            num_hidden=1 if len(u.shape) == 2 else len(tasks),
+            routes=[Route(t, units) for t in tasks],
+            name=layer_name(tasks, f"layer_{layer}_priors"),
+            **dense_options,
+        )
+        return gates(u)

@@ -27,8 +27,8 @@ CART_TASK = "+dataset.tasks.cart={label: cart, kind: binary}"
 
 
 def rows(**labels):
-    """Rows that hold these labels."""
-    return Table({}, {name: np.array(y, "float32") for name, y in labels.items()}, {})
+    """The labels of some rows, {task: its labels}."""
+    return {name: np.array(y, "float32") for name, y in labels.items()}
 
 
 def test_steps_are_the_binary_tasks_unless_others_are_named():

@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mtl_cli.core.options import named_option
 from mtl_cli.core.prediction_names import label_of_output
-from mtl_cli.data.table import Table
-from mtl_cli.heads.base import heads_named
+from mtl_cli.heads.base import Heads
 from mtl_cli.heads.esmm import ESMM
 from mtl_cli.heads.independent import Independent
 from mtl_cli.tasks.binary import Binary
@@ -19,8 +19,8 @@ MISSING = np.nan
 
 
 def rows(**labels):
-    """Rows that hold these labels."""
-    return Table({}, {name: np.array(y, "float32") for name, y in labels.items()}, {})
+    """The labels of some rows, {task: its labels}."""
+    return {name: np.array(y, "float32") for name, y in labels.items()}
 
 
 def test_broken_funnel_is_counted_among_the_labels_that_are_there():
@@ -89,10 +89,14 @@ def test_esmm_refuses_tasks_that_are_no_funnel(heads, tasks, message):
         ESMM(**heads).check(tasks)
 
 
+def heads_named(name, **keys):
+    return named_option("heads", name, Heads, keys, "model.heads")
+
+
 def test_keys_of_other_heads_may_stand_at_null_only():
-    assert heads_named("independent", {"click_task": None}) == Independent()
+    assert heads_named("independent", click_task=None) == Independent()
     message = r"click_task: only model\.heads=escm2 and esmm use it"
     with pytest.raises(ValueError, match=message):
-        heads_named("independent", {"click_task": "click"})
+        heads_named("independent", click_task="click")
     with pytest.raises(ValueError, match="extra_forbidden"):
-        heads_named("esmm", {"clik_task": "click"})
+        heads_named("esmm", clik_task="click")

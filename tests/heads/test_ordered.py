@@ -22,8 +22,8 @@ MISSING = np.nan
 
 
 def rows(**labels):
-    """Rows that hold these labels."""
-    return Table({}, {name: np.array(y, "float32") for name, y in labels.items()}, {})
+    """The labels of some rows, {task: its labels}."""
+    return {name: np.array(y, "float32") for name, y in labels.items()}
 
 
 @pytest.mark.parametrize(

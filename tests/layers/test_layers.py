@@ -22,11 +22,7 @@ from mtl_cli.layers import (
     Route,
     StaticWeights,
     TopKGates,
-    adatt_level,
-    connect_networks,
-    connect_towers,
     experts_of,
-    extract,
 )
 from mtl_cli.layers.balanced_weights import BalancedWeights
 from mtl_cli.layers.scenario_gates import ScenarioGates
@@ -37,13 +33,13 @@ IDS = "ids"
 
 
 class Case(NamedTuple):
-    """A layer, or a function that connects layers, with what is known of it.
+    """A layer, with what is known of it.
 
     Attributes:
         connect: gives the output for the inputs.
         inputs: a shape for each input, without the batch; `IDS` for three ids.
         output: the shape of the output.
-        weights: how many numbers the layers hold.
+        weights: how many numbers the layer holds.
     """
 
     connect: Callable[..., Any]
@@ -52,33 +48,8 @@ class Case(NamedTuple):
     weights: int
 
 
-def tasks_of_level(x: Any) -> Any:
-    sizes = {"num_tasks": 3, "num_specific_experts": 2, "num_shared_experts": 1}
-    tasks, shared = extract(
-        x, x, **sizes, expert_units=[4], is_last=False, name="level_1"
-    )
-    tasks, _ = extract(tasks, shared, **sizes, expert_units=[5], name="level_2")
-    return tasks
-
-
-def units_of_level(x: Any) -> Any:
-    sizes = {"num_tasks": 3, "num_specific_experts": 2, "num_shared_experts": 1}
-    tasks, shared = adatt_level(
-        x, x, **sizes, expert_units=[4], is_last=False, name="level_1"
-    )
-    tasks, _ = adatt_level(tasks, shared, **sizes, expert_units=[5], name="level_2")
-    return tasks
-
-
-def towers_of_three_tasks(x: Any) -> Any:
-    towers = connect_towers(x, [(4,), (), (4,)], [1, 1, 1], activation="tanh")
-    return keras.ops.stack(towers)
-
-
 # A kernel of ParallelDense holds num * dim * units numbers, a bias num * units.
 EXPERTS = 3 * (DIM * 4 + 4)
-LEVEL_1 = 7 * (DIM * 4 + 4) + 3 * DIM * 3 + DIM * 7
-LEVEL_2 = 7 * (4 * 5 + 5) + 3 * 4 * 3
 CASES = {
     "ParallelDense": Case(
         lambda x: ParallelDense(3, 4)(x), [X], (3, BATCH, 4), EXPERTS
@@ -205,25 +176,6 @@ CASES = {
         (3, BATCH, 4),
         3 * 4,
     ),
-    "connect_networks": Case(
-        lambda x: connect_networks(ParallelDense(3, 4)(x), [0, 1], per_row=True),
-        [X],
-        (2, BATCH, 4),
-        EXPERTS + 2 * 3 * 4 * 4 + 2 * 3,
-    ),
-    "adatt_level": Case(
-        units_of_level,
-        [X],
-        (3, BATCH, 5),
-        7 * (DIM * 4 + 4) + 4 * DIM * 7 + 7 + 7 * (4 * 5 + 5) + 3 * 4 * 7 + 6,
-    ),
-    "extract": Case(tasks_of_level, [X], (3, BATCH, 5), LEVEL_1 + LEVEL_2),
-    "connect_towers": Case(
-        towers_of_three_tasks,
-        [X],
-        (3, BATCH, 1),
-        2 * (DIM * 4 + 4) + 2 * (4 + 1) + DIM + 1,
-    ),
 }
 
 
@@ -331,12 +283,3 @@ def test_mix_refuses_another_number_of_weights_than_experts() -> None:
     for x in (experts, np.stack([experts, experts])):
         with pytest.raises(ValueError, match=r"are for 1 experts, but .* holds 3"):
             Mix()(np.ones((2, BATCH, 1), "float32"), x)
-
-
-def test_level_and_towers_refuse_inputs_of_another_number_of_tasks() -> None:
-    x = keras.Input(batch_shape=(2, BATCH, DIM))
-    sizes = {"num_specific_experts": 1, "num_shared_experts": 1, "expert_units": [4]}
-    with pytest.raises(ValueError, match="inputs for 2 tasks, num_tasks is 4"):
-        extract(x, keras.Input(X), num_tasks=4, **sizes)
-    with pytest.raises(ValueError, match="vectors for 2 tasks, tower_units for 4"):
-        connect_towers(x, [()] * 4, [1] * 4)
