@@ -91,7 +91,9 @@ class HardConcrete(Routing):
         batch = ops.shape(x)[-2]
         logit = log_alpha
         if training:
-            self.add_penalty(log_alpha)
+            # The expected number of open connections
+            is_open = ops.sigmoid(log_alpha - BETA * math.log(-GAMMA / ZETA))
+            self.add_loss(self.l0 * ops.sum(is_open))
             readers, _, experts = log_alpha.shape
             shape = (readers, batch if self.per_row else 1, experts)
             u = keras.random.uniform(
@@ -103,11 +105,6 @@ class HardConcrete(Routing):
         z = ops.clip(s_bar, 0.0, 1.0)
         z = ops.broadcast_to(z, (z.shape[0], batch, z.shape[2]))
         return ops.cast(z, self.compute_dtype)
-
-    def add_penalty(self, log_alpha: Tensor) -> None:
-        """Adds `l0` times the expected number of open connections."""
-        is_open = ops.sigmoid(log_alpha - BETA * math.log(-GAMMA / ZETA))
-        self.add_loss(self.l0 * ops.sum(is_open))
 
     def parts(self) -> dict[str, Any]:
         return {"log_alpha": self.log_alpha}

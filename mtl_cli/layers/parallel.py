@@ -117,20 +117,19 @@ class ParallelDense(keras.layers.Layer):
     @property
     def kernels(self) -> Tensor:
         """The kernel of each layer, `(num, dim, units)`."""
-        kernels = ops.reshape(
-            self.kernel, (self.groups, -1, self.num // self.groups, self.units)
-        )
-        kernels = ops.transpose(kernels, (0, 2, 1, 3))
-        return ops.reshape(kernels, (self.num, -1, self.units))
+        return self.by_layer(self.kernel)
+
+    def by_layer(self, x: Tensor) -> Tensor:
+        """Splits `(groups, n, num / groups * units)` into `(num, n, units)`."""
+        x = ops.reshape(x, (self.groups, -1, self.num // self.groups, self.units))
+        return ops.reshape(ops.transpose(x, (0, 2, 1, 3)), (self.num, -1, self.units))
 
     def call(self, x: Tensor) -> Tensor:
         if len(x.shape) == 2:
             x = x[None]
         y = ops.matmul(x, self.kernel)  # (groups, batch, num / groups * units)
         if self.groups != self.num:
-            y = ops.reshape(y, (self.groups, -1, self.num // self.groups, self.units))
-            y = ops.transpose(y, (0, 2, 1, 3))
-            y = ops.reshape(y, (self.num, -1, self.units))
+            y = self.by_layer(y)
         return y + self.bias if self.use_bias else y
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
