@@ -58,16 +58,10 @@ class ExportRecord(TypedDict):
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A trained model with everything that is needed to predict raw rows.
-
-    Attributes:
-        network: the trained network.
-        features: the fitted features that encode raw rows for the network.
-        config: the configuration of the run.
-    """
+    """A trained model with everything that is needed to predict raw rows."""
 
     network: "Network"
-    features: "FeatureSet"
+    features: "FeatureSet"  # encodes raw rows for the network
     config: "Config"
 
 

@@ -40,7 +40,8 @@ class JobRecord:
     seconds: float = 0.0  # the duration of the job
     error: str = ""  # why the job failed, in one line; "" if it did not fail
     code: int = 0  # the exit code of `mtl-train` for this failure; 0 if it did not fail
-    scores: dict[str, float | None] = field(default_factory=dict)  # by task
+    # {task: the value of its first metric}
+    scores: dict[str, float | None] = field(default_factory=dict)
     objective: float | None = None  # the monitored metric, negated if lower is better
 
     @property

@@ -14,18 +14,16 @@ ROWS = 500_000  # the number of rows to read at a time
 
 
 def read_predictions(run: Path, choose: Callable[[list[str]], list[str]]) -> "pa.Table":
-    """Reads columns of a run's predictions, in bounded memory.
+    """Reads the columns of a run's predictions that `choose` selects from their names.
 
-    A damaged or malicious Parquet file of a few megabytes can expand to billions of
-    equal values. Row numbers and predictions differ from row to row, so a real file
-    does not expand like this. Therefore a file that expands too much is refused.
+    The memory is bounded. A damaged or malicious Parquet file of a few megabytes can
+    expand to billions of equal values. Row numbers and predictions differ from row to
+    row, so a real file does not expand like this. Therefore a file that expands too
+    much is refused.
 
-    Args:
-        run: the run folder.
-        choose: returns the columns to read, given the names of all columns.
-
-    Raises an `OSError` if the file cannot be read, a `ValueError` if it is damaged or
-    expands too much.
+    Raises:
+        OSError: if the file cannot be read.
+        ValueError: if the file is damaged or expands too much.
     """
     import pyarrow as pa
 

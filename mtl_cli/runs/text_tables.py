@@ -13,31 +13,29 @@ MAX_FEATURES = 50  # a longer table would fill more than one screen
 
 
 def score_tables(outputs: list[Output], scores: Scores) -> list[Cells]:
-    """Returns one table per kind of task, since two kinds share only few metrics."""
+    """Returns one table per kind of task: a header, and one row per output.
+
+    The columns are the metrics that at least one output of the kind has, then the
+    numbers of rows, of positive labels and of groups. Two kinds share only few metrics.
+    """
     outputs_by_kind: dict[str, list[Output]] = {}
     for output in outputs:
         outputs_by_kind.setdefault(output.task.kind, []).append(output)
-    return [score_table(same_kind, scores) for same_kind in outputs_by_kind.values()]
-
-
-def score_table(outputs: list[Output], scores: Scores) -> Cells:
-    """Returns a header and one row per output, for outputs of the same kind of task.
-
-    The columns are the metrics that at least one output has, then the numbers of rows,
-    of positive labels and of groups.
-    """
-    metric_order = [metric.name for metric in (*outputs[0].task.METRICS, truth_rmse)]
-    present = {name for output in outputs for name in scores[output.name]}
-    metrics = [name for name in metric_order if name in present]
-    counts = [name for name in COUNTS if name in present]
-    cells = [["task", *(metric.replace("_", " ") for metric in metrics), *counts]]
-    for output in outputs:
-        values = scores[output.name]
-        row = [output.title]
-        row += [format_metric(values.get(name)) for name in metrics]
-        row += [format_count(values.get(name)) for name in counts]
-        cells.append(row)
-    return cells
+    tables = []
+    for same_kind in outputs_by_kind.values():
+        all_metrics = (*same_kind[0].task.METRICS, truth_rmse)
+        present = {name for output in same_kind for name in scores[output.name]}
+        metrics = [metric.name for metric in all_metrics if metric.name in present]
+        counts = [name for name in COUNTS if name in present]
+        cells = [["task", *(metric.replace("_", " ") for metric in metrics), *counts]]
+        for output in same_kind:
+            values = scores[output.name]
+            row = [output.title]
+            row += [format_metric(values.get(name)) for name in metrics]
+            row += [format_count(values.get(name)) for name in counts]
+            cells.append(row)
+        tables.append(cells)
+    return tables
 
 
 def scenario_table(outputs: list[Output], scores: Scores) -> Cells:
