@@ -20,10 +20,11 @@ from mtl_cli.layers.lookup import table_groups
 from mtl_cli.layers.routing import SHARED
 from mtl_cli.network.build import Network
 from mtl_cli.network.feature_rows import FeatureRows
-from mtl_cli.network.owners import expert_names, network_owners
 from mtl_cli.network.parallel_networks import (
     Index,
+    expert_names,
     input_kernels,
+    network_owners,
     num_networks,
     pieces_of,
 )
