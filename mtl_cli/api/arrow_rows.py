@@ -82,7 +82,7 @@ def select_feature_columns(table: "Rows", request: "ColumnRequest") -> "pa.Table
     import pandas as pd
     import pyarrow as pa
 
-    from mtl_cli.data.open_files import without_dictionaries
+    from mtl_cli.data.sources import without_dictionaries
 
     if not isinstance(table, pd.DataFrame | pa.Table):
         advice = ""

@@ -33,12 +33,7 @@ def is_not_implemented(error: OSError) -> bool:
 
 @contextlib.contextmanager
 def read_errors(key: str, path: str) -> Iterator[None]:
-    """Turns the errors of reading a file, in a `with` block, into a `DataError`.
-
-    Args:
-        key: the configuration's key that names the file.
-        path: the file's path in messages.
-    """
+    """Turns the errors of reading a file, in a `with` block, into a `DataError`."""
     try:
         yield
     except UnsafeFileError as error:

@@ -33,11 +33,7 @@ class Buckets(TypedDict):
 
 
 def make_buckets(values: Array) -> Buckets:
-    """Cuts values into buckets, and counts the values in each bucket.
-
-    Args:
-        values: floats, or ids as integers, (values,).
-    """
+    """Cuts floats, or ids as integers, (values,), into buckets, and counts them."""
     buckets: Buckets = {"counts": []}
     if np.issubdtype(values.dtype, np.floating):
         quantiles = np.quantile(values, np.linspace(0, 1, NUM_BUCKETS + 1)[1:-1])
@@ -51,12 +47,7 @@ def make_buckets(values: Array) -> Buckets:
 
 
 def bucket_counts(buckets: Buckets, values: Array) -> Counts:
-    """Returns the number of values in each bucket, (buckets,).
-
-    Args:
-        buckets: the buckets; their own counts are not read.
-        values: floats, or ids as integers, (values,).
-    """
+    """Returns the number of values in each bucket, (buckets,)."""
     if "edges" in buckets:
         edges = np.asarray(buckets["edges"])
         index = np.searchsorted(edges, values, side="right")
@@ -68,16 +59,10 @@ def bucket_counts(buckets: Buckets, values: Array) -> Counts:
 
 
 def stability_index(counts: Counts, other: Counts) -> float:
-    """Returns the population stability index of two distributions.
+    """Returns the population stability index of two numbers of values per bucket.
 
-    The index is the sum over buckets of (p - q) log(p / q). The bucket holds the
-    fraction p of the first distribution's values, and the fraction q of the second
-    distribution's values.
-
-    Args:
-        counts: the number of values of the first distribution in each bucket,
-            (buckets,).
-        other: the number of values of the second distribution in each bucket.
+    The index is the sum over buckets of (p - q) log(p / q), where p and q are the
+    fractions of the values of the two distributions in the bucket.
     """
     # Half a value is added to each bucket, so that no logarithm is infinite.
     p, q = ((n + 0.5) / (n.sum() + 0.5 * len(n)) for n in (counts, other))

@@ -41,26 +41,17 @@ def find_or_encode(
 ) -> Entry:
     """Returns the entry of a key; encodes the data first if there is no entry.
 
-    If several processes need the same entry, one of them encodes the data, and the
-    other processes wait.
-
-    Args:
-        key: a hash of everything that the encoded data depends on.
-        encode: writes the encoded data into a folder with an `EntryWriter`.
-        check: raises an error if an entry does not fit the data set.
-
-    Raises:
-        DataError: if the disk is full or the cache cannot be written.
+    The key is a hash of everything that the encoded data depends on. If several
+    processes need the same entry, one of them encodes the data, and the others wait.
+    The check raises an error if an entry does not fit the data set.
     """
     folder = None
     try:
-        entry = find_entry(key, check)
-        if entry is not None:
+        if entry := find_entry(key, check):
             return entry
         with encoding_lock(key):
             # Another process may have encoded the data while this process waited.
-            entry = find_entry(key, check)
-            if entry is not None:
+            if entry := find_entry(key, check):
                 return entry
             folder = make_folder()
             encode(folder)
@@ -79,10 +70,7 @@ def find_or_encode(
 
 
 def find_entry(key: str, check: Callable[[Entry], None]) -> Entry | None:
-    """Returns the entry of a key; None if the cache has no such entry.
-
-    A damaged entry is removed from the cache.
-    """
+    """Returns the entry of a key; None without one. Removes a damaged entry."""
     root = cache_folder()
     folder = None if root is None else root / ENTRIES / key
     if folder is None or not folder.is_dir() or folder.is_symlink():
@@ -142,10 +130,7 @@ def make_folder() -> Path:
 
 
 def publish(folder: Path, key: str, check: Callable[[Entry], None]) -> Entry:
-    """Makes a complete folder the entry of a key, and returns the entry.
-
-    Without a cache, the folder stays where it is.
-    """
+    """Makes a complete folder the entry of a key. Without a cache, it stays."""
     root = cache_folder()
     if root is None:
         return Entry(folder)
@@ -162,11 +147,9 @@ def publish(folder: Path, key: str, check: Callable[[Entry], None]) -> Entry:
 def code_version(options: Iterable[object] = ()) -> str:
     """Returns a hash of the code that encodes data.
 
-    The hash is a part of each entry's key, so that changed code makes new entries.
-
-    Args:
-        options: the data set, its features and its tasks. If the class of an option
-            comes from a plugin, all Python files of the plugin enter the hash.
+    The hash is a part of each entry's key, so that changed code makes new entries. If
+    the class of an option comes from a plugin, all Python files of the plugin enter the
+    hash. The options are the data set, its features and its tasks.
     """
     files = [p for name in ENCODING_PACKAGES for p in (PACKAGE / name).rglob("*.py")]
     packages = {type(option).__module__.partition(".")[0] for option in options}

@@ -6,191 +6,133 @@ and is written last. A folder without a manifest is unfinished and is never read
 
 import json
 import os
-import re
 import zlib
 from pathlib import Path
-from typing import Any, BinaryIO, TypedDict
+from typing import Any, BinaryIO
 
-import numpy as np
+from pydantic import BaseModel, ConfigDict, FiniteFloat
 
+from mtl_cli.columns.labels import LabelSummary
 from mtl_cli.core.other_files import check_regular, read_text
+from mtl_cli.data.dataset import Dataset
+from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.data.report import Report
 from mtl_cli.data.split import SPLITS
-from mtl_cli.data.table import Array, ArrayFile, StoredTable
+from mtl_cli.data.table import Array, ArrayFile, StoredTable, as_table
+from mtl_cli.heads.base import Output
 
 MANIFEST = "manifest"
-ARRAY_FILE_NAME = re.compile(r"\d+\.bin")
 CRC_BLOCK_BYTES = 1 << 22
 # A file with this many bytes or more is checked by its size only, not by its CRC: to
 # read the whole file would delay the start of a run.
 UNCHECKED_BYTES = 1 << 28
 
 
-class ArrayRecord(TypedDict):
-    """The part of the manifest about one array.
+class Manifest(BaseModel):
+    """What an entry holds. The arrays are {`SPLIT.NAME`: the file of the array}."""
 
-    Attributes:
-        file: the name of the array's file.
-        dtype: the NumPy type of the numbers.
-        width: the number of values in a row; None for an array of one dimension.
-        rows: the number of rows.
-        crc: the CRC-32 checksum of the file.
-    """
+    model_config = ConfigDict(strict=True)
 
-    file: str
-    dtype: str
-    width: int | None
-    rows: int
-    crc: int
+    arrays: dict[str, ArrayFile]
+    features: dict[str, dict[str, Any]]
+    labels: dict[str, dict[str, FiniteFloat]]
+    report: Report
 
 
 class EntryWriter:
-    """Writes the arrays of splits chunk by chunk.
-
-    Args:
-        folder: an empty folder, to be filled with an entry of the cache.
-
-    Attributes:
-        records: {`SPLIT.NAME`: the record of the array}.
-        files: {`SPLIT.NAME`: the open file of the array}.
-    """
+    """Writes the arrays of splits chunk by chunk into an empty folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.records: dict[str, ArrayRecord] = {}
+        # {`SPLIT.NAME`: the array}, and the open file of each array.
+        self.arrays: dict[str, ArrayFile] = {}
         self.files: dict[str, BinaryIO] = {}
 
-    def __enter__(self) -> "EntryWriter":
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Closes all files."""
         for file in self.files.values():
             file.close()
 
     def add(self, split: str, name: str, rows: Array) -> None:
-        """Appends rows to an array of a split.
+        """Appends at least one row, (rows,) or (rows, width), to an array of a split.
 
-        Args:
-            split: the split.
-            name: the name of the array: `row_numbers`, or a key that `as_arrays` gives
-                to an array of a `Table`, such as `labels.click`.
-            rows: the rows, (rows,) or (rows, width).
+        The name is `row_numbers`, or a key that `as_arrays` gives to an array of a
+        `Table`, such as `labels.click`.
         """
-        key = f"{split}.{name}"
-        if key not in self.files:
-            file_name = f"{len(self.files)}.bin"
-            self.files[key] = (self.folder / file_name).open("wb")
-            self.records[key] = {
-                "file": file_name,
-                "dtype": rows.dtype.str,
-                "width": rows.shape[1] if rows.ndim == 2 else None,
-                "rows": 0,
-                "crc": 0,
-            }
-        content = rows.tobytes()
+        key, content = f"{split}.{name}", rows.tobytes()
+        array = self.arrays.get(key)
+        if array is None:
+            array = self.arrays[key] = ArrayFile(
+                file=f"{len(self.files)}.bin",
+                dtype=rows.dtype.str,
+                width=rows.shape[1] if rows.ndim == 2 else None,
+                rows=len(rows),
+                crc=zlib.crc32(content),
+            )
+            self.files[key] = (self.folder / array.file).open("wb")
+        else:
+            array.rows += len(rows)
+            array.crc = zlib.crc32(content, array.crc)
         self.files[key].write(content)
-        record = self.records[key]
-        record["rows"] += len(rows)
-        record["crc"] = zlib.crc32(content, record["crc"])
 
     def tables(self) -> dict[str, StoredTable]:
-        """Writes all arrays to the disk, and returns {split: its rows}.
-
-        Call this method after the last call of `add`.
-        """
+        """Writes the added arrays to the disk, and returns {split: its rows}."""
         for file in self.files.values():
             file.flush()
             # Without `fsync`, a file could have the right size and wrong content after
             # a crash of the machine. For a large file, no check would notice this.
             os.fsync(file.fileno())
-        return stored_tables(self.folder, self.records)
+        return stored_tables(self.folder, self.arrays)
 
     def write_manifest(self, values: dict[str, Any]) -> None:
         """Writes the manifest: its CRC-32 in the first line, then JSON.
 
         Call this method last. The manifest needs no `fsync`: if a crash damages it, its
-        CRC is wrong, and the entry is encoded again.
-
-        Args:
-            values: JSON values to keep beside the records of the arrays.
+        CRC is wrong, and the entry is encoded again. The values are the fields of the
+        `Manifest` other than `arrays`, as JSON values.
         """
-        text = json.dumps({"arrays": self.records, **values}, allow_nan=False)
+        arrays = {key: array.model_dump() for key, array in self.arrays.items()}
+        text = json.dumps({"arrays": arrays, **values}, allow_nan=False)
         crc = zlib.crc32(text.encode())
         (self.folder / MANIFEST).write_text(f"{crc}\n{text}", "utf-8")
 
 
 class Entry:
-    """A complete folder of encoded splits. Opening an entry checks its files.
+    """A complete folder of encoded splits; `was_cached` if it was found in the cache.
 
-    Args:
-        folder: a folder that an `EntryWriter` has filled.
-        was_cached: whether the entry was found in the cache, not encoded by this call.
-
-    Attributes:
-        manifest: the values that were passed to `EntryWriter.write_manifest`, and under
-            `arrays` the records of the arrays.
-
-    Raises:
-        ValueError: if the content of a file is not what the writer wrote.
-        OSError: if a file is missing or cannot be read.
+    Somebody else may have made the folder. Opening it raises a `ValueError` or an
+    `OSError` if the content of a file is not what an `EntryWriter` wrote.
     """
 
     def __init__(self, folder: Path, was_cached: bool = False) -> None:
-        self.folder = folder
-        self.was_cached = was_cached
+        self.folder, self.was_cached = folder, was_cached
         crc, _, text = read_text(folder / MANIFEST).partition("\n")
         if int(crc) != zlib.crc32(text.encode()):
             raise ValueError(f"{folder / MANIFEST} is damaged: its CRC is wrong")
-        self.manifest = json.loads(text)
+        self.manifest = Manifest.model_validate(json.loads(text))
         num_rows: dict[str, int] = {}  # {split: number of rows}
-        for key, record in self.manifest["arrays"].items():
-            check_array(folder, record)
+        for key, array in self.manifest.arrays.items():
+            check_array(folder / array.file, array)
             split = key.partition(".")[0]
-            if num_rows.setdefault(split, record["rows"]) != record["rows"]:
+            if num_rows.setdefault(split, array.rows) != array.rows:
                 raise ValueError(f"the arrays of {split} have different row counts")
 
-    def array(self, split: str, name: str) -> Array:
-        """Returns one array of a split, mapped into memory.
-
-        Args:
-            split: the split.
-            name: the name of the array, see `EntryWriter.add`.
-        """
-        record = self.manifest["arrays"][f"{split}.{name}"]
-        return array_file(self.folder, record).map(record["rows"])
+    def row_numbers(self, split: str) -> Array:
+        """Returns the array `row_numbers` of a split, mapped into memory."""
+        return self.manifest.arrays[f"{split}.row_numbers"].map(self.folder)
 
     def tables(self) -> dict[str, StoredTable]:
         """Returns {split: its rows}, without reading them."""
-        return stored_tables(self.folder, self.manifest["arrays"])
+        return stored_tables(self.folder, self.manifest.arrays)
 
 
-def check_array(folder: Path, record: ArrayRecord) -> None:
-    """Checks that the file of an array fits the array's record.
-
-    The folder and its manifest may have been made by someone else, so the record is
-    checked too.
-
-    Raises:
-        ValueError: if the file or the record is refused.
-        OSError: if there is no such file.
-    """
-    if not ARRAY_FILE_NAME.fullmatch(record["file"]):  # such as a path to elsewhere
-        raise ValueError(f"{record['file']} is not the name of an array's file")
-    path = folder / record["file"]
+def check_array(path: Path, array: ArrayFile) -> None:
+    """Refuses a link, or a file with another size or CRC than its array should have."""
     check_regular(path)
-    num_rows = record["rows"]
-    width = 1 if record["width"] is None else record["width"]
-    sizes = num_rows, width
-    if not (all(isinstance(size, int) for size in sizes) and min(sizes) > 0):
-        raise ValueError(f"{path} has no rows or columns")
-    dtype = np.dtype(record["dtype"])
-    # Only booleans, integers, unsigned integers and floats are allowed. NumPy would
-    # take the bytes of an array of Python objects for pointers.
-    if dtype.kind not in "biuf":
-        raise ValueError(f"{path} holds {dtype}, which is not a type of numbers")
-    num_bytes = dtype.itemsize * width * num_rows
+    num_bytes = array.row_bytes * array.rows
     if path.stat().st_size != num_bytes:
         raise ValueError(f"{path} is damaged: its size is wrong")
-    if num_bytes < UNCHECKED_BYTES and file_crc(path) != record["crc"]:
+    if num_bytes < UNCHECKED_BYTES and file_crc(path) != array.crc:
         raise ValueError(f"{path} is damaged: its CRC is wrong")
 
 
@@ -203,29 +145,49 @@ def file_crc(path: Path) -> int:
     return crc
 
 
-def array_file(folder: Path, record: ArrayRecord) -> ArrayFile:
-    """Returns the file that an array's record describes."""
-    return ArrayFile(folder / record["file"], record["dtype"], record["width"])
-
-
-def stored_tables(
-    folder: Path, records: dict[str, ArrayRecord]
-) -> dict[str, StoredTable]:
-    """Returns {split: its rows}. The array `row_numbers` is left out.
-
-    Args:
-        folder: the folder of the files.
-        records: {`SPLIT.NAME`: the record of the array}.
-    """
+def stored_tables(folder: Path, arrays: dict[str, ArrayFile]) -> dict[str, StoredTable]:
+    """Returns {split: its rows}. The array `row_numbers` is left out."""
     files: dict[str, dict[str, ArrayFile]] = {}
-    num_rows = {}
-    for key, record in records.items():
+    for key, array in arrays.items():
         split, _, name = key.partition(".")
-        num_rows[split] = record["rows"]
         if name != "row_numbers":
-            files.setdefault(split, {})[name] = array_file(folder, record)
-    return {
-        split: StoredTable(num_rows[split], files[split])
-        for split in SPLITS
-        if split in files
-    }
+            files.setdefault(split, {})[name] = array
+    tables = {}
+    for split in [s for s in SPLITS if s in files]:
+        arrays_of_split = {name: f.map(folder) for name, f in files[split].items()}
+        table = as_table(arrays_of_split)
+        tables[split] = StoredTable(**vars(table), folder=folder, files=files[split])
+    return tables
+
+
+def check_entry(entry: Entry, dataset: Dataset, outputs: list[Output]) -> None:
+    """Refuses an entry of the cache that does not fit the features and the outputs.
+
+    Other users may write to a shared cache. Without this check, an array of another
+    type or width, or a report that lacks a task, would make the run fail much later.
+    """
+    manifest, report = entry.manifest, entry.manifest.report
+    one_label = LabelSummary(count=1, lowest=0.0, highest=0.0)
+    keys = {o.name: set(o.task.label_statistics(one_label)) for o in outputs}
+    expected_labels = {name: names for name, names in keys.items() if names}
+    if {name: set(numbers) for name, numbers in manifest.labels.items()} != (
+        expected_labels
+    ):
+        raise ValueError("the statistics of labels do not fit the outputs")
+    reported = set(report["tasks"]), set(report["features"])
+    if reported != (set(keys), set(dataset.used_features)):
+        raise ValueError("the data report does not fit the outputs and features")
+    features = FeatureSet(dataset.used_features, manifest.features)
+    # The features encode one made-up row, to show what each array must be like.
+    expected = types_and_widths(features.encode(features.examples(1)))
+    tables = entry.tables()
+    if "train" not in tables:
+        raise ValueError("there are no training rows")
+    for split, table in tables.items():
+        if types_and_widths(table.read(0, 1).features) != expected:
+            raise ValueError(f"the arrays of {split} do not fit the features")
+
+
+def types_and_widths(arrays: dict[str, Array]) -> dict[str, tuple[str, int]]:
+    """Returns {name: (type of the array's values, number of values in a row)}."""
+    return {name: (x.dtype.str, x.shape[1]) for name, x in arrays.items()}

@@ -40,16 +40,7 @@ class ColumnRequest:
         return ColumnRequest(keys, {c: self.types[c] for c in keys})
 
     def check(self, file_key: str, path: str, names: list[str]) -> None:
-        """Refuses a table that lacks a requested column, or has two of the same name.
-
-        Args:
-            file_key: the configuration's key that names the table.
-            path: the file's path in messages.
-            names: the names of the table's columns.
-
-        Raises:
-            DataError: if the table is refused.
-        """
+        """Refuses a table without a requested column, or with two of the same name."""
         for column, key in self.keys.items():
             if names.count(column) > 1:
                 raise DataError(

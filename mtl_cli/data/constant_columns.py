@@ -17,17 +17,7 @@ from mtl_cli.data.feature_set import FeatureSet
 def with_constants(
     features: FeatureSet, values: Mapping[str, Any], option: str
 ) -> FeatureSet:
-    """Returns features that read one value in all rows of some columns.
-
-    Args:
-        features: the fitted features.
-        values: {column: value}; None for an empty cell.
-        option: the name of the option that sets the values, for error messages.
-
-    Raises:
-        ConfigError: if no feature reads a column, if a feature cannot read the value,
-            or if no column is left.
-    """
+    """Returns features that read {column: value} in all rows; None is an empty cell."""
     if not values:
         return features
     columns = list(features.column_kinds)
@@ -52,12 +42,7 @@ def with_constants(
 
 
 def one_cell(column: str, value: Any, option: str) -> pa.Array:
-    """Returns a column with one cell.
-
-    Raises:
-        ConfigError: if the value cannot be written as an Arrow array, or as JSON. The
-            record of an export holds the value as JSON.
-    """
+    """Returns a column with one cell, which an export can record as JSON."""
     try:
         cells = pa.array([value])
         json.dumps(cells.to_pylist())
@@ -71,11 +56,7 @@ def one_cell(column: str, value: Any, option: str) -> pa.Array:
 def check_constants(
     name: str, features: FeatureSet, constants: pa.Table, option: str
 ) -> None:
-    """Checks that a feature can read its columns in a table of one row.
-
-    Raises:
-        ConfigError: if the feature cannot read them.
-    """
+    """Checks that a feature can read its columns in a table of one row."""
     feature = features.by_name[name]
     try:
         feature.read(name, constants)

@@ -20,21 +20,13 @@ def extend_learnt(
     The vocabulary of the earlier run keeps its order, so that each value keeps its id.
     The new values of this run are added at its end. All other learnt values, such as
     scales and cuts, come from the earlier run.
-
-    Args:
-        name: the name of the feature.
-        earlier: the values that the feature learnt in the earlier run.
-        learnt: the values that the feature learnt from this run's training rows alone.
-
-    Raises:
-        DataError: if the values of the earlier run are damaged.
     """
     # Only an earlier run has `embedding_dim`: the dimension that `auto` gave there.
     without_dim = dict(earlier)
     dim = without_dim.pop("embedding_dim", 1)
-    if type(dim) is not int or not 1 <= dim <= MAX_AUTO_DIM:
-        raise damaged_values_error(f"feature {name} has")
-    check_same_form(f"feature {name} has", without_dim, dict(learnt))
+    is_dim = type(dim) is int and 1 <= dim <= MAX_AUTO_DIM
+    undamaged = without_dim if is_dim else None
+    check_same_form(f"feature {name} has", undamaged, dict(learnt))
     if "vocabulary" not in earlier:
         return dict(earlier)
     earlier_values = set(earlier["vocabulary"])
@@ -45,31 +37,17 @@ def extend_learnt(
 def check_same_form(owner: str, earlier: object, learnt: object) -> None:
     """Refuses values of an earlier run whose form differs from this run's values.
 
-    Args:
-        owner: the start of "... learnt" in the message, such as "feature age has".
-        earlier: the values of the earlier run.
-        learnt: the values of this run.
-
-    Raises:
-        DataError: if the forms differ.
+    The owner is the start of "... learnt" in the message, such as "feature age has".
     """
     if not has_same_form(earlier, learnt):
-        raise damaged_values_error(owner)
-
-
-def damaged_values_error(owner: str) -> DataError:
-    """Returns the error about damaged values of an earlier run."""
-    return DataError(
-        f"start_from.run: what {owner} learnt there is damaged; copy the whole folder "
-        "of the run"
-    )
+        raise DataError(
+            f"start_from.run: what {owner} learnt there is damaged; copy the whole "
+            "folder of the run"
+        )
 
 
 def has_same_form(earlier: object, learnt: object) -> bool:
-    """Whether two JSON values have the same types and keys, also in nested values.
-
-    Lists may have different lengths.
-    """
+    """Whether two JSON values have the same types and keys, also in nested values."""
     if isinstance(learnt, dict) and isinstance(earlier, dict):
         return earlier.keys() == learnt.keys() and all(
             has_same_form(earlier[key], learnt[key]) for key in learnt
@@ -85,16 +63,10 @@ def reasons_not_continued(
     earlier: Mapping[str, Feature],
     refit: Collection[str],
 ) -> dict[str, str]:
-    """Returns why features do not go on with their values of an earlier run.
+    """Returns {feature: why it does not go on with its values of an earlier run}.
 
-    A feature goes on if its kind and all its keys are equal in both runs.
-
-    Args:
-        features: the features of this run, by name.
-        earlier: the features of the earlier run, by name.
-        refit: the names of the features that `start_from.refit` lists.
-
-    Returns: {feature: reason}, for each feature of either run that does not go on.
+    A feature goes on if its kind and all its keys are equal in both runs, and
+    `start_from.refit` does not list it.
     """
     reasons = {}
     for name, feature in features.items():

@@ -23,9 +23,8 @@ from mtl_cli.columns.cells import first_unconvertible_cell
 from mtl_cli.core.errors import DataError, RowError
 from mtl_cli.data.arrow_errors import is_row_too_long, read_errors
 from mtl_cli.data.column_request import ColumnRequest
-from mtl_cli.data.csv_cells import convert_cells
 from mtl_cli.data.csv_header import HEADER_BYTES, check_is_text, read_header
-from mtl_cli.data.csv_options import Csv
+from mtl_cli.data.csv_options import Csv, convert_cells
 from mtl_cli.data.csv_row_errors import (
     NEVER_CLOSED,
     OPEN_QUOTE,
@@ -40,21 +39,12 @@ BLOCK_BYTES = 16 << 20
 
 
 class CsvFile:
-    """A CSV file whose rows can be read.
-
-    Args:
-        files: the table that the file belongs to.
-        file_path: the file's path in the table's file system.
-        options: the rules by which the file is written.
-        request: the columns to read.
+    """A CSV file, by its path in the table's file system.
 
     Attributes:
         header: the column names as Arrow reads them.
         names: the column names that the configuration uses: with `csv.trim`, the names
             in the header without spaces at their ends.
-
-    Raises:
-        DataError: if the file is not text, or lacks a requested column.
     """
 
     def __init__(
@@ -67,10 +57,8 @@ class CsvFile:
         self.delimiter = options.delimiter or ("\t" if files.format == "tsv" else ",")
         with read_errors(self.key, self.path), self.open_bytes() as stream:
             first_bytes = stream.read(HEADER_BYTES)
-        check_is_text(self.key, self.path, first_bytes)
-        self.header = options.columns or read_header(
-            self.key, self.path, first_bytes, self.delimiter
-        )
+            check_is_text(first_bytes)
+            self.header = options.columns or read_header(first_bytes, self.delimiter)
         self.names = [n.strip() for n in self.header] if options.trim else self.header
         request.check(self.key, self.path, self.names)
 
@@ -176,12 +164,7 @@ class CsvFile:
     def find_cell_error(
         self, batch: pa.RecordBatch, first_row: int
     ) -> DataError | None:
-        """Returns the error about a cell that cannot be converted, if there is one.
-
-        Args:
-            batch: some rows, all cells as bytes.
-            first_row: the number of the batch's first row in the file.
-        """
+        """Returns the error about the first cell that cannot be converted, if any."""
         for (column, key), cells in zip(
             self.request.keys.items(), batch.columns, strict=True
         ):
@@ -200,11 +183,7 @@ class CsvFile:
 class StreamWithSentinel:
     """The bytes of a text file, followed by the sentinel row.
 
-    Args:
-        stream: the file.
-        cells: the cells of the sentinel row.
-        delimiter: the character between cells.
-        file_bytes: the size of the file as it is stored, perhaps compressed.
+    The size of the file is its size as it is stored, perhaps compressed.
     """
 
     closed = False  # an attribute that Arrow needs
@@ -220,9 +199,8 @@ class StreamWithSentinel:
     def read(self, size: int) -> bytes:
         """Returns the next `size` bytes, as Arrow needs; fewer only at the end.
 
-        Raises:
-            UnsafeFileError: if the file has too many lines for its size. Lines are
-                counted, not rows: Arrow skips empty lines, but they take time.
+        A file with too many lines for its size is refused. Lines are counted, not rows:
+        Arrow skips empty lines, but they take time.
         """
         block = b""
         while num_missing := size - len(block):

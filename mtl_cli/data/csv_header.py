@@ -4,7 +4,9 @@ import csv
 import io
 import re
 
-from mtl_cli.core.errors import DataError
+import pyarrow as pa
+
+from mtl_cli.core.other_files import UnsafeFileError
 
 HEADER_BYTES = 1 << 22  # enough for any header
 # The first bytes of files that are not UTF-8 text.
@@ -18,7 +20,7 @@ SIGNATURES = {
     b"\xfe\xff": "text in UTF-16",
 }
 # Characters that may separate cells, and their names in messages.
-DELIMITER_NAMES = {
+DELIMITERS = {
     ";": "semicolons",
     "\t": "tabs",
     "|": "bars",
@@ -27,34 +29,17 @@ DELIMITER_NAMES = {
 }
 
 
-def check_is_text(key: str, path: str, first_bytes: bytes) -> None:
+def check_is_text(first_bytes: bytes) -> None:
     """Refuses a file that is empty or whose first bytes show another format."""
-    if content := content_by_signature(first_bytes):
-        raise not_text_error(key, path, content)
-    if not first_bytes.strip(b"\r\n"):
-        raise DataError(f"{key}: cannot read {path}: Empty CSV file")
-
-
-def content_by_signature(first_bytes: bytes) -> str | None:
-    """Returns what a file seems to be by its first bytes; None if it may be text."""
     for signature, content in SIGNATURES.items():
         if first_bytes.startswith(signature):
-            return content
-    return None
+            raise not_text_error(content)
+    if not first_bytes.strip(b"\r\n"):
+        raise pa.ArrowInvalid("Empty CSV file")  # Arrow's own words
 
 
-def read_header(key: str, path: str, first_bytes: bytes, delimiter: str) -> list[str]:
-    """Returns the column names in the first line of a text file.
-
-    Args:
-        key: the configuration's key that names the file.
-        path: the file's path in messages.
-        first_bytes: the file's first `HEADER_BYTES` bytes.
-        delimiter: the character between names.
-
-    Raises:
-        DataError: if the header is not UTF-8 text.
-    """
+def read_header(first_bytes: bytes, delimiter: str) -> list[str]:
+    """Returns the column names in the first line of a file; refuses other encodings."""
     # "utf-8-sig" drops a byte order mark. "surrogateescape" turns each byte that is not
     # UTF-8 into a character from U+D800 to U+DFFF, so that only the header is checked.
     text = first_bytes.decode("utf-8-sig", "surrogateescape")
@@ -63,41 +48,27 @@ def read_header(key: str, path: str, first_bytes: bytes, delimiter: str) -> list
         # `filter` skips empty lines, as Arrow does.
         names = next(filter(None, csv.reader(lines, delimiter=delimiter)), [])
     except csv.Error as error:
-        raise DataError(f"{key}: cannot read {path}: header: {error}") from None
+        raise pa.ArrowInvalid(f"header: {error}") from None
     header = "".join(names)
     if "\0" in header:
-        raise not_text_error(
-            key, path, "text in UTF-16, or a binary file: it holds NUL bytes"
-        )
+        raise not_text_error("text in UTF-16, or a binary file: it holds NUL bytes")
     if any("\ud800" <= character <= "\udfff" for character in header):
-        raise not_text_error(key, path, "text in another encoding, such as Latin-1")
+        raise not_text_error("text in another encoding, such as Latin-1")
     return names
 
 
-def not_text_error(key: str, path: str, content: str) -> DataError:
-    """Returns the error about a file that is not UTF-8 text.
-
-    Args:
-        key: the configuration's key that names the file.
-        path: the file's path in messages.
-        content: what the file seems to be.
-    """
-    return DataError(
-        f"{key}: {path} is not text in UTF-8; it seems to be {content}; save it as "
-        "UTF-8 text, or name its format by its ending or in dataset.format"
+def not_text_error(content: str) -> UnsafeFileError:
+    """Returns the error about a file that seems to be something else than text."""
+    return UnsafeFileError(
+        f"is not text in UTF-8; it seems to be {content}; save it as UTF-8 text, or "
+        "name its format by its ending or in dataset.format"
     )
 
 
 def header_hint(names: list[str]) -> str:
-    """Returns a likely reason why a column is missing, as the end of a message.
-
-    Args:
-        names: the column names as they were read from the header.
-
-    Returns: "" if no reason is likely.
-    """
+    """Returns a likely reason why a column is missing, to end a message, or ""."""
     if len(names) == 1:
-        for delimiter, plural in DELIMITER_NAMES.items():
+        for delimiter, plural in DELIMITERS.items():
             if delimiter in names[0]:
                 return (
                     f"; the cells seem to be separated by {plural}: set "

@@ -1,7 +1,7 @@
 """Says what is wrong with a row of a CSV file that Arrow refused to read."""
 
 from contextlib import suppress
-from typing import Protocol
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
@@ -16,13 +16,6 @@ OPEN_QUOTE = (
     "has a quote that is never closed, so that the rows after it would be read as one "
     "cell; close the quote, or double it inside a quoted cell"
 )
-
-
-class ByteStream(Protocol):
-    """An open file of bytes."""
-
-    def read(self, size: int, /) -> bytes:
-        """Returns the next bytes, at most `size`."""
 
 
 def not_a_number_message(cell: bytes, key: str) -> str:
@@ -42,18 +35,13 @@ def not_a_number_message(cell: bytes, key: str) -> str:
 
 
 def ragged_row(
-    stream: ByteStream, num_columns: int, delimiter: str, block_bytes: int
+    stream: Any, num_columns: int, delimiter: str, block_bytes: int
 ) -> tuple[int, str] | None:
     """Finds the first line whose number of cells differs from the number of columns.
 
-    Args:
-        stream: the file, opened at its start.
-        num_columns: the number of columns.
-        delimiter: the character between cells.
-        block_bytes: the number of bytes that Arrow reads at once.
+    The stream is a file of bytes at its start. Arrow reads `block_bytes` at once.
 
-    Returns: the index of the line in the file, counting the header; and what is wrong
-        with the line. None if there is no such line.
+    Returns: the index of the line, counting the header, and what is wrong; or None.
     """
     row = first_invalid_row(stream, num_columns, delimiter, block_bytes)
     if row is None:
@@ -71,12 +59,9 @@ def ragged_row(
 
 
 def first_invalid_row(
-    stream: ByteStream, num_columns: int, delimiter: str, block_bytes: int
+    stream: Any, num_columns: int, delimiter: str, block_bytes: int
 ) -> pyarrow.csv.InvalidRow | None:
-    """Returns the first row that Arrow refuses for its number of cells, or None.
-
-    The arguments are those of `ragged_row`. The text of the row is decoded as Latin-1.
-    """
+    """Returns the first row with a wrong number of cells, as Latin-1, if any."""
     ragged_rows: list[pyarrow.csv.InvalidRow] = []
 
     def stop_at(row: pyarrow.csv.InvalidRow) -> str:

@@ -19,8 +19,7 @@ TablePaths = Annotated[list[TablePath], Field(min_length=1)]
 DATASET_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 TASK_NAME = r"^[A-Za-z][A-Za-z0-9_]*$"
 TaskName = Annotated[str, Field(pattern=TASK_NAME)]
-# For keys that were added later: hashes and saved models leave out such a key if it is
-# null, and so stay the same as before.
+# A run without scenarios says nothing of them.
 OmittedIfNull = Field(exclude_if=lambda value: value is None)
 AnyFeature = Annotated[
     SerializeAsAny[Feature], option_of("features", Feature, key="kind")
@@ -127,24 +126,20 @@ class Dataset(Options):
 
     @model_validator(mode="after")
     def _check(self) -> "Dataset":
-        self._check_groups()
-        self._check_splits()
-        self._check_features()
-        self._check_tasks()
-        return self
-
-    def _check_groups(self) -> None:
         for name, group in self.groups.items():
             check_names("task", group.tasks, self.tasks, f"groups.{name}.tasks")
             check_names("feature", group.drop, self.features, f"groups.{name}.drop")
         if self.group is not None:
             check_names("group", [self.group], self.groups, "group")
+        self._check_splits()
+        self._check_features()
+        self._check_tasks()
+        return self
 
     def _check_splits(self) -> None:
-        for split in ("valid", "test"):
+        for split, rows in (("valid", "validation"), ("test", "test")):
             fraction = f"{split}_fraction"
             if getattr(self, split) is not None and getattr(self, fraction):
-                rows = "validation" if split == "valid" else "test"
                 raise ValueError(
                     f"{fraction}: dataset.{split} already names the {rows} rows; set "
                     f"{fraction} to 0 or dataset.{split} to null"
@@ -177,21 +172,17 @@ class Dataset(Options):
                     f"the group {self.group} drops; drop {name} too"
                 )
         if self.scenario is not None:
-            self._check_scenario(self.scenario)
+            check_names("feature", [self.scenario], used_features, "scenario")
+            feature = used_features[self.scenario]
+            if not feature.has_one_id:
+                raise ValueError(
+                    f"scenario: {self.scenario} is a {feature.kind} feature; name a "
+                    "feature with one id in each row, such as a sparse one"
+                )
         elif self.only_scenario is not None:
             raise ValueError(
                 "only_scenario: needs dataset.scenario; name the feature whose value "
                 "is the scenario of a row there"
-            )
-
-    def _check_scenario(self, name: str) -> None:
-        used_features = self.used_features
-        check_names("feature", [name], used_features, "scenario")
-        feature = used_features[name]
-        if not feature.has_one_id:
-            raise ValueError(
-                f"scenario: {name} is a {feature.kind} feature; name a feature with "
-                "one id in each row, such as a sparse one"
             )
 
     def _check_tasks(self) -> None:

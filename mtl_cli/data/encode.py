@@ -5,8 +5,10 @@ several files there. The code of a row's split is the position of the split in `
 """
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -21,8 +23,7 @@ from mtl_cli.data.label_statistics import LabelStatistics
 from mtl_cli.data.labels import label_request, labels_of_rows
 from mtl_cli.data.profile import Profile
 from mtl_cli.data.report import data_report
-from mtl_cli.data.row_progress import OnRows, RowProgress, no_progress
-from mtl_cli.data.sources import Source, generated_source, open_source
+from mtl_cli.data.sources import OnRows, Source, generated_source, open_source
 from mtl_cli.data.split import SPLITS, Codes, split_rows, times_to_split_by
 from mtl_cli.data.split_checks import early_rows, parts_of_days
 from mtl_cli.data.table import NO_GROUP, Array, as_arrays
@@ -33,24 +34,17 @@ def encode(
     dataset: Dataset,
     outputs: list[Output],
     folder: Path,
-    earlier: EarlierLearnt | None = None,
-    on_rows: OnRows = no_progress,
+    earlier: EarlierLearnt | None,
+    on_rows: OnRows,
 ) -> None:
-    """Opens the files of a data set, and writes all rows encoded.
+    """Writes all rows encoded into a folder; the other arguments are those of `load`.
 
-    Args:
-        dataset: the files, and the meaning of their columns.
-        outputs: the model's outputs.
-        folder: the folder to write the encoded splits to.
-        earlier: what features keep from an earlier run; None without such a run.
-        on_rows: is called with the progress, see `OnRows`. Both counts are 0 until the
-            number of rows is known.
-
-    Raises:
-        DataError: if a file does not fit the configuration.
+    Until the number of rows is known, `on_rows` is called with zeros.
     """
     on_rows(0, 0)
-    request = column_request(dataset, outputs)
+    features, labels = feature_request(dataset), label_request(dataset, outputs)
+    types = labels.types | features.types
+    request = ColumnRequest(features.keys | labels.keys, types)
     sources = {
         file: generated_source(table, request)
         for file, table in dataset.generate().items()
@@ -60,7 +54,7 @@ def encode(
             spill = folder / f"{file}.spilled"
             key = f"dataset.{file}"
             sources[file] = open_source(key, location, dataset, request, spill)
-    with EntryWriter(folder) as writer:
+    with closing(EntryWriter(folder)) as writer:
         encode_sources(dataset, outputs, sources, writer, earlier, on_rows)
     for spilled_file in folder.glob("*.spilled"):
         spilled_file.unlink()
@@ -77,31 +71,26 @@ def encode_sources(
     """Reads all rows twice, and writes the entry of the cache.
 
     The first reading learns from the training rows, and writes the labels of all rows.
-    The second reading encodes the features of all rows, and writes them. The encoding
-    needs what the first reading has learnt from all training rows.
+    The second reading encodes the features of all rows, and writes them.
     """
     times_by_file = times_to_split_by(dataset, sources)
     codes_by_file = split_rows(dataset, sources, times_by_file)
-    num_rows = sum(source.num_rows for source in sources.values())
+    rows = SplitRows(sources, codes_by_file, on_rows)
     profile = Profile(
-        num_rows,
+        rows.num_rows,
         early_rows(times_by_file, codes_by_file),
         parts_of_days(times_by_file, codes_by_file),
     )
     del times_by_file  # 8 bytes per row
-    progress = RowProgress(num_rows, on_rows)
-    fitter, statistics = learn(
-        dataset, outputs, sources, codes_by_file, writer, profile, progress
-    )
+    fitter, statistics = learn(dataset, outputs, rows, writer, profile)
     features = fitter.finish(earlier)
-    for file, source in sources.items():
-        for table, codes, first_row in chunks(source, codes_by_file[file], progress):
-            with source.located_errors(first_row):
-                encoded = features.encode(table)
-            profile.count_unseen(features, table, encoded, codes)
-            for split, rows in rows_by_split(codes):
-                for name, array in encoded.items():
-                    writer.add(split, f"features.{name}", array[rows])
+    for chunk in rows.chunks():
+        with chunk.located_errors:
+            encoded = features.encode(chunk.table)
+        profile.count_unseen(features, chunk.table, encoded, chunk.codes)
+        for split, selected in chunk.rows_by_split():
+            for name, array in encoded.items():
+                writer.add(split, f"features.{name}", array[selected])
     writer.write_manifest(
         {
             "features": features.learnt,
@@ -116,59 +105,83 @@ def encode_sources(
 def learn(
     dataset: Dataset,
     outputs: list[Output],
-    sources: dict[str, Source],
-    codes_by_file: dict[str, Codes],
+    rows: "SplitRows",
     writer: EntryWriter,
     profile: Profile,
-    progress: RowProgress,
 ) -> tuple[FeatureSetFitter, LabelStatistics]:
-    """Learns from the training rows, and writes the labels of all rows.
-
-    Args:
-        dataset: the data set.
-        outputs: the model's outputs.
-        sources: {file: its rows}.
-        codes_by_file: {file: the code of each row's split}, see `split_rows`.
-        writer: writes labels, weights, true probabilities, groups and row numbers.
-        profile: counts properties of the raw rows.
-        progress: counts the rows that are done.
-
-    Returns: the fitter of the features, and the statistics of the training labels.
-    """
+    """Learns from the training rows, and writes the labels of all rows."""
     train = SPLITS.index("train")
-    training_rows = int((codes_by_file["train"] == train).sum())
+    training_rows = int((rows.codes_by_file["train"] == train).sum())
     fitter = FeatureSetFitter(dataset.used_features, training_rows)
     statistics = LabelStatistics(dataset, outputs)
     group_codes, group = GroupCodes(), dataset.group_column
-    for file, source in sources.items():
-        for table, codes, first_row in chunks(source, codes_by_file[file], progress):
-            with source.located_errors(first_row):
-                labels = labels_of_rows(dataset, outputs, table)
-                if group is not None:
-                    check_single_values(
-                        f"dataset.group_column: '{group}'", table[group]
-                    )
-                    labels = replace(labels, groups=group_codes.encode(table[group]))
-                if file == "train":
-                    statistics.add(labels, table, codes == train)
-                    fitter.add(table, codes == train)
-            profile.add(file, table, codes)
-            row_numbers = np.arange(first_row, first_row + table.num_rows)
-            for split, rows in rows_by_split(codes):
-                writer.add(split, "row_numbers", row_numbers[rows])
-                labels_of_split = labels.take(rows)
-                profile.count_labels(outputs, split, labels_of_split)
-                for name, array in as_arrays(labels_of_split).items():
-                    writer.add(split, name, array)
+    for chunk in rows.chunks():
+        table, is_training = chunk.table, chunk.codes == train
+        with chunk.located_errors:
+            labels = labels_of_rows(dataset, outputs, table)
+            if group is not None:
+                check_single_values(f"dataset.group_column: '{group}'", table[group])
+                labels = replace(labels, groups=group_codes.encode(table[group]))
+            if chunk.file == "train":
+                statistics.add(labels, table, is_training)
+                fitter.add(table, is_training)
+        profile.add(chunk.file, table, chunk.codes)
+        row_numbers = np.arange(chunk.first_row, chunk.first_row + table.num_rows)
+        for split, selected in chunk.rows_by_split():
+            writer.add(split, "row_numbers", row_numbers[selected])
+            for name, array in as_arrays(labels).items():
+                writer.add(split, name, array[selected])
     statistics.check()
     return fitter, statistics
 
 
-def column_request(dataset: Dataset, outputs: list[Output]) -> ColumnRequest:
-    """Returns all columns that training reads, such as features and labels."""
-    features = feature_request(dataset)
-    labels = label_request(dataset, outputs)
-    return ColumnRequest(features.keys | labels.keys, labels.types | features.types)
+class Chunk(NamedTuple):
+    """Some rows of a file: `train`, `valid` or `test`.
+
+    Attributes:
+        codes: the code of each row's split, (rows,).
+        first_row: the number of the first row in the file.
+        located_errors: a context that adds the row's place to errors about the rows.
+    """
+
+    file: str
+    table: pa.Table
+    codes: Codes
+    first_row: int
+    located_errors: AbstractContextManager[None]
+
+    def rows_by_split(self) -> Iterator[tuple[str, Array | slice]]:
+        """Yields each split that occurs, and an index of the split's rows."""
+        codes = np.unique(self.codes)
+        for code in codes:
+            yield SPLITS[code], slice(None) if len(codes) == 1 else self.codes == code
+
+
+class SplitRows:
+    """The rows of all files, with the code of each row's split, see `split_rows`."""
+
+    def __init__(
+        self,
+        sources: dict[str, Source],
+        codes_by_file: dict[str, Codes],
+        on_rows: OnRows,
+    ) -> None:
+        self.sources, self.codes_by_file = sources, codes_by_file
+        self.on_rows, self.num_done = on_rows, 0
+        self.num_rows = sum(source.num_rows for source in sources.values())
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Yields all rows, and reports the progress of the two readings."""
+        for file, source in self.sources.items():
+            first_row = 0
+            for table in source.chunks():
+                next_row = first_row + table.num_rows
+                codes = self.codes_by_file[file][first_row:next_row]
+                errors = source.located_errors(first_row)
+                yield Chunk(file, table, codes, first_row, errors)
+                first_row = next_row
+                self.num_done += table.num_rows
+                self.on_rows(self.num_done, 2 * self.num_rows)
 
 
 def feature_request(dataset: Dataset) -> ColumnRequest:
@@ -187,36 +200,6 @@ def feature_request(dataset: Dataset) -> ColumnRequest:
         is_text = types.get(column) == pa.string() or not dataset.features[name].numeric
         types[column] = pa.string() if is_text else pa.float64()
     return ColumnRequest(keys, types)
-
-
-def chunks(
-    source: Source, codes: Codes, progress: RowProgress
-) -> Iterator[tuple[pa.Table, Codes, int]]:
-    """Yields the chunks of a source.
-
-    Args:
-        source: the rows.
-        codes: the code of each row's split, (rows,).
-        progress: counts the rows of each chunk when the caller asks for the next chunk.
-
-    Yields: a table, the code of each of its rows, and the number of its first row.
-    """
-    first_row = 0
-    for table in source.chunks():
-        yield table, codes[first_row : first_row + table.num_rows], first_row
-        first_row += table.num_rows
-        progress.add(table.num_rows)
-
-
-def rows_by_split(codes: Codes) -> Iterator[tuple[str, Array | slice]]:
-    """Yields each split that occurs in a chunk, and an index of the split's rows.
-
-    Args:
-        codes: the code of each row's split, (rows,).
-    """
-    codes_present = np.unique(codes)
-    for code in codes_present:
-        yield SPLITS[code], slice(None) if len(codes_present) == 1 else codes == code
 
 
 class GroupCodes:

@@ -42,10 +42,7 @@ LENGTH_BYTES = 8  # a compressed buffer starts with its length after decompressi
 class BatchSize(NamedTuple):
     """The size of a batch of rows or of a dictionary, as its description gives it.
 
-    Attributes:
-        num_rows: the number of rows, or of values of a dictionary.
-        num_cells: the number of cells, also in the parts of nested columns.
-        expanded_bytes: the bytes of all columns after decompression.
+    The parts of nested columns have cells too. The bytes are those after decompression.
     """
 
     num_rows: int
@@ -55,11 +52,7 @@ class BatchSize(NamedTuple):
 
 @contextmanager
 def open_feather(stream: pa.NativeFile) -> Iterator[ColumnarFile]:
-    """Opens a Feather (Arrow) file.
-
-    Raises:
-        UnsafeFileError: if a batch of the file expands too much.
-    """
+    """Opens a Feather (Arrow) file; refuses a file whose batches expand too much."""
     file_bytes = stream.size()
     with pa.ipc.open_file(stream) as file:
         num_rows = check_batches(stream, file_bytes)
@@ -76,12 +69,7 @@ def open_feather(stream: pa.NativeFile) -> Iterator[ColumnarFile]:
 
 
 def check_batches(stream: pa.NativeFile, file_bytes: int) -> int:
-    """Refuses a file whose batches expand too much; returns its number of rows.
-
-    Raises:
-        UnsafeFileError: if the file is refused.
-        pa.ArrowInvalid: if the description of a batch is damaged.
-    """
+    """Refuses a file whose batches expand too much; returns its number of rows."""
     dictionaries, batches = [], []
     try:
         footer = read_footer(stream, file_bytes)

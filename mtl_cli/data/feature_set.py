@@ -26,13 +26,10 @@ from mtl_cli.graphs.base import GraphError, GraphOps, InputKind
 
 
 class ValueRows(NamedTuple):
-    """The rows to which the values of a feature belong.
-
-    A row has several values if the feature reads lists.
+    """The rows to which the values of a feature belong. Lists have several values.
 
     Attributes:
-        unseen: the row number of each value that has no id of its own, (unseen
-            values,).
+        unseen: the row number of each value without an id of its own, (unseen values,).
         all: the row number of each value, (values,).
     """
 
@@ -110,9 +107,6 @@ class FeatureSet:
 
         Returns: {input of the network: (rows, width)}; an input that no feature fills
             is left out.
-
-        Raises:
-            DataError: if a column does not hold what a feature needs.
         """
         table = self.fill_constants(table)
         blocks = (
@@ -127,8 +121,8 @@ class FeatureSet:
     def column_kinds(self) -> dict[str, InputKind]:
         """{column that a feature reads: the kind that an exported graph reads from it}.
 
-        A column that features read both as text and as numbers has the kind text,
-        because numbers can be read from text.
+        A column that is read both as text and as numbers is text: numbers can be read
+        from text.
         """
         kinds: dict[str, InputKind] = {}
         for name, feature in self.by_name.items():
@@ -144,16 +138,7 @@ class FeatureSet:
         return {c: kind for c, kind in self.column_kinds.items() if c not in constants}
 
     def graph(self, ops: GraphOps) -> dict[str, Tensor]:
-        """Builds `encode` as a graph that reads raw columns, for exported models.
-
-        Args:
-            ops: the operations of the format to export to.
-
-        Returns: {input of the network: tensor (rows, width)}.
-
-        Raises:
-            ConfigError: if a feature cannot be exported in this format.
-        """
+        """Builds `encode` as a graph that reads raw columns, for exported models."""
         kinds = self.column_kinds
         ops.constant_rows = {
             column: graph_input(column, self.constants[column], kinds[column])
@@ -168,11 +153,7 @@ class FeatureSet:
         return join_blocks(blocks, ops.concatenate)
 
     def examples(self, num_rows: int) -> pa.Table:
-        """Makes raw rows to test an exported model with, the same at each call.
-
-        Args:
-            num_rows: the number of rows.
-        """
+        """Makes raw rows to test an exported model with, the same at each call."""
         random = np.random.default_rng(0)
         cells: dict[str, Cells] = {}
         # If several features read a column, the first feature in this order makes its
@@ -201,10 +182,6 @@ class FeatureSet:
         These values have id 0, and their cells are not empty: the training rows do not
         hold them, or hold them less than `min_count` times.
 
-        Args:
-            table: the rows.
-            encoded: the encoded rows, {input of the network: (rows, width)}.
-
         Returns: {feature: the rows of its values}.
         """
         unseen_rows = {}
@@ -225,12 +202,7 @@ class FeatureSet:
         return self._spellings[name]
 
     def all_values(self, encoded: dict[str, Array], name: str) -> tuple[Array, Array]:
-        """Returns all values of a feature, and their rows, see `Feature.all_values`.
-
-        Args:
-            encoded: the encoded rows, {input of the network: (rows, width)}.
-            name: the feature's name.
-        """
+        """Returns all values of a feature, and their rows, see `Feature.all_values`."""
         input_names = [self.layout.blocks[name].input]
         if "sequences" in input_names:
             input_names.append("sequence_weights")
@@ -239,11 +211,6 @@ class FeatureSet:
         return self.by_name[name].all_values(arrays)
 
     def columns_in(self, encoded: dict[str, Array], name: str) -> Array:
-        """Returns the columns of encoded rows that a feature fills, (rows, width).
-
-        Args:
-            encoded: the encoded rows, {input of the network: (rows, width)}.
-            name: the feature's name.
-        """
+        """Returns the columns of encoded rows that a feature fills, (rows, width)."""
         input_name = self.layout.blocks[name].input
         return encoded[input_name][:, self.layout.columns[name]]

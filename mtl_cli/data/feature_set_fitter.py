@@ -1,11 +1,11 @@
 """Learns what features need from the training rows."""
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from mtl_cli.data.continued_features import EarlierLearnt, extend_learnt
 from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.data.table import Array
 from mtl_cli.features.base import Feature
 
 # Scales and buckets need all their numbers in memory. If there are more training rows
@@ -14,12 +14,7 @@ ROWS_TO_FIT = 2_000_000
 
 
 class FeatureSetFitter:
-    """Fits features to the training rows, chunk by chunk.
-
-    Args:
-        features: {name: feature}.
-        training_rows: the number of training rows in all chunks.
-    """
+    """Fits features to the training rows, chunk by chunk."""
 
     def __init__(self, features: dict[str, Feature], training_rows: int) -> None:
         self.features = features
@@ -27,16 +22,8 @@ class FeatureSetFitter:
         self.sampled_fraction = min(1.0, ROWS_TO_FIT / max(training_rows, 1))
         self.random = np.random.default_rng(0)
 
-    def add(self, table: pa.Table, is_training: npt.NDArray[np.bool_]) -> None:
-        """Checks all rows of a chunk, and learns from its training rows.
-
-        Args:
-            table: the chunk.
-            is_training: True for training rows, (rows,).
-
-        Raises:
-            DataError: if a cell is wrong.
-        """
+    def add(self, table: pa.Table, is_training: Array) -> None:
+        """Checks all rows of a chunk, and learns from its training rows."""
         is_sampled = is_training
         if self.sampled_fraction < 1:
             draws = self.random.random(table.num_rows)
@@ -45,12 +32,7 @@ class FeatureSetFitter:
             fitter.add(table, is_training, is_sampled)
 
     def finish(self, earlier: EarlierLearnt | None = None) -> FeatureSet:
-        """Returns the fitted features.
-
-        Args:
-            earlier: {feature: what it has learnt in an earlier run}, for the features
-                that go on from this run, see `continued_features`.
-        """
+        """Returns the fitted features; some go on with what they learnt earlier."""
         for name, feature in self.features.items():
             owner = feature.table_owner(name)
             if owner != name:  # the vocabulary of the table holds both features' values

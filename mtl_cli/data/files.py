@@ -2,6 +2,7 @@
 
 import glob
 import os
+from functools import partial
 from itertools import dropwhile
 from pathlib import Path
 from typing import NamedTuple
@@ -13,8 +14,16 @@ import pyarrow.fs
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.other_files import UnsafeFileError, check_data_file
 from mtl_cli.core.paths import Location, find_data, listed_paths, name_of
-from mtl_cli.data.file_formats import FORMATS, format_by_ending, is_table_file
 from mtl_cli.data.remote_files import find_remote
+
+FORMATS = {
+    ".parquet": "parquet",
+    ".feather": "feather",
+    ".arrow": "feather",
+    ".csv": "csv",
+    ".tsv": "tsv",
+}
+COMPRESSED = (".gz", ".zst", ".bz2")
 
 
 class Files(NamedTuple):
@@ -45,16 +54,9 @@ class Files(NamedTuple):
 
 
 def find_files(key: str, location: Location, file_format: str) -> Files:
-    """Finds the files of a table and their common format.
+    """Finds the files of a table and their format; `auto` finds it by their endings.
 
-    Args:
-        key: the configuration's key that names the table.
-        location: the file, folder, pattern or URL, or a list of them.
-        file_format: the format of the files; `auto` finds it by their endings.
-
-    Raises:
-        DataError: if there is no file, the format is unknown, formats or file systems
-            differ, or a list names a file twice.
+    Refuses files of several formats or file systems, and files that are named twice.
     """
     first, *others = (
         find_files_of_path(key, path, file_format) for path in listed_paths(location)
@@ -84,7 +86,8 @@ def find_files_of_path(key: str, path: str, file_format: str) -> Files:
     if path.lower().startswith("file://"):
         path = unquote(urlsplit(path).path)
     if "://" in path:
-        system, paths = find_remote(key, path, file_format)
+        is_of_table = partial(is_table_file, file_format=file_format)
+        system, paths = find_remote(key, path, is_of_table)
     else:
         try:
             files = find_local(key, path, file_format)
@@ -100,17 +103,33 @@ def find_files_of_path(key: str, path: str, file_format: str) -> Files:
     return Files(key, path, system, paths, file_format)
 
 
-def common_format(key: str, path: str, paths: list[str]) -> str:
-    """Returns the format of files by their endings.
+def format_by_ending(path: str) -> str | None:
+    """Returns the format that belongs to a file's ending; None if it is not known.
 
-    Args:
-        key: the configuration's key that names the table.
-        path: the path of the table that names the files.
-        paths: the paths of the files.
-
-    Raises:
-        DataError: if an ending is not known, or the formats differ.
+    >>> format_by_ending("rows.csv.gz"), format_by_ending("rows.parquet.gz")
+    ('csv', None)
     """
+    file = Path(path)
+    if file.suffix.lower() in COMPRESSED:
+        inner = FORMATS.get(file.with_suffix("").suffix.lower())
+        return inner if inner in ("csv", "tsv") else None
+    return FORMATS.get(file.suffix.lower())
+
+
+def is_table_file(file: Path, file_format: str) -> bool:
+    """Whether a file in the folder of a table holds rows, by its path in the folder.
+
+    Files and folders whose names start with `.` or `_` are left out, because Spark and
+    other programs write such files beside the rows. With the format `auto`, only
+    Parquet files are taken, and else all other files, whatever their endings are.
+    """
+    is_hidden = any(name[0] in "._" for name in file.parts)
+    has_format = file_format != "auto" or format_by_ending(file.name) == "parquet"
+    return has_format and not is_hidden
+
+
+def common_format(key: str, path: str, paths: list[str]) -> str:
+    """Returns the format of files by their endings; refuses several formats."""
     formats = {format_by_ending(file_path) or "" for file_path in paths}
     if "" in formats:
         raise DataError(

@@ -1,6 +1,5 @@
 """Finds odd properties of the data, which often come from mistakes."""
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mtl_cli.data.table import Table
@@ -19,113 +18,92 @@ MAX_CASES = 8  # in one line
 
 
 def findings(report: "Report", features: dict[str, Feature]) -> list[str]:
-    """Returns one line for each kind of odd property that the data has.
-
-    Args:
-        report: the data report. Its `findings` are not read.
-        features: {name: feature}.
-    """
-    lines = [*findings_of_features(report, features), *findings_of_rows(report)]
+    """Returns one line for each kind of odd property that the report shows."""
+    lines = as_lines(odd_features(report, features)) + as_lines(odd_rows(report))
     for split in report["splits"]:
         if split != "train":
-            lines += findings_of_split(report, split)
-    return [line for line in lines if line]
+            lines += as_lines(features_that_change(report, split))
+            fraction = report["repeated_rows"].get(split, 0)
+            if fraction > MIN_REPEATED_FRACTION:
+                lines.append(
+                    f"{fraction:.1%} of {split} rows are the same as a training row in "
+                    "all columns that are read"
+                )
+    return lines
 
 
-def finding(sentence: str, cases: list[str]) -> str:
-    """Returns a sentence followed by the features or splits that it is about.
+def as_lines(cases_by_sentence: dict[str, list[str]]) -> list[str]:
+    """Returns a line for each sentence about "these features" or "these rows".
 
-    Args:
-        sentence: a sentence about "these features" or "these rows".
-        cases: each feature or split, with its numbers in brackets.
-
-    Returns: "" if there are no cases.
+    A sentence stands with the features or splits that it is about, and their numbers in
+    brackets. A sentence without them makes no line.
     """
-    dots = ["..."] if len(cases) > MAX_CASES else []
-    return f"{sentence}: {', '.join(cases[:MAX_CASES] + dots)}" if cases else ""
+    lines = []
+    for sentence, cases in cases_by_sentence.items():
+        dots = ", ..." if len(cases) > MAX_CASES else ""
+        if cases:
+            lines.append(f"{sentence}: {', '.join(cases[:MAX_CASES])}{dots}")
+    return lines
 
 
-def findings_of_features(
+def odd_features(
     report: "Report", features: dict[str, Feature]
-) -> Iterator[str]:
-    """Yields the odd properties of features in the training rows."""
-    reports, num_rows = report["features"].items(), report["splits"]["train"]
-    yield finding(
+) -> dict[str, list[str]]:
+    """Finds the features that are odd in the training rows; see `as_lines`."""
+    num_rows, num_sampled = report["splits"]["train"], report["sampled_rows"]["train"]
+    constants, row_ids, predictors = [], [], []
+    for name, feature in report["features"].items():
+        num_distinct = feature["distinct"]
+        if num_distinct <= 1:
+            constants.append(name)
+        if features[name].is_row_id(num_distinct, num_rows):
+            row_ids.append(f"{name} ({num_distinct:,}, {num_rows:,})")
+        for output, auc in feature["auc"].items():
+            if auc > SUSPICIOUS_AUC:
+                predictors.append(f"{name} ({output} {auc:.4f})")
+    return {
         "these features have the same value in all "
-        f"{report['sampled_rows']['train']:,} training rows looked at",
-        [name for name, f in reports if f["distinct"] <= 1],
-    )
-    yield finding(
-        "these features look like ids of rows (values, training rows)",
-        [
-            f"{name} ({f['distinct']:,}, {num_rows:,})"
-            for name, f in reports
-            if features[name].is_row_id(f["distinct"], num_rows)
-        ],
-    )
-    yield finding(
+        f"{num_sampled:,} training rows looked at": constants,
+        "these features look like ids of rows (values, training rows)": row_ids,
         f"each of these features alone predicts a label (AUC above {SUSPICIOUS_AUC}); "
-        "check that their values are known before the prediction",
-        [
-            f"{name} ({output} {auc:.4f})"
-            for name, f in reports
-            for output, auc in f["auc"].items()
-            if auc > SUSPICIOUS_AUC
-        ],
-    )
+        "check that their values are known before the prediction": predictors,
+    }
 
 
-def findings_of_rows(report: "Report") -> Iterator[str]:
-    """Yields the odd properties of the rows of all splits."""
-    yield finding(
+def odd_rows(report: "Report") -> dict[str, list[str]]:
+    """Finds the splits with odd rows; see `as_lines`."""
+    num_rows = report["splits"]
+    without_group = report["rows_without_group"].items()
+    early_rows = report["early_rows"].items()
+    return {
         "these rows do not count in gauc, because their cell of dataset.group_column "
-        "is empty",
-        [f"{s} ({n:,})" for s, n in report["rows_without_group"].items() if n],
-    )
-    yield finding(
+        "is empty": [f"{split} ({count:,})" for split, count in without_group if count],
         "these rows are earlier than the last training row, although split_by is time, "
-        "so their scores say less about future rows",
-        [
-            f"{split} ({count:,} of {report['splits'][split]:,})"
-            for split, count in report["early_rows"].items()
-            if count >= MIN_EARLY_FRACTION * report["splits"][split]
+        "so their scores say less about future rows": [
+            f"{split} ({count:,} of {num_rows[split]:,})"
+            for split, count in early_rows
+            if count >= MIN_EARLY_FRACTION * num_rows[split]
         ],
-    )
+    }
 
 
-def findings_of_split(report: "Report", split: str) -> Iterator[str]:
-    """Yields the odd properties of a split, compared with the training rows.
-
-    Args:
-        report: the data report.
-        split: `valid` or `test`.
-    """
-    reports = report["features"].items()
-    yield finding(
+def features_that_change(report: "Report", split: str) -> dict[str, list[str]]:
+    """Finds the features whose values differ in `valid` or `test`; see `as_lines`."""
+    new_values, drifted = [], []
+    for name, feature in report["features"].items():
+        unseen, drift = feature["unseen"].get(split, 0), feature["drift"][split]
+        if unseen > feature["unseen"].get("train", 0) + MIN_UNSEEN_DIFFERENCE:
+            new_values.append(f"{name} ({unseen:.0%})")
+        if drift > MIN_DRIFT:
+            drifted.append(f"{name} ({drift:.2f})")
+    return {
         f"these features have values in {split} rows that training rows lack, or hold "
-        "less than min_count times (share of such rows; for lists, of such values)",
-        [
-            f"{name} ({f['unseen'][split]:.0%})"
-            for name, f in reports
-            if f["unseen"].get(split, 0)
-            > f["unseen"].get("train", 0) + MIN_UNSEEN_DIFFERENCE
-        ],
-    )
-    yield finding(
+        "less than min_count times (share of such rows; for lists, of such values)": (
+            new_values
+        ),
         f"these features are distributed differently in {split} rows than in training "
-        "rows (PSI)",
-        [
-            f"{name} ({f['drift'][split]:.2f})"
-            for name, f in reports
-            if f["drift"][split] > MIN_DRIFT
-        ],
-    )
-    fraction = report["repeated_rows"].get(split, 0)
-    if fraction > MIN_REPEATED_FRACTION:
-        yield (
-            f"{fraction:.1%} of {split} rows are the same as a training row in all "
-            "columns that are read"
-        )
+        "rows (PSI)": drifted,
+    }
 
 
 def sampling_findings(train: Table) -> list[str]:
@@ -134,9 +112,6 @@ def sampling_findings(train: Table) -> list[str]:
     The rate of a row is the fraction of the rows with label 0 that the data keep, among
     all rows like this row. Rows with label 1 need this rate too, although none of them
     was dropped. A common mistake is the rate 1 in all rows with label 1.
-
-    Args:
-        train: training rows.
     """
     lines = []
     for name, log_rates in train.log_rates.items():

@@ -17,17 +17,11 @@ from mtl_cli.data.files import Files
 
 
 def hash_files(tables: dict[str, Files]) -> str:
-    """Returns one SHA-256 that changes with any file of any table.
+    """Returns one SHA-256 that changes with any file of the table of any split.
 
     The hash depends on the content of a local file. For a remote file, it depends on
     the path, size and time of change, so that the file need not be downloaded, see
     `version_of_file`.
-
-    Args:
-        tables: {split: its files}.
-
-    Raises:
-        DataError: if a file cannot be read.
     """
     digest = hashlib.sha256()
     for split, files in tables.items():
@@ -60,9 +54,8 @@ def version_of_file(system: pa.fs.FileSystem, path: str) -> str:
 def content_hash(path: Path) -> str:
     """Returns the SHA-256 of a local file.
 
-    The hash is written to the cache, together with the file's size, times and inode. As
-    long as the file has the same size, times and inode, later calls take the hash from
-    the cache and do not read the file.
+    The hash is kept in the cache, together with the file's size, times and inode. As
+    long as these are the same, later calls do not read the file.
     """
     status = path.stat()
     # A tool that replaces a file can keep its mtime, but not its ctime.

@@ -14,12 +14,7 @@ MAX_LISTED_VALUES = 20  # in a message
 
 
 class LabelStatistics:
-    """Statistics of the training labels, gathered chunk by chunk.
-
-    Args:
-        dataset: the data set that declares the tasks.
-        outputs: the outputs of the model.
-    """
+    """Statistics of the training labels, gathered chunk by chunk."""
 
     def __init__(self, dataset: Dataset, outputs: list[Output]) -> None:
         self.has_weights = dataset.weight_column is not None
@@ -33,13 +28,7 @@ class LabelStatistics:
         self.found_values: dict[str, list[object]] = {o.name: [] for o in self.outputs}
 
     def add(self, labels: Table, table: pa.Table, is_training: Array) -> None:
-        """Adds the labels of the training rows in a chunk.
-
-        Args:
-            labels: the labels and weights of the chunk's rows.
-            table: the same rows as they are in the file.
-            is_training: True for training rows, (rows,).
-        """
+        """Adds the labels of a chunk's training rows. The table holds the raw rows."""
         for output in self.outputs:
             name, column = output.name, table[output.task.label]
             is_counted = is_training & (labels.weights[name] > 0)
@@ -56,12 +45,7 @@ class LabelStatistics:
                 ]
 
     def check(self) -> None:
-        """Refuses tasks that can learn nothing from their training labels.
-
-        Raises:
-            DataError: if a positive value is missing, there are no labels, or all
-                labels are the same class.
-        """
+        """Refuses tasks that can learn nothing from their training labels."""
         for output in self.outputs:
             name, task = output.name, output.task
             key, summary = f"dataset.tasks.{name}", self.summaries[name]
@@ -94,10 +78,7 @@ class LabelStatistics:
                 )
 
     def statistics(self) -> dict[str, Statistics]:
-        """Returns the statistics that losses and predictions use.
-
-        Returns: {task: statistics}. A task that uses none is left out.
-        """
+        """Returns {task: the statistics that its loss or predictions use}."""
         statistics = {
             output.name: output.task.label_statistics(self.for_tasks[output.name])
             for output in self.outputs

@@ -17,14 +17,7 @@ from mtl_cli.tasks.binary import Binary
 
 
 def label_request(dataset: Dataset, outputs: list[Output]) -> ColumnRequest:
-    """Returns the columns that labels, weights, groups and splits are read from.
-
-    Labels also need the columns of spaces, true probabilities and sampling rates.
-
-    Args:
-        dataset: the data set that declares the columns.
-        outputs: the outputs of the model.
-    """
+    """Returns the columns of labels, weights, groups, splits and all that they need."""
     keys: dict[str, str] = {}
     tasks: list[Task] = []
     for output in outputs:
@@ -58,20 +51,14 @@ def label_request(dataset: Dataset, outputs: list[Output]) -> ColumnRequest:
 
 
 def labels_of_rows(dataset: Dataset, outputs: list[Output], table: pa.Table) -> Table:
-    """Returns the labels, weights and true probabilities of some rows.
-
-    Args:
-        dataset: the data set that declares tasks, spaces and the weight column.
-        outputs: the outputs of the model.
-        table: the rows.
-
-    Returns: a table without features and groups.
-
-    Raises:
-        DataError: if a cell is wrong. The message names its column, row and value.
-    """
+    """Returns labels, weights and true probabilities, without features and groups."""
     rows = Table({}, {}, {})
-    weights = row_weights(dataset, table)
+    weights = np.ones(table.num_rows)
+    if dataset.weight_column is not None:
+        rule = "a float32 number from 0 up, where 0 leaves a row out"
+        highest = float(np.finfo("float32").max)
+        key, column = "dataset.weight_column", dataset.weight_column
+        weights = numbers_up_to(highest, key, column, table, rule)
     for output in outputs:
         labels = labels_of_task(f"dataset.tasks.{output.label}", output.task, table)
         is_counted = ~np.isnan(labels)
@@ -95,24 +82,25 @@ def add_sampling(
 ) -> None:
     """Sets `population` and `log_rates` of a table, if an output's rows are a sample.
 
-    If the data keep one of ten rows with label 0, each kept row has the weight of ten
-    rows in metrics, see `sampling_rate`.
-
-    Args:
-        rows: the labels and weights of the rows. The function adds to this table.
-        dataset: the data set.
-        output: the output.
-        table: the rows as they are in the file.
+    The sampling rate of a row is the fraction of the rows with label 0 that the data
+    keep, among all rows like this row. If the data keep one of ten rows with label 0,
+    each kept row has the weight of ten rows in metrics.
     """
     task, name = sampled_task(dataset, output), output.sampled_task
     if task is None or name is None:
         return
     labels = labels_of_task(f"dataset.tasks.{name}", task, table)
-    rates = sampling_rates(name, task, table)
+    column = task.kept_negatives_column
+    if column is None:
+        rates = np.full(table.num_rows, task.kept_negatives)
+    else:
+        key, rule = f"dataset.tasks.{name}.sampling_rate", "a share above 0, up to 1"
+        start = f"{key}: column '{column}'"
+        rates = numbers_up_to(1, key, column, table, rule)
+        check_numbers(start, rates, rates == 0, rule, "correct it")
+        rows.log_rates[name] = np.log(rates).astype("float32")
     weights = rows.weights[output.name] / np.where(labels == 0, rates, 1)
     rows.population[output.name] = weights.astype("float32")
-    if task.kept_negatives_column is not None:
-        rows.log_rates[name] = np.log(rates).astype("float32")
 
 
 def sampled_task(dataset: Dataset, output: Output) -> Task | None:
@@ -123,35 +111,8 @@ def sampled_task(dataset: Dataset, output: Output) -> Task | None:
     return task if task.lacks_negatives else None
 
 
-def sampling_rates(name: str, task: Task, table: pa.Table) -> Array:
-    """Returns the sampling rate of each row, (rows,).
-
-    The rate of a row is the fraction of the rows with label 0 that the data keep, among
-    all rows like this row.
-
-    Args:
-        name: the task's name.
-        task: a task with a sampling rate.
-        table: the rows.
-
-    Raises:
-        DataError: if a cell of the rates' column is wrong.
-    """
-    column = task.kept_negatives_column
-    if column is None:
-        return np.full(table.num_rows, task.kept_negatives)
-    key = f"dataset.tasks.{name}.sampling_rate"
-    rule = "a share above 0, up to 1"
-    rates = numbers_up_to(1, key, column, table, rule)
-    check_numbers(f"{key}: column '{column}'", rates, rates == 0, rule, "correct it")
-    return rates
-
-
 def space_task(dataset: Dataset, space: str) -> Task:
-    """Returns the task whose label is 1 on the rows of a space.
-
-    A space that is a column of 0 and 1, not a task, is read as a binary task.
-    """
+    """Returns the task, or else the column of 0 and 1, that is 1 in a space."""
     return dataset.tasks.get(space) or Binary(label=space)
 
 
@@ -160,21 +121,10 @@ def labels_of_task(key: str, task: Task, table: pa.Table) -> Array:
     return task.read_labels(f"{key}: column '{task.label}'", table[task.label])
 
 
-def row_weights(dataset: Dataset, table: pa.Table) -> Array:
-    """Returns the weight of each row, (rows,); 1 if the data set has no weights."""
-    column = dataset.weight_column
-    if column is None:
-        return np.ones(table.num_rows)
-    rule = "a float32 number from 0 up, where 0 leaves a row out"
-    highest = float(np.finfo("float32").max)
-    return numbers_up_to(highest, "dataset.weight_column", column, table, rule)
-
-
 def truth_columns(dataset: Dataset, output: Output) -> dict[str, str]:
-    """Returns the columns that an output's true probability is computed from.
+    """Returns {task: the column of its true probability} for an output's probability.
 
-    Returns: {task: the column of its true probability}; {} if one of the tasks has no
-        such column.
+    Returns {} if one of the tasks has no such column.
     """
     columns = {}
     for name in output.truth_tasks:
@@ -188,12 +138,10 @@ def truth_columns(dataset: Dataset, output: Output) -> dict[str, str]:
 def true_probabilities(
     dataset: Dataset, output: Output, table: pa.Table
 ) -> Array | None:
-    """Returns an output's true probabilities, float32 (rows,).
+    """Returns an output's true probabilities, float32 (rows,); None without columns.
 
     The result is the true probability of the first task in `Output.truth_tasks`,
     divided by the true probabilities of the other tasks.
-
-    Returns: None if the data set does not have the columns.
     """
     rule = "a probability from 0 to 1"
     truths = [
@@ -212,18 +160,7 @@ def true_probabilities(
 def numbers_up_to(
     highest: float, key: str, column: str, table: pa.Table, rule: str
 ) -> Array:
-    """Reads a column of numbers from 0 up to a highest number, (rows,).
-
-    Args:
-        highest: the largest valid number.
-        key: the configuration's key that names the column.
-        column: the column to read.
-        table: the rows.
-        rule: what a cell must hold, for messages.
-
-    Raises:
-        DataError: if a cell is empty, is not a number or is out of range.
-    """
+    """Reads a column of numbers from 0 to `highest`, (rows,), as the rule says."""
     message_start = f"{key}: column '{column}'"
     numbers = as_numbers(message_start, table[column])
     is_wrong = ~((numbers >= 0) & (numbers <= highest))  # also true for NaN

@@ -11,7 +11,7 @@ import numpy as np
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.paths import name_of
 from mtl_cli.data import cache
-from mtl_cli.data.check_entry import check_entry
+from mtl_cli.data.cache_entry import check_entry
 from mtl_cli.data.continued_features import EarlierLearnt
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.encode import encode
@@ -19,9 +19,9 @@ from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.files import find_files
 from mtl_cli.data.fingerprint import hash_files
 from mtl_cli.data.report import Report
-from mtl_cli.data.row_progress import OnRows, no_progress
 from mtl_cli.data.scenarios import Scenarios, find_scenarios
-from mtl_cli.data.table import Array, StoredTable, Table
+from mtl_cli.data.sources import OnRows, no_progress
+from mtl_cli.data.table import Array, StoredTable, Table, as_arrays
 from mtl_cli.heads.base import Output
 
 STREAM_ABOVE_BYTES = 2 << 30
@@ -50,7 +50,7 @@ class Data:
         scenarios: the scenarios of the rows; None if `dataset.scenario` is null.
     """
 
-    splits: dict[str, Table | StoredTable]
+    splits: dict[str, Table]
     row_numbers: dict[str, Array]
     features: FeatureSet
     labels: dict[str, dict[str, float]]
@@ -74,16 +74,8 @@ def load(
     """Reads, splits and encodes a data set, or finds it encoded in the cache.
 
     Vocabularies, buckets and scales are learnt from the training rows alone, without
-    the rows that are held out for validation and test.
-
-    Args:
-        dataset: the files, and the meaning of their columns.
-        outputs: the outputs of the model. Labels that no output needs are not read.
-        earlier: what features keep from an earlier run; None without such a run.
-        on_rows: is called with the progress while rows are encoded, see `encode`.
-
-    Raises:
-        DataError: if a file does not fit the configuration.
+    the rows that are held out for validation and test. Labels that no output needs are
+    not read. `earlier` is what features keep from an earlier run.
     """
     start = time.perf_counter()
     fingerprint = hash_rows(dataset)
@@ -102,16 +94,20 @@ def load(
         key, encode_into, lambda entry: check_entry(entry, dataset, outputs)
     )
     seconds = time.perf_counter() - start
-    splits: dict[str, Table | StoredTable] = {}
+    splits: dict[str, Table] = {}
     for split, stored in entry.tables().items():
-        splits[split] = stored if is_streamed(dataset, stored) else stored.mapped()
-    features = FeatureSet(dataset.used_features, entry.manifest["features"])
+        streamed = dataset.stream
+        if streamed == "auto":
+            arrays = as_arrays(stored).values()
+            streamed = sum(array.nbytes for array in arrays) > STREAM_ABOVE_BYTES
+        splits[split] = stored if streamed else stored.mapped()
+    features = FeatureSet(dataset.used_features, entry.manifest.features)
     data = Data(
         splits,
-        {split: entry.array(split, "row_numbers") for split in splits},
+        {split: entry.row_numbers(split) for split in splits},
         features,
-        entry.manifest["labels"],
-        entry.manifest["report"],
+        entry.manifest.labels,
+        entry.manifest.report,
         fingerprint,
         f"{'found encoded' if entry.was_cached else 'encoded'} in {seconds:.1f} s",
         find_scenarios(dataset, features),
@@ -122,18 +118,8 @@ def load(
 
 
 def keep_scenario(data: Data, scenarios: Scenarios, name: str) -> Data:
-    """Returns the data with only the rows of one scenario, in memory.
-
-    Args:
-        data: the rows of all scenarios.
-        scenarios: the scenarios of the data.
-        name: the scenario to keep.
-
-    Raises:
-        DataError: if a split has no row of the scenario.
-    """
-    splits: dict[str, Table | StoredTable] = {}
-    row_numbers = {}
+    """Returns the data with only the rows of the scenario `name`, in memory."""
+    splits, row_numbers = {}, {}
     for split, table in data.splits.items():
         rows = np.flatnonzero(scenarios.row_names(table) == name)
         if not len(rows):
@@ -141,8 +127,7 @@ def keep_scenario(data: Data, scenarios: Scenarios, name: str) -> Data:
                 f"dataset.only_scenario: no {split} row belongs to scenario {name!r}; "
                 f"the scenarios are {', '.join(scenarios.names)}"
             )
-        mapped = table.mapped() if isinstance(table, StoredTable) else table
-        splits[split] = mapped.take(rows)
+        splits[split] = table.take(rows)
         row_numbers[split] = data.row_numbers[split][rows]
     report = data.report.copy()
     remark = (
@@ -153,13 +138,7 @@ def keep_scenario(data: Data, scenarios: Scenarios, name: str) -> Data:
 
 
 def hash_rows(dataset: Dataset) -> str:
-    """Returns a hash of the rows of a data set.
-
-    For a generated data set, this is a hash of the generator's code and keys.
-
-    Raises:
-        DataError: if a file cannot be read.
-    """
+    """Returns a hash of the rows, or of the code and the keys that generate them."""
     if type(dataset) is not Dataset:  # a subclass of `Dataset` is a generator
         keys = dataset.model_dump_json(exclude=set(Dataset.model_fields))
         text = keys + cache.code_version([dataset])
@@ -178,14 +157,7 @@ def cache_key(
     fingerprint: str,
     earlier: EarlierLearnt | None = None,
 ) -> str:
-    """Returns a hash of everything that the encoded rows depend on.
-
-    Args:
-        dataset: the data set.
-        outputs: the outputs of the model.
-        fingerprint: the hash of the rows, see `hash_rows`.
-        earlier: what features keep from an earlier run; None without such a run.
-    """
+    """Returns a hash of everything that the encoded rows depend on, see `load`."""
     features = dataset.used_features
     task_names = {name for output in outputs for name in (output.label, output.space)}
     tasks = {name: task for name, task in dataset.tasks.items() if name in task_names}
@@ -202,11 +174,3 @@ def cache_key(
         sort_keys=True,
     )
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def is_streamed(dataset: Dataset, table: StoredTable) -> bool:
-    """Whether training reads the rows of a split from disk, block by block."""
-    if dataset.stream == "auto":
-        num_bytes = sum(file.path.stat().st_size for file in table.files.values())
-        return num_bytes > STREAM_ABOVE_BYTES
-    return dataset.stream

@@ -36,8 +36,7 @@ class TextColumn(NamedTuple):
     """A column of texts, or of lists of texts.
 
     Attributes:
-        name: the column's name. The name of a column of the file, its path, differs
-            for lists.
+        name: the column's name. In the file, a column of lists has a longer path.
         leaf: the index of the column in the file.
         in_list: whether the texts are items of lists.
     """
@@ -49,14 +48,10 @@ class TextColumn(NamedTuple):
 
 @contextmanager
 def open_parquet(stream: pa.NativeFile) -> Iterator[ColumnarFile]:
-    """Opens a Parquet file.
+    """Opens a Parquet file; refuses too many rows, and lists or texts that expand.
 
     A column with a dictionary of long texts is read as a dictionary. If the file has
     checksums, reading compares them.
-
-    Raises:
-        UnsafeFileError: if the file has too many rows for its size, or, also when rows
-            are read, if its lists or texts expand too much.
     """
     file_bytes = stream.size()
     metadata = pyarrow.parquet.read_metadata(stream)
@@ -85,14 +80,7 @@ def parquet_file(
     dictionaries: list[str] | None = None,
     buffer_bytes: int = 0,
 ) -> pyarrow.parquet.ParquetFile:
-    """Opens Arrow's reader of a file.
-
-    Args:
-        stream: the file.
-        metadata: the file's own description of its columns.
-        dictionaries: the paths of the columns to read as dictionaries.
-        buffer_bytes: the size of the reading buffer; 0 for none.
-    """
+    """Opens Arrow's reader, which reads the columns of some paths as dictionaries."""
     return pyarrow.parquet.ParquetFile(
         stream,
         metadata=metadata,
@@ -141,9 +129,6 @@ def longest_texts(
     To read the first row of a row group, Arrow reads the whole dictionary of each of
     the group's columns. So the first row of each group is enough to find the long
     texts.
-
-    Raises:
-        UnsafeFileError: if a column is encoded in a way that is not read.
     """
     longest = dict.fromkeys(texts, 0)
     if not texts:

@@ -27,12 +27,7 @@ STRUCT = 12
 def page_bytes(stream: pa.NativeFile, chunk: Any) -> int:
     """Returns the size of the pages of a column in a row group, when decompressed.
 
-    Args:
-        stream: the file.
-        chunk: the `pyarrow.parquet.ColumnChunkMetaData` of the column.
-
-    Raises:
-        UnsafeFileError: if a header is damaged, or there are too many pages.
+    The chunk is the `pyarrow.parquet.ColumnChunkMetaData` of the column.
     """
     if chunk.compression in SAFE_CODECS:
         return int(chunk.total_compressed_size)
@@ -54,11 +49,7 @@ def page_bytes(stream: pa.NativeFile, chunk: Any) -> int:
 
 
 def page_size(stream: pa.NativeFile, position: int) -> tuple[int, int]:
-    """Returns the size of a page after decompression, and in the file with its header.
-
-    Raises:
-        UnsafeFileError: if the header is damaged.
-    """
+    """Returns a page's bytes when decompressed, and in the file with its header."""
     num_bytes = FIRST_BYTES
     while num_bytes <= MAX_BYTES:
         stream.seek(position)
@@ -78,13 +69,10 @@ def page_size(stream: pa.NativeFile, position: int) -> tuple[int, int]:
 
 
 class HeaderReader:
-    """Reads a structure in Thrift's compact protocol.
+    """Reads a structure in Thrift's compact protocol at the start of some bytes.
 
     All methods raise an `IndexError` if the bytes end too early, and a `KeyError` if
     the structure is damaged.
-
-    Args:
-        content: the bytes of the structure, and maybe further bytes.
     """
 
     def __init__(self, content: bytes) -> None:

@@ -1,21 +1,17 @@
-"""Counts over the raw rows: empty cells, repeated rows, labels, unseen values."""
+"""Counts over the raw rows: empty cells, repeated rows, unseen values."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
 from mtl_cli.columns.cells import empty_cells
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.split import SPLITS, Codes
-from mtl_cli.data.table import NO_GROUP, Array, Table
-from mtl_cli.heads.base import Output
-
-Hashes = npt.NDArray[np.uint64]
+from mtl_cli.data.table import Array
 
 # About this number of row hashes is kept. In a larger table, only the rows whose hash
 # is a multiple of a step are compared. Equal rows have equal hashes, so a row is
@@ -26,18 +22,7 @@ MAX_HASHES = 1_000_000
 class Profile:
     """Counts over raw rows, gathered chunk by chunk in bounded memory.
 
-    Args:
-        num_rows: the number of rows in all files.
-        early_rows: {split: number of rows of other files that are earlier than the last
-            training row}; {} if the split is not by time.
-        parts_of_days: {split: a warning} for splits that cover only some hours of a
-            day.
-
-    Attributes:
-        label_counts: {output: {split: {`rows`: number of rows that count for the
-            output, `positives`: number of positive rows among them}}}; only binary
-            outputs have `positives`.
-        without_group: {split: number of rows whose group cell is empty}.
+    `early_rows` and `parts_of_days` are what these functions of `split_checks` return.
     """
 
     def __init__(
@@ -45,8 +30,6 @@ class Profile:
     ) -> None:
         self.early_rows = early_rows
         self.parts_of_days = parts_of_days
-        self.label_counts: dict[str, dict[str, dict[str, int]]] = {}
-        self.without_group: dict[str, int] = {}
         self._num_rows: Counter[str] = Counter()  # {file: number of rows}
         # {column: {file: number of empty cells}}
         self._num_empty: dict[str, Counter[str]] = defaultdict(Counter)
@@ -54,16 +37,10 @@ class Profile:
         self._num_unseen: dict[str, Array] = {}
         self._hash_step = max(1, -(-num_rows // MAX_HASHES))  # rounded up
         # {split: the hashes of the compared rows of each chunk}
-        self._hashes: dict[str, list[Hashes]] = defaultdict(list)
+        self._hashes: dict[str, list[Array]] = defaultdict(list)
 
     def add(self, file: str, table: pa.Table, codes: Codes) -> None:
-        """Counts the empty cells of a chunk, and hashes its rows.
-
-        Args:
-            file: the file of the rows: `train`, `valid` or `test`.
-            table: the chunk.
-            codes: the split of each row, positions in `SPLITS`.
-        """
+        """Counts the empty cells of a chunk, and hashes its rows."""
         self._num_rows[file] += table.num_rows
         for column in table.column_names:
             empty = empty_cells(table[column])
@@ -73,20 +50,6 @@ class Profile:
         for code in np.unique(codes):
             self._hashes[SPLITS[code]].append(hashes[(codes == code) & is_compared])
 
-    def count_labels(self, outputs: list[Output], split: str, rows: Table) -> None:
-        """Counts the labels, and the empty group cells, of some rows of a split."""
-        if rows.groups is not None:
-            without_group = int((rows.groups == NO_GROUP).sum())
-            self.without_group[split] = self.without_group.get(split, 0) + without_group
-        for output in outputs:
-            is_counted = rows.weights[output.name] > 0
-            counts = {"rows": int(is_counted.sum())}
-            if output.task.BINARY_LABELS:
-                counts["positives"] = int(rows.labels[output.label][is_counted].sum())
-            by_split = self.label_counts.setdefault(output.name, {})
-            earlier = by_split.get(split, {})  # the counts of the chunks so far
-            by_split[split] = {k: n + earlier.get(k, 0) for k, n in counts.items()}
-
     def count_unseen(
         self,
         features: FeatureSet,
@@ -94,14 +57,7 @@ class Profile:
         encoded: dict[str, Array],
         codes: Codes,
     ) -> None:
-        """Counts all values of each feature, and the values without an id of their own.
-
-        Args:
-            features: the fitted features.
-            table: the chunk.
-            encoded: the encoded rows, {input of the network: (rows, width)}.
-            codes: the split of each row, positions in `SPLITS`.
-        """
+        """Counts the values of each feature, and those without an id of their own."""
         for name, value_rows in features.unseen(table, encoded).items():
             counts = np.stack(
                 [np.bincount(codes[rows], minlength=len(SPLITS)) for rows in value_rows]
@@ -109,26 +65,14 @@ class Profile:
             self._num_unseen[name] = self._num_unseen.get(name, 0) + counts
 
     def missing_fractions(self, columns: list[str]) -> dict[str, float]:
-        """Returns {file: fraction of the rows in which a feature's cell is empty}.
-
-        Args:
-            columns: the columns of the feature. Only the column with most empty cells
-                is counted.
-        """
+        """Returns {file: fraction of empty cells in the emptiest of the columns}."""
         return {
             file: max(self._num_empty[column][file] for column in columns) / num_rows
             for file, num_rows in self._num_rows.items()
         }
 
     def unseen_fractions(self, name: str, splits: Iterable[str]) -> dict[str, float]:
-        """Returns {split: fraction of the values that have no id of their own}.
-
-        Args:
-            name: a feature's name.
-            splits: the names of the splits.
-
-        Returns: {} if the feature does not report unseen values.
-        """
+        """Returns {split: fraction of values without an id of their own}, or {}."""
         if name not in self._num_unseen:
             return {}
         num_unseen, num_values = self._num_unseen[name]
@@ -136,10 +80,7 @@ class Profile:
         return {split: float(fractions[SPLITS.index(split)]) for split in splits}
 
     def repeated_fractions(self) -> dict[str, float]:
-        """Returns {split: fraction of its rows that equal a training row}.
-
-        The split `train` is left out.
-        """
+        """Returns {split: fraction of its rows that equal a training row}."""
         hashes = {s: np.concatenate(chunks) for s, chunks in self._hashes.items()}
         training_hashes = np.unique(hashes.pop("train"))
         return {
@@ -148,7 +89,7 @@ class Profile:
         }
 
 
-def row_hashes(table: pa.Table) -> Hashes:
+def row_hashes(table: pa.Table) -> Array:
     """Returns a hash of each row's cells, (rows,). Equal rows have equal hashes."""
     row_hash = np.zeros(table.num_rows, "uint64")
     for column in table.columns:

@@ -1,6 +1,7 @@
 """Finds the files that a URL names, through Arrow or fsspec."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -9,7 +10,6 @@ import pyarrow as pa
 import pyarrow.fs
 
 from mtl_cli.core.errors import DataError, first_line, shown
-from mtl_cli.data.file_formats import is_table_file
 
 # With these protocols, Arrow signs each request with the user's credentials.
 SIGNED_PROTOCOLS = ("s3", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs")
@@ -34,12 +34,9 @@ PROTOCOLS = (
 
 
 def find_remote(
-    key: str, url: str, file_format: str
+    key: str, url: str, is_of_table: Callable[[Path], bool]
 ) -> tuple[pa.fs.FileSystem, list[str]]:
-    """Finds the files that a URL names.
-
-    Returns: the file system, and the sorted paths of the files in this file system.
-    """
+    """Returns the file system of a URL, and the sorted paths of the files there."""
     system, path = open_file_system(key, url)
     try:
         info = system.get_file_info(path)
@@ -48,7 +45,7 @@ def find_remote(
             paths = [
                 file_path
                 for file_path in sorted(info.path for info in infos if info.is_file)
-                if is_table_file(Path(file_path).relative_to(path), file_format)
+                if is_of_table(Path(file_path).relative_to(path))
             ]
         else:
             paths = [path] if info.is_file else []
@@ -69,8 +66,8 @@ def find_remote(
 def reason_of_absence(system: pa.fs.FileSystem, path: str, url: str) -> str:
     """Returns why a URL names no file, and how to fix it.
 
-    Some of fsspec's file systems say that a file does not exist when the server cannot
-    be reached. The cause of this error is then the error about the server.
+    Some of fsspec's file systems say so when the server cannot be reached. The cause of
+    the error is then the error about the server.
     """
     if "*" in path:
         return f"no file '{url}'; a URL cannot hold a pattern: name a file or a folder"
@@ -97,10 +94,7 @@ def reason(error: BaseException) -> str:
 
 
 def http_options(protocol: str) -> dict[str, Any]:
-    """Returns fsspec's options that limit the wait for an HTTP server.
-
-    By default, fsspec waits five minutes for each of several requests.
-    """
+    """Returns options for fsspec, which else waits five minutes for an HTTP server."""
     if protocol not in ("http", "https"):
         return {}
     from aiohttp import ClientTimeout
@@ -148,10 +142,7 @@ def check_server(key: str, url: str) -> None:
 
 
 def open_file_system(key: str, url: str) -> tuple[pa.fs.FileSystem, str]:
-    """Opens the file system of a URL, and returns it with the path in it.
-
-    Arrow's own file system is used if Arrow has one for the protocol, else fsspec's.
-    """
+    """Opens the file system of a URL, by Arrow or else by fsspec; returns its path."""
     protocol = url.partition("://")[0].lower()
     if protocol not in PROTOCOLS:
         raise DataError(

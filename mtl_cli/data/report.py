@@ -8,10 +8,9 @@ from typing_extensions import TypedDict
 from mtl_cli.data.buckets import Buckets, bucket_counts, make_buckets, stability_index
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.findings import findings, sampling_findings
-from mtl_cli.data.label_copies import refuse_copy
 from mtl_cli.data.profile import Profile
-from mtl_cli.data.table import Array, StoredTable, Table, concatenate
-from mtl_cli.data.univariate_auc import univariate_auc
+from mtl_cli.data.table import NO_GROUP, Array, StoredTable, Table, concatenate
+from mtl_cli.data.univariate_auc import refuse_copy, univariate_auc
 from mtl_cli.heads.base import Output
 
 # Of a split with more rows than `SAMPLED_ROWS`, the report reads only this number of
@@ -51,9 +50,11 @@ class Report(TypedDict):
     Attributes:
         splits: {split: number of rows}.
         sampled_rows: {split: number of rows from which `buckets`, `drift` and `auc` of
-            the features were computed}, and `distinct` of features without a
-        vocabulary.
-        tasks: {output: {split: counts}}, see `Profile.label_counts`.
+            the features were computed, and `distinct` of features without a
+            vocabulary}.
+        tasks: {output: {split: {`rows`: number of rows that count for the output,
+            `positives`: number of positive rows among them}}}; only binary outputs have
+            `positives`.
         features: {feature: its part of the report}.
         repeated_rows: {split: fraction of its rows that equal a training row}.
         rows_without_group: {split: number of rows whose group cell is empty}.
@@ -79,30 +80,26 @@ def data_report(
     splits: dict[str, StoredTable],
     continued: Collection[str] = (),
 ) -> Report:
-    """Returns the data report.
-
-    Args:
-        outputs: the model's outputs.
-        features: the fitted features.
-        profile: the counts over the raw rows.
-        splits: {split: its encoded rows}.
-        continued: the features that go on from an earlier run.
-
-    Raises:
-        DataError: if a feature is a copy of a label.
-    """
+    """Returns the data report, with the features continued from an earlier run."""
     samples = {split: sample(table) for split, table in splits.items()}
     num_rows = {split: table.num_rows for split, table in splits.items()}
     report: Report = {
         "splits": num_rows,
         "sampled_rows": {split: table.num_rows for split, table in samples.items()},
-        "tasks": profile.label_counts,
+        "tasks": {
+            output.name: {s: label_counts(output, table) for s, table in splits.items()}
+            for output in outputs
+        },
         "features": {
             name: feature_report(name, features, outputs, profile, samples, continued)
             for name in features.by_name
         },
         "repeated_rows": profile.repeated_fractions(),
-        "rows_without_group": profile.without_group,
+        "rows_without_group": {
+            split: int((table.groups == NO_GROUP).sum())
+            for split, table in splits.items()
+            if table.groups is not None
+        },
         "early_rows": profile.early_rows,
         "findings": [],
     }
@@ -110,6 +107,16 @@ def data_report(
     report["findings"] += profile.parts_of_days.values()
     report["findings"] += sampling_findings(samples["train"])
     return report
+
+
+def label_counts(output: Output, table: Table) -> dict[str, int]:
+    """Counts the rows that count for an output, and the positive rows among them."""
+    is_counted = table.weights[output.name] > 0
+    counts = {"rows": int(is_counted.sum())}
+    if output.task.BINARY_LABELS:
+        is_positive = table.labels[output.label] == 1
+        counts["positives"] = int((is_counted & is_positive).sum())
+    return counts
 
 
 def feature_report(
@@ -120,19 +127,7 @@ def feature_report(
     samples: dict[str, Table],
     continued: Collection[str],
 ) -> FeatureReport:
-    """Returns the part of the data report about one feature.
-
-    Args:
-        name: the feature's name.
-        features: the fitted features.
-        outputs: the model's outputs.
-        profile: the counts over the raw rows.
-        samples: {split: the sampled rows}.
-        continued: the features that go on from an earlier run.
-
-    Raises:
-        DataError: if the feature is a copy of a label.
-    """
+    """Returns the part of the data report about one feature, from sampled rows."""
     feature, train = features.by_name[name], samples["train"]
     summary = feature.summary(features.columns_in(train.features, name))
     train_values, _ = features.all_values(train.features, name)
@@ -157,10 +152,7 @@ def feature_report(
 
 
 def sample(table: StoredTable) -> Table:
-    """Returns all rows of a small table, and blocks of rows of a large table.
-
-    The blocks are spread evenly over the table.
-    """
+    """Returns all rows of a small table, or blocks spread evenly over a large table."""
     if table.num_rows <= SAMPLED_ROWS:
         return table.read(0, table.num_rows)
     block_rows = SAMPLED_ROWS // SAMPLED_BLOCKS
@@ -173,12 +165,8 @@ def num_distinct(
 ) -> int:
     """Returns the number of distinct values of a feature in the training rows.
 
-    Args:
-        name: the feature's name.
-        features: the fitted features.
-        summary: a number for each sampled row, see `Feature.summary`.
-        continued: the features that go on from an earlier run. Their vocabularies may
-            hold values that are not in the training rows.
+    The vocabularies of continued features may hold values that no training row has.
+    The summary is a number for each sampled row, see `Feature.summary`.
     """
     num_in_sample = len(np.unique(summary))
     if features.by_name[name].table_owner(name) in continued:
@@ -197,19 +185,9 @@ def num_distinct(
 def feature_aucs(
     name: str, is_ordered: bool, outputs: list[Output], train: Table, summary: Array
 ) -> dict[str, float]:
-    """Returns the AUC that a feature alone reaches on each binary output.
+    """Returns {output: the AUC that a feature alone reaches} for binary outputs.
 
-    Args:
-        name: the feature's name.
-        is_ordered: whether the feature's values have an order.
-        outputs: the model's outputs.
-        train: the sampled training rows.
-        summary: a number for each sampled row, see `Feature.summary`.
-
-    Returns: {output: AUC}; an output with too few rows is left out.
-
-    Raises:
-        DataError: if the feature is a copy of a label.
+    An output with too few rows is left out.
     """
     aucs: dict[str, float] = {}
     for output in outputs:

@@ -1,11 +1,9 @@
 """The scenario of each row: the page, market or surface on which the row was shown.
 
 The scenario of a row is the value of the feature that `dataset.scenario` names.
-Encoding has replaced the values by ids, so the scenarios are found from the ids. For
-example, the feature `page` has the values "feed" and "shop" with the ids 1 and 2. The
-scenarios are then "feed", "shop" and "(other)", with the indices 0, 1 and 2. A row with
-id 2 has the scenario with index 1, "shop". A row with id 0 has the scenario "(other)":
-the value of the row is empty, rare or unknown.
+Encoding has replaced the values by ids, so the scenarios are found from the ids. If the
+values "feed" and "shop" have the ids 1 and 2, the scenarios are "feed", "shop" and
+"(other)", for the id 0 of values that are empty, rare or unknown.
 """
 
 from dataclasses import dataclass
@@ -16,7 +14,7 @@ import numpy as np
 from mtl_cli.core.errors import DataError, visible
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.feature_set import FeatureSet
-from mtl_cli.data.table import Array, StoredTable, Table
+from mtl_cli.data.table import Array, Table
 
 MAX_SCENARIOS = 50
 OTHER = "(other)"  # the scenario of id 0
@@ -36,26 +34,17 @@ class Scenarios:
     column: int
     index_by_id: Array
 
-    def row_indices(self, table: Table | StoredTable) -> Array:
+    def row_indices(self, table: Table) -> Array:
         """Returns the index in `names` of each row's scenario, (rows,)."""
-        rows = table.mapped() if isinstance(table, StoredTable) else table
-        return np.asarray(self.index_by_id[rows.features["ids"][:, self.column]])
+        return np.asarray(self.index_by_id[table.features["ids"][:, self.column]])
 
-    def row_names(self, table: Table | StoredTable) -> Array:
+    def row_names(self, table: Table) -> Array:
         """Returns the name of each row's scenario, (rows,)."""
         return np.array(self.names, object)[self.row_indices(table)]
 
 
 def find_scenarios(dataset: Dataset, features: FeatureSet) -> Scenarios | None:
-    """Returns the scenarios of a data set; None if `dataset.scenario` is null.
-
-    Args:
-        dataset: the data set.
-        features: the fitted features.
-
-    Raises:
-        DataError: if the feature has too few or too many values.
-    """
+    """Returns the scenarios of a data set; None if `dataset.scenario` is null."""
     name = dataset.scenario
     if name is None:
         return None

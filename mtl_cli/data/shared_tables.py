@@ -12,14 +12,8 @@ TABLE_KEYS = ("embedding_dim", "min_count", "num_buckets", "pretrained")
 def check_shared_table(name: str, features: dict[str, Feature]) -> None:
     """Refuses a feature that cannot share the table that its key `table` names.
 
-    The key `table` names another feature, the owner of the embedding table.
-
-    Args:
-        name: the feature to check.
-        features: {name: feature} of the data set.
-
-    Raises:
-        ValueError: if the table cannot be shared. The message names the wrong key.
+    The key `table` names another feature, the owner of the embedding table. The message
+    of the `ValueError` names the wrong key.
     """
     feature = features[name]
     owner_name = feature.table_owner(name)

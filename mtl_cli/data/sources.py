@@ -1,7 +1,7 @@
 """Opens tables, and reads their requested columns in chunks of bounded size."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,19 +11,28 @@ from mtl_cli.core.errors import DataError, RowError
 from mtl_cli.core.paths import Location, listed_paths
 from mtl_cli.data.arrow_errors import read_errors
 from mtl_cli.data.column_request import ColumnRequest
+from mtl_cli.data.columnar_file import ColumnarFile
 from mtl_cli.data.csv_file import CsvFile
+from mtl_cli.data.csv_options import Csv
 from mtl_cli.data.dataset import Dataset
-from mtl_cli.data.file_formats import format_by_ending
-from mtl_cli.data.files import find_files
-from mtl_cli.data.open_files import (
-    OPEN_COLUMNAR,
-    open_columnar,
-    open_columnar_file,
-    open_text,
-    without_dictionaries,
-)
+from mtl_cli.data.feather_file import open_feather
+from mtl_cli.data.files import Files, find_files, format_by_ending
+from mtl_cli.data.parquet_file import open_parquet
 
 CHUNK_ROWS = 500_000
+# A function that is called with the number of rows done, and the number of all rows.
+OnRows = Callable[[int, int], None]
+# The attributes `rows_by_file` and `read` of the table's `Source`.
+OpenTable = tuple[dict[str, int], Callable[[int], Iterator[pa.Table]]]
+OpenColumnar = Callable[[pa.NativeFile], AbstractContextManager[ColumnarFile]]
+OPEN_COLUMNAR: dict[str, OpenColumnar] = {
+    "parquet": open_parquet,
+    "feather": open_feather,
+}
+
+
+def no_progress(done: int, total: int) -> None:
+    """Ignores the progress."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +58,7 @@ class Source:
         return self.read(CHUNK_ROWS)
 
     def locate(self, row: int) -> tuple[str, int]:
-        """Returns the file that holds a row, and the row's number in that file.
-
-        Args:
-            row: the row's number in the table, from 0.
-        """
+        """Returns a row's file, and the row's number there. Numbers count from 0."""
         for path, num_rows in self.rows_by_file.items():
             if row < num_rows:
                 return path, row
@@ -62,11 +67,7 @@ class Source:
 
     @contextmanager
     def located_errors(self, first_row: int) -> Iterator[None]:
-        """Adds the file, and a row's number in it, to errors about a chunk.
-
-        Args:
-            first_row: the number of the chunk's first row in the table.
-        """
+        """Adds the file, and a row's number in it, to errors about a chunk."""
         try:
             yield
         except RowError as error:
@@ -80,25 +81,13 @@ class Source:
 def open_source(
     key: str, location: Location, dataset: Dataset, request: ColumnRequest, spill: Path
 ) -> Source:
-    """Opens a table.
-
-    Args:
-        key: the configuration's key that names the table.
-        location: the table's files.
-        dataset: the data set, with the keys that say how the files are written.
-        request: the columns to read.
-        spill: a file to write. If a table of text files has more rows than one chunk,
-            its rows are copied to this file.
-
-    Raises:
-        DataError: if the table cannot be read, lacks a column or has no rows.
-    """
+    """Opens a table; the rows of text files are copied to the file `spill`."""
     files = find_files(key, location, dataset.format)
     path = files.name
     if files.format in OPEN_COLUMNAR:
         rows_by_file, read = open_columnar(files, request)
     else:
-        rows_by_file, read = open_text(files, dataset.csv, request, spill, CHUNK_ROWS)
+        rows_by_file, read = open_text(files, dataset.csv, request, spill)
     num_rows = sum(rows_by_file.values())
     if not num_rows:
         raise DataError(f"{key}: {path} has a header but no rows")
@@ -128,26 +117,16 @@ def open_source(
 
 
 def with_format_of(dataset: Dataset, location: Location) -> Dataset:
-    """Returns a data set with the format of another table.
+    """Returns a data set with the format that the ending of another table's path tells.
 
-    The ending of the table's first path tells the format. If the ending is not known,
-    the data set is unchanged.
+    If the ending is not known, the data set is unchanged.
     """
     file_format = format_by_ending(listed_paths(location)[0]) or dataset.format
     return dataset.model_copy(update={"format": file_format})
 
 
 def column_names(key: str, location: Location, dataset: Dataset) -> list[str]:
-    """Returns the names of a table's columns, from its first file.
-
-    Args:
-        key: the configuration's key that names the table.
-        location: the table's files.
-        dataset: the data set, with the keys that say how the files are written.
-
-    Raises:
-        DataError: if the table cannot be read.
-    """
+    """Returns the names of a table's columns, from its first file."""
     files = find_files(key, location, dataset.format)
     first_path = files.paths[0]
     if files.format not in OPEN_COLUMNAR:
@@ -168,3 +147,75 @@ def generated_source(table: pa.Table, request: ColumnRequest) -> Source:
             for start in range(0, table.num_rows, max_rows)
         ),
     )
+
+
+@contextmanager
+def open_columnar_file(files: Files, file_path: str) -> Iterator[ColumnarFile]:
+    """Opens a Parquet or Feather file; errors name the table and the file."""
+    with (
+        read_errors(files.key, files.path_for_messages(file_path)),
+        OPEN_COLUMNAR[files.format](files.system.open_input_file(file_path)) as file,
+    ):
+        yield file
+
+
+def open_columnar(files: Files, request: ColumnRequest) -> OpenTable:
+    """Opens Parquet or Feather files, and checks that their columns' types agree."""
+    rows_by_file = {}
+    # {column: its type in the first file, and the path of this file}
+    first_types: dict[str, tuple[pa.DataType, str]] = {}
+    for file_path in files.paths:
+        path = files.path_for_messages(file_path)
+        with open_columnar_file(files, file_path) as file:
+            request.check(files.key, path, file.schema.names)
+            rows_by_file[path] = file.num_rows
+            types = {c: value_type(file.schema.field(c).type) for c in request.columns}
+        for column, dtype in types.items():
+            first_dtype, first_path = first_types.setdefault(column, (dtype, path))
+            if dtype != first_dtype:
+                raise DataError(
+                    f"{files.key}: the files disagree: column '{column}' is "
+                    f"{first_dtype} in {first_path} and {dtype} in {path}; write the "
+                    "column with one type in all files"
+                )
+
+    def chunks(max_rows: int) -> Iterator[pa.Table]:
+        for file_path in files.paths:
+            with open_columnar_file(files, file_path) as file:
+                for batch in file.batches(request.columns, max_rows):
+                    yield pa.Table.from_batches([batch]).select(request.columns)
+
+    return rows_by_file, chunks
+
+
+def open_text(
+    files: Files, options: Csv, request: ColumnRequest, spill: Path
+) -> OpenTable:
+    """Copies CSV files to `spill`, a Feather file, and opens this file.
+
+    Encoding reads all rows at least twice, and Feather is faster to read than text.
+    """
+    rows_by_file: dict[str, int] = {}
+    schema = pa.schema([(name, request.types[name]) for name in request.columns])
+    with pa.OSFile(str(spill), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+        for file_path in files.paths:
+            path = files.path_for_messages(file_path)
+            rows_by_file[path] = 0
+            for batch in CsvFile(files, file_path, options, request).batches():
+                rows_by_file[path] += batch.num_rows
+                writer.write_batch(batch)
+    spilled = files._replace(
+        system=pa.fs.LocalFileSystem(), paths=[str(spill)], format="feather"
+    )
+    _, read = open_columnar(spilled, request)
+    return rows_by_file, read
+
+
+def without_dictionaries(table: pa.Table) -> pa.Table:
+    """Replaces each column that is encoded with a dictionary by its values."""
+    return table.cast(pa.schema({f.name: value_type(f.type) for f in table.schema}))
+
+
+def value_type(dtype: pa.DataType) -> pa.DataType:
+    """Returns the type of a dictionary's values; another type unchanged."""
+    return dtype.value_type if pa.types.is_dictionary(dtype) else dtype

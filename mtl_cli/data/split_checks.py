@@ -21,13 +21,10 @@ def early_rows(
 ) -> dict[str, int]:
     """Counts the rows of other files that are earlier than the last training row.
 
-    Args:
-        times_by_file: see `times_to_split_by`.
-        codes_by_file: {file: the code of each row's split}, see `split_rows`.
+    The times are those of `times_to_split_by`. The rows of a file are not counted if
+    its times have another unit than the times of the training file.
 
-    Returns: {split: number of such rows}; {} if the split is not by time, or the
-        training file is the only file. The rows of a file are not counted if its times
-        have another unit than the times of the training file.
+    Returns: {split: number of such rows}, without zeros.
     """
     if len(times_by_file) < 2:
         return {}
@@ -47,17 +44,11 @@ def early_rows(
 def parts_of_days(
     times_by_file: dict[str, Times], codes_by_file: dict[str, Codes]
 ) -> dict[str, str]:
-    """Warns of splits whose held-out rows cover only some hours of a day.
+    """Returns {split: a warning that its rows cover only some hours of a day}.
 
     People do other things in the evening than in the morning. If only evenings are held
-    out, early stopping and calibration are wrong for the other hours.
-
-    Args:
-        times_by_file: see `times_to_split_by`.
-        codes_by_file: {file: the code of each row's split}, see `split_rows`.
-
-    Returns: {split: a warning}. Times that are only days, or numbers without a unit,
-        are not checked.
+    out, early stopping and calibration are wrong for the other hours. Times that are
+    only days, or numbers without a unit, are not checked.
     """
     warnings = {}
     for file, (times, unit) in times_by_file.items():

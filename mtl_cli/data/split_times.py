@@ -34,11 +34,7 @@ class Times(NamedTuple):
 
 
 def read_times(dataset: Dataset, source: Source) -> Times:
-    """Reads the time of each row as a number.
-
-    Raises:
-        DataError: if a time is missing or is neither a number nor a date.
-    """
+    """Reads the time of each row as a number."""
     column = split_column(dataset, source)
     message_start = f"dataset.split_column: '{dataset.split_column}'"
     dtype, unit = column.type, "number"
@@ -49,7 +45,12 @@ def read_times(dataset: Dataset, source: Source) -> Times:
     if pa.types.is_null(dtype) or pa.types.is_decimal(dtype):
         column = column.cast(pa.float64())
     elif pa.types.is_temporal(dtype):
-        column, unit = counts_of_unit(column)
+        if pa.types.is_date(dtype):
+            column = column.cast(pa.timestamp("us"))
+        unit = str(column.type)
+        if pa.types.is_time32(dtype):  # Arrow casts it to int32, but not to int64
+            column = column.cast(pa.int32())
+        column = column.cast(pa.int64())
     elif is_id(dtype) and not is_number(dtype):  # text, or a dictionary
         texts = column.cast(pa.string())
         column, unit = times_from_text(message_start, texts, source)
@@ -67,34 +68,12 @@ def read_times(dataset: Dataset, source: Source) -> Times:
     return Times(np.asarray(column), unit)
 
 
-def counts_of_unit(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, str]:
-    """Converts dates or times to int64, and dates to microseconds first.
-
-    Returns: the numbers and the name of their unit.
-    """
-    if pa.types.is_date(column.type):
-        column = column.cast(pa.timestamp("us"))
-    unit = str(column.type)
-    if pa.types.is_time32(column.type):  # Arrow casts it to int32, but not to int64
-        column = column.cast(pa.int32())
-    return column.cast(pa.int64()), unit
-
-
 def times_from_text(
     message_start: str, column: pa.ChunkedArray, source: Source
 ) -> tuple[pa.ChunkedArray, str]:
-    """Reads numbers or dates from text.
+    """Reads numbers or dates, with the name of their unit, from text.
 
-    Args:
-        message_start: the configuration's key and the column, for messages.
-        column: the texts.
-        source: the rows that hold the column.
-
-    Returns: the numbers and the name of their unit.
-
-    Raises:
-        DataError: if no type fits all texts. The message names the first row that does
-            not fit the type of the rows before it.
+    If no type fits all texts, the message names the first row that does not fit.
     """
     with suppress(pa.ArrowInvalid):
         return column.cast(pa.float64()), "number"

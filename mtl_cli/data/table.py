@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 Array = npt.NDArray[Any]
 NO_GROUP = -1  # the group of a row whose group cell is empty
@@ -56,11 +57,7 @@ class Table:
         return len(next(iter(self.features.values())))
 
     def take(self, rows: Array | slice) -> "Table":
-        """Returns some of the rows.
-
-        Args:
-            rows: a mask, row numbers or a slice.
-        """
+        """Returns the rows of a mask, of row numbers or of a slice."""
         return as_table({key: array[rows] for key, array in as_arrays(self).items()})
 
     def read(self, start: int, stop: int) -> "Table":
@@ -69,10 +66,7 @@ class Table:
 
 
 def as_arrays(table: Table) -> dict[str, Array]:
-    """Returns all arrays of a table in one dictionary.
-
-    The keys are, for instance, `features.ids`, `labels.TASK` and `groups`.
-    """
+    """Returns all arrays of a table, with keys such as `features.ids` and `groups`."""
     arrays = {
         f"{attribute}.{name}": array
         for attribute in DICTIONARIES
@@ -99,94 +93,64 @@ def as_table(arrays: Mapping[str, Array]) -> Table:
     return Table(**dictionaries, groups=arrays.get("groups"))
 
 
-@dataclass(frozen=True)
-class ArrayFile:
-    """An array on disk, row after row.
+class ArrayFile(BaseModel):
+    """An array on disk, row after row, in a file of a folder.
 
     Attributes:
-        path: the file.
+        file: the name of the file in the folder.
         dtype: the NumPy type of the array's numbers.
         width: the number of values in a row; None for an array of one dimension.
+        rows: the number of rows.
+        crc: the CRC-32 checksum of the file.
     """
 
-    path: Path
-    dtype: str
-    width: int | None
+    model_config = ConfigDict(strict=True)
 
-    def read(self, start: int, stop: int) -> Array:
+    file: Annotated[str, Field(pattern=r"^[0-9]+\.bin$")]  # not a path to elsewhere
+    # Only booleans, integers, unsigned integers and floats are allowed. NumPy would
+    # take the bytes of an array of Python objects for pointers.
+    dtype: Annotated[str, Field(pattern=r"^[<>|][biuf][0-9]+$")]
+    width: PositiveInt | None
+    rows: PositiveInt
+    crc: int
+
+    @property
+    def row_bytes(self) -> int:
+        """The number of bytes of a row."""
+        return np.dtype(self.dtype).itemsize * (self.width or 1)
+
+    def read(self, folder: Path, start: int, stop: int) -> Array:
         """Reads the rows from `start` up to `stop`."""
-        width = 1 if self.width is None else self.width
-        row_bytes = np.dtype(self.dtype).itemsize * width
+        count = (stop - start) * (self.width or 1)
         values = np.fromfile(
-            self.path, self.dtype, (stop - start) * width, offset=start * row_bytes
+            folder / self.file, self.dtype, count, offset=start * self.row_bytes
         )
-        return values if self.width is None else values.reshape(-1, width)
+        return values if self.width is None else values.reshape(-1, self.width)
 
-    def map(self, num_rows: int) -> Array:
-        """Maps all rows into memory.
-
-        The operating system reads a part of the file when the part is used.
-        """
-        shape = (num_rows,) if self.width is None else (num_rows, self.width)
-        return np.asarray(np.memmap(self.path, self.dtype, "r", shape=shape))
+    def map(self, folder: Path) -> Array:
+        """Maps all rows into memory: a part is read from disk when it is used."""
+        shape = (self.rows,) if self.width is None else (self.rows, self.width)
+        return np.asarray(np.memmap(folder / self.file, self.dtype, "r", shape=shape))
 
 
-class StoredTable:
-    """The rows of one split on disk: the arrays of a `Table`, one file per array.
+@dataclass(frozen=True)
+class StoredTable(Table):
+    """The rows of one split on disk, mapped into memory. Only `read` copies them.
 
-    Args:
-        num_rows: the number of rows.
+    Attributes:
+        folder: the folder of the files.
         files: {key of an array in `as_arrays`: its file}.
     """
 
-    def __init__(self, num_rows: int, files: dict[str, ArrayFile]) -> None:
-        self.num_rows = num_rows
-        self.files = files
+    folder: Path = Path()
+    files: dict[str, ArrayFile] = field(default_factory=dict)
 
     def read(self, start: int, stop: int) -> Table:
-        """Reads the rows from `start` up to `stop`."""
         stop = min(stop, self.num_rows)
-        return as_table({key: f.read(start, stop) for key, f in self.files.items()})
+        return as_table(
+            {key: f.read(self.folder, start, stop) for key, f in self.files.items()}
+        )
 
     def mapped(self) -> Table:
-        """Returns a table whose arrays are mapped into memory."""
-        return as_table({key: f.map(self.num_rows) for key, f in self.files.items()})
-
-    def read_dictionary(self, attribute: str) -> dict[str, Array]:
-        """Reads all rows of one of the `DICTIONARIES`, {name: array}."""
-        return {
-            key.removeprefix(f"{attribute}."): file.read(0, self.num_rows)
-            for key, file in self.files.items()
-            if key.startswith(f"{attribute}.")
-        }
-
-    @property
-    def labels(self) -> dict[str, Array]:
-        """The labels of all rows, read from disk; see `Table`."""
-        return self.read_dictionary("labels")
-
-    @property
-    def weights(self) -> dict[str, Array]:
-        """The weights of all rows, read from disk; see `Table`."""
-        return self.read_dictionary("weights")
-
-    @property
-    def metric_weights(self) -> dict[str, Array]:
-        """The weight of all rows in metrics, read from disk; see `Table`."""
-        return self.weights | self.population
-
-    @property
-    def population(self) -> dict[str, Array]:
-        """The weights of outputs whose rows are a sample, from disk; see `Table`."""
-        return self.read_dictionary("population")
-
-    @property
-    def truths(self) -> dict[str, Array]:
-        """The true probabilities of all rows, read from disk; see `Table`."""
-        return self.read_dictionary("truths")
-
-    @property
-    def groups(self) -> Array | None:
-        """The groups of all rows, read from disk; see `Table`."""
-        file = self.files.get("groups")
-        return None if file is None else file.read(0, self.num_rows)
+        """Returns the same rows as a `Table` that is not read block by block."""
+        return as_table(as_arrays(self))

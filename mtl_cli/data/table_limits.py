@@ -19,16 +19,7 @@ MAX_ROWS_PER_BYTE = 10
 
 
 def check_texts(name: str, column: pa.DictionaryArray, file_bytes: int) -> None:
-    """Refuses texts that would fill the memory if each row had its own copy.
-
-    Args:
-        name: the column's name.
-        column: the texts of some rows.
-        file_bytes: the size of the file.
-
-    Raises:
-        UnsafeFileError: if the texts are refused.
-    """
+    """Refuses texts that would fill the memory if each row had its own copy."""
     if longest_text_bytes(column.dictionary) > MAX_CELL_BYTES:
         lengths = pc.binary_length(column.dictionary).cast(pa.int64())
         expanded_bytes = pc.sum(lengths.take(column.indices)).as_py() or 0
@@ -43,12 +34,7 @@ def longest_text_bytes(values: pa.Array) -> int:
 
 
 def check_rows(num_rows: int, file_bytes: int) -> None:
-    """Raises an `UnsafeFileError` if a file has too many rows for its size.
-
-    Args:
-        num_rows: the number of rows, or of lines of a text file.
-        file_bytes: the size of the file.
-    """
+    """Refuses a file with too many rows, or lines of text, for its size."""
     if num_rows > max(MANY_ROWS, MAX_ROWS_PER_BYTE * file_bytes):
         raise UnsafeFileError(
             f"has {file_bytes:,} bytes, but {num_rows:,} rows or more; at most "
@@ -58,14 +44,7 @@ def check_rows(num_rows: int, file_bytes: int) -> None:
 
 
 def check_size(part: str, expanded_bytes: int, num_cells: int, file_bytes: int) -> None:
-    """Raises an `UnsafeFileError` if a part of a file breaks all three limits.
-
-    Args:
-        part: the name of the part, for the message.
-        expanded_bytes: the size of the part's cells in memory.
-        num_cells: the number of cells.
-        file_bytes: the size of the file.
-    """
+    """Refuses a part of a file whose cells break all three limits in memory."""
     limits = MAX_EXPANDED_BYTES, MAX_RATIO * file_bytes, MAX_CELL_BYTES * num_cells
     if expanded_bytes > max(limits):
         raise UnsafeFileError(

@@ -1,18 +1,21 @@
-"""The AUC that one column alone reaches on a binary label."""
+"""What one column alone tells about a label: its AUC, and whether it is a copy."""
 
 import numpy as np
 
+from mtl_cli.core.errors import DataError
 from mtl_cli.data.table import Array
+from mtl_cli.heads.base import Output
 from mtl_cli.metrics.auc import auc
 
 # A column with a higher AUC or correlation may have been filled after the label was
 # known. Its values are then unknown when the model predicts.
 SUSPICIOUS_AUC = 0.99
 MIN_ROWS_PER_CLASS = 20  # a smaller class gives no reliable AUC
+FIRST_ROWS = 1000  # enough rows to see that most features are not copies of a label
 
 
 def univariate_auc(y: Array, codes: Array, numbers: Array | None) -> float | None:
-    """Returns the AUC that a column alone reaches on a binary label.
+    """Returns the AUC that a column alone reaches on labels 0 and 1, (rows,).
 
     The rows are scored in two ways, and the higher AUC is returned:
 
@@ -20,13 +23,10 @@ def univariate_auc(y: Array, codes: Array, numbers: Array | None) -> float | Non
       the same value. The fractions are computed from a random half of the rows, and the
       AUC from the other half. Each value gets an additional row with the mean label,
       so that the scores of rare values are near the mean.
-    - By number. The score of a row is its number, or the negative of its number.
+    - By number, if the values have an order. The score of a row is the number of its
+      value, or the negative of this number.
 
-    Args:
-        y: labels 0 and 1, (rows,).
-        codes: the value of each row, as an index of the distinct values, (rows,).
-        numbers: the number of each distinct value, (values,); None if the values have
-            no order, so that they are not scored by number.
+    The codes, (rows,), are indices of distinct values, and so of `numbers`, (values,).
 
     Returns: None if a class has fewer rows than `MIN_ROWS_PER_CLASS`.
     """
@@ -54,14 +54,8 @@ def auc_of_scores(positive: Array, codes: Array, scores: Array) -> float:
 
     For each distinct value, all positive rows are counted as one weighted row, and all
     negative rows as another. The weighted rows have the same AUC as the rows
-    themselves, and there are fewer rows to sort.
-
-    Args:
-        positive: whether each row is positive, (rows,).
-        codes: the value of each row, as an index of `scores`, (rows,).
-        scores: the score of each distinct value, (values,).
-
-    Returns: 0.5 if all rows have the same label.
+    themselves, and there are fewer rows to sort. If all rows have the same label, the
+    AUC is 0.5.
     """
     positives = np.bincount(codes, positive, len(scores))
     negatives = np.bincount(codes, ~positive, len(scores))
@@ -71,3 +65,47 @@ def auc_of_scores(positive: Array, codes: Array, scores: Array) -> float:
     is_present = weights > 0
     labels = np.repeat([1.0, 0.0], len(scores))[is_present]
     return auc(labels, np.tile(scores, 2)[is_present], weights[is_present])
+
+
+def refuse_copy(feature: str, output: Output, labels: Array, values: Array) -> None:
+    """Refuses a feature whose values correspond one to one to the labels, (rows,)."""
+    has_classes = output.task.HAS_CLASSES
+    rounded_labels = [labels]
+    if not has_classes:
+        # Features are encoded as float32, some of them after the mean was subtracted.
+        # So the labels are rounded in both ways before the comparison.
+        centred = labels - labels.mean()
+        rounded_labels = [labels.astype("float32"), centred.astype("float32")]
+    num_pairs = 0
+    for y in rounded_labels:
+        if count_pairs(has_classes, y[:FIRST_ROWS], values[:FIRST_ROWS]):
+            num_pairs = max(num_pairs, count_pairs(has_classes, y, values))
+    # If there are many classes with few rows each, they may correspond by chance.
+    if num_pairs < 2 or (has_classes and 2 * num_pairs > len(labels)):
+        return
+    raise DataError(
+        f"dataset.features.{feature}: the {num_pairs:,} values of this feature "
+        f"correspond one to one to the labels of task {output.name} in all "
+        f"{len(labels):,} rows looked at, so the model would see the answer; remove "
+        "the feature"
+    )
+
+
+def count_pairs(has_classes: bool, labels: Array, values: Array) -> int:
+    """Counts the distinct pairs (value, label); 0 if they are not one to one.
+
+    Labels that are numbers must also rise or fall with the values. Otherwise a label
+    that differs in every row would correspond to any column of ids that differ in every
+    row.
+    """
+    distinct_labels, label_codes = np.unique(labels, return_inverse=True)
+    distinct_values, value_codes = np.unique(values, return_inverse=True)
+    num_labels = len(distinct_labels)
+    # Each distinct pair as one number, sorted by value and then by label.
+    pairs = np.unique(value_codes * num_labels + label_codes)
+    if not num_labels == len(distinct_values) == len(pairs):
+        return 0
+    # Each value has one label, so `pairs % num_labels` are the labels by value.
+    differences = np.diff(pairs % num_labels)
+    is_monotone = bool((differences > 0).all() or (differences < 0).all())
+    return num_labels if has_classes or is_monotone else 0

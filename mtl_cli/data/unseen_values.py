@@ -12,11 +12,7 @@ MIN_ROWS = 10  # fewer rows do not show that most values are unseen
 
 
 class UnseenValues:
-    """Counts the rows with unseen values, by feature, over all blocks of a table.
-
-    Args:
-        features: the features, with what they have learnt.
-    """
+    """Counts the rows with unseen values, by feature, over all blocks of a table."""
 
     def __init__(self, features: FeatureSet) -> None:
         self.features = features
@@ -27,12 +23,7 @@ class UnseenValues:
         self.first_values: dict[str, tuple[str, str | None]] = {}
 
     def add(self, table: pa.Table, encoded: dict[str, Array]) -> None:
-        """Counts the rows of a block.
-
-        Args:
-            table: the rows.
-            encoded: the encoded rows, {input of the network: (rows, width)}.
-        """
+        """Counts the rows of a block."""
         table = self.features.fill_constants(table)
         self.num_rows += table.num_rows
         for name, value_rows in self.features.unseen(table, encoded).items():
@@ -53,10 +44,8 @@ class UnseenValues:
     def warnings(self, only_suspicious: bool = False) -> list[str]:
         """Returns a line for each feature with unseen values.
 
-        Args:
-            only_suspicious: whether to warn only of a feature if the training rows have
-                another spelling of its first unseen value, or if most rows of a table
-                of at least `MIN_ROWS` rows have unseen values.
+        A feature is suspicious if the training rows have another spelling of its first
+        unseen value, or if most of at least `MIN_ROWS` rows have unseen values.
         """
         lines = []
         for name, num_unseen in self.unseen_rows.items():

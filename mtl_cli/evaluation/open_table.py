@@ -17,8 +17,13 @@ from mtl_cli.data.encode import feature_request
 from mtl_cli.data.files import find_files
 from mtl_cli.data.fingerprint import hash_files
 from mtl_cli.data.labels import label_request, sampled_task, space_task
-from mtl_cli.data.open_files import without_dictionaries
-from mtl_cli.data.sources import Source, column_names, open_source, with_format_of
+from mtl_cli.data.sources import (
+    Source,
+    column_names,
+    open_source,
+    with_format_of,
+    without_dictionaries,
+)
 from mtl_cli.evaluation.loaded_run import LoadedRun
 from mtl_cli.heads.base import Output
 

@@ -14,8 +14,7 @@ from mtl_cli.core.errors import DataError
 from mtl_cli.data.encode import GroupCodes
 from mtl_cli.data.labels import labels_of_rows
 from mtl_cli.data.load import load
-from mtl_cli.data.row_progress import OnRows
-from mtl_cli.data.sources import Source
+from mtl_cli.data.sources import OnRows, Source
 from mtl_cli.data.table import Array, Table, concatenate
 from mtl_cli.evaluation.drift import FeatureCounts
 from mtl_cli.evaluation.loaded_run import LoadedRun

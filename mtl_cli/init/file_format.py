@@ -5,8 +5,7 @@ import re
 
 from mtl_cli.core.errors import DataError, shown
 from mtl_cli.data.csv_options import Csv
-from mtl_cli.data.file_formats import format_by_ending
-from mtl_cli.data.files import Files
+from mtl_cli.data.files import Files, format_by_ending
 
 # {the first four bytes of a file: its format}. A Feather file begins with ARROW1.
 FORMAT_BY_FIRST_BYTES = {b"PAR1": "parquet", b"ARRO": "feather"}

@@ -10,12 +10,10 @@ from mtl_cli.core.errors import DataError, shown
 from mtl_cli.core.paths import find_data
 from mtl_cli.data.arrow_errors import read_errors
 from mtl_cli.data.column_request import ColumnRequest
-from mtl_cli.data.csv_cells import trim
 from mtl_cli.data.csv_file import CsvFile
-from mtl_cli.data.csv_options import Csv
-from mtl_cli.data.file_formats import format_by_ending
-from mtl_cli.data.files import Files, find_files
-from mtl_cli.data.open_files import (
+from mtl_cli.data.csv_options import Csv, trim
+from mtl_cli.data.files import Files, find_files, format_by_ending
+from mtl_cli.data.sources import (
     OPEN_COLUMNAR,
     open_columnar,
     open_columnar_file,

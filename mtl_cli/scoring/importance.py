@@ -12,7 +12,7 @@ import numpy as np
 
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.data.feature_set import FeatureSet
-from mtl_cli.data.row_progress import OnRows, no_progress
+from mtl_cli.data.sources import OnRows, no_progress
 from mtl_cli.data.table import Array, Table
 from mtl_cli.heads.base import Output
 from mtl_cli.scoring.feature_groups import NAME_SEPARATOR, FeatureGroup, feature_groups

@@ -42,7 +42,7 @@ def feather(folder: Path, column: Any, compression: str | None = "zstd") -> Path
 
 def read(path: Path) -> pa.Table:
     """Reads the column `city` of a table as a run does."""
-    request = ColumnRequest({"city": "city"}, {})
+    request = ColumnRequest({"city": "city"}, {"city": pa.string()})
     dataset = Dataset.model_construct(format="auto", csv=Csv())
     source = open_source("train", str(path), dataset, request, path.parent / "spill")
     return pa.concat_tables(source.chunks())

@@ -6,7 +6,7 @@ import pytest
 
 from mtl_cli.columns.labels import LabelSummary
 from mtl_cli.core.errors import DataError
-from mtl_cli.data.label_copies import refuse_copy
+from mtl_cli.data.univariate_auc import refuse_copy
 from mtl_cli.heads.base import Output
 from mtl_cli.tasks.binary import Binary
 from mtl_cli.tasks.regression import Regression

@@ -9,8 +9,7 @@ import pytest
 from mtl_cli.columns.cells import first_unconvertible_cell
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.arrow_errors import is_not_utf8, is_row_too_long, read_errors
-from mtl_cli.data.csv_cells import convert_cells
-from mtl_cli.data.csv_options import Csv
+from mtl_cli.data.csv_options import Csv, convert_cells
 from mtl_cli.data.csv_row_errors import ragged_row
 
 LATIN_1 = "Köln".encode("latin-1")

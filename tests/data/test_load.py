@@ -11,13 +11,13 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 import pytest
+import uci
 from helpers.planted_data import parquet
 from hydra import compose, initialize_config_dir
 
 from mtl_cli.config.check import check
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.paths import conf_folder, root
-from mtl_cli.data import uci
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.load import load
@@ -282,7 +282,10 @@ def test_missing_column_of_the_test_file_names_that_file(tmp_path):
 def test_empty_file_is_refused(tmp_path):
     file = csv_file(tmp_path, "")
     message = error_of(file, FEATURES, TASKS)
-    assert message == f"dataset.train: cannot read {file}: Empty CSV file"
+    expected = (
+        f"dataset.train: cannot read {file}: Empty CSV file; check that the file "
+    )
+    assert message.startswith(expected)
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])

@@ -18,11 +18,11 @@ import pyarrow.parquet
 import pytest
 import yaml
 from omegaconf import OmegaConf
+from uci import COLUMNS
 
 from mtl_cli.core.paths import root
 from mtl_cli.data.csv_options import Csv
 from mtl_cli.data.dataset import Dataset
-from mtl_cli.data.uci import COLUMNS
 from mtl_cli.init import preview
 from mtl_cli.tasks.binary import Binary
 

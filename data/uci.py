@@ -1,6 +1,6 @@
 """Rebuilds the bundled UCI data sets from the raw files that UCI publishes.
 
-    python -m mtl_cli.data.uci {adult,census_income} FOLDER
+    python data/uci.py {adult,census_income} FOLDER
 
 FOLDER holds UCI's raw files `adult.data` and `adult.test`, or `census-income.data` and
 `census-income.test`. Each may also be compressed with gzip, with the ending `.gz`.
@@ -15,7 +15,6 @@ from pathlib import Path
 import pandas as pd
 
 from mtl_cli.core.errors import DataError, MtlError
-from mtl_cli.core.paths import root
 
 # The raw files have no header.
 COLUMNS = {
@@ -98,8 +97,8 @@ def read_raw(folder: Path, name: str) -> bytes:
 
 if __name__ == "__main__":
     if len(sys.argv) != 3 or sys.argv[1] not in COLUMNS:
-        sys.exit("usage: python -m mtl_cli.data.uci {adult,census_income} FOLDER")
+        sys.exit("usage: python data/uci.py {adult,census_income} FOLDER")
     try:
-        prepare(sys.argv[1], Path(sys.argv[2]), root() / "data" / sys.argv[1])
+        prepare(sys.argv[1], Path(sys.argv[2]), Path(__file__).parent / sys.argv[1])
     except MtlError as error:
         sys.exit(f"error: {error}")
