@@ -142,9 +142,9 @@ def check_options(options: argparse.Namespace, is_sweep: bool) -> None:
 def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> int:
     """Evaluates a run, writes the files and prints the result; returns the code."""
     from mtl_cli.evaluation.evaluate import EvaluationRequest, evaluate
-    from mtl_cli.evaluation.evaluation import check_names, failed_checks
     from mtl_cli.evaluation.loaded_run import load_run
     from mtl_cli.evaluation.page import page
+    from mtl_cli.evaluation.results import check_names, failed_checks
     from mtl_cli.evaluation.screen import show_evaluation
 
     with progress_bar() as move:
@@ -168,7 +168,7 @@ def evaluate_sweep(options: argparse.Namespace, conditions: list[Condition]) -> 
     """Evaluates a sweep, writes the folder and prints a table; returns the code."""
     from mtl_cli.evaluation import sweep
     from mtl_cli.evaluation.evaluate import EvaluationRequest
-    from mtl_cli.evaluation.evaluation import check_names, failed_checks
+    from mtl_cli.evaluation.results import check_names, failed_checks
     from mtl_cli.evaluation.screen import show_sweep
 
     table = as_location(options.table)

@@ -1,7 +1,7 @@
 """Makes the HTML page of an evaluation: tables, plots, and the weights of gates."""
 
 from mtl_cli.core.secrets import mask_secrets
-from mtl_cli.evaluation.evaluation import Evaluation
+from mtl_cli.evaluation.results import EvaluationResults
 from mtl_cli.evaluation.sections import sections
 from mtl_cli.pages.charts import Chart
 from mtl_cli.pages.interval_plots import Bar, IntervalPlot
@@ -14,7 +14,7 @@ from mtl_cli.scoring.gate_rows import gate_tables
 MAX_BARS = 30  # number of features in a plot of importance
 
 
-def page(evaluation: Evaluation) -> str:
+def page(evaluation: EvaluationResults) -> str:
     """Returns the page as HTML."""
     return render(
         "evaluation.html",
@@ -27,7 +27,7 @@ def page(evaluation: Evaluation) -> str:
     )
 
 
-def notebook(evaluation: Evaluation) -> str:
+def notebook(evaluation: EvaluationResults) -> str:
     """Returns the tables and the sentences of the page as HTML for a notebook."""
     name = mask_secrets(evaluation.table_name)
     return render(
@@ -38,7 +38,7 @@ def notebook(evaluation: Evaluation) -> str:
     )
 
 
-def calibration_plots(evaluation: Evaluation) -> list[LinePlot]:
+def calibration_plots(evaluation: EvaluationResults) -> list[LinePlot]:
     """Plots the mean label over the mean prediction of each bucket, for each task.
 
     Tasks without scored rows have no plot.
@@ -53,7 +53,7 @@ def calibration_plots(evaluation: Evaluation) -> list[LinePlot]:
     return plots
 
 
-def slice_charts(evaluation: Evaluation) -> dict[str, list[Chart]]:
+def slice_charts(evaluation: EvaluationResults) -> dict[str, list[Chart]]:
     """Plots the main metric of each task on the slices by each column.
 
     Returns: {title of the column's section: one chart per task}.
@@ -77,7 +77,7 @@ def slice_charts(evaluation: Evaluation) -> dict[str, list[Chart]]:
     return charts
 
 
-def importance_charts(evaluation: Evaluation) -> dict[str, list[Chart]]:
+def importance_charts(evaluation: EvaluationResults) -> dict[str, list[Chart]]:
     """Plots the most important features of each task.
 
     Returns: {"Importance": one chart per task}; {} if importance was not measured.

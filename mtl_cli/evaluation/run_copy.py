@@ -17,8 +17,8 @@ from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.data.files import find_files
 from mtl_cli.data.fingerprint import hash_files
 from mtl_cli.data.sources import with_format_of
-from mtl_cli.evaluation.evaluation import Evaluation, finite
 from mtl_cli.evaluation.page import page
+from mtl_cli.evaluation.results import EvaluationResults, finite
 from mtl_cli.evaluation.rows import EvaluatedRows
 from mtl_cli.runs.saved_config import read_config
 from mtl_cli.scoring.scores import score_outputs
@@ -28,7 +28,7 @@ def write_copy(
     run: Run,
     table: Location,
     config: Config,
-    evaluation: Evaluation,
+    evaluation: EvaluationResults,
     rows: EvaluatedRows,
     folder: Path,
 ) -> None:

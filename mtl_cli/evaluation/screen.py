@@ -10,7 +10,7 @@ from rich.text import Text
 from mtl_cli.core.errors import printable
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.terminal import new_console
-from mtl_cli.evaluation.evaluation import Evaluation
+from mtl_cli.evaluation.results import EvaluationResults
 from mtl_cli.evaluation.sections import sections
 from mtl_cli.runs.console import print_in_full_width, text_table
 from mtl_cli.runs.text_tables import text_with_interval
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mtl_cli.evaluation.sweep import SweepEvaluation
 
 
-def show_evaluation(evaluation: Evaluation) -> None:
+def show_evaluation(evaluation: EvaluationResults) -> None:
     """Prints the tables and the sentences of an evaluation."""
     console = new_console()
     title = f"{evaluation.run} on {evaluation.table_name}: {evaluation.rows:,} rows"

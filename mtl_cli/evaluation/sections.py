@@ -4,7 +4,7 @@ from typing import Any
 
 from mtl_cli.core.errors import comma_list
 from mtl_cli.evaluation.drift import LARGE, MODERATE, MORE_CELLS, has_drifted
-from mtl_cli.evaluation.evaluation import Evaluation
+from mtl_cli.evaluation.results import EvaluationResults
 from mtl_cli.evaluation.slice_sections import Section, slice_sections
 from mtl_cli.runs.importance_plots import importance_text
 from mtl_cli.runs.text_tables import (
@@ -19,7 +19,7 @@ MAX_DRIFTS = 12  # number of rows in the table of drifting features
 SHARES = ("missing", "trained_missing", "unseen", "trained_unseen")
 
 
-def sections(evaluation: Evaluation, short: bool = False) -> list[Section]:
+def sections(evaluation: EvaluationResults, short: bool = False) -> list[Section]:
     """Returns the parts of an evaluation that are not empty.
 
     With `short`, long tables of slices name only the weakest slices.
@@ -34,7 +34,7 @@ def sections(evaluation: Evaluation, short: bool = False) -> list[Section]:
     return [section for section in parts if section.tables or section.lines]
 
 
-def metric_section(evaluation: Evaluation) -> Section:
+def metric_section(evaluation: EvaluationResults) -> Section:
     """Returns the metrics of all tasks. Tasks with the same metrics share a table."""
     rows, lines = [], []
     for task, result in evaluation.tasks.items():
@@ -45,7 +45,7 @@ def metric_section(evaluation: Evaluation) -> Section:
     return Section("Metrics", tables_by_metrics(rows), lines)
 
 
-def weakest_section(evaluation: Evaluation) -> Section:
+def weakest_section(evaluation: EvaluationResults) -> Section:
     """Returns one sentence per task about its weakest slice, if there are slices."""
     tasks = evaluation.tasks if evaluation.slice_records else {}
     lines = [
@@ -55,7 +55,7 @@ def weakest_section(evaluation: Evaluation) -> Section:
     return Section("Weakest slices", [], lines)
 
 
-def weakest_text(evaluation: Evaluation, task: str) -> str:
+def weakest_text(evaluation: EvaluationResults, task: str) -> str:
     """Returns a sentence about the weakest slice of a task."""
     record = evaluation.tasks[task]["weakest_slice"]
     if record is None:
@@ -69,7 +69,7 @@ def weakest_text(evaluation: Evaluation, task: str) -> str:
     return f"no slice is surely weaker than the rest; {which} has {values}"
 
 
-def drift_section(evaluation: Evaluation) -> Section:
+def drift_section(evaluation: EvaluationResults) -> Section:
     """Returns the drift of predictions, and of the features that drifted most."""
     with_psi = [r for r in evaluation.drift_records if r["psi"] is not None]
     predictions = [r for r in with_psi if r["kind"] == "prediction"]
@@ -110,7 +110,7 @@ def drift_text(features: list[dict[str, Any]], drifting: list[dict[str, Any]]) -
     )
 
 
-def importance_section(evaluation: Evaluation) -> Section:
+def importance_section(evaluation: EvaluationResults) -> Section:
     """Returns the importance of each feature for each task."""
     result = evaluation.importances
     if not result:

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from mtl_cli.core.errors import cut
-from mtl_cli.evaluation.evaluation import Evaluation
+from mtl_cli.evaluation.results import EvaluationResults
 from mtl_cli.runs.text_tables import Cells, format_count, text_with_interval
 
 TASKS_PER_TABLE = 2  # number of tasks in a table of all slices
@@ -26,7 +26,7 @@ class Section(NamedTuple):
     lines: list[str]
 
 
-def slice_sections(evaluation: Evaluation, short: bool = False) -> list[Section]:
+def slice_sections(evaluation: EvaluationResults, short: bool = False) -> list[Section]:
     """Returns one section per column whose values make slices.
 
     With `short`, only the weakest slices are named if the tables of all slices have
@@ -43,7 +43,7 @@ def slice_sections(evaluation: Evaluation, short: bool = False) -> list[Section]
 
 
 def weakest_slices_section(
-    evaluation: Evaluation, column: str, records: list[dict[str, Any]]
+    evaluation: EvaluationResults, column: str, records: list[dict[str, Any]]
 ) -> Section:
     """Returns the weakest slices by a column: a table with one row per task.
 
@@ -70,7 +70,7 @@ def weakest_slices_section(
 
 
 def all_slices_section(
-    evaluation: Evaluation, column: str, records: list[dict[str, Any]]
+    evaluation: EvaluationResults, column: str, records: list[dict[str, Any]]
 ) -> Section:
     """Returns the scores of all tasks on each slice by a column.
 

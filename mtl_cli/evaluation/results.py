@@ -1,0 +1,124 @@
+"""The results of an evaluation as JSON values, and their checks."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from mtl_cli.core.conditions import Condition, check_known
+from mtl_cli.metrics.metrics_json import name_with_space
+
+
+@dataclass(frozen=True, repr=False)
+class EvaluationResults:
+    """How good a trained model is on a table, and on which rows it is weak.
+
+    Attributes:
+        run: the run folder.
+        table_name: the table that was evaluated.
+        rows: the number of rows of the table.
+        tasks: {output: its metrics with intervals, its calibration, its weakest slice},
+            see `evaluate.task_results`.
+        slice_records: the metrics of slices, one dict per column, slice and output, see
+            `slice_record`.
+        drift_records: the drift, one dict per feature, and per output or class, see
+            `FeatureCounts.drift` and `prediction_record`.
+        importances: the importance of features, see `permutation_importance`; {} if it
+            was not measured.
+        gates: the use of experts, on all rows and by slice, see `GateUsage`; {} if the
+            model has no gates.
+        remarks: what is left out or unexpected, one line each.
+    """
+
+    run: str
+    table_name: str
+    rows: int
+    tasks: dict[str, dict[str, Any]]
+    slice_records: list[dict[str, Any]] = field(default_factory=list)
+    drift_records: list[dict[str, Any]] = field(default_factory=list)
+    importances: dict[str, Any] = field(default_factory=dict)
+    gates: dict[str, Any] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        rows = f"{self.rows:,} rows of {self.table_name}"
+        return f"<Evaluation of {self.run} on {rows}: {', '.join(self.tasks)}>"
+
+    def name_with_space(self, task: str) -> str:
+        """Returns the name of a task, and its space if it has one."""
+        return name_with_space(task, self.tasks[task])
+
+    def title_with_metric(self, task: str) -> str:
+        """Returns the name of a task, its space and main metric: `buy log loss`."""
+        metric = self.tasks[task]["main_metric"].replace("_", " ")
+        return f"{self.name_with_space(task)} {metric}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns all results as JSON values, with None for NaN and infinity."""
+        values = {
+            "run": self.run,
+            "table": self.table_name,
+            "rows": self.rows,
+            "tasks": self.tasks,
+            "slices": self.slice_records,
+            "drift": self.drift_records,
+            "importance": self.importances,
+            "gates": self.gates,
+            "remarks": self.remarks,
+        }
+        return {key: finite(value) for key, value in values.items()}
+
+    def numbers(self) -> dict[str, float | None]:
+        """Returns the numbers that `--fail-if` can check, by dotted name.
+
+        The names are `TASK.METRIC`, `features.NAME.psi`, `features.NAME.missing`,
+        `features.NAME.unseen` and `predictions.NAME.psi`.
+        """
+        numbers = {
+            f"{task}.{name}": metric["value"]
+            for task, result in self.tasks.items()
+            for name, metric in result["metrics"].items()
+        }
+        for record in self.drift_records:
+            for key in ("psi", "missing", "unseen"):
+                if record.get(key) is not None:
+                    name = f"{record['kind']}s.{record['name']}.{key}"
+                    numbers[name] = record[key]
+        return numbers
+
+
+def finite(value: Any) -> Any:
+    """Replaces NaN and infinity in JSON values by None."""
+    if isinstance(value, dict):
+        return {str(key): finite(x) for key, x in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(x) for x in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def check_names(
+    conditions: list[Condition], evaluations: list[EvaluationResults]
+) -> None:
+    """Checks that each condition is on a number that some evaluation has.
+
+    Raises:
+        ConfigError: if a condition names an unknown number.
+    """
+    names = [name for evaluation in evaluations for name in evaluation.numbers()]
+    for condition in conditions:
+        check_known(condition, names, "evaluation")
+
+
+def failed_checks(
+    conditions: list[Condition], evaluation: EvaluationResults
+) -> list[str]:
+    """Returns a line for each condition that is true or that cannot be checked."""
+    numbers, lines = evaluation.numbers(), []
+    for condition in conditions:
+        start, value = f"--fail-if '{condition.text}'", numbers.get(condition.name)
+        if value is None:
+            lines.append(f"{start}: {condition.name} has no value")
+        elif condition.holds(value):
+            lines.append(f"{start}: {condition.name} = {value:.6g}")
+    return lines
