@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mtl_cli.config.run_config import Config
     from mtl_cli.data.feature_set import FeatureSet
     from mtl_cli.graphs.base import InputKind
-    from mtl_cli.network.build import Network
+    from mtl_cli.network.network import Network
 
     Predictions = dict[str, npt.NDArray[Any]]  # {output: (rows,)}
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from mtl_cli.exports.base import Predictions
     from mtl_cli.graphs.base import InputKind
-    from mtl_cli.network.build import Network
+    from mtl_cli.network.network import Network
 
 WEIGHTS = "weights.npz"
 MANIFEST = "weights.json"

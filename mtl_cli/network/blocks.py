@@ -7,7 +7,6 @@ both networks, even if its position differs.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import keras
@@ -18,8 +17,8 @@ from mtl_cli.config.start_from import Part
 from mtl_cli.layers import FusedEmbedding, ParallelMLP, Routing
 from mtl_cli.layers.lookup import table_groups
 from mtl_cli.layers.routing import SHARED
-from mtl_cli.network.build import Network
 from mtl_cli.network.feature_rows import FeatureRows
+from mtl_cli.network.network import Block, Network
 from mtl_cli.network.parallel_networks import (
     Index,
     expert_names,
@@ -51,19 +50,6 @@ class BlockName(NamedTuple):
     owner: str
     piece: str
     feature: str = ""
-
-
-@dataclass(frozen=True)
-class Block:
-    """The place of a block in a network.
-
-    Attributes:
-        weight: the position of the weight in `model.weights`.
-        index: the slices of the weight, one per axis.
-    """
-
-    weight: int
-    index: Index
 
 
 # The name of a block, its weight, and its index in the weight.

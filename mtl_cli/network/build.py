@@ -4,9 +4,7 @@ Letters in shapes: B is the number of rows in a batch, D the width of an encodin
 number of tasks and H the width of a hidden vector.
 """
 
-from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 import keras
 from keras import ops
@@ -22,11 +20,8 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.calibration import Calibration
 from mtl_cli.layers.members import MemberInputs, by_member
 from mtl_cli.network.ensemble import ensemble_models
-from mtl_cli.network.predictor import Predictor
+from mtl_cli.network.network import Network
 from mtl_cli.tasks.base import Statistics
-
-if TYPE_CHECKING:
-    from mtl_cli.network.transfer import EarlierOptimizer
 
 # The weights must fit this part of the memory: a run also holds their gradients or the
 # state of the optimizer, and a copy to write.
@@ -34,42 +29,6 @@ PART_OF_MEMORY = 0.5
 BYTES_PER_WEIGHT = 4
 # Keras' policy for each `trainer.precision`. Weights are float32 under both policies.
 DTYPE_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
-
-
-@dataclass(frozen=True)
-class Network:
-    """A network as two Keras models that share their layers and weights.
-
-    Both models read the inputs that `connect_inputs` makes, and return
-    {output: (B, 1)}, or {output: (B, classes)} for an output with several classes.
-
-    Attributes:
-        logits: the model to train. It returns logits.
-        predictions: the model to predict with. It returns probabilities or values.
-        label_statistics: {task: statistics of its labels}, for tasks that use any.
-        encodings: the outputs of the encoder, (B, D) each.
-        hidden: the output of the sharing scheme: (T, B, H), or (B, H) if all tasks
-            share one hidden vector.
-        calibrations: {task: the layer that calibrates the logits of its tower}, for
-            tasks that predict probabilities. Only `predictions` has these layers.
-        earlier_optimizer: the state of an earlier run's optimizer to start from, if
-            any.
-        runs: the networks that an ensemble averages; empty for the network of one run.
-    """
-
-    logits: keras.Model
-    predictions: keras.Model
-    label_statistics: dict[str, Statistics] = field(default_factory=dict)
-    encodings: list[Tensor] = field(default_factory=list)
-    hidden: Tensor = None
-    calibrations: dict[str, Calibration] = field(default_factory=dict)
-    earlier_optimizer: "EarlierOptimizer | None" = None
-    runs: "list[Network]" = field(default_factory=list)
-
-    @cached_property
-    def predict(self) -> Predictor:
-        """A function that predicts the rows of a table; TensorFlow traces it once."""
-        return Predictor(self.predictions)
 
 
 def build(

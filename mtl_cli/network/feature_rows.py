@@ -9,7 +9,7 @@ from mtl_cli.config.run_config import Config
 from mtl_cli.config.start_from import Part
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers import Routing
-from mtl_cli.network.build import Network
+from mtl_cli.network.network import Network
 from mtl_cli.network.parallel_networks import input_kernels
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from mtl_cli.config.start_from import Part
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers import FusedEmbedding, Routing
-from mtl_cli.network.build import Network
+from mtl_cli.network.network import Network
 
 # The name of a layer that computes one network per task holds the numbers of the tasks:
 # `towers_0_2` and `towers_0_2_logits` belong to the first and the third task.

@@ -6,7 +6,7 @@ from mtl_cli.config.run_config import Config
 from mtl_cli.data.table import Array, Table
 
 if TYPE_CHECKING:  # this module imports TensorFlow
-    from mtl_cli.network.build import Network
+    from mtl_cli.network.network import Network
 
 
 def prediction_columns(

@@ -13,7 +13,7 @@ from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.features.base import Pretrained
 
 if TYPE_CHECKING:
-    from mtl_cli.network.build import Network
+    from mtl_cli.network.network import Network
 
 Vectors = npt.NDArray[np.float32]
 

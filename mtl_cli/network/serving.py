@@ -12,7 +12,7 @@ from mtl_cli.graphs.base import InputKind
 from mtl_cli.graphs.tensorflow import Tables, TensorFlowOps
 
 if TYPE_CHECKING:
-    from mtl_cli.network.build import Network
+    from mtl_cli.network.network import Network
 
 # The shape and the dtype of the tensors for each kind of input: (rows,), or
 # (rows, length) for sequences.

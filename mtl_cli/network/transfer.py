@@ -3,36 +3,10 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import NamedTuple
 
-from mtl_cli.network.blocks import Block, BlockName
-from mtl_cli.network.build import Network
+from mtl_cli.network.blocks import BlockName
+from mtl_cli.network.network import Block, Copy, Network
 from mtl_cli.network.parallel_networks import Index
-
-
-class Copy(NamedTuple):
-    """A block to copy: its places in an earlier network and in a new network."""
-
-    source: Block
-    target: Block
-
-
-@dataclass(frozen=True)
-class EarlierOptimizer:
-    """The state of an earlier run's optimizer.
-
-    A slot is an array that the optimizer keeps for a weight, such as Adam's moments.
-
-    Attributes:
-        step: number of steps that the optimizer has taken.
-        path: the file that holds the slots; None if the slots come from a checkpoint.
-        copies: the blocks whose slots are copied.
-    """
-
-    step: int
-    path: Path | None = None
-    copies: tuple[Copy, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from mtl_cli.config.start_from import Part
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.network.blocks import BlockName, blocks_of
-from mtl_cli.network.build import Network
-from mtl_cli.network.transfer import EarlierOptimizer, copy_weights, describe, match
+from mtl_cli.network.network import EarlierOptimizer, Network
+from mtl_cli.network.transfer import copy_weights, describe, match
 from mtl_cli.runs import saved_model
 from mtl_cli.runs.earlier_run import KEY, MAX_STEP, EarlierRun
 from mtl_cli.training.checkpoint import read_intact

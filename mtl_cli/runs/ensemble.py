@@ -35,7 +35,7 @@ from mtl_cli.runs.trained_run import TrainedRun
 from mtl_cli.training.progress import History
 
 if TYPE_CHECKING:  # this module imports TensorFlow
-    from mtl_cli.network.build import Network
+    from mtl_cli.network.network import Network
 
 FLAG = "--ensemble"
 

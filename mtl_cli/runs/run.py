@@ -25,7 +25,7 @@ from mtl_cli.training.progress import Epoch, History, Progress
 
 if TYPE_CHECKING:  # these modules import TensorFlow
     from mtl_cli.distributed.replicas import Replicas
-    from mtl_cli.network.build import Network
+    from mtl_cli.network.network import Network
     from mtl_cli.training.state import CheckpointPlan
 
 # More parameters per training row than this cause a warning.
@@ -139,8 +139,8 @@ def start_from(
 
     Returns: the network, with the state of the earlier optimizer.
     """
+    from mtl_cli.network.network import EarlierOptimizer
     from mtl_cli.network.parts import freeze
-    from mtl_cli.network.transfer import EarlierOptimizer
     from mtl_cli.runs.earlier_weights import take_weights
 
     if not earlier.is_kept:

@@ -35,7 +35,7 @@ from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.tasks.base import Statistics
 
 if TYPE_CHECKING:  # this module imports TensorFlow
-    from mtl_cli.network.build import Network
+    from mtl_cli.network.network import Network
 
 WEIGHTS = "model/model.weights.h5"
 LEARNT = "model/learnt.json"

@@ -9,7 +9,7 @@ from mtl_cli.data.load import Data
 from mtl_cli.training.progress import History
 
 if TYPE_CHECKING:  # this module imports TensorFlow
-    from mtl_cli.network.build import Network
+    from mtl_cli.network.network import Network
 
 
 @dataclass(frozen=True)

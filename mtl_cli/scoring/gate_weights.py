@@ -14,7 +14,7 @@ from mtl_cli.scoring.sample import sample_blocks
 
 if TYPE_CHECKING:
     from mtl_cli.layers import Routing
-    from mtl_cli.network.build import Network
+    from mtl_cli.network.network import Network
 
 
 @dataclass(frozen=True)

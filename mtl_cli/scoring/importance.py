@@ -20,7 +20,7 @@ from mtl_cli.scoring.scored_rows import scored_rows
 from mtl_cli.statistics.significance import quantile
 
 if TYPE_CHECKING:
-    from mtl_cli.network.build import Network
+    from mtl_cli.network.network import Network
 
 MIN_REPEATS, REPEATS = 2, 10  # number of shufflings: the least, and the default
 # The network predicts about this many rows in one call. If the sample is smaller, the

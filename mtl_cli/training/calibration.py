@@ -19,7 +19,7 @@ from mtl_cli.data.table import StoredTable, Table
 from mtl_cli.layers.members import by_member
 from mtl_cli.metrics.log_loss import SMALLEST_PROBABILITY
 from mtl_cli.metrics.metric import Floats
-from mtl_cli.network.build import Network
+from mtl_cli.network.network import Network
 from mtl_cli.network.predictor import Predictor
 from mtl_cli.tasks.base import Task
 

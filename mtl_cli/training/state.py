@@ -13,7 +13,7 @@ import tensorflow as tf
 from mtl_cli.core import signals
 from mtl_cli.core.other_files import check_numbers
 from mtl_cli.core.run_folder import RunFolder
-from mtl_cli.network.build import Network
+from mtl_cli.network.network import Network
 from mtl_cli.training import checkpoint
 from mtl_cli.training.checkpoint import Checkpoint
 from mtl_cli.training.losses import VALUES_PER_TASK

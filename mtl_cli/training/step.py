@@ -8,7 +8,7 @@ import tensorflow as tf
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.distributed.replicas import Replicas
-from mtl_cli.network.build import Network
+from mtl_cli.network.network import Network
 from mtl_cli.training.balancer import Balancer
 from mtl_cli.training.feed import TensorTable
 from mtl_cli.training.lazy_tables import make_lazy_tables

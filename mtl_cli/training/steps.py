@@ -12,7 +12,7 @@ from mtl_cli.config.run_config import Config
 from mtl_cli.core import compile_cache
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.distributed.replicas import Replicas
-from mtl_cli.network.build import Network
+from mtl_cli.network.network import Network
 from mtl_cli.training.feed import ShuffleBuffer, TensorTable
 from mtl_cli.training.losses import VALUES_PER_TASK
 from mtl_cli.training.step import Step

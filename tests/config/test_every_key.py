@@ -32,7 +32,8 @@ from mtl_cli.data.table import Table, as_arrays
 from mtl_cli.gates.base import Gate
 from mtl_cli.heads.base import Heads
 from mtl_cli.heads.independent import Independent
-from mtl_cli.network.build import Network, build
+from mtl_cli.network.build import build
+from mtl_cli.network.network import Network
 from mtl_cli.scoring.scores import score_outputs
 from mtl_cli.towers.base import Towers
 from mtl_cli.training.feed import MemoryFeed

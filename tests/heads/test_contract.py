@@ -17,7 +17,8 @@ from helpers.slow import covering
 
 from mtl_cli.core.options import option_names
 from mtl_cli.data.table import Table
-from mtl_cli.network.build import Network, build
+from mtl_cli.network.build import build
+from mtl_cli.network.network import Network
 from mtl_cli.training.calibration import TowerRows, calibrate, fit
 from mtl_cli.training.feed import MemoryFeed
 from mtl_cli.training.steps import Steps

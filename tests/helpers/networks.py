@@ -15,7 +15,8 @@ from mtl_cli.core.paths import conf_folder
 from mtl_cli.layers import ParallelDense, ParallelMLP, Routing
 from mtl_cli.layers.star import StarDense, StarMLP
 from mtl_cli.models.base import Sharing
-from mtl_cli.network.build import Network, build
+from mtl_cli.network.build import build
+from mtl_cli.network.network import Network
 
 MODELS = sorted(path.stem for path in (conf_folder() / "model").glob("*.yaml"))
 ENCODERS = sorted(path.stem for path in (conf_folder() / "encoder").glob("*.yaml"))

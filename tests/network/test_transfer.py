@@ -23,7 +23,8 @@ from mtl_cli.columns.layout import Block, EmbeddingTable, Layout
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.start_from import PARTS
 from mtl_cli.network.blocks import blocks_of
-from mtl_cli.network.build import Network, build
+from mtl_cli.network.build import build
+from mtl_cli.network.network import Network
 from mtl_cli.network.parts import freeze, part_of_layers
 from mtl_cli.network.transfer import copy_weights, match
 

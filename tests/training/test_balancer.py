@@ -15,7 +15,8 @@ from mtl_cli.balancing.base import Balancing, Observation, State
 from mtl_cli.config.run_config import Config
 from mtl_cli.core import tensorflow_runtime
 from mtl_cli.data.table import Table
-from mtl_cli.network.build import Network, build
+from mtl_cli.network.build import build
+from mtl_cli.network.network import Network
 from mtl_cli.training.feed import MemoryFeed
 from mtl_cli.training.steps import Steps
 

@@ -1,0 +1,91 @@
+"""A network, the places of blocks in it, and an earlier optimizer for it.
+
+Letters in shapes: B is the number of rows in a batch, D the width of an encoding, T the
+number of tasks and H the width of a hidden vector.
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+
+from mtl_cli.core.tensors import Tensor
+from mtl_cli.layers.calibration import Calibration
+from mtl_cli.network.parallel_networks import Index
+from mtl_cli.network.predictor import Predictor
+from mtl_cli.tasks.base import Statistics
+
+
+@dataclass(frozen=True)
+class Block:
+    """The place of a block in a network.
+
+    Attributes:
+        weight: the position of the weight in `model.weights`.
+        index: the slices of the weight, one per axis.
+    """
+
+    weight: int
+    index: Index
+
+
+class Copy(NamedTuple):
+    """A block to copy: its places in an earlier network and in a new network."""
+
+    source: Block
+    target: Block
+
+
+@dataclass(frozen=True)
+class EarlierOptimizer:
+    """The state of an earlier run's optimizer.
+
+    A slot is an array that the optimizer keeps for a weight, such as Adam's moments.
+
+    Attributes:
+        step: number of steps that the optimizer has taken.
+        path: the file that holds the slots; None if the slots come from a checkpoint.
+        copies: the blocks whose slots are copied.
+    """
+
+    step: int
+    path: Path | None = None
+    copies: tuple[Copy, ...] = ()
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network as two Keras models that share their layers and weights.
+
+    Both models read the inputs that `connect_inputs` makes, and return
+    {output: (B, 1)}, or {output: (B, classes)} for an output with several classes.
+
+    Attributes:
+        logits: the model to train. It returns logits.
+        predictions: the model to predict with. It returns probabilities or values.
+        label_statistics: {task: statistics of its labels}, for tasks that use any.
+        encodings: the outputs of the encoder, (B, D) each.
+        hidden: the output of the sharing scheme: (T, B, H), or (B, H) if all tasks
+            share one hidden vector.
+        calibrations: {task: the layer that calibrates the logits of its tower}, for
+            tasks that predict probabilities. Only `predictions` has these layers.
+        earlier_optimizer: the state of an earlier run's optimizer to start from, if
+            any.
+        runs: the networks that an ensemble averages; empty for the network of one run.
+    """
+
+    logits: keras.Model
+    predictions: keras.Model
+    label_statistics: dict[str, Statistics] = field(default_factory=dict)
+    encodings: list[Tensor] = field(default_factory=list)
+    hidden: Tensor = None
+    calibrations: dict[str, Calibration] = field(default_factory=dict)
+    earlier_optimizer: EarlierOptimizer | None = None
+    runs: "list[Network]" = field(default_factory=list)
+
+    @cached_property
+    def predict(self) -> Predictor:
+        """A function that predicts the rows of a table; TensorFlow traces it once."""
+        return Predictor(self.predictions)
