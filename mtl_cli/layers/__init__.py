@@ -8,12 +8,14 @@ imports TensorFlow.
 from mtl_cli.layers.attention import Attention
 from mtl_cli.layers.dselect_k import DSelectKGates
 from mtl_cli.layers.embedding import FusedEmbedding
+from mtl_cli.layers.extraction import extract
 from mtl_cli.layers.gates import Gates, Mix
 from mtl_cli.layers.hard_concrete import HardConcrete
 from mtl_cli.layers.parallel import ParallelDense, ParallelMLP
 from mtl_cli.layers.routing import Expert, Route, Routing, experts_of
 from mtl_cli.layers.static_weights import StaticWeights
 from mtl_cli.layers.top_k import TopKGates
+from mtl_cli.layers.towers import connect_towers
 
 __all__ = [
     "Attention",
@@ -29,5 +31,7 @@ __all__ = [
     "Routing",
     "StaticWeights",
     "TopKGates",
+    "connect_towers",
     "experts_of",
+    "extract",
 ]

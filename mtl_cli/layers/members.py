@@ -16,7 +16,7 @@ class MemberInputs(keras.layers.Layer):
     x is a row, and * the element-wise product. The vectors r_m are trained; each entry
     starts at -1 or 1, at random. The members share the layers after this one, which
     read the rows of all members as one batch. Only the last layer of a tower has
-    weights for each member, see `towers/_side_by_side.py`.
+    weights for each member, see `towers.py`.
 
     Args:
         num: number of members.

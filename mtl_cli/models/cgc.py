@@ -21,7 +21,7 @@ class CGC(GatedSharing):
 
     x is the encoding of a row, h_t the tower and y_t the logits of task t; see
     `Sharing`. E and S are lists of experts' outputs, and S_t(x)_i is one output. CGC is
-    PLE with one level.
+    PLE with one level; `layers.extract` mixes the experts of a level.
 
     The paper writes k for t, one of K tasks, w^k for the gate g_t, W_g^k for W_t, S^k
     for S_t, d for the length of x, g^k for z_t, and t^k for the tower h_t. The paper's
@@ -69,32 +69,19 @@ class CGC(GatedSharing):
         Returns: x_t^j, `(tasks, batch, units)`; and x_s^j, `(batch, units)`, or None in
             the last level.
         """
-        from keras import ops
-
-        from mtl_cli.layers import Mix, Route, experts_of
+        from mtl_cli.layers import Route, experts_of, extract
         from mtl_cli.layers.routing import SHARED
 
         n, units = self.num_specific_experts, self.expert_units
         specific = [experts_of(t, n) for t in range(num_tasks)]
         shared = experts_of(SHARED, self.num_shared_experts)
-        f = self.networks(len(shared), units, f"{name}_shared_experts")
-        e_shared = f(x_shared)  # E_s, (shared experts, batch, units)
+        f_shared = self.networks(len(shared), units, f"{name}_shared_experts")
         routes = [Route(t, experts + shared) for t, experts in enumerate(specific)]
-        # g_t, (tasks, batch, experts): the weights of E_t, then of E_s
-        g_tasks = self.gates(routes, f"{name}_gates")(x_tasks)
-        y_tasks = Mix()(g_tasks[..., n:], e_shared)  # the sum over E_s
+        g_tasks = self.gates(routes, f"{name}_gates")
+        f_tasks = g_shared = None
         if n:
-            f = self.networks(num_tasks * n, units, f"{name}_specific_experts")
-            e_tasks = f(x_tasks)  # E_1 ... E_T, (tasks * n, batch, units)
-            by_task = ops.reshape(e_tasks, (num_tasks, n, -1, units[-1]))
-            y_tasks += Mix()(g_tasks[..., :n], by_task)  # x_t^j
-        if is_last:
-            return y_tasks, None
-
-        route = Route(None, [*chain(*specific), *shared])
-        # g_s, (1, batch, experts): the weights of E_1 ... E_T, then of E_s
-        g_shared = self.gates([route], f"{name}_shared_gate")(x_shared)
-        y_shared = Mix()(g_shared[..., num_tasks * n :], e_shared)
-        if n:
-            y_shared += Mix()(g_shared[..., : num_tasks * n], e_tasks)  # x_s^j
-        return y_tasks, y_shared[0]
+            f_tasks = self.networks(num_tasks * n, units, f"{name}_specific_experts")
+        if not is_last:
+            route = Route(None, [*chain(*specific), *shared])
+            g_shared = self.gates([route], f"{name}_shared_gate")
+        return extract(x_tasks, x_shared, f_tasks, f_shared, g_tasks, g_shared)

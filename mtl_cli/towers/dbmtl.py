@@ -10,12 +10,6 @@ from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.errors import unknown_name
 from mtl_cli.core.options import SomeUnits
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.towers._side_by_side import (
-    connect_by_widths,
-    connect_logits,
-    layer_name,
-    select_tasks,
-)
 from mtl_cli.towers.base import Towers, TowerSpec
 
 
@@ -87,6 +81,12 @@ class DBMTL(Towers):
         from keras import ops
 
         from mtl_cli.layers import ParallelMLP
+        from mtl_cli.layers.towers import (
+            connect_by_widths,
+            connect_logits,
+            layer_name,
+            select_tasks,
+        )
 
         def connect_hidden(units: Sequence[int], tasks: Sequence[int]) -> Tensor:
             name = layer_name(tasks)
@@ -111,7 +111,12 @@ class DBMTL(Towers):
             r |= {names[t]: r_t for t, r_t in zip(tasks, outputs, strict=True)}
             graph.done(*ready)
         r_by_task = ops.stack([r[name] for name in names])  # (T, batch, units)
-        return connect_logits(r_by_task, towers, encodings.num_members, **dense_options)
+        return connect_logits(
+            r_by_task,
+            [tower.num_logits for tower in towers],
+            encodings.num_members,
+            **dense_options,
+        )
 
     def _connect_relations(
         self, tasks: Sequence[int], inputs: Sequence[Tensor], **dense_options: Any
@@ -123,6 +128,7 @@ class DBMTL(Towers):
         from keras import ops
 
         from mtl_cli.layers import ParallelMLP
+        from mtl_cli.layers.towers import connect_by_widths, layer_name
 
         def connect(widths: Sequence[int], positions: Sequence[int]) -> Tensor:
             name = layer_name([tasks[i] for i in positions], "relation")

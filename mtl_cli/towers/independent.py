@@ -5,7 +5,6 @@ from typing import Any
 
 from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.towers._side_by_side import connect_towers
 from mtl_cli.towers.base import Towers, TowerSpec
 
 
@@ -24,4 +23,11 @@ class Independent(Towers):
         encodings: Encodings,
         **dense_options: Any,
     ) -> list[Tensor]:
-        return connect_towers(hidden, towers, encodings.num_members, **dense_options)
+        from mtl_cli.layers.towers import connect_towers
+
+        return connect_towers(
+            hidden,
+            [tower.widths for tower in towers],
+            encodings.num_members,
+            **dense_options,
+        )

@@ -5,12 +5,6 @@ from typing import Any, ClassVar
 
 from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.towers._side_by_side import (
-    connect_by_widths,
-    connect_last_layers,
-    layer_name,
-    select_tasks,
-)
 from mtl_cli.towers.base import Towers, TowerSpec
 
 
@@ -45,6 +39,12 @@ class PerScenario(Towers):
 
         from mtl_cli.layers import ParallelMLP
         from mtl_cli.layers.star import select_scenario
+        from mtl_cli.layers.towers import (
+            connect_by_widths,
+            connect_last_layers,
+            layer_name,
+            select_tasks,
+        )
 
         scenario: Tensor = encodings.scenario
         num_scenarios = scenario.shape[-1]

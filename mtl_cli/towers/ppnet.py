@@ -8,12 +8,6 @@ from pydantic import Field
 from mtl_cli.columns.encodings import Encodings, sets_of_tasks
 from mtl_cli.core.options import SomeUnits
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.towers._side_by_side import (
-    connect_by_widths,
-    connect_last_layers,
-    layer_name,
-    select_tasks,
-)
 from mtl_cli.towers.base import Towers, TowerSpec
 
 if TYPE_CHECKING:
@@ -65,6 +59,12 @@ class PPNet(Towers):
     ) -> list[Tensor]:
         from mtl_cli.layers import ParallelMLP, experts_of
         from mtl_cli.layers.gate_nu import feature_units
+        from mtl_cli.layers.towers import (
+            connect_by_widths,
+            connect_last_layers,
+            layer_name,
+            select_tasks,
+        )
 
         u = self._gate_inputs(encodings, len(towers))
         units_of_v = experts_of("hidden", hidden.shape[-1])
@@ -125,6 +125,7 @@ class PPNet(Towers):
         """
         from mtl_cli.layers import Route
         from mtl_cli.layers.gate_nu import GateNU
+        from mtl_cli.layers.towers import layer_name
 
         gates = GateNU(
             len(tasks),

@@ -6,7 +6,6 @@ from typing import Any
 
 from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.towers._side_by_side import connect_logits, layer_name
 from mtl_cli.towers.base import Towers, TowerSpec
 
 
@@ -47,6 +46,7 @@ class ResidualFlow(Towers):
         from keras import ops
 
         from mtl_cli.layers import ParallelMLP
+        from mtl_cli.layers.towers import connect_logits, layer_name
 
         r, tasks = hidden, range(len(towers))
         for layer, width in enumerate(towers[0].units, start=1):
@@ -54,7 +54,12 @@ class ResidualFlow(Towers):
             f = ParallelMLP(len(tasks), [width], name=name, **dense_options)
             # r_t^l = f_1^l(r_1^{l-1}) + ... + f_t^l(r_t^{l-1}), (T, batch, width)
             r = ops.cumsum(f(r), axis=0)
-        logits = connect_logits(r, towers, encodings.num_members, **dense_options)
+        logits = connect_logits(
+            r,
+            [tower.num_logits for tower in towers],
+            encodings.num_members,
+            **dense_options,
+        )
         binary = [t for t in tasks if towers[t].is_binary]
         for before, t in pairwise(binary):
             logits[t] += logits[before]  # y_t

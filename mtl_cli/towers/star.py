@@ -8,13 +8,6 @@ from pydantic import Field
 from mtl_cli.columns.encodings import Encodings, sets_of_tasks
 from mtl_cli.core.options import Units
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.towers._side_by_side import (
-    connect_by_widths,
-    connect_towers,
-    inputs_of_members,
-    layer_name,
-    select_tasks,
-)
 from mtl_cli.towers.base import Towers, TowerSpec
 
 
@@ -56,6 +49,13 @@ class Star(Towers):
         from mtl_cli.layers.members import by_member
         from mtl_cli.layers.parallel import kernel_options
         from mtl_cli.layers.star import StarDense, StarMLP
+        from mtl_cli.layers.towers import (
+            connect_by_widths,
+            connect_towers,
+            inputs_of_members,
+            layer_name,
+            select_tasks,
+        )
 
         scenario, num_members = encodings.scenario, encodings.num_members
 
@@ -83,7 +83,7 @@ class Star(Towers):
             return y
         auxiliary = connect_towers(
             sets_of_tasks(encodings.x, len(towers)),
-            [t._replace(units=tuple(self.auxiliary_units)) for t in towers],
+            [(*self.auxiliary_units, tower.num_logits) for tower in towers],
             num_members,
             suffix="auxiliary",
             **dense_options,

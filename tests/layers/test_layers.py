@@ -22,7 +22,9 @@ from mtl_cli.layers import (
     Route,
     StaticWeights,
     TopKGates,
+    connect_towers,
     experts_of,
+    extract,
 )
 from mtl_cli.layers.balanced_weights import BalancedWeights
 from mtl_cli.layers.scenario_gates import ScenarioGates
@@ -33,13 +35,13 @@ IDS = "ids"
 
 
 class Case(NamedTuple):
-    """A layer, with what is known of it.
+    """A layer, or a function that connects layers, with what is known of it.
 
     Attributes:
         connect: gives the output for the inputs.
         inputs: a shape for each input, without the batch; `IDS` for three ids.
         output: the shape of the output.
-        weights: how many numbers the layer holds.
+        weights: how many numbers the layers hold.
     """
 
     connect: Callable[..., Any]
@@ -48,8 +50,23 @@ class Case(NamedTuple):
     weights: int
 
 
+def two_levels(x: Any) -> Any:
+    experts = ParallelMLP(3 * 2, [4]), ParallelMLP(1, [4])
+    tasks, shared = extract(x, x, *experts, Gates(3, 2 + 1), Gates(1, 7))
+    experts = ParallelMLP(3 * 2, [5]), ParallelMLP(1, [5])
+    tasks, _ = extract(tasks, shared, *experts, Gates(3, 2 + 1))
+    return tasks
+
+
+def towers_of_three_tasks(x: Any) -> Any:
+    widths = [(4, 1), (1,), (4, 1)]
+    return keras.ops.stack(connect_towers(x, widths, activation="tanh"))
+
+
 # A kernel of ParallelDense holds num * dim * units numbers, a bias num * units.
 EXPERTS = 3 * (DIM * 4 + 4)
+LEVEL_1 = 7 * (DIM * 4 + 4) + 3 * DIM * 3 + DIM * 7
+LEVEL_2 = 7 * (4 * 5 + 5) + 3 * 4 * 3
 CASES = {
     "ParallelDense": Case(
         lambda x: ParallelDense(3, 4)(x), [X], (3, BATCH, 4), EXPERTS
@@ -176,6 +193,13 @@ CASES = {
         (3, BATCH, 4),
         3 * 4,
     ),
+    "extract": Case(two_levels, [X], (3, BATCH, 5), LEVEL_1 + LEVEL_2),
+    "connect_towers": Case(
+        towers_of_three_tasks,
+        [X],
+        (3, BATCH, 1),
+        2 * (DIM * 4 + 4) + 2 * (4 + 1) + DIM + 1,
+    ),
 }
 
 
@@ -283,3 +307,16 @@ def test_mix_refuses_another_number_of_weights_than_experts() -> None:
     for x in (experts, np.stack([experts, experts])):
         with pytest.raises(ValueError, match=r"are for 1 experts, but .* holds 3"):
             Mix()(np.ones((2, BATCH, 1), "float32"), x)
+
+
+def test_level_refuses_gates_over_another_number_of_experts() -> None:
+    x = keras.Input((DIM,))
+    experts = ParallelMLP(3 * 2, [4]), ParallelMLP(1, [4])
+    with pytest.raises(ValueError, match=r"3 x 1 specific experts .* has 6"):
+        extract(x, x, *experts, Gates(3, 1 + 1))
+
+
+def test_towers_refuse_hidden_vectors_of_another_number_of_tasks() -> None:
+    hidden = keras.Input(batch_shape=(2, BATCH, DIM))
+    with pytest.raises(ValueError, match="vectors for 2 tasks, widths_by_task for 4"):
+        connect_towers(hidden, [(1,)] * 4)

@@ -3,41 +3,50 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from keras import ops
+
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.towers.base import TowerSpec
+from mtl_cli.layers.parallel import ParallelDense, ParallelMLP, kernel_options
 
 
 def connect_towers(
     hidden: Tensor,
-    towers: Sequence[TowerSpec],
-    num_members: int,
+    widths_by_task: Sequence[tuple[int, ...]],
+    num_members: int = 1,
     suffix: str = "",
     **dense_options: Any,
 ) -> list[Tensor]:
     """Connects a tower to each task's hidden vector.
 
-    The tower of task t computes `logits_t = W_t mlp_t(z_t) + b_t`. The members share
-    mlp_t, but each has a W_t and a b_t of its own.
+    The tower of task t computes `logits_t = W_t mlp_t(z_t) + b_t`. Towers of equal
+    widths are computed side by side. The members of a run share mlp_t, but each has a
+    W_t and a b_t of its own.
 
     Args:
         hidden: the hidden vectors z_t of the T tasks, `(T, batch, dim)`; or `(batch,
             dim)` if all towers read the same vector.
-        towers: the tower of each task.
-        num_members: number of members whose rows the batch holds, see `Encodings`.
+        widths_by_task: the widths of the layers of each task's tower. The last width is
+            the number of logits: 1, or the number of classes.
+        num_members: number of members. The batch then holds the rows of the first
+            member, then the rows of the second member, and so on.
         suffix: a word in the layers' names, if the tasks have several towers.
         **dense_options: arguments of the hidden layers, see `ParallelMLP`.
 
-    Returns: the logits of each task, `(batch, num_logits)`, in float32.
+    Returns: the logits of each task, `(batch, number of logits)`, in float32.
 
     Raises:
         ValueError: if `hidden` does not hold one vector for each tower.
-    """
-    from mtl_cli.layers import ParallelMLP
 
-    if len(hidden.shape) == 3 and hidden.shape[0] != len(towers):
+    Example:
+        >>> import keras
+        >>> z = keras.Input((7,))
+        >>> [y.shape for y in connect_towers(z, [(8, 1), (8, 1), (5,)])]
+        [(None, 1), (None, 1), (None, 5)]
+    """
+    if len(hidden.shape) == 3 and hidden.shape[0] != len(widths_by_task):
         raise ValueError(
-            f"hidden holds vectors for {hidden.shape[0]} tasks, but there are "
-            f"{len(towers)} towers; make them equal."
+            f"hidden holds vectors for {hidden.shape[0]} tasks, widths_by_task for "
+            f"{len(widths_by_task)}; make them equal."
         )
 
     def connect(widths: Sequence[int], tasks: Sequence[int]) -> Tensor:
@@ -50,11 +59,11 @@ def connect_towers(
             x, len(tasks), num_logits, name, num_members, **dense_options
         )
 
-    return connect_by_widths([tower.widths for tower in towers], connect)
+    return connect_by_widths(widths_by_task, connect)
 
 
 def connect_logits(
-    hidden: Tensor, towers: Sequence[TowerSpec], num_members: int, **dense_options: Any
+    hidden: Tensor, num_logits: Sequence[int], num_members: int, **dense_options: Any
 ) -> list[Tensor]:
     """Connects only the last layer of a tower, `W_t z_t + b_t`, to each task's vector.
 
@@ -67,7 +76,7 @@ def connect_logits(
             x, len(tasks), widths[0], name, num_members, **dense_options
         )
 
-    return connect_by_widths([(tower.num_logits,) for tower in towers], connect)
+    return connect_by_widths([(n,) for n in num_logits], connect)
 
 
 def connect_last_layers(
@@ -85,11 +94,6 @@ def connect_last_layers(
 
     Returns: the logits, `(num, batch, num_logits)`.
     """
-    from keras import ops
-
-    from mtl_cli.layers import ParallelDense
-    from mtl_cli.layers.parallel import kernel_options
-
     # Logits are float32 even if the hidden layers compute in bfloat16: the 8
     # significant bits of bfloat16 are too few for probabilities near 0 and 1.
     layers = ParallelDense(
@@ -111,8 +115,6 @@ def inputs_of_members(x: Tensor, num: int, num_members: int) -> Tensor:
     Returns: `(num * num_members, batch / num_members, dim)`: first the inputs of all
         members for the first tower.
     """
-    from keras import ops
-
     x = ops.expand_dims(x, 0) if len(x.shape) == 2 else x
     x = ops.repeat(x, num // x.shape[0], axis=0)
     return ops.reshape(x, (num * num_members, -1, x.shape[-1]))
@@ -145,8 +147,6 @@ def select_tasks(hidden: Tensor, tasks: Sequence[int]) -> Tensor:
 
     If all tasks share one vector, `(batch, dim)`, this is the vector itself.
     """
-    from keras import ops
-
     if len(hidden.shape) == 2 or len(tasks) == hidden.shape[0]:
         return hidden
     return ops.stack([hidden[t] for t in tasks])

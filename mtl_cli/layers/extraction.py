@@ -1,0 +1,90 @@
+"""The extraction level: experts of each task, shared experts, and gates over them."""
+
+from keras import ops
+
+from mtl_cli.core.tensors import Tensor
+from mtl_cli.layers.gates import Mix
+from mtl_cli.layers.parallel import ParallelMLP
+from mtl_cli.layers.routing import Routing
+
+
+def extract(
+    x_tasks: Tensor,
+    x_shared: Tensor,
+    specific_experts: ParallelMLP | None,
+    shared_experts: ParallelMLP,
+    task_gates: Routing,
+    shared_gate: Routing | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Connects one level of experts and gates. CGC has one level, PLE has several.
+
+    The level turns one input per task, x_t, and one shared input, x_s, into one output
+    per task, y_t, and one shared output, y_s. E_t is the list of the outputs of task
+    t's specific experts for x_t, and E_s the list of the outputs of the shared experts
+    for x_s. With the gates g_t and g_s:
+
+        S_t = [E_t; E_s]                                    the list E_t, then E_s
+        S_s = [E_1; ...; E_T; E_s]
+        y_t = sum_i g_t(x_t)_i S_ti
+        y_s = sum_i g_s(x_s)_i S_si
+
+    `models/ple.py` has the equations of several levels; there, level j has the inputs
+    x_t^{j-1} and the outputs x_t^j.
+
+    Args:
+        x_tasks: the tasks' inputs x_t, `(tasks, batch, dim)`; or `(batch, dim)` if all
+            tasks read the same input.
+        x_shared: the shared input x_s, `(batch, dim)`.
+        specific_experts: the experts of all tasks, first those of the first task, as
+            many of each task; None for an MMoE.
+        shared_experts: the shared experts.
+        task_gates: one gate per task, over the task's specific and the shared experts.
+        shared_gate: one gate over all specific and shared experts; None in the last
+            level, which has no shared output.
+
+    Returns: the tasks' outputs y_t, `(tasks, batch, units)`; and the shared output y_s,
+        `(batch, units)`, or None without a shared gate.
+
+    Raises:
+        ValueError: if the gates weigh another number of experts.
+
+    Example:
+        >>> import keras
+        >>> from mtl_cli.layers import Gates
+        >>> x = keras.Input((7,))
+        >>> experts = ParallelMLP(3 * 2, [8, 4]), ParallelMLP(1, [8, 4])
+        >>> y_tasks, y_shared = extract(x, x, *experts, Gates(3, 2 + 1), Gates(1, 7))
+        >>> y_tasks.shape, y_shared.shape
+        ((3, None, 4), (None, 4))
+
+    Reference: Tang et al., "Progressive Layered Extraction (PLE): A Novel Multi-Task
+        Learning (MTL) Model for Personalized Recommendations", RecSys 2020,
+        equations 2 to 7.
+    """
+    e_shared = shared_experts(x_shared)  # E_s, (shared experts, batch, units)
+    # g_t, (tasks, batch, experts): the weights of E_t, then of E_s
+    g_tasks = task_gates(x_tasks)
+    num_tasks, num_experts = g_tasks.shape[0], g_tasks.shape[-1]
+    n = num_experts - e_shared.shape[0]  # number of specific experts of a task
+    num_specific = 0 if specific_experts is None else specific_experts.num
+    if num_specific != num_tasks * n:
+        raise ValueError(
+            f"task_gates has {num_tasks} gates over {num_experts} experts each, so "
+            f"{num_tasks} x {n} specific experts are needed beside the "
+            f"{e_shared.shape[0]} shared experts; specific_experts has {num_specific}."
+        )
+    y_tasks = Mix()(g_tasks[..., n:], e_shared)  # the sum over E_s
+    if specific_experts is not None:
+        # E_1 ... E_T, (tasks * n, batch, units)
+        e_tasks = specific_experts(x_tasks)
+        by_task = ops.reshape(e_tasks, (num_tasks, n, -1, e_tasks.shape[-1]))
+        y_tasks += Mix()(g_tasks[..., :n], by_task)
+    if shared_gate is None:
+        return y_tasks, None
+
+    # g_s, (1, batch, experts): the weights of E_1 ... E_T, then of E_s
+    g_shared = shared_gate(x_shared)
+    y_shared = Mix()(g_shared[..., num_specific:], e_shared)
+    if specific_experts is not None:
+        y_shared += Mix()(g_shared[..., :num_specific], e_tasks)
+    return y_tasks, y_shared[0]
