@@ -16,13 +16,13 @@ import pyarrow as pa
 from mtl_cli.columns.arrow_types import check_single_values
 from mtl_cli.data.cache_entry import EntryWriter
 from mtl_cli.data.column_request import ColumnRequest
+from mtl_cli.data.compute_report import data_report
 from mtl_cli.data.continued_features import EarlierLearnt
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.feature_set_fitter import FeatureSetFitter
 from mtl_cli.data.label_statistics import LabelStatistics
 from mtl_cli.data.labels import label_request, labels_of_rows
 from mtl_cli.data.profile import Profile
-from mtl_cli.data.report import data_report
 from mtl_cli.data.sources import OnRows, Source, generated_source, open_source
 from mtl_cli.data.split import SPLITS, Codes, split_rows, times_to_split_by
 from mtl_cli.data.split_checks import early_rows, parts_of_days

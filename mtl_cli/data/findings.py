@@ -1,13 +1,9 @@
 """Finds odd properties of the data, which often come from mistakes."""
 
-from typing import TYPE_CHECKING
-
+from mtl_cli.data.report import Report
 from mtl_cli.data.table import Table
 from mtl_cli.data.univariate_auc import SUSPICIOUS_AUC
 from mtl_cli.features.base import Feature
-
-if TYPE_CHECKING:
-    from mtl_cli.data.report import Report
 
 # Smaller numbers are not reported.
 MIN_UNSEEN_DIFFERENCE = 0.1  # between the unseen fractions of a split and of training
@@ -17,7 +13,7 @@ MIN_DRIFT = 0.25  # the usual threshold of the population stability index
 MAX_CASES = 8  # in one line
 
 
-def findings(report: "Report", features: dict[str, Feature]) -> list[str]:
+def findings(report: Report, features: dict[str, Feature]) -> list[str]:
     """Returns one line for each kind of odd property that the report shows."""
     lines = as_lines(odd_features(report, features)) + as_lines(odd_rows(report))
     for split in report["splits"]:
@@ -46,9 +42,7 @@ def as_lines(cases_by_sentence: dict[str, list[str]]) -> list[str]:
     return lines
 
 
-def odd_features(
-    report: "Report", features: dict[str, Feature]
-) -> dict[str, list[str]]:
+def odd_features(report: Report, features: dict[str, Feature]) -> dict[str, list[str]]:
     """Finds the features that are odd in the training rows; see `as_lines`."""
     num_rows, num_sampled = report["splits"]["train"], report["sampled_rows"]["train"]
     constants, row_ids, predictors = [], [], []
@@ -70,7 +64,7 @@ def odd_features(
     }
 
 
-def odd_rows(report: "Report") -> dict[str, list[str]]:
+def odd_rows(report: Report) -> dict[str, list[str]]:
     """Finds the splits with odd rows; see `as_lines`."""
     num_rows = report["splits"]
     without_group = report["rows_without_group"].items()
@@ -87,7 +81,7 @@ def odd_rows(report: "Report") -> dict[str, list[str]]:
     }
 
 
-def features_that_change(report: "Report", split: str) -> dict[str, list[str]]:
+def features_that_change(report: Report, split: str) -> dict[str, list[str]]:
     """Finds the features whose values differ in `valid` or `test`; see `as_lines`."""
     new_values, drifted = [], []
     for name, feature in report["features"].items():

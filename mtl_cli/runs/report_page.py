@@ -8,8 +8,8 @@ from typing import Any
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.pages.network_chart import network_chart
 from mtl_cli.pages.render import render
+from mtl_cli.runs.finished_run import FinishedRun
 from mtl_cli.runs.importance_plots import importance_plots
-from mtl_cli.runs.report import FinishedRun
 from mtl_cli.runs.text_tables import (
     feature_table,
     scenario_table,

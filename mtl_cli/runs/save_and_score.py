@@ -28,6 +28,7 @@ def save_and_score(
     Returns: {split: {output: score}}.
     """
     from mtl_cli.runs import report, saved_model
+    from mtl_cli.runs.finished_run import FinishedRun
 
     config, folder, data = run.config, run.folder, run.data
     calibrate_probabilities(run, console)
@@ -53,7 +54,7 @@ def save_and_score(
     diagnosis = diagnose(run, predictions, split)
     timer.end_stage("look for weak slices, measure importance")
     report.write(
-        report.FinishedRun(
+        FinishedRun(
             **vars(run),
             predictions=predictions,
             scores=scores,

@@ -1,0 +1,153 @@
+"""Computes the data report."""
+
+from collections.abc import Collection
+
+import numpy as np
+
+from mtl_cli.data.buckets import bucket_counts, make_buckets, stability_index
+from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.data.findings import findings, sampling_findings
+from mtl_cli.data.profile import Profile
+from mtl_cli.data.report import FeatureReport, Report
+from mtl_cli.data.table import NO_GROUP, Array, StoredTable, Table, concatenate
+from mtl_cli.data.univariate_auc import refuse_copy, univariate_auc
+from mtl_cli.heads.base import Output
+
+# Of a split with more rows than `SAMPLED_ROWS`, the report reads only this number of
+# rows, in `SAMPLED_BLOCKS` blocks.
+SAMPLED_ROWS = 100_000
+SAMPLED_BLOCKS = 50
+MIN_ROWS = 100  # fewer rows give no reliable AUC or drift
+
+
+def data_report(
+    outputs: list[Output],
+    features: FeatureSet,
+    profile: Profile,
+    splits: dict[str, StoredTable],
+    continued: Collection[str] = (),
+) -> Report:
+    """Returns the data report, with the features continued from an earlier run."""
+    samples = {split: sample(table) for split, table in splits.items()}
+    num_rows = {split: table.num_rows for split, table in splits.items()}
+    report: Report = {
+        "splits": num_rows,
+        "sampled_rows": {split: table.num_rows for split, table in samples.items()},
+        "tasks": {
+            output.name: {s: label_counts(output, table) for s, table in splits.items()}
+            for output in outputs
+        },
+        "features": {
+            name: feature_report(name, features, outputs, profile, samples, continued)
+            for name in features.by_name
+        },
+        "repeated_rows": profile.repeated_fractions(),
+        "rows_without_group": {
+            split: int((table.groups == NO_GROUP).sum())
+            for split, table in splits.items()
+            if table.groups is not None
+        },
+        "early_rows": profile.early_rows,
+        "findings": [],
+    }
+    report["findings"] = findings(report, features.by_name)
+    report["findings"] += profile.parts_of_days.values()
+    report["findings"] += sampling_findings(samples["train"])
+    return report
+
+
+def label_counts(output: Output, table: Table) -> dict[str, int]:
+    """Counts the rows that count for an output, and the positive rows among them."""
+    is_counted = table.weights[output.name] > 0
+    counts = {"rows": int(is_counted.sum())}
+    if output.task.BINARY_LABELS:
+        is_positive = table.labels[output.label] == 1
+        counts["positives"] = int((is_counted & is_positive).sum())
+    return counts
+
+
+def feature_report(
+    name: str,
+    features: FeatureSet,
+    outputs: list[Output],
+    profile: Profile,
+    samples: dict[str, Table],
+    continued: Collection[str],
+) -> FeatureReport:
+    """Returns the part of the data report about one feature, from sampled rows."""
+    feature, train = features.by_name[name], samples["train"]
+    summary = feature.summary(features.columns_in(train.features, name))
+    train_values, _ = features.all_values(train.features, name)
+    buckets = make_buckets(train_values)
+    drifts = {}
+    for split, table in samples.items():
+        if split != "train":
+            drifts[split] = 0.0
+            if min(train.num_rows, table.num_rows) >= MIN_ROWS:
+                values, _ = features.all_values(table.features, name)
+                counts = bucket_counts(buckets, values)
+                drifts[split] = stability_index(np.array(buckets["counts"]), counts)
+    return {
+        "kind": feature.kind,
+        "missing": profile.missing_fractions(feature.source_columns(name)),
+        "distinct": num_distinct(name, features, summary, continued),
+        "unseen": profile.unseen_fractions(name, samples),
+        "buckets": buckets,
+        "drift": drifts,
+        "auc": feature_aucs(name, feature.numeric, outputs, train, summary),
+    }
+
+
+def sample(table: StoredTable) -> Table:
+    """Returns all rows of a small table, or blocks spread evenly over a large table."""
+    if table.num_rows <= SAMPLED_ROWS:
+        return table.read(0, table.num_rows)
+    block_rows = SAMPLED_ROWS // SAMPLED_BLOCKS
+    starts = np.linspace(0, table.num_rows - block_rows, SAMPLED_BLOCKS).astype("int64")
+    return concatenate(table.read(i, i + block_rows) for i in starts.tolist())
+
+
+def num_distinct(
+    name: str, features: FeatureSet, summary: Array, continued: Collection[str]
+) -> int:
+    """Returns the number of distinct values of a feature in the training rows.
+
+    The vocabularies of continued features may hold values that no training row has.
+    The summary is a number for each sampled row, see `Feature.summary`.
+    """
+    num_in_sample = len(np.unique(summary))
+    if features.by_name[name].table_owner(name) in continued:
+        return num_in_sample
+    vocabulary_size = len(features.table_learnt(name).get("vocabulary", []))
+    is_sequence = features.layout.blocks[name].input == "sequences"
+    # The vocabulary is better than the sample: the vocabulary covers all rows, and the
+    # sample counts only the first value of a sequence. But a shared vocabulary also
+    # holds the values of other features, so only sequences use a shared vocabulary. A
+    # vocabulary of a single value is not used: an empty cell may be a second value.
+    if vocabulary_size > 1 and (is_sequence or not features.shares_table(name)):
+        return vocabulary_size
+    return num_in_sample
+
+
+def feature_aucs(
+    name: str, is_ordered: bool, outputs: list[Output], train: Table, summary: Array
+) -> dict[str, float]:
+    """Returns {output: the AUC that a feature alone reaches} for binary outputs.
+
+    An output with too few rows is left out.
+    """
+    aucs: dict[str, float] = {}
+    for output in outputs:
+        if output.added_by_heads:
+            continue
+        is_counted = train.weights[output.name] > 0
+        labels, values = train.labels[output.label][is_counted], summary[is_counted]
+        if len(labels) < MIN_ROWS:
+            continue
+        refuse_copy(name, output, labels, values)
+        if output.task.BINARY_LABELS:
+            distinct, codes = np.unique(values, return_inverse=True)
+            auc = univariate_auc(labels, codes, distinct if is_ordered else None)
+            if auc is not None:
+                aucs[output.name] = auc
+    return aucs
