@@ -12,7 +12,8 @@ SIDE_MARGIN = 12  # on the left and the right of the axis
 BAR_OFFSET = 24  # from the top of a row to its bar
 NAME_OFFSET = 10  # from a bar up to the name of its row
 DOT_RADIUS, SMALL_DOT_RADIUS = 4, 3
-MAX_NAME_LENGTH = 36  # characters that fit beside a value and its interval on a phone
+# Characters of a name, and of a name and the text beside it, that fit on a phone:
+MAX_NAME_LENGTH, MAX_ROW_LENGTH = 36, 49
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,9 @@ class IntervalPlot:
             bar_y = TOP + ROW_HEIGHT * row + BAR_OFFSET
             name_y = bar_y - NAME_OFFSET
             name = bar.name
-            if len(name) > MAX_NAME_LENGTH:
-                name = f"{name[:MAX_NAME_LENGTH]}…"
+            max_length = min(MAX_NAME_LENGTH, max(1, MAX_ROW_LENGTH - len(bar.text)))
+            if len(name) > max_length:
+                name = f"{name[:max_length]}…"
             css_class = color(bar.color)
             chart.text((x.start, name_y), name, css_class="row")
             chart.text((x.stop, name_y), bar.text, "end", "tick")

@@ -27,3 +27,10 @@ def test_long_names_are_cut_and_shown_in_full_on_pointing() -> None:
     names = [m.text for m in chart.marks if m.attributes.get("class") == "row"]
     assert names == ["Oslo", "a" * 36 + "…"]
     assert [m.tooltip for m in chart.marks if m.tag == "circle"] == ["Oslo", "a" * 60]
+
+
+def test_name_is_cut_further_beside_a_long_text() -> None:
+    text = "120,118,810 ±11,565,874 ★"
+    chart = IntervalPlot("mse", "mse", [Bar("a" * 60, text, 1, 1, 1)], None).chart()
+    (name,) = [m.text for m in chart.marks if m.attributes.get("class") == "row"]
+    assert name == "a" * (49 - len(text)) + "…"
