@@ -8,8 +8,9 @@ from mtl_cli.core.errors import ConfigError
 DEFAULT_MODEL = "shared_bottom"
 FLAG = "--baseline"
 MAX_NAMES = 12  # number of names that an error lists
-# The commas of `KEY=VALUE,KEY=[A,B]` that separate two settings.
-SEPARATOR = re.compile(r",(?=[^,=\[\]{}]+=)")
+# The commas of `KEY=VALUE,KEY=[A=1,B=2]` that separate two settings: `KEY=` follows,
+# and the next bracket, if there is one, opens.
+SEPARATOR = re.compile(r",(?=[^,=\[\]{}]+=)(?![^\[\]{}]*[\]}])")
 
 
 def choose_baseline(

@@ -83,6 +83,17 @@ def test_first_joint_model_is_the_baseline_without_a_shared_bottom() -> None:
     assert baseline is configurations[1]
 
 
+@pytest.mark.parametrize("form", ["{}", "model=mmoe,{}", "{},model=mmoe"])
+def test_baseline_is_requested_by_a_list_whose_items_hold_equals_signs(
+    form: str,
+) -> None:
+    files = ["[a/day=1]", "[a/day=1,a/day=2]"]
+    configurations = [configuration(train=text) for text in files]
+    requested = form.format(f"train={files[1]}")
+    baseline, _ = choose_baseline(configurations, ["dataset.train"], requested)
+    assert baseline is configurations[1]
+
+
 @pytest.mark.parametrize("key", SPLIT_SETTINGS)
 def test_runs_that_differ_in_a_key_of_the_split_have_other_rows(key: str) -> None:
     usual = {name: values[0] for name, values in SPLIT_SETTINGS.items()}
