@@ -110,7 +110,9 @@ def unique_names(datasets: list[Variants]) -> list[str]:
     follow: `synthetic correlation=0.5`. If the names are still equal, because the data
     differ but the settings do not, a number follows: `shop (2)`.
     """
-    base_names = [joined_values("dataset.name", d, ", ") for d in datasets]
+    # Somebody else's run may lack a name.
+    distinct = [dict.fromkeys(filter(None, map(dataset_name, d))) for d in datasets]
+    base_names = [", ".join(names) for names in distinct]
     named_datasets = list(zip(base_names, datasets, strict=True))
     counts: Counter[str] = Counter()
     names = []
@@ -138,6 +140,6 @@ def differing_settings(dataset: Variants, namesakes: list[Variants]) -> list[str
     ]
 
 
-def joined_values(key: str, dataset: Variants, separator: str = ",") -> str:
+def joined_values(key: str, dataset: Variants) -> str:
     """Returns the distinct values of a setting in all variants of a data set."""
-    return separator.join(dict.fromkeys(dict(v).get(key, "") for v in dataset))
+    return ",".join(dict.fromkeys(dict(v).get(key, "") for v in dataset))

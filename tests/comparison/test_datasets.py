@@ -164,6 +164,10 @@ def test_two_settings_of_one_data_set_with_the_same_test_rows_share_a_table(
     assert len(comparison["configurations"]) == 4
 
 
+def test_variant_without_a_name_adds_nothing_to_the_name() -> None:
+    assert unique_names([[(("dataset.name", "shop"),), ()]]) == ["shop"]
+
+
 def test_groups_of_settings_with_equal_values_have_different_names() -> None:
     def settings(a: int, b: int) -> tuple[tuple[str, str], ...]:
         return (("dataset.name", "n"), ("dataset.a", str(a)), ("dataset.b", str(b)))
