@@ -156,8 +156,9 @@ def read_run(folder: Path) -> Run:
             run.settings["check_only"] = "true"
         file = "environment.json"
         if (folder / file).exists():
-            run.environment = read_json_object(folder / file)
-            check_environment(run.environment)
+            environment = read_json_object(folder / file)
+            check_environment(environment)
+            run.environment = environment
         if status == "done" and not only_checked:
             file = "metrics.json"
             metrics = read_json_object(folder / file)

@@ -18,6 +18,7 @@ from rich.console import Console
 from mtl_cli.cli.compare import arguments, run
 from mtl_cli.comparison.compare_datasets import compare_datasets
 from mtl_cli.comparison.find_runs import read_runs
+from mtl_cli.comparison.leaderboard import write_leaderboard
 from mtl_cli.comparison.table import print_tables
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.runs.job_records import JobRecord
@@ -71,6 +72,12 @@ def test_damaged_run_is_left_out_with_a_warning(
     (sweep / "4" / file).write_text(text)
     warned = compared(capsys, sweep)["warnings"]
     assert f"these runs are left out: {sweep}/4 ({file} is damaged)" in warned
+
+
+def test_damaged_number_of_weights_is_not_in_the_leaderboard(sweep: Path) -> None:
+    (sweep / "0" / "environment.json").write_text('{"parameters": "many"}')
+    board = write_leaderboard(sweep).read_text()
+    assert "environment.json is damaged" in board and "many" not in board
 
 
 def test_predictions_of_text_are_damaged(
