@@ -27,6 +27,9 @@ IGNORED_KEYS = ["defaults", "hydra", "seed", "check_only", "sweep", "compare"]
 for section, names in KEYS_FREE_TO_CHANGE.items():
     IGNORED_KEYS += [section] if names is True else [f"{section}.{n}" for n in names]
 IGNORED_PREFIXES = tuple(f"{key}." for key in IGNORED_KEYS)
+# The number of characters of all settings of a run, with their dotted keys. A short
+# file can hold more, with YAML's aliases or with a long key above many others.
+MAX_CHARACTERS = 50_000_000
 # The axes whose keys are keys of `model`, too.
 AXES_IN_MODEL: dict[str, Any] = {"heads": Heads, "gates": Gate, "towers": Towers}
 
@@ -38,16 +41,31 @@ def compared_settings(config: object) -> dict[str, str]:
         config: the parsed `config.yaml` of the run.
 
     Raises:
-        ValueError: if the configuration is not a mapping.
+        ValueError: if the configuration is not a mapping, or if its settings have more
+            than `MAX_CHARACTERS`.
     """
     if not isinstance(config, dict):
         raise ValueError("the configuration is not a mapping")
+    if num_characters(config) > MAX_CHARACTERS:
+        raise ValueError("the settings are too long")
     settings = {key: value for key, value in config.items() if key != "start_from"}
     return {
         key: visible(as_text(value))
         for key, value in flatten(settings | start_from_any_seed(config)).items()
         if not f"{key}.".startswith(IGNORED_PREFIXES)
     }
+
+
+def num_characters(value: object, key_length: int = 0) -> int:
+    """Returns about how many characters `flatten` and `as_text` make of a value."""
+    if isinstance(value, dict):
+        lengths = (
+            num_characters(v, key_length + len(str(k))) for k, v in value.items()
+        )
+        return key_length + sum(lengths)
+    if isinstance(value, list):
+        return key_length + sum(map(num_characters, value))
+    return key_length + len(str(value))
 
 
 def start_from_any_seed(config: dict[Any, Any]) -> dict[Any, Any]:

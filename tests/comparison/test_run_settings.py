@@ -41,6 +41,19 @@ def test_empty_lists_of_an_earlier_run_are_no_settings() -> None:
     assert short_key("start_from.run", [*frozen]) == "start_from"
 
 
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"a": ["x" * 1_000_000] * 100},  # a few letters of YAML with aliases
+        {"x" * 1_000_000: {str(i): {} for i in range(100)}},
+    ],
+    ids=["values", "keys"],
+)
+def test_settings_that_would_fill_the_memory_are_refused(config: dict) -> None:
+    with pytest.raises(ValueError, match="the settings are too long"):
+        compared_settings(config)
+
+
 def test_old_run_without_a_key_and_new_run_with_its_old_value_are_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
