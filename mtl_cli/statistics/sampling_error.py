@@ -55,10 +55,10 @@ def sampling_error(
         group: the group of each row, (rows,), if the metric is grouped. The bootstrap
             then draws whole groups instead of rows.
 
-    Returns: the error; None if only one class occurs, if a class has fewer than
-        `MIN_OF_CLASS` rows, if fewer than `MIN_ROWS` groups have rows of both classes,
-        if an AUC is 0 or 1, because the formula would give an error of 0, and as in
-        `bootstrap_error`.
+    Returns: the error; None if it is unknown. The error of an AUC is unknown if a class
+        has fewer than `MIN_OF_CLASS` rows, or if the AUC is 0 or 1: the formula would
+        then give an error of 0. The error of a grouped metric is unknown if fewer than
+        `MIN_ROWS` groups have rows of both classes. For others see `bootstrap_error`.
     """
     if metric.name in INFLUENCES:
         _, counts = np.unique(columns[0], return_counts=True)
