@@ -17,6 +17,7 @@ NUM_COLORS = 8
 X_TICK_DISTANCE, X_NAME_DISTANCE = 16, 34  # below the x axis
 Y_TICK_DISTANCE, Y_NAME_DISTANCE = 6, 12  # on the left of the y axis, and above it
 HALF_TEXT_HEIGHT = 4  # moves a text down, so that its middle is at a position
+MIN_EXPONENTIAL = 1e7  # a larger number, written in full, does not fit beside a y axis
 Point = tuple[float, float]  # x and y in SVG units
 
 
@@ -66,8 +67,11 @@ def axis_around(values: Iterable[float], start: float, stop: float) -> Axis:
 def tick_text(value: float, ticks: Sequence[float]) -> str:
     """Returns the label of a tick, with enough decimals to distinguish the ticks."""
     step = abs(ticks[1] - ticks[0]) if len(ticks) > 1 else abs(value) or 1.0
-    decimals = max(0, -math.floor(math.log10(step) + 1e-9))
-    return f"{value:,.{decimals}f}"
+    exponent = math.floor(math.log10(step) + 1e-9)
+    if value and max(map(abs, ticks)) >= MIN_EXPONENTIAL:
+        digits = math.floor(math.log10(abs(value)) + 1e-9) - exponent
+        return f"{value:.{max(0, digits)}e}"
+    return f"{value:,.{max(0, -exponent)}f}"
 
 
 @dataclass(frozen=True)
