@@ -20,8 +20,9 @@ MAX_POINT_NAME = 24  # number of characters that fit beside a point
 # Lengths and positions in plots are in SVG units.
 WIDTH = 460
 SMALL_WIDTH = 300
-LEFT = 64  # x of the y axis
-CHARACTER_WIDTH = 6.5
+LEFT, SMALL_LEFT = 64, 76  # x of the y axis
+SMALL_RIGHT_MARGIN = 20
+CHARACTER_WIDTH = 9.5  # in a small chart, whose text is largest on a wide screen
 
 
 def plotted_indices(comparison: DatasetComparison) -> range:
@@ -158,17 +159,20 @@ def setting_chart(comparison: DatasetComparison, key: str, task: Task) -> Chart 
     # Numbers by size, then other texts.
     numbers = {value: finite_number(value) for value in means}
     values = sorted(means, key=lambda v: (numbers[v] is None, numbers[v] or 0.0))
-    x = Axis(0, len(values), LEFT, SMALL_WIDTH - 8)
+    x = Axis(0, len(values), SMALL_LEFT, SMALL_WIDTH - SMALL_RIGHT_MARGIN)
     y = axis_around((mean for group in means.values() for _, mean in group), 190, 30)
     chart = Chart(f"{key} and {task.name_with_space}", SMALL_WIDTH, 248)
     chart.y_axis(x, y, f"{task.name_with_space} {task.metric_title}")
     # The labels alternate between two lines, so each label has the width of two values.
-    max_label = int(2 * (x.stop - x.start) / len(values) / CHARACTER_WIDTH)
+    # The last label ends at the edge of the chart.
+    width = (x.stop - x.start) / len(values)
+    label_width = min(2 * width, width + 2 * SMALL_RIGHT_MARGIN)
+    max_label = int(label_width / CHARACTER_WIDTH)
     trend = []
     for n, value in enumerate(values):
         middle = x(n + 0.5)
         label = value if len(value) <= max_label else f"{value[: max_label - 1]}…"
-        chart.text((middle, 206 + 13 * (n % 2)), label, "middle", "tick")
+        chart.text((middle, 206 + 16 * (n % 2)), label, "middle", "tick")
         trend.append((middle, y(statistics.fmean(mean for _, mean in means[value]))))
         for i, mean in means[value]:
             name = comparison.configurations[i].name

@@ -13,7 +13,14 @@ from helpers.planted_runs import auc, write_history, write_run, write_sweep
 from mtl_cli.cli.compare import arguments, run
 from mtl_cli.comparison.compare_datasets import compare_datasets
 from mtl_cli.comparison.find_runs import read_runs
-from mtl_cli.comparison.plots import interval_plot, learning_curves, pareto_front
+from mtl_cli.comparison.plots import (
+    CHARACTER_WIDTH,
+    SMALL_WIDTH,
+    interval_plot,
+    learning_curves,
+    pareto_front,
+    setting_chart,
+)
 from mtl_cli.comparison.results import Task
 
 NASTY = "</style><script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
@@ -167,3 +174,26 @@ def test_line_through_the_chart_of_seeds_is_at_the_mean_of_the_baseline(
     lines = [m.attributes for m in chart.marks if m.tag == "line"]
     (line,) = [ends for ends in lines if ends["class"] == "reference"]
     assert line["x1"] == line["x2"] == means["shared_bottom"]
+
+
+@pytest.mark.parametrize("num_values", [2, 3, 4, 12])
+def test_labels_of_values_neither_overlap_nor_leave_the_chart(
+    num_values: int, tmp_path: Path
+) -> None:
+    for i in range(num_values):
+        units = {"model__tower_units": [512, 256, 128 + i]}
+        write_run(tmp_path / str(i), "ple", 1, {"test": {"click": auc(0.8)}}, **units)
+    (comparison,) = compare_datasets(read_runs([str(tmp_path)]), None, None, "test")
+    chart = setting_chart(comparison, "model.tower_units", comparison.tasks[0])
+    marks = [m for m in chart.marks if m.attributes.get("text-anchor") == "middle"]
+    labels = [m for m in marks if m.attributes["class"] == "tick"]
+    assert len(labels) == num_values
+    by_line: dict[
+        object, float
+    ] = {}  # {y of a line of labels: where its last one ends}
+    for label in labels:
+        half_width = len(str(label.text)) * CHARACTER_WIDTH / 2
+        y, start = label.attributes["y"], label.attributes["x"] - half_width
+        assert start >= by_line.get(y, 0)
+        by_line[y] = start + 2 * half_width
+    assert max(by_line.values()) <= SMALL_WIDTH
