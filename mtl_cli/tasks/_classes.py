@@ -31,6 +31,8 @@ class ClassTask(Task):
         classes: the label's values, in the order of the predicted probabilities.
     """
 
+    HAS_CLASSES = True
+
     classes: Annotated[list[LabelValue], Field(min_length=2)]
 
     @field_validator("classes")

@@ -61,7 +61,7 @@ class Task(Options):
     BINARY_LABELS: ClassVar[bool] = False
     # Whether labels are classes, and predictions their probabilities. If so, training
     # rows must hold at least two classes, and the probabilities can be calibrated.
-    HAS_CLASSES: ClassVar[bool] = True
+    HAS_CLASSES: ClassVar[bool] = False
 
     label: str
     kind: str

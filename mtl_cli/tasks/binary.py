@@ -48,6 +48,7 @@ class Binary(Task):
     PROPER_METRIC = normalized_entropy
     TRAINING_KEYS = Task.TRAINING_KEYS | {"focal_gamma", "positive_weight"}
     BINARY_LABELS = True
+    HAS_CLASSES = True
 
     kind: Literal["binary"] = "binary"
     positive: LabelValue | list[LabelValue] | None = None

@@ -32,7 +32,6 @@ class Regression(Task):
 
     METRICS = (r2, rmse, mae)
     PROPER_METRIC = r2
-    HAS_CLASSES = False
 
     kind: Literal["regression"] = "regression"
     loss: Literal["mse", "mae", "huber"] = "mse"

@@ -54,7 +54,6 @@ class ZILN(Task):
     # The likelihood needs p, mu and sigma, but metrics see the mean alone. Of metrics
     # of a mean, R2 depends on the few largest amounts.
     PROPER_METRIC = d2
-    HAS_CLASSES = False
 
     kind: Literal["ziln"] = "ziln"
 

@@ -112,7 +112,6 @@ from mtl_cli.tasks.base import Task
 class Count(Task):
     offset: float = 0.0
     METRICS = (rmse, mae)
-    HAS_CLASSES = False
 
     def read_labels(self, message_start, column):
         labels = read_label_numbers(message_start, column, "counts need numbers")
@@ -231,6 +230,9 @@ def test_folder_of_plugins_trains_saves_and_reruns(start: Path) -> None:
         "end ['train', 'valid']",
     ]
     assert "mtl-train --plugins=mine model=scaled" in (run / "train.log").read_text()
+    # The plugin's task predicts counts, which are no probabilities.
+    calibration = json.loads((run / "calibration.json").read_text())
+    assert set(calibration) == {"click", "buy"}
 
     again = ["--config-path", "run", "--config-name", "config"]
     told = mtl_train(start, "--plugins=mine", *again, "hydra.run.dir=again")
