@@ -15,6 +15,10 @@ import pyarrow as pa
 from mtl_cli.core.errors import DataError, first_line
 from mtl_cli.core.other_files import UnsafeFileError
 
+SAVE_AS_UTF8 = (
+    "save the file as UTF-8; if it is Latin-1: iconv -f latin1 -t utf-8 FILE > utf8.csv"
+)
+
 
 def is_not_utf8(error: BaseException) -> bool:
     """Whether Arrow or Python refused bytes because they are not UTF-8."""
@@ -29,6 +33,15 @@ def is_row_too_long(error: pa.ArrowInvalid) -> bool:
 def is_not_implemented(error: OSError) -> bool:
     """Whether Arrow refused a file because it cannot read one of its encodings."""
     return "Not yet implemented" in str(error)
+
+
+def check_cells(table: pa.Table) -> None:
+    """Names the column of damaged cells, on which Arrow may crash later."""
+    for name, cells in zip(table.column_names, table.columns, strict=True):
+        try:
+            cells.validate(full=True)
+        except pa.ArrowInvalid as error:
+            raise pa.ArrowInvalid(f"column '{name}': {first_line(error)}") from None
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ import pyarrow.csv
 
 from mtl_cli.columns.cells import first_unconvertible_cell
 from mtl_cli.core.errors import DataError, RowError
-from mtl_cli.data.arrow_errors import is_row_too_long, read_errors
+from mtl_cli.data.arrow_errors import SAVE_AS_UTF8, is_row_too_long, read_errors
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_header import HEADER_BYTES, check_is_text, read_header
 from mtl_cli.data.csv_options import Csv, convert_cells
@@ -159,6 +159,8 @@ class CsvFile:
         line, problem = ragged
         # Without `csv.columns`, line 0 is the header, and line 1 is row 0.
         row = line if self.options.columns else line - 1
+        if line == 1 and not self.options.columns:
+            problem += "; does the first line hold all names?"
         return RowError(message_start, row, problem)
 
     def find_cell_error(
@@ -172,7 +174,7 @@ class CsvFile:
             convert = partial(convert_cells, dtype=dtype, options=self.options)
             row = first_unconvertible_cell(cells, convert)
             if row is not None:
-                problem = "is not UTF-8; save the file as UTF-8"
+                problem = f"is not UTF-8; {SAVE_AS_UTF8}"
                 if not pa.types.is_string(dtype):
                     problem = not_a_number_message(cells[row].as_py(), key)
                 error = RowError(f"{key}: column '{column}'", first_row + row, problem)

@@ -7,6 +7,7 @@ import re
 import pyarrow as pa
 
 from mtl_cli.core.other_files import UnsafeFileError
+from mtl_cli.data.arrow_errors import SAVE_AS_UTF8
 
 HEADER_BYTES = 1 << 22  # enough for any header
 # The first bytes of files that are not UTF-8 text.
@@ -53,15 +54,15 @@ def read_header(first_bytes: bytes, delimiter: str) -> list[str]:
     if "\0" in header:
         raise not_text_error("text in UTF-16, or a binary file: it holds NUL bytes")
     if any("\ud800" <= character <= "\udfff" for character in header):
-        raise not_text_error("text in another encoding, such as Latin-1")
+        raise UnsafeFileError(f"has a first line that is not UTF-8; {SAVE_AS_UTF8}")
     return names
 
 
 def not_text_error(content: str) -> UnsafeFileError:
     """Returns the error about a file that seems to be something else than text."""
     return UnsafeFileError(
-        f"is not text in UTF-8; it seems to be {content}; save it as UTF-8 text, or "
-        "name its format by its ending or in dataset.format"
+        f"is not text in UTF-8; it seems to be {content}; save it as UTF-8 text, "
+        "unpack it, or correct its ending (or, for mtl-train, dataset.format)"
     )
 
 

@@ -154,7 +154,7 @@ def find_local(key: str, path: str, file_format: str) -> list[Path]:
         if not files and file_format == "auto":
             raise DataError(
                 f"{key}: folder '{path}' holds no .parquet file; for files of another "
-                "format set dataset.format"
+                f"format give a pattern, such as '{path.rstrip('/')}/*.csv'"
             )
         if not files:
             raise DataError(

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from mtl_cli.core.errors import DataError, RowError
 from mtl_cli.core.paths import Location, listed_paths
-from mtl_cli.data.arrow_errors import read_errors
+from mtl_cli.data.arrow_errors import check_cells, read_errors
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.columnar_file import ColumnarFile
 from mtl_cli.data.csv_file import CsvFile
@@ -96,8 +96,7 @@ def open_source(
         rows_left = num_rows
         with read_errors(key, path):
             for table in read(max_rows):
-                # Without this check, Arrow may crash on a damaged file.
-                table.validate(full=True)
+                check_cells(table)
                 rows_left -= table.num_rows
                 if rows_left >= 0:
                     # Each file has its own dictionaries: the same index can stand for

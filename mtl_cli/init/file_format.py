@@ -4,6 +4,7 @@ import csv
 import re
 
 from mtl_cli.core.errors import DataError, shown
+from mtl_cli.data.csv_header import HEADER_BYTES, check_is_text, read_header
 from mtl_cli.data.csv_options import Csv
 from mtl_cli.data.files import Files, format_by_ending
 
@@ -26,7 +27,8 @@ def detect_format(files: Files) -> str:
         by_content = FORMAT_BY_FIRST_BYTES.get(stream.read(4))
     if by_content:
         return by_content
-    return "tsv" if detect_delimiter(first_lines(files), ",") == "\t" else "csv"
+    delimiter = detect_delimiter(whole_lines(first_bytes(files)), ",")
+    return "tsv" if delimiter == "\t" else "csv"
 
 
 def detect_csv_options(files: Files, columns: list[str] | None) -> Csv:
@@ -38,17 +40,11 @@ def detect_csv_options(files: Files, columns: list[str] | None) -> Csv:
             number its columns. None if the first line holds the names.
 
     Raises:
-        DataError: if the file has no lines or a single column, or does not fit
-            `columns`.
+        DataError: if the file has a single column, or does not fit `columns`.
     """
-    lines = first_lines(files)
-    if not lines:
-        raise DataError(
-            f"{files.key}: '{files.name}' has no lines; expected a header and rows"
-        )
-    usual = USUAL_DELIMITERS[files.format]
-    delimiter = detect_delimiter(lines, usual)
-    first_cells = next(csv.reader(lines, delimiter=delimiter))
+    block, usual = first_bytes(files), USUAL_DELIMITERS[files.format]
+    delimiter = detect_delimiter(whole_lines(block), usual)
+    first_cells = read_header(block, delimiter)
     if columns and len(columns) != len(first_cells):
         raise DataError(
             f"--columns: gives {len(columns)} names, but the first line of "
@@ -64,10 +60,17 @@ def detect_csv_options(files: Files, columns: list[str] | None) -> Csv:
     return Csv(delimiter=None if delimiter == usual else delimiter, columns=columns)
 
 
-def first_lines(files: Files) -> list[str]:
-    """Returns the first complete lines of a text file, without blank lines."""
+def first_bytes(files: Files) -> bytes:
+    """Returns the start of a text file, with its header; refuses other files."""
     with files.system.open_input_stream(files.paths[0]) as stream:
-        block = stream.read(MAX_BYTES)
+        block: bytes = stream.read(HEADER_BYTES)
+    check_is_text(block)
+    return block
+
+
+def whole_lines(block: bytes) -> list[str]:
+    """Returns the whole lines within the first `MAX_BYTES`, without blank lines."""
+    block = block[:MAX_BYTES]
     # Other encodings than UTF-8 are refused when the file is read.
     lines = re.split("\r\n|\n|\r", block.decode("utf-8-sig", "replace"))
     if len(block) == MAX_BYTES and len(lines) > 1:
@@ -83,7 +86,7 @@ def detect_delimiter(lines: list[str], usual: str) -> str:
     """
     for delimiter in usual + DELIMITERS:
         num_cells = [len(cells) for cells in csv.reader(lines, delimiter=delimiter)]
-        num_equal = num_cells.count(num_cells[0]) if num_cells else 0
-        if num_equal >= MIN_EQUAL_SHARE * len(num_cells) and num_cells[0] > 1:
+        first = num_cells[0] if num_cells else 0
+        if first > 1 and num_cells.count(first) >= MIN_EQUAL_SHARE * len(num_cells):
             return delimiter
     return usual

@@ -233,12 +233,12 @@ CELLS = {
     "latin_1_cell": (
         text({30: "Köln,1,1"}).encode("latin-1"),
         "dataset.features.city: column 'city': row 30 is not UTF-8; save the file as "
-        "UTF-8 [{file}]",
+        "UTF-8; if it is Latin-1: iconv -f latin1 -t utf-8 FILE > utf8.csv [{file}]",
     ),
     "latin_1_name": (
         text(header="größe,age,buy").encode("latin-1"),
-        "dataset.train: {file} is not text in UTF-8; ... such as Latin-1; save it as "
-        "UTF-8 text",
+        "dataset.train: {file} has a first line that is not UTF-8; save the file as "
+        "UTF-8; if it is Latin-1: iconv",
     ),
     "utf_16": (text().encode("utf-16"), "{file} is ... text in UTF-16; save it as UTF"),
     "utf_16_without_mark": (
@@ -993,7 +993,9 @@ def test_text_that_is_not_utf_8(ending, tmp_path, chunks):
     latin = pa.array([b"K\xf6ln"] * 20)
     city = pa.Array.from_buffers(pa.string(), 20, latin.buffers())
     write(GOOD.set_column(0, "city", city), file)
-    expected = f"dataset.train: cannot read {file}: ... UTF8 ... ; save the file as UTF"
+    expected = (
+        f"dataset.train: cannot read {file}: column 'city': ... UTF8 ... ; save the"
+    )
     assert_refused(expected, file)
 
 
@@ -1006,7 +1008,7 @@ OTHER = {  # what a file holds, what its ending says, what we say
     "feather_as_csv": (
         "feather",
         "csv",
-        "seems to be a Feather file; ... by its ending",
+        "seems to be a Feather file; ... correct its ending",
     ),
     "gzip_as_csv": (
         "csv.gz",
@@ -1038,7 +1040,7 @@ def test_file_of_another_format_than_its_ending_says(name, tmp_path):
 def test_format_that_is_not_the_files(tmp_path):
     file = tmp_path / "train.parquet"
     write(GOOD, file)
-    expected = f"{file} is ... a Parquet file; ... in dataset.format"
+    expected = f"{file} is ... a Parquet file; ... , dataset.format)"
     assert_refused(expected, file, format="csv")
 
 
@@ -1057,7 +1059,8 @@ PATHS = {
     ),
     "folder_without_parquet": (
         "{folder}",
-        "dataset.train: folder '{folder}' holds no .parquet file; ... dataset.format",
+        "dataset.train: folder '{folder}' holds no .parquet file; for files of "
+        "another format give a pattern, such as '{folder}/*.csv'",
     ),
     "unknown_ending": (
         "{folder}/day=1/a.txt",

@@ -696,6 +696,13 @@ def test_columns_without_a_header_are_numbered(run: Run) -> None:
     }
 
 
+def test_all_cells_of_a_very_long_first_line_are_counted(run: Run) -> None:
+    Path("wide.csv").write_text((",".join(["größe123"] * 20_000) + "\n") * 2)
+    code, _, err = run("wide.csv", "--columns", "a,b", "--task", "a")
+    assert code == 2
+    assert "gives 2 names, but the first line of 'wide.csv' has 20000 cells" in err
+
+
 def test_names_that_are_numbers_in_order_are_names(run: Run) -> None:
     frame = pd.DataFrame({str(i): np.arange(ROWS) // 3 % (i + 2) for i in range(5)})
     frame.to_csv("shop.csv", index=False)
@@ -768,8 +775,10 @@ def test_neither_tensorflow_nor_hydra_is_loaded(tmp_path: Path) -> None:
 
 MISTAKES = {
     "nowhere.csv --task click": "no file 'nowhere.csv'",
-    "empty.csv --task click": "'empty.csv' has no lines; expected a header and rows",
-    "blank.csv --task click": "'blank.csv' has no lines",
+    "empty.csv --task click": "TABLE: cannot read empty.csv: Empty CSV file; check",
+    "blank.csv --task click": "TABLE: cannot read blank.csv: Empty CSV file; check",
+    "empty.txt --task click": "TABLE: cannot read empty.txt: Empty CSV file; check",
+    "spaces.txt --task click": "'spaces.txt' has one column, '  '; expected cells",
     "header.csv --task click": "'header.csv' has a header but no rows",
     "shop.csv --task clik": "--task clik: no column 'clik' in the table, which has row",
     "shop.csv --task c=clik": "did you mean click?",
@@ -806,14 +815,21 @@ MISTAKES = {
     "bare.csv --columns a,b,b --task a": "--columns: names 'b' 2 times",
     "shop.csv --no-header --task a": "first line of 'shop.csv' seems to hold names",
     "part.parquet --no-header --task a": "'part.parquet' is not a text file",
-    "latin.csv --task click": "TABLE: column 'ad': row 101 is not UTF-8; save the file",
+    "latin.csv --task click": "TABLE: column 'ad': row 101 is not UTF-8; save the file "
+    "as UTF-8; if it is Latin-1: iconv -f latin1 -t utf-8 FILE > utf8.csv",
     "utf16.csv --task click": "utf16.csv is not text in UTF-8; it seems to be text in",
     "table.zip --task click": "table.zip is not text in UTF-8; it seems to be a zip "
-    "archive or a spreadsheet; save it as UTF-8 text, or name its format by its ending",
+    "archive or a spreadsheet; save it as UTF-8 text, unpack it, or correct its ending",
+    "book.xlsx --task click": "book.xlsx is not text in UTF-8; it seems to be a zip",
+    "zipped.csv --task click": "zipped.csv is not text in UTF-8; it seems to be comp"
+    "ressed with gzip; save it as UTF-8 text, unpack it, or correct its ending",
+    "part.csv --task click": "part.csv is not text in UTF-8; it seems to be a Parquet",
+    "name.csv --task click": "TABLE: name.csv has a first line that is not UTF-8; save",
     "table.csv.zip --task click": "table.csv.zip is not text in UTF-8; it seems to be",
     "spaced.csv --task click": "'spaced.csv' has one column, 'click::ad'; expected "
     "cells separated by commas, tabs, semicolons or bars",
-    "nul.csv --task click": r"'nul.csv' has one column, '\x00\x00\x00\x00\x00",
+    "nul.csv --task click": "nul.csv is not text in UTF-8; it seems to be text in "
+    "UTF-16, or a binary file: it holds NUL bytes",
     "long.csv --task click": "cannot read long.csv: header: field larger than",
     "open.csv --task click": "cannot read open.csv: row 101 has a quote that is "
     "never closed, so that the rows after it would be read as one cell; close the "
@@ -821,10 +837,13 @@ MISTAKES = {
     "wide.csv --task click": "cannot read wide.csv: row 101 is too long; is a quote "
     "never closed?",
     "bomb.csv.gz --task click": "bomb.csv.gz has 48,",
-    "latin.parquet --task click": "cannot read latin.parquet: Column 1: In chunk 0: "
-    "Invalid: Invalid UTF8 sequence at string index 0; save the file as UTF-8",
+    "latin.parquet --task click": "cannot read latin.parquet: column 'ad': In chunk "
+    "0: Invalid: Invalid UTF8 sequence at string index 0; save the file as UTF-8",
     "ragged.csv --task click": "cannot read ragged.csv: row 101 is '1,2,3': Expected "
     "2 columns, got 3; add or remove cells, or quote the cells that hold the delimiter",
+    "short.csv --task click": "cannot read short.csv: row 1 is '1,2,3': Expected 2 "
+    "columns, got 3; add or remove cells, or quote the cells that hold the delimiter; "
+    "does the first line hold all names?",
     "uneven.csv --no-header --task a=column_1": "cannot read uneven.csv: row 101 is "
     "'1,2,3': Expected 2 columns, got 3; add or remove cells",
     "twice.csv --task click": "'twice.csv' has several columns 'ad'; rename all but",
@@ -838,7 +857,8 @@ MISTAKES = {
     "dot*.csv --task click": "'dot*.csv' names 2 text files; name one of them",
     "shop.csv dots.csv words.csv --task click": "TABLE is one file, folder or pattern, "
     "and 'dots.csv' is one more; name their folder, or quote the pattern",
-    "folder --task click": "folder 'folder' holds no .parquet file",
+    "folder --task click": "folder 'folder' holds no .parquet file; for files "
+    "of another format give a pattern, such as 'folder/*.csv'",
     "differing --task click": "TABLE: no column 'click' in differing/b.parquet, which",
     "labels.csv --task click": "no column is left for a feature",
     "shop.csv --task click --test nowhere.csv": "no file 'nowhere.csv'",
@@ -852,10 +872,10 @@ MISTAKES = {
 }
 
 
-def zipped(text: str) -> bytes:
-    """Returns an archive that stores a text as it is, so that its bytes are ASCII."""
+def zipped(text: str, compression: int = zipfile.ZIP_STORED) -> bytes:
+    """Returns an archive of a text; by default the text is stored as it is."""
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(stream, "w", compression) as archive:
         archive.writestr("table.csv", text)
     return stream.getvalue()
 
@@ -879,6 +899,8 @@ def tables(tmp_path: Path) -> None:
     files: dict[str, str | bytes] = {
         "empty.csv": "",
         "blank.csv": "\n\n",
+        "empty.txt": "",
+        "spaces.txt": "  \n  \n",
         "header.csv": "click,ad\n",
         "words.csv": "a,b\n" + "x,y\nu,v\nq,r\n" * 20,
         "bare.csv": "".join(f"{i % 2},{i % 7 + 2},{i + 9}\n" for i in range(100)),
@@ -889,6 +911,11 @@ def tables(tmp_path: Path) -> None:
         "utf16.csv": text.encode("utf-16"),
         "table.zip": zipped(text),
         "table.csv.zip": zipped(text),
+        "book.xlsx": zipped(text, zipfile.ZIP_DEFLATED),
+        "zipped.csv": gzip.compress(text.encode()),
+        "part.csv": (tmp_path / "part.parquet").read_bytes(),
+        "name.csv": text.replace("ad", "caf\u00e9").encode("latin1"),
+        "short.csv": "click,ad\n" + "1,2,3\n" * 100,
         "spaced.csv": text.replace(",", "::"),
         "nul.csv": "\0" * 1000,
         "long.csv": "click," + "ad" * 2**17 + "\n1,2\n",
