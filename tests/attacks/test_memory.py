@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
+from mtl_cli.core import other_files
 from mtl_cli.core.other_files import (
     UnsafeFileError,
     check_data_file,
@@ -37,7 +38,7 @@ def test_file_of_holes_is_refused(tmp_path: Path) -> None:
 def test_numbers_that_repeat_without_end_are_not_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(predictions_file, "MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(other_files, "MAX_BYTES", 1 << 20)
     monkeypatch.setattr(predictions_file, "ROWS", 10_000)
     table = pa.table({"buy_prediction": np.full(EQUAL_ROWS, 0.5)})
     path = tmp_path / "predictions.parquet"
@@ -50,7 +51,7 @@ def test_numbers_that_repeat_without_end_are_not_read(
     outputs = [Output("buy", "buy", buy)]
     drift, remark = prediction_drift(tmp_path, outputs, {"buy": np.zeros(3)})
     assert drift == [] and "is damaged" in remark
-    monkeypatch.setattr(predictions_file, "MAX_BYTES", 9 * EQUAL_ROWS)
+    monkeypatch.setattr(other_files, "MAX_BYTES", 9 * EQUAL_ROWS)
     assert read(tmp_path, lambda names: names).equals(table)
 
 

@@ -17,8 +17,8 @@ from helpers.planted_data import loaded, parquet, values
 
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.paths import PACKAGE
+from mtl_cli.data import compute_report
 from mtl_cli.data import profile as profile_module
-from mtl_cli.data import report as report_module
 from mtl_cli.data.table import Table
 
 TRAIN, TEST = 2000, 1000
@@ -363,7 +363,7 @@ def test_values_that_are_rare_in_training_rows_too_are_not_told(tmp_path):
 
 
 def test_large_tables_are_sampled_for_all_but_what_is_counted(tmp_path, monkeypatch):
-    monkeypatch.setattr(report_module, "SAMPLED_ROWS", 500)
+    monkeypatch.setattr(compute_report, "SAMPLED_ROWS", 500)
     monkeypatch.setenv("MTL_CACHE", str(tmp_path / "cache"))
     shop = clean(TEST, 1)["shop"].astype(object)
     shop[::3] = "new"
@@ -645,11 +645,11 @@ def test_number_of_values_is_exact(tmp_path):
 
 
 def test_sample_of_a_large_table_is_of_blocks_all_over_it(monkeypatch):
-    monkeypatch.setattr(report_module, "SAMPLED_ROWS", 100)
-    monkeypatch.setattr(report_module, "SAMPLED_BLOCKS", 10)
+    monkeypatch.setattr(compute_report, "SAMPLED_ROWS", 100)
+    monkeypatch.setattr(compute_report, "SAMPLED_BLOCKS", 10)
     numbers = np.arange(1037)
     table = Table({"dense": numbers[:, None]}, {"y": numbers}, {"y": numbers})
-    sample = report_module.sample(table)
+    sample = compute_report.sample(table)
     rows = sample.labels["y"]
     assert len(set(rows)) == 100
     assert (rows[0], rows[-1]) == (0, 1036)
@@ -657,7 +657,7 @@ def test_sample_of_a_large_table_is_of_blocks_all_over_it(monkeypatch):
     assert (np.diff(starts) >= 10).all()
     np.testing.assert_array_equal(rows, np.repeat(starts, 10) + np.arange(100) % 10)
     np.testing.assert_array_equal(sample.features["dense"][:, 0], rows)
-    assert report_module.sample(table.read(0, 100)).num_rows == 100
+    assert compute_report.sample(table.read(0, 100)).num_rows == 100
 
 
 # check_only
