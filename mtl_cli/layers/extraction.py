@@ -46,7 +46,8 @@ def extract(
         `(batch, units)`, or None without a shared gate.
 
     Raises:
-        ValueError: if the gates weigh another number of experts.
+        ValueError: if the gates weigh another number of experts, or if `x_tasks` does
+            not hold one input for each gate.
 
     Example:
         >>> import keras
@@ -61,17 +62,23 @@ def extract(
         Learning (MTL) Model for Personalized Recommendations", RecSys 2020,
         equations 2 to 7.
     """
+    num_tasks = len(task_gates.routes)
+    if len(x_tasks.shape) == 3 and x_tasks.shape[0] != num_tasks:
+        raise ValueError(
+            f"x_tasks holds inputs for {x_tasks.shape[0]} tasks, task_gates has "
+            f"{num_tasks} gates; make them equal."
+        )
     e_shared = shared_experts(x_shared)  # E_s, (shared experts, batch, units)
     # g_t, (tasks, batch, experts): the weights of E_t, then of E_s
     g_tasks = task_gates(x_tasks)
-    num_tasks, num_experts = g_tasks.shape[0], g_tasks.shape[-1]
-    n = num_experts - e_shared.shape[0]  # number of specific experts of a task
+    num_shared, num_experts = e_shared.shape[0], g_tasks.shape[-1]
+    n = num_experts - num_shared  # number of specific experts of a task
     num_specific = 0 if specific_experts is None else specific_experts.num
     if num_specific != num_tasks * n:
         raise ValueError(
-            f"task_gates has {num_tasks} gates over {num_experts} experts each, so "
-            f"{num_tasks} x {n} specific experts are needed beside the "
-            f"{e_shared.shape[0]} shared experts; specific_experts has {num_specific}."
+            f"task_gates has {num_tasks} gates over {num_experts} experts each, but "
+            f"specific_experts has {num_specific} experts and shared_experts "
+            f"{num_shared}; a gate weighs its task's specific and all shared experts."
         )
     y_tasks = Mix()(g_tasks[..., n:], e_shared)  # the sum over E_s
     if specific_experts is not None:

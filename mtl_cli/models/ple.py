@@ -25,8 +25,8 @@ class PLE(CGC):
     `Sharing`. E and S are lists of experts' outputs, and S_ti^j is one output. Each
     gate is g(v) = softmax(W v), with a W of its own. `CGC` computes a level.
 
-    `CGC` lists the letters of the paper. It writes N for J, w^{k,j} for the gate g_t^j,
-    S^{k,j} for S_t^j, and g^{k,j} for x_t^j, with k = t.
+    `CGC` lists the letters of the paper. For several levels, the paper writes N for J,
+    w^{k,j} for the gate g_t^j, S^{k,j} for S_t^j, and g^{k,j} for x_t^j, with k = t.
 
     Attributes:
         num_levels: number of levels, J; PLE with 1 level is CGC.
