@@ -166,7 +166,8 @@ def fit_and_measure(
     method: Method = "platt" if key == "auto" else key
     log_loss: dict[Method, float] = {"none": unseen_log_loss("none", rows)}
     log_loss[method] = unseen_log_loss(method, rows)
-    if key == "auto" and log_loss["platt"] >= log_loss["none"]:
+    # `not <` is also true for NaN.
+    if key == "auto" and not log_loss["platt"] < log_loss["none"]:
         method = "none"
     return TowerCalibration(method, *fit(method, rows), log_loss, len(rows))
 

@@ -316,7 +316,7 @@ def test_level_refuses_gates_over_another_number_of_experts() -> None:
         extract(x, x, *experts, Gates(3, 1 + 1))
     with pytest.raises(ValueError, match=r"3 gates over 3 .* has 0 experts and .* 4;"):
         extract(x, x, None, ParallelMLP(4, [4]), Gates(3, 3))
-    with pytest.raises(ValueError, match="are for 2 experts, but .* holds 1"):
+    with pytest.raises(ValueError, match=r"are for 2 experts, but .* holds 1"):
         extract(x, x, *experts, Gates(3, 2 + 1), Gates(1, 8))
 
 

@@ -1,5 +1,6 @@
 """Calibration: scale and shift of logits, fitted on rows that judge the fit fairly."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import keras
@@ -66,6 +67,14 @@ def test_auto_leaves_logits_that_a_fit_does_not_improve():
         assert (x.method == "platt") == is_better
         assert is_better or (x.scale, x.shift) == (1, 0)
     assert fit_and_measure("auto", binary_rows(stretch=2)).method == "platt"
+
+
+def test_auto_leaves_logits_whose_loss_is_no_number():
+    rows = binary_rows(rows=400)
+    broken = replace(rows, logits=np.full_like(rows.logits, np.nan))
+    found = fit_and_measure("auto", broken)
+    assert np.isnan(found.log_loss["platt"])
+    assert (found.method, found.scale, found.shift) == ("none", 1, 0)
 
 
 def test_few_rows_move_logits_less_than_many():
