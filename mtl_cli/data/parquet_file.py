@@ -115,6 +115,8 @@ def text_columns(
 
 def num_leaves(dtype: pa.DataType) -> int:
     """Returns the number of columns of a file that hold a column of a type."""
+    if isinstance(dtype, pa.BaseExtensionType):
+        return num_leaves(dtype.storage_type)
     fields = [dtype.field(i) for i in range(dtype.num_fields)]
     return sum(num_leaves(field.type) for field in fields) or 1
 

@@ -67,6 +67,27 @@ def test_text_column_with_a_dot_in_its_name_is_read_within_the_limits(
                 read(path)
 
 
+def test_text_column_after_an_extension_of_several_columns_is_read_within_the_limits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table_limits, "MAX_EXPANDED_BYTES", 1 << 20)
+    storage = pa.array([{"a": 0, "b": 0}] * ROWS)
+    extension = pa.ExtensionArray.from_storage(
+        pa.opaque(storage.type, "kind", "vendor"), storage
+    )
+    path = tmp_path / "rows.parquet"
+    for text in ("x" * 300, "x" * (1 << 14)):
+        table = pa.table({"other": extension, "text": [text] * ROWS})
+        pyarrow.parquet.write_table(table, path, compression="zstd")
+        with pa.OSFile(str(path)) as stream, open_parquet(stream) as file:
+            batches = file.batches(["text"], 500_000)
+            if len(text) == 300:
+                assert next(batches).num_rows == ROWS
+            else:
+                with pytest.raises(UnsafeFileError, match="column 'text' expands to"):
+                    next(batches)
+
+
 def test_long_text_of_a_later_row_group_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path, repeated("short"), repeated("x" * (1 << 20)))
     with pytest.raises(UnsafeFileError, match="column 'text' expands to"):
