@@ -30,7 +30,7 @@ from mtl_cli.core.errors import first_line, not_utf8_message, suggest
 from mtl_cli.core.options import suggest_option
 
 # {(group, option) of Hydra: the extra of mtl-cli that installs the option}
-EXTRAS = {
+EXTRA_OF_OPTION = {
     ("hydra/launcher", "joblib"): "parallel",
     ("hydra/launcher", "submitit_local"): "slurm",
     ("hydra/launcher", "submitit_slurm"): "slurm",
@@ -38,8 +38,8 @@ EXTRAS = {
     ("hydra/sweeper", "optuna"): "hpo",
     ("hydra/sweeper", "list"): "hpo",
 }
-# The groups in which an unknown option may be the option of a plugin. In the group
-# `dataset`, an unknown option is a data set without a YAML file.
+# The groups in which an unknown option may come from a plugin, so that the hint names
+# `--plugins`. An option of `dataset` is a YAML file, which no plugin brings.
 GROUPS_OF_PLUGINS = AXES.keys() - {"dataset"}
 SWEEPER_PARAMS = "hydra.sweeper.params"
 
@@ -54,51 +54,56 @@ def explain(error: Exception, arguments: list[str]) -> str:
 
 
 def error_message(error: Exception, arguments: list[str]) -> str:
-    """Explains an error in one line, in which settings may have the prefix `++`.
+    """Explains an error in one line. Settings in this line may have the prefix `++`.
 
-    The order of the branches matters. Some errors say less than the error that has
-    caused them. A `MissingConfigException` is also a `ConfigCompositionException` and
-    an `OSError`, and a `MarkedYAMLError` is also a `YAMLError`.
+    The order of the branches matters: a `MissingConfigException` is also a
+    `ConfigCompositionException` and an `OSError`, and the error of
+    `hydra.sweeper.params` is also an error of OmegaConf.
     """
-    cause: BaseException = error
-    while cause.__cause__ is not None:
-        cause = cause.__cause__
+    root_cause: BaseException = error
+    while root_cause.__cause__ is not None:
+        root_cause = root_cause.__cause__
     if is_about_sweeper_params(error, arguments):
         return (
             f"{SWEEPER_PARAMS} can only be set in a file of conf/sweep/, with text as "
             "values, such as {seed: '1,2'}; on the command line, give the swept keys "
             "themselves: mtl-train -m seed=1,2"
         )
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        mark = error.problem_mark
-        return f"{mark.name}:{mark.line + 1}:{mark.column + 1}: {error.problem}"
     if isinstance(error, yaml.YAMLError):
-        return " ".join(str(error).split())
-    if isinstance(cause, UnicodeEncodeError):
-        return not_utf8_message(cause)
-    if isinstance(cause, RecursionError):
+        return yaml_message(error)
+    if isinstance(root_cause, UnicodeEncodeError):
+        return not_utf8_message(root_cause)
+    if isinstance(root_cause, RecursionError):
         return (
             "the files of the configuration include each other without end; correct "
             "their defaults lists"
         )
     if "Config group override must be a string" in str(error):
-        return no_option_message(settings_in_note(error)) or first_line(error)
+        return not_a_name_message(settings_in_note(error)) or first_line(error)
     if isinstance(error, MissingConfigException):
-        return missing_option_message(error)
+        return unknown_option_message(error)
     if isinstance(error, OverrideParseException):
         return unreadable_setting_message(str(error.override), arguments)
     if isinstance(error, ConfigCompositionException | OmegaConfBaseException):
-        return composition_message(error, cause, arguments)
+        return composition_message(error, root_cause, arguments)
     if isinstance(error, OSError) and error.filename:  # Hydra makes the run folder
         return f"hydra.run.dir: cannot make {error.filename}: {error.strerror}"
     return first_line(error)
 
 
+def yaml_message(error: yaml.YAMLError) -> str:
+    """Explains an error of YAML, with its file and line if they are known."""
+    mark = getattr(error, "problem_mark", None)
+    if isinstance(error, yaml.MarkedYAMLError) and mark is not None:
+        return f"{mark.name}:{mark.line + 1}:{mark.column + 1}: {error.problem}"
+    return " ".join(str(error).split())
+
+
 def is_about_sweeper_params(error: Exception, arguments: list[str]) -> bool:
     """Whether Hydra could not set `hydra.sweeper.params` from the command line."""
     text = f"{error} {error.__cause__}"
-    # `hydra.sweeper.params` is null by default. If a setting is about a key below null,
-    # OmegaConf's error does not name the key, but the type of null.
+    # `hydra.sweeper.params` is null by default. If a setting names a key of a section
+    # that is null, OmegaConf's error names the type NoneType, and not the section.
     is_in_error = SWEEPER_PARAMS in text or "Unexpected type for root: NoneType" in text
     is_in_command = any(a.lstrip("+").startswith(SWEEPER_PARAMS) for a in arguments)
     # The words "is not Optional" belong to another mistake: a swept value is null.
@@ -106,37 +111,34 @@ def is_about_sweeper_params(error: Exception, arguments: list[str]) -> bool:
 
 
 def composition_message(
-    error: BaseException, cause: BaseException, arguments: list[str]
+    error: BaseException, root_cause: BaseException, arguments: list[str]
 ) -> str:
-    """Explains why settings do not fit the configuration.
-
-    The chain of errors that led to `error` begins with `cause`.
-    """
-    key = named_key(error) or named_key(cause)
-    message = first_line(cause)
+    """Explains why settings do not fit the configuration."""
+    key = named_key(error) or named_key(root_cause)
+    message = first_line(root_cause)
     if message.endswith("raised while composing config:"):
         # The reason is on the second line.
-        message += f" {str(cause).splitlines()[1]}"
-    if not key and message.startswith("Ambiguous value for argument"):
-        advice = "add -m to run every value, or write a list as [A,B]"
-        return f"{message.rstrip('.')}: {advice}"
+        message += f" {str(root_cause).splitlines()[1]}"
     if not key:
+        if message.startswith("Ambiguous value for argument"):
+            advice = "add -m to run every value, or write a list as [A,B]"
+            return f"{message.rstrip('.')}: {advice}"
         return message
-    if "is not Optional" in str(cause):
+    if "is not Optional" in str(root_cause):
         return f"{key}: Hydra reads swept values as text; write null in quotes: 'null'"
-    settings = settings_in_note(error) or settings_in_note(cause) or arguments
+    settings = settings_in_note(error) or settings_in_note(root_cause) or arguments
     config = compose_chosen_options(settings)
     if not config:
         return message
     if key in dotted_keys(config):
         return f"{key}: {message}; set one key at a time: {key}.KEY=VALUE"
-    # The command line of a sweep may not show which option of a job lacks the key. The
-    # message then begins with the job's option.
-    options = [f"{s}: " for s in group_choices(settings) if s not in arguments]
-    return f"{''.join(options)}{unknown_key_message(key, config)}"
+    # The command line of a sweep names several options, as in `model=ple,mmoe`. The
+    # message begins with the option of the job that lacks the key.
+    job_options = [f"{s}: " for s in group_choices(settings) if s not in arguments]
+    return f"{''.join(job_options)}{unknown_key_message(key, config)}"
 
 
-def no_option_message(settings: list[str]) -> str:
+def not_a_name_message(settings: list[str]) -> str:
     """Explains that a setting gives a group null or a number in place of an option."""
     for override in OverridesParser.create().parse_overrides(settings):
         group, value = override.key_or_group, override.value()
@@ -144,19 +146,19 @@ def no_option_message(settings: list[str]) -> str:
         if is_choice and (value is None or isinstance(value, int | float | dict)):
             wrong = override.get_value_element_as_str()
             options = ", ".join(option_names(group))
-            known = f"its options: {options};" if options else "its options"
+            known = f": {options}" if options else ""
             return (
-                f"{group}: {wrong} is not the name of an option; name one of {known} "
-                "or leave the setting out"
+                f"{group}: {wrong} is not the name of an option; leave the setting "
+                f"out, or name one of its options{known}"
             )
     return ""
 
 
-def missing_option_message(error: MissingConfigException) -> str:
+def unknown_option_message(error: MissingConfigException) -> str:
     """Explains that a config group lacks an option."""
     group, _, option = str(error.missing_cfg_file or "").rpartition("/")
-    if (group, option) in EXTRAS:
-        extra = EXTRAS[group, option]
+    if (group, option) in EXTRA_OF_OPTION:
+        extra = EXTRA_OF_OPTION[group, option]
         return f"{group}={option} needs a package: pip install 'mtl-cli[{extra}]'"
     options = option_names(group)
     if not options:

@@ -34,13 +34,13 @@ def page(comparisons: list[DatasetComparison]) -> str:
         for comparison in comparisons
     ]
     title = "; ".join(map(heading, comparisons))
-    return render("comparison.html", title=title, parts=parts, **FUNCTIONS)
+    return render("comparison.html", title=title, parts=parts, **TEMPLATE_FUNCTIONS)
 
 
 def notebook(comparisons: list[DatasetComparison]) -> str:
     """Returns the leaderboards and the sentences of the page as HTML for a notebook."""
     parts = [{"heading": heading(c), "comparison": c} for c in comparisons]
-    return render("notebook_comparison.html", parts=parts, **FUNCTIONS)
+    return render("notebook_comparison.html", parts=parts, **TEMPLATE_FUNCTIONS)
 
 
 def heading(comparison: DatasetComparison) -> str:
@@ -54,9 +54,8 @@ def template_variables(comparison: DatasetComparison) -> dict[str, object]:
     indices = plotted_indices(comparison)
     pairs = list(combinations(tasks, 2)) if len(indices) > 1 else []
     curves = [learning_curves(comparison, task) for task in tasks]
-    keys = comparison.differing_keys
     # If only one setting differs, the charts of seeds already show its effect.
-    keys = keys if len(keys) > 1 else []
+    keys = comparison.differing_keys if len(comparison.differing_keys) > 1 else []
     settings = [setting_chart(comparison, key, task) for key in keys for task in tasks]
     gates = [table for c in configurations if (table := gate_table(c)) is not None]
     chosen_on_valid = any(task.best_chosen_on == "valid" for task in tasks)
@@ -87,8 +86,9 @@ def template_variables(comparison: DatasetComparison) -> dict[str, object]:
 def gate_table(configuration: Configuration) -> dict[str, object] | None:
     """Returns how much weight the gates of a configuration give to each expert.
 
-    The rows are of the lowest seed with a valid `gates.json`. The warning says in how
-    many seeds experts are dead or gates polarised, see `scoring.gate_usage`.
+    The table shows the gates of one run, the run with the lowest seed that has a valid
+    `gates.json`. The warning says in how many seeds experts are dead or gates
+    polarised, see `scoring.gate_usage`.
 
     Returns: the variables of the template; None if no run has a valid `gates.json`.
     """
@@ -134,7 +134,7 @@ def median_facts(configuration: Configuration) -> list[str]:
 
 
 def verdict_class(difference: Difference) -> str:
-    """Returns the CSS class of a difference's verdict."""
+    """Returns the CSS class of a difference: its verdict's text, if it is real."""
     if difference.real:
         return difference.verdict
     uncertain = (Verdict.THESE_ROWS_ONLY, Verdict.TOO_FEW_SEEDS)
@@ -142,7 +142,7 @@ def verdict_class(difference: Difference) -> str:
 
 
 # The functions that the templates call.
-FUNCTIONS: dict[str, object] = {
+TEMPLATE_FUNCTIONS: dict[str, object] = {
     "interval_text": interval_text,
     "short_key": short_key,
     "verdict_class": verdict_class,

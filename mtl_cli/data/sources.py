@@ -20,6 +20,10 @@ from mtl_cli.data.files import Files, find_files, format_by_ending
 from mtl_cli.data.parquet_file import open_parquet
 
 CHUNK_ROWS = 500_000
+# The last bits of a prediction may depend on the other rows that the network predicts
+# in the same call. Blocks have a fixed size, a multiple of the rows per call, so that
+# predictions do not depend on the chunks in which a file is read.
+ROWS_PER_BLOCK = 1 << 16
 # A function that is called with the number of rows done, and the number of all rows.
 OnRows = Callable[[int, int], None]
 # The attributes `rows_by_file` and `read` of the table's `Source`.
@@ -56,6 +60,19 @@ class Source:
     def chunks(self) -> Iterator[pa.Table]:
         """Yields the rows as tables of at most about `CHUNK_ROWS` rows."""
         return self.read(CHUNK_ROWS)
+
+    def blocks(self) -> Iterator[pa.Table]:
+        """Yields the rows in blocks of `ROWS_PER_BLOCK`; the last may have fewer."""
+        left_over: list[pa.Table] = []
+        # A chunk stays in memory while the next chunk is read, so chunks are small.
+        for chunk in self.read(ROWS_PER_BLOCK):
+            rows = pa.concat_tables([*left_over, chunk])
+            end = rows.num_rows - rows.num_rows % ROWS_PER_BLOCK
+            for start in range(0, end, ROWS_PER_BLOCK):
+                yield rows.slice(start, ROWS_PER_BLOCK).combine_chunks()
+            left_over = [rows.slice(end)]
+        if left_over and left_over[0].num_rows:
+            yield left_over[0].combine_chunks()
 
     def locate(self, row: int) -> tuple[str, int]:
         """Returns a row's file, and the row's number there. Numbers count from 0."""

@@ -20,7 +20,6 @@ from mtl_cli.evaluation.drift import FeatureCounts
 from mtl_cli.evaluation.loaded_run import LoadedRun
 from mtl_cli.evaluation.open_table import EvaluationPlan
 from mtl_cli.heads.base import Output
-from mtl_cli.runs.prediction import blocks
 
 # The importance of features and the weights of gates are measured on a random sample of
 # this many rows.
@@ -68,7 +67,7 @@ def rows_of_source(
     counts, group_codes = FeatureCounts(model.features, model.folder), GroupCodes()
     tables, predictions, slice_cells, samples = [], [], [], []
     num_rows = 0
-    for block in blocks(source):
+    for block in source.blocks():
         with source.located_errors(num_rows):
             encoded = model.features.encode(block)
             table = labels_of_rows(dataset, plan.outputs, block)

@@ -1,44 +1,31 @@
-"""The sections of an evaluation, and those that show its slices."""
+"""The sections of an evaluation that show its slices."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from mtl_cli.core.errors import cut
 from mtl_cli.evaluation.results import EvaluationResults
-from mtl_cli.runs.text_tables import Cells, format_count, text_with_interval
+from mtl_cli.runs.text_tables import Section, format_count, text_with_interval
 
 TASKS_PER_TABLE = 2  # number of tasks in a table of all slices
 MAX_LINES = 40  # number of lines of the tables of all slices on a terminal
-NUM_WEAKEST = 3  # number of slices of each task in a table of the weakest slices
-MAX_NAME = 24  # number of characters of a slice's name in such a table
-
-
-class Section(NamedTuple):
-    """A part of an evaluation.
-
-    Attributes:
-        title: the heading.
-        tables: the tables; the first row of each is its header.
-        lines: sentences below the tables.
-    """
-
-    title: str
-    tables: list[Cells]
-    lines: list[str]
+# The headers of the columns of a table of the weakest slices, the weakest first.
+WEAKEST = ["weakest slice", "second", "third"]
+MAX_NAME_LENGTH = 24  # number of characters of a slice's name in such a table
 
 
 def slice_sections(evaluation: EvaluationResults, short: bool = False) -> list[Section]:
     """Returns one section per column whose values make slices.
 
-    With `short`, only the weakest slices are named if the tables of all slices have
-    more than `MAX_LINES` lines.
+    If `short` is set and the tables of all slices have more than `MAX_LINES` lines, the
+    sections name only the weakest slices.
     """
     records: dict[str, list[dict[str, Any]]] = {}  # by column
     for record in evaluation.slice_records:
         records.setdefault(record["column"], []).append(record)
-    sections = [all_slices_section(evaluation, *item) for item in records.items()]
+    sections = [all_slices_section(evaluation, c, r) for c, r in records.items()]
     num_lines = sum(len(cells) for section in sections for cells in section.tables)
     if short and num_lines > MAX_LINES:
-        return [weakest_slices_section(evaluation, *item) for item in records.items()]
+        return [weakest_slices_section(evaluation, c, r) for c, r in records.items()]
     return sections
 
 
@@ -50,21 +37,21 @@ def weakest_slices_section(
     A cell such as `Rome: 0.6123 ±0.0213 *` is a slice with its metric; the star means
     that the slice is surely weaker.
     """
-    cells = [["task", "metric", "all rows", "weakest slice", "second", "third"]]
+    cells = [["task", "metric", "all rows", *WEAKEST]]
     for task, result in evaluation.tasks.items():
         metric = result["main_metric"]
         row = [evaluation.name_with_space(task), metric.replace("_", " ")]
         row.append(text_with_interval(result["metrics"][metric]))
         tested = [r for r in records if r["task"] == task and r["rank"] is not None]
-        for record in sorted(tested, key=lambda r: r["rank"])[:NUM_WEAKEST]:
+        for record in sorted(tested, key=lambda r: r["rank"])[: len(WEAKEST)]:
             star = " *" if record["surely_weaker"] else ""
-            name = cut(record["slice"], MAX_NAME)
+            name = cut(record["slice"], MAX_NAME_LENGTH)
             row.append(f"{name}: {text_with_interval(record)}{star}")
         cells.append(row + ["-"] * (len(cells[0]) - len(row)))
     num_slices = len({record["slice"] for record in records})
     line = (
-        f"the {NUM_WEAKEST} weakest of {num_slices} slices; --json FILE and --html "
-        "FILE write all. * is surely weaker than the other rows"
+        f"the {len(WEAKEST)} weakest of {num_slices} slices; --json FILE and --html "
+        "FILE write all; * marks slices that are surely weaker than the other rows"
     )
     return Section(f"By {column}", [cells], [line])
 
@@ -78,7 +65,9 @@ def all_slices_section(
     """
     tables, tasks = [], list(evaluation.tasks)
     for first in range(0, len(tasks), TASKS_PER_TABLE):
-        header, rows = [column], dict[str, list[str]]()
+        header = [column]
+        # Each slice has a record of each task, so that all rows get as many cells.
+        rows: dict[str, list[str]] = {}
         for task in tasks[first : first + TASKS_PER_TABLE]:
             title = evaluation.title_with_metric(task)
             header += [title, "predicted/actual", "rows", "positives"]

@@ -14,7 +14,7 @@ from mtl_cli.features.dense import Dense
 
 
 @dataclass(frozen=True)
-class Parameters:
+class LabelParameters:
     """The parameters in the formula of the labels, see `Synthetic`.
 
     Attributes:
@@ -29,7 +29,7 @@ class Parameters:
 
 
 class Synthetic(Dataset):
-    """Gaussian features, and the labels of two tasks with weight vectors of cosine p.
+    """Gaussian features, and two tasks whose weight vectors have the cosine p.
 
         x   ~ N(0, 1)^d                               the features of a row
         w_1 = c u_1                                   the weight vector of task 1
@@ -52,17 +52,16 @@ class Synthetic(Dataset):
         noise_variance: variance of the noise of each label.
         train_rows: number of training rows.
         test_rows: number of test rows.
-        generator_seed: seed of all random draws, apart from `seed` and `split_seed`.
-            Two data sets that differ only in `train_rows` have the same parameters and
-            test rows. Two data sets that differ only in `correlation` have the same x,
-            u, alpha and beta.
+        generator_seed: seed of all random draws of the rows. The keys `seed` and
+            `split_seed` do not change the rows. Two data sets that differ only in
+            `train_rows` have the same parameters and test rows. Two data sets that
+            differ only in `correlation` have the same x, u, alpha and beta.
 
     Reference: Ma et al., "Modeling Task Relationships in Multi-task Learning with
         Multi-gate Mixture-of-Experts", KDD 2018, section 3.2; Tang et al.,
         "Progressive Layered Extraction (PLE)", RecSys 2020, section 5.
-        Differs from the papers in: nothing known. The paper of MMoE does not state
-        alpha, beta, c and m; conf/dataset/synthetic_mmoe.yaml has values that give the
-        paper's figure 2.
+        The paper of MMoE does not state alpha, beta, c and m;
+        conf/dataset/synthetic_mmoe.yaml has values that give the paper's figure 2.
     """
 
     generator: Literal["synthetic"]
@@ -88,11 +87,11 @@ class Synthetic(Dataset):
         # If `dimensions` is wrong, the error must be about it, not about `features`.
         if not isinstance(dimensions, int) or dimensions < 2:
             dimensions = 2
-        return {**values, "features": feature_keys(dimensions)}
+        return {**values, "features": feature_declarations(dimensions)}
 
     @model_validator(mode="after")
-    def _check_feature_keys(self) -> "Synthetic":
-        expected = feature_keys(self.dimensions)
+    def _check_features(self) -> "Synthetic":
+        expected = feature_declarations(self.dimensions)
         if {name: f.model_dump() for name, f in self.features.items()} != expected:
             raise ValueError(
                 "features: leave out this key; the features follow from dimensions: x0 "
@@ -109,7 +108,7 @@ class Synthetic(Dataset):
             "test": self._draw_rows(test_seed, self.test_rows, parameters),
         }
 
-    def parameters(self) -> Parameters:
+    def parameters(self) -> LabelParameters:
         """Draws the parameters in the formula of the labels."""
         random = np.random.default_rng(self._seeds()[0])
         u1, u2 = random.normal(size=(2, self.dimensions))
@@ -119,17 +118,18 @@ class Synthetic(Dataset):
         p = self.correlation
         w = self.scale * np.stack([u1, p * u1 + sqrt(1 - p**2) * u2])
         beta = random.normal(size=self.num_sines)
-        alpha = np.arange(1.0, self.num_sines + 1)
         if self.coefficients == "normal":
             alpha = random.normal(size=self.num_sines)
-        return Parameters(w, alpha, beta)
+        else:
+            alpha = np.arange(1.0, self.num_sines + 1)
+        return LabelParameters(w, alpha, beta)
 
     def _seeds(self) -> list[np.random.SeedSequence]:
         """Returns the seeds of the parameters, the training rows and the test rows."""
         return np.random.SeedSequence(self.generator_seed).spawn(3)
 
     def _draw_rows(
-        self, seed: np.random.SeedSequence, num_rows: int, parameters: Parameters
+        self, seed: np.random.SeedSequence, num_rows: int, parameters: LabelParameters
     ) -> pa.Table:
         random = np.random.default_rng(seed)
         columns = {}
@@ -144,7 +144,7 @@ class Synthetic(Dataset):
         return pa.table(columns)
 
 
-def feature_keys(dimensions: int) -> dict[str, Any]:
+def feature_declarations(dimensions: int) -> dict[str, Any]:
     """Returns the value of the key `features`: dense, without a transform."""
     keys = Dense(kind="dense", transform="none").model_dump()
     return {f"x{i}": keys for i in range(dimensions)}

@@ -1,4 +1,4 @@
-"""Finds texts that mark missing values in the cells of text files, such as NA."""
+"""Finds the marks of missing values in the cells of text files, such as NA."""
 
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable
@@ -18,10 +18,11 @@ MARKS_AMONG_NUMBERS = [*MARKS, "na", "Null", "None", "none", "nil", "-", "--", "
 def find_null_values(
     tables: list[pa.Table], labels: Container[str]
 ) -> dict[str, list[str]]:
-    """Finds the texts that mark missing values.
+    """Finds the marks of missing values.
 
-    A text is taken for such a mark if it occurs in a column whose other cells all hold
-    numbers or times, or in a label column whose other cells all say yes or no.
+    A text of `MARKS_AMONG_NUMBERS` is a mark in a column whose other cells all hold
+    numbers or times. A text of `MARKS` is one also in a label column whose other cells
+    all say yes or no.
 
     Returns: {mark: names of the columns in which it was recognized}.
     """
@@ -35,39 +36,46 @@ def find_null_values(
 
 
 def marks_among(values: pa.Array, is_label: bool) -> list[str]:
-    """Returns those distinct values of a column that mark missing values."""
-    if not pc.any(pc.is_in(values, pa.array(MARKS_AMONG_NUMBERS))).as_py():
-        return []
-    for marks in (MARKS, MARKS_AMONG_NUMBERS):
+    """Returns the marks of missing values among the distinct values of a column."""
+
+    def split(marks: list[str]) -> tuple[pa.Array, list[str]]:
+        """Returns the values that are no marks, and the values that are marks."""
         is_mark = pc.is_in(values, pa.array(marks))
-        others = values.filter(pc.invert(is_mark))
-        answers = {text.lower() for text in others.to_pylist()} if is_label else set()
-        is_yes_no = answers & YES and answers & NO and answers <= YES | NO
-        kind = kind_of_values(others.type, others)
-        if kind in ("whole", "decimal", "time") or (is_yes_no and marks is MARKS):
-            present: list[str] = values.filter(is_mark).to_pylist()
-            return present
-    return []
+        return values.filter(pc.invert(is_mark)), values.filter(is_mark).to_pylist()
+
+    others, present = split(MARKS_AMONG_NUMBERS)
+    if not present:
+        return []
+    if kind_of_values(others.type, others) in ("whole", "decimal", "time"):
+        return present
+    others, present = split(MARKS)
+    return present if is_label and say_yes_and_no(others.to_pylist()) else []
 
 
-def with_empty_cells(table: pa.Table, null_values: Iterable[str]) -> pa.Table:
-    """Returns a table of texts in which the cells with these texts are empty."""
-    marks = pa.array(list(null_values), pa.string())
-    empty = pa.scalar(None, pa.string())
-    columns = [pc.if_else(pc.is_in(c, marks), empty, c) for c in table.columns]
+def say_yes_and_no(texts: list[str]) -> bool:
+    """Whether each text says yes or no, and both occur."""
+    answers = {text.lower() for text in texts}
+    return answers <= YES | NO and bool(answers & YES) and bool(answers & NO)
+
+
+def with_empty_cells(table: pa.Table, marks: Iterable[str]) -> pa.Table:
+    """Returns a table of texts with null in place of each mark."""
+    is_mark = pa.array(list(marks), pa.string())
+    null = pa.scalar(None, pa.string())
+    columns = [pc.if_else(pc.is_in(c, is_mark), null, c) for c in table.columns]
     return pa.table(columns, table.column_names)
 
 
 def null_value_notes(
-    tables: list[pa.Table], null_values: dict[str, list[str]]
+    tables: list[pa.Table], columns_by_mark: dict[str, list[str]]
 ) -> list[str]:
     """Returns one note per mark: the columns that hold the mark, with counts of cells.
 
-    A mark counts as missing in all columns. The note is a warning if other columns than
-    those in which the mark was recognized hold it too: it may be a word there.
+    A mark counts as missing in all columns. In a column in which it was not recognized,
+    it may be a word. The note is then a warning.
     """
     notes = []
-    for mark, recognized_in in null_values.items():
+    for mark, recognized_in in columns_by_mark.items():
         counts: Counter[str] = Counter()
         for table in tables:
             for name in table.column_names:
@@ -77,6 +85,6 @@ def null_value_notes(
         doubtful = [name for name in columns if name not in recognized_in]
         note = f"'{mark}' counts as an empty cell: {', '.join(cells_by_column)}"
         if doubtful:
-            note = f"WARNING: {note}; may it be a word in {', '.join(doubtful)}?"
+            note = f"WARNING: {note}; is it a word in {', '.join(doubtful)}?"
         notes.append(note)
     return notes

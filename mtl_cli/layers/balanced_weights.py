@@ -1,4 +1,4 @@
-"""Weights of a reader's own expert against the experts of all other owners."""
+"""Two learnt weights: of a reader's own expert, and of each expert of other owners."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -12,9 +12,10 @@ from mtl_cli.layers.routing import Route, Routing
 
 @register
 class BalancedWeights(Routing):
-    """Weighs one expert of each of n owners by two numbers that are learnt.
+    """Weighs n experts, each with an owner of its own, by two numbers that are learnt.
 
-    The expert that the reader owns has the first weight, each other expert the second:
+    The expert that the reader owns has the weight `own`, each other expert the weight
+    `other`:
 
         alpha = sigmoid(strength)
         beta  = sigmoid(balance)
@@ -25,17 +26,17 @@ class BalancedWeights(Routing):
     and `balance`. Both start at 1, as in the authors' code. If n is 1, there is only
     the weight `own`.
 
-    Call the layer as `BalancedWeights(routes)(x)`: reader i then owns expert i. With a
-    single reader that owns another expert in each row, call the layer as
-    `BalancedWeights(routes)(x, owned)`.
+    Call the layer as `BalancedWeights(routes)(x)`: reader i then owns expert i. If the
+    owned expert differs from row to row, such as the expert of the row's scenario, call
+    the layer with a single reader as `BalancedWeights(routes)(x, owned)`.
 
     Args:
         routes: the readers, and the n experts that each weighs.
         label: the name of the weights in reports.
 
     Input shape: x `(batch, dim)`, of which the layer reads only the number of rows;
-        owned `(batch, n)`: 1 for the expert that the row's reader owns and 0 for all
-        others, or weights that sum to 1.
+        owned `(batch, n)`: 1 for the expert that the reader owns in the row, and 0 for
+        all others; or, for a row of several scenarios, shares that sum to 1.
     Output shape: `(readers, batch, n)`.
 
     Example:
@@ -50,29 +51,28 @@ class BalancedWeights(Routing):
     """
 
     are_shares: ClassVar[bool] = False
+    # The weights depend on the owner of an expert, and not on the columns of x.
+    reads_rows = False
 
     def __init__(self, routes: Sequence[Route], label: str = "", **kwargs: Any) -> None:
         super().__init__(routes, **kwargs)
         self.label = label
-        self.reads_rows = False
 
     def build(self, x_shape: Shape, owned_shape: Shape | None = None) -> None:
-        self.strength, self.balance = (
-            self.add_weight(name=name, shape=(1,), initializer="ones")
-            for name in ("strength", "balance")
-        )
+        self.strength = self.add_weight(name="strength", shape=(1,), initializer="ones")
+        self.balance = self.add_weight(name="balance", shape=(1,), initializer="ones")
 
     def call(self, x: Tensor, owned: Tensor | None = None) -> Tensor:
-        num, num_experts = len(self.routes), len(self.routes[0].experts)
+        num_readers, n = len(self.routes), len(self.routes[0].experts)
         alpha, beta = ops.sigmoid(self.strength), ops.sigmoid(self.balance)
         if owned is None:
-            shape = (num, ops.shape(x)[0], num_experts)
-            eye = ops.eye(num, num_experts, dtype=self.compute_dtype)
+            shape = (num_readers, ops.shape(x)[0], n)
+            eye = ops.eye(num_readers, n, dtype=self.compute_dtype)
             owned = ops.broadcast_to(eye[:, None], shape)
         else:
             owned = owned[None]
-        other = (1 - beta) / max(num_experts - 1, 1)
-        return alpha * (beta * owned + other * (1 - owned))
+        beta_other = (1 - beta) / max(n - 1, 1)
+        return alpha * (beta * owned + beta_other * (1 - owned))
 
     def parts(self) -> dict[str, Any]:
         return {"strength": self.strength, "balance": self.balance}

@@ -16,9 +16,9 @@ from mtl_cli.layers.register import Shape, register
 class FusedEmbedding(keras.layers.Layer):
     """Embeds many columns of ids with one weight and one gather.
 
-    The weight holds the tables one below the other. Table t starts at row `offset_t`,
-    which is the sum of the sizes of the tables before it. If column c reads table t,
-    the vectors of column c are `y_c = weight[ids_c + offset_t]`.
+    The weight `table` holds all tables, one below the other. Table t starts at row
+    `offset_t`, which is the sum of the sizes of the tables before it. If column c reads
+    table t, the vectors of column c are `y_c = table[ids_c + offset_t]`.
 
     With `num_sets` above 1, each row of the weight holds `num_sets` vectors. Each task
     can then have its own vectors, while all tasks share one lookup.
@@ -28,8 +28,8 @@ class FusedEmbedding(keras.layers.Layer):
             `size - 1`. The layer does not check the ids: a larger id reads a row of
             another table.
         embedding_dim: length of a vector.
-        columns: the index of the table that each column reads, from 0; None if column
-            c reads table c.
+        table_of_column: the index of the table that each column reads, from 0; None
+            if column c reads table c.
         num_sets: number of vectors of each id.
         stddev: standard deviation of the normal distribution of the initial vectors.
         l2: strength of the L2 penalty on the weight, 0 for none.
@@ -50,7 +50,7 @@ class FusedEmbedding(keras.layers.Layer):
         self,
         vocabulary_sizes: Sequence[int],
         embedding_dim: int,
-        columns: Sequence[int] | None = None,
+        table_of_column: Sequence[int] | None = None,
         num_sets: int = 1,
         stddev: float = 0.05,
         l2: float = 0.0,
@@ -61,13 +61,15 @@ class FusedEmbedding(keras.layers.Layer):
         self.embedding_dim, self.num_sets = embedding_dim, num_sets
         self.stddev, self.l2 = stddev, l2
         starts = np.cumsum((0, *self.vocabulary_sizes[:-1])).astype("int32")
-        self.offsets = starts if columns is None else starts[list(columns)]
+        self.offsets = (
+            starts if table_of_column is None else starts[list(table_of_column)]
+        )
 
     def build(self, input_shape: Shape) -> None:
         if input_shape[-1] != len(self.offsets):
             raise ValueError(
-                f"the input has {input_shape[-1]} columns of ids, but columns (or "
-                f"vocabulary_sizes) describes {len(self.offsets)}; make them equal."
+                f"the input has {input_shape[-1]} columns of ids, table_of_column (or "
+                f"vocabulary_sizes) has {len(self.offsets)} entries; make them equal."
             )
         self.table = self.add_weight(
             name="table",
@@ -78,12 +80,13 @@ class FusedEmbedding(keras.layers.Layer):
 
     def call(self, ids: Tensor, training: bool | None = None) -> Tensor:
         rows = self.rows(ids)
+        # Only training needs the gradient of `gather_rows`. Its argument is a tensor,
+        # and making the tensor may copy the whole table, so prediction does without.
         if training:
             vectors = gather_rows(tf.convert_to_tensor(self.table.value), rows)
-            return self.arrange(vectors)
-        # Without a gradient, read the variable itself. `gather_rows` needs the table as
-        # a tensor, and making the tensor may copy the whole table.
-        return self.arrange(tf.gather(self.table.value, rows))
+        else:
+            vectors = tf.gather(self.table.value, rows)
+        return self.arrange(vectors)
 
     def rows(self, ids: Tensor) -> Tensor:
         """Returns the row of the weight that each id reads, `(batch, columns)`."""
@@ -104,11 +107,12 @@ class FusedEmbedding(keras.layers.Layer):
 
 @tf.custom_gradient
 def gather_rows(table: Tensor, rows: Tensor) -> Tensor:
-    """Returns rows of a table. The gradient has one entry per row of the table.
+    """Returns rows of a table, with a gradient that is summed for each row.
 
-    The entry is the sum over all ids of the batch that read the row. TensorFlow's own
-    gradient has one entry for each id. Keras' Adam would square these entries one by
-    one, and a row that is read k times would move up to sqrt(k) times too far.
+    TensorFlow's own gradient has one entry for each id of the batch. Keras' Adam would
+    square the entries of a row one by one, and a row that k ids read would move up to
+    sqrt(k) times too far. Therefore this gradient has one entry for each row of the
+    table: the sum over the ids that read the row.
 
     Args:
         table: `(rows of the table, width)`.

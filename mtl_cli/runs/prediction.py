@@ -8,7 +8,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,16 +26,18 @@ from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.constant_columns import with_constants
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.encode import feature_request
-from mtl_cli.data.sources import Source, open_source, with_format_of
+from mtl_cli.data.sources import (
+    OnRows,
+    Source,
+    no_progress,
+    open_source,
+    with_format_of,
+)
 from mtl_cli.data.unseen_values import UnseenValues
 from mtl_cli.network.prediction_columns import prediction_columns
 from mtl_cli.runs import saved_model
 
 STDIO = "-"  # reads CSV from stdin, or writes CSV to stdout
-# The last bits of a prediction may depend on the other rows that the network predicts
-# in the same call. Blocks of a fixed size, a multiple of the rows per call, make the
-# calls the same, whatever chunks the file is read in.
-ROWS_PER_BLOCK = 1 << 16
 # {ending of a file's name: function that opens a file with a schema for writing}
 WRITERS: dict[str, Callable[[Any, pa.Schema], Any]] = {
     ".csv": pyarrow.csv.CSVWriter,
@@ -60,7 +62,7 @@ def predict_files(
     location: Location,
     target: str,
     keep: Sequence[str] = (),
-    on_rows: Callable[[int, int], None] = lambda done, total: None,
+    on_rows: OnRows = no_progress,
     constants: Mapping[str, str | None] = {},
 ) -> PredictionSummary:
     """Predicts every row of a table, and writes the predictions in the same order.
@@ -90,22 +92,21 @@ def predict_files(
     not_finite = Counter[str]()  # {column: number of predictions}
     with (
         opened_table(location, keep, config.dataset, request) as source,
-        opened_target(target) as write,
+        opened_target(target) as writer,
     ):
-        for rows in blocks(source):
+        for rows in source.blocks():
             with source.located_errors(summary.num_rows):
                 encoded = features.encode(rows)
             unseen.add(rows, encoded)
             columns = prediction_columns(network, config, encoded)
             for name, predictions in columns.items():
                 not_finite[name] += int((~np.isfinite(predictions)).sum())
-            for name in keep:
-                if name in columns:
-                    raise ConfigError(
-                        f"--keep: a column of predictions is named '{name}' as well; "
-                        "rename it in the table"
-                    )
-            write(pa.table({name: rows[name] for name in keep} | columns))
+            if clash := columns.keys() & set(keep):
+                raise ConfigError(
+                    f"--keep: a column of predictions is named '{min(clash)}' as well; "
+                    "rename it in the table"
+                )
+            writer.write(pa.table({name: rows[name] for name in keep} | columns))
             summary.num_rows += rows.num_rows
             on_rows(summary.num_rows, source.num_rows)
     summary.seconds = time.monotonic() - start
@@ -124,9 +125,9 @@ def opened_table(
 ) -> Iterator[Source]:
     """Opens a table with the columns of the features and, as text, the columns to keep.
 
-    The columns of features have the same types as in training. The ending of the file's
-    name decides its format. If it names no format, the format of the run's data set is
-    used. The other keys of the data set, such as the delimiter, are always used.
+    The columns of features have the same types as in training. The format is the one
+    that the ending of the table's name tells, or else the format of the run's data set.
+    The other keys of the data set, such as the delimiter, are always used.
     """
     kept_columns = {column: "--keep" for column in keep if column not in request.keys}
     types = dict.fromkeys(kept_columns, pa.string())
@@ -159,45 +160,51 @@ def copied_stdin(folder: Path) -> Iterator[str]:
         raise DataError(str(error).replace(str(path), "stdin")) from None
 
 
-def blocks(source: Source) -> Iterator[pa.Table]:
-    """Yields all rows in blocks of `ROWS_PER_BLOCK` rows; the last may have fewer."""
-    left_over: list[pa.Table] = []
-    # Small chunks need little memory: a chunk stays in memory while the next is read.
-    for chunk in source.read(ROWS_PER_BLOCK):
-        rows = pa.concat_tables([*left_over, chunk])
-        end = rows.num_rows - rows.num_rows % ROWS_PER_BLOCK
-        for start in range(0, end, ROWS_PER_BLOCK):
-            yield rows.slice(start, ROWS_PER_BLOCK).combine_chunks()
-        left_over = [rows.slice(end)]
-    if left_over and left_over[0].num_rows:
-        yield left_over[0].combine_chunks()
+class TableWriter:
+    """Writes tables with the same columns to one file, one below the other.
+
+    Args:
+        sink: the path of the file, or an open file.
+        ending: the key of `WRITERS` that tells the format.
+        named_errors: makes a context that names the file in errors of writing.
+    """
+
+    def __init__(
+        self,
+        sink: Any,
+        ending: str,
+        named_errors: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        self.sink, self.ending, self.named_errors = sink, ending, named_errors
+        self.writer: Any = None  # the schema is known from the first table on
+
+    def write(self, table: pa.Table) -> None:
+        """Appends a table. Raises a `ConfigError` if the format cannot hold it."""
+        try:
+            with self.named_errors():
+                if self.writer is None:
+                    self.writer = WRITERS[self.ending](self.sink, table.schema)
+                self.writer.write_table(table)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise ConfigError(
+                f"--keep: {self.ending} cannot hold the columns: {first_line(error)}; "
+                "keep other columns, or choose another format with -o"
+            ) from None
+
+    def close(self) -> None:
+        """Writes what is left to write."""
+        if self.writer is not None:
+            with self.named_errors():
+                self.writer.close()
 
 
 @contextmanager
-def opened_target(target: str) -> Iterator[Callable[[pa.Table], None]]:
-    """Opens a file for predictions; yields a function that appends a table to it."""
-    writer: Any = None
-    is_stdout = target == STDIO
-    named_errors = written_to_stdout if is_stdout else nullcontext
-
-    def write(table: pa.Table) -> None:
-        nonlocal writer
-        try:
-            with named_errors():
-                if writer is None:  # the schema is known from the first table on
-                    writer = WRITERS[ending](sink, table.schema)
-                writer.write_table(table)
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            raise ConfigError(
-                f"--keep: {ending} cannot hold the columns: {first_line(error)}; keep "
-                "other columns, or choose another format with -o"
-            ) from None
-
-    if is_stdout:
-        sink, ending = sys.stdout.buffer, ".csv"
-        yield write
-        with named_errors():
-            writer.close()
+def opened_target(target: str) -> Iterator[TableWriter]:
+    """Opens a file, or stdout, for predictions."""
+    if target == STDIO:
+        writer = TableWriter(sys.stdout.buffer, ".csv", written_to_stdout)
+        yield writer
+        writer.close()
         return
     ending = Path(target).suffix
     if ending not in WRITERS:
@@ -205,9 +212,8 @@ def opened_target(target: str) -> Iterator[Callable[[pa.Table], None]]:
             f"-o: '{target}' ends in none of {', '.join(WRITERS)}; choose one of these"
         )
     with replacing(Path(target), "mend that, and run the command again") as path:
-        sink = str(path)
+        writer = TableWriter(str(path), ending)
         try:
-            yield write
+            yield writer
         finally:
-            if writer is not None:
-                writer.close()
+            writer.close()

@@ -16,7 +16,8 @@ from mtl_cli.config.sweep_options import Comparison, SweepOptions
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.options import Count, Options, Seed
 
-# Hydra composes the configurations of all jobs before the first job starts.
+# Hydra composes the configurations of all jobs before the first job starts, so that too
+# many jobs would take hours and fill the memory before anything is trained.
 MAX_JOBS = 100_000
 BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper"
 
@@ -30,8 +31,12 @@ class Plan(Options):
     sweep: SweepOptions
 
 
-def job_plan(values: dict[str, Any]) -> Plan:
-    """Reads the plan from a resolved configuration. A wrong key is a `ConfigError`."""
+def plan_of_values(values: dict[str, Any]) -> Plan:
+    """Reads the plan from a resolved configuration.
+
+    Raises:
+        ConfigError: if a key has a wrong value.
+    """
     keys = {key: values[key] for key in Plan.model_fields}
     try:
         return Plan.model_validate(keys)
@@ -41,10 +46,11 @@ def job_plan(values: dict[str, Any]) -> Plan:
         raise ConfigError(explain(error, keys)) from None
 
 
-def sweep_plan(config: DictConfig) -> Plan | None:
-    """Returns the plan of a sweep; None if it cannot be resolved.
+def plan_of_config(config: DictConfig) -> Plan | None:
+    """Reads the plan from a configuration before its jobs start.
 
-    The jobs then report the error. The swept settings of a job may change the plan.
+    Returns None if the keys cannot be resolved, because a job may still resolve them:
+    its swept settings may change them. If a job cannot, it reports the error.
     """
     plain: Any = OmegaConf.to_container(config)
     try:
@@ -52,14 +58,18 @@ def sweep_plan(config: DictConfig) -> Plan | None:
         values: Any = OmegaConf.to_container(keys, resolve=True, throw_on_missing=True)
     except (OmegaConfBaseException, KeyError):
         return None
-    return job_plan(values)
+    return plan_of_values(values)
 
 
 def number_of_jobs(config: DictConfig, plan: Plan | None) -> int | None:
     """Returns the number of jobs of a sweep; None if it is not known in advance.
 
-    A search chooses its jobs one after another, and two jobs may share a twin. More
-    than `MAX_JOBS` jobs are a `ConfigError`.
+    The number of a search is not known, because a search chooses its jobs one after
+    another. The number of a sweep with twins is not known, because two jobs may share a
+    twin.
+
+    Raises:
+        ConfigError: if there are more than `MAX_JOBS` jobs.
     """
     settings = swept_settings(config)
     repeats = plan.repeats if plan else 1

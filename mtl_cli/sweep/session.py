@@ -162,7 +162,7 @@ class StartOfSweep(Callback):
             if config.trainer.strategy == "multi_worker":
                 raise ConfigError(MULTI_WORKER_MESSAGE)
             optuna_search.check_search(config)
-            num_jobs = plan.number_of_jobs(config, plan.sweep_plan(config))
+            num_jobs = plan.number_of_jobs(config, plan.plan_of_config(config))
             folder, resume = config.hydra.sweep.dir, config.get("resume", "auto")
             current = Session(Path(folder), resume, num_jobs)
             current.is_complete = optuna_search.resume_search(config)

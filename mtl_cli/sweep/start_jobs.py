@@ -18,7 +18,7 @@ from mtl_cli.sweep import job_processes, session
 from mtl_cli.sweep.external_launchers import is_stopped, wait_unless_stopped
 from mtl_cli.sweep.folder_names import job_name
 from mtl_cli.sweep.job import Job, skip_if_done
-from mtl_cli.sweep.plan import job_plan
+from mtl_cli.sweep.plan import plan_of_values
 from mtl_cli.sweep.plugin_settings import uses_basic_launcher
 from mtl_cli.sweep.repeats_and_twins import Variant, repeats_and_twins
 
@@ -70,7 +70,7 @@ def start_jobs(composed: DictConfig) -> Objective:
     choices = dict(hydra_config.runtime.choices)
     first_variant = Variant(values, settings, choices)
     try:
-        plan = job_plan(values)
+        plan = plan_of_values(values)
         options, repeats = plan.sweep, plan.repeats
         variants = repeats_and_twins(first_variant)
     except ConfigError:

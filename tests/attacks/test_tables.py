@@ -279,7 +279,7 @@ def test_kept_column_that_the_format_cannot_hold_ends_in_one_line(
     runs = pa.RunEndEncodedArray.from_arrays(pa.array([9], pa.int32()), pa.array(["x"]))
     with (
         pytest.raises(ConfigError, match=r"^--keep: \.csv cannot hold the columns: "),
-        opened_target(str(tmp_path / "a.csv")) as write,
+        opened_target(str(tmp_path / "a.csv")) as writer,
     ):
-        write(pa.table({"kept": runs}))
+        writer.write(pa.table({"kept": runs}))
     assert not list(tmp_path.iterdir())

@@ -78,11 +78,11 @@ MISTAKES = {
     "~model.num_levels ~trainer.epochs": "missing keys 'model.num_levels', "
     "'trainer.epochs'; add them to the YAML file",
     **{
-        f"{group}=null": f"error: {group}: null is not the name of an option; name one "
+        f"{group}=null": f"error: {group}: null is not the name of an option; leave "
         for group in sorted([*GROUPS, "experiment", "sweep", "hydra/launcher"])
     },
-    "balancing=3": "balancing: 3 is not the name of an option; name one of its "
-    "options: cagrad, dwa, fixed, gradnorm, metabalance, mgda, pcgrad, uncertainty; or",
+    "balancing=3": "balancing: 3 is not the name of an option; leave the setting out, "
+    "or name one of its options: cagrad, dwa, fixed, gradnorm, metabalance, mgda, ",
     "-m '~tracker' seed=1,2 model=null,ple": "error: model: null is not the name of an",
     "model=plee": "the group 'model' has no option 'plee'; known: adatt, aitm, "
     "cgc, cross_stitch, dbmtl, esmm, home, m3oe, mmoe, omoe, pepnet, ple, poso, "

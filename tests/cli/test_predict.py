@@ -18,6 +18,7 @@ import pytest
 from helpers.planted_data import config, run_in, values
 
 from mtl_cli.cli import predict
+from mtl_cli.data import sources
 from mtl_cli.data.sources import Source
 from mtl_cli.network.prediction_columns import prediction_columns
 from mtl_cli.runs import prediction
@@ -119,7 +120,7 @@ def test_rows_keep_their_order_and_kept_columns_stand_beside_them(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(prediction, "ROWS_PER_BLOCK", rows_per_block)
+    monkeypatch.setattr(sources, "ROWS_PER_BLOCK", rows_per_block)
     monkeypatch.setattr("mtl_cli.data.sources.CHUNK_ROWS", 30)
     target = tmp_path / "scores.parquet"
     test = run.parent / "test.parquet"
@@ -135,14 +136,14 @@ def test_rows_keep_their_order_and_kept_columns_stand_beside_them(
 def test_pieces_that_are_read_are_no_larger_than_a_block(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(prediction, "ROWS_PER_BLOCK", 7)
+    monkeypatch.setattr(sources, "ROWS_PER_BLOCK", 7)
     table, asked = pa.table({"x": range(20)}), list[int]()
 
     def read(max_rows: int) -> Iterator[pa.Table]:
         asked.append(max_rows)
         return (table.slice(start, max_rows) for start in range(0, 20, max_rows))
 
-    found = list(prediction.blocks(Source("t", 20, read)))
+    found = list(Source("t", 20, read).blocks())
     assert [block.num_rows for block in found] == [7, 7, 6]
     assert pa.concat_tables(found) == table
     assert asked == [7]
@@ -256,7 +257,7 @@ def set_and_written(run: Path, folder: Path, *arguments: str) -> pd.DataFrame:
 def test_set_columns_are_predicted_as_if_the_table_held_the_value_in_every_row(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prediction, "ROWS_PER_BLOCK", 30)
+    monkeypatch.setattr(sources, "ROWS_PER_BLOCK", 30)
     user = str(2**53 + 1)
     found = set_and_written(
         run, tmp_path, "--set", "age=30", "--set", f"user={user}", "--keep", "user"
@@ -381,7 +382,7 @@ def test_signal_in_the_middle_leaves_no_file(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(prediction, "ROWS_PER_BLOCK", 10)
+    monkeypatch.setattr(sources, "ROWS_PER_BLOCK", 10)
     columns = prediction.prediction_columns
     calls = 0
 

@@ -439,7 +439,7 @@ TABLES = {
         {"csv.null_values": ["NA"]},
         {"price", "country"},
         set(),
-        "'NA' counts as an empty cell: price (2), country (200); may it be a word in",
+        "'NA' counts as an empty cell: price (2), country (200); is it a word in",
     ),
     "NA_among_words": (
         "csv",

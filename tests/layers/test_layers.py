@@ -152,7 +152,7 @@ CASES = {
         15 * 14,
     ),
     "FusedEmbedding of shared tables": Case(
-        lambda ids: FusedEmbedding([4, 9], 7, columns=[0, 1, 1], l2=0.1)(ids),
+        lambda ids: FusedEmbedding([4, 9], 7, [0, 1, 1], l2=0.1)(ids),
         [IDS],
         (1, BATCH, 3, 7),
         13 * 7,
