@@ -90,7 +90,7 @@ class Synthetic(Dataset):
         return {**values, "features": feature_declarations(dimensions)}
 
     @model_validator(mode="after")
-    def _check_features(self) -> "Synthetic":
+    def _check_declarations(self) -> "Synthetic":
         expected = feature_declarations(self.dimensions)
         if {name: f.model_dump() for name, f in self.features.items()} != expected:
             raise ValueError(
