@@ -100,7 +100,8 @@ def read_tf_config() -> tuple[list[str], int]:
     addresses = [jobs[job][index] for job, index in tasks]
     for address in addresses:
         port = address.rpartition(":")[2]
-        if not (port.isascii() and port.isdigit() and 0 < int(port) < 2**16):
+        is_number = port.isascii() and port.isdigit() and len(port) <= 5
+        if not (is_number and 0 < int(port) < 2**16):
             raise tf_config_error(
                 f"the address {shown(address)} has no port from 1 to {2**16 - 1}"
             )

@@ -38,6 +38,7 @@ def test_slurm_tasks_keep_the_order_of_their_numbers(monkeypatch):
         ({"worker": 2 * ["a:1"] + ["b:65536"]}, "TF_CONFIG: the address 'b:65536' has"),
         ({"worker": 2 * ["a:1"] + ["b:0"]}, "TF_CONFIG: the address 'b:0' has no port"),
         ({"worker": 2 * ["a:1"] + ["b:²"]}, "TF_CONFIG: the address 'b:²' has no port"),
+        ({"worker": 2 * ["a:1"] + ["b:" + "9" * 5000]}, "TF_CONFIG: the address 'b:99"),
         ({"worker": ["a:1", None]}, "TF_CONFIG: cluster.worker.1: Input should be a"),
         ({"worker": ["a:1"], "ps": ["b:1"]}, "TF_CONFIG: multi_worker trains without"),
         ({"worker": 3 * ["a:1"], "cook": ["b:1"]}, "TF_CONFIG: unknown job 'cook'"),
