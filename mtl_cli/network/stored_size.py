@@ -8,10 +8,6 @@ from mtl_cli.core.private_doors import bounded_weights, unallocated_variables
 from mtl_cli.network.build import build_run
 from mtl_cli.tasks.base import Statistics
 
-# An upper bound of the weights, and of the variables, that a small network has but does
-# not store.
-MAX_UNSTORED = 1000
-
 
 def check_size(
     config: Config,
@@ -26,9 +22,8 @@ def check_size(
     allocating them, and stops as soon as there are far more than are stored.
     """
     num_stored = sum(array_sizes)
-    # The noise of gates has variables that are not stored.
-    max_weights = 2 * num_stored + MAX_UNSTORED
-    max_variables = 2 * len(array_sizes) + MAX_UNSTORED
+    # A network up to twice as large is counted, so that the message can name its size.
+    max_weights, max_variables = 2 * num_stored, 2 * len(array_sizes)
     with unallocated_variables(), bounded_weights(max_weights, max_variables):
         network = build_run(config, layout, label_statistics)
         num_described = int(network.predictions.count_params())
