@@ -163,8 +163,8 @@ def stored_tables(folder: Path, arrays: dict[str, ArrayFile]) -> dict[str, Store
 def check_entry(entry: Entry, dataset: Dataset, outputs: list[Output]) -> None:
     """Refuses an entry of the cache that does not fit the features and the outputs.
 
-    Other users may write to a shared cache. Without this check, an array of another
-    type or width, or a report that lacks a task, would make the run fail much later.
+    Other users may write to a shared cache. Without this check, a missing array, one of
+    another type or width, or a report that lacks a task, would make the run fail later.
     """
     manifest, report = entry.manifest, entry.manifest.report
     one_label = LabelSummary(count=1, lowest=0.0, highest=0.0)
@@ -183,7 +183,14 @@ def check_entry(entry: Entry, dataset: Dataset, outputs: list[Output]) -> None:
     tables = entry.tables()
     if "train" not in tables:
         raise ValueError("there are no training rows")
+    names = {"row_numbers"}
+    if dataset.group_column is not None:
+        names.add("groups")
+    for output in outputs:
+        names |= {f"labels.{output.label}", f"weights.{output.name}"}
     for split, table in tables.items():
+        if not manifest.arrays.keys() >= {f"{split}.{name}" for name in names}:
+            raise ValueError(f"an array of {split} is missing")
         if types_and_widths(table.read(0, 1).features) != expected:
             raise ValueError(f"the arrays of {split} do not fit the features")
 

@@ -418,6 +418,22 @@ def test_manifest_with_any_other_type_in_its_report_is_encoded_anew(
         assert len(encodings) == 1, text
 
 
+def test_entry_that_lacks_an_array_is_encoded_anew(file, encodings, tmp_path):
+    options = {**SPLIT, "group_column": "user"}
+    expected = undamaged(file, tmp_path, **options)
+    loaded(file, FEATURES, TASKS, **options)
+    manifest = only_entry(tmp_path) / cache_entry.MANIFEST
+    intact = json.loads(manifest.read_text().partition("\n")[2])
+    for name in intact["arrays"]:
+        encodings.clear()
+        arrays = {key: a for key, a in intact["arrays"].items() if key != name}
+        text = json.dumps({**intact, "arrays": arrays})
+        manifest = only_entry(tmp_path) / cache_entry.MANIFEST
+        manifest.write_text(f"{zlib.crc32(text.encode())}\n{text}")
+        assert_same(loaded(file, FEATURES, TASKS, **options), expected)
+        assert len(encodings) == 1, name
+
+
 def with_one_value_replaced(values, keys):
     """Yields the JSON text with one value below `keys` removed or of a wrong type.
 
