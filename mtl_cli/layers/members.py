@@ -10,13 +10,16 @@ from mtl_cli.layers.register import Shape, register
 
 
 @register
-class MemberInputs(keras.layers.Layer):
+class EnsembleInputs(keras.layers.Layer):
     """Gives each member m an input of its own: `x_m = r_m * x`.
 
     x is a row, and * the element-wise product. The vectors r_m are trained; each entry
     starts at -1 or 1, at random. The members share the layers after this one, which
     read the rows of all members as one batch. Only the last layer of a tower has
     weights for each member, see `towers.py`.
+
+    The files of weights that Keras writes hold the name of the class. With another
+    name, this layer could not be loaded from the files of earlier runs.
 
     Args:
         num: number of members.
@@ -27,7 +30,7 @@ class MemberInputs(keras.layers.Layer):
 
     Example:
         >>> x = keras.random.normal((5, 7))
-        >>> MemberInputs(num=3)(x).shape
+        >>> EnsembleInputs(num=3)(x).shape
         TensorShape([15, 7])
 
     Reference: Gorishniy et al., "TabM: Advancing Tabular Deep Learning with

@@ -18,7 +18,7 @@ from mtl_cli.core.prediction_names import spread_name
 from mtl_cli.core.private_doors import TooManyWeightsError, bounded_weights
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.calibration import Calibration
-from mtl_cli.layers.members import MemberInputs, by_member
+from mtl_cli.layers.members import EnsembleInputs, by_member
 from mtl_cli.network.ensemble import ensemble_models
 from mtl_cli.network.network import Network
 from mtl_cli.tasks.base import Statistics
@@ -135,7 +135,7 @@ def encodings_of_members(encodings: Encodings, num_members: int) -> Encodings:
     """
     if num_members == 1:
         return encodings
-    split = MemberInputs(num_members, name="members")
+    split = EnsembleInputs(num_members, name="members")
     return replace(
         encodings,
         outputs=[split(x) for x in encodings.outputs],

@@ -1,5 +1,6 @@
 """Members of one network: what its members share, learn and predict."""
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ import tensorflow as tf
 from helpers.networks import MODELS, QUICK_MODELS, ROWS, SCENARIO, features, network
 from helpers.slow import slow_except
 
-from mtl_cli.layers.members import MemberInputs
+from mtl_cli.layers.members import EnsembleInputs
 from mtl_cli.tasks.binary import Binary
 from mtl_cli.training.losses import (
     mean_of_members,
@@ -20,9 +21,18 @@ K = 3
 FLOAT32 = 1e-5  # relative rounding of a network of float32 operations
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_weights_of_members_have_the_names_of_earlier_files(tmp_path):
+    built = network("model=shared_bottom", f"model.members={K}").predictions
+    built.save_weights(tmp_path / "a.weights.h5")
+    with h5py.File(tmp_path / "a.weights.h5") as file:
+        stored = file["layers/ensemble_inputs/vars/0"][:]
+    np.testing.assert_array_equal(stored, built.get_layer("members").scale.numpy())
+
+
 def test_members_start_with_random_signs_of_one_input():
     x = keras.random.normal((5, 400))
-    layer = MemberInputs(K, seed=1)
+    layer = EnsembleInputs(K, seed=1)
     y = layer(x).numpy().reshape(K, 5, 400)
     signs = y / x.numpy()
     np.testing.assert_array_equal(np.abs(signs), 1)
