@@ -43,7 +43,7 @@ def lock_folder(folder: Path, key: str) -> IO[str]:
 
 
 def is_at(path: Path, file: IO[str]) -> bool:
-    """Whether a path still leads to an open file, which nobody has removed or replaced.
+    """Whether nobody has removed or replaced an open file at a path.
 
     A lock on a removed file keeps nobody out.
     """
@@ -54,5 +54,5 @@ def is_at(path: Path, file: IO[str]) -> bool:
 
 
 def open_lock_file(path: Path) -> IO[str]:
-    """Opens or makes a file to lock; refuses a link, whose file would be emptied."""
+    """Opens or makes a file to lock. Refuses a link, so as not to empty its target."""
     return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "w")

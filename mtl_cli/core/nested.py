@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 
 def flatten(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Turns nested dicts into one dict with dotted keys, which begin with `prefix`.
+    """Turns nested dicts into one dict with dotted keys that begin with `prefix`.
 
     An empty dict has no keys to flatten, so it is kept as a value.
 

@@ -29,7 +29,7 @@ UNCHECKED_BYTES = 1 << 28
 
 
 class Manifest(BaseModel):
-    """What an entry holds. The arrays are {`SPLIT.NAME`: the file of the array}."""
+    """The record of an entry. `arrays` is {`SPLIT.NAME`: the file of the array}."""
 
     model_config = ConfigDict(strict=True)
 

@@ -1,4 +1,4 @@
-"""What Parquet and Feather files have in common once they are open."""
+"""An open Parquet or Feather file, with the same attributes for both formats."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""What one column alone tells about a label: its AUC, and whether it is a copy."""
+"""The AUC of a single feature, and the check that no feature copies the label."""
 
 import numpy as np
 

@@ -51,7 +51,7 @@ def rendezvous(
 
     Raises:
         ConfigError: if a process is missing, or differs from the chief.
-        LostWorkerError: if a child has ended, which then never comes.
+        LostWorkerError: if a child process has ended before it joined.
     """
     values = {"index": rank, **environment}
     introduction = {key: values.get(key) for key in INTRODUCTION_KEYS}

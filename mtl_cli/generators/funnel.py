@@ -170,7 +170,7 @@ class Funnel(Dataset):
 def draw_population(
     random: np.random.Generator, num: int, num_groups: int
 ) -> Population:
-    """Draws all users, or all items. Those of a group have similar effects."""
+    """Draws all users, or all items. The members of a group have similar effects."""
     popularity = np.arange(1.0, num + 1) ** -SKEW
     popularity /= popularity.sum()
     group = random.integers(num_groups, size=num)

@@ -35,7 +35,7 @@ AMOUNT_WORDS = split_words(
     "height width distance views clicks orders purchases likes visits plays comments "
     "dividends value balance freq"
 )
-# What people do after they have seen an item.
+# Actions of people who have seen an item.
 OUTCOME_WORDS = split_words(
     "click clicked buy bought purchase purchased convert converted conversion like "
     "liked share shared follow followed comment commented order ordered cart carted "

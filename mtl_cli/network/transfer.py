@@ -37,8 +37,8 @@ def match(
 
     A block can be copied if it has the same shape in both networks. An embedding table
     may also have more rows in the new network: new ids come after the earlier ids, so
-    the earlier vectors are copied to the first rows.
-    The shapes are those of all weights of the networks.
+    the earlier vectors are copied to the first rows. `earlier_shapes` and `new_shapes`
+    are the shapes of all weights of the two networks.
     """
     matched = Match([], [], [], [])
     earlier_kernels = {name._replace(feature="") for name in earlier}

@@ -37,7 +37,7 @@ def learning_curves(rows: Sequence[dict[str, Any]], kept_epoch: int) -> list[Lin
 
     The second plot shows the first metric of each output. Without validation rows there
     is no second plot. There is a plot of weights if the balancing method changes them.
-    The rows, at least one, are those of `history.csv`.
+    `rows` are the rows of `history.csv`, at least one.
     """
     epochs = [row["epoch"] for row in rows]
 

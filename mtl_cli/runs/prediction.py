@@ -48,7 +48,7 @@ WRITERS: dict[str, Callable[[Any, pa.Schema], Any]] = {
 
 @dataclass
 class PredictionSummary:
-    """What `mtl-predict` says about its predictions."""
+    """The facts and warnings that `mtl-predict` prints after it has predicted."""
 
     num_rows: int = 0
     seconds: float = 0.0  # without loading the model

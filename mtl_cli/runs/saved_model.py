@@ -51,7 +51,7 @@ MAX_ENTRIES, MAX_DEPTH = 100_000, 32
 
 
 class LearntModel(NamedTuple):
-    """What a run has learnt from its data apart from weights."""
+    """The parts of a saved model beside its weights."""
 
     features: FeatureSet
     labels: dict[str, Statistics]  # {task: statistics}, for tasks that use any

@@ -59,8 +59,8 @@ class Balancer:
             losses: the losses before the step, (T,).
             total_weights: the sum of each task's row weights in the batch, (T,).
             iterations: the optimizer's count of steps before the step.
-            gradients: the gradient of each weight. If the method reads gradients: those
-                of all tasks and that of the penalties, (T + 1, ...).
+            gradients: the gradient of each weight. If the method reads gradients, they
+                are (T + 1, ...): one gradient per task, then that of the penalties.
 
         Returns: the weight of each task in the step, (T,), and the combined gradient of
             each weight of the network. If the method reads gradients, the task's weight

@@ -19,8 +19,8 @@ from mtl_cli.tasks.base import Statistics, Task
 from mtl_cli.training.feed import TensorTable
 
 Array = npt.NDArray[np.floating]
-# What a step yields for each task: the loss, the sum of the row weights, and the weight
-# that the balancing method gives the task.
+# A step returns three values for each task: the loss, the sum of the row weights, and
+# the weight that the balancing method gives the task.
 VALUES_PER_TASK = 3
 
 
@@ -101,12 +101,18 @@ def penalties_of_heads(
 
 
 def repeat_for_members(x: Tensor, like: Tensor) -> Tensor:
-    """Repeats the values (batch,) for each member: as many as `like` has rows."""
+    """Repeats the values of the rows, (batch,), for each member.
+
+    `like` is a tensor with (members * batch) rows, as the result has.
+    """
     return tf.tile(x, [tf.shape(like)[0] // tf.shape(x)[0]])
 
 
 def mean_of_members(x: Tensor, like: Tensor) -> Tensor:
-    """Returns the means over the members: as many as `like` has rows, (batch,)."""
+    """Returns the mean over the members for each row, (batch,).
+
+    x holds (members * batch) values, and `like` has (batch) rows, as the result has.
+    """
     return tf.reduce_mean(tf.reshape(x, [-1, tf.shape(like)[0]]), axis=0)
 
 
