@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Sequence
+from functools import reduce
+from operator import mul
 from typing import Any, ClassVar
 
 import numpy as np
@@ -54,10 +56,6 @@ class DSelectKGates(Routing):
     The first, an entropy, makes each selector choose a single expert. The second keeps
     the selectors away from codes of E and above, because no expert has these codes. If
     E is a power of two, there are no such codes, and the second penalty is left out.
-    The layer passes `add_loss` one value per row, and training sums these values;
-    static gates pass a single value. If a gate serves only some of the rows, call the
-    layer as `DSelectKGates(...)(x, row_weights)`: the penalties of the gate then count
-    in these rows only.
 
     Args:
         num: number of gates.
@@ -71,8 +69,9 @@ class DSelectKGates(Routing):
         **kwargs: further arguments of `ParallelMLP`, for the hidden layers, and of a
             Keras layer.
 
-    Input shape: x as of `Gates`; row_weights, the weight of each gate's penalties in
-        each row, `(num, batch)`; all are 1 by default. Static gates do not read them.
+    Input shape: as of `Gates`. If gates serve only some of the rows, call the layer as
+        `DSelectKGates(...)(x, row_weights)`. `row_weights` are the weights of each
+        gate's penalties in each row, `(num, batch)`. Static gates ignore them.
     Output shape: `(num, batch, num_experts)`; the last axis sums to 1 if E is a power
         of two.
 
@@ -101,8 +100,8 @@ class DSelectKGates(Routing):
         dense_options = pop_dense_options(kwargs)
         super().__init__(routes or routes_to_shared(num, num_experts), **kwargs)
         self.num_experts, self.num_selected = num_experts, num_selected
-        self.gamma, self.entropy_strength = gamma, entropy
-        self.reads_rows = not is_static
+        self.gamma, self.entropy = gamma, entropy
+        self.is_static, self.reads_rows = is_static, not is_static
         self.num_bits = math.ceil(math.log2(num_experts))
         # Static gates read a single row that holds only a 1, instead of the input. The
         # kernels of the dense layers are then the values z and w themselves.
@@ -123,7 +122,7 @@ class DSelectKGates(Routing):
         )
 
     def build(self, input_shape: Shape) -> None:
-        input_shape = input_shape if self.reads_rows else (1, 1)
+        input_shape = (1, 1) if self.is_static else input_shape
         self.hidden.build(input_shape)
         hidden_shape = self.hidden.compute_output_shape(input_shape)
         self.selectors.build(hidden_shape)
@@ -132,20 +131,20 @@ class DSelectKGates(Routing):
     def call(
         self, x: Tensor, row_weights: Tensor | None = None, training: bool | None = None
     ) -> Tensor:
-        hidden = self.hidden(x if self.reads_rows else ops.ones((1, 1)))
+        hidden = self.hidden(ops.ones((1, 1)) if self.is_static else x)
         # In static gates, `rows` is 1 in the shapes.
         z = ops.cast(self.selectors(hidden), "float32")  # (num, rows, k * num_bits)
         w = ops.cast(self.mixture(hidden), "float32")  # (num, rows, k)
-        r = self.selection(z)  # (num, rows, k, E)
+        r = self.selector_weights(z)  # (num, rows, k, E)
         if training:
-            self.add_penalties(r, row_weights)
+            self.add_penalties(r, None if self.is_static else row_weights)
         q = ops.sum(softmax(w)[..., None] * r, axis=2)  # (num, rows, E)
-        if not self.reads_rows:
+        if self.is_static:
             shape = (q.shape[0], ops.shape(x)[-2], self.num_experts)
             q = ops.broadcast_to(q, shape)
         return ops.cast(q, self.compute_dtype)
 
-    def selection(self, z: Tensor) -> Tensor:
+    def selector_weights(self, z: Tensor) -> Tensor:
         """Returns r: how much each selector chooses each expert, `(num, rows, k, E)`.
 
         Args:
@@ -154,25 +153,29 @@ class DSelectKGates(Routing):
         z = ops.reshape(z, (z.shape[0], -1, self.num_selected, self.num_bits))
         z = ops.clip(z / self.gamma, -0.5, 0.5)
         bits = -2 * z**3 + 1.5 * z + 0.5  # S(z)
-        # (E, num_bits): bit b of index i is the last bit of i, shifted right by b.
+        # (E, num_bits): row i is the code of expert i, the lowest bit first.
         codes = np.arange(self.num_experts)[:, None] >> np.arange(self.num_bits) & 1
-        r: Tensor = 1.0
+        factors = []  # of r, one tensor (num, rows, k, E) for each bit
         for b in range(self.num_bits):
             bit = bits[..., b : b + 1]  # (num, rows, k, 1)
-            r *= ops.where(codes[:, b] == 1, bit, 1 - bit)
-        return r
+            factors.append(ops.where(codes[:, b] == 1, bit, 1 - bit))
+        return reduce(mul, factors)
 
     def add_penalties(self, r: Tensor, row_weights: Tensor | None) -> None:
-        """Adds both penalties, summed over the gates, for each row."""
-        minus_entropy = ops.sum(r * ops.log(r + EPSILON), axis=(2, 3))  # (num, rows)
-        penalties = -self.entropy_strength * minus_entropy
+        """Adds both penalties, summed over the gates: one value per row.
+
+        Training leaves out the rows that only fill up a batch. It sums the values of
+        the other rows, as the authors' code does. Static gates add a single value.
+        """
+        entropy = -ops.sum(r * ops.log(r + EPSILON), axis=(2, 3))  # (num, rows)
+        penalties = self.entropy * entropy
         if self.num_experts < 2**self.num_bits:
             sums = ops.maximum(ops.sum(r, axis=3), LEAST_SUM)
             penalties += ops.sum(1 / sums, axis=2)
-        if row_weights is not None and self.reads_rows:
+        if row_weights is not None:
             penalties *= ops.cast(row_weights, penalties.dtype)
         penalty = ops.sum(penalties, axis=0)  # (rows,)
-        self.add_loss(penalty if self.reads_rows else penalty[0])
+        self.add_loss(penalty[0] if self.is_static else penalty)
 
     def parts(self) -> dict[str, Any]:
         return {"": self.hidden, "selectors.": self.selectors, "mixture.": self.mixture}
