@@ -1,7 +1,7 @@
 """Reads numeric columns, checks their numbers, and fills empty cells."""
 
 from collections.abc import Mapping
-from operator import methodcaller
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -21,47 +21,49 @@ def read_numbers(
     """Reads the column of a numeric feature as floats, NaN for empty cells, (rows,).
 
     Raises:
-        DataError: if a cell holds text or infinity, or is empty while `missing` is
+        DataError: if the column's type holds neither numbers nor text.
+        RowError: if a cell holds a word or infinity, or is empty while `missing` is
             `error`.
     """
     message_start = f"feature {name}"
-    try:
-        x = as_numbers(message_start, column)
-    except RowError as error:
-        problem = (
-            f"{error.problem}, or, as the column holds {column.type}, set the "
-            "feature's kind to sparse"
-        )
-        raise RowError(message_start, error.row, problem) from None
+    fix = (
+        f"correct it, or, as the column holds {column.type}, set the feature's kind to "
+        "sparse"
+    )
+    x = as_numbers(message_start, column, fix)
     is_wrong = ~np.isfinite(x) if missing == "error" else np.isinf(x)
-    if is_wrong.any():
-        row = int(np.argmax(is_wrong))
+    if wrong := first_wrong(is_wrong):
+        row, such_rows = wrong
         cell = "is empty" if column[row].as_py() is None else f"holds {x[row]}"
         fix = "fill or remove them"
         if not np.isinf(x[row]):  # `missing:` does not change infinity
             fix += ", or say in `missing:` how to read empty cells"
-        problem = f"{cell}, not a number ({int(is_wrong.sum())} such rows); {fix}"
+        problem = f"{cell}, not a number ({such_rows}); {fix}"
         raise RowError(message_start, row, problem)
     return x
 
 
-def as_numbers(message_start: str, column: pa.ChunkedArray | pa.Array) -> Floats:
-    """Converts a column to floats, NaN for empty cells, (rows,).
+def as_numbers(
+    message_start: str, column: pa.ChunkedArray | pa.Array, fix: str = "correct it"
+) -> Floats:
+    """Converts numbers, booleans or text such as "1.5" to floats, (rows,).
 
-    `message_start` names the feature or setting that reads the column, in messages.
+    Empty cells become NaN. `message_start` names the feature or setting that reads the
+    column, and `fix` says what the user can do about a word, both for messages.
 
     Raises:
-        DataError: if the column does not hold numbers, booleans or text such as "1.5".
+        DataError: if the column has another type.
+        RowError: if a text is not a number.
     """
     if is_text(column.type):
-        to_float64 = methodcaller("cast", pa.float64())
+        to_float64 = partial(pc.cast, target_type=pa.float64())
         try:
             column = to_float64(column)
         except pa.ArrowInvalid:
             row = first_unconvertible_cell(column, to_float64)
             if row is None:
                 raise
-            problem = f"holds {shown(column[row].as_py())}, not a number; correct it"
+            problem = f"holds {shown(column[row].as_py())}, not a number; {fix}"
             raise RowError(message_start, row, problem) from None
     elif not (is_number(column.type) or pa.types.is_null(column.type)):
         raise DataError(
@@ -70,6 +72,15 @@ def as_numbers(message_start: str, column: pa.ChunkedArray | pa.Array) -> Floats
         )
     x = pc.fill_null(pc.cast(column, pa.float64(), safe=False), float("nan"))
     return np.asarray(x, "float64")
+
+
+def first_wrong(is_wrong: Mask) -> tuple[int, str] | None:
+    """Returns the first wrong row, and "N such rows" for a message; None without one.
+
+    `is_wrong` says whether each row is wrong, (rows,).
+    """
+    count = int(is_wrong.sum())
+    return (int(np.argmax(is_wrong)), f"{count} such rows") if count else None
 
 
 def check_numbers(
@@ -87,30 +98,24 @@ def check_numbers(
     Raises:
         RowError: if a number is wrong.
     """
-    if is_wrong.any():
-        row, count = int(np.argmax(is_wrong)), int(is_wrong.sum())
-        problem = f"holds {x[row]:g}, not {rule} ({count} such rows); {fix}"
+    if wrong := first_wrong(is_wrong):
+        row, such_rows = wrong
+        problem = f"holds {x[row]:g}, not {rule} ({such_rows}); {fix}"
         raise RowError(message_start, row, problem)
 
 
-def refuse_above_float32(name: str, x: Floats) -> Floats:
-    """Returns the numbers of a feature unchanged, after a check that they fit float32.
-
-    Raises:
-        DataError: if a number is too large for float32.
-    """
-    wrong_rows = np.flatnonzero(np.abs(x) > np.finfo("float32").max)
-    if len(wrong_rows):
-        row, count = int(wrong_rows[0]), len(wrong_rows)
+def refuse_above_float32(name: str, x: Floats) -> None:
+    """Raises a `RowError` if a number of a feature is too large for float32."""
+    if wrong := first_wrong(np.abs(x) > np.finfo("float32").max):
+        row, such_rows = wrong
         problem = (
-            f"is too large for the network ({x[row]:g}, {count} such rows); correct "
-            "it, or set the feature's kind to bucketized"
+            f"is too large for the network ({x[row]:g}, {such_rows}); correct it, or "
+            "set the feature's kind to bucketized"
         )
         raise RowError(f"feature {name}", row, problem)
-    return x
 
 
-def fill_value(x: Floats, missing: str | float) -> dict[str, float]:
+def learn_fill_value(x: Floats, missing: str | float) -> dict[str, float]:
     """Returns {"missing": the number that replaces an empty cell}; {} for `error`.
 
     x are the numbers of the training rows, without NaN.
@@ -126,4 +131,6 @@ def fill_value(x: Floats, missing: str | float) -> dict[str, float]:
 
 def fill_empty(x: Floats, learnt: Mapping[str, float]) -> Floats:
     """Replaces NaN by `learnt["missing"]`; without this value, nothing changes."""
-    return np.where(np.isnan(x), learnt["missing"], x) if "missing" in learnt else x
+    if "missing" not in learnt:
+        return x
+    return np.where(np.isnan(x), learnt["missing"], x)

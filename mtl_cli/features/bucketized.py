@@ -50,7 +50,9 @@ class Bucketized(Embedded):
 
     def read(self, name: str, table: pa.Table) -> Floats:
         x = read_numbers(name, table[name], self.missing)
-        return refuse_above_float32(name, x) if self.ramps else x
+        if self.ramps:
+            refuse_above_float32(name, x)
+        return x
 
     def fitter(self, name: str) -> SampleFitter:
         return SampleFitter(partial(self.read, name), self._fit)

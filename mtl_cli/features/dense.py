@@ -11,7 +11,7 @@ from mtl_cli.columns.layout import Block
 from mtl_cli.columns.numeric import (
     Floats,
     fill_empty,
-    fill_value,
+    learn_fill_value,
     read_numbers,
     refuse_above_float32,
 )
@@ -43,13 +43,15 @@ class Dense(Feature):
     numeric = True
 
     def read(self, name: str, table: pa.Table) -> Floats:
-        return refuse_above_float32(name, read_numbers(name, table[name], self.missing))
+        x = read_numbers(name, table[name], self.missing)
+        refuse_above_float32(name, x)
+        return x
 
     def fitter(self, name: str) -> SampleFitter:
         return SampleFitter(partial(self.read, name), self._fit)
 
     def _fit(self, x: Floats) -> dict[str, Any]:
-        learnt = fill_value(x, self.missing)
+        learnt = learn_fill_value(x, self.missing)
         low, high = float(x.min()), float(x.max())
         if self.transform == "minmax":
             return learnt | {"low": low, "high": high}
@@ -65,7 +67,8 @@ class Dense(Feature):
 
     def encode(self, name: str, values: Floats, learnt: Learnt) -> dict[str, Array]:
         x = self._scaled(fill_empty(values, learnt), learnt)
-        return {"dense": refuse_above_float32(name, x)[:, None]}
+        refuse_above_float32(name, x)
+        return {"dense": x[:, None]}
 
     def _scaled(self, x: Floats, learnt: Learnt) -> Floats:
         """Applies the transform. A result too large for float64 becomes infinity."""

@@ -13,7 +13,7 @@ from mtl_cli.columns.layout import Block
 from mtl_cli.columns.numeric import (
     Floats,
     fill_empty,
-    fill_value,
+    learn_fill_value,
     read_numbers,
     refuse_above_float32,
 )
@@ -41,14 +41,16 @@ class PiecewiseLinear(Feature):
     numeric = True
 
     def read(self, name: str, table: pa.Table) -> Floats:
-        return refuse_above_float32(name, read_numbers(name, table[name], self.missing))
+        x = read_numbers(name, table[name], self.missing)
+        refuse_above_float32(name, x)
+        return x
 
     def fitter(self, name: str) -> SampleFitter:
         return SampleFitter(partial(self.read, name), self._fit)
 
     def _fit(self, x: Floats) -> dict[str, Any]:
         edges = choose_cuts(x, self.num_buckets)
-        learnt = {} if self.missing == "bucket" else fill_value(x, self.missing)
+        learnt = {} if self.missing == "bucket" else learn_fill_value(x, self.missing)
         return learnt | {"cuts": edges} | ramp_edges(x, edges)
 
     def encode(self, name: str, values: Floats, learnt: Learnt) -> dict[str, Array]:
