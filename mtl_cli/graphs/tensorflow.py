@@ -1,4 +1,4 @@
-"""The operations of `GraphOps` in TensorFlow, and the hash of hashed features."""
+"""The operations of `GraphOps` in TensorFlow."""
 
 from collections.abc import Mapping, Sequence
 from functools import reduce
@@ -10,16 +10,10 @@ import tensorflow as tf
 
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.graphs.base import GraphOps, InputKind, segments
+from mtl_cli.graphs.tensorflow_hash import hash_texts
 
-# Hashed features use `pandas.util.hash_array`. The function computes SipHash-2-4 with
-# the key "0123456789123456", here as two integers, and then applies the mixing steps of
-# splitmix64.
-SIPHASH_KEY = [0x3736353433323130, 0x3635343332313938]
-# Each mixing step is (shift, factor): h = (h ^ (h >> shift)) * factor.
-MIXING = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
-LAST_SHIFT = 31
-
-# {`id` of a vocabulary: the table from its texts to their ids}
+# {`id(vocabulary)`: the table from the vocabulary's texts to their ids}. A vocabulary
+# must exist as long as the dict: Python may give the `id` of a freed object to another.
 Tables = dict[int, tf.lookup.StaticHashTable]
 
 
@@ -55,21 +49,20 @@ class TensorFlowOps(GraphOps):
         return tf.tile(tf.constant(row), repeats)
 
     def vocabulary_ids(self, texts: Tensor, vocabulary: Sequence[str]) -> Tensor:
+        if not vocabulary:  # a table needs at least one key
+            return tf.zeros_like(texts, tf.int64)
         if id(vocabulary) not in self.tables:
-            # A table needs at least one key. For an empty vocabulary the key is "",
-            # with the id 0 that a missing key has too.
-            keys = list(vocabulary) or [""]
-            ids = np.arange(1, 1 + len(keys)) if vocabulary else np.zeros(1, "int64")
+            ids = np.arange(1, 1 + len(vocabulary))
             with tf.init_scope():  # makes the table outside of the traced function
                 entries = tf.lookup.KeyValueTensorInitializer(
-                    tf.constant(keys), tf.constant(ids)
+                    tf.constant(list(vocabulary)), tf.constant(ids)
                 )
                 self.tables[id(vocabulary)] = tf.lookup.StaticHashTable(entries, 0)
         return self.tables[id(vocabulary)].lookup(texts)
 
     def hash_ids(self, texts: Tensor, num_buckets: int) -> Tensor:
-        hashes = mix(siphash(texts))
-        ids = tf.cast(hashes % tf.constant(num_buckets, tf.uint64), tf.int64) + 1
+        buckets = hash_texts(texts) % tf.constant(num_buckets, tf.uint64)
+        ids = tf.cast(buckets, tf.int64) + 1
         return tf.where(self.is_present(texts), ids, 0)
 
     def join_columns(self, columns: Sequence[Tensor], separator: str) -> Tensor:
@@ -105,8 +98,8 @@ class TensorFlowOps(GraphOps):
     def interpolate(
         self, x: Tensor, xs: Sequence[float], ys: Sequence[float]
     ) -> Tensor:
-        line = tf.searchsorted(doubles(xs), x, "right")
-        x0, y0, slope = (tf.gather(doubles(v), line) for v in segments(xs, ys))
+        segment = tf.searchsorted(doubles(xs), x, "right")
+        x0, y0, slope = (tf.gather(doubles(v), segment) for v in segments(xs, ys))
         return slope * (x - x0) + y0
 
     def ramps(
@@ -132,12 +125,13 @@ class TensorFlowOps(GraphOps):
     def last_values(
         self, is_present: Tensor, lists: Sequence[Tensor], max_length: int
     ) -> list[Tensor]:
-        # Ragged tensors would need three lines here, but they would take most of the
-        # time of a request.
+        # Ragged tensors would make this method shorter, but so slow that it would take
+        # most of the time of a request.
         one_if_present = tf.cast(is_present, tf.int64)
         num_present = tf.reduce_sum(one_if_present, axis=1, keepdims=True)
         num_dropped = tf.maximum(num_present - max_length, 0)
-        # The column of each present cell in the result; negative for a dropped cell.
+        # The column that a present cell gets in the result, or a negative number if the
+        # cell is dropped.
         new_column = tf.cumsum(one_if_present, axis=1) - 1 - num_dropped
         old_cells = tf.where(is_present & (new_column >= 0))  # (values, 2): row, column
         rows = tf.gather(old_cells, 0, axis=1)
@@ -162,8 +156,8 @@ class TensorFlowOps(GraphOps):
         return ~tf.math.is_nan(numbers)
 
     def is_within(self, numbers: Tensor, low: float, high: float) -> Tensor:
-        # "not (x > high)" should be true for NaN. But TensorFlow rewrites the test to
-        # "x <= high", and "x <= high" is false for NaN.
+        # An empty cell is NaN and counts as within. The test "not (x > high)" is true
+        # for NaN, but TensorFlow rewrites it to "x <= high", which is false for NaN.
         is_between = (numbers >= doubles(low)) & (numbers <= doubles(high))
         return is_between | tf.math.is_nan(numbers)
 
@@ -177,33 +171,3 @@ class TensorFlowOps(GraphOps):
 def doubles(values: float | Sequence[float]) -> Tensor:
     """Returns numbers as a float64 constant."""
     return tf.constant(values, tf.float64)
-
-
-def siphash(texts: Tensor) -> Tensor:
-    """Returns the SipHash-2-4 of each text as uint64.
-
-    TensorFlow returns a hash h only modulo a number below 2^63. From the two remainders
-    a = h mod 2^62 and b = h mod (2^63 - 1), all 64 bits of h follow: h = b + q (2^63 -
-    1) with a quotient q of 0, 1 or 2. Modulo 2^62, 2^63 - 1 is -1, so a = b - q and
-    q = b - a.
-    """
-    low, high = 2**62, 2**63 - 1
-    hash_modulo = tf.strings.to_hash_bucket_strong
-    a = tf.cast(hash_modulo(texts, low, SIPHASH_KEY), tf.uint64)
-    b = tf.cast(hash_modulo(texts, high, SIPHASH_KEY), tf.uint64)
-    # The lowest 62 bits of a number are the number modulo 2^62.
-    quotient = tf.bitwise.bitwise_and(b - a, tf.constant(low - 1, tf.uint64))
-    return b + quotient * tf.constant(high, tf.uint64)
-
-
-def mix(hashes: Tensor) -> Tensor:
-    """Applies the mixing steps of `pandas.util.hash_array` to uint64 hashes."""
-    for shift, factor in MIXING:
-        hashes = xor_with_shifted(hashes, shift) * tf.constant(factor, tf.uint64)
-    return xor_with_shifted(hashes, LAST_SHIFT)
-
-
-def xor_with_shifted(hashes: Tensor, shift: int) -> Tensor:
-    """Returns h ^ (h >> shift) for each hash h."""
-    shifted = tf.bitwise.right_shift(hashes, tf.constant(shift, tf.uint64))
-    return tf.bitwise.bitwise_xor(hashes, shifted)
