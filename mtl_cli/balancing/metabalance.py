@@ -13,10 +13,10 @@ from mtl_cli.core.tensors import Tensor
 
 
 class MetaBalance(Balancing):
-    """Scales the gradients of auxiliary tasks to about the norm of the target task's.
+    """Scales the gradient of each task to about the norm of the target task's gradient.
 
-    For each weight of the network, and each task t with the gradient g_t in the shared
-    entries of this weight (see `Balancing`):
+    Let g_t be the gradient of task t by one weight of the network, in the weight's
+    shared entries, see `Balancing`. The method multiplies g_t by a_t:
 
         m_t += (1 - beta) (||g_t|| - m_t)             if ||g_t|| > 0
         n_t  = m_t / (1 - beta^k)
@@ -38,9 +38,9 @@ class MetaBalance(Balancing):
         Adapting Gradient Magnitudes of Auxiliary Tasks", WWW 2022, algorithm 1, which
         calls the strategies A, B and C.
         Differs from the paper in: embedding tables with vectors of the same length are
-        stored as one weight, and have one m_t; m_t is divided by 1 - beta^k. In the
-        paper, each task has a gradient in each step, so that this divisor is the same
-        for all tasks and cancels.
+        one weight here, and so share their m_t; m_t is divided by 1 - beta^k. The paper
+        needs no divisor: there, all tasks have a gradient in each step, so their
+        divisors are equal, and n_target / n_t is m_target / m_t.
     """
 
     reads_gradients = True
@@ -57,16 +57,16 @@ class MetaBalance(Balancing):
 
     def start(self, num_tasks: int, num_weights: int) -> dict[str, Array]:
         zeros = np.zeros((num_weights, num_tasks), "float32")
-        return {"means": zeros, "num_steps": zeros}  # m and k
+        return {"norm_means": zeros, "num_steps": zeros}  # m and k
 
     def next_state(self, state: State, observation: Observation) -> State:
         import tensorflow as tf
 
         norms = tf.sqrt(tf.linalg.diag_part(observation.products))  # (P, T)
-        means = state["means"]
+        means = state["norm_means"]
         updated = means + (1 - self.beta) * (norms - means)
         return {
-            "means": tf.where(norms > 0, updated, means),
+            "norm_means": tf.where(norms > 0, updated, means),
             "num_steps": state["num_steps"] + tf.cast(norms > 0, tf.float32),
         }
 
@@ -76,11 +76,12 @@ class MetaBalance(Balancing):
         target_index = 0
         if self.target_task is not None:
             target_index = list(observation.tasks).index(self.target_task)
-        n = tf.math.divide_no_nan(state["means"], 1 - self.beta ** state["num_steps"])
+        divisor = 1 - self.beta ** state["num_steps"]
+        n = tf.math.divide_no_nan(state["norm_means"], divisor)  # (P, T)
         ratio = tf.math.divide_no_nan(n[:, target_index, None], n)  # (P, T)
         is_scaled = ratio > 0
         if self.strategy == "reduce":
             is_scaled &= ratio < 1
-        if self.strategy == "enlarge":
+        elif self.strategy == "enlarge":
             is_scaled &= ratio > 1
         return tf.where(is_scaled, self.relax * ratio + (1 - self.relax), 1.0)
