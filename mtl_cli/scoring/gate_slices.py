@@ -4,6 +4,7 @@ Gates are summarized on each slice of the rows. A report has room for the slices
 column only: the column whose slices explain most of the variance of the weights.
 """
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,9 @@ MAX_ROUNDING_VARIANCE = 1e-12
 
 
 def usage_by_slice(gate_weights: GateWeights, slices: Slices) -> list[dict[str, Any]]:
-    """Summarizes the gates on each slice of the same rows, by one column.
+    """Summarizes the gates on each slice of the rows.
+
+    The slices are those by one column, of the rows of `gate_weights`.
 
     Returns: the summaries, one dict per slice that has rows, with the keys `column`,
         `slice`, and the keys of `GateUsage` for the rows of the slice.
@@ -35,15 +38,13 @@ def usage_by_slice(gate_weights: GateWeights, slices: Slices) -> list[dict[str, 
 def most_explaining_slices(
     gate_weights: GateWeights, slices_by_column: list[Slices]
 ) -> Slices | None:
-    """Returns the slices by the column by which the weights of gates differ most.
+    """Returns the slices by the column that explains most of the weights' variance.
 
     Returns: None if there are no columns, or if all weights are the same for all rows.
     """
-    weights = centred_weights(gate_weights)
-    fractions = [explained_variance(weights, slices) for slices in slices_by_column]
-    if not fractions or max(fractions) == 0:
-        return None
-    return slices_by_column[int(np.argmax(fractions))]
+    explained = partial(explained_variance, centred_weights(gate_weights))
+    best = max(slices_by_column, key=explained, default=None)
+    return None if best is None or explained(best) == 0 else best
 
 
 def centred_weights(gate_weights: GateWeights) -> list[Array]:
@@ -51,29 +52,32 @@ def centred_weights(gate_weights: GateWeights) -> list[Array]:
 
     Layers whose weights are the same for all rows are left out.
     """
-    centred = []
+    centred_by_layer = []
     for weights in gate_weights.weights.values():
-        columns = np.moveaxis(weights, 1, 0).reshape(gate_weights.num_rows, -1)
-        columns = columns - columns.mean(axis=0)
-        if np.mean(columns**2) > MAX_ROUNDING_VARIANCE:
-            centred.append(columns)
-    return centred
+        by_row = np.moveaxis(weights, 1, 0).reshape(gate_weights.num_rows, -1)
+        centred = by_row - by_row.mean(axis=0)
+        if np.mean(centred**2) > MAX_ROUNDING_VARIANCE:
+            centred_by_layer.append(centred)
+    return centred_by_layer
 
 
-def explained_variance(centred: list[Array], slices: Slices) -> float:
+def explained_variance(centred_by_layer: list[Array], slices: Slices) -> float:
     """Returns the fraction of the weights' variance that slices explain, 0 to 1.
 
-    The fraction is the variance of the slices' mean weights, divided by the variance of
-    the weights of all rows. The fraction is averaged over the layers: the sum of
-    variances would count a layer more if its weights are factors, because factors may
-    be far above 1. See `centred_weights` for the weights.
+    The fraction of a layer is the variance of the slices' mean weights, divided by the
+    variance of the weights of all rows. The mean over the layers is returned. A single
+    fraction of all layers' variances would mostly be that of a layer whose weights are
+    factors, because factors may be far above 1.
+
+    Args:
+        centred_by_layer: see `centred_weights`.
     """
     codes = np.arange(len(slices.names))[:, None]
     is_in_slice = (slices.codes == codes).astype("float64")  # (slices, rows)
     num_rows = np.maximum(is_in_slice.sum(axis=1, keepdims=True), 1)  # (slices, 1)
     fractions = [
         # A slice of n rows whose weights sum to S adds n * (S / n)^2 = S^2 / n.
-        ((is_in_slice @ weights) ** 2 / num_rows).sum() / (weights**2).sum()
-        for weights in centred
+        ((is_in_slice @ centred) ** 2 / num_rows).sum() / (centred**2).sum()
+        for centred in centred_by_layer
     ]
     return float(np.mean(fractions)) if fractions else 0.0
