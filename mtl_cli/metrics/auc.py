@@ -33,7 +33,7 @@ def pr_auc(label: Floats, prediction: Floats, weight: Floats) -> float:
     rows. A random model has the fraction of positives as its value; 1 is best.
     """
     positive, negative = weights_by_prediction(label, prediction, weight)
-    # Weights of the rows whose prediction is at least as high.
+    # The weight of all rows whose prediction is at least as high, by class.
     positive_above = np.cumsum(positive[::-1])[::-1]
     negative_above = np.cumsum(negative[::-1])[::-1]
     precision = positive_above / (positive_above + negative_above)
@@ -49,7 +49,9 @@ def macro_auc(label: Floats, prediction: Floats, weight: Floats) -> float:
     classes = np.unique(label).astype("int64")
     if len(classes) == 1:
         raise UndefinedError(f"one class only: all {len(label)} rows")
-    aucs = [auc(1.0 * (label == c), prediction[:, c], weight) for c in classes]
+    aucs = [
+        auc((label == c).astype("float64"), prediction[:, c], weight) for c in classes
+    ]
     return float(np.mean(aucs))
 
 
@@ -57,9 +59,10 @@ def macro_auc(label: Floats, prediction: Floats, weight: Floats) -> float:
 def gauc(label: Floats, prediction: Floats, weight: Floats, group: Groups) -> float:
     """Group AUC: the mean of the AUCs of the groups, such as users or sessions.
 
-    The weight of a group is the sum of its rows' weights. Groups with rows of one class
-    only have no AUC and are left out (Zhu et al., KDD 2017, equation 15). Rows without
-    a group, whose group number is negative, are left out too.
+    The weight of a group is the sum of its rows' weights. A group has an AUC only if it
+    has rows of both classes; other groups are left out (Zhu et al., KDD 2017, equation
+    15). A negative group number means that a row has no group. Such rows are left out
+    too.
     """
     aucs, weights = group_aucs(label, prediction, weight, group)
     return float(np.average(aucs, weights=weights))
@@ -70,7 +73,8 @@ def group_aucs(
 ) -> tuple[Floats, Floats]:
     """Returns the AUC and the weight of each group that `gauc` averages.
 
-    The predictions change only the AUCs: neither which groups count, nor the weights.
+    Only the AUCs depend on the predictions. The groups that count and their weights do
+    not.
 
     Returns: two arrays (groups with rows of both classes,), in ascending order of the
         groups' numbers.
@@ -94,18 +98,18 @@ def group_aucs(
     negative_below -= np.repeat(negative_below[group_starts], group_lengths)
     # One entry per group. The AUC of a group is computed as in `auc`.
     sums = np.add.reduceat(positive * (negative_below + negative / 2), group_starts)
-    positives = np.add.reduceat(positive, group_starts)
-    negatives = np.add.reduceat(negative, group_starts)
-    weights = np.add.reduceat(positive + negative, group_starts)
-    pairs = positives * negatives
+    group_positive = np.add.reduceat(positive, group_starts)
+    group_negative = np.add.reduceat(negative, group_starts)
+    group_weight = np.add.reduceat(positive + negative, group_starts)
+    pairs = group_positive * group_negative
     has_pairs = pairs > 0
     if not has_pairs.any():
         raise UndefinedError(f"none of {len(group_starts)} groups has both classes")
-    return sums[has_pairs] / pairs[has_pairs], weights[has_pairs]
+    return sums[has_pairs] / pairs[has_pairs], group_weight[has_pairs]
 
 
 def num_usable_groups(label: Floats, group: Groups) -> int:
-    """Returns the number of groups with rows of both classes, which `gauc` averages."""
+    """Returns the number of groups that `gauc` averages: those with both classes."""
     has_group = group >= 0
     positive = group[has_group & (label > 0.5)]
     negative = group[has_group & (label <= 0.5)]
