@@ -32,10 +32,12 @@ class RawColumnsModel(PythonModel):
     ) -> pd.DataFrame:
         """Returns the predictions: one row for each row of `model_input`."""
         serve = self.model.signatures["serving_default"]
-        inputs = {
-            column: tf.constant(as_array(model_input[column], kind))
-            for column, kind in self.input_kinds.items()
-        }
+        inputs = {}
+        for column, kind in self.input_kinds.items():
+            try:
+                inputs[column] = tf.constant(as_array(model_input[column], kind))
+            except ValueError as error:
+                raise ValueError(f"column {column}: {error}") from None
         columns = {name: values.numpy() for name, values in serve(**inputs).items()}
         return pd.DataFrame(columns, index=model_input.index)[self.outputs]
 
@@ -55,24 +57,30 @@ def as_array(cells: "pd.Series[Any]", kind: str) -> npt.NDArray[Any]:
     if kind == "text":
         return np.array([as_text(cell) for cell in cells], dtype=object)
     lists = [[] if is_missing(cell) else list(cell) for cell in cells]
-    width = max(map(len, lists), default=0)
+    shape = (len(lists), max(map(len, lists), default=0))
     if kind == "numbers":
-        numbers = np.full((len(lists), width), np.nan)
-        for row, values in enumerate(lists):
-            numbers[row, : len(values)] = [np.nan if v is None else v for v in values]
-        return numbers
-    texts = np.full((len(lists), width), "", dtype=object)
+        convert, matrix = as_number, np.full(shape, np.nan)
+    else:
+        convert, matrix = as_text, np.full(shape, "", dtype=object)
     for row, values in enumerate(lists):
-        texts[row, : len(values)] = [as_text(value) for value in values]
-    return texts
+        matrix[row, : len(values)] = [convert(value) for value in values]
+    return matrix
+
+
+def as_number(value: Any) -> Any:
+    """Returns a number unchanged; a missing value becomes NaN."""
+    return np.nan if is_missing(value) else value
 
 
 def as_text(value: Any) -> str:
     """Converts an id or a word to text, as training does; a missing value becomes "".
 
     pandas stores whole numbers as floats if some cells of their column are missing.
-    Therefore the float 7.0 becomes "7". A float that is not a whole number, or so large
-    that its type rounds whole numbers, is a `ValueError`.
+    Therefore the float 7.0 becomes "7".
+
+    Raises:
+        ValueError: if a float is not a whole number, or is so large that its type does
+            not hold all whole numbers of this size.
     """
     if is_missing(value):
         return ""
@@ -89,8 +97,8 @@ def as_text(value: Any) -> str:
 
 def is_missing(value: Any) -> bool:
     """Whether a value is None, NaN or NA."""
-    # For a list, `pd.isna` returns an array, and so never the object `True`.
-    return value is None or (not isinstance(value, str) and pd.isna(value) is True)
+    # For a list, `pd.isna` returns an array of booleans.
+    return pd.isna(value) is True
 
 
 set_model(RawColumnsModel())

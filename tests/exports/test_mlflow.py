@@ -1,6 +1,7 @@
 """An exported MLflow model reads tables, and our own code runs when it is verified."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -78,6 +79,24 @@ def test_mlflow_model_refuses_floats_that_are_no_exact_ids(cell: float) -> None:
 
     with pytest.raises(ValueError, match="is not an exact id; give ids as text"):
         as_text(cell)
+
+
+def test_mlflow_model_reads_missing_numbers_of_lists_as_nan() -> None:
+    from mtl_cli.exports._mlflow_model import as_array
+
+    lists = pd.Series([[1.5, None], [pd.NA, np.nan, 2], None], dtype=object)
+    expected = [[1.5, np.nan, np.nan], [np.nan, np.nan, 2], [np.nan] * 3]
+    np.testing.assert_array_equal(as_array(lists, "numbers"), expected)
+
+
+def test_mlflow_model_names_the_column_of_a_float_that_is_no_id() -> None:
+    from mtl_cli.exports._mlflow_model import RawColumnsModel
+
+    model = RawColumnsModel()
+    model.model = SimpleNamespace(signatures={"serving_default": None})
+    model.input_kinds = {"user": "text"}
+    with pytest.raises(ValueError, match=r"column user: 0\.5 is not an exact id"):
+        model.predict(None, pd.DataFrame({"user": [0.5]}))
 
 
 @pytest.mark.slow
