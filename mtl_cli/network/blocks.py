@@ -87,6 +87,9 @@ class WeightSplitter:
             num_sets = config.model.num_encodings(len(self.tasks))
             self.set_owners = [*self.tasks, SHARED][:num_sets]
         self.feature_rows = FeatureRows(network, config, layout)
+        features = ", ".join(dict.fromkeys(self.feature_rows.x_columns))
+        # The end of the names of blocks that depend on the order of the features.
+        self.order = f" on {features}"
 
     def blocks(self) -> Iterator[NamedSlices]:
         """Yields the blocks of all layers."""
@@ -102,7 +105,7 @@ class WeightSplitter:
             is_gate = isinstance(layer, Routing) and layer.reads_rows
             is_ordered = is_gate and not layer.are_shares
             is_ordered |= getattr(layer, "reads_columns", False)
-            order = f" on {self.feature_rows.order}" if is_ordered else ""
+            order = self.order if is_ordered else ""
             if name in tables:
                 yield from self._tables(layer, "table", tables[name], self.set_owners)
             elif part in ("embeddings", "encoder"):
@@ -127,7 +130,7 @@ class WeightSplitter:
         kernel has one column per expert, and each column is a block. A kernel that
         reads features has one block per feature.
         """
-        row_slices = self.feature_rows.of_layer(part, layer)
+        row_slices = self.feature_rows.slices_of_layer(part, layer)
         kernels = input_kernels(layer)
         owners = [*owners, ""]  # `piece.network` is -1 if all networks share the piece
         for piece in pieces_of(layer):
@@ -169,7 +172,7 @@ class WeightSplitter:
                 continue
             kind = f"{type(layer).__name__} {number + 1}"
             if not isinstance(layer, ParallelMLP):  # depends on the order of features
-                kind += f" on {self.feature_rows.order}"
+                kind += self.order
             owners = [owner] * num_networks(layer)
             yield from self._networks("encoder", kind, layer, owners)
 

@@ -1,4 +1,9 @@
-"""Finds the rows of a kernel that read a feature."""
+"""Finds the rows of each feature in the kernels that read features.
+
+Two networks may have the features in another order, or only some features in common. So
+`blocks.py` makes each feature's rows of a kernel a block: the block is copied to the
+rows of the same feature in another network.
+"""
 
 import itertools
 
@@ -16,73 +21,81 @@ from mtl_cli.network.parallel_networks import input_kernels
 class FeatureRows:
     """The rows of each feature in the kernels that read features.
 
-    Row i of a kernel multiplies column i of the kernel's input. The input is either x,
-    the embeddings and dense features that the encoder reads, or an encoding, the output
-    of the encoder.
+    Row i of a kernel multiplies column i of the kernel's input. The input is x or an
+    encoding. x holds the embeddings and dense features that the encoder reads side by
+    side, and an encoding is an output of the encoder.
 
     Attributes:
-        order: the names of all features, in the order of their columns in x.
+        x_columns: the name of the feature to which each column of x belongs.
     """
 
     def __init__(self, network: Network, config: Config, layout: Layout) -> None:
         self.encodings = network.encodings
-        self.x_columns = config.encoder.columns(layout)  # the feature of each column
+        self.x_columns = config.encoder.columns(layout)
         self.encoding_columns = self._columns_of_encoding(config)
-        self.order = ", ".join(dict.fromkeys(self.x_columns))
 
-    def of_layer(self, part: Part, layer: keras.Layer) -> list[tuple[str, slice]]:
-        """Returns the rows of each feature in the kernels that read a layer's input.
+    def slices_of_layer(
+        self, part: Part, layer: keras.Layer
+    ) -> list[tuple[str, slice]]:
+        """Returns each feature and its rows in the kernels of a layer.
 
-        The list is empty for a layer that does not read features.
+        These are the layer's `input_kernels`. The list is empty for a layer that does
+        not read features.
         """
         if not input_kernels(layer):
             return []
         if part == "encoder":  # a gate of the encoder also reads other tensors than x
             return [] if isinstance(layer, Routing) else row_slices(self.x_columns)
-        inputs = layer._inbound_nodes[0].input_tensors
-        reads_encodings = all(map(self._is_encoding, inputs))
+        inputs = inputs_of_call(layer, 0)
+        reads_encodings = all(map(self._has_encoding_columns, inputs))
         return row_slices(self.encoding_columns) if reads_encodings else []
 
     def _columns_of_encoding(self, config: Config) -> list[str]:
         """Returns a name for each column of an encoding.
 
-        A column of x has the name of its feature; a unit of the deep network has its
-        number. If the interactions depend on the number and order of the features, all
-        columns share one name, which lists the feature of each column of x. A kernel
-        with these rows is one block, found only in networks with the same features.
+        A column of x is named by its feature, and a unit of the deep network by its
+        number. If the interactions depend on the number and order of the features, the
+        rows of single features cannot be told apart. All columns then have the same
+        name, the list of the features, so that a kernel's rows are one block. Only a
+        network with the same features in the same order has a block of this name.
         """
         interactions = config.encoder.interaction_columns()
         if interactions is None:
             return [" ".join(self.x_columns)] * self.encodings[0].shape[-1]
-        if not config.encoder.deep_units:  # without a deep network, x itself
+        if not config.encoder.deep_units:  # deep(x) is x
             return [*self.x_columns, *interactions]
         deep = [f"deep {i}" for i in range(config.encoder.deep_units[-1])]
         return [*deep, *interactions]
 
-    def _is_encoding(self, tensor: Tensor) -> bool:
+    def _has_encoding_columns(self, tensor: Tensor) -> bool:
         """Whether a tensor has the columns of an encoding, in the same order.
 
-        The tensor may be computed from encodings, as long as no layer with weights
-        mixes their columns: encodings may be stacked, selected or scaled.
+        The tensor is an encoding, or encodings that are stacked, selected or scaled.
         """
         if any(tensor is encoding for encoding in self.encodings):
             return True
         operation = tensor._keras_history.operation
         if isinstance(operation, Routing) and not operation.are_shares:
-            return True  # one factor per column, with which an encoding is scaled
+            return True  # one factor for each column of the encoding that it scales
+        # A layer with weights may mix the columns.
         has_weights = bool(getattr(operation, "weights", None))
         if has_weights or tensor.shape[-1] != len(self.encoding_columns):
             return False
-        node = operation._inbound_nodes[tensor._keras_history.node_index]
-        inputs = node.input_tensors
-        return bool(inputs) and all(map(self._is_encoding, inputs))
+        inputs = inputs_of_call(operation, tensor._keras_history.node_index)
+        return bool(inputs) and all(map(self._has_encoding_columns, inputs))
+
+
+def inputs_of_call(operation: keras.Operation, number: int) -> list[Tensor]:
+    """Returns the tensors that an operation reads in one of its calls, from 0."""
+    inputs: list[Tensor] = operation._inbound_nodes[number].input_tensors
+    return inputs
 
 
 def row_slices(names: list[str]) -> list[tuple[str, slice]]:
     """Groups neighbouring positions with the same name: [(name, slice of positions)].
 
-    A second slice of a name is called `NAME 2`: a feature may have both an embedding
-    and dense columns.
+    A feature may have both an embedding and dense columns, which are not neighbours.
+    Its second slice is called `NAME 2`.
     """
     slices: dict[str, slice] = {}
     start = 0
