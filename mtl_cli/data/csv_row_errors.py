@@ -1,4 +1,7 @@
-"""Says what is wrong with a row of a CSV file that Arrow refused to read."""
+"""Says what is wrong with a row of a CSV file that Arrow refused to read.
+
+`CsvFile.find_row_error` in `data/csv_file.py` finds the number of the row.
+"""
 
 from contextlib import suppress
 from typing import Any

@@ -1,4 +1,7 @@
-"""ESMM's heads: pCTCVR is pCTR x pCVR, and pCVR is an output without a loss."""
+"""ESMM's heads: pCTCVR is pCTR x pCVR, and pCVR is an output without a loss.
+
+`heads/_chain.py` computes the product, from the logits of both towers.
+"""
 
 from typing import ClassVar
 

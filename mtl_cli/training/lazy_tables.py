@@ -3,7 +3,8 @@
 These rows are read from the table before a step and written back after it. XLA
 compiles the step itself, and the step only sees these rows and never the whole table.
 The optimizer's method `row_change` computes how a row changes, see
-`mtl_cli/optimizers/base.py`.
+`mtl_cli/optimizers/base.py`. Adam's is in `mtl_cli/optimizers/adam.py`, with its
+arithmetic in `mtl_cli/layers/adam_step.py`.
 """
 
 from collections.abc import Sequence
