@@ -44,16 +44,26 @@ class Encodings:
         Without names, these are all features with embeddings, or all features if none
         has embeddings.
         """
-        from keras import ops
-
         selected = names or self.embedded or self.columns
-        slices, start = [], 0
-        for name, columns in groupby(self.columns):
-            stop = start + len(list(columns))
-            if name in selected:
-                slices.append(slice(start, stop))
-            start = stop
-        return [ops.concatenate([x[:, s] for s in slices], axis=-1) for x in self.x]
+        return columns_of_features(self.x, self.columns, selected)
+
+
+def columns_of_features(
+    xs: Sequence[Tensor], feature_of_column: Sequence[str], names: Sequence[str]
+) -> list[Tensor]:
+    """Returns the columns of the named features in each x, `(batch, width)` each.
+
+    `xs` are as `Encodings.x`, and `feature_of_column` is as `Encodings.columns`.
+    """
+    from keras import ops
+
+    slices, start = [], 0
+    for name, columns in groupby(feature_of_column):
+        stop = start + len(list(columns))
+        if name in names:
+            slices.append(slice(start, stop))
+        start = stop
+    return [ops.concatenate([x[:, s] for s in slices], axis=-1) for x in xs]
 
 
 def sets_of_tasks(tensors: Sequence[Tensor], num_tasks: int) -> Tensor:

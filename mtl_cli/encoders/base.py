@@ -1,8 +1,8 @@
 """The base class of encoders: the keys and methods that every encoder has."""
 
+import operator
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from pydantic import Field
@@ -12,6 +12,7 @@ from mtl_cli.columns.layout import Layout
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.options import NotNegative, Options, Positive, SomeUnits, Units
 from mtl_cli.core.tensors import Tensor
+from mtl_cli.encoders import _domain_gate
 from mtl_cli.features.base import Dimension
 
 
@@ -25,9 +26,9 @@ class Fields(NamedTuple):
         flat: x, the embeddings and dense features of a row side by side, `(batch,
             columns)`.
         num_vectors: F.
-        first_order: a function that creates a weight, a single number, for each id of
-            each feature. The function returns the sum of the weights of each row's ids,
-            `(batch, 1)`.
+        first_order: a function without arguments. It creates a weight, a single number,
+            for each id of each feature, and returns the sum of the weights of each
+            row's ids, `(batch, 1)`.
     """
 
     vectors: Tensor | None
@@ -43,18 +44,9 @@ class Encoder(Options):
     dense features of the row side by side. The network `deep` has layers of the widths
     `deep_units`. A subclass defines the interactions in `interact`.
 
-    With `domain_features`, a gate scales x before `deep` and `interact` read x, as
-    EPNet does:
-
-        x <- 2 sigmoid(V relu(U [d; sg(x)] + c) + c') * x
-
-    d are the columns of the domain features in x. sg stops gradients, and * is the
-    element-wise product. The matrices U, V and the vectors c, c' are weights of the
-    gate. The key `model.activation` may name another function than relu. The weights
-    that `Fields.first_order` creates are not part of x, so they are not scaled. The
-    paper writes E for x, E(F_d) for d, delta_domain for the factors, and O_ep for the
-    scaled x. In its Gate NU, see `layers/gate_nu.py`, U, c, V and c' are W, b, W' and
-    b'.
+    With `domain_features`, a gate scales x before `deep` and `interact` read x, see
+    `encoders/_domain_gate.py`. The weights that `Fields.first_order` creates are not
+    part of x, so they are not scaled.
 
     Attributes:
         name: name of the encoder's module.
@@ -67,10 +59,6 @@ class Encoder(Options):
         domain_features: features that tell the domain of a row, such as the page or
             the tab. A gate that reads them scales x. Empty for no gate.
         domain_gate_units: hidden widths of the gate, one for each hidden layer.
-
-    Reference: Chang et al., "PEPNet: Parameter and Embedding Personalized Network for
-        Infusing with Personalized Prior Information", KDD 2023, equations 5 and 6,
-        for the gate.
     """
 
     name: str
@@ -85,14 +73,15 @@ class Encoder(Options):
     def interact(self, fields: Fields) -> list[Tensor]:
         """Connects the layers of the interactions.
 
-        Returns: the interactions, in any number of tensors `(batch, units)`.
+        Returns: tensors `(batch, units)`, which follow deep(x) in the encoding; an
+            empty list for an encoder without interactions.
         """
 
     def interaction_columns(self) -> list[str] | None:
         """Returns a name for each column of the interactions.
 
-        Returns None if the number of columns, or the weights of the interactions,
-        depend on the number and order of the features.
+        Returns: the names; None if the number of columns, or the weights of the
+            interactions, depend on the number and order of the features.
         """
         return None
 
@@ -109,7 +98,7 @@ class Encoder(Options):
         num_sets: int,
         dense_options: dict[str, Any],
     ) -> Encodings:
-        """Connects the network's inputs to `num_sets` encodings.
+        """Connects the layers between the network's inputs and `num_sets` encodings.
 
         Each encoding has embeddings and layers of its own.
 
@@ -151,41 +140,21 @@ class Encoder(Options):
         # The embeddings of each set: (batch, features, length) for each group.
         sets = [[group[i] for group in groups] for i in range(num_sets)]
         xs = [lookup.side_by_side(embeddings, dense) for embeddings in sets]
-        embedded = [name for name, block in layout.blocks.items() if block.table]
-        encodings = Encodings([], xs, self.columns(layout), embedded)
+        columns = self.columns(layout)
+        scaled_xs = xs
         if self.domain_features:
-            xs = self._scale(encodings, dense_options)
-            sets = list(map(lookup.split_like, xs, sets))
+            scaled_xs = _domain_gate.scale(
+                xs, columns, self.domain_features, self.domain_gate_units, dense_options
+            )
+            sets = list(map(lookup.split_like, scaled_xs, sets))
         outputs = [
             self._encode_set(embeddings, x, first_order, dense_options)
-            for embeddings, x in zip(sets, xs, strict=True)
+            for embeddings, x in zip(sets, scaled_xs, strict=True)
         ]
-        are_x = all(output is x for output, x in zip(outputs, xs, strict=True))
-        return replace(encodings, outputs=outputs, outputs_are_x=are_x)
-
-    def _scale(
-        self, encodings: Encodings, dense_options: dict[str, Any]
-    ) -> list[Tensor]:
-        """Connects a domain gate to the x of each set, and returns the scaled x."""
-        from keras import ops
-
-        from mtl_cli.layers import Route
-        from mtl_cli.layers.gate_nu import GateNU, feature_units
-
-        domains = encodings.of_features(self.domain_features)
-        scaled = []
-        for i, (domain, x) in enumerate(zip(domains, encodings.x, strict=True), 1):
-            gate = GateNU(
-                1,
-                len(encodings.columns),
-                self.domain_gate_units,
-                routes=[Route("domain", feature_units(encodings.columns))],
-                name="domain_gate" if len(domains) == 1 else f"domain_gate_{i}",
-                **dense_options,
-            )
-            gate_input = ops.concatenate([domain, ops.stop_gradient(x)], axis=-1)
-            scaled.append(gate(gate_input)[0] * x)
-        return scaled
+        # `_encode_set` returns x itself if there is nothing to compute from x.
+        are_x = all(map(operator.is_, outputs, scaled_xs))
+        embedded = [name for name, block in layout.blocks.items() if block.table]
+        return Encodings(outputs, xs, columns, embedded, outputs_are_x=are_x)
 
     def _encode_set(
         self,
@@ -208,7 +177,7 @@ class Encoder(Options):
         vectors = None
         if len({e.shape[-1] for e in embeddings}) == 1:
             vectors = embeddings[0]
-            if len(embeddings) > 1:  # tables of one length, some of them frozen
+            if len(embeddings) > 1:  # a group of frozen tables and one of the others
                 vectors = ops.concatenate(embeddings, axis=1)
         num_vectors = sum(e.shape[-2] for e in embeddings)
         interactions = self.interact(Fields(vectors, x, num_vectors, first_order))
