@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,10 @@ REGISTRATION_SECONDS = 180
 
 
 def connect(
-    strategy: str | None, run_folder: Path, environment: dict[str, Any]
+    strategy: str | None,
+    run_folder: Path,
+    environment: dict[str, Any],
+    warn: Callable[[str], object],
 ) -> Replicas | None:
     """Connects this process with the other processes of its run, once all are present.
 
@@ -35,7 +39,13 @@ def connect(
 
     Returns: the connected processes; None if the chief's run is finished already.
     """
-    if strategy == "mirrored" and len(gpus()) > 1:
+    if strategy == "mirrored":
+        if len(gpus()) < 2:
+            warn(
+                "trainer.strategy=mirrored: there are fewer than two GPUs, so one "
+                "process trains"
+            )
+            return Replicas()
         children = start_children(run_folder, len(gpus()))
         try:
             return connect_workers(environment, children)

@@ -13,14 +13,46 @@ import keras
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.start_from import Part
 from mtl_cli.core.errors import DataError
+from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.network.blocks import BlockName, blocks_of
 from mtl_cli.network.network import EarlierOptimizer, Network
+from mtl_cli.network.parts import freeze
 from mtl_cli.network.transfer import copy_weights, describe, match
 from mtl_cli.runs import saved_model
+from mtl_cli.runs.console import Console
 from mtl_cli.runs.earlier_run import KEY, MAX_STEP, EarlierRun
 from mtl_cli.training.checkpoint import read_intact
 from mtl_cli.training.optimizer_state import OPTIMIZER
+
+
+def start_from(
+    network: Network,
+    config: Config,
+    folder: RunFolder,
+    console: Console,
+    features: FeatureSet,
+    earlier: EarlierRun,
+) -> Network:
+    """Copies the weights of an earlier run into a network, and freezes parts of it.
+
+    A resumed run copies no weights: it will read all weights from its checkpoint.
+
+    Returns: the network. It also holds the earlier optimizer's state, if the optimizer
+        goes on.
+    """
+    if not earlier.is_kept:
+        network, earlier = take_weights(network, config, features, earlier)
+        earlier.keep(folder)
+        console.print_line(earlier.summary(features))
+        for message in earlier.messages:
+            console.print_line(f"start_from: {message}")
+    elif earlier.optimizer_step is not None:
+        optimizer = EarlierOptimizer(earlier.optimizer_step)
+        network = replace(network, earlier_optimizer=optimizer)
+    for warning in freeze(network, config.start_from.freeze):
+        console.warn(warning)
+    return network
 
 
 def take_weights(

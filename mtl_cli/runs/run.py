@@ -1,7 +1,6 @@
 """Runs a configuration: reads the data, builds and trains a network, scores it."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mtl_cli.config.run_config import Config
@@ -11,11 +10,10 @@ from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.data.load import Data
 from mtl_cli.metrics.metrics_json import Scores
 from mtl_cli.network import pretrained
-from mtl_cli.runs import earlier_run
+from mtl_cli.runs import earlier_run, provenance
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.earlier_run import EarlierRun
 from mtl_cli.runs.next_commands import next_commands
-from mtl_cli.runs.provenance import change_messages, environment
 from mtl_cli.runs.read_data import read_data
 from mtl_cli.runs.save_and_score import save_and_score
 from mtl_cli.runs.stage_timer import StageTimer
@@ -51,8 +49,9 @@ def run(
         on_epoch: is called after each epoch, with its number and its row in
             `history.csv`.
 
-    Returns: {split: {output: score}}, as in `metrics.json`; empty if `check_only` is
-        set, if this process is not the chief, or if the chief's run is finished.
+    Returns: the content of `metrics.json`, {split: {output: score}}. It is empty if
+        this process has scored nothing: with `check_only`, in a process that is not
+        the chief, and if the chief has finished the run already.
     """
     timer = StageTimer()
     earlier = earlier_run.read(config, folder.path, checkpoint is not None)
@@ -64,45 +63,20 @@ def run(
     timer.end_stage("read, check and encode the data")
 
     tensorflow_runtime.start(config.seed, config.trainer.deterministic)
-    from mtl_cli.distributed.connect import connect
-    from mtl_cli.network.build import build
     from mtl_cli.training.state import CheckpointPlan
 
     timer.end_stage("load TensorFlow")
 
-    record = environment(config, data.fingerprint)
-    if earlier is not None:
-        record["start_from"] = earlier.lineage
-    replicas = connect(config.trainer.strategy, folder.path, record)
-    if replicas is None:  # the chief's run is finished already
-        return {}
-    if config.trainer.strategy == "mirrored" and replicas.size == 1:
-        console.warn(
-            "trainer.strategy=mirrored: there are fewer than two GPUs, so one process "
-            "trains"
-        )
-    network = build(config, data.features.layout, data.labels)
-    parameters = network.logits.count_params()
-    num_rows = data.splits["train"].num_rows
-    length = config.trainer.length(num_rows)
-    record |= {"processes": replicas.size, "parameters": parameters}
-    record |= {"length": length._asdict()}
-    if checkpoint is not None:
-        warn_of_changes(checkpoint.values["environment"], record, console)
-    folder.write_json("environment.json", record)
-    pretrained.fill(network, config, data.features, vectors)
-    if earlier is not None:
-        network = start_from(network, config, folder, console, data, earlier)
-    console.print_line(
-        f"{config.model.name} on {config.encoder.name}: {parameters:,} parameters, "
-        f"batches of {length.batch_size} rows, tasks {', '.join(config.chosen_tasks)}"
+    connected = connect_and_build(
+        config, folder, console, data, vectors, earlier, checkpoint
     )
-    if warning := size_warning(parameters, num_rows):
-        console.warn(warning)
+    if connected is None:  # the chief has finished the run already
+        return {}
+    replicas, network, environment = connected
     timer.end_stage("build the network")
 
     minutes = config.trainer.checkpoint_minutes
-    checkpoint_plan = CheckpointPlan(folder, minutes, record, checkpoint)
+    checkpoint_plan = CheckpointPlan(folder, minutes, environment, checkpoint)
     history = fit(config, console, data, network, checkpoint_plan, replicas, on_epoch)
     if not replicas.is_chief:
         replicas.close()
@@ -112,49 +86,74 @@ def run(
     timer.split_off("train", "validate", history.validation_seconds)
     timer.split_off("train", "write checkpoints", history.checkpoint_seconds)
 
-    command = ["mtl-train", *settings]
-    commands = next_commands(config, folder.path, settings)
+    suggestions = next_commands(config, folder.path, settings)
     trained = TrainedRun(
-        folder, config, command, commands, record, data, network, history
+        folder=folder,
+        config=config,
+        command=["mtl-train", *settings],
+        next_commands=suggestions,
+        environment=environment,
+        data=data,
+        network=network,
+        history=history,
     )
     scores = save_and_score(trained, console, timer)
     if config.trainer.profile:
         console.print_table(timer.table())
     replicas.close()
-    console.print_line(f"try next:   {commands[0][0]}")
+    console.print_line(f"try next:   {suggestions[0][0]}")
     return scores
 
 
-def start_from(
-    network: "Network",
+def connect_and_build(
     config: Config,
     folder: RunFolder,
     console: Console,
     data: Data,
-    earlier: EarlierRun,
-) -> "Network":
-    """Copies the weights of an earlier run into a network, and freezes parts of it.
+    vectors: dict[str, pretrained.PretrainedVectors],
+    earlier: EarlierRun | None,
+    checkpoint: Checkpoint | None,
+) -> "tuple[Replicas, Network, dict[str, Any]] | None":
+    """Connects the processes of a run, builds its network and writes its environment.
 
-    A resumed run copies no weights, because its checkpoint holds all weights.
+    Pretrained vectors and the weights of an earlier run are copied into the network.
 
-    Returns: the network, with the state of the earlier optimizer.
+    Returns: the processes, the network and the content of `environment.json`; None if
+        the chief has finished the run already.
     """
-    from mtl_cli.network.network import EarlierOptimizer
-    from mtl_cli.network.parts import freeze
-    from mtl_cli.runs.earlier_weights import take_weights
+    from mtl_cli.distributed.connect import connect
+    from mtl_cli.network.build import build
 
-    if not earlier.is_kept:
-        network, earlier = take_weights(network, config, data.features, earlier)
-        earlier.keep(folder)
-        console.print_line(earlier.summary(data.features))
-        for message in earlier.messages:
-            console.print_line(f"start_from: {message}")
-    elif earlier.optimizer_step is not None:
-        optimizer = EarlierOptimizer(earlier.optimizer_step)
-        network = replace(network, earlier_optimizer=optimizer)
-    for warning in freeze(network, config.start_from.freeze):
+    environment = provenance.environment(config, data.fingerprint)
+    if earlier is not None:
+        environment["start_from"] = earlier.lineage
+    replicas = connect(config.trainer.strategy, folder.path, environment, console.warn)
+    if replicas is None:
+        return None
+    network = build(config, data.features.layout, data.labels)
+    parameters = network.logits.count_params()
+    num_rows = data.splits["train"].num_rows
+    length = config.trainer.length(num_rows)
+    environment |= {
+        "processes": replicas.size,
+        "parameters": parameters,
+        "length": length._asdict(),
+    }
+    if checkpoint is not None:
+        warn_of_changes(checkpoint.values["environment"], environment, console)
+    folder.write_json("environment.json", environment)
+    pretrained.fill(network, config, data.features, vectors)
+    if earlier is not None:
+        from mtl_cli.runs.earlier_weights import start_from
+
+        network = start_from(network, config, folder, console, data.features, earlier)
+    console.print_line(
+        f"{config.model.name} on {config.encoder.name}: {parameters:,} parameters, "
+        f"batches of {length.batch_size} rows, tasks {', '.join(config.chosen_tasks)}"
+    )
+    if warning := size_warning(parameters, num_rows):
         console.warn(warning)
-    return network
+    return replicas, network, environment
 
 
 def size_warning(parameters: int, rows: int) -> str:
@@ -170,16 +169,18 @@ def size_warning(parameters: int, rows: int) -> str:
 def warn_of_changes(old: dict[str, Any], new: dict[str, Any], console: Console) -> None:
     """Warns of each change since a checkpoint that may change the results of the run.
 
-    The arguments are the content of `environment.json` in the checkpoint and for this
-    process. Raises a `ConfigError` if the data has changed.
+    `old` is the environment of the process that wrote the checkpoint, and `new` the
+    environment of this process. Raises a `ConfigError` if the data has changed.
     """
-    for change in change_messages(old, new):
-        if change.startswith("data_hash"):
-            raise ConfigError(
-                "dataset: the data has changed since the run was interrupted; name "
-                "another folder in hydra.run.dir, or remove the run's folder"
-            )
-        console.warn(f"{change}: an uninterrupted run might give other numbers")
+    if old.get("data_hash") != new["data_hash"]:
+        raise ConfigError(
+            "dataset: the data has changed since the run was interrupted; name another "
+            "folder in hydra.run.dir, or remove the run's folder"
+        )
+    for change in provenance.change_messages(old, new):
+        console.warn(
+            f"{change}: without the interruption, the run might give other numbers"
+        )
 
 
 def fit(
@@ -201,13 +202,13 @@ def fit(
     tasks = [output for output in config.outputs if not output.added_by_heads]
     length = config.trainer.length(data.splits["train"].num_rows)
     with (
-        console.progress(length.epochs, tasks) as shown,
+        console.progress(length.epochs, tasks) as display,
         replicas.detect_lost_workers(),
         signals.deferred(),
     ):
 
         def show_and_report(epoch: Epoch) -> None:
-            shown.epoch(epoch)
+            display.epoch(epoch)
             on_epoch(epoch.number, epoch_row(epoch))
 
         return train(
@@ -215,7 +216,7 @@ def fit(
             network,
             data.splits["train"],
             data.splits.get("valid"),
-            Progress(shown.step, show_and_report),
+            Progress(display.step, show_and_report),
             checkpoint_plan if replicas.is_chief else None,
             replicas,
         )

@@ -559,7 +559,7 @@ connect.REGISTRATION_SECONDS = 5
 if sys.argv[1] == "dies":
     connect.choose_gpu = lambda *arguments: os._exit(9)
 try:
-    connect.connect("multi_worker", None, dict.fromkeys(MUST_AGREE, ""))
+    connect.connect("multi_worker", None, dict.fromkeys(MUST_AGREE, ""), print)
     print("connected", flush=True)
 except LostWorkerError as error:
     print(error, flush=True)

@@ -77,7 +77,7 @@ def main() -> None:
     configurations = json.loads(Path(sys.argv[1]).read_text())
     folder = Path(sys.argv[2])
     strategy = "multi_worker" if TF_CONFIG in os.environ else None
-    replicas = connect(strategy, folder, dict.fromkeys(MUST_AGREE, ""))
+    replicas = connect(strategy, folder, dict.fromkeys(MUST_AGREE, ""), print)
     folder.mkdir()
     for i, overrides in enumerate(configurations):
         np.savez(folder / f"{i}.npz", **trained(overrides, replicas))
