@@ -26,7 +26,7 @@ class GateWeights:
     Attributes:
         layers: the layers that hold the gates.
         weights: {name of a layer: weights of the experts, `(gates, rows, experts)`}.
-            For an ensemble, the mean over its members.
+            If the network has members, the mean over the members.
         is_in_space: {task: whether each row is in the task's space, (rows,)}.
     """
 
@@ -72,7 +72,7 @@ def measure_gate_weights(
     mask_blocks: dict[str, list[Array]] = {task: [] for task in tasks}
     for block in sample_blocks(table):
         for name, weights in gate_model(block.features, training=False).items():
-            # The members of an ensemble follow each other on the axis of the rows.
+            # The rows of the members follow each other on the axis of the rows.
             shape = (len(weights), -1, block.num_rows, weights.shape[-1])
             by_member = np.reshape(weights, shape).astype("float64")
             weight_blocks[name].append(by_member.mean(axis=1))
