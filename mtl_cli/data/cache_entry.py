@@ -183,7 +183,7 @@ def check_entry(entry: Entry, dataset: Dataset, outputs: list[Output]) -> None:
     tables = entry.tables()
     if "train" not in tables:
         raise ValueError("there are no training rows")
-    names = {"row_numbers"}
+    names = {"row_numbers"} | {f"features.{name}" for name in expected}
     if dataset.group_column is not None:
         names.add("groups")
     for output in outputs:
