@@ -1,5 +1,6 @@
 """The columns to read from a table, and the check that the table has them."""
 
+from collections import Counter
 from collections.abc import Container
 from dataclasses import dataclass
 
@@ -41,13 +42,14 @@ class ColumnRequest:
 
     def check(self, file_key: str, path: str, names: list[str]) -> None:
         """Refuses a table without a requested column, or with two of the same name."""
+        counts = Counter(names)
         for column, key in self.keys.items():
-            if names.count(column) > 1:
+            if counts[column] > 1:
                 raise DataError(
-                    f"{file_key}: {path} has {names.count(column)} columns '{column}'; "
+                    f"{file_key}: {path} has {counts[column]} columns '{column}'; "
                     "rename all but one"
                 )
-            if column not in names:
+            if column not in counts:
                 readable = [readable_name(name) for name in names[:MAX_LISTED_COLUMNS]]
                 dots = ["..."] if len(names) > MAX_LISTED_COLUMNS else []
                 # If one letter differs in a name of 3 or 4 letters, the similarity is

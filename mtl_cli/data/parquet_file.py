@@ -6,6 +6,7 @@ is read as a dictionary: the dictionary holds each text once, and a row holds it
 The size of the rows is then known before any text is copied.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -100,15 +101,17 @@ def text_columns(
     """Returns {path in the file: column} of the columns that hold texts."""
     # A path cannot be cut at its dots: the name of a column may hold dots too.
     names = [f.name for f in arrow_schema for _ in range(num_leaves(f.type))]
-    texts = {}
+    counts, requested, texts = Counter(names), set(columns), {}
     for j, name in enumerate(names):
+        if name not in requested or counts[name] > 1:
+            continue
         leaf = schema.column(j)
         in_list = leaf.max_repetition_level > 0
         # No feature reads the fields of structs.
-        is_single = names.count(name) == 1 and (leaf.path == name or in_list)
+        is_single = leaf.path == name or in_list
         is_bytes = leaf.physical_type == "BYTE_ARRAY"
         is_text = is_bytes and leaf.logical_type.type != "DECIMAL"
-        if name in columns and is_single and is_text:
+        if is_single and is_text:
             texts[leaf.path] = TextColumn(name, j, in_list)
     return texts
 
