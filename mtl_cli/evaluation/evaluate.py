@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.paths import Location
+from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.evaluation.drift import prediction_drift
 from mtl_cli.evaluation.evaluation import Evaluation
@@ -72,16 +73,17 @@ def evaluate(
         importances = permutation_importance(
             model.network, model.features, rows.outputs, rows.sample, repeats, on_step
         )
+    remarks = [*rows.remarks, *filter(None, (rows.counts.remark, remark))]
     evaluation = Evaluation(
         run=str(model.folder),
-        table_name=rows.source,
+        table_name=mask_secrets(rows.source),
         rows=rows.num_rows,
         tasks=task_results(rows, rows_of_outputs, weakest),
         slice_records=slice_records,
         drift_records=rows.counts.drift() + drift,
         importances=importances,
         gates=gate_usage(model, rows, slices),
-        remarks=[*rows.remarks, *filter(None, (rows.counts.remark, remark))],
+        remarks=mask_secrets(remarks),
     )
     return evaluation, rows
 

@@ -1,6 +1,5 @@
 """Makes the HTML page of an evaluation: tables, plots, and the weights of gates."""
 
-from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.evaluation.results import EvaluationResults
 from mtl_cli.evaluation.sections import sections
 from mtl_cli.pages.charts import Chart
@@ -18,7 +17,7 @@ def page(evaluation: EvaluationResults) -> str:
     """Returns the page as HTML."""
     return render(
         "evaluation.html",
-        title=f"{evaluation.run} on {mask_secrets(evaluation.table_name)}",
+        title=f"{evaluation.run} on {evaluation.table_name}",
         evaluation=evaluation,
         sections=sections(evaluation),
         calibration=calibration_plots(evaluation),
@@ -29,10 +28,9 @@ def page(evaluation: EvaluationResults) -> str:
 
 def notebook(evaluation: EvaluationResults) -> str:
     """Returns the tables and the sentences of the page as HTML for a notebook."""
-    name = mask_secrets(evaluation.table_name)
     return render(
         "notebook.html",
-        title=f"{evaluation.run} on {name}: {evaluation.rows:,} rows",
+        title=f"{evaluation.run} on {evaluation.table_name}: {evaluation.rows:,} rows",
         sections=sections(evaluation),
         warnings=evaluation.remarks,
     )

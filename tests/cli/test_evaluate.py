@@ -28,6 +28,7 @@ from mtl_cli.comparison.prediction_files import PredictionFiles
 from mtl_cli.comparison.read_predictions import read_all_seeds
 from mtl_cli.comparison.runs import read_run
 from mtl_cli.config.run_config import Config
+from mtl_cli.evaluation import open_table
 from mtl_cli.evaluation import rows as evaluated_rows
 from mtl_cli.statistics import sampling_error
 
@@ -324,6 +325,19 @@ def test_task_without_its_column_is_skipped_and_said(
     out = capsys.readouterr().out
     for task, column in {"click": "click", "buy": "click", "level": "level"}.items():
         assert f"{task} is not evaluated" in out and f"no column '{column}'" in out
+
+
+def test_remarks_on_a_page_hold_no_password_of_the_table(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "https://bob:hunter22@shop/few.parquet"
+    monkeypatch.setattr(open_table, "name_of", lambda location: url)
+    frame = pd.read_parquet(run.parent / "test.parquet").drop(columns=["level"])
+    frame.to_parquet(tmp_path / "few.parquet")
+    page = tmp_path / "page.html"
+    assert evaluated(run, tmp_path / "few.parquet", "--html", page) == 0
+    assert "shop/few.parquet has no column" in page.read_text("utf-8")
+    assert "hunter22" not in page.read_text("utf-8")
 
 
 @pytest.mark.parametrize(
