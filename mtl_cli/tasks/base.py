@@ -73,7 +73,11 @@ class Task(Options):
     @model_validator(mode="before")
     @classmethod
     def _drop_keys_of_other_kinds(cls, values: Any) -> Any:
-        return drop_keys_of_others(values, cls, AXIS, Task, "kind")
+        values = drop_keys_of_others(values, cls, AXIS, Task, "kind")
+        # `loss: null` stands for the usual loss of the kind.
+        if isinstance(values, dict) and values.get("loss", "") is None:
+            del values["loss"]
+        return values
 
     @model_validator(mode="after")
     def _check_metrics(self) -> "Task":

@@ -43,6 +43,11 @@ def test_check_of_positive_values_agrees_with_the_labels(name, value):
             statistics.check()
 
 
+def test_null_stands_for_the_usual_loss():
+    assert Binary(label="y", loss=None) == Binary(label="y", loss="bce")
+    assert task_class("regression")(label="y", loss=None).loss == "mse"
+
+
 @pytest.mark.parametrize(
     ("key", "value", "default"),
     [("classes", ["a", "b"], None), ("transform", "log1p", "none")],
