@@ -201,7 +201,9 @@ def unknown_flag_message(flag: str, arguments: list[str]) -> str:
 
 def similar_keys(word: str, arguments: list[str]) -> list[str]:
     """Returns keys that resemble a word, or whose last part resembles the word."""
-    return similar_keys_anywhere(word, dotted_keys(compose_chosen_options(arguments)))
+    known_keys = dotted_keys(compose_chosen_options(arguments))
+    # Other tools have flags such as `--num-epochs` and `--dropout-rate`.
+    return similar_keys_anywhere(word, known_keys, cutoff=0.7)
 
 
 def named_key(error: BaseException) -> str:

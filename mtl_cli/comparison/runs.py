@@ -92,7 +92,9 @@ class Run:
         """Returns {name in `TRAINING_FACTS`: value, or None if it is unknown}."""
         history = self.history()
         speeds = [finite_number(epoch.get("samples_per_second")) for epoch in history]
-        known_speeds = [speed for speed in speeds if speed is not None]
+        # With lazy tables or several processes, the first epoch includes compiling. Its
+        # speed therefore counts only if there is no other epoch.
+        known_speeds = [speed for speed in speeds[1:] or speeds if speed is not None]
         # Without early stopping, the weights of the last epoch are kept.
         stops_early = self.settings.get("trainer.patience") != "null"
         kept_epochs = [

@@ -99,12 +99,14 @@ def keys_of_dataset(
     return list(declaring.model_fields) if is_section else []
 
 
-def similar_keys_anywhere(key: str, known_keys: list[str]) -> list[str]:
+def similar_keys_anywhere(
+    key: str, known_keys: list[str], cutoff: float = 0.8
+) -> list[str]:
     """Returns known keys of all sections that resemble a key, or its last part."""
     name = key.rpartition(".")[2]
     # If several keys have the same last part, the dict keeps the first of them.
     by_name = {k.rpartition(".")[2]: k for k in reversed(known_keys)}
-    similar_names = get_close_matches(name, by_name, 1, cutoff=0.8)
+    similar_names = get_close_matches(name, by_name, 1, cutoff=cutoff)
     similar_names = similar_names or abbreviated(name, by_name)
     similar_keys = get_close_matches(key, known_keys, 1, cutoff=0.8)
     return similar_keys + [by_name[similar] for similar in similar_names]

@@ -15,7 +15,8 @@ def summarize(column: ColumnProfile) -> str:
 
     For example "text, 3 distinct, 2.0% missing: DE, FR, US".
     """
-    if column.kind in ("empty", "other"):
+    has_no_values = column.elements is not None and column.elements.kind == "other"
+    if column.kind in ("empty", "other") or has_no_values:
         return f"{column.arrow_type}{missing_share(column)}"
     if column.elements is not None and column.lengths is not None:
         lengths, values = column.lengths, column.elements

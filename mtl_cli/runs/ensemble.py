@@ -28,7 +28,7 @@ from mtl_cli.runs import saved_model
 from mtl_cli.runs.next_commands import commands_for_model
 from mtl_cli.runs.provenance import KEYS_FREE_TO_CHANGE, config_hash, environment
 from mtl_cli.runs.recorded_run import recorded_run
-from mtl_cli.runs.save_and_score import save_and_score
+from mtl_cli.runs.save_and_score import print_paths, save_and_score
 from mtl_cli.runs.saved_config import read_config
 from mtl_cli.runs.stage_timer import StageTimer
 from mtl_cli.runs.trained_run import TrainedRun
@@ -113,6 +113,7 @@ def write_ensemble(folders: list[Path], target: Path) -> None:
             folder, config, command, commands, record, data, network, History()
         )
         save_and_score(ensemble, console, timer)
+        print_paths(folder, console)
 
 
 def read_run(folder: Path) -> AveragedRun:

@@ -15,7 +15,7 @@ from mtl_cli.runs.console import Console
 from mtl_cli.runs.earlier_run import EarlierRun
 from mtl_cli.runs.next_commands import next_commands
 from mtl_cli.runs.read_data import read_data
-from mtl_cli.runs.save_and_score import save_and_score
+from mtl_cli.runs.save_and_score import print_paths, save_and_score
 from mtl_cli.runs.stage_timer import StageTimer
 from mtl_cli.runs.trained_run import TrainedRun
 from mtl_cli.training.checkpoint import Checkpoint
@@ -101,6 +101,7 @@ def run(
     if config.trainer.profile:
         console.print_table(timer.table())
     replicas.close()
+    print_paths(folder, console)
     console.print_line(f"try next:   {suggestions[0][0]}")
     return scores
 

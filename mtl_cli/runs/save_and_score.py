@@ -3,6 +3,7 @@
 from dataclasses import asdict
 
 from mtl_cli.core.paths import shortest
+from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.metrics.metrics_json import Scores
 from mtl_cli.runs.better_epochs import better_epochs
@@ -71,9 +72,13 @@ def save_and_score(
     when = f", after epoch {run.history.kept_epoch}" if run.history.epochs else ""
     console.print_scores(f"{split} rows{when}", config.outputs, scores[split])
     timer.end_stage("write tables, plots and page")
+    return scores
+
+
+def print_paths(folder: RunFolder, console: Console) -> None:
+    """Says where the run folder and the report are."""
     console.print_line(f"run folder: {shortest(folder.path)}")
     console.print_line(f"report:     {shortest(folder.path / 'report.html')}")
-    return scores
 
 
 def measure_gates(run: TrainedRun, split: str) -> GateUsage | None:

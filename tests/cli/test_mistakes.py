@@ -20,6 +20,7 @@ MISTAKES = {
     "model.num_experts=8": "did you mean model.num_shared_experts or "
     "model.num_specific_experts? num_experts is a key of model=mmoe, omoe, poso",
     "optimizer.momentum=1": "; momentum is a key of optimizer=sgd",
+    "--num-epochs=3": "did you mean trainer.epochs=3?",
     "lr=3": "unknown key 'lr'; did you mean optimizer.learning_rate?",
     "optimizer.lr=3": "did you mean optimizer.learning_rate?",
     "trainer.bs=3": "did you mean trainer.batch_size?",

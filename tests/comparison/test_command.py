@@ -737,7 +737,7 @@ def test_leaderboard_has_one_tidy_row_per_job(sweep: Path) -> None:
     first, failed = board.iloc[0], board.iloc[-1]
     assert first["model.name"] == "single_task"
     assert (first["seed"], first["parameters"], first["seconds"]) == (1, 1234, 30)
-    assert (first["best_epoch"], first["samples_per_second"]) == (2, 200)
+    assert (first["best_epoch"], first["samples_per_second"]) == (2, 250)
     recorded = json.loads((sweep / "0" / "metrics.json").read_text())
     assert first["test.click.auc"] == recorded["test"]["click"]["auc"]
     assert (failed["status"], failed["error"]) == ("failed", "loss is no number")
