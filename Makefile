@@ -34,6 +34,7 @@ lint: setup ## checks style, types and the order of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy data/uci.py
 	$(BIN)/lint-imports
 
 format: setup ## mends style and formats the code
