@@ -146,13 +146,18 @@ def mix_groups(weights: Tensor, groups: Sequence[Tensor]) -> Tensor:
             groups are in the order of the weights.
 
     Returns: `(gates, batch, units)`.
+
+    Raises:
+        ValueError: if there are not as many weights as experts.
     """
     sums, start = [], 0
-    for experts in groups:
+    *first_groups, last_group = groups
+    for experts in first_groups:
         stop = start + experts.shape[-3]
         sums.append(Mix()(weights[..., start:stop], experts))
         start = stop
-    return reduce(add, sums)
+    # The last group gets all weights that are left, so that `Mix` refuses too many.
+    return reduce(add, [*sums, Mix()(weights[..., start:], last_group)])
 
 
 @tf.custom_gradient
