@@ -122,7 +122,10 @@ def print_warning(line: str) -> None:
 def print_comparisons(
     comparisons: "list[DatasetComparison]", format: str | None
 ) -> None:
-    """Writes the comparisons to stdout, by default as a table for the terminal."""
+    """Writes the comparisons to stdout, by default as a table for the terminal.
+
+    The warnings go to stderr if the format, CSV or Markdown, does not hold them.
+    """
     from mtl_cli.comparison.csv_and_json import as_csv, as_json
     from mtl_cli.comparison.table import all_warnings, as_markdown, terminal_text
 

@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from mtl_cli.cli.progress import progress_bar
 from mtl_cli.core import plugins, tensorflow_runtime
@@ -20,6 +20,11 @@ from mtl_cli.core.errors import ConfigError, printable
 from mtl_cli.core.paths import as_location
 from mtl_cli.core.private_doors import exit_without_teardown
 from mtl_cli.core.secrets import mask_secrets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mtl_cli.evaluation.evaluate import EvaluationRequest
 
 PROGRAM = "mtl-evaluate"
 EXAMPLES = """examples:
@@ -141,7 +146,7 @@ def check_options(options: argparse.Namespace, is_sweep: bool) -> None:
 
 def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> int:
     """Evaluates a run, writes the files and prints the result; returns the code."""
-    from mtl_cli.evaluation.evaluate import EvaluationRequest, evaluate
+    from mtl_cli.evaluation.evaluate import evaluate
     from mtl_cli.evaluation.loaded_run import load_run
     from mtl_cli.evaluation.page import page
     from mtl_cli.evaluation.results import check_names, failed_checks
@@ -149,9 +154,7 @@ def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> in
 
     with progress_bar() as move:
         table = as_location(options.table) if options.table else None
-        request = EvaluationRequest(
-            options.by, options.importance, options.repeats, move
-        )
+        request = request_of(options, move)
         evaluation, _ = evaluate(load_run(options.run), table, request)
     check_names(conditions, [evaluation])
     if options.json is not None:
@@ -167,7 +170,6 @@ def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> in
 def evaluate_sweep(options: argparse.Namespace, conditions: list[Condition]) -> int:
     """Evaluates a sweep, writes the folder and prints a table; returns the code."""
     from mtl_cli.evaluation import sweep
-    from mtl_cli.evaluation.evaluate import EvaluationRequest
     from mtl_cli.evaluation.results import check_names, failed_checks
     from mtl_cli.evaluation.screen import show_sweep
 
@@ -175,9 +177,7 @@ def evaluate_sweep(options: argparse.Namespace, conditions: list[Condition]) -> 
     target = options.output or sweep.default_target(options.run, table)
     sweep.check_target(target, options.force, target)
     with progress_bar() as move:
-        request = EvaluationRequest(
-            options.by, options.importance, options.repeats, move
-        )
+        request = request_of(options, move)
         result = sweep.evaluate_sweep(
             options.run, table, target, request, options.force
         )
@@ -190,6 +190,16 @@ def evaluate_sweep(options: argparse.Namespace, conditions: list[Condition]) -> 
     ]
     failed += [f"{name}: {reason}" for name, reason in result.failed.items()]
     return report_failures(PROGRAM, failed)
+
+
+def request_of(
+    options: argparse.Namespace, on_progress: "Callable[[str, int, int], None]"
+) -> "EvaluationRequest":
+    """Returns the request that the command line makes."""
+    from mtl_cli.evaluation.evaluate import EvaluationRequest
+
+    by, repeats = options.by, options.repeats
+    return EvaluationRequest(by, options.importance, repeats, on_progress)
 
 
 def write_file(path: Path, text: str) -> None:

@@ -79,7 +79,7 @@ def first_wrong(is_wrong: Mask) -> tuple[int, str] | None:
 
     `is_wrong` says whether each row is wrong, (rows,).
     """
-    count = int(is_wrong.sum())
+    count = int(np.count_nonzero(is_wrong))
     return (int(np.argmax(is_wrong)), f"{count} such rows") if count else None
 
 

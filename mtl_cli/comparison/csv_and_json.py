@@ -48,10 +48,11 @@ def as_csv(comparisons: list[DatasetComparison]) -> str:
     rows = [row for comparison in comparisons for row in comparison.rows()]
     settings = [key for comparison in comparisons for key in comparison.shown_keys]
     # A dict, because it keeps each key once and in order.
-    headings = dict.fromkeys([*settings, *(key for row in rows for key in row)])
-    del headings["dataset"]
-    names = list(headings) if len(comparisons) == 1 else ["dataset", *headings]
-    return csv_text(names, rows)
+    keys = (key for row in rows for key in row)
+    headings = dict.fromkeys(["dataset", *settings, *keys])
+    if len(comparisons) == 1:
+        del headings["dataset"]
+    return csv_text(headings, rows)
 
 
 def as_json(comparisons: list[DatasetComparison]) -> str:

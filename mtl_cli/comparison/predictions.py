@@ -73,7 +73,7 @@ class Predictions:
     @cached_property
     def auc_and_influence(self) -> tuple[float, Floats]:
         """The AUC, and the influence of each row on it, both averaged over seeds."""
-        _, label, weight, *_ = self.rows
+        label, weight = self.rows.label, self.rows.weight
         total, total_influence = 0.0, np.zeros(len(label))
         for prediction in self.by_seed:
             auc, influence = auc_influence(label, prediction, weight)
@@ -87,8 +87,10 @@ class Predictions:
 
         Both are (groups with rows of both classes,).
         """
-        _, label, weight, group, _ = self.rows
-        by_seed = [group_aucs(label, p, weight, group) for p in self.by_seed]
+        rows = self.rows
+        by_seed = [
+            group_aucs(rows.label, p, rows.weight, rows.group) for p in self.by_seed
+        ]
         aucs, weights = zip(*by_seed, strict=True)
         return np.mean(aucs, axis=0), weights[0]
 
@@ -99,7 +101,7 @@ class Predictions:
         All configurations have the same samples, so the metrics of two configurations
         can be subtracted sample by sample.
         """
-        _, label, weight, *_ = self.rows
+        label, weight = self.rows.label, self.rows.weight
         rng = np.random.default_rng(0)
         values = np.empty(RESAMPLES)
         for i in range(RESAMPLES):
@@ -117,7 +119,7 @@ class Predictions:
         if self.metric.grouped:
             aucs, weights = self.group_aucs_and_weights
             return float(np.average(aucs, weights=weights))
-        _, label, weight, *_ = self.rows
+        label, weight = self.rows.label, self.rows.weight
         return float(np.mean([self.metric(label, p, weight) for p in self.by_seed]))
 
     def test(self, other: "Predictions") -> Test:

@@ -31,7 +31,11 @@ IGNORED_PREFIXES = tuple(f"{key}." for key in IGNORED_KEYS)
 # file can hold more, with YAML's aliases or with a long key above many others.
 MAX_CHARACTERS = 50_000_000
 # The axes whose keys are keys of `model`, too.
-AXES_IN_MODEL: dict[str, Any] = {"heads": Heads, "gates": Gate, "towers": Towers}
+AXES_IN_MODEL: dict[str, type[Options]] = {
+    "heads": Heads,
+    "gates": Gate,
+    "towers": Towers,
+}
 
 
 def compared_settings(config: object) -> dict[str, str]:

@@ -29,12 +29,15 @@ def warnings(
         for run in configuration.all_runs
         if run.has_scores and run is not configuration.runs[run.seed]
     ]
-    text = "these runs are left out, because a later run has the same configuration and"
     lines = [
         *with_names("these runs are left out", unreadable),
         *unscored_run_warnings([*scored, *unscored]),
         *seed_warnings(scored),
-        *with_names(f"{text} seed", repeated),
+        *with_names(
+            "these runs are left out, because a later run has the same configuration "
+            "and seed",
+            repeated,
+        ),
         *data_and_code_warnings(comparison.baseline, scored),
     ]
     for task in tasks:

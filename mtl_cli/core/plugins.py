@@ -69,7 +69,7 @@ def use_folders(paths: Sequence[str | Path]) -> None:
         for axis in AXES:
             sources(axis)  # raises an error if a name is used twice
         _check_config_names()
-    except ConfigError:
+    except Exception:
         _folders = earlier_folders
         raise
     # Each folder becomes a Python package, so that relative imports work in it.
@@ -140,12 +140,11 @@ def _check_config_names() -> None:
 def _sources(
     axis: str, plugin_folders: tuple[Path, ...], sys_path: tuple[str, ...], cwd: Path
 ) -> dict[str, Source]:
-    own_package = f"mtl_cli.{axis}"
-    found = [
-        (name, Source(module, partial(import_module, module), is_plugin=False))
-        for name in _module_names(import_module(own_package).__path__)
-        for module in [f"{own_package}.{name}"]
-    ]
+    found = []
+    for name in _module_names(import_module(f"mtl_cli.{axis}").__path__):
+        module = f"mtl_cli.{axis}.{name}"
+        load = partial(import_module, module)
+        found.append((name, Source(module, load, is_plugin=False)))
     for folder in plugin_folders:
         for name in _module_names([str(folder / axis)]):
             module = f"{_package_name(folder)}.{axis}.{name}"

@@ -51,7 +51,7 @@ def check_yaml(text: str, name: str) -> None:
     """Checks the length, depth and expansion of a YAML text, and its lists and numbers.
 
     The check reads events, which needs no recursion. A limit that is exceeded is an
-    `UnsafeFileError`; a text that is not YAML is a `yaml.YAMLError`.
+    `UnsafeFileError`; a text with the syntax of no YAML is a `yaml.YAMLError`.
     """
     if len(text) > MAX_YAML_BYTES:
         raise UnsafeFileError(

@@ -25,7 +25,7 @@ def data_report(
     features: FeatureSet,
     profile: Profile,
     splits: dict[str, StoredTable],
-    continued: Collection[str] = (),
+    continued: Collection[str],
 ) -> Report:
     """Returns the data report, with the features continued from an earlier run."""
     samples = {split: sample(table) for split, table in splits.items()}

@@ -25,6 +25,7 @@ def extend_learnt(
     without_dim = dict(earlier)
     dim = without_dim.pop("embedding_dim", 1)
     is_dim = type(dim) is int and 1 <= dim <= MAX_AUTO_DIM
+    # None has no form that fits, so a wrong dimension is refused too.
     undamaged = without_dim if is_dim else None
     check_same_form(f"feature {name} has", undamaged, dict(learnt))
     if "vocabulary" not in earlier:

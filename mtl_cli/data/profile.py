@@ -80,7 +80,10 @@ class Profile:
         return {split: float(fractions[SPLITS.index(split)]) for split in splits}
 
     def repeated_fractions(self) -> dict[str, float]:
-        """Returns {split: fraction of its rows that equal a training row}."""
+        """Returns {split: fraction of its rows that equal a training row}.
+
+        The training split is left out.
+        """
         hashes = {s: np.concatenate(chunks) for s, chunks in self._hashes.items()}
         training_hashes = np.unique(hashes.pop("train"))
         return {

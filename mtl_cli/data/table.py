@@ -135,7 +135,7 @@ class ArrayFile(BaseModel):
 
 @dataclass(frozen=True)
 class StoredTable(Table):
-    """The rows of one split on disk, mapped into memory. Only `read` copies them.
+    """The rows of one split on disk, mapped into memory; `read` reads them from disk.
 
     Attributes:
         folder: the folder of the files.

@@ -136,6 +136,7 @@ class FeatureCounts:
             trained = self.trained.get(name)
             psi = trained and stability_index(trained.counts, self.counts[name])
             num_rows, num_values = self.num_rows, self.num_values[name]
+            unseen = self.num_unseen[name] / num_values if num_values else None
             records.append(
                 {
                     "kind": "feature",
@@ -143,9 +144,7 @@ class FeatureCounts:
                     "psi": psi,
                     "missing": self.num_missing[name] / num_rows if num_rows else None,
                     "trained_missing": trained and trained.missing,
-                    "unseen": self.num_unseen[name] / num_values
-                    if num_values
-                    else None,
+                    "unseen": unseen,
                     "trained_unseen": trained and trained.unseen,
                 }
             )

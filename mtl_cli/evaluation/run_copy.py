@@ -43,13 +43,12 @@ def write_copy(
     test_files = find_files(
         "TABLE", table, with_format_of(config.dataset, table).format
     )
-    hashes = {"data_hash": hash_files({"test": test_files})}
+    data_hash = hash_files({"test": test_files})
     scores = score_outputs(rows.outputs, rows.table, rows.predictions)
     contents: dict[str, object] = {
         "metrics.json": run.metrics | {"test": scores},
         "environment.json": run.environment
-        | hashes
-        | {VALID_ROWS: validation_rows(run)},
+        | {"data_hash": data_hash, VALID_ROWS: validation_rows(run)},
         "status.json": read_json_object(run.path / "status.json"),
         "evaluation.json": evaluation.to_dict(),
     }

@@ -5,10 +5,9 @@ from typing import Any
 from mtl_cli.core.errors import comma_list
 from mtl_cli.evaluation.drift import LARGE, MODERATE, MORE_CELLS, has_drifted
 from mtl_cli.evaluation.results import EvaluationResults
-from mtl_cli.evaluation.slice_sections import slice_sections
+from mtl_cli.evaluation.slice_sections import Section, slice_sections
 from mtl_cli.runs.importance_plots import importance_text
 from mtl_cli.runs.text_tables import (
-    Section,
     format_share,
     slice_text,
     tables_by_metrics,

@@ -1,16 +1,30 @@
 """The sections of an evaluation that show its slices."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from mtl_cli.core.errors import cut
 from mtl_cli.evaluation.results import EvaluationResults
-from mtl_cli.runs.text_tables import Section, format_count, text_with_interval
+from mtl_cli.runs.text_tables import Cells, format_count, text_with_interval
 
 TASKS_PER_TABLE = 2  # number of tasks in a table of all slices
 MAX_LINES = 40  # number of lines of the tables of all slices on a terminal
 # The headers of the columns of a table of the weakest slices, the weakest first.
 WEAKEST = ["weakest slice", "second", "third"]
 MAX_NAME_LENGTH = 24  # number of characters of a slice's name in such a table
+
+
+class Section(NamedTuple):
+    """A part of an evaluation.
+
+    Attributes:
+        title: the heading.
+        tables: the tables; the first row of each is its header.
+        lines: sentences below the tables.
+    """
+
+    title: str
+    tables: list[Cells]
+    lines: list[str]
 
 
 def slice_sections(evaluation: EvaluationResults, short: bool = False) -> list[Section]:

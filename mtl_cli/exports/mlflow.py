@@ -75,7 +75,10 @@ class MLflow(ExportFormat):
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keeps MLflow from reporting its use, and from printing, inside the block."""
+    """Keeps MLflow from reporting its use, and from printing, inside the block.
+
+    The environment variables stay set after the block.
+    """
     for name, value in QUIET_VARIABLES.items():
         os.environ.setdefault(name, value)
     with warnings.catch_warnings():

@@ -90,10 +90,10 @@ class Funnel(Dataset):
         num_items: number of items.
         train_rows: number of training impressions.
         test_rows: number of test impressions.
-        generator_seed: seed of all random draws, apart from `seed` and `split_seed`.
-            Two data sets that differ only in `train_rows` have the same true
-            probabilities and test rows. Two data sets that differ only in `dependence`
-            or the rates have the same features.
+        generator_seed: seed of all random draws of the rows. The keys `seed` and
+            `split_seed` do not change the rows. Two data sets that differ only in
+            `train_rows` have the same true probabilities and test rows. Two data sets
+            that differ only in `dependence` or the rates have the same features.
     """
 
     generator: Literal["funnel"]

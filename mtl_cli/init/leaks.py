@@ -34,9 +34,8 @@ def mark_leak(
     column = proposal.column
     if not proposal.is_feature:
         return proposal
-    for name, task in tasks.items():
-        if column.kind == "list":
-            break
+    # The values of lists are not compared with labels.
+    for name, task in ({} if column.kind == "list" else tasks).items():
         label_codes = columns[task.label].codes
         if equals_label(column, task, label_codes):
             remark = f"would give the answer away: {name} under another name"

@@ -60,9 +60,9 @@ def say_yes_and_no(texts: list[str]) -> bool:
 
 def with_empty_cells(table: pa.Table, marks: Iterable[str]) -> pa.Table:
     """Returns a table of texts with null in place of each mark."""
-    is_mark = pa.array(list(marks), pa.string())
+    value_set = pa.array(list(marks), pa.string())
     null = pa.scalar(None, pa.string())
-    columns = [pc.if_else(pc.is_in(c, is_mark), null, c) for c in table.columns]
+    columns = [pc.if_else(pc.is_in(c, value_set), null, c) for c in table.columns]
     return pa.table(columns, table.column_names)
 
 

@@ -57,7 +57,7 @@ def read_preview(
 
     Args:
         key: the argument of the command line that names the table.
-        path: a file, a folder of Parquet files, or a pattern.
+        path: a file, a folder of Parquet files, a pattern, or a URL.
         columns: see `detect_csv_options`.
         training_csv: how the training table is written, if `path` is a test table. Both
             tables are written alike.

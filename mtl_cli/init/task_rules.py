@@ -61,7 +61,7 @@ def binary_task(task: str, column: ColumnProfile) -> TaskProposal | None:
     """Returns a binary task if two values, or a value named as the task, make one."""
     if column.is_binary:
         return binary_of_zero_and_one(column)
-    yes, no, unexpected = yes_no_values(column) or ([], [], [])
+    yes, no, unexpected = yes_no_values(column)
     if yes and not unexpected:
         reason = f"the other value is {', '.join(map(shorten, no))}"
         return binary_of_values(column, yes, reason)
@@ -81,12 +81,12 @@ def binary_task(task: str, column: ColumnProfile) -> TaskProposal | None:
     return binary_of_values(column, [positive_value], reason)
 
 
-def yes_no_values(column: ColumnProfile) -> tuple[list[str], ...] | None:
+def yes_no_values(column: ColumnProfile) -> tuple[list[str], list[str], list[str]]:
     """Sorts the values of a yes/no column: (yes, no, unexpected values).
 
-    Returns None if the column is not a yes/no column. In a yes/no column, at most
-    `MAX_UNEXPECTED_SHARE` of the cells hold an unexpected value. These cells are fewer
-    than the cells that say yes, and fewer than the cells that say no.
+    All three are empty if the column is not a yes/no column. In a yes/no column, at
+    most `MAX_UNEXPECTED_SHARE` of the cells hold an unexpected value. These cells are
+    fewer than the cells that say yes, and fewer than the cells that say no.
     """
     values_by_answer: defaultdict[str, list[str]] = defaultdict(list)
     counts: Counter[str] = Counter()
@@ -97,17 +97,17 @@ def yes_no_values(column: ColumnProfile) -> tuple[list[str], ...] | None:
         values_by_answer[answer].append(value)
         counts[answer] += count
     if len(counts) < 2:
-        return None
+        return [], [], []
     (frequent, _), (rarer, rarer_count) = counts.most_common(2)
     yes, no = (frequent, rarer) if frequent in YES else (rarer, frequent)
     if yes not in YES or no not in NO:
-        return None
+        return [], [], []
     num_unexpected = column.num_filled - counts[yes] - counts[no]
     if (
         num_unexpected > MAX_UNEXPECTED_SHARE * column.num_filled
         or num_unexpected >= rarer_count
     ):
-        return None
+        return [], [], []
     yes_values, no_values = values_by_answer.pop(yes), values_by_answer.pop(no)
     return yes_values, no_values, list(chain.from_iterable(values_by_answer.values()))
 

@@ -12,7 +12,7 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.gates import softmax
 from mtl_cli.layers.parallel import ParallelDense
 from mtl_cli.layers.register import Shape, register
-from mtl_cli.layers.routing import Route, Routing, experts_of
+from mtl_cli.layers.routing import HIDDEN, Route, Routing, experts_of
 
 
 @register
@@ -64,7 +64,7 @@ class FeatureGate(Routing):
         owners: Sequence[int | str] | None = None,
         **kwargs: Any,
     ) -> None:
-        scaled_units = experts_of("hidden", units)
+        scaled_units = experts_of(HIDDEN, units)
         owner_of_gates: Sequence[int | str | None] = owners or [None] * num
         routes = [Route(owner, scaled_units) for owner in owner_of_gates]
         super().__init__(routes, **kwargs)

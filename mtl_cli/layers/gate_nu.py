@@ -13,7 +13,7 @@ from mtl_cli.layers.parallel import (
     pop_dense_options,
 )
 from mtl_cli.layers.register import Shape, register
-from mtl_cli.layers.routing import Expert, Route, Routing, experts_of
+from mtl_cli.layers.routing import HIDDEN, Expert, Route, Routing, experts_of
 
 
 @register
@@ -73,7 +73,7 @@ class GateNU(Routing):
         **kwargs: Any,
     ) -> None:
         dense_options = pop_dense_options(kwargs)
-        unnamed = Route(None, experts_of("hidden", units))
+        unnamed = Route(None, experts_of(HIDDEN, units))
         super().__init__(routes or [unnamed] * num, **kwargs)
         self.gamma = gamma
         self.reports_owners = not weighs_experts

@@ -8,6 +8,7 @@ import keras
 from mtl_cli.layers.parallel import ParallelMLP
 
 SHARED = "shared"  # the owner of an expert that belongs to no task
+HIDDEN = "hidden"  # the owner of a unit that belongs to no feature
 
 
 class Expert(NamedTuple):

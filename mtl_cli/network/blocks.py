@@ -165,10 +165,9 @@ class WeightSplitter:
         for i, layer in enumerate(layers):
             owner, number = self.set_owners[i // per_set], i % per_set
             if isinstance(layer, FusedEmbedding):
-                sizes = table_groups(self.layout, 1)[
-                    number
-                ].sizes  # vectors of length 1
-                yield from self._tables(layer, "first-order table", sizes, [owner])
+                group = table_groups(self.layout, 1)[number]  # vectors of length 1
+                kind = "first-order table"
+                yield from self._tables(layer, kind, group.sizes, [owner])
                 continue
             kind = f"{type(layer).__name__} {number + 1}"
             if not isinstance(layer, ParallelMLP):  # depends on the order of features

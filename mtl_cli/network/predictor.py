@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mtl_cli.data.table import Array, StoredTable, Table
+from mtl_cli.data.table import Array, Table
 
 ROWS_PER_CALL = 8192
 
@@ -25,7 +25,7 @@ class Predictor:
             autograph=False,
         )
 
-    def __call__(self, table: Table | StoredTable) -> dict[str, Array]:
+    def __call__(self, table: Table) -> dict[str, Array]:
         """Predicts all rows: {output: predictions}, (rows,) or (rows, classes).
 
         Predictions are float32; predictions of standardised labels and amounts are

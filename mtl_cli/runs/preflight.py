@@ -4,14 +4,12 @@ import numpy as np
 
 from mtl_cli.config.monitor import monitored_metrics
 from mtl_cli.core.errors import DataError
-from mtl_cli.data.table import StoredTable, Table
+from mtl_cli.data.table import Table
 from mtl_cli.heads.base import Output
 from mtl_cli.scoring.scores import score
 
 
-def check_monitor(
-    monitor: str, outputs: list[Output], valid: Table | StoredTable
-) -> None:
+def check_monitor(monitor: str, outputs: list[Output], valid: Table) -> None:
     """Raises a `DataError` if a metric that `trainer.monitor` names is undefined.
 
     For example, AUC is undefined if the labels of all validation rows are equal.

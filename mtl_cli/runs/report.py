@@ -13,7 +13,7 @@ from mtl_cli.core.prediction_names import (
     prediction_name,
     weight_name,
 )
-from mtl_cli.data.table import Array, StoredTable, Table
+from mtl_cli.data.table import Array, Table
 from mtl_cli.pages.figures import write_png
 from mtl_cli.runs.finished_run import FinishedRun
 from mtl_cli.runs.report_page import model_card, page, summary
@@ -64,7 +64,7 @@ def write(run: FinishedRun) -> None:
 def prediction_frame(
     config: Config,
     row_numbers: Array,
-    table: Table | StoredTable,
+    table: Table,
     predictions: dict[str, Array],
     scenarios: Array | None = None,
 ) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """Makes tables as text: of scores, of tested slices, of tasks and of features."""
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from mtl_cli.data.report import Report
 from mtl_cli.heads.base import Output
@@ -10,20 +10,6 @@ from mtl_cli.metrics.regression import truth_rmse
 
 Cells = list[list[str]]  # the rows of a table; the first row is the header
 MAX_FEATURES = 50  # a longer table would fill more than one screen
-
-
-class Section(NamedTuple):
-    """A part of a report.
-
-    Attributes:
-        title: the heading.
-        tables: the tables; the first row of each is its header.
-        lines: sentences below the tables.
-    """
-
-    title: str
-    tables: list[Cells]
-    lines: list[str]
 
 
 def score_tables(outputs: list[Output], scores: Scores) -> list[Cells]:

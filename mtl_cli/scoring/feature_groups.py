@@ -11,6 +11,7 @@ import numpy as np
 
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.table import Array
+from mtl_cli.metrics.amounts import mid_ranks
 
 MAX_ROWS = 10_000  # number of rows in which copies are searched
 # The number of rows with a repeated value that Goodman and Kruskal's lambda needs.
@@ -96,15 +97,13 @@ def copies(
 
     Returns: {names of the two features: how similar they are}.
     """
-    from scipy.stats import rankdata
-
     num_rows = min(MAX_ROWS, len(next(iter(encoded.values()))))
     ranks_of, codes_of = {}, {}
     for name, feature in features.by_name.items():
         columns = features.columns_in(encoded, name)[:num_rows]
         summary = feature.summary(columns)  # one number per row
         if feature.numeric and np.issubdtype(summary.dtype, np.floating):
-            rank = rankdata(summary)  # equal numbers share the mean of their ranks
+            rank = mid_ranks(summary, np.ones(len(summary)))  # equal numbers share one
             deviation = rank.std() or 1  # 0 if all numbers are equal
             ranks_of[name] = (rank - rank.mean()) / deviation
         _, codes = np.unique(columns, axis=0, return_inverse=True)

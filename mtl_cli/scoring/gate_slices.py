@@ -4,7 +4,6 @@ Gates are summarized on each slice of the rows. A report has room for the slices
 column only: the column whose slices explain most of the variance of the weights.
 """
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -42,9 +41,9 @@ def most_explaining_slices(
 
     Returns: None if there are no columns, or if all weights are the same for all rows.
     """
-    explained = partial(explained_variance, centred_weights(gate_weights))
-    best = max(slices_by_column, key=explained, default=None)
-    return None if best is None or explained(best) == 0 else best
+    centred = centred_weights(gate_weights)
+    fractions = [explained_variance(centred, slices) for slices in slices_by_column]
+    return slices_by_column[int(np.argmax(fractions))] if any(fractions) else None
 
 
 def centred_weights(gate_weights: GateWeights) -> list[Array]:

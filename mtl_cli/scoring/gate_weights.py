@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtl_cli.data.table import Array, StoredTable, Table
+from mtl_cli.data.table import Array, Table
 from mtl_cli.scoring.sample import sample_blocks
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class GateWeights:
 
 
 def measure_gate_weights(
-    network: "Network", tasks: Sequence[str], table: Table | StoredTable
+    network: "Network", tasks: Sequence[str], table: Table
 ) -> GateWeights | None:
     """Passes a sample of rows, see `sample_blocks`, through the gates of a network.
 

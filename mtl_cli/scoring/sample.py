@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mtl_cli.data.table import Array, StoredTable, Table, concatenate
+from mtl_cli.data.table import Array, Table, concatenate
 
 MAX_ROWS = 20_000
 NUM_BLOCKS = 10
@@ -29,13 +29,13 @@ def block_bounds(num_rows: int) -> list[tuple[int, int]]:
     ]
 
 
-def sample_blocks(table: Table | StoredTable) -> Iterator[Table]:
+def sample_blocks(table: Table) -> Iterator[Table]:
     """Reads the sampled rows of a table, block by block."""
     for start, stop in block_bounds(table.num_rows):
         yield table.read(start, stop)
 
 
-def sample_of(table: Table | StoredTable) -> Table:
+def sample_of(table: Table) -> Table:
     """Reads the sampled rows of a table into one table in memory."""
     return concatenate(sample_blocks(table))
 

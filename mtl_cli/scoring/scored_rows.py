@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mtl_cli.data.table import Array, StoredTable, Table
+from mtl_cli.data.table import Array, Table
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.calibration import calibration_buckets
 from mtl_cli.metrics.metric import Floats, Metric
@@ -110,25 +110,26 @@ class ScoredRows:
         """
         if not len(self.label) or not np.isfinite(self.prediction).all():
             return None
-        columns = self.label, self.prediction, self.weight
-        rows = self.output.task.calibration_rows(*columns)
+        rows = self.output.task.calibration_rows(
+            self.label, self.prediction, self.weight
+        )
         predicted, actual, weights = calibration_buckets(*rows)
         # With several classes, both means are 1 / classes, so their ratio is always 1.
         has_ratio = self.prediction.ndim == 1 and float(actual @ weights) != 0
-        columns = predicted, actual, np.abs(predicted - actual)
-        means = [float(np.average(x, weights=weights)) for x in columns]
+        mean_predicted, mean_actual, error = (
+            float(np.average(x, weights=weights))
+            for x in (predicted, actual, np.abs(predicted - actual))
+        )
         return {
-            "predicted": means[0],
-            "actual": means[1],
-            "ratio": means[0] / means[1] if has_ratio else None,
-            "error": means[2],
+            "predicted": mean_predicted,
+            "actual": mean_actual,
+            "ratio": mean_predicted / mean_actual if has_ratio else None,
+            "error": error,
             "buckets": {"predicted": predicted.tolist(), "actual": actual.tolist()},
         }
 
 
-def scored_rows(
-    output: Output, table: Table | StoredTable, predictions: Array
-) -> ScoredRows:
+def scored_rows(output: Output, table: Table, predictions: Array) -> ScoredRows:
     """Selects the rows on which an output is scored: rows whose weight is above 0.
 
     The weight of an output is 0 in rows without a label and outside the output's space.

@@ -10,7 +10,7 @@ from mtl_cli.config.monitor import monitored_metrics
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.data.scenarios import OTHER, Scenarios
-from mtl_cli.data.table import Array, StoredTable, Table
+from mtl_cli.data.table import Array, Table
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.auc import num_usable_groups
 from mtl_cli.metrics.metric import UndefinedError
@@ -21,7 +21,7 @@ from mtl_cli.tasks.base import Task
 
 def score_outputs(
     outputs: list[Output],
-    table: Table | StoredTable,
+    table: Table,
     predictions: dict[str, Array],
     scenarios: Scenarios | None = None,
 ) -> Scores:
@@ -57,9 +57,7 @@ def score_outputs(
     return scores
 
 
-def scenario_masks(
-    scenarios: Scenarios, table: Table | StoredTable
-) -> dict[str, Array]:
+def scenario_masks(scenarios: Scenarios, table: Table) -> dict[str, Array]:
     """Returns a mask of the rows of each scenario, {name of the scenario: (rows,)}.
 
     The scenario `OTHER` holds the values that are rare in training rows or missing from

@@ -88,7 +88,10 @@ def number_of_jobs(config: DictConfig, plan: Plan | None) -> int | None:
 
 
 def swept_settings(config: DictConfig) -> list[Override] | None:
-    """Returns the settings with several values; None if only their sweeper knows."""
+    """Returns the settings with several values; None if they cannot be read here.
+
+    Only Hydra's own sweeper is known, and a wrong setting is left to it.
+    """
     sweeper = config.hydra.sweeper
     if not str(sweeper._target_).startswith(BASIC_SWEEPER):
         return None

@@ -100,13 +100,13 @@ def new_jobs(variants: list[Variant], threads: int) -> list[Job]:
     """Returns one job per variant, with `threads` threads per TensorFlow operation."""
     hydra_config = HydraConfig.get()
     number, jobs = str(hydra_config.job.num), []
+    sweep = Path(hydra_config.runtime.output_dir)
+    secrets, plugins = tracked_secrets(), used_folders()
     for i, (values, settings, choices) in enumerate(variants, 1):
         record = JobRecord(
             number=f"{number}.{i}" if len(variants) > 1 else number,
             name=job_name(mask_secrets(settings)),
             settings=[as_typed(setting) for setting in settings],
         )
-        sweep = Path(hydra_config.runtime.output_dir)
-        secrets, plugins = tracked_secrets(), used_folders()
         jobs.append(Job(record, values, choices, sweep, threads, secrets, plugins))
     return jobs

@@ -58,6 +58,7 @@ class ClassTask(Task):
         An empty cell becomes NaN.
         """
         from mtl_cli.columns.cells import cells_equal, empty_cells
+        from mtl_cli.columns.numeric import first_wrong
 
         labels = np.full(len(column), np.nan, "float32")
         empty = empty_cells(column)
@@ -68,15 +69,14 @@ class ClassTask(Task):
                 labels[cells_equal(column, value)] = index
         except ValueError as error:
             raise DataError(f"{message_start} {error}; correct `classes`") from None
-        is_wrong = np.isnan(labels) & ~empty
-        if is_wrong.any():
-            row = int(np.argmax(is_wrong))
+        if wrong := first_wrong(np.isnan(labels) & ~empty):
+            row, such_rows = wrong
             wrong_value = column[row].as_py()
             raise RowError(
                 message_start,
                 row,
                 f"holds {shown(wrong_value)}, which is not in `classes` "
-                f"({int(is_wrong.sum())} such rows); correct it, or add it to `classes`"
+                f"({such_rows}); correct it, or add it to `classes`"
                 f"{suggest(str(wrong_value), [str(v) for v in self.classes])}",
             )
         return labels

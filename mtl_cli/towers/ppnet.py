@@ -59,6 +59,7 @@ class PPNet(Towers):
     ) -> list[Tensor]:
         from mtl_cli.layers import ParallelMLP, experts_of
         from mtl_cli.layers.gate_nu import feature_units
+        from mtl_cli.layers.routing import HIDDEN
         from mtl_cli.layers.towers import (
             connect_by_widths,
             connect_last_layers,
@@ -67,7 +68,7 @@ class PPNet(Towers):
         )
 
         u = self._gate_inputs(encodings, len(towers))
-        units_of_v = experts_of("hidden", hidden.shape[-1])
+        units_of_v = experts_of(HIDDEN, hidden.shape[-1])
         if encodings.outputs_are_x and hidden is encodings.outputs[0]:
             # The towers read x: reports can name the feature of each unit.
             units_of_v = feature_units(encodings.columns)
@@ -83,7 +84,7 @@ class PPNet(Towers):
                 name = layer_name(tasks, f"layer_{layer}")
                 mlp = ParallelMLP(num, [width], name=name, **dense_options)
                 v = mlp(d * v)  # v_t^{l+1}, (tasks, batch, width)
-                scaled_units = experts_of("hidden", width)
+                scaled_units = experts_of(HIDDEN, width)
             last = len(widths)  # layer L + 1
             d = self._factors(u_of_tasks, tasks, last, scaled_units, **dense_options)
             name, num_members = layer_name(tasks, "logits"), encodings.num_members

@@ -15,7 +15,7 @@ from keras import ops
 from scipy.optimize import minimize
 
 from mtl_cli.config.run_config import Config
-from mtl_cli.data.table import StoredTable, Table
+from mtl_cli.data.table import Table
 from mtl_cli.layers.members import by_member
 from mtl_cli.metrics.log_loss import SMALLEST_PROBABILITY
 from mtl_cli.metrics.metric import Floats
@@ -102,7 +102,7 @@ class TowerRows:
 
 
 def calibrate(
-    config: Config, network: Network, valid: Table | StoredTable | None
+    config: Config, network: Network, valid: Table | None
 ) -> dict[str, TowerCalibration]:
     """Fits and sets the calibration of each task that predicts probabilities.
 
@@ -135,7 +135,7 @@ def calibrate(
 
 
 def logits_by_member(
-    network: Network, num_members: int, table: Table | StoredTable
+    network: Network, num_members: int, table: Table
 ) -> dict[str, Logits]:
     """Computes the logits of each output: {output: (members, rows, num_logits)}."""
     # `Predictor` expects one row per row of the table, so the members' logits are put

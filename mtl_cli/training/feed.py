@@ -147,9 +147,7 @@ class StreamFeed:
 Feed = MemoryFeed | StreamFeed
 
 
-def feed_of(
-    table: Table | StoredTable, tasks: list[str], shard: Shard = (0, 1)
-) -> Feed:
+def feed_of(table: Table, tasks: list[str], shard: Shard = (0, 1)) -> Feed:
     """Returns the feed of one process, with the labels and weights of the tasks."""
     if isinstance(table, StoredTable):
         return StreamFeed(table, tasks, shard)

@@ -1,9 +1,9 @@
 """Computes the loss of each task: the mean over a batch's rows, and over many steps.
 
-Letters in shapes: T is the number of tasks. A network with several members
-returns logits of shape (members * batch, ...): first the rows of the first member, then
-the rows of the second member, and so on. Labels and weights have one value per row of
-the batch.
+Letters in shapes: T is the number of tasks. A network with several members returns
+logits of shape (members * batch, ...): first the rows of the first member, then the
+rows of the second member, and so on. Labels and weights have one value per row of the
+batch.
 """
 
 from collections.abc import Mapping

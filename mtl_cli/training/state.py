@@ -226,10 +226,8 @@ class TrainingState:
             if STEP_LOSSES_KEY in arrays:
                 losses = arrays[STEP_LOSSES_KEY]
                 shape = (VALUES_PER_TASK, len(self.steps.tasks))
-                if (
-                    len(losses) > self.steps.steps_per_epoch
-                    or losses.shape[1:] != shape
-                ):
+                fits = len(losses) <= self.steps.steps_per_epoch
+                if not fits or losses.shape[1:] != shape:
                     raise ValueError(f"{STEP_LOSSES_KEY} has the shape {losses.shape}")
                 self.step_losses = [losses]
             if "average-0" in arrays:

@@ -90,8 +90,8 @@ class Steps:
             number: number of the epoch, from 1.
             steps_done: number of steps that were taken before an interruption.
 
-        Yields: after each call of the compiled function, (steps, 3, T): what
-            `Step.take` returns for each step.
+        Yields: after each call of the compiled function, (steps, 3, T): the
+            first value that `Step.take` returns, for each step.
         """
         steps_before = 0  # number of steps in earlier buffers
         for buffer in buffers:

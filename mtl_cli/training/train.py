@@ -9,7 +9,7 @@ from mtl_cli.config.monitor import monitored_metrics
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.trainer import Length
 from mtl_cli.core.errors import TrainingError
-from mtl_cli.data.table import StoredTable, Table
+from mtl_cli.data.table import Table
 from mtl_cli.distributed.replicas import Replicas
 from mtl_cli.metrics.metrics_json import Scores
 from mtl_cli.network.network import Network
@@ -27,8 +27,8 @@ NOT_FINITE_FIX = "lower optimizer.learning_rate or set optimizer.clip_norm"
 def train(
     config: Config,
     network: Network,
-    table: Table | StoredTable,
-    valid: Table | StoredTable | None,
+    table: Table,
+    valid: Table | None,
     progress: Progress,
     checkpoint_plan: CheckpointPlan | None = None,
     replicas: Replicas | None = None,
@@ -149,10 +149,7 @@ def check_finite(
 
 
 def finish_epoch(
-    config: Config,
-    state: TrainingState,
-    epoch: Epoch,
-    valid: Table | StoredTable | None,
+    config: Config, state: TrainingState, epoch: Epoch, valid: Table | None
 ) -> None:
     """Averages the weights, validates them, and adds an epoch to the history.
 
@@ -197,7 +194,7 @@ def set_final_weights(state: TrainingState) -> None:
 
 
 def validate(
-    config: Config, state: TrainingState, valid: Table | StoredTable
+    config: Config, state: TrainingState, valid: Table
 ) -> tuple[Scores, float | None]:
     """Scores the validation rows in the chief process.
 

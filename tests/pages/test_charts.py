@@ -21,6 +21,8 @@ def test_axes_have_round_ticks_inside() -> None:
     ticks = Axis(0.9213, 0.9287, 0, 100).ticks()
     assert ticks == pytest.approx([0.922, 0.924, 0.926, 0.928])
     assert tick_text(ticks[0], ticks) == "0.922"
+    axis = axis_around([0.5], 0, 10)
+    assert axis.low < 0.5 < axis.high
 
 
 def test_ticks_that_would_not_fit_beside_an_axis_are_written_with_exponents() -> None:
@@ -28,8 +30,6 @@ def test_ticks_that_would_not_fit_beside_an_axis_are_written_with_exponents() ->
     texts = [tick_text(tick, ticks) for tick in ticks]
     assert texts == ["0", "5e+07", "1.0e+08"]
     assert tick_text(5e6, [0.0, 5e6]) == "5,000,000"
-    axis = axis_around([0.5], 0, 10)
-    assert axis.low < 0.5 < axis.high
 
 
 def test_line_is_drawn_through_its_defined_points() -> None:
