@@ -36,13 +36,18 @@ current_storage: "SearchStorage | None" = None
 
 
 def check_search(config: DictConfig) -> None:
-    """Refuses a search with `check_only`: without training, there are no scores."""
-    if config.check_only and str(config.hydra.sweeper._target_).startswith(
-        OPTUNA_SWEEPER
-    ):
+    """Refuses a search that has no scores, and a search for the worst score."""
+    if not str(config.hydra.sweeper._target_).startswith(OPTUNA_SWEEPER):
+        return
+    if config.check_only:
         raise ConfigError(
             "check_only: a search needs the scores of trained models; check one "
             "configuration, without sweep="
+        )
+    if "hydra.sweeper.direction=minimize" in config.hydra.overrides.hydra:
+        raise ConfigError(
+            "hydra.sweeper.direction: a search takes the best trainer.monitor; a metric "
+            "for which less is better is negated; leave the setting out"
         )
 
 
@@ -60,6 +65,9 @@ def resume_search(config: DictConfig) -> bool:
     sweeper = config.hydra.sweeper
     if not str(sweeper._target_).startswith(OPTUNA_SWEEPER):
         return False
+    # The objective of a job is better if it is greater. The plugin's default is to
+    # minimize.
+    sweeper.direction = "maximize"
     import optuna
 
     from mtl_cli.sweep import cmaes_state  # imports NumPy

@@ -291,13 +291,15 @@ def test_forged_data_base_of_a_search_ends_in_one_line(
 
     monkeypatch.setattr(optuna_search, "current_storage", None)
     url = f"sqlite:///{tmp_path}/optuna.db"
-    study = optuna.create_study(study_name="search", storage=url)
+    study = optuna.create_study(
+        study_name="search", storage=url, direction="maximize"
+    )
     trial = study.ask({"x": optuna.distributions.IntUniformDistribution(1, 3)})
     study.tell(trial, 0.5)
 
     def config() -> DictConfig:
         sweeper = {"_target_": f"{optuna_search.OPTUNA_SWEEPER}.x", "storage": url}
-        sweeper |= {"study_name": "search", "direction": "minimize", "n_trials": 2}
+        sweeper |= {"study_name": "search", "direction": "maximize", "n_trials": 2}
         sweep = {"dir": str(tmp_path)}
         return OmegaConf.create(
             {"hydra": {"sweeper": sweeper | {"sampler": {"seed": 1}}, "sweep": sweep}}

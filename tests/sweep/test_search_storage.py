@@ -97,6 +97,14 @@ def search_in(database: Path) -> DictConfig:
     return OmegaConf.create({"hydra": {"sweeper": sweeper, "sweep": sweep}})
 
 
+def test_search_maximizes_whatever_the_default_of_the_plugin(tmp_path: Path) -> None:
+    config = search_in(tmp_path / "optuna.db")
+    config.hydra.sweeper.storage = None
+    config.hydra.sweeper.direction = "minimize"
+    assert not resume_search(config)
+    assert config.hydra.sweeper.direction == "maximize"
+
+
 def test_damaged_file_is_no_database(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

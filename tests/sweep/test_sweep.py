@@ -547,12 +547,21 @@ def test_job_with_a_wrong_configuration_is_a_row_of_the_leaderboard(
     assert ",seed=x," in board["run"]["x"]
 
 
-def test_search_with_check_only_is_refused(start: Path) -> None:
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("check_only=true", "check_only: a search needs"),
+        ("hydra.sweeper.direction=minimize", "hydra.sweeper.direction: a search takes"),
+    ],
+)
+def test_search_that_finds_nothing_is_refused(
+    setting: str, message: str, start: Path
+) -> None:
     search = ["hydra/sweeper=optuna", "hydra.sweep.dir=sweep", "seed=range(1,3)"]
-    ended = run_sweep(start, *search, "check_only=true")
+    ended = run_sweep(start, *search, setting)
     assert (ended.returncode, ended.stdout) == (2, "")
     (line,) = ended.stderr.splitlines()
-    assert line.startswith("mtl-train: error: check_only: a search needs")
+    assert line.startswith(f"mtl-train: error: {message}")
     assert not (start / "sweep").exists()
 
 
