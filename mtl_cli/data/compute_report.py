@@ -6,7 +6,7 @@ import numpy as np
 
 from mtl_cli.data.buckets import bucket_counts, make_buckets, stability_index
 from mtl_cli.data.feature_set import FeatureSet
-from mtl_cli.data.findings import findings, sampling_findings
+from mtl_cli.data.findings import findings, outlier_findings, sampling_findings
 from mtl_cli.data.profile import Profile
 from mtl_cli.data.report import FeatureReport, Report
 from mtl_cli.data.table import NO_GROUP, Array, StoredTable, Table, concatenate
@@ -51,6 +51,7 @@ def data_report(
         "findings": [],
     }
     report["findings"] = findings(report, features.by_name)
+    report["findings"] += outlier_findings(outputs, splits)
     report["findings"] += profile.parts_of_days.values()
     report["findings"] += sampling_findings(samples["train"])
     return report

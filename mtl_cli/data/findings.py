@@ -1,21 +1,30 @@
 """Finds odd properties of the data, which often come from mistakes."""
 
+from collections.abc import Mapping
+
+from mtl_cli.columns.labels import LabelSummary
 from mtl_cli.data.report import Report
 from mtl_cli.data.table import Table
 from mtl_cli.data.univariate_auc import SUSPICIOUS_AUC
 from mtl_cli.features.base import Feature
+from mtl_cli.heads.base import Output
 
 # Smaller numbers are not reported.
 MIN_UNSEEN_DIFFERENCE = 0.1  # between the unseen fractions of a split and of training
 MIN_REPEATED_FRACTION = 0.01
 MIN_EARLY_FRACTION = 0.01
 MIN_DRIFT = 0.25  # the usual threshold of the population stability index
+MAX_VARIANCE_FRACTION = 0.5  # of the labels of a split, by a single row
+MIN_LABELS = 1000  # a smaller split is uncertain in all its metrics
+MIN_OF_CLASS = 50  # with fewer rows the AUC is uncertain by about 0.08
 MAX_CASES = 8  # in one line
+LABEL_ROWS = 1_000_000  # read at a time
 
 
 def findings(report: Report, features: dict[str, Feature]) -> list[str]:
     """Returns one line for each kind of odd property that the report shows."""
     lines = as_lines(odd_features(report, features)) + as_lines(odd_rows(report))
+    lines += as_lines(rare_classes(report))
     for split in report["splits"]:
         if split != "train":
             lines += as_lines(features_that_change(report, split))
@@ -79,6 +88,54 @@ def odd_rows(report: Report) -> dict[str, list[str]]:
             if count >= MIN_EARLY_FRACTION * num_rows[split]
         ],
     }
+
+
+def rare_classes(report: Report) -> dict[str, list[str]]:
+    """Finds the binary tasks with few rows of a class in a split; see `as_lines`."""
+    cases = []
+    for task, by_split in report["tasks"].items():
+        for split, counts in by_split.items():
+            num_rows, num_positive = counts["rows"], counts.get("positives")
+            if num_positive is None or num_rows < MIN_LABELS:
+                continue
+            num_of_class = min(num_positive, num_rows - num_positive)
+            if num_of_class < MIN_OF_CLASS:
+                cases.append(f"{task} ({split} {num_of_class})")
+    return {
+        f"these tasks have fewer than {MIN_OF_CLASS} rows of a class, so an AUC there "
+        "is uncertain by 0.08 or more": cases
+    }
+
+
+def outlier_findings(outputs: list[Output], splits: Mapping[str, Table]) -> list[str]:
+    """Returns a line if one row makes most of the variance of a task's labels.
+
+    Such a label is usually a mistake, and errors on this row then decide `r2`, `rmse`
+    and the loss.
+    """
+    cases = []
+    for output in outputs:
+        if output.task.HAS_CLASSES:
+            continue
+        for split, table in splits.items():
+            labels, weights = table.labels[output.label], table.weights[output.name]
+            summary = LabelSummary()
+            for start in range(0, len(labels), LABEL_ROWS):
+                rows = slice(start, start + LABEL_ROWS)
+                summary.add(labels[rows][weights[rows] > 0].astype("float64"))
+            farthest = max(
+                (summary.highest, summary.lowest), key=lambda x: abs(x - summary.mean)
+            )
+            variance = MAX_VARIANCE_FRACTION * summary.squared_deviations
+            is_outlier = (farthest - summary.mean) ** 2 > variance
+            if summary.count >= MIN_LABELS and is_outlier:
+                cases.append(f"{output.name} ({split} {farthest:.12g})")
+    return as_lines(
+        {
+            "in these tasks a single label makes more than half of the variance, so it "
+            "decides r2, rmse and the loss; if it is a mistake, empty its cell": cases
+        }
+    )
 
 
 def features_that_change(report: Report, split: str) -> dict[str, list[str]]:

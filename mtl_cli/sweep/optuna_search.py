@@ -46,8 +46,8 @@ def check_search(config: DictConfig) -> None:
         )
     if "hydra.sweeper.direction=minimize" in config.hydra.overrides.hydra:
         raise ConfigError(
-            "hydra.sweeper.direction: a search takes the best trainer.monitor; a metric "
-            "for which less is better is negated; leave the setting out"
+            "hydra.sweeper.direction: a search takes the best trainer.monitor, and "
+            "negates a metric for which less is better; leave the setting out"
         )
 
 

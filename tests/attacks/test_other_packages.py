@@ -291,9 +291,7 @@ def test_forged_data_base_of_a_search_ends_in_one_line(
 
     monkeypatch.setattr(optuna_search, "current_storage", None)
     url = f"sqlite:///{tmp_path}/optuna.db"
-    study = optuna.create_study(
-        study_name="search", storage=url, direction="maximize"
-    )
+    study = optuna.create_study(study_name="search", storage=url, direction="maximize")
     trial = study.ask({"x": optuna.distributions.IntUniformDistribution(1, 3)})
     study.tell(trial, 0.5)
 

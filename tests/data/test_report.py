@@ -240,6 +240,34 @@ def test_few_rows_of_a_class_tell_nothing_of_a_feature(tmp_path):
         assert ("buy" in found["features"]["price"]["auc"]) == judged
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_label_that_decides_the_errors_of_a_split_is_told(tmp_path, sign):
+    spent = clean(TEST, 1)["spent"]
+    # The other labels have a sum of squares of about 1,000.
+    for outlier, findings in ((20.0, 0), (40.0, 1)):
+        spent[7] = sign * outlier
+        found = report_of(tmp_path, test={"spent": spent})
+        told = (
+            "in these tasks a single label makes more than half of the variance, so it "
+            "decides r2, rmse and the loss; if it is a mistake, empty its cell: "
+            f"spent (test {sign * 40})"
+        )
+        assert found["findings"] == [told] * findings
+
+
+@pytest.mark.parametrize("rare", [0, 1])
+def test_few_rows_of_a_class_are_told(tmp_path, rare):
+    for number, findings in ((50, 0), (49, 1)):
+        buy = np.where(np.arange(TEST) < number, rare, 1 - rare)
+        tasks = {"buy": TASKS["buy"]}
+        found = report_of(tmp_path, tasks=tasks, test={"buy": buy})
+        told = (
+            "these tasks have fewer than 50 rows of a class, so an AUC there is "
+            "uncertain by 0.08 or more: buy (test 49)"
+        )
+        assert found["findings"] == [told] * findings
+
+
 def test_telling_feature_is_judged_on_the_tasks_own_rows(tmp_path):
     # It tells who likes among those who buy, and nothing of the others.
     leak = {}
