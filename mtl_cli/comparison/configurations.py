@@ -115,13 +115,25 @@ def set_names(configurations: list[Configuration], keys: list[str]) -> None:
 def short_key(key: str, keys: list[str]) -> str:
     """Shortens a dotted key for tables and names.
 
-    `model.name` becomes `model`, and `start_from.run` becomes `start_from`. Any other
-    key becomes its last word, unless another of the keys ends in the same word.
+    A key that another of the keys would be shortened to stays as it is.
     """
-    if key.endswith(".name") and key.count(".") == 1:
-        return key.removesuffix(".name")
-    if key == "start_from.run":
-        return "start_from"
-    last_word = key.rpartition(".")[2]
-    is_unique = [k.rpartition(".")[2] for k in keys].count(last_word) < 2
-    return last_word if is_unique else key
+    short = last_words(key)
+    return short if [last_words(k) for k in keys].count(short) < 2 else key
+
+
+def last_words(key: str) -> str:
+    """Returns the end of a dotted key that tells enough.
+
+    A task or feature comes with its name, because each may have the same keys.
+
+    >>> [last_words(k) for k in ("model.name", "start_from.run", "model.num_experts")]
+    ['model', 'start_from', 'num_experts']
+    >>> last_words("dataset.tasks.watch.loss")
+    'watch.loss'
+    """
+    words = key.split(".")
+    if key == "start_from.run" or (len(words) == 2 and words[1] == "name"):
+        return words[0]
+    if words[0] == "dataset" and len(words) > 3:
+        return ".".join(words[2:])
+    return words[-1]

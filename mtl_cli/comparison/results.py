@@ -197,10 +197,13 @@ class DatasetComparison:
 
     @property
     def by_scenario(self) -> "dict[str, DatasetComparison]":
-        """The comparison on the rows of each scenario; {} without scenarios."""
+        """The comparison on the rows of each scenario; {} without scenarios.
+
+        A task without a score on the rows of a scenario is left out there.
+        """
         tasks: dict[str, list[Task]] = {}
         for task in self.all_tasks:
-            if task.scenario:
+            if task.scenario and any(score.by_seed for score in task.scores):
                 tasks.setdefault(task.scenario, []).append(task)
         return {name: replace(self, tasks=tasks[name]) for name in tasks}
 

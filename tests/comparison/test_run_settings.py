@@ -89,6 +89,13 @@ def test_keys_of_options_are_completed_by_their_own_defaults() -> None:
         assert key not in old  # no such task, option or section in the old run
 
 
+def test_key_of_a_task_or_feature_is_shortened_to_its_name_and_the_key() -> None:
+    watch = [f"dataset.tasks.watch.{name}" for name in ("kind", "loss")]
+    keys = [*watch, "dataset.tasks.buy.loss", "dataset.features.watch.kind"]
+    shortened = ["dataset.tasks.watch.kind", "watch.loss", "buy.loss"]
+    assert [short_key(key, keys) for key in keys[:3]] == shortened
+
+
 def test_keys_are_added_in_the_order_in_which_they_appear() -> None:
     names = ("weight_column", "split_by", "valid", "group_column", "split_seed", "test")
     new = {f"dataset.{name}": "1" for name in names}

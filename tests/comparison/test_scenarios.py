@@ -123,6 +123,17 @@ def test_tables_of_scenarios_stand_in_every_form(tmp_path, capsys):
     assert "<h2>Scenarios</h2>" in page.read_text()
 
 
+def test_scenario_without_a_score_has_no_table(tmp_path, capsys):
+    for path in sweep(tmp_path).glob("*/metrics.json"):
+        metrics = json.loads(path.read_text())
+        nothing = {"auc": None, "rows": 0, "positives": 0, "why": {"auc": "no rows"}}
+        metrics["test"]["click"]["scenarios"]["Feed"] = nothing
+        path.write_text(json.dumps(metrics))
+    assert run(arguments([str(tmp_path)])) == 0
+    text = capsys.readouterr().out
+    assert "scenario feed" in text and "scenario Feed" not in text
+
+
 def test_predictions_without_the_scenarios_give_verdicts_from_seeds(tmp_path, capsys):
     sweep(tmp_path)
     for path in tmp_path.glob("*/predictions.parquet"):
