@@ -1,5 +1,6 @@
 """The function `mtl_cli.compare`, and its result."""
 
+from collections.abc import Sequence
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,7 +86,7 @@ class Comparison:
 
 
 def compare(
-    *folders: "str | PathLike[str]",
+    *folders: "str | PathLike[str] | Sequence[str | PathLike[str]]",
     baseline: str | None = None,
     metric: str | None = None,
     split: str = "test",
@@ -93,7 +94,8 @@ def compare(
     """Compares runs with each other, as `mtl-compare` does.
 
     Args:
-        folders: `Run`s, run folders, sweep folders, or folders that hold them.
+        folders: `Run`s, run folders, sweep folders, or folders that hold them; also
+            lists of these.
         baseline: the configuration that all others are compared with, as
             `KEY=VALUE[,KEY=VALUE]`. None chooses the first configuration with
             `model=shared_bottom`; if there is none, the first configuration whose model
@@ -110,7 +112,11 @@ def compare(
     from mtl_cli.comparison.compare_datasets import compare_datasets
     from mtl_cli.comparison.find_runs import read_runs
 
-    if not folders:
+    paths: list[str] = []
+    for folder in folders:
+        several = [folder] if isinstance(folder, str | PathLike) else folder
+        paths += [fspath(path) for path in several]
+    if not paths:
         raise ConfigError("mtl_cli.compare: no folder; name runs or sweeps to compare")
-    runs = read_runs([fspath(folder) for folder in folders])
+    runs = read_runs(paths)
     return Comparison(compare_datasets(runs, baseline, metric, split))

@@ -48,12 +48,15 @@ def is_group(name: str) -> bool:
     return bool(name) and any(isdir(folder / name) for folder in config_folders())
 
 
-def option_names(group: str) -> list[str]:
-    """Returns the names of the options that the files of a config group define."""
+def option_names(group: str, pattern: str = "*.yaml") -> list[str]:
+    """Returns the names of the options that the files of a config group define.
+
+    The name of a file in a folder of the group is FOLDER/NAME.
+    """
     return sorted(
-        path.stem
+        path.relative_to(folder / group).with_suffix("").as_posix()
         for folder in config_folders()
-        for path in (folder / group).glob("*.yaml")
+        for path in (folder / group).glob(pattern)
         if path.is_file()
     )
 

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from pathlib import Path
 
 import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -41,6 +42,11 @@ EXTRA_OF_OPTION = {
 # The groups in which an unknown option may come from a plugin, so that the hint names
 # `--plugins`. An option of `dataset` is a YAML file, which no plugin brings.
 GROUPS_OF_PLUGINS = AXES.keys() - {"dataset"}
+# What a list in place of the tasks or features is probably meant to do.
+OTHER_WAYS = {
+    "dataset.tasks": "; choose tasks by tasks=[A,B]",
+    "dataset.features": "; leave a feature out by '~dataset.features.NAME'",
+}
 SWEEPER_PARAMS = "hydra.sweeper.params"
 
 
@@ -131,7 +137,10 @@ def composition_message(
     if not config:
         return message
     if key in dotted_keys(config):
-        return f"{key}: {message}; set one key at a time: {key}.KEY=VALUE"
+        return (
+            f"{key}: {message}; set one key at a time: {key}.KEY=VALUE"
+            f"{OTHER_WAYS.get(key, '')}"
+        )
     # The command line of a sweep names several options, as in `model=ple,mmoe`. The
     # message begins with the option of the job that lacks the key.
     job_options = [f"{s}: " for s in group_choices(settings) if s not in arguments]
@@ -161,12 +170,17 @@ def unknown_option_message(error: MissingConfigException) -> str:
         extra = EXTRA_OF_OPTION[group, option]
         return f"{group}={option} needs a package: pip install 'mtl-cli[{extra}]'"
     options = option_names(group)
-    if not options:
-        return first_line(error)
-    if group in GROUPS_OF_PLUGINS:
+    if not options:  # the path of a file, or an option without the name of its folder
+        group, _, option = str(error.missing_cfg_file or "").partition("/")
+        options = option_names(group, "**/*.yaml")
+        similar = [name for name in options if Path(name).name == Path(option).stem]
+        hint = f"; did you mean {similar[0]}?" if similar else ""
+    elif group in GROUPS_OF_PLUGINS:
         hint = suggest_option(option, options)
     else:
         hint = suggest(option, options)
+    if not options:
+        return first_line(error)
     return (
         f"the group '{group}' has no option '{option}'; known: {', '.join(options)}"
         f"{hint}"

@@ -49,7 +49,9 @@ def matching_configuration(
     for setting in SEPARATOR.split(requested):
         key, equals, value = map(str.strip, setting.partition("="))
         if not equals:
-            raise ConfigError(f"{FLAG}: '{setting}' should be KEY=VALUE")
+            is_model = any(c.model == setting for c in configurations)
+            hint = f"; did you mean model={setting}?" if is_model else ""
+            raise ConfigError(f"{FLAG}: '{setting}' should be KEY=VALUE{hint}")
         key = full_key(key, configurations, keys)
         matching = [c for c in matching if is_equal(c.settings.get(key, ""), value)]
     if len(matching) == 1:

@@ -13,6 +13,9 @@ from mtl_cli.config.unknown_keys import unknown_key_message
 from mtl_cli.core.errors import SHOWN_CHARACTERS, ConfigError, cut, first_line, shown
 from mtl_cli.core.yaml_limits import limited_reading
 
+# The sections whose key `name` names an option of a config group.
+GROUPS_OF_OPTIONS = ("model", "encoder", "optimizer", "balancing", "tracker")
+
 
 def check(composed: DictConfig) -> Config:
     """Validates a configuration, and returns it as an object of the schema.
@@ -63,7 +66,11 @@ def explain(error: ValidationError, values: dict[Any, Any]) -> str:
         ]
         plural, them = ("s", "them") if len(missing) > 1 else ("", "it")
         names = ", ".join(f"'{key}'" for key in missing)
-        return f"missing key{plural} {names}; add {them} to the YAML file"
+        message = f"missing key{plural} {names}; add {them} to the YAML file"
+        section, _, _ = key.partition(".")
+        # The setting `optimizer.name=sgd` does not bring the keys of SGD.
+        option = values[section].get("name") if section in GROUPS_OF_OPTIONS else None
+        return f"{message}, or choose {section}={option}" if option else message
     findings_of_key = [f for f in findings if locate(f["loc"], values)[0] == key]
     # A key that allows several types has one finding per type.
     message = " or ".join(dict.fromkeys(broken_rule(f) for f in findings_of_key))
@@ -75,6 +82,8 @@ def explain(error: ValidationError, values: dict[Any, Any]) -> str:
         return f"{key}.{message}".removeprefix(".")
     if isinstance(value, bool) and "string" in message:
         message += "; YAML reads yes, no, on and off as true and false: quote the word"
+    if type(value) in (int, float) and message == "should be a valid string":
+        message += "; quote it"
     if first["type"] == "list_type" and value is not None:
         message += f"; write [{value}]"
     # A long value is cut.

@@ -4,6 +4,16 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
+# Names that users know from other tools, and what they are called here.
+KNOWN_ELSEWHERE = {
+    **dict.fromkeys(
+        ("loss_weights", "loss_weight", "task_weights"), "dataset.tasks.NAME.weight"
+    ),
+    **dict.fromkeys(("output", "output_dir", "run_dir", "out_dir"), "hydra.run.dir"),
+    "early_stopping": "trainer.patience",
+    "seeds": "repeats",
+}
+
 
 def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
     """Returns a message about an unknown key. The message suggests a similar key.
@@ -15,6 +25,12 @@ def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
     section, _, name = key.rpartition(".")
     siblings = known_siblings(key, values)
     chosen_keys, owners = keys_and_owners(section, name, values)
+    if name in chosen_keys:
+        option = values[section]["name"]
+        return (
+            f"unknown key '{key}': the YAML file of {section}={option} does not set "
+            f"it; add it there, or write +{key}=VALUE"
+        )
     similar_names = (
         get_close_matches(name, chosen_keys, 3, cutoff=0.7)
         or get_close_matches(name, siblings, 1, cutoff=0.7)
@@ -22,6 +38,8 @@ def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
     )
     similar_keys = [f"{section}.{similar}".lstrip(".") for similar in similar_names]
     known_keys = [k for k in dotted_keys(values) if k != key]
+    if name in KNOWN_ELSEWHERE and not owners:
+        similar_keys = [KNOWN_ELSEWHERE[name]]
     if not similar_keys and section not in known_keys:
         similar_keys = similar_keys_anywhere(key, known_keys)
     note = f"{name} is a key of {section}={', '.join(owners)}" if owners else ""

@@ -123,8 +123,8 @@ def starts_at_times(
         raise DataError(
             f"dataset.split_column: '{dataset.split_column}' holds "
             f"{len(time_starts) + 1} {values} [{source.locate(0)[0]}], fewer than the "
-            f"splits {', '.join(splits)}; name a column with more times, or split by "
-            "something else"
+            f"splits {', '.join(splits)}; name a column with more times, or set "
+            "dataset.split_by=random dataset.split_column=null"
         )
     sizes = np.diff([*starts, len(times)])
     moved, end, last = starts.copy(), len(times), len(time_starts)

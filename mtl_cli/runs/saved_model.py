@@ -128,6 +128,11 @@ def load_learnt(run: Path) -> LearntModel:
             f"{run} holds no complete model: it was not trained to the end; give its "
             "mtl-train command again, which goes on from the last checkpoint"
         )
+    runs = sorted(path.parents[1] for path in run.glob(f"*/{SPEC}"))
+    if runs and not os.path.lexists(run / SPEC):
+        raise DataError(
+            f"{run} is not the folder of a run; name one, such as {runs[0]}"
+        )
     with named_damage(run):
         check_entries(run, SUBFOLDERS, is_written=False)
         config = Config.model_validate(read_json(run / SPEC, MAX_SPEC_BYTES))

@@ -88,7 +88,9 @@ class JobTable:
 
     def print_ended_jobs(self) -> None:
         """Prints one line for each job that has ended since the last call."""
-        for record in self.find_ended_jobs():
+        ended = self.find_ended_jobs()
+        common = common_settings(list(job_records(self.folder))) if ended else set()
+        for record in ended:
             status = f"{record.status} in {record.seconds:.1f} s"
             if record.status == "skipped":
                 status = "skipped, done before"
@@ -98,9 +100,8 @@ class JobTable:
             )
             if record.error and record.error != record.status:
                 result = record.error
-            line = (
-                f"job {record.number} {status}  {' '.join(record.settings)}  {result}"
-            )
+            settings = " ".join(s for s in record.settings if s not in common)
+            line = f"job {record.number} {status}  {settings}  {result}"
             self.print(Text(printable(line.rstrip()), no_wrap=True))
 
     def find_ended_jobs(self) -> list[JobRecord]:
@@ -133,9 +134,7 @@ class JobTable:
                 justify="left" if name in ("settings", "status") else "right",
                 no_wrap=name != "settings",  # only settings may be wrapped
             )
-        common: set[str] = set()
-        if len(records) > 1:
-            common = set.intersection(*(set(r.settings) for r in records))
+        common = common_settings(records)
         now = time.monotonic()
         for record in records:
             status, seconds = record.status, record.seconds
@@ -155,6 +154,13 @@ class JobTable:
                 *(format_metric(record.scores.get(task)) for task in tasks),
             )
         return table
+
+
+def common_settings(records: list[JobRecord]) -> set[str]:
+    """Returns the settings that all jobs share; none if there is only one job."""
+    if len(records) < 2:
+        return set()
+    return set.intersection(*(set(record.settings) for record in records))
 
 
 def rounded(setting: str) -> str:

@@ -98,6 +98,19 @@ MISTAKES = {
     "experiment=source/adult_pl": "did you mean adult_ple?",
     "tasks=[incom]": "no task 'incom' in dataset adult, which has income, "
     "never_married; did you mean income?",
+    "dataset=conf/dataset/adult.yaml": "the group 'dataset' has no option "
+    "'conf/dataset/adult.yaml'; known: adult, ",
+    "experiment=adult_mmoe": "did you mean source/adult_mmoe?",
+    "optimizer.name=sgd": "add them to the YAML file, or choose optimizer=sgd",
+    "model.name=mmoe": "add it to the YAML file, or choose model=mmoe",
+    "dataset.csv.null_values=[NA,-1]": "null_values.1: -1 should be a valid string; "
+    "quote it",
+    "loss_weights=[1,2]": "did you mean dataset.tasks.NAME.weight?",
+    "seeds=[1,2]": "unknown key 'seeds'; did you mean repeats?",
+    "output_dir=here": "did you mean hydra.run.dir?",
+    "trainer.early_stopping=false": "did you mean trainer.patience?",
+    "dataset.tasks=[income]": "dataset.tasks.KEY=VALUE; choose tasks by tasks=[A,B]",
+    "dataset.features=[age]": "leave a feature out by '~dataset.features.NAME'",
     "tasks=[]": "tasks: the list is empty; choose from income, never_married",
     "tasks=income": "should be a valid list; write [income]",
     "tasks=[income,income]": "names a task twice",
@@ -214,6 +227,17 @@ def test_unknown_key_in_a_users_yaml_is_named(tmp_path: Path) -> None:
     assert code == 2
     assert "'model.num_level'; did you mean model.num_levels?" in err
     assert err.count("\n") == 1
+
+
+def test_key_of_an_option_that_its_yaml_does_not_set_is_told(tmp_path: Path) -> None:
+    (tmp_path / "conf" / "model").mkdir(parents=True)
+    (tmp_path / "conf" / "model" / "mine.yaml").write_text("name: mmoe\n")
+    code, _, err, _ = refused(tmp_path, "model=mine", "model.num_experts=4")
+    assert (code, err) == (
+        2,
+        "mtl-train: error: unknown key 'model.num_experts': the YAML file of "
+        "model=mmoe does not set it; add it there, or write +model.num_experts=VALUE\n",
+    )
 
 
 def test_folder_that_holds_a_run_is_refused_and_kept(tmp_path: Path) -> None:

@@ -294,6 +294,11 @@ def test_set_value_may_be_empty_or_unseen(
 SET_ALL = [f"--set={name}=1" for name in ("user", "item", "price", "age", "tags")]
 WRONG = {
     "no_run": (["nowhere", "TEST", "-o", "o.csv"], 2, "model: there is no such folder"),
+    "runs": (
+        ["RUNS", "TEST", "-o", "o.csv"],
+        2,
+        "is not the folder of a run; name one",
+    ),
     "no_table": (["RUN", "none.csv", "-o", "o.csv"], 2, "no file 'none.csv'"),
     "no_name": (["RUN", "", "-o", "o.csv"], 2, "TABLE: '' names no file; give the"),
     "no_output": (["RUN", "TEST"], 2, "the following arguments are required: -o"),
@@ -365,7 +370,7 @@ def test_wrong_use_ends_in_one_line_and_writes_nothing(
     (tmp_path / "binary.parquet").write_bytes(b"PAR1 and no more")
     before = {path.name for path in tmp_path.iterdir()}
     arguments, code, message = WRONG[name]
-    known = {"RUN": run, "TEST": run.parent / "test.parquet"}
+    known = {"RUN": run, "RUNS": run.parent, "TEST": run.parent / "test.parquet"}
     assert predicted(*(known.get(a, a) for a in arguments)) == code
     err = capsys.readouterr().err
     assert err.startswith("mtl-predict: error: ") and err.count("\n") == 1

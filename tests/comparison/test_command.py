@@ -221,7 +221,8 @@ def test_only_settings_that_differ_are_columns(
             "optimizer=adam",
             "3 configurations match 'optimizer=adam'; add settings until only one of",
         ),
-        ("ple", "'ple' should be KEY=VALUE"),
+        ("ple", "'ple' should be KEY=VALUE; did you mean model=ple?"),
+        ("pel", "'pel' should be KEY=VALUE"),
     ],
 )
 def test_baseline_that_matches_none_or_several_configurations_lists_names(

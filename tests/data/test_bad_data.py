@@ -353,7 +353,8 @@ COLUMNS = {
     "time_that_all_rows_share": (
         column("2"),
         "dataset.split_column: 'x' holds 1 value [{file}], fewer than the splits "
-        "train, valid; name a column with more times, or split by something else",
+        "train, valid; name a column with more times, or set dataset.split_by=random "
+        "dataset.split_column=null",
         LATE,
     ),
     "negative_weight": (

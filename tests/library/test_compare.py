@@ -39,9 +39,8 @@ def test_frame_holds_what_the_command_writes_as_csv(
 
 
 def test_single_runs_can_be_named_by_run_and_by_folder(sweep: Path) -> None:
-    some = mtl_cli.compare(
-        mtl_cli.Run(sweep / "ple1"), sweep / "ple2", str(sweep / "shared_bottom1")
-    )
+    runs = [mtl_cli.Run(sweep / "ple1"), sweep / "ple2"]
+    some = mtl_cli.compare(runs, str(sweep / "shared_bottom1"))
     assert some.to_frame()["seeds"].tolist() == [2, 1]
     assert any("seed" in warning for warning in some.warnings)
     assert "| ple | 2 |" in str(some)

@@ -726,6 +726,24 @@ def test_full_disk_behind_stdout_is_told_once_and_keeps_the_jobs(
     )
 
 
+def test_line_of_a_job_leaves_out_the_settings_of_all_jobs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = [
+        JobRecord(seed, "", ["dataset=shop", f"seed={seed}"], status="done")
+        for seed in ("1", "2")
+    ]
+    table = JobTable(tmp_path)
+    for number_of_jobs in (1, 2):
+        shown = records[:number_of_jobs]
+        monkeypatch.setattr(job_table, "job_records", lambda _, shown=shown: shown)
+        table.console = rich.console.Console(file=io.StringIO(), width=200)
+        table.print_ended_jobs()
+        line = table.console.file.getvalue()  # type: ignore[attr-defined]
+        assert f"seed={number_of_jobs}" in line
+        assert ("dataset=shop" in line) == (number_of_jobs == 1)
+
+
 def test_folder_in_place_of_the_leaderboard_is_a_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
