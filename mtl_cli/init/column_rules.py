@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from mtl_cli.init.column_profile import MAX_CATEGORIES, MAX_EXACT, ColumnProfile
 from mtl_cli.init.column_proposal import (
     ColumnProposal,
+    join_remarks,
     leave_out,
     numeric_keys,
     propose_categories,
@@ -209,6 +210,10 @@ def list_column(column: ColumnProfile) -> ColumnProposal | None:
     if separator is not None:
         keys["separator"] = separator
     remark = set_min_count(keys, elements.counts, "all values")
+    if lengths.max() > max_length:
+        share = (lengths <= max_length).mean()
+        whole = f"max_length keeps {share:.0%} of the lists whole"
+        remark = join_remarks(whole, remark)
     return ColumnProposal(column, "feature", keys, remark)
 
 

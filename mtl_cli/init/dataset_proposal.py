@@ -1,8 +1,10 @@
 """A proposal for a whole table: its tasks, features and split."""
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
+import pyarrow.compute as pc
 
 from mtl_cli.core.errors import DataError
 from mtl_cli.init.column_profile import ColumnProfile
@@ -19,6 +21,7 @@ from mtl_cli.init.spaces import find_column, limit_to_space, notes_on_spaces
 from mtl_cli.init.task_proposal import TaskProposal
 from mtl_cli.init.task_rules import propose_task
 
+MIN_COMMON_IDS = 21  # fewer values, such as hours or ages, are common by accident
 MIN_TIMES = 3  # one each for training, validation and test rows
 
 
@@ -116,12 +119,41 @@ def propose_dataset(
         else:
             proposal = leave_out_time_of_entity(propose_column(column), columns)
             proposals.append(mark_leak(proposal, tasks, by_name))
-    dataset = DatasetProposal(tasks, mark_copies(proposals), notes)
+    proposals = mark_copies(proposals)
+    notes += notes_on_shared_tables(proposals)
+    dataset = DatasetProposal(tasks, proposals, notes)
     if not dataset.features:
         reasons = [f"{p.column.name}: {p.explanation}" for p in dataset.columns[:3]]
         reason = "; ".join(reasons) or "all are labels"
         raise DataError(f"no column is left for a feature ({reason})")
     return dataset
+
+
+def notes_on_shared_tables(proposals: list[ColumnProposal]) -> list[str]:
+    """Returns a note for each list whose values are ids of another feature.
+
+    Such a list is often a history: the last items of a user, beside the item of the
+    row. Nearly all values of the list, and half of the ids, are values of both.
+    """
+    notes = []
+    features = [proposal for proposal in proposals if proposal.is_feature]
+    for lists, ids in product(features, features):
+        elements, id_column = lists.column.elements, ids.column
+        if elements is None or id_column.elements is not None:
+            continue
+        is_common = pc.is_in(elements.values, value_set=id_column.values)
+        num_common = np.asarray(is_common).sum()
+        if (
+            num_common >= max(MIN_COMMON_IDS, 0.9 * elements.num_distinct)
+            and num_common >= 0.5 * id_column.num_distinct
+            and (ids.keys or {}).get("kind") == "sparse"
+        ):
+            name, id_name = lists.column.name, id_column.name
+            notes.append(
+                f"{name} holds values of {id_name}; with table: {id_name} in place of "
+                f"min_count, {name} uses the embeddings of {id_name}"
+            )
+    return notes
 
 
 def leave_out_time_of_entity(

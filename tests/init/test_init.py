@@ -400,7 +400,30 @@ def test_longest_sequences_do_not_set_the_length(run: Run) -> None:
         "seen": {"kind": "sequence", "max_length": 3},
         "words": {"kind": "sequence", "max_length": 2},
     }
+    assert "max_length keeps 98% of the lists whole" in line_of("shop", "seen")
+    assert "max_length" not in line_of("shop", "words").partition("#")[2]
     assert "no feature reads lists of double" in line_of("shop", "vector")
+
+
+def test_list_of_the_ids_of_another_column_is_told(run: Run) -> None:
+    random = np.random.default_rng(0)
+    lists = [random.choice(60, 3).tolist() for _ in range(ROWS)]
+    values = {
+        "click": [i % 2 for i in range(ROWS)],
+        "item": random.integers(0, 60, ROWS).astype(str),
+        "user": random.integers(0, 200, ROWS).astype(str),  # most ids are no items
+        "hour": random.integers(0, 20, ROWS).astype(str),
+        "seen": ["|".join(map(str, items)) for items in lists],
+        "hours": ["|".join(str(x % 20) for x in items) for items in lists],
+    }
+    pd.DataFrame(values).to_csv("shop.csv", index=False)
+    code, out, _ = run("shop.csv", "--task", "click")
+    assert code == 0
+    told = [line for line in out.splitlines() if "holds values of" in line]
+    assert told == [
+        "note: seen holds values of item; with table: item in place of min_count, "
+        "seen uses the embeddings of item"
+    ]
 
 
 def test_times_of_every_form_split_and_are_no_features(run: Run) -> None:
