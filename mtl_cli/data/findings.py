@@ -8,6 +8,7 @@ from mtl_cli.data.table import Table
 from mtl_cli.data.univariate_auc import SUSPICIOUS_AUC
 from mtl_cli.features.base import Feature
 from mtl_cli.heads.base import Output
+from mtl_cli.tasks.regression import Regression
 
 # Smaller numbers are not reported.
 MIN_UNSEEN_DIFFERENCE = 0.1  # between the unseen fractions of a split and of training
@@ -17,7 +18,9 @@ MIN_DRIFT = 0.25  # the usual threshold of the population stability index
 MAX_VARIANCE_FRACTION = 0.5  # of the labels of a split, by a single row
 MIN_LABELS = 1000  # a smaller split is uncertain in all its metrics
 MIN_OF_CLASS = 50  # with fewer rows the AUC is uncertain by about 0.08
+MAX_FIRST_LOSS = 5.0  # that of two classes is 0.7, of a standardized label 1
 MAX_CASES = 8  # in one line
+MAX_LOSS_ROWS = 100_000
 LABEL_ROWS = 1_000_000  # read at a time
 
 
@@ -134,6 +137,31 @@ def outlier_findings(outputs: list[Output], splits: Mapping[str, Table]) -> list
         {
             "in these tasks a single label makes more than half of the variance, so it "
             "decides r2, rmse and the loss; if it is a mistake, empty its cell": cases
+        }
+    )
+
+
+def first_loss_findings(outputs: list[Output], train: Table) -> list[str]:
+    """Returns a line about regressions whose loss drowns the losses of other tasks.
+
+    The line is no part of the report, because losses and weights do not change the
+    encoded rows that the report belongs to.
+    """
+    cases = []
+    for output in outputs:
+        labels, weights = train.labels[output.label], train.weights[output.name]
+        step = max(1, len(labels) // MAX_LOSS_ROWS)
+        labels = labels[::step][weights[::step] > 0]
+        if isinstance(output.task, Regression) and len(labels):
+            loss = output.task.weight * output.task.first_loss(labels)
+            if loss > MAX_FIRST_LOSS:
+                cases.append(f"{output.name} ({loss:.3g})")
+    if len(outputs) < 2:
+        return []
+    return as_lines(
+        {
+            "these regressions begin with a loss far above those of other tasks, which "
+            "then learn worse; set transform to standard, or a lower weight": cases
         }
     )
 

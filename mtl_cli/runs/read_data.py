@@ -11,6 +11,7 @@ from rich.text import Text
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.data.continued_features import check_same_form
+from mtl_cli.data.findings import first_loss_findings
 from mtl_cli.data.load import Data, load
 from mtl_cli.network import pretrained
 from mtl_cli.network.pretrained import PretrainedVectors
@@ -60,6 +61,7 @@ def read_data(
     heads, labels = config.model.heads_option, data.splits["train"].labels
     heads.check_labels(config.chosen_tasks, labels)
     warnings = heads.label_warnings(config.chosen_tasks, labels)
+    warnings += first_loss_findings(config.outputs, data.splits["train"])
     for warning in [*data.report["findings"], *warnings]:
         console.warn(warning)
     return data, vectors

@@ -1,5 +1,6 @@
 """Regression tasks: predict a label that is a number, in the label's unit."""
 
+import math
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -63,6 +64,17 @@ class Regression(Task):
         # Equal labels have the deviation 0. Training divides labels by the deviation,
         # so 1 takes its place.
         return {"mean": labels.mean, "deviation": labels.standard_deviation or 1.0}
+
+    def first_loss(self, labels: Array) -> float:
+        """Returns about the mean loss with which training begins: that of logits of 0.
+
+        With the transform `standard`, it is 1.
+        """
+        if self.transform == "standard":
+            return 1.0
+        targets = np.log1p(labels) if self.transform == "log1p" else labels
+        square = float(np.square(targets.astype("float64")).mean())
+        return square if self.loss == "mse" else math.sqrt(square)
 
     def row_losses(
         self, labels: Tensor, logits: Tensor, statistics: Statistics

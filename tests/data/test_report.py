@@ -19,7 +19,11 @@ from mtl_cli.core.errors import DataError
 from mtl_cli.core.paths import PACKAGE
 from mtl_cli.data import compute_report
 from mtl_cli.data import profile as profile_module
+from mtl_cli.data.findings import first_loss_findings
 from mtl_cli.data.table import Table
+from mtl_cli.heads.base import Output
+from mtl_cli.tasks.binary import Binary
+from mtl_cli.tasks.regression import Regression
 
 TRAIN, TEST = 2000, 1000
 SAME = "these features have the same value in all 2,000 training rows looked at"
@@ -253,6 +257,30 @@ def test_label_that_decides_the_errors_of_a_split_is_told(tmp_path, sign):
             f"spent (test {sign * 40})"
         )
         assert found["findings"] == [told] * findings
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({}, "101"),  # 10^2 + 1^2
+        ({"loss": "huber"}, "10"),  # the root
+        ({"loss": "mae", "weight": 0.6}, "6.03"),
+        ({"weight": 0.04}, None),
+        ({"transform": "standard"}, None),
+        ({"transform": "log1p"}, "5.74"),  # the mean of log(10)^2 and log(12)^2
+    ],
+)
+def test_regression_whose_loss_drowns_the_others_is_told(keys, told):
+    spent = Output("spent", "spent", Regression(label="spent", **keys))
+    buy = Output("buy", "buy", Binary(label="buy"))
+    labels = np.array([9.0, 11.0, np.nan] * 10)
+    weights = (labels > 0).astype("float32")
+    train = Table({}, {x: labels for x in ("spent", "buy")}, {})
+    train.weights.update(spent=weights, buy=weights)
+    lines = first_loss_findings([spent, buy], train)
+    numbers = [line.rpartition("spent (")[2] for line in lines]
+    assert numbers == ([] if told is None else [f"{told})"])
+    assert first_loss_findings([spent], train) == []
 
 
 @pytest.mark.parametrize("rare", [0, 1])
