@@ -160,10 +160,8 @@ def test_commands_are_accepted_up_to_training(folder: Path, page: str) -> None:
 
 def skipped_before_training(command: list[str]) -> bool:
     """Whether only a full run can show that a command works."""
-    return any(
-        argument.startswith(("start_from", "sweep=", "tracker=", *COMPOSED_ONLY))
-        for argument in command[1:]
-    )
+    starts = "start_from", "sweep=", "hydra/sweeper=", "tracker=", *COMPOSED_ONLY
+    return any(argument.startswith(starts) for argument in command[1:])
 
 
 @pytest.mark.slow
