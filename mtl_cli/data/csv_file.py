@@ -12,7 +12,6 @@ cannot be converted. If Arrow fails again, the file is read once more, to find a
 with more or fewer cells than the header.
 """
 
-import io
 from collections.abc import Iterator
 from functools import partial
 
@@ -32,8 +31,8 @@ from mtl_cli.data.csv_row_errors import (
     not_a_number_message,
     ragged_row,
 )
+from mtl_cli.data.csv_stream import StreamWithSentinel
 from mtl_cli.data.files import Files
-from mtl_cli.data.table_limits import check_rows
 
 BLOCK_BYTES = 16 << 20
 
@@ -98,7 +97,7 @@ class CsvFile:
             ),
         )
 
-    def open_stream(self) -> "StreamWithSentinel":
+    def open_stream(self) -> StreamWithSentinel:
         """Opens the file as bytes, with the sentinel row after the last row."""
         sentinel_column = self.request.columns[0]
         cells = [SENTINEL if name == sentinel_column else "" for name in self.names]
@@ -180,43 +179,3 @@ class CsvFile:
                 error = RowError(f"{key}: column '{column}'", first_row + row, problem)
                 return DataError(f"{error} [{self.path}]")
         return None
-
-
-class StreamWithSentinel:
-    """The bytes of a text file, followed by the sentinel row.
-
-    The size of the file is its size as it is stored, perhaps compressed.
-    """
-
-    closed = False  # an attribute that Arrow needs
-
-    def __init__(
-        self, stream: pa.NativeFile, cells: list[str], delimiter: str, file_bytes: int
-    ) -> None:
-        # The first "\n" ends the last row if the file does not.
-        sentinel_row = f"\n{delimiter.join(cells)}\n".encode()
-        self.stream, self.sentinel_row = stream, io.BytesIO(sentinel_row)
-        self.file_bytes, self.num_lines = file_bytes, 0
-
-    def read(self, size: int) -> bytes:
-        """Returns the next `size` bytes, as Arrow needs; fewer only at the end.
-
-        A file with too many lines for its size is refused. Lines are counted, not rows:
-        Arrow skips empty lines, but they take time.
-        """
-        block = b""
-        while num_missing := size - len(block):
-            # The file is at its end when it returns no bytes.
-            piece = self.stream.read(num_missing) or self.sentinel_row.read(num_missing)
-            if not piece:
-                break
-            block += piece
-        # A line ends in "\n", "\r" or "\r\n".
-        self.num_lines += block.count(b"\n")
-        self.num_lines += block.count(b"\r") - block.count(b"\r\n")
-        check_rows(self.num_lines, self.file_bytes)
-        return block
-
-    def close(self) -> None:
-        """Closes the file."""
-        self.stream.close()

@@ -73,10 +73,13 @@ def check_batches(stream: pa.NativeFile, file_bytes: int) -> int:
     dictionaries, batches = [], []
     try:
         footer = read_footer(stream, file_bytes)
-        for block in structs(footer, FOOTER_DICTIONARIES, BLOCK):
+        dictionary_blocks = structs(footer, FOOTER_DICTIONARIES, BLOCK)
+        batch_blocks = structs(footer, FOOTER_BATCHES, BLOCK)
+        check_blocks(dictionary_blocks + batch_blocks, file_bytes)
+        for block in dictionary_blocks:
             dictionary = child(read_description(stream, block), DICTIONARY_DATA)
             dictionaries.append(batch_size(stream, block, dictionary))
-        for block in structs(footer, FOOTER_BATCHES, BLOCK):
+        for block in batch_blocks:
             batches.append(batch_size(stream, block, read_description(stream, block)))
     except (struct.error, TypeError, ValueError) as error:
         raise pa.ArrowInvalid(f"a batch is damaged: {error}") from None
@@ -87,10 +90,21 @@ def check_batches(stream: pa.NativeFile, file_bytes: int) -> int:
     return num_rows
 
 
+def check_blocks(blocks: list[tuple[Any, ...]], file_bytes: int) -> None:
+    """Raises a `ValueError` if the descriptions of batches do not fit into the file.
+
+    Otherwise a small file could name a long description many times, to be read for
+    hours.
+    """
+    lengths = [length for _, length, *_ in blocks]
+    if min(lengths, default=0) < 0 or sum(lengths) > file_bytes:
+        raise ValueError("the lengths of the descriptions do not fit the file")
+
+
 def read_footer(stream: pa.NativeFile, file_bytes: int) -> Table:
     """Reads the table at the end of a file. The table lists the file's batches."""
     end = file_bytes - FOOTER_END
-    (length,) = struct.unpack("<i", stream.read_at(4, end))
+    (length,) = struct.unpack("<I", stream.read_at(4, end))
     data = stream.read_at(length, end - length)
     # The data start with the position of the table.
     return Table(data, *struct.unpack_from("<I", data))
@@ -133,6 +147,8 @@ def batch_size(
     """Returns the size of a batch, without expanding the batch."""
     offset, description_bytes, *_ = block
     num_rows = description.GetSlot(BATCH_ROWS, 0, Int64Flags)
+    if num_rows < 0:  # would hide as many rows of other batches from `check_rows`
+        raise ValueError(f"it has {num_rows} rows")
     is_compressed = description.Offset(BATCH_COMPRESSION) > 0
     expanded_bytes = 0
     for start, stored_bytes in structs(description, BATCH_BUFFERS, BUFFER):
@@ -149,6 +165,7 @@ def batch_size(
 def check_column(name: str, column: pa.Array, file_bytes: int) -> None:
     """Refuses a column if its rows refer to the same long texts too often."""
     if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+        column.validate(full=True)  # Arrow ends the process at a wrong length of a list
         check_column(name, column.flatten(), file_bytes)
     elif pa.types.is_dictionary(column.type):
         check_texts(name, column, file_bytes)

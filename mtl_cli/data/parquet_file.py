@@ -207,7 +207,11 @@ def check_text_columns(
     """Refuses texts whose pages expand, and lists of texts that may fill the memory."""
     for path, column in texts.items():
         is_long_in_list = column.in_list and longest[path] > MAX_CELL_BYTES
-        for chunk in column_chunks(metadata, column.leaf):
+        chunks = list(column_chunks(metadata, column.leaf))
+        if sum(chunk.total_compressed_size for chunk in chunks) > stream.size():
+            # Otherwise many row groups could name the same pages, to be read for hours.
+            raise UnsafeFileError(f"column '{path}' says to be larger than its file")
+        for chunk in chunks:
             num_bytes, num_texts = page_bytes(stream, chunk), chunk.num_values
             if is_long_in_list:
                 num_bytes = max(num_bytes, longest[path] * num_texts)

@@ -84,7 +84,8 @@ def read_preview(
                 break
     if not num_rows:
         raise DataError(f"{key}: '{path}' has a header but no rows")
-    table = pa.concat_tables(first_tables).slice(0, MAX_ROWS)
+    # A file of small batches would make thousands of chunks, which are slow to read.
+    table = pa.concat_tables(first_tables).slice(0, MAX_ROWS).combine_chunks()
     if options is not None:
         options, table = trimmed(options, table)
     for name in table.column_names:

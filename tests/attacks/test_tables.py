@@ -1,6 +1,11 @@
 """A small table of somebody else does not fill the memory or the disk."""
 
+import bz2
 import gzip
+import lzma
+import struct
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +21,7 @@ from mtl_cli.data import parquet_pages, table_limits
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_options import Csv
 from mtl_cli.data.dataset import Dataset
+from mtl_cli.data.feather_file import check_blocks
 from mtl_cli.data.parquet_file import open_parquet
 from mtl_cli.data.parquet_pages import page_bytes, page_size
 from mtl_cli.data.sources import open_source
@@ -128,6 +134,45 @@ def test_more_rows_than_a_file_can_describe_are_refused(
     assert len(read(path)) == (1 if ending == "empty_lines.csv.gz" else rows)
 
 
+def test_compressed_texts_that_expand_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "table.csv.gz"
+    path.write_bytes(gzip.compress(b"city\n" + f"{WORD}\n".encode() * ROWS))
+    num_bytes = ROWS * len(WORD)
+    monkeypatch.setattr(table_limits, "MAX_EXPANDED_BYTES", num_bytes // 2)
+    with pytest.raises(DataError, match=r"its text expands to [\d,]+ bytes in"):
+        read(path)
+    monkeypatch.setattr(table_limits, "MAX_EXPANDED_BYTES", 2 * num_bytes)
+    assert len(read(path)) == ROWS
+
+
+def test_command_ends_while_arrow_still_reads_a_broken_table(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv.gz"
+    path.write_bytes(gzip.compress(b"city,buy\n" + bytes(200 << 20), 1))
+    command = [sys.executable, "-m", "mtl_cli.cli.init", str(path), "--task", "buy"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1), ended.stderr
+    assert "row 1 is too long" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (lzma.compress(b"city,buy\n1,2\n"), "compressed with xz"),
+        (bz2.compress(b"city,buy\n1,2\n"), "compressed with bzip2"),
+        (b"7z\xbc\xaf\x27\x1c\0\4", "a 7z archive"),
+    ],
+)
+def test_compression_that_is_not_read_is_named(
+    content: bytes, kind: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "table.csv"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=f"seems to be {kind}; .* unpack it"):
+        read(path)
+
+
 @pytest.mark.parametrize("index", [-7, 1_000_000])
 def test_feather_file_that_names_no_word_is_refused(index: int, tmp_path: Path) -> None:
     indices = pa.array([index] * ROWS, pa.int32())
@@ -149,6 +194,40 @@ def test_damaged_feather_file_is_read_or_refused(place: int, tmp_path: Path) -> 
         assert len(read(path)) <= 50
     except DataError as error:
         assert str(path) in str(error)
+
+
+def test_wrong_lengths_of_descriptions_are_refused() -> None:
+    blocks = [(0, 496, b"", 0)]
+    check_blocks(blocks * 2, 1000)
+    for wrong in (blocks * 3, [*blocks, (0, -8, b"", 0)]):
+        with pytest.raises(ValueError, match="do not fit the file"):
+            check_blocks(wrong, 1000)
+
+
+@pytest.mark.parametrize(
+    ("place", "problem"),
+    [("items", "Array length is negative"), ("rows", "it has -321 rows")],
+)
+def test_negative_lengths_in_a_feather_file_are_refused(
+    place: str, problem: str, tmp_path: Path
+) -> None:
+    rows = 321  # this number occurs in the file as a length alone
+    lists = pa.array([[i] for i in range(rows)])
+    path = feather(tmp_path, lists, compression=None)
+    content, length = path.read_bytes(), struct.pack("<q", rows)
+    assert content.count(length) == 4  # of the batch, the lists, the items, one item
+    parts = content.split(length)
+    negative = struct.pack("<q", -rows)
+    separators = [length] * 4
+    separators[{"rows": 0, "items": 2}[place]] = negative
+    changed = parts[0] + b"".join(
+        x + y for x, y in zip(separators, parts[1:], strict=True)
+    )
+    path.write_bytes(changed)
+    command = [sys.executable, "-m", "mtl_cli.cli.init", str(path), "--task", "city"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1), ended.stderr
+    assert problem in ended.stderr
 
 
 def test_long_name_of_a_column_is_no_key_of_yaml(tmp_path: Path) -> None:
@@ -233,6 +312,24 @@ def test_texts_that_are_only_compressed_are_refused(
     monkeypatch.setattr(table_limits, "MAX_EXPANDED_BYTES", 1 << 16)
     with pytest.raises(UnsafeFileError, match="'c' expands to 8,19"):
         read_parquet(tmp_path / "a")
+
+
+def test_row_groups_that_name_the_same_pages_are_refused(tmp_path: Path) -> None:
+    texts = pa.array([f"text {i}" for i in range(500)])
+    parquet_of_texts(tmp_path / "a", texts, compression="zstd", use_dictionary=False)
+    path = tmp_path / "a"
+    metadata = pyarrow.parquet.read_metadata(path)
+    copies = pyarrow.parquet.read_metadata(path)
+    for _ in range(3):
+        copies.append_row_groups(metadata)
+    content = path.read_bytes()
+    (length,) = struct.unpack("<I", content[-8:-4])
+    sink = pa.BufferOutputStream()
+    copies.write_metadata_file(sink)
+    path.write_bytes(content[: -8 - length] + sink.getvalue().to_pybytes()[4:])
+    assert pyarrow.parquet.read_metadata(path).num_row_groups == 4
+    with pytest.raises(UnsafeFileError, match="'c' says to be larger than its file"):
+        read_parquet(path)
 
 
 @pytest.mark.parametrize("use_dictionary", [True, False])
