@@ -1,6 +1,7 @@
 """The errors of mtl-cli, and the line that a command prints for an error."""
 
 import sys
+import tokenize
 import warnings
 import zipfile
 from collections.abc import Iterable
@@ -22,6 +23,8 @@ DAMAGED_FILE_ERRORS = (
     MemoryError,
     RuntimeError,  # of h5py and zipfile; a RecursionError is one too
     zipfile.BadZipFile,
+    SyntaxError,  # of NumPy, as is the next: it reads the header of an array as Python
+    tokenize.TokenError,
 )
 
 

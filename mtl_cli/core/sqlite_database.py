@@ -2,7 +2,8 @@
 
 Such a database can do harm in two ways. SQLite deletes the file that a journal beside
 the database names as its super-journal. A trigger, a view, or a table whose definition
-calls a function can run for ever: SQLite evaluates a `CHECK` for each row it writes.
+calls a function can run for ever: SQLite evaluates a `CHECK` for each row it writes. So
+can generated columns that refer to each other.
 """
 
 import contextlib
@@ -19,10 +20,15 @@ from mtl_cli.core.other_files import UnsafeFileError, check_regular
 SUPER_JOURNAL_END = bytes.fromhex("d9d505f920a163d7")
 COMPANIONS = ("-journal", "-wal", "-shm")  # the endings of the files beside a database
 TABLE_OR_INDEX = re.compile(r"CREATE (TABLE|INDEX|UNIQUE INDEX)\s")
-# MLflow's only trigger. Nothing that a run does changes the table `secrets`.
-TRIGGER_OF_MLFLOW = re.compile(
-    r"CREATE TRIGGER prevent_secrets_aad_mutation\s+BEFORE UPDATE ON secrets\s"
-)
+# MLflow's only trigger, but for its blanks.
+TRIGGER_OF_MLFLOW = """
+CREATE TRIGGER prevent_secrets_aad_mutation BEFORE UPDATE ON secrets FOR EACH ROW
+WHEN OLD.secret_id != NEW.secret_id OR OLD.secret_name != NEW.secret_name
+BEGIN
+    SELECT RAISE(ABORT, 'secret_id and secret_name are immutable
+    (used as AAD in encryption)');
+END
+"""
 
 # A token of SQL: a comment, a text, a name in quotes, a word, or one other character.
 TOKEN = re.compile(
@@ -36,6 +42,8 @@ NAME = re.compile(r"[\w\"`\[]")  # the first character of a token that may be a 
 BEFORE_BRACKET = {"CHECK", "KEY", "UNIQUE", "DEFAULT", "AS", "IN", "AND", "OR", "NOT"}
 BEFORE_BRACKET |= {"WHERE", "VARCHAR", "FLOAT", "NUMERIC"}
 BEFORE_TABLE = {"TABLE", "ON", "REFERENCES"}
+# Operators that call a function, which compares long texts for hours.
+CALLING_OPERATORS = {"LIKE", "GLOB", "MATCH", "REGEXP"}
 
 
 def check_sqlite_database(path: Path) -> None:
@@ -59,12 +67,14 @@ def check_sqlite_database(path: Path) -> None:
                 "the journal"
             )
     for name, statement in definitions(path):
-        if TRIGGER_OF_MLFLOW.match(statement):
+        if statement.split() == TRIGGER_OF_MLFLOW.split():
             continue
         if not TABLE_OR_INDEX.match(statement):
             problem = "is neither a table nor an index"
         elif function := called_function(statement):
             problem = f"calls {function}"
+        elif len(re.findall(r"\bAS\b", statement, re.IGNORECASE)) > 1:
+            problem = "has several generated columns"
         else:
             continue
         raise UnsafeFileError(
@@ -80,7 +90,10 @@ def called_function(statement: str) -> str | None:
     for before, name, bracket in zip(["", *tokens], tokens, tokens[1:], strict=False):
         is_table = before.upper() in BEFORE_TABLE
         is_keyword = name.upper() in BEFORE_BRACKET
-        if bracket == "(" and NAME.match(name) and not (is_table or is_keyword):
+        is_called = bracket == "(" and NAME.match(name)
+        if is_called and not (is_table or is_keyword):
+            return name
+        if name.upper() in CALLING_OPERATORS:
             return name
     return None
 

@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import shutil
+import struct
 import warnings
 import zipfile
 from pathlib import Path
@@ -334,6 +335,19 @@ def test_forged_arrays_of_a_checkpoint_are_refused(name, array, tmp_path):
     np.savez(saved.path, **arrays | {name: array})
     with pytest.raises(DataError, match=f"is not a checkpoint of this run .*{name}"):
         state.restore(saved)
+
+
+@pytest.mark.parametrize("header", ["{'descr': (3,", "  {}\n   b\n c"])
+def test_array_whose_header_is_no_python_is_damage(header, tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
+        length = struct.pack("<H", len(header))
+        archive.writestr("a.npy", b"\x93NUMPY\1\0" + length + header.encode())
+    checkpoint = Checkpoint(tmp_path / "x.npz", {})
+    with (
+        pytest.raises(DataError, match="is not a checkpoint of this run"),
+        checkpoint.open_arrays() as arrays,
+    ):
+        arrays["a"]
 
 
 def test_exported_graph_with_a_file_of_somebody_else_is_damaged(tmp_path):

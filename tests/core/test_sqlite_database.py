@@ -113,15 +113,6 @@ def test_trigger_that_is_no_utf8_is_refused(tmp_path: Path) -> None:
         check_sqlite_database(path)
 
 
-def test_trigger_of_mlflow_is_accepted(tmp_path: Path) -> None:
-    table = "CREATE TABLE secrets (secret_id)"
-    trigger = (
-        "CREATE TRIGGER prevent_secrets_aad_mutation\nBEFORE UPDATE ON secrets\n"
-        "BEGIN SELECT RAISE(ABORT, 'immutable'); END"
-    )
-    check_sqlite_database(database(tmp_path / "a.db", table, trigger))
-
-
 def test_linked_journal_is_refused(tmp_path: Path) -> None:
     path = database(tmp_path / "a.db")
     Path(f"{path}-wal").symlink_to(tmp_path / "victim")
