@@ -130,18 +130,20 @@ def load_bounded(load: Any, source: Any, config_path: str) -> ConfigResult:
 def list_bounded(
     list_names: Any, source: Any, config_path: str, results_filter: ObjectType | None
 ) -> list[str]:
-    """Lists names as Hydra does, but no groups below a link.
+    """Lists names as Hydra does, but no groups below a link, and no unprintable names.
 
     A link in a folder of configs may lead to the whole disk, or back to the folder, so
     that `--help` would list groups for ever. The options of a linked group are still
-    listed.
+    listed. `--help` prints the names as they are; control characters in the name of a
+    file would be commands to the terminal.
     """
     folder = os.path.join(os.path.realpath(source.path), config_path)
     is_below_link = os.path.realpath(folder) != os.path.normpath(folder)
     if is_below_link and results_filter == ObjectType.GROUP:
         return []
     with named_file_errors(folder):
-        return list_names(source, config_path, results_filter)  # type: ignore[no-any-return]
+        names: list[str] = list_names(source, config_path, results_filter)
+    return [name for name in names if name.isprintable()]
 
 
 @contextlib.contextmanager

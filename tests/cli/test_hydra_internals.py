@@ -83,6 +83,16 @@ def test_linked_group_has_options_and_no_groups(tmp_path: Path) -> None:
     assert source.list("loop", ObjectType.GROUP) == []
 
 
+def test_names_that_would_command_the_terminal_are_not_listed(tmp_path: Path) -> None:
+    restrict_files()
+    for name in ("é x", "a\x1b]0;title\x07", "a\u202eb", "a\nb"):
+        (tmp_path / f"{name}.yaml").write_text("key: 1")
+        (tmp_path / name).mkdir()
+    source = SourcesRegistry.instance().types["file"]("user", f"file://{tmp_path}")
+    assert source.list("", ObjectType.CONFIG) == ["é x"]
+    assert source.list("", ObjectType.GROUP) == ["é x"]
+
+
 def test_file_or_folder_of_configs_that_cannot_be_read_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
