@@ -160,9 +160,9 @@ def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> in
     if options.json is not None:
         values = mask_secrets(evaluation.to_dict())
         text = json.dumps(values, indent=2, allow_nan=False)
-        write_file(options.json, f"{text}\n")
+        write_file(options.json, f"{text}\n", options.force)
     if options.html is not None:
-        write_file(options.html, page(evaluation))
+        write_file(options.html, page(evaluation), options.force)
     show_evaluation(evaluation)
     return report_failures(PROGRAM, failed_checks(conditions, evaluation))
 
@@ -202,10 +202,10 @@ def request_of(
     return EvaluationRequest(by, options.importance, repeats, on_progress)
 
 
-def write_file(path: Path, text: str) -> None:
+def write_file(path: Path, text: str, may_exist: bool) -> None:
     """Writes a text file, or leaves the target unchanged if writing fails."""
     fix = "free the space, or name another file, and run the command again"
-    write_text(path, text, fix, errors="replace")
+    write_text(path, text, fix, errors="replace", may_exist=may_exist)
     sys.stderr.write(printable(f"wrote {path}") + "\n")
 
 

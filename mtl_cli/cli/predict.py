@@ -96,6 +96,7 @@ def predict(options: argparse.Namespace) -> None:
             options.keep,
             lambda done, total: move("predicting", done, total),
             constants,
+            options.force,
         )
     console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
     for warning in summary.warnings:

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from mtl_cli.core.errors import WriteError, first_line
+from mtl_cli.core.errors import ConfigError, WriteError, first_line
 
 UNFINISHED_PREFIX = ".tmp-"
 RESUME = (
@@ -20,13 +20,16 @@ FREE_SPACE = "free the space, or name another folder in the environment variable
 
 
 @contextlib.contextmanager
-def replacing(target: Path, fix: str = RESUME) -> Iterator[Path]:
+def replacing(
+    target: Path, fix: str = RESUME, may_exist: bool = True
+) -> Iterator[Path]:
     """Yields a temporary path to write to; the written file then becomes the target.
 
     Both names have the same suffix, since some writers choose a format by the suffix.
     The temporary name contains the process id, so that two commands that write one
     target do not write into the same temporary file. An error of writing becomes a
-    `WriteError` that names the target and advises `fix`.
+    `WriteError` that names the target and advises `fix`. A target that must not exist,
+    but does at the end, is a `ConfigError`: another command has just written it.
     """
     temporary = target.with_name(f"{UNFINISHED_PREFIX}{os.getpid()}-{target.name}")
     with named_write_errors(target, fix):
@@ -35,17 +38,39 @@ def replacing(target: Path, fix: str = RESUME) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
             yield temporary
             sync(temporary)
-            temporary.replace(target)
+            if may_exist:
+                temporary.replace(target)
+            else:
+                move_to_new(temporary, target)
             sync(target.parent)
         finally:
             temporary.unlink(missing_ok=True)
 
 
+def move_to_new(file: Path, target: Path) -> None:
+    """Moves a file to a name that does not exist; a `ConfigError` if it does."""
+    try:
+        # Unlike `Path.rename`, a hard link never replaces a file.
+        target.hardlink_to(file)
+    except OSError as error:
+        # The other errors are those of a file system without hard links.
+        if isinstance(error, FileExistsError) or target.exists():
+            raise ConfigError(
+                f"{target} exists, because another command has just written it; name "
+                "another file"
+            ) from None
+        file.replace(target)
+
+
 def write_text(
-    target: Path, text: str, fix: str = RESUME, errors: str = "strict"
+    target: Path,
+    text: str,
+    fix: str = RESUME,
+    errors: str = "strict",
+    may_exist: bool = True,
 ) -> None:
     """Writes a text in UTF-8; see `replacing` and, for `errors`, `str.encode`."""
-    with replacing(target, fix) as temporary:
+    with replacing(target, fix, may_exist) as temporary:
         temporary.write_text(text, "utf-8", errors)
 
 

@@ -78,7 +78,7 @@ def write_dataset(arguments: argparse.Namespace) -> str:
 
     all_rows_read = all(preview.complete for preview in previews)
     proposal, note = check_proposal(proposal, to_yaml, all_rows_read)
-    write_yaml(target, to_yaml(proposal))
+    write_yaml(target, to_yaml(proposal), arguments.force)
     notes = [*null_value_notes(text_tables, null_values), *proposal.notes, note]
     return terminal_text(name, target, proposal, [text for text in notes if text])
 
@@ -114,11 +114,12 @@ def target_path(name: str, force: bool) -> Path:
     return target
 
 
-def write_yaml(target: Path, text: str) -> None:
+def write_yaml(target: Path, text: str, may_exist: bool) -> None:
     """Writes the YAML of a data set."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        write_text(target, text, "start in a folder that can be written")
+        fix = "start in a folder that can be written"
+        write_text(target, text, fix, may_exist=may_exist)
     except OSError as error:
         raise ConfigError(f"cannot write {target}: {error.strerror}") from None
     except WriteError as error:

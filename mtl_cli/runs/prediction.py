@@ -64,6 +64,7 @@ def predict_files(
     keep: Sequence[str] = (),
     on_rows: OnRows = no_progress,
     constants: Mapping[str, str | None] = {},
+    may_exist: bool = True,
 ) -> PredictionSummary:
     """Predicts every row of a table, and writes the predictions in the same order.
 
@@ -78,6 +79,7 @@ def predict_files(
             number of all rows.
         constants: {column: value} of columns that have one value in all rows, whether
             or not the table has them.
+        may_exist: whether an existing target is replaced.
 
     Raises:
         DataError: if the run folder holds no model, or the table does not fit it.
@@ -92,7 +94,7 @@ def predict_files(
     not_finite = Counter[str]()  # {column: number of predictions}
     with (
         opened_table(location, keep, config.dataset, request) as source,
-        opened_target(target) as writer,
+        opened_target(target, may_exist) as writer,
     ):
         for rows in source.blocks():
             with source.located_errors(summary.num_rows):
@@ -199,7 +201,7 @@ class TableWriter:
 
 
 @contextmanager
-def opened_target(target: str) -> Iterator[TableWriter]:
+def opened_target(target: str, may_exist: bool = True) -> Iterator[TableWriter]:
     """Opens a file, or stdout, for predictions."""
     if target == STDIO:
         writer = TableWriter(sys.stdout.buffer, ".csv", written_to_stdout)
@@ -211,7 +213,8 @@ def opened_target(target: str) -> Iterator[TableWriter]:
         raise ConfigError(
             f"-o: '{target}' ends in none of {', '.join(WRITERS)}; choose one of these"
         )
-    with replacing(Path(target), "mend that, and run the command again") as path:
+    fix = "mend that, and run the command again"
+    with replacing(Path(target), fix, may_exist) as path:
         writer = TableWriter(str(path), ending)
         try:
             yield writer

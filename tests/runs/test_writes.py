@@ -9,6 +9,7 @@ import subprocess
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet
 import pytest
 from helpers.commands import mtl_train, running, wait_for
@@ -22,6 +23,7 @@ from mtl_cli.core.run_folder import RunFolder, status_of
 from mtl_cli.data.load import load
 from mtl_cli.network.build import build
 from mtl_cli.runs.console import Console
+from mtl_cli.runs.prediction import opened_target
 from mtl_cli.runs.saved_model import save
 from mtl_cli.training import checkpoint
 from mtl_cli.training.checkpoint import checkpoint_files, newest_checkpoint, read_intact
@@ -320,3 +322,38 @@ def test_status_that_cannot_be_read_is_refused(tmp_path):
     (tmp_path / "status.json").write_text("{")
     with pytest.raises(ConfigError, match=r"cannot read .*status.json"):
         status_of(tmp_path)
+
+
+def no_hard_link(*_):
+    raise OSError(errno.EPERM, "Operation not permitted")
+
+
+@pytest.mark.parametrize("has_hard_links", [True, False])
+def test_file_that_another_command_has_just_written_stays(
+    has_hard_links, tmp_path, monkeypatch
+):
+    if not has_hard_links:
+        monkeypatch.setattr(atomic_write.Path, "hardlink_to", no_hard_link)
+    target = tmp_path / "out.csv"
+    with (
+        pytest.raises(ConfigError, match=r"out.csv exists, because another command"),
+        atomic_write.replacing(target, may_exist=False) as temporary,
+    ):
+        temporary.write_text("mine")
+        target.write_text("theirs")
+    assert (target.read_text(), os.listdir(tmp_path)) == ("theirs", ["out.csv"])
+    target.unlink()
+    with atomic_write.replacing(target, may_exist=False) as temporary:
+        temporary.write_text("mine")
+    assert (target.read_text(), os.listdir(tmp_path)) == ("mine", ["out.csv"])
+
+
+def test_only_force_replaces_predictions_that_appear_meanwhile(tmp_path):
+    for may_exist, expected in ((False, "theirs"), (True, "x\n1\n")):
+        target = tmp_path / "out.csv"
+        target.unlink(missing_ok=True)
+        refused = contextlib.nullcontext() if may_exist else pytest.raises(ConfigError)
+        with refused, opened_target(str(target), may_exist) as writer:
+            writer.write(pa.table({"x": [1]}))
+            target.write_text("theirs")
+        assert target.read_text().replace('"', "") == expected
