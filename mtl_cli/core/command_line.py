@@ -101,5 +101,6 @@ class Parser(argparse.ArgumentParser):
         # mistake, `unknown` is the first word of the message, which resembles no flag.
         unknown = message.rpartition("unrecognized arguments: ")[2].partition(" ")[0]
         # The usage contains all flags, including the flags of argument groups.
-        hint = suggest(unknown, re.findall(r"--[\w-]+", self.format_usage()))
+        flags = re.findall(r"--[\w-]+", self.format_usage())
+        hint = suggest(unknown, flags, cutoff=0.75)  # `--label` is not `--name`
         raise ConfigError(f"{message}{hint}; see {self.prog} --help")

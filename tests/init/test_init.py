@@ -889,6 +889,7 @@ MISTAKES = {
     "dots.csv --task click --test dotted.csv": "--test: column 'click' of 'dotted.csv' "
     "holds 'yes.' in 50 rows; 'dots.csv' only holds no, yes",
     "part.parquet --task click --test dots.txt": "seems to be csv, 'part.parquet'",
+    "shop.csv --label click": "unrecognized arguments: --label click; see mtl-init",
     "shop.csv --spce a --task click": "--spce a; did you mean --space?; see mtl-init",
     "--task click shop.csv": "are required: TABLE; it comes before --task",
     "shop.csv --columns a --no-header --task a": "not allowed with argument --columns",
