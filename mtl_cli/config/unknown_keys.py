@@ -46,6 +46,7 @@ def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
     if similar_keys:
         suggestion = f"did you mean {' or '.join(similar_keys)}?"
         return f"unknown key '{key}'; {suggestion} {note}".rstrip()
+    siblings.sort(key=lambda sibling: sibling not in chosen_keys)
     known_there = f"known there: {', '.join(siblings)}"
     return "; ".join(filter(None, [f"unknown key '{key}'", known_there, note]))
 

@@ -196,8 +196,8 @@ def test_key_that_only_some_of_a_sweeps_models_have_is_told_with_the_other(
     assert code == 2
     assert err.startswith(
         "mtl-train: error: model=mmoe: unknown key 'model.num_levels'; known there: "
+        "num_experts, expert_units, gate_units, gate, tower_units, "
     )
-    assert "num_experts" in err
     assert err.count("\n") == 1
 
 
