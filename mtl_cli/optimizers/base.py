@@ -65,7 +65,7 @@ class Optimizer(Options):
         """
         rate: Any = self.learning_rate
         if self.schedule != "constant" or self.warmup_steps:
-            from mtl_cli.layers.schedule import Schedule
+            from mtl_cli.optimizers._schedule import Schedule
 
             rate = Schedule(
                 rate, self.schedule, self.warmup_steps, total_steps, first_step

@@ -19,9 +19,9 @@ from mtl_cli.core import tensorflow_runtime
 from mtl_cli.core.errors import TrainingError
 from mtl_cli.data.table import Table
 from mtl_cli.distributed.replicas import Replicas
-from mtl_cli.layers.schedule import Schedule
 from mtl_cli.network import predictor as predict_module
 from mtl_cli.network.build import build
+from mtl_cli.optimizers._schedule import Schedule
 from mtl_cli.scoring.scores import score_outputs
 from mtl_cli.tasks.binary import Binary
 from mtl_cli.tasks.regression import Regression
