@@ -12,6 +12,8 @@ from mtl_cli.tasks.base import Task, task_class
 
 MAX_CLASSES = 30
 MANY_ZEROS = 0.1  # from this share of zeros on, amounts may be a task of kind ziln
+# Amounts of which 1 % exceed the median this many times may be a task of kind wlr.
+LONG_TAIL = 5
 
 
 @dataclass(frozen=True)
@@ -99,9 +101,9 @@ def regression(message_start: str, column: ColumnProfile) -> TaskProposal:
     """Returns a regression task with the transform `standard`.
 
     With `standard`, a model learns the mean of the labels, so R2 and RMSE are best. For
-    labels with a long tail, a remark also names the transform `log1p`. With `log1p`, a
-    model learns a value near the median of the labels: MAE is lower, but R2 is often
-    below 0. For amounts of which many are 0, a remark names the kind `ziln`.
+    labels with a very long tail, a remark also names the transform `log1p`. With
+    `log1p`, a model learns a value near the median of the labels: MAE is lower, but R2
+    is often below 0. For amounts, remarks name the kinds `wlr` and `ziln`.
 
     Raises:
         DataError: if a label is infinite. The message begins with `message_start`.
@@ -123,8 +125,12 @@ def regression(message_start: str, column: ColumnProfile) -> TaskProposal:
         hint = "taken for amounts; or multiclass with classes: [...]"
         remarks["kind"] += f"; {hint}"
         message += f"; {hint}"
-    elif labels.min() == 0 and (share_of_0 := (labels == 0).mean()) >= MANY_ZEROS:
-        remarks["kind"] += f"; {share_of_0:.1%} are 0: or ziln (without transform)"
+    elif labels.min() >= 0:
+        share_of_0 = (labels == 0).mean()
+        if share_of_0 >= MANY_ZEROS:
+            remarks["kind"] += f"; {share_of_0:.1%} are 0: or wlr or ziln"
+        elif high > LONG_TAIL * median:
+            remarks["kind"] += "; amounts with a long tail: or wlr"
     keys = {"label": column.name, "kind": "regression", "transform": "standard"}
     return TaskProposal(keys, remarks, message, y)
 

@@ -6,17 +6,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.metrics.amounts import d2, gini, spearman
-from mtl_cli.metrics.calibration import pcoc
-from mtl_cli.metrics.curves import gain_curve
 from mtl_cli.metrics.metric import Floats
-from mtl_cli.metrics.regression import mae, r2, rmse
-from mtl_cli.pages.line_plots import Line, LinePlot
-from mtl_cli.tasks.base import Array, Statistics, Task
+from mtl_cli.tasks._amounts import AmountTask
+from mtl_cli.tasks.base import Statistics
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from mtl_cli.columns.labels import LabelSummary
 
 # The least sigma. Without it, the likelihood of a label that the features determine
@@ -26,7 +20,7 @@ MIN_SIGMA = 0.05
 SIGMA_LOGIT = math.log(math.expm1(1 - MIN_SIGMA))
 
 
-class ZILN(Task):
+class ZILN(AmountTask):
     """An amount of 0 or more, such as money or watch time; the prediction is its mean.
 
     The label y is 0 with the probability 1 - p, and otherwise lognormal. With the mean
@@ -50,30 +44,11 @@ class ZILN(Task):
         the loss and in the prediction.
     """
 
-    METRICS = (gini, spearman, d2, pcoc, r2, rmse, mae)
-    # The likelihood needs p, mu and sigma, but metrics see the mean alone. Of metrics
-    # of a mean, R2 depends on the few largest amounts.
-    PROPER_METRIC = d2
-
     kind: Literal["ziln"] = "ziln"
 
     @property
     def num_logits(self) -> int:
         return 3
-
-    @property
-    def num_predictions(self) -> int:
-        return 1
-
-    def read_labels(self, message_start: str, column: "pa.ChunkedArray") -> Array:
-        """Converts the labels to float64, (rows,), NaN where a cell is empty."""
-        from mtl_cli.columns.labels import check_labels, read_label_numbers
-
-        fix = "give amounts of 0 or more"
-        labels = read_label_numbers(message_start, column, fix)
-        is_wrong = (labels < 0) | (labels > np.finfo("float32").max)
-        check_labels(message_start, labels, is_wrong, "a finite amount of 0 or more")
-        return labels
 
     def summarized(self, labels: Floats) -> Floats:
         """Returns the logarithms of the labels above 0."""
@@ -109,22 +84,6 @@ class ZILN(Task):
         log_p, mu, sigma = (ops.cast(x, "float64") for x in summands)
         m, s = statistics["mean"], statistics["deviation"]
         return ops.exp(log_p + m + s * mu + 0.5 * ops.square(s * sigma))[:, None]
-
-    def plots(
-        self, label: Floats, prediction: Floats, weight: Floats
-    ) -> list[LinePlot]:
-        """Returns the calibration plot, and the gain curve beside a perfect one."""
-        calibration = super().plots(label, prediction, weight)
-        if not label.any():  # there is nothing to gain
-            return calibration
-        gain = [
-            Line(name, *gain_curve(label, score, weight), color=i)
-            for i, (name, score) in enumerate(
-                {"model": prediction, "perfect order": label}.items()
-            )
-        ]
-        axes = "share of rows, highest predictions first", "share of all amounts"
-        return [LinePlot("gain", *axes, gain, diagonal=True), *calibration]
 
 
 def parameters(logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -339,6 +339,7 @@ CHANGES = {
     "tasks.multiclass.metrics": Change(["accuracy"]),
     "tasks.ordinal.metrics": Change(["rank_mae"]),
     "tasks.ziln.metrics": Change(["gini"]),
+    "tasks.wlr.metrics": Change(["d2"]),
     "tasks.binary.positive": Change(0),
     "tasks.binary.loss": Change("focal"),
     "tasks.binary.focal_gamma": Change(1.0, {"loss": "focal"}),
@@ -523,6 +524,7 @@ KINDS_OF_TASKS = {
     "multiclass": {"label": "buy", "classes": [0, 1]},
     "ordinal": {"label": "buy", "classes": [0, 1]},
     "regression": {"label": "age"},
+    "wlr": {"label": "age"},
     "ziln": {"label": "age"},
 }
 GENERATED = {"train_rows": 60, "test_rows": 30}

@@ -116,14 +116,15 @@ def rows_of(features: dict[str, Any], count: int, seed: int) -> Any:
     return table if "other_word" in features else table.drop_columns(["other_word"])
 
 
-REGRESSIONS = ["spent", "seconds"]
+AMOUNTS = ["amount", "time"]
+REGRESSIONS = ["spent", "seconds", "time"]
 # float32 holds numbers of this size to a sixteenth. If such numbers cancel in a
 # regression, the digits that are left depend on the order of additions, and TensorFlow
 # and ONNX Runtime choose this order by the processor. Differences of 1.5 times the
 # tolerance were seen. Probabilities do not differ more than in other rows.
 HUGE_NUMBER = 1e6
 CANCELLATION = 4
-# The logarithm of an amount is a sum of terms that may cancel in any row: the mean, and
+# The logarithm of `amount` is a sum of terms that may cancel in any row: the mean, and
 # half the variance. A difference of 1.8 times the tolerance was seen.
 
 
@@ -161,7 +162,8 @@ def relative_differences(
     found = pd.DataFrame(columns, expected.index)[list(expected)]
     with np.errstate(divide="ignore"):  # a tiny amount rounds to 0
         found, expected = (
-            frame.assign(amount=np.log(frame["amount"])) for frame in (found, expected)
+            frame.assign(**{name: np.log(frame[name]) for name in AMOUNTS})
+            for frame in (found, expected)
         )
     is_same = (found == expected) | (found.isna() & expected.isna())
     return ((found - expected).abs() / expected.abs().clip(1)).mask(is_same, 0)
@@ -268,7 +270,7 @@ def test_export_holds_test_rows_with_missing_unseen_and_huge_values(run: Path) -
     assert record["outputs"] == [
         *("click", "buy", "seconds", "spent"),
         *("level.low", "level.high", "level.no"),
-        *("stars.no", "stars.low", "stars.high", "amount"),
+        *("stars.no", "stars.low", "stars.high", "amount", "time"),
     ]
     users = record["rows"]["user"]
     assert len(users) == 64 and None in users and "zoë" in users

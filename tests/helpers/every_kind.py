@@ -62,6 +62,7 @@ TASKS: dict[str, Any] = {
     "level": {"label": "level", "kind": "multiclass", "classes": ["low", "high", "no"]},
     "stars": {"label": "level", "kind": "ordinal", "classes": ["no", "low", "high"]},
     "amount": {"label": "amount", "kind": "ziln"},
+    "time": {"label": "amount", "kind": "wlr"},
 }
 
 

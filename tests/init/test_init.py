@@ -215,6 +215,7 @@ def test_labels_become_tasks_by_what_they_hold(run: Run) -> None:
         "cover",
         "seconds",
         "spent",
+        "dwell",
         reaction=np.where(every % 5, "none", "like"),
         sold=np.where(every % 5, "yes", "no"),
         active=every % 2 == 0,
@@ -222,6 +223,7 @@ def test_labels_become_tasks_by_what_they_hold(run: Run) -> None:
         cover=np.array(["red", "green", "blue"])[every % 3],
         seconds=every / 10,
         spent=np.where(every % 3, 0, every),
+        dwell=np.exp(4 * every / ROWS),
     )
     tasks = values["tasks"]
     assert {name: task["kind"] for name, task in tasks.items()} == {
@@ -233,6 +235,7 @@ def test_labels_become_tasks_by_what_they_hold(run: Run) -> None:
         "cover": "multiclass",
         "seconds": "regression",
         "spent": "regression",
+        "dwell": "regression",
     }
     assert tasks["like"]["positive"] == "like"  # the rarer one
     assert tasks["sold"]["positive"] == "yes"  # its meaning is plain, though it is not
@@ -243,7 +246,8 @@ def test_labels_become_tasks_by_what_they_hold(run: Run) -> None:
     assert tasks["spent"]["transform"] == "standard"
     yaml_text = Path("conf/dataset/shop.yaml").read_text()
     assert "log1p would learn a value near the median" in yaml_text
-    assert "66.7% are 0: or ziln (without transform)" in yaml_text
+    assert "66.7% are 0: or wlr or ziln" in yaml_text
+    assert "amounts with a long tail: or wlr" in yaml_text
     assert "or ordinal, if the order of the classes counts" in yaml_text
     assert "400" not in line_of("shop", "ad")
     assert "positive: like" in yaml_text

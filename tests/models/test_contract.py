@@ -50,6 +50,7 @@ TASKS = {
     "stars": {"label": "stars", "kind": "multiclass", "classes": [1, 2, 3]},
     "rating": {"label": "stars", "kind": "ordinal", "classes": [1, 2, 3]},
     "spent": {"label": "spent", "kind": "ziln"},
+    "time": {"label": "spent", "kind": "wlr"},
 }
 SMALL = [
     *["encoder.embedding_dim=4", "model.tower_units=[6]", "trainer.patience=null"],
@@ -343,8 +344,9 @@ def test_tasks_of_every_kind_learn_in_bfloat16(trained, data):
     for name in ("stars", "rating"):
         assert found[name].shape == (ROWS, 3)
         np.testing.assert_allclose(found[name].sum(axis=1), 1, 1e-5)
-    assert found["spent"].shape == (ROWS,)
-    assert (found["spent"] > 0).all()
+    for name in ("spent", "time"):
+        assert found[name].shape == (ROWS,)
+        assert (found[name] > 0).all()
     assert {w.dtype for w in network.logits.trainable_variables} == {"float32"}
 
 

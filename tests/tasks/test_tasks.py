@@ -43,6 +43,7 @@ TASKS = {
     "score": {"label": "score", "kind": "regression", "transform": "standard"},
     "stars": {"label": "grade", "kind": "ordinal", "classes": GRADES},
     "money": {"label": "money", "kind": "ziln"},
+    "seconds": {"label": "money", "kind": "wlr"},
 }
 
 
@@ -493,7 +494,7 @@ def test_predictions_are_in_the_labels_own_unit(file):
     features = data.splits["train"].read(0, 50).features
     logits, found = network.logits(features), network.predictions(features)
     about = data.labels["score"]
-    assert set(data.labels) == {"score", "money"}
+    assert set(data.labels) == {"score", "money", "seconds"}
     of_money = data.labels["money"]
     bought, mu, sigma = parameters(logits["money"])
     log_mean = of_money["mean"] + of_money["deviation"] * mu
@@ -506,6 +507,7 @@ def test_predictions_are_in_the_labels_own_unit(file):
         "grade": softmax(logits["grade"].numpy()),
         "stars": -np.diff(above, axis=1, prepend=1, append=0),
         "money": (np.exp(log_mean) / (1 + np.exp(-bought)))[:, None],
+        "seconds": np.exp(logits["seconds"]) * data.labels["seconds"]["mean"],
     }.items():
         np.testing.assert_allclose(found[task], expected, rtol=FLOAT32 * 10)
 

@@ -1,0 +1,57 @@
+"""Weighted logistic regression: predict the mean of an amount, such as watch time."""
+
+from typing import TYPE_CHECKING, Literal
+
+from mtl_cli.core.tensors import Tensor
+from mtl_cli.metrics.metric import Floats
+from mtl_cli.tasks._amounts import AmountTask
+from mtl_cli.tasks.base import Statistics
+
+if TYPE_CHECKING:
+    from mtl_cli.columns.labels import LabelSummary
+
+
+class WLR(AmountTask):
+    """An amount of 0 or more, such as watch time; the prediction is its mean.
+
+    With the mean m of the training labels above 0, a label y and a row's logit l,
+
+        loss = -log(1 - sigmoid(l)) - (y / m) log sigmoid(l)
+        mean = m exp(l)
+
+    This is a logistic regression that sees each row twice: with the label 0 and the
+    weight 1, and with the label 1 and the weight y / m. The loss is least where the
+    odds exp(l) are the mean of y / m, whatever distribution the amounts have. So
+    predictions add up to the labels.
+
+    Reference: Covington et al., "Deep Neural Networks for YouTube Recommendations",
+        RecSys 2016, section 4.2.
+        Differs from the paper in: rows with y > 0 count with the label 0 too. Without
+        them, the odds are the mean of y only if few amounts are above 0. The label is
+        divided by m.
+    """
+
+    kind: Literal["wlr"] = "wlr"
+
+    def summarized(self, labels: Floats) -> Floats:
+        """Returns the labels above 0."""
+        return labels[labels > 0]
+
+    def label_statistics(self, labels: "LabelSummary") -> Statistics:
+        """Returns the mean of the labels above 0."""
+        return {"mean": labels.mean}
+
+    def row_losses(
+        self, labels: Tensor, logits: Tensor, statistics: Statistics
+    ) -> Tensor:
+        import tensorflow as tf
+
+        logit = logits[:, 0]
+        weights = tf.cast(tf.cast(labels, tf.float64) / statistics["mean"], tf.float32)
+        return tf.nn.softplus(logit) + weights * tf.nn.softplus(-logit)
+
+    def predictions(self, logits: Tensor, statistics: Statistics) -> Tensor:
+        """Returns the mean, (batch, 1), in the label's unit, float64."""
+        from keras import ops
+
+        return ops.exp(ops.cast(logits, "float64")) * statistics["mean"]
