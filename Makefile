@@ -55,6 +55,7 @@ setup: .venv/ready ## makes .venv with everything for development
 # --compile: TensorFlow's import takes 3 s byte-compiled and 10 s not.
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
+	@echo "installing everything into .venv, which takes about two minutes"
 	$(BIN)/python -m pip install --quiet --compile -c constraints.txt -e '.[dev,mlflow,wandb]'
 	touch $@
 
