@@ -161,8 +161,8 @@ def first_loss_findings(outputs: list[Output], train: Table) -> list[str]:
     return as_lines(
         {
             "these regressions begin with a loss far above those of other tasks, which "
-            "then learn worse; set transform to standard, for amounts kind to wlr, or a "
-            "lower weight": cases
+            "then learn worse; set transform to standard, or for amounts kind "
+            "to wlr, or a lower weight": cases
         }
     )
 
