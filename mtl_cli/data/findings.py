@@ -8,7 +8,6 @@ from mtl_cli.data.table import Table
 from mtl_cli.data.univariate_auc import SUSPICIOUS_AUC
 from mtl_cli.features.base import Feature
 from mtl_cli.heads.base import Output
-from mtl_cli.tasks.regression import Regression
 
 # Smaller numbers are not reported.
 MIN_UNSEEN_DIFFERENCE = 0.1  # between the unseen fractions of a split and of training
@@ -142,27 +141,25 @@ def outlier_findings(outputs: list[Output], splits: Mapping[str, Table]) -> list
 
 
 def first_loss_findings(outputs: list[Output], train: Table) -> list[str]:
-    """Returns a line about regressions whose loss drowns the losses of other tasks.
+    """Returns a line about tasks whose loss drowns the losses of the other tasks.
 
     The line is no part of the report, because losses and weights do not change the
     encoded rows that the report belongs to.
     """
     cases = []
-    for output in outputs:
+    for output in outputs if len(outputs) > 1 else []:
         labels, weights = train.labels[output.label], train.weights[output.name]
         step = max(1, len(labels) // MAX_LOSS_ROWS)
         labels = labels[::step][weights[::step] > 0]
-        if isinstance(output.task, Regression) and len(labels):
+        if len(labels):
             loss = output.task.weight * output.task.first_loss(labels)
             if loss > MAX_FIRST_LOSS:
                 cases.append(f"{output.name} ({loss:.3g})")
-    if len(outputs) < 2:
-        return []
     return as_lines(
         {
-            "these regressions begin with a loss far above those of other tasks, which "
-            "then learn worse; set transform to standard, or for amounts kind "
-            "to wlr, or a lower weight": cases
+            "these tasks begin with a loss far above those of the others, which then "
+            "learn worse; set transform to standard, or for amounts kind to wlr, or a "
+            "lower weight": cases
         }
     )
 

@@ -188,6 +188,10 @@ class Task(Options):
         """Returns what losses and predictions use of the summary; {} for nothing."""
         return {}
 
+    def first_loss(self, labels: Array) -> float:
+        """Returns the mean loss of logits of 0; 0 if it cannot depend on the unit."""
+        return 0.0
+
     @abstractmethod
     def row_losses(
         self, labels: Tensor, logits: Tensor, statistics: Statistics

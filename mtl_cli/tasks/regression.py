@@ -66,12 +66,8 @@ class Regression(Task):
         return {"mean": labels.mean, "deviation": labels.standard_deviation or 1.0}
 
     def first_loss(self, labels: Array) -> float:
-        """Returns about the mean loss with which training begins: that of logits of 0.
-
-        With the transform `standard`, it is 1.
-        """
         if self.transform == "standard":
-            return 1.0
+            return 0.0
         targets = np.log1p(labels) if self.transform == "log1p" else labels
         square = float(np.square(targets.astype("float64")).mean())
         return square if self.loss == "mse" else math.sqrt(square)
