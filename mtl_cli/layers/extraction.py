@@ -3,7 +3,7 @@
 from keras import ops
 
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.layers.gates import mix_groups
+from mtl_cli.layers.gates import Mix
 from mtl_cli.layers.parallel import ParallelMLP
 from mtl_cli.layers.routing import Routing
 
@@ -80,16 +80,18 @@ def extract(
             f"specific_experts has {num_specific} experts and shared_experts "
             f"{num_shared}; a gate weighs its task's specific and all shared experts."
         )
-    groups = [e_shared]
+    y_tasks = Mix()(g_tasks[..., n:], e_shared)  # the sum over E_s
     if specific_experts is not None:
         # E_1 ... E_T, (tasks * n, batch, units)
         e_tasks = specific_experts(x_tasks)
         by_task = ops.reshape(e_tasks, (num_tasks, n, -1, e_tasks.shape[-1]))
-        groups = [by_task, e_shared]
-    y_tasks = mix_groups(g_tasks, groups)
+        y_tasks += Mix()(g_tasks[..., :n], by_task)
     if shared_gate is None:
         return y_tasks, None
-    if specific_experts is not None:
-        groups = [e_tasks, e_shared]
+
     # g_s, (1, batch, experts): the weights of E_1 ... E_T, then of E_s
-    return y_tasks, mix_groups(shared_gate(x_shared), groups)[0]
+    g_shared = shared_gate(x_shared)
+    y_shared = Mix()(g_shared[..., num_specific:], e_shared)
+    if specific_experts is not None:
+        y_shared += Mix()(g_shared[..., :num_specific], e_tasks)
+    return y_tasks, y_shared[0]
