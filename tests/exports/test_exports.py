@@ -16,6 +16,7 @@ import tensorflow as tf
 from helpers.every_kind import (
     FEATURES,
     HASHED,
+    TASKS,
     WITHOUT_HASHES,
     as_inputs,
     hard_rows,
@@ -136,7 +137,8 @@ def assert_same_numbers(
     columns = scorer(run, format_name)(as_inputs(table))
     limits = pd.DataFrame(TOLERANCES[format_name], expected.index, expected.columns)
     if format_name == "onnx":
-        limits.loc[has_huge_number(table), REGRESSIONS] *= CANCELLATION
+        regressions = expected.columns.intersection(REGRESSIONS)
+        limits.loc[has_huge_number(table), regressions] *= CANCELLATION
         limits["amount"] *= CANCELLATION
     assert (relative_differences(columns, expected) <= limits).all(axis=None)
     assert (expected.nunique() > count / 20).all()
@@ -162,7 +164,7 @@ def relative_differences(
     found = pd.DataFrame(columns, expected.index)[list(expected)]
     with np.errstate(divide="ignore"):  # a tiny amount rounds to 0
         found, expected = (
-            frame.assign(**{name: np.log(frame[name]) for name in AMOUNTS})
+            frame.assign(**{x: np.log(frame[x]) for x in AMOUNTS if x in frame})
             for frame in (found, expected)
         )
     is_same = (found == expected) | (found.isna() & expected.isna())
@@ -184,7 +186,9 @@ def test_export_equals_the_model_on_hard_rows(format_name: str, run: Path) -> No
 def test_every_model_equals_its_exports_on_10_000_hard_rows(
     model: str, tmp_path: Path
 ) -> None:
-    run = trained(tmp_path, WITHOUT_HASHES, model=model)
+    # With `time` too, HOME learns a huge variance of `amount`, whose terms cancel more.
+    tasks = {name: task for name, task in TASKS.items() if name != "time"}
+    run = trained(tmp_path, WITHOUT_HASHES, model, tasks)
     for format_name in SCORERS:
         assert_same_numbers(run, format_name, WITHOUT_HASHES, count=10_000)
 

@@ -110,12 +110,15 @@ def rows(count: int, seed: int) -> pa.Table:
 
 
 def trained(
-    folder: Path, features: dict[str, Any], model: str = "shared_bottom"
+    folder: Path,
+    features: dict[str, Any],
+    model: str = "shared_bottom",
+    tasks: dict[str, Any] = TASKS,
 ) -> Path:
     """Trains a model on `rows`, and returns its run folder."""
     train = parquet(folder, rows(300, 0))
     test = parquet(folder, rows(60, 1), "test.parquet")
-    data = values(train, features, TASKS, test=str(test))
+    data = values(train, features, tasks, test=str(test))
     chosen = networks.config(f"model={model}", *SHORT).model_dump()
     if model in networks.SCENARIO_MODELS:
         data["scenario"] = "whole"
