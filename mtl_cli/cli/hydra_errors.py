@@ -20,7 +20,7 @@ from mtl_cli.cli.config_groups import (
     option_names,
 )
 from mtl_cli.cli.config_guard import COMPOSED_SETTINGS
-from mtl_cli.config.json_schema import AXES
+from mtl_cli.config.json_schema import GROUPS_OF_CLASSES
 from mtl_cli.config.overrides import as_typed
 from mtl_cli.config.unknown_keys import (
     dotted_keys,
@@ -39,9 +39,6 @@ EXTRA_OF_OPTION = {
     ("hydra/sweeper", "optuna"): "hpo",
     ("hydra/sweeper", "list"): "hpo",
 }
-# The groups in which an unknown option may come from a plugin, so that the hint names
-# `--plugins`. An option of `dataset` is a YAML file, which no plugin brings.
-GROUPS_OF_PLUGINS = AXES.keys() - {"dataset"}
 # What a list in place of the tasks or features is probably meant to do.
 OTHER_WAYS = {
     "dataset.tasks": "; choose tasks by tasks=[A,B]",
@@ -175,7 +172,7 @@ def unknown_option_message(error: MissingConfigException) -> str:
         options = option_names(group, "**/*.yaml")
         similar = [name for name in options if Path(name).name == Path(option).stem]
         hint = f"; did you mean {similar[0]}?" if similar else ""
-    elif group in GROUPS_OF_PLUGINS:
+    elif group in GROUPS_OF_CLASSES:  # the option may come from a plugin
         hint = suggest_option(option, options)
     else:
         hint = suggest(option, options)

@@ -13,9 +13,6 @@ from mtl_cli.config.unknown_keys import unknown_key_message
 from mtl_cli.core.errors import SHOWN_CHARACTERS, ConfigError, cut, first_line, shown
 from mtl_cli.core.yaml_limits import limited_reading
 
-# The sections whose key `name` names an option of a config group.
-GROUPS_OF_OPTIONS = ("model", "encoder", "optimizer", "balancing", "tracker")
-
 
 def check(composed: DictConfig) -> Config:
     """Validates a configuration, and returns it as an object of the schema.
@@ -67,9 +64,11 @@ def explain(error: ValidationError, values: dict[Any, Any]) -> str:
         plural, them = ("s", "them") if len(missing) > 1 else ("", "it")
         names = ", ".join(f"'{key}'" for key in missing)
         message = f"missing key{plural} {names}; add {them} to the YAML file"
+        from mtl_cli.config.json_schema import GROUPS_OF_CLASSES
+
         section, _, _ = key.partition(".")
         # The setting `optimizer.name=sgd` does not bring the keys of SGD.
-        option = values[section].get("name") if section in GROUPS_OF_OPTIONS else None
+        option = values[section].get("name") if section in GROUPS_OF_CLASSES else None
         return f"{message}, or choose {section}={option}" if option else message
     findings_of_key = [f for f in findings if locate(f["loc"], values)[0] == key]
     # A key that allows several types has one finding per type.

@@ -36,6 +36,9 @@ AXES: dict[str, tuple[str, type[Options]]] = {
     "optimizer": ("optimizers", Optimizer),
     "tracker": ("trackers", Tracker),
 }
+# The groups whose options are classes, which the key `name` chooses. An option of
+# `dataset` is a YAML file.
+GROUPS_OF_CLASSES = AXES.keys() - {"dataset"}
 GROUPS = (*AXES, "trainer")
 # {folder of options: base class} for the options that the key `kind` chooses inside
 # `dataset`.

@@ -137,18 +137,24 @@ def notes_on_shared_tables(proposals: list[ColumnProposal]) -> list[str]:
     """
     notes = []
     features = [proposal for proposal in proposals if proposal.is_feature]
-    for lists, ids in product(features, features):
-        elements, id_column = lists.column.elements, ids.column
-        if elements is None or id_column.elements is not None:
-            continue
+    lists = [
+        (p.column.name, p.column.elements)
+        for p in features
+        if p.column.elements is not None
+    ]
+    ids = [
+        p.column
+        for p in features
+        if p.column.elements is None and (p.keys or {}).get("kind") == "sparse"
+    ]
+    for (name, elements), id_column in product(lists, ids):
         is_common = pc.is_in(elements.values, value_set=id_column.values)
         num_common = np.asarray(is_common).sum()
         if (
             num_common >= max(MIN_COMMON_IDS, 0.9 * elements.num_distinct)
             and num_common >= 0.5 * id_column.num_distinct
-            and (ids.keys or {}).get("kind") == "sparse"
         ):
-            name, id_name = lists.column.name, id_column.name
+            id_name = id_column.name
             notes.append(
                 f"{name} holds values of {id_name}; with table: {id_name} in place of "
                 f"min_count, {name} uses the embeddings of {id_name}"

@@ -123,16 +123,16 @@ def load_learnt(run: Path) -> LearntModel:
     """
     if not run.exists():
         raise DataError(f"{run} holds no complete model: there is no such folder")
-    if (run / STATUS).is_file() and not os.path.lexists(run / SPEC):
-        raise DataError(
-            f"{run} holds no complete model: it was not trained to the end; give its "
-            "mtl-train command again, which goes on from the last checkpoint"
-        )
-    runs = sorted(path.parents[1] for path in run.glob(f"*/{SPEC}"))
-    if runs and not os.path.lexists(run / SPEC):
-        raise DataError(
-            f"{run} is not the folder of a run; name one, such as {runs[0]}"
-        )
+    if not os.path.lexists(run / SPEC):
+        if (run / STATUS).is_file():
+            raise DataError(
+                f"{run} holds no complete model: it was not trained to the end; give "
+                "its mtl-train command again, which goes on from the last checkpoint"
+            )
+        if runs := sorted(path.parents[1] for path in run.glob(f"*/{SPEC}")):
+            raise DataError(
+                f"{run} is not the folder of a run; name one, such as {runs[0]}"
+            )
     with named_damage(run):
         check_entries(run, SUBFOLDERS, is_written=False)
         config = Config.model_validate(read_json(run / SPEC, MAX_SPEC_BYTES))

@@ -80,17 +80,17 @@ class JobTable:
             return
         with Live(console=self.console, transient=True, refresh_per_second=4) as live:
             while not self.is_over.wait(POLL_SECONDS):
-                self.find_ended_jobs()
+                records = list(job_records(self.folder))
+                self.find_ended_jobs(records)
                 max_rows = max(3, self.console.height - 5)
-                newest = list(job_records(self.folder))[-max_rows:]
-                live.update(self.table(newest, one_line=True))
-        self.find_ended_jobs()
+                live.update(self.table(records[-max_rows:], one_line=True))
+        self.find_ended_jobs(list(job_records(self.folder)))
 
     def print_ended_jobs(self) -> None:
         """Prints one line for each job that has ended since the last call."""
-        ended = self.find_ended_jobs()
-        common = common_settings(list(job_records(self.folder))) if ended else set()
-        for record in ended:
+        records = list(job_records(self.folder))
+        common = common_settings(records)
+        for record in self.find_ended_jobs(records):
             status = f"{record.status} in {record.seconds:.1f} s"
             if record.status == "skipped":
                 status = "skipped, done before"
@@ -104,9 +104,8 @@ class JobTable:
             line = f"job {record.number} {status}  {settings}  {result}"
             self.print(Text(printable(line.rstrip()), no_wrap=True))
 
-    def find_ended_jobs(self) -> list[JobRecord]:
+    def find_ended_jobs(self, records: list[JobRecord]) -> list[JobRecord]:
         """Finds the jobs that ended since the last call; updates the leaderboard."""
-        records = list(job_records(self.folder))
         for record in records:
             if record.pid:
                 self.start_times.setdefault(record.number, time.monotonic())
