@@ -1,5 +1,6 @@
 """Compares the configurations of each data set with each other."""
 
+from collections.abc import Sequence
 from statistics import fmean
 
 from mtl_cli.comparison.baseline import choose_baseline
@@ -26,7 +27,11 @@ from mtl_cli.tasks.base import metrics_named
 
 
 def compare_datasets(
-    runs: list[Run], baseline: str | None, metric: str | None, split: str
+    runs: list[Run],
+    baseline: str | None,
+    metric: str | None,
+    split: str,
+    tasks: Sequence[str] = (),
 ) -> list[DatasetComparison]:
     """Returns one comparison for each data set that can be compared.
 
@@ -37,6 +42,7 @@ def compare_datasets(
         baseline: the requested baseline, see `choose_baseline`.
         metric: the metric to compare; None for the first metric of each task.
         split: the split whose scores are compared.
+        tasks: the names of the tasks to compare; empty for all.
 
     Raises:
         ConfigError: if no data set can be compared.
@@ -45,7 +51,7 @@ def compare_datasets(
     for name, dataset_runs in runs_by_dataset(runs).items():
         try:
             comparisons.append(
-                compare_dataset(name, dataset_runs, baseline, metric, split)
+                compare_dataset(name, dataset_runs, baseline, metric, split, tasks)
             )
         except ConfigError as error:
             errors.append((name, error))
@@ -58,13 +64,18 @@ def compare_datasets(
 
 
 def compare_dataset(
-    name: str, runs: list[Run], baseline: str | None, metric: str | None, split: str
+    name: str,
+    runs: list[Run],
+    baseline: str | None,
+    metric: str | None,
+    split: str,
+    chosen_tasks: Sequence[str],
 ) -> DatasetComparison:
     """Compares all configurations of one data set with the baseline.
 
     Raises:
-        ConfigError: if no run has scores on the split, or if the requested baseline or
-            metric does not exist.
+        ConfigError: if no run has scores on the split, or if the requested baseline,
+            metric or a chosen task does not exist.
     """
     configurations = group_runs(runs)
     scored = [
@@ -77,7 +88,7 @@ def compare_dataset(
     keys = differing_keys(scored)
     set_names(scored, keys)
     chosen_baseline, reason = choose_baseline(scored, keys, baseline)
-    tasks = scored_tasks(scored, split, metric)
+    tasks = scored_tasks(scored, split, metric, chosen_tasks)
     comparison = DatasetComparison(
         name, scored, keys, chosen_baseline, reason, split, tasks
     )
@@ -118,26 +129,40 @@ def no_scores_message(runs: list[Run], split: str) -> str:
 
 
 def scored_tasks(
-    configurations: list[Configuration], split: str, metric: str | None
+    configurations: list[Configuration],
+    split: str,
+    metric: str | None,
+    chosen: Sequence[str],
 ) -> list[Task]:
     """Returns the tasks that have the metric, with scores but without differences.
 
+    Args:
+        chosen: the names of the only tasks to return; empty for all.
+
     Raises:
-        ConfigError: if no task has the requested metric.
+        ConfigError: if no run has a chosen task, or no task has the requested metric.
     """
     recorded: dict[str, list[RecordedScore]] = {}  # the scores of all runs by task
     for configuration in configurations:
         for run in configuration.runs.values():
             for name, score in run.metrics.get(split, {}).items():
                 recorded.setdefault(name, []).append(score)
+    for name in chosen:
+        if name not in recorded:
+            raise ConfigError(
+                f"--task: no run has scores of the task '{name}'; known: "
+                f"{', '.join(recorded)}{suggest(name, list(recorded))}"
+            )
+    if chosen:
+        recorded = {name: recorded[name] for name in recorded if name in chosen}
     tasks = []
     known: dict[str, None] = {}  # a dict instead of a set, because it keeps the order
     for name, scores in recorded.items():
         metrics = dict.fromkeys(m for score in scores for m in metrics_of(score))
         known |= metrics
         if metrics and (metric is None or metric in metrics):
-            chosen = next(iter(metrics)) if metric is None else metric
-            tasks.append(scored_task(configurations, split, name, chosen, scores))
+            metric_name = next(iter(metrics)) if metric is None else metric
+            tasks.append(scored_task(configurations, split, name, metric_name, scores))
     if not tasks:
         raise ConfigError(
             f"--metric: no task has the metric '{metric}'; known: {', '.join(known)}"

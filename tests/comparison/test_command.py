@@ -62,6 +62,21 @@ def test_planted_gap_is_real_and_no_gap_is_not(
     assert ple["tasks"]["click"]["to_single_task"]["verdict"] == "better"
 
 
+def test_comparison_of_some_tasks_repeats_their_part_of_the_comparison_of_all(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    of_all = compared(capsys, sweep)
+    of_buy = compared(capsys, sweep, "--task", "buy")
+    assert of_buy["tasks"] == {"buy": of_all["tasks"]["buy"]}
+    for configuration, same in zip(
+        of_buy["configurations"], of_all["configurations"], strict=True
+    ):
+        assert configuration["tasks"] == {"buy": same["tasks"]["buy"]}
+    assert compared(capsys, sweep, "--task", "buy,click") == of_all
+    text = printed(capsys, sweep, "--task", "buy")
+    assert "buy: auc" in text and "click" not in text
+
+
 @pytest.mark.parametrize(
     "difference", ["evaluated runs", "split", "file", "rows of the file", "nothing"]
 )
@@ -693,6 +708,11 @@ def test_wrong_input_ends_in_one_line(
             "no run has scores of the split 'tets'; known: test, valid",
         ),
         (["--metric", "acu"], "no task has the metric 'acu'; known: auc, log_loss"),
+        (
+            ["--task", "click,by"],
+            "--task: no run has scores of the task 'by'; known: click, buy; did you "
+            "mean buy?",
+        ),
     ],
 )
 def test_unknown_names_list_the_known_ones(
