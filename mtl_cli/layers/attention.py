@@ -40,7 +40,7 @@ class Attention(Routing):
         `models/aitm.py`), where the paper compares each query with all keys.
     """
 
-    weighed: ClassVar[str] = "vectors"
+    experts_noun: ClassVar[str] = "vectors"
 
     def call(self, queries: Tensor, keys: Tensor) -> Tensor:
         scores = ops.sum(queries * keys, axis=-1) / queries.shape[-1] ** 0.5

@@ -50,7 +50,7 @@ class BalancedWeights(Routing):
         Recommendation Framework", SIGIR 2024.
     """
 
-    are_shares: ClassVar[bool] = False
+    weights_are_shares: ClassVar[bool] = False
     # The weights depend on the owner of an expert, and not on the columns of x.
     reads_rows = False
 

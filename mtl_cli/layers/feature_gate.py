@@ -51,8 +51,8 @@ class FeatureGate(Routing):
         Learning at Kuaishou", KDD 2025.
     """
 
-    weighed: ClassVar[str] = "units"
-    are_shares: ClassVar[bool] = False
+    experts_noun: ClassVar[str] = "units"
+    weights_are_shares: ClassVar[bool] = False
 
     def __init__(
         self,

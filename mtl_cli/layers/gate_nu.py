@@ -57,9 +57,9 @@ class GateNU(Routing):
         Infusing with Personalized Prior Information", KDD 2023, equations 2 and 3.
     """
 
-    weighed: ClassVar[str] = "units"
-    are_shares: ClassVar[bool] = False
-    pieces_by_expert: tuple[str, ...] = ("factors.kernel", "factors.bias")
+    experts_noun: ClassVar[str] = "units"
+    weights_are_shares: ClassVar[bool] = False
+    variables_by_expert: tuple[str, ...] = ("factors.kernel", "factors.bias")
 
     def __init__(
         self,

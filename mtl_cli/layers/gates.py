@@ -56,7 +56,7 @@ class Gates(Routing):
         Multi-gate Mixture-of-Experts", KDD 2018, equation 8.
     """
 
-    pieces_by_expert: tuple[str, ...] = ("logits.kernel",)
+    variables_by_expert: tuple[str, ...] = ("logits.kernel",)
 
     def __init__(
         self,

@@ -62,9 +62,9 @@ class HardConcrete(Routing):
         Regularization", ICLR 2018, equations 10 to 13.
     """
 
-    weighed: ClassVar[str] = "networks"
-    are_shares: ClassVar[bool] = False
-    pieces_by_expert: tuple[str, ...] = ("log_alpha",)
+    experts_noun: ClassVar[str] = "networks"
+    weights_are_shares: ClassVar[bool] = False
+    variables_by_expert: tuple[str, ...] = ("log_alpha",)
 
     def __init__(
         self,

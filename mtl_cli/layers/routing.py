@@ -1,4 +1,14 @@
-"""The base class of layers that compute weights over experts, such as gates."""
+"""The base class of layers that compute weights over experts, such as gates.
+
+The words of this module:
+
+- An *expert* is anything that gets a weight: the output of an expert network, another
+  vector, or a single unit of a vector.
+- A *reader* uses several experts by their weights. For example, the tower of a task
+  reads a weighted sum of experts. A *gate* computes the weights of one reader.
+- A *route* names a reader and the experts that the reader weighs.
+- The *owner* of an expert or a reader is the task, feature or scenario that it is for.
+"""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
@@ -12,15 +22,15 @@ HIDDEN = "hidden"  # the owner of a unit that belongs to no feature
 
 
 class Expert(NamedTuple):
-    """The name of an expert that a gate weighs.
+    """The name of an expert.
 
     Attributes:
         owner: the index of the task that the expert belongs to, from 0; or the name of
             another owner, such as `shared`.
-        number: the number of the expert among the experts of its owner, from 1; 0 if
-            the owner has no other expert.
-        trained: whether the loss of the gate's reader trains the expert; False if a
-            stop-gradient lies between them.
+        number: the number of the expert among the experts of its owner, from 1; or 0,
+            if reports name the expert by its owner alone.
+        trained: whether the loss of the reader trains the expert; False if a
+            stop-gradient lies between the reader and the expert.
     """
 
     owner: int | str
@@ -29,15 +39,15 @@ class Expert(NamedTuple):
 
 
 class Route(NamedTuple):
-    """The owner of one gate and the experts that the gate weighs.
+    """The name of a reader, and the names of the experts that the reader weighs.
 
-    Reports show these names. Transfers of weights between runs find the same gate by
-    its route.
+    Reports show these names. When `start_from` copies weights from an earlier run, it
+    finds the gate of a reader by the names in the route.
 
     Attributes:
-        owner: the index of the gate's task, from 0; the name of another owner; or None
-            if the gate serves all tasks.
-        experts: the experts, in the order of the gate's weights.
+        owner: the index of the reader's task, from 0; the name of another owner; or
+            None if the reader serves all tasks.
+        experts: the experts, in the order of their weights.
     """
 
     owner: int | str | None
@@ -45,47 +55,67 @@ class Route(NamedTuple):
 
 
 def experts_of(owner: int | str, count: int) -> list[Expert]:
-    """Returns all experts of one owner."""
-    return [Expert(owner, i + 1) for i in range(count)]
+    """Returns the names of all `count` experts of one owner, numbered from 1."""
+    return [Expert(owner, number) for number in range(1, count + 1)]
 
 
-def routes_to_shared(num: int, num_experts: int) -> list[Route]:
-    """Returns the routes of gates that serve all tasks and weigh shared experts."""
-    return [Route(None, experts_of(SHARED, num_experts))] * num
+def routes_to_shared(num_readers: int, num_experts: int) -> list[Route]:
+    """Returns the routes of readers that serve all tasks and weigh shared experts."""
+    return [Route(None, experts_of(SHARED, num_experts))] * num_readers
 
 
 class Routing(keras.layers.Layer):
-    """A layer that computes a weight for each expert and each reader of the experts.
+    """A layer that computes a weight for each reader and each of the reader's experts.
 
-    Gates are an example: each gate is for one reader, such as a task. `Mix` sums the
-    experts with the weights. The reports of gates, the drawing of a network and
-    `start_from` find the layers of this class and read the attributes below.
+    Softmax gates are an example, see `Gates`. The layer `Mix` sums the experts with the
+    weights. The reports of gates, the drawing of a network and `start_from` find the
+    layers of this class and read the attributes below.
 
     Args:
-        routes: the owner of each reader, and the experts that the reader weighs.
+        routes: one route per reader, in the order of the weights.
 
     Output shape: `(readers, batch, experts)`.
+
+    Example: the gates of an MMoE, for two tasks and three shared experts.
+        >>> from mtl_cli.layers import Gates
+        >>> experts = experts_of(SHARED, 3)
+        >>> routes = [Route(0, experts), Route(1, experts)]
+        >>> gates = Gates(num=2, num_experts=3, routes=routes)
+        >>> gates(keras.random.normal((5, 7))).shape
+        TensorShape([2, 5, 3])
+        >>> gates.networks_per_route  # one gate for each task
+        1
+        >>> list(gates.parts())  # the hidden layers of the gates, and their last layers
+        ['', 'logits.']
+        >>> gates.variables_by_expert  # column i of a gate's kernel is for expert i
+        ('logits.kernel',)
     """
 
-    # The plural noun that reports use for the things that the layer weighs.
-    weighed: ClassVar[str] = "experts"
-    # Whether the weights of a reader sum to 1.
-    are_shares: ClassVar[bool] = True
+    # These attributes have the same value in all layers of a class.
+
+    # The plural noun for the experts in reports and drawings.
+    experts_noun: ClassVar[str] = "experts"
+    # Whether the weights of a reader are shares, which sum to 1. (In DSelect-k, the sum
+    # may be less.) Otherwise they are factors of any sum.
+    weights_are_shares: ClassVar[bool] = True
     # Whether training adds a penalty for each row and gate. `call` then takes
     # `row_weights`, the weight of each gate's penalty in each row, `(gates, batch)`.
     has_row_penalties: ClassVar[bool] = False
+
+    # These attributes may differ between layers of a class: `__init__` may set them.
+
     # Whether the weights depend on the columns of a row.
     reads_rows: bool = True
-    # The name of the weights in reports, after the level; "" for none.
+    # The kind of the weights in reports, such as `native`; "" for the usual kind.
     label: str = ""
     # Whether reports show one mean weight per owner, instead of one weight per expert.
     reports_owners: bool = False
-    # Number of networks of each reader in `parts`. The networks are in the order of the
-    # readers.
+    # The number of gates of each reader. In `parts`, the gates of the first reader come
+    # first.
     networks_per_route: int = 1
-    # The variables in `parts` whose last axis has one entry per expert. A variable is
-    # named by its key in `parts`; in a dense layer, `kernel` or `bias` follows.
-    pieces_by_expert: tuple[str, ...] = ()
+    # The variables in `parts` whose last axis has one entry per expert. The name of a
+    # variable is its key in `parts`, followed by `kernel` or `bias` in a dense layer.
+    variables_by_expert: tuple[str, ...] = ()
 
     def __init__(self, routes: Sequence[Route], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -96,20 +126,24 @@ class Routing(keras.layers.Layer):
         )
 
     def parts(self) -> dict[str, Any]:
-        """Returns the layers and variables that hold the layer's weights.
+        """Returns the layers and variables that training changes.
 
-        The keys are the prefixes of the weights' names. A part is a `ParallelMLP` or a
-        `ParallelDense` with `networks_per_route` networks for each reader, or a
-        variable whose first axis has one entry per reader. A part with one network, or
-        a variable of length 1, serves all readers.
+        A part is a `ParallelMLP` or a `ParallelDense` with `networks_per_route`
+        networks for each reader, or a variable whose first axis has one entry per
+        reader. A part with one network, or a variable of length 1, serves all readers.
+
+        Returns: {start of the names of the part's variables: the part}.
         """
         return {}
 
     def input_parts(self) -> list[Any]:
-        """Returns the parts whose first kernel reads the layer's input.
+        """Returns the parts that read the input of the layer.
 
-        These are the networks with hidden layers; if there are none, all parts.
+        If some networks have hidden layers, only these networks read the input: the
+        other parts read the output of the hidden layers.
         """
         parts = list(self.parts().values())
-        networks = [layer for layer in parts if isinstance(layer, ParallelMLP)]
-        return [network for network in networks if network.units] or parts
+        hidden = [
+            part for part in parts if isinstance(part, ParallelMLP) and part.units
+        ]
+        return hidden if hidden else parts

@@ -44,7 +44,7 @@ class ScenarioGates(Routing):
         super().__init__(gates.routes[::num_scenarios], **kwargs)
         self.gates, self.num_scenarios = gates, num_scenarios
         self.networks_per_route = num_scenarios
-        self.pieces_by_expert = gates.pieces_by_expert
+        self.variables_by_expert = gates.variables_by_expert
         self.reads_rows = gates.reads_rows
 
     def build(self, x_shape: Shape, scenario_shape: Shape) -> None:

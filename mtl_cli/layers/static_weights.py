@@ -41,9 +41,9 @@ class StaticWeights(Routing):
         TensorShape([2, 5, 2])
     """
 
-    weighed: ClassVar[str] = "vectors"
-    are_shares: ClassVar[bool] = False
-    pieces_by_expert: tuple[str, ...] = ("weights",)
+    experts_noun: ClassVar[str] = "vectors"
+    weights_are_shares: ClassVar[bool] = False
+    variables_by_expert: tuple[str, ...] = ("weights",)
 
     def __init__(
         self,

@@ -51,7 +51,7 @@ class TopKGates(Gates):
         initializer draws them, not at 0.
     """
 
-    pieces_by_expert: tuple[str, ...] = ("logits.kernel", "noise.kernel")
+    variables_by_expert: tuple[str, ...] = ("logits.kernel", "noise.kernel")
 
     def __init__(
         self,

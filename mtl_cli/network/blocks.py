@@ -103,7 +103,7 @@ class WeightSplitter:
             # order of the features. The names of their blocks hold the order, so only
             # networks with the same order have such blocks in common.
             is_gate = isinstance(layer, Routing) and layer.reads_rows
-            is_ordered = is_gate and not layer.are_shares
+            is_ordered = is_gate and not layer.weights_are_shares
             is_ordered |= getattr(layer, "reads_columns", False)
             order = self.order if is_ordered else ""
             if name in tables:
@@ -135,7 +135,7 @@ class WeightSplitter:
         owners = [*owners, ""]  # `piece.network` is -1 if all networks share the piece
         for piece in pieces_of(layer):
             columns = {"": piece.index[-1]}
-            if isinstance(layer, Routing) and piece.name in layer.pieces_by_expert:
+            if isinstance(layer, Routing) and piece.name in layer.variables_by_expert:
                 start = piece.index[-1].start or 0
                 route = layer.routes[piece.network // layer.networks_per_route]
                 columns = {

@@ -95,7 +95,8 @@ def node_of(
         rows = sum(operation.vocabulary_sizes)
         sizes = f"{rows:,} rows of {operation.embedding_dim * operation.num_sets}"
     elif isinstance(operation, Routing):
-        kind, sizes = "gate", f"over {operation.output.shape[-1]} {operation.weighed}"
+        kind = "gate"
+        sizes = f"over {operation.output.shape[-1]} {operation.experts_noun}"
     elif isinstance(operation, ParallelMLP):
         widths = " → ".join(map(str, operation.units)) or "no hidden layer"
         sizes = f"{operation.num} networks of {widths}"

@@ -75,7 +75,7 @@ class FeatureRows:
         if any(tensor is encoding for encoding in self.encodings):
             return True
         operation = tensor._keras_history.operation
-        if isinstance(operation, Routing) and not operation.are_shares:
+        if isinstance(operation, Routing) and not operation.weights_are_shares:
             return True  # one factor for each column of the encoding that it scales
         # A layer with weights may mix the columns.
         has_weights = bool(getattr(operation, "weights", None))

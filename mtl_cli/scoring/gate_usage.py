@@ -110,7 +110,9 @@ def summarize_layer(
         if layer.reports_owners:
             gate_weights, experts = average_by_owner(gate_weights, experts)
         names = [expert_name(expert, tasks) for expert in experts]
-        summary = summarize_gate(level, task, gate_weights, names, layer.are_shares)
+        summary = summarize_gate(
+            level, task, gate_weights, names, layer.weights_are_shares
+        )
         are_trained = [expert.trained for expert in experts]
         if not all(are_trained):
             named = zip(names, are_trained, strict=True)
