@@ -1,7 +1,8 @@
 """Measures drift: how much features and predictions differ from the run's own data.
 
-Drift is measured by the population stability index (PSI), see `data.buckets`: the
-distance between the distributions on the evaluated rows and in the run.
+Drift is measured by the population stability index (PSI), a distance between two
+distributions, see `data.buckets`. The features of the evaluated rows are compared with
+the run's training rows, and the predictions with the predictions of its test rows.
 """
 
 from collections import Counter
@@ -27,11 +28,11 @@ from mtl_cli.data.table import Array
 from mtl_cli.heads.base import Output
 from mtl_cli.runs.predictions_file import PREDICTIONS, read_predictions
 
-# The usual limits: a population stability index is moderate from 0.1 on, and large from
-# 0.25 on.
-MODERATE, LARGE = 0.1, 0.25
+# The usual limits: drift is moderate from a PSI of 0.1 on, and large from 0.25 on.
+MODERATE_PSI = 0.1
+LARGE_PSI = 0.25
 # The increase of the fraction of empty cells, or of unseen values, that is reported.
-MORE_CELLS = 0.05
+REPORTED_INCREASE = 0.05
 
 
 class TrainedFeature(NamedTuple):
@@ -58,13 +59,16 @@ def read_trained_feature(report: dict[str, Any]) -> TrainedFeature:
     Raises:
         ValueError, LookupError, TypeError: if the entry is damaged.
     """
-    buckets, unseen = report["buckets"], list(report["unseen"].values())
+    buckets = report["buckets"]
     counts = np.array(buckets["counts"], "int64")
-    if bucket_counts(buckets, np.zeros(1)).shape != counts.shape:
+    # The value 0 is counted only to learn the number of buckets.
+    num_buckets = len(bucket_counts(buckets, np.zeros(1)))
+    if counts.shape != (num_buckets,):
         raise ValueError("the buckets and their counts differ in number")
-    last_unseen = float(unseen[-1]) if unseen else None
     missing = float(report["missing"]["train"])
-    return TrainedFeature(buckets, counts, missing, last_unseen)
+    unseen_by_split = list(report["unseen"].values())
+    unseen = float(unseen_by_split[-1]) if unseen_by_split else None
+    return TrainedFeature(buckets, counts, missing, unseen)
 
 
 class FeatureCounts:
@@ -75,51 +79,58 @@ class FeatureCounts:
 
     Attributes:
         remark: a line for the user that says why the drift of features is unknown; ""
-            if it is known.
+            if the drift is known.
+        trained: {feature: its distribution in the run's own data}; {} if unknown.
         counts: {feature: the number of values in each bucket, (buckets,)}.
-        num_missing: {feature: the number of empty cells}.
+        num_missing: {feature: the number of empty cells}. If a feature reads several
+            columns, the emptiest column of each block counts.
         num_unseen: {feature: the number of unseen values}.
-        num_values: {feature: the number of values among which unseen ones are counted}.
+        num_values: {feature: the number of values of which `num_unseen` are unseen}.
         num_rows: the number of rows whose empty cells and unseen values are counted.
     """
 
-    def __init__(self, features: FeatureSet, run: Path) -> None:
+    def __init__(self, features: FeatureSet, run_folder: Path) -> None:
         self.features = features
         self.remark = ""
         self.trained: dict[str, TrainedFeature] = {}
         try:
-            reports = read_json_object(run / "data_report.json")["features"]
+            reports = read_json_object(run_folder / "data_report.json")["features"]
             self.trained = {
-                n: read_trained_feature(reports[n]) for n in features.by_name
+                name: read_trained_feature(reports[name]) for name in features.by_name
             }
         except DAMAGED_FILE_ERRORS:
             self.remark = (
-                f"drift of features is unknown: data_report.json of {run} holds no "
-                "distributions of the training rows"
+                "drift of features is unknown: the distributions of the training rows "
+                f"cannot be read from {run_folder / 'data_report.json'}"
             )
-        self.counts = {n: np.zeros_like(x.counts) for n, x in self.trained.items()}
+        self.counts = {
+            name: np.zeros_like(trained.counts)
+            for name, trained in self.trained.items()
+        }
         self.num_missing = Counter[str]()
-        self.num_unseen, self.num_values = Counter[str](), Counter[str]()
+        self.num_unseen = Counter[str]()
+        self.num_values = Counter[str]()
         self.num_rows = 0
 
-    def add(self, encoded: dict[str, Array], rows: pa.Table | None = None) -> None:
-        """Counts the values of a block of rows.
+    def add(self, encoded: dict[str, Array], raw_rows: pa.Table | None = None) -> None:
+        """Counts the values of a block of encoded rows.
 
-        Empty cells and unseen values are counted if the rows are known as they were
-        before they were encoded.
+        The empty cells and unseen values are counted if the same rows are also known as
+        they were before their encoding, as `raw_rows`.
         """
         for name, trained in self.trained.items():
             values, _ = self.features.all_values(encoded, name)
             self.counts[name] += bucket_counts(trained.buckets, values)
-        if rows is None:
+        if raw_rows is None:
             return
-        self.num_rows += rows.num_rows
+        self.num_rows += raw_rows.num_rows
         for name, feature in self.features.by_name.items():
-            columns = feature.source_columns(name)
-            # Of several columns, the column with the most empty cells counts.
-            num_missing = max(int(empty_cells(rows[c]).sum()) for c in columns)
-            self.num_missing[name] += num_missing
-        for name, value_rows in self.features.unseen(rows, encoded).items():
+            num_empty_by_column = [
+                int(empty_cells(raw_rows[column]).sum())
+                for column in feature.source_columns(name)
+            ]
+            self.num_missing[name] += max(num_empty_by_column)
+        for name, value_rows in self.features.unseen(raw_rows, encoded).items():
             self.num_unseen[name] += len(value_rows.unseen)
             self.num_values[name] += len(value_rows.all)
 
@@ -131,43 +142,42 @@ class FeatureCounts:
             cells and of unseen values; and `trained_missing` and `trained_unseen`,
             these fractions in the run's own data. A value that is unknown is None.
         """
-        records = []
-        for name in self.features.by_name:
-            trained = self.trained.get(name)
-            psi = trained and stability_index(trained.counts, self.counts[name])
-            num_rows, num_values = self.num_rows, self.num_values[name]
-            unseen = self.num_unseen[name] / num_values if num_values else None
-            records.append(
-                {
-                    "kind": "feature",
-                    "name": name,
-                    "psi": psi,
-                    "missing": self.num_missing[name] / num_rows if num_rows else None,
-                    "trained_missing": trained and trained.missing,
-                    "unseen": unseen,
-                    "trained_unseen": trained and trained.unseen,
-                }
-            )
-        return records
+        return [self.feature_record(name) for name in self.features.by_name]
+
+    def feature_record(self, name: str) -> dict[str, Any]:
+        """Returns the drift of one feature, see `drift`."""
+        num_rows, num_values = self.num_rows, self.num_values[name]
+        missing = self.num_missing[name] / num_rows if num_rows else None
+        unseen = self.num_unseen[name] / num_values if num_values else None
+        record = {"kind": "feature", "name": name, "psi": None, "missing": missing}
+        record |= {"trained_missing": None, "unseen": unseen, "trained_unseen": None}
+        if name in self.trained:
+            trained = self.trained[name]
+            record["psi"] = stability_index(trained.counts, self.counts[name])
+            record["trained_missing"] = trained.missing
+            record["trained_unseen"] = trained.unseen
+        return record
 
 
 def has_drifted(record: dict[str, Any]) -> bool:
     """Whether a feature has drifted enough to be reported.
 
-    A feature has drifted enough if its PSI is at least `MODERATE`, or if its fraction
-    of empty cells or of unseen values is larger than in the run by at least
-    `MORE_CELLS`. See `FeatureCounts.drift` for the record, whose PSI must be known.
+    A feature has drifted enough if its PSI is at least `MODERATE_PSI`, or if its
+    fraction of empty cells or of unseen values is larger than in the run by at least
+    `REPORTED_INCREASE`. The record is described in `FeatureCounts.drift`; its PSI must
+    be known.
     """
-    has_more_cells = [
+    has_grown = [
         record[key] is not None
-        and record[key] - (record[f"trained_{key}"] or 0) >= MORE_CELLS
+        # If the run's own fraction is unknown, it counts as 0.
+        and record[key] - (record[f"trained_{key}"] or 0) >= REPORTED_INCREASE
         for key in ("missing", "unseen")
     ]
-    return record["psi"] >= MODERATE or any(has_more_cells)
+    return record["psi"] >= MODERATE_PSI or any(has_grown)
 
 
 def prediction_drift(
-    run: Path, outputs: list[Output], predictions: dict[str, Array]
+    run_folder: Path, outputs: list[Output], predictions: dict[str, Array]
 ) -> tuple[list[dict[str, Any]], str]:
     """Compares predictions with the run's predictions for its own test rows.
 
@@ -178,26 +188,30 @@ def prediction_drift(
     records = []
     columns = [prediction_name(output.name) for output in outputs]
     try:
-        table = read_predictions(run, lambda names: columns)
+        table = read_predictions(run_folder, lambda names: columns)
         for output in outputs:
-            name, task = output.name, output.task
+            name = output.name
             earlier: Any = table[prediction_name(name)].to_numpy()
             if earlier.dtype == object:  # one list of probabilities per row
                 earlier = np.stack(list(earlier))
             if earlier.shape[1:] != predictions[name].shape[1:]:
                 raise ValueError("the numbers of classes differ")
-            new = task.prediction_columns(name, predictions[name])
-            old = task.prediction_columns(name, earlier)
-            records += [prediction_record(c, old[c], new[c]) for c in new]
+            new = output.task.prediction_columns(name, predictions[name])
+            old = output.task.prediction_columns(name, earlier)
+            records += [prediction_record(key, old[key], new[key]) for key in new]
     except FileNotFoundError:
-        return [], f"drift of predictions is unknown: {run} has no {PREDICTIONS}"
+        return [], f"drift of predictions is unknown: {run_folder} has no {PREDICTIONS}"
     except DAMAGED_FILE_ERRORS:
-        return [], f"drift of predictions is unknown: {run / PREDICTIONS} is damaged"
+        path = run_folder / PREDICTIONS
+        return [], f"drift of predictions is unknown: {path} is damaged"
     return records, ""
 
 
 def prediction_record(name: str, old: Array, new: Array) -> dict[str, Any]:
     """Returns the drift of the predictions of an output, or of one of its classes.
+
+    The old predictions are for the run's own test rows, (test rows,), and the new
+    predictions for the evaluated rows, (rows,).
 
     Returns: `kind` "prediction", `name`, `psi`, and the means `mean` of the new and
         `trained_mean` of the old predictions.

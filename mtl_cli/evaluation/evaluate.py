@@ -1,4 +1,4 @@
-"""Evaluates a trained model on the rows of a table."""
+"""Evaluates a trained model on the rows of a table, or on its own validation rows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -38,8 +38,8 @@ class EvaluationRequest:
         by: the columns whose values make slices.
         importance: whether to measure the importance of features.
         repeats: the number of shufflings for the importance.
-        on_progress: is called with a word such as "predicting", the number of rows or
-            steps that are done, and the number of all rows or steps.
+        on_progress: a function that is called with a word such as "predicting", the
+            number of rows or steps that are done, and the number of all rows or steps.
     """
 
     by: list[str] = field(default_factory=list)
@@ -49,9 +49,11 @@ class EvaluationRequest:
 
 
 def evaluate(
-    model: LoadedRun, table: Location | TableInMemory | None, request: EvaluationRequest
+    run: LoadedRun, table: Location | TableInMemory | None, request: EvaluationRequest
 ) -> tuple[Evaluation, EvaluatedRows]:
     """Evaluates a trained model on a table, or on the run's own validation rows.
+
+    The own validation rows are evaluated if `table` is None.
 
     Returns: the evaluation, and the rows with their predictions.
 
@@ -59,47 +61,52 @@ def evaluate(
         DataError: if the table does not fit the model.
         ConfigError: if the request does not fit the table.
     """
-    rows = read_rows(model, table, request)
+    rows = read_rows(run, table, request)
     rows_of_outputs = [
         scored_rows(output, rows.table, rows.predictions[output.name])
         for output in rows.outputs
     ]
-    slices = requested_slices(model.features, rows.slice_columns)
-    slice_records, weakest = score_slices(rows_of_outputs, slices)
-    drift, remark = prediction_drift(model.folder, rows.outputs, rows.predictions)
+    slices = requested_slices(run.features, rows.slice_columns)
+    slice_records, weakest_first = score_slices(rows_of_outputs, slices)
+    drift, drift_remark = prediction_drift(run.folder, rows.outputs, rows.predictions)
     importances: dict[str, Any] = {}
     if request.importance:
-        repeats, on_step = request.repeats, partial(request.on_progress, "shuffling")
         importances = permutation_importance(
-            model.network, model.features, rows.outputs, rows.sample, repeats, on_step
+            run.network,
+            run.features,
+            rows.outputs,
+            rows.sample,
+            request.repeats,
+            on_step=partial(request.on_progress, "shuffling"),
         )
-    remarks = [*rows.remarks, *filter(None, (rows.counts.remark, remark))]
+    drift_remarks = [rows.feature_counts.remark, drift_remark]
+    remarks = rows.remarks + [remark for remark in drift_remarks if remark]
     evaluation = Evaluation(
-        run=str(model.folder),
-        table_name=mask_secrets(rows.source),
+        run=str(run.folder),
+        table_name=mask_secrets(rows.table_name),
         rows=rows.num_rows,
-        tasks=task_results(rows, rows_of_outputs, weakest),
+        tasks=task_results(rows, rows_of_outputs, weakest_first),
         slice_records=slice_records,
-        drift_records=rows.counts.drift() + drift,
+        drift_records=rows.feature_counts.drift() + drift,
         importances=importances,
-        gates=gate_usage(model, rows, slices),
+        gates=gate_usage(run, rows, slices),
         remarks=mask_secrets(remarks),
     )
     return evaluation, rows
 
 
 def read_rows(
-    model: LoadedRun, table: Location | TableInMemory | None, request: EvaluationRequest
+    run: LoadedRun, table: Location | TableInMemory | None, request: EvaluationRequest
 ) -> EvaluatedRows:
     """Reads and predicts the rows to evaluate."""
     if table is None:
         if request.by:
             raise ConfigError("--by: slices need a TABLE; name the file to evaluate")
-        return validation_rows(model, partial(request.on_progress, "encoding"))
-    on_rows = partial(request.on_progress, "predicting")
-    by = list(dict.fromkeys(request.by))
-    with opened_table(model, table, by) as (source, plan):
-        return rows_of_source(model, source, plan, on_rows)
+        return validation_rows(run, partial(request.on_progress, "encoding"))
+    slice_columns = list(dict.fromkeys(request.by))  # each column once
+    with opened_table(run, table, slice_columns) as (source, plan):
+        on_rows = partial(request.on_progress, "predicting")
+        return rows_of_source(run, source, plan, on_rows)
 
 
 def requested_slices(
@@ -117,7 +124,7 @@ def requested_slices(
         for column in feature.source_columns(name)
     }
     return [
-        slices_by(column, cells, column in id_columns)
+        slices_by(column, cells, are_ids=column in id_columns)
         for column, cells in slice_columns.items()
     ]
 
@@ -125,7 +132,7 @@ def requested_slices(
 def task_results(
     rows: EvaluatedRows,
     rows_of_outputs: list[ScoredRows],
-    weakest: dict[str, list[dict[str, Any]]],
+    weakest_first: dict[str, list[dict[str, Any]]],
 ) -> dict[str, dict[str, Any]]:
     """Returns the results of each output on all rows.
 
@@ -137,18 +144,19 @@ def task_results(
     results = {}
     for rows_of_output in rows_of_outputs:
         name = rows_of_output.output.name
-        metrics = {
-            metric: truth_rmse_with_interval(rows, name, value)
-            if metric == truth_rmse.name
-            else metric_with_interval(rows_of_output, metric, value)
-            for metric, value in metrics_of(scores[name]).items()
-        }
+        metrics = {}
+        for metric, value in metrics_of(scores[name]).items():
+            if metric == truth_rmse.name:
+                metrics[metric] = truth_rmse_with_interval(rows, name, value)
+            else:
+                metrics[metric] = metric_with_interval(rows_of_output, metric, value)
+        tested_slices = weakest_first[name]
         results[name] = {
             "main_metric": rows_of_output.main_metric.name,
             **{key: x for key, x in scores[name].items() if key in NON_METRIC_KEYS},
             "metrics": metrics,
             "calibration": rows_of_output.calibration(),
-            "weakest_slice": next(iter(weakest[name]), None),
+            "weakest_slice": tested_slices[0] if tested_slices else None,
         }
     return results
 
@@ -160,24 +168,25 @@ def truth_rmse_with_interval(
 
     Returns: see `metric_with_interval`, but `method` is always `bootstrap`.
     """
-    columns = [rows.table.truths[name].astype("float64"), rows.predictions[name]]
-    error = bootstrap_error(truth_rmse, columns)
+    true_probabilities = rows.table.truths[name].astype("float64")
+    error = bootstrap_error(truth_rmse, [true_probabilities, rows.predictions[name]])
     low, high = (None, None) if error is None else interval(value, error)
     return {"value": value, "low": low, "high": high, "method": "bootstrap"}
 
 
 def gate_usage(
-    model: LoadedRun, rows: EvaluatedRows, slices_by_column: list[Slices]
+    run: LoadedRun, rows: EvaluatedRows, slices_by_column: list[Slices]
 ) -> dict[str, Any]:
     """Summarizes how gates use their experts, on the sampled rows and on each slice.
 
     Returns: see `GateUsage`; {} if the model has no gates.
     """
-    tasks, sample = list(model.config.chosen_tasks), rows.sample
+    tasks = list(run.config.chosen_tasks)
     # If the table has no labels of a task, all rows count for the task's gates.
-    all_rows = dict.fromkeys(tasks, np.ones(sample.num_rows))
-    sample = replace(sample, weights=all_rows | sample.weights)
-    gate_weights = measure_gate_weights(model.network, tasks, sample)
+    equal_weights = dict.fromkeys(tasks, np.ones(rows.sample.num_rows))
+    weights = equal_weights | rows.sample.weights
+    sample = replace(rows.sample, weights=weights)
+    gate_weights = measure_gate_weights(run.network, tasks, sample)
     if gate_weights is None:
         return {}
     usages = []

@@ -1,4 +1,4 @@
-"""An evaluation as Python users read it: pandas tables, a plot, a notebook's cell."""
+"""Shows an evaluation to Python users: as pandas tables, a plot, a notebook's cell."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,14 +21,14 @@ class Evaluation(EvaluationResults):
         table_name: the table that was evaluated.
         rows: the number of rows of the table.
         tasks: {output: its metrics with intervals, its calibration, its weakest slice}.
-        gates: the use of experts, on all rows and by slice; {} if the model has no
-            gates.
+        gates: how much the gates use each expert, on all rows and on each slice; {} if
+            the model has no gates.
         remarks: what is left out or unexpected, one line each.
     """
 
     @property
     def metrics(self) -> "pd.DataFrame":
-        """Table of metrics: one row per task and metric, with a 95 % interval."""
+        """Table of metrics: one row per output and metric, with a 95 % interval."""
         records = [
             {"task": task, "metric": name, **metric}
             for task, result in self.tasks.items()
@@ -38,18 +38,18 @@ class Evaluation(EvaluationResults):
 
     @property
     def slices(self) -> "pd.DataFrame":
-        """Table of slices: one row per column, slice and task, with all metrics."""
+        """Table of slices: one row per column, slice and output, with all metrics."""
         columns = ["column", "slice", "task", "metric", "rows", "value"]
         return frame(self.slice_records, columns)
 
     @property
     def drift(self) -> "pd.DataFrame":
-        """Table of drift: one row per feature, and per output or class."""
+        """Table of drift: one row per feature, and one per output or class."""
         return frame(self.drift_records, ["kind", "name", "psi"])
 
     @property
     def importance(self) -> "pd.DataFrame":
-        """Table of importance: one row per task and feature, or group of features."""
+        """Table of importance: one row per output and feature, or group of features."""
         columns = ["features", "group", "task", "importance", "low", "high"]
         return frame(self.importances.get("features", []), columns)[columns]
 
@@ -72,7 +72,7 @@ class Evaluation(EvaluationResults):
 
 
 def frame(records: list[dict[str, Any]], columns: list[str]) -> "pd.DataFrame":
-    """Returns records as a table, which has these columns if there are no records.
+    """Returns records as a table. Without records, it has `columns` and no rows.
 
     A dict within a record, such as `metrics`, becomes columns such as `metrics.auc`.
     """

@@ -1,4 +1,4 @@
-"""Loads the trained model of a run, to evaluate it."""
+"""Loads the trained model of a run, together with the path of the run folder."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Opens the table to evaluate a model on, and finds what can be evaluated on it."""
+"""Opens the table to evaluate a model on, and finds the outputs to evaluate."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,104 +53,124 @@ class EvaluationPlan:
         dataset: the data set of the run, without optional columns that the table lacks
             and without the columns that only training needs.
         outputs: the outputs whose labels the table has.
-        by: the columns whose values make slices.
+        slice_columns: the columns whose values make slices.
         request: the columns to read.
         remarks: what is left out of the evaluation, or unexpected, one line each.
     """
 
     dataset: Dataset
     outputs: list[Output]
-    by: list[str]
+    slice_columns: list[str]
     request: ColumnRequest
     remarks: list[str]
 
 
 @contextmanager
 def opened_table(
-    model: LoadedRun, table: Location | TableInMemory, by: list[str]
+    run: LoadedRun, table: Location | TableInMemory, slice_columns: list[str]
 ) -> Iterator[tuple[Source, EvaluationPlan]]:
-    """Opens a table on disk, behind a URL or in memory, to make slices by some columns.
+    """Opens the table to evaluate: on disk, behind a URL or in memory.
 
     Yields: the rows, which can be read until the context ends, and the plan.
     """
-    dataset = model.config.dataset
     if not isinstance(table, str | list):
-        plan = plan_evaluation(model, dataset, table.column_names, by, "the table")
-        if not table.num_rows:
-            raise DataError("TABLE: the table has no rows")
-        plan.request.check("TABLE", "the table", table.column_names)
-        rows = without_dictionaries(table.select(plan.request.columns))
-        yield Source("the table", rows.num_rows, lambda _: iter([rows])), plan
+        yield open_in_memory(run, table, slice_columns)
         return
-    dataset = with_format_of(dataset, table)
+    dataset = with_format_of(run.config.dataset, table)
     columns = column_names("TABLE", table, dataset)
-    plan = plan_evaluation(model, dataset, columns, by, name_of(table))
+    plan = plan_evaluation(run, dataset, columns, slice_columns, name_of(table))
     with temporary_folder("mtl-evaluate-") as folder:
         with named_if_full(folder):
             spill = folder / "rows"
             source = open_source("TABLE", table, plan.dataset, plan.request, spill)
-        if is_training_table(model, table):
+        if is_training_table(run, table):
             plan.remarks.append(TRAINING_ROWS_REMARK)
         yield source, plan
 
 
+def open_in_memory(
+    run: LoadedRun, table: TableInMemory, slice_columns: list[str]
+) -> tuple[Source, EvaluationPlan]:
+    """Returns the rows of a table in memory, and the plan, see `opened_table`."""
+    table_name = "the table"
+    dataset, columns = run.config.dataset, table.column_names
+    plan = plan_evaluation(run, dataset, columns, slice_columns, table_name)
+    if not table.num_rows:
+        raise DataError("TABLE: the table has no rows")
+    plan.request.check("TABLE", table_name, columns)
+    rows = without_dictionaries(table.select(plan.request.columns))
+    return Source(table_name, rows.num_rows, read=lambda _: iter([rows])), plan
+
+
 def plan_evaluation(
-    model: LoadedRun, dataset: Dataset, columns: list[str], by: list[str], table: str
+    run: LoadedRun,
+    dataset: Dataset,
+    columns: list[str],
+    slice_columns: list[str],
+    table_name: str,
 ) -> EvaluationPlan:
-    """Finds what can be evaluated on a table, and the columns to read.
+    """Finds the outputs to evaluate on a table, and the columns to read.
 
     An output is evaluated if the table has the columns of its labels. Optional columns,
     such as groups, are used if the table has them.
 
     Args:
-        model: the model.
+        run: the trained model.
         dataset: the data set of the run, with the format of the table.
         columns: the names of the table's columns.
-        by: the columns whose values make slices.
-        table: the name of the table in messages.
+        slice_columns: the columns whose values make slices.
+        table_name: the name of the table in messages.
 
     Raises:
-        DataError: if the table does not have the label of any output.
-        ConfigError: if the table lacks a column of `by`.
+        DataError: if the table lacks labels of every output.
+        ConfigError: if the table lacks a column of `slice_columns`.
     """
     outputs, remarks = [], []
-    for output in model.config.outputs:
+    for output in run.config.outputs:
         needed = label_columns(dataset, output)
-        if missing := [column for column in needed if column not in columns]:
-            remark = f"is not evaluated: {table} has no column '{missing[0]}'"
-            remarks.append(f"{output.name} {remark}")
+        missing = [column for column in needed if column not in columns]
+        if missing:
+            problem = f"{table_name} has no column '{missing[0]}'"
+            remarks.append(f"{output.name} is not evaluated: {problem}")
         else:
             outputs.append(output)
     listed = ", ".join(columns[:MAX_LISTED_COLUMNS])
+    if len(columns) > MAX_LISTED_COLUMNS:
+        listed += ", ..."
     if not outputs:
-        labels = dict.fromkeys(output.task.label for output in model.config.outputs)
-        raise DataError(
-            f"TABLE: {table} has no label of this model: it needs at least one of "
-            f"the columns {', '.join(labels)}, and has {listed}"
+        choices = dict.fromkeys(
+            " and ".join(label_columns(dataset, x)) for x in run.config.outputs
         )
-    for column in by:
+        raise DataError(
+            f"TABLE: {table_name} has the labels of no output of this model, only the "
+            f"columns {listed}; add the label columns of at least one output: "
+            f"{', or '.join(choices)}"
+        )
+    for column in slice_columns:
         if column not in columns:
             raise ConfigError(
-                f"--by: no column '{column}' in {table}, which has "
+                f"--by: no column '{column}' in {table_name}, which has "
                 f"{listed}{suggest(column, columns)}"
             )
     dataset, more_remarks = without_optional_columns(dataset, columns)
-    request = requested_columns(dataset, outputs, by)
-    return EvaluationPlan(dataset, outputs, by, request, remarks + more_remarks)
+    request = requested_columns(dataset, outputs, slice_columns)
+    remarks += more_remarks
+    return EvaluationPlan(dataset, outputs, slice_columns, request, remarks)
 
 
 def requested_columns(
-    dataset: Dataset, outputs: list[Output], by: list[str]
+    dataset: Dataset, outputs: list[Output], slice_columns: list[str]
 ) -> ColumnRequest:
     """Returns the columns to read: of features, labels and slices."""
-    features, labels = feature_request(dataset), label_request(dataset, outputs)
-    slice_keys = {c: "--by" for c in by if c not in features.keys | labels.keys}
+    features = feature_request(dataset)
+    labels = label_request(dataset, outputs)
+    read_anyway = features.keys | labels.keys
+    slice_keys = {c: "--by" for c in slice_columns if c not in read_anyway}
     # In a text file, the cells of the slices' columns are read as text.
     slice_types = dict.fromkeys(slice_keys, pa.string())
-    return ColumnRequest(
-        features.keys | labels.keys | slice_keys,
-        slice_types | labels.types | features.types,
-    )
+    # A column of both a feature and a label has the type that the feature needs.
+    types = slice_types | labels.types | features.types
+    return ColumnRequest(read_anyway | slice_keys, types)
 
 
 def label_columns(dataset: Dataset, output: Output) -> list[str]:
@@ -162,7 +182,8 @@ def label_columns(dataset: Dataset, output: Output) -> list[str]:
     tasks = [output.task]
     if output.space is not None:
         tasks.append(space_task(dataset, output.space))
-    if sampled := sampled_task(dataset, output):
+    sampled = sampled_task(dataset, output)
+    if sampled is not None:
         tasks.append(sampled)
     return [task.label for task in tasks]
 
@@ -170,12 +191,12 @@ def label_columns(dataset: Dataset, output: Output) -> list[str]:
 def without_optional_columns(
     dataset: Dataset, columns: list[str]
 ) -> tuple[Dataset, list[str]]:
-    """Removes the optional columns that a table lacks from a data set.
+    """Removes from a data set the optional columns that are not among a table's.
 
     The column of splits is always removed: all rows of the table are evaluated.
 
-    Returns: the data set without these columns; and one line per column that says what
-        is left out of the evaluation.
+    Returns: the data set without these columns; and one line per missing column that
+        says how the evaluation differs.
     """
     remarks = []
     changes: dict[str, object] = {"split_column": None}
@@ -185,12 +206,13 @@ def without_optional_columns(
         remarks.append(f"gauc is left out: the table has no column '{group}'")
     tasks = dict(dataset.tasks)
     for name, task in tasks.items():
-        truth, rates = task.truth_column, task.kept_negatives_column
+        truth = task.truth_column
         if truth is not None and truth not in columns:
             tasks[name] = tasks[name].model_copy(update={"truth": None})
             remarks.append(
                 f"truth_rmse of {name} is left out: the table has no column '{truth}'"
             )
+        rates = task.kept_negatives_column
         if rates is not None and rates not in columns:
             tasks[name] = tasks[name].model_copy(update={"sampling_rate": 1.0})
             remarks.append(
@@ -200,30 +222,31 @@ def without_optional_columns(
     return dataset.model_copy(update=changes | {"tasks": tasks}), remarks
 
 
-def is_training_table(model: LoadedRun, table: Location) -> bool:
+def is_training_table(run: LoadedRun, table: Location) -> bool:
     """Whether a table is the training table of a run.
 
-    The training table may have been moved or renamed, so paths are not compared. The
-    run has recorded one hash of all its tables. The table is the training table if the
-    hash of this table and of the run's other tables is the same.
+    A table with the same URL as the training table is the training table. The paths of
+    local files are not compared, because the training table may have been moved or
+    renamed. Instead, the run has recorded one hash of all its tables. A table is the
+    training table if this table and the run's other tables together have this hash.
 
     The other tables are opened only if they are local files. A run may come from
     someone else, and its configuration could name any URL.
     """
-    dataset = model.config.dataset
-    others = dataset.locations
-    is_remote = any("://" in path for path in listed_paths(table))
-    if others.pop("train") == table and is_remote:
+    dataset = run.config.dataset
+    has_url = any("://" in path for path in listed_paths(table))
+    if has_url and table == dataset.train:
         return True
+    others = {split: x for split, x in dataset.locations.items() if split != "train"}
     paths = [path for location in others.values() for path in listed_paths(location)]
     if not all(find_data(path).is_file() for path in paths):
         return False
     try:
-        expected = read_json_object(model.folder / "environment.json")["data_hash"]
+        expected = read_json_object(run.folder / "environment.json")["data_hash"]
         files = {
-            split: find_files(split, files, with_format_of(dataset, files).format)
-            for split, files in {"train": table, **others}.items()
+            split: find_files(split, location, with_format_of(dataset, location).format)
+            for split, location in {"train": table, **others}.items()
         }
         return bool(hash_files(files) == expected)
     except (DataError, *DAMAGED_FILE_ERRORS):
-        return False  # there is no warning if a file is missing or damaged
+        return False  # The warning is left out if a file is missing or damaged.

@@ -10,7 +10,7 @@ from mtl_cli.runs.importance_plots import importance_plots
 from mtl_cli.runs.text_tables import text_with_interval
 from mtl_cli.scoring.gate_rows import gate_tables
 
-MAX_BARS = 30  # number of features in a plot of importance
+MAX_BARS = 30  # the largest number of features in a plot of importance
 
 
 def page(evaluation: EvaluationResults) -> str:
@@ -39,44 +39,55 @@ def notebook(evaluation: EvaluationResults) -> str:
 def calibration_plots(evaluation: EvaluationResults) -> list[LinePlot]:
     """Plots the mean label over the mean prediction of each bucket, for each task.
 
-    Tasks without scored rows have no plot.
+    Tasks whose calibration is unknown have no plot.
     """
-    plots, axes = [], ("mean prediction", "mean label")
+    plots = []
     for task, result in evaluation.tasks.items():
         if result["calibration"] is not None:
             buckets = result["calibration"]["buckets"]
             title = evaluation.name_with_space(task)
             line = Line(title, buckets["predicted"], buckets["actual"])
-            plots.append(LinePlot(title, *axes, [line], diagonal=True))
+            plots.append(
+                LinePlot(title, "mean prediction", "mean label", [line], diagonal=True)
+            )
     return plots
 
 
 def slice_charts(evaluation: EvaluationResults) -> dict[str, list[Chart]]:
     """Plots the main metric of each task on the slices by each column.
 
-    Returns: {title of the column's section: one chart per task}.
+    Returns: {title of the column's section: at most one chart per task}.
     """
     charts: dict[str, list[Chart]] = {}
     columns = dict.fromkeys(record["column"] for record in evaluation.slice_records)
     for column in columns:
         for task, result in evaluation.tasks.items():
-            bars = []
-            for r in evaluation.slice_records:
-                value, low, high = r["value"], r["low"], r["high"]
-                if (r["column"], r["task"]) == (column, task) and value is not None:
-                    # If the ends of the interval are unknown, the bar has no length.
-                    ends = (value, value) if low is None else (low, high)
-                    bars.append(Bar(r["slice"], text_with_interval(r), value, *ends))
-            overall = result["metrics"][result["main_metric"]]["value"]
-            if bars and overall is not None:
-                name = evaluation.title_with_metric(task)
-                plot = IntervalPlot(f"{name} by {column}", name, bars, overall)
+            bars = slice_bars(evaluation, column, task)
+            value_on_all_rows = result["metrics"][result["main_metric"]]["value"]
+            if bars and value_on_all_rows is not None:
+                axis = evaluation.title_with_metric(task)
+                title = f"{axis} by {column}"
+                plot = IntervalPlot(title, axis, bars, value_on_all_rows)
                 charts.setdefault(f"By {column}", []).append(plot.chart())
     return charts
 
 
+def slice_bars(evaluation: EvaluationResults, column: str, task: str) -> list[Bar]:
+    """Returns one bar for each slice by a column on which a task's metric is known."""
+    bars = []
+    for record in evaluation.slice_records:
+        is_shown = record["column"] == column and record["task"] == task
+        value, low, high = record["value"], record["low"], record["high"]
+        if is_shown and value is not None:
+            if low is None:  # the interval is unknown, so the bar has no length
+                low = high = value
+            text = text_with_interval(record)
+            bars.append(Bar(record["slice"], text, value, low, high))
+    return bars
+
+
 def importance_charts(evaluation: EvaluationResults) -> dict[str, list[Chart]]:
-    """Plots the most important features of each task.
+    """Plots the most important features for each task.
 
     Returns: {"Importance": one chart per task}; {} if importance was not measured.
     """

@@ -1,4 +1,4 @@
-"""The results of an evaluation as JSON values, and their checks."""
+"""The results of an evaluation as JSON values, and the checks of `--fail-if`."""
 
 import math
 from dataclasses import dataclass, field
@@ -24,8 +24,8 @@ class EvaluationResults:
             `FeatureCounts.drift` and `prediction_record`.
         importances: the importance of features, see `permutation_importance`; {} if it
             was not measured.
-        gates: the use of experts, on all rows and by slice, see `GateUsage`; {} if the
-            model has no gates.
+        gates: how much the gates use each expert, on all rows and on each slice, see
+            `GateUsage`; {} if the model has no gates.
         remarks: what is left out or unexpected, one line each.
     """
 
@@ -48,7 +48,7 @@ class EvaluationResults:
         return name_with_space(task, self.tasks[task])
 
     def title_with_metric(self, task: str) -> str:
-        """Returns the name of a task, its space and main metric: `buy log loss`."""
+        """Returns a task's name, space and main metric: `buy (click = 1) log loss`."""
         metric = self.tasks[task]["main_metric"].replace("_", " ")
         return f"{self.name_with_space(task)} {metric}"
 
@@ -68,10 +68,10 @@ class EvaluationResults:
         return {key: finite(value) for key, value in values.items()}
 
     def numbers(self) -> dict[str, float | None]:
-        """Returns the numbers that `--fail-if` can check, by dotted name.
+        """Returns {dotted name: number} for all numbers that `--fail-if` can check.
 
         The names are `TASK.METRIC`, `features.NAME.psi`, `features.NAME.missing`,
-        `features.NAME.unseen` and `predictions.NAME.psi`.
+        `features.NAME.unseen` and `predictions.NAME.psi`. A metric may be None.
         """
         numbers = {
             f"{task}.{name}": metric["value"]
@@ -114,11 +114,15 @@ def failed_checks(
     conditions: list[Condition], evaluation: EvaluationResults
 ) -> list[str]:
     """Returns a line for each condition that is true or that cannot be checked."""
-    numbers, lines = evaluation.numbers(), []
+    numbers = evaluation.numbers()
+    lines = []
     for condition in conditions:
-        start, value = f"--fail-if '{condition.text}'", numbers.get(condition.name)
+        value = numbers.get(condition.name)
         if value is None:
-            lines.append(f"{start}: {condition.name} has no value")
+            problem = f"{condition.name} has no value"
         elif condition.holds(value):
-            lines.append(f"{start}: {condition.name} = {value:.6g}")
+            problem = f"{condition.name} = {value:.6g}"
+        else:
+            continue
+        lines.append(f"--fail-if '{condition.text}': {problem}")
     return lines

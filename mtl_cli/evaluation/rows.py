@@ -31,7 +31,7 @@ class EvaluatedRows:
     """The rows to evaluate, with their predictions.
 
     Attributes:
-        source: the name of the table in messages.
+        table_name: the name of the table in messages.
         outputs: the outputs that can be scored.
         table: labels, weights, groups and true probabilities of the rows, without their
             features.
@@ -39,18 +39,18 @@ class EvaluatedRows:
         slice_columns: {column that makes slices: its cells}.
         sample: a random sample of the rows, with their features.
         sample_indices: the indices of the sampled rows, ascending, (sampled rows,).
-        counts: the distributions of the features.
+        feature_counts: the distributions of the features.
         remarks: what is left out of the evaluation, or unexpected, one line each.
     """
 
-    source: str
+    table_name: str
     outputs: list[Output]
     table: Table
     predictions: dict[str, Array]
     slice_columns: dict[str, pa.ChunkedArray]
     sample: Table
     sample_indices: Array
-    counts: FeatureCounts
+    feature_counts: FeatureCounts
     remarks: list[str]
 
     @property
@@ -60,84 +60,96 @@ class EvaluatedRows:
 
 
 def rows_of_source(
-    model: LoadedRun, source: Source, plan: EvaluationPlan, on_rows: OnRows
+    run: LoadedRun, source: Source, plan: EvaluationPlan, on_rows: OnRows
 ) -> EvaluatedRows:
     """Encodes and predicts all rows of a table, block by block."""
-    dataset, sample_indices = plan.dataset, random_indices(source.num_rows)
-    counts, group_codes = FeatureCounts(model.features, model.folder), GroupCodes()
+    sample_indices = random_indices(source.num_rows)
+    feature_counts = FeatureCounts(run.features, run.folder)
+    group_codes = GroupCodes()  # gives a group the same code in all blocks
     tables, predictions, slice_cells, samples = [], [], [], []
-    num_rows = 0
+    first_row = 0  # the index, in the whole table, of the block's first row
     for block in source.blocks():
-        with source.located_errors(num_rows):
-            encoded = model.features.encode(block)
-            table = labels_of_rows(dataset, plan.outputs, block)
-        if dataset.group_column is not None:
-            # The codes of groups must be the same in all blocks.
-            groups = group_codes.encode(block[dataset.group_column])
+        with source.located_errors(first_row):
+            features = run.features.encode(block)
+            table = labels_of_rows(plan.dataset, plan.outputs, block)
+        if plan.dataset.group_column is not None:
+            groups = group_codes.encode(block[plan.dataset.group_column])
             table = replace(table, groups=groups)
-        counts.add(encoded, block)
+        network_input = Table(features=features, labels={}, weights={})
         tables.append(table)
-        predictions.append(model.network.predict(Table(encoded, {}, {})))
-        slice_cells.append(block.select(plan.by))
-        bounds = num_rows, num_rows + block.num_rows
-        start, stop = np.searchsorted(sample_indices, bounds)
-        sampled_in_block = sample_indices[start:stop] - num_rows
-        samples.append(replace(table, features=encoded).take(sampled_in_block))
-        num_rows += block.num_rows
-        on_rows(num_rows, source.num_rows)
+        predictions.append(run.network.predict(network_input))
+        slice_cells.append(block.select(plan.slice_columns))
+        sampled_rows = indices_in_block(sample_indices, first_row, block.num_rows)
+        samples.append(replace(table, features=features).take(sampled_rows))
+        feature_counts.add(features, block)
+        first_row += block.num_rows
+        on_rows(first_row, source.num_rows)
     cells = pa.concat_tables(slice_cells)
     return EvaluatedRows(
-        source=source.path,
+        table_name=source.path,
         outputs=plan.outputs,
         table=concatenate(tables),
         predictions={
             name: np.concatenate([block[name] for block in predictions])
             for name in predictions[0]
         },
-        slice_columns={column: cells[column] for column in plan.by},
+        slice_columns={column: cells[column] for column in plan.slice_columns},
         sample=concatenate(samples),
         sample_indices=sample_indices,
-        counts=counts,
+        feature_counts=feature_counts,
         remarks=plan.remarks,
     )
 
 
-def validation_rows(model: LoadedRun, on_rows: OnRows) -> EvaluatedRows:
+def indices_in_block(indices: Array, first_row: int, num_rows: int) -> Array:
+    """Selects the indices of rows in a block, and makes them indices in the block.
+
+    The indices are ascending. `first_row` is the index of the block's first row.
+    """
+    start, stop = np.searchsorted(indices, (first_row, first_row + num_rows))
+    return indices[start:stop] - first_row
+
+
+def validation_rows(run: LoadedRun, on_rows: OnRows) -> EvaluatedRows:
     """Reads the run's own validation rows, and predicts them.
 
+    Empty cells and unseen values are not counted, because these rows are only known as
+    they are after their encoding.
+
     Raises:
-        DataError: if the run has no validation rows, or its data has changed.
+        DataError: if the run has no validation rows, or its data have changed.
     """
-    if not model.config.dataset.has_validation:
+    if not run.config.dataset.has_validation:
         raise DataError(
-            f"{model.folder} has no validation rows; name a table to evaluate it on"
+            f"{run.folder} has no validation rows; name a table to evaluate the run on"
         )
-    data = load(model.config.dataset, model.config.outputs, on_rows=on_rows)
-    if data.features.learnt != model.features.learnt:
+    data = load(run.config.dataset, run.config.outputs, on_rows=on_rows)
+    # From unchanged data, the features would learn the same again.
+    if data.features.learnt != run.features.learnt:
         raise DataError(
-            f"the data of {model.folder} has changed since it was trained; name a "
-            "table to evaluate it on"
+            f"the data of {run.folder} have changed since the run was trained; name a "
+            "table to evaluate the run on"
         )
-    valid = data.splits["valid"]
-    table = valid.read(0, valid.num_rows)
-    counts = FeatureCounts(model.features, model.folder)
-    counts.add(table.features)
-    indices = random_indices(valid.num_rows)
+    split = data.splits["valid"]
+    table = split.read(0, split.num_rows)
+    feature_counts = FeatureCounts(run.features, run.folder)
+    feature_counts.add(table.features)
+    sample_indices = random_indices(split.num_rows)
     return EvaluatedRows(
-        source="the validation rows",
-        outputs=model.config.outputs,
+        table_name="the validation rows",
+        outputs=run.config.outputs,
         table=replace(table, features={}),
-        predictions=model.network.predict(table),
+        predictions=run.network.predict(table),
         slice_columns={},
-        sample=table.take(indices),
-        sample_indices=indices,
-        counts=counts,
+        sample=table.take(sample_indices),
+        sample_indices=sample_indices,
+        feature_counts=feature_counts,
         remarks=[],
     )
 
 
 def random_indices(num_rows: int) -> Array:
-    """Draws `SAMPLE_ROWS` rows, or all if there are fewer; the indices ascend."""
+    """Draws the indices of `SAMPLE_ROWS` rows, or of all if there are fewer, sorted."""
     if num_rows <= SAMPLE_ROWS:
         return np.arange(num_rows)
     random = np.random.default_rng(0)

@@ -1,4 +1,7 @@
-"""Writes the copy of a run in the evaluation of a sweep, see `evaluation.sweep`."""
+"""Writes the copy of a run for the evaluation of a sweep, see `evaluation.sweep`.
+
+In the copy, the rows of the evaluated table take the place of the run's test rows.
+"""
 
 import contextlib
 import json
@@ -35,20 +38,19 @@ def write_copy(
     """Writes a copy of a run whose test rows are the rows of a table.
 
     Raises:
-        DataError: if the configuration of the run is damaged.
+        DataError: if the configuration of the run is damaged, or the table cannot be
+            read again.
     """
     from mtl_cli.runs.report import prediction_frame  # imports matplotlib
 
     config_text = copied_config(run, table)
-    test_files = find_files(
-        "TABLE", table, with_format_of(config.dataset, table).format
-    )
-    data_hash = hash_files({"test": test_files})
+    table_format = with_format_of(config.dataset, table).format
+    data_hash = hash_files({"test": find_files("TABLE", table, table_format)})
+    changed_environment = {"data_hash": data_hash, VALID_ROWS: validation_rows(run)}
     scores = score_outputs(rows.outputs, rows.table, rows.predictions)
     contents: dict[str, object] = {
         "metrics.json": run.metrics | {"test": scores},
-        "environment.json": run.environment
-        | {"data_hash": data_hash, VALID_ROWS: validation_rows(run)},
+        "environment.json": run.environment | changed_environment,
         "status.json": read_json_object(run.path / "status.json"),
         "evaluation.json": evaluation.to_dict(),
     }
@@ -58,7 +60,8 @@ def write_copy(
     for name, value in contents.items():
         write_json(folder / name, value)
     (folder / "config.yaml").write_text(config_text, "utf-8")
-    with contextlib.suppress(OSError, ValueError):  # only learning curves need it
+    # Only plots of learning curves need the history, so a copy can do without.
+    with contextlib.suppress(OSError, ValueError):
         history = read_text(run.path / "history.csv")
         (folder / "history.csv").write_text(history, "utf-8")
     row_numbers = np.arange(rows.num_rows)
@@ -70,7 +73,7 @@ def write_copy(
 
 
 def copied_config(run: Run, table: Location) -> str:
-    """Returns the `config.yaml` of a run, in which a table is the file of test rows.
+    """Returns the text of a run's `config.yaml`, with a table as the test rows.
 
     Raises:
         DataError: if the configuration is damaged.

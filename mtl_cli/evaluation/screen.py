@@ -36,22 +36,28 @@ def show_evaluation(evaluation: EvaluationResults) -> None:
 
 
 def show_sweep(result: "SweepEvaluation", target: Path) -> None:
-    """Prints the main metric of each task for each run of a sweep."""
+    """Prints the evaluation of a sweep.
+
+    The table has the main metric of each task for each run. Below the table are the
+    warnings, the folder that was written, and the next command to try.
+    """
     console = new_console()
     # Runs may have different main metrics for one task. Each metric has its own column.
     columns = dict.fromkeys(
-        (task, values["main_metric"])
+        (task, task_result["main_metric"])
         for evaluation in result.evaluations.values()
-        for task, values in evaluation.tasks.items()
+        for task, task_result in evaluation.tasks.items()
     )
-    cells = [["run", *(f"{task} {m.replace('_', ' ')}" for task, m in columns)]]
+    titles = [f"{task} {metric.replace('_', ' ')}" for task, metric in columns]
+    table = [["run", *titles]]
     for name, evaluation in result.evaluations.items():
-        cells.append([name])
+        row = [name]
         for task, metric in columns:
             metrics = evaluation.tasks.get(task, {"metrics": {}})["metrics"]
             has_metric = metric in metrics
-            cells[-1].append(text_with_interval(metrics[metric]) if has_metric else "-")
-    print_in_full_width(console, text_table(cells))
+            row.append(text_with_interval(metrics[metric]) if has_metric else "-")
+        table.append(row)
+    print_in_full_width(console, text_table(table))
     for name, status in result.skipped.items():
         print_line(console, f"warning: {name} is not evaluated: {status}", "yellow")
     remarks = {line for e in result.evaluations.values() for line in e.remarks}

@@ -3,7 +3,12 @@
 from typing import Any
 
 from mtl_cli.core.errors import comma_list
-from mtl_cli.evaluation.drift import LARGE, MODERATE, MORE_CELLS, has_drifted
+from mtl_cli.evaluation.drift import (
+    LARGE_PSI,
+    MODERATE_PSI,
+    REPORTED_INCREASE,
+    has_drifted,
+)
 from mtl_cli.evaluation.results import EvaluationResults
 from mtl_cli.evaluation.slice_sections import Section, slice_sections
 from mtl_cli.runs.importance_plots import importance_text
@@ -14,24 +19,23 @@ from mtl_cli.runs.text_tables import (
     text_with_interval,
 )
 
-MAX_FEATURES = 30  # number of rows in the table of importance
-MAX_DRIFTS = 12  # number of rows in the table of drifting features
-SHARES = ("missing", "trained_missing", "unseen", "trained_unseen")
+MAX_IMPORTANCE_ROWS = 30  # the largest number of rows in the table of importance
+MAX_DRIFT_ROWS = 12  # the largest number of rows in the table of drifting features
 
 
 def sections(evaluation: EvaluationResults, short: bool = False) -> list[Section]:
-    """Returns the parts of an evaluation that are not empty.
+    """Returns the sections of an evaluation that have a table or a sentence.
 
     With `short`, long tables of slices name only the weakest slices.
     """
-    parts = [
+    all_sections = [
         metric_section(evaluation),
         weakest_section(evaluation),
         drift_section(evaluation),
         importance_section(evaluation),
         *slice_sections(evaluation, short),
     ]
-    return [section for section in parts if section.tables or section.lines]
+    return [section for section in all_sections if section.tables or section.lines]
 
 
 def metric_section(evaluation: EvaluationResults) -> Section:
@@ -60,20 +64,26 @@ def weakest_text(evaluation: EvaluationResults, task: str) -> str:
     record = evaluation.tasks[task]["weakest_slice"]
     if record is None:
         return "no slice has enough rows of each class for a test"
-    records = [r for r in evaluation.slice_records if r["task"] == task]
-    num_tested = sum(r["p_corrected"] is not None for r in records)
+    num_tested = sum(
+        r["task"] == task and r["p_corrected"] is not None
+        for r in evaluation.slice_records
+    )
     values = slice_text(record, num_tested)
     if record["surely_weaker"]:
         return f"weakest slice: {values}"
-    which = "the only one tested" if num_tested == 1 else "the lowest one tested"
-    return f"no slice is surely weaker than the rest; {which} has {values}"
+    which = "only" if num_tested == 1 else "weakest"
+    start = "no slice is surely weaker than the rest"
+    return f"{start}; the {which} tested slice has {values}"
 
 
 def drift_section(evaluation: EvaluationResults) -> Section:
-    """Returns the drift of predictions, and of the features that drifted most."""
-    with_psi = [r for r in evaluation.drift_records if r["psi"] is not None]
-    predictions = [r for r in with_psi if r["kind"] == "prediction"]
-    features = [r for r in with_psi if r["kind"] == "feature"]
+    """Returns the drift of predictions, and of the features that drifted most.
+
+    Records whose PSI is unknown are left out.
+    """
+    records = [r for r in evaluation.drift_records if r["psi"] is not None]
+    predictions = [r for r in records if r["kind"] == "prediction"]
+    features = [r for r in records if r["kind"] == "feature"]
     features.sort(key=lambda record: -record["psi"])
     drifting = [record for record in features if has_drifted(record)]
     prediction_table = [["prediction", "psi", "mean", "mean on the run's test rows"]]
@@ -82,9 +92,10 @@ def drift_section(evaluation: EvaluationResults) -> Section:
         prediction_table.append([r["name"], f"{r['psi']:.3f}", *means])
     header = ["feature", "psi", "missing", "in training", "unseen", "in the run"]
     feature_table = [header]
-    for r in drifting[:MAX_DRIFTS]:
-        shares = (r[key] for key in SHARES)
-        feature_table.append([r["name"], f"{r['psi']:.3f}", *map(format_share, shares)])
+    for r in drifting[:MAX_DRIFT_ROWS]:
+        keys = ("missing", "trained_missing", "unseen", "trained_unseen")
+        shares = [format_share(r[key]) for key in keys]
+        feature_table.append([r["name"], f"{r['psi']:.3f}", *shares])
     # A table that has only its header is left out.
     tables = [cells for cells in (prediction_table, feature_table) if len(cells) > 1]
     lines = [drift_text(features, drifting)] if features else []
@@ -92,9 +103,14 @@ def drift_section(evaluation: EvaluationResults) -> Section:
 
 
 def drift_text(features: list[dict[str, Any]], drifting: list[dict[str, Any]]) -> str:
-    """Returns a sentence about the drift of all features, the largest PSI first."""
+    """Returns a sentence about the drift of all features.
+
+    Both lists hold records. `features` has all features, the largest PSI first;
+    `drifting` has the features that have drifted enough to be reported.
+    """
     threshold = (
-        f"a PSI of {MODERATE} or more, or {MORE_CELLS:.0%} more empty or unseen cells"
+        f"a PSI of {MODERATE_PSI} or more, or {REPORTED_INCREASE:.0%} more empty or "
+        "unseen cells"
     )
     if not drifting:
         largest = features[0]
@@ -102,11 +118,12 @@ def drift_text(features: list[dict[str, Any]], drifting: list[dict[str, Any]]) -
             f"no feature has {threshold}; the largest PSI is {largest['psi']:.3f}, of "
             f"{largest['name']}"
         )
-    num_large = sum(record["psi"] >= LARGE for record in drifting)
+    num_large = sum(record["psi"] >= LARGE_PSI for record in drifting)
     have = "has" if len(drifting) == 1 else "have"
+    large_have = "has" if num_large == 1 else "have"
     return (
         f"{len(drifting)} of {len(features)} features {have} {threshold}; {num_large} "
-        f"with a PSI of {LARGE} or more"
+        f"{large_have} a PSI of {LARGE_PSI} or more"
     )
 
 
@@ -118,19 +135,21 @@ def importance_section(evaluation: EvaluationResults) -> Section:
     rows = most_important_first(result["features"])
     tasks = list(dict.fromkeys(record["task"] for record in result["features"]))
     cells = [["feature", *map(evaluation.title_with_metric, tasks)]]
-    for records in rows[:MAX_FEATURES]:
+    for records in rows[:MAX_IMPORTANCE_ROWS]:
         name = records[0]["features"]
-        name = f"  {name} alone" if records[0]["group"] else name
+        if records[0]["group"]:  # a feature of this group, shuffled alone
+            name = f"  {name} alone"
         cells.append([name, *map(importance_text, records)])
-    lines = importance_lines(result, tasks, len(rows) - MAX_FEATURES)
-    return Section("Importance", [cells], lines)
+    num_left_out = max(0, len(rows) - MAX_IMPORTANCE_ROWS)
+    return Section("Importance", [cells], importance_lines(result, tasks, num_left_out))
 
 
 def most_important_first(records: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     """Returns the records of each row of the table of importance, one per task.
 
-    A group of features comes before the groups that are less important. The features of
-    a group, each shuffled alone, come after their group.
+    Groups of features are sorted by their largest importance for a task. A feature
+    without a group counts as a group. The features of a group, each shuffled alone,
+    come after their group.
     """
     rows: dict[str, list[dict[str, Any]]] = {}
     for record in records:
@@ -149,12 +168,13 @@ def importance_lines(
 ) -> list[str]:
     """Returns the sentences below the table of importance.
 
-    `num_left_out` is the number of rows that the table leaves out; 0 or less for none.
+    `num_left_out` is the number of rows that the table leaves out. See
+    `permutation_importance` for the result.
     """
     lines = [
-        f"how much worse the metric is if the values are shuffled: mean of "
-        f"{result['repeats']} shufflings of {result['rows']:,} rows; * where the 95 % "
-        "interval lies above 0"
+        "importance: how much worse the metric is if the values of the feature are "
+        f"shuffled, the mean of {result['repeats']} shufflings of {result['rows']:,} "
+        "rows; * marks a 95 % interval above 0"
     ]
     if num_left_out > 0:
         lines.append(f"{num_left_out} more rows are in the JSON file")

@@ -6,11 +6,11 @@ from mtl_cli.core.errors import cut
 from mtl_cli.evaluation.results import EvaluationResults
 from mtl_cli.runs.text_tables import Cells, format_count, text_with_interval
 
-TASKS_PER_TABLE = 2  # number of tasks in a table of all slices
-MAX_LINES = 40  # number of lines of the tables of all slices on a terminal
-# The headers of the columns of a table of the weakest slices, the weakest first.
+TASKS_PER_TABLE = 2  # the largest number of tasks in a table of all slices
+MAX_LINES = 40  # the largest number of lines of tables of all slices on a terminal
+# A table of the weakest slices has these columns for slices, the weakest slice first.
 WEAKEST = ["weakest slice", "second", "third"]
-MAX_NAME_LENGTH = 24  # number of characters of a slice's name in such a table
+MAX_NAME_LENGTH = 24  # longer names of slices are cut in a table of the weakest slices
 
 
 class Section(NamedTuple):
@@ -61,11 +61,13 @@ def weakest_slices_section(
             star = " *" if record["surely_weaker"] else ""
             name = cut(record["slice"], MAX_NAME_LENGTH)
             row.append(f"{name}: {text_with_interval(record)}{star}")
-        cells.append(row + ["-"] * (len(cells[0]) - len(row)))
+        num_empty_cells = len(cells[0]) - len(row)
+        cells.append(row + ["-"] * num_empty_cells)
     num_slices = len({record["slice"] for record in records})
     line = (
         f"the {len(WEAKEST)} weakest of {num_slices} slices; --json FILE and --html "
-        "FILE write all; * marks slices that are surely weaker than the other rows"
+        "FILE write all slices; * marks slices that are surely weaker than the other "
+        "rows"
     )
     return Section(f"By {column}", [cells], [line])
 
@@ -75,12 +77,13 @@ def all_slices_section(
 ) -> Section:
     """Returns the scores of all tasks on each slice by a column.
 
-    A table has one row per slice, and four columns for each of a few tasks.
+    A table has one row per slice, and four columns for each of at most
+    `TASKS_PER_TABLE` tasks.
     """
     tables, tasks = [], list(evaluation.tasks)
     for first in range(0, len(tasks), TASKS_PER_TABLE):
         header = [column]
-        # Each slice has a record of each task, so that all rows get as many cells.
+        # Each slice has a record for each task, so all rows get equally many cells.
         rows: dict[str, list[str]] = {}
         for task in tasks[first : first + TASKS_PER_TABLE]:
             title = evaluation.title_with_metric(task)
@@ -94,7 +97,7 @@ def all_slices_section(
 
 
 def slice_cells(record: dict[str, Any]) -> list[str]:
-    """Returns the four cells of a task on a slice."""
+    """Returns the four cells of a task on a slice, see the header in the caller."""
     ratio = "-" if record["ratio"] is None else f"{record['ratio']:.3f}"
     counts = format_count(record["rows"]), format_count(record["positives"])
     return [text_with_interval(record), ratio, *counts]

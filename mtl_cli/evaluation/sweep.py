@@ -27,7 +27,9 @@ from mtl_cli.evaluation.run_copy import write_copy, write_json
 
 EVALUATION_FOLDER = Path("outputs/evaluations")
 # The last part of the message if the folder cannot be written.
-FIX = "free the space, or choose another folder by -o, and run the command again"
+WRITE_ERROR_FIX = (
+    "free the space, or choose another folder by -o, and run the command again"
+)
 
 
 class SweepEvaluation(NamedTuple):
@@ -45,7 +47,7 @@ class SweepEvaluation(NamedTuple):
 
 
 def is_sweep(folder: Path) -> bool:
-    """Whether a folder is not a run itself, but runs lie below it."""
+    """Whether a folder holds runs in its subfolders, and is not a run itself."""
     is_run = any((folder / name).exists() for name in ("status.json", "model"))
     return folder.is_dir() and not is_run and bool(find_folders(folder).runs)
 
@@ -54,7 +56,8 @@ def default_target(sweep: Path, table: Location) -> Path:
     """Returns the folder to write: `outputs/evaluations/SWEEP-TABLE`.
 
     Raises:
-        ConfigError: if this folder lies outside the current folder, because of a link.
+        ConfigError: if this folder lies outside the current folder, because a link
+            leads there.
     """
     # The parameters of a URL, after `?`, may hold secrets.
     path = listed_paths(table)[0].partition("?")[0]
@@ -62,8 +65,8 @@ def default_target(sweep: Path, table: Location) -> Path:
     target = EVALUATION_FOLDER / re.sub(r"[^\w.,=-]+", "_", name)
     if Path.cwd().resolve() not in target.resolve().parents:
         raise ConfigError(
-            f"{target} leads out of the current folder by a link; name the folder: -o "
-            "FOLDER"
+            f"{target} leads out of the current folder by a link; name the folder to "
+            "write: -o FOLDER"
         )
     return target
 
@@ -107,12 +110,13 @@ def evaluate_sweep(
     Raises:
         MtlError: if no run can be evaluated, or the folder cannot be written.
     """
-    runs = [read_run(f) for f in sorted(find_folders(sweep).runs, key=natural_order)]
-    result = SweepEvaluation({}, {}, {})
+    run_folders = sorted(find_folders(sweep).runs, key=natural_order)
+    runs = [read_run(folder) for folder in run_folders]
+    result = SweepEvaluation(evaluations={}, failed={}, skipped={})
     errors: list[MtlError] = []
     target.parent.mkdir(parents=True, exist_ok=True)
     check = partial(check_target, target, force)
-    with replacing_folder(target, FIX, check) as temporary:
+    with replacing_folder(target, WRITE_ERROR_FIX, check) as temporary:
         temporary.mkdir()
         for number, run in enumerate(runs, 1):
             name = run.path.relative_to(sweep).as_posix()
@@ -156,7 +160,7 @@ def evaluate_run(
     import keras
 
     keras.backend.clear_session()  # frees the networks of earlier runs
-    model = load_run(run.path)
-    evaluation, rows = evaluate(model, table, request)
-    write_copy(run, table, model.config, evaluation, rows, folder)
+    loaded_run = load_run(run.path)
+    evaluation, rows = evaluate(loaded_run, table, request)
+    write_copy(run, table, loaded_run.config, evaluation, rows, folder)
     return evaluation

@@ -397,7 +397,7 @@ WRONG = {
     "no_run": (["nowhere", "TEST"], 2, "holds no complete model"),
     "damaged_run": (["damaged", "TEST"], 2, "holds no complete model"),
     "no_table": (["RUN", "none.csv"], 2, "no file 'none.csv'"),
-    "no_labels": (["RUN", "unlabelled.csv"], 2, "has no label of this model"),
+    "no_labels": (["RUN", "unlabelled.csv"], 2, "has the labels of no output"),
     "schema": (["RUN", "less.csv"], 2, "no column 'taste' in less.csv"),
     "no_weights": (["RUN", "unweighted.csv"], 2, "dataset.weight_column: no column"),
     "type": (["RUN", "text.parquet"], 2, "feature taste: "),

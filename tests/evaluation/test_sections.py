@@ -43,7 +43,7 @@ def test_single_tested_slice_is_not_called_the_lowest() -> None:
     text = weakest_text(
         evaluation(slice_of("Oslo", 0.9), slice_of("tiny", None)), "click"
     )
-    assert "rest; the only one tested has auc" in text
+    assert "rest; the only tested slice has auc" in text
     assert text.endswith("corrected for 1 slice)")
 
 
@@ -94,8 +94,8 @@ def test_short_sections_name_the_three_weakest_slices_and_say_where_all_are(
     ]
     assert by_other.tables[0][1][-1] == "s1: 0.7900 ±0.1000"
     assert by_city.lines == [
-        "the 3 weakest of 4 slices; --json FILE and --html FILE write all; * marks "
-        "slices that are surely weaker than the other rows"
+        "the 3 weakest of 4 slices; --json FILE and --html FILE write all slices; * "
+        "marks slices that are surely weaker than the other rows"
     ]
 
 
