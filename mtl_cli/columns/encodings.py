@@ -20,10 +20,10 @@ class Encodings:
             tensor `(batch, columns)` per set.
         columns: the name of the feature to which each column of `x` belongs.
         embedded: the names of the features with embeddings.
-        scenario: the weight of each scenario in each row, `(batch, scenarios)`. The
-            weight is 1 for the scenario of the row; if the scenario is unknown, all
-            weights are equal and sum to 1. None if no part of the network reads the
-            scenario.
+        scenario_weights: the weight of each scenario in each row, `(batch,
+            scenarios)`. The weight is 1 for the scenario of the row; if the scenario is
+            unknown, all weights are equal and sum to 1. None if no part of the network
+            reads the scenario.
         outputs_are_x: whether each encoding is `x`, or `x` with scaled columns:
             the encoder then has neither a deep network nor interactions.
         num_members: number of members whose rows the tensors hold:
@@ -34,7 +34,7 @@ class Encodings:
     x: list[Tensor]
     columns: list[str]
     embedded: list[str]
-    scenario: Tensor | None = None
+    scenario_weights: Tensor | None = None
     outputs_are_x: bool = False
     num_members: int = 1
 

@@ -1,4 +1,7 @@
-"""Star topology: dense layers whose shared weights are multiplied by each scenario."""
+"""Star topology: dense layers whose shared weights are adapted to each scenario.
+
+Each scenario has factors, which multiply the shared kernel, and a bias of its own.
+"""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -13,17 +16,21 @@ from mtl_cli.layers.register import Shape, register
 
 @register
 class StarDense(keras.layers.Layer):
-    """Computes `num` dense layers side by side, each with factors of every scenario.
+    """Computes `num` dense layers side by side, each with a kernel for every scenario.
 
-    Layer i computes `y_i = x_i (W_i * W_is) + b_i + b_is` for a row of scenario s,
-    where * is the element-wise product. W_i and b_i are shared by all scenarios; W_is
-    and b_is belong to scenario s. All W_is start at 1 and all b_is at 0, so that all
-    scenarios start as one network. The paper calls s a domain p, and writes W_p* for
-    W_i * W_is and b_p* for b_i + b_is. Call the layer as `StarDense(...)(x, scenario)`.
+    For a row of scenario s, layer i computes
 
-    A batch has rows of several scenarios. The layer computes every row with the weights
-    of every scenario and keeps the result of the row's scenario, so its cost grows with
-    the number of scenarios. A kernel for each row would need `batch` times the memory.
+        y_i = x_i (W_i * W_{i,s}) + b_i + b_{i,s}
+
+    where * is the element-wise product. All scenarios share W_i and b_i; W_{i,s} and
+    b_{i,s} belong to scenario s. Every W_{i,s} starts at 1 and every b_{i,s} at 0, so
+    that all scenarios start as one network. The paper calls s a domain p, and writes
+    W_p^* for the product W_i * W_{i,s}, and b_p^* for the sum of the biases.
+
+    Call the layer as `StarDense(...)(x, scenario_weights)`. A batch has rows of several
+    scenarios. The layer computes every row with the kernels of all scenarios and then
+    keeps the result for the row's scenario, so the cost grows with the number of
+    scenarios. Making a kernel for each row would need far more memory.
 
     Args:
         num: number of layers.
@@ -32,21 +39,23 @@ class StarDense(keras.layers.Layer):
         initializer: name of a Keras initializer of W_i, drawn anew for every layer.
 
     Input shape: x `(batch, dim)`, or `(num, batch, dim)` if each layer reads an input
-        of its own; and the weight of each scenario in each row, `(batch, scenarios)`: 1
-        for the scenario of the row, or equal weights if it is unknown.
+        of its own; and the weight of each scenario in each row, `(batch, scenarios)`.
+        The scenario of the row has the weight 1. If the scenario is unknown, all
+        scenarios have equal weights, which sum to 1.
     Output shape: `(num, batch, units)`.
 
     Example:
-        >>> x, scenario = keras.random.normal((5, 7)), ops.one_hot([0, 1, 1, 0, 2], 3)
-        >>> StarDense(num=2, units=4)(x, scenario).shape
+        >>> x = keras.random.normal((5, 7))
+        >>> scenario_weights = ops.one_hot([0, 1, 1, 0, 2], 3)
+        >>> StarDense(num=2, units=4)(x, scenario_weights).shape
         TensorShape([2, 5, 4])
 
     Reference: Sheng et al., "One Model to Serve All: Star Topology Adaptive Recommender
         for Multi-Domain CTR Prediction", CIKM 2021, section 3.4.
     """
 
-    # Between two runs, `start_from` copies the layer's weights only if the columns of
-    # the features are the same in both.
+    # W_{i,s} depends on the order of the columns of x. So `start_from` copies the
+    # layer's weights from another run only if x has the same columns there.
     reads_columns: ClassVar[bool] = True
 
     def __init__(
@@ -59,43 +68,48 @@ class StarDense(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.num, self.units = num, units
+        # W_i and b_i. The last layers of towers are float32 under every precision, so
+        # `shared` must have the dtype of this layer, not the default dtype.
         self.shared = ParallelDense(
             num, units, l2=l2, initializer=initializer, dtype=self.dtype_policy
         )
 
-    def build(self, x_shape: Shape, scenario_shape: Shape) -> None:
+    def build(self, x_shape: Shape, scenario_weights_shape: Shape) -> None:
         self.shared.build(x_shape)
-        scenarios, dim = scenario_shape[-1], x_shape[-1]
-        self.scenario_kernel = self.add_weight(
+        num_scenarios, dim = scenario_weights_shape[-1], x_shape[-1]
+        self.scenario_kernel = self.add_weight(  # W_{i,s}
             name="scenario_kernel",
-            shape=(self.num, scenarios, dim, self.units),
+            shape=(self.num, num_scenarios, dim, self.units),
             initializer="ones",
         )
-        self.scenario_bias = self.add_weight(
+        self.scenario_bias = self.add_weight(  # b_{i,s}
             name="scenario_bias",
-            shape=(self.num, scenarios, 1, self.units),
+            shape=(self.num, num_scenarios, 1, self.units),
             initializer="zeros",
         )
 
-    def call(self, x: Tensor, scenario: Tensor) -> Tensor:
+    def call(self, x: Tensor, scenario_weights: Tensor) -> Tensor:
         if len(x.shape) == 2:
-            x = x[None]
-        # W_i * W_is, (num, scenarios, dim, units)
+            x = x[None]  # (1, batch, dim)
+        # W_i * W_{i,s}, (num, scenarios, dim, units)
         kernels = self.shared.kernels[:, None] * self.scenario_kernel
         y = ops.matmul(x[:, None], kernels)  # (num, scenarios, batch, units)
         y = y + self.shared.bias[:, None] + self.scenario_bias
-        return select_scenario(y, scenario)
+        return mean_over_scenarios(y, scenario_weights)
 
-    def compute_output_shape(self, x_shape: Shape, scenario_shape: Shape) -> Shape:
+    def compute_output_shape(
+        self, x_shape: Shape, scenario_weights_shape: Shape
+    ) -> Shape:
         return (self.num, x_shape[-2], self.units)
 
     def parts(self) -> dict[str, Any]:
-        """Returns the layers and variables that hold the weights.
+        """Returns the layers and variables that training changes.
 
-        See `Routing.parts`.
+        Returns: {start of the names of the part's variables: the part}, as in
+            `Routing.parts`.
         """
         return {
-            "": self.shared,
+            "": self.shared,  # its variables are named `kernel` and `bias`
             "scenario_kernel": self.scenario_kernel,
             "scenario_bias": self.scenario_bias,
         }
@@ -105,19 +119,21 @@ class StarDense(keras.layers.Layer):
 class StarMLP(keras.layers.Layer):
     """Computes `num` multi-layer perceptrons of `StarDense` layers side by side.
 
-    See `ParallelMLP` for the arguments and for the steps after each dense layer. Call
-    the layer as `StarMLP(...)(x, scenario)`.
+    See `ParallelMLP` for the arguments and for the steps after each dense layer, with
+    one difference: `units` must not be empty. Call the layer as
+    `StarMLP(...)(x, scenario_weights)`.
 
     Input shape: see `StarDense`.
     Output shape: `(num, batch, units[-1])`.
 
     Example:
-        >>> x, scenario = keras.random.normal((5, 7)), ops.one_hot([0, 1, 1, 0, 2], 3)
-        >>> StarMLP(num=2, units=(16, 4))(x, scenario).shape
+        >>> x = keras.random.normal((5, 7))
+        >>> scenario_weights = ops.one_hot([0, 1, 1, 0, 2], 3)
+        >>> StarMLP(num=2, units=(16, 4))(x, scenario_weights).shape
         TensorShape([2, 5, 4])
     """
 
-    reads_columns: ClassVar[bool] = True
+    reads_columns: ClassVar[bool] = True  # as in `StarDense`
 
     def __init__(
         self,
@@ -131,40 +147,46 @@ class StarMLP(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.num, self.units = num, tuple(units)
+        self.num = num
+        self.units = tuple(units)
         stack: list[keras.layers.Layer] = []
         for width in self.units:
             stack.append(StarDense(num, width, l2, initializer))
             stack += layers_after_dense(activation, dropout, batch_norm)
         self.stack = stack
 
-    def build(self, x_shape: Shape, scenario_shape: Shape) -> None:
+    def build(self, x_shape: Shape, scenario_weights_shape: Shape) -> None:
         for layer in self.stack:
             if isinstance(layer, StarDense):
-                layer.build(x_shape, scenario_shape)
-                x_shape = layer.compute_output_shape(x_shape, scenario_shape)
+                layer.build(x_shape, scenario_weights_shape)
+                x_shape = layer.compute_output_shape(x_shape, scenario_weights_shape)
             else:
                 layer.build(x_shape)
 
-    def call(self, x: Tensor, scenario: Tensor) -> Tensor:
+    def call(self, x: Tensor, scenario_weights: Tensor) -> Tensor:
         for layer in self.stack:
-            x = layer(x, scenario) if isinstance(layer, StarDense) else layer(x)
+            is_star = isinstance(layer, StarDense)
+            x = layer(x, scenario_weights) if is_star else layer(x)
         return x
 
-    def compute_output_shape(self, x_shape: Shape, scenario_shape: Shape) -> Shape:
+    def compute_output_shape(
+        self, x_shape: Shape, scenario_weights_shape: Shape
+    ) -> Shape:
         return (self.num, x_shape[-2], self.units[-1])
 
 
-def select_scenario(x: Tensor, scenario: Tensor) -> Tensor:
-    """Selects the vector of each row's scenario.
+def mean_over_scenarios(x: Tensor, scenario_weights: Tensor) -> Tensor:
+    """Returns the weighted mean over the scenarios of the vectors of each row.
 
-    A row of an unknown scenario gets the mean over all scenarios.
+    If the scenario of a row is known, its weight is 1, so the result is the vector of
+    this scenario. If the scenario is unknown, the result is the mean of all vectors.
 
     Args:
         x: a vector for each scenario and row, `(..., scenarios, batch, units)`.
-        scenario: the weight of each scenario in each row, `(batch, scenarios)`.
+        scenario_weights: the weight of each scenario in each row, `(batch,
+            scenarios)`. The weights of a row sum to 1.
 
     Returns: `(..., batch, units)`.
     """
-    weights = ops.transpose(scenario)[..., None]  # (scenarios, batch, 1)
+    weights = ops.transpose(scenario_weights)[..., None]  # (scenarios, batch, 1)
     return ops.sum(x * weights, axis=-3)

@@ -129,7 +129,7 @@ class Sharing(Options):
             encodings: `encodings.outputs` holds the encodings x, one tensor `(batch,
                 dim)` for each of `num_encodings`. A scheme may also read the vectors of
                 single features, `encodings.of_features`, and the scenario of each row,
-                `encodings.scenario`.
+                `encodings.scenario_weights`.
             tasks: the names of the T tasks, in order.
 
         Returns: the hidden vectors z_t, `(T, batch, units)`, or `(batch, units)` if

@@ -17,25 +17,28 @@ class M3oE(GatedSharing):
 
         u     = x (W * W_s) + b + b_s
         e     = mlp(u) + mlp'(x)
-        F, C, P = shared experts, scenarios' experts and tasks' experts (e)
+        F_i   = shared expert i (e)
+        C_s   = expert of scenario s (e)
+        P_t   = expert of task t (e)
         c_s   = beta_d C_s + (1 - beta_d) / (S - 1) sum_{r != s} C_r
         p_t   = beta_t P_t + (1 - beta_t) / (T - 1) sum_{r != t} P_r
         z_ts  = sum_i g_ts(sg(e))_i F_i + alpha_d c_s + alpha_t p_t
         y_t   = h_ts(z_ts)                 see `mtl_cli/towers/per_scenario.py`
 
-    x is the encoding of a row, h_ts the tower and y_t the logits of task t; see
-    `Sharing`. s is the scenario of the row, one of S: the value of the feature
-    `dataset.scenario`. A row of an unknown scenario gets the mean over all scenarios.
-    W_s and b_s belong to scenario s. * is the element-wise product. sg stops gradients:
-    a gate does not train e. All networks have layers of the form activation(layer
-    norm(W v + b)), and mlp' has one layer. alpha_d, alpha_t, beta_d and beta_t are
-    sigmoids of four trained numbers, see `layers/balanced_weights.py`; d stands for
-    domain and t for task. The paper calls a scenario a domain d, and writes h_d for e.
+    x is the encoding of a row, h_ts the tower of task t for scenario s, and y_t the
+    logits of task t; see `Sharing`. s is the scenario of the row, one of S scenarios:
+    the value of the feature `dataset.scenario`. A row of an unknown scenario gets the
+    mean over all scenarios. W_s and b_s belong to scenario s. * is the element-wise
+    product. g_ts is the gate of task t for scenario s. sg stops gradients: a gate does
+    not train e. All networks have layers of the form activation(layer norm(W v + b)),
+    and mlp' has one layer. alpha_d, alpha_t, beta_d and beta_t are sigmoids of four
+    trained numbers, see `layers/balanced_weights.py`; their index d stands for domain
+    and t for task. The paper calls a scenario a domain d, and writes h_d for e.
 
     Attributes:
         star_units: width of u.
-        bottom_units: widths of the layers from u to e.
-        num_shared_experts: number of the experts F.
+        bottom_units: widths of the layers of mlp, from u to e.
+        num_shared_experts: number of the shared experts F_i.
         expert_units: widths of each expert.
 
     Reference: Zhang et al., "M3oE: Multi-Domain Multi-Task Mixture-of-Experts
@@ -61,49 +64,53 @@ class M3oE(GatedSharing):
         from mtl_cli.layers.routing import SHARED, Expert
         from mtl_cli.layers.scenario_gates import ScenarioGates
 
-        (x,) = encodings.outputs  # one encoding, (B, D)
-        scenario: Tensor = encodings.scenario  # (B, S)
-        num_tasks, num_scenarios = len(tasks), scenario.shape[-1]
-        e = self._connect_bottom(x, scenario)
-        shared = self._experts(self.num_shared_experts, "shared_experts")(e)  # F
-        of_scenarios = self._experts(num_scenarios, "scenario_experts")(e)  # C
-        of_tasks = self._experts(num_tasks, "specific_experts")(e)  # P, (T, B, H)
+        (x,) = encodings.outputs  # one encoding, (batch, dim)
+        scenario_weights: Tensor = encodings.scenario_weights  # (batch, S)
+        num_tasks = len(tasks)
+        num_scenarios = scenario_weights.shape[-1]
+        e = self._connect_bottom(x, scenario_weights)  # (batch, units)
+        # The outputs of the experts, (experts, batch, units) each
+        f_outputs = self._experts(self.num_shared_experts, "shared_experts")(e)  # F_i
+        c_outputs = self._experts(num_scenarios, "scenario_experts")(e)  # C_s
+        p_outputs = self._experts(num_tasks, "specific_experts")(e)  # P_t
 
-        experts = experts_of(SHARED, self.num_shared_experts)
-        routes = [Route(t, experts) for t in range(num_tasks)]
-        gates = self.gates(
-            [route for route in routes for _ in range(num_scenarios)],
-            name="of_scenarios",
-        )
-        weights = ScenarioGates(gates, num_scenarios, name="gates")(
-            ops.stop_gradient(e), scenario
-        )  # g_ts(sg(e)), (T, B, num_shared_experts)
-        z = Mix()(weights, shared)
-        owners = [Expert(t) for t in range(num_tasks)]
-        task_weights = BalancedWeights(
-            [Route(t, owners) for t in range(num_tasks)],
+        shared = experts_of(SHARED, self.num_shared_experts)
+        # The gates of all scenarios for the first task come first.
+        routes = [
+            Route(t, shared) for t in range(num_tasks) for _ in range(num_scenarios)
+        ]
+        gates = self.gates(routes, name="of_scenarios")
+        scenario_gates = ScenarioGates(gates, num_scenarios, name="gates")
+        # g_ts(sg(e)), (tasks, batch, num_shared_experts)
+        shared_weights = scenario_gates(ops.stop_gradient(e), scenario_weights)
+        z = Mix()(shared_weights, f_outputs)
+
+        task_experts = [Expert(t) for t in range(num_tasks)]
+        balance_tasks = BalancedWeights(
+            [Route(t, task_experts) for t in range(num_tasks)],
             label="experts of tasks",
             name="task_weights",
         )
-        z += Mix()(task_weights(e), of_tasks)  # + alpha_t p_t, (T, B, H)
-        scenario_weights = BalancedWeights(
+        z += Mix()(balance_tasks(e), p_outputs)  # + alpha_t p_t, (tasks, batch, units)
+
+        balance_scenarios = BalancedWeights(
             [Route(None, experts_of("scenario", num_scenarios))],
             label="experts of scenarios",
             name="scenario_weights",
         )
-        # + alpha_d c_s, (1, B, H), the same for all tasks
-        z += Mix()(scenario_weights(e, scenario), of_scenarios)
-        return z  # z_ts of the row's scenario s, (T, B, H)
+        # + alpha_d c_s, (1, batch, units), the same for all tasks
+        z += Mix()(balance_scenarios(e, scenario_weights), c_outputs)
+        return z  # z_ts of the row's scenario s, (tasks, batch, units)
 
-    def _connect_bottom(self, x: Tensor, scenario: Tensor) -> Tensor:
+    def _connect_bottom(self, x: Tensor, scenario_weights: Tensor) -> Tensor:
         """Connects the layers that compute e from x.
 
-        Returns: e, `(B, units)`.
+        Returns: e, `(batch, units)`.
         """
         from mtl_cli.layers.star import StarDense
 
         star = StarDense(1, self.star_units, self.l2, self.initializer, name="star")
-        u = star(x, scenario)
+        u = star(x, scenario_weights)  # (1, batch, star_units)
         bottom = self.networks(1, self.bottom_units, "bottom", layer_norm=True)
         skip = self.networks(1, self.bottom_units[-1:], "skip", layer_norm=True)
         return (bottom(u) + skip(x))[0]

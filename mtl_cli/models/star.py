@@ -46,10 +46,10 @@ class STAR(Sharing):
         from mtl_cli.layers.star import StarMLP
 
         (x,) = encodings.outputs  # one encoding, (batch, dim)
-        scenario = encodings.scenario  # (batch, scenarios)
+        scenario_weights = encodings.scenario_weights  # (batch, scenarios)
         norm = PartitionedNorm(name="normalisation", dtype="float32")
-        x = norm(x, scenario)  # x^0, (batch, dim)
+        x = norm(x, scenario_weights)  # x^0, (batch, dim)
         if not self.bottom_units:
             return x
         bottom = StarMLP(1, self.bottom_units, name="bottom", **self.dense_options)
-        return bottom(x, scenario)[0]  # z_t = x^L, (batch, units)
+        return bottom(x, scenario_weights)[0]  # z_t = x^L, (batch, units)

@@ -77,8 +77,8 @@ def build_run(
         inputs, layout, model.num_encodings(len(tasks)), model.dense_options
     )
     if config.dataset.scenario is not None and config.reads_scenario:
-        weights = scenario_weights(inputs, layout, config.dataset.scenario)
-        encodings = replace(encodings, scenario=weights)
+        weights = connect_scenario_weights(inputs, layout, config.dataset.scenario)
+        encodings = replace(encodings, scenario_weights=weights)
     member_encodings = encodings_of_members(encodings, model.members)
     hidden = model.share(member_encodings, list(tasks))
     tower_logits = model.towers_option.connect(
@@ -135,32 +135,40 @@ def encodings_of_members(encodings: Encodings, num_members: int) -> Encodings:
     """
     if num_members == 1:
         return encodings
-    split = EnsembleInputs(num_members, name="members")
+    scale = EnsembleInputs(num_members, name="members")
+    outputs = [scale(encoding) for encoding in encodings.outputs]
+    xs = [ops.tile(x, (num_members, 1)) for x in encodings.x]
+    scenario_weights = encodings.scenario_weights
+    if scenario_weights is not None:
+        scenario_weights = ops.tile(scenario_weights, (num_members, 1))
     return replace(
         encodings,
-        outputs=[split(x) for x in encodings.outputs],
-        x=[ops.tile(x, (num_members, 1)) for x in encodings.x],
-        scenario=None
-        if encodings.scenario is None
-        else ops.tile(encodings.scenario, (num_members, 1)),
+        outputs=outputs,
+        x=xs,
+        scenario_weights=scenario_weights,
         num_members=num_members,
     )
 
 
-def scenario_weights(inputs: dict[str, Tensor], layout: Layout, feature: str) -> Tensor:
-    """Returns a weight for each scenario and row, (B, scenarios).
+def connect_scenario_weights(
+    inputs: dict[str, Tensor], layout: Layout, feature: str
+) -> Tensor:
+    """Connects a weight for each scenario and row, (B, scenarios).
 
-    If the scenario of a row is known, this scenario has weight 1, and all others have
-    weight 0. If it is unknown, all scenarios have the same weight. The weights of a row
-    sum to 1. The values of `feature` are the scenarios.
+    The scenarios are the known values of `feature`. If the scenario of a row is known,
+    this scenario has weight 1, and all others have weight 0. If the scenario is
+    unknown, all scenarios have the same weight. The weights of a row sum to 1.
     """
     ids = inputs["ids"][:, layout.columns[feature].start]
     table = layout.tables[layout.blocks[feature].table or feature]
-    # Unknown values have id 0, so they use column 0. `ids - 1` would save the column,
-    # but ONNX counts the id -1 from the end: an unknown value would be read as the last
-    # scenario.
+    # The id 0 stands for unknown values, the id i for scenario i, so `one_hot` has one
+    # column more than there are scenarios. A one-hot vector of `ids - 1` would have no
+    # such column, but ONNX counts the id -1 from the end: it would read an unknown
+    # value as the last scenario.
+    num_scenarios = table.size - 1
     one_hot = ops.one_hot(ids, table.size, dtype="float32")
-    return one_hot[:, 1:] + one_hot[:, :1] / (table.size - 1)
+    is_unknown = one_hot[:, :1]  # 1 or 0, (B, 1)
+    return one_hot[:, 1:] + is_unknown / num_scenarios
 
 
 def connect_inputs(layout: Layout) -> dict[str, Tensor]:

@@ -38,7 +38,7 @@ class PerScenario(Towers):
         from keras import ops
 
         from mtl_cli.layers import ParallelMLP
-        from mtl_cli.layers.star import select_scenario
+        from mtl_cli.layers.star import mean_over_scenarios
         from mtl_cli.layers.towers import (
             connect_by_widths,
             connect_last_layers,
@@ -46,8 +46,8 @@ class PerScenario(Towers):
             select_tasks,
         )
 
-        scenario: Tensor = encodings.scenario
-        num_scenarios = scenario.shape[-1]
+        scenario_weights: Tensor = encodings.scenario_weights
+        num_scenarios = scenario_weights.shape[-1]
 
         def connect(widths: Sequence[int], tasks: Sequence[int]) -> Tensor:
             *units, num_logits = widths
@@ -65,6 +65,8 @@ class PerScenario(Towers):
                 **dense_options,
             )
             by_scenario = ops.reshape(y, (len(tasks), num_scenarios, -1, num_logits))
-            return select_scenario(by_scenario, scenario)  # (tasks, batch, num_logits)
+            return mean_over_scenarios(
+                by_scenario, scenario_weights
+            )  # (tasks, batch, num_logits)
 
         return connect_by_widths([tower.widths for tower in towers], connect)

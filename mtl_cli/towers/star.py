@@ -57,14 +57,15 @@ class Star(Towers):
             select_tasks,
         )
 
-        scenario, num_members = encodings.scenario, encodings.num_members
+        scenario_weights: Tensor = encodings.scenario_weights
+        num_members = encodings.num_members
 
         def connect_stars(widths: Sequence[int], tasks: Sequence[int]) -> Tensor:
             *units, num_logits = widths
             v, num = select_tasks(hidden, tasks), len(tasks)
             if units:
                 mlp = StarMLP(num, units, name=layer_name(tasks), **dense_options)
-                v = mlp(v, scenario)
+                v = mlp(v, scenario_weights)
             last_layers = StarDense(
                 num * num_members,
                 num_logits,
@@ -74,7 +75,9 @@ class Star(Towers):
             )
             y = last_layers(
                 inputs_of_members(v, num, num_members),
-                by_member(scenario, num_members)[0],  # all members have the same rows
+                by_member(scenario_weights, num_members)[
+                    0
+                ],  # all members have the same rows
             )
             return ops.reshape(y, (num, -1, num_logits))
 
