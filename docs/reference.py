@@ -9,11 +9,11 @@ from typing import Any
 from mtl_cli.config.json_schema import (
     GROUPS,
     INTERPOLATION,
-    defaults_of,
     group_schema,
     option_classes,
     option_defaults,
     run_schema,
+    values_in_file,
 )
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,7 +40,9 @@ def keys_table(group: str, option: str = "", which: str = "all") -> str:
         schema = run_schema()
         left_out = (*GROUPS, "hydra", "defaults")
         keys = {k: v for k, v in schema["properties"].items() if k not in left_out}
-        return table({"properties": keys}, schema["$defs"], defaults_of("config.yaml"))
+        return table(
+            {"properties": keys}, schema["$defs"], values_in_file("config.yaml")
+        )
     if group in ("features", "tasks"):
         definitions = group_schema("dataset")["$defs"]
         names = kinds(definitions, group)

@@ -214,7 +214,7 @@ def similar_keys(word: str, arguments: list[str]) -> list[str]:
     """Returns keys that resemble a word, or whose last part resembles the word."""
     known_keys = dotted_keys(compose_chosen_options(arguments))
     # Other tools have flags such as `--num-epochs` and `--dropout-rate`.
-    return similar_keys_anywhere(word, known_keys, cutoff=0.7)
+    return similar_keys_anywhere(word, known_keys, name_cutoff=0.7)
 
 
 def named_key(error: BaseException) -> str:

@@ -5,7 +5,7 @@ import re
 from functools import cache
 from typing import Any
 
-from mtl_cli.config.json_schema import AXES, KINDS
+from mtl_cli.config.json_schema import AXIS_OF_GROUP, KINDS
 from mtl_cli.config.trainer import Trainer
 from mtl_cli.core.errors import ConfigError, visible
 from mtl_cli.core.nested import flatten
@@ -155,8 +155,8 @@ def option_classes(section: str, option: str) -> list[type[Options]]:
     group, *path = section.split(".")
     if section == "trainer":
         return [Trainer]
-    if section in AXES:
-        axis, base = AXES[section]
+    if section in AXIS_OF_GROUP:
+        axis, base = AXIS_OF_GROUP[section]
     elif group == "dataset" and len(path) == 2 and path[0] in KINDS:
         axis, base = path[0], KINDS[path[0]]
     else:

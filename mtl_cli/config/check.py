@@ -8,6 +8,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from mtl_cli.config.json_schema import GROUPS_OF_CLASSES
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.unknown_keys import unknown_key_message
 from mtl_cli.core.errors import SHOWN_CHARACTERS, ConfigError, cut, first_line, shown
@@ -18,8 +19,9 @@ def check(composed: DictConfig) -> Config:
     """Validates a configuration, and returns it as an object of the schema.
 
     Raises:
-        ConfigError: if a key is wrong. The message names the key, its value, and the
-            rule that the value breaks.
+        ConfigError: if a key is wrong, or if the tracker lacks its package or a secret.
+            The message about a key names the key, its value, and the rule that the
+            value breaks.
     """
     try:
         with limited_reading():
@@ -27,7 +29,9 @@ def check(composed: DictConfig) -> Config:
                 composed, resolve=True, throw_on_missing=True
             )
     except MissingMandatoryValue as error:
-        raise ConfigError(f"{error.full_key} has no value yet; give it one") from None
+        raise ConfigError(
+            f"{error.full_key}: the value is missing; set {error.full_key}=VALUE"
+        ) from None
     except OmegaConfBaseException as error:
         raise ConfigError(f"{error.full_key}: {first_line(error)}") from None
     try:
@@ -36,8 +40,8 @@ def check(composed: DictConfig) -> Config:
         raise ConfigError(explain(error, values)) from None
     if config.ensemble:
         raise ConfigError(
-            "ensemble: an ensemble is not trained; train its runs with -m seed=1,2,3, "
-            "and average them with mtl-compare SWEEP --ensemble"
+            "ensemble: an ensemble is not trained; train single runs with "
+            "-m seed=1,2,3, and average the runs with mtl-compare SWEEP --ensemble"
         )
     config.tracker.check_installed()
     config.tracker.check_secrets()
@@ -56,28 +60,16 @@ def explain(error: ValidationError, values: dict[Any, Any]) -> str:
     if first["type"] == "extra_forbidden":
         return unknown_key_message(key, values)
     if first["type"] == "missing":
-        locations = [f["loc"] for f in findings if f["type"] == "missing"]
-        missing = [
-            f"{locate(location, values)[0]}.{location[-1]}".removeprefix(".")
-            for location in locations
-        ]
-        plural, them = ("s", "them") if len(missing) > 1 else ("", "it")
-        names = ", ".join(f"'{key}'" for key in missing)
-        message = f"missing key{plural} {names}; add {them} to the YAML file"
-        from mtl_cli.config.json_schema import GROUPS_OF_CLASSES
-
-        section, _, _ = key.partition(".")
-        # The setting `optimizer.name=sgd` does not bring the keys of SGD.
-        option = values[section].get("name") if section in GROUPS_OF_CLASSES else None
-        return f"{message}, or choose {section}={option}" if option else message
+        return missing_keys_message(findings, values)
     findings_of_key = [f for f in findings if locate(f["loc"], values)[0] == key]
-    # A key that allows several types has one finding per type.
+    # Pydantic reports one finding per type if a key allows several types.
     message = " or ".join(dict.fromkeys(broken_rule(f) for f in findings_of_key))
     if first["loc"][-1:] == ("[key]",):  # the finding is about the name of a key
         advice = "; quote it" if "valid string" in message else ""
         return f"{key}: the name {first['loc'][-2]!r} {message}{advice}"
     if isinstance(value, dict) and not message.startswith("should "):
-        # The message of our own rules for a section begins with a key of the section.
+        # Our own rule for a section is broken. Its message begins with a key of the
+        # section.
         return f"{key}.{message}".removeprefix(".")
     if isinstance(value, bool) and "string" in message:
         message += "; YAML reads yes, no, on and off as true and false: quote the word"
@@ -85,9 +77,30 @@ def explain(error: ValidationError, values: dict[Any, Any]) -> str:
         message += "; quote it"
     if first["type"] == "list_type" and value is not None:
         message += f"; write [{value}]"
-    # A long value is cut.
+    if isinstance(value, str):
+        return f"{key}: {shown(value)} {message}"
     as_yaml = cut(json.dumps(value, default=repr), SHOWN_CHARACTERS)
-    return f"{key}: {shown(value) if isinstance(value, str) else as_yaml} {message}"
+    return f"{key}: {as_yaml} {message}"
+
+
+def missing_keys_message(findings: list[ErrorDetails], values: dict[Any, Any]) -> str:
+    """Returns a message that names all missing keys, and how to set the first."""
+    missing = [
+        f"{locate(finding['loc'], values)[0]}.{finding['loc'][-1]}".removeprefix(".")
+        for finding in findings
+        if finding["type"] == "missing"
+    ]
+    plural, them = ("s", "them") if len(missing) > 1 else ("", "it")
+    names = ", ".join(f"'{key}'" for key in missing)
+    message = f"missing key{plural} {names}; add {them} to the YAML file"
+    section, _, _ = missing[0].partition(".")
+    if section in GROUPS_OF_CLASSES:
+        option = values.get(section, {}).get("name")
+        # The setting `optimizer.name=sgd` does not bring the keys of SGD, but
+        # `optimizer=sgd` does.
+        if option:
+            message += f", or choose {section}={option}"
+    return message
 
 
 def locate(location: tuple[int | str, ...], values: Any) -> tuple[str, Any]:

@@ -28,7 +28,7 @@ Schema = dict[str, Any]
 
 SCHEMA_FOLDER = Path(__file__).with_name("schemas")
 # {config group: (folder of its options in `mtl_cli`, base class of the options)}
-AXES: dict[str, tuple[str, type[Options]]] = {
+AXIS_OF_GROUP: dict[str, tuple[str, type[Options]]] = {
     "balancing": ("balancing", Balancing),
     "dataset": ("generators", Dataset),
     "encoder": ("encoders", Encoder),
@@ -36,10 +36,10 @@ AXES: dict[str, tuple[str, type[Options]]] = {
     "optimizer": ("optimizers", Optimizer),
     "tracker": ("trackers", Tracker),
 }
-# The groups whose options are classes, which the key `name` chooses. An option of
-# `dataset` is a YAML file.
-GROUPS_OF_CLASSES = AXES.keys() - {"dataset"}
-GROUPS = (*AXES, "trainer")
+# The groups whose options are classes, which the key `name` chooses. Options of
+# `dataset` are YAML files. The key `generator` chooses the class for such a file.
+GROUPS_OF_CLASSES = AXIS_OF_GROUP.keys() - {"dataset"}
+GROUPS = (*AXIS_OF_GROUP, "trainer")
 # {folder of options: base class} for the options that the key `kind` chooses inside
 # `dataset`.
 KINDS: dict[str, type[Options]] = {"features": Feature, "tasks": Task}
@@ -57,16 +57,22 @@ def option_classes(group: str) -> dict[str, type[Options]]:
     """
     if group == "trainer":
         return {"": Trainer}
-    axis, base = AXES[group]
+    axis, base = AXIS_OF_GROUP[group]
     options = {name: option_class(axis, name, base) for name in option_names(axis)}
-    return {"": base, **options} if base is Dataset else options
+    # A data set that reads files has no generator.
+    return {"": base, **options} if group == "dataset" else options
+
+
+def option_key(group: str) -> str:
+    """Returns the key that chooses the class of a config group's section."""
+    return "generator" if group == "dataset" else "name"
 
 
 def group_schema(group: str, partial: bool = False) -> Schema:
     """Returns the schema of the files in `conf/<group>/`.
 
-    With `partial`, all keys may be left out, as in an experiment: it changes some keys
-    of an option that another file defines.
+    With `partial`, all keys may be left out. An experiment needs such a schema: it
+    changes some keys of an option that another file defines.
     """
     definitions: Schema = {}
     schemas = []
@@ -85,21 +91,24 @@ def group_schema(group: str, partial: bool = False) -> Schema:
 def option_schema(
     group: str, name: str, option: type[Options], partial: bool
 ) -> Schema:
-    """Returns the schema of the files of one option; see `option_classes` for `name`.
+    """Returns the schema of the files of one option.
 
-    See `group_schema` for `partial`.
+    Args:
+        group: the config group.
+        name: the option; "" as in `option_classes`.
+        option: the class of the option.
+        partial: whether all keys may be left out, see `group_schema`.
     """
     schema = class_schema(option)
     keys = schema["properties"]
-    option_key = "generator" if group == "dataset" else "name"
     if name:
-        keys[option_key] = {"const": name}
+        keys[option_key(group)] = {"const": name}
     # The keys of a data set of the user's own do not come from a file of mtl-cli.
     defaults = {} if group == "dataset" else option_defaults(group, name)
-    for key in defaults.keys() & keys.keys() - {option_key}:
+    for key in defaults.keys() & keys.keys() - {option_key(group)}:
         keys[key]["default"] = defaults[key]
     keys["defaults"] = DEFAULTS
-    keys_set_elsewhere = set(defaults_of("config.yaml").get(group) or {})
+    keys_set_elsewhere = set(values_in_file("config.yaml").get(group) or {})
     if group == "dataset" and name:
         keys_set_elsewhere.add("features")  # a generator declares the features
     required = [k for k in schema.pop("required", []) if k not in keys_set_elsewhere]
@@ -107,26 +116,26 @@ def option_schema(
         # A file with a defaults list may leave out keys that another file sets.
         schema["if"] = {"not": {"required": ["defaults"]}}
         schema["then"] = {"required": required}
-        schema["required"] = [option_key] if name else []
+        schema["required"] = [option_key(group)] if name else []
     return schema
 
 
 def option_defaults(group: str, option: str) -> dict[str, Any]:
     """Returns the values that an option's keys have in the files of mtl-cli.
 
-    A run that does not set a key gets this value. The class of the option may have
-    another default: the value that holds for configurations saved before the key
-    existed.
+    A run that does not set a key gets its value in these files. The default in the
+    option's class may differ: it holds for configurations that were saved before the
+    key existed.
     """
-    values = dict(defaults_of("config.yaml").get(group) or {})
+    values = dict(values_in_file("config.yaml").get(group) or {})
     name = option or ("default" if group == "trainer" else "")
     path = f"{group}/{name}.yaml"
-    return values | (defaults_of(path) if (conf_folder() / path).exists() else {})
+    return values | (values_in_file(path) if (conf_folder() / path).exists() else {})
 
 
 @functools.cache
-def defaults_of(path: str) -> dict[str, Any]:
-    """Returns the keys of a config file."""
+def values_in_file(path: str) -> dict[str, Any]:
+    """Returns the keys of a config file of mtl-cli, with their values."""
     values: Any = OmegaConf.to_container(OmegaConf.load(conf_folder() / path))
     return dict(values)
 
@@ -146,7 +155,7 @@ def run_schema() -> Schema:
         "description": "Hydra's own keys.",
     }
     del schema["required"]
-    for name in ("Trainer", "Comparison", "SweepOptions"):
+    for name in ("Trainer", "CompareOptions", "SweepOptions"):
         definitions.get(name, {}).pop("required", None)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -157,12 +166,12 @@ def run_schema() -> Schema:
 
 
 def class_schema(option: type[Options]) -> Schema:
-    """Returns the schema of a class of options, for editors."""
+    """Returns the schema of the keys that a class of options declares."""
     schema = option.model_json_schema()
     definitions = schema.setdefault("$defs", {})
     for section in [schema, *definitions.values()]:
-        description = str(section.get("description", ""))
-        section["description"] = description.split("\n\n")[0]
+        docstring = str(section.get("description", ""))
+        section["description"] = docstring.split("\n\n")[0]  # the first paragraph
         for key_schema in section.get("properties", {}).values():
             key_schema.pop("title", None)
     for axis, base in KINDS.items():
@@ -175,14 +184,15 @@ def class_schema(option: type[Options]) -> Schema:
                 definitions |= {**kind.pop("$defs"), kind["title"]: kind}
                 reference = {"$ref": f"#/$defs/{kind['title']}"}
                 definitions[base.__name__]["oneOf"].append(reference)
-    with_texts: Schema = with_interpolation(schema)
-    return with_texts
+    schema_for_editors: Schema = with_interpolation(schema)
+    return schema_for_editors
 
 
 def with_interpolation(schema: Any) -> Any:
     """Returns a schema whose numbers, booleans and choices may be interpolations.
 
-    An interpolation is a text such as `${oc.env:NAME}`. A schema of text allows it.
+    An interpolation is a text such as `${oc.env:NAME}`. Schemas of text stay as they
+    are, because they allow any text.
     """
     if isinstance(schema, list):
         return [with_interpolation(item) for item in schema]

@@ -6,7 +6,7 @@ import re
 ADD_OR_CHANGE = "++"
 # Sections with keys that may be absent from all YAML files.
 OPEN_SECTIONS = ("dataset.", "compare.")
-# {key that can add runs to a job: the value with which it adds no runs}
+# {key that can add runs to a job: the value with which the key adds no runs}
 KEYS_THAT_ADD_RUNS = {
     "repeats": "1",
     "compare.single_task": "false",

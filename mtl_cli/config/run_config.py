@@ -8,7 +8,7 @@ from mtl_cli.balancing.base import Balancing
 from mtl_cli.balancing.fixed import Fixed
 from mtl_cli.config.monitor import AUTO, MEAN, monitored_metrics
 from mtl_cli.config.start_from import StartFrom
-from mtl_cli.config.sweep_options import Comparison, SweepOptions
+from mtl_cli.config.sweep_options import CompareOptions, SweepOptions
 from mtl_cli.config.trainer import Trainer
 from mtl_cli.core.errors import suggest, unknown_name
 from mtl_cli.core.options import Count, Options, Seed, option_of
@@ -40,13 +40,14 @@ class Config(Options):
         resume: whether to resume an interrupted run of the same configuration and data.
             `auto` resumes such a run if it exists, `never` starts a new run, and `must`
             fails if no such run has a checkpoint.
-        balancing: how the losses of the tasks become one step.
+        balancing: how the losses of the tasks are combined in a training step.
         start_from: the earlier run to start from.
-        ensemble: seeds of the runs whose mean prediction the model is. Only
-            `mtl-compare --ensemble` sets it; it is empty in a run that trains.
+        ensemble: seeds of the runs whose predictions this model averages. Only
+            `mtl-compare --ensemble` sets this key; in a run that trains, the list is
+            empty.
         repeats: number of seeds with which a sweep runs each job: `seed`, `seed` + 1,
             and so on.
-        compare: jobs that a sweep adds, so that its models can be compared with them.
+        compare: jobs that a sweep adds to compare its models with.
         sweep: how a machine runs the jobs of a sweep. A run folder does not save the
             keys `sweep`, `repeats` and `compare`, because the results of a run do not
             depend on them.
@@ -79,7 +80,7 @@ class Config(Options):
         SerializeAsAny[Tracker], option_of("trackers", Tracker), Field(exclude=True)
     ] = NoTracker(name="none")
     repeats: Annotated[Count, Field(exclude=True)] = 1
-    compare: Annotated[Comparison | None, Field(exclude=True)] = None
+    compare: Annotated[CompareOptions | None, Field(exclude=True)] = None
     sweep: Annotated[SweepOptions | None, Field(exclude=True)] = None
 
     @model_validator(mode="after")
@@ -94,7 +95,7 @@ class Config(Options):
             raise ValueError(
                 f"dataset.scenario: model={self.model.name} with towers "
                 f"{self.model.towers} reads the scenario of a row; name the feature "
-                "that tells it"
+                "that holds the scenario"
             )
         if not self.dataset.has_validation:
             self._check_without_validation()
@@ -104,16 +105,18 @@ class Config(Options):
         return self
 
     def _check_without_validation(self) -> None:
-        for key, purpose, is_requested, off in (
-            ("patience", "early stopping", self.trainer.patience is not None, "null"),
-            ("calibration", "calibration", self.trainer.needs_calibration, "none"),
-        ):
-            if is_requested:
-                raise ValueError(
-                    f"trainer.{key}: {purpose} needs validation rows; set "
-                    "dataset.valid_fraction above 0, dataset.valid to a file, or "
-                    f"trainer.{key}={off}"
-                )
+        advice = (
+            "needs validation rows; set dataset.valid_fraction above 0, dataset.valid "
+            "to a file, or"
+        )
+        if self.trainer.patience is not None:
+            raise ValueError(
+                f"trainer.patience: early stopping {advice} trainer.patience=null"
+            )
+        if self.trainer.needs_calibration:
+            raise ValueError(
+                f"trainer.calibration: calibration {advice} trainer.calibration=none"
+            )
 
     def _check_features(self) -> None:
         features_by_key = {"start_from.refit": self.start_from.refit}
@@ -141,7 +144,7 @@ class Config(Options):
                 raise ValueError(f"tasks: {unknown_name('task', task, dataset, names)}")
         if len(set(tasks)) < len(tasks):
             raise ValueError(
-                f"tasks: {', '.join(tasks)} names a task twice; name each once"
+                f"tasks: {', '.join(tasks)} names a task twice; name each task once"
             )
 
     def _check_names(self) -> None:
@@ -169,8 +172,8 @@ class Config(Options):
         if monitored not in choices or (monitored == AUTO and metric_name):
             raise ValueError(
                 f"trainer.monitor: {self.trainer.monitor!r} is not one of "
-                f"{', '.join(choices)}, nor a metric of these, as in mean.log_loss"
-                f"{suggest(monitored, choices)}"
+                f"{', '.join(choices)}, nor a metric of mean or of a task, as in "
+                f"mean.log_loss{suggest(monitored, choices)}"
             )
         metrics = monitored_metrics(self.trainer.monitor, self.outputs)
         for output, monitored_metric in metrics:
@@ -184,8 +187,8 @@ class Config(Options):
             if monitored_metric not in usable:
                 raise ValueError(
                     f"trainer.monitor: task {name} cannot be monitored by "
-                    f"{monitored_metric!r}; it has these metrics with a best value: "
-                    f"{', '.join(usable)}{suggest(monitored_metric, usable)}"
+                    f"{monitored_metric!r}; choose from its metrics that have a best "
+                    f"value: {', '.join(usable)}{suggest(monitored_metric, usable)}"
                 )
 
     @property
@@ -211,7 +214,10 @@ class Config(Options):
 
     @property
     def predicted(self) -> dict[str, Output]:
-        """{prediction of the network: its output}; a spread belongs to its output."""
+        """{name of a prediction of the network: the output that is predicted}.
+
+        If the model predicts spreads, an output has two predictions: value and spread.
+        """
         outputs = {output.name: output for output in self.outputs}
         if not self.predicts_spread:
             return outputs

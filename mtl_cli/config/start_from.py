@@ -42,7 +42,7 @@ class StartFrom(Options):
             if part in self.freeze:
                 raise ValueError(
                     f"reset: {part} would stay at random weights, because "
-                    "start_from.freeze names it too; name it in one of the two"
+                    f"start_from.freeze names it too; name {part} in one key only"
                 )
         if set(self.freeze) == set(PARTS):
             raise ValueError(

@@ -27,7 +27,7 @@ class SweepOptions(Options):
 
     @property
     def jobs_at_once(self) -> int:
-        """The number of jobs that run at a time."""
+        """The key `jobs` as a number; `auto` depends on this machine."""
         if self.jobs != "auto":
             return self.jobs
         if has_gpu():
@@ -35,8 +35,8 @@ class SweepOptions(Options):
         return max(1, min(cores(), memory_bytes() // BYTES_PER_JOB))
 
 
-class Comparison(Options):
-    """Jobs that a sweep adds, so that its models can be compared with them.
+class CompareOptions(Options):
+    """The keys that add jobs to a sweep, to compare the models of its jobs with.
 
     Attributes:
         single_task: whether a sweep adds a single-task twin of each job. The twin

@@ -7,9 +7,11 @@ from mtl_cli.core.options import Count, Options, Positive, Share
 
 # The targets of `auto`, see `Trainer.length`.
 STEPS_PER_EPOCH = 60
-MIN_BATCH_SIZE, MAX_BATCH_SIZE = 32, 512
-MIN_EPOCHS, STEPS = 20, 1200
-MIN_PATIENCE, PATIENCE_STEPS = 3, 180
+MIN_BATCH_SIZE, MAX_BATCH_SIZE = 32, 512  # powers of two
+MIN_EPOCHS = 20
+STEPS_OF_TRAINING = 1200
+MIN_PATIENCE = 3  # epochs
+STEPS_OF_PATIENCE = 180
 
 
 class Trainer(Options):
@@ -75,27 +77,27 @@ class Trainer(Options):
     def length(self, num_rows: int) -> "Length":
         """Returns the length of the training on a number of training rows.
 
-        With `auto`, the batch size is the power of two that makes an epoch of about
-        `STEPS_PER_EPOCH` steps, from `MIN_BATCH_SIZE` to `MAX_BATCH_SIZE`. The epochs
-        together have about `STEPS` steps, but there are at least `MIN_EPOCHS` epochs.
-        The patience is about `PATIENCE_STEPS` steps, but at least `MIN_PATIENCE`
-        epochs.
+        With `auto`, the batch size is a power of two from `MIN_BATCH_SIZE` to
+        `MAX_BATCH_SIZE`, chosen so that an epoch has about `STEPS_PER_EPOCH` steps. The
+        epochs together have about `STEPS_OF_TRAINING` steps, but there are at least
+        `MIN_EPOCHS` epochs. The patience is about `STEPS_OF_PATIENCE` steps, but at
+        least `MIN_PATIENCE` epochs.
 
         A small table has few steps in an epoch, so one epoch hardly shows whether
         training improves. Small tables therefore get more epochs and more patience.
         """
-        # The logarithm of a number below 1 would be negative.
-        nearest: int = 2 ** round(math.log2(max(num_rows / STEPS_PER_EPOCH, 1)))
-        batch_size = min(max(nearest, MIN_BATCH_SIZE), MAX_BATCH_SIZE)
-        if self.batch_size != "auto":
-            batch_size = self.batch_size
-        steps_per_epoch = -(-num_rows // batch_size)  # rounded up
-        epochs = max(MIN_EPOCHS, STEPS // steps_per_epoch)
-        patience = max(MIN_PATIENCE, PATIENCE_STEPS // steps_per_epoch)
+        batch_size = self.batch_size
+        if batch_size == "auto":
+            rows_per_step = num_rows / STEPS_PER_EPOCH
+            rows_per_step = min(max(rows_per_step, MIN_BATCH_SIZE), MAX_BATCH_SIZE)
+            batch_size = 2 ** round(math.log2(rows_per_step))
+        steps_per_epoch = math.ceil(num_rows / batch_size)
+        epochs = max(MIN_EPOCHS, STEPS_OF_TRAINING // steps_per_epoch)
+        patience = max(MIN_PATIENCE, STEPS_OF_PATIENCE // steps_per_epoch)
         return Length(
             batch_size,
-            epochs if self.epochs == "auto" else self.epochs,
-            patience if self.patience == "auto" else self.patience,
+            epochs=epochs if self.epochs == "auto" else self.epochs,
+            patience=patience if self.patience == "auto" else self.patience,
         )
 
 

@@ -4,6 +4,9 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
+from mtl_cli.config.json_schema import AXIS_OF_GROUP, KINDS, option_classes, option_key
+from mtl_cli.core.options import Options, option_class, option_names
+
 # Names that users know from other tools, and what they are called here.
 KNOWN_ELSEWHERE = {
     **dict.fromkeys(
@@ -16,125 +19,156 @@ KNOWN_ELSEWHERE = {
 
 
 def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
-    """Returns a message about an unknown key. The message suggests a similar key.
+    """Returns a message about a key that the schema or the configuration lacks.
+
+    The message suggests similar keys, else it lists the known keys of the section. It
+    also names the other options of the section that have the key.
 
     Args:
-        key: the unknown key, dotted.
-        values: the configuration, with the unknown key.
+        key: the dotted key.
+        values: the configuration; it holds the key if only the schema lacks the key.
     """
     section, _, name = key.rpartition(".")
-    siblings = known_siblings(key, values)
-    chosen_keys, owners = keys_and_owners(section, name, values)
-    if name in chosen_keys:
-        option = values[section]["name"]
-        return (
-            f"unknown key '{key}': the YAML file of {section}={option} does not set "
-            f"it; add it there, or write +{key}=VALUE"
-        )
-    similar_names = (
-        get_close_matches(name, chosen_keys, 3, cutoff=0.7)
-        or get_close_matches(name, siblings, 1, cutoff=0.7)
-        or abbreviated(name, siblings)
-    )
-    similar_keys = [f"{section}.{similar}".lstrip(".") for similar in similar_names]
-    known_keys = [k for k in dotted_keys(values) if k != key]
-    if name in KNOWN_ELSEWHERE and not owners:
-        similar_keys = [KNOWN_ELSEWHERE[name]]
-    if not similar_keys and section not in known_keys:
-        similar_keys = similar_keys_anywhere(key, known_keys)
-    note = f"{name} is a key of {section}={', '.join(owners)}" if owners else ""
-    if similar_keys:
+    option, note = chosen_class(section, values), ""
+    if option is not None:
+        if name in option.model_fields:
+            return (
+                f"{key}: the chosen YAML file of conf/{section} does not set this key; "
+                f"add the key to the file, or write +{key}=VALUE"
+            )
+        if others := options_with_key(section, name):
+            # Several data sets may have one generator, which declares their keys.
+            setting = "dataset.generator" if section == "dataset" else section
+            note = f"{name} is a key of {setting}={', '.join(others)}"
+    if similar_keys := suggestions(key, values):
         suggestion = f"did you mean {' or '.join(similar_keys)}?"
         return f"unknown key '{key}'; {suggestion} {note}".rstrip()
-    siblings.sort(key=lambda sibling: sibling not in chosen_keys)
-    known_there = f"known there: {', '.join(siblings)}"
-    return "; ".join(filter(None, [f"unknown key '{key}'", known_there, note]))
+    parent, siblings = known_siblings(key, values)
+    known = f"known keys of {parent}" if parent else "known keys"
+    known_keys = f"{known}: {', '.join(siblings)}"
+    return "; ".join(filter(None, [f"unknown key '{key}'", known_keys, note]))
 
 
-def keys_and_owners(
-    section: str, key: str, values: dict[Any, Any]
-) -> tuple[list[str], list[str]]:
-    """Returns what the options of a section say about a key that is unknown there.
+def suggestions(key: str, values: dict[Any, Any]) -> list[str]:
+    """Returns the known keys that an unknown dotted key may stand for."""
+    section, _, name = key.rpartition(".")
+    if name in KNOWN_ELSEWHERE:
+        return [KNOWN_ELSEWHERE[name]]
+    parent, siblings = known_siblings(key, values)
+    similar_names = (
+        get_close_matches(name, own_keys(section, values), 3, cutoff=0.7)
+        or get_close_matches(name, siblings, 1, cutoff=0.7)
+        or names_with_initials(name, siblings)
+    )
+    if similar_names:
+        return [f"{parent}.{similar}".removeprefix(".") for similar in similar_names]
+    if section and section == parent:
+        return []  # the section exists, and the message lists its keys
+    known_keys = [known_key for known_key in dotted_keys(values) if known_key != key]
+    return similar_keys_anywhere(key, known_keys)
 
-    Returns: the keys that only the chosen option of the section declares; and the names
-        of the other options that declare `key`. Both are empty if the section is not a
-        config group, such as `model`.
+
+def chosen_class(section: str, values: dict[Any, Any]) -> type[Options] | None:
+    """Returns the class of the option that a section of the configuration chooses.
+
+    A section without the name of a known option has the base class. The result is None
+    if the section is missing, or is not a config group whose options are classes.
     """
-    from mtl_cli.config.json_schema import AXES, option_classes
-
-    chosen = values.get(section)
-    if section not in AXES or not isinstance(chosen, dict):
-        return [], []
-    _, base = AXES[section]
-    options = option_classes(section)
-    option = options.get(str(chosen.get("name")), base)
-    chosen_keys = [k for k in option.model_fields if k not in base.model_fields]
-    return chosen_keys, [n for n, other in options.items() if key in other.model_fields]
+    keys = values.get(section)
+    if section not in AXIS_OF_GROUP or not isinstance(keys, dict):
+        return None
+    _, base = AXIS_OF_GROUP[section]
+    return option_classes(section).get(str(keys.get(option_key(section))), base)
 
 
-def known_siblings(key: str, values: dict[Any, Any]) -> list[str]:
-    """Returns the known keys in the innermost existing section of a dotted key.
+def own_keys(section: str, values: dict[Any, Any]) -> list[str]:
+    """Returns the keys that the chosen option of a section adds to its base class."""
+    option = chosen_class(section, values)
+    if option is None:
+        return []
+    _, base = AXIS_OF_GROUP[section]
+    return [key for key in option.model_fields if key not in base.model_fields]
 
-    For a data set, the schema names the keys, because most of them can be left out of
-    the configuration.
+
+def options_with_key(group: str, key: str) -> list[str]:
+    """Returns the names of the options of a config group that have a key."""
+    classes = option_classes(group)
+    return [name for name, option in classes.items() if key in option.model_fields]
+
+
+def known_siblings(key: str, values: dict[Any, Any]) -> tuple[str, list[str]]:
+    """Returns the known keys next to an unknown dotted key.
+
+    Returns: the innermost existing section on the way to the key, "" for the whole
+        configuration; and the known keys of this section, the own keys of a chosen
+        option first.
     """
     *sections, name = key.split(".")
-    innermost = values
+    parents: list[str] = []
+    siblings = values
     for section in sections:
-        if not isinstance(innermost.get(section), dict):
+        if not isinstance(siblings.get(section), dict):
             break
-        innermost = innermost[section]
-    keys = [str(k) for k in innermost if k != name]
-    if sections[:1] == ["dataset"] and isinstance(values.get("dataset"), dict):
-        kind = str(innermost.get("kind"))
-        keys += keys_of_dataset(sections[1:], values["dataset"], kind)
-    return list(dict.fromkeys(keys))
+        siblings = siblings[section]
+        parents.append(section)
+    names = [str(k) for k in siblings if k != name or parents != sections]
+    if parents[:1] == ["dataset"]:
+        # Most keys of a data set can be left out of the configuration.
+        kind = str(siblings.get("kind"))
+        names += schema_keys_of_dataset(parents[1:], kind, values)
+    parent = ".".join(parents)
+    option_keys = own_keys(parent, values)
+    names.sort(key=lambda name: name not in option_keys)
+    return parent, list(dict.fromkeys(names))
 
 
-def keys_of_dataset(
-    sections: list[str], dataset: dict[Any, Any], kind: str
+def schema_keys_of_dataset(
+    sections: list[str], kind: str, values: dict[Any, Any]
 ) -> list[str]:
     """Returns the keys that the schema declares in a section of a data set.
 
     Args:
         sections: the keys that lead from the data set to the section, such as
-            `["features", "age"]`.
-        dataset: the configuration of the data set.
-        kind: the value of the section's key `kind`, if it has one.
+            `["features", "age"]`; [] for the data set itself.
+        kind: the value of the section's key `kind`, if the section has this key.
+        values: the whole configuration.
     """
-    from mtl_cli.config.json_schema import KINDS, option_classes
-    from mtl_cli.core.options import Options, option_class, option_names
-
-    classes = option_classes("dataset")
-    declaring: Any = classes.get(str(dataset.get("generator", "")), classes[""])
+    section_class: Any = chosen_class("dataset", values)
     match sections:
         case [axis, _] if axis in KINDS and kind in option_names(axis):
-            declaring = option_class(axis, kind, KINDS[axis])
-        case [section] if section in declaring.model_fields:
-            declaring = declaring.model_fields[section].annotation
+            section_class = option_class(axis, kind, KINDS[axis])
+        case [section] if section in section_class.model_fields:
+            section_class = section_class.model_fields[section].annotation
         case [_, *_]:
-            declaring = None
-    is_section = isinstance(declaring, type) and issubclass(declaring, Options)
-    return list(declaring.model_fields) if is_section else []
+            return []
+    is_class = isinstance(section_class, type) and issubclass(section_class, Options)
+    return list(section_class.model_fields) if is_class else []
 
 
 def similar_keys_anywhere(
-    key: str, known_keys: list[str], cutoff: float = 0.8
+    key: str, known_keys: list[str], name_cutoff: float = 0.8
 ) -> list[str]:
-    """Returns known keys of all sections that resemble a key, or its last part."""
+    """Returns known keys of all sections that resemble a key, or its last part.
+
+    Args:
+        key: the unknown key, dotted.
+        known_keys: the dotted keys to choose from.
+        name_cutoff: how similar the last parts of two keys must be; 1 is equal.
+    """
     name = key.rpartition(".")[2]
     # If several keys have the same last part, the dict keeps the first of them.
     by_name = {k.rpartition(".")[2]: k for k in reversed(known_keys)}
-    similar_names = get_close_matches(name, by_name, 1, cutoff=cutoff)
-    similar_names = similar_names or abbreviated(name, by_name)
+    similar_names = get_close_matches(name, by_name, 1, cutoff=name_cutoff)
+    similar_names = similar_names or names_with_initials(name, by_name)
     similar_keys = get_close_matches(key, known_keys, 1, cutoff=0.8)
-    return similar_keys + [by_name[similar] for similar in similar_names]
+    similar_keys += [by_name[similar_name] for similar_name in similar_names]
+    return list(dict.fromkeys(similar_keys))
 
 
-def abbreviated(initials: str, names: Iterable[str]) -> list[str]:
+def names_with_initials(initials: str, names: Iterable[str]) -> list[str]:
     """Returns the names whose words begin with these letters.
 
-    >>> abbreviated("lr", ["learning_rate", "lazy"])
+    >>> names_with_initials("lr", ["learning_rate", "lazy"])
     ['learning_rate']
     """
     return [

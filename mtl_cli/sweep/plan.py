@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
 from mtl_cli.config.overrides import KEYS_THAT_ADD_RUNS
-from mtl_cli.config.sweep_options import Comparison, SweepOptions
+from mtl_cli.config.sweep_options import CompareOptions, SweepOptions
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.options import Count, Options, Seed
 
@@ -27,7 +27,7 @@ class Plan(Options):
 
     seed: Seed
     repeats: Count
-    compare: Comparison
+    compare: CompareOptions
     sweep: SweepOptions
 
 

@@ -27,7 +27,12 @@ MISTAKES = {
     "epochs=3": "unknown key 'epochs'; did you mean trainer.epochs?",
     "datset=adult": "unknown key 'datset'; did you mean dataset?",
     "model=mmoe model.num_expert=3": "did you mean model.num_experts?",
-    "model=mmoe model.num_level=3": "unknown key 'model.num_level'; known there:",
+    "model=mmoe model.num_level=3": "unknown key 'model.num_level'; known keys of mod",
+    "foo.seeed=3": "unknown key 'foo.seeed'; did you mean seed?\n",
+    "model.sub.dropout=1": "'model.sub.dropout'; did you mean model.dropout?\n",
+    "dataset.num_users=1": "; num_users is a key of dataset.generator=funnel",
+    "dataset.name=funnel dataset.num_users=1": "unknown key 'dataset.num_users'; known",
+    "trainer.monitor=auto.auc": "'auto.auc' is not one of auto, mean, income, ",
     "dataset.features.age.num_bucket=3": "did you mean dataset.features.age.num_b",
     "trainer.epochs 3": "'trainer.epochs' has no '='; settings are given as key=value",
     "epochs": "'epochs' has no '='",
@@ -123,7 +128,7 @@ MISTAKES = {
     "model.click_task=income": "model.click_task: only model.heads=escm2 and "
     "esmm use it",
     "trainer.monitor=incom": "'incom' is not one of auto, mean, income, never_married, "
-    "nor a metric of these, as in mean.log_loss; did you mean income?",
+    "nor a metric of mean or of a task, as in mean.log_loss; did you mean income?",
     "trainer.monitor=mean.aucc": "did you mean auc?",
     "trainer.monitor=income.pcoc": "task income cannot be monitored by 'pcoc'",
     "dataset.valid_fraction=0": "trainer.patience: early stopping needs valid",
@@ -195,8 +200,8 @@ def test_key_that_only_some_of_a_sweeps_models_have_is_told_with_the_other(
     )
     assert code == 2
     assert err.startswith(
-        "mtl-train: error: model=mmoe: unknown key 'model.num_levels'; known there: "
-        "num_experts, expert_units, gate_units, gate, tower_units, "
+        "mtl-train: error: model=mmoe: unknown key 'model.num_levels'; known keys "
+        "of model: num_experts, expert_units, gate_units, gate, tower_units, "
     )
     assert err.count("\n") == 1
 
@@ -235,8 +240,9 @@ def test_key_of_an_option_that_its_yaml_does_not_set_is_told(tmp_path: Path) -> 
     code, _, err, _ = refused(tmp_path, "model=mine", "model.num_experts=4")
     assert (code, err) == (
         2,
-        "mtl-train: error: unknown key 'model.num_experts': the YAML file of "
-        "model=mmoe does not set it; add it there, or write +model.num_experts=VALUE\n",
+        "mtl-train: error: model.num_experts: the chosen YAML file of conf/model does "
+        "not set this key; add the key to the file, or write "
+        "+model.num_experts=VALUE\n",
     )
 
 

@@ -89,10 +89,10 @@ TESTS: dict[str, list[str]] = {
     "repeats": [
         "sweep/test_keys_of_a_sweep.py::test_repeats_and_twins_are_jobs_of_their_own"
     ],
-    "Comparison.single_task": [
+    "CompareOptions.single_task": [
         "sweep/test_keys_of_a_sweep.py::test_repeats_and_twins_are_jobs_of_their_own"
     ],
-    "Comparison.scenarios": [
+    "CompareOptions.scenarios": [
         "sweep/test_keys_of_a_sweep.py::test_repeats_and_twins_are_jobs_of_their_own"
     ],
     "SweepOptions.*": [
@@ -371,7 +371,7 @@ def keys_of_schema() -> list[str]:
                 kind = definitions.pop(reference["$ref"].rpartition("/")[2])
                 sections[f"{axis}.{option_of(kind)}"] = kind
         sections |= definitions
-    for name in ("Comparison", "StartFrom", "SweepOptions"):
+    for name in ("CompareOptions", "StartFrom", "SweepOptions"):
         sections[name] = of_runs["$defs"][name]
     own_keys = set(sections["dataset."]["properties"])
     found = set()

@@ -86,7 +86,8 @@ REFUSED = {
     HEAD + TASKS + "features: {item: {kind: sparse, mincount: 3}}\n": "unknown key "
     "'dataset.features.item.mincount'; did you mean dataset.features.item.min_count?",
     HEAD + TASKS + "features: {item: {kind: sparse, column: id}}\n": "unknown key "
-    "'dataset.features.item.column'; known there: kind, embedding_dim, min_count, ",
+    "'dataset.features.item.column'; known keys of dataset.features.item: kind, "
+    "embedding_dim, min_count, ",
     HEAD + FEATURES + "tasks: {click: {label: click, kind: binary, weigth: 2}}\n": ""
     "did you mean dataset.tasks.click.weight?",
     SHORTEST + "split_column: user\n": "dataset.split_column: ",

@@ -298,4 +298,6 @@ def test_m3oe_without_a_scenario_is_refused_in_one_line(tmp_path):
     code, _, error, _ = refused(tmp_path, "model=m3oe")
     assert code == 2
     assert "dataset.scenario: " in error
-    assert "reads the scenario of a row; name the feature that tells it" in error
+    assert (
+        "reads the scenario of a row; name the feature that holds the scenario" in error
+    )

@@ -187,7 +187,10 @@ def test_star_without_a_scenario_is_refused_in_one_line(tmp_path):
         code, _, error, _ = refused(tmp_path, setting)
         assert code == 2
         assert "dataset.scenario: " in error
-        assert "reads the scenario of a row; name the feature that tells it" in error
+        assert (
+            "reads the scenario of a row; name the feature that holds the scenario"
+            in error
+        )
 
 
 def test_star_towers_of_single_tasks_train_the_embeddings_of_their_task_alone():

@@ -79,4 +79,6 @@ def test_towers_without_a_scenario_are_refused_in_one_line(tmp_path):
     code, _, error, _ = refused(tmp_path, "model.towers=per_scenario")
     assert code == 2
     assert "dataset.scenario: " in error
-    assert "reads the scenario of a row; name the feature that tells it" in error
+    assert (
+        "reads the scenario of a row; name the feature that holds the scenario" in error
+    )
