@@ -59,7 +59,7 @@ def read_all_seeds(
     if not all(rows.are_same(other_rows) for other_rows, _ in runs):
         raise DifferentRowsError("the seeds have different test rows")
     has_classes = prediction.ndim == 2
-    metrics = [m for m in metrics_named(metric) if m.of_classes == has_classes]
+    metrics = [m for m in metrics_named(metric) if m.multiclass == has_classes]
     if not metrics:
         raise UnusableError(f"{metric} needs other labels and predictions")
     predictions = Predictions(metrics[0], rows, [by_row for _, by_row in runs])

@@ -23,11 +23,16 @@ from mtl_cli.scoring.gate_slices import usage_by_slice
 from mtl_cli.scoring.gate_usage import summarize_gates
 from mtl_cli.scoring.gate_weights import measure_gate_weights
 from mtl_cli.scoring.importance import REPEATS, permutation_importance
-from mtl_cli.scoring.scored_rows import ScoredRows, metric_with_interval, scored_rows
+from mtl_cli.scoring.scored_rows import (
+    ScoredRows,
+    metric_with_interval,
+    scored_rows,
+    value_with_interval,
+)
 from mtl_cli.scoring.scores import score_outputs
 from mtl_cli.scoring.slice_scores import score_slices
 from mtl_cli.scoring.slices import Slices, slices_by
-from mtl_cli.statistics.sampling_error import bootstrap_error, interval
+from mtl_cli.statistics.sampling_error import bootstrap_error
 
 
 @dataclass(frozen=True)
@@ -166,12 +171,14 @@ def truth_rmse_with_interval(
 ) -> dict[str, Any]:
     """Adds an interval to an output's `truth_rmse`, a metric of all rows of the table.
 
-    Returns: see `metric_with_interval`, but `method` is always `bootstrap`.
+    Returns: see `value_with_interval`, but `method` is always `bootstrap`.
     """
-    true_probabilities = rows.table.truths[name].astype("float64")
-    error = bootstrap_error(truth_rmse, [true_probabilities, rows.predictions[name]])
-    low, high = (None, None) if error is None else interval(value, error)
-    return {"value": value, "low": low, "high": high, "method": "bootstrap"}
+    error = None
+    if value is not None:
+        true_probabilities = rows.table.truths[name].astype("float64")
+        columns = [true_probabilities, rows.predictions[name]]
+        error = bootstrap_error(truth_rmse, columns)
+    return value_with_interval(value, error) | {"method": "bootstrap"}
 
 
 def gate_usage(

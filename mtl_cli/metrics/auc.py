@@ -20,8 +20,8 @@ def auc(label: Floats, prediction: Floats, weight: Floats) -> float:
     """
     positive, negative = weights_by_prediction(label, prediction, weight)
     negative_below = np.cumsum(negative) - negative
-    pairs = positive.sum() * negative.sum()
-    return float((positive * (negative_below + negative / 2)).sum() / pairs)
+    num_pairs = positive.sum() * negative.sum()
+    return float((positive * (negative_below + negative / 2)).sum() / num_pairs)
 
 
 @metric(direction=1)
@@ -40,7 +40,7 @@ def pr_auc(label: Floats, prediction: Floats, weight: Floats) -> float:
     return float((positive * precision).sum() / positive.sum())
 
 
-@metric(direction=1, of_classes=True)
+@metric(direction=1, multiclass=True)
 def macro_auc(label: Floats, prediction: Floats, weight: Floats) -> float:
     """The mean over classes of the AUC of one class against all other classes.
 
@@ -59,10 +59,9 @@ def macro_auc(label: Floats, prediction: Floats, weight: Floats) -> float:
 def gauc(label: Floats, prediction: Floats, weight: Floats, group: Groups) -> float:
     """Group AUC: the mean of the AUCs of the groups, such as users or sessions.
 
-    The weight of a group is the sum of its rows' weights. A group has an AUC only if it
-    has rows of both classes; other groups are left out (Zhu et al., KDD 2017, equation
-    15). A negative group number means that a row has no group. Such rows are left out
-    too.
+    The weight of a group is the sum of the weights of its rows (Zhu et al., KDD 2017,
+    equation 15). Groups without rows of both classes have no AUC and are left out. Rows
+    with a negative group number have no group and are left out too.
     """
     aucs, weights = group_aucs(label, prediction, weight, group)
     return float(np.average(aucs, weights=weights))
@@ -73,8 +72,7 @@ def group_aucs(
 ) -> tuple[Floats, Floats]:
     """Returns the AUC and the weight of each group that `gauc` averages.
 
-    Only the AUCs depend on the predictions. The groups that count and their weights do
-    not.
+    The weights and the choice of the groups do not depend on the predictions.
 
     Returns: two arrays (groups with rows of both classes,), in ascending order of the
         groups' numbers.
@@ -94,22 +92,22 @@ def group_aucs(
     group_starts = first_indices(g[starts])
     group_lengths = np.diff(group_starts, append=len(starts))
     negative_below = np.cumsum(negative) - negative
-    # Subtract the negatives of the earlier groups.
+    # Negative rows of earlier groups do not count.
     negative_below -= np.repeat(negative_below[group_starts], group_lengths)
     # One entry per group. The AUC of a group is computed as in `auc`.
     sums = np.add.reduceat(positive * (negative_below + negative / 2), group_starts)
     group_positive = np.add.reduceat(positive, group_starts)
     group_negative = np.add.reduceat(negative, group_starts)
     group_weight = np.add.reduceat(positive + negative, group_starts)
-    pairs = group_positive * group_negative
-    has_pairs = pairs > 0
+    num_pairs = group_positive * group_negative
+    has_pairs = num_pairs > 0
     if not has_pairs.any():
         raise UndefinedError(f"none of {len(group_starts)} groups has both classes")
-    return sums[has_pairs] / pairs[has_pairs], group_weight[has_pairs]
+    return sums[has_pairs] / num_pairs[has_pairs], group_weight[has_pairs]
 
 
 def num_usable_groups(label: Floats, group: Groups) -> int:
-    """Returns the number of groups that `gauc` averages: those with both classes."""
+    """Returns the number of groups with rows of both classes, which `gauc` averages."""
     has_group = group >= 0
     positive = group[has_group & (label > 0.5)]
     negative = group[has_group & (label <= 0.5)]
@@ -138,7 +136,8 @@ def weights_by_class(
 ) -> tuple[Floats, Floats]:
     """Returns the weight of positive and of negative rows in each block, (blocks,).
 
-    `starts` are the indices of the first row of each block, (blocks,).
+    A block is a run of consecutive rows. `starts` are the indices of the first row of
+    each block, (blocks,).
     """
     positive = np.add.reduceat(weight * label, starts)
     negative = np.add.reduceat(weight * (1 - label), starts)

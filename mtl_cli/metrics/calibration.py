@@ -1,16 +1,16 @@
-"""Calibration: whether predictions equal the mean label of the rows that have them."""
+"""Calibration: whether rows with about equal predictions have this mean label."""
 
 import numpy as np
 
 from mtl_cli.metrics.metric import Floats, UndefinedError, metric
 from mtl_cli.metrics.sorted_rows import sort_rows
 
-CALIBRATION_BUCKETS = 20
+CALIBRATION_BUCKETS = 20  # the largest number of buckets
 
 
 @metric(direction=-1)
 def ece(label: Floats, prediction: Floats, weight: Floats) -> float:
-    """Expected calibration error: the mean distance of predicted and actual rates.
+    """Expected calibration error: the mean distance of predicted and actual rate.
 
     The rows are sorted by their prediction and cut into 20 buckets of about equally
     many rows. Rows with equal predictions are in the same bucket. The predicted rate of
@@ -26,13 +26,13 @@ def calibration_buckets(
 ) -> tuple[Floats, Floats, Floats]:
     """Returns the mean prediction, mean label and weight of each bucket of `ece`.
 
-    Buckets without rows are left out.
+    Buckets without rows are left out. Each array is (buckets,).
     """
     y, p, w, _ = sort_rows(label, prediction, weight)
-    num_buckets = min(CALIBRATION_BUCKETS, len(p) or 1)
+    num_buckets = max(1, min(CALIBRATION_BUCKETS, len(p)))
     bucket_rows = np.array_split(np.arange(len(p)), num_buckets)
     bucket = np.repeat(np.arange(num_buckets), [len(rows) for rows in bucket_rows])
-    # Rows with equal predictions go to the bucket of the first of them.
+    # Rows with equal predictions all go to the bucket of the first of these rows.
     bucket = bucket[np.searchsorted(p, p)]
     sums = np.stack([np.bincount(bucket, x, num_buckets) for x in (w * p, w * y, w)])
     predictions, labels, weights = sums[:, sums[2] > 0]

@@ -7,13 +7,15 @@ from mtl_cli.metrics.metric import Floats
 from mtl_cli.metrics.sorted_rows import sums_by_prediction
 
 MAX_POINTS = 200  # about the largest number of points of a curve
-NUM_BINS = 40
+NUM_BINS = 40  # the number of bins of a histogram
 # The x coordinates and the y coordinates of some points.
 Points = tuple[list[float], list[float]]
 
 
 def roc_curve(label: Floats, prediction: Floats, weight: Floats) -> Points:
-    """Returns the false (x) and true (y) positive rates at decreasing thresholds.
+    """Returns false positive rates (x) and true positive rates (y).
+
+    Each point is for another threshold; the thresholds decrease.
 
     The curve goes from (0, 0) to (1, 1) and has about `MAX_POINTS` points at most.
 
@@ -44,12 +46,12 @@ def gain_curve(label: Floats, prediction: Floats, weight: Floats) -> Points:
     """Returns the share of the rows (x) and of the sum of labels (y) above thresholds.
 
     The thresholds decrease. The curve goes from (0, 0) to (1, 1) and has about
-    `MAX_POINTS` points at most. The labels are 0 or more, not all 0.
+    `MAX_POINTS` points at most. No label is negative, and not all labels are 0.
     """
     sums = sums_by_prediction(label, prediction, weight)
-    x, gain = (np.append(0, np.cumsum(column[::-1])) for column in sums)
-    x, gain = x / x[-1], gain / gain[-1]
-    return thin_out(x, gain, x + gain)
+    rows, gain = (np.append(0, np.cumsum(column[::-1])) for column in sums)
+    x, y = rows / rows[-1], gain / gain[-1]
+    return thin_out(x, y, x + y)
 
 
 def thin_out(x: Floats, y: Floats, distance: Floats) -> Points:
@@ -59,7 +61,7 @@ def thin_out(x: Floats, y: Floats, distance: Floats) -> Points:
     which each point lies, (points,), in ascending order.
     """
     even_distances = np.linspace(distance[0], distance[-1], MAX_POINTS)
-    # Several points may lie at the last distance.
+    # If several points lie at the last distance, the search finds the first of them.
     indices = np.unique([*np.searchsorted(distance, even_distances), len(x) - 1])
     return x[indices].tolist(), y[indices].tolist()
 
@@ -71,5 +73,5 @@ def histogram(values: Floats, weight: Floats, low: float, high: float) -> Points
     """
     weights, edges = np.histogram(values, NUM_BINS, (low, high), weights=weight)
     middles = (edges[1:] + edges[:-1]) / 2
-    total = weight.sum() or 1.0  # without weight, all fractions are 0
+    total = weight.sum() or 1.0  # If all weights are 0, all fractions are 0.
     return middles.tolist(), (weights / total).tolist()

@@ -4,9 +4,9 @@ import numpy as np
 
 from mtl_cli.metrics.metric import Floats, UndefinedError, metric
 
-# Log losses clip probabilities to 1e-7 ... 1 - 1e-7, as Keras does. So the loss of one
-# row is at most -log(1e-7), about 16 nats. Without clipping, a single row with a wrong
-# prediction of 0 or 1 would make the mean infinite.
+# Log losses raise the probability of a row's label to at least this value, as Keras
+# does. So the loss of one row is at most -log(1e-7), about 16 nats. Otherwise a single
+# row whose label has the predicted probability 0 would make the mean infinite.
 SMALLEST_PROBABILITY = 1e-7
 
 
@@ -18,7 +18,7 @@ def log_loss(label: Floats, prediction: Floats, weight: Floats) -> float:
     return float(np.average(loss, weights=weight))
 
 
-@metric(direction=-1, name="log_loss", of_classes=True)
+@metric(direction=-1, name="log_loss", multiclass=True)
 def cross_entropy(label: Floats, prediction: Floats, weight: Floats) -> float:
     """Mean negative log-likelihood of multiclass labels, in nats; 0 is best."""
     p = prediction[np.arange(len(label)), label.astype("int64")]
@@ -41,7 +41,7 @@ def normalized_entropy(label: Floats, prediction: Floats, weight: Floats) -> flo
     return log_loss(label, prediction, weight) / entropy
 
 
-@metric(direction=-1, name="ne", of_classes=True)
+@metric(direction=-1, name="ne", multiclass=True)
 def normalized_cross_entropy(
     label: Floats, prediction: Floats, weight: Floats
 ) -> float:
@@ -65,7 +65,7 @@ def entropy_of(is_class: Floats, weight: Floats) -> float:
         UndefinedError: if all rows have the same class.
     """
     fractions = np.average(is_class, axis=1, weights=weight)
-    fractions = fractions[fractions > 0]  # a class without rows adds nothing
+    fractions = fractions[fractions > 0]  # A class without rows adds nothing.
     if len(fractions) < 2:
         raise UndefinedError(f"one class only: all {len(weight)} rows")
     return float(-(fractions * np.log(fractions)).sum())

@@ -1,8 +1,8 @@
 """The class of metrics, and the decorator that turns a function into a metric.
 
 The function takes the `label`, `prediction` and `weight` of the rows to score: float64
-arrays of shape (rows,), but see `Metric.of_classes`. The function returns the value of
-the metric, or raises `UndefinedError` with the reason why these rows have no value.
+arrays of shape (rows,), except as `Metric.multiclass` says. The function returns the
+value of the metric, or raises `UndefinedError` with the reason why there is no value.
 
 To add a metric, write its function in this package, decorate it with `@metric`, and add
 it to the `METRICS` of a task class.
@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Groups = npt.NDArray[np.integer[Any]]  # the number of each row's group
-Function = Callable[..., float]
+MetricFunction = Callable[..., float]
 
 
 class UndefinedError(Exception):
@@ -27,7 +27,9 @@ class UndefinedError(Exception):
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric. Calling it calls its function.
+    """A metric: a function of the rows to score, and what is known about the function.
+
+    Calling the metric calls the function.
 
     Attributes:
         name: the name in configurations and `metrics.json`.
@@ -36,27 +38,30 @@ class Metric:
             for `pcoc`, whose best value is 1.
         grouped: whether the function takes a fourth argument, the group of each row,
             (rows,).
-        of_classes: whether the metric is for multiclass tasks: `label` is then the
-            index of each row's class, and `prediction` the probability of each class,
-            (rows, classes).
+        multiclass: whether the metric is for tasks of several classes: `label` is then
+            the index of each row's class, and `prediction` the probability of each
+            class, (rows, classes).
     """
 
     name: str
-    function: Function
+    function: MetricFunction
     direction: int
     grouped: bool = False
-    of_classes: bool = False
+    multiclass: bool = False
 
     def __call__(self, *columns: npt.NDArray[np.generic]) -> float:
         """Returns the metric's value, a finite number.
 
         Raises:
-            UndefinedError: if the rows have no value, or only an infinite value.
+            UndefinedError: if the metric is undefined on these rows, or its value is
+                infinite or NaN.
         """
-        with np.errstate(over="ignore"):  # if finite predictions are huge
+        with np.errstate(over="ignore"):  # Huge predictions give an infinite value.
             value = self.function(*columns)
-        if not math.isfinite(value):
+        if math.isinf(value):
             raise UndefinedError("predictions are too large for this metric")
+        if math.isnan(value):
+            raise UndefinedError("the value of this metric is not a number (NaN)")
         return value
 
 
@@ -65,21 +70,22 @@ def metric(
     *,
     name: str | None = None,
     grouped: bool = False,
-    of_classes: bool = False,
-) -> Callable[[Function], Metric]:
-    """Turns the decorated function into a `Metric`, whose attributes the arguments are.
+    multiclass: bool = False,
+) -> Callable[[MetricFunction], Metric]:
+    """Turns the decorated function into a `Metric`.
 
-    The default name is the name of the function.
+    The arguments become the attributes of the metric, see `Metric`. The default name is
+    the name of the function.
     """
 
-    def decorate(function: Function) -> Metric:
-        metric_name = name or function.__name__
-        return Metric(metric_name, function, direction, grouped, of_classes)
+    def decorate(function: MetricFunction) -> Metric:
+        metric_name = function.__name__ if name is None else name
+        return Metric(metric_name, function, direction, grouped, multiclass)
 
     return decorate
 
 
 def check_labels_differ(label: Floats) -> None:
-    """Raises an `UndefinedError` if all labels are equal."""
+    """Raises an `UndefinedError` if all labels, (rows,), are equal."""
     if label.min() == label.max():
         raise UndefinedError(f"all {len(label)} labels are {label[0]:g}")

@@ -11,9 +11,9 @@ def r2(label: Floats, prediction: Floats, weight: Floats) -> float:
 
     1 is best. Predicting the mean label for every row gives 0.
     """
+    check_labels_differ(label)
     mean = np.average(label, weights=weight)
     variance = np.average((label - mean) ** 2, weights=weight)
-    check_labels_differ(label)
     return float(1 - rmse(label, prediction, weight) ** 2 / variance)
 
 

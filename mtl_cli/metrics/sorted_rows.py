@@ -1,6 +1,7 @@
 """Sorts rows by group and prediction, for metrics that compare the order of rows.
 
-Sorting is most of the work of such a metric, so most rows are sorted in a quick way.
+Sorting is most of the work of such a metric. Rows with labels of 0 and 1, equal weights
+and float32 predictions, the most frequent case, are sorted in a quicker way.
 """
 
 import numpy as np
@@ -27,7 +28,7 @@ def sort_rows(
 
 
 def first_indices(*columns: npt.NDArray[np.generic]) -> npt.NDArray[np.intp]:
-    """Returns the index of the first row of each block of equal rows.
+    """Returns the index of the first row of each block of consecutive equal rows.
 
     >>> first_indices(np.array([1, 1, 2, 2]), np.array([5, 5, 5, 6]))
     array([0, 2, 3])
@@ -42,7 +43,7 @@ def first_indices(*columns: npt.NDArray[np.generic]) -> npt.NDArray[np.intp]:
 def sums_by_prediction(
     label: Floats, prediction: Floats, weight: Floats
 ) -> tuple[Floats, Floats]:
-    """Sums the rows of each distinct prediction, in ascending order of predictions.
+    """Sums over the rows with each distinct prediction, in ascending order.
 
     Returns: the weights and the weighted labels, (distinct predictions,) each.
     """
@@ -90,7 +91,7 @@ def _sort_packed(
     packed |= label.astype("uint64")
     packed.sort()
     ordered_bits = (packed >> np.uint64(1)).astype("uint32").view("int32")
-    # Negative as an int32 means that the highest bit is set: a positive float.
+    # A negative int32 has the highest bit set, so it stands for a positive float.
     bits = np.where(ordered_bits < 0, ordered_bits & ~SIGN_BIT, ~ordered_bits)
     return (
         (packed & np.uint64(1)).astype("float64"),

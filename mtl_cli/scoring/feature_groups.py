@@ -1,7 +1,8 @@
 """Groups features that hold the same information, to shuffle them together.
 
 If two features are copies of each other, shuffling one of them hardly changes the
-predictions: the model still reads the other. So both would seem unimportant.
+predictions, because the model still reads the other one. So both features would seem
+unimportant.
 """
 
 from itertools import combinations
@@ -13,14 +14,15 @@ from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.table import Array
 from mtl_cli.metrics.amounts import mid_ranks
 
-MAX_ROWS = 10_000  # number of rows in which copies are searched
+MAX_ROWS = 10_000  # the number of rows on which features are compared
 # The number of rows with a repeated value that Goodman and Kruskal's lambda needs.
 MIN_REPEATED = 100
 # The smallest rank correlation, or lambda, of two features that count as copies.
 MIN_SIMILARITY = 0.98
 # Copies have about equally many distinct values. Outside these ratios of the two
-# numbers, lambda is not computed, to save time.
-MIN_RATIO, MAX_RATIO = 0.9, 1.12
+# numbers of values, lambda is not computed, to save time.
+MIN_RATIO = 0.9
+MAX_RATIO = 1.12
 NAME_SEPARATOR = " + "
 
 
@@ -51,8 +53,9 @@ def feature_groups(
     one group. `encoded` are encoded rows, {input of the network: (rows, width)}.
     """
     names = list(features.by_name)
+    # All features of a group share one list of the group's features.
     group_of = {name: [name] for name in names}
-    reasons: list[tuple[str, str]] = []  # a feature of the group, and a reason
+    reasons: list[tuple[str, str]] = []  # pairs: a feature of the group, and a reason
     links = shared_inputs(features) | copies(features, encoded)
     for (a, b), reason in links.items():
         if group_of[a] is not group_of[b]:
@@ -60,8 +63,7 @@ def feature_groups(
             for name in group_of[b]:
                 group_of[name] = group_of[a]
         reasons.append((a, f"{a}, {b}: {reason}"))
-    # All features of a group share one list, so lists are told apart by identity.
-    groups = {id(group): group for group in group_of.values()}
+    groups = {id(group): group for group in group_of.values()}  # each list once
     return [
         FeatureGroup(
             sorted(group, key=names.index),
@@ -103,9 +105,10 @@ def copies(
         columns = features.columns_in(encoded, name)[:num_rows]
         summary = feature.summary(columns)  # one number per row
         if feature.numeric and np.issubdtype(summary.dtype, np.floating):
-            rank = mid_ranks(summary, np.ones(len(summary)))  # equal numbers share one
-            deviation = rank.std() or 1  # 0 if all numbers are equal
+            rank = mid_ranks(summary, np.ones(len(summary)))  # ties have the mean rank
+            deviation = rank.std() or 1  # The deviation is 0 if all numbers are equal.
             ranks_of[name] = (rank - rank.mean()) / deviation
+        # Rows with equal values have equal codes, whole numbers from 0.
         _, codes = np.unique(columns, axis=0, return_inverse=True)
         codes_of[name] = codes.reshape(-1)
     num_distinct = {name: codes.max() + 1 for name, codes in codes_of.items()}
@@ -128,11 +131,12 @@ def copies(
 def goodman_kruskal_lambda(x: Array, y: Array) -> float:
     """Returns how well x predicts y: 1 if always correctly, 0 if x does not help.
 
+    x and y are the codes of two features, whole numbers from 0, (rows,).
+
     Lambda = (wrong guesses without x - wrong guesses with x) / wrong guesses without x.
-    Without x, the guess is the most frequent y of all rows; with x, it is the most
-    frequent y among the rows with this x. Rows whose x occurs only once are left out:
-    the x of such a row would always predict its y. Both are whole numbers from 0,
-    (rows,).
+    Without x, the guess is the most frequent y of all rows. With x, the guess is the
+    most frequent y among the rows with the same x. Rows whose x occurs only once are
+    left out, because the x of such a row would always predict the y of the row.
     """
     is_repeated = np.bincount(x)[x] > 1
     x, y = x[is_repeated], y[is_repeated]

@@ -1,4 +1,7 @@
-"""How much weight each gate gives to each expert: tables, and a warning."""
+"""Tables of the weight that each gate gives to each expert, and a warning.
+
+The use of experts is described in `gate_usage.GateUsage`.
+"""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -12,9 +15,9 @@ class GateRow(NamedTuple):
     Attributes:
         name: the gate's level and task.
         entropy_of_mean: the entropy of the mean weights, such as `95 %`; `-` if the
-            weights of the gate do not sum to 1.
+            weights of the gate do not sum to 1, or without rows.
         mean_entropy: the mean over rows of the entropy of a row's weights, such as
-            `80 %`, or `-`.
+            `80 %`; `-` in the same cases.
         weights: each expert's name and mean weight in percent, such as
             `("shared 1", "33")`. The name of an expert that the gate does not train
             ends in `, read only`.
@@ -32,8 +35,8 @@ class GateTable(NamedTuple):
     Attributes:
         name: the gate's level and task.
         experts: the names of the experts.
-        rows: the rows of the table, as (name, mean weight of each expert in percent).
-            The name is `ALL_ROWS` or the name of a slice.
+        rows: the rows of the table: pairs of a name, and the mean weight of each expert
+            in percent. The name is `ALL_ROWS`, or a column and slice: `city: Rome`.
     """
 
     name: str
@@ -76,7 +79,8 @@ def gate_tables(usage: Mapping[str, Any]) -> list[GateTable]:
         rows = []
         for name, gates in [(ALL_ROWS, usage["gates"]), *slices]:
             weights = gates[i]["weights"]
-            if weights:  # {} if no row of the slice is in the space of the gate's task
+            # There are no weights if no row of the slice is in the task's space.
+            if weights:
                 rows.append((name, [f"{100 * weights[e]:.0f}" for e in experts]))
         tables.append(GateTable(gate_title(gate), experts, rows))
     return tables
@@ -88,7 +92,7 @@ def gate_title(gate: Mapping[str, Any]) -> str:
 
 
 def gate_warnings(usage: Mapping[str, Any] | None) -> list[str]:
-    """Returns a warning that names dead experts and polarised gates; [] without any.
+    """Returns one warning that names all dead experts and polarised gates, or none.
 
     `usage` is None for a network without gates.
     """

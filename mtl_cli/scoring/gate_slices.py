@@ -20,7 +20,7 @@ MAX_ROUNDING_VARIANCE = 1e-12
 def usage_by_slice(gate_weights: GateWeights, slices: Slices) -> list[dict[str, Any]]:
     """Summarizes the gates on each slice of the rows.
 
-    The slices are those by one column, of the rows of `gate_weights`.
+    The slices by one column are of the same rows as `gate_weights`.
 
     Returns: the summaries, one dict per slice that has rows, with the keys `column`,
         `slice`, and the keys of `GateUsage` for the rows of the slice.
@@ -64,9 +64,9 @@ def explained_variance(centred_by_layer: list[Array], slices: Slices) -> float:
     """Returns the fraction of the weights' variance that slices explain, 0 to 1.
 
     The fraction of a layer is the variance of the slices' mean weights, divided by the
-    variance of the weights of all rows. The mean over the layers is returned. A single
-    fraction of all layers' variances would mostly be that of a layer whose weights are
-    factors, because factors may be far above 1.
+    variance of the weights of all rows. The mean over the layers is returned. If the
+    variances of all layers were summed first, a layer whose weights are factors would
+    decide the result, because factors may be far above 1.
 
     Args:
         centred_by_layer: see `centred_weights`.

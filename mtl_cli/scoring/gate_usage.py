@@ -96,11 +96,15 @@ def summarize_gates(gate_weights: GateWeights) -> GateUsage:
 def summarize_layer(
     layer: "Routing", weights: Array, is_in_space: dict[str, Array]
 ) -> list[GateSummary]:
-    """Summarizes each gate of a layer. See `GateWeights` for the arguments."""
+    """Summarizes each gate of a layer.
+
+    The weights are `(gates, rows, experts)`. For `is_in_space`, see `GateWeights`.
+    """
     tasks = list(is_in_space)
     summaries = []
     for route, gate_weights in zip(layer.routes, weights, strict=True):
-        level, task = level_of(layer), None
+        level = level_of(layer)
+        task = None
         if isinstance(route.owner, str):
             level = f"{level} {route.owner}".strip()
         elif route.owner is not None:
@@ -113,29 +117,32 @@ def summarize_layer(
         summary = summarize_gate(
             level, task, gate_weights, names, layer.weights_are_shares
         )
-        are_trained = [expert.trained for expert in experts]
-        if not all(are_trained):
-            named = zip(names, are_trained, strict=True)
-            summary["not_trained"] = [name for name, trained in named if not trained]
+        not_trained = [
+            name
+            for name, expert in zip(names, experts, strict=True)
+            if not expert.trained
+        ]
+        if not_trained:
+            summary["not_trained"] = not_trained
         summaries.append(summary)
     return summaries
 
 
 def level_of(layer: "Routing") -> str:
-    """Returns the level and the kind of a layer's gates; "" if there is no level.
+    """Returns the level and the kind of a layer's gates; "" if it has neither.
 
     Both are parts of the layer's name: the gates in `level_1_self_gates` are at
     `level_1 self`. A kind that is not in the name is the layer's `label`.
     """
     match = re.search(r"((?:level|layer)_\d+)_?(self|feature)?", layer.name)
     parts = [*match.groups(), layer.label] if match else [layer.label]
-    return " ".join(filter(None, parts))
+    return " ".join(part for part in parts if part)
 
 
 def expert_name(expert: "Expert", tasks: list[str]) -> str:
     """Returns the owner of an expert, and its number if it has one: `shared 2`."""
     owner = expert.owner if isinstance(expert.owner, str) else tasks[expert.owner]
-    return f"{owner} {expert.number or ''}".strip()
+    return owner if expert.number == 0 else f"{owner} {expert.number}"
 
 
 def average_by_owner(
@@ -164,8 +171,8 @@ def summarize_gate(
 ) -> GateSummary:
     """Summarizes the weights of one gate, `(rows, experts)`.
 
-    `sum_to_one` says whether the weights of each row sum to 1. For `level` and `task`,
-    see `GateSummary`.
+    `experts` are the names of the experts. `sum_to_one` says whether the weights of
+    each row sum to 1. For `level` and `task`, see `GateSummary`.
     """
     summary: GateSummary = {
         "level": level,

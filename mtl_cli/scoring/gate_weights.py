@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 class GateWeights:
     """The weights that gates give to their experts on some rows.
 
-    Gates with a single expert are left out: they have nothing to choose.
+    Gates with a single expert are left out, because they have nothing to choose.
 
     Attributes:
         layers: the layers that hold the gates.
         weights: {name of a layer: weights of the experts, `(gates, rows, experts)`}.
-            If the network has members, the mean over the members.
+            If the network has several members, these are means over the members.
         is_in_space: {task: whether each row is in the task's space, (rows,)}.
     """
 
@@ -72,14 +72,16 @@ def measure_gate_weights(
     mask_blocks: dict[str, list[Array]] = {task: [] for task in tasks}
     for block in sample_blocks(table):
         for name, weights in gate_model(block.features, training=False).items():
-            # The rows of the members follow each other on the axis of the rows.
-            shape = (len(weights), -1, block.num_rows, weights.shape[-1])
+            # If the network has members, the axis of the rows holds all rows of the
+            # first member, then all rows of the next member.
+            num_gates, num_experts = weights.shape[0], weights.shape[-1]
+            shape = (num_gates, -1, block.num_rows, num_experts)
             by_member = np.reshape(weights, shape).astype("float64")
             weight_blocks[name].append(by_member.mean(axis=1))
         for task in tasks:
             mask_blocks[task].append(block.weights[task] > 0)
     return GateWeights(
-        layers,
-        {name: np.concatenate(x, axis=1) for name, x in weight_blocks.items()},
-        {task: np.concatenate(x) for task, x in mask_blocks.items()},
+        layers=layers,
+        weights={name: np.concatenate(x, axis=1) for name, x in weight_blocks.items()},
+        is_in_space={task: np.concatenate(x) for task, x in mask_blocks.items()},
     )

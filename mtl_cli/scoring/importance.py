@@ -22,7 +22,8 @@ from mtl_cli.statistics.significance import quantile
 if TYPE_CHECKING:
     from mtl_cli.network.network import Network
 
-MIN_REPEATS, REPEATS = 2, 10  # number of shufflings: the least, and the default
+REPEATS = 10  # the default number of shufflings
+MIN_REPEATS = 2  # the least number of shufflings that gives an interval
 # The network predicts about this many rows in one call. If the sample is smaller, the
 # rows of several shufflings are predicted in one call.
 ROWS_AT_ONCE = 8192
@@ -45,8 +46,8 @@ def permutation_importance(
         outputs: the outputs to score.
         sample: the rows, with their features.
         repeats: the number of shufflings of each feature or group of features.
-        on_step: is called after each feature or group, with how many are done, and how
-            many there are.
+        on_step: a function that is called after each feature or group, with the number
+            of features and groups that are done, and with their number in all.
 
     Returns: a dict with these keys:
         `rows`, `repeats`: the number of rows, and of shufflings.
@@ -55,25 +56,29 @@ def permutation_importance(
         `only_one_task`, `without_effect`: see `features_by_use`.
 
     Raises:
-        ConfigError: if there are fewer than `MIN_REPEATS` repeats for an interval.
+        ConfigError: if `repeats` is below `MIN_REPEATS`.
     """
     if repeats < MIN_REPEATS:
-        raise ConfigError(f"--repeats: {repeats} is below {MIN_REPEATS}, the least")
+        raise ConfigError(
+            f"--repeats: {repeats} is too few for an interval; take at least "
+            f"{MIN_REPEATS}"
+        )
     groups = feature_groups(features, sample.features)
+    # Pairs: the features to shuffle together, and the group to which they belong.
     shuffles = []
     for group in groups:
         shuffles.append((group.features, group))
-        if len(group.features) > 1:  # each feature is also shuffled alone
+        if len(group.features) > 1:  # Each feature of the group is also shuffled alone.
             shuffles += [([name], group) for name in group.features]
     original_scores = main_scores(outputs, sample, network.predict(sample))
     records: list[dict[str, Any]] = []
-    for step, (names, group) in enumerate(shuffles):
+    for num_done, (names, group) in enumerate(shuffles, 1):
         predictions = shuffled_predictions(network, features, sample, names, repeats)
         shuffled_scores = [main_scores(outputs, sample, x) for x in predictions]
         for task, score in original_scores.items():
             drops = np.array([score - scores[task] for scores in shuffled_scores])
             records.append(importance_record(task, names, group, drops))
-        on_step(step + 1, len(shuffles))
+        on_step(num_done, len(shuffles))
     return {
         "rows": sample.num_rows,
         "repeats": repeats,
@@ -92,13 +97,13 @@ def shuffled_predictions(
     names: list[str],
     repeats: int,
 ) -> Iterator[dict[str, Array]]:
-    """Predicts rows several times, each time with another random order of features.
+    """Predicts rows several times, each time with some features in a random order.
 
-    All features are shuffled into the same random orders. Several shufflings of
-    a small sample are predicted in one call: few large batches are quicker than many
-    small ones.
+    The random orders are the same for all features. Several shufflings of a small
+    sample are predicted in one call: few large batches are quicker than many small
+    batches.
 
-    Yields: {output: predictions} for each shuffling.
+    Yields: {output: predictions} for each of the `repeats` shufflings.
     """
     orders = [
         np.random.default_rng([SEED, repeat]).permutation(sample.num_rows)
@@ -113,29 +118,29 @@ def shuffled_predictions(
         stacked = {
             name: np.concatenate([x[name] for x in shuffled]) for name in shuffled[0]
         }
-        predictions = network.predict(Table(stacked, {}, {}))
-        for first in range(0, len(shuffled) * sample.num_rows, sample.num_rows):
-            rows = slice(first, first + sample.num_rows)
+        predictions = network.predict(Table(features=stacked, labels={}, weights={}))
+        for i in range(len(shuffled)):
+            rows = slice(i * sample.num_rows, (i + 1) * sample.num_rows)
             yield {name: x[rows] for name, x in predictions.items()}
 
 
 def shuffle_features(
     features: FeatureSet, encoded: dict[str, Array], names: list[str], order: Array
 ) -> dict[str, Array]:
-    """Copies encoded rows, and takes the values of some features from other rows.
+    """Returns encoded rows in which some features have the values of other rows.
 
-    `order` is the index of the row from which each row gets the values, (rows,). Inputs
-    of the network without one of the features are not copied.
+    `order` is the index of the row from which each row gets the values, (rows,). Only
+    those inputs of the network are copied that hold one of the features.
     """
     inputs = dict(encoded)
     for input_name, values in encoded.items():
         # The weights of sequences have the same columns as the sequences.
         layout_name = "sequences" if input_name == "sequence_weights" else input_name
         columns_of = features.layout.columns_in(layout_name)
-        own_columns = [columns_of[name] for name in names if name in columns_of]
-        if own_columns:
+        shuffled_columns = [columns_of[name] for name in names if name in columns_of]
+        if shuffled_columns:
             inputs[input_name] = np.array(values)
-        for columns in own_columns:
+        for columns in shuffled_columns:
             inputs[input_name][:, columns] = values[order, columns]
     return inputs
 
@@ -143,24 +148,24 @@ def shuffle_features(
 def main_scores(
     outputs: list[Output], rows: Table, predictions: dict[str, Array]
 ) -> dict[str, float]:
-    """Computes the main metric of each output, negated if less is better.
+    """Computes the main metric of each output, negated if lower is better.
 
     Returns: {output: value}, without outputs whose metric is undefined on these rows.
     """
     scores = {}
     for output in outputs:
         output_rows = scored_rows(output, rows, predictions[output.name])
-        metric = output_rows.main_metric
-        value = output_rows.score([metric.name])[metric.name]
+        metric = output_rows.main_metric.name
+        value = output_rows.score([metric])[metric]
         if value is not None:
-            scores[output.name] = value * (metric.direction or 1)
+            scores[output.name] = value * output_rows.main_direction
     return scores
 
 
 def importance_record(
     task: str, names: list[str], group: FeatureGroup, drops: Array
 ) -> dict[str, Any]:
-    """Returns the importance of features for a task, with its 95 % interval.
+    """Returns the importance of features for a task, with a 95 % interval.
 
     If the task does not use the features, the interval contains 0 in 95 % of all cases:
     the original order of the values is then as good as any shuffled order, so the
@@ -175,9 +180,10 @@ def importance_record(
         ends of the interval.
     """
     is_part_of_group = len(names) < len(group.features)
-    mean, n = float(np.mean(drops)), len(drops)
-    deviation = np.std(drops, ddof=1) * np.sqrt(1 + 1 / n)
-    half_width = float(quantile(n - 1) * deviation)
+    mean = float(np.mean(drops))
+    n = len(drops)
+    standard_error = np.std(drops, ddof=1) * np.sqrt(1 + 1 / n)
+    half_width = float(quantile(n - 1) * standard_error)
     return {
         "features": NAME_SEPARATOR.join(names),
         "group": group.name if is_part_of_group else None,
@@ -200,7 +206,8 @@ def features_by_use(records: list[dict[str, Any]]) -> dict[str, Any]:
     """
     tasks_by_feature: dict[str, list[str]] = {}
     for record in records:
-        if record["group"] is None:  # not a feature of a larger group, shuffled alone
+        # A feature of a larger group that was shuffled alone does not count.
+        if record["group"] is None:
             tasks = tasks_by_feature.setdefault(record["features"], [])
             if record["low"] > 0:
                 tasks.append(record["task"])

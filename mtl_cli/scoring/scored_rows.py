@@ -44,38 +44,38 @@ class ScoredRows:
 
     def take(self, mask: Array) -> "ScoredRows":
         """Returns the rows where `mask`, (rows,), is True."""
-        group = None if self.group is None else self.group[mask]
         columns = self.label[mask], self.prediction[mask], self.weight[mask]
+        group = None if self.group is None else self.group[mask]
         return ScoredRows(self.output, *columns, group, self.row_indices[mask])
 
     def score(self, names: list[str] | None = None) -> Score:
-        """Computes some metrics of the output, or all, and counts the rows."""
+        """Counts the rows, and computes the named metrics or all of the task's."""
         columns = self.label, self.prediction, self.weight
         return score(self.output.task, *columns, self.group, names=names)
 
     def sampling_error(self, name: str) -> SamplingError | None:
         """Returns the sampling error of a metric that has a value on these rows.
 
-        Returns: None if the rows are too few.
+        Returns: None if the error is unknown, for example because the rows are few.
         """
         metric = self.output.task.metric(name)
         columns = [self.label, self.prediction, self.weight]
         return sampling_error(metric, columns, self.group)
 
     def plots(self) -> list[LinePlot]:
-        """Plots the predictions; [] without rows."""
+        """Plots the predictions as the task does; [] without rows."""
         if not len(self.label):
             return []
         return self.output.task.plots(self.label, self.prediction, self.weight)
 
     @property
     def has_delong_error(self) -> bool:
-        """Whether the error of the main metric is known without a slow bootstrap."""
+        """Whether a formula gives the main metric's error, not a slow bootstrap."""
         return self.main_metric.name in INFLUENCES
 
     @property
     def smaller_class(self) -> int:
-        """The number of rows of the rarer class; half of the rows if not binary."""
+        """The number of rows of the rarer class; half of all rows if not binary."""
         num_rows = len(self.label)
         if not self.output.task.BINARY_LABELS:
             return num_rows // 2
@@ -95,6 +95,12 @@ class ScoredRows:
         usable = [m for m in metrics if m.direction and (has_groups or not m.grouped)]
         return usable[0] if usable else self.output.task.METRICS[0]
 
+    @property
+    def main_direction(self) -> int:
+        """1 if a higher main metric is better, -1 if a lower main metric is better."""
+        # Only the task of a plugin can have a main metric without a direction.
+        return self.main_metric.direction or 1
+
     def calibration(self) -> dict[str, Any] | None:
         """Compares mean prediction and mean label, on all rows and in each bucket.
 
@@ -113,13 +119,12 @@ class ScoredRows:
         rows = self.output.task.calibration_rows(
             self.label, self.prediction, self.weight
         )
-        predicted, actual, weights = calibration_buckets(*rows)
+        predicted, actual, weights = calibration_buckets(*rows)  # (buckets,) each
+        mean_predicted = float(np.average(predicted, weights=weights))
+        mean_actual = float(np.average(actual, weights=weights))
+        error = float(np.average(np.abs(predicted - actual), weights=weights))
         # With several classes, both means are 1 / classes, so their ratio is always 1.
         has_ratio = self.prediction.ndim == 1 and float(actual @ weights) != 0
-        mean_predicted, mean_actual, error = (
-            float(np.average(x, weights=weights))
-            for x in (predicted, actual, np.abs(predicted - actual))
-        )
         return {
             "predicted": mean_predicted,
             "actual": mean_actual,
@@ -136,26 +141,35 @@ def scored_rows(output: Output, table: Table, predictions: Array) -> ScoredRows:
     The predictions are (rows,) or (rows, classes).
     """
     # A stored table reads its columns from disk at each access, so access each once.
-    weight, groups = table.metric_weights[output.name], table.groups
-    row_indices = np.flatnonzero(weight > 0)
-    label, prediction, weight = (
-        np.asarray(x[row_indices], "float64")
-        for x in (table.labels[output.label], predictions, weight)
+    weights, groups = table.metric_weights[output.name], table.groups
+    row_indices = np.flatnonzero(weights > 0)
+    return ScoredRows(
+        output=output,
+        label=np.asarray(table.labels[output.label][row_indices], "float64"),
+        prediction=np.asarray(predictions[row_indices], "float64"),
+        weight=np.asarray(weights[row_indices], "float64"),
+        group=None if groups is None else groups[row_indices],
+        row_indices=row_indices,
     )
-    group = None if groups is None else groups[row_indices]
-    return ScoredRows(output, label, prediction, weight, group, row_indices)
 
 
 def metric_with_interval(
     rows: ScoredRows, name: str, value: float | None
 ) -> dict[str, Any]:
-    """Computes the 95 % interval of a metric whose value is known; None if undefined.
+    """Adds an interval to a metric's value, or to None, see `value_with_interval`."""
+    error = None if value is None else rows.sampling_error(name)
+    return value_with_interval(value, error)
+
+
+def value_with_interval(
+    value: float | None, error: SamplingError | None
+) -> dict[str, Any]:
+    """Adds the 95 % interval that follows from a sampling error to a metric's value.
 
     Returns: a dict with `value`; `low` and `high`, the ends of the interval; and
-        `method`, `delong` or `bootstrap`. All but `value` are None if the interval is
-        unknown, because the rows are too few.
+        `method`, `delong` or `bootstrap`. All but `value` are None if the value or its
+        error is unknown.
     """
-    error = None if value is None else rows.sampling_error(name)
     if value is None or error is None:
         return {"value": value, "low": None, "high": None, "method": None}
     low, high = interval(value, error)

@@ -13,7 +13,7 @@ from mtl_cli.data.scenarios import OTHER, Scenarios
 from mtl_cli.data.table import Array, Table
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.auc import num_usable_groups
-from mtl_cli.metrics.metric import UndefinedError
+from mtl_cli.metrics.metric import Metric, UndefinedError
 from mtl_cli.metrics.metrics_json import Score, Scores
 from mtl_cli.metrics.regression import truth_rmse
 from mtl_cli.tasks.base import Task
@@ -27,10 +27,10 @@ def score_outputs(
 ) -> Scores:
     """Scores all outputs of a model on the rows of a table.
 
-    The predictions are (rows,) or (rows, classes). If the data set has scenarios, each
-    of them is scored too.
+    The predictions are (rows,) or (rows, classes). If the data set has scenarios, the
+    rows of each scenario are scored too.
 
-    Returns: the score of each output. `space` and `scenarios` are added to the score as
+    Returns: {output: its score}. `space` and `scenarios` are added to the score as
         `metrics.metrics_json` describes.
     """
     scores: Scores = {}
@@ -39,7 +39,7 @@ def score_outputs(
     labels, weights, groups = table.labels, table.metric_weights, table.groups
     truths = table.truths
     for output in outputs:
-        columns = (
+        columns = (  # the arguments of `score`
             labels[output.label],
             predictions[output.name],
             weights[output.name],
@@ -51,8 +51,8 @@ def score_outputs(
             values["space"] = f"{output.space} = 1"
         for name, mask in masks.items():
             on_scenario: list[Any] = [None if x is None else x[mask] for x in columns]
-            by_scenario = values.setdefault("scenarios", {})
-            by_scenario[name] = score(output.task, *on_scenario)
+            score_by_scenario = values.setdefault("scenarios", {})
+            score_by_scenario[name] = score(output.task, *on_scenario)
         scores[output.name] = values
     return scores
 
@@ -94,35 +94,50 @@ def score(
     """
     is_scored = weight > 0
     columns = [np.asarray(x[is_scored], "float64") for x in (label, prediction, weight)]
-    num_rows, num_wrong = len(columns[0]), int((~np.isfinite(columns[1])).sum())
-    problem = "" if num_rows else "no rows"
-    if num_wrong:
-        problem = f"{num_wrong} of {num_rows} predictions are not finite numbers"
+    scored_label, scored_prediction, _ = columns
     values: Score = {}
-    reasons = {}
-    for name in names or task.metric_names:
-        metric = task.metric(name)
-        arguments = columns
-        if metric.grouped:
-            if group is None:
-                continue
-            arguments = [*columns, group[is_scored]]
-            values["groups"] = num_usable_groups(columns[0], group[is_scored])
+    reasons: dict[str, str] = {}
+
+    def add(metric: Metric, predictions: Array, arguments: list[Array]) -> None:
+        """Adds the value of a metric, or the reason why the metric is undefined."""
         try:
-            if problem:
-                raise UndefinedError(problem)
-            values[name] = metric(*arguments)
+            check_predictions(predictions)
+            values[metric.name] = metric(*arguments)
         except UndefinedError as reason:
-            values[name] = None
-            reasons[name] = str(reason)
-    values["rows"] = num_rows
+            values[metric.name] = None
+            reasons[metric.name] = str(reason)
+
+    for name in task.metric_names if names is None else names:
+        metric = task.metric(name)
+        if not metric.grouped:
+            add(metric, scored_prediction, columns)
+        elif group is not None:
+            scored_group = group[is_scored]
+            values["groups"] = num_usable_groups(scored_label, scored_group)
+            add(metric, scored_prediction, [*columns, scored_group])
+    values["rows"] = len(scored_label)
     if task.BINARY_LABELS:
-        values["positives"] = int((columns[0] > 0.5).sum())
+        values["positives"] = int((scored_label > 0.5).sum())
+    # Unlike other metrics, `truth_rmse` counts all rows, also rows of weight 0.
+    if truth is not None and len(truth):
+        add(truth_rmse, prediction, [truth, prediction])
     if reasons:
         values["why"] = reasons
-    if truth is not None and len(truth):  # over all rows, also of weight 0
-        values["truth_rmse"] = truth_rmse(truth, prediction)
     return values
+
+
+def check_predictions(prediction: Array) -> None:
+    """Raises an `UndefinedError` if there are no rows, or not only finite predictions.
+
+    The predictions are (rows,) or (rows, classes).
+    """
+    if not len(prediction):
+        raise UndefinedError("no rows")
+    num_wrong = int((~np.isfinite(prediction)).sum())
+    if num_wrong:
+        raise UndefinedError(
+            f"{num_wrong} of {prediction.size} predictions are not finite numbers"
+        )
 
 
 def monitored_value(

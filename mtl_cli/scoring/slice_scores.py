@@ -1,120 +1,192 @@
 """Scores outputs on each slice of a table, and finds their weakest slices."""
 
-from typing import Any
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from mtl_cli.scoring.scored_rows import ScoredRows, metric_with_interval
+from mtl_cli.metrics.metrics_json import Score
+from mtl_cli.scoring.scored_rows import ScoredRows, value_with_interval
 from mtl_cli.scoring.slices import OTHER, Slices
+from mtl_cli.statistics.sampling_error import SamplingError
 from mtl_cli.statistics.significance import SIGNIFICANCE_LEVEL, holm, z_test
 
 # The number of rows of each class that a slice needs to be tested.
 MIN_OF_CLASS = 20
-# The keys of a slice's record that are None if there is no result.
-RESULT_KEYS = (
-    "positives",  # number of rows with label 1
-    "value",  # the main metric on the slice
-    "low",  # the ends of the 95 % interval of `value`
-    "high",
-    "rest",  # the main metric on all other rows
-    "difference",  # `value` minus `rest`
-    "p",  # the p-value of `difference`
-    "p_corrected",  # `p`, corrected for the number of tested slices of the output
-    "surely_weaker",  # whether the slice is worse, with `p_corrected` below 5 %
-    "rank",  # 1 for the weakest of the tested slices of the output
-    "predicted",  # the calibration on the slice, see `ScoredRows.calibration`
-    "actual",
-    "ratio",
-    "error",
-)
+# The entries of `ScoredRows.calibration` in a slice's record.
+CALIBRATION_KEYS = ("predicted", "actual", "ratio", "error")
+
+
+class SliceTest(NamedTuple):
+    """The test of the main metric on a slice against its value on all other rows.
+
+    Attributes:
+        rest: the main metric on all other rows.
+        difference: the main metric on the slice minus `rest`.
+        p: the p-value of the difference.
+    """
+
+    rest: float
+    difference: float
+    p: float
+
+
+class Verdict(NamedTuple):
+    """What the tests of all slices of an output tell about one of these slices.
+
+    Attributes:
+        p_corrected: the p-value, corrected for the number of tested slices.
+        surely_weaker: whether the main metric is worse on the slice than on all other
+            rows, with a corrected p-value below `SIGNIFICANCE_LEVEL`.
+        rank: the place of the slice, from 1. Surely weaker slices come before all other
+            slices. Otherwise, the slice with the worse difference comes first.
+    """
+
+    p_corrected: float
+    surely_weaker: bool
+    rank: int
+
+
+@dataclass(frozen=True)
+class SliceScore:
+    """The score of an output on one slice.
+
+    Attributes:
+        column: the column whose values make the slice.
+        name: the name of the slice.
+        rows: the rows of the slice on which the output is scored.
+        score: the metrics and counts of these rows.
+        interval: the main metric and its interval, see `value_with_interval`.
+        test: the test against all other rows; None if the slice is not tested.
+    """
+
+    column: str
+    name: str
+    rows: ScoredRows
+    score: Score
+    interval: dict[str, Any]
+    test: SliceTest | None
 
 
 def score_slices(
     outputs: list[ScoredRows], slices_by_column: list[Slices]
 ) -> tuple[list[dict[str, Any]], dict[str, list[dict[str, Any]]]]:
-    """Scores each output on each slice, and finds the weakest slices of each output.
+    """Scores each output on each slice, and ranks the tested slices of each output.
 
     The main metric on a slice is tested against the main metric on all other rows, if
     the slice has `MIN_OF_CLASS` rows of each class and is not `OTHER`. The p-values of
     an output are corrected for the number of its tests (Holm).
 
     Returns: the records of all columns, slices and outputs, see `slice_record`; and
-        {output: the records of its tested slices, weakest first}. Slices that are
-        surely weaker come before all others.
+        {output: the records of its tested slices in the order of their ranks}.
     """
     records, tested_by_output = [], {}
     for rows in outputs:
-        records_of_output = [
-            slice_record(rows, slices, code)
+        scores = [
+            score_slice(rows, slices, index)
             for slices in slices_by_column
-            for code in range(len(slices.names))
+            for index in range(len(slices.names))
         ]
-        tested = [record for record in records_of_output if record["p"] is not None]
-        corrected = holm([record["p"] for record in tested]) if tested else []
-        sign = rows.main_metric.direction or 1
-        for record, p in zip(tested, corrected, strict=True):
-            is_weaker = sign * record["difference"] < 0 and p < SIGNIFICANCE_LEVEL
-            record |= {"p_corrected": p, "surely_weaker": bool(is_weaker)}
-        tested.sort(key=lambda r: (not r["surely_weaker"], sign * r["difference"]))
-        for rank, record in enumerate(tested, 1):
-            record["rank"] = rank
-        tested_by_output[rows.output.name] = tested
+        verdicts = judge_slices([score.test for score in scores], rows.main_direction)
+        records_of_output = [
+            slice_record(score, verdict)
+            for score, verdict in zip(scores, verdicts, strict=True)
+        ]
+        tested = [record for record in records_of_output if record["rank"] is not None]
+        tested_by_output[rows.output.name] = sorted(tested, key=itemgetter("rank"))
         records += records_of_output
     return records, tested_by_output
 
 
-def slice_record(rows: ScoredRows, slices: Slices, code: int) -> dict[str, Any]:
-    """Scores an output on one slice, and tests it against all other rows.
-
-    Returns: a dict with `column`, `slice`, `task`, `metric` (the main metric), `rows`
-        (their number), `metrics` (all metrics by name), `why` (the reasons why metrics
-        are undefined, as text) and `RESULT_KEYS`. `p_corrected`, `surely_weaker` and
-        `rank` are set later.
-    """
-    is_inside = slices.codes[rows.row_indices] == code
-    inside, outside = rows.take(is_inside), rows.take(~is_inside)
+def score_slice(rows: ScoredRows, slices: Slices, slice_index: int) -> SliceScore:
+    """Scores an output on one slice, and tests the slice against all other rows."""
+    is_inside = slices.codes[rows.row_indices] == slice_index
+    inside = rows.take(is_inside)
     metric = rows.main_metric.name
-    record: dict[str, Any] = {
-        "column": slices.column,
-        "slice": slices.names[code],
-        "task": rows.output.name,
-        "metric": metric,
-        "rows": len(inside.label),
-        **dict.fromkeys(RESULT_KEYS),
-    }
     score = inside.score()
-    record["positives"] = score.get("positives")
-    record["why"] = "; ".join(f"{k}: {v}" for k, v in score.get("why", {}).items())
-    record["metrics"] = {
-        name: score[name] for name in rows.output.task.metric_names if name in score
-    }
-    calibration = inside.calibration()
-    if calibration is None:
-        return record
-    record |= {key: x for key, x in calibration.items() if key != "buckets"}
-    interval = metric_with_interval(inside, metric, score.get(metric))
-    record |= {key: interval[key] for key in ("value", "low", "high")}
-    if slices.names[code] != OTHER and inside.smaller_class >= MIN_OF_CLASS:
-        record |= test_against(inside, outside, metric, record["value"])
-    return record
+    value = score.get(metric)
+    error = None if value is None else inside.sampling_error(metric)
+    name = slices.names[slice_index]
+    test = None
+    if name != OTHER and inside.smaller_class >= MIN_OF_CLASS:
+        test = compare_with_rest(value, error, rows.take(~is_inside), metric)
+    interval = value_with_interval(value, error)
+    return SliceScore(slices.column, name, inside, score, interval, test)
 
 
-def test_against(
-    inside: ScoredRows, outside: ScoredRows, metric: str, value: float | None
-) -> dict[str, Any]:
+def compare_with_rest(
+    value: float | None, error: SamplingError | None, others: ScoredRows, metric: str
+) -> SliceTest | None:
     """Tests a metric's value on a slice against the same metric on all other rows.
 
-    Returns: `rest`, `difference` and `p`, see `RESULT_KEYS`; {} if the metric or its
-        sampling error is unknown on the slice or on the other rows.
+    Returns: None if the metric or its sampling error is unknown on the slice or on the
+        other rows.
     """
-    rest = outside.score([metric])[metric]
-    if value is None or rest is None:
-        return {}
-    error = inside.sampling_error(metric)
-    error_of_rest = outside.sampling_error(metric)
-    if error is None or error_of_rest is None:
-        return {}
+    rest = others.score([metric])[metric]
+    if value is None or error is None or rest is None:
+        return None
+    error_of_rest = others.sampling_error(metric)
+    if error_of_rest is None:
+        return None
     # The rows differ, so the two errors are independent and their squares add up.
     standard_error = float(np.hypot(error.standard_error, error_of_rest.standard_error))
     test = z_test(value - rest, standard_error)
-    return {"rest": rest, "difference": test.difference, "p": test.p_value}
+    return SliceTest(rest, test.difference, test.p_value)
+
+
+def judge_slices(tests: list[SliceTest | None], direction: int) -> list[Verdict | None]:
+    """Corrects the p-values of an output's slices, and ranks the tested slices.
+
+    `direction` is 1 if a higher metric is better, and -1 if a lower metric is better.
+
+    Returns: one verdict per slice; None for a slice that is not tested.
+    """
+    tested = {index: test for index, test in enumerate(tests) if test is not None}
+    corrected = holm([test.p for test in tested.values()])
+    p_corrected = dict(zip(tested, corrected, strict=True))
+    gain = {index: direction * test.difference for index, test in tested.items()}
+    is_surely_weaker = {
+        index: gain[index] < 0 and p < SIGNIFICANCE_LEVEL
+        for index, p in p_corrected.items()
+    }
+    order = sorted(tested, key=lambda index: (not is_surely_weaker[index], gain[index]))
+    verdicts: list[Verdict | None] = [None] * len(tests)
+    for rank, index in enumerate(order, 1):
+        verdicts[index] = Verdict(p_corrected[index], is_surely_weaker[index], rank)
+    return verdicts
+
+
+def slice_record(score: SliceScore, verdict: Verdict | None) -> dict[str, Any]:
+    """Returns the score of an output on one slice as JSON values.
+
+    Returns: a dict with `column`, `slice`, `task`, `metric` (the main metric), `rows`
+        (their number), `positives` (the number of rows with label 1), `value`, `low`
+        and `high` (the main metric and its 95 % interval), the attributes of
+        `SliceTest` and of `Verdict`, `CALIBRATION_KEYS`, `why` (the reasons why metrics
+        are undefined, as text) and `metrics` (all metrics by name). An unknown value is
+        None.
+    """
+    rows, test = score.rows, score.test
+    calibration = rows.calibration()
+    if calibration is None:
+        calibration = dict.fromkeys(CALIBRATION_KEYS)
+    reasons = score.score.get("why", {})
+    return {
+        "column": score.column,
+        "slice": score.name,
+        "task": rows.output.name,
+        "metric": rows.main_metric.name,
+        "rows": len(rows.label),
+        "positives": score.score.get("positives"),
+        **{key: score.interval[key] for key in ("value", "low", "high")},
+        **(dict.fromkeys(SliceTest._fields) if test is None else test._asdict()),
+        **(dict.fromkeys(Verdict._fields) if verdict is None else verdict._asdict()),
+        **{key: calibration[key] for key in CALIBRATION_KEYS},
+        "why": "; ".join(f"{metric}: {reason}" for metric, reason in reasons.items()),
+        "metrics": {
+            name: score.score[name]
+            for name in rows.output.task.metric_names
+            if name in score.score
+        },
+    }

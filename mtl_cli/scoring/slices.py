@@ -14,10 +14,11 @@ from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.table import Array
 
 MIN_ROWS = 100  # values with fewer rows are merged into the slice `OTHER`
-MAX_SLICES = 20  # number of slices by one column, including `OTHER`
+MAX_SLICES = 20  # the largest number of slices by one column, including `OTHER`
 MAX_DISTINCT_NUMBERS = 20  # a column with more distinct numbers is cut into ranges
-NUM_RANGES = 5  # number of ranges, with about equally many rows each
-OTHER, EMPTY = "(other)", "(empty)"  # names of slices
+NUM_RANGES = 5  # the number of ranges, with about equally many rows each
+OTHER = "(other)"  # the name of the slice of rare values
+EMPTY = "(empty)"  # the name of the slice of empty cells
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,10 @@ class Slices:
 def slices_by(column: str, cells: pa.ChunkedArray, are_ids: bool) -> Slices:
     """Cuts rows into slices by a column.
 
-    A column with more than `MAX_DISTINCT_NUMBERS` distinct numbers is cut into ranges.
-    Any other column has one slice per value. Values with fewer than `MIN_ROWS` rows are
-    merged into the slice `OTHER`, and so are the rarest values if there would be more
-    than `MAX_SLICES` slices. Ids are not cut into ranges, even if they are numbers.
+    A column with more than `MAX_DISTINCT_NUMBERS` distinct numbers is cut into ranges,
+    unless its numbers are ids. Any other column has one slice per value. Values or
+    ranges with fewer than `MIN_ROWS` rows are merged into the slice `OTHER`, and so are
+    the rarest values if there would be more than `MAX_SLICES` slices.
 
     Raises:
         DataError: if the cells are not numbers, texts or times.
@@ -51,10 +52,11 @@ def slices_by(column: str, cells: pa.ChunkedArray, are_ids: bool) -> Slices:
             f"--by: column '{column}' holds {unusable}; name a column with a number, a "
             "text or a time in each cell"
         )
-    empty = empty_cells(cells)
-    numbers = None if are_ids else as_numbers(cells, empty)
-    if numbers is not None and len(np.unique(numbers[~empty])) > MAX_DISTINCT_NUMBERS:
-        names, codes = number_ranges(numbers, empty)
+    is_empty = empty_cells(cells)
+    numbers = None if are_ids else as_numbers(cells, is_empty)
+    num_distinct = 0 if numbers is None else len(np.unique(numbers[~is_empty]))
+    if numbers is not None and num_distinct > MAX_DISTINCT_NUMBERS:
+        names, codes = number_ranges(numbers, is_empty)
     else:
         names, codes = distinct_values(cells)
     frequent, codes = frequent_values(codes)
@@ -81,7 +83,9 @@ def slices_by_feature(features: FeatureSet, encoded: dict[str, Array]) -> list[S
 
 
 def frequent_values(codes: Array) -> tuple[Array, Array]:
-    """Selects the values, coded from 0, that become slices, and the slice of each row.
+    """Selects the frequent values, which become slices, and the slice of each row.
+
+    `codes` has a whole number from 0 for the value of each row, (rows,).
 
     Returns: the codes of the S frequent values, ascending, (S,); and the slice of each
         row, (rows,): the index of the row's value among the frequent values, or S for
@@ -106,22 +110,23 @@ def named_slices(column: str, names: list[str], codes: Array) -> Slices:
     return Slices(column, names + other, codes)
 
 
-def as_numbers(cells: pa.ChunkedArray, empty: Array) -> Array | None:
+def as_numbers(cells: pa.ChunkedArray, is_empty: Array) -> Array | None:
     """Converts cells to float64, (rows,); an empty cell becomes 0.
 
     Returns: None if the cells are not numbers.
     """
-    checks = pa.types.is_boolean, pa.types.is_null, pa.types.is_temporal
-    if any(check(cells.type) for check in checks):
+    types = pa.types
+    dtype = cells.type
+    if types.is_boolean(dtype) or types.is_null(dtype) or types.is_temporal(dtype):
         return None
     try:
         numbers = pa.compute.fill_null(cells.cast(pa.float64(), safe=False), 0.0)
     except pa.ArrowException:  # text that is not a number
         return None
-    return np.where(empty, 0.0, numbers.to_numpy())
+    return np.where(is_empty, 0.0, numbers.to_numpy())
 
 
-def number_ranges(numbers: Array, empty: Array) -> tuple[list[str], Array]:
+def number_ranges(numbers: Array, is_empty: Array) -> tuple[list[str], Array]:
     """Cuts numbers into ranges with about equally many rows.
 
     Empty cells form one more range.
@@ -132,17 +137,19 @@ def number_ranges(numbers: Array, empty: Array) -> tuple[list[str], Array]:
     quantiles = np.linspace(0, 1, NUM_RANGES + 1)[1:-1]
     # The method "lower" gives values of the column. The usual interpolation between two
     # values would give NaN between -inf and inf.
-    edges = np.unique(np.quantile(numbers[~empty], quantiles, method="lower"))
+    edges = np.unique(np.quantile(numbers[~is_empty], quantiles, method="lower"))
     texts = [f"{edge:.6g}" for edge in edges]
-    if len(set(texts)) < len(texts):  # 6 digits are too few for times in seconds
+    if len(set(texts)) < len(texts):
+        # 6 digits do not tell the edges apart, for example of times in seconds.
         texts = [f"{edge:.17g}" for edge in edges]
     names = [f"up to {texts[0]}"]
     names += [f"{low} to {high}" for low, high in pairwise(texts)]
     names += [f"above {texts[-1]}", EMPTY]
     codes = np.searchsorted(edges, numbers, side="left")
-    codes[empty] = len(edges) + 1
+    codes[is_empty] = len(edges) + 1
+    # Ranges without rows are removed, and the remaining ranges are numbered again.
     has_rows = np.bincount(codes, minlength=len(names)) > 0
-    new_code = np.cumsum(has_rows) - 1  # indices without the ranges that have no rows
+    new_code = np.cumsum(has_rows) - 1
     return list(compress(names, has_rows)), new_code[codes]
 
 
@@ -154,7 +161,7 @@ def distinct_values(cells: pa.ChunkedArray) -> tuple[list[str], Array]:
     """
     encoded = cells.combine_chunks().dictionary_encode(null_encoding="encode")
     values = encoded.dictionary.to_pylist()
-    # Only NaN differs from itself.
+    # NaN counts as empty. Only NaN differs from itself.
     texts = [EMPTY if x is None or x != x else printable(str(x)) for x in values]
     order = sorted(range(len(values)), key=lambda i: numbers_first(values[i]))
     # Two values, such as None and NaN, can have the same text. Values with the same

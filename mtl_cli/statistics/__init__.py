@@ -1,1 +1,1 @@
-"""Tests and intervals over rows and seeds, shared by comparisons and evaluations."""
+"""Tests and intervals over rows and seeds, for comparisons and evaluations."""

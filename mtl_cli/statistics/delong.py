@@ -17,11 +17,11 @@ def auc_influence(
 ) -> tuple[float, Floats]:
     """Returns the AUC, and by how much each row shifts the AUC.
 
-    Let v_i be the fraction of negative rows that are ranked below a positive row i, or
-    the fraction of positive rows that are ranked above a negative row i. Both are
-    fractions of weights, and equal predictions count half. The weighted mean of v_i
-    over the positive rows is the AUC. The weighted mean over the negative rows is the
-    AUC, too. The influence of row i is
+    For a positive row i, let v_i be the fraction of negative rows that are ranked below
+    row i. For a negative row i, let v_i be the fraction of positive rows that are
+    ranked above row i. Both are fractions of weights, and rows with equal predictions
+    count half. The AUC is the weighted mean of v_i over the positive rows, and equally
+    the weighted mean of v_i over the negative rows. The influence of row i is
 
         w_i (v_i - AUC) / W,
 
@@ -31,19 +31,25 @@ def auc_influence(
 
     All arrays are (rows,). Labels are 0 or 1, and weights are above 0.
 
+    Returns: the AUC, and the influence of each row, (rows,).
+
     Raises:
         UndefinedError: if all rows are of one class.
     """
     if len(np.unique(label)) < 2:
         raise UndefinedError("one class only")
     order = np.argsort(prediction)
-    is_positive, weights = label[order] > 0.5, weight[order]
-    # The blocks of rows with equal predictions.
+    is_positive = label[order] > 0.5
+    weights = weight[order]
+    # A block is a run of sorted rows with equal predictions.
     starts = first_indices(prediction[order])
     block_lengths = np.diff(starts, append=len(order))
 
     def fraction_below(class_weights: Floats) -> Floats:
-        """Returns the fraction of a class's weight below each row; ties count half."""
+        """Returns the fraction of a class's weight below each row; ties count half.
+
+        `class_weights` is 0 in rows of the other class, (rows,).
+        """
         in_block = np.add.reduceat(class_weights, starts)
         up_to_block = np.cumsum(in_block)
         fractions = (up_to_block - in_block / 2) / up_to_block[-1]
@@ -57,8 +63,9 @@ def auc_influence(
         1 - fraction_below(positive_weights),
     )
     auc = float(np.average(v[is_positive], weights=weights[is_positive]))
-    total = positive_weights.sum()
-    class_total = np.where(is_positive, total, weights.sum() - total)
+    positive_total = positive_weights.sum()
+    negative_total = weights.sum() - positive_total
+    class_total = np.where(is_positive, positive_total, negative_total)
     influence = np.empty(len(order))
     influence[order] = weights * (v - auc) / class_total
     return auc, influence
@@ -69,10 +76,11 @@ def macro_auc_influence(
 ) -> tuple[float, Floats]:
     """Returns the macro AUC, and by how much each row shifts the macro AUC.
 
-    The macro AUC is the mean of K AUCs: for each of the K classes, the AUC of the class
-    against all other rows. The influence of a row is the mean of its K influences. The
-    variance of the macro AUC does not follow from the K variances: the K AUCs are not
-    independent, since each uses all rows.
+    The macro AUC is the mean of K AUCs: for each of the K classes that occur, the AUC
+    of the class against all other rows. The influence of a row is the mean of the K
+    influences that the row has on these AUCs. The variance of the macro AUC does not
+    follow from the K variances: the K AUCs are not independent, since each uses all
+    rows.
 
     Args:
         label: the index of each row's class, (rows,). At least two classes occur.
@@ -80,7 +88,7 @@ def macro_auc_influence(
         weight: the weights, above 0, (rows,).
     """
     by_class = [
-        auc_influence(1.0 * (label == c), prediction[:, c], weight)
+        auc_influence((label == c).astype("float64"), prediction[:, c], weight)
         for c in np.unique(label).astype("int64")
     ]
     aucs, influences = zip(*by_class, strict=True)
@@ -91,9 +99,9 @@ def standard_error(label: Floats, influence: Floats) -> float:
     """Returns the standard error of an AUC or a macro AUC, or of a difference of two.
 
     The variance has two parts. Within a class, the influences of the rows vary. Between
-    classes, the mean influences of a macro AUC differ: another sample has other
+    classes, the mean influences on a macro AUC differ: another sample has other
     fractions of the classes, and these fractions shift the macro AUC, too. The mean
-    influences of an AUC are 0.
+    influence on an AUC is 0 in both classes.
 
     Args:
         label: the class of each row, (rows,). Each class has two rows or more.

@@ -20,26 +20,35 @@ from mtl_cli.statistics.significance import quantile
 Indices = npt.NDArray[np.int64]
 Array = npt.NDArray[Any]
 
-RESAMPLES = 200  # number of bootstrap samples: a standard error to within 5 %
-MIN_DEFINED = 180  # number of samples on which the metric must have a value
-# Fewer rows do not show how much rows vary, so the error is then unknown.
-MIN_ROWS = 20  # number of rows, or of groups if the metric is grouped
-MIN_OF_CLASS = 5  # number of rows of each class, for DeLong's formula
-# A bootstrap sample has at most this many rows, to save time. An error is proportional
-# to 1 / sqrt(rows), so the error on more rows follows.
+RESAMPLES = 200  # The number of bootstrap samples gives an error to within about 5 %.
+MIN_DEFINED = 180  # the number of samples on which the metric must have a value
+# Few rows do not show how much rows vary. The bootstrap needs this many rows, or groups
+# if the metric is grouped. DeLong's formula needs `MIN_OF_CLASS` rows of each class.
+MIN_ROWS = 20
+MIN_OF_CLASS = 5
+# A bootstrap sample has at most this many rows, to save time. A standard error is
+# proportional to 1 / sqrt(rows), so the error on more rows follows.
 MAX_SAMPLE_ROWS = 50_000
 SEED = 0
 
 
 class SamplingError(NamedTuple):
-    """The error of a metric that comes from the choice of the rows."""
+    """The error of a metric that comes from the choice of the rows.
 
-    standard_error: float  # the standard deviation over samples of rows
-    bias: float  # the mean over bootstrap samples, minus the metric; 0 for DeLong
-    method: str  # `delong` or `bootstrap`
+    Attributes:
+        standard_error: the standard deviation of the metric over samples of rows.
+        bias: the mean of the metric over bootstrap samples, minus the metric on all
+            rows; 0 for DeLong's formula. If the samples have fewer rows than there are,
+            the bias is scaled like the standard error.
+        method: `delong` or `bootstrap`.
+    """
+
+    standard_error: float
+    bias: float
+    method: str
 
 
-# The metrics whose errors DeLong's formula gives.
+# {metric whose error DeLong's formula gives: the function for the influence of rows}.
 INFLUENCES = {"auc": auc_influence, "macro_auc": macro_auc_influence}
 
 
@@ -55,26 +64,27 @@ def sampling_error(
         group: the group of each row, (rows,), if the metric is grouped. The bootstrap
             then draws whole groups instead of rows.
 
-    Returns: the error; None if it is unknown. The error of an AUC is unknown if a class
-        has fewer than `MIN_OF_CLASS` rows, or if the AUC is 0 or 1: the formula would
-        then give an error of 0. The error of a grouped metric is unknown if fewer than
-        `MIN_ROWS` groups have rows of both classes. For others see `bootstrap_error`.
+    Returns: the error; None if the error is unknown. The error of an AUC is unknown if
+        a class has fewer than `MIN_OF_CLASS` rows, or if the AUC is 0 or 1: the formula
+        would then give an error of 0. The error of a grouped metric is unknown without
+        groups, or if fewer than `MIN_ROWS` groups have rows of both classes. For all
+        metrics but AUCs, see also `bootstrap_error`.
     """
+    label, prediction, weight = columns
     if metric.name in INFLUENCES:
-        _, counts = np.unique(columns[0], return_counts=True)
-        if len(counts) < 2 or counts.min() < MIN_OF_CLASS:
+        _, class_sizes = np.unique(label, return_counts=True)
+        if len(class_sizes) < 2 or class_sizes.min() < MIN_OF_CLASS:
             return None
-        value, influence = INFLUENCES[metric.name](*columns)
+        value, influence = INFLUENCES[metric.name](label, prediction, weight)
         if value in (0, 1):
             return None
-        return SamplingError(standard_error(columns[0], influence), 0.0, "delong")
+        return SamplingError(standard_error(label, influence), 0.0, "delong")
     if not metric.grouped:
         return bootstrap_error(metric, columns)
     if group is None:
         return None
-    label, prediction, weight = columns
     aucs, _ = group_aucs(label, prediction, weight, group)
-    if len(aucs) < MIN_ROWS:  # groups of one class do not count in the metric
+    if len(aucs) < MIN_ROWS:  # Groups of one class do not count in the metric.
         return None
     return bootstrap_error(metric, columns, group)
 
@@ -88,8 +98,8 @@ def bootstrap_error(
         metric: the metric, a function of the columns, and of the groups if there are
             any.
         columns: the first arguments of the metric, (rows, ...) each.
-        group: the group of each row, (rows,), below 0 for rows without a group. Samples
-            then consist of whole groups.
+        group: the group of each row, (rows,), below 0 for rows without a group. If
+            there are groups, samples consist of whole groups.
 
     Returns: the error; None if there are fewer than `MIN_ROWS` rows or groups, or if
         the metric has a value on fewer than `MIN_DEFINED` samples.
@@ -99,24 +109,27 @@ def bootstrap_error(
     if num_units < MIN_ROWS:
         return None
     value = metric(*columns) if group is None else metric(*columns, group)
+    # The row indices of each sample, and the groups of these rows if there are groups.
     draws: Iterator[tuple[Indices, ...]]
     draws = row_draws(num_rows) if group is None else group_draws(group)
     values = []
     for rows, *new_group in draws:
         with contextlib.suppress(UndefinedError):
-            values.append(metric(*(x[rows] for x in columns), *new_group))
+            values.append(metric(*(column[rows] for column in columns), *new_group))
     if len(values) < MIN_DEFINED:
         return None
+    deviation = np.std(values, ddof=1)
+    bias = np.mean(values) - value
     scale = np.sqrt(min(1.0, MAX_SAMPLE_ROWS / num_rows))
-    deviation, bias = np.std(values, ddof=1), np.mean(values) - value
     return SamplingError(float(scale * deviation), float(scale * bias), "bootstrap")
 
 
 def row_draws(num_rows: int) -> Iterator[tuple[Indices]]:
-    """Yields the indices of the rows in each bootstrap sample."""
+    """Yields the indices of the rows in each bootstrap sample, (sampled rows,)."""
     random = np.random.default_rng(SEED)
+    sample_size = min(num_rows, MAX_SAMPLE_ROWS)
     for _ in range(RESAMPLES):
-        yield (random.integers(0, num_rows, min(num_rows, MAX_SAMPLE_ROWS)),)
+        yield (random.integers(0, num_rows, sample_size),)
 
 
 def group_draws(group: Array) -> Iterator[tuple[Indices, Indices]]:
@@ -128,6 +141,7 @@ def group_draws(group: Array) -> Iterator[tuple[Indices, Indices]]:
     """
     random = np.random.default_rng(SEED)
     num_without_group = int((group < 0).sum())
+    # The indices of the rows with a group, sorted by group.
     order = np.argsort(group, kind="stable")[num_without_group:]
     _, starts, sizes = np.unique(group[order], return_index=True, return_counts=True)
     fraction = min(1.0, MAX_SAMPLE_ROWS / len(group))
@@ -150,10 +164,11 @@ def interval(value: float, error: SamplingError) -> tuple[float, float]:
     interval is symmetric around the value minus its bias (Davison and Hinkley, 1997,
     section 5.2).
     """
-    reach = quantile(np.inf) * error.standard_error
+    half_width = quantile(np.inf) * error.standard_error
     if error.method == "delong":
         logit = np.log(value / (1 - value))
-        reach /= value * (1 - value)  # times the derivative of the logit
-        low, high = (1 / (1 + np.exp(-logit - sign * reach)) for sign in (-1, 1))
+        # The derivative of the logit is 1 / (value (1 - value)).
+        half_width /= value * (1 - value)
+        low, high = (1 / (1 + np.exp(-logit - sign * half_width)) for sign in (-1, 1))
         return float(low), float(high)
-    return value - error.bias - reach, value - error.bias + reach
+    return value - error.bias - half_width, value - error.bias + half_width

@@ -1,4 +1,4 @@
-"""Tests of differences, and the correction of their p-values for many tests.
+"""Tests whether differences are zero, and corrects the p-values of many tests.
 
 The distributions come from `scipy.special`: importing `scipy.stats` would take longer
 than a whole command.
@@ -14,17 +14,27 @@ SIGNIFICANCE_LEVEL = 0.05
 
 
 class Test(NamedTuple):
-    """The test of a difference of two means."""
+    """The test of a difference of two means.
 
-    difference: float  # the first mean minus the second
-    half_width: float  # of the difference's 95 % interval
-    # The probability of a difference at least this large, in either direction, if the
-    # true means were equal.
+    Attributes:
+        difference: the first mean minus the second mean.
+        half_width: half of the width of the difference's 95 % interval.
+        p_value: the probability of a difference at least this large, in either
+            direction, if the true means were equal.
+        degrees_of_freedom: the degrees of freedom of the standard error; infinite for a
+            test over rows.
+    """
+
+    difference: float
+    half_width: float
     p_value: float
-    degrees_of_freedom: float  # of the standard error; infinite for a test over rows
+    degrees_of_freedom: float
 
     def as_dict(self, corrected_p: float) -> dict[str, float]:
-        """Returns the results of the test, with the p-value of `holm`, for JSON."""
+        """Returns the results of the test as JSON values.
+
+        `corrected_p` is the p-value after the correction for many tests, see `holm`.
+        """
         return {
             "difference": self.difference,
             "half_interval": self.half_width,
@@ -68,8 +78,8 @@ def quantile(degrees_of_freedom: float) -> float:
 def holm(p_values: Sequence[float]) -> list[float]:
     """Returns p-values corrected for the number of tests (Holm 1979).
 
-    If every difference with a corrected p-value below 5 % is called real, the chance
-    that at least one of these calls is wrong is below 5 %.
+    If every difference with a corrected p-value below 5 % is called real, the
+    probability that at least one of these calls is wrong is at most 5 %.
 
     >>> [round(p, 2) for p in holm([0.01, 0.04, 0.02])]
     [0.03, 0.04, 0.04]

@@ -19,7 +19,7 @@ from mtl_cli.metrics.log_loss import (
     normalized_cross_entropy,
     normalized_entropy,
 )
-from mtl_cli.metrics.metric import UndefinedError
+from mtl_cli.metrics.metric import Metric, UndefinedError
 from mtl_cli.metrics.sorted_rows import sort_rows
 from mtl_cli.scoring.scored_rows import scored_rows
 from mtl_cli.scoring.scores import monitored_value, score, score_outputs
@@ -478,8 +478,8 @@ def test_metrics_say_what_is_better_and_what_they_take():
         "pcoc": 0,
     }
     assert {metric.name for metric in kinds if metric.grouped} == {"gauc"}
-    of_classes = {metric for metric in kinds if metric.of_classes}
-    assert of_classes == set(MULTICLASS.METRICS)
+    multiclass = {metric for metric in kinds if metric.multiclass}
+    assert multiclass == set(MULTICLASS.METRICS)
 
 
 def test_normalized_entropy_is_the_log_loss_over_that_of_a_constant():
@@ -493,3 +493,11 @@ def test_normalized_entropy_is_the_log_loss_over_that_of_a_constant():
     assert normalized_cross_entropy(y, both, w) == pytest.approx(expected)
     with pytest.raises(UndefinedError, match="one class only: all 2 rows"):
         normalized_entropy(np.ones(2), np.full(2, 0.5), np.ones(2))
+
+
+def test_value_that_is_no_number_is_not_blamed_on_large_predictions():
+    rows = [np.zeros(2)] * 3
+    with pytest.raises(UndefinedError, match="not a number"):
+        Metric("odd", lambda label, prediction, weight: math.nan, direction=1)(*rows)
+    with pytest.raises(UndefinedError, match="predictions are too large"):
+        Metric("odd", lambda label, prediction, weight: math.inf, direction=1)(*rows)

@@ -154,7 +154,7 @@ def test_interval_counts_the_rows_as_they_are_as_one_more_draw() -> None:
 
 def test_one_shuffling_has_no_interval(planted: Any) -> None:
     features, rows, tasks = planted
-    with pytest.raises(ConfigError, match="--repeats: 1 is below 2"):
+    with pytest.raises(ConfigError, match="--repeats: 1 is too few"):
         permutation_importance(predicting(features), features, tasks, rows, 1)
 
 

@@ -10,9 +10,8 @@ from helpers.planted_data import declared, fitted_features
 
 from mtl_cli.core.errors import DataError
 from mtl_cli.heads.base import Output
-from mtl_cli.scoring import slice_scores
 from mtl_cli.scoring.scored_rows import ScoredRows
-from mtl_cli.scoring.slice_scores import score_slices
+from mtl_cli.scoring.slice_scores import compare_with_rest, score_slices
 from mtl_cli.scoring.slices import (
     MAX_DISTINCT_NUMBERS,
     Slices,
@@ -135,8 +134,9 @@ def test_slice_is_not_tested_if_its_metric_is_undefined_on_the_other_rows() -> N
     rows = scored(np.zeros(400), True, seed=0)
     inside = replace(rows, group=np.arange(400) % 20)
     outside = replace(inside, label=np.zeros(400))  # no group has both classes
-    assert "p" in slice_scores.test_against(inside, inside, "gauc", 0.9)
-    assert slice_scores.test_against(inside, outside, "gauc", 0.9) == {}
+    error = inside.sampling_error("gauc")
+    assert compare_with_rest(0.9, error, inside, "gauc") is not None
+    assert compare_with_rest(0.9, error, outside, "gauc") is None
 
 
 def test_surely_weaker_slices_come_before_smaller_ones_that_look_weaker() -> None:
