@@ -10,46 +10,30 @@ from mtl_cli.cli.interpolations import resolved
 from mtl_cli.core.errors import ConfigError, shown
 from mtl_cli.core.secrets import secret_in
 
+FOLDER_KEYS = ("hydra.run.dir", "hydra.sweep.dir")
+
 
 def check_folders(composed: DictConfig, hydra_settings: list[str]) -> None:
-    """Refuses a folder outside the current folder, unless the command line names it.
+    """Refuses a folder that is unsafe or not where runs and sweeps may be written.
 
-    A folder on the command line is trusted. The values that its interpolations insert
-    are not trusted, because they may come from a file. The settings are those of the
-    command line that concern Hydra's section.
+    A folder without interpolations on the command line is trusted: it may lie anywhere,
+    and hold characters that are special in URLs. Every other folder may come from a
+    file, at least in part.
+
+    Args:
+        composed: the configuration.
+        hydra_settings: the settings of the command line for Hydra's section.
 
     Raises:
-        ConfigError: if a folder is not allowed, could be read as an interpolation or
-            as part of a URL, or would show a secret.
+        ConfigError: if a folder is not allowed.
     """
-    for key in ("hydra.run.dir", "hydra.sweep.dir"):
+    for key in FOLDER_KEYS:
         folder = str(resolved(composed, key))
-        if "\0" in folder:
-            raise ConfigError(f"{key}: {shown(folder)} holds a NUL; take plain names")
-        # A user who removes a folder `~` by a shell would remove the home folder.
-        if folder.startswith("~"):
-            raise ConfigError(
-                f"{key}: {shown(folder)} begins with '~', which only a shell replaces; "
-                "write the whole path"
-            )
-        # Hydra stores the resolved path in the configuration, and resolves it again.
-        if "${" in os.path.abspath(folder):
-            raise ConfigError(
-                f"{key}: the path {shown(os.path.abspath(folder))} holds '${{', which "
-                "Hydra would resolve again; take plain names"
-            )
-        parent = allowed_parent(key, hydra_settings)
-        if parent is not None and parent not in Path(folder).resolve().parents:
-            raise ConfigError(
-                f"{key}: {shown(folder)} leads out of {parent}; take plain names, or "
-                f"give the folder on the command line: {key}=FOLDER"
-            )
-        # The folder's name becomes part of the URL of Optuna's database.
-        if parent is not None and re.search(r"[?%#]|file:", folder):
-            raise ConfigError(
-                f"{key}: {shown(folder)} holds a character of URLs; take letters, "
-                "digits, '_', '-', '.', '=' and ','"
-            )
+        check_literal(key, folder)
+        root = allowed_root(key, hydra_settings)
+        if root is not None:
+            check_below(key, folder, root)
+            check_no_url(key, folder)
         if secret := secret_in(folder):
             raise ConfigError(
                 f"{key}: the folder's name would show the value of {secret}; give the "
@@ -57,19 +41,63 @@ def check_folders(composed: DictConfig, hydra_settings: list[str]) -> None:
             )
 
 
-def allowed_parent(key: str, hydra_settings: list[str]) -> Path | None:
-    """Returns the folder that a run or sweep must stay below; None for no limit.
+def check_literal(key: str, folder: str) -> None:
+    """Refuses a folder that the system, a shell or Hydra would not take literally."""
+    if "\0" in folder:
+        raise ConfigError(
+            f"{key}: {shown(folder)} holds the character NUL; remove NUL from the name"
+        )
+    # A user who removes a folder `~` by a shell would remove the home folder.
+    if folder.startswith("~"):
+        raise ConfigError(
+            f"{key}: {shown(folder)} begins with '~', which only a shell replaces; "
+            "write the whole path"
+        )
+    # Hydra stores the resolved path in the configuration, and resolves that text again.
+    path = os.path.abspath(folder)
+    if "${" in path:
+        raise ConfigError(
+            f"{key}: the path {shown(path)} holds '${{', which Hydra would resolve "
+            "again; take a path without '${'"
+        )
 
-    There is no limit if the command line names a folder without interpolations. If it
-    names `/data/${dataset.name}`, the run or sweep must stay below `/data`.
+
+def allowed_root(key: str, hydra_settings: list[str]) -> Path | None:
+    """Returns the folder that a run or sweep must lie below; None allows any folder.
+
+    If the command line sets the key to `/data/${dataset.name}`, the folder must lie
+    below `/data`: a file may have set `dataset.name`. Without a setting on the command
+    line, the folder must lie below the current folder.
     """
-    root = Path.cwd()
-    for setting in hydra_settings:
+    typed_folder = "${}"  # comes from a file
+    for setting in hydra_settings:  # the last setting counts
         name, _, value = setting.lstrip("+").partition("=")
         if name == key:
-            literal, interpolation, _ = value.strip("'\"").partition("${")
-            if not interpolation:
-                return None
-            parent, slash, _ = literal.rpartition("/")
-            root = Path(parent or slash or ".")
-    return root.resolve()
+            typed_folder = value.strip("'\"")
+        elif key.startswith(f"{name}."):  # such as hydra.run={dir: FOLDER}
+            typed_folder = "${}"
+    literal, interpolation, _ = typed_folder.partition("${")
+    if not interpolation:
+        return None
+    return Path(os.path.dirname(literal)).resolve()
+
+
+def check_below(key: str, folder: str, root: Path) -> None:
+    """Refuses a folder that is not below another folder when its links are followed."""
+    if root not in Path(folder).resolve().parents:
+        raise ConfigError(
+            f"{key}: {shown(folder)} is not below {root}; choose a folder below "
+            f"{root}, or type the folder without '${{': {key}=FOLDER"
+        )
+
+
+def check_no_url(key: str, folder: str) -> None:
+    """Refuses characters that could change the URL of a search's database.
+
+    The folder's name becomes part of this URL.
+    """
+    if special := re.search(r"[?%#]|file:", folder):
+        raise ConfigError(
+            f"{key}: {shown(folder)} holds {special[0]!r}, which is special in the URL "
+            "of a database; take letters, digits, '_', '-', '.', '=' and ','"
+        )

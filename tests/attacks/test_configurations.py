@@ -96,7 +96,7 @@ CODE = {
     "url_of_a_database_in_the_name_of_a_folder": (
         saved_run(hydra={"sweep": {"dir": "x/file:%2Ftmp%2Fcanary.db?uri=true&y="}}),
         SWEEP,
-        "holds a character of URLs",
+        "holds 'file:', which is special in the URL of a d",
     ),
     "target_of_a_sampler": (
         search({"_target_": "os.abort", "_partial_": False}),
@@ -327,7 +327,7 @@ CODE = {
 
 UP = f"../../{CANARY}"
 FOLDERS = {
-    "absolute": (section(run={"dir": "/tmp/mtl-cli-canary"}), RERUN, "leads out of"),
+    "absolute": (section(run={"dir": "/tmp/mtl-cli-canary"}), RERUN, "is not below"),
     "above": (section(run={"dir": f"outputs/{UP}"}), RERUN, "hydra.run.dir: 'outputs/"),
     "variable": (
         section(run={"dir": f"${{oc.env:HOME}}/{CANARY}"}),
@@ -337,12 +337,12 @@ FOLDERS = {
     "time_that_is_a_path": (
         section(run={"dir": "${now:/tmp/mtl-cli-canary}"}),
         RERUN,
-        "hydra.run.dir: '/tmp/mtl-cli-canary' leads out of",
+        "hydra.run.dir: '/tmp/mtl-cli-canary' is not below",
     ),
     "nul": (
         section(run={"dir": "outputs/a\0b"}),
         RERUN,
-        r"hydra.run.dir: 'outputs/a\x00b' holds a NUL; take plain names",
+        r"hydra.run.dir: 'outputs/a\x00b' holds the character NUL; remove NUL",
     ),
     "home_that_no_shell_has_replaced": (
         section(run={"dir": "~/x"}),
@@ -357,17 +357,17 @@ FOLDERS = {
     "time_that_leads_up": (
         section(run={"dir": f"outputs/${{now:../{UP}}}"}),
         RERUN,
-        "hydra.run.dir: 'outputs/../../../canary' leads out of",
+        "hydra.run.dir: 'outputs/../../../canary' is not below",
     ),
     "value_of_the_configuration": (
         saved_run(hydra={"run": {"dir": "${dataset.name}"}}, dataset={"name": UP}),
         RERUN,
-        f"hydra.run.dir: '{UP}' leads out of",
+        f"hydra.run.dir: '{UP}' is not below",
     ),
     "decoded_text": (
         section(run={"dir": "${oc.decode:/tmp/mtl-cli-canary}"}),
         RERUN,
-        "leads out of",
+        "is not below",
     ),
     "separator_of_overrides": (
         section(
@@ -383,7 +383,7 @@ FOLDERS = {
             runtime={"choices": {"model": f"../{UP}"}},
         ),
         RERUN,
-        "hydra.run.dir: 'outputs/../../../canary' leads out of",
+        "hydra.run.dir: 'outputs/../../../canary' is not below",
     ),
     "sweep_above": (section(sweep={"dir": UP}), SWEEP, "hydra.sweep.dir: "),
     "job_above": (
@@ -438,7 +438,18 @@ FOLDERS = {
         ["sweep=mine"],
         "hydra.sweeper.storage: 'sqlite:///../canary' is not in the sweep's folder",
     ),
-    "data_set_named_out": ({}, [f"dataset.name=../{UP}/x"], "leads out of"),
+    "typed_folder_that_a_later_setting_replaces": (
+        saved_run(dataset={"name": UP}),
+        [*RERUN, "hydra.run.dir=/tmp/a", "hydra.run.dir=${{dataset.name}}"],
+        f"hydra.run.dir: '{UP}' is not below",
+    ),
+    "typed_folder_that_a_later_section_replaces": (
+        saved_run(dataset={"name": UP}),
+        [*RERUN, "hydra.run.dir=/tmp/a", "hydra.run={{dir: '${{dataset.name}}'}}"],
+        f"hydra.run.dir: '{UP}' is not below",
+    ),
+    "the_current_folder": (section(run={"dir": "."}), RERUN, "'.' is not below"),
+    "data_set_named_out": ({}, [f"dataset.name=../{UP}/x"], "is not below"),
     "folder_that_is_resolved_twice": (
         section(run={"dir": r"x/\${dataset.train}"}),
         RERUN,
@@ -447,7 +458,7 @@ FOLDERS = {
     "data_set_whose_name_is_resolved_twice": (
         {},
         [r"dataset.name='x\${{dataset.train}}'"],
-        "holds '${', which Hydra would resolve again; take plain names",
+        "holds '${', which Hydra would resolve again; take a path without",
     ),
     "swept_value_that_is_resolved_twice": (
         {
