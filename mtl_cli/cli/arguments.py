@@ -30,7 +30,7 @@ def split_plugins(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 
 def hydra_arguments(arguments: list[str]) -> list[str]:
-    """Converts a command line to the arguments that Hydra needs.
+    """Checks a command line, and converts it to the arguments that Hydra needs.
 
     - Flags follow the settings. Hydra would take a setting after `--info` for the value
       of this flag, which is optional.
@@ -39,9 +39,12 @@ def hydra_arguments(arguments: list[str]) -> list[str]:
     - Settings of `dataset` and `compare` get `++`: Hydra then also sets keys that no
       YAML file holds. The check of the configuration finds unknown keys later.
     - A setting that adds runs, such as `repeats=3`, makes the run a sweep.
+    - The short form `start_from=RUN` is expanded; see `expand_start_from`.
+    - `hydra.job.name` names the sweep's folder, unless the command line sets this key.
+    - Settings of a swept group apply in each job; see `defer_settings_of_swept_groups`.
 
     Raises:
-        ConfigError: if a flag is unknown or not allowed.
+        ConfigError: if a flag is unknown, or a flag or setting is not allowed.
     """
     try:
         parsed, unknown = argument_parser().parse_known_intermixed_args(arguments)

@@ -26,8 +26,8 @@ EXAMPLES = """examples:
 
 
 def main() -> NoReturn:
-    """Runs `mtl-compare` and exits, with 1 if a check fails; see `run_command`."""
-    sys.exit(run_command(PROGRAM, lambda: run(arguments(sys.argv[1:])), end=""))
+    """Runs `mtl-compare`, and exits with 1 if a check fails; see `run_command`."""
+    sys.exit(run_command(PROGRAM, lambda: run(arguments(sys.argv[1:])), stop_note=""))
 
 
 def arguments(command_line: list[str]) -> argparse.Namespace:
@@ -66,7 +66,7 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
         help="average the seeds of the best configuration into one model, and write "
         "its run folder (default: SWEEP/ensemble)",
     )
-    parser.add_plugins()
+    parser.add_plugins_flag()
     add_fail_if(parser, example="test.income.auc<0.91")
     return parser.parse_args(command_line)
 
@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
     from mtl_cli.comparison.find_runs import read_runs
 
     runs = read_runs(options.paths, print_warning)
-    conditions = [parse_check(text, runs) for text in options.fail_if]
+    checks = [parse_check(text, runs) for text in options.fail_if]
     tasks = options.task.split(",") if options.task is not None else ()
     comparisons = compare_datasets(
         runs, options.baseline, options.metric, options.split, tasks
@@ -86,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
     if options.html is not None:
         write_html(comparisons, Path(options.html))
     print_comparisons(comparisons, options.format)
-    failed = failed_checks(conditions, runs, options.paths)
+    failed = failed_checks(checks, runs, options.paths)
     if options.ensemble is not None:
         write_ensemble(comparisons, options)
     return report_failures(PROGRAM, failed)
@@ -126,14 +126,14 @@ def print_comparisons(
 ) -> None:
     """Writes the comparisons to stdout, by default as a table for the terminal.
 
-    The warnings go to stderr if the format, CSV or Markdown, does not hold them.
+    CSV and Markdown hold no warnings, so their warnings go to stderr.
     """
     from mtl_cli.comparison.csv_and_json import as_csv, as_json
     from mtl_cli.comparison.table import all_warnings, as_markdown, terminal_text
 
-    as_text = {None: terminal_text, "csv": as_csv, "md": as_markdown, "json": as_json}
+    writers = {None: terminal_text, "csv": as_csv, "md": as_markdown, "json": as_json}
     try:
-        write_to_stdout(as_text[format](comparisons))
+        write_to_stdout(writers[format](comparisons))
     except BrokenPipeError:  # a reader such as `head` has closed stdout
         drop_output(sys.stdout.fileno())
     if format in ("csv", "md"):
@@ -142,7 +142,7 @@ def print_comparisons(
 
 
 def write_html(comparisons: "list[DatasetComparison]", path: Path) -> None:
-    """Writes the comparisons as an HTML page, and says so."""
+    """Writes the comparisons as an HTML page, and prints the path of the page."""
     from mtl_cli.comparison.page import page
 
     try:

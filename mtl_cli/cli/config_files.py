@@ -1,7 +1,7 @@
 """Restricts which files Hydra reads as configs, and how large they may be.
 
-A config may come from someone else, and its defaults list names other configs. All of
-them must lie in the folders of configs: other YAML files of the disk may hold secrets.
+A config may come from someone else, and its defaults list names other configs. All
+configs must lie in the folders of configs, since other YAML files may hold secrets.
 """
 
 import contextlib
@@ -27,16 +27,20 @@ from mtl_cli.core.other_files import read_text
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.core.yaml_limits import MAX_YAML_BYTES, check_yaml
 
-USER_FILES = "mtl-user"  # the provider of the user's `./conf` in the search path
-OTHER_FOLDER = "name its folder on the command line: --config-dir FOLDER"
+USER_CONF = "mtl-user"  # the provider of the user's `./conf` in the search path
+OTHER_FOLDER = "name the file's folder on the command line: --config-dir FOLDER"
 # A package that places a config in Hydra's own section.
 HYDRA_PACKAGE = re.compile(r"(_global_\.)?hydra(\.|$)")
 # {(provider, folder, path and text of a YAML file): the parsed file}
-PARSED: dict[tuple[str, ...], ConfigResult] = {}
+parsed_files: dict[tuple[str, ...], ConfigResult] = {}
 
 
 def restrict_files() -> None:
-    """Makes Hydra refuse configs outside of its search path, and too large configs."""
+    """Makes Hydra read and list only allowed configs.
+
+    Refused are configs outside of the search path, and configs that are too large.
+    Groups below a link and unprintable names are not listed.
+    """
     # The first call of `instance` imports Hydra's classes again and registers them.
     Plugins.instance()
     # The class that reads files is changed in place. A subclass cannot replace it:
@@ -59,7 +63,7 @@ def load_confined(
     if config_path.startswith("/") or ".." in config_path.split("/"):
         raise ConfigError(
             f"the config {shown(config_path)} leads out of the folders of configs; "
-            f"move the file into one of them, or {OTHER_FOLDER}"
+            f"move the file into such a folder, or {OTHER_FOLDER}"
         )
     source = repository._find_object_source(config_path, ObjectType.CONFIG)
     if source is None or source.scheme() != "file":
@@ -67,7 +71,8 @@ def load_confined(
     file = Path(source.path) / source._normalize_file_name(config_path)
     check_link(source, file, repository.sources)
     loaded: ConfigResult | None = load(repository, config_path)
-    for default in (loaded and loaded.defaults_list) or []:
+    defaults_list = loaded.defaults_list if loaded is not None else None
+    for default in defaults_list or []:
         if HYDRA_PACKAGE.match(default.package or ""):
             raise ConfigError(
                 f"{file}: the defaults list places a config in {default.package}; "
@@ -99,7 +104,7 @@ def real_folder(source: ConfigSource) -> Path:
     `./conf` is itself a link, this link is not followed.
     """
     folder = Path(source.path)
-    if source.provider == USER_FILES:
+    if source.provider == USER_CONF:
         return folder.parent.resolve() / folder.name
     return folder.resolve()
 
@@ -107,8 +112,8 @@ def real_folder(source: ConfigSource) -> Path:
 def load_bounded(load: Any, source: Any, config_path: str) -> ConfigResult:
     """Loads a YAML file as Hydra does, but refuses a file too large or too deep.
 
-    A file is parsed only once, unless its text changes. Hydra composes several
-    configurations for one command, and parsing YAML takes a quarter of that time.
+    A file is parsed again only if its text has changed. Hydra composes several
+    configurations for one command, and would spend a quarter of the time on parsing.
     """
     file = source._normalize_file_name(config_path)
     path = os.path.realpath(os.path.join(source.path, file))
@@ -117,14 +122,16 @@ def load_bounded(load: Any, source: Any, config_path: str) -> ConfigResult:
     with named_file_errors(path):
         text = read_text(Path(path), MAX_YAML_BYTES)
     key = (source.provider, source.path, path, text)
-    if key not in PARSED:
+    if key not in parsed_files:
         check_yaml(text, path)
         with named_file_errors(path):
             loaded = load(source, config_path)
         if isinstance(loaded.config, ListConfig):
-            raise ConfigError(f"{path} holds a list; expected keys with values")
-        PARSED[key] = loaded
-    return copy.deepcopy(PARSED[key])  # Hydra changes what is loaded
+            raise ConfigError(
+                f"{path} holds a list; expected keys with values; write KEY: VALUE"
+            )
+        parsed_files[key] = loaded
+    return copy.deepcopy(parsed_files[key])  # Hydra changes the loaded config
 
 
 def list_bounded(
@@ -153,7 +160,7 @@ def named_file_errors(path: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise ConfigError(
-            f"{path} cannot be read: {error.strerror}; mend that, or remove it"
+            f"{path} cannot be read: {error.strerror}; make it readable, or remove it"
         ) from None
     except (UnicodeDecodeError, OmegaConfBaseException) as error:
         raise ConfigError(f"{path}: {first_line(error)}") from None

@@ -17,8 +17,8 @@ def compose_chosen_options(arguments: list[str]) -> dict[Any, Any]:
     """Composes the configuration with the chosen options, without other settings.
 
     The result shows which keys exist: with `model=mmoe`, the keys of MMoE. If the
-    chosen options cannot be composed, the default options are composed. If they cannot
-    be composed either, the result is {}.
+    chosen options cannot be composed, the default options are composed. If the default
+    options cannot be composed either, the result is {}.
     """
     GlobalHydra.instance().clear()
     for choices in (group_choices(arguments), []):
@@ -51,7 +51,7 @@ def is_group(name: str) -> bool:
 def option_names(group: str, pattern: str = "*.yaml") -> list[str]:
     """Returns the names of the options that the files of a config group define.
 
-    The name of a file in a folder of the group is FOLDER/NAME.
+    An option in a subfolder of the group has the name FOLDER/NAME.
     """
     return sorted(
         path.relative_to(folder / group).with_suffix("").as_posix()

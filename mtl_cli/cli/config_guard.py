@@ -2,12 +2,12 @@
 
 The section `hydra` can make Hydra build any class, run commands and create folders. A
 configuration may come from someone else: `--config-path RUN`, or a `./conf`. YAML files
-may therefore set only a few keys of this section, to plain values, and folders below
-the current folder. The command line is trusted, so it may set every key.
+may therefore set only a few keys of this section to plain values, and may name only
+folders below the current folder. The command line is trusted and may set every key.
 
-The check is of the composed section, with its interpolations resolved. Any value is
-allowed if our own files and the command line give the same value without the user's
-files.
+The composed section is checked after its interpolations are resolved. A value is
+allowed if our own files and the command line alone, without the user's files, give the
+same value.
 """
 
 import re
@@ -20,7 +20,7 @@ from typing import Any
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from omegaconf import DictConfig, OmegaConf, flag_override
 
-from mtl_cli.cli.config_files import USER_FILES
+from mtl_cli.cli.config_files import USER_CONF
 from mtl_cli.cli.folder_guard import check_folders
 from mtl_cli.cli.hydra_internals import compose_without
 from mtl_cli.cli.interpolations import hydra_interpolations, resolved
@@ -58,18 +58,23 @@ SWEPT_KEY = re.compile(r"[+~]{0,2}(?!hydra\b)[A-Za-z][\w./@-]*")
 def compose_checked(
     compose: Callable[..., DictConfig], loader: ConfigLoaderImpl, **arguments: Any
 ) -> DictConfig:
-    """Composes and checks a configuration, and makes our callback its only callback.
+    """Composes and checks a configuration, and leaves our callback as the only one.
 
-    This function takes the place of `compose`, a method of the loader. The method's
-    arguments contain the settings of the command line, or of a job of a sweep. A
-    callback of Hydra would check too late: Hydra first builds the classes of callbacks,
-    whose names are in the configuration.
+    A callback of Hydra would check too late: Hydra first builds the classes of
+    callbacks, whose names are in the configuration.
+
+    Args:
+        compose: the method of Hydra's loader that this function takes the place of.
+        loader: Hydra's loader.
+        arguments: the arguments of `compose`. `overrides` holds the settings of the
+            command line, or of a job of a sweep.
 
     Raises:
         ConfigError: if the configuration is not allowed.
     """
     track_secrets()  # now, after Hydra has registered its own resolvers
-    config_name, settings = arguments["config_name"], list(arguments["overrides"])
+    config_name = arguments["config_name"]
+    settings = list(arguments["overrides"])
     prefixes = ("hydra.", "hydra/")
     hydra_settings = [s for s in settings if s.lstrip("+~").startswith(prefixes)]
     try:
@@ -88,8 +93,8 @@ def compose_checked(
             # Hydra names the run folder after the data set.
             raise ConfigError("missing key 'dataset.name'; add it to the YAML file")
         check_folders(composed, hydra_settings)
-    # Hydra adds the settings to two lists. If a file adds a setting too, the lists hold
-    # more settings than the command line.
+    # Hydra adds each setting to one of two lists. If a file adds a setting too, the
+    # lists hold more settings than the command line.
     overrides = composed.hydra.overrides
     if len(overrides.hydra) + len(overrides.task) != len(settings):
         raise file_may_not_set_error("overrides")
@@ -99,7 +104,7 @@ def compose_checked(
 
 
 def reads_foreign_folders(composed: DictConfig) -> bool:
-    """Whether folders in the search path are neither ours nor of installed packages."""
+    """Whether the search path holds a folder that is not of an installed package."""
     return any(
         source.schema not in ("pkg", "structured")
         and Path(source.path) != conf_folder()
@@ -119,7 +124,7 @@ def check_search_path(loader: ConfigLoaderImpl, config_name: str | None) -> None
         folder = hydra_config.path.removeprefix("file://")
         raise ConfigError(
             f"{folder}/{HYDRA_CONFIG}.yaml takes the place of Hydra's own file; remove "
-            "it, or give its keys on the command line"
+            "this file, or give its keys on the command line"
         )
     primary = loader.repository.load_config(config_name) if config_name else None
     if primary is not None and OmegaConf.select(primary.config, "hydra.searchpath"):
@@ -140,14 +145,17 @@ def check_plugins(composed: DictConfig) -> None:
 def check_hydra_section(composed: DictConfig, hydra_settings: list[str]) -> None:
     """Refuses a value of Hydra's section that a file may not set.
 
-    The settings are those of the command line that concern Hydra's section.
+    Args:
+        composed: the configuration.
+        hydra_settings: the settings of the command line for Hydra's section.
     """
     choices = composed.hydra.runtime.choices
-    plugins = [f"{g}={choices[g]}" for g in PLUGIN_GROUPS if g in choices]
-    added = [s for s in hydra_settings if s.startswith(ADDED_SETTINGS)]
-    added_keys = {setting.partition("=")[0] for setting in added}
-    typed = [s for s in hydra_settings if s not in added]
-    sections = trusted_sections(tuple(dict.fromkeys([*plugins, *typed])))
+    plugin_choices = [f"{g}={choices[g]}" for g in PLUGIN_GROUPS if g in choices]
+    added_settings = [s for s in hydra_settings if s.startswith(ADDED_SETTINGS)]
+    added_keys = {setting.partition("=")[0] for setting in added_settings}
+    typed_settings = [s for s in hydra_settings if s not in added_settings]
+    trusted_settings = dict.fromkeys([*plugin_choices, *typed_settings])
+    sections = trusted_sections(tuple(trusted_settings))
     section: Any = OmegaConf.to_container(composed.hydra)
     for key, value in flatten(section).items():
         if f"hydra.{key}" in added_keys or f"{key}.".startswith(CHECKED_ELSEWHERE):
@@ -158,8 +166,8 @@ def check_hydra_section(composed: DictConfig, hydra_settings: list[str]) -> None
             raise file_may_not_set_error(key)
         if key == "sweeper.storage" and value not in SAFE_STORAGES:
             raise ConfigError(
-                f"hydra.{key}: {shown(value)} is not in the sweep's folder; give it on "
-                "the command line"
+                f"hydra.{key}: {shown(value)} is not in the sweep's folder; give "
+                f"hydra.{key} on the command line"
             )
         check_plain(f"hydra.{key}", resolved(composed, f"hydra.{key}"))
     for key in SEARCH_SPACES:
@@ -170,13 +178,13 @@ def check_hydra_section(composed: DictConfig, hydra_settings: list[str]) -> None
 def trusted_sections(settings: tuple[str, ...]) -> list[dict[str, Any]]:
     """Composes Hydra's section without the user's files, so all its values are trusted.
 
-    Returns: two sections, {dotted key: value with its interpolations}. The first is
-        composed from Hydra's files and our own, the second from Hydra's files alone.
+    Returns: two sections, {dotted key: unresolved value}. The first is composed from
+        Hydra's files and our own, the second from Hydra's files alone.
     """
     sections = []
     for folder, name in ((str(conf_folder()), "config"), (None, None)):
         try:
-            composed = compose_without(USER_FILES, folder, name, list(settings))
+            composed = compose_without(USER_CONF, folder, name, list(settings))
         except Exception as error:
             raise ConfigError(f"hydra: {first_line(error)}") from None
         section: Any = OmegaConf.to_container(composed.hydra)
@@ -187,8 +195,8 @@ def trusted_sections(settings: tuple[str, ...]) -> list[dict[str, Any]]:
 def file_may_not_set_error(key: str) -> ConfigError:
     """Returns the error about a key of Hydra's section that a file has set."""
     return ConfigError(
-        f"hydra.{key}: a file may not set this key; remove it, or give it on the "
-        "command line"
+        f"hydra.{key}: a file may not set this key; remove it from the file, or give "
+        "it on the command line"
     )
 
 
@@ -202,7 +210,10 @@ def check_plain(key: str, value: object) -> None:
         for item in value:
             check_plain(key, item)
     elif isinstance(value, dict):
-        raise ConfigError(f"{key} takes a number, a text or a list of numbers or texts")
+        raise ConfigError(
+            f"{key} takes a number, a text or a list of numbers or texts, but holds "
+            "keys; write one VALUE, or [VALUE, ...]"
+        )
     elif "${" in str(value):
         raise ConfigError(
             f"{key}: {shown(value)} holds '${{', which Hydra would resolve again; "
@@ -211,7 +222,7 @@ def check_plain(key: str, value: object) -> None:
     elif name := secret_in(value):
         raise ConfigError(
             f"{key} holds the value of {name}, which the names of jobs and folders "
-            "would show; give the secret to a key of the configuration"
+            "would show; use the secret in a key outside of the section hydra"
         )
 
 
@@ -221,8 +232,10 @@ def check_search_space(name: str, space: object) -> None:
     A resolved search space is {key of the configuration: values to try}, or None.
     """
     if not isinstance(space, dict | None):
-        raise ConfigError(f"{name} takes keys with values to try")
+        raise ConfigError(f"{name} takes keys with values, such as {{seed: '1,2'}}")
     for key, values in (space or {}).items():
         if not SWEPT_KEY.fullmatch(str(key)):
-            raise ConfigError(f"{name}: {shown(key)} is not a key of the configuration")
+            raise ConfigError(
+                f"{name}: {shown(key)} is not a key of the configuration; remove it"
+            )
         check_plain(f"{name}.{key}", values)

@@ -91,7 +91,7 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
     )
     add("--force", action="store_true", help="overwrite FILE or FOLDER")
     add_fail_if(parser, example="income.auc<0.91")
-    parser.add_plugins()
+    parser.add_plugins_flag()
     return parser.parse_intermixed_args(command_line)
 
 
@@ -128,15 +128,16 @@ def check_options(options: argparse.Namespace, is_sweep: bool) -> None:
         if is_sweep:
             raise ConfigError(
                 f"{flag}: {options.run} is a sweep; leave {flag} out: the folder of -o "
-                "holds this file for each run"
+                "holds such a file for each run"
             )
         if path.exists() and not (options.force and path.is_file()):
             raise ConfigError(
-                f"{flag}: {path} exists; choose another, or --force overwrites a file"
+                f"{flag}: {path} exists; choose another file, or add --force to "
+                "overwrite a file"
             )
         if not path.parent.is_dir():
             raise ConfigError(
-                f"{flag}: there is no folder {path.parent}; make it first"
+                f"{flag}: there is no folder {path.parent}; make this folder first"
             )
     if options.json is not None and options.json == options.html:
         raise ConfigError(
@@ -145,7 +146,7 @@ def check_options(options: argparse.Namespace, is_sweep: bool) -> None:
 
 
 def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> int:
-    """Evaluates a run, writes the files and prints the result; returns the code."""
+    """Evaluates a run, writes the files, prints the result; returns the exit code."""
     from mtl_cli.evaluation.evaluate import evaluate
     from mtl_cli.evaluation.loaded_run import load_run
     from mtl_cli.evaluation.page import page
@@ -168,7 +169,7 @@ def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> in
 
 
 def evaluate_sweep(options: argparse.Namespace, conditions: list[Condition]) -> int:
-    """Evaluates a sweep, writes the folder and prints a table; returns the code."""
+    """Evaluates a sweep, writes the folder, prints a table; returns the exit code."""
     from mtl_cli.evaluation import sweep
     from mtl_cli.evaluation.results import check_names, failed_checks
     from mtl_cli.evaluation.screen import show_sweep
@@ -195,11 +196,12 @@ def evaluate_sweep(options: argparse.Namespace, conditions: list[Condition]) -> 
 def request_of(
     options: argparse.Namespace, on_progress: "Callable[[str, int, int], None]"
 ) -> "EvaluationRequest":
-    """Returns the request that the command line makes."""
+    """Returns the evaluation that the command line asks for."""
     from mtl_cli.evaluation.evaluate import EvaluationRequest
 
-    by, repeats = options.by, options.repeats
-    return EvaluationRequest(by, options.importance, repeats, on_progress)
+    return EvaluationRequest(
+        options.by, options.importance, options.repeats, on_progress
+    )
 
 
 def write_file(path: Path, text: str, may_exist: bool) -> None:

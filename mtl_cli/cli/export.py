@@ -66,7 +66,7 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
         type=Path,
         help="replay the test rows of an export that you trust",
     )
-    parser.add_plugins()
+    parser.add_plugins_flag()
     options = parser.parse_args(command_line)
     if options.verify is None:
         positionals = {"RUN": options.run, "TARGET": options.target}

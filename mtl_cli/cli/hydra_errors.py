@@ -39,7 +39,7 @@ EXTRA_OF_OPTION = {
     ("hydra/sweeper", "optuna"): "hpo",
     ("hydra/sweeper", "list"): "hpo",
 }
-# What a list in place of the tasks or features is probably meant to do.
+# {key: advice to a user who has set the whole section, as in `dataset.tasks=[click]`}
 OTHER_WAYS = {
     "dataset.tasks": "; choose tasks by tasks=[A,B]",
     "dataset.features": "; leave a feature out by '~dataset.features.NAME'",
@@ -79,7 +79,7 @@ def error_message(error: Exception, arguments: list[str]) -> str:
     if isinstance(root_cause, RecursionError):
         return (
             "the files of the configuration include each other without end; correct "
-            "their defaults lists"
+            "the defaults lists of these files"
         )
     if "Config group override must be a string" in str(error):
         return not_a_name_message(settings_in_note(error)) or first_line(error)
@@ -126,6 +126,8 @@ def composition_message(
         if message.startswith("Ambiguous value for argument"):
             advice = "add -m to run every value, or write a list as [A,B]"
             return f"{message.rstrip('.')}: {advice}"
+        if message.startswith("Sweeping over Hydra's configuration"):
+            return swept_hydra_key_message(message)
         return message
     if "is not Optional" in str(root_cause):
         return f"{key}: Hydra reads swept values as text; write null in quotes: 'null'"
@@ -144,8 +146,21 @@ def composition_message(
     return f"{''.join(job_options)}{unknown_key_message(key, config)}"
 
 
+def swept_hydra_key_message(message: str) -> str:
+    """Explains that a key of Hydra has several values. `message` is Hydra's message."""
+    setting = message.partition(" : ")[2].strip("'")
+    key, _, value = setting.partition("=")
+    return (
+        f"{key}: a sweep cannot vary the keys of Hydra; if {value} is one value, quote "
+        f"it: '{key}=\"{value}\"'"
+    )
+
+
 def not_a_name_message(settings: list[str]) -> str:
-    """Explains that a setting gives a group null or a number in place of an option."""
+    """Explains that a setting gives a group a value that cannot name an option.
+
+    Returns "" if no setting does.
+    """
     for override in OverridesParser.create().parse_overrides(settings):
         group, value = override.key_or_group, override.value()
         is_choice = ("/" in group or is_group(group)) and not override.is_delete()
@@ -203,7 +218,10 @@ def unreadable_setting_message(setting: str, arguments: list[str]) -> str:
 
 
 def unknown_flag_message(flag: str, arguments: list[str]) -> str:
-    """Explains that a flag is unknown, and suggests a similar setting."""
+    """Explains that a flag is unknown, and suggests a similar setting.
+
+    Other tools have flags such as `--num-epochs` and `--dropout-rate`.
+    """
     name, _, value = flag.lstrip("-").partition("=")
     keys = similar_keys(name.replace("-", "_"), arguments)
     hint = f"; did you mean {keys[0]}={value or '...'}?" if keys else ""
@@ -213,7 +231,6 @@ def unknown_flag_message(flag: str, arguments: list[str]) -> str:
 def similar_keys(word: str, arguments: list[str]) -> list[str]:
     """Returns keys that resemble a word, or whose last part resembles the word."""
     known_keys = dotted_keys(compose_chosen_options(arguments))
-    # Other tools have flags such as `--num-epochs` and `--dropout-rate`.
     return similar_keys_anywhere(word, known_keys, name_cutoff=0.7)
 
 

@@ -1,4 +1,4 @@
-"""Prepares Hydra for `mtl-train`: its errors, its search path and its restrictions."""
+"""Prepares Hydra for `mtl-train`: errors, search path, restrictions, completion."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.completion_plugin import CompletionPlugin
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 
-from mtl_cli.cli.config_files import USER_FILES, restrict_files
+from mtl_cli.cli.config_files import USER_CONF, restrict_files
 from mtl_cli.cli.config_guard import compose_checked
 from mtl_cli.cli.hydra_internals import wrap_method
 from mtl_cli.core.paths import user_conf_folder
@@ -23,45 +23,48 @@ PLAIN_WORD = re.compile(r"[\w.,:/+@=%~-]+")
 
 
 def prepare_hydra() -> None:
-    """Prepares Hydra in this process."""
+    """Changes how Hydra finds, reads, checks and completes configs in this process."""
     # Makes Hydra raise its errors instead of printing them and exiting.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    # A file may replace one of Hydra's own options by taking its name, so the warning
-    # of Hydra about such a file is dropped.
+    # A user's file may replace one of Hydra's own options by taking the option's name.
+    # Hydra's warning about such a file is dropped.
     warnings.filterwarnings(
         "ignore", message=r"\s*'hydra/.*is validated against ConfigStore"
     )
     Plugins.instance().register(ConfigFolders)
     restrict_files()
     wrap_method(ConfigLoaderImpl, "_load_configuration_impl", compose_checked)
-    wrap_method(CompletionPlugin, "_query", plain_words)
+    wrap_method(CompletionPlugin, "_query", safe_completions)
 
 
-def plain_words(query: Any, plugin: CompletionPlugin, **line: Any) -> list[str]:
-    """Returns those words of a shell's completion that are safe to offer.
+def safe_completions(
+    query: Any, plugin: CompletionPlugin, **arguments: Any
+) -> list[str]:
+    """Returns the words that Hydra's `query` offers for completion and that are safe.
 
     Bash expands the words that a completion offers. If a folder of configurations,
-    perhaps from someone else, holds a file `$(COMMAND).yaml`, its name would run the
+    perhaps from someone else, holds a file `$(COMMAND).yaml`, this name would run the
     command when the user presses the Tab key.
     """
-    return list(filter(is_plain, query(plugin, **line)))
+    return list(filter(is_safe, query(plugin, **arguments)))
 
 
-def is_plain(word: str) -> bool:
+def is_safe(word: str) -> bool:
     """Whether a word is plain text to every shell, and shows no secret."""
     return bool(PLAIN_WORD.fullmatch(word)) and mask_secrets(word) == word
 
 
 class ConfigFolders(SearchPathPlugin):
-    """Adds folders of configs to Hydra's search path.
+    """Adds the user's `./conf` and the folders of plugins to Hydra's search path.
 
-    Hydra looks for a config in the user's `./conf`, then in the configs of mtl-cli, and
-    then in the folders of plugins.
+    Hydra looks for a config in `./conf`, then in the configs of mtl-cli, and then in
+    the folders of plugins. The configs of mtl-cli are in the path already: Hydra calls
+    the folder of the primary configuration `main`.
     """
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         folder = user_conf_folder()
         if folder is not None:
-            search_path.prepend(USER_FILES, f"file://{folder}", anchor="main")
+            search_path.prepend(USER_CONF, f"file://{folder}", anchor="main")
         for folder in conf_folders():
             search_path.append("mtl-plugin", f"file://{folder}")

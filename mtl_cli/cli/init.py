@@ -10,7 +10,7 @@ from mtl_cli.init.arguments import parse
 
 def main() -> NoReturn:
     """Runs `mtl-init` and exits; see `run_command`."""
-    sys.exit(run_command("mtl-init", propose, end=""))
+    sys.exit(run_command("mtl-init", propose, stop_note=""))
 
 
 def propose() -> None:

@@ -76,7 +76,7 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
         help="predict all rows with this value in the column; may be repeated",
     )
     add("--force", action="store_true", help="overwrite OUT")
-    parser.add_plugins()
+    parser.add_plugins_flag()
     return parser.parse_intermixed_args(command_line)
 
 
@@ -116,7 +116,9 @@ def check_output(options: argparse.Namespace) -> None:
     if options.output == "-" or not target.exists():
         return
     if not options.force:
-        raise ConfigError(f"-o: {target} exists; choose another, or --force overwrites")
+        raise ConfigError(
+            f"-o: {target} exists; choose another file, or add --force to overwrite it"
+        )
     for path in options.table:
         if os.path.exists(path) and os.path.samefile(target, path):
             raise ConfigError(f"-o: {target} is TABLE itself; choose another file")

@@ -71,13 +71,13 @@ def main() -> NoReturn:
     """Runs `mtl-train` and exits.
 
     The exit code is 0 if all is done, 1 for a failed run, 2 for wrong input, and 129,
-    130 or 143 after a signal. If jobs of a sweep fail for different reasons, it is 1.
+    130 or 143 after a signal. If failures have different codes, the exit code is 1.
     """
     failures, _ = train(sys.argv[1:])
     for failure in failures:
         fail(PROGRAM, failure.message, failure.code)
-    codes = {failure.code for failure in failures}
-    sys.exit(1 if len(codes) > 1 else max(codes, default=0))
+    codes = {failure.code for failure in failures} or {0}
+    sys.exit(codes.pop() if len(codes) == 1 else 1)
 
 
 def train(
@@ -148,7 +148,10 @@ def job_failures() -> list[Failure]:
 
 
 def with_job_counts(reason: str, arguments: list[str]) -> str:
-    """Adds to a reason the counts of a sweep's jobs, and how to resume the sweep."""
+    """Adds the counts of a sweep's jobs, and the command that resumes the sweep.
+
+    Without a sweep, the reason is returned unchanged.
+    """
     counts = session.job_counts_message()
     if not counts:
         return reason
@@ -158,7 +161,7 @@ def with_job_counts(reason: str, arguments: list[str]) -> str:
 def compose_and_run(
     arguments: list[str], more_settings: Sequence[str]
 ) -> tuple[Path | None, Exception | None]:
-    """Lets Hydra compose the configuration, and runs it or starts the jobs of a sweep.
+    """Lets Hydra compose the configuration; trains one run or starts a sweep's jobs.
 
     Hydra reads its arguments from `sys.argv`, so this function changes `sys.argv`.
 

@@ -1,4 +1,4 @@
-"""The parser and the exit codes of all commands except `mtl-train`."""
+"""The parser, the exit codes and shared flags of all commands except `mtl-train`."""
 
 import argparse
 import re
@@ -23,13 +23,19 @@ from mtl_cli.core.standard_streams import OUTPUT_CLOSED, drop_output, prepare_st
 
 
 def run_command(
-    program: str, work: Callable[[], int | None], end: str = "; nothing was written"
+    program: str,
+    work: Callable[[], int | None],
+    stop_note: str = "; nothing was written",
 ) -> int:
     """Runs a command; prints one line on stderr if an error or a signal stops it.
 
-    `work` returns the exit code; None means 0. `end` is the end of the line that is
-    printed after a signal. The exit code is 2 for wrong input, 1 for a failure, 129,
-    130 or 143 after a signal, 141 for a closed output.
+    Args:
+        program: the name of the command.
+        work: does the work and returns the exit code; None means 0.
+        stop_note: added to the line about a signal that has stopped the command.
+
+    Returns: the exit code: 2 for wrong input, 1 for a failure, 129, 130 or 143 after a
+        signal, 141 for a closed output.
     """
     prepare_streams()
     signals.install()
@@ -39,7 +45,7 @@ def run_command(
         sys.stdout.flush()
         return code
     except Stopped as stop:
-        return fail(program, f"{stop}{end}", stop.code)
+        return fail(program, f"{stop}{stop_note}", stop.code)
     except BrokenPipeError:  # `COMMAND | head` closes the output early
         drop_output(sys.stdout.fileno())
         return OUTPUT_CLOSED
@@ -51,21 +57,20 @@ def run_command(
         if error.filename is None:  # the user cannot mend such an error
             raise
         path = shown(str(error.filename))
-        return fail(program, f"{path}: {error.strerror}; name another", 2)
+        return fail(program, f"{path}: {error.strerror}; name another path", 2)
 
 
-def parse_assignments(option: str, texts: Iterable[str]) -> dict[str, str | None]:
-    """Parses the texts `NAME=VALUE` of an option; an empty value is None."""
+def parse_assignments(flag: str, texts: Iterable[str]) -> dict[str, str | None]:
+    """Parses the texts `COLUMN=VALUE` of a flag; an empty value is None."""
     values: dict[str, str | None] = {}
     for text in texts:
         name, equals_sign, value = text.partition("=")
         if not equals_sign:
             raise ConfigError(
-                f"{option}: '{text}' is no assignment such as position=1; write "
-                "COLUMN=VALUE"
+                f"{flag}: '{text}' has no '='; write COLUMN=VALUE, such as position=1"
             )
         if name in values:
-            raise ConfigError(f"{option}: '{name}' is set twice; set it once")
+            raise ConfigError(f"{flag}: '{name}' is set twice; set {name} once")
         values[name] = value or None
     return values
 
@@ -85,8 +90,8 @@ class Parser(argparse.ArgumentParser):
         version_line = f"mtl-cli {version('mtl-cli')}"
         self.add_argument("--version", action="version", version=version_line)
 
-    def add_plugins(self) -> None:
-        """Adds the option `--plugins`."""
+    def add_plugins_flag(self) -> None:
+        """Adds the flag `--plugins`."""
         self.add_argument(
             "--plugins",
             metavar="FOLDER",
@@ -97,10 +102,11 @@ class Parser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
-        # `unknown` is the first unknown argument. If the message is about another
-        # mistake, `unknown` is the first word of the message, which resembles no flag.
-        unknown = message.rpartition("unrecognized arguments: ")[2].partition(" ")[0]
-        # The usage contains all flags, including the flags of argument groups.
-        flags = re.findall(r"--[\w-]+", self.format_usage())
-        hint = suggest(unknown, flags, cutoff=0.75)  # `--label` is not `--name`
+        hint = ""
+        # argparse lists all unknown arguments. The first one gets a suggestion; of
+        # `--labl=x`, only the flag is compared.
+        if unknown := re.search("unrecognized arguments: ([^ =]+)", message):
+            # The usage contains all flags, including the flags of argument groups.
+            flags = re.findall(r"--[\w-]+", self.format_usage())
+            hint = suggest(unknown[1], flags, cutoff=0.75)  # `--label` is not `--name`
         raise ConfigError(f"{message}{hint}; see {self.prog} --help")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mtl_cli.cli.hydra_setup import is_plain
+from mtl_cli.cli.hydra_setup import is_safe
 from mtl_cli.core import secrets
 
 # Completes each line as Bash does after the Tab key, and prints the offered words.
@@ -68,5 +68,5 @@ def test_word_that_a_shell_expands_or_that_shows_a_secret_is_not_offered(
     word: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(secrets, "_references", {"hunter2hunter2": "${oc.env:KEY}"})
-    assert not is_plain(word)
-    assert is_plain("+dataset.features.city.kind=sparse")
+    assert not is_safe(word)
+    assert is_safe("+dataset.features.city.kind=sparse")

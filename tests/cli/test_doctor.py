@@ -1,5 +1,6 @@
 """`mtl-doctor`: what works, what is missing, what is broken."""
 
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,10 @@ def test_installation_of_the_tests_works(capsys: pytest.CaptureFixture[str]) -> 
     ("requirement", "problem"),
     [
         ("numpy>=1", ""),
-        ("numpy<1", "numpy is "),
+        (
+            "numpy<1",
+            f"numpy {version('numpy')} is installed, but mtl-cli needs numpy<1",
+        ),
         ("no-such-package", "no-such-package is not installed"),
     ],
 )
@@ -41,9 +45,7 @@ def test_package_is_missing_or_of_another_version(
 def test_missing_extra_is_no_failure(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(
-        doctor, "requirements", lambda: [Requirement('nothing>=2; extra == "wandb"')]
-    )
+    monkeypatch.setattr(doctor, "requires", lambda _: ['nothing>=2; extra == "wandb"'])
     found = {finding.name: finding for finding in doctor.check_extras()}
     assert found["wandb"].status == "missing"
     assert found["wandb"].text.endswith("pip install 'mtl-cli[wandb]'")
@@ -53,7 +55,7 @@ def test_missing_extra_is_no_failure(
 def test_wrong_version_of_a_needed_package_is_broken(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(doctor, "requirements", lambda: [Requirement("numpy<1")])
+    monkeypatch.setattr(doctor, "requires", lambda _: ["numpy<1"])
     assert doctor.main(["--no-training"]) == 1
     assert capsys.readouterr().out.startswith("broken  packages     Python 3")
 
@@ -100,6 +102,29 @@ def test_training_that_fails_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
         "broken",
         "the training's process ended with code -4",
     )
+
+
+def test_package_that_breaks_the_training_is_broken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def train(*_: str) -> None:
+        raise ImportError("cannot import name 'Layer' from 'keras'")
+
+    monkeypatch.setattr(api_train, "train", train)
+    finding = doctor.check_training()
+    assert (finding.status, finding.text) == (
+        "broken",
+        "ImportError: cannot import name 'Layer' from 'keras'; install mtl-cli again",
+    )
+
+
+def test_requirement_with_a_marker_of_the_platform_belongs_to_no_extra(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    texts = ['numpy; python_version > "3"', 'wandb; extra == "wandb"']
+    monkeypatch.setattr(doctor, "requires", lambda _: texts)
+    assert [package.name for package in doctor.requirements()] == ["numpy"]
+    assert [package.name for package in doctor.requirements("wandb")] == ["wandb"]
 
 
 def test_wrong_flag_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:

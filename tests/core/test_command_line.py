@@ -1,6 +1,7 @@
 """The commands end in one line, and name flags that may have been meant."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,23 @@ def test_flag_of_a_group_is_suggested_as_any_other(flag: str) -> None:
         parser.parse_args([f"{flag}s"])
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--labl=x"], "unrecognized arguments: --labl=x; did you mean --label?; see"),
+        (["--labl", "--nam"], "--labl --nam; did you mean --label?; see mtl-some"),
+        (["--label"], "argument --label: expected one argument; see mtl-some --help"),
+    ],
+)
+def test_only_the_name_of_an_unknown_flag_is_compared(
+    arguments: list[str], message: str
+) -> None:
+    parser = Parser(prog="mtl-some")
+    parser.add_argument("--label")
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        parser.parse_args(arguments)
+
+
 def test_path_that_the_system_refuses_ends_in_one_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -31,7 +49,8 @@ def test_path_that_the_system_refuses_ends_in_one_line(
     assert code == 2
     err = capsys.readouterr().err
     assert (
-        err == f"mtl-some: error: '{'x' * 60}...': File name too long; name another\n"
+        err
+        == f"mtl-some: error: '{'x' * 60}...': File name too long; name another path\n"
     )
 
 
