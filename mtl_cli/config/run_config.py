@@ -11,7 +11,7 @@ from mtl_cli.config.start_from import StartFrom
 from mtl_cli.config.sweep_options import CompareOptions, SweepOptions
 from mtl_cli.config.trainer import Trainer
 from mtl_cli.core.errors import suggest, unknown_name
-from mtl_cli.core.options import Count, Options, Seed, option_of
+from mtl_cli.core.options import Count, Options, Seed, option_validator
 from mtl_cli.core.prediction_names import (
     GROUP,
     ROW,
@@ -59,13 +59,16 @@ class Config(Options):
     check_only: bool
     resume: Literal["auto", "never", "must"]
     dataset: Annotated[
-        SerializeAsAny[Dataset], option_of("generators", Dataset, key="generator")
+        SerializeAsAny[Dataset],
+        option_validator("generators", Dataset, key="generator"),
     ]
-    encoder: Annotated[SerializeAsAny[Encoder], option_of("encoders", Encoder)]
-    model: Annotated[SerializeAsAny[Sharing], option_of("models", Sharing)]
-    optimizer: Annotated[SerializeAsAny[Optimizer], option_of("optimizers", Optimizer)]
+    encoder: Annotated[SerializeAsAny[Encoder], option_validator("encoders", Encoder)]
+    model: Annotated[SerializeAsAny[Sharing], option_validator("models", Sharing)]
+    optimizer: Annotated[
+        SerializeAsAny[Optimizer], option_validator("optimizers", Optimizer)
+    ]
     balancing: Annotated[
-        SerializeAsAny[Balancing], option_of("balancing", Balancing)
+        SerializeAsAny[Balancing], option_validator("balancing", Balancing)
     ] = Fixed(name="fixed")
     trainer: Trainer
     # If a run starts from nothing, this section is not in the saved configuration, nor
@@ -77,7 +80,9 @@ class Config(Options):
         list[Seed], Field(default_factory=list, exclude_if=lambda seeds: not seeds)
     ]
     tracker: Annotated[
-        SerializeAsAny[Tracker], option_of("trackers", Tracker), Field(exclude=True)
+        SerializeAsAny[Tracker],
+        option_validator("trackers", Tracker),
+        Field(exclude=True),
     ] = NoTracker(name="none")
     repeats: Annotated[Count, Field(exclude=True)] = 1
     compare: Annotated[CompareOptions | None, Field(exclude=True)] = None

@@ -1,8 +1,9 @@
 """The parts of the configuration's schema: option classes, and types of their keys.
 
-An axis is a folder of options, such as `models` or `encoders`; `plugins.AXES` lists
-them. Each file of the folder holds the class of one option. The fields of the class are
-the option's keys in the configuration.
+An axis is a folder of options, such as `models` or `encoders`; `plugins.AXES` lists the
+axes. An option is a choice on an axis, such as the model `ple`. The option's file has
+the option's name, and holds the option's class. The fields of the class are the
+option's keys in the configuration.
 """
 
 from types import ModuleType
@@ -21,7 +22,7 @@ from pydantic_core import CoreSchema, PydanticCustomError
 
 from mtl_cli.core.docstrings import attribute_texts
 from mtl_cli.core.errors import ConfigError, first_line, shown, suggest
-from mtl_cli.core.plugins import sources
+from mtl_cli.core.plugins import Source, sources
 
 # Some C++ code of TensorFlow stores counts as 32-bit integers.
 Count = Annotated[int, Field(ge=1, lt=2**31)]
@@ -37,7 +38,9 @@ Units = Annotated[
     list[Count],
     Field(max_length=MAX_LAYERS, description="widths of layers; may be empty"),
 ]
+# Widths of at least one layer.
 SomeUnits = Annotated[list[Count], Field(min_length=1, max_length=MAX_LAYERS)]
+# A fraction below 1, such as a dropout rate.
 Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -83,11 +86,14 @@ def first_problem(error: ValidationError) -> str:
     return f"{key}: {problem['msg']}" if key else str(problem["msg"])
 
 
-def option_of(axis: str, base: type[Options], key: str = "name") -> BeforeValidator:
-    """Returns a validator that makes an option of a dict with the option's keys.
+def option_validator(
+    axis: str, base: type[Options], key: str = "name"
+) -> BeforeValidator:
+    """Returns a validator that turns a dict into an object of an option's class.
 
     The value of `key` (`name`, `kind` or `generator`) is the option's name. A dict
-    without it is left to the base class of the axis; without a `name`, it is an error.
+    without a `name` is an error. A dict without a `kind` or `generator` is left to the
+    base class of the axis: a data set that reads files has no `generator`.
     """
 
     def validate(value: object) -> object:
@@ -100,8 +106,8 @@ def option_of(axis: str, base: type[Options], key: str = "name") -> BeforeValida
     return BeforeValidator(validate)
 
 
-def option_name(axis: str) -> BeforeValidator:
-    """Returns a validator of the names of an axis's options."""
+def option_name_validator(axis: str) -> BeforeValidator:
+    """Returns a validator of a text that must name an option of an axis."""
 
     def validate(value: object) -> object:
         check_option_name(axis, value)
@@ -111,7 +117,7 @@ def option_name(axis: str) -> BeforeValidator:
 
 
 def suggest_option(wrong: str, names: list[str]) -> str:
-    """Suggests a known option that is much like a wrong name, else `--plugins`."""
+    """Returns a hint for a message: the most similar option name, else `--plugins`."""
     return suggest(wrong, names, PLUGIN_CUTOFF) or PLUGIN_HINT
 
 
@@ -134,47 +140,75 @@ def check_option_name(axis: str, name: object, message_start: str = "") -> None:
         )
 
 
-def drop_keys_of_others(
-    values: Any, option: type[Options], axis: str, base: type[Options], selector: str
+def build_option(
+    axis: str, name: str, base: type[Option], keys: dict[str, Any], selector: str
+) -> Option:
+    """Builds an object of an option's class.
+
+    Args:
+        axis: the axis of the option.
+        name: the name of the option.
+        base: the base class of the axis.
+        keys: {key: value}; may hold keys of other options, see `checked_own_keys`.
+        selector: the key that chooses the option, for messages.
+    """
+    cls = option_class(axis, name, base)
+    own_keys = checked_own_keys(keys, cls, axis, base, selector)
+    return cls.model_validate(own_keys)
+
+
+def checked_own_keys(
+    values: Any, cls: type[Options], axis: str, base: type[Options], selector: str
 ) -> Any:
-    """Returns values without the keys that only other options of the axis have.
+    """Drops the keys that only other options of the axis have, if they have no effect.
 
     If a user changes the option in a configuration, keys of the earlier option remain
     there. Such a key has no effect as long as its value is its default in one of the
-    options that have the key; any other value is a `ValueError`. `selector` is the key
-    that chooses the option, for the message. Values that are no dict stay as they are.
+    options that have the key; any other value is a `ValueError`. Keys that no option
+    has stay, as do values that are not a dict.
+
+    Args:
+        values: {key: value} of a section of the configuration.
+        cls: the class of the chosen option.
+        axis: the axis of the option.
+        base: the base class of the axis.
+        selector: the key that chooses the option, for the message.
     """
-    if not isinstance(values, dict) or option is base:
+    # The class is the base class if the section names no option: pydantic will report
+    # that the name is missing.
+    if not isinstance(values, dict) or cls is base:
         return values
-    remaining = dict(values)
-    foreign_keys = [key for key in values if key not in option.model_fields]
-    # {key: {an option that has the key: the key's default there}}
-    owners: dict[str, dict[str, Any]] = {}
-    for name in option_names(axis) if foreign_keys else []:
-        for key, field in option_class(axis, name, base).model_fields.items():
-            if key in foreign_keys:
-                default = None
-                if not field.is_required():
-                    default = field.get_default(call_default_factory=True)
-                owners.setdefault(key, {})[name] = default
-    for key, defaults in owners.items():
-        if remaining.pop(key) not in defaults.values():
-            default = list(defaults.values())[-1]
+    unknown_keys = [key for key in values if key not in cls.model_fields]
+    if not unknown_keys:
+        return dict(values)
+    foreign_keys = defaults_by_option(axis, base, unknown_keys)
+    for key, defaults in foreign_keys.items():
+        if values[key] not in defaults.values():
+            *_, default = defaults.values()
             use = "use" if len(defaults) > 1 else "uses"
             raise ValueError(
                 f"{key}: only {selector}={' and '.join(defaults)} {use} it; "
-                f"set it to {'null' if default is None else default}"
+                f"set {key} to {'null' if default is None else default}"
             )
-    return remaining
+    return {key: value for key, value in values.items() if key not in foreign_keys}
 
 
-def named_option(
-    axis: str, name: str, base: type[Option], keys: dict[str, Any], selector: str
-) -> Option:
-    """Builds an option from the keys of all options; see `drop_keys_of_others`."""
-    option = option_class(axis, name, base)
-    own_keys = drop_keys_of_others(keys, option, axis, base, selector)
-    return option.model_validate(own_keys)
+def defaults_by_option(
+    axis: str, base: type[Options], keys: list[str]
+) -> dict[str, dict[str, Any]]:
+    """Returns {key: {option that has the key: the key's default there}}.
+
+    The default of a required key is None. Keys that no option has are left out.
+    """
+    defaults: dict[str, dict[str, Any]] = {}
+    for name in option_names(axis):
+        for key, field in option_class(axis, name, base).model_fields.items():
+            if key in keys:
+                default = None
+                if not field.is_required():
+                    default = field.get_default(call_default_factory=True)
+                defaults.setdefault(key, {})[name] = default
+    return defaults
 
 
 def option_names(axis: str) -> list[str]:
@@ -194,12 +228,30 @@ def keys_of_options(axis: str, base: type[Options]) -> set[str]:
 def option_class(axis: str, name: str, base: type[Option]) -> type[Option]:
     """Returns the class of an option: the one subclass of `base` in the option's file.
 
-    A plugin's file that cannot be imported, holds another number of such classes, or
-    holds a class that lacks a method, is a `ConfigError`.
+    Raises:
+        ConfigError: if a plugin's file cannot be imported, holds no or several such
+            classes, or holds a class that lacks a method.
     """
     source = sources(axis)[name]
+    classes = subclasses_in(imported(source), base)
+    if len(classes) != 1:
+        raise ConfigError(
+            f"{source.label}: holds {len(classes)} subclasses of {base.__name__}; "
+            f"expected one, which is the option {name!r}"
+        )
+    cls = classes[0]
+    if missing_methods := sorted(getattr(cls, "__abstractmethods__", ())):
+        raise ConfigError(
+            f"{source.label}: {cls.__name__} lacks {', '.join(missing_methods)}; add "
+            f"each, see {base.__name__} in {base.__module__}"
+        )
+    return cls
+
+
+def imported(source: Source) -> object:
+    """Imports an option's class, or the module that holds the class."""
     try:
-        class_or_module = source.load()
+        return source.load()
     except (Exception, SystemExit) as error:
         if not source.is_plugin:
             raise
@@ -207,23 +259,19 @@ def option_class(axis: str, name: str, base: type[Option]) -> type[Option]:
             f"{source.label}: cannot be imported: {type(error).__name__}: "
             f"{first_line(error)}"
         ) from error
+
+
+def subclasses_in(class_or_module: object, base: type[Option]) -> list[type[Option]]:
+    """Returns the subclasses of a base class that a module defines.
+
+    Classes that the module has imported from elsewhere do not count. In place of a
+    module, a single class is checked.
+    """
     candidates = [class_or_module]
     if isinstance(class_or_module, ModuleType):
-        # Classes that the module has imported from elsewhere do not count.
         candidates = [
             value
             for value in vars(class_or_module).values()
             if getattr(value, "__module__", "") == class_or_module.__name__
         ]
-    classes = [c for c in candidates if isinstance(c, type) and issubclass(c, base)]
-    if len(classes) != 1:
-        raise ConfigError(
-            f"{source.label}: holds {len(classes)} subclasses of {base.__name__}; "
-            f"expected one, which is the option {name!r}"
-        )
-    if missing := sorted(getattr(classes[0], "__abstractmethods__", ())):
-        raise ConfigError(
-            f"{source.label}: {classes[0].__name__} lacks {', '.join(missing)}; add "
-            f"each, see {base.__name__} in {base.__module__}"
-        )
-    return classes[0]
+    return [c for c in candidates if isinstance(c, type) and issubclass(c, base)]

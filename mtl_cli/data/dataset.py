@@ -7,7 +7,13 @@ import pyarrow as pa
 from pydantic import Field, SerializeAsAny, model_validator
 
 from mtl_cli.core.errors import unknown_name
-from mtl_cli.core.options import CountOrZero, Options, ScenarioName, Share, option_of
+from mtl_cli.core.options import (
+    CountOrZero,
+    Options,
+    ScenarioName,
+    Share,
+    option_validator,
+)
 from mtl_cli.core.paths import Location
 from mtl_cli.data.csv_options import Csv
 from mtl_cli.data.shared_tables import check_shared_table
@@ -22,9 +28,9 @@ TaskName = Annotated[str, Field(pattern=TASK_NAME)]
 # A run without scenarios says nothing of them.
 OmittedIfNull = Field(exclude_if=lambda value: value is None)
 AnyFeature = Annotated[
-    SerializeAsAny[Feature], option_of("features", Feature, key="kind")
+    SerializeAsAny[Feature], option_validator("features", Feature, key="kind")
 ]
-AnyTask = Annotated[SerializeAsAny[Task], option_of("tasks", Task, key="kind")]
+AnyTask = Annotated[SerializeAsAny[Task], option_validator("tasks", Task, key="kind")]
 
 
 class Group(Options):

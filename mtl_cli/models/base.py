@@ -22,11 +22,11 @@ from mtl_cli.core.options import (
     Options,
     Share,
     Units,
-    drop_keys_of_others,
+    build_option,
+    checked_own_keys,
     keys_of_options,
-    named_option,
     option_class,
-    option_name,
+    option_name_validator,
     option_names,
 )
 from mtl_cli.core.tensors import Tensor
@@ -100,8 +100,8 @@ class Sharing(Options):
     batch_norm: bool
     l2: NotNegative
     initializer: Initializer
-    heads: Annotated[str, option_name("heads")]
-    towers: Annotated[str, option_name("towers")] = "independent"
+    heads: Annotated[str, option_name_validator("heads")]
+    towers: Annotated[str, option_name_validator("towers")] = "independent"
     members: NumParts = 1
 
     def num_encodings(self, num_tasks: int) -> int:
@@ -174,13 +174,13 @@ class Sharing(Options):
         others = self._keys_of("gates", Gate) | self._keys_of("towers", Towers)
         extra = self.model_extra or {}
         keys = {key: value for key, value in extra.items() if key not in others}
-        return named_option("heads", self.heads, Heads, keys, "model.heads")
+        return build_option("heads", self.heads, Heads, keys, "model.heads")
 
     @cached_property
     def towers_option(self) -> Towers:
         """The towers that the key `towers` names, validated with their keys."""
         keys = self._keys_of("towers", Towers)
-        return named_option("towers", self.towers, Towers, keys, "model.towers")
+        return build_option("towers", self.towers, Towers, keys, "model.towers")
 
     @model_validator(mode="after")
     def _check_keys_of_other_axes(self) -> "Sharing":
@@ -191,7 +191,7 @@ class Sharing(Options):
     def _check_gates(self) -> None:
         """Refuses values of gates' keys: a scheme without gates would ignore them."""
         keys = self._keys_of("gates", Gate)
-        drop_keys_of_others(keys, type(self), "gates", Gate, "model.gate")
+        checked_own_keys(keys, type(self), "gates", Gate, "model.gate")
 
     def _keys_of(self, axis: str, base: type[Options]) -> dict[str, Any]:
         """Selects the keys in `model` that some option of another axis has."""
@@ -230,13 +230,13 @@ class GatedSharing(Sharing):
     """
 
     gate_units: Units
-    gate: Annotated[str, option_name("gates")] = "softmax"
+    gate: Annotated[str, option_name_validator("gates")] = "softmax"
 
     @cached_property
     def gate_option(self) -> Gate:
         """The gates that the key `gate` names, validated with their keys."""
         keys = self._keys_of("gates", Gate)
-        return named_option("gates", self.gate, Gate, keys, "model.gate")
+        return build_option("gates", self.gate, Gate, keys, "model.gate")
 
     def gates(self, routes: Sequence["Route"], name: str) -> "Routing":
         """Builds a gate for each route. All routes have the same number of experts."""

@@ -11,7 +11,7 @@ from mtl_cli.core.options import (
     Options,
     Positive,
     Units,
-    drop_keys_of_others,
+    checked_own_keys,
     option_class,
     option_names,
 )
@@ -73,7 +73,7 @@ class Task(Options):
     @model_validator(mode="before")
     @classmethod
     def _drop_keys_of_other_kinds(cls, values: Any) -> Any:
-        values = drop_keys_of_others(values, cls, AXIS, Task, "kind")
+        values = checked_own_keys(values, cls, AXIS, Task, "kind")
         # `loss: null` stands for the usual loss of the kind.
         if isinstance(values, dict) and values.get("loss", "") is None:
             del values["loss"]

@@ -143,7 +143,7 @@ MISTAKES = {
     "mean sparse?",
     "dataset.tasks.income.loss=mse": "income.loss: 'mse' should be 'bce' or 'focal'",
     "dataset.tasks.income.kind=regression": "dataset.tasks.income.positive: only "
-    "kind=binary uses it; set it to null",
+    "kind=binary uses it; set positive to null",
     "dataset.tasks.income.label=incom": "no column 'incom' in data/adult/train.parquet",
     "dataset.train=[]": "dataset.train: [] should be a valid string or should have at "
     "least 1 item",

@@ -1252,7 +1252,7 @@ DECLARED = {
     "classes_of_a_regression": (
         {"tasks": {"watch": WATCH["watch"] | {"classes": [1, 2]}}},
         "dataset.tasks.watch.classes: only kind=multiclass and ordinal use it; "
-        "set it to null",
+        "set classes to null",
     ),
     "space_of_a_regression": (
         {"tasks": WATCH | {"buy": BUY["buy"] | {"space": "watch"}}},

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mtl_cli.core.options import named_option
+from mtl_cli.core.options import build_option
 from mtl_cli.core.prediction_names import label_of_output
 from mtl_cli.heads.base import Heads
 from mtl_cli.heads.esmm import ESMM
@@ -90,7 +90,7 @@ def test_esmm_refuses_tasks_that_are_no_funnel(heads, tasks, message):
 
 
 def heads_named(name, **keys):
-    return named_option("heads", name, Heads, keys, "model.heads")
+    return build_option("heads", name, Heads, keys, "model.heads")
 
 
 def test_keys_of_other_heads_may_stand_at_null_only():

@@ -146,5 +146,5 @@ def test_graph_that_is_none_is_refused(graph, message):
 def test_keys_of_dbmtl_are_refused_by_other_towers():
     with pytest.raises(ConfigError, match=r"only model\.towers=dbmtl uses it; set"):
         config("model=mmoe", "model.parents={income: [never_married]}")
-    with pytest.raises(ConfigError, match=r"relation_units: .* set it to \[32\]"):
+    with pytest.raises(ConfigError, match=r"only .* set relation_units to \[32\]"):
         config("model=mmoe", "model.relation_units=[16]")

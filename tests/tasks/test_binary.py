@@ -54,7 +54,7 @@ def test_null_stands_for_the_usual_loss():
 )
 def test_keys_of_other_kinds_may_stand_at_their_default_only(key, value, default):
     assert Binary(label="y", **{key: default}) == Binary(label="y")
-    message = rf"{key}: only kind=\w+( and \w+ use| uses) it; set it to"
+    message = rf"{key}: only kind=\w+( and \w+ use| uses) it; set {key} to"
     with pytest.raises(ValueError, match=message):
         Binary(label="y", **{key: value})
 
