@@ -7,16 +7,16 @@ from mtl_cli.core.errors import ConfigError
 
 DEFAULT_MODEL = "shared_bottom"
 FLAG = "--baseline"
-MAX_NAMES = 12  # number of names that an error lists
-# The commas of `KEY=VALUE,KEY=[A=1,B=2]` that separate two settings: `KEY=` follows,
-# and the next bracket, if there is one, opens.
+MAX_NAMES = 12  # the largest number of names that an error lists
+# In `KEY=VALUE,KEY=[A=1,B=2]`, only the first comma separates two settings. After a
+# comma that separates, `KEY=` follows, and the next bracket, if any, is an opening one.
 SEPARATOR = re.compile(r",(?=[^,=\[\]{}]+=)(?![^\[\]{}]*[\]}])")
 
 
 def choose_baseline(
     configurations: list[Configuration], keys: list[str], requested: str | None
 ) -> tuple[Configuration, str]:
-    """Chooses the baseline, and says why, for the reader of the table.
+    """Chooses the baseline, and gives the reason for the reader of the table.
 
     Without a request, the baseline is the first configuration with
     `model=shared_bottom`. If there is none, the baseline is the first configuration
@@ -38,7 +38,8 @@ def choose_baseline(
         if configuration.model == DEFAULT_MODEL:
             return configuration, f"the first with model={DEFAULT_MODEL}"
     multi_task = [c for c in configurations if c.model != "single_task"]
-    return (multi_task or configurations)[0], "the first that ran"
+    candidates = multi_task if multi_task else configurations
+    return candidates[0], "the first that ran"
 
 
 def matching_configuration(
@@ -71,8 +72,8 @@ def matching_configuration(
 def full_key(key: str, configurations: list[Configuration], keys: list[str]) -> str:
     """Returns the dotted key that a user means.
 
-    The user may write a group such as `model`, short for `model.name`, or the last word
-    of a key in which the configurations differ, such as `num_experts`.
+    The user may write a group such as `model`, short for `model.name`, or the short
+    form of a key in which the configurations differ, such as `num_experts`.
     """
     all_keys = {k for c in configurations for k in c.settings}
     for candidate in (key, f"{key}.name"):

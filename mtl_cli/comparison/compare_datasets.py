@@ -40,7 +40,7 @@ def compare_datasets(
     Args:
         runs: the runs of all data sets, in order.
         baseline: the requested baseline, see `choose_baseline`.
-        metric: the metric to compare; None for the first metric of each task.
+        metric: the metric to compare; None for the first recorded metric of each task.
         split: the split whose scores are compared.
         tasks: the names of the tasks to compare; empty for all.
 
@@ -100,13 +100,13 @@ def compare_dataset(
     for task in comparison.all_tasks:
         choose_best(task, split)
     for task in tasks:
-        # The p-values are corrected in separate groups: the differences to the
-        # baseline, to single-task twins and to single-scenario twins; and each of them
-        # on all rows, and on the rows of all scenarios.
-        for same_task in ([task], task.scenarios):
-            scores = [score for on_rows in same_task for score in on_rows.scores]
+        # The p-values are corrected in separate groups. The differences to the
+        # baseline, to single-task twins and to single-scenario twins are three groups
+        # on all rows, and three more groups on the rows of all scenarios together.
+        for tasks_on_rows in ([task], task.scenarios):
+            scores = [score for on_rows in tasks_on_rows for score in on_rows.scores]
             for other in COMPARED_WITH:
-                differences = [s.differences.get(other) for s in scores]
+                differences = [score.differences.get(other) for score in scores]
                 set_verdicts([d for d in differences if d], task.direction)
         task.sentences = sentences(task, chosen_baseline.name, split)
     comparison.warnings = [*warnings(comparison, runs, unscored), *remarks]
@@ -114,17 +114,19 @@ def compare_dataset(
 
 
 def no_scores_message(runs: list[Run], split: str) -> str:
-    """Says why there is nothing to compare: no run has scores on the split."""
-    if known := {name for run in runs for name in run.metrics}:
-        names = ", ".join(sorted(known))
+    """Returns an error message: no run has scores on the split."""
+    known_splits = {name for run in runs for name in run.metrics}
+    if known_splits:
+        names = ", ".join(sorted(known_splits))
         return f"--split: no run has scores of the split '{split}'; known: {names}"
     message = (
         f"there is nothing to compare: none of {len(runs)} runs is done and has metrics"
     )
-    if unreadable := [f"{r.path} {r.error}" for r in runs if not r.is_readable]:
+    unreadable = [f"{run.path} {run.error}" for run in runs if not run.is_readable]
+    if unreadable:
         message += f"; {comma_list(unreadable)}"
     if any(run.status == "damaged" for run in runs):
-        message += ": copy the whole folder"
+        message += "; copy the whole folder of each damaged run again"
     return message
 
 
@@ -142,31 +144,33 @@ def scored_tasks(
     Raises:
         ConfigError: if no run has a chosen task, or no task has the requested metric.
     """
-    recorded: dict[str, list[RecordedScore]] = {}  # the scores of all runs by task
+    recorded_by_task: dict[str, list[RecordedScore]] = {}  # the scores of all runs
     for configuration in configurations:
         for run in configuration.runs.values():
             for name, score in run.metrics.get(split, {}).items():
-                recorded.setdefault(name, []).append(score)
+                recorded_by_task.setdefault(name, []).append(score)
     for name in chosen:
-        if name not in recorded:
+        if name not in recorded_by_task:
+            known_tasks = list(recorded_by_task)
             raise ConfigError(
                 f"--task: no run has scores of the task '{name}'; known: "
-                f"{', '.join(recorded)}{suggest(name, list(recorded))}"
+                f"{', '.join(known_tasks)}{suggest(name, known_tasks)}"
             )
-    if chosen:
-        recorded = {name: recorded[name] for name in recorded if name in chosen}
     tasks = []
-    known: dict[str, None] = {}  # a dict instead of a set, because it keeps the order
-    for name, scores in recorded.items():
+    # A dict, unlike a set, keeps the order of the metrics.
+    known_metrics: dict[str, None] = {}
+    for name, scores in recorded_by_task.items():
+        if chosen and name not in chosen:
+            continue
         metrics = dict.fromkeys(m for score in scores for m in metrics_of(score))
-        known |= metrics
+        known_metrics |= metrics
         if metrics and (metric is None or metric in metrics):
             metric_name = next(iter(metrics)) if metric is None else metric
             tasks.append(scored_task(configurations, split, name, metric_name, scores))
     if not tasks:
         raise ConfigError(
-            f"--metric: no task has the metric '{metric}'; known: {', '.join(known)}"
-            f"{suggest(str(metric), list(known))}"
+            f"--metric: no task has the metric '{metric}'; known: "
+            f"{', '.join(known_metrics)}{suggest(str(metric), list(known_metrics))}"
         )
     return tasks
 
@@ -181,10 +185,11 @@ def scored_task(
     """Returns a task with the scores of configurations, on all rows and by scenario.
 
     Args:
-        recorded: the scores of all runs on the task.
+        recorded: the scores of all runs on the task, from `metrics.json`.
     """
-    # An unknown metric, perhaps of a plugin, gets the direction 0.
-    direction = next((m.direction for m in metrics_named(metric)), 0)
+    known_metrics = metrics_named(metric)
+    # A metric that is unknown, because it belongs to a plugin, gets the direction 0.
+    direction = known_metrics[0].direction if known_metrics else 0
     spaces = {str(score.get("space", "")) for score in recorded}
     space = printable(spaces.pop()) if len(spaces) == 1 else ""
     by_scenario = [score.get("scenarios", {}) for score in recorded]
@@ -200,12 +205,12 @@ def scored_task(
 
 
 def choose_best(task: Task, split: str) -> None:
-    """Sets the best score of a task, and the split on which it was chosen.
+    """Sets the best score of a task, and the split on which the best was chosen.
 
     The best score is the score of the configuration with the best mean over seeds. The
-    means are of validation rows if all candidates have scores on the same validation
-    rows, and of `split` itself if not. A configuration that was scored on other rows of
-    `split` than the baseline is not a candidate.
+    means are taken on validation rows if all candidates have scores on the same
+    validation rows, and on the rows of `split` otherwise. A configuration that was
+    scored on other rows of `split` than the baseline is not a candidate.
     """
     candidates = [
         score

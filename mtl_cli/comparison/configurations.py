@@ -9,11 +9,17 @@ from mtl_cli.comparison.runs import Run
 
 @dataclass(eq=False)
 class Configuration:
-    """Runs with equal settings, usually of different seeds."""
+    """Runs with equal settings, usually of different seeds.
 
-    settings: dict[str, str]  # see `compared_settings`
-    all_runs: list[Run]  # in the order in which they started
-    name: str = ""  # see `set_names`
+    Attributes:
+        settings: {dotted key: value as text}, see `compared_settings`.
+        all_runs: the runs, in the order in which they started.
+        name: the name for people, see `set_names`.
+    """
+
+    settings: dict[str, str]
+    all_runs: list[Run]
+    name: str = ""
 
     @cached_property
     def runs(self) -> dict[int, Run]:
@@ -50,7 +56,7 @@ class Configuration:
     def values(
         self, split: str, task: str, metric: str, scenario: str = ""
     ) -> dict[int, float]:
-        """Returns `Run.value` by seed, without seeds for which it is None."""
+        """Returns {seed: value of the metric}, without seeds of unknown value."""
         values = {
             seed: run.value(split, task, metric, scenario)
             for seed, run in sorted(self.runs.items())
@@ -81,7 +87,7 @@ def differing_keys(configurations: list[Configuration]) -> list[str]:
     of the same `model.name`: different models have different keys anyway. The same rule
     holds for every config group with a name, such as `encoder` and `optimizer`.
 
-    Returns: dotted keys: `model.name` first, then keys with one dot such as
+    Returns: dotted keys: `model.name` first, then keys with at most one dot such as
         `model.num_experts`, then keys with more dots.
     """
 
@@ -101,7 +107,7 @@ def differing_keys(configurations: list[Configuration]) -> list[str]:
 
 
 def set_names(configurations: list[Configuration], keys: list[str]) -> None:
-    """Sets the names: the model and the settings at the keys: `mmoe num_experts=8`."""
+    """Names each configuration by its settings at the keys: `mmoe num_experts=8`."""
     for configuration in configurations:
         labels = [
             value if key == "model.name" else f"{short_key(key, keys)}={value}"
@@ -115,16 +121,19 @@ def set_names(configurations: list[Configuration], keys: list[str]) -> None:
 def short_key(key: str, keys: list[str]) -> str:
     """Shortens a dotted key for tables and names.
 
-    A key that another of the keys would be shortened to stays as it is.
+    If two of the keys have the same short form, neither is shortened.
     """
     short = last_words(key)
-    return short if [last_words(k) for k in keys].count(short) < 2 else key
+    num_keys = sum(last_words(other_key) == short for other_key in keys)
+    return short if num_keys < 2 else key
 
 
 def last_words(key: str) -> str:
-    """Returns the end of a dotted key that tells enough.
+    """Returns the short form of a dotted key, which is usually its last word.
 
-    A task or feature comes with its name, because each may have the same keys.
+    The key of a task or feature keeps the name of the task or feature, because all
+    tasks and features may have the same keys. The key that chooses an option, such as
+    `model.name`, becomes the name of the group.
 
     >>> [last_words(k) for k in ("model.name", "start_from.run", "model.num_experts")]
     ['model', 'start_from', 'num_experts']

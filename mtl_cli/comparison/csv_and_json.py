@@ -1,8 +1,8 @@
 """Writes comparisons at full precision, as CSV and JSON.
 
-No cell of the CSV is a formula for a spreadsheet: a spreadsheet runs a cell such as
-`=HYPERLINK(...)` as a formula. The names of runs and settings may come from someone
-else, so such a cell could send data away.
+A spreadsheet runs a cell such as `=HYPERLINK(...)` as a formula, which could send data
+away. The names of runs and settings may come from someone else, so no cell of the CSV
+begins as a formula.
 """
 
 import csv
@@ -32,7 +32,7 @@ def csv_text(headings: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> str:
 def without_formula(value: object) -> object:
     """Puts an apostrophe before a text that a spreadsheet would run as a formula.
 
-    Numbers such as `-0.5` may begin as a formula does, and are not changed.
+    Numbers such as `-0.5` begin as a formula does, but are not changed.
     """
     if not isinstance(value, str) or not value.startswith(FORMULA_STARTS):
         return value
@@ -47,8 +47,8 @@ def as_csv(comparisons: list[DatasetComparison]) -> str:
     """Returns the rows of comparisons as CSV; a single data set is not named."""
     rows = [row for comparison in comparisons for row in comparison.rows()]
     settings = [key for comparison in comparisons for key in comparison.shown_keys]
-    # A dict, because it keeps each key once and in order.
     keys = (key for row in rows for key in row)
+    # A dict keeps each heading once, in order.
     headings = dict.fromkeys(["dataset", *settings, *keys])
     if len(comparisons) == 1:
         del headings["dataset"]

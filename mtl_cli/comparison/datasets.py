@@ -9,7 +9,7 @@ from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import equal_rows, read_test_rows
 from mtl_cli.metrics.metric import Floats
 
-MAX_SETTINGS = 8  # number of settings in the name of a data set
+MAX_SETTINGS = 8  # the largest number of settings in the name of a data set
 # The dotted keys below `dataset` in a run's settings, sorted, each with its value.
 DatasetSettings = tuple[tuple[str, str], ...]
 # The distinct `dataset` settings of the runs that read one data set.
@@ -65,27 +65,28 @@ def find_datasets(runs_by_settings: dict[DatasetSettings, list[Run]]) -> list[Va
     }
 
     @cache
-    def rows_of(settings: DatasetSettings) -> dict[str, Floats]:
+    def read_rows(settings: DatasetSettings) -> dict[str, Floats]:
         scored_runs = [run for run in runs_by_settings[settings] if run.has_scores]
         return read_test_rows(scored_runs[:1])
 
-    def same_data(a: DatasetSettings, b: DatasetSettings) -> bool:
+    def have_same_data(a: DatasetSettings, b: DatasetSettings) -> bool:
         if hashes[a] & hashes[b]:
             return True
-        return dataset_name(a) == dataset_name(b) and equal_rows(rows_of(a), rows_of(b))
+        have_same_name = dataset_name(a) == dataset_name(b)
+        return have_same_name and equal_rows(read_rows(a), read_rows(b))
 
     datasets: list[Variants] = []
-    for settings in filter(hashes.get, runs_by_settings):
-        same = [d for d in datasets if any(same_data(settings, v) for v in d)]
-        datasets = [d for d in datasets if d not in same]
-        datasets.append([*chain.from_iterable(same), settings])
+    for settings in (s for s in runs_by_settings if hashes[s]):
+        # The settings may link several data sets, which then become one data set.
+        linked = [d for d in datasets if any(have_same_data(settings, v) for v in d)]
+        datasets = [d for d in datasets if d not in linked]
+        datasets.append([*chain.from_iterable(linked), settings])
     # Settings without a hash come last, so that they do not link two data sets.
     for settings in (s for s in runs_by_settings if not hashes[s]):
         name = dataset_name(settings)
-        for dataset in datasets:
-            if name in map(dataset_name, dataset):
-                dataset.append(settings)
-                break
+        namesakes = [d for d in datasets if name in map(dataset_name, d)]
+        if namesakes:
+            namesakes[0].append(settings)
         else:
             datasets.append([settings])
     position = {settings: i for i, settings in enumerate(runs_by_settings)}
@@ -110,9 +111,11 @@ def unique_names(datasets: list[Variants]) -> list[str]:
     follow: `synthetic correlation=0.5`. If the names are still equal, because the data
     differ but the settings do not, a number follows: `shop (2)`.
     """
-    # Somebody else's run may lack a name.
-    distinct = [dict.fromkeys(filter(None, map(dataset_name, d))) for d in datasets]
-    base_names = [", ".join(names) for names in distinct]
+    base_names = []
+    for dataset in datasets:
+        distinct = dict.fromkeys(map(dataset_name, dataset))
+        # The run of somebody else may lack a name.
+        base_names.append(", ".join(name for name in distinct if name))
     named_datasets = list(zip(base_names, datasets, strict=True))
     counts: Counter[str] = Counter()
     names = []

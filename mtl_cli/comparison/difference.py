@@ -1,8 +1,8 @@
 """The difference of two configurations on a task, and whether the difference is real.
 
-A difference is real if retraining would show it again, and another test set too. Two
-tests decide: the seed test compares the scores of several seeds, the row test compares
-the predictions for the test rows.
+A difference is real if both retraining and another test set would show the difference
+again. Two tests decide: the seed test compares the scores of several seeds, and the row
+test compares the predictions for the test rows.
 """
 
 from collections.abc import Sequence
@@ -21,11 +21,11 @@ class Verdict(StrEnum):
     BETTER = "better"
     WORSE = "worse"
     DIFFERENT = "different"  # real, but neither direction of the metric is better
-    NOT_REAL = "no real difference"  # retraining might not show it again
+    NOT_REAL = "no real difference"  # retraining might not show the difference again
     THESE_ROWS_ONLY = "on these rows only"  # another test set might not show it
     TOO_FEW_SEEDS = "too few seeds"  # there is no seed test
-    NOT_COMPARABLE = "not comparable"  # the two were scored on different rows
-    NO_SCORE = "no score"  # one of the two has no score
+    NOT_COMPARABLE = "not comparable"  # the scores are on different rows
+    NO_SCORE = "no score"  # at least one of the two configurations has no score
 
 
 @dataclass(eq=False)
@@ -33,6 +33,7 @@ class Difference:
     """The score of one configuration minus the score of another, on one task.
 
     Attributes:
+        configuration: the configuration whose score is compared.
         other: the configuration whose score is subtracted.
         paired_difference: the mean over the common seeds of the difference for each
             seed; None if the two have no seed in common.
@@ -57,9 +58,10 @@ class Difference:
     def interval(self) -> Interval | None:
         """The difference and its 95 % interval, as tables show them.
 
-        With two or more common seeds, this is the paired difference. With fewer, its
-        width is unknown. If there is a seed test, the difference of the means over all
-        seeds is shown instead.
+        With two or more common seeds, this is the paired difference. With fewer common
+        seeds, the paired difference is unknown or has no interval. The difference of
+        the means over all seeds, from the seed test, then takes its place if both
+        configurations have two seeds.
         """
         paired = self.paired_difference
         has_width = paired is not None and paired.half_width is not None
@@ -69,10 +71,10 @@ class Difference:
 
     @property
     def mean(self) -> float:
-        """The mean difference over seeds, or over rows if seeds are too few."""
+        """The mean difference over seeds, or else over rows; 0 if both are unknown."""
         if self.interval is not None:
             return self.interval.mean
-        return self.row_test.difference if self.row_test else 0.0
+        return 0.0 if self.row_test is None else self.row_test.difference
 
     @property
     def real(self) -> bool:
@@ -80,12 +82,14 @@ class Difference:
         return self.verdict in (Verdict.BETTER, Verdict.WORSE, Verdict.DIFFERENT)
 
     def mark_not_comparable(self) -> None:
-        """Removes all tests, because the two were scored on different rows."""
-        self.paired_difference, self.seed_test, self.row_test = None, None, None
+        """Removes all tests, because the scores are on different rows."""
+        self.paired_difference = None
+        self.seed_test = None
+        self.row_test = None
         self.verdict = Verdict.NOT_COMPARABLE
 
     def as_dict(self) -> dict[str, Any]:
-        """Returns verdict and tests at full precision, for JSON and CSV."""
+        """Returns the verdict and the tests at full precision, for JSON and CSV."""
         paired = self.paired_difference
         seed_test, row_test = self.seed_test, self.row_test
         return {

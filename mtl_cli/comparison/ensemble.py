@@ -15,7 +15,7 @@ from mtl_cli.runs.saved_config import read_config
 from mtl_cli.scoring.scores import monitored_value
 
 FLAG = "--ensemble"
-# The task and the name of each monitored metric.
+# Pairs of the name of an output and the name of its monitored metric.
 MonitoredMetrics = tuple[tuple[str, str], ...]
 
 
@@ -51,11 +51,15 @@ def best_configuration(
         )
     if len(candidates) == 1:
         return candidates[0], "the only configuration with several seeds"
-    means, distinct_metrics = {}, set()
+    means = {}
+    distinct_metrics = set()
     for candidate in candidates:
-        by_seed = [monitored_value_of_run(run) for run in candidate.runs.values()]
-        distinct_metrics |= {metrics for metrics, _ in by_seed}
-        means[candidate] = fmean(value for _, value in by_seed)
+        values = []
+        for run in candidate.runs.values():
+            metrics, value = monitored_value_of_run(run)
+            distinct_metrics.add(metrics)
+            values.append(value)
+        means[candidate] = fmean(values)
     have_same_rows = all(
         same_validation_rows(candidates, task.name) for task in comparison.tasks
     )
@@ -80,7 +84,8 @@ def monitored_value_of_run(run: Run) -> tuple[MonitoredMetrics, float]:
     Raises:
         ConfigError: if the run has no such value.
     """
-    with contextlib.suppress(*DAMAGED_FILE_ERRORS):  # the error below names the run
+    # If a file is damaged, the error at the end of this function names the run.
+    with contextlib.suppress(*DAMAGED_FILE_ERRORS):
         config = Config.model_validate(read_config(run.path))
         monitor, outputs = config.trainer.monitor, config.outputs
         metrics = monitored_metrics(monitor, outputs)

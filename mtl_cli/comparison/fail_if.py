@@ -32,8 +32,9 @@ def failed_checks(
             them, it fails every check.
     """
     configurations = group_runs(runs) if conditions else []
-    named = {Path(folder).resolve() for folder in folders}
-    unscored = [r for r in runs if not r.has_scores and r.path.resolve() in named]
+    named_folders = {Path(folder).resolve() for folder in folders}
+    named = [run for run in runs if run.path.resolve() in named_folders]
+    unscored = [run for run in named if not run.has_scores]
     lines = []
     for condition in conditions:
         failures = []
@@ -41,10 +42,12 @@ def failed_checks(
             values = configuration.values(*condition.name.split(".")).values()
             if not values:
                 failures.append(f"{configuration.name} has no {condition.name}")
-            elif condition.holds(mean := fmean(values)):
+                continue
+            mean = fmean(values)
+            if condition.holds(mean):
                 failures.append(
                     f"{configuration.name} has {condition.name} = {mean:.6g}"
                 )
-        failures += [f"{r.path} cannot be checked: {r.status}" for r in unscored]
+        failures += [f"{run.path} cannot be checked: {run.status}" for run in unscored]
         lines += [f"--fail-if '{condition.text}': {failure}" for failure in failures]
     return lines

@@ -15,12 +15,17 @@ EVALUATIONS = "evaluations.json"  # the file that marks a folder of `mtl-evaluat
 
 @dataclass
 class FoundFolders:
-    """The folders at or below a folder."""
+    """The folders that a search at and below a folder has found.
+
+    Attributes:
+        runs: the run folders, also those of the jobs of sweeps.
+        sweeps: the folders of sweeps.
+        links: the links to folders, which are not followed.
+    """
 
     runs: list[Path] = field(default_factory=list)
-    # The folders of sweeps. The runs of their jobs are in `runs`.
     sweeps: list[Path] = field(default_factory=list)
-    links: list[Path] = field(default_factory=list)  # these are not followed
+    links: list[Path] = field(default_factory=list)
 
 
 def read_runs(
@@ -33,7 +38,8 @@ def read_runs(
 
     Args:
         paths: run folders, folders of sweeps, or folders that hold such folders.
-        warn: is called with a warning if links to other folders are left out.
+        warn: a function that is called with a warning if links to other folders are
+            left out.
 
     Raises:
         ConfigError: if a path is not a folder, if there is no run at or below a path,
@@ -62,7 +68,8 @@ def read_runs(
     runs = [run for run in runs if run.settings.get("check_only") != "true"]
     if not runs:
         raise ConfigError(
-            f"all runs of {', '.join(paths)} have check_only=true: they have no scores"
+            f"all runs of {', '.join(paths)} have check_only=true, so there are no "
+            "scores to compare; run them without check_only"
         )
     return sorted(runs, key=lambda run: (run.start, natural_order(run.path)))
 
@@ -82,7 +89,7 @@ def read_runs_below(path: str) -> tuple[list[Run], list[Path]]:
     for sweep in found.sweeps:
         runs += read_jobs_that_never_began(sweep)
     if not runs:
-        hint = f"; {found.links[0]} is a link, name it" if found.links else ""
+        hint = f"; {found.links[0]} is a link: name the link" if found.links else ""
         raise ConfigError(
             f"{path} holds no run, and no folder below it does; a run folder has a "
             f"status.json or metrics.json{hint}"
@@ -101,7 +108,7 @@ def find_folders(folder: Path) -> FoundFolders:
     for path, subfolders, files in os.walk(folder):
         if "status.json" in files or "metrics.json" in files:
             found.runs.append(Path(path))
-            subfolders.clear()  # `os.walk` then does not visit them
+            subfolders.clear()  # `os.walk` then does not visit the subfolders.
         elif EVALUATIONS in files and Path(path) != folder:
             subfolders.clear()
         elif RECORDS in subfolders:
@@ -117,7 +124,7 @@ def read_jobs_that_never_began(sweep: Path) -> list[Run]:
     try:
         jobs = jobs_that_never_began(sweep)
     except DataError:
-        return []  # a damaged record hides only these jobs; other runs are compared
+        return []  # A damaged record hides only these jobs.
     return [
         Run(sweep / job.name, NEVER_BEGAN, f"never began: {visible(job.error)}")
         for job in jobs

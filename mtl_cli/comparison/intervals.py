@@ -9,16 +9,24 @@ from mtl_cli.statistics.significance import quantile
 
 
 class Interval(NamedTuple):
-    """A mean over seeds, and its 95 % interval."""
+    """A mean over seeds, and its 95 % interval.
+
+    Attributes:
+        mean: the mean.
+        half_width: half of the width of the interval; None if the width is unknown,
+            because there are fewer than two seeds.
+        num_values: the number of values, one per seed; 0 for a difference of two means
+            over different seeds.
+    """
 
     mean: float
-    half_width: float | None  # of the interval; None if there are fewer than two seeds
-    num_values: int  # one per seed
+    half_width: float | None
+    num_values: int
 
     @property
     def ends(self) -> tuple[float, float]:
         """The lower and the upper end; both are the mean if the width is unknown."""
-        half_width = self.half_width or 0.0
+        half_width = 0.0 if self.half_width is None else self.half_width
         return self.mean - half_width, self.mean + half_width
 
 

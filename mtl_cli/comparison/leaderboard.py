@@ -17,9 +17,9 @@ LEADERBOARD = "leaderboard.csv"
 def write_leaderboard(sweep: Path) -> Path:
     """Writes the leaderboard of all jobs that have started so far.
 
-    There is one column for each setting that differs between the jobs, and one for each
-    `SPLIT.TASK.METRIC`. Jobs that never began come last. The file is replaced in one
-    step, so that other programs never read a half-written file.
+    There is one column for each setting that differs between the jobs, and one column
+    for each `SPLIT.TASK.METRIC`. Jobs that never began come last. The file is replaced
+    in one step, so that other programs never read a half-written file.
 
     Returns: the path of the file.
     """

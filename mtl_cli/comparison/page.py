@@ -23,8 +23,8 @@ from mtl_cli.pages.charts import NUM_COLORS, color
 from mtl_cli.pages.render import render
 from mtl_cli.scoring.gate_rows import GateRow, gate_rows
 
-MAX_PAIRS = 6  # number of pairs of tasks with a trade-off chart
-MAX_GATE_TABLES = 8
+MAX_PAIRS = 6  # the largest number of pairs of tasks with a trade-off chart
+MAX_GATE_TABLES = 8  # the largest number of configurations with a table of gates
 
 
 def page(comparisons: list[DatasetComparison]) -> str:
@@ -50,7 +50,8 @@ def heading(comparison: DatasetComparison) -> str:
 
 def template_variables(comparison: DatasetComparison) -> dict[str, object]:
     """Returns the variables of the template for one data set."""
-    tasks, configurations = comparison.tasks, comparison.configurations
+    tasks = comparison.tasks
+    configurations = comparison.configurations
     indices = plotted_indices(comparison)
     pairs = list(combinations(tasks, 2)) if len(indices) > 1 else []
     curves = [learning_curves(comparison, task) for task in tasks]
@@ -86,23 +87,24 @@ def template_variables(comparison: DatasetComparison) -> dict[str, object]:
 def gate_table(configuration: Configuration) -> dict[str, object] | None:
     """Returns how much weight the gates of a configuration give to each expert.
 
-    The table shows the gates of one run, the run with the lowest seed that has a valid
-    `gates.json`. The warning says in how many seeds experts are dead or gates
-    polarised, see `scoring.gate_usage`.
+    The table shows the gates of one run: among the runs with a valid `gates.json`, the
+    run with the lowest seed. The warning says in how many seeds experts are dead or
+    gates polarised, see `scoring.gate_usage`.
 
     Returns: the variables of the template; None if no run has a valid `gates.json`.
     """
-    by_seed = {
-        seed: gates
-        for seed, run in sorted(configuration.runs.items())
-        if (gates := read_gates(run.path)) is not None
-    }
-    if not by_seed:
+    rows_by_seed: dict[int, list[GateRow]] = {}
+    counts: Counter[str] = Counter()  # {problem: the number of seeds that have it}
+    for seed, run in sorted(configuration.runs.items()):
+        gates = read_gates(run.path)
+        if gates is not None:
+            rows_by_seed[seed], problems = gates
+            counts.update(problems)
+    if not rows_by_seed:
         return None
-    seed, (rows, _) = next(iter(by_seed.items()))
-    counts = Counter(p for _, problems in by_seed.values() for p in problems)
+    seed, rows = next(iter(rows_by_seed.items()))
     warning = "; ".join(
-        f"{problem} in {count} of {len(by_seed)} seeds"
+        f"{problem} in {count} of {len(rows_by_seed)} seeds"
         for problem, count in sorted(counts.items())
     )
     return {"name": configuration.name, "seed": seed, "rows": rows, "warning": warning}
@@ -128,8 +130,9 @@ def median_facts(configuration: Configuration) -> list[str]:
     facts_by_seed = [run.training_facts() for run in configuration.runs.values()]
     cells = []
     for name in TRAINING_FACTS:
-        values = [x for facts in facts_by_seed if (x := facts[name]) is not None]
-        cells.append(f"{statistics.median(values):,.0f}" if values else "-")
+        values = [facts[name] for facts in facts_by_seed]
+        known = [value for value in values if value is not None]
+        cells.append(f"{statistics.median(known):,.0f}" if known else "-")
     return cells
 
 

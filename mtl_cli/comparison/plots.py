@@ -14,15 +14,19 @@ from mtl_cli.pages.charts import NUM_COLORS, Axis, Chart, axis_around, color
 from mtl_cli.pages.interval_plots import Bar, IntervalPlot
 from mtl_cli.pages.line_plots import Line, LinePlot
 
-MAX_CONFIGURATIONS = 30  # in one plot
+MAX_CONFIGURATIONS = 30  # the largest number of configurations in one plot
 MAX_SETTING_VALUES = 12  # a setting with more values has no chart
-MAX_POINT_NAME = 24  # number of characters that fit beside a point
-# Lengths and positions in plots are in SVG units.
+MAX_POINT_NAME = 24  # the number of characters that fit beside a point
+# Lengths and positions in plots are in SVG units. The small charts are the charts of
+# settings.
 WIDTH = 460
 SMALL_WIDTH = 300
-LEFT, SMALL_LEFT = 64, 76  # x of the y axis
+LEFT = 64  # the x position of the y axis
+SMALL_LEFT = 76
 SMALL_RIGHT_MARGIN = 20
-CHARACTER_WIDTH = 9.5  # in a small chart, whose text is largest on a wide screen
+CHARACTER_WIDTH = (
+    9.5  # the width in a small chart on a wide screen, where it is largest
+)
 
 
 def plotted_indices(comparison: DatasetComparison) -> range:
@@ -35,12 +39,14 @@ def interval_plot(comparison: DatasetComparison, task: Task) -> IntervalPlot:
 
     The reference is the mean of the baseline.
     """
-    bars, reference = [], None
+    bars = []
+    reference = None
     for i in plotted_indices(comparison):
         score = task.scores[i]
         if score.interval is None:
             continue
-        mean, name = score.interval.mean, score.configuration.name
+        mean = score.interval.mean
+        name = score.configuration.name
         star = " ★" if score is task.best else ""
         text = f"{interval_text(score.interval, task.decimals)}{star}"
         dots = [
@@ -56,11 +62,11 @@ def interval_plot(comparison: DatasetComparison, task: Task) -> IntervalPlot:
 def trade_off_chart(comparison: DatasetComparison, first: Task, second: Task) -> Chart:
     """Plots the scores of configurations on two tasks against each other.
 
-    A line joins the configurations on the Pareto front, which no other configuration
-    beats on both tasks. There is no line if one of the metrics has no direction, such
-    as `pcoc`.
+    A line joins the configurations on the Pareto front, see `pareto_front`. There is no
+    line if one of the metrics has no direction, such as `pcoc`.
     """
-    points = [  # the index of a configuration, and its intervals on the two tasks
+    # The index of each configuration, and its intervals on the two tasks.
+    points = [
         (i, a, b)
         for i in plotted_indices(comparison)
         if (a := first.scores[i].interval) is not None
@@ -73,30 +79,37 @@ def trade_off_chart(comparison: DatasetComparison, first: Task, second: Task) ->
     )
     chart.x_axis(x, y, f"{first.name_with_space} {first.metric_title}")
     chart.y_axis(x, y, f"{second.name_with_space} {second.metric_title}")
-    signs = (first.direction, second.direction)
-    gains = [(a.mean * signs[0], b.mean * signs[1]) for _, a, b in points]
-    front = pareto_front(gains) if all(signs) else set()
-    front_means = sorted((points[n][1].mean, points[n][2].mean) for n in front)
+    front: set[int] = set()  # indices in `points`
+    if first.direction != 0 and second.direction != 0:
+        front = pareto_front(
+            [
+                (a.mean * first.direction, b.mean * second.direction)
+                for _, a, b in points
+            ]
+        )
     if front:
+        front_means = sorted((points[n][1].mean, points[n][2].mean) for n in front)
         chart.path([(x(a), y(b)) for a, b in front_means], "front")
     for n, (i, a, b) in enumerate(points):
         center = x(a.mean), y(b.mean)
         if a.half_width is not None and b.half_width is not None:
-            (left, right), (low, high) = map(x, a.ends), map(y, b.ends)
+            left, right = map(x, a.ends)
+            low, high = map(y, b.ends)
             chart.line((left, center[1]), (right, center[1]), f"whisker {color(i)}")
             chart.line((center[0], low), (center[0], high), f"whisker {color(i)}")
         name = comparison.configurations[i].name
         front_class = " onfront" if n in front else ""
         chart.dot(center, 6, f"mean {color(i)}{front_class}", name)
         if len(points) <= NUM_COLORS and len(name) <= MAX_POINT_NAME:
-            # The name is on the side of the point that has more room.
-            anchor, shift = ("end", -10) if center[0] > WIDTH * 0.7 else ("start", 10)
+            # The name of a point far to the right is to the left of the point.
+            is_far_right = center[0] > WIDTH * 0.7
+            anchor, shift = ("end", -10) if is_far_right else ("start", 10)
             chart.text((center[0] + shift, center[1] - 8), name, anchor)
     return chart
 
 
 def pareto_front(points: list[tuple[float, float]]) -> set[int]:
-    """Returns the indices of the points that no other point beats; more is better.
+    """Returns the indices of the points that no other point beats; higher is better.
 
     A point beats another point if none of its values is lower and one is higher.
     """
@@ -119,19 +132,19 @@ def learning_curves(comparison: DatasetComparison, task: Task) -> Chart | None:
     lines = []
     for i, configuration in enumerate(comparison.configurations[:NUM_COLORS]):
         for seed, run in sorted(configuration.runs.items()):
-            points = [
-                (epoch, value)
-                for row in run.history()
-                if (epoch := finite_number(row.get("epoch"))) is not None
-                and (value := finite_number(row.get(column))) is not None
-            ]
+            points = []
+            for row in run.history():
+                epoch = finite_number(row.get("epoch"))
+                value = finite_number(row.get(column))
+                if epoch is not None and value is not None:
+                    points.append((epoch, value))
             if points:
                 x, y = zip(*points, strict=True)
                 lines.append(Line(f"{configuration.name}, seed {seed}", x, y, i))
     if not lines:
         return None
-    # The y axis leaves out the worst fifth of the values: the first epochs are so much
-    # worse than the last that they would hide the differences between runs.
+    # The y axis leaves out the worst fifth of the values. The first epochs are so much
+    # worse than the last epochs that they would hide the differences between runs.
     values = sorted(value for line in lines for value in line.y)
     fifth = len(values) // 5
     if task.direction > 0:
@@ -148,6 +161,7 @@ def setting_chart(comparison: DatasetComparison, key: str, task: Task) -> Chart 
 
     Returns: the chart; None if there is one value only, or too many.
     """
+    # {value of the setting: pairs of the index of a configuration and its mean}.
     means: dict[str, list[tuple[int, float]]] = {}
     for i in plotted_indices(comparison):
         score = task.scores[i]
@@ -156,7 +170,7 @@ def setting_chart(comparison: DatasetComparison, key: str, task: Task) -> Chart 
             means.setdefault(value, []).append((i, score.interval.mean))
     if not 1 < len(means) <= MAX_SETTING_VALUES:
         return None
-    # Numbers by size, then other texts.
+    # Numbers come first, by size; other texts follow in the order of the runs.
     numbers = {value: finite_number(value) for value in means}
     values = sorted(means, key=lambda v: (numbers[v] is None, numbers[v] or 0.0))
     x = Axis(0, len(values), SMALL_LEFT, SMALL_WIDTH - SMALL_RIGHT_MARGIN)

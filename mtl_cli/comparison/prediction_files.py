@@ -1,4 +1,4 @@
-"""Reads columns of runs' `predictions.parquet`, and opens each file few times."""
+"""Reads columns of the `predictions.parquet` of runs, and keeps some in a cache."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,23 +14,28 @@ from mtl_cli.runs.saved_config import read_config
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# The number of cells, 4 MB, that are read before they are needed.
+# The number of cells, about 4 MB, that are read before they are needed.
 CELLS_IN_ADVANCE = 500_000
-# If more cells of a file were read, they are not cached, but read again when needed.
+# If more cells of a file were read, the cells are not kept in the cache.
 MAX_CACHED_CELLS = 2 * CELLS_IN_ADVANCE
 
 
 class CachedColumns(NamedTuple):
-    """Columns of a file."""
+    """The columns of a file that the cache keeps.
 
-    names: frozenset[str]  # of all columns of the file
-    # The columns that were read last; {} if they are too large for the cache.
+    Attributes:
+        names: the names of all columns of the file.
+        columns: the columns that were read last; {} if these are too large to be kept.
+        num_rows: the number of rows.
+    """
+
+    names: frozenset[str]
     columns: "dict[str, pa.ChunkedArray]"
     num_rows: int
 
 
 class PredictionFiles:
-    """Reads columns of predictions, and in advance the columns that follow in the file.
+    """Reads columns of predictions, and also the next columns of the file in advance.
 
     Opening a file takes time in proportion to its number of columns, and each task has
     two columns. If a file were opened once for each task, the time would grow with the
@@ -43,20 +48,20 @@ class PredictionFiles:
     def read(self, run: Path, requested: set[str]) -> "pa.Table":
         """Reads columns of a run's predictions, without columns that the file lacks.
 
-        Raises the errors of `read_predictions`.
+        `run` is the run folder. The errors are those of `read_predictions`.
         """
         import pyarrow as pa
 
         cached = self.cached.get(run)
         if cached is None:
-            cached = read_columns(run, requested, 0)
+            cached = read_columns(run, requested, num_more=0)
         elif not requested & cached.names <= cached.columns.keys():
             num_more = CELLS_IN_ADVANCE // max(1, cached.num_rows)
             try:
                 cached = read_columns(run, requested, num_more)
             except DAMAGED_FILE_ERRORS:
                 # The damage may be in a column that is not requested.
-                cached = read_columns(run, requested, 0)
+                cached = read_columns(run, requested, num_more=0)
         table = pa.table({c: cached.columns[c] for c in requested & cached.names})
         if len(cached.columns) * cached.num_rows > MAX_CACHED_CELLS:
             cached = cached._replace(columns={})
@@ -65,10 +70,9 @@ class PredictionFiles:
 
 
 def read_columns(run: Path, requested: set[str], num_more: int) -> CachedColumns:
-    """Reads the requested columns of a file, and some columns after the last of them.
+    """Reads the requested columns of a file, and the next `num_more` columns.
 
-    Args:
-        num_more: the number of columns to read after the last requested column.
+    The next columns follow the last requested column in the file.
     """
     all_names: list[str] = []
 

@@ -31,13 +31,21 @@ class DifferentRowsError(UnusableError):
 
 
 class Rows(NamedTuple):
-    """Rows on which a task is scored; each attribute has the shape (rows,)."""
+    """Rows on which a task is scored.
 
-    row_numbers: npt.NDArray[np.int64]  # in the test table
+    Attributes:
+        row_numbers: the number of each row in the test table, (rows,).
+        label: the labels, (rows,).
+        weight: the weights, above 0, (rows,).
+        group: the number of each row's group, below 0 for no group, (rows,).
+        scenario: the name of each row's scenario, (rows,); None if unknown.
+    """
+
+    row_numbers: npt.NDArray[np.int64]
     label: Floats
-    weight: Floats  # above 0
-    group: npt.NDArray[np.int64]  # the number of each row's group, below 0 for no group
-    scenario: npt.NDArray[np.object_] | None = None  # its name; None if unknown
+    weight: Floats
+    group: npt.NDArray[np.int64]
+    scenario: npt.NDArray[np.object_] | None = None
 
     def take(self, mask: npt.NDArray[np.bool_]) -> "Rows":
         """Returns the rows where `mask`, (rows,), is True."""
@@ -45,16 +53,25 @@ class Rows(NamedTuple):
 
     def are_same(self, other: "Rows") -> bool:
         """Whether two sets of rows have equal row numbers, labels, weights, groups."""
-        return all(map(np.array_equal, self[:4], other[:4]))
+        return all(
+            np.array_equal(getattr(self, name), getattr(other, name))
+            for name in ("row_numbers", "label", "weight", "group")
+        )
 
 
 @dataclass(eq=False)
 class Predictions:
-    """The predictions of all seeds of a configuration for one task."""
+    """The predictions of all seeds of a configuration for one task.
+
+    Attributes:
+        metric: the metric to compute.
+        rows: the rows on which the task is scored.
+        by_seed: the predictions of each seed, (rows,) or (rows, classes).
+    """
 
     metric: Metric
     rows: Rows
-    by_seed: list[Floats]  # (rows,) or (rows, classes) each
+    by_seed: list[Floats]
 
     def of_scenario(self, name: str) -> "Predictions":
         """Returns the predictions for the rows of a scenario; "" gives all rows.
@@ -72,9 +89,10 @@ class Predictions:
 
     @cached_property
     def auc_and_influence(self) -> tuple[float, Floats]:
-        """The AUC, and the influence of each row on it, both averaged over seeds."""
+        """The AUC, and the influence of each row on the AUC, averaged over seeds."""
         label, weight = self.rows.label, self.rows.weight
-        total, total_influence = 0.0, np.zeros(len(label))
+        total = 0.0
+        total_influence = np.zeros(len(label))
         for prediction in self.by_seed:
             auc, influence = auc_influence(label, prediction, weight)
             total += auc
@@ -88,11 +106,11 @@ class Predictions:
         Both are (groups with rows of both classes,).
         """
         rows = self.rows
-        by_seed = [
+        results = [
             group_aucs(rows.label, p, rows.weight, rows.group) for p in self.by_seed
         ]
-        aucs, weights = zip(*by_seed, strict=True)
-        return np.mean(aucs, axis=0), weights[0]
+        _, weights = results[0]  # The weights are the same for all seeds.
+        return np.mean([aucs for aucs, _ in results], axis=0), weights
 
     @cached_property
     def sampled_metric(self) -> Floats:
@@ -123,10 +141,10 @@ class Predictions:
         return float(np.mean([self.metric(label, p, weight) for p in self.by_seed]))
 
     def test(self, other: "Predictions") -> Test:
-        """Tests the metric of these predictions minus the metric of others.
+        """Tests the metric of these predictions minus the metric of other predictions.
 
         Raises:
-            DifferentRowsError: if the two are for different rows.
+            DifferentRowsError: if the predictions are for different rows.
             UnusableError: if an AUC has fewer than two rows of a class, if fewer than
                 `MIN_ROWS` groups have rows of both classes, or if another metric is
                 undefined on a bootstrap sample.
@@ -134,8 +152,8 @@ class Predictions:
         if not self.rows.are_same(other.rows):
             raise DifferentRowsError("the test rows or their weights differ")
         if self.metric.name == "auc":
-            _, counts = np.unique(self.rows.label, return_counts=True)
-            if len(counts) < 2 or counts.min() < 2:
+            _, class_sizes = np.unique(self.rows.label, return_counts=True)
+            if len(class_sizes) < 2 or class_sizes.min() < 2:
                 raise UnusableError("a class has fewer than two test rows")
             influence = self.auc_and_influence[1] - other.auc_and_influence[1]
             error = standard_error(self.rows.label, influence)

@@ -1,5 +1,11 @@
-"""Reads the predictions of a configuration's runs for the rows of a task."""
+"""Reads the predictions of a configuration's runs for the rows of a task.
 
+The space of a task is the set of rows on which the task is scored. For example, the
+space of a purchase after a click is written "click = 1".
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +28,7 @@ from mtl_cli.core.prediction_names import (
     prediction_name,
     weight_name,
 )
+from mtl_cli.data.table import NO_GROUP
 from mtl_cli.metrics.metric import Floats, UndefinedError
 from mtl_cli.tasks.base import metrics_named
 
@@ -50,22 +57,27 @@ def read_all_seeds(
     recorded = configuration.values(split, task, metric)
     if not recorded:
         raise UnusableError(f"{metric} is undefined")
-    needs_groups = any(m.grouped for m in metrics_named(metric))
-    runs = [
-        read_one_seed(configuration.runs[seed], split, task, needs_groups, files)
-        for seed in recorded
-    ]
-    (rows, prediction), *_ = runs
-    if not all(rows.are_same(other_rows) for other_rows, _ in runs):
+    # Kinds of tasks have metrics of the same name: `log_loss` of binary and multiclass.
+    namesakes = metrics_named(metric)
+    needs_groups = any(namesake.grouped for namesake in namesakes)
+    rows_by_seed, prediction_by_seed = [], []
+    for seed in recorded:
+        run = configuration.runs[seed]
+        rows, prediction = read_one_seed(run, split, task, needs_groups, files)
+        rows_by_seed.append(rows)
+        prediction_by_seed.append(prediction)
+    first_rows = rows_by_seed[0]
+    if not all(first_rows.are_same(rows) for rows in rows_by_seed):
         raise DifferentRowsError("the seeds have different test rows")
-    has_classes = prediction.ndim == 2
-    metrics = [m for m in metrics_named(metric) if m.multiclass == has_classes]
-    if not metrics:
-        raise UnusableError(f"{metric} needs other labels and predictions")
-    predictions = Predictions(metrics[0], rows, [by_row for _, by_row in runs])
+    has_classes = prediction_by_seed[0].ndim == 2
+    computable = [m for m in namesakes if m.multiclass == has_classes]
+    if not computable:
+        raise UnusableError(f"{metric} cannot be computed from predictions.parquet")
+    predictions = Predictions(computable[0], first_rows, prediction_by_seed)
     try:
         mean = predictions.mean
     except (UndefinedError, ValueError, IndexError):
+        # Damaged labels, such as classes that do not exist, raise one of the last two.
         raise UnusableError(f"{metric} is undefined") from None
     if not np.isclose(mean, np.mean(list(recorded.values())), rtol=1e-6):
         raise UnusableError(f"predictions do not give the {metric} of metrics.json")
@@ -77,28 +89,41 @@ def read_one_seed(
 ) -> tuple[Rows, Floats]:
     """Reads the rows on which a task is scored, and the predictions of a run for them.
 
-    The predictions are (rows,) or (rows, classes).
+    `needs_groups` says whether the file must have the groups of the rows.
+
+    Returns: the rows; and the predictions, (rows,) or (rows, classes).
 
     Raises:
         UnusableError: if the file is missing or damaged, or lacks a column.
     """
     score = run.score(split, task)
-    # The space is a text such as "click = 1", and "click" is a column of the file.
-    space = str(score.get("space") or "").partition(" = ")[0]
+    # If the space is "click = 1", the column "click" of the file is 1 in the space.
+    space_column = str(score.get("space") or "").partition(" = ")[0]
     required = [ROW, prediction_name(task)]
-    required += [space] if space else []
-    required += [GROUP] if needs_groups else []
+    if space_column:
+        required.append(space_column)
+    if needs_groups:
+        required.append(GROUP)
     optional = [task, label_of_output(task), weight_name(task)]
-    optional += [SCENARIO] if "scenarios" in score else []
-    try:
+    if "scenarios" in score:
+        optional.append(SCENARIO)
+    with damaged_file_errors():
         table = files.read(run.path, {*required, *optional})
-        # The output `buy_given_click`, for example, has the label `buy`.
-        label_name = task if task in table.column_names else label_of_output(task)
-        for name in (label_name, *required):
-            if name not in table.column_names:
-                raise UnusableError(f"predictions.parquet has no column {name}")
+    # The output `buy_given_click`, for example, has the label `buy`.
+    label_name = task if task in table.column_names else label_of_output(task)
+    for name in (label_name, *required):
+        if name not in table.column_names:
+            raise UnusableError(f"predictions.parquet has no column {name}")
+    with damaged_file_errors():
         labels = label_values(run, label_name, table[label_name])
-        return scored_predictions(table, task, labels, space)
+        return scored_predictions(table, task, labels, space_column)
+
+
+@contextmanager
+def damaged_file_errors() -> Iterator[None]:
+    """Turns the errors of a missing or damaged file into an `UnusableError`."""
+    try:
+        yield
     except FileNotFoundError:
         raise UnusableError("a run has no predictions.parquet") from None
     except DAMAGED_FILE_ERRORS:
@@ -106,29 +131,33 @@ def read_one_seed(
 
 
 def scored_predictions(
-    table: "pa.Table", task: str, labels: Floats, space: str
+    table: "pa.Table", task: str, labels: Floats, space_column: str
 ) -> tuple[Rows, Floats]:
-    """Selects the rows on which a task is scored: labelled rows in the task's space.
+    """Selects the rows on which a task is scored, and the predictions for these rows.
 
-    Rows of weight 0 are left out.
+    These rows have a label, lie in the task's space and have a finite weight above 0.
 
     Args:
         table: the columns of `predictions.parquet` that were found.
-        labels: the labels of the task; NaN if a label is missing.
-        space: the column that is 1 for the rows in the task's space; "" for all rows.
+        task: the name of the task.
+        labels: the labels of the task, (rows,); NaN if a label is missing.
+        space_column: the column that is 1 for the rows in the task's space; "" if the
+            space is all rows.
+
+    Returns: the rows; and the predictions, (rows,) or (rows, classes).
     """
     import pyarrow as pa
 
     is_scored = np.isfinite(labels)
-    if space:
-        is_scored &= table[space].to_numpy() == 1
+    if space_column:
+        is_scored &= table[space_column].to_numpy() == 1
     weights = np.ones(len(labels))
     if weight_name(task) in table.column_names:
         weights = np.asarray(table[weight_name(task)].to_numpy(), "float64")
         is_scored &= np.isfinite(weights) & (weights > 0)
-    groups = np.full(len(labels), -1)
+    groups = np.full(len(labels), NO_GROUP)
     if GROUP in table.column_names:
-        groups = table[GROUP].cast(pa.int64()).fill_null(-1).to_numpy()
+        groups = table[GROUP].cast(pa.int64()).fill_null(NO_GROUP).to_numpy()
     scenarios = None
     if SCENARIO in table.column_names:
         scenarios = table[SCENARIO].cast("string").to_numpy()

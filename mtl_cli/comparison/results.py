@@ -14,8 +14,10 @@ from mtl_cli.core.nested import flatten
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-DEFAULT_DECIMALS, MAX_DECIMALS = 4, 6
-# Each configuration is compared with up to three others, see `twins`.
+DEFAULT_DECIMALS = 4
+MAX_DECIMALS = 6
+# Each configuration is compared with up to three others: with the baseline, with its
+# single-task twin and with its single-scenario twin, see `twins`.
 COMPARED_WITH = ("baseline", "single_task", "single_scenario")
 
 
@@ -24,17 +26,21 @@ class Score:
     """The score of one configuration on one task.
 
     Attributes:
+        configuration: the configuration.
         by_seed: {seed: the value of the metric}.
         interval: the mean over seeds, and its interval; None if no run has the metric.
-        counts: the number of scored rows, and of the positive labels among them.
-        differences: the differences to the configurations of `COMPARED_WITH`. The
-            baseline has no difference to itself. Without a twin, there is none to it.
+        num_rows: the number of scored rows, as `metrics.json` gives it.
+        num_positives: the number of scored rows with label 1, if labels are binary.
+        differences: {name in `COMPARED_WITH`: the difference to this configuration}.
+            The baseline has no difference to itself. A configuration without a twin has
+            no difference to the twin.
     """
 
     configuration: Configuration
     by_seed: dict[int, float]
     interval: Interval | None = None
-    counts: tuple[object, object] = (None, None)
+    num_rows: object = None
+    num_positives: object = None
     differences: dict[str, Difference] = field(default_factory=dict)
 
     @property
@@ -53,8 +59,13 @@ def score_of(
         return Score(configuration, by_seed)
     first_run = configuration.runs[next(iter(by_seed))]
     recorded = first_run.score(split, task, scenario)
-    counts = recorded.get("rows"), recorded.get("positives")
-    return Score(configuration, by_seed, mean_interval([*by_seed.values()]), counts)
+    return Score(
+        configuration,
+        by_seed,
+        interval=mean_interval(list(by_seed.values())),
+        num_rows=recorded.get("rows"),
+        num_positives=recorded.get("positives"),
+    )
 
 
 @dataclass(eq=False)
@@ -62,6 +73,8 @@ class Task:
     """The scores of all configurations on one task.
 
     Attributes:
+        name: the name of the task.
+        metric: the name of the metric.
         direction: 1 if higher is better, -1 if lower is better, 0 if neither.
         scores: the score of each configuration, in the order of the configurations.
         best: the best score; None if there are fewer than two candidates, or if the
@@ -114,7 +127,8 @@ class Task:
         half_widths = sorted(i.half_width for i in intervals if i and i.half_width)
         if not half_widths:
             return DEFAULT_DECIMALS
-        decimals = 1 - math.floor(math.log10(half_widths[len(half_widths) // 2]))
+        median = half_widths[len(half_widths) // 2]
+        decimals = 1 - math.floor(math.log10(median))
         return min(max(decimals, 0), MAX_DECIMALS)
 
     @cached_property
@@ -126,8 +140,9 @@ class Task:
         """
         shown = set()
         for score in self.scores:
+            # The baseline has no difference to itself, so its twins are always shown.
             to_baseline = score.differences.get("baseline")
-            baseline = to_baseline and to_baseline.other
+            baseline = None if to_baseline is None else to_baseline.other
             for twin, difference in score.differences.items():
                 if difference.other is not baseline:
                     shown.add(twin)
@@ -143,8 +158,8 @@ class Task:
             "half_interval": score.interval and score.interval.half_width,
             "seeds": len(score.by_seed),
             "by_seed": {str(seed): value for seed, value in score.by_seed.items()},
-            "rows": score.counts[0],
-            "positives": score.counts[1],
+            "rows": score.num_rows,
+            "positives": score.num_positives,
             "best": score is self.best,
             "to_baseline": None,
             "to_single_task": None,
@@ -164,6 +179,9 @@ class DatasetComparison:
         configurations: the configurations that have scores, in order of appearance.
         differing_keys: the dotted settings in which the configurations differ.
         baseline: the configuration that all others are compared with.
+        baseline_reason: why this configuration is the baseline.
+        split: the split whose scores are compared.
+        tasks: the tasks with their scores.
         warnings: reasons to trust the comparison less, such as few seeds.
     """
 
@@ -182,7 +200,7 @@ class DatasetComparison:
         return self.differing_keys or ["model.name"]
 
     def shown_settings(self, configuration: Configuration) -> dict[str, str | None]:
-        """Returns the settings of a configuration in tables, None for a missing key."""
+        """Returns {key in `shown_keys`: value}, with None for a missing setting."""
         return {key: configuration.settings.get(key) for key in self.shown_keys}
 
     @property
@@ -224,7 +242,7 @@ class DatasetComparison:
                 del score["by_seed"]
                 score.pop("scenarios", None)
                 # A difference has columns such as `to_baseline.verdict`. A missing
-                # difference has none.
+                # difference has no columns.
                 for key in ("to_baseline", "to_single_task"):
                     if score[key] is None:
                         del score[key]

@@ -14,13 +14,14 @@ from mtl_cli.comparison.predictions import (
 from mtl_cli.comparison.read_predictions import read_all_seeds
 from mtl_cli.comparison.results import DatasetComparison, Task
 
-MAX_CONFIGURATIONS = 20  # number of configurations whose test rows are read
+MAX_CONFIGURATIONS = 20  # the largest number of configurations whose rows are read
 # The number of predictions, over all runs, that can be tested in seconds. AUCs and
 # group AUCs are tested by a formula. Other metrics take longer: they are computed on
 # `RESAMPLES` samples.
 MAX_ROWS = {"auc": 20_000_000, "gauc": 10_000_000}
 MAX_ROWS_RESAMPLED = 1_000_000
-UNTESTED = (Verdict.NO_SCORE, Verdict.NOT_COMPARABLE)  # differences without tests
+# Differences with these verdicts are not tested.
+UNTESTED = (Verdict.NO_SCORE, Verdict.NOT_COMPARABLE)
 
 
 def add_row_tests(comparison: DatasetComparison) -> list[str]:
@@ -28,23 +29,26 @@ def add_row_tests(comparison: DatasetComparison) -> list[str]:
 
     Returns: lines that say which tests of a task are missing, and why.
     """
-    remarks, files = [], PredictionFiles()
+    remarks = []
+    files = PredictionFiles()
     for task in comparison.tasks:
         tested = configurations_to_test(task, comparison)
-        num_untested = sum(s.interval is not None for s in task.scores) - len(tested)
+        num_with_scores = sum(score.interval is not None for score in task.scores)
+        num_untested = num_with_scores - len(tested)
         if num_untested > 0:
             remarks.append(
                 f"{task.name}: the test rows of {len(tested)} configurations were "
-                "read, of the baseline and the best ones; the verdicts on the other "
-                f"{num_untested} are from seeds alone"
+                "read, those of the baseline and of the best configurations; the "
+                f"verdicts on the other {num_untested} are from seeds alone"
             )
-        if reasons := test_task(task, tested, comparison.split, files):
-            first, *more = reasons
-            noun = "reason" if len(more) == 1 else "reasons"
-            count = f" (and {len(more)} more {noun})" if more else ""
+        reasons = add_tests_of_task(task, tested, comparison.split, files)
+        if reasons:
+            num_more = len(reasons) - 1
+            noun = "reason" if num_more == 1 else "reasons"
+            count = f" (and {num_more} more {noun})" if num_more else ""
             remarks.append(
                 f"{task.name}: verdicts are from seeds alone where test rows cannot "
-                f"be compared: {first}{count}"
+                f"be compared: {reasons[0]}{count}"
             )
     return remarks
 
@@ -57,7 +61,7 @@ def configurations_to_test(
     The baseline comes first, then the configurations with the best means, as long as
     `MAX_ROWS` and `MAX_CONFIGURATIONS` allow.
     """
-    sign = task.direction or 1
+    sign = -1 if task.direction == -1 else 1  # without a direction, higher is better
     means = [
         (score.configuration, score.interval.mean)
         for score in task.scores
@@ -77,12 +81,12 @@ def configurations_to_test(
     return tested
 
 
-def test_task(
+def add_tests_of_task(
     task: Task, tested: list[Configuration], split: str, files: PredictionFiles
 ) -> list[str]:
     """Tests the differences between some configurations over test rows.
 
-    The differences are those on all rows and on the rows of each scenario.
+    These are the differences on all rows and on the rows of each scenario.
 
     Returns: the reasons why some differences could not be tested.
     """
@@ -91,7 +95,8 @@ def test_task(
     def read_all_rows(configuration: Configuration) -> Predictions | UnusableError:
         try:
             return read_all_seeds(configuration, split, task.name, task.metric, files)
-        except UnusableError as error:  # the class of the error is kept
+        except UnusableError as error:
+            # The name of the configuration is added, and the class of the error kept.
             return type(error)(f"{configuration.name}: {error}")
 
     @cache
@@ -101,7 +106,7 @@ def test_task(
             raise predictions
         return predictions.of_scenario(scenario)
 
-    reasons: dict[str, None] = {}
+    reasons: dict[str, None] = {}  # each reason once, in order
     # Single-scenario twins are not in `task.scores`, so they are always read.
     not_read = {score.configuration for score in task.scores} - set(tested)
     for on_rows in (task, *task.scenarios):

@@ -27,10 +27,10 @@ IGNORED_KEYS = ["defaults", "hydra", "seed", "check_only", "sweep", "compare"]
 for section, names in KEYS_FREE_TO_CHANGE.items():
     IGNORED_KEYS += [section] if names is True else [f"{section}.{n}" for n in names]
 IGNORED_PREFIXES = tuple(f"{key}." for key in IGNORED_KEYS)
-# The number of characters of all settings of a run, with their dotted keys. A short
-# file can hold more, with YAML's aliases or with a long key above many others.
+# The largest number of characters of all settings of a run, with their dotted keys. A
+# short file can hold more, by YAML's aliases or by a long key above many other keys.
 MAX_CHARACTERS = 50_000_000
-# The axes whose keys are keys of `model`, too.
+# {axis whose keys are keys of `model`, too: the base class of its options}.
 AXES_IN_MODEL: dict[str, type[Options]] = {
     "heads": Heads,
     "gates": Gate,
@@ -61,7 +61,10 @@ def compared_settings(config: object) -> dict[str, str]:
 
 
 def num_characters(value: object, key_length: int = 0) -> int:
-    """Returns about how many characters `flatten` and `as_text` make of a value."""
+    """Returns about how many characters `flatten` and `as_text` make of a value.
+
+    `key_length` is the number of characters of the value's dotted key.
+    """
     if isinstance(value, dict):
         lengths = (
             num_characters(v, key_length + len(str(k))) for k, v in value.items()
@@ -108,12 +111,12 @@ def as_text(value: object) -> str:
 
 
 def complete_settings(all_settings: list[dict[str, str]]) -> None:
-    """Adds the keys that a run leaves out, with their defaults.
+    """Adds to the settings of each run the keys that the run leaves out.
 
     A run leaves out a key that its data set does not set, or that mtl-cli did not have
     when the run was trained. For example, a run that was saved before
     `trainer.ema_decay` existed belongs to the same configuration as a newer run with
-    `trainer.ema_decay=0`. The classes of the options have the defaults.
+    `trainer.ema_decay=0`. The values are the defaults of the classes of the options.
 
     Args:
         all_settings: the settings of all runs to compare, see `compared_settings`. Only
@@ -150,7 +153,7 @@ def option_classes(section: str, option: str) -> list[type[Options]]:
 
     Args:
         section: the start of a dotted key, such as `model` or `dataset.tasks.click`.
-        option: the option that the section chooses; "" if it chooses none.
+        option: the name of the option that the section chooses; "" if there is none.
     """
     group, *path = section.split(".")
     if section == "trainer":
@@ -172,6 +175,7 @@ def option_classes(section: str, option: str) -> list[type[Options]]:
         ]
     classes = []
     for axis, name, base in options:
-        with contextlib.suppress(KeyError, ConfigError):  # a plugin may not be loaded
+        # The option of a plugin that is not loaded is unknown.
+        with contextlib.suppress(KeyError, ConfigError):
             classes.append(option_class(axis, name, base))
     return classes

@@ -22,7 +22,7 @@ NEVER_BEGAN = "never began"  # the status of a job that failed before it had a f
 # The number of weights of the network, the duration of the whole run, the speed of
 # training, and the epoch whose weights were kept.
 TRAINING_FACTS = ("parameters", "seconds", "samples_per_second", "best_epoch")
-MAX_METRIC = 1e100  # its square is still a finite float
+MAX_METRIC = 1e100  # The square of this number is still a finite float.
 
 
 @dataclass(eq=False)
@@ -30,11 +30,13 @@ class Run:
     """The content of a run folder that a comparison needs.
 
     Attributes:
+        path: the run folder.
         status: `done`, `failed`, `interrupted`, `running` or `killed`; `damaged` if the
             folder cannot be read; `NEVER_BEGAN` if there is no folder.
-        error: why the run failed or cannot be read; "" if it did not fail.
+        error: why the run failed or cannot be read; "" if there is no error.
         start: the start time in ISO 8601.
         seconds: the duration of the run; None if unknown.
+        seed: the seed of the run.
         settings: see `compared_settings`.
         metrics: the scores by split and task, from `metrics.json`.
         environment: versions, hashes and sizes, from `environment.json`.
@@ -92,9 +94,10 @@ class Run:
         """Returns {name in `TRAINING_FACTS`: value, or None if it is unknown}."""
         history = self.history()
         speeds = [finite_number(epoch.get("samples_per_second")) for epoch in history]
-        # With lazy tables or several processes, the first epoch includes compiling. Its
-        # speed therefore counts only if there is no other epoch.
-        known_speeds = [speed for speed in speeds[1:] or speeds if speed is not None]
+        # With lazy tables or several processes, the first epoch includes compiling. The
+        # speed of the first epoch therefore counts only if there is no other epoch.
+        counted_speeds = speeds[1:] if len(speeds) > 1 else speeds
+        known_speeds = [speed for speed in counted_speeds if speed is not None]
         # Without early stopping, the weights of the last epoch are kept.
         stops_early = self.settings.get("trainer.patience") != "null"
         kept_epochs = [
@@ -112,7 +115,7 @@ class Run:
         return dict(zip(TRAINING_FACTS, facts, strict=True))
 
     def history(self) -> list[dict[str, str]]:
-        """Reads the rows of `history.csv`, one per epoch; [] if it is unreadable."""
+        """Reads `history.csv`, one row per epoch; [] if the file is unreadable."""
         try:
             text = read_text(self.path / "history.csv")
             return list(csv.DictReader(io.StringIO(text)))
@@ -136,7 +139,7 @@ def read_run(folder: Path) -> Run:
     names the file.
     """
     run = Run(folder)
-    file = "status.json"  # the file that is read at the moment, for `error`
+    file = "status.json"  # the file that is being read, for the message of an error
     try:
         record = read_json_object(folder / file)
         run.start = str(record.get("start") or "")
@@ -171,7 +174,7 @@ def read_run(folder: Path) -> Run:
         run.error = printable(str(record.get("error") or ""))
     except FileNotFoundError:
         run.error = f"has no {file}"
-    except Exception:  # PyYAML raises a dozen kinds of errors on damaged files
+    except Exception:  # PyYAML raises a dozen kinds of errors on damaged files.
         run.error = f"{file} is damaged"
     return run
 
@@ -190,7 +193,8 @@ def check_scores(scores: Scores) -> None:
     """Checks the scores of tasks, or of the scenarios of a task: {name: score}.
 
     Raises:
-        Exception: of any kind, if the scores are damaged. `read_run` catches it.
+        Exception: if the scores are damaged. The error can be of any kind; `read_run`
+            catches all kinds.
     """
     for name, score in scores.items():
         for key, value in score.items():

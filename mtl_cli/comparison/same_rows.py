@@ -36,7 +36,8 @@ def same_rows(a: Configuration, b: Configuration, split: str) -> bool:
     """
     runs_by_split: dict[tuple[object, ...], list[Run]] = {}
     for run in (*a.runs.values(), *b.runs.values()):
-        data = run.environment.get("data_hash") or run.path  # unknown data is unique
+        # A run of unknown data counts as the only run with these data.
+        data = run.environment.get("data_hash") or run.path
         runs_by_split.setdefault((data, *split_settings(run)), []).append(run)
     if len(runs_by_split) < 2:
         return True

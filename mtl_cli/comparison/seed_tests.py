@@ -15,10 +15,11 @@ from mtl_cli.comparison.twins import single_scenario_twins, single_task_twins
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.statistics.significance import Test, t_test
 
-# The noise of two configurations is compared with the noise of all others by one-sided
-# F-tests. The two configurations are noisier if the p-value of one test is below the
-# first level, and quieter if the p-value of the other test is below the second level.
-NOISIER_LEVEL, QUIETER_LEVEL = 0.2, 0.02
+# The noise of two configurations is compared with the noise of all others by two
+# one-sided F-tests. The two configurations are noisier if the p-value of one test is
+# below `NOISIER_LEVEL`, and quieter if that of the other is below `QUIETER_LEVEL`.
+NOISIER_LEVEL = 0.2
+QUIETER_LEVEL = 0.02
 
 
 def add_seed_tests(
@@ -26,7 +27,10 @@ def add_seed_tests(
 ) -> None:
     """Sets the differences of each score, on all rows and on the rows of each scenario.
 
+    Each difference gets its test over seeds.
+
     Args:
+        comparison: the comparison, with scores but without differences.
         single_scenario: the configurations that were trained on a single scenario.
     """
     configurations, split = comparison.configurations, comparison.split
@@ -64,16 +68,18 @@ def difference_function(
 ) -> Callable[[Score, Score], Difference]:
     """Returns a function that tests the difference of two scores on a task.
 
-    The tests pool the noise of the configurations on the baseline's rows.
+    The tests pool the noise of all configurations that were scored on the rows of the
+    baseline.
     """
 
     def are_on_same_rows(a: Score, b: Score) -> bool:
-        same_counts = a.counts == b.counts
-        return same_counts and have_same_rows(a.configuration, b.configuration)
+        if (a.num_rows, a.num_positives) != (b.num_rows, b.num_positives):
+            return False
+        return have_same_rows(a.configuration, b.configuration)
 
     scored = [score for score in task.scores if score.interval is not None]
-    (of_baseline,) = (s for s in task.scores if s.configuration is baseline)
-    pool = [score for score in scored if are_on_same_rows(score, of_baseline)]
+    (baseline_score,) = (s for s in task.scores if s.configuration is baseline)
+    pool = [score for score in scored if are_on_same_rows(score, baseline_score)]
     noise = pooled_noise([list(score.by_seed.values()) for score in pool])
 
     def difference(score: Score, other: Score) -> Difference:
@@ -87,17 +93,18 @@ def difference_function(
         if score in pool and other in pool:
             scores = [list(score.by_seed.values()), list(other.by_seed.values())]
             noise_of_others = noise - pooled_noise(scores)
-        a, b = score.by_seed, other.by_seed
-        result.paired_difference = paired_difference(a, b)
-        result.seed_test = seed_test(*scores_to_test(a, b), noise_of_others)
-        result.verdict = Verdict.TOO_FEW_SEEDS  # stays if there is no seed test
+        result.paired_difference = paired_difference(score.by_seed, other.by_seed)
+        a, b = scores_to_test(score.by_seed, other.by_seed)
+        result.seed_test = seed_test(a, b, noise_of_others)
+        # `set_verdicts` changes this verdict if there is a seed test.
+        result.verdict = Verdict.TOO_FEW_SEEDS
         return result
 
     return difference
 
 
 def paired_difference(a: dict[int, float], b: dict[int, float]) -> Interval | None:
-    """Returns the mean of the difference a - b over common seeds; None without them."""
+    """Returns the mean of a - b over the common seeds; None without common seeds."""
     seeds = [seed for seed in a if seed in b]
     return mean_interval([a[seed] - b[seed] for seed in seeds]) if seeds else None
 
@@ -105,10 +112,10 @@ def paired_difference(a: dict[int, float], b: dict[int, float]) -> Interval | No
 def scores_to_test(
     a: dict[int, float], b: dict[int, float]
 ) -> tuple[list[float], list[float]]:
-    """Returns the scores of a and the scores of b that `seed_test` compares.
+    """Selects from {seed: score} the scores of a and of b that `seed_test` compares.
 
-    These are the scores of the common seeds. If there are fewer than two common seeds,
-    these are the scores of all seeds.
+    The scores of the common seeds are compared, or the scores of all seeds if there are
+    fewer than two common seeds.
     """
     common = [seed for seed in a if seed in b]
     if len(common) < 2:
@@ -128,7 +135,8 @@ def seed_test(
     `NOISIER_LEVEL`) or much quieter (F-test at `QUIETER_LEVEL`).
 
     Two configurations may share seeds, so their scores may be correlated. The test
-    ignores this: it then calls a difference real too rarely, not too often.
+    ignores the correlation. It may therefore call a difference real too rarely, but not
+    too often.
 
     Args:
         a: the scores of the first configuration, one per seed.
@@ -139,15 +147,17 @@ def seed_test(
     """
     if min(len(a), len(b)) < 2:
         return None
-    squares, freedom = noise = pooled_noise([a, b])
+    noise = pooled_noise([a, b])
     if others is not None and others.min() > 0:
+        squares, freedom = noise
         other_squares, other_freedom = others
         ratio = (squares / freedom) / (other_squares / other_freedom)
         # The p-value of the test whether the two are noisier. The p-value of the test
         # whether the two are quieter is 1 - p_noisier.
         p_noisier = fdtrc(freedom, other_freedom, ratio)
         if NOISIER_LEVEL <= p_noisier <= 1 - QUIETER_LEVEL:
-            squares, freedom = noise + others
+            noise = noise + others
+    squares, freedom = noise  # the sum of squares, and the degrees of freedom
     error = np.sqrt(squares / freedom * (1 / len(a) + 1 / len(b)))
     difference = float(np.mean(a) - np.mean(b))
     return t_test(difference, float(error), float(freedom))
@@ -160,8 +170,8 @@ def pooled_noise(scores: Sequence[Sequence[float]]) -> Floats:
         scores: the scores of each configuration, one per seed.
 
     Returns: two numbers, (2,): the sum over all scores of the squared distance to the
-        mean of the score's configuration; and its degrees of freedom, the number of
-        scores minus the number of configurations. The noise of two groups of
+        mean of the score's configuration; and the degrees of freedom of this sum, the
+        number of scores minus the number of configurations. The noise of two groups of
         configurations together is the sum of the two noises.
     """
     filled = [x for x in scores if len(x)]

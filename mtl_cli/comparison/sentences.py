@@ -6,7 +6,13 @@ from mtl_cli.comparison.results import Task
 from mtl_cli.core.errors import comma_list
 from mtl_cli.runs.text_tables import p_value_text
 
-MAX_SENTENCES = 10  # number of sentences of one kind about a task
+MAX_SENTENCES = 10  # the largest number of sentences of one kind about a task
+# {verdict on the difference to a twin: the verb of its sentence}.
+TWIN_VERBS = {
+    Verdict.BETTER: "gains over",
+    Verdict.WORSE: "loses to",
+    Verdict.DIFFERENT: "differs from",
+}
 
 
 def sentences(task: Task, baseline: str, split: str) -> list[str]:
@@ -20,13 +26,15 @@ def sentences(task: Task, baseline: str, split: str) -> list[str]:
 
 
 def real_difference_sentences(task: Task) -> list[str]:
-    """Says how large the real differences to the baseline are, and which tests show it.
+    """Describes the real differences to the baseline: their size and their p-values.
 
-    The best configuration comes first. Without a direction of the metric, the highest
-    score comes first.
+    The best configuration comes first. If the metric has no direction, the
+    configuration with the highest score comes first.
     """
-    real = [d for s in task.scores if (d := s.differences.get("baseline")) and d.real]
-    real.sort(key=lambda d: -(task.direction or 1) * d.mean)
+    differences = [score.differences.get("baseline") for score in task.scores]
+    real = [d for d in differences if d and d.real]
+    sign = -1 if task.direction == -1 else 1
+    real.sort(key=lambda d: -sign * d.mean)
     lines = []
     for difference in real[:MAX_SENTENCES]:
         # The verdict says the direction, so the size needs no sign.
@@ -97,9 +105,10 @@ def with_row_tests(differences: list[Difference], task: Task) -> str:
 
 
 def twin_sentences(task: Task) -> list[str]:
-    """Says which models gain or lose by learning all tasks, or all scenarios, at once.
+    """Describes the real differences to twins.
 
-    These are the real differences to twins.
+    These differences show what models gain or lose by learning all tasks, or all
+    scenarios, at once.
     """
     lines = []
     by_score = [score.differences.get("single_task") for score in task.scores]
@@ -107,7 +116,7 @@ def twin_sentences(task: Task) -> list[str]:
     for difference in to_single_task[:MAX_SENTENCES]:
         is_worse = difference.verdict == Verdict.WORSE
         start = "Negative transfer: " if is_worse else ""
-        verb = "is worse than" if is_worse else "gains over"
+        verb = TWIN_VERBS[difference.verdict]
         lines.append(
             f"{start}{difference.configuration.name} {verb} its single-task twin "
             f"{size_and_p_value(difference, task)}."
@@ -119,7 +128,7 @@ def twin_sentences(task: Task) -> list[str]:
         if (d := score.differences.get("single_scenario")) and d.real
     ]
     for on_scenario, difference in to_single_scenario[:MAX_SENTENCES]:
-        verb = "loses to" if difference.verdict == Verdict.WORSE else "gains over"
+        verb = TWIN_VERBS[difference.verdict]
         lines.append(
             f"Scenario {on_scenario.scenario}: {difference.configuration.name} {verb} "
             f"its single-scenario twin {size_and_p_value(difference, on_scenario)}."

@@ -21,8 +21,8 @@ LEGEND = (
     "seed. A verdict says whether retraining would give the same order and, if there "
     "are predictions, whether another test set would give it too. The test of "
     "retraining is a t-test over seeds; it pools the noise of all configurations with "
-    "similar noise, so p may be smaller than ± suggests. The chance that any real "
-    "difference of a task is an error is 5 % (Holm)."
+    "similar noise, so p may be smaller than ± suggests. The chance that at least one "
+    "difference of a task is called real by error is at most 5 % (Holm)."
 )
 SHORT_VERDICTS: dict[str, str] = {
     Verdict.NOT_REAL: "not real",
@@ -45,7 +45,8 @@ def all_warnings(comparisons: list[DatasetComparison]) -> list[str]:
 
 def terminal_text(comparisons: list[DatasetComparison]) -> str:
     """Returns the tables and sentences of each data set, and the warnings."""
-    on_terminal, encoding = sys.stdout.isatty(), sys.stdout.encoding or "utf-8"
+    on_terminal = sys.stdout.isatty()
+    encoding = sys.stdout.encoding or "utf-8"
     stream = io.TextIOWrapper(io.BytesIO(), encoding, errors="replace")
     console = Console(file=stream, force_terminal=on_terminal, highlight=False)
     if not on_terminal:
@@ -87,7 +88,7 @@ def print_tables(comparison: DatasetComparison, console: Console) -> None:
     A table of one task that is still too wide is printed wider than the terminal, so
     that rich does not cut numbers.
     """
-    wide = console.options.update(max_width=10_000)  # wider than any table
+    wide = console.options.update(max_width=10_000)  # a width that fits any table
     console_width = console.width
     tables = [rich_table(comparison, comparison.tasks)]
     if Measurement.get(console, wide, tables[0]).maximum > console_width:
@@ -118,7 +119,7 @@ def rich_table(comparison: DatasetComparison, tasks: list[Task]) -> Table:
     for i, name in enumerate(headings(comparison, tasks)):
         is_setting = i < len(comparison.shown_keys)
         is_verdict = name == "verdict" and not is_setting
-        heading = "" if is_verdict else name  # a verdict explains itself
+        heading = "" if is_verdict else name  # A verdict needs no heading.
         width = max(len(heading), *(row[i].cell_len for row in rows))
         table.add_column(
             heading,
@@ -187,14 +188,19 @@ def setting_cells(comparison: DatasetComparison, i: int) -> list[str]:
 
 def task_cells(task: Task, score: Score) -> list[str]:
     """Returns the cells of one configuration in the columns of one task."""
-    cells = [interval_text(score.interval, task.decimals), "", "baseline"]
-    if to_baseline := score.differences.get("baseline"):
+    cells = [interval_text(score.interval, task.decimals)]
+    to_baseline = score.differences.get("baseline")
+    if to_baseline is None:
+        cells += ["", "baseline"]
+    else:
         difference = interval_text(to_baseline.interval, task.decimals, "+")
-        cells[1:] = [difference, to_baseline.verdict]
+        cells += [difference, to_baseline.verdict]
     for twin in task.shown_twins:
-        to_twin, cell = score.differences.get(twin), ""
+        to_twin = score.differences.get(twin)
+        cell = ""
         if to_twin is not None and to_twin.interval is not None:
             cell = f"{to_twin.interval.mean:+.{task.decimals}f}"
-            cell += f" {to_twin.verdict}" if to_twin.real else ""
+            if to_twin.real:
+                cell += f" {to_twin.verdict}"
         cells.append(cell)
     return cells

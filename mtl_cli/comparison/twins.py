@@ -1,8 +1,8 @@
-"""Finds the twins of configurations: the same configuration that learns less at once.
+"""Finds the twins of configurations: equal configurations that learn less at once.
 
-A *single-task twin* has `model=single_task`. A *single-scenario twin* was trained on
-the rows of one scenario only. A twin has at least one seed in common with its
-configuration.
+A *single-task twin* has `model=single_task`, which learns each task by itself. A
+*single-scenario twin* was trained on the rows of one scenario only. A twin and its
+configuration have at least one seed in common.
 """
 
 from functools import cache
@@ -17,9 +17,9 @@ Twins = dict[Configuration, Configuration]  # {configuration: its twin}
 def single_task_twins(configurations: list[Configuration]) -> Twins:
     """Returns the single-task twin of each configuration that has one.
 
-    The settings outside `model` are equal. If several configurations qualify, because
-    single-task models of different sizes ran, the twin is the one that has the most
-    settings in common.
+    The settings of the two outside `model` are equal. If there are several candidates,
+    because single-task models of different sizes ran, the candidate with the most
+    settings in common is the twin.
     """
 
     @cache
@@ -47,9 +47,10 @@ def single_task_twins(configurations: list[Configuration]) -> Twins:
 def single_scenario_twins(
     configurations: list[Configuration], candidates: list[Configuration], scenario: str
 ) -> Twins:
-    """Returns the candidate that is the single-scenario twin of each configuration.
+    """Returns the single-scenario twin of each configuration that has one.
 
-    Twin and configuration differ only in the setting `ONLY_SCENARIO`.
+    Twin and configuration differ only in the setting `ONLY_SCENARIO`. The twins are
+    chosen among the candidates, which were trained on a single scenario.
     """
     twins = {}
     for configuration in configurations:

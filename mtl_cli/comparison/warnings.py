@@ -1,4 +1,4 @@
-"""Warnings of a comparison: reasons to trust it less, one line each."""
+"""Warnings of a comparison: reasons to trust the comparison less, one line each."""
 
 from collections.abc import Callable
 
@@ -8,8 +8,8 @@ from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import split_settings
 from mtl_cli.core.errors import comma_list
 
-MIN_SEEDS = 3
-MAX_UNSCORED = 12  # number of configurations whose seeds without scores are named
+MIN_SEEDS = 3  # configurations with fewer seeds get a warning
+MAX_UNSCORED = 12  # the largest number of configurations whose unscored runs are named
 
 
 def warnings(
@@ -18,10 +18,12 @@ def warnings(
     """Returns all warnings about a comparison.
 
     Args:
+        comparison: the comparison, with verdicts.
         runs: all runs of the data set, compared or left out.
         unscored: the configurations that are left out because they have no scores.
     """
-    scored, tasks = comparison.configurations, comparison.tasks
+    scored = comparison.configurations
+    tasks = comparison.tasks
     unreadable = [f"{run.path} ({run.error})" for run in runs if not run.is_readable]
     repeated = [
         str(run.path)
@@ -80,8 +82,9 @@ def unscored_run_warnings(configurations: list[Configuration]) -> list[str]:
 def seed_warnings(scored: list[Configuration]) -> list[str]:
     """Warns if configurations have few seeds, or different seeds."""
     lines = []
-    scored = [c for c in scored if not c.is_ensemble]  # an ensemble is one model
-    if few := [f"{c.name} ({len(c.runs)})" for c in scored if len(c.runs) < MIN_SEEDS]:
+    scored = [c for c in scored if not c.is_ensemble]  # An ensemble is one model.
+    few = [f"{c.name} ({len(c.runs)})" for c in scored if len(c.runs) < MIN_SEEDS]
+    if few:
         lines.append(
             f"these configurations have fewer than {MIN_SEEDS} seeds, too few to tell "
             f"how much retraining changes a score: {comma_list(few)}"

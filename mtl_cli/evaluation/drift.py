@@ -210,11 +210,8 @@ def prediction_drift(
 def prediction_record(name: str, old: Array, new: Array) -> dict[str, Any]:
     """Returns the drift of the predictions of an output, or of one of its classes.
 
-    The old predictions are for the run's own test rows, (test rows,), and the new
-    predictions for the evaluated rows, (rows,).
-
-    Returns: `kind` "prediction", `name`, `psi`, and the means `mean` of the new and
-        `trained_mean` of the old predictions.
+    Returns: `kind` "prediction", `name`, `psi`, and the means `mean` of the new
+        predictions and `trained_mean` of the old predictions, for the run's test rows.
     """
     old, new = old.astype("float64"), new.astype("float64")
     buckets = make_buckets(old)

@@ -50,23 +50,14 @@ class Verdict(NamedTuple):
 
 @dataclass(frozen=True)
 class SliceScore:
-    """The score of an output on one slice.
-
-    Attributes:
-        column: the column whose values make the slice.
-        name: the name of the slice.
-        rows: the rows of the slice on which the output is scored.
-        score: the metrics and counts of these rows.
-        interval: the main metric and its interval, see `value_with_interval`.
-        test: the test against all other rows; None if the slice is not tested.
-    """
+    """The score of an output on one slice."""
 
     column: str
     name: str
-    rows: ScoredRows
-    score: Score
-    interval: dict[str, Any]
-    test: SliceTest | None
+    rows: ScoredRows  # the rows of the slice on which the output is scored
+    score: Score  # the metrics and counts of these rows
+    interval: dict[str, Any]  # of the main metric, see `value_with_interval`
+    test: SliceTest | None  # None if the slice is not tested
 
 
 def score_slices(

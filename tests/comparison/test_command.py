@@ -176,9 +176,21 @@ def test_negative_transfer_is_flagged(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_sweep(tmp_path / "s", {"single_task": 0.82, "mmoe": 0.80})
-    assert "Negative transfer: mmoe is worse than its single-task" in printed(
+    assert "Negative transfer: mmoe loses to its single-task" in printed(
         capsys, tmp_path, "--baseline", "model=mmoe"
     )
+
+
+def test_difference_to_a_twin_is_no_gain_if_the_metric_has_no_direction(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for model, pcoc in (("shared_bottom", 0.7), ("single_task", 1.0), ("ple", 0.9)):
+        for seed in (1, 2, 3):
+            scores = {"test": {"click": {"pcoc": pcoc + seed / 1e4, "rows": 9}}}
+            write_run(tmp_path / f"{model}{seed}", model, seed, scores)
+    output = printed(capsys, tmp_path)
+    assert "ple differs from its single-task twin (-" in output
+    assert "gains over" not in output
 
 
 def test_single_task_twin_equals_all_settings_outside_the_model(
@@ -288,7 +300,9 @@ def test_folder_that_holds_only_links_says_so(tmp_path: Path) -> None:
     write_run(tmp_path / "own", "mmoe", 1, {"test": {"click": auc(0.9)}})
     (tmp_path / "links").mkdir()
     (tmp_path / "links" / "a").symlink_to(tmp_path / "own")
-    with pytest.raises(ConfigError, match=r"holds no run.*links/a is a link, name it$"):
+    with pytest.raises(
+        ConfigError, match=r"holds no run.*links/a is a link: name the link$"
+    ):
         run(arguments([str(tmp_path / "links")]))
 
 
@@ -732,7 +746,7 @@ def test_only_failed_runs_are_nothing_to_compare(tmp_path: Path) -> None:
 def test_damaged_file_of_the_only_run_is_named(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "a", "ple", 1, {"test": {"click": auc(0.7)}})
     (folder / "metrics.json").write_text("[")
-    with pytest.raises(ConfigError, match=r"a metrics\.json is damaged: copy the "):
+    with pytest.raises(ConfigError, match=r"a metrics\.json is damaged; copy the "):
         run(arguments([str(tmp_path)]))
 
 
