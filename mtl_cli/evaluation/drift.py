@@ -2,7 +2,7 @@
 
 Drift is measured by the population stability index (PSI), a distance between two
 distributions, see `data.buckets`. The features of the evaluated rows are compared with
-the run's training rows, and the predictions with the predictions of its test rows.
+the run's training rows, and the predictions with those of the run's test rows.
 """
 
 from collections import Counter

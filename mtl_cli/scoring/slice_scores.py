@@ -54,9 +54,9 @@ class SliceScore:
 
     column: str
     name: str
-    rows: ScoredRows  # the rows of the slice on which the output is scored
-    score: Score  # the metrics and counts of these rows
-    interval: dict[str, Any]  # of the main metric, see `value_with_interval`
+    score: Score  # all metrics and counts on the slice
+    interval: dict[str, Any]  # the main metric, see `value_with_interval`
+    calibration: dict[str, Any] | None  # see `ScoredRows.calibration`
     test: SliceTest | None  # None if the slice is not tested
 
 
@@ -81,7 +81,7 @@ def score_slices(
         ]
         verdicts = judge_slices([score.test for score in scores], rows.main_direction)
         records_of_output = [
-            slice_record(score, verdict)
+            slice_record(rows, score, verdict)
             for score, verdict in zip(scores, verdicts, strict=True)
         ]
         tested = [record for record in records_of_output if record["rank"] is not None]
@@ -103,7 +103,8 @@ def score_slice(rows: ScoredRows, slices: Slices, slice_index: int) -> SliceScor
     if name != OTHER and inside.smaller_class >= MIN_OF_CLASS:
         test = compare_with_rest(value, error, rows.take(~is_inside), metric)
     interval = value_with_interval(value, error)
-    return SliceScore(slices.column, name, inside, score, interval, test)
+    calibration = inside.calibration()
+    return SliceScore(slices.column, name, score, interval, calibration, test)
 
 
 def compare_with_rest(
@@ -148,8 +149,12 @@ def judge_slices(tests: list[SliceTest | None], direction: int) -> list[Verdict 
     return verdicts
 
 
-def slice_record(score: SliceScore, verdict: Verdict | None) -> dict[str, Any]:
+def slice_record(
+    rows: ScoredRows, score: SliceScore, verdict: Verdict | None
+) -> dict[str, Any]:
     """Returns the score of an output on one slice as JSON values.
+
+    `rows` are all rows on which the output is scored.
 
     Returns: a dict with `column`, `slice`, `task`, `metric` (the main metric), `rows`
         (their number), `positives` (the number of rows with label 1), `value`, `low`
@@ -158,8 +163,8 @@ def slice_record(score: SliceScore, verdict: Verdict | None) -> dict[str, Any]:
         are undefined, as text) and `metrics` (all metrics by name). An unknown value is
         None.
     """
-    rows, test = score.rows, score.test
-    calibration = rows.calibration()
+    test = score.test
+    calibration = score.calibration
     if calibration is None:
         calibration = dict.fromkeys(CALIBRATION_KEYS)
     reasons = score.score.get("why", {})
@@ -168,7 +173,7 @@ def slice_record(score: SliceScore, verdict: Verdict | None) -> dict[str, Any]:
         "slice": score.name,
         "task": rows.output.name,
         "metric": rows.main_metric.name,
-        "rows": len(rows.label),
+        "rows": score.score["rows"],
         "positives": score.score.get("positives"),
         **{key: score.interval[key] for key in ("value", "low", "high")},
         **(dict.fromkeys(SliceTest._fields) if test is None else test._asdict()),
