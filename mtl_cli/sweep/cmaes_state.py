@@ -1,9 +1,9 @@
-"""Keeps the states of a CMA-ES search as JSON, which can hold nothing but numbers.
+"""Keeps the states of a CMA-ES search as JSON instead of as a pickle.
 
 Optuna keeps the state of its CMA-ES sampler as a pickle in the search's database. A
-pickle can run any code when it is loaded, and the database may come from someone else:
-it may be a file in the sweep's folder. Therefore the state is written as JSON, and made
-anew from the numbers in it.
+pickle can run any code when it is loaded. The database may come from someone else, as
+a file in the sweep's folder. Therefore the state is written as JSON, which runs no
+code, and a new state is made from the checked numbers in the JSON text.
 """
 
 import json
@@ -26,8 +26,8 @@ NEW_DATABASE = (
 def replace_pickle() -> None:
     """Makes Optuna's CMA-ES sampler use `load_state` and `dump_state`.
 
-    Optuna has no option for this. So the name `pickle` in the private module of the
-    sampler is replaced, for the whole process.
+    Optuna has no option for another format. So the name `pickle` in the private module
+    of the sampler is replaced, for the whole process.
     """
     import optuna.samplers._cmaes as cmaes_sampler
 
@@ -35,10 +35,11 @@ def replace_pickle() -> None:
 
 
 def dump_state(state: Any) -> bytes:
-    """Returns the name of the class and the numbers of a `cmaes.CMA` or `cmaes.SepCMA`.
+    """Returns a `cmaes.CMA` or `cmaes.SepCMA` as JSON: the class name and the numbers.
 
-    The state holds two values of each generation, in a ring. The values of generations
-    to come are memory that was not cleared, so they could be a part of a secret.
+    `_funhist_values` is a ring buffer with two values per generation. The entries of
+    generations that have not run yet are memory that was never cleared. They are set to
+    0, because such memory could hold a part of a secret.
     """
     if state.generation < state._funhist_term:
         state._funhist_values[:2] = 0
@@ -71,7 +72,9 @@ def optimizer(name: str, values: dict[str, Any]) -> Any:
     import cmaes
 
     algorithm = {"CMA": cmaes.CMA, "SepCMA": cmaes.SepCMA}[name]
-    dimensions, points = len(values["_mean"]), int(values["_popsize"])
+    dimensions = len(values["_mean"])
+    points = int(values["_popsize"])
+    # A short text could otherwise ask for huge arrays.
     if not 0 < points <= 2 * len(values["_weights"]):
         raise ValueError(f"_popsize is {points}")
     new = algorithm(mean=np.zeros(dimensions), sigma=1.0, population_size=points)

@@ -26,9 +26,12 @@ STOP_FILE = "stopped"  # this file tells jobs on all machines that the sweep sto
 def stop_external_jobs(sweep: Path, reason: str = "") -> None:
     """Interrupts the running jobs, waits for them, and keeps other jobs from starting.
 
-    Jobs on other machines stop because of the stop file in the sweep's folder. If a
-    launcher has killed a job, the job could not record its end, so this function does.
-    `reason` says why the launcher has failed; it is "" if the user stops the sweep.
+    Jobs on other machines stop because of the stop file in the sweep's folder. A job
+    that a launcher has killed cannot record its end, so this function records the end.
+
+    Args:
+        sweep: the sweep's folder.
+        reason: why the launcher has failed; "" if the user stops the sweep.
     """
     (sweep / RECORDS / STOP_FILE).touch()
     leave_slurm_queue()
@@ -36,27 +39,25 @@ def stop_external_jobs(sweep: Path, reason: str = "") -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(record.pid, signal.SIGINT)
     deadline = time.monotonic() + job_processes.GRACE_SECONDS
-    # A process id of another machine means nothing here, so the job counts as running.
-    while time.monotonic() < deadline and any(
-        not has_ended(record.pid) or record.host != socket.gethostname()
-        for record in running(sweep)
-    ):
+    while time.monotonic() < deadline and any(map(may_run, running(sweep))):
         time.sleep(POLL_SECONDS)
     for record in running_here(sweep):
         if has_ended(record.pid) and reason:
             job_processes.record_death(sweep, record, f"cut off: {reason}")
         elif has_ended(record.pid):
             record.seconds = job_processes.seconds_since_start(sweep, record)
-            record.status, record.error, record.code = "interrupted", "cut off", 130
+            record.status = "interrupted"
+            record.error = "cut off"
+            record.code = 130
             record.write(sweep)
 
 
 def leave_slurm_queue() -> None:
-    """Cancels the jobs that this process has put into Slurm's queue, if not started."""
+    """Cancels the jobs of this process that still wait in Slurm's queue."""
     slurm = sys.modules.get("submitit.slurm.slurm")
-    ids = slurm.SlurmJob.watcher._registered if slurm else ()
+    task_ids = slurm.SlurmJob.watcher._registered if slurm else ()
     # The tasks 7_0 and 7_1 belong to job 7.
-    if jobs := sorted({task.partition("_")[0] for task in ids}):
+    if jobs := sorted({task_id.partition("_")[0] for task_id in task_ids}):
         with contextlib.suppress(OSError):
             subprocess.run(["scancel", "--quiet", "--state=PENDING", *jobs])
 
@@ -71,7 +72,8 @@ def wait_unless_stopped(sweep: Path) -> None:
 
 def describe_failure(error: Exception) -> str:
     """Describes how a launcher has failed; "" for an error of another package."""
-    package, name = type(error).__module__.partition(".")[0], type(error).__name__
+    package = type(error).__module__.partition(".")[0]
+    name = type(error).__name__
     if package not in ("joblib", "submitit", "ray"):
         return ""
     if name == "TerminatedWorkerError":  # its text holds exit codes: {SIGKILL(-9), ...}
@@ -79,8 +81,9 @@ def describe_failure(error: Exception) -> str:
         return f"joblib lost a process ({', '.join(codes)}) and ends all others"
     lines = [line.strip() for line in str(error).splitlines() if line.strip("- ")]
     if name == "FailedJobError":  # its text is a traceback, then the paths of logs
-        end = [line.startswith("You can check") for line in lines].index(True)
-        return f"a process of {package} failed: {lines[end - 1]}"
+        is_path_line = [line.startswith("You can check") for line in lines]
+        last_line = lines[is_path_line.index(True) - 1]
+        return f"a process of {package} failed: {last_line}"
     return f"a process of {package} failed: {' '.join(lines[:2])}"
 
 
@@ -92,6 +95,14 @@ def is_stopped(sweep: Path) -> bool:
 def running(sweep: Path) -> list[JobRecord]:
     """Returns the records of the jobs that have a process, on any machine."""
     return [r for r in job_records(sweep) if r.status == "running" and r.pid]
+
+
+def may_run(record: JobRecord) -> bool:
+    """Whether the process of a job may still run.
+
+    The process of another machine counts as running: its id means nothing here.
+    """
+    return record.host != socket.gethostname() or not has_ended(record.pid)
 
 
 def running_here(sweep: Path) -> list[JobRecord]:

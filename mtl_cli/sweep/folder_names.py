@@ -1,4 +1,4 @@
-"""Names of the folders of sweeps and jobs: the same command gets the same folder."""
+"""Names the folders of sweeps and jobs: the same command gets the same folder."""
 
 import hashlib
 import re
@@ -7,7 +7,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
 MAX_LENGTH = 80
-# How settings begin that do not change what jobs compute.
+# The beginnings of settings that do not change what jobs compute.
 EXECUTION_PREFIXES = ("hydra.", "hydra/launcher=", "sweep.", "resume=")
 
 

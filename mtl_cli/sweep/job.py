@@ -64,7 +64,8 @@ def run_job(job: Job) -> None:
     os.setsid()
     die_with_parent()
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    record, start = job.record, time.monotonic()
+    record = job.record
+    start = time.monotonic()
     redirect_output(record.stderr_path(job.sweep))
     faulthandler.enable()
     if job.threads:
@@ -76,7 +77,8 @@ def run_job(job: Job) -> None:
     signals.install()
     errors.warn_in_one_line()
     secrets.add_secrets(job.secrets)
-    record.pid, record.host = os.getpid(), socket.gethostname()
+    record.pid = os.getpid()
+    record.host = socket.gethostname()
     record.write(job.sweep)
     try:
         plugins.use_folders(job.plugins)
@@ -87,10 +89,12 @@ def run_job(job: Job) -> None:
         record.status = "done" if ran else "skipped"
         record.scores, record.objective = scores_and_objective(job)
     except KeyboardInterrupt as stop:
-        record.status, record.code = "interrupted", getattr(stop, "code", 130)
+        record.status = "interrupted"
+        record.code = getattr(stop, "code", 130)
         record.error = str(stop) or "interrupted"
     except SystemExit as stop:
-        record.status, record.code = "failed", 1
+        record.status = "failed"
+        record.code = 1
         record.error = f"something called sys.exit({stop.code!r})"
     except Exception as error:
         record.status = "failed"
@@ -100,14 +104,16 @@ def run_job(job: Job) -> None:
 
 
 def skip_if_done(job: Job) -> bool:
-    """Records a job as skipped if its folder holds its finished run. Returns whether.
+    """Records a job as skipped if its folder holds its finished run.
 
-    If the folder holds another run or is damaged, the job's process reports the error.
+    Returns whether the job is skipped. If the folder holds another run or is damaged,
+    the job's process reports the error.
     """
     from mtl_cli.config.check import check
     from mtl_cli.runs.resume import choose_start
 
-    record, start = job.record, time.monotonic()
+    record = job.record
+    start = time.monotonic()
     try:
         if status_of(job.folder).get("status") != "done":
             return False
@@ -137,7 +143,7 @@ def die_with_parent() -> None:
 
 def redirect_output(stderr: Path) -> None:
     """Sends stderr to a file and drops stdout: the sweep's table has the terminal."""
-    for path, descriptor in ((os.devnull, 1), (stderr, 2)):  # 1 is stdout
+    for path, descriptor in ((os.devnull, 1), (stderr, 2)):  # 1: stdout, 2: stderr
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         os.dup2(file, descriptor)
         os.close(file)
@@ -146,9 +152,9 @@ def redirect_output(stderr: Path) -> None:
 def scores_and_objective(job: Job) -> tuple[dict[str, float | None], float | None]:
     """Returns the first metric of each task of a finished run, and the run's objective.
 
-    The metrics are of the validation rows, else of the test rows, else of the training
-    rows. The objective is the monitored metric of the validation rows; None without
-    such rows, because a search must not choose by other rows.
+    The first metrics are of the validation rows, else of the test rows, else of the
+    training rows. The objective is the monitored metric of the validation rows. Without
+    validation rows it is None, because a search must not choose by other rows.
     """
     from mtl_cli.config.check import check
     from mtl_cli.scoring.scores import monitored_value, read_scores

@@ -22,7 +22,7 @@ from mtl_cli.core.run_folder import LOG, RunFolder, status_of
 from mtl_cli.runs.job_records import JobRecord
 from mtl_cli.sweep.job import Job, run_job
 
-GRACE_SECONDS = 60  # for interrupted jobs to end
+GRACE_SECONDS = 60  # an interrupted job that has not ended by then is killed
 
 
 @dataclass
@@ -39,8 +39,8 @@ running: list[RunningJob] = []
 
 def fork_server() -> ForkServerContext:
     """Starts the fork server if none runs, and returns a context for new processes."""
-    # A worker process of joblib has the start method `loky`. New processes would get
-    # this start method too, but do not know it.
+    # In a worker process of joblib, the start method is `loky`. A new process would get
+    # this start method too, and fail, because only joblib's processes know it.
     multiprocessing.set_start_method("forkserver", force=True)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["mtl_cli.sweep.fork_server_preload"])
@@ -53,9 +53,9 @@ def fork_server() -> ForkServerContext:
 def terminal_signals_ignored() -> Iterator[None]:
     """Makes processes that start inside the block ignore Ctrl-C and a closed terminal.
 
-    Both signals of the terminal also reach the fork server. If it ended, its jobs would
-    be killed. Python's fork server ignores Ctrl-C by itself, but only after it has made
-    its imports.
+    Both signals of the terminal also reach the fork server. If the server ended, its
+    jobs would be killed. Python's fork server ignores Ctrl-C by itself, but only after
+    it has imported the preloaded modules.
     """
     numbers = (signal.SIGINT, signal.SIGHUP)
     handlers = {number: signal.getsignal(number) for number in numbers}
@@ -75,7 +75,10 @@ def terminal_signals_ignored() -> Iterator[None]:
 
 
 def start_process(job: Job, jobs_at_once: int, timeout: float | None) -> None:
-    """Starts a job once fewer than `jobs_at_once` run; kills it after `timeout` s."""
+    """Starts a job as soon as fewer than `jobs_at_once` jobs run.
+
+    The job will be killed after `timeout` seconds; None sets no limit.
+    """
     while len(running) >= jobs_at_once:
         wait_for_any_job()
     record = job.record
@@ -84,7 +87,8 @@ def start_process(job: Job, jobs_at_once: int, timeout: float | None) -> None:
     try:
         process.start()
     except (OSError, EOFError) as error:
-        record.status, record.code = "failed", 1
+        record.status = "failed"
+        record.code = 1
         record.error = f"the process cannot be started: {first_line(error)}"
         record.write(job.sweep)
         return
@@ -92,10 +96,10 @@ def start_process(job: Job, jobs_at_once: int, timeout: float | None) -> None:
     running.append(RunningJob(job, process, deadline))
 
 
-def wait_for_any_job(most_seconds: float = float("inf")) -> None:
-    """Waits until a job's process has ended, and kills each job at its deadline."""
+def wait_for_any_job(max_seconds: float = float("inf")) -> None:
+    """Waits until a job's process ends, at most `max_seconds`; kills late jobs."""
     seconds_left = min(r.deadline for r in running) - time.monotonic()
-    seconds_left = min(seconds_left, most_seconds)
+    seconds_left = min(seconds_left, max_seconds)
     timeout = None if seconds_left == float("inf") else max(seconds_left, 0)
     ended = connection.wait([r.process.sentinel for r in running], timeout)
     for running_job in list(running):
@@ -123,9 +127,10 @@ def stop_all_jobs() -> None:
 
 
 def finish(running_job: RunningJob, is_late: bool) -> None:
-    """Removes a job whose process has ended, and completes the job's record."""
+    """Removes a job whose process has ended or was killed, and completes its record."""
     running.remove(running_job)
-    job, process = running_job.job, running_job.process
+    job = running_job.job
+    process = running_job.process
     process.join()
     record = job.record.read(job.sweep)
     if record.status == "running":
@@ -138,11 +143,14 @@ def finish(running_job: RunningJob, is_late: bool) -> None:
 
 
 def record_death(sweep: Path, record: JobRecord, reason: str) -> None:
-    """Writes the record, status and log of a job that died before it could do so."""
+    """Writes the record, status and log of a job that could not record its own end."""
     record.seconds = seconds_since_start(sweep, record)
-    record.status, record.code, record.error = "failed", 1, reason
+    record.status = "failed"
+    record.code = 1
+    record.error = reason
     record.write(sweep)
-    run, stderr = sweep / record.name, record.stderr_path(sweep)
+    run = sweep / record.name
+    stderr = record.stderr_path(sweep)
     if status_of(run):
         folder = RunFolder(run)
         folder.finish("failed", reason)
@@ -153,7 +161,7 @@ def record_death(sweep: Path, record: JobRecord, reason: str) -> None:
 
 
 def seconds_since_start(sweep: Path, record: JobRecord) -> float:
-    """Returns the age of a record's file, which a job writes when it starts."""
+    """Returns the seconds since a job wrote its record, when the job started."""
     return max(0.0, time.time() - record.path(sweep).stat().st_mtime)
 
 

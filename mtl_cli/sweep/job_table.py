@@ -18,8 +18,8 @@ from mtl_cli.runs.job_records import JobRecord, job_records
 from mtl_cli.runs.text_tables import format_metric
 
 POLL_SECONDS = 0.25
-# After the leaderboard was written, it is not written again for 50 times as long as the
-# writing took.
+# The pause after the leaderboard was written, relative to the time that the writing
+# took. So writing the leaderboard of a large sweep takes at most 2 % of the time.
 LEADERBOARD_PAUSE = 50
 STYLES = {"failed": "red", "interrupted": "yellow", "running": "cyan"}
 
@@ -43,7 +43,7 @@ class JobTable:
         self.thread.start()
 
     def stop(self) -> None:
-        """Shows the final table, best jobs first, and the next command to try."""
+        """Stops the thread; shows the final table and the next command to try."""
         self.is_over.set()
         self.thread.join()
         started = [record for record in job_records(self.folder) if record.has_started]
@@ -93,7 +93,7 @@ class JobTable:
         for record in self.find_ended_jobs(records):
             status = f"{record.status} in {record.seconds:.1f} s"
             if record.status == "skipped":
-                status = "skipped, done before"
+                status = "skipped, done before"  # by an earlier start of the sweep
             result = " ".join(
                 f"{task} {format_metric(score)}"
                 for task, score in record.scores.items()
@@ -105,7 +105,10 @@ class JobTable:
             self.print(Text(printable(line.rstrip()), no_wrap=True))
 
     def find_ended_jobs(self, records: list[JobRecord]) -> list[JobRecord]:
-        """Finds the jobs that ended since the last call; updates the leaderboard."""
+        """Returns the jobs that ended since the last call; updates the leaderboard.
+
+        Also remembers when this process first saw each job running.
+        """
         for record in records:
             if record.pid:
                 self.start_times.setdefault(record.number, time.monotonic())

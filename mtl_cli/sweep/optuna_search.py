@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # the search alone needs these packages
 
 # The module of the plugin; the `_target_` of the sweeper begins with it.
 OPTUNA_SWEEPER = "hydra_plugins.hydra_optuna_sweeper"
-ATTEMPTS = 4  # to make the tables of a database
+ATTEMPTS = 4  # how often a sweep tries to make the tables of a database
 LOCKED_DATABASE = "database is locked"  # an error of SQLite
 MISSING_RECORD = "Record does not exist."  # in the errors of Optuna's storage
 
@@ -41,8 +41,8 @@ def check_search(config: DictConfig) -> None:
         return
     if config.check_only:
         raise ConfigError(
-            "check_only: a search needs the scores of trained models; check one "
-            "configuration, without sweep="
+            "check_only: a search needs the scores of trained models; leave check_only "
+            "out, or leave the search out to check one configuration"
         )
     if "hydra.sweeper.direction=minimize" in config.hydra.overrides.hydra:
         raise ConfigError(
@@ -55,8 +55,8 @@ def resume_search(config: DictConfig) -> bool:
     """Prepares a search to continue the trials of earlier starts of the same sweep.
 
     `n_trials` counts the trials of all starts. A trial that was cut off is tried again
-    first, and resumes in its run folder. The section of the sweeper in the
-    configuration is changed. Sweeps that are not searches stay as they are.
+    first, and resumes in its run folder. This function changes the section of the
+    sweeper in the configuration, unless the sweep is not a search.
 
     Returns: whether earlier starts have completed all trials.
     """
@@ -156,7 +156,8 @@ def open_study(config: DictConfig) -> "optuna.Study | None":
             optuna.exceptions.StorageInternalError,
         ) as error:
             cause = error.__cause__ or error
-            cause = getattr(cause, "orig", cause)  # without SQLAlchemy's words
+            # SQLAlchemy's error holds the database's own error, with a shorter text.
+            cause = getattr(cause, "orig", cause)
             reason = first_line(cause)
             # SQLite waits for a lock itself, but not if two processes want to write
             # after they have read.
@@ -189,9 +190,9 @@ def finish_jobs_if_storage_is_lost() -> Iterator[None]:
 def storage_error_behind(error: BaseException | None) -> StorageError | None:
     """Returns the error of the database that has caused an error; None if none has.
 
-    It may be far behind. For example, the connection is lost while the sweeper reports
-    a trial's value. The sweeper then reports the trial as failed, and Optuna raises an
-    error about the value.
+    Several errors may lie between the two. For example, the connection is lost while
+    the sweeper reports a trial's value. The sweeper then reports the trial as failed,
+    and Optuna raises an error about the value.
     """
     if current_storage is None:
         return None

@@ -1,4 +1,4 @@
-"""The plan of a sweep: the keys that determine its jobs and how the jobs run."""
+"""Reads the keys of a configuration that concern its sweep, and counts the jobs."""
 
 import math
 from typing import Any
@@ -16,14 +16,15 @@ from mtl_cli.config.sweep_options import CompareOptions, SweepOptions
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.options import Count, Options, Seed
 
-# Hydra composes the configurations of all jobs before the first job starts, so that too
-# many jobs would take hours and fill the memory before anything is trained.
+# Hydra composes the configurations of all jobs before the first job starts. Too many
+# jobs would take hours and fill the memory before anything is trained.
 MAX_JOBS = 100_000
+# The module of Hydra's own sweeper; the `_target_` of this sweeper begins with it.
 BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper"
 
 
-class Plan(Options):
-    """The keys of a configuration that belong to its sweep."""
+class SweepKeys(Options):
+    """The keys of a configuration that determine its jobs and how the jobs run."""
 
     seed: Seed
     repeats: Count
@@ -31,66 +32,70 @@ class Plan(Options):
     sweep: SweepOptions
 
 
-def plan_of_values(values: dict[str, Any]) -> Plan:
-    """Reads the plan from a resolved configuration.
+def keys_of_values(values: dict[str, Any]) -> SweepKeys:
+    """Reads the keys from a resolved configuration.
 
     Raises:
         ConfigError: if a key has a wrong value.
     """
-    keys = {key: values[key] for key in Plan.model_fields}
+    keys = {key: values[key] for key in SweepKeys.model_fields}
     try:
-        return Plan.model_validate(keys)
+        return SweepKeys.model_validate(keys)
     except ValidationError as error:
         from mtl_cli.config.check import explain
 
         raise ConfigError(explain(error, keys)) from None
 
 
-def plan_of_config(config: DictConfig) -> Plan | None:
-    """Reads the plan from a configuration before its jobs start.
+def keys_of_config(config: DictConfig) -> SweepKeys | None:
+    """Reads the keys from a sweep's configuration, before the jobs are composed.
 
-    Returns None if the keys cannot be resolved, because a job may still resolve them:
-    its swept settings may change them. If a job cannot, it reports the error.
+    Returns None if the keys cannot be resolved yet: the swept settings of a job may
+    still change the keys. A job whose keys cannot be resolved reports the error.
     """
     plain: Any = OmegaConf.to_container(config)
     try:
-        keys = OmegaConf.create({key: plain[key] for key in Plan.model_fields})
+        keys = OmegaConf.create({key: plain[key] for key in SweepKeys.model_fields})
         values: Any = OmegaConf.to_container(keys, resolve=True, throw_on_missing=True)
     except (OmegaConfBaseException, KeyError):
         return None
-    return plan_of_values(values)
+    return keys_of_values(values)
 
 
-def number_of_jobs(config: DictConfig, plan: Plan | None) -> int | None:
+def number_of_jobs(config: DictConfig, keys: SweepKeys | None) -> int | None:
     """Returns the number of jobs of a sweep; None if it is not known in advance.
 
-    The number of a search is not known, because a search chooses its jobs one after
-    another. The number of a sweep with twins is not known, because two jobs may share a
-    twin.
+    A search chooses its jobs one after another, so their number is not known. Neither
+    is the number of jobs of a sweep with twins, because two jobs may have the same
+    twin. A twin is a job's run on each task or each scenario alone, see
+    `CompareOptions`.
 
     Raises:
-        ConfigError: if there are more than `MAX_JOBS` jobs.
+        ConfigError: if there are surely more than `MAX_JOBS` jobs.
     """
     settings = swept_settings(config)
-    repeats = plan.repeats if plan else 1
-    num_jobs = math.prod(map(number_of_values, settings or [])) * repeats
-    if num_jobs > MAX_JOBS:
+    repeats = keys.repeats if keys is not None else 1
+    least_number = math.prod(map(number_of_values, settings or [])) * repeats
+    if least_number > MAX_JOBS:
         raise ConfigError(
             f"the sweep has more than {MAX_JOBS:,} jobs; give fewer values, or split "
             "the sweep"
         )
-    if plan is None or settings is None:
-        return None
-    has_twins = plan.compare.single_task or plan.compare.scenarios
-    if has_twins or any(s.key_or_group in KEYS_THAT_ADD_RUNS for s in settings):
-        return None
-    return num_jobs
+    is_exact = (
+        settings is not None
+        and keys is not None
+        and not (keys.compare.single_task or keys.compare.scenarios)
+        # The values of such a key differ between the jobs.
+        and not any(s.key_or_group in KEYS_THAT_ADD_RUNS for s in settings)
+    )
+    return least_number if is_exact else None
 
 
 def swept_settings(config: DictConfig) -> list[Override] | None:
-    """Returns the settings with several values; None if they cannot be read here.
+    """Returns the settings that Hydra's own sweeper sweeps over.
 
-    Only Hydra's own sweeper is known, and a wrong setting is left to it.
+    Returns None for another sweeper, and if a setting is wrong: Hydra's sweeper raises
+    the error later.
     """
     sweeper = config.hydra.sweeper
     if not str(sweeper._target_).startswith(BASIC_SWEEPER):
@@ -99,9 +104,11 @@ def swept_settings(config: DictConfig) -> list[Override] | None:
     params = [f"{key}={value}" for key, value in (sweeper.params or {}).items()]
     try:
         settings = parser.parse_overrides([*params, *config.hydra.overrides.task])
-    except HydraException:  # the sweeper raises it again
+    except HydraException:
         return None
-    # A later setting of the same key replaces an earlier one.
+    # To Hydra's sweeper, a later setting replaces an earlier setting of the same key
+    # with the same prefix. So `seed=1,2 seed=3,4` has two jobs, `seed=1,2 +seed=3,4`
+    # has four.
     by_key = {setting.get_key_element(): setting for setting in settings}
     return [setting for setting in by_key.values() if setting.is_sweep_override()]
 
@@ -111,9 +118,11 @@ def number_of_values(setting: Override) -> int:
     values: Any = setting.value()
     if isinstance(values, RangeSweep) and values.step:
         # A list of the values of a long range would fill the memory. Their number is
-        # (stop - start) / step, rounded up.
-        start, stop = values.start or 0, values.stop or 0
-        return max(0, int(-((start - stop) // values.step)))
+        # (stop - start) / step, rounded up: minus the negative quotient, rounded down.
+        start = values.start or 0
+        stop = values.stop or 0
+        negative_quotient = (start - stop) // values.step
+        return max(0, int(-negative_quotient))
     if not setting.is_discrete_sweep():
         return 1  # an interval: Hydra's basic sweeper refuses intervals later
     return sum(1 for _ in setting.sweep_iterator())

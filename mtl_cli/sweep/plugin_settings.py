@@ -26,7 +26,10 @@ def uses_basic_launcher(hydra_config: HydraConf | DictConfig) -> bool:
 
 
 def adapt_plugins(config: DictConfig) -> None:
-    """Changes the settings of the plugins in a sweep's composed configuration."""
+    """Changes the settings of plugins, and fixes the folder that all jobs write to.
+
+    Both are changes of the sweep's composed configuration.
+    """
     sweeper, launcher = config.hydra.sweeper, config.hydra.launcher
     with open_dict(config):
         if str(sweeper._target_).startswith(LIST_SWEEPER):
@@ -40,9 +43,9 @@ def adapt_plugins(config: DictConfig) -> None:
                     for name, values in params.items()
                 }
         # Hydra composes each job's configuration again, from `config.hydra.overrides`.
-        # The sweep's folder is added there as it is now, so that all jobs write to the
-        # same folder: a `${seed}` in its name would differ between jobs, and a cluster
-        # may start a job in another current folder.
+        # The resolved path of the sweep's folder is added to these overrides, so that
+        # all jobs write to the same folder: a `${seed}` in the path would differ
+        # between jobs, and a cluster may start a job in another current folder.
         folder = Path(config.hydra.sweep.dir).absolute()
         settings = [f"hydra.sweep.dir={quoted(str(folder))}", "hydra.sweep.subdir=."]
         config.hydra.overrides.hydra.extend(settings)
@@ -86,7 +89,7 @@ def remove_submitit_pickles() -> None:
 
 
 def print_warnings_once() -> None:
-    """Makes submitit print each warning once, and not to stdout as well."""
+    """Makes submitit print each warning only once, and only to stderr."""
     import submitit  # noqa: F401  # the import makes submitit's loggers
 
     printed: set[str] = set()

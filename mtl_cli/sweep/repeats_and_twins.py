@@ -1,4 +1,9 @@
-"""The jobs of one composed configuration: its repeats, and the twins of each repeat."""
+"""The jobs of one composed configuration: its repeats, and the twins of each repeat.
+
+A repeat is the same run with another seed. A twin is a run to compare a job with: the
+single-task twin trains a separate network for each task, a single-scenario twin trains
+on the rows of one scenario alone.
+"""
 
 from typing import Any, NamedTuple
 
@@ -6,7 +11,7 @@ from mtl_cli.config.overrides import quoted
 from mtl_cli.models.base import COMMON_KEYS
 from mtl_cli.sweep.folder_names import without_signs
 
-# The heads and towers of a single-task twin: others may link several tasks.
+# The heads and towers of a single-task twin. Other heads and towers may link tasks.
 INDEPENDENT = {"heads": "independent", "towers": "independent"}
 
 
@@ -25,7 +30,7 @@ def repeats_and_twins(composed: Variant) -> list[Variant]:
     single-scenario twins.
     """
     values, settings, choices = composed
-    # The session has applied `resume` to the whole sweep. A job resumes if it can.
+    # The session has applied `resume` to the whole sweep. Each job resumes if possible.
     single_run = {"repeats": 1, "compare": {"single_task": False}, "resume": "auto"}
     sweep_keys = ("repeats=", "compare.")
     remaining = [s for s in settings if not without_signs(s).startswith(sweep_keys)]
@@ -59,18 +64,21 @@ def single_task_twin(variant: Variant) -> Variant:
     units = bottom_units(model)
     common = {k: v for k, v in model.items() if k in COMMON_KEYS}
     single_task = common | {"name": "single_task", "bottom_units": units} | INDEPENDENT
-    remaining = [
-        setting
-        for setting in settings
-        if (key := without_signs(setting).partition("=")[0]) != "model"
-        and (not key.startswith("model.") or key.removeprefix("model.") in COMMON_KEYS)
-    ]
+    remaining = [setting for setting in settings if holds_for_all_models(setting)]
     widths = str(units).replace(" ", "")
     return Variant(
         values | {"model": single_task},
         [*remaining, "model=single_task", f"model.bottom_units={widths}"],
         choices | {"model": "single_task"},
     )
+
+
+def holds_for_all_models(setting: str) -> bool:
+    """Whether a setting neither chooses a model nor sets a key of one model alone."""
+    key = without_signs(setting).partition("=")[0]
+    if key.startswith("model."):
+        return key.removeprefix("model.") in COMMON_KEYS
+    return key != "model"
 
 
 def single_scenario_twin(variant: Variant, scenario: str | int) -> Variant:

@@ -28,7 +28,7 @@ from mtl_cli.core.other_files import UnsafeFileError
 from mtl_cli.core.sqlite_database import check_sqlite_database
 
 KEY = "hydra.sweeper.storage"
-CONNECT_SECONDS = 5  # unless the URL sets `?connect_timeout=`
+CONNECT_SECONDS = 5  # the default; a URL may set `?connect_timeout=`
 # Options of PostgreSQL's client library. If the other end of a connection is gone, the
 # connection fails instead of waiting for ever.
 LIBPQ_OPTIONS = {
@@ -50,7 +50,9 @@ ID_FILE = ".search_id"
 class SearchStorage(_CachedStorage):
     """Optuna's storage in a database, in which each trial holds the id of its sweep.
 
-    The id is "" if no other sweep shares the database. The name holds no password.
+    Attributes:
+        name: the URL of the database without user and password, for messages.
+        sweep_id: the id of this sweep; "" if no other sweep can share the database.
     """
 
     def __init__(self, backend: RDBStorage, name: str, sweep_id: str) -> None:
@@ -85,7 +87,12 @@ class SearchStorage(_CachedStorage):
 
 
 def open_storage(url: str, sweep: Path) -> SearchStorage:
-    """Connects to a database, and makes its tables if they are missing."""
+    """Connects to a database, and makes Optuna's tables if they are missing.
+
+    Raises:
+        ConfigError: if the URL is wrong, a driver is missing, or an SQLite file is
+            unsafe.
+    """
     try:
         parsed = sqlalchemy.engine.make_url(url)
         engine = sqlalchemy.create_engine(parsed)
@@ -99,18 +106,16 @@ def open_storage(url: str, sweep: Path) -> SearchStorage:
         extra = "postgresql" if "psycopg2" in str(error) else ""
         fix = f"; pip install 'mtl-cli[{extra}]'" if extra else ""
         raise ConfigError(f"{KEY}: {first_line(error)}{fix}") from None
-    name = f"{parsed.drivername}://{parsed.host or ''}"
-    name += f":{parsed.port}" if parsed.port else ""
-    name += f"/{parsed.database}"
+    port = f":{parsed.port}" if parsed.port else ""
+    name = f"{parsed.drivername}://{parsed.host or ''}{port}/{parsed.database}"
     is_shared = engine.dialect.name != "sqlite"
     if not is_shared and parsed.database:
         try:
             check_sqlite_database(Path(parsed.database))
         except UnsafeFileError as error:
             raise ConfigError(f"{KEY}: {error}") from None
-    return SearchStorage(
-        connect(engine, url, name), name, read_or_make_id(sweep) if is_shared else ""
-    )
+    sweep_id = read_or_make_id(sweep) if is_shared else ""
+    return SearchStorage(connect(engine, url, name), name, sweep_id)
 
 
 def connect(engine: sqlalchemy.engine.Engine, url: str, name: str) -> RDBStorage:
@@ -143,8 +148,8 @@ def connect(engine: sqlalchemy.engine.Engine, url: str, name: str) -> RDBStorage
 def read_or_make_id(sweep: Path) -> str:
     """Returns the id of a sweep. The id is made once, and kept in the sweep's folder.
 
-    The host's name and the folder's path do not suffice: two machines may have the
-    same.
+    The host's name and the folder's path do not suffice as an id, because two machines
+    may have the same name and path.
     """
     path = sweep / ID_FILE
     with contextlib.suppress(FileNotFoundError):
@@ -202,7 +207,8 @@ class Heartbeat(threading.Thread):
         for trial in study.get_trials(states=(TrialState.RUNNING,)):
             if storage.is_own(trial):
                 continue
-            # A sweep that was killed as it took the trial has not written its id.
+            # A sweep may be killed after it has taken a trial, but before it has
+            # written its id to the trial.
             sweep_id = trial.system_attrs.get(SWEEP, f"trial {trial.number}")
             heartbeat = heartbeats.get(f"{SWEEP}:{sweep_id}")
             last_heartbeat, since = self.last_heartbeats.get(sweep_id, (None, now))

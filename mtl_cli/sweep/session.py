@@ -22,7 +22,8 @@ class Session:
 
     Args:
         folder: the sweep's folder; made if it is missing.
-        resume: `auto`, `must` or `never`; a `ConfigError` if it forbids the folder.
+        resume: the key `resume`: `must` needs jobs in the folder, `never` a folder
+            without jobs, `auto` takes both. Another folder is a `ConfigError`.
         num_jobs: number of jobs; None if it is not known in advance.
 
     Attributes:
@@ -30,19 +31,21 @@ class Session:
     """
 
     def __init__(self, folder: Path, resume: str, num_jobs: int | None) -> None:
-        self.folder, self.num_jobs, self.is_complete = folder, num_jobs, False
+        self.folder = folder
+        self.num_jobs = num_jobs
+        self.is_complete = False
         check_sweep_folder(folder)
         self.lock = lock_folder(folder, "hydra.sweep.dir")
         holds_jobs = any(folder.glob("*/status.json"))
         if resume == "never" and holds_jobs:
             raise ConfigError(
                 f"resume: 'never' needs a new folder, but {folder} holds jobs; name "
-                "another folder with hydra.sweep.dir, or remove this one"
+                "another folder with hydra.sweep.dir, or remove this folder"
             )
         if resume == "must" and not holds_jobs:
             raise ConfigError(
-                f"resume: 'must' needs jobs to resume, but {folder} holds none; "
-                "resume=auto starts them"
+                f"resume: 'must' needs jobs to resume, but {folder} holds none; start "
+                "new jobs with resume=auto"
             )
         (folder / RECORDS).mkdir(exist_ok=True)
         for name in os.listdir(folder / RECORDS):
@@ -63,8 +66,8 @@ class Session:
         self.lock.close()
 
 
-# The session of this process; None if it runs no sweep. The functions below then do
-# nothing.
+# The session of this process. It is None in a process that runs no sweep, where the
+# functions below do nothing.
 current: Session | None = None
 
 
@@ -92,7 +95,11 @@ def check_sweep_folder(folder: Path) -> None:
 
 
 def finish() -> None:
-    """Waits for the jobs of the sweep, then closes the session."""
+    """Waits for the jobs of the sweep, then closes the session.
+
+    Raises:
+        ConfigError: if the sweep had no jobs.
+    """
     if current is None:
         return
     from mtl_cli.sweep import job_processes
@@ -162,7 +169,7 @@ class StartOfSweep(Callback):
             if config.trainer.strategy == "multi_worker":
                 raise ConfigError(MULTI_WORKER_MESSAGE)
             optuna_search.check_search(config)
-            num_jobs = plan.number_of_jobs(config, plan.plan_of_config(config))
+            num_jobs = plan.number_of_jobs(config, plan.keys_of_config(config))
             folder, resume = config.hydra.sweep.dir, config.get("resume", "auto")
             current = Session(Path(folder), resume, num_jobs)
             current.is_complete = optuna_search.resume_search(config)
@@ -171,7 +178,7 @@ class StartOfSweep(Callback):
             # Hydra would turn an error of a callback into a warning, and go on.
             sys.exit(fail("mtl-train", str(error), error.exit_code))
         # The fork server loads TensorFlow while Hydra composes the jobs. A resumed
-        # sweep may have no job left to run: its fork server starts with its first job.
+        # sweep may have no job left to run. Its server starts only when a job starts.
         if uses_basic_launcher(config.hydra) and not holds_only_done_jobs(
             current.folder
         ):

@@ -18,18 +18,18 @@ from mtl_cli.sweep import job_processes, session
 from mtl_cli.sweep.external_launchers import is_stopped, wait_unless_stopped
 from mtl_cli.sweep.folder_names import job_name
 from mtl_cli.sweep.job import Job, skip_if_done
-from mtl_cli.sweep.plan import plan_of_values
+from mtl_cli.sweep.plan import keys_of_values
 from mtl_cli.sweep.plugin_settings import uses_basic_launcher
 from mtl_cli.sweep.repeats_and_twins import Variant, repeats_and_twins
 
 # {run folder: record} of the jobs that this process has started. No job starts twice,
 # although a search may try a point twice, and two jobs may have the same single-task
-# twin. Configurations are not kept, as thousands of them would fill the memory.
+# twin. Only records are kept: thousands of configurations would fill the memory.
 started: dict[Path, JobRecord] = {}
 
 
 class Objective:
-    """The mean objective of some jobs. A sweeper's call of `float` waits for them."""
+    """The mean objective of some jobs. `float(objective)` waits until the jobs end."""
 
     def __init__(self, folders: list[Path]) -> None:
         self.folders = folders
@@ -50,11 +50,11 @@ def start_jobs(composed: DictConfig) -> Objective:
     """Starts the jobs of one composed configuration, and returns its objective.
 
     Hydra's basic launcher calls this function for all configurations in one process.
-    The function returns while its jobs are running. Other launchers call the function
-    in one process per configuration. The function then waits for its jobs.
+    The function then returns while its jobs are running. Other launchers call the
+    function in one process per configuration. The function then waits for its jobs.
 
-    The function empties the configuration to save memory. Twins do not count in the
-    objective, which is for sweepers that search.
+    The function empties the configuration to save memory. The objective is for sweepers
+    that search. It is the mean over the repeats; twins do not count.
     """
     hydra_config = HydraConfig.get()
     sweep = Path(hydra_config.runtime.output_dir)
@@ -70,26 +70,30 @@ def start_jobs(composed: DictConfig) -> Objective:
     choices = dict(hydra_config.runtime.choices)
     first_variant = Variant(values, settings, choices)
     try:
-        plan = plan_of_values(values)
-        options, repeats = plan.sweep, plan.repeats
+        keys = keys_of_values(values)
+        options = keys.sweep
+        repeats = keys.repeats
         variants = repeats_and_twins(first_variant)
     except ConfigError:
         # The wrong configuration becomes one job, and the job reports the error.
-        options, repeats = SweepOptions(jobs="auto", timeout_minutes=None), 1
+        options = SweepOptions(jobs="auto", timeout_minutes=None)
+        repeats = 1
         variants = [first_variant]
     if not started:  # Hydra writes multirun.yaml before it starts the first job
         session.mask_multirun(sweep)
     is_basic = uses_basic_launcher(hydra_config)
     jobs_at_once = options.jobs_at_once if is_basic else 1
-    minutes = options.timeout_minutes
-    seconds = None if minutes is None else minutes * 60
+    timeout_seconds = None
+    if options.timeout_minutes is not None:
+        timeout_seconds = options.timeout_minutes * 60
+    # A single job at a time gets 0: TensorFlow then chooses the number of threads.
     threads = 0 if jobs_at_once == 1 else max(1, cores() // jobs_at_once)
     jobs = new_jobs(variants, threads)
     for job in jobs:
         if job.folder not in started:
             started[job.folder] = job.record
             if not skip_if_done(job):
-                job_processes.start_process(job, jobs_at_once, seconds)
+                job_processes.start_process(job, jobs_at_once, timeout_seconds)
     if not is_basic:
         wait_unless_stopped(sweep)
     repeats_of_configuration = jobs[:repeats]  # the twins follow
@@ -99,9 +103,11 @@ def start_jobs(composed: DictConfig) -> Objective:
 def new_jobs(variants: list[Variant], threads: int) -> list[Job]:
     """Returns one job per variant, with `threads` threads per TensorFlow operation."""
     hydra_config = HydraConfig.get()
-    number, jobs = str(hydra_config.job.num), []
+    number = str(hydra_config.job.num)
     sweep = Path(hydra_config.runtime.output_dir)
-    secrets, plugins = tracked_secrets(), used_folders()
+    secrets = tracked_secrets()
+    plugins = used_folders()
+    jobs = []
     for i, (values, settings, choices) in enumerate(variants, 1):
         record = JobRecord(
             number=f"{number}.{i}" if len(variants) > 1 else number,

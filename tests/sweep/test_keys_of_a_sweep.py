@@ -5,15 +5,22 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_dir
+from hydra import compose, initialize, initialize_config_dir
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
 
 from mtl_cli.config import sweep_options
 from mtl_cli.config.sweep_options import SweepOptions
 from mtl_cli.core import machine
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.sweep import job_processes, start_jobs
-from mtl_cli.sweep.plan import number_of_values
+from mtl_cli.sweep.plan import (
+    BASIC_SWEEPER,
+    SweepKeys,
+    number_of_jobs,
+    number_of_values,
+)
 
 Started = list[tuple[int, float | None]]
 
@@ -97,6 +104,32 @@ def test_auto_runs_as_many_jobs_as_the_machine_can(
 def test_values_are_counted_as_hydra_lists_them(values: str) -> None:
     setting = OverridesParser.create().parse_override(f"seed={values}")
     assert number_of_values(setting) == len(list(setting.sweep_string_iterator()))
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (["seed=1,2", "seed=3,4,5"], 3),
+        (["seed=1,2", "seed=3"], 1),
+        (["seed=1,2", "+seed=3,4"], 4),  # Hydra gives each job both settings
+    ],
+)
+def test_jobs_are_counted_as_hydra_makes_them(
+    settings: list[str], expected: int
+) -> None:
+    sweeper = {"_target_": f"{BASIC_SWEEPER}.BasicSweeper", "params": None}
+    config = OmegaConf.create(
+        {"hydra": {"sweeper": sweeper, "overrides": {"task": settings}}}
+    )
+    options = {"jobs": 1, "timeout_minutes": None}
+    compare = {"single_task": False}
+    keys = SweepKeys(seed=1, repeats=1, compare=compare, sweep=options)
+    with initialize(version_base="1.3", config_path=None):
+        assert number_of_jobs(config, keys) == expected
+        assert number_of_jobs(config, None) is None
+    overrides = OverridesParser.create().parse_overrides(settings)
+    (jobs,) = BasicSweeper.split_arguments(overrides, max_batch_size=None)
+    assert len(jobs) == expected
 
 
 def test_values_of_a_long_range_are_counted_without_a_list() -> None:
