@@ -25,11 +25,13 @@ def failed_checks(
     """Returns one line for each configuration or run that fails a check.
 
     A configuration fails if the condition holds for the mean of its metric over seeds.
-    A configuration without the metric fails too, because it cannot pass the check.
+    A configuration without the metric fails too, because the check is impossible.
 
     Args:
-        folders: the folders on the command line. If a run without scores is one of
-            them, it fails every check.
+        conditions: the conditions under which a check fails.
+        runs: the runs at or below the folders.
+        folders: the folders on the command line. A run without scores fails every check
+            if the run folder itself is on the command line.
     """
     configurations = group_runs(runs) if conditions else []
     named_folders = {Path(folder).resolve() for folder in folders}

@@ -53,5 +53,6 @@ def write_leaderboard(sweep: Path) -> Path:
     headings = ["run", "status", *setting_keys, *test_first, *TRAINING_FACTS, "error"]
     path = sweep / LEADERBOARD
     text = csv_text(headings, rows)
-    write_text(path, text, fix="remove it, or free the space", errors="replace")
+    fix = f"remove {LEADERBOARD}, or free the space"
+    write_text(path, text, fix, errors="replace")
     return path

@@ -24,9 +24,8 @@ SMALL_WIDTH = 300
 LEFT = 64  # the x position of the y axis
 SMALL_LEFT = 76
 SMALL_RIGHT_MARGIN = 20
-CHARACTER_WIDTH = (
-    9.5  # the width in a small chart on a wide screen, where it is largest
-)
+# The width of a character in a small chart. The text is largest on a wide screen.
+CHARACTER_WIDTH = 9.5
 
 
 def plotted_indices(comparison: DatasetComparison) -> range:
@@ -79,16 +78,11 @@ def trade_off_chart(comparison: DatasetComparison, first: Task, second: Task) ->
     )
     chart.x_axis(x, y, f"{first.name_with_space} {first.metric_title}")
     chart.y_axis(x, y, f"{second.name_with_space} {second.metric_title}")
-    front: set[int] = set()  # indices in `points`
-    if first.direction != 0 and second.direction != 0:
-        front = pareto_front(
-            [
-                (a.mean * first.direction, b.mean * second.direction)
-                for _, a, b in points
-            ]
-        )
-    if front:
-        front_means = sorted((points[n][1].mean, points[n][2].mean) for n in front)
+    signs = (first.direction, second.direction)
+    gains = [(a.mean * signs[0], b.mean * signs[1]) for _, a, b in points]
+    front = pareto_front(gains) if 0 not in signs else set()  # indices in `points`
+    front_means = sorted((points[n][1].mean, points[n][2].mean) for n in front)
+    if front_means:
         chart.path([(x(a), y(b)) for a, b in front_means], "front")
     for n, (i, a, b) in enumerate(points):
         center = x(a.mean), y(b.mean)

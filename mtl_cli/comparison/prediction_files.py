@@ -37,7 +37,7 @@ class CachedColumns(NamedTuple):
 class PredictionFiles:
     """Reads columns of predictions, and also the next columns of the file in advance.
 
-    Opening a file takes time in proportion to its number of columns, and each task has
+    Opening a file takes time in proportion to the number of columns, and each task has
     two columns. If a file were opened once for each task, the time would grow with the
     square of the number of tasks.
     """

@@ -38,8 +38,8 @@ def add_row_tests(comparison: DatasetComparison) -> list[str]:
         if num_untested > 0:
             remarks.append(
                 f"{task.name}: the test rows of {len(tested)} configurations were "
-                "read, those of the baseline and of the best configurations; the "
-                f"verdicts on the other {num_untested} are from seeds alone"
+                "read, beginning with the baseline and the best ones; the verdicts on "
+                f"the other {num_untested} configurations are from seeds alone"
             )
         reasons = add_tests_of_task(task, tested, comparison.split, files)
         if reasons:

@@ -115,8 +115,8 @@ class FeatureCounts:
     def add(self, encoded: dict[str, Array], raw_rows: pa.Table | None = None) -> None:
         """Counts the values of a block of encoded rows.
 
-        The empty cells and unseen values are counted if the same rows are also known as
-        they were before their encoding, as `raw_rows`.
+        `raw_rows` are the same rows before their encoding. Without `raw_rows`, the
+        empty cells and unseen values of the block are not counted.
         """
         for name, trained in self.trained.items():
             values, _ = self.features.all_values(encoded, name)

@@ -1,4 +1,4 @@
-"""Evaluates a trained model on the rows of a table, or on its own validation rows."""
+"""Evaluates the trained model of a run on a table, or on the run's validation rows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -58,7 +58,7 @@ def evaluate(
 ) -> tuple[Evaluation, EvaluatedRows]:
     """Evaluates a trained model on a table, or on the run's own validation rows.
 
-    The own validation rows are evaluated if `table` is None.
+    If `table` is None, the run's own validation rows are evaluated.
 
     Returns: the evaluation, and the rows with their predictions.
 

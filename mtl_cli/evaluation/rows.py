@@ -70,18 +70,13 @@ def rows_of_source(
     first_row = 0  # the index, in the whole table, of the block's first row
     for block in source.blocks():
         with source.located_errors(first_row):
-            features = run.features.encode(block)
-            table = labels_of_rows(plan.dataset, plan.outputs, block)
-        if plan.dataset.group_column is not None:
-            groups = group_codes.encode(block[plan.dataset.group_column])
-            table = replace(table, groups=groups)
-        network_input = Table(features=features, labels={}, weights={})
-        tables.append(table)
-        predictions.append(run.network.predict(network_input))
-        slice_cells.append(block.select(plan.slice_columns))
+            table = encode_block(run, plan, block, group_codes)
+        predictions.append(run.network.predict(table))
         sampled_rows = indices_in_block(sample_indices, first_row, block.num_rows)
-        samples.append(replace(table, features=features).take(sampled_rows))
-        feature_counts.add(features, block)
+        samples.append(table.take(sampled_rows))
+        tables.append(replace(table, features={}))
+        slice_cells.append(block.select(plan.slice_columns))
+        feature_counts.add(table.features, block)
         first_row += block.num_rows
         on_rows(first_row, source.num_rows)
     cells = pa.concat_tables(slice_cells)
@@ -101,6 +96,18 @@ def rows_of_source(
     )
 
 
+def encode_block(
+    run: LoadedRun, plan: EvaluationPlan, block: pa.Table, group_codes: GroupCodes
+) -> Table:
+    """Encodes the features of some rows, and reads their labels, weights and groups."""
+    features = run.features.encode(block)
+    table = labels_of_rows(plan.dataset, plan.outputs, block)
+    groups = None
+    if plan.dataset.group_column is not None:
+        groups = group_codes.encode(block[plan.dataset.group_column])
+    return replace(table, features=features, groups=groups)
+
+
 def indices_in_block(indices: Array, first_row: int, num_rows: int) -> Array:
     """Selects the indices of rows in a block, and makes them indices in the block.
 
@@ -113,8 +120,8 @@ def indices_in_block(indices: Array, first_row: int, num_rows: int) -> Array:
 def validation_rows(run: LoadedRun, on_rows: OnRows) -> EvaluatedRows:
     """Reads the run's own validation rows, and predicts them.
 
-    Empty cells and unseen values are not counted, because these rows are only known as
-    they are after their encoding.
+    Empty cells and unseen values are not counted, because only the encoded values of
+    these rows are kept, not the cells.
 
     Raises:
         DataError: if the run has no validation rows, or its data have changed.

@@ -96,7 +96,9 @@ def check_target(target: Path, force: bool, existing: Path) -> None:
         check_written(existing, EVALUATIONS, hashes)
     except (OSError, ValueError) as error:
         reason = first_line(error).replace(str(existing), str(target))
-        raise ConfigError(f"-o: {reason}; move it, or name another folder") from None
+        raise ConfigError(
+            f"-o: {reason}; move {target} away, or name another folder"
+        ) from None
 
 
 def evaluate_sweep(

@@ -19,7 +19,7 @@ CALIBRATION_KEYS = ("predicted", "actual", "ratio", "error")
 
 
 class SliceTest(NamedTuple):
-    """The test of the main metric on a slice against its value on all other rows.
+    """The test of the main metric on a slice against the metric on all other rows.
 
     Attributes:
         rest: the main metric on all other rows.

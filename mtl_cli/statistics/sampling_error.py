@@ -1,4 +1,4 @@
-"""The sampling error of a metric: how much it would vary between samples of rows.
+"""The sampling error: how much a metric would vary between samples of rows.
 
 The errors of the AUC and of the macro AUC follow from a formula, DeLong's. The errors
 of all other metrics are estimated by the bootstrap: the metric is computed on many
