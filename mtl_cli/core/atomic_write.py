@@ -48,7 +48,7 @@ def replacing(
 
 
 def move_to_new(file: Path, target: Path) -> None:
-    """Moves a file to a name that does not exist; a `ConfigError` if it does."""
+    """Moves a file to a new name. A name that exists is a `ConfigError`."""
     try:
         # Unlike `Path.rename`, a hard link never replaces a file.
         target.hardlink_to(file)
@@ -80,9 +80,10 @@ def replacing_folder(
 ) -> Iterator[Path]:
     """Yields a temporary path as `replacing` does, for a target that may be a folder.
 
-    An earlier target is removed only after the new target is complete. Before, `check`
-    gets its new, temporary path: so nobody can add a file to the target between the
-    check and the removal. `check` raises an error if the target must stay.
+    An earlier target is removed only after the new target is complete. It is first
+    moved to a temporary path, and `check` gets this path: so nobody can add a file to
+    the earlier target between the check and the removal. `check` raises an error if the
+    earlier target must stay, and then the earlier target is moved back.
     """
     with (
         named_write_errors(target, fix),

@@ -53,9 +53,9 @@ def is_private(folder: Path) -> bool:
 
 
 def clear() -> bool:
-    """Removes the compiled code of this machine. Returns whether there was any.
+    """Removes the compiled code of this machine, since damaged code stops TensorFlow.
 
-    TensorFlow does not run if a file of compiled code is damaged.
+    Returns: whether there was compiled code.
     """
     files = [
         file

@@ -18,9 +18,9 @@ OPERATORS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operat
 
 @dataclass(frozen=True)
 class Condition:
-    """A condition for a failure: `name operator limit`, and the text that was given."""
+    """A condition for a failure: `name operator limit`."""
 
-    text: str
+    text: str  # the condition as the user wrote it
     name: str  # dotted, such as `test.income.auc`
     operator: str
     limit: float
@@ -31,7 +31,7 @@ class Condition:
 
 
 def add_fail_if(parser: Parser, example: str) -> None:
-    """Adds the option `--fail-if` to a parser, with an example of a condition."""
+    """Adds the flag `--fail-if` to a parser, with an example of a condition."""
     parser.add_argument(
         "--fail-if",
         metavar="EXPR",

@@ -5,13 +5,20 @@ import re
 
 
 def attribute_texts(option: type) -> dict[str, str]:
-    """Returns {attribute: its text in the docstrings of a class and its bases}."""
+    """Returns {attribute: text} from the docstrings of a class and its base classes.
+
+    If several docstrings describe an attribute, the most derived class counts.
+    """
     texts: dict[str, str] = {}
     for cls in reversed(option.__mro__):
         doc = inspect.cleandoc(cls.__doc__ or "")
         section = re.search(r"^Attributes:\n((?:(?: +.*)?\n?)*)", doc, re.MULTILINE)
-        entries = re.split(r"^    (?=\w+:)", section[1] if section else "", flags=re.M)
-        for entry in entries[1:]:
+        if section is None:
+            continue
+        # An entry begins with `NAME:`, indented by 4 blanks. Before the first entry is
+        # an empty text.
+        _, *entries = re.split(r"^    (?=\w+:)", section[1], flags=re.MULTILINE)
+        for entry in entries:
             name, _, text = entry.split("\n\n")[0].partition(":")
             texts[name] = " ".join(text.split())
     return texts

@@ -11,7 +11,7 @@ from mtl_cli.core.secrets import mask_secrets
 
 SHOWN_CHARACTERS = 60  # of a value in a message
 LONGEST_LINE = 1500  # characters
-MAX_ITEMS = 8  # in one list
+MAX_ITEMS = 8  # of a list in a message
 # The errors that a reader may raise if its file is damaged.
 DAMAGED_FILE_ERRORS = (
     OSError,
@@ -23,7 +23,8 @@ DAMAGED_FILE_ERRORS = (
     MemoryError,
     RuntimeError,  # of h5py and zipfile; a RecursionError is one too
     zipfile.BadZipFile,
-    SyntaxError,  # of NumPy, as is the next: it reads the header of an array as Python
+    # NumPy reads the header of an array as Python, and raises these two errors.
+    SyntaxError,
     tokenize.TokenError,
 )
 
@@ -121,14 +122,15 @@ def suggest(wrong: str, names: list[str], cutoff: float = 0.6) -> str:
 
 
 def most_similar(wrong: str, names: list[str], cutoff: float) -> str | None:
-    """Returns the name most similar to `wrong`, by at least `cutoff` of 1, or None.
+    """Returns the name most similar to `wrong`, or None if no name is similar.
 
-    A name that is similar only if upper and lower case are ignored comes last.
+    Names are compared with their case first, then without. `cutoff` is the similarity
+    that a name needs, from 0 to 1.
     """
     from difflib import get_close_matches
 
     for convert in (str, str.lower):
-        # If several names differ only in case, the first name is suggested.
+        # The dict keeps the first of several names that differ only in case.
         by_converted = {convert(name): name for name in reversed(names)}
         similar = get_close_matches(convert(wrong), by_converted, n=1, cutoff=cutoff)
         if similar:
@@ -137,7 +139,7 @@ def most_similar(wrong: str, names: list[str], cutoff: float) -> str | None:
 
 
 def unknown_name(kind: str, name: str, owner: str, names: list[str]) -> str:
-    """Returns a message about an unknown name, with all names that are known.
+    """Returns a message about an unknown name. The message lists all known names.
 
     >>> unknown_name("task", "bui", "this run", ["click", "buy"])
     "no task 'bui' in this run, which has click, buy; did you mean buy?"
@@ -168,7 +170,7 @@ def warn_in_one_line() -> None:
 def not_utf8_message(error: UnicodeEncodeError) -> str:
     """Returns the message about a name of a file that is not UTF-8.
 
-    Python reads the bytes of such a name into surrogates, and no encoding takes these.
+    Python reads the bytes of such a name into surrogates, which cannot be encoded.
     """
     start = max(0, error.start - SHOWN_CHARACTERS // 2)
     before = error.object[start : error.start].rpartition("\n")[2]

@@ -16,8 +16,12 @@ LOCK_NAME = ".lock"
 def lock_folder(folder: Path, key: str) -> IO[str]:
     """Makes a folder if it is missing, and locks it until the returned file is closed.
 
-    If another process holds the lock, or the folder is not writable, this is a
-    `ConfigError` about `key`, the setting that names the folder.
+    Args:
+        folder: the folder.
+        key: the setting that names the folder, for messages.
+
+    Raises:
+        ConfigError: if another process holds the lock, or the folder is not writable.
     """
     path = folder / LOCK_NAME
     try:
@@ -32,20 +36,21 @@ def lock_folder(folder: Path, key: str) -> IO[str]:
             raise
     except BlockingIOError:
         raise ConfigError(
-            f"{key}: another process is running in {folder}; wait for it, or name "
-            "another folder"
+            f"{key}: another process is running in {folder}; wait until that process "
+            "ends, or name another folder"
         ) from None
     except OSError as error:
         raise ConfigError(
-            f"{key}: cannot write to {folder}: {error.strerror}"
+            f"{key}: cannot write to {folder}: {error.strerror}; name another folder"
         ) from None
     return file
 
 
 def is_at(path: Path, file: IO[str]) -> bool:
-    """Whether nobody has removed or replaced an open file at a path.
+    """Whether an open file is still the file at a path.
 
-    A lock on a removed file keeps nobody out.
+    Somebody may have removed or replaced the file. A lock on a removed file does not
+    keep other processes out.
     """
     try:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
@@ -54,5 +59,5 @@ def is_at(path: Path, file: IO[str]) -> bool:
 
 
 def open_lock_file(path: Path) -> IO[str]:
-    """Opens or makes a file to lock. Refuses a link, so as not to empty its target."""
+    """Opens or makes a file to lock, and empties it. Refuses a link."""
     return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "w")

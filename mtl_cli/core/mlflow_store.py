@@ -25,19 +25,22 @@ def check_local_store(uri: str) -> None:
     """Checks the key `uri` if it names a database or a folder on this machine.
 
     The configuration may come from somebody else. Therefore `uri` must not make a run
-    write outside of the current folder, and no name of a file may show a secret. Either
-    is a `ConfigError`.
+    write outside of the current folder, and no name of a file may show a secret.
+
+    Raises:
+        ConfigError: if `uri` breaks one of these rules.
     """
     store = store_folder(uri)
     if store is not None and (secret := secret_in(uri)):
         raise ConfigError(
-            f"tracker.uri: the name of a file would show the value of {secret}; give "
-            "another name"
+            f"tracker.uri: the name of a file would show the value of {secret}; choose "
+            "a name without the secret"
         )
     if store is not None and Path.cwd().resolve() not in (store, *store.parents):
         raise ConfigError(
-            f"tracker.uri: '{uri}' leads out of the current folder; start there, or "
-            f"give the address in the environment variable {URI_VARIABLE}"
+            f"tracker.uri: '{uri}' leads out of the current folder; start in a "
+            "folder above the store, or give the address in the environment variable "
+            f"{URI_VARIABLE}"
         )
 
 
@@ -45,8 +48,8 @@ def check_folder_store(store: Path, run_id: str | None) -> None:
     """Checks that MLflow follows no link in a folder in which it stores runs.
 
     The folder may come from somebody else. It holds a folder for each experiment, and
-    each of these a folder for each run. MLflow makes a folder for a new run, or adds
-    lines to the files of the run `run_id`, which goes on.
+    the folder of an experiment holds a folder for each run. MLflow makes a folder for a
+    new run, or adds lines to the files of the run `run_id` if that run is resumed.
     """
     if not store.is_dir():
         return
@@ -109,9 +112,9 @@ def is_elsewhere(
 def check_connection(uri: str) -> None:
     """Raises a `TimeoutError` if a server is not reached within `CONNECT_SECONDS`.
 
-    MLflow has only one limit for connecting and answering together. The limit must be
+    MLflow has only one limit for connecting and answering together. That limit must be
     long, since a server may be slow to answer. Without this check, the user would wait
-    as long for a server that does not exist.
+    equally long for a server that does not exist.
     """
     if not uri.startswith("http"):
         return
@@ -128,9 +131,11 @@ def check_connection(uri: str) -> None:
 
 
 def without_user(uri: str) -> str:
-    """Returns an address without user and password, which become variables of MLflow.
+    """Moves user and password of an address into MLflow's environment variables.
 
-    MLflow and the packages that it uses print the address in their messages.
+    MLflow and the packages that MLflow uses print the address in their messages.
+
+    Returns: the address without user and password.
     """
     parts = urlsplit(uri)
     user, separator, host = parts.netloc.rpartition("@")

@@ -13,7 +13,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-MAX_BYTES = 256 << 20  # of a JSON file of a run, or of a table of its history
+MAX_BYTES = 256 << 20  # the largest JSON file or table of a run's history to read
 # The largest allowed size of a large file, relative to the space that it takes on disk.
 # A file with holes is larger than its space; see `check_holes`.
 MAX_RATIO = 100
@@ -45,8 +45,8 @@ def check_holes(path: Path, status: os.stat_result) -> None:
     gigabytes with holes costs nothing to send, but fills the memory when it is read.
     """
     size = status.st_size
-    # Some network file systems report 0 blocks for every file. Some report too few for
-    # a file that was just written, but then the search finds no hole.
+    # Some network file systems report 0 blocks for every file. Some report too few
+    # blocks for a new file, but then the search below finds no hole.
     stored = status.st_blocks * BYTES_PER_BLOCK or size
     if size <= max(MAX_BYTES, MAX_RATIO * stored):
         return
@@ -62,8 +62,8 @@ def check_holes(path: Path, status: os.stat_result) -> None:
 def check_npz(path: Path) -> None:
     """Checks that an NPZ file is a regular file that does not expand when it is read.
 
-    mtl-cli writes arrays uncompressed. A compressed file could expand to any size. So
-    could a file in which several entries use the same bytes.
+    mtl-cli writes arrays uncompressed. A compressed file could expand to any size, as
+    could a file in which several entries share their bytes.
     """
     check_regular(path)
     with zipfile.ZipFile(path) as archive:
@@ -98,10 +98,11 @@ def check_numbers(name: str, array: Any, may_overflow: bool = False) -> None:
 
 
 def check_data_file(path: Path) -> None:
-    """Refuses data in what is no regular file on a disk, or in a file full of holes.
+    """Refuses a data file that is not a regular file on a disk, or is full of holes.
 
-    Files in `/proc` and `/sys` describe this process and this machine. The file
-    `/proc/self/environ`, for instance, holds the secrets in environment variables.
+    A missing file is accepted. Files in `/proc` and `/sys` describe this process and
+    this machine. The file `/proc/self/environ`, for instance, holds the secrets in
+    environment variables.
     """
     real = path.resolve()
     if real.is_relative_to("/proc") or real.is_relative_to("/sys"):
@@ -139,9 +140,9 @@ def check_entries(
 ) -> list[str]:
     """Returns the names in a folder. Refuses links, pipes and devices in the folder.
 
-    The same goes for the named subfolders. If the caller will write files in the
-    folder, hard links are refused too: writing to a hard link would change a file
-    outside of the folder.
+    Links, pipes and devices in the named subfolders are refused too. If files in the
+    folder will be written (`is_written`), hard links are also refused: writing to a
+    hard link would change a file outside of the folder.
     """
     names = []
     for entry in list(os.scandir(folder)):

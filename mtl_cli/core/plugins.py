@@ -58,8 +58,11 @@ def use_folders(paths: Sequence[str | Path]) -> None:
 
     A folder has the subfolders of `mtl_cli`: `models/NAME.py`, `features/NAME.py`, and
     so on, and `conf/model/NAME.yaml`. The files of a folder import each other by
-    relative imports. A folder that does not exist or holds no options, or a name that
-    is in use already, is a `ConfigError`; then the folders of earlier calls stay.
+    relative imports.
+
+    Raises:
+        ConfigError: if a folder does not exist or holds no options, or a name is in use
+            already. The folders of earlier calls then stay registered.
     """
     global _folders
     earlier_folders = _folders
@@ -92,7 +95,8 @@ def conf_folders() -> list[Path]:
     folders = [folder / CONF for folder in _folders]
     for entry in _entry_points(CONF):
         spec = importlib.util.find_spec(entry.value)
-        folders += map(Path, (spec and spec.submodule_search_locations) or [])
+        if spec is not None:
+            folders += map(Path, spec.submodule_search_locations or [])
     return [folder for folder in folders if folder.is_dir()]
 
 
@@ -107,7 +111,9 @@ def _checked_folder(path: str | Path) -> Path:
     except RuntimeError:  # `~` of a user without a home folder
         folder = Path(path)
     if not folder.is_dir():
-        raise ConfigError(f"--plugins: there is no folder {path}")
+        raise ConfigError(
+            f"--plugins: there is no folder {path}; name an existing folder"
+        )
     if not any((folder / name).is_dir() for name in (*AXES, CONF)):
         raise ConfigError(
             f"--plugins: {path} holds no options; expected at least one of the "
@@ -134,8 +140,8 @@ def _check_config_names() -> None:
 
 
 # The result is cached, since a data set asks for the same axis once per feature. The
-# installed packages depend on `sys.path` and the current folder. The function does not
-# use these two arguments; they make the cache compute a new result after a change.
+# installed packages depend on `sys.path` and on the current folder. Both are arguments
+# that the function does not use, so that the cache holds one result for each of them.
 @cache
 def _sources(
     axis: str, plugin_folders: tuple[Path, ...], sys_path: tuple[str, ...], cwd: Path

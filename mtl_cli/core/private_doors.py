@@ -131,5 +131,5 @@ def bound_registration(num_workers: int, seconds: float) -> None:
         cluster_register_timeout_in_ms=round(1000 * seconds),
         coordinated_jobs=[job],
     )
-    # With the barrier, the chief waits for all workers, so the limit holds for it too.
+    # With the barrier, the chief waits for all workers, so the chief has the limit too.
     tf_context.coordination_service.cluster_register_with_barrier = True

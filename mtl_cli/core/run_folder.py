@@ -35,8 +35,11 @@ class RunFolder:
     """Locks the folder of a run, and writes its files. A missing folder is made.
 
     Each file is either complete or missing. If `status.json` says `running`, but the
-    lock is free, the process of the run was killed. A folder that another process has
-    locked, that is not writable, or is neither empty nor of a run, is a `ConfigError`.
+    lock is free, the process of the run was killed.
+
+    Raises:
+        ConfigError: if another process has locked the folder, or the folder is not
+            writable, or is neither empty nor of a run.
     """
 
     def __init__(self, path: Path) -> None:
@@ -96,7 +99,7 @@ class RunFolder:
         self.lock.close()
 
     def is_locked(self) -> bool:
-        """Whether nobody has removed the folder or its lock."""
+        """Whether the lock file of this run is still in its folder."""
         return is_at(self.path / LOCK_NAME, self.lock)
 
     def write_json(self, name: str, value: object) -> None:
@@ -113,9 +116,11 @@ class RunFolder:
     def replacing(self, name: str) -> Iterator[Path]:
         """Yields a temporary path for a file of the run; see `atomic_write.replacing`.
 
-        A missing subfolder is made. A missing run folder is an error: somebody has
-        removed it. So is another lock: another run has made a folder of this name
-        since.
+        A missing subfolder is made.
+
+        Raises:
+            WriteError: if somebody has removed the run folder, or the lock of this run.
+                Another run may since have made a folder of the same name.
         """
         target = self.path / name
         with named_write_errors(target):
@@ -174,8 +179,8 @@ def remove_checkpoints(path: Path) -> None:
 def status_of(path: Path) -> dict[str, Any]:
     """Returns the content of a folder's `status.json`; {} if there is no such file.
 
-    If a run cannot have written the content, this is {"status": "unknown"}. A file that
-    cannot be read is a `ConfigError`.
+    The result is {"status": "unknown"} if no run can have written the content. A file
+    that cannot be read is a `ConfigError`.
     """
     try:
         record = read_json(path / STATUS)

@@ -23,7 +23,7 @@ from omegaconf.resolvers import oc
 SECRET_NAME = re.compile(
     r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL)S?(_|$)", re.IGNORECASE
 )
-# A shorter value occurs in other words and numbers by chance, so it is not replaced.
+# A shorter value may occur in other words and numbers, so shorter values are shown.
 SHORTEST_SECRET = 6  # characters
 # The user and password of a URL, and its parameters whose names contain such a word.
 URL_USER = re.compile(r"(?<=://)[^/\s?#]+(?=@)")

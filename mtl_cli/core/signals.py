@@ -97,7 +97,8 @@ def pending() -> int:
 def set_pending(number: int) -> None:
     """Makes a signal wait that another process has received; 0 means no signal."""
     global _pending
-    _pending = number or _pending
+    if number:
+        _pending = number
 
 
 def stop_if_pending() -> None:

@@ -2,8 +2,8 @@
 
 Such a database can do harm in two ways. SQLite deletes the file that a journal beside
 the database names as its super-journal. A trigger, a view, or a table whose definition
-calls a function can run for ever: SQLite evaluates a `CHECK` for each row it writes. So
-can generated columns that refer to each other.
+calls a function can run for ever: SQLite evaluates a `CHECK` for each row it writes.
+Generated columns that refer to each other can also run for ever.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from mtl_cli.core.other_files import UnsafeFileError, check_regular
 SUPER_JOURNAL_END = bytes.fromhex("d9d505f920a163d7")
 COMPANIONS = ("-journal", "-wal", "-shm")  # the endings of the files beside a database
 TABLE_OR_INDEX = re.compile(r"CREATE (TABLE|INDEX|UNIQUE INDEX)\s")
-# MLflow's only trigger, but for its blanks.
+# MLflow's only trigger. MLflow may write other blanks.
 TRIGGER_OF_MLFLOW = """
 CREATE TRIGGER prevent_secrets_aad_mutation BEFORE UPDATE ON secrets FOR EACH ROW
 WHEN OLD.secret_id != NEW.secret_id OR OLD.secret_name != NEW.secret_name
@@ -49,11 +49,12 @@ CALLING_OPERATORS = {"LIKE", "GLOB", "MATCH", "REGEXP"}
 def check_sqlite_database(path: Path) -> None:
     """Checks the files of an SQLite database, if there is one.
 
-    A file that is not regular is an `UnsafeFileError`, as is a journal that makes
-    SQLite delete another file, and all in the database but tables and indexes that call
-    no function.
+    Raises:
+        UnsafeFileError: if a file is not regular, if a journal makes SQLite delete
+            another file, or if the database holds anything except tables and indexes
+            that call no function, and MLflow's trigger.
     """
-    # MLflow tries for a minute to open a folder or a pipe.
+    # Not only for safety: MLflow would try for a minute to open a folder or a pipe.
     companions = [f"{path}{ending}" for ending in COMPANIONS]
     for name in (os.path.realpath(path), *companions):
         with contextlib.suppress(FileNotFoundError):
@@ -85,8 +86,9 @@ def check_sqlite_database(path: Path) -> None:
 
 def called_function(statement: str) -> str | None:
     """Returns the function that an SQL statement may call; None if it calls none."""
-    text = statement.partition("\0")[0]  # SQLite reads no further
+    text = statement.partition("\0")[0]  # SQLite ends the statement at a NUL
     tokens = [match[0] for match in TOKEN.finditer(text) if not match["comment"]]
+    # Each token with the token before it and the token after it.
     for before, name, bracket in zip(["", *tokens], tokens, tokens[1:], strict=False):
         is_table = before.upper() in BEFORE_TABLE
         is_keyword = name.upper() in BEFORE_BRACKET
@@ -101,8 +103,8 @@ def called_function(statement: str) -> str | None:
 def definitions(path: Path) -> list[tuple[str, str]]:
     """Returns the name and the SQL statement of each object in an SQLite database.
 
-    Objects without a statement, which SQLite has made itself, are left out. A missing
-    or damaged database has none: opening the database later raises the error.
+    Objects that SQLite has made itself have no statement, and are left out. The list is
+    empty for a missing or damaged database, because opening it later raises the error.
     """
     with (
         contextlib.suppress(sqlite3.DatabaseError),

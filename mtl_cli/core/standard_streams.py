@@ -17,9 +17,9 @@ def prepare_streams() -> None:
     """Opens closed streams, and lets stdout and stderr take every character.
 
     A stream may be closed at the start, as in `COMMAND >&-`. The next opened file would
-    get its number, and the text that a library writes to the stream. The encoding of a
-    terminal may lack characters, such as "±". They are printed as "?": an error would
-    lose the results of the command.
+    get the stream's number, and so the text that a library writes to the stream. The
+    encoding of a terminal may lack characters, such as "±". Such characters are printed
+    as "?", because an error would lose the results of the command.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
@@ -55,7 +55,7 @@ def drop_closed_terminal() -> None:
 def written_to_stdout() -> Iterator[None]:
     """Names stdout in an error of the block, which does nothing but write to stdout.
 
-    A reader such as `head` that has ended is a `BrokenPipeError` still.
+    If a reader such as `head` has ended, the error stays a `BrokenPipeError`.
     """
     try:
         yield

@@ -11,7 +11,7 @@ LINE_WIDTH = 120  # characters of a line, if stdout is not a terminal
 
 
 class StdoutConsole(Console):
-    """A console of `rich` for stdout, which may be full or closed."""
+    """A console of `rich` for stdout. Handles a full disk and a closed pipe."""
 
     def print(self, *objects: Any, **settings: Any) -> None:
         """Prints. Raises a `WriteError` if stdout cannot be written."""
@@ -19,7 +19,7 @@ class StdoutConsole(Console):
             super().print(*objects, **settings)
 
     def on_broken_pipe(self) -> None:
-        """Ends the process after stdout was closed; `rich` itself would exit with 1."""
+        """Ends the process with `OUTPUT_CLOSED`; `rich` itself would exit with 1."""
         self.quiet = True
         drop_output(sys.stdout.fileno())
         raise SystemExit(OUTPUT_CLOSED)

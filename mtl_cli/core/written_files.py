@@ -31,6 +31,7 @@ def check_written(
     """Raises an `UnsafeFileError` if a file of a folder was added or changed.
 
     Args:
+        folder: the folder that a command has written.
         record: the name of the record, the file in the folder that holds `hashes`.
         hashes: the value of `FILES` in the record. The record may have been edited, so
             this can be any JSON value.
@@ -39,7 +40,7 @@ def check_written(
     """
     if not isinstance(hashes, dict):
         raise UnsafeFileError(
-            f"{folder / record} holds no list of the files of its folder"
+            f"{folder / record} holds no list of the files that were written"
         )
     for path in files_in(folder):
         name = path.relative_to(folder).as_posix()

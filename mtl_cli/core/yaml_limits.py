@@ -17,7 +17,7 @@ import yaml
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.other_files import UnsafeFileError
 
-MAX_YAML_BYTES = 4 << 20  # of a file; also the limit of a text in characters
+MAX_YAML_BYTES = 4 << 20  # the largest file; also the limit of a text in characters
 # Far below Python's limit on nested calls, far above the depth of any configuration.
 MAX_YAML_DEPTH = 64
 # Aliases let a YAML file of a few hundred bytes expand to billions of values.
@@ -35,10 +35,10 @@ class OpenNode:
     """A list or mapping whose end was not read yet.
 
     Attributes:
-        anchor: the name by which aliases refer to it.
+        anchor: the name by which aliases refer to the node.
         line_of_list: the line at which a list begins; None for a mapping.
-        num_children: the number of its items; twice the number of keys of a mapping.
-        size: the number of values that it expands to so far.
+        num_children: the number of items of a list, or of keys and values of a mapping.
+        size: the number of values that the node expands to so far.
     """
 
     anchor: str | None = None
@@ -50,8 +50,11 @@ class OpenNode:
 def check_yaml(text: str, name: str) -> None:
     """Checks the length, depth and expansion of a YAML text, and its lists and numbers.
 
-    The check reads events, which needs no recursion. A limit that is exceeded is an
-    `UnsafeFileError`; a text with the syntax of no YAML is a `yaml.YAMLError`.
+    The check reads PyYAML's events in a loop, because deep recursion would fail.
+
+    Raises:
+        UnsafeFileError: if a limit is exceeded.
+        yaml.YAMLError: if the text is not YAML.
     """
     if len(text) > MAX_YAML_BYTES:
         raise UnsafeFileError(
@@ -76,15 +79,18 @@ def check_yaml(text: str, name: str) -> None:
         if isinstance(event, yaml.CollectionEndEvent):
             node = open_nodes.pop()
             check_closed_node(node, name)
-            anchor, size = node.anchor, node.size
+            anchor = node.anchor
+            size = node.size
         elif isinstance(event, yaml.ScalarEvent):
             check_number(event.value, name)
-            anchor, size = event.anchor, 1
+            anchor = event.anchor
+            size = 1
         elif isinstance(event, yaml.AliasEvent):
+            anchor = event.anchor
             # If no node has the anchor, loading the text raises an error.
-            anchor, size = event.anchor, sizes.get(event.anchor, 1)
-            if not size:
-                raise UnsafeFileError("a YAML alias contains itself")
+            size = sizes.get(anchor, 1)
+            if size == 0:
+                raise UnsafeFileError(f"{name}: a YAML alias contains itself")
         else:  # the start or the end of a document
             continue
         sizes[anchor] = size
@@ -124,8 +130,8 @@ def limited_reading() -> Iterator[None]:
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         raise ConfigError(
-            f"the configuration takes more than {READ_SECONDS} s to read; it is too "
-            "large, or its interpolations expand to too much"
+            f"the configuration takes more than {READ_SECONDS} s to read; make it "
+            "smaller, or remove interpolations that expand to many values"
         )
 
     handler = signal.signal(signal.SIGVTALRM, stop)
