@@ -104,7 +104,7 @@ def compose_checked(
 
 
 def reads_foreign_folders(composed: DictConfig) -> bool:
-    """Whether the search path holds a folder that is not of an installed package."""
+    """Whether the search path has a folder not of mtl-cli or an installed package."""
     return any(
         source.schema not in ("pkg", "structured")
         and Path(source.path) != conf_folder()

@@ -137,7 +137,8 @@ def check_devices() -> Finding:
         tensorflow_runtime.load()
         devices = tensorflow_runtime.describe()["device"]
     except Exception as error:  # whatever a broken installation raises
-        text = f"TensorFlow cannot be loaded: {type(error).__name__}: {error}"
+        reason = f"{type(error).__name__}: {error}"
+        text = f"TensorFlow cannot be loaded: {reason}; install mtl-cli again"
         return Finding("devices", text, "broken")
     memory = memory_bytes() / GIB
     names = ", ".join(map(str, devices)) if isinstance(devices, list) else str(devices)

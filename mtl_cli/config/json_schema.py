@@ -93,11 +93,8 @@ def option_schema(
 ) -> Schema:
     """Returns the schema of the files of one option.
 
-    Args:
-        group: the config group.
-        name: the option; "" as in `option_classes`.
-        option: the class of the option.
-        partial: whether all keys may be left out, see `group_schema`.
+    The option `name` has the class `option`, see `option_classes`. With `partial`, all
+    keys may be left out, see `group_schema`.
     """
     schema = class_schema(option)
     keys = schema["properties"]

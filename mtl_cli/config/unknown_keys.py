@@ -29,7 +29,8 @@ def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
         values: the configuration; it holds the key if only the schema lacks the key.
     """
     section, _, name = key.rpartition(".")
-    option, note = chosen_class(section, values), ""
+    option = chosen_class(section, values)
+    note = ""
     if option is not None:
         if name in option.model_fields:
             return (
@@ -41,12 +42,12 @@ def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
             setting = "dataset.generator" if section == "dataset" else section
             note = f"{name} is a key of {setting}={', '.join(others)}"
     if similar_keys := suggestions(key, values):
-        suggestion = f"did you mean {' or '.join(similar_keys)}?"
-        return f"unknown key '{key}'; {suggestion} {note}".rstrip()
+        message = f"unknown key '{key}'; did you mean {' or '.join(similar_keys)}?"
+        return f"{message} {note}" if note else message
     parent, siblings = known_siblings(key, values)
-    known = f"known keys of {parent}" if parent else "known keys"
-    known_keys = f"{known}: {', '.join(siblings)}"
-    return "; ".join(filter(None, [f"unknown key '{key}'", known_keys, note]))
+    owner = f" of {parent}" if parent else ""
+    message = f"unknown key '{key}'; known keys{owner}: {', '.join(siblings)}"
+    return f"{message}; {note}" if note else message
 
 
 def suggestions(key: str, values: dict[Any, Any]) -> list[str]:
@@ -111,6 +112,7 @@ def known_siblings(key: str, values: dict[Any, Any]) -> tuple[str, list[str]]:
             break
         siblings = siblings[section]
         parents.append(section)
+    # The configuration may hold the unknown key itself.
     names = [str(k) for k in siblings if k != name or parents != sections]
     if parents[:1] == ["dataset"]:
         # Most keys of a data set can be left out of the configuration.

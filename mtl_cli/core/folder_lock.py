@@ -59,5 +59,5 @@ def is_at(path: Path, file: IO[str]) -> bool:
 
 
 def open_lock_file(path: Path) -> IO[str]:
-    """Opens or makes a file to lock, and empties it. Refuses a link."""
+    """Opens or makes a file to lock. Refuses a link, whose target may lie anywhere."""
     return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "w")

@@ -23,7 +23,7 @@ from omegaconf.resolvers import oc
 SECRET_NAME = re.compile(
     r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL)S?(_|$)", re.IGNORECASE
 )
-# A shorter value may occur in other words and numbers, so shorter values are shown.
+# Shorter values are not replaced: by chance, they occur in other words and numbers.
 SHORTEST_SECRET = 6  # characters
 # The user and password of a URL, and its parameters whose names contain such a word.
 URL_USER = re.compile(r"(?<=://)[^/\s?#]+(?=@)")
