@@ -65,13 +65,12 @@ def terminal_text(comparisons: list[DatasetComparison]) -> str:
 def print_comparison(comparison: DatasetComparison, console: Console) -> None:
     """Prints the tables and the sentences of one data set."""
     count = len(comparison.configurations)
-    console.print(
-        Text(
-            f"{count} configuration{'s' * (count != 1)}, {comparison.num_runs} runs, "
-            f"{comparison.split} rows; baseline {comparison.baseline.name} "
-            f"({comparison.baseline_reason})"
-        )
+    noun = "configuration" if count == 1 else "configurations"
+    line = (
+        f"{count} {noun}, {comparison.num_runs} runs, {comparison.split} rows; "
+        f"baseline {comparison.baseline.name} ({comparison.baseline_reason})"
     )
+    console.print(Text(line))
     print_tables(comparison, console)
     for name, scenario in comparison.by_scenario.items():
         console.print(Text(f"scenario {name}", style="bold"))
