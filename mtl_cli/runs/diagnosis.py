@@ -121,7 +121,7 @@ def measure_importance(
     outputs = []
     for scored in rows_of_outputs:
         is_chosen = np.isin(scored.row_indices, chosen)
-        if scored.take(is_chosen).smaller_class >= MIN_OF_CLASS:
+        if scored.take(is_chosen).smaller_class_size >= MIN_OF_CLASS:
             outputs.append(scored.output)
         else:
             remarks.append(

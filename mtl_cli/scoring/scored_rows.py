@@ -74,7 +74,7 @@ class ScoredRows:
         return self.main_metric.name in INFLUENCES
 
     @property
-    def smaller_class(self) -> int:
+    def smaller_class_size(self) -> int:
         """The number of rows of the rarer class; half of all rows if not binary."""
         num_rows = len(self.label)
         if not self.output.task.BINARY_LABELS:

@@ -100,7 +100,7 @@ def score_slice(rows: ScoredRows, slices: Slices, slice_index: int) -> SliceScor
     error = None if value is None else inside.sampling_error(metric)
     name = slices.names[slice_index]
     test = None
-    if name != OTHER and inside.smaller_class >= MIN_OF_CLASS:
+    if name != OTHER and inside.smaller_class_size >= MIN_OF_CLASS:
         test = compare_with_rest(value, error, rows.take(~is_inside), metric)
     interval = value_with_interval(value, error)
     calibration = inside.calibration()
