@@ -157,7 +157,7 @@ def read_run(folder: Path) -> Run:
         seed = config.get("seed", 0)
         run.seed = seed if isinstance(seed, int) else 0
         only_checked = config.get("check_only") is True
-        if only_checked:
+        if only_checked:  # `compared_settings` leaves this key out.
             run.settings["check_only"] = "true"
         file = "environment.json"
         if (folder / file).exists():
