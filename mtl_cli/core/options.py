@@ -80,7 +80,10 @@ Option = TypeVar("Option", bound=Options)
 
 
 def first_problem(error: ValidationError) -> str:
-    """Returns validation's first problem, as `KEY: what is wrong` if it has a key."""
+    """Returns the first problem that pydantic has found, as `KEY: PROBLEM`.
+
+    A problem of the whole section has no key: then only the problem is returned.
+    """
     problem = error.errors(include_url=False)[0]
     key = ".".join(map(str, problem["loc"]))
     return f"{key}: {problem['msg']}" if key else str(problem["msg"])

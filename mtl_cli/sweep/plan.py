@@ -74,8 +74,10 @@ def number_of_jobs(config: DictConfig, keys: SweepKeys | None) -> int | None:
         ConfigError: if there are surely more than `MAX_JOBS` jobs.
     """
     settings = swept_settings(config)
+    # Keys and settings that cannot be read here can only add jobs.
     repeats = keys.repeats if keys is not None else 1
-    least_number = math.prod(map(number_of_values, settings or [])) * repeats
+    known_settings = settings if settings is not None else []
+    least_number = math.prod(map(number_of_values, known_settings)) * repeats
     if least_number > MAX_JOBS:
         raise ConfigError(
             f"the sweep has more than {MAX_JOBS:,} jobs; give fewer values, or split "
