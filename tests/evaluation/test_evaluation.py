@@ -1,5 +1,8 @@
 """The tables of an evaluation, as the library gives them."""
 
+from typing import Any
+
+from mtl_cli.evaluation.evaluate import truth_rmse_with_interval
 from mtl_cli.evaluation.evaluation import Evaluation
 
 
@@ -11,3 +14,9 @@ def test_table_of_importance_has_its_figures_without_those_of_single_shufflings(
     evaluation = Evaluation("RUN", "table", 9, {}, importances={"features": [record]})
     (row,) = evaluation.importance.to_dict("records")
     assert row == {k: v for k, v in record.items() if k != "drops"}
+
+
+def test_undefined_truth_rmse_has_no_interval() -> None:
+    rows: Any = None  # the rows are not needed
+    result = truth_rmse_with_interval(rows, "click", None)
+    assert result["value"] is result["low"] is result["high"] is None
