@@ -1,6 +1,5 @@
-"""The base class of heads for a chain of tasks, each possible only after the last."""
+"""The base class of heads for a chain of tasks, such as click, cart and buy."""
 
-import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,6 +12,7 @@ from mtl_cli.core.errors import unknown_name
 from mtl_cli.core.prediction_names import conditional_name
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.heads.base import Heads, Labels, Output, Tasks
+from mtl_cli.tasks.base import Task
 
 
 class Chain(Heads):
@@ -23,10 +23,10 @@ class Chain(Heads):
 
         p(y_t = 1 | x) = p(y_1 = 1 | x) * prod_{s=2..t} p(y_s = 1 | y_{s-1} = 1, x)
 
-    The tower of the first step predicts the first factor, and the tower of each later
-    step the factor with its label. The output of a step is the product up to the step,
-    and its loss is on all rows. Each factor after the first is an output without a
-    loss, scored on the rows that have reached the step before.
+    The tower of step 1 predicts p(y_1 = 1 | x). The tower of a later step t predicts
+    the factor p(y_t = 1 | y_{t-1} = 1, x). The output of step t is the product
+    p(y_t = 1 | x), and has a loss on all rows. Each factor is one more output, without
+    a loss. A factor is scored on the rows that have reached the step before.
 
     Attributes:
         NAME: the name of the heads, for messages.
@@ -41,42 +41,64 @@ class Chain(Heads):
         """Returns the names of the steps, from the first to the last."""
 
     def check_steps(self, tasks: Tasks, keys: Sequence[str]) -> None:
-        """Raises ValueError if the steps are not binary tasks on all rows.
+        """Raises ValueError if the steps are not tasks that can form a chain.
+
+        Each step must be a binary task on all rows, without a weight of label 1. Only
+        the first step may have a `sampling_rate`, and it must be a number.
 
         Args:
             tasks: the tasks of the run.
-            keys: the key of `model` that names each step.
+            keys: the key of `model` that names each step, for messages.
         """
         steps = self.steps(tasks)
         for key, name in zip(keys, steps, strict=True):
-            if name not in tasks:
-                message = unknown_name("task", name, "this run", list(tasks))
-                raise ValueError(f"model.{key}: {message}")
-            if not tasks[name].BINARY_LABELS:
-                raise ValueError(
-                    f"model.{key}: task {name} is a {tasks[name].kind}; "
-                    f"{self.NAME} needs a binary task"
-                )
-            if tasks[name].space is not None:
-                raise ValueError(
-                    f"dataset.tasks.{name}.space: {self.NAME} trains on all "
-                    f"impressions; set dataset.tasks.{name}.space=null"
-                )
-            # `logit_shift` corrects for `sampling_rate` and `positive_weight` together.
-            shift_of_sampling = math.log(tasks[name].kept_negatives)
-            if not math.isclose(tasks[name].logit_shift, shift_of_sampling):
-                raise ValueError(
-                    f"dataset.tasks.{name}.positive_weight: {self.NAME} multiplies "
-                    "probabilities, and a weight of one step would change all later "
-                    f"products; set it to 1.0, or set dataset.tasks.{name}.weight"
-                )
+            self.check_kind(f"model.{key}", name, tasks)
+            self.check_rows(name, tasks[name])
+            self.check_positive_weight(name, tasks[name])
+        self.check_sampling_rates(steps, tasks)
+
+    def check_kind(self, key: str, name: str, tasks: Tasks) -> None:
+        """Raises ValueError if a step is not a binary task of the run."""
+        if name not in tasks:
+            message = unknown_name("task", name, "this run", list(tasks))
+            raise ValueError(f"{key}: {message}")
+        if not tasks[name].BINARY_LABELS:
+            raise ValueError(
+                f"{key}: task {name} is a {tasks[name].kind}; "
+                f"{self.NAME} needs a binary task"
+            )
+
+    def check_rows(self, name: str, task: Task) -> None:
+        """Raises ValueError if a step is trained on a part of the rows only."""
+        if task.space is not None:
+            raise ValueError(
+                f"dataset.tasks.{name}.space: {self.NAME} trains on all "
+                f"impressions; set dataset.tasks.{name}.space=null"
+            )
+
+    def check_positive_weight(self, name: str, task: Task) -> None:
+        """Raises ValueError if rows with label 1 have another weight than label 0."""
+        if task.odds_factor != 1:
+            raise ValueError(
+                f"dataset.tasks.{name}.positive_weight: {self.NAME} multiplies the "
+                "probabilities of the steps, and cannot correct the products for this "
+                f"weight; set dataset.tasks.{name}.positive_weight=1.0"
+            )
+
+    def check_sampling_rates(self, steps: list[str], tasks: Tasks) -> None:
+        """Raises ValueError unless one number corrects for the rows that are missing.
+
+        The product of each step contains the prediction of the first step. So all
+        products are right if the prediction of the first step is corrected.
+        """
         first, *later = steps
         for name in later:
             if tasks[name].lacks_negatives:
                 raise ValueError(
                     f"dataset.tasks.{name}.sampling_rate: {self.NAME} can only "
                     f"correct for sampled rows with {first} = 0 "
-                    f"(dataset.tasks.{first}.sampling_rate); set it to 1.0"
+                    f"(dataset.tasks.{first}.sampling_rate); set "
+                    f"dataset.tasks.{name}.sampling_rate=1.0"
                 )
         if tasks[first].kept_negatives_column is not None:
             raise ValueError(
@@ -88,7 +110,9 @@ class Chain(Heads):
         """Returns the outputs of the tasks, then the factors after the first.
 
         If the data hold only a fraction of the rows with label 0 of the first step
-        (`sampling_rate`), the metrics of all steps correct for it.
+        (`sampling_rate`), the metrics of all products correct for the missing rows. The
+        metrics of a factor need no correction: no row that has reached the first step
+        is missing.
         """
         first, *later = steps = self.steps(tasks)
         task_outputs = [
@@ -97,44 +121,57 @@ class Chain(Heads):
         ]
         factors = [
             Output(
-                conditional_name(name, before),
+                conditional_name(name, previous),
                 name,
                 tasks[name],
-                space=before,
+                space=previous,
                 added_by_heads=True,
-                truth_tasks=(name, before),
+                # p(name = 1 | x) / p(previous = 1 | x), the true value of the factor.
+                truth_tasks=(name, previous),
             )
-            for before, name in pairwise(steps)
+            for previous, name in pairwise(steps)
         ]
         return [*task_outputs, *factors]
 
     def tower_outputs(self, tasks: Tasks) -> dict[str, Output]:
-        """Returns the factor that each tower predicts: the tower has no product."""
-        outputs = self.outputs(tasks)
-        factors = {output.label: output for output in outputs if output.added_by_heads}
-        return super().tower_outputs(tasks) | factors
+        """Returns the output that each task's tower predicts, {task: output}.
+
+        For a step after the first, this output is the factor, not the product.
+        """
+        tower_outputs = super().tower_outputs(tasks)
+        for output in self.outputs(tasks):
+            if output.added_by_heads:
+                tower_outputs[output.label] = output
+        return tower_outputs
 
     def connect(self, logits: dict[str, Tensor], tasks: Tasks) -> dict[str, Tensor]:
-        """Replaces the logit of each later step by the product's, and adds factors."""
+        """Replaces the logit of each later step by the logit of the step's product.
+
+        The logits of the factors are added under the names of the factors.
+        """
         steps = self.steps(tasks)
         products, factors = dict(logits), {}
-        for before, name in pairwise(steps):
-            factors[conditional_name(name, before)] = logits[name]
-            products[name] = logit_of_product(products[before], logits[name])
+        for previous, name in pairwise(steps):
+            factors[conditional_name(name, previous)] = logits[name]
+            products[name] = logit_of_product(products[previous], logits[name])
         return products | factors
 
     def label_warnings(self, tasks: Tasks, labels: Labels) -> list[str]:
-        """Returns a warning for each step that rows reach without a step before it."""
-        steps, lines = self.steps(tasks), []
+        """Returns a warning for each step that rows reach without an earlier step."""
+        steps = self.steps(tasks)
+        lines = []
         for position, name in enumerate(steps[1:], start=1):
-            before, has_reached = steps[:position], labels[name] == 1
-            is_broken = has_reached & np.any([labels[b] == 0 for b in before], axis=0)
-            if is_broken.any():
+            earlier = steps[:position]
+            reached_rows = labels[name] == 1
+            skipping_rows = reached_rows & np.any(
+                [labels[step] == 0 for step in earlier], axis=0
+            )
+            if skipping_rows.any():
                 lines.append(
                     f"the labels break the funnel rule of {self.NAME}: "
-                    f"{is_broken.sum():,} of {has_reached.sum():,} training rows with "
-                    f"{name} = 1 have {' = 0 or '.join(before)} = 0, so that "
-                    f"{self.EQUATION} cannot fit both"
+                    f"{skipping_rows.sum():,} of {reached_rows.sum():,} training rows "
+                    f"with {name} = 1 have {' = 0 or '.join(earlier)} = 0, so that "
+                    f"{self.EQUATION} cannot fit all these labels"
                 )
         return lines
 

@@ -21,11 +21,11 @@ class Output:
         space: a task or column that is 1 on the rows to score; None scores all rows.
         added_by_heads: whether the heads add the output to the outputs of the tasks. An
             added output has no loss of its own.
-        truth_tasks: names of tasks. For generated data, the true probability of the
-            output is the true probability of the first task, divided by the true
-            probability of each other task.
-        sampled_task: name of the task whose `sampling_rate` says which fraction of the
-            rows to score is in the data; None if the data hold all these rows.
+        truth_tasks: names of tasks. If the data hold true probabilities, the true
+            probability of the output is the true probability of the first named task,
+            divided by the true probability of each other named task.
+        sampled_task: name of the task whose `sampling_rate` the metrics of the output
+            correct for; None if no correction is needed.
     """
 
     name: str

@@ -22,18 +22,18 @@ class ESCM2(ESMM):
         L_CVR   = 1/N sum o l(r, pCVR) / max(sg(pCTR), pctr_clip)
         loss    = L_CTR + counterfactual_weight L_CVR + L_CTCVR
 
-    l is the cross-entropy, or the loss of the conversion task. sg stops the gradient,
+    l is the loss of the task, by default the cross-entropy. sg stops the gradient,
     so that L_CVR does not train pCTR. If pCTR is the true probability and is not
     clipped, the expected value of L_CVR is the mean loss of pCVR over all impressions,
     as if each had been clicked. If `counterfactual_weight` is 0, these heads are
     ESMM's.
 
-    The paper writes lambda_c for `counterfactual_weight`, and has a factor lambda_g of
-    L_CTCVR: here the key `weight` of the conversion task.
+    The paper writes lambda_c for `counterfactual_weight`. The paper's factor lambda_g
+    of L_CTCVR is the key `weight` of the conversion task here.
 
     Attributes:
         counterfactual_weight: of `heads: escm2`: factor of the counterfactual risk of
-            pCVR; 0 is ESMM.
+            pCVR. With 0, the heads are ESMM's.
         pctr_clip: of `heads: escm2`: a lower pCTR counts as this value in the factor
             1 / pCTR of a click.
 
@@ -43,9 +43,9 @@ class ESCM2(ESMM):
         and the rows of a batch have weights; pCTR is corrected for the click task's
         `sampling_rate`, but N counts the sampled rows, so L_CVR is larger than the mean
         over all impressions, by all rows / sampled rows. The paper's other variant,
-        ESCM2-DR, adds a tower that imputes l(r, pCVR). This variant is missing here:
-        the L_CVR that it corrects has the same gradient in the conversion tower, so
-        that only the fit of the new tower would differ.
+        ESCM2-DR, adds a tower that imputes l(r, pCVR), and corrects L_CVR with it.
+        ESCM2-DR is missing here: the corrected L_CVR has the same gradient in the
+        conversion tower, so that only the loss of the new tower would differ.
     """
 
     NAME: ClassVar[str] = "escm2"
@@ -65,11 +65,14 @@ class ESCM2(ESMM):
         from keras import ops
 
         click, conversion = self.steps(tasks)
-        pcvr = ops.cast(logits[conditional_name(conversion, click)], "float32")
-        losses = tasks[conversion].row_losses(labels[conversion], pcvr, {})
+        pcvr_logit = ops.cast(logits[conditional_name(conversion, click)], "float32")
+        # The loss of a binary task uses no statistics of the labels.
+        losses = tasks[conversion].row_losses(
+            labels[conversion], pcvr_logit, statistics={}
+        )
         pctr_logit = ops.cast(ops.stop_gradient(logits[click][:, 0]), "float32")
         pctr = ops.sigmoid(pctr_logit + tasks[click].logit_shift)
-        # The label of the click is also 0 where the click is unknown.
+        # A row without a click label has the label 0 here, so it counts as not clicked.
         clicks = labels[click] * weights[conversion]
         risk = clicks * losses / ops.maximum(pctr, self.pctr_clip)
         return self.counterfactual_weight * risk

@@ -21,8 +21,8 @@ class ESMM(Chain):
     Here, y and z are labels, as in the paper: y is the label of the click task, and
     "y & z" the label of the conversion task. The click tower predicts pCTR, which the
     paper writes f(x; theta_ctr); the conversion tower predicts pCVR, f(x; theta_cvr).
-    l is the cross-entropy. There is no loss of pCVR itself. Both losses are on all
-    impressions: the paper's entire space.
+    l is the loss of the task, by default the cross-entropy. There is no loss of pCVR
+    itself. Both losses are on all impressions: the paper's entire space.
 
     Attributes:
         click_task: the task whose label is a click; null is the first task.
@@ -49,8 +49,9 @@ class ESMM(Chain):
     def check(self, tasks: Tasks) -> None:
         if len(tasks) < 2:
             raise ValueError(
-                f"model.heads: {self.NAME} needs two tasks, a click and a "
-                f"click-and-conversion, this run has {len(tasks)}: {', '.join(tasks)}"
+                f"model.heads: {self.NAME} needs two tasks, a click and a conversion "
+                f"after the click, but this run has only {', '.join(tasks)}; choose "
+                "both tasks, as in 'tasks=[click,buy]'"
             )
         self.check_steps(tasks, ["click_task", "conversion_task"])
         click, conversion = self.steps(tasks)
@@ -61,14 +62,17 @@ class ESMM(Chain):
             )
 
     def label_warnings(self, tasks: Tasks, labels: Labels) -> list[str]:
-        """Returns warnings of a funnel that is not named, or that the labels break."""
+        """Returns a warning if the keys do not say which tasks are meant.
+
+        Adds a warning if the labels break the funnel rule; see `Chain.label_warnings`.
+        """
         click, conversion = self.steps(tasks)
         binary = [name for name, task in tasks.items() if task.BINARY_LABELS]
         lines = []
         if len(binary) > 2 and None in (self.click_task, self.conversion_task):
             lines.append(
                 f"{self.NAME} takes {click} for the click and {conversion} for the "
-                f"conversion, of the tasks {', '.join(binary)}; model.click_task and "
-                "model.conversion_task name others"
+                f"conversion, of the tasks {', '.join(binary)}; to choose others, set "
+                "model.click_task and model.conversion_task"
             )
         return lines + super().label_warnings(tasks, labels)

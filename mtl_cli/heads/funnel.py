@@ -1,4 +1,4 @@
-"""Funnel heads: the product of any number of steps, such as click, cart and buy."""
+"""Funnel heads: products of the probabilities of steps, such as click, cart and buy."""
 
 from typing import ClassVar
 
@@ -7,7 +7,7 @@ from mtl_cli.heads.base import Tasks
 
 
 class Funnel(Chain):
-    """Multiplies the predictions of the towers of any number of steps in a row.
+    """Multiplies the predictions of the towers of two or more steps.
 
     For the steps click, cart and buy, and a row with the features x,
 
@@ -15,9 +15,9 @@ class Funnel(Chain):
         p(cart | x)  = p(click | x) * s(y_cart)    s(y_cart) = p(cart | click, x)
         p(buy | x)   = p(cart | x) * s(y_buy)      s(y_buy)  = p(buy | cart, x)
 
-    y_t is the logit of task t, and s the sigmoid. The label of a task is 1 on the rows
-    that have reached its step. There is a loss of each product, on all rows, and no
-    loss of a factor itself. With two steps, these heads are ESMM's.
+    y_t is the logit that the tower of task t computes, and s the sigmoid. The label of
+    a task is 1 on the rows that have reached the step. Each product has a loss on all
+    rows; a factor has no loss. With two steps, these heads are ESMM's.
 
     Attributes:
         funnel_steps: of `heads: funnel`: the tasks that are the steps, from the first
@@ -42,12 +42,12 @@ class Funnel(Chain):
         steps = self.steps(tasks)
         if len(steps) < 2:
             raise ValueError(
-                "model.heads: funnel needs two steps or more, this run has "
-                f"{len(steps)}: {', '.join(steps)}"
+                "model.heads: funnel needs two steps or more, but the steps are "
+                f"[{', '.join(steps)}]; name binary tasks in model.funnel_steps"
             )
         if len(set(steps)) < len(steps):
             raise ValueError(
-                f"model.funnel_steps: {', '.join(steps)} names a task twice; name each "
-                "once"
+                f"model.funnel_steps: {', '.join(steps)} names a task twice; name "
+                "each task once"
             )
         self.check_steps(tasks, ["funnel_steps"] * len(steps))

@@ -11,7 +11,7 @@ from mtl_cli.heads.base import Heads, Labels, Tasks
 class Ordered(Heads):
     """Heads for tasks that follow each other, such as click, cart and purchase.
 
-    A label can be 1 only if the label of the task before it is 1. So the predictions
+    A label can be 1 only if the label of the task before is 1. So the predictions
     y_hat_t = sigmoid(y_t), where y_t is the logit of task t, should not rise from task
     to task. For each batch of B rows, training adds the penalty
 
@@ -33,32 +33,33 @@ class Ordered(Heads):
     def check(self, tasks: Tasks) -> None:
         if len(tasks) < 2:
             raise ValueError(
-                "model.heads: ordered needs two tasks or more, this run has "
-                f"{len(tasks)}: {', '.join(tasks)}"
+                "model.heads: ordered needs two tasks or more, but this run has only "
+                f"{', '.join(tasks)}; choose more tasks, or set model.heads=independent"
             )
         for name, task in tasks.items():
             if not task.BINARY_LABELS:
                 raise ValueError(
                     f"model.heads: ordered compares probabilities, but task {name} is "
-                    f"a {task.kind}; take heads=independent, or binary tasks only"
+                    f"a {task.kind}; choose only binary tasks, or set "
+                    "model.heads=independent"
                 )
             if task.space is not None:
                 raise ValueError(
                     f"dataset.tasks.{name}.space: ordered compares the tasks on all "
-                    "rows; set it to null"
+                    f"rows; set dataset.tasks.{name}.space=null"
                 )
 
     def check_labels(self, tasks: Tasks, labels: Labels) -> None:
         for earlier, later in pairwise(tasks):
-            is_later = labels[later] == 1
-            num_broken = (is_later & (labels[earlier] == 0)).sum()
+            later_rows = labels[later] == 1
+            num_broken = (later_rows & (labels[earlier] == 0)).sum()
             if num_broken:
                 raise DataError(
                     f"model.heads: ordered needs {earlier} = 1 wherever {later} = 1, "
-                    f"but {num_broken:,} of {is_later.sum():,} training rows with "
+                    f"but {num_broken:,} of {later_rows.sum():,} training rows with "
                     f"{later} = 1 have {earlier} = 0; name the tasks from the first "
-                    "step to the last, as in 'tasks=[click,buy]', or take "
-                    "heads=independent"
+                    "step to the last, as in 'tasks=[click,buy]', or set "
+                    "model.heads=independent"
                 )
 
     def row_penalty(

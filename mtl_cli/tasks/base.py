@@ -124,6 +124,11 @@ class Task(Options):
         return 0.0
 
     @property
+    def odds_factor(self) -> float:
+        """The factor by which a weight of label 1 raises the odds that are trained."""
+        return 1.0
+
+    @property
     def kept_negatives(self) -> float:
         """The fraction of the rows with label 0 that the data keep."""
         return 1.0

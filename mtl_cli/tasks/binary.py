@@ -73,10 +73,13 @@ class Binary(Task):
         of rows with label 1 makes them w times as high. The logit is the logarithm of
         the odds, so the correction adds log(r / w).
         """
+        return math.log(self.kept_negatives / self.odds_factor)
+
+    @property
+    def odds_factor(self) -> float:
         # The loss `focal` does not give true probabilities: no factor of the odds would
         # correct its weight.
-        weight = self.positive_weight if self.loss == "bce" else 1.0
-        return math.log(self.kept_negatives / weight)
+        return self.positive_weight if self.loss == "bce" else 1.0
 
     @property
     def kept_negatives(self) -> float:

@@ -61,7 +61,7 @@ def test_each_later_step_adds_its_factor_scored_on_rows_of_the_step_before():
     ("steps", "tasks", "message"),
     [
         (None, {"click": BINARY["click"]}, "model.heads: funnel needs two steps"),
-        ([], TASKS, "model.heads: funnel needs two steps or more, this run has 0"),
+        ([], TASKS, "funnel needs two steps or more, but the steps are []; name"),
         (["click", "crat"], TASKS, "model.funnel_steps: no task 'crat' in this run"),
         (["click", "buy", "click"], TASKS, "click, buy, click names a task twice"),
         (
@@ -77,7 +77,8 @@ def test_each_later_step_adds_its_factor_scored_on_rows_of_the_step_before():
         (
             None,
             TASKS | {"buy": Binary(label="buy", sampling_rate=0.5)},
-            "funnel can only correct for sampled rows with click = 0",
+            "funnel can only correct for sampled rows with click = 0 "
+            "(dataset.tasks.click.sampling_rate); set dataset.tasks.buy.sampling_rate",
         ),
         (
             None,

@@ -39,7 +39,7 @@ def test_esmm_says_which_tasks_it_takes_if_there_are_more_than_two():
         (warning,) = heads.label_warnings(TASKS, whole)
         assert warning.startswith(
             "esmm takes click for the click and buy for the conversion, of the tasks "
-            "click, buy, like; model.click_task"
+            "click, buy, like; to choose others, set model.click_task"
         )
     two = {"click": TASKS["click"], "buy": TASKS["buy"]}
     two["seconds"] = Regression(label="seconds")
