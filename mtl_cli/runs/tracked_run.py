@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ RECORD = "tracked.json"  # in the run folder: the last epoch that was sent
 RETRY_SECONDS = 2
 # The seconds that a run waits at its end for a service that does not answer.
 MAX_SECONDS_AWAY = 15
-# The same for a service that answers: it may still be receiving files.
+# The seconds that a run waits at its end for a service that may be receiving files.
 MAX_SECONDS_BUSY = 600
 
 
@@ -41,6 +42,14 @@ class Event:
     time: float = field(default_factory=time.time)  # of the event, since 1970
 
 
+class Outcome(Enum):
+    """What became of a call of the tracker."""
+
+    SENT = auto()
+    REFUSED = auto()  # the service refuses the values, so the event is dropped
+    AWAY = auto()  # the service does not answer, so the call is repeated
+
+
 class TrackedRun:
     """The connection of a run to its tracker: a queue of events, sent by a thread."""
 
@@ -48,23 +57,27 @@ class TrackedRun:
         self, tracker: Tracker, folder: Path, warn: Callable[[str], object]
     ) -> None:
         self.tracker, self.folder, self.warn = tracker, folder, warn
+        # Both threads hold this lock while they change an attribute below, and then
+        # notify the other thread.
+        self.lock = threading.Condition()
         self.is_open = tracker.name != "none"
-        self.is_ending = False
+        self.is_ending = False  # whether `end` has been called
         self.events: deque[Event] = deque()
-        # Both threads hold this lock while they change `events`, `is_open` or an
-        # attribute below, and then notify the other thread.
-        self.changed = threading.Condition()
+        self.last_outcome = Outcome.SENT
+        self.reason = ""  # the text of the last error; "" before the first error
         self.start_error: BaseException | None = None
-        self.reason = ""  # why the last values could not be sent
-        self.is_away = False  # whether the service did not answer the last call
         self.num_refused = 0  # the number of values that the service has refused
 
     def start(self, values: dict[str, Any], must_succeed: bool) -> None:
         """Starts the tracker and the thread, and waits until the tracker has started.
 
-        If the tracker must succeed, a `ConfigError` says why it cannot start. Else the
-        run goes on, even if the tracker's service does not answer. The values are the
-        configuration, without secrets.
+        Args:
+            values: the configuration, without secrets.
+            must_succeed: whether a tracker that cannot start ends the run. If not, the
+                run goes on, even if the tracker's service does not answer.
+
+        Raises:
+            ConfigError: if the tracker must start, but cannot.
         """
         if not self.is_open:
             return
@@ -73,14 +86,16 @@ class TrackedRun:
         threading.Thread(target=self.send_events, daemon=True).start()
         # Waiting also keeps the thread from importing the tracker's packages while the
         # run imports its own packages.
-        with self.changed:
-            self.changed.wait_for(lambda: not self.events or self.is_away)
+        with self.lock:
+            self.lock.wait_for(
+                lambda: not self.events or self.last_outcome is Outcome.AWAY
+            )
         if isinstance(self.start_error, MtlError):
             raise self.start_error
         if self.start_error is not None:
             raise ConfigError(
-                f"tracker: {self.tracker.name} cannot start: "
-                f"{first_line(self.start_error)}; mend this, or train with tracker=none"
+                f"tracker: {self.tracker.name} cannot start: {self.reason}; mend this, "
+                "or train with tracker=none"
             ) from self.start_error
 
     def epoch(self, number: int, row: dict[str, Any]) -> None:
@@ -100,49 +115,67 @@ class TrackedRun:
             return 0
 
     def end(self, scores: dict[str, Scores] | None) -> None:
-        """Queues the final scores, and waits until all events are sent.
+        """Queues the final scores, waits until all events are sent, and closes.
 
-        The time of waiting is limited. If values were not sent by then, one warning
-        says how many the service lacks, and where they are kept. The scores are None if
-        the run failed.
+        The time of waiting is limited. If values were not sent by then, or were refused
+        earlier, one warning counts them. The scores are None if the run failed.
         """
         if not self.is_open:
             return
         call = partial(self.tracker.end, scores)
         self.add(Event(call, len(flat_numbers(dict(scores or {})))))
-        # A second call means that a signal has interrupted the first: do not wait.
-        waits, self.is_ending = not self.is_ending, True
-        begin = time.monotonic()
-        with self.changed:
-            while self.events and waits:
-                limit = MAX_SECONDS_AWAY if self.is_away else MAX_SECONDS_BUSY
-                seconds = begin + limit - time.monotonic()
-                if seconds <= 0:
-                    break
-                self.changed.wait(seconds)
+        # A second call means that a signal has interrupted the first call. Then the run
+        # must not wait again.
+        is_interrupted = self.is_ending
+        self.is_ending = True
+        if not is_interrupted:
+            self.wait_until_sent()
+        with self.lock:
             self.is_open = False
-            self.changed.notify_all()
+            self.lock.notify_all()
             lacks_end = bool(self.events)  # the end is the last event
-            num_lost = self.num_refused + sum(event.num_values for event in self.events)
-        if not num_lost and not lacks_end:
+            num_unsent = sum(event.num_values for event in self.events)
+        num_missing = self.num_refused + num_unsent
+        if not num_missing and not lacks_end:
             return
-        lacking = [f"{num_lost:,} values"] if num_lost else []
-        lacking += ["the end of the run"] if lacks_end else []
-        reason = self.reason or f"no call has returned for {MAX_SECONDS_BUSY} s"
-        text = f"tracker: {self.tracker.name} lacks {' and '.join(lacking)}: {reason}"
+        missing = [f"{num_missing:,} values"] if num_missing else []
+        missing += ["the end of the run"] if lacks_end else []
+        if self.reason:
+            reason = self.reason
+        elif is_interrupted:
+            reason = "the run was stopped before the tracker had received them"
+        else:
+            reason = f"the tracker has not received them within {MAX_SECONDS_BUSY} s"
+        text = f"tracker: {self.tracker.name} lacks {' and '.join(missing)}: {reason}"
         folder = shortest(self.folder)
         if scores is not None:
             text += f"; {folder} holds all values in history.csv and metrics.json"
-        elif num_lost:
-            text += f"; {folder} holds them, and the resumed run sends them"
+        elif num_missing:
+            text += f"; {folder} holds all values in history.csv"
+            # A resumed run sends the epochs after the last epoch that was sent. So an
+            # earlier epoch that was refused is not sent again.
+            if not self.num_refused:
+                text += ", and the resumed run sends the missing values"
         self.warn(text)
+
+    def wait_until_sent(self) -> None:
+        """Waits until all events are sent or refused, or the time is over."""
+        begin = time.monotonic()
+        with self.lock:
+            while self.events:
+                is_away = self.last_outcome is Outcome.AWAY
+                limit = MAX_SECONDS_AWAY if is_away else MAX_SECONDS_BUSY
+                seconds_left = begin + limit - time.monotonic()
+                if seconds_left <= 0:
+                    return
+                self.lock.wait(seconds_left)
 
     def add(self, event: Event) -> None:
         """Queues an event, unless the connection is closed."""
-        with self.changed:
+        with self.lock:
             if self.is_open:
                 self.events.append(event)
-                self.changed.notify_all()
+                self.lock.notify_all()
 
     def send_events(self) -> None:
         """Sends one event after another until the connection is closed.
@@ -151,57 +184,59 @@ class TrackedRun:
         refused.
         """
         while True:
-            with self.changed:
-                self.changed.wait_for(lambda: self.events or not self.is_open)
+            with self.lock:
+                self.lock.wait_for(lambda: self.events or not self.is_open)
                 if not self.is_open:
                     return
                 event = self.events[0]
-            try:
-                self.tracker._event_time = event.time
-                event.call()
-            except (Exception, SystemExit) as error:
-                self.handle_error(event, error)
-                continue
-            if event.epoch:
-                record = {"tracker": self.tracker.name, "epoch": event.epoch}
-                # If the folder cannot be written, the run itself reports that.
-                with contextlib.suppress(MtlError):
-                    write_text(self.folder / RECORD, json.dumps(record) + "\n")
-            with self.changed:
-                self.events.popleft()
-                self.is_away = False
-                self.changed.notify_all()
+            outcome, error = self.send(event)
+            with self.lock:
+                if not self.is_open:
+                    return
+                is_first_error = error is not None and not self.reason
+                self.last_outcome = outcome
+                if error is not None:
+                    self.reason = first_line(error)
+                    if event.must_succeed:
+                        self.start_error = error
+                        self.is_open = False
+                if outcome is Outcome.REFUSED:
+                    self.num_refused += event.num_values
+                if outcome is not Outcome.AWAY:
+                    self.events.popleft()
+                self.lock.notify_all()
+            if is_first_error and not event.must_succeed:
+                self.warn_of_error(outcome)
+            if outcome is Outcome.AWAY:
+                with self.lock:
+                    self.lock.wait_for(lambda: not self.is_open, RETRY_SECONDS)
 
-    def handle_error(self, event: Event, error: BaseException) -> None:
-        """Drops an event that was refused; waits if the service does not answer.
+    def send(self, event: Event) -> tuple[Outcome, BaseException | None]:
+        """Calls the tracker. Returns the outcome, and the error if there was one."""
+        try:
+            self.tracker.set_event_time(event.time)
+            event.call()
+        except (Exception, SystemExit) as error:
+            # Errors of the network are subclasses of `OSError`. A call that must
+            # succeed is not repeated.
+            is_away = isinstance(error, OSError) and not event.must_succeed
+            return Outcome.AWAY if is_away else Outcome.REFUSED, error
+        if event.epoch:
+            record = {"tracker": self.tracker.name, "epoch": event.epoch}
+            # If the folder cannot be written, the run itself reports that.
+            with contextlib.suppress(MtlError):
+                write_text(self.folder / RECORD, json.dumps(record) + "\n")
+        return Outcome.SENT, None
 
-        If the service does not answer, the event stays in the queue to be sent again.
-        The first error prints a warning.
-        """
-        with self.changed:
-            if not self.is_open:
-                return
-            is_first_error = not self.reason
-            self.reason = first_line(error)
-            # Errors of the network are subclasses of `OSError`.
-            self.is_away = isinstance(error, OSError) and not event.must_succeed
-            if event.must_succeed:
-                self.start_error, self.is_open = error, False
-            if not self.is_away:
-                self.events.popleft()
-                self.num_refused += event.num_values
-            self.changed.notify_all()
-        if is_first_error and not event.must_succeed:
-            effect = "but some values are missing in the tracker"
-            if self.is_away:
-                effect = "and what is missing is sent when the tracker answers"
-            text = f"tracker: {self.tracker.name}: {self.reason}; training goes on"
-            # If the warning cannot be printed, this thread must go on nevertheless.
-            with contextlib.suppress(MtlError, OSError, SystemExit):
-                self.warn(f"{text}, {effect}")
-        if self.is_away:
-            with self.changed:
-                self.changed.wait_for(lambda: not self.is_open, RETRY_SECONDS)
+    def warn_of_error(self, outcome: Outcome) -> None:
+        """Prints a warning about the first error, and says what the error changes."""
+        effect = "but some values are missing in the tracker"
+        if outcome is Outcome.AWAY:
+            effect = "and the missing values are sent when the tracker answers"
+        text = f"tracker: {self.tracker.name}: {self.reason}; training goes on"
+        # If the warning cannot be printed, this thread must go on nevertheless.
+        with contextlib.suppress(MtlError, OSError, SystemExit):
+            self.warn(f"{text}, {effect}")
 
 
 @contextlib.contextmanager
@@ -212,9 +247,10 @@ def tracked_run(
     values: dict[str, Any],
     earlier_rows: Iterable[dict[str, Any]] | None,
 ) -> Iterator[TrackedRun]:
-    """Starts a tracker, and yields the connection; ends the tracker if the run fails.
+    """Starts a tracker, sends earlier epochs that it lacks, and yields the connection.
 
-    If the run succeeds, the block itself calls `end` with the final scores.
+    If the run succeeds, the block itself calls `end` with the final scores. If the run
+    fails, `end` is called here.
 
     Args:
         tracker: the tracker to call.

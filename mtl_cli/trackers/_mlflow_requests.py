@@ -1,10 +1,11 @@
-"""Requests to an MLflow server: limits of their time, and errors in one line."""
+"""Limits the time of requests to an MLflow server, and shortens error messages."""
 
 import contextlib
 import logging
 import os
 import warnings
 from collections.abc import Iterator
+from http import HTTPStatus
 
 from mtl_cli.core.errors import first_line
 
@@ -19,11 +20,14 @@ DEFAULT_VARIABLES = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
 LOGGERS = ("mlflow", "alembic", "sqlalchemy.engine", "urllib3")
-TOO_MANY_REQUESTS, FIRST_SERVER_ERROR = 429, 500  # HTTP status codes
 
 
 def load_quietly() -> None:
-    """Imports MLflow without its messages."""
+    """Imports MLflow and silences it.
+
+    The environment variables, the filter of warnings and the loggers of MLflow stay
+    changed for the rest of the process.
+    """
     for name, value in DEFAULT_VARIABLES.items():
         os.environ.setdefault(name, value)
     warnings.filterwarnings("ignore", module="mlflow")
@@ -31,15 +35,16 @@ def load_quietly() -> None:
 
     for name in LOGGERS:
         logger = logging.getLogger(name)
-        logger.handlers, logger.propagate = [logging.NullHandler()], False
+        logger.handlers = [logging.NullHandler()]
+        logger.propagate = False
 
 
 @contextlib.contextmanager
 def limited_requests(seconds: int, address: str) -> Iterator[None]:
     """Limits the seconds of each request, unless `TIMEOUT_VARIABLE` sets a limit.
 
-    Raises an `OSError` if the server does not answer, or cannot answer now. The address
-    without a password is for the message.
+    Raises an `OSError` if the server does not answer, or says that it cannot serve the
+    request now. The error names `address`, the server's address without a password.
     """
     from mlflow.exceptions import MlflowException
 
@@ -48,11 +53,13 @@ def limited_requests(seconds: int, address: str) -> Iterator[None]:
     try:
         yield
     except MlflowException as error:
+        # MLflow gives the status 500 to an error without a response, too.
         status: int = error.get_http_status_code()  # type: ignore[no-untyped-call]
-        if status < FIRST_SERVER_ERROR and status != TOO_MANY_REQUESTS:
+        is_server_error = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        if not is_server_error and status != HTTPStatus.TOO_MANY_REQUESTS:
             raise
         raise ConnectionError(
-            f"{address} does not answer: {root_reason(error)}"
+            f"{address} cannot serve a request now: {root_reason(error)}"
         ) from error
     finally:
         if is_unset:
@@ -60,7 +67,7 @@ def limited_requests(seconds: int, address: str) -> Iterator[None]:
 
 
 def root_reason(error: BaseException) -> str:
-    """Returns the text of the error at the end of the chain of causes of an error."""
+    """Returns the text of the first error in a chain of errors and their causes."""
     while cause := error.__cause__ or error.__context__:
         error = cause
     return getattr(error, "strerror", None) or first_line(error)

@@ -14,11 +14,14 @@ from mtl_cli.metrics.metrics_json import Scores
 
 
 class Tracker(Options):
-    """Sends the events of a run to a service. `conf/tracker/*.yaml` has the fields.
+    """Sends the events of a run to a service.
+
+    The fields of a tracker and their values are in `conf/tracker/NAME.yaml`.
 
     A thread of its own calls `start`, `epoch` and `end`, one after another, so that a
-    slow service does not delay training. An error in `start` ends a new run before it
-    reads its data. After any later error the run continues, and prints one warning:
+    slow service does not delay training. An error in the `start` of a new run ends the
+    run before it reads its data. After any other error the run continues, and prints
+    one warning:
 
     - `OSError` means that the service does not answer. The same call is repeated until
       it succeeds, or until the run has ended.
@@ -27,10 +30,10 @@ class Tracker(Options):
 
     Attributes:
         name: name of the tracker's module.
-        package: the package that the tracker imports; the extra `mtl-cli[NAME]`
-            installs it. "" if the tracker needs none.
-        keys_with_secrets: the keys whose values may contain a password. The service
-            does not store them.
+        package: the package that the tracker imports; "" if the tracker needs none. The
+            extra `mtl-cli[NAME]` installs the package.
+        keys_with_secrets: the keys whose values may contain a password, since the
+            service does not store these values.
     """
 
     package: ClassVar[str] = ""
@@ -41,8 +44,12 @@ class Tracker(Options):
     # itself may come later, if the service did not answer earlier.
     _event_time: float = PrivateAttr(0.0)
 
+    def set_event_time(self, seconds: float) -> None:
+        """Sets the time of the event that the next call sends."""
+        self._event_time = seconds
+
     def check_installed(self) -> None:
-        """Raises an error if the package of the service is missing."""
+        """Raises a `ConfigError` if the package of the service is missing."""
         if not self.package:
             return
         spec = find_spec(self.package)
@@ -55,16 +62,16 @@ class Tracker(Options):
             )
 
     def check_secrets(self) -> None:
-        """Raises an error if a value that the service would store contains a secret."""
+        """Raises a `ConfigError` if the service would store a value with a secret."""
         for key, value in self.model_dump(exclude=set(self.keys_with_secrets)).items():
             if secret := secret_in(value):
                 raise ConfigError(
                     f"tracker.{key}: {self.name} would store the value of {secret}; "
-                    "give another name"
+                    "give another value"
                 )
 
     def start(self, run: Path, values: dict[str, Any]) -> None:
-        """Receives the start of a run, before it reads its data.
+        """Receives the start of a run, before the run reads its data.
 
         A resumed run calls `start` again, with the same folder.
 
@@ -82,7 +89,7 @@ class Tracker(Options):
         """
 
     def end(self, scores: dict[str, Scores] | None) -> None:
-        """Receives the end of the run. All its files but `status.json` are written.
+        """Receives the end of the run, after all its files except `status.json`.
 
         Args:
             scores: {split: the final scores}; {} if the run only checked its data; None

@@ -33,9 +33,10 @@ ID_FILE = "mlflow.json"  # a file of the run folder, with the id of the MLflow r
 # The files and the subfolder of the run folder that are logged as artifacts.
 ARTIFACT_FILES = ("config.yaml", "metrics.json", "report.html")
 MODEL_FOLDER = "model"
-# Limits of a request in seconds: a server may need long to wake up, and to store a
-# file.
-START_SECONDS, METRICS_SECONDS, FILE_SECONDS = 30, 10, 60
+# The seconds that a request may take.
+START_SECONDS = 30  # the server may have to wake up first
+METRICS_SECONDS = 10
+FILE_SECONDS = 60  # the server stores a file
 
 
 class MLflow(Tracker):
@@ -55,7 +56,7 @@ class MLflow(Tracker):
 
     _client: Any = PrivateAttr(None)
     _folder: Path = PrivateAttr(Path())  # the run folder
-    _run_id: str = PrivateAttr("")  # of the MLflow run
+    _run_id: str = PrivateAttr("")  # the id of the MLflow run
     _printable_uri: str = PrivateAttr("")  # the address without a password
     _store: Path | None = PrivateAttr(None)  # see `store_folder`
     # Whether the address comes from the environment variable.
@@ -131,7 +132,7 @@ class MLflow(Tracker):
         from mlflow.tracking.context.registry import resolve_tags
 
         experiment = self._experiment()
-        # A run that is refused must not stay in MLflow, so the check comes first.
+        # If the check fails, no MLflow run may exist, so the check comes first.
         self._check_artifacts(experiment.artifact_location)
         mlflow_run = self._client.create_run(
             experiment.experiment_id,
@@ -181,8 +182,11 @@ class MLflow(Tracker):
         """
         from mlflow.entities import Metric
 
-        time = int(1000 * self._event_time)
-        metrics = [Metric(allowed_name(k), x, time, step) for k, x in values.items()]
+        time = int(1000 * self._event_time)  # in milliseconds
+        metrics = [
+            Metric(allowed_name(name), value, time, step)
+            for name, value in values.items()
+        ]
         self._client.log_batch(self._run_id, metrics=metrics)
 
     def _log_files(self) -> None:
@@ -191,7 +195,8 @@ class MLflow(Tracker):
         Raises an `UnsafeFileError` if there are links in the folder of the artifacts.
         """
         artifacts = self._client.get_run(self._run_id).info.artifact_uri
-        self._check_artifacts(artifacts)  # the database may have changed in the run
+        # The database may have changed since the run began.
+        self._check_artifacts(artifacts)
         folder = store_folder(artifacts) if self._store is not None else None
         if folder is not None and folder.is_dir():
             check_entries(folder, (MODEL_FOLDER,))
@@ -208,7 +213,7 @@ class MLflow(Tracker):
         ):
             raise OSError(
                 f"{self._printable_uri} would write artifacts to {artifacts}, outside "
-                "of the current folder; if you want that, give the address in "
+                "of the current folder; to allow this, give the address in "
                 f"{URI_VARIABLE} instead of tracker.uri"
             )
 

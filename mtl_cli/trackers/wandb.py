@@ -20,7 +20,7 @@ from mtl_cli.metrics.metrics_json import Scores
 from mtl_cli.trackers.base import Tracker, flat_numbers
 
 ID_FILE = "wandb.json"  # a file of the run folder
-# Limits in seconds. Without a limit, W&B waits forever at the end of a run.
+# Limits in seconds. Without a limit, W&B would wait forever at the end of a run.
 START_SECONDS, FINISH_SECONDS = 30, 60
 
 
@@ -75,7 +75,8 @@ class WandB(Tracker):
 
     def end(self, scores: dict[str, Scores] | None) -> None:
         self._run.summary.update(flat_numbers(scores or {}, "final."))
-        self._run.finish(exit_code=int(scores is None))
+        has_failed = scores is None
+        self._run.finish(exit_code=1 if has_failed else 0)
 
 
 def run_id(run: Path) -> str:
@@ -97,7 +98,7 @@ def run_id(run: Path) -> str:
 
 @contextlib.contextmanager
 def masked_arguments() -> Iterator[None]:
-    """Masks the secrets in `sys.argv` inside the block, since W&B records it."""
+    """Masks the secrets in `sys.argv` inside the block: W&B records the arguments."""
     arguments = sys.argv
     sys.argv = mask_secrets(list(arguments))
     try:

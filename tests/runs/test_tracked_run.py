@@ -129,8 +129,8 @@ def test_events_of_an_absence_are_sent_later_with_their_own_times(
     assert tracker._calls == ["start", "epoch 1", "epoch 2", "done"]
     assert tracker._times[1] <= tracker._times[2] <= queued <= tracker._times[3]
     assert warnings == [
-        "tracker: recorder: no answer; training goes on, and what is missing is sent "
-        "when the tracker answers"
+        "tracker: recorder: no answer; training goes on, and the missing values are "
+        "sent when the tracker answers"
     ]
 
 
@@ -179,6 +179,27 @@ def test_what_a_service_refuses_is_not_repeated(tmp_path: Path) -> None:
     assert len(warnings) == 2
 
 
+@pytest.mark.parametrize("is_refused", [True, False])
+def test_only_epochs_that_a_resumed_run_sends_are_promised(
+    is_refused: bool, tmp_path: Path
+) -> None:
+    tracker, warnings = Recorder(name="recorder"), list[str]()
+    with (
+        pytest.raises(ValueError, match="steps"),
+        tracked_run(tracker, tmp_path, warnings.append, {}, None) as tracked,
+    ):
+        tracker._error = ValueError("no") if is_refused else ConnectionError("no")
+        tracked.epoch(1, row(1))
+        wait_until(lambda: warnings)
+        if is_refused:
+            # The next epoch is sent, so a resumed run does not send epoch 1 again.
+            tracker._error = None
+            tracked.epoch(2, row(2))
+        raise ValueError("no steps")
+    assert "lacks 2 values" in warnings[-1] and "history.csv" in warnings[-1]
+    assert ("the resumed run sends" in warnings[-1]) != is_refused
+
+
 @pytest.mark.parametrize(
     ("record", "sent"),
     [
@@ -212,6 +233,25 @@ def test_signal_ends_the_wait_for_a_tracker(
         raise Stopped(130)
     assert time.monotonic() - begin < PATIENCE_SECONDS / 2
     assert "the end of the run" in warnings[-1]
+
+
+def test_stopped_wait_for_a_call_is_not_called_a_time_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = threading.Event()
+    monkeypatch.setattr(Recorder, "epoch", lambda *_: answered.wait(PATIENCE_SECONDS))
+    warnings = list[str]()
+    with (
+        pytest.raises(Stopped),
+        tracked_run(
+            Recorder(name="recorder"), tmp_path, warnings.append, {}, None
+        ) as tracked,
+    ):
+        tracked.epoch(1, row(1))
+        tracked.is_ending = True  # as in a first call of `end`
+        raise Stopped(130)
+    answered.set()
+    assert "the run was stopped before the tracker had received them" in warnings[-1]
 
 
 def test_run_without_a_tracker_has_no_thread_and_no_record(tmp_path: Path) -> None:
