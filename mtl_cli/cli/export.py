@@ -17,7 +17,7 @@ EXAMPLES = """examples:
   mtl-export outputs/runs/NAME model.onnx --format onnx
   mtl-export outputs/runs/NAME served --format mlflow
   mtl-export outputs/runs/NAME model --set position=1
-  mtl-export --verify model                     # replays the test rows in the export
+  mtl-export --verify model                     # replays the example rows in it
 """
 
 
@@ -64,7 +64,7 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
         "--verify",
         metavar="TARGET",
         type=Path,
-        help="replay the test rows of an export that you trust",
+        help="replay the example rows of an export that you trust",
     )
     parser.add_plugins_flag()
     options = parser.parse_args(command_line)
@@ -102,8 +102,8 @@ def export(options: argparse.Namespace) -> None:
             options.force,
         )
     line = (
-        f"{path}: {result.num_rows} test rows replayed, the largest difference from "
-        f"the run is {result.difference:.1e} ({result.column})"
+        f"{path}: {result.num_rows} example rows replayed, the largest error against "
+        f"the run is {result.error:.1e} ({result.column})"
     )
     write_to_stdout(f"{printable(line)}\n")
 

@@ -17,7 +17,7 @@ from mlflow.pyfunc.model import PythonModel
 
 
 class RawColumnsModel(PythonModel):
-    """Predicts the rows of a DataFrame with a SavedModel that reads its columns."""
+    """Predicts the rows of a DataFrame with a SavedModel whose inputs are columns."""
 
     def load_context(self, context: Any) -> None:
         """Loads the SavedModel from the artifacts of the MLflow model."""
@@ -25,13 +25,16 @@ class RawColumnsModel(PythonModel):
         record = json.loads((folder / "export.json").read_text("utf-8"))
         self.input_kinds: dict[str, str] = record["inputs"]
         self.outputs: list[str] = record["outputs"]
-        self.model = tf.saved_model.load(str(folder))
+        self.saved_model = tf.saved_model.load(str(folder))
 
     def predict(
         self, context: Any, model_input: pd.DataFrame, params: Any = None
     ) -> pd.DataFrame:
-        """Returns the predictions: one row for each row of `model_input`."""
-        serve = self.model.signatures["serving_default"]
+        """Returns the predictions: one row for each row of `model_input`.
+
+        Raises a `ValueError` that names the column if a cell cannot be converted.
+        """
+        serve = self.saved_model.signatures["serving_default"]
         inputs = {}
         for column, kind in self.input_kinds.items():
             try:
@@ -45,12 +48,13 @@ class RawColumnsModel(PythonModel):
 def as_array(cells: "pd.Series[Any]", kind: str) -> npt.NDArray[Any]:
     """Converts a column to an input of the SavedModel.
 
-    The kind is `number`, `text`, or for lists `numbers` or `texts`. A missing cell is
-    None, NaN or NA.
+    The kind of the cells is `number` or `text`; the kind of lists `numbers` or `texts`.
+    A missing cell is None, NaN or NA.
 
     Returns: numbers as float64, with NaN for a missing cell; or texts, with "" for a
-        missing cell. A column of lists becomes a matrix with one row per list. Shorter
-        lists are filled up with NaN or "". A missing list counts as an empty list.
+        missing cell. A column of lists becomes a matrix with one row per list. Lists
+        that are shorter than the longest list are filled up with NaN or "". A missing
+        list counts as an empty list.
     """
     if kind == "number":
         return cells.to_numpy("float64", na_value=np.nan)
@@ -59,9 +63,11 @@ def as_array(cells: "pd.Series[Any]", kind: str) -> npt.NDArray[Any]:
     lists = [[] if is_missing(cell) else list(cell) for cell in cells]
     shape = (len(lists), max(map(len, lists), default=0))
     if kind == "numbers":
-        convert, matrix = as_number, np.full(shape, np.nan)
+        convert = as_number
+        matrix = np.full(shape, np.nan)
     else:
-        convert, matrix = as_text, np.full(shape, "", dtype=object)
+        convert = as_text
+        matrix = np.full(shape, "", dtype=object)
     for row, values in enumerate(lists):
         matrix[row, : len(values)] = [convert(value) for value in values]
     return matrix
@@ -84,10 +90,11 @@ def as_text(value: Any) -> str:
     """
     if is_missing(value):
         return ""
-    # NumPy's scalars have types of their own: only `np.float64` is also a `float`.
+    # NumPy's scalars have types of their own: `np.float32`, for one, is no `float`.
     if isinstance(value, bool | np.bool_):
         return str(value).lower()
     if isinstance(value, float | np.floating):
+        # Up to this size, the type of the float holds every whole number.
         largest_exact = 2 ** (np.finfo(type(value)).nmant + 1)
         if not value.is_integer() or abs(value) > largest_exact:
             raise ValueError(f"{value} is not an exact id; give ids as text")

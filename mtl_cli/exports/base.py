@@ -32,8 +32,8 @@ BYTES_PER_ID = 8
 class ExportRecord(TypedDict):
     """Describes an export. The record is stored in the export as JSON.
 
-    If the export is a folder, the record is the file `export.json`, and has one more
-    key: `files`, the hashes of all other files in the folder.
+    If the export is a folder, the record is the file `export.json`. This file has one
+    more key: `files`, the hashes of all other files in the folder.
 
     Attributes:
         format: the name of the format.
@@ -42,9 +42,9 @@ class ExportRecord(TypedDict):
         constants: {raw column: value}, for columns that the export does not read,
             because all rows have the same value.
         outputs: the names of the predictions.
-        rows: {raw column: cells} of a few test rows.
-        predictions: {output: numbers}, the predictions of the run for the test rows.
-            `mtl-export --verify` compares them with the predictions of the export.
+        rows: {raw column: cells} of a few example rows; see `FeatureSet.examples`.
+        predictions: {output: numbers}, the predictions of the run for the example rows.
+            `mtl-export --verify` compares the predictions of the export with them.
     """
 
     format: str
@@ -75,10 +75,10 @@ class ExportFormat(Options):
         tolerance: the largest accepted error of an export's prediction. The error is
             |x - y| / (s (1 + log s)) with s = max(1, |y|), where x is the prediction of
             the export and y the prediction of `mtl-predict`. The logarithm is there
-            because a large y may be an exponential: it multiplies the rounding error of
-            its exponent by y.
-        has_inputs: whether an export scores raw columns by itself. If not, no column
-            can hold a constant.
+            because a large y may be exp(z): the rounding error of z grows with z, and
+            the error of y is the rounding error of z times y.
+        has_inputs: whether an export reads raw columns by itself. If not, the export
+            cannot replace a column by a constant.
         byproducts: glob patterns of files that appear in the folder of an export when
             a program uses the export. `--force` replaces a folder despite such files.
     """

@@ -42,10 +42,12 @@ class MLflow(ExportFormat):
         with quiet(), tempfile.TemporaryDirectory(prefix="mtl-export-") as folder:
             import mlflow
 
-            # mtl-cli installs mlflow-skinny, a part of mlflow with the same version
-            # numbers.
+            # mtl-cli installs mlflow-skinny, a part of mlflow. Both have the same
+            # version numbers, so the export can require mlflow itself.
             requirements = [f"mlflow=={version('mlflow-skinny')}"]
-            requirements += [f"{p}=={version(p)}" for p in REQUIRED_PACKAGES]
+            requirements += [
+                f"{package}=={version(package)}" for package in REQUIRED_PACKAGES
+            ]
             saved_model = Path(folder, ARTIFACT)
             SavedModel().write(model, record, saved_model)
             mlflow.pyfunc.save_model(
@@ -55,7 +57,8 @@ class MLflow(ExportFormat):
                 signature=signature(record),
                 pip_requirements=requirements,
             )
-        # Readers of records look for the file at the top of the folder.
+        # `read_record` looks for the record at the top of the folder. The original lies
+        # among the artifacts, since it is a part of the SavedModel.
         shutil.copy(path / "artifacts" / ARTIFACT / RECORD_FILE, path / RECORD_FILE)
 
     def predict(
@@ -67,9 +70,10 @@ class MLflow(ExportFormat):
         # Somebody may have changed the copy of the code in the export. Therefore the
         # original in this package runs instead.
         model = RawColumnsModel()
+        # The call is the same as MLflow's: the context holds the paths of artifacts.
         artifacts = {ARTIFACT: str(path / "artifacts" / ARTIFACT)}
         model.load_context(SimpleNamespace(artifacts=artifacts))
-        columns = model.predict(None, rows.to_pandas())
+        columns = model.predict(context=None, model_input=rows.to_pandas())
         return {str(name): values.to_numpy() for name, values in columns.items()}
 
 
@@ -89,18 +93,24 @@ def quiet() -> Iterator[None]:
 def signature(record: ExportRecord) -> "ModelSignature":
     """Returns the types of the columns that an exported model reads and predicts."""
     from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, DataType, Schema
+    from mlflow.types import ColSpec, DataType, Schema, TensorSpec
     from mlflow.types.schema import AnyType, Array
 
     types: dict[str, Any] = {
         "text": DataType.string,
         "number": DataType.double,
-        # With `Array(DataType.string)`, MLflow would shorten the texts of a list that
-        # contains a null.
+        # The type of the texts in a list is left open: with `Array(DataType.string)`,
+        # MLflow would shorten the texts of a list that contains a null.
         "texts": Array(AnyType()),  # type: ignore[no-untyped-call]
         "numbers": Array(DataType.double),
     }
-    # MLflow accepts missing cells only in columns that are not required.
-    inputs = [ColSpec(types[k], name, False) for name, k in record["inputs"].items()]
-    outputs = [ColSpec(DataType.double, name) for name in record["outputs"]]
-    return ModelSignature(Schema([*inputs]), Schema([*outputs]))
+    # MLflow accepts missing cells only in columns that are not required, so no column
+    # is required.
+    inputs: list[ColSpec | TensorSpec] = [
+        ColSpec(types[kind], name, required=False)
+        for name, kind in record["inputs"].items()
+    ]
+    outputs: list[ColSpec | TensorSpec] = [
+        ColSpec(DataType.double, name) for name in record["outputs"]
+    ]
+    return ModelSignature(Schema(inputs), Schema(outputs))

@@ -26,13 +26,15 @@ SUFFIX = ".onnx"
 RECORD_KEY = "mtl_export"  # the key of the record in the metadata of an ONNX file
 MAX_BYTES = 2**31 - 1  # the limit of protocol buffers; an ONNX file is one
 BYTES_PER_WEIGHT = 4
-# The name of one more input of the network's graph: whether each row is accepted.
+# The name of one more input of the network's graph: whether the encoding graph accepts
+# each row. The predictions of the other rows are NaN; see `GraphOps.require`.
 IS_ACCEPTED = "is_accepted"
-# An export consists of two graphs: one encodes raw columns, the other is the network.
-# Each graph has a prefix for the names of its tensors.
+# An export is merged from two graphs: the encoding graph encodes raw columns, and the
+# network's graph predicts. These prefixes keep the names of their tensors apart.
 ENCODED, NETWORK = "encoded/", "network/"
 TF2ONNX_OPSET = 18  # the highest version of the operations that tf2onnx writes
-# The version of the file format. ONNX 1.16 introduced it, ONNX Runtime 1.18 reads it.
+# The version of the file format. ONNX writes this version since release 1.16, and ONNX
+# Runtime reads it since release 1.18.
 IR_VERSION = 10
 
 
@@ -122,8 +124,8 @@ def check_names(record: ExportRecord) -> None:
 
 def check_size(model: TrainedModel) -> None:
     """Raises a `ConfigError` if the model is too large for one file."""
-    weights = model.network.predictions.count_params() * BYTES_PER_WEIGHT
-    size = weights + vocabulary_bytes(model)
+    weight_bytes = model.network.predictions.count_params() * BYTES_PER_WEIGHT
+    size = weight_bytes + vocabulary_bytes(model)
     if size > MAX_BYTES:
         raise ConfigError(
             f"--format onnx: the model has {size / 2**30:.1f} GiB, but an ONNX file "
@@ -152,7 +154,7 @@ def encoding_graph(model: TrainedModel) -> "ModelProto":
 
 
 def network_graph(model: TrainedModel, outputs: list[str]) -> "ModelProto":
-    """Converts the network to a graph from its inputs to the named outputs."""
+    """Converts the network to the graph from `network_inputs` to the named outputs."""
     import tensorflow as tf
     import tf2onnx
     from onnx import compose, helper, version_converter
@@ -162,16 +164,17 @@ def network_graph(model: TrainedModel, outputs: list[str]) -> "ModelProto":
 
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     score = Scorer(model.network, model.config)
-    *names, _ = network_inputs(model)
+    tensors = model.network.predictions.inputs
+    encoded_names = [tensor.name for tensor in tensors]
 
     def predictions(*inputs: Any) -> list[Any]:
         *encoded, is_accepted = inputs
-        columns = score(dict(zip(names, encoded, strict=True)), is_accepted)
+        columns = score(dict(zip(encoded_names, encoded, strict=True)), is_accepted)
         return [columns[name] for name in outputs]
 
     specs = [
         tf.TensorSpec(tensor.shape, tensor.dtype, name=tensor.name)
-        for tensor in model.network.predictions.inputs
+        for tensor in tensors
     ]
     specs.append(tf.TensorSpec([None], tf.bool, name=IS_ACCEPTED))
     function = tf.function(predictions, autograph=False)
@@ -183,7 +186,7 @@ def network_graph(model: TrainedModel, outputs: list[str]) -> "ModelProto":
     for name, output in zip(outputs, graph.output, strict=True):
         graph.node.append(helper.make_node("Identity", [output.name], [name]))
         output.name = name
-    # Graphs can only be merged if they name the same versions.
+    # `merge_models` needs two graphs with the same versions of operators and format.
     del graph_model.opset_import[:]
     graph_model.opset_import.extend(OPERATOR_SETS)
     graph_model.ir_version = IR_VERSION

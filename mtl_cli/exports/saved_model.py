@@ -56,9 +56,10 @@ class SavedModel(ExportFormat):
         try:
             tf.saved_model.save(module, str(path), signatures={SIGNATURE: function})
         except tf.errors.OpError as error:  # for instance a full disk
-            full = os.strerror(errno.ENOSPC)
-            if full in str(error):  # among names of TensorFlow's own operations
-                raise OSError(errno.ENOSPC, full) from error
+            # TensorFlow puts the names of its operations around the system's message.
+            disk_is_full = os.strerror(errno.ENOSPC)
+            if disk_is_full in str(error):
+                raise OSError(errno.ENOSPC, disk_is_full) from error
             raise OSError(first_line(error)) from error
         rename_inputs(path / "saved_model.pb", arguments)
         (path / RECORD_FILE).write_text(json.dumps(record), "utf-8")
@@ -108,7 +109,12 @@ def check_size(model: TrainedModel) -> None:
 
 
 def rename_inputs(path: Path, arguments: dict[str, str]) -> None:
-    """Renames the inputs, {old name: column}, in the signature of `saved_model.pb`."""
+    """Renames the inputs of a model in its file `saved_model.pb`.
+
+    Args:
+        path: the file.
+        arguments: {name of an input in the file: the raw column, its new name}.
+    """
     from tensorflow.core.protobuf import saved_model_pb2
 
     saved = saved_model_pb2.SavedModel.FromString(path.read_bytes())

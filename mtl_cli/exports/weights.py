@@ -1,7 +1,7 @@
 """The export format `weights`: all numbers of a model in plain files.
 
-The folder holds the weights as NumPy arrays, and a manifest in JSON that describes
-them. Any program can read both files.
+The folder holds the weights as NumPy arrays, and a manifest in JSON that describes the
+arrays. Any program can read both files.
 """
 
 import json
@@ -129,7 +129,8 @@ def embedding_tables(layer: Any, model: TrainedModel) -> dict[str, Any]:
     for dim in (model.config.encoder.embedding_dim, 1):
         for group in table_groups(model.features.layout, dim):
             if tuple(group.sizes.values()) == sizes:
-                rows, start = {}, 0
+                rows = {}
+                start = 0
                 for feature, size in group.sizes.items():
                     rows[feature] = [start, start + size]
                     start += size
@@ -140,8 +141,8 @@ def embedding_tables(layer: Any, model: TrainedModel) -> dict[str, Any]:
 def describe_features(model: TrainedModel) -> dict[str, dict[str, Any]]:
     """Describes how each feature is encoded: {feature: description}.
 
-    The configuration holds the kind and the keys of a feature. The keys of a
-    description:
+    A description does not repeat the kind and the keys of the feature: the
+    configuration holds them. The keys of a description:
 
     - `input`: the input of the network that the feature fills.
     - `columns`: [first column, column after the last] in that input.

@@ -18,7 +18,7 @@ from mtl_cli.exports.base import AXIS, RECORD_FILE, ExportFormat, ExportRecord
 
 
 def format_named(name: str) -> ExportFormat:
-    """Returns the format with the given name; a `ConfigError` if there is none."""
+    """Returns a format of exports; raises a `ConfigError` if the name is unknown."""
     names = option_names(AXIS)
     if name not in names:
         raise ConfigError(
@@ -33,7 +33,8 @@ def check_target(target: Path, force: bool, existing: Path) -> None:
     Args:
         target: the file or folder to write, for messages.
         force: whether an earlier export may be replaced.
-        existing: the path to check: the target, or where the target was moved to.
+        existing: the path to check: the target, or the path to which the target has
+            been moved.
     """
     if not existing.exists() and not existing.is_symlink():
         return
@@ -64,7 +65,7 @@ def record_of(path: Path) -> tuple[str, ExportRecord]:
     """Reads the name of an export's format and its record, or raises a `DataError`."""
     try:
         for name in option_names(AXIS):
-            # A link may point to anything, so its target is not read.
+            # A link is no export, and may point to anything, so it is not followed.
             record = None if path.is_symlink() else format_named(name).read_record(path)
             if record is not None and record["format"] == name:
                 check_record(record)
@@ -80,13 +81,14 @@ def record_of(path: Path) -> tuple[str, ExportRecord]:
 
 
 def check_record(record: dict[str, Any]) -> None:
-    """Raises a `ValueError` if a record has not the form that `make_record` gives."""
+    """Raises a `ValueError` unless a record has the form that `make_record` gives."""
     rows, predictions = record["rows"], record["predictions"]
-    if set(record["inputs"].values()) - set(ARROW_TYPES_BY_KIND):
+    unknown_kinds = set(record["inputs"].values()) - set(ARROW_TYPES_BY_KIND)
+    if unknown_kinds:
         raise ValueError("the record names an unknown kind of input")
     outputs = set(record["outputs"])
     if set(rows) != set(record["inputs"]) or not outputs or set(predictions) != outputs:
         raise ValueError("the rows of the record do not fit its inputs and outputs")
     lengths = {len(cells) for cells in (*rows.values(), *predictions.values())}
     if len(lengths) != 1 or 0 in lengths:
-        raise ValueError("the columns of the record have different lengths")
+        raise ValueError("the columns of the record have different lengths or no rows")

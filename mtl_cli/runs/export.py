@@ -1,7 +1,8 @@
 """Exports the model of a run to another format, and checks exports.
 
-An export holds test rows with the predictions of the run. To replay the test rows is to
-predict them with the export and to compare the predictions.
+An export holds example rows with the predictions of the run. To replay the example rows
+is to predict them with the export, and to compare these predictions with those of the
+run. The example rows are made up: they are no rows of the data.
 """
 
 import json
@@ -30,16 +31,16 @@ from mtl_cli.metrics.metric import Floats
 from mtl_cli.network.prediction_columns import prediction_columns
 from mtl_cli.runs.earlier_export import check_target, format_named, record_of
 
-TEST_ROWS = 64
+NUM_EXAMPLES = 64
 FIX = "mend that, and run the command again"
 
 
 class Replay(NamedTuple):
-    """How well an export predicts its test rows."""
+    """How well an export predicts its example rows."""
 
-    num_rows: int  # the number of test rows
+    num_rows: int  # the number of example rows
     column: str  # the column of predictions with the largest error
-    difference: float  # the largest error, see `ExportFormat.tolerance`
+    error: float  # the largest error, see `ExportFormat.tolerance`
 
 
 def export_model(
@@ -54,29 +55,33 @@ def export_model(
         format_name: the name of the format, a file in `mtl_cli/exports`.
         force: whether to replace an earlier export.
 
-    Returns: the largest difference between the export's and the run's predictions.
+    Returns: how well the export predicts its example rows.
 
     Raises:
         ConfigError: if the target exists, or the format cannot hold the model or its
             constants.
         DataError: if the model cannot be loaded.
         WriteError: if the target cannot be written.
-        ExportError: if the export predicts its test rows differently than the run.
+        ExportError: if the export predicts its example rows differently than the run.
     """
-    export = format_named(format_name)
-    export.check(format_name, target)
+    export_format = format_named(format_name)
+    export_format.check(format_name, target)
     check_target(target, force, target)
     model = load_model()
-    if model.features.constants.num_columns and not export.has_inputs:
+    constants = model.features.constants.column_names
+    if constants and not export_format.has_inputs:
         raise ConfigError(
-            f"--format {format_name}: has no inputs, so no column can be set; set it "
-            "where the weights are used"
+            f"--format {format_name}: the export would have no inputs, so no value can "
+            f"be set for {', '.join(constants)}; set it in the program that uses the "
+            "weights"
         )
     record = make_record(model, format_name)
     check = partial(check_target, target, force)
     with replacing_folder(target, FIX, check) as path:
-        export.write(model, record, path)
-        result = replay(export, record, path, target)
+        export_format.write(model, record, path)
+        result = replay(export_format, record, path, target)
+        # Only a folder needs the hashes of its files: if a file is to be replaced, its
+        # record alone says that it is an export.
         if path.is_dir():
             text = json.dumps({**record, FILES: hashes_of(path)})
             (path / RECORD_FILE).write_text(text, "utf-8")
@@ -84,39 +89,43 @@ def export_model(
 
 
 def verify(path: Path) -> Replay:
-    """Replays the test rows of an export.
+    """Replays the example rows of an export.
 
     An export can contain code, and this function runs the export. Therefore verify only
     exports that you trust.
 
     Raises:
         DataError: if the path is not an export, or the export is damaged.
-        ExportError: if the export predicts its test rows differently than its run.
+        ExportError: if the export predicts its example rows differently than its run.
     """
     name, record = record_of(path)
-    export = format_named(name)
-    export.check(name, path)
+    export_format = format_named(name)
+    export_format.check(name, path)
     try:
-        return replay(export, record, path, path)
+        return replay(export_format, record, path, target=path)
     except MtlError:
         raise
     except Exception as error:  # each library that runs an export has its own errors
         raise DataError(
             f"{path} is damaged: {type(error).__name__}: {first_line(error)}; export "
             "the model again"
-        ) from None
+        ) from error
 
 
 def make_record(model: TrainedModel, format_name: str) -> ExportRecord:
     """Makes the record of an export, as JSON values; see `ExportRecord`."""
-    rows = model.features.examples(TEST_ROWS)
+    rows = model.features.examples(NUM_EXAMPLES)
     encoded = model.features.encode(rows)
     predictions = prediction_columns(model.network, model.config, encoded)
     return {
         "format": format_name,
         "mtl_cli": version("mtl-cli"),
         "inputs": model.features.input_kinds,
-        "constants": {c: x for c, (x,) in model.features.constants.to_pydict().items()},
+        # The table of constants has one row.
+        "constants": {
+            column: value
+            for column, (value,) in model.features.constants.to_pydict().items()
+        },
         "outputs": list(predictions),
         "rows": rows.to_pydict(),
         "predictions": {name: x.tolist() for name, x in predictions.items()},
@@ -124,18 +133,24 @@ def make_record(model: TrainedModel, format_name: str) -> ExportRecord:
 
 
 def replay(
-    export: ExportFormat, record: ExportRecord, path: Path, target: Path
+    export_format: ExportFormat, record: ExportRecord, path: Path, target: Path
 ) -> Replay:
-    """Predicts the test rows of a record with the export in `path`.
+    """Predicts the example rows of an export, and measures the errors.
 
-    Raises an `ExportError` about `target` if the export predicts them differently than
-    the run.
+    Args:
+        export_format: the format of the export.
+        record: the record of the export.
+        path: the path of the export.
+        target: the path for the error message, where the export will be moved to.
+
+    Raises:
+        ExportError: if an error is larger than the tolerance of the format.
     """
     kinds = record["inputs"]
     rows = pa.table(
         {name: raw_column(cells, kinds[name]) for name, cells in record["rows"].items()}
     )
-    columns = export.predict(path, rows, kinds)
+    columns = export_format.predict(path, rows, kinds)
     errors: dict[str, float] = {}
     for name, predictions in record["predictions"].items():
         found = np.asarray(columns[name], "float64")
@@ -144,12 +159,13 @@ def replay(
     # A NaN counts as the largest error. All comparisons with NaN are false, so `max`
     # alone might miss it.
     column = max(errors, key=lambda name: (math.isnan(errors[name]), errors[name]))
-    error, tolerance = errors[column], export.tolerance
+    error = errors[column]
+    tolerance = export_format.tolerance
     if not error <= tolerance:  # `not <=` is also true for NaN
         raise ExportError(
-            f"{target} predicts {column} differently than the run did, by {error:.1e} "
-            f"in {rows.num_rows} test rows; at most {tolerance:.0e} is expected; "
-            "export the model again"
+            f"{target} predicts {column} differently than the run did: the largest "
+            f"error in {rows.num_rows} example rows is {error:.1e}, but at most "
+            f"{tolerance:.0e} is expected; export the model again"
         )
     return Replay(rows.num_rows, column, error)
 
@@ -159,4 +175,5 @@ def prediction_errors(found: Floats, expected: Floats) -> Floats:
     size = np.maximum(1, np.abs(expected))
     with np.errstate(invalid="ignore"):  # infinity - infinity is NaN
         errors = np.abs(found - expected) / (size * (1 + np.log(size)))
+    # Two equal infinities have no error.
     return np.where(found == expected, 0.0, errors)

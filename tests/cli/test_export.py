@@ -50,7 +50,7 @@ def test_export_is_verified_again_later(
 ) -> None:
     assert exports("--verify", exported) == 0
     out = capsys.readouterr().out
-    assert out.startswith(f"{exported}: 64 test rows replayed, the largest difference")
+    assert out.startswith(f"{exported}: 64 example rows replayed, the largest error")
     assert out.count("\n") == 1
 
 
@@ -59,7 +59,7 @@ def test_export_with_a_set_column_has_no_such_input(
 ) -> None:
     assert exports(run, tmp_path / "model", "--set", "price=1.5") == 0
     assert exports("--verify", tmp_path / "model") == 0
-    assert capsys.readouterr().out.count("64 test rows replayed") == 2
+    assert capsys.readouterr().out.count("64 example rows replayed") == 2
     record = json.loads((tmp_path / "model" / "export.json").read_text("utf-8"))
     assert list(record["inputs"]) == ["user", "word"]
     assert record["constants"] == {"price": "1.5"}
