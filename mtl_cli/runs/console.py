@@ -62,7 +62,7 @@ class Console:
         """Prints the scores of a split, and the reasons why metrics are undefined."""
         for cells in score_tables(outputs, scores):
             self.print_table(cells, title)
-            title = ""
+            title = ""  # only the first table has a title
         if cells := scenario_table(outputs, scores):
             self.print_table(cells, "by scenario")
         for output, metrics in scores.items():
@@ -80,10 +80,10 @@ class Console:
                 "run folder (hydra.run.dir=FOLDER keeps it)"
             )
         for split, fraction in report["repeated_rows"].items():
-            rows = report["splits"][split]
+            num_rows = report["splits"][split]
             self.print_line(
-                f"{fraction * rows:,.0f} of {rows:,} {split} rows are the same as a "
-                "training row in all columns that are read"
+                f"{fraction * num_rows:,.0f} of {num_rows:,} {split} rows are the same "
+                "as a training row in all columns that are read"
             )
 
     def print_table(self, cells: list[list[str]], title: str = "") -> None:
@@ -154,8 +154,8 @@ def text_table(cells: list[list[str]], title: str = "") -> Table:
 
 def print_in_full_width(console: RichConsole, table: Table) -> None:
     """Prints a table without cutting cells; a narrow terminal wraps its lines."""
-    # `rich` fits a table to the width of its console, so a console that is wide enough
-    # prints the table.
+    # `rich` fits a table to the width of its console, so a second console, as wide as
+    # the table, prints it. The width is measured without a limit.
     options = console.options.update(max_width=10_000)
     table_width = Measurement.get(console, options, table).maximum
     type(console)(
@@ -204,7 +204,8 @@ class ProgressText:
     def epoch(self, epoch: Epoch) -> str:
         """Describes a finished epoch, and keeps the line in `last_epoch`."""
         values: dict[str, dict[str, float | None]] = {}  # {metric: {task: value}}
-        for output in self.outputs if epoch.valid else []:
+        outputs = self.outputs if epoch.valid else []  # without validation rows: []
+        for output in outputs:
             metric = output.first_metric
             value = epoch.valid[output.name][metric]
             values.setdefault(metric, {})[output.name] = value

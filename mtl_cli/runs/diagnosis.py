@@ -21,7 +21,7 @@ from mtl_cli.scoring.scored_rows import ScoredRows, scored_rows
 from mtl_cli.scoring.slice_scores import MIN_OF_CLASS, score_slices
 from mtl_cli.scoring.slices import Slices, slices_by_feature
 
-MAX_TESTS = 400  # the number of slices times the number of outputs
+MAX_TESTS = 400  # a test compares one slice with the other rows for one output
 # To measure importance, the model predicts at most this many rows for each row that it
 # was trained on in each epoch. Training on a row takes about three times as long as
 # predicting it, so the measurement adds about 4 % to the time of training.
@@ -71,18 +71,19 @@ def diagnose(
 
 
 def slices_to_test(run: TrainedRun, sample: Table, remarks: list[str]) -> list[Slices]:
-    """Chooses the features by whose values the rows are sliced.
+    """Chooses the features whose values are the slices.
 
-    The features that predict a label best on their own come first. Further features are
-    left out when there would be more than `MAX_TESTS` tests; then a remark is added.
+    The features that predict a label best on their own come first. If there would be
+    more than `MAX_TESTS` tests, the last features are left out, and a remark is added.
     """
     reports = run.data.report["features"]
     slices = sorted(
         slices_by_feature(run.data.features, sample.features),
-        key=lambda by: -max(reports[by.column]["auc"].values(), default=0.0),
+        key=lambda feature: -max(reports[feature.column]["auc"].values(), default=0.0),
     )
-    num_tests = np.cumsum([len(by.names) * len(run.config.outputs) for by in slices])
-    # The first feature is always tested, even if its values are many.
+    num_outputs = len(run.config.outputs)
+    num_tests = np.cumsum([len(feature.names) * num_outputs for feature in slices])
+    # The first feature is always tested, even if it has many values.
     num_chosen = max(1, int((num_tests <= MAX_TESTS).sum()))
     if num_chosen < len(slices):
         remarks.append(
@@ -117,11 +118,11 @@ def measure_importance(
         )
         return {}
     # Evenly spaced, because the rows of a table may be in the order of time.
-    chosen = np.linspace(0, sample.num_rows - 1, num_rows).astype("int64")
+    chosen_indices = np.linspace(0, sample.num_rows - 1, num_rows).astype("int64")
     outputs = []
     for scored in rows_of_outputs:
-        is_chosen = np.isin(scored.row_indices, chosen)
-        if scored.take(is_chosen).smaller_class_size >= MIN_OF_CLASS:
+        chosen_mask = np.isin(scored.row_indices, chosen_indices)
+        if scored.take(chosen_mask).smaller_class_size >= MIN_OF_CLASS:
             outputs.append(scored.output)
         else:
             remarks.append(
@@ -130,5 +131,5 @@ def measure_importance(
             )
     if not outputs:
         return {}
-    rows = sample.take(chosen)
+    rows = sample.take(chosen_indices)
     return permutation_importance(run.network, features, outputs, rows, REPEATS)

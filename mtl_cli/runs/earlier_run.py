@@ -1,8 +1,9 @@
 """Reads what a run takes from the earlier run that the key `start_from.run` names.
 
-A feature or a task goes on if both runs have it with the same keys. A feature that goes
-on keeps what it has learnt from the earlier training rows, such as its vocabulary, and
-adds new values to it. Other features, and those in `start_from.refit`, start fresh.
+A feature or a task goes on if both runs define it with the same keys. A feature that
+goes on keeps what it has learnt from the earlier training rows, such as its vocabulary,
+and adds the new values of this run. Other features, and the features that
+`start_from.refit` names, start fresh.
 """
 
 from dataclasses import asdict, dataclass, field, replace
@@ -108,10 +109,12 @@ def read(config: Config, folder: Path, is_resumed: bool) -> EarlierRun | None:
         earlier = load_learnt(path)
     except DataError as error:
         versions = environment.get("versions")
-        wrote = versions.get("mtl-cli") if isinstance(versions, dict) else None
-        here = version("mtl-cli")
-        hint = f"; it is a run of mtl-cli {wrote}, this is {here}"
-        raise DataError(f"{KEY}: {error}{hint if wrote != here else ''}") from None
+        run_version = versions.get("mtl-cli") if isinstance(versions, dict) else None
+        this_version = version("mtl-cli")
+        hint = ""
+        if run_version != this_version:
+            hint = f"; the run is of mtl-cli {run_version}, but this is {this_version}"
+        raise DataError(f"{KEY}: {error}{hint}") from None
     if earlier.config.ensemble:
         raise ConfigError(
             f"{KEY}: {path} is an ensemble of runs, whose weights one network cannot "
@@ -146,18 +149,19 @@ def check_finished(path: Path) -> None:
     if status != "done":
         raise ConfigError(
             f"{KEY}: the run in {path} is not finished, its status is {status}; finish "
-            "it, or name another run"
+            "the run, or name another run"
         )
 
 
 def names_of_runs(folder: Path) -> list[str]:
     """Returns the names of the run folders in a folder, newest first."""
     runs = [status.parent for status in folder.glob(f"*/{STATUS}")]
-    return [run.name for run in sorted(runs, key=lambda x: x.stat().st_mtime)][::-1]
+    oldest_first = sorted(runs, key=lambda run: run.stat().st_mtime)
+    return [run.name for run in reversed(oldest_first)]
 
 
 def read_kept(config: Config, file: Path) -> EarlierRun:
-    """Reads what a resumed run has kept in its own folder.
+    """Reads what a resumed run has kept of the earlier run in its own folder.
 
     Raises a `DataError` if the file is damaged, or does not fit the configuration.
     """
@@ -201,7 +205,7 @@ def continued_from(
         listed = "; ".join(f"{name} {reason}" for name, reason in reasons.items())
         raise ConfigError(
             f"{KEY}: no feature of {path} goes on in dataset {config.dataset.name}: "
-            f"{listed}"
+            f"{listed}; name a run that has features with the same keys"
         )
     learnt = {name: dict(features.learnt[name]) for name in going_on}
     # The dimension `auto` follows from the size of the vocabulary. A vocabulary that

@@ -1,7 +1,7 @@
 """Copies the weights and the optimizer's state of an earlier run into a new network.
 
-Features and tasks that go on, see `runs/earlier_run.py`, keep their weights. All other
-weights start fresh: they keep their initial values.
+Features and tasks that go on keep their weights; `runs/earlier_run.py` says which do.
+All other weights start fresh: they keep their initial values.
 """
 
 import re
@@ -90,7 +90,8 @@ def take_weights(
         [tuple(weight.shape) for weight in network.logits.weights],
     )
     copy_weights(old_network, network, matched.copies)
-    # The messages do not repeat what other messages say of whole parts and features.
+    # Other messages already name the parts and features that start fresh as a whole.
+    # So no message repeats this for each of their layers.
     fresh = [name for name in matched.fresh if is_usable(name)]
     new_features = config.dataset.used_features.keys() - earlier.learnt.keys()
     changed = [name for name in matched.changed if name.feature not in new_features]
@@ -142,13 +143,13 @@ def parts_to_start_fresh(config: Config, old: Config) -> tuple[set[Part], list[s
         parts |= {"experts", "gates", "towers"}
         messages.append(
             f"the model was {old.model.name}, is {config.model.name}, so experts, "
-            f"gates and towers start fresh; model={old.model.name} keeps them"
+            f"gates and towers start fresh; model={old.model.name} keeps their weights"
         )
     if config.encoder.name != old.encoder.name:
         parts |= {"encoder"}
         messages.append(
-            f"the encoder was {old.encoder.name}, is {config.encoder.name}, so it "
-            f"starts fresh; encoder={old.encoder.name} keeps it"
+            f"the encoder was {old.encoder.name}, is {config.encoder.name}, so the "
+            f"encoder starts fresh; encoder={old.encoder.name} keeps its weights"
         )
     return parts, messages
 
@@ -156,17 +157,20 @@ def parts_to_start_fresh(config: Config, old: Config) -> tuple[set[Part], list[s
 def optimizer_step(
     path: Path, config: Config, old: Config
 ) -> tuple[int | None, list[str]]:
-    """Returns how many steps the optimizer of the earlier run in `path` has taken.
+    """Finds how many steps the optimizer of the earlier run in `path` has taken.
 
-    If the optimizer starts fresh, this is None, and a message says why. `old` is the
-    configuration of the earlier run.
+    `old` is the configuration of the earlier run.
+
+    Returns: the number of steps, and no message; or, if the optimizer starts fresh,
+        None and a message that says why.
 
     Raises:
         DataError: if the file of the optimizer's state is damaged.
     """
     name, old_name = config.optimizer.name, old.optimizer.name
     if name != old_name:
-        return None, [f"the optimizer was {old_name}, is {name}, so it starts fresh"]
+        message = f"the optimizer was {old_name}, is {name}, so {name} starts fresh"
+        return None, [message]
     file = path / OPTIMIZER
     if not file.exists():
         return None, [f"{file} does not exist, so the optimizer starts fresh"]

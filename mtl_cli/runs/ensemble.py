@@ -92,17 +92,17 @@ def write_ensemble(folders: list[Path], target: Path) -> None:
     data = load_data(runs[0])
     timer.end_stage("read, check and encode the data")
     record = environment(config, data.fingerprint)
-    record |= {"parameters": network.predictions.count_params()}
-    record |= {"ensemble": [run.lineage for run in runs]}
-    written = runs[0].written_config | {"ensemble": seeds}
+    record["parameters"] = network.predictions.count_params()
+    record["ensemble"] = [run.lineage for run in runs]
+    written_config = runs[0].written_config | {"ensemble": seeds}
     command = ["mtl-compare", *map(str, folders), FLAG, str(target)]
     try:
         folder = RunFolder(target)
     except ConfigError as error:
-        # The message names the setting of `mtl-train` that chooses the folder.
+        # The message names `hydra.run.dir`, which chooses the folder for `mtl-train`.
         raise ConfigError(str(error).replace("hydra.run.dir", FLAG)) from None
     with recorded_run(folder, config_hash(config), command) as console:
-        text = yaml.safe_dump(mask_secrets(written), sort_keys=False)
+        text = yaml.safe_dump(mask_secrets(written_config), sort_keys=False)
         folder.write_text("config.yaml", text)
         folder.write_json("environment.json", record)
         folder.write_json("data_report.json", data.report)
@@ -150,7 +150,7 @@ def load_data(run: AveragedRun) -> Data:
     """
     dataset, learnt = run.config.dataset, run.features.learnt
     # The features of a run that started from an earlier run have learnt from the rows
-    # of both runs. Continuing from this knowledge gives the same encoding.
+    # of both runs. Features that continue from these learnt values encode as before.
     earlier = None
     if run.config.start_from.run is not None:
         earlier = {name: dict(values) for name, values in learnt.items()}

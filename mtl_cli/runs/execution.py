@@ -68,7 +68,8 @@ def execute(request: RunRequest) -> tuple[Path, bool]:
     if start is None:
         resume.report_finished(config, request.folder)
         if strategy == "multi_worker":
-            rendezvous.dismiss_workers(cluster.workers_and_rank()[0])
+            workers, _ = cluster.workers_and_rank()
+            rendezvous.dismiss_workers(workers)
         return request.folder, False
     path = start.folder.path
     if path != request.folder:

@@ -26,7 +26,7 @@ def importance_plots(
             for r in task_records[:maximum]
         ]
         if bars:
-            name = f"{title}, worse by, if the values are shuffled"
+            name = f"{title}: how much worse if the values are shuffled"
             plots.append(IntervalPlot(name, name, bars, 0.0))
     return plots
 

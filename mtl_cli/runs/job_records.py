@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 RECORDS = ".jobs"  # the folder of records in the sweep folder
-# The names in this folder: records, the stderr of jobs, records that are being written,
-# and the file `stopped`. While `stopped` exists, no further job starts.
+# The names in the folder of records: records, the stderr of jobs, unfinished records
+# (`.tmp`), and the file `stopped`. While `stopped` exists, no further job starts.
 RECORD_NAME = re.compile(r"\d+(\.\d+)?\.(json|stderr|\d+\.tmp)|stopped")
 FAILED = ("failed", "interrupted")
 
@@ -32,10 +32,10 @@ class JobRecord:
     """The state of one job of a sweep, since the sweep was last started."""
 
     number: str  # such as `3`; `3.1` for the second of several `repeats`
-    name: str  # of the job's run folder
+    name: str  # the name of the job's run folder
     settings: list[str]  # the `key=value` that distinguish the job from other jobs
     status: str = "running"  # or `done`, `skipped`, `failed`, `interrupted`
-    pid: int = 0  # of the job's process; 0 before the process starts
+    pid: int = 0  # the id of the job's process; 0 before the process starts
     host: str = ""  # the machine that the process runs on
     seconds: float = 0.0  # the duration of the job
     error: str = ""  # why the job failed, in one line; "" if it did not fail
@@ -104,7 +104,7 @@ def job_records(sweep: Path) -> Iterator[JobRecord]:
     if folder.is_symlink():
         raise DataError(f"{folder} is a link; put the folder itself there")
     paths = [p for p in folder.glob("*.json") if RECORD_NAME.fullmatch(p.name)]
-    # By numbers, since `10` comes before `9` in the order of text.
+    # As text, `10` would come before `9`, so the parts of a number are compared.
     for path in sorted(paths, key=lambda path: list(map(int, path.stem.split(".")))):
         yield read_record(path)
 

@@ -13,7 +13,8 @@ def next_commands(
 ) -> list[tuple[str, str]]:
     """Returns commands to run after training, the one to try first at the start.
 
-    They are pairs of a command and its purpose. The settings are those of the run.
+    Each entry is a pair: a command and its purpose. `settings` are the flags and
+    settings of the run.
     """
     command = next_command(config, settings)
     purpose = "trains a run to compare this run with"
@@ -40,8 +41,8 @@ def next_command(config: Config, settings: list[str]) -> str:
     """Returns the command to try first after a run.
 
     - After a run that started from an earlier run and has a test file, the command
-      scores the earlier run on this file. To train a new run instead would be unfair:
-      it would see fewer rows than the two runs together.
+      scores the earlier run on this file. A comparison with a new run would be unfair:
+      the new run would see fewer rows than the two runs together.
     - After another multi-task run, the command trains the same tasks separately.
     - After any other run, the command repeats the run with several seeds.
     """

@@ -106,7 +106,7 @@ def predict_files(
             if clash := columns.keys() & set(keep):
                 raise ConfigError(
                     f"--keep: a column of predictions is named '{min(clash)}' as well; "
-                    "rename it in the table"
+                    "rename the column of the table"
                 )
             writer.write(pa.table({name: rows[name] for name in keep} | columns))
             summary.num_rows += rows.num_rows
@@ -127,27 +127,28 @@ def opened_table(
 ) -> Iterator[Source]:
     """Opens a table with the columns of the features and, as text, the columns to keep.
 
-    The columns of features have the same types as in training. The format is the one
-    that the ending of the table's name tells, or else the format of the run's data set.
-    The other keys of the data set, such as the delimiter, are always used.
+    The columns of features have the same types as in training. The ending of the
+    table's name tells the format; if it does not, the table has the format of the run's
+    data set. The other keys of the data set, such as the delimiter, are always used.
     """
     kept_columns = {column: "--keep" for column in keep if column not in request.keys}
     types = dict.fromkeys(kept_columns, pa.string())
     keys = request.keys | kept_columns
     request = ColumnRequest(keys, request.types | types, settable=request.keys)
-    with (
-        temporary_folder("mtl-predict-") as folder,
-        copied_stdin(folder) if location == STDIO else nullcontext(location) as table,
-    ):
-        dataset = with_format_of(dataset, table)
-        with named_if_full(folder):
-            source = open_source("TABLE", table, dataset, request, folder / "rows")
-        yield source
+    with temporary_folder("mtl-predict-") as folder:
+        opened: AbstractContextManager[Location] = nullcontext(location)
+        if location == STDIO:
+            opened = copied_stdin(folder)
+        with opened as table:
+            dataset = with_format_of(dataset, table)
+            with named_if_full(folder):
+                source = open_source("TABLE", table, dataset, request, folder / "rows")
+            yield source
 
 
 @contextmanager
 def copied_stdin(folder: Path) -> Iterator[str]:
-    """Copies stdin to a file, and yields its path; error messages say "stdin".
+    """Copies stdin to a file, and yields the file's path; error messages say "stdin".
 
     Raises a `DataError` if stdin is empty.
     """
@@ -178,7 +179,7 @@ class TableWriter:
         named_errors: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self.sink, self.ending, self.named_errors = sink, ending, named_errors
-        self.writer: Any = None  # the schema is known from the first table on
+        self.writer: Any = None  # opened with the first table, which has the schema
 
     def write(self, table: pa.Table) -> None:
         """Appends a table. Raises a `ConfigError` if the format cannot hold it."""

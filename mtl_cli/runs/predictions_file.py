@@ -10,16 +10,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PREDICTIONS = "predictions.parquet"
-ROWS = 500_000  # the number of rows to read at a time
+ROWS_PER_BATCH = 500_000
 
 
 def read_predictions(run: Path, choose: Callable[[list[str]], list[str]]) -> "pa.Table":
     """Reads the columns of a run's predictions that `choose` selects from their names.
 
-    The memory is bounded. A damaged or malicious Parquet file of a few megabytes can
-    expand to billions of equal values. Row numbers and predictions differ from row to
-    row, so a real file does not expand like this. Therefore a file that expands too
-    much is refused.
+    A file that expands too much is refused, so that the memory is bounded. A damaged or
+    malicious Parquet file of a few megabytes can expand to billions of equal values. A
+    real file does not, because row numbers and predictions differ from row to row.
 
     Raises:
         OSError: if the file cannot be read.
@@ -38,7 +37,7 @@ def read_predictions(run: Path, choose: Callable[[list[str]], list[str]]) -> "pa
         with pa.OSFile(str(path)) as stream, open_parquet(stream) as file:
             names = choose(file.schema.names)
             num_bytes = 0
-            for batch in file.batches(names, ROWS):
+            for batch in file.batches(names, ROWS_PER_BATCH):
                 batch.validate(full=True)
                 batches.append(batch)
                 num_bytes += batch.nbytes

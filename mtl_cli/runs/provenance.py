@@ -16,9 +16,9 @@ from mtl_cli.runs.saved_config import read_config
 if TYPE_CHECKING:  # the import takes a tenth of a second
     from mtl_cli.config.run_config import Config
 
-# Keys that may change when a run is resumed, so they are not part of its hash. Only
-# `strategy` can change the results: each process draws its own dropout masks, and
-# normalises over its own share of a batch.
+# Keys that may change when a run is resumed, so the hash of a configuration leaves them
+# out. Of these keys, only `strategy` can change the results: each process draws its own
+# dropout masks, and normalises over its own share of a batch.
 KEYS_FREE_TO_CHANGE: Any = {
     "resume": True,
     "tracker": True,
@@ -61,19 +61,20 @@ def git_commit() -> str | None:
 def config_difference_message(config: "Config", run: Path) -> str:
     """Describes how a configuration differs from the `config.yaml` of a run.
 
-    The message names the first `MAX_SHOWN_DIFFERENCES` keys that differ.
+    The description names the first `MAX_SHOWN_DIFFERENCES` keys that differ.
     """
     try:
         saved = type(config).model_validate(read_config(run))
     except (OSError, ValueError, TypeError):
-        return "its config.yaml cannot be read"
+        return "the run's config.yaml cannot be read"
     old, new = (
         each.model_dump(mode="json", exclude=KEYS_FREE_TO_CHANGE)
         for each in (saved, config)
     )
     changes = change_messages(old, new)[:MAX_SHOWN_DIFFERENCES]
-    # The hashes differ. If no key does, the file was changed after the run.
-    return "; ".join(changes) or "its config.yaml was changed"
+    # The hash of the run differs from the hash of the configuration. If no key differs,
+    # somebody has edited the file since the run began.
+    return "; ".join(changes) or "the run's config.yaml was changed"
 
 
 def change_messages(old: dict[str, Any], new: dict[str, Any]) -> list[str]:

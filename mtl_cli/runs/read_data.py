@@ -19,8 +19,8 @@ from mtl_cli.runs.console import Console
 from mtl_cli.runs.earlier_run import EarlierRun
 from mtl_cli.runs.preflight import check_monitor
 
-# Without a terminal, as in notebooks, a line is printed every 10 seconds. A table that
-# takes less time prints no line.
+# Without a terminal, as in notebooks, a line is printed every 10 seconds. If reading
+# takes less time, no line is printed.
 SECONDS_PER_LINE = 10.0
 
 
@@ -43,7 +43,9 @@ def read_data(
                 f"the labels of {task} have", statistics, data.labels.get(task)
             )
         data = replace(data, labels=data.labels | earlier.labels)
-    rows = ", ".join(f"{x.num_rows:,} {split}" for split, x in data.splits.items())
+    rows = ", ".join(
+        f"{table.num_rows:,} {split}" for split, table in data.splits.items()
+    )
     console.print_line(
         f"{config.dataset.name}: {rows} rows, {len(config.dataset.used_features)} "
         f"features, {data.loading}"
@@ -58,7 +60,8 @@ def read_data(
             "vectors"
         )
     folder.write_json("data_report.json", data.report)
-    heads, labels = config.model.heads_option, data.splits["train"].labels
+    heads = config.model.heads_option
+    labels = data.splits["train"].labels
     heads.check_labels(config.chosen_tasks, labels)
     warnings = heads.label_warnings(config.chosen_tasks, labels)
     warnings += first_loss_findings(config.outputs, data.splits["train"])

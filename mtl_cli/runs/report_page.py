@@ -75,7 +75,8 @@ def page(run: FinishedRun, page_summary: dict[str, Any]) -> str:
 def model_card(run: FinishedRun, page_summary: dict[str, Any]) -> str:
     """Returns the model card as Markdown, given the result of `summary`.
 
-    Its weaknesses are the weakest slice of each output, if it is surely weaker.
+    The card lists the weakest slice of each output, if that slice is surely weaker than
+    the other rows.
     """
     weaknesses = [
         f"{output.title}: {slice_text(records[0], len(records))}, on "
@@ -124,16 +125,16 @@ def facts(run: FinishedRun) -> dict[str, str]:
         names = ", ".join(entry["run"] for entry in runs)
         facts["mean of"] = f"{len(runs)} runs: {names}"
     else:
-        num_epochs, kept = len(run.history.epochs), run.history.kept_epoch
-        facts["epochs"] = f"{num_epochs} epochs, of which epoch {kept} is kept"
+        num_epochs = len(run.history.epochs)
+        kept_epoch = run.history.kept_epoch
+        facts["epochs"] = f"{num_epochs} epochs, of which epoch {kept_epoch} is kept"
         facts["seed"] = f"{config.seed}"
-    facts["versions"] = ", ".join(f"{name} {x}" for name, x in versions.items())
+    facts["versions"] = ", ".join(f"{name} {v}" for name, v in versions.items())
     facts["data"] = f"hash {environment['data_hash'][:12]}"
     if earlier := environment.get("start_from"):
-        data, configuration = (
-            str(earlier[key])[:12] for key in ("data_hash", "config_hash")
-        )
-        hashes = f"hash of its data {data}, of its configuration {configuration}"
+        data_hash = str(earlier["data_hash"])[:12]
+        config_hash = str(earlier["config_hash"])[:12]
+        hashes = f"hash of its data {data_hash}, of its configuration {config_hash}"
         facts["started from"] = f"{earlier['run']} ({hashes})"
     return facts
 

@@ -43,15 +43,15 @@ def choose_start(config: Config, path: Path, is_new_folder: bool) -> RunStart | 
     """Chooses the run folder, by the key `resume` and by the runs that exist already.
 
     - If Hydra names a new folder for each command (`is_new_folder`), the folders beside
-      `path` are searched for an unfinished run of the same configuration and data, to
-      resume it.
-    - If `path` holds a run of the same configuration and data, this run is resumed,
-      unless it is finished.
-    - If the run in `path` ended before its first checkpoint, another run may replace
-      it: nothing of value is lost.
+      `path` are searched for an unfinished run of the same configuration and data. The
+      newest such run is resumed.
+    - If `path` holds an unfinished run of the same configuration and data, this run is
+      resumed.
+    - If the run in `path` ended before its first checkpoint, a run of another
+      configuration or data may replace it: nothing of value is lost.
     - Otherwise a new run starts in `path`.
 
-    Returns: None if `path` holds this run, and the run is finished.
+    Returns: the start; None if `path` holds this run, and the run is finished.
 
     Raises:
         ConfigError: if the folder holds a run that this configuration cannot resume, or
@@ -59,19 +59,15 @@ def choose_start(config: Config, path: Path, is_new_folder: bool) -> RunStart | 
     """
     check_run_folder(path)
     if is_new_folder and config.resume != "never":
-        for other_path in unfinished_runs(config, path):
-            try:
-                folder = RunFolder(other_path)
-            except ConfigError:  # another process has locked the folder
-                continue
-            if folder.record.get("status") in UNFINISHED:
-                return resume_run(folder, config, "; resume=never starts a new run")
-            folder.release()  # the run has ended since the search
-    elif not is_new_folder and status_of(path) and not is_replaceable(path):
-        if (reason := difference(config, path)) is not None:
+        start = resume_beside(config, path)
+        if start is not None:
+            return start
+    if not is_new_folder and status_of(path) and not is_replaceable(path):
+        reason = reason_not_to_resume(config, path)
+        if reason is not None:
             raise ConfigError(
-                f"hydra.run.dir: {path} holds a run already; name another folder, or "
-                f"remove this one{reason}"
+                f"hydra.run.dir: {path} holds a run already{reason}; name another "
+                "folder, or remove this folder"
             )
         if status_of(path)["status"] == "done":
             # A process may be killed after it has recorded the end of its run, but
@@ -82,19 +78,34 @@ def choose_start(config: Config, path: Path, is_new_folder: bool) -> RunStart | 
     if folder.record.get("status") == "done":  # the run has ended in the meantime
         folder.release()
         return None
-    replaces_run = is_replaceable(path) and difference(config, path) is not None
+    replaces_run = (
+        is_replaceable(path) and reason_not_to_resume(config, path) is not None
+    )
     if folder.record and not replaces_run:
         return resume_run(folder, config)
     if config.resume == "must":
         folder.release()
-        absent = f"beside {path} is interrupted" if is_new_folder else f"is in {path}"
+        place = f"is unfinished beside {path}" if is_new_folder else f"is in {path}"
         raise ConfigError(
             "resume: 'must' needs an unfinished run, but no run of this configuration "
-            f"and data {absent}; start a run with resume=auto"
+            f"and data {place}; start a run with resume=auto"
         )
     if replaces_run:
         folder.forget_run()
     return RunStart(folder)
+
+
+def resume_beside(config: Config, path: Path) -> RunStart | None:
+    """Resumes the newest unfinished run beside `path` that nobody else resumes."""
+    for other_path in unfinished_runs(config, path):
+        try:
+            folder = RunFolder(other_path)
+        except ConfigError:  # another process has locked the folder
+            continue
+        if folder.record.get("status") in UNFINISHED:
+            return resume_run(folder, config, "; resume=never starts a new run")
+        folder.release()  # the run has ended since the search
+    return None
 
 
 def unfinished_runs(config: Config, path: Path) -> list[Path]:
@@ -102,7 +113,8 @@ def unfinished_runs(config: Config, path: Path) -> list[Path]:
 
     Only runs of the same configuration and data are returned.
     """
-    expected_hash, runs = config_hash(config), []
+    expected_hash = config_hash(config)
+    runs = []
     for other_path in path.parent.iterdir():
         if other_path.is_symlink():
             continue
@@ -125,16 +137,17 @@ def is_replaceable(path: Path) -> bool:
     return has_ended and not checkpoint_files(path)
 
 
-def difference(config: Config, path: Path) -> str | None:
+def reason_not_to_resume(config: Config, path: Path) -> str | None:
     """Returns why this configuration may not resume the run in a folder, else None.
 
-    The reason is the end of a message.
+    The reason is a part of a message, with a colon in front. The reason is "" if the
+    user forbids to resume: then the run may be the same.
     """
     if config.resume == "never":
-        return ""  # the run may be the same, so there is no difference to name
+        return ""
     if status_of(path).get("config_hash") != config_hash(config):
-        return f"; {config_difference_message(config, path)}"
-    return None if has_same_data(config, path) else "; the data has changed since"
+        return f": {config_difference_message(config, path)}"
+    return None if has_same_data(config, path) else ": the data has changed since"
 
 
 def has_same_data(config: Config, path: Path) -> bool:

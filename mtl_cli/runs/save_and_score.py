@@ -37,7 +37,9 @@ def save_and_score(
     saved_model.save(folder, run.network, values, data.features)
     # Training rows that are streamed from disk would take long to score, so they are
     # only scored if there are no other rows.
-    splits = [s for s in data.splits if s != "train" or not data.streamed] or ["train"]
+    splits = [split for split in data.splits if split != "train" or not data.streamed]
+    if not splits:
+        splits = ["train"]
     predictions = {split: run.network.predict(data.splits[split]) for split in splits}
     scores = {
         split: score_outputs(
@@ -84,7 +86,7 @@ def print_paths(folder: RunFolder, console: Console) -> None:
 def measure_gates(run: TrainedRun, split: str) -> GateUsage | None:
     """Measures how gates use experts, over all rows and by the values of one feature.
 
-    The feature is the scenario, if the data set has scenarios. Otherwise it is the
+    This feature is the scenario, if the data set has scenarios. Otherwise it is the
     feature whose values differ most in the weights of the gates. Returns None if the
     network has no gates to measure.
     """
@@ -96,11 +98,10 @@ def measure_gates(run: TrainedRun, split: str) -> GateUsage | None:
     usage = summarize_gates(gate_weights)
     slices = slices_by_feature(run.data.features, sample.features)
     scenario = run.config.dataset.scenario
-    by_scenario = next((by for by in slices if by.column == scenario), None)
-    by_feature = by_scenario or most_explaining_slices(gate_weights, slices)
-    usage["slices"] = (
-        [] if by_feature is None else usage_by_slice(gate_weights, by_feature)
-    )
+    chosen = next((each for each in slices if each.column == scenario), None)
+    if chosen is None:
+        chosen = most_explaining_slices(gate_weights, slices)
+    usage["slices"] = [] if chosen is None else usage_by_slice(gate_weights, chosen)
     return usage
 
 

@@ -27,7 +27,8 @@ def saved_config(composed: DictConfig, choices: dict[str, Any]) -> str:
     """
     name = f"{composed.dataset.name}-{choices.get('model', composed.model.name)}"
     values: Any = OmegaConf.to_container(composed, resolve=True)
-    # With a backslash in it, a secret could not be found and masked.
+    # `escaped` puts a backslash before each `${`. A secret with a backslash in it would
+    # not be found and masked, so nothing is escaped if a secret contains `${`.
     if not any("${" in secret for secret in tracked_secrets()):
         values = escaped(values)
     resolved = mask_secrets(values)

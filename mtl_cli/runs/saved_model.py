@@ -45,13 +45,13 @@ CHECKSUMS = "model/SHA256SUMS"  # in the format of the command `sha256sum`
 # Validation lists each wrong value, so a larger configuration could take minutes. A
 # configuration of `MAX_YAML_VALUES` values is smaller, since `save` writes no blanks.
 MAX_SPEC_BYTES = 2 * MAX_YAML_BYTES
-# The largest number of groups and arrays in a file of weights, and their largest depth.
-# Any network has far fewer.
-MAX_ENTRIES, MAX_DEPTH = 100_000, 32
+# Limits for a file of weights. The file of any network stays far below them.
+MAX_ENTRIES = 100_000  # the number of groups and arrays
+MAX_DEPTH = 32  # the number of groups that lie in each other
 
 
 class LearntModel(NamedTuple):
-    """The parts of a saved model beside its weights."""
+    """All parts of a saved model except its weights."""
 
     features: FeatureSet
     labels: dict[str, Statistics]  # {task: statistics}, for tasks that use any
@@ -106,8 +106,8 @@ def load(run: str | Path) -> tuple["Network", FeatureSet, Config]:
         check_size(config, features.layout, labels, sizes)
         network = build(config, features.layout, labels)
         with warnings.catch_warnings():
-            # Keras only warns if the file lacks the weights of a layer. Here it is an
-            # error.
+            # Keras only warns if the file lacks the weights of a layer. Here, the
+            # warning becomes an error.
             warnings.simplefilter("error", UserWarning)
             network.predictions.load_weights(run / WEIGHTS)
         for weight in network.predictions.weights:
@@ -126,12 +126,12 @@ def load_learnt(run: Path) -> LearntModel:
     if not os.path.lexists(run / SPEC):
         if (run / STATUS).is_file():
             raise DataError(
-                f"{run} holds no complete model: it was not trained to the end; give "
-                "its mtl-train command again, which goes on from the last checkpoint"
+                f"{run} holds no complete model: it was not trained to the end; run "
+                "its mtl-train command again, to go on from the last checkpoint"
             )
         if runs := sorted(path.parents[1] for path in run.glob(f"*/{SPEC}")):
             raise DataError(
-                f"{run} is not the folder of a run; name one, such as {runs[0]}"
+                f"{run} is not the folder of a run; name a run, such as {runs[0]}"
             )
     with named_damage(run):
         check_entries(run, SUBFOLDERS, is_written=False)
@@ -175,7 +175,8 @@ def named_damage(run: Path) -> Iterator[None]:
     except (*DAMAGED_FILE_ERRORS, UserWarning) as error:
         raise DataError(
             f"{run} holds no complete model: {type(error).__name__}: "
-            f"{first_line(error)}; train it again, or copy the whole folder"
+            f"{first_line(error)}; train the model again, or copy the whole folder of "
+            "the run"
         ) from None
 
 
@@ -183,8 +184,8 @@ def array_sizes(weights: Path) -> list[int]:
     """Returns the number of weights in each array of a file, without reading them.
 
     Raises an `UnsafeFileError` if the file leads to another file, or may fill the
-    memory: it holds links, or something else than arrays of numbers that are stored as
-    they are, or far too many groups, or is smaller than its arrays.
+    memory: if it holds links, far too many groups, arrays of other types than numbers
+    or compressed arrays, or if it is smaller than its arrays.
     """
     import h5py
 
@@ -199,8 +200,8 @@ def array_sizes(weights: Path) -> list[int]:
 def arrays_in(group: Any, counter: Iterator[int]) -> Iterator[Any]:
     """Yields the arrays in an `h5py.Group` and its subgroups, as `h5py.Dataset`.
 
-    The counter counts the groups and arrays of the file. Raises the `UnsafeFileError`
-    of `array_sizes`.
+    The counter counts the groups and arrays of the file, over all recursive calls.
+    Raises an `UnsafeFileError` as `array_sizes` does.
     """
     import h5py
 
@@ -215,8 +216,8 @@ def arrays_in(group: Any, counter: Iterator[int]) -> Iterator[Any]:
             yield from arrays_in(entry, counter)
         elif isinstance(entry, h5py.Dataset):
             if entry.dtype.kind not in "biuf":  # boolean, signed, unsigned, float
-                held = str(entry.dtype)[:60]
-                raise UnsafeFileError(f"{WEIGHTS}: '{name}' holds {held}")
+                dtype = str(entry.dtype)[:60]
+                raise UnsafeFileError(f"{WEIGHTS}: '{name}' holds {dtype}")
             if entry.chunks is not None:  # only arrays in chunks can be compressed
                 raise UnsafeFileError(f"{WEIGHTS}: '{name}' may expand when it is read")
             if entry.external or entry.is_virtual:

@@ -15,7 +15,7 @@ class StageTimer:
         self.stage_began = time.perf_counter()
 
     def end_stage(self, stage: str) -> None:
-        """Ends the stage that began when the stage before it ended."""
+        """Ends a stage. The stage began when the stage before it ended."""
         now = time.perf_counter()
         self.seconds[stage] = now - self.stage_began
         self.stage_began = now
@@ -35,5 +35,5 @@ class StageTimer:
             [stage, f"{seconds:.2f}", f"{seconds / total:.0%}"]
             for stage, seconds in self.seconds.items()
         ]
-        header, last = ["part of the run", "seconds", "share"], f"{total:.2f}"
-        return [header, *rows, ["all", last, ""]]
+        header = ["part of the run", "seconds", "share"]
+        return [header, *rows, ["all", f"{total:.2f}", ""]]

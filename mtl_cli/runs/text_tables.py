@@ -15,20 +15,21 @@ MAX_FEATURES = 50  # a longer table would fill more than one screen
 def score_tables(outputs: list[Output], scores: Scores) -> list[Cells]:
     """Returns one table per kind of task: a header, and one row per output.
 
-    The columns are the metrics that at least one output of the kind has, then the
-    numbers of rows, of positive labels and of groups. Two kinds share only few metrics.
+    Each kind has a table of its own, since two kinds share only few metrics. The
+    columns are the metrics that at least one output of the kind has, then the numbers
+    of rows, of positive labels and of groups.
     """
     outputs_by_kind: dict[str, list[Output]] = {}
     for output in outputs:
         outputs_by_kind.setdefault(output.task.kind, []).append(output)
     tables = []
-    for same_kind in outputs_by_kind.values():
-        all_metrics = (*same_kind[0].task.METRICS, truth_rmse)
-        present = {name for output in same_kind for name in scores[output.name]}
+    for outputs_of_kind in outputs_by_kind.values():
+        all_metrics = (*outputs_of_kind[0].task.METRICS, truth_rmse)
+        present = {name for output in outputs_of_kind for name in scores[output.name]}
         metrics = [metric.name for metric in all_metrics if metric.name in present]
         counts = [name for name in COUNTS if name in present]
         cells = [["task", *(metric.replace("_", " ") for metric in metrics), *counts]]
-        for output in same_kind:
+        for output in outputs_of_kind:
             values = scores[output.name]
             row = [output.title]
             row += [format_metric(values.get(name)) for name in metrics]
@@ -44,7 +45,9 @@ def scenario_table(outputs: list[Output], scores: Scores) -> Cells:
     Each output has two columns: its first metric, and its number of rows.
     """
     # {scenario: score} of each output; all outputs have the same scenarios.
-    scores_by_scenario = [scores[x.name].get("scenarios", {}) for x in outputs]
+    scores_by_scenario = [
+        scores[output.name].get("scenarios", {}) for output in outputs
+    ]
     if not scores_by_scenario[0]:
         return []
     header = ["scenario"]
@@ -154,7 +157,7 @@ def feature_table(report: Report) -> Cells:
 
 
 def format_metric(value: float | None) -> str:
-    """Formats a metric with four decimals, with one above 1000; a dash for None."""
+    """Formats a metric with four decimals, or one from 1000 up; a dash for None."""
     if value is None:
         return "-"
     return f"{value:.4f}" if abs(value) < 1000 else f"{value:,.1f}"

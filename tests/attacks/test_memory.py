@@ -39,7 +39,7 @@ def test_numbers_that_repeat_without_end_are_not_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(other_files, "MAX_BYTES", 1 << 20)
-    monkeypatch.setattr(predictions_file, "ROWS", 10_000)
+    monkeypatch.setattr(predictions_file, "ROWS_PER_BATCH", 10_000)
     table = pa.table({"buy_prediction": np.full(EQUAL_ROWS, 0.5)})
     path = tmp_path / "predictions.parquet"
     pyarrow.parquet.write_table(table, path)

@@ -1505,7 +1505,7 @@ def test_command_leaves_the_folder_of_another_run_untouched(tmp_path):
     for name, content in files.items():
         (tmp_path / "run" / name).write_text(content)
     command = on_shop(tmp_path, "hydra.run.dir=run")
-    assert_told(command, "holds a run already; name another folder")
+    assert_told(command, "holds a run already: ", "; name another folder")
     found = {
         str(file.relative_to(tmp_path / "run")): file.read_text()
         for file in (tmp_path / "run").rglob("*")

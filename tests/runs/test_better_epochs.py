@@ -27,8 +27,9 @@ INCOME_PEAKS_FIRST = [
 def test_task_that_was_better_after_another_epoch_is_named() -> None:
     found = better_epochs(networks.config(), history(*INCOME_PEAKS_FIRST, kept=2))
     assert found == [
-        "income was better after epoch 1: ne of validation rows 0.5000, after the kept "
-        "epoch 2 0.5200; trainer.monitor=income.ne keeps the best epoch of income"
+        "income was better after epoch 1: ne of validation rows is 0.5000 there, and "
+        "0.5200 after the kept epoch 2; trainer.monitor=income.ne keeps the best epoch "
+        "of income"
     ]
 
 
@@ -63,4 +64,4 @@ def test_higher_is_better_for_r2() -> None:
     scores = [{"income": {"ne": 0.5}, "rating": {"r2": r2}} for r2 in (0.3, 0.2, 0.1)]
     epochs = [epoch(i, valid=s) for i, s in enumerate(scores, 1)]
     (line,) = better_epochs(config, History(epochs, 2))
-    assert "rating was better after epoch 1: r2 of validation rows 0.3000" in line
+    assert "rating was better after epoch 1: r2 of validation rows is 0.3000" in line

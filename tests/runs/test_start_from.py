@@ -321,7 +321,7 @@ def test_folders_without_a_finished_run_are_refused(
         f"finished run, such as {run}"
     )
     (run / "status.json").write_text('{"status": "interrupted"}')
-    assert "is not finished, its status is interrupted; finish it" in line(run)
+    assert "is not finished, its status is interrupted; finish the run" in line(run)
     (run / "status.json").write_text("[")
     assert line(run).startswith("start_from.run: ")
     assert line(Path("/proc/self")) == (
@@ -377,7 +377,7 @@ def test_run_of_another_version_that_does_not_fit_is_named(
     (run / "environment.json").write_text(json.dumps(environment))
     line = refused(days["day2"], run)
     assert line.startswith(f"start_from.run: {run}/model/spec.json: trainer.epochs")
-    assert "; it is a run of mtl-cli 9.9, this is " in line
+    assert "; the run is of mtl-cli 9.9, but this is " in line
 
 
 def test_other_data_with_no_feature_in_common_is_refused(
