@@ -40,7 +40,7 @@ class FrameTable:
         return len(self.frame)
 
     def select(self, columns: list[str]) -> "pa.Table":
-        """Converts the columns with some names.
+        """Converts the named columns to Arrow.
 
         Raises:
             DataError: if the cells of a column have different types, or a type that
@@ -57,9 +57,9 @@ class FrameTable:
             fix = "give all its cells one type"
             raise DataError(f"{self.method}: {reason}; {fix}") from None
         except (TypeError, ValueError, OverflowError) as error:
-            # Such an error does not name the column. It comes, for instance, from a
-            # sparse column, or from whole numbers above 2^64. Each column is converted
-            # alone, to find the column that fails.
+            # Such an error, for instance of a sparse column or of whole numbers above
+            # 2^64, does not name the column. Each column is converted alone, so that
+            # the call for the column that fails raises the error with its name.
             if len(columns) > 1:
                 for column in columns:
                     self.select([column])
@@ -88,10 +88,10 @@ def select_feature_columns(table: "Rows", request: "ColumnRequest") -> "pa.Table
         advice = ""
         if isinstance(table, str | os.PathLike):
             advice = (
-                "; read the file first, as pandas.read_parquet does, or use mtl-predict"
+                "; read the file first, as with pandas.read_parquet, or use mtl-predict"
             )
         raise DataError(
-            f"predict: needs a pandas DataFrame or an Arrow table, not "
+            "predict: expected a pandas DataFrame or an Arrow table, but got "
             f"{type(table).__name__}{advice}"
         )
     rows: FrameTable | pa.Table = table

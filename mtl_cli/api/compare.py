@@ -44,7 +44,13 @@ class Comparison:
         from mtl_cli.comparison.plots import interval_plot
         from mtl_cli.pages.figures import figure_of
 
-        return figure_of([interval_plot(d, t) for d in self.datasets for t in d.tasks])
+        return figure_of(
+            [
+                interval_plot(dataset, task)
+                for dataset in self.datasets
+                for task in dataset.tasks
+            ]
+        )
 
     def ensemble(self, folder: "str | PathLike[str]") -> Run:
         """Combines the runs of one configuration, with different seeds, into one model.
@@ -116,8 +122,8 @@ def compare(
 
     paths: list[str] = []
     for folder in folders:
-        several = [folder] if isinstance(folder, str | PathLike) else folder
-        paths += [fspath(path) for path in several]
+        listed = [folder] if isinstance(folder, str | PathLike) else folder
+        paths += [fspath(path) for path in listed]
     if not paths:
         raise ConfigError("mtl_cli.compare: no folder; name runs or sweeps to compare")
     runs = read_runs(paths)

@@ -94,7 +94,7 @@ class Run:
             best_epochs = history["epoch"][history["best"].astype(bool)]
             # Without early stopping, or if no epoch is marked as the best, the weights
             # of the last epoch are kept.
-            has_best = stops_early and len(best_epochs)
+            has_best = stops_early and len(best_epochs) > 0
             kept_epoch = (best_epochs if has_best else history["epoch"]).iloc[-1]
             rows: list[dict[str, Any]] = history.astype(float).to_dict("records")  # type: ignore[assignment]
             return figure_of(learning_curves(rows, int(kept_epoch)))
@@ -105,7 +105,8 @@ class Run:
         from mtl_cli.pages.render import render
         from mtl_cli.runs.text_tables import format_metric, tables_by_metrics
 
-        sections, warnings = [], list[str]()
+        sections = []
+        warnings: list[str] = []
         # If this method raised an error, a notebook would show nothing.
         try:
             with self._reading("metrics.json"):
@@ -116,7 +117,8 @@ class Run:
                         metrics = metrics_of(score)
                         texts = {m: format_metric(x) for m, x in metrics.items()}
                         rows.append((name_with_space(name, score), texts, score))
-                    title, tables = f"Scores on {split} rows", tables_by_metrics(rows)
+                    title = f"Scores on {split} rows"
+                    tables = tables_by_metrics(rows)
                     sections.append({"title": title, "tables": tables, "lines": []})
             if not sections:
                 warnings.append("the run has no scores: it only checked its data")
@@ -127,13 +129,14 @@ class Run:
 
     @contextlib.contextmanager
     def _reading(self, name: str) -> Iterator[Path]:
+        """Yields the path of a file; a missing or damaged file is a `DataError`."""
         path = self.folder / name
         try:
             yield path
         except FileNotFoundError:
             raise DataError(
-                f"{path}: no such file; check that the folder is a run's, that the run "
-                "is finished, and that its configuration makes it write this file"
+                f"{path}: no such file; check that the folder is the folder of a run, "
+                "that the run is finished, and that such a run writes this file"
             ) from None
         except DAMAGED_FILE_ERRORS as error:
             raise DataError(

@@ -34,7 +34,8 @@ CHILD_PROGRAM = (
     "sys.path.append({!r}); from mtl_cli.cli.child import main; "
     "main(sys.argv[1], sys.argv[2:])"
 )
-# {name of an exception of the child: exception to raise in this process}
+# {name of an exception in the child: exception to raise in this process}; any other
+# exception becomes a `TrainingError`.
 ERRORS = {
     "ConfigError": ConfigError,
     "DataError": DataError,
@@ -102,7 +103,7 @@ def train(*overrides: str, **settings: Any) -> Run:
         raise ConfigError(f"mtl_cli.train: {arguments} trains no model")
     run = Run(outcome["folder"])
     if not run.folder.exists():  # `check_only=true` leaves no folder
-        vars(run)["metrics"] = {}  # fills the cached property
+        vars(run)["metrics"] = {}  # the value of the cached property
     return run
 
 
@@ -163,14 +164,14 @@ def wait_for_child(process: "subprocess.Popen[str]") -> int:
     ]
     for copier in copiers:
         copier.start()
-    interrupts = 0
+    num_interrupts = 0
     try:
         while True:
             try:
                 return process.wait()
             except KeyboardInterrupt:
-                interrupts += 1
-                if interrupts > INTERRUPTS_BEFORE_KILL:
+                num_interrupts += 1
+                if num_interrupts > INTERRUPTS_BEFORE_KILL:
                     raise
                 process.send_signal(signal.SIGINT)
     finally:

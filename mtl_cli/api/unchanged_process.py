@@ -13,7 +13,7 @@ def unchanged_process() -> Iterator[None]:
 
     These settings are restored: the environment variables, the dtype policy of Keras,
     and the states of Python's and NumPy's random number generators. If the caller has
-    imported Keras already, the import is left as it is.
+    imported Keras already, the imported Keras and TensorFlow are used as they are.
     """
     import numpy as np
 
