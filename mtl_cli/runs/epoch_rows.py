@@ -27,7 +27,7 @@ def epoch_row(epoch: Epoch) -> dict[str, Any]:
 
 
 def earlier_rows(checkpoint: Checkpoint) -> list[dict[str, Any]]:
-    """Returns the rows of `history.csv` of a checkpoint, after `check_values`."""
+    """Checks a checkpoint's values, and returns its epochs as rows of `history.csv`."""
     checkpoint.check_values()
     return [epoch_row(Epoch(**epoch)) for epoch in checkpoint.values["epochs"]]
 

@@ -57,7 +57,7 @@ def execute(request: RunRequest) -> tuple[Path, bool]:
             remove_if_empty(request.folder)
             sys.stdout.write("mtl-train: no evaluator is needed: the chief validates\n")
             return request.folder, False
-        if rank := cluster.rank(strategy):
+        if rank := cluster.rank(strategy):  # the chief has rank 0
             remove_if_empty(request.folder)
             execute_as_worker(config, request, rank)
             return request.folder, True

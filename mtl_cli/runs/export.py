@@ -66,7 +66,7 @@ def export_model(
     """
     export_format = format_named(format_name)
     export_format.check(format_name, target)
-    check_target(target, force, target)
+    check_target(target, force, existing=target)
     model = load_model()
     constants = model.features.constants.column_names
     if constants and not export_format.has_inputs:

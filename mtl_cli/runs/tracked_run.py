@@ -39,7 +39,8 @@ class Event:
     num_values: int = 0  # the number of values that the call sends
     epoch: int = 0  # the number of the epoch that the call reports; 0 for other calls
     must_succeed: bool = False  # whether an error of the call ends the run
-    time: float = field(default_factory=time.time)  # of the event, since 1970
+    # The time of the event, in seconds since 1970.
+    time: float = field(default_factory=time.time)
 
 
 class Outcome(Enum):
@@ -57,11 +58,11 @@ class TrackedRun:
         self, tracker: Tracker, folder: Path, warn: Callable[[str], object]
     ) -> None:
         self.tracker, self.folder, self.warn = tracker, folder, warn
+        self.is_ending = False  # whether `end` has been called
         # Both threads hold this lock while they change an attribute below, and then
         # notify the other thread.
         self.lock = threading.Condition()
         self.is_open = tracker.name != "none"
-        self.is_ending = False  # whether `end` has been called
         self.events: deque[Event] = deque()
         self.last_outcome = Outcome.SENT
         self.reason = ""  # the text of the last error; "" before the first error

@@ -67,7 +67,7 @@ def limited_requests(seconds: int, address: str) -> Iterator[None]:
 
 
 def root_reason(error: BaseException) -> str:
-    """Returns the text of the first error in a chain of errors and their causes."""
+    """Returns the text of the error that is the root of an error's chain of causes."""
     while cause := error.__cause__ or error.__context__:
         error = cause
     return getattr(error, "strerror", None) or first_line(error)

@@ -89,7 +89,7 @@ class Tracker(Options):
         """
 
     def end(self, scores: dict[str, Scores] | None) -> None:
-        """Receives the end of the run, after all its files except `status.json`.
+        """Receives the end of the run. All files except `status.json` are written.
 
         Args:
             scores: {split: the final scores}; {} if the run only checked its data; None

@@ -69,6 +69,8 @@ class MLflow(Tracker):
         self._folder = run
         uri = without_user(self.uri or mlflow.get_tracking_uri())
         self._is_from_environment = self.uri is None and URI_VARIABLE in os.environ
+        # Somebody else may have written the configuration, but the environment is the
+        # user's own. So an address in the configuration is checked more strictly.
         if not self._is_from_environment:
             check_local_store(uri)
         self._store = store_folder(uri)
@@ -132,7 +134,7 @@ class MLflow(Tracker):
         from mlflow.tracking.context.registry import resolve_tags
 
         experiment = self._experiment()
-        # If the check fails, no MLflow run may exist, so the check comes first.
+        # The check comes first, so that a failed check leaves no MLflow run behind.
         self._check_artifacts(experiment.artifact_location)
         mlflow_run = self._client.create_run(
             experiment.experiment_id,
