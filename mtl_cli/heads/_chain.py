@@ -41,10 +41,7 @@ class Chain(Heads):
         """Returns the names of the steps, from the first to the last."""
 
     def check_steps(self, tasks: Tasks, keys: Sequence[str]) -> None:
-        """Raises ValueError if the steps are not tasks that can form a chain.
-
-        Each step must be a binary task on all rows, without a weight of label 1. Only
-        the first step may have a `sampling_rate`, and it must be a number.
+        """Raises ValueError if a step is not a binary task whose rows fit a chain.
 
         Args:
             tasks: the tasks of the run.
@@ -52,32 +49,24 @@ class Chain(Heads):
         """
         steps = self.steps(tasks)
         for key, name in zip(keys, steps, strict=True):
-            self.check_kind(f"model.{key}", name, tasks)
-            self.check_rows(name, tasks[name])
-            self.check_positive_weight(name, tasks[name])
+            if name not in tasks:
+                message = unknown_name("task", name, "this run", list(tasks))
+                raise ValueError(f"model.{key}: {message}")
+            if not tasks[name].BINARY_LABELS:
+                raise ValueError(
+                    f"model.{key}: task {name} is a {tasks[name].kind}; "
+                    f"{self.NAME} needs a binary task"
+                )
+            self.check_equal_rows(name, tasks[name])
         self.check_sampling_rates(steps, tasks)
 
-    def check_kind(self, key: str, name: str, tasks: Tasks) -> None:
-        """Raises ValueError if a step is not a binary task of the run."""
-        if name not in tasks:
-            message = unknown_name("task", name, "this run", list(tasks))
-            raise ValueError(f"{key}: {message}")
-        if not tasks[name].BINARY_LABELS:
-            raise ValueError(
-                f"{key}: task {name} is a {tasks[name].kind}; "
-                f"{self.NAME} needs a binary task"
-            )
-
-    def check_rows(self, name: str, task: Task) -> None:
-        """Raises ValueError if a step is trained on a part of the rows only."""
+    def check_equal_rows(self, name: str, task: Task) -> None:
+        """Raises ValueError if a step leaves out rows or weighs them by their label."""
         if task.space is not None:
             raise ValueError(
                 f"dataset.tasks.{name}.space: {self.NAME} trains on all "
                 f"impressions; set dataset.tasks.{name}.space=null"
             )
-
-    def check_positive_weight(self, name: str, task: Task) -> None:
-        """Raises ValueError if rows with label 1 have another weight than label 0."""
         if task.odds_factor != 1:
             raise ValueError(
                 f"dataset.tasks.{name}.positive_weight: {self.NAME} multiplies the "
@@ -86,10 +75,9 @@ class Chain(Heads):
             )
 
     def check_sampling_rates(self, steps: list[str], tasks: Tasks) -> None:
-        """Raises ValueError unless one number corrects for the rows that are missing.
+        """Raises ValueError if a later step has a rate, or rows have different rates.
 
-        The product of each step contains the prediction of the first step. So all
-        products are right if the prediction of the first step is corrected.
+        A corrected prediction of the first step corrects the products of all steps.
         """
         first, *later = steps
         for name in later:
@@ -110,9 +98,8 @@ class Chain(Heads):
         """Returns the outputs of the tasks, then the factors after the first.
 
         If the data hold only a fraction of the rows with label 0 of the first step
-        (`sampling_rate`), the metrics of all products correct for the missing rows. The
-        metrics of a factor need no correction: no row that has reached the first step
-        is missing.
+        (`sampling_rate`), the metrics of all products correct for this. Factors need no
+        correction: no row that has reached the first step is missing.
         """
         first, *later = steps = self.steps(tasks)
         task_outputs = [

@@ -67,9 +67,7 @@ class ESCM2(ESMM):
         click, conversion = self.steps(tasks)
         pcvr_logit = ops.cast(logits[conditional_name(conversion, click)], "float32")
         # The loss of a binary task uses no statistics of the labels.
-        losses = tasks[conversion].row_losses(
-            labels[conversion], pcvr_logit, statistics={}
-        )
+        losses = tasks[conversion].row_losses(labels[conversion], pcvr_logit, {})
         pctr_logit = ops.cast(ops.stop_gradient(logits[click][:, 0]), "float32")
         pctr = ops.sigmoid(pctr_logit + tasks[click].logit_shift)
         # A row without a click label has the label 0 here, so it counts as not clicked.

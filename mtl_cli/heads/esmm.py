@@ -62,10 +62,7 @@ class ESMM(Chain):
             )
 
     def label_warnings(self, tasks: Tasks, labels: Labels) -> list[str]:
-        """Returns a warning if the keys do not say which tasks are meant.
-
-        Adds a warning if the labels break the funnel rule; see `Chain.label_warnings`.
-        """
+        """Warns of tasks that no key names, and of labels that break the funnel."""
         click, conversion = self.steps(tasks)
         binary = [name for name, task in tasks.items() if task.BINARY_LABELS]
         lines = []
