@@ -101,8 +101,8 @@ def compare(
     """Compares runs with each other, as `mtl-compare` does.
 
     Args:
-        folders: `Run`s, run folders, sweep folders, or folders that hold them; also
-            lists of these.
+        folders: `Run`s, run folders, sweep folders, or folders that hold runs;
+            also lists of these.
         baseline: the configuration that all others are compared with, as
             `KEY=VALUE[,KEY=VALUE]`. None chooses the first configuration with
             `model=shared_bottom`; if there is none, the first configuration whose model

@@ -12,7 +12,7 @@ Labels = dict[str, Array]  # {task: its labels, (rows,)}; a missing label is NaN
 
 @dataclass(frozen=True)
 class Output:
-    """An output of the model, with the labels and rows that it is scored on.
+    """An output of the model, with the labels and rows that score the output.
 
     Attributes:
         name: the name of a task, or the name of an output that the heads add.

@@ -1,4 +1,4 @@
-"""Finds tasks that were better after another epoch than the one that is kept."""
+"""Finds tasks that were better after another epoch than after the kept epoch."""
 
 from mtl_cli.config.monitor import AUTO, monitored_metrics
 from mtl_cli.config.run_config import Config

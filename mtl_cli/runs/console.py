@@ -155,7 +155,7 @@ def text_table(cells: list[list[str]], title: str = "") -> Table:
 def print_in_full_width(console: RichConsole, table: Table) -> None:
     """Prints a table without cutting cells; a narrow terminal wraps its lines."""
     # `rich` fits a table to the width of its console, so a second console, as wide as
-    # the table, prints it. The width is measured without a limit.
+    # the table, prints the table. The width is measured without a limit.
     options = console.options.update(max_width=10_000)
     table_width = Measurement.get(console, options, table).maximum
     type(console)(

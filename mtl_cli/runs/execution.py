@@ -151,7 +151,7 @@ def execute_in_folder(config: "Config", start: "RunStart", request: RunRequest) 
     command = ["mtl-train", *settings]
     with recorded_run(folder, config_hash(config), command) as console:
         for path in start.damaged:
-            console.warn(f"{path} is damaged; it is not used")
+            console.warn(f"the checkpoint {path} is damaged, so it is not used")
         if start.message:
             console.print_line(start.message)
         if not (folder.path / "config.yaml").exists():

@@ -72,7 +72,7 @@ class JobRecord:
 
 @cache
 def record_adapter() -> "TypeAdapter[JobRecord]":
-    """Returns the validator of records. A sweep reads many, so it is built once."""
+    """Builds the validator of records once, since a sweep reads many records."""
     from pydantic import TypeAdapter
 
     return TypeAdapter(JobRecord)

@@ -11,7 +11,7 @@ from mtl_cli.models.base import COMMON_KEYS
 def next_commands(
     config: Config, folder: Path, settings: list[str]
 ) -> list[tuple[str, str]]:
-    """Returns commands to run after training, the one to try first at the start.
+    """Returns commands to run after training, in the order in which to try them.
 
     Each entry is a pair: a command and its purpose. `settings` are the flags and
     settings of the run.

@@ -70,8 +70,8 @@ def predict_files(
 
     Args:
         run: the run folder.
-        location: the files of the table, as a data set may name them; `-` reads CSV
-            from stdin.
+        location: the table: paths, folders, glob patterns or URLs, as in a data set;
+            `-` reads CSV from stdin.
         target: the file to write, completely or not at all: `.parquet`, `.feather` or
             `.csv`; `-` writes CSV to stdout.
         keep: columns of the table to write before the predictions.

@@ -1,4 +1,4 @@
-"""Reads the data of a run, and prints what is worth knowing about them."""
+"""Reads the data of a run, and prints the numbers of rows and warnings."""
 
 import time
 from collections.abc import Callable, Iterator

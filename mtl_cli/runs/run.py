@@ -46,8 +46,8 @@ def run(
         console: prints to the terminal and to the log.
         settings: the flags and settings of the command line.
         checkpoint: the state to continue from; None to train from the beginning.
-        on_epoch: is called after each epoch, with its number and its row in
-            `history.csv`.
+        on_epoch: a function that is called after each epoch, with the number of the
+            epoch and the row of the epoch in `history.csv`.
 
     Returns: the content of `metrics.json`, {split: {output: score}}. It is empty if
         this process has scored nothing: with `check_only`, in a process that is not

@@ -161,7 +161,7 @@ class MLflow(Tracker):
         return experiment
 
     def _log_parameters(self, values: dict[str, Any], logged: dict[str, str]) -> None:
-        """Logs the configuration as parameters, except those that are logged already.
+        """Logs each value of the configuration as a parameter that is not logged yet.
 
         MLflow refuses to change a parameter.
         """
