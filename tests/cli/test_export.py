@@ -75,7 +75,8 @@ def test_verify_notices_a_changed_prediction(
     path.write_text(json.dumps(record), "utf-8")
     assert exports("--verify", tmp_path / "model") == 1
     err = capsys.readouterr().err
-    assert "predicts buy differently than the run did, by 1.0e-04" in err
+    assert "predicts buy differently than the run did: the largest error" in err
+    assert "is 1.0e-04, but" in err
 
 
 def test_force_replaces_an_export(run: Path, exported: Path, tmp_path: Path) -> None:

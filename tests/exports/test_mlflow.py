@@ -93,7 +93,7 @@ def test_mlflow_model_names_the_column_of_a_float_that_is_no_id() -> None:
     from mtl_cli.exports._mlflow_model import RawColumnsModel
 
     model = RawColumnsModel()
-    model.model = SimpleNamespace(signatures={"serving_default": None})
+    model.saved_model = SimpleNamespace(signatures={"serving_default": None})
     model.input_kinds = {"user": "text"}
     with pytest.raises(ValueError, match=r"column user: 0\.5 is not an exact id"):
         model.predict(None, pd.DataFrame({"user": [0.5]}))
