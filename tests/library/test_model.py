@@ -191,8 +191,8 @@ def test_wrong_cells_and_wrong_tables_are_told_in_one_line(model: Model) -> None
             price=frame["price"].astype(str).where(frame.index != 2, "dear")
         ),
         "the table has no rows": frame[:0],
-        "not list": [1, 2],
-        "not str; read the file first, .*, or use mtl-predict": "events.parquet",
+        "but got list": [1, 2],
+        "but got str; read the file first, .*, or use mtl-predict": "events.parquet",
         "predict: .*item": frame.assign(item=[1, "a", {}] * 3),
     }
     for message, table in wrong.items():
