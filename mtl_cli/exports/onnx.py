@@ -33,8 +33,8 @@ IS_ACCEPTED = "is_accepted"
 # network's graph predicts. These prefixes keep the names of their tensors apart.
 ENCODED, NETWORK = "encoded/", "network/"
 TF2ONNX_OPSET = 18  # the highest version of the operations that tf2onnx writes
-# The version of the file format. ONNX writes this version since release 1.16, and ONNX
-# Runtime reads it since release 1.18.
+# The version of the file format. ONNX 1.16 introduced this version, and ONNX Runtime
+# reads this version since release 1.18.
 IR_VERSION = 10
 
 

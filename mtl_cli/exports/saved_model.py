@@ -57,9 +57,9 @@ class SavedModel(ExportFormat):
             tf.saved_model.save(module, str(path), signatures={SIGNATURE: function})
         except tf.errors.OpError as error:  # for instance a full disk
             # TensorFlow puts the names of its operations around the system's message.
-            disk_is_full = os.strerror(errno.ENOSPC)
-            if disk_is_full in str(error):
-                raise OSError(errno.ENOSPC, disk_is_full) from error
+            disk_full_text = os.strerror(errno.ENOSPC)
+            if disk_full_text in str(error):
+                raise OSError(errno.ENOSPC, disk_full_text) from error
             raise OSError(first_line(error)) from error
         rename_inputs(path / "saved_model.pb", arguments)
         (path / RECORD_FILE).write_text(json.dumps(record), "utf-8")
