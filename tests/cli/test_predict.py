@@ -297,7 +297,7 @@ WRONG = {
     "runs": (
         ["RUNS", "TEST", "-o", "o.csv"],
         2,
-        "is not the folder of a run; name one",
+        "is not the folder of a run; name a run",
     ),
     "no_table": (["RUN", "none.csv", "-o", "o.csv"], 2, "no file 'none.csv'"),
     "no_name": (["RUN", "", "-o", "o.csv"], 2, "TABLE: '' names no file; give the"),
