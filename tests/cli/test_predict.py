@@ -337,7 +337,7 @@ WRONG = {
         2,
         "--set age: the value is empty, not a number",
     ),
-    "set_what": (["RUN", "TEST", "-o", "o.csv", "--set", "age"], 2, "no assignment"),
+    "set_what": (["RUN", "TEST", "-o", "o.csv", "--set", "age"], 2, "has no '='"),
     "set_twice": (
         ["RUN", "TEST", "-o", "o.csv", "--set", "age=1", "--set", "age=2"],
         2,
