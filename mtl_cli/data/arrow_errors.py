@@ -1,8 +1,8 @@
 """Turns Arrow's errors into one line: the file, the reason, and how to fix it.
 
 Three errors of Arrow need advice of their own: text that is not UTF-8, a row that is
-too long, and an encoding that Arrow cannot read. None of them has a class or a code of
-its own, so they are recognised by their English text, in this module alone.
+too long, and an encoding that Arrow cannot read. Arrow gives these errors neither a
+class nor a code of their own, so this module recognises them by their English text.
 `tests/data/test_arrow_errors.py` and `tests/data/test_parquet_file.py` fail if a
 version of Arrow changes these texts.
 """
@@ -36,7 +36,11 @@ def is_not_implemented(error: OSError) -> bool:
 
 
 def check_cells(table: pa.Table) -> None:
-    """Names the column of damaged cells, on which Arrow may crash later."""
+    """Refuses damaged cells, on which Arrow may crash later.
+
+    Raises:
+        pa.ArrowInvalid: if a cell is damaged; the message names the column.
+    """
     for name, cells in zip(table.column_names, table.columns, strict=True):
         try:
             cells.validate(full=True)
@@ -46,7 +50,13 @@ def check_cells(table: pa.Table) -> None:
 
 @contextlib.contextmanager
 def read_errors(key: str, path: str) -> Iterator[None]:
-    """Turns the errors of reading a file, in a `with` block, into a `DataError`."""
+    """Turns the errors of reading a file, in a `with` block, into a `DataError`.
+
+    Args:
+        key: the configuration's key that names the table.
+        path: how messages name the file. The path comes before the text of an
+            `UnsafeFileError`, such as "has 48 bytes, but ...".
+    """
     try:
         yield
     except UnsafeFileError as error:

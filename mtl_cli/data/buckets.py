@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 from mtl_cli.data.table import Array
 
-NUM_BUCKETS = 10  # of a feature of numbers
+NUM_BUCKETS = 10  # the largest number of buckets of a feature of numbers
 MAX_FREQUENT_IDS = 20  # the largest number of ids that have a bucket of their own
 Counts = npt.NDArray[np.int64]
 
@@ -33,7 +33,7 @@ class Buckets(TypedDict):
 
 
 def make_buckets(values: Array) -> Buckets:
-    """Cuts floats, or ids as integers, (values,), into buckets, and counts them."""
+    """Chooses buckets for floats or integer ids, (values,), and counts the values."""
     buckets: Buckets = {"counts": []}
     if np.issubdtype(values.dtype, np.floating):
         quantiles = np.quantile(values, np.linspace(0, 1, NUM_BUCKETS + 1)[1:-1])
@@ -59,11 +59,19 @@ def bucket_counts(buckets: Buckets, values: Array) -> Counts:
 
 
 def stability_index(counts: Counts, other: Counts) -> float:
-    """Returns the population stability index of two numbers of values per bucket.
+    """Returns the population stability index of two distributions.
 
-    The index is the sum over buckets of (p - q) log(p / q), where p and q are the
-    fractions of the values of the two distributions in the bucket.
+    The index is the sum over buckets of (p - q) log(p / q), where p is the fraction of
+    the values of one distribution that lie in the bucket, and q the fraction of the
+    other. A distribution is given by its number of values in each bucket, (buckets,).
     """
-    # Half a value is added to each bucket, so that no logarithm is infinite.
-    p, q = ((n + 0.5) / (n.sum() + 0.5 * len(n)) for n in (counts, other))
+    p, q = positive_fractions(counts), positive_fractions(other)
     return float(((p - q) * np.log(p / q)).sum())
+
+
+def positive_fractions(counts: Counts) -> Array:
+    """Returns the fraction of the values in each bucket, (buckets,).
+
+    Half a value is added to each bucket, so that no fraction is 0.
+    """
+    return np.asarray((counts + 0.5) / (counts.sum() + 0.5 * len(counts)))

@@ -41,9 +41,13 @@ def find_or_encode(
 ) -> Entry:
     """Returns the entry of a key; encodes the data first if there is no entry.
 
-    The key is a hash of everything that the encoded data depends on. If several
-    processes need the same entry, one of them encodes the data, and the others wait.
-    The check raises an error if an entry does not fit the data set.
+    If several processes need the same entry, one of them encodes the data, and the
+    others wait.
+
+    Args:
+        key: a hash of everything that the encoded data depend on.
+        encode: a function that encodes the data into an empty folder.
+        check: a function that raises an error if an entry does not fit the data set.
     """
     folder = None
     try:
@@ -70,7 +74,7 @@ def find_or_encode(
 
 
 def find_entry(key: str, check: Callable[[Entry], None]) -> Entry | None:
-    """Returns the entry of a key; None without one. Removes a damaged entry."""
+    """Returns the entry of a key, or None if there is none. Removes a damaged entry."""
     root = cache_folder()
     folder = None if root is None else root / ENTRIES / key
     if folder is None or not folder.is_dir() or folder.is_symlink():
@@ -81,8 +85,8 @@ def find_entry(key: str, check: Callable[[Entry], None]) -> Entry | None:
     except (*DAMAGED_FILE_ERRORS, MtlError):
         shutil.rmtree(folder, ignore_errors=True)
         return None
-    # The time of the folder becomes the time of the last use. In a read-only cache, the
-    # time cannot be set.
+    # The time of the folder says when the entry was last used, see `make_folder`. In a
+    # read-only cache, the time cannot be set.
     with contextlib.suppress(OSError):
         os.utime(folder)
     return entry
@@ -130,7 +134,10 @@ def make_folder() -> Path:
 
 
 def publish(folder: Path, key: str, check: Callable[[Entry], None]) -> Entry:
-    """Makes a complete folder the entry of a key. Without a cache, it stays."""
+    """Makes a complete folder the entry of a key.
+
+    Without a cache, the folder stays where it is.
+    """
     root = cache_folder()
     if root is None:
         return Entry(folder)
@@ -147,9 +154,11 @@ def publish(folder: Path, key: str, check: Callable[[Entry], None]) -> Entry:
 def code_version(options: Iterable[object] = ()) -> str:
     """Returns a hash of the code that encodes data.
 
-    The hash is a part of each entry's key, so that changed code makes new entries. If
-    the class of an option comes from a plugin, all Python files of the plugin enter the
-    hash. The options are the data set, its features and its tasks.
+    The hash is a part of each entry's key, so that changed code makes new entries.
+
+    Args:
+        options: the data set, its features and its tasks. If the class of an option
+            comes from a plugin, all Python files of the plugin enter the hash.
     """
     files = [p for name in ENCODING_PACKAGES for p in (PACKAGE / name).rglob("*.py")]
     packages = {type(option).__module__.partition(".")[0] for option in options}

@@ -1,7 +1,7 @@
 """A folder of encoded splits: written chunk by chunk, then checked and read.
 
-The folder holds one file per array and the manifest. The manifest describes the arrays,
-and is written last. A folder without a manifest is unfinished and is never read.
+The folder holds one file per array, and the manifest. The manifest describes the
+arrays, and is written last. A folder without a manifest is unfinished and never read.
 """
 
 import json
@@ -29,7 +29,15 @@ UNCHECKED_BYTES = 1 << 28
 
 
 class Manifest(BaseModel):
-    """The record of an entry. `arrays` is {`SPLIT.NAME`: the file of the array}."""
+    """The record of an entry.
+
+    Attributes:
+        arrays: {`SPLIT.NAME`: the file of the array}, for the names see
+            `EntryWriter.add`.
+        features: {feature: what the feature has learnt}.
+        labels: {task: statistics of its training labels}.
+        report: the data report.
+    """
 
     model_config = ConfigDict(strict=True)
 
@@ -44,13 +52,12 @@ class EntryWriter:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        # {`SPLIT.NAME`: the array}, and the open file of each array.
-        self.arrays: dict[str, ArrayFile] = {}
-        self.files: dict[str, BinaryIO] = {}
+        self.arrays: dict[str, ArrayFile] = {}  # {`SPLIT.NAME`: the array}
+        self.open_files: dict[str, BinaryIO] = {}  # {`SPLIT.NAME`: the array's file}
 
     def close(self) -> None:
         """Closes all files."""
-        for file in self.files.values():
+        for file in self.open_files.values():
             file.close()
 
     def add(self, split: str, name: str, rows: Array) -> None:
@@ -59,25 +66,26 @@ class EntryWriter:
         The name is `row_numbers`, or a key that `as_arrays` gives to an array of a
         `Table`, such as `labels.click`.
         """
-        key, content = f"{split}.{name}", rows.tobytes()
+        key = f"{split}.{name}"
+        content = rows.tobytes()
         array = self.arrays.get(key)
         if array is None:
             array = self.arrays[key] = ArrayFile(
-                file=f"{len(self.files)}.bin",
+                file=f"{len(self.arrays)}.bin",
                 dtype=rows.dtype.str,
                 width=rows.shape[1] if rows.ndim == 2 else None,
                 rows=len(rows),
                 crc=zlib.crc32(content),
             )
-            self.files[key] = (self.folder / array.file).open("wb")
+            self.open_files[key] = (self.folder / array.file).open("wb")
         else:
             array.rows += len(rows)
             array.crc = zlib.crc32(content, array.crc)
-        self.files[key].write(content)
+        self.open_files[key].write(content)
 
     def tables(self) -> dict[str, StoredTable]:
         """Writes the added arrays to the disk, and returns {split: its rows}."""
-        for file in self.files.values():
+        for file in self.open_files.values():
             file.flush()
             # Without `fsync`, a file could have the right size and wrong content after
             # a crash of the machine. For a large file, no check would notice this.
@@ -87,9 +95,9 @@ class EntryWriter:
     def write_manifest(self, values: dict[str, Any]) -> None:
         """Writes the manifest: its CRC-32 in the first line, then JSON.
 
-        Call this method last. The manifest needs no `fsync`: if a crash damages it, its
-        CRC is wrong, and the entry is encoded again. The values are the fields of the
-        `Manifest` other than `arrays`, as JSON values.
+        Call this method last. The manifest needs no `fsync`: if a crash damages the
+        manifest, its CRC is wrong, and the data are encoded again. The values are the
+        fields of the `Manifest` other than `arrays`, as JSON values.
         """
         arrays = {key: array.model_dump() for key, array in self.arrays.items()}
         text = json.dumps({"arrays": arrays, **values}, allow_nan=False)
@@ -98,14 +106,19 @@ class EntryWriter:
 
 
 class Entry:
-    """A complete folder of encoded splits; `was_cached` if it was found in the cache.
+    """A complete folder of encoded splits.
 
-    Somebody else may have made the folder. Opening it raises a `ValueError` or an
-    `OSError` if the content of a file is not what an `EntryWriter` wrote.
+    Args:
+        folder: the folder. Somebody else may have made it.
+        was_cached: whether the folder was found in the cache.
+
+    Raises:
+        ValueError, OSError: if a file is missing, damaged or not from an `EntryWriter`.
     """
 
     def __init__(self, folder: Path, was_cached: bool = False) -> None:
-        self.folder, self.was_cached = folder, was_cached
+        self.folder = folder
+        self.was_cached = was_cached
         crc, _, text = read_text(folder / MANIFEST).partition("\n")
         if int(crc) != zlib.crc32(text.encode()):
             raise ValueError(f"{folder / MANIFEST} is damaged: its CRC is wrong")
@@ -115,14 +128,16 @@ class Entry:
             check_array(folder / array.file, array)
             split = key.partition(".")[0]
             if num_rows.setdefault(split, array.rows) != array.rows:
-                raise ValueError(f"the arrays of {split} have different row counts")
+                raise ValueError(
+                    f"the arrays of {split} differ in their numbers of rows"
+                )
 
     def row_numbers(self, split: str) -> Array:
         """Returns the array `row_numbers` of a split, mapped into memory."""
         return self.manifest.arrays[f"{split}.row_numbers"].map(self.folder)
 
     def tables(self) -> dict[str, StoredTable]:
-        """Returns {split: its rows}, without reading them."""
+        """Returns {split: its rows on disk}, without reading the rows."""
         return stored_tables(self.folder, self.manifest.arrays)
 
 
@@ -146,17 +161,20 @@ def file_crc(path: Path) -> int:
 
 
 def stored_tables(folder: Path, arrays: dict[str, ArrayFile]) -> dict[str, StoredTable]:
-    """Returns {split: its rows}. The array `row_numbers` is left out."""
-    files: dict[str, dict[str, ArrayFile]] = {}
+    """Returns {split: its rows on disk}, in the order of `SPLITS`.
+
+    The array `row_numbers` is no part of a table, and is left out.
+    """
+    files_by_split: dict[str, dict[str, ArrayFile]] = {}
     for key, array in arrays.items():
         split, _, name = key.partition(".")
         if name != "row_numbers":
-            files.setdefault(split, {})[name] = array
+            files_by_split.setdefault(split, {})[name] = array
     tables = {}
-    for split in [s for s in SPLITS if s in files]:
-        arrays_of_split = {name: f.map(folder) for name, f in files[split].items()}
-        table = as_table(arrays_of_split)
-        tables[split] = StoredTable(**vars(table), folder=folder, files=files[split])
+    for split in [s for s in SPLITS if s in files_by_split]:
+        files = files_by_split[split]
+        table = as_table({name: file.map(folder) for name, file in files.items()})
+        tables[split] = StoredTable(**vars(table), folder=folder, files=files)
     return tables
 
 
@@ -167,20 +185,21 @@ def check_entry(entry: Entry, dataset: Dataset, outputs: list[Output]) -> None:
     another type or width, or a report that lacks a task, would make the run fail later.
     """
     manifest, report = entry.manifest, entry.manifest.report
+    # The tasks describe one made-up label, to show which statistics they use.
     one_label = LabelSummary(count=1, lowest=0.0, highest=0.0)
-    keys = {o.name: set(o.task.label_statistics(one_label)) for o in outputs}
-    expected_labels = {name: names for name, names in keys.items() if names}
-    if {name: set(numbers) for name, numbers in manifest.labels.items()} != (
-        expected_labels
-    ):
+    statistics = {o.name: set(o.task.label_statistics(one_label)) for o in outputs}
+    expected_statistics = {name: keys for name, keys in statistics.items() if keys}
+    stored_statistics = {name: set(values) for name, values in manifest.labels.items()}
+    if stored_statistics != expected_statistics:
         raise ValueError("the statistics of labels do not fit the outputs")
-    reported = set(report["tasks"]), set(report["features"])
-    if reported != (set(keys), set(dataset.used_features)):
-        raise ValueError("the data report does not fit the outputs and features")
+    if set(report["tasks"]) != {output.name for output in outputs}:
+        raise ValueError("the data report does not fit the outputs")
+    if set(report["features"]) != set(dataset.used_features):
+        raise ValueError("the data report does not fit the features")
     features = FeatureSet(dataset.used_features, manifest.features)
     # The features encode one made-up row, to show what each array must be like.
     expected = types_and_widths(features.encode(features.examples(1)))
-    tables = entry.tables()
+    tables = entry.tables()  # {split: its rows}
     if "train" not in tables:
         raise ValueError("there are no training rows")
     names = {"row_numbers"} | {f"features.{name}" for name in expected}

@@ -13,6 +13,9 @@ MAX_LISTED_COLUMNS = 60  # in a message
 # The least similarity of a column that a message suggests. The value is high, because
 # columns of one table often resemble each other, such as `item_id` and `user_id`.
 MIN_SIMILARITY = 0.8
+# If one letter differs in a name of 3 or 4 letters, the similarity is below
+# `MIN_SIMILARITY`. Such a column is suggested too, down to this similarity.
+MIN_SIMILARITY_OF_SHORT_NAMES = 0.6
 
 
 @dataclass(frozen=True)
@@ -36,36 +39,53 @@ class ColumnRequest:
         return list(self.keys)
 
     def without(self, columns: Container[str]) -> "ColumnRequest":
-        """Returns the request for the other columns."""
+        """Returns a request for all columns but these."""
         keys = {c: key for c, key in self.keys.items() if c not in columns}
         return ColumnRequest(keys, {c: self.types[c] for c in keys})
 
-    def check(self, file_key: str, path: str, names: list[str]) -> None:
-        """Refuses a table without a requested column, or with two of the same name."""
+    def check(self, table_key: str, path: str, names: list[str]) -> None:
+        """Refuses a table that lacks a requested column, or has two of the same name.
+
+        Args:
+            table_key: the configuration's key that names the table.
+            path: how messages name the table.
+            names: the names of all columns of the table.
+        """
         counts = Counter(names)
         for column, key in self.keys.items():
             if counts[column] > 1:
                 raise DataError(
-                    f"{file_key}: {path} has {counts[column]} columns '{column}'; "
+                    f"{table_key}: {path} has {counts[column]} columns '{column}'; "
                     "rename all but one"
                 )
             if column not in counts:
-                readable = [readable_name(name) for name in names[:MAX_LISTED_COLUMNS]]
-                dots = ["..."] if len(names) > MAX_LISTED_COLUMNS else []
-                # If one letter differs in a name of 3 or 4 letters, the similarity is
-                # below `MIN_SIMILARITY`, but the column is suggested too.
-                one_letter = (len(column) - 1) / max(1, len(column))
-                least = min(MIN_SIMILARITY, max(0.6, one_letter))
-                similar = most_similar(column, names, least)
-                hint = header_hint(names)
-                if similar is not None:
-                    hint = f"; did you mean {readable_name(similar)}?{hint}"
-                if column in self.settable:
-                    hint += f"; or give all rows one value: --set {column}=VALUE"
+                hint = self.hint_to_missing(column, names)
                 raise DataError(
                     f"{key}: no column '{column}' in {path}, which has "
-                    f"{', '.join(readable + dots)}{hint}"
+                    f"{readable_names(names)}{hint}"
                 )
+
+    def hint_to_missing(self, column: str, names: list[str]) -> str:
+        """Returns what may help if a column is missing, to end the message, or ""."""
+        hint = ""
+        similarity_of_one_letter = (len(column) - 1) / max(1, len(column))
+        min_similarity = min(
+            MIN_SIMILARITY, max(MIN_SIMILARITY_OF_SHORT_NAMES, similarity_of_one_letter)
+        )
+        similar = most_similar(column, names, min_similarity)
+        if similar is not None:
+            hint += f"; did you mean {readable_name(similar)}?"
+        hint += header_hint(names)
+        if column in self.settable:
+            hint += f"; or give all rows one value: --set {column}=VALUE"
+        return hint
+
+
+def readable_names(names: list[str]) -> str:
+    """Lists the names of columns, at most `MAX_LISTED_COLUMNS` of them."""
+    readable = [readable_name(name) for name in names[:MAX_LISTED_COLUMNS]]
+    dots = ["..."] if len(names) > MAX_LISTED_COLUMNS else []
+    return ", ".join(readable + dots)
 
 
 def readable_name(name: str) -> str:

@@ -12,8 +12,8 @@ class ColumnarFile(NamedTuple):
     Attributes:
         schema: the names and types of all columns.
         num_rows: the number of rows.
-        batches: a function that takes column names and a largest number of rows. It
-            yields the rows in batches of at most this number. A batch has these
+        batches: a function that takes column names and a largest number of rows, and
+            yields all rows in batches of at most this number. A batch has the named
             columns, and perhaps others.
     """
 

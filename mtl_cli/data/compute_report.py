@@ -1,4 +1,4 @@
-"""Computes the data report."""
+"""Computes the data report; refuses a feature that copies the labels of an output."""
 
 from collections.abc import Collection
 
@@ -13,8 +13,8 @@ from mtl_cli.data.table import NO_GROUP, Array, StoredTable, Table, concatenate
 from mtl_cli.data.univariate_auc import refuse_copy, univariate_auc
 from mtl_cli.heads.base import Output
 
-# Of a split with more rows than `SAMPLED_ROWS`, the report reads only this number of
-# rows, in `SAMPLED_BLOCKS` blocks.
+# If a split has more rows, the report reads only `SAMPLED_ROWS` rows of the split, in
+# `SAMPLED_BLOCKS` blocks.
 SAMPLED_ROWS = 100_000
 SAMPLED_BLOCKS = 50
 MIN_ROWS = 100  # fewer rows give no reliable AUC or drift
@@ -27,14 +27,26 @@ def data_report(
     splits: dict[str, StoredTable],
     continued: Collection[str],
 ) -> Report:
-    """Returns the data report, with the features continued from an earlier run."""
+    """Returns the data report.
+
+    Args:
+        outputs: the outputs of the network.
+        features: the features, fitted to the training rows.
+        profile: counts over the raw rows.
+        splits: {split: its rows, encoded}.
+        continued: the features that go on with what they learnt in an earlier run.
+
+    Raises:
+        DataError: if a feature copies the labels of an output.
+    """
     samples = {split: sample(table) for split, table in splits.items()}
-    num_rows = {split: table.num_rows for split, table in splits.items()}
     report: Report = {
-        "splits": num_rows,
+        "splits": {split: table.num_rows for split, table in splits.items()},
         "sampled_rows": {split: table.num_rows for split, table in samples.items()},
         "tasks": {
-            output.name: {s: label_counts(output, table) for s, table in splits.items()}
+            output.name: {
+                split: label_counts(output, table) for split, table in splits.items()
+            }
             for output in outputs
         },
         "features": {
@@ -58,7 +70,7 @@ def data_report(
 
 
 def label_counts(output: Output, table: Table) -> dict[str, int]:
-    """Counts the rows that count for an output, and the positive rows among them."""
+    """Counts the rows with a weight for an output, and the positive rows of these."""
     is_counted = table.weights[output.name] > 0
     counts = {"rows": int(is_counted.sum())}
     if output.task.BINARY_LABELS:
@@ -75,8 +87,12 @@ def feature_report(
     samples: dict[str, Table],
     continued: Collection[str],
 ) -> FeatureReport:
-    """Returns the part of the data report about one feature, from sampled rows."""
-    feature, train = features.by_name[name], samples["train"]
+    """Returns the part of the data report about one feature, from sampled rows.
+
+    The arguments are those of `data_report`; `samples` is {split: its sampled rows}.
+    """
+    feature = features.by_name[name]
+    train = samples["train"]
     summary = feature.summary(features.columns_in(train.features, name))
     train_values, _ = features.all_values(train.features, name)
     buckets = make_buckets(train_values)
@@ -113,21 +129,22 @@ def num_distinct(
 ) -> int:
     """Returns the number of distinct values of a feature in the training rows.
 
-    The vocabularies of continued features may hold values that no training row has.
-    The summary is a number for each sampled row, see `Feature.summary`.
+    Where possible, this is the size of the vocabulary, which covers all training rows.
+    Otherwise it is the number of distinct values in the summary, a number for each
+    sampled row, see `Feature.summary`.
     """
     num_in_sample = len(np.unique(summary))
     if features.by_name[name].table_owner(name) in continued:
-        return num_in_sample
+        return num_in_sample  # the vocabulary may hold values that no training row has
     vocabulary_size = len(features.table_learnt(name).get("vocabulary", []))
+    if vocabulary_size <= 1:
+        return num_in_sample  # an empty cell may be a second value
+    # A shared vocabulary also holds the values of other features. It is used only for
+    # sequences, because their summary holds only the first value of each row.
     is_sequence = features.layout.blocks[name].input == "sequences"
-    # The vocabulary is better than the sample: the vocabulary covers all rows, and the
-    # sample counts only the first value of a sequence. But a shared vocabulary also
-    # holds the values of other features, so only sequences use a shared vocabulary. A
-    # vocabulary of a single value is not used: an empty cell may be a second value.
-    if vocabulary_size > 1 and (is_sequence or not features.shares_table(name)):
-        return vocabulary_size
-    return num_in_sample
+    if features.shares_table(name) and not is_sequence:
+        return num_in_sample
+    return vocabulary_size
 
 
 def feature_aucs(
@@ -136,13 +153,24 @@ def feature_aucs(
     """Returns {output: the AUC that a feature alone reaches} for binary outputs.
 
     An output with too few rows is left out.
+
+    Args:
+        name: the feature.
+        is_ordered: whether the order of the feature's values has a meaning.
+        outputs: the outputs of the network.
+        train: the sampled training rows.
+        summary: a number for each of these rows, see `Feature.summary`.
+
+    Raises:
+        DataError: if the feature copies the labels of an output.
     """
     aucs: dict[str, float] = {}
     for output in outputs:
         if output.added_by_heads:
             continue
         is_counted = train.weights[output.name] > 0
-        labels, values = train.labels[output.label][is_counted], summary[is_counted]
+        labels = train.labels[output.label][is_counted]
+        values = summary[is_counted]
         if len(labels) < MIN_ROWS:
             continue
         refuse_copy(name, output, labels, values)

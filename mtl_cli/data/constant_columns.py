@@ -17,7 +17,13 @@ from mtl_cli.data.feature_set import FeatureSet
 def with_constants(
     features: FeatureSet, values: Mapping[str, Any], option: str
 ) -> FeatureSet:
-    """Returns features that read {column: value} in all rows; None is an empty cell."""
+    """Returns features that read the same values in all rows.
+
+    Args:
+        features: the features of a run.
+        values: {column: its value in all rows}; None is an empty cell.
+        option: the option or argument that gives the values, for messages.
+    """
     if not values:
         return features
     columns = list(features.column_kinds)
@@ -30,7 +36,7 @@ def with_constants(
     if len(values) == len(columns):
         raise ConfigError(
             f"{option}: every column that a feature reads is set, so all rows would "
-            "be equal; leave one column to the table"
+            "be equal; leave out at least one column"
         )
     constants = pa.table(
         {column: one_cell(column, value, option) for column, value in values.items()}
@@ -42,7 +48,10 @@ def with_constants(
 
 
 def one_cell(column: str, value: Any, option: str) -> pa.Array:
-    """Returns a column with one cell, which an export can record as JSON."""
+    """Returns a column with one cell; refuses a value that JSON cannot hold.
+
+    Exported models record the values as JSON.
+    """
     try:
         cells = pa.array([value])
         json.dumps(cells.to_pylist())
@@ -56,12 +65,12 @@ def one_cell(column: str, value: Any, option: str) -> pa.Array:
 def check_constants(
     name: str, features: FeatureSet, constants: pa.Table, option: str
 ) -> None:
-    """Checks that a feature can read its columns in a table of one row."""
+    """Checks that a feature can read its columns from a table of one row."""
     feature = features.by_name[name]
     try:
         feature.read(name, constants)
     except RowError as error:
-        # The end of the message counts rows and tells how to mend a file: cut it off.
+        # The end of the problem counts rows and tells how to mend a file: cut it off.
         problem = error.problem.partition(";")[0].partition(" (1 such")[0]
         raise ConfigError(f"{option} {name}: the value {problem}") from None
     except DataError as error:

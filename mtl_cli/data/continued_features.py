@@ -1,4 +1,7 @@
-"""Features that go on with the values that they learnt in the run `start_from.run`."""
+"""Features that go on with the values that they learnt in the run `start_from.run`.
+
+In this module, "earlier" refers to that run.
+"""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -6,28 +9,28 @@ from typing import Any
 from mtl_cli.core.errors import DataError, shown
 from mtl_cli.features.base import Feature
 
-# {feature: the values that it learnt in the earlier run}, for the features that go on.
+# {feature: the values that the feature learnt earlier}, for the features that go on.
 EarlierLearnt = dict[str, dict[str, Any]]
-# The largest result of `embedding_dim: auto`: a table has at most 2^31 ids.
+# The largest result of `embedding_dim: auto`, for the largest table, of 2^31 ids.
 MAX_AUTO_DIM = int(6 * (2**31) ** 0.25)
 
 
 def extend_learnt(
     name: str, earlier: Mapping[str, Any], learnt: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Returns the values of a feature in an earlier run, with a longer vocabulary.
+    """Returns what a feature learnt in an earlier run, with new values of this run.
 
     The vocabulary of the earlier run keeps its order, so that each value keeps its id.
     The new values of this run are added at its end. All other learnt values, such as
     scales and cuts, come from the earlier run.
     """
-    # Only an earlier run has `embedding_dim`: the dimension that `auto` gave there.
-    without_dim = dict(earlier)
-    dim = without_dim.pop("embedding_dim", 1)
-    is_dim = type(dim) is int and 1 <= dim <= MAX_AUTO_DIM
-    # None has no form that fits, so a wrong dimension is refused too.
-    undamaged = without_dim if is_dim else None
-    check_same_form(f"feature {name} has", undamaged, dict(learnt))
+    # Only the earlier run has `embedding_dim`: the dimension that `auto` gave there.
+    same_keys = dict(earlier)
+    dim = same_keys.pop("embedding_dim", 1)
+    is_valid_dim = type(dim) is int and 1 <= dim <= MAX_AUTO_DIM
+    # None never has the form of this run's values, so a wrong dimension is refused.
+    comparable = same_keys if is_valid_dim else None
+    check_same_form(f"feature {name} has", comparable, dict(learnt))
     if "vocabulary" not in earlier:
         return dict(earlier)
     earlier_values = set(earlier["vocabulary"])
@@ -38,17 +41,25 @@ def extend_learnt(
 def check_same_form(owner: str, earlier: object, learnt: object) -> None:
     """Refuses values of an earlier run whose form differs from this run's values.
 
-    The owner is the start of "... learnt" in the message, such as "feature age has".
+    Args:
+        owner: a subject and "has" or "have", such as "feature age has"; the message
+            continues with "learnt".
+        earlier: the JSON values of the earlier run.
+        learnt: the JSON values of this run.
     """
     if not has_same_form(earlier, learnt):
         raise DataError(
-            f"start_from.run: what {owner} learnt there is damaged; copy the whole "
-            "folder of the run"
+            f"start_from.run: what {owner} learnt in that run is damaged; copy the "
+            "whole folder of the run again"
         )
 
 
 def has_same_form(earlier: object, learnt: object) -> bool:
-    """Whether two JSON values have the same types and keys, also in nested values."""
+    """Whether two JSON values have the same types and keys, also in nested values.
+
+    The items of a list in the earlier value need only have types that occur in the list
+    of the other value.
+    """
     if isinstance(learnt, dict) and isinstance(earlier, dict):
         return earlier.keys() == learnt.keys() and all(
             has_same_form(earlier[key], learnt[key]) for key in learnt
@@ -64,7 +75,7 @@ def reasons_not_continued(
     earlier: Mapping[str, Feature],
     refit: Collection[str],
 ) -> dict[str, str]:
-    """Returns {feature: why it does not go on with its values of an earlier run}.
+    """Returns {feature: why the feature does not go on with its earlier values}.
 
     A feature goes on if its kind and all its keys are equal in both runs, and
     `start_from.refit` does not list it.

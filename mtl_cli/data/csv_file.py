@@ -7,9 +7,13 @@ Arrow returns the sentinel row as its last row, no cell has swallowed rows, and 
 sentinel row is dropped. Otherwise, the last row holds the open quote.
 
 Arrow reads with several threads, so its error does not name the row that it refuses.
-After an error, the file is therefore read again with one thread, to find a cell that
-cannot be converted. If Arrow fails again, the file is read once more, to find a row
-with more or fewer cells than the header.
+After an error, the file is therefore read again, to find the first broken row:
+
+- The second reading takes all cells as bytes, which Arrow does not convert. This module
+  converts the cells itself, and finds the first that fails.
+- If Arrow fails in the second reading too, the cells are not at fault. Either Arrow has
+  come to a row that is too long, or a third reading finds the first row with more or
+  fewer cells than the header.
 """
 
 from collections.abc import Iterator
@@ -25,11 +29,11 @@ from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_header import HEADER_BYTES, check_is_text, read_header
 from mtl_cli.data.csv_options import Csv, convert_cells
 from mtl_cli.data.csv_row_errors import (
-    NEVER_CLOSED,
+    CHECK_QUOTES,
     OPEN_QUOTE,
     SENTINEL,
     not_a_number_message,
-    ragged_row,
+    ragged_record,
 )
 from mtl_cli.data.csv_stream import StreamWithSentinel
 from mtl_cli.data.files import Files
@@ -41,6 +45,12 @@ class CsvFile:
     """A CSV file, by its path in the table's file system.
 
     Attributes:
+        key: the configuration's key that names the table.
+        path: how messages name the file.
+        options: the keys `dataset.csv.*`.
+        request: the columns to read, and their types.
+        file_bytes: the size of the file as it is stored, perhaps compressed.
+        delimiter: the character between cells.
         header: the column names as Arrow reads them.
         names: the column names that the configuration uses: with `csv.trim`, the names
             in the header without spaces at their ends.
@@ -51,10 +61,10 @@ class CsvFile:
     ) -> None:
         self.key, self.path = files.key, files.path_for_messages(file_path)
         self.options, self.request = options, request
-        self.open_bytes = partial(files.system.open_input_stream, file_path)
+        self.open_file = partial(files.system.open_input_stream, file_path)
         self.file_bytes = files.system.get_file_info(file_path).size
         self.delimiter = options.delimiter or ("\t" if files.format == "tsv" else ",")
-        with read_errors(self.key, self.path), self.open_bytes() as stream:
+        with read_errors(self.key, self.path), self.open_file() as stream:
             first_bytes = stream.read(HEADER_BYTES)
             check_is_text(first_bytes)
             self.header = options.columns or read_header(first_bytes, self.delimiter)
@@ -62,7 +72,11 @@ class CsvFile:
         request.check(self.key, self.path, self.names)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Yields the requested columns; a `DataError` names a row that is broken."""
+        """Yields the requested columns of all rows.
+
+        Raises:
+            DataError: if a row is broken; the message names the first such row.
+        """
         types = self.request.types
         if self.options.trim:  # see `convert_cells`
             types = dict.fromkeys(types, pa.string())
@@ -72,7 +86,7 @@ class CsvFile:
                     for batch in self.before_sentinel(reader):
                         yield self.trimmed(batch) if self.options.trim else batch
             except pa.ArrowInvalid as error:
-                raise self.find_row_error() or error from None
+                raise self.find_row_error(error) from None
 
     def open_reader(
         self, types: dict[str, pa.DataType], threads: bool
@@ -80,7 +94,7 @@ class CsvFile:
         """Opens Arrow's reader of the requested columns and of the sentinel row."""
         header_names = dict(zip(self.names, self.header, strict=True))
         return pyarrow.csv.open_csv(
-            self.open_stream(),
+            self.open_with_sentinel(),
             read_options=pyarrow.csv.ReadOptions(
                 use_threads=threads,
                 block_size=BLOCK_BYTES,
@@ -97,48 +111,45 @@ class CsvFile:
             ),
         )
 
-    def open_stream(self) -> StreamWithSentinel:
+    def open_with_sentinel(self) -> StreamWithSentinel:
         """Opens the file as bytes, with the sentinel row after the last row."""
         sentinel_column = self.request.columns[0]
         cells = [SENTINEL if name == sentinel_column else "" for name in self.names]
         return StreamWithSentinel(
-            self.open_bytes(), cells, self.delimiter, self.file_bytes
+            self.open_file(), cells, self.delimiter, self.file_bytes
         )
 
     def before_sentinel(
         self, reader: pyarrow.csv.CSVStreamingReader
     ) -> Iterator[pa.RecordBatch]:
         """Yields the rows before the sentinel row; refuses an open quote."""
-        num_rows, pending = 0, None  # the last batch is held back until its check
+        num_rows = 0
+        last_batch = None  # is held back until its last row is known to be the sentinel
         for batch in reader:
             if batch.num_rows:
                 num_rows += batch.num_rows
-                if pending is not None:
-                    yield pending
-                pending = batch
-        last_cell = None if pending is None else pending.column(0)[-1].as_py()
-        # In a column of numbers, the sentinel is read as a float.
-        if pending is None or last_cell not in (SENTINEL, float(SENTINEL)):
-            raise RowError(
-                f"{self.key}: cannot read {self.path}",
-                num_rows - 1,  # the last row that was read holds the open quote
-                OPEN_QUOTE,
-            )
-        yield pending.slice(0, pending.num_rows - 1)
+                if last_batch is not None:
+                    yield last_batch
+                last_batch = batch
+        if last_batch is None or not ends_with_sentinel(last_batch):
+            # The last row that was read holds the open quote.
+            raise self.row_error(num_rows - 1, OPEN_QUOTE)
+        yield last_batch.slice(0, last_batch.num_rows - 1)
 
     def trimmed(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Trims the cells of text columns, and converts them to the requested types."""
+        """Trims cells, all read as text, and converts them to the requested types."""
         columns = [
             convert_cells(cells, self.request.types[name], self.options)
             for name, cells in zip(self.request.columns, batch.columns, strict=True)
         ]
         return pa.RecordBatch.from_arrays(columns, names=self.request.columns)
 
-    def find_row_error(self) -> DataError | None:
-        """Reads the file again, and returns the error about its first broken row."""
-        message_start = f"{self.key}: cannot read {self.path}"
+    def find_row_error(self, arrow_error: Exception) -> Exception:
+        """Reads the file again, and returns an error that names its first broken row.
+
+        Returns Arrow's error of the first reading if no broken row is found.
+        """
         num_rows = 0
-        # Any cell can be read as bytes, so this reading gets to the broken cell.
         binary_types = dict.fromkeys(self.request.types, pa.binary())
         try:
             with self.open_reader(binary_types, threads=False) as reader:
@@ -146,36 +157,57 @@ class CsvFile:
                     if cell_error := self.find_cell_error(batch, num_rows):
                         return cell_error
                     num_rows += batch.num_rows
-            return None
         except pa.ArrowInvalid as error:
             if is_row_too_long(error):
-                return RowError(message_start, num_rows, f"is too long; {NEVER_CLOSED}")
-        ragged = ragged_row(
-            self.open_stream(), len(self.names), self.delimiter, BLOCK_BYTES
-        )
-        if ragged is None:
-            return None
-        line, problem = ragged
-        # Without `csv.columns`, line 0 is the header, and line 1 is row 0.
-        row = line if self.options.columns else line - 1
-        if line == 1 and not self.options.columns:
-            problem += "; does the first line hold all names?"
-        return RowError(message_start, row, problem)
+                return self.row_error(num_rows, f"is too long; {CHECK_QUOTES}")
+            return self.find_ragged_row() or arrow_error
+        return arrow_error
 
     def find_cell_error(
         self, batch: pa.RecordBatch, first_row: int
     ) -> DataError | None:
-        """Returns the error about the first cell that cannot be converted, if any."""
+        """Returns the error about the first cell that cannot be converted, if any.
+
+        The cells of the batch are bytes. Its first row is the row `first_row`.
+        """
         for (column, key), cells in zip(
             self.request.keys.items(), batch.columns, strict=True
         ):
             dtype = self.request.types[column]
             convert = partial(convert_cells, dtype=dtype, options=self.options)
             row = first_unconvertible_cell(cells, convert)
-            if row is not None:
+            if row is None:
+                continue
+            if pa.types.is_string(dtype):
                 problem = f"is not UTF-8; {SAVE_AS_UTF8}"
-                if not pa.types.is_string(dtype):
-                    problem = not_a_number_message(cells[row].as_py(), key)
-                error = RowError(f"{key}: column '{column}'", first_row + row, problem)
-                return DataError(f"{error} [{self.path}]")
+            else:
+                problem = not_a_number_message(cells[row].as_py(), key)
+            error = RowError(f"{key}: column '{column}'", first_row + row, problem)
+            return DataError(f"{error} [{self.path}]")
         return None
+
+    def find_ragged_row(self) -> RowError | None:
+        """Returns the error about the first row with too many or too few cells."""
+        ragged = ragged_record(
+            self.open_with_sentinel(), len(self.names), self.delimiter, BLOCK_BYTES
+        )
+        if ragged is None:
+            return None
+        record, problem = ragged
+        if self.options.columns:
+            return self.row_error(record, problem)
+        # Record 0 is the header, and record 1 is row 0.
+        if record == 1:
+            problem += "; if the first line lacks names, add them"
+        return self.row_error(record - 1, problem)
+
+    def row_error(self, row: int, problem: str) -> RowError:
+        """Returns the error about a row of this file."""
+        return RowError(f"{self.key}: cannot read {self.path}", row, problem)
+
+
+def ends_with_sentinel(batch: pa.RecordBatch) -> bool:
+    """Whether the last row of a batch is the sentinel row."""
+    last_cell = batch.column(0)[-1].as_py()
+    # In a column of numbers, Arrow reads the sentinel as a float.
+    return last_cell in (SENTINEL, float(SENTINEL))

@@ -1,4 +1,9 @@
-"""Checks the start of a CSV file: its encoding and its header."""
+"""Reads the header of a CSV file, and refuses files that are not UTF-8 text.
+
+The errors of this module are completed by `arrow_errors.read_errors`, which adds the
+name of the file: an `UnsafeFileError` goes on as "FILE is not text in UTF-8 ...", an
+`ArrowInvalid` as "cannot read FILE: ...".
+"""
 
 import csv
 import io
@@ -23,7 +28,8 @@ SIGNATURES = {
     b"\xff\xfe": "text in UTF-16",
     b"\xfe\xff": "text in UTF-16",
 }
-# Characters that may separate cells, and their names in messages.
+# Characters that may separate cells, and their names in messages. `header_hint` takes
+# the first of them in a name, so characters that names rarely hold come first.
 DELIMITERS = {
     ";": "semicolons",
     "\t": "tabs",
@@ -34,7 +40,12 @@ DELIMITERS = {
 
 
 def check_is_text(first_bytes: bytes) -> None:
-    """Refuses a file that is empty or whose first bytes show another format."""
+    """Refuses a file that is empty or whose first bytes show another format.
+
+    Raises:
+        UnsafeFileError: if the file begins as a file of another format does.
+        pa.ArrowInvalid: if the file is empty.
+    """
     for signature, content in SIGNATURES.items():
         if first_bytes.startswith(signature):
             raise not_text_error(content)
@@ -43,39 +54,48 @@ def check_is_text(first_bytes: bytes) -> None:
 
 
 def read_header(first_bytes: bytes, delimiter: str) -> list[str]:
-    """Returns the column names in the first line of a file; refuses other encodings."""
+    """Returns the column names in the first line that is not empty; [] without one.
+
+    Raises:
+        UnsafeFileError: if the line is not UTF-8 text.
+        pa.ArrowInvalid: if the line cannot be split into names.
+    """
     # "utf-8-sig" drops a byte order mark. "surrogateescape" turns each byte that is not
     # UTF-8 into a character from U+D800 to U+DFFF, so that only the header is checked.
     text = first_bytes.decode("utf-8-sig", "surrogateescape")
-    lines = io.StringIO(text, newline="")
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    lines_with_cells = (
+        cells for cells in lines if cells
+    )  # Arrow skips empty lines too
     try:
-        # `filter` skips empty lines, as Arrow does.
-        names = next(filter(None, csv.reader(lines, delimiter=delimiter)), [])
+        names = next(lines_with_cells, [])
     except csv.Error as error:
         raise pa.ArrowInvalid(f"header: {error}") from None
     header = "".join(names)
     if "\0" in header:
-        raise not_text_error("text in UTF-16, or a binary file: it holds NUL bytes")
+        raise not_text_error(
+            "text in UTF-16 or a binary file, because the first line holds NUL bytes"
+        )
     if any("\ud800" <= character <= "\udfff" for character in header):
         raise UnsafeFileError(f"has a first line that is not UTF-8; {SAVE_AS_UTF8}")
     return names
 
 
 def not_text_error(content: str) -> UnsafeFileError:
-    """Returns the error about a file that seems to be something else than text."""
+    """Returns the error about a file whose content seems to be of another kind."""
     return UnsafeFileError(
-        f"is not text in UTF-8; it seems to be {content}; save it as UTF-8 text, "
-        "unpack it, or correct its ending (or, for mtl-train, dataset.format)"
+        f"is not text in UTF-8 but seems to be {content}; save the file as UTF-8 text, "
+        "unpack it, or correct its ending or, in the YAML for mtl-train, dataset.format"
     )
 
 
 def header_hint(names: list[str]) -> str:
-    """Returns a likely reason why a column is missing, to end a message, or ""."""
+    """Returns the end of the message about a missing column: a likely reason; or ""."""
     if len(names) == 1:
         for delimiter, plural in DELIMITERS.items():
             if delimiter in names[0]:
                 return (
-                    f"; the cells seem to be separated by {plural}: set "
+                    f"; if {plural} separate the cells, set "
                     f"dataset.csv.delimiter={delimiter!r}"
                 )
     if any(re.fullmatch(r"-?\d+(\.\d+)?", name) for name in names):

@@ -47,10 +47,12 @@ def convert_cells(cells: pa.Array, dtype: pa.DataType, options: Csv) -> pa.Array
 
     Arrow's reader converts cells itself, except in two cases:
 
-    - With `csv.trim`. Arrow compares a cell with `csv.null_values` before it cuts
-      spaces, so " NA" would not become a missing value.
-    - After an error. The cells are converted again to find the broken cell, at which
-      this function raises an `ArrowInvalid`.
+    - With `csv.trim`. Arrow does not cut the spaces around a cell before it compares
+      the cell with `csv.null_values`, so " NA" would not become a missing value.
+    - After an error. The cells are converted again to find the broken cell.
+
+    Raises:
+        pa.ArrowInvalid: if a cell cannot be converted.
     """
     text = cells.cast(pa.string())
     if options.trim:

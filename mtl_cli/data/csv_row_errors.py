@@ -1,6 +1,7 @@
 """Says what is wrong with a row of a CSV file that Arrow refused to read.
 
-`CsvFile.find_row_error` in `data/csv_file.py` finds the number of the row.
+A record is a row or the header. A record spans several lines of the file if one of its
+cells holds a line break.
 """
 
 from contextlib import suppress
@@ -11,10 +12,10 @@ import pyarrow.csv
 
 from mtl_cli.core.errors import shown
 
-# The first requested cell of the sentinel row, see `csv_file`. The cell is valid both
-# as text and as a number, and float64 holds the number exactly.
+# The first requested cell of the sentinel row, see `data/csv_file.py`. The cell is
+# valid both as text and as a number, and float64 holds the number exactly.
 SENTINEL = "-8765432109876543"
-NEVER_CLOSED = "is a quote never closed?"
+CHECK_QUOTES = "check whether a quote is never closed"
 OPEN_QUOTE = (
     "has a quote that is never closed, so that the rows after it would be read as one "
     "cell; close the quote, or double it inside a quoted cell"
@@ -22,9 +23,12 @@ OPEN_QUOTE = (
 
 
 def not_a_number_message(cell: bytes, key: str) -> str:
-    """Returns what is wrong with a cell of the column that a key of the YAML names."""
+    """Returns what is wrong with a cell that is not a number, and how to mend the cell.
+
+    The key is the key of the YAML that names the column.
+    """
     if b"\n" in cell:
-        fix = NEVER_CLOSED
+        fix = CHECK_QUOTES
     elif key.endswith(".label"):
         fix = (
             "give numbers for a regression; if the labels are words, name the word "
@@ -37,38 +41,49 @@ def not_a_number_message(cell: bytes, key: str) -> str:
     return f"holds {shown(cell.decode(errors='replace'))}, not a number; {fix}"
 
 
-def ragged_row(
+def ragged_record(
     stream: Any, num_columns: int, delimiter: str, block_bytes: int
 ) -> tuple[int, str] | None:
-    """Finds the first line whose number of cells differs from the number of columns.
+    """Finds the first record whose number of cells differs from the number of columns.
 
-    The stream is a file of bytes at its start. Arrow reads `block_bytes` at once.
+    Args:
+        stream: a file of bytes at its start.
+        num_columns: the number of columns.
+        delimiter: the character between cells.
+        block_bytes: the number of bytes that Arrow reads at once.
 
-    Returns: the index of the line, counting the header, and what is wrong; or None.
+    Returns: the index of the record and what is wrong with the record; None if all
+        records have the right number of cells. The header is record 0.
     """
-    row = first_invalid_row(stream, num_columns, delimiter, block_bytes)
-    if row is None:
+    record = first_invalid_record(stream, num_columns, delimiter, block_bytes)
+    if record is None:
         return None
-    text = row.text.encode("latin-1").decode(errors="replace")
-    # An open quote makes the sentinel row a part of this row: leave it out.
+    text = record.text.encode("latin-1").decode(errors="replace")
+    # After an open quote, the sentinel row is a part of this record: cut it off.
     text = text.partition(SENTINEL)[0].rstrip("\n")
+    has_open_quote = text.count('"') % 2 == 1
     fix = "add or remove cells, or quote the cells that hold the delimiter"
-    if text.count('"') % 2:  # an odd number of quotes: one is not closed
-        fix = NEVER_CLOSED
-    return row.number - 1, (
-        f"is {shown(text)}: Expected {row.expected_columns} columns, got "
-        f"{row.actual_columns}; {fix}"
+    if has_open_quote:
+        fix = CHECK_QUOTES
+    cells = "cell" if record.actual_columns == 1 else "cells"
+    index = record.number - 1  # Arrow counts records from 1
+    return index, (
+        f"is {shown(text)}, which has {record.actual_columns} {cells} instead of "
+        f"{record.expected_columns}; {fix}"
     )
 
 
-def first_invalid_row(
+def first_invalid_record(
     stream: Any, num_columns: int, delimiter: str, block_bytes: int
 ) -> pyarrow.csv.InvalidRow | None:
-    """Returns the first row with a wrong number of cells, as Latin-1, if any."""
-    ragged_rows: list[pyarrow.csv.InvalidRow] = []
+    """Returns the first record with a wrong number of cells, if any.
 
-    def stop_at(row: pyarrow.csv.InvalidRow) -> str:
-        ragged_rows.append(row)
+    The bytes of the record are decoded as Latin-1.
+    """
+    invalid_records: list[pyarrow.csv.InvalidRow] = []
+
+    def stop_at(record: pyarrow.csv.InvalidRow) -> str:
+        invalid_records.append(record)
         return "error"  # Arrow raises ArrowInvalid and stops reading
 
     names = [str(i) for i in range(num_columns)]
@@ -80,7 +95,7 @@ def first_invalid_row(
                 use_threads=False,
                 block_size=block_bytes,
                 column_names=names,
-                # Arrow decodes a row before it calls `stop_at`. Latin-1 decodes any
+                # Arrow decodes a record before it calls `stop_at`. Latin-1 decodes any
                 # bytes, also the bytes of a file that is not UTF-8.
                 encoding="latin-1",
             ),
@@ -96,4 +111,4 @@ def first_invalid_row(
     ):
         for _ in reader:
             pass
-    return ragged_rows[0] if ragged_rows else None
+    return invalid_records[0] if invalid_records else None

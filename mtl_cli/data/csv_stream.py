@@ -10,13 +10,18 @@ import pyarrow as pa
 
 from mtl_cli.data.table_limits import check_rows, check_size
 
-QUIET_SECONDS = 0.2  # without reading, after which a thread of Arrow reads no more
+# After this time without a call of `read`, no thread of Arrow is expected to read.
+QUIET_SECONDS = 0.2
 
 
 class StreamWithSentinel:
-    """The bytes of a text file, followed by the sentinel row.
+    """The bytes of a text file, followed by the sentinel row, see `data/csv_file.py`.
 
-    The size of the file is its size as it is stored, perhaps compressed.
+    Args:
+        stream: the file, at its start.
+        cells: the cells of the sentinel row, one for each column.
+        delimiter: the character between cells.
+        file_bytes: the size of the file as it is stored, perhaps compressed.
     """
 
     closed = False  # an attribute that Arrow needs
@@ -24,27 +29,31 @@ class StreamWithSentinel:
     def __init__(
         self, stream: pa.NativeFile, cells: list[str], delimiter: str, file_bytes: int
     ) -> None:
-        # The first "\n" ends the last row if the file does not.
+        # The first "\n" ends the last row of a file that does not end in a line end.
         sentinel_row = f"\n{delimiter.join(cells)}\n".encode()
-        self.stream, self.sentinel_row = stream, io.BytesIO(sentinel_row)
-        self.file_bytes, self.num_columns = file_bytes, len(cells)
-        self.num_lines = self.num_bytes = 0
-        self.has_ended = self.is_being_read = False
-        _streams.add(self)
+        self.stream = stream
+        self.sentinel_row = io.BytesIO(sentinel_row)
+        self.file_bytes = file_bytes
+        self.num_columns = len(cells)
+        self.num_lines = self.num_bytes = 0  # that `read` has returned
+        self.has_ended = False  # then `read` returns no more bytes
+        self.is_being_read = False
+        _open_streams.add(self)
 
     def read(self, size: int) -> bytes:
-        """Returns the next `size` bytes, as Arrow needs; fewer only at the end.
+        """Returns the next `size` bytes; fewer only at the end, as Arrow requires.
 
-        A file with too many lines or bytes for its size is refused. Lines are counted,
-        not rows: Arrow skips empty lines, but they take time.
+        A file with too many lines or bytes for its size is refused. Lines are counted
+        instead of rows, because the empty lines that Arrow skips take time too.
         """
-        self.is_being_read, block = True, b""
+        block = b""
+        self.is_being_read = True
         try:
             while not self.has_ended and (num_missing := size - len(block)):
-                # The file is at its end when it returns no bytes.
                 piece = self.stream.read(num_missing)
-                piece = piece or self.sentinel_row.read(num_missing)
-                if not piece:
+                if not piece:  # the file is at its end
+                    piece = self.sentinel_row.read(num_missing)
+                if not piece:  # the sentinel row is at its end too
                     break
                 block += piece
         finally:
@@ -63,7 +72,8 @@ class StreamWithSentinel:
         self.stream.close()
 
 
-_streams: WeakSet[StreamWithSentinel] = WeakSet()  # that are in use
+# The streams that Arrow may still read. A stream leaves the set when it is freed.
+_open_streams: WeakSet[StreamWithSentinel] = WeakSet()
 
 
 @atexit.register
@@ -74,10 +84,10 @@ def end_reading() -> None:
     while the interpreter ends, the process would crash.
     """
     gc.collect()  # an error may still refer to a reader, and the reader to its stream
-    for stream in list(_streams):
+    for stream in list(_open_streams):
         stream.has_ended = True
     quiet_since = time.monotonic()
-    while _streams and time.monotonic() < quiet_since + QUIET_SECONDS:
-        if any(stream.is_being_read for stream in list(_streams)):
+    while _open_streams and time.monotonic() < quiet_since + QUIET_SECONDS:
+        if any(stream.is_being_read for stream in list(_open_streams)):
             quiet_since = time.monotonic()
         time.sleep(0.01)

@@ -1,7 +1,8 @@
-"""Encodes the rows of files into splits on disk, chunk by chunk in bounded memory.
+"""Encodes the rows of tables into splits on disk, chunk by chunk in bounded memory.
 
-In this module, a file is `train`, `valid` or `test`, even if the configuration names
-several files there. The code of a row's split is the position of the split in `SPLITS`.
+A data set has the tables `train`, and perhaps `valid` and `test`. Each table consists
+of one or several files. The code of a row's split is the position of the split in
+`SPLITS`.
 """
 
 from collections.abc import Iterator
@@ -37,23 +38,24 @@ def encode(
     earlier: EarlierLearnt | None,
     on_rows: OnRows,
 ) -> None:
-    """Writes all rows encoded into a folder; the other arguments are those of `load`.
+    """Reads and encodes all rows of a data set, and writes them into an empty folder.
 
-    Until the number of rows is known, `on_rows` is called with zeros.
+    The arguments other than `folder` are those of `load`.
     """
-    on_rows(0, 0)
+    on_rows(0, 0)  # the number of rows is not known yet
     features, labels = feature_request(dataset), label_request(dataset, outputs)
     types = labels.types | features.types
     request = ColumnRequest(features.keys | labels.keys, types)
     sources = {
-        file: generated_source(table, request)
-        for file, table in dataset.generate().items()
+        name: generated_source(table, request)
+        for name, table in dataset.generate().items()
     }
-    if not sources:
-        for file, location in dataset.locations.items():
-            spill = folder / f"{file}.spilled"
-            key = f"dataset.{file}"
-            sources[file] = open_source(key, location, dataset, request, spill)
+    if not sources:  # the data set is read from files
+        for name, location in dataset.locations.items():
+            # The rows of text files are copied to this file, see `open_text`.
+            spill = folder / f"{name}.spilled"
+            key = f"dataset.{name}"
+            sources[name] = open_source(key, location, dataset, request, spill)
     with closing(EntryWriter(folder)) as writer:
         encode_sources(dataset, outputs, sources, writer, earlier, on_rows)
     for spilled_file in folder.glob("*.spilled"):
@@ -68,20 +70,20 @@ def encode_sources(
     earlier: EarlierLearnt | None,
     on_rows: OnRows,
 ) -> None:
-    """Reads all rows twice, and writes the entry of the cache.
+    """Reads all rows twice, and writes encoded arrays, the report and the manifest.
 
     The first reading learns from the training rows, and writes the labels of all rows.
     The second reading encodes the features of all rows, and writes them.
     """
-    times_by_file = times_to_split_by(dataset, sources)
-    codes_by_file = split_rows(dataset, sources, times_by_file)
-    rows = SplitRows(sources, codes_by_file, on_rows)
+    times_by_table = times_to_split_by(dataset, sources)
+    codes_by_table = split_rows(dataset, sources, times_by_table)
+    rows = SplitRows(sources, codes_by_table, on_rows)
     profile = Profile(
         rows.num_rows,
-        early_rows(times_by_file, codes_by_file),
-        parts_of_days(times_by_file, codes_by_file),
+        early_rows(times_by_table, codes_by_table),
+        parts_of_days(times_by_table, codes_by_table),
     )
-    del times_by_file  # 8 bytes per row
+    del times_by_table  # 8 bytes per row
     fitter, statistics = learn(dataset, outputs, rows, writer, profile)
     features = fitter.finish(earlier)
     for chunk in rows.chunks():
@@ -109,23 +111,25 @@ def learn(
     writer: EntryWriter,
     profile: Profile,
 ) -> tuple[FeatureSetFitter, LabelStatistics]:
-    """Learns from the training rows, and writes the labels of all rows."""
-    train = SPLITS.index("train")
-    training_rows = int((rows.codes_by_file["train"] == train).sum())
-    fitter = FeatureSetFitter(dataset.used_features, training_rows)
+    """Learns from the training rows, and writes the labels and numbers of all rows."""
+    train_code = SPLITS.index("train")
+    num_training_rows = int((rows.codes_by_table["train"] == train_code).sum())
+    fitter = FeatureSetFitter(dataset.used_features, num_training_rows)
     statistics = LabelStatistics(dataset, outputs)
-    group_codes, group = GroupCodes(), dataset.group_column
+    group_codes = GroupCodes()
+    group = dataset.group_column
     for chunk in rows.chunks():
-        table, is_training = chunk.table, chunk.codes == train
+        table = chunk.table
+        is_training = chunk.codes == train_code
         with chunk.located_errors:
             labels = labels_of_rows(dataset, outputs, table)
             if group is not None:
                 check_single_values(f"dataset.group_column: '{group}'", table[group])
                 labels = replace(labels, groups=group_codes.encode(table[group]))
-            if chunk.file == "train":
+            if chunk.table_name == "train":
                 statistics.add(labels, table, is_training)
                 fitter.add(table, is_training)
-        profile.add(chunk.file, table, chunk.codes)
+        profile.add(chunk.table_name, table, chunk.codes)
         row_numbers = np.arange(chunk.first_row, chunk.first_row + table.num_rows)
         for split, selected in chunk.rows_by_split():
             writer.add(split, "row_numbers", row_numbers[selected])
@@ -136,56 +140,72 @@ def learn(
 
 
 class Chunk(NamedTuple):
-    """Some rows of a file: `train`, `valid` or `test`.
+    """Some rows of a table.
 
     Attributes:
+        table_name: `train`, `valid` or `test`.
+        table: the requested columns of the rows.
         codes: the code of each row's split, (rows,).
-        first_row: the number of the first row in the file.
-        located_errors: a context that adds the row's place to errors about the rows.
+        first_row: the number in the table of the first row of the chunk, from 0.
+        located_errors: a context that adds a row's place to errors about the rows.
     """
 
-    file: str
+    table_name: str
     table: pa.Table
     codes: Codes
     first_row: int
     located_errors: AbstractContextManager[None]
 
     def rows_by_split(self) -> Iterator[tuple[str, Array | slice]]:
-        """Yields each split that occurs, and an index of the split's rows."""
+        """Yields each split that occurs, and an index of the split's rows.
+
+        If all rows belong to one split, the index is a slice: it copies no rows.
+        """
         codes = np.unique(self.codes)
         for code in codes:
             yield SPLITS[code], slice(None) if len(codes) == 1 else self.codes == code
 
 
 class SplitRows:
-    """The rows of all files, with the code of each row's split, see `split_rows`."""
+    """The rows of all tables, with the code of each row's split.
+
+    Args:
+        sources: {table: its rows}.
+        codes_by_table: {table: the code of each row's split}, see `split_rows`.
+        on_rows: a function to call with the number of rows done, and of all rows.
+    """
 
     def __init__(
         self,
         sources: dict[str, Source],
-        codes_by_file: dict[str, Codes],
+        codes_by_table: dict[str, Codes],
         on_rows: OnRows,
     ) -> None:
-        self.sources, self.codes_by_file = sources, codes_by_file
-        self.on_rows, self.num_done = on_rows, 0
+        self.sources = sources
+        self.codes_by_table = codes_by_table
+        self.on_rows = on_rows
         self.num_rows = sum(source.num_rows for source in sources.values())
+        self.num_done = 0  # in all readings together
 
     def chunks(self) -> Iterator[Chunk]:
-        """Yields all rows, and reports the progress of the two readings."""
-        for file, source in self.sources.items():
+        """Yields all rows, and reports the progress.
+
+        The rows are read twice, so the progress ends at twice the number of rows.
+        """
+        for table_name, source in self.sources.items():
             first_row = 0
             for table in source.chunks():
                 next_row = first_row + table.num_rows
-                codes = self.codes_by_file[file][first_row:next_row]
+                codes = self.codes_by_table[table_name][first_row:next_row]
                 errors = source.located_errors(first_row)
-                yield Chunk(file, table, codes, first_row, errors)
+                yield Chunk(table_name, table, codes, first_row, errors)
                 first_row = next_row
                 self.num_done += table.num_rows
                 self.on_rows(self.num_done, 2 * self.num_rows)
 
 
 def feature_request(dataset: Dataset) -> ColumnRequest:
-    """Returns the columns that features read.
+    """Returns the columns that features read, and the types of their cells.
 
     The features decide the types to which the cells of a text file are converted. If
     the cells decided, the ids 007 and 7 would become equal numbers, and a file that
@@ -215,11 +235,12 @@ class GroupCodes:
     def encode(self, column: pa.ChunkedArray) -> Array:
         """Replaces each cell of a chunk by the number of its value, int32 (rows,)."""
         encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
-        codes = [
-            # NaN is a missing value too. Only NaN differs from itself.
-            NO_GROUP
-            if value is None or value != value
-            else self.codes.setdefault(value, len(self.codes))
-            for value in encoded.dictionary.to_pylist()
-        ]
+        codes = [self.code(value) for value in encoded.dictionary.to_pylist()]
         return np.asarray(np.array(codes, "int32")[np.asarray(encoded.indices)])
+
+    def code(self, value: object) -> int:
+        """Returns the number of a value; a new value gets the next free number."""
+        is_nan = value != value  # only NaN differs from itself
+        if value is None or is_nan:
+            return NO_GROUP
+        return self.codes.setdefault(value, len(self.codes))

@@ -1,5 +1,6 @@
-"""Counts over the raw rows: empty cells, repeated rows, unseen values."""
+"""Counts over the rows of all tables: empty cells, repeated rows, unseen values."""
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
@@ -13,16 +14,19 @@ from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.split import SPLITS, Codes
 from mtl_cli.data.table import Array
 
-# About this number of row hashes is kept. In a larger table, only the rows whose hash
-# is a multiple of a step are compared. Equal rows have equal hashes, so a row is
-# compared either in all splits or in none.
+# About this number of row hashes is kept to find repeated rows. If there are more rows,
+# only the rows whose hash is a multiple of a step are compared. Equal rows have equal
+# hashes, so a row is compared either in all splits or in none.
 MAX_HASHES = 1_000_000
 
 
 class Profile:
     """Counts over raw rows, gathered chunk by chunk in bounded memory.
 
-    `early_rows` and `parts_of_days` are what these functions of `split_checks` return.
+    Args:
+        num_rows: the number of rows of all tables.
+        early_rows: the result of `split_checks.early_rows`, for the data report.
+        parts_of_days: the result of `split_checks.parts_of_days`, for the data report.
     """
 
     def __init__(
@@ -30,21 +34,21 @@ class Profile:
     ) -> None:
         self.early_rows = early_rows
         self.parts_of_days = parts_of_days
-        self._num_rows: Counter[str] = Counter()  # {file: number of rows}
-        # {column: {file: number of empty cells}}
+        self._num_rows: Counter[str] = Counter()  # {table: number of rows}
+        # {column: {table: number of empty cells}}
         self._num_empty: dict[str, Counter[str]] = defaultdict(Counter)
-        # {feature: number of unseen values and of all values by split, (2, splits)}
+        # {feature: (2, splits)}: the number of unseen values, and of all values
         self._num_unseen: dict[str, Array] = {}
-        self._hash_step = max(1, -(-num_rows // MAX_HASHES))  # rounded up
+        self._hash_step = max(1, math.ceil(num_rows / MAX_HASHES))
         # {split: the hashes of the compared rows of each chunk}
         self._hashes: dict[str, list[Array]] = defaultdict(list)
 
-    def add(self, file: str, table: pa.Table, codes: Codes) -> None:
-        """Counts the empty cells of a chunk, and hashes its rows."""
-        self._num_rows[file] += table.num_rows
+    def add(self, table_name: str, table: pa.Table, codes: Codes) -> None:
+        """Counts the empty cells of a chunk of a table, and hashes its rows."""
+        self._num_rows[table_name] += table.num_rows
         for column in table.column_names:
             empty = empty_cells(table[column])
-            self._num_empty[column][file] += int(np.count_nonzero(empty))
+            self._num_empty[column][table_name] += int(np.count_nonzero(empty))
         hashes = row_hashes(table)
         is_compared = hashes % self._hash_step == 0
         for code in np.unique(codes):
@@ -57,7 +61,14 @@ class Profile:
         encoded: dict[str, Array],
         codes: Codes,
     ) -> None:
-        """Counts the values of each feature, and those without an id of their own."""
+        """Counts all values of each feature, and those without an id of their own.
+
+        Args:
+            features: the features, see `FeatureSet.unseen`.
+            table: the raw rows of a chunk.
+            encoded: the same rows, encoded.
+            codes: the code of each row's split, (rows,).
+        """
         for name, value_rows in features.unseen(table, encoded).items():
             counts = np.stack(
                 [np.bincount(codes[rows], minlength=len(SPLITS)) for rows in value_rows]
@@ -65,14 +76,17 @@ class Profile:
             self._num_unseen[name] = self._num_unseen.get(name, 0) + counts
 
     def missing_fractions(self, columns: list[str]) -> dict[str, float]:
-        """Returns {file: fraction of empty cells in the emptiest of the columns}."""
+        """Returns {table: fraction of empty cells in the emptiest of the columns}."""
         return {
-            file: max(self._num_empty[column][file] for column in columns) / num_rows
-            for file, num_rows in self._num_rows.items()
+            name: max(self._num_empty[column][name] for column in columns) / num_rows
+            for name, num_rows in self._num_rows.items()
         }
 
     def unseen_fractions(self, name: str, splits: Iterable[str]) -> dict[str, float]:
-        """Returns {split: fraction of values without an id of their own}, or {}."""
+        """Returns {split: fraction of a feature's values without an id of their own}.
+
+        Returns {} for features whose unseen values are not counted.
+        """
         if name not in self._num_unseen:
             return {}
         num_unseen, num_values = self._num_unseen[name]
@@ -84,7 +98,9 @@ class Profile:
 
         The training split is left out.
         """
-        hashes = {s: np.concatenate(chunks) for s, chunks in self._hashes.items()}
+        hashes = {
+            split: np.concatenate(chunks) for split, chunks in self._hashes.items()
+        }
         training_hashes = np.unique(hashes.pop("train"))
         return {
             split: float(np.isin(rows, training_hashes).mean()) if len(rows) else 0.0
@@ -96,7 +112,7 @@ def row_hashes(table: pa.Table) -> Array:
     """Returns a hash of each row's cells, (rows,). Equal rows have equal hashes."""
     row_hash = np.zeros(table.num_rows, "uint64")
     for column in table.columns:
-        # Each distinct value is hashed once. The hashes are then copied into the rows.
+        # Each distinct cell is hashed once. The hashes are then copied into the rows.
         values: Any = column.combine_chunks()
         if pa.types.is_nested(values.type):
             values = pa.array([str(v) for v in values.to_pylist()], pa.string())
@@ -104,6 +120,7 @@ def row_hashes(table: pa.Table) -> Array:
         distinct = encoded.dictionary.to_pandas().to_numpy()
         hashes: Any = pd.util.hash_array(distinct, categorize=False)
         codes = np.asarray(encoded.indices.cast(pa.int64()).fill_null(-1))
-        cell_hash = np.append(hashes, np.uint64(0))[codes]  # the code -1 takes the 0
+        # The code -1 of an empty cell takes the appended 0.
+        cell_hash = np.append(hashes, np.uint64(0))[codes]
         row_hash = row_hash * np.uint64(1_000_003) + cell_hash
     return row_hash

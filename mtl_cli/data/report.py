@@ -10,14 +10,16 @@ class FeatureReport(TypedDict):
 
     Attributes:
         kind: the feature's kind.
-        missing: {file: fraction of rows with an empty cell}.
+        missing: {table: fraction of rows with an empty cell}. If the feature reads
+            several columns, this is the column with the most empty cells.
         distinct: the number of distinct values in the training rows.
-        unseen: {split: fraction of the values that have no id of their own}; a row of a
-            list feature has several values.
+        unseen: {split: fraction of the values that have no id of their own}. In a list
+            feature, a row has several values. {} for features without a vocabulary.
         buckets: the distribution of the feature's values in the training rows.
-        drift: {split: population stability index against the training rows}; 0 if
-            there are fewer than `MIN_ROWS` rows.
-        auc: {output: the AUC that the feature alone reaches on the training rows}.
+        drift: {split: population stability index against the training rows}; 0 if the
+            split or the training rows have fewer than `compute_report.MIN_ROWS` rows.
+        auc: {output: the AUC that the feature alone reaches on the training rows}, for
+            binary outputs with enough rows.
     """
 
     kind: str
@@ -40,11 +42,12 @@ class Report(TypedDict):
         tasks: {output: {split: {`rows`: number of rows that count for the output,
             `positives`: number of positive rows among them}}}; only binary outputs have
             `positives`.
-        features: {feature: its part of the report}.
-        repeated_rows: {split: fraction of its rows that equal a training row}.
+        features: {feature: the part of the report about the feature}.
+        repeated_rows: {split: fraction of the split's rows that equal a training row};
+            the training split is left out.
         rows_without_group: {split: number of rows whose group cell is empty}.
-        early_rows: {split: number of rows of other files that are earlier than the last
-            training row}; {} if the split is not by time.
+        early_rows: {split: number of rows of other tables than `train` that are earlier
+            than the last training row}; {} if the split is not by time.
         findings: the odd properties of the data, one line per kind of property.
     """
 

@@ -1,4 +1,9 @@
-"""Assigns the rows of each file to splits: training, validation and test rows."""
+"""Assigns each row of the tables to a split: training, validation or test rows.
+
+A data set has up to three tables: `train`, and perhaps `valid` and `test`. The table of
+the training rows can also give rows to the splits `valid` and `test`, and the table of
+the test rows can give rows to the split `valid`. These rows are held out.
+"""
 
 import numpy as np
 
@@ -10,69 +15,54 @@ from mtl_cli.data.split_times import Times, read_times, split_column
 from mtl_cli.data.table import Array
 
 SPLITS = ("train", "valid", "test")
-Codes = Array  # the code of a row's split is its position in `SPLITS`, uint8
-
-
-def split_rows(
-    dataset: Dataset, sources: dict[str, Source], times_by_file: dict[str, Times]
-) -> dict[str, Codes]:
-    """Returns {file: the code of each row's split, (rows,)}; refuses empty splits.
-
-    The rows that are not held out belong to the split with the name of their file.
-    """
-    codes_by_file: dict[str, Codes] = {}
-    for file, source in sources.items():
-        fractions = fractions_held_out(dataset, file)
-        if not fractions:
-            codes = np.full(source.num_rows, SPLITS.index(file), "uint8")
-        elif dataset.split_by == "group":
-            codes = split_by_group(dataset, source, fractions, file)
-        else:
-            times = times_by_file[file].numbers if file in times_by_file else None
-            codes = split_in_order(dataset, source, fractions, file, times)
-        refuse_empty_splits(dataset, file, fractions, codes)
-        codes_by_file[file] = codes
-    return codes_by_file
-
-
-def refuse_empty_splits(
-    dataset: Dataset, file: str, fractions: dict[str, float], codes: Codes
-) -> None:
-    """Raises a `DataError` if a split of a file gets no rows."""
-    in_groups = ""
-    if dataset.split_by == "group":
-        in_groups = f", in whole groups of '{dataset.split_column}'"
-    for split in [s for s in SPLITS if s in fractions or s == file]:
-        if not (codes == SPLITS.index(split)).any():
-            held_out = split if split in fractions else next(iter(fractions))
-            raise DataError(
-                f"dataset.{held_out}_fraction: this share leaves no {split} rows of "
-                f"the {len(codes)} in dataset.{file}{in_groups}; give more rows, or "
-                "another share"
-            )
+Codes = Array  # (rows,), uint8; the code of a row's split is its position in `SPLITS`
 
 
 def times_to_split_by(dataset: Dataset, sources: dict[str, Source]) -> dict[str, Times]:
-    """Returns {file: the times of its rows} for a split by time, else {}.
+    """Returns {table: the times of its rows} for a split by time, else {}.
 
-    The times of a file without held-out rows are read too if there are other files, to
-    compare them, see `early_rows`.
+    If there are several tables, the times of a table without held-out rows are read
+    too, to compare the tables, see `split_checks.early_rows`.
     """
     if dataset.split_by != "time":
         return {}
     return {
-        file: read_times(dataset, source)
-        for file, source in sources.items()
-        if len(sources) > 1 or fractions_held_out(dataset, file)
+        table_name: read_times(dataset, source)
+        for table_name, source in sources.items()
+        if len(sources) > 1 or fractions_held_out(dataset, table_name)
     }
 
 
-def fractions_held_out(dataset: Dataset, file: str) -> dict[str, float]:
-    """Returns {split: fraction of a file's rows to hold out for this split}."""
+def split_rows(
+    dataset: Dataset, sources: dict[str, Source], times_by_table: dict[str, Times]
+) -> dict[str, Codes]:
+    """Returns {table: the code of each row's split, (rows,)}; refuses empty splits.
+
+    The rows that are not held out belong to the split with the name of their table.
+    """
+    codes_by_table: dict[str, Codes] = {}
+    for table_name, source in sources.items():
+        fractions = fractions_held_out(dataset, table_name)
+        if not fractions:
+            codes = np.full(source.num_rows, SPLITS.index(table_name), "uint8")
+        elif dataset.split_by == "group":
+            codes = split_by_group(dataset, source, fractions, table_name)
+        else:
+            times = None
+            if table_name in times_by_table:
+                times = times_by_table[table_name].numbers
+            codes = split_in_order(dataset, source, fractions, table_name, times)
+        refuse_empty_splits(dataset, table_name, fractions, codes)
+        codes_by_table[table_name] = codes
+    return codes_by_table
+
+
+def fractions_held_out(dataset: Dataset, table_name: str) -> dict[str, float]:
+    """Returns {split: fraction of a table's rows to hold out for this split}."""
     fractions = {}
-    if dataset.valid_fraction and dataset.valid_from == file:
+    if dataset.valid_fraction and dataset.valid_from == table_name:
         fractions["valid"] = dataset.valid_fraction
-    if dataset.test_fraction and file == "train":
+    if dataset.test_fraction and table_name == "train":
         fractions["test"] = dataset.test_fraction
     return fractions
 
@@ -81,78 +71,125 @@ def split_in_order(
     dataset: Dataset,
     source: Source,
     fractions: dict[str, float],
-    file: str,
+    table_name: str,
     times: Array | None,
 ) -> Codes:
-    """Gives the first rows of an order to training, and the last rows to the test.
+    """Puts the rows in an order, and cuts the order into splits as `SPLITS` lists them.
 
-    The order is random, that of the file, or that of the times, (rows,). All rows of
-    one time, such as a day, belong to one split, because their order in the file may
-    have no meaning.
+    So training rows come first, and test rows last. All rows of one time, such as a
+    day, belong to one split, because their order in the file may have no meaning.
     """
     sizes = {split: round(x * source.num_rows) for split, x in fractions.items()}
-    sizes[file] = source.num_rows - sum(sizes.values())
+    sizes[table_name] = source.num_rows - sum(sizes.values())
     splits = [split for split in SPLITS if split in sizes]
-    starts = np.cumsum([0, *[sizes[split] for split in splits]])[1:-1]
-    if times is not None:
-        order = np.argsort(times, kind="stable")
-        if 0 not in sizes.values():  # else the caller refuses the empty split
-            starts = starts_at_times(dataset, source, times[order], starts, splits)
-    elif dataset.split_by == "random":
-        random = np.random.default_rng(dataset.split_seed)
-        order = random.permutation(source.num_rows)[::-1]
-    else:
-        order = np.arange(source.num_rows)
+    order = row_order(dataset, source.num_rows, times)
+    ends = np.cumsum([sizes[split] for split in splits])
+    starts = ends[:-1]  # of each split except the first
+    has_empty_split = 0 in sizes.values()  # is refused later
+    if times is not None and not has_empty_split:
+        starts = starts_at_times(dataset, source, times[order], starts, splits)
     codes = np.empty(source.num_rows, "uint8")
     for split, rows in zip(splits, np.split(order, starts), strict=True):
         codes[rows] = SPLITS.index(split)
     return codes
 
 
+def row_order(dataset: Dataset, num_rows: int, times: Array | None) -> Array:
+    """Returns row numbers, (rows,), by time, at random, or in the order of the file."""
+    if times is not None:
+        return np.argsort(times, kind="stable")
+    if dataset.split_by == "random":
+        random = np.random.default_rng(dataset.split_seed)
+        # Both directions are random, but each seed's split depends on the direction.
+        return random.permutation(num_rows)[::-1]
+    return np.arange(num_rows)
+
+
 def starts_at_times(
     dataset: Dataset, source: Source, times: Array, starts: Array, splits: list[str]
 ) -> Array:
-    """Moves the start of each split but the first to the start of a time.
+    """Moves the start of each split except the first to the start of a time.
 
-    The rows are sorted by their times, (rows,). Each split begins with the time that
-    brings it closest to its number of rows, and gets at least one time.
+    From the last split to the second, each split gets whole times, at least one, and
+    comes as close as possible to its number of rows. For example, the times 1, 2, 2, 3
+    start at the rows 0, 1 and 3. If the second of two splits should have one row, the
+    split starts at row 3. If it should have three rows, it starts at row 1.
+
+    Args:
+        dataset: the data set, for messages.
+        source: the table, for messages.
+        times: the times of the rows in ascending order, (rows,).
+        starts: the first row of each split except the first, (splits - 1,).
+        splits: the names of the splits in their order, for messages.
+
+    Returns: the new starts, (splits - 1,).
     """
-    time_starts = 1 + np.flatnonzero(times[1:] != times[:-1])
+    time_starts = 1 + np.flatnonzero(times[1:] != times[:-1])  # without the first time
     if len(time_starts) < len(starts):
         values = "value" if len(time_starts) == 0 else "values"
         raise DataError(
             f"dataset.split_column: '{dataset.split_column}' holds "
-            f"{len(time_starts) + 1} {values} [{source.locate(0)[0]}], fewer than the "
-            f"splits {', '.join(splits)}; name a column with more times, or set "
-            "dataset.split_by=random dataset.split_column=null"
+            f"{len(time_starts) + 1} distinct {values} [{source.locate(0)[0]}], but "
+            f"each of the splits {', '.join(splits)} needs at least one; name a column "
+            "with more times, or set dataset.split_by=random dataset.split_column=null"
         )
     sizes = np.diff([*starts, len(times)])
-    moved, end, last = starts.copy(), len(times), len(time_starts)
+    moved_starts = starts.copy()
+    end = len(times)  # of the split, as a row
+    end_choice = len(time_starts)  # of the time starts that come before `end`
     for i in reversed(range(len(starts))):
-        # The first times are left for the earlier splits, one for each of them.
-        choices = time_starts[i:last]
-        last = i + int(np.argmin(np.abs(choices - (end - sizes[i]))))
-        moved[i] = end = time_starts[last]
-    return moved
+        # The earlier splits need one time start each, so the first i are left to them.
+        first_choice = i
+        choices = time_starts[first_choice:end_choice]
+        nearest = int(np.argmin(np.abs(choices - (end - sizes[i]))))
+        chosen = first_choice + nearest
+        moved_starts[i] = time_starts[chosen]
+        end = time_starts[chosen]
+        end_choice = chosen
+    return moved_starts
 
 
 def split_by_group(
-    dataset: Dataset, source: Source, fractions: dict[str, float], file: str
+    dataset: Dataset, source: Source, fractions: dict[str, float], table_name: str
 ) -> Codes:
-    """Gives as many random whole groups to each split as fit, but at least one."""
+    """Holds out whole groups of rows, in random order.
+
+    Each split gets as many groups as fit into its fraction of the rows, but at least
+    one. For example, a fraction of 0.29 gets two of ten groups of equal size.
+    """
     column = split_column(dataset, source)
     check_single_values(f"dataset.split_column: '{dataset.split_column}'", column)
     encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
     row_groups = np.asarray(encoded.indices)
     group_sizes = np.bincount(row_groups)
     groups = np.random.default_rng(dataset.split_seed).permutation(len(group_sizes))
-    # The number of rows up to the end of each group, in the random order of the groups.
-    ends = np.cumsum(group_sizes[groups])
-    group_splits = np.full(len(group_sizes), SPLITS.index(file), "uint8")
-    start = 0  # each split takes the groups from `start` up to `stop`
+    # `row_ends[i]` is the number of rows in the first i groups of the random order.
+    row_ends = np.concatenate([[0], np.cumsum(group_sizes[groups])])
+    split_of_group = np.full(len(group_sizes), SPLITS.index(table_name), "uint8")
+    first = 0
     for split, fraction in fractions.items():
-        end = (ends[start - 1] if start else 0) + round(fraction * source.num_rows)
-        stop = max(int(np.searchsorted(ends, end, "right")), start + 1)
-        group_splits[groups[start:stop]] = SPLITS.index(split)
-        start = stop
-    return np.asarray(group_splits[row_groups])
+        max_rows = row_ends[first] + round(fraction * source.num_rows)
+        num_that_fit = int(np.searchsorted(row_ends, max_rows, "right")) - 1
+        end = max(num_that_fit, first + 1)
+        split_of_group[groups[first:end]] = SPLITS.index(split)
+        first = end
+    return np.asarray(split_of_group[row_groups])
+
+
+def refuse_empty_splits(
+    dataset: Dataset, table_name: str, fractions: dict[str, float], codes: Codes
+) -> None:
+    """Raises a `DataError` if a split that takes rows of a table gets none."""
+    because = ""
+    if dataset.split_by == "group":
+        because = f", because the groups of '{dataset.split_column}' stay whole"
+    for split in SPLITS:
+        takes_rows = split in fractions or split == table_name
+        if not takes_rows or (codes == SPLITS.index(split)).any():
+            continue
+        held_out = split if split in fractions else next(iter(fractions))
+        raise DataError(
+            f"dataset.{held_out}_fraction: with this share, the split {split} gets "
+            f"none of the {len(codes)} rows of dataset.{table_name}{because}; give "
+            "more rows, or another share"
+        )

@@ -1,4 +1,4 @@
-"""Finds held-out rows whose times make their scores doubtful."""
+"""Finds splits by time whose validation or test scores say little about later rows."""
 
 import math
 
@@ -10,74 +10,90 @@ from mtl_cli.data.table import Array
 
 UNITS_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 SECONDS_PER_DAY = 86400
-# Rows that cover a smaller part of a day may lack hours that other rows have.
+# Held-out rows that cover a smaller part of a day lack hours that other rows have.
 MIN_PART_OF_DAY = 0.8
-# From this number of days on, a split by time can hold out a whole day.
+# A table of fewer days is too short to advise holding out a whole day.
 MIN_DAYS = 3
 
 
 def early_rows(
-    times_by_file: dict[str, Times], codes_by_file: dict[str, Codes]
+    times_by_table: dict[str, Times], codes_by_table: dict[str, Codes]
 ) -> dict[str, int]:
-    """Counts the rows of other files that are earlier than the last training row.
+    """Counts the rows of other tables that are earlier than the last training row.
 
-    The times are those of `times_to_split_by`. The rows of a file are not counted if
-    its times have another unit than the times of the training file.
+    The rows of a table are not counted if its times have another unit than the times of
+    the training table.
+
+    Args:
+        times_by_table: {table: the times of its rows}, see `times_to_split_by`.
+        codes_by_table: {table: the code of each row's split}, see `split_rows`.
 
     Returns: {split: number of such rows}, without zeros.
     """
-    if len(times_by_file) < 2:
+    if len(times_by_table) < 2:
         return {}
-    train = times_by_file["train"]
-    is_training = codes_by_file["train"] == SPLITS.index("train")
+    train = times_by_table["train"]
+    is_training = codes_by_table["train"] == SPLITS.index("train")
     last_time = train.numbers[is_training].max()
-    counts: dict[str, int] = {}
-    for file, times in times_by_file.items():
-        if file != "train" and times.unit == train.unit:
-            codes = codes_by_file[file][times.numbers < last_time]
-            by_split = np.bincount(codes, minlength=len(SPLITS)).tolist()
-            for split, count in zip(SPLITS, by_split, strict=True):
-                counts[split] = counts.get(split, 0) + count
+    counts = dict.fromkeys(SPLITS, 0)
+    for table_name, times in times_by_table.items():
+        if table_name != "train" and times.unit == train.unit:
+            codes = codes_by_table[table_name][times.numbers < last_time]
+            for code, split in enumerate(SPLITS):
+                counts[split] += int((codes == code).sum())
     return {split: count for split, count in counts.items() if count}
 
 
 def parts_of_days(
-    times_by_file: dict[str, Times], codes_by_file: dict[str, Codes]
+    times_by_table: dict[str, Times], codes_by_table: dict[str, Codes]
 ) -> dict[str, str]:
-    """Returns {split: a warning that its rows cover only some hours of a day}.
+    """Returns {split: a warning that its held-out rows cover only a part of a day}.
 
     People do other things in the evening than in the morning. If only evenings are held
     out, early stopping and calibration are wrong for the other hours. Times that are
-    only days, or numbers without a unit, are not checked.
+    only days, or numbers without a unit, are not checked. The arguments are those of
+    `early_rows`.
     """
     warnings = {}
-    for file, (times, unit) in times_by_file.items():
+    for table_name, (times, unit) in times_by_table.items():
         if not unit.startswith("timestamp["):
             continue
         # The unit is, for instance, "timestamp[us]" or "timestamp[us, tz=UTC]".
         short_unit = unit.removeprefix("timestamp[").rstrip("]").split(",")[0]
         day = SECONDS_PER_DAY * UNITS_PER_SECOND[short_unit]
-        codes = codes_by_file[file]
-        kept = times[codes == SPLITS.index(file)]
-        for split in [SPLITS[code] for code in np.unique(codes)]:
-            rows = times[codes == SPLITS.index(split)]
-            is_part = span(rows) < MIN_PART_OF_DAY * day <= span(kept)
-            has_hours = (rows % day).any()
-            if split == file or not is_part or not has_hours:
-                continue
-            uses = ", early stopping and calibration" if split == "valid" else ""
-            num_days = span(times) / day
-            fix = "dataset.split_by=random dataset.split_column=null takes all hours"
-            if num_days >= MIN_DAYS:
-                fraction = math.ceil(100 / num_days) / 100
-                fix = f"dataset.{split}_fraction={fraction} takes a whole day"
-            warnings[split] = (
-                f"{split} rows cover only {24 * span(rows) / day:.1f} hours, so their "
-                f"scores{uses} hold for these hours of the day; {fix}"
-            )
+        num_days = span(times) / day
+        codes = codes_by_table[table_name]
+        kept_times = times[codes == SPLITS.index(table_name)]
+        for split in (SPLITS[code] for code in np.unique(codes)):
+            held_out_times = times[codes == SPLITS.index(split)]
+            days_covered = span(held_out_times) / day
+            has_hours = (held_out_times % day).any()
+            if (
+                split != table_name
+                and has_hours
+                and days_covered < MIN_PART_OF_DAY <= span(kept_times) / day
+            ):
+                warnings[split] = part_of_day_warning(split, days_covered, num_days)
     return warnings
 
 
 def span(times: Array) -> float:
     """Returns the time from the first to the last of some rows, 0 without rows."""
     return float(times.max() - times.min()) if len(times) else 0.0
+
+
+def part_of_day_warning(split: str, days_covered: float, num_days: float) -> str:
+    """Returns the warning about the held-out rows of a table of `num_days` days."""
+    uses = ", early stopping and calibration" if split == "valid" else ""
+    if num_days >= MIN_DAYS:
+        fraction = math.ceil(100 / num_days) / 100
+        fix = f"dataset.{split}_fraction={fraction} holds out a whole day"
+    else:
+        fix = (
+            "dataset.split_by=random dataset.split_column=null holds out rows of all "
+            "hours"
+        )
+    return (
+        f"{split} rows cover only {24 * days_covered:.1f} hours, so their scores{uses} "
+        f"hold for these hours of the day; {fix}"
+    )

@@ -1,4 +1,4 @@
-"""Reads the column by whose times or groups rows are split."""
+"""Reads the column `dataset.split_column`: the times or groups that split the rows."""
 
 from contextlib import suppress
 from operator import methodcaller
@@ -19,14 +19,15 @@ TEXT_DATES = pa.timestamp("us"), pa.timestamp("us", "UTC")
 
 
 class Times(NamedTuple):
-    """The times of rows as numbers.
+    """The times of rows as numbers, of which only the order has a meaning.
 
-    Only the order of the numbers has a meaning. The times of two tables can be compared
-    if their units are equal.
+    The times of two tables can be compared if their units are equal.
 
     Attributes:
         numbers: the time of each row, (rows,).
-        unit: the name of an Arrow type of dates or times, or "number".
+        unit: the name of the column's Arrow type if the type holds dates or times;
+            "number" for a column of numbers. Dates in text have the unit
+            "timestamp[us]", with and without a time zone.
     """
 
     numbers: Array
@@ -34,10 +35,15 @@ class Times(NamedTuple):
 
 
 def read_times(dataset: Dataset, source: Source) -> Times:
-    """Reads the time of each row as a number."""
+    """Reads the time of each row as a number.
+
+    Raises:
+        DataError: if the column holds neither numbers nor dates, or has an empty cell.
+    """
     column = split_column(dataset, source)
     message_start = f"dataset.split_column: '{dataset.split_column}'"
-    dtype, unit = column.type, "number"
+    dtype = column.type
+    unit = "number"
     if unusable := unusable_type(column):
         raise DataError(
             f"{message_start} holds {unusable}; a split by time needs numbers or dates"
@@ -48,10 +54,12 @@ def read_times(dataset: Dataset, source: Source) -> Times:
         if pa.types.is_date(dtype):
             column = column.cast(pa.timestamp("us"))
         unit = str(column.type)
-        if pa.types.is_time32(dtype):  # Arrow casts it to int32, but not to int64
+        if pa.types.is_time32(
+            dtype
+        ):  # Arrow casts this type to int32, but not to int64
             column = column.cast(pa.int32())
         column = column.cast(pa.int64())
-    elif is_id(dtype) and not is_number(dtype):  # text, or a dictionary
+    elif is_id(dtype) and not is_number(dtype):  # text, or a dictionary of text
         texts = column.cast(pa.string())
         column, unit = times_from_text(message_start, texts, source)
     elif not is_number(dtype):
@@ -71,16 +79,18 @@ def read_times(dataset: Dataset, source: Source) -> Times:
 def times_from_text(
     message_start: str, column: pa.ChunkedArray, source: Source
 ) -> tuple[pa.ChunkedArray, str]:
-    """Reads numbers or dates, with the name of their unit, from text.
+    """Reads numbers or dates from text, and returns them with their unit.
 
-    If no type fits all texts, the message names the first row that does not fit.
+    Raises:
+        DataError: if some texts are neither numbers nor dates, or have several forms.
     """
     with suppress(pa.ArrowInvalid):
         return column.cast(pa.float64()), "number"
     for dtype in TEXT_DATES:
         with suppress(pa.ArrowInvalid):
             return column.cast(dtype).cast(pa.int64()), str(pa.timestamp("us"))
-    # Each type fails at a cell. The type that fails last fits the rows before best.
+    # Each type fails at another cell. The type that fails last fits most of the texts
+    # before, so the message names the cell at which this type fails.
     index = max(
         first_unconvertible_cell(column, methodcaller("cast", dtype)) or 0
         for dtype in (pa.float64(), *TEXT_DATES)

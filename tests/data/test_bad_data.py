@@ -143,30 +143,30 @@ CELLS = {
     ),
     "semicolons": (
         text().replace(",", ";"),
-        "no column 'city' in {file}, which has city;age;buy; ... separated by "
-        "semicolons: set dataset.csv.delimiter=';'",
+        "no column 'city' in {file}, which has city;age;buy; if semicolons "
+        "separate the cells, set dataset.csv.delimiter=';'",
     ),
-    "tabs": (text().replace(",", "\t"), "by tabs: ... dataset.csv.delimiter='\\t'"),
-    "bars": (text().replace(",", "|"), "by bars: ... dataset.csv.delimiter='|'"),
-    "spaces": (text().replace(",", " "), "by spaces: ... dataset.csv.delimiter=' '"),
+    "tabs": (text().replace(",", "\t"), "if tabs ... dataset.csv.delimiter='\\t'"),
+    "bars": (text().replace(",", "|"), "if bars ... dataset.csv.delimiter='|'"),
+    "spaces": (text().replace(",", " "), "if spaces ... dataset.csv.delimiter=' '"),
     "shifted_rows": (
         text({i: f"{i},c,{i},1" for i in range(1, ROWS + 1)}),
-        "dataset.train: cannot read {file}: row 1 is '1,c,1,1': Expected 3 columns, "
-        "got 4; add or remove cells",
+        "dataset.train: cannot read {file}: row 1 is '1,c,1,1', which has 4 "
+        "cells instead of 3; add or remove cells",
     ),
     "row_too_short": (
         text({30: "x,1"}),
-        "dataset.train: cannot read {file}: row 30 is 'x,1': Expected 3 columns, got 2;"
-        " add or remove cells, or quote the cells that hold the delimiter",
+        "dataset.train: cannot read {file}: row 30 is 'x,1', which has 2 cells "
+        "instead of 3; add or remove cells, or quote the cells that hold the delimiter",
     ),
     "row_too_long": (
         text({30: "x,1,0,7"}),
-        "{file}: row 30 is 'x,1,0,7': Expected 3 columns, got 4;",
+        "{file}: row 30 is 'x,1,0,7', which has 4 cells instead of 3;",
     ),
-    "half_a_last_row": (text()[:-3], "{file}: row 40 is 'c5,40': Expected 3 columns"),
+    "half_a_last_row": (text()[:-3], "{file}: row 40 is 'c5,40', which has 2 cells"),
     "hole_of_nul_bytes": (
         text({30: "\0" * 5}),
-        r"{file}: row 30 is '\x00\x00\x00\x00\x00': Expected 3 columns, got 1;",
+        r"{file}: row 30 is '\x00\x00\x00\x00\x00', which has 1 cell instead of 3;",
     ),
     "word_among_numbers": (
         text({30: "x,old,1"}),
@@ -240,12 +240,15 @@ CELLS = {
         "dataset.train: {file} has a first line that is not UTF-8; save the file as "
         "UTF-8; if it is Latin-1: iconv",
     ),
-    "utf_16": (text().encode("utf-16"), "{file} is ... text in UTF-16; save it as UTF"),
+    "utf_16": (text().encode("utf-16"), "{file} is ... text in UTF-16; save the file"),
     "utf_16_without_mark": (
         text().encode("utf-16-le"),
         "{file} is ... NUL bytes; save",
     ),
-    "nul_bytes": (b"\0" * 500, "dataset.train: {file} is ... holds NUL bytes; save it"),
+    "nul_bytes": (
+        b"\0" * 500,
+        "dataset.train: {file} is ... holds NUL bytes; save the",
+    ),
     "header_alone": (HEADER, "dataset.train: {file} has a header but no rows"),
     "empty": (b"", "dataset.train: cannot read {file}: Empty CSV file"),
     "blank_lines": (b"\n\n\n", "dataset.train: cannot read {file}: Empty CSV file"),
@@ -260,14 +263,14 @@ def test_cell_or_row_or_header_of_a_text_file(name, tmp_path, chunks):
     assert_refused(expected.replace(FILE, str(file)), file)
 
 
-NEVER = "is a quote never closed?"
+NEVER = "check whether a quote is never closed"
 QUOTES = {
     "in_the_first_cell": (
         text({30: '"x,1,1'}),
-        r"""{file}: row 30 is '"x,1,1\nc3,31,1\n ...: Expected 3 columns, got 1; """
+        r"""{file}: row 30 is '"x,1,1\nc3,31,1\n ..., which has 1 cell instead of 3; """
         + NEVER,
     ),
-    "in_the_last_row": (text({40: '"x,1,1'}), f"""row 40 is '"x,1,1': ... {NEVER}"""),
+    "in_the_last_row": (text({40: '"x,1,1'}), f"""row 40 is '"x,1,1', ... {NEVER}"""),
     "in_a_number": (
         text({30: 'x,1,"1'}),
         rf"column 'buy': row 30 holds '1\nc3,31,1\n ... , not a number; {NEVER}",
@@ -352,9 +355,9 @@ WEIGHED = {"weight_column": "x"}
 COLUMNS = {
     "time_that_all_rows_share": (
         column("2"),
-        "dataset.split_column: 'x' holds 1 value [{file}], fewer than the splits "
-        "train, valid; name a column with more times, or set dataset.split_by=random "
-        "dataset.split_column=null",
+        "dataset.split_column: 'x' holds 1 distinct value [{file}], but each of "
+        "the splits train, valid needs at least one; name a column with "
+        "more times, or set dataset.split_by=random dataset.split_column=null",
         LATE,
     ),
     "negative_weight": (
@@ -484,13 +487,14 @@ COLUMNS = {
     ),
     "one_group": (
         column(["all"]),
-        "dataset.valid_fraction: this share leaves no train rows of the 40 in "
-        "dataset.train, in whole groups of 'x'; give more rows, or another share",
+        "dataset.valid_fraction: with this share, the split train gets none of the "
+        "40 rows of dataset.train, because the groups of 'x' stay whole; "
+        "give more rows, or another share",
         {"split_by": "group", "split_column": "x", "valid_fraction": 0.2},
     ),
     "fewer_groups_than_splits": (
         column("ab"),
-        "_fraction: this share leaves no train rows of the 40 in dataset.train, in who",
+        "_fraction: with this share, the split train gets none of the 40 rows of ",
         {
             "split_by": "group",
             "split_column": "x",
@@ -500,13 +504,13 @@ COLUMNS = {
     ),
     "too_few_rows_for_a_share": (
         text(),
-        "dataset.test_fraction: this share leaves no test rows of the 40 in "
-        "dataset.train; give more rows, or another share",
+        "dataset.test_fraction: with this share, the split test gets none of the 40 "
+        "rows of dataset.train; give more rows, or another share",
         {"valid_fraction": 0.1, "test_fraction": 0.01},
     ),
     "shares_that_leave_no_training_rows": (
         text(),
-        "dataset.valid_fraction: this share leaves no train rows of the 40 in dataset.",
+        "dataset.valid_fraction: with this share, the split train gets none of the ",
         {"valid_fraction": 0.5, "test_fraction": 0.495},
     ),
     "wrong_separator": (
@@ -528,7 +532,7 @@ COLUMNS = {
     ),
     "fewer_names_than_columns": (
         text().partition("\n")[2],
-        "cannot read {file}: row 1 is 'c1,1,1': Expected 2 columns, got 3;",
+        "cannot read {file}: row 1 is 'c1,1,1', which has 3 cells instead of 2;",
         {"csv": {"columns": ["city", "buy"]}, "features": CITY},
     ),
     "names_and_a_header": (
@@ -890,7 +894,7 @@ def test_cell_of_one_text_file_of_several_is_told_by_its_file(tmp_path, chunks):
     expected = f"column 'age': row 5 holds 'old', not a number; ... [{tmp_path}/b.csv]"
     assert_refused(expected, tmp_path / "*.csv")
     (tmp_path / "b.csv").unlink()
-    expected = f"cannot read {tmp_path}/c.csv: row 7 is 'x,1': Expected 3 columns"
+    expected = f"cannot read {tmp_path}/c.csv: row 7 is 'x,1', which has 2 cells"
     assert_refused(expected, tmp_path / "*.csv")
 
 
@@ -1004,7 +1008,7 @@ OTHER = {  # what a file holds, what its ending says, what we say
     "parquet_as_csv": (
         "parquet",
         "csv",
-        "seems to be a Parquet file; save it as UTF-8",
+        "seems to be a Parquet file; save the file as UTF-8",
     ),
     "feather_as_csv": (
         "feather",
@@ -1041,7 +1045,7 @@ def test_file_of_another_format_than_its_ending_says(name, tmp_path):
 def test_format_that_is_not_the_files(tmp_path):
     file = tmp_path / "train.parquet"
     write(GOOD, file)
-    expected = f"{file} is ... a Parquet file; ... , dataset.format)"
+    expected = f"{file} is ... a Parquet file; ... , dataset.format"
     assert_refused(expected, file, format="csv")
 
 

@@ -319,7 +319,7 @@ def test_row_that_is_too_short_is_refused(tmp_path):
     file = csv_file(tmp_path, GOOD + "Ulm,30\n")
     message = error_of(file, FEATURES, TASKS)
     assert message.startswith(f"dataset.train: cannot read {file}: ")
-    assert "Expected 3 columns, got 2" in message
+    assert "which has 2 cells instead of 3" in message
 
 
 @pytest.mark.parametrize("value", ["2", "-1", "0.5"])
@@ -594,7 +594,7 @@ def test_column_that_a_csv_file_holds_twice_is_refused(tmp_path):
 
 def test_other_delimiter_is_guessed_in_the_message(tmp_path):
     file = csv_file(tmp_path, GOOD.replace(",", ";"))
-    assert "seem to be separated by semicolons" in error_of(file, FEATURES, TASKS)
+    assert "if semicolons separate the cells, set" in error_of(file, FEATURES, TASKS)
 
 
 def test_regression_label_in_words_is_refused_with_what_it_needs(tmp_path):

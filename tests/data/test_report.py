@@ -522,9 +522,14 @@ def test_test_rows_before_the_last_training_row_are_told_of_a_split_by_time(
 @pytest.mark.parametrize(
     ("days", "part", "fix"),
     [
-        (6, 0.1, "dataset.valid_fraction=0.17 takes a whole day"),
+        (6, 0.1, "dataset.valid_fraction=0.17 holds out a whole day"),
         (6, 0.17, None),
-        (1, 0.1, "dataset.split_by=random dataset.split_column=null takes all hours"),
+        (
+            1,
+            0.1,
+            "dataset.split_by=random dataset.split_column=null holds out rows of all "
+            "hours",
+        ),
         (0.5, 0.1, None),  # the training rows do not hold all hours either
     ],
 )

@@ -844,35 +844,37 @@ MISTAKES = {
     "part.parquet --no-header --task a": "'part.parquet' is not a text file",
     "latin.csv --task click": "TABLE: column 'ad': row 101 is not UTF-8; save the file "
     "as UTF-8; if it is Latin-1: iconv -f latin1 -t utf-8 FILE > utf8.csv",
-    "utf16.csv --task click": "utf16.csv is not text in UTF-8; it seems to be text in",
-    "table.zip --task click": "table.zip is not text in UTF-8; it seems to be a zip "
-    "archive or a spreadsheet; save it as UTF-8 text, unpack it, or correct its ending",
-    "book.xlsx --task click": "book.xlsx is not text in UTF-8; it seems to be a zip",
-    "zipped.csv --task click": "zipped.csv is not text in UTF-8; it seems to be comp"
-    "ressed with gzip; save it as UTF-8 text, unpack it, or correct its ending",
-    "part.csv --task click": "part.csv is not text in UTF-8; it seems to be a Parquet",
+    "utf16.csv --task click": "utf16.csv is not text in UTF-8 but seems to be text in",
+    "table.zip --task click": "table.zip is not text in UTF-8 but seems to be a zip "
+    "archive or a spreadsheet; save the file as UTF-8 text, unpack it, or correct "
+    "its ending",
+    "book.xlsx --task click": "book.xlsx is not text in UTF-8 but seems to be a zip",
+    "zipped.csv --task click": "zipped.csv is not text in UTF-8 but seems to be comp"
+    "ressed with gzip; save the file as UTF-8 text, unpack it, or correct its ending",
+    "part.csv --task click": "part.csv is not text in UTF-8 but seems to be a Parquet",
     "name.csv --task click": "TABLE: name.csv has a first line that is not UTF-8; save",
-    "table.csv.zip --task click": "table.csv.zip is not text in UTF-8; it seems to be",
+    "table.csv.zip --task click": "table.csv.zip is not text in UTF-8 but seems to be",
     "spaced.csv --task click": "'spaced.csv' has one column, 'click::ad'; expected "
     "cells separated by commas, tabs, semicolons or bars",
-    "nul.csv --task click": "nul.csv is not text in UTF-8; it seems to be text in "
-    "UTF-16, or a binary file: it holds NUL bytes",
+    "nul.csv --task click": "nul.csv is not text in UTF-8 but seems to be text in "
+    "UTF-16 or a binary file, because the first line holds NUL bytes",
     "long.csv --task click": "cannot read long.csv: header: field larger than",
     "open.csv --task click": "cannot read open.csv: row 101 has a quote that is "
     "never closed, so that the rows after it would be read as one cell; close the "
     "quote, or double it inside a quoted cell",
-    "wide.csv --task click": "cannot read wide.csv: row 101 is too long; is a quote "
-    "never closed?",
+    "wide.csv --task click": "cannot read wide.csv: row 101 is too long; check whether "
+    "a quote is never closed",
     "bomb.csv.gz --task click": "bomb.csv.gz has 48,",
     "latin.parquet --task click": "cannot read latin.parquet: column 'ad': In chunk "
     "0: Invalid: Invalid UTF8 sequence at string index 0; save the file as UTF-8",
-    "ragged.csv --task click": "cannot read ragged.csv: row 101 is '1,2,3': Expected "
-    "2 columns, got 3; add or remove cells, or quote the cells that hold the delimiter",
-    "short.csv --task click": "cannot read short.csv: row 1 is '1,2,3': Expected 2 "
-    "columns, got 3; add or remove cells, or quote the cells that hold the delimiter; "
-    "does the first line hold all names?",
+    "ragged.csv --task click": "cannot read ragged.csv: row 101 is '1,2,3', which "
+    "has 3 cells instead of 2; add or remove cells, or quote the cells that hold the "
+    "delimiter",
+    "short.csv --task click": "cannot read short.csv: row 1 is '1,2,3', which has 3 "
+    "cells instead of 2; add or remove cells, or quote the cells that hold the "
+    "delimiter; if the first line lacks names, add them",
     "uneven.csv --no-header --task a=column_1": "cannot read uneven.csv: row 101 is "
-    "'1,2,3': Expected 2 columns, got 3; add or remove cells",
+    "'1,2,3', which has 3 cells instead of 2; add or remove cells",
     "twice.csv --task click": "'twice.csv' has several columns 'ad'; rename all but",
     "equal.csv --task click": "'equal.csv' has several columns '0'; rename all but "
     "one; if its first line holds values, give the names with --columns a,b,c or take",

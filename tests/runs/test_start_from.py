@@ -487,7 +487,7 @@ def test_forged_memory_of_a_feature_is_refused(
         "age": {"cuts": [1.0]},
         "page": {},
     }
-    with pytest.raises(DataError, match=f"what feature {feature} has learnt there is"):
+    with pytest.raises(DataError, match=f"what feature {feature} has learnt in that run is"):
         extend_learnt(feature, forged, fresh[feature])
 
 
@@ -502,7 +502,7 @@ def test_forged_statistics_of_labels_are_refused(
     learnt["labels"]["amount"] = forged
     file.write_text(json.dumps(learnt))
     line = refused(days["day2"], run)
-    assert "what the labels of amount have learnt there is damaged" in line
+    assert "what the labels of amount have learnt in that run is damaged" in line
 
 
 def test_piece_that_the_towers_of_all_tasks_share_goes_on() -> None:
