@@ -25,7 +25,7 @@ TablePaths = Annotated[list[TablePath], Field(min_length=1)]
 DATASET_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 TASK_NAME = r"^[A-Za-z][A-Za-z0-9_]*$"
 TaskName = Annotated[str, Field(pattern=TASK_NAME)]
-# A run without scenarios says nothing of them.
+# The saved configuration of a run without scenarios leaves such keys out.
 OmittedIfNull = Field(exclude_if=lambda value: value is None)
 AnyFeature = Annotated[
     SerializeAsAny[Feature], option_validator("features", Feature, key="kind")
@@ -56,14 +56,15 @@ class Dataset(Options):
     Attributes:
         name: the data set's name, for folders and tables.
         train: the training rows: a file, a folder of Parquet files, a pattern such as
-            `day=*/*.parquet`, a URL, or a list of them.
+            `day=*/*.parquet`, a URL, or a list of these.
         valid: the validation rows, as in `train`; null takes `valid_fraction` of the
             rows of the file that `valid_from` names.
         test: the test rows, as in `train`; null takes `test_fraction` of the rows of
             `train`.
-        format: the format of the files. `auto` finds it by their ending: `.parquet`,
-            `.feather` or `.arrow`, `.csv` or `.tsv`. After `.csv` and `.tsv`, the
-            ending of a compressed file may follow: `.gz`, `.zst` or `.bz2`.
+        format: the format of the files. `auto` takes the format from the files'
+            ending: `.parquet`, `.feather` or `.arrow`, `.csv` or `.tsv`. After `.csv`
+            and `.tsv`, the ending of a compressed file may follow: `.gz`, `.zst` or
+            `.bz2`.
         csv: the delimiter and other rules by which text files are written.
         stream: whether training reads its rows from disk, shuffled block by block,
             instead of from memory; `auto` streams more than 2 GiB of encoded rows.
@@ -152,7 +153,7 @@ class Dataset(Options):
                 )
         if self.valid_from == "test" and self.test is None:
             raise ValueError(
-                "valid_from: there is no test file to take rows from; name the file in "
+                "valid_from: there is no test file to take rows from; name one in "
                 "dataset.test, or set valid_from to train"
             )
         if self.valid_fraction + self.test_fraction >= 1:
@@ -161,9 +162,9 @@ class Dataset(Options):
                 "training rows; make one of them smaller"
             )
         if (self.split_by in ("group", "time")) != (self.split_column is not None):
-            problem = "needs a column: name it in split_column"
+            problem = "needs a column; name the column in split_column"
             if self.split_column is not None:
-                problem = "does not use a column: set split_column to null"
+                problem = "does not use a column; set split_column to null"
             raise ValueError(f"split_column: split_by={self.split_by} {problem}")
 
     def _check_features(self) -> None:
@@ -174,8 +175,8 @@ class Dataset(Options):
             owner = feature.table_owner(name)
             if owner not in used_features:
                 raise ValueError(
-                    f"features.{name}.table: {name} uses the table of {owner}, which "
-                    f"the group {self.group} drops; drop {name} too"
+                    f"features.{name}.table: {name} uses the table of {owner}, but "
+                    f"the group {self.group} drops {owner}; drop {name} too"
                 )
         if self.scenario is not None:
             check_names("feature", [self.scenario], used_features, "scenario")
@@ -187,8 +188,8 @@ class Dataset(Options):
                 )
         elif self.only_scenario is not None:
             raise ValueError(
-                "only_scenario: needs dataset.scenario; name the feature whose value "
-                "is the scenario of a row there"
+                "only_scenario: needs dataset.scenario; name in dataset.scenario the "
+                "feature whose value is the scenario of a row"
             )
 
     def _check_tasks(self) -> None:
@@ -203,15 +204,16 @@ class Dataset(Options):
         for name, task in self.group_tasks.items():
             for feature, column in self.feature_columns:
                 if column in (task.label, task.truth_column):
+                    content = "label" if column == task.label else "true probability"
                     raise ValueError(
-                        f"features.{feature}: the column {column} is the label of "
+                        f"features.{feature}: the column {column} is the {content} of "
                         f"task {name}, so the model would see the answer; remove the "
                         "feature"
                     )
             if "gauc" in (task.metrics or []) and self.group_column is None:
                 raise ValueError(
-                    f"tasks.{name}.metrics: gauc needs dataset.group_column; name the "
-                    "column of users or sessions there"
+                    f"tasks.{name}.metrics: gauc needs dataset.group_column; name in "
+                    "dataset.group_column the column of users or sessions"
                 )
 
     @property
@@ -222,7 +224,7 @@ class Dataset(Options):
 
     @property
     def locations(self) -> dict[str, Location]:
-        """The files that the data set names: {`train`, `valid` or `test`: files}."""
+        """The files that the data set names: {table: its files}."""
         files = {"train": self.train, "valid": self.valid, "test": self.test}
         return {name: files for name, files in files.items() if files is not None}
 
@@ -237,7 +239,7 @@ class Dataset(Options):
 
     @property
     def group_tasks(self) -> dict[str, Task]:
-        """{name: task} of the chosen group, in its order; all tasks without a group."""
+        """{name: task} in the order of the chosen group; all tasks without a group."""
         if self.group is None:
             return self.tasks
         return {name: self.tasks[name] for name in self.groups[self.group].tasks}
@@ -251,7 +253,14 @@ class Dataset(Options):
 def check_names(
     kind: str, names: Iterable[str], known: Collection[str], key: str
 ) -> None:
-    """Raises a `ValueError` about the first of a key's names that is not known."""
+    """Raises a `ValueError` about the first name that is not one of the known names.
+
+    Args:
+        kind: what the names name, such as "task".
+        names: the names that the configuration gives.
+        known: the names that the configuration may give.
+        key: the key that gives the names.
+    """
     for name in names:
         if name not in known:
             message = unknown_name(kind, name, "the data set", [*known])

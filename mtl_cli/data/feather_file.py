@@ -25,8 +25,8 @@ from mtl_cli.data.table_limits import (
     check_texts,
 )
 
-# The place of each field in the list of the fields of its Flatbuffers table: the field
-# with the index i in Arrow's `File.fbs` or `Message.fbs` has the place 4 + 2 i.
+# A Flatbuffers table lists where its fields are. In this list, the field with the index
+# i in Arrow's `File.fbs` or `Message.fbs` has the place 4 + 2 i.
 FOOTER_DICTIONARIES, FOOTER_BATCHES = 8, 10
 MESSAGE_HEADER = 8
 DICTIONARY_DATA = 6
@@ -36,13 +36,16 @@ BLOCK = "<i8,<i4,V4,<i8"  # a batch: offset in the file, bytes of description an
 NODE = "<i8,<i8"  # a column of a batch: number of rows, number of nulls
 BUFFER = "<i8,<i8"  # a part of a column: offset in the body, number of bytes
 FOOTER_END = 10  # bytes after the footer: its length (4), and the word ARROW1 (6)
-LENGTH_BYTES = 8  # a compressed buffer starts with its length after decompression
+LENGTH_BYTES = 8  # of the length after decompression, before each compressed buffer
 
 
 class BatchSize(NamedTuple):
     """The size of a batch of rows or of a dictionary, as its description gives it.
 
-    The parts of nested columns have cells too. The bytes are those after decompression.
+    Attributes:
+        num_rows: the number of rows.
+        num_cells: the number of cells in all columns and parts of nested columns.
+        expanded_bytes: the number of bytes after decompression.
     """
 
     num_rows: int
@@ -70,7 +73,8 @@ def open_feather(stream: pa.NativeFile) -> Iterator[ColumnarFile]:
 
 def check_batches(stream: pa.NativeFile, file_bytes: int) -> int:
     """Refuses a file whose batches expand too much; returns its number of rows."""
-    dictionaries, batches = [], []
+    dictionaries: list[BatchSize] = []
+    batches: list[BatchSize] = []
     try:
         footer = read_footer(stream, file_bytes)
         dictionary_blocks = structs(footer, FOOTER_DICTIONARIES, BLOCK)
@@ -147,7 +151,7 @@ def batch_size(
     """Returns the size of a batch, without expanding the batch."""
     offset, description_bytes, *_ = block
     num_rows = description.GetSlot(BATCH_ROWS, 0, Int64Flags)
-    if num_rows < 0:  # would hide as many rows of other batches from `check_rows`
+    if num_rows < 0:  # a negative number would hide rows of other batches in the sum
         raise ValueError(f"it has {num_rows} rows")
     is_compressed = description.Offset(BATCH_COMPRESSION) > 0
     expanded_bytes = 0
@@ -165,7 +169,8 @@ def batch_size(
 def check_column(name: str, column: pa.Array, file_bytes: int) -> None:
     """Refuses a column if its rows refer to the same long texts too often."""
     if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
-        column.validate(full=True)  # Arrow ends the process at a wrong length of a list
+        # At a list of wrong length, `flatten` would end the process.
+        column.validate(full=True)
         check_column(name, column.flatten(), file_bytes)
     elif pa.types.is_dictionary(column.type):
         check_texts(name, column, file_bytes)

@@ -26,7 +26,9 @@ from mtl_cli.graphs.base import GraphError, GraphOps, InputKind
 
 
 class ValueRows(NamedTuple):
-    """The rows to which the values of a feature belong. Lists have several values.
+    """The rows to which the values of a feature belong.
+
+    A row of a list feature has several values.
 
     Attributes:
         unseen: the row number of each value without an id of its own, (unseen values,).
@@ -46,8 +48,9 @@ class FeatureSet:
             vocabulary or scale, see `Fitter.learnt`.
 
     Attributes:
-        constants: a table of one row: columns with one value in all rows. Rows to
-            encode need not have these columns, and exported graphs do not read them.
+        constants: a table of one row, with the columns that have this value in all
+            rows. Rows to encode need not have these columns, and exported graphs do not
+            read them.
     """
 
     def __init__(
@@ -65,7 +68,7 @@ class FeatureSet:
         return features
 
     def fill_constants(self, table: pa.Table) -> pa.Table:
-        """Returns a table with the columns of `constants`, set in every row."""
+        """Returns a table in which every row has the values of `constants`."""
         names = self.constants.column_names
         table = table.drop_columns([c for c in names if c in table.column_names])
         for name in names:
@@ -103,7 +106,7 @@ class FeatureSet:
         return Layout(tables, blocks)
 
     def encode(self, table: pa.Table) -> dict[str, Array]:
-        """Encodes the rows of a table, which need not have the columns of `constants`.
+        """Encodes the rows of a table, which may lack the columns of `constants`.
 
         Returns: {input of the network: (rows, width)}; an input that no feature fills
             is left out.
@@ -179,8 +182,12 @@ class FeatureSet:
     ) -> dict[str, ValueRows]:
         """Finds the values without an id of their own, for features with a vocabulary.
 
-        These values have id 0, and their cells are not empty: the training rows do not
-        hold them, or hold them less than `min_count` times.
+        Such a value has id 0, and its cell is not empty: the training rows do not hold
+        the value, or hold it less than `min_count` times.
+
+        Args:
+            table: raw rows.
+            encoded: the same rows, encoded.
 
         Returns: {feature: the rows of its values}.
         """
@@ -195,7 +202,7 @@ class FeatureSet:
         return unseen_rows
 
     def spellings(self, name: str) -> dict[str, str]:
-        """Returns {common spelling: value} of the vocabulary of a feature."""
+        """Returns {common spelling: value} for the values of a feature's vocabulary."""
         if name not in self._spellings:
             vocabulary = self.table_learnt(name)["vocabulary"]
             self._spellings[name] = {common_spelling(x): x for x in vocabulary}

@@ -8,8 +8,8 @@ from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.table import Array
 from mtl_cli.features.base import Feature
 
-# Scales and buckets need all their numbers in memory. If there are more training rows
-# than `ROWS_TO_FIT`, they are learnt from a random sample of about `ROWS_TO_FIT` rows.
+# To learn a scale or buckets, all numbers of a column must be in memory. If there are
+# more training rows, a random sample of about `ROWS_TO_FIT` rows is used.
 ROWS_TO_FIT = 2_000_000
 
 
@@ -32,10 +32,15 @@ class FeatureSetFitter:
             fitter.add(table, is_training, is_sampled)
 
     def finish(self, earlier: EarlierLearnt | None = None) -> FeatureSet:
-        """Returns the fitted features; some go on with what they learnt earlier."""
+        """Returns the fitted features.
+
+        `earlier` holds what some of the features go on with, see `extend_learnt`.
+        """
         for name, feature in self.features.items():
             owner = feature.table_owner(name)
-            if owner != name:  # the vocabulary of the table holds both features' values
+            if (
+                owner != name
+            ):  # the owner's vocabulary holds the values of both features
                 self.fitters[owner].merge(self.fitters[name])
         learnt = {name: fitter.learnt() for name, fitter in self.fitters.items()}
         for name, earlier_values in (earlier or {}).items():

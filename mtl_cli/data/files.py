@@ -54,9 +54,10 @@ class Files(NamedTuple):
 
 
 def find_files(key: str, location: Location, file_format: str) -> Files:
-    """Finds the files of a table and their format; `auto` finds it by their endings.
+    """Finds the files of a table, and their format.
 
-    Refuses files of several formats or file systems, and files that are named twice.
+    The file format `auto` takes the format from the endings of the files. Files of
+    several formats or file systems are refused, and files that are named twice.
     """
     first, *others = (
         find_files_of_path(key, path, file_format) for path in listed_paths(location)
@@ -64,10 +65,12 @@ def find_files(key: str, location: Location, file_format: str) -> Files:
     paths = list(first.paths)
     for files in others:
         if (files.format, files.system) != (first.format, first.system):
-            what = "formats" if files.format != first.format else "file systems"
+            problem = "have different formats"
+            if files.format == first.format:
+                problem = "are in different file systems"
             raise DataError(
-                f"{key}: '{first.name}' and '{files.name}' have different {what}; a "
-                "list names files of one format in one place"
+                f"{key}: '{first.name}' and '{files.name}' {problem}; name files of "
+                "one format in one file system"
             )
         if repeated := set(paths) & set(files.paths):
             raise DataError(
@@ -80,14 +83,14 @@ def find_files(key: str, location: Location, file_format: str) -> Files:
 
 def find_files_of_path(key: str, path: str, file_format: str) -> Files:
     """Finds the files of one path of a table; see `find_files`."""
-    if not path:  # as of a variable of the shell that is not set
+    if not path:  # for instance from a variable of the shell that is not set
         raise DataError(f"{key}: '' names no file; give the path of a file or folder")
     system: pa.fs.FileSystem = pa.fs.LocalFileSystem()
     if path.lower().startswith("file://"):
         path = unquote(urlsplit(path).path)
     if "://" in path:
-        is_of_table = partial(is_table_file, file_format=file_format)
-        system, paths = find_remote(key, path, is_of_table)
+        holds_rows = partial(is_table_file, file_format=file_format)
+        system, paths = find_remote(key, path, holds_rows)
     else:
         try:
             files = find_local(key, path, file_format)
@@ -117,11 +120,11 @@ def format_by_ending(path: str) -> str | None:
 
 
 def is_table_file(file: Path, file_format: str) -> bool:
-    """Whether a file in the folder of a table holds rows, by its path in the folder.
+    """Whether a file in a table's folder holds rows; `file` is its path in the folder.
 
-    Files and folders whose names start with `.` or `_` are left out, because Spark and
-    other programs write such files beside the rows. With the format `auto`, only
-    Parquet files are taken, and else all other files, whatever their endings are.
+    Files and folders whose names start with `.` or `_` hold no rows, because Spark and
+    other programs write such files beside the rows. If the format is `auto`, only
+    Parquet files are taken, otherwise all files, whatever their endings are.
     """
     is_hidden = any(name[0] in "._" for name in file.parts)
     has_format = file_format != "auto" or format_by_ending(file.name) == "parquet"
@@ -129,7 +132,10 @@ def is_table_file(file: Path, file_format: str) -> bool:
 
 
 def common_format(key: str, path: str, paths: list[str]) -> str:
-    """Returns the format of files by their endings; refuses several formats."""
+    """Returns the format that all files have by their endings.
+
+    Refuses files with unknown endings, or with endings of several formats.
+    """
     formats = {format_by_ending(file_path) or "" for file_path in paths}
     if "" in formats:
         raise DataError(
@@ -183,8 +189,8 @@ def find_local(key: str, path: str, file_format: str) -> list[Path]:
 def matching_paths(pattern: Path) -> set[Path]:
     """Returns the paths that match a pattern, as `glob.glob` does.
 
-    `glob.glob` follows a link from a folder to itself 40 times, and two such links for
-    ever. Here `**` visits each folder once, whatever links lead to the folder.
+    With `**`, `glob.glob` follows a link from a folder to itself 40 times, and two such
+    links for ever. Here `**` visits each folder once, whatever links lead to it.
     """
     if "**" not in pattern.parts:
         return set(map(Path, glob.glob(str(pattern))))

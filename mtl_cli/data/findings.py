@@ -9,18 +9,19 @@ from mtl_cli.data.univariate_auc import SUSPICIOUS_AUC
 from mtl_cli.features.base import Feature
 from mtl_cli.heads.base import Output
 
-# Smaller numbers are not reported.
+# Thresholds from which on an odd property is reported.
 MIN_UNSEEN_DIFFERENCE = 0.1  # between the unseen fractions of a split and of training
 MIN_REPEATED_FRACTION = 0.01
 MIN_EARLY_FRACTION = 0.01
 MIN_DRIFT = 0.25  # the usual threshold of the population stability index
 MAX_VARIANCE_FRACTION = 0.5  # of the labels of a split, by a single row
-MIN_LABELS = 1000  # a smaller split is uncertain in all its metrics
-MIN_OF_CLASS = 50  # with fewer rows the AUC is uncertain by about 0.08
-MAX_FIRST_LOSS = 5.0  # that of two classes is 0.7, of a standardized label 1
-MAX_CASES = 8  # in one line
-MAX_LOSS_ROWS = 100_000
-LABEL_ROWS = 1_000_000  # read at a time
+MAX_FIRST_LOSS = 5.0  # for comparison: 0.7 with two classes, 1 with standardized labels
+# Splits with fewer labels are not checked, because all their metrics are uncertain.
+MIN_LABELS = 1000
+MIN_OF_CLASS = 50  # a class with fewer rows makes the AUC uncertain by about 0.08
+MAX_CASES = 8  # the most features or splits in one line
+MAX_LOSS_ROWS = 100_000  # about so many rows give the loss of a task
+LABEL_ROWS = 1_000_000  # the number of labels to read at a time
 
 
 def findings(report: Report, features: dict[str, Feature]) -> list[str]:
@@ -42,8 +43,8 @@ def findings(report: Report, features: dict[str, Feature]) -> list[str]:
 def as_lines(cases_by_sentence: dict[str, list[str]]) -> list[str]:
     """Returns a line for each sentence about "these features" or "these rows".
 
-    A sentence stands with the features or splits that it is about, and their numbers in
-    brackets. A sentence without them makes no line.
+    The cases of a sentence are the features or splits that the sentence is about, with
+    their numbers in brackets. A sentence without cases makes no line.
     """
     lines = []
     for sentence, cases in cases_by_sentence.items():
@@ -134,8 +135,9 @@ def outlier_findings(outputs: list[Output], splits: Mapping[str, Table]) -> list
                 cases.append(f"{output.name} ({split} {farthest:.12g})")
     return as_lines(
         {
-            "in these tasks a single label makes more than half of the variance, so it "
-            "decides r2, rmse and the loss; if it is a mistake, empty its cell": cases
+            "in these tasks one label makes more than half of the variance, so it "
+            "decides r2, rmse and the loss; if the label is a mistake, empty its "
+            "cell": cases
         }
     )
 
@@ -157,9 +159,9 @@ def first_loss_findings(outputs: list[Output], train: Table) -> list[str]:
                 cases.append(f"{output.name} ({loss:.3g})")
     return as_lines(
         {
-            "these tasks begin with a loss far above those of the others, which then "
-            "learn worse; set transform to standard, or for amounts kind to wlr, or a "
-            "lower weight": cases
+            "these tasks begin with a loss far above the other tasks' losses, so the "
+            "others learn worse; set transform to standard, or for amounts kind to "
+            "wlr, or lower the weight": cases
         }
     )
 
@@ -187,8 +189,8 @@ def sampling_findings(train: Table) -> list[str]:
     """Returns a line for each task whose column `sampling_rate` reveals the label.
 
     The rate of a row is the fraction of the rows with label 0 that the data keep, among
-    all rows like this row. Rows with label 1 need this rate too, although none of them
-    was dropped. A common mistake is the rate 1 in all rows with label 1.
+    all rows like this row. Rows with label 1 need this rate too, although no row with
+    label 1 was dropped. A common mistake is the rate 1 in all rows with label 1.
     """
     lines = []
     for name, log_rates in train.log_rates.items():
@@ -196,8 +198,8 @@ def sampling_findings(train: Table) -> list[str]:
         # The logarithm of the rate 1 is 0.
         if is_positive.any() and log_rates.any() and not log_rates[is_positive].any():
             lines.append(
-                f"the sampling_rate of {name} is 1 in all rows with label 1; it must "
-                "be the share that the data keep of such rows with label 0; otherwise "
-                "the probabilities are wrong"
+                f"the sampling_rate of {name} is 1 in all rows with label 1, so the "
+                "probabilities are wrong; set the rate of such a row to the share that "
+                "the data keep of the rows like it with label 0"
             )
     return lines

@@ -34,9 +34,13 @@ PROTOCOLS = (
 
 
 def find_remote(
-    key: str, url: str, is_of_table: Callable[[Path], bool]
+    key: str, url: str, holds_rows: Callable[[Path], bool]
 ) -> tuple[pa.fs.FileSystem, list[str]]:
-    """Returns the file system of a URL, and the sorted paths of the files there."""
+    """Returns the file system of a URL, and the sorted paths of the files there.
+
+    If the URL names a folder, `holds_rows` takes the path of each file in the folder,
+    and says whether the file is one of the table's files.
+    """
     system, path = open_file_system(key, url)
     try:
         info = system.get_file_info(path)
@@ -45,7 +49,7 @@ def find_remote(
             paths = [
                 file_path
                 for file_path in sorted(info.path for info in infos if info.is_file)
-                if is_of_table(Path(file_path).relative_to(path))
+                if holds_rows(Path(file_path).relative_to(path))
             ]
         else:
             paths = [path] if info.is_file else []
@@ -66,8 +70,8 @@ def find_remote(
 def reason_of_absence(system: pa.fs.FileSystem, path: str, url: str) -> str:
     """Returns why a URL names no file, and how to fix it.
 
-    Some of fsspec's file systems say so when the server cannot be reached. The cause of
-    the error is then the error about the server.
+    Some of fsspec's file systems say that there is no file when the server cannot be
+    reached. The cause of such an error is the error about the server.
     """
     if "*" in path:
         return f"no file '{url}'; a URL cannot hold a pattern: name a file or a folder"
@@ -83,7 +87,7 @@ def reason_of_absence(system: pa.fs.FileSystem, path: str, url: str) -> str:
 
 def reason(error: BaseException) -> str:
     """Returns why a server was not reached, in one line."""
-    if isinstance(error, TimeoutError):  # its text is empty
+    if isinstance(error, TimeoutError):  # the text of this error is empty
         return "the server does not answer"
     if "DefaultAzureCredential" in str(error):
         return (
@@ -94,7 +98,7 @@ def reason(error: BaseException) -> str:
 
 
 def http_options(protocol: str) -> dict[str, Any]:
-    """Returns options for fsspec, which else waits five minutes for an HTTP server."""
+    """Returns options for fsspec, which otherwise waits five minutes for a server."""
     if protocol not in ("http", "https"):
         return {}
     from aiohttp import ClientTimeout
@@ -106,7 +110,7 @@ def http_options(protocol: str) -> dict[str, Any]:
 
 
 def check_server(key: str, url: str) -> None:
-    """Refuses a URL that makes Arrow send the user's credentials to any server.
+    """Refuses a URL that makes Arrow send the user's credentials to an unknown server.
 
     A configuration may come from someone else. With `endpoint_override` or similar
     parameters of a protocol in `SIGNED_PROTOCOLS`, Arrow would sign its requests with
@@ -120,8 +124,10 @@ def check_server(key: str, url: str) -> None:
         if parts.scheme in SIGNED_PROTOCOLS and not is_safe:
             fix = "remove it"
             if parts.scheme == "s3":
-                fix += "; to use a server of your own, set the environment variable "
-                fix += "AWS_ENDPOINT_URL"
+                fix = (
+                    "remove it; to use a server of your own, set the environment "
+                    "variable AWS_ENDPOINT_URL"
+                )
             raise DataError(
                 f"{key}: {shown(name)} in a URL may send your credentials to someone "
                 f"else; {fix}"
@@ -136,18 +142,18 @@ def check_server(key: str, url: str) -> None:
                 f"{address}/{host}/PATH"
             )
         raise DataError(
-            f"{key}: {shown(host)} is no host of Azure's storage, and may receive your "
-            f"credentials; name the account, as in {address}/CONTAINER/PATH"
+            f"{key}: {shown(host)} is no host of Azure's storage, and would receive "
+            f"your credentials; name the account, as in {address}/CONTAINER/PATH"
         )
 
 
 def open_file_system(key: str, url: str) -> tuple[pa.fs.FileSystem, str]:
-    """Opens the file system of a URL, by Arrow or else by fsspec; returns its path."""
+    """Returns the file system of a URL, by Arrow or else fsspec, and the path there."""
     protocol = url.partition("://")[0].lower()
     if protocol not in PROTOCOLS:
         raise DataError(
             f"{key}: the protocol '{protocol}' is not one of {', '.join(PROTOCOLS)}; "
-            "give a URL with one of these, or a file"
+            "give a URL with one of these protocols, or a file"
         )
     check_server(key, url)
     # By default, Arrow tries to reach Google's storage for 15 minutes. The URL has no

@@ -1167,7 +1167,7 @@ DECLARED = {
     ),
     "truth_as_feature": (
         {"features": X, "tasks": TRUE},
-        "dataset.features.x: the column x is the label of task buy,",
+        "dataset.features.x: the column x is the true probability of task buy, so",
     ),
     "edges_and_num_buckets": (
         {"features": {"x": BUCKETS["x"] | {"edges": [1.0]}}},
@@ -1235,7 +1235,7 @@ DECLARED = {
             "groups": {"g": {"tasks": ["buy"], "drop": ["a"]}},
             "group": "g",
         },
-        "dataset.features.b.table: b uses the table of a, which the group g drops",
+        "dataset.features.b.table: b uses the table of a, but the group g drops a",
     ),
     "weights_that_max_has_no_use_for": (
         {"features": {"x": HISTORY["x"] | {"weights": "w", "pooling": "max"}}},

@@ -601,7 +601,7 @@ def test_wrong_file_of_a_list_is_named(tmp_path, fresh):
     (tmp_path / "6.csv").write_text("city,age,buy\nUlm,old,1\n")
     wrong = {
         "9.csv": "dataset.train: no file '{}' (current folder",
-        "5.parquet": "' and '{}' have different formats; a list names",
+        "5.parquet": "' and '{}' have different formats; name files",
         "1.csv": "{} is named twice, again by '{}'; name it once",
         "?.csv": "1.csv is named twice, again by '{}'",
         "6.csv": "row 1 holds 'old', not a number; correct or empty the cell",

@@ -252,8 +252,8 @@ def test_label_that_decides_the_errors_of_a_split_is_told(tmp_path, sign):
         spent[7] = sign * outlier
         found = report_of(tmp_path, test={"spent": spent})
         told = (
-            "in these tasks a single label makes more than half of the variance, so it "
-            "decides r2, rmse and the loss; if it is a mistake, empty its cell: "
+            "in these tasks one label makes more than half of the variance, so it "
+            "decides r2, rmse and the loss; if the label is a mistake, empty its cell: "
             f"spent (test {sign * 40})"
         )
         assert found["findings"] == [told] * findings

@@ -487,7 +487,9 @@ def test_forged_memory_of_a_feature_is_refused(
         "age": {"cuts": [1.0]},
         "page": {},
     }
-    with pytest.raises(DataError, match=f"what feature {feature} has learnt in that run is"):
+    with pytest.raises(
+        DataError, match=f"what feature {feature} has learnt in that run is"
+    ):
         extend_learnt(feature, forged, fresh[feature])
 
 
