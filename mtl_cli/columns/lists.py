@@ -170,7 +170,7 @@ def read_weights(
         index = int(np.argmax(is_wrong))
         weight = weights[index]
         cell = "is empty" if np.isnan(weight) else f"holds {weight:g}"
-        rule = "a weight must be 0 or more and fit float32; correct it"
+        rule = "a weight must be 0 or more and fit float32; correct the cell"
         raise RowError(message_start, int(row_numbers[index]), f"{cell}: {rule}")
     return weights
 

@@ -27,8 +27,8 @@ def read_numbers(
     """
     message_start = f"feature {name}"
     fix = (
-        f"correct it, or, as the column holds {column.type}, set the feature's kind to "
-        "sparse"
+        f"correct the cell, or, as the column holds {column.type}, set the feature's "
+        "kind to sparse"
     )
     x = as_numbers(message_start, column, fix)
     is_wrong = ~np.isfinite(x) if missing == "error" else np.isinf(x)
@@ -44,7 +44,9 @@ def read_numbers(
 
 
 def as_numbers(
-    message_start: str, column: pa.ChunkedArray | pa.Array, fix: str = "correct it"
+    message_start: str,
+    column: pa.ChunkedArray | pa.Array,
+    fix: str = "correct the cell",
 ) -> Floats:
     """Converts numbers, booleans or text such as "1.5" to floats, (rows,).
 
@@ -109,8 +111,8 @@ def refuse_above_float32(name: str, x: Floats) -> None:
     if wrong := first_wrong(np.abs(x) > np.finfo("float32").max):
         row, such_rows = wrong
         problem = (
-            f"is too large for the network ({x[row]:g}, {such_rows}); correct it, or "
-            "set the feature's kind to bucketized"
+            f"is too large for the network ({x[row]:g}, {such_rows}); correct the "
+            "cell, or set the feature's kind to bucketized"
         )
         raise RowError(f"feature {name}", row, problem)
 

@@ -17,22 +17,22 @@ from mtl_cli.data.files import Files
 
 
 def hash_files(tables: dict[str, Files]) -> str:
-    """Returns one SHA-256 that changes with any file of the table of any split.
+    """Returns one SHA-256 that changes if a file of one of the tables changes.
 
     The hash depends on the content of a local file. For a remote file, it depends on
     the path, size and time of change, so that the file need not be downloaded, see
     `version_of_file`.
     """
     digest = hashlib.sha256()
-    for split, files in tables.items():
-        digest.update(f"{split} {files.format}".encode())
+    for table_name, files in tables.items():
+        digest.update(f"{table_name} {files.format}".encode())
         for path in files.paths:
             try:
                 digest.update(version_of_file(files.system, path).encode())
             except OSError as error:
                 raise DataError(
-                    f"dataset.{split}: cannot read {path}: "
-                    f"{error.strerror or first_line(error)}"
+                    f"{files.key}: cannot read {path}: "
+                    f"{error.strerror or first_line(error)}; check the file"
                 ) from None
     return digest.hexdigest()
 

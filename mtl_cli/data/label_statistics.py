@@ -20,8 +20,8 @@ class LabelStatistics:
         self.has_weights = dataset.weight_column is not None
         self.outputs = [output for output in outputs if not output.added_by_heads]
         self.summaries = {output.name: LabelSummary() for output in self.outputs}
-        # Of what `Task.summarized` makes of the labels.
-        self.for_tasks = {output.name: LabelSummary() for output in self.outputs}
+        # The summaries of the numbers that `Task.summarized` makes of the labels.
+        self.task_summaries = {output.name: LabelSummary() for output in self.outputs}
         # {output: the values of `positive` that no training row has held so far}.
         self.missing_values = {o.name: o.task.required_values for o in self.outputs}
         # {output: the values that the training rows hold}, for the error message.
@@ -34,7 +34,7 @@ class LabelStatistics:
             is_counted = is_training & (labels.weights[name] > 0)
             counted = labels.labels[name][is_counted].astype("float64")
             self.summaries[name].add(counted)
-            self.for_tasks[name].add(output.task.summarized(counted))
+            self.task_summaries[name].add(output.task.summarized(counted))
             if self.missing_values[name]:
                 values = self.found_values[name] + distinct_cells(column, is_training)
                 self.found_values[name] = list(dict.fromkeys(values))
@@ -48,13 +48,14 @@ class LabelStatistics:
         """Refuses tasks that can learn nothing from their training labels."""
         for output in self.outputs:
             name, task = output.name, output.task
-            key, summary = f"dataset.tasks.{name}", self.summaries[name]
+            key = f"dataset.tasks.{name}"
+            summary = self.summaries[name]
             in_space = "" if output.space is None else f" where {output.space} = 1"
             for value in self.missing_values[name]:
                 found = [shown(v) for v in self.found_values[name]]
                 raise DataError(
                     f"{key}: column '{task.label}' never holds the positive value "
-                    f"{value!r} in training rows; it holds "
+                    f"{value!r} in training rows; the column holds "
                     f"{', '.join(found[:MAX_LISTED_VALUES]) or 'nothing'}"
                     f"{suggest(repr(value), found)}"
                 )
@@ -64,23 +65,23 @@ class LabelStatistics:
                     f"{' and a weight above 0' if self.has_weights else ''}; correct "
                     f"column '{task.label}', or leave the task out"
                 )
-            if not self.for_tasks[name].count:
+            if not self.task_summaries[name].count:
                 raise DataError(
                     f"{key}: none of the {summary.count:,} training labels{in_space} "
-                    f"is above 0; a {task.kind} task needs amounts; give other rows, "
-                    "or leave the task out"
+                    f"is above 0, but a {task.kind} task needs amounts; give other "
+                    "rows, or leave the task out"
                 )
             if task.HAS_CLASSES and summary.lowest == summary.highest:
                 raise DataError(
                     f"{key}: all {summary.count:,} training labels{in_space} are "
-                    f"{task.label_text(summary.lowest)}; a {task.kind} task needs at "
-                    "least two classes; give other rows, or leave the task out"
+                    f"{task.label_text(summary.lowest)}, but a {task.kind} task needs "
+                    "at least two classes; give other rows, or leave the task out"
                 )
 
     def statistics(self) -> dict[str, Statistics]:
         """Returns {task: the statistics that its loss or predictions use}."""
         statistics = {
-            output.name: output.task.label_statistics(self.for_tasks[output.name])
+            output.name: output.task.label_statistics(self.task_summaries[output.name])
             for output in self.outputs
         }
         return {task: values for task, values in statistics.items() if values}

@@ -17,7 +17,10 @@ from mtl_cli.tasks.binary import Binary
 
 
 def label_request(dataset: Dataset, outputs: list[Output]) -> ColumnRequest:
-    """Returns the columns of labels, weights, groups, splits and all that they need."""
+    """Returns the columns of labels, weights, groups and splits.
+
+    These are also the columns of spaces, true probabilities and sampling rates.
+    """
     keys: dict[str, str] = {}
     tasks: list[Task] = []
     for output in outputs:
@@ -51,11 +54,11 @@ def label_request(dataset: Dataset, outputs: list[Output]) -> ColumnRequest:
 
 
 def labels_of_rows(dataset: Dataset, outputs: list[Output], table: pa.Table) -> Table:
-    """Returns labels, weights and true probabilities, without features and groups."""
-    rows = Table({}, {}, {})
+    """Returns all arrays of some rows except features and groups."""
+    rows = Table(features={}, labels={}, weights={})
     weights = np.ones(table.num_rows)
     if dataset.weight_column is not None:
-        rule = "a float32 number from 0 up, where 0 leaves a row out"
+        rule = "a weight from 0 up that fits float32, where 0 leaves a row out"
         highest = float(np.finfo("float32").max)
         key, column = "dataset.weight_column", dataset.weight_column
         weights = numbers_up_to(highest, key, column, table, rule)
@@ -80,7 +83,7 @@ def labels_of_rows(dataset: Dataset, outputs: list[Output], table: pa.Table) -> 
 def add_sampling(
     rows: Table, dataset: Dataset, output: Output, table: pa.Table
 ) -> None:
-    """Sets `population` and `log_rates` of a table, if an output's rows are a sample.
+    """Sets `population` and `log_rates` for an output whose rows are a sample.
 
     The sampling rate of a row is the fraction of the rows with label 0 that the data
     keep, among all rows like this row. If the data keep one of ten rows with label 0,
@@ -94,10 +97,11 @@ def add_sampling(
     if column is None:
         rates = np.full(table.num_rows, task.kept_negatives)
     else:
-        key, rule = f"dataset.tasks.{name}.sampling_rate", "a share above 0, up to 1"
+        key = f"dataset.tasks.{name}.sampling_rate"
+        rule = "a share above 0, up to 1"
         start = f"{key}: column '{column}'"
         rates = numbers_up_to(1, key, column, table, rule)
-        check_numbers(start, rates, rates == 0, rule, "correct it")
+        check_numbers(start, rates, rates == 0, rule, "correct the cell")
         rows.log_rates[name] = np.log(rates).astype("float32")
     weights = rows.weights[output.name] / np.where(labels == 0, rates, 1)
     rows.population[output.name] = weights.astype("float32")
@@ -122,9 +126,9 @@ def labels_of_task(key: str, task: Task, table: pa.Table) -> Array:
 
 
 def truth_columns(dataset: Dataset, output: Output) -> dict[str, str]:
-    """Returns {task: the column of its true probability} for an output's probability.
+    """Returns {task: the column of its true probability} for `Output.truth_tasks`.
 
-    Returns {} if one of the tasks has no such column.
+    Returns {} if one of these tasks has no such column.
     """
     columns = {}
     for name in output.truth_tasks:
@@ -150,19 +154,22 @@ def true_probabilities(
     ]
     if not truths:
         return None
-    probability, *divisors = truths
+    quotient, *divisors = truths
     for divisor in divisors:
-        zeros = np.zeros_like(probability)  # the result where the divisor is 0
-        probability = np.divide(probability, divisor, out=zeros, where=divisor > 0)
-    return probability.astype("float32")
+        zeros = np.zeros_like(quotient)  # the result where the divisor is 0
+        quotient = np.divide(quotient, divisor, out=zeros, where=divisor > 0)
+    return quotient.astype("float32")
 
 
 def numbers_up_to(
     highest: float, key: str, column: str, table: pa.Table, rule: str
 ) -> Array:
-    """Reads a column of numbers from 0 to `highest`, (rows,), as the rule says."""
+    """Reads a column of numbers from 0 to `highest`, (rows,).
+
+    The rule says in words, for the message, what the numbers must be.
+    """
     message_start = f"{key}: column '{column}'"
     numbers = as_numbers(message_start, table[column])
     is_wrong = ~((numbers >= 0) & (numbers <= highest))  # also true for NaN
-    check_numbers(message_start, numbers, is_wrong, rule, "correct it")
+    check_numbers(message_start, numbers, is_wrong, rule, "correct the cell")
     return numbers

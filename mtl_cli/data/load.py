@@ -25,8 +25,8 @@ from mtl_cli.data.table import Array, StoredTable, Table, as_arrays
 from mtl_cli.heads.base import Output
 
 STREAM_ABOVE_BYTES = 2 << 30
-# The keys of the data set that `cache_key` leaves out. The encoded rows do not depend
-# on these keys:
+# `cache_key` leaves out these keys of the data set, because the encoded rows do not
+# depend on the keys:
 KEYS_NOT_HASHED = {"name", "stream", "scenario", "only_scenario"}
 # In place of these keys, `cache_key` hashes the files, and the tasks and features used:
 KEYS_NOT_HASHED |= {"train", "valid", "test", "tasks", "features"}
@@ -39,8 +39,8 @@ class Data:
     Attributes:
         splits: {split: its rows}, for `train`, and for `valid` and `test` if the data
             set has such rows.
-        row_numbers: {split: the number of each row in the table that it comes from,
-            (rows,), from 0}. If the table has several files, their rows are counted on.
+        row_numbers: {split: the number of each row in its table, (rows,), from 0}. In a
+            table of several files, the count goes on from one file to the next.
         features: the features, fitted to the training rows.
         labels: {task: statistics of its training labels}, see `LabelStatistics`.
         report: the data report.
@@ -75,7 +75,13 @@ def load(
 
     Vocabularies, buckets and scales are learnt from the training rows alone, without
     the rows that are held out for validation and test. Labels that no output needs are
-    not read. `earlier` is what features keep from an earlier run.
+    not read.
+
+    Args:
+        dataset: the data set.
+        outputs: the outputs of the network.
+        earlier: what some features have learnt in an earlier run and go on with.
+        on_rows: a function to call with the number of rows done, and of all rows.
     """
     start = time.perf_counter()
     fingerprint = hash_rows(dataset)
@@ -85,8 +91,8 @@ def load(
         if hash_rows(dataset) != fingerprint:
             files = ", ".join(map(name_of, dataset.locations.values()))
             raise DataError(
-                f"dataset: one of {files} changed while it was read; run again when "
-                "it is complete"
+                f"dataset: one of {files} changed while the rows were read; run again "
+                "when the file is complete"
             )
 
     key = cache_key(dataset, outputs, fingerprint, earlier)
@@ -96,11 +102,11 @@ def load(
     seconds = time.perf_counter() - start
     splits: dict[str, Table] = {}
     for split, stored in entry.tables().items():
-        streamed = dataset.stream
-        if streamed == "auto":
+        is_streamed = dataset.stream
+        if is_streamed == "auto":
             arrays = as_arrays(stored).values()
-            streamed = sum(array.nbytes for array in arrays) > STREAM_ABOVE_BYTES
-        splits[split] = stored if streamed else stored.mapped()
+            is_streamed = sum(array.nbytes for array in arrays) > STREAM_ABOVE_BYTES
+        splits[split] = stored if is_streamed else stored.mapped()
     features = FeatureSet(dataset.used_features, entry.manifest.features)
     data = Data(
         splits,
@@ -138,7 +144,7 @@ def keep_scenario(data: Data, scenarios: Scenarios, name: str) -> Data:
 
 
 def hash_rows(dataset: Dataset) -> str:
-    """Returns a hash of the rows, or of the code and the keys that generate them."""
+    """Returns a hash of the rows, or of the code and keys that generate the rows."""
     if type(dataset) is not Dataset:  # a subclass of `Dataset` is a generator
         keys = dataset.model_dump_json(exclude=set(Dataset.model_fields))
         text = keys + cache.code_version([dataset])

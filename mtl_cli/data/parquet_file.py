@@ -51,8 +51,8 @@ class TextColumn(NamedTuple):
 def open_parquet(stream: pa.NativeFile) -> Iterator[ColumnarFile]:
     """Opens a Parquet file; refuses too many rows, and lists or texts that expand.
 
-    A column with a dictionary of long texts is read as a dictionary. If the file has
-    checksums, reading compares them.
+    A column of long texts is read as a dictionary. If the file has checksums, each page
+    that is read is compared with its checksum.
     """
     file_bytes = stream.size()
     metadata = pyarrow.parquet.read_metadata(stream)
@@ -81,7 +81,14 @@ def parquet_file(
     dictionaries: list[str] | None = None,
     buffer_bytes: int = 0,
 ) -> pyarrow.parquet.ParquetFile:
-    """Opens Arrow's reader, which reads the columns of some paths as dictionaries."""
+    """Opens Arrow's reader of a file.
+
+    Args:
+        stream: the file.
+        metadata: the description of the file.
+        dictionaries: the paths of the columns to read as dictionaries.
+        buffer_bytes: the size of the reading buffer; 0 for none.
+    """
     return pyarrow.parquet.ParquetFile(
         stream,
         metadata=metadata,
@@ -98,12 +105,13 @@ def parquet_file(
 def text_columns(
     schema: pyarrow.parquet.ParquetSchema, arrow_schema: pa.Schema, columns: list[str]
 ) -> dict[str, TextColumn]:
-    """Returns {path in the file: column} of the columns that hold texts."""
+    """Returns {path in the file: column} for the requested columns that hold texts."""
     # A path cannot be cut at its dots: the name of a column may hold dots too.
     names = [f.name for f in arrow_schema for _ in range(num_leaves(f.type))]
-    counts, requested, texts = Counter(names), set(columns), {}
+    num_leaves_of = Counter(names)
+    texts = {}
     for j, name in enumerate(names):
-        if name not in requested or counts[name] > 1:
+        if name not in columns or num_leaves_of[name] > 1:
             continue
         leaf = schema.column(j)
         in_list = leaf.max_repetition_level > 0
@@ -117,7 +125,10 @@ def text_columns(
 
 
 def num_leaves(dtype: pa.DataType) -> int:
-    """Returns the number of columns of a file that hold a column of a type."""
+    """Returns how many columns of a file hold one column of a type.
+
+    A struct takes one column of the file for each of its fields.
+    """
     if isinstance(dtype, pa.BaseExtensionType):
         return num_leaves(dtype.storage_type)
     fields = [dtype.field(i) for i in range(dtype.num_fields)]
@@ -129,7 +140,7 @@ def longest_texts(
     metadata: pyarrow.parquet.FileMetaData,
     texts: dict[str, TextColumn],
 ) -> dict[str, int]:
-    """Returns {path: bytes of the longest text in the dictionaries of a column}.
+    """Returns {path of a column: bytes of the longest text in its dictionaries}.
 
     To read the first row of a row group, Arrow reads the whole dictionary of each of
     the group's columns. So the first row of each group is enough to find the long
@@ -170,9 +181,9 @@ def refuse_encoding(
         for chunk in column_chunks(metadata, column.leaf):
             if deltas := DELTA_ENCODINGS.intersection(chunk.encodings):
                 raise UnsafeFileError(
-                    f"column '{path}' is encoded as {min(deltas)}, in which texts "
-                    "cannot be bounded; write the file with dictionaries or plain "
-                    "texts, as pandas does"
+                    f"has a column '{path}' that is encoded as {min(deltas)}, in "
+                    "which the size of texts is not known before they are read; write "
+                    "the file with dictionaries or plain texts, as pandas does"
                 )
 
 
@@ -209,10 +220,14 @@ def check_text_columns(
         is_long_in_list = column.in_list and longest[path] > MAX_CELL_BYTES
         chunks = list(column_chunks(metadata, column.leaf))
         if sum(chunk.total_compressed_size for chunk in chunks) > stream.size():
-            # Otherwise many row groups could name the same pages, to be read for hours.
-            raise UnsafeFileError(f"column '{path}' says to be larger than its file")
+            # Many row groups name the same pages, which would be read for hours.
+            raise UnsafeFileError(
+                f"has {stream.size():,} bytes, but a larger column '{path}' in its "
+                "description; write the file again"
+            )
         for chunk in chunks:
-            num_bytes, num_texts = page_bytes(stream, chunk), chunk.num_values
+            num_bytes = page_bytes(stream, chunk)
+            num_texts = chunk.num_values
             if is_long_in_list:
                 num_bytes = max(num_bytes, longest[path] * num_texts)
             check_size(f"column '{path}'", num_bytes, num_texts, stream.size())

@@ -13,9 +13,8 @@ from mtl_cli.core.other_files import UnsafeFileError
 
 # With these codecs, a page expands less than `table_limits.MAX_RATIO` times.
 SAFE_CODECS = ("UNCOMPRESSED", "SNAPPY")
-# The bytes that are first read of a header, and the most that are read; Arrow reads up
-# to 16 MB.
-FIRST_BYTES, MAX_BYTES = 256, 16 << 20
+FIRST_HEADER_BYTES = 256  # are read first of a header
+MAX_HEADER_BYTES = 16 << 20  # as Arrow's own limit
 MAX_DEPTH = 16  # of nested structures in a header
 MAX_PAGES = 100_000  # of a column in a row group; a usual page has 20,000 rows or 1 MB
 UNCOMPRESSED_SIZE, COMPRESSED_SIZE = 2, 3  # the numbers of two fields of a header
@@ -27,31 +26,33 @@ STRUCT = 12
 def page_bytes(stream: pa.NativeFile, chunk: Any) -> int:
     """Returns the size of the pages of a column in a row group, when decompressed.
 
-    The chunk is the `pyarrow.parquet.ColumnChunkMetaData` of the column.
+    For a codec that hardly compresses, this is the compressed size. The chunk is the
+    `pyarrow.parquet.ColumnChunkMetaData` of the column.
     """
     if chunk.compression in SAFE_CODECS:
         return int(chunk.total_compressed_size)
     position = chunk.data_page_offset
     if chunk.has_dictionary_page and chunk.dictionary_page_offset:
         position = min(position, chunk.dictionary_page_offset)
-    end, total, num_pages = position + chunk.total_compressed_size, 0, 0
+    end = position + chunk.total_compressed_size
+    total_bytes = num_pages = 0
     while position < end:
-        uncompressed, stored = page_size(stream, position)
-        total += uncompressed
-        position += stored
+        uncompressed_bytes, stored_bytes = page_size(stream, position)
+        total_bytes += uncompressed_bytes
+        position += stored_bytes
         num_pages += 1
         if num_pages > MAX_PAGES:
             raise UnsafeFileError(
-                f"column '{chunk.path_in_schema}' has more than {MAX_PAGES:,} pages in "
-                "a row group; write the file with larger pages"
+                f"has a column '{chunk.path_in_schema}' with more than {MAX_PAGES:,} "
+                "pages in a row group; write the file with larger pages"
             )
-    return total
+    return total_bytes
 
 
 def page_size(stream: pa.NativeFile, position: int) -> tuple[int, int]:
-    """Returns a page's bytes when decompressed, and in the file with its header."""
-    num_bytes = FIRST_BYTES
-    while num_bytes <= MAX_BYTES:
+    """Returns a page's bytes after decompression, and its stored bytes with header."""
+    num_bytes = FIRST_HEADER_BYTES
+    while num_bytes <= MAX_HEADER_BYTES:
         stream.seek(position)
         reader = HeaderReader(stream.read(num_bytes))
         try:
@@ -82,18 +83,20 @@ class HeaderReader:
         """Reads a structure, and returns the values of its fields of type I32."""
         if depth > MAX_DEPTH:
             raise KeyError("nested too deeply")
-        values, number = {}, 0
+        values: dict[int, int] = {}
+        number = 0  # of the field
         while (head := self.read_byte()) != STOP:
-            step, kind = head >> 4, head & 15
+            step = head >> 4  # from the number of the field before; 0 if it is large
+            kind = head & 15
             number = number + step if step else zigzag_decoded(self.read_integer())
             if kind == I32:
                 values[number] = zigzag_decoded(self.read_integer())
-            elif kind not in (TRUE, FALSE):  # the type of a field holds its truth value
+            elif kind not in (TRUE, FALSE):  # these types are the value of the field
                 self.skip(kind, depth)
         return values
 
     def skip(self, kind: int, depth: int) -> None:
-        """Skips a value of a type."""
+        """Skips a value of the type `kind`."""
         if kind in (TRUE, FALSE, BYTE):
             self.move(1)
         elif kind in (I16, I32, I64):

@@ -24,7 +24,7 @@ CHUNK_ROWS = 500_000
 # in the same call. Blocks have a fixed size, a multiple of the rows per call, so that
 # predictions do not depend on the chunks in which a file is read.
 ROWS_PER_BLOCK = 1 << 16
-# A function that is called with the number of rows done, and the number of all rows.
+# A function to call with the number of rows done, and the number of all rows.
 OnRows = Callable[[int, int], None]
 # The attributes `rows_by_file` and `read` of the table's `Source`.
 OpenTable = tuple[dict[str, int], Callable[[int], Iterator[pa.Table]]]
@@ -84,7 +84,10 @@ class Source:
 
     @contextmanager
     def located_errors(self, first_row: int) -> Iterator[None]:
-        """Adds the file, and a row's number in it, to errors about a chunk."""
+        """Adds the file, and a row's number in the file, to errors about a chunk.
+
+        `first_row` is the number in the table of the chunk's first row.
+        """
         try:
             yield
         except RowError as error:
@@ -98,7 +101,15 @@ class Source:
 def open_source(
     key: str, location: Location, dataset: Dataset, request: ColumnRequest, spill: Path
 ) -> Source:
-    """Opens a table; the rows of text files are copied to the file `spill`."""
+    """Opens a table, and reads a small table into memory.
+
+    Args:
+        key: the configuration's key that names the table.
+        location: the paths of the table.
+        dataset: the data set, for the format of its files.
+        request: the columns to read.
+        spill: a new file, to which the rows of text files are copied.
+    """
     files = find_files(key, location, dataset.format)
     path = files.name
     if files.format in OPEN_COLUMNAR:
@@ -122,8 +133,8 @@ def open_source(
         if rows_left:  # the file has lost or gained rows since it was opened
             raise DataError(
                 f"{key}: {path} had {num_rows:,} rows and then "
-                f"{num_rows - rows_left:,}; it changed while it was read: run again "
-                "when it is complete"
+                f"{num_rows - rows_left:,}, because it changed while it was read; run "
+                "again when the file is complete"
             )
 
     if num_rows > CHUNK_ROWS:
@@ -133,7 +144,7 @@ def open_source(
 
 
 def with_format_of(dataset: Dataset, location: Location) -> Dataset:
-    """Returns a data set with the format that the ending of another table's path tells.
+    """Returns a data set whose `format` fits the ending of another table's path.
 
     If the ending is not known, the data set is unchanged.
     """

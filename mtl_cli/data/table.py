@@ -106,7 +106,8 @@ class ArrayFile(BaseModel):
 
     model_config = ConfigDict(strict=True)
 
-    file: Annotated[str, Field(pattern=r"^[0-9]+\.bin$")]  # not a path to elsewhere
+    # The pattern allows no path that leads out of the folder.
+    file: Annotated[str, Field(pattern=r"^[0-9]+\.bin$")]
     # Only booleans, integers, unsigned integers and floats are allowed. NumPy would
     # take the bytes of an array of Python objects for pointers.
     dtype: Annotated[str, Field(pattern=r"^[<>|][biuf][0-9]+$")]
@@ -135,7 +136,9 @@ class ArrayFile(BaseModel):
 
 @dataclass(frozen=True)
 class StoredTable(Table):
-    """The rows of one split on disk, mapped into memory; `read` reads them from disk.
+    """The rows of one split on disk, mapped into memory.
+
+    The method `read` reads rows from disk into memory of their own.
 
     Attributes:
         folder: the folder of the files.

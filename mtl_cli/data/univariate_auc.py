@@ -15,7 +15,7 @@ FIRST_ROWS = 1000  # enough rows to see that most features are not copies of a l
 
 
 def univariate_auc(y: Array, codes: Array, numbers: Array | None) -> float | None:
-    """Returns the AUC that a column alone reaches on labels 0 and 1, (rows,).
+    """Returns the AUC that the values of a column alone reach on labels.
 
     The rows are scored in two ways, and the higher AUC is returned:
 
@@ -26,9 +26,12 @@ def univariate_auc(y: Array, codes: Array, numbers: Array | None) -> float | Non
     - By number, if the values have an order. The score of a row is the number of its
       value, or the negative of this number.
 
-    The codes, (rows,), are indices of distinct values, and so of `numbers`, (values,).
+    Args:
+        y: the labels 0 and 1, (rows,).
+        codes: the index of each row's value among the distinct values, (rows,).
+        numbers: the distinct values, (values,); None if they have no order.
 
-    Returns: None if a class has fewer rows than `MIN_ROWS_PER_CLASS`.
+    Returns: the AUC; None if a class has fewer rows than `MIN_ROWS_PER_CLASS`.
     """
     positive = y > 0.5
     if min(positive.sum(), (~positive).sum()) < MIN_ROWS_PER_CLASS:
@@ -68,12 +71,15 @@ def auc_of_scores(positive: Array, codes: Array, scores: Array) -> float:
 
 
 def refuse_copy(feature: str, output: Output, labels: Array, values: Array) -> None:
-    """Refuses a feature whose values correspond one to one to the labels, (rows,)."""
+    """Refuses a feature whose values correspond one to one to an output's labels.
+
+    Labels and values are those of the same rows, (rows,).
+    """
     has_classes = output.task.HAS_CLASSES
     rounded_labels = [labels]
     if not has_classes:
         # Features are encoded as float32, some of them after the mean was subtracted.
-        # So the labels are rounded in both ways before the comparison.
+        # So the labels are rounded in both ways before they are compared with values.
         centred = labels - labels.mean()
         rounded_labels = [labels.astype("float32"), centred.astype("float32")]
     num_pairs = 0
@@ -92,7 +98,7 @@ def refuse_copy(feature: str, output: Output, labels: Array, values: Array) -> N
 
 
 def count_pairs(has_classes: bool, labels: Array, values: Array) -> int:
-    """Counts the distinct pairs (value, label); 0 if they are not one to one.
+    """Counts the distinct pairs (value, label); 0 unless all pairs are one to one.
 
     Labels that are numbers must also rise or fall with the values. Otherwise a label
     that differs in every row would correspond to any column of ids that differ in every

@@ -18,8 +18,8 @@ class UnseenValues:
         self.features = features
         self.num_rows = 0
         self.unseen_rows: dict[str, int] = {}  # {feature: number of rows}
-        # {feature: its first unseen value; and the same value in the spelling of the
-        # training rows, such as `True` for `true`, or None}
+        # {feature: (its first unseen value, the same value in the spelling of the
+        # training rows, such as `True` for `true`, or None)}
         self.first_values: dict[str, tuple[str, str | None]] = {}
 
     def add(self, table: pa.Table, encoded: dict[str, Array]) -> None:
@@ -27,7 +27,7 @@ class UnseenValues:
         table = self.features.fill_constants(table)
         self.num_rows += table.num_rows
         for name, value_rows in self.features.unseen(table, encoded).items():
-            # A row with several unseen values, such as a list, counts once.
+            # A row counts once, also if its list has several unseen values.
             rows = np.unique(value_rows.unseen)
             if not len(rows):
                 continue

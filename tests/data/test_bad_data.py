@@ -201,7 +201,7 @@ CELLS = {
     "beyond_float32": (
         text({30: "x,1e39,1"}),
         "feature age: row 30 is too large for the network (1e+39, 1 such rows); "
-        "correct it, or set the feature's kind to bucketized [{file}]",
+        "correct the cell, or set the feature's kind to bucketized [{file}]",
     ),
     "beyond_float32_at_the_top": (
         text({1: "x,-1e39,1"}),
@@ -362,8 +362,9 @@ COLUMNS = {
     ),
     "negative_weight": (
         column("12", {30: "-1"}),
-        "dataset.weight_column: column 'x': row 30 holds -1, not a float32 number from "
-        "0 up, where 0 leaves a row out (1 such rows); correct it [{file}]",
+        "dataset.weight_column: column 'x': row 30 holds -1, not a weight from 0 up "
+        "that fits float32, where 0 leaves a row out (1 such rows); correct the "
+        "cell [{file}]",
         WEIGHED,
     ),
     "nan_weight": (column("12", {30: "nan"}), "'x': row 30 holds nan, not", WEIGHED),
@@ -418,13 +419,13 @@ COLUMNS = {
     "positive_that_is_never_there": (
         column(["free", "gold"]),
         "dataset.tasks.plan: column 'x' never holds the positive value 'Gold' in "
-        "training rows; it holds 'free', 'gold'",
+        "training rows; the column holds 'free', 'gold'",
         {"tasks": {"plan": {"label": "x", "kind": "binary", "positive": "Gold"}}},
     ),
     "positive_that_is_held_out": (
         column(["free", "gold"], {40: "Gold"}),
         "dataset.tasks.plan: column 'x' never holds the positive value 'Gold' in "
-        "training rows; it holds 'free', 'gold'; did you mean",
+        "training rows; the column holds 'free', 'gold'; did you mean",
         {
             "tasks": {"plan": {"label": "x", "kind": "binary", "positive": "Gold"}},
             "valid_fraction": 0.2,
@@ -434,7 +435,7 @@ COLUMNS = {
     "truth_above_1": (
         column(["0.1", "0.2"], {30: "1.5"}),
         "dataset.tasks.buy.truth: column 'x': row 30 holds 1.5, not a probability from "
-        "0 to 1 (1 such rows); correct it [{file}]",
+        "0 to 1 (1 such rows); correct the cell [{file}]",
         {"tasks": TRUE},
     ),
     "truth_below_0": (column(["0"], {30: "-.1"}), "row 30 holds -0.1", {"tasks": TRUE}),
@@ -563,10 +564,10 @@ WEIGHTS = {
     ),
     "negative_weight": (
         "1|-2",
-        "holds -2: a weight must be 0 or more and fit float32; correct it",
+        "holds -2: a weight must be 0 or more and fit float32; correct the cell",
     ),
     "weight_beyond_float32": ("1|1e39", "holds 1e+39: a weight must be 0 or more"),
-    "weight_in_words": ("1|lots", "holds 'lots', not a number; correct it"),
+    "weight_in_words": ("1|lots", "holds 'lots', not a number; correct the cell"),
     "empty_weight": ("1|", "is empty: a weight must be 0 or more"),
     "no_weights": ("", "has 2 values and 0 weights; give one weight per value"),
 }
@@ -700,8 +701,8 @@ TYPES = {
     "lists_as_numbers": (LISTS, f"{NUMBERS} list<", {"features": BUCKETS}),
     "text_as_numbers": (
         pa.array(["1", ""] * 4),
-        "feature x: row 2 holds '', not a number; correct it, or, as the column holds "
-        "string, set the feature's kind to sparse [{file}]",
+        "feature x: row 2 holds '', not a number; correct the cell, or, as the column "
+        "holds string, set the feature's kind to sparse [{file}]",
         {"features": X},
     ),
     "infinity_where_empty_cells_have_a_bucket": (
@@ -1123,7 +1124,7 @@ def test_file_that_changes_while_it_is_read(tmp_path, monkeypatch):
         file.write_text(text() + text().partition("\n")[2])
 
     monkeypatch.setattr(loading, "encode", slow_encode)
-    expected = f"dataset: one of {file} changed while it was read; run again when it is"
+    expected = f"dataset: one of {file} changed while the rows were read; run"
     assert_refused(expected, file)
     monkeypatch.undo()
     assert loaded(file).splits["train"].num_rows == 2 * ROWS
@@ -1142,8 +1143,8 @@ def test_file_that_is_shorter_when_it_is_read_again(tmp_path, monkeypatch):
 
     monkeypatch.setattr(sources, "open_columnar", opened_and_cut)
     expected = (
-        f"dataset.train: {file} had 20 rows and then 12; it changed while it was read: "
-        "run again when it is complete"
+        f"dataset.train: {file} had 20 rows and then 12, because it changed while it "
+        "was read; run again when the file is complete"
     )
     assert_refused(expected, file)
 

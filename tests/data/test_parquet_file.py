@@ -128,5 +128,7 @@ def test_texts_in_an_encoding_that_is_not_read_are_named(
     path = tmp_path / "t.parquet"
     options = {"use_dictionary": False, "column_encoding": {"city": encoding}}
     pyarrow.parquet.write_table(pa.table({"city": ["Bern", "Basel"]}), path, **options)
-    with pytest.raises(UnsafeFileError, match=f"'city' is encoded as {encoding}, in"):
+    with pytest.raises(
+        UnsafeFileError, match=f"'city' that is encoded as {encoding}, "
+    ):
         read(path)
