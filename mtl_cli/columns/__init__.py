@@ -1,1 +1,1 @@
-"""From raw columns to arrays of ids and numbers."""
+"""Reads raw columns as arrays of ids and numbers."""

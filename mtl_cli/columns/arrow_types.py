@@ -19,7 +19,10 @@ def is_text(arrow_type: pa.DataType) -> bool:
 
 
 def is_id(arrow_type: pa.DataType) -> bool:
-    """Whether an Arrow type holds whole numbers, booleans, text or only empty cells."""
+    """Whether an Arrow type holds whole numbers, booleans, text or only empty cells.
+
+    A dictionary holds what its values are.
+    """
     if types.is_dictionary(arrow_type):
         return is_id(arrow_type.value_type)
     checks = types.is_integer, types.is_boolean, types.is_string_view, types.is_null
@@ -46,7 +49,7 @@ def check_single_values(message_start: str, column: pa.ChunkedArray) -> None:
 
 
 def unusable_type(column: pa.ChunkedArray) -> str:
-    """Returns a column's type if Arrow cannot compare or print its values; else "".
+    """Returns what a column holds if Arrow cannot compare or print its values; else "".
 
     Examples are lists, structs and uuids. A column of times is unusable too if Python
     does not know its time zone, or if one of its dates is out of Python's range.
@@ -62,7 +65,7 @@ def unusable_type(column: pa.ChunkedArray) -> str:
         count_type = pa.int32() if arrow_type.bit_width == 32 else pa.int64()
         counts = column.cast(arrow_type).cast(count_type)  # of days, seconds, ...
         extremes = [n for n in pc.min_max(counts).as_py().values() if n is not None]
-        # The 0 finds an unknown time zone if all cells are empty.
+        # The 0 reveals an unknown time zone even if all cells are empty.
         times = pa.array([0, *extremes], count_type).cast(arrow_type)
         try:
             times.cast(pa.string())

@@ -22,8 +22,8 @@ def cells_equal(column: pa.ChunkedArray, value: str | int) -> Mask:
 
     The value is converted to the column's type. In a column of numbers, the value "1"
     equals 1. In a column of text, the value 1 equals "1" and also "1.0", because pandas
-    writes whole numbers with ".0" if some cells of their column are empty. The value
-    "1" does not equal the text "1.0".
+    writes whole numbers with ".0" if other cells of the column are empty. The text "1"
+    as a value does not equal "1.0".
 
     Raises:
         ValueError: if the column's type cannot hold the value.

@@ -1,4 +1,4 @@
-"""Cuts numbers into buckets, and computes ramps.
+"""Chooses cuts between buckets of numbers, and computes ramps.
 
 Buckets are neighbouring intervals of numbers. The `cuts` of a feature describe its
 buckets: the cuts are the lower edges of all buckets but the first. The ramp of a value
@@ -19,10 +19,10 @@ def choose_cuts(x: Floats, num_buckets: int) -> list[float]:
     """Chooses the cuts of the buckets of a feature, in ascending order.
 
     If there are at most `num_buckets` distinct values, each gets a bucket of its own.
-    Otherwise a value is heavy if at least 1 / num_buckets of the rows hold it. Heavy
-    values get a bucket of their own, the heaviest first, as long as `num_buckets`
-    allows. The other values are cut at their quantiles. x are the numbers of the
-    training rows, without NaN.
+    Otherwise a value is heavy if at least 1 / num_buckets of the rows hold the value.
+    Heavy values get a bucket of their own, the heaviest first, until no bucket is left.
+    The other values are cut at their quantiles. x are the numbers of the training rows,
+    without NaN.
     """
     values, counts = np.unique(x, return_counts=True)
     if len(values) <= num_buckets:

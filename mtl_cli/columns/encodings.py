@@ -9,10 +9,10 @@ from mtl_cli.core.tensors import Tensor
 
 @dataclass(frozen=True)
 class Encodings:
-    """The encodings of a batch of rows, and the features that they are computed from.
+    """The encodings of a batch of rows, and the features from which they are computed.
 
-    A network has one set of embedding tables, or several sets. Each set has an encoding
-    of its own.
+    A network has one set of embedding tables, or several sets, such as one per task.
+    Each set has an encoding of its own.
 
     Attributes:
         outputs: the encoding of each set, `(batch, dim)` each.
@@ -26,8 +26,8 @@ class Encodings:
             reads the scenario.
         outputs_are_x: whether each encoding is `x`, or `x` with scaled columns:
             the encoder then has neither a deep network nor interactions.
-        num_members: number of members whose rows the tensors hold:
-            first the rows of the first member, then the rows of the second, and so on.
+        num_members: number of members of an ensemble whose rows the tensors hold: first
+            the rows of the first member, then the rows of the second, and so on.
     """
 
     outputs: list[Tensor]
@@ -41,8 +41,8 @@ class Encodings:
     def of_features(self, names: Sequence[str]) -> list[Tensor]:
         """Returns the columns of some features in `x`, `(batch, width)` for each set.
 
-        Without names, these are all features with embeddings, or all features if none
-        has embeddings.
+        Without names, the columns are those of all features with embeddings, or of all
+        features if no feature has embeddings.
         """
         selected = names or self.embedded or self.columns
         return columns_of_features(self.x, self.columns, selected)

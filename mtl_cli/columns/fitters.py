@@ -17,7 +17,7 @@ from mtl_cli.columns.numeric import Floats
 from mtl_cli.columns.vocabulary import Integers
 
 WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]*")
-COUNTS = pa.schema({"value": pa.string(), "count": pa.int64()})
+COUNTS_SCHEMA = pa.schema({"value": pa.string(), "count": pa.int64()})
 
 
 class Learnt(dict[str, Any]):
@@ -30,7 +30,7 @@ class Learnt(dict[str, Any]):
 
 
 class Fitter:
-    """The base class of fitters. It learns nothing, and only checks the cells.
+    """The base class of fitters. It checks the cells, and learns nothing.
 
     Args:
         read: a function that returns the values of a table, and raises a `DataError` if
@@ -43,13 +43,16 @@ class Fitter:
     def add(self, table: pa.Table, is_training: Mask, is_sampled: Mask) -> None:
         """Checks all rows of a chunk, and learns from its training rows.
 
-        `is_sampled` is a mask of a random sample of the training rows, (rows,). Scales
-        and buckets are learnt from the sample.
+        Args:
+            table: the raw rows of the chunk.
+            is_training: a mask of the training rows, (rows,).
+            is_sampled: a mask of a random sample of the training rows, (rows,), from
+                which scales and buckets are learnt.
         """
         self.read(table)
 
     def merge(self, other: Self) -> None:
-        """Adds the counts of a feature that uses this feature's embedding table."""
+        """Adds the counts of a feature that shares the embedding table of this one."""
 
     def learnt(self) -> dict[str, Any]:
         """Returns what the fitter has learnt, {name: JSON value}."""
@@ -59,10 +62,13 @@ class Fitter:
 class VocabularyFitter(Fitter):
     """Counts the values of a feature, and learns its vocabulary.
 
-    The memory depends on the number of distinct values, not on the number of rows. The
-    vocabulary leaves out values that occur less often than `min_count`; None is for a
-    feature that uses the embedding table of another feature: the fitter of the other
-    feature merges these counts, and learns the vocabulary.
+    The memory depends on the number of distinct values, not on the number of rows.
+
+    Args:
+        read: see `Fitter`; the values are a `Categorical`.
+        min_count: how often a value must occur to be in the vocabulary. None if the
+            feature uses the embedding table of another feature: then the fitter of the
+            other feature merges these counts, and learns the vocabulary.
     """
 
     def __init__(
@@ -70,7 +76,7 @@ class VocabularyFitter(Fitter):
     ) -> None:
         super().__init__(read)
         self.min_count = min_count
-        self.counts = COUNTS.empty_table()
+        self.counts = COUNTS_SCHEMA.empty_table()
 
     def add(self, table: pa.Table, is_training: Mask, is_sampled: Mask) -> None:
         categories, codes = self.read(table)
@@ -87,7 +93,7 @@ class VocabularyFitter(Fitter):
     def _add_counts(self, counts: pa.Table) -> None:
         all_counts = pa.concat_tables([self.counts, counts])
         summed = all_counts.group_by("value").aggregate([("count", "sum")])
-        self.counts = summed.rename_columns(COUNTS.names)
+        self.counts = summed.rename_columns(COUNTS_SCHEMA.names)
 
     def learnt(self) -> dict[str, Any]:
         """Returns the vocabulary: the values that occur often enough, sorted.

@@ -12,9 +12,9 @@ from typing import Literal, TypeVar
 Matrix = TypeVar("Matrix")  # an array or a tensor, (rows, width)
 
 # {input of the network: its type}. `ids` and `sequences` hold ids to look up in
-# embedding tables, `dense` holds numbers. A sequence fills the same columns of
-# `sequences`, with the ids of its values, and of `sequence_weights`, with their
-# weights.
+# embedding tables, `dense` holds numbers. A sequence fills columns of `sequences` with
+# the ids of its values, and the same columns of `sequence_weights` with the weights of
+# its values.
 INPUT_TYPES = {
     "ids": "int32",
     "dense": "float32",

@@ -59,7 +59,7 @@ def read_tokens(
     if not is_id(values.type):
         raise DataError(
             f"feature {name}: needs lists of whole numbers or text, but the column "
-            f"holds {column.type}; convert its values to text"
+            f"holds {column.type}; convert the values of the lists to text"
         )
     value_weights = np.ones(len(row_numbers))
     if weights is not None:
@@ -75,11 +75,11 @@ def read_tokens(
     is_token = positions >= 0
     token_indices = indices[is_token]
     return Tokens(
-        as_categorical(name, values.take(pa.array(token_indices))),
-        row_numbers[is_token],
-        positions[is_token],
-        value_weights[token_indices],
-        table.num_rows,
+        values=as_categorical(name, values.take(pa.array(token_indices))),
+        row_numbers=row_numbers[is_token],
+        positions=positions[is_token],
+        weights=value_weights[token_indices],
+        num_rows=table.num_rows,
     )
 
 
@@ -102,7 +102,7 @@ def flatten_lists(
     holds = f"the column holds {lists.type}"
     if separator is not None:
         if not is_text(lists.type):
-            fix = "convert its values to text"
+            fix = "convert the column to text"
             if is_list(lists.type):
                 fix = "remove the key separator"
             problem = f"separator {separator!r} is for text, but {holds}; {fix}"
@@ -112,9 +112,9 @@ def flatten_lists(
         values = empty_as_null(pc.list_flatten(lists))
     else:
         if not is_list(lists.type):
-            fix = "convert it to lists, or to text with a separator"
+            fix = "convert the column to lists, or to text with a separator"
             if is_text(lists.type):
-                fix = "give the separator of its values"
+                fix = "give the separator of the values in the key separator"
             raise DataError(f"feature {name}: needs lists, but {holds}; {fix}")
         values = pc.list_flatten(lists)
     return values, np.asarray(pc.list_parent_indices(lists), "int64")
@@ -169,9 +169,9 @@ def read_weights(
     if is_wrong.any():
         index = int(np.argmax(is_wrong))
         weight = weights[index]
-        cell = "is empty" if np.isnan(weight) else f"holds {weight:g}"
+        cell = "has an empty weight" if np.isnan(weight) else f"holds {weight:g}"
         rule = "a weight must be 0 or more and fit float32; correct the cell"
-        raise RowError(message_start, int(row_numbers[index]), f"{cell}: {rule}")
+        raise RowError(message_start, int(row_numbers[index]), f"{cell}, but {rule}")
     return weights
 
 
@@ -190,7 +190,7 @@ class SeparatorCheck:
     def add(self, column: pa.ChunkedArray) -> None:
         """Counts, for each separator, the cells of a chunk that contain it."""
         if self.counts[self.separator]:
-            return
+            return  # the separator occurs, so nothing more needs to be known
         column = pc.drop_null(column.cast(pa.string()))
         self.num_cells += len(column)
         for separator in self.counts:
@@ -210,7 +210,7 @@ class SeparatorCheck:
         if self.counts[self.separator] or 2 * count <= self.num_cells:
             return
         raise DataError(
-            f"feature {self.name}: no cell holds the separator {self.separator!r}; "
-            f"cells like {shown(self.examples[likely])} seem to be separated by "
+            f"feature {self.name}: no cell holds the separator {self.separator!r}; if "
+            f"cells like {shown(self.examples[likely])} are lists, set separator to "
             f"{likely!r}; if each cell is one value, set the feature's kind to sparse"
         )

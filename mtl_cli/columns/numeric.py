@@ -26,19 +26,20 @@ def read_numbers(
             `error`.
     """
     message_start = f"feature {name}"
-    fix = (
+    fix_of_word = (
         f"correct the cell, or, as the column holds {column.type}, set the feature's "
         "kind to sparse"
     )
-    x = as_numbers(message_start, column, fix)
+    x = as_numbers(message_start, column, fix_of_word)
     is_wrong = ~np.isfinite(x) if missing == "error" else np.isinf(x)
     if wrong := first_wrong(is_wrong):
         row, such_rows = wrong
         cell = "is empty" if column[row].as_py() is None else f"holds {x[row]}"
-        fix = "fill or remove them"
+        fix = "fill the cells or remove the rows"
         if not np.isinf(x[row]):  # `missing:` does not change infinity
             fix += ", or say in `missing:` how to read empty cells"
-        problem = f"{cell}, not a number ({such_rows}); {fix}"
+        rule = "not a finite number" if np.isinf(x[row]) else "not a number"
+        problem = f"{cell}, {rule} ({such_rows}); {fix}"
         raise RowError(message_start, row, problem)
     return x
 
@@ -70,14 +71,14 @@ def as_numbers(
     elif not (is_number(column.type) or pa.types.is_null(column.type)):
         raise DataError(
             f"{message_start}: needs numbers, but the column holds {column.type}; "
-            "convert it to numbers"
+            "convert the column to numbers"
         )
     x = pc.fill_null(pc.cast(column, pa.float64(), safe=False), float("nan"))
     return np.asarray(x, "float64")
 
 
 def first_wrong(is_wrong: Mask) -> tuple[int, str] | None:
-    """Returns the first wrong row, and "N such rows" for a message; None without one.
+    """Returns the first wrong row, and "N such rows" for a message, or None.
 
     `is_wrong` says whether each row is wrong, (rows,).
     """

@@ -34,9 +34,9 @@ class Categorical(NamedTuple):
 def as_categorical(name: str, column: pa.ChunkedArray | pa.Array) -> Categorical:
     """Converts a column of whole numbers, booleans or text to categories of text.
 
-    All values become text: so large ids stay exact, and the number 7 in one file equals
-    the text "7" in another file. Floats that are whole numbers become whole numbers
-    first: pandas stores ids as floats if some cells of their column are empty.
+    All values become text. So large ids stay exact, and the number 7 in one file equals
+    the text "7" in another file. Floats must be whole numbers, and become integers
+    first, because pandas stores ids as floats if some cells of the column are empty.
 
     Raises:
         DataError: if the column has another type, or holds floats that are not whole
@@ -104,7 +104,7 @@ def as_codes(indices: pa.Array) -> Integers:
 
 
 def cross(name: str, columns: list[pa.ChunkedArray]) -> Categorical:
-    """Combines the values of several columns in each row to one value.
+    """Combines the values of several columns in each row into one value.
 
     A row in which one of the columns is empty has no combination: its code is -1.
     """
@@ -112,11 +112,11 @@ def cross(name: str, columns: list[pa.ChunkedArray]) -> Categorical:
     for other in others:
         # Each pair of codes becomes one number. If one of the cells is empty, the
         # number is -1.
-        num_others = len(other.categories)
+        num_categories = len(other.categories)
         pairs = np.where(
             (combined.codes < 0) | (other.codes < 0),
             -1,
-            combined.codes * num_others + other.codes,
+            combined.codes * num_categories + other.codes,
         )
         distinct_pairs, codes = np.unique(pairs, return_inverse=True)
         # If there is a -1, it is the first of the sorted pairs. The -1 is removed, and
@@ -124,8 +124,8 @@ def cross(name: str, columns: list[pa.ChunkedArray]) -> Categorical:
         num_empty = int((distinct_pairs < 0).sum())
         distinct_pairs = distinct_pairs[num_empty:]
         texts = pc.binary_join_element_wise(
-            combined.categories.take(pa.array(distinct_pairs // num_others)),
-            other.categories.take(pa.array(distinct_pairs % num_others)),
+            combined.categories.take(pa.array(distinct_pairs // num_categories)),
+            other.categories.take(pa.array(distinct_pairs % num_categories)),
             UNIT_SEPARATOR,
         )
         combined = Categorical(texts, codes - num_empty)

@@ -1,1 +1,1 @@
-"""From files to encoded tables."""
+"""Reads the files of a data set, splits the rows, and encodes them as tables."""

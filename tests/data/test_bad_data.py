@@ -185,8 +185,8 @@ CELLS = {
     ),
     "empty_number": (
         text({30: "x,,1"}),
-        "feature age: row 30 is empty, not a number (1 such rows); fill or remove "
-        "them, or say in `missing:` how to read empty cells [{file}]",
+        "feature age: row 30 is empty, not a number (1 such rows); fill the cells "
+        "or remove the rows, or say in `missing:` how to read empty cells [{file}]",
     ),
     "nan": (
         text({30: "x,nan,1", 33: "x,NaN,1"}),
@@ -194,8 +194,8 @@ CELLS = {
     ),
     "infinity": (
         text({30: "x,-inf,1"}),
-        "feature age: row 30 holds -inf, not a number (1 such rows); fill or remove "
-        "them [{file}]",
+        "feature age: row 30 holds -inf, not a finite number (1 such rows); "
+        "fill the cells or remove the rows [{file}]",
     ),
     "beyond_a_double": (text({30: "x,1e400,1"}), "feature age: row 30 holds inf,"),
     "beyond_float32": (
@@ -516,14 +516,15 @@ COLUMNS = {
     ),
     "wrong_separator": (
         column(["1;2", "3;4;5", ""]),
-        "feature x: no cell holds the separator '|'; cells like '1;2' seem to be "
-        "separated by ';'; if each cell is one value, set the feature's kind to sparse",
+        "feature x: no cell holds the separator '|'; if cells like '1;2' are "
+        "lists, set separator to ';'; if each cell is one value, set the feature's kind "
+        "to sparse",
         {"features": HISTORY},
     ),
     "sequence_without_separator": (
         column(["1|2"]),
         "feature x: needs lists, but the column holds string; give the "
-        "separator of its values [{file}]",
+        "separator of the values in the key separator [{file}]",
         {"features": {"x": {"kind": "sequence", "max_length": 5}}},
     ),
     "nothing_where_columns_are_named": (
@@ -564,11 +565,11 @@ WEIGHTS = {
     ),
     "negative_weight": (
         "1|-2",
-        "holds -2: a weight must be 0 or more and fit float32; correct the cell",
+        "holds -2, but a weight must be 0 or more and fit float32; correct the cell",
     ),
-    "weight_beyond_float32": ("1|1e39", "holds 1e+39: a weight must be 0 or more"),
+    "weight_beyond_float32": ("1|1e39", "holds 1e+39, but a weight must be 0 or more"),
     "weight_in_words": ("1|lots", "holds 'lots', not a number; correct the cell"),
-    "empty_weight": ("1|", "is empty: a weight must be 0 or more"),
+    "empty_weight": ("1|", "has an empty weight, but a weight must be 0 or more"),
     "no_weights": ("", "has 2 values and 0 weights; give one weight per value"),
 }
 
@@ -693,7 +694,7 @@ TYPES = {
     ),
     "dates_as_numbers": (
         pa.array([TIME.date()] * 8),
-        f"{NUMBERS} date32[day]; convert it to numbers [{{file}}]",
+        f"{NUMBERS} date32[day]; convert the column to numbers [{{file}}]",
         {"features": X},
     ),
     "structs_as_numbers": (STRUCTS, f"{NUMBERS} struct<a: int64>;", {"features": X}),
@@ -707,12 +708,12 @@ TYPES = {
     ),
     "infinity_where_empty_cells_have_a_bucket": (
         pa.array([1.0, None, 2.0, -np.inf] * 2),
-        "feature x: row 4 holds -inf, not a number (2 such rows); fill or remove them",
+        "feature x: row 4 holds -inf, not a finite number (2 such rows); fill the",
         {"features": {"x": BUCKETS["x"] | {"missing": "bucket"}}},
     ),
     "infinity_where_empty_cells_are_filled": (
         pa.array([1.0, None, 2.0, np.inf] * 2),
-        "feature x: row 4 holds inf, not a number (2 such rows); fill or remove them",
+        "feature x: row 4 holds inf, not a finite number (2 such rows); fill the",
         {"features": {"x": X["x"] | {"missing": "mean"}}},
     ),
     "numbers_in_no_order_of_size": (
@@ -722,7 +723,7 @@ TYPES = {
     ),
     "numbers_as_sequences": (
         pa.array([1, 2] * 4),
-        "feature x: needs lists, but the column holds int64; convert it to",
+        "feature x: needs lists, but the column holds int64; convert the",
         {"features": SEQUENCE},
     ),
     "lists_with_a_separator": (
@@ -733,7 +734,7 @@ TYPES = {
     "lists_of_lists": (
         NESTED,
         "feature x: needs lists of whole numbers or text, but the column holds list<"
-        "...; convert its values to text [{file}]",
+        "...; convert the values of the lists to text [{file}]",
         {"features": SEQUENCE},
     ),
     "lists_of_floats": (
@@ -845,7 +846,7 @@ def test_numbers_in_large_text_are_times_in_their_order(kind, tmp_path):
 
 WRONG_ROWS = {
     "label": ("Ulm,30,3", "dataset.tasks.buy: column 'buy': row 57 holds 3, not"),
-    "number": ("Ulm,inf,1", "feature age: row 57 holds inf, not a number"),
+    "number": ("Ulm,inf,1", "feature age: row 57 holds inf, not a finite number"),
     "large": ("Ulm,1e300,1", "feature age: row 57 is too large for the network"),
     "weight": ("Ulm,30,1,-2", "dataset.weight_column: column 'w': row 57 holds -2,"),
 }
