@@ -18,9 +18,9 @@ from mtl_cli.distributed import cluster
 
 
 class Child(NamedTuple):
-    """A child process, and the file to which it writes its stderr.
+    """A child process, and the file to which the process writes its stderr.
 
-    A pipe that nobody reads would block the process as soon as the pipe is full.
+    A pipe instead of the file would block the process as soon as the pipe is full.
     """
 
     process: subprocess.Popen[bytes]
@@ -33,8 +33,8 @@ Children = Sequence[Child]
 def start_children(run_folder: Path, num_processes: int) -> Children:
     """Starts the other `num_processes - 1` processes of a run.
 
-    This process and its children each get the variable `TF_CONFIG`, which holds the
-    addresses of them all. The children run the saved configuration in the run folder.
+    This process and each child get the variable `TF_CONFIG`, which holds the addresses
+    of all processes. The children run the saved configuration in the run folder.
     """
     workers = [f"127.0.0.1:{port}" for port in free_ports(num_processes)]
     command = [sys.executable, "-m", "mtl_cli.cli.train"]
@@ -53,7 +53,7 @@ def start_children(run_folder: Path, num_processes: int) -> Children:
 
 
 def start_child(command: Sequence[str], variables: dict[str, str]) -> Child:
-    """Starts a child process with some environment variables more than this process."""
+    """Starts a child process with this process's environment and more variables."""
     stderr = tempfile.TemporaryFile()  # noqa: SIM115
     process = subprocess.Popen(
         command, env=os.environ | variables, stdout=subprocess.DEVNULL, stderr=stderr
@@ -65,7 +65,7 @@ def exit_reason(children: Children) -> str:
     """Returns why a child has ended, for the end of a message; "" if all still run.
 
     The reason is ` (last line of stderr)`, or ` (exit code N)` if the child has printed
-    nothing. A failed child comes before those that have ended well.
+    nothing. If several children have ended, the reason is that of a failed child.
     """
     ended = [child for child in children if child.process.poll() is not None]
     ended.sort(key=lambda child: child.process.returncode == 0)

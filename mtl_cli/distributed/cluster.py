@@ -19,12 +19,13 @@ TF_CONFIG_FORMAT = (
     '"task": {"type": "worker", "index": 0}}'
 )
 # In TensorFlow's words, each process is a task of a job. The tasks of these jobs train.
-# Their ranks follow this order of the jobs. Kubeflow calls the job of the first task
-# `chief` or, in older manifests, `master`. Without these jobs, worker 0 is the chief.
+# The ranks of the tasks follow this order of the jobs. Kubeflow calls the job of the
+# first task `chief` or, in older manifests, `master`. If there is neither a chief nor a
+# master, worker 0 is the chief.
 TRAINING_JOBS = ("chief", "master", "worker")
 
 
-class Task(BaseModel):
+class ClusterTask(BaseModel):
     """The task of this process: its job, and its position among the job's tasks."""
 
     type: str
@@ -35,11 +36,14 @@ class TfConfig(BaseModel):
     """The content of `TF_CONFIG`: {job: addresses of its tasks}, and the own task."""
 
     cluster: dict[str, list[str]]
-    task: Task
+    task: ClusterTask
 
 
 def rank(strategy: str | None) -> int:
-    """Returns the rank of this process: 0 for the chief, who writes the run folder."""
+    """Returns the rank of this process: 0 for the chief, which writes the run folder.
+
+    With other strategies than `multi_worker`, this process is the chief.
+    """
     if strategy != "multi_worker":
         return 0
     if TF_CONFIG in os.environ:
@@ -82,9 +86,12 @@ def tf_config_error(reason: str) -> ConfigError:
 def read_tf_config() -> tuple[list[str], int]:
     """Returns the addresses and the rank in `TF_CONFIG`, or raises a `ConfigError`."""
     config = parsed_tf_config()
-    jobs, task = config.cluster, config.task
+    jobs = config.cluster
+    task = config.task
     if "ps" in (*jobs, task.type):
-        raise tf_config_error("multi_worker trains without parameter servers, job ps")
+        raise tf_config_error(
+            "multi_worker trains without parameter servers, so there must be no job ps"
+        )
     if unknown := {*jobs, task.type} - {*TRAINING_JOBS, "evaluator"}:
         raise tf_config_error(f"unknown job {min(unknown)!r}")
     if len([*jobs.get("chief", []), *jobs.get("master", [])]) > 1:
@@ -95,17 +102,22 @@ def read_tf_config() -> tuple[list[str], int]:
     if (task.type, task.index) not in tasks:
         count = len(jobs.get(task.type, []))
         raise tf_config_error(
-            f"index {task.index} is not one of {count} {task.type} tasks"
+            f"the index {task.index} is not one of {count} {task.type} tasks"
         )
     addresses = [jobs[job][index] for job, index in tasks]
     for address in addresses:
-        port = address.rpartition(":")[2]
-        is_number = port.isascii() and port.isdigit() and len(port) <= 5
-        if not (is_number and 0 < int(port) < 2**16):
-            raise tf_config_error(
-                f"the address {shown(address)} has no port from 1 to {2**16 - 1}"
-            )
+        check_port(address)
     return addresses, tasks.index((task.type, task.index))
+
+
+def check_port(address: str) -> None:
+    """Refuses an address in `TF_CONFIG` without a valid port."""
+    port = address.rpartition(":")[2]
+    is_number = port.isascii() and port.isdigit() and len(port) <= 5
+    if not (is_number and 0 < int(port) < 2**16):
+        raise tf_config_error(
+            f"the address {shown(address)} has no port from 1 to {2**16 - 1}"
+        )
 
 
 def slurm_workers() -> list[str]:

@@ -34,8 +34,14 @@ def connect(
 ) -> Replicas | None:
     """Connects this process with the other processes of its run, once all are present.
 
-    On a machine with several GPUs, the chief first starts the other processes, which
-    read the saved configuration in the run folder.
+    With the strategy `mirrored`, this process is the chief, and first starts the other
+    processes, one for each other GPU.
+
+    Args:
+        strategy: `trainer.strategy`.
+        run_folder: the run folder, with the saved configuration for other processes.
+        environment: the values for `environment.json`, to compare the processes.
+        warn: a function that prints a warning.
 
     Returns: the connected processes; None if the chief's run is finished already.
     """
@@ -71,7 +77,7 @@ def connect_workers(
     # all processes together.
     signals.defer()
     choose_gpu(workers, rank)
-    # TensorFlow's strategy replaces the handler of SIGTERM; ours is put back later.
+    # TensorFlow's strategy replaces our handler of SIGTERM, which is put back below.
     sigterm_handler = signal.getsignal(signal.SIGTERM)
     bound_registration(len(workers), REGISTRATION_SECONDS)
     try:

@@ -69,7 +69,8 @@ def wait_for_workers(
     The answer is `WELCOME`, or a line that says how workers differ from the chief.
     """
     with contextlib.ExitStack() as stack:
-        # {rank: connection and difference from the chief} of the workers that have come
+        # {rank of a worker that has come: (its connection, its differences from the
+        # chief)}
         present: dict[int, tuple[socket.socket, str]] = {}
         for connection, introduction in introductions(workers, children):
             stack.enter_context(connection)
@@ -80,8 +81,8 @@ def wait_for_workers(
             rank = missing_ranks[0]
             raise ConfigError(
                 f"trainer.strategy: worker {rank} of {len(workers)} ({workers[rank]}) "
-                f"did not come within {TIMEOUT_SECONDS:.0f} s; give the same command "
-                "on every machine"
+                f"did not connect to the chief in {TIMEOUT_SECONDS:.0f} s; give the "
+                "same command on every machine"
             )
         errors = "; ".join(error for _, error in present.values() if error)
         for connection, _ in present.values():
@@ -91,7 +92,7 @@ def wait_for_workers(
 
 
 def dismiss_workers(workers: list[str]) -> None:
-    """Tells the workers that come that the chief's run is finished."""
+    """Tells all workers that connect to the chief that its run is finished."""
     for connection, _ in introductions(workers):
         with connection:
             answer(connection, FINISHED)
@@ -103,7 +104,7 @@ def introductions(
     """Yields the connection and the introduction of each worker that comes.
 
     Ends when all workers have come, or after `TIMEOUT_SECONDS`. A worker that was
-    started again comes twice; then its later connection is the valid one.
+    started again may come twice; its later connection replaces the earlier one.
     """
     missing_ranks = set(range(1, len(workers)))
     try:
@@ -177,7 +178,7 @@ def report_to_chief(chief: str, introduction: dict[str, Any]) -> str:
 
 
 def difference(chief: dict[str, Any], worker: dict[str, Any]) -> str:
-    """Describes how a worker's introduction differs from the chief's; "" if equal."""
+    """Returns an error about a worker that differs from the chief; "" if equal."""
     differing = [name for key, name in MUST_AGREE.items() if chief[key] != worker[key]]
     if not differing:
         return ""

@@ -119,7 +119,7 @@ class Replicas:
         if remainder:
             raise ConfigError(
                 f"trainer.batch_size: {self.size} processes cannot share {batch_size} "
-                f"rows evenly; set it to {(rows + 1) * self.size}"
+                f"rows evenly; set trainer.batch_size={(rows + 1) * self.size}"
             )
         return rows
 
@@ -147,9 +147,9 @@ class Replicas:
     def barrier(self) -> None:
         """Waits at the end of the work until all processes have come to this point.
 
-        Without the barrier, a process could exit while another process still computes
-        with it. A process that leaves the barrier first may exit while another still
-        waits. The error of the other is ignored because no work is left.
+        Without the barrier, a process could exit while another process still needs it
+        for a sum. A process that leaves the barrier first may exit while another still
+        waits there. The error of the waiting process is ignored: no work is left.
         """
         with contextlib.suppress(*LOST_WORKER_ERRORS):
             self.all_reduce_max(0, [1])  # any collective waits for all processes

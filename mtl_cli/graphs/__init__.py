@@ -1,1 +1,1 @@
-"""The encoding of raw columns as a graph of operations, for exported models."""
+"""Builds the encoding of raw columns as a graph of operations, for exported models."""

@@ -19,7 +19,7 @@ InputKind = Literal["text", "number", "texts", "numbers"]
 
 
 class GraphError(ValueError):
-    """A feature has no graph, or the graph's format lacks an operation it needs."""
+    """A feature has no graph, or needs an operation that the graph's format lacks."""
 
 
 class GraphOps(ABC):
@@ -37,7 +37,7 @@ class GraphOps(ABC):
 
     `mtl-predict` stops at a wrong cell. A graph cannot do so: an error would also lose
     the predictions of all other rows in the batch. Therefore a graph returns NaN as the
-    predictions of a row with a wrong cell; see `require`.
+    predictions of a row with a wrong cell, see `require`.
 
     Args:
         input_kinds: {column: the kind of the graph's input}.
@@ -59,12 +59,13 @@ class GraphOps(ABC):
     def read_column(self, column: str, kind: InputKind) -> Tensor:
         """Returns a raw column as a feature needs it: with cells of this kind.
 
-        If a feature needs numbers, but the input of the column is text for the sake of
-        another feature, the texts are parsed.
+        If a feature needs numbers, but the graph's input is text because another
+        feature reads the same column as text, the texts are parsed.
         """
         if column in self.constant_rows:
             row = self.constant_rows[column]
-            cells, is_text = self.repeat_row(row), row.dtype == np.dtype(object)
+            cells = self.repeat_row(row)
+            is_text = row.dtype == np.dtype(object)
         else:
             cells = self.input_tensor(column)
             is_text = self.input_kinds[column] == "text"
@@ -118,7 +119,7 @@ class GraphOps(ABC):
 
     @abstractmethod
     def join_columns(self, columns: Sequence[Tensor], separator: str) -> Tensor:
-        """Joins the texts of each row, with a separator between them."""
+        """Joins the texts of each row, with a separator between two texts."""
 
     @abstractmethod
     def where(self, condition: Tensor, values: Tensor, otherwise: float) -> Tensor:
@@ -240,8 +241,13 @@ class GraphOps(ABC):
 def segments(xs: Sequence[float], ys: Sequence[float]) -> list[list[float]]:
     """Returns the x, the y and the slope at the start of each line of `interpolate`.
 
-    Line i begins at point i - 1. Line 0 begins at the first point too, and has the
-    slope 0, as have the last line and a line between two points with the same x.
+    The n points divide the axis into n + 1 lines. Line 0 lies before the first point,
+    line 1 between the first and the second point, and so on. The first and the last
+    line have the slope 0, as has a line between two points with the same x. Line 0 has
+    no start, so the first point stands for its start.
+
+    >>> segments([0, 2], [1, 5])
+    [[0, 0, 2], [1, 1, 5], [0.0, 2.0, 0.0]]
     """
     x, y = np.array([xs[0], *xs]), np.array([ys[0], *ys])
     widths = np.diff(x, append=x[-1])

@@ -30,7 +30,7 @@ class OnnxOps(GraphOps):
     def __init__(self, input_kinds: Mapping[str, InputKind]) -> None:
         super().__init__(input_kinds)
         self.nodes: list[onnx.NodeProto] = []
-        # {(value as text, dtype): constant}, so that equal constants are stored once.
+        # {(value as text, dtype): constant}. Equal constants are stored once.
         self.constants: dict[tuple[str, str], TensorProto] = {}
 
     def finish(self, outputs: dict[str, str]) -> onnx.GraphProto:
@@ -108,8 +108,8 @@ class OnnxOps(GraphOps):
             "LabelEncoder",
             texts,
             domain=ML_DOMAIN,
-            # At least one key is needed. For an empty vocabulary the key is "", with
-            # the id 0 that a missing key has too.
+            # `LabelEncoder` needs at least one key. For an empty vocabulary, the key is
+            # "", with the id 0 that a missing key has too.
             keys_strings=list(vocabulary) or [""],
             values_int64s=list(range(1, 1 + len(vocabulary))) or [0],
             default_int64=0,

@@ -517,8 +517,8 @@ COLUMNS = {
     "wrong_separator": (
         column(["1;2", "3;4;5", ""]),
         "feature x: no cell holds the separator '|'; if cells like '1;2' are "
-        "lists, set separator to ';'; if each cell is one value, set the feature's kind "
-        "to sparse",
+        "lists, set separator to ';'; if each cell is one value, set the feature's "
+        "kind to sparse",
         {"features": HISTORY},
     ),
     "sequence_without_separator": (

@@ -33,7 +33,10 @@ def test_slurm_tasks_keep_the_order_of_their_numbers(monkeypatch):
         ("[]", "TF_CONFIG: Input should be an object; write {"),
         ('{"cluster": {}}', "TF_CONFIG: task: Field required"),
         ({"worker": 5}, "TF_CONFIG: cluster.worker: Input should be a valid array"),
-        ({"worker": ["a:1", "b:1"]}, "TF_CONFIG: index 2 is not one of 2 worker tasks"),
+        (
+            {"worker": ["a:1", "b:1"]},
+            "TF_CONFIG: the index 2 is not one of 2 worker tasks",
+        ),
         ({"worker": ["a", "b", "c"]}, "TF_CONFIG: the address 'a' has no port"),
         ({"worker": 2 * ["a:1"] + ["b:65536"]}, "TF_CONFIG: the address 'b:65536' has"),
         ({"worker": 2 * ["a:1"] + ["b:0"]}, "TF_CONFIG: the address 'b:0' has no port"),
