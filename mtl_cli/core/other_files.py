@@ -21,7 +21,7 @@ BYTES_PER_BLOCK = 512  # the unit of `st_blocks`
 
 
 class UnsafeFileError(ValueError):
-    """A file is a link, not a regular file, too large, or nested too deeply."""
+    """A file is a link, too large, nested too deeply, or not of the expected format."""
 
 
 def check_regular(path: Path, max_bytes: int | None = None) -> None:

@@ -59,8 +59,10 @@ class CsvFile:
     def __init__(
         self, files: Files, file_path: str, options: Csv, request: ColumnRequest
     ) -> None:
-        self.key, self.path = files.key, files.path_for_messages(file_path)
-        self.options, self.request = options, request
+        self.key = files.key
+        self.path = files.path_for_messages(file_path)
+        self.options = options
+        self.request = request
         self.open_file = partial(files.system.open_input_stream, file_path)
         self.file_bytes = files.system.get_file_info(file_path).size
         self.delimiter = options.delimiter or ("\t" if files.format == "tsv" else ",")
@@ -168,7 +170,7 @@ class CsvFile:
     ) -> DataError | None:
         """Returns the error about the first cell that cannot be converted, if any.
 
-        The cells of the batch are bytes. Its first row is the row `first_row`.
+        The cells are bytes. `first_row` is the number of the batch's first row.
         """
         for (column, key), cells in zip(
             self.request.keys.items(), batch.columns, strict=True
@@ -187,7 +189,7 @@ class CsvFile:
         return None
 
     def find_ragged_row(self) -> RowError | None:
-        """Returns the error about the first row with too many or too few cells."""
+        """Finds the first row with too many or too few cells, and returns the error."""
         ragged = ragged_record(
             self.open_with_sentinel(), len(self.names), self.delimiter, BLOCK_BYTES
         )

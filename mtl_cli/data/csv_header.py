@@ -64,9 +64,8 @@ def read_header(first_bytes: bytes, delimiter: str) -> list[str]:
     # UTF-8 into a character from U+D800 to U+DFFF, so that only the header is checked.
     text = first_bytes.decode("utf-8-sig", "surrogateescape")
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    lines_with_cells = (
-        cells for cells in lines if cells
-    )  # Arrow skips empty lines too
+    # An empty line has no cells. Arrow skips empty lines, too.
+    lines_with_cells = (cells for cells in lines if cells)
     try:
         names = next(lines_with_cells, [])
     except csv.Error as error:

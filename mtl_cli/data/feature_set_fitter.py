@@ -38,9 +38,8 @@ class FeatureSetFitter:
         """
         for name, feature in self.features.items():
             owner = feature.table_owner(name)
-            if (
-                owner != name
-            ):  # the owner's vocabulary holds the values of both features
+            if owner != name:
+                # The owner's vocabulary holds the values of both features.
                 self.fitters[owner].merge(self.fitters[name])
         learnt = {name: fitter.learnt() for name, fitter in self.fitters.items()}
         for name, earlier_values in (earlier or {}).items():

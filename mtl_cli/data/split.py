@@ -100,7 +100,7 @@ def row_order(dataset: Dataset, num_rows: int, times: Array | None) -> Array:
         return np.argsort(times, kind="stable")
     if dataset.split_by == "random":
         random = np.random.default_rng(dataset.split_seed)
-        # Both directions are random, but each seed's split depends on the direction.
+        # The reversal has no meaning. Without it, each seed would give another split.
         return random.permutation(num_rows)[::-1]
     return np.arange(num_rows)
 

@@ -54,9 +54,8 @@ def read_times(dataset: Dataset, source: Source) -> Times:
         if pa.types.is_date(dtype):
             column = column.cast(pa.timestamp("us"))
         unit = str(column.type)
-        if pa.types.is_time32(
-            dtype
-        ):  # Arrow casts this type to int32, but not to int64
+        if pa.types.is_time32(dtype):
+            # Arrow casts this type to int32, but not to int64.
             column = column.cast(pa.int32())
         column = column.cast(pa.int64())
     elif is_id(dtype) and not is_number(dtype):  # text, or a dictionary of text
