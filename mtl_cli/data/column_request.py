@@ -46,10 +46,7 @@ class ColumnRequest:
     def check(self, table_key: str, path: str, names: list[str]) -> None:
         """Refuses a table that lacks a requested column, or has two of the same name.
 
-        Args:
-            table_key: the configuration's key that names the table.
-            path: how messages name the table.
-            names: the names of all columns of the table.
+        `names` are the names of all columns. Messages name the table's key and path.
         """
         counts = Counter(names)
         for column, key in self.keys.items():

@@ -152,14 +152,8 @@ def feature_aucs(
 ) -> dict[str, float]:
     """Returns {output: the AUC that a feature alone reaches} for binary outputs.
 
-    An output with too few rows is left out.
-
-    Args:
-        name: the feature.
-        is_ordered: whether the order of the feature's values has a meaning.
-        outputs: the outputs of the network.
-        train: the sampled training rows.
-        summary: a number for each of these rows, see `Feature.summary`.
+    An output with too few rows is left out. `train` are the sampled training rows, and
+    `summary` holds a number for each of these rows, see `Feature.summary`.
 
     Raises:
         DataError: if the feature copies the labels of an output.

@@ -41,11 +41,8 @@ def extend_learnt(
 def check_same_form(owner: str, earlier: object, learnt: object) -> None:
     """Refuses values of an earlier run whose form differs from this run's values.
 
-    Args:
-        owner: a subject and "has" or "have", such as "feature age has"; the message
-            continues with "learnt".
-        earlier: the JSON values of the earlier run.
-        learnt: the JSON values of this run.
+    The owner is a subject and "has" or "have", such as "feature age has". The message
+    continues with "learnt".
     """
     if not has_same_form(earlier, learnt):
         raise DataError(
@@ -55,11 +52,7 @@ def check_same_form(owner: str, earlier: object, learnt: object) -> None:
 
 
 def has_same_form(earlier: object, learnt: object) -> bool:
-    """Whether two JSON values have the same types and keys, also in nested values.
-
-    The items of a list in the earlier value need only have types that occur in the list
-    of the other value.
-    """
+    """Whether two JSON values have the same types and keys, also in nested values."""
     if isinstance(learnt, dict) and isinstance(earlier, dict):
         return earlier.keys() == learnt.keys() and all(
             has_same_form(earlier[key], learnt[key]) for key in learnt

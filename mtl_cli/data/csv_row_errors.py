@@ -46,14 +46,10 @@ def ragged_record(
 ) -> tuple[int, str] | None:
     """Finds the first record whose number of cells differs from the number of columns.
 
-    Args:
-        stream: a file of bytes at its start.
-        num_columns: the number of columns.
-        delimiter: the character between cells.
-        block_bytes: the number of bytes that Arrow reads at once.
+    The stream is a file of bytes at its start. Arrow reads `block_bytes` at once.
 
     Returns: the index of the record and what is wrong with the record; None if all
-        records have the right number of cells. The header is record 0.
+        records have the right number of cells. A header is record 0.
     """
     record = first_invalid_record(stream, num_columns, delimiter, block_bytes)
     if record is None:

@@ -17,11 +17,8 @@ QUIET_SECONDS = 0.2
 class StreamWithSentinel:
     """The bytes of a text file, followed by the sentinel row, see `data/csv_file.py`.
 
-    Args:
-        stream: the file, at its start.
-        cells: the cells of the sentinel row, one for each column.
-        delimiter: the character between cells.
-        file_bytes: the size of the file as it is stored, perhaps compressed.
+    `cells` are the cells of the sentinel row, one for each column. `file_bytes` is the
+    size of the file as it is stored, perhaps compressed.
     """
 
     closed = False  # an attribute that Arrow needs

@@ -253,13 +253,9 @@ class Dataset(Options):
 def check_names(
     kind: str, names: Iterable[str], known: Collection[str], key: str
 ) -> None:
-    """Raises a `ValueError` about the first name that is not one of the known names.
+    """Raises a `ValueError` about the first of a key's names that is not known.
 
-    Args:
-        kind: what the names name, such as "task".
-        names: the names that the configuration gives.
-        known: the names that the configuration may give.
-        key: the key that gives the names.
+    `kind` says what the names name, such as "task".
     """
     for name in names:
         if name not in known:

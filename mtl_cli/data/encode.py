@@ -167,13 +167,7 @@ class Chunk(NamedTuple):
 
 
 class SplitRows:
-    """The rows of all tables, with the code of each row's split.
-
-    Args:
-        sources: {table: its rows}.
-        codes_by_table: {table: the code of each row's split}, see `split_rows`.
-        on_rows: a function to call with the number of rows done, and of all rows.
-    """
+    """The rows of all tables, with the code of each row's split, see `split_rows`."""
 
     def __init__(
         self,
@@ -188,10 +182,7 @@ class SplitRows:
         self.num_done = 0  # in all readings together
 
     def chunks(self) -> Iterator[Chunk]:
-        """Yields all rows, and reports the progress.
-
-        The rows are read twice, so the progress ends at twice the number of rows.
-        """
+        """Yields all rows, and reports the progress of the two readings."""
         for table_name, source in self.sources.items():
             first_row = 0
             for table in source.chunks():

@@ -183,11 +183,8 @@ class FeatureSet:
         """Finds the values without an id of their own, for features with a vocabulary.
 
         Such a value has id 0, and its cell is not empty: the training rows do not hold
-        the value, or hold it less than `min_count` times.
-
-        Args:
-            table: raw rows.
-            encoded: the same rows, encoded.
+        the value, or hold it less than `min_count` times. `table` and `encoded` are the
+        same rows, raw and encoded.
 
         Returns: {feature: the rows of its values}.
         """

@@ -77,11 +77,7 @@ def load(
     the rows that are held out for validation and test. Labels that no output needs are
     not read.
 
-    Args:
-        dataset: the data set.
-        outputs: the outputs of the network.
-        earlier: what some features have learnt in an earlier run and go on with.
-        on_rows: a function to call with the number of rows done, and of all rows.
+    `earlier` is what some features have learnt in an earlier run and go on with.
     """
     start = time.perf_counter()
     fingerprint = hash_rows(dataset)

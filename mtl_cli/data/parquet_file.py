@@ -83,11 +83,7 @@ def parquet_file(
 ) -> pyarrow.parquet.ParquetFile:
     """Opens Arrow's reader of a file.
 
-    Args:
-        stream: the file.
-        metadata: the description of the file.
-        dictionaries: the paths of the columns to read as dictionaries.
-        buffer_bytes: the size of the reading buffer; 0 for none.
+    `dictionaries` are the paths of the columns to read as dictionaries.
     """
     return pyarrow.parquet.ParquetFile(
         stream,

@@ -63,11 +63,7 @@ class Profile:
     ) -> None:
         """Counts all values of each feature, and those without an id of their own.
 
-        Args:
-            features: the features, see `FeatureSet.unseen`.
-            table: the raw rows of a chunk.
-            encoded: the same rows, encoded.
-            codes: the code of each row's split, (rows,).
+        `table` and `encoded` are the same rows of a chunk, raw and encoded.
         """
         for name, value_rows in features.unseen(table, encoded).items():
             counts = np.stack(

@@ -142,7 +142,7 @@ def check_server(key: str, url: str) -> None:
                 f"{address}/{host}/PATH"
             )
         raise DataError(
-            f"{key}: {shown(host)} is no host of Azure's storage, and would receive "
+            f"{key}: {shown(host)} is no host of Azure's storage, and may receive "
             f"your credentials; name the account, as in {address}/CONTAINER/PATH"
         )
 

@@ -103,12 +103,7 @@ def open_source(
 ) -> Source:
     """Opens a table, and reads a small table into memory.
 
-    Args:
-        key: the configuration's key that names the table.
-        location: the paths of the table.
-        dataset: the data set, for the format of its files.
-        request: the columns to read.
-        spill: a new file, to which the rows of text files are copied.
+    The rows of text files are copied to the file `spill`, see `open_text`.
     """
     files = find_files(key, location, dataset.format)
     path = files.name

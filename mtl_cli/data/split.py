@@ -48,9 +48,7 @@ def split_rows(
         elif dataset.split_by == "group":
             codes = split_by_group(dataset, source, fractions, table_name)
         else:
-            times = None
-            if table_name in times_by_table:
-                times = times_by_table[table_name].numbers
+            times = times_by_table.get(table_name)
             codes = split_in_order(dataset, source, fractions, table_name, times)
         refuse_empty_splits(dataset, table_name, fractions, codes)
         codes_by_table[table_name] = codes
@@ -72,7 +70,7 @@ def split_in_order(
     source: Source,
     fractions: dict[str, float],
     table_name: str,
-    times: Array | None,
+    times: Times | None,
 ) -> Codes:
     """Puts the rows in an order, and cuts the order into splits as `SPLITS` lists them.
 
@@ -87,17 +85,18 @@ def split_in_order(
     starts = ends[:-1]  # of each split except the first
     has_empty_split = 0 in sizes.values()  # is refused later
     if times is not None and not has_empty_split:
-        starts = starts_at_times(dataset, source, times[order], starts, splits)
+        sorted_times = times.numbers[order]
+        starts = starts_at_times(dataset, source, sorted_times, starts, splits)
     codes = np.empty(source.num_rows, "uint8")
     for split, rows in zip(splits, np.split(order, starts), strict=True):
         codes[rows] = SPLITS.index(split)
     return codes
 
 
-def row_order(dataset: Dataset, num_rows: int, times: Array | None) -> Array:
+def row_order(dataset: Dataset, num_rows: int, times: Times | None) -> Array:
     """Returns row numbers, (rows,), by time, at random, or in the order of the file."""
     if times is not None:
-        return np.argsort(times, kind="stable")
+        return np.argsort(times.numbers, kind="stable")
     if dataset.split_by == "random":
         random = np.random.default_rng(dataset.split_seed)
         # The reversal has no meaning. Without it, each seed would give another split.
@@ -115,14 +114,7 @@ def starts_at_times(
     start at the rows 0, 1 and 3. If the second of two splits should have one row, the
     split starts at row 3. If it should have three rows, it starts at row 1.
 
-    Args:
-        dataset: the data set, for messages.
-        source: the table, for messages.
-        times: the times of the rows in ascending order, (rows,).
-        starts: the first row of each split except the first, (splits - 1,).
-        splits: the names of the splits in their order, for messages.
-
-    Returns: the new starts, (splits - 1,).
+    The times, (rows,), ascend. The starts, (splits - 1,), are rows.
     """
     time_starts = 1 + np.flatnonzero(times[1:] != times[:-1])  # without the first time
     if len(time_starts) < len(starts):
@@ -143,8 +135,7 @@ def starts_at_times(
         choices = time_starts[first_choice:end_choice]
         nearest = int(np.argmin(np.abs(choices - (end - sizes[i]))))
         chosen = first_choice + nearest
-        moved_starts[i] = time_starts[chosen]
-        end = time_starts[chosen]
+        moved_starts[i] = end = time_starts[chosen]
         end_choice = chosen
     return moved_starts
 

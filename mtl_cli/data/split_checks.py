@@ -22,11 +22,8 @@ def early_rows(
     """Counts the rows of other tables that are earlier than the last training row.
 
     The rows of a table are not counted if its times have another unit than the times of
-    the training table.
-
-    Args:
-        times_by_table: {table: the times of its rows}, see `times_to_split_by`.
-        codes_by_table: {table: the code of each row's split}, see `split_rows`.
+    the training table. The times are those of `times_to_split_by`, and the codes those
+    of `split_rows`.
 
     Returns: {split: number of such rows}, without zeros.
     """
@@ -51,8 +48,7 @@ def parts_of_days(
 
     People do other things in the evening than in the morning. If only evenings are held
     out, early stopping and calibration are wrong for the other hours. Times that are
-    only days, or numbers without a unit, are not checked. The arguments are those of
-    `early_rows`.
+    only days, or numbers without a unit, are not checked.
     """
     warnings = {}
     for table_name, (times, unit) in times_by_table.items():

@@ -23,7 +23,7 @@ class UnseenValues:
         self.first_values: dict[str, tuple[str, str | None]] = {}
 
     def add(self, table: pa.Table, encoded: dict[str, Array]) -> None:
-        """Counts the rows of a block."""
+        """Counts the rows of a block; `encoded` are the same rows, encoded."""
         table = self.features.fill_constants(table)
         self.num_rows += table.num_rows
         for name, value_rows in self.features.unseen(table, encoded).items():

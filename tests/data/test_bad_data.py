@@ -227,7 +227,7 @@ CELLS = {
     ),
     "one_class": (
         text({i: f"x,{i},1" for i in range(1, ROWS + 1)}),
-        "dataset.tasks.buy: all 40 training labels are 1; a binary task needs at "
+        "dataset.tasks.buy: all 40 training labels are 1, but a binary task needs at "
         "least two classes; give other rows, or leave the task out",
     ),
     "latin_1_cell": (
@@ -412,8 +412,8 @@ COLUMNS = {
     ),
     "one_class_of_several": (
         column(["free"]),
-        "dataset.tasks.plan: all 40 training labels are free; a multiclass task needs "
-        "at least two classes;",
+        "dataset.tasks.plan: all 40 training labels are free, but a multiclass task "
+        "needs at least two classes;",
         {"tasks": PLAN},
     ),
     "positive_that_is_never_there": (
@@ -457,7 +457,7 @@ COLUMNS = {
     ),
     "space_of_one_class": (
         column("10"),
-        "dataset.tasks.buy: all 20 training labels where x = 1 are 0; a binary task",
+        "dataset.tasks.buy: all 20 training labels where x = 1 are 0, but a binary",
         {"tasks": INSIDE},
     ),
     "space_that_is_no_column": (

@@ -420,7 +420,7 @@ def test_rows_without_a_group_are_of_none(tmp_path, empty, stream):
     ("space", "expected"),
     [
         ("nobody", "dataset.tasks.buy: no training row has a label where nobody = 1"),
-        ("buyer", "all 2 training labels where buyer = 1 are 1; a binary task needs"),
+        ("buyer", "all 2 training labels where buyer = 1 are 1, but a binary"),
         ("clik", "dataset.tasks.buy.space: no column 'clik' in"),
     ],
 )
