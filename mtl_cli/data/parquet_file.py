@@ -36,9 +36,12 @@ DELTA_ENCODINGS = {"DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY"}
 class TextColumn(NamedTuple):
     """A column of texts, or of lists of texts.
 
+    A file stores leaves: a column of single values or of lists is one leaf, and a
+    column of structs has a leaf for each field.
+
     Attributes:
-        name: the column's name. In the file, a column of lists has a longer path.
-        leaf: the index of the column in the file.
+        name: the column's name. The leaf of a column of lists has a longer path.
+        leaf: the index of the leaf in the file.
         in_list: whether the texts are items of lists.
     """
 
@@ -101,7 +104,7 @@ def parquet_file(
 def text_columns(
     schema: pyarrow.parquet.ParquetSchema, arrow_schema: pa.Schema, columns: list[str]
 ) -> dict[str, TextColumn]:
-    """Returns {path in the file: column} for the requested columns that hold texts."""
+    """Returns {path of a leaf: column} for the requested columns that hold texts."""
     # A path cannot be cut at its dots: the name of a column may hold dots too.
     names = [f.name for f in arrow_schema for _ in range(num_leaves(f.type))]
     num_leaves_of = Counter(names)
@@ -121,10 +124,7 @@ def text_columns(
 
 
 def num_leaves(dtype: pa.DataType) -> int:
-    """Returns how many columns of a file hold one column of a type.
-
-    A struct takes one column of the file for each of its fields.
-    """
+    """Returns the number of leaves of a column, by its type."""
     if isinstance(dtype, pa.BaseExtensionType):
         return num_leaves(dtype.storage_type)
     fields = [dtype.field(i) for i in range(dtype.num_fields)]
@@ -136,7 +136,7 @@ def longest_texts(
     metadata: pyarrow.parquet.FileMetaData,
     texts: dict[str, TextColumn],
 ) -> dict[str, int]:
-    """Returns {path of a column: bytes of the longest text in its dictionaries}.
+    """Returns {path of a leaf: bytes of the longest text in its dictionaries}.
 
     To read the first row of a row group, Arrow reads the whole dictionary of each of
     the group's columns. So the first row of each group is enough to find the long

@@ -26,8 +26,8 @@ STRUCT = 12
 def page_bytes(stream: pa.NativeFile, chunk: Any) -> int:
     """Returns the size of the pages of a column in a row group, when decompressed.
 
-    For a codec that hardly compresses, this is the compressed size. The chunk is the
-    `pyarrow.parquet.ColumnChunkMetaData` of the column.
+    For a codec of `SAFE_CODECS`, the compressed size is returned instead. The chunk is
+    the `pyarrow.parquet.ColumnChunkMetaData` of the column.
     """
     if chunk.compression in SAFE_CODECS:
         return int(chunk.total_compressed_size)
@@ -86,7 +86,7 @@ class HeaderReader:
         values: dict[int, int] = {}
         number = 0  # of the field
         while (head := self.read_byte()) != STOP:
-            step = head >> 4  # from the number of the field before; 0 if it is large
+            step = head >> 4  # from the field before; 0 if the number itself follows
             kind = head & 15
             number = number + step if step else zigzag_decoded(self.read_integer())
             if kind == I32:
