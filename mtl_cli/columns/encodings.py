@@ -57,7 +57,8 @@ def columns_of_features(
     """
     from keras import ops
 
-    slices, start = [], 0
+    slices = []
+    start = 0
     for name, columns in groupby(feature_of_column):
         stop = start + len(list(columns))
         if name in names:

@@ -99,7 +99,8 @@ class Layout:
 
         A feature that does not fill the input is left out.
         """
-        columns, start = {}, 0
+        columns = {}
+        start = 0
         for name, block in self.blocks.items():
             if width := block.width_in(input_name):
                 columns[name] = slice(start, start + width)

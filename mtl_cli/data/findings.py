@@ -56,7 +56,8 @@ def as_lines(cases_by_sentence: dict[str, list[str]]) -> list[str]:
 
 def odd_features(report: Report, features: dict[str, Feature]) -> dict[str, list[str]]:
     """Finds the features that are odd in the training rows; see `as_lines`."""
-    num_rows, num_sampled = report["splits"]["train"], report["sampled_rows"]["train"]
+    num_rows = report["splits"]["train"]
+    num_sampled = report["sampled_rows"]["train"]
     constants, row_ids, predictors = [], [], []
     for name, feature in report["features"].items():
         num_distinct = feature["distinct"]
@@ -98,7 +99,8 @@ def rare_classes(report: Report) -> dict[str, list[str]]:
     cases = []
     for task, by_split in report["tasks"].items():
         for split, counts in by_split.items():
-            num_rows, num_positive = counts["rows"], counts.get("positives")
+            num_rows = counts["rows"]
+            num_positive = counts.get("positives")  # None if the output is not binary
             if num_positive is None or num_rows < MIN_LABELS:
                 continue
             num_of_class = min(num_positive, num_rows - num_positive)

@@ -30,7 +30,8 @@ class LabelStatistics:
     def add(self, labels: Table, table: pa.Table, is_training: Array) -> None:
         """Adds the labels of a chunk's training rows. The table holds the raw rows."""
         for output in self.outputs:
-            name, column = output.name, table[output.task.label]
+            name = output.name
+            column = table[output.task.label]
             is_counted = is_training & (labels.weights[name] > 0)
             counted = labels.labels[name][is_counted].astype("float64")
             self.summaries[name].add(counted)

@@ -201,8 +201,9 @@ def check_cells(metadata: pyarrow.parquet.FileMetaData, file_bytes: int) -> None
             continue
         num_bytes = max(ITEM_BYTES, column.length) if has_fixed_length else ITEM_BYTES
         for i, chunk in enumerate(column_chunks(metadata, j)):
-            name, num_rows = f"column '{column.path}'", metadata.row_group(i).num_rows
-            check_size(name, num_bytes * chunk.num_values, num_rows, file_bytes)
+            expanded_bytes = num_bytes * chunk.num_values
+            num_rows = metadata.row_group(i).num_rows
+            check_size(f"column '{column.path}'", expanded_bytes, num_rows, file_bytes)
 
 
 def check_text_columns(

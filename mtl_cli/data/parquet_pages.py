@@ -77,7 +77,8 @@ class HeaderReader:
     """
 
     def __init__(self, content: bytes) -> None:
-        self.content, self.position = content, 0
+        self.content = content
+        self.position = 0
 
     def read_struct(self, depth: int = 0) -> dict[int, int]:
         """Reads a structure, and returns the values of its fields of type I32."""
@@ -122,10 +123,12 @@ class HeaderReader:
 
     def read_integer(self) -> int:
         """Reads a number: 7 bits in each byte, the lowest first."""
-        value, shift, byte = 0, 0, 128
-        while byte & 128:
+        value = shift = 0
+        has_more_bytes = True
+        while has_more_bytes:
             byte = self.read_byte()
             value |= (byte & 127) << shift
+            has_more_bytes = byte >= 128  # the highest bit is set
             shift += 7
             if shift > 70:
                 raise KeyError("a number is too long")
