@@ -257,7 +257,7 @@ def test_each_process_of_a_machine_takes_a_gpu_of_its_own(monkeypatch):
 
 
 def test_batch_that_processes_cannot_share_evenly_is_refused():
-    with pytest.raises(ConfigError, match=r"3 processes cannot share 512 .* to 513"):
+    with pytest.raises(ConfigError, match=r"3 processes cannot share 512 .*=513"):
         Replicas(size=3).rows_per_process(512)
     assert Replicas(size=4).rows_per_process(512) == 128
 

@@ -195,10 +195,18 @@ def test_weight_of_a_missing_value_may_be_missing():
         (
             [["a"], ["b", "c"]],
             [[1.0], [1.0, -2.0]],
-            "row 2 holds -2: a weight must be 0",
+            "row 2 holds -2, but a weight must be 0",
         ),
-        ([["a"], ["b"]], [[None], [1.0]], "row 1 is empty: a weight must be 0"),
-        (["a", "b|c"], ["1", "1|"], "row 2 is empty: a weight must be 0"),
+        (
+            [["a"], ["b"]],
+            [[None], [1.0]],
+            "row 1 has an empty weight, but a weight must be 0",
+        ),
+        (
+            ["a", "b|c"],
+            ["1", "1|"],
+            "row 2 has an empty weight, but a weight must be 0",
+        ),
         (["a", "b|c"], ["1", "1|x"], "row 2 holds 'x', not a number"),
     ],
     ids=["short", "negative", "missing", "empty", "word"],
