@@ -29,8 +29,11 @@ def adam_step(
         beta_1: weight of the earlier steps in m.
         beta_2: weight of the earlier steps in v.
         epsilon: constant added to the square root of v.
+
+    Returns: the change to add to the values, the new m and the new v.
     """
     m += (gradient - m) * (1 - beta_1)
     v += (tf.square(gradient) - v) * (1 - beta_2)
+    # m and v start at 0. `a` is the learning rate, corrected for this start.
     a = rate * (tf.sqrt(1 - beta_2**t) / (1 - beta_1**t))
     return -a * m / (tf.sqrt(v) + epsilon), m, v

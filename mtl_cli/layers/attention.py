@@ -20,8 +20,8 @@ class Attention(Routing):
     then sum the vectors with these weights. The layer has no variables.
 
     Args:
-        routes: a list of one route: the reader of the vectors, and one `Expert` that
-            names each vector in reports. See `Routing`.
+        routes: a list of one route, which names the reader and each of the vectors in
+            reports. See `Routing`.
 
     Input shape: queries q and keys k, `(vectors, batch, dim)` each.
     Output shape: `(1, batch, vectors)`; the last axis sums to 1.
@@ -29,7 +29,7 @@ class Attention(Routing):
     Example:
         >>> import keras
         >>> from mtl_cli.layers import Expert, Route
-        >>> q = k = keras.random.normal((2, 5, 4))  # of 2 vectors, in 5 rows
+        >>> q = k = keras.random.normal((2, 5, 4))  # for 2 vectors and 5 rows
         >>> # Task 0 reads a vector of task 1 and a vector of its own.
         >>> route = Route(0, [Expert(1), Expert(0)])
         >>> Attention([route])(q, k).shape
@@ -37,11 +37,12 @@ class Attention(Routing):
 
     Reference: Vaswani et al., "Attention Is All You Need", NeurIPS 2017, equation 1.
         Differs from the paper in: each key has a query of its own, as in AITM (see
-        `models/aitm.py`), where the paper compares each query with all keys.
+        `models/aitm.py`); in the paper, each query is compared with all keys.
     """
 
     experts_noun: ClassVar[str] = "vectors"
 
     def call(self, queries: Tensor, keys: Tensor) -> Tensor:
-        scores = ops.sum(queries * keys, axis=-1) / queries.shape[-1] ** 0.5
+        dim = queries.shape[-1]
+        scores = ops.sum(queries * keys, axis=-1) / dim**0.5  # (vectors, batch)
         return ops.softmax(ops.transpose(scores))[None]  # (1, batch, vectors)

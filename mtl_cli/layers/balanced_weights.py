@@ -22,21 +22,21 @@ class BalancedWeights(Routing):
         own   = alpha beta
         other = alpha (1 - beta) / (n - 1)
 
-    alpha and beta are the paper's letters. All readers have the same numbers `strength`
-    and `balance`. Both start at 1, as in the authors' code. If n is 1, there is only
-    the weight `own`.
+    alpha and beta are the paper's letters. All readers share the two trained numbers
+    `strength` and `balance`. Both start at 1, as in the authors' code. If n is 1, there
+    is only the weight `own`.
 
-    Call the layer as `BalancedWeights(routes)(x)`: reader i then owns expert i. If the
-    owned expert differs from row to row, such as the expert of the row's scenario, call
-    the layer with a single reader as `BalancedWeights(routes)(x, owned)`.
+    Call the layer as `BalancedWeights(routes)(x)`: reader i then owns expert i. If a
+    single reader owns another expert in each row, such as the expert of the row's
+    scenario, call the layer as `BalancedWeights(routes)(x, ownership)`.
 
     Args:
-        routes: the readers, and the n experts that each weighs.
-        label: the name of the weights in reports.
+        routes: the readers, and the n experts that each reader weighs.
+        label: the kind of the weights in reports.
 
     Input shape: x `(batch, dim)`, of which the layer reads only the number of rows;
-        owned `(batch, n)`: 1 for the expert that the reader owns in the row, and 0 for
-        all others; or, for a row of several scenarios, shares that sum to 1.
+        ownership `(batch, n)`: 1 for the expert that the reader owns in the row, and 0
+        for all others; or equal shares 1 / n if the owned expert is unknown.
     Output shape: `(readers, batch, n)`.
 
     Example:
@@ -51,28 +51,29 @@ class BalancedWeights(Routing):
     """
 
     weights_are_shares: ClassVar[bool] = False
-    # The weights depend on the owner of an expert, and not on the columns of x.
-    reads_rows = False
+    reads_rows = False  # of x, the weights only depend on the number of rows
 
     def __init__(self, routes: Sequence[Route], label: str = "", **kwargs: Any) -> None:
         super().__init__(routes, **kwargs)
         self.label = label
 
-    def build(self, x_shape: Shape, owned_shape: Shape | None = None) -> None:
+    def build(self, x_shape: Shape, ownership_shape: Shape | None = None) -> None:
         self.strength = self.add_weight(name="strength", shape=(1,), initializer="ones")
         self.balance = self.add_weight(name="balance", shape=(1,), initializer="ones")
 
-    def call(self, x: Tensor, owned: Tensor | None = None) -> Tensor:
-        num_readers, n = len(self.routes), len(self.routes[0].experts)
-        alpha, beta = ops.sigmoid(self.strength), ops.sigmoid(self.balance)
-        if owned is None:
+    def call(self, x: Tensor, ownership: Tensor | None = None) -> Tensor:
+        num_readers = len(self.routes)
+        n = len(self.routes[0].experts)
+        alpha = ops.sigmoid(self.strength)
+        beta = ops.sigmoid(self.balance)
+        if ownership is None:  # reader i owns expert i
             shape = (num_readers, ops.shape(x)[0], n)
             eye = ops.eye(num_readers, n, dtype=self.compute_dtype)
-            owned = ops.broadcast_to(eye[:, None], shape)
+            ownership = ops.broadcast_to(eye[:, None], shape)
         else:
-            owned = owned[None]
-        beta_other = (1 - beta) / max(n - 1, 1)
-        return alpha * (beta * owned + beta_other * (1 - owned))
+            ownership = ownership[None]  # (1, batch, n)
+        beta_other = (1 - beta) / max(n - 1, 1)  # `max` avoids a division by 0
+        return alpha * (beta * ownership + beta_other * (1 - ownership))
 
     def parts(self) -> dict[str, Any]:
         return {"strength": self.strength, "balance": self.balance}

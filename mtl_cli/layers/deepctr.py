@@ -14,8 +14,8 @@ def load() -> ModuleType:
     """Imports `deepctr.layers` without running `deepctr/__init__.py`.
 
     `deepctr/__init__.py` only starts a thread. The thread asks the package index for a
-    newer version and prints a line if no answer comes. DeepCTR has no setting to switch
-    the thread off.
+    newer version and prints a line if no answer comes. DeepCTR has no setting that
+    switches the thread off.
     """
     if "deepctr" not in sys.modules:
         spec = importlib.util.find_spec("deepctr")
@@ -45,7 +45,7 @@ def connect(name: str, x: Tensor, **options: Any) -> Tensor:
         layer = getattr(load(), name)(**options)
         y = layer(x)
     for weight in layer.trainable_weights:
-        if "bias" not in weight.name:
+        if "bias" not in weight.name:  # biases start at 0, without a draw
             initializer = keras.initializers.GlorotNormal()
             weight.assign(initializer(tuple(weight.shape), weight.dtype))
     return y

@@ -15,7 +15,7 @@ from mtl_cli.layers.parallel import ParallelDense, ParallelMLP, pop_dense_option
 from mtl_cli.layers.register import Shape, register
 from mtl_cli.layers.routing import Route, Routing, routes_to_shared
 
-# Added to r in the logarithm of the entropy, since r may be 0; as in the authors' code.
+# r may be 0. The entropy takes the logarithm of r + EPSILON, as in the authors' code.
 EPSILON = 1e-6
 # The least value of sum_i r_ji in the second penalty. The penalty of a selector is
 # therefore at most 1 / LEAST_SUM.
@@ -77,10 +77,10 @@ class DSelectKGates(Routing):
 
     Reference: Hazimeh et al., "DSelect-k: Differentiable Selection in the Mixture of
         Experts with Applications to Multi-Task Learning", NeurIPS 2021.
-        Differs from the paper in: `entropy` is constant, where the paper's strength
+        Differs from the paper in: `entropy` is constant, but the strength in the paper
         grows during training; the second penalty of a selector is at most
-        1 / `LEAST_SUM`, where the paper's is infinite if all r_ji of the selector are
-        0. Differs from the authors' code in: the biases of w start at 0, not at random.
+        1 / `LEAST_SUM`, but infinite in the paper if all r_ji of the selector are 0.
+        Differs from the authors' code in: the biases of w start at 0, not at random.
     """
 
     has_row_penalties: ClassVar[bool] = True
@@ -101,13 +101,16 @@ class DSelectKGates(Routing):
         super().__init__(routes or routes_to_shared(num, num_experts), **kwargs)
         self.num_experts, self.num_selected = num_experts, num_selected
         self.gamma, self.entropy = gamma, entropy
-        self.is_static, self.reads_rows = is_static, not is_static
+        self.is_static = is_static
+        self.reads_rows = not is_static
         self.num_bits = math.ceil(math.log2(num_experts))
         # Static gates read a single row that holds only a 1, instead of the input. The
-        # kernels of the dense layers are then the values z and w themselves.
+        # kernels of the dense layers are then the values z and w themselves. So these
+        # layers have no biases, and `l2`, a penalty on kernels, does not apply.
         l2 = 0.0 if is_static else dense_options.get("l2", 0.0)
         options: dict[str, Any] = {"use_bias": not is_static, "l2": l2}
-        # Beyond gamma / 2, the step is flat: a z that started there would never move.
+        # The smooth step is flat beyond gamma / 2, so a z that started there would have
+        # no gradient and never move.
         near_zero = uniform(gamma / 100)
         self.hidden = ParallelMLP(num, () if is_static else units, **dense_options)
         self.selectors = ParallelDense(
@@ -132,7 +135,7 @@ class DSelectKGates(Routing):
         self, x: Tensor, row_weights: Tensor | None = None, training: bool | None = None
     ) -> Tensor:
         hidden = self.hidden(ops.ones((1, 1)) if self.is_static else x)
-        # In static gates, `rows` is 1 in the shapes.
+        # `rows` in the shapes is the size of the batch, or 1 in static gates.
         z = ops.cast(self.selectors(hidden), "float32")  # (num, rows, k * num_bits)
         w = ops.cast(self.mixture(hidden), "float32")  # (num, rows, k)
         r = self.selector_weights(z)  # (num, rows, k, E)
@@ -150,12 +153,13 @@ class DSelectKGates(Routing):
         Args:
             z: the values of all selectors, `(num, rows, k * num_bits)`.
         """
+        # (num, rows, k, num_bits)
         z = ops.reshape(z, (z.shape[0], -1, self.num_selected, self.num_bits))
         z = ops.clip(z / self.gamma, -0.5, 0.5)
         bits = -2 * z**3 + 1.5 * z + 0.5  # S(z)
         # (E, num_bits): row i is the code of expert i, the lowest bit first.
-        codes = np.arange(self.num_experts)[:, None] >> np.arange(self.num_bits) & 1
-        factors = []  # of r, one tensor (num, rows, k, E) for each bit
+        codes = (np.arange(self.num_experts)[:, None] >> np.arange(self.num_bits)) & 1
+        factors = []  # r is their product; one factor (num, rows, k, E) for each bit
         for b in range(self.num_bits):
             bit = bits[..., b : b + 1]  # (num, rows, k, 1)
             factors.append(ops.where(codes[:, b] == 1, bit, 1 - bit))
@@ -164,17 +168,24 @@ class DSelectKGates(Routing):
     def add_penalties(self, r: Tensor, row_weights: Tensor | None) -> None:
         """Adds both penalties, summed over the gates: one value per row.
 
-        Training leaves out the rows that only fill up a batch. It sums the values of
-        the other rows, as the authors' code does. Static gates add a single value.
+        Training sums the values of the rows, as the authors' code does, but leaves out
+        the rows that only fill up a batch. Static gates add a single value.
+
+        Args:
+            r: as in `selector_weights`, `(num, rows, k, E)`.
+            row_weights: the weights of each gate's penalties in each row, `(num,
+                rows)`; None if all are 1.
         """
         entropy = -ops.sum(r * ops.log(r + EPSILON), axis=(2, 3))  # (num, rows)
         penalties = self.entropy * entropy
-        if self.num_experts < 2**self.num_bits:
+        has_unused_codes = self.num_experts < 2**self.num_bits
+        if has_unused_codes:
             sums = ops.maximum(ops.sum(r, axis=3), LEAST_SUM)
             penalties += ops.sum(1 / sums, axis=2)
         if row_weights is not None:
             penalties *= ops.cast(row_weights, penalties.dtype)
         penalty = ops.sum(penalties, axis=0)  # (rows,)
+        # Static gates have one row.
         self.add_loss(penalty[0] if self.is_static else penalty)
 
     def parts(self) -> dict[str, Any]:

@@ -60,7 +60,9 @@ class FusedEmbedding(keras.layers.Layer):
         self.vocabulary_sizes = tuple(vocabulary_sizes)
         self.embedding_dim, self.num_sets = embedding_dim, num_sets
         self.stddev, self.l2 = stddev, l2
+        # The first row of each table in the weight.
         starts = np.cumsum((0, *self.vocabulary_sizes[:-1])).astype("int32")
+        # The first row of the table that each column reads: `offset_t` of its table.
         self.offsets = (
             starts if table_of_column is None else starts[list(table_of_column)]
         )
@@ -68,8 +70,9 @@ class FusedEmbedding(keras.layers.Layer):
     def build(self, input_shape: Shape) -> None:
         if input_shape[-1] != len(self.offsets):
             raise ValueError(
-                f"the input has {input_shape[-1]} columns of ids, table_of_column (or "
-                f"vocabulary_sizes) has {len(self.offsets)} entries; make them equal."
+                f"the input has {input_shape[-1]} columns of ids, but table_of_column "
+                f"(or vocabulary_sizes) has {len(self.offsets)} entries; give one "
+                "entry for each column."
             )
         self.table = self.add_weight(
             name="table",
@@ -80,8 +83,8 @@ class FusedEmbedding(keras.layers.Layer):
 
     def call(self, ids: Tensor, training: bool | None = None) -> Tensor:
         rows = self.rows(ids)
-        # Only training needs the gradient of `gather_rows`. Its argument is a tensor,
-        # and making the tensor may copy the whole table, so prediction does without.
+        # Only training needs the gradient of `gather_rows`. `gather_rows` reads the
+        # table as a tensor, and making this tensor may copy the whole table.
         if training:
             vectors = gather_rows(tf.convert_to_tensor(self.table.value), rows)
         else:
@@ -96,7 +99,7 @@ class FusedEmbedding(keras.layers.Layer):
         """Reshapes rows `(batch, columns, sets * dim)` to the layer's output shape."""
         vectors = ops.cast(vectors, self.compute_dtype)
         if self.num_sets == 1:
-            return vectors[None]
+            return vectors[None]  # (1, batch, columns, dim)
         shape = (-1, len(self.offsets), self.num_sets, self.embedding_dim)
         return ops.transpose(ops.reshape(vectors, shape), (2, 0, 1, 3))
 
@@ -109,10 +112,10 @@ class FusedEmbedding(keras.layers.Layer):
 def gather_rows(table: Tensor, rows: Tensor) -> Tensor:
     """Returns rows of a table, with a gradient that is summed for each row.
 
-    TensorFlow's own gradient has one entry for each id of the batch. Keras' Adam would
-    square the entries of a row one by one, and a row that k ids read would move up to
-    sqrt(k) times too far. Therefore this gradient has one entry for each row of the
-    table: the sum over the ids that read the row.
+    TensorFlow's own gradient has one entry for each id of the batch. If k ids read the
+    same row, Keras' Adam would square the k entries of the row one by one, and the row
+    would move up to sqrt(k) times too far. Therefore this gradient has one entry for
+    each row of the table: the sum over the ids that read the row.
 
     Args:
         table: `(rows of the table, width)`.
@@ -123,7 +126,7 @@ def gather_rows(table: Tensor, rows: Tensor) -> Tensor:
 
     def gradient(output_gradient: Tensor) -> tuple[Tensor, None]:
         gradients = tf.reshape(output_gradient, (-1, table.shape[1]))
-        segments = tf.reshape(rows, [-1])
+        segments = tf.reshape(rows, [-1])  # the row of the table for each gradient
         return tf.math.unsorted_segment_sum(gradients, segments, table.shape[0]), None
 
     return tf.gather(table, rows), gradient

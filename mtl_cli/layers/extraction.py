@@ -19,11 +19,11 @@ def extract(
     """Connects one level of experts and gates. CGC has one level, PLE has several.
 
     The level turns one input per task, x_t, and one shared input, x_s, into one output
-    per task, y_t, and one shared output, y_s. E_t is the list of the outputs of task
-    t's specific experts for x_t, and E_s the list of the outputs of the shared experts
-    for x_s. With the gates g_t and g_s:
+    per task, y_t, and one shared output, y_s. E_t lists the outputs of task t's
+    specific experts, which read x_t. E_s lists the outputs of the shared experts, which
+    read x_s. With the gates g_t and g_s:
 
-        S_t = [E_t; E_s]                                    the list E_t, then E_s
+        S_t = [E_t; E_s]                         the elements of E_t, then of E_s
         S_s = [E_1; ...; E_T; E_s]
         y_t = sum_i g_t(x_t)_i S_ti
         y_s = sum_i g_s(x_s)_i S_si
@@ -35,8 +35,9 @@ def extract(
         x_tasks: the tasks' inputs x_t, `(tasks, batch, dim)`; or `(batch, dim)` if all
             tasks read the same input.
         x_shared: the shared input x_s, `(batch, dim)`.
-        specific_experts: the experts of all tasks, first those of the first task, as
-            many of each task; None for an MMoE.
+        specific_experts: the specific experts of all tasks. Each task has the same
+            number of them; the experts of the first task come first. None for an MMoE,
+            which has no specific experts.
         shared_experts: the shared experts.
         task_gates: one gate per task, over the task's specific and the shared experts.
         shared_gate: one gate over all specific and shared experts; None in the last
@@ -46,8 +47,8 @@ def extract(
         `(batch, units)`, or None without a shared gate.
 
     Raises:
-        ValueError: if the gates weigh another number of experts, or if `x_tasks` does
-            not hold one input for each gate.
+        ValueError: if a gate weighs more or fewer experts than it should, or if
+            `x_tasks` does not hold one input for each gate.
 
     Example:
         >>> import keras
@@ -65,27 +66,29 @@ def extract(
     num_tasks = len(task_gates.routes)
     if len(x_tasks.shape) == 3 and x_tasks.shape[0] != num_tasks:
         raise ValueError(
-            f"x_tasks holds inputs for {x_tasks.shape[0]} tasks, task_gates has "
-            f"{num_tasks} gates; make them equal."
+            f"x_tasks holds inputs for {x_tasks.shape[0]} tasks, but task_gates has "
+            f"{num_tasks} gates; give one gate for each task."
         )
     e_shared = shared_experts(x_shared)  # E_s, (shared experts, batch, units)
     # g_t, (tasks, batch, experts): the weights of E_t, then of E_s
     g_tasks = task_gates(x_tasks)
-    num_shared, num_experts = e_shared.shape[0], g_tasks.shape[-1]
+    num_shared = e_shared.shape[0]
+    num_experts = g_tasks.shape[-1]  # number of experts that a task's gate weighs
     n = num_experts - num_shared  # number of specific experts of a task
     num_specific = 0 if specific_experts is None else specific_experts.num
     if num_specific != num_tasks * n:
         raise ValueError(
             f"task_gates has {num_tasks} gates over {num_experts} experts each, but "
-            f"specific_experts has {num_specific} experts and shared_experts "
-            f"{num_shared}; a gate weighs its task's specific and all shared experts."
+            f"there are {num_specific} specific and {num_shared} shared experts; let "
+            "each gate weigh its task's specific experts and all shared experts."
         )
     y_tasks = Mix()(g_tasks[..., n:], e_shared)  # the sum over E_s
     if specific_experts is not None:
         # E_1 ... E_T, (tasks * n, batch, units)
         e_tasks = specific_experts(x_tasks)
-        by_task = ops.reshape(e_tasks, (num_tasks, n, -1, e_tasks.shape[-1]))
-        y_tasks += Mix()(g_tasks[..., :n], by_task)
+        # E_t of each task, (tasks, n, batch, units)
+        e_by_task = ops.reshape(e_tasks, (num_tasks, n, -1, e_tasks.shape[-1]))
+        y_tasks += Mix()(g_tasks[..., :n], e_by_task)
     if shared_gate is None:
         return y_tasks, None
 

@@ -26,8 +26,8 @@ class FeatureGate(Routing):
     where the sum goes over `ranks`. B_gl is a matrix with `ranks[l]` rows, and A_gl a
     matrix with `ranks[l]` columns. A low rank needs far fewer weights than one matrix
     of `units` rows and columns. Multiply the input by the factors to apply the gate.
-    The paper writes FeaGate for the sum, and LoRA_l(v) = 2 sigmoid(v B_l A_l) for a row
-    vector v, where x is v.
+    The paper writes FeaGate for the sum, v for x, and LoRA_l(v) = 2 sigmoid(v B_l A_l),
+    where v is a row vector.
 
     Args:
         num: number of gates.
@@ -53,6 +53,7 @@ class FeatureGate(Routing):
 
     experts_noun: ClassVar[str] = "units"
     weights_are_shares: ClassVar[bool] = False
+    reports_owners = True
 
     def __init__(
         self,
@@ -68,23 +69,27 @@ class FeatureGate(Routing):
         owner_of_gates: Sequence[int | str | None] = owners or [None] * num
         routes = [Route(owner, scaled_units) for owner in owner_of_gates]
         super().__init__(routes, **kwargs)
-        self.reports_owners = True
+        options: dict[str, Any] = {
+            "use_bias": False,
+            "l2": l2,
+            "initializer": initializer,
+        }
+        # The kernels W_g, B_g1, B_g2, ... lie side by side in one kernel, so that one
+        # product reads x. Their widths:
         self.widths = [len(ranks), *ranks]
-        # The kernels W_g, B_g1, B_g2, ... side by side, so that one product reads x.
-        self.down = ParallelDense(num, sum(self.widths), False, l2, initializer)
-        self.up = [  # A_gl
-            ParallelDense(num, units, False, l2, initializer) for _ in ranks
-        ]
+        self.down = ParallelDense(num, sum(self.widths), **options)
+        self.up = [ParallelDense(num, units, **options) for _ in ranks]  # A_gl
 
     def build(self, input_shape: Shape) -> None:
         self.down.build(input_shape)
-        for up, rank in zip(self.up, self.widths[1:], strict=True):
+        ranks = self.widths[1:]
+        for up, rank in zip(self.up, ranks, strict=True):
             up.build((self.down.num, input_shape[-2], rank))
 
     def call(self, x: Tensor) -> Tensor:
-        ends = np.cumsum(self.widths)[:-1]
+        split_points = np.cumsum(self.widths)[:-1].tolist()
         # W_g x, (num, batch, len(ranks)), and each B_gl x, (num, batch, ranks[l])
-        logits, *products = ops.split(self.down(x), ends.tolist(), axis=-1)
+        logits, *products = ops.split(self.down(x), split_points, axis=-1)
         weights = softmax(logits)
         terms = [
             2 * weights[..., i : i + 1] * ops.sigmoid(up(product))
@@ -97,4 +102,4 @@ class FeatureGate(Routing):
         return {"down.": self.down, **up}
 
     def input_parts(self) -> list[Any]:
-        return [self.down]
+        return [self.down]  # the layers `up` read the products B_gl x instead

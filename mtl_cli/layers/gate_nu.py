@@ -36,10 +36,10 @@ class GateNU(Routing):
         num_hidden: number of networks mlp: 1 if all gates share one network, or `num`
             if each gate has its own.
         gamma: the upper bound of a factor.
-        routes: the units that each gate scales, for reports: one `Expert` per unit,
-            whose owner is a feature; None if the units belong to no features.
-        weighs_experts: whether the units are experts. Reports then give the weight of
-            each unit, otherwise the mean weight of each owner's units.
+        routes: the units that each gate scales, for reports: one `Expert` per unit. The
+            owner of a unit is, for example, a feature. None if the units have no names.
+        weighs_experts: whether the units are the outputs of experts. Reports then give
+            the weight of each unit. Otherwise they give one mean weight per owner.
         **kwargs: further arguments of `ParallelMLP`, for mlp, and of a Keras layer.
             W'_g has the same `l2` and `initializer`.
 
@@ -92,11 +92,14 @@ class GateNU(Routing):
         return {"": self.hidden, "factors.": self.factors}
 
 
-def feature_units(features: Sequence[str]) -> list[Expert]:
-    """Returns one `Expert` for each column of x; its owner is the column's feature."""
+def feature_units(feature_of_column: Sequence[str]) -> list[Expert]:
+    """Returns the names of the columns of x, for reports: one `Expert` per column.
+
+    The owner of a column is its feature. The columns of a feature are numbered from 1.
+    """
     counts: dict[str, int] = {}
     units = []
-    for feature in features:
+    for feature in feature_of_column:
         counts[feature] = counts.get(feature, 0) + 1
         units.append(Expert(feature, counts[feature]))
     return units

@@ -35,7 +35,7 @@ class Gates(Routing):
         num: number of gates.
         num_experts: number of experts that each gate weighs.
         units: widths of a gate's hidden layers; empty for the paper's linear gate.
-        routes: the owner of each gate and the experts that it weighs, for reports; None
+        routes: the owner of each gate and the names of its experts, for reports; None
             if all gates serve all tasks and weigh shared experts.
         **kwargs: further arguments of `ParallelMLP`, for the hidden layers, and of a
             Keras layer. W_g has the same `l2` and `initializer`.
@@ -73,10 +73,11 @@ class Gates(Routing):
         self.logits = ParallelDense(num, num_experts, use_bias=False, **options)
 
     def build(self, input_shape: Shape) -> None:
-        hidden, *others = self.parts().values()
-        hidden.build(input_shape)
-        for part in others:
-            part.build(hidden.compute_output_shape(input_shape))
+        self.hidden.build(input_shape)
+        hidden_shape = self.hidden.compute_output_shape(input_shape)
+        for part in self.parts().values():
+            if part is not self.hidden:
+                part.build(hidden_shape)
 
     def call(self, x: Tensor) -> Tensor:
         return softmax(self.logits(self.hidden(x)))
@@ -86,11 +87,11 @@ class Gates(Routing):
 
 
 def softmax(logits: Tensor) -> Tensor:
-    """Returns the softmax over the last axis, without warnings if its length is 1."""
+    """Returns the softmax over the last axis, without a warning for a single value."""
     if logits.shape[-1] == 1:
         # The softmax over one value is 1, and Keras warns about such a softmax. This
-        # formula gives 1 without a warning. With a constant 1, the kernel of the gate
-        # would have no gradient, and Keras would warn about that.
+        # formula gives 1 without a warning. A constant 1 would not do: the kernel of
+        # the gate would have no gradient, and Keras warns about missing gradients too.
         return ops.exp(logits - logits)
     return ops.softmax(logits)
 
@@ -105,7 +106,7 @@ class Mix(keras.layers.Layer):
 
     Input shape: weights w `(gates, batch, experts)`; the experts' outputs f
         `(experts, batch, units)` if all gates mix the same experts, or
-        `(gates, experts, batch, units)`.
+        `(gates, experts, batch, units)` if each gate mixes experts of its own.
     Output shape: `(gates, batch, units)`.
 
     Raises:
@@ -125,8 +126,8 @@ class Mix(keras.layers.Layer):
         if weights_shape[-1] != experts_shape[-3]:
             raise ValueError(
                 f"weights {weights_shape} are for {weights_shape[-1]} experts, but "
-                f"experts {experts_shape} holds {experts_shape[-3]}; make the last "
-                "axis of weights as long as the axis of experts."
+                f"experts {experts_shape} holds {experts_shape[-3]} experts; give one "
+                "weight for each expert."
             )
 
     def call(self, weights: Tensor, experts: Tensor) -> Tensor:
@@ -138,19 +139,20 @@ class Mix(keras.layers.Layer):
 
 
 def mix_groups(weights: Tensor, groups: Sequence[Tensor]) -> Tensor:
-    """Sums experts like `Mix`, if the experts' outputs are in several tensors.
+    """Sums experts as `Mix` does, but reads the experts' outputs from several tensors.
 
     Args:
         weights: the weights of all experts, `(gates, batch, experts)`.
-        groups: the outputs of each group of experts, in the shape that `Mix` reads. The
-            groups are in the order of the weights.
+        groups: tensors with the outputs of some experts each, in a shape that `Mix`
+            reads. The experts are in the order of the weights.
 
     Returns: `(gates, batch, units)`.
 
     Raises:
         ValueError: if there are not as many weights as experts.
     """
-    sums, start = [], 0
+    sums = []
+    start = 0
     *first_groups, last_group = groups
     for experts in first_groups:
         stop = start + experts.shape[-3]
@@ -180,8 +182,8 @@ def mix(weights: Tensor, experts: Tensor) -> Tensor:
         grad_mixed = grad_mixed[:, None]  # (gates, 1, batch, units)
         units = experts.shape[-1]
         width = math.gcd(units, VECTOR_WIDTH)
-        # All slices have the same width: `VECTOR_WIDTH`, or half of it. If neither
-        # divides the number of units, the units are not split.
+        # The width of a slice is `VECTOR_WIDTH`, or half of it. If neither divides the
+        # number of units, there is one slice with all units.
         num_slices = units // width if width >= VECTOR_WIDTH // 2 else 1
         grad_slices = tf.split(grad_mixed, num_slices, axis=-1)
         expert_slices = tf.split(experts, num_slices, axis=-1)

@@ -14,22 +14,23 @@ from mtl_cli.layers.routing import Route, Routing
 BETA = 2 / 3  # the temperature
 GAMMA, ZETA = -0.1, 1.1  # the ends of the interval that s is stretched to
 LIMIT = math.log(100)  # log alpha stays in [-LIMIT, LIMIT]
-SMALL = 1e-6  # u is drawn from [SMALL, 1 - SMALL], so that its logarithms are finite
+# u is drawn from [MIN_U, 1 - MIN_U], so that log u and log(1 - u) are finite.
+MIN_U = 1e-6
 
 
 @register
 class HardConcrete(Routing):
     """Computes a weight z in [0, 1] for each connection from an expert to a reader.
 
-    A connection is cut if z = 0. The trained value of a connection is log alpha. In
-    training, z is drawn in each step:
+    A connection is cut if z = 0, and open otherwise. Each connection has one trained
+    value, log alpha. In training, z is drawn in each step:
 
         u     ~ U(0, 1)
         s     = sigmoid((log u - log(1 - u) + log alpha) / beta)
         s_bar = s (zeta - gamma) + gamma
         z     = min(1, max(0, s_bar))
 
-    After training, there is no noise, and no beta. The paper writes z_hat for this z:
+    After training, z has neither noise nor beta. The paper writes z_hat for this z:
 
         z     = min(1, max(0, sigmoid(log alpha) (zeta - gamma) + gamma))
 
@@ -43,8 +44,8 @@ class HardConcrete(Routing):
     open with the probability 0.83.
 
     Args:
-        routes: the readers and the experts that each reader can read, see `Routing`.
-            All readers can read the same number of experts.
+        routes: the readers, and the experts that are connected to each reader, see
+            `Routing`. All readers have the same number of experts.
         l0: strength of the penalty.
         per_row: whether u is drawn for each row. Otherwise all rows of a step have the
             same u.
@@ -64,6 +65,7 @@ class HardConcrete(Routing):
 
     experts_noun: ClassVar[str] = "networks"
     weights_are_shares: ClassVar[bool] = False
+    reads_rows = False
     variables_by_expert: tuple[str, ...] = ("log_alpha",)
 
     def __init__(
@@ -74,8 +76,8 @@ class HardConcrete(Routing):
         **kwargs: Any,
     ) -> None:
         super().__init__(routes, **kwargs)
-        self.reads_rows = False
-        self.l0, self.per_row = l0, per_row
+        self.l0 = l0
+        self.per_row = per_row
         self.seed_generator = keras.random.SeedGenerator()
 
     def build(self, input_shape: Shape) -> None:
@@ -88,22 +90,22 @@ class HardConcrete(Routing):
 
     def call(self, x: Tensor, training: bool | None = None) -> Tensor:
         log_alpha = ops.cast(self.log_alpha, "float32")[:, None]  # (routes, 1, experts)
-        batch = ops.shape(x)[-2]
+        num_rows = ops.shape(x)[-2]
         logit = log_alpha
         if training:
-            # The expected number of open connections
-            is_open = ops.sigmoid(log_alpha - BETA * math.log(-GAMMA / ZETA))
-            self.add_loss(self.l0 * ops.sum(is_open))
-            readers, _, experts = log_alpha.shape
-            shape = (readers, batch if self.per_row else 1, experts)
+            p_open = ops.sigmoid(log_alpha - BETA * math.log(-GAMMA / ZETA))
+            expected_num_open = ops.sum(p_open)
+            self.add_loss(self.l0 * expected_num_open)
+            num_readers, _, num_experts = log_alpha.shape
+            shape = (num_readers, num_rows if self.per_row else 1, num_experts)
             u = keras.random.uniform(
-                shape, SMALL, 1 - SMALL, "float32", self.seed_generator
+                shape, MIN_U, 1 - MIN_U, "float32", self.seed_generator
             )
             logit = (ops.log(u) - ops.log(1 - u) + log_alpha) / BETA
         s = ops.sigmoid(logit)
         s_bar = s * (ZETA - GAMMA) + GAMMA
         z = ops.clip(s_bar, 0.0, 1.0)
-        z = ops.broadcast_to(z, (z.shape[0], batch, z.shape[2]))
+        z = ops.broadcast_to(z, (z.shape[0], num_rows, z.shape[2]))
         return ops.cast(z, self.compute_dtype)
 
     def parts(self) -> dict[str, Any]:
@@ -113,8 +115,8 @@ class HardConcrete(Routing):
 class WithinLimit(keras.constraints.Constraint):
     """Clips log alpha to [-LIMIT, LIMIT].
 
-    Outside of these limits, almost every z would be clipped to 0 or 1, and alpha would
-    have no gradient.
+    Outside of these limits, almost every z would be clipped to 0 or 1, so that log
+    alpha would have no gradient.
     """
 
     def __call__(self, w: Tensor) -> Tensor:

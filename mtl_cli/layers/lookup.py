@@ -65,31 +65,35 @@ def look_up(
         row come first, then one pooled vector per sequence.
     """
     table_index: dict[str | None, int] = {t: i for i, t in enumerate(group.sizes)}
-    # The table of each column of the input `ids`.
+    # The columns of the input `ids` whose tables are in the group.
     id_tables = [b.table for b, _ in layout.blocks_of("ids") for _ in range(b.width)]
     id_columns = [i for i, table in enumerate(id_tables) if table in table_index]
+    # The sequences whose tables are in the group.
     sequences = [
         (block, columns)
         for block, columns in layout.blocks_of("sequences")
         if block.table in table_index
     ]
-    ids = []
-    if len(id_columns) == len(id_tables) > 0:  # all columns: do not copy them
-        ids = [inputs["ids"]]
+    ids = []  # tensors (batch, columns) to look up, side by side
+    if id_columns and len(id_columns) == len(id_tables):
+        ids = [inputs["ids"]]  # the group reads all columns, so nothing is copied
     elif id_columns:
         ids = [ops.take(inputs["ids"], id_columns, axis=1)]
     ids += [inputs["sequences"][:, columns] for _, columns in sequences]
     tables = [id_tables[i] for i in id_columns]
     tables += [block.table for block, _ in sequences for _ in range(block.width)]
-    vectors = FusedEmbedding(
+    embedding = FusedEmbedding(
         list(group.sizes.values()),
         group.dim,
-        [table_index[table] for table in tables],
+        table_of_column=[table_index[table] for table in tables],
         trainable=not group.frozen,
         **options,
-    )(ids[0] if len(ids) == 1 else ops.concatenate(ids, axis=1))
+    )
+    # (sets, batch, columns, dim)
+    vectors = embedding(ids[0] if len(ids) == 1 else ops.concatenate(ids, axis=1))
     if not sequences:
         return vectors
+
     stop = len(id_columns)
     vectors_by_block = [vectors[:, :, :stop]] if id_columns else []
     for block, columns in sequences:
@@ -115,7 +119,8 @@ def pool(vectors: Tensor, weights: Tensor, pooling: str | None) -> Tensor:
     if pooling != "max":
         return ops.sum(vectors * weights, axis=2, keepdims=True)
     is_present = weights > 0
-    # Padding gets a value that is lower than every value of an embedding.
+    # Padding gets a value below every value of an embedding, so that it never is the
+    # maximum.
     present = ops.where(is_present, vectors, ops.full_like(vectors, -1e30))
     highest = ops.max(present, axis=2, keepdims=True)
     is_filled = ops.any(is_present, axis=2, keepdims=True)
@@ -157,17 +162,21 @@ def features_side_by_side(
     return features
 
 
-def split_like(x: Tensor, shapes: list[Tensor]) -> list[Tensor]:
+def split_like(x: Tensor, groups: list[Tensor]) -> list[Tensor]:
     """Splits the embeddings in x into groups: the reverse of `side_by_side`.
 
     Args:
         x: the embeddings of all groups, then the dense features, `(batch, columns)`.
-        shapes: tensors of the shapes to return, `(batch, features, length)` each.
+        groups: for each group, a tensor of the shape to return, `(batch, features,
+            length)`. Only the shapes are used.
+
+    Returns: the embeddings of each group, without the dense features.
     """
-    embeddings, start = [], 0
-    for tensor in shapes:
-        _, features, length = tensor.shape
-        stop = start + features * length
-        embeddings.append(ops.reshape(x[:, start:stop], (-1, features, length)))
+    embeddings = []
+    start = 0
+    for group in groups:
+        _, num_features, length = group.shape
+        stop = start + num_features * length
+        embeddings.append(ops.reshape(x[:, start:stop], (-1, num_features, length)))
         start = stop
     return embeddings

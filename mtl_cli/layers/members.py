@@ -1,4 +1,8 @@
-"""Members: networks that share most weights, but scale their input differently."""
+"""Members: networks that share most weights, but scale their input differently.
+
+A run may train several members side by side (`model.members`). A prediction of the run
+is the mean over its members.
+"""
 
 from typing import Any
 
@@ -18,54 +22,61 @@ class EnsembleInputs(keras.layers.Layer):
     read the rows of all members as one batch. Only the last layer of a tower has
     weights for each member, see `towers.py`.
 
-    The files of weights that Keras writes hold the name of the class. With another
-    name, this layer could not be loaded from the files of earlier runs.
+    Do not rename this class: the files of weights that Keras writes hold the name of
+    the class. With another name, the files of earlier runs could not be loaded.
 
     Args:
-        num: number of members.
+        num_members: number of members.
         seed: seed of the initial signs; None draws a random seed.
 
     Input shape: `(batch, dim)`.
-    Output shape: `(num * batch, dim)`: all rows of the first member come first.
+    Output shape: `(num_members * batch, dim)`: first the rows of the first member, then
+        the rows of the second member, and so on.
 
     Example:
         >>> x = keras.random.normal((5, 7))
-        >>> EnsembleInputs(num=3)(x).shape
+        >>> EnsembleInputs(num_members=3)(x).shape
         TensorShape([15, 7])
 
     Reference: Gorishniy et al., "TabM: Advancing Tabular Deep Learning with
         Parameter-Efficient Ensembling", ICLR 2025, section 3.3, TabM-mini.
     """
 
-    def __init__(self, num: int, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, num_members: int, seed: int | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
-        self.num = num
+        self.num_members = num_members
         self.seed = seed
 
     def build(self, input_shape: Shape) -> None:
-        self.scale = self.add_weight(
-            name="scale", shape=(self.num, 1, input_shape[-1]), initializer=self.signs
+        self.scale = self.add_weight(  # the vectors r_m
+            name="scale",
+            shape=(self.num_members, 1, input_shape[-1]),
+            initializer=self.draw_signs,
         )
 
-    def signs(self, shape: Shape, dtype: str | None = None) -> Tensor:
+    def draw_signs(self, shape: Shape, dtype: str | None = None) -> Tensor:
         """Draws -1 and 1 with equal probability."""
-        draw = keras.initializers.RandomUniform(-1, 1, seed=self.seed)
-        return ops.where(draw(shape, dtype) < 0, -1.0, 1.0)
+        uniform = keras.initializers.RandomUniform(-1, 1, seed=self.seed)
+        return ops.where(uniform(shape, dtype) < 0, -1.0, 1.0)
 
     def call(self, x: Tensor) -> Tensor:
-        return ops.reshape(self.scale * x, (-1, x.shape[-1]))
+        scaled = self.scale * x  # (num_members, batch, dim)
+        return ops.reshape(scaled, (-1, x.shape[-1]))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (None, input_shape[-1])
 
 
-def by_member(x: Tensor, num: int) -> Tensor:
-    """Splits the rows of all members, one member after another, by member.
+def by_member(x: Tensor, num_members: int) -> Tensor:
+    """Splits the rows of all members into the rows of each member.
 
     Args:
-        x: `(num * batch, units)`.
-        num: number of members.
+        x: the rows of the first member, then the rows of the second member, and so on,
+            `(num_members * batch, units)`.
+        num_members: number of members.
 
-    Returns: `(num, batch, units)`.
+    Returns: `(num_members, batch, units)`.
     """
-    return ops.reshape(x, (num, -1, x.shape[-1]))
+    return ops.reshape(x, (num_members, -1, x.shape[-1]))

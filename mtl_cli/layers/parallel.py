@@ -10,19 +10,19 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.parallel_norms import ParallelBatchNorm, ParallelLayerNorm
 from mtl_cli.layers.register import Shape, register
 
-# Arguments of layers that are also arguments of `ParallelDense`.
+# The arguments that `ParallelDense` and `ParallelMLP` have in common.
 KERNEL_OPTIONS = ("l2", "initializer")
-# The arguments of hidden layers that a configuration sets once for all of them.
+# The arguments of `ParallelMLP` that a configuration sets once for all hidden layers.
 DENSE_OPTIONS = ("activation", "dropout", "batch_norm", *KERNEL_OPTIONS)
 
 
 def kernel_options(dense_options: Mapping[str, Any]) -> dict[str, Any]:
-    """Selects the arguments of hidden layers that `ParallelDense` has too."""
+    """Selects the arguments that a single `ParallelDense` layer can have."""
     return {k: dense_options[k] for k in KERNEL_OPTIONS if k in dense_options}
 
 
 def pop_dense_options(kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Removes the arguments of hidden layers from `kwargs`, and returns them."""
+    """Removes the `DENSE_OPTIONS` from `kwargs`, and returns them."""
     return {k: kwargs.pop(k) for k in DENSE_OPTIONS if k in kwargs}
 
 
@@ -73,8 +73,10 @@ class ParallelDense(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.num, self.units, self.owners = num, units, owners
-        self.use_bias, self.l2 = use_bias, l2
+        self.num, self.units = num, units
+        self.owners = owners
+        self.use_bias = use_bias
+        self.l2 = l2
         self.initializer, self.bias_initializer = initializer, bias_initializer
 
     def build(self, input_shape: Shape) -> None:
@@ -82,8 +84,9 @@ class ParallelDense(keras.layers.Layer):
         if self.num % self.groups:
             raise ValueError(
                 f"num={self.num} layers cannot read {self.groups} inputs evenly; "
-                "the input's first axis must divide num."
+                f"make num a multiple of {self.groups}, the input's first axis."
             )
+        # The kernels of all layers that read the same group lie side by side.
         width = self.num // self.groups * self.units
         self.kernel = self.add_weight(
             name="kernel",
@@ -101,8 +104,8 @@ class ParallelDense(keras.layers.Layer):
     def draw_kernels(self, shape: Shape, dtype: str | None = None) -> Tensor:
         """Draws each layer's kernel `(dim, units)` separately.
 
-        An initializer scales its values by the shape that it draws. A single draw would
-        scale them by the shape of the whole weight.
+        An initializer scales its values by the shape that it draws. A single draw of
+        the whole weight would therefore have values of another size.
         """
         groups, dim, _ = shape
         kernels = ops.stack(
@@ -110,7 +113,7 @@ class ParallelDense(keras.layers.Layer):
                 keras.initializers.get(self.initializer)((dim, self.units), dtype)
                 for _ in range(self.num)
             ]
-        )
+        )  # (num, dim, units)
         kernels = ops.reshape(kernels, (groups, -1, dim, self.units))
         return ops.reshape(ops.transpose(kernels, (0, 2, 1, 3)), shape)
 
@@ -120,17 +123,19 @@ class ParallelDense(keras.layers.Layer):
         return self.by_layer(self.kernel)
 
     def by_layer(self, x: Tensor) -> Tensor:
-        """Splits `(groups, n, num / groups * units)` into `(num, n, units)`."""
+        """Splits x, `(groups, n, num / groups * units)`, into `(num, n, units)`."""
         x = ops.reshape(x, (self.groups, -1, self.num // self.groups, self.units))
         return ops.reshape(ops.transpose(x, (0, 2, 1, 3)), (self.num, -1, self.units))
 
     def call(self, x: Tensor) -> Tensor:
         if len(x.shape) == 2:
-            x = x[None]
+            x = x[None]  # (1, batch, dim)
         y = ops.matmul(x, self.kernel)  # (groups, batch, num / groups * units)
         if self.groups != self.num:
             y = self.by_layer(y)
-        return y + self.bias if self.use_bias else y
+        if self.use_bias:
+            y = y + self.bias
+        return y  # (num, batch, units)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (self.num, input_shape[-2], self.units)
@@ -141,8 +146,8 @@ class ParallelMLP(keras.layers.Layer):
     """Computes `num` multi-layer perceptrons side by side, such as experts or towers.
 
     Each layer of a network computes
-    `dropout(activation(layer_norm(batch_norm(x kernel + bias))))`, without the steps
-    that are switched off.
+    `dropout(activation(layer_norm(batch_norm(x kernel + bias))))`. Steps that are
+    switched off are left out.
 
     Args:
         num: number of networks.
@@ -153,7 +158,7 @@ class ParallelMLP(keras.layers.Layer):
             layers, or one for each layer.
         l2: strength of the L2 penalty on the kernels, 0 for none.
         initializer: name of a Keras initializer, drawn anew for every network.
-        layer_norm: whether the units of each layer are normalised over the layer.
+        layer_norm: whether the units of each row are normalised over each layer.
 
     Input shape: `(batch, dim)` or `(groups, batch, dim)`, see `ParallelDense`.
     Output shape: `(num, batch, units[-1])`, or the input shape if `units` is empty.
@@ -180,7 +185,8 @@ class ParallelMLP(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.num, self.units = num, tuple(units)
+        self.num = num
+        self.units = tuple(units)
         if isinstance(activation, str):
             activation = [activation] * len(self.units)
         if isinstance(batch_norm, bool):
@@ -210,7 +216,10 @@ class ParallelMLP(keras.layers.Layer):
 def layers_after_dense(
     activation: str, dropout: float, batch_norm: bool, layer_norm: bool = False
 ) -> list[keras.layers.Layer]:
-    """Makes the layers that follow a dense layer, see `ParallelMLP`."""
+    """Makes the layers that follow one dense layer of a `ParallelMLP` or `StarMLP`.
+
+    See `ParallelMLP` for the arguments, which here are those of one layer.
+    """
     layers: list[keras.layers.Layer] = []
     if batch_norm:
         layers.append(ParallelBatchNorm())

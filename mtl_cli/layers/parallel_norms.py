@@ -13,9 +13,10 @@ from mtl_cli.layers.register import Shape, register
 class ParallelBatchNorm(keras.layers.Layer):
     """Normalises each unit of each network over the batch, then scales and shifts it.
 
-        gamma (x - mean(x)) / sqrt(var(x) + epsilon) + beta
+        y = gamma (x - mean(x)) / sqrt(var(x) + epsilon) + beta
 
-    Outside of training, mean(x) and var(x) are moving averages over the batches.
+    Each unit of each network has a gamma and a beta of its own. Outside of training,
+    mean(x) and var(x) are moving averages over the batches.
 
     Args:
         momentum: weight of the old value when a step updates a moving average.
@@ -37,7 +38,8 @@ class ParallelBatchNorm(keras.layers.Layer):
         self, momentum: float = 0.99, epsilon: float = 1e-3, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.momentum, self.epsilon = momentum, epsilon
+        self.momentum = momentum
+        self.epsilon = epsilon
 
     def build(self, input_shape: Shape) -> None:
         num, _, units = input_shape
@@ -62,22 +64,26 @@ class ParallelBatchNorm(keras.layers.Layer):
         mean, variance = self.moving_mean.value, self.moving_variance.value
         if training and self.trainable:
             mean, variance = self.update_statistics(y)
-        # ONNX knows no rsqrt: with sqrt, exports round as the network does.
+        # ONNX has no operation rsqrt. The code divides by sqrt instead, so that an
+        # export rounds as the network does.
         y = (y - mean) * (self.gamma / ops.sqrt(variance + self.epsilon)) + self.beta
         return ops.cast(y, x.dtype)
 
     def update_statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns the mean and the variance of a batch, and updates moving averages."""
+        """Returns the mean and variance of a batch, and updates the moving averages."""
         mean = ops.mean(x, axis=1, keepdims=True)
-        # The derivative of the variance with respect to the mean is 0.
+        # The derivative of the variance with respect to the mean is 0, so no gradient
+        # need pass through the mean.
         centred = x - ops.stop_gradient(mean)
         variance = ops.mean(ops.square(centred), axis=1, keepdims=True)
-        for moving, of_batch in (
+        for moving_average, batch_value in (
             (self.moving_mean, mean),
             (self.moving_variance, variance),
         ):
-            old = moving.value
-            moving.assign(old * self.momentum + of_batch * (1 - self.momentum))
+            old = moving_average.value
+            moving_average.assign(
+                old * self.momentum + batch_value * (1 - self.momentum)
+            )
         return mean, variance
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -88,9 +94,10 @@ class ParallelBatchNorm(keras.layers.Layer):
 class ParallelLayerNorm(keras.layers.Layer):
     """Normalises the units of each network and row, then scales and shifts each unit.
 
-        gamma (x - mean(x)) / sqrt(var(x) + epsilon) + beta
+        y = gamma (x - mean(x)) / sqrt(var(x) + epsilon) + beta
 
-    Each network has a gamma and a beta of its own.
+    The mean and the variance are taken over the units. Each unit of each network has a
+    gamma and a beta of its own.
 
     Args:
         epsilon: number added to variances.
@@ -112,17 +119,16 @@ class ParallelLayerNorm(keras.layers.Layer):
 
     def build(self, input_shape: Shape) -> None:
         num, _, units = input_shape
-        self.gamma, self.beta = (
-            self.add_weight(name=name, shape=(num, 1, units), initializer=start)
-            for name, start in (("gamma", "ones"), ("beta", "zeros"))
-        )
+        shape = (num, 1, units)
+        self.gamma = self.add_weight(name="gamma", shape=shape, initializer="ones")
+        self.beta = self.add_weight(name="beta", shape=shape, initializer="zeros")
 
     def call(self, x: Tensor) -> Tensor:
         # The 8 significant bits of bfloat16 are too few for sums of squares.
         y = ops.cast(x, "float32")
         y -= ops.mean(y, axis=-1, keepdims=True)
         variance = ops.mean(ops.square(y), axis=-1, keepdims=True)
-        # ONNX knows no rsqrt: with sqrt, exports round as the network does.
+        # As in `ParallelBatchNorm`: sqrt, not rsqrt.
         y /= ops.sqrt(variance + self.epsilon)
         return self.gamma * ops.cast(y, x.dtype) + self.beta
 

@@ -1,9 +1,9 @@
-"""Registers layers with Keras."""
+"""What every layer's file needs: the type of shapes, and registration with Keras."""
 
 from typing import Any
 
 import keras
 
-Shape = tuple[Any, ...]
+Shape = tuple[Any, ...]  # one length per axis; None if the length is not known
 # Keras can load a saved layer only if the layer's class is registered.
 register = keras.saving.register_keras_serializable(package="mtl_cli")

@@ -17,10 +17,10 @@ class StaticWeights(Routing):
 
     Training changes the variable. With `scale` above 1, the weights change faster than
     the other layers of the network. The length of Adam's step does not depend on the
-    size of the gradient, so a step changes a weight by about `scale` times the learning
-    rate. The length of an SGD step grows with the gradient, and `scale` multiplies the
-    gradient too. So a step changes a weight by `scale`^2 times as much as without
-    `scale`.
+    size of the gradient, so a step of Adam changes a weight by about `scale` times the
+    learning rate. The length of an SGD step grows with the gradient, and `scale`
+    multiplies the gradient too, so a step of SGD changes a weight by `scale`^2 times as
+    much as without `scale`.
 
     Args:
         routes: the readers and the experts that each reader weighs. All readers weigh
@@ -28,7 +28,7 @@ class StaticWeights(Routing):
         start: the constant part of the weights, one list per route; None for 0.
         scale: the factor of the variable.
         initializer: name or configuration of the variable's Keras initializer.
-        label: the name of the weights in reports, beside the level; "" for none.
+        label: the kind of the weights in reports, beside the level; "" for none.
 
     Input shape: `(..., batch, dim)`. The layer reads only the number of rows.
     Output shape: `(routes, batch, experts)`.
@@ -43,6 +43,7 @@ class StaticWeights(Routing):
 
     experts_noun: ClassVar[str] = "vectors"
     weights_are_shares: ClassVar[bool] = False
+    reads_rows = False
     variables_by_expert: tuple[str, ...] = ("weights",)
 
     def __init__(
@@ -55,9 +56,10 @@ class StaticWeights(Routing):
         **kwargs: Any,
     ) -> None:
         super().__init__(routes, **kwargs)
-        self.reads_rows = False
         self.shape = (len(self.routes), len(self.routes[0].experts))
-        self.start, self.scale, self.label = start, scale, label
+        self.start = start
+        self.scale = scale
+        self.label = label
         self.initializer = initializer
 
     def build(self, input_shape: Shape) -> None:
@@ -71,7 +73,8 @@ class StaticWeights(Routing):
         weights = self.scale * self.variable  # (routes, experts)
         if self.start is not None:
             weights += ops.convert_to_tensor(self.start, weights.dtype)
-        shape = (self.shape[0], ops.shape(x)[-2], self.shape[1])
+        num_routes, num_experts = self.shape
+        shape = (num_routes, ops.shape(x)[-2], num_experts)
         return ops.broadcast_to(weights[:, None], shape)
 
     def parts(self) -> dict[str, Any]:

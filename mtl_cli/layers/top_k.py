@@ -66,8 +66,13 @@ class TopKGates(Gates):
         self.num_selected = min(num_selected, num_experts)
         self.noise = None
         if has_noise:
-            l2, initializer = self.logits.l2, self.logits.initializer
-            self.noise = ParallelDense(num, num_experts, False, l2, initializer)
+            self.noise = ParallelDense(
+                num,
+                num_experts,
+                use_bias=False,
+                l2=self.logits.l2,
+                initializer=self.logits.initializer,
+            )
             self.seed_generator = keras.random.SeedGenerator()
 
     def call(self, x: Tensor, training: bool | None = None) -> Tensor:
@@ -76,7 +81,8 @@ class TopKGates(Gates):
         if training and self.noise is not None:
             e = keras.random.normal(ops.shape(logits), seed=self.seed_generator)
             logits += e * ops.softplus(ops.cast(self.noise(hidden), "float32"))  # H(x)
-        smallest_kept = ops.top_k(logits, self.num_selected)[0][..., -1:]
+        largest, _ = ops.top_k(logits, self.num_selected)  # in descending order
+        smallest_kept = largest[..., -1:]
         logits = ops.where(logits < smallest_kept, -float("inf"), logits)
         return ops.cast(ops.softmax(logits), self.compute_dtype)  # G(x)
 

@@ -1,4 +1,8 @@
-"""Connects the towers of several tasks, and computes towers of equal widths at once."""
+"""Connects the towers of several tasks, and computes towers of equal widths at once.
+
+The members of a run (`model.members`) are networks that share all layers but the last
+layer of each tower, see `members.py`.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -19,8 +23,8 @@ def connect_towers(
     """Connects a tower to each task's hidden vector.
 
     The tower of task t computes `logits_t = W_t mlp_t(z_t) + b_t`. Towers of equal
-    widths are computed side by side. The members of a run share mlp_t, but each has a
-    W_t and a b_t of its own.
+    widths are computed side by side. All members share mlp_t, but each member has a W_t
+    and a b_t of its own.
 
     Args:
         hidden: the hidden vectors z_t of the T tasks, `(T, batch, dim)`; or `(batch,
@@ -45,59 +49,70 @@ def connect_towers(
     """
     if len(hidden.shape) == 3 and hidden.shape[0] != len(widths_by_task):
         raise ValueError(
-            f"hidden holds vectors for {hidden.shape[0]} tasks, widths_by_task for "
-            f"{len(widths_by_task)}; make them equal."
+            f"hidden holds vectors for {hidden.shape[0]} tasks, but widths_by_task "
+            f"describes {len(widths_by_task)} towers; give one tower for each task."
         )
 
     def connect(widths: Sequence[int], tasks: Sequence[int]) -> Tensor:
         *units, num_logits = widths
-        name = layer_name(tasks, suffix)
-        mlp = ParallelMLP(len(tasks), units, name=name, **dense_options)
+        mlp_name = layer_name(tasks, suffix)
+        mlp = ParallelMLP(len(tasks), units, name=mlp_name, **dense_options)
         x = mlp(select_tasks(hidden, tasks))
-        name = layer_name(tasks, suffix, "logits")
+        logits_name = layer_name(tasks, suffix, "logits")
         return connect_last_layers(
-            x, len(tasks), num_logits, name, num_members, **dense_options
+            x, len(tasks), num_logits, logits_name, num_members, **dense_options
         )
 
     return connect_by_widths(widths_by_task, connect)
 
 
 def connect_logits(
-    hidden: Tensor, num_logits: Sequence[int], num_members: int, **dense_options: Any
+    hidden: Tensor,
+    num_logits_by_task: Sequence[int],
+    num_members: int,
+    **dense_options: Any,
 ) -> list[Tensor]:
-    """Connects only the last layer of a tower, `W_t z_t + b_t`, to each task's vector.
+    """Connects a tower without hidden layers, `W_t z_t + b_t`, to each task's vector.
 
-    See `connect_towers` for the arguments and the result.
+    Args:
+        hidden: as in `connect_towers`.
+        num_logits_by_task: number of logits of each task.
+        num_members: as in `connect_towers`.
+        **dense_options: as in `connect_towers`.
+
+    Returns: the logits of each task, as in `connect_towers`.
     """
 
     def connect(widths: Sequence[int], tasks: Sequence[int]) -> Tensor:
-        x, name = select_tasks(hidden, tasks), layer_name(tasks, "logits")
+        (num_logits,) = widths
+        x = select_tasks(hidden, tasks)
+        name = layer_name(tasks, "logits")
         return connect_last_layers(
-            x, len(tasks), widths[0], name, num_members, **dense_options
+            x, len(tasks), num_logits, name, num_members, **dense_options
         )
 
-    return connect_by_widths([(n,) for n in num_logits], connect)
+    return connect_by_widths([(n,) for n in num_logits_by_task], connect)
 
 
 def connect_last_layers(
     x: Tensor,
-    num: int,
+    num_towers: int,
     num_logits: int,
     name: str,
     num_members: int,
     **dense_options: Any,
 ) -> Tensor:
-    """Connects the last layers of `num` towers, one for each tower and member.
+    """Connects the last layers of several towers, one for each tower and member.
 
     The last layers have the initializer and the penalty on kernels of the hidden
     layers. They read x, `(groups, batch, dim)` or `(batch, dim)`, see `ParallelDense`.
 
-    Returns: the logits, `(num, batch, num_logits)`.
+    Returns: the logits, `(num_towers, batch, num_logits)`.
     """
     # Logits are float32 even if the hidden layers compute in bfloat16: the 8
     # significant bits of bfloat16 are too few for probabilities near 0 and 1.
     layers = ParallelDense(
-        num * num_members,
+        num_towers * num_members,
         num_logits,
         name=name,
         dtype="float32",
@@ -105,49 +120,62 @@ def connect_last_layers(
     )
     if num_members == 1:
         return layers(x)
-    y = layers(inputs_of_members(x, num, num_members))
-    return ops.reshape(y, (num, -1, num_logits))
+    # (num_towers * num_members, batch / num_members, num_logits)
+    y = layers(inputs_of_members(x, num_towers, num_members))
+    return ops.reshape(y, (num_towers, -1, num_logits))
 
 
-def inputs_of_members(x: Tensor, num: int, num_members: int) -> Tensor:
-    """Splits the input x of `num` towers into one input for each tower and member.
+def inputs_of_members(x: Tensor, num_towers: int, num_members: int) -> Tensor:
+    """Splits the input x of several towers into one input for each tower and member.
 
-    Returns: `(num * num_members, batch / num_members, dim)`: first the inputs of all
-        members for the first tower.
+    x is `(groups, batch, dim)` or `(batch, dim)`, see `ParallelDense`. The batch holds
+    the rows of the first member, then the rows of the second member, and so on.
+
+    Returns: `(num_towers * num_members, batch / num_members, dim)`. The inputs of all
+        members for the first tower come first.
     """
     x = ops.expand_dims(x, 0) if len(x.shape) == 2 else x
-    x = ops.repeat(x, num // x.shape[0], axis=0)
-    return ops.reshape(x, (num * num_members, -1, x.shape[-1]))
+    num_groups = x.shape[0]
+    x = ops.repeat(x, num_towers // num_groups, axis=0)  # (num_towers, batch, dim)
+    return ops.reshape(x, (num_towers * num_members, -1, x.shape[-1]))
 
 
 def connect_by_widths(
-    widths: Sequence[tuple[int, ...]],
+    widths_by_task: Sequence[tuple[int, ...]],
     connect: Callable[[Sequence[int], Sequence[int]], Tensor],
 ) -> list[Tensor]:
     """Connects towers, and computes the towers of equal widths side by side.
 
     Args:
-        widths: the widths of the layers of each task's tower.
+        widths_by_task: the widths of the layers of each task's tower.
         connect: called for each group of towers with equal widths, with the widths and
             the indices of the tasks. Returns the tasks' outputs, `(tasks, batch,
             units)`, or `(batch, units)` if the tasks have the same output.
 
     Returns: the output of each task, `(batch, units)`, in the order of the tasks.
     """
+    num_tasks = len(widths_by_task)
     outputs: dict[int, Tensor] = {}
-    for group in dict.fromkeys(widths):
-        tasks = [t for t in range(len(widths)) if widths[t] == group]
-        y = connect(group, tasks)
-        outputs |= {t: y if len(y.shape) == 2 else y[i] for i, t in enumerate(tasks)}
-    return [outputs[t] for t in range(len(widths))]
+    for widths in dict.fromkeys(widths_by_task):
+        tasks = [t for t in range(num_tasks) if widths_by_task[t] == widths]
+        y = connect(widths, tasks)
+        for i, t in enumerate(tasks):
+            outputs[t] = y if len(y.shape) == 2 else y[i]
+    return [outputs[t] for t in range(num_tasks)]
 
 
 def select_tasks(hidden: Tensor, tasks: Sequence[int]) -> Tensor:
-    """Selects the vectors of some tasks, `(tasks, batch, dim)`.
+    """Selects the hidden vectors of some tasks.
 
-    If all tasks share one vector, `(batch, dim)`, this is the vector itself.
+    Args:
+        hidden: the hidden vectors of all tasks, `(T, batch, dim)`; or `(batch, dim)` if
+            all tasks share one vector.
+        tasks: the indices of the tasks, in ascending order.
+
+    Returns: `(tasks, batch, dim)`; or the shared vector, `(batch, dim)`.
     """
-    if len(hidden.shape) == 2 or len(tasks) == hidden.shape[0]:
+    has_shared_vector = len(hidden.shape) == 2
+    if has_shared_vector or len(tasks) == hidden.shape[0]:
         return hidden
     return ops.stack([hidden[t] for t in tasks])
 
@@ -155,6 +183,7 @@ def select_tasks(hidden: Tensor, tasks: Sequence[int]) -> Tensor:
 def layer_name(tasks: Iterable[int], *suffixes: str) -> str:
     """Returns the name of a layer of some tasks' towers, such as `towers_0_2_logits`.
 
-    The suffixes tell the layers of a tower apart; "" is left out.
+    The name holds the indices of the tasks. The suffixes tell the layers of a tower
+    apart; an empty suffix is left out.
     """
     return "_".join(["towers", *map(str, tasks), *filter(None, suffixes)])

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 class AdaTT(GatedSharing):
-    """Each level has one fusion unit u per task t = 1 ... T, and a shared unit s.
+    """Each level has one fusion unit u for each task t = 1 ... T, and a shared unit s.
+
+    A fusion unit consists of experts and a gate, which weighs the experts of all units:
 
         x_u^0 = x
         E_u^j = experts f_u1^j, f_u2^j, ... of unit u (x_u^{j-1})
@@ -28,14 +30,14 @@ class AdaTT(GatedSharing):
 
     x is the encoding of a row, h_t the tower and y_t the logits of task t; see
     `Sharing`. E_u^j is the list of the outputs of unit u's experts, and E_ui^j one
-    output. E^j is the list for all units, and E_i^j one output. The native weights
-    v_ui^j are trained, and are the same for all rows. If all units have a single
-    expert, there are no native weights: v_ui^j is 1.
+    output in this list. E^j is the list for all units, and E_i^j one output. The native
+    weights v_ui^j are trained, and are the same for all rows. If no unit has more than
+    one expert, there are no native weights: v_ui^j is 1.
 
     The last level has no output x_s^J. Without shared experts, there is no unit s; the
-    paper calls this AdaTT-sp. The paper writes l for j, L for J, f_t^l(x) for x_t^j,
-    e_ti^l for the expert f_ti^j, m_t for the number of experts of unit t, and G_t^l for
-    the weights g_t^j.
+    paper calls this model AdaTT-sp. The paper writes l for j, L for J, f_t^l(x) for
+    x_t^j, e_ti^l for the expert f_ti^j, m_t for the number of experts of unit t, and
+    G_t^l for the weights g_t^j.
 
     Attributes:
         num_levels: number of levels, J.
@@ -73,13 +75,25 @@ class AdaTT(GatedSharing):
     def _connect_level(
         self, x_tasks: Tensor, x_shared: Tensor, num_tasks: int, level: int
     ) -> tuple[Tensor, Tensor]:
-        """Computes x_t^j and x_s^j of level j from those of the level before."""
+        """Connects level j.
+
+        Args:
+            x_tasks: x_t^{j-1}, `(tasks, batch, dim)`; or `(batch, dim)` in level 1.
+            x_shared: x_s^{j-1}, `(batch, dim)`.
+            num_tasks: number of tasks, T.
+            level: the number of the level, j.
+
+        Returns: x_t^j, `(tasks, batch, units)`; and x_s^j, `(batch, units)`, or None if
+            there is no such output.
+        """
         from mtl_cli.layers import Route, experts_of
         from mtl_cli.layers.gates import mix_groups
         from mtl_cli.layers.routing import SHARED
 
         n, m = self.num_specific_experts, self.num_shared_experts
-        name, units = f"level_{level}", self.expert_units
+        units = self.expert_units
+        name = f"level_{level}"
+        # The names of the experts, for reports
         specific = [experts_of(t, n) for t in range(num_tasks)]
         shared = experts_of(SHARED, m)
         experts = [*chain(*specific), *shared]
@@ -93,15 +107,17 @@ class AdaTT(GatedSharing):
 
         routes = [Route(t, experts) for t in range(num_tasks)]
         g_tasks = self.gates(routes, f"{name}_gates")(x_tasks)
-        y_tasks = mix_groups(g_tasks, outputs)
+        y_tasks = mix_groups(g_tasks, outputs)  # the sum over E^j
         if n:
             routes = [Route(t, own) for t, own in enumerate(specific)]
             y_tasks += self._native_sum(outputs[0], routes, f"{name}_native_weights")
-        if level == self.num_levels or not m:
+        is_last_level = level == self.num_levels
+        if is_last_level or not m:
             return y_tasks, None
 
         g_shared = self.gates([Route(SHARED, experts)], f"{name}_shared_gate")(x_shared)
-        y_shared = mix_groups(g_shared, outputs) + self._native_sum(
+        y_shared = mix_groups(g_shared, outputs)
+        y_shared += self._native_sum(
             outputs[-1], [Route(SHARED, shared)], f"{name}_shared_native_weights"
         )
         return y_tasks, y_shared[0]
@@ -109,12 +125,15 @@ class AdaTT(GatedSharing):
     def _native_sum(
         self, outputs: Tensor, routes: Sequence["Route"], name: str
     ) -> Tensor:
-        """Computes sum_i v_ui E_ui for some units u, `(units u, batch, units)`.
+        """Computes sum_i v_ui E_ui for some fusion units u.
 
         Args:
-            outputs: E_ui of all these units, one unit after another.
-            routes: the units and their own experts.
-            name: name of the layer of v.
+            outputs: the outputs E_ui of the experts of these fusion units, one fusion
+                unit after another, `(experts, batch, units)`.
+            routes: one route per fusion unit, with the unit's own experts.
+            name: name of the layer of the native weights v.
+
+        Returns: `(fusion units, batch, units)`.
         """
         from keras import ops
 
@@ -122,10 +141,11 @@ class AdaTT(GatedSharing):
         from mtl_cli.layers.dselect_k import uniform
 
         if self.num_specific_experts == 1 and self.num_shared_experts <= 1:
-            return outputs  # each unit has a single expert
+            return outputs  # each fusion unit has a single expert
         n = len(routes[0].experts)
         v = StaticWeights(
             routes, initializer=uniform(n**-0.5), label="native", name=name
         )
-        by_unit = ops.reshape(outputs, (len(routes), n, -1, outputs.shape[-1]))
-        return Mix()(v(outputs), by_unit)
+        # (fusion units, n, batch, units)
+        by_fusion_unit = ops.reshape(outputs, (len(routes), n, -1, outputs.shape[-1]))
+        return Mix()(v(outputs), by_fusion_unit)

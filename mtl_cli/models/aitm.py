@@ -19,8 +19,9 @@ class AITM(Sharing):
         y_t = h_t(z_t)
 
     x is the encoding of a row, h_t the tower and y_t the logits of task t; see
-    `Sharing`. k is the width of q_t, and transfer_t is one dense layer of k units. <a,
-    b> is the dot product. The matrices V, Q and K are the same for all tasks. The paper
+    `Sharing`. k is the width of q_t, and transfer_t is one dense layer of k units. u is
+    one of the two vectors that task t attends to, and a_u the score of u. <a, b> is the
+    dot product. The matrices V, Q and K are the same for all tasks. The paper
     writes h1, h2 and h3 for V, Q and K, g_t for transfer_t, v for x, and w_u for
     softmax(a)_u.
 
@@ -48,7 +49,7 @@ class AITM(Sharing):
         f = self.networks(len(tasks), self.bottom_units, name="bottoms")
         q = f(x)  # q_t, (tasks, batch, k)
         k = self.bottom_units[-1]
-        # The layer computes V u, Q u and K u: h1(u), h2(u) and h3(u) in the paper.
+        # This layer computes V u, Q u and K u: h1(u), h2(u) and h3(u) in the paper.
         project = ParallelDense(
             3,
             k,
@@ -62,9 +63,11 @@ class AITM(Sharing):
             transfer = self.networks(1, [k], name=f"transfers_{t - 1}")
             u = ops.stack([transfer(z[-1])[0], q[t]])  # p_{t-1} and q_t, (2, batch, k)
             projections = project(ops.reshape(u, (-1, k)))  # (3, 2 * batch, k)
-            vqk = ops.reshape(projections, (3, 2, -1, k))  # V u, Q u, K u
+            projections = ops.reshape(projections, (3, 2, -1, k))
+            # V u, Q u and K u for both u, (2, batch, k) each
+            values, queries, keys = projections[0], projections[1], projections[2]
             route = Route(t, [Expert(t - 1), Expert(t)])
             attention = Attention([route], name=f"attentions_{t}")
-            weights = attention(vqk[1], vqk[2])  # softmax(a), (1, batch, 2)
-            z.append(Mix()(weights, vqk[0])[0])  # z_t, (batch, k)
+            weights = attention(queries, keys)  # softmax(a), (1, batch, 2)
+            z.append(Mix()(weights, values)[0])  # z_t, (batch, k)
         return ops.stack(z)  # z_t, (tasks, batch, k)

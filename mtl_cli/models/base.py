@@ -65,8 +65,8 @@ class Sharing(Options):
     The heads turn the logits of all tasks into the logits of all outputs.
 
     Attributes:
-        reads_scenario: whether `share` reads the scenario of a row. The data set then
-            needs a scenario.
+        reads_scenario: whether `share` reads the scenario of a row. If so, the data set
+            needs the key `scenario`.
         name: name of the scheme's module.
         tower_units: hidden widths of each task's tower. A task's own `tower_units`
             takes precedence.
@@ -112,9 +112,9 @@ class Sharing(Options):
         return 1
 
     def named_features(self) -> dict[str, list[str]]:
-        """Returns the keys of `model` that name features, {key: the features}.
+        """Returns the features that keys of `model` name: {key: the features}.
 
-        An error tells the user of a feature that the data set lacks.
+        If the data set lacks one of these features, the user gets an error.
         """
         return {}
 
@@ -126,9 +126,9 @@ class Sharing(Options):
         """Connects the encodings to the hidden vectors that the towers read.
 
         Args:
-            encodings: `encodings.outputs` holds the encodings x, one tensor `(batch,
-                dim)` for each of `num_encodings`. A scheme may also read the vectors of
-                single features, `encodings.of_features`, and the scenario of each row,
+            encodings: `encodings.outputs` holds the encodings x, `num_encodings`
+                tensors `(batch, dim)`. A scheme may also read the vectors of single
+                features, `encodings.of_features`, and the scenario of each row,
                 `encodings.scenario_weights`.
             tasks: the names of the T tasks, in order.
 
@@ -160,17 +160,20 @@ class Sharing(Options):
         return [
             TowerSpec(
                 name,
-                tuple(self.tower_units if t.tower_units is None else t.tower_units),
-                t.num_logits,
-                t.BINARY_LABELS,
+                # A task's own `tower_units` takes precedence.
+                tuple(
+                    self.tower_units if task.tower_units is None else task.tower_units
+                ),
+                task.num_logits,
+                is_binary=task.BINARY_LABELS,
             )
-            for name, t in tasks.items()
+            for name, task in tasks.items()
         ]
 
     @cached_property
     def heads_option(self) -> Heads:
         """The heads that the key `heads` names, validated with their keys."""
-        # Keys that nobody knows stay among the keys of the heads, which refuse them.
+        # Unknown keys stay among the keys of the heads: the heads refuse them.
         others = self._keys_of("gates", Gate) | self._keys_of("towers", Towers)
         extra = self.model_extra or {}
         keys = {key: value for key, value in extra.items() if key not in others}
@@ -189,12 +192,17 @@ class Sharing(Options):
         return self
 
     def _check_gates(self) -> None:
-        """Refuses values of gates' keys: a scheme without gates would ignore them."""
+        """Raises an error if `model` has keys of gates, as this scheme has no gates."""
         keys = self._keys_of("gates", Gate)
         checked_own_keys(keys, type(self), "gates", Gate, "model.gate")
 
     def _keys_of(self, axis: str, base: type[Options]) -> dict[str, Any]:
-        """Selects the keys in `model` that some option of another axis has."""
+        """Selects the keys in `model` that some option of another axis has.
+
+        Args:
+            axis: the folder of the axis, such as `gates`.
+            base: the base class of the options of the axis.
+        """
         keys, extra = keys_of_options(axis, base), self.model_extra or {}
         return {key: value for key, value in extra.items() if key in keys}
 
@@ -239,7 +247,10 @@ class GatedSharing(Sharing):
         return build_option("gates", self.gate, Gate, keys, "model.gate")
 
     def gates(self, routes: Sequence["Route"], name: str) -> "Routing":
-        """Builds a gate for each route. All routes have the same number of experts."""
+        """Builds a layer with a gate for each route.
+
+        All routes must have the same number of experts.
+        """
         return self.gate_option.layer(
             len(routes),
             len(routes[0].experts),
@@ -253,7 +264,8 @@ class GatedSharing(Sharing):
         self.gate_option.check(self.gate_units)
 
 
-# Keys of `model` that have the same meaning for every sharing scheme. The single-task
-# twin of a run keeps their values. The twin has neither the heads nor the towers of the
-# run, because these may link tasks.
+# Keys of `model` that have the same meaning for every sharing scheme. The twin of a run
+# (the same configuration with a network for a single task) keeps the values of these
+# keys. The twin has neither the heads nor the towers of the run, because these may link
+# tasks.
 COMMON_KEYS = frozenset(Sharing.model_fields) - {"name", "heads", "towers"}

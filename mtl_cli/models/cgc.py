@@ -20,8 +20,8 @@ class CGC(GatedSharing):
         y_t    = h_t(z_t)
 
     x is the encoding of a row, h_t the tower and y_t the logits of task t; see
-    `Sharing`. E and S are lists of experts' outputs, and S_t(x)_i is one output. CGC is
-    PLE with one level; `layers.extract` mixes the experts of a level.
+    `Sharing`. E_t, E_s and S_t are lists of experts' outputs, and S_t(x)_i is one
+    output. CGC is PLE with one level; `layers.extract` mixes the experts of a level.
 
     The paper writes k for t, one of K tasks, w^k for the gate g_t, W_g^k for W_t, S^k
     for S_t, d for the length of x, g^k for z_t, and t^k for the tower h_t. The paper's
@@ -72,15 +72,18 @@ class CGC(GatedSharing):
         from mtl_cli.layers import Route, experts_of, extract
         from mtl_cli.layers.routing import SHARED
 
-        n, units = self.num_specific_experts, self.expert_units
+        n = self.num_specific_experts
+        units = self.expert_units
+        # The names of the experts, for reports
         specific = [experts_of(t, n) for t in range(num_tasks)]
         shared = experts_of(SHARED, self.num_shared_experts)
         f_shared = self.networks(len(shared), units, f"{name}_shared_experts")
         routes = [Route(t, experts + shared) for t, experts in enumerate(specific)]
         g_tasks = self.gates(routes, f"{name}_gates")
-        f_tasks = g_shared = None
+        f_tasks = None
         if n:
             f_tasks = self.networks(num_tasks * n, units, f"{name}_specific_experts")
+        g_shared = None
         if not is_last:
             route = Route(None, [*chain(*specific), *shared])
             g_shared = self.gates([route], f"{name}_shared_gate")

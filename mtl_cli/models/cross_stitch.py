@@ -17,10 +17,10 @@ class CrossStitch(Sharing):
         y_t   = h_t(z_t)
 
     x is the encoding of a row, h_t the tower and y_t the logits of task t; see
-    `Sharing`. f_s^l is layer l in the network of task s. A^l has one entry for each
-    pair of tasks. The paper writes alpha for A, x for f_s^l(...), and x with a tilde
-    for x_t^l. The initial values A_0 are `stitch_start` on the diagonal, for a task and
-    itself, and (1 - `stitch_start`) / (T - 1) elsewhere.
+    `Sharing`. f_s^l is layer l in the network of task s. A_ts^l is the weight of this
+    layer's output in the vector of task t. The paper writes alpha for A, x for
+    f_s^l(...), and x with a tilde for x_t^l. Each matrix starts as A_0, whose entries
+    are `stitch_start` on the diagonal and (1 - `stitch_start`) / (T - 1) elsewhere.
 
     The matrices should change faster than the kernels. So the trained variable is not A
     but a, where A = A_0 + c a and c = `stitch_scale`. A step of Adam then changes A by
@@ -30,7 +30,8 @@ class CrossStitch(Sharing):
         bottom_units: widths of the layers of each task's network.
         stitch_start: the initial diagonal of the matrices, in [0, 1): the weight of the
             task's own layer.
-        stitch_scale: the factor by which the matrices change faster, c.
+        stitch_scale: the factor by which the matrices change faster than without this
+            key, c.
 
     Reference: Misra et al., "Cross-stitch Networks for Multi-task Learning", CVPR 2016,
         equation 1.
@@ -50,10 +51,10 @@ class CrossStitch(Sharing):
         routes = [
             Route(t, [Expert(s) for s in range(num_tasks)]) for t in range(num_tasks)
         ]
-        # `max` avoids a division by 0; a single task has no matrices.
-        other = (1 - self.stitch_start) / max(num_tasks - 1, 1)
-        start = [
-            [self.stitch_start if s == t else other for s in range(num_tasks)]
+        # `max` avoids a division by 0: with a single task, there are no matrices.
+        off_diagonal = (1 - self.stitch_start) / max(num_tasks - 1, 1)
+        initial_matrix = [
+            [self.stitch_start if s == t else off_diagonal for s in range(num_tasks)]
             for t in range(num_tasks)
         ]  # A_0
         for level, width in enumerate(self.bottom_units, start=1):
@@ -62,7 +63,11 @@ class CrossStitch(Sharing):
             x = f(x)  # f_s^l(x_s^{l-1}), (tasks, batch, units)
             if num_tasks > 1:
                 stitch = StaticWeights(
-                    routes, start, self.stitch_scale, name=f"{name}_stitches"
+                    routes,
+                    start=initial_matrix,
+                    scale=self.stitch_scale,
+                    name=f"{name}_stitches",
                 )
-                x = Mix()(stitch(x), x)  # x_t^l; `stitch(x)` is A^l for each row
+                weights = stitch(x)  # A^l for each row, (tasks, batch, tasks)
+                x = Mix()(weights, x)  # x_t^l, (tasks, batch, units)
         return x  # z_t, (tasks, batch, units)

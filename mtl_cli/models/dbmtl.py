@@ -12,8 +12,8 @@ class DBMTL(SharedBottom):
         y_t = W_t r_t + b_t
 
     x is the encoding of a row and y_t the logits of task t; see `Sharing`. The towers
-    `dbmtl` compute the last three lines, see `mtl_cli/towers/dbmtl.py`. Any other
-    scheme can have these towers too (`model.towers=dbmtl`).
+    `dbmtl` compute c_t, r_t and y_t, see `mtl_cli/towers/dbmtl.py`. Any other scheme
+    can have these towers too (`model.towers=dbmtl`).
 
     Attributes:
         bottom_units: widths of the layers of the bottom network; if empty, f(x) = x.

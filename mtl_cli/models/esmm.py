@@ -1,4 +1,4 @@
-"""Entire space multi-task model: shared embeddings, and heads that chain two tasks."""
+"""Entire space multi-task model: shared embeddings, and heads that link two tasks."""
 
 from collections.abc import Sequence
 

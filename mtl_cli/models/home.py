@@ -30,17 +30,18 @@ class HoME(GatedSharing):
         y_t = h_t(z_t)
 
     x is the encoding of a row, h_t the tower and y_t the logits of task t; see
-    `Sharing`. G(v) [...] is the weighted sum of experts with the weights of the gate G,
-    as in MMoE. The self-gates S are such gates too; for a single expert, S is a sigmoid
-    instead of a softmax. An expert E reads its input v through a feature gate F:
+    `Sharing`. G(v) [...] is the weighted sum of the listed experts, with the weights of
+    the gate G, as in MMoE. The self-gates S are such gates too, over the experts of one
+    task or group; for a single expert, S is a sigmoid instead of a softmax. An expert E
+    reads its input v through a feature gate F:
 
         E(v) = swish(batch_norm(mlp(v * F(v))))          the last layer of mlp is linear
         F(v) = sum_l softmax(W v)_l 2 sigmoid(A_l B_l v)
 
     * is the element-wise product, and swish(a) = a sigmoid(a). The experts of one owner
-    (a task, a group, or all groups) share a feature gate. The paper calls v_k and v_s
-    meta representations, writes FeaGate for F, and LoRA_l(v) = 2 sigmoid(v B_l A_l) for
-    a row vector v.
+    (a task, a group, or all groups together) share a feature gate. The paper calls v_k
+    and v_s meta representations. It writes FeaGate for F, and LoRA_l(v) = 2 sigmoid(v
+    B_l A_l) for a row vector v.
 
     Attributes:
         groups: {group: the tasks of the group}; null puts all tasks into one group.
@@ -49,8 +50,8 @@ class HoME(GatedSharing):
         num_shared_experts: number of experts shared by all groups, in each level.
         expert_units: widths of the layers of each expert.
         gate_units: hidden widths of the gates G and S; empty for linear gates.
-        feature_gate_ranks: the rank of each product A_l B_l, the number of rows of B_l;
-            empty for no feature gates.
+        feature_gate_ranks: the rank of each product A_l B_l, which is the number of
+            rows of B_l; empty for no feature gates.
         self_gates: whether there are self-gates S.
 
     Reference: Wang et al., "HoME: Hierarchy of Multi-Gate Experts for Multi-Task
@@ -67,12 +68,14 @@ class HoME(GatedSharing):
     self_gates: bool
 
     def check(self, tasks: Sequence[str]) -> None:
-        grouped = [task for group in (self.groups or {}).values() for task in group]
+        if self.groups is None:
+            return
+        grouped = [task for group in self.groups.values() for task in group]
         for task in grouped:
             if task not in tasks:
                 message = unknown_name("task", task, "this run", list(tasks))
                 raise ValueError(f"model.groups: {message}")
-        for task in tasks if self.groups is not None else []:
+        for task in tasks:
             if grouped.count(task) != 1:
                 raise ValueError(
                     f"model.groups: task {task} is in {grouped.count(task)} groups; "
@@ -83,17 +86,20 @@ class HoME(GatedSharing):
         (x,) = encodings.outputs  # one encoding, (batch, dim)
         groups = self.groups or {"all": list(tasks)}
         v_groups, v_s = self._connect_groups(x, list(groups))
-        # For each task, the position of its group.
-        group_of = [
-            next(k for k, group in enumerate(groups.values()) if task in group)
-            for task in tasks
-        ]
-        return self._connect_tasks(v_groups, v_s, list(groups), group_of)
+        position = {
+            task: k for k, group in enumerate(groups.values()) for task in group
+        }
+        group_of_task = [position[task] for task in tasks]
+        return self._connect_tasks(v_groups, v_s, list(groups), group_of_task)
 
     def _connect_groups(
         self, x: Tensor, groups: Sequence[str]
     ) -> tuple[Tensor, Tensor]:
         """Connects the first level.
+
+        Args:
+            x: the encoding, `(batch, dim)`.
+            groups: the names of the groups.
 
         Returns: v_k of the groups, `(groups, batch, units)`, and v_s, `(batch, units)`.
         """
@@ -104,8 +110,9 @@ class HoME(GatedSharing):
         from mtl_cli.layers.routing import SHARED
 
         n = self.num_group_experts
-        own = {k: experts_of(k, n) for k in groups}
+        own = {k: experts_of(k, n) for k in groups}  # the names of each group's experts
         shared = experts_of(SHARED, self.num_shared_experts)
+        # (groups, n, batch, units)
         e_groups = self._connect_experts(x, n, groups, "level_1", "group")
         e_shared = self._connect_experts(
             x, self.num_shared_experts, [SHARED], "level_1", "shared"
@@ -128,7 +135,7 @@ class HoME(GatedSharing):
         v_groups: Tensor,
         v_s: Tensor,
         groups: Sequence[str],
-        group_of: Sequence[int],
+        group_of_task: Sequence[int],
     ) -> Tensor:
         """Connects the second level.
 
@@ -136,7 +143,7 @@ class HoME(GatedSharing):
             v_groups: the vectors v_k of the groups, `(groups, batch, units)`.
             v_s: the shared vector, `(batch, units)`.
             groups: the names of the groups.
-            group_of: the position of each task's group.
+            group_of_task: the position in `groups` of each task's group.
 
         Returns: the hidden vectors z_t of the tasks, `(tasks, batch, units)`.
         """
@@ -146,41 +153,55 @@ class HoME(GatedSharing):
         from mtl_cli.layers.gates import mix_groups
         from mtl_cli.layers.routing import SHARED
 
-        tasks, level = range(len(group_of)), "level_2"
+        level = "level_2"
+        tasks = range(len(group_of_task))
         # [v_k; v_s] of each group, (groups, batch, 2 * units)
         inputs = ops.concatenate([v_groups, ops.stack([v_s] * len(groups))], axis=-1)
-        u = ops.stack([inputs[k] for k in group_of])  # u_t, for each task
+        # u_t of each task, (tasks, batch, 2 * units)
+        u = ops.stack([inputs[k] for k in group_of_task])
         e_tasks = self._connect_experts(
             u, self.num_specific_experts, tasks, level, "specific"
         )
         e_groups = self._connect_experts(
             inputs, self.num_group_experts, groups, level, "group"
         )
-        e_group_by_task = ops.stack([e_groups[k] for k in group_of])
+        # The experts of each task's group, (tasks, experts, batch, units)
+        e_group_by_task = ops.stack([e_groups[k] for k in group_of_task])
         e_shared = self._connect_experts(
             v_s, self.num_shared_experts, [SHARED], level, "shared"
         )[0]
-        own = [Route(t, experts_of(t, self.num_specific_experts)) for t in tasks]
+        own = [experts_of(t, self.num_specific_experts) for t in tasks]
+        of_groups = [experts_of(group, self.num_group_experts) for group in groups]
         shared = experts_of(SHARED, self.num_shared_experts)
         routes = [
-            Route(t, [*e, *experts_of(groups[k], self.num_group_experts), *shared])
-            for (t, e), k in zip(own, group_of, strict=True)
+            Route(t, [*own[t], *of_groups[group_of_task[t]], *shared]) for t in tasks
         ]
         gates = self.gates(routes, f"{level}_gates")  # G_t
         z = mix_groups(gates(u), [e_tasks, e_group_by_task, e_shared])
         if self.self_gates:
-            z += self._self_gated(u, e_tasks, own, f"{level}_self_gates")
+            routes = [Route(t, own[t]) for t in tasks]
+            z += self._self_gated(u, e_tasks, routes, f"{level}_self_gates")
         return z
 
     def _connect_experts(
-        self, v: Tensor, num: int, owners: Sequence[int | str], level: str, kind: str
+        self,
+        v: Tensor,
+        num_experts: int,
+        owners: Sequence[int | str],
+        level: str,
+        kind: str,
     ) -> Tensor:
-        """Connects `num` experts E(v) of each owner, with the owners' feature gates F.
+        """Connects the experts E(v) of some owners, with the owners' feature gates F.
 
-        The owners are tasks, groups or `shared`. The names of the layers hold the level
-        and the kind of the owners. v is `(batch, dim)`, or `(owners, batch, dim)`.
+        Args:
+            v: the input of the experts, `(batch, dim)`, or `(owners, batch, dim)` if
+                each owner's experts read another input.
+            num_experts: number of experts of each owner.
+            owners: tasks, groups or `shared`.
+            level: the name of the level, which the names of the layers start with.
+            kind: the kind of the owners, a word in the names of the layers.
 
-        Returns: the experts' outputs, `(owners, num, batch, units)`.
+        Returns: the experts' outputs, `(owners, num_experts, batch, units)`.
         """
         from keras import ops
 
@@ -188,25 +209,26 @@ class HoME(GatedSharing):
 
         if self.feature_gate_ranks:
             gate = FeatureGate(
-                len(owners),
-                v.shape[-1],
-                self.feature_gate_ranks,
-                self.l2,
-                self.initializer,
-                owners,
+                num=len(owners),
+                units=v.shape[-1],
+                ranks=self.feature_gate_ranks,
+                l2=self.l2,
+                initializer=self.initializer,
+                owners=owners,
                 name=f"{level}_feature_{kind}_gates",
             )
             v = gate(v) * v  # F(v) * v
         # The last layer of an expert always has batch normalisation and swish (`silu`).
         num_hidden = len(self.expert_units) - 1
         experts = self.networks(
-            len(owners) * num,
+            len(owners) * num_experts,
             self.expert_units,
             f"{level}_{kind}_experts",
             activation=[*[self.activation] * num_hidden, "silu"],
             batch_norm=[*[self.batch_norm] * num_hidden, True],
         )
-        return ops.reshape(experts(v), (len(owners), num, -1, self.expert_units[-1]))
+        shape = (len(owners), num_experts, -1, self.expert_units[-1])
+        return ops.reshape(experts(v), shape)
 
     def _self_gated(
         self, v: Tensor, experts: Tensor, routes: Sequence["Route"], name: str
@@ -222,15 +244,15 @@ class HoME(GatedSharing):
         from mtl_cli.layers import Mix
         from mtl_cli.layers.gate_nu import GateNU
 
-        num, num_experts = experts.shape[:2]
+        num_owners, num_experts = experts.shape[:2]
         if num_experts > 1:
             gates = self.gates(routes, name)
         else:  # a softmax over one expert would always be 1, so take a sigmoid
             gates = GateNU(
-                num,
-                1,
-                self.gate_units,
-                num_hidden=num,
+                num=num_owners,
+                units=1,
+                hidden_units=self.gate_units,
+                num_hidden=num_owners,
                 gamma=1.0,
                 weighs_experts=True,
                 routes=routes,

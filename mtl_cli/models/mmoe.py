@@ -9,7 +9,7 @@ from mtl_cli.models.base import GatedSharing
 
 
 class MMoE(GatedSharing):
-    """All tasks share the experts f_i. The gate g_t of each task t weighs them.
+    """All tasks share the experts f_i. The gate g_t of each task t weighs the experts.
 
         g_t(x) = softmax(W_t x)           a weight for each expert
         z_t    = sum_i g_t(x)_i f_i(x)

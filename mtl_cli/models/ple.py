@@ -29,7 +29,7 @@ class PLE(CGC):
     w^{k,j} for the gate g_t^j, S^{k,j} for S_t^j, and g^{k,j} for x_t^j, with k = t.
 
     Attributes:
-        num_levels: number of levels, J; PLE with 1 level is CGC.
+        num_levels: number of levels, J. With one level, PLE is CGC.
 
     Reference: Tang et al., "Progressive Layered Extraction (PLE): A Novel Multi-Task
         Learning (MTL) Model for Personalized Recommendations", RecSys 2020,
@@ -50,4 +50,4 @@ class PLE(CGC):
                 f"level_{level}",
                 is_last=level == self.num_levels,
             )
-        return x_tasks  # z_t, (tasks, batch, units)
+        return x_tasks  # z_t = x_t^J, (tasks, batch, units)

@@ -17,10 +17,10 @@ class POSO(GatedSharing):
         y_t    = h_t(z_t)
 
     x is the encoding of a row, h_t the tower and y_t the logits of task t; see
-    `Sharing`. u are the embeddings and dense values of the personal features. The
-    factors p(u) are the same for all tasks. Since they are below 1, the constant C
-    keeps z_t from being small. The paper writes x_pc for u, g(x_pc) for p(u), e^(i) for
-    f_i, and x_t with a hat for z_t.
+    `Sharing`. u holds the embeddings and dense values of the personal features. The
+    factors p(u) are the same for all tasks. Since the factors are below 1, the constant
+    C keeps z_t from being small. The paper writes x_pc for u, g(x_pc) for p(u), e^(i)
+    for f_i, and x_t with a hat for z_t.
 
     Attributes:
         num_experts: number of experts, N in the paper.
@@ -29,7 +29,7 @@ class POSO(GatedSharing):
         personal_features: features that tell groups of users apart, such as how new a
             user is; empty for all features with embeddings.
         personal_gate_units: hidden widths of the gate p.
-        scale: C. With 2, the model is MMoE as long as all factors are 1/2.
+        scale: C. With `scale` 2, the model is MMoE as long as all factors are 1/2.
 
     Reference: Dai et al., "POSO: Personalized Cold Start Modules for Large-scale
         Recommender Systems", 2021, POSO (MMoE), equations 17 and 18.
@@ -56,15 +56,15 @@ class POSO(GatedSharing):
         outputs = f(x)  # f_i(x), (experts, batch, units)
         experts = experts_of(SHARED, self.num_experts)
         g = self.gates([Route(t, experts) for t in range(len(tasks))], name="gates")
-        p = GateNU(  # C p(u), (1, batch, experts)
-            1,
-            self.num_experts,
-            self.personal_gate_units,
+        p = GateNU(  # computes C p(u), (1, batch, experts)
+            num=1,
+            units=self.num_experts,
+            hidden_units=self.personal_gate_units,
             gamma=self.scale,
             routes=[Route("personal", experts)],
             weighs_experts=True,
             name="personal_gate",
             **self.dense_options,
         )
-        # g(x) is g_t(x) of each task, (tasks, batch, experts)
-        return Mix()(g(x) * p(u), outputs)  # z_t, (tasks, batch, units)
+        weights = g(x) * p(u)  # C p(u) g_t(x), (tasks, batch, experts)
+        return Mix()(weights, outputs)  # z_t, (tasks, batch, units)

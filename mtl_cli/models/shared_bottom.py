@@ -18,8 +18,8 @@ class SharedBottom(Sharing):
     `Sharing`. Ma et al. write k for the task t, and y_k = h^k(f(x)) for k = 1 ... K.
 
     Attributes:
-        bottom_units: widths of the layers of the bottom network; if empty, f(x) = x,
-            and the tasks share only the encoding.
+        bottom_units: widths of the layers of the bottom network. If empty, f(x) = x:
+            the tasks share only the encoding.
 
     Reference: Caruana, "Multitask Learning", Machine Learning 28, 1997;
         equation 1 of Ma et al., KDD 2018.

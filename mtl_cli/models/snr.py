@@ -13,18 +13,19 @@ class SNR(Sharing):
     """Each level l has sub-networks f_j^l, connected to the networks of the next level.
 
         u_j^1 = f_j^1(x)
-        v_i^l = sum_j z_ij^l W_ij^l u_j^l     if `snr_connection` is `trans`
-        v_i^l = sum_j z_ij^l u_j^l            if `snr_connection` is `aver`
+        v_i^l = sum_j c_ij^l W_ij^l u_j^l     if `snr_connection` is `trans`
+        v_i^l = sum_j c_ij^l u_j^l            if `snr_connection` is `aver`
         u_i^l = f_i^l(v_i^{l-1})              for each level l = 2 ... L
         z_t   = v_t^L                         the last level is connected to the tasks
         y_t   = h_t(z_t)
 
-    x is the encoding of a row, h_t the tower and y_t the logits of task t; see
-    `Sharing`. z_ij^l is a weight in [0, 1] of the connection from sub-network j to
-    sub-network or task i; at 0, the connection is cut. Each z_ij^l is a hard concrete
-    variable: random in training and fixed afterwards, often at exactly 0 or 1. The
-    matrices W_ij^l are trained. The paper writes lambda for `snr_l0`. See
-    `layers.HardConcrete`.
+    x is the encoding of a row, z_t the hidden vector, h_t the tower and y_t the logits
+    of task t; see `Sharing`. c_ij^l is the weight, in [0, 1], of the connection from
+    sub-network j to its reader i, a sub-network of the next level or a task. A
+    connection with the weight 0 is cut. Each c_ij^l is a hard concrete variable, see
+    `layers.HardConcrete`: random in training and fixed afterwards, often at exactly 0
+    or 1. The matrices W_ij^l are trained. The paper writes z_ij for c_ij, and lambda
+    for `snr_l0`.
 
     Attributes:
         num_levels: number of levels, L.
@@ -33,7 +34,8 @@ class SNR(Sharing):
         snr_connection: `trans`, with a matrix for each connection, or `aver`, without
             matrices.
         snr_l0: strength of the penalty on the expected number of open connections.
-        snr_noise: whether training draws z once per `step` or for each `row`.
+        snr_noise: whether training draws the weights of the connections once per `step`
+            or for each `row`.
 
     Reference: Ma et al., "SNR: Sub-Network Routing for Flexible Parameter Sharing in
         Multi-Task Learning", AAAI 2019; hard concrete variables: Louizos et al., ICLR
@@ -50,19 +52,27 @@ class SNR(Sharing):
     def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
         (x,) = encodings.outputs  # one encoding, (batch, dim)
         n = self.num_networks
+        network_names = [f"network {i + 1}" for i in range(n)]
+        v = x  # the input of the next level, (batch, dim) or (n, batch, units)
         for level in range(1, self.num_levels + 1):
-            f = self.networks(n, self.network_units, f"level_{level}_networks")
-            u = f(x)  # u_j^l, (n, batch, units)
-            readers: Sequence[int | str] = [f"network {i + 1}" for i in range(n)]
-            if level == self.num_levels:
-                readers = range(len(tasks))
-            x = self._connect(u, readers, f"level_{level}")  # v_i^l
-        return x  # z_t, (tasks, batch, units)
+            name = f"level_{level}"
+            f = self.networks(n, self.network_units, f"{name}_networks")
+            u = f(v)  # u_j^l, (n, batch, units)
+            is_last_level = level == self.num_levels
+            readers = range(len(tasks)) if is_last_level else network_names
+            v = self._connect(u, readers, name)  # v_i^l, (readers, batch, units)
+        return v  # z_t, (tasks, batch, units)
 
     def _connect(self, u: Tensor, readers: Sequence[int | str], name: str) -> Tensor:
-        """Computes v_i from all u_j, for the networks or tasks i that read them.
+        """Connects the sub-networks of a level to their readers.
 
-        Returns: `(readers, batch, units)`.
+        Args:
+            u: the outputs u_j of the sub-networks, `(n, batch, units)`.
+            readers: the readers i: the names of the sub-networks of the next level, or
+                the indices of the tasks.
+            name: the name of the level, which the names of the layers start with.
+
+        Returns: v_i of each reader, `(readers, batch, units)`.
         """
         from keras import ops
 
@@ -75,10 +85,11 @@ class SNR(Sharing):
             per_row=self.snr_noise == "row",
             name=f"{name}_connections",
         )
-        z = connections(u)  # z_ij, (readers, batch, n)
+        c = connections(u)  # c_ij, (readers, batch, n)
         if self.snr_connection == "aver":
-            return Mix()(z, u)
-        # The transforms W_i1 of network 1 for all readers i come first.
+            return Mix()(c, u)
+        # The n * len(readers) layers are in the order W_11, W_21, W_31, ..., W_12, ...:
+        # first the matrices that transform u_1, one for each reader.
         transforms = ParallelDense(
             n * len(readers),
             dim,
@@ -90,4 +101,5 @@ class SNR(Sharing):
         )
         # W_ij u_j, (n, readers, batch, dim)
         by_network = ops.reshape(transforms(u), (n, len(readers), -1, dim))
-        return Mix()(z, ops.transpose(by_network, (1, 0, 2, 3)))
+        by_reader = ops.transpose(by_network, (1, 0, 2, 3))  # (readers, n, batch, dim)
+        return Mix()(c, by_reader)

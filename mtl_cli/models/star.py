@@ -1,4 +1,4 @@
-"""STAR: each scenario multiplies the shared weights by factors of its own."""
+"""STAR: shared weights are multiplied by factors of the row's scenario."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -19,13 +19,14 @@ class STAR(Sharing):
 
     x is the encoding of a row, h_t the tower and y_t the logits of task t; see
     `Sharing`. s is the scenario of the row: the value of the feature
-    `dataset.scenario`. * is the element-wise product. The weights W^l and b^l are
-    shared by all scenarios, W_s^l and b_s^l belong to scenario s. norm_s normalises x
-    by the mean and variance over rows of s, see `layers/partitioned_norm.py`. A row of
-    an unknown scenario gets, in each layer, the mean over all scenarios.
+    `dataset.scenario`. * is the element-wise product. All scenarios share the weights
+    W^l and b^l; W_s^l and b_s^l belong to scenario s. norm_s normalises x by the mean
+    and variance over rows of s, see `layers/partitioned_norm.py`. A row of an unknown
+    scenario gets, in each layer, the mean of the results for all scenarios.
 
-    The paper calls s a domain p, one of M, and writes W_p* for the product W^l * W_s^l,
-    b_p* for the sum b^l + b_s^l, phi for relu, in_p for x^{l-1} and out_p for x^l.
+    The paper calls s a domain p, one of M domains. It writes W_p^* for the product
+    W^l * W_s^l, b_p^* for the sum b^l + b_s^l, phi for relu, in_p for x^{l-1} and out_p
+    for x^l.
 
     Attributes:
         bottom_units: widths of the layers of the bottom network; if empty, x^L = x^0.

@@ -25,11 +25,11 @@ class STEM(GatedSharing):
         z_t   = x_t^J
         y_t   = h_t(z_t)
 
-    h_t is the tower and y_t the logits of task t; see `Sharing`. F and S are lists of
-    experts' outputs, and S_ti^j is one output. A gate g is a softmax; in the paper, it
-    has hidden layers. sg stops gradients: the loss of a task does not reach the
-    experts of other tasks. With one level, the loss does not reach the embeddings of
-    other tasks either.
+    h_t is the tower and y_t the logits of task t; see `Sharing`. F_t, F_s, S_t and S_s
+    are lists of experts' outputs, and S_ti^j is one output. A gate g is a softmax; in
+    the paper, a gate has hidden layers. sg stops gradients: the loss of a task does not
+    reach the experts of other tasks. With one level, the loss does not reach the
+    embeddings of other tasks either.
 
     Attributes:
         num_levels: number of levels, J.
@@ -63,20 +63,32 @@ class STEM(GatedSharing):
     def _connect_level(
         self, x_tasks: Tensor, x_shared: Tensor, level: int
     ) -> tuple[Tensor, Tensor]:
-        """Computes x_t^j and x_s^j of level j from those of the level before."""
+        """Connects level j.
+
+        Args:
+            x_tasks: x_t^{j-1}, `(tasks, batch, dim)`.
+            x_shared: x_s^{j-1}, `(batch, dim)`.
+            level: the number of the level, j.
+
+        Returns: x_t^j, `(tasks, batch, units)`; and x_s^j, `(batch, units)`, or None in
+            the last level.
+        """
         from mtl_cli.layers import Mix, Route, experts_of
         from mtl_cli.layers.gates import mix_groups
         from mtl_cli.layers.routing import SHARED
 
-        num_tasks, name = x_tasks.shape[0], f"level_{level}"
-        num_specific = num_tasks * self.num_specific_experts
-        units, num_shared = self.expert_units, self.num_shared_experts
+        name = f"level_{level}"
+        units = self.expert_units
+        num_tasks = x_tasks.shape[0]
+        num_specific = num_tasks * self.num_specific_experts  # of all tasks together
+        num_shared = self.num_shared_experts
         f = self.networks(num_specific, units, f"{name}_specific_experts")
         f_tasks = f(x_tasks)  # F_1 ... F_T, (num_specific, batch, units)
         f = self.networks(num_shared, units, f"{name}_shared_experts")
         f_shared = f(x_shared)  # F_s, (num_shared, batch, units)
         specific = [experts_of(t, self.num_specific_experts) for t in range(num_tasks)]
         experts = [*chain(*specific), *experts_of(SHARED, num_shared)]
+        # A task trains only its own and the shared experts.
         routes = [
             Route(t, [e._replace(trained=e.owner in (t, SHARED)) for e in experts])
             for t in range(num_tasks)
@@ -99,8 +111,9 @@ def mix_specific(weights: Tensor, outputs: Tensor) -> Tensor:
     The gradient of a task's sum reaches only the task's own experts.
 
     Args:
-        weights: the weights of the experts for each task, `(T, batch, experts)`.
-        outputs: the outputs F_1 ... F_T of the experts, `(experts, batch, units)`.
+        weights: each task's weights of the specific experts of all tasks, `(T, batch,
+            experts)`.
+        outputs: the outputs F_1 ... F_T of these experts, `(experts, batch, units)`.
 
     Returns: `(T, batch, units)`.
     """
@@ -108,14 +121,17 @@ def mix_specific(weights: Tensor, outputs: Tensor) -> Tensor:
 
     from mtl_cli.layers import Mix
 
-    num_tasks, (num_specific, _, units) = weights.shape[0], outputs.shape
+    num_tasks = weights.shape[0]
+    num_specific, _, units = outputs.shape
     n = num_specific // num_tasks  # number of specific experts of each task
-    # Slices select the own experts. With a mask, as below for the other experts, each
-    # task would multiply the experts of all tasks a second time.
+    # Slices select the weights of the task's own experts. With a mask, as below for the
+    # other experts, each task would multiply the experts of all tasks a second time.
     own_weights = ops.stack(
         [weights[t, :, t * n : (t + 1) * n] for t in range(num_tasks)]
-    )
-    own_sum = Mix()(own_weights, ops.reshape(outputs, (num_tasks, n, -1, units)))
+    )  # (T, batch, n)
+    own_outputs = ops.reshape(outputs, (num_tasks, n, -1, units))
+    own_sum = Mix()(own_weights, own_outputs)
+    # is_own[t, i]: 1 if expert i belongs to task t, otherwise 0
     is_own = np.kron(np.eye(num_tasks), np.ones(n))  # (T, num_specific)
     is_other = (1 - is_own)[:, None].astype("float32")
     return own_sum + Mix()(weights * is_other, ops.stop_gradient(outputs))

@@ -312,9 +312,9 @@ def test_mix_refuses_another_number_of_weights_than_experts() -> None:
 def test_level_refuses_gates_over_another_number_of_experts() -> None:
     x = keras.Input((DIM,))
     experts = ParallelMLP(3 * 2, [4]), ParallelMLP(1, [4])
-    with pytest.raises(ValueError, match=r"3 gates over 2 .* has 6 experts and .* 1;"):
+    with pytest.raises(ValueError, match=r"3 gates over 2 .* 6 specific and 1 shared"):
         extract(x, x, *experts, Gates(3, 1 + 1))
-    with pytest.raises(ValueError, match=r"3 gates over 3 .* has 0 experts and .* 4;"):
+    with pytest.raises(ValueError, match=r"3 gates over 3 .* 0 specific and 4 shared"):
         extract(x, x, None, ParallelMLP(4, [4]), Gates(3, 3))
     with pytest.raises(ValueError, match=r"are for 2 experts, but .* holds 1"):
         extract(x, x, *experts, Gates(3, 2 + 1), Gates(1, 8))
@@ -324,11 +324,11 @@ def test_level_refuses_inputs_of_another_number_of_tasks() -> None:
     # Six gates could read three inputs, two gates each.
     x_tasks = keras.Input(batch_shape=(3, BATCH, DIM))
     experts = ParallelMLP(6 * 2, [4]), ParallelMLP(1, [4])
-    with pytest.raises(ValueError, match="inputs for 3 tasks, task_gates has 6 gates"):
+    with pytest.raises(ValueError, match="for 3 tasks, but task_gates has 6 gates"):
         extract(x_tasks, keras.Input(X), *experts, Gates(6, 2 + 1))
 
 
 def test_towers_refuse_hidden_vectors_of_another_number_of_tasks() -> None:
     hidden = keras.Input(batch_shape=(2, BATCH, DIM))
-    with pytest.raises(ValueError, match="vectors for 2 tasks, widths_by_task for 4"):
+    with pytest.raises(ValueError, match=r"vectors for 2 tasks, but .* 4 towers"):
         connect_towers(hidden, [(1,)] * 4)
