@@ -23,8 +23,8 @@ class AutoInt(Encoder):
 
     Reference: Song et al., "AutoInt: Automatic Feature Interaction Learning via
         Self-Attentive Neural Networks", CIKM 2019.
-        Differs from the paper in: only features with embeddings take part; a dense
-        feature takes part if it is declared as bucketized.
+        Differs from the paper in: only features with embeddings take part; to take
+        part, a dense feature must be declared as bucketized.
     """
 
     num_layers: NumParts

@@ -20,15 +20,15 @@ class Fields(NamedTuple):
     """The features of a batch of rows, from which an encoder computes interactions.
 
     Attributes:
-        vectors: the embeddings of the F features that have embeddings, `(batch, F,
-            embedding_dim)`; None if F is 0, or if the embeddings of two features differ
-            in length.
+        vectors: the embeddings of all features that have embeddings, `(batch,
+            num_vectors, embedding_dim)`; None if there are none, or if the embeddings
+            of two features differ in length.
         flat: x, the embeddings and dense features of a row side by side, `(batch,
             columns)`.
-        num_vectors: F.
-        first_order: a function without arguments. It creates a weight, a single number,
-            for each id of each feature, and returns the sum of the weights of each
-            row's ids, `(batch, 1)`.
+        num_vectors: number of features that have embeddings.
+        first_order: a function without arguments. The function creates a weight, a
+            single number, for each id of each feature, and returns the sum of the
+            weights of each row's ids, `(batch, 1)`.
     """
 
     vectors: Tensor | None
@@ -45,8 +45,8 @@ class Encoder(Options):
     `deep_units`. A subclass defines the interactions in `interact`.
 
     With `domain_features`, a gate scales x before `deep` and `interact` read x, see
-    `encoders/_domain_gate.py`. The weights that `Fields.first_order` creates are not
-    part of x, so they are not scaled.
+    `encoders/_domain_gate.py`. The gate does not scale the weights that
+    `Fields.first_order` creates, because they are not part of x.
 
     Attributes:
         name: name of the encoder's module.
@@ -57,8 +57,8 @@ class Encoder(Options):
         l2_embedding: strength of the L2 penalty on embeddings.
         deep_units: widths of the network `deep`; if empty, deep(x) = x.
         domain_features: features that tell the domain of a row, such as the page or
-            the tab. A gate that reads them scales x. Empty for no gate.
-        domain_gate_units: hidden widths of the gate, one for each hidden layer.
+            the tab. A gate that reads these features scales x. Empty for no gate.
+        domain_gate_units: widths of the hidden layers of the gate.
     """
 
     name: str
@@ -78,10 +78,10 @@ class Encoder(Options):
         """
 
     def interaction_columns(self) -> list[str] | None:
-        """Returns a name for each column of the interactions.
+        """Names the columns of the interactions.
 
-        Returns: the names; None if the number of columns, or the weights of the
-            interactions, depend on the number and order of the features.
+        Returns: one name per column; None if the number of columns, or the weights of
+            the interactions, depend on the number and order of the features.
         """
         return None
 
@@ -118,16 +118,16 @@ class Encoder(Options):
 
         options = {"stddev": self.embedding_stddev, "l2": self.l2_embedding}
         # The embeddings of each group of tables: (num_sets, batch, features, length).
-        groups = [
+        embeddings_by_group = [
             lookup.look_up(
-                inputs, layout, g, num_sets=num_sets, name=g.layer, **options
+                inputs, layout, group, num_sets=num_sets, name=group.layer, **options
             )
-            for g in lookup.table_groups(layout, self.embedding_dim)
+            for group in lookup.table_groups(layout, self.embedding_dim)
         ]
 
         def first_order() -> Tensor:
-            # Each weight is an embedding of length 1. It is trained even if the
-            # feature's own embeddings are frozen.
+            # Each weight is an embedding of length 1. Training changes this embedding
+            # even if the feature's own embeddings are frozen.
             weights = [
                 lookup.look_up(
                     inputs, layout, group._replace(dim=1, frozen=False), **options
@@ -138,12 +138,12 @@ class Encoder(Options):
 
         dense = [inputs["dense"]] if "dense" in inputs else []
         # The embeddings of each set: (batch, features, length) for each group.
-        sets = [[group[i] for group in groups] for i in range(num_sets)]
+        sets = [[e[i] for e in embeddings_by_group] for i in range(num_sets)]
         xs = [lookup.side_by_side(embeddings, dense) for embeddings in sets]
         columns = self.columns(layout)
         scaled_xs = xs
         if self.domain_features:
-            scaled_xs = _domain_gate.scale(
+            scaled_xs = _domain_gate.connect(
                 xs, columns, self.domain_features, self.domain_gate_units, dense_options
             )
             sets = list(map(lookup.split_like, scaled_xs, sets))
@@ -165,8 +165,11 @@ class Encoder(Options):
     ) -> Tensor:
         """Connects one set of embeddings and the dense features to an encoding.
 
-        See `Fields` and `encode` for the arguments. `embeddings` has a tensor `(batch,
-        features, length)` for each group of tables.
+        Args:
+            embeddings: one tensor `(batch, features, length)` for each group of tables.
+            x: the embeddings and dense features side by side, `(batch, columns)`.
+            first_order: see `Fields`.
+            dense_options: see `encode`.
 
         Returns: the encoding, `(batch, dim)`.
         """
@@ -175,9 +178,11 @@ class Encoder(Options):
         from mtl_cli.layers import ParallelMLP
 
         vectors = None
-        if len({e.shape[-1] for e in embeddings}) == 1:
+        lengths = {e.shape[-1] for e in embeddings}
+        if len(lengths) == 1:
             vectors = embeddings[0]
-            if len(embeddings) > 1:  # a group of frozen tables and one of the others
+            # Two groups have vectors of one length if the tables of one are frozen.
+            if len(embeddings) > 1:
                 vectors = ops.concatenate(embeddings, axis=1)
         num_vectors = sum(e.shape[-2] for e in embeddings)
         interactions = self.interact(Fields(vectors, x, num_vectors, first_order))
@@ -192,18 +197,19 @@ class Encoder(Options):
         """Returns `fields.vectors`, for an encoder that crosses pairs of features.
 
         Raises:
-            ConfigError: if fewer than two features have embeddings, or if their lengths
-                differ.
+            ConfigError: if fewer than two features have embeddings, or if the lengths
+                of the embeddings differ.
         """
         if fields.num_vectors < 2:
             raise ConfigError(
                 f"encoder={self.name}: needs two features with embeddings to cross, "
-                f"the data set has {fields.num_vectors}; give more sparse or "
+                f"but the data set has {fields.num_vectors}; give more sparse or "
                 "bucketized features, or take encoder=dcn"
             )
         if fields.vectors is None:
             raise ConfigError(
-                f"encoder={self.name}: crosses embeddings of one length, but the "
-                "features' embedding_dim differ; make them equal, or take encoder=dcn"
+                f"encoder={self.name}: crosses embeddings of one length, but features "
+                "have different embedding_dim; give all features the same "
+                "embedding_dim, or take encoder=dcn"
             )
         return fields.vectors

@@ -10,9 +10,9 @@ from mtl_cli.encoders.base import Encoder, Fields
 class DCN(Encoder):
     """Cross layers: `x_{l+1} = x_0 <x_l, w_l> + b_l + x_l`.
 
-    x_0 are the embeddings and dense features of a row, side by side. <x_l, w_l> is the
-    dot product. The vectors w_l and b_l are the weights of layer l. The output of the
-    last layer is the interactions; `Encoder` adds the deep network.
+    x_0 holds the embeddings and dense features of a row side by side. <x_l, w_l> is the
+    dot product. The vectors w_l and b_l are the weights of layer l. The interactions
+    are the output of the last layer; `Encoder` adds the deep network.
 
     Attributes:
         num_cross_layers: number of layers; each raises the degree of interactions by 1.

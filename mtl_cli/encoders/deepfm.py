@@ -5,7 +5,7 @@ from mtl_cli.encoders.base import Encoder, Fields
 
 
 class DeepFM(Encoder):
-    """Two sums over the features: one of weights, one of products of embeddings.
+    """Two sums: of the weights of the features, and of products of their embeddings.
 
         first order:  sum_i w_i
         second order: sum_{i<j} <e_i, e_j>
@@ -17,7 +17,7 @@ class DeepFM(Encoder):
     Reference: Guo et al., "DeepFM: A Factorization-Machine based Neural Network for
         CTR Prediction", IJCAI 2017.
         Differs from the paper in: the two sums are part of the encoding, so that the
-        networks of each task can weigh them; the paper adds them to the logit.
+        networks of each task can weigh the sums; the paper adds the sums to the logit.
     """
 
     def interact(self, fields: Fields) -> list[Tensor]:

@@ -22,13 +22,13 @@ class XDeepFM(Encoder):
 
     Attributes:
         cin_units: number of feature maps of each layer. All numbers but the last must
-            be even, since the maps are halved.
+            be even, because only half of a layer's maps go to the next layer.
 
     Reference: Lian et al., "xDeepFM: Combining Explicit and Implicit Feature
         Interactions for Recommender Systems", KDD 2018.
         Differs from the paper in: a feature map goes either to the next layer or to the
-        output, not to both; layers have a bias and a ReLU (both as in DeepCTR); there
-        is no linear part.
+        output, not to both; layers have a bias and a ReLU; there is no linear part. The
+        halved maps, the bias and the ReLU are as in DeepCTR.
     """
 
     cin_units: SomeUnits
@@ -37,7 +37,9 @@ class XDeepFM(Encoder):
     @classmethod
     def _check_even_units(cls, units: list[int]) -> list[int]:
         if any(width % 2 for width in units[:-1]):
-            raise ValueError("all widths but the last must be even")
+            raise ValueError(
+                "all widths but the last must be even, because the maps are halved"
+            )
         return units
 
     def interact(self, fields: Fields) -> list[Tensor]:

@@ -1,1 +1,1 @@
-"""Gates compute weights over experts: one file for each kind of gates."""
+"""Gates compute weights over experts. Each file has one kind of gates."""

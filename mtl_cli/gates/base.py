@@ -20,7 +20,10 @@ class Gate(Options):
 
     @abstractmethod
     def layer(self, num: int, num_experts: int, **kwargs: Any) -> "Routing":
-        """Builds `num` gates over `num_experts` experts each.
+        """Builds a layer of gates.
 
-        `kwargs` holds the other arguments of `layers.Gates`.
+        Args:
+            num: number of gates.
+            num_experts: number of experts that each gate weighs.
+            **kwargs: the other arguments of `layers.Gates`.
         """

@@ -37,7 +37,7 @@ class DSelectK(Gate):
         if self.gate_static and gate_units:
             raise ValueError(
                 "gate_units: static gates read no rows and have no hidden layers; set "
-                "it to [], or gate_static to false"
+                "gate_units to [], or gate_static to false"
             )
 
     def layer(self, num: int, num_experts: int, **kwargs: Any) -> "Routing":

@@ -1,4 +1,4 @@
-"""Softmax gates: every expert has a weight above 0."""
+"""Softmax gates: they give every expert a weight above 0."""
 
 from typing import TYPE_CHECKING, Any
 

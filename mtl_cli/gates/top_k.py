@@ -28,8 +28,9 @@ class TopK(Gate):
     def check(self, gate_units: Units) -> None:
         if self.num_selected_experts < 2:
             raise ValueError(
-                "num_selected_experts: a top_k gate of one expert always gives it "
-                "weight 1 and never learns; set it to 2 or more, or gate to dselect_k"
+                "num_selected_experts: a top_k gate of one expert always gives the "
+                "expert weight 1 and never learns; set num_selected_experts to 2 or "
+                "more, or gate to dselect_k"
             )
 
     def layer(self, num: int, num_experts: int, **kwargs: Any) -> "Routing":

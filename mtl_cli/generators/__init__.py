@@ -1,1 +1,1 @@
-"""Generators of data sets whose truth is known: one file for each."""
+"""Generators of data sets whose truth is known. Each file has one generator."""

@@ -12,18 +12,23 @@ from mtl_cli.core.options import Count, CountOrZero
 from mtl_cli.data.dataset import Dataset
 
 # The share of each cause in the variance of a score. The shares sum to 1.
-USER, ITEM, MATCH, HOUR, OFFER = 0.3, 0.3, 0.2, 0.1, 0.1
+USER_SHARE = 0.3
+ITEM_SHARE = 0.3
+MATCH_SHARE = 0.2
+HOUR_SHARE = 0.1
+OFFER_SHARE = 0.1
 # The number of factors that a user or an item has for each score. The match of a user
 # and an item is the dot product of their factors.
-FACTORS = 4
-SEGMENTS, CATEGORIES = 8, 20  # number of user segments, number of item categories
+NUM_FACTORS = 4
+NUM_SEGMENTS = 8  # of users
+NUM_CATEGORIES = 20  # of items
 SKEW = 0.5  # the popularity of the n-th user or item is proportional to n^-SKEW
-# The number of rows from which the intercepts are computed. The rates then differ from
-# the requested rates by at most 0.3 %.
+# The number of rows from which the intercepts are computed. With this number, the mean
+# probabilities differ from the requested rates by at most 0.3 %.
 CALIBRATION_ROWS = 2**17
 
 Rate = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
-# There must be more users, and more items, than the 2 (1 + FACTORS) columns of
+# There must be more users, and more items, than the 2 (1 + NUM_FACTORS) columns of
 # `Population.effects`. Otherwise the columns could not be made uncorrelated.
 PopulationSize = Annotated[int, Field(ge=16)]
 
@@ -34,15 +39,15 @@ class Population:
 
     Attributes:
         popularity: each user's or item's share of the impressions, (num,).
-        group: the segment of each user, or the category of each item, (num,).
-        effects: the effects of each user or item on the two scores,
-            (num, 2, 1 + FACTORS). The last axis holds the main effect, then the factors
-            of the match. Over impressions, each column has mean 0 and variance 1, and
-            no two columns are correlated.
+        groups: the segment of each user, or the category of each item, (num,).
+        effects: the effects of each user or item on the two scores, (num, 2,
+            1 + NUM_FACTORS). The last axis holds the main effect, then the factors of
+            the match. Over impressions, each column has mean 0 and variance 1, and no
+            two columns are correlated.
     """
 
     popularity: np.ndarray
-    group: np.ndarray
+    groups: np.ndarray
     effects: np.ndarray
 
 
@@ -67,8 +72,8 @@ class Funnel(Dataset):
 
     a and b are two scores of an impression. Over impressions they have mean 0 and
     variance 1, and they are uncorrelated. Each score is the sum of the effects of the
-    user, the item, the match of both, the hour and the offer. Of the offer, the price
-    has an effect on a, and the shipping costs have an effect on b.
+    user, the item, the match of both, the hour and the offer. The offer consists of a
+    price, which has an effect on a, and of shipping costs, which have an effect on b.
 
     r is `dependence`. If r is positive, pCVR is higher on clicked impressions than on
     other impressions; if r is negative, pCVR is lower on clicked impressions. A model
@@ -112,14 +117,15 @@ class Funnel(Dataset):
     def generate(self) -> dict[str, pa.Table]:
         """Generates the tables `train` and `test`. Equal keys give equal tables."""
         seeds = np.random.SeedSequence(self.generator_seed).spawn(4)
+        # One generator of random numbers for each purpose
         population, calibration, train, test = map(np.random.default_rng, seeds)
-        users = draw_population(population, self.num_users, SEGMENTS)
-        items = draw_population(population, self.num_items, CATEGORIES)
+        users = draw_population(population, self.num_users, NUM_SEGMENTS)
+        items = draw_population(population, self.num_items, NUM_CATEGORIES)
         # The intercepts are computed from separate rows, so that the number of training
         # rows does not change the true probabilities.
         logits = self._draw(calibration, CALIBRATION_ROWS, users, items).logits
         rates = (self.click_rate, self.conversion_rate)
-        intercepts = list(map(intercept, logits, rates))
+        intercepts = [find_intercept(*pair) for pair in zip(logits, rates, strict=True)]
 
         def draw(random: np.random.Generator, num_rows: int) -> pa.Table:
             impressions = self._draw(random, num_rows, users, items)
@@ -138,27 +144,31 @@ class Funnel(Dataset):
         items: Population,
     ) -> Impressions:
         """Draws the features of impressions, and computes their logits."""
-        user = random.choice(len(users.group), num_rows, p=users.popularity)
-        item = random.choice(len(items.group), num_rows, p=items.popularity)
+        user = random.choice(len(users.groups), num_rows, p=users.popularity)
+        item = random.choice(len(items.groups), num_rows, p=items.popularity)
         hour = random.integers(24, size=num_rows)
         offer = random.normal(size=(2, num_rows))
-        scores = np.sqrt(OFFER) * offer  # a and b, (2, num_rows)
+        scores = np.sqrt(OFFER_SHARE) * offer  # a and b, (2, num_rows)
         # Over the hours of a day, sine and cosine are uncorrelated, with variance 1/2.
-        scores[0] += sqrt(2 * HOUR) * np.cos(2 * pi * hour / 24)
-        scores[1] += sqrt(2 * HOUR) * np.sin(2 * pi * hour / 24)
+        scores[0] += sqrt(2 * HOUR_SHARE) * np.cos(2 * pi * hour / 24)
+        scores[1] += sqrt(2 * HOUR_SHARE) * np.sin(2 * pi * hour / 24)
         for k in range(2):
-            by_user, by_item = users.effects[user, k], items.effects[item, k]
-            scores[k] += sqrt(USER) * by_user[:, 0] + sqrt(ITEM) * by_item[:, 0]
-            match = np.einsum("rf,rf->r", by_user[:, 1:], by_item[:, 1:])
-            # The variance of the dot product is FACTORS.
-            scores[k] += sqrt(MATCH / FACTORS) * match
+            # (num_rows, 1 + NUM_FACTORS) each
+            of_user = users.effects[user, k]
+            of_item = items.effects[item, k]
+            main_effects = sqrt(USER_SHARE) * of_user[:, 0]
+            main_effects += sqrt(ITEM_SHARE) * of_item[:, 0]
+            scores[k] += main_effects
+            match = np.einsum("rf,rf->r", of_user[:, 1:], of_item[:, 1:])
+            # The variance of the dot product is NUM_FACTORS.
+            scores[k] += sqrt(MATCH_SHARE / NUM_FACTORS) * match
         columns = {
             "user": user.astype("int32"),
             "item": item.astype("int32"),
-            "segment": users.group[user].astype("int32"),
-            "category": items.group[item].astype("int32"),
+            "segment": users.groups[user].astype("int32"),
+            "category": items.groups[item].astype("int32"),
             "hour": hour.astype("int32"),
-            # A low price raises a, low shipping costs raise b.
+            # A low price raises a, and low shipping costs raise b.
             "price": np.exp(3 - offer[0] / 2).astype("float32"),
             "shipping": np.exp(1 - offer[1] / 2).astype("float32"),
         }
@@ -170,12 +180,18 @@ class Funnel(Dataset):
 def draw_population(
     random: np.random.Generator, num: int, num_groups: int
 ) -> Population:
-    """Draws all users, or all items. The members of a group have similar effects."""
+    """Draws all users, or all items. The members of a group have similar effects.
+
+    Args:
+        random: the generator of random numbers.
+        num: number of users or items.
+        num_groups: number of segments or categories.
+    """
     popularity = np.arange(1.0, num + 1) ** -SKEW
     popularity /= popularity.sum()
-    group = random.integers(num_groups, size=num)
-    num_columns = 2 * (1 + FACTORS)
-    effects = random.normal(size=(num_groups, num_columns))[group]
+    groups = random.integers(num_groups, size=num)
+    num_columns = 2 * (1 + NUM_FACTORS)
+    effects = random.normal(size=(num_groups, num_columns))[groups]
     effects += random.normal(size=(num, num_columns))
     effects -= np.einsum("n,nc->c", popularity, effects)  # mean 0 over impressions
     # Unlike a matrix product, einsum gives the same sums for any number of threads.
@@ -183,13 +199,13 @@ def draw_population(
     # Whitening: the covariance of the columns becomes the identity matrix.
     whitening = np.linalg.inv(np.linalg.cholesky(covariance))
     effects = np.einsum("nc,dc->nd", effects, whitening)
-    return Population(popularity, group, effects.reshape(num, 2, 1 + FACTORS))
+    return Population(popularity, groups, effects.reshape(num, 2, 1 + NUM_FACTORS))
 
 
-def intercept(logits: np.ndarray, rate: float) -> float:
-    """Finds the number that makes the mean probability `rate` if added to the logits.
+def find_intercept(logits: np.ndarray, rate: float) -> float:
+    """Finds the intercept with which the mean probability is `rate`, by bisection.
 
-    The method is bisection.
+    The probability of a row is the sigmoid of its logit plus the intercept.
     """
     logit_of_rate = log(rate / (1 - rate))
     low, high = logit_of_rate - logits.max(), logit_of_rate - logits.min()
@@ -207,11 +223,12 @@ def draw_labels(
 ) -> pa.Table:
     """Draws clicks and conversions, and returns a table of all columns.
 
-    The intercepts are those of clicks and of conversions.
+    `intercepts` holds the click intercept and the conversion intercept.
     """
     logits = impressions.logits + np.array(intercepts)[:, None]
     p_click, p_conversion = sigmoid(logits).astype("float32")
-    # float64: float32 has too few values near 0 for very small probabilities.
+    # The draws are float64: float32 has too few values near 0 to draw labels with very
+    # small probabilities.
     uniform = random.random(logits.shape)
     click = uniform[0] < p_click
     conversion = click & (uniform[1] < p_conversion)

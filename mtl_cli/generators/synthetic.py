@@ -29,7 +29,7 @@ class LabelParameters:
 
 
 class Synthetic(Dataset):
-    """Gaussian features, and two tasks whose weight vectors have the cosine p.
+    """Gaussian features, and two tasks; the cosine of their weight vectors is p.
 
         x   ~ N(0, 1)^d                               the features of a row
         w_1 = c u_1                                   the weight vector of task 1
@@ -38,8 +38,8 @@ class Synthetic(Dataset):
 
     u_1 and u_2 are orthogonal unit vectors. Both tasks have the same alpha and beta.
 
-    Columns: the features `x0` to `x{d-1}`, and the labels `y1` and `y2`. A YAML may
-    leave out the features, since they follow from `dimensions`.
+    Columns: the features `x0` to `x{d-1}`, and the labels `y1` and `y2`. A YAML file
+    may leave out the features, since they follow from `dimensions`.
 
     Attributes:
         generator: name of the generator's module.
@@ -47,8 +47,8 @@ class Synthetic(Dataset):
         dimensions: d, the number of features.
         scale: c, the length of the weight vectors.
         num_sines: m, the number of sines in a label.
-        coefficients: `index`: alpha_i = i, beta_i ~ N(0, 1); `normal`: alpha_i and
-            beta_i ~ N(0, 1).
+        coefficients: how alpha and beta are chosen: with `index`, alpha_i = i and
+            beta_i ~ N(0, 1); with `normal`, alpha_i and beta_i ~ N(0, 1).
         noise_variance: variance of the noise of each label.
         train_rows: number of training rows.
         test_rows: number of test rows.
@@ -60,8 +60,8 @@ class Synthetic(Dataset):
     Reference: Ma et al., "Modeling Task Relationships in Multi-task Learning with
         Multi-gate Mixture-of-Experts", KDD 2018, section 3.2; Tang et al.,
         "Progressive Layered Extraction (PLE)", RecSys 2020, section 5.
-        The paper of MMoE does not state alpha, beta, c and m;
-        conf/dataset/synthetic_mmoe.yaml has values that give the paper's figure 2.
+        The paper of MMoE does not state alpha, beta, c and m. With the values in
+        conf/dataset/synthetic_mmoe.yaml, the results are as in the paper's figure 2.
     """
 
     generator: Literal["synthetic"]
@@ -84,7 +84,8 @@ class Synthetic(Dataset):
         if not isinstance(values, dict) or "features" in values:
             return values
         dimensions = values.get("dimensions")
-        # If `dimensions` is wrong, the error must be about it, not about `features`.
+        # If `dimensions` is wrong, the error must be about `dimensions`. Any features
+        # keep pydantic from reporting a lack of features as well.
         if not isinstance(dimensions, int) or dimensions < 2:
             dimensions = 2
         return {**values, "features": feature_declarations(dimensions)}
@@ -94,8 +95,9 @@ class Synthetic(Dataset):
         expected = feature_declarations(self.dimensions)
         if {name: f.model_dump() for name, f in self.features.items()} != expected:
             raise ValueError(
-                "features: leave out this key; the features follow from dimensions: x0 "
-                f"to x{self.dimensions - 1}, all dense with transform none"
+                "features: the features follow from dimensions: x0 to "
+                f"x{self.dimensions - 1}, all dense with transform none; leave out "
+                "features"
             )
         return self
 
@@ -131,6 +133,7 @@ class Synthetic(Dataset):
     def _draw_rows(
         self, seed: np.random.SeedSequence, num_rows: int, parameters: LabelParameters
     ) -> pa.Table:
+        """Draws the features and the labels of some rows."""
         random = np.random.default_rng(seed)
         columns = {}
         z = np.zeros((2, num_rows))  # w_1 x and w_2 x
@@ -145,6 +148,6 @@ class Synthetic(Dataset):
 
 
 def feature_declarations(dimensions: int) -> dict[str, Any]:
-    """Returns the value of the key `features`: dense, without a transform."""
+    """Returns the value of the key `features`: dense features without a transform."""
     keys = Dense(kind="dense", transform="none").model_dump()
     return {f"x{i}": keys for i in range(dimensions)}

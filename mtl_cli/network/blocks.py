@@ -20,6 +20,7 @@ from mtl_cli.layers.routing import SHARED
 from mtl_cli.network.feature_rows import FeatureRows
 from mtl_cli.network.network import Block, Network
 from mtl_cli.network.parallel_networks import (
+    ALL_NETWORKS,
     Index,
     expert_names,
     input_kernels,
@@ -27,20 +28,20 @@ from mtl_cli.network.parallel_networks import (
     num_networks,
     pieces_of,
 )
-from mtl_cli.network.parts import own_networks, part_of_layers
+from mtl_cli.network.parts import parse_layer_name, part_of_layers
 
 
 class BlockName(NamedTuple):
     """The name of a block.
 
     Attributes:
-        part: the part of the network.
+        part: the part of the network, see `part_of_layers`.
         layer: the kind of layer, such as `level_1_gates`, `tower` or `table`.
         owner: the name of a feature or of a task, the number of an expert, or a task
             and a number; "" if all networks of the layer share the block.
-        piece: the name of a piece of the owner's weights, such as `0.kernel`: the
+        piece: the name of a piece of the owner's weights, such as `0.kernel` for the
             kernel of the first layer. In an embedding table, the task that owns the
-            vectors; "" if all tasks do.
+            vectors; "" if all tasks share the vectors.
         feature: the feature that the rows of a kernel read; "" if the block is not part
             of a kernel that reads features.
     """
@@ -52,7 +53,7 @@ class BlockName(NamedTuple):
     feature: str = ""
 
 
-# The name of a block, its weight, and its index in the weight.
+# The name of a block, the weight that holds the block, and the block's index in it.
 NamedSlices = tuple[BlockName, keras.Variable, Index]
 
 
@@ -62,6 +63,8 @@ def blocks_of(
     """Splits all weights of a network into blocks, which do not overlap.
 
     `layout` holds the columns of each feature in the network's inputs.
+
+    Returns: {name of a block: the place of the block in the network}.
     """
     splitter = WeightSplitter(network, config, layout)
     positions = {id(weight): i for i, weight in enumerate(network.logits.weights)}
@@ -78,18 +81,21 @@ class WeightSplitter:
         self.config, self.layout = config, layout
         self.tasks = list(config.chosen_tasks)
         self.parts = part_of_layers(network)
-        self.layers = {x.name: x for x in network.logits.layers if x.weights}
+        self.layers = {
+            layer.name: layer for layer in network.logits.layers if layer.weights
+        }
         # A sharing scheme has one set of embeddings for all tasks, or one set per task
-        # and perhaps a shared set. With one task, both kinds of scheme may have one
-        # set, so the scheme is asked about two tasks.
+        # and perhaps a shared set. Only for two tasks, the number of sets tells which
+        # kind of scheme this is: for one task, both kinds may have one set.
         self.set_owners = [""]
         if config.model.num_encodings(2) > 1:
             num_sets = config.model.num_encodings(len(self.tasks))
             self.set_owners = [*self.tasks, SHARED][:num_sets]
         self.feature_rows = FeatureRows(network, config, layout)
         features = ", ".join(dict.fromkeys(self.feature_rows.x_columns))
-        # The end of the names of blocks that depend on the order of the features.
-        self.order = f" on {features}"
+        # The names of blocks that depend on the order of the features end like this, so
+        # that only networks with the same order have such blocks in common.
+        self.feature_order = f" on {features}"
 
     def blocks(self) -> Iterator[NamedSlices]:
         """Yields the blocks of all layers."""
@@ -97,29 +103,33 @@ class WeightSplitter:
         tables = {group.layer: group.sizes for group in groups}
         encoder_layers: dict[str, list[keras.Layer]] = {}
         for name, layer in self.layers.items():
-            part = self.parts[name]
-            # Some gates multiply the columns of their input instead of giving shares
-            # to experts. These gates, and layers with `reads_columns`, depend on the
-            # order of the features. The names of their blocks hold the order, so only
-            # networks with the same order have such blocks in common.
-            is_gate = isinstance(layer, Routing) and layer.reads_rows
-            is_ordered = is_gate and not layer.weights_are_shares
-            is_ordered |= getattr(layer, "reads_columns", False)
-            order = self.order if is_ordered else ""
             if name in tables:
                 yield from self._tables(layer, "table", tables[name], self.set_owners)
-            elif part in ("embeddings", "encoder"):
+            elif self.parts[name] in ("embeddings", "encoder"):
                 encoder_layers.setdefault(type(layer).__name__, []).append(layer)
             else:
-                kind, own = name, own_networks(name, self.tasks)
-                if own is not None:
-                    words = [own.kind.removesuffix("s"), own.layer]
-                    kind = "_".join(filter(None, words))
-                own_tasks = [] if own is None else own.tasks
-                owners = network_owners(layer, self.tasks, own_tasks)
-                yield from self._networks(part, kind + order, layer, owners)
+                yield from self._task_layer(layer)
         for layers_of_class in encoder_layers.values():
             yield from self._encoder_layers(layers_of_class)
+
+    def _task_layer(self, layer: keras.Layer) -> Iterator[NamedSlices]:
+        """Yields the blocks of a layer after the encoder: experts, gates and towers."""
+        kind = layer.name
+        own_tasks: list[str] = []
+        name = parse_layer_name(layer.name, self.tasks)
+        if name is not None:
+            own_tasks = name.tasks
+            # In the singular, without the numbers of tasks: `tower_logits`
+            kind = "_".join(filter(None, [name.kind.removesuffix("s"), name.suffix]))
+        # Some gates multiply the columns of their input instead of giving shares to
+        # experts. These gates, and layers with `reads_columns`, depend on the order of
+        # the features.
+        is_gate = isinstance(layer, Routing) and layer.reads_rows
+        scales_columns = is_gate and not layer.weights_are_shares
+        if scales_columns or getattr(layer, "reads_columns", False):
+            kind += self.feature_order
+        owners = network_owners(layer, self.tasks, own_tasks)
+        yield from self._networks(self.parts[layer.name], kind, layer, owners)
 
     def _networks(
         self, part: Part, kind: str, layer: keras.Layer, owners: list[str]
@@ -132,8 +142,9 @@ class WeightSplitter:
         """
         row_slices = self.feature_rows.slices_of_layer(part, layer)
         kernels = input_kernels(layer)
-        owners = [*owners, ""]  # `piece.network` is -1 if all networks share the piece
         for piece in pieces_of(layer):
+            owner = "" if piece.network == ALL_NETWORKS else owners[piece.network]
+            # {end of the block's name: the block's slice of the last axis}
             columns = {"": piece.index[-1]}
             if isinstance(layer, Routing) and piece.name in layer.variables_by_expert:
                 start = piece.index[-1].start or 0
@@ -142,10 +153,12 @@ class WeightSplitter:
                     f" {expert}": slice(start + i, start + i + 1)
                     for i, expert in enumerate(expert_names(route, self.tasks))
                 }
+            reads_features = bool(row_slices) and any(
+                piece.variable is kernel for kernel in kernels
+            )
             for expert, column in columns.items():
-                owner = owners[piece.network]
                 name = BlockName(part, kind, owner, f"{piece.name}{expert}")
-                if row_slices and any(piece.variable is kernel for kernel in kernels):
+                if reads_features:
                     for feature, rows in row_slices:
                         index = (piece.index[0], rows, column)
                         yield name._replace(feature=feature), piece.variable, index
@@ -163,15 +176,18 @@ class WeightSplitter:
         layers = sorted(layers, key=lambda layer: (len(layer.name), layer.name))
         per_set = len(layers) // len(self.set_owners)
         for i, layer in enumerate(layers):
-            owner, number = self.set_owners[i // per_set], i % per_set
+            owner = self.set_owners[i // per_set]
+            number = i % per_set  # the position among the layers of this set
             if isinstance(layer, FusedEmbedding):
-                group = table_groups(self.layout, 1)[number]  # vectors of length 1
+                # The first-order weights of DeepFM are vectors of length 1.
+                group = table_groups(self.layout, 1)[number]
                 kind = "first-order table"
                 yield from self._tables(layer, kind, group.sizes, [owner])
                 continue
             kind = f"{type(layer).__name__} {number + 1}"
-            if not isinstance(layer, ParallelMLP):  # depends on the order of features
-                kind += self.order
+            # Only the deep network has separate blocks for the rows of each feature.
+            if not isinstance(layer, ParallelMLP):
+                kind += self.feature_order
             owners = [owner] * num_networks(layer)
             yield from self._networks("encoder", kind, layer, owners)
 
@@ -185,6 +201,12 @@ class WeightSplitter:
         """Yields a block for each embedding table and each set of embeddings.
 
         The weight holds the tables one below the other, and the sets side by side.
+
+        Args:
+            layer: the layer of the weight.
+            kind: the kind of layer in the names of the blocks.
+            sizes: {table: number of ids}, from top to bottom.
+            set_owners: the owner of each set, from left to right.
         """
         first_row = 0
         for table, size in sizes.items():

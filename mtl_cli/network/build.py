@@ -23,9 +23,9 @@ from mtl_cli.network.ensemble import ensemble_models
 from mtl_cli.network.network import Network
 from mtl_cli.tasks.base import Statistics
 
-# The weights must fit this part of the memory: a run also holds their gradients or the
-# state of the optimizer, and a copy to write.
-PART_OF_MEMORY = 0.5
+# The weights must fit this fraction of the memory. A run needs the rest of the memory
+# for the gradients or the state of the optimizer, and for the copy that it writes.
+FRACTION_OF_MEMORY = 0.5
 BYTES_PER_WEIGHT = 4
 # Keras' policy for each `trainer.precision`. Weights are float32 under both policies.
 DTYPE_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
@@ -38,15 +38,18 @@ def build(
 ) -> Network:
     """Builds the network that a configuration describes, with initial weights.
 
-    If the key `ensemble` lists seeds, the network averages one network per seed. The
-    layout holds the columns of each feature in the network's inputs. `Network` says
-    what the label statistics are.
+    If the key `ensemble` lists seeds, the network averages one network per seed.
+
+    Args:
+        config: the configuration.
+        layout: the columns of each feature in the network's inputs.
+        label_statistics: see `Network`.
 
     Raises:
         ConfigError: if the weights do not fit the memory of this machine.
     """
     statistics = label_statistics or {}
-    max_bytes = PART_OF_MEMORY * memory_bytes()
+    max_bytes = FRACTION_OF_MEMORY * memory_bytes()
     num_runs = max(1, len(config.ensemble))  # an empty list means one run
     try:
         with bounded_weights(max_bytes / BYTES_PER_WEIGHT):
@@ -62,8 +65,8 @@ def build(
 
 def average(runs: list[Network]) -> Network:
     """Combines the networks of several runs into one network, their ensemble."""
-    models = ensemble_models([(run.logits, run.predictions) for run in runs])
-    return Network(*models, runs[0].label_statistics, runs=runs)
+    logits, predictions = ensemble_models([(r.logits, r.predictions) for r in runs])
+    return Network(logits, predictions, runs[0].label_statistics, runs=runs)
 
 
 def build_run(
@@ -71,7 +74,8 @@ def build_run(
 ) -> Network:
     """Builds the network of one run. See `build` for the arguments."""
     keras.config.set_dtype_policy(DTYPE_POLICIES[config.trainer.precision])
-    model, tasks = config.model, config.chosen_tasks
+    model = config.model
+    tasks = config.chosen_tasks
     inputs = connect_inputs(layout)
     encodings = config.encoder.encode(
         inputs, layout, model.num_encodings(len(tasks)), model.dense_options
@@ -88,41 +92,51 @@ def build_run(
     logits = model.heads_option.connect(logits_by_task, tasks)
     predictions, calibrations = connect_predictions(config, logits_by_task, statistics)
     return Network(
-        keras.Model(inputs, logits),
-        keras.Model(inputs, predictions),
-        statistics,
-        encodings.outputs,
-        hidden,
-        calibrations,
+        logits=keras.Model(inputs, logits),
+        predictions=keras.Model(inputs, predictions),
+        label_statistics=statistics,
+        encodings=encodings.outputs,
+        hidden=hidden,
+        calibrations=calibrations,
     )
 
 
 def connect_predictions(
-    config: Config, logits: dict[str, Tensor], statistics: dict[str, Statistics]
+    config: Config, tower_logits: dict[str, Tensor], statistics: dict[str, Statistics]
 ) -> tuple[dict[str, Tensor], dict[str, Calibration]]:
     """Connects the calibrations of towers, and the predictions of outputs.
 
-    `logits` are those of the tasks' towers. Returns {prediction: (B, width)}, and
-    {task: the layer that calibrates its tower}.
+    With several members, a prediction is the mean over the members, and the standard
+    deviation over the members is one more prediction.
+
+    Args:
+        config: the configuration.
+        tower_logits: {task: the logits of its tower, before calibration}.
+        statistics: the label statistics, see `Network`.
+
+    Returns: {prediction: (B, width)}, and {task: the layer that calibrates its tower}.
     """
-    num_members, tasks = config.model.members, config.chosen_tasks
-    calibrations, logits = {}, dict(logits)
+    num_members = config.model.members
+    tasks = config.chosen_tasks
+    calibrations: dict[str, Calibration] = {}
+    calibrated_logits = dict(tower_logits)
     for i, (name, task) in enumerate(tasks.items()):
         if task.HAS_CLASSES:
-            layer = Calibration(
+            calibrations[name] = Calibration(
                 task.logit_shift, name=f"calibration_{i}", dtype="float32"
             )
-            calibrations[name], logits[name] = layer, layer(logits[name])
-    logits = config.model.heads_option.connect(logits, tasks)
-    predictions, spreads = {}, {}
+            calibrated_logits[name] = calibrations[name](tower_logits[name])
+    logits = config.model.heads_option.connect(calibrated_logits, tasks)
+    predictions: dict[str, Tensor] = {}
+    spreads: dict[str, Tensor] = {}
     for output in config.outputs:
         label_statistics = statistics.get(output.label, {})
-        x = output.task.predictions(logits[output.name], label_statistics)
+        prediction = output.task.predictions(logits[output.name], label_statistics)
         if num_members > 1:
-            by_members = by_member(x, num_members)
-            x = ops.mean(by_members, axis=0)
-            spreads[spread_name(output.name)] = ops.std(by_members, axis=0)
-        predictions[output.name] = x
+            member_predictions = by_member(prediction, num_members)
+            prediction = ops.mean(member_predictions, axis=0)
+            spreads[spread_name(output.name)] = ops.std(member_predictions, axis=0)
+        predictions[output.name] = prediction
     return predictions | spreads, calibrations
 
 

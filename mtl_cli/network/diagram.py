@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 import keras
 
 from mtl_cli.layers import FusedEmbedding, Mix, ParallelDense, ParallelMLP, Routing
-from mtl_cli.network.parts import own_networks
+from mtl_cli.network.parts import parse_layer_name
 
-# More outputs than this share one node. A title lists fewer tasks than this by name.
+# More outputs than this share one node. A title names the tasks if there are fewer than
+# this, and otherwise gives their number.
 MAX_NAMES = 4
 
 
@@ -41,14 +42,19 @@ def nodes_of(model: keras.Model, tasks: Sequence[str]) -> list[Node]:
     nodes: list[Node] = []
     sums = [op for op in model.operations if is_sum_of_mixtures(op)]
     summands = {source for op in sums for source in inputs_of(op)}
-    # The nodes that each operation's result is computed from.
+    # The nodes that each operation's result comes from: the operation's own node or, if
+    # the operation has no node, the nodes that it reads.
     origins: dict[keras.Operation, list[int]] = {}
     for operation in model.operations:
-        read = [origins[op] for op in inputs_of(operation)]
-        sources = list(dict.fromkeys(itertools.chain(*read)))
-        is_node = isinstance(operation, keras.layers.InputLayer | Mix | Routing)
-        is_node |= isinstance(operation, keras.Layer) and bool(operation.weights)
-        if operation not in summands and (operation in sums or is_node):
+        sources_of_inputs = [origins[op] for op in inputs_of(operation)]
+        sources = list(dict.fromkeys(itertools.chain(*sources_of_inputs)))
+        has_weights = isinstance(operation, keras.Layer) and bool(operation.weights)
+        is_node = (
+            operation in sums
+            or has_weights
+            or isinstance(operation, keras.layers.InputLayer | Mix | Routing)
+        )
+        if is_node and operation not in summands:
             nodes.append(node_of(operation, tasks, sources))
             sources = [len(nodes) - 1]
         origins[operation] = sources
@@ -57,8 +63,8 @@ def nodes_of(model: keras.Model, tasks: Sequence[str]) -> list[Node]:
         for name, tensor in model.output.items()
     }
     if len(outputs) > MAX_NAMES:
-        every_source = list(dict.fromkeys(itertools.chain(*outputs.values())))
-        outputs = {f"{len(outputs)} outputs": every_source}
+        sources_of_all = list(dict.fromkeys(itertools.chain(*outputs.values())))
+        outputs = {f"{len(outputs)} outputs": sources_of_all}
     nodes += [Node(name, "", "output", sources) for name, sources in outputs.items()]
     return nodes
 
@@ -83,27 +89,33 @@ def node_of(
     operation: keras.Operation, tasks: Sequence[str], sources: list[int]
 ) -> Node:
     """Describes an operation as a node; `sources` are the nodes that it reads."""
-    title = operation.name.replace("_", " ")
-    if networks := own_networks(operation.name, tasks):
-        names, count = networks.tasks, len(networks.tasks)
-        owners = ", ".join(names) if count < MAX_NAMES else f"{count} tasks"
-        title = f"{(networks.layer or networks.kind).replace('_', ' ')} of {owners}"
-    kind = "layer"
+    title = title_of(operation.name, tasks)
     if isinstance(operation, keras.layers.InputLayer):
-        kind, sizes = "input", f"{operation.output.shape[-1]} columns"
-    elif isinstance(operation, FusedEmbedding):
-        rows = sum(operation.vocabulary_sizes)
-        sizes = f"{rows:,} rows of {operation.embedding_dim * operation.num_sets}"
-    elif isinstance(operation, Routing):
-        kind = "gate"
+        return Node(title, f"{operation.output.shape[-1]} columns", "input", sources)
+    if isinstance(operation, Mix) or not isinstance(operation, keras.Layer):
+        return Node("Σ", "", "sum", sources)  # a mixture, or a sum of mixtures
+    if isinstance(operation, Routing):
         sizes = f"over {operation.output.shape[-1]} {operation.experts_noun}"
+        return Node(title, sizes, "gate", sources)
+    if isinstance(operation, FusedEmbedding):
+        num_rows = sum(operation.vocabulary_sizes)
+        sizes = f"{num_rows:,} rows of {operation.embedding_dim * operation.num_sets}"
     elif isinstance(operation, ParallelMLP):
         widths = " → ".join(map(str, operation.units)) or "no hidden layer"
         sizes = f"{operation.num} networks of {widths}"
     elif isinstance(operation, ParallelDense):
         sizes = f"{operation.num} layers of {operation.units}"
-    elif isinstance(operation, Mix) or not isinstance(operation, keras.Layer):
-        title, kind, sizes = "Σ", "sum", ""
     else:
         sizes = f"{operation.count_params():,} weights"
-    return Node(title, sizes, kind, sources)
+    return Node(title, sizes, "layer", sources)
+
+
+def title_of(layer_name: str, tasks: Sequence[str]) -> str:
+    """Returns the title of a node, such as `towers of click, buy`."""
+    name = parse_layer_name(layer_name, tasks)
+    if name is None:
+        return layer_name.replace("_", " ")
+    owners = f"{len(name.tasks)} tasks"
+    if len(name.tasks) < MAX_NAMES:
+        owners = ", ".join(name.tasks)
+    return f"{(name.suffix or name.kind).replace('_', ' ')} of {owners}"

@@ -12,9 +12,9 @@ def ensemble_models(
 ) -> tuple[keras.Model, keras.Model]:
     """Combines several runs into two models: of all logits, and of mean predictions.
 
-    The network of one run may itself make `model.members` predictions, one per member,
-    and return their mean p_r and their standard deviation s_r, for run r. With a single
-    member, s_r is 0. An ensemble of R runs predicts
+    The network of one run r may itself have several members (`model.members`). Its
+    prediction p_r is then the mean over the members, and s_r their standard deviation.
+    With a single member, s_r is 0. An ensemble of R runs predicts
 
         p = sum_r p_r / R        s = sqrt(sum_r (s_r^2 + (p_r - p)^2) / R)
 
@@ -24,13 +24,14 @@ def ensemble_models(
     Args:
         runs: the models `Network.logits` and `Network.predictions` of each run.
 
-    Returns: the same two models of the ensemble. The logits are first those of the
-        first run's rows, then those of the second run's rows, and so on, as one run
-        does for its members. s has the name that `spread_name` returns.
+    Returns: the models `Network.logits` and `Network.predictions` of the ensemble. The
+        logits of the first run come first, then the logits of the second run, and so
+        on, one run below the other. s has the name that `spread_name` returns.
     """
+    first_logits_model, _ = runs[0]
     inputs = {
         tensor.name: keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=tensor.name)
-        for tensor in runs[0][0].inputs
+        for tensor in first_logits_model.inputs
     }
     logits_of_runs = [logits_model(inputs) for logits_model, _ in runs]
     predictions_of_runs = [prediction_model(inputs) for _, prediction_model in runs]
@@ -38,7 +39,8 @@ def ensemble_models(
     predictions: dict[str, Tensor] = {}
     for name in logits_of_runs[0]:
         logits[name] = ops.concatenate([run[name] for run in logits_of_runs], axis=0)
-        means = ops.stack([run[name] for run in predictions_of_runs])  # (R, batch, ...)
+        # p_r, (R, batch, ...)
+        means = ops.stack([run[name] for run in predictions_of_runs])
         variance = ops.var(means, axis=0)
         spread = spread_name(name)
         if spread in predictions_of_runs[0]:

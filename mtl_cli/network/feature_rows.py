@@ -1,8 +1,8 @@
 """Finds the rows of each feature in the kernels that read features.
 
 Two networks may have the features in another order, or only some features in common. So
-`blocks.py` makes each feature's rows of a kernel a block: the block is copied to the
-rows of the same feature in another network.
+`blocks.py` makes a block of the rows that each feature has in a kernel. A block is
+copied to the rows of the same feature in another network.
 """
 
 import itertools
@@ -37,14 +37,14 @@ class FeatureRows:
     def slices_of_layer(
         self, part: Part, layer: keras.Layer
     ) -> list[tuple[str, slice]]:
-        """Returns each feature and its rows in the kernels of a layer.
+        """Returns each feature and its rows in the `input_kernels` of a layer.
 
-        These are the layer's `input_kernels`. The list is empty for a layer that does
-        not read features.
+        The list is empty for a layer that does not read features.
         """
         if not input_kernels(layer):
             return []
-        if part == "encoder":  # a gate of the encoder also reads other tensors than x
+        if part == "encoder":
+            # A gate of the encoder also reads other tensors than x.
             return [] if isinstance(layer, Routing) else row_slices(self.x_columns)
         inputs = inputs_of_call(layer, 0)
         reads_encodings = all(map(self._has_encoding_columns, inputs))
@@ -76,7 +76,7 @@ class FeatureRows:
             return True
         operation = tensor._keras_history.operation
         if isinstance(operation, Routing) and not operation.weights_are_shares:
-            return True  # one factor for each column of the encoding that it scales
+            return True  # the gate computes one factor for each column of an encoding
         # A layer with weights may mix the columns.
         has_weights = bool(getattr(operation, "weights", None))
         if has_weights or tensor.shape[-1] != len(self.encoding_columns):
@@ -85,9 +85,12 @@ class FeatureRows:
         return bool(inputs) and all(map(self._has_encoding_columns, inputs))
 
 
-def inputs_of_call(operation: keras.Operation, number: int) -> list[Tensor]:
-    """Returns the tensors that an operation reads in one of its calls, from 0."""
-    inputs: list[Tensor] = operation._inbound_nodes[number].input_tensors
+def inputs_of_call(operation: keras.Operation, call: int) -> list[Tensor]:
+    """Returns the tensors that an operation reads in one of its calls.
+
+    A layer that is connected several times has several calls, numbered from 0.
+    """
+    inputs: list[Tensor] = operation._inbound_nodes[call].input_tensors
     return inputs
 
 

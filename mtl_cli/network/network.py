@@ -1,4 +1,4 @@
-"""A network, the places of blocks in it, and an earlier optimizer for it.
+"""A network, the place of a block in a network, and the state of an earlier optimizer.
 
 Letters in shapes: B is the number of rows in a batch, D the width of an encoding, T the
 number of tasks and H the width of a hidden vector.
@@ -23,7 +23,7 @@ class Block:
     """The place of a block in a network.
 
     Attributes:
-        weight: the position of the weight in `model.weights`.
+        weight: the position of the weight in `Network.logits.weights`.
         index: the slices of the weight, one per axis.
     """
 

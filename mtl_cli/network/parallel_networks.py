@@ -1,4 +1,8 @@
-"""Finds the weights and the owner of each network in a layer of several networks."""
+"""Finds the weights and the owner of each network in a layer of several networks.
+
+A layer stores, for example, the kernels of all its experts in one weight. The piece of
+this weight that belongs to one expert is a `NetworkPiece`.
+"""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -16,6 +20,7 @@ Index = tuple[slice, ...]
 # A part of a layer: a layer itself, or a variable.
 LayerPart: TypeAlias = keras.Layer | keras.Variable
 ALL = slice(None)  # all positions of an axis
+ALL_NETWORKS = -1  # in place of the number of a network: all networks share the piece
 # The layers, apart from gates, that compute networks side by side.
 LAYERS_OF_NETWORKS = (ParallelDense, ParallelMLP, StarDense, StarMLP)
 # Names of layers that compute one or several networks per task, in the order of the
@@ -29,8 +34,9 @@ class NetworkPiece:
     """A piece of a weight that belongs to one of the networks that a layer computes.
 
     Attributes:
-        network: the number of the network, from 0; -1 if all networks share the piece.
-        name: the name of the piece, such as `0.kernel`: the kernel of the first layer.
+        network: the number of the network, from 0; or `ALL_NETWORKS`.
+        name: the name of the piece, such as `0.kernel` for the kernel of the first
+            layer.
         variable: the weight that holds the piece.
         index: the slices of the weight, one per axis.
     """
@@ -50,11 +56,12 @@ def pieces_of(layer: keras.Layer) -> Iterator[NetworkPiece]:
     """Splits the weights of a layer into pieces that belong to one network each."""
     if isinstance(layer, Routing):
         for prefix, part in layer.parts().items():
+            is_variable = isinstance(part, keras.Variable)
+            num_in_part = part.shape[0] if is_variable else part.num
             # A part with one network, in a layer of several gates, serves all gates.
-            num = part.num if hasattr(part, "num") else part.shape[0]
-            is_shared = num == 1 and len(layer.routes) > 1
+            is_shared = num_in_part == 1 and len(layer.routes) > 1
             for piece in pieces_of_part(part, prefix):
-                yield replace(piece, network=-1) if is_shared else piece
+                yield replace(piece, network=ALL_NETWORKS) if is_shared else piece
     elif isinstance(layer, LAYERS_OF_NETWORKS):
         yield from pieces_of_part(layer, "")
     else:
@@ -76,12 +83,16 @@ def input_kernels(layer: keras.Layer) -> list[keras.Variable]:
 def pieces_of_part(part: LayerPart, prefix: str) -> Iterator[NetworkPiece]:
     """Splits a part of a layer into pieces that belong to one network each.
 
-    The part is a layer that computes several networks, or a variable whose first axis
-    has one entry per network. The prefix is the start of the pieces' names.
+    Args:
+        part: a layer that computes several networks, or a variable whose first axis has
+            one entry per network.
+        prefix: the start of the pieces' names.
     """
     if isinstance(part, ParallelMLP | StarMLP):
-        # `0.kernel` is the kernel of each first layer.
-        for i, layer in enumerate(x for x in part.stack if x.weights):
+        # Layers with weights are numbered from 0: `0.kernel` is the kernel of the first
+        # layer.
+        layers = [layer for layer in part.stack if layer.weights]
+        for i, layer in enumerate(layers):
             if isinstance(layer, ParallelBatchNorm | ParallelLayerNorm):
                 for variable in layer.weights:
                     yield from pieces_of_part(variable, f"{i}.{variable.name}")
@@ -101,7 +112,8 @@ def pieces_of_part(part: LayerPart, prefix: str) -> Iterator[NetworkPiece]:
 def pieces_of_dense(layer: ParallelDense, prefix: str) -> Iterator[NetworkPiece]:
     """Splits dense layers into one kernel and one bias each.
 
-    The kernels of all layers that read the same input, a group, lie side by side.
+    The layers that read the same input are a group. The kernels of a group lie side by
+    side.
     """
     per_group = layer.num // layer.groups
     for number in range(layer.num):
@@ -120,13 +132,15 @@ def network_owners(
 ) -> list[str]:
     """Returns the owner of each network that a layer computes.
 
-    The owner is a task, or a task and a number if the task has several networks in the
-    layer. A network that belongs to no task has only a number, from 1.
+    The owner is usually a task, or a task and a number if the task has several networks
+    in the layer. A network that belongs to no task has only a number, from 1. Gates
+    and dense layers may name other owners, such as a group of tasks.
 
     Args:
-        layer: a layer of the scheme or of the towers.
+        layer: a layer of the sharing scheme or of the towers.
         tasks: the names of the tasks, in the order of the network's outputs.
-        own_tasks: the tasks that the layer's name holds.
+        own_tasks: the tasks whose numbers are in the layer's name; empty if the name
+            holds no numbers of tasks.
     """
     if isinstance(layer, Routing):
         owners = [
@@ -139,20 +153,23 @@ def network_owners(
         return numbered(own_tasks, max(num // len(own_tasks), 1))
     if isinstance(layer, ParallelDense) and layer.owners is not None:
         owners = [owner_name(owner, tasks) for owner in layer.owners]
-        # Number the networks of each owner: `click 1`, `click 2`, `buy 1`.
-        return [f"{x} {owners[: i + 1].count(x)}" for i, x in enumerate(owners)]
+        # Number the networks of each owner: `click 1`, `buy 1`, `click 2`, `buy 2`.
+        return [
+            f"{owner} {owners[: i + 1].count(owner)}" for i, owner in enumerate(owners)
+        ]
     if not LAYERS_PER_TASK.search(layer.name):
         return [str(i + 1) for i in range(num)]
     per_task = num // len(tasks)
-    if not layer.name.endswith("experts"):
-        return [tasks[i // per_task] for i in range(num)]
-    return [f"{tasks[i // per_task]} {i % per_task + 1}" for i in range(num)]
+    if layer.name.endswith("experts"):  # numbered, even if a task has only one
+        return [f"{tasks[i // per_task]} {i % per_task + 1}" for i in range(num)]
+    return [tasks[i // per_task] for i in range(num)]
 
 
 def expert_names(route: Route, tasks: Sequence[str]) -> list[str]:
     """Returns a name for each expert that a gate weighs, such as `expert 1`.
 
-    The name of a specific expert of another task holds the name of that task.
+    If a specific expert does not belong to the gate's owner, its name holds the name of
+    its own owner: `specific expert buy 1`.
     """
     names = []
     for expert in route.experts:
@@ -166,7 +183,7 @@ def expert_names(route: Route, tasks: Sequence[str]) -> list[str]:
 
 
 def owner_name(owner: int | str, tasks: Sequence[str]) -> str:
-    """Returns the name of an owner, which may be the index of a task."""
+    """Returns the name of an owner: the name itself, or the task with this index."""
     return owner if isinstance(owner, str) else tasks[owner]
 
 

@@ -9,32 +9,34 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers import FusedEmbedding, Routing
 from mtl_cli.network.network import Network
 
-# The name of a layer that computes one network per task holds the numbers of the tasks:
-# `towers_0_2` and `towers_0_2_logits` belong to the first and the third task.
+# The name of a layer that computes one network per task holds the numbers of the tasks,
+# from 0: `towers_0_2` and `towers_0_2_logits` belong to the first and the third task.
 NAME_WITH_TASKS = re.compile(r"([a-z]+s)((?:_\d+)+)(?:_([a-z]\w*))?")
 
 
-class OwnNetworks(NamedTuple):
-    """The words in the name of a layer that computes one network per task.
+class NameWithTasks(NamedTuple):
+    """The name of a layer that computes one network per task, such as `towers_0_2`.
 
     Attributes:
         kind: the kind of the networks, in the plural: `towers`.
         tasks: the names of the tasks, in the order of the networks.
-        layer: the last word, such as `logits`; "" if there is no such word.
+        suffix: the words after the tasks, such as `logits`; "" if there are none.
     """
 
     kind: str
     tasks: list[str]
-    layer: str
+    suffix: str
 
 
-def own_networks(layer_name: str, tasks: Sequence[str]) -> OwnNetworks | None:
+def parse_layer_name(layer_name: str, tasks: Sequence[str]) -> NameWithTasks | None:
     """Parses the name of a layer; None if the name does not hold numbers of tasks."""
     match = NAME_WITH_TASKS.fullmatch(layer_name)
-    numbers = [int(number) for number in match[2].split("_")[1:]] if match else []
-    if match is None or max(numbers) >= len(tasks):
+    if match is None:
         return None
-    return OwnNetworks(match[1], [tasks[i] for i in numbers], match[3] or "")
+    numbers = [int(number) for number in match[2].removeprefix("_").split("_")]
+    if max(numbers) >= len(tasks):
+        return None
+    return NameWithTasks(match[1], [tasks[i] for i in numbers], match[3] or "")
 
 
 def part_of_layers(network: Network) -> dict[str, Part]:
@@ -45,7 +47,8 @@ def part_of_layers(network: Network) -> dict[str, Part]:
     - `embeddings`: embedding tables
     - `encoder`: the other layers that the encodings are computed from
     - `gates`: gates between the encodings and the hidden vectors of the tasks
-    - `experts`: the other layers between them, bottom networks included
+    - `experts`: the other layers between the encodings and the hidden vectors, bottom
+      networks included
     - `towers`: layers after the hidden vectors
     """
     encoder = layers_before(network.encodings)
@@ -73,15 +76,17 @@ def layers_before(tensors: list[Tensor]) -> set[str]:
         layer = to_visit.pop()._keras_history.operation
         if layer.name not in names:
             names.add(layer.name)
-            to_visit += [x for node in layer._inbound_nodes for x in node.input_tensors]
+            for node in layer._inbound_nodes:  # one node for each call of the layer
+                to_visit += node.input_tensors
     return names
 
 
 def freeze(network: Network, parts: Sequence[Part]) -> list[str]:
     """Makes training leave the weights of some parts as they are.
 
-    The moving averages of batch normalisation do not change either. Returns a warning
-    for each part that has no weights in this network.
+    The moving averages of batch normalisation do not change either.
+
+    Returns: a warning for each part that has no weights in this network.
     """
     part_by_layer = part_of_layers(network)
     for layer in network.logits.layers:

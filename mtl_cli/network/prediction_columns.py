@@ -5,18 +5,23 @@ from typing import TYPE_CHECKING
 from mtl_cli.config.run_config import Config
 from mtl_cli.data.table import Array, Table
 
-if TYPE_CHECKING:  # this module imports TensorFlow
+if TYPE_CHECKING:  # an import at run time would load TensorFlow
     from mtl_cli.network.network import Network
 
 
 def prediction_columns(
     network: "Network", config: Config, encoded: dict[str, Array]
 ) -> dict[str, Array]:
-    """Predicts encoded rows: {name of a column: predictions, (rows,)}.
+    """Predicts encoded rows, and splits the predictions into named columns.
 
-    The encoded rows are {input of the network: (rows, width)}.
+    Args:
+        network: the network that predicts.
+        config: the configuration of the network.
+        encoded: the encoded rows, {input of the network: (rows, width)}.
+
+    Returns: {name of a column: predictions, (rows,)}.
     """
-    predictions = network.predict(Table(encoded, {}, {}))
+    predictions = network.predict(Table(features=encoded, labels={}, weights={}))
     columns: dict[str, Array] = {}
     for name, output in config.predicted.items():
         columns |= output.task.prediction_columns(name, predictions[name])

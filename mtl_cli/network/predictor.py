@@ -17,8 +17,12 @@ class Predictor:
     """
 
     def __init__(self, model: keras.Model) -> None:
-        # The signature keeps TensorFlow from tracing again for a last, smaller batch.
-        signature = {x.name: tf.TensorSpec(x.shape, x.dtype) for x in model.inputs}
+        # Without a signature, TensorFlow would trace the function again for the last
+        # batch, which is smaller.
+        signature = {
+            tensor.name: tf.TensorSpec(tensor.shape, tensor.dtype)
+            for tensor in model.inputs
+        }
         self.predict_batch = tf.function(
             lambda features: model(features, training=False),
             input_signature=[signature],
@@ -26,17 +30,18 @@ class Predictor:
         )
 
     def __call__(self, table: Table) -> dict[str, Array]:
-        """Predicts all rows: {output: predictions}, (rows,) or (rows, classes).
+        """Predicts all rows.
 
-        Predictions are float32; predictions of standardised labels and amounts are
-        float64.
+        Returns: {output: predictions}, `(rows,)` or `(rows, classes)`. Predictions of
+            standardised labels and of amounts are float64, all others float32.
         """
         batches: dict[str, list[Array]] = {}
         for start in range(0, table.num_rows, ROWS_PER_CALL):
             features = table.read(start, start + ROWS_PER_CALL).features
             batch = {name: tf.constant(x) for name, x in features.items()}
             for name, prediction in self.predict_batch(batch).items():
-                values = prediction.numpy()
-                values = values[:, 0] if values.shape[1] == 1 else values
+                values = prediction.numpy()  # (batch, 1) or (batch, classes)
+                if values.shape[1] == 1:
+                    values = values[:, 0]
                 batches.setdefault(name, []).append(values)
         return {name: np.concatenate(values) for name, values in batches.items()}

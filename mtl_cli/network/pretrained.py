@@ -66,29 +66,40 @@ def read_table(
     values = read_values(f"{key}.ids", pretrained.ids)
     if len(values) != len(vectors):
         raise DataError(
-            f"{key}.ids: {pretrained.ids} has {len(values):,} lines, "
+            f"{key}.ids: {pretrained.ids} has {len(values):,} lines, but "
             f"{pretrained.vectors} has {len(vectors):,} vectors; give each vector "
             "one line"
         )
     if vectors.shape[1] != dim:
         raise DataError(
-            f"{key}.vectors: has vectors of length {vectors.shape[1]}, the table has "
-            f"vectors of length {dim}; set "
+            f"{key}.vectors: {pretrained.vectors} has vectors of length "
+            f"{vectors.shape[1]}, but the embedding table has length {dim}; set "
             f"{feature_key}.embedding_dim={vectors.shape[1]}"
+        )
+    if not values:
+        raise DataError(f"{key}.ids: {pretrained.ids} is empty; write one id per line")
+    if not vocabulary:
+        raise DataError(
+            f"{key}: no value of the feature is frequent enough to get a vector; lower "
+            f"{feature_key}.min_count or leave out pretrained"
         )
     id_by_value = {value: i + 1 for i, value in enumerate(vocabulary)}
     rows = [row for row, value in enumerate(values) if value in id_by_value]
     if not rows:
         raise DataError(
-            f"{key}.ids: none of the {len(values):,} ids{example(values)}, is a value "
-            f"of the feature{example(vocabulary)}; give the ids of these vectors"
+            f"{key}.ids: none of the {len(values):,} ids in {pretrained.ids}, such as "
+            f"{values[0]!r}, is a value of the feature, such as {vocabulary[0]!r}; "
+            "write the values of the feature that the vectors belong to"
         )
     ids = np.array([id_by_value[values[row]] for row in rows])
     return PretrainedVectors(ids, vectors[rows])
 
 
 def read_vectors(key: str, path: str) -> Vectors:
-    """Reads an `.npy` file of vectors as float32, (N, dim). `key` names the file."""
+    """Reads an `.npy` file of vectors as float32, (N, dim).
+
+    `key` is the key that names the file. Errors start with this key.
+    """
     try:
         check_data_file(find_data(path))
         with find_data(path).open("rb") as file:
@@ -104,7 +115,7 @@ def read_vectors(key: str, path: str) -> Vectors:
     if vectors.ndim != 2 or not np.issubdtype(vectors.dtype, np.floating):
         raise DataError(
             f"{key}: {path} holds {vectors.dtype} {vectors.shape}, not an array "
-            "(N, dim) of floats"
+            "(N, dim) of floats; write such an array with numpy.save"
         )
     # A comparison with NaN is false, so its negation finds NaN as well.
     is_not_finite = ~(np.abs(vectors) <= np.finfo("float32").max)
@@ -117,7 +128,10 @@ def read_vectors(key: str, path: str) -> Vectors:
 
 
 def read_values(key: str, path: str) -> list[str]:
-    """Reads the value of the feature that each vector belongs to, one per line."""
+    """Reads a file with one value of the feature per line.
+
+    Line i is the value that vector i belongs to. `key` is the key that names the file.
+    """
     try:
         check_data_file(find_data(path))
         with find_data(path).open(encoding="utf-8-sig") as file:
@@ -131,15 +145,10 @@ def read_values(key: str, path: str) -> list[str]:
     for i, value in enumerate(values):
         if first_lines.setdefault(value, i) < i:
             raise DataError(
-                f"{key}: line {i + 1} of {path} is {value!r}, as line "
-                f"{first_lines[value] + 1} is; give each id one vector"
+                f"{key}: lines {first_lines[value] + 1} and {i + 1} of {path} are both "
+                f"{value!r}; give each id one line and one vector"
             )
     return values
-
-
-def example(values: list[str]) -> str:
-    """Returns the first value as part of a message: ", such as 'a'"."""
-    return f", such as {values[0]!r}" if values else ", of which there are none"
 
 
 def fill(
@@ -148,7 +157,7 @@ def fill(
     features: FeatureSet,
     vectors_by_table: dict[str, PretrainedVectors],
 ) -> None:
-    """Writes the vectors of `read` into a network's embedding tables, in place.
+    """Writes vectors that `read` has returned into a network's embedding tables.
 
     A network with several sets of embeddings gets the same vectors in each set.
     """

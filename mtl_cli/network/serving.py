@@ -34,18 +34,22 @@ class Scorer:
     def __call__(
         self, inputs: dict[str, Tensor], is_accepted: Tensor
     ) -> dict[str, Tensor]:
-        """Predicts rows: {name of a column: predictions, (rows,)}.
+        """Predicts encoded rows.
 
-        The inputs are those of the network, (rows, width) each. The predictions of rows
-        that are not accepted become NaN.
+        Args:
+            inputs: the inputs of the network, (rows, width) each.
+            is_accepted: whether each row is accepted, (rows,). The predictions of all
+                other rows become NaN.
+
+        Returns: {name of a column: predictions, (rows,)}.
         """
         predictions = self.network(inputs, training=False)
         columns = {}
         for prediction, output in self.outputs.items():
             values = predictions[prediction]  # (rows, width)
-            # `prediction_columns` names the columns of an array, but cannot read a
-            # tensor. So the method gets an array with the positions 0, 1, ... of the
-            # columns, and returns the position for each name.
+            # The method `prediction_columns` names the columns of an array, but cannot
+            # read a tensor. So the method gets an array with the positions 0, 1, ... of
+            # the columns, and returns {name of a column: position of the column}.
             width = values.shape[1]
             positions = np.arange(width) if width == 1 else np.arange(width)[None]
             named_positions = output.task.prediction_columns(prediction, positions)
@@ -71,7 +75,7 @@ class RawScorer:
     def resources(self) -> list[Tensor]:
         """The weights and vocabularies that the traced function reads.
 
-        A saved model must list them, or TensorFlow does not save them.
+        TensorFlow saves only those weights and vocabularies that a saved model lists.
         """
         # `weight.value` is a plain TensorFlow variable. Keras' own object would save
         # more than the values.
@@ -79,10 +83,12 @@ class RawScorer:
         return [*weights, *self.tables.values()]
 
     def function(self, arguments: dict[str, str]) -> Tensor:
-        """Traces the function from raw columns to named predictions.
+        """Traces a TensorFlow function from raw columns to named predictions.
 
         Args:
             arguments: {name of an argument of the function: column of the data}.
+
+        Returns: the traced function.
 
         Raises:
             ConfigError: if a feature cannot be exported.

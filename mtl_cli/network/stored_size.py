@@ -15,11 +15,17 @@ def check_size(
     label_statistics: dict[str, Statistics],
     array_sizes: Collection[int],
 ) -> None:
-    """Raises ValueError if stored arrays and the network of `build` differ in weights.
+    """Raises ValueError if a network has more or fewer weights than are stored.
 
     A few changed digits in a saved configuration can describe a network that fills the
     memory or takes hours to build. Therefore this check counts the weights without
     allocating them, and stops as soon as there are far more than are stored.
+
+    Args:
+        config: the configuration of the network.
+        layout: the columns of each feature in the network's inputs.
+        label_statistics: see `Network`.
+        array_sizes: the number of weights in each stored array.
     """
     num_stored = sum(array_sizes)
     # A network up to twice as large is counted, so that the message can name its size.
@@ -30,6 +36,6 @@ def check_size(
     num_described *= max(1, len(config.ensemble))  # an empty list means one run
     if num_described != num_stored:
         raise ValueError(
-            f"the configuration describes {num_described:,} weights, "
+            f"the configuration describes {num_described:,} weights, but "
             f"{num_stored:,} are stored"
         )

@@ -11,13 +11,14 @@ from mtl_cli.network.parallel_networks import Index
 
 @dataclass(frozen=True)
 class Match:
-    """The blocks that a new network has in common with an earlier network, and others.
+    """The blocks of a new and an earlier network, by what happens to them.
 
     Attributes:
-        copies: the blocks that both networks have in the same shape.
+        copies: the blocks to copy: both networks have them in the same shape.
         fresh: the blocks that only the new network has.
         changed: the blocks of the new network that have another shape in the earlier
-            network, or that belong to a feature which the kernel does not read there.
+            network, or that belong to a feature that the kernel of the earlier network
+            does not read.
         dropped: the blocks that only the earlier network has.
     """
 
@@ -37,16 +38,24 @@ def match(
 
     A block can be copied if it has the same shape in both networks. An embedding table
     may also have more rows in the new network: new ids come after the earlier ids, so
-    the earlier vectors are copied to the first rows. `earlier_shapes` and `new_shapes`
-    are the shapes of all weights of the two networks.
+    the earlier vectors are copied to the first rows.
+
+    Args:
+        earlier: the blocks of the earlier network, see `blocks_of`.
+        new: the blocks of the new network.
+        earlier_shapes: the shapes of all weights of the earlier network.
+        new_shapes: the shapes of all weights of the new network.
     """
     matched = Match([], [], [], [])
+    # The names of kernels as a whole, of which a block holds the rows of one feature.
     earlier_kernels = {name._replace(feature="") for name in earlier}
     for name, target in new.items():
         source = earlier.get(name)
         if source is None:
-            has_kernel = name.feature and name._replace(feature="") in earlier_kernels
-            (matched.changed if has_kernel else matched.fresh).append(name)
+            if name.feature and name._replace(feature="") in earlier_kernels:
+                matched.changed.append(name)
+            else:
+                matched.fresh.append(name)
             continue
         earlier_shape = block_shape(earlier_shapes, source)
         shape = block_shape(new_shapes, target)
@@ -59,9 +68,12 @@ def match(
             matched.copies.append(Copy(source, target))
         else:
             matched.changed.append(name)
-    # A kernel that only reads fewer features than before is not dropped.
-    kernels = {name._replace(feature="") for name in new}
-    matched.dropped.extend(n for n in earlier if n._replace(feature="") not in kernels)
+    # A block of a feature is not dropped if the new network still has the kernel, which
+    # then reads fewer features.
+    new_kernels = {name._replace(feature="") for name in new}
+    for name in earlier:
+        if name._replace(feature="") not in new_kernels:
+            matched.dropped.append(name)
     return matched
 
 
@@ -85,8 +97,8 @@ def copy_weights(earlier: Network, new: Network, copies: Iterable[Copy]) -> None
 def by_weight(copies: Iterable[Copy]) -> dict[int, list[tuple[Block, Index]]]:
     """Groups copies by the weight that they change.
 
-    Returns {position of the weight in the new network: pairs of a block of the earlier
-    network and the index of its copy in the weight}.
+    Returns: {position of the weight in the new network: pairs of a block of the earlier
+        network and the index of its copy in the weight}.
     """
     groups: dict[int, list[tuple[Block, Index]]] = defaultdict(list)
     for source, target in copies:
@@ -95,15 +107,20 @@ def by_weight(copies: Iterable[Copy]) -> dict[int, list[tuple[Block, Index]]]:
 
 
 def describe(blocks: Iterable[BlockName], text: str) -> list[str]:
-    """Describes blocks in one line per layer: `towers: tower of click, buy: TEXT`."""
+    """Describes blocks in one line per layer: `towers: tower of click, buy: TEXT`.
+
+    `text` says what happens to the blocks.
+    """
+    # {(part, layer): the owners of its blocks}. The owners are the keys of a dict,
+    # because a set would not keep their order.
     owners: dict[tuple[str, str], dict[str, None]] = {}
     for name in blocks:
         owner = name.owner
-        if name.part == "embeddings":
-            owner += f" of {name.piece}" if name.piece else ""  # the task's vectors
-        elif " " in name.piece:
-            owner += f" for {name.piece.partition(' ')[2]}"  # a gate's expert
-        # A dict, because a set would not keep the order of the owners.
+        if name.part == "embeddings" and name.piece:
+            owner += f" of {name.piece}"  # the task that owns the vectors
+        elif name.part != "embeddings" and " " in name.piece:
+            _, _, expert = name.piece.partition(" ")
+            owner += f" for {expert}"  # the expert that a gate weighs
         owners.setdefault((name.part, name.layer), {})[owner] = None
     lines = []
     for (part, layer), names in owners.items():

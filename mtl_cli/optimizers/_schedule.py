@@ -56,8 +56,9 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         s = ops.cast(step - self.first_step, "float32")
         # `max(..., 1)` avoids divisions by 0 for n = 0 and for n = N.
         rise = ops.minimum((s + 1) / max(self.warmup_steps, 1), 1.0)
-        p = (s - self.warmup_steps) / max(self.total_steps - self.warmup_steps, 1)
-        p = ops.clip(p, 0.0, 1.0)
+        steps_after_warmup = max(self.total_steps - self.warmup_steps, 1)
+        # In a step after the end of the run, p stays 1.
+        p = ops.clip((s - self.warmup_steps) / steps_after_warmup, 0.0, 1.0)
         decay = {
             "constant": ops.ones_like(p),
             "cosine": 0.5 * (1 + ops.cos(math.pi * p)),
@@ -66,4 +67,5 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         return self.peak * rise * decay
 
     def get_config(self) -> dict[str, Any]:
+        # All attributes are arguments of the constructor.
         return dict(vars(self))

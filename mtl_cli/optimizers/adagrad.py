@@ -44,7 +44,7 @@ class Adagrad(Optimizer):
         return -rate * gradient / tf.sqrt(s + self.epsilon), [s]
 
     def squared_gradient(self, gradient: Tensor) -> Tensor:
-        """Returns what a step adds to s."""
+        """Returns the square of g, which a step adds to s."""
         import tensorflow as tf
 
         return tf.square(gradient)

@@ -8,7 +8,7 @@ from mtl_cli.optimizers.base import Optimizer, Slot, Slots
 
 
 class Adam(Optimizer):
-    """Each step moves a weight by its mean gradient, divided by its root mean square.
+    """Each step moves a weight by the mean of its gradient over the root mean square.
 
     In step t, counted from 1:
 
@@ -18,7 +18,7 @@ class Adam(Optimizer):
         x -= a m / (sqrt(v) + epsilon)
 
     x is one entry of the weight, g the gradient of this entry, and r the learning rate
-    of the step. m and v start at 0; the factors of r in a correct for this start.
+    of the step. m and v start at 0; the factors beside r in a correct for this start.
 
     Attributes:
         beta_1: weight of the earlier steps in the running mean m.
@@ -52,7 +52,7 @@ class Adam(Optimizer):
         from mtl_cli.layers.adam_step import adam_step
 
         m, v = slots
-        t = tf.cast(step + 1, tf.float32)
+        t = tf.cast(step + 1, tf.float32)  # `step` is counted from 0
         change, m, v = adam_step(
             gradient, m, v, t, rate, self.beta_1, self.beta_2, self.epsilon
         )

@@ -28,7 +28,8 @@ class AdamW(Adam):
     weight_decay: NotNegative
 
     def keras_optimizer(self, **common: Any) -> Any:
-        # Keras' AdamW is Keras' Adam with another default of `weight_decay`.
+        # Keras' Adam has the argument `weight_decay` too. Keras' AdamW only has another
+        # default.
         return super().keras_optimizer(weight_decay=self.weight_decay, **common)
 
     def row_change(

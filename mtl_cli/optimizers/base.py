@@ -27,9 +27,9 @@ class Optimizer(Options):
 
     A subclass implements the same update twice. `keras_optimizer` updates whole
     weights. `row_change` computes the update of some rows of an embedding table, with
-    the slots that `row_slots` names. `training/lazy_tables.py` applies it to the rows
-    that a batch reads, so that a step need not read and write all rows of a large
-    table. The key `lazy` says for which tables.
+    the slots that `row_slots` describes. `training/lazy_tables.py` applies this update
+    to the rows that a batch reads, so that a step need not read and write all rows of a
+    large table. The key `lazy` says which tables are updated by rows.
 
     Attributes:
         is_always_lazy: whether `lazy: auto` selects embedding tables of every size.
@@ -42,8 +42,8 @@ class Optimizer(Options):
         clip_norm: highest norm of the gradient of all weights together. A longer
             gradient is scaled down to this norm. null is no limit.
         lazy: whether a step updates only those rows of an embedding table that its
-            batch reads. `auto` does so for tables with more than a million entries;
-            `rowwise_adagrad` does so for all tables.
+            batch reads. With `auto`, it does so for tables with more than a million
+            entries, and with the optimizer `rowwise_adagrad` for all tables.
     """
 
     is_always_lazy: ClassVar[bool] = False
@@ -83,25 +83,25 @@ class Optimizer(Options):
 
     @abstractmethod
     def row_slots(self) -> list[Slot]:
-        """Returns the slots of a table that `row_change` reads and updates."""
+        """Describes the slots of a table that `row_change` reads and updates."""
 
     @abstractmethod
     def row_change(
         self, rows: Tensor, gradient: Tensor, slots: Slots, step: Tensor, rate: Tensor
     ) -> tuple[Tensor, Slots]:
-        """Returns the change of some rows of a table in one step, and their new slots.
+        """Computes the change of some rows of a table in one step, and their new slots.
 
-        If a batch reads every row, the rows change as in the Keras optimizer's step.
-        The exception is `rowwise_adagrad`, because Keras has no such optimizer. A row
-        that the batch does not read keeps its values and its slots.
+        If a batch reads every row, the rows change as in a step of the Keras optimizer,
+        except in `rowwise_adagrad`: Keras has no such optimizer. A row that the batch
+        does not read keeps its values and its slots.
 
         Args:
             rows: the n rows that the batch reads, before the step, `(n, width)`.
             gradient: the gradient of the rows, `(n, width)`. If a batch reads a row
-                several times, the gradients of these times are summed.
+                several times, this is the sum of the gradients of all reads.
             slots: the slots of the rows before the step, one tensor for each slot of
                 `row_slots`: `(n, 1)` if the slot is `per_row`, otherwise `(n, width)`.
-            step: number of steps before this one.
+            step: number of steps before this step.
             rate: learning rate of this step.
 
         Returns: the change to add to the rows, `(n, width)`; and the slots after the

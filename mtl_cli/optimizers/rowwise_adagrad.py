@@ -12,11 +12,11 @@ from mtl_cli.optimizers.base import Slot
 class RowwiseAdagrad(Adagrad):
     """Adagrad with one s for each row of an embedding table: `s += mean(g^2)`.
 
-    The mean is over the columns of the row. A table then needs far less memory for s
-    than with `Adagrad`. `Adagrad` keeps one s for each entry and defines the symbols.
+    The mean is over the columns of the row; `Adagrad` defines the symbols. `Adagrad`
+    keeps one s for each entry of a table, so it needs far more memory.
 
-    Keras has no such optimizer. So embedding tables of every size are updated by rows,
-    see `lazy`, and all other weights are updated by `Adagrad`.
+    Keras has no such optimizer. So the training loop updates embedding tables of every
+    size by rows (see `lazy` in `Optimizer`), and `Adagrad` updates all other weights.
 
     Reference: Mudigere et al., "Software-Hardware Co-design for Fast and Scalable
         Training of Deep Learning Recommendation Models", ISCA 2022, section 4.1.4.
@@ -30,7 +30,7 @@ class RowwiseAdagrad(Adagrad):
         if lazy is False:
             raise ValueError(
                 "rowwise_adagrad updates embedding tables of every size by rows; set "
-                "it to auto"
+                "lazy to auto"
             )
         return lazy
 

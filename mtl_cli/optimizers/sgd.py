@@ -12,11 +12,11 @@ class SGD(Optimizer):
 
     With momentum, a step is
 
-        m  = momentum m - r g         m is 0 before the first step
+        m  = momentum m - r g
         x += m                        or x += momentum m - r g, if `nesterov` is set
 
     x is one entry of the weight, g the gradient of this entry, and r the learning rate
-    of the step.
+    of the step. m is 0 before the first step.
 
     Attributes:
         momentum: fraction of the last step's m that is part of this step's m; 0 for no
@@ -48,4 +48,6 @@ class SGD(Optimizer):
         if not self.momentum:
             return -rate * gradient, []
         m = self.momentum * slots[0] - rate * gradient
-        return self.momentum * m - rate * gradient if self.nesterov else m, [m]
+        if self.nesterov:
+            return self.momentum * m - rate * gradient, [m]
+        return m, [m]

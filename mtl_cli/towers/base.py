@@ -43,10 +43,10 @@ class Towers(Options):
     reads_scenario: ClassVar[bool] = False
 
     def check(self, towers: Sequence[TowerSpec]) -> None:
-        """Raises ValueError if these towers, one per task, do not suit the tasks."""
+        """Raises ValueError if the towers of the tasks cannot be connected."""
 
     def named_features(self) -> dict[str, list[str]]:
-        """Returns the keys of `model` that name features; see `Sharing`."""
+        """Returns the features that keys of `model` name; see `Sharing`."""
         return {}
 
     @abstractmethod
@@ -63,8 +63,8 @@ class Towers(Options):
             hidden: the hidden vectors z_t of the T tasks, `(T, batch, dim)`; or
                 `(batch, dim)` if all towers read the same vector.
             towers: the tower of each task, in order.
-            encodings: the encodings of the rows, and the vectors of single features,
-                for towers that read more than `hidden`.
+            encodings: the encodings of the rows, the vectors of single features and the
+                scenarios of the rows, for towers that read more than `hidden`.
             **dense_options: arguments of the hidden layers, see `ParallelMLP`.
 
         Returns: the logits y_t, one tensor `(batch, num_logits)` in float32 for each

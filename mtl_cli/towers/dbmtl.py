@@ -1,7 +1,8 @@
-"""DBMTL: the tower of a task also reads vectors of the towers of its parent tasks."""
+"""DBMTL: the tower of a task also reads vectors from the towers of parent tasks."""
 
 from collections.abc import Sequence
 from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 from typing import Any
 
 from pydantic import Field
@@ -31,8 +32,8 @@ class DBMTL(Towers):
     logits.
 
     Attributes:
-        parents: the parents of each task, as in `{buy: [click]}`; a task that is not
-            named has no parents; null makes each task the parent of the next task.
+        parents: the parents of each task, as in `{buy: [click]}`. A task that is not
+            named has no parents. null makes each task the parent of the next task.
         relation_units: widths of the layers of each task's relation network.
 
     Reference: Wang et al., "Deep Bayesian Multi-Target Learning for Recommender
@@ -45,12 +46,10 @@ class DBMTL(Towers):
 
     def parents_of(self, tasks: Sequence[str]) -> dict[str, list[str]]:
         """Returns the parents of each task, {task: its parents}."""
-        if self.parents is None:
-            # The first task has no parent: tasks[0:0] is empty.
-            return {
-                name: list(tasks[max(0, i - 1) : i]) for i, name in enumerate(tasks)
-            }
-        return {name: self.parents.get(name, []) for name in tasks}
+        if self.parents is not None:
+            return {name: self.parents.get(name, []) for name in tasks}
+        no_parents: dict[str, list[str]] = {tasks[0]: []}
+        return no_parents | {child: [parent] for parent, child in pairwise(tasks)}
 
     def check(self, towers: Sequence[TowerSpec]) -> None:
         tasks = [tower.task for tower in towers]
@@ -61,14 +60,15 @@ class DBMTL(Towers):
                     raise ValueError(f"model.parents: {message}")
             if len(set(parents)) < len(parents):
                 raise ValueError(
-                    f"model.parents: {child} names a parent twice; name each once"
+                    f"model.parents: {child} names a parent twice; name each parent "
+                    "once"
                 )
         try:
             TopologicalSorter(self.parents_of(tasks)).prepare()
         except CycleError as error:
+            cycle = " <- ".join(error.args[1])
             raise ValueError(
-                f"model.parents: the tasks {' <- '.join(error.args[1])} form a cycle; "
-                "remove a parent"
+                f"model.parents: the tasks {cycle} form a cycle; remove a parent"
             ) from None
 
     def connect(
@@ -100,7 +100,7 @@ class DBMTL(Towers):
         r: dict[str, Tensor] = {}  # r_t by task, (batch, units)
         graph = TopologicalSorter(parents)
         graph.prepare()
-        # In each round, connect all tasks whose parents have their r.
+        # In each round, connect the tasks whose parents are all connected.
         while ready := graph.get_ready():
             tasks = sorted(map(names.index, ready))
             inputs = [
@@ -121,16 +121,23 @@ class DBMTL(Towers):
     def _connect_relations(
         self, tasks: Sequence[int], inputs: Sequence[Tensor], **dense_options: Any
     ) -> list[Tensor]:
-        """Connects the relation networks of some tasks, and returns their outputs r_t.
+        """Connects the relation networks of some tasks.
 
-        The inputs of tasks with more parents are wider.
+        Args:
+            tasks: the indices of the tasks.
+            inputs: the input of each task's relation network, `(batch, dim)` each. The
+                more parents a task has, the wider is its input.
+            **dense_options: arguments of the layers, see `ParallelMLP`.
+
+        Returns: the outputs r_t, `(batch, units)` each.
         """
         from keras import ops
 
         from mtl_cli.layers import ParallelMLP
         from mtl_cli.layers.towers import connect_by_widths, layer_name
 
-        def connect(widths: Sequence[int], positions: Sequence[int]) -> Tensor:
+        # Relation networks whose inputs have one width are computed side by side.
+        def connect(_: Sequence[int], positions: Sequence[int]) -> Tensor:
             name = layer_name([tasks[i] for i in positions], "relation")
             relation = ParallelMLP(
                 len(positions), self.relation_units, name=name, **dense_options

@@ -1,4 +1,4 @@
-"""Independent towers: the tower of a task reads the task's hidden vector only."""
+"""Independent towers: the tower of a task reads only the task's hidden vector."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,7 @@ class Independent(Towers):
 
         y_t = h_t(z_t)
 
-    z_t is the hidden vector of task t, and y_t its logits.
+    z_t is the hidden vector and y_t the logits of task t.
     """
 
     def connect(

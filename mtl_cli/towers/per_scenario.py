@@ -11,15 +11,15 @@ from mtl_cli.towers.base import Towers, TowerSpec
 class PerScenario(Towers):
     """Towers that no two scenarios and no two tasks share.
 
-        v_ts^1    = z_t
-        v_ts^l+1  = relu(layer norm(W_ts^l v_ts^l + b_ts^l))    for l = 1 ... L
-        y_t       = W_ts^L+1 v_ts^L+1 + b_ts^L+1
+        v_ts^1     = z_t
+        v_ts^{l+1} = relu(layer norm(W_ts^l v_ts^l + b_ts^l))    for l = 1 ... L
+        y_t        = W_ts^{L+1} v_ts^{L+1} + b_ts^{L+1}
 
-    z_t is the hidden vector of task t, v_ts^l the input of layer l of its tower for
-    scenario s, and y_t its logits. The tower has L hidden layers. s is the scenario of
-    the row. A row of an unknown scenario gets the mean of the logits over all
-    scenarios. All towers are computed for all rows: the cost grows with the number of
-    scenarios.
+    z_t is the hidden vector and y_t the logits of task t. v_ts^l is the input of layer
+    l in the tower of task t for scenario s. A tower has L hidden layers. s is the
+    scenario of the row. A row of an unknown scenario gets the mean of the logits over
+    all scenarios. relu stands for `model.activation`. All towers are computed for all
+    rows, so the cost grows with the number of scenarios.
 
     Reference: Zhang et al., "M3oE: Multi-Domain Multi-Task Mixture-of-Experts
         Recommendation Framework", SIGIR 2024. The equations are those of the authors'
@@ -52,18 +52,22 @@ class PerScenario(Towers):
         def connect(widths: Sequence[int], tasks: Sequence[int]) -> Tensor:
             *units, num_logits = widths
             # The towers of all scenarios for the first task come first.
-            num = len(tasks) * num_scenarios
+            num_towers = len(tasks) * num_scenarios
             mlp = ParallelMLP(
-                num, units, layer_norm=True, name=layer_name(tasks), **dense_options
+                num_towers,
+                units,
+                layer_norm=True,
+                name=layer_name(tasks),
+                **dense_options,
             )
             y = connect_last_layers(
                 mlp(select_tasks(hidden, tasks)),
-                num,
+                num_towers,
                 num_logits,
                 layer_name(tasks, "logits"),
                 encodings.num_members,
                 **dense_options,
-            )
+            )  # (num_towers, batch, num_logits)
             by_scenario = ops.reshape(y, (len(tasks), num_scenarios, -1, num_logits))
             return mean_over_scenarios(
                 by_scenario, scenario_weights

@@ -23,17 +23,18 @@ class PPNet(Towers):
         v_t^{l+1} = relu(W_t^l (d_t^l * v_t^l) + b_t^l)           for l = 1 ... L
         y_t       = W_t^{L+1} (d_t^{L+1} * v_t^{L+1}) + b_t^{L+1}
 
-    z_t is the hidden vector of task t, v_t^l the input of layer l of its tower, and y_t
-    its logits. The tower has L hidden layers. x is the encoding of the row, and * the
+    z_t is the hidden vector and y_t the logits of task t. v_t^l is the input of layer l
+    of the tower, which has L hidden layers. x is the encoding of the row, and * the
     element-wise product. relu stands for `model.activation`. sg stops gradients: a gate
     does not train the encoding that it reads, but trains the embeddings of the prior
     features. If each task has an encoding x_t of its own, the gates of task t read x_t
     and have their own U_t^l and c_t^l.
 
-    The paper writes O_prior for the embeddings of the prior features, which are those
-    of the user F_u, the item F_i and the author F_a. O_ep is x in the paper, a crossed
-    circle sg, delta_task d, H^(l) v^l, O_pp^(l) d^l * v^l, and gamma 2. U, c, V and c'
-    are W, b, W' and b' in the paper's Gate NU, `layers/gate_nu.py`.
+    The paper writes O_prior for the embeddings of the prior features, which are the
+    features of the user F_u, the item F_i and the author F_a. It writes O_ep for x, a
+    crossed circle for sg, delta_task for d, H^(l) for v^l, O_pp^(l) for d^l * v^l, and
+    gamma for the factor 2. In the paper's Gate NU (`layers/gate_nu.py`), W, b, W' and
+    b' stand for U, c, V and c'.
 
     Attributes:
         prior_features: features that the gates read, such as those of the user, the
@@ -68,34 +69,41 @@ class PPNet(Towers):
         )
 
         u = self._gate_inputs(encodings, len(towers))
-        units_of_v = experts_of(HIDDEN, hidden.shape[-1])
+        # The names of the units of v_t^1, for reports. If the towers read x, these are
+        # the names of features.
+        units_of_v1 = experts_of(HIDDEN, hidden.shape[-1])
         if encodings.outputs_are_x and hidden is encodings.outputs[0]:
-            # The towers read x: reports can name the feature of each unit.
-            units_of_v = feature_units(encodings.columns)
+            units_of_v1 = feature_units(encodings.columns)
 
         def connect_gated(widths: Sequence[int], tasks: Sequence[int]) -> Tensor:
             *hidden_widths, num_logits = widths
-            num, scaled_units = len(tasks), units_of_v
-            v, u_of_tasks = select_tasks(hidden, tasks), select_tasks(u, tasks)
+            num_towers = len(tasks)
+            v = select_tasks(hidden, tasks)  # v_t^1
+            u_of_tasks = select_tasks(u, tasks)
+            scaled_units = units_of_v1
             for layer, width in enumerate(hidden_widths, start=1):
                 d = self._factors(
                     u_of_tasks, tasks, layer, scaled_units, **dense_options
                 )
                 name = layer_name(tasks, f"layer_{layer}")
-                mlp = ParallelMLP(num, [width], name=name, **dense_options)
+                mlp = ParallelMLP(num_towers, [width], name=name, **dense_options)
                 v = mlp(d * v)  # v_t^{l+1}, (tasks, batch, width)
                 scaled_units = experts_of(HIDDEN, width)
             last = len(widths)  # layer L + 1
             d = self._factors(u_of_tasks, tasks, last, scaled_units, **dense_options)
-            name, num_members = layer_name(tasks, "logits"), encodings.num_members
             return connect_last_layers(
-                d * v, num, num_logits, name, num_members, **dense_options
+                d * v,
+                num_towers,
+                num_logits,
+                layer_name(tasks, "logits"),
+                encodings.num_members,
+                **dense_options,
             )
 
         return connect_by_widths([tower.widths for tower in towers], connect_gated)
 
     def _gate_inputs(self, encodings: Encodings, num_tasks: int) -> Tensor:
-        """Returns u, `(T, batch, dim)`, or `(batch, dim)` if the tasks share one x."""
+        """Connects u, `(T, batch, dim)`, or `(batch, dim)` if the tasks share one x."""
         from keras import ops
 
         priors = encodings.of_features(self.prior_features)
@@ -128,11 +136,12 @@ class PPNet(Towers):
         from mtl_cli.layers.gate_nu import GateNU
         from mtl_cli.layers.towers import layer_name
 
+        tasks_share_u = len(u.shape) == 2
         gates = GateNU(
-            len(tasks),
-            len(units),
-            self.prior_gate_units,
-            num_hidden=1 if len(u.shape) == 2 else len(tasks),
+            num=len(tasks),
+            units=len(units),
+            hidden_units=self.prior_gate_units,
+            num_hidden=1 if tasks_share_u else len(tasks),
             routes=[Route(t, units) for t in tasks],
             name=layer_name(tasks, f"layer_{layer}_priors"),
             **dense_options,

@@ -1,4 +1,4 @@
-"""ResFlow: each layer of a tower adds the output of the same layer one tower before."""
+"""ResFlow: a layer of a tower adds the output of this layer in the tower before."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -16,10 +16,11 @@ class ResidualFlow(Towers):
         r_t^l = f_t^l(r_t^{l-1}) + r_{t-1}^l      for each hidden layer l = 1 ... L
         y_t   = W_t r_t^L + b_t + y_{t-1}
 
-    z_t is the hidden vector of task t, f_t^l is hidden layer l of its tower, r_t^l the
-    layer's output with the residual, and y_t are the logits. The first task has no task
-    before it, so r_0^l and y_0 are 0. For a binary task, y_{t-1} is the logit of the
-    last binary task before it. Other tasks do not add y_{t-1}.
+    z_t is the hidden vector and y_t the logits of task t. f_t^l is hidden layer l of
+    the tower of task t, and r_t^l is the sum of this layer's output and the residual.
+    There is no task before the first task, so r_0^l and y_0 are 0. For a binary task t,
+    y_{t-1} stands for the logit of the last binary task before t. The logits of other
+    tasks do not add y_{t-1}.
 
     Reference: Fu et al., "Residual Multi-Task Learner for Applied Ranking", KDD 2024.
         Differs from the paper in: tasks that are not binary are allowed; only logits of
@@ -31,8 +32,8 @@ class ResidualFlow(Towers):
         for tower in towers:
             if tower.units != first.units:
                 raise ValueError(
-                    "model.towers: residual_flow needs towers of equal widths, task "
-                    f"{first.task} has {[*first.units]}, {tower.task} has "
+                    "model.towers: residual_flow needs towers of equal widths, but "
+                    f"task {first.task} has {[*first.units]} and task {tower.task} has "
                     f"{[*tower.units]}; remove tower_units from the tasks"
                 )
 
@@ -48,10 +49,12 @@ class ResidualFlow(Towers):
         from mtl_cli.layers import ParallelMLP
         from mtl_cli.layers.towers import connect_logits, layer_name
 
-        r, tasks = hidden, range(len(towers))
+        r = hidden  # r_t^0
+        tasks = range(len(towers))
         for layer, width in enumerate(towers[0].units, start=1):
             name = layer_name(tasks, f"layer_{layer}")
             f = ParallelMLP(len(tasks), [width], name=name, **dense_options)
+            # Each residual is such a sum itself, so r_t^l is a cumulative sum:
             # r_t^l = f_1^l(r_1^{l-1}) + ... + f_t^l(r_t^{l-1}), (T, batch, width)
             r = ops.cumsum(f(r), axis=0)
         logits = connect_logits(
@@ -60,7 +63,7 @@ class ResidualFlow(Towers):
             encodings.num_members,
             **dense_options,
         )
-        binary = [t for t in tasks if towers[t].is_binary]
-        for before, t in pairwise(binary):
-            logits[t] += logits[before]  # y_t
+        binary_tasks = [t for t in tasks if towers[t].is_binary]
+        for previous, t in pairwise(binary_tasks):
+            logits[t] += logits[previous]  # y_t
         return logits

@@ -1,4 +1,4 @@
-"""STAR's towers: each scenario multiplies the shared weights by its own factors."""
+"""STAR's towers: shared weights are multiplied by factors of the row's scenario."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -12,18 +12,18 @@ from mtl_cli.towers.base import Towers, TowerSpec
 
 
 class Star(Towers):
-    """Towers whose layers have shared weights and factors of each scenario.
+    """Towers whose layers have shared weights, and factors for each scenario.
 
         v_t^1     = z_t
         v_t^{l+1} = relu(v_t^l (W_t^l * W_ts^l) + b_t^l + b_ts^l)     for l = 1 ... L
         y_t       = v_t^{L+1} (W_t^{L+1} * W_ts^{L+1}) + b_t^{L+1} + b_ts^{L+1} + a_t(x)
 
-    z_t is the hidden vector of task t, v_t^l the input of layer l of its tower, and y_t
-    its logits. The tower has L hidden layers. s is the scenario of the row, and * the
+    z_t is the hidden vector and y_t the logits of task t. v_t^l is the input of layer l
+    of the tower, which has L hidden layers. s is the scenario of the row, and * the
     element-wise product. relu stands for `model.activation`. The auxiliary network a_t
-    of task t reads x, the embeddings and dense values of all features. The scenario is
-    one of the features, so its effect on the logit need not pass through the tower. The
-    paper writes s_a for a_t(x), and s_m for the rest of y_t.
+    of task t reads x, the embeddings and dense values of all features. One of these
+    features is the scenario, so the effect of the scenario on the logit need not pass
+    through the tower. The paper writes s_a for a_t(x), and s_m for the rest of y_t.
 
     Attributes:
         auxiliary_units: hidden widths of each task's auxiliary network; empty for no
@@ -62,24 +62,25 @@ class Star(Towers):
 
         def connect_stars(widths: Sequence[int], tasks: Sequence[int]) -> Tensor:
             *units, num_logits = widths
-            v, num = select_tasks(hidden, tasks), len(tasks)
+            num_towers = len(tasks)
+            v = select_tasks(hidden, tasks)
             if units:
-                mlp = StarMLP(num, units, name=layer_name(tasks), **dense_options)
-                v = mlp(v, scenario_weights)
+                name = layer_name(tasks)
+                mlp = StarMLP(num_towers, units, name=name, **dense_options)
+                v = mlp(v, scenario_weights)  # v_t^{L+1}, (tasks, batch, units)
             last_layers = StarDense(
-                num * num_members,
+                num_towers * num_members,
                 num_logits,
                 name=layer_name(tasks, "logits"),
                 dtype="float32",
                 **kernel_options(dense_options),
             )
-            y = last_layers(
-                inputs_of_members(v, num, num_members),
-                by_member(scenario_weights, num_members)[
-                    0
-                ],  # all members have the same rows
-            )
-            return ops.reshape(y, (num, -1, num_logits))
+            inputs = inputs_of_members(v, num_towers, num_members)
+            # All members have the same rows, so the scenarios of one member are enough.
+            weights_of_member = by_member(scenario_weights, num_members)[0]
+            # (num_towers * num_members, rows of a member, num_logits)
+            y = last_layers(inputs, weights_of_member)
+            return ops.reshape(y, (num_towers, -1, num_logits))
 
         y = connect_by_widths([tower.widths for tower in towers], connect_stars)
         if not self.auxiliary_units:

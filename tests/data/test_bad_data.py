@@ -1377,8 +1377,8 @@ PRETRAINED = {
     "other_length": (
         np.ones((3, 5), "float32"),
         NAMES,
-        "vectors: has vectors of length 5, the table has vectors of length 4; set "
-        "dataset.features.city.embedding_dim=5",
+        "vectors: vectors.npy has vectors of length 5, but the embedding table has "
+        "length 4; set dataset.features.city.embedding_dim=5",
     ),
     "nan": (
         np.array([[1.0] * 4, [np.nan] * 4, [1.0] * 4]),
@@ -1393,22 +1393,23 @@ PRETRAINED = {
     "fewer_ids": (
         VECTORS,
         "c1\nc2\n",
-        "ids: ids.txt has 2 lines, vectors.npy has 3 vectors; give each vector one",
+        "ids: ids.txt has 2 lines, but vectors.npy has 3 vectors; give each vector one",
     ),
     "id_twice": (
         VECTORS,
         "c1\nc2\nc1\n",
-        "ids: line 3 of ids.txt is 'c1', as line 1 is; give each id one vector",
+        "ids: lines 1 and 3 of ids.txt are both 'c1'; give each id one line and one",
     ),
     "ids_of_something_else": (
         VECTORS,
         "x1\nx2\nx3\n",
-        "ids: none of the 3 ids, such as 'x1', is a value of the feature, such as 'c0'",
+        "ids: none of the 3 ids in ids.txt, such as 'x1', is a value of the feature, "
+        "such as 'c0'; write the values",
     ),
     "nothing": (
         np.ones((0, 4), "float32"),
         "",
-        "ids: none of the 0 ids, of which there are none, is a value of the feature",
+        "ids: ids.txt is empty; write one id per line",
     ),
     "ids_in_latin_1": (
         VECTORS,
@@ -1445,7 +1446,7 @@ def test_vectors_of_a_feature_without_a_value(tmp_path, monkeypatch):
     Path("ids.txt").write_text(NAMES)
     files = {"vectors": "vectors.npy", "ids": "ids.txt"}
     city = STARTED["city"] | {"pretrained": files, "min_count": 1000}
-    expected = "'c1', is a value of the feature, of which there are none; give the ids"
+    expected = "city.pretrained: no value of the feature is frequent enough to get"
     assert_refused(expected, "train.csv", features={"city": city})
 
 

@@ -337,7 +337,7 @@ def test_rates_are_as_chosen(rates):
 @pytest.mark.parametrize("rate", [0.001, 0.3, 0.98])
 def test_intercept_gives_the_sample_exactly_the_rate(rate):
     logits = np.random.default_rng(0).normal(size=10_000)
-    found = funnel.intercept(logits, rate)
+    found = funnel.find_intercept(logits, rate)
     assert funnel.sigmoid(logits + found).mean() == pytest.approx(rate, rel=1e-12)
 
 
@@ -417,12 +417,12 @@ def test_offer_and_hour_have_their_share_of_a_logits_variance(truth, seen):
     bound = ERRORS / np.sqrt(len(scores))
     for offer in ("price", "shipping"):
         found = np.corrcoef(scores, np.log(columns[offer]))[0, 1]
-        expected = -np.sqrt(funnel.OFFER) if offer == seen else 0
+        expected = -np.sqrt(funnel.OFFER_SHARE) if offer == seen else 0
         assert found == pytest.approx(expected, abs=bound)
     angle = 2 * np.pi * columns["hour"] / 24
     wave = np.cos(angle) if seen == "price" else np.sin(angle)
     found = np.corrcoef(scores, wave)[0, 1]
-    assert found == pytest.approx(np.sqrt(funnel.HOUR), abs=bound)
+    assert found == pytest.approx(np.sqrt(funnel.HOUR_SHARE), abs=bound)
 
 
 def test_effects_of_users_are_uncorrelated_and_alike_in_a_group():
@@ -434,8 +434,8 @@ def test_effects_of_users_are_uncorrelated_and_alike_in_a_group():
     np.testing.assert_allclose(effects.T @ weighted, np.eye(10), atol=1e-12)
     assert users.popularity.sum() == pytest.approx(1, rel=1e-12)
     between = sum(
-        weighted[users.group == g].sum(axis=0) ** 2
-        / users.popularity[users.group == g].sum()
+        weighted[users.groups == g].sum(axis=0) ** 2
+        / users.popularity[users.groups == g].sum()
         for g in range(8)
     )
     # A share of the variance; groups that say nothing have 7 of some 1,000 degrees of
@@ -458,7 +458,7 @@ def test_truth_is_the_same_function_of_features_in_train_and_test():
     found = []
     for columns in tables:
         offer = 2 * (3 - np.log(columns["price"].astype("float64")))
-        rest = logit(columns["p_click"]) - np.sqrt(funnel.OFFER) * offer
+        rest = logit(columns["p_click"]) - np.sqrt(funnel.OFFER_SHARE) * offer
         keys = zip(columns["user"], columns["item"], columns["hour"], strict=True)
         found.append(dict(zip(keys, rest, strict=True)))
     shared = sorted(set(found[0]) & set(found[1]))

@@ -46,14 +46,14 @@ def fixed(log_alpha):
 
 
 def equations(net, x, num_levels, connection, num_tasks):
-    """v_i = sum_j z_ij W_ij u_j, or sum_j z_ij u_j; then u_i = f_i(v_i)."""
+    """v_i = sum_j c_ij W_ij u_j, or sum_j c_ij u_j; then u_i = f_i(v_i)."""
     inputs = [x] * 3
     for level in range(1, num_levels + 1):
         name = f"level_{level}"
         networks = read_mlps(net, f"{name}_networks")
         u = [mlp(x, layers) for x, layers in zip(inputs, networks, strict=True)]
         layer = net.logits.get_layer(f"{name}_connections")
-        z = fixed(layer.log_alpha.numpy().astype("float64"))
+        c = fixed(layer.log_alpha.numpy().astype("float64"))
         num_readers = num_tasks if level == num_levels else 3
         inputs = []
         for i in range(num_readers):
@@ -63,7 +63,7 @@ def equations(net, x, num_levels, connection, num_tasks):
                 if connection == "trans":
                     w = net.logits.get_layer(f"{name}_transforms")
                     value = u[j] @ read_dense(w, j * num_readers + i)[0]
-                total = total + z[i, j] * value
+                total = total + c[i, j] * value
             inputs.append(total)
     return inputs
 

@@ -148,7 +148,7 @@ def test_embedding_dim_auto_takes_vectors_of_the_length_it_computes(tmp_path, au
     with pytest.raises(DataError) as caught:
         pretrained.read(chosen, data.features)
     assert str(caught.value).endswith(
-        "has vectors of length 4, the table has vectors of length 10; "
+        "vectors of length 4, but the embedding table has length 10; "
         "set dataset.features.item.embedding_dim=4"
     )
     vectors = np.random.default_rng(5).normal(size=(5, 10)).astype("float32")
@@ -173,8 +173,8 @@ def test_vectors_start_a_sequences_own_table():
     ("change", "wrong"),
     [
         ("ids", "has 4 lines"),
-        ("length", "has vectors of length 3, the table has vectors of length 4"),
-        ("strangers", "none of the 5 ids, such as 'x0', is a value of the feature"),
+        ("length", "vectors of length 3, but the embedding table has length 4"),
+        ("strangers", "such as 'x0', is a value of the feature, such as "),
         ("nan", "row 2 of"),
         ("whole", "not an array (N, dim) of floats"),
         ("gone", "cannot read"),
