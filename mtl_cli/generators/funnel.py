@@ -180,13 +180,7 @@ class Funnel(Dataset):
 def draw_population(
     random: np.random.Generator, num: int, num_groups: int
 ) -> Population:
-    """Draws all users, or all items. The members of a group have similar effects.
-
-    Args:
-        random: the generator of random numbers.
-        num: number of users or items.
-        num_groups: number of segments or categories.
-    """
+    """Draws all users, or all items. The members of a group have similar effects."""
     popularity = np.arange(1.0, num + 1) ** -SKEW
     popularity /= popularity.sum()
     groups = random.integers(num_groups, size=num)

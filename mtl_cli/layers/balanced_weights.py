@@ -64,8 +64,7 @@ class BalancedWeights(Routing):
     def call(self, x: Tensor, ownership: Tensor | None = None) -> Tensor:
         num_readers = len(self.routes)
         n = len(self.routes[0].experts)
-        alpha = ops.sigmoid(self.strength)
-        beta = ops.sigmoid(self.balance)
+        alpha, beta = ops.sigmoid(self.strength), ops.sigmoid(self.balance)
         if ownership is None:  # reader i owns expert i
             shape = (num_readers, ops.shape(x)[0], n)
             eye = ops.eye(num_readers, n, dtype=self.compute_dtype)

@@ -169,17 +169,12 @@ class DSelectKGates(Routing):
         """Adds both penalties, summed over the gates: one value per row.
 
         Training sums the values of the rows, as the authors' code does, but leaves out
-        the rows that only fill up a batch. Static gates add a single value.
-
-        Args:
-            r: as in `selector_weights`, `(num, rows, k, E)`.
-            row_weights: the weights of each gate's penalties in each row, `(num,
-                rows)`; None if all are 1.
+        the rows that only fill up a batch. Static gates add a single value. r is
+        `(num, rows, k, E)`. If `row_weights` is None, all weights are 1.
         """
         entropy = -ops.sum(r * ops.log(r + EPSILON), axis=(2, 3))  # (num, rows)
         penalties = self.entropy * entropy
-        has_unused_codes = self.num_experts < 2**self.num_bits
-        if has_unused_codes:
+        if self.num_experts < 2**self.num_bits:  # some codes belong to no expert
             sums = ops.maximum(ops.sum(r, axis=3), LEAST_SUM)
             penalties += ops.sum(1 / sums, axis=2)
         if row_weights is not None:

@@ -69,16 +69,14 @@ class FeatureGate(Routing):
         owner_of_gates: Sequence[int | str | None] = owners or [None] * num
         routes = [Route(owner, scaled_units) for owner in owner_of_gates]
         super().__init__(routes, **kwargs)
-        options: dict[str, Any] = {
-            "use_bias": False,
-            "l2": l2,
-            "initializer": initializer,
-        }
+        options: dict[str, Any] = {"l2": l2, "initializer": initializer}
         # The kernels W_g, B_g1, B_g2, ... lie side by side in one kernel, so that one
         # product reads x. Their widths:
         self.widths = [len(ranks), *ranks]
-        self.down = ParallelDense(num, sum(self.widths), **options)
-        self.up = [ParallelDense(num, units, **options) for _ in ranks]  # A_gl
+        self.down = ParallelDense(num, sum(self.widths), use_bias=False, **options)
+        self.up = [  # A_gl
+            ParallelDense(num, units, use_bias=False, **options) for _ in ranks
+        ]
 
     def build(self, input_shape: Shape) -> None:
         self.down.build(input_shape)

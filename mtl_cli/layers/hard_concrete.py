@@ -76,8 +76,7 @@ class HardConcrete(Routing):
         **kwargs: Any,
     ) -> None:
         super().__init__(routes, **kwargs)
-        self.l0 = l0
-        self.per_row = per_row
+        self.l0, self.per_row = l0, per_row
         self.seed_generator = keras.random.SeedGenerator()
 
     def build(self, input_shape: Shape) -> None:

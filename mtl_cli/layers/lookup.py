@@ -65,10 +65,9 @@ def look_up(
         row come first, then one pooled vector per sequence.
     """
     table_index: dict[str | None, int] = {t: i for i, t in enumerate(group.sizes)}
-    # The columns of the input `ids` whose tables are in the group.
+    # The columns of the input `ids`, and then the sequences, of tables in the group.
     id_tables = [b.table for b, _ in layout.blocks_of("ids") for _ in range(b.width)]
     id_columns = [i for i, table in enumerate(id_tables) if table in table_index]
-    # The sequences whose tables are in the group.
     sequences = [
         (block, columns)
         for block, columns in layout.blocks_of("sequences")

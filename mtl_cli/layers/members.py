@@ -1,8 +1,4 @@
-"""Members: networks that share most weights, but scale their input differently.
-
-A run may train several members side by side (`model.members`). A prediction of the run
-is the mean over its members.
-"""
+"""Members: networks that a run trains side by side and that share most weights."""
 
 from typing import Any
 

@@ -73,10 +73,8 @@ class ParallelDense(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.num, self.units = num, units
-        self.owners = owners
-        self.use_bias = use_bias
-        self.l2 = l2
+        self.num, self.units, self.owners = num, units, owners
+        self.use_bias, self.l2 = use_bias, l2
         self.initializer, self.bias_initializer = initializer, bias_initializer
 
     def build(self, input_shape: Shape) -> None:
@@ -216,10 +214,7 @@ class ParallelMLP(keras.layers.Layer):
 def layers_after_dense(
     activation: str, dropout: float, batch_norm: bool, layer_norm: bool = False
 ) -> list[keras.layers.Layer]:
-    """Makes the layers that follow one dense layer of a `ParallelMLP` or `StarMLP`.
-
-    See `ParallelMLP` for the arguments, which here are those of one layer.
-    """
+    """Makes the layers that follow a single dense layer, see `ParallelMLP`."""
     layers: list[keras.layers.Layer] = []
     if batch_norm:
         layers.append(ParallelBatchNorm())

@@ -38,8 +38,7 @@ class ParallelBatchNorm(keras.layers.Layer):
         self, momentum: float = 0.99, epsilon: float = 1e-3, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.momentum = momentum
-        self.epsilon = epsilon
+        self.momentum, self.epsilon = momentum, epsilon
 
     def build(self, input_shape: Shape) -> None:
         num, _, units = input_shape

@@ -60,8 +60,7 @@ class PartitionedNorm(keras.layers.Layer):
         self, momentum: float = 0.99, epsilon: float = 1e-3, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.momentum = momentum
-        self.epsilon = epsilon
+        self.momentum, self.epsilon = momentum, epsilon
 
     def build(self, x_shape: Shape, scenario_weights_shape: Shape) -> None:
         units, num_scenarios = x_shape[-1], scenario_weights_shape[-1]

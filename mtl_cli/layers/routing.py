@@ -41,8 +41,7 @@ class Expert(NamedTuple):
 class Route(NamedTuple):
     """The name of a reader, and the names of the experts that the reader weighs.
 
-    Reports show these names. When `start_from` copies weights from an earlier run, it
-    finds the gate of a reader by the names in the route.
+    Reports show these names. `start_from` finds the gates of an earlier run by them.
 
     Attributes:
         owner: the index of the reader's task, from 0; the name of another owner; or

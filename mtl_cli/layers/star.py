@@ -103,11 +103,7 @@ class StarDense(keras.layers.Layer):
         return (self.num, x_shape[-2], self.units)
 
     def parts(self) -> dict[str, Any]:
-        """Returns the layers and variables that training changes.
-
-        Returns: {start of the names of the part's variables: the part}, as in
-            `Routing.parts`.
-        """
+        """Returns the layers and variables that are trained; see `Routing.parts`."""
         return {
             "": self.shared,  # its variables are named `kernel` and `bias`
             "scenario_kernel": self.scenario_kernel,

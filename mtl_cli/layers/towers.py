@@ -1,8 +1,4 @@
-"""Connects the towers of several tasks, and computes towers of equal widths at once.
-
-The members of a run (`model.members`) are networks that share all layers but the last
-layer of each tower, see `members.py`.
-"""
+"""Connects the towers of several tasks, and computes towers of equal widths at once."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -23,8 +19,8 @@ def connect_towers(
     """Connects a tower to each task's hidden vector.
 
     The tower of task t computes `logits_t = W_t mlp_t(z_t) + b_t`. Towers of equal
-    widths are computed side by side. All members share mlp_t, but each member has a W_t
-    and a b_t of its own.
+    widths are computed side by side. If a run has several members (see `members.py`),
+    all members share mlp_t, but each member has a W_t and a b_t of its own.
 
     Args:
         hidden: the hidden vectors z_t of the T tasks, `(T, batch, dim)`; or `(batch,
@@ -74,13 +70,8 @@ def connect_logits(
 ) -> list[Tensor]:
     """Connects a tower without hidden layers, `W_t z_t + b_t`, to each task's vector.
 
-    Args:
-        hidden: as in `connect_towers`.
-        num_logits_by_task: number of logits of each task.
-        num_members: as in `connect_towers`.
-        **dense_options: as in `connect_towers`.
-
-    Returns: the logits of each task, as in `connect_towers`.
+    `num_logits_by_task` holds the number of logits of each task. See `connect_towers`
+    for the other arguments and the result.
     """
 
     def connect(widths: Sequence[int], tasks: Sequence[int]) -> Tensor:
@@ -165,14 +156,10 @@ def connect_by_widths(
 
 
 def select_tasks(hidden: Tensor, tasks: Sequence[int]) -> Tensor:
-    """Selects the hidden vectors of some tasks.
+    """Selects the hidden vectors of some tasks, `(tasks, batch, dim)`.
 
-    Args:
-        hidden: the hidden vectors of all tasks, `(T, batch, dim)`; or `(batch, dim)` if
-            all tasks share one vector.
-        tasks: the indices of the tasks, in ascending order.
-
-    Returns: `(tasks, batch, dim)`; or the shared vector, `(batch, dim)`.
+    `tasks` holds the indices of the tasks in ascending order. If all tasks share one
+    hidden vector, `(batch, dim)`, the result is this vector.
     """
     has_shared_vector = len(hidden.shape) == 2
     if has_shared_vector or len(tasks) == hidden.shape[0]:

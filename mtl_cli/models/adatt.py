@@ -75,13 +75,7 @@ class AdaTT(GatedSharing):
     def _connect_level(
         self, x_tasks: Tensor, x_shared: Tensor, num_tasks: int, level: int
     ) -> tuple[Tensor, Tensor]:
-        """Connects level j.
-
-        Args:
-            x_tasks: x_t^{j-1}, `(tasks, batch, dim)`; or `(batch, dim)` in level 1.
-            x_shared: x_s^{j-1}, `(batch, dim)`.
-            num_tasks: number of tasks, T.
-            level: the number of the level, j.
+        """Connects level j, whose inputs are x_t^{j-1} and x_s^{j-1}.
 
         Returns: x_t^j, `(tasks, batch, units)`; and x_s^j, `(batch, units)`, or None if
             there is no such output.
@@ -91,8 +85,7 @@ class AdaTT(GatedSharing):
         from mtl_cli.layers.routing import SHARED
 
         n, m = self.num_specific_experts, self.num_shared_experts
-        units = self.expert_units
-        name = f"level_{level}"
+        name, units = f"level_{level}", self.expert_units
         # The names of the experts, for reports
         specific = [experts_of(t, n) for t in range(num_tasks)]
         shared = experts_of(SHARED, m)
@@ -111,8 +104,7 @@ class AdaTT(GatedSharing):
         if n:
             routes = [Route(t, own) for t, own in enumerate(specific)]
             y_tasks += self._native_sum(outputs[0], routes, f"{name}_native_weights")
-        is_last_level = level == self.num_levels
-        if is_last_level or not m:
+        if level == self.num_levels or not m:
             return y_tasks, None
 
         g_shared = self.gates([Route(SHARED, experts)], f"{name}_shared_gate")(x_shared)

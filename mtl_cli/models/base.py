@@ -160,14 +160,11 @@ class Sharing(Options):
         return [
             TowerSpec(
                 name,
-                # A task's own `tower_units` takes precedence.
-                tuple(
-                    self.tower_units if task.tower_units is None else task.tower_units
-                ),
-                task.num_logits,
-                is_binary=task.BINARY_LABELS,
+                tuple(self.tower_units if t.tower_units is None else t.tower_units),
+                t.num_logits,
+                is_binary=t.BINARY_LABELS,
             )
-            for name, task in tasks.items()
+            for name, t in tasks.items()
         ]
 
     @cached_property
@@ -197,12 +194,7 @@ class Sharing(Options):
         checked_own_keys(keys, type(self), "gates", Gate, "model.gate")
 
     def _keys_of(self, axis: str, base: type[Options]) -> dict[str, Any]:
-        """Selects the keys in `model` that some option of another axis has.
-
-        Args:
-            axis: the folder of the axis, such as `gates`.
-            base: the base class of the options of the axis.
-        """
+        """Selects the keys in `model` that some option in the folder `axis` has."""
         keys, extra = keys_of_options(axis, base), self.model_extra or {}
         return {key: value for key, value in extra.items() if key in keys}
 
@@ -247,10 +239,7 @@ class GatedSharing(Sharing):
         return build_option("gates", self.gate, Gate, keys, "model.gate")
 
     def gates(self, routes: Sequence["Route"], name: str) -> "Routing":
-        """Builds a layer with a gate for each route.
-
-        All routes must have the same number of experts.
-        """
+        """Builds one gate for each route. All routes have equally many experts."""
         return self.gate_option.layer(
             len(routes),
             len(routes[0].experts),
@@ -264,8 +253,7 @@ class GatedSharing(Sharing):
         self.gate_option.check(self.gate_units)
 
 
-# Keys of `model` that have the same meaning for every sharing scheme. The twin of a run
-# (the same configuration with a network for a single task) keeps the values of these
-# keys. The twin has neither the heads nor the towers of the run, because these may link
-# tasks.
+# Keys of `model` that have the same meaning for every sharing scheme. The single-task
+# twin of a run (the run's configuration, for one task) keeps the values of these keys.
+# The twin has neither the heads nor the towers of the run, as these may link tasks.
 COMMON_KEYS = frozenset(Sharing.model_fields) - {"name", "heads", "towers"}

@@ -97,10 +97,6 @@ class HoME(GatedSharing):
     ) -> tuple[Tensor, Tensor]:
         """Connects the first level.
 
-        Args:
-            x: the encoding, `(batch, dim)`.
-            groups: the names of the groups.
-
         Returns: v_k of the groups, `(groups, batch, units)`, and v_s, `(batch, units)`.
         """
         from keras import ops
@@ -191,15 +187,11 @@ class HoME(GatedSharing):
         level: str,
         kind: str,
     ) -> Tensor:
-        """Connects the experts E(v) of some owners, with the owners' feature gates F.
+        """Connects `num_experts` experts E(v) and a feature gate F of each owner.
 
-        Args:
-            v: the input of the experts, `(batch, dim)`, or `(owners, batch, dim)` if
-                each owner's experts read another input.
-            num_experts: number of experts of each owner.
-            owners: tasks, groups or `shared`.
-            level: the name of the level, which the names of the layers start with.
-            kind: the kind of the owners, a word in the names of the layers.
+        The owners are tasks, groups or `shared`. `level` and `kind`, the kind of the
+        owners, are words in the names of the layers. v is `(batch, dim)`, or `(owners,
+        batch, dim)` if each owner has an input of its own.
 
         Returns: the experts' outputs, `(owners, num_experts, batch, units)`.
         """

@@ -63,12 +63,7 @@ class STEM(GatedSharing):
     def _connect_level(
         self, x_tasks: Tensor, x_shared: Tensor, level: int
     ) -> tuple[Tensor, Tensor]:
-        """Connects level j.
-
-        Args:
-            x_tasks: x_t^{j-1}, `(tasks, batch, dim)`.
-            x_shared: x_s^{j-1}, `(batch, dim)`.
-            level: the number of the level, j.
+        """Connects level j, whose inputs are x_t^{j-1} and x_s^{j-1}.
 
         Returns: x_t^j, `(tasks, batch, units)`; and x_s^j, `(batch, units)`, or None in
             the last level.
@@ -77,8 +72,7 @@ class STEM(GatedSharing):
         from mtl_cli.layers.gates import mix_groups
         from mtl_cli.layers.routing import SHARED
 
-        name = f"level_{level}"
-        units = self.expert_units
+        name, units = f"level_{level}", self.expert_units
         num_tasks = x_tasks.shape[0]
         num_specific = num_tasks * self.num_specific_experts  # of all tasks together
         num_shared = self.num_shared_experts

@@ -81,9 +81,7 @@ class WeightSplitter:
         self.config, self.layout = config, layout
         self.tasks = list(config.chosen_tasks)
         self.parts = part_of_layers(network)
-        self.layers = {
-            layer.name: layer for layer in network.logits.layers if layer.weights
-        }
+        self.layers = {x.name: x for x in network.logits.layers if x.weights}
         # A sharing scheme has one set of embeddings for all tasks, or one set per task
         # and perhaps a shared set. Only for two tasks, the number of sets tells which
         # kind of scheme this is: for one task, both kinds may have one set.
@@ -200,13 +198,8 @@ class WeightSplitter:
     ) -> Iterator[NamedSlices]:
         """Yields a block for each embedding table and each set of embeddings.
 
-        The weight holds the tables one below the other, and the sets side by side.
-
-        Args:
-            layer: the layer of the weight.
-            kind: the kind of layer in the names of the blocks.
-            sizes: {table: number of ids}, from top to bottom.
-            set_owners: the owner of each set, from left to right.
+        The layer's weight holds the tables one below the other, in the order of
+        `sizes`, {table: number of ids}, and the sets side by side.
         """
         first_row = 0
         for table, size in sizes.items():

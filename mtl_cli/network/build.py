@@ -39,11 +39,8 @@ def build(
     """Builds the network that a configuration describes, with initial weights.
 
     If the key `ensemble` lists seeds, the network averages one network per seed.
-
-    Args:
-        config: the configuration.
-        layout: the columns of each feature in the network's inputs.
-        label_statistics: see `Network`.
+    `layout` holds the columns of each feature in the network's inputs. `Network`
+    describes the label statistics.
 
     Raises:
         ConfigError: if the weights do not fit the memory of this machine.
@@ -107,12 +104,8 @@ def connect_predictions(
     """Connects the calibrations of towers, and the predictions of outputs.
 
     With several members, a prediction is the mean over the members, and the standard
-    deviation over the members is one more prediction.
-
-    Args:
-        config: the configuration.
-        tower_logits: {task: the logits of its tower, before calibration}.
-        statistics: the label statistics, see `Network`.
+    deviation over the members is one more prediction. `tower_logits` are {task: the
+    logits of its tower, before calibration}.
 
     Returns: {prediction: (B, width)}, and {task: the layer that calibrates its tower}.
     """

@@ -1,8 +1,4 @@
-"""Finds the weights and the owner of each network in a layer of several networks.
-
-A layer stores, for example, the kernels of all its experts in one weight. The piece of
-this weight that belongs to one expert is a `NetworkPiece`.
-"""
+"""Finds the weights and the owner of each network in a layer of several networks."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -31,7 +27,7 @@ LAYERS_PER_TASK = re.compile(r"(bottoms|specific_experts)$")
 
 @dataclass(frozen=True)
 class NetworkPiece:
-    """A piece of a weight that belongs to one of the networks that a layer computes.
+    """A piece of a weight that belongs to one network, such as the kernel of an expert.
 
     Attributes:
         network: the number of the network, from 0; or `ALL_NETWORKS`.
@@ -83,10 +79,8 @@ def input_kernels(layer: keras.Layer) -> list[keras.Variable]:
 def pieces_of_part(part: LayerPart, prefix: str) -> Iterator[NetworkPiece]:
     """Splits a part of a layer into pieces that belong to one network each.
 
-    Args:
-        part: a layer that computes several networks, or a variable whose first axis has
-            one entry per network.
-        prefix: the start of the pieces' names.
+    The part is a layer that computes several networks, or a variable whose first axis
+    has one entry per network. The prefix is the start of the pieces' names.
     """
     if isinstance(part, ParallelMLP | StarMLP):
         # Layers with weights are numbered from 0: `0.kernel` is the kernel of the first

@@ -12,12 +12,7 @@ if TYPE_CHECKING:  # an import at run time would load TensorFlow
 def prediction_columns(
     network: "Network", config: Config, encoded: dict[str, Array]
 ) -> dict[str, Array]:
-    """Predicts encoded rows, and splits the predictions into named columns.
-
-    Args:
-        network: the network that predicts.
-        config: the configuration of the network.
-        encoded: the encoded rows, {input of the network: (rows, width)}.
+    """Predicts encoded rows, {input of the network: (rows, width)}.
 
     Returns: {name of a column: predictions, (rows,)}.
     """

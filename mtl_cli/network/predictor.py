@@ -19,10 +19,7 @@ class Predictor:
     def __init__(self, model: keras.Model) -> None:
         # Without a signature, TensorFlow would trace the function again for the last
         # batch, which is smaller.
-        signature = {
-            tensor.name: tf.TensorSpec(tensor.shape, tensor.dtype)
-            for tensor in model.inputs
-        }
+        signature = {x.name: tf.TensorSpec(x.shape, x.dtype) for x in model.inputs}
         self.predict_batch = tf.function(
             lambda features: model(features, training=False),
             input_signature=[signature],

@@ -34,12 +34,10 @@ class Scorer:
     def __call__(
         self, inputs: dict[str, Tensor], is_accepted: Tensor
     ) -> dict[str, Tensor]:
-        """Predicts encoded rows.
+        """Predicts encoded rows, the inputs of the network, (rows, width) each.
 
-        Args:
-            inputs: the inputs of the network, (rows, width) each.
-            is_accepted: whether each row is accepted, (rows,). The predictions of all
-                other rows become NaN.
+        `is_accepted` says for each row whether it is accepted, (rows,). The predictions
+        of all other rows become NaN.
 
         Returns: {name of a column: predictions, (rows,)}.
         """

@@ -20,12 +20,7 @@ def check_size(
     A few changed digits in a saved configuration can describe a network that fills the
     memory or takes hours to build. Therefore this check counts the weights without
     allocating them, and stops as soon as there are far more than are stored.
-
-    Args:
-        config: the configuration of the network.
-        layout: the columns of each feature in the network's inputs.
-        label_statistics: see `Network`.
-        array_sizes: the number of weights in each stored array.
+    `array_sizes` holds the number of weights in each stored array.
     """
     num_stored = sum(array_sizes)
     # A network up to twice as large is counted, so that the message can name its size.

@@ -38,13 +38,8 @@ def match(
 
     A block can be copied if it has the same shape in both networks. An embedding table
     may also have more rows in the new network: new ids come after the earlier ids, so
-    the earlier vectors are copied to the first rows.
-
-    Args:
-        earlier: the blocks of the earlier network, see `blocks_of`.
-        new: the blocks of the new network.
-        earlier_shapes: the shapes of all weights of the earlier network.
-        new_shapes: the shapes of all weights of the new network.
+    the earlier vectors are copied to the first rows. `earlier_shapes` and `new_shapes`
+    are the shapes of all weights of the two networks.
     """
     matched = Match([], [], [], [])
     # The names of kernels as a whole, of which a block holds the rows of one feature.

@@ -121,13 +121,9 @@ class DBMTL(Towers):
     def _connect_relations(
         self, tasks: Sequence[int], inputs: Sequence[Tensor], **dense_options: Any
     ) -> list[Tensor]:
-        """Connects the relation networks of some tasks.
+        """Connects the relation network of some tasks to an input `(batch, dim)` each.
 
-        Args:
-            tasks: the indices of the tasks.
-            inputs: the input of each task's relation network, `(batch, dim)` each. The
-                more parents a task has, the wider is its input.
-            **dense_options: arguments of the layers, see `ParallelMLP`.
+        The more parents a task has, the wider is the input of its relation network.
 
         Returns: the outputs r_t, `(batch, units)` each.
         """

@@ -134,7 +134,7 @@ def test_tasks_without_relations_of_one_shape_are_computed_side_by_side():
         ),
         (
             "{income: [never_married, never_married]}",
-            "model.parents: income names a parent twice; name each once",
+            "model.parents: income names a parent twice; name each parent once",
         ),
     ],
 )

@@ -66,6 +66,6 @@ def test_loss_of_a_task_reaches_the_towers_before_it_only():
 
 def test_towers_of_other_widths_are_refused():
     widths = "dataset.tasks.never_married.tower_units=[8]"
-    message = r"task income has \[32\], never_married has \[8\]; remove tower_units"
+    message = r"task income has \[32\] and task never_married has \[8\]; remove tower"
     with pytest.raises(ConfigError, match=message):
         config(*FLOW, widths)
