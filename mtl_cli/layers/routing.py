@@ -41,7 +41,7 @@ class Expert(NamedTuple):
 class Route(NamedTuple):
     """The name of a reader, and the names of the experts that the reader weighs.
 
-    Reports show these names. `start_from` finds the gates of an earlier run by them.
+    Reports show these names. `start_from` matches the gates of two runs by these names.
 
     Attributes:
         owner: the index of the reader's task, from 0; the name of another owner; or
@@ -92,7 +92,7 @@ class Routing(keras.layers.Layer):
 
     # These attributes have the same value in all layers of a class.
 
-    # The plural noun for the experts in reports and drawings.
+    # The plural noun for the experts in the drawing of a network.
     experts_noun: ClassVar[str] = "experts"
     # Whether the weights of a reader are shares, which sum to 1. (In DSelect-k, the sum
     # may be less.) Otherwise they are factors of any sum.
