@@ -99,12 +99,15 @@ def write_ensemble(
     from mtl_cli.comparison.ensemble import best_configuration
     from mtl_cli.core import plugins, tensorflow_runtime
 
-    if not options.ensemble and len(options.paths) > 1:
+    if options.ensemble:
+        target = Path(options.ensemble)
+    elif len(options.paths) == 1:
+        target = Path(options.paths[0], "ensemble")
+    else:
         raise ConfigError(
             "--ensemble: several folders are compared; name the folder to write: "
             "--ensemble FOLDER"
         )
-    target = Path(options.ensemble or Path(options.paths[0], "ensemble"))
     plugins.use_folders(options.plugins)
     best, reason = best_configuration(comparisons)
     sys.stderr.write(printable(f"averaging {best.name}: {reason}") + "\n")

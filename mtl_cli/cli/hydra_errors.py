@@ -148,11 +148,11 @@ def composition_message(
 
 def swept_hydra_key_message(message: str) -> str:
     """Explains that a key of Hydra has several values. `message` is Hydra's message."""
-    setting = message.partition(" : ")[2].strip("'")
-    key, _, value = setting.partition("=")
+    quoted_setting = message.partition(" : ")[2]
+    key, _, value = quoted_setting[1:-1].partition("=")
     return (
         f"{key}: a sweep cannot vary the keys of Hydra; if {value} is one value, quote "
-        f"it: '{key}=\"{value}\"'"
+        f"this value: '{key}=\"{value}\"'"
     )
 
 
@@ -162,7 +162,8 @@ def not_a_name_message(settings: list[str]) -> str:
     Returns "" if no setting does.
     """
     for override in OverridesParser.create().parse_overrides(settings):
-        group, value = override.key_or_group, override.value()
+        group = override.key_or_group
+        value = override.value()
         is_choice = ("/" in group or is_group(group)) and not override.is_delete()
         if is_choice and (value is None or isinstance(value, int | float | dict)):
             wrong = override.get_value_element_as_str()
@@ -170,7 +171,7 @@ def not_a_name_message(settings: list[str]) -> str:
             known = f": {options}" if options else ""
             return (
                 f"{group}: {wrong} is not the name of an option; leave the setting "
-                f"out, or name one of its options{known}"
+                f"out, or name an option of {group}{known}"
             )
     return ""
 

@@ -17,8 +17,8 @@ from rich.progress import (
 def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
     """Shows a progress bar inside the block, if stderr is a terminal.
 
-    Yields: a function that moves the bar. Its arguments are a description, the number
-        of steps that are done, and the number of all steps.
+    Yields: a function `move(description, done, total)` that moves the bar: `done` of
+        `total` steps are done.
     """
     console = Console(stderr=True)
     with Progress(

@@ -36,8 +36,8 @@ AXIS_OF_GROUP: dict[str, tuple[str, type[Options]]] = {
     "optimizer": ("optimizers", Optimizer),
     "tracker": ("trackers", Tracker),
 }
-# The groups whose options are classes, which the key `name` chooses. Options of
-# `dataset` are YAML files. The key `generator` chooses the class for such a file.
+# The groups whose options are classes; the key `name` chooses a class. The options of
+# `dataset` are YAML files; the key `generator` chooses the class for such a file.
 GROUPS_OF_CLASSES = AXIS_OF_GROUP.keys() - {"dataset"}
 GROUPS = (*AXIS_OF_GROUP, "trainer")
 # {folder of options: base class} for the options that the key `kind` chooses inside

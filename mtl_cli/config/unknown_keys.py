@@ -21,8 +21,8 @@ KNOWN_ELSEWHERE = {
 def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
     """Returns a message about a key that the schema or the configuration lacks.
 
-    The message suggests similar keys, else it lists the known keys of the section. It
-    also names the other options of the section that have the key.
+    The message suggests similar keys, or lists the known keys of the section if no key
+    is similar. The message also names other options of the section that have the key.
 
     Args:
         key: the dotted key.

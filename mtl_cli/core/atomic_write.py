@@ -53,7 +53,7 @@ def move_to_new(file: Path, target: Path) -> None:
         # Unlike `Path.rename`, a hard link never replaces a file.
         target.hardlink_to(file)
     except OSError as error:
-        # The other errors are those of a file system without hard links.
+        # A file system without hard links raises other errors.
         if isinstance(error, FileExistsError) or target.exists():
             raise ConfigError(
                 f"{target} exists, because another command has just written it; name "
@@ -80,10 +80,10 @@ def replacing_folder(
 ) -> Iterator[Path]:
     """Yields a temporary path as `replacing` does, for a target that may be a folder.
 
-    An earlier target is removed only after the new target is complete. It is first
-    moved to a temporary path, and `check` gets this path: so nobody can add a file to
-    the earlier target between the check and the removal. `check` raises an error if the
-    earlier target must stay, and then the earlier target is moved back.
+    An earlier target is removed only after the new target is complete. The earlier
+    target is first moved to a temporary path, which `check` gets: so nobody can add a
+    file between the check and the removal. `check` raises an error if the earlier
+    target must stay, and then the earlier target is moved back.
     """
     with (
         named_write_errors(target, fix),

@@ -46,7 +46,7 @@ def enable() -> None:
 
 
 def is_private(folder: Path) -> bool:
-    """Whether only this user can write to a folder, whose files are run as code."""
+    """Whether only this user can write to a folder, since its files are run as code."""
     status = folder.lstat()
     is_own = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
     return is_own and not status.st_mode & 0o022 and os.access(folder, os.W_OK)

@@ -47,9 +47,9 @@ def check_local_store(uri: str) -> None:
 def check_folder_store(store: Path, run_id: str | None) -> None:
     """Checks that MLflow follows no link in a folder in which it stores runs.
 
-    The folder may come from somebody else. It holds a folder for each experiment, and
-    the folder of an experiment holds a folder for each run. MLflow makes a folder for a
-    new run, or adds lines to the files of the run `run_id` if that run is resumed.
+    The store may come from somebody else. A store holds a folder for each experiment,
+    and the folder of an experiment holds a folder for each run. MLflow makes a folder
+    for a new run, or adds lines to the files of the run `run_id` if it is resumed.
     """
     if not store.is_dir():
         return

@@ -1,7 +1,7 @@
 """The paths of the configs, of the bundled data and of the cache.
 
-In a checkout, configs and data lie in its root folder; in an installed package, in the
-folder `bundled`.
+A checkout holds the configs and the data in its root folder, an installed package in
+the folder `bundled`.
 """
 
 import errno
@@ -42,8 +42,9 @@ def conf_folder() -> Path:
 def user_conf_folder() -> Path | None:
     """Returns the user's folder `./conf`, or None if there is none.
 
-    A `./conf` with a `config.yaml` belongs to another Hydra application: the file would
-    replace that of mtl-cli. The folder of mtl-cli's own configs does not count either.
+    A `./conf` with a `config.yaml` belongs to another Hydra application, and does not
+    count: its `config.yaml` would replace mtl-cli's file of this name. The folder of
+    mtl-cli's own configs does not count either.
     """
     folder = Path.cwd() / "conf"
     if not folder.is_dir() or folder == conf_folder():
@@ -52,7 +53,7 @@ def user_conf_folder() -> Path | None:
 
 
 def find_data(path: str) -> Path:
-    """Returns the path of a data file, which may be one that mtl-cli bundles."""
+    """Returns the path of a data file: the user's file, else a bundled file."""
     try:
         configured = Path(path).expanduser()
     except RuntimeError:  # `~nobody/rows.csv` names a user who does not exist

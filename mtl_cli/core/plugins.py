@@ -43,9 +43,12 @@ _folders: tuple[Path, ...] = ()  # the folders of `--plugins`
 
 @dataclass(frozen=True)
 class Source:
-    """The module, file or entry point that an option comes from, named by `label`.
+    """The module, file or entry point that an option comes from.
 
-    `load` imports the option. It returns its class, or the module that holds its class.
+    Attributes:
+        label: the name of the source, for messages.
+        load: imports the option; returns the option's class, or the class's module.
+        is_plugin: whether the option does not come from mtl-cli.
     """
 
     label: str
@@ -146,22 +149,22 @@ def _check_config_names() -> None:
 def _sources(
     axis: str, plugin_folders: tuple[Path, ...], sys_path: tuple[str, ...], cwd: Path
 ) -> dict[str, Source]:
-    found = []
+    named_sources = []
     for name in _module_names(import_module(f"mtl_cli.{axis}").__path__):
         module = f"mtl_cli.{axis}.{name}"
         load = partial(import_module, module)
-        found.append((name, Source(module, load, is_plugin=False)))
+        named_sources.append((name, Source(module, load, is_plugin=False)))
     for folder in plugin_folders:
         for name in _module_names([str(folder / axis)]):
             module = f"{_package_name(folder)}.{axis}.{name}"
             file = str(folder / axis / f"{name}.py")
             load = partial(import_module, module)
-            found.append((name, Source(file, load, is_plugin=True)))
+            named_sources.append((name, Source(file, load, is_plugin=True)))
     for entry in _entry_points(axis):
         label = f"entry point {entry.value!r}"
-        found.append((entry.name, Source(label, entry.load, is_plugin=True)))
+        named_sources.append((entry.name, Source(label, entry.load, is_plugin=True)))
     sources: dict[str, Source] = {}
-    for name, source in found:
+    for name, source in named_sources:
         if name in sources:
             raise ConfigError(
                 f"{source.label}: the name {name!r} belongs to {sources[name].label} "

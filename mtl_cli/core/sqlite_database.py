@@ -42,7 +42,7 @@ NAME = re.compile(r"[\w\"`\[]")  # the first character of a token that may be a 
 BEFORE_BRACKET = {"CHECK", "KEY", "UNIQUE", "DEFAULT", "AS", "IN", "AND", "OR", "NOT"}
 BEFORE_BRACKET |= {"WHERE", "VARCHAR", "FLOAT", "NUMERIC"}
 BEFORE_TABLE = {"TABLE", "ON", "REFERENCES"}
-# Operators that call a function, which compares long texts for hours.
+# Operators that call a function. Such a function can compare long texts for hours.
 CALLING_OPERATORS = {"LIKE", "GLOB", "MATCH", "REGEXP"}
 
 

@@ -53,7 +53,7 @@ def drop_closed_terminal() -> None:
 
 @contextlib.contextmanager
 def written_to_stdout() -> Iterator[None]:
-    """Names stdout in an error of the block, which does nothing but write to stdout.
+    """Names stdout in an error of the block. The block only writes to stdout.
 
     If a reader such as `head` has ended, the error stays a `BrokenPipeError`.
     """

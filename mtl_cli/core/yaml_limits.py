@@ -23,7 +23,8 @@ MAX_YAML_DEPTH = 64
 # Aliases let a YAML file of a few hundred bytes expand to billions of values.
 MAX_YAML_VALUES = 200_000
 # OmegaConf makes an object of each value, and copies it about ten times while Hydra
-# composes a configuration: a second of CPU time for 3,000 values. No key needs so many.
+# composes a configuration: 3,000 values take a second of CPU time. No key needs a list
+# of more than 5,000 values.
 MAX_YAML_LIST = 5_000
 READ_SECONDS = 10  # usually reading takes a fifth of a second
 # Python refuses to read or write whole numbers of more than 4300 digits.

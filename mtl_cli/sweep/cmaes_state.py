@@ -38,8 +38,8 @@ def dump_state(state: Any) -> bytes:
     """Returns a `cmaes.CMA` or `cmaes.SepCMA` as JSON: the class name and the numbers.
 
     `_funhist_values` is a ring buffer with two values per generation. The entries of
-    generations that have not run yet are memory that was never cleared. They are set to
-    0, because such memory could hold a part of a secret.
+    generations that have not run yet are memory that was never cleared, and such memory
+    could hold a part of a secret. These entries are set to 0.
     """
     if state.generation < state._funhist_term:
         state._funhist_values[:2] = 0

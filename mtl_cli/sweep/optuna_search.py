@@ -76,24 +76,31 @@ def resume_search(config: DictConfig) -> bool:
     optuna.logging.set_verbosity(logging.ERROR)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     url = str(sweeper.storage)
+    # Only a search in an SQL database is continued.
     if sweeper.storage is None or url.startswith("redis"):
         return False
     try:
         study = open_study(config)
-        return sweeper.study_name is not None and continue_study(sweeper, study)
+        return study is not None and continue_study(sweeper, study)
     except StorageError as error:
-        fix = "correct the URL, or start the server"
-        if url.startswith("sqlite"):
-            fix = "correct the URL, or take another database"
-        if LOCKED_DATABASE in str(error):
-            fix = "wait for the program that uses the file, or take another database"
-        raise ConfigError(f"{error}; {fix}") from error
+        raise ConfigError(f"{error}; {storage_advice(error, url)}") from error
     except DAMAGED_FILE_ERRORS as error:  # Optuna does not check what it reads
         raise ConfigError(
             "hydra.sweeper.storage: cannot continue the search in "
             f"{mask_secrets(url)}: {type(error).__name__}: {first_line(error)}; "
             f"{cmaes_state.NEW_DATABASE}"
         ) from error
+
+
+def storage_advice(error: StorageError, url: str) -> str:
+    """Returns how the user can mend an error of a search's database."""
+    if LOCKED_DATABASE in str(error):
+        return (
+            "wait until the program that uses the file ends, or take another database"
+        )
+    if url.startswith("sqlite"):
+        return "correct the URL, or take another database"
+    return "correct the URL, or start the server"
 
 
 def continue_study(sweeper: DictConfig, study: "optuna.Study") -> bool:
@@ -105,15 +112,17 @@ def continue_study(sweeper: DictConfig, study: "optuna.Study") -> bool:
 
     from mtl_cli.sweep.search_storage import Heartbeat, retry_trial, sampler_seed
 
-    storage, trials = study._storage, study.trials
+    storage = study._storage
+    trials = study.trials
     own_trials = [trial for trial in trials if storage.is_own(trial)]
     for trial in own_trials:
         if trial.state == TrialState.RUNNING:
             retry_trial(study, trial)
     if storage.sweep_id:
         Heartbeat(study).start()
+    num_complete = sum(trial.state == TrialState.COMPLETE for trial in own_trials)
     with open_dict(sweeper):
-        sweeper.n_trials -= sum(t.state == TrialState.COMPLETE for t in own_trials)
+        sweeper.n_trials -= num_complete
         if sweeper.sampler.get("seed") is not None:
             # With the same seed, the sampler would suggest the same points again.
             sweeper.sampler.seed = sampler_seed(
@@ -126,8 +135,8 @@ def open_study(config: DictConfig) -> "optuna.Study | None":
     """Opens the storage and the study of a search, and makes the sweeper use both.
 
     If two sweeps start at once, both may try to make the tables of the database. The
-    sweep that fails tries again. The study is None if it has no name: the sweeper then
-    makes a new study.
+    sweep that fails tries again. The study is None if the configuration does not name a
+    study: the sweeper then makes a new study.
     """
     import optuna
     import sqlalchemy
@@ -135,7 +144,8 @@ def open_study(config: DictConfig) -> "optuna.Study | None":
     from mtl_cli.sweep import search_storage
 
     global current_storage
-    sweeper, url = config.hydra.sweeper, str(config.hydra.sweeper.storage)
+    sweeper = config.hydra.sweeper
+    url = str(sweeper.storage)
     with open_dict(sweeper):
         sweeper.storage = {"_target_": f"{__name__}.opened_storage"}
     for attempt in range(ATTEMPTS):
@@ -159,8 +169,8 @@ def open_study(config: DictConfig) -> "optuna.Study | None":
             # SQLAlchemy's error holds the database's own error, with a shorter text.
             cause = getattr(cause, "orig", cause)
             reason = first_line(cause)
-            # SQLite waits for a lock itself, but not if two processes want to write
-            # after they have read.
+            # No other try follows if SQLite has waited for a lock in vain. SQLite does
+            # not wait if two processes want to write after they have read.
             has_waited = time.monotonic() - began > 1
             is_locked = reason == LOCKED_DATABASE and has_waited
             if attempt == ATTEMPTS - 1 or is_locked:

@@ -17,7 +17,7 @@ LIST_SWEEPER = "hydra_plugins.list_sweeper_plugin"
 SUBMITIT = "hydra_plugins.hydra_submitit_launcher"
 RAY = "hydra_plugins.hydra_ray_launcher"
 
-_submitit_folders: list[Path] = []  # made by this process
+_submitit_folders: list[Path] = []  # the folders that this process has made
 
 
 def uses_basic_launcher(hydra_config: HydraConf | DictConfig) -> bool:
@@ -35,7 +35,7 @@ def adapt_plugins(config: DictConfig) -> None:
         if str(sweeper._target_).startswith(LIST_SWEEPER):
             for key in ("list_params", "grid_params"):
                 params: Any = OmegaConf.to_container(sweeper[key])
-                # The plugin would write a null as `None`, which Hydra reads as text.
+                # The plugin would write a null as `None`. Hydra reads `None` as text.
                 sweeper[key] = {
                     name: ["null" if value is None else value for value in values]
                     if isinstance(values, list)

@@ -57,7 +57,8 @@ class SearchStorage(_CachedStorage):
 
     def __init__(self, backend: RDBStorage, name: str, sweep_id: str) -> None:
         super().__init__(backend)
-        self.name, self.sweep_id = name, sweep_id
+        self.name = name
+        self.sweep_id = sweep_id
 
     def create_new_trial(
         self, study_id: int, template_trial: FrozenTrial | None = None
@@ -186,7 +187,8 @@ class Heartbeat(threading.Thread):
 
     def __init__(self, study: optuna.Study) -> None:
         super().__init__(daemon=True)
-        self.study, self.count = study, 0
+        self.study = study
+        self.count = 0  # of heartbeats
         # {id of a sweep: (its last heartbeat, the time when this thread first saw it)}
         self.last_heartbeats: dict[str, tuple[Any, float]] = {}
 
@@ -199,7 +201,8 @@ class Heartbeat(threading.Thread):
 
     def beat(self) -> None:
         """Changes this sweep's heartbeat, and looks for trials of cut-off sweeps."""
-        study, storage = self.study, self.study._storage
+        study = self.study
+        storage = study._storage
         self.count += 1
         study.set_system_attr(f"{SWEEP}:{storage.sweep_id}", [time.time(), self.count])
         storage.read_trials_from_remote_storage(study._study_id)

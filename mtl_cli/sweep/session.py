@@ -66,8 +66,8 @@ class Session:
         self.lock.close()
 
 
-# The session of this process. It is None in a process that runs no sweep, where the
-# functions below do nothing.
+# The session of this process; None in a process that runs no sweep. Without a session,
+# the functions below do nothing.
 current: Session | None = None
 
 
@@ -178,7 +178,7 @@ class StartOfSweep(Callback):
             # Hydra would turn an error of a callback into a warning, and go on.
             sys.exit(fail("mtl-train", str(error), error.exit_code))
         # The fork server loads TensorFlow while Hydra composes the jobs. A resumed
-        # sweep may have no job left to run. Its server starts only when a job starts.
+        # sweep may have no job left to run, so its server starts with the first job.
         if uses_basic_launcher(config.hydra) and not holds_only_done_jobs(
             current.folder
         ):

@@ -80,7 +80,7 @@ MISTAKES = {
     "model=mmoe model.num_experts=0": "0 should be greater than or equal to 1",
     "encoder=xdeepfm encoder.cin_units=[3,2]": "all widths but the last must be even",
     "-m hydra.sweep.dir=a,b": "hydra.sweep.dir: a sweep cannot vary the keys of Hydra; "
-    "if a,b is one value, quote it: 'hydra.sweep.dir=\"a,b\"'\n",
+    "if a,b is one value, quote this value: 'hydra.sweep.dir=\"a,b\"'\n",
     "-m seed=1,2 hydra.sweep.subdir=a": "hydra.sweep.subdir: each job names its own",
     "~model.num_levels": "missing key 'model.num_levels'; add it to the YAML file",
     "~model.num_levels ~trainer.epochs": "missing keys 'model.num_levels', "
@@ -90,7 +90,7 @@ MISTAKES = {
         for group in sorted([*GROUPS, "experiment", "sweep", "hydra/launcher"])
     },
     "balancing=3": "balancing: 3 is not the name of an option; leave the setting out, "
-    "or name one of its options: cagrad, dwa, fixed, gradnorm, metabalance, mgda, ",
+    "or name an option of balancing: cagrad, dwa, fixed, gradnorm, metabalance, mgda, ",
     "-m '~tracker' seed=1,2 model=null,ple": "error: model: null is not the name of an",
     "model=plee": "the group 'model' has no option 'plee'; known: adatt, aitm, "
     "cgc, cross_stitch, dbmtl, esmm, home, m3oe, mmoe, omoe, pepnet, ple, poso, "
