@@ -54,7 +54,7 @@ def run(
         the chief, and if the chief has finished the run already.
     """
     timer = StageTimer()
-    earlier = earlier_run.read(config, folder.path, checkpoint is not None)
+    earlier = earlier_run.read(config, folder.path, is_resumed=checkpoint is not None)
     data, vectors = read_data(config, folder, console, earlier)
     if config.check_only:
         console.print_data_report(data.report, config.outputs)
@@ -132,12 +132,12 @@ def connect_and_build(
     if replicas is None:
         return None
     network = build(config, data.features.layout, data.labels)
-    parameters = network.logits.count_params()
+    num_parameters = network.logits.count_params()
     num_rows = data.splits["train"].num_rows
     length = config.trainer.length(num_rows)
     environment |= {
         "processes": replicas.size,
-        "parameters": parameters,
+        "parameters": num_parameters,
         "length": length._asdict(),
     }
     if checkpoint is not None:
@@ -149,21 +149,21 @@ def connect_and_build(
 
         network = start_from(network, config, folder, console, data.features, earlier)
     console.print_line(
-        f"{config.model.name} on {config.encoder.name}: {parameters:,} parameters, "
+        f"{config.model.name} on {config.encoder.name}: {num_parameters:,} parameters, "
         f"batches of {length.batch_size} rows, tasks {', '.join(config.chosen_tasks)}"
     )
-    if warning := size_warning(parameters, num_rows):
+    if warning := size_warning(num_parameters, num_rows):
         console.warn(warning)
     return replicas, network, environment
 
 
-def size_warning(parameters: int, rows: int) -> str:
+def size_warning(num_parameters: int, num_rows: int) -> str:
     """Returns a warning if a network has far more parameters than training rows."""
-    if parameters <= MAX_PARAMETERS_PER_ROW * rows:
+    if num_parameters <= MAX_PARAMETERS_PER_ROW * num_rows:
         return ""
     return (
-        f"{parameters:,} parameters for {rows:,} training rows: the network can learn "
-        "the rows by heart; take smaller sizes in model and encoder"
+        f"{num_parameters:,} parameters for {num_rows:,} training rows: the network "
+        "can learn the rows by heart; choose smaller sizes in model and encoder"
     )
 
 

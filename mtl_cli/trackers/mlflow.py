@@ -98,7 +98,7 @@ class MLflow(Tracker):
 
     def end(self, scores: dict[str, Scores] | None) -> None:
         with limited_requests(METRICS_SECONDS, self._printable_uri):
-            self._log_metrics(flat_numbers(dict(scores or {}), "final."), 0)
+            self._log_metrics(flat_numbers(dict(scores or {}), "final."), step=0)
         if scores is not None:
             with limited_requests(FILE_SECONDS, self._printable_uri):
                 self._log_files()
@@ -108,7 +108,10 @@ class MLflow(Tracker):
             self._client.set_terminated(self._run_id, status, milliseconds)
 
     def _find_run(self) -> Any:
-        """Returns the MLflow run that an earlier process has created, or None."""
+        """Returns the MLflow run that an earlier process of this run has created.
+
+        Returns None if no process has, or if the MLflow run was deleted since.
+        """
         from mlflow.exceptions import MlflowException
 
         run_id = self._recorded_id()
