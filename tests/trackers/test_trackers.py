@@ -355,8 +355,9 @@ def test_absent_mlflow_server_ends_a_run_in_one_line_without_its_password(
         )
     assert (told.returncode, told.stdout) == (2, "")
     assert told.stderr == (
-        f"mtl-train: error: tracker: mlflow cannot start: http://{host} does not "
-        "answer: Connection refused; mend this, or train with tracker=none\n"
+        f"mtl-train: error: tracker: mlflow cannot start: http://{host} cannot "
+        "serve a request now: Connection refused; mend this, or train with "
+        "tracker=none\n"
     )
     assert not (tmp_path / "run" / "data_report.json").exists()
 
