@@ -21,8 +21,10 @@ def label_request(dataset: Dataset, outputs: list[Output]) -> ColumnRequest:
 
     These are also the columns of spaces, true probabilities and sampling rates.
     """
+    # {column: the key that messages about the column name}. If several keys name one
+    # column, this is the label of a task, or else the first of the keys.
     keys: dict[str, str] = {}
-    tasks: list[Task] = []
+    tasks: list[Task] = []  # the tasks whose labels are read
     for output in outputs:
         tasks.append(output.task)
         keys[output.task.label] = f"dataset.tasks.{output.label}.label"
@@ -60,8 +62,8 @@ def labels_of_rows(dataset: Dataset, outputs: list[Output], table: pa.Table) -> 
     if dataset.weight_column is not None:
         rule = "a weight from 0 up that fits float32, where 0 leaves a row out"
         highest = float(np.finfo("float32").max)
-        key, column = "dataset.weight_column", dataset.weight_column
-        weights = numbers_up_to(highest, key, column, table, rule)
+        column = dataset.weight_column
+        weights = numbers_up_to(highest, "dataset.weight_column", column, table, rule)
     for output in outputs:
         labels = labels_of_task(f"dataset.tasks.{output.label}", output.task, table)
         is_counted = ~np.isnan(labels)
