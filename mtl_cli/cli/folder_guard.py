@@ -69,13 +69,15 @@ def allowed_root(key: str, hydra_settings: list[str]) -> Path | None:
     below `/data`: a file may have set `dataset.name`. Without a setting on the command
     line, the folder must lie below the current folder.
     """
-    typed_folder = "${}"  # comes from a file
+    typed_folder = None
     for setting in hydra_settings:  # the last setting counts
         name, _, value = setting.lstrip("+").partition("=")
         if name == key:
             typed_folder = value.strip("'\"")
         elif key.startswith(f"{name}."):  # such as hydra.run={dir: FOLDER}
-            typed_folder = "${}"
+            typed_folder = None
+    if typed_folder is None:
+        return Path.cwd().resolve()
     literal, interpolation, _ = typed_folder.partition("${")
     if not interpolation:
         return None

@@ -144,6 +144,7 @@ def run_schema() -> Schema:
     for group in GROUPS:
         section = group_schema(group, partial=True)
         definitions.update(section.pop("$defs"))
+        # These keys belong to a whole file.
         del section["$schema"], section["title"]
         schema["properties"][group] = section
     schema["properties"]["defaults"] = DEFAULTS

@@ -29,7 +29,7 @@ def sweep_name(settings: list[str]) -> str:
     for setting in filter(is_swept, map(without_signs, settings)):
         key, _, value = setting.partition("=")
         names.append(value if key == "sweep" else key.rpartition(".")[2])
-    name = "-".join(names or ["sweep"])
+    name = "-".join(names) if names else "sweep"
     return f"{safe_name(name)[:MAX_LENGTH]}-{short_hash(job_settings)}"
 
 
@@ -52,7 +52,7 @@ def is_swept(setting: str) -> bool:
 
 
 def job_name(settings: list[str]) -> str:
-    """Returns the name of a job's folder: its settings.
+    """Returns the name of a job's folder, made of the job's settings.
 
     If the name must be shortened, or characters replaced, a hash is added.
 
@@ -74,7 +74,7 @@ def job_name(settings: list[str]) -> str:
 
 
 def without_signs(setting: str) -> str:
-    """Returns a setting without Hydra's prefixes: `+` adds a key, `~` removes it."""
+    """Returns a setting without the signs `+` (adds a key) and `~` (removes a key)."""
     return setting.lstrip("+~")
 
 
