@@ -36,6 +36,10 @@ class Trainer(Options):
             1 - `ema_decay` of their distance, and by more in the first epochs. The
             average is scored on validation rows and kept by the run. Training goes on
             with the weights themselves. With 0 there is no average.
+        initial_bias: the biases of the towers' last layers before the first step. With
+            `labels`, a network whose kernels are 0 would predict the share of each
+            class, or the mean of the transformed label, of the training rows. With
+            `zeros`, the biases are 0.
         calibration: the calibration of probabilities on the validation rows, after
             training: `temperature` scales each task's logits, `platt` scales and shifts
             them, and `none` leaves the logits as they are. `auto` is `platt` for each
@@ -61,6 +65,8 @@ class Trainer(Options):
     monitor: str
     # A saved configuration without this key is of a run without an average.
     ema_decay: Share = 0.0
+    # A saved configuration without this key is of a run whose biases began at 0.
+    initial_bias: Literal["labels", "zeros"] = "zeros"
     calibration: Literal["auto", "none", "temperature", "platt"]
     compile: Literal["auto"] | bool
     precision: Literal["float32", "bfloat16"]

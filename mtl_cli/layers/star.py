@@ -58,6 +58,11 @@ class StarDense(keras.layers.Layer):
     # layer's weights from another run only if x has the same columns there.
     reads_columns: ClassVar[bool] = True
 
+    @property
+    def bias(self) -> Tensor:
+        """The bias b_i that all scenarios share, `(num, units)`."""
+        return self.shared.bias
+
     def __init__(
         self,
         num: int,

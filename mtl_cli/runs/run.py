@@ -117,13 +117,15 @@ def connect_and_build(
 ) -> "tuple[Replicas, Network, dict[str, Any]] | None":
     """Connects the processes of a run, builds its network and writes its environment.
 
-    Pretrained vectors and the weights of an earlier run are copied into the network.
+    Initial biases, pretrained vectors and the weights of an earlier run are written
+    into the network.
 
     Returns: the processes, the network and the content of `environment.json`; None if
         the chief has finished the run already.
     """
     from mtl_cli.distributed.connect import connect
     from mtl_cli.network.build import build
+    from mtl_cli.network.initial_bias import set_initial_biases
 
     environment = provenance.environment(config, data.fingerprint)
     if earlier is not None:
@@ -143,6 +145,8 @@ def connect_and_build(
     if checkpoint is not None:
         warn_of_changes(checkpoint.values["environment"], environment, console)
     folder.write_json("environment.json", environment)
+    if config.trainer.initial_bias == "labels":
+        set_initial_biases(network, config, data.splits["train"])
     pretrained.fill(network, config, data.features, vectors)
     if earlier is not None:
         from mtl_cli.runs.earlier_weights import start_from

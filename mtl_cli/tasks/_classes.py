@@ -81,6 +81,14 @@ class ClassTask(Task):
             )
         return labels
 
+    def class_sizes(self, labels: Floats, weights: Floats) -> Floats:
+        """Returns the sum of the weights of each class, plus half a row, (classes,).
+
+        The half row keeps the logarithm of a class without rows finite.
+        """
+        codes = labels.astype("int64")
+        return np.bincount(codes, weights, minlength=len(self.classes)) + 0.5
+
     def label_text(self, label: float) -> str:
         return str(self.classes[int(label)])
 

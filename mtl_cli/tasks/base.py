@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
+import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
@@ -196,6 +197,19 @@ class Task(Options):
     def first_loss(self, labels: Array) -> float:
         """Returns the mean loss of logits of 0; 0 if it cannot depend on the unit."""
         return 0.0
+
+    def initial_logits(self, labels: Floats, weights: Floats) -> Floats:
+        """Returns the logits that suit some labels best if all rows have these logits.
+
+        The biases of the tower's last layer start at these logits.
+
+        Args:
+            labels: labels as `read_labels` encodes them, without NaN, (rows,).
+            weights: the weight of each row in the loss, with mean 1, (rows,).
+
+        Returns: (num_logits,). Labels that training standardises have the logit 0.
+        """
+        return np.zeros(self.num_logits)
 
     @abstractmethod
     def row_losses(

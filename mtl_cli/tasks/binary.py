@@ -123,6 +123,14 @@ class Binary(Task):
             labels[empty_cells(column)] = np.nan
         return labels.astype("float32")
 
+    def initial_logits(self, labels: Floats, weights: Floats) -> Floats:
+        """Returns the logarithm of the odds of label 1, (1,)."""
+        positives = weights @ labels
+        negatives = len(labels) - positives
+        # Half a row more of each label keeps the logit finite if a label is missing.
+        odds = (self.positive_weight * positives + 0.5) / (negatives + 0.5)
+        return np.log([odds])
+
     def row_losses(
         self, labels: Tensor, logits: Tensor, statistics: Statistics
     ) -> Tensor:

@@ -2,10 +2,13 @@
 
 from typing import Literal
 
+import numpy as np
+
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.metrics.auc import macro_auc
 from mtl_cli.metrics.classes import accuracy
 from mtl_cli.metrics.log_loss import cross_entropy, normalized_cross_entropy
+from mtl_cli.metrics.metric import Floats
 from mtl_cli.tasks._classes import ClassTask
 from mtl_cli.tasks.base import Statistics
 
@@ -26,6 +29,11 @@ class Multiclass(ClassTask):
     @property
     def num_logits(self) -> int:
         return len(self.classes)
+
+    def initial_logits(self, labels: Floats, weights: Floats) -> Floats:
+        """Returns the logarithm of the share of each class, (classes,)."""
+        sizes = self.class_sizes(labels, weights)
+        return np.log(sizes / sizes.sum())
 
     def row_losses(
         self, labels: Tensor, logits: Tensor, statistics: Statistics

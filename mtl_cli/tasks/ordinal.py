@@ -2,10 +2,13 @@
 
 from typing import Literal
 
+import numpy as np
+
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.metrics.auc import macro_auc
 from mtl_cli.metrics.classes import accuracy, quadratic_weighted_kappa, rank_mae
 from mtl_cli.metrics.log_loss import cross_entropy, normalized_cross_entropy
+from mtl_cli.metrics.metric import Floats
 from mtl_cli.tasks._classes import ClassTask
 from mtl_cli.tasks.base import Statistics
 
@@ -46,6 +49,12 @@ class Ordinal(ClassTask):
     @property
     def num_logits(self) -> int:
         return len(self.classes) - 1
+
+    def initial_logits(self, labels: Floats, weights: Floats) -> Floats:
+        """Returns the logit of P(y > k | y > k - 1) for each k, (K - 1,)."""
+        sizes = self.class_sizes(labels, weights)
+        num_above = sizes[::-1].cumsum()[::-1][1:]
+        return np.log(num_above / sizes[:-1])
 
     def row_losses(
         self, labels: Tensor, logits: Tensor, statistics: Statistics

@@ -72,6 +72,13 @@ class Regression(Task):
         square = float(np.square(targets.astype("float64")).mean())
         return square if self.loss == "mse" else math.sqrt(square)
 
+    def initial_logits(self, labels: Floats, weights: Floats) -> Floats:
+        """Returns the mean of the transformed labels, (1,)."""
+        if self.transform == "standard":
+            return np.zeros(1)
+        targets = np.log1p(labels) if self.transform == "log1p" else labels
+        return np.array([weights @ targets / len(targets)])
+
     def row_losses(
         self, labels: Tensor, logits: Tensor, statistics: Statistics
     ) -> Tensor:

@@ -58,6 +58,12 @@ class ZILN(AmountTask):
         """Returns the mean and the deviation of log y over the rows with y > 0."""
         return {"mean": labels.mean, "deviation": labels.standard_deviation or 1.0}
 
+    def initial_logits(self, labels: Floats, weights: Floats) -> Floats:
+        """Returns the logarithm of the odds of a label above 0, and two zeros, (3,)."""
+        positives = weights @ (labels > 0)
+        zeros = len(labels) - positives
+        return np.array([np.log((positives + 0.5) / (zeros + 0.5)), 0, 0])
+
     def row_losses(
         self, labels: Tensor, logits: Tensor, statistics: Statistics
     ) -> Tensor:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.options import Options
 from mtl_cli.core.tensors import Tensor
+from mtl_cli.metrics.metric import Floats
 
 
 class TowerSpec(NamedTuple):
@@ -48,6 +49,19 @@ class Towers(Options):
     def named_features(self) -> dict[str, list[str]]:
         """Returns the features that keys of `model` name; see `Sharing`."""
         return {}
+
+    def last_biases(
+        self, logits: Sequence[Floats], towers: Sequence[TowerSpec]
+    ) -> list[Floats]:
+        """Returns biases with which the towers give these logits, if all else is 0.
+
+        Args:
+            logits: the logits of each task, (num_logits,).
+            towers: the tower of each task, in order.
+
+        Returns: the bias of the last layer of each task's tower, (num_logits,).
+        """
+        return list(logits)
 
     @abstractmethod
     def connect(

@@ -6,6 +6,7 @@ from typing import Any
 
 from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.tensors import Tensor
+from mtl_cli.metrics.metric import Floats
 from mtl_cli.towers.base import Towers, TowerSpec
 
 
@@ -36,6 +37,15 @@ class ResidualFlow(Towers):
                     f"task {first.task} has {[*first.units]} and task {tower.task} has "
                     f"{[*tower.units]}; remove tower_units from the tasks"
                 )
+
+    def last_biases(
+        self, logits: Sequence[Floats], towers: Sequence[TowerSpec]
+    ) -> list[Floats]:
+        biases = list(logits)
+        binary = [t for t, tower in enumerate(towers) if tower.is_binary]
+        for before, t in pairwise(binary):
+            biases[t] = logits[t] - logits[before]
+        return biases
 
     def connect(
         self,

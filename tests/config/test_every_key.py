@@ -142,6 +142,11 @@ TESTS: dict[str, list[str]] = {
         "training/test_training.py::"
         "test_run_keeps_the_moving_average_and_trains_on_without_it"
     ],
+    "trainer.initial_bias": [
+        "network/test_initial_bias.py::"
+        "test_network_without_kernels_predicts_the_rates_of_the_labels",
+        "runs/test_keys_of_a_run.py::test_run_sets_initial_biases_if_asked",
+    ],
     "trainer.deterministic": [
         "runs/test_keys_of_a_run.py::"
         "test_run_starts_tensorflow_with_its_seed_and_determinism"

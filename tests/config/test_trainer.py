@@ -14,6 +14,7 @@ KEYS = {
     "patience": "auto",
     "monitor": "auto",
     "ema_decay": 0.7,
+    "initial_bias": "labels",
     "calibration": "auto",
     "compile": "auto",
     "precision": "float32",

@@ -1,0 +1,56 @@
+"""Sets the biases of the towers' last layers to what the training labels suggest.
+
+A tower whose biases start at 0 predicts the probability 0.5 at first. If label 1 is
+rare, the first epochs would only teach the tower this rarity.
+"""
+
+import numpy as np
+
+from mtl_cli.config.run_config import Config
+from mtl_cli.data.table import Table
+from mtl_cli.metrics.metric import Floats
+from mtl_cli.network.network import Network
+from mtl_cli.network.parts import own_networks
+
+MAX_ROWS = 1_000_000  # of a table's labels; more rows hardly change the biases
+
+
+def set_initial_biases(network: Network, config: Config, table: Table) -> None:
+    """Sets the biases in place. `table` holds the training rows.
+
+    Afterwards, a network whose kernels are all 0 would predict for each task what the
+    labels have in common, see `Task.initial_logits`.
+    """
+    tasks, model = config.chosen_tasks, config.model
+    towers = model.tower_specs(tasks)
+    logits = initial_logits(config, table)
+    last_biases = model.towers_option.last_biases(list(logits.values()), towers)
+    bias_by_task = dict(zip(tasks, last_biases, strict=True))
+    for layer in network.logits.layers:
+        own = own_networks(layer.name, list(tasks))
+        if own is not None and (own.kind, own.layer) == ("towers", "logits"):
+            # A task has several layers if it has several members or scenarios.
+            layers_per_task = layer.bias.shape[0] // len(own.tasks)
+            biases = np.stack([bias_by_task[task] for task in own.tasks])
+            biases = np.repeat(biases, layers_per_task, axis=0)
+            layer.bias.assign(biases.reshape(layer.bias.shape))
+
+
+def initial_logits(config: Config, table: Table) -> dict[str, Floats]:
+    """Returns {task: the logits that its tower should start with, (num_logits,)}."""
+    step = -(-table.num_rows // MAX_ROWS)  # rounded up
+    outputs = config.model.heads_option.tower_outputs(config.chosen_tasks)
+    logits = {}
+    for task, output in outputs.items():
+        # A tower of a funnel is trained on the rows that reached its step.
+        labels = table.labels[output.label][::step]
+        weights = table.weights[output.name][::step]
+        counts = weights > 0
+        labels = labels[counts].astype("float64")
+        weights = weights[counts].astype("float64")
+        if len(labels):
+            weights /= weights.mean()
+            logits[task] = output.task.initial_logits(labels, weights)
+        else:
+            logits[task] = np.zeros(output.task.num_logits)
+    return logits
