@@ -77,6 +77,7 @@ def write_dataset(rows: Rows, problem: Problem, seed: int, folder: Path) -> list
         f"+dataset.tasks={override_text(tasks)}",
         "trainer.patience=null",
         "trainer.ema_decay=0",
+        "trainer.initial_bias=zeros",
         "trainer.compile=false",
         "optimizer.schedule=linear",
         f"seed={seed}",
