@@ -87,7 +87,9 @@ class ClassTask(Task):
         The half row keeps the logarithm of a class without rows finite.
         """
         codes = labels.astype("int64")
-        return np.bincount(codes, weights, minlength=len(self.classes)) + 0.5
+        sizes = np.full(len(self.classes), 0.5)
+        sizes += np.bincount(codes, weights, minlength=len(self.classes))
+        return sizes
 
     def label_text(self, label: float) -> str:
         return str(self.classes[int(label)])

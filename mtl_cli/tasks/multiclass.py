@@ -33,7 +33,8 @@ class Multiclass(ClassTask):
     def initial_logits(self, labels: Floats, weights: Floats) -> Floats:
         """Returns the logarithm of the share of each class, (classes,)."""
         sizes = self.class_sizes(labels, weights)
-        return np.log(sizes / sizes.sum())
+        logits: Floats = np.log(sizes / sizes.sum())
+        return logits
 
     def row_losses(
         self, labels: Tensor, logits: Tensor, statistics: Statistics
