@@ -4,13 +4,15 @@ A tower whose biases start at 0 predicts the probability 0.5 at first. If label 
 rare, the first epochs would only teach the tower this rarity.
 """
 
+import math
+
 import numpy as np
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.data.table import Table
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.network.network import Network
-from mtl_cli.network.parts import own_networks
+from mtl_cli.network.parts import parse_layer_name
 
 MAX_ROWS = 1_000_000  # of a table's labels; more rows hardly change the biases
 
@@ -27,13 +29,14 @@ def set_initial_biases(network: Network, config: Config, table: Table) -> None:
     last_biases = model.towers_option.last_biases(list(logits.values()), towers)
     bias_by_task = dict(zip(tasks, last_biases, strict=True))
     for layer in network.logits.layers:
-        own = own_networks(layer.name, list(tasks))
-        if own is not None and (own.kind, own.layer) == ("towers", "logits"):
-            # A task has several layers if it has several members or scenarios.
-            layers_per_task = layer.bias.shape[0] // len(own.tasks)
-            biases = np.stack([bias_by_task[task] for task in own.tasks])
-            biases = np.repeat(biases, layers_per_task, axis=0)
-            layer.bias.assign(biases.reshape(layer.bias.shape))
+        name = parse_layer_name(layer.name, list(tasks))
+        if name is None or (name.kind, name.suffix) != ("towers", "logits"):
+            continue
+        biases = np.stack([bias_by_task[task] for task in name.tasks])
+        # A task has several layers side by side if it has several members or scenarios.
+        layers_per_task = math.prod(layer.bias.shape) // biases.size
+        biases = np.repeat(biases, layers_per_task, axis=0)
+        layer.bias.assign(biases.reshape(layer.bias.shape))
 
 
 def initial_logits(config: Config, table: Table) -> dict[str, Floats]:
