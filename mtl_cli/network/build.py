@@ -99,26 +99,26 @@ def build_run(
 
 
 def connect_predictions(
-    config: Config, tower_logits: dict[str, Tensor], statistics: dict[str, Statistics]
+    config: Config, logits_by_task: dict[str, Tensor], statistics: dict[str, Statistics]
 ) -> tuple[dict[str, Tensor], dict[str, Calibration]]:
     """Connects the calibrations of towers, and the predictions of outputs.
 
     With several members, a prediction is the mean over the members, and the standard
-    deviation over the members is one more prediction. `tower_logits` are {task: the
-    logits of its tower, before calibration}.
+    deviation over the members is one more prediction. `logits_by_task` holds the
+    logits of the towers, before calibration.
 
     Returns: {prediction: (B, width)}, and {task: the layer that calibrates its tower}.
     """
     num_members = config.model.members
     tasks = config.chosen_tasks
     calibrations: dict[str, Calibration] = {}
-    calibrated_logits = dict(tower_logits)
+    calibrated_logits = dict(logits_by_task)
     for i, (name, task) in enumerate(tasks.items()):
         if task.HAS_CLASSES:
             calibrations[name] = Calibration(
                 task.logit_shift, name=f"calibration_{i}", dtype="float32"
             )
-            calibrated_logits[name] = calibrations[name](tower_logits[name])
+            calibrated_logits[name] = calibrations[name](logits_by_task[name])
     logits = config.model.heads_option.connect(calibrated_logits, tasks)
     predictions: dict[str, Tensor] = {}
     spreads: dict[str, Tensor] = {}
