@@ -1,5 +1,6 @@
 """Compares the configurations of each data set with each other."""
 
+import itertools
 from collections.abc import Sequence
 from statistics import fmean
 
@@ -12,7 +13,7 @@ from mtl_cli.comparison.configurations import (
 )
 from mtl_cli.comparison.datasets import runs_by_dataset
 from mtl_cli.comparison.difference import set_verdicts
-from mtl_cli.comparison.results import COMPARED_WITH, DatasetComparison, Task, score_of
+from mtl_cli.comparison.results import DatasetComparison, Task, score_of
 from mtl_cli.comparison.row_tests import add_row_tests
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import same_validation_rows
@@ -100,14 +101,12 @@ def compare_dataset(
     for task in comparison.all_tasks:
         choose_best(task, split)
     for task in tasks:
-        # The p-values are corrected in separate groups. The differences to the
-        # baseline, to single-task twins and to single-scenario twins are three groups
-        # on all rows, and three more groups on the rows of all scenarios together.
+        # The p-values on all rows are corrected together, to the baseline and to twins.
+        # The p-values on the rows of all scenarios are another group.
         for tasks_on_rows in ([task], task.scenarios):
             scores = [score for on_rows in tasks_on_rows for score in on_rows.scores]
-            for other in COMPARED_WITH:
-                differences = [score.differences.get(other) for score in scores]
-                set_verdicts([d for d in differences if d], task.direction)
+            by_score = [score.differences.values() for score in scores]
+            set_verdicts([*itertools.chain(*by_score)], task.direction)
         task.sentences = sentences(task, chosen_baseline.name, split)
     comparison.warnings = [*warnings(comparison, runs, unscored), *remarks]
     return comparison

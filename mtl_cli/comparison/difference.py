@@ -14,6 +14,9 @@ from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.intervals import Interval
 from mtl_cli.statistics.significance import SIGNIFICANCE_LEVEL, Test, holm
 
+# Two configurations, in no order, and the scenario on whose rows they are compared.
+Compared = tuple[frozenset[Configuration], str]
+
 
 class Verdict(StrEnum):
     """The verdict of the tests on a difference. Users see the value of a member."""
@@ -35,6 +38,7 @@ class Difference:
     Attributes:
         configuration: the configuration whose score is compared.
         other: the configuration whose score is subtracted.
+        scenario: the scenario whose rows are scored; "" for all scenarios.
         paired_difference: the mean over the common seeds of the difference for each
             seed; None if the two have no seed in common.
         seed_test: the test over seeds; None if one of the two has fewer than two seeds.
@@ -47,12 +51,18 @@ class Difference:
 
     configuration: Configuration
     other: Configuration
+    scenario: str = ""
     paired_difference: Interval | None = None
     seed_test: Test | None = None
     corrected_seed_p: float = 1.0
     row_test: Test | None = None
     corrected_row_p: float = 1.0
     verdict: Verdict = Verdict.NO_SCORE
+
+    @property
+    def compared(self) -> Compared:
+        """The two configurations, in no order, and the scenario."""
+        return frozenset((self.configuration, self.other)), self.scenario
 
     @property
     def interval(self) -> Interval | None:
@@ -107,7 +117,9 @@ def set_verdicts(differences: Sequence[Difference], direction: int) -> None:
     """Corrects the p-values of differences, and sets the verdicts that follow.
 
     The p-values of the seed tests are corrected for the number of seed tests (Holm),
-    and the p-values of the row tests for the number of row tests.
+    and the p-values of the row tests for the number of row tests. Two configurations
+    may be compared twice, such as the baseline with its single-task twin. Both
+    differences then have one test and one verdict.
 
     A difference is real if the corrected p-value of its seed test is below
     `SIGNIFICANCE_LEVEL` and, if there is a row test, the corrected p-value of the row
@@ -116,27 +128,31 @@ def set_verdicts(differences: Sequence[Difference], direction: int) -> None:
 
     Args:
         differences: the differences that a reader sees together, such as all
-            differences to the baseline on one task.
+            differences on one task.
         direction: 1 if higher is better, -1 if lower is better, 0 if neither.
     """
-    seed_tests = {d: d.seed_test for d in differences if d.seed_test is not None}
-    seed_p_values = holm([test.p_value for test in seed_tests.values()])
-    for difference, p_value in zip(seed_tests, seed_p_values, strict=True):
-        difference.corrected_seed_p = p_value
-    row_tests = {d: d.row_test for d in differences if d.row_test is not None}
-    row_p_values = holm([test.p_value for test in row_tests.values()])
-    for difference, p_value in zip(row_tests, row_p_values, strict=True):
-        difference.corrected_row_p = p_value
-    for difference, seed_test in seed_tests.items():
+    seed_tests = {d.compared: d.seed_test for d in differences if d.seed_test}
+    seed_p_values = corrected_p_values(seed_tests)
+    row_tests = {d.compared: d.row_test for d in differences if d.row_test}
+    row_p_values = corrected_p_values(row_tests)
+    for difference in differences:
+        difference.corrected_seed_p = seed_p_values.get(difference.compared, 1.0)
+        difference.corrected_row_p = row_p_values.get(difference.compared, 1.0)
+        if difference.seed_test is None:
+            continue
         if difference.corrected_seed_p >= SIGNIFICANCE_LEVEL:
             difference.verdict = Verdict.NOT_REAL
-        elif (
-            difference in row_tests and difference.corrected_row_p >= SIGNIFICANCE_LEVEL
-        ):
+        elif difference.row_test and difference.corrected_row_p >= SIGNIFICANCE_LEVEL:
             difference.verdict = Verdict.THESE_ROWS_ONLY
         elif direction == 0:
             difference.verdict = Verdict.DIFFERENT
-        elif direction * seed_test.difference > 0:
+        elif direction * difference.seed_test.difference > 0:
             difference.verdict = Verdict.BETTER
         else:
             difference.verdict = Verdict.WORSE
+
+
+def corrected_p_values(tests: dict[Compared, Test]) -> dict[Compared, float]:
+    """Returns the p-value of each test, corrected for the number of tests (Holm)."""
+    p_values = holm([test.p_value for test in tests.values()])
+    return dict(zip(tests, p_values, strict=True))

@@ -83,7 +83,7 @@ def difference_function(
     noise = pooled_noise([list(score.by_seed.values()) for score in pool])
 
     def difference(score: Score, other: Score) -> Difference:
-        result = Difference(score.configuration, other.configuration)
+        result = Difference(score.configuration, other.configuration, task.scenario)
         if score.interval is None or other.interval is None:
             return result
         if not are_on_same_rows(score, other):

@@ -26,6 +26,7 @@ from sklearn.metrics import roc_auc_score
 from mtl_cli.cli.compare import arguments, run
 from mtl_cli.comparison.leaderboard import write_leaderboard
 from mtl_cli.core.errors import ConfigError
+from mtl_cli.statistics.significance import holm
 
 MEANS = {"single_task": 0.80, "shared_bottom": 0.80, "ple": 0.82}
 
@@ -191,6 +192,28 @@ def test_difference_to_a_twin_is_no_gain_if_the_metric_has_no_direction(
     output = printed(capsys, tmp_path)
     assert "ple differs from its single-task twin (-" in output
     assert "gains over" not in output
+
+
+def test_differences_to_baseline_and_to_twins_are_corrected_together(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    means = {"single_task": 0.803, "shared_bottom": 0.8, "mmoe": 0.799, "ple": 0.801}
+    write_sweep(tmp_path / "s", means)
+    comparison = compared(capsys, tmp_path, "--baseline", "model=ple")
+    p_values = {}
+    for one in comparison["configurations"]:
+        for to, other in (("to_baseline", "ple"), ("to_single_task", "single_task")):
+            if difference := one["tasks"]["click"][to]:
+                pair = frozenset((one["name"], other))
+                test = difference["over_seeds"]
+                p_values.setdefault(pair, set()).add(
+                    (round(test["p"], 9), round(test["p_corrected"], 9))
+                )
+    # Single task against PLE is in both columns, and is one of five tests.
+    assert len(p_values) == 5
+    (pairs,) = zip(*p_values.values(), strict=True)
+    p, corrected = zip(*pairs, strict=True)
+    assert corrected == pytest.approx(holm(p), abs=1e-8)
 
 
 def test_single_task_twin_equals_all_settings_outside_the_model(

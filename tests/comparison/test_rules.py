@@ -70,6 +70,30 @@ def test_p_values_over_seeds_are_corrected_for_their_number() -> None:
     assert verdicts([0.03, 0.02], without) == 2 * [Verdict.BETTER]
 
 
+def test_two_configurations_that_are_compared_twice_have_one_test() -> None:
+    mmoe, single_task = configuration(), configuration("single_task")
+    differences = [
+        Difference(
+            *pair,
+            scenario,
+            seed_test=significance.Test(gain, 0.01, 0.02, 8),
+            row_test=significance.Test(gain, 0.01, 0.02, 8),
+        )
+        for pair, scenario, gain in (
+            ((mmoe, single_task), "", 0.1),
+            ((single_task, mmoe), "", -0.1),
+            ((mmoe, single_task), "app", 0.1),
+        )
+    ]
+    set_verdicts(differences[:2], 1)
+    assert [d.verdict for d in differences[:2]] == [Verdict.BETTER, Verdict.WORSE]
+    assert {d.corrected_seed_p for d in differences[:2]} == {0.02}
+    assert {d.corrected_row_p for d in differences[:2]} == {0.02}
+    # On the rows of a scenario, the same two have another test.
+    set_verdicts(differences, 1)
+    assert [d.corrected_seed_p for d in differences] == pytest.approx([0.04] * 3)
+
+
 def test_first_of_several_shared_bottoms_is_the_baseline() -> None:
     names = ["mmoe", "shared_bottom", "shared_bottom", "ple"]
     configurations = [configuration(name) for name in names]
