@@ -32,7 +32,8 @@ def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
     option = chosen_class(section, values)
     note = ""
     if option is not None:
-        if name in option.model_fields:
+        # The schema of a model has the keys of heads, gates and towers too.
+        if name in option.model_json_schema()["properties"]:
             return (
                 f"{key}: the chosen YAML file of conf/{section} does not set this key; "
                 f"add the key to the file, or write +{key}=VALUE"

@@ -471,6 +471,28 @@ def test_help_lists_plugins_and_the_flag(start: Path) -> None:
     assert "scaled" not in refused(start, "--help")[1]
 
 
+def test_key_of_own_gates_needs_a_plus_and_the_message_says_so(start: Path) -> None:
+    gates = """
+        from mtl_cli.gates.base import Gate
+
+        class Sharp(Gate):
+            sharpness: float = 1.0
+
+            def layer(self, num, num_experts, **kwargs):
+                from mtl_cli.layers import Gates
+
+                return Gates(num, num_experts, **kwargs)
+    """
+    write(start / "mine", {"gates/sharp.py": gates})
+    settings = ["--plugins=mine", "dataset=small", "model=mmoe", "model.gate=sharp"]
+    settings.append("check_only=true")
+    code, _, error, _ = refused(start, *settings, "model.sharpness=2")
+    assert code == 2
+    assert error.endswith("or write +model.sharpness=VALUE\n")
+    told = mtl_train(start, *settings, "+model.sharpness=2")
+    assert (told.returncode, told.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("axis", plugins.AXES)
 def test_names_of_our_own_options_are_words(axis: str) -> None:
     for name in option_names(axis):
