@@ -57,17 +57,21 @@ def keys_table(group: str, option: str = "", which: str = "all") -> str:
     )
     common = set.intersection(*(set(b["properties"]) for b in branches.values()))
 
+    defaults = {name: option_defaults(group, name) for name in branches}
+
     def part(name: str, keys: set[str]) -> str:
         branch = branches[name]
         chosen = {k: v for k, v in branch["properties"].items() if k in keys}
         needed = [*branch["required"], *branch["then"]["required"]]
         shown = {"properties": chosen, "required": needed}
-        return table(shown, schema["$defs"], option_defaults(group, name))
+        return table(shown, schema["$defs"], defaults[name])
 
     if option in branches and option:
         keys = set(branches[option]["properties"])
         return part(option, keys - common if which == "own" else keys)
     sections = [part(next(iter(branches)), common)]
+    if other := other_defaults(common - {"name"}, defaults):
+        sections.append(f"Other defaults: {other}.")
     for name, branch in branches.items():
         own = set(branch["properties"]) - common
         if name:
@@ -75,6 +79,22 @@ def keys_table(group: str, option: str = "", which: str = "all") -> str:
             sections.append(f"### `{setting}={name}`\n\n{branch['description']}")
             sections += [part(name, own)] if own else []
     return "\n\n".join(sections)
+
+
+def other_defaults(keys: set[str], defaults: dict[str, dict[str, Any]]) -> str:
+    """Lists the defaults of an option that are not those of the first option.
+
+    Args:
+        keys: keys that all options have.
+        defaults: {option: {key: default}}.
+    """
+    first, *_ = defaults.values()
+    return "; ".join(
+        f"`{key}` is `{yaml_text(own[key])}` with `{option}`"
+        for option, own in defaults.items()
+        for key in sorted(keys)
+        if own.get(key) != first.get(key)
+    )
 
 
 def inner_part(schema: Schema, definitions: Schema) -> Schema | None:
@@ -116,7 +136,7 @@ def table(part: Schema, definitions: Schema, defaults: dict[str, Any]) -> str:
                     default = f"`{yaml_text(source[name])}`"
             values, text = type_text(schema, definitions), schema.get("description", "")
             cells = [f"`{prefix}{key}`", values, default, text]
-            lines.append(f"| {' | '.join(c.replace('|', '&#124;') for c in cells)} |")
+            lines.append(f"| {' | '.join(cells)} |")  # a bar in backticks is no border
 
     add("", part, defaults)
     return "\n".join(lines)

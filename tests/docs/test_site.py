@@ -94,12 +94,16 @@ def test_reference_has_defaults_types_and_texts(hooks: ModuleType) -> None:
     assert "| whole number ≥ 1 and ≤ 1000 | `2` |" in row
     assert "CGC" in row
     assert "tower_units" not in hooks.keys_table("model", "ple", "own")
+    optimizers = hooks.keys_table("optimizer")
+    assert "| `learning_rate` | number > 0 | `0.01` |" in optimizers
+    assert "Other defaults: `learning_rate` is `0.001` with `adam`;" in optimizers
     run = hooks.keys_table("run")
     assert "`sweep.jobs`" in run and "`compare.single_task`" in run
 
 
 def test_reference_names_every_kind_of_feature_and_task(hooks: ModuleType) -> None:
     features = hooks.keys_table("features")
+    assert "such as `a|b|c`;" in features
     for kind in ("sparse", "hashed", "cross", "sequence", "bucketized", "dense"):
         assert f"kind: {kind}" in features
     assert "`num_buckets`" in features
