@@ -60,7 +60,7 @@ class StarDense(keras.layers.Layer):
 
     @property
     def bias(self) -> Tensor:
-        """The bias b_i that all scenarios share, `(num, units)`."""
+        """The biases b_i that all scenarios share, `(num, 1, units)`."""
         return self.shared.bias
 
     def __init__(

@@ -14,16 +14,18 @@ from mtl_cli.metrics.metric import Floats
 from mtl_cli.network.network import Network
 from mtl_cli.network.parts import parse_layer_name
 
-MAX_ROWS = 1_000_000  # of a table's labels; more rows hardly change the biases
+# The biases are computed from at most this many rows. More rows hardly change them.
+MAX_ROWS = 1_000_000
 
 
 def set_initial_biases(network: Network, config: Config, table: Table) -> None:
-    """Sets the biases in place. `table` holds the training rows.
+    """Sets the biases of the towers' last layers. `table` holds the training rows.
 
     Afterwards, a network whose kernels are all 0 would predict for each task what the
     labels have in common, see `Task.initial_logits`.
     """
-    tasks, model = config.chosen_tasks, config.model
+    tasks = config.chosen_tasks
+    model = config.model
     towers = model.tower_specs(tasks)
     logits = initial_logits(config, table)
     last_biases = model.towers_option.last_biases(list(logits.values()), towers)
@@ -41,16 +43,16 @@ def set_initial_biases(network: Network, config: Config, table: Table) -> None:
 
 def initial_logits(config: Config, table: Table) -> dict[str, Floats]:
     """Returns {task: the logits that its tower should start with, (num_logits,)}."""
-    step = -(-table.num_rows // MAX_ROWS)  # rounded up
+    step = math.ceil(table.num_rows / MAX_ROWS)  # every step-th row is used
     outputs = config.model.heads_option.tower_outputs(config.chosen_tasks)
     logits = {}
     for task, output in outputs.items():
         # A tower of a funnel is trained on the rows that reached its step.
         labels = table.labels[output.label][::step]
         weights = table.weights[output.name][::step]
-        counts = weights > 0
-        labels = labels[counts].astype("float64")
-        weights = weights[counts].astype("float64")
+        has_weight = weights > 0
+        labels = labels[has_weight].astype("float64")
+        weights = weights[has_weight].astype("float64")
         if len(labels):
             weights /= weights.mean()
             logits[task] = output.task.initial_logits(labels, weights)

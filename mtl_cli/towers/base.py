@@ -53,7 +53,7 @@ class Towers(Options):
     def last_biases(
         self, logits: Sequence[Floats], towers: Sequence[TowerSpec]
     ) -> list[Floats]:
-        """Returns biases with which the towers give these logits, if all else is 0.
+        """Returns the last layers' biases that give these logits if all kernels are 0.
 
         Args:
             logits: the logits of each task, (num_logits,).

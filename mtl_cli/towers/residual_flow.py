@@ -42,9 +42,11 @@ class ResidualFlow(Towers):
         self, logits: Sequence[Floats], towers: Sequence[TowerSpec]
     ) -> list[Floats]:
         biases = list(logits)
-        binary = [t for t, tower in enumerate(towers) if tower.is_binary]
-        for before, t in pairwise(binary):
-            biases[t] = logits[t] - logits[before]
+        binary_tasks = [t for t, tower in enumerate(towers) if tower.is_binary]
+        for previous, t in pairwise(binary_tasks):
+            biases[t] = (
+                logits[t] - logits[previous]
+            )  # the tower adds the previous logit
         return biases
 
     def connect(
