@@ -6,9 +6,10 @@ import numpy as np
 
 from mtl_cli.data.buckets import bucket_counts, make_buckets, stability_index
 from mtl_cli.data.feature_set import FeatureSet
-from mtl_cli.data.findings import findings, outlier_findings, sampling_findings
+from mtl_cli.data.findings import findings, outlier_findings
 from mtl_cli.data.profile import Profile
 from mtl_cli.data.report import FeatureReport, Report
+from mtl_cli.data.sampling_findings import sampling_findings, unsampled_findings
 from mtl_cli.data.table import NO_GROUP, Array, StoredTable, Table, concatenate
 from mtl_cli.data.univariate_auc import refuse_copy, univariate_auc
 from mtl_cli.heads.base import Output
@@ -66,6 +67,7 @@ def data_report(
     report["findings"] += outlier_findings(outputs, splits)
     report["findings"] += profile.parts_of_days.values()
     report["findings"] += sampling_findings(samples["train"])
+    report["findings"] += unsampled_findings(outputs, report["tasks"])
     return report
 
 

@@ -185,23 +185,3 @@ def features_that_change(report: Report, split: str) -> dict[str, list[str]]:
         f"these features are distributed differently in {split} rows than in training "
         "rows (PSI)": drifted,
     }
-
-
-def sampling_findings(train: Table) -> list[str]:
-    """Returns a line for each task whose column `sampling_rate` reveals the label.
-
-    The rate of a row is the fraction of the rows with label 0 that the data keep, among
-    all rows like this row. Rows with label 1 need this rate too, although no row with
-    label 1 was dropped. A common mistake is the rate 1 in all rows with label 1.
-    """
-    lines = []
-    for name, log_rates in train.log_rates.items():
-        is_positive = train.labels[name] == 1
-        # The logarithm of the rate 1 is 0.
-        if is_positive.any() and log_rates.any() and not log_rates[is_positive].any():
-            lines.append(
-                f"the sampling_rate of {name} is 1 in all rows with label 1, so the "
-                "probabilities are wrong; set the rate of such a row to the share that "
-                "the data keep of the rows like it with label 0"
-            )
-    return lines

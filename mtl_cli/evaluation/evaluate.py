@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, ConfigError
+from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.paths import Location
 from mtl_cli.core.secrets import mask_secrets
+from mtl_cli.data.compute_report import label_counts
 from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.data.sampling_findings import unsampled_findings
 from mtl_cli.evaluation.drift import prediction_drift
 from mtl_cli.evaluation.evaluation import Evaluation
 from mtl_cli.evaluation.loaded_run import LoadedRun
@@ -86,6 +89,7 @@ def evaluate(
         )
     drift_remarks = [rows.feature_counts.remark, drift_remark]
     remarks = rows.remarks + [remark for remark in drift_remarks if remark]
+    remarks += sampling_remarks(run, rows)
     evaluation = Evaluation(
         run=str(run.folder),
         table_name=mask_secrets(rows.table_name),
@@ -98,6 +102,22 @@ def evaluate(
         remarks=mask_secrets(remarks),
     )
     return evaluation, rows
+
+
+def sampling_remarks(run: LoadedRun, rows: EvaluatedRows) -> list[str]:
+    """Returns a line for each task whose sampled rows seem to be whole in the table."""
+    counts = {}
+    try:
+        trained = read_json_object(run.folder / "data_report.json")["tasks"]
+        for output in rows.outputs:
+            evaluated = label_counts(output, rows.table)
+            counts[output.name] = {
+                "train": trained[output.name]["train"],
+                "evaluated": evaluated,
+            }
+        return unsampled_findings(rows.outputs, counts)
+    except DAMAGED_FILE_ERRORS:
+        return []
 
 
 def read_rows(

@@ -13,6 +13,7 @@ from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.data.continued_features import check_same_form
 from mtl_cli.data.findings import first_loss_findings
 from mtl_cli.data.load import Data, load
+from mtl_cli.data.sampling_findings import uncorrected_findings
 from mtl_cli.network import pretrained
 from mtl_cli.network.pretrained import PretrainedVectors
 from mtl_cli.runs.console import Console
@@ -65,6 +66,7 @@ def read_data(
     heads.check_labels(config.chosen_tasks, labels)
     warnings = heads.label_warnings(config.chosen_tasks, labels)
     warnings += first_loss_findings(config.outputs, data.splits["train"])
+    warnings += uncorrected_findings(config.outputs, data.splits["train"])
     for warning in [*data.report["findings"], *warnings]:
         console.warn(warning)
     return data, vectors

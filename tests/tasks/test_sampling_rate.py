@@ -14,9 +14,14 @@ from scipy.special import expit, logit
 
 import mtl_cli
 from mtl_cli.core.errors import DataError
-from mtl_cli.data.findings import sampling_findings
 from mtl_cli.data.labels import labels_of_rows
+from mtl_cli.data.sampling_findings import (
+    sampling_findings,
+    uncorrected_findings,
+    unsampled_findings,
+)
 from mtl_cli.data.table import Table
+from mtl_cli.heads.esmm import ESMM
 from mtl_cli.network.build import build
 from mtl_cli.scoring.scores import score_outputs
 from mtl_cli.tasks.binary import Binary
@@ -187,6 +192,41 @@ def test_rates_that_give_the_label_away_are_warned_of() -> None:
         assert not sampling_findings(table)
 
 
+def test_outputs_on_sampled_rows_without_a_correction_are_warned_of() -> None:
+    sampled = {"click": CLICK | {"sampling_rate": RATE}}
+    buy = {"label": "buy", "kind": "binary"}
+
+    def findings(tasks: dict[str, Any], heads: Any = None) -> list[str]:
+        dataset = declared("a.csv", {"x": {"kind": "dense"}}, tasks)
+        chosen = heads.outputs(dataset.tasks) if heads else outputs(dataset)
+        return uncorrected_findings(chosen, labels(tasks, heads))
+
+    (line,) = findings(sampled | {"buy": buy})
+    assert "nothing corrects buy for this" in line
+    assert not findings(sampled | {"buy": buy | {"space": "click"}})
+    assert not findings(sampled | {"buy": buy | {"sampling_rate": 0.5}})
+    assert not findings(sampled | {"buy": buy}, ESMM())
+    assert not findings({"click": CLICK, "buy": buy})
+
+
+def test_whole_rows_of_a_sampled_task_are_warned_of() -> None:
+    dataset = declared(
+        "a.csv", {"x": {"kind": "dense"}}, {"click": CLICK | {"sampling_rate": 0.1}}
+    )
+    trained = {"rows": 10_000, "positives": 4_000}
+    whole = {"rows": 64_000, "positives": 4_000}
+
+    def findings(counts: dict[str, int]) -> list[str]:
+        return unsampled_findings(
+            outputs(dataset), {"click": {"train": trained, "test": counts}}
+        )
+
+    (line,) = findings(whole)
+    assert line.startswith("click is 1 in 6.2% of the test rows, but in 40.0% of the")
+    assert not findings(trained | {"positives": 2_500})
+    assert not findings({"rows": 640, "positives": 40})  # too few to tell
+
+
 def population(rows: int) -> pa.Table:
     """All rows: clicks are rare, and their share depends on the user."""
     random = np.random.default_rng(1)
@@ -228,3 +268,7 @@ def test_run_on_a_sample_predicts_and_scores_all_rows(
         assert any("has no column 'rate'" in line for line in unsampled.remarks)
         whole = unsampled.metrics.set_index("metric")["value"]["pcoc"]
         assert whole == pytest.approx(1, abs=0.06)
+    else:
+        whole = model.evaluate(everything)
+        assert any("seem to hold all rows with click = 0" in x for x in whole.remarks)
+        assert not any("seem to hold" in line for line in evaluation.remarks)

@@ -1,0 +1,114 @@
+"""Finds mistakes about the sampling of rows with label 0: the key `sampling_rate`."""
+
+import math
+from collections.abc import Mapping
+
+from mtl_cli.data.findings import MIN_OF_CLASS
+from mtl_cli.data.table import Table
+from mtl_cli.heads.base import Output
+
+# Fewer rows outside of a space, such as conversions without a click, are errors.
+MIN_SAMPLED_FRACTION = 0.01
+Counts = Mapping[str, int]  # see `tasks` in `Report`
+
+
+def sampling_findings(train: Table) -> list[str]:
+    """Returns a line for each task whose column `sampling_rate` reveals the label.
+
+    The rate of a row is the fraction of the rows with label 0 that the data keep, among
+    all rows like this row. Rows with label 1 need this rate too, although no row with
+    label 1 was dropped. A common mistake is the rate 1 in all rows with label 1.
+    """
+    lines = []
+    for name, log_rates in train.log_rates.items():
+        is_positive = train.labels[name] == 1
+        # The logarithm of the rate 1 is 0.
+        if is_positive.any() and log_rates.any() and not log_rates[is_positive].any():
+            lines.append(
+                f"the sampling_rate of {name} is 1 in all rows with label 1, so the "
+                "probabilities are wrong; set the rate of such a row to the share that "
+                "the data keep of the rows like it with label 0"
+            )
+    return lines
+
+
+def uncorrected_findings(outputs: list[Output], train: Table) -> list[str]:
+    """Returns a line for each sampled task whose sampling distorts other outputs.
+
+    If the data keep only some of the rows without a click, then other outputs that
+    count rows without a click need a correction too. The `sampling_rate` of the click
+    task corrects only outputs whose `sampled_task` is the click task.
+    """
+    tasks = {output.name: output.task for output in outputs}
+    lines = []
+    for name, task in tasks.items():
+        if not task.lacks_negatives or name not in train.labels:
+            continue
+        is_sampled = train.labels[name] == 0
+        cases = []
+        for output in outputs:
+            sampled = tasks.get(output.sampled_task or "")
+            if sampled is not None and sampled.lacks_negatives:
+                continue  # the output is corrected
+            is_counted = train.weights[output.name] > 0
+            num_sampled = (is_counted & is_sampled).sum()
+            if num_sampled > MIN_SAMPLED_FRACTION * is_counted.sum():
+                cases.append(output.name)
+        if cases:
+            lines.append(
+                f"the data keep only a share of the rows with {name} = 0 "
+                f"(dataset.tasks.{name}.sampling_rate), and nothing corrects "
+                f"{', '.join(cases)} for this, so predictions and metrics there are "
+                f"those of the sampled rows; set space to {name} there, or take "
+                "model.heads=esmm, or weigh the rows with dataset.weight_column in "
+                "place of sampling_rate"
+            )
+    return lines
+
+
+def unsampled_findings(
+    outputs: list[Output], counts_by_output: Mapping[str, Mapping[str, Counts]]
+) -> list[str]:
+    """Returns a line for rows that seem to be whole, unlike the training rows.
+
+    A `sampling_rate` that is a number holds for all rows. If rows of another table are
+    not sampled, then their share of label 1 is lower than in the training rows, and
+    their metrics are wrong.
+
+    Args:
+        outputs: the outputs of the model.
+        counts_by_output: {output: {rows: counts}}, with the rows `train` and others.
+    """
+    lines = []
+    for output in outputs:
+        rate, counts = output.task.kept_negatives, counts_by_output[output.name]
+        if rate == 1 or output.sampled_task != output.name:
+            continue
+        trained = log_odds(counts["train"])
+        for rows in counts:
+            found = log_odds(counts[rows])
+            if trained is None or found is None:
+                continue
+            # If the rows are whole, the logarithm of the odds is lower by log rate.
+            if found - trained < math.log(rate) / 2:
+                shares = [
+                    f"{counts[x]['positives'] / counts[x]['rows']:.1%} of the {x} rows"
+                    for x in (rows, "train")
+                ]
+                lines.append(
+                    f"{output.name} is 1 in {shares[0]}, but in {shares[1]}: the "
+                    f"{rows} rows seem to hold all rows with {output.name} = 0, but "
+                    f"sampling_rate {rate:g} counts each of them {1 / rate:g} times, "
+                    "so that metrics are wrong; sample these rows like the training "
+                    "rows, or train with a column of rates as sampling_rate"
+                )
+    return lines
+
+
+def log_odds(counts: Counts) -> float | None:
+    """Returns the logarithm of the odds of label 1; None with too few rows."""
+    num_positive = counts["positives"]
+    num_negative = counts["rows"] - num_positive
+    if min(num_positive, num_negative) < MIN_OF_CLASS:
+        return None
+    return math.log(num_positive / num_negative)
