@@ -10,7 +10,7 @@ import numpy as np
 from mtl_cli.core.errors import DataError, unknown_name
 from mtl_cli.init.column_profile import ColumnProfile
 from mtl_cli.init.column_proposal import join_remarks
-from mtl_cli.init.task_proposal import TaskProposal
+from mtl_cli.init.task_proposal import TaskProposal, describe_amounts
 from mtl_cli.init.task_rules import propose_task
 
 MIN_POSITIVES = 20  # fewer positives might lie in a space by chance
@@ -73,9 +73,16 @@ def limit_to_space(
     space_proposal = propose_space(argument, space, tasks, columns)
     proposal = tasks[task]
     y = np.where(space_proposal.y == 1, proposal.y, np.nan)
-    if len(np.unique(y[~np.isnan(y)])) < 2:
+    labels = y[~np.isnan(y)]
+    if len(np.unique(labels)) < 2:
         raise DataError(f"{argument}: where {space} is 1, {task} has one value or none")
     remarks, reason = proposal.remarks, proposal.reason
+    label_count = f"{len(labels):,} labels where {space} is 1"
+    if not proposal.task_class.HAS_CLASSES:
+        remarks, reason = describe_amounts(labels, label_count)
+    elif proposal.task_class.BINARY_LABELS and "kind" in remarks:
+        reason = f"{labels.mean():.1%} of {label_count} are 1"
+        remarks = {**remarks, "kind": reason}
     num_outside = int(((proposal.y == 1) & (space_proposal.y != 1)).sum())
     if proposal.task_class.BINARY_LABELS and num_outside:
         warning = (

@@ -112,6 +112,18 @@ def regression(message_start: str, column: ColumnProfile) -> TaskProposal:
     labels = y[~np.isnan(y)]
     if not np.isfinite(labels).all():
         raise DataError(f"{message_start} holds infinite numbers; empty these cells")
+    remarks, message = describe_amounts(labels, labels_and_missing(column))
+    keys = {"label": column.name, "kind": "regression", "transform": "standard"}
+    return TaskProposal(keys, remarks, message, y)
+
+
+def describe_amounts(labels: Array, label_count: str) -> tuple[dict[str, str], str]:
+    """Describes the labels of a regression: the remarks, and the reason for the task.
+
+    Args:
+        labels: the labels that count, (labels,), without missing labels.
+        label_count: their number in words.
+    """
     median, high = np.quantile(labels, [0.5, 0.99])
     reason = "trained on mean 0, deviation 1; predictions keep the label's unit"
     if labels.min() >= 0 and high > 20 * max(median, 1e-12):
@@ -119,9 +131,9 @@ def regression(message_start: str, column: ColumnProfile) -> TaskProposal:
             f"1 % lie above {high:g}, half above {median:g}: log1p would learn a "
             "value near the median, not the mean: lower MAE, lower R2"
         )
-    remarks = {"kind": labels_and_missing(column), "transform": reason}
+    remarks = {"kind": label_count, "transform": reason}
     message = f"numbers from {labels.min():.15g} to {labels.max():.15g}"
-    if column.num_distinct <= MAX_CLASSES:
+    if len(np.unique(labels)) <= MAX_CLASSES:
         hint = "taken for amounts; or multiclass with classes: [...]"
         remarks["kind"] += f"; {hint}"
         message += f"; {hint}"
@@ -131,8 +143,7 @@ def regression(message_start: str, column: ColumnProfile) -> TaskProposal:
             remarks["kind"] += f"; {share_of_0:.1%} are 0: or wlr or ziln"
         elif high > LONG_TAIL * median:
             remarks["kind"] += "; amounts with a long tail: or wlr"
-    keys = {"label": column.name, "kind": "regression", "transform": "standard"}
-    return TaskProposal(keys, remarks, message, y)
+    return remarks, message
 
 
 def labels_and_missing(column: ColumnProfile) -> str:

@@ -585,6 +585,21 @@ def test_column_that_limits_a_task_is_no_feature(run: Run) -> None:
     assert "the space of sale" in line_of("shop", "click")
 
 
+def test_labels_outside_of_a_space_are_not_described(run: Run) -> None:
+    every = np.arange(ROWS)
+    table = shop() | {"click": every % 2, "buy": (every % 4 == 1) * 1}
+    table["paid"] = np.where(every % 4 == 1, every + 1.5, 0)
+    write_csv("shop.csv", **table)
+    spaces = "--space", "buy:click", "paid:buy"
+    code, out, _ = run("shop.csv", "--task", "click", "buy", "paid", *spaces)
+    assert code == 0
+    assert f"50.0% of {ROWS // 2:,} labels where click is 1 are 1" in out
+    assert "numbers from 2.5 to" in out
+    text = Path("conf/dataset/shop.yaml").read_text()
+    assert f"{ROWS // 4:,} labels where buy is 1" in text
+    assert "are 0: or wlr or ziln" not in text
+
+
 @pytest.mark.parametrize("classes", [1, 2])
 def test_missing_classes_are_no_value_of_a_task_in_its_space(
     run: Run, classes: int
