@@ -111,9 +111,18 @@ def predict(options: argparse.Namespace) -> None:
 
 
 def check_output(options: argparse.Namespace) -> None:
-    """Refuses to overwrite a file without `--force`, and the table in any case."""
+    """Refuses to overwrite a file without `--force`, and the table in any case.
+
+    Also refuses a file in a folder that does not exist.
+    """
     target = Path(options.output)
-    if options.output == "-" or not target.exists():
+    if options.output == "-":
+        return
+    if not target.parent.is_dir():
+        raise ConfigError(
+            f"-o: there is no folder {target.parent}; make this folder first"
+        )
+    if not target.exists():
         return
     if not options.force:
         raise ConfigError(

@@ -36,6 +36,8 @@ def check_target(target: Path, force: bool, existing: Path) -> None:
         existing: the path to check: the target, or the path to which the target has
             been moved.
     """
+    if not target.parent.is_dir():
+        raise ConfigError(f"there is no folder {target.parent}; make this folder first")
     if not existing.exists() and not existing.is_symlink():
         return
     if not force:

@@ -198,7 +198,11 @@ WRONG = {
         "is not an export of",
     ),
     "flag": (["RUN", "new", "--forced"], 2, "did you mean --force?"),
-    "no_folder": (["RUN", "no/new"], 1, "cannot write no/new: No such file"),
+    "no_folder": (
+        ["RUN", "no/new"],
+        2,
+        "there is no folder no; make this folder first",
+    ),
     "plugins": (["RUN", "new", "--plugins", "x"], 2, "there is no folder x"),
     "set_unknown": (
         ["RUN", "new", "--set", "prize=1"],

@@ -303,7 +303,7 @@ WRONG = {
     "no_name": (["RUN", "", "-o", "o.csv"], 2, "TABLE: '' names no file; give the"),
     "no_output": (["RUN", "TEST"], 2, "the following arguments are required: -o"),
     "ending": (["RUN", "TEST", "-o", "o.json"], 2, "-o: 'o.json' ends in none of"),
-    "folder": (["RUN", "TEST", "-o", "no/o.csv"], 1, "cannot write no/o.csv: No such"),
+    "folder": (["RUN", "TEST", "-o", "no/o.csv"], 2, "-o: there is no folder no; make"),
     "exists": (["RUN", "TEST", "-o", "old.csv"], 2, "-o: old.csv exists"),
     "table": (["RUN", "old.csv", "-o", "./old.csv", "--force"], 2, "is TABLE itself"),
     "flag": (["RUN", "TEST", "-o", "o.csv", "--keeps", "a"], 2, "did you mean --keep?"),
