@@ -1,1 +1,1 @@
-"""Balancing methods: how the losses of the tasks become one step. Each file has one."""
+"""Balancing methods: how the losses of the tasks become one step; one file each."""

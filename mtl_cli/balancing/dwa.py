@@ -1,4 +1,4 @@
-"""The balancing method `dwa`: more weight for tasks whose loss falls slowly."""
+"""The balancing method `dwa`: tasks whose loss falls slowly get more weight."""
 
 import numpy as np
 
@@ -13,9 +13,10 @@ class DWA(Balancing):
         r_t(n) = L_t(n - 1) / L_t(n - 2)
         w_t(n) = T softmax_t(r_t(n) / tau)
 
-    L_t(n) is the mean loss of task t in epoch n, and T the number of tasks. In the
-    first two epochs, every w_t is 1. So a run of one or two epochs is not balanced. An
-    epoch without rows of a task does not count for the task.
+    L_t(n) is the mean loss of task t in epoch n, counted over the steps with rows of
+    the task. T is the number of tasks. Until every task has two epochs with rows, every
+    w_t is 1. So a run of one or two epochs is not balanced. An epoch without rows of a
+    task does not count for the task.
 
     Attributes:
         temperature: tau; higher values give weights closer to 1.
@@ -26,15 +27,18 @@ class DWA(Balancing):
 
     temperature: Positive
 
-    def start(self, num_tasks: int, num_weights: int) -> dict[str, Array]:
-        # 0 stands for an epoch that has not ended.
+    def start(self, num_tasks: int, num_variables: int) -> dict[str, Array]:
+        # `loss_sum` and `num_steps` belong to the current epoch, `last_epoch` and
+        # `epoch_before` are the mean losses of the two epochs before. A mean loss of 0
+        # stands for an epoch that has not ended yet.
         names = ("loss_sum", "num_steps", "last_epoch", "epoch_before")
         return {name: np.zeros(num_tasks, "float32") for name in names}
 
     def loss_weights(self, state: State, num_tasks: int) -> Tensor:
         import tensorflow as tf
 
-        last, before = state["last_epoch"], state["epoch_before"]
+        last = state["last_epoch"]
+        before = state["epoch_before"]
         ratios = tf.math.divide_no_nan(last, before)
         weights = num_tasks * tf.nn.softmax(ratios / self.temperature)
         return tf.where(tf.reduce_all(before > 0), weights, tf.ones(num_tasks))
@@ -44,9 +48,11 @@ class DWA(Balancing):
 
         loss_sum = state["loss_sum"] + observation.losses
         num_steps = state["num_steps"] + tf.cast(observation.has_rows, tf.float32)
-        zeros, had_rows = tf.zeros_like(loss_sum), num_steps > 0
+        zeros = tf.zeros_like(loss_sum)
+        had_rows = num_steps > 0
         means = tf.math.divide_no_nan(loss_sum, num_steps)
-        last, before = state["last_epoch"], state["epoch_before"]
+        last = state["last_epoch"]
+        before = state["epoch_before"]
         after_epoch = {
             "loss_sum": zeros,
             "num_steps": zeros,

@@ -7,30 +7,33 @@ from mtl_cli.balancing.base import (
     Balancing,
     Observation,
     State,
-    start_of_training,
-    train_values,
+    initial_adam_state,
+    train_with_adam,
 )
 from mtl_cli.core.options import NotNegative, Positive
 from mtl_cli.core.tensors import Tensor
 
-MIN_WEIGHT = 1e-3  # without a limit, a step of Adam could make a weight negative
+# Without this limit, a step of Adam could make a weight negative.
+MIN_WEIGHT = 1e-3
 
 
 class GradNorm(Balancing):
     """The weights bring the norms of the tasks' gradients to a common scale.
 
-        G_t = || gradient of omega_t w_t L_t by W ||
+        G_t = || gradient of omega_t w_t L_t with respect to W ||
         r_t = (L_t / L_t(0)) / mean_s (L_s / L_s(0))
         w_t minimises  | G_t - mean_s(G_s) r_t^alpha |
 
     L_t is the loss of task t, omega_t the key `weight` of the task, and L_t(0) the loss
-    in the first batch with rows of the task. W is the kernel that most tasks train; if
-    there are several such kernels, the last of them in the network. If no kernel has
-    shared entries (see `Balancing`), W stands for the shared entries of all weights.
+    in the first batch with rows of the task. mean_s is the mean over the tasks whose
+    gradient is not 0. W stands for the shared entries (see `Balancing`) of the kernel
+    that most tasks train. If most tasks train several kernels, W belongs to the last of
+    these kernels in the network. If no kernel has shared entries, W stands for the
+    shared entries of all variables.
 
     Adam trains w_t, which starts at 1. Tasks without rows in the batch keep their
-    weights. The other weights are scaled after each step, so that the sum of all
-    weights stays T.
+    weights. The weights of all other tasks are scaled after each step, so that the sum
+    of all weights stays T, the number of tasks.
 
     Attributes:
         alpha: how strongly the weights favour a task whose loss has fallen less than
@@ -48,8 +51,10 @@ class GradNorm(Balancing):
     alpha: NotNegative
     learning_rate: Positive
 
-    def start(self, num_tasks: int, num_weights: int) -> dict[str, Array]:
-        state = start_of_training(np.ones(num_tasks, "float32"))  # `values` is w
+    def start(self, num_tasks: int, num_variables: int) -> dict[str, Array]:
+        # The entry `values` of the state is w. 0 stands for a task that has had no
+        # rows.
+        state = initial_adam_state(np.ones(num_tasks, "float32"))
         return state | {"first_losses": np.zeros(num_tasks, "float32")}
 
     def loss_weights(self, state: State, num_tasks: int) -> Tensor:
@@ -58,7 +63,8 @@ class GradNorm(Balancing):
     def next_state(self, state: State, observation: Observation) -> State:
         import tensorflow as tf
 
-        losses, weights = observation.losses, state["values"]
+        losses = observation.losses
+        weights = state["values"]
         is_first = (state["first_losses"] == 0) & observation.has_rows
         state = state | {
             "first_losses": tf.where(is_first, losses, state["first_losses"])
@@ -68,41 +74,43 @@ class GradNorm(Balancing):
         ratios = tf.math.divide_no_nan(losses, state["first_losses"]) * has_gradient
         rates = tf.math.divide_no_nan(ratios, masked_mean(ratios, has_gradient))  # r_t
         targets = masked_mean(norms, has_gradient) * rates**self.alpha
-        # G_t is proportional to w_t, so its derivative by w_t is G_t / w_t.
+        # G_t is proportional to w_t, so the derivative of G_t with respect to w_t is
+        # G_t / w_t.
         gradient = tf.sign(norms - targets) * norms / weights
-        state = train_values(state, gradient, self.learning_rate, observation)
+        state = train_with_adam(state, gradient, self.learning_rate, observation)
         has_rows = tf.cast(observation.has_rows, tf.float32)
         values = tf.maximum(state["values"], MIN_WEIGHT)
-        scale = tf.math.divide_no_nan(
-            tf.reduce_sum(weights * has_rows), tf.reduce_sum(values * has_rows)
-        )
+        old_sum = tf.reduce_sum(weights * has_rows)
+        new_sum = tf.reduce_sum(values * has_rows)
+        scale = tf.math.divide_no_nan(old_sum, new_sum)
         return state | {
             "values": tf.where(observation.has_rows, scale * values, weights)
         }
 
 
 def norms_at_shared_kernel(observation: Observation) -> Tensor:
-    """Returns the norm of each task's gradient by W of `GradNorm`, (T,)."""
+    """Returns the norm G_t of each task's gradient, (T,); see `GradNorm` for W."""
     import tensorflow as tf
 
     squares = tf.linalg.diag_part(observation.products)  # (P, T)
     kernels = tf.constant(list(observation.kernels), tf.int32)
-    of_kernels = tf.gather(squares, kernels)  # (kernels, T)
+    kernel_squares = tf.gather(squares, kernels)  # (kernels, T)
     num_kernels = kernels.shape[0]
     # The number of tasks that train each kernel. Among kernels with the same number,
     # the last kernel has the highest rank.
-    num_tasks = tf.math.count_nonzero(of_kernels, axis=1)
+    num_tasks = tf.math.count_nonzero(kernel_squares, axis=1)
     ranks = num_tasks * num_kernels + tf.range(num_kernels, dtype=tf.int64)
-    is_best = (ranks == tf.reduce_max(ranks)) & (num_tasks > 0)
-    of_best = tf.linalg.matvec(
-        of_kernels, tf.cast(is_best, tf.float32), transpose_a=True
-    )
-    has_kernel = tf.reduce_any(is_best)
-    return tf.sqrt(tf.where(has_kernel, of_best, tf.reduce_sum(squares, axis=0)))
+    is_chosen = (ranks == tf.reduce_max(ranks)) & (num_tasks > 0)
+    chosen_squares = tf.linalg.matvec(
+        kernel_squares, tf.cast(is_chosen, tf.float32), transpose_a=True
+    )  # (T,)
+    has_kernel = tf.reduce_any(is_chosen)
+    all_squares = tf.reduce_sum(squares, axis=0)  # (T,)
+    return tf.sqrt(tf.where(has_kernel, chosen_squares, all_squares))
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
-    """Returns the mean of the values whose mask is 1, not 0; 0 if there are none."""
+    """Returns the mean of the values whose mask is 1; 0 if every mask is 0."""
     import tensorflow as tf
 
     total = tf.reduce_sum(values * mask)

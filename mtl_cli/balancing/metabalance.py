@@ -15,16 +15,17 @@ from mtl_cli.core.tensors import Tensor
 class MetaBalance(Balancing):
     """Scales the gradient of each task to about the norm of the target task's gradient.
 
-    Let g_t be the gradient of task t by one weight of the network, in the weight's
-    shared entries, see `Balancing`. The method multiplies g_t by a_t:
+    Let g_t be the gradient of task t with respect to the shared entries of one variable
+    of the network, see `Balancing`. The method multiplies g_t by a_t:
 
         m_t += (1 - beta) (||g_t|| - m_t)             if ||g_t|| > 0
         n_t  = m_t / (1 - beta^k)
         a_t  = relax n_target / n_t + (1 - relax)
 
     m_t is the running mean of the norm of g_t and starts at 0. k is the number of steps
-    so far with ||g_t|| > 0. a_t is 1 if n_t or n_target is 0. With `strategy: reduce`,
-    a_t is also 1 if n_t < n_target, and with `enlarge` if n_t > n_target.
+    so far with ||g_t|| > 0. n_target is the n_t of the target task. If n_t or n_target
+    is 0, a_t is 1. With `strategy: reduce`, a_t is also 1 if n_t < n_target. With
+    `strategy: enlarge`, a_t is also 1 if n_t > n_target.
 
     Attributes:
         target_task: the task that matters; null is the first task.
@@ -32,15 +33,15 @@ class MetaBalance(Balancing):
             smaller ones, or `both`.
         relax: 0 leaves the gradients unchanged; 1 gives them about the norm of the
             target task's gradient.
-        beta: weight of the earlier steps in the running mean m.
+        beta: weight of the earlier steps in the running mean m_t.
 
     Reference: He et al., "MetaBalance: Improving Multi-Task Recommendations via
         Adapting Gradient Magnitudes of Auxiliary Tasks", WWW 2022, algorithm 1, which
         calls the strategies A, B and C.
         Differs from the paper in: embedding tables with vectors of the same length are
-        one weight here, and so share their m_t; m_t is divided by 1 - beta^k. The paper
-        needs no divisor: there, all tasks have a gradient in each step, so their
-        divisors are equal, and n_target / n_t is m_target / m_t.
+        one variable here, so these tables share m_t; m_t is divided by 1 - beta^k. The
+        paper needs no divisor: there, all tasks have a gradient in each step, so their
+        divisors are equal, and n_target / n_t equals m_target / m_t.
     """
 
     reads_gradients = True
@@ -55,9 +56,9 @@ class MetaBalance(Balancing):
             message = unknown_name("task", self.target_task, "this run", list(tasks))
             raise ValueError(f"balancing.target_task: {message}")
 
-    def start(self, num_tasks: int, num_weights: int) -> dict[str, Array]:
-        zeros = np.zeros((num_weights, num_tasks), "float32")
-        return {"norm_means": zeros, "num_steps": zeros}  # m and k
+    def start(self, num_tasks: int, num_variables: int) -> dict[str, Array]:
+        zeros = np.zeros((num_variables, num_tasks), "float32")
+        return {"norm_means": zeros, "num_steps": zeros}  # m_t and k of each variable
 
     def next_state(self, state: State, observation: Observation) -> State:
         import tensorflow as tf
@@ -77,8 +78,9 @@ class MetaBalance(Balancing):
         if self.target_task is not None:
             target_index = list(observation.tasks).index(self.target_task)
         divisor = 1 - self.beta ** state["num_steps"]
-        n = tf.math.divide_no_nan(state["norm_means"], divisor)  # (P, T)
-        ratio = tf.math.divide_no_nan(n[:, target_index, None], n)  # (P, T)
+        n = tf.math.divide_no_nan(state["norm_means"], divisor)  # n_t, (P, T)
+        n_target = n[:, target_index, None]  # (P, 1)
+        ratio = tf.math.divide_no_nan(n_target, n)  # (P, T)
         is_scaled = ratio > 0
         if self.strategy == "reduce":
             is_scaled &= ratio < 1

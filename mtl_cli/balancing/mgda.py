@@ -1,4 +1,4 @@
-"""The balancing method `mgda`: a step that lowers all losses, if there is one."""
+"""The balancing method `mgda`: a step that lowers all losses, if one exists."""
 
 from mtl_cli.balancing.base import Balancing, Observation, State, minimum_on_simplex
 from mtl_cli.core.tensors import Tensor
@@ -10,15 +10,15 @@ class MGDA(Balancing):
         alpha minimises  || sum_t alpha_t g_t ||,   alpha_t >= 0,  sum_t alpha_t = 1
         a_t = T alpha_t
 
-    g_t is the gradient of task t in all shared entries of all weights, see `Balancing`.
-    Along the weighted mean, no loss rises to first order. T is the number of tasks
-    whose g_t is not 0. Tasks with a g_t of 0, such as tasks without rows in the batch,
-    do not take part.
+    g_t is the gradient of task t in all shared entries of all variables, see
+    `Balancing`. To first order, a step against this weighted mean raises no loss. T is
+    the number of tasks whose g_t is not 0. Tasks with a g_t of 0, such as tasks without
+    rows in the batch, do not take part.
 
     Reference: Sener and Koltun, "Multi-Task Learning as Multi-Objective Optimization",
         NeurIPS 2018, equation 3.
-        Differs from the paper in: the factor T, which makes the step as long as the
-        step of `fixed` if all tasks have the same gradient.
+        Differs from the paper in: the factor T. If all tasks have the same gradient,
+        this factor makes the step as long as the step of `fixed`.
     """
 
     reads_gradients = True

@@ -7,12 +7,13 @@ from mtl_cli.core.tensors import Tensor
 class PCGrad(Balancing):
     """Projecting conflicting gradients: no gradient points against another task.
 
-    g_t is the gradient of task t in all shared entries of all weights, see `Balancing`.
-    For each task t, start with g_t' = g_t. For all other tasks s, in random order:
+    g_t is the gradient of task t in all shared entries of all variables, see
+    `Balancing`. For each task t, the method starts with g_t' = g_t. For all other tasks
+    s, in random order:
 
         if g_t' . g_s < 0:   g_t' -= (g_t' . g_s / ||g_s||^2) g_s
 
-    The step takes `sum_t g_t'`.
+    The step is `sum_t g_t'`.
 
     Reference: Yu et al., "Gradient Surgery for Multi-Task Learning", NeurIPS 2020,
         algorithm 1.
@@ -30,11 +31,12 @@ class PCGrad(Balancing):
         order = tf.argsort(draws)  # (T, T): the order of the tasks s for each task t
         # g_t' = sum_s coefficients[t, s] g_s
         coefficients = tf.eye(num_tasks)
-        for number in range(num_tasks):
-            s = order[:, number]  # for each task t, the next task s; it may be t itself
+        for turn in range(num_tasks):
+            # The task s that comes next for each task t, (T,). s may be t itself.
+            s = order[:, turn]
             # g_t' . g_s
             dots = tf.reduce_sum(coefficients * tf.gather(products, s), axis=1)
-            squares = tf.gather(tf.linalg.diag_part(products), s)
+            squares = tf.gather(tf.linalg.diag_part(products), s)  # ||g_s||^2
             share = tf.math.divide_no_nan(tf.minimum(dots, 0.0), squares)
             is_other = tf.cast(s != tf.range(num_tasks), tf.float32)
             coefficients -= tf.one_hot(s, num_tasks) * (share * is_other)[:, None]

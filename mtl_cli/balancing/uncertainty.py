@@ -9,8 +9,8 @@ from mtl_cli.balancing.base import (
     Balancing,
     Observation,
     State,
-    start_of_training,
-    train_values,
+    initial_adam_state,
+    train_with_adam,
 )
 from mtl_cli.core.options import Positive
 from mtl_cli.core.tensors import Tensor
@@ -24,27 +24,28 @@ class Uncertainty(Balancing):
         w_t = exp(-s_t)
         s_t minimises  exp(-s_t) L_t + s_t / 2
 
-    L_t is the loss of task t. At the minimum, `w_t = 1 / (2 L_t)`: of two tasks, a task
-    with half the loss has twice the weight. Adam trains s_t, which starts at 0. If L_t
-    is 0, s_t has no minimum, so w_t is limited to `MAX_WEIGHT`.
+    L_t is the loss of task t. At the minimum, `w_t = 1 / (2 L_t)`: of two tasks, the
+    task with half the loss has twice the weight. Adam trains s_t, which starts at 0. If
+    L_t is 0, there is no minimum, so w_t is limited to `MAX_WEIGHT`.
 
     The equations are those of classification in the paper. For regression, the paper
     minimises `exp(-s) L / 2 + s / 2`. With s' = s + log 2, this is `exp(-s') L + s' /
-    2` plus a constant, so the same equations serve all kinds of tasks.
+    2` plus a constant. So all kinds of tasks have the same equations here.
 
     Attributes:
         learning_rate: the learning rate of s_t.
 
     Reference: Kendall, Gal and Cipolla, "Multi-Task Learning Using Uncertainty to Weigh
         Losses for Scene Geometry and Semantics", CVPR 2018, equations 7 and 10.
-        Differs from the paper in: s_t has an optimizer of its own; weights are limited;
-        a regression starts at the weight 1, not 1/2.
+        Differs from the paper in: s_t has an optimizer of its own; w_t is limited; the
+        weight of a regression starts at 1, not at 1/2.
     """
 
     learning_rate: Positive
 
-    def start(self, num_tasks: int, num_weights: int) -> dict[str, Array]:
-        return start_of_training(np.zeros(num_tasks, "float32"))  # `values` is s
+    def start(self, num_tasks: int, num_variables: int) -> dict[str, Array]:
+        # The entry `values` of the state is s.
+        return initial_adam_state(np.zeros(num_tasks, "float32"))
 
     def loss_weights(self, state: State, num_tasks: int) -> Tensor:
         import tensorflow as tf
@@ -55,6 +56,8 @@ class Uncertainty(Balancing):
         import tensorflow as tf
 
         weights = self.loss_weights(state, len(observation.tasks))
-        gradient = 0.5 - weights * observation.losses  # of s_t
-        state = train_values(state, gradient, self.learning_rate, observation)
-        return state | {"values": tf.maximum(state["values"], -math.log(MAX_WEIGHT))}
+        # The derivative of exp(-s_t) L_t + s_t / 2.
+        gradient = 0.5 - weights * observation.losses
+        state = train_with_adam(state, gradient, self.learning_rate, observation)
+        min_value = -math.log(MAX_WEIGHT)
+        return state | {"values": tf.maximum(state["values"], min_value)}
