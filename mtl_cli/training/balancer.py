@@ -1,7 +1,7 @@
-"""Balances the tasks in each step: holds a method's state, and combines gradients.
+"""Balances the tasks in each step: keeps a method's state, and combines gradients.
 
-Letters in shapes: T is the number of tasks, and P the number of weights. A lazy table
-counts as one weight; see `lazy_tables.py`.
+Letters in shapes: T is the number of tasks, and P the number of the network's trained
+variables. A lazy table counts as one variable; see `lazy_tables.py`.
 """
 
 from collections.abc import Sequence
@@ -15,10 +15,12 @@ from mtl_cli.core.tensors import Tensor
 
 
 class Balancer:
-    """A balancing method, its state, and the steps of a run.
+    """A balancing method with its state, and the facts that the method reads in a step.
 
-    `variables` are the trained weights without the lazy tables, and `first_step` is the
-    optimizer's count of steps before the run.
+    Attributes:
+        method: the balancing method.
+        state: {name: variable}, the values that the method remembers from step to step.
+        reads_gradients: whether the method needs the gradient of each task.
     """
 
     def __init__(
@@ -29,9 +31,20 @@ class Balancer:
         steps_per_epoch: int,
         first_step: int,
     ) -> None:
-        self.method, self.tasks = config.balancing, list(config.chosen_tasks)
+        """Creates the state before the first step.
+
+        Args:
+            config: the run's configuration, which names the method.
+            variables: the trained variables of the network without the lazy tables.
+            num_tables: number of lazy tables.
+            steps_per_epoch: number of steps in an epoch.
+            first_step: the optimizer's count of steps before the run.
+        """
+        self.method = config.balancing
+        self.tasks = list(config.chosen_tasks)
         self.kernels = [i for i, v in enumerate(variables) if v.name == "kernel"]
-        self.steps_per_epoch, self.first_step = steps_per_epoch, first_step
+        self.steps_per_epoch = steps_per_epoch
+        self.first_step = first_step
         self.seed = config.seed
         self.reads_gradients = self.method.reads_gradients
         state = self.method.start(len(self.tasks), len(variables) + num_tables)
@@ -59,29 +72,32 @@ class Balancer:
             losses: the losses before the step, (T,).
             total_weights: the sum of each task's row weights in the batch, (T,).
             iterations: the optimizer's count of steps before the step.
-            gradients: the gradient of each weight. If the method reads gradients, they
-                are (T + 1, ...): one gradient per task, then that of the penalties.
+            gradients: the gradient of each variable, (...). If the method reads
+                gradients, each has the shape (T + 1, ...): one gradient per task, then
+                the gradient of the penalties.
 
         Returns: the weight of each task in the step, (T,), and the combined gradient of
-            each weight of the network. If the method reads gradients, the task's weight
-            is multiplied by the mean of the task's factors. This mean weighs the
-            weights of the network by the squared norms of the task's gradients.
+            each variable, (...). If the method reads gradients, the weight of a task is
+            multiplied by the mean of the task's factors over the variables. In this
+            mean, a variable counts in proportion to the squared norm of the task's
+            gradient.
         """
-        weights = self.loss_weights()
-        if not gradients:  # all weights of the network are frozen
-            return weights, gradients
+        task_weights = self.loss_weights()
+        if not gradients:  # all variables of the network are frozen
+            return task_weights, gradients
         step = iterations - self.first_step
         observation = Observation(
-            self.tasks,
-            losses,
-            total_weights > 0,
+            tasks=self.tasks,
+            losses=losses,
+            has_rows=total_weights > 0,
             ends_epoch=(step + 1) % self.steps_per_epoch == 0,
             seed=tf.stack([tf.cast(self.seed % 2**31, step.dtype), step]),
             kernels=self.kernels,
         )
-        masks: list[Tensor] = []  # the shared entries of each weight
+        masks: list[Tensor] = []  # whether each entry of each variable is shared
         if self.reads_gradients:
-            # Entries for which two tasks or more have a gradient other than 0.
+            # An entry is shared if two tasks or more have a gradient there that is not
+            # 0. The last row of `x` is the gradient of the penalties.
             masks = [tf.math.count_nonzero(x[:-1], axis=0) > 1 for x in gradients]
             pairs = zip(gradients, masks, strict=True)
             products = tf.stack([inner_products(x[:-1], mask) for x, mask in pairs])
@@ -90,36 +106,50 @@ class Balancer:
         for name, variable in self.state.items():
             variable.assign(state[name])
         if not self.reads_gradients:
-            return weights, gradients
+            return task_weights, gradients
         shape = (len(gradients), len(self.tasks))
         factors = tf.broadcast_to(self.method.factors(state, observation), shape)
-        squares = tf.linalg.diag_part(observation.products)  # (P, T)
+        squares = tf.linalg.diag_part(observation.products)  # ||g_t||^2, (P, T)
         total = tf.reduce_sum(squares, axis=0)
         mean_factors = tf.reduce_sum(squares * factors, axis=0) / total
-        weights *= tf.where(total > 0, mean_factors, 1.0)
-        rows = zip(gradients, masks, tf.unstack(factors), strict=True)
-        return weights, [combine(*row) for row in rows]
+        task_weights *= tf.where(total > 0, mean_factors, 1.0)
+        per_variable = zip(gradients, masks, tf.unstack(factors), strict=True)
+        return task_weights, [combine(*arguments) for arguments in per_variable]
 
     def _values(self) -> dict[str, Tensor]:
         return {name: variable.read_value() for name, variable in self.state.items()}
 
 
 def inner_products(gradients: Tensor, mask: Tensor) -> Tensor:
-    """Returns the inner products of the tasks' gradients in shared entries, (T, T)."""
+    """Returns the inner products of the tasks' gradients in shared entries, (T, T).
+
+    Args:
+        gradients: the gradient of each task with respect to one variable, (T, ...).
+        mask: whether an entry of the variable is shared, (...).
+    """
     masked = tf.where(mask, gradients, 0.0)
-    rows = tf.reshape(masked, (gradients.shape[0], -1))
-    # A GPU may compute `matmul` with 10 bits (TF32).
+    rows = tf.reshape(masked, (gradients.shape[0], -1))  # (T, entries)
+    # A GPU may compute `matmul` with 10 bits (TF32), so the products are sums.
     return tf.stack([tf.reduce_sum(rows * row, axis=1) for row in tf.unstack(rows)])
 
 
 def combine(gradients: Tensor, mask: Tensor, factors: Tensor) -> Tensor:
-    """Combines the gradients of a weight, (T + 1, ...), for the optimizer, (...).
+    """Returns the gradient of one variable for the optimizer, (...).
 
-    Shared entries, where the mask is true, get the sum of the tasks' gradients times
-    their factors, (T,). All other entries get the sum of the gradients.
+    Shared entries get the sum of the tasks' gradients times their factors. All other
+    entries get the sum of the tasks' gradients. The gradient of the penalties is added
+    to all entries.
+
+    Args:
+        gradients: (T + 1, ...): one gradient per task, then the gradient of the
+            penalties.
+        mask: whether an entry of the variable is shared, (...).
+        factors: the factor of each task, (T,).
     """
-    *_, penalties = tf.unstack(gradients)
-    of_tasks = gradients[:-1]
+    *_, penalty_gradient = tf.unstack(gradients)
+    task_gradients = gradients[:-1]
+    # (T, 1, 1, ...): one axis for each axis of the variable.
     factors = tf.reshape(factors, [-1] + [1] * len(mask.shape))
-    shared = tf.reduce_sum(factors * of_tasks, axis=0)
-    return tf.where(mask, shared, tf.reduce_sum(of_tasks, axis=0)) + penalties
+    shared = tf.reduce_sum(factors * task_gradients, axis=0)
+    others = tf.reduce_sum(task_gradients, axis=0)
+    return tf.where(mask, shared, others) + penalty_gradient

@@ -1,7 +1,7 @@
 """Calibrates the probabilities of a trained network on the validation rows.
 
 The logits of each tower become `scale * logit + shift`. The method `temperature` fits
-the scale, and the method `platt` fits both.
+the scale, and the method `platt` fits the scale and the shift.
 """
 
 from dataclasses import dataclass
@@ -41,9 +41,9 @@ class TowerCalibration:
         method: `none` if `trainer.calibration=auto` has found that a fit does not help.
         scale: the factor of the logits; below 1 if the network was overconfident.
         shift: the value that is added to the scaled logits.
-        log_loss: {`none` and the fitted method: log loss in nats}, on validation rows
-            that the fit has not seen.
-        rows: number of validation rows.
+        log_loss: {method: log loss in nats}, for `none` and for the method that was
+            fitted. Measured on validation rows that the fit has not seen.
+        rows: number of validation rows with a weight above 0.
     """
 
     method: Method
@@ -68,9 +68,9 @@ class TowerRows:
         logits: the tower's logits before the calibration.
         label: (rows,), 0 and 1, or the number of the class.
         weight: (rows,), above 0.
-        task: the task, which makes probabilities of logits. Its `logit_shift` is the
-            initial shift: it makes up for `positive_weight` and for a sample of the
-            rows with label 0.
+        task: the task, which makes probabilities of logits. The task's `logit_shift` is
+            the initial shift, which corrects for `positive_weight` and for rows with
+            label 0 that the data lack.
     """
 
     logits: Logits
@@ -83,21 +83,23 @@ class TowerRows:
 
     def select(self, mask: npt.NDArray[np.bool_]) -> "TowerRows":
         """Returns the rows whose entry in the mask is true."""
-        label, weight = self.label[mask], self.weight[mask]
-        return TowerRows(self.logits[:, mask], label, weight, self.task)
+        logits = self.logits[:, mask]
+        return TowerRows(logits, self.label[mask], self.weight[mask], self.task)
 
     def losses(self, scale: float, shift: float) -> Floats:
         """Returns the log loss of each row after a calibration, (rows,), in nats.
 
         The predicted probability is the mean over the members' probabilities.
         """
+        calibrated = scale * self.logits + shift
         with tf.device("CPU"):
-            members = np.asarray(self.task.predictions(scale * self.logits + shift, {}))
-        classes = members.mean(axis=0)  # (rows, classes)
-        if classes.shape[1] == 1:  # the probability of label 1
-            classes = np.concatenate([1 - classes, classes], axis=1)
-        predicted = classes[np.arange(len(self)), self.label]
-        losses: Floats = -np.log(np.clip(predicted, SMALLEST_PROBABILITY, 1))
+            by_member = np.asarray(self.task.predictions(calibrated, {}))
+        probabilities = by_member.mean(axis=0)  # (rows, classes)
+        if probabilities.shape[1] == 1:  # only the probability of label 1
+            both = [1 - probabilities, probabilities]
+            probabilities = np.concatenate(both, axis=1)
+        of_label = probabilities[np.arange(len(self)), self.label]  # (rows,)
+        losses: Floats = -np.log(np.clip(of_label, SMALLEST_PROBABILITY, 1))
         return losses
 
 
@@ -109,10 +111,11 @@ def calibrate(
     Args:
         config: the configuration; `trainer.calibration` names the method.
         network: the trained network, whose `predictions` change. An ensemble of runs
-            does not change, because each of its runs is calibrated already.
+            does not change, because each run of the ensemble is calibrated already.
         valid: the validation rows; None changes nothing.
 
-    Returns: {task: the calibration of its tower}, without tasks that have too few rows.
+    Returns: {task: the calibration of the task's tower}, without tasks that have too
+        few rows.
     """
     key = config.trainer.calibration
     if valid is None or key == "none" or not network.calibrations:
@@ -123,6 +126,7 @@ def calibrate(
     logits = logits_by_member(network, config.model.members, valid)
     for name, layer in network.calibrations.items():
         output = outputs[name]
+        # A row without a label has the label NaN and the weight 0.
         label = np.nan_to_num(valid.labels[output.label]).astype("int64")
         weight = np.asarray(valid.metric_weights[output.name], "float64")
         rows = TowerRows(logits[output.name], label, weight, tasks[name])
@@ -156,20 +160,23 @@ def logits_by_member(
 def fit_and_measure(
     key: Literal["auto", "none", "temperature", "platt"], rows: TowerRows
 ) -> TowerCalibration | None:
-    """Fits the method of the key, and measures it on rows that the fit has not seen.
+    """Fits the method of the key, and measures the method on rows outside of the fit.
 
-    `auto` fits Platt's method, and keeps the logits as they are if it does not help.
-    Returns None if fewer than two classes have at least one row for each fold.
+    `auto` fits the method `platt`, and keeps the logits as they are if this method does
+    not lower the log loss. Returns None if fewer than two classes have `NUM_FOLDS` rows
+    or more.
     """
     if (np.bincount(rows.label) >= NUM_FOLDS).sum() < 2:
         return None
     method: Method = "platt" if key == "auto" else key
     log_loss: dict[Method, float] = {"none": unseen_log_loss("none", rows)}
     log_loss[method] = unseen_log_loss(method, rows)
-    # `not <` is also true for NaN.
-    if key == "auto" and not log_loss["platt"] < log_loss["none"]:
+    # A log loss may be NaN. The comparison is then false: `platt` does not help.
+    platt_helps = log_loss[method] < log_loss["none"]
+    if key == "auto" and not platt_helps:
         method = "none"
-    return TowerCalibration(method, *fit(method, rows), log_loss, len(rows))
+    scale, shift = fit(method, rows)
+    return TowerCalibration(method, scale, shift, log_loss, len(rows))
 
 
 def unseen_log_loss(method: Method, rows: TowerRows) -> float:
@@ -196,7 +203,8 @@ def fit(method: Method, rows: TowerRows) -> tuple[float, float]:
     if method == "none":
         return 1.0, rows.task.logit_shift
 
-    # The parameters of the fit are log scale and, for `platt`, the change of the shift.
+    # The parameters of the fit are the logarithm of the scale and, for `platt`, the
+    # difference between the shift and the initial shift.
     def scale_and_shift(parameters: Floats) -> tuple[float, float]:
         change = float(parameters[1]) if method == "platt" else 0.0
         return float(np.exp(parameters[0])), rows.task.logit_shift + change

@@ -35,10 +35,11 @@ class Values(Options):
     Attributes:
         environment: the content of `environment.json`.
         epochs: the finished epochs.
-        kept: number of the best epoch, from 1; 0 if there is none yet.
+        kept: number of the best epoch, from 1; 0 if no epoch is the best yet.
         seconds: duration of the unfinished epoch's steps.
-        best: whether the training keeps the weights of the best epoch. The checkpoint
-            then holds them too, unless the network still has them.
+        best: whether the training keeps the weights of the best epoch. If so, the
+            checkpoint holds these weights apart, unless they equal the weights of the
+            network or their moving average (`TrainingState.is_at_best_epoch`).
     """
 
     environment: dict[str, Any]
@@ -52,7 +53,8 @@ class Values(Options):
 class Checkpoint:
     """A checkpoint on disk: its path, and the content of its JSON file.
 
-    The file's name holds the numbers of epochs and steps.
+    The file's name holds the number of finished epochs, and the number of finished
+    steps of the next epoch.
     """
 
     path: Path
@@ -61,7 +63,8 @@ class Checkpoint:
     def check_values(self) -> None:
         """Raises a `DataError` if the values do not have the form of `Values`."""
         try:
-            # A run writes no infinity, but a number such as 1e999 is read as one.
+            # A run writes no infinity, but JSON readers read a number such as 1e999 as
+            # infinity.
             text = json.dumps(self.values, allow_nan=False)
             values = Values.model_validate_json(text)
         except ValidationError as error:
@@ -70,25 +73,29 @@ class Checkpoint:
             raise self.damage(first_line(error)) from None
         numbers = [epoch.number for epoch in values.epochs]
         if numbers != list(range(1, len(numbers) + 1)):
-            raise self.damage("epochs: their numbers do not follow each other")
+            raise self.damage(
+                "epochs: the numbers of the epochs should be 1, 2, 3, ..."
+            )
         best_epoch = History(values.epochs).best_epoch
         if values.kept != best_epoch:
-            raise self.damage(f"kept: {values.kept} is not the best epoch {best_epoch}")
+            raise self.damage(
+                f"kept: the best epoch is {best_epoch}, not {values.kept}"
+            )
 
     def damage(self, reason: str) -> DataError:
         """Returns an error about a checkpoint from which the run cannot continue."""
         return DataError(
-            f"{self.path} is not a checkpoint of this run ({reason}); remove it to go "
-            "on from an earlier checkpoint, or to start again"
+            f"{self.path} is not a checkpoint of this run ({reason}); remove this file "
+            "to continue from an earlier checkpoint, or from the start"
         )
 
     @contextmanager
     def open_arrays(self) -> Iterator["NpzFile"]:
-        """Opens the arrays. Each array is read when it is used.
+        """Opens the arrays. Each array is read when the block uses the array.
 
         Raises:
-            DataError: if the file is damaged, or if the block finds that an array does
-                not fit the run, and raises one of `DAMAGED_FILE_ERRORS`.
+            DataError: if the file is damaged. Also if the block raises one of
+                `DAMAGED_FILE_ERRORS`, because an array does not fit the run.
         """
         try:
             with np.load(self.path, allow_pickle=False) as arrays:
@@ -104,19 +111,21 @@ def save(
     arrays: Iterable[tuple[str, npt.NDArray[Any]]],
     values: dict[str, Any],
 ) -> None:
-    """Writes a checkpoint completely or not at all, then removes the oldest ones.
+    """Writes a checkpoint completely or not at all, then removes old checkpoints.
+
+    The newest `MAX_CHECKPOINTS` checkpoints are kept.
 
     Args:
         folder: the run folder.
         num_epochs: number of finished epochs.
-        num_steps: number of finished steps of the epoch after them.
+        num_steps: number of finished steps of the next epoch.
         arrays: see `write_arrays`.
         values: the content of the JSON file; see `Values`.
 
     Raises:
         WriteError: if the checkpoint cannot be written.
     """
-    # Leading zeros make the order of the names the order of the checkpoints.
+    # Because of the leading zeros, sorting the names sorts the checkpoints by time.
     name = f"{num_epochs:07d}-epochs-{num_steps:09d}-steps.npz"
     with folder.replacing(f"{CHECKPOINTS}/{name}") as path:
         write_arrays(path, arrays, values)
@@ -127,15 +136,20 @@ def save(
 def write_arrays(
     path: Path, arrays: Iterable[tuple[str, npt.NDArray[Any]]], values: dict[str, Any]
 ) -> None:
-    """Writes arrays by key, and JSON values, to an NPZ file.
+    """Writes arrays and JSON values to an NPZ file.
 
     `np.savez` writes the same format, but needs all arrays in memory at once. This
-    function writes each array before it takes the next. The ZIP format adds a checksum
-    to each array.
+    function writes each array before it takes the next array. The ZIP format adds a
+    checksum to each array.
+
+    Args:
+        path: the file to write.
+        arrays: pairs of the name of an array, and the array.
+        values: the content of the JSON file in the NPZ file.
     """
     with zipfile.ZipFile(path, "w") as archive:
-        for key, array in arrays:
-            with archive.open(f"{key}.npy", "w", force_zip64=True) as file:
+        for name, array in arrays:
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
                 np.lib.format.write_array(file, array, allow_pickle=False)
         archive.writestr(VALUES_FILE, json.dumps(values, allow_nan=False))
 
@@ -147,14 +161,20 @@ def checkpoint_files(run: Path) -> list[Path]:
 
 def describe_checkpoint(path: Path) -> str:
     """Describes the last step in a checkpoint: `epoch 2`, or `step 64 of epoch 3`."""
+    # The name has the form `0000002-epochs-000000064-steps.npz`.
     epochs, _, steps, _ = path.name.split("-")
-    if int(steps):
-        return f"step {int(steps):,} of epoch {int(epochs) + 1}"
-    return f"epoch {int(epochs)}"
+    num_epochs = int(epochs)
+    num_steps = int(steps)
+    if num_steps:
+        return f"step {num_steps:,} of epoch {num_epochs + 1}"
+    return f"epoch {num_epochs}"
 
 
 def newest_checkpoint(run: Path) -> tuple[Checkpoint | None, list[Path]]:
-    """Returns a run's newest intact checkpoint, if any, and the newer damaged ones."""
+    """Returns a run's newest intact checkpoint, and the paths of newer damaged files.
+
+    The checkpoint is None if no file is intact.
+    """
     damaged: list[Path] = []
     for path in checkpoint_files(run):
         values = read_intact(path)
@@ -165,7 +185,7 @@ def newest_checkpoint(run: Path) -> tuple[Checkpoint | None, list[Path]]:
 
 
 def read_intact(path: Path) -> dict[str, Any] | None:
-    """Returns the JSON values of a checkpoint; None if any part of it is damaged."""
+    """Returns the JSON values of a checkpoint; None if the file is damaged anywhere."""
     try:
         check_npz(path)
         with zipfile.ZipFile(path) as archive:

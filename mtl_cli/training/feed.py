@@ -1,10 +1,11 @@
 """Feeds training rows to the steps, from memory or from disk.
 
 A feed yields the rows of an epoch as buffers: rows on the device, and the order in
-which the steps take them. With several processes, each has a feed of its own share of
-the rows.
+which the steps take these rows. If several processes train together, each process has
+a feed that yields this process's share of the rows.
 """
 
+import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -33,21 +34,21 @@ class TensorTable(NamedTuple):
 
 
 class ShuffleBuffer(NamedTuple):
-    """Rows to train on, and the order in which the steps take them.
+    """Rows to train on, and the order in which the steps take these rows.
 
     Attributes:
         data: the rows.
-        order: indices of rows of `data`. Each step takes the next indices, one for each
-            row that this process has in a batch.
+        order: indices of rows of `data`. Each step takes as many of the next indices as
+            this process has rows in a batch.
         num_rows: number of indices at the start of `order` whose rows are trained on.
             Later indices only fill the last batch.
-        steps: number of batches.
+        num_steps: number of batches.
     """
 
     data: TensorTable
     order: Indices
     num_rows: int
-    steps: int
+    num_steps: int
 
 
 Buffers = Iterator[ShuffleBuffer]
@@ -65,31 +66,39 @@ class MemoryFeed:
         self.shard = shard
 
     def buffers(self, seed: int, epoch: int, batch_size: int) -> Buffers:
-        """Yields the buffer of an epoch. Seed and epoch determine the order of rows."""
+        """Yields the only buffer of an epoch.
+
+        The seed and the epoch determine the order of the rows.
+        """
         random = np.random.default_rng([seed, epoch])
         yield self.buffer(random.permutation(self.num_rows), batch_size)
 
     def buffer(self, order: Indices, batch_size: int) -> ShuffleBuffer:
-        """Cuts rows in a given order into batches, and returns this process's share."""
+        """Cuts rows into batches, and returns this process's share of each batch.
+
+        Args:
+            order: the indices of the rows, in the order of training.
+            batch_size: number of rows of all processes together in a batch.
+        """
         rank, num_processes = self.shard
-        steps = -(-len(order) // batch_size)  # rounded up
+        num_steps = math.ceil(len(order) / batch_size)
         share = batch_size // num_processes
         # `np.resize` fills the last batch with rows from the start of the order.
-        batches = np.resize(order, (steps, num_processes, share))
-        rows_before_last_share = (steps - 1) * batch_size + rank * share
+        batches = np.resize(order, (num_steps, num_processes, share))
+        rows_before_last_share = (num_steps - 1) * batch_size + rank * share
         rows_in_last_share = int(np.clip(len(order) - rows_before_last_share, 0, share))
-        rows = (steps - 1) * share + rows_in_last_share
-        return ShuffleBuffer(self.data, batches[:, rank].ravel(), rows, steps)
+        num_rows = (num_steps - 1) * share + rows_in_last_share
+        return ShuffleBuffer(self.data, batches[:, rank].ravel(), num_rows, num_steps)
 
 
 class StreamFeed:
     """Feeds rows from disk, shuffled twice.
 
-    The table is split into blocks of neighbouring rows. First the blocks are shuffled,
-    then the rows within each buffer. A buffer holds about `BUFFER_ROWS` rows from
-    anywhere in the table, or about one batch if a batch is larger. So the memory does
-    not grow with the table. The next buffer is read while the steps work on the current
-    buffer.
+    The table is split into blocks of neighbouring rows. First the order of the blocks
+    is shuffled, then the order of the rows within each buffer. A buffer holds about
+    `BUFFER_ROWS` rows from anywhere in the table, or about one batch if a batch is
+    larger. So the memory does not grow with the table. The next buffer is read while
+    the steps work on the current buffer.
 
     Every process reads an equal share of the rows. The last rows are left out if the
     number of rows is not a multiple of the number of processes.
@@ -99,24 +108,27 @@ class StreamFeed:
         self, table: StoredTable, tasks: list[str], shard: Shard = (0, 1)
     ) -> None:
         rank, self.num_processes = shard
-        self.table, self.tasks = table, tasks
+        self.table = table
+        self.tasks = tasks
         self.num_rows = table.num_rows // self.num_processes
         self.first_row = rank * self.num_rows
 
     def buffers(self, seed: int, epoch: int, batch_size: int) -> Buffers:
-        """Yields the buffers of an epoch. Seed and epoch determine the order of rows.
+        """Yields the buffers of an epoch.
 
-        The steps take whole batches from each buffer but the last. The rows that are
-        left over are put into the next buffer. A buffer with a short last block of the
-        table may have fewer rows than a large batch: then all its rows are left over.
+        The seed and the epoch determine the order of the rows. The steps take whole
+        batches from each buffer but the last. The rows that are left over are put into
+        the next buffer. The last block of the table may be short. A buffer with this
+        block may then have fewer rows than a large batch, and all its rows are left
+        over.
         """
-        batch_size //= self.num_processes
+        share = batch_size // self.num_processes  # of this process in a batch
         random = np.random.default_rng([seed, epoch])
-        blocks = random.permutation(-(-self.num_rows // BLOCK_ROWS))  # rounded up
-        blocks_per_buffer = max(BUFFER_ROWS, batch_size) // BLOCK_ROWS + 1
-        # A buffer also holds the rows left over from the buffer before: less than one
-        # batch.
-        capacity = min(blocks_per_buffer * BLOCK_ROWS + batch_size, self.num_rows)
+        blocks = random.permutation(math.ceil(self.num_rows / BLOCK_ROWS))
+        blocks_per_buffer = max(BUFFER_ROWS, share) // BLOCK_ROWS + 1
+        # A buffer also holds the rows left over from the buffer before. They are fewer
+        # than the rows of one batch.
+        capacity = min(blocks_per_buffer * BLOCK_ROWS + share, self.num_rows)
         left_over: list[Table] = []
         with ThreadPoolExecutor(1) as reader:
             next_table = reader.submit(self.read, blocks[:blocks_per_buffer])
@@ -128,11 +140,13 @@ class StreamFeed:
                 if not is_last:
                     next_table = reader.submit(self.read, next_blocks)
                 order = random.permutation(table.num_rows)
-                rows = table.num_rows - (0 if is_last else table.num_rows % batch_size)
-                # The steps are compiled for one shape, so all buffers must have it.
+                num_left_over = 0 if is_last else table.num_rows % share
+                num_rows = table.num_rows - num_left_over
+                num_steps = math.ceil(num_rows / share)
+                # The steps are compiled for one shape, so all buffers have this shape.
                 data = to_tensors(pad(table, capacity), self.tasks)
-                yield ShuffleBuffer(data, order[:rows], rows, -(-rows // batch_size))
-                left_over = [table.take(order[rows:])]
+                yield ShuffleBuffer(data, order[:num_rows], num_rows, num_steps)
+                left_over = [table.take(order[num_rows:])]
 
     def read(self, blocks: Indices) -> Table:
         """Reads the rows of the blocks with the given indices."""
@@ -148,7 +162,10 @@ Feed = MemoryFeed | StreamFeed
 
 
 def feed_of(table: Table, tasks: list[str], shard: Shard = (0, 1)) -> Feed:
-    """Returns the feed of one process, with the labels and weights of the tasks."""
+    """Returns the feed of one process: from disk for a stored table, else from memory.
+
+    The feed holds the labels and weights of the given tasks only.
+    """
     if isinstance(table, StoredTable):
         return StreamFeed(table, tasks, shard)
     return MemoryFeed(table, tasks, shard)
@@ -168,9 +185,8 @@ def to_tensors(table: Table, tasks: list[str]) -> TensorTable:
 
 def pad(table: Table, num_rows: int) -> Table:
     """Adds rows of zeros at the end of a table, up to `num_rows` rows in all."""
-    return as_table(
-        {
-            name: np.pad(x, [(0, num_rows - len(x))] + [(0, 0)] * (x.ndim - 1))
-            for name, x in as_arrays(table).items()
-        }
-    )
+    padded = {}
+    for name, x in as_arrays(table).items():
+        only_rows = [(0, num_rows - len(x))] + [(0, 0)] * (x.ndim - 1)
+        padded[name] = np.pad(x, only_rows)
+    return as_table(padded)

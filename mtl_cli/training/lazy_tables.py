@@ -1,10 +1,9 @@
 """Lazy embedding tables: a step updates only the rows that its batch reads.
 
-These rows are read from the table before a step and written back after it. XLA
-compiles the step itself, and the step only sees these rows and never the whole table.
-The optimizer's method `row_change` computes how a row changes, see
-`mtl_cli/optimizers/base.py`. Adam's is in `mtl_cli/optimizers/adam.py`, with its
-arithmetic in `mtl_cli/layers/adam_step.py`.
+These rows are read from the table before a step and written back after the step. XLA
+compiles the step without the table: the step only sees these rows. The optimizer's
+method `row_change` computes how a row changes, see `mtl_cli/optimizers/base.py`. For
+example, the method of Adam is in `mtl_cli/optimizers/adam.py`.
 """
 
 from collections.abc import Sequence
@@ -32,11 +31,11 @@ class LazyTable:
 
     Memory access is the main cost of a large table. Therefore each row is stored next
     to its slots: one access reads both, and one access writes both. The steps do not
-    change the layer's own table. `copy_to_layer` brings it up to date.
+    change the layer's own table; `copy_to_layer` brings the layer's table up to date.
 
     Attributes:
-        packed: (rows + 1, width + slots), the rows of the table side by side with their
-            slots. The last row is padding, see `unique_rows`.
+        packed: (rows + 1, width + width of all slots), the rows of the table side by
+            side with their slots. The last row is padding, see `unique_rows`.
     """
 
     def __init__(self, layer: FusedEmbedding, optimizer: Optimizer) -> None:
@@ -53,10 +52,10 @@ class LazyTable:
     def unique_rows(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """Finds the rows of the table that ids (batch, columns) read.
 
-        Returns: the indices of the different rows, (batch * columns,); and for each id
-            the position of its row among these indices, (batch, columns). XLA needs a
-            fixed number of rows, although ids may repeat. Therefore the index of the
-            padding row is repeated at the end.
+        Returns: the index of each different row, (batch * columns,); and for each id
+            the position of the id's row among these indices, (batch, columns). Ids may
+            repeat, so there may be fewer different rows than ids. XLA needs a fixed
+            number of rows, so the index of the padding row fills the end.
         """
         rows_of_ids = self.layer.rows(ids)
         rows, positions = tf.unique(tf.reshape(rows_of_ids, [-1]))
@@ -66,11 +65,11 @@ class LazyTable:
         return rows, tf.reshape(positions, rows_of_ids.shape)
 
     def read(self, rows: Tensor) -> Tensor:
-        """Reads the rows with the indices `rows`: (n, width + slots), with slots."""
+        """Reads the rows with the indices `rows`, (n,), and their slots beside them."""
         return tf.gather(self.packed, rows)
 
     def write(self, rows: Tensor, packed: Tensor) -> None:
-        """Replaces the rows with the indices `rows` and their slots."""
+        """Replaces the rows with the indices `rows`, (n,), and their slots."""
         # `scatter_update` is several times as fast as `scatter_add`.
         self.packed.scatter_update(tf.IndexedSlices(packed, rows))
 
@@ -89,22 +88,26 @@ class LazyTable:
     def apply_gradient(
         self, packed: Tensor, gradient: Tensor, step: Tensor, rate: Tensor
     ) -> Tensor:
-        """Returns rows with their slots, (n, width + slots), after an optimizer step.
+        """Returns rows with their slots after an optimizer step.
 
-        See `Optimizer.row_change` for the other arguments.
+        Args:
+            packed: rows side by side with their slots, as `read` returns them.
+            gradient: see `Optimizer.row_change`, also for `step` and `rate`.
         """
         values, *slots = tf.split(packed, [self.width, *self.slot_widths], axis=1)
         change, slots = self.optimizer.row_change(values, gradient, slots, step, rate)
         return tf.concat([values + change, *slots], axis=1)
 
     def slots(self) -> list[npt.NDArray[np.float32]]:
-        """Copies the slots of all rows: one array (rows, width) or (rows, 1) each."""
+        """Returns a copy of each slot, in all rows: (rows, width) or (rows, 1)."""
         slots = self.packed[: self.num_rows, self.width :].numpy()
-        ends = np.cumsum(self.slot_widths)[:-1]
-        return np.split(slots, ends, axis=1) if self.slot_widths else []
+        if not self.slot_widths:
+            return []
+        boundaries = np.cumsum(self.slot_widths)[:-1]
+        return np.split(slots, boundaries, axis=1)
 
     def set_slots(self, slots: Sequence[npt.NDArray[np.float32]]) -> None:
-        """Sets the slots of all rows to arrays of the form that `slots` returns."""
+        """Sets the slots of all rows to arrays of the shapes that `slots` returns."""
         if slots:
             packed = self.packed.numpy()
             packed[: self.num_rows, self.width :] = np.concatenate(slots, axis=1)

@@ -1,4 +1,4 @@
-"""Computes the loss of each task: the mean over a batch's rows, and over many steps.
+"""Computes the losses of the tasks and the penalties of a step, and means over steps.
 
 Letters in shapes: T is the number of tasks. A network with several members returns
 logits of shape (members * batch, ...): first the rows of the first member, then the
@@ -41,12 +41,13 @@ def task_losses(
 
     Args:
         tasks: {name of a task: task}.
-        logits: {name of an output: logits, (batch, 1) or (batch, classes)}; members *
-            batch rows if the network has several members.
+        logits: {name of an output: logits, (batch, num_logits)}. If the network has
+            several members, there are members * batch rows.
         labels: {name of a task: labels, (batch,)}.
         weights: {name of a task: weights of the rows, (batch,)}. Rows without a label,
             or outside of the task's space, have weight 0.
-        label_statistics: {name of a task: statistics}, for tasks that use any.
+        label_statistics: {name of a task: statistics of the training labels}, for tasks
+            that use statistics.
         total_weights: the sum of each task's weights over the whole batch; None if the
             rows are the whole batch, and not one process's share.
         log_rates: {name of a task: log r, (batch,)}, for tasks whose data contain only
@@ -60,7 +61,7 @@ def task_losses(
     means = []
     for (name, task), total_weight in zip(tasks.items(), total_weights, strict=True):
         weight = weights[name]
-        # A row of weight 0 may have the label NaN. Without this replacement, its
+        # A row of weight 0 may have the label NaN. Without this replacement, the row's
         # gradient would be 0 * NaN = NaN.
         label = tf.where(weight > 0, labels[name], 0.0)
         logit = tf.cast(logits[name], tf.float32)
@@ -81,14 +82,19 @@ def penalties_of_heads(
     total_weights: list[Tensor],
     num_rows: Tensor,
 ) -> list[Tensor]:
-    """Computes the penalty of the heads for each row, if they have one.
+    """Computes the penalty of the heads for each row, if the heads have a penalty.
 
-    Returns at most one vector, (batch,) or (members * batch,). Its sum over the rows of
-    the whole batch is the mean of the penalty. `batch` is this process's share of the
-    batch, `num_rows` the number of rows in the whole batch. See `task_losses` for the
-    other arguments.
+    Args:
+        heads: the heads of the network.
+        tasks: see `task_losses`, also for `logits` and `total_weights`.
+        batch: this process's share of the batch.
+        num_rows: the number of rows in the whole batch.
+
+    Returns: a list of one vector, (batch,) or (members * batch,), or an empty list. The
+        sum of the vector over the rows of the whole batch is the mean penalty.
     """
-    labels, weights = {}, {}
+    labels = {}
+    weights = {}
     for name, total_weight in zip(tasks, total_weights, strict=True):
         logit = logits[name]
         weight = batch.weights[name]
@@ -101,9 +107,9 @@ def penalties_of_heads(
 
 
 def repeat_for_members(x: Tensor, like: Tensor) -> Tensor:
-    """Repeats the values of the rows, (batch,), for each member.
+    """Repeats values of the rows, (batch,), for each member: (members * batch,).
 
-    `like` is a tensor with (members * batch) rows, as the result has.
+    `like` is a tensor with members * batch rows.
     """
     return tf.tile(x, [tf.shape(like)[0] // tf.shape(x)[0]])
 
@@ -111,7 +117,7 @@ def repeat_for_members(x: Tensor, like: Tensor) -> Tensor:
 def mean_of_members(x: Tensor, like: Tensor) -> Tensor:
     """Returns the mean over the members for each row, (batch,).
 
-    x holds (members * batch) values, and `like` has (batch) rows, as the result has.
+    `x` holds members * batch values, and `like` is a tensor with batch rows.
     """
     return tf.reduce_mean(tf.reshape(x, [-1, tf.shape(like)[0]]), axis=0)
 
@@ -121,10 +127,10 @@ def sum_of_penalties(
 ) -> Tensor:
     """Adds up the penalties of a step: this process's summand of the total, a scalar.
 
-    A scalar among the penalties is a penalty on weights. All processes compute the
-    same penalty on weights, so each adds only 1 / num_processes of it. A vector holds
-    one penalty per row, (batch,) or (members * batch,): the means over the members are
-    summed over the rows for which `is_real`, (batch,), is 1.
+    A scalar among the penalties is a penalty on the network's weights. All processes
+    compute the same scalar, so each process adds only 1 / num_processes of the scalar.
+    A vector holds one penalty per row, (batch,) or (members * batch,). Its means over
+    the members are summed over the rows for which `is_real`, (batch,), is 1.
     """
     total = tf.constant(0.0)
     for penalty in penalties:
@@ -151,11 +157,12 @@ def mean_losses(step_losses: Array) -> Array:
 def mean_task_weights(step_losses: Array) -> Array:
     """Returns the mean weight that the balancing method gave each task, (T,).
 
-    The mean is over the steps with rows of the task; 0 without such a step. See
-    `mean_losses` for `step_losses`.
+    The mean is over the steps with rows of the task. A task without such a step has the
+    mean 0. See `mean_losses` for `step_losses`.
     """
     _, row_weights, task_weights = np.moveaxis(step_losses, 1, 0)
     has_rows = row_weights > 0
     total = (task_weights * has_rows).sum(axis=0, dtype="float64")
-    means: Array = total / np.maximum(has_rows.sum(axis=0), 1)
+    num_steps = has_rows.sum(axis=0)
+    means: Array = total / np.maximum(num_steps, 1)
     return means

@@ -20,8 +20,8 @@ class MovingAverage:
         a_1 = w_1
         a_n = a_(n-1) + (w_n - a_(n-1)) (1 - decay) / (1 - decay^n)
 
-    w_n are the weights after epoch n. Arrays of whole numbers are not averaged: the
-    average holds their last values.
+    w_n are the weights after epoch n. Weights that are whole numbers are not averaged:
+    the average holds the last value of these weights.
 
     Attributes:
         arrays: one array per weight of the network; empty before the first update.
@@ -31,7 +31,7 @@ class MovingAverage:
         self.arrays = list(arrays)
 
     def update(self, model: keras.Model, epoch: int, decay: float) -> None:
-        """Adds the weights of a network after an epoch, which is counted from 1."""
+        """Adds the weights of a network after an epoch. Epochs are counted from 1."""
         if not self.arrays:
             self.arrays = model.get_weights()
             return
@@ -56,7 +56,7 @@ class MovingAverage:
             self._swap(model)
 
     def _swap(self, model: keras.Model) -> None:
-        """Swaps the arrays and the network's weights, one after the other."""
+        """Swaps the arrays and the network's weights, one at a time to save memory."""
         if self.arrays:
             for i, variable in enumerate(model.weights):
                 weight = variable.numpy()

@@ -1,4 +1,4 @@
-"""Saves the state of an optimizer after a run, for later runs that start from the run.
+"""Saves an optimizer's state after a run, and restores the state in a later run.
 
 A slot is an array that an optimizer keeps for a weight, such as Adam's moments.
 """
@@ -26,17 +26,18 @@ def save(folder: RunFolder, network: Network, steps: Steps) -> None:
     """Writes the state of the optimizer after the last step.
 
     The file holds one array for each slot of each weight. The array's name is
-    `WEIGHT-SLOT`: the position of the weight in the network, and of the slot in the
-    optimizer. A lazy embedding table has the same slots in the file as a table that is
-    updated as a whole, so a later run may update the table in either way.
+    `WEIGHT-SLOT`: the position of the weight in the network, and the position of the
+    slot among the slots of the weight. A lazy embedding table has the same slots in the
+    file as a table that is updated as a whole, so a later run may update the table in
+    either way.
     """
-    values = {"step": int(steps.optimizer.iterations), "name": steps.optimizer_name}
+    facts = {"step": int(steps.optimizer.iterations), "name": steps.optimizer_name}
     with folder.replacing(OPTIMIZER) as path:
-        write_arrays(path, slots(network, steps), values)
+        write_arrays(path, slots(network, steps), facts)
 
 
 def slots(network: Network, steps: Steps) -> Iterator[tuple[str, Array]]:
-    """Yields the name and the values of each slot, one at a time to save memory."""
+    """Yields the name and the values of each slot, one by one to save memory."""
     lazy_tables = {id(table.layer.table): table for table in steps.tables}
     keras_slots = slots_of_keras(steps)
     for i, weight in enumerate(network.logits.weights):
@@ -50,8 +51,8 @@ def slots(network: Network, steps: Steps) -> Iterator[tuple[str, Array]]:
 def slots_of_keras(steps: Steps) -> dict[int, list[Any]]:
     """Returns the slots in the Keras optimizer: {`id` of a weight: its slots}.
 
-    The Keras optimizer lists the slots of one weight after another, and each weight has
-    equally many.
+    The Keras optimizer lists all slots of the first weight, then all slots of the
+    second weight, and so on. All weights have the same number of slots.
     """
     weights = steps.model.trainable_variables
     variables = [
@@ -67,7 +68,7 @@ def slots_of_keras(steps: Steps) -> dict[int, list[Any]]:
 
 
 def restore(network: Network, steps: Steps, earlier: EarlierOptimizer) -> None:
-    """Sets the slots and the number of steps from an earlier run.
+    """Sets the optimizer's slots and number of steps from an earlier run.
 
     The slots of all blocks that were copied from the earlier run are set. Other blocks,
     such as the vectors of new ids, keep their initial slots.
@@ -78,20 +79,22 @@ def restore(network: Network, steps: Steps, earlier: EarlierOptimizer) -> None:
     steps.optimizer.iterations.assign(earlier.step)
     if earlier.path is None:
         return
-    copies, keras_slots = by_weight(earlier.copies), slots_of_keras(steps)
+    copies_by_weight = by_weight(earlier.copies)
+    keras_slots = slots_of_keras(steps)
     lazy_tables = {id(table.layer.table): table for table in steps.tables}
     try:
         with np.load(str(earlier.path), allow_pickle=False) as arrays:
             for i, weight in enumerate(network.logits.weights):
+                copies = copies_by_weight.get(i, [])
                 if table := lazy_tables.get(id(weight)):
                     table.set_slots(
                         [
-                            copy_into_slot(values, arrays, k, copies.get(i, []))
+                            copy_into_slot(values, arrays, k, copies)
                             for k, values in enumerate(table.slots())
                         ]
                     )
                 for k, slot in enumerate(keras_slots.get(id(weight), [])):
-                    values = copy_into_slot(slot.numpy(), arrays, k, copies.get(i, []))
+                    values = copy_into_slot(slot.numpy(), arrays, k, copies)
                     slot.assign(values)
     except DAMAGED_FILE_ERRORS as error:
         raise DataError(
@@ -104,19 +107,20 @@ def restore(network: Network, steps: Steps, earlier: EarlierOptimizer) -> None:
 def copy_into_slot(
     initial: Array, arrays: Any, slot: int, copies: list[tuple[Block, Index]]
 ) -> Array:
-    """Returns a slot of a weight with the copied blocks of an earlier run's slots.
+    """Returns a slot of a weight, with blocks copied from an earlier run's slots.
 
     Args:
         initial: the slot before the first step.
         arrays: the earlier run's slots by name, as `save` has written them.
-        slot: the position of the slot in the optimizer.
-        copies: pairs of a block of the earlier network, and its index in this weight.
+        slot: the position of the slot among the slots of the weight.
+        copies: pairs of a block of the earlier network, and the index in this weight to
+            which the block is copied.
     """
     values = initial.copy()
     earlier_slots: dict[int, Array] = {}
     for source, index in copies:
-        # A weight has no slots if the earlier run left it frozen, or if the optimizer
-        # has none.
+        # The earlier weight has no slots if the earlier run left the weight frozen, or
+        # if the optimizer keeps no slots.
         if f"{source.weight}-0" not in arrays:
             continue
         if source.weight not in earlier_slots:
@@ -125,7 +129,7 @@ def copy_into_slot(
             check_numbers(name, earlier_slots[source.weight], may_overflow=True)
         earlier = earlier_slots[source.weight]
         # A slot with one value per row has one column, so only the rows are selected.
-        per_row = earlier.shape[-1] == 1 and values.shape[-1] == 1
-        num_axes = 1 if per_row else len(index)
+        is_per_row = earlier.shape[-1] == 1 and values.shape[-1] == 1
+        num_axes = 1 if is_per_row else len(index)
         values[index[:num_axes]] = earlier[source.index[:num_axes]]
     return values

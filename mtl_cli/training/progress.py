@@ -1,4 +1,4 @@
-"""The epochs of a training, and the functions to call while it runs."""
+"""The epochs of a training, and the functions that a training calls while it runs."""
 
 import math
 from collections.abc import Callable
@@ -24,7 +24,7 @@ class Epoch:
         compile_seconds: time of tracing and compiling the steps, before the first step
             of a run or of a resumed run; 0 in all other epochs.
         task_weights: {task: mean of the weights that the balancing method has given the
-            task}; empty if the method never changes them.
+            task}; empty if the method never changes the weights.
     """
 
     number: int
@@ -68,11 +68,11 @@ class History:
 
     @property
     def best_epoch(self) -> int:
-        """The number of the best epoch so far, from 1; 0 if there is none yet."""
+        """The number of the best epoch so far, from 1; 0 if none is best yet."""
         return max((epoch.number for epoch in self.epochs if epoch.best), default=0)
 
     @property
     def best_value(self) -> float:
-        """The highest monitored value so far; minus infinity if there is none yet."""
+        """The highest monitored value so far; minus infinity before the first value."""
         values = [epoch.monitored for epoch in self.epochs if epoch.best]
         return max((x for x in values if x is not None), default=-math.inf)

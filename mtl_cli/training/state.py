@@ -1,4 +1,4 @@
-"""The state of a training: saves it to checkpoints, and restores it to resume a run."""
+"""The state of a training, which checkpoints save and a resumed run restores."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -86,10 +86,11 @@ class TrainingState:
         return averages or self.network.logits.get_weights()
 
     def variables(self) -> dict[str, tf.Variable | keras.Variable]:
-        """Returns {key in a checkpoint: variable} of all that a step changes."""
-        weights, lazy_tables = self.network.logits.weights, self.steps.tables
+        """Returns {key in a checkpoint: variable}: all variables that steps change."""
+        weights = self.network.logits.weights
+        lazy_tables = self.steps.tables
         # The steps change `packed`: the rows of a lazy table with their optimizer
-        # slots. The table in the network is a copy of it, so it is left out.
+        # slots. The network's own table is a copy of these rows and is left out.
         copies = {id(table.layer.table) for table in lazy_tables}
         groups = {
             "weights": [weight for weight in weights if id(weight) not in copies],
@@ -104,7 +105,7 @@ class TrainingState:
         }
 
     def arrays(self) -> Iterator[tuple[str, Array]]:
-        """Yields a checkpoint's arrays and their keys, one at a time to save memory."""
+        """Yields the key and the values of each array, one at a time to save memory."""
         for name, variable in self.variables().items():
             yield name, variable.numpy()
         if self.step_losses:
@@ -119,15 +120,16 @@ class TrainingState:
     def is_at_best_epoch(self) -> bool:
         """Whether `weights_to_keep` returns the weights of the best epoch.
 
-        The last finished epoch must be the best. During the next epoch, the steps
-        change the network's weights, but not the moving average.
+        The last finished epoch must be the best epoch. After the first step of the next
+        epoch, only a moving average still has the weights of the best epoch.
         """
         epochs = self.history.epochs
+        is_last_epoch_best = bool(epochs) and epochs[-1].best
         is_unchanged = not self.step_losses or bool(self.average.arrays)
-        return is_unchanged and bool(epochs) and epochs[-1].best
+        return is_last_epoch_best and is_unchanged
 
     def save(self) -> None:
-        """Writes a checkpoint, if there is a plan."""
+        """Writes a checkpoint, if there is a checkpoint plan."""
         if self.checkpoint_plan is None:
             return
         start = time.monotonic()
@@ -164,7 +166,8 @@ class TrainingState:
         signal = replicas.all_reduce_max(signals.pending(), signals.SIGNALS)
         if not signal:
             return
-        if self.step_losses:  # else the state was saved at the end of the epoch
+        # Without steps since the last epoch, the state is saved already.
+        if self.step_losses:
             self.save()
         replicas.barrier()
         signals.set_pending(signal)  # another process may have received it
@@ -185,8 +188,8 @@ class TrainingState:
         counts = replicas.broadcast(np.array(counts)).tolist()
         num_epochs, best_epoch, steps_done = counts
         best_value = replicas.broadcast_number(self.history.best_value)
-        # Each process divides by the duration of an epoch, even if the epoch was
-        # interrupted after its last step.
+        # Each process computes a speed by dividing by the duration of the epoch. After
+        # an interruption at the end of the epoch, no step adds to this duration.
         self.seconds = float(replicas.broadcast(np.float64(self.seconds)))
         if replicas.is_chief:
             return
@@ -232,7 +235,8 @@ class TrainingState:
                 self.step_losses = [losses]
             if "average-0" in arrays:
                 self.average = MovingAverage(self._read_weights("average", arrays))
-            # The epochs, step losses and average above decide where the weights are.
+            # `is_at_best_epoch` reads the epochs, the step losses and the average,
+            # which are restored above.
             if values["best"] and self.is_at_best_epoch:
                 self.best_weights = self.weights_to_keep()
             elif values["best"]:

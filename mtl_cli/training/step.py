@@ -18,15 +18,17 @@ from mtl_cli.training.losses import penalties_of_heads, sum_of_penalties, task_l
 class Step:
     """Takes one optimizer step on one batch.
 
-    If several processes train together, each reads its share of the batch. The losses
-    and gradients of all processes are summed before the optimizer changes the weights.
+    If several processes train together, each process reads its share of the batch. The
+    losses and gradients of all processes are summed before the optimizer changes the
+    weights.
 
     Letters in shapes: T is the number of tasks.
 
     Attributes:
         tables: the lazy tables. A step reads and writes only some of their rows.
-        model: the network without the lazy tables. The inputs are the features and the
-            vectors from these tables, and the outputs are the logits.
+        model: the network without the lazy tables. The model's inputs are the features,
+            and the vectors from the lazy tables if there are any. The outputs are the
+            logits.
         optimizer: the Keras optimizer of all weights except the lazy tables.
         balancer: the method that balances the tasks, with its state.
     """
@@ -40,17 +42,23 @@ class Step:
         rows_per_process: int,
         replicas: Replicas,
     ) -> None:
-        self.tasks, self.heads = config.chosen_tasks, config.model.heads_option
-        self.rows_per_process, self.replicas = rows_per_process, replicas
+        self.tasks = config.chosen_tasks
+        self.heads = config.model.heads_option
+        self.rows_per_process = rows_per_process
+        self.replicas = replicas
         self.label_statistics = network.label_statistics
         self.tables = make_lazy_tables(network.logits, config.optimizer)
-        self.ids_model, self.model = None, network.logits
-        if self.tables:  # they are read between a model of ids and a model of logits
+        self.ids_model = None
+        self.model = network.logits
+        if self.tables:
+            # The network is cut at the tables. One model computes the ids that are
+            # looked up, and the other model computes the logits from the vectors.
             layers = [table.layer for table in self.tables]
-            inputs, logits = self.model.input, self.model.output
-            self.ids_model = keras.Model(inputs, [layer.input for layer in layers])
+            ids = [layer.input for layer in layers]
             vectors = [layer.output for layer in layers]
-            self.model = keras.Model([inputs, vectors], logits)
+            inputs = network.logits.input
+            self.ids_model = keras.Model(inputs, ids)
+            self.model = keras.Model([inputs, vectors], network.logits.output)
         self.task_weights = tf.constant([task.weight for task in self.tasks.values()])
         # If the run starts from an earlier run's optimizer, its count of steps goes on,
         # but the learning rate's schedule starts again at the first step of this run.
@@ -59,8 +67,9 @@ class Step:
         total_steps = num_epochs * steps_per_epoch
         self.optimizer = config.optimizer.build(total_steps, first_step)
         self.optimizer.build(self.model.trainable_variables)
-        # Keras does not know the gradients of lazy tables, so its norm would lack them.
-        # Therefore `_update` clips all gradients, and Keras none.
+        # Keras does not know the gradients of lazy tables, so a norm that Keras
+        # computes would lack these gradients. Therefore `_update` clips all gradients,
+        # and Keras clips none.
         self.clip_norm = self.optimizer.global_clipnorm
         self.optimizer.global_clipnorm = None
         self.balancer = Balancer(
@@ -74,10 +83,11 @@ class Step:
     def compile(self, use_xla: bool) -> None:
         """Chooses the parts of a step that XLA compiles at their first call, if any.
 
-        XLA would copy a lazy table in order to write to it. XLA also cannot communicate
-        with other processes. Therefore only the parts of a step are compiled that do
-        neither. A step without lazy tables and other processes is compiled as a whole,
-        see `Steps`.
+        XLA would copy a whole lazy table in order to write to the table. XLA also
+        cannot communicate with other processes. Therefore XLA compiles only the parts
+        of a step that do neither. A step without lazy tables and without other
+        processes is compiled as a whole, see `Steps`; this method then gets
+        `use_xla=False`.
         """
         xla = partial(tf.function, jit_compile=True, autograph=False)
         self.gradients, self.update = self._gradients, self._update
@@ -92,9 +102,11 @@ class Step:
     ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
         """Reads the rows of each lazy table that a batch needs.
 
-        Returns three lists with one item per table: the indices of the rows; the rows
-        with their slots; and for each id in this process's share of the batch, the
-        position of its row among these rows.
+        Returns: three lists with one item per table:
+            the indices of the rows;
+            the rows side by side with their slots, see `LazyTable.packed`;
+            for each id in this process's share of the batch, the position of the id's
+            row among these rows.
         """
         if self.ids_model is None:
             return [], [], []
@@ -125,13 +137,14 @@ class Step:
         Args:
             batch: this process's share of the batch.
             is_real: (rows,), 0 for rows that fill up the last batch, 1 for all others.
-            packed: see `read_tables`.
-            positions: see `read_tables`.
+            packed: the second list that `read_tables` returns.
+            positions: the third list that `read_tables` returns.
 
-        Returns: (3, T), the losses before the step, the sums of the rows' weights, and
-            the weights that the balancing method has given the tasks; and `packed`
-            after the step.
+        Returns: two values. The first has the shape (3, T): the losses before the step,
+            the sums of the rows' weights, and the weights that the balancing method has
+            given the tasks. The second is `packed` after the step.
         """
+        # The rows without their slots.
         values = [p[:, : t.width] for t, p in zip(self.tables, packed, strict=True)]
         sums = [tf.reduce_sum(batch.weights[task]) for task in self.tasks]
         sums.append(tf.reduce_sum(is_real))
@@ -141,12 +154,13 @@ class Step:
         )
         total_weights = tf.stack(total_weights)
         step = tf.convert_to_tensor(self.optimizer.iterations)
-        weights, balanced = self.balancer.balance(
+        task_weights, balanced = self.balancer.balance(
             losses, total_weights, step, [*gradients, *row_gradients]
         )
-        num_weights = len(gradients)
-        new_packed = self.update(balanced[:num_weights], balanced[num_weights:], packed)
-        return tf.stack([losses, total_weights, weights]), new_packed
+        gradients = balanced[: len(gradients)]
+        row_gradients = balanced[len(gradients) :]
+        new_packed = self.update(gradients, row_gradients, packed)
+        return tf.stack([losses, total_weights, task_weights]), new_packed
 
     def _gradients(
         self,
@@ -159,13 +173,18 @@ class Step:
     ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
         """Computes this process's summands of the losses and of the gradients.
 
-        `num_rows` and `total_weights` are sums over the whole batch. `values` are the
-        rows that the batch reads of each lazy table, without slots. See `_take` for the
-        other arguments.
+        Args:
+            batch: see `_take`.
+            is_real: see `_take`.
+            num_rows: number of rows in the whole batch that are trained on.
+            total_weights: the sum of each task's row weights over the whole batch.
+            values: for each lazy table, the rows that the batch reads, without slots.
+            positions: see `_take`.
 
-        Returns the losses, (T,); the gradients of the model's weights; and the
-        gradients of `values`. If the balancing method reads gradients, they are
-        (T + 1, ...): one of each task, and one of the penalties.
+        Returns: the losses, (T,); the gradients of the model's variables; and the
+            gradients of `values`. If the balancing method reads gradients, each
+            gradient has the shape (T + 1, ...): one gradient per task, then the
+            gradient of the penalties.
         """
         variables = self.model.trainable_variables
         reads_gradients = self.balancer.reads_gradients
@@ -184,8 +203,8 @@ class Step:
                 total_weights,
                 batch.log_rates,
             )
-            weights = self.task_weights * self.balancer.loss_weights()
-            weighted_losses = losses * weights
+            task_weights = self.task_weights * self.balancer.loss_weights()
+            weighted_losses = losses * task_weights
             summands = tf.unstack(weighted_losses)
             penalties = self.model.losses + penalties_of_heads(
                 self.heads, self.tasks, logits, batch, total_weights, num_rows
@@ -195,18 +214,19 @@ class Step:
         if not reads_gradients:
             gradients, row_gradients = tape.gradient(total, (variables, values))
             return losses, gradients, row_gradients
-        weights = [*(variable.value for variable in variables), *values]
-        by_summand = [
-            tape.gradient(x, weights, unconnected_gradients="zero")
+        sources = [*(variable.value for variable in variables), *values]
+        gradients_by_summand = [
+            tape.gradient(x, sources, unconnected_gradients="zero")
             for x in [*summands, penalty]
         ]
-        stacked = [tf.stack(gradients) for gradients in zip(*by_summand, strict=True)]
+        gradients_by_source = zip(*gradients_by_summand, strict=True)
+        stacked = [tf.stack(gradients) for gradients in gradients_by_source]
         return losses, stacked[: len(variables)], stacked[len(variables) :]
 
     def _update(
         self, gradients: list[Tensor], row_gradients: list[Tensor], packed: list[Tensor]
     ) -> list[Tensor]:
-        """Clips the gradients, changes the weights, and returns `packed` after it."""
+        """Clips the gradients, changes the variables, and returns the new `packed`."""
         tables = list(zip(self.tables, packed, strict=True))
         row_gradients = [
             table.add_l2_gradient(gradient, rows[:, : table.width])

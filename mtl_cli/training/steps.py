@@ -1,5 +1,6 @@
 """Takes many optimizer steps in one compiled call."""
 
+import math
 import time
 from collections.abc import Iterable, Iterator
 
@@ -20,8 +21,8 @@ from mtl_cli.training.step import Step
 STEPS_PER_CALL = 64
 
 # XLA takes about 3 s to compile a PLE. The compiled PLE then needs only a third of the
-# time per row. If the rows of all epochs together are more than this, compiling saves
-# more time than it takes.
+# time per row. If all epochs together have at least this number of rows, compiling
+# saves more time than it takes.
 ROWS_WORTH_COMPILING = 60_000
 
 
@@ -39,8 +40,9 @@ class Steps:
     Letters in shapes: T is the number of tasks.
 
     Attributes:
-        compile_seconds: the time of tracing and compiling. It lacks the parts that XLA
-            compiles in the first step itself, for lazy tables and several processes.
+        compile_seconds: the time of tracing and compiling. If there are lazy tables or
+            several processes, XLA compiles parts of a step during the first step; the
+            time of these parts is not included.
 
     Raises:
         ConfigError: if the processes cannot share a batch evenly.
@@ -53,16 +55,18 @@ class Steps:
         num_rows: int,
         replicas: Replicas | None = None,
     ) -> None:
-        self.seed, self.tasks = config.seed, config.chosen_tasks
-        self.replicas = replicas or Replicas()
+        self.seed = config.seed
+        self.tasks = config.chosen_tasks
+        self.replicas = replicas or Replicas()  # this process alone
         self.num_rows = num_rows
         num_processes = self.replicas.size
-        # A batch is never larger than all rows, rounded up to whole rows per process.
-        max_batch_size = -(-num_rows // num_processes) * num_processes
+        # A batch is never larger than all rows, rounded up so that each process has the
+        # same number of rows.
+        max_batch_size = math.ceil(num_rows / num_processes) * num_processes
         self.length = config.trainer.length(num_rows)
         self.batch_size = min(self.length.batch_size, max_batch_size)
         self.rows_per_process = self.replicas.rows_per_process(self.batch_size)
-        self.steps_per_epoch = -(-num_rows // self.batch_size)  # rounded up
+        self.steps_per_epoch = math.ceil(num_rows / self.batch_size)
         self.steps_per_call = min(STEPS_PER_CALL, self.steps_per_epoch)
         self.step = Step(
             config,
@@ -72,7 +76,8 @@ class Steps:
             self.rows_per_process,
             self.replicas,
         )
-        self.tables, self.model = self.step.tables, self.step.model
+        self.tables = self.step.tables
+        self.model = self.step.model
         self.optimizer_name = config.optimizer.name
         self.optimizer = self.step.optimizer
         self.balancer = self.step.balancer
@@ -83,29 +88,30 @@ class Steps:
     def epoch(
         self, buffers: Iterable[ShuffleBuffer], number: int = 1, steps_done: int = 0
     ) -> Iterator[npt.NDArray[np.float32]]:
-        """Trains on all rows once, except on those of the `steps_done` first steps.
+        """Trains on all rows once, except on the rows of the first `steps_done` steps.
 
         Args:
             buffers: the rows; all buffers but the last hold whole batches.
             number: number of the epoch, from 1.
             steps_done: number of steps that were taken before an interruption.
 
-        Yields: after each call of the compiled function, (steps, 3, T): the
-            first value that `Step.take` returns, for each step.
+        Yields: one array after each call of the compiled function, (steps, 3, T). For
+            each step of the call, the array holds the first value that `Step.take`
+            returns.
         """
         steps_before = 0  # number of steps in earlier buffers
         for buffer in buffers:
-            # All calls need the same shape, so batches are added after the last one. No
-            # step uses them.
-            shape = (buffer.steps + self.steps_per_call, self.rows_per_process)
+            # All calls need the same shape, so batches are added after the last batch.
+            # No step uses the added batches.
+            shape = (buffer.num_steps + self.steps_per_call, self.rows_per_process)
             batches = np.resize(buffer.order, shape).astype("int32")
             is_real = (np.arange(np.prod(shape)) < buffer.num_rows).reshape(shape)
             first_step = max(0, steps_done - steps_before)
-            for step in range(first_step, buffer.steps, self.steps_per_call):
+            for step in range(first_step, buffer.num_steps, self.steps_per_call):
                 steps_of_call = slice(step, step + self.steps_per_call)
-                num_steps = min(self.steps_per_call, buffer.steps - step)
-                position = [number, steps_before + step, self.replicas.rank]
-                reseed(self.model, [self.seed, *position])
+                num_steps = min(self.steps_per_call, buffer.num_steps - step)
+                call = [number, steps_before + step, self.replicas.rank]
+                reseed(self.model, [self.seed, *call])
                 arguments = (
                     buffer.data,
                     tf.constant(batches[steps_of_call]),
@@ -113,12 +119,13 @@ class Steps:
                 )
                 if not self.compile_seconds:
                     start = time.perf_counter()
-                    # The first call compiles. This call takes 0 steps.
+                    # The first call compiles. With 0 steps to take, the duration of the
+                    # call is the time of compiling.
                     self._run_or_recompile(*arguments, tf.constant(0))
                     self.compile_seconds = time.perf_counter() - start
                 losses = self._run_or_recompile(*arguments, tf.constant(num_steps))
                 yield losses.numpy()[:num_steps]
-            steps_before += buffer.steps
+            steps_before += buffer.num_steps
 
     def copy_tables_to_network(self) -> None:
         """Brings the network's embedding layers up to date with the lazy tables."""
@@ -126,14 +133,14 @@ class Steps:
             table.copy_to_layer()
 
     def _run_or_recompile(self, *arguments: Tensor) -> Tensor:
-        """Calls `run`; compiles it again if the compiled code on disk is damaged."""
+        """Calls `run`; compiles `run` again if the compiled code on disk is damaged."""
         iterations_before = int(self.optimizer.iterations)
         try:
             return self.run(*arguments)
         except tf.errors.OpError:
             has_taken_steps = int(self.optimizer.iterations) != iterations_before
             if has_taken_steps or not compile_cache.clear():
-                raise  # the error has another cause
+                raise  # damaged code is not the cause of the error
             self._create_functions()
             return self.run(*arguments)
 
@@ -156,12 +163,12 @@ class Steps:
             data: the rows of a buffer.
             batches: (steps per call, rows per process), the indices of each batch's
                 rows in `data`.
-            is_real: 1 for rows to train on and 0 for rows that fill up the last batch,
-                in the shape of `batches`.
+            is_real: (steps per call, rows per process), 1 for rows to train on and 0
+                for rows that fill up the last batch.
             num_steps: number of steps to take, at most `steps_per_call`.
 
-        Returns: the values that `Step.take` returns for each step, (steps per call, 3,
-            T); zeros after the last step.
+        Returns: the first value that `Step.take` returns for each step, (steps per
+            call, 3, T); zeros after the last step.
         """
 
         def take_step(number: Tensor, losses: Tensor) -> tuple[Tensor, Tensor]:
@@ -170,11 +177,11 @@ class Steps:
             weights = {task: x * is_real_row for task, x in batch.weights.items()}
             batch = batch._replace(weights=weights)
             table_rows, packed, positions = self.step.read_tables(batch.features)
-            taken, packed = self.step.take(batch, is_real_row, packed, positions)
+            step_losses, packed = self.step.take(batch, is_real_row, packed, positions)
             tables = zip(self.tables, table_rows, packed, strict=True)
             for table, rows_of_table, new_rows in tables:
                 table.write(rows_of_table, new_rows)
-            losses = tf.tensor_scatter_nd_update(losses, [[number]], [taken])
+            losses = tf.tensor_scatter_nd_update(losses, [[number]], [step_losses])
             return number + 1, losses
 
         no_losses = tf.zeros((self.steps_per_call, VALUES_PER_TASK, len(self.tasks)))
@@ -188,7 +195,8 @@ def reseed(model: keras.Model, seeds: list[int]) -> None:
     """Sets the random state of every layer that draws random values, such as dropout.
 
     Otherwise the dropout masks would depend on the number of steps since the process
-    began. A resumed run would then draw other masks (keras #19796).
+    began, and a resumed run would draw other masks (keras #19796). Each layer gets a
+    state of its own, made from `seeds` and the position of the layer.
     """
     generators = [
         layer.seed_generator

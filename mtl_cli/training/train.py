@@ -79,9 +79,12 @@ def train(
 
 def is_over(length: Length, history: History) -> bool:
     """Whether all epochs are trained, or the last `patience` epochs were not better."""
-    num_epochs, patience = len(history.epochs), length.patience
-    stops_early = patience is not None and num_epochs - history.best_epoch >= patience
-    return num_epochs == length.epochs or stops_early
+    num_epochs = len(history.epochs)
+    if num_epochs == length.epochs:
+        return True
+    if length.patience is None:
+        return False
+    return num_epochs - history.best_epoch >= length.patience
 
 
 def train_epoch(
@@ -92,21 +95,24 @@ def train_epoch(
     Returns the whole epoch, including the steps before an interruption. The epoch has
     not been validated yet.
     """
-    tasks, steps = list(config.chosen_tasks), state.steps
-    number, steps_done = len(state.history.epochs) + 1, state.steps_done
+    tasks = list(config.chosen_tasks)
+    steps = state.steps
+    number = len(state.history.epochs) + 1
+    steps_done = state.steps_done
 
     def by_task(values: npt.NDArray[np.floating]) -> dict[str, float]:
         return dict(zip(tasks, values.tolist(), strict=True))
 
-    # The order of the rows depends on seed and epoch only, so a resumed run continues
-    # in the same order.
+    # The order of the rows depends on the seed and the epoch only, so a resumed run
+    # continues in the same order.
     buffers = feed.buffers(config.seed, number, steps.batch_size)
-    compiled_before, compile_seconds = steps.compile_seconds, 0.0
+    compile_seconds_before = steps.compile_seconds
+    compile_seconds = 0.0
     start = time.perf_counter() - state.seconds
     for losses in steps.epoch(buffers, number, steps_done):
         check_finite(tasks, losses[:, 0], number, steps_done)
         state.step_losses.append(losses)
-        compile_seconds = steps.compile_seconds - compiled_before
+        compile_seconds = steps.compile_seconds - compile_seconds_before
         state.seconds = time.perf_counter() - start - compile_seconds
         steps_done += len(losses)
         finished = steps_done / steps.steps_per_epoch
@@ -136,8 +142,11 @@ def check_finite(
 ) -> None:
     """Raises an error that names the first step and task whose loss is not finite.
 
-    `losses` are those of some steps, (steps, T). `steps_before` is the number of steps
-    of the epoch before these steps.
+    Args:
+        tasks: the names of the tasks.
+        losses: the losses of some steps of an epoch, (steps, T).
+        epoch: the number of the epoch.
+        steps_before: the number of earlier steps in the epoch.
     """
     not_finite = np.argwhere(~np.isfinite(losses))
     if len(not_finite):
@@ -151,11 +160,14 @@ def check_finite(
 def finish_epoch(
     config: Config, state: TrainingState, epoch: Epoch, valid: Table | None
 ) -> None:
-    """Averages the weights, validates them, and adds an epoch to the history.
+    """Averages and validates the weights, and adds an epoch to the history.
 
-    If the epoch is the best so far and early stopping is on, its weights are kept.
+    If the epoch is the best so far and early stopping is on, a copy of the weights is
+    kept.
     """
-    history, steps, network = state.history, state.steps, state.network
+    history = state.history
+    steps = state.steps
+    network = state.network
     length = steps.length
     # A run of one epoch has no average: the average would equal the weights.
     decay = config.trainer.ema_decay if length.epochs > 1 else 0.0
@@ -177,7 +189,7 @@ def set_final_weights(state: TrainingState) -> None:
     """Gives the network the weights of the best epoch, or else of the last epoch.
 
     Raises:
-        TrainingError: if one of these weights is not a finite number.
+        TrainingError: if a weight is not a finite number.
     """
     history, logits = state.history, state.network.logits
     if state.best_weights is not None:
@@ -198,15 +210,17 @@ def validate(
 ) -> tuple[Scores, float | None]:
     """Scores the validation rows in the chief process.
 
-    Returns the scores, which are empty in processes other than the chief; and the
-    monitored value, which is the same in all processes, and None if it is undefined.
+    Returns: the scores, which are empty in processes other than the chief; and the
+        monitored value, which is the same in all processes, or None if the monitored
+        value is undefined.
 
     Raises:
         TrainingError: if the monitored value is undefined, but early stopping needs it.
     """
     monitor, replicas = config.trainer.monitor, state.steps.replicas
     scores: Scores = {}
-    value, reason = None, "see the message of the chief process"
+    value = None
+    reason = "see the message of the chief process"
     if replicas.is_chief:
         start = time.perf_counter()
         scores = score_outputs(config.outputs, valid, state.network.predict(valid))

@@ -214,8 +214,8 @@ def test_shares_of_a_batch_in_memory_are_the_batch(rows):
         next(iter(MemoryFeed(table(rows), ["y"], (i, 2)).buffers(3, 1, 32)))
         for i in range(2)
     ]
-    assert {share.steps for share in shares} == {whole.steps}
-    for step in range(whole.steps):
+    assert {share.num_steps for share in shares} == {whole.num_steps}
+    for step in range(whole.num_steps):
         batch = whole.order[: whole.num_rows][step * 32 : (step + 1) * 32]
         parts = [
             share.order[: share.num_rows][step * 16 : (step + 1) * 16]
@@ -239,7 +239,7 @@ def test_shares_of_streamed_rows_are_disjoint_and_omit_fewer_rows_than_processes
     for i in range(of):
         buffers = list(StreamFeed(Stored(), ["y"], (i, of)).buffers(3, 1, 60))
         seen += [s.data[0]["ids"].numpy()[s.order, 0] for s in buffers]
-        steps.add(sum(s.steps for s in buffers))
+        steps.add(sum(s.num_steps for s in buffers))
     numbers = np.concatenate(seen)
     assert len(np.unique(numbers)) == len(numbers) == rows - rows % of
     assert len(steps) == 1

@@ -173,7 +173,7 @@ def test_buffer_with_fewer_rows_than_a_batch_leaves_all_to_the_next_buffer(file)
     feed = StreamFeed(stored, list(TASKS))
 
     def steps(seed):
-        return [buffer.steps for buffer in feed.buffers(seed, 1, 100)]
+        return [buffer.num_steps for buffer in feed.buffers(seed, 1, 100)]
 
     seed = next(seed for seed in range(1, 99) if steps(seed)[0] == 0)
     assert sum(steps(seed)) == 11
