@@ -28,8 +28,8 @@ class Feature(Options):
     """The settings of one feature, and the code of its kind.
 
     Only some kinds have the setting `table`, the name of another feature whose
-    embedding table this feature uses, and the setting `pretrained`, see `Pretrained`.
-    So other code reads them with `getattr`.
+    embedding table this feature uses. Only some kinds have the setting `pretrained`,
+    see `Pretrained`. So other code reads these two settings with `getattr`.
 
     Attributes:
         kind: the kind of the feature, named by its file in `mtl_cli/features`.
@@ -51,15 +51,15 @@ class Feature(Options):
     has_one_id: ClassVar[bool] = False
 
     def source_columns(self, name: str) -> list[str]:
-        """Returns the columns that the feature reads.
+        """Returns the names of the columns that the feature reads.
 
         Args:
-            name: the name of the feature, here and in the other methods.
+            name: the name of the feature, in this method and in the other methods.
         """
         return [name]
 
     def table_owner(self, name: str) -> str:
-        """Returns the feature that owns the embedding table: this one or another."""
+        """Returns the name of the feature that owns this feature's embedding table."""
         return getattr(self, "table", None) or name
 
     @abstractmethod
@@ -83,15 +83,15 @@ class Feature(Options):
         Args:
             name: the name of the feature.
             values: the result of `read`.
-            learnt: the values that the fitter has learnt from the training rows: the
-                fitter of the feature that owns the embedding table.
+            learnt: the values that a fitter has learnt from the training rows: the
+                fitter of this feature, or of the feature that owns the embedding table.
 
         Returns: {input of the network: array (rows, width)}.
         """
 
     @abstractmethod
     def block(self, name: str, learnt: Learnt) -> Block:
-        """Returns the input that the feature fills, and its number of columns there."""
+        """Returns the input of the network that the feature fills, and its columns."""
 
     def embedding_table(self, learnt: Learnt) -> EmbeddingTable | None:
         """Returns the embedding table that the feature owns; None for numbers."""
@@ -124,7 +124,7 @@ class Feature(Options):
     def examples(
         self, name: str, learnt: Learnt, random: np.random.Generator, num_rows: int
     ) -> dict[str, Cells]:
-        """Makes cells of the feature's columns, to test an exported model with.
+        """Makes cells of the feature's columns, to test an exported model.
 
         The cells include unseen values, and missing values if the feature accepts them.
 
@@ -139,14 +139,14 @@ class Feature(Options):
         if not self.numeric:
             vocabulary = learnt.get("vocabulary", [])
             return {name: example_values(vocabulary, random, num_rows)}
-        # All floats that a kind learns are of about the size of the column's numbers.
+        # All floats that a kind learns are about as large as the column's numbers.
         values = [x for value in learnt.values() for x in np.ravel(value).tolist()]
         numbers = [x for x in values if isinstance(x, float)]
         missing = getattr(self, "missing", "error")
         return {name: example_numbers(numbers, missing, random, num_rows)}
 
     def summary(self, encoded: Array) -> Array:
-        """Returns one number per row for the data report's statistics and AUC, (rows,).
+        """Returns one number per row, (rows,), for statistics and the AUC of a feature.
 
         Args:
             encoded: the feature's columns of the network's input, (rows, width).
@@ -162,25 +162,26 @@ class Feature(Options):
             columns: {input of the network: the feature's columns, (rows, width)}. The
                 input of the feature's block comes first.
 
-        Returns: the values, one after another, (values,), and the row number of each
-            value, (values,).
+        Returns: the values of all rows, (values,), and the row number of each value,
+            (values,).
         """
         values = self.summary(next(iter(columns.values())))
         return values, np.arange(len(values))
 
     def value_names(self, values: Array, learnt: Learnt) -> list[str] | None:
-        """Returns the names of some encoded values, for slices and scenarios.
+        """Returns the names of encoded values, for slices and scenarios.
 
         Args:
             values: values that `summary` returns, (values,).
             learnt: the learnt values, as in `encode`.
 
-        Returns: None if the values are not categories, or have no names.
+        Returns: one name per value; None if the values are not categories, or have no
+            names.
         """
         return None
 
     def is_row_id(self, num_distinct: int, num_rows: int) -> bool:
-        """Whether the values seem to be ids of rows, from which a model learns nothing.
+        """Whether the values seem to be ids of rows. A model learns nothing from them.
 
         Args:
             num_distinct: number of distinct values in the training rows.
@@ -240,7 +241,7 @@ def number_column(
 ) -> Tensor:
     """Reads the column of a numeric feature in a graph.
 
-    The graph refuses the values that `read` refuses: those whose absolute value is
+    The graph refuses the values that `read` refuses: numbers whose absolute value is
     above `max_size`, and empty cells if `missing` is `error`.
     """
     x = ops.read_column(name, "number")

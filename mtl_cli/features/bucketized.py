@@ -43,7 +43,9 @@ class Bucketized(Embedded):
     @model_validator(mode="after")
     def _check_edges(self) -> Self:
         if (self.num_buckets is None) == (self.edges is None):
-            raise ValueError("num_buckets: give either num_buckets or edges")
+            raise ValueError(
+                "num_buckets: give either num_buckets or edges, and not both"
+            )
         if self.edges is not None and self.edges != sorted(set(self.edges)):
             raise ValueError("edges: each edge must be greater than the edge before")
         return self
@@ -58,9 +60,14 @@ class Bucketized(Embedded):
         return SampleFitter(partial(self.read, name), self._fit)
 
     def _fit(self, x: Floats) -> dict[str, Any]:
-        # `num_buckets` is None only if `edges` is set, so the 2 is never used.
-        edges = self.edges or choose_cuts(x, self.num_buckets or 2)
-        return {"cuts": edges} | (ramp_edges(x, edges) if self.ramps else {})
+        if self.num_buckets is not None:
+            cuts = choose_cuts(x, self.num_buckets)
+        else:
+            cuts = self.edges or []  # `_check_edges` has made sure of `edges`
+        learnt: dict[str, Any] = {"cuts": cuts}
+        if self.ramps:
+            learnt |= ramp_edges(x, cuts)
+        return learnt
 
     def encode(self, name: str, values: Floats, learnt: Learnt) -> dict[str, Array]:
         # Id 0 is the bucket of empty cells.
@@ -84,4 +91,4 @@ class Bucketized(Embedded):
 
     def num_ids(self, learnt: Learnt) -> int:
         num_buckets = len(learnt["cuts"]) + 1
-        return 1 + num_buckets
+        return 1 + num_buckets  # id 0 is the bucket of empty cells

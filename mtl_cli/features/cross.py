@@ -67,9 +67,10 @@ class Cross(Embedded):
         columns = [ops.read_column(column, "text") for column in self.columns]
         texts = ops.join_columns(columns, UNIT_SEPARATOR)
         if self.num_buckets is None:
-            # A row with an empty cell gets id 0: its text has an empty part, which no
-            # combination in the vocabulary has. Only Parquet files can hold empty texts
-            # beside empty cells; docs/how-to/export.md names this exception.
+            # A row with an empty cell gets id 0: the joined text has an empty part, and
+            # no combination in the vocabulary has an empty part. Only Parquet files can
+            # hold empty texts beside empty cells; docs/how-to/export.md names this
+            # exception.
             ids = ops.vocabulary_ids(texts, learnt["vocabulary"])
         else:
             has_all_cells = ops.all_present(columns)
@@ -83,9 +84,9 @@ class Cross(Embedded):
         columns: dict[str, Cells] = {column: [] for column in self.columns}
         for value in values:
             cells: Cells = [] if value is None else value.split(UNIT_SEPARATOR)
-            # A combination is split into its cells. Any other value is copied into all
-            # cells of the row.
-            if len(cells) != len(columns):
+            is_combination = len(cells) == len(columns)
+            # Missing and unseen values are copied into all cells of the row.
+            if not is_combination:
                 cells = [value] * len(columns)
             for column, cell in zip(columns, cells, strict=True):
                 columns[column].append(cell)
@@ -98,4 +99,6 @@ class Cross(Embedded):
         return [name.replace(UNIT_SEPARATOR, " & ") for name in names]
 
     def num_ids(self, learnt: Learnt) -> int:
-        return 1 + (self.num_buckets or len(learnt["vocabulary"]))
+        if self.num_buckets is not None:
+            return 1 + self.num_buckets
+        return 1 + len(learnt["vocabulary"])

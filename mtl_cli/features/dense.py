@@ -20,8 +20,8 @@ from mtl_cli.features.base import FLOAT32_MAX, Array, Feature, Missing, number_c
 from mtl_cli.graphs.base import GraphOps
 
 QUANTILE_LEVELS = np.linspace(0, 1, 1001)
-# Quantiles nearer to 0 become 0. Otherwise two of them could be so close that the slope
-# between them is infinite.
+# Quantiles with a smaller absolute value become 0. Otherwise two quantiles could be so
+# close that the slope between these quantiles is infinite.
 SMALLEST_QUANTILE = 1e-290
 
 
@@ -61,7 +61,7 @@ class Dense(Feature):
             return learnt | {"quantiles": quantiles.tolist()}
         if self.transform == "log1p":
             x = signed_log1p(x)
-        if low == high:  # rounding would give a deviation above 0
+        if low == high:  # `x.std()` could be above 0 because of rounding
             return learnt | {"mean": float(x[0]), "deviation": 0.0}
         return learnt | {"mean": float(x.mean()), "deviation": float(x.std())}
 
@@ -86,20 +86,25 @@ class Dense(Feature):
     def _shift_and_width(self, learnt: Learnt) -> tuple[float, float]:
         """Returns `shift` and `width` of the transform (x - shift) / width."""
         if self.transform == "minmax":
-            shift, width = learnt["low"], learnt["high"] - learnt["low"]
+            shift = learnt["low"]
+            width = learnt["high"] - learnt["low"]
         else:
-            shift, width = learnt["mean"], learnt["deviation"]
-        return shift, width or 1.0  # equal numbers have width 0
+            shift = learnt["mean"]
+            width = learnt["deviation"]
+        # If all training rows have the same number, the width is 0.
+        return shift, width or 1.0
 
     def graph(self, name: str, learnt: Learnt, ops: GraphOps) -> dict[str, Tensor]:
         x = number_column(name, self.missing, ops)
-        x = ops.fill_nan(x, learnt["missing"]) if "missing" in learnt else x
+        if "missing" in learnt:
+            x = ops.fill_nan(x, learnt["missing"])
         if self.transform == "quantile":
             levels = np.linspace(0, 1, len(learnt["quantiles"])).tolist()
             x = ops.interpolate(x, learnt["quantiles"], levels)
         elif self.transform != "none":
             shift, width = self._shift_and_width(learnt)
-            x = ops.signed_log1p(x) if self.transform == "log1p" else x
+            if self.transform == "log1p":
+                x = ops.signed_log1p(x)
             x = ops.scale(x, shift, width)
         ops.require(ops.is_within(x, -FLOAT32_MAX, FLOAT32_MAX))
         return {"dense": ops.to_matrix(x)}

@@ -33,7 +33,7 @@ class PiecewiseLinear(Feature):
         missing: `error` refuses empty cells. `mean`, `median` or a given number
             replaces an empty cell by the mean or median of the training rows, or by
             this number. `bucket` makes all numbers of an empty cell 0, and adds one
-            more number that is 1 for a cell that is not empty.
+            more number, which is 1 for a cell that is not empty.
     """
 
     num_buckets: Annotated[int, Field(ge=2)]
@@ -57,7 +57,8 @@ class PiecewiseLinear(Feature):
         x = fill_empty(values, learnt)
         encoded = ramps(x, learnt)
         if self.missing == "bucket":
-            encoded = np.hstack([encoded, ~np.isnan(x)[:, None]])
+            is_not_empty = ~np.isnan(x)[:, None]
+            encoded = np.hstack([encoded, is_not_empty])
         return {"dense": encoded}
 
     def graph(self, name: str, learnt: Learnt, ops: GraphOps) -> dict[str, Tensor]:
@@ -72,7 +73,8 @@ class PiecewiseLinear(Feature):
 
     def block(self, name: str, learnt: Learnt) -> Block:
         num_buckets = len(learnt["cuts"]) + 1
-        return Block("dense", num_buckets + (self.missing == "bucket"))
+        num_flags = 1 if self.missing == "bucket" else 0  # not empty
+        return Block("dense", num_buckets + num_flags)
 
     def summary(self, encoded: Array) -> Array:
         """Returns the sum of a row's numbers, (rows,). The sum rises with the value."""

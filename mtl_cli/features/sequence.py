@@ -21,7 +21,7 @@ from mtl_cli.graphs.base import GraphOps, InputKind
 # An encoded row takes eight bytes for each of `max_length` values, even if its list is
 # shorter.
 MAX_LENGTH = 100_000
-# The number of different lengths, from 0, of the lists that test an exported model.
+# The lists that test an exported model have the lengths from 0 to this number - 1.
 EXAMPLE_LENGTHS = 5
 
 
@@ -57,7 +57,10 @@ class Sequence(Embedded):
     @model_validator(mode="after")
     def _check_weights(self) -> Self:
         if self.weights is not None and self.pooling == "max":
-            raise ValueError("weights: pooling max does not use weights; remove them")
+            raise ValueError(
+                "weights: pooling max does not use weights; remove the key weights, or "
+                "set pooling to mean or sum"
+            )
         return self
 
     def source_columns(self, name: str) -> list[str]:
@@ -78,8 +81,9 @@ class Sequence(Embedded):
         are divided by their sum.
         """
         shape = (values.num_rows, self.max_length)
-        ids, weights = np.zeros(shape, "int32"), np.zeros(shape, "float32")
-        cells = values.row_numbers, values.positions
+        ids = np.zeros(shape, "int32")
+        weights = np.zeros(shape, "float32")
+        cells = values.row_numbers, values.positions  # the entry of each value
         ids[cells] = vocabulary_ids(values.values, learnt.vocabulary)
         weights[cells] = values.weights
         if self.pooling == "mean":
@@ -111,10 +115,11 @@ class Sequence(Embedded):
             weights = ops.ones_like(texts)
         else:
             weights = ops.match_width(weights, texts)
-            fits = ops.is_within(weights, 0, FLOAT32_MAX)
+            is_number = ops.is_number(weights)
+            is_in_range = ops.is_within(weights, 0, FLOAT32_MAX)
             # Only the weights of values that are not empty are checked.
-            for is_right in (ops.is_number(weights), fits):
-                ops.require(ops.all_present_satisfy(is_present, is_right))
+            for is_valid in (is_number, is_in_range):
+                ops.require(ops.all_present_satisfy(is_present, is_valid))
         ids = ops.vocabulary_ids(texts, learnt["vocabulary"])
         ids, weights = ops.last_values(is_present, [ids, weights], self.max_length)
         weights = ops.cast(weights, "float32")
@@ -143,8 +148,8 @@ class Sequence(Embedded):
     def examples(
         self, name: str, learnt: Learnt, random: np.random.Generator, num_rows: int
     ) -> dict[str, Cells]:
-        # Several sequences may use the same column of weights. So the lengths are the
-        # same for all features.
+        # Several sequences may use the same column of weights. So the lists of all
+        # features have the same lengths.
         lengths = [row % EXAMPLE_LENGTHS for row in range(num_rows)]
         lists: Cells = [
             example_values(learnt["vocabulary"], random, length) for length in lengths
@@ -156,7 +161,10 @@ class Sequence(Embedded):
                 None if text is None else join_values(values, self.separator)
                 for text, values in zip(lists, weights, strict=True)
             ]
-        return {name: lists} | ({self.weights: weights} if self.weights else {})
+        columns = {name: lists}
+        if self.weights is not None:
+            columns[self.weights] = weights
+        return columns
 
     def block(self, name: str, learnt: Learnt) -> Block:
         return Block("sequences", self.max_length, self.table_owner(name), self.pooling)
@@ -176,6 +184,7 @@ class SequenceFitter(VocabularyFitter):
     """Counts the values of all lists of a feature, and checks the separator."""
 
     def __init__(self, name: str, feature: Sequence) -> None:
+        # The owner of the embedding table learns the vocabulary.
         min_count = feature.min_count if feature.table is None else None
         super().__init__(partial(feature.read, name), min_count)
         self.name = name

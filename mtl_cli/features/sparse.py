@@ -16,8 +16,8 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.features.base import Array, Embedded, Pretrained
 from mtl_cli.graphs.base import GraphOps
 
-# A column seems to identify rows if it has more distinct values than this number, and
-# more than this fraction of the number of rows.
+# The values of a column seem to be ids of rows if there are more distinct values than
+# the first number, and more than the second number times the number of rows.
 MIN_ROW_IDS = 50
 MIN_ROW_ID_FRACTION = 0.5
 
@@ -43,6 +43,7 @@ class Sparse(Embedded):
         return as_categorical(name, table[name])
 
     def fitter(self, name: str) -> VocabularyFitter:
+        # The owner of the embedding table learns the vocabulary.
         min_count = self.min_count if self.table is None else None
         return VocabularyFitter(partial(self.read, name), min_count)
 

@@ -23,8 +23,8 @@ class AmountTask(Task):
     """
 
     METRICS = (gini, spearman, d2, pcoc, r2, rmse, mae)
-    # Of the metrics that the true means predict best, R2 depends on the few largest
-    # amounts.
+    # The metrics D2 and R2 are best if the predictions are the true means. R2 depends
+    # too much on the few largest amounts.
     PROPER_METRIC = d2
 
     @property
@@ -44,15 +44,13 @@ class AmountTask(Task):
     def plots(
         self, label: Floats, prediction: Floats, weight: Floats
     ) -> list[LinePlot]:
-        """Returns the calibration plot, and the gain curve beside a perfect one."""
+        """Returns the calibration plot, and the gain curve beside a perfect curve."""
         calibration = super().plots(label, prediction, weight)
         if not label.any():  # there is nothing to gain
             return calibration
         gain = [
-            Line(name, *gain_curve(label, score, weight), color=i)
-            for i, (name, score) in enumerate(
-                {"model": prediction, "perfect order": label}.items()
-            )
+            Line("model", *gain_curve(label, prediction, weight), color=0),
+            Line("perfect order", *gain_curve(label, label, weight), color=1),
         ]
         axes = "share of rows, highest predictions first", "share of all amounts"
         return [LinePlot("gain", *axes, gain, diagonal=True), *calibration]

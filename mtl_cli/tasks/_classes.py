@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-# A value of a label column. YAML reads 1.0 as a float; it becomes the whole number 1.
+# A value of a label column. YAML reads 1.0 as a float, which becomes the whole number
+# 1.
 LabelValue = Annotated[
     str | int,
     BeforeValidator(lambda x: int(x) if isinstance(x, float) and x % 1 == 0 else x),
@@ -40,7 +41,7 @@ class ClassTask(Task):
     def _check_classes(cls, classes: list[str | int]) -> list[str | int]:
         text, count = Counter(map(str, classes)).most_common(1)[0]
         if count > 1:
-            raise ValueError(f"names {text} twice; name each class once")
+            raise ValueError(f"names {text} {count} times; name each class once")
         return classes
 
     @property
@@ -68,7 +69,8 @@ class ClassTask(Task):
             for index, value in enumerate(self.classes):
                 labels[cells_equal(column, value)] = index
         except ValueError as error:
-            raise DataError(f"{message_start} {error}; correct `classes`") from None
+            message = f"{message_start} {error}; correct `classes`"
+            raise DataError(message) from None
         if wrong := first_wrong(np.isnan(labels) & ~empty):
             row, such_rows = wrong
             wrong_value = column[row].as_py()
@@ -76,7 +78,7 @@ class ClassTask(Task):
                 message_start,
                 row,
                 f"holds {shown(wrong_value)}, which is not in `classes` "
-                f"({such_rows}); correct it, or add it to `classes`"
+                f"({such_rows}); correct the value, or add it to `classes`"
                 f"{suggest(str(wrong_value), [str(v) for v in self.classes])}",
             )
         return labels
@@ -114,7 +116,10 @@ class ClassTask(Task):
     def calibration_rows(
         self, label: Floats, prediction: Floats, weight: Floats
     ) -> tuple[Floats, Floats, Floats]:
-        """Makes a binary row of each row and class: whether the label is this class."""
+        """Makes one binary row for each pair of a row and a class.
+
+        The label of a binary row says whether the label of the row is this class.
+        """
         one_hot = np.eye(self.num_predictions)[label.astype("int64")]
         return one_hot.ravel(), prediction.ravel(), weight.repeat(self.num_predictions)
 

@@ -50,18 +50,19 @@ class Task(Options):
             `tower_units`.
     """
 
-    # All metrics of the kind. The first one is the main metric, unless the key
+    # All metrics of the kind. The first metric is the main metric, unless the key
     # `metrics` is set.
     METRICS: ClassVar[tuple[Metric, ...]]
     # A metric of METRICS that is best if the predictions are the true probabilities or
-    # mean values, and whose values can be averaged over tasks. Early stopping uses it.
+    # mean values, and that can be averaged over tasks. Early stopping uses this metric.
     PROPER_METRIC: ClassVar[Metric | None] = None
     # Keys that do not change the encoded labels: only training reads them.
     TRAINING_KEYS: ClassVar[set[str]] = {"loss", "weight", "metrics", "tower_units"}
     # Whether labels are 0 and 1, and a prediction is the probability of 1.
     BINARY_LABELS: ClassVar[bool] = False
-    # Whether labels are classes, and predictions their probabilities. If so, training
-    # rows must hold at least two classes, and the probabilities can be calibrated.
+    # Whether labels are classes, and predictions are the probabilities of the classes.
+    # If so, training rows must hold at least two classes, and the probabilities can be
+    # calibrated.
     HAS_CLASSES: ClassVar[bool] = False
 
     label: str
@@ -76,7 +77,7 @@ class Task(Options):
     def _drop_keys_of_other_kinds(cls, values: Any) -> Any:
         values = checked_own_keys(values, cls, AXIS, Task, "kind")
         # `loss: null` stands for the usual loss of the kind.
-        if isinstance(values, dict) and values.get("loss", "") is None:
+        if isinstance(values, dict) and "loss" in values and values["loss"] is None:
             del values["loss"]
         return values
 
@@ -91,16 +92,16 @@ class Task(Options):
 
     @property
     def metric_names(self) -> list[str]:
-        """The names of the metrics to compute. The first one is the main metric."""
+        """The names of the metrics to compute. The first metric is the main metric."""
         return self.metrics or [metric.name for metric in self.METRICS]
 
     def metric(self, name: str) -> Metric:
-        """Returns the metric of this kind with a name."""
+        """Returns the metric of this kind that has the given name."""
         return next(metric for metric in self.METRICS if metric.name == name)
 
     @property
     def proper_metric(self) -> str:
-        """The name of `PROPER_METRIC`, or of the main metric if it is not computed."""
+        """The name of `PROPER_METRIC` if it is computed, else of the main metric."""
         if self.PROPER_METRIC and self.PROPER_METRIC.name in self.metric_names:
             return self.PROPER_METRIC.name
         return self.metric_names[0]
@@ -119,8 +120,8 @@ class Task(Options):
     def logit_shift(self) -> float:
         """A number that corrects the trained logits when it is added to them.
 
-        Without it, the probabilities are wrong if training gives rows with label 1
-        another weight, or if the data lack some rows with label 0.
+        Without the correction, the probabilities are wrong if training gives rows with
+        label 1 another weight, or if the data lack some rows with label 0.
         """
         return 0.0
 
@@ -136,7 +137,7 @@ class Task(Options):
 
     @property
     def kept_negatives_column(self) -> str | None:
-        """The column with a value of `kept_negatives` for each row; None without it."""
+        """The column that holds `kept_negatives` for each row; None without a column."""
         return None
 
     @property
@@ -179,23 +180,34 @@ class Task(Options):
         """
 
     def label_text(self, label: float) -> str:
-        """Returns the text in messages of a label that `read_labels` has encoded."""
+        """Returns the text in messages for a label that `read_labels` has encoded."""
         return f"{label:g}"
 
     def label_column(self, labels: Array) -> "Array | pd.Categorical[str]":
-        """Returns encoded labels as the column, (rows,), of a table that users read."""
+        """Returns encoded labels as a column, (rows,), of a table that users read."""
         return labels
 
     def summarized(self, labels: Floats) -> Floats:
-        """Returns the numbers that are summarized of training labels without NaN."""
+        """Returns the numbers that a `LabelSummary` summarizes.
+
+        Args:
+            labels: training labels without NaN.
+        """
         return labels
 
     def label_statistics(self, labels: "LabelSummary") -> Statistics:
-        """Returns what losses and predictions use of the summary; {} for nothing."""
+        """Returns the statistics that losses and predictions use; {} for none.
+
+        Args:
+            labels: the summary of the numbers that `summarized` returns.
+        """
         return {}
 
     def first_loss(self, labels: Array) -> float:
-        """Returns the mean loss of logits of 0; 0 if it cannot depend on the unit."""
+        """Returns about the mean loss if all logits are 0.
+
+        Returns 0 if the loss cannot depend on the unit of the labels.
+        """
         return 0.0
 
     def initial_logits(self, labels: Floats, weights: Floats) -> Floats:
@@ -239,7 +251,8 @@ class Task(Options):
 
         Args:
             name: the name of the output.
-            predictions: (rows,), or (rows, num_predictions) for several.
+            predictions: (rows,) if there is one prediction per row, otherwise (rows,
+                num_predictions).
         """
         return {name: predictions}
 
@@ -256,7 +269,8 @@ class Task(Options):
 
         Args:
             label: the labels, (rows,).
-            prediction: (rows,), or (rows, num_predictions) for several.
+            prediction: (rows,) if there is one prediction per row, otherwise (rows,
+                num_predictions).
             weight: the weight of each row, (rows,), above 0.
         """
         rows = self.calibration_rows(label, prediction, weight)
@@ -269,6 +283,10 @@ def task_class(kind: str) -> type[Task]:
 
 
 def metrics_named(name: str) -> list[Metric]:
-    """Returns the metrics with a name. Kinds of tasks can have metrics of one name."""
+    """Returns all different metrics with a name.
+
+    Two kinds of tasks may have different metrics with the same name.
+    """
     metrics = [m for kind in option_names(AXIS) for m in task_class(kind).METRICS]
-    return [m for m in dict.fromkeys([*metrics, truth_rmse]) if m.name == name]
+    different_metrics = dict.fromkeys([*metrics, truth_rmse])
+    return [m for m in different_metrics if m.name == name]

@@ -61,7 +61,9 @@ class Binary(Task):
     @model_validator(mode="after")
     def _check_focal_gamma(self) -> "Binary":
         if self.focal_gamma != 2 and self.loss != "focal":
-            raise ValueError("focal_gamma: only loss focal uses it; set it to 2.0")
+            raise ValueError(
+                "focal_gamma: only loss focal uses this key; set focal_gamma to 2.0"
+            )
         return self
 
     @property
@@ -160,7 +162,7 @@ class Binary(Task):
         roc = Line("roc", *roc_curve(*rows))
         precision = Line("precision", *precision_recall_curve(*rows))
         bounds = float(prediction.min()), float(prediction.max())
-        by_label = [
+        histograms = [
             Line(
                 f"label {value}",
                 *histogram(prediction[label == value], weight[label == value], *bounds),
@@ -173,7 +175,7 @@ class Binary(Task):
             LinePlot("ROC", *axes, [roc], diagonal=True),
             LinePlot("precision by recall", "recall", "precision", [precision]),
             *super().plots(*rows),
-            LinePlot("predictions by label", "prediction", "share of rows", by_label),
+            LinePlot("predictions by label", "prediction", "share of rows", histograms),
         ]
 
 

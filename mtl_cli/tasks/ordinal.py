@@ -25,12 +25,13 @@ class Ordinal(ClassTask):
         P(y = k)     = P(y > k - 1) - P(y > k)
         loss         = sum_{k <= min(y, K - 2)} BCE(y > k, l_k)  =  -log P(y)
 
-    So P(y > k) never rises with k. A row trains the logits up to its own rank only.
+    So P(y > k) never rises with k. A row trains only the logits up to the rank of its
+    label.
 
     Reference: Shi, Cao and Raschka, "Deep Neural Networks for Rank-Consistent Ordinal
         Regression Based On Conditional Probabilities", 2021, equations 3 to 5.
         Differs from the paper in: the sum of the losses of a batch is divided by the
-        number of rows, not by the number of the summands. So the loss is the log loss
+        number of rows, not by the number of summands. So the loss is the log loss
         of the class.
     """
 
@@ -64,7 +65,7 @@ class Ordinal(ClassTask):
 
         ranks = tf.range(self.num_logits, dtype=labels.dtype)  # k
         is_above = tf.cast(labels[:, None] > ranks, logits.dtype)  # (batch, K - 1)
-        # The label of a row is above rank k - 1, so the row trains logit k.
+        # A row trains logit k if its label is above rank k - 1.
         is_trained = tf.cast(labels[:, None] >= ranks, logits.dtype)
         losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=is_above, logits=logits)
         return tf.reduce_sum(is_trained * losses, axis=1)
@@ -72,13 +73,14 @@ class Ordinal(ClassTask):
     def predictions(self, logits: Tensor, statistics: Statistics) -> Tensor:
         """Returns the probability of each class, (batch, classes).
 
-        All products are sums of logarithms, so no small probability is the difference
-        of two large ones: P(y = k) = P(y > k - 1) (1 - sigmoid(l_k)).
+        P(y = k) = P(y > k - 1) (1 - sigmoid(l_k)). The product is computed as a sum of
+        logarithms. A difference of two large probabilities would round a small result.
         """
         from keras import ops
 
         log_above = ops.cumsum(ops.log_sigmoid(logits), axis=-1)  # log P(y > k)
-        certain = ops.zeros_like(logits[..., :1])  # log P(y > -1), log P(y <= K - 1)
+        # The logarithms of P(y > -1) and P(y <= K - 1), which are 1.
+        certain = ops.zeros_like(logits[..., :1])
         log_reached = ops.concatenate([certain, log_above], axis=-1)
         log_stops = ops.concatenate([ops.log_sigmoid(-logits), certain], axis=-1)
         return ops.exp(log_reached + log_stops)

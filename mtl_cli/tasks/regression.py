@@ -23,11 +23,11 @@ class Regression(Task):
 
     Attributes:
         loss: the loss that training minimises: `mse`, `mae` or `huber` (half the
-            squared error up to an error of 1, linear above). The error is the error of
-            the transformed label.
+            squared error up to an error of 1, linear above 1). The error is the
+            difference from the transformed label.
         transform: the transform of the label for training: `standard` (to mean 0 and
-            deviation 1), `log1p` (the logarithm of 1 + the label, for labels above -1),
-            `none`. Predictions and metrics are in the unit of the label before the
+            deviation 1), `log1p` (the logarithm of 1 + the label, for labels above -1)
+            or `none`. Predictions and metrics are in the unit of the label before the
             transform.
     """
 
@@ -58,19 +58,22 @@ class Regression(Task):
         return labels
 
     def label_statistics(self, labels: "LabelSummary") -> Statistics:
-        """Returns the mean and deviation that transform `standard` needs, else {}."""
+        """Returns the mean and deviation for the transform `standard`, otherwise {}."""
         if self.transform != "standard":
             return {}
         # Equal labels have the deviation 0. Training divides labels by the deviation,
-        # so 1 takes its place.
+        # so 1 replaces 0.
         return {"mean": labels.mean, "deviation": labels.standard_deviation or 1.0}
 
     def first_loss(self, labels: Array) -> float:
         if self.transform == "standard":
             return 0.0
         targets = np.log1p(labels) if self.transform == "log1p" else labels
-        square = float(np.square(targets.astype("float64")).mean())
-        return square if self.loss == "mse" else math.sqrt(square)
+        mean_square = float(np.square(targets.astype("float64")).mean())
+        if self.loss == "mse":
+            return mean_square
+        # `mae` and `huber` grow like the error, not like its square.
+        return math.sqrt(mean_square)
 
     def initial_logits(self, labels: Floats, weights: Floats) -> Floats:
         """Returns the mean of the transformed labels, (1,)."""
@@ -82,7 +85,7 @@ class Regression(Task):
     def row_losses(
         self, labels: Tensor, logits: Tensor, statistics: Statistics
     ) -> Tensor:
-        """Returns the loss of the transformed label of each row, (batch,)."""
+        """Returns the loss of each row, (batch,), for the transformed labels."""
         import tensorflow as tf
 
         labels = tf.cast(labels, tf.float64)
@@ -122,6 +125,7 @@ class Regression(Task):
         """
         errors = prediction - label
         low, high = map(float, np.quantile(errors, (0.01, 0.99)))
+        # If nearly all errors are equal, one point shows all rows.
         bins = histogram(errors, weight, low, high) if low < high else ([low], [1.0])
         axes = "prediction - label", "share of rows"
         error_plot = LinePlot("errors", *axes, [Line("errors", *bins)])

@@ -20,15 +20,15 @@ class WLR(AmountTask):
         mean = m exp(l)
 
     This is a logistic regression that sees each row twice: with the label 0 and the
-    weight 1, and with the label 1 and the weight y / m. The loss is least where the
-    odds exp(l) are the mean of y / m, whatever distribution the amounts have. So
-    predictions add up to the labels.
+    weight 1, and with the label 1 and the weight y / m. The loss is lowest where the
+    odds exp(l) are the mean of y / m, whatever distribution the amounts have. So the
+    sum of the predictions is about the sum of the labels.
 
     Reference: Covington et al., "Deep Neural Networks for YouTube Recommendations",
         RecSys 2016, section 4.2.
-        Differs from the paper in: rows with y > 0 count with the label 0 too. Without
-        them, the odds are the mean of y only if few amounts are above 0. The label is
-        divided by m.
+        Differs from the paper in: rows with y > 0 count with the label 0 too. In the
+        paper they do not, so the odds are the mean of y only if few amounts are above
+        0. The label is divided by m.
     """
 
     kind: Literal["wlr"] = "wlr"

@@ -13,10 +13,10 @@ from mtl_cli.tasks.base import Statistics
 if TYPE_CHECKING:
     from mtl_cli.columns.labels import LabelSummary
 
-# The least sigma. Without it, the likelihood of a label that the features determine
-# would have no upper bound.
+# The smallest sigma. Without this limit, the likelihood of a label that the features
+# determine would have no upper bound.
 MIN_SIGMA = 0.05
-# sigma is 1 where the logit is 0.
+# The constant c of `ZILN`: sigma is 1 where the logit l_2 is 0.
 SIGMA_LOGIT = math.log(math.expm1(1 - MIN_SIGMA))
 
 
@@ -34,9 +34,9 @@ class ZILN(AmountTask):
                 + (log(sigma / 0.05) + (z - mu)^2 / (2 sigma^2) if y > 0)
         mean  = p exp(m + s mu + (s sigma)^2 / 2)
 
-    c makes sigma 1 where l_2 is 0. The loss is the negative log-likelihood of the label
-    up to a constant of its rows with y > 0. The loss is never negative, and does not
-    depend on the label's unit.
+    The constant c makes sigma 1 where l_2 is 0. The loss of a row is the negative
+    log-likelihood of the label, plus a constant if y > 0. The loss is never negative,
+    and does not depend on the label's unit.
 
     Reference: Wang, Liu and Miao, "A Deep Probabilistic Model for Customer Lifetime
         Value Prediction", 2019, section 3.
@@ -77,17 +77,19 @@ class ZILN(AmountTask):
         # log 0 would make the gradient NaN, even where the loss does not use it.
         log_y = tf.math.log(tf.where(is_positive, tf.cast(labels, tf.float64), 1.0))
         z = tf.cast((log_y - statistics["mean"]) / statistics["deviation"], tf.float32)
-        of_amount = tf.math.log(sigma / MIN_SIGMA) + 0.5 * tf.square((z - mu) / sigma)
-        return losses + tf.where(is_positive, of_amount, 0.0)
+        amount_losses = tf.math.log(sigma / MIN_SIGMA) + 0.5 * tf.square(
+            (z - mu) / sigma
+        )
+        return losses + tf.where(is_positive, amount_losses, 0.0)
 
     def predictions(self, logits: Tensor, statistics: Statistics) -> Tensor:
         """Returns the mean, (batch, 1), in the label's unit, float64."""
         from keras import ops
 
         p_logit, mu, sigma = parameters(logits)
-        # float64 starts here, since ONNX Runtime has no softplus of float64.
-        summands = ops.log_sigmoid(p_logit), mu, sigma
-        log_p, mu, sigma = (ops.cast(x, "float64") for x in summands)
+        log_p = ops.log_sigmoid(p_logit)
+        # Only the following steps use float64: ONNX Runtime has no softplus of float64.
+        log_p, mu, sigma = (ops.cast(x, "float64") for x in (log_p, mu, sigma))
         m, s = statistics["mean"], statistics["deviation"]
         return ops.exp(log_p + m + s * mu + 0.5 * ops.square(s * sigma))[:, None]
 
