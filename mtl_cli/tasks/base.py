@@ -137,7 +137,7 @@ class Task(Options):
 
     @property
     def kept_negatives_column(self) -> str | None:
-        """The column that holds `kept_negatives` for each row; None without a column."""
+        """The column with `kept_negatives` for each row; None if there is no column."""
         return None
 
     @property
