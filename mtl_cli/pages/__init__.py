@@ -1,1 +1,1 @@
-"""HTML pages: templates, one stylesheet, and charts as SVG."""
+"""HTML pages: templates with one stylesheet, and charts as SVG or PNG."""

@@ -1,28 +1,32 @@
 """Charts as SVG: this module computes positions, `charts.html` writes the markup.
 
-A series is one line, or one configuration of a comparison. The stylesheet has the class
-`c0` for the colour of the first series, up to `c7` for the eighth. All further series
-have the class `cx`.
+A series is one line, or one configuration of a comparison. The first eight series have
+colours of their own: the CSS classes `c0` to `c7`. All further series have the class
+`cx`.
 
-Positions are in SVG units, and grow to the right and downwards.
+Positions are in SVG units. x grows to the right, and y grows downwards.
 """
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-NUM_TICKS = 4  # about this many per axis
+NUM_TICKS = 4  # the approximate number of ticks per axis
 NUM_COLORS = 8
-# Distances of the texts of an axis, in SVG units:
-X_TICK_DISTANCE, X_NAME_DISTANCE = 16, 34  # below the x axis
-Y_TICK_DISTANCE, Y_NAME_DISTANCE = 6, 12  # on the left of the y axis, and above it
-HALF_TEXT_HEIGHT = 4  # moves a text down, so that its middle is at a position
-MIN_EXPONENTIAL = 1e7  # a larger number, written in full, does not fit beside a y axis
+# Distances of the texts of an axis, in SVG units.
+X_TICK_DISTANCE = 16  # from the x axis down to the tick labels
+X_NAME_DISTANCE = 34  # from the x axis down to the axis name
+Y_TICK_DISTANCE = 6  # from the y axis to the tick labels on the left
+Y_NAME_DISTANCE = 12  # from the top of the y axis up to the axis name
+# A text that is moved down by this distance has its middle at the original position.
+HALF_TEXT_HEIGHT = 4
+# Larger numbers are written with an exponent: in full they do not fit beside a y axis.
+MIN_EXPONENTIAL = 1e7
 Point = tuple[float, float]  # x and y in SVG units
 
 
 def color(index: int) -> str:
-    """Returns the CSS class of a series. Its index counts from 0."""
+    """Returns the CSS class of the series with an index, which counts from 0."""
     return f"c{index}" if index < NUM_COLORS else "cx"
 
 
@@ -40,16 +44,21 @@ class Axis:
 
     def __call__(self, value: float) -> float:
         """Returns the position of a value, rounded to a tenth."""
-        fraction = (value - self.low) / ((self.high - self.low) or 1.0)
+        span = (self.high - self.low) or 1.0  # no division by 0 if both are equal
+        fraction = (value - self.low) / span
         return round(self.start + fraction * (self.stop - self.start), 1)
 
     def ticks(self) -> list[float]:
-        """Returns round values between low and high, about `NUM_TICKS`."""
+        """Returns about `NUM_TICKS` round values between low and high."""
         span = (self.high - self.low) or 1.0
-        # The step is 1, 2, 5 or 10 times a power of ten.
-        step = 10 ** math.floor(math.log10(span / NUM_TICKS))
-        step *= next((m for m in (1, 2, 5) if span / (step * m) <= NUM_TICKS + 1), 10)
-        # The margin of 1e-9 keeps a tick at `low` or `high` despite rounding errors.
+        # The step is 1, 2, 5 or 10 times a power of ten: the smallest step that gives
+        # few enough ticks.
+        power = 10 ** math.floor(math.log10(span / NUM_TICKS))
+        small_steps = [power, power * 2, power * 5]
+        few_enough = [s for s in small_steps if span / s <= NUM_TICKS + 1]
+        step = few_enough[0] if few_enough else power * 10
+        # Without the margin of 1e-9, rounding errors could remove a tick at `low` or
+        # `high`.
         first = math.ceil(self.low / step - 1e-9)
         last = math.floor(self.high / step + 1e-9)
         return [i * step for i in range(first, last + 1)]
@@ -59,14 +68,18 @@ def axis_around(values: Iterable[float], start: float, stop: float) -> Axis:
     """Returns an axis that covers all finite values, with a small margin."""
     finite = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
     low, high = min(finite), max(finite)
-    # If all values are equal, the margin depends on the value; for 0, it is 1.
-    margin = (high - low) * 0.06 or abs(high) * 0.01 or 1.0
+    margin = (high - low) * 0.06
+    if not margin:  # all values are equal
+        margin = abs(high) * 0.01 or 1.0
     return Axis(low - margin, high + margin, start, stop)
 
 
 def tick_text(value: float, ticks: Sequence[float]) -> str:
     """Returns the label of a tick, with enough decimals to distinguish the ticks."""
-    step = abs(ticks[1] - ticks[0]) if len(ticks) > 1 else abs(value) or 1.0
+    step = abs(value) or 1.0
+    if len(ticks) > 1:
+        step = abs(ticks[1] - ticks[0])
+    # 10^exponent is the largest power of ten up to the step, despite rounding errors.
     exponent = math.floor(math.log10(step) + 1e-9)
     if value and max(map(abs, ticks)) >= MIN_EXPONENTIAL:
         digits = math.floor(math.log10(abs(value)) + 1e-9) - exponent
@@ -91,7 +104,8 @@ class Chart:
     Attributes:
         label: a description for readers who cannot see the chart.
         width: the width in SVG units. The page scales the chart to the available width.
-        marks: the elements that are not clipped. A later element covers earlier ones.
+        height: the height in SVG units.
+        marks: the elements that are not clipped. Later elements cover earlier elements.
         window: the area to which paths and dots are clipped: its x, y, width and
             height. None does not clip them.
         clipped: the elements that are clipped to the window, drawn after all `marks`.
@@ -107,7 +121,7 @@ class Chart:
     def text(
         self, point: Point, text: object, anchor: str = "start", css_class: str = ""
     ) -> None:
-        """Draws a text whose start, middle or end, the anchor, is at the point."""
+        """Draws a text. `anchor` says what is at the point: start, middle or end."""
         x, y = point
         attributes = {"x": x, "y": y, "text-anchor": anchor, "class": css_class}
         self.marks.append(Mark("text", attributes, text))
@@ -121,7 +135,7 @@ class Chart:
     def path(self, points: Sequence[Point], css_class: str) -> None:
         """Draws a line through points, clipped to the window if there is one."""
         marks = self.marks if self.window is None else self.clipped
-        # "M" moves the pen to the first point, "L" draws a line to the next point.
+        # "M" moves the pen to the first point; "L" draws a line to the next point.
         coordinates = "L".join(f"{x} {y}" for x, y in points)
         marks.append(Mark("path", {"d": f"M{coordinates}", "class": css_class}))
 
@@ -136,9 +150,10 @@ class Chart:
     ) -> None:
         """Draws the ticks, the grid lines and the name of an x axis.
 
-        The grid lines are as long as the y axis.
-
         Args:
+            x: the x axis.
+            y: the y axis, along which the grid lines run.
+            name: the text below the axis.
             ticks: the values of the ticks; None for round values.
         """
         ticks = x.ticks() if ticks is None else ticks

@@ -1,7 +1,7 @@
 """Draws plots with matplotlib, for notebooks and for PNG files.
 
 `pyplot` would change the state of matplotlib in the caller's process, so the figures
-are made without it.
+are made without `pyplot`.
 """
 
 import io
@@ -13,7 +13,7 @@ from mtl_cli.core.private_doors import outside_of_current_folder
 from mtl_cli.pages.interval_plots import IntervalPlot
 from mtl_cli.pages.line_plots import LinePlot
 
-# When matplotlib is imported, it reads a `matplotlibrc` in the current folder. Somebody
+# The import of matplotlib reads a file `matplotlibrc` in the current folder. Somebody
 # else may have put that file there.
 with outside_of_current_folder():
     import matplotlib.backends.backend_agg  # noqa: F401
@@ -23,7 +23,9 @@ with outside_of_current_folder():
 
 PANEL_WIDTH, PANEL_HEIGHT = 4.5, 3.4  # inches
 MAX_COLUMNS = 4
-MAX_NAME_LENGTH, MAX_ROW_NAME_LENGTH = 40, 24  # characters
+# The longest names in characters; longer names are cut.
+MAX_NAME_LENGTH = 40
+MAX_ROW_NAME_LENGTH = 24
 
 
 class NotebookFigure(Figure):
@@ -42,8 +44,8 @@ def figure_of(plots: Sequence[LinePlot | IntervalPlot]) -> NotebookFigure:
     size = (PANEL_WIDTH * columns, PANEL_HEIGHT * rows)
     figure = NotebookFigure(figsize=size, layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False).flat
-    # `panels` is an iterator. As the first argument of `zip`, it would lose one more
-    # panel after the last plot, and the loop below would not remove this panel.
+    # `panels` is an iterator. If `panels` were the first argument, `zip` would take one
+    # more panel after the last plot, and the loop below would not remove this panel.
     for plot, axes in zip(plots, panels, strict=False):
         if isinstance(plot, LinePlot):
             draw_lines(axes, plot)
@@ -85,7 +87,7 @@ def draw_intervals(axes: Axes, plot: IntervalPlot) -> None:
 
 
 def plain(text: str, max_length: int = MAX_NAME_LENGTH) -> str:
-    """Cuts a long text, and escapes "$": matplotlib would read a formula after it."""
+    """Cuts a long text, and escapes "$", which would begin a formula in matplotlib."""
     cut = text if len(text) <= max_length else f"{text[:max_length]}…"
     return cut.replace("$", r"\$")
 

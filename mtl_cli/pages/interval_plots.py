@@ -1,19 +1,20 @@
-"""Plots of values with their intervals. Each value has a row of its own."""
+"""Plots of values with their intervals, as SVG. Each value has a row of its own."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mtl_cli.pages.charts import Axis, Chart, axis_around, color
 
-# In SVG units:
+# Sizes and distances in SVG units.
 WIDTH, ROW_HEIGHT = 460, 34
 TOP, AXIS_HEIGHT = 8, 40
 SIDE_MARGIN = 12  # on the left and the right of the axis
 BAR_OFFSET = 24  # from the top of a row to its bar
 NAME_OFFSET = 10  # from a bar up to the name of its row
 DOT_RADIUS, SMALL_DOT_RADIUS = 4, 3
-# Characters of a name, and of a name and the text beside it, that fit on a phone:
-MAX_NAME_LENGTH, MAX_ROW_LENGTH = 36, 49
+# The numbers of characters that fit on a phone.
+MAX_NAME_LENGTH = 36
+MAX_ROW_LENGTH = 49  # of a name together with the text beside the name
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,14 @@ class Bar:
     """A row of the plot: a value and its interval.
 
     Attributes:
-        text: the value and the interval as text.
+        name: the name at the left end of the row.
+        text: the value and the interval as text, at the right end of the row.
         low: the lower end of the interval; `value` if the interval is not known.
         high: the upper end of the interval; `value` if the interval is not known.
         color: the index of the row's colour, from 0.
-        small_dots: further values, such as those that `value` is the mean of, and their
-            tooltips.
+        small_dots: pairs of a further value and its tooltip. For example, `value` is
+            the mean over some seeds, and the further values are the values of the
+            seeds.
     """
 
     name: str
@@ -43,7 +46,9 @@ class IntervalPlot:
     """A plot of values with intervals.
 
     Attributes:
-        title: the heading, also the description for readers who cannot see the plot.
+        title: the heading, and the description for readers who cannot see the plot.
+        x_name: the name of the x axis.
+        bars: the rows of the plot, from the top to the bottom.
         reference: the value at which a dashed vertical line is drawn; None for no line.
     """
 

@@ -1,4 +1,4 @@
-"""Plots of lines, for a page as SVG, or for a PNG file (`figures.py`)."""
+"""Plots of lines, as SVG for a page. `figures.py` draws the same plots as PNG."""
 
 import math
 from collections.abc import Sequence
@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from mtl_cli.pages.charts import Axis, Chart, axis_around, color
 
-# In SVG units:
+# Sizes and distances in SVG units.
 WIDTH, HEIGHT = 460, 304
 LEFT, RIGHT, TOP, BOTTOM = 64, WIDTH - 16, 30, 260  # the ends of the axes
 DOT_RADIUS = 3
-DOT_MARGIN = 4  # around the axes, so that dots at their ends are not clipped
+DOT_MARGIN = 4  # around the axes, so that dots at the ends of the axes are not clipped
+# The area to which lines and dots are clipped: x, y, width and height.
 WINDOW = (
     LEFT - DOT_MARGIN,
     TOP - DOT_MARGIN,
@@ -25,7 +26,8 @@ class Line:
 
     Attributes:
         label: the name of the line in the legend.
-        y: the y of each point. A point whose y is NaN is left out.
+        x: the x of each point.
+        y: the y of each point. A point whose y is not finite is left out.
         color: the index of the line's colour, from 0.
         tooltips: the tooltip of each point. If there are tooltips, each point is drawn
             as a dot.
@@ -86,12 +88,16 @@ class LinePlot:
         for line in self.lines:
             # A line has one tooltip per point, or none.
             tooltips = line.tooltips or [""] * len(line.x)
-            rows = zip(line.x, line.y, tooltips, strict=True)
-            points = [((x(a), y(b)), text) for a, b, text in rows if math.isfinite(b)]
+            css_class = color(line.color)
+            points = []
+            for x_value, y_value, tooltip in zip(line.x, line.y, tooltips, strict=True):
+                if math.isfinite(y_value):
+                    points.append(((x(x_value), y(y_value)), tooltip))
             for point, tooltip in points:
+                # A path through a single point is not visible, so a dot is drawn.
                 if tooltip or len(points) == 1:
-                    dot_class = f"seed {color(line.color)}"
-                    chart.dot(point, DOT_RADIUS, dot_class, tooltip or line.label)
+                    text = tooltip or line.label
+                    chart.dot(point, DOT_RADIUS, f"seed {css_class}", text)
             if points:
-                chart.path([point for point, _ in points], f"curve {color(line.color)}")
+                chart.path([point for point, _ in points], f"curve {css_class}")
         return chart

@@ -5,13 +5,13 @@ from typing import Protocol
 
 from mtl_cli.pages.charts import Chart, Mark, Point
 
-# In SVG units:
+# Sizes and distances in SVG units.
 BOX_WIDTH, BOX_HEIGHT = 198, 44
 COLUMN_WIDTH, ROW_HEIGHT = 214, 84
 SUM_RADIUS = 14
 MARGIN = 10
 
-MAX_TITLE_LENGTH = 27  # characters; more do not fit into a box
+MAX_TITLE_LENGTH = 27  # the number of characters that fit into a box
 
 
 class Node(Protocol):
@@ -24,19 +24,17 @@ class Node(Protocol):
 
 
 def network_chart(nodes: Sequence[Node]) -> Chart:
-    """Draws each node above all nodes that it reads."""
+    """Returns the chart of a network, with each node above all nodes that it reads."""
     rows = rows_of(nodes)
     width = COLUMN_WIDTH * max(len(row) for row in rows) + 2 * MARGIN
     height = ROW_HEIGHT * len(rows)
     chart = Chart("The network, from its inputs to its outputs", width, height)
     positions: dict[int, Point] = {}
     for level, row in enumerate(rows):
-        # The nodes of a row are sorted by the mean x of the nodes that they read, so
-        # that few curves cross.
-        source_x = {i: [positions[s][0] for s in nodes[i].sources] for i in row}
-        row.sort(
-            key=lambda i: sum(source_x[i]) / len(source_x[i]) if source_x[i] else 0
-        )
+        # The order of the nodes is the order of the nodes that they read, so that few
+        # curves cross.
+        mean_x = {i: mean_source_x(nodes[i], positions) for i in row}
+        row.sort(key=lambda i: mean_x[i])
         for column, i in enumerate(row):
             x = width / 2 + COLUMN_WIDTH * (column - (len(row) - 1) / 2)
             positions[i] = x, height - ROW_HEIGHT * (level + 0.5)
@@ -48,11 +46,17 @@ def network_chart(nodes: Sequence[Node]) -> Chart:
     return chart
 
 
+def mean_source_x(node: Node, positions: dict[int, Point]) -> float:
+    """Returns the mean x of the nodes that a node reads; 0 for an input."""
+    source_x = [positions[source][0] for source in node.sources]
+    return sum(source_x) / len(source_x) if source_x else 0.0
+
+
 def rows_of(nodes: Sequence[Node]) -> list[list[int]]:
     """Returns the indices of the nodes in each row, from the inputs to the outputs.
 
-    A node is one row above the highest node that it reads. All outputs are in the
-    highest row.
+    A node is one row above the highest node that the node reads. All outputs are in the
+    highest row. Each node stands in the list after the nodes that it reads.
     """
     levels: list[int] = []
     for node in nodes:
@@ -68,9 +72,17 @@ def rows_of(nodes: Sequence[Node]) -> list[list[int]]:
 
 
 def draw_curve(chart: Chart, start: Point, stop: Point, kind: str) -> None:
-    """Draws a curve from the top of a node of a kind to the bottom of a higher node."""
-    (start_x, start_y), (stop_x, stop_y) = start, stop
-    start_y, stop_y = start_y - BOX_HEIGHT / 2, stop_y + BOX_HEIGHT / 2
+    """Draws a curve from the top of a node to the bottom of a higher node.
+
+    Args:
+        chart: the chart to draw into.
+        start: the middle of the lower node.
+        stop: the middle of the higher node.
+        kind: the kind of the lower node. Curves from gates are dashed.
+    """
+    start_x, stop_x = start[0], stop[0]
+    start_y = start[1] - BOX_HEIGHT / 2
+    stop_y = stop[1] + BOX_HEIGHT / 2
     middle_y = (start_y + stop_y) / 2
     # A Bézier curve ("C") that is vertical at both ends.
     curve = f"C{start_x} {middle_y} {stop_x} {middle_y} {stop_x} {stop_y}"

@@ -10,7 +10,10 @@ from mtl_cli.core.errors import visible
 
 
 def render(template: str, **values: object) -> str:
-    """Returns a file in `templates/` as HTML. Text in the variables is escaped."""
+    """Returns a file in `templates/`, filled with the given values.
+
+    Text in the values is escaped for HTML.
+    """
     return environment().get_template(template).render(values)
 
 
