@@ -1249,7 +1249,7 @@ DECLARED = {
     ),
     "class_named_twice": (
         {"tasks": {"plan": PLAN["plan"] | {"classes": [1, 2, "1"]}}},
-        'dataset.tasks.plan.classes: [1, 2, "1"] names 1 twice; name each class once',
+        'dataset.tasks.plan.classes: [1, 2, "1"] names 1 2 times; name each class once',
     ),
     "one_class_named": (
         {"tasks": {"plan": PLAN["plan"] | {"classes": ["free"]}}},
