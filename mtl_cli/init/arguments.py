@@ -15,8 +15,8 @@ TABLE = (
     "the training rows: .csv, .tsv (also .gz, .zst, .bz2), .parquet, .feather, .arrow, "
     "a folder of .parquet files, or a pattern in quotes, such as 'logs/*.parquet'"
 )
-TASK = "the name of what to predict, and the label column if its name differs"
-SPACE = "counts the rows of TASK only where COLUMN, or another task, is 1"
+TASK = "name of a task, and the name of its label column if the names differ"
+SPACE = "uses only the rows for TASK where COLUMN, or another task, is 1"
 COLUMNS = "names of the columns, if the first line holds no names"
 NO_HEADER = "names the columns column_1, column_2, ..."
 EXAMPLES = """examples:
@@ -26,16 +26,18 @@ EXAMPLES = """examples:
 
 
 class InitParser(Parser):
-    """A parser whose errors explain how to write TABLE."""
+    """A parser whose errors explain a missing TABLE, or several TABLEs."""
 
     def error(self, message: str) -> NoReturn:
         if "required: TABLE" in message:
             message += "; it comes before --task"
-        several = message.partition("unrecognized arguments: ")[2].split(" ")
-        if Path(several[0]).is_file():
+        # A shell replaces a pattern without quotes by the names of all files.
+        unknown = message.partition("unrecognized arguments: ")[2].split(" ")
+        if Path(unknown[0]).is_file():
             raise ConfigError(
-                f"TABLE is one file, folder or pattern, and '{several[0]}' is one more;"
-                " name their folder, or quote the pattern, as in 'logs/*.parquet'"
+                f"TABLE is one file, folder or pattern, and '{unknown[0]}' is one more;"
+                " name the folder of the files, or quote the pattern, as in "
+                "'logs/*.parquet'"
             )
         super().error(message)
 
@@ -66,7 +68,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def parse_tasks(arguments: list[str]) -> dict[str, str]:
-    """Returns {task: label column} of texts of the form `NAME` or `NAME=COLUMN`.
+    """Returns {task: label column} for arguments `NAME` or `NAME=COLUMN`.
 
     Raises:
         ConfigError: if a name is not valid, is reserved, or occurs twice.
@@ -77,31 +79,34 @@ def parse_tasks(arguments: list[str]) -> dict[str, str]:
     for argument in arguments:
         name, equals, column = argument.partition("=")
         if not re.fullmatch(TASK_NAME, name):
-            valid_name = (
-                re.sub(r"^[^A-Za-z]+|[^A-Za-z0-9]+", "_", name).strip("_") or "task"
-            )
+            cleaned = re.sub(r"^[^A-Za-z]+|[^A-Za-z0-9]+", "_", name).strip("_")
+            valid_name = cleaned or "task"
             raise ConfigError(
                 f"--task: the name '{name}' should be a letter, then letters, digits "
                 f"and _; write --task '{valid_name}={column or name}'"
             )
-        # AUTO and MEAN are values of trainer.monitor, and ROW a column of predictions.
+        # AUTO and MEAN are values of trainer.monitor, and ROW is the name of a column
+        # of predictions.
         if name in (AUTO, MEAN, ROW):
             raise ConfigError(
-                f"--task: the name '{name}' is taken; write --task my_{name}="
+                f"--task: the name '{name}' is reserved; write --task my_{name}="
                 f"{column or name}"
             )
         if name in tasks:
-            raise ConfigError(f"--task: names {name} twice")
+            raise ConfigError(f"--task: names {name} twice; name each task once")
         tasks[name] = column if equals else name
     return tasks
 
 
 def parse_spaces(arguments: list[str], tasks: list[str]) -> dict[str, str]:
-    """Returns {task: space} of texts of the form `TASK:COLUMN`.
+    """Returns {task: space} for arguments `TASK:COLUMN`.
+
+    The space of a task is a column or another task. The task counts only the rows where
+    its space is 1.
 
     Raises:
-        ConfigError: if a text has another form, a task does not exist, has two spaces,
-            or is the space of itself.
+        ConfigError: if an argument has another form, or if a task does not exist, has
+            two spaces, or is its own space.
     """
     spaces: dict[str, str] = {}
     for argument in arguments:
@@ -109,10 +114,10 @@ def parse_spaces(arguments: list[str], tasks: list[str]) -> dict[str, str]:
         if not (task and space):
             raise ConfigError(f"--space: '{argument}' should be TASK:COLUMN")
         if task not in tasks:
-            choice = f"there are {', '.join(tasks)}{suggest(task, tasks)}"
-            if not tasks:
-                choice = "there is none: give --task"
-            raise ConfigError(f"--space {argument}: no task '{task}', {choice}")
+            known = "there is no task; name it with --task"
+            if tasks:
+                known = f"the tasks are {', '.join(tasks)}{suggest(task, tasks)}"
+            raise ConfigError(f"--space {argument}: no task '{task}'; {known}")
         if space == task:
             raise ConfigError(f"--space {argument}: a task cannot be its own space")
         if task in spaces:
@@ -124,8 +129,8 @@ def parse_spaces(arguments: list[str], tasks: list[str]) -> dict[str, str]:
 def parse_columns(arguments: argparse.Namespace) -> list[str] | None:
     """Returns the column names that the user gives for a text file.
 
-    An empty list stands for numbered columns. None means that the first line of the
-    file holds the names.
+    An empty list stands for numbered columns (--no-header). None means that the first
+    line of the file holds the names.
     """
     if arguments.no_header:
         return []
@@ -134,16 +139,22 @@ def parse_columns(arguments: argparse.Namespace) -> list[str] | None:
     names = [name.strip() for name in arguments.columns.split(",")]
     for name in names:
         if not name:
-            raise ConfigError(f"--columns: '{arguments.columns}' has an empty name")
+            raise ConfigError(
+                f"--columns: '{arguments.columns}' has an empty name; name each column"
+            )
         if names.count(name) > 1:
-            raise ConfigError(f"--columns: names '{name}' {names.count(name)} times")
+            raise ConfigError(
+                f"--columns: names '{name}' {names.count(name)} times; give each "
+                "column another name"
+            )
     return names
 
 
 def dataset_name(table: str) -> str:
     """Returns a valid name for a data set, made from the path of its table.
 
-    The name comes from the last part of the absolute path. A link is not followed.
+    The name comes from the last part of the absolute path, without its ending. Links
+    are not followed.
     """
     stem = Path(os.path.abspath(table)).name.partition(".")[0]
     name = re.sub(r"[^A-Za-z0-9_-]+", "_", stem).strip("_-")

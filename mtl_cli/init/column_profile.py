@@ -17,8 +17,13 @@ Array = npt.NDArray[Any]
 # A column with at most this number of distinct values has one embedding or bucket per
 # value.
 MAX_CATEGORIES = 20
-MAX_EXACT = 2**53  # the largest number up to which float64 holds all whole numbers
-MAX_NON_NUMBERS = 100  # that are returned
+# The largest numbers up to which a type holds all whole numbers.
+MAX_EXACT = 2**53  # float64
+MAX_EXACT_FLOAT32 = 2**24
+MAX_NON_NUMBERS = 100  # the largest number of values that `non_numbers` returns
+# A column of numbers may hold at most this number of different texts, such as marks of
+# missing values. A column with more texts is a column of text.
+MAX_TEXTS_AMONG_NUMBERS = 5
 # Functions that test for Arrow types whose values cannot be written as text.
 TYPES_WITHOUT_TEXT = (
     pa.types.is_null,
@@ -44,7 +49,7 @@ class ColumnProfile:
         values: the distinct values as text; empty for kind `other`. In a column of
             Arrow lists, the distinct values within all lists.
         counts: the number of times that each of `values` occurs.
-        numbers: `values` as float64, None if they are not numbers.
+        numbers: `values` as float64; None if the values are not numbers.
         elements: the profile of the values within all lists; None if the column does
             not hold lists.
         lengths: the number of values in each list; None if the column does not hold
@@ -83,7 +88,7 @@ class ColumnProfile:
 
     @property
     def mostly_unique(self) -> bool:
-        """Whether nearly every row with a value has a value of its own."""
+        """Whether the values of nearly all rows differ from each other."""
         return self.num_distinct >= 0.95 * self.num_filled
 
     @property
@@ -115,19 +120,19 @@ class ColumnProfile:
         return np.where(self.codes < 0, np.nan, self.numbers[self.codes])
 
     def non_numbers(self) -> tuple[list[str], int]:
-        """Returns values that are not numbers, and the number of all cells with them.
+        """Returns texts that are not numbers, and the number of cells with such a text.
 
-        Not more than `MAX_NON_NUMBERS` values are returned.
+        At most `MAX_NON_NUMBERS` texts are returned; the number counts all cells.
         """
         is_other = ~matches(self.values, NUMBER)
         values = self.values.filter(pa.array(is_other)).slice(0, MAX_NON_NUMBERS)
         return values.to_pylist(), int(self.counts[is_other].sum())
 
     def split(self, separator: str) -> "ColumnProfile":
-        """Splits the cells of a text column into lists; returns a profile of the lists.
+        """Returns the profile of the lists into which a separator splits the cells.
 
-        An empty text has no list, like an empty cell: training reads both alike. Only
-        Parquet files can hold both.
+        The column holds text. An empty text has no list, like an empty cell: training
+        reads empty texts and empty cells alike. Only Parquet files can hold both.
         """
         texts = empty_as_null(self.values)
         has_no_list = np.asarray(texts.is_null())[self.codes] | (self.codes < 0)
@@ -135,6 +140,7 @@ class ColumnProfile:
         list_of_element = pc.list_parent_indices(lists).to_numpy()
         encoded = pc.list_flatten(lists).dictionary_encode()
         codes, values = encoded.indices.to_numpy(), encoded.dictionary
+        # A list counts as often as its cell occurs.
         counts = np.bincount(codes, self.counts[list_of_element]).astype("int64")
         kind = kind_of_values(values.type, values)
         lengths = pc.list_value_length(lists).fill_null(0).to_numpy()
@@ -148,7 +154,7 @@ class ColumnProfile:
 
 
 def profile_column(name: str, cells: pa.ChunkedArray) -> ColumnProfile:
-    """Returns the profile of a column."""
+    """Returns the profile of a column with the given name and cells."""
     array = normalized(cells)
     arrow_type = array.type
     codes = np.where(array.is_null().to_numpy(zero_copy_only=False), -1, 0)
@@ -177,8 +183,8 @@ def profile_column(name: str, cells: pa.ChunkedArray) -> ColumnProfile:
     kind = kind_of_values(encoded.dictionary.type, values)
     numbers = None
     if kind in ("whole", "decimal"):
-        # Numbers are not read back from their text: the float32 0.1 has the text 0.1,
-        # but is not the float64 0.1.
+        # Numbers that are stored as numbers are not read back from their text: the
+        # float32 0.1 has the text 0.1, but is not the float64 0.1.
         source = values if pa.types.is_string(arrow_type) else encoded.dictionary
         numbers = source.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     return ColumnProfile(name, kind, arrow_type, codes, values, counts, numbers)
@@ -212,7 +218,9 @@ def floats_as_whole(array: pa.Array) -> pa.Array:
     if not pa.types.is_floating(array.type):
         return array
     numbers = array.drop_null().to_numpy()
-    max_exact = MAX_EXACT if pa.types.is_float64(array.type) else 2**24
+    if not len(numbers):
+        return array
+    max_exact = MAX_EXACT if pa.types.is_float64(array.type) else MAX_EXACT_FLOAT32
     all_exact = (np.abs(numbers) <= max_exact).all()
-    all_whole = len(numbers) and all_exact and (numbers == np.floor(numbers)).all()
-    return array.cast(pa.int64()) if all_whole else array
+    all_whole = (numbers == np.floor(numbers)).all()
+    return array.cast(pa.int64()) if all_exact and all_whole else array

@@ -8,14 +8,21 @@ from typing import Any, Literal
 from mtl_cli.init.column_profile import MAX_CATEGORIES, Array, ColumnProfile
 from mtl_cli.init.column_summary import summarize
 
-FEW_VALUES = 200  # so few distinct values need no min_count
-MAX_VOCABULARY = 50_000  # more values are hashed
-MAX_BUCKETS = 32
-MAX_RAMPS = 16  # buckets without embeddings
-MIN_SPIKE = 0.25  # share of the cells that hold one value
+# A column with at most this number of distinct values needs no `min_count`.
+FEW_VALUES = 200
+# If a column has more distinct values than this number, the values are hashed.
+MAX_VOCABULARY = 50_000
+# The largest number of hash buckets, as a power of 2.
+MAX_LOG2_HASH_BUCKETS = 20
+MAX_BUCKETS = 32  # of a feature with one embedding per bucket
+MAX_RAMPS = 16  # buckets of a feature without embeddings
+MIN_BUCKETS = 4
+# A value is a spike if it fills at least this share of the cells.
+MIN_SPIKE = 0.25
 MIN_ROWS_FOR_EMBEDDINGS = 10_000
-ROWS_PER_BUCKET = 50  # on average, at least
-MAX_RARE_SHARE = 0.05  # of the cells that may hold values below `min_count`
+ROWS_PER_BUCKET = 50  # the smallest mean number of rows in a bucket
+# Values that occur less often than `min_count` fill at most this share of the cells.
+MAX_RARE_SHARE = 0.05
 
 Role = Literal["feature", "time", "weight", "left out"]
 
@@ -55,7 +62,8 @@ class ColumnProposal:
     @property
     def explanation(self) -> str:
         """The warning and the remark."""
-        return join_remarks(self.warning and f"WARNING: {self.warning}", self.remark)
+        warning = f"WARNING: {self.warning}" if self.warning else ""
+        return join_remarks(warning, self.remark)
 
 
 def join_remarks(*remarks: str) -> str:
@@ -76,11 +84,13 @@ def propose_categories(
     """Proposes one embedding per value, or per hash bucket if there are many values."""
     keys: dict[str, Any] = {"kind": "sparse"}
     if column.num_distinct > MAX_VOCABULARY:
-        num_buckets = 2 ** min(20, math.ceil(math.log2(column.num_distinct)))
+        log2_buckets = math.ceil(math.log2(column.num_distinct))
+        num_buckets = 2 ** min(MAX_LOG2_HASH_BUCKETS, log2_buckets)
         keys = {"kind": "hashed", "num_buckets": num_buckets}
-        reason = "hashed: too many values for a vocabulary"
+        reason = "the values are hashed, as they are too many for a vocabulary"
     else:
-        reason = set_min_count(keys, column.counts, "cells")
+        more_keys, reason = min_count_keys(column.counts, "the cells")
+        keys |= more_keys
     remark = join_remarks(reason, remark)
     return ColumnProposal(column, "feature", keys, remark, warning)
 
@@ -99,19 +109,24 @@ def numeric_keys(column: ColumnProfile, missing: bool = False) -> dict[str, Any]
     is `bucketized`: each bucket also gets an embedding. A small table has too few rows
     to train these embeddings.
 
-    The number of buckets is a power of 2. If it is above 4, a bucket has at least
-    `ROWS_PER_BUCKET` rows on average. A column of few distinct values gets one bucket
-    per value. With `missing`, missing values get a bucket even if no cell is empty.
+    The number of buckets is a power of 2 and at least `MIN_BUCKETS`. Above
+    `MIN_BUCKETS`, a bucket has at least `ROWS_PER_BUCKET` rows on average. A column of
+    few distinct values gets one bucket per value.
+
+    Args:
+        column: a column of numbers, or of text that a user may convert to numbers.
+        missing: whether missing values get a bucket even if no cell is empty.
     """
     is_spiked = (
         column.num_distinct > MAX_CATEGORIES
         and column.num_filled >= MIN_ROWS_FOR_EMBEDDINGS
         and column.counts.max() >= MIN_SPIKE * column.num_filled
     )
-    affordable = max(4, column.num_filled // ROWS_PER_BUCKET)
-    limit = MAX_BUCKETS if is_spiked else MAX_RAMPS
-    num_buckets = min(limit, 2 ** int(math.log2(affordable)))
+    max_buckets = MAX_BUCKETS if is_spiked else MAX_RAMPS
+    most_for_rows = max(MIN_BUCKETS, column.num_filled // ROWS_PER_BUCKET)
+    num_buckets = min(max_buckets, 2 ** int(math.log2(most_for_rows)))
     if column.num_distinct <= MAX_CATEGORIES:
+        # Each value gets a bucket: `num_buckets` is only the largest number.
         num_buckets = MAX_BUCKETS
     keys: dict[str, Any] = {"kind": "piecewise_linear", "num_buckets": num_buckets}
     if is_spiked:
@@ -121,26 +136,26 @@ def numeric_keys(column: ColumnProfile, missing: bool = False) -> dict[str, Any]
     return keys
 
 
-def set_min_count(keys: dict[str, Any], counts: Array, counted: str) -> str:
-    """Sets a vocabulary's `min_count` if it helps. Returns a remark on it, or "".
+def min_count_keys(counts: Array, counted: str) -> tuple[dict[str, Any], str]:
+    """Returns the key `min_count` of a vocabulary, and a remark on the key.
 
-    The embedding of a value that occurs once would help no other row. With a
-    `min_count` of 2, such values share the embedding of unknown values instead, and
-    train it. `min_count` is 10 or 5 if the rarer values fill at most `MAX_RARE_SHARE`
-    of the cells.
+    Returns ({}, "") if no `min_count` is needed. The embedding of a value that occurs
+    once would help no other row. With a `min_count` of 2, such values share the
+    embedding of unknown values instead, and train that embedding. `min_count` is 10 or
+    5 if the rarer values fill at most `MAX_RARE_SHARE` of the cells.
 
     Args:
-        keys: the feature's keys in the YAML, to be changed.
         counts: the number of times that each value occurs.
-        counted: the word in the remark for what was counted.
+        counted: the words in the remark for all that was counted, such as "the cells".
     """
     if len(counts) <= FEW_VALUES or counts.min() > 1:
-        return ""
+        return {}, ""
     total = int(counts.sum())
-    keys["min_count"] = 2
+    min_count = 2
     for candidate in (5, 10):
         if counts[counts < candidate].sum() <= MAX_RARE_SHARE * total:
-            keys["min_count"] = candidate
-    frequent = counts[counts >= keys["min_count"]]
-    share = f"{frequent.sum() / total:.1%} of {counted}"
-    return f"min_count keeps {len(frequent):,} values, {share}"
+            min_count = candidate
+    frequent = counts[counts >= min_count]
+    share = frequent.sum() / total
+    remark = f"min_count keeps {len(frequent):,} values, which are {share:.1%} of "
+    return {"min_count": min_count}, remark + counted

@@ -1,4 +1,8 @@
-"""Rules that propose the use of a column."""
+"""Rules that propose the use of a column.
+
+Each rule is a function that returns a proposal, or None if the rule does not apply.
+`propose_column` tries the rules in a fixed order, in which they stand in this file.
+"""
 
 import math
 from typing import Any
@@ -7,17 +11,23 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mtl_cli.init.column_profile import MAX_CATEGORIES, MAX_EXACT, ColumnProfile
+from mtl_cli.init.column_profile import (
+    MAX_CATEGORIES,
+    MAX_EXACT,
+    MAX_TEXTS_AMONG_NUMBERS,
+    Array,
+    ColumnProfile,
+)
 from mtl_cli.init.column_proposal import (
     ColumnProposal,
     join_remarks,
     leave_out,
+    min_count_keys,
     numeric_keys,
     propose_categories,
     propose_numbers,
-    set_min_count,
 )
-from mtl_cli.init.column_summary import first_and_last_time, shorten
+from mtl_cli.init.column_summary import holds_times, shorten
 from mtl_cli.init.name_hints import (
     BIRTH_WORDS,
     PROPENSITY_WORDS,
@@ -30,33 +40,54 @@ from mtl_cli.init.name_hints import (
 )
 from mtl_cli.init.value_kinds import matches
 
-FREE_TEXT_LENGTH = 40  # characters
+# Ids of requests occur in fewer rows than this number on average; ids of users and
+# items occur in more rows.
+MIN_ROWS_PER_ENTITY = 20
+
 DATE = (
     r"^([0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{2,4})"
     r"([ T].*)?$"
 )
-# {pattern of text that should be converted: what it holds, and how to convert it}
+# {pattern of text that a user should convert: what the cells are, and what to do}
 CONVERTIBLE_TEXT = {
-    r"^-?[0-9]+,[0-9]+$": "numbers with a decimal comma: write a point",
-    DATE: "dates: write them as 2024-12-31",
-    r"^\[.*\]$": "lists in brackets: write them as a|b|c",
-    r"^\{.*\}$": "records: make one column per field",
+    r"^-?[0-9]+,[0-9]+$": "the cells are numbers with a decimal comma: write a point",
+    DATE: "the cells are dates: write all dates in the form 2024-12-31",
+    r"^\[.*\]$": "the cells are lists in brackets: write lists in the form a|b|c",
+    r"^\{.*\}$": "the cells are records: make one column per field",
 }
+# The cells are as a pattern says if more than this share of the distinct values match.
+MIN_MATCHING_SHARE = 0.9
+
 # {separator of lists in text: share of the cells that must contain the separator}
 SEPARATORS = {"|": 0.2, ";": 0.2, "^": 0.2, ", ": 0.5, ",": 0.5, " ": 0.5}
-MIN_ROWS_PER_ENTITY = 20  # on average; ids of requests occur in fewer rows
+# In lists, the number of distinct parts is at most this share of the number of distinct
+# cells. In sentences, the words repeat less often.
+MAX_DISTINCT_PARTS = 0.6
+# Parts between spaces are ids, and not words, if this share of the parts has a digit.
+MIN_SHARE_WITH_DIGIT = 0.9
+# `max_length` keeps this share of the lists whole.
+LENGTH_QUANTILE = 0.95
+
+# Whole numbers without a telling name are taken for ids if they have at least this
+# number of distinct values, each in at least this number of rows on average, and if
+# every value is in less than this share of the rows.
+MIN_DISTINCT_IDS = 1000
+MIN_ROWS_PER_ID = 5
+MAX_SHARE_PER_ID = 0.25
+
+# Text is free text if the mean cell has more characters than this number, and if the
+# number of distinct values is more than this share of the number of cells.
+FREE_TEXT_LENGTH = 40
+MIN_DISTINCT_FREE_TEXT = 0.3
 
 
 def propose_column(column: ColumnProfile) -> ColumnProposal:
-    """Returns the proposal of the first rule that applies to a column.
-
-    A rule returns None if it does not apply.
-    """
+    """Returns the proposal of the first rule that applies to a column."""
     return (
         unusable_column(column)
         or time_column(column)
         or weight_column(column)
-        or logging_column(column)
+        or log_column(column)
         or convertible_text(column)
         or list_column(column)
         or decimal_column(column)
@@ -68,23 +99,25 @@ def propose_column(column: ColumnProfile) -> ColumnProposal:
 def unusable_column(column: ColumnProfile) -> ColumnProposal | None:
     """Leaves out a column that no feature can read, or that holds a single value."""
     if column.kind == "empty":
-        return leave_out(column, "empty in all rows")
+        return leave_out(column, "the column is empty in all rows")
     if "${" in column.name:
-        return leave_out(column, "configs cannot hold '${': rename it")
+        return leave_out(column, "configs cannot hold '${': rename the column")
     if column.kind == "other":
-        return leave_out(column, f"no feature reads {column.arrow_type}: convert it")
+        remark = f"no feature reads {column.arrow_type}: convert the column"
+        return leave_out(column, remark)
     if column.kind != "list" and column.num_distinct == 1 and not column.num_missing:
-        return leave_out(column, f"always {shorten(column.values[0].as_py())}")
+        value = shorten(column.values[0].as_py())
+        return leave_out(column, f"the value is always {value}")
     return None
 
 
 def time_column(column: ColumnProfile) -> ColumnProposal | None:
     """Proposes to order rows by a column of times. Times are not a feature."""
-    if first_and_last_time(column) is None:
+    if not holds_times(column):
         return None
-    remark = "not a feature: new rows have new times"
+    remark = "times are not a feature: new rows have new times"
     if has_word(column.name, BIRTH_WORDS):
-        remark = "not a feature as it is: convert it to an age"
+        remark = "a date of birth is not a feature: convert it to an age"
     return ColumnProposal(column, "time", remark=remark)
 
 
@@ -92,98 +125,51 @@ def weight_column(column: ColumnProfile) -> ColumnProposal | None:
     """Proposes a column for the weights of the rows if its name suggests weights."""
     if column.numbers is None or not ROW_WEIGHT.fullmatch(column.name):
         return None
-    remark = f"by its name, for weight_column: {column.name}"
+    remark = "the name suggests weights of rows; to use these weights, write "
+    remark += f"weight_column: {column.name}"
     return ColumnProposal(column, "weight", numeric_keys(column), remark)
 
 
-def logging_column(column: ColumnProfile) -> ColumnProposal | None:
-    """Leaves out columns of logs: propensities and ids of requests.
+def log_column(column: ColumnProfile) -> ColumnProposal | None:
+    """Leaves out propensities and ids of requests, which logs of shown rows hold.
 
-    Their values are not known, or are always new, when a model predicts.
+    A propensity, the probability that the row was shown, is not known before the
+    prediction. The id of a request is always new.
     """
     if column.numbers is not None and has_word(column.name, PROPENSITY_WORDS):
-        remark = "by its name, the probability that the row was shown: not a feature; "
-        remark += "its inverse may serve as weight_column"
+        remark = "the name suggests the probability that the row was shown, which is "
+        remark += "not known before the prediction; a column with the inverse of this "
+        remark += "probability may serve as weight_column"
         return leave_out(column, remark, numeric_keys(column))
-    is_rare = MIN_ROWS_PER_ENTITY * column.num_distinct > column.num_filled
+    is_rare = column.num_filled < MIN_ROWS_PER_ENTITY * column.num_distinct
     if suggests_request(column.name) and is_rare and column.num_distinct > 2:
-        return leave_out(column, "by its name, ids of requests: new rows have new ids")
+        remark = "the name suggests ids of requests: new rows have new ids"
+        return leave_out(column, remark)
     return None
-
-
-def decimal_column(column: ColumnProfile) -> ColumnProposal | None:
-    """Proposes numbers with decimals as a numeric feature, unless they are ids."""
-    if column.kind != "decimal" or column.numbers is None:
-        return None
-    is_finite = np.isfinite(column.numbers)
-    if not is_finite.all():
-        num_cells = int(column.counts[~is_finite].sum())
-        remark = f"infinite in {num_cells:,} cells: empty them"
-        return leave_out(column, remark, numeric_keys(column, missing=True))
-    if suggests_id(column.name) and column.all_whole:
-        if not column.stored_as_text:
-            remark = "ids that their type rounds: store them as whole numbers or text"
-            return leave_out(column, remark)
-        example = shorten(column.values[0].as_py())
-        warning = f"ids in text, such as {example}: 4.0 and 4 are two ids; "
-        warning += "store them as whole numbers"
-        if len(np.unique(column.numbers)) < column.num_distinct:
-            warning += ", as some are spelt in both ways"
-        return propose_categories(column, warning=warning)
-    return propose_numbers(column)
-
-
-def whole_number_column(column: ColumnProfile) -> ColumnProposal | None:
-    """Proposes whole numbers as categories or as a numeric feature.
-
-    The column's name and the counts of its values decide.
-    """
-    if column.kind not in ("whole", "boolean"):
-        return None
-    numbers = column.numbers
-    is_amount, is_entity = suggests_amount(column.name), suggests_entity(column.name)
-    if numbers is None or column.num_distinct <= 2:
-        return propose_categories(column)
-    if column.num_distinct <= MAX_CATEGORIES:
-        # With one bucket per value, a numeric feature distinguishes all values, as
-        # categories do, and also knows their order.
-        return propose_categories(column) if is_entity else propose_numbers(column)
-    if column.mostly_unique and not is_amount:
-        keys = None if is_entity else numeric_keys(column)
-        return leave_out(column, "differs in nearly every row", keys)
-    if np.abs(numbers).max() > MAX_EXACT:
-        return propose_categories(column, "ids above 2^53, kept exact")
-    if suggests_id(column.name):
-        return propose_categories(column)
-    if is_amount:
-        return propose_numbers(column)
-    # Many values that occur several times may be ids or amounts. A single value, such
-    # as 0, often fills a large share of a column of amounts, but not of ids.
-    repeats = column.num_distinct >= 1000 and (
-        column.num_filled >= 5 * column.num_distinct
-    )
-    no_special_value = column.counts.max() < 0.25 * column.num_filled
-    if is_entity or (repeats and no_special_value and numbers.min() >= 0):
-        amounts = "{kind: piecewise_linear, num_buckets: 16}"
-        remark = f"taken for ids; if amounts, {amounts}"
-        return propose_categories(column, remark)
-    return propose_numbers(column, "taken for amounts; if codes, {kind: sparse}")
 
 
 def convertible_text(column: ColumnProfile) -> ColumnProposal | None:
     """Leaves out text that a user can convert to numbers, times, lists or columns."""
     if column.kind != "text":
         return None
-    non_numbers, num_cells = column.non_numbers()
-    is_numeric = column.num_distinct - len(non_numbers) > MAX_CATEGORIES
-    if len(non_numbers) <= 5 and is_numeric and not suggests_id(column.name):
-        texts = ", ".join(f"'{shorten(value)}'" for value in non_numbers)
-        warning = f"numbers but for {texts} in {num_cells:,} cells: empty these cells, "
-        warning += "or in a text file list their texts in csv.null_values"
+    texts, num_cells = column.non_numbers()
+    num_numbers = column.num_distinct - len(texts)
+    if (
+        len(texts) <= MAX_TEXTS_AMONG_NUMBERS
+        and num_numbers > MAX_CATEGORIES
+        and not suggests_id(column.name)
+    ):
+        quoted = ", ".join(f"'{shorten(text)}'" for text in texts)
+        cells = "1 cell" if num_cells == 1 else f"{num_cells:,} cells"
+        warning = f"the cells are numbers, except {quoted} in {cells}: empty such "
+        warning += "cells, or list the text in csv.null_values if the file is a text "
+        warning += "file"
         keys = numeric_keys(column, missing=True)
         return ColumnProposal(column, "left out", keys, warning=warning)
+    if column.num_distinct < 2:
+        return None
     for pattern, remark in CONVERTIBLE_TEXT.items():
-        if column.num_distinct > 1 and matches(column.values, pattern).mean() > 0.9:
+        if matches(column.values, pattern).mean() > MIN_MATCHING_SHARE:
             return leave_out(column, remark)
     return None
 
@@ -196,53 +182,159 @@ def list_column(column: ColumnProfile) -> ColumnProposal | None:
         if separator is None:
             return None
         column = column.split(separator)
-    elements, lengths = column.elements, column.lengths
+    elements = column.elements
+    lengths = column.lengths
     if column.kind != "list" or elements is None or lengths is None:
         return None
-    is_id_kind = elements.kind in ("text", "whole", "boolean")
-    is_float = pa.types.is_floating(elements.arrow_type)
-    if is_float or not (is_id_kind or elements.stored_as_text):
-        return leave_out(column, f"no feature reads lists of {elements.arrow_type}")
+    # A sequence reads ids: texts, whole numbers and booleans. Other values are ids too
+    # if they are stored as text.
+    are_ids = elements.kind in ("text", "whole", "boolean") or elements.stored_as_text
+    if pa.types.is_floating(elements.arrow_type) or not are_ids:
+        remark = f"no feature reads lists of {elements.arrow_type}: convert the values "
+        return leave_out(column, remark + "to text or whole numbers")
     if elements.counts.max() == 1:
-        return leave_out(column, "lists of values that occur once each")
-    max_length = max(1, math.ceil(np.quantile(lengths, 0.95)))
+        return leave_out(column, "each value occurs only once in all lists")
+    max_length = max(1, math.ceil(np.quantile(lengths, LENGTH_QUANTILE)))
     keys: dict[str, Any] = {"kind": "sequence", "max_length": max_length}
     if separator is not None:
         keys["separator"] = separator
-    remark = set_min_count(keys, elements.counts, "all values")
+    more_keys, remark = min_count_keys(elements.counts, "all values in the lists")
+    keys |= more_keys
     if lengths.max() > max_length:
         share = (lengths <= max_length).mean()
-        whole = f"max_length keeps {share:.0%} of the lists whole"
-        remark = join_remarks(whole, remark)
+        length_remark = f"max_length keeps {share:.0%} of the lists whole"
+        remark = join_remarks(length_remark, remark)
     return ColumnProposal(column, "feature", keys, remark)
 
 
 def list_separator(column: ColumnProfile) -> str | None:
-    """Returns the separator of the lists in a text column; None if it holds no lists.
-
-    Cells are taken for lists if their parts repeat more often than the words of
-    sentences do. Parts between spaces must also contain digits, as ids do.
-    """
+    """Returns the separator of the lists in a text column; None without lists."""
     for separator, min_share in SEPARATORS.items():
         contains = np.asarray(pc.match_substring(column.values, separator))
         num_cells = column.counts[contains].sum()
         if num_cells < min_share * column.num_filled:
             continue
-        elements = column.split(separator).elements
-        if elements is None or elements.num_distinct > 0.6 * column.num_distinct:
-            continue
-        num_with_digits = elements.counts[matches(elements.values, "[0-9]")].sum()
-        if separator != " " or num_with_digits >= 0.9 * elements.counts.sum():
+        if makes_lists(column, separator):
             return separator
     return None
+
+
+def makes_lists(column: ColumnProfile, separator: str) -> bool:
+    """Whether the parts between separators are values of lists, not words of sentences.
+
+    Values of lists repeat more often than words of sentences do. Between spaces, values
+    also contain digits, as ids do.
+    """
+    parts = column.split(separator).elements
+    if parts is None or parts.num_distinct > MAX_DISTINCT_PARTS * column.num_distinct:
+        return False
+    if separator != " ":
+        return True
+    num_with_digit = parts.counts[matches(parts.values, "[0-9]")].sum()
+    return bool(num_with_digit >= MIN_SHARE_WITH_DIGIT * parts.counts.sum())
+
+
+def decimal_column(column: ColumnProfile) -> ColumnProposal | None:
+    """Proposes numbers with decimals as a numeric feature, unless they are ids."""
+    if column.kind != "decimal" or column.numbers is None:
+        return None
+    is_finite = np.isfinite(column.numbers)
+    if not is_finite.all():
+        num_cells = int(column.counts[~is_finite].sum())
+        remark = f"infinite numbers in {num_cells:,} cells: empty these cells"
+        return leave_out(column, remark, numeric_keys(column, missing=True))
+    if suggests_id(column.name) and column.all_whole:
+        return decimal_ids(column, column.numbers)
+    return propose_numbers(column)
+
+
+def decimal_ids(column: ColumnProfile, numbers: Array) -> ColumnProposal:
+    """Proposes ids in text as categories, and leaves out ids of other types.
+
+    Floats that their type holds exactly do not come here: they are whole numbers.
+    """
+    if not column.stored_as_text:
+        remark = f"the name suggests ids, but the type is {column.arrow_type}: store "
+        return leave_out(column, remark + "the ids as whole numbers or as text")
+    example = shorten(column.values[0].as_py())
+    warning = f"the ids are text such as {example}, and the texts 4.0 and 4 are two ids"
+    if len(np.unique(numbers)) < column.num_distinct:
+        warning += "; the column spells some ids in several ways"
+    warning += "; store the ids as whole numbers"
+    return propose_categories(column, warning=warning)
+
+
+def whole_number_column(column: ColumnProfile) -> ColumnProposal | None:
+    """Proposes whole numbers or booleans as categories or as a numeric feature.
+
+    The first line of this table that is true decides:
+
+        at most 2 distinct values, or booleans             categories
+        at most 20, and the name suggests an entity        categories
+        at most 20                                         numbers
+        mostly unique, and the name suggests no amount     left out
+        a number above 2^53                                categories
+        the name suggests ids                              categories
+        the name suggests an amount                        numbers
+        the name suggests an entity                        categories, with a remark
+        the numbers repeat as ids do (`repeat_as_ids`)     categories, with a remark
+        otherwise                                          numbers, with a remark
+
+    A name can suggest an entity and an amount, such as `item_price`. With at most 20
+    distinct values, the entity decides; this changes little, since a numeric feature
+    then has one bucket per value. With more values, the amount decides.
+    """
+    if column.kind not in ("whole", "boolean"):
+        return None
+    numbers = column.numbers
+    is_amount = suggests_amount(column.name)
+    may_be_ids = suggests_entity(column.name)
+    if numbers is None or column.num_distinct <= 2:
+        return propose_categories(column)
+    if column.num_distinct <= MAX_CATEGORIES:
+        # With one bucket per value, a numeric feature distinguishes all values, as
+        # categories do, and also knows their order.
+        return propose_categories(column) if may_be_ids else propose_numbers(column)
+    if column.mostly_unique and not is_amount:
+        keys = None if may_be_ids else numeric_keys(column)
+        return leave_out(column, "the value differs in nearly every row", keys)
+    if np.abs(numbers).max() > MAX_EXACT:
+        remark = "numbers above 2^53 are taken for ids, which are kept exact"
+        return propose_categories(column, remark)
+    if suggests_id(column.name):
+        return propose_categories(column)
+    if is_amount:
+        return propose_numbers(column)
+    if may_be_ids or repeat_as_ids(column, numbers):
+        remark = "the numbers are taken for ids; if they are amounts, write "
+        remark += "{kind: piecewise_linear, num_buckets: 16}"
+        return propose_categories(column, remark)
+    remark = (
+        "the numbers are taken for amounts; if they are codes, write {kind: sparse}"
+    )
+    return propose_numbers(column, remark)
+
+
+def repeat_as_ids(column: ColumnProfile, numbers: Array) -> bool:
+    """Whether whole numbers are many, occur several times each, and none is negative.
+
+    Such numbers may be ids or amounts. A single value, such as 0, often fills a large
+    share of a column of amounts, but not of a column of ids.
+    """
+    if column.num_distinct < MIN_DISTINCT_IDS or numbers.min() < 0:
+        return False
+    if column.num_filled < MIN_ROWS_PER_ID * column.num_distinct:
+        return False
+    return bool(column.counts.max() < MAX_SHARE_PER_ID * column.num_filled)
 
 
 def text_column(column: ColumnProfile) -> ColumnProposal:
     """Proposes categories; leaves out sentences and texts that hardly repeat."""
     lengths = np.array([len(value) for value in column.values.to_pylist()])
     mean_length = float(np.average(lengths, weights=column.counts))
-    if mean_length > FREE_TEXT_LENGTH and column.num_distinct > 0.3 * column.num_filled:
-        return leave_out(column, "free text")
+    hardly_repeats = column.num_distinct > MIN_DISTINCT_FREE_TEXT * column.num_filled
+    if mean_length > FREE_TEXT_LENGTH and hardly_repeats:
+        return leave_out(column, "the cells hold free text")
     if column.mostly_unique and column.num_distinct > MAX_CATEGORIES:
-        return leave_out(column, "differs in nearly every row")
+        return leave_out(column, "the value differs in nearly every row")
     return propose_categories(column)

@@ -11,12 +11,13 @@ MAX_VALUE_LENGTH = 24  # characters
 
 
 def summarize(column: ColumnProfile) -> str:
-    """Describes the kind of a column's values, and their range or examples.
+    """Describes the kind of a column's values, and the range or examples of the values.
 
     For example "text, 3 distinct, 2.0% missing: DE, FR, US".
     """
-    has_no_values = column.elements is not None and column.elements.kind == "other"
-    if column.kind in ("empty", "other") or has_no_values:
+    # The profile holds no values of these kinds, so only the type is known.
+    is_list_of_others = column.elements is not None and column.elements.kind == "other"
+    if column.kind in ("empty", "other") or is_list_of_others:
         return f"{column.arrow_type}{missing_share(column)}"
     if column.elements is not None and column.lengths is not None:
         lengths, values = column.lengths, column.elements
@@ -36,17 +37,23 @@ def summarize(column: ColumnProfile) -> str:
     ):
         return f"{kind}{counts}: {examples(column)}"
     low, high = numbers.min(), numbers.max()
-    # Above 2^53, float64 would show rounded numbers.
-    value_range = f"{low:.15g} to {high:.15g}" if high < MAX_EXACT else "above 2^53"
+    value_range = f"{low:.15g} to {high:.15g}"
+    if high >= MAX_EXACT:  # float64 would show rounded numbers
+        value_range = "above 2^53"
     return f"{kind} {value_range}{counts}"
+
+
+def holds_times(column: ColumnProfile) -> bool:
+    """Whether a column holds times; see `first_and_last_time`."""
+    return first_and_last_time(column) is not None
 
 
 def first_and_last_time(column: ColumnProfile) -> tuple[str, str] | None:
     """Returns the first and the last time as text; None if a column holds no times.
 
-    If the column's name suggests times, its numbers are taken for times if all are
-    seconds, milliseconds, microseconds or nanoseconds since 1970, or if all are dates
-    such as 20241231.
+    A column of numbers holds times if its name suggests times, and if all numbers are
+    times in one unit since 1970 (seconds, milliseconds, microseconds or nanoseconds),
+    or if all numbers are dates such as 20241231.
     """
     if column.kind == "time":
         times = column.values.to_pylist()
@@ -55,11 +62,13 @@ def first_and_last_time(column: ColumnProfile) -> tuple[str, str] | None:
     if numbers is None or not suggests_time(column.name):
         return None
     low, high = float(numbers.min()), float(numbers.max())
-    for unit in (1, 1e3, 1e6, 1e9):
-        if low / unit >= 6e8 and high / unit <= 2.5e9:  # 1989 to 2049
-            first, last = (datetime.fromtimestamp(x / unit, UTC) for x in (low, high))
+    for units_per_second in (1, 1e3, 1e6, 1e9):
+        seconds = low / units_per_second, high / units_per_second
+        if seconds[0] >= 6e8 and seconds[1] <= 2.5e9:  # 1989 to 2049
+            first, last = (datetime.fromtimestamp(x, UTC) for x in seconds)
             return first.isoformat(" "), last.isoformat(" ")
-    if low < 1.9e7 or high >= 2.1e7:  # dates from 1900 to 2099
+    is_date_range = low >= 1.9e7 and high < 2.1e7  # from 1900 to 2099
+    if not is_date_range:
         return None
     try:
         for number in numbers:
@@ -70,7 +79,7 @@ def first_and_last_time(column: ColumnProfile) -> tuple[str, str] | None:
 
 
 def missing_share(column: ColumnProfile) -> str:
-    """Returns the share of missing values, such as ", 2.0% missing", or "" for none."""
+    """Returns text such as ", 2.0% missing"; "" if the column has no missing values."""
     if not column.num_missing:
         return ""
     share = column.num_missing / len(column.codes)

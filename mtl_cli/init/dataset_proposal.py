@@ -21,8 +21,15 @@ from mtl_cli.init.spaces import find_column, limit_to_space, notes_on_spaces
 from mtl_cli.init.task_proposal import TaskProposal
 from mtl_cli.init.task_rules import propose_task
 
-MIN_COMMON_IDS = 21  # fewer values, such as hours or ages, are common by accident
-MIN_TIMES = 3  # one each for training, validation and test rows
+# Two columns with fewer values in common may share them by accident, such as hours.
+MIN_COMMON_IDS = 21
+MIN_COMMON_SHARE_OF_LIST = 0.9
+MIN_COMMON_SHARE_OF_IDS = 0.5
+MIN_TIMES = 3  # one time each for training, validation and test rows
+# A column can group rows for group AUC if it has at least this number of groups, each
+# with at least this number of rows on average.
+MIN_GROUPS = 21
+MIN_ROWS_PER_GROUP = 2
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,7 @@ class DatasetProposal:
 
     Attributes:
         tasks: {task: the proposal for its label column}.
-        columns: the proposals for all other columns, in the file's order.
+        columns: the proposals for all columns that are not labels, in the file's order.
         notes: lines for the terminal about several columns together.
     """
 
@@ -52,6 +59,7 @@ class DatasetProposal:
         """The names of the columns of labels, spaces and features."""
         names = [task.label for task in self.tasks.values()]
         spaces = [task.keys.get("space") for task in self.tasks.values()]
+        # A space that is a task has no column of its own.
         names += [space for space in spaces if space and space not in self.tasks]
         names += [proposal.column.name for proposal in self.features]
         return list(dict.fromkeys(names))
@@ -60,15 +68,15 @@ class DatasetProposal:
     def split_column(self) -> str | None:
         """The first column of times that can split the rows; None if there is none.
 
-        The column has a time in every row, and enough times for all splits. The times
-        are not dates of birth.
+        Such a column has a time in every row, and enough different times for all
+        splits. Its times are not dates of birth.
         """
         for proposal in self.columns:
             column = proposal.column
             is_birth = has_word(column.name, BIRTH_WORDS)
             is_row_time = proposal.role == "time" and not is_birth
-            has_times = column.num_distinct >= MIN_TIMES and not column.num_missing
-            if is_row_time and has_times:
+            can_split = column.num_distinct >= MIN_TIMES and not column.num_missing
+            if is_row_time and can_split:
                 return column.name
         return None
 
@@ -76,16 +84,17 @@ class DatasetProposal:
     def group_column(self) -> str | None:
         """The first feature that can group rows for group AUC; None if there is none.
 
-        The feature holds more than 20 users or sessions, each in two or more rows on
-        average, and no empty cells.
+        Such a feature holds users or sessions, and no empty cells. See `MIN_GROUPS` and
+        `MIN_ROWS_PER_GROUP`.
         """
         for proposal in self.features:
             column = proposal.column
-            repeats = (
-                column.num_distinct > 20
-                and column.num_filled >= 2 * column.num_distinct
-            )
-            if suggests_person(column.name) and repeats and not column.num_missing:
+            if (
+                suggests_person(column.name)
+                and not column.num_missing
+                and column.num_distinct >= MIN_GROUPS
+                and column.num_filled >= MIN_ROWS_PER_GROUP * column.num_distinct
+            ):
                 return column.name
         return None
 
@@ -93,7 +102,12 @@ class DatasetProposal:
 def propose_dataset(
     columns: list[ColumnProfile], labels: dict[str, str], spaces: dict[str, str]
 ) -> DatasetProposal:
-    """Returns the proposal for a table with {task: label column} and {task: space}.
+    """Returns the proposal for a table.
+
+    Args:
+        columns: the profiles of all columns.
+        labels: {task: its label column}.
+        spaces: {task: its space}, for tasks with a space.
 
     Raises:
         DataError: if a column is missing or does not fit its task or space, or if no
@@ -114,7 +128,8 @@ def propose_dataset(
             continue
         if column.name in task_by_space:
             task = task_by_space[column.name]
-            remark = f"the space of {task}, not known before the prediction"
+            remark = f"the column is the space of {task}, and is not known before the "
+            remark += "prediction"
             proposals.append(leave_out(column, remark))
         else:
             proposal = leave_out_time_of_entity(propose_column(column), columns)
@@ -133,7 +148,9 @@ def notes_on_shared_tables(proposals: list[ColumnProposal]) -> list[str]:
     """Returns a note for each list whose values are ids of another feature.
 
     Such a list is often a history: the last items of a user, beside the item of the
-    row. Nearly all values of the list, and half of the ids, are values of both.
+    row. A note says that both features can share one embedding table. A note is
+    returned if nearly all values of the list are ids, and if half of the ids are values
+    of the list.
     """
     notes = []
     features = [proposal for proposal in proposals if proposal.is_feature]
@@ -151,13 +168,14 @@ def notes_on_shared_tables(proposals: list[ColumnProposal]) -> list[str]:
         is_common = pc.is_in(elements.values, value_set=id_column.values)
         num_common = np.asarray(is_common).sum()
         if (
-            num_common >= max(MIN_COMMON_IDS, 0.9 * elements.num_distinct)
-            and num_common >= 0.5 * id_column.num_distinct
+            num_common >= MIN_COMMON_IDS
+            and num_common >= MIN_COMMON_SHARE_OF_LIST * elements.num_distinct
+            and num_common >= MIN_COMMON_SHARE_OF_IDS * id_column.num_distinct
         ):
             id_name = id_column.name
             notes.append(
-                f"{name} holds values of {id_name}; with table: {id_name} in place of "
-                f"min_count, {name} uses the embeddings of {id_name}"
+                f"{name} holds values of {id_name}; to use the embeddings of {id_name} "
+                f"for {name} too, write table: {id_name} in place of min_count"
             )
     return notes
 
@@ -179,12 +197,13 @@ def leave_out_time_of_entity(
         if column.kind == "list" or column.num_filled < 2 * column.num_distinct:
             continue
         has_both = (column.codes >= 0) & (time.codes >= 0)
-        entities = column.codes[has_both].astype("int64")
+        entities = column.codes[has_both].astype("int64")  # such as users or items
         # Each pair of an entity and a time becomes one integer.
         pairs = entities * time.num_distinct + time.codes[has_both]
         num_entities = len(np.unique(entities))
         has_one_time_each = len(np.unique(pairs)) == num_entities
         if has_one_time_each and 2 < num_entities <= len(entities) // 2:
-            remark = f"one time per {column.name}, not the time of the row"
+            remark = f"each {column.name} has one time, so this is not the time of the "
+            remark += "row"
             return leave_out(time, remark)
     return proposal

@@ -12,14 +12,16 @@ from mtl_cli.data.files import Files, format_by_ending
 FORMAT_BY_FIRST_BYTES = {b"PAR1": "parquet", b"ARRO": "feather"}
 USUAL_DELIMITERS = {"csv": ",", "tsv": "\t"}
 DELIMITERS = ",\t;|"
-# The delimiter is detected from at most the first lines and bytes of a file.
+# The delimiter is detected from the start of a file: at most this number of lines, and
+# at most this number of bytes. The `csv` module takes no more bytes as one cell.
 MAX_LINES = 200
-MAX_BYTES = 1 << 17  # no more than the `csv` module takes as one cell
-MIN_EQUAL_SHARE = 0.9  # of the lines, with equally many cells
+MAX_BYTES = 1 << 17
+# The share of the lines that must have as many cells as the first line.
+MIN_EQUAL_SHARE = 0.9
 
 
 def detect_format(files: Files) -> str:
-    """Returns the format by the ending of the first file, else by its content."""
+    """Returns the format by the first file's ending, else by the file's content."""
     file_path = files.paths[0]
     if by_ending := format_by_ending(file_path):
         return by_ending
@@ -32,23 +34,26 @@ def detect_format(files: Files) -> str:
 
 
 def detect_csv_options(files: Files, columns: list[str] | None) -> Csv:
-    """Detects the delimiter of a text file, and numbers columns without names.
+    """Detects the delimiter of a text file, and names columns without names by number.
 
     Args:
         files: the table, whose format is known.
-        columns: the names of the columns of a file without a header; an empty list to
-            number its columns. None if the first line holds the names.
+        columns: the names of the columns, if the file has no header. An empty list
+            gives the names column_1, column_2 and so on. None if the first line holds
+            the names.
 
     Raises:
         DataError: if the file has a single column, or does not fit `columns`.
     """
-    block, usual = first_bytes(files), USUAL_DELIMITERS[files.format]
+    block = first_bytes(files)
+    usual = USUAL_DELIMITERS[files.format]
     delimiter = detect_delimiter(whole_lines(block), usual)
     first_cells = read_header(block, delimiter)
     if columns and len(columns) != len(first_cells):
         raise DataError(
             f"--columns: gives {len(columns)} names, but the first line of "
-            f"'{files.name}' has {len(first_cells)} cells: {' | '.join(first_cells)}"
+            f"'{files.name}' has {len(first_cells)} cells: {' | '.join(first_cells)}; "
+            "give one name per cell"
         )
     if len(first_cells) == 1:
         raise DataError(
@@ -61,7 +66,7 @@ def detect_csv_options(files: Files, columns: list[str] | None) -> Csv:
 
 
 def first_bytes(files: Files) -> bytes:
-    """Returns the start of a text file, with its header; refuses other files."""
+    """Returns the start of the first file with its header; refuses other than text."""
     with files.system.open_input_stream(files.paths[0]) as stream:
         block: bytes = stream.read(HEADER_BYTES)
     check_is_text(block)
@@ -71,7 +76,7 @@ def first_bytes(files: Files) -> bytes:
 def whole_lines(block: bytes) -> list[str]:
     """Returns the whole lines within the first `MAX_BYTES`, without blank lines."""
     block = block[:MAX_BYTES]
-    # Other encodings than UTF-8 are refused when the file is read.
+    # Bytes that are not UTF-8 are replaced here, and refused when the file is read.
     lines = re.split("\r\n|\n|\r", block.decode("utf-8-sig", "replace"))
     if len(block) == MAX_BYTES and len(lines) > 1:
         lines.pop()  # the end of the last line may be missing
@@ -79,14 +84,18 @@ def whole_lines(block: bytes) -> list[str]:
 
 
 def detect_delimiter(lines: list[str], usual: str) -> str:
-    """Returns the first delimiter that cuts most lines into as many cells as the first.
+    """Returns the first delimiter that cuts the lines into equally many cells.
 
-    The first line must have at least two cells. `MIN_EQUAL_SHARE` of the lines must
-    have as many. The usual delimiter is tried first, and returned if none fits.
+    The first line must have at least two cells, and `MIN_EQUAL_SHARE` of all lines must
+    have as many cells as the first line. The usual delimiter is tried first. If no
+    delimiter fits, the usual delimiter is returned.
     """
     for delimiter in usual + DELIMITERS:
         num_cells = [len(cells) for cells in csv.reader(lines, delimiter=delimiter)]
-        first = num_cells[0] if num_cells else 0
-        if first > 1 and num_cells.count(first) >= MIN_EQUAL_SHARE * len(num_cells):
+        if not num_cells:
+            continue
+        in_first_line = num_cells[0]
+        num_equal = num_cells.count(in_first_line)
+        if in_first_line > 1 and num_equal >= MIN_EQUAL_SHARE * len(num_cells):
             return delimiter
     return usual

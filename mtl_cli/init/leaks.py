@@ -16,8 +16,11 @@ from mtl_cli.init.name_hints import OUTCOME_WORDS, last_word
 from mtl_cli.init.task_proposal import TaskProposal
 
 Dependence = Literal["one to one", "many to one", "none"]
-# On average. With fewer rows, each value may go with one target value by chance.
+# The smallest mean number of rows per value. With fewer rows, each value may go with
+# one target value by chance.
 MIN_ROWS_PER_VALUE = 10
+MIN_COMMON_ROWS = 0.5  # share of the rows with a target that have a value too
+MAX_DISTINCT_SHARE = 0.5  # number of distinct values, divided by the number of rows
 MAX_CHANCE = 1e-6  # the largest probability that a finding is by chance
 
 
@@ -26,43 +29,57 @@ def mark_leak(
     tasks: dict[str, TaskProposal],
     columns: dict[str, ColumnProfile],
 ) -> ColumnProposal:
-    """Leaves out a feature that equals a label, and warns of one that predicts a label.
+    """Leaves out a feature that equals a label; warns if a feature predicts a label.
 
-    A feature whose name suggests an outcome, such as `bought`, gets a question. Other
-    proposals are returned unchanged.
+    If the name of a feature suggests an outcome, such as `bought`, a remark asks
+    whether the feature is known before the prediction. Other proposals are returned
+    unchanged.
+
+    Args:
+        proposal: the proposal for a column.
+        tasks: {task: the proposal for its label column}.
+        columns: {name of a column: its profile}.
     """
     column = proposal.column
     if not proposal.is_feature:
         return proposal
     # The values of lists are not compared with labels.
-    for name, task in ({} if column.kind == "list" else tasks).items():
+    compared_tasks = {} if column.kind == "list" else tasks
+    for name, task in compared_tasks.items():
         label_codes = columns[task.label].codes
         if equals_label(column, task, label_codes):
-            remark = f"would give the answer away: {name} under another name"
+            remark = f"the feature would give the answer away: {name} under another "
+            remark += "name"
             if rate := possible_sampling_rate(column, task):
-                remark += "; if it is the share of the rows that were kept, set "
-                remark += f"sampling_rate: {rate:g} of {name}"
+                remark += "; if the column is the share of the rows that were kept, "
+                remark += f"write sampling_rate: {rate:g} into the task {name}"
             return leave_out(column, remark, proposal.keys)
         if sign := sign_of_leak(column, name, task, label_codes):
-            warning = f"{sign}; is it known before? If not, remove it"
+            warning = f"the column {sign}; is the column known before the prediction? "
+            warning += "If not, remove the feature"
             warning = join_remarks(warning, proposal.warning)
             return replace(proposal, warning=warning, may_leak=True)
     if last_word(column.name) in OUTCOME_WORDS and not proposal.explanation:
-        return replace(
-            proposal, remark="known before the prediction? If not, remove it"
-        )
+        remark = "is the column known before the prediction? If not, remove the feature"
+        return replace(proposal, remark=remark)
     return proposal
 
 
 def equals_label(column: ColumnProfile, task: TaskProposal, label_codes: Array) -> bool:
-    """Whether the values of a column correspond one to one to the labels of a task."""
+    """Whether a column holds the labels of a task, perhaps written as other values.
+
+    Args:
+        column: the profile of a feature.
+        task: the proposal for the label column.
+        label_codes: the `codes` of the label column, see `ColumnProfile`.
+    """
     if not task.task_class.HAS_CLASSES:
-        # Rounding can make the correlation of equal columns smaller than 1.
+        # Because of rounding, the correlation of equal columns may be less than 1.
         return correlation(column, task.y) > 1 - 1e-9
     targets = [label_codes]
     if task.task_class.BINARY_LABELS:
-        # The labels 0 and 1 may be made of a label column with more than two values. A
-        # feature may equal the label column, or only the labels 0 and 1.
+        # A label column with more than two values is read as the labels 0 and 1. A
+        # feature may equal the label column, or only these labels.
         targets.append(np.where(np.isnan(task.y), -1, task.y).astype("int64"))
     return any(dependence_on(column, target) == "one to one" for target in targets)
 
@@ -70,27 +87,34 @@ def equals_label(column: ColumnProfile, task: TaskProposal, label_codes: Array) 
 def sign_of_leak(
     column: ColumnProfile, name: str, task: TaskProposal, label_codes: Array
 ) -> str:
-    """Returns a sign that a column is known only after the label, or ""."""
+    """Returns a sign that a column is known only after the label; "" if there is none.
+
+    A sign is the end of a sentence that begins with "the column". `name` is the name of
+    the task. See `equals_label` for the other arguments.
+    """
     if task.task_class.BINARY_LABELS:
         auc = auc_of_column(column, task.y)
         if auc > SUSPICIOUS_AUC:
-            return f"alone predicts {name}, AUC {auc:.4f}"
+            return f"alone predicts {name} with AUC {auc:.4f}"
         value = positive_only_value(column, task.y)
         return f"is {value} only where {name} is 1" if value else ""
     if task.task_class.HAS_CLASSES:
         has_one_class_each = dependence_on(column, label_codes) == "many to one"
-        return f"each value goes with one class of {name}" if has_one_class_each else ""
+        if not has_one_class_each:
+            return ""
+        return f"has only values that each go with one class of {name}"
     strength = correlation(column, task.y)
     if strength > SUSPICIOUS_AUC:
-        return f"alone predicts {name}, correlation {strength:.4f}"
+        return f"alone predicts {name} with correlation {strength:.4f}"
     return ""
 
 
 def possible_sampling_rate(column: ColumnProfile, task: TaskProposal) -> float | None:
-    """Returns the sampling rate of a task if a column may hold it, else None.
+    """Returns the sampling rate of a task if a column may hold the rate, else None.
 
-    Such a column corresponds one to one to the labels: it is 1 in all rows with label
-    1, and between 0 and 1 in all rows with label 0.
+    A column of sampling rates is 1 in all rows with label 1, and between 0 and 1 in all
+    rows with label 0. The given column corresponds one to one to the labels, so the
+    rate is taken from one row.
     """
     if not task.task_class.BINARY_LABELS or column.numbers is None:
         return None
@@ -104,10 +128,11 @@ def possible_sampling_rate(column: ColumnProfile, task: TaskProposal) -> float |
 def mark_copies(proposals: list[ColumnProposal]) -> list[ColumnProposal]:
     """Adds a remark to each feature that says the same as an earlier feature.
 
-    Two features say the same if their values correspond one to one.
+    Two features say the same if their values correspond one to one. Lists, and features
+    with at most two distinct values, are not compared.
     """
-    # The values of such features occur equally often. So a feature is compared only
-    # with the first feature whose sorted counts of values are equal.
+    # Values that correspond one to one occur equally often. So a feature is compared
+    # only with the first feature whose sorted counts of values are equal.
     first_by_counts: dict[bytes, ColumnProfile] = {}
     marked = []
     for proposal in proposals:
@@ -115,11 +140,12 @@ def mark_copies(proposals: list[ColumnProposal]) -> list[ColumnProposal]:
         if proposal.is_feature and column.kind != "list" and column.num_distinct > 2:
             counts = np.sort(column.counts).tobytes()
             first = first_by_counts.setdefault(counts, column)
-            if (
+            is_copy = (
                 first is not column
                 and dependence_on(column, first.codes) == "one to one"
-            ):
-                remark = f"says the same as {first.name}"
+            )
+            if is_copy:
+                remark = f"the column says the same as {first.name}"
                 remark = join_remarks(proposal.remark, remark)
                 proposal = replace(proposal, remark=remark)
         marked.append(proposal)
@@ -132,8 +158,8 @@ def dependence_on(column: ColumnProfile, target: Array) -> Dependence:
     `one to one`: each value of the column goes with one target value, and each target
     value goes with one value of the column. `many to one`: each value of the column
     goes with one target value, and occurs in `MIN_ROWS_PER_VALUE` rows or more on
-    average. `none`: neither is true, or too few rows have both, or the column's values
-    repeat too rarely to decide.
+    average. `none`: neither is true, or too few rows have a value and a target value,
+    or the column's values repeat too rarely to decide.
 
     Args:
         column: the profile of a column.
@@ -141,11 +167,17 @@ def dependence_on(column: ColumnProfile, target: Array) -> Dependence:
     """
     has_both = (column.codes >= 0) & (target >= 0)
     num_rows = int(has_both.sum())
-    if num_rows < 0.5 * (target >= 0).sum() or column.num_distinct > 0.5 * num_rows:
+    if num_rows < MIN_COMMON_ROWS * (target >= 0).sum():
         return "none"
-    values, targets = column.codes[has_both].astype("int64"), target[has_both]
-    num_pairs = len(np.unique(values * (int(targets.max()) + 1) + targets))
-    num_values, num_targets = len(np.unique(values)), len(np.unique(targets))
+    if column.num_distinct > MAX_DISTINCT_SHARE * num_rows:
+        return "none"
+    values = column.codes[has_both].astype("int64")
+    targets = target[has_both]
+    # Each pair of a value and a target value becomes one integer.
+    pairs = values * (int(targets.max()) + 1) + targets
+    num_pairs = len(np.unique(pairs))
+    num_values = len(np.unique(values))
+    num_targets = len(np.unique(targets))
     if num_pairs != num_values or num_targets < 2:
         return "none"
     if num_values == num_targets:
@@ -154,11 +186,12 @@ def dependence_on(column: ColumnProfile, target: Array) -> Dependence:
 
 
 def positive_only_value(column: ColumnProfile, y: Array) -> str:
-    """Returns the value of a column of two values that only positive rows hold, or "".
+    """Returns the value that only rows with label 1 hold, or "".
 
-    For example, a conversion is 1 only in rows with a click. A value is not returned if
-    this may be by chance: if labels were drawn at random, all rows with the value would
-    be positive with a probability of `MAX_CHANCE` or more.
+    The column has two distinct values. For example, a conversion is 1 only in rows with
+    a click. Few rows with a value may all have label 1 by chance. Such a value is not
+    returned: if labels were drawn at random, all these rows would have label 1 with a
+    probability of `MAX_CHANCE` or more.
     """
     is_labelled = (column.codes >= 0) & ~np.isnan(y)
     positive_share = y[is_labelled].mean() if is_labelled.any() else 1.0
@@ -178,7 +211,8 @@ def positive_only_value(column: ColumnProfile, y: Array) -> str:
 def correlation(column: ColumnProfile, y: Array) -> float:
     """Returns the absolute correlation of a column with a label.
 
-    Returns 0 if too few rows have both, or if all values or all labels are equal.
+    Returns 0 if too few rows have a number and a label, or if all numbers or all labels
+    are equal.
     """
     x = column.numbers_by_row()
     both_finite = np.isfinite(x) & np.isfinite(y)
@@ -191,12 +225,13 @@ def correlation(column: ColumnProfile, y: Array) -> float:
 def auc_of_column(column: ColumnProfile, y: Array) -> float:
     """Returns the AUC that a column alone reaches; 0.5 if too few rows have a label.
 
-    Missing cells count as one more value, with code 0. In a column of numbers this
-    value is below all numbers.
+    Missing cells count as one more value. In a column of numbers, this value is below
+    all numbers.
     """
     is_labelled = ~np.isnan(y)
+    codes = column.codes[is_labelled] + 1  # 0 for a missing cell
     numbers = column.numbers
     if numbers is not None:
         numbers = np.concatenate(([-np.inf], numbers))
-    auc = univariate_auc(y[is_labelled], column.codes[is_labelled] + 1, numbers)
+    auc = univariate_auc(y[is_labelled], codes, numbers)
     return 0.5 if auc is None else auc

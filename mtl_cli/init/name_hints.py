@@ -1,4 +1,4 @@
-"""Hints from a column's name, for cases that its values alone do not decide."""
+"""Hints from a column's name, for cases that the column's values do not decide."""
 
 import re
 
@@ -64,7 +64,7 @@ ROW_WEIGHT = re.compile(
 
 
 def suggests_id(name: str) -> bool:
-    """Whether a name suggests ids or codes: its last word decides."""
+    """Whether a name suggests ids or codes. The last word of the name decides."""
     last = last_word(name)
     return last in ID_WORDS or (last.endswith("id") and last not in NOT_ID_WORDS)
 

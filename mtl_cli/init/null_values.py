@@ -18,13 +18,13 @@ MARKS_AMONG_NUMBERS = [*MARKS, "na", "Null", "None", "none", "nil", "-", "--", "
 def find_null_values(
     tables: list[pa.Table], labels: Container[str]
 ) -> dict[str, list[str]]:
-    """Finds the marks of missing values.
+    """Finds the marks of missing values in the columns of some tables.
 
     A text of `MARKS_AMONG_NUMBERS` is a mark in a column whose other cells all hold
-    numbers or times. A text of `MARKS` is one also in a label column whose other cells
-    all say yes or no.
+    numbers, or all hold times. A text of `MARKS` is also a mark in a label column whose
+    other cells all say yes or no.
 
-    Returns: {mark: names of the columns in which it was recognized}.
+    Returns: {mark: names of the columns in which the mark was recognized}.
     """
     columns_by_mark: defaultdict[str, list[str]] = defaultdict(list)
     for table in tables:
@@ -36,7 +36,10 @@ def find_null_values(
 
 
 def marks_among(values: pa.Array, is_label: bool) -> list[str]:
-    """Returns the marks of missing values among the distinct values of a column."""
+    """Returns the marks of missing values among the distinct values of a column.
+
+    See `find_null_values` for the rules.
+    """
 
     def split(marks: list[str]) -> tuple[pa.Array, list[str]]:
         """Returns the values that are no marks, and the values that are marks."""
@@ -48,18 +51,21 @@ def marks_among(values: pa.Array, is_label: bool) -> list[str]:
         return []
     if kind_of_values(others.type, others) in ("whole", "decimal", "time"):
         return present
+    if not is_label:
+        return []
     others, present = split(MARKS)
-    return present if is_label and say_yes_and_no(others.to_pylist()) else []
+    return present if say_yes_and_no(others.to_pylist()) else []
 
 
 def say_yes_and_no(texts: list[str]) -> bool:
-    """Whether each text says yes or no, and both occur."""
+    """Whether each text says yes or no, and both answers occur."""
     answers = {text.lower() for text in texts}
-    return answers <= YES | NO and bool(answers & YES) and bool(answers & NO)
+    all_answer = answers <= YES | NO
+    return all_answer and bool(answers & YES) and bool(answers & NO)
 
 
 def with_empty_cells(table: pa.Table, marks: Iterable[str]) -> pa.Table:
-    """Returns a table of texts with null in place of each mark."""
+    """Returns a table of text columns, with null in place of each mark."""
     value_set = pa.array(list(marks), pa.string())
     null = pa.scalar(None, pa.string())
     columns = [pc.if_else(pc.is_in(c, value_set), null, c) for c in table.columns]
@@ -71,8 +77,8 @@ def null_value_notes(
 ) -> list[str]:
     """Returns one note per mark: the columns that hold the mark, with counts of cells.
 
-    A mark counts as missing in all columns. In a column in which it was not recognized,
-    it may be a word. The note is then a warning.
+    A mark counts as an empty cell in all columns, even in columns in which the mark was
+    not recognized. There the mark may be a word, so the note is a warning.
     """
     notes = []
     for mark, recognized_in in columns_by_mark.items():
@@ -85,6 +91,7 @@ def null_value_notes(
         doubtful = [name for name in columns if name not in recognized_in]
         note = f"'{mark}' counts as an empty cell: {', '.join(cells_by_column)}"
         if doubtful:
-            note = f"WARNING: {note}; is it a word in {', '.join(doubtful)}?"
+            note = f"WARNING: {note}; if '{mark}' is a word in {', '.join(doubtful)}, "
+            note += "remove it from csv.null_values"
         notes.append(note)
     return notes

@@ -22,7 +22,8 @@ from mtl_cli.data.sources import (
 from mtl_cli.init.file_format import detect_csv_options, detect_format
 
 MAX_ROWS = 200_000
-MAX_NAME = 1000  # characters of a column's name; a key of YAML has at most 1024
+# The largest length of a column's name. A key of YAML has at most 1024 characters.
+MAX_NAME_LENGTH = 1000
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class TablePreview:
         csv: how a text file is written; None for other formats.
         table: the rows of the columns that have a name. All columns of a text file are
             read as text, without spaces around the cells and names.
-        complete: whether these are all rows of the table.
+        complete: whether `table` holds all rows of the table.
     """
 
     path: str
@@ -59,15 +60,18 @@ def read_preview(
         key: the argument of the command line that names the table.
         path: a file, a folder of Parquet files, a pattern, or a URL.
         columns: see `detect_csv_options`.
-        training_csv: how the training table is written, if `path` is a test table. Both
-            tables are written alike.
+        training_csv: how the training table is written, if `path` is a test table. The
+            test table must be written in the same way.
 
     Raises:
         DataError: if the table does not exist, is damaged or has no rows.
     """
-    # With `auto`, only the Parquet files of a folder are found.
-    files = find_files(key, path, "auto" if find_data(path).is_dir() else "csv")
-    options, first_tables, num_rows = None, [], 0
+    # With `auto`, `find_files` finds only the Parquet files of a folder.
+    any_format = "auto" if find_data(path).is_dir() else "csv"
+    files = find_files(key, path, any_format)
+    options = None
+    first_tables = []
+    num_rows = 0
     with read_errors(key, path):
         files = files._replace(format=detect_format(files))
         if files.format in OPEN_COLUMNAR:
@@ -84,16 +88,17 @@ def read_preview(
                 break
     if not num_rows:
         raise DataError(f"{key}: '{path}' has a header but no rows")
-    # A file of small batches would make thousands of chunks, which are slow to read.
+    # Without `combine_chunks`, a file of small batches would make thousands of chunks,
+    # which are slow to read.
     table = pa.concat_tables(first_tables).slice(0, MAX_ROWS).combine_chunks()
     if options is not None:
         options, table = trimmed(options, table)
     for name in table.column_names:
-        if len(name) > MAX_NAME:
+        if len(name) > MAX_NAME_LENGTH:
             raise DataError(
                 f"{key}: '{path}' has a column with the name {shown(name)} of "
                 f"{len(name):,} characters; rename the column, to at most "
-                f"{MAX_NAME:,} characters"
+                f"{MAX_NAME_LENGTH:,} characters"
             )
     by_ending = format_by_ending(files.paths[0]) is not None
     complete = num_rows <= MAX_ROWS
@@ -101,7 +106,7 @@ def read_preview(
 
 
 def columnar_tables(files: Files) -> Iterator[pa.Table]:
-    """Yields the rows of Parquet or Feather files."""
+    """Yields the rows of Parquet or Feather files, without nameless columns."""
     with open_columnar_file(files, files.paths[0]) as file:
         names = list(filter(None, file.schema.names))
     request = ColumnRequest(dict.fromkeys(names, files.key), {})
@@ -112,11 +117,16 @@ def columnar_tables(files: Files) -> Iterator[pa.Table]:
 
 
 def text_tables(files: Files, options: Csv) -> Iterator[pa.Table]:
-    """Yields the rows of a text file, every cell as text."""
+    """Yields the rows of a text file, with every cell as text.
+
+    Raises:
+        DataError: if there are several files, or if the names of columns are missing or
+            repeated.
+    """
     if len(files.paths) > 1:
         raise DataError(
             f"{files.key}: '{files.name}' names {len(files.paths)} text files; name "
-            "one of them, and write the pattern into the YAML as `train`"
+            "one file here, and then write the pattern into the YAML as `train`"
         )
     (file_path,) = files.paths
     header = CsvFile(files, file_path, options, ColumnRequest({}, {})).header
@@ -138,7 +148,11 @@ def text_tables(files: Files, options: Csv) -> Iterator[pa.Table]:
 
 
 def trimmed(options: Csv, table: pa.Table) -> tuple[Csv, pa.Table]:
-    """Cuts the spaces around cells and names, and notes in `trim` whether there are."""
+    """Cuts the spaces around cells and names.
+
+    Returns: the options, whose key `trim` says whether there were spaces; and the table
+        without these spaces.
+    """
     columns = [trim(column) for column in table.columns]
     cut = pa.table(columns, [name.strip() for name in table.column_names])
     return options.model_copy(update={"trim": not cut.equals(table)}), cut

@@ -17,16 +17,18 @@ from mtl_cli.runs.preflight import check_monitor
 
 
 def parse_dataset(text: str) -> Dataset:
-    """Parses the YAML of a data set and checks it against the schema."""
+    """Parses the YAML of a data set, and checks the content against the schema."""
     try:
         return Dataset.model_validate(yaml.load(text, yaml.CSafeLoader))
     except ValidationError as error:
         problem = first_problem(error)
-        raise DataError(f"cannot describe this table: {problem}") from None
+        raise DataError(
+            f"mtl-init cannot describe this table in a YAML: {problem}"
+        ) from None
 
 
 def find_problem(dataset: Dataset) -> str:
-    """Loads a data set as `mtl-train` does; returns the error's message, or ""."""
+    """Loads a data set as `mtl-train` does; returns the message of an error, or ""."""
     outputs = Heads().outputs(dataset.tasks)
     try:
         data = load(dataset, outputs)
@@ -42,24 +44,29 @@ def check_proposal(
     to_yaml: Callable[[DatasetProposal], str],
     all_rows_read: bool,
 ) -> tuple[DatasetProposal, str]:
-    """Checks a proposal as `mtl-train` does, and leaves out the features it refuses.
+    """Checks a proposal as `mtl-train` does, and leaves out features that it refuses.
 
     Args:
         proposal: the proposal.
-        to_yaml: returns the YAML of a proposal.
-        all_rows_read: whether the proposal was made from all rows. Otherwise only the
-            form of the YAML is checked: to load all rows may take long.
+        to_yaml: a function that returns the YAML of a proposal.
+        all_rows_read: whether the proposal was made from all rows. If not, only the
+            form of the YAML is checked, because loading all rows may take long.
 
     Returns: the proposal, and a note for the user; "" if there is nothing to note.
     """
     dataset = parse_dataset(to_yaml(proposal))
     if not all_rows_read:
-        return proposal, "only the first rows were read: check_only=true checks all"
+        note = (
+            "mtl-init has read only the first rows; mtl-train check_only=true checks "
+        )
+        return proposal, note + "all rows"
     while problem := find_problem(dataset):
         remaining = without_refused_feature(proposal, problem)
         if remaining is None:
-            return proposal, f"WARNING: mtl-train refuses this as it is: {problem}"
-        proposal, dataset = remaining, parse_dataset(to_yaml(remaining))
+            note = f"WARNING: mtl-train refuses the data set as it is: {problem}"
+            return proposal, note
+        proposal = remaining
+        dataset = parse_dataset(to_yaml(proposal))
     return proposal, ""
 
 
@@ -74,7 +81,7 @@ def without_refused_feature(
         name = refused.column.name
         starts = (f"feature {name}:", f"dataset.features.{name}:")
         if refused.is_feature and problem.startswith(starts):
-            remark = f"mtl-train refuses it: {problem}"
+            remark = f"mtl-train refuses the feature: {problem}"
             columns = list(proposal.columns)
             columns[i] = leave_out(refused.column, remark, refused.keys)
             remaining = replace(proposal, columns=columns)

@@ -13,14 +13,16 @@ from mtl_cli.init.column_proposal import join_remarks
 from mtl_cli.init.task_proposal import TaskProposal, describe_amounts
 from mtl_cli.init.task_rules import propose_task
 
-MIN_POSITIVES = 20  # fewer positives might lie in a space by chance
-MAX_OUTSIDE_SHARE = 0.05  # of the positives, as errors
+# Fewer labels above 0 than this number might lie in a space by chance.
+MIN_POSITIVES = 20
+# At most this share of the labels above 0 may lie outside of a space, as errors.
+MAX_OUTSIDE_SHARE = 0.05
 
 
 def notes_on_spaces(
     tasks: dict[str, TaskProposal], spaces: dict[str, str]
 ) -> list[str]:
-    """Returns a note for each task without a space and each space that it may need."""
+    """Returns a note for each task without a space, and each space it may need."""
     notes = [
         note_on_space(tasks, task, space)
         for space in tasks
@@ -31,31 +33,33 @@ def notes_on_spaces(
 
 
 def note_on_space(tasks: dict[str, TaskProposal], task: str, space: str) -> str:
-    """Returns a note if nearly all labels above 0 lie in the space of another task.
+    """Returns a note if a task seems to need another task as its space; otherwise "".
 
-    The space is the rows where the other task, such as `click`, is 1. A conversion such
-    as `buy` is 1 in at most half of these rows, and an amount such as `price` is above
-    0 in more than half of these rows. The note is "" if the task seems to need no
-    space.
+    `space` is the other task, such as `click`. Nearly all labels of the task that are
+    above 0 must lie in the rows where the other task is 1. Also, a conversion such as
+    `buy` must be 1 in at most half of these rows, and an amount such as `price` must be
+    above 0 in more than half of these rows.
     """
-    y, y_of_space = tasks[task].y, tasks[space].y
+    y = tasks[task].y
+    y_of_space = tasks[space].y
     is_amount = not tasks[task].task_class.HAS_CLASSES
     may_need_space = is_amount or tasks[task].task_class.BINARY_LABELS
     if not (may_need_space and tasks[space].task_class.BINARY_LABELS):
         return ""
     num_positive = int((y > 0).sum())
     num_in_space = int((y_of_space == 1).sum())
-    num_outside = int(((y_of_space == 0) & (np.nan_to_num(y) != 0)).sum())
+    is_outside = (y_of_space == 0) & (np.nan_to_num(y) != 0)
+    num_outside = int(is_outside.sum())
     fills_space = 2 * num_positive > num_in_space
     if num_positive < MIN_POSITIVES or fills_space != is_amount:
         return ""
     if num_outside > MAX_OUTSIDE_SHARE * num_positive:
         return ""
-    exception = f", but for {num_outside:,} rows" if num_outside else ""
+    exception = f", except in {num_outside:,} rows" if num_outside else ""
     value = "above 0" if is_amount else "1"
     return (
-        f"{task} is {value} only where {space} is 1{exception}; --space {task}:{space} "
-        f"counts {task} only there"
+        f"{task} is {value} only where {space} is 1{exception}; to use only these rows "
+        f"for {task}, add --space {task}:{space}"
     )
 
 
@@ -67,7 +71,12 @@ def limit_to_space(
 ) -> TaskProposal:
     """Returns a task's proposal without the labels of rows outside the task's space.
 
-    The space is a task, or a column of 0 and 1: the rows where it is 1.
+    Args:
+        task: the name of the task.
+        space: the name of another task, or of a column of 0 and 1. The rows where this
+            task or column is 1 are inside the space.
+        tasks: {task: the proposal for its label column}.
+        columns: {name of a column: its profile}.
     """
     argument = f"--space {task}:{space}"
     space_proposal = propose_space(argument, space, tasks, columns)
@@ -75,8 +84,12 @@ def limit_to_space(
     y = np.where(space_proposal.y == 1, proposal.y, np.nan)
     labels = y[~np.isnan(y)]
     if len(np.unique(labels)) < 2:
-        raise DataError(f"{argument}: where {space} is 1, {task} has one value or none")
-    remarks, reason = proposal.remarks, proposal.reason
+        raise DataError(
+            f"{argument}: where {space} is 1, {task} has one value or none; name "
+            "another space, or leave out the argument"
+        )
+    remarks = proposal.remarks
+    reason = proposal.reason
     label_count = f"{len(labels):,} labels where {space} is 1"
     if not proposal.task_class.HAS_CLASSES:
         remarks, reason = describe_amounts(labels, label_count)
@@ -86,8 +99,9 @@ def limit_to_space(
     num_outside = int(((proposal.y == 1) & (space_proposal.y != 1)).sum())
     if proposal.task_class.BINARY_LABELS and num_outside:
         warning = (
-            f"WARNING: {num_outside:,} rows have {task} 1 where {space} is not 1, and "
-            f"do not count; if they should, leave out {argument}"
+            f"WARNING: {task} is 1 in {num_outside:,} rows where {space} is not 1, and "
+            f"these rows do not count for {task}; if they should count, leave out "
+            f"{argument}"
         )
         remarks = {**remarks, "space": warning}
         reason = join_remarks(warning, reason)
@@ -105,7 +119,7 @@ def propose_space(
     if space in tasks:
         if not tasks[space].task_class.BINARY_LABELS:
             raise DataError(
-                f"{argument}: task {space} is not binary; a space is 0 or 1"
+                f"{argument}: task {space} is not binary; a space holds 0 and 1"
             )
         return tasks[space]
     column = find_column(argument, space, columns)
@@ -113,7 +127,8 @@ def propose_space(
         content = "is empty"
         if column.num_filled:
             examples = ", ".join(column.most_frequent(3))
-            content = f"holds {column.num_distinct:,} values such as {examples}"
+            content = f"holds {column.num_distinct:,} different values, such as "
+            content += examples
         raise DataError(
             f"{argument}: column '{space}' {content}; a space holds 0 and 1"
         )

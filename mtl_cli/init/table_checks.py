@@ -1,8 +1,11 @@
-"""Refuses tables that would be misread, and test tables unlike the training table."""
+"""Refuses tables that would be misread, and test tables unlike the training table.
+
+Also chooses the key `format` of both tables, and names columns that may be labels.
+"""
 
 import re
 
-from mtl_cli.core.errors import ConfigError, DataError, unknown_name
+from mtl_cli.core.errors import ConfigError, DataError, comma_list, unknown_name
 from mtl_cli.init.column_profile import ColumnProfile, profile_column
 from mtl_cli.init.dataset_proposal import DatasetProposal
 from mtl_cli.init.preview import TablePreview
@@ -13,17 +16,21 @@ from mtl_cli.init.value_kinds import NUMBER
 def check_first_line(
     train: TablePreview, columns: list[ColumnProfile], labels: list[str]
 ) -> None:
-    """Refuses values in the place of a text file's header, and names among its values.
+    """Refuses a text file whose first line seems to be read in the wrong way.
 
-    A first line that holds the name of a label is certainly a header.
+    Without --columns and --no-header, the first line should hold names. With one of
+    these arguments, the first line should hold values. A first line that holds the name
+    of a label certainly holds names.
     """
     if train.csv is None:
         return
+    # --columns and --no-header set `csv.columns`.
     if train.csv.columns is not None:
         check_no_header(train.path, columns)
         return
+    has_label = any(column.name in labels for column in columns)
     reason = why_header_holds_values(columns)
-    if reason and not set(labels) & {column.name for column in columns}:
+    if reason and not has_label:
         raise DataError(
             f"the first line of '{train.path}' looks like values, not names "
             f"({reason}); give the names with --columns a,b,c or take --no-header"
@@ -31,17 +38,20 @@ def check_first_line(
 
 
 def why_header_holds_values(columns: list[ColumnProfile]) -> str:
-    """Returns why the header seems to hold values instead of names; "" if it does not.
+    """Returns why the header seems to hold values; "" if the header seems to hold
+    names.
 
-    If the table has columns of numbers, the header seems to hold values if the names of
-    all these columns are numbers too. But columns may be named 0, 1, 2 ... or 1, 2, 3
-    ... If the table has no columns of numbers, the header seems to hold values if
-    more than half of the names occur again in their own column.
+    In a table with columns of numbers, the header seems to hold values if the names of
+    all these columns are numbers too, unless the names count 0, 1, 2 ... or 1, 2, 3 ...
+    In a table without columns of numbers, the header seems to hold values if more than
+    half of the names occur again in their own column.
     """
     names = [c.name for c in columns if c.numbers is not None and c.name]
     if names:
-        numbered = [[str(start + i) for i in range(len(names))] for start in (0, 1)]
-        if names not in numbered and all(re.match(NUMBER, name) for name in names):
+        from_0 = [str(i) for i in range(len(names))]
+        from_1 = [str(i + 1) for i in range(len(names))]
+        are_numbers = all(re.match(NUMBER, name) for name in names)
+        if are_numbers and names not in (from_0, from_1):
             return f"'{names[0]}' is above numbers"
         return ""
     repeated = [
@@ -60,11 +70,13 @@ def check_no_header(path: str, columns: list[ColumnProfile]) -> None:
         if column.kind != "text" or column.codes[0] < 0:
             continue
         first_value = column.values[int(column.codes[0])].as_py()
-        only_first_is_text = column.non_numbers() == ([first_value], 1)
+        texts, num_texts = column.non_numbers()
+        only_first_is_text = texts == [first_value] and num_texts == 1
         if only_first_is_text and column.num_filled > 1:
             raise DataError(
                 f"--columns, --no-header: the first line of '{path}' seems to hold "
-                f"names ('{first_value}' is above numbers); leave the argument out"
+                f"names ('{first_value}' is above numbers); leave out --columns or "
+                "--no-header to read the names from the first line"
             )
 
 
@@ -74,16 +86,18 @@ def missing_task_error(path: str, columns: list[ColumnProfile]) -> ConfigError:
     if binary:
         candidates = f"columns of 0 and 1 in '{path}': {', '.join(binary)}"
     else:
-        names = [column.name for column in columns if column.num_distinct == 2]
-        names = names or [column.name for column in columns]
-        candidates = f"no column of '{path}' holds 0 and 1; it has {', '.join(names)}"
+        two_values = [column.name for column in columns if column.num_distinct == 2]
+        description = "columns with two values" if two_values else "all columns"
+        names = two_values or [column.name for column in columns]
+        candidates = f"no column of '{path}' holds 0 and 1; {description}: "
+        candidates += ", ".join(names)
     return ConfigError(f"--task: say what to predict; {candidates}")
 
 
 def check_test(
     train: TablePreview, test: TablePreview, proposal: DatasetProposal
 ) -> None:
-    """Refuses a test table that lacks a needed column, or holds labels of its own."""
+    """Refuses a test table that lacks a needed column, or labels of another form."""
     names = test.table.column_names
     for name in proposal.needed_columns:
         if name not in names:
@@ -91,41 +105,50 @@ def check_test(
                 f"--test: {unknown_name('column', name, repr(test.path), names)}"
             )
     for task in proposal.tasks.values():
-        train_column = profile_column(task.label, train.table[task.label])
-        test_column = profile_column(task.label, test.table[task.label])
+        train_labels = profile_column(task.label, train.table[task.label])
+        test_labels = profile_column(task.label, test.table[task.label])
         message_start = f"--test: column '{task.label}' of '{test.path}' holds"
-        if not task.task_class.HAS_CLASSES:
-            if test_column.numbers is None and test_column.num_filled:
-                raise DataError(
-                    f"{message_start} {test_column.kind}; it holds numbers in "
-                    f"'{train.path}'"
-                )
-            continue
-        train_counts = train_column.most_frequent()
-        train_labels = {yaml_value(train_column, value) for value in train_counts}
-        for value, count in test_column.most_frequent().items():
-            if yaml_value(test_column, value) not in train_labels:
-                raise DataError(
-                    f"{message_start} '{value}' in {count:,} rows; '{train.path}' only "
-                    f"holds {', '.join(list(train_counts)[:10])}; use the same labels"
-                )
+        if task.task_class.HAS_CLASSES:
+            check_classes(message_start, train.path, train_labels, test_labels)
+        elif test_labels.numbers is None and test_labels.num_filled:
+            raise DataError(
+                f"{message_start} {test_labels.kind}, but '{train.path}' holds "
+                "numbers; give numbers in both tables"
+            )
+
+
+def check_classes(
+    message_start: str,
+    train_path: str,
+    train_labels: ColumnProfile,
+    test_labels: ColumnProfile,
+) -> None:
+    """Refuses a test table with a label that the training table does not hold."""
+    train_counts = train_labels.most_frequent()
+    known = {yaml_value(train_labels, value) for value in train_counts}
+    for value, count in test_labels.most_frequent().items():
+        if yaml_value(test_labels, value) not in known:
+            raise DataError(
+                f"{message_start} '{value}' in {count:,} rows, but '{train_path}' "
+                f"holds {comma_list(train_counts)}; use the same labels in both tables"
+            )
 
 
 def common_format(train: TablePreview, test: TablePreview | None) -> str:
-    """Returns the value of the YAML's key `format`.
+    """Returns the value of the YAML's key `format`, which holds for both tables.
 
-    The value is `auto` if the endings of both files name their format.
+    The value is `auto` if the endings of all paths name the format.
 
     Raises:
-        DataError: if the files have different formats and an ending names none.
+        DataError: if the tables have different formats, and the ending of a path names
+            no format.
     """
     tables = [train] if test is None else [train, test]
     if all(table.ending_names_format for table in tables):
         return "auto"
-    for table in tables:
-        if table.format != train.format:
-            raise DataError(
-                f"--test: '{table.path}' seems to be {table.format}, "
-                f"'{train.path}' {train.format}; write both in one format"
-            )
+    if test is not None and test.format != train.format:
+        raise DataError(
+            f"--test: '{test.path}' seems to be {test.format}, but '{train.path}' "
+            f"seems to be {train.format}; write both tables in one format"
+        )
     return train.format

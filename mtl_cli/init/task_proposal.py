@@ -1,4 +1,4 @@
-"""A proposal for one label column: a task of the kind that its values allow."""
+"""A proposal for one label column: a task of a kind that the column's values allow."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +11,12 @@ from mtl_cli.init.column_summary import missing_share, shorten
 from mtl_cli.tasks.base import Task, task_class
 
 MAX_CLASSES = 30
-MANY_ZEROS = 0.1  # from this share of zeros on, amounts may be a task of kind ziln
-# Amounts of which 1 % exceed the median this many times may be a task of kind wlr.
+# Amounts with at least this share of zeros may be a task of kind `wlr` or `ziln`.
+MANY_ZEROS = 0.1
+# The ratio of the quantile 0.99 to the median. Above the first ratio, amounts may be a
+# task of kind `wlr`. Above the second ratio, a remark explains the transform `log1p`.
 LONG_TAIL = 5
+VERY_LONG_TAIL = 20
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class TaskProposal:
 
     Attributes:
         keys: the task's keys in the YAML.
-        remarks: {key: the comment beside it in the YAML}.
+        remarks: {key: the comment beside the key in the YAML}.
         reason: the reason for the proposal, or a warning, for the terminal.
         y: each row's label as a number, NaN for a missing label, (rows,). The label of
             a multiclass task is the index of its class among the column's values.
@@ -64,18 +67,22 @@ def binary_of_values(
         column: the label column.
         positive: the values that count as 1.
         reason: why these values count as 1.
-        warning: what may be wrong with the other values, in place of a reason.
+        warning: what may be wrong with the other values. Either a reason or a warning
+            is given.
     """
     values = column.values.to_pylist()
     y = np.isin(column.codes, [values.index(value) for value in positive])
     y = np.where(column.codes < 0, np.nan, y)
     yaml_values = list(dict.fromkeys(yaml_value(column, value) for value in positive))
     keys: dict[str, Any] = {"label": column.name, "kind": "binary"}
-    keys |= {"positive": yaml_values[0] if len(yaml_values) == 1 else yaml_values}
-    note = f"WARNING: {warning}" if warning else reason
-    remark = f"{np.nanmean(y):.1%} of {labels_and_missing(column)}; {note}"
-    if reason:
+    keys["positive"] = yaml_values[0] if len(yaml_values) == 1 else yaml_values
+    share = f"{np.nanmean(y):.1%} of {labels_and_missing(column)} are 1"
+    if warning:
+        note = f"WARNING: {warning}"
+        remark = f"{share}; {note}"
+    else:
         note = f"1 is {', '.join(map(shorten, positive))}: {reason}"
+        remark = f"{share}; {reason}"
     return TaskProposal(keys, {"positive": remark}, note, y)
 
 
@@ -83,15 +90,17 @@ def multiclass(column: ColumnProfile) -> TaskProposal:
     """Returns a multiclass task with all values of a column as its classes."""
     counts = column.most_frequent()
     classes = list({yaml_value(column, value) for value in counts})
+    # Numbers come first, then texts.
     classes.sort(key=lambda value: (isinstance(value, str), value))
     rarest, count = list(counts.items())[-1]  # the most frequent value comes first
-    rarest_class = f"the rarest class is {shorten(rarest)}, {count:,} rows"
+    rarest_class = f"the rarest class is {shorten(rarest)}, with {count:,} rows"
     remarks = {"classes": f"{labels_and_missing(column)}; {rarest_class}"}
     reason = f"{len(classes)} classes; {rarest_class}"
     if column.numbers is not None:
-        remarks["kind"] = "or regression (without classes), if these are amounts"
-        remarks["kind"] += "; or ordinal, if the order of the classes counts"
-        reason += f"; {remarks['kind']}"
+        hint = "if these are amounts, write regression (without classes); if the order "
+        hint += "of the classes counts, write ordinal"
+        remarks["kind"] = hint
+        reason += f"; {hint}"
     keys = {"label": column.name, "kind": "multiclass", "classes": classes}
     y = np.where(column.codes < 0, np.nan, column.codes)
     return TaskProposal(keys, remarks, reason, y)
@@ -100,10 +109,10 @@ def multiclass(column: ColumnProfile) -> TaskProposal:
 def regression(message_start: str, column: ColumnProfile) -> TaskProposal:
     """Returns a regression task with the transform `standard`.
 
-    With `standard`, a model learns the mean of the labels, so R2 and RMSE are best. For
-    labels with a very long tail, a remark also names the transform `log1p`. With
-    `log1p`, a model learns a value near the median of the labels: MAE is lower, but R2
-    is often below 0. For amounts, remarks name the kinds `wlr` and `ziln`.
+    With `standard`, a model learns the mean of the labels, so R2 and RMSE are best.
+    With the transform `log1p`, a model learns a value near the median of the labels:
+    MAE is lower, but R2 is often below 0. A remark says so if the labels have a very
+    long tail. For amounts, remarks name the kinds `wlr` and `ziln`.
 
     Raises:
         DataError: if a label is infinite. The message begins with `message_start`.
@@ -112,9 +121,9 @@ def regression(message_start: str, column: ColumnProfile) -> TaskProposal:
     labels = y[~np.isnan(y)]
     if not np.isfinite(labels).all():
         raise DataError(f"{message_start} holds infinite numbers; empty these cells")
-    remarks, message = describe_amounts(labels, labels_and_missing(column))
+    remarks, reason = describe_amounts(labels, labels_and_missing(column))
     keys = {"label": column.name, "kind": "regression", "transform": "standard"}
-    return TaskProposal(keys, remarks, message, y)
+    return TaskProposal(keys, remarks, reason, y)
 
 
 def describe_amounts(labels: Array, label_count: str) -> tuple[dict[str, str], str]:
@@ -122,28 +131,34 @@ def describe_amounts(labels: Array, label_count: str) -> tuple[dict[str, str], s
 
     Args:
         labels: the labels that count, (labels,), without missing labels.
-        label_count: their number in words.
+        label_count: the number of labels in words.
     """
     median, high = np.quantile(labels, [0.5, 0.99])
-    reason = "trained on mean 0, deviation 1; predictions keep the label's unit"
-    if labels.min() >= 0 and high > 20 * max(median, 1e-12):
-        reason = (
-            f"1 % lie above {high:g}, half above {median:g}: log1p would learn a "
-            "value near the median, not the mean: lower MAE, lower R2"
+    transform_remark = (
+        "training scales the labels to mean 0 and deviation 1; predictions keep the "
+        "label's unit"
+    )
+    # A median of 0 counts as a tiny number.
+    if labels.min() >= 0 and high > VERY_LONG_TAIL * max(median, 1e-12):
+        transform_remark = (
+            f"1 % of the labels lie above {high:g}, and half above {median:g}: with "
+            "log1p, a model would learn a value near the median, not the mean (lower "
+            "MAE, lower R2)"
         )
-    remarks = {"kind": label_count, "transform": reason}
-    message = f"numbers from {labels.min():.15g} to {labels.max():.15g}"
+    remarks = {"kind": label_count, "transform": transform_remark}
+    reason = f"numbers from {labels.min():.15g} to {labels.max():.15g}"
     if len(np.unique(labels)) <= MAX_CLASSES:
-        hint = "taken for amounts; or multiclass with classes: [...]"
+        hint = "taken for amounts; if these are classes, write multiclass and "
+        hint += "classes: [...]"
         remarks["kind"] += f"; {hint}"
-        message += f"; {hint}"
+        reason += f"; {hint}"
     elif labels.min() >= 0:
         share_of_0 = (labels == 0).mean()
         if share_of_0 >= MANY_ZEROS:
-            remarks["kind"] += f"; {share_of_0:.1%} are 0: or wlr or ziln"
+            remarks["kind"] += f"; {share_of_0:.1%} are 0: wlr or ziln may fit better"
         elif high > LONG_TAIL * median:
-            remarks["kind"] += "; amounts with a long tail: or wlr"
-    return remarks, message
+            remarks["kind"] += "; the labels have a long tail: wlr may fit better"
+    return remarks, reason
 
 
 def labels_and_missing(column: ColumnProfile) -> str:
@@ -156,7 +171,7 @@ def labels_and_missing(column: ColumnProfile) -> str:
 
 
 def yaml_value(column: ColumnProfile, value: str) -> str | int:
-    """Converts a label from text to its value in the YAML: whole numbers to int."""
+    """Returns the value in the YAML for a label's text: an int for a whole number."""
     if column.kind == "whole":
         return int(value)
     is_whole = column.numbers is not None and float(value) % 1 == 0

@@ -7,7 +7,7 @@ from itertools import chain
 import numpy as np
 
 from mtl_cli.core.errors import DataError
-from mtl_cli.init.column_profile import ColumnProfile
+from mtl_cli.init.column_profile import MAX_TEXTS_AMONG_NUMBERS, ColumnProfile
 from mtl_cli.init.column_summary import shorten
 from mtl_cli.init.name_hints import last_word, split_words, suggests_amount
 from mtl_cli.init.task_proposal import (
@@ -21,17 +21,23 @@ from mtl_cli.init.task_proposal import (
 
 YES = {"1", "true", "yes", "y", "t", "positive"}
 NO = {"-1", "0", "false", "no", "n", "f", "negative"}
+# The largest share of cells that say neither yes nor no in a yes/no column.
 MAX_UNEXPECTED_SHARE = 0.05
-MAX_EXAMPLES = 3
+MAX_EXAMPLES = 3  # values or rows that a message names
 MIN_DISTINCT_COUNTS = 4  # counts take at least the values 0, 1, 2 and 3
-# Last words of names of classes, such as `age_group` and `price_level`.
+# The last words of names that suggest classes, such as `age_group` and `price_level`.
 CLASS_WORDS = split_words(
     "group band bin bucket bracket level tier grade class category kind type"
 )
 
 
 def propose_task(task: str, argument: str, column: ColumnProfile) -> TaskProposal:
-    """Returns the proposal for the label column that an argument names.
+    """Returns the proposal for a label column.
+
+    Args:
+        task: the name of the task.
+        argument: the argument of the command line that names the column.
+        column: the profile of the label column.
 
     Raises:
         DataError: if the column cannot hold labels.
@@ -40,25 +46,35 @@ def propose_task(task: str, argument: str, column: ColumnProfile) -> TaskProposa
     check_label(message_start, column)
     if proposal := binary_task(task, column):
         return proposal
-    too_many = column.num_distinct > MAX_CLASSES
+    too_many_classes = column.num_distinct > MAX_CLASSES
     if column.numbers is not None and (
-        too_many or not column.all_whole or is_count_or_amount(task, column)
+        too_many_classes or not column.all_whole or is_count_or_amount(task, column)
     ):
         return regression(message_start, column)
-    if too_many:
-        values, num_cells = column.non_numbers()
-        fix = f"up to {MAX_CLASSES} make classes; group them, or name another column"
-        if len(values) <= 5:
-            fix = f"all but {', '.join(values)} ({num_cells} cells) are numbers: empty "
-            fix += "these cells"
-        raise DataError(
-            f"{message_start} holds {column.num_distinct:,} different texts; {fix}"
-        )
+    if too_many_classes:
+        raise too_many_texts_error(message_start, column)
     return multiclass(column)
 
 
+def too_many_texts_error(message_start: str, column: ColumnProfile) -> DataError:
+    """Returns the error for a column of too many different texts."""
+    texts, num_cells = column.non_numbers()
+    fix = f"a task has at most {MAX_CLASSES} classes: group the texts, or name another "
+    fix += "column"
+    if len(texts) <= MAX_TEXTS_AMONG_NUMBERS:
+        cells = "1 cell" if num_cells == 1 else f"{num_cells:,} cells"
+        fix = f"all are numbers, except {', '.join(texts)} in {cells}: empty such cells"
+    return DataError(
+        f"{message_start} holds {column.num_distinct:,} different texts; {fix}"
+    )
+
+
 def binary_task(task: str, column: ColumnProfile) -> TaskProposal | None:
-    """Returns a binary task if two values, or a value named as the task, make one."""
+    """Returns a binary task if the column's values allow one, else None.
+
+    The values must say yes or no, or be two in number, or one value must have the name
+    of the task.
+    """
     if column.is_binary:
         return binary_of_zero_and_one(column)
     yes, no, unexpected = yes_no_values(column)
@@ -67,27 +83,32 @@ def binary_task(task: str, column: ColumnProfile) -> TaskProposal | None:
         return binary_of_values(column, yes, reason)
     # A column of mostly 0 and 1, with some other numbers, may also hold counts.
     if yes and not is_count_or_amount(task, column):
-        warning = f"counts as 0: {describe_cells(column, unexpected)}; correct or empty"
-        warning += " such cells, or add their value to `positive` if it counts as 1"
+        cells = describe_cells(column, unexpected)
+        warning = f"these cells count as 0: {cells}; correct or empty such cells, or "
+        warning += "add a value to `positive` if the value counts as 1"
         return binary_of_values(column, yes, warning=warning)
     if column.num_distinct == 2:
         frequent, rare = column.most_frequent()
-        reason = f"the rarer value; the other is {shorten(frequent)}"
+        reason = f"the rarer value; the other value is {shorten(frequent)}"
         return binary_of_values(column, [rare], reason)
     positive_value = value_named_like(task, column)
     if positive_value is None:
         return None
-    reason = f"named as the task, of {column.num_distinct} values"
+    reason = f"of {column.num_distinct} values, the value named as the task"
     return binary_of_values(column, [positive_value], reason)
 
 
 def yes_no_values(column: ColumnProfile) -> tuple[list[str], list[str], list[str]]:
-    """Sorts the values of a yes/no column: (yes, no, unexpected values).
+    """Sorts the values of a yes/no column.
 
-    All three are empty if the column is not a yes/no column. In a yes/no column, at
-    most `MAX_UNEXPECTED_SHARE` of the cells hold an unexpected value. These cells are
-    fewer than the cells that say yes, and fewer than the cells that say no.
+    In a yes/no column, at most `MAX_UNEXPECTED_SHARE` of the cells hold an unexpected
+    value. These cells are fewer than the cells that say yes, and fewer than the cells
+    that say no.
+
+    Returns: the values that say yes, the values that say no, and the unexpected values;
+        three empty lists if the column is not a yes/no column.
     """
+    nothing: tuple[list[str], list[str], list[str]] = ([], [], [])
     values_by_answer: defaultdict[str, list[str]] = defaultdict(list)
     counts: Counter[str] = Counter()
     for value, count in column.most_frequent().items():
@@ -97,19 +118,21 @@ def yes_no_values(column: ColumnProfile) -> tuple[list[str], list[str], list[str
         values_by_answer[answer].append(value)
         counts[answer] += count
     if len(counts) < 2:
-        return [], [], []
+        return nothing
     (frequent, _), (rarer, rarer_count) = counts.most_common(2)
     yes, no = (frequent, rarer) if frequent in YES else (rarer, frequent)
-    if yes not in YES or no not in NO:
-        return [], [], []
+    if yes not in YES or no not in NO:  # the two most frequent answers
+        return nothing
     num_unexpected = column.num_filled - counts[yes] - counts[no]
     if (
         num_unexpected > MAX_UNEXPECTED_SHARE * column.num_filled
         or num_unexpected >= rarer_count
     ):
-        return [], [], []
-    yes_values, no_values = values_by_answer.pop(yes), values_by_answer.pop(no)
-    return yes_values, no_values, list(chain.from_iterable(values_by_answer.values()))
+        return nothing
+    yes_values = values_by_answer.pop(yes)
+    no_values = values_by_answer.pop(no)
+    unexpected = list(chain.from_iterable(values_by_answer.values()))
+    return yes_values, no_values, unexpected
 
 
 def describe_cells(column: ColumnProfile, values: list[str]) -> str:
@@ -151,7 +174,7 @@ def check_label(message_start: str, column: ColumnProfile) -> None:
     """Refuses a column that cannot hold labels."""
     if column.kind == "empty":
         raise DataError(
-            f"{message_start} is empty in all rows; a label needs two values"
+            f"{message_start} is empty in all rows; a label needs two different values"
         )
     if column.kind in ("list", "time", "other"):
         plurals = {"list": "lists", "time": "times"}
@@ -160,23 +183,26 @@ def check_label(message_start: str, column: ColumnProfile) -> None:
         raise DataError(f"{message_start} holds {values}; {rule}")
     if column.num_distinct == 1:
         value = shorten(column.values[0].as_py())
-        hint = "; write 0 into its empty cells" if column.num_missing else ""
-        rule = f"a label needs two values{hint}"
+        rule = "a label needs two different values"
+        if column.num_missing:
+            rule += "; if the empty cells mean 0, write 0 into these cells"
         raise DataError(f"{message_start} holds nothing but '{value}'; {rule}")
     for value in column.most_frequent(MAX_CLASSES):
-        if "${" in value:  # OmegaConf would read it as a reference to another key
+        if "${" in value:  # OmegaConf would read a reference to another key
             raise DataError(
-                f"{message_start} holds '{value}'; configs cannot hold '${{'"
+                f"{message_start} holds '{value}', and configs cannot hold '${{'; "
+                "replace the value"
             )
 
 
 def is_count_or_amount(task: str, column: ColumnProfile) -> bool:
     """Whether a column holds whole numbers that are counts or amounts, not classes.
 
-    Numbers are taken for counts or amounts if the name of the task or column suggests
-    so, as `clicks` does. Numbers are also taken for counts if the distinct numbers are
-    0, 1, 2 and so on, at least `MIN_DISTINCT_COUNTS` of them, and each number occurs
-    less often than the number before.
+    If the name of the task or column suggests classes, as `age_group` does, the answer
+    is no. If a name suggests a count or an amount, as `clicks` does, the answer is yes.
+    Otherwise the numbers are taken for counts if the distinct numbers are 0, 1, 2 and
+    so on, at least `MIN_DISTINCT_COUNTS` of them, and if each number occurs less often
+    than the number before.
     """
     if not column.all_whole or column.numbers is None:
         return False

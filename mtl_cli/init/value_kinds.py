@@ -26,8 +26,8 @@ TEXT_PATTERNS: dict[Kind, str] = {
 def kind_of_values(arrow_type: pa.DataType, values: pa.Array) -> Kind:
     """Returns the kind of a column's values; "empty" if there are no values.
 
-    All types in a file except text decide the kind alone. For text, the distinct values
-    decide the kind by `TEXT_PATTERNS`.
+    The type in the file decides the kind. For text, the distinct values also decide:
+    see `TEXT_PATTERNS`.
     """
     types = pa.types
     if not len(values):
@@ -49,5 +49,5 @@ def kind_of_values(arrow_type: pa.DataType, values: pa.Array) -> Kind:
 
 
 def matches(values: pa.Array, pattern: str) -> npt.NDArray[Any]:
-    """Returns for each value whether it contains the pattern: bool (values,)."""
+    """Returns whether each value contains a match of the pattern: bool (values,)."""
     return np.asarray(pc.match_substring_regex(values, pattern))

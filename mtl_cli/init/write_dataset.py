@@ -2,6 +2,7 @@
 
 import argparse
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from mtl_cli.init.null_values import (
     null_value_notes,
     with_empty_cells,
 )
-from mtl_cli.init.preview import read_preview
+from mtl_cli.init.preview import TablePreview, read_preview
 from mtl_cli.init.self_check import check_proposal
 from mtl_cli.init.table_checks import (
     check_first_line,
@@ -45,30 +46,29 @@ def write_dataset(arguments: argparse.Namespace) -> str:
     labels = parse_tasks(arguments.task)
     spaces = parse_spaces(arguments.space, list(labels))
     for table in filter(None, (arguments.table, arguments.test)):
-        if "${" in table:  # OmegaConf would read it as a reference to another key
-            raise ConfigError(f"{table}: configs cannot hold '${{': rename the file")
+        if "${" in table:  # OmegaConf would read a reference to another key
+            raise ConfigError(f"{table}: configs cannot hold '${{'; rename the file")
     name = arguments.name or dataset_name(arguments.table)
-    # Without --task nothing is written: the error below lists possible labels.
-    target = target_path(name, arguments.force or not labels)
+    # Without --task, an error below lists possible labels, and nothing is written. So
+    # the YAML may exist.
+    may_exist = arguments.force or not labels
+    target = target_path(name, may_exist)
     column_names = parse_columns(arguments)
-    previews = [read_preview("TABLE", arguments.table, column_names)]
+    train = read_preview("TABLE", arguments.table, column_names)
+    test = None
     if arguments.test is not None:
-        csv = previews[0].csv
-        previews.append(read_preview("--test", arguments.test, column_names, csv))
+        test = read_preview("--test", arguments.test, column_names, train.csv)
+    previews = [train] if test is None else [train, test]
     text_tables = [preview.table for preview in previews if preview.csv]
     null_values = find_null_values(text_tables, list(labels.values()))
-    train, *tests = (
-        replace(preview, table=with_empty_cells(preview.table, null_values))
-        if preview.csv
-        else preview
-        for preview in previews
-    )
+    train = without_null_values(train, null_values)
+    if test is not None:
+        test = without_null_values(test, null_values)
     columns = [profile_column(c, train.table[c]) for c in train.table.column_names]
     check_first_line(train, columns, list(labels.values()))
     if not labels:
         raise missing_task_error(train.path, columns)
     proposal = propose_dataset(columns, labels, spaces)
-    test = tests[0] if tests else None
     format_key = common_format(train, test)
     if test is not None:
         check_test(train, test, proposal)
@@ -83,39 +83,57 @@ def write_dataset(arguments: argparse.Namespace) -> str:
     return terminal_text(name, target, proposal, [text for text in notes if text])
 
 
-def target_path(name: str, force: bool) -> Path:
-    """Returns the path of a data set's YAML, which may exist only with `force`."""
+def without_null_values(
+    preview: TablePreview, null_values: Iterable[str]
+) -> TablePreview:
+    """Returns a preview with empty cells in place of the texts `null_values`.
+
+    Only text files have such texts.
+    """
+    if preview.csv is None:
+        return preview
+    return replace(preview, table=with_empty_cells(preview.table, null_values))
+
+
+def target_path(name: str, may_exist: bool) -> Path:
+    """Returns the path of a data set's YAML.
+
+    Raises:
+        ConfigError: if the name is not valid, if `mtl-train` would not find the YAML,
+            if the path contains a link, or if the YAML exists and `may_exist` is false.
+    """
     if not re.fullmatch(DATASET_NAME, name):
         raise ConfigError(
-            f"--name: '{name}' should be letters, digits, '_', '.', '-', and begin "
+            f"--name: '{name}' should be letters, digits, '_', '.' and '-', and begin "
             "with a letter or a digit"
         )
     if is_value(name):
         raise ConfigError(
-            f"--name: mtl-train takes '{name}' for a value, not for a name; write "
+            f"--name: mtl-train would take '{name}' for a value, not a name; write "
             f"--name data_{name}"
         )
     target = Path("conf") / "dataset" / f"{name}.yaml"
     folder = Path.cwd() / "conf"
     if (folder / "config.yaml").exists() and folder != conf_folder():
         raise ConfigError(
-            "./conf has a config.yaml, so mtl-train takes the folder for another "
-            "application's and would not read the data set; start in another folder"
+            "./conf has a config.yaml, so mtl-train takes ./conf for the folder of "
+            "another application and would not find the data set; start in another "
+            "folder"
         )
     for path in (folder, target.parent, target):
         if path.is_symlink():
             raise ConfigError(
-                f"{path} is a link; remove it, or start in another folder"
+                f"{path} is a link; remove the link, or start in another folder"
             )
-    if target.exists() and not force:
+    if target.exists() and not may_exist:
         raise ConfigError(
-            f"{target} exists; choose another --name, or --force to overwrite it"
+            f"{target} exists; choose another --name, or give --force to overwrite"
         )
     return target
 
 
 def write_yaml(target: Path, text: str, may_exist: bool) -> None:
-    """Writes the YAML of a data set."""
+    """Writes the YAML of a data set to `target`, which may exist if `may_exist`."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         fix = "start in a folder that can be written"

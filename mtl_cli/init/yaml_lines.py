@@ -1,7 +1,8 @@
 """Lines of YAML: a key with its value and a comment.
 
-The lines are not written by a YAML library. A library breaks a long list only after the
-line has exceeded its width, and quotes text for one version of YAML only.
+The lines are not written by a YAML library, for two reasons. A library breaks a long
+list only after the line has exceeded the width. Also, a library quotes text for one
+version of YAML only.
 """
 
 import re
@@ -13,7 +14,8 @@ import yaml
 
 from mtl_cli.core.errors import visible
 
-COMMENT_COLUMN = 24  # where the comments beside the data set's own keys begin
+# The column in which the comments beside the keys begin.
+COMMENT_COLUMN = 24
 MAX_LIST_WIDTH = 87
 # Text that needs no quotes, neither as a whole value nor within {} or [].
 UNQUOTED = re.compile(r"[^\W\d](?:[\w ()/.+-]*[\w)+])?")
@@ -22,7 +24,9 @@ UNQUOTED = re.compile(r"[^\W\d](?:[\w ()/.+-]*[\w)+])?")
 def key_line(name: str, value: object, remark: str = "") -> str:
     """Returns the line of a key and its value, with a comment if there is a remark."""
     line = f"{name}: {on_one_line(value)}"
-    return f"{line.ljust(COMMENT_COLUMN - 2)}  {comment(remark)}" if remark else line
+    if not remark:
+        return line
+    return f"{line.ljust(COMMENT_COLUMN - 2)}  {comment(remark)}"
 
 
 def list_lines(name: str, values: list[Any]) -> list[str]:
@@ -58,7 +62,7 @@ def scalar(value: object) -> str:
     OmegaConf reads 1e3 as a number, and PyYAML reads it as text.
     """
     if not isinstance(value, str):
-        # The second line of the dump is "...", the end of the document.
+        # The dump may have a second line, "...", which ends the YAML document.
         return yaml.safe_dump(value).partition("\n")[0]
     if UNQUOTED.fullmatch(value) and keeps_meaning_unquoted(value):
         return value

@@ -18,7 +18,9 @@ from mtl_cli.init.yaml_lines import (
     scalar,
 )
 
-MAX_FEATURE_WIDTH = 60  # longer features push their own comments to the right
+# The comments beside features begin in one column, but a feature that is longer than
+# this number of characters pushes its comment to the right.
+MAX_FEATURE_WIDTH = 60
 # The keys of tasks in the order of writing. A task has the keys of its kind.
 TASK_KEYS = ["label", "kind", "positive", "classes", "loss", "transform", "weight"]
 TASK_KEYS += ["positive_weight", "sampling_rate", "space", "metrics", "tower_units"]
@@ -42,35 +44,40 @@ def dataset_yaml(
         proposal: the tasks, features and split of the data set.
         null_values: the result of `find_null_values`.
     """
-    read_rows = "all" if train.complete else "the first"
-    read_rows += f" {train.table.num_rows:,}"
-    csv = train.csv or Csv()
+    which_rows = "all" if train.complete else "the first"
+    read_rows = f"{which_rows} {train.table.num_rows:,} rows"
+    csv = train.csv or Csv()  # the defaults if the table is no text file
     column_hint = "names of the columns, if the first line holds none"
     columns = [key_line("  columns", None, column_hint)]
     if csv.columns is not None:
         columns = list_lines("  columns", csv.columns)
-    trim = csv.trim or bool(test and test.csv and test.csv.trim)
+    # The YAML has one key `trim` for both tables.
+    trim = csv.trim
+    if test is not None and test.csv is not None:
+        trim = trim or test.csv.trim
     null_hint = "texts that count as empty cells"
     if null_values:
         seen_in = dict.fromkeys(chain.from_iterable(null_values.values()))
         null_hint += f", in all columns; seen in {', '.join(seen_in)}"
     test_path = None if test is None else test.path
     lines = [
-        comment(f"Proposed by mtl-init from {read_rows} rows of {train.path}."),
+        comment(f"Proposed by mtl-init from {read_rows} of {train.path}."),
         "# A first guess: keep as features only what is known before the prediction.",
         key_line("name", name),
         key_line("train", train.path),
-        key_line("valid", None, "null: valid_fraction of the rows of valid_from"),
-        key_line("test", test_path, "null: test_fraction of the training file's rows"),
-        key_line("format", format_key, "auto: the files' endings name the format"),
-        "csv:".ljust(COMMENT_COLUMN) + "# how text files are written",
+        key_line("valid", None, "null: a share of other rows, see valid_fraction"),
         key_line(
-            "  delimiter", csv.delimiter, "null: the comma, in .tsv files the tab"
+            "test", test_path, "null: a share of the training rows, see test_fraction"
         ),
+        key_line(
+            "format", format_key, "auto: the endings of the files name the format"
+        ),
+        "csv:".ljust(COMMENT_COLUMN) + "# how text files are written",
+        key_line("  delimiter", csv.delimiter, "null: a comma, or a tab in .tsv files"),
         *columns,
-        key_line("  trim", trim, "cuts spaces at the ends of cells and names"),
+        key_line("  trim", trim, "whether spaces around cells and names are cut"),
         key_line("  null_values", list(null_values), null_hint),
-        key_line("stream", "auto", "true reads rows from disk as training goes"),
+        key_line("stream", "auto", "true: rows are read from disk during the training"),
         *split_lines(proposal, test is not None),
         "",
         "features:",
@@ -84,22 +91,24 @@ def dataset_yaml(
 
 
 def split_lines(proposal: DatasetProposal, has_test: bool) -> list[str]:
-    """Returns the lines of the keys about splits, weights and groups.
+    """Returns the lines of the keys about splits, weights, groups and scenarios.
 
-    The rows of the training table are not split by time if there is a test table.
+    If there is a test table, the rows of the training table are not split by time.
     """
-    split_by, split_column = "random", None
+    split_by = "random"
+    split_column = None
     split_hint = "or group, time, order"
     if proposal.split_column and has_test:
-        split_hint += f"; time needs split_column: {proposal.split_column}"
+        split_hint += f"; for time, write split_column: {proposal.split_column}"
     elif proposal.split_column:
-        split_by, split_column = "time", proposal.split_column
+        split_by = "time"
+        split_column = proposal.split_column
         split_hint = "the latest rows are held out; or random, group"
-    weight_hint = "the column with the weight of each row; null: 1"
+    weight_hint = "the column with the weight of each row; null: all weights are 1"
     weights = [p.column.name for p in proposal.columns if p.role == "weight"]
     if weights:
-        weight_hint += f"; {weights[0]}?"
-    group_hint = "the column of groups for group AUC; null: none"
+        weight_hint += f"; perhaps {weights[0]}"
+    group_hint = "the column of groups for group AUC; null: no group AUC"
     columns = [proposal.column for proposal in proposal.features]
     people = [c.name for c in columns if suggests_person(c.name) and c.num_missing]
     if people:
@@ -111,7 +120,7 @@ def split_lines(proposal: DatasetProposal, has_test: bool) -> list[str]:
         ("test_fraction", test_fraction, "the share of rows held out for testing"),
         ("split_by", split_by, split_hint),
         ("split_column", split_column, "the column of times or groups to split by"),
-        ("split_seed", 0, "does not follow seed: all runs split alike"),
+        ("split_seed", 0, "not changed by seed: all runs split the rows alike"),
         ("weight_column", None, weight_hint),
         ("group_column", proposal.group_column, group_hint),
         ("groups", {}, "named groups of tasks, without some features"),
@@ -137,7 +146,7 @@ def feature_lines(proposal: DatasetProposal) -> Iterator[str]:
 
 
 def feature_entry(proposal: ColumnProposal) -> str:
-    """Returns a column's name and keys, if it has keys: `age: {kind: sparse}`."""
+    """Returns a column's name, with its keys if it has keys: `age: {kind: sparse}`."""
     name = scalar(proposal.column.name)
     return name if proposal.keys is None else f"{name}: {on_one_line(proposal.keys)}"
 

@@ -27,7 +27,7 @@ WORDS = np.array(["red", "green", "blue"])[EVERY % 3]
 STARS = EVERY % 5 + 1
 # 300, 150, 75, 37, ... of the numbers 0, 1, 2, 3, ...
 COUNTS = np.minimum(np.floor(-np.log2(1 - (EVERY + 0.5) / ROWS)), 6).astype(int)
-REFUSED = "mtl-train refuses this as it is"
+REFUSED = "mtl-train refuses the data set as it is"
 
 
 def texts(values: Any, odd: dict[int, str] | None = None) -> list[str]:
@@ -76,41 +76,35 @@ AMOUNTS = RANDOM.exponential(9, ROWS).round(2)
 
 # {case: (file's format, task, label column, the task's keys or the error, the text)}
 LABELS: dict[str, tuple[str, str, Any, dict[str, Any] | str, str]] = {
-    "a_2": ("csv", "y", texts(CLICK, {17: "2"}), ONE, "counts as 0: '2' in row 17"),
+    "a_2": ("csv", "y", texts(CLICK, {17: "2"}), ONE, "count as 0: '2' in row 17"),
     "yes": (
         "csv",
         "y",
         texts(CLICK, {17: "yes"}),
         TEXT_ONE,
-        "counts as 0: 'yes' in row 17",
+        "count as 0: 'yes' in row 17",
     ),
     "minus_1": (
         "csv",
         "y",
         texts(CLICK, {17: "-1"}),
         ONE,
-        "counts as 0: '-1' in row 17",
+        "count as 0: '-1' in row 17",
     ),
-    "half": (
-        "csv",
-        "y",
-        texts(CLICK, {17: "0.5"}),
-        ONE,
-        "counts as 0: '0.5' in row 17",
-    ),
+    "half": ("csv", "y", texts(CLICK, {17: "0.5"}), ONE, "count as 0: '0.5' in row 17"),
     "large": (
         "csv",
         "y",
         texts(CLICK, {600: "1e9"}),
         ONE,
-        "counts as 0: '1e9' in row 600",
+        "count as 0: '1e9' in row 600",
     ),
     "several": (
         "csv",
         "y",
         texts(CLICK, {3: "2", 9: "x", 17: "2", 30: "2", 31: "2"}),
         TEXT_ONE,
-        "counts as 0: '2', 'x' in rows 3, 9, 17 and 2 more",
+        "count as 0: '2', 'x' in rows 3, 9, 17 and 2 more",
     ),
     "NA": ("csv", "y", texts(CLICK, {17: "NA"}), PLAIN, "'NA' counts as an empty cell"),
     "null": (
@@ -141,7 +135,7 @@ LABELS: dict[str, tuple[str, str, Any, dict[str, Any] | str, str]] = {
         "y",
         texts(CLICK, {17: "NA"}),
         TEXT_ONE,
-        "counts as 0: 'NA' in row 17",
+        "count as 0: 'NA' in row 17",
     ),
     "typed_gaps": (
         "parquet",
@@ -182,16 +176,16 @@ LABELS: dict[str, tuple[str, str, Any, dict[str, Any] | str, str]] = {
         "y",
         texts(2 * CLICK - 1, {7: "0"}),
         ONE,
-        "counts as 0: '0' in row 7",
+        "count as 0: '0' in row 7",
     ),
     "one_two": ("csv", "y", 1 + (EVERY % 3 == 0), {"positive": 2}, "1 is 2: the rarer"),
-    "counts": ("csv", "y", COUNTS, REGRESSION, "taken for amounts; or multiclass"),
+    "counts": ("csv", "y", COUNTS, REGRESSION, "taken for amounts; if these are"),
     "clicks": (
         "csv",
         "clicks",
         EVERY % 9,
         REGRESSION,
-        "taken for amounts; or multiclass",
+        "taken for amounts; if these are",
     ),
     "num_items": (
         "parquet",
@@ -205,7 +199,7 @@ LABELS: dict[str, tuple[str, str, Any, dict[str, Any] | str, str]] = {
         "y",
         np.array([0, 0, 1, 1, 2])[EVERY % 5],
         {"kind": "multiclass", "classes": [0, 1, 2]},
-        "3 classes; the rarest class is 2, 120 rows; or regression",
+        "3 classes; the rarest class is 2, with 120 rows; if these",
     ),
     "stars": (
         "csv",
@@ -219,9 +213,9 @@ LABELS: dict[str, tuple[str, str, Any, dict[str, Any] | str, str]] = {
         "y",
         with_gaps(STARS),
         STARS_TASK,
-        "or regression (without classe",
+        "write regression (without classe",
     ),
-    "floats": ("parquet", "y", with_gaps(STARS), STARS_TASK, "or regression (without"),
+    "floats": ("parquet", "y", with_gaps(STARS), STARS_TASK, "regression (without"),
     "stars_NA": (
         "csv",
         "y",
@@ -272,7 +266,7 @@ LABELS: dict[str, tuple[str, str, Any, dict[str, Any] | str, str]] = {
         "csv",
         "y",
         texts(AMOUNTS, {9: "inf"}),
-        "all but inf (1 cells) are numbers",
+        "all are numbers, except inf in 1 cell",
         "",
     ),
     "dates": (
@@ -331,7 +325,7 @@ TABLES = {
         {"split_by": "time", "split_column": "seen"},
         {"user_id"},
         {"signup", "seen"},
-        "one time per user_id, not the time of the row",
+        "each user_id has one time, so this is not",
     ),
     "sign_up_alone": (
         "parquet",
@@ -340,7 +334,7 @@ TABLES = {
         {"split_by": "random", "split_column": None},
         {"user_id"},
         {"created_at"},
-        "one time per user_id, not the time of the row",
+        "each user_id has one time, so this is not",
     ),
     "release_of_a_film": (
         "csv",
@@ -349,7 +343,7 @@ TABLES = {
         {"split_by": "random"},
         {"film"},
         {"released"},
-        "one time per film",
+        "each film has one time",
     ),
     "two_days": (
         "csv",
@@ -394,7 +388,7 @@ TABLES = {
         {"weight_column": None},
         set(),
         {"weight", "sample_weight"},
-        "by its name, for weight_column: weight",
+        "weights of rows; to use these weights, write weight_column: weight",
     ),
     "requests": (
         "csv",
@@ -439,7 +433,7 @@ TABLES = {
         {"csv.null_values": ["NA"]},
         {"price", "country"},
         set(),
-        "'NA' counts as an empty cell: price (2), country (200); is it a word in",
+        "'NA' counts as an empty cell: price (2), country (200); if 'NA' is a word in",
     ),
     "NA_among_words": (
         "csv",
@@ -475,8 +469,8 @@ TABLES = {
         {"csv.null_values": []},
         set(),
         {"price"},
-        "WARNING: numbers but for 'NA' in 2 cells: empty these cells, or in a text "
-        "file list their texts in csv.null_values",
+        "WARNING: the cells are numbers, except 'NA' in 2 cells: empty such cells, or "
+        "list the text in csv.null_values if the file is a text file",
     ),
     "conversions_without_a_click": (
         "csv",
@@ -485,7 +479,7 @@ TABLES = {
         {"tasks.buy.space": "click"},
         set(),
         {"buy"},
-        "rows have buy 1 where click is not 1, and do not count; if they should, leave",
+        "where click is not 1, and these rows do not count for buy; if they should",
     ),
     "conversions_without_a_space": (
         "csv",
@@ -494,7 +488,8 @@ TABLES = {
         {"tasks.buy.space": None},
         set(),
         {"buy"},
-        "buy is 1 only where click is 1; --space buy:click counts buy only there",
+        "buy is 1 only where click is 1; to use only these rows for buy, add --space "
+        "buy:click",
     ),
     "amounts_without_a_space": (
         "csv",
@@ -503,7 +498,7 @@ TABLES = {
         {"tasks.spent.kind": "regression", "tasks.spent.space": None},
         set(),
         {"spent"},
-        "spent is above 0 only where click is 1; --space spent:click counts spent only",
+        "spent is above 0 only where click is 1; to use only these rows for spent",
     ),
     "lists_with_carets": (
         "csv",
@@ -521,7 +516,7 @@ TABLES = {
         {"features.user_id.kind": "sparse"},
         {"user_id"},
         set(),
-        "4.0 and 4 are two ids; store them as whole numbers",
+        "the texts 4.0 and 4 are two ids; store the ids as whole numbers",
     ),
     "ids_in_two_spellings": (
         "csv",
@@ -530,7 +525,7 @@ TABLES = {
         {"features.user_id.kind": "sparse"},
         {"user_id"},
         set(),
-        "WARNING: ids in text",
+        "the column spells some ids in several ways; store the ids as whole numbers",
     ),
     "ids_in_floats": (
         "parquet",
@@ -566,7 +561,7 @@ TABLES = {
         {},
         set(),
         {"rare"},
-        "mtl-train refuses this as it is: trainer.monitor: auc of task rare is",
+        "mtl-train refuses the data set as it is: trainer.monitor: auc of task rare is",
     ),
 }
 
@@ -603,7 +598,7 @@ def test_feature_that_mtl_train_refuses_is_left_out(run: Run) -> None:
     frame.to_csv("t.csv", index=False)
     code, out, _ = run("t.csv", "--task", "paid")
     assert code == 0
-    assert "mtl-train refuses it: dataset.features.code: the " in out
+    assert "mtl-train refuses the feature: dataset.features.code: the " in out
     assert set(written()["features"]) == {"ad"}
     check_that_it_trains_or_says_so(out)
 
