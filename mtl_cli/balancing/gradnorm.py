@@ -27,9 +27,9 @@ class GradNorm(Balancing):
     L_t is the loss of task t, omega_t the key `weight` of the task, and L_t(0) the loss
     in the first batch with rows of the task. mean_s is the mean over the tasks whose
     gradient is not 0. W stands for the shared entries (see `Balancing`) of the kernel
-    that most tasks train. If most tasks train several kernels, W belongs to the last of
-    these kernels in the network. If no kernel has shared entries, W stands for the
-    shared entries of all variables.
+    that most tasks train. If equally many tasks train several kernels, the last of
+    these kernels in the network is taken. If no kernel has shared entries, W stands for
+    the shared entries of all variables.
 
     Adam trains w_t, which starts at 1. Tasks without rows in the batch keep their
     weights. The weights of all other tasks are scaled after each step, so that the sum
@@ -52,8 +52,7 @@ class GradNorm(Balancing):
     learning_rate: Positive
 
     def start(self, num_tasks: int, num_variables: int) -> dict[str, Array]:
-        # The entry `values` of the state is w. 0 stands for a task that has had no
-        # rows.
+        # `values` is w. A first loss of 0 stands for a task that has had no rows yet.
         state = initial_adam_state(np.ones(num_tasks, "float32"))
         return state | {"first_losses": np.zeros(num_tasks, "float32")}
 

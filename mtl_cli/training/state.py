@@ -170,7 +170,8 @@ class TrainingState:
         if self.step_losses:
             self.save()
         replicas.barrier()
-        signals.set_pending(signal)  # another process may have received it
+        # Only another process may have received the signal.
+        signals.set_pending(signal)
         signals.stop_if_pending()
 
     def broadcast(self) -> None:

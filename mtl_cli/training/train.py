@@ -115,10 +115,10 @@ def train_epoch(
         compile_seconds = steps.compile_seconds - compile_seconds_before
         state.seconds = time.perf_counter() - start - compile_seconds
         steps_done += len(losses)
-        finished = steps_done / steps.steps_per_epoch
+        finished_fraction = steps_done / steps.steps_per_epoch
         samples_per_second = steps_done * steps.batch_size / state.seconds
         means = by_task(mean_losses(losses))
-        progress.step(number, finished, means, samples_per_second)
+        progress.step(number, finished_fraction, means, samples_per_second)
         state.stop_if_signalled()
         state.save_if_due()
     all_losses = np.concatenate(state.step_losses)
