@@ -95,12 +95,7 @@ class Balancing(Options):
         """Raises ValueError if the keys do not fit the tasks with these names."""
 
     def start(self, num_tasks: int, num_variables: int) -> dict[str, Array]:
-        """Returns the state before the first step.
-
-        Args:
-            num_tasks: T.
-            num_variables: P.
-        """
+        """Returns the state before the first step, for T tasks and P variables."""
         return {}
 
     def loss_weights(self, state: State, num_tasks: int) -> Tensor:
@@ -114,8 +109,7 @@ class Balancing(Options):
 
         Args:
             state: the state before the step.
-            observation: the losses of the step, and the products of the gradients if
-                the method reads gradients.
+            observation: the facts about the step.
         """
         return state
 
@@ -127,7 +121,7 @@ class Balancing(Options):
 
         Args:
             state: the state that `next_state` has returned for this step.
-            observation: the losses of the step, and the products of the gradients.
+            observation: the facts about the step.
         """
         import tensorflow as tf
 
@@ -157,8 +151,6 @@ def train_with_adam(
         state: a state with the names of `initial_adam_state`. It may have more names,
             which do not change.
         gradient: the gradient with respect to `values`, (T,).
-        learning_rate: Adam's learning rate.
-        observation: the facts about the step.
     """
     import tensorflow as tf
 

@@ -28,9 +28,8 @@ class DWA(Balancing):
     temperature: Positive
 
     def start(self, num_tasks: int, num_variables: int) -> dict[str, Array]:
-        # `loss_sum` and `num_steps` belong to the current epoch, `last_epoch` and
-        # `epoch_before` are the mean losses of the two epochs before. A mean loss of 0
-        # stands for an epoch that has not ended yet.
+        # `last_epoch` and `epoch_before` are mean losses, or 0 before such an epoch has
+        # ended. The other two names belong to the current epoch.
         names = ("loss_sum", "num_steps", "last_epoch", "epoch_before")
         return {name: np.zeros(num_tasks, "float32") for name in names}
 

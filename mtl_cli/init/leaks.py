@@ -34,11 +34,6 @@ def mark_leak(
     If the name of a feature suggests an outcome, such as `bought`, a remark asks
     whether the feature is known before the prediction. Other proposals are returned
     unchanged.
-
-    Args:
-        proposal: the proposal for a column.
-        tasks: {task: the proposal for its label column}.
-        columns: {name of a column: its profile}.
     """
     column = proposal.column
     if not proposal.is_feature:
@@ -68,10 +63,7 @@ def mark_leak(
 def equals_label(column: ColumnProfile, task: TaskProposal, label_codes: Array) -> bool:
     """Whether a column holds the labels of a task, perhaps written as other values.
 
-    Args:
-        column: the profile of a feature.
-        task: the proposal for the label column.
-        label_codes: the `codes` of the label column, see `ColumnProfile`.
+    `label_codes` are the `codes` of the label column, see `ColumnProfile`.
     """
     if not task.task_class.HAS_CLASSES:
         # Because of rounding, the correlation of equal columns may be less than 1.

@@ -117,12 +117,7 @@ def columnar_tables(files: Files) -> Iterator[pa.Table]:
 
 
 def text_tables(files: Files, options: Csv) -> Iterator[pa.Table]:
-    """Yields the rows of a text file, with every cell as text.
-
-    Raises:
-        DataError: if there are several files, or if the names of columns are missing or
-            repeated.
-    """
+    """Yields the rows of a text file, with every cell as text."""
     if len(files.paths) > 1:
         raise DataError(
             f"{files.key}: '{files.name}' names {len(files.paths)} text files; name "

@@ -32,12 +32,7 @@ CLASS_WORDS = split_words(
 
 
 def propose_task(task: str, argument: str, column: ColumnProfile) -> TaskProposal:
-    """Returns the proposal for a label column.
-
-    Args:
-        task: the name of the task.
-        argument: the argument of the command line that names the column.
-        column: the profile of the label column.
+    """Returns the proposal for the label column that an argument names.
 
     Raises:
         DataError: if the column cannot hold labels.

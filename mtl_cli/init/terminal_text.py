@@ -13,14 +13,7 @@ MAX_LISTED_COLUMNS = 50  # columns of the data set
 def terminal_text(
     name: str, target: Path, proposal: DatasetProposal, notes: list[str]
 ) -> str:
-    """Returns the text that `mtl-init` prints at its end.
-
-    Args:
-        name: the name of the data set.
-        target: the path of the YAML that was written.
-        proposal: the data set that the YAML describes.
-        notes: notes about the table, one line each.
-    """
+    """Returns the text that `mtl-init` prints after writing the YAML `target`."""
     lines = column_table(target, proposal)
     leaks = [c.column.name for c in proposal.features if c.may_leak]
     if leaks:

@@ -96,12 +96,7 @@ def without_null_values(
 
 
 def target_path(name: str, may_exist: bool) -> Path:
-    """Returns the path of a data set's YAML.
-
-    Raises:
-        ConfigError: if the name is not valid, if `mtl-train` would not find the YAML,
-            if the path contains a link, or if the YAML exists and `may_exist` is false.
-    """
+    """Returns the path of a data set's YAML; refuses paths that cannot be used."""
     if not re.fullmatch(DATASET_NAME, name):
         raise ConfigError(
             f"--name: '{name}' should be letters, digits, '_', '.' and '-', and begin "

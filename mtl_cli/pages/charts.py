@@ -150,11 +150,8 @@ class Chart:
     ) -> None:
         """Draws the ticks, the grid lines and the name of an x axis.
 
-        Args:
-            x: the x axis.
-            y: the y axis, along which the grid lines run.
-            name: the text below the axis.
-            ticks: the values of the ticks; None for round values.
+        The grid lines are as long as the y axis. `ticks` are the values of the ticks;
+        None chooses round values.
         """
         ticks = x.ticks() if ticks is None else ticks
         for tick in ticks:

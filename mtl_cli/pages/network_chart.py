@@ -74,11 +74,8 @@ def rows_of(nodes: Sequence[Node]) -> list[list[int]]:
 def draw_curve(chart: Chart, start: Point, stop: Point, kind: str) -> None:
     """Draws a curve from the top of a node to the bottom of a higher node.
 
-    Args:
-        chart: the chart to draw into.
-        start: the middle of the lower node.
-        stop: the middle of the higher node.
-        kind: the kind of the lower node. Curves from gates are dashed.
+    `start` and `stop` are the middles of the nodes, and `kind` is the kind of the lower
+    node.
     """
     start_x, stop_x = start[0], stop[0]
     start_y = start[1] - BOX_HEIGHT / 2

@@ -33,12 +33,8 @@ class Balancer:
     ) -> None:
         """Creates the state before the first step.
 
-        Args:
-            config: the run's configuration, which names the method.
-            variables: the trained variables of the network without the lazy tables.
-            num_tables: number of lazy tables.
-            steps_per_epoch: number of steps in an epoch.
-            first_step: the optimizer's count of steps before the run.
+        `variables` are the trained variables of the network without the lazy tables.
+        `first_step` is the optimizer's count of steps before the run.
         """
         self.method = config.balancing
         self.tasks = list(config.chosen_tasks)
@@ -123,9 +119,8 @@ class Balancer:
 def inner_products(gradients: Tensor, mask: Tensor) -> Tensor:
     """Returns the inner products of the tasks' gradients in shared entries, (T, T).
 
-    Args:
-        gradients: the gradient of each task with respect to one variable, (T, ...).
-        mask: whether an entry of the variable is shared, (...).
+    `gradients` are those of one variable, (T, ...). `mask` is true for its shared
+    entries, (...).
     """
     masked = tf.where(mask, gradients, 0.0)
     rows = tf.reshape(masked, (gradients.shape[0], -1))  # (T, entries)

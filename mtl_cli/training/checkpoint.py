@@ -140,12 +140,7 @@ def write_arrays(
 
     `np.savez` writes the same format, but needs all arrays in memory at once. This
     function writes each array before it takes the next array. The ZIP format adds a
-    checksum to each array.
-
-    Args:
-        path: the file to write.
-        arrays: pairs of the name of an array, and the array.
-        values: the content of the JSON file in the NPZ file.
+    checksum to each array. `arrays` are pairs of a name and an array.
     """
     with zipfile.ZipFile(path, "w") as archive:
         for name, array in arrays:

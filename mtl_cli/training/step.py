@@ -102,11 +102,9 @@ class Step:
     ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
         """Reads the rows of each lazy table that a batch needs.
 
-        Returns: three lists with one item per table:
-            the indices of the rows;
-            the rows side by side with their slots, see `LazyTable.packed`;
-            for each id in this process's share of the batch, the position of the id's
-            row among these rows.
+        Returns: three lists with one item per table: the indices of the rows; the rows
+            with their slots, see `LazyTable.packed`; and for each id in this process's
+            share of the batch, the position of the id's row among these rows.
         """
         if self.ids_model is None:
             return [], [], []
@@ -173,13 +171,12 @@ class Step:
     ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
         """Computes this process's summands of the losses and of the gradients.
 
+        See `_take` for the other arguments.
+
         Args:
-            batch: see `_take`.
-            is_real: see `_take`.
             num_rows: number of rows in the whole batch that are trained on.
             total_weights: the sum of each task's row weights over the whole batch.
             values: for each lazy table, the rows that the batch reads, without slots.
-            positions: see `_take`.
 
         Returns: the losses, (T,); the gradients of the model's variables; and the
             gradients of `values`. If the balancing method reads gradients, each

@@ -142,11 +142,8 @@ def check_finite(
 ) -> None:
     """Raises an error that names the first step and task whose loss is not finite.
 
-    Args:
-        tasks: the names of the tasks.
-        losses: the losses of some steps of an epoch, (steps, T).
-        epoch: the number of the epoch.
-        steps_before: the number of earlier steps in the epoch.
+    `losses` are the losses of some steps of an epoch, (steps, T). `steps_before` is the
+    number of earlier steps in the epoch.
     """
     not_finite = np.argwhere(~np.isfinite(losses))
     if len(not_finite):
