@@ -11,16 +11,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, ConfigError, first_line
 
-# The largest number of tries to draw a feasible point, per dimension; Optuna takes 10.
+# A state may allow this many tries per parameter to draw a point within the bounds.
+# Optuna allows 10 tries per parameter.
 MAX_RESAMPLING = 100
-# The fix in messages about the contents of a database.
-NEW_DATABASE = (
-    "use a new database: change hydra.sweeper.storage, or hydra.sweep.dir if the "
-    "database is in that folder"
-)
 
 
 def replace_pickle() -> None:
@@ -35,70 +32,100 @@ def replace_pickle() -> None:
 
 
 def dump_state(state: Any) -> bytes:
-    """Returns a `cmaes.CMA` or `cmaes.SepCMA` as JSON: the class name and the numbers.
-
-    `_funhist_values` is a ring buffer with two values per generation. The entries of
-    generations that have not run yet are memory that was never cleared, and such memory
-    could hold a part of a secret. These entries are set to 0.
-    """
-    if state.generation < state._funhist_term:
-        state._funhist_values[:2] = 0
-        state._funhist_values[2 * state.generation + 2 :] = 0
-    values = {
+    """Returns a `cmaes.CMA` or `cmaes.SepCMA` as JSON: class name and numbers."""
+    values = state.__getstate__() | {"_funhist_values": written_history(state)}
+    json_values = {
         key: value.tolist() if isinstance(value, np.ndarray | np.generic) else value
-        for key, value in state.__getstate__().items()
+        for key, value in values.items()
     }
-    return json.dumps([type(state).__name__, values]).encode()
+    return json.dumps([type(state).__name__, json_values]).encode()
+
+
+def written_history(state: Any) -> npt.NDArray[np.float64]:
+    """Returns a copy of `_funhist_values` with 0 in the entries not written yet.
+
+    `_funhist_values` is a ring buffer with two entries per generation. Generations
+    count from 1, and generation g writes the entry 2 (g % _funhist_term) and the next
+    entry. Entries that are not written yet are memory that was never cleared, and such
+    memory could hold a part of a secret.
+    """
+    history: npt.NDArray[np.float64] = state._funhist_values.copy()
+    if state.generation < state._funhist_term:
+        history[:2] = 0
+        history[2 * state.generation + 2 :] = 0
+    return history
 
 
 def load_state(text: bytes) -> Any:
     """Reads what `dump_state` has written. Anything else is a `ConfigError`."""
+    import cmaes
+
     try:
         name, values = json.loads(text)
-        return optimizer(name, values)
+        return make_optimizer(name, values)
+    # cmaes checks its arguments by assertions.
     except (*DAMAGED_FILE_ERRORS, AssertionError) as error:
         raise ConfigError(
-            "hydra.sweeper.storage: this database holds no state of a search "
-            f"({type(error).__name__}: {first_line(error)}); {NEW_DATABASE}"
+            "hydra.sweeper.storage: cannot read the state of the CMA-ES search in this "
+            "database: the state is damaged, or was not written by mtl-cli with cmaes "
+            f"{cmaes.__version__} ({type(error).__name__}: {first_line(error)}); use a "
+            "new database: change hydra.sweeper.storage, or hydra.sweep.dir if the "
+            "database is in that folder"
         ) from None
 
 
-def optimizer(name: str, values: dict[str, Any]) -> Any:
+def make_optimizer(name: str, values: dict[str, Any]) -> Any:
     """Makes a `cmaes.CMA` or `cmaes.SepCMA` from the numbers of its state.
 
-    Each value must have the shape that it has in a new state for as many parameters and
-    points.
+    The numbers are compared with a new optimizer that has as many parameters, and draws
+    as many points per generation: all arrays must have the same shapes.
     """
     import cmaes
 
     algorithm = {"CMA": cmaes.CMA, "SepCMA": cmaes.SepCMA}[name]
-    dimensions = len(values["_mean"])
-    points = int(values["_popsize"])
-    # A short text could otherwise ask for huge arrays.
-    if not 0 < points <= 2 * len(values["_weights"]):
-        raise ValueError(f"_popsize is {points}")
-    new = algorithm(mean=np.zeros(dimensions), sigma=1.0, population_size=points)
-    shapes = {key: np.shape(value) for key, value in new.__getstate__().items()}
-    if values.keys() != shapes.keys():
-        raise ValueError("the state holds unknown values, or lacks some")
-    may_be_none = {
-        "_bounds": (dimensions, 2),
-        "_B": (dimensions, dimensions),
-        "_D": (dimensions,),
+    num_parameters = len(values["_mean"])
+    num_points = int(values["_popsize"])
+    # A CMA has one weight per point, a SepCMA has `num_points // 2` weights. Without
+    # this check, a large number in a short text could make cmaes allocate huge arrays.
+    if not 0 < num_points <= 2 * len(values["_weights"]) + 1:
+        raise ValueError(f"_popsize is {num_points}")
+    new = algorithm(
+        mean=np.zeros(num_parameters), sigma=1.0, population_size=num_points
+    )
+    new_values = new.__getstate__()
+    if differing := values.keys() ^ new_values.keys():
+        raise ValueError(f"missing or unknown values: {', '.join(sorted(differing))}")
+    # These values are arrays of this shape, or None as in a new optimizer.
+    optional_shapes = {
+        "_bounds": (num_parameters, 2),
+        "_B": (num_parameters, num_parameters),
+        "_D": (num_parameters,),
     }
     state: dict[str, Any] = {}
     for key, value in values.items():
-        numbers = np.array(value)
-        state[key] = numbers if numbers.ndim else value
-        if value is None and key in may_be_none:
+        if value is None and key in optional_shapes:
+            state[key] = None
             continue
-        if numbers.dtype.kind not in "bif":  # boolean, integer, float
-            raise ValueError(f"{key} holds {numbers.dtype}")
-        if numbers.shape != may_be_none.get(key, shapes[key]):
-            raise ValueError(f"{key} has the shape {numbers.shape}")
-    if not 0 <= state["_n_max_resampling"] <= MAX_RESAMPLING * dimensions:
+        shape = optional_shapes.get(key, np.shape(new_values[key]))
+        numbers = check_value(key, value, shape)
+        state[key] = numbers if numbers.ndim else value
+    if not 0 <= state["_n_max_resampling"] <= MAX_RESAMPLING * num_parameters:
         raise ValueError(f"_n_max_resampling is {state['_n_max_resampling']}")
-    if state["_funhist_term"] != new._funhist_term or not state["_g"] >= 0:
-        raise ValueError("the numbers of generations are wrong")
+    if state["_funhist_term"] != new._funhist_term:
+        raise ValueError(
+            f"_funhist_term is {state['_funhist_term']} instead of {new._funhist_term}"
+        )
+    if not state["_g"] >= 0:  # also true for NaN
+        raise ValueError(f"_g, the number of generations, is {state['_g']}")
     new.__setstate__(state)
     return new
+
+
+def check_value(key: str, value: Any, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    """Returns a value of a state as an array, after checking its type and shape."""
+    numbers = np.array(value)
+    if numbers.dtype.kind not in "bif":  # boolean, integer, float
+        raise ValueError(f"{key} holds {numbers.dtype}")
+    if numbers.shape != shape:
+        raise ValueError(f"{key} has the shape {numbers.shape} instead of {shape}")
+    return numbers

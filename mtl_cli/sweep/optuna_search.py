@@ -29,6 +29,11 @@ if TYPE_CHECKING:  # the search alone needs these packages
 OPTUNA_SWEEPER = "hydra_plugins.hydra_optuna_sweeper"
 ATTEMPTS = 4  # how often a sweep tries to make the tables of a database
 LOCKED_DATABASE = "database is locked"  # an error of SQLite
+# The advice in messages about the contents of a database.
+NEW_DATABASE = (
+    "use a new database: change hydra.sweeper.storage, or hydra.sweep.dir if the "
+    "database is in that folder"
+)
 MISSING_RECORD = "Record does not exist."  # in the errors of Optuna's storage
 
 # The storage of this process's search. Hydra's sweeper gets it from `opened_storage`.
@@ -88,7 +93,7 @@ def resume_search(config: DictConfig) -> bool:
         raise ConfigError(
             "hydra.sweeper.storage: cannot continue the search in "
             f"{mask_secrets(url)}: {type(error).__name__}: {first_line(error)}; "
-            f"{cmaes_state.NEW_DATABASE}"
+            f"{NEW_DATABASE}"
         ) from error
 
 
@@ -208,14 +213,12 @@ def storage_error_behind(error: BaseException | None) -> StorageError | None:
         return None
     import sqlalchemy
 
-    from mtl_cli.sweep import cmaes_state
     from mtl_cli.sweep.search_storage import KEY
 
     while error is not None:
         if isinstance(error, KeyError) and MISSING_RECORD in error.args:
             return StorageError(
-                f"{KEY}: {current_storage.name}: a record is missing; "
-                f"{cmaes_state.NEW_DATABASE}"
+                f"{KEY}: {current_storage.name}: a record is missing; {NEW_DATABASE}"
             )
         if isinstance(error, StorageError):
             return StorageError(f"{error}; the same command resumes the search")

@@ -64,7 +64,8 @@ def test_state_that_a_search_has_written_is_read(
         state.tell([(x, float(x.sum())) for x in asked])
     again = cmaes_state.load_state(cmaes_state.dump_state(state))
     assert (type(again), again.generation) == (optimizer, generations)
-    for key, value in state.__getstate__().items():
+    written = {"_funhist_values": cmaes_state.written_history(state)}
+    for key, value in (state.__getstate__() | written).items():
         read = again.__getstate__()[key]
         assert np.asarray(read).dtype == np.asarray(value).dtype, key
         np.testing.assert_array_equal(read, value, key)
@@ -74,14 +75,37 @@ def test_state_that_a_search_has_written_is_read(
     assert again.should_stop() == state.should_stop()
 
 
+@pytest.mark.parametrize("optimizer", [cmaes.CMA, cmaes.SepCMA])
+@pytest.mark.parametrize("num_parameters", range(2, 9))
+def test_state_of_any_number_of_parameters_is_read(
+    optimizer: type, num_parameters: int
+) -> None:
+    # A search of 3, 6 or 7 parameters has an odd number of points per generation. A
+    # SepCMA with 7 points has 3 weights. Its state was refused.
+    state = optimizer(mean=np.zeros(num_parameters), sigma=1.0)
+    again = cmaes_state.load_state(cmaes_state.dump_state(state))
+    assert again.population_size == state.population_size
+
+
+def test_state_of_another_version_is_refused_with_the_installed_version() -> None:
+    name, values = json.loads(cmaes_state.dump_state(cmaes.CMA(np.zeros(2), 1.0)))
+    del values["_lr_adapt"]  # older versions do not have it
+    text = json.dumps([name, values]).encode()
+    message = rf"with cmaes {cmaes.__version__} .*missing or unknown values: _lr_adapt"
+    with pytest.raises(ConfigError, match=message):
+        cmaes_state.load_state(text)
+
+
 def test_state_of_a_search_holds_no_uncleared_memory() -> None:
     state = cmaes.CMA(mean=np.zeros(2), sigma=1.0)
     state._funhist_values[:] = 7.5  # stands for memory that was not cleared
     state._g = 2
+    history = state._funhist_values.copy()
     again = cmaes_state.load_state(cmaes_state.dump_state(state))
     kept = [0, 0, 7.5, 7.5, 7.5, 7.5]  # of the generations 1 and 2
     assert again._funhist_values[:6].tolist() == kept
     assert not again._funhist_values[6:].any()
+    np.testing.assert_array_equal(state._funhist_values, history)
 
 
 @pytest.mark.parametrize(
@@ -109,13 +133,13 @@ def test_forged_state_of_a_search_is_refused(key: str, value: Any) -> None:
     state = cmaes.CMA(mean=np.zeros(2), sigma=1.0)
     name, values = json.loads(cmaes_state.dump_state(state))
     forged = json.dumps([name, values | {key: value}]).encode()
-    with pytest.raises(ConfigError, match="holds no state of a search"):
+    with pytest.raises(ConfigError, match="cannot read the state of the CMA-ES search"):
         cmaes_state.load_state(forged)
 
 
 def test_pickle_is_refused_and_runs_no_code(tmp_path: Path) -> None:
     pickled = pickle.dumps(Canary(tmp_path / "canary"))
-    with pytest.raises(ConfigError, match="holds no state of a search"):
+    with pytest.raises(ConfigError, match="cannot read the state of the CMA-ES search"):
         cmaes_state.load_state(pickled)
     assert not (tmp_path / "canary").exists()
 
@@ -124,7 +148,7 @@ def test_pickle_is_refused_and_runs_no_code(tmp_path: Path) -> None:
     "text", [b"7", b"x", b"[" * 100_000, b'["CMA", {}]', b'["RandomState", {}]']
 )
 def test_text_that_is_no_state_of_a_search_is_refused(text: bytes) -> None:
-    with pytest.raises(ConfigError, match="holds no state of a search"):
+    with pytest.raises(ConfigError, match="cannot read the state of the CMA-ES search"):
         cmaes_state.load_state(text)
 
 
