@@ -1,8 +1,12 @@
 """Chooses whether a command starts a new run or resumes an unfinished run."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum, auto
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import ConfigError
@@ -15,10 +19,9 @@ from mtl_cli.core.run_folder import (
     status_of,
 )
 from mtl_cli.data.load import hash_rows
-from mtl_cli.metrics.metrics_json import Scores
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.provenance import config_difference_message, config_hash
-from mtl_cli.scoring.scores import read_scores
+from mtl_cli.scoring.scores import main_split, read_scores
 from mtl_cli.training.checkpoint import (
     Checkpoint,
     checkpoint_files,
@@ -26,6 +29,7 @@ from mtl_cli.training.checkpoint import (
     newest_checkpoint,
 )
 
+# The status of a run that may be resumed. A killed run still has the status "running".
 UNFINISHED = ("running", "interrupted")
 
 
@@ -39,72 +43,62 @@ class RunStart:
     message: str = ""  # a line for the user about a resumed run
 
 
+class Decision(Enum):
+    """What a command does in a folder."""
+
+    NEW = auto()  # start a run; the folder holds no run
+    REPLACE = auto()  # start a run in place of the run in the folder
+    RESUME = auto()  # resume the run in the folder
+    FINISHED = auto()  # nothing: the run in the folder is the requested run, and done
+
+
 def choose_start(config: Config, path: Path, is_new_folder: bool) -> RunStart | None:
-    """Chooses the run folder, by the key `resume` and by the runs that exist already.
+    """Chooses the folder in which a command runs, and locks this folder.
 
-    - If Hydra names a new folder for each command (`is_new_folder`), the folders beside
-      `path` are searched for an unfinished run of the same configuration and data. The
-      newest such run is resumed.
-    - If `path` holds an unfinished run of the same configuration and data, this run is
-      resumed.
-    - If the run in `path` ended before its first checkpoint, a run of another
-      configuration or data may replace it: nothing of value is lost.
-    - Otherwise a new run starts in `path`.
+    - If Hydra names a new folder for each command (`is_new_folder`), `resume=auto` and
+      `resume=must` first search the folders beside `path`. The newest unfinished run
+      of the same configuration and data is resumed there. Without such a run, or with
+      `resume=never`, a new run starts in `path`.
+    - If the user names the folder `path`, its content decides, see `decide`.
 
-    Returns: the start; None if `path` holds this run, and the run is finished.
+    Returns: the start; None if `path` holds the requested run, and this run is done.
 
     Raises:
-        ConfigError: if the folder holds a run that this configuration cannot resume, or
-            if `resume=must` finds no run to resume.
+        ConfigError: if another process has locked `path`, if `path` holds a run that
+            this command may neither resume nor replace, or if `resume=must` finds no
+            run to resume.
     """
     check_run_folder(path)
     if is_new_folder and config.resume != "never":
-        start = resume_beside(config, path)
+        start = start_beside(config, path)
         if start is not None:
             return start
-    if not is_new_folder and status_of(path) and not is_replaceable(path):
-        reason = reason_not_to_resume(config, path)
-        if reason is not None:
-            raise ConfigError(
-                f"hydra.run.dir: {path} holds a run already{reason}; name another "
-                "folder, or remove this folder"
-            )
-        if status_of(path)["status"] == "done":
-            # A process may be killed after it has recorded the end of its run, but
-            # before it has removed its checkpoints.
-            remove_checkpoints(path)
-            return None
-    folder = RunFolder(path)
-    if folder.record.get("status") == "done":  # the run has ended in the meantime
-        folder.release()
+        if config.resume == "must":
+            raise nothing_to_resume(f"is unfinished beside {path}")
+    # This decision needs no lock: a finished run may lie in a read-only folder, and a
+    # refusal writes nothing. `start_as_decided` decides again under the lock, because
+    # another process may have written to the folder in the meantime.
+    if decide(config, path, status_of(path)) is Decision.FINISHED:
+        # A process may be killed after it has recorded the end of its run, but before
+        # it has removed its checkpoints.
+        remove_checkpoints(path)
         return None
-    replaces_run = (
-        is_replaceable(path) and reason_not_to_resume(config, path) is not None
-    )
-    if folder.record and not replaces_run:
-        return resume_run(folder, config)
-    if config.resume == "must":
-        folder.release()
-        place = f"is unfinished beside {path}" if is_new_folder else f"is in {path}"
-        raise ConfigError(
-            "resume: 'must' needs an unfinished run, but no run of this configuration "
-            f"and data {place}; start a run with resume=auto"
-        )
-    if replaces_run:
-        folder.forget_run()
-    return RunStart(folder)
+    return release_without_start(RunFolder(path), partial(start_as_decided, config))
 
 
-def resume_beside(config: Config, path: Path) -> RunStart | None:
-    """Resumes the newest unfinished run beside `path` that nobody else resumes."""
+def start_beside(config: Config, path: Path) -> RunStart | None:
+    """Returns the start in the newest unfinished run beside `path` that is not locked.
+
+    Returns None if there is no such run.
+    """
     for other_path in unfinished_runs(config, path):
         try:
             folder = RunFolder(other_path)
         except ConfigError:  # another process has locked the folder
             continue
-        if folder.record.get("status") in UNFINISHED:
-            return resume_run(folder, config, "; resume=never starts a new run")
-        folder.release()  # the run has ended since the search
+        start = release_without_start(folder, partial(start_if_unfinished, config))
+        if start is not None:
+            return start
     return None
 
 
@@ -131,23 +125,98 @@ def unfinished_runs(config: Config, path: Path) -> list[Path]:
     return [run for _, run in sorted(runs, reverse=True)]
 
 
-def is_replaceable(path: Path) -> bool:
+def release_without_start(
+    folder: RunFolder, choose: Callable[[RunFolder], RunStart | None]
+) -> RunStart | None:
+    """Returns the start that `choose` finds in a locked folder.
+
+    Frees the lock if `choose` returns None or raises an error.
+    """
+    start = None
+    try:
+        start = choose(folder)
+    finally:
+        if start is None:
+            folder.release()
+    return start
+
+
+def start_if_unfinished(config: Config, folder: RunFolder) -> RunStart | None:
+    """Returns the start in a run beside the new folder; None if the run has ended.
+
+    Another process may have ended the run between the search and the lock.
+    """
+    if folder.record.get("status") not in UNFINISHED:
+        return None
+    return resumed_start(config, folder, "; resume=never starts a new run")
+
+
+def start_as_decided(config: Config, folder: RunFolder) -> RunStart | None:
+    """Returns the start in a locked folder; None if the requested run is finished."""
+    match decide(config, folder.path, folder.record):
+        case Decision.FINISHED:
+            return None
+        case Decision.RESUME:
+            return resumed_start(config, folder)
+        case Decision.REPLACE:
+            folder.forget_run()
+    return RunStart(folder)
+
+
+def decide(config: Config, path: Path, record: dict[str, Any]) -> Decision:
+    """Decides what a command does in the folder `path` with the `status.json` `record`.
+
+    - A new run starts in a folder without a run.
+    - A run of the same configuration and data is resumed, unless it is done.
+    - A run that ended before its first checkpoint is replaced by a run of another
+      configuration or data: nothing of value is lost.
+    - Any other run is neither resumed nor replaced; the command is refused.
+
+    With `resume=never`, every run counts as a run of another configuration. With
+    `resume=must`, a command that would start a new run is refused.
+
+    Raises:
+        ConfigError: if the command is refused.
+    """
+    if record:
+        reason = reason_not_to_resume(config, path, record)
+        if reason is None:
+            is_done = record["status"] == "done"
+            return Decision.FINISHED if is_done else Decision.RESUME
+        if not is_replaceable(path, record):
+            raise ConfigError(reason)
+    if config.resume == "must":
+        raise nothing_to_resume(f"is in {path}")
+    return Decision.REPLACE if record else Decision.NEW
+
+
+def nothing_to_resume(place: str) -> ConfigError:
+    """Returns the error that `resume=must` has no run; `place` says where it is not."""
+    return ConfigError(
+        "resume: 'must' needs an unfinished run, but no run of this configuration and "
+        f"data {place}; start a run with resume=auto"
+    )
+
+
+def is_replaceable(path: Path, record: dict[str, Any]) -> bool:
     """Whether the run in a folder ended before its first checkpoint."""
-    has_ended = status_of(path).get("status") in ("failed", "interrupted")
+    has_ended = record["status"] in ("failed", "interrupted")
     return has_ended and not checkpoint_files(path)
 
 
-def reason_not_to_resume(config: Config, path: Path) -> str | None:
-    """Returns why this configuration may not resume the run in a folder, else None.
-
-    The reason is a part of a message, with a colon in front. The reason is "" if the
-    user forbids to resume: then the run may be the same.
-    """
+def reason_not_to_resume(
+    config: Config, path: Path, record: dict[str, Any]
+) -> str | None:
+    """Returns the message why a command may not resume the run in a folder, or None."""
+    holds_run = f"hydra.run.dir: {path} holds a run already"
+    fix = "name another folder, or remove this folder"
     if config.resume == "never":
-        return ""
-    if status_of(path).get("config_hash") != config_hash(config):
-        return f": {config_difference_message(config, path)}"
-    return None if has_same_data(config, path) else ": the data has changed since"
+        return f"{holds_run}; {fix}"
+    if record.get("config_hash") != config_hash(config):
+        return f"{holds_run}: {config_difference_message(config, path)}; {fix}"
+    if not has_same_data(config, path):
+        return f"{holds_run}: the data has changed since this run read its rows; {fix}"
+    return None
 
 
 def has_same_data(config: Config, path: Path) -> bool:
@@ -159,30 +228,34 @@ def has_same_data(config: Config, path: Path) -> bool:
     return bool(record.get("data_hash") == hash_rows(config.dataset))
 
 
-def resume_run(folder: RunFolder, config: Config, hint: str = "") -> RunStart:
-    """Starts an unfinished run from its newest intact checkpoint, if there is one.
+def resumed_start(config: Config, folder: RunFolder, hint: str = "") -> RunStart:
+    """Returns the start of an unfinished run at its newest intact checkpoint.
 
-    The hint is the end of the message to the user. Raises a `ConfigError` if
-    `resume=must` finds no intact checkpoint.
+    Without an intact checkpoint, the run starts at its beginning. `hint` is the end of
+    the message to the user, with a semicolon in front.
+
+    Raises:
+        ConfigError: if `resume=must` finds no intact checkpoint.
     """
     checkpoint, damaged = newest_checkpoint(folder.path)
     if checkpoint is None and config.resume == "must":
-        folder.release()
         raise ConfigError(
             f"resume: 'must' needs a checkpoint, but {folder.path} holds no intact "
             "checkpoint; start the run again with resume=auto"
         )
-    run = f"the unfinished run in {shortest(folder.path)}{hint}"
+    run = f"the unfinished run in {shortest(folder.path)}"
     if checkpoint is None:
-        message = f"starting {run} again: it has no intact checkpoint"
+        message = f"starting {run} again: it has no intact checkpoint{hint}"
     else:
-        message = f"going on after {describe_checkpoint(checkpoint.path)} of {run}"
+        place = describe_checkpoint(checkpoint.path)
+        message = f"going on after {place} of {run}{hint}"
     return RunStart(folder, checkpoint, tuple(damaged), message)
 
 
 def report_finished(config: Config, path: Path) -> None:
     """Prints that a run is finished already, and its scores."""
     scores = read_scores(path, config.outputs)
+    # The folder of a finished run stays as it is, so nothing is added to `train.log`.
     console = Console(Path(os.devnull))
     end = status_of(path).get("end")
     console.print_line(
@@ -192,8 +265,3 @@ def report_finished(config: Config, path: Path) -> None:
         split = main_split(scores)
         console.print_scores(f"{split} rows", config.outputs, scores[split])
     console.close()
-
-
-def main_split(scores: dict[str, Scores]) -> str:
-    """Returns the split to report: the first of test, valid and train with scores."""
-    return next(split for split in ("test", "valid", "train") if split in scores)

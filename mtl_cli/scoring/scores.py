@@ -189,3 +189,8 @@ def read_scores(run: Path, outputs: list[Output]) -> dict[str, Scores]:
             "then trains this run again"
         ) from None
     return scores_by_split
+
+
+def main_split(scores: dict[str, Scores]) -> str:
+    """Returns the split to report: the first of test, valid and train with scores."""
+    return next(split for split in ("test", "valid", "train") if split in scores)

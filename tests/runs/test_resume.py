@@ -561,6 +561,29 @@ def test_new_folder_gives_way_to_the_newest_run_that_was_cut_off(file, tmp_path)
         run_start.folder.release()
 
 
+def test_run_that_was_cut_off_before_its_first_checkpoint_starts_again(file, tmp_path):
+    placed(chosen(file), tmp_path / "old", "interrupted")
+    start = resume.choose_start(chosen(file), tmp_path / "new", True)
+    assert start.message == (
+        f"starting the unfinished run in {tmp_path / 'old'} again: it has no intact "
+        "checkpoint; resume=never starts a new run"
+    )
+    start.folder.release()
+
+
+def test_lock_is_free_after_an_error(file, tmp_path, monkeypatch):
+    run = placed(chosen(file), written(tmp_path / "run", 1), "interrupted")
+
+    def fail(_):
+        raise DataError("cannot read the rows")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(resume, "newest_checkpoint", fail)
+        with pytest.raises(DataError):
+            resume.choose_start(chosen(file), run, False)
+    resume.choose_start(chosen(file), run, False).folder.release()
+
+
 def test_hash_of_a_configuration_leaves_out_what_cannot_change_a_number(file):
     first = config_hash(chosen(file))
     neutral = ["resume=must", "trainer.profile=true", "trainer.checkpoint_minutes=3"]
