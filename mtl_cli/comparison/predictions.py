@@ -7,9 +7,10 @@ vary between samples. Both configurations are scored on the same rows: rows that
 hard to predict lower both scores, and most of this effect cancels in the difference.
 """
 
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,7 @@ from mtl_cli.core.prediction_names import SCENARIO
 from mtl_cli.metrics.auc import group_aucs
 from mtl_cli.metrics.metric import Floats, Metric, UndefinedError
 from mtl_cli.statistics.delong import auc_influence, standard_error
-from mtl_cli.statistics.sampling_error import MIN_ROWS, RESAMPLES
+from mtl_cli.statistics.sampling_error import MIN_UNITS, RESAMPLES
 from mtl_cli.statistics.significance import Test, z_test
 
 
@@ -52,7 +53,11 @@ class Rows(NamedTuple):
         return Rows._make(None if column is None else column[mask] for column in self)
 
     def are_same(self, other: "Rows") -> bool:
-        """Whether two sets of rows have equal row numbers, labels, weights, groups."""
+        """Whether two sets of rows have equal row numbers, labels, weights, groups.
+
+        Scenarios are not compared, since a score does not depend on them: the score of
+        a scenario is computed from the rows of the scenario alone.
+        """
         return all(
             np.array_equal(getattr(self, name), getattr(other, name))
             for name in ("row_numbers", "label", "weight", "group")
@@ -60,8 +65,11 @@ class Rows(NamedTuple):
 
 
 @dataclass(eq=False)
-class Predictions:
+class Predictions(ABC):
     """The predictions of all seeds of a configuration for one task.
+
+    Each subclass has another way to test the difference of two scores, see
+    `make_predictions`.
 
     Attributes:
         metric: the metric to compute.
@@ -73,7 +81,7 @@ class Predictions:
     rows: Rows
     by_seed: list[Floats]
 
-    def of_scenario(self, name: str) -> "Predictions":
+    def of_scenario(self, name: str) -> Self:
         """Returns the predictions for the rows of a scenario; "" gives all rows.
 
         Raises:
@@ -85,7 +93,47 @@ class Predictions:
             raise UnusableError(f"predictions.parquet has no column {SCENARIO}")
         mask = self.rows.scenario == name
         by_seed = [prediction[mask] for prediction in self.by_seed]
-        return Predictions(self.metric, self.rows.take(mask), by_seed)
+        return replace(self, rows=self.rows.take(mask), by_seed=by_seed)
+
+    def test(self, other: Self) -> Test:
+        """Tests whether the scores of two configurations differ.
+
+        Raises:
+            DifferentRowsError: if the predictions are for different rows.
+            UnusableError: if the metric is undefined on the rows, or if there are too
+                few rows or groups for a test.
+        """
+        if not self.rows.are_same(other.rows):
+            raise DifferentRowsError("the test rows or their weights differ")
+        try:
+            difference, standard_error = self.difference_and_error(other)
+        except UndefinedError as reason:
+            raise UnusableError(f"{self.metric.name} is undefined: {reason}") from None
+        return z_test(difference, standard_error)
+
+    @property
+    @abstractmethod
+    def score(self) -> float:
+        """The metric on all rows, averaged over seeds.
+
+        Raises:
+            UndefinedError: if the metric is undefined on the rows.
+        """
+
+    @abstractmethod
+    def difference_and_error(self, other: Self) -> tuple[float, float]:
+        """Returns this score minus the other score, and the standard error of both.
+
+        Both scores are for the same rows.
+
+        Raises:
+            UndefinedError: if the metric is undefined on the rows.
+            UnusableError: if there are too few rows or groups for a test.
+        """
+
+
+class AucPredictions(Predictions):
+    """Predictions whose AUCs are tested by DeLong's formula."""
 
     @cached_property
     def auc_and_influence(self) -> tuple[float, Floats]:
@@ -99,11 +147,28 @@ class Predictions:
             total_influence += influence
         return total / len(self.by_seed), total_influence / len(self.by_seed)
 
+    @property
+    def score(self) -> float:
+        return self.auc_and_influence[0]
+
+    def difference_and_error(self, other: Self) -> tuple[float, float]:
+        _, class_sizes = np.unique(self.rows.label, return_counts=True)
+        if len(class_sizes) < 2 or class_sizes.min() < 2:
+            raise UnusableError("a class has fewer than two test rows")
+        influence = self.auc_and_influence[1] - other.auc_and_influence[1]
+        error = standard_error(self.rows.label, influence)
+        return self.score - other.score, error
+
+
+class GroupAucPredictions(Predictions):
+    """Predictions whose group AUCs are tested by the formula for a ratio."""
+
     @cached_property
     def group_aucs_and_weights(self) -> tuple[Floats, Floats]:
-        """The AUC of each group, averaged over seeds, and the groups' weights.
+        """The AUC of each group, averaged over seeds, and the weight of each group.
 
-        Both are (groups with rows of both classes,).
+        Both arrays are (usable groups,). A group is usable if it has rows of both
+        classes.
         """
         rows = self.rows
         results = [
@@ -112,78 +177,78 @@ class Predictions:
         _, weights = results[0]  # The weights are the same for all seeds.
         return np.mean([aucs for aucs, _ in results], axis=0), weights
 
-    @cached_property
-    def sampled_metric(self) -> Floats:
-        """The metric on each bootstrap sample of the rows, averaged over seeds.
+    @property
+    def score(self) -> float:
+        aucs, weights = self.group_aucs_and_weights
+        return float(np.average(aucs, weights=weights))
 
-        All configurations have the same samples, so the metrics of two configurations
-        can be subtracted sample by sample.
+    def difference_and_error(self, other: Self) -> tuple[float, float]:
+        """Overrides `Predictions.difference_and_error`.
+
+        Another test set would have other groups. The difference is a weighted mean over
+        the groups. So it is a ratio of two sums, and both sums vary between sets of
+        groups. The standard error is that of a ratio: Cochran, Sampling Techniques,
+        1977, section 2.11.
         """
-        label, weight = self.rows.label, self.rows.weight
-        rng = np.random.default_rng(0)
-        values = np.empty(RESAMPLES)
-        for i in range(RESAMPLES):
-            rows = rng.integers(0, len(label), len(label))
-            values[i] = np.mean(
-                [self.metric(label[rows], p[rows], weight[rows]) for p in self.by_seed]
+        aucs, weights = self.group_aucs_and_weights
+        num_groups = len(aucs)
+        if num_groups < MIN_UNITS:
+            raise UnusableError(
+                f"fewer than {MIN_UNITS} groups have rows of both classes"
             )
-        return values
+        differences = aucs - other.group_aucs_and_weights[0]
+        mean = float(np.average(differences, weights=weights))
+        squares = np.sum((weights * (differences - mean)) ** 2)
+        variance_of_sum = num_groups / (num_groups - 1) * squares
+        return mean, float(np.sqrt(variance_of_sum) / weights.sum())
+
+
+class ResampledPredictions(Predictions):
+    """Predictions whose metric has no formula; it is tested by the bootstrap."""
 
     @cached_property
-    def mean(self) -> float:
-        """The metric on all rows, averaged over seeds."""
-        if self.metric.name == "auc":
-            return self.auc_and_influence[0]
-        if self.metric.grouped:
-            aucs, weights = self.group_aucs_and_weights
-            return float(np.average(aucs, weights=weights))
+    def score(self) -> float:
         label, weight = self.rows.label, self.rows.weight
         return float(np.mean([self.metric(label, p, weight) for p in self.by_seed]))
 
-    def test(self, other: "Predictions") -> Test:
-        """Tests the metric of these predictions minus the metric of other predictions.
+    @cached_property
+    def sampled_scores(self) -> Floats:
+        """The score on each bootstrap sample of the rows, (samples,).
 
-        Raises:
-            DifferentRowsError: if the predictions are for different rows.
-            UnusableError: if an AUC has fewer than two rows of a class, if fewer than
-                `MIN_ROWS` groups have rows of both classes, or if another metric is
-                undefined on a bootstrap sample.
+        The samples depend on the number of rows alone. So the sampled scores of two
+        configurations can be subtracted sample by sample.
         """
-        if not self.rows.are_same(other.rows):
-            raise DifferentRowsError("the test rows or their weights differ")
-        if self.metric.name == "auc":
-            _, class_sizes = np.unique(self.rows.label, return_counts=True)
-            if len(class_sizes) < 2 or class_sizes.min() < 2:
-                raise UnusableError("a class has fewer than two test rows")
-            influence = self.auc_and_influence[1] - other.auc_and_influence[1]
-            error = standard_error(self.rows.label, influence)
-            return z_test(self.mean - other.mean, error)
-        if self.metric.grouped:
-            return self.test_groups(other)
+        label, weight = self.rows.label, self.rows.weight
+        rng = np.random.default_rng(0)
+        scores = np.empty(RESAMPLES)
+        for i in range(RESAMPLES):
+            drawn = rng.integers(0, len(label), len(label))
+            scores[i] = np.mean(
+                [
+                    self.metric(label[drawn], p[drawn], weight[drawn])
+                    for p in self.by_seed
+                ]
+            )
+        return scores
+
+    def difference_and_error(self, other: Self) -> tuple[float, float]:
+        difference = self.score - other.score
         try:
-            difference = self.mean - other.mean
-            differences = self.sampled_metric - other.sampled_metric
+            sampled_differences = self.sampled_scores - other.sampled_scores
         except UndefinedError:
             raise UnusableError(
                 f"{self.metric.name} is undefined on some bootstrap samples of the rows"
             ) from None
-        return z_test(difference, float(np.std(differences, ddof=1)))
+        return difference, float(np.std(sampled_differences, ddof=1))
 
-    def test_groups(self, other: "Predictions") -> Test:
-        """Tests the difference of two group AUCs on the same groups.
 
-        Another test set would have other groups. The difference is a weighted mean over
-        the groups, so it is a ratio of two sums that vary from one set of groups to
-        another. The standard error is the standard error of a ratio (Cochran, Sampling
-        Techniques, 1977, section 2.11).
-        """
-        aucs, weights = self.group_aucs_and_weights
-        n = len(aucs)
-        if n < MIN_ROWS:
-            raise UnusableError(
-                f"fewer than {MIN_ROWS} groups have rows of both classes"
-            )
-        differences = aucs - other.group_aucs_and_weights[0]
-        mean = float(np.average(differences, weights=weights))
-        variance = n / (n - 1) * np.sum((weights * (differences - mean)) ** 2)
-        return z_test(mean, float(np.sqrt(variance) / weights.sum()))
+def make_predictions(metric: Metric, rows: Rows, by_seed: list[Floats]) -> Predictions:
+    """Makes the `Predictions` whose test fits the metric.
+
+    `gauc`, the group AUC, is the only metric of groups.
+    """
+    if metric.name == "auc":
+        return AucPredictions(metric, rows, by_seed)
+    if metric.grouped:
+        return GroupAucPredictions(metric, rows, by_seed)
+    return ResampledPredictions(metric, rows, by_seed)

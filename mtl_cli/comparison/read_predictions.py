@@ -17,6 +17,7 @@ from mtl_cli.comparison.predictions import (
     Predictions,
     Rows,
     UnusableError,
+    make_predictions,
 )
 from mtl_cli.comparison.runs import Run
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
@@ -73,13 +74,13 @@ def read_all_seeds(
     computable = [m for m in namesakes if m.multiclass == has_classes]
     if not computable:
         raise UnusableError(f"{metric} cannot be computed from predictions.parquet")
-    predictions = Predictions(computable[0], first_rows, prediction_by_seed)
+    predictions = make_predictions(computable[0], first_rows, prediction_by_seed)
     try:
-        mean = predictions.mean
+        score = predictions.score
     except (UndefinedError, ValueError, IndexError):
         # Damaged labels, such as classes that do not exist, raise one of the last two.
         raise UnusableError(f"{metric} is undefined") from None
-    if not np.isclose(mean, np.mean(list(recorded.values())), rtol=1e-6):
+    if not np.isclose(score, np.mean(list(recorded.values())), rtol=1e-6):
         raise UnusableError(f"predictions do not give the {metric} of metrics.json")
     return predictions
 

@@ -24,7 +24,7 @@ RESAMPLES = 200  # The number of bootstrap samples gives an error to within abou
 MIN_DEFINED = 180  # the number of samples on which the metric must have a value
 # Few rows do not show how much rows vary. The bootstrap needs this many rows, or groups
 # if the metric is grouped. DeLong's formula needs `MIN_OF_CLASS` rows of each class.
-MIN_ROWS = 20
+MIN_UNITS = 20
 MIN_OF_CLASS = 5
 # A bootstrap sample has at most this many rows, to save time. A standard error is
 # proportional to 1 / sqrt(rows), so the error on more rows follows.
@@ -67,7 +67,7 @@ def sampling_error(
     Returns: the error; None if the error is unknown. The error of an AUC is unknown if
         a class has fewer than `MIN_OF_CLASS` rows, or if the AUC is 0 or 1: the formula
         would then give an error of 0. The error of a grouped metric is unknown without
-        groups, or if fewer than `MIN_ROWS` groups have rows of both classes. For all
+        groups, or if fewer than `MIN_UNITS` groups have rows of both classes. For all
         metrics but AUCs, see also `bootstrap_error`.
     """
     label, prediction, weight = columns
@@ -84,7 +84,7 @@ def sampling_error(
     if group is None:
         return None
     aucs, _ = group_aucs(label, prediction, weight, group)
-    if len(aucs) < MIN_ROWS:  # Groups of one class do not count in the metric.
+    if len(aucs) < MIN_UNITS:  # Groups of one class do not count in the metric.
         return None
     return bootstrap_error(metric, columns, group)
 
@@ -101,12 +101,12 @@ def bootstrap_error(
         group: the group of each row, (rows,), below 0 for rows without a group. If
             there are groups, samples consist of whole groups.
 
-    Returns: the error; None if there are fewer than `MIN_ROWS` rows or groups, or if
+    Returns: the error; None if there are fewer than `MIN_UNITS` rows or groups, or if
         the metric has a value on fewer than `MIN_DEFINED` samples.
     """
     num_rows = len(columns[0])
     num_units = num_rows if group is None else len(np.unique(group[group >= 0]))
-    if num_units < MIN_ROWS:
+    if num_units < MIN_UNITS:
         return None
     value = metric(*columns) if group is None else metric(*columns, group)
     # The row indices of each sample, and the groups of these rows if there are groups.

@@ -6,7 +6,7 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from mtl_cli.comparison.intervals import mean_interval
-from mtl_cli.comparison.predictions import Predictions, Rows, UnusableError
+from mtl_cli.comparison.predictions import Rows, UnusableError, make_predictions
 from mtl_cli.comparison.seed_tests import (
     paired_difference,
     pooled_noise,
@@ -163,7 +163,7 @@ def delong_of_two(
     numbers = np.arange(len(label))
     weight = np.ones(len(label)) if weight is None else weight
     rows = Rows(numbers, label, weight, np.full(len(label), -1))
-    return Predictions(auc, rows, a).test(Predictions(auc, rows, b))
+    return make_predictions(auc, rows, a).test(make_predictions(auc, rows, b))
 
 
 def test_auc_of_delong_counts_ties_half() -> None:
@@ -234,7 +234,9 @@ def test_bootstrap_agrees_with_the_normal_theory_of_a_mean() -> None:
     label, (a,), (b,) = two_models(np.random.default_rng(6), 3000, 0.2)
     a, b = (1 / (1 + np.exp(-x)) for x in (a, b))
     rows = Rows(np.arange(3000), label, np.ones(3000), np.full(3000, -1))
-    test = Predictions(log_loss, rows, [a]).test(Predictions(log_loss, rows, [b]))
+    test = make_predictions(log_loss, rows, [a]).test(
+        make_predictions(log_loss, rows, [b])
+    )
     losses = [-(label * np.log(p) + (1 - label) * np.log1p(-p)) for p in (a, b)]
     error = stats.sem(losses[0] - losses[1])
     # 200 draws give a standard error to within 5 %; three of those.
@@ -254,7 +256,9 @@ def test_bootstrap_of_weighted_rows_calls_equal_models_different_in_5_percent() 
             1 / (1 + np.exp(1 - label - shared - own))
             for own in 0.5 * rng.normal(size=(2, 400))
         )
-        test = Predictions(log_loss, rows, [a]).test(Predictions(log_loss, rows, [b]))
+        test = make_predictions(log_loss, rows, [a]).test(
+            make_predictions(log_loss, rows, [b])
+        )
         wrong += test.p_value < 0.05
     # The standard error of a share of 0.05 in 400 is 0.011.
     assert 0.035 < wrong / repetitions < 0.065
@@ -281,7 +285,9 @@ def models_of_users(
 def test_group_auc_is_tested_as_whole_groups_vary() -> None:
     rows, a, b = models_of_users(np.random.default_rng(3), 400)
     seeds = [a, a + 0.1 * np.random.default_rng(4).normal(size=len(a))]
-    test = Predictions(gauc, rows, seeds).test(Predictions(gauc, rows, [b, b]))
+    test = make_predictions(gauc, rows, seeds).test(
+        make_predictions(gauc, rows, [b, b])
+    )
     columns = rows.label, rows.weight, rows.group
 
     def difference(label: Floats, weight: Floats, group: Floats, *scores: Floats):
@@ -304,11 +310,15 @@ def test_group_auc_needs_20_groups_with_both_classes() -> None:
     group = np.repeat(np.arange(20), 2)
     score = np.random.default_rng(0).normal(size=40)
     rows = Rows(np.arange(40), label, np.ones(40), group)
-    predictions = Predictions(gauc, rows, [score])
+    predictions = make_predictions(gauc, rows, [score])
     assert predictions.test(predictions).p_value == 1
     few = predictions.rows.take(group < 19)
-    predictions = Predictions(gauc, few, [score[:38]])
+    predictions = make_predictions(gauc, few, [score[:38]])
     with pytest.raises(UnusableError, match="fewer than 20 groups have rows of both"):
+        predictions.test(predictions)
+    without_groups = rows._replace(group=np.full(40, -1))
+    predictions = make_predictions(gauc, without_groups, [score])
+    with pytest.raises(UnusableError, match="gauc is undefined: none of 40 rows has a"):
         predictions.test(predictions)
 
 
@@ -318,7 +328,7 @@ def test_group_aucs_of_equal_models_are_called_different_in_5_percent() -> None:
     wrong, repetitions = 0, 2000
     for _ in range(repetitions):
         rows, a, b = models_of_users(rng)
-        test = Predictions(gauc, rows, [a]).test(Predictions(gauc, rows, [b]))
+        test = make_predictions(gauc, rows, [a]).test(make_predictions(gauc, rows, [b]))
         wrong += test.p_value < 0.05
     # Three standard errors of a share of 0.05 in 2,000 are 0.015.
     assert 0.035 < wrong / repetitions < 0.065
