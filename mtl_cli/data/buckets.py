@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 from mtl_cli.data.table import Array
 
-NUM_BUCKETS = 10  # the largest number of buckets of a feature of numbers
+MAX_BUCKETS = 10  # the largest number of buckets of a feature of numbers
 MAX_FREQUENT_IDS = 20  # the largest number of ids that have a bucket of their own
 Counts = npt.NDArray[np.int64]
 
@@ -16,12 +16,13 @@ Counts = npt.NDArray[np.int64]
 class Buckets(TypedDict):
     """The buckets of a feature and the number of values in each, as JSON values.
 
-    A feature of numbers has `NUM_BUCKETS` buckets that hold about equally many values,
+    A feature of numbers has `MAX_BUCKETS` buckets that hold about equally many values,
     or fewer buckets if many values are equal. A feature of ids has one bucket for each
     of its most frequent ids, and one more bucket for all other ids.
 
     Attributes:
-        edges: the limits between the buckets of numbers, in ascending order.
+        edges: the limits between the buckets of numbers, in ascending order. A value
+            that equals an edge is in the bucket above the edge.
         ids: the ids with a bucket of their own, in ascending order. All other ids are
             in the last bucket.
         counts: the number of values in each bucket.
@@ -33,39 +34,58 @@ class Buckets(TypedDict):
 
 
 def make_buckets(values: Array) -> Buckets:
-    """Chooses buckets for floats or integer ids, (values,), and counts the values."""
-    buckets: Buckets = {"counts": []}
+    """Chooses buckets for the values of a feature, (values,), and counts the values.
+
+    Floats are the values of a feature of numbers, integers those of a feature of ids.
+    """
     if np.issubdtype(values.dtype, np.floating):
-        quantiles = np.quantile(values, np.linspace(0, 1, NUM_BUCKETS + 1)[1:-1])
-        buckets["edges"] = np.unique(quantiles).tolist()
-    else:
-        ids, counts = np.unique(values, return_counts=True)
-        frequent = ids[np.argsort(-counts, kind="stable")[:MAX_FREQUENT_IDS]]
-        buckets["ids"] = np.sort(frequent).tolist()
-    buckets["counts"] = bucket_counts(buckets, values).tolist()
-    return buckets
+        quantiles = np.quantile(values, np.linspace(0, 1, MAX_BUCKETS + 1)[1:-1])
+        edges = np.unique(quantiles).tolist()
+        return {"counts": counts_by_edges(edges, values).tolist(), "edges": edges}
+    all_ids, id_counts = np.unique(values, return_counts=True)
+    # Of two ids with equal counts, the smaller id comes first.
+    by_frequency = all_ids[np.argsort(-id_counts, kind="stable")]
+    ids = np.sort(by_frequency[:MAX_FREQUENT_IDS]).tolist()
+    return {"counts": counts_by_ids(ids, values).tolist(), "ids": ids}
+
+
+def num_buckets(buckets: Buckets) -> int:
+    """Returns the number of buckets, which does not depend on `counts`."""
+    limits = buckets["edges"] if "edges" in buckets else buckets["ids"]
+    return len(limits) + 1
 
 
 def bucket_counts(buckets: Buckets, values: Array) -> Counts:
     """Returns the number of values in each bucket, (buckets,)."""
     if "edges" in buckets:
-        edges = np.asarray(buckets["edges"])
-        index = np.searchsorted(edges, values, side="right")
-        return np.bincount(index, minlength=len(edges) + 1)
-    ids = np.asarray(buckets["ids"])
-    id_index = np.searchsorted(ids, values)
-    index = np.where(np.isin(values, ids), id_index, len(ids))
-    return np.bincount(index, minlength=len(ids) + 1)
+        return counts_by_edges(buckets["edges"], values)
+    return counts_by_ids(buckets["ids"], values)
 
 
-def stability_index(counts: Counts, other: Counts) -> float:
+def counts_by_edges(edges: list[float], values: Array) -> Counts:
+    """Returns the number of values in each bucket of numbers, (edges + 1,)."""
+    # The index of a value's bucket is the number of edges up to the value.
+    bucket = np.searchsorted(np.asarray(edges), values, side="right")
+    return np.bincount(bucket, minlength=len(edges) + 1)
+
+
+def counts_by_ids(ids: list[int], values: Array) -> Counts:
+    """Returns the number of values in each bucket of ids, (ids + 1,)."""
+    index_of_id = np.searchsorted(np.asarray(ids), values)
+    bucket = np.where(np.isin(values, ids), index_of_id, len(ids))
+    return np.bincount(bucket, minlength=len(ids) + 1)
+
+
+def stability_index(counts: Counts, other_counts: Counts) -> float:
     """Returns the population stability index of two distributions.
 
     The index is the sum over buckets of (p - q) log(p / q), where p is the fraction of
-    the values of one distribution that lie in the bucket, and q the fraction of the
-    other. A distribution is given by its number of values in each bucket, (buckets,).
+    one distribution's values that lie in the bucket, and q the same fraction of the
+    other distribution. Both arguments are the number of values in each bucket,
+    (buckets,).
     """
-    p, q = positive_fractions(counts), positive_fractions(other)
+    p = positive_fractions(counts)
+    q = positive_fractions(other_counts)
     return float(((p - q) * np.log(p / q)).sum())
 
 

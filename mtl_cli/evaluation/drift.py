@@ -21,6 +21,7 @@ from mtl_cli.data.buckets import (
     Counts,
     bucket_counts,
     make_buckets,
+    num_buckets,
     stability_index,
 )
 from mtl_cli.data.feature_set import FeatureSet
@@ -31,44 +32,44 @@ from mtl_cli.runs.predictions_file import PREDICTIONS, read_predictions
 # The usual limits: drift is moderate from a PSI of 0.1 on, and large from 0.25 on.
 MODERATE_PSI = 0.1
 LARGE_PSI = 0.25
-# The increase of the fraction of empty cells, or of unseen values, that is reported.
+# A feature is reported if its fraction of empty cells, or of unseen values, is larger
+# than in the run by at least this much.
 REPORTED_INCREASE = 0.05
 
 
-class TrainedFeature(NamedTuple):
+class RunDistribution(NamedTuple):
     """The distribution of a feature's values in the run's own data.
 
     Attributes:
-        buckets: the buckets of the values, and their distribution in training rows.
+        buckets: the buckets of the values.
         counts: the number of values of training rows in each bucket, (buckets,).
-        missing: the fraction of empty cells in the training file.
-        unseen: the fraction of values in the run's last split that have no id of their
-            own, because training rows lack them or have few of them; None if it was not
-            counted.
+        empty_fraction: the fraction of empty cells in the training file.
+        unseen_fraction: the fraction of unseen values in the run's last split, usually
+            the test rows; None if unseen values were not counted. A value is unseen if
+            it has no id of its own: too few training rows contain the value.
     """
 
     buckets: Buckets
     counts: Counts
-    missing: float
-    unseen: float | None
+    empty_fraction: float
+    unseen_fraction: float | None
 
 
-def read_trained_feature(report: dict[str, Any]) -> TrainedFeature:
+def read_distribution(report: dict[str, Any]) -> RunDistribution:
     """Reads the entry of one feature in a run's `data_report.json`.
 
     Raises:
         ValueError, LookupError, TypeError: if the entry is damaged.
     """
     buckets = report["buckets"]
+    limits = np.array(buckets["edges" if "edges" in buckets else "ids"], "float64")
     counts = np.array(buckets["counts"], "int64")
-    # The value 0 is counted only to learn the number of buckets.
-    num_buckets = len(bucket_counts(buckets, np.zeros(1)))
-    if counts.shape != (num_buckets,):
-        raise ValueError("the buckets and their counts differ in number")
-    missing = float(report["missing"]["train"])
+    if limits.ndim != 1 or counts.shape != (num_buckets(buckets),):
+        raise ValueError("the buckets and their counts do not fit")
+    empty_fraction = float(report["missing"]["train"])
     unseen_by_split = list(report["unseen"].values())
-    unseen = float(unseen_by_split[-1]) if unseen_by_split else None
-    return TrainedFeature(buckets, counts, missing, unseen)
+    unseen_fraction = float(unseen_by_split[-1]) if unseen_by_split else None
+    return RunDistribution(buckets, counts, empty_fraction, unseen_fraction)
 
 
 class FeatureCounts:
@@ -80,23 +81,23 @@ class FeatureCounts:
     Attributes:
         remark: a line for the user that says why the drift of features is unknown; ""
             if the drift is known.
-        trained: {feature: its distribution in the run's own data}; {} if unknown.
+        run_distributions: {feature: its distribution in the run's own data}; {} if the
+            drift is unknown.
         counts: {feature: the number of values in each bucket, (buckets,)}.
-        num_missing: {feature: the number of empty cells}. If a feature reads several
-            columns, the emptiest column of each block counts.
+        num_empty: {raw column of a feature: the number of empty cells}.
         num_unseen: {feature: the number of unseen values}.
-        num_values: {feature: the number of values of which `num_unseen` are unseen}.
-        num_rows: the number of rows whose empty cells and unseen values are counted.
+        num_values: {feature: the number of all values, unseen or not}.
+        num_rows: the number of rows in which empty cells and unseen values are counted.
     """
 
     def __init__(self, features: FeatureSet, run_folder: Path) -> None:
         self.features = features
         self.remark = ""
-        self.trained: dict[str, TrainedFeature] = {}
+        self.run_distributions: dict[str, RunDistribution] = {}
         try:
             reports = read_json_object(run_folder / "data_report.json")["features"]
-            self.trained = {
-                name: read_trained_feature(reports[name]) for name in features.by_name
+            self.run_distributions = {
+                name: read_distribution(reports[name]) for name in features.by_name
             }
         except DAMAGED_FILE_ERRORS:
             self.remark = (
@@ -104,10 +105,10 @@ class FeatureCounts:
                 f"cannot be read from {run_folder / 'data_report.json'}"
             )
         self.counts = {
-            name: np.zeros_like(trained.counts)
-            for name, trained in self.trained.items()
+            name: np.zeros_like(distribution.counts)
+            for name, distribution in self.run_distributions.items()
         }
-        self.num_missing = Counter[str]()
+        self.num_empty = Counter[str]()
         self.num_unseen = Counter[str]()
         self.num_values = Counter[str]()
         self.num_rows = 0
@@ -118,18 +119,20 @@ class FeatureCounts:
         `raw_rows` are the same rows before their encoding. Without `raw_rows`, the
         empty cells and unseen values of the block are not counted.
         """
-        for name, trained in self.trained.items():
+        for name, distribution in self.run_distributions.items():
             values, _ = self.features.all_values(encoded, name)
-            self.counts[name] += bucket_counts(trained.buckets, values)
+            self.counts[name] += bucket_counts(distribution.buckets, values)
         if raw_rows is None:
             return
         self.num_rows += raw_rows.num_rows
-        for name, feature in self.features.by_name.items():
-            num_empty_by_column = [
-                int(empty_cells(raw_rows[column]).sum())
-                for column in feature.source_columns(name)
-            ]
-            self.num_missing[name] += max(num_empty_by_column)
+        # Several features may read the same column.
+        columns = {
+            column
+            for name, feature in self.features.by_name.items()
+            for column in feature.source_columns(name)
+        }
+        for column in columns:
+            self.num_empty[column] += int(empty_cells(raw_rows[column]).sum())
         for name, value_rows in self.features.unseen(raw_rows, encoded).items():
             self.num_unseen[name] += len(value_rows.unseen)
             self.num_values[name] += len(value_rows.all)
@@ -140,23 +143,40 @@ class FeatureCounts:
         Returns: one dict per feature, with `kind` "feature"; `name`; `psi`, the
             population stability index; `missing` and `unseen`, the fractions of empty
             cells and of unseen values; and `trained_missing` and `trained_unseen`,
-            these fractions in the run's own data. A value that is unknown is None.
+            these fractions in the run's own data. A value that is unknown is None. If
+            a feature reads several columns, `missing` is the fraction of the emptiest.
         """
         return [self.feature_record(name) for name in self.features.by_name]
 
     def feature_record(self, name: str) -> dict[str, Any]:
         """Returns the drift of one feature, see `drift`."""
-        num_rows, num_values = self.num_rows, self.num_values[name]
-        missing = self.num_missing[name] / num_rows if num_rows else None
-        unseen = self.num_unseen[name] / num_values if num_values else None
-        record = {"kind": "feature", "name": name, "psi": None, "missing": missing}
-        record |= {"trained_missing": None, "unseen": unseen, "trained_unseen": None}
-        if name in self.trained:
-            trained = self.trained[name]
-            record["psi"] = stability_index(trained.counts, self.counts[name])
-            record["trained_missing"] = trained.missing
-            record["trained_unseen"] = trained.unseen
-        return record
+        psi = run_empty_fraction = run_unseen_fraction = None
+        if name in self.run_distributions:
+            distribution = self.run_distributions[name]
+            psi = stability_index(distribution.counts, self.counts[name])
+            run_empty_fraction = distribution.empty_fraction
+            run_unseen_fraction = distribution.unseen_fraction
+        return {
+            "kind": "feature",
+            "name": name,
+            "psi": psi,
+            "missing": self.empty_fraction(name),
+            "trained_missing": run_empty_fraction,
+            "unseen": self.unseen_fraction(name),
+            "trained_unseen": run_unseen_fraction,
+        }
+
+    def empty_fraction(self, name: str) -> float | None:
+        """Returns the fraction of empty cells in the emptiest column of a feature."""
+        if not self.num_rows:
+            return None
+        columns = self.features.by_name[name].source_columns(name)
+        return max(self.num_empty[column] for column in columns) / self.num_rows
+
+    def unseen_fraction(self, name: str) -> float | None:
+        """Returns the fraction of a feature's values that are unseen."""
+        num_values = self.num_values[name]
+        return self.num_unseen[name] / num_values if num_values else None
 
 
 def has_drifted(record: dict[str, Any]) -> bool:
@@ -185,33 +205,57 @@ def prediction_drift(
         `prediction_record`; and a line that tells the user why the drift is unknown,
         or "".
     """
-    records = []
-    columns = [prediction_name(output.name) for output in outputs]
     try:
-        table = read_predictions(run_folder, lambda names: columns)
-        for output in outputs:
-            name = output.name
-            earlier: Any = table[prediction_name(name)].to_numpy()
-            if earlier.dtype == object:  # one list of probabilities per row
-                earlier = np.stack(list(earlier))
-            if earlier.shape[1:] != predictions[name].shape[1:]:
-                raise ValueError("the numbers of classes differ")
-            new = output.task.prediction_columns(name, predictions[name])
-            old = output.task.prediction_columns(name, earlier)
-            records += [prediction_record(key, old[key], new[key]) for key in new]
+        run_predictions = read_run_predictions(run_folder, outputs, predictions)
     except FileNotFoundError:
         return [], f"drift of predictions is unknown: {run_folder} has no {PREDICTIONS}"
     except DAMAGED_FILE_ERRORS:
         path = run_folder / PREDICTIONS
         return [], f"drift of predictions is unknown: {path} is damaged"
+    records = []
+    for output in outputs:
+        name = output.name
+        old = output.task.prediction_columns(name, run_predictions[name])
+        new = output.task.prediction_columns(name, predictions[name])
+        records += [prediction_record(key, old[key], new[key]) for key in new]
     return records, ""
+
+
+def read_run_predictions(
+    run_folder: Path, outputs: list[Output], predictions: dict[str, Array]
+) -> dict[str, Array]:
+    """Reads the run's predictions for its own test rows.
+
+    Returns: {output: (rows,) or (rows, classes)}, with as many classes as in
+        `predictions`.
+
+    Raises:
+        FileNotFoundError: if the run has no predictions.
+        OSError, ValueError, LookupError, TypeError: if the file is damaged.
+    """
+    columns = [prediction_name(output.name) for output in outputs]
+    table = read_predictions(run_folder, lambda names: columns)
+    if not table.num_rows:
+        raise ValueError("the file has no rows")
+    run_predictions = {}
+    for output in outputs:
+        values: Any = table[prediction_name(output.name)].to_numpy()
+        if values.dtype == object:  # one list of probabilities per row
+            values = np.stack(list(values))
+        if values.shape[1:] != predictions[output.name].shape[1:]:
+            raise ValueError("the numbers of classes differ")
+        run_predictions[output.name] = values.astype("float64")
+    return run_predictions
 
 
 def prediction_record(name: str, old: Array, new: Array) -> dict[str, Any]:
     """Returns the drift of the predictions of an output, or of one of its classes.
 
-    Returns: `kind` "prediction", `name`, `psi`, and the means `mean` of the new
-        predictions and `trained_mean` of the old predictions, for the run's test rows.
+    `old` are the run's predictions for its own test rows, `new` the predictions for the
+    evaluated rows; both are (rows,).
+
+    Returns: a dict with `kind` "prediction"; `name`; `psi`, the population stability
+        index; `mean`, the mean of `new`; and `trained_mean`, the mean of `old`.
     """
     old, new = old.astype("float64"), new.astype("float64")
     buckets = make_buckets(old)

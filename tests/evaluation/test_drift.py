@@ -1,8 +1,13 @@
-"""Which features count as drifted."""
+"""Which features count as drifted, and which fraction of their cells is empty."""
 
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pyarrow as pa
 import pytest
 
-from mtl_cli.evaluation.drift import has_drifted
+from mtl_cli.evaluation.drift import FeatureCounts, has_drifted
 
 
 @pytest.mark.parametrize(
@@ -26,3 +31,20 @@ def test_feature_has_drifted_by_its_psi_or_by_5_points_more_empty_or_unseen_cell
     none |= {"unseen": None, "trained_unseen": None}
     for shares in (empty, unseen):
         assert has_drifted({"psi": psi} | none | shares) == drifted
+
+
+@pytest.mark.parametrize("rows_per_block", [2, 4])
+def test_fraction_of_empty_cells_does_not_depend_on_the_blocks(
+    rows_per_block: int, tmp_path: Path
+) -> None:
+    # The emptiest column was chosen in each block, so two blocks gave the fraction 1.
+    rows = pa.table({"a": [None, None, 1, 1], "b": [2, 2, None, None]})
+    feature = SimpleNamespace(source_columns=lambda name: ["a", "b"])
+    features: Any = SimpleNamespace(
+        by_name={"a_b": feature}, unseen=lambda raw_rows, encoded: {}
+    )
+    feature_counts = FeatureCounts(features, tmp_path)
+    for first_row in range(0, 4, rows_per_block):
+        feature_counts.add({}, rows.slice(first_row, rows_per_block))
+    (record,) = feature_counts.drift()
+    assert (record["missing"], record["psi"]) == (0.5, None)
