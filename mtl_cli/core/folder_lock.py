@@ -3,6 +3,7 @@
 The operating system frees the lock when the process ends, even if it is killed.
 """
 
+import errno
 import fcntl
 import os
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import IO
 from mtl_cli.core.errors import ConfigError
 
 LOCK_NAME = ".lock"
+MAX_ATTEMPTS = 10  # to lock a file that other processes remove
 
 
 def lock_folder(folder: Path, key: str) -> IO[str]:
@@ -23,35 +25,48 @@ def lock_folder(folder: Path, key: str) -> IO[str]:
     Raises:
         ConfigError: if another process holds the lock, or the folder is not writable.
     """
-    path = folder / LOCK_NAME
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = open_lock_file(path)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if not is_at(path, file):
-                raise BlockingIOError
-        except OSError:
-            file.close()
-            raise
-    except BlockingIOError:
+        file = locked_file(folder / LOCK_NAME)
+    except OSError as error:
+        is_link = error.errno == errno.ELOOP  # `open_lock_file` refuses a link
+        reason = f"{LOCK_NAME} is a link" if is_link else error.strerror
+        raise ConfigError(
+            f"{key}: cannot write to {folder}: {reason}; name another folder"
+        ) from None
+    if file is None:
         raise ConfigError(
             f"{key}: another process is running in {folder}; wait until that process "
             "ends, or name another folder"
-        ) from None
-    except OSError as error:
-        raise ConfigError(
-            f"{key}: cannot write to {folder}: {error.strerror}; name another folder"
-        ) from None
+        )
     return file
 
 
-def is_at(path: Path, file: IO[str]) -> bool:
-    """Whether an open file is still the file at a path.
+def locked_file(path: Path) -> IO[str] | None:
+    """Opens and locks a file; returns None if another process holds the lock.
 
-    Somebody may have removed or replaced the file. A lock on a removed file does not
-    keep other processes out.
+    `RunFolder.release` removes the lock file before the lock is free. If this happens
+    after the file is opened here, the lock keeps no other process out, because other
+    processes make a new file. Then the new file is opened and locked instead.
     """
+    for _ in range(MAX_ATTEMPTS):
+        file = open_lock_file(path)
+        is_lock = False
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_lock = is_still_at(path, file)
+        except BlockingIOError:
+            return None
+        finally:
+            if not is_lock:
+                file.close()
+        if is_lock:
+            return file
+    return None  # other processes lock and release the folder all the time
+
+
+def is_still_at(path: Path, file: IO[str]) -> bool:
+    """Whether an open file is still the file at a path, neither removed nor replaced."""
     try:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
     except FileNotFoundError:

@@ -13,7 +13,7 @@ from typing import Any
 
 from mtl_cli.core.atomic_write import UNFINISHED_PREFIX, named_write_errors, replacing
 from mtl_cli.core.errors import ConfigError, WriteError, first_line
-from mtl_cli.core.folder_lock import LOCK_NAME, is_at, lock_folder
+from mtl_cli.core.folder_lock import LOCK_NAME, is_still_at, lock_folder
 from mtl_cli.core.other_files import UnsafeFileError, check_entries, read_json
 from mtl_cli.core.secrets import mask_secrets
 
@@ -100,7 +100,7 @@ class RunFolder:
 
     def is_locked(self) -> bool:
         """Whether the lock file of this run is still in its folder."""
-        return is_at(self.path / LOCK_NAME, self.lock)
+        return is_still_at(self.path / LOCK_NAME, self.lock)
 
     def write_json(self, name: str, value: object) -> None:
         """Writes a JSON file, with secrets masked. NaN and infinity are errors."""
