@@ -66,7 +66,7 @@ def locked_file(path: Path) -> IO[str] | None:
 
 
 def is_still_at(path: Path, file: IO[str]) -> bool:
-    """Whether an open file is still the file at a path, neither removed nor replaced."""
+    """Whether an open file is at its path still, neither removed nor replaced."""
     try:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
     except FileNotFoundError:

@@ -22,7 +22,7 @@ from pydantic_core import CoreSchema, PydanticCustomError
 
 from mtl_cli.core.docstrings import attribute_texts
 from mtl_cli.core.errors import ConfigError, first_line, shown, suggest
-from mtl_cli.core.plugins import Source, sources
+from mtl_cli.core.plugins import OptionSource, sources
 
 # Some C++ code of TensorFlow stores counts as 32-bit integers.
 Count = Annotated[int, Field(ge=1, lt=2**31)]
@@ -251,7 +251,7 @@ def option_class(axis: str, name: str, base: type[Option]) -> type[Option]:
     return cls
 
 
-def imported(source: Source) -> object:
+def imported(source: OptionSource) -> object:
     """Imports an option's class, or the module that holds the class."""
     try:
         return source.load()

@@ -42,12 +42,13 @@ _folders: tuple[Path, ...] = ()  # the folders of `--plugins`
 
 
 @dataclass(frozen=True)
-class Source:
+class OptionSource:
     """The module, file or entry point that an option comes from.
 
     Attributes:
         label: the name of the source, for messages.
-        load: imports the option; returns the option's class, or the class's module.
+        load: a function that imports the option. It returns the class of the option, or
+            the module that holds this class.
         is_plugin: whether the option does not come from mtl-cli.
     """
 
@@ -57,32 +58,30 @@ class Source:
 
 
 def use_folders(paths: Sequence[str | Path]) -> None:
-    """Registers the folders of `--plugins`, and forgets the folders of earlier calls.
+    """Registers the folders of `--plugins` in place of the folders of an earlier call.
 
     A folder has the subfolders of `mtl_cli`: `models/NAME.py`, `features/NAME.py`, and
     so on, and `conf/model/NAME.yaml`. The files of a folder import each other by
-    relative imports.
+    relative imports. Modules that are imported already stay imported, but the options
+    of earlier folders can no longer be chosen.
 
     Raises:
         ConfigError: if a folder does not exist or holds no options, or a name is in use
-            already. The folders of earlier calls then stay registered.
+            already. The folders of an earlier call then stay registered.
     """
     global _folders
-    earlier_folders = _folders
-    _folders = tuple(dict.fromkeys(map(_checked_folder, paths)))
-    _sources.cache_clear()
-    try:
-        for axis in AXES:
-            sources(axis)  # raises an error if a name is used twice
-        _check_config_names()
-    except Exception:
-        _folders = earlier_folders
-        raise
+    folders = tuple(dict.fromkeys(map(_checked_folder, paths)))
+    # Files may have been added to a folder since an earlier call named this folder.
+    _cached_sources.cache_clear()
+    for axis in AXES:
+        _sources(axis, folders)  # raises an error if a name is used twice
+    _check_config_names(folders)
     # Each folder becomes a Python package, so that relative imports work in it.
-    for folder in _folders:
+    for folder in folders:
         package = ModuleType(_package_name(folder))
         package.__path__ = [str(folder)]
         sys.modules[package.__name__] = package
+    _folders = folders
 
 
 def used_folders() -> list[str]:
@@ -95,17 +94,12 @@ def conf_folders() -> list[Path]:
 
     An installed package names its folder by an entry point of the group `mtl_cli.conf`.
     """
-    folders = [folder / CONF for folder in _folders]
-    for entry in _entry_points(CONF):
-        spec = importlib.util.find_spec(entry.value)
-        if spec is not None:
-            folders += map(Path, spec.submodule_search_locations or [])
-    return [folder for folder in folders if folder.is_dir()]
+    return _conf_folders(_folders)
 
 
-def sources(axis: str) -> dict[str, Source]:
+def sources(axis: str) -> dict[str, OptionSource]:
     """Returns {name: source} for every option of an axis."""
-    return _sources(axis, _folders, tuple(sys.path), Path.cwd())
+    return _sources(axis, _folders)
 
 
 def _checked_folder(path: str | Path) -> Path:
@@ -130,9 +124,18 @@ def _package_name(folder: Path) -> str:
     return f"mtl_plugin_{crc32(str(folder).encode()):08x}"
 
 
-def _check_config_names() -> None:
+def _conf_folders(plugin_folders: tuple[Path, ...]) -> list[Path]:
+    folders = [folder / CONF for folder in plugin_folders]
+    for entry in _entry_points(CONF, _package_paths(tuple(sys.path), Path.cwd())):
+        spec = importlib.util.find_spec(entry.value)
+        if spec is not None:
+            folders += map(Path, spec.submodule_search_locations or [])
+    return [folder for folder in folders if folder.is_dir()]
+
+
+def _check_config_names(plugin_folders: tuple[Path, ...]) -> None:
     owners: dict[Path, str] = {}
-    for folder in (conf_folder(), *conf_folders()):
+    for folder in (conf_folder(), *_conf_folders(plugin_folders)):
         for path in sorted(folder.rglob("*.yaml")):
             name = path.relative_to(folder)
             if name in owners:
@@ -142,28 +145,33 @@ def _check_config_names() -> None:
             owners[name] = "mtl-cli" if folder == conf_folder() else str(folder)
 
 
-# The result is cached, since a data set asks for the same axis once per feature. The
-# installed packages depend on `sys.path` and on the current folder. Both are arguments
-# that the function does not use, so that the cache holds one result for each of them.
+def _sources(axis: str, plugin_folders: tuple[Path, ...]) -> dict[str, OptionSource]:
+    package_paths = _package_paths(tuple(sys.path), Path.cwd())
+    return _cached_sources(axis, plugin_folders, package_paths)
+
+
+# The result is cached, because a data set asks for the same axis once per feature.
 @cache
-def _sources(
-    axis: str, plugin_folders: tuple[Path, ...], sys_path: tuple[str, ...], cwd: Path
-) -> dict[str, Source]:
+def _cached_sources(
+    axis: str, plugin_folders: tuple[Path, ...], package_paths: tuple[str, ...]
+) -> dict[str, OptionSource]:
     named_sources = []
     for name in _module_names(import_module(f"mtl_cli.{axis}").__path__):
         module = f"mtl_cli.{axis}.{name}"
         load = partial(import_module, module)
-        named_sources.append((name, Source(module, load, is_plugin=False)))
+        named_sources.append((name, OptionSource(module, load, is_plugin=False)))
     for folder in plugin_folders:
         for name in _module_names([str(folder / axis)]):
             module = f"{_package_name(folder)}.{axis}.{name}"
             file = str(folder / axis / f"{name}.py")
             load = partial(import_module, module)
-            named_sources.append((name, Source(file, load, is_plugin=True)))
-    for entry in _entry_points(axis):
+            named_sources.append((name, OptionSource(file, load, is_plugin=True)))
+    for entry in _entry_points(axis, package_paths):
         label = f"entry point {entry.value!r}"
-        named_sources.append((entry.name, Source(label, entry.load, is_plugin=True)))
-    sources: dict[str, Source] = {}
+        named_sources.append(
+            (entry.name, OptionSource(label, entry.load, is_plugin=True))
+        )
+    sources: dict[str, OptionSource] = {}
     for name, source in named_sources:
         if name in sources:
             raise ConfigError(
@@ -179,22 +187,33 @@ def _module_names(path: Sequence[str]) -> list[str]:
     return [name for name in names if name != "base" and not name.startswith("_")]
 
 
-def _entry_points(axis: str) -> list[EntryPoint]:
-    # A package that just lies in the current folder does not count as installed.
-    cwd = Path.cwd()
-    paths = tuple(path for path in sys.path if path and Path(path).resolve() != cwd)
-    return [e for e in _installed(paths) if e.group == f"mtl_cli.{axis}"]
+@cache
+def _package_paths(sys_path: tuple[str, ...], cwd: Path) -> tuple[str, ...]:
+    """Returns the folders of installed packages: `sys.path` without the current folder.
+
+    A package that just lies in the current folder does not count as installed.
+    """
+    folders = [Path(path).resolve() for path in sys_path if path]
+    return tuple(str(folder) for folder in folders if folder != cwd)
+
+
+def _entry_points(name: str, package_paths: tuple[str, ...]) -> list[EntryPoint]:
+    """Returns the entry points of the group `mtl_cli.NAME`; NAME is an axis or CONF."""
+    installed = _installed(package_paths)
+    return [entry for entry in installed if entry.group == f"mtl_cli.{name}"]
 
 
 @cache
-def _installed(paths: tuple[str, ...]) -> list[EntryPoint]:
-    installed = list(distributions(path=list(paths)))
-    # Reading the names of packages, below, is slow. Most installations stop here.
+def _installed(package_paths: tuple[str, ...]) -> list[EntryPoint]:
+    """Returns the entry points of all installed packages for mtl-cli."""
+    installed = list(distributions(path=list(package_paths)))
+    # In most environments, no package has an entry point for mtl-cli. The function then
+    # returns here, because reading the name of every package is slow.
     entry_points = (package.read_text(ENTRY_POINTS_FILE) for package in installed)
     if not any("[mtl_cli." in (text or "") for text in entry_points):
         return []
-    # If two packages have the same name, Python imports the first. Therefore only the
-    # entry points of the first count.
+    # If two packages have the same name, Python imports the first package. Therefore
+    # only the entry points of the first package count.
     packages: dict[str, Distribution] = {}
     for package in installed:
         packages.setdefault(package.name, package)

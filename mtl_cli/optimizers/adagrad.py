@@ -4,7 +4,7 @@ from typing import Any
 
 from mtl_cli.core.options import NotNegative, Positive
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.optimizers.base import Optimizer, Slot, Slots
+from mtl_cli.optimizers.base import Optimizer, SlotSpec, SlotValues
 
 
 class Adagrad(Optimizer):
@@ -23,7 +23,7 @@ class Adagrad(Optimizer):
     initial_accumulator_value: NotNegative
     epsilon: Positive
 
-    def keras_optimizer(self, **common: Any) -> Any:
+    def make_keras_optimizer(self, **common: Any) -> Any:
         import keras
 
         return keras.optimizers.Adagrad(
@@ -32,12 +32,17 @@ class Adagrad(Optimizer):
             **common,
         )
 
-    def row_slots(self) -> list[Slot]:
-        return [Slot(self.initial_accumulator_value)]
+    def row_slots(self) -> list[SlotSpec]:
+        return [SlotSpec(self.initial_accumulator_value)]
 
     def row_change(
-        self, rows: Tensor, gradient: Tensor, slots: Slots, step: Tensor, rate: Tensor
-    ) -> tuple[Tensor, Slots]:
+        self,
+        rows: Tensor,
+        gradient: Tensor,
+        slots: SlotValues,
+        step: Tensor,
+        rate: Tensor,
+    ) -> tuple[Tensor, SlotValues]:
         import tensorflow as tf
 
         s = slots[0] + self.squared_gradient(gradient)

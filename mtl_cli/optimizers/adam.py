@@ -4,7 +4,7 @@ from typing import Any
 
 from mtl_cli.core.options import Positive, Share
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.optimizers.base import Optimizer, Slot, Slots
+from mtl_cli.optimizers.base import Optimizer, SlotSpec, SlotValues
 
 
 class Adam(Optimizer):
@@ -34,19 +34,24 @@ class Adam(Optimizer):
     beta_2: Share
     epsilon: Positive
 
-    def keras_optimizer(self, **common: Any) -> Any:
+    def make_keras_optimizer(self, **common: Any) -> Any:
         import keras
 
         return keras.optimizers.Adam(
             beta_1=self.beta_1, beta_2=self.beta_2, epsilon=self.epsilon, **common
         )
 
-    def row_slots(self) -> list[Slot]:
-        return [Slot(0.0), Slot(0.0)]
+    def row_slots(self) -> list[SlotSpec]:
+        return [SlotSpec(0.0), SlotSpec(0.0)]
 
     def row_change(
-        self, rows: Tensor, gradient: Tensor, slots: Slots, step: Tensor, rate: Tensor
-    ) -> tuple[Tensor, Slots]:
+        self,
+        rows: Tensor,
+        gradient: Tensor,
+        slots: SlotValues,
+        step: Tensor,
+        rate: Tensor,
+    ) -> tuple[Tensor, SlotValues]:
         import tensorflow as tf
 
         from mtl_cli.layers.adam_step import adam_step

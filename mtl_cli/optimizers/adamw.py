@@ -5,7 +5,7 @@ from typing import Any
 from mtl_cli.core.options import NotNegative
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.optimizers.adam import Adam
-from mtl_cli.optimizers.base import Slots
+from mtl_cli.optimizers.base import SlotValues
 
 
 class AdamW(Adam):
@@ -27,13 +27,18 @@ class AdamW(Adam):
 
     weight_decay: NotNegative
 
-    def keras_optimizer(self, **common: Any) -> Any:
+    def make_keras_optimizer(self, **common: Any) -> Any:
         # Keras' Adam has the argument `weight_decay` too. Keras' AdamW only has another
         # default.
-        return super().keras_optimizer(weight_decay=self.weight_decay, **common)
+        return super().make_keras_optimizer(weight_decay=self.weight_decay, **common)
 
     def row_change(
-        self, rows: Tensor, gradient: Tensor, slots: Slots, step: Tensor, rate: Tensor
-    ) -> tuple[Tensor, Slots]:
+        self,
+        rows: Tensor,
+        gradient: Tensor,
+        slots: SlotValues,
+        step: Tensor,
+        rate: Tensor,
+    ) -> tuple[Tensor, SlotValues]:
         change, slots = super().row_change(rows, gradient, slots, step, rate)
         return change - self.weight_decay * rate * rows, slots

@@ -6,11 +6,16 @@ from typing import Any, ClassVar, Literal, NamedTuple
 from mtl_cli.core.options import CountOrZero, Options, Positive
 from mtl_cli.core.tensors import Tensor
 
-Slots = list[Tensor]  # one tensor for each slot of `Optimizer.row_slots`
+# The values of an optimizer's slots for some rows of an embedding table: one tensor for
+# each slot that `Optimizer.row_slots` describes, in the same order.
+SlotValues = list[Tensor]
 
 
-class Slot(NamedTuple):
-    """A variable that an optimizer keeps for an embedding table, such as Adam's m.
+class SlotSpec(NamedTuple):
+    """Describes a slot: a variable that an optimizer keeps for an embedding table.
+
+    Adam, for example, has two slots: the moving averages of the gradient and of its
+    square.
 
     Attributes:
         start: the value of every entry before the first step.
@@ -25,11 +30,12 @@ class Slot(NamedTuple):
 class Optimizer(Options):
     """The base class of optimizers. The fields are the keys of `conf/optimizer/*.yaml`.
 
-    A subclass implements the same update twice. `keras_optimizer` updates whole
-    weights. `row_change` computes the update of some rows of an embedding table, with
-    the slots that `row_slots` describes. `training/lazy_tables.py` applies this update
-    to the rows that a batch reads, so that a step need not read and write all rows of a
-    large table. The key `lazy` says which tables are updated by rows.
+    A subclass implements the same update twice. The optimizer of
+    `make_keras_optimizer` updates whole weights. `row_change` computes the update of
+    some rows of an embedding table, with the slots that `row_slots` describes.
+    `training/lazy_tables.py` applies this update to the rows that a batch reads, so
+    that a step need not read and write all rows of a large table. `row_change` says
+    where the two updates agree. The key `lazy` says which tables are updated by rows.
 
     Attributes:
         is_always_lazy: whether `lazy: auto` selects embedding tables of every size.
@@ -70,11 +76,13 @@ class Optimizer(Options):
             rate = Schedule(
                 rate, self.schedule, self.warmup_steps, total_steps, first_step
             )
-        return self.keras_optimizer(learning_rate=rate, global_clipnorm=self.clip_norm)
+        return self.make_keras_optimizer(
+            learning_rate=rate, global_clipnorm=self.clip_norm
+        )
 
     @abstractmethod
-    def keras_optimizer(self, **common: Any) -> Any:
-        """Makes the Keras optimizer.
+    def make_keras_optimizer(self, **common: Any) -> Any:
+        """Makes a Keras optimizer with the keys of this class.
 
         Args:
             **common: the arguments that every Keras optimizer gets, such as
@@ -82,18 +90,23 @@ class Optimizer(Options):
         """
 
     @abstractmethod
-    def row_slots(self) -> list[Slot]:
-        """Describes the slots of a table that `row_change` reads and updates."""
+    def row_slots(self) -> list[SlotSpec]:
+        """Describes the slots of a table that `row_change` reads and changes."""
 
     @abstractmethod
     def row_change(
-        self, rows: Tensor, gradient: Tensor, slots: Slots, step: Tensor, rate: Tensor
-    ) -> tuple[Tensor, Slots]:
+        self,
+        rows: Tensor,
+        gradient: Tensor,
+        slots: SlotValues,
+        step: Tensor,
+        rate: Tensor,
+    ) -> tuple[Tensor, SlotValues]:
         """Computes the change of some rows of a table in one step, and their new slots.
 
-        If a batch reads every row, the rows change as in a step of the Keras optimizer,
-        except in `rowwise_adagrad`: Keras has no such optimizer. A row that the batch
-        does not read keeps its values and its slots.
+        If a batch reads every row of the table, the rows change as in a step of the
+        Keras optimizer. `rowwise_adagrad` is an exception, because Keras has no such
+        optimizer. A row that the batch does not read keeps its values and its slots.
 
         Args:
             rows: the n rows that the batch reads, before the step, `(n, width)`.

@@ -6,7 +6,7 @@ from pydantic import field_validator
 
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.optimizers.adagrad import Adagrad
-from mtl_cli.optimizers.base import Slot
+from mtl_cli.optimizers.base import SlotSpec
 
 
 class RowwiseAdagrad(Adagrad):
@@ -34,8 +34,8 @@ class RowwiseAdagrad(Adagrad):
             )
         return lazy
 
-    def row_slots(self) -> list[Slot]:
-        return [Slot(self.initial_accumulator_value, per_row=True)]
+    def row_slots(self) -> list[SlotSpec]:
+        return [SlotSpec(self.initial_accumulator_value, per_row=True)]
 
     def squared_gradient(self, gradient: Tensor) -> Tensor:
         import tensorflow as tf

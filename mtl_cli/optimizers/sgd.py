@@ -4,7 +4,7 @@ from typing import Any
 
 from mtl_cli.core.options import Share
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.optimizers.base import Optimizer, Slot, Slots
+from mtl_cli.optimizers.base import Optimizer, SlotSpec, SlotValues
 
 
 class SGD(Optimizer):
@@ -32,19 +32,24 @@ class SGD(Optimizer):
     momentum: Share
     nesterov: bool
 
-    def keras_optimizer(self, **common: Any) -> Any:
+    def make_keras_optimizer(self, **common: Any) -> Any:
         import keras
 
         return keras.optimizers.SGD(
             momentum=self.momentum, nesterov=self.nesterov, **common
         )
 
-    def row_slots(self) -> list[Slot]:
-        return [Slot(0.0)] if self.momentum else []
+    def row_slots(self) -> list[SlotSpec]:
+        return [SlotSpec(0.0)] if self.momentum else []
 
     def row_change(
-        self, rows: Tensor, gradient: Tensor, slots: Slots, step: Tensor, rate: Tensor
-    ) -> tuple[Tensor, Slots]:
+        self,
+        rows: Tensor,
+        gradient: Tensor,
+        slots: SlotValues,
+        step: Tensor,
+        rate: Tensor,
+    ) -> tuple[Tensor, SlotValues]:
         if not self.momentum:
             return -rate * gradient, []
         m = self.momentum * slots[0] - rate * gradient

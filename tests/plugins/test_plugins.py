@@ -80,20 +80,20 @@ class Quadratic(Feature):
         return Block("dense")
 """
 OPTIMIZER = """
-from mtl_cli.optimizers.base import Optimizer, Slot
+from mtl_cli.optimizers.base import Optimizer, SlotSpec
 
 class Lion(Optimizer):
     beta_1: float
     beta_2: float
 
-    def keras_optimizer(self, **common):
+    def make_keras_optimizer(self, **common):
         import keras
 
         betas = {"beta_1": self.beta_1, "beta_2": self.beta_2}
         return keras.optimizers.Lion(**betas, **common)
 
     def row_slots(self):
-        return [Slot(0.0)]
+        return [SlotSpec(0.0)]
 
     def row_change(self, rows, gradient, slots, step, rate):
         from keras import ops
@@ -369,7 +369,9 @@ def test_broken_file_of_our_own_is_not_called_a_plugin(
     def fail(name: str) -> None:
         raise ImportError(f"broken {name}")
 
-    own = plugins.Source("mtl_cli.models.ple", lambda: fail("ple"), is_plugin=False)
+    own = plugins.OptionSource(
+        "mtl_cli.models.ple", lambda: fail("ple"), is_plugin=False
+    )
     monkeypatch.setattr(options, "sources", lambda axis: {"ple": own})
     with pytest.raises(ImportError, match="broken ple"):
         options.option_class("models", "ple", Sharing)
