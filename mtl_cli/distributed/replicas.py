@@ -5,9 +5,9 @@ losses and gradients from its own rows. The sums over all processes are the loss
 gradients that one process would compute from the whole batch. TensorFlow's collectives
 compute the sums; between GPUs they use NCCL.
 
-The processes of a run are its workers. The worker of rank 0 is the chief: it writes the
-run folder and decides for all workers. On a machine with several GPUs, the chief starts
-the other workers as its child processes.
+The process of rank 0 is the chief: it writes the run folder and decides for all
+processes. On a machine with several GPUs, the chief starts the other processes as its
+child processes.
 """
 
 import contextlib
@@ -23,7 +23,8 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.distributed.child_processes import Children, exit_reason, terminate
 
 T = TypeVar("T")
-# The errors that TensorFlow's collectives may raise after another process has ended.
+# The errors that TensorFlow's collectives may raise after another process has ended too
+# early. mtl-cli's error then is a `LostWorkerError`.
 LOST_WORKER_ERRORS = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
@@ -35,7 +36,9 @@ LOST_WORKER_ERRORS = (
 
 @dataclass(eq=False)
 class Replicas:
-    """The place of this process among the processes of a run, and their collectives.
+    """The processes of a run as seen from one of them, and their collectives.
+
+    A collective is a method that all processes call together, such as `all_reduce`.
 
     Attributes:
         strategy: TensorFlow's `MultiWorkerMirroredStrategy` with one device per
@@ -84,7 +87,11 @@ class Replicas:
         return tf.ensure_shape(gathered, [self.size * rows.shape[0], *rows.shape[1:]])
 
     def broadcast(self, array: Any) -> Any:
-        """Returns the chief's array, whose shape and dtype all processes share."""
+        """Returns the chief's array in every process.
+
+        Each process gives an array of the same shape and dtype; only the chief's values
+        count.
+        """
         if self.strategy is None:
             return array
         values = tf.convert_to_tensor(array)
@@ -131,42 +138,51 @@ class Replicas:
         """
         try:
             yield
-        except LOST_WORKER_ERRORS as error:
-            if self.strategy is None:  # no other process: the error has another cause
-                raise
-            reason = exit_reason(self.children)
+        except BaseException as error:
+            # A process that trains alone has no other process to lose: then any error
+            # has another cause.
+            is_lost = self.strategy is not None and isinstance(
+                error, LOST_WORKER_ERRORS
+            )
+            # The reason is read first, because `terminate` ends the other children too.
+            reason = exit_reason(self.children) if is_lost else ""
             terminate(self.children)
+            if not is_lost:
+                raise
             raise LostWorkerError(
                 f"another process of this run is lost{reason}; give the same command "
                 "again on all machines to go on from the last checkpoint"
             ) from error
-        except BaseException:
-            terminate(self.children)
-            raise
 
     def barrier(self) -> None:
         """Waits at the end of the work until all processes have come to this point.
 
-        Without the barrier, a process could exit while another process still needs it
-        for a sum. A process that leaves the barrier first may exit while another still
-        waits there. The error of the waiting process is ignored: no work is left.
+        Without the barrier, a process could exit while another process still needs its
+        numbers for a sum. A process that leaves the barrier early may exit while
+        another process still waits there. The waiting process then gets an error, which
+        is ignored, because no work is left.
         """
         with contextlib.suppress(*LOST_WORKER_ERRORS):
-            self.all_reduce_max(0, [1])  # any collective waits for all processes
+            self._wait_for_all()
 
     def close(self) -> None:
         """Waits until all processes have finished and the children have ended.
 
-        If the chief has ended too early, the other workers raise a `LostWorkerError`.
+        If the chief has ended too early, the other processes raise a `LostWorkerError`.
         """
-        # The chief comes to the first barrier when its work is done, and stays until
-        # the second barrier. Therefore an error in the first barrier tells a worker
-        # that the chief has ended too early. An error in the second is harmless.
+        # All processes wait for each other twice. The chief waits first when its work
+        # is done, and exits only after it has waited again. Therefore an error in the
+        # first wait tells another process that the chief has ended too early. An error
+        # in the second wait is harmless, and `barrier` ignores it.
         if self.is_chief:
             self.barrier()
         else:
             with self.detect_lost_workers():
-                self.all_reduce_max(0, [1])  # a barrier that raises errors
+                self._wait_for_all()
         self.barrier()
         for child in self.children:
             child.process.wait()
+
+    def _wait_for_all(self) -> None:
+        """Waits for all processes; may raise any of `LOST_WORKER_ERRORS`."""
+        self.all_reduce_max(0, [1])  # any collective waits for all processes

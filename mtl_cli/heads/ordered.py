@@ -17,7 +17,8 @@ class Ordered(Heads):
 
         order_penalty / B * sum_rows sum_{t > 1} max(y_hat_t - y_hat_{t-1}, 0)
 
-    The paper writes alpha for `order_penalty`.
+    The sum is over all rows, also over rows without a label. The paper writes alpha for
+    `order_penalty`.
 
     Attributes:
         order_penalty: of `heads: ordered`: strength of the penalty if a task is
@@ -39,8 +40,8 @@ class Ordered(Heads):
         for name, task in tasks.items():
             if not task.BINARY_LABELS:
                 raise ValueError(
-                    f"model.heads: ordered compares probabilities, but task {name} is "
-                    f"a {task.kind}; choose only binary tasks, or set "
+                    f"model.heads: ordered compares probabilities, but task {name} has "
+                    f"the kind {task.kind}; choose only binary tasks, or set "
                     "model.heads=independent"
                 )
             if task.space is not None:

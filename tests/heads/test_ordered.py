@@ -32,7 +32,7 @@ def rows(**labels):
         ({"click": TASKS["click"]}, "model.heads: ordered needs two tasks or more"),
         (
             TASKS | {"buy": Regression(label="buy")},
-            "ordered compares probabilities, but task buy is a regression",
+            "ordered compares probabilities, but task buy has the kind regression",
         ),
         (
             TASKS | {"buy": Binary(label="buy", space="click")},
