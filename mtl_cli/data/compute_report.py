@@ -65,7 +65,7 @@ def data_report(
     }
     report["findings"] = findings(report, features.by_name)
     report["findings"] += outlier_findings(outputs, splits)
-    report["findings"] += profile.parts_of_days.values()
+    report["findings"] += profile.part_of_day_warnings.values()
     report["findings"] += sampling_findings(samples["train"])
     report["findings"] += unsampled_findings(outputs, report["tasks"])
     return report

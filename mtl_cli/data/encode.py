@@ -26,7 +26,7 @@ from mtl_cli.data.labels import label_request, labels_of_rows
 from mtl_cli.data.profile import Profile
 from mtl_cli.data.sources import OnRows, Source, generated_source, open_source
 from mtl_cli.data.split import SPLITS, Codes, split_rows, times_to_split_by
-from mtl_cli.data.split_checks import early_rows, parts_of_days
+from mtl_cli.data.split_checks import count_early_rows, part_of_day_warnings
 from mtl_cli.data.table import NO_GROUP, Array, as_arrays
 from mtl_cli.heads.base import Output
 
@@ -80,8 +80,8 @@ def encode_sources(
     rows = SplitRows(sources, codes_by_table, on_rows)
     profile = Profile(
         rows.num_rows,
-        early_rows(times_by_table, codes_by_table),
-        parts_of_days(times_by_table, codes_by_table),
+        count_early_rows(times_by_table, codes_by_table),
+        part_of_day_warnings(times_by_table, codes_by_table),
     )
     del times_by_table  # 8 bytes per row
     fitter, statistics = learn(dataset, outputs, rows, writer, profile)

@@ -25,15 +25,19 @@ class Profile:
 
     Args:
         num_rows: the number of rows of all tables.
-        early_rows: the result of `split_checks.early_rows`, for the data report.
-        parts_of_days: the result of `split_checks.parts_of_days`, for the data report.
+        early_rows: the result of `split_checks.count_early_rows`, for the data report.
+        part_of_day_warnings: the result of `split_checks.part_of_day_warnings`, for the
+            data report.
     """
 
     def __init__(
-        self, num_rows: int, early_rows: dict[str, int], parts_of_days: dict[str, str]
+        self,
+        num_rows: int,
+        early_rows: dict[str, int],
+        part_of_day_warnings: dict[str, str],
     ) -> None:
         self.early_rows = early_rows
-        self.parts_of_days = parts_of_days
+        self.part_of_day_warnings = part_of_day_warnings
         self._num_rows: Counter[str] = Counter()  # {table: number of rows}
         # {column: {table: number of empty cells}}
         self._num_empty: dict[str, Counter[str]] = defaultdict(Counter)

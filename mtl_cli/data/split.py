@@ -22,7 +22,7 @@ def times_to_split_by(dataset: Dataset, sources: dict[str, Source]) -> dict[str,
     """Returns {table: the times of its rows} for a split by time, else {}.
 
     If there are several tables, the times of a table without held-out rows are read
-    too, to compare the tables, see `split_checks.early_rows`.
+    too, to compare the tables, see `split_checks.count_early_rows`.
     """
     if dataset.split_by != "time":
         return {}

@@ -14,9 +14,12 @@ SECONDS_PER_DAY = 86400
 MIN_PART_OF_DAY = 0.8
 # A table of fewer days is too short to advise holding out a whole day.
 MIN_DAYS = 3
+# If a column holds only days, each time is a midnight. In UTC, the midnights of a time
+# zone have at most two times of day: one in summer and one in winter.
+MAX_TIMES_OF_MIDNIGHT = 2
 
 
-def early_rows(
+def count_early_rows(
     times_by_table: dict[str, Times], codes_by_table: dict[str, Codes]
 ) -> dict[str, int]:
     """Counts the rows of other tables that are earlier than the last training row.
@@ -41,7 +44,7 @@ def early_rows(
     return {split: count for split, count in counts.items() if count}
 
 
-def parts_of_days(
+def part_of_day_warnings(
     times_by_table: dict[str, Times], codes_by_table: dict[str, Codes]
 ) -> dict[str, str]:
     """Returns {split: a warning that its held-out rows cover only a part of a day}.
@@ -51,37 +54,50 @@ def parts_of_days(
     only days, or numbers without a unit, are not checked.
     """
     warnings = {}
-    for table_name, (times, unit) in times_by_table.items():
-        if not unit.startswith("timestamp["):
+    for table_name, times in times_by_table.items():
+        if not times.unit.startswith("timestamp["):
             continue
-        # The unit is, for instance, "timestamp[us]" or "timestamp[us, tz=UTC]".
-        short_unit = unit.removeprefix("timestamp[").rstrip("]").split(",")[0]
-        day = SECONDS_PER_DAY * UNITS_PER_SECOND[short_unit]
-        num_days = span(times) / day
+        numbers = times.numbers
+        day = units_per_day(times.unit)
         codes = codes_by_table[table_name]
-        kept_times = times[codes == SPLITS.index(table_name)]
-        for split in (SPLITS[code] for code in np.unique(codes)):
-            held_out_times = times[codes == SPLITS.index(split)]
-            days_covered = span(held_out_times) / day
-            has_hours = (held_out_times % day).any()
-            if (
-                split != table_name
-                and has_hours
-                and days_covered < MIN_PART_OF_DAY <= span(kept_times) / day
-            ):
+        kept_code = SPLITS.index(table_name)
+        days_kept = span(numbers[codes == kept_code]) / day
+        if days_kept < MIN_PART_OF_DAY:
+            continue
+        for code in np.unique(codes[codes != kept_code]):
+            days_covered = span(numbers[codes == code]) / day
+            if days_covered < MIN_PART_OF_DAY and has_hours(numbers, day):
+                split = SPLITS[code]
+                num_days = span(numbers) / day
                 warnings[split] = part_of_day_warning(split, days_covered, num_days)
     return warnings
 
 
-def span(times: Array) -> float:
+def units_per_day(unit: str) -> int:
+    """Returns the length of a day in the unit of `Times`, such as "timestamp[us]".
+
+    A unit may also name a time zone: "timestamp[us, tz=UTC]".
+    """
+    short_unit = unit.removeprefix("timestamp[").rstrip("]").split(",")[0]
+    return SECONDS_PER_DAY * UNITS_PER_SECOND[short_unit]
+
+
+def span(numbers: Array) -> float:
     """Returns the time from the first to the last of some rows, 0 without rows."""
-    return float(times.max() - times.min()) if len(times) else 0.0
+    return float(numbers.max() - numbers.min()) if len(numbers) else 0.0
+
+
+def has_hours(numbers: Array, day: int) -> bool:
+    """Whether times have a time of day; False if the times are only days."""
+    return len(np.unique(numbers % day)) > MAX_TIMES_OF_MIDNIGHT
 
 
 def part_of_day_warning(split: str, days_covered: float, num_days: float) -> str:
     """Returns the warning about the held-out rows of a table of `num_days` days."""
     uses = ", early stopping and calibration" if split == "valid" else ""
     if num_days >= MIN_DAYS:
+        # A day's fraction of the table, in hundredths. It is rounded up, because a
+        # smaller fraction would lack some hours of the day.
         fraction = math.ceil(100 / num_days) / 100
         fix = f"dataset.{split}_fraction={fraction} holds out a whole day"
     else:
@@ -91,5 +107,5 @@ def part_of_day_warning(split: str, days_covered: float, num_days: float) -> str
         )
     return (
         f"{split} rows cover only {24 * days_covered:.1f} hours, so their scores{uses} "
-        f"hold for these hours of the day; {fix}"
+        f"hold only for these hours of the day; {fix}"
     )

@@ -19,9 +19,11 @@ TEXT_DATES = pa.timestamp("us"), pa.timestamp("us", "UTC")
 
 
 class Times(NamedTuple):
-    """The times of rows as numbers, of which only the order has a meaning.
+    """The times of rows as numbers.
 
-    The times of two tables can be compared if their units are equal.
+    The times of two tables can be compared if their units are equal. The differences of
+    numbers are durations if the unit is a timestamp. With other units, only the order
+    of the numbers has a meaning.
 
     Attributes:
         numbers: the time of each row, (rows,).

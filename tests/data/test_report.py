@@ -546,7 +546,7 @@ def test_validation_rows_of_a_few_hours_are_told_of_a_split_by_time(
     hours = f"{24 * days * (part - 1 / TRAIN):.1f}"  # to the last row
     assert [f for f in found["findings"] if "hours" in f] == [
         f"valid rows cover only {hours} hours, so their scores, early stopping and "
-        f"calibration hold for these hours of the day; {fix}"
+        f"calibration hold only for these hours of the day; {fix}"
     ] * (fix is not None)
 
 
@@ -557,6 +557,22 @@ def test_whole_days_are_no_hours(tmp_path):
     days = {"day": day.astype("datetime64[us]")}
     after = {"day": days["day"][:TEST] + np.timedelta64(100, "D")}
     found = report_of(tmp_path, features, train=days, test=after, **keys)
+    assert not [f for f in found["findings"] if "hours" in f]
+
+
+@pytest.mark.parametrize("first_day", ["2026-02-02", "2026-03-24"])
+def test_days_of_a_time_zone_are_no_hours(tmp_path, first_day):
+    # The midnights of Berlin are at 23:00 of UTC, and in summer at 22:00.
+    midnight = np.datetime64(first_day) + np.arange(TRAIN) // 300
+    winter_hours = np.where(midnight <= np.datetime64("2026-03-29"), 1, 0)
+    at = midnight.astype("datetime64[us]") - np.timedelta64(2, "h")
+    at += winter_hours.astype("timedelta64[h]")
+    keys = {"split_by": "time", "split_column": "at", "valid_fraction": 0.1}
+    features = {"shop": FEATURES["shop"], "price": FEATURES["price"]}
+    zone = pa.timestamp("us", "Europe/Berlin")
+    train = {"at": pa.array(at).cast(zone)}
+    after = {"at": pa.array(at[:TEST] + np.timedelta64(100, "D")).cast(zone)}
+    found = report_of(tmp_path, features, train=train, test=after, **keys)
     assert not [f for f in found["findings"] if "hours" in f]
 
 
