@@ -24,7 +24,7 @@ from mtl_cli.data.feature_set_fitter import FeatureSetFitter
 from mtl_cli.data.label_statistics import LabelStatistics
 from mtl_cli.data.labels import label_request, labels_of_rows
 from mtl_cli.data.profile import Profile
-from mtl_cli.data.sources import OnRows, Source, generated_source, open_source
+from mtl_cli.data.sources import OnProgress, Source, generated_source, open_source
 from mtl_cli.data.split import SPLITS, Codes, split_rows, times_to_split_by
 from mtl_cli.data.split_checks import count_early_rows, part_of_day_warnings
 from mtl_cli.data.table import NO_GROUP, Array, as_arrays
@@ -36,7 +36,7 @@ def encode(
     outputs: list[Output],
     folder: Path,
     earlier: EarlierLearnt | None,
-    on_rows: OnRows,
+    on_rows: OnProgress,
 ) -> None:
     """Reads and encodes all rows of a data set, and writes them into an empty folder.
 
@@ -68,7 +68,7 @@ def encode_sources(
     sources: dict[str, Source],
     writer: EntryWriter,
     earlier: EarlierLearnt | None,
-    on_rows: OnRows,
+    on_rows: OnProgress,
 ) -> None:
     """Reads all rows twice, and writes encoded arrays, the report and the manifest.
 
@@ -173,7 +173,7 @@ class SplitRows:
         self,
         sources: dict[str, Source],
         codes_by_table: dict[str, Codes],
-        on_rows: OnRows,
+        on_rows: OnProgress,
     ) -> None:
         self.sources = sources
         self.codes_by_table = codes_by_table

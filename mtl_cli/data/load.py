@@ -20,7 +20,7 @@ from mtl_cli.data.files import find_files
 from mtl_cli.data.fingerprint import hash_files
 from mtl_cli.data.report import Report
 from mtl_cli.data.scenarios import Scenarios, find_scenarios
-from mtl_cli.data.sources import OnRows, no_progress
+from mtl_cli.data.sources import OnProgress, no_progress
 from mtl_cli.data.table import Array, StoredTable, Table, as_arrays
 from mtl_cli.heads.base import Output
 
@@ -69,7 +69,7 @@ def load(
     dataset: Dataset,
     outputs: list[Output],
     earlier: EarlierLearnt | None = None,
-    on_rows: OnRows = no_progress,
+    on_rows: OnProgress = no_progress,
 ) -> Data:
     """Reads, splits and encodes a data set, or finds it encoded in the cache.
 

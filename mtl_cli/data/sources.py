@@ -24,8 +24,9 @@ CHUNK_ROWS = 500_000
 # in the same call. Blocks have a fixed size, a multiple of the rows per call, so that
 # predictions do not depend on the chunks in which a file is read.
 ROWS_PER_BLOCK = 1 << 16
-# A function to call with the number of rows done, and the number of all rows.
-OnRows = Callable[[int, int], None]
+# A function to call after each part of a long work, such as each chunk of rows. The
+# arguments are the number of rows, or of other units, that are done, and of all.
+OnProgress = Callable[[int, int], None]
 # The attributes `rows_by_file` and `read` of the table's `Source`.
 OpenTable = tuple[dict[str, int], Callable[[int], Iterator[pa.Table]]]
 OpenColumnar = Callable[[pa.NativeFile], AbstractContextManager[ColumnarFile]]

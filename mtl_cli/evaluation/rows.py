@@ -14,7 +14,7 @@ from mtl_cli.core.errors import DataError
 from mtl_cli.data.encode import GroupCodes
 from mtl_cli.data.labels import labels_of_rows
 from mtl_cli.data.load import load
-from mtl_cli.data.sources import OnRows, Source
+from mtl_cli.data.sources import OnProgress, Source
 from mtl_cli.data.table import Array, Table, concatenate
 from mtl_cli.evaluation.drift import FeatureCounts
 from mtl_cli.evaluation.loaded_run import LoadedRun
@@ -60,7 +60,7 @@ class EvaluatedRows:
 
 
 def rows_of_source(
-    run: LoadedRun, source: Source, plan: EvaluationPlan, on_rows: OnRows
+    run: LoadedRun, source: Source, plan: EvaluationPlan, on_rows: OnProgress
 ) -> EvaluatedRows:
     """Encodes and predicts all rows of a table, block by block."""
     sample_indices = random_indices(source.num_rows)
@@ -117,7 +117,7 @@ def indices_in_block(indices: Array, first_row: int, num_rows: int) -> Array:
     return indices[start:stop] - first_row
 
 
-def validation_rows(run: LoadedRun, on_rows: OnRows) -> EvaluatedRows:
+def validation_rows(run: LoadedRun, on_rows: OnProgress) -> EvaluatedRows:
     """Reads the run's own validation rows, and predicts them.
 
     Empty cells and unseen values are not counted, because only the encoded values of

@@ -27,7 +27,7 @@ from mtl_cli.data.constant_columns import with_constants
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.encode import feature_request
 from mtl_cli.data.sources import (
-    OnRows,
+    OnProgress,
     Source,
     no_progress,
     open_source,
@@ -62,7 +62,7 @@ def predict_files(
     location: Location,
     target: str,
     keep: Sequence[str] = (),
-    on_rows: OnRows = no_progress,
+    on_rows: OnProgress = no_progress,
     constants: Mapping[str, str | None] = {},
     may_exist: bool = True,
 ) -> PredictionSummary:

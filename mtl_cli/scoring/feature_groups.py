@@ -39,6 +39,11 @@ class FeatureGroup(NamedTuple):
     reasons: list[str]
 
     @property
+    def has_several(self) -> bool:
+        """Whether the group has more than one feature."""
+        return len(self.features) > 1
+
+    @property
     def name(self) -> str:
         """The names of the features: `city + town`."""
         return NAME_SEPARATOR.join(self.features)

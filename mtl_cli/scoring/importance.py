@@ -1,8 +1,8 @@
-"""Permutation importance: how much worse a task is predicted without a feature.
+"""Permutation importance: how much worse an output is predicted without a feature.
 
 The values of a feature are shuffled among the rows, and the rows are predicted again.
-The importance of the feature for a task is the amount by which the task's main metric
-gets worse (Breiman, "Random Forests", 2001).
+The importance of the feature for an output is the amount by which the output's main
+metric gets worse (Breiman, "Random Forests", 2001).
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ import numpy as np
 
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.data.feature_set import FeatureSet
-from mtl_cli.data.sources import OnRows, no_progress
+from mtl_cli.data.sources import OnProgress, no_progress
 from mtl_cli.data.table import Array, Table
 from mtl_cli.heads.base import Output
 from mtl_cli.scoring.feature_groups import NAME_SEPARATOR, FeatureGroup, feature_groups
@@ -36,7 +36,7 @@ def permutation_importance(
     outputs: list[Output],
     sample: Table,
     repeats: int,
-    on_step: OnRows = no_progress,
+    on_step: OnProgress = no_progress,
 ) -> dict[str, Any]:
     """Measures the importance of each feature for each output.
 
@@ -50,10 +50,12 @@ def permutation_importance(
             of features and groups that are done, and with their number in all.
 
     Returns: a dict with these keys:
-        `rows`, `repeats`: the number of rows, and of shufflings.
-        `features`: one dict per feature or group and task, see `importance_record`.
-        `groups`: `features` and `reasons` of each group of several features.
-        `only_one_task`, `without_effect`: see `features_by_use`.
+        `rows`: the number of rows.
+        `repeats`: the number of shufflings.
+        `features`: one dict per feature or group and output, see `importance_record`.
+        `groups`: the `features` and `reasons` of each group of several features.
+        `only_one_task`: see `features_by_use`.
+        `without_effect`: see `features_by_use`.
 
     Raises:
         ConfigError: if `repeats` is below `MIN_REPEATS`.
@@ -68,23 +70,25 @@ def permutation_importance(
     shuffles = []
     for group in groups:
         shuffles.append((group.features, group))
-        if len(group.features) > 1:  # Each feature of the group is also shuffled alone.
+        if group.has_several:  # Each feature of the group is also shuffled alone.
             shuffles += [([name], group) for name in group.features]
     original_scores = main_scores(outputs, sample, network.predict(sample))
     records: list[dict[str, Any]] = []
     for num_done, (names, group) in enumerate(shuffles, 1):
         predictions = shuffled_predictions(network, features, sample, names, repeats)
         shuffled_scores = [main_scores(outputs, sample, x) for x in predictions]
-        for task, score in original_scores.items():
-            drops = np.array([score - scores[task] for scores in shuffled_scores])
-            records.append(importance_record(task, names, group, drops))
+        for output, score in original_scores.items():
+            drops = np.array([score - scores[output] for scores in shuffled_scores])
+            records.append(importance_record(output, names, group, drops))
         on_step(num_done, len(shuffles))
     return {
         "rows": sample.num_rows,
         "repeats": repeats,
         "features": records,
         "groups": [
-            {"features": g.features, "reasons": g.reasons} for g in groups if g.reasons
+            {"features": group.features, "reasons": group.reasons}
+            for group in groups
+            if group.has_several
         ],
         **features_by_use(records),
     }
@@ -141,7 +145,7 @@ def shuffle_features(
         if shuffled_columns:
             inputs[input_name] = np.array(values)
         for columns in shuffled_columns:
-            inputs[input_name][:, columns] = values[order, columns]
+            inputs[input_name][:, columns] = values[:, columns][order]
     return inputs
 
 
@@ -163,31 +167,36 @@ def main_scores(
 
 
 def importance_record(
-    task: str, names: list[str], group: FeatureGroup, drops: Array
+    output: str, names: list[str], group: FeatureGroup, drops: Array
 ) -> dict[str, Any]:
-    """Returns the importance of features for a task, with a 95 % interval.
+    """Returns the importance of features for an output, with a 95 % interval.
 
-    If the task does not use the features, the interval contains 0 in 95 % of all cases:
-    the original order of the values is then as good as any shuffled order, so the
-    original score and the n shuffled scores have the same variance s^2. The importance,
-    the original score minus the mean of the shuffled scores, has the variance
-    s^2 (1 + 1/n).
+    If the output does not use the features, the interval contains 0 in 95 % of all
+    cases. In such a case, the original order of the values is as good as any shuffled
+    order. Therefore the original score and the n shuffled scores have the same variance
+    s^2. The importance is the original score minus the mean of the shuffled scores, so
+    the variance of the importance is s^2 (1 + 1/n).
 
-    Returns: a dict with `features`, the names of the shuffled features as text;
-        `group`, the name of the group if only one of its several features was shuffled,
-        else None; `task`; `drops`, the original score minus the score of each
-        shuffling, (repeats,); `importance`, the mean drop; and `low` and `high`, the
-        ends of the interval.
+    Returns: a dict with these keys:
+        `features`: the names of the shuffled features, as one text.
+        `group`: the name of the group if only one of its several features was shuffled,
+            else None.
+        `task`: the name of the output.
+        `importance`: the mean drop.
+        `low`: the lower end of the interval.
+        `high`: the upper end of the interval.
+        `drops`: the original score minus the score of each shuffling, (repeats,).
     """
     is_part_of_group = len(names) < len(group.features)
     mean = float(np.mean(drops))
     n = len(drops)
-    standard_error = np.std(drops, ddof=1) * np.sqrt(1 + 1 / n)
+    standard_deviation = np.std(drops, ddof=1)  # s
+    standard_error = standard_deviation * np.sqrt(1 + 1 / n)  # of the importance
     half_width = float(quantile(n - 1) * standard_error)
     return {
         "features": NAME_SEPARATOR.join(names),
         "group": group.name if is_part_of_group else None,
-        "task": task,
+        "task": output,
         "importance": mean,
         "low": mean - half_width,
         "high": mean + half_width,
@@ -196,24 +205,26 @@ def importance_record(
 
 
 def features_by_use(records: list[dict[str, Any]]) -> dict[str, Any]:
-    """Finds the features that only one task uses, and the features that no task uses.
+    """Finds the features that only one output uses, and the features that none uses.
 
-    A task uses a feature if the interval of its importance lies above 0. A group of
+    An output uses a feature if the interval of the importance lies above 0. A group of
     several features counts as one feature. See `importance_record` for the records.
 
-    Returns: `only_one_task`, {feature: task}; and `without_effect`, the features that
-        no task uses. If there is only one task, `only_one_task` is empty.
+    Returns: a dict with these keys:
+        `only_one_task`: {feature: the only output that uses the feature}; empty if
+            there is only one output.
+        `without_effect`: the features that no output uses.
     """
-    tasks_by_feature: dict[str, list[str]] = {}
+    users_by_feature: dict[str, list[str]] = {}
     for record in records:
         # A feature of a larger group that was shuffled alone does not count.
         if record["group"] is None:
-            tasks = tasks_by_feature.setdefault(record["features"], [])
+            users = users_by_feature.setdefault(record["features"], [])
             if record["low"] > 0:
-                tasks.append(record["task"])
-    only_one = {name: x[0] for name, x in tasks_by_feature.items() if len(x) == 1}
-    num_tasks = len({record["task"] for record in records})
+                users.append(record["task"])
+    only_one = {name: x[0] for name, x in users_by_feature.items() if len(x) == 1}
+    num_outputs = len({record["task"] for record in records})
     return {
-        "only_one_task": only_one if num_tasks > 1 else {},
-        "without_effect": [name for name, x in tasks_by_feature.items() if not x],
+        "only_one_task": only_one if num_outputs > 1 else {},
+        "without_effect": [name for name, x in users_by_feature.items() if not x],
     }
