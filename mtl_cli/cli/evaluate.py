@@ -176,7 +176,7 @@ def evaluate_sweep(options: argparse.Namespace, conditions: list[Condition]) -> 
 
     table = as_location(options.table)
     target = options.output or sweep.default_target(options.run, table)
-    sweep.check_target(target, options.force, target)
+    sweep.check_target(target, target, options.force)
     with progress_bar() as move:
         request = request_of(options, move)
         result = sweep.evaluate_sweep(

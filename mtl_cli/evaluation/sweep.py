@@ -71,19 +71,19 @@ def default_target(sweep: Path, table: Location) -> Path:
     return target
 
 
-def check_target(target: Path, force: bool, existing: Path) -> None:
+def check_target(path: Path, target: Path, force: bool) -> None:
     """Checks that nothing but an earlier evaluation would be overwritten.
 
-    `existing` is the target itself, or the path to which an existing target has been
+    `path` is the path to check: the target, or the path to which the target has been
     moved. Messages name the target.
 
     Raises:
         ConfigError: if the target exists, unless `force` is set and the target is an
             evaluation without other files.
     """
-    if not existing.exists() and not existing.is_symlink():
+    if not path.exists() and not path.is_symlink():
         return
-    if existing.is_symlink() or not (existing / EVALUATIONS).is_file():
+    if path.is_symlink() or not (path / EVALUATIONS).is_file():
         raise ConfigError(
             f"-o: {target} exists and is not an evaluation; name another folder"
         )
@@ -92,10 +92,10 @@ def check_target(target: Path, force: bool, existing: Path) -> None:
             f"-o: {target} exists; name another folder, or add --force to replace it"
         )
     try:
-        hashes = read_json_object(existing / EVALUATIONS).get(FILES)
-        check_written(existing, EVALUATIONS, hashes)
+        hashes = read_json_object(path / EVALUATIONS).get(FILES)
+        check_written(path, EVALUATIONS, hashes)
     except (OSError, ValueError) as error:
-        reason = first_line(error).replace(str(existing), str(target))
+        reason = first_line(error).replace(str(path), str(target))
         raise ConfigError(
             f"-o: {reason}; move {target} away, or name another folder"
         ) from None
@@ -117,7 +117,7 @@ def evaluate_sweep(
     result = SweepEvaluation(evaluations={}, failed={}, skipped={})
     errors: list[MtlError] = []
     target.parent.mkdir(parents=True, exist_ok=True)
-    check = partial(check_target, target, force)
+    check = partial(check_target, target=target, force=force)
     with replacing_folder(target, WRITE_ERROR_FIX, check) as temporary:
         temporary.mkdir()
         for number, run in enumerate(runs, 1):

@@ -12,13 +12,16 @@ from mtl_cli.core.errors import (
     suggest,
 )
 from mtl_cli.core.options import option_class, option_names
-from mtl_cli.core.other_files import UnsafeFileError
 from mtl_cli.core.written_files import FILES, check_written
 from mtl_cli.exports.base import AXIS, RECORD_FILE, ExportFormat, ExportRecord
 
 
-def format_named(name: str) -> ExportFormat:
-    """Returns a format of exports; raises a `ConfigError` if the name is unknown."""
+def get_format(name: str) -> ExportFormat:
+    """Returns the export format with a name.
+
+    Raises:
+        ConfigError: if no format has this name.
+    """
     names = option_names(AXIS)
     if name not in names:
         raise ConfigError(
@@ -27,18 +30,24 @@ def format_named(name: str) -> ExportFormat:
     return option_class(AXIS, name, ExportFormat)()
 
 
-def check_target(target: Path, force: bool, existing: Path) -> None:
-    """Raises a `ConfigError` if a target exists that must not be replaced by an export.
+def check_target(path: Path, target: Path, force: bool) -> None:
+    """Checks that an export may be written to a target.
+
+    The folder of the target must exist. If the target exists, `force` must be set, and
+    the target must be a complete export to which no file has been added.
 
     Args:
-        target: the file or folder to write, for messages.
+        path: the path to check: the target, or the path to which the target has been
+            moved.
+        target: the file or folder to write. Messages name the target.
         force: whether an earlier export may be replaced.
-        existing: the path to check: the target, or the path to which the target has
-            been moved.
+
+    Raises:
+        ConfigError: if the export must not be written.
     """
     if not target.parent.is_dir():
         raise ConfigError(f"there is no folder {target.parent}; make this folder first")
-    if not existing.exists() and not existing.is_symlink():
+    if not path.exists() and not path.is_symlink():
         return
     if not force:
         raise ConfigError(
@@ -46,51 +55,93 @@ def check_target(target: Path, force: bool, existing: Path) -> None:
             "--force"
         )
     try:
-        name, record = record_of(existing)
-    except DataError:
+        record = find_record(path)
+    except DAMAGED_FILE_ERRORS as error:
+        reason = damage(error).replace(str(path), str(target))
+        raise ConfigError(
+            f"--force: {target} holds no complete export: {reason}; move {target} "
+            "away, or choose another name"
+        ) from None
+    if record is None:
         raise ConfigError(
             f"--force: {target} is not an export of mtl-cli, so it is not replaced; "
             "choose another name"
-        ) from None
-    if existing.is_dir():
+        )
+    if path.is_dir():
+        byproducts = get_format(record["format"]).byproducts
         try:
-            byproducts = format_named(name).byproducts
-            check_written(existing, RECORD_FILE, record.get(FILES), byproducts)
-        except (OSError, UnsafeFileError) as error:
-            reason = first_line(error).replace(str(existing), str(target))
+            check_written(path, RECORD_FILE, record.get(FILES), byproducts)
+        except (OSError, ValueError) as error:
+            reason = first_line(error).replace(str(path), str(target))
             raise ConfigError(
-                f"--force: {reason}; move it away, or choose another name"
+                f"--force: {reason}; move {target} away, or choose another name"
             ) from None
 
 
-def record_of(path: Path) -> tuple[str, ExportRecord]:
-    """Reads the name of an export's format and its record, or raises a `DataError`."""
+def record_of(path: Path) -> ExportRecord:
+    """Returns the record of an export.
+
+    Raises:
+        DataError: if the path is not an export, or its record is damaged.
+    """
     try:
-        for name in option_names(AXIS):
-            # A link is no export, and may point to anything, so it is not followed.
-            record = None if path.is_symlink() else format_named(name).read_record(path)
-            if record is not None and record["format"] == name:
-                check_record(record)
-                return name, cast(ExportRecord, record)
+        record = find_record(path)
     except DAMAGED_FILE_ERRORS as error:
         raise DataError(
-            f"{path} holds no complete export: {type(error).__name__}: "
-            f"{first_line(error)}; export the model again"
+            f"{path} holds no complete export: {damage(error)}; export the model again"
         ) from None
-    raise DataError(
-        f"{path} is not an export; name a file or folder that mtl-export has written"
-    )
+    if record is None:
+        raise DataError(
+            f"{path} is not an export; name a file or folder that mtl-export has "
+            "written"
+        )
+    return record
+
+
+def find_record(path: Path) -> ExportRecord | None:
+    """Reads and checks the record of an export.
+
+    Returns: None if the path is not an export.
+
+    Raises:
+        Exception: one of `DAMAGED_FILE_ERRORS`, if the record is damaged.
+    """
+    if path.is_symlink():  # a link may point to anything, so it is not followed
+        return None
+    for name in option_names(AXIS):
+        record = get_format(name).read_record(path)
+        # All formats that write folders read the same file, `export.json`. The record
+        # says which of these formats has written the folder.
+        if record is not None and record["format"] == name:
+            check_record(record)
+            return cast(ExportRecord, record)
+    return None
 
 
 def check_record(record: dict[str, Any]) -> None:
-    """Raises a `ValueError` unless a record has the form that `make_record` gives."""
+    """Checks that a record has the form that `make_record` gives.
+
+    Raises:
+        ValueError: if the record contradicts itself.
+        LookupError, TypeError, AttributeError: if a value of the record is missing, or
+            has another type.
+    """
+    inputs, outputs = record["inputs"], record["outputs"]
     rows, predictions = record["rows"], record["predictions"]
-    unknown_kinds = set(record["inputs"].values()) - set(ARROW_TYPES_BY_KIND)
+    unknown_kinds = set(inputs.values()) - set(ARROW_TYPES_BY_KIND)
     if unknown_kinds:
         raise ValueError("the record names an unknown kind of input")
-    outputs = set(record["outputs"])
-    if set(rows) != set(record["inputs"]) or not outputs or set(predictions) != outputs:
-        raise ValueError("the rows of the record do not fit its inputs and outputs")
+    if set(rows) != set(inputs):
+        raise ValueError("the example rows of the record do not fit its inputs")
+    if not outputs:
+        raise ValueError("the record names no outputs")
+    if set(predictions) != set(outputs):
+        raise ValueError("the predictions of the record do not fit its outputs")
     lengths = {len(cells) for cells in (*rows.values(), *predictions.values())}
     if len(lengths) != 1 or 0 in lengths:
         raise ValueError("the columns of the record have different lengths or no rows")
+
+
+def damage(error: Exception) -> str:
+    """Describes an error about a damaged record, such as `KeyError: 'rows'`."""
+    return f"{type(error).__name__}: {first_line(error)}"

@@ -29,7 +29,7 @@ from mtl_cli.core.written_files import FILES, hashes_of
 from mtl_cli.exports.base import RECORD_FILE, ExportFormat, ExportRecord, TrainedModel
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.network.prediction_columns import prediction_columns
-from mtl_cli.runs.earlier_export import check_target, format_named, record_of
+from mtl_cli.runs.earlier_export import check_target, get_format, record_of
 
 NUM_EXAMPLES = 64
 FIX = "mend that, and run the command again"
@@ -64,9 +64,9 @@ def export_model(
         WriteError: if the target cannot be written.
         ExportError: if the export predicts its example rows differently than the run.
     """
-    export_format = format_named(format_name)
+    export_format = get_format(format_name)
     export_format.check(format_name, target)
-    check_target(target, force, existing=target)
+    check_target(target, target, force)
     model = load_model()
     constants = model.features.constants.column_names
     if constants and not export_format.has_inputs:
@@ -76,7 +76,7 @@ def export_model(
             "weights"
         )
     record = make_record(model, format_name)
-    check = partial(check_target, target, force)
+    check = partial(check_target, target=target, force=force)
     with replacing_folder(target, FIX, check) as path:
         export_format.write(model, record, path)
         result = replay(export_format, record, path, target)
@@ -98,9 +98,9 @@ def verify(path: Path) -> Replay:
         DataError: if the path is not an export, or the export is damaged.
         ExportError: if the export predicts its example rows differently than its run.
     """
-    name, record = record_of(path)
-    export_format = format_named(name)
-    export_format.check(name, path)
+    record = record_of(path)
+    export_format = get_format(record["format"])
+    export_format.check(record["format"], path)
     try:
         return replay(export_format, record, path, target=path)
     except MtlError:

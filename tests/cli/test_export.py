@@ -187,6 +187,11 @@ WRONG = {
     ),
     "unlisted": (["RUN", "unlisted", "--force"], 2, "holds no list of the files"),
     "linked": (["RUN", "linked", "--force"], 2, "assets/notes is not a regular file"),
+    "damaged": (
+        ["RUN", "json", "--force"],
+        2,
+        "--force: json holds no complete export: JSONDecodeError: ",
+    ),
     "link": (["RUN", "link", "--force"], 2, "link is not an export of mtl-cli"),
     "format": (["RUN", "new", "--format", "saved"], 2, "did you mean saved_model?"),
     "onnx": (["RUN", "new.onnx"], 2, "new.onnx' is the name of an ONNX file; add"),

@@ -255,7 +255,7 @@ def test_export_with_set_columns_does_not_read_them_and_can_be_verified(
     expected = model.predict(table, set=SET)
     columns = SCORERS[format_name](path)(as_inputs(table))
     assert largest_difference(columns, expected) <= TOLERANCES[format_name]
-    _, record = record_of(path)
+    record = record_of(path)
     assert not set(record["inputs"]) & set(SET) and "word" in record["inputs"]
     assert record["constants"] == SET
 
@@ -322,7 +322,7 @@ def test_weights_with_another_configuration_are_refused(
     ("file", "key", "value", "message"),
     [
         ("weights.json", "config", {}, "weights.json: config: seed: Field required"),
-        ("export.json", "outputs", [], "the rows of the record do not fit"),
+        ("export.json", "outputs", [], "the record names no outputs"),
         ("export.json", "predictions", [np.inf] * 64, "differently than the run did"),
     ],
 )
