@@ -187,7 +187,7 @@ def compose_and_run(
             folder, _ = execute(request_of(composed))
         except Stopped as stop:
             message = resume_hint(stop, [PROGRAM, *arguments])
-            raise Stopped(stop.code, message) from None
+            raise Stopped(stop.number, message) from None
         except Exception as error:  # Hydra would print a traceback
             run_error = error
 

@@ -1,8 +1,8 @@
 """Ends a run after Ctrl-C (SIGINT), SIGTERM, or when its terminal closes (SIGHUP).
 
-Usually a signal ends the run at once. During training, the first signal is deferred: it
-waits until the code calls `stop_if_pending`, after a checkpoint has been written. A
-second signal ends the run at once.
+Usually a signal ends the run at once, by raising `Stopped`. During training, the first
+signal is deferred: the signal waits until the training has written a checkpoint and
+raises `Stopped`, or until the training ends. A second signal ends the run at once.
 """
 
 import contextlib
@@ -11,24 +11,34 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
+from mtl_cli.core.errors import first_line
 from mtl_cli.core.standard_streams import drop_closed_terminal
 
 SIGNALS = [int(signal.SIGHUP), int(signal.SIGINT), int(signal.SIGTERM)]
-FIRST_CODE = 128  # the exit code after a signal is this plus the signal's number
+# A process that a signal ends has the exit code 128 plus the signal's number, as in
+# shells.
+EXIT_CODE_BASE = 128
 
 _is_deferring = False  # whether the first signal has to wait
-_pending: int | None = None  # the signal that waits
+_pending = 0  # the number of the signal that waits; 0 if no signal waits
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal has stopped a run. The process ends with `code`."""
+    """A signal has stopped a run.
 
-    def __init__(self, code: int, message: str = "") -> None:
-        name = signal.Signals(code - FIRST_CODE).name
+    Attributes:
+        number: the number of the signal.
+        code: the exit code of the process.
+        run: the run folder; None before the run began.
+    """
+
+    def __init__(self, number: int, message: str = "") -> None:
+        name = signal.Signals(number).name
         by_signal = "interrupted" if name == "SIGINT" else f"stopped by {name}"
         super().__init__(message or by_signal)
-        self.code = code
-        self.run: Path | None = None  # the run folder; None before the run began
+        self.number = number
+        self.code = EXIT_CODE_BASE + number
+        self.run: Path | None = None
 
 
 def install() -> None:
@@ -46,37 +56,55 @@ def _handle(number: int, _frame: FrameType | None) -> None:
     global _pending
     if number == signal.SIGHUP:
         drop_closed_terminal()
-    if not _is_deferring or _pending is not None:
-        raise Stopped(FIRST_CODE + number)
+    if not _is_deferring or _pending:
+        raise Stopped(number)
     _pending = number
 
 
 def defer() -> None:
-    """Makes the first signal from now on wait until `stop_if_pending` is called."""
+    """Makes the first signal from now on wait until the next `deferred` block ends."""
     global _is_deferring, _pending
-    if not _is_deferring:
-        _is_deferring, _pending = True, None
+    if not _is_deferring:  # otherwise a signal may already wait, and keeps waiting
+        _is_deferring = True
+        _pending = 0
 
 
 @contextlib.contextmanager
 def deferred() -> Iterator[None]:
-    """Makes the first signal wait for `stop_if_pending` or the end of the block."""
+    """Makes the first signal wait until the block ends.
+
+    The block may look for a signal with `pending`, and raise `Stopped` earlier. The end
+    of the block also ends an earlier `defer`: no code after the block looks for a
+    signal that waits.
+
+    Raises:
+        Stopped: at the end of the block, if a signal waits; also if the block raises an
+            error, so that the exit code tells a calling script of the signal. The
+            message then names the error.
+    """
     global _is_deferring
     defer()
     try:
         yield
+    except Exception as error:
+        if _pending:
+            stop = Stopped(_pending)
+            message = f"{stop}, after an error: {first_line(error)}"
+            raise Stopped(_pending, message) from error
+        raise
     finally:
         _is_deferring = False
-    stop_if_pending()
+    if _pending:
+        raise Stopped(_pending)
 
 
 @contextlib.contextmanager
 def raise_hidden_interrupts() -> Iterator[None]:
-    """Raises a `KeyboardInterrupt` of the block, even if a later error hides it.
+    """Raises a `KeyboardInterrupt` of the block even if a later error hides it.
 
-    A signal may interrupt a library anywhere. The cleanup of the library may then fail,
-    for instance because the interrupted code has not set a variable. Python raises the
-    error of the cleanup, and the `KeyboardInterrupt` is only its context.
+    A signal may interrupt a library anywhere. The library's cleanup may then fail, for
+    instance because the interrupted code has not set a variable. Python raises the
+    error of the cleanup; the `KeyboardInterrupt` is only the context of this error.
     """
     try:
         yield
@@ -91,17 +119,4 @@ def raise_hidden_interrupts() -> Iterator[None]:
 
 def pending() -> int:
     """Returns the number of the signal that waits; 0 if no signal waits."""
-    return _pending or 0
-
-
-def set_pending(number: int) -> None:
-    """Makes a signal wait that another process has received; 0 means no signal."""
-    global _pending
-    if number:
-        _pending = number
-
-
-def stop_if_pending() -> None:
-    """Stops the run if a signal waits."""
-    if _pending is not None:
-        raise Stopped(FIRST_CODE + _pending)
+    return _pending

@@ -163,16 +163,15 @@ class TrainingState:
             Stopped: if a process has received such a signal.
         """
         replicas = self.steps.replicas
-        signal = replicas.all_reduce_max(signals.pending(), signals.SIGNALS)
-        if not signal:
+        # The signal may have come to this process, or to another process.
+        number = replicas.all_reduce_max(signals.pending(), signals.SIGNALS)
+        if not number:
             return
         # Without steps since the last epoch, the state is saved already.
         if self.step_losses:
             self.save()
         replicas.barrier()
-        # Only another process may have received the signal.
-        signals.set_pending(signal)
-        signals.stop_if_pending()
+        raise signals.Stopped(number)
 
     def broadcast(self) -> None:
         """Sends the chief's variables, epochs and step to all other processes.

@@ -1,6 +1,7 @@
 """TensorFlow starts without its messages."""
 
 import os
+import signal
 
 import pytest
 
@@ -9,7 +10,8 @@ from mtl_cli.core.tensorflow_runtime import ignore_tools_of_start_folder, quiet_
 
 
 @pytest.mark.parametrize(
-    ("end", "printed"), [(ImportError("no such file"), "noise"), (Stopped(143), "")]
+    ("end", "printed"),
+    [(ImportError("no such file"), "noise"), (Stopped(signal.SIGTERM), "")],
 )
 def test_dropped_messages_are_printed_for_errors_but_not_for_signals(
     end, printed, capfd

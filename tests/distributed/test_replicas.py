@@ -353,14 +353,14 @@ def test_run_stopped_at_the_end_of_an_epoch_resumes_at_the_first_try(tmp_path):
 
 def test_signal_during_the_all_reduce_is_handled_at_the_next_call(monkeypatch):
     reported = []
-    monkeypatch.setattr(signals, "_pending", None)
+    monkeypatch.setattr(signals, "_pending", 0)
 
     class Late(Replicas):
         """Receives a signal after it has reported none."""
 
         def all_reduce_max(self, value, choices):
             reported.append(value)
-            signals.set_pending(signal.SIGTERM)
+            monkeypatch.setattr(signals, "_pending", signal.SIGTERM)
             return value
 
     state = TrainingState(None, SimpleNamespace(replicas=Late()))

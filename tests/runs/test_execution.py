@@ -1,5 +1,6 @@
 """One run as the processes of it execute it."""
 
+import signal
 import tempfile
 from pathlib import Path
 
@@ -65,7 +66,11 @@ def test_traceback_of_a_worker_on_another_machine_outlives_its_temporary_folder(
 
 @pytest.mark.parametrize(
     ("error", "is_kept"),
-    [(Stopped(130), False), (BrokenPipeError(), False), (ZeroDivisionError(), True)],
+    [
+        (Stopped(signal.SIGINT), False),
+        (BrokenPipeError(), False),
+        (ZeroDivisionError(), True),
+    ],
 )
 def test_check_that_is_broken_off_leaves_no_folder(
     error, is_kept, tmp_path, monkeypatch
@@ -83,7 +88,7 @@ def test_check_that_is_broken_off_leaves_no_folder(
     assert (tmp_path / "run").exists() == is_kept
 
 
-@pytest.mark.parametrize("error", [ConfigError("wrong"), Stopped(143)])
+@pytest.mark.parametrize("error", [ConfigError("wrong"), Stopped(signal.SIGTERM)])
 def test_wrong_input_and_signals_of_a_worker_leave_no_log(error, tmp_path, monkeypatch):
     assert end_of_worker(tmp_path, error, monkeypatch) is error
     assert list((tmp_path / "temporary").iterdir()) == []

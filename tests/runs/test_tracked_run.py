@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -230,7 +231,7 @@ def test_signal_ends_the_wait_for_a_tracker(
     ):
         tracker._error = ConnectionError("no answer")
         tracked.is_ending = True  # as in a first call of `end`
-        raise Stopped(130)
+        raise Stopped(signal.SIGINT)
     assert time.monotonic() - begin < PATIENCE_SECONDS / 2
     assert "the end of the run" in warnings[-1]
 
@@ -249,7 +250,7 @@ def test_stopped_wait_for_a_call_is_not_called_a_time_limit(
     ):
         tracked.epoch(1, row(1))
         tracked.is_ending = True  # as in a first call of `end`
-        raise Stopped(130)
+        raise Stopped(signal.SIGINT)
     answered.set()
     assert "the run was stopped before the tracker had received them" in warnings[-1]
 
