@@ -24,7 +24,7 @@ def show_evaluation(evaluation: EvaluationResults) -> None:
     console = new_console()
     title = f"{evaluation.run} on {evaluation.table_name}: {evaluation.rows:,} rows"
     print_line(console, title, "bold")
-    for section in sections(evaluation, short=True):
+    for section in sections(evaluation, shorten=True):
         console.print()
         print_line(console, section.title, "bold")
         for cells in section.tables:

@@ -23,17 +23,17 @@ MAX_IMPORTANCE_ROWS = 30  # the largest number of rows in the table of importanc
 MAX_DRIFT_ROWS = 12  # the largest number of rows in the table of drifting features
 
 
-def sections(evaluation: EvaluationResults, short: bool = False) -> list[Section]:
+def sections(evaluation: EvaluationResults, shorten: bool = False) -> list[Section]:
     """Returns the sections of an evaluation that have a table or a sentence.
 
-    With `short`, long tables of slices name only the weakest slices.
+    With `shorten`, long tables of slices name only the weakest slices.
     """
     all_sections = [
         metric_section(evaluation),
         weakest_section(evaluation),
         drift_section(evaluation),
         importance_section(evaluation),
-        *slice_sections(evaluation, short),
+        *slice_sections(evaluation, shorten),
     ]
     return [section for section in all_sections if section.tables or section.lines]
 

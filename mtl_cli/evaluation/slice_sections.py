@@ -1,15 +1,21 @@
-"""The sections of an evaluation that show its slices."""
+"""The sections of an evaluation that show its slices.
 
+Slices with enough rows are tested against all other rows. A tested slice has a rank for
+each task; rank 1 is the weakest slice. Other slices have the rank None.
+"""
+
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from mtl_cli.core.errors import cut
 from mtl_cli.evaluation.results import EvaluationResults
 from mtl_cli.runs.text_tables import Cells, format_count, text_with_interval
 
-TASKS_PER_TABLE = 2  # the largest number of tasks in a table of all slices
-MAX_LINES = 40  # the largest number of lines of tables of all slices on a terminal
-# A table of the weakest slices has these columns for slices, the weakest slice first.
-WEAKEST = ["weakest slice", "second", "third"]
+TASKS_PER_TABLE = 2  # a table of all slices has at most this number of tasks
+MAX_LINES = 40  # if all tables of slices together are longer, a terminal shows less
+# The headings of the slices in a table of the weakest slices, the weakest slice first.
+WEAKEST_HEADINGS = ["weakest slice", "second", "third"]
+MAX_WEAKEST = len(WEAKEST_HEADINGS)  # the largest number of slices shown per task
 MAX_NAME_LENGTH = 24  # longer names of slices are cut in a table of the weakest slices
 
 
@@ -27,19 +33,27 @@ class Section(NamedTuple):
     lines: list[str]
 
 
-def slice_sections(evaluation: EvaluationResults, short: bool = False) -> list[Section]:
+def slice_sections(
+    evaluation: EvaluationResults, shorten: bool = False
+) -> list[Section]:
     """Returns one section per column whose values make slices.
 
-    If `short` is set and the tables of all slices have more than `MAX_LINES` lines, the
-    sections name only the weakest slices.
+    With `shorten`, if the tables of all slices have more than `MAX_LINES` lines
+    together, the sections name only the weakest slices.
     """
-    records: dict[str, list[dict[str, Any]]] = {}  # by column
+    records_by_column: dict[str, list[dict[str, Any]]] = {}
     for record in evaluation.slice_records:
-        records.setdefault(record["column"], []).append(record)
-    sections = [all_slices_section(evaluation, c, r) for c, r in records.items()]
+        records_by_column.setdefault(record["column"], []).append(record)
+    sections = [
+        all_slices_section(evaluation, column, records)
+        for column, records in records_by_column.items()
+    ]
     num_lines = sum(len(cells) for section in sections for cells in section.tables)
-    if short and num_lines > MAX_LINES:
-        return [weakest_slices_section(evaluation, c, r) for c, r in records.items()]
+    if shorten and num_lines > MAX_LINES:
+        return [
+            weakest_slices_section(evaluation, column, records)
+            for column, records in records_by_column.items()
+        ]
     return sections
 
 
@@ -51,23 +65,28 @@ def weakest_slices_section(
     A cell such as `Rome: 0.6123 ±0.0213 *` is a slice with its metric; the star means
     that the slice is surely weaker.
     """
-    cells = [["task", "metric", "all rows", *WEAKEST]]
+    cells = [["task", "metric", "all rows", *WEAKEST_HEADINGS]]
+    tested = [record for record in records if record["rank"] is not None]
     for task, result in evaluation.tasks.items():
         metric = result["main_metric"]
         row = [evaluation.name_with_space(task), metric.replace("_", " ")]
         row.append(text_with_interval(result["metrics"][metric]))
-        tested = [r for r in records if r["task"] == task and r["rank"] is not None]
-        for record in sorted(tested, key=lambda r: r["rank"])[: len(WEAKEST)]:
+        tested_for_task = [record for record in tested if record["task"] == task]
+        by_rank = sorted(tested_for_task, key=itemgetter("rank"))
+        for record in by_rank[:MAX_WEAKEST]:
             star = " *" if record["surely_weaker"] else ""
             name = cut(record["slice"], MAX_NAME_LENGTH)
             row.append(f"{name}: {text_with_interval(record)}{star}")
         num_empty_cells = len(cells[0]) - len(row)
         cells.append(row + ["-"] * num_empty_cells)
-    num_slices = len({record["slice"] for record in records})
+    num_tested = len({record["slice"] for record in tested})
+    if num_tested > MAX_WEAKEST:
+        shown = f"the {MAX_WEAKEST} weakest of {num_tested} tested slices"
+    else:
+        shown = "all tested slices, the weakest first"
     line = (
-        f"the {len(WEAKEST)} weakest of {num_slices} slices; --json FILE and --html "
-        "FILE write all slices; * marks slices that are surely weaker than the other "
-        "rows"
+        f"{shown}; --json FILE and --html FILE write all slices; * marks slices that "
+        "are surely weaker than the other rows"
     )
     return Section(f"By {column}", [cells], [line])
 
@@ -80,24 +99,33 @@ def all_slices_section(
     A table has one row per slice, and four columns for each of at most
     `TASKS_PER_TABLE` tasks.
     """
-    tables, tasks = [], list(evaluation.tasks)
-    for first in range(0, len(tasks), TASKS_PER_TABLE):
+    tasks = list(evaluation.tasks)
+    slice_names = list(dict.fromkeys(record["slice"] for record in records))
+    # Each slice has a record for each task.
+    record_of = {(record["slice"], record["task"]): record for record in records}
+    tables = []
+    for start in range(0, len(tasks), TASKS_PER_TABLE):
+        tasks_of_table = tasks[start : start + TASKS_PER_TABLE]
         header = [column]
-        # Each slice has a record for each task, so all rows get equally many cells.
-        rows: dict[str, list[str]] = {}
-        for task in tasks[first : first + TASKS_PER_TABLE]:
+        for task in tasks_of_table:
             title = evaluation.title_with_metric(task)
             header += [title, "predicted/actual", "rows", "positives"]
-            for record in records:
-                if record["task"] == task:
-                    row = rows.setdefault(record["slice"], [record["slice"]])
-                    row += slice_cells(record)
-        tables.append([header, *rows.values()])
+        table = [header]
+        for name in slice_names:
+            row = [name]
+            for task in tasks_of_table:
+                row += slice_cells(record_of[name, task])
+            table.append(row)
+        tables.append(table)
     return Section(f"By {column}", tables, [])
 
 
 def slice_cells(record: dict[str, Any]) -> list[str]:
-    """Returns the four cells of a task on a slice, see the header in the caller."""
+    """Returns a task's metric, predicted/actual, rows and positives on a slice."""
     ratio = "-" if record["ratio"] is None else f"{record['ratio']:.3f}"
-    counts = format_count(record["rows"]), format_count(record["positives"])
-    return [text_with_interval(record), ratio, *counts]
+    return [
+        text_with_interval(record),
+        ratio,
+        format_count(record["rows"]),
+        format_count(record["positives"]),
+    ]

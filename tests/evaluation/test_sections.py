@@ -83,7 +83,7 @@ def test_short_sections_name_the_three_weakest_slices_and_say_where_all_are(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("mtl_cli.evaluation.slice_sections.MAX_LINES", 29)
-    by_city, by_other = slice_sections(with_slices(4), short=True)
+    by_city, by_other = slice_sections(with_slices(4), shorten=True)
     assert (by_city.title, by_other.title) == ("By city", "By a column")
     header, *rows = by_city.tables[0]
     assert header == ["task", "metric", "all rows", "weakest slice", "second", "third"]
@@ -94,8 +94,8 @@ def test_short_sections_name_the_three_weakest_slices_and_say_where_all_are(
     ]
     assert by_other.tables[0][1][-1] == "s1: 0.7900 ±0.1000"
     assert by_city.lines == [
-        "the 3 weakest of 4 slices; --json FILE and --html FILE write all slices; * "
-        "marks slices that are surely weaker than the other rows"
+        "all tested slices, the weakest first; --json FILE and --html FILE write all "
+        "slices; * marks slices that are surely weaker than the other rows"
     ]
 
 
@@ -107,19 +107,21 @@ def test_column_without_enough_tested_slices_has_dashes(
     for record in found.slice_records:
         if record["slice"] != "s2":
             record["rank"] = None
-    rows = slice_sections(found, short=True)[0].tables[0][1:]
+    by_city = slice_sections(found, shorten=True)[0]
+    rows = by_city.tables[0][1:]
     assert [row[3:] for row in rows] == [["s2: 0.7800 ±0.1000", "-", "-"]] * 6
+    assert by_city.lines[0].startswith("all tested slices, ")
 
 
 def test_sections_are_short_only_on_a_terminal_and_above_40_lines(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     few, many = with_slices(5), with_slices(20)  # 36 and 126 lines
-    assert slice_sections(few, short=True) == slice_sections(few)
+    assert slice_sections(few, shorten=True) == slice_sections(few)
     assert len(slice_sections(many)[0].tables[0]) == 21
     show_evaluation(many)
     out = capsys.readouterr().out
-    assert "the 3 weakest of 20 slices" in out and "s16:" not in out
+    assert "the 3 weakest of 19 tested slices" in out and "s16:" not in out
     assert len(out.splitlines()) < 50
     assert page(many).count("s16") > 12
 
