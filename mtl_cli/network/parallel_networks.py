@@ -1,6 +1,15 @@
-"""Finds the weights and the owner of each network in a layer of several networks."""
+"""Finds the weights and the owner of each network in a layer of several networks.
 
-import re
+The words of this module:
+
+- A *network* is, for example, one expert, gate or tower. One Keras layer can compute
+  several networks side by side.
+- A *part* of such a layer is an inner layer or a variable; see `Routing.parts`.
+- A *piece* is the slice of a variable that belongs to one network.
+- The *owner* of a network is usually the task that the network is for.
+"""
+
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -13,16 +22,15 @@ from mtl_cli.layers.routing import SHARED
 from mtl_cli.layers.star import StarDense, StarMLP
 
 Index = tuple[slice, ...]
-# A part of a layer: a layer itself, or a variable.
 LayerPart: TypeAlias = keras.Layer | keras.Variable
 ALL = slice(None)  # all positions of an axis
-ALL_NETWORKS = -1  # in place of the number of a network: all networks share the piece
+ALL_NETWORKS = -1  # `NetworkPiece.network` of a piece that all networks share
 # The layers, apart from gates, that compute networks side by side.
 LAYERS_OF_NETWORKS = (ParallelDense, ParallelMLP, StarDense, StarMLP)
-# Names of layers that compute one or several networks per task, in the order of the
-# tasks. Gates, and layers with an attribute `owners`, know their tasks. The networks of
-# all other layers of the sharing scheme belong to no task.
-LAYERS_PER_TASK = re.compile(r"(bottoms|specific_experts)$")
+# The ends of the names of layers that compute networks for each task: first all
+# networks of the first task, then all networks of the second task, and so on.
+BOTTOMS = "bottoms"  # one network per task
+SPECIFIC_EXPERTS = "specific_experts"  # one or several networks per task
 
 
 @dataclass(frozen=True)
@@ -30,7 +38,7 @@ class NetworkPiece:
     """A piece of a weight that belongs to one network, such as the kernel of an expert.
 
     Attributes:
-        network: the number of the network, from 0; or `ALL_NETWORKS`.
+        network: the index of the network in its layer; or `ALL_NETWORKS`.
         name: the name of the piece, such as `0.kernel` for the kernel of the first
             layer.
         variable: the weight that holds the piece.
@@ -54,7 +62,7 @@ def pieces_of(layer: keras.Layer) -> Iterator[NetworkPiece]:
         for prefix, part in layer.parts().items():
             is_variable = isinstance(part, keras.Variable)
             num_in_part = part.shape[0] if is_variable else part.num
-            # A part with one network, in a layer of several gates, serves all gates.
+            # If a layer has several gates, a part with one network serves all gates.
             is_shared = num_in_part == 1 and len(layer.routes) > 1
             for piece in pieces_of_part(part, prefix):
                 yield replace(piece, network=ALL_NETWORKS) if is_shared else piece
@@ -66,7 +74,10 @@ def pieces_of(layer: keras.Layer) -> Iterator[NetworkPiece]:
 
 
 def input_kernels(layer: keras.Layer) -> list[keras.Variable]:
-    """Returns the kernels whose rows belong to the columns of the layer's input."""
+    """Returns the kernels that the input of a layer is multiplied with.
+
+    Row i of such a kernel belongs to column i of the input.
+    """
     if isinstance(layer, ParallelDense):
         return [layer.kernel]
     if isinstance(layer, ParallelMLP):
@@ -79,91 +90,113 @@ def input_kernels(layer: keras.Layer) -> list[keras.Variable]:
 def pieces_of_part(part: LayerPart, prefix: str) -> Iterator[NetworkPiece]:
     """Splits a part of a layer into pieces that belong to one network each.
 
-    The part is a layer that computes several networks, or a variable whose first axis
-    has one entry per network. The prefix is the start of the pieces' names.
+    Args:
+        part: a layer that computes several networks, or a variable whose first axis has
+            one entry per network.
+        prefix: the start of the pieces' names. The name of a variable's pieces is the
+            prefix alone.
     """
     if isinstance(part, ParallelMLP | StarMLP):
-        # Layers with weights are numbered from 0: `0.kernel` is the kernel of the first
-        # layer.
+        # The layers with weights are numbered from 0: `0.kernel` is the kernel of the
+        # first layer.
         layers = [layer for layer in part.stack if layer.weights]
         for i, layer in enumerate(layers):
+            layer_prefix = f"{prefix}{i}."
             if isinstance(layer, ParallelBatchNorm | ParallelLayerNorm):
                 for variable in layer.weights:
-                    yield from pieces_of_part(variable, f"{i}.{variable.name}")
+                    name = f"{layer_prefix}{variable.name}"
+                    yield from pieces_of_part(variable, name)
             else:
-                yield from pieces_of_part(layer, f"{i}.")
+                yield from pieces_of_part(layer, layer_prefix)
     elif isinstance(part, ParallelDense):
         yield from pieces_of_dense(part, prefix)
     elif isinstance(part, StarDense):
         for name, inner_part in part.parts().items():
             yield from pieces_of_part(inner_part, f"{prefix}{name}")
     else:
-        for number in range(part.shape[0]):
-            index = (slice(number, number + 1), *(ALL,) * (len(part.shape) - 1))
-            yield NetworkPiece(number, prefix, part, index)
+        for network in range(part.shape[0]):
+            index = (slice(network, network + 1), *(ALL,) * (len(part.shape) - 1))
+            yield NetworkPiece(network, prefix, part, index)
 
 
 def pieces_of_dense(layer: ParallelDense, prefix: str) -> Iterator[NetworkPiece]:
-    """Splits dense layers into one kernel and one bias each.
+    """Splits a layer of several dense layers into one kernel and one bias for each.
 
-    The layers that read the same input are a group. The kernels of a group lie side by
-    side.
+    The dense layers that read the same input form a group. The kernels of a group lie
+    side by side in one matrix.
     """
-    per_group = layer.num // layer.groups
-    for number in range(layer.num):
-        group, number_in_group = divmod(number, per_group)
-        start = number_in_group * layer.units
+    num_per_group = layer.num // layer.groups
+    for network in range(layer.num):
+        group, index_in_group = divmod(network, num_per_group)
+        start = index_in_group * layer.units
         columns = slice(start, start + layer.units)
-        kernel = (slice(group, group + 1), ALL, columns)
-        yield NetworkPiece(number, f"{prefix}kernel", layer.kernel, kernel)
+        kernel_index = (slice(group, group + 1), ALL, columns)
+        yield NetworkPiece(network, f"{prefix}kernel", layer.kernel, kernel_index)
         if layer.use_bias:
-            bias = (slice(number, number + 1), ALL, ALL)
-            yield NetworkPiece(number, f"{prefix}bias", layer.bias, bias)
+            bias_index = (slice(network, network + 1), ALL, ALL)
+            yield NetworkPiece(network, f"{prefix}bias", layer.bias, bias_index)
 
 
 def network_owners(
     layer: keras.Layer, tasks: Sequence[str], own_tasks: Sequence[str]
 ) -> list[str]:
-    """Returns the owner of each network that a layer computes.
+    """Returns a name for the owner of each network that a layer computes.
 
-    The owner is usually a task, or a task and a number if the task has several networks
-    in the layer. A network that belongs to no task has only a number, from 1. Gates
-    and dense layers may name other owners, such as a group of tasks.
+    An owner with several networks in the layer gets a number for each: `click 1`,
+    `click 2`. A network without an owner has only a number, from 1.
 
     Args:
         layer: a layer of the sharing scheme or of the towers.
-        tasks: the names of the tasks, in the order of the network's outputs.
-        own_tasks: the tasks whose numbers are in the layer's name; empty if the name
-            holds no numbers of tasks.
+        tasks: the names of all tasks, in the order of the network's outputs.
+        own_tasks: the tasks that the layer's name lists; empty if the name lists none.
     """
     if isinstance(layer, Routing):
-        owners = [
-            str(i) if route.owner is None else owner_name(route.owner, tasks)
-            for i, route in enumerate(layer.routes, 1)
-        ]
-        return numbered(owners, layer.networks_per_route)
+        return route_owners(layer, tasks)
     num = num_networks(layer)
     if own_tasks:
-        return numbered(own_tasks, max(num // len(own_tasks), 1))
+        # A single network that serves several tasks gets the name of the first task.
+        num_per_task = num // len(own_tasks)
+        return numbered(own_tasks, num_per_task) if num_per_task else [own_tasks[0]]
     if isinstance(layer, ParallelDense) and layer.owners is not None:
-        owners = [owner_name(owner, tasks) for owner in layer.owners]
-        # Number the networks of each owner: `click 1`, `buy 1`, `click 2`, `buy 2`.
-        return [
-            f"{owner} {owners[: i + 1].count(owner)}" for i, owner in enumerate(owners)
-        ]
-    if not LAYERS_PER_TASK.search(layer.name):
-        return [str(i + 1) for i in range(num)]
-    per_task = num // len(tasks)
-    if layer.name.endswith("experts"):  # numbered, even if a task has only one
-        return [f"{tasks[i // per_task]} {i % per_task + 1}" for i in range(num)]
-    return [tasks[i // per_task] for i in range(num)]
+        return stored_owners(layer.owners, tasks)
+    if layer.name.endswith(BOTTOMS):
+        return numbered(tasks, num // len(tasks))
+    if layer.name.endswith(SPECIFIC_EXPERTS):
+        # Experts have a number even if each task has only one.
+        per_task = range(1, num // len(tasks) + 1)
+        return [f"{task} {number}" for task in tasks for number in per_task]
+    return [str(number) for number in range(1, num + 1)]
+
+
+def route_owners(layer: Routing, tasks: Sequence[str]) -> list[str]:
+    """Returns a name for the owner of each gate in a layer of gates."""
+    owners = [
+        str(number) if route.owner is None else owner_name(route.owner, tasks)
+        for number, route in enumerate(layer.routes, 1)
+    ]
+    return numbered(owners, layer.networks_per_route)
+
+
+def stored_owners(owners: Sequence[int | str], tasks: Sequence[str]) -> list[str]:
+    """Returns names for the owners that a layer stores, one owner per network.
+
+    The networks of an owner need not be neighbours: `click 1`, `buy 1`, `click 2`.
+    """
+    counts: Counter[str] = Counter()
+    names = []
+    for owner in owners:
+        name = owner_name(owner, tasks)
+        counts[name] += 1
+        names.append(f"{name} {counts[name]}")
+    return names
 
 
 def expert_names(route: Route, tasks: Sequence[str]) -> list[str]:
-    """Returns a name for each expert that a gate weighs, such as `expert 1`.
+    """Returns a name for each expert that a gate weighs.
 
-    If a specific expert does not belong to the gate's owner, its name holds the name of
-    its own owner: `specific expert buy 1`.
+    A shared expert is, for example, `expert 1`, and an expert of the gate's own task
+    `specific expert 1`. The name of any other expert holds the name of its owner:
+    `specific expert buy 1`.
     """
     names = []
     for expert in route.experts:
@@ -182,10 +215,12 @@ def owner_name(owner: int | str, tasks: Sequence[str]) -> str:
 
 
 def numbered(owners: Sequence[str], per_owner: int) -> list[str]:
-    """Names the networks of owners that have several in a row: `click 1`, `click 2`.
+    """Names networks by their owners; the networks of an owner are neighbours.
 
-    If each owner has one network, the network has the name of its owner.
+    If each owner has one network, the network has the name of its owner. Otherwise the
+    names have numbers: `click 1`, `click 2`, `buy 1`, `buy 2`.
     """
     if per_owner == 1:
         return list(owners)
-    return [f"{owner} {i + 1}" for owner in owners for i in range(per_owner)]
+    numbers = range(1, per_owner + 1)
+    return [f"{owner} {number}" for owner in owners for number in numbers]

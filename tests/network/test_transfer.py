@@ -22,9 +22,12 @@ from helpers.slow import covering, slow_except
 from mtl_cli.columns.layout import Block, EmbeddingTable, Layout
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.start_from import PARTS
+from mtl_cli.layers import ParallelMLP, Routing
+from mtl_cli.layers.routing import routes_to_shared
 from mtl_cli.network.blocks import blocks_of
 from mtl_cli.network.build import build
 from mtl_cli.network.network import Network
+from mtl_cli.network.parallel_networks import pieces_of
 from mtl_cli.network.parts import freeze, part_of_layers
 from mtl_cli.network.transfer import copy_weights, match
 
@@ -339,3 +342,18 @@ def test_weights_of_scenarios_go_on_only_with_features_in_the_same_order():
     other = started(trained("model=star", layout=REORDERED), earlier)
     assert {n.part for n in other.fresh} == {n.part for n in other.dropped}
     assert {n.part for n in other.fresh} == {"experts", "towers"}
+
+
+def test_networks_in_one_layer_of_gates_have_pieces_with_different_names():
+    hidden = {prefix: ParallelMLP(2, [3]) for prefix in ("left.", "right.")}
+    for mlp in hidden.values():
+        mlp(np.zeros((1, 4), "float32"))
+
+    class TwoHidden(Routing):
+        def parts(self):
+            return hidden
+
+    pieces = list(pieces_of(TwoHidden(routes_to_shared(2, num_experts=1))))
+    assert [piece.name for piece in pieces if piece.network == 0] == [
+        *("left.0.kernel", "left.0.bias", "right.0.kernel", "right.0.bias")
+    ]
