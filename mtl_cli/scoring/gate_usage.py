@@ -1,8 +1,9 @@
 """Summarizes how much weight the gates of a trained network give to their experts.
 
 An expert is *unused* by a gate if the gate gives the expert hardly any weight. An
-expert is *dead* if it is unused by all gates of its level: it then hardly affects any
-prediction. A gate is *polarised* if it gives one expert nearly all weight.
+expert is *dead* if it is unused by all gates of its place, such as a level of PLE: a
+dead expert hardly affects any prediction. A gate is *polarised* if it gives one expert
+nearly all weight.
 
 In this package, a gate is any layer that weighs something, and an expert is what the
 layer weighs, see `layers.routing.Routing`. For example, a feature gate weighs features.
@@ -19,8 +20,8 @@ from mtl_cli.scoring.gate_weights import GateWeights
 if TYPE_CHECKING:
     from mtl_cli.layers import Expert, Routing
 
-# If a gate treats all experts alike, the mean weight of each is 1 / experts. The gate
-# does not use an expert whose mean weight is below this fraction of 1 / experts.
+# If a gate treats its n experts alike, each has the mean weight 1 / n. The gate does
+# not use an expert whose mean weight is below this fraction of 1 / n.
 UNUSED_FRACTION = 0.05
 # A gate is polarised if the mean weight of one expert is above this weight.
 POLARISED_WEIGHT = 0.95
@@ -29,14 +30,15 @@ POLARISED_WEIGHT = 0.95
 class GateSummary(TypedDict):
     """How one gate weighs its experts.
 
-    Most gates give each row weights that sum to 1. Other gates give factors that do not
-    sum to 1. Gates that give factors have no entropies and are never polarised.
+    The weights of most gates sum to 1 in each row. The weights of other gates are
+    factors of any sum. Gates that give factors have no entropies and are never
+    polarised.
 
     Attributes:
-        level: the place of the gate in the network, in up to three words: the level or
-            layer, the kind of the gate, and the gate's owner if the owner is not a
-            task. Examples: `level_1`, `level_1 self`, `layer_2`, `personal`; "" for the
-            gates of a model without levels.
+        level: the place of the gate in the network. A place has up to three parts: the
+            level or layer, the kind of the gate, and the gate's owner if the owner is
+            not a task. Examples: `level_1`, `level_1 self`, `layer_2`, `personal`. The
+            place is "" if it has none of these parts, as in MMoE.
         task: the task of the gate; None if the gate serves several tasks.
         rows: the number of rows over which the means are taken: the sampled rows in the
             task's space, or all sampled rows if `task` is None. Without rows, `weights`
@@ -47,8 +49,8 @@ class GateSummary(TypedDict):
         mean_entropy: the entropy of each row's weights, from 0 to 1, averaged over the
             rows. The mean entropy is far below `entropy_of_mean` if each row uses few
             experts, but different rows use different experts.
-        unused: the experts that the gate does not use: their mean weight is below
-            `UNUSED_FRACTION` / experts or, if weights are factors, 0.
+        unused: the experts that the gate does not use. The mean weight of an unused
+            expert of n is below `UNUSED_FRACTION` / n or, if weights are factors, 0.
         polarised: the expert whose mean weight is above `POLARISED_WEIGHT`;
             None if there is none.
         not_trained: the experts that the gate weighs, but does not train, because a
@@ -72,7 +74,7 @@ class GateUsage(TypedDict):
     Attributes:
         rows: the number of sampled rows. All sampled rows passed through all gates.
         gates: the summary of each gate.
-        dead: the dead experts, each as `LEVEL EXPERT`, such as `level_1 shared 2`.
+        dead: the dead experts, each as `PLACE EXPERT`, such as `level_1 shared 2`.
         slices: the usage by slice of the sampled rows, see `usage_by_slice`. The dict
             of a slice has the keys `column` and `slice`, and the keys `rows`, `gates`
             and `dead` for the rows of the slice.
@@ -101,21 +103,23 @@ def summarize_layer(
     The weights are `(gates, rows, experts)`. For `is_in_space`, see `GateWeights`.
     """
     tasks = list(is_in_space)
+    layer_place = place_of(layer)
     summaries = []
-    for route, gate_weights in zip(layer.routes, weights, strict=True):
-        level = level_of(layer)
+    for route, weights_of_gate in zip(layer.routes, weights, strict=True):
+        place = layer_place
         task = None
+        gate_weights = weights_of_gate  # (rows, experts)
         if isinstance(route.owner, str):
-            level = f"{level} {route.owner}".strip()
+            place = f"{layer_place} {route.owner}".strip()
         elif route.owner is not None:
             task = tasks[route.owner]
-            gate_weights = gate_weights[is_in_space[task]]
+            gate_weights = weights_of_gate[is_in_space[task]]
         experts = list(route.experts)
         if layer.reports_owners:
             gate_weights, experts = average_by_owner(gate_weights, experts)
         names = [expert_name(expert, tasks) for expert in experts]
         summary = summarize_gate(
-            level, task, gate_weights, names, layer.weights_are_shares
+            place, task, gate_weights, names, sum_to_one=layer.weights_are_shares
         )
         not_trained = [
             name
@@ -128,15 +132,16 @@ def summarize_layer(
     return summaries
 
 
-def level_of(layer: "Routing") -> str:
-    """Returns the level and the kind of a layer's gates; "" if it has neither.
+def place_of(layer: "Routing") -> str:
+    """Returns the place of a layer of gates: its level and its kind of gates.
 
-    Both are parts of the layer's name: the gates in `level_1_self_gates` are at
-    `level_1 self`. A kind that is not in the name is the layer's `label`.
+    The level and some kinds are in the layer's name: the gates of `level_1_self_gates`
+    have the place `level_1 self`. Other kinds are the layer's `label`. The place is ""
+    if the layer has neither a level nor a kind.
     """
     match = re.search(r"((?:level|layer)_\d+)_?(self|feature)?", layer.name)
-    parts = [*match.groups(), layer.label] if match else [layer.label]
-    return " ".join(part for part in parts if part)
+    words = [*match.groups(), layer.label] if match else [layer.label]
+    return " ".join(word for word in words if word)
 
 
 def expert_name(expert: "Expert", tasks: list[str]) -> str:
@@ -153,17 +158,23 @@ def average_by_owner(
     For example, each column of a feature is an expert whose owner is the feature.
 
     Returns: the mean weights, `(rows, owners)`; and one expert per owner, without a
-        number, that represents all experts of the owner.
+        number, that represents all experts of the owner. This expert is trained if one
+        of them is trained.
     """
-    indices_by_owner: dict[Expert, list[int]] = {}
+    indices_by_owner: dict[int | str, list[int]] = {}
     for i, expert in enumerate(experts):
-        indices_by_owner.setdefault(expert._replace(number=0), []).append(i)
-    means = [weights[:, indices].mean(axis=1) for indices in indices_by_owner.values()]
-    return np.stack(means, axis=1), list(indices_by_owner)
+        indices_by_owner.setdefault(expert.owner, []).append(i)
+    means, representatives = [], []
+    for indices in indices_by_owner.values():
+        means.append(weights[:, indices].mean(axis=1))
+        is_trained = any(experts[i].trained for i in indices)
+        representative = experts[indices[0]]._replace(number=0, trained=is_trained)
+        representatives.append(representative)
+    return np.stack(means, axis=1), representatives
 
 
 def summarize_gate(
-    level: str,
+    place: str,
     task: str | None,
     weights: Array,
     experts: list[str],
@@ -172,10 +183,10 @@ def summarize_gate(
     """Summarizes the weights of one gate, `(rows, experts)`.
 
     `experts` are the names of the experts. `sum_to_one` says whether the weights of
-    each row sum to 1. For `level` and `task`, see `GateSummary`.
+    each row sum to 1. `place` becomes the entry `level`; for `task`, see `GateSummary`.
     """
     summary: GateSummary = {
-        "level": level,
+        "level": place,
         "task": task,
         "rows": len(weights),
         "weights": {},
@@ -206,12 +217,14 @@ def entropy(weights: Array) -> Array:
     """
     # A weight of 0 adds 0 to the entropy. The smallest float avoids 0 * log(0) = NaN.
     logs = np.log(np.maximum(weights, np.finfo("float64").tiny))
+    # The maximum, log(n) for n weights, is not 0: `measure_gate_weights` leaves out
+    # gates with a single expert.
     entropies: Array = -(weights * logs).sum(axis=-1) / np.log(weights.shape[-1])
     return entropies
 
 
 def dead_experts(gates: list[GateSummary]) -> list[str]:
-    """Returns `LEVEL EXPERT` for each expert that no gate of its level uses."""
+    """Returns `PLACE EXPERT` for each expert that no gate of its place uses."""
     is_used: dict[str, bool] = {}
     for gate in gates:
         for name in gate["weights"]:
