@@ -15,7 +15,7 @@ def extract(
     shared_experts: ParallelMLP,
     task_gates: Routing,
     shared_gate: Routing | None = None,
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor | None]:
     """Connects one level of experts and gates. CGC has one level, PLE has several.
 
     The level turns one input per task, x_t, and one shared input, x_s, into one output

@@ -23,15 +23,23 @@ class CGC(GatedSharing):
     `Sharing`. E_t, E_s and S_t are lists of experts' outputs, and S_t(x)_i is one
     output. CGC is PLE with one level; `layers.extract` mixes the experts of a level.
 
-    The paper writes k for t, one of K tasks, w^k for the gate g_t, W_g^k for W_t, S^k
-    for S_t, d for the length of x, g^k for z_t, and t^k for the tower h_t. The paper's
-    E_(k,1) ... E_(k,m_k) are the outputs in E_t, and E_(s,1) ... E_(s,m_s) the outputs
-    in E_s.
+    The paper uses other letters:
+
+        here | paper
+        t, T | k, K
+        E_t  | E_(k,1) ... E_(k,m_k)
+        E_s  | E_(s,1) ... E_(s,m_s)
+        S_t  | S^k
+        g_t  | w^k
+        W_t  | W_g^k
+        z_t  | g^k
+        h_t  | t^k
 
     Attributes:
-        num_specific_experts: number of experts of each task in each level, m_k in the
-            paper; with 0, a level is an MMoE.
-        num_shared_experts: number of shared experts in each level, m_s in the paper.
+        num_specific_experts: number of experts of each task, m_k in the paper; with 0,
+            CGC is MMoE. In PLE, each level has this number.
+        num_shared_experts: number of shared experts, m_s in the paper. In PLE, each
+            level has this number.
         expert_units: widths of the layers of each expert.
 
     Reference: Tang et al., "Progressive Layered Extraction (PLE): A Novel Multi-Task
@@ -55,36 +63,54 @@ class CGC(GatedSharing):
         num_tasks: int,
         name: str,
         is_last: bool,
-    ) -> tuple[Tensor, Tensor]:
-        """Connects one level j of experts and gates. `PLE` has the equations.
+    ) -> tuple[Tensor, Tensor | None]:
+        """Connects one level of experts and gates. CGC has one level, PLE has several.
+
+        In level j, each task t has an input x_t^{j-1} and an output x_t^j. The level
+        also has a shared input x_s^{j-1} and a shared output x_s^j. `PLE` has the
+        equations.
 
         Args:
-            x_tasks: the inputs x_t^{j-1}, `(tasks, batch, dim)`; or `(batch, dim)` if
-                all tasks read the same input.
-            x_shared: the shared input x_s^{j-1}, `(batch, dim)`.
+            x_tasks: the inputs of the tasks, `(tasks, batch, dim)`; or `(batch, dim)`
+                if all tasks read the same input.
+            x_shared: the shared input, `(batch, dim)`.
             num_tasks: number of tasks, T.
             name: prefix of the layers' names.
             is_last: whether no level follows.
 
-        Returns: x_t^j, `(tasks, batch, units)`; and x_s^j, `(batch, units)`, or None in
-            the last level.
+        Returns: the outputs of the tasks, `(tasks, batch, units)`; and the shared
+            output, `(batch, units)`, or None in the last level.
         """
         from mtl_cli.layers import Route, experts_of, extract
         from mtl_cli.layers.routing import SHARED
 
-        n = self.num_specific_experts
+        num_specific = num_tasks * self.num_specific_experts
+        num_shared = self.num_shared_experts
         units = self.expert_units
-        # The names of the experts, for reports
-        specific = [experts_of(t, n) for t in range(num_tasks)]
-        shared = experts_of(SHARED, self.num_shared_experts)
-        f_shared = self.networks(len(shared), units, f"{name}_shared_experts")
-        routes = [Route(t, experts + shared) for t, experts in enumerate(specific)]
-        g_tasks = self.gates(routes, f"{name}_gates")
-        f_tasks = None
-        if n:
-            f_tasks = self.networks(num_tasks * n, units, f"{name}_specific_experts")
-        g_shared = None
+        # The names of the experts, for reports: those of each task, and the shared ones
+        specific_names = [
+            experts_of(t, self.num_specific_experts) for t in range(num_tasks)
+        ]
+        shared_names = experts_of(SHARED, num_shared)
+        shared_experts = self.networks(num_shared, units, f"{name}_shared_experts")
+        routes = [
+            Route(t, names + shared_names) for t, names in enumerate(specific_names)
+        ]
+        task_gates = self.gates(routes, f"{name}_gates")
+        specific_experts = None
+        if num_specific:
+            specific_experts = self.networks(
+                num_specific, units, f"{name}_specific_experts"
+            )
+        shared_gate = None
         if not is_last:
-            route = Route(None, [*chain(*specific), *shared])
-            g_shared = self.gates([route], f"{name}_shared_gate")
-        return extract(x_tasks, x_shared, f_tasks, f_shared, g_tasks, g_shared)
+            route = Route(None, [*chain(*specific_names), *shared_names])
+            shared_gate = self.gates([route], f"{name}_shared_gate")
+        return extract(
+            x_tasks,
+            x_shared,
+            specific_experts=specific_experts,
+            shared_experts=shared_experts,
+            task_gates=task_gates,
+            shared_gate=shared_gate,
+        )

@@ -42,7 +42,7 @@ class PLE(CGC):
         (x,) = encodings.outputs  # one encoding, (batch, dim)
         x_tasks = x_shared = x  # x_t^0, x_s^0
         for level in range(1, self.num_levels + 1):
-            # x_t^j, (tasks, batch, units), and x_s^j, (batch, units)
+            # x_t^j, (tasks, batch, units), and x_s^j, (batch, units); x_s^J is None
             x_tasks, x_shared = self.connect_level(
                 x_tasks,
                 x_shared,
