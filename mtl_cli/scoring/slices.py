@@ -1,7 +1,13 @@
-"""Cuts a table into slices by the values, or by ranges of the numbers, of a column."""
+"""Cuts a table into slices by a column: by its values, or by ranges of its numbers.
+
+A *value code* is the index of a row's value (or range) among the distinct values of the
+column. A *slice code* is the index of a row's slice among the slices. The two differ
+because rare values share the slice `OTHER`.
+"""
 
 from dataclasses import dataclass
 from itertools import compress, pairwise
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -56,11 +62,12 @@ def slices_by(column: str, cells: pa.ChunkedArray, are_ids: bool) -> Slices:
     numbers = None if are_ids else as_numbers(cells, is_empty)
     num_distinct = 0 if numbers is None else len(np.unique(numbers[~is_empty]))
     if numbers is not None and num_distinct > MAX_DISTINCT_NUMBERS:
-        names, codes = number_ranges(numbers, is_empty)
+        value_names, value_codes = number_ranges(numbers, is_empty)
     else:
-        names, codes = distinct_values(cells)
-    frequent, codes = frequent_values(codes)
-    return named_slices(column, [names[i] for i in frequent], codes)
+        value_names, value_codes = distinct_values(cells)
+    frequent, slice_codes = merge_rare_values(value_codes)
+    names = [value_names[code] for code in frequent]
+    return named_slices(column, names, slice_codes)
 
 
 def slices_by_feature(features: FeatureSet, encoded: dict[str, Array]) -> list[Slices]:
@@ -72,42 +79,43 @@ def slices_by_feature(features: FeatureSet, encoded: dict[str, Array]) -> list[S
     slices_by_column = []
     for name, feature in features.by_name.items():
         values = feature.summary(features.columns_in(encoded, name))  # (rows,)
-        distinct, codes = np.unique(values, return_inverse=True)
-        frequent, codes = frequent_values(codes)
+        distinct, value_codes = np.unique(values, return_inverse=True)
+        frequent, slice_codes = merge_rare_values(value_codes)
         learnt = features.table_learnt(name)
         names = feature.value_names(distinct[frequent], learnt)
-        if names and (codes != codes[0]).any():
+        if names and (slice_codes != slice_codes[0]).any():
             printable_names = [printable(text) for text in names]
-            slices_by_column.append(named_slices(name, printable_names, codes))
+            slices_by_column.append(named_slices(name, printable_names, slice_codes))
     return slices_by_column
 
 
-def frequent_values(codes: Array) -> tuple[Array, Array]:
-    """Selects the frequent values, which become slices, and the slice of each row.
+def merge_rare_values(value_codes: Array) -> tuple[Array, Array]:
+    """Makes a slice of each frequent value, and one slice of all rare values.
 
-    `codes` has a whole number from 0 for the value of each row, (rows,).
+    Args:
+        value_codes: the value code of each row, (rows,).
 
-    Returns: the codes of the S frequent values, ascending, (S,); and the slice of each
-        row, (rows,): the index of the row's value among the frequent values, or S for
-        all other values.
+    Returns: the value codes of the S frequent values, ascending, (S,); and the slice
+        code of each row, (rows,): the index of the row's value among the frequent
+        values, or S for a rare value.
     """
-    counts = np.bincount(codes)
+    counts = np.bincount(value_codes)
     # If there are too many values, one of the slices is `OTHER`.
-    num_slices = MAX_SLICES if len(counts) <= MAX_SLICES else MAX_SLICES - 1
-    frequent = np.argsort(-counts, kind="stable")[:num_slices]
-    frequent = np.sort(frequent[counts[frequent] >= MIN_ROWS])
-    slice_of_code = np.full(len(counts), len(frequent))
-    slice_of_code[frequent] = np.arange(len(frequent))
-    return frequent, slice_of_code[codes]
+    max_frequent = MAX_SLICES if len(counts) <= MAX_SLICES else MAX_SLICES - 1
+    most_frequent = np.argsort(-counts, kind="stable")[:max_frequent]
+    frequent = np.sort(most_frequent[counts[most_frequent] >= MIN_ROWS])
+    slice_of_value = np.full(len(counts), len(frequent))
+    slice_of_value[frequent] = np.arange(len(frequent))
+    return frequent, slice_of_value[value_codes]
 
 
-def named_slices(column: str, names: list[str], codes: Array) -> Slices:
-    """Returns slices by a column, and adds the slice `OTHER` if a row needs it.
+def named_slices(column: str, names: list[str], slice_codes: Array) -> Slices:
+    """Returns slices by a column, and adds the slice `OTHER` if it has rows.
 
-    The codes are the indices of the rows' slices; `len(names)` means `OTHER`.
+    The rows of `OTHER` have the slice code `len(names)`, which no name has.
     """
-    other = [OTHER] if (codes == len(names)).any() else []
-    return Slices(column, names + other, codes)
+    other = [OTHER] if (slice_codes == len(names)).any() else []
+    return Slices(column, names + other, slice_codes)
 
 
 def as_numbers(cells: pa.ChunkedArray, is_empty: Array) -> Array | None:
@@ -129,7 +137,8 @@ def as_numbers(cells: pa.ChunkedArray, is_empty: Array) -> Array | None:
 def number_ranges(numbers: Array, is_empty: Array) -> tuple[list[str], Array]:
     """Cuts numbers into ranges with about equally many rows.
 
-    Empty cells form one more range.
+    Empty cells form one more range. A number that is the limit of two ranges is in the
+    lower range: after `up to 3`, the range `3 to 5` has the numbers above 3.
 
     Returns: the names of the ranges that have rows; and the index of each row's range
         among these names, (rows,).
@@ -145,12 +154,12 @@ def number_ranges(numbers: Array, is_empty: Array) -> tuple[list[str], Array]:
     names = [f"up to {texts[0]}"]
     names += [f"{low} to {high}" for low, high in pairwise(texts)]
     names += [f"above {texts[-1]}", EMPTY]
-    codes = np.searchsorted(edges, numbers, side="left")
-    codes[is_empty] = len(edges) + 1
+    indices = np.searchsorted(edges, numbers, side="left")
+    indices[is_empty] = names.index(EMPTY)
     # Ranges without rows are removed, and the remaining ranges are numbered again.
-    has_rows = np.bincount(codes, minlength=len(names)) > 0
-    new_code = np.cumsum(has_rows) - 1
-    return list(compress(names, has_rows)), new_code[codes]
+    has_rows = np.bincount(indices, minlength=len(names)) > 0
+    new_index = np.cumsum(has_rows) - 1
+    return list(compress(names, has_rows)), new_index[indices]
 
 
 def distinct_values(cells: pa.ChunkedArray) -> tuple[list[str], Array]:
@@ -161,19 +170,22 @@ def distinct_values(cells: pa.ChunkedArray) -> tuple[list[str], Array]:
     """
     encoded = cells.combine_chunks().dictionary_encode(null_encoding="encode")
     values = encoded.dictionary.to_pylist()
-    # NaN counts as empty. Only NaN differs from itself.
-    texts = [EMPTY if x is None or x != x else printable(str(x)) for x in values]
-    order = sorted(range(len(values)), key=lambda i: numbers_first(values[i]))
     # Two values, such as None and NaN, can have the same text. Values with the same
-    # text get one code.
-    sorted_texts = dict.fromkeys(texts[i] for i in order)
-    index_of = {text: i for i, text in enumerate(sorted_texts)}
-    codes = np.array([index_of[text] for text in texts])[np.asarray(encoded.indices)]
-    return list(index_of), codes
+    # text get one value code.
+    texts = [value_text(value) for value in values]
+    sorted_texts = dict.fromkeys(value_text(x) for x in sorted(values, key=sort_key))
+    code_of_text = {text: code for code, text in enumerate(sorted_texts)}
+    codes = np.array([code_of_text[text] for text in texts])
+    return list(code_of_text), codes[np.asarray(encoded.indices)]
 
 
-def numbers_first(value: object) -> tuple[bool, float, str]:
-    """Returns a key that sorts numbers by size, and puts other values last, as text."""
+def value_text(value: Any) -> str:
+    """Returns a value as text. NaN, the only value unequal to itself, is empty."""
+    return EMPTY if value is None or value != value else printable(str(value))
+
+
+def sort_key(value: object) -> tuple[bool, float, str]:
+    """Returns a key that sorts numbers by size, and other values after them as text."""
     if isinstance(value, int | float) and value == value:  # a number, but not NaN
         return False, float(value), ""
     return True, 0.0, str(value)
