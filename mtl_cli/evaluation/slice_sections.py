@@ -1,7 +1,8 @@
 """The sections of an evaluation that show its slices.
 
-Slices with enough rows are tested against all other rows. A tested slice has a rank for
-each task; rank 1 is the weakest slice. Other slices have the rank None.
+A slice with enough rows, unless it is `(other)`, is tested against all other rows. Each
+tested slice has a rank for each task; rank 1 is the weakest slice. Slices that are not
+tested have the rank None.
 """
 
 from operator import itemgetter
