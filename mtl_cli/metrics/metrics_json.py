@@ -1,12 +1,17 @@
-"""The content of `metrics.json`: {split: {output: score}}."""
+"""The form of the scores in `metrics.json`, and functions that read a score.
+
+The file holds {split: {output: score}}.
+"""
 
 from typing import Any
 
-# The score of one output on the rows of one split. A score has an entry for each
-# metric, {name of the metric: its value, or None if it is undefined}. The keys of its
-# other entries are `NON_METRIC_KEYS`.
+# The score of one output on the rows of one split, for example
+#     {"auc": 0.9, "log_loss": None, "rows": 3, "why": {"log_loss": "..."}}.
+# A score has one entry per metric: the value, or None if the metric is undefined. The
+# keys of all other entries are in `NON_METRIC_KEYS`. Metrics may have any name, so the
+# type is not a `TypedDict`.
 Score = dict[str, Any]
-# The scores of all outputs on one split, by the name of the output.
+# {output: its score} on the rows of one split.
 Scores = dict[str, Score]
 
 # The counts, in the order of their columns in tables.

@@ -1,7 +1,8 @@
 """Sorts rows by group and prediction, for metrics that compare the order of rows.
 
-Sorting is most of the work of such a metric. Rows with labels of 0 and 1, equal weights
-and float32 predictions, the most frequent case, are sorted in a quicker way.
+Sorting is most of the work of such a metric. In the most frequent case, labels are 0 or
+1, all weights are equal, and float32 holds the predictions. A quicker way sorts such
+rows.
 """
 
 import numpy as np
@@ -16,6 +17,8 @@ def sort_rows(
     label: Floats, prediction: Floats, weight: Floats, group: Groups | None = None
 ) -> tuple[Floats, Floats, Floats, Groups]:
     """Sorts rows by group, and the rows of a group by prediction, both ascending.
+
+    The order of rows with the same group and prediction is undefined.
 
     Returns: label, prediction, weight and group of the sorted rows. The group is 0 if
         no groups are given.
@@ -57,8 +60,9 @@ def _can_pack(
 ) -> bool:
     """Returns whether `_sort_packed` can sort the rows.
 
-    `_sort_packed` needs labels that are 0 or 1, predictions that float32 holds exactly,
-    as the predictions of a network are, equal weights, and groups from 0 to 2^31 - 1.
+    `_sort_packed` needs at least one row, labels that are 0 or 1, predictions that
+    float32 holds exactly, as the predictions of a network are, equal weights, and
+    groups from 0 to 2^31 - 1.
     """
     return bool(
         len(groups)
@@ -73,29 +77,39 @@ def _can_pack(
 def _sort_packed(
     label: Floats, prediction: Floats, weight: Floats, groups: Groups
 ) -> tuple[Floats, Floats, Floats, Groups]:
-    """Packs each row into one 64-bit number, sorts these, and unpacks them.
+    """Packs each row into one 64-bit number, sorts the numbers, and unpacks them.
 
     From the highest bit to the lowest, a number holds 31 bits of group, 32 bits of
     prediction and 1 bit of label. Sorting the numbers is several times as fast as
-    computing an order of the rows and applying it to four arrays.
+    computing an order of the rows and applying this order to four arrays.
     """
-    # Adding 0 turns -0.0 into 0.0: equal predictions must have equal bits.
-    bits = (prediction.astype("float32") + 0).view("int32")
-    # The bits are changed so that they have the order of the floats if they are read as
-    # whole numbers without a sign. The bits of positive floats ascend with the float;
-    # setting the highest bit puts these floats after the negative floats. The bits of
-    # negative floats descend, so all bits are inverted.
-    ordered_bits = np.where(bits < 0, ~bits, bits | SIGN_BIT).view("uint32")
     packed = groups.astype("uint64") << np.uint64(33)
-    packed |= ordered_bits.astype("uint64") << np.uint64(1)
+    packed |= _ordered_bits(prediction).astype("uint64") << np.uint64(1)
     packed |= label.astype("uint64")
     packed.sort()
-    ordered_bits = (packed >> np.uint64(1)).astype("uint32").view("int32")
-    # A negative int32 has the highest bit set, so it stands for a positive float.
-    bits = np.where(ordered_bits < 0, ordered_bits & ~SIGN_BIT, ~ordered_bits)
+    # The conversion to uint32 drops the bits of the group.
+    prediction_bits = (packed >> np.uint64(1)).astype("uint32")
     return (
         (packed & np.uint64(1)).astype("float64"),
-        bits.view("float32").astype("float64"),
+        _floats_of(prediction_bits),
         weight,  # all weights are equal, so they need not be sorted
         (packed >> np.uint64(33)).astype("int64"),
     )
+
+
+def _ordered_bits(prediction: Floats) -> npt.NDArray[np.uint32]:
+    """Maps float32 values to whole numbers that have the order of the values."""
+    # Adding 0 turns -0.0 into 0.0: equal predictions must have equal bits.
+    bits = (prediction.astype("float32") + 0).view("int32")
+    # The bits of positive floats ascend with the float. Setting the highest bit puts
+    # positive floats after negative floats. The bits of negative floats descend with
+    # the float, so all these bits are inverted.
+    return np.where(bits < 0, ~bits, bits | SIGN_BIT).view("uint32")
+
+
+def _floats_of(ordered_bits: npt.NDArray[np.uint32]) -> Floats:
+    """Inverts `_ordered_bits`."""
+    signed = ordered_bits.view("int32")
+    # A negative int32 has the highest bit set, so it stands for a positive float.
+    bits = np.where(signed < 0, signed & ~SIGN_BIT, ~signed)
+    return bits.view("float32").astype("float64")
