@@ -30,7 +30,10 @@ class PartitionedNorm(keras.layers.Layer):
     is `PRIOR_ROWS`. The paper calls s a domain p, and writes z for x, mu and sigma^2
     for the statistics of a batch, and E_p and Var_p for the moving averages.
 
-    Call the layer as `PartitionedNorm()(x, scenario_weights)`.
+    Call the layer as `PartitionedNorm()(x, scenario_weights)`. If the scenario of a row
+    is unknown, all scenarios have equal weights in this row, as in `StarDense`. The
+    formula then holds with the means over all scenarios of m_s, v_s, gamma_s and
+    beta_s. In training, the row counts with this weight as a row of every scenario.
 
     Args:
         momentum: weight of the old value when a step updates a moving average. In the
@@ -63,29 +66,39 @@ class PartitionedNorm(keras.layers.Layer):
         self.momentum, self.epsilon = momentum, epsilon
 
     def build(self, x_shape: Shape, scenario_weights_shape: Shape) -> None:
-        units, num_scenarios = x_shape[-1], scenario_weights_shape[-1]
-        for name, shape, initializer, is_trained in (
-            ("gamma", (units,), "ones", True),
-            ("beta", (units,), "zeros", True),
-            ("scenario_gamma", (num_scenarios, units), "ones", True),
-            ("scenario_beta", (num_scenarios, units), "zeros", True),
-            ("moving_mean", (num_scenarios, units), "zeros", False),
-            ("moving_variance", (num_scenarios, units), "ones", False),
-            # The number of training steps with rows of each scenario.
-            ("moving_steps", (num_scenarios, 1), "zeros", False),
-        ):
-            weight = self.add_weight(
-                name=name, shape=shape, initializer=initializer, trainable=is_trained
-            )
-            setattr(self, name, weight)
+        units = x_shape[-1]
+        num_scenarios = scenario_weights_shape[-1]
+        shape = (num_scenarios, units)
+        self.gamma = self.add_weight(name="gamma", shape=(units,), initializer="ones")
+        self.beta = self.add_weight(name="beta", shape=(units,), initializer="zeros")
+        self.scenario_gamma = self.add_weight(
+            name="scenario_gamma", shape=shape, initializer="ones"
+        )
+        self.scenario_beta = self.add_weight(
+            name="scenario_beta", shape=shape, initializer="zeros"
+        )
+        self.moving_mean = self.add_weight(
+            name="moving_mean", shape=shape, initializer="zeros", trainable=False
+        )
+        self.moving_variance = self.add_weight(
+            name="moving_variance", shape=shape, initializer="ones", trainable=False
+        )
+        # The number of training steps with rows of each scenario.
+        self.moving_steps = self.add_weight(
+            name="moving_steps",
+            shape=(num_scenarios, 1),
+            initializer="zeros",
+            trainable=False,
+        )
 
     def call(
         self, x: Tensor, scenario_weights: Tensor, training: bool | None = None
     ) -> Tensor:
         # m_s and v_s, (scenarios, units) each
-        mean, variance = self.moving_mean.value, self.moving_variance.value
         if training and self.trainable:
             mean, variance = self.update_statistics(x, scenario_weights)
+        else:
+            mean, variance = self.moving_mean, self.moving_variance
         # `scenario_weights @` gives each row the values of its scenario.
         mean_of_row = scenario_weights @ mean  # (batch, units)
         variance_of_row = scenario_weights @ variance
@@ -108,28 +121,36 @@ class PartitionedNorm(keras.layers.Layer):
         num_rows = ops.sum(scenario_weights, axis=0)[:, None]  # (scenarios, 1)
         # The maximum avoids a division by 0 for a scenario without rows.
         row_shares = ops.transpose(scenario_weights) / ops.maximum(num_rows, 1e-6)
-        mean = row_shares @ x  # (scenarios, units)
-        variance = row_shares @ ops.square(x - scenario_weights @ mean)
+        batch_mean = row_shares @ x  # (scenarios, units)
+        batch_variance = row_shares @ ops.square(x - scenario_weights @ batch_mean)
         is_present = ops.cast(num_rows > 0, x.dtype)
-        # In the first step with rows of a scenario, the weight of the batch is 1. The
-        # batch must replace the initial values, because these are not statistics of
-        # any rows.
-        update_weight = ops.maximum(1 - self.momentum, 1 / (1 + self.moving_steps))
-        update_weight = is_present * update_weight
-        self.moving_steps.assign(self.moving_steps.value + is_present)
-        batch_weight = num_rows / (num_rows + PRIOR_ROWS)
-        mixed = []
-        for moving_average, batch_value in (
-            (self.moving_mean, mean),
-            (self.moving_variance, variance),
-        ):
-            old = moving_average.value
-            updated = old + update_weight * (batch_value - old)
-            moving_average.assign(updated)
-            mixed.append(batch_weight * batch_value + (1 - batch_weight) * updated)
-        return mixed[0], mixed[1]
+        # The weight of the batch in the moving averages, (scenarios, 1). In the first
+        # step with rows of a scenario, this weight is 1. The batch must replace the
+        # initial values, because these are not statistics of any rows.
+        average_step = ops.maximum(1 - self.momentum, 1 / (1 + self.moving_steps))
+        average_step = is_present * average_step
+        self.moving_steps.assign(self.moving_steps + is_present)
+        moving_mean = update_average(self.moving_mean, batch_mean, average_step)
+        moving_variance = update_average(
+            self.moving_variance, batch_variance, average_step
+        )
+        # The weight of the batch in the statistics for training, (scenarios, 1).
+        batch_share = num_rows / (num_rows + PRIOR_ROWS)
+        mean = batch_share * batch_mean + (1 - batch_share) * moving_mean
+        variance = batch_share * batch_variance + (1 - batch_share) * moving_variance
+        return mean, variance
 
     def compute_output_shape(
         self, x_shape: Shape, scenario_weights_shape: Shape
     ) -> Shape:
         return x_shape
+
+
+def update_average(average: Any, batch_value: Tensor, step: Tensor) -> Tensor:
+    """Moves a variable by a part `step` of the way to the batch's value.
+
+    Returns: the new value.
+    """
+    updated = average + step * (batch_value - average)
+    average.assign(updated)
+    return updated
