@@ -39,25 +39,47 @@ EXTRA_OF_OPTION = {
     ("hydra/sweeper", "optuna"): "hpo",
     ("hydra/sweeper", "list"): "hpo",
 }
-# {key: advice to a user who has set the whole section, as in `dataset.tasks=[click]`}
-OTHER_WAYS = {
+# {section: advice to a user who has set the whole section: `dataset.tasks=[click]`}
+ADVICE_FOR_SECTION = {
     "dataset.tasks": "; choose tasks by tasks=[A,B]",
     "dataset.features": "; leave a feature out by '~dataset.features.NAME'",
 }
 SWEEPER_PARAMS = "hydra.sweeper.params"
+# OmegaConf's text about a swept value that is null:
+#   field 'hydra.sweeper.params.seed' is not Optional
+NOT_OPTIONAL = "is not Optional"
+# Hydra's text, whose second line is the reason:
+#   In 'sweep/mine': ValidationError raised while composing config:
+#   Merge error: str is not a subclass of SamplerConfig. value: ${attack}
+COMPOSING_ERROR = re.compile(r".*raised while composing config:\n(?P<reason>.+)")
+# Hydra's text about a key of Hydra with several values:
+#   Sweeping over Hydra's configuration is not supported : 'hydra.sweep.dir=a,b'
+SWEPT_HYDRA_KEY = re.compile(
+    "Sweeping over Hydra's configuration is not supported"
+    " : '(?P<key>[^=]+)=(?P<value>.*)'"
+)
+# The texts that name a key:
+#   Could not override 'model.depth'.
+#   full_key: model.depth
+NAMED_KEY = re.compile(r"(?:Could not override|full_key:) '?(?P<key>[\w.]+)")
 
 
 def explain(error: Exception, arguments: list[str]) -> str:
     """Explains an error of the command line or the YAML files in one line.
 
-    Hydra, OmegaConf or mtl-cli has raised the error.
+    Hydra, OmegaConf or mtl-cli has raised the error. `arguments` are the arguments of
+    the command.
     """
-    # Hydra's messages show settings of `dataset` and `compare` with the prefix `++`.
-    return as_typed(error_message(error, arguments))
+    # `mtl-train` adds `++` to settings of some sections. The user did not type this
+    # prefix, so it is removed.
+    return as_typed(explain_as_composed(error, arguments))
 
 
-def error_message(error: Exception, arguments: list[str]) -> str:
+def explain_as_composed(error: Exception, arguments: list[str]) -> str:
     """Explains an error in one line. Settings in this line may have the prefix `++`.
+
+    `error` says where Hydra failed. Hydra often raises it from an error of OmegaConf or
+    Python, the root cause, which says what is wrong.
 
     The order of the branches matters: a `MissingConfigException` is also a
     `ConfigCompositionException` and an `OSError`, and the error of
@@ -81,21 +103,22 @@ def error_message(error: Exception, arguments: list[str]) -> str:
             "the files of the configuration include each other without end; correct "
             "the defaults lists of these files"
         )
+    # Hydra's whole text: Config group override must be a string or a list. Got int
     if "Config group override must be a string" in str(error):
-        return not_a_name_message(settings_in_note(error)) or first_line(error)
+        return no_option_name_message(composed_settings(error)) or first_line(error)
     if isinstance(error, MissingConfigException):
         return unknown_option_message(error)
     if isinstance(error, OverrideParseException):
         return unreadable_setting_message(str(error.override), arguments)
     if isinstance(error, ConfigCompositionException | OmegaConfBaseException):
         return composition_message(error, root_cause, arguments)
-    if isinstance(error, OSError) and error.filename:  # Hydra makes the run folder
+    if isinstance(error, OSError) and error.filename:  # from making the run folder
         return f"hydra.run.dir: cannot make {error.filename}: {error.strerror}"
     return first_line(error)
 
 
 def yaml_message(error: yaml.YAMLError) -> str:
-    """Explains an error of YAML, with its file and line if they are known."""
+    """Explains an error of YAML, with file and line if the error has them."""
     mark = getattr(error, "problem_mark", None)
     if isinstance(error, yaml.MarkedYAMLError) and mark is not None:
         return f"{mark.name}:{mark.line + 1}:{mark.column + 1}: {error.problem}"
@@ -104,62 +127,77 @@ def yaml_message(error: yaml.YAMLError) -> str:
 
 def is_about_sweeper_params(error: Exception, arguments: list[str]) -> bool:
     """Whether Hydra could not set `hydra.sweeper.params` from the command line."""
+    if not any(a.lstrip("+").startswith(SWEEPER_PARAMS) for a in arguments):
+        return False
     text = f"{error} {error.__cause__}"
+    if NOT_OPTIONAL in text:  # another mistake, see `composition_message`
+        return False
     # `hydra.sweeper.params` is null by default. If a setting names a key of a section
-    # that is null, OmegaConf's error names the type NoneType, and not the section.
-    is_in_error = SWEEPER_PARAMS in text or "Unexpected type for root: NoneType" in text
-    is_in_command = any(a.lstrip("+").startswith(SWEEPER_PARAMS) for a in arguments)
-    # The words "is not Optional" belong to another mistake: a swept value is null.
-    return is_in_command and is_in_error and "is not Optional" not in text
+    # that is null, the error does not name the section. The whole text is then:
+    #   Unexpected type for root: NoneType
+    return SWEEPER_PARAMS in text or "Unexpected type for root: NoneType" in text
 
 
 def composition_message(
     error: BaseException, root_cause: BaseException, arguments: list[str]
 ) -> str:
-    """Explains why settings do not fit the configuration."""
-    key = named_key(error) or named_key(root_cause)
+    """Explains why settings do not fit the configuration.
+
+    `error` comes first where both errors name a key or have a note: for the setting
+    `model.depth.max=3`, Hydra's error names this key, OmegaConf's only `model.depth`.
+    """
     message = first_line(root_cause)
-    if message.endswith("raised while composing config:"):
-        # The reason is on the second line.
-        message += f" {str(root_cause).splitlines()[1]}"
+    if match := COMPOSING_ERROR.match(str(root_cause)):
+        message += f" {match['reason']}"
+    key = named_key(error) or named_key(root_cause)
     if not key:
-        if message.startswith("Ambiguous value for argument"):
-            advice = "add -m to run every value, or write a list as [A,B]"
-            return f"{message.rstrip('.')}: {advice}"
-        if message.startswith("Sweeping over Hydra's configuration"):
-            return swept_hydra_key_message(message)
-        return message
-    if "is not Optional" in str(root_cause):
+        return message_without_key(message)
+    if NOT_OPTIONAL in str(root_cause):
         return f"{key}: Hydra reads swept values as text; write null in quotes: 'null'"
-    settings = settings_in_note(error) or settings_in_note(root_cause) or arguments
+    settings = composed_settings(error) or composed_settings(root_cause) or arguments
     config = compose_chosen_options(settings)
     if not config:
         return message
-    if key in dotted_keys(config):
+    is_known_section = key in dotted_keys(config)
+    if is_known_section:  # the user has set the whole section, as in `model=[a]`
         return (
             f"{key}: {message}; set one key at a time: {key}.KEY=VALUE"
-            f"{OTHER_WAYS.get(key, '')}"
+            f"{ADVICE_FOR_SECTION.get(key, '')}"
         )
-    # The command line of a sweep names several options, as in `model=ple,mmoe`. The
-    # message begins with the option of the job that lacks the key.
-    job_options = [f"{s}: " for s in group_choices(settings) if s not in arguments]
-    return f"{''.join(job_options)}{unknown_key_message(key, config)}"
+    options = swept_options(settings, arguments)
+    job = "".join(f"{option}: " for option in options)
+    return f"{job}{unknown_key_message(key, config)}"
 
 
-def swept_hydra_key_message(message: str) -> str:
-    """Explains that a key of Hydra has several values. `message` is Hydra's message."""
-    quoted_setting = message.partition(" : ")[2]
-    key, _, value = quoted_setting[1:-1].partition("=")
-    return (
-        f"{key}: a sweep cannot vary the keys of Hydra; if {value} is one value, quote "
-        f"this value: '{key}=\"{value}\"'"
-    )
+def message_without_key(message: str) -> str:
+    """Adds advice to Hydra's message about a setting, if it is a known message."""
+    # Ambiguous value for argument 'seed=1,2'
+    if message.startswith("Ambiguous value for argument"):
+        advice = "add -m to run every value, or write a list as [A,B]"
+        return f"{message.rstrip('.')}: {advice}"
+    if match := SWEPT_HYDRA_KEY.match(message):
+        key = match["key"]
+        value = match["value"]
+        return (
+            f"{key}: a sweep cannot vary the keys of Hydra; if {value} is one value, "
+            f"quote this value: '{key}=\"{value}\"'"
+        )
+    return message
 
 
-def not_a_name_message(settings: list[str]) -> str:
-    """Explains that a setting gives a group a value that cannot name an option.
+def swept_options(settings: list[str], arguments: list[str]) -> list[str]:
+    """Returns the settings of a sweep's job that choose one of several options.
 
-    Returns "" if no setting does.
+    If the command has the argument `model=ple,mmoe`, a job has the setting `model=ple`,
+    which is not an argument of the command.
+    """
+    return [choice for choice in group_choices(settings) if choice not in arguments]
+
+
+def no_option_name_message(settings: list[str]) -> str:
+    """Explains that a setting such as `model=3` gives a group no name of an option.
+
+    Returns "" if every setting of a group has the form of a name.
     """
     for override in OverridesParser.create().parse_overrides(settings):
         group = override.key_or_group
@@ -178,26 +216,40 @@ def not_a_name_message(settings: list[str]) -> str:
 
 def unknown_option_message(error: MissingConfigException) -> str:
     """Explains that a config group lacks an option."""
-    group, _, option = str(error.missing_cfg_file or "").rpartition("/")
+    path = str(error.missing_cfg_file or "")  # GROUP/OPTION
+    group, _, option = path.rpartition("/")
     if (group, option) in EXTRA_OF_OPTION:
         extra = EXTRA_OF_OPTION[group, option]
         return f"{group}={option} needs a package: pip install 'mtl-cli[{extra}]'"
     options = option_names(group)
-    if not options:  # the path of a file, or an option without the name of its folder
-        group, _, option = str(error.missing_cfg_file or "").partition("/")
-        options = option_names(group, "**/*.yaml")
-        similar = [name for name in options if Path(name).name == Path(option).stem]
-        hint = f"; did you mean {similar[0]}?" if similar else ""
-    elif group in GROUPS_OF_CLASSES:  # the option may come from a plugin
-        hint = suggest_option(option, options)
-    else:
-        hint = suggest(option, options)
     if not options:
-        return first_line(error)
-    return (
-        f"the group '{group}' has no option '{option}'; known: {', '.join(options)}"
-        f"{hint}"
-    )
+        return unknown_path_message(path) or first_line(error)
+    may_be_of_plugin = group in GROUPS_OF_CLASSES
+    suggest_name = suggest_option if may_be_of_plugin else suggest
+    return missing_option_message(group, option, options, suggest_name(option, options))
+
+
+def unknown_path_message(path: str) -> str:
+    """Explains that no config has this path, whose first part is a group.
+
+    The user has given the path of a file, as in `dataset=conf/dataset/adult.yaml`, or
+    an option without its folder, as in `experiment=adult_ple` for `source/adult_ple`.
+
+    Returns "" if the group does not exist either.
+    """
+    group, _, option = path.partition("/")
+    options = option_names(group, "**/*.yaml")
+    similar = [name for name in options if Path(name).name == Path(option).stem]
+    hint = f"; did you mean {similar[0]}?" if similar else ""
+    return missing_option_message(group, option, options, hint) if options else ""
+
+
+def missing_option_message(
+    group: str, option: str, options: list[str], hint: str
+) -> str:
+    """Returns the message that a group has other options than the requested one."""
+    known = ", ".join(options)
+    return f"the group '{group}' has no option '{option}'; known: {known}{hint}"
 
 
 def unreadable_setting_message(setting: str, arguments: list[str]) -> str:
@@ -221,7 +273,7 @@ def unreadable_setting_message(setting: str, arguments: list[str]) -> str:
 def unknown_flag_message(flag: str, arguments: list[str]) -> str:
     """Explains that a flag is unknown, and suggests a similar setting.
 
-    Other tools have flags such as `--num-epochs` and `--dropout-rate`.
+    A user may expect the flags of other tools, such as `--num-epochs`.
     """
     name, _, value = flag.lstrip("-").partition("=")
     keys = similar_keys(name.replace("-", "_"), arguments)
@@ -240,12 +292,15 @@ def named_key(error: BaseException) -> str:
     key = getattr(error, "full_key", None)
     if key:
         return str(key)
-    match = re.search(r"(?:Could not override|full_key:) '?([\w.]+)", str(error))
-    return match.group(1) if match else ""
+    match = NAMED_KEY.search(str(error))
+    return match["key"] if match else ""
 
 
-def settings_in_note(error: BaseException) -> list[str]:
-    """Returns the settings that a note on an error lists; [] if there is no note."""
+def composed_settings(error: BaseException) -> list[str]:
+    """Returns the settings that Hydra composed when it failed; [] if not known.
+
+    `config_guard.compose_checked` has added these settings to the error as a note.
+    """
     for text in getattr(error, "__notes__", []):
         if text.startswith(COMPOSED_SETTINGS):
             return shlex.split(text.removeprefix(COMPOSED_SETTINGS))

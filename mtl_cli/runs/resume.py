@@ -199,7 +199,10 @@ def nothing_to_resume(place: str) -> ConfigError:
 
 
 def is_replaceable(path: Path, record: dict[str, Any]) -> bool:
-    """Whether the run in a folder ended before its first checkpoint."""
+    """Whether the run in a folder ended before its first checkpoint.
+
+    A killed run has not ended: its status is still "running".
+    """
     has_ended = record["status"] in ("failed", "interrupted")
     return has_ended and not checkpoint_files(path)
 

@@ -61,12 +61,12 @@ CODE = {
     "other_defaults_of_hydra": (
         {"conf/hydra/config.yaml": yaml.safe_dump(PRELOAD)},
         MINE,
-        "conf/hydra/config.yaml takes the place of Hydra's own file; remove this file",
+        "conf/hydra/config.yaml takes the place of Hydra's own file; remove this",
     ),
     "other_defaults_of_hydra_in_a_config_dir": (
         {"others/hydra/config.yaml": "run: {dir: x}"},
         ["--config-dir", "others", *MINE],
-        "others/hydra/config.yaml takes the place of Hydra's own file; remove this file",
+        "others/hydra/config.yaml takes the place of Hydra's own file; remove this",
     ),
     "file_that_includes_itself": (
         {"conf/model/mmoe.yaml": "defaults: [mmoe]"},

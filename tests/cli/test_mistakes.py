@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from helpers.commands import refused
 from helpers.slow import slow_except
+from hydra.errors import ConfigCompositionException
 
+from mtl_cli.cli.hydra_errors import explain
 from mtl_cli.config.json_schema import GROUPS
 
 # The command line, and what the line on stderr must hold: what, expected, fix.
@@ -299,3 +301,18 @@ def test_every_command_is_asked() -> None:
     pyproject = Path(__file__).parents[2] / "pyproject.toml"
     scripts = tomllib.loads(pyproject.read_text())["project"]["scripts"]
     assert set(scripts) == {f"mtl-{command}" for command, *_ in QUESTIONS}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "In 'a': Error raised while composing config:\nBad value",
+            " config: Bad value",
+        ),
+        ("In 'a': Error raised while composing config:", "while composing config:"),
+        ("Sweeping over Hydra's configuration is not supported", "is not supported"),
+    ],
+)
+def test_shorter_text_of_hydra_is_explained_too(text: str, expected: str) -> None:
+    assert explain(ConfigCompositionException(text), []).endswith(expected)
