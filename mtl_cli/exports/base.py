@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     Predictions = dict[str, npt.NDArray[Any]]  # {output: (rows,)}
 
-AXIS = "exports"
+AXIS = "exports"  # the folder of the formats, for `option_names` and `option_class`
 RECORD_FILE = "export.json"
-BYTES_PER_ID = 8
+BYTES_PER_ID = 8  # an id is a 64-bit integer
 
 
 class ExportRecord(TypedDict):
@@ -40,11 +40,13 @@ class ExportRecord(TypedDict):
         mtl_cli: the version of mtl-cli that wrote the export.
         inputs: {raw column that the export reads: kind of its cells}.
         constants: {raw column: value}, for columns that the export does not read,
-            because all rows have the same value.
+            because the user has set one value for all rows.
         outputs: the names of the predictions.
-        rows: {raw column: cells} of a few example rows; see `FeatureSet.examples`.
-        predictions: {output: numbers}, the predictions of the run for the example rows.
-            `mtl-export --verify` compares the predictions of the export with them.
+        rows: a few example rows, stored by column: {raw column: cells, (example
+            rows,)}; see `FeatureSet.examples`.
+        predictions: {output: the run's predictions for the example rows, (example
+            rows,)}. `mtl-export --verify` compares the predictions of the export with
+            these predictions.
     """
 
     format: str
@@ -68,17 +70,21 @@ class TrainedModel:
 class ExportFormat(Options):
     """A format in which models can be exported.
 
+    If x is a prediction of the export, and y the same prediction of `mtl-predict`, the
+    error of the export is
+
+        |x - y| / (s (1 + log s)),    s = max(1, |y|)
+
+    The logarithm is there because a large y may be exp(z). The rounding error of z
+    grows with z, and z is log y. The error of y is y times the rounding error of z.
+
     Attributes:
         packages: the Python packages that the format needs, if mtl-cli itself does not
             need them.
         extra: the extra that installs the packages: `pip install 'mtl-cli[EXTRA]'`.
-        tolerance: the largest accepted error of an export's prediction. The error is
-            |x - y| / (s (1 + log s)) with s = max(1, |y|), where x is the prediction of
-            the export and y the prediction of `mtl-predict`. The logarithm is there
-            because a large y may be exp(z): the rounding error of z grows with z, and
-            the error of y is the rounding error of z times y.
-        has_inputs: whether an export reads raw columns by itself. If not, the export
-            cannot replace a column by a constant.
+        tolerance: the largest accepted error of a prediction.
+        has_inputs: whether an export takes raw columns as its inputs. If not, as in an
+            export of weights alone, the user cannot set a column to one value.
         byproducts: glob patterns of files that appear in the folder of an export when
             a program uses the export. `--force` replaces a folder despite such files.
     """
@@ -89,23 +95,24 @@ class ExportFormat(Options):
     has_inputs: ClassVar[bool] = True
     byproducts: ClassVar[tuple[str, ...]] = ()
 
-    def check(self, name: str, target: Path) -> None:
+    def check(self, format_name: str, target: Path) -> None:
         """Checks that the packages of the format are installed.
 
-        A format that restricts the name of the target overrides this method, and checks
-        the name too.
+        A format that restricts the names of its files overrides this method, and checks
+        the name of the target too.
 
         Args:
-            name: the name of the format, for the error message.
+            format_name: the name of the format, for the error message.
             target: the file or folder that the user asked for.
 
         Raises:
-            ConfigError: if a package is missing, or the name is not allowed.
+            ConfigError: if a package is missing, or the target's name is not allowed.
         """
-        if any(find_spec(package) is None for package in self.packages):
+        missing = [package for package in self.packages if not is_installed(package)]
+        if missing:
             raise ConfigError(
-                f"--format {name}: packages are missing; install them with: "
-                f"pip install 'mtl-cli[{self.extra}]'"
+                f"--format {format_name}: not installed: {', '.join(missing)}; install "
+                f"the packages of this format with: pip install 'mtl-cli[{self.extra}]'"
             )
 
     @abstractmethod
@@ -137,7 +144,10 @@ class ExportFormat(Options):
     def read_record(self, path: Path) -> dict[str, Any] | None:
         """Reads the record of an export, without checking its keys.
 
-        Returns: None if the path is not an export of this format.
+        This method reads the file `export.json` of an export that is a folder. A format
+        whose exports are single files must override it.
+
+        Returns: the record; None if the path is not an export of this format.
 
         Raises:
             OSError: if a file cannot be read.
@@ -146,6 +156,14 @@ class ExportFormat(Options):
         if not (path / RECORD_FILE).is_file():
             return None
         return read_json_object(path / RECORD_FILE)
+
+
+def is_installed(package: str) -> bool:
+    """Whether a package, such as `onnx` or `google.protobuf`, can be imported."""
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:  # the parent of a dotted package is missing
+        return False
 
 
 def vocabulary_bytes(model: TrainedModel) -> int:

@@ -45,12 +45,12 @@ class Onnx(ExportFormat):
     extra: ClassVar[str] = "export"
     tolerance: ClassVar[float] = 1e-5
 
-    def check(self, name: str, target: Path) -> None:
-        super().check(name, target)
+    def check(self, format_name: str, target: Path) -> None:
+        super().check(format_name, target)
         if target.suffix != SUFFIX:
             raise ConfigError(
-                f"--format {name}: '{target}' does not end in {SUFFIX}; give the file "
-                f"a name such as model{SUFFIX}"
+                f"--format {format_name}: '{target}' does not end in {SUFFIX}; "
+                f"give the file a name such as model{SUFFIX}"
             )
 
     def write(self, model: TrainedModel, record: ExportRecord, path: Path) -> None:

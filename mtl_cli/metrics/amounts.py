@@ -1,12 +1,12 @@
-"""Metrics of predicted mean amounts, such as money. Many amounts may be 0."""
+"""Metrics for predictions of mean amounts, such as money. Many labels may be 0."""
 
 import numpy as np
 
 from mtl_cli.metrics.metric import Floats, check_labels_differ, metric
 from mtl_cli.metrics.sorted_rows import sums_by_prediction
 
-# `d2` raises smaller predictions to this fraction of the mean label. Otherwise a single
-# row with a label above 0 and the prediction 0 would make the deviance infinite.
+# `d2` raises smaller predictions to this fraction of the mean label. The prediction 0 for
+# a single row with a label above 0 would make the deviance infinite.
 SMALLEST_PREDICTION = 1e-7
 
 
@@ -14,11 +14,14 @@ SMALLEST_PREDICTION = 1e-7
 def gini(label: Floats, prediction: Floats, weight: Floats) -> float:
     """Normalised Gini: how well predictions sort the rows by their amounts.
 
-    The value is the area between the gain curve of the predictions and the diagonal,
-    divided by the area between the gain curve of a perfect order and the diagonal. The
-    gain curve shows which fraction of the sum of all labels the rows with the highest
-    predictions have. 1 is best; a random order has the value 0. For labels of 0 and 1,
-    the value is 2 AUC - 1.
+    The gain curve G(p) is the fraction of the sum of all labels that lies in the first
+    fraction p of the rows, if the rows are sorted by descending predictions.
+
+        A    = integral of G(p) - p from 0 to 1
+        gini = A / (A of the rows sorted by descending labels)
+
+    1 is best; a random order has the value 0. For labels of 0 and 1, the value is
+    2 AUC - 1.
 
     Reference: Wang, Liu and Miao, "A Deep Probabilistic Model for Customer Lifetime
         Value Prediction", 2019, section 4.
@@ -29,37 +32,42 @@ def gini(label: Floats, prediction: Floats, weight: Floats) -> float:
 
 
 def gini_of_order(label: Floats, score: Floats, weight: Floats) -> float:
-    """Returns twice the area between the gain curve of a score and the diagonal.
+    """Returns twice the area A of `gini` for rows sorted by descending scores, (rows,).
 
-    The score, (rows,), sorts the rows.
+    The code sorts by ascending scores. The fraction of all labels in the first fraction
+    p of these rows is L(p) = 1 - G(1 - p), so that 2 A = 1 - 2 (integral of L).
     """
     weights, amounts = sums_by_prediction(label, score, weight)
     # Rows of equal scores count as if they came in a random order.
     up_to_middle = np.cumsum(amounts) - amounts / 2
-    area = (weights * up_to_middle).sum() / (weights.sum() * amounts.sum())
-    return float(1 - 2 * area)
+    integral = (weights * up_to_middle).sum() / (weights.sum() * amounts.sum())
+    return float(1 - 2 * integral)
 
 
 @metric(direction=1)
 def d2(label: Floats, prediction: Floats, weight: Floats) -> float:
     """D squared: 1 minus the deviance of the predictions over that of the mean label.
 
-    For a label y and a prediction m, the Tweedie deviance of power 1.5 is
-    `4 (sqrt(y) - sqrt(m))^2 / sqrt(m)`. 1 is best; predicting the mean label for every
-    row gives 0. As with `r2`, the true mean values are the best predictions. Unlike the
-    value of `r2`, the value of `d2` does not depend mainly on the few largest amounts.
+        D2          = 1 - deviance(predictions) / deviance(mean label)
+        deviance(m) = mean over rows of 4 (sqrt(y) - sqrt(m))^2 / sqrt(m)
+
+    y is the label of a row and m the prediction. This is the Tweedie deviance of power
+    1.5. 1 is best; predicting the mean label for every row gives 0. As with `r2`, the
+    true mean values are the best predictions. Unlike the value of `r2`, the value of
+    `d2` does not depend mainly on the few largest amounts.
 
     Reference: Jorgensen, "Exponential Dispersion Models", JRSS B 1987.
     """
     check_labels_differ(label)
-    mean = np.average(label, weights=weight)
-    raised_prediction = np.maximum(prediction, SMALLEST_PREDICTION * mean)
-    deviance, deviance_of_mean = (
-        # The factor 4 of the deviance cancels out.
-        np.average((np.sqrt(label) - np.sqrt(m)) ** 2 / np.sqrt(m), weights=weight)
-        for m in (raised_prediction, mean)
-    )
-    return float(1 - deviance / deviance_of_mean)
+
+    def deviance(m: Floats | float) -> float:
+        # The factor 4 is left out, since it cancels in the ratio.
+        by_row = (np.sqrt(label) - np.sqrt(m)) ** 2 / np.sqrt(m)
+        return float(np.average(by_row, weights=weight))
+
+    mean = float(np.average(label, weights=weight))
+    positive_prediction = np.maximum(prediction, SMALLEST_PREDICTION * mean)
+    return 1 - deviance(positive_prediction) / deviance(mean)
 
 
 @metric(direction=1)
@@ -70,13 +78,13 @@ def spearman(label: Floats, prediction: Floats, weight: Floats) -> float:
     0, and so has a constant prediction. A row of weight 2 counts as two equal rows.
     """
     check_labels_differ(label)
+    if prediction.min() == prediction.max():
+        return 0.0
     x = mid_ranks(label, weight)
     y = mid_ranks(prediction, weight)
     x -= np.average(x, weights=weight)
     y -= np.average(y, weights=weight)
     products = (weight * x * x).sum() * (weight * y * y).sum()
-    if products == 0:  # The prediction is constant.
-        return 0.0
     return float((weight * x * y).sum() / np.sqrt(products))
 
 

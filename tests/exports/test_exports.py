@@ -29,7 +29,7 @@ from mtl_cli.core.errors import ConfigError, DataError, MtlError
 from mtl_cli.core.options import option_names
 from mtl_cli.exports import weights as weights_format
 from mtl_cli.network.prediction_columns import prediction_columns
-from mtl_cli.runs.earlier_export import record_of
+from mtl_cli.runs.earlier_export import format_named, record_of
 from mtl_cli.runs.export import prediction_errors, verify
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* no training row has:UserWarning")
@@ -266,6 +266,18 @@ def test_weights_have_no_inputs_so_no_column_can_be_set(
     with pytest.raises(ConfigError, match="no value can be set for price; set"):
         mtl_cli.load(run).export(tmp_path / "weights", "weights", set={"price": 1})
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("package", ["no_such_package", "no_such_package.module"])
+def test_format_whose_package_is_missing_is_refused(
+    package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A dotted name whose parent is missing raised a ModuleNotFoundError.
+    export_format = format_named("onnx")
+    monkeypatch.setattr(type(export_format), "packages", ("onnx", package))
+    message = rf"--format onnx: not installed: {package}; .*'mtl-cli\[export\]'"
+    with pytest.raises(ConfigError, match=message):
+        export_format.check("onnx", Path("model.onnx"))
 
 
 def test_export_holds_test_rows_with_missing_unseen_and_huge_values(run: Path) -> None:
