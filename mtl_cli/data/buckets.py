@@ -34,9 +34,11 @@ class Buckets(TypedDict):
 
 
 def make_buckets(values: Array) -> Buckets:
-    """Chooses buckets for the values of a feature, (values,), and counts the values.
+    """Chooses buckets for the values of a feature, and counts the values.
 
-    Floats are the values of a feature of numbers, integers those of a feature of ids.
+    Args:
+        values: floats for a feature of numbers, integers for a feature of ids,
+            (values,).
     """
     if np.issubdtype(values.dtype, np.floating):
         quantiles = np.quantile(values, np.linspace(0, 1, MAX_BUCKETS + 1)[1:-1])

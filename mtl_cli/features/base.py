@@ -146,7 +146,7 @@ class Feature(Options):
         return {name: example_numbers(numbers, missing, random, num_rows)}
 
     def summary(self, encoded: Array) -> Array:
-        """Returns one number per row, (rows,), for statistics and the AUC of a feature.
+        """Returns one number per row for statistics and the AUC of a feature, (rows,).
 
         Args:
             encoded: the feature's columns of the network's input, (rows, width).

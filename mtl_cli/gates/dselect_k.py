@@ -16,13 +16,13 @@ class DSelectK(Gate):
 
     Attributes:
         num_selected_experts: number of experts that a gate selects, k.
-        gate_gamma: of `gate: dselect_k`: width of the smooth step, which turns a
-            selector's values into the bits of an expert's index.
-        gate_entropy: of `gate: dselect_k`: strength of the penalty on the entropy of
-            the selectors; the penalty is summed over the rows of a batch, so a larger
-            batch needs a smaller strength.
-        gate_static: of `gate: dselect_k`: whether a gate gives all rows the same
-            weights.
+        gate_gamma: width of the smooth step, which turns a selector's values into the
+            bits of an expert's index; only for `gate: dselect_k`.
+        gate_entropy: strength of the penalty on the entropy of the selectors. The
+            penalty is summed over the rows of a batch, so a larger batch needs a
+            smaller strength. Only for `gate: dselect_k`.
+        gate_static: whether a gate gives all rows the same weights; only for
+            `gate: dselect_k`.
 
     Reference: Hazimeh et al., "DSelect-k: Differentiable Selection in the Mixture of
         Experts with Applications to Multi-Task Learning", NeurIPS 2021.

@@ -1,4 +1,4 @@
-"""Noisy top-k gates: only the k experts with a row's largest logits have a weight."""
+"""Noisy top-k gates: each row weighs only the k experts with the largest logits."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ class TopK(Gate):
 
     Attributes:
         num_selected_experts: number of experts that a gate selects, k.
-        gate_noise: of `gate: top_k`: whether training adds noise to the logits.
+        gate_noise: whether training adds noise to the logits; only for `gate: top_k`.
 
     Reference: Shazeer et al., "Outrageously Large Neural Networks: The
         Sparsely-Gated Mixture-of-Experts Layer", ICLR 2017, equations 3 to 5.
@@ -28,9 +28,9 @@ class TopK(Gate):
     def check(self, gate_units: Units) -> None:
         if self.num_selected_experts < 2:
             raise ValueError(
-                "num_selected_experts: a top_k gate of one expert always gives the "
-                "expert weight 1 and never learns; set num_selected_experts to 2 or "
-                "more, or gate to dselect_k"
+                "num_selected_experts: a top_k gate that selects 1 expert gives this "
+                "expert the weight 1 and never learns; set num_selected_experts to 2 "
+                "or more, or set gate to dselect_k"
             )
 
     def layer(self, num: int, num_experts: int, **kwargs: Any) -> "Routing":

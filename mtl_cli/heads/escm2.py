@@ -32,10 +32,10 @@ class ESCM2(ESMM):
     of L_CTCVR is the key `weight` of the conversion task here.
 
     Attributes:
-        counterfactual_weight: of `heads: escm2`: factor of the counterfactual risk of
-            pCVR. With 0, the heads are ESMM's.
-        pctr_clip: of `heads: escm2`: a lower pCTR counts as this value in the factor
-            1 / pCTR of a click.
+        counterfactual_weight: factor of the counterfactual risk of pCVR. With 0, the
+            heads are ESMM's. Only for `heads: escm2`.
+        pctr_clip: a lower pCTR counts as this value in the factor 1 / pCTR of a click;
+            only for `heads: escm2`.
 
     Reference: Wang et al., "ESCM2: Entire Space Counterfactual Multi-Task Model for
         Post-Click Conversion Rate Estimation", SIGIR 2022: ESCM2-IPS.

@@ -20,8 +20,8 @@ class Funnel(Chain):
     rows; a factor has no loss. With two steps, these heads are ESMM's.
 
     Attributes:
-        funnel_steps: of `heads: funnel`: the tasks that are the steps, from the first
-            to the last; null takes all binary tasks in the order of the run.
+        funnel_steps: the tasks that are the steps, from the first to the last; null
+            takes all binary tasks in the order of the run. Only for `heads: funnel`.
 
     Reference: Ma et al., "Entire Space Multi-Task Model: An Effective Approach for
         Estimating Post-Click Conversion Rate", SIGIR 2018, equation 1.

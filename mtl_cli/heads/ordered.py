@@ -21,8 +21,8 @@ class Ordered(Heads):
     `order_penalty`.
 
     Attributes:
-        order_penalty: of `heads: ordered`: strength of the penalty if a task is
-            predicted above the task before it.
+        order_penalty: strength of the penalty if a task is predicted above the task
+            before it; only for `heads: ordered`.
 
     Reference: Xi et al., "Modeling the Sequential Dependence among Audience Multi-step
         Conversions with Multi-task Learning in Targeted Display Advertising", KDD 2021:

@@ -1,4 +1,4 @@
-"""Noisy top-k gates: only the k experts with a row's largest logits have a weight."""
+"""Noisy top-k gates: each row weighs only the k experts with the largest logits."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -5,8 +5,8 @@ import numpy as np
 from mtl_cli.metrics.metric import Floats, check_labels_differ, metric
 from mtl_cli.metrics.sorted_rows import sums_by_prediction
 
-# `d2` raises smaller predictions to this fraction of the mean label. The prediction 0 for
-# a single row with a label above 0 would make the deviance infinite.
+# `d2` raises smaller predictions to this fraction of the mean label. The prediction 0
+# for a single row with a label above 0 would make the deviance infinite.
 SMALLEST_PREDICTION = 1e-7
 
 

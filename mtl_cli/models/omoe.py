@@ -16,7 +16,7 @@ class OMoE(GatedSharing):
         y_t  = h_t(z_t)
 
     x is the encoding of a row, h_t the tower and y_t the logits of task t; see
-    `Sharing`. Equation 5 of the paper is the sum, and the paper writes y for the sum.
+    `Sharing`. The sum is equation 5 of the paper, which writes y for z_t.
 
     Attributes:
         num_experts: number of experts, n in the paper.
@@ -30,12 +30,12 @@ class OMoE(GatedSharing):
     expert_units: SomeUnits
 
     def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
-        from mtl_cli.layers import Mix, Route, experts_of
-        from mtl_cli.layers.routing import SHARED
+        from mtl_cli.layers import Mix
+        from mtl_cli.layers.routing import routes_to_shared
 
         (x,) = encodings.outputs  # one encoding, (batch, dim)
         f = self.networks(self.num_experts, self.expert_units, name="experts")
         outputs = f(x)  # f_i(x), (experts, batch, units)
-        g = self.gates([Route(None, experts_of(SHARED, self.num_experts))], name="gate")
+        g = self.gates(routes_to_shared(1, self.num_experts), name="gate")
         weights = g(x)  # g(x), (1, batch, experts)
         return Mix()(weights, outputs)[0]  # z_t, equation 5, (batch, units)

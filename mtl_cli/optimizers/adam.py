@@ -26,8 +26,8 @@ class Adam(Optimizer):
         epsilon: constant added to the square root of v, so that no step divides by 0.
 
     Reference: Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015.
-        Differs from the paper in: in a lazy table (`training/lazy_tables.py`), m and v
-        of a row decay only in steps whose batch reads the row.
+        Differs from the paper in: m and v of a row in a lazy table
+        (`training/lazy_tables.py`) decay only in steps whose batch reads the row.
     """
 
     beta_1: Share

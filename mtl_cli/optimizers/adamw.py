@@ -21,7 +21,7 @@ class AdamW(Adam):
 
     Reference: Loshchilov and Hutter, "Decoupled Weight Decay Regularization", ICLR
         2019.
-        Differs from the paper in: in a lazy table (`training/lazy_tables.py`), a row
+        Differs from the paper in: a row of a lazy table (`training/lazy_tables.py`)
         decays only in steps whose batch reads the row.
     """
 

@@ -13,7 +13,8 @@ class SGD(Optimizer):
     With momentum, a step is
 
         m  = momentum m - r g
-        x += m                        or x += momentum m - r g, if `nesterov` is set
+        x += m                    without `nesterov`
+        x += momentum m - r g     with `nesterov`
 
     x is one entry of the weight, g the gradient of this entry, and r the learning rate
     of the step. m is 0 before the first step.
@@ -25,8 +26,8 @@ class SGD(Optimizer):
 
     Reference: Sutskever et al., "On the importance of initialization and momentum in
         deep learning", ICML 2013, section 2.
-        Differs from the paper in: in a lazy table (`training/lazy_tables.py`), a row
-        and its m change only in steps whose batch reads the row.
+        Differs from the paper in: a row of a lazy table (`training/lazy_tables.py`) and
+        the m of the row change only in steps whose batch reads the row.
     """
 
     momentum: Share

@@ -26,8 +26,23 @@ def epoch_row(epoch: Epoch) -> dict[str, Any]:
     }
 
 
-def earlier_rows(checkpoint: Checkpoint) -> list[dict[str, Any]]:
-    """Checks a checkpoint's values, and returns its epochs as rows of `history.csv`."""
+def split_valid_column(column: str) -> tuple[str, str] | None:
+    """Returns the output and the metric of a column `valid.OUTPUT.METRIC`.
+
+    Returns: None for all other columns.
+    """
+    if not column.startswith("valid."):
+        return None
+    output, _, metric = column.removeprefix("valid.").rpartition(".")
+    return output, metric
+
+
+def rows_of_checkpoint(checkpoint: Checkpoint) -> list[dict[str, Any]]:
+    """Checks a checkpoint's values, and returns its epochs as rows of `history.csv`.
+
+    Raises:
+        DataError: if the values are damaged.
+    """
     checkpoint.check_values()
     return [epoch_row(Epoch(**epoch)) for epoch in checkpoint.values["epochs"]]
 
@@ -35,9 +50,13 @@ def earlier_rows(checkpoint: Checkpoint) -> list[dict[str, Any]]:
 def learning_curves(rows: Sequence[dict[str, Any]], kept_epoch: int) -> list[LinePlot]:
     """Plots training losses, validation metrics and the weights of tasks by epoch.
 
-    The second plot shows the first metric of each output. Without validation rows there
-    is no second plot. There is a plot of weights if the balancing method changes them.
-    `rows` are the rows of `history.csv`, at least one.
+    The plot of validation metrics shows the first metric of each output. This plot is
+    left out if there are no validation rows. The plot of weights is left out if the
+    balancing method never changes the weights.
+
+    Args:
+        rows: the rows of `history.csv`, at least one.
+        kept_epoch: the number of the epoch whose weights the trained network has.
     """
     epochs = [row["epoch"] for row in rows]
 
@@ -46,18 +65,18 @@ def learning_curves(rows: Sequence[dict[str, Any]], kept_epoch: int) -> list[Lin
         y = [math.nan if value is None else value for value in values]
         return Line(label, epochs, y, color)
 
-    def lines(start: str) -> list[Line]:
-        columns = [column for column in rows[0] if column.startswith(start)]
+    def lines(prefix: str) -> list[Line]:
+        columns = [column for column in rows[0] if column.startswith(prefix)]
         return [
-            line(column.removeprefix(start), column, color)
+            line(column.removeprefix(prefix), column, color)
             for color, column in enumerate(columns)
         ]
 
     plots = [LinePlot("training loss", "epoch", "loss", lines("loss."))]
     first_metrics: dict[str, str] = {}  # {output: metric}
     for column in rows[0]:
-        if column.startswith("valid."):
-            output, _, metric = column.removeprefix("valid.").rpartition(".")
+        if output_and_metric := split_valid_column(column):
+            output, metric = output_and_metric
             first_metrics.setdefault(output, metric)
     metrics = [
         line(f"{output} {metric}", f"valid.{output}.{metric}", color)

@@ -140,7 +140,7 @@ def execute_in_folder(config: "Config", start: "RunStart", request: RunRequest) 
 
     The folder of `start` records how the run ended.
     """
-    from mtl_cli.runs.epoch_rows import earlier_rows
+    from mtl_cli.runs.epoch_rows import rows_of_checkpoint
     from mtl_cli.runs.provenance import config_hash
     from mtl_cli.runs.recorded_run import recorded_run
     from mtl_cli.runs.run import run
@@ -158,7 +158,7 @@ def execute_in_folder(config: "Config", start: "RunStart", request: RunRequest) 
             text = saved_config(request.composed, request.choices)
             folder.write_text("config.yaml", text)
         values = mask_secrets(config.model_dump(mode="json"))
-        rows = None if checkpoint is None else earlier_rows(checkpoint)
+        rows = None if checkpoint is None else rows_of_checkpoint(checkpoint)
         with tracked_run(
             config.tracker, folder.path, console.warn, values, rows
         ) as tracked:

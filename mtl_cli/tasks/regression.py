@@ -85,7 +85,7 @@ class Regression(Task):
     def row_losses(
         self, labels: Tensor, logits: Tensor, statistics: Statistics
     ) -> Tensor:
-        """Returns the loss of each row, (batch,), for the transformed labels."""
+        """Returns the loss of each row for the transformed labels, (batch,)."""
         import tensorflow as tf
 
         labels = tf.cast(labels, tf.float64)

@@ -51,7 +51,7 @@ class WLR(AmountTask):
         return tf.nn.softplus(logit) + weights * tf.nn.softplus(-logit)
 
     def predictions(self, logits: Tensor, statistics: Statistics) -> Tensor:
-        """Returns the mean, (batch, 1), in the label's unit, float64."""
+        """Returns the mean in the label's unit, (batch, 1), float64."""
         from keras import ops
 
         return ops.exp(ops.cast(logits, "float64")) * statistics["mean"]

@@ -40,8 +40,8 @@ class ZILN(AmountTask):
 
     Reference: Wang, Liu and Miao, "A Deep Probabilistic Model for Customer Lifetime
         Value Prediction", 2019, section 3.
-        Differs from the paper in: log y is standardised; c; sigma is at least 0.05 in
-        the loss and in the prediction.
+        Differs from the paper in: log y is standardised; sigma has the constant c, and
+        is at least 0.05 in the loss and in the prediction.
     """
 
     kind: Literal["ziln"] = "ziln"
@@ -83,7 +83,7 @@ class ZILN(AmountTask):
         return losses + tf.where(is_positive, amount_losses, 0.0)
 
     def predictions(self, logits: Tensor, statistics: Statistics) -> Tensor:
-        """Returns the mean, (batch, 1), in the label's unit, float64."""
+        """Returns the mean in the label's unit, (batch, 1), float64."""
         from keras import ops
 
         p_logit, mu, sigma = parameters(logits)

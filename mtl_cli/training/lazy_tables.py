@@ -65,11 +65,11 @@ class LazyTable:
         return rows, tf.reshape(positions, rows_of_ids.shape)
 
     def read(self, rows: Tensor) -> Tensor:
-        """Reads the rows with the indices `rows`, (n,), and their slots beside them."""
+        """Reads the rows with these indices, (n,): vectors and slots side by side."""
         return tf.gather(self.packed, rows)
 
     def write(self, rows: Tensor, packed: Tensor) -> None:
-        """Replaces the rows with the indices `rows`, (n,), and their slots."""
+        """Replaces the vectors and slots of the rows with these indices, (n,)."""
         # `scatter_update` is several times as fast as `scatter_add`.
         self.packed.scatter_update(tf.IndexedSlices(packed, rows))
 

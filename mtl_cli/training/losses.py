@@ -107,9 +107,11 @@ def penalties_of_heads(
 
 
 def repeat_for_members(x: Tensor, like: Tensor) -> Tensor:
-    """Repeats values of the rows, (batch,), for each member: (members * batch,).
+    """Repeats one value per row, (batch,), for each member.
 
     `like` is a tensor with members * batch rows.
+
+    Returns: the values, (members * batch,).
     """
     return tf.tile(x, [tf.shape(like)[0] // tf.shape(x)[0]])
 

@@ -216,7 +216,7 @@ def test_every_model_with_gates_has_every_kind_of_gates(model, gate):
         ),
         (
             ["model=mmoe", "model.gate=top_k", "model.num_selected_experts=1"],
-            "num_selected_experts: a top_k gate of one expert .* never learns",
+            "num_selected_experts: a top_k gate that selects 1 expert .* never learns",
         ),
         (["model=esmm", "model.gate_static=true"], "gate_static: only model.gate="),
         (
