@@ -106,10 +106,10 @@ class Predictions(ABC):
         if not self.rows.are_same(other.rows):
             raise DifferentRowsError("the test rows or their weights differ")
         try:
-            difference, standard_error = self.difference_and_error(other)
+            difference, error = self.difference_and_error(other)
         except UndefinedError as reason:
             raise UnusableError(f"{self.metric.name} is undefined: {reason}") from None
-        return z_test(difference, standard_error)
+        return z_test(difference, error)
 
     @property
     @abstractmethod
@@ -122,9 +122,10 @@ class Predictions(ABC):
 
     @abstractmethod
     def difference_and_error(self, other: Self) -> tuple[float, float]:
-        """Returns this score minus the other score, and the standard error of both.
+        """Returns the difference of two scores on the same rows, and its error.
 
-        Both scores are for the same rows.
+        Returns: this score minus the other score, and the standard error of this
+            difference over samples of rows.
 
         Raises:
             UndefinedError: if the metric is undefined on the rows.
@@ -133,7 +134,7 @@ class Predictions(ABC):
 
 
 class AucPredictions(Predictions):
-    """Predictions whose AUCs are tested by DeLong's formula."""
+    """Predictions whose metric is the AUC, tested by DeLong's formula."""
 
     @cached_property
     def auc_and_influence(self) -> tuple[float, Floats]:
@@ -161,7 +162,7 @@ class AucPredictions(Predictions):
 
 
 class GroupAucPredictions(Predictions):
-    """Predictions whose group AUCs are tested by the formula for a ratio."""
+    """Predictions whose metric is the group AUC, tested by the formula for a ratio."""
 
     @cached_property
     def group_aucs_and_weights(self) -> tuple[Floats, Floats]:
@@ -204,7 +205,7 @@ class GroupAucPredictions(Predictions):
 
 
 class ResampledPredictions(Predictions):
-    """Predictions whose metric has no formula; it is tested by the bootstrap."""
+    """Predictions with any other metric, tested by the bootstrap."""
 
     @cached_property
     def score(self) -> float:
