@@ -29,7 +29,7 @@ from mtl_cli.core.errors import ConfigError, DataError, MtlError
 from mtl_cli.core.options import option_names
 from mtl_cli.exports import weights as weights_format
 from mtl_cli.network.prediction_columns import prediction_columns
-from mtl_cli.runs.earlier_export import format_named, record_of
+from mtl_cli.runs.earlier_export import get_format, record_of
 from mtl_cli.runs.export import prediction_errors, verify
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* no training row has:UserWarning")
@@ -273,7 +273,7 @@ def test_format_whose_package_is_missing_is_refused(
     package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A dotted name whose parent is missing raised a ModuleNotFoundError.
-    export_format = format_named("onnx")
+    export_format = get_format("onnx")
     monkeypatch.setattr(type(export_format), "packages", ("onnx", package))
     message = rf"--format onnx: not installed: {package}; .*'mtl-cli\[export\]'"
     with pytest.raises(ConfigError, match=message):
