@@ -93,7 +93,8 @@ def multiclass(column: ColumnProfile) -> TaskProposal:
     # Numbers come first, then texts.
     classes.sort(key=lambda value: (isinstance(value, str), value))
     rarest, count = list(counts.items())[-1]  # the most frequent value comes first
-    rarest_class = f"the rarest class is {shorten(rarest)}, with {count:,} rows"
+    rows = f"{count:,} row{'s' * (count != 1)}"
+    rarest_class = f"the rarest class is {shorten(rarest)}, with {rows}"
     remarks = {"classes": f"{labels_and_missing(column)}; {rarest_class}"}
     reason = f"{len(classes)} classes; {rarest_class}"
     if column.numbers is not None:

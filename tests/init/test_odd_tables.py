@@ -206,7 +206,7 @@ LABELS: dict[str, tuple[str, str, Any, dict[str, Any] | str, str]] = {
         "y",
         STARS,
         STARS_TASK,
-        "5 classes; the rarest class is 5, 120 rows",
+        "5 classes; the rarest class is 5, with 120 rows",
     ),
     "pandas": (
         "csv",
@@ -236,7 +236,7 @@ LABELS: dict[str, tuple[str, str, Any, dict[str, Any] | str, str]] = {
         "y",
         texts(WORDS, {9: "NA"}),
         {"kind": "multiclass"},
-        "class is NA, 1",
+        "class is NA, with 1 row",
     ),
     "amounts": ("csv", "y", AMOUNTS, REGRESSION, "numbers from 0 to 6"),
     "amount_NA": (
