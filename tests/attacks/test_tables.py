@@ -255,7 +255,7 @@ def test_name_of_a_table_that_is_a_reference_is_not_proposed(
     monkeypatch.chdir(tmp_path)
     Path("${oc.env:HOME}.csv").write_text("click,x\n" + "0,1\n1,2\n" * 20)
     arguments = ["${oc.env:HOME}.csv", "--name", "shop", "--task", "click"]
-    with pytest.raises(ConfigError, match=r"cannot hold '\$\{': rename the file"):
+    with pytest.raises(ConfigError, match=r"cannot hold '\$\{'; rename the file"):
         write_dataset(parse(arguments))
     assert not Path("conf").exists()
 

@@ -407,7 +407,7 @@ COLUMNS = {
     "value_of_no_class": (
         column(["free", "gold"], {30: "Gold", 31: "none"}),
         "dataset.tasks.plan: column 'x': row 30 holds 'Gold', which is not in "
-        "`classes` (2 such rows); correct it, ... ; did you mean gold? [{file}]",
+        "`classes` (2 such rows); correct the value, ... ; did you mean gold? [{file}]",
         {"tasks": PLAN},
     ),
     "one_class_of_several": (
