@@ -108,9 +108,10 @@ def text_columns(
     # A path cannot be cut at its dots: the name of a column may hold dots too.
     names = [f.name for f in arrow_schema for _ in range(num_leaves(f.type))]
     num_leaves_of = Counter(names)
+    requested = set(columns)
     texts = {}
     for j, name in enumerate(names):
-        if name not in columns or num_leaves_of[name] > 1:
+        if name not in requested or num_leaves_of[name] > 1:
             continue
         leaf = schema.column(j)
         in_list = leaf.max_repetition_level > 0
