@@ -27,7 +27,7 @@ from mtl_cli.init.column_proposal import (
     propose_categories,
     propose_numbers,
 )
-from mtl_cli.init.column_summary import holds_times, shorten
+from mtl_cli.init.column_summary import first_and_last_time, shorten
 from mtl_cli.init.name_hints import (
     BIRTH_WORDS,
     PROPENSITY_WORDS,
@@ -113,7 +113,7 @@ def unusable_column(column: ColumnProfile) -> ColumnProposal | None:
 
 def time_column(column: ColumnProfile) -> ColumnProposal | None:
     """Proposes to order rows by a column of times. Times are not a feature."""
-    if not holds_times(column):
+    if first_and_last_time(column) is None:
         return None
     remark = "times are not a feature: new rows have new times"
     if has_word(column.name, BIRTH_WORDS):

@@ -43,11 +43,6 @@ def summarize(column: ColumnProfile) -> str:
     return f"{kind} {value_range}{counts}"
 
 
-def holds_times(column: ColumnProfile) -> bool:
-    """Whether a column holds times; see `first_and_last_time`."""
-    return first_and_last_time(column) is not None
-
-
 def first_and_last_time(column: ColumnProfile) -> tuple[str, str] | None:
     """Returns the first and the last time as text; None if a column holds no times.
 
