@@ -39,16 +39,15 @@ def uncorrected_findings(outputs: list[Output], train: Table) -> list[str]:
     count rows without a click need a correction too. The `sampling_rate` of the click
     task corrects only outputs whose `sampled_task` is the click task.
     """
-    tasks = {output.name: output.task for output in outputs}
     lines = []
-    for name, task in tasks.items():
-        if not task.lacks_negatives or name not in train.labels:
+    for sampled in outputs:
+        name = sampled.name
+        if not sampled.task.lacks_negatives or name not in train.labels:
             continue
         is_sampled = train.labels[name] == 0
         cases = []
         for output in outputs:
-            sampled = tasks.get(output.sampled_task or "")
-            if sampled is not None and sampled.lacks_negatives:
+            if output.name in train.population:
                 continue  # the output is corrected
             is_counted = train.weights[output.name] > 0
             num_sampled = (is_counted & is_sampled).sum()
