@@ -65,12 +65,13 @@ def load_state(text: bytes) -> Any:
         return make_optimizer(name, values)
     # cmaes checks its arguments by assertions.
     except (*DAMAGED_FILE_ERRORS, AssertionError) as error:
+        from mtl_cli.sweep.search_storage import NEW_DATABASE
+
         raise ConfigError(
             "hydra.sweeper.storage: cannot read the state of the CMA-ES search in this "
             "database: the state is damaged, or was not written by mtl-cli with cmaes "
-            f"{cmaes.__version__} ({type(error).__name__}: {first_line(error)}); use a "
-            "new database: change hydra.sweeper.storage, or hydra.sweep.dir if the "
-            "database is in that folder"
+            f"{cmaes.__version__} ({type(error).__name__}: {first_line(error)}); "
+            f"{NEW_DATABASE}"
         ) from None
 
 

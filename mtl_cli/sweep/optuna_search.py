@@ -29,11 +29,6 @@ if TYPE_CHECKING:  # the search alone needs these packages
 OPTUNA_SWEEPER = "hydra_plugins.hydra_optuna_sweeper"
 ATTEMPTS = 4  # how often a sweep tries to make the tables of a database
 LOCKED_DATABASE = "database is locked"  # an error of SQLite
-# The advice in messages about the contents of a database.
-NEW_DATABASE = (
-    "use a new database: change hydra.sweeper.storage, or hydra.sweep.dir if the "
-    "database is in that folder"
-)
 MISSING_RECORD = "Record does not exist."  # in the errors of Optuna's storage
 
 # The storage of this process's search. Hydra's sweeper gets it from `opened_storage`.
@@ -90,6 +85,8 @@ def resume_search(config: DictConfig) -> bool:
     except StorageError as error:
         raise ConfigError(f"{error}; {storage_advice(error, url)}") from error
     except DAMAGED_FILE_ERRORS as error:  # Optuna does not check what it reads
+        from mtl_cli.sweep.search_storage import NEW_DATABASE
+
         raise ConfigError(
             "hydra.sweeper.storage: cannot continue the search in "
             f"{mask_secrets(url)}: {type(error).__name__}: {first_line(error)}; "
@@ -213,7 +210,7 @@ def storage_error_behind(error: BaseException | None) -> StorageError | None:
         return None
     import sqlalchemy
 
-    from mtl_cli.sweep.search_storage import KEY
+    from mtl_cli.sweep.search_storage import KEY, NEW_DATABASE
 
     while error is not None:
         if isinstance(error, KeyError) and MISSING_RECORD in error.args:
