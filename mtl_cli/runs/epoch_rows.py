@@ -26,17 +26,6 @@ def epoch_row(epoch: Epoch) -> dict[str, Any]:
     }
 
 
-def split_valid_column(column: str) -> tuple[str, str] | None:
-    """Returns the output and the metric of a column `valid.OUTPUT.METRIC`.
-
-    Returns: None for all other columns.
-    """
-    if not column.startswith("valid."):
-        return None
-    output, _, metric = column.removeprefix("valid.").rpartition(".")
-    return output, metric
-
-
 def rows_of_checkpoint(checkpoint: Checkpoint) -> list[dict[str, Any]]:
     """Checks a checkpoint's values, and returns its epochs as rows of `history.csv`.
 
@@ -75,8 +64,8 @@ def learning_curves(rows: Sequence[dict[str, Any]], kept_epoch: int) -> list[Lin
     plots = [LinePlot("training loss", "epoch", "loss", lines("loss."))]
     first_metrics: dict[str, str] = {}  # {output: metric}
     for column in rows[0]:
-        if output_and_metric := split_valid_column(column):
-            output, metric = output_and_metric
+        if column.startswith("valid."):  # valid.OUTPUT.METRIC
+            output, _, metric = column.removeprefix("valid.").rpartition(".")
             first_metrics.setdefault(output, metric)
     metrics = [
         line(f"{output} {metric}", f"valid.{output}.{metric}", color)
