@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from mtl_cli.cli.progress import progress_bar
 from mtl_cli.core import plugins, tensorflow_runtime
-from mtl_cli.core.atomic_write import write_text
+from mtl_cli.core.atomic_write import check_folder_of, write_text
 from mtl_cli.core.command_line import Parser, comma_separated, run_command
 from mtl_cli.core.conditions import (
     Condition,
@@ -135,10 +135,7 @@ def check_options(options: argparse.Namespace, is_sweep: bool) -> None:
                 f"{flag}: {path} exists; choose another file, or add --force to "
                 "overwrite a file"
             )
-        if not path.parent.is_dir():
-            raise ConfigError(
-                f"{flag}: there is no folder {path.parent}; make this folder first"
-            )
+        check_folder_of(path, f"{flag}: ")
     if options.json is not None and options.json == options.html:
         raise ConfigError(
             f"--html: {options.html} is the file of --json too; name another file"

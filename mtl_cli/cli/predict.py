@@ -10,6 +10,7 @@ from rich.console import Console
 
 from mtl_cli.cli.progress import progress_bar
 from mtl_cli.core import plugins, tensorflow_runtime
+from mtl_cli.core.atomic_write import check_folder_of
 from mtl_cli.core.command_line import (
     Parser,
     comma_separated,
@@ -118,10 +119,7 @@ def check_output(options: argparse.Namespace) -> None:
     target = Path(options.output)
     if options.output == "-":
         return
-    if not target.parent.is_dir():
-        raise ConfigError(
-            f"-o: there is no folder {target.parent}; make this folder first"
-        )
+    check_folder_of(target, "-o: ")
     if not target.exists():
         return
     if not options.force:

@@ -19,6 +19,14 @@ RESUME = (
 FREE_SPACE = "free the space, or name another folder in the environment variable TMPDIR"
 
 
+def check_folder_of(target: Path, message_start: str = "") -> None:
+    """Raises a `ConfigError` if the folder in which to write a target is missing."""
+    if not target.parent.is_dir():
+        raise ConfigError(
+            f"{message_start}there is no folder {target.parent}; make this folder first"
+        )
+
+
 @contextlib.contextmanager
 def replacing(
     target: Path, fix: str = RESUME, may_exist: bool = True

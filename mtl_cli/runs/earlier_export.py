@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from mtl_cli.columns.raw_inputs import ARROW_TYPES_BY_KIND
+from mtl_cli.core.atomic_write import check_folder_of
 from mtl_cli.core.errors import (
     DAMAGED_FILE_ERRORS,
     ConfigError,
@@ -45,8 +46,7 @@ def check_target(path: Path, target: Path, force: bool) -> None:
     Raises:
         ConfigError: if the export must not be written.
     """
-    if not target.parent.is_dir():
-        raise ConfigError(f"there is no folder {target.parent}; make this folder first")
+    check_folder_of(target)
     if not path.exists() and not path.is_symlink():
         return
     if not force:
