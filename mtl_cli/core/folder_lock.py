@@ -3,7 +3,6 @@
 The operating system frees the lock when the process ends, even if it is killed.
 """
 
-import errno
 import fcntl
 import os
 from pathlib import Path
@@ -25,12 +24,13 @@ def lock_folder(folder: Path, key: str) -> IO[str]:
     Raises:
         ConfigError: if another process holds the lock, or the folder is not writable.
     """
+    path = folder / LOCK_NAME
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = locked_file(folder / LOCK_NAME)
+        file = locked_file(path)
     except OSError as error:
-        is_link = error.errno == errno.ELOOP  # `open_lock_file` refuses a link
-        reason = f"{LOCK_NAME} is a link" if is_link else error.strerror
+        # `open_lock_file` refuses a link. The system's reason would not name the link.
+        reason = f"{LOCK_NAME} is a link" if os.path.islink(path) else error.strerror
         raise ConfigError(
             f"{key}: cannot write to {folder}: {reason}; name another folder"
         ) from None

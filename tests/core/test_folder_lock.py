@@ -56,3 +56,9 @@ def test_lock_is_not_taken_through_a_link(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"cannot write to .*: \.lock is a link"):
         lock_folder(tmp_path, "hydra.run.dir")
     assert (tmp_path / "file").read_text() == "precious"
+
+
+def test_only_a_lock_that_is_a_link_is_called_a_link(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(ConfigError, match="Too many levels of symbolic links; name"):
+        lock_folder(tmp_path / "loop" / "run", "hydra.run.dir")
