@@ -19,9 +19,9 @@ def check(composed: DictConfig) -> Config:
     """Validates a configuration, and returns it as an object of the schema.
 
     Raises:
-        ConfigError: if a key is wrong, or if the tracker lacks its package or a secret.
-            The message about a key names the key, its value, and the rule that the
-            value breaks.
+        ConfigError: if a key is wrong, if the tracker's package is missing, or if the
+            tracker would store a secret. The message about a key names the key, its
+            value, and the rule that the value breaks.
     """
     try:
         with limited_reading():

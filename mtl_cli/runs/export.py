@@ -40,7 +40,7 @@ class Replay(NamedTuple):
 
     num_rows: int  # the number of example rows
     column: str  # the column of predictions with the largest error
-    error: float  # the largest error, see `ExportFormat.tolerance`
+    error: float  # the largest error, see `ExportFormat`
 
 
 def export_model(
@@ -171,7 +171,7 @@ def replay(
 
 
 def prediction_errors(found: Floats, expected: Floats) -> Floats:
-    """Returns the errors of an export's predictions; see `ExportFormat.tolerance`."""
+    """Returns the errors of an export's predictions; see `ExportFormat`."""
     size = np.maximum(1, np.abs(expected))
     with np.errstate(invalid="ignore"):  # infinity - infinity is NaN
         errors = np.abs(found - expected) / (size * (1 + np.log(size)))
