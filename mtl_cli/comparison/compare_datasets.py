@@ -1,6 +1,5 @@
 """Compares the configurations of each data set with each other."""
 
-import itertools
 from collections.abc import Sequence
 from statistics import fmean
 
@@ -104,9 +103,8 @@ def compare_dataset(
         # The p-values on all rows are corrected together, to the baseline and to twins.
         # The p-values on the rows of all scenarios are another group.
         for tasks_on_rows in ([task], task.scenarios):
-            scores = [score for on_rows in tasks_on_rows for score in on_rows.scores]
-            by_score = [score.differences.values() for score in scores]
-            set_verdicts([*itertools.chain(*by_score)], task.direction)
+            by_task = [on_rows.all_differences for on_rows in tasks_on_rows]
+            set_verdicts([d for group in by_task for d in group], task.direction)
         task.sentences = sentences(task, chosen_baseline.name, split)
     comparison.warnings = [*warnings(comparison, runs, unscored), *remarks]
     return comparison

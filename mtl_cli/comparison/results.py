@@ -106,6 +106,11 @@ class Task:
         return f"{self.name} ({self.space})" if self.space else self.name
 
     @property
+    def all_differences(self) -> list[Difference]:
+        """The differences of all scores."""
+        return [d for score in self.scores for d in score.differences.values()]
+
+    @property
     def metric_title(self) -> str:
         """The name of the metric for people: `log loss` for `log_loss`."""
         return self.metric.replace("_", " ")

@@ -1,6 +1,5 @@
 """Adds the tests over test rows to a comparison."""
 
-import itertools
 from functools import cache
 
 from mtl_cli.comparison.configurations import Configuration
@@ -110,8 +109,7 @@ def add_tests_of_task(
     # Single-scenario twins are not in `task.scores`, so they are always read.
     not_read = {score.configuration for score in task.scores} - set(tested)
     for on_rows in (task, *task.scenarios):
-        by_score = [score.differences.values() for score in on_rows.scores]
-        for difference in itertools.chain(*by_score):
+        for difference in on_rows.all_differences:
             first, second = difference.configuration, difference.other
             if difference.verdict in UNTESTED or not_read & {first, second}:
                 continue
