@@ -35,8 +35,8 @@ def failed_checks(
     """
     configurations = group_runs(runs) if conditions else []
     named_folders = {Path(folder).resolve() for folder in folders}
-    named = [run for run in runs if run.path.resolve() in named_folders]
-    unscored = [run for run in named if not run.has_scores]
+    unscored = [run for run in runs if not run.has_scores]
+    named = [run for run in unscored if run.path.resolve() in named_folders]
     lines = []
     for condition in conditions:
         failures = []
@@ -50,6 +50,6 @@ def failed_checks(
                 failures.append(
                     f"{configuration.name} has {condition.name} = {mean:.6g}"
                 )
-        failures += [f"{run.path} cannot be checked: {run.status}" for run in unscored]
+        failures += [f"{run.path} cannot be checked: {run.status}" for run in named]
         lines += [f"--fail-if '{condition.text}': {failure}" for failure in failures]
     return lines
