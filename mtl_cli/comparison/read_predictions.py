@@ -4,8 +4,6 @@ The space of a task is the set of rows on which the task is scored. For example,
 space of a purchase after a click is written "click = 1".
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -108,23 +106,15 @@ def read_one_seed(
     optional = [task, label_of_output(task), weight_name(task)]
     if "scenarios" in score:
         optional.append(SCENARIO)
-    with damaged_file_errors():
+    try:
         table = files.read(run.path, {*required, *optional})
-    # The output `buy_given_click`, for example, has the label `buy`.
-    label_name = task if task in table.column_names else label_of_output(task)
-    for name in (label_name, *required):
-        if name not in table.column_names:
-            raise UnusableError(f"predictions.parquet has no column {name}")
-    with damaged_file_errors():
+        # The output `buy_given_click`, for example, has the label `buy`.
+        label_name = task if task in table.column_names else label_of_output(task)
+        for name in (label_name, *required):
+            if name not in table.column_names:
+                raise UnusableError(f"predictions.parquet has no column {name}")
         labels = label_values(run, label_name, table[label_name])
         return scored_predictions(table, task, labels, space_column)
-
-
-@contextmanager
-def damaged_file_errors() -> Iterator[None]:
-    """Turns the errors of a missing or damaged file into an `UnusableError`."""
-    try:
-        yield
     except FileNotFoundError:
         raise UnusableError("a run has no predictions.parquet") from None
     except DAMAGED_FILE_ERRORS:
