@@ -98,46 +98,47 @@ def score(
     values: Score = {}
     reasons: dict[str, str] = {}
 
-    def add(metric: Metric, predictions: Array, arguments: list[Array]) -> None:
+    def add(metric: Metric, problem: str, arguments: list[Array]) -> None:
         """Adds the value of a metric, or the reason why the metric is undefined."""
         try:
-            check_predictions(predictions)
+            if problem:
+                raise UndefinedError(problem)
             values[metric.name] = metric(*arguments)
         except UndefinedError as reason:
             values[metric.name] = None
             reasons[metric.name] = str(reason)
 
+    problem = prediction_problem(scored_prediction)
     for name in task.metric_names if names is None else names:
         metric = task.metric(name)
         if not metric.grouped:
-            add(metric, scored_prediction, columns)
+            add(metric, problem, columns)
         elif group is not None:
             scored_group = group[is_scored]
             values["groups"] = num_usable_groups(scored_label, scored_group)
-            add(metric, scored_prediction, [*columns, scored_group])
+            add(metric, problem, [*columns, scored_group])
     values["rows"] = len(scored_label)
     if task.BINARY_LABELS:
         values["positives"] = int((scored_label > 0.5).sum())
     # Unlike other metrics, `truth_rmse` counts all rows, also rows of weight 0.
     if truth is not None and len(truth):
-        add(truth_rmse, prediction, [truth, prediction])
+        add(truth_rmse, prediction_problem(prediction), [truth, prediction])
     if reasons:
         values["why"] = reasons
     return values
 
 
-def check_predictions(prediction: Array) -> None:
-    """Raises an `UndefinedError` if there are no rows, or not only finite predictions.
+def prediction_problem(prediction: Array) -> str:
+    """Returns why no metric of the predictions is defined; "" if metrics may be.
 
     The predictions are (rows,) or (rows, classes).
     """
     if not len(prediction):
-        raise UndefinedError("no rows")
+        return "no rows"
     num_wrong = int((~np.isfinite(prediction)).sum())
     if num_wrong:
-        raise UndefinedError(
-            f"{num_wrong} of {prediction.size} predictions are not finite numbers"
-        )
+        return f"{num_wrong} of {prediction.size} predictions are not finite numbers"
+    return ""
 
 
 def monitored_value(
