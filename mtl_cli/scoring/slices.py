@@ -173,7 +173,8 @@ def distinct_values(cells: pa.ChunkedArray) -> tuple[list[str], Array]:
     # Two values, such as None and NaN, can have the same text. Values with the same
     # text get one value code.
     texts = [value_text(value) for value in values]
-    sorted_texts = dict.fromkeys(value_text(x) for x in sorted(values, key=sort_key))
+    order = sorted(range(len(values)), key=lambda i: sort_key(values[i]))
+    sorted_texts = dict.fromkeys(texts[i] for i in order)
     code_of_text = {text: code for code, text in enumerate(sorted_texts)}
     codes = np.array([code_of_text[text] for text in texts])
     return list(code_of_text), codes[np.asarray(encoded.indices)]
