@@ -1,6 +1,6 @@
 """ResFlow: a layer of a tower adds the output of this layer in the tower before."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -42,11 +42,9 @@ class ResidualFlow(Towers):
         self, logits: Sequence[Floats], towers: Sequence[TowerSpec]
     ) -> list[Floats]:
         biases = list(logits)
-        binary_tasks = [t for t, tower in enumerate(towers) if tower.is_binary]
-        for previous, t in pairwise(binary_tasks):
-            biases[t] = (
-                logits[t] - logits[previous]
-            )  # the tower adds the previous logit
+        for previous, t in binary_pairs(towers):
+            # The tower adds the previous logit.
+            biases[t] = logits[t] - logits[previous]
         return biases
 
     def connect(
@@ -75,7 +73,11 @@ class ResidualFlow(Towers):
             encodings.num_members,
             **dense_options,
         )
-        binary_tasks = [t for t in tasks if towers[t].is_binary]
-        for previous, t in pairwise(binary_tasks):
+        for previous, t in binary_pairs(towers):
             logits[t] += logits[previous]  # y_t
         return logits
+
+
+def binary_pairs(towers: Sequence[TowerSpec]) -> Iterator[tuple[int, int]]:
+    """Yields (s, t) for each binary task t that has a binary task s next before it."""
+    return pairwise(t for t, tower in enumerate(towers) if tower.is_binary)
