@@ -36,7 +36,7 @@ def set_initial_biases(network: Network, config: Config, table: Table) -> None:
             continue
         biases = np.stack([bias_by_task[task] for task in name.tasks])
         # A task has several layers side by side if it has several members or scenarios.
-        layers_per_task = math.prod(layer.bias.shape) // biases.size
+        layers_per_task = layer.num // len(name.tasks)
         biases = np.repeat(biases, layers_per_task, axis=0)
         layer.bias.assign(biases.reshape(layer.bias.shape))
 
