@@ -68,7 +68,7 @@ class Regression(Task):
     def first_loss(self, labels: Array) -> float:
         if self.transform == "standard":
             return 0.0
-        targets = np.log1p(labels) if self.transform == "log1p" else labels
+        targets = self._unscaled_targets(labels)
         mean_square = float(np.square(targets.astype("float64")).mean())
         if self.loss == "mse":
             return mean_square
@@ -79,8 +79,12 @@ class Regression(Task):
         """Returns the mean of the transformed labels, (1,)."""
         if self.transform == "standard":
             return np.zeros(1)
-        targets = np.log1p(labels) if self.transform == "log1p" else labels
+        targets = self._unscaled_targets(labels)
         return np.array([weights @ targets / len(targets)])
+
+    def _unscaled_targets(self, labels: Array) -> Array:
+        """Returns the transformed labels for the transforms without statistics."""
+        return np.log1p(labels) if self.transform == "log1p" else labels
 
     def row_losses(
         self, labels: Tensor, logits: Tensor, statistics: Statistics
