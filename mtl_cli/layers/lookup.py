@@ -65,8 +65,9 @@ def look_up(
         row come first, then one pooled vector per sequence.
     """
     table_index: dict[str | None, int] = {t: i for i, t in enumerate(group.sizes)}
-    # The columns of the input `ids`, and then the sequences, of tables in the group.
+    # The table of each column of the input `ids`.
     id_tables = [b.table for b, _ in layout.blocks_of("ids") for _ in range(b.width)]
+    # The columns of `ids`, and the sequences, whose tables are in the group.
     id_columns = [i for i, table in enumerate(id_tables) if table in table_index]
     sequences = [
         (block, columns)

@@ -121,7 +121,8 @@ class StarMLP(keras.layers.Layer):
     """Computes `num` multi-layer perceptrons of `StarDense` layers side by side.
 
     See `ParallelMLP` for the arguments and for the steps after each dense layer, with
-    one difference: `units` must not be empty. Call the layer as
+    three differences: `units` must not be empty, all layers have the same `activation`
+    and `batch_norm`, and there is no `layer_norm`. Call the layer as
     `StarMLP(...)(x, scenario_weights)`.
 
     Input shape: see `StarDense`.

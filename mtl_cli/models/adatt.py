@@ -74,7 +74,7 @@ class AdaTT(GatedSharing):
 
     def _connect_level(
         self, x_tasks: Tensor, x_shared: Tensor, num_tasks: int, level: int
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor | None]:
         """Connects level j, whose inputs are x_t^{j-1} and x_s^{j-1}.
 
         Returns: x_t^j, `(tasks, batch, units)`; and x_s^j, `(batch, units)`, or None if

@@ -189,7 +189,10 @@ class Sharing(Options):
         return self
 
     def _check_gates(self) -> None:
-        """Raises an error if `model` has keys of gates, as this scheme has no gates."""
+        """Raises an error if a key of gates is set, as this scheme has no gates.
+
+        A key is set if its value is not the default.
+        """
         keys = self._keys_of("gates", Gate)
         checked_own_keys(keys, type(self), "gates", Gate, "model.gate")
 

@@ -213,7 +213,8 @@ class Task(Options):
     def initial_logits(self, labels: Floats, weights: Floats) -> Floats:
         """Returns the logits that suit some labels best if all rows have these logits.
 
-        The biases of the tower's last layer start at these logits.
+        Best means the lowest loss, if the task has the usual loss of its kind. The
+        biases of the tower's last layer start so that the tower gives these logits.
 
         Args:
             labels: labels as `read_labels` encodes them, without NaN, (rows,).
