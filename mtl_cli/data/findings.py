@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from mtl_cli.columns.labels import LabelSummary
 from mtl_cli.data.report import Report
+from mtl_cli.data.sampled_labels import sampled_labels
 from mtl_cli.data.table import Table
 from mtl_cli.data.univariate_auc import SUSPICIOUS_AUC
 from mtl_cli.features.base import Feature
@@ -20,7 +23,7 @@ MAX_FIRST_LOSS = 5.0  # for comparison: 0.7 with two classes, 1 with standardize
 MIN_LABELS = 1000
 MIN_OF_CLASS = 50  # a class with fewer rows makes the AUC uncertain by about 0.08
 MAX_CASES = 8  # the most features or splits in one line
-MAX_LOSS_ROWS = 100_000  # about so many rows give the loss of a task
+MAX_LOSS_ROWS = 100_000  # the most rows from which the first loss is computed
 LABEL_ROWS = 1_000_000  # the number of labels to read at a time
 
 
@@ -144,19 +147,28 @@ def outlier_findings(outputs: list[Output], splits: Mapping[str, Table]) -> list
     )
 
 
-def first_loss_findings(outputs: list[Output], train: Table) -> list[str]:
+def first_loss_findings(
+    outputs: list[Output], train: Table, starts_at_labels: bool
+) -> list[str]:
     """Returns a line about tasks whose loss drowns the losses of the other tasks.
 
     The line is no part of the report, because losses and weights do not change the
     encoded rows that the report belongs to.
+
+    Args:
+        outputs: the outputs of the network.
+        train: the training rows.
+        starts_at_labels: whether the towers start at `Task.initial_logits`, not at 0.
     """
     cases = []
     for output in outputs if len(outputs) > 1 else []:
-        labels, weights = train.labels[output.label], train.weights[output.name]
-        step = max(1, len(labels) // MAX_LOSS_ROWS)
-        labels = labels[::step][weights[::step] > 0]
+        labels, weights = sampled_labels(train, output, MAX_LOSS_ROWS)
+        task = output.task
         if len(labels):
-            loss = output.task.weight * output.task.first_loss(labels)
+            logits = np.zeros(task.num_logits)
+            if starts_at_labels:
+                logits = task.initial_logits(labels, weights / weights.mean())
+            loss = task.weight * task.first_loss(labels, logits)
             if loss > MAX_FIRST_LOSS:
                 cases.append(f"{output.name} ({loss:.3g})")
     return as_lines(

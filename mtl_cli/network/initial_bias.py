@@ -4,11 +4,10 @@ A tower whose biases start at 0 predicts the probability 0.5 at first. If label 
 rare, the first epochs would only teach the tower this rarity.
 """
 
-import math
-
 import numpy as np
 
 from mtl_cli.config.run_config import Config
+from mtl_cli.data.sampled_labels import sampled_labels
 from mtl_cli.data.table import Table
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.network.network import Network
@@ -43,16 +42,11 @@ def set_initial_biases(network: Network, config: Config, table: Table) -> None:
 
 def initial_logits(config: Config, table: Table) -> dict[str, Floats]:
     """Returns {task: the logits that its tower should start with, (num_logits,)}."""
-    step = math.ceil(table.num_rows / MAX_ROWS)  # every step-th row is used
     outputs = config.model.heads_option.tower_outputs(config.chosen_tasks)
     logits = {}
     for task, output in outputs.items():
         # A tower of a funnel is trained on the rows that reached its step.
-        labels = table.labels[output.label][::step]
-        weights = table.weights[output.name][::step]
-        has_weight = weights > 0
-        labels = labels[has_weight].astype("float64")
-        weights = weights[has_weight].astype("float64")
+        labels, weights = sampled_labels(table, output, MAX_ROWS)
         if len(labels):
             weights /= weights.mean()
             logits[task] = output.task.initial_logits(labels, weights)

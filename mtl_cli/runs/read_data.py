@@ -65,7 +65,10 @@ def read_data(
     labels = data.splits["train"].labels
     heads.check_labels(config.chosen_tasks, labels)
     warnings = heads.label_warnings(config.chosen_tasks, labels)
-    warnings += first_loss_findings(config.outputs, data.splits["train"])
+    starts_at_labels = config.trainer.initial_bias == "labels"
+    warnings += first_loss_findings(
+        config.outputs, data.splits["train"], starts_at_labels
+    )
     warnings += uncorrected_findings(config.outputs, data.splits["train"])
     for warning in [*data.report["findings"], *warnings]:
         console.warn(warning)

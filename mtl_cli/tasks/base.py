@@ -203,10 +203,14 @@ class Task(Options):
         """
         return {}
 
-    def first_loss(self, labels: Array) -> float:
-        """Returns about the mean loss if all logits are 0.
+    def first_loss(self, labels: Floats, logits: Floats) -> float:
+        """Returns about the mean loss if all rows have the same logits.
 
         Returns 0 if the loss cannot depend on the unit of the labels.
+
+        Args:
+            labels: labels as `read_labels` encodes them, without NaN, (rows,).
+            logits: the logits that the tower starts with, (num_logits,).
         """
         return 0.0
 

@@ -65,11 +65,11 @@ class Regression(Task):
         # so 1 replaces 0.
         return {"mean": labels.mean, "deviation": labels.standard_deviation or 1.0}
 
-    def first_loss(self, labels: Array) -> float:
+    def first_loss(self, labels: Floats, logits: Floats) -> float:
         if self.transform == "standard":
             return 0.0
         targets = self._unscaled_targets(labels)
-        mean_square = float(np.square(targets.astype("float64")).mean())
+        mean_square = float(np.square(targets - logits[0]).mean())
         if self.loss == "mse":
             return mean_square
         # `mae` and `huber` grow like the error, not like its square.
@@ -82,7 +82,7 @@ class Regression(Task):
         targets = self._unscaled_targets(labels)
         return np.array([weights @ targets / len(targets)])
 
-    def _unscaled_targets(self, labels: Array) -> Array:
+    def _unscaled_targets(self, labels: Floats) -> Floats:
         """Returns the transformed labels for the transforms without statistics."""
         return np.log1p(labels) if self.transform == "log1p" else labels
 

@@ -277,10 +277,24 @@ def test_regression_whose_loss_drowns_the_others_is_told(keys, told):
     weights = (labels > 0).astype("float32")
     train = Table({}, {x: labels for x in ("spent", "buy")}, {})
     train.weights.update(spent=weights, buy=weights)
-    lines = first_loss_findings([spent, buy], train)
+    lines = first_loss_findings([spent, buy], train, starts_at_labels=False)
     numbers = [line.rpartition("spent (")[2] for line in lines]
     assert numbers == ([] if told is None else [f"{told})"])
-    assert first_loss_findings([spent], train) == []
+    assert first_loss_findings([spent], train, starts_at_labels=False) == []
+
+
+@pytest.mark.parametrize(("scale", "told"), [(1.0, None), (3.0, "9")])
+def test_only_the_spread_of_labels_counts_if_towers_start_at_their_mean(scale, told):
+    spent = Output("spent", "spent", Regression(label="spent"))
+    buy = Output("buy", "buy", Binary(label="buy"))
+    labels = 1000 + scale * np.tile([-1.0, 1.0], 10)
+    buys = np.tile([0.0, 1.0], 10)
+    ones = np.ones(20, "float32")
+    train = Table({}, {"spent": labels, "buy": buys}, {})
+    train.weights.update(spent=ones, buy=ones)
+    lines = first_loss_findings([spent, buy], train, starts_at_labels=True)
+    numbers = [line.rpartition("spent (")[2] for line in lines]
+    assert numbers == ([] if told is None else [f"{told})"])
 
 
 @pytest.mark.parametrize("rare", [0, 1])
