@@ -124,7 +124,7 @@ def test_locked_database_is_told_within_20_seconds(tmp_path: Path) -> None:
     with contextlib.closing(sqlite3.connect(tmp_path / "optuna.db")) as connection:
         connection.execute("CREATE TABLE a (b)")
         connection.execute("BEGIN EXCLUSIVE")
-        with pytest.raises(ConfigError, match="storage: database is locked; wait for"):
+        with pytest.raises(ConfigError, match="storage: database is locked; wait "):
             resume_search(search_in(tmp_path / "optuna.db"))
     assert time.monotonic() - start < 20
 
