@@ -75,7 +75,7 @@ class Chain(Heads):
             )
 
     def check_sampling_rates(self, steps: list[str], tasks: Tasks) -> None:
-        """Raises ValueError if a later step has a rate, or rows have different rates.
+        """Raises ValueError if a later step has a sampling rate.
 
         A corrected prediction of the first step corrects the products of all steps.
         """
@@ -88,11 +88,6 @@ class Chain(Heads):
                     f"(dataset.tasks.{first}.sampling_rate); set "
                     f"dataset.tasks.{name}.sampling_rate=1.0"
                 )
-        if tasks[first].kept_negatives_column is not None:
-            raise ValueError(
-                f"dataset.tasks.{first}.sampling_rate: {self.NAME} needs one rate for "
-                "all rows, not a column of rates; give a number"
-            )
 
     def outputs(self, tasks: Tasks) -> list[Output]:
         """Returns the outputs of the tasks, then the factors after the first.

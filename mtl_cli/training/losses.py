@@ -7,7 +7,6 @@ batch.
 """
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +30,6 @@ def task_losses(
     weights: dict[str, Tensor],
     label_statistics: dict[str, Statistics] | None = None,
     total_weights: list[Tensor] | None = None,
-    log_rates: Mapping[str, Tensor] = MappingProxyType({}),
 ) -> Tensor:
     """Returns the loss of each task, (T,): the weighted mean over the task's rows.
 
@@ -50,11 +48,6 @@ def task_losses(
             that use statistics.
         total_weights: the sum of each task's weights over the whole batch; None if the
             rows are the whole batch, and not one process's share.
-        log_rates: {name of a task: log r, (batch,)}, for tasks whose data contain only
-            a part of the rows with label 0. r is the fraction of the rows like this
-            row, with label 0, that the data contain. In such data the odds of label 1
-            are 1 / r times as high. Therefore -log r is added to the logit in the loss,
-            and the network learns the logit of complete data.
     """
     if total_weights is None:
         total_weights = [tf.reduce_sum(weights[name]) for name in tasks]
@@ -65,13 +58,43 @@ def task_losses(
         # gradient would be 0 * NaN = NaN.
         label = tf.where(weight > 0, labels[name], 0.0)
         logit = tf.cast(logits[name], tf.float32)
-        if name in log_rates:
-            logit -= repeat_for_members(log_rates[name], logit)[:, None]
         statistics = (label_statistics or {}).get(name, {})
         losses = task.row_losses(repeat_for_members(label, logit), logit, statistics)
         weighted_sum = tf.reduce_sum(weight * mean_of_members(losses, weight))
         means.append(tf.math.divide_no_nan(weighted_sum, total_weight))
     return tf.stack(means)
+
+
+def logits_of_sample(
+    heads: Heads,
+    tasks: dict[str, Task],
+    logits: dict[str, Tensor],
+    log_rates: Mapping[str, Tensor],
+) -> dict[str, Tensor]:
+    """Returns the logits that hold in sampled data, for the losses.
+
+    A network learns the logits of complete data. If the data contain only the fraction
+    r of the rows with label 0, the odds of label 1 are 1 / r times as high in the data.
+    So -log r is added to the logit of the task's tower, and the heads compute all
+    outputs from the new logits of the towers.
+
+    Args:
+        heads: the heads of the network.
+        tasks: {name of a task: task}.
+        logits: {name of an output: logits of complete data, (batch, num_logits)}. If
+            the network has several members, there are members * batch rows.
+        log_rates: {name of a task: log r, (batch,)}, for tasks with sampled rows. r is
+            the fraction that the data contain of the rows like this row, with label 0.
+    """
+    if not log_rates:
+        return logits
+    towers = {
+        task: tf.cast(logits[output.name], tf.float32)
+        for task, output in heads.tower_outputs(tasks).items()
+    }
+    for name, log_rate in log_rates.items():
+        towers[name] -= repeat_for_members(log_rate, towers[name])[:, None]
+    return heads.connect(towers, tasks)
 
 
 def penalties_of_heads(

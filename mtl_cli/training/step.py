@@ -12,7 +12,12 @@ from mtl_cli.network.network import Network
 from mtl_cli.training.balancer import Balancer
 from mtl_cli.training.feed import TensorTable
 from mtl_cli.training.lazy_tables import make_lazy_tables
-from mtl_cli.training.losses import penalties_of_heads, sum_of_penalties, task_losses
+from mtl_cli.training.losses import (
+    logits_of_sample,
+    penalties_of_heads,
+    sum_of_penalties,
+    task_losses,
+)
 
 
 class Step:
@@ -193,12 +198,11 @@ class Step:
             logits = self.model(inputs, training=True)
             losses = task_losses(
                 self.tasks,
-                logits,
+                logits_of_sample(self.heads, self.tasks, logits, batch.log_rates),
                 batch.labels,
                 batch.weights,
                 self.label_statistics,
                 total_weights,
-                batch.log_rates,
             )
             task_weights = self.task_weights * self.balancer.loss_weights()
             weighted_losses = losses * task_weights

@@ -80,11 +80,6 @@ def test_each_later_step_adds_its_factor_scored_on_rows_of_the_step_before():
             "funnel can only correct for sampled rows with click = 0 "
             "(dataset.tasks.click.sampling_rate); set dataset.tasks.buy.sampling_rate",
         ),
-        (
-            None,
-            TASKS | {"click": Binary(label="click", sampling_rate="rate")},
-            "dataset.tasks.click.sampling_rate: funnel needs one rate for all rows",
-        ),
         *(
             (
                 None,

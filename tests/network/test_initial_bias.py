@@ -74,6 +74,14 @@ def test_rows_without_weight_do_not_count_and_others_count_by_their_weight():
     assert predicted["income"] == pytest.approx(7500 / (7500 + 2400), rel=0.001)
 
 
+def test_rows_with_rates_of_their_own_begin_at_the_rate_of_complete_data():
+    table = rows_with({"income": 0.2, "never_married": 0.4})
+    table.log_rates["income"] = np.full(ROWS, np.log(0.1), "float32")
+    table.population["income"] = np.where(table.labels["income"] == 0, 10, 1)
+    predicted = predictions_without_kernels(SMALL, table)
+    assert predicted["income"] == pytest.approx(0.2 / (0.2 + 8), rel=0.01)
+
+
 def test_long_tables_are_read_in_part(monkeypatch):
     monkeypatch.setattr(initial_bias, "MAX_ROWS", 60)
     table = rows_with({"income": 0.5, "never_married": 0.4})

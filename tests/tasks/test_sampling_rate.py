@@ -22,11 +22,13 @@ from mtl_cli.data.sampling_findings import (
 )
 from mtl_cli.data.table import Table
 from mtl_cli.heads.esmm import ESMM
+from mtl_cli.heads.funnel import Funnel
+from mtl_cli.heads.independent import Independent
 from mtl_cli.network.build import build
 from mtl_cli.scoring.scores import score_outputs
 from mtl_cli.tasks.binary import Binary
 from mtl_cli.training.calibration import calibrate
-from mtl_cli.training.losses import task_losses
+from mtl_cli.training.losses import logits_of_sample, task_losses
 
 RATE = 0.25
 FLOAT32 = 1e-5  # relative rounding of sums of float32 numbers
@@ -115,12 +117,38 @@ def test_scores_of_a_sample_are_those_of_the_rows_that_it_stands_for() -> None:
 def test_loss_is_that_of_the_sample_at_the_logit_of_all_rows() -> None:
     z, y = tf.constant([[0.3], [-1.2], [2.0]]), tf.constant([1.0, 0, 0])
     rates = np.array([0.1, 0.5, 1.0], "float32")
-    arguments = {"y": Binary(label="y")}, {"y": z}, {"y": y}, {"y": tf.ones(3)}
-    (loss,) = task_losses(*arguments, log_rates={"y": tf.math.log(rates)}).numpy()
-    p = expit(z.numpy()[:, 0])
-    in_sample = p / (p + rates * (1 - p))  # of rows of which the sample keeps r
+    tasks = {"y": Binary(label="y")}
+    log_rates = {"y": tf.math.log(rates)}
+    logits = logits_of_sample(Independent(), tasks, {"y": z}, log_rates)
+    (loss,) = task_losses(tasks, logits, {"y": y}, {"y": tf.ones(3)}).numpy()
+    in_sample = probability_in_sample(expit(z.numpy()[:, 0]), rates)
     expected = -np.mean(np.log(np.where(y == 1, in_sample, 1 - in_sample)))
     assert loss == pytest.approx(expected, rel=FLOAT32)
+
+
+def probability_in_sample(p: Any, rates: Any) -> Any:
+    """Probability of label 1 in a sample with a share of the rows with label 0."""
+    return p / (p + rates * (1 - p))
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_rates_of_rows_change_the_first_factor_of_every_product(members: int) -> None:
+    steps = ["click", "cart", "buy"]
+    tasks = {name: Binary(label=name) for name in steps}
+    random = np.random.default_rng(5)
+    factors = random.normal(size=(3, 4 * members, 1)).astype("float32")
+    logits = Funnel().connect(dict(zip(steps, factors, strict=True)), tasks)
+    rates = np.array([0.1, 0.5, 1.0, 0.02])
+    log_rates = {"click": tf.constant(np.log(rates), "float32")}
+    found = logits_of_sample(Funnel(), tasks, logits, log_rates)
+    click = probability_in_sample(expit(factors[0, :, 0]), np.tile(rates, members))
+    cart = click * expit(factors[1, :, 0])
+    buy = cart * expit(factors[2, :, 0])
+    for name, p in {"click": click, "cart": cart, "buy": buy}.items():
+        np.testing.assert_allclose(expit(found[name][:, 0]), p, rtol=FLOAT32)
+    for name in ("cart_given_click", "buy_given_cart"):
+        np.testing.assert_array_equal(found[name], logits[name])
+    assert logits_of_sample(Funnel(), tasks, logits, {}) is logits
 
 
 def test_esmm_corrects_the_click_and_multiplies_it_by_the_conversion() -> None:
@@ -152,18 +180,12 @@ def config_of_esmm() -> Any:
     return networks.config("model=esmm").model.heads_option
 
 
-@pytest.mark.parametrize(
-    ("task", "rate", "message"),
-    [
-        ("never_married", "0.5", "only correct for sampled rows with income = 0"),
-        ("income", "fnlwgt", "one rate for all rows"),
-    ],
-)
-def test_esmm_refuses_a_sampling_that_it_cannot_undo(
-    task: str, rate: str, message: str
-) -> None:
+@pytest.mark.parametrize("rate", ["0.5", "fnlwgt"])
+def test_esmm_refuses_a_sampling_that_it_cannot_undo(rate: str) -> None:
+    message = "only correct for sampled rows with income = 0"
     with pytest.raises(mtl_cli.ConfigError, match=message):
-        networks.config("model=esmm", f"+dataset.tasks.{task}.sampling_rate={rate}")
+        setting = f"+dataset.tasks.never_married.sampling_rate={rate}"
+        networks.config("model=esmm", setting)
 
 
 def test_calibration_is_fitted_to_all_rows() -> None:
@@ -272,3 +294,37 @@ def test_run_on_a_sample_predicts_and_scores_all_rows(
         whole = model.evaluate(everything)
         assert any("seem to hold all rows with click = 0" in x for x in whole.remarks)
         assert not any("seem to hold" in line for line in evaluation.remarks)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
+@pytest.mark.parametrize("heads", ["esmm", "escm2", "funnel"])
+def test_products_on_a_sample_with_rates_of_rows_hold_for_all_rows(
+    tmp_path: Path, heads: str
+) -> None:
+    random = np.random.default_rng(2)
+    clicks = population(40_000)
+    user, click = clicks["user"].to_numpy(), clicks["click"].to_numpy()
+    buy = click * (random.random(40_000) < np.array([0.6, 0.4, 0.3, 0.2])[user])
+    everything = clicks.append_column("buy", [buy])
+    kept = (click == 1) | (random.random(40_000) < everything["rate"].to_numpy())
+    tasks = {
+        "click": CLICK | {"sampling_rate": "rate"},
+        "buy": {"label": "buy", "kind": "binary"},
+    }
+    train = parquet(tmp_path, everything.filter(kept))
+    data = values(train, {"user": {"kind": "sparse"}}, tasks)
+    long_enough = "trainer.epochs=20", "optimizer.learning_rate=0.002"
+    chosen = config(data, f"model.heads={heads}", *long_enough)
+    scores = run_in(tmp_path / "run", chosen)
+    assert scores["train"]["buy"]["pcoc"] == pytest.approx(1, abs=0.06)
+    model = mtl_cli.load(tmp_path / "run")
+    predictions = model.predict(everything)
+    labels = everything.to_pandas()
+    for task in ("click", "buy"):
+        p = predictions[task].groupby(user).mean()
+        np.testing.assert_allclose(p, labels.groupby("user")[task].mean(), rtol=0.15)
+    whole = model.evaluate(everything.drop_columns("rate"))
+    measured = whole.metrics.set_index(["task", "metric"])["value"]
+    for output in ("click", "buy", "buy_given_click"):
+        assert measured[output, "pcoc"] == pytest.approx(1, abs=0.06)
