@@ -101,7 +101,7 @@ class Run:
 
     def _repr_html_(self) -> str:
         """Returns the tables of scores as HTML, for notebooks."""
-        from mtl_cli.metrics.metrics_json import metrics_of, name_with_space
+        from mtl_cli.metrics.score_dict import metrics_of, name_with_space
         from mtl_cli.pages.render import render
         from mtl_cli.runs.text_tables import format_metric, tables_by_metrics
 

@@ -7,7 +7,7 @@ from mtl_cli.balancing.base import (
     minimum_on_simplex,
     positive_norm,
 )
-from mtl_cli.core.options import Share
+from mtl_cli.core.options import FractionBelowOne
 from mtl_cli.core.tensors import Tensor
 
 
@@ -39,7 +39,7 @@ class CAGrad(Balancing):
 
     reads_gradients = True
 
-    radius: Share
+    radius: FractionBelowOne
 
     def factors(self, state: State, observation: Observation) -> Tensor:
         import tensorflow as tf

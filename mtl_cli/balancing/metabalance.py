@@ -8,7 +8,7 @@ from pydantic import Field
 
 from mtl_cli.balancing.base import Array, Balancing, Observation, State
 from mtl_cli.core.errors import unknown_name
-from mtl_cli.core.options import Share
+from mtl_cli.core.options import FractionBelowOne
 from mtl_cli.core.tensors import Tensor
 
 
@@ -49,7 +49,7 @@ class MetaBalance(Balancing):
     target_task: str | None
     strategy: Literal["reduce", "enlarge", "both"]
     relax: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-    beta: Share
+    beta: FractionBelowOne
 
     def check(self, tasks: Sequence[str]) -> None:
         if self.target_task is not None and self.target_task not in tasks:

@@ -21,8 +21,8 @@ from mtl_cli.comparison.sentences import sentences
 from mtl_cli.comparison.twins import split_single_scenario
 from mtl_cli.comparison.warnings import warnings
 from mtl_cli.core.errors import ConfigError, comma_list, printable, suggest
-from mtl_cli.metrics.metrics_json import Score as RecordedScore
-from mtl_cli.metrics.metrics_json import metrics_of
+from mtl_cli.metrics.score_dict import Score as RecordedScore
+from mtl_cli.metrics.score_dict import metrics_of
 from mtl_cli.tasks.base import metrics_named
 
 

@@ -16,7 +16,7 @@ from mtl_cli.core.errors import printable
 from mtl_cli.core.other_files import read_json_object, read_text
 from mtl_cli.core.run_folder import has_ended
 from mtl_cli.core.yaml_limits import MAX_YAML_BYTES, check_yaml
-from mtl_cli.metrics.metrics_json import Score, Scores
+from mtl_cli.metrics.score_dict import Score, Scores
 
 NEVER_BEGAN = "never began"  # the status of a job that failed before it had a folder
 # The number of weights of the network, the duration of the whole run, the speed of

@@ -3,7 +3,7 @@
 import math
 from typing import Literal, NamedTuple
 
-from mtl_cli.core.options import Count, Options, Positive, Share
+from mtl_cli.core.options import Count, FractionBelowOne, Options, Positive
 
 # The targets of `auto`, see `Trainer.length`.
 STEPS_PER_EPOCH = 60
@@ -64,7 +64,7 @@ class Trainer(Options):
     patience: Literal["auto"] | Count | None
     monitor: str
     # A saved configuration without this key is of a run without an average.
-    ema_decay: Share = 0.0
+    ema_decay: FractionBelowOne = 0.0
     # A saved configuration without this key is of a run whose biases began at 0.
     initial_bias: Literal["labels", "zeros"] = "zeros"
     calibration: Literal["auto", "none", "temperature", "platt"]

@@ -39,9 +39,9 @@ Units = Annotated[
     Field(max_length=MAX_LAYERS, description="widths of layers; may be empty"),
 ]
 # Widths of at least one layer.
-SomeUnits = Annotated[list[Count], Field(min_length=1, max_length=MAX_LAYERS)]
+NonEmptyUnits = Annotated[list[Count], Field(min_length=1, max_length=MAX_LAYERS)]
 # A fraction below 1, such as a dropout rate.
-Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
+FractionBelowOne = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 # The name of a scenario. YAML reads a name such as 7 as a number, so whole numbers are

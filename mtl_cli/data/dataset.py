@@ -9,9 +9,9 @@ from pydantic import Field, SerializeAsAny, model_validator
 from mtl_cli.core.errors import unknown_name
 from mtl_cli.core.options import (
     CountOrZero,
+    FractionBelowOne,
     Options,
     ScenarioName,
-    Share,
     option_validator,
 )
 from mtl_cli.core.paths import Location
@@ -105,9 +105,9 @@ class Dataset(Options):
     format: Literal["auto", "parquet", "feather", "csv", "tsv"] = "auto"
     csv: Csv = Csv()
     stream: Literal["auto"] | bool = "auto"
-    valid_fraction: Share = 0.1
+    valid_fraction: FractionBelowOne = 0.1
     valid_from: Literal["train", "test"] = "train"
-    test_fraction: Share = 0.0
+    test_fraction: FractionBelowOne = 0.0
     split_by: Literal["random", "group", "time", "order"] = "random"
     split_column: str | None = None
     split_seed: CountOrZero = 0

@@ -10,7 +10,7 @@ from pydantic import Field
 from mtl_cli.columns.encodings import Encodings
 from mtl_cli.columns.layout import Layout
 from mtl_cli.core.errors import ConfigError
-from mtl_cli.core.options import NotNegative, Options, Positive, SomeUnits, Units
+from mtl_cli.core.options import NonEmptyUnits, NotNegative, Options, Positive, Units
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.encoders import _domain_gate
 from mtl_cli.features.base import Dimension
@@ -67,7 +67,7 @@ class Encoder(Options):
     l2_embedding: NotNegative
     deep_units: Units
     domain_features: list[str] = Field(default_factory=list)
-    domain_gate_units: SomeUnits = Field(default_factory=lambda: [64])
+    domain_gate_units: NonEmptyUnits = Field(default_factory=lambda: [64])
 
     @abstractmethod
     def interact(self, fields: Fields) -> list[Tensor]:

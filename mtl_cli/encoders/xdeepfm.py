@@ -2,7 +2,7 @@
 
 from pydantic import field_validator
 
-from mtl_cli.core.options import SomeUnits
+from mtl_cli.core.options import NonEmptyUnits
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.encoders.base import Encoder, Fields
 
@@ -31,7 +31,7 @@ class XDeepFM(Encoder):
         halved maps, the bias and the ReLU are as in DeepCTR.
     """
 
-    cin_units: SomeUnits
+    cin_units: NonEmptyUnits
 
     @field_validator("cin_units")
     @classmethod

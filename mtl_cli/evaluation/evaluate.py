@@ -20,8 +20,8 @@ from mtl_cli.evaluation.evaluation import Evaluation
 from mtl_cli.evaluation.loaded_run import LoadedRun
 from mtl_cli.evaluation.open_table import TableInMemory, opened_table
 from mtl_cli.evaluation.rows import EvaluatedRows, rows_of_source, validation_rows
-from mtl_cli.metrics.metrics_json import NON_METRIC_KEYS, metrics_of
 from mtl_cli.metrics.regression import truth_rmse
+from mtl_cli.metrics.score_dict import NON_METRIC_KEYS, metrics_of
 from mtl_cli.scoring.gate_slices import usage_by_slice
 from mtl_cli.scoring.gate_usage import summarize_gates
 from mtl_cli.scoring.gate_weights import measure_gate_weights

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mtl_cli.core.conditions import Condition, check_known
-from mtl_cli.metrics.metrics_json import name_with_space
+from mtl_cli.metrics.score_dict import name_with_space
 
 
 @dataclass(frozen=True, repr=False)

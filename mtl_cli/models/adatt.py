@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import model_validator
 
 from mtl_cli.columns.encodings import Encodings
-from mtl_cli.core.options import NumParts, NumPartsOrZero, SomeUnits
+from mtl_cli.core.options import NonEmptyUnits, NumParts, NumPartsOrZero
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import GatedSharing
 
@@ -54,7 +54,7 @@ class AdaTT(GatedSharing):
     num_levels: NumParts
     num_specific_experts: NumPartsOrZero
     num_shared_experts: NumPartsOrZero
-    expert_units: SomeUnits
+    expert_units: NonEmptyUnits
 
     @model_validator(mode="after")
     def _check_experts(self) -> "AdaTT":

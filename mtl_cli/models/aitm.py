@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mtl_cli.columns.encodings import Encodings
-from mtl_cli.core.options import SomeUnits
+from mtl_cli.core.options import NonEmptyUnits
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import Sharing
 
@@ -38,7 +38,7 @@ class AITM(Sharing):
         as `initializer` draws them.
     """
 
-    bottom_units: SomeUnits
+    bottom_units: NonEmptyUnits
 
     def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
         from keras import ops

@@ -17,10 +17,10 @@ from pydantic_core import CoreSchema
 
 from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.options import (
+    FractionBelowOne,
     NotNegative,
     NumParts,
     Options,
-    Share,
     Units,
     build_option,
     checked_own_keys,
@@ -96,7 +96,7 @@ class Sharing(Options):
     name: str
     tower_units: Units
     activation: Activation
-    dropout: Share
+    dropout: FractionBelowOne
     batch_norm: bool
     l2: NotNegative
     initializer: Initializer

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import chain
 
 from mtl_cli.columns.encodings import Encodings
-from mtl_cli.core.options import NumParts, NumPartsOrZero, SomeUnits
+from mtl_cli.core.options import NonEmptyUnits, NumParts, NumPartsOrZero
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import GatedSharing
 
@@ -49,7 +49,7 @@ class CGC(GatedSharing):
 
     num_specific_experts: NumPartsOrZero
     num_shared_experts: NumParts
-    expert_units: SomeUnits
+    expert_units: NonEmptyUnits
 
     def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
         (x,) = encodings.outputs  # one encoding, (batch, dim)

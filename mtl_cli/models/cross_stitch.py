@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mtl_cli.columns.encodings import Encodings
-from mtl_cli.core.options import Positive, Share, SomeUnits
+from mtl_cli.core.options import FractionBelowOne, NonEmptyUnits, Positive
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import Sharing
 
@@ -39,8 +39,8 @@ class CrossStitch(Sharing):
         learning of A comes from the scale c, not from the optimizer.
     """
 
-    bottom_units: SomeUnits
-    stitch_start: Share
+    bottom_units: NonEmptyUnits
+    stitch_start: FractionBelowOne
     stitch_scale: Positive
 
     def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.errors import unknown_name
-from mtl_cli.core.options import NumParts, SomeUnits, Units
+from mtl_cli.core.options import NonEmptyUnits, NumParts, Units
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import GatedSharing
 
@@ -63,7 +63,7 @@ class HoME(GatedSharing):
     num_specific_experts: NumParts
     num_group_experts: NumParts
     num_shared_experts: NumParts
-    expert_units: SomeUnits
+    expert_units: NonEmptyUnits
     feature_gate_ranks: Units
     self_gates: bool
 

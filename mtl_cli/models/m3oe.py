@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from mtl_cli.columns.encodings import Encodings
-from mtl_cli.core.options import Count, NumParts, SomeUnits
+from mtl_cli.core.options import Count, NonEmptyUnits, NumParts
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import GatedSharing
 
@@ -52,9 +52,9 @@ class M3oE(GatedSharing):
     reads_scenario: ClassVar[bool] = True
 
     star_units: Count
-    bottom_units: SomeUnits
+    bottom_units: NonEmptyUnits
     num_shared_experts: NumParts
-    expert_units: SomeUnits
+    expert_units: NonEmptyUnits
 
     def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
         from keras import ops

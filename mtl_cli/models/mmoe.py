@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mtl_cli.columns.encodings import Encodings
-from mtl_cli.core.options import NumParts, SomeUnits
+from mtl_cli.core.options import NonEmptyUnits, NumParts
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import GatedSharing
 
@@ -28,7 +28,7 @@ class MMoE(GatedSharing):
     """
 
     num_experts: NumParts
-    expert_units: SomeUnits
+    expert_units: NonEmptyUnits
 
     def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
         from mtl_cli.layers import Mix, Route, experts_of

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mtl_cli.columns.encodings import Encodings
-from mtl_cli.core.options import NumParts, Positive, SomeUnits
+from mtl_cli.core.options import NonEmptyUnits, NumParts, Positive
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import GatedSharing
 
@@ -36,9 +36,9 @@ class POSO(GatedSharing):
     """
 
     num_experts: NumParts
-    expert_units: SomeUnits
+    expert_units: NonEmptyUnits
     personal_features: list[str]
-    personal_gate_units: SomeUnits
+    personal_gate_units: NonEmptyUnits
     scale: Positive
 
     def named_features(self) -> dict[str, list[str]]:

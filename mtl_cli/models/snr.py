@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from mtl_cli.columns.encodings import Encodings
-from mtl_cli.core.options import NotNegative, NumParts, SomeUnits
+from mtl_cli.core.options import NonEmptyUnits, NotNegative, NumParts
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import Sharing
 
@@ -44,7 +44,7 @@ class SNR(Sharing):
 
     num_levels: NumParts
     num_networks: NumParts
-    network_units: SomeUnits
+    network_units: NonEmptyUnits
     snr_connection: Literal["trans", "aver"]
     snr_l0: NotNegative
     snr_noise: Literal["step", "row"]

@@ -6,7 +6,7 @@ from itertools import chain
 import numpy as np
 
 from mtl_cli.columns.encodings import Encodings
-from mtl_cli.core.options import NumParts, SomeUnits
+from mtl_cli.core.options import NonEmptyUnits, NumParts
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import GatedSharing
 
@@ -45,7 +45,7 @@ class STEM(GatedSharing):
     num_levels: NumParts
     num_specific_experts: NumParts
     num_shared_experts: NumParts
-    expert_units: SomeUnits
+    expert_units: NonEmptyUnits
 
     def num_encodings(self, num_tasks: int) -> int:
         return num_tasks + 1

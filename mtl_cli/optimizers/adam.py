@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mtl_cli.core.options import Positive, Share
+from mtl_cli.core.options import FractionBelowOne, Positive
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.optimizers.base import Optimizer, SlotSpec, SlotValues
 
@@ -30,8 +30,8 @@ class Adam(Optimizer):
         (`training/lazy_tables.py`) decay only in steps whose batch reads the row.
     """
 
-    beta_1: Share
-    beta_2: Share
+    beta_1: FractionBelowOne
+    beta_2: FractionBelowOne
     epsilon: Positive
 
     def make_keras_optimizer(self, **common: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mtl_cli.core.options import Share
+from mtl_cli.core.options import FractionBelowOne
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.optimizers.base import Optimizer, SlotSpec, SlotValues
 
@@ -30,7 +30,7 @@ class SGD(Optimizer):
         the m of the row change only in steps whose batch reads the row.
     """
 
-    momentum: Share
+    momentum: FractionBelowOne
     nesterov: bool
 
     def make_keras_optimizer(self, **common: Any) -> Any:

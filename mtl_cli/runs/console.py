@@ -18,7 +18,7 @@ from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.terminal import LINE_WIDTH, new_console
 from mtl_cli.data.report import Report
 from mtl_cli.heads.base import Output
-from mtl_cli.metrics.metrics_json import Scores
+from mtl_cli.metrics.score_dict import Scores
 from mtl_cli.runs.text_tables import (
     MAX_FEATURES,
     feature_table,

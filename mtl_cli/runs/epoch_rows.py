@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from mtl_cli.metrics.metrics_json import metrics_of
+from mtl_cli.metrics.score_dict import metrics_of
 from mtl_cli.pages.line_plots import Line, LinePlot
 from mtl_cli.training.checkpoint import Checkpoint
 from mtl_cli.training.progress import Epoch

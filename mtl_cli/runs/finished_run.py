@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Any
 
 from mtl_cli.data.table import Array
-from mtl_cli.metrics.metrics_json import Scores
+from mtl_cli.metrics.score_dict import Scores
 from mtl_cli.pages.line_plots import LinePlot
 from mtl_cli.runs.diagnosis import Diagnosis
 from mtl_cli.runs.epoch_rows import epoch_row, learning_curves

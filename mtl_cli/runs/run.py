@@ -8,7 +8,7 @@ from mtl_cli.core import signals, tensorflow_runtime
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.data.load import Data
-from mtl_cli.metrics.metrics_json import Scores
+from mtl_cli.metrics.score_dict import Scores
 from mtl_cli.network import pretrained
 from mtl_cli.runs import earlier_run, provenance
 from mtl_cli.runs.console import Console

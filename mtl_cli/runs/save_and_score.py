@@ -5,7 +5,7 @@ from dataclasses import asdict
 from mtl_cli.core.paths import shortest
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.core.secrets import mask_secrets
-from mtl_cli.metrics.metrics_json import Scores
+from mtl_cli.metrics.score_dict import Scores
 from mtl_cli.runs.better_epochs import better_epochs
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.diagnosis import diagnose

@@ -5,8 +5,8 @@ from typing import Any
 
 from mtl_cli.data.report import Report
 from mtl_cli.heads.base import Output
-from mtl_cli.metrics.metrics_json import COUNTS, Score, Scores
 from mtl_cli.metrics.regression import truth_rmse
+from mtl_cli.metrics.score_dict import COUNTS, Score, Scores
 
 Cells = list[list[str]]  # the rows of a table; the first row is the header
 MAX_FEATURES = 50  # a longer table would fill more than one screen

@@ -20,7 +20,7 @@ from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.errors import ConfigError, MtlError, first_line
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.paths import shortest
-from mtl_cli.metrics.metrics_json import Scores
+from mtl_cli.metrics.score_dict import Scores
 from mtl_cli.trackers.base import Tracker, flat_numbers
 
 RECORD = "tracked.json"  # in the run folder: the last epoch that was sent

@@ -9,7 +9,7 @@ from mtl_cli.data.table import Array, Table
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.calibration import calibration_buckets
 from mtl_cli.metrics.metric import Floats, Metric
-from mtl_cli.metrics.metrics_json import Score
+from mtl_cli.metrics.score_dict import Score
 from mtl_cli.pages.line_plots import LinePlot
 from mtl_cli.scoring.scores import score
 from mtl_cli.statistics.sampling_error import (

@@ -14,8 +14,8 @@ from mtl_cli.data.table import Array, Table
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.auc import num_usable_groups
 from mtl_cli.metrics.metric import Metric, UndefinedError
-from mtl_cli.metrics.metrics_json import Score, Scores
 from mtl_cli.metrics.regression import truth_rmse
+from mtl_cli.metrics.score_dict import Score, Scores
 from mtl_cli.tasks.base import Task
 
 
@@ -31,7 +31,7 @@ def score_outputs(
     rows of each scenario are scored too.
 
     Returns: {output: its score}. `space` and `scenarios` are added to the score as
-        `metrics.metrics_json` describes.
+        `metrics.score_dict` describes.
     """
     scores: Scores = {}
     masks = {} if scenarios is None else scenario_masks(scenarios, table)
@@ -90,7 +90,7 @@ def score(
         truth: the true probabilities of generated data, (rows,); None if unknown.
         names: names of the metrics to compute; None computes the metrics of the task.
 
-    Returns: the metrics, counts and reasons that `metrics.metrics_json` describes.
+    Returns: the metrics, counts and reasons that `metrics.score_dict` describes.
     """
     is_scored = weight > 0
     columns = [np.asarray(x[is_scored], "float64") for x in (label, prediction, weight)]

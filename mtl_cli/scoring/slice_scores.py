@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mtl_cli.metrics.metrics_json import Score
+from mtl_cli.metrics.score_dict import Score
 from mtl_cli.scoring.scored_rows import ScoredRows, value_with_interval
 from mtl_cli.scoring.slices import OTHER, Slices
 from mtl_cli.statistics.sampling_error import SamplingError

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.errors import unknown_name
-from mtl_cli.core.options import SomeUnits
+from mtl_cli.core.options import NonEmptyUnits
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.towers.base import Towers, TowerSpec
 
@@ -42,7 +42,7 @@ class DBMTL(Towers):
     """
 
     parents: dict[str, list[str]] | None = None
-    relation_units: SomeUnits = Field(default_factory=lambda: [32])
+    relation_units: NonEmptyUnits = Field(default_factory=lambda: [32])
 
     def parents_of(self, tasks: Sequence[str]) -> dict[str, list[str]]:
         """Returns the parents of each task, {task: its parents}."""

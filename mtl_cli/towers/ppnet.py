@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from mtl_cli.columns.encodings import Encodings, sets_of_tasks
-from mtl_cli.core.options import SomeUnits
+from mtl_cli.core.options import NonEmptyUnits
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.towers.base import Towers, TowerSpec
 
@@ -46,7 +46,7 @@ class PPNet(Towers):
     """
 
     prior_features: list[str] = Field(default_factory=list)
-    prior_gate_units: SomeUnits = Field(default_factory=lambda: [64])
+    prior_gate_units: NonEmptyUnits = Field(default_factory=lambda: [64])
 
     def named_features(self) -> dict[str, list[str]]:
         return {"prior_features": self.prior_features}

@@ -10,7 +10,7 @@ from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.nested import flatten
 from mtl_cli.core.options import Options
 from mtl_cli.core.secrets import secret_in
-from mtl_cli.metrics.metrics_json import Scores
+from mtl_cli.metrics.score_dict import Scores
 
 
 class Tracker(Options):

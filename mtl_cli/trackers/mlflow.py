@@ -24,7 +24,7 @@ from mtl_cli.core.mlflow_store import (
 from mtl_cli.core.nested import flatten
 from mtl_cli.core.other_files import check_entries, read_json_object
 from mtl_cli.core.sqlite_database import check_sqlite_database
-from mtl_cli.metrics.metrics_json import Scores
+from mtl_cli.metrics.score_dict import Scores
 from mtl_cli.trackers._mlflow_requests import limited_requests, load_quietly
 from mtl_cli.trackers.base import Tracker, flat_numbers
 

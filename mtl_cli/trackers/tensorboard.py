@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from pydantic import PrivateAttr
 
 from mtl_cli.core import tensorflow_runtime
-from mtl_cli.metrics.metrics_json import Scores
+from mtl_cli.metrics.score_dict import Scores
 from mtl_cli.trackers.base import Tracker, flat_numbers
 
 

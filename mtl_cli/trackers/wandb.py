@@ -16,7 +16,7 @@ from mtl_cli.core.errors import first_line
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.private_doors import outside_of_current_folder
 from mtl_cli.core.secrets import mask_secrets
-from mtl_cli.metrics.metrics_json import Scores
+from mtl_cli.metrics.score_dict import Scores
 from mtl_cli.trackers.base import Tracker, flat_numbers
 
 ID_FILE = "wandb.json"  # a file of the run folder

@@ -11,7 +11,7 @@ from mtl_cli.config.trainer import Length
 from mtl_cli.core.errors import TrainingError
 from mtl_cli.data.table import Table
 from mtl_cli.distributed.replicas import Replicas
-from mtl_cli.metrics.metrics_json import Scores
+from mtl_cli.metrics.score_dict import Scores
 from mtl_cli.network.network import Network
 from mtl_cli.scoring.scores import monitored_value, score_outputs
 from mtl_cli.training import optimizer_state

@@ -22,7 +22,7 @@ from mtl_cli.data.load import Data, load
 from mtl_cli.data.table import as_arrays
 from mtl_cli.heads.base import Output
 from mtl_cli.heads.independent import Independent
-from mtl_cli.metrics.metrics_json import Scores
+from mtl_cli.metrics.score_dict import Scores
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.run import run
 

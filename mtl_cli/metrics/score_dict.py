@@ -1,6 +1,6 @@
-"""The form of the scores in `metrics.json`, and functions that read a score.
+"""The dict that holds the score of an output, and functions that read this dict.
 
-The file holds {split: {output: score}}.
+The file `metrics.json` holds {split: {output: score}}.
 """
 
 from typing import Any
