@@ -1,10 +1,13 @@
 """Cuts a table into slices by a column: by its values, or by ranges of its numbers.
 
+Times are cut into ranges as numbers are.
+
 A *value code* is the index of a row's value (or range) among the distinct values of the
 column. A *slice code* is the index of a row's slice among the slices. The two differ
 because rare values share the slice `OTHER`.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import compress, pairwise
 from typing import Any
@@ -13,10 +16,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 
-from mtl_cli.columns.arrow_types import unusable_type
+from mtl_cli.columns.arrow_types import is_text, unusable_type
 from mtl_cli.columns.cells import empty_cells
 from mtl_cli.core.errors import DataError, printable
 from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.data.split_times import TEXT_DATES
 from mtl_cli.data.table import Array
 
 MIN_ROWS = 100  # values with fewer rows are merged into the slice `OTHER`
@@ -45,8 +49,8 @@ class Slices:
 def slices_by(column: str, cells: pa.ChunkedArray, are_ids: bool) -> Slices:
     """Cuts rows into slices by a column.
 
-    A column with more than `MAX_DISTINCT_NUMBERS` distinct numbers is cut into ranges,
-    unless its numbers are ids. Any other column has one slice per value. Values or
+    A column with more than `MAX_DISTINCT_NUMBERS` distinct numbers or times is cut into
+    ranges, unless they are ids. Any other column has one slice per value. Values or
     ranges with fewer than `MIN_ROWS` rows are merged into the slice `OTHER`, and so are
     the rarest values if there would be more than `MAX_SLICES` slices.
 
@@ -59,10 +63,11 @@ def slices_by(column: str, cells: pa.ChunkedArray, are_ids: bool) -> Slices:
             "text or a time in each cell"
         )
     is_empty = empty_cells(cells)
-    numbers = None if are_ids else as_numbers(cells, is_empty)
+    ordered = dates_from_text(cells, is_empty)
+    numbers = None if are_ids else as_numbers(ordered, is_empty)
     num_distinct = 0 if numbers is None else len(np.unique(numbers[~is_empty]))
     if numbers is not None and num_distinct > MAX_DISTINCT_NUMBERS:
-        value_names, value_codes = number_ranges(numbers, is_empty)
+        value_names, value_codes = number_ranges(numbers, is_empty, ordered)
     else:
         value_names, value_codes = distinct_values(cells)
     frequent, slice_codes = merge_rare_values(value_codes)
@@ -118,15 +123,27 @@ def named_slices(column: str, names: list[str], slice_codes: Array) -> Slices:
     return Slices(column, names + other, slice_codes)
 
 
-def as_numbers(cells: pa.ChunkedArray, is_empty: Array) -> Array | None:
-    """Converts cells to float64, (rows,); an empty cell becomes 0.
+def dates_from_text(cells: pa.ChunkedArray, is_empty: Array) -> pa.ChunkedArray:
+    """Reads text such as 2026-01-31 12:00:00 as times; other cells stay as they are."""
+    for dtype in TEXT_DATES if is_text(cells.type) else ():
+        with suppress(pa.ArrowInvalid):  # some text is no date of this type
+            filled = pa.compute.if_else(pa.array(is_empty), None, cells)
+            return filled.cast(dtype)
+    return cells
 
-    Returns: None if the cells are not numbers.
+
+def as_numbers(cells: pa.ChunkedArray, is_empty: Array) -> Array | None:
+    """Converts numbers or times to float64, (rows,); an empty cell becomes 0.
+
+    Returns: None if the cells are neither numbers nor times.
     """
     types = pa.types
     dtype = cells.type
-    if types.is_boolean(dtype) or types.is_null(dtype) or types.is_temporal(dtype):
+    if types.is_boolean(dtype) or types.is_null(dtype):
         return None
+    if types.is_temporal(dtype):
+        is_32_bit = types.is_date32(dtype) or types.is_time32(dtype)
+        cells = cells.cast(pa.int32() if is_32_bit else pa.int64())
     try:
         numbers = pa.compute.fill_null(cells.cast(pa.float64(), safe=False), 0.0)
     except pa.ArrowException:  # text that is not a number
@@ -134,11 +151,14 @@ def as_numbers(cells: pa.ChunkedArray, is_empty: Array) -> Array | None:
     return np.where(is_empty, 0.0, numbers.to_numpy())
 
 
-def number_ranges(numbers: Array, is_empty: Array) -> tuple[list[str], Array]:
-    """Cuts numbers into ranges with about equally many rows.
+def number_ranges(
+    numbers: Array, is_empty: Array, cells: pa.ChunkedArray
+) -> tuple[list[str], Array]:
+    """Cuts numbers, or times as numbers, into ranges with about equally many rows.
 
     Empty cells form one more range. A number that is the limit of two ranges is in the
-    lower range: after `up to 3`, the range `3 to 5` has the numbers above 3.
+    lower range: after `up to 3`, the range `3 to 5` has the numbers above 3. `cells`
+    are the numbers or times as the table holds them.
 
     Returns: the names of the ranges that have rows; and the index of each row's range
         among these names, (rows,).
@@ -148,7 +168,10 @@ def number_ranges(numbers: Array, is_empty: Array) -> tuple[list[str], Array]:
     # values would give NaN between -inf and inf.
     edges = np.unique(np.quantile(numbers[~is_empty], quantiles, method="lower"))
     texts = [f"{edge:.6g}" for edge in edges]
-    if len(set(texts)) < len(texts):
+    if pa.types.is_temporal(cells.type):
+        rows = [np.argmax((numbers == edge) & ~is_empty) for edge in edges]
+        texts = [value_text(cells[int(row)].as_py()) for row in rows]
+    elif len(set(texts)) < len(texts):
         # 6 digits do not tell the edges apart, for example of times in seconds.
         texts = [f"{edge:.17g}" for edge in edges]
     names = [f"up to {texts[0]}"]

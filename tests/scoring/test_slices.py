@@ -80,6 +80,32 @@ def test_ranges_of_times_and_of_infinite_numbers_have_names_of_their_own() -> No
     assert sum(counts(numbers).values()) == 1000
 
 
+@pytest.mark.parametrize("form", ["time", "time of a zone", "text", "text of a zone"])
+def test_many_times_become_ranges_of_equal_size(form: str) -> None:
+    zone = "+00:00" if "zone" in form else ""
+    start = np.datetime64("2026-05-01T06:00:00", "us")
+    times = pa.array(start + np.arange(1000) * np.timedelta64(1, "m"))
+    if zone:
+        times = times.cast(pa.timestamp("us", "UTC"))
+    if "text" in form:
+        times = pa.array([str(time) for time in times.to_pylist()] + [None] * 100)
+    assert counts(times) == {
+        f"up to 2026-05-01 09:19:00{zone}": 200,
+        f"2026-05-01 09:19:00{zone} to 2026-05-01 12:39:00{zone}": 200,
+        f"2026-05-01 12:39:00{zone} to 2026-05-01 15:59:00{zone}": 200,
+        f"2026-05-01 15:59:00{zone} to 2026-05-01 19:19:00{zone}": 200,
+        f"above 2026-05-01 19:19:00{zone}": 200,
+    } | ({"(empty)": 100} if "text" in form else {})
+
+
+def test_dates_and_times_of_day_become_ranges_and_few_of_them_are_values() -> None:
+    dates = pa.array(np.datetime64("2026-05-01", "D") + np.arange(1000) // 10)
+    assert counts(dates)["2026-05-20 to 2026-06-09"] == 200
+    assert counts(pa.array(range(1000), pa.time32("s")))["above 00:13:19"] == 200
+    days = pa.array(np.datetime64("2026-05-01", "D") + np.arange(1000) // 100)
+    assert list(counts(days))[:2] == ["2026-05-01", "2026-05-02"]
+
+
 def test_few_numbers_and_booleans_are_values() -> None:
     assert counts([3, 20, 100] * 100) == {"3": 100, "20": 100, "100": 100}
     assert list(counts([None, 20, 3, 100] * 100)) == ["3", "20", "100", "(empty)"]
