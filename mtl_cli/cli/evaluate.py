@@ -20,6 +20,7 @@ from mtl_cli.core.errors import ConfigError, printable
 from mtl_cli.core.paths import as_location
 from mtl_cli.core.private_doors import exit_without_teardown
 from mtl_cli.core.secrets import mask_secrets
+from mtl_cli.core.standard_streams import write_to_stdout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from mtl_cli.evaluation.evaluate import EvaluationRequest
 
 PROGRAM = "mtl-evaluate"
+STDOUT = Path("-")  # as the FILE of --json
 EXAMPLES = """examples:
   mtl-evaluate outputs/runs/NAME may.parquet --by city,new_user
   mtl-evaluate outputs/runs/NAME may.parquet --importance --html may.html
@@ -80,7 +82,7 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
         default=10,
         help="shufflings of each feature for --importance (default: 10)",
     )
-    add("--json", metavar="FILE", type=Path, help="write all numbers")
+    add("--json", metavar="FILE", type=Path, help="write all numbers; - for stdout")
     add("--html", metavar="FILE", type=Path, help="write a page with charts")
     add(
         "-o",
@@ -130,6 +132,10 @@ def check_options(options: argparse.Namespace, is_sweep: bool) -> None:
                 f"{flag}: {options.run} is a sweep; leave {flag} out: the folder of -o "
                 "holds such a file for each run"
             )
+        if path == STDOUT:
+            if flag == "--json":
+                continue
+            raise ConfigError(f"{flag}: a page does not go to stdout; name a file")
         if path.exists() and not (options.force and path.is_file()):
             raise ConfigError(
                 f"{flag}: {path} exists; choose another file, or add --force to "
@@ -157,11 +163,15 @@ def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> in
     check_names(conditions, [evaluation])
     if options.json is not None:
         values = mask_secrets(evaluation.to_dict())
-        text = json.dumps(values, indent=2, allow_nan=False)
-        write_file(options.json, f"{text}\n", options.force)
+        text = json.dumps(values, indent=2, allow_nan=False) + "\n"
+        if options.json == STDOUT:
+            write_to_stdout(text)
+        else:
+            write_file(options.json, text, options.force)
     if options.html is not None:
         write_file(options.html, page(evaluation), options.force)
-    show_evaluation(evaluation)
+    if options.json != STDOUT:
+        show_evaluation(evaluation)
     return report_failures(PROGRAM, failed_checks(conditions, evaluation))
 
 

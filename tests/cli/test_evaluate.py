@@ -417,12 +417,28 @@ WRONG = {
     "number": (["RUN", "TEST", "--repeats", "x"], 2, "invalid int value"),
     "exists": (["RUN", "TEST", "--json", "old.json"], 2, "--json: old.json exists"),
     "folder": (["RUN", "TEST", "--html", "no/o.html"], 2, "--html: there is no folder"),
+    "page": (["RUN", "TEST", "--html", "-"], 2, "--html: a page does not go to stdout"),
     "same": (["RUN", "TEST", "--json", "o", "--html", "o"], 2, "--html: o is the file"),
     "flag": (["RUN", "TEST", "--jsn", "o"], 2, "did you mean --json?"),
     "plugins": (["RUN", "TEST", "--plugins", "x"], 2, "no folder x"),
     "condition": (["RUN", "TEST", "--json", "o", "--fail-if", "auc"], 2, "--fail-if"),
     "no_run_at_all": ([], 2, "the following arguments are required: RUN"),
 }
+
+
+def test_json_goes_to_stdout_in_place_of_the_tables(
+    run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    check = ["--fail-if", "click.auc<2"]
+    assert evaluated(run, run.parent / "test.parquet", "--json", "-", *check) == 1
+    out, err = capsys.readouterr()
+    assert list(json.loads(out)["tasks"]) == LABELS
+    assert "click.auc<2" in err
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.fixture(scope="module")
