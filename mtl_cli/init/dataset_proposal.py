@@ -155,7 +155,7 @@ def notes_on_shared_tables(proposals: list[ColumnProposal]) -> list[str]:
     notes = []
     features = [proposal for proposal in proposals if proposal.is_feature]
     lists = [
-        (p.column.name, p.column.elements)
+        (p.column.name, p.column.elements, "min_count" in (p.keys or {}))
         for p in features
         if p.column.elements is not None
     ]
@@ -164,7 +164,7 @@ def notes_on_shared_tables(proposals: list[ColumnProposal]) -> list[str]:
         for p in features
         if p.column.elements is None and (p.keys or {}).get("kind") == "sparse"
     ]
-    for (name, elements), id_column in product(lists, ids):
+    for (name, elements, has_min_count), id_column in product(lists, ids):
         is_common = pc.is_in(elements.values, value_set=id_column.values)
         num_common = np.asarray(is_common).sum()
         if (
@@ -173,9 +173,12 @@ def notes_on_shared_tables(proposals: list[ColumnProposal]) -> list[str]:
             and num_common >= MIN_COMMON_SHARE_OF_IDS * id_column.num_distinct
         ):
             id_name = id_column.name
+            fix = f"write table: {id_name}"
+            if has_min_count:  # a shared table has the `min_count` of its own feature
+                fix += " in place of min_count"
             notes.append(
                 f"{name} holds values of {id_name}; to use the embeddings of {id_name} "
-                f"for {name} too, write table: {id_name} in place of min_count"
+                f"for {name} too, {fix}"
             )
     return notes
 

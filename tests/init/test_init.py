@@ -426,8 +426,9 @@ def test_list_of_the_ids_of_another_column_is_told(run: Run) -> None:
     told = [line for line in out.splitlines() if "holds values of" in line]
     assert told == [
         "note: seen holds values of item; to use the embeddings of item for seen too, "
-        "write table: item in place of min_count"
+        "write table: item"
     ]
+    assert "min_count" not in line_of("shop", "seen")
 
 
 def test_times_of_every_form_split_and_are_no_features(run: Run) -> None:
