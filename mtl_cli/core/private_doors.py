@@ -6,6 +6,7 @@ parts without notice; then `tests/core/test_private_doors.py` fails.
 
 import atexit
 import contextlib
+import logging
 import math
 import os
 import sys
@@ -96,6 +97,18 @@ def outside_of_current_folder() -> Iterator[None]:
     finally:
         os.fchdir(earlier_folder)
         os.close(earlier_folder)
+
+
+@contextlib.contextmanager
+def without_warnings_of(logger_name: str) -> Iterator[None]:
+    """Silences the warnings that a package logs inside the block."""
+    logger = logging.getLogger(logger_name)
+    earlier_level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(earlier_level)
 
 
 @contextlib.contextmanager

@@ -9,13 +9,14 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from mtl_cli.core.private_doors import outside_of_current_folder
+from mtl_cli.core.private_doors import outside_of_current_folder, without_warnings_of
 from mtl_cli.pages.interval_plots import IntervalPlot
 from mtl_cli.pages.line_plots import LinePlot
 
 # The import of matplotlib reads a file `matplotlibrc` in the current folder. Somebody
-# else may have put that file there.
-with outside_of_current_folder():
+# else may have put that file there. If the home folder is read-only, matplotlib warns
+# that it takes a temporary folder.
+with outside_of_current_folder(), without_warnings_of("matplotlib"):
     import matplotlib.backends.backend_agg  # noqa: F401
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure

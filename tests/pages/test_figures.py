@@ -1,5 +1,9 @@
 """Figures of matplotlib for notebooks and PNG files."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from mtl_cli.pages.figures import figure_of
@@ -14,3 +18,12 @@ def test_figure_has_one_panel_per_plot_and_no_empty_panel(num_plots: int) -> Non
     ]
     titles = [axes.get_title() for axes in figure_of(plots).axes]
     assert titles == [plot.title for plot in plots]
+
+
+def test_home_folder_that_cannot_be_written_causes_no_warning() -> None:
+    program = [sys.executable, "-c", "import mtl_cli.pages.figures"]
+    not_set = ("MPLCONFIGDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")
+    variables = {k: v for k, v in os.environ.items() if k not in not_set}
+    variables["HOME"] = os.devnull
+    done = subprocess.run(program, env=variables, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
