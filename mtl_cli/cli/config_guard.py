@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, flag_override
 
 from mtl_cli.cli.config_files import USER_CONF
@@ -239,3 +241,20 @@ def check_search_space(name: str, space: object) -> None:
                 f"{name}: {shown(key)} is not a key of the configuration; remove it"
             )
         check_plain(f"{name}.{key}", values)
+        for value in values if isinstance(values, list) else [values]:
+            check_parsing(f"{name}.{key}", f"{key}={value}")
+
+
+def check_parsing(name: str, setting: str) -> None:
+    """Refuses a setting that Hydra cannot parse in `READ_SECONDS`, or is nested deeply.
+
+    Hydra takes days for a list of 100,000 values. `limited_reading` ends the parsing.
+    """
+    try:
+        OverridesParser.create().parse_override(setting)
+    except RecursionError:
+        raise ConfigError(
+            f"{name}: {shown(setting)} is nested too deeply; write fewer brackets"
+        ) from None
+    except HydraException:
+        pass  # the sweeper reports the mistake, or has another grammar

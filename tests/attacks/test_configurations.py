@@ -47,6 +47,13 @@ def search(sampler):
     return {"conf/sweep/mine.yaml": text + yaml.safe_dump({"hydra": {"sweeper": keys}})}
 
 
+def search_space(key, values):
+    """Files of a sweep `sweep=mine` over the values of a key."""
+    keys = {"mode": "MULTIRUN", "sweeper": {"params": {key: values}}}
+    text = "# @package _global_\n" + yaml.safe_dump({"hydra": keys})
+    return {"conf/sweep/mine.yaml": text}
+
+
 def folder_beside(keys):
     """Files of a folder for `--config-dir`, whose experiment sets keys of Hydra."""
     text = "# @package _global_\n" + yaml.safe_dump({"hydra": keys})
@@ -494,6 +501,11 @@ ENDLESS = {
         MINE,
         "mine.yaml: the list in line 3 has 200,000 values; at most 5,000 are read",
     ),
+    "nested_list_to_sweep": (
+        search_space("model.tower_units", f"{'[' * 2000}1{']' * 2000},[2]"),
+        ["sweep=mine"],
+        "hydra.sweeper.params.model.tower_units: 'model.tower_units=[[[",
+    ),
     "huge_file": (dataset("# " + "x" * (5 << 20)), MINE, "at most"),
     "number_of_a_million_parts": (
         dataset(f"name: x\nzz: {':'.join(['1'] * 1_500_000)}\n"),
@@ -515,7 +527,12 @@ BOMBS = {
         ),
         MINE,
         "takes more than",
-    )
+    ),
+    "list_to_sweep": (
+        search_space("model.tower_units", f"{[1] * 20_000},[2]"),
+        ["sweep=mine"],
+        "takes more than",
+    ),
 }
 TEMPLATE = "{{a.__globals__[os].environ[HOME]}}://x"
 REFERENCES = json.dumps(
