@@ -24,6 +24,7 @@ from mtl_cli.core.errors import (
     first_line,
 )
 from mtl_cli.core.paths import PACKAGE
+from mtl_cli.core.signals import Stopped
 
 # The program of the child process. SIGINT gets its default action: until the child
 # installs its own handler, Ctrl-C thus ends the child without a traceback. The folder
@@ -169,6 +170,8 @@ def wait_for_child(process: "subprocess.Popen[str]") -> int:
         while True:
             try:
                 return process.wait()
+            except Stopped:  # a command, such as `mtl-doctor`, has to end
+                raise
             except KeyboardInterrupt:
                 num_interrupts += 1
                 if num_interrupts > INTERRUPTS_BEFORE_KILL:

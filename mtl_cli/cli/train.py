@@ -62,6 +62,7 @@ def command() -> NoReturn:
         main()
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    signals.end_at_once()
     if session.current is not None:  # Python's exit waits for a sweep's processes
         sys.exit(code)
     exit_without_teardown(code)

@@ -52,6 +52,16 @@ def install() -> None:
             signal.signal(number, _handle)
 
 
+def end_at_once() -> None:
+    """Makes each further signal end the process at once, without a message.
+
+    Called when a command has ended: `Stopped` would be a traceback in Python's exit.
+    """
+    for number in SIGNALS:
+        if signal.getsignal(number) is _handle:
+            signal.signal(number, signal.SIG_DFL)
+
+
 def _handle(number: int, _frame: FrameType | None) -> None:
     global _pending
     if number == signal.SIGHUP:

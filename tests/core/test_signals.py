@@ -1,6 +1,8 @@
 """Signals wait for a safe point of the training."""
 
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -49,3 +51,42 @@ def test_error_that_hides_no_interruption_stays_as_it_is():
         except KeyError:
             raise error  # noqa: B904
     assert raised.value is error
+
+
+SIGNALLED_AT_EXIT = """
+import atexit, os, signal
+from mtl_cli.core.command_line import run_command
+atexit.register(lambda: os.kill(os.getpid(), signal.SIGINT))
+signal.signal(signal.SIGINT, signal.default_int_handler)
+def work():
+    os.kill(os.getpid(), signal.SIGINT)
+run_command("mtl-some", work)
+"""
+
+
+def test_second_signal_at_the_end_of_a_command_prints_no_traceback():
+    program = [sys.executable, "-c", SIGNALLED_AT_EXIT]
+    ended = subprocess.run(program, capture_output=True, text=True, timeout=60)
+    assert ended.stderr == "mtl-some: error: interrupted; nothing was written\n"
+    assert ended.returncode == -signal.SIGINT
+
+
+INTERRUPTED_AT_START = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.argv = ["/usr/bin/{program}"]
+import mtl_cli.cli
+os.kill(os.getpid(), signal.SIGINT)
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "expected"), [("mtl-doctor", ""), ("mine", "KeyboardInterrupt")]
+)
+def test_ctrl_c_during_the_imports_of_a_command_prints_no_traceback(program, expected):
+    code = INTERRUPTED_AT_START.format(program=program)
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60
+    )
+    assert ended.stderr[-len("KeyboardInterrupt\n") :].strip() == expected
+    assert ended.returncode == -signal.SIGINT

@@ -21,6 +21,7 @@ from helpers.interrupted_runs import SMALL, has_logged
 
 import mtl_cli
 from mtl_cli.api import train as train_module
+from mtl_cli.core import signals
 from mtl_cli.core.run_folder import status_of
 
 TINY = ["dataset=synthetic_mmoe", "dataset.train_rows=2000", "dataset.test_rows=500"]
@@ -263,6 +264,27 @@ def train_in_background(start: Path) -> subprocess.Popen[str]:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert wait_for(process, lambda: has_logged(start / "run", "epoch 2/"))
     return process
+
+
+def test_signal_to_a_command_ends_its_training_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    program = "import time; time.sleep(60)  # {}"
+    monkeypatch.setattr(train_module, "CHILD_PROGRAM", program)
+    child = train_module.start_child([])
+    answers = iter([signals.Stopped(signal.SIGTERM)])
+    wait = child.wait
+
+    def stopped_wait() -> int:
+        for stop in answers:
+            raise stop
+        return wait()
+
+    monkeypatch.setattr(child, "wait", stopped_wait)
+    with pytest.raises(signals.Stopped) as stopped:
+        train_module.wait_for_child(child)
+    assert stopped.value.code == 143
+    assert child.poll() == -signal.SIGKILL
 
 
 @pytest.mark.slow
