@@ -1,6 +1,7 @@
 """The parser, the exit codes and shared flags of all commands except `mtl-train`."""
 
 import argparse
+import errno
 import re
 import sys
 from collections.abc import Callable, Iterable
@@ -20,6 +21,8 @@ from mtl_cli.core.errors import (
 from mtl_cli.core.paths import check_current_folder
 from mtl_cli.core.signals import Stopped
 from mtl_cli.core.standard_streams import OUTPUT_CLOSED, drop_output, prepare_streams
+
+TOO_MANY_FILES = "too many open files; raise the limit, as by: ulimit -n 4096"
 
 
 def run_command(
@@ -54,10 +57,14 @@ def run_command(
     except UnicodeEncodeError as error:
         return fail(program, not_utf8_message(error), 2)
     except OSError as error:  # about a path, such as a name that is too long
+        if error.errno in (errno.EMFILE, errno.ENFILE):  # may lack the file's name
+            return fail(program, TOO_MANY_FILES, 1)
         if error.filename is None:  # the user cannot mend such an error
             raise
         path = shown(str(error.filename))
         return fail(program, f"{path}: {error.strerror}; name another path", 2)
+    finally:
+        signals.end_at_once()
 
 
 def parse_assignments(flag: str, texts: Iterable[str]) -> dict[str, str | None]:

@@ -1,5 +1,6 @@
 """The commands end in one line, and name flags that may have been meant."""
 
+import errno
 import os
 import re
 from pathlib import Path
@@ -102,3 +103,13 @@ def test_setting_that_is_not_utf8_is_shown(setting: str, tmp_path: Path) -> None
     assert err == (
         f"mtl-train: error: {setting!r} is not UTF-8; rename the file or the folder\n"
     )
+
+
+def test_too_many_open_files_end_in_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def work() -> None:
+        raise OSError(errno.EMFILE, "Too many open files")  # as `mmap` does
+
+    assert run_command("mtl-some", work) == 1
+    assert capsys.readouterr().err.startswith("mtl-some: error: too many open files; ")
