@@ -55,7 +55,8 @@ class RunFolder:
         """Records the start of the run. Removes unfinished files of a killed run."""
         for folder in (self.path, *(self.path / name for name in SUBFOLDERS)):
             for leftover in folder.glob(f"{UNFINISHED_PREFIX}*"):
-                leftover.unlink(missing_ok=True)
+                if not leftover.is_dir():  # a run makes no folder of such a name
+                    leftover.unlink(missing_ok=True)
         # A killed process has not recorded how long it ran.
         was_killed = self.record.get("status") == "running"
         self.earlier_seconds = None if was_killed else self.record.get("seconds", 0.0)

@@ -20,6 +20,7 @@ from helpers.slow import covering
 
 from mtl_cli.cli import init
 from mtl_cli.core.errors import DataError
+from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.training.checkpoint import Checkpoint
 
 PRECIOUS = "precious\n"
@@ -252,3 +253,12 @@ def test_forged_checkpoint_is_refused(changes, reason):
     with pytest.raises(DataError, match="is not a checkpoint of this run") as error:
         Checkpoint(Path("x.npz"), VALUES | changes).check_values()
     assert reason in str(error.value)
+
+
+@pytest.mark.parametrize("name", [".tmp-x", "model/.tmp-x"])
+def test_folder_with_the_name_of_an_unfinished_file_stays(name, tmp_path):
+    write(tmp_path, {f"{name}/notes.txt": "mine", "status.json": json.dumps(RECORD)})
+    folder = RunFolder(tmp_path)
+    folder.begin("x")
+    folder.release()
+    assert (tmp_path / name / "notes.txt").read_text() == "mine"
