@@ -8,12 +8,17 @@ begins as a formula.
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mtl_cli.comparison.results import DatasetComparison
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# A formula begins with one of these characters. The last four are the full-width forms
+# of `=+-@`, which East Asian spreadsheets read as these.
+FORMULA_SIGNS = r"=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20"
+# A spreadsheet may separate cells by `;` or a tab instead of a comma.
+FORMULA_START = re.compile(rf"(?:^|(?<=[;\t\r\n]))(?=[{FORMULA_SIGNS}])")
 
 
 def csv_text(headings: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> str:
@@ -30,16 +35,19 @@ def csv_text(headings: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def without_formula(value: object) -> object:
-    """Puts an apostrophe before a text that a spreadsheet would run as a formula.
+    """Puts an apostrophe before each text that a spreadsheet would run as a formula.
 
     Numbers such as `-0.5` begin as a formula does, but are not changed.
+
+    >>> without_formula("x;=1+1")
+    "x;'=1+1"
     """
-    if not isinstance(value, str) or not value.startswith(FORMULA_STARTS):
+    if not isinstance(value, str):
         return value
     try:
         float(value)
     except ValueError:
-        return f"'{value}"
+        return FORMULA_START.sub("'", value)
     return value
 
 
