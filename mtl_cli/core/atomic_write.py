@@ -6,6 +6,7 @@ Also makes temporary folders.
 import contextlib
 import errno
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -122,7 +123,10 @@ def named_write_errors(path: Path, fix: str = RESUME) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else first_line(error)
+        if isinstance(error, shutil.Error):  # holds [(source, target, reason), ...]
+            reason = str(error.args[0][0][-1])
+        else:
+            reason = os.strerror(error.errno) if error.errno else first_line(error)
         raise WriteError(f"cannot write {path}: {reason}; {fix}") from error
 
 

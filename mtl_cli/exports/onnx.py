@@ -113,8 +113,16 @@ def load_onnx_runtime() -> Any:
 
 
 def check_names(record: ExportRecord) -> None:
-    """Raises a `ConfigError` if a raw column has the name of a prediction."""
+    """Raises a `ConfigError` if ONNX does not take the name of a raw column.
+
+    The name may be empty, or the name of a prediction.
+    """
     for column in record["inputs"]:
+        if not column:
+            raise ConfigError(
+                "--format onnx: a column of the data has an empty name, which ONNX "
+                "does not take; name the column, and train the model again"
+            )
         if column in record["outputs"]:
             raise ConfigError(
                 f"--format onnx: a column of the data and a prediction are both named "

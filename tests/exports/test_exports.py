@@ -28,6 +28,7 @@ from mtl_cli.api.model import Model
 from mtl_cli.core.errors import ConfigError, DataError, MtlError
 from mtl_cli.core.options import option_names
 from mtl_cli.evaluation.loaded_run import load_run
+from mtl_cli.exports import onnx as onnx_format
 from mtl_cli.exports import weights as weights_format
 from mtl_cli.network.prediction_columns import prediction_columns
 from mtl_cli.runs.earlier_export import get_format, record_of
@@ -402,6 +403,11 @@ def test_onnx_takes_columns_with_the_names_of_tensors_and_refuses_those_of_predi
     run = run_of(tmp_path / "other", {"age": {"kind": "dense"}}, "age")
     with pytest.raises(ConfigError, match="both named 'age'; rename the task"):
         mtl_cli.load(run).export(tmp_path / "other.onnx", "onnx")
+
+
+def test_onnx_refuses_a_column_without_a_name() -> None:
+    with pytest.raises(ConfigError, match="a column of the data has an empty name"):
+        onnx_format.check_names({"inputs": {"": "text"}, "outputs": ["click"]})
 
 
 @pytest.mark.parametrize("name", ["word", "pair"])

@@ -148,6 +148,19 @@ def test_folder_that_became_a_file_is_an_error_that_names_the_target(tmp_path):
     folder.release()
 
 
+def test_error_about_several_files_gives_the_reason_of_the_first(tmp_path):
+    failed = [("a", "b", f"[Errno 28] {FULL}: 'a' -> 'b'"), ("c", "d", "another")]
+    with (
+        pytest.raises(WriteError) as raised,
+        atomic_write.named_write_errors(tmp_path / "copy", "free the space"),
+    ):
+        raise shutil.Error(failed)  # as `shutil.copytree` does
+    reason = f"[Errno 28] {FULL}: 'a' -> 'b'"
+    assert (
+        str(raised.value) == f"cannot write {tmp_path}/copy: {reason}; free the space"
+    )
+
+
 def test_two_writers_of_one_file_each_write_it_whole(tmp_path, monkeypatch):
     target = tmp_path / "a.txt"
     with atomic_write.replacing(target) as first:
