@@ -46,7 +46,9 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
         "model=shared_bottom, else the first without model=single_task)",
     )
     add("--metric", metavar="NAME", help="default: the first metric of each task")
-    add("--task", metavar="NAME[,...]", help="compare only these tasks (default: all)")
+    parser.add_names(
+        "--task", metavar="NAME[,...]", help="compare only these tasks (default: all)"
+    )
     add("--split", default="test", help="test, valid or train (default: test)")
     output = parser.add_mutually_exclusive_group()
     for flag, name in (("json", "JSON"), ("csv", "CSV"), ("md", "Markdown")):
@@ -79,9 +81,8 @@ def run(options: argparse.Namespace) -> int:
 
     runs = read_runs(options.paths, print_warning)
     checks = [parse_check(text, runs) for text in options.fail_if]
-    tasks = options.task.split(",") if options.task is not None else ()
     comparisons = compare_datasets(
-        runs, options.baseline, options.metric, options.split, tasks
+        runs, options.baseline, options.metric, options.split, options.task
     )
     if options.html is not None:
         write_html(comparisons, Path(options.html))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 from mtl_cli.cli.progress import progress_bar
 from mtl_cli.core import plugins, tensorflow_runtime
 from mtl_cli.core.atomic_write import check_folder_of, write_text
-from mtl_cli.core.command_line import Parser, comma_separated, run_command
+from mtl_cli.core.command_line import Parser, run_command
 from mtl_cli.core.conditions import (
     Condition,
     add_fail_if,
@@ -63,11 +63,9 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
         nargs="*",
         help="files, folders, patterns or URLs (default: the validation rows)",
     )
-    add(
+    parser.add_names(
         "--by",
         metavar="A,B,...",
-        type=comma_separated,
-        default=[],
         help="columns of the table; each value, or range of numbers, is a slice",
     )
     add(

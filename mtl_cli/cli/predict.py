@@ -11,12 +11,7 @@ from rich.console import Console
 from mtl_cli.cli.progress import progress_bar
 from mtl_cli.core import plugins, tensorflow_runtime
 from mtl_cli.core.atomic_write import check_folder_of
-from mtl_cli.core.command_line import (
-    Parser,
-    comma_separated,
-    parse_assignments,
-    run_command,
-)
+from mtl_cli.core.command_line import Parser, parse_assignments, run_command
 from mtl_cli.core.errors import ConfigError, printable
 from mtl_cli.core.paths import as_location
 from mtl_cli.core.private_doors import exit_without_teardown
@@ -62,13 +57,7 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
         required=True,
         help="a .parquet, .feather or .csv file; - for CSV to stdout",
     )
-    add(
-        "--keep",
-        metavar="A,B,...",
-        type=comma_separated,
-        default=[],
-        help="columns to write as well",
-    )
+    parser.add_names("--keep", metavar="A,B,...", help="columns to write as well")
     add(
         "--set",
         metavar="COLUMN=VALUE",

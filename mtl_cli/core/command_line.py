@@ -97,6 +97,20 @@ class Parser(argparse.ArgumentParser):
         version_line = f"mtl-cli {version('mtl-cli')}"
         self.add_argument("--version", action="version", version=version_line)
 
+    def add_names(self, flag: str, metavar: str, help: str) -> None:
+        """Adds a flag that takes names with commas between them.
+
+        If the flag is repeated, its value holds the names of all its occurrences.
+        """
+        self.add_argument(
+            flag,
+            metavar=metavar,
+            action="extend",
+            default=[],
+            type=comma_separated,
+            help=f"{help}; may be repeated",
+        )
+
     def add_plugins_flag(self) -> None:
         """Adds the flag `--plugins`."""
         self.add_argument(

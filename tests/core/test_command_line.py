@@ -26,6 +26,14 @@ def test_flag_of_a_group_is_suggested_as_any_other(flag: str) -> None:
         parser.parse_args([f"{flag}s"])
 
 
+def test_repeated_flag_of_names_takes_the_names_of_all_its_occurrences() -> None:
+    parser = Parser(prog="mtl-some")
+    parser.add_names("--by", metavar="A,B,...", help="columns")
+    names = parser.parse_args(["--by", "city,age", "--by", "hour"]).by
+    assert names == ["city", "age", "hour"]
+    assert parser.parse_args([]).by == []  # no earlier call has left its names
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
