@@ -96,7 +96,7 @@ def compare(
     baseline: str | None = None,
     metric: str | None = None,
     split: str = "test",
-    tasks: Sequence[str] = (),
+    tasks: str | Sequence[str] = (),
 ) -> Comparison:
     """Compares runs with each other, as `mtl-compare` does.
 
@@ -109,7 +109,7 @@ def compare(
             is not `single_task`; and if all are, the first configuration.
         metric: the metric to compare; None for the first metric of each task.
         split: the split whose scores are compared: `test`, `valid` or `train`.
-        tasks: the names of the tasks to compare; empty for all.
+        tasks: the name of the task to compare, or several names; empty for all.
 
     Raises:
         ConfigError: if there is nothing to compare, or a name is unknown.
@@ -127,4 +127,5 @@ def compare(
     if not paths:
         raise ConfigError("mtl_cli.compare: no folder; name runs or sweeps to compare")
     runs = read_runs(paths)
-    return Comparison(compare_datasets(runs, baseline, metric, split, tasks))
+    names = [tasks] if isinstance(tasks, str) else tasks
+    return Comparison(compare_datasets(runs, baseline, metric, split, names))

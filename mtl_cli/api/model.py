@@ -162,7 +162,10 @@ class Model:
         export_model(lambda: model, Path(target), format, force)
 
 
-def load(run: "str | PathLike[str]", plugins: Sequence[str | Path] = ()) -> Model:
+def load(
+    run: "str | PathLike[str]",
+    plugins: "str | PathLike[str] | Sequence[str | PathLike[str]]" = (),
+) -> Model:
     """Loads the model of a finished run.
 
     TensorFlow is imported into the caller's process. The settings of Keras and the
@@ -171,9 +174,9 @@ def load(run: "str | PathLike[str]", plugins: Sequence[str | Path] = ()) -> Mode
 
     Args:
         run: a `Run`, or the path of a run folder.
-        plugins: the folders that were given to `--plugins` when the run was trained.
-            The plugins stay registered in this process, until a later call names other
-            plugins.
+        plugins: the folder that was given to `--plugins` when the run was trained, or
+            several folders. The plugins stay registered in this process, until a later
+            call names other plugins.
 
     Raises:
         ConfigError: if Keras runs on another backend, or a plugin cannot be used.
@@ -195,5 +198,6 @@ def load(run: "str | PathLike[str]", plugins: Sequence[str | Path] = ()) -> Mode
         from mtl_cli.evaluation.loaded_run import load_run
 
         if plugins:
-            use_folders(plugins)
+            folders = [plugins] if isinstance(plugins, str | PathLike) else plugins
+            use_folders([Path(folder) for folder in folders])
         return Model(load_run(Path(run)))

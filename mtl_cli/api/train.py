@@ -59,7 +59,8 @@ def train(*overrides: str, **settings: Any) -> Run:
     After Ctrl-C the run writes a checkpoint. The same call then resumes the run.
 
     Args:
-        overrides: settings as on the command line, such as `"model=ple"`.
+        overrides: settings as on the command line, such as `"model=ple"`; also
+            `"--plugins=FOLDER"`.
         settings: settings as keyword arguments, such as `model="ple"` or
             `trainer={"epochs": 2}`.
 

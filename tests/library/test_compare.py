@@ -46,6 +46,11 @@ def test_single_runs_can_be_named_by_run_and_by_folder(sweep: Path) -> None:
     assert "| ple | 2 |" in str(some)
 
 
+def test_one_task_may_be_named_without_a_list(sweep: Path) -> None:
+    frame = mtl_cli.compare(sweep, tasks="click").to_frame()
+    assert set(frame["task"]) == {"click"}
+
+
 def test_wrong_names_are_told_as_by_the_command(sweep: Path) -> None:
     with pytest.raises(mtl_cli.ConfigError, match="nowhere"):
         mtl_cli.compare(sweep / "nowhere")

@@ -264,7 +264,7 @@ def test_folder_of_plugins_trains_saves_and_reruns(start: Path) -> None:
     assert config.model.heads_option.shift == 0.5  # type: ignore[attr-defined]
     assert network.predictions.output.keys() == {"click", "buy", "visits"}
     plugins.use_folders([])
-    model = mtl_cli.load(run, plugins=[start / "mine"])
+    model = mtl_cli.load(run, plugins=str(start / "mine"))
     assert (model.config.model.name, model.outputs) == (
         "scaled",
         ["click", "buy", "visits"],
