@@ -190,7 +190,8 @@ def list_column(column: ColumnProfile) -> ColumnProposal | None:
     # if they are stored as text.
     are_ids = elements.kind in ("text", "whole", "boolean") or elements.stored_as_text
     if pa.types.is_floating(elements.arrow_type) or not are_ids:
-        remark = f"no feature reads lists of {elements.arrow_type}: convert the values "
+        remark = f"no feature reads lists of {elements.arrow_type}, except as weights: "
+        remark += f"write weights: {column.name} in a sequence, or convert the values "
         return leave_out(column, remark + "to text or whole numbers")
     if elements.counts.max() == 1:
         return leave_out(column, "each value occurs only once in all lists")

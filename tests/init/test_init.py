@@ -407,6 +407,7 @@ def test_longest_sequences_do_not_set_the_length(run: Run) -> None:
     assert "max_length keeps 98% of the lists whole" in line_of("shop", "seen")
     assert "max_length" not in line_of("shop", "words").partition("#")[2]
     assert "no feature reads lists of double" in line_of("shop", "vector")
+    assert "write weights: vector in a sequence" in line_of("shop", "vector")
 
 
 def test_list_of_the_ids_of_another_column_is_told(run: Run) -> None:
