@@ -84,10 +84,11 @@ def weakest_slices_section(
     if num_tested > MAX_WEAKEST:
         shown = f"the {MAX_WEAKEST} weakest of {num_tested} tested slices"
     else:
-        shown = "all tested slices, the weakest first"
+        shown = "all tested slices"
     line = (
-        f"{shown}; --json FILE and --html FILE write all slices; * marks slices that "
-        "are surely weaker than the other rows"
+        f"{shown}, by how far each is behind the other rows; --json FILE and --html "
+        "FILE write all slices; * marks slices that are surely weaker than the other "
+        "rows"
     )
     return Section(f"By {column}", [cells], [line])
 

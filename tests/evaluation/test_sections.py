@@ -94,8 +94,9 @@ def test_short_sections_name_the_three_weakest_slices_and_say_where_all_are(
     ]
     assert by_other.tables[0][1][-1] == "s1: 0.7900 ±0.1000"
     assert by_city.lines == [
-        "all tested slices, the weakest first; --json FILE and --html FILE write all "
-        "slices; * marks slices that are surely weaker than the other rows"
+        "all tested slices, by how far each is behind the other rows; --json FILE and "
+        "--html FILE write all slices; * marks slices that are surely weaker than the "
+        "other rows"
     ]
 
 
