@@ -33,6 +33,7 @@ class JobTable:
         # The first error of writing to stdout. The jobs go on after such an error.
         self.output_error: WriteError | None = None
         self.shown_as_ended: set[str] = set()  # numbers of jobs
+        self.shown_settings: set[str] = set()  # the settings in the lines of ended jobs
         self.start_times: dict[str, float] = {}  # {number of a job: monotonic time}
         self.next_leaderboard = 0.0
         self.is_over = threading.Event()
@@ -87,7 +88,11 @@ class JobTable:
         self.find_ended_jobs(list(job_records(self.folder)))
 
     def print_ended_jobs(self) -> None:
-        """Prints one line for each job that has ended since the last call."""
+        """Prints one line for each job that has ended since the last call.
+
+        A line leaves out the settings that all jobs share so far, if an earlier line
+        has shown them.
+        """
         records = list(job_records(self.folder))
         common = common_settings(records)
         for record in self.find_ended_jobs(records):
@@ -100,7 +105,9 @@ class JobTable:
             )
             if record.error and record.error != record.status:
                 result = record.error
-            settings = " ".join(s for s in record.settings if s not in common)
+            known = common & self.shown_settings
+            settings = " ".join(rounded(s) for s in record.settings if s not in known)
+            self.shown_settings.update(record.settings)
             line = f"job {record.number} {status}  {settings}  {result}"
             self.print(Text(printable(line.rstrip()), no_wrap=True))
 

@@ -744,6 +744,23 @@ def test_line_of_a_job_leaves_out_the_settings_of_all_jobs(
         assert ("dataset=shop" in line) == (number_of_jobs == 1)
 
 
+def test_first_line_of_a_job_holds_all_settings_since_later_jobs_may_differ(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rate = "optimizer.learning_rate=0.0027164878402066634"
+    # So far, the jobs of one point of a search have started: its two seeds.
+    records = [
+        JobRecord(f"0.{seed}", "", [rate, f"seed={seed}"], status=status)
+        for seed, status in ((1, "done"), (2, "running"))
+    ]
+    monkeypatch.setattr(job_table, "job_records", lambda _: records)
+    table = JobTable(tmp_path)
+    table.console = rich.console.Console(file=io.StringIO(), width=200)
+    table.print_ended_jobs()
+    line = table.console.file.getvalue()  # type: ignore[attr-defined]
+    assert "optimizer.learning_rate=0.002716 seed=1" in line
+
+
 def test_folder_in_place_of_the_leaderboard_is_a_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
