@@ -160,7 +160,8 @@ def format_metric(value: float | None) -> str:
     """Formats a metric with four decimals, or one from 1000 up; a dash for None."""
     if value is None:
         return "-"
-    return f"{value:.4f}" if abs(value) < 1000 else f"{value:,.1f}"
+    # `z` writes a small number below 0 as 0.0000, not as -0.0000.
+    return f"{value:z.4f}" if abs(value) < 1000 else f"{value:,.1f}"
 
 
 def format_count(value: int | None) -> str:

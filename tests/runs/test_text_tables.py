@@ -7,7 +7,7 @@ import pytest
 from helpers.planted_data import declared, outputs
 
 from mtl_cli.runs.console import Console
-from mtl_cli.runs.text_tables import score_tables, tables_by_metrics
+from mtl_cli.runs.text_tables import format_metric, score_tables, tables_by_metrics
 
 TASKS = {
     "click": {"label": "click", "kind": "binary"},
@@ -68,3 +68,7 @@ def test_many_features_fill_one_screen(
     assert out.count("feature_") == shown
     more = f"... and {features - shown:,} more features, in data_report.json of the run"
     assert (more in out) == (features > shown)
+
+
+def test_small_metric_below_zero_has_no_sign() -> None:
+    assert [format_metric(x) for x in (-0.00004, -0.00006)] == ["0.0000", "-0.0001"]
