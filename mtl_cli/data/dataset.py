@@ -196,7 +196,7 @@ class Dataset(Options):
         for name, task in self.tasks.items():
             space = self.tasks.get(task.space or "")
             if space is not None and (not space.BINARY_LABELS or space is task):
-                kind = "the task itself" if space is task else f"a {space.kind} task"
+                kind = "the task itself" if space is task else f"of kind {space.kind}"
                 raise ValueError(
                     f"tasks.{name}.space: {task.space} is {kind}; name a binary task, "
                     "or a column of 0 and 1"

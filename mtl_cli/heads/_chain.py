@@ -54,7 +54,7 @@ class Chain(Heads):
                 raise ValueError(f"model.{key}: {message}")
             if not tasks[name].BINARY_LABELS:
                 raise ValueError(
-                    f"model.{key}: task {name} is a {tasks[name].kind}; "
+                    f"model.{key}: task {name} is of kind {tasks[name].kind}; "
                     f"{self.NAME} needs a binary task"
                 )
             self.check_equal_rows(name, tasks[name])

@@ -1262,8 +1262,8 @@ DECLARED = {
     ),
     "space_of_a_regression": (
         {"tasks": WATCH | {"buy": BUY["buy"] | {"space": "watch"}}},
-        "dataset.tasks.buy.space: watch is a regression task; name a binary task, or a "
-        "column of 0 and 1",
+        "dataset.tasks.buy.space: watch is of kind regression; name a binary task, or "
+        "a column of 0 and 1",
     ),
     "space_of_itself": (
         {"tasks": {"buy": BUY["buy"] | {"space": "buy"}}},

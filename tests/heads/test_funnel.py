@@ -67,7 +67,7 @@ def test_each_later_step_adds_its_factor_scored_on_rows_of_the_step_before():
         (
             ["click", "seconds"],
             TASKS,
-            "model.funnel_steps: task seconds is a regression; funnel needs a binary",
+            "model.funnel_steps: task seconds is of kind regression; funnel needs",
         ),
         (
             None,

@@ -74,7 +74,7 @@ def test_esmm_takes_the_first_two_tasks_unless_told_others():
         (
             {},
             TASKS | {"buy": Regression(label="buy")},
-            "model.conversion_task: task buy is a regression; esmm needs a binary task",
+            "model.conversion_task: task buy is of kind regression; esmm needs",
         ),
         (
             {},
