@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from mtl_cli.core import tensorflow_runtime
 
@@ -16,6 +17,12 @@ collect_ignore = ["engines"]  # these tests need real servers, such as MLflow's
 # The tests have a cache of their own, for encoded data and compiled code.
 CACHE = tempfile.TemporaryDirectory(prefix="mtl-cli-tests-")
 os.environ["MTL_CACHE"] = CACHE.name
+
+# On a busy machine, any example may take long.
+settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("patient")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -40,10 +40,11 @@ class Trainer(Options):
             `labels`, a network whose kernels are 0 would predict the share of each
             class, or the mean of the transformed label, of the training rows. With
             `zeros`, the biases are 0.
-        calibration: the calibration of probabilities on the validation rows, after
-            training: `temperature` scales each task's logits, `platt` scales and shifts
-            them, and `none` leaves the logits as they are. `auto` is `platt` for each
-            task in which it lowers the log loss of validation rows that were not used
+        calibration: the calibration of probabilities and mean amounts on the validation
+            rows, after training: `temperature` scales each task's logits, `platt`
+            scales and shifts them, and `none` leaves them as they are. The predictions
+            of amounts are multiplied by a factor with `platt`. `auto` is `platt` for
+            each task in which it lowers the loss of validation rows that were not used
             for the fit, and `none` for the other tasks.
         compile: whether XLA compiles the steps; `auto` compiles if the run is long
             enough to make up for the time of compilation.

@@ -1,8 +1,10 @@
 """Calibration: a scale and a shift that correct the logits after training."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+from keras import ops
 
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.register import Shape, register
@@ -10,7 +12,7 @@ from mtl_cli.layers.register import Shape, register
 
 @register
 class Calibration(keras.layers.Layer):
-    """Scales and shifts logits x: `y = scale * x + shift`.
+    """Scales and shifts logits x: `y = scale * x + shift * direction`.
 
     The scale and the shift are single numbers. Training does not change them. After
     training, they are fitted to the validation rows, see
@@ -18,6 +20,8 @@ class Calibration(keras.layers.Layer):
 
     Args:
         shift: initial shift.
+        direction: how far each logit moves if the shift grows by 1; None moves each
+            logit by 1.
 
     Input shape: `(batch, num_logits)`.
     Output shape: the same.
@@ -25,6 +29,8 @@ class Calibration(keras.layers.Layer):
     Example:
         >>> Calibration(shift=1.0)(keras.ops.zeros((2, 1))).numpy().tolist()
         [[1.0], [1.0]]
+        >>> Calibration(1.0, [0.0, 2.0])(keras.ops.zeros((1, 2))).numpy().tolist()
+        [[0.0, 2.0]]
 
     Reference: Platt, "Probabilistic Outputs for Support Vector Machines and Comparisons
         to Regularized Likelihood Methods", 1999: the sigmoid 1 / (1 + exp(A x + B)) has
@@ -33,9 +39,15 @@ class Calibration(keras.layers.Layer):
         temperature 1 / scale, T in that paper.
     """
 
-    def __init__(self, shift: float = 0.0, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        shift: float = 0.0,
+        direction: Sequence[float] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(trainable=False, **kwargs)
         self.initial_shift = shift
+        self.direction = direction
 
     def build(self, input_shape: Shape) -> None:
         self.scale = self.add_weight(name="scale", shape=(), initializer="ones")
@@ -43,7 +55,10 @@ class Calibration(keras.layers.Layer):
         self.shift = self.add_weight(name="shift", shape=(), initializer=constant)
 
     def call(self, x: Tensor) -> Tensor:
-        return self.scale * x + self.shift
+        if self.direction is None:
+            return self.scale * x + self.shift
+        direction = ops.convert_to_tensor(self.direction, self.compute_dtype)
+        return self.scale * x + self.shift * direction
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape

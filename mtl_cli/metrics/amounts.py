@@ -59,15 +59,18 @@ def d2(label: Floats, prediction: Floats, weight: Floats) -> float:
     Reference: Jorgensen, "Exponential Dispersion Models", JRSS B 1987.
     """
     check_labels_differ(label)
-
-    def deviance(m: Floats | float) -> float:
-        # The factor 4 is left out, since it cancels in the ratio.
-        by_row = (np.sqrt(label) - np.sqrt(m)) ** 2 / np.sqrt(m)
-        return float(np.average(by_row, weights=weight))
-
     mean = float(np.average(label, weights=weight))
     positive_prediction = np.maximum(prediction, SMALLEST_PREDICTION * mean)
-    return 1 - deviance(positive_prediction) / deviance(mean)
+    of_predictions = np.average(deviance(label, positive_prediction), weights=weight)
+    of_mean = np.average(deviance(label, mean), weights=weight)
+    return float(1 - of_predictions / of_mean)
+
+
+def deviance(label: Floats, prediction: Floats | float) -> Floats:
+    """Returns the deviance of `d2` of each row, (rows,), for predictions above 0."""
+    root = np.sqrt(prediction)
+    result: Floats = 4 * (np.sqrt(label) - root) ** 2 / root
+    return result
 
 
 @metric(direction=1)

@@ -114,9 +114,12 @@ def connect_predictions(
     calibrations: dict[str, Calibration] = {}
     calibrated_logits = dict(logits_by_task)
     for i, (name, task) in enumerate(tasks.items()):
-        if task.HAS_CLASSES:
+        if task.calibration_methods:
             calibrations[name] = Calibration(
-                task.logit_shift, name=f"calibration_{i}", dtype="float32"
+                task.logit_shift,
+                task.shift_direction(statistics.get(name, {})),
+                name=f"calibration_{i}",
+                dtype="float32",
             )
             calibrated_logits[name] = calibrations[name](logits_by_task[name])
     logits = config.model.heads_option.connect(calibrated_logits, tasks)

@@ -70,7 +70,8 @@ class Network:
         hidden: the output of the sharing scheme: (T, B, H), or (B, H) if all tasks
             share one hidden vector.
         calibrations: {task: the layer that calibrates the logits of its tower}, for
-            tasks that predict probabilities. Only `predictions` has these layers.
+            tasks that predict probabilities or mean amounts. Only `predictions` has
+            these layers.
         earlier_optimizer: the state of an earlier run's optimizer to start from, if
             any.
         runs: the networks that an ensemble averages; empty for the network of one run.

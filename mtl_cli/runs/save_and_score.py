@@ -31,7 +31,7 @@ def save_and_score(
     from mtl_cli.runs.finished_run import FinishedRun
 
     config, folder, data = run.config, run.folder, run.data
-    calibrate_probabilities(run, console)
+    calibrate_predictions(run, console)
     values = mask_secrets(config.model_dump(mode="json"))
     saved_model.save(folder, run.network, values, data.features)
     # Training rows that are streamed from disk would take long to score, so they are
@@ -104,7 +104,7 @@ def measure_gates(run: TrainedRun, split: str) -> GateUsage | None:
     return usage
 
 
-def calibrate_probabilities(run: TrainedRun, console: Console) -> None:
+def calibrate_predictions(run: TrainedRun, console: Console) -> None:
     """Calibrates the network on the validation rows; writes and prints the result."""
     from mtl_cli.training.calibration import calibrate
 

@@ -1,16 +1,18 @@
 """The base class of the kinds of tasks whose labels are amounts."""
 
+from abc import abstractmethod
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtl_cli.metrics.amounts import d2, gini, spearman
+from mtl_cli.metrics.amounts import SMALLEST_PREDICTION, d2, deviance, gini, spearman
 from mtl_cli.metrics.calibration import pcoc
 from mtl_cli.metrics.curves import gain_curve
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.metrics.regression import mae, r2, rmse
 from mtl_cli.pages.line_plots import Line, LinePlot
-from mtl_cli.tasks.base import Array, Task
+from mtl_cli.tasks.base import Array, CalibrationMethod, Statistics, Task
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
 class AmountTask(Task):
     """An amount of 0 or more, such as money or watch time; the prediction is its mean.
 
-    The loss must not depend on the label's unit.
+    The loss must not depend on the label's unit. A calibration multiplies the
+    predictions by a factor: if its shift grows by 1, the logits change so that the
+    logarithm of the prediction grows by 1, see `shift_direction`.
     """
 
     METRICS = (gini, spearman, d2, pcoc, r2, rmse, mae)
@@ -40,6 +44,31 @@ class AmountTask(Task):
         is_wrong = (labels < 0) | (labels > np.finfo("float32").max)
         check_labels(message_start, labels, is_wrong, "a finite amount of 0 or more")
         return labels
+
+    @property
+    def calibration_methods(self) -> Mapping[str, CalibrationMethod]:
+        return {"auto": "factor", "platt": "factor"}
+
+    def can_calibrate(self, labels: Floats, min_rows: int) -> bool:
+        """Whether enough labels are above 0."""
+        return bool((labels > 0).sum() >= min_rows)
+
+    @abstractmethod
+    def typical_amount(self, statistics: Statistics) -> float:
+        """Returns an amount in the middle of the training labels above 0."""
+
+    def calibration_losses(
+        self, labels: Floats, predictions: Floats, statistics: Statistics
+    ) -> Floats:
+        """Returns the deviance of the metric `d2`, (rows,), if a typical amount is 1.
+
+        Of all factors of the predictions, the one with the lowest mean deviance makes
+        them right on average. Unlike a factor that makes the sums of predictions and
+        labels equal, this factor does not depend mainly on the few largest amounts.
+        """
+        unit = self.typical_amount(statistics)
+        predicted = np.maximum(predictions[:, 0] / unit, SMALLEST_PREDICTION)
+        return deviance(labels / unit, predicted)
 
     def plots(
         self, label: Floats, prediction: Floats, weight: Floats

@@ -1,7 +1,8 @@
 """The base class of tasks: the keys and methods that every kind of task has."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from mtl_cli.core.options import (
     option_names,
 )
 from mtl_cli.core.tensors import Tensor
+from mtl_cli.metrics.log_loss import SMALLEST_PROBABILITY
 from mtl_cli.metrics.metric import Floats, Metric
 from mtl_cli.metrics.regression import truth_rmse
 from mtl_cli.pages.line_plots import LinePlot
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 # {name: a number that a task computes from its training labels, such as their mean}
 Statistics = dict[str, float]
+# What a calibration fits to the logits of a tower: `temperature` a scale, `platt` a
+# scale and a shift, `factor` a shift. See `training/calibration.py`.
+CalibrationMethod = Literal["none", "temperature", "platt", "factor"]
 AXIS = "tasks"  # the folder of the kinds, for `option_class` and similar functions
 
 
@@ -61,8 +66,7 @@ class Task(Options):
     # Whether labels are 0 and 1, and a prediction is the probability of 1.
     BINARY_LABELS: ClassVar[bool] = False
     # Whether labels are classes, and predictions are the probabilities of the classes.
-    # If so, training rows must hold at least two classes, and the probabilities can be
-    # calibrated.
+    # If so, training rows must hold at least two classes.
     HAS_CLASSES: ClassVar[bool] = False
 
     label: str
@@ -250,6 +254,49 @@ class Task(Options):
 
         Returns: (batch, num_predictions).
         """
+
+    @property
+    def calibration_methods(self) -> Mapping[str, CalibrationMethod]:
+        """The method of each value of `trainer.calibration`.
+
+        With a value that is not among the keys, the logits stay as trained.
+        """
+        if not self.HAS_CLASSES:
+            return {}
+        return {"auto": "platt", "platt": "platt", "temperature": "temperature"}
+
+    def shift_direction(self, statistics: Statistics) -> list[float] | None:
+        """Returns how far each logit moves if the shift of a calibration grows by 1.
+
+        Returns None if each logit moves by 1. `statistics` are the result of
+        `label_statistics`.
+        """
+        return None
+
+    def can_calibrate(self, labels: Floats, min_rows: int) -> bool:
+        """Whether labels suffice for a calibration: two classes with enough rows.
+
+        Args:
+            labels: labels as `read_labels` encodes them, without NaN, (rows,).
+            min_rows: the number of rows that is enough.
+        """
+        return bool((np.bincount(labels.astype("int64")) >= min_rows).sum() >= 2)
+
+    def calibration_losses(
+        self, labels: Floats, predictions: Floats, statistics: Statistics
+    ) -> Floats:
+        """Returns the losses that a calibration lowers: the log loss in nats, (rows,).
+
+        Args:
+            labels: labels as `read_labels` encodes them, without NaN, (rows,).
+            predictions: (rows, num_predictions).
+            statistics: the result of `label_statistics`.
+        """
+        if predictions.shape[1] == 1:  # only the probability of label 1
+            predictions = np.concatenate([1 - predictions, predictions], axis=1)
+        of_label = predictions[np.arange(len(labels)), labels.astype("int64")]
+        losses: Floats = -np.log(np.clip(of_label, SMALLEST_PROBABILITY, 1))
+        return losses
 
     def prediction_columns(self, name: str, predictions: Array) -> dict[str, Array]:
         """Returns the columns of a table of predictions, {name: (rows,)}.

@@ -41,6 +41,9 @@ class WLR(AmountTask):
         """Returns the mean of the labels above 0."""
         return {"mean": labels.mean}
 
+    def typical_amount(self, statistics: Statistics) -> float:
+        return statistics["mean"]
+
     def row_losses(
         self, labels: Tensor, logits: Tensor, statistics: Statistics
     ) -> Tensor:

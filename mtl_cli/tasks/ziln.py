@@ -64,6 +64,13 @@ class ZILN(AmountTask):
         zeros = len(labels) - positives
         return np.array([np.log((positives + 0.5) / (zeros + 0.5)), 0, 0])
 
+    def typical_amount(self, statistics: Statistics) -> float:
+        return math.exp(statistics["mean"])
+
+    def shift_direction(self, statistics: Statistics) -> list[float]:
+        """Moves mu, so that the logarithm of the mean grows by 1."""
+        return [0.0, 1 / statistics["deviation"], 0.0]
+
     def row_losses(
         self, labels: Tensor, logits: Tensor, statistics: Statistics
     ) -> Tensor:

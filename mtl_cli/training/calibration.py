@@ -1,11 +1,14 @@
-"""Calibrates the probabilities of a trained network on the validation rows.
+"""Calibrates the predictions of a trained network on the validation rows.
 
-The logits of each tower become `scale * logit + shift`. The method `temperature` fits
-the scale, and the method `platt` fits the scale and the shift.
+The logits of each tower become `scale * logit + shift * direction`. The direction is 1
+for all tasks but those with several different logits. For probabilities, the method
+`temperature` fits the scale, and the method `platt` fits the scale and the shift. For
+mean amounts, the method `factor` fits the shift, which multiplies each prediction by
+exp(shift).
 """
 
-from dataclasses import dataclass
-from typing import Literal
+import math
+from dataclasses import dataclass, field
 
 import keras
 import numpy as np
@@ -17,18 +20,23 @@ from scipy.optimize import minimize
 from mtl_cli.config.run_config import Config
 from mtl_cli.data.table import Table
 from mtl_cli.layers.members import by_member
-from mtl_cli.metrics.log_loss import SMALLEST_PROBABILITY
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.network.network import Network
 from mtl_cli.network.predictor import Predictor
-from mtl_cli.tasks.base import Task
+from mtl_cli.tasks.base import CalibrationMethod, Statistics, Task
 
-Method = Literal["none", "temperature", "platt"]
 Logits = npt.NDArray[np.float64]  # (members, rows, num_logits)
 
+# {method: whether the scale is fitted, and whether the shift is fitted}
+FITTED: dict[CalibrationMethod, tuple[bool, bool]] = {
+    "none": (False, False),
+    "temperature": (True, False),
+    "platt": (True, True),
+    "factor": (False, True),
+}
 NUM_FOLDS = 5
 # A fit keeps the scale near 1 and the shift near its initial value. The penalty
-# (log scale)^2 + (change of shift)^2 counts like the log loss of this many rows.
+# (log scale)^2 + (change of shift)^2 counts like the loss of this many rows.
 PRIOR_ROWS = 2.0
 MAX_LOG_SCALE, MAX_SHIFT_CHANGE = 3.0, 20.0
 
@@ -40,22 +48,26 @@ class TowerCalibration:
     Attributes:
         method: `none` if `trainer.calibration=auto` has found that a fit does not help.
         scale: the factor of the logits; below 1 if the network was overconfident.
-        shift: the value that is added to the scaled logits.
-        log_loss: {method: log loss in nats}, for `none` and for the method that was
-            fitted. Measured on validation rows that the fit has not seen.
+        shift: the value that is added to the scaled logits; for amounts, the logarithm
+            of the factor of the predictions.
+        losses: {method: mean loss}, for `none` and for the method that was fitted.
+            Measured on validation rows that the fit has not seen. See
+            `Task.calibration_losses` for the loss.
         rows: number of validation rows with a weight above 0.
     """
 
-    method: Method
+    method: CalibrationMethod
     scale: float
     shift: float
-    log_loss: dict[Method, float]
+    losses: dict[CalibrationMethod, float]
     rows: int
 
     def __str__(self) -> str:
         """The calibration as text, such as `logits x 0.873 + 0.020`."""
         if self.method == "none":
             return "as trained"
+        if self.method == "factor":
+            return f"predictions x {math.exp(self.shift):.3f}"
         sign = "-" if self.shift < 0 else "+"
         return f"logits x {self.scale:.3f} {sign} {abs(self.shift):.3f}"
 
@@ -66,47 +78,48 @@ class TowerRows:
 
     Attributes:
         logits: the tower's logits before the calibration.
-        label: (rows,), 0 and 1, or the number of the class.
+        label: (rows,), as `Task.read_labels` encodes labels.
         weight: (rows,), above 0.
-        task: the task, which makes probabilities of logits. The task's `logit_shift` is
+        task: the task, which makes predictions of logits. The task's `logit_shift` is
             the initial shift, which corrects for `positive_weight` and for rows with
             label 0 that the data lack.
+        statistics: the statistics of the task's training labels.
     """
 
     logits: Logits
-    label: npt.NDArray[np.int64]
+    label: Floats
     weight: Floats
     task: Task
+    statistics: Statistics = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.label)
 
     def select(self, mask: npt.NDArray[np.bool_]) -> "TowerRows":
         """Returns the rows whose entry in the mask is true."""
-        logits = self.logits[:, mask]
-        return TowerRows(logits, self.label[mask], self.weight[mask], self.task)
+        rows = self.label[mask], self.weight[mask]
+        return TowerRows(self.logits[:, mask], *rows, self.task, self.statistics)
 
     def losses(self, scale: float, shift: float) -> Floats:
-        """Returns the log loss of each row after a calibration, (rows,), in nats.
+        """Returns the loss of each row after a calibration, (rows,).
 
-        The predicted probability is the mean over the members' probabilities.
+        The prediction of a row is the mean over the members' predictions.
         """
-        calibrated = scale * self.logits + shift
+        num_members, num_rows, num_logits = self.logits.shape
+        direction = self.task.shift_direction(self.statistics) or [1.0] * num_logits
+        calibrated = scale * self.logits + shift * np.array(direction)
+        flat = calibrated.reshape(-1, num_logits)
         with tf.device("CPU"):
-            by_member = np.asarray(self.task.predictions(calibrated, {}))
-        probabilities = by_member.mean(axis=0)  # (rows, classes)
-        if probabilities.shape[1] == 1:  # only the probability of label 1
-            both = [1 - probabilities, probabilities]
-            probabilities = np.concatenate(both, axis=1)
-        of_label = probabilities[np.arange(len(self)), self.label]  # (rows,)
-        losses: Floats = -np.log(np.clip(of_label, SMALLEST_PROBABILITY, 1))
-        return losses
+            predictions = np.asarray(self.task.predictions(flat, self.statistics))
+        by_member = predictions.reshape(num_members, num_rows, -1)
+        mean = by_member.mean(axis=0)  # (rows, num_predictions)
+        return self.task.calibration_losses(self.label, mean, self.statistics)
 
 
 def calibrate(
     config: Config, network: Network, valid: Table | None
 ) -> dict[str, TowerCalibration]:
-    """Fits and sets the calibration of each task that predicts probabilities.
+    """Fits and sets the calibration of each task that can be calibrated.
 
     Args:
         config: the configuration; `trainer.calibration` names the method.
@@ -125,12 +138,17 @@ def calibrate(
     outputs = config.model.heads_option.tower_outputs(tasks)
     logits = logits_by_member(network, config.model.members, valid)
     for name, layer in network.calibrations.items():
-        output = outputs[name]
-        # A row without a label has the label NaN and the weight 0.
-        label = np.nan_to_num(valid.labels[output.label]).astype("int64")
+        task, output = tasks[name], outputs[name]
+        method = task.calibration_methods.get(key, "none")
+        if method == "none":
+            continue
+        label = np.asarray(valid.labels[output.label], "float64")
         weight = np.asarray(valid.metric_weights[output.name], "float64")
-        rows = TowerRows(logits[output.name], label, weight, tasks[name])
-        calibration = fit_and_measure(key, rows.select(weight > 0))
+        statistics = network.label_statistics.get(name, {})
+        rows = TowerRows(logits[output.name], label, weight, task, statistics)
+        # A row without a label has the label NaN and the weight 0.
+        rows = rows.select(weight > 0)
+        calibration = fit_and_measure(method, rows, must_help=key == "auto")
         if calibration is not None:
             layer.scale.assign(calibration.scale)
             layer.shift.assign(calibration.shift)
@@ -158,29 +176,32 @@ def logits_by_member(
 
 
 def fit_and_measure(
-    key: Literal["auto", "none", "temperature", "platt"], rows: TowerRows
+    method: CalibrationMethod, rows: TowerRows, must_help: bool
 ) -> TowerCalibration | None:
-    """Fits the method of the key, and measures the method on rows outside of the fit.
+    """Fits a method, and measures the method on rows outside of the fit.
 
-    `auto` fits the method `platt`, and keeps the logits as they are if this method does
-    not lower the log loss. Returns None if fewer than two classes have `NUM_FOLDS` rows
-    or more.
+    Args:
+        method: the method.
+        rows: the validation rows.
+        must_help: whether the logits stay as they are if the method does not lower the
+            mean loss.
+
+    Returns: None if there are too few labels, see `Task.can_calibrate`.
     """
-    if (np.bincount(rows.label) >= NUM_FOLDS).sum() < 2:
+    if not rows.task.can_calibrate(rows.label, NUM_FOLDS):
         return None
-    method: Method = "platt" if key == "auto" else key
-    log_loss: dict[Method, float] = {"none": unseen_log_loss("none", rows)}
-    log_loss[method] = unseen_log_loss(method, rows)
-    # A log loss may be NaN. The comparison is then false: `platt` does not help.
-    platt_helps = log_loss[method] < log_loss["none"]
-    if key == "auto" and not platt_helps:
+    losses: dict[CalibrationMethod, float] = {"none": unseen_loss("none", rows)}
+    losses[method] = unseen_loss(method, rows)
+    # A loss may be NaN. The comparison is then false: the method does not help.
+    helps = losses[method] < losses["none"]
+    if must_help and not helps:
         method = "none"
     scale, shift = fit(method, rows)
-    return TowerCalibration(method, scale, shift, log_loss, len(rows))
+    return TowerCalibration(method, scale, shift, losses, len(rows))
 
 
-def unseen_log_loss(method: Method, rows: TowerRows) -> float:
-    """Returns the log loss of a method on rows that its fit has not seen, in nats.
+def unseen_loss(method: CalibrationMethod, rows: TowerRows) -> float:
+    """Returns the mean loss of a method on rows that its fit has not seen.
 
     Cross-validation splits the rows into folds at random. The loss of each fold is
     measured with a fit on all other folds.
@@ -194,28 +215,29 @@ def unseen_log_loss(method: Method, rows: TowerRows) -> float:
     return float(np.average(losses, weights=rows.weight))
 
 
-def fit(method: Method, rows: TowerRows) -> tuple[float, float]:
-    """Returns the scale and the shift with the lowest penalised log loss of the rows.
+def fit(method: CalibrationMethod, rows: TowerRows) -> tuple[float, float]:
+    """Returns the scale and the shift with the lowest penalised loss of the rows.
 
-    The method `none` keeps the scale 1 and the task's initial shift. The method
-    `temperature` keeps the initial shift. See `PRIOR_ROWS` for the penalty.
+    A scale that the method does not fit stays 1, and a shift stays the task's initial
+    shift. See `PRIOR_ROWS` for the penalty.
     """
     if method == "none":
         return 1.0, rows.task.logit_shift
+    fits_scale, fits_shift = FITTED[method]
 
-    # The parameters of the fit are the logarithm of the scale and, for `platt`, the
-    # difference between the shift and the initial shift.
+    # The parameters of the fit are the logarithm of the scale, and the difference
+    # between the shift and the initial shift, if the method fits them.
     def scale_and_shift(parameters: Floats) -> tuple[float, float]:
-        change = float(parameters[1]) if method == "platt" else 0.0
-        return float(np.exp(parameters[0])), rows.task.logit_shift + change
+        scale = float(np.exp(parameters[0])) if fits_scale else 1.0
+        change = float(parameters[-1]) if fits_shift else 0.0
+        return scale, rows.task.logit_shift + change
 
     def penalised_loss(parameters: Floats) -> float:
         losses = rows.losses(*scale_and_shift(parameters))
         penalty = PRIOR_ROWS / len(rows) * (parameters**2).sum()
         return float(np.average(losses, weights=rows.weight) + penalty)
 
-    bounds = [(-MAX_LOG_SCALE, MAX_LOG_SCALE)]
-    if method == "platt":
-        bounds.append((-MAX_SHIFT_CHANGE, MAX_SHIFT_CHANGE))
+    bounds = [(-MAX_LOG_SCALE, MAX_LOG_SCALE)] * fits_scale
+    bounds += [(-MAX_SHIFT_CHANGE, MAX_SHIFT_CHANGE)] * fits_shift
     result = minimize(penalised_loss, [0.0] * len(bounds), bounds=bounds)
     return scale_and_shift(result.x)

@@ -14,12 +14,14 @@ from mtl_cli.network.build import build
 from mtl_cli.tasks.binary import Binary
 from mtl_cli.tasks.multiclass import Multiclass
 from mtl_cli.tasks.ordinal import Ordinal
+from mtl_cli.tasks.wlr import WLR
+from mtl_cli.tasks.ziln import ZILN
 from mtl_cli.training.calibration import (
     TowerRows,
     calibrate,
     fit,
     fit_and_measure,
-    unseen_log_loss,
+    unseen_loss,
 )
 
 ROWS = 20_000
@@ -49,31 +51,37 @@ def test_platt_undoes_a_stretch_and_a_shift():
 
 def test_gain_is_measured_on_rows_that_the_fit_has_not_seen():
     rows = binary_rows(stretch=3)
-    found = fit_and_measure("platt", rows)
-    assert found.log_loss["none"] > 1.1 * found.log_loss["platt"]
+    found = fit_and_measure("platt", rows, must_help=False)
+    assert found.losses["none"] > 1.1 * found.losses["platt"]
     after = rows.losses(found.scale, found.shift).mean()
-    assert after == pytest.approx(found.log_loss["platt"], rel=1e-3)
-    assert after < found.log_loss["platt"]
+    assert after == pytest.approx(found.losses["platt"], rel=1e-3)
+    assert after < found.losses["platt"]
     assert found.rows == ROWS
-    assert found.log_loss["none"] == pytest.approx(rows.losses(1, 0).mean())
+    assert found.losses["none"] == pytest.approx(rows.losses(1, 0).mean())
 
 
 def test_auto_leaves_logits_that_a_fit_does_not_improve():
     sizes = (200, 400, 800, 1600, 3200)
-    found = [fit_and_measure("auto", binary_rows(rows=rows)) for rows in sizes]
+    found = [
+        fit_and_measure("platt", binary_rows(rows=rows), must_help=True)
+        for rows in sizes
+    ]
     assert {x.method for x in found} == {"none", "platt"}
     for x in found:
-        is_better = x.log_loss["platt"] < x.log_loss["none"]
+        is_better = x.losses["platt"] < x.losses["none"]
         assert (x.method == "platt") == is_better
         assert is_better or (x.scale, x.shift) == (1, 0)
-    assert fit_and_measure("auto", binary_rows(stretch=2)).method == "platt"
+    assert (
+        fit_and_measure("platt", binary_rows(stretch=2), must_help=True).method
+        == "platt"
+    )
 
 
 def test_auto_leaves_logits_whose_loss_is_no_number():
     rows = binary_rows(rows=400)
     broken = replace(rows, logits=np.full_like(rows.logits, np.nan))
-    found = fit_and_measure("auto", broken)
-    assert np.isnan(found.log_loss["platt"])
+    found = fit_and_measure("platt", broken, must_help=True)
+    assert np.isnan(found.losses["platt"])
     assert (found.method, found.scale, found.shift) == ("none", 1, 0)
 
 
@@ -86,9 +94,9 @@ def test_few_labels_of_a_class_are_not_calibrated():
     rows = binary_rows(rows=100)
     rows.label[:] = 0
     rows.label[:4] = 1
-    assert fit_and_measure("platt", rows) is None
+    assert fit_and_measure("platt", rows, must_help=False) is None
     rows.label[:5] = 1
-    assert fit_and_measure("platt", rows) is not None
+    assert fit_and_measure("platt", rows, must_help=False) is not None
 
 
 def test_members_are_calibrated_by_the_log_loss_of_their_mean():
@@ -144,7 +152,68 @@ def test_fit_starts_from_the_shift_that_undoes_positive_weights():
     started = TowerRows(rows.logits, rows.label, rows.weight, weighted)
     assert fit("none", started) == (1.0, -np.log(5))
     assert fit("temperature", started)[0] == pytest.approx(1, abs=0.04)
-    assert unseen_log_loss("none", started) < unseen_log_loss("none", rows)
+    assert unseen_loss("none", started) < unseen_loss("none", rows)
+
+
+AMOUNTS = [
+    (WLR(label="y"), {"mean": 30.0}),
+    (ZILN(label="y"), {"mean": 3.0, "deviation": 1.5}),
+]
+
+
+def amount_rows(task, statistics, rows: int = 5000, excess: float = 1.0):
+    """Rows of amounts, and predictions that are `excess` times the true means."""
+    random = np.random.default_rng(4)
+    logits = random.normal(0, 0.5, (1, rows, task.num_logits))
+    means = np.asarray(task.predictions(logits[0], statistics))[:, 0]
+    label = random.gamma(2, means / 2 / excess) * (random.random(rows) < 0.5) * 2
+    return TowerRows(logits, label, np.ones(rows), task, statistics)
+
+
+@pytest.mark.parametrize(("task", "statistics"), AMOUNTS)
+def test_factor_undoes_amounts_that_are_predicted_too_high(task, statistics):
+    rows = amount_rows(task, statistics, excess=1.4)
+    found = fit_and_measure("factor", rows, must_help=True)
+    assert (found.method, found.scale) == ("factor", 1)
+    direction = np.array(task.shift_direction(statistics) or [1.0])
+    logits = rows.logits[0] + found.shift * direction
+    before = np.asarray(task.predictions(rows.logits[0], statistics))
+    after = np.asarray(task.predictions(logits, statistics))
+    np.testing.assert_allclose(after, before * np.exp(found.shift))
+    # The standard error of the factor is about 2 %.
+    assert np.exp(found.shift) == pytest.approx(1 / 1.4, rel=0.06)
+    m, y = after[:, 0], rows.label  # the derivative of the deviance by the factor is 0
+    assert (y / np.sqrt(m)).sum() == pytest.approx(np.sqrt(m).sum(), rel=1e-3)
+    assert str(found) == f"predictions x {np.exp(found.shift):.3f}"
+
+
+@pytest.mark.parametrize(("task", "statistics"), AMOUNTS)
+def test_predictions_that_no_factor_improves_stay(task, statistics):
+    rows = amount_rows(task, statistics)
+    shift = fit("factor", rows)[1]
+    balanced = replace(rows, label=rows.label / np.exp(shift))
+    found = fit_and_measure("factor", balanced, must_help=True)
+    assert (found.method, found.scale, found.shift) == ("none", 1, 0)
+    assert found.losses["factor"] > found.losses["none"]
+
+
+@pytest.mark.parametrize(("task", "statistics"), AMOUNTS)
+def test_factor_does_not_depend_on_the_unit(task, statistics):
+    rows = amount_rows(task, statistics, rows=300, excess=2.0)
+    of_unit = {"mean": 0.001 * statistics["mean"]}
+    if "deviation" in statistics:  # the mean is that of the logarithms
+        of_unit = statistics | {"mean": statistics["mean"] + np.log(0.001)}
+    other = replace(rows, label=0.001 * rows.label, statistics=of_unit)
+    assert fit("factor", other) == pytest.approx(fit("factor", rows), rel=1e-4)
+    assert unseen_loss("factor", other) == pytest.approx(unseen_loss("factor", rows))
+
+
+def test_amounts_with_few_labels_above_0_are_not_calibrated():
+    rows = amount_rows(*AMOUNTS[0])
+    few = replace(rows, label=np.where(np.arange(len(rows)) < 4, 7.0, 0.0))
+    assert fit_and_measure("factor", few, must_help=True) is None
+    enough = replace(rows, label=np.where(np.arange(len(rows)) < 5, 7.0, 0.0))
+    assert fit_and_measure("factor", enough, must_help=True).method == "factor"
 
 
 def calibrated_network(method: str):
@@ -195,14 +264,14 @@ def test_rows_of_any_weight_above_0_are_fitted_and_no_others(monkeypatch):
         model=SimpleNamespace(heads_option=heads, members=1),
     )
     layer = SimpleNamespace(scale=keras.Variable(1.0), shift=keras.Variable(0.0))
-    network = SimpleNamespace(calibrations={"click": layer})
+    network = SimpleNamespace(calibrations={"click": layer}, label_statistics={})
     valid = SimpleNamespace(labels={"click": label}, metric_weights={"click": weight})
     monkeypatch.setattr(
         "mtl_cli.training.calibration.logits_by_member",
         lambda *_: {"click": rows.logits},
     )
     found = calibrate(config, network, valid)["click"]
-    expected = fit_and_measure("platt", rows.select(counted))
+    expected = fit_and_measure("platt", rows.select(counted), must_help=False)
     assert found.scale == pytest.approx(expected.scale, rel=1e-4)
     assert float(layer.scale) == pytest.approx(expected.scale, rel=1e-4)
     assert float(layer.shift) == pytest.approx(expected.shift, rel=1e-4)
