@@ -15,6 +15,11 @@ import numpy.typing as npt
 
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, ConfigError, first_line
 
+# The advice in messages about the contents of a database.
+NEW_DATABASE = (
+    "use a new database: change hydra.sweeper.storage, or hydra.sweep.dir if the "
+    "database is in that folder"
+)
 # A state may allow this many tries per parameter to draw a point within the bounds.
 # Optuna allows 10 tries per parameter.
 MAX_RESAMPLING = 100
@@ -65,8 +70,6 @@ def load_state(text: bytes) -> Any:
         return make_optimizer(name, values)
     # cmaes checks its arguments by assertions.
     except (*DAMAGED_FILE_ERRORS, AssertionError) as error:
-        from mtl_cli.sweep.search_storage import NEW_DATABASE
-
         raise ConfigError(
             "hydra.sweeper.storage: cannot read the state of the CMA-ES search in this "
             "database: the state is damaged, or was not written by mtl-cli with cmaes "

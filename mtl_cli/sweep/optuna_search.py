@@ -85,7 +85,7 @@ def resume_search(config: DictConfig) -> bool:
     except StorageError as error:
         raise ConfigError(f"{error}; {storage_advice(error, url)}") from error
     except DAMAGED_FILE_ERRORS as error:  # Optuna does not check what it reads
-        from mtl_cli.sweep.search_storage import NEW_DATABASE
+        from mtl_cli.sweep.cmaes_state import NEW_DATABASE
 
         raise ConfigError(
             "hydra.sweeper.storage: cannot continue the search in "
@@ -210,7 +210,8 @@ def storage_error_behind(error: BaseException | None) -> StorageError | None:
         return None
     import sqlalchemy
 
-    from mtl_cli.sweep.search_storage import KEY, NEW_DATABASE
+    from mtl_cli.sweep.cmaes_state import NEW_DATABASE
+    from mtl_cli.sweep.search_storage import KEY
 
     while error is not None:
         if isinstance(error, KeyError) and MISSING_RECORD in error.args:

@@ -28,11 +28,6 @@ from mtl_cli.core.other_files import UnsafeFileError
 from mtl_cli.core.sqlite_database import check_sqlite_database
 
 KEY = "hydra.sweeper.storage"
-# The advice in messages about the contents of a database.
-NEW_DATABASE = (
-    "use a new database: change hydra.sweeper.storage, or hydra.sweep.dir if the "
-    "database is in that folder"
-)
 CONNECT_SECONDS = 5  # the default; a URL may set `?connect_timeout=`
 # Options of PostgreSQL's client library. If the other end of a connection is gone, the
 # connection fails instead of waiting for ever.
