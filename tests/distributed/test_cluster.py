@@ -93,6 +93,7 @@ def test_evaluator_ends_at_once_with_one_line(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_parameter_server_is_refused_in_one_line(tmp_path):
     ended = mtl_train(
         tmp_path,

@@ -22,6 +22,7 @@ from helpers.every_kind import (
     trained,
 )
 from helpers.planted_data import config, parquet, planted, run_in, values
+from helpers.slow import slow_except
 
 import mtl_cli
 from mtl_cli.api.model import Model
@@ -249,7 +250,7 @@ SET = {"user": 2**53 + 1, "price": 1.5, "tags": "a|b", "tag_weights": "1|2"}
 SET |= {"users": [2**53, 2**53 + 4]}
 
 
-@pytest.mark.parametrize("format_name", SCORERS)
+@pytest.mark.parametrize("format_name", slow_except(["onnx"], SCORERS))
 def test_export_with_set_columns_does_not_read_them_and_can_be_verified(
     format_name: str, run: Path, tmp_path: Path
 ) -> None:

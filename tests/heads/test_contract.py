@@ -13,7 +13,7 @@ from helpers.networks import (
     features,
     randomize,
 )
-from helpers.slow import covering
+from helpers.slow import covering, slow_except
 
 from mtl_cli.core.options import option_names
 from mtl_cli.data.table import Table
@@ -86,7 +86,7 @@ def test_heads_have_their_outputs_and_train_all_towers(heads: str, model: str) -
         assert "towers" not in path or not np.array_equal(old, new), path
 
 
-@pytest.mark.parametrize("heads", HEADS)
+@pytest.mark.parametrize("heads", slow_except(["escm2"], HEADS))
 def test_steps_of_heads_are_the_same_with_xla(heads: str) -> None:
     plain = train(*built(*settings(heads, "shared_bottom")), planted())
     compiled = [*settings(heads, "shared_bottom"), "trainer.compile=true"]

@@ -640,6 +640,7 @@ def test_run_stopped_by_sigterm_says_what_is_safe(tmp_path):
     assert_stopped(tmp_path, signal.SIGTERM, 143, "stopped by SIGTERM")
 
 
+@pytest.mark.slow
 def test_run_whose_terminal_closes_saves_and_goes_on(tmp_path):
     with on_terminal(tmp_path, *RARELY_SAVED) as terminal:
         assert wait_for(terminal.process, lambda: in_training(tmp_path))

@@ -156,6 +156,7 @@ def test_jobs_that_fail_die_or_exit_leave_the_others_alone(start: Path) -> None:
     assert_planted_faults_are_alone(start, ended)
 
 
+@pytest.mark.slow
 def test_settings_of_a_dataset_are_shown_as_the_user_typed_them(start: Path) -> None:
     swept = "dataset.split_seed=3,4"
     ended = run_sweep(start, "seed=11", swept, "hydra.sweep.dir=sweep")
