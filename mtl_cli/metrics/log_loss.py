@@ -21,9 +21,14 @@ def log_loss(label: Floats, prediction: Floats, weight: Floats) -> float:
 @metric(direction=-1, name="log_loss", multiclass=True)
 def cross_entropy(label: Floats, prediction: Floats, weight: Floats) -> float:
     """Mean negative log-likelihood of multiclass labels, in nats; 0 is best."""
+    return float(np.average(losses_of_classes(label, prediction), weights=weight))
+
+
+def losses_of_classes(label: Floats, prediction: Floats) -> Floats:
+    """Returns the negative log-likelihood of each row's class in nats, (rows,)."""
     p = prediction[np.arange(len(label)), label.astype("int64")]
-    loss = -np.log(np.clip(p, SMALLEST_PROBABILITY, 1))
-    return float(np.average(loss, weights=weight))
+    losses: Floats = -np.log(np.clip(p, SMALLEST_PROBABILITY, 1))
+    return losses
 
 
 @metric(direction=-1, name="ne")

@@ -18,7 +18,7 @@ from mtl_cli.core.options import (
     option_names,
 )
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.metrics.log_loss import SMALLEST_PROBABILITY
+from mtl_cli.metrics.log_loss import losses_of_classes
 from mtl_cli.metrics.metric import Floats, Metric
 from mtl_cli.metrics.regression import truth_rmse
 from mtl_cli.pages.line_plots import LinePlot
@@ -294,9 +294,7 @@ class Task(Options):
         """
         if predictions.shape[1] == 1:  # only the probability of label 1
             predictions = np.concatenate([1 - predictions, predictions], axis=1)
-        of_label = predictions[np.arange(len(labels)), labels.astype("int64")]
-        losses: Floats = -np.log(np.clip(of_label, SMALLEST_PROBABILITY, 1))
-        return losses
+        return losses_of_classes(labels, predictions)
 
     def prediction_columns(self, name: str, predictions: Array) -> dict[str, Array]:
         """Returns the columns of a table of predictions, {name: (rows,)}.
