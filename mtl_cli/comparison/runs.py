@@ -81,13 +81,26 @@ class Run:
         return float(value) if isinstance(value, int | float) else None
 
     def flat_scores(self) -> dict[str, float | None]:
-        """Returns all metrics and counts, {SPLIT.TASK.METRIC: value}."""
+        """Returns the metrics and counts on all rows, {SPLIT.TASK.METRIC: value}."""
         return {
-            f"{split}.{task}.{metric}": self.value(split, task, metric)
+            name: value
+            for split, scores in self.metrics.items()
+            for name, value in flat_metrics(split, scores).items()
+        }
+
+    def scenario_scores(self) -> dict[str, float | None]:
+        """Returns the metrics and counts on the rows of each scenario.
+
+        The names are `SPLIT.TASK.scenarios.SCENARIO.METRIC`, the paths of the values in
+        `metrics.json`.
+        """
+        return {
+            name: value
             for split, scores in self.metrics.items()
             for task, score in scores.items()
-            for metric, value in score.items()
-            if value is None or isinstance(value, int | float)
+            for name, value in flat_metrics(
+                f"{split}.{task}.scenarios", score.get("scenarios", {})
+            ).items()
         }
 
     def training_facts(self) -> dict[str, float | None]:
@@ -121,6 +134,16 @@ class Run:
             return list(csv.DictReader(io.StringIO(text)))
         except (OSError, ValueError, csv.Error):
             return []
+
+
+def flat_metrics(start: str, scores: Scores) -> dict[str, float | None]:
+    """Returns the metrics and counts of named scores, {START.NAME.METRIC: value}."""
+    return {
+        f"{start}.{name}.{metric}": None if value is None else float(value)
+        for name, score in scores.items()
+        for metric, value in score.items()
+        if value is None or isinstance(value, int | float)
+    }
 
 
 def finite_number(text: str | None) -> float | None:

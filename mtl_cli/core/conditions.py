@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mtl_cli.core.command_line import Parser
-from mtl_cli.core.errors import ConfigError, fail, suggest
+from mtl_cli.core.errors import ConfigError, comma_list, fail, suggest
 
-# A dotted name, an operator and a number.
+# A dotted name, an operator and a number. The dotted name may contain the name of a
+# scenario or slice, such as `age <= 30`. So only the last operator is the condition's.
 CONDITION = re.compile(
-    r"\s*([^\s<>=][^<>=]*\.[^<>=]*[^\s<>=])\s*(<=|>=|<|>)\s*"
-    r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*"
+    r"\s*([^\s<>=].*\..*[^\s<>=])\s*(<=|>=|<|>)\s*"
+    r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*",
+    re.DOTALL,
 )
 OPERATORS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
@@ -64,5 +66,5 @@ def check_known(condition: Condition, names: Iterable[str], owner: str) -> None:
     """Raises a `ConfigError` if no `owner`, such as a run, has the condition's name."""
     known = list(dict.fromkeys(names))
     if condition.name not in known:
-        hint = suggest(condition.name, known) or f"; known: {', '.join(known)}"
+        hint = suggest(condition.name, known) or f"; known: {comma_list(known)}"
         raise ConfigError(f"--fail-if: no {owner} has {condition.name}{hint}")

@@ -70,14 +70,19 @@ class EvaluationResults:
     def numbers(self) -> dict[str, float | None]:
         """Returns {dotted name: number} for all numbers that `--fail-if` can check.
 
-        The names are `TASK.METRIC`, `features.NAME.psi`, `features.NAME.missing`,
-        `features.NAME.unseen` and `predictions.NAME.psi`. A metric may be None.
+        The names are `TASK.METRIC`, `TASK.slices.COLUMN.SLICE.METRIC`,
+        `features.NAME.psi`, `features.NAME.missing`, `features.NAME.unseen` and
+        `predictions.NAME.psi`. A metric may be None.
         """
         numbers = {
             f"{task}.{name}": metric["value"]
             for task, result in self.tasks.items()
             for name, metric in result["metrics"].items()
         }
+        for record in self.slice_records:
+            start = f"{record['task']}.slices.{record['column']}.{record['slice']}"
+            for name, value in record["metrics"].items():
+                numbers[f"{start}.{name}"] = value
         for record in self.drift_records:
             for key in ("psi", "missing", "unseen"):
                 if record.get(key) is not None:

@@ -360,6 +360,25 @@ def test_fail_if_checks_metrics_and_drift(
     assert capsys.readouterr().err.count("mtl-evaluate: error: --fail-if") == bool(code)
 
 
+@pytest.mark.parametrize(
+    ("condition", "code"),
+    [
+        ("click.slices.city.Rome.auc<0.2", 0),
+        ("click.slices.city.Rome.auc<0.999", 1),
+        ("spent.slices.noise.(empty).rmse>0", 1),
+        ("click.slices.city.Roma.auc<0.2", 2),
+    ],
+)
+def test_fail_if_checks_slices(
+    condition: str, code: int, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    test = run.parent / "test.parquet"
+    checked = ["--by", "city,noise", "--fail-if", condition]
+    assert evaluated(run, test, *checked) == code
+    error = capsys.readouterr().err
+    assert ("did you mean click.slices.city.Rome.auc?" in error) == (code == 2)
+
+
 def test_library_gives_the_same_tables(run: Path, result: dict[str, Any]) -> None:
     frame = pd.read_parquet(run.parent / "test.parquet")
     frame["note"] = [1, "mixed types"] * 750  # nobody reads this column

@@ -4,8 +4,10 @@ import json
 
 import numpy as np
 import pandas as pd
+import pytest
 from helpers.planted_runs import arguments, compared, run, write_run
 
+from mtl_cli.core.errors import ConfigError
 from mtl_cli.metrics.auc import auc
 
 ROWS = 3000
@@ -152,3 +154,40 @@ def test_damaged_scores_of_a_scenario_damage_the_run_alone(tmp_path, capsys):
     path.write_text(json.dumps(metrics))
     found = compared(capsys, tmp_path)
     assert any("metrics.json is damaged" in line for line in found["warnings"])
+
+
+@pytest.mark.parametrize(
+    ("condition", "code"),
+    [
+        ("test.click.scenarios.feed.auc<0.99", 1),
+        ("test.click.scenarios.feed.auc < 0.1", 0),
+        ("test.click.scenarios.a.b <=50 K.auc<=0.7", 1),
+        ("test.click.scenarios.a.b <=50 K.auc<=0.5", 0),
+        ("test.click.scenarios.lost.auc<0.1", 1),
+    ],
+)
+def test_fail_if_checks_a_scenario_of_any_name(tmp_path, capsys, condition, code):
+    by_scenario = {
+        "feed": {"auc": 0.8, "rows": 9},
+        "a.b <=50 K": {"auc": 0.6, "rows": 9},
+        "lost": {"auc": None, "rows": 9, "why": {"auc": "one class"}},
+    }
+    scores = {"click": {"auc": 0.7, "scenarios": by_scenario}}
+    for seed in (1, 2):
+        write_run(tmp_path / str(seed), "mmoe", seed, {"test": scores})
+    assert run(arguments([str(tmp_path), "--fail-if", condition])) == code
+    assert ("mmoe has" in capsys.readouterr().err) == bool(code)
+
+
+def test_fail_if_suggests_the_scenario_that_was_meant(tmp_path):
+    condition = "test.click.scenarios.fed.auc<0.8"
+    with pytest.raises(ConfigError) as error:
+        run(arguments([str(sweep(tmp_path)), "--fail-if", condition]))
+    assert "did you mean test.click.scenarios.feed.auc?" in str(error.value)
+
+
+def test_fail_if_does_not_check_a_twin_of_another_scenario(tmp_path, capsys):
+    condition = "test.click.scenarios.feed.auc>0.5"
+    assert run(arguments([str(sweep(tmp_path)), "--fail-if", condition])) == 1
+    errors = capsys.readouterr().err.count("error: --fail-if")
+    assert errors == 3  # shared_bottom, mmoe, and the twin of `feed`
