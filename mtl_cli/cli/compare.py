@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -146,10 +147,19 @@ def print_comparisons(
 
 
 def write_html(comparisons: "list[DatasetComparison]", path: Path) -> None:
-    """Writes the comparisons as an HTML page, and prints the path of the page."""
-    from mtl_cli.comparison.page import page
+    """Writes the comparisons as an HTML page, and prints the path of the page.
+
+    Only an earlier page of a comparison is overwritten. Such a page holds nothing that
+    the runs do not hold, and is written again whenever there are more runs.
+    """
+    from mtl_cli.comparison.page import is_page, page
 
     try:
+        if os.path.exists(path) and not is_page(path):
+            raise ConfigError(
+                f"--html: {path} exists and is not a page of {PROGRAM}; choose another "
+                "file"
+            )
         write_text(path, page(comparisons), "choose another file", errors="replace")
     except WriteError as error:
         raise ConfigError(f"--html: {error}") from None

@@ -23,6 +23,9 @@ from mtl_cli.pages.charts import NUM_COLORS, color
 from mtl_cli.pages.render import render
 from mtl_cli.scoring.gate_rows import GateRow, gate_rows
 
+# The template `comparison.html` writes this mark among the first bytes of each page.
+MARK = b'<meta name="generator" content="mtl-compare">'
+MARK_WITHIN = 1000  # bytes
 MAX_PAIRS = 6  # the largest number of pairs of tasks with a trade-off chart
 MAX_GATE_TABLES = 8  # the largest number of configurations with a table of gates
 
@@ -35,6 +38,17 @@ def page(comparisons: list[DatasetComparison]) -> str:
     ]
     title = "; ".join(map(heading, comparisons))
     return render("comparison.html", title=title, parts=parts, **TEMPLATE_FUNCTIONS)
+
+
+def is_page(path: Path) -> bool:
+    """Whether a file is readable and is a page that `page` has made."""
+    try:
+        if not path.is_file():  # such as a pipe, which would be waited for
+            return False
+        with path.open("rb") as file:
+            return MARK in file.read(MARK_WITHIN)
+    except OSError:
+        return False
 
 
 def notebook(comparisons: list[DatasetComparison]) -> str:

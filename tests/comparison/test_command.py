@@ -802,6 +802,19 @@ def test_leaderboard_has_one_tidy_row_per_job(sweep: Path) -> None:
     assert [path.name for path in sweep.glob(".tmp*")] == []
 
 
+def test_page_replaces_an_earlier_page_and_no_other_file(
+    sweep: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "page.html"
+    for _ in range(2):
+        assert run(arguments([str(sweep), "--html", str(page)])) == 0
+    page.write_text("<!doctype html>\n<p>my notes on mtl-compare")
+    for target in (page, tmp_path):
+        with pytest.raises(ConfigError, match="exists and is not a page of mtl-comp"):
+            run(arguments([str(sweep), "--html", str(target)]))
+    assert "my notes" in page.read_text()
+
+
 def test_comparison_never_imports_tensorflow(sweep: Path) -> None:
     page = str(sweep / "page.html")
     code = (
