@@ -46,7 +46,8 @@ def read_tokens(
         name: the name of the feature and of its column.
         table: the rows.
         max_length: the largest number of tokens that a row keeps.
-        separator: the text between the values of a text column; None for a list column.
+        separator: the text between the values of a text column; None if only a column
+            of lists is read.
         weights: the column with the weights of the values, in the same form as the
             values. None gives each value the weight 1.
 
@@ -88,35 +89,32 @@ def flatten_lists(
 ) -> tuple[pa.Array, Integers]:
     """Puts the values of all lists one after another.
 
-    An empty text between two separators is a missing value. `separator` is None for a
-    column of lists.
+    An empty text between two separators is a missing value. A column of lists needs no
+    `separator`, and does not use it.
 
     Returns: the values, (values,), and the row number of each value, (values,).
 
     Raises:
-        DataError: if the column's type and the separator do not fit each other.
+        DataError: if the column holds neither lists nor text with a separator.
     """
     lists = as_array(column)
     if pa.types.is_null(lists.type):
         return pa.array([], pa.string()), np.zeros(0, "int64")
-    holds = f"the column holds {lists.type}"
-    if separator is not None:
-        if not is_text(lists.type):
-            fix = "convert the column to text"
-            if is_list(lists.type):
-                fix = "remove the key separator"
-            problem = f"separator {separator!r} is for text, but {holds}; {fix}"
-            raise DataError(f"feature {name}: {problem}")
+    if is_list(lists.type):
+        values = pc.list_flatten(lists)
+    elif is_text(lists.type) and separator is not None:
         texts = empty_as_null(lists.cast(pa.string()))
         lists = pc.split_pattern(texts, separator)
         values = empty_as_null(pc.list_flatten(lists))
     else:
-        if not is_list(lists.type):
-            fix = "convert the column to lists, or to text with a separator"
-            if is_text(lists.type):
-                fix = "give the separator of the values in the key separator"
-            raise DataError(f"feature {name}: needs lists, but {holds}; {fix}")
-        values = pc.list_flatten(lists)
+        fix = "convert the column to lists"
+        if separator is not None:
+            fix += f", or to text with {separator!r} between two values"
+        elif is_text(lists.type):
+            fix += ", or train with the separator of the values in the key separator"
+        raise DataError(
+            f"feature {name}: needs lists, but the column holds {lists.type}; {fix}"
+        )
     return values, np.asarray(pc.list_parent_indices(lists), "int64")
 
 
@@ -189,8 +187,8 @@ class SeparatorCheck:
 
     def add(self, column: pa.ChunkedArray) -> None:
         """Counts, for each separator, the cells of a chunk that contain it."""
-        if self.counts[self.separator]:
-            return  # the separator occurs, so nothing more needs to be known
+        if is_list(column.type) or self.counts[self.separator]:
+            return  # lists have no separator; one that occurs is right
         column = pc.drop_null(column.cast(pa.string()))
         self.num_cells += len(column)
         for separator in self.counts:

@@ -31,8 +31,9 @@ class Sequence(Embedded):
     Attributes:
         max_length: largest number of values per row. A longer list keeps its last
             values.
-        separator: text between the values of a text column such as `a|b|c`; null for
-            a column of lists.
+        separator: text between the values of a text column such as `a|b|c`; null reads
+            columns of lists only. A column of lists is read with either, but the graph
+            of `mtl-export` reads text if there is a separator.
         pooling: `mean`, `sum` or `max` over the vectors of a row's values.
         weights: column with one number for each value, in the same form as the values.
             `mean` and `sum` multiply the vector of each value by its number.

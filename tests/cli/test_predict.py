@@ -112,6 +112,18 @@ def test_tables_are_predicted_one_after_another(
     assert predicted(run, *parts, "-o", parts[1], "--force") == 2
 
 
+def test_lists_are_read_as_the_text_that_the_model_was_trained_on(
+    run: Path, written: pd.DataFrame, tmp_path: Path
+) -> None:
+    table, target = rows(100, seed=1), tmp_path / "scores.parquet"
+    lists = pa.array([text.split("|") for text in table["tags"].to_pylist()])
+    index = table.column_names.index("tags")
+    table = table.set_column(index, "tags", lists)
+    pyarrow.parquet.write_table(table, tmp_path / "lists.parquet")
+    assert predicted(run, tmp_path / "lists.parquet", "-o", target) == 0
+    pd.testing.assert_frame_equal(pd.read_parquet(target), written, check_exact=True)
+
+
 @pytest.mark.parametrize("rows_per_block", [7, 100, 1 << 16])
 def test_rows_keep_their_order_and_kept_columns_stand_beside_them(
     rows_per_block: int,

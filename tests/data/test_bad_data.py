@@ -523,8 +523,9 @@ COLUMNS = {
     ),
     "sequence_without_separator": (
         column(["1|2"]),
-        "feature x: needs lists, but the column holds string; give the "
-        "separator of the values in the key separator [{file}]",
+        "feature x: needs lists, but the column holds string; convert the column to "
+        "lists, or train with the separator of the values in the key separator "
+        "[{file}]",
         {"features": {"x": {"kind": "sequence", "max_length": 5}}},
     ),
     "nothing_where_columns_are_named": (
@@ -725,11 +726,6 @@ TYPES = {
         pa.array([1, 2] * 4),
         "feature x: needs lists, but the column holds int64; convert the",
         {"features": SEQUENCE},
-    ),
-    "lists_with_a_separator": (
-        LISTS,
-        "feature x: separator '|' is for text, but the column holds list<... ; remove",
-        {"features": {"x": SEQUENCE["x"] | {"separator": "|"}}},
     ),
     "lists_of_lists": (
         NESTED,

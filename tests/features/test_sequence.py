@@ -183,7 +183,10 @@ def test_weight_of_a_missing_value_may_be_missing():
         {"x": feature}, x=[["a", None, "b"], None], w=[[2, None, 3], []]
     )
     _, of_text = fit_and_encode({"x": text}, x=["a||b", ""], w=["2||3", None])
-    for arrays in (found, of_text):
+    _, of_lists = fit_and_encode(
+        {"x": text}, x=[["a", None, "b"], []], w=[[2, None, 3], None]
+    )
+    for arrays in (found, of_text, of_lists):
         assert arrays["sequences"].tolist() == [[1, 2, 0], [0, 0, 0]]
         assert arrays["sequence_weights"].tolist() == [[2, 3, 0], [0, 0, 0]]
 
@@ -223,9 +226,8 @@ def test_wrong_weights_of_a_sequence_are_refused(values, weights, wrong):
 @pytest.mark.parametrize(
     ("keys", "values", "wrong"),
     [
-        ({}, ["a|b"], "needs lists, but the column holds string; give the"),
-        ({"separator": "|"}, [["a"]], "is for text, but the column holds list<"),
-        ({"separator": "|"}, [1], "is for text, but the column holds int64; convert"),
+        ({}, ["a|b"], "holds string; convert the column to lists, or train with the"),
+        ({"separator": "|"}, [1], "holds int64; convert the column to lists, or to"),
         ({}, [[1.5]], "needs lists of whole numbers or text"),
     ],
 )
