@@ -34,6 +34,7 @@ EXAMPLES = """examples:
   mtl-evaluate outputs/runs/NAME may.parquet --importance --html may.html
   mtl-evaluate outputs/runs/NAME --importance
   mtl-evaluate outputs/runs/NAME may.parquet --fail-if 'income.auc<0.91'
+  cat may.csv | mtl-evaluate outputs/runs/NAME -
   mtl-evaluate outputs/sweeps/NAME may.parquet -o may && mtl-compare may
 """
 
@@ -61,7 +62,8 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
         "table",
         metavar="TABLE",
         nargs="*",
-        help="files, folders, patterns or URLs (default: the validation rows)",
+        help="files, folders, patterns or URLs; - for stdin (default: the validation "
+        "rows)",
     )
     parser.add_names(
         "--by",
@@ -118,6 +120,11 @@ def check_options(options: argparse.Namespace, is_sweep: bool) -> None:
     """
     if is_sweep and not options.table:
         raise ConfigError(f"TABLE: {options.run} is a sweep; name a table for its runs")
+    if is_sweep and "-" in options.table:
+        raise ConfigError(
+            f"TABLE: {options.run} is a sweep, and its runs cannot all read stdin; "
+            "name a file"
+        )
     if options.output is not None and not is_sweep:
         raise ConfigError(
             f"-o: {options.run} is not a sweep; write files with --json or --html"

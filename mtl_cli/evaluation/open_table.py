@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import pyarrow as pa
@@ -24,6 +24,7 @@ from mtl_cli.data.sources import (
     with_format_of,
     without_dictionaries,
 )
+from mtl_cli.data.stdin import STDIN, copied_stdin
 from mtl_cli.evaluation.loaded_run import LoadedRun
 from mtl_cli.heads.base import Output
 
@@ -69,23 +70,27 @@ class EvaluationPlan:
 def opened_table(
     run: LoadedRun, table: Location | TableInMemory, slice_columns: list[str]
 ) -> Iterator[tuple[Source, EvaluationPlan]]:
-    """Opens the table to evaluate: on disk, behind a URL or in memory.
+    """Opens the table to evaluate: on disk, behind a URL, on stdin or in memory.
 
     Yields: the rows, which can be read until the context ends, and the plan.
     """
     if not isinstance(table, str | list):
         yield open_in_memory(run, table, slice_columns)
         return
-    dataset = with_format_of(run.config.dataset, table)
-    columns = column_names("TABLE", table, dataset)
-    plan = plan_evaluation(run, dataset, columns, slice_columns, name_of(table))
-    with temporary_folder("mtl-evaluate-") as folder:
+    name = "stdin" if table == STDIN else name_of(table)
+    with (
+        temporary_folder("mtl-evaluate-") as folder,
+        copied_stdin(table, folder) as location,
+    ):
+        dataset = with_format_of(run.config.dataset, location)
+        columns = column_names("TABLE", location, dataset)
+        plan = plan_evaluation(run, dataset, columns, slice_columns, name)
         with named_if_full(folder):
             spill = folder / "rows"
-            source = open_source("TABLE", table, plan.dataset, plan.request, spill)
-        if is_training_table(run, table):
+            source = open_source("TABLE", location, plan.dataset, plan.request, spill)
+        if is_training_table(run, location):
             plan.remarks.append(TRAINING_ROWS_REMARK)
-        yield source, plan
+        yield replace(source, path=name), plan
 
 
 def open_in_memory(

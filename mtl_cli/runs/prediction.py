@@ -3,7 +3,6 @@
 The memory does not grow with the table.
 """
 
-import shutil
 import sys
 import time
 from collections import Counter
@@ -19,7 +18,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from mtl_cli.core.atomic_write import named_if_full, replacing, temporary_folder
-from mtl_cli.core.errors import ConfigError, DataError, first_line
+from mtl_cli.core.errors import ConfigError, first_line
 from mtl_cli.core.paths import Location
 from mtl_cli.core.standard_streams import written_to_stdout
 from mtl_cli.data.column_request import ColumnRequest
@@ -33,11 +32,12 @@ from mtl_cli.data.sources import (
     open_source,
     with_format_of,
 )
+from mtl_cli.data.stdin import copied_stdin
 from mtl_cli.data.unseen_values import UnseenValues
 from mtl_cli.network.prediction_columns import prediction_columns
 from mtl_cli.runs import saved_model
 
-STDIO = "-"  # reads CSV from stdin, or writes CSV to stdout
+STDOUT = "-"  # as a target: CSV to stdout
 # {ending of a file's name: function that opens a file with a schema for writing}
 WRITERS: dict[str, Callable[[Any, pa.Schema], Any]] = {
     ".csv": pyarrow.csv.CSVWriter,
@@ -135,32 +135,14 @@ def opened_table(
     types = dict.fromkeys(kept_columns, pa.string())
     keys = request.keys | kept_columns
     request = ColumnRequest(keys, request.types | types, settable=request.keys)
-    with temporary_folder("mtl-predict-") as folder:
-        opened: AbstractContextManager[Location] = nullcontext(location)
-        if location == STDIO:
-            opened = copied_stdin(folder)
-        with opened as table:
-            dataset = with_format_of(dataset, table)
-            with named_if_full(folder):
-                source = open_source("TABLE", table, dataset, request, folder / "rows")
-            yield source
-
-
-@contextmanager
-def copied_stdin(folder: Path) -> Iterator[str]:
-    """Copies stdin to a file, and yields the file's path; error messages say "stdin".
-
-    Raises a `DataError` if stdin is empty.
-    """
-    path = folder / "stdin.csv"
-    with named_if_full(folder), path.open("wb") as file:
-        shutil.copyfileobj(sys.stdin.buffer, file)
-    if not path.stat().st_size:
-        raise DataError("TABLE: stdin is empty; expected a header and rows of CSV")
-    try:
-        yield str(path)
-    except DataError as error:
-        raise DataError(str(error).replace(str(path), "stdin")) from None
+    with (
+        temporary_folder("mtl-predict-") as folder,
+        copied_stdin(location, folder) as table,
+    ):
+        dataset = with_format_of(dataset, table)
+        with named_if_full(folder):
+            source = open_source("TABLE", table, dataset, request, folder / "rows")
+        yield source
 
 
 class TableWriter:
@@ -204,7 +186,7 @@ class TableWriter:
 @contextmanager
 def opened_target(target: str, may_exist: bool = True) -> Iterator[TableWriter]:
     """Opens a file, or stdout, for predictions."""
-    if target == STDIO:
+    if target == STDOUT:
         writer = TableWriter(sys.stdout.buffer, ".csv", written_to_stdout)
         yield writer
         writer.close()

@@ -1,6 +1,7 @@
 """`mtl-evaluate`: the metrics of the run, with intervals, slices, drift, importance."""
 
 import hashlib
+import io
 import json
 import re
 import shutil
@@ -10,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -460,6 +462,27 @@ def test_json_goes_to_stdout_in_place_of_the_tables(
     assert not list(tmp_path.iterdir())
 
 
+def test_stdin_is_evaluated_as_a_file(
+    run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = pd.read_parquet(run.parent / "test.parquet").to_csv(index=False)
+    Path("test.csv").write_text(text)
+    assert evaluated(run, "test.csv", "--by", "city", "--json", "-") == 0
+    of_file = json.loads(capsys.readouterr().out)
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(text.encode())))
+    assert evaluated(run, "-", "--by", "city", "--json", "-") == 0
+    assert json.loads(capsys.readouterr().out) == of_file | {"table": "stdin"}
+    monkeypatch.setattr(
+        sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"user,click\n"))
+    )
+    assert evaluated(run, "-") == 2
+    assert "no column 'price' in stdin" in capsys.readouterr().err
+
+
 @pytest.fixture(scope="module")
 def wrong_files(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of tables and runs that cannot be evaluated."""
@@ -663,6 +686,7 @@ WRONG_SWEEP = {
     "forged": (["SWEEP", "TEST", "-o", "old", "--force"], "holds no list of the files"),
     "link": (["SWEEP", "TEST", "-o", "link", "--force"], "is not an evaluation"),
     "table": (["SWEEP"], "is a sweep; name a table"),
+    "stdin": (["SWEEP", "-"], "its runs cannot all read stdin; name a file"),
     "json": (["SWEEP", "TEST", "--json", "o.json"], "--json: "),
     "run": (["RUN", "TEST", "-o", "new"], "is not a sweep"),
     "schema": (["SWEEP", "less.csv", "-o", "new"], "no column 'taste' in less.csv"),

@@ -199,14 +199,16 @@ def test_messages_name_stdin_and_no_temporary_file(
     assert message in err and "mtl-predict-" not in err and err.count("\n") == 1
 
 
-@pytest.mark.parametrize("part", ["shutil.copyfileobj", "open_source"])
+@pytest.mark.parametrize(
+    "part", ["data.stdin.shutil.copyfileobj", "runs.prediction.open_source"]
+)
 def test_full_temporary_folder_is_named(
     part: str, run: Path, monkeypatch: Any, capsys: Any
 ) -> None:
     def fail(*_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(f"mtl_cli.runs.prediction.{part}", fail)
+    monkeypatch.setattr(f"mtl_cli.{part}", fail)
     assert predicted_from_stdin(run, b"user\n1\n", monkeypatch) == 1
     err = capsys.readouterr().err
     assert "No space left on device; free the space, or name another folder" in err

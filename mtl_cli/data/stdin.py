@@ -1,0 +1,37 @@
+"""Copies a table from stdin to a file, since tables are read from files."""
+
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mtl_cli.core.atomic_write import named_if_full
+from mtl_cli.core.errors import DataError
+from mtl_cli.core.paths import Location
+
+STDIN = "-"  # the location of a table: CSV from stdin
+
+
+@contextmanager
+def copied_stdin(location: Location, folder: Path) -> Iterator[Location]:
+    """Yields a table's location; of stdin, that of a copy in the folder.
+
+    Error messages of the block say "stdin", not the path of the copy.
+
+    Raises:
+        DataError: if stdin is empty.
+        WriteError: if the folder is full.
+    """
+    if location != STDIN:
+        yield location
+        return
+    path = folder / "stdin.csv"
+    with named_if_full(folder), path.open("wb") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file)
+    if not path.stat().st_size:
+        raise DataError("TABLE: stdin is empty; expected a header and rows of CSV")
+    try:
+        yield str(path)
+    except DataError as error:
+        raise DataError(str(error).replace(str(path), "stdin")) from None
