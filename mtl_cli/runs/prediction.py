@@ -6,7 +6,7 @@ The memory does not grow with the table.
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ import pyarrow.parquet
 from mtl_cli.core.atomic_write import named_if_full, replacing, temporary_folder
 from mtl_cli.core.errors import ConfigError, first_line
 from mtl_cli.core.paths import Location
+from mtl_cli.core.prediction_names import prediction_name
 from mtl_cli.core.standard_streams import written_to_stdout
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.constant_columns import with_constants
@@ -33,6 +34,7 @@ from mtl_cli.data.sources import (
     with_format_of,
 )
 from mtl_cli.data.stdin import copied_stdin
+from mtl_cli.data.table import Array
 from mtl_cli.data.unseen_values import UnseenValues
 from mtl_cli.network.prediction_columns import prediction_columns
 from mtl_cli.runs import saved_model
@@ -103,12 +105,8 @@ def predict_files(
             columns = prediction_columns(network, config, encoded)
             for name, predictions in columns.items():
                 not_finite[name] += int((~np.isfinite(predictions)).sum())
-            if clash := columns.keys() & set(keep):
-                raise ConfigError(
-                    f"--keep: a column of predictions is named '{min(clash)}' as well; "
-                    "rename the column of the table"
-                )
-            writer.write(pa.table({name: rows[name] for name in keep} | columns))
+            kept = {name: rows[name] for name in keep}
+            writer.write(pa.table(kept | renamed_if_kept(columns, kept)))
             summary.num_rows += rows.num_rows
             on_rows(summary.num_rows, source.num_rows)
     summary.seconds = time.monotonic() - start
@@ -119,6 +117,29 @@ def predict_files(
         if num_wrong
     ]
     return summary
+
+
+def renamed_if_kept(
+    predictions: dict[str, Array], kept: Collection[str]
+) -> dict[str, Array]:
+    """Renames columns of predictions whose names are those of kept columns.
+
+    A task often has the name of its label. If the label is kept, the predictions get
+    their name in `predictions.parquet`, which ends in `_prediction`.
+
+    Raises:
+        ConfigError: if a column with this longer name is kept too.
+    """
+    names = {
+        name: prediction_name(name) if name in kept else name for name in predictions
+    }
+    for name in names.values():
+        if name in kept:
+            raise ConfigError(
+                f"--keep: a column of predictions is named '{name}' as well; rename "
+                "the column of the table"
+            )
+    return {names[name]: column for name, column in predictions.items()}
 
 
 @contextmanager

@@ -145,6 +145,18 @@ def test_rows_keep_their_order_and_kept_columns_stand_beside_them(
     np.testing.assert_allclose(frame[OUTPUTS], written, rtol=1e-5, atol=1e-6)
 
 
+def test_kept_label_leaves_its_name_to_the_label(
+    run: Path, written: pd.DataFrame, tmp_path: Path
+) -> None:
+    target = tmp_path / "scores.parquet"
+    test = run.parent / "test.parquet"
+    assert predicted(run, test, "-o", target, "--keep", "click") == 0
+    frame = pd.read_parquet(target)
+    assert frame.pop("click").to_list() == rows(100, seed=1)["click"].to_pylist()
+    expected = written.rename(columns={"click": "click_prediction"})
+    pd.testing.assert_frame_equal(frame, expected, check_exact=True)
+
+
 def test_pieces_that_are_read_are_no_larger_than_a_block(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -322,7 +334,11 @@ WRONG = {
     "table": (["RUN", "old.csv", "-o", "./old.csv", "--force"], 2, "is TABLE itself"),
     "flag": (["RUN", "TEST", "-o", "o.csv", "--keeps", "a"], 2, "did you mean --keep?"),
     "kept": (["RUN", "TEST", "-o", "o.csv", "--keep", "nope"], 2, "no column 'nope'"),
-    "name": (["RUN", "TEST", "-o", "o.csv", "--keep", "click"], 2, "named 'click' as"),
+    "name": (
+        ["RUN", "named.csv", "-o", "o.csv", "--keep", "click,click_prediction"],
+        2,
+        "a column of predictions is named 'click_prediction' as well",
+    ),
     "plugins": (["RUN", "TEST", "-o", "o.csv", "--plugins", "x"], 2, "no folder x"),
     "column": (["RUN", "less.csv", "-o", "o.csv"], 2, "no column 'age' in less.csv"),
     "settable": (["RUN", "less.csv", "-o", "o.csv"], 2, "one value: --set age=VALUE"),
@@ -379,6 +395,7 @@ def test_wrong_use_ends_in_one_line_and_writes_nothing(
     frame = rows(100, seed=1).to_pandas()
     (tmp_path / "old.csv").write_text("mine")
     frame.drop(columns=["age"]).to_csv("less.csv", index=False)
+    frame.assign(click_prediction=0).to_csv("named.csv", index=False)
     frame.assign(age="old").to_parquet("text.parquet")
     frame.head(0).to_csv("empty.csv", index=False)
     (tmp_path / "binary.parquet").write_bytes(b"PAR1 and no more")
