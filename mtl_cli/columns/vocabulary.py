@@ -1,5 +1,6 @@
 """Reads categorical columns as text, counts their values, and gives the values ids."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ Integers = npt.NDArray[np.int64]
 # The character between the values of a combination. Ordinary text does not contain this
 # control character.
 UNIT_SEPARATOR = "\x1f"
+READ_NUMBERS = "set the feature's kind to bucketized or dense"
 NO_ID = "(empty or rare)"  # the name of id 0; several values share this id
 
 
@@ -31,25 +33,35 @@ class Categorical(NamedTuple):
     codes: Integers
 
 
-def as_categorical(name: str, column: pa.ChunkedArray | pa.Array) -> Categorical:
+def as_categorical(
+    name: str, column: pa.ChunkedArray | pa.Array, advice: str | None = None
+) -> Categorical:
     """Converts a column of whole numbers, booleans or text to categories of text.
 
     All values become text. So large ids stay exact, and the number 7 in one file equals
     the text "7" in another file. Floats must be whole numbers, and become integers
     first, because pandas stores ids as floats if some cells of the column are empty.
 
+    Args:
+        name: the name of the feature, for messages.
+        column: the values.
+        advice: what to do if the column has another type; None names the kind of
+            feature that reads this type.
+
     Raises:
         DataError: if the column has another type, or holds floats that are not whole
             numbers.
     """
     if pa.types.is_floating(column.type):
-        column = whole_numbers(name, column)
-    check_id_type(name, column.type)
+        column = whole_numbers(name, column, advice or READ_NUMBERS)
+    check_id_type(name, column.type, advice)
     encoded = as_array(column).dictionary_encode()
     return Categorical(encoded.dictionary.cast(pa.string()), as_codes(encoded.indices))
 
 
-def whole_numbers(name: str, column: pa.ChunkedArray | pa.Array) -> pa.Array:
+def whole_numbers(
+    name: str, column: pa.ChunkedArray | pa.Array, advice: str
+) -> pa.Array:
     """Converts floats that are whole numbers to int64, and NaN to null.
 
     Raises:
@@ -62,8 +74,7 @@ def whole_numbers(name: str, column: pa.ChunkedArray | pa.Array) -> pa.Array:
     if not is_whole.all():
         raise DataError(
             f"feature {name}: needs whole numbers or text, but the column holds "
-            f"{column.type} such as {values[~is_whole][0]:g}; set the "
-            "feature's kind to bucketized or dense"
+            f"{column.type} such as {values[~is_whole][0]:g}; {advice}"
         )
     # The number of binary digits of the type's significand; 53 for float64.
     num_bits = {"halffloat": 11, "float": 24}.get(str(column.type), 53)
@@ -77,19 +88,21 @@ def whole_numbers(name: str, column: pa.ChunkedArray | pa.Array) -> pa.Array:
     return pa.array(x, from_pandas=True).cast(pa.int64())
 
 
-def check_id_type(name: str, arrow_type: pa.DataType) -> None:
-    """Raises a `DataError` with advice if the values of a type are not ids."""
+def check_id_type(name: str, arrow_type: pa.DataType, advice: str | None) -> None:
+    """Raises a `DataError` with advice if the values of a type are not ids.
+
+    If `advice` is None, the type tells what to do.
+    """
     if is_id(arrow_type):
         return
+    fix = "convert the column to text"
     if pa.types.is_decimal(arrow_type):
-        advice = "set the feature's kind to bucketized or dense"
+        fix = READ_NUMBERS
     elif is_list(arrow_type):
-        advice = "set the feature's kind to sequence"
-    else:
-        advice = "convert the column to text"
+        fix = "set the feature's kind to sequence"
     raise DataError(
         f"feature {name}: needs whole numbers or text, but the column holds "
-        f"{arrow_type}; {advice}"
+        f"{arrow_type}; {advice or fix}"
     )
 
 
@@ -103,12 +116,17 @@ def as_codes(indices: pa.Array) -> Integers:
     return np.asarray(pc.fill_null(indices.cast(pa.int64()), -1), "int64")
 
 
-def cross(name: str, columns: list[pa.ChunkedArray]) -> Categorical:
+def cross(name: str, columns: Mapping[str, pa.ChunkedArray]) -> Categorical:
     """Combines the values of several columns in each row into one value.
 
     A row in which one of the columns is empty has no combination: its code is -1.
     """
-    combined, *others = (as_categorical(name, column) for column in columns)
+    combined, *others = (
+        as_categorical(
+            f"{name}: column '{column}'", cells, "cross columns of ids or words"
+        )
+        for column, cells in columns.items()
+    )
     for other in others:
         # Each pair of codes becomes one number. If one of the cells is empty, the
         # number is -1.

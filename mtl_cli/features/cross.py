@@ -49,7 +49,7 @@ class Cross(Embedded):
         return self.columns
 
     def read(self, name: str, table: pa.Table) -> Categorical:
-        return cross(name, [table[column] for column in self.columns])
+        return cross(name, {column: table[column] for column in self.columns})
 
     def fitter(self, name: str) -> Fitter:
         if self.num_buckets is not None:

@@ -683,6 +683,18 @@ TYPES = {
         f"{IDS} list<... int64>; set the feature's kind to sequence [{{file}}]",
         {"features": SPARSE},
     ),
+    "lists_crossed": (
+        LISTS,
+        "feature z: column 'x': needs whole numbers or text, but the column holds "
+        "list<... int64>; cross columns of ids or words [{file}]",
+        {"features": CROSS},
+    ),
+    "floats_crossed": (
+        pa.array([1.5, 2] * 4),
+        "feature z: column 'x': needs whole numbers or text, but the column holds "
+        "double such as 1.5; cross columns of ids or words [{file}]",
+        {"features": CROSS},
+    ),
     "lists_hashed": (
         LISTS,
         f"{IDS} list<",
@@ -690,7 +702,8 @@ TYPES = {
     ),
     "structs_crossed": (
         STRUCTS,
-        "feature z: needs whole numbers or text, but the column holds struct<a: int64>",
+        "feature z: column 'x': needs whole numbers or text, but the column holds "
+        "struct<a: int64>; cross columns of ids or words",
         {"features": CROSS},
     ),
     "dates_as_numbers": (
