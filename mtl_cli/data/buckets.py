@@ -10,7 +10,8 @@ from mtl_cli.data.table import Array
 
 MAX_BUCKETS = 10  # the largest number of buckets of a feature of numbers
 MAX_FREQUENT_IDS = 20  # the largest number of ids that have a bucket of their own
-Counts = npt.NDArray[np.int64]
+# The number of values in each bucket; with weights, the sum of their weights.
+Counts = npt.NDArray[np.int64] | npt.NDArray[np.float64]
 
 
 class Buckets(TypedDict):
@@ -25,30 +26,33 @@ class Buckets(TypedDict):
             that equals an edge is in the bucket above the edge.
         ids: the ids with a bucket of their own, in ascending order. All other ids are
             in the last bucket.
-        counts: the number of values in each bucket.
+        counts: the number of values in each bucket, or the sum of their weights.
     """
 
     edges: NotRequired[list[float]]
     ids: NotRequired[list[int]]
-    counts: list[int]
+    counts: list[float]
 
 
-def make_buckets(values: Array) -> Buckets:
+def make_buckets(values: Array, weights: Array | None = None) -> Buckets:
     """Chooses buckets for the values of a feature, and counts the values.
 
     Args:
         values: floats for a feature of numbers, integers for a feature of ids,
             (values,).
+        weights: how much each value counts, (values,). None counts each once. The
+            choice of the buckets does not depend on the weights.
     """
     if np.issubdtype(values.dtype, np.floating):
         quantiles = np.quantile(values, np.linspace(0, 1, MAX_BUCKETS + 1)[1:-1])
         edges = np.unique(quantiles).tolist()
-        return {"counts": counts_by_edges(edges, values).tolist(), "edges": edges}
+        counts = counts_by_edges(edges, values, weights)
+        return {"counts": counts.tolist(), "edges": edges}
     all_ids, id_counts = np.unique(values, return_counts=True)
     # Of two ids with equal counts, the smaller id comes first.
     by_frequency = all_ids[np.argsort(-id_counts, kind="stable")]
     ids = np.sort(by_frequency[:MAX_FREQUENT_IDS]).tolist()
-    return {"counts": counts_by_ids(ids, values).tolist(), "ids": ids}
+    return {"counts": counts_by_ids(ids, values, weights).tolist(), "ids": ids}
 
 
 def num_buckets(buckets: Buckets) -> int:
@@ -57,25 +61,30 @@ def num_buckets(buckets: Buckets) -> int:
     return len(limits) + 1
 
 
-def bucket_counts(buckets: Buckets, values: Array) -> Counts:
-    """Returns the number of values in each bucket, (buckets,)."""
+def bucket_counts(
+    buckets: Buckets, values: Array, weights: Array | None = None
+) -> Counts:
+    """Returns the number of values in each bucket, (buckets,).
+
+    With weights, (values,), this is the sum of the values' weights.
+    """
     if "edges" in buckets:
-        return counts_by_edges(buckets["edges"], values)
-    return counts_by_ids(buckets["ids"], values)
+        return counts_by_edges(buckets["edges"], values, weights)
+    return counts_by_ids(buckets["ids"], values, weights)
 
 
-def counts_by_edges(edges: list[float], values: Array) -> Counts:
+def counts_by_edges(edges: list[float], values: Array, weights: Array | None) -> Counts:
     """Returns the number of values in each bucket of numbers, (edges + 1,)."""
     # The index of a value's bucket is the number of edges up to the value.
     bucket = np.searchsorted(np.asarray(edges), values, side="right")
-    return np.bincount(bucket, minlength=len(edges) + 1)
+    return np.bincount(bucket, weights, minlength=len(edges) + 1)
 
 
-def counts_by_ids(ids: list[int], values: Array) -> Counts:
+def counts_by_ids(ids: list[int], values: Array, weights: Array | None) -> Counts:
     """Returns the number of values in each bucket of ids, (ids + 1,)."""
     index_of_id = np.searchsorted(np.asarray(ids), values)
     bucket = np.where(np.isin(values, ids), index_of_id, len(ids))
-    return np.bincount(bucket, minlength=len(ids) + 1)
+    return np.bincount(bucket, weights, minlength=len(ids) + 1)
 
 
 def stability_index(counts: Counts, other_counts: Counts) -> float:

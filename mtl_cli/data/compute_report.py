@@ -96,15 +96,14 @@ def feature_report(
     feature = features.by_name[name]
     train = samples["train"]
     summary = feature.summary(features.columns_in(train.features, name))
-    train_values, _ = features.all_values(train.features, name)
-    buckets = make_buckets(train_values)
+    buckets = make_buckets(*values_to_count(name, features, train))
     drifts = {}
     for split, table in samples.items():
         if split != "train":
             drifts[split] = 0.0
             if min(train.num_rows, table.num_rows) >= MIN_ROWS:
-                values, _ = features.all_values(table.features, name)
-                counts = bucket_counts(buckets, values)
+                values, weights = values_to_count(name, features, table)
+                counts = bucket_counts(buckets, values, weights)
                 drifts[split] = stability_index(np.array(buckets["counts"]), counts)
     return {
         "kind": feature.kind,
@@ -115,6 +114,15 @@ def feature_report(
         "drift": drifts,
         "auc": feature_aucs(name, feature.numeric, outputs, train, summary),
     }
+
+
+def values_to_count(
+    name: str, features: FeatureSet, table: Table
+) -> tuple[Array, Array | None]:
+    """Returns all values of a feature, and their weights if rows are a sample."""
+    values, rows = features.all_values(table.features, name)
+    weights = table.rows_represented
+    return values, None if weights is None else weights[rows]
 
 
 def sample(table: StoredTable) -> Table:

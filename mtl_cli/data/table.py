@@ -52,6 +52,17 @@ class Table:
         return self.weights | self.population
 
     @property
+    def rows_represented(self) -> Array | None:
+        """The number of rows of complete data that each row stands for, (rows,).
+
+        A row with label 0 and the sampling rate r stands for 1 / r rows. None if no
+        task has a column of sampling rates.
+        """
+        for task, log_rates in self.log_rates.items():
+            return np.where(self.labels[task] == 0, np.exp(-log_rates), 1.0)
+        return None
+
+    @property
     def num_rows(self) -> int:
         """The number of rows."""
         return len(next(iter(self.features.values())))

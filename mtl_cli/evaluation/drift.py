@@ -15,7 +15,7 @@ import pyarrow as pa
 from mtl_cli.columns.cells import empty_cells
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
 from mtl_cli.core.other_files import read_json_object
-from mtl_cli.core.prediction_names import prediction_name
+from mtl_cli.core.prediction_names import prediction_name, weight_name
 from mtl_cli.data.buckets import (
     Buckets,
     Counts,
@@ -24,8 +24,10 @@ from mtl_cli.data.buckets import (
     num_buckets,
     stability_index,
 )
+from mtl_cli.data.compute_report import values_to_count
 from mtl_cli.data.feature_set import FeatureSet
-from mtl_cli.data.table import Array
+from mtl_cli.data.table import Array, Table
+from mtl_cli.evaluation.loaded_run import LoadedRun
 from mtl_cli.heads.base import Output
 from mtl_cli.runs.predictions_file import PREDICTIONS, read_predictions
 
@@ -42,7 +44,8 @@ class RunDistribution(NamedTuple):
 
     Attributes:
         buckets: the buckets of the values.
-        counts: the number of values of training rows in each bucket, (buckets,).
+        counts: the number of values of training rows in each bucket, (buckets,). A row
+            counts as often as `Table.rows_represented` says.
         empty_fraction: the fraction of empty cells in the training file.
         unseen_fraction: the fraction of unseen values in the run's last split, usually
             the test rows; None if unseen values were not counted. A value is unseen if
@@ -63,7 +66,7 @@ def read_distribution(report: dict[str, Any]) -> RunDistribution:
     """
     buckets = report["buckets"]
     limits = np.array(buckets["edges" if "edges" in buckets else "ids"], "float64")
-    counts = np.array(buckets["counts"], "int64")
+    counts = np.array(buckets["counts"], "float64")
     if limits.ndim != 1 or counts.shape != (num_buckets(buckets),):
         raise ValueError("the buckets and their counts do not fit")
     empty_fraction = float(report["missing"]["train"])
@@ -83,7 +86,8 @@ class FeatureCounts:
             if the drift is known.
         run_distributions: {feature: its distribution in the run's own data}; {} if the
             drift is unknown.
-        counts: {feature: the number of values in each bucket, (buckets,)}.
+        counts: {feature: the number of values in each bucket, (buckets,)}, where a row
+            counts as often as `Table.rows_represented` says.
         num_empty: {raw column of a feature: the number of empty cells}.
         num_unseen: {feature: the number of unseen values}.
         num_values: {feature: the number of all values, unseen or not}.
@@ -113,15 +117,16 @@ class FeatureCounts:
         self.num_values = Counter[str]()
         self.num_rows = 0
 
-    def add(self, encoded: dict[str, Array], raw_rows: pa.Table | None = None) -> None:
+    def add(self, rows: Table, raw_rows: pa.Table | None = None) -> None:
         """Counts the values of a block of encoded rows.
 
         `raw_rows` are the same rows before their encoding. Without `raw_rows`, the
         empty cells and unseen values of the block are not counted.
         """
+        encoded = rows.features
         for name, distribution in self.run_distributions.items():
-            values, _ = self.features.all_values(encoded, name)
-            self.counts[name] += bucket_counts(distribution.buckets, values)
+            values, weights = values_to_count(name, self.features, rows)
+            self.counts[name] += bucket_counts(distribution.buckets, values, weights)
         if raw_rows is None:
             return
         self.num_rows += raw_rows.num_rows
@@ -197,44 +202,62 @@ def has_drifted(record: dict[str, Any]) -> bool:
 
 
 def prediction_drift(
-    run_folder: Path, outputs: list[Output], predictions: dict[str, Array]
+    run: LoadedRun,
+    outputs: list[Output],
+    predictions: dict[str, Array],
+    weights: Array | None,
 ) -> tuple[list[dict[str, Any]], str]:
     """Compares predictions with the run's predictions for its own test rows.
+
+    Args:
+        run: the run, with the predictions for its test rows.
+        outputs: the outputs to compare.
+        predictions: {output: the predictions to compare, (rows,) or (rows, classes)}.
+        weights: how often each row counts, (rows,), see `Table.rows_represented`.
 
     Returns: the drift, one dict per output, or per class of a multiclass output, see
         `prediction_record`; and a line that tells the user why the drift is unknown,
         or "".
     """
     try:
-        run_predictions = read_run_predictions(run_folder, outputs, predictions)
+        run_predictions, run_weights = read_run_predictions(run, outputs, predictions)
     except FileNotFoundError:
-        return [], f"drift of predictions is unknown: {run_folder} has no {PREDICTIONS}"
+        return [], f"drift of predictions is unknown: {run.folder} has no {PREDICTIONS}"
     except DAMAGED_FILE_ERRORS:
-        path = run_folder / PREDICTIONS
+        path = run.folder / PREDICTIONS
         return [], f"drift of predictions is unknown: {path} is damaged"
     records = []
     for output in outputs:
         name = output.name
         old = output.task.prediction_columns(name, run_predictions[name])
         new = output.task.prediction_columns(name, predictions[name])
-        records += [prediction_record(key, old[key], new[key]) for key in new]
+        records += [
+            prediction_record(key, old[key], run_weights, new[key], weights)
+            for key in new
+        ]
     return records, ""
 
 
 def read_run_predictions(
-    run_folder: Path, outputs: list[Output], predictions: dict[str, Array]
-) -> dict[str, Array]:
+    run: LoadedRun, outputs: list[Output], predictions: dict[str, Array]
+) -> tuple[dict[str, Array], Array | None]:
     """Reads the run's predictions for its own test rows.
 
     Returns: {output: (rows,) or (rows, classes)}, with as many classes as in
-        `predictions`.
+        `predictions`; and how often each row counts, (rows,), if a task of the run has
+        a column of sampling rates.
 
     Raises:
         FileNotFoundError: if the run has no predictions.
         OSError, ValueError, LookupError, TypeError: if the file is damaged.
     """
     columns = [prediction_name(output.name) for output in outputs]
-    table = read_predictions(run_folder, lambda names: columns)
+    weight_columns = [
+        weight_name(output.name)
+        for output in run.config.outputs
+        if output.task.kept_negatives_column is not None
+    ][:1]
+    table = read_predictions(run.folder, lambda names: columns + weight_columns)
     if not table.num_rows:
         raise ValueError("the file has no rows")
     run_predictions = {}
@@ -245,25 +268,36 @@ def read_run_predictions(
         if values.shape[1:] != predictions[output.name].shape[1:]:
             raise ValueError("the numbers of classes differ")
         run_predictions[output.name] = values.astype("float64")
-    return run_predictions
+    for column in weight_columns:
+        weights = np.asarray(table[column].to_numpy(), "float64")
+        if not (np.isfinite(weights) & (weights >= 0)).all() or not weights.any():
+            raise ValueError("the weights of the rows are no weights")
+        return run_predictions, weights
+    return run_predictions, None
 
 
-def prediction_record(name: str, old: Array, new: Array) -> dict[str, Any]:
+def prediction_record(
+    name: str,
+    old: Array,
+    old_weights: Array | None,
+    new: Array,
+    new_weights: Array | None,
+) -> dict[str, Any]:
     """Returns the drift of the predictions of an output, or of one of its classes.
 
     `old` are the run's predictions for its own test rows, `new` the predictions for the
-    evaluated rows; both are (rows,).
+    evaluated rows, and the weights say how often each row counts; all are (rows,).
 
     Returns: a dict with `kind` "prediction"; `name`; `psi`, the population stability
         index; `mean`, the mean of `new`; and `trained_mean`, the mean of `old`.
     """
     old, new = old.astype("float64"), new.astype("float64")
-    buckets = make_buckets(old)
+    buckets = make_buckets(old, old_weights)
     counts = np.array(buckets["counts"])
     return {
         "kind": "prediction",
         "name": name,
-        "psi": stability_index(counts, bucket_counts(buckets, new)),
-        "mean": float(new.mean()),
-        "trained_mean": float(old.mean()),
+        "psi": stability_index(counts, bucket_counts(buckets, new, new_weights)),
+        "mean": float(np.average(new, weights=new_weights)),
+        "trained_mean": float(np.average(old, weights=old_weights)),
     }

@@ -76,7 +76,9 @@ def evaluate(
     ]
     slices = requested_slices(run.features, rows.slice_columns)
     slice_records, weakest_first = score_slices(rows_of_outputs, slices)
-    drift, drift_remark = prediction_drift(run.folder, rows.outputs, rows.predictions)
+    drift, drift_remark = prediction_drift(
+        run, rows.outputs, rows.predictions, rows.table.rows_represented
+    )
     importances: dict[str, Any] = {}
     if request.importance:
         importances = permutation_importance(

@@ -76,7 +76,7 @@ def rows_of_source(
         samples.append(table.take(sampled_rows))
         tables.append(replace(table, features={}))
         slice_cells.append(block.select(plan.slice_columns))
-        feature_counts.add(table.features, block)
+        feature_counts.add(table, block)
         first_row += block.num_rows
         on_rows(first_row, source.num_rows)
     cells = pa.concat_tables(slice_cells)
@@ -140,7 +140,7 @@ def validation_rows(run: LoadedRun, on_rows: OnProgress) -> EvaluatedRows:
     split = data.splits["valid"]
     table = split.read(0, split.num_rows)
     feature_counts = FeatureCounts(run.features, run.folder)
-    feature_counts.add(table.features)
+    feature_counts.add(table)
     sample_indices = random_indices(split.num_rows)
     return EvaluatedRows(
         table_name="the validation rows",

@@ -30,6 +30,17 @@ def test_frequent_ids_have_buckets_and_all_others_share_one() -> None:
     assert bucket_counts(buckets, np.int32([0])).tolist() == [1, *[0] * 20]
 
 
+def test_value_counts_as_often_as_its_weight() -> None:
+    random = np.random.default_rng(2)
+    for values in (random.integers(0, 40, 300), random.normal(size=300).round(1)):
+        repeats = random.integers(1, 5, 300)
+        buckets = make_buckets(values, repeats.astype("float64"))
+        repeated = bucket_counts(buckets, values.repeat(repeats))
+        assert repeated.tolist() == buckets["counts"]
+        unweighted = bucket_counts(buckets, values)
+        assert make_buckets(values) == buckets | {"counts": unweighted.tolist()}
+
+
 def test_buckets_survive_json() -> None:
     values = np.random.default_rng(1).normal(size=500).astype("float32")
     buckets = make_buckets(values)

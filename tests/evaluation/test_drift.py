@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from mtl_cli.data.table import Table
 from mtl_cli.evaluation.drift import FeatureCounts, has_drifted
 
 
@@ -45,6 +46,7 @@ def test_fraction_of_empty_cells_does_not_depend_on_the_blocks(
     )
     feature_counts = FeatureCounts(features, tmp_path)
     for first_row in range(0, 4, rows_per_block):
-        feature_counts.add({}, rows.slice(first_row, rows_per_block))
+        block = rows.slice(first_row, rows_per_block)
+        feature_counts.add(Table(features={}, labels={}, weights={}), block)
     (record,) = feature_counts.drift()
     assert (record["missing"], record["psi"]) == (0.5, None)

@@ -269,13 +269,12 @@ def test_run_on_a_sample_predicts_and_scores_all_rows(
     is_click = everything["click"].to_numpy() == 1
     sample = everything.filter(is_click | (random.random(8000) < kept))
     train = parquet(tmp_path, sample)
-    data = values(
-        train, {"user": {"kind": "sparse"}}, {"click": CLICK | {"sampling_rate": rate}}
-    )
+    tasks = {"click": CLICK | {"sampling_rate": rate}}
+    data = values(train, {"user": {"kind": "sparse"}}, tasks, test=str(train))
     long_enough = "trainer.epochs=30", "optimizer.learning_rate=0.002"
     scores = run_in(tmp_path / "run", config(data, *long_enough))
     # A ninth of all rows are clicks, and about a third of the rows in the sample.
-    assert scores["train"]["click"]["pcoc"] == pytest.approx(1, abs=0.06)
+    assert scores["test"]["click"]["pcoc"] == pytest.approx(1, abs=0.06)
     model = mtl_cli.load(tmp_path / "run")
     p = model.predict(everything)["click"].groupby(everything["user"].to_numpy())
     shares = everything.to_pandas().groupby("user")["click"].mean()
@@ -283,13 +282,21 @@ def test_run_on_a_sample_predicts_and_scores_all_rows(
     evaluation = model.evaluate(sample)
     measured = evaluation.metrics.set_index("metric")["value"]
     for metric in ("auc", "log_loss", "ece", "pcoc"):
-        expected = scores["train"]["click"][metric]
+        expected = scores["test"]["click"][metric]
         assert measured[metric] == pytest.approx(expected, rel=FLOAT32)
     if rate == "rate":
         unsampled = model.evaluate(everything.drop_columns("rate"))
         assert any("has no column 'rate'" in line for line in unsampled.remarks)
         whole = unsampled.metrics.set_index("metric")["value"]["pcoc"]
         assert whole == pytest.approx(1, abs=0.06)
+        # The sample holds a third of the rows, and other users than all rows.
+        for drift in (evaluation.drift, unsampled.drift):
+            assert set(drift["kind"]) == {"feature", "prediction"}
+            assert drift["psi"].max() < 0.02
+            prediction = drift[drift["kind"] == "prediction"].iloc[0]
+            share = shares[everything["user"].to_numpy()].mean()
+            assert prediction["trained_mean"] == pytest.approx(share, rel=0.06)
+            assert prediction["mean"] == pytest.approx(share, rel=0.06)
     else:
         whole = model.evaluate(everything)
         assert any("seem to hold all rows with click = 0" in x for x in whole.remarks)
