@@ -197,7 +197,7 @@ class HoME(GatedSharing):
         """
         from keras import ops
 
-        from mtl_cli.layers.feature_gate import FeatureGate
+        from mtl_cli.layers import FeatureGate
 
         if self.feature_gate_ranks:
             gate = FeatureGate(
@@ -233,8 +233,7 @@ class HoME(GatedSharing):
             routes: the owners and the names of their experts.
             name: the name of the layer of self-gates.
         """
-        from mtl_cli.layers import Mix
-        from mtl_cli.layers.gate_nu import GateNU
+        from mtl_cli.layers import GateNU, Mix
 
         num_owners, num_experts = experts.shape[:2]
         if num_experts > 1:

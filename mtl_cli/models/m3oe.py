@@ -59,10 +59,14 @@ class M3oE(GatedSharing):
     def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
         from keras import ops
 
-        from mtl_cli.layers import Mix, Route, experts_of
-        from mtl_cli.layers.balanced_weights import BalancedWeights
+        from mtl_cli.layers import (
+            BalancedWeights,
+            Mix,
+            Route,
+            ScenarioGates,
+            experts_of,
+        )
         from mtl_cli.layers.routing import SHARED, Expert
-        from mtl_cli.layers.scenario_gates import ScenarioGates
 
         (x,) = encodings.outputs  # one encoding, (batch, dim)
         scenario_weights: Tensor = encodings.scenario_weights  # (batch, S)
@@ -107,7 +111,7 @@ class M3oE(GatedSharing):
 
         Returns: e, `(batch, units)`.
         """
-        from mtl_cli.layers.star import StarDense
+        from mtl_cli.layers import StarDense
 
         star = StarDense(1, self.star_units, self.l2, self.initializer, name="star")
         u = star(x, scenario_weights)  # (1, batch, star_units)

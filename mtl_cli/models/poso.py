@@ -45,8 +45,7 @@ class POSO(GatedSharing):
         return {"personal_features": self.personal_features}
 
     def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
-        from mtl_cli.layers import Mix, Route, experts_of
-        from mtl_cli.layers.gate_nu import GateNU
+        from mtl_cli.layers import GateNU, Mix, Route, experts_of
         from mtl_cli.layers.routing import SHARED
 
         (x,) = encodings.outputs  # one encoding, (batch, dim)

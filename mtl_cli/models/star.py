@@ -43,8 +43,7 @@ class STAR(Sharing):
     bottom_units: Units
 
     def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
-        from mtl_cli.layers.partitioned_norm import PartitionedNorm
-        from mtl_cli.layers.star import StarMLP
+        from mtl_cli.layers import PartitionedNorm, StarMLP
 
         (x,) = encodings.outputs  # one encoding, (batch, dim)
         scenario_weights = encodings.scenario_weights  # (batch, scenarios)

@@ -16,10 +16,16 @@ from typing import TypeAlias
 
 import keras
 
-from mtl_cli.layers import ParallelDense, ParallelMLP, Route, Routing
+from mtl_cli.layers import (
+    ParallelDense,
+    ParallelMLP,
+    Route,
+    Routing,
+    StarDense,
+    StarMLP,
+)
 from mtl_cli.layers.parallel_norms import ParallelBatchNorm, ParallelLayerNorm
 from mtl_cli.layers.routing import SHARED
-from mtl_cli.layers.star import StarDense, StarMLP
 
 Index = tuple[slice, ...]
 LayerPart: TypeAlias = keras.Layer | keras.Variable

@@ -132,8 +132,7 @@ class PPNet(Towers):
 
         Returns: `(tasks, batch, units)`.
         """
-        from mtl_cli.layers import Route
-        from mtl_cli.layers.gate_nu import GateNU
+        from mtl_cli.layers import GateNU, Route
         from mtl_cli.layers.towers import layer_name
 
         tasks_share_u = len(u.shape) == 2

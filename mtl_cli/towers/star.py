@@ -46,9 +46,9 @@ class Star(Towers):
     ) -> list[Tensor]:
         from keras import ops
 
+        from mtl_cli.layers import StarDense, StarMLP
         from mtl_cli.layers.members import by_member
         from mtl_cli.layers.parallel import kernel_options
-        from mtl_cli.layers.star import StarDense, StarMLP
         from mtl_cli.layers.towers import (
             connect_by_widths,
             connect_towers,

@@ -12,8 +12,7 @@ from mtl_cli.config.check import check
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.options import option_class
 from mtl_cli.core.paths import conf_folder
-from mtl_cli.layers import ParallelDense, ParallelMLP, Routing
-from mtl_cli.layers.star import StarDense, StarMLP
+from mtl_cli.layers import ParallelDense, ParallelMLP, Routing, StarDense, StarMLP
 from mtl_cli.models.base import Sharing
 from mtl_cli.network.build import build
 from mtl_cli.network.network import Network

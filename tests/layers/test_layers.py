@@ -11,27 +11,33 @@ import tensorflow as tf
 
 from mtl_cli.layers import (
     Attention,
+    BalancedWeights,
     DSelectKGates,
     Expert,
+    FeatureGate,
     FusedEmbedding,
+    GateNU,
     Gates,
     HardConcrete,
     Mix,
     ParallelDense,
     ParallelMLP,
+    PartitionedNorm,
     Route,
+    ScenarioGates,
+    StarDense,
+    StarMLP,
     StaticWeights,
     TopKGates,
     connect_towers,
     experts_of,
     extract,
 )
-from mtl_cli.layers.balanced_weights import BalancedWeights
-from mtl_cli.layers.scenario_gates import ScenarioGates
 
 BATCH, DIM = 8, 6
 X = (DIM,)
 IDS = "ids"
+SCENARIO = "scenario"
 
 
 class Case(NamedTuple):
@@ -39,7 +45,8 @@ class Case(NamedTuple):
 
     Attributes:
         connect: gives the output for the inputs.
-        inputs: a shape for each input, without the batch; `IDS` for three ids.
+        inputs: a shape for each input, without the batch; `IDS` for three ids,
+            `SCENARIO` for the weights of four scenarios.
         output: the shape of the output.
         weights: how many numbers the layers hold.
     """
@@ -177,15 +184,45 @@ CASES = {
         lambda x, owned: BalancedWeights([Route(None, experts_of("scenario", 4))])(
             x, owned
         ),
-        [X, (4,)],
+        [X, SCENARIO],
         (1, BATCH, 4),
         2,
     ),
     "ScenarioGates": Case(
         lambda x, scenario: ScenarioGates(Gates(2 * 4, 3), 4)(x, scenario),
-        [X, (4,)],
+        [X, SCENARIO],
         (2, BATCH, 3),
         2 * 4 * DIM * 3,
+    ),
+    "GateNU": Case(
+        lambda x: GateNU(2, 5, [4], activation="tanh", l2=0.1)(x),
+        [X],
+        (2, BATCH, 5),
+        DIM * 4 + 4 + 2 * (4 * 5 + 5),
+    ),
+    "FeatureGate": Case(
+        lambda x: FeatureGate(2, DIM, ranks=[3, 2])(x),
+        [X],
+        (2, BATCH, DIM),
+        2 * (2 * DIM + 2 * DIM * (3 + 2)),
+    ),
+    "StarDense": Case(
+        lambda x, scenario: StarDense(3, 5, l2=0.1)(x, scenario),
+        [X, SCENARIO],
+        (3, BATCH, 5),
+        3 * (1 + 4) * (DIM * 5 + 5),
+    ),
+    "StarMLP": Case(
+        lambda x, scenario: StarMLP(3, [5, 2], "tanh", dropout=0.25)(x, scenario),
+        [X, SCENARIO],
+        (3, BATCH, 2),
+        3 * (1 + 4) * (DIM * 5 + 5 + 5 * 2 + 2),
+    ),
+    "PartitionedNorm": Case(
+        lambda x, scenario: ParallelDense(3, 4)(PartitionedNorm()(x, scenario)),
+        [X, SCENARIO],
+        (3, BATCH, 4),
+        2 * (1 + 4) * DIM + 2 * 4 * DIM + 4 + EXPERTS,
     ),
     "HardConcrete": Case(
         lambda x: HardConcrete([Route(t, experts_of("a", 4)) for t in range(3)])(x),
@@ -212,9 +249,13 @@ def case(request: pytest.FixtureRequest) -> Iterator[Case]:
 
 def data(case: Case) -> list[Any]:
     random = np.random.default_rng(0)
+    makers: dict[Any, Callable[[], Any]] = {
+        IDS: lambda: random.integers(0, 4, (BATCH, 3)),
+        SCENARIO: lambda: np.eye(4, dtype="float32")[random.integers(0, 4, BATCH)],
+    }
     return [
-        random.integers(0, 4, (BATCH, 3))
-        if shape == IDS
+        makers[shape]()
+        if shape in makers
         else random.normal(size=(BATCH, *shape)).astype("float32")
         for shape in case.inputs
     ]
@@ -222,8 +263,12 @@ def data(case: Case) -> list[Any]:
 
 def model_of(case: Case) -> keras.Model:
     """A functional model around the layer."""
+    symbols: dict[Any, Callable[[], Any]] = {
+        IDS: lambda: keras.Input((3,), dtype="int32"),
+        SCENARIO: lambda: keras.Input((4,)),
+    }
     inputs = [
-        keras.Input((3,), dtype="int32") if shape == IDS else keras.Input(shape)
+        symbols[shape]() if shape in symbols else keras.Input(shape)
         for shape in case.inputs
     ]
     return keras.Model(inputs, case.connect(*inputs))

@@ -30,7 +30,7 @@ from helpers.networks import (
 from helpers.slow import slow_except
 
 from mtl_cli.data.table import Table
-from mtl_cli.layers.gate_nu import GateNU
+from mtl_cli.layers import GateNU
 
 PPNET = ["model=pepnet", "model.tower_units=[8,6]", "model.prior_gate_units=[5]"]
 EPNET = ["encoder.domain_features=[hour]", "encoder.domain_gate_units=[5]"]

@@ -25,8 +25,8 @@ from helpers.networks import (
     read_dense,
 )
 
+from mtl_cli.layers import StarMLP
 from mtl_cli.layers.partitioned_norm import PRIOR_ROWS, PartitionedNorm
-from mtl_cli.layers.star import StarMLP
 
 STAR = ["model=star", "model.tower_units=[8]", "model.bottom_units=[7,6]"]
 SCENARIOS = 3  # of `hour`, whose ids are 1 to 3; id 0 is an unknown hour
