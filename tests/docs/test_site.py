@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -136,3 +137,25 @@ def test_site_builds_strictly_and_requests_nothing_from_other_hosts(
     for style in tmp_path.rglob("*.css"):
         text = style.read_text("utf-8")
         assert not re.search(r"(?:@import|url\()\s*[\"']?https?:", text), style
+
+
+def test_every_name_for_options_of_your_own_exists() -> None:
+    page = (DOCS / "reference" / "options.md").read_text("utf-8")
+    bases = re.findall(r"^::: (\S+)$", page, re.MULTILINE)
+    helpers = re.findall(r"`(mtl_cli(?:\.\w+){3,})`", page)
+    table = page.partition("| type |")[2].partition("##")[0]
+    types = set(re.findall(r"`(\w+)`", table))
+    assert len(helpers) > 20 and len(types) == 9
+    names = {*bases, *helpers, *(f"mtl_cli.core.options.{name}" for name in types)}
+    for name in names:
+        module, _, attribute = name.rpartition(".")
+        assert hasattr(import_module(module), attribute), name
+    guide = (DOCS / "how-to" / "own-options.md").read_text("utf-8")
+    imported = {
+        f"{module}.{attribute}"
+        for module, attributes in re.findall(r"from (mtl_cli\S*) import (.+)", guide)
+        for attribute in attributes.split(", ")
+    }
+    assert imported and imported <= names
+    of_table = re.findall(r"\| `(mtl_cli\.\w+\.\w+\.\w+)`", guide)
+    assert len(of_table) == 12 and set(of_table) <= set(bases)
