@@ -11,6 +11,7 @@ dead one.
 import contextlib
 import hashlib
 import socket
+import sqlite3
 import threading
 import time
 import uuid
@@ -26,6 +27,7 @@ from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.errors import ConfigError, StorageError, first_line
 from mtl_cli.core.other_files import UnsafeFileError
 from mtl_cli.core.sqlite_database import check_sqlite_database
+from mtl_cli.sweep.cmaes_state import NEW_DATABASE
 
 KEY = "hydra.sweeper.storage"
 CONNECT_SECONDS = 5  # the default; a URL may set `?connect_timeout=`
@@ -38,6 +40,7 @@ LIBPQ_OPTIONS = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,  # milliseconds
 }
+MAX_TRIALS = 100_000  # of a search in SQLite, as of the jobs of a sweep
 HEARTBEAT_SECONDS = 5
 # A sweep counts as cut off if its heartbeat has not changed for this time.
 MAX_SILENCE_SECONDS = 60
@@ -72,6 +75,14 @@ class SearchStorage(_CachedStorage):
         return trial_id
 
     def set_trial_state(self, trial_id: int, state: TrialState) -> bool:
+        # Each parameter of a trial becomes a setting of its job, as if somebody had
+        # typed it. A trial that waits has none: Optuna keeps the queued values apart,
+        # and takes from them only the keys of the search.
+        if state == TrialState.RUNNING and self.get_trial(trial_id).params:
+            raise ConfigError(
+                f"{KEY}: a waiting trial in {self.name} holds parameters, which no "
+                f"search writes; {NEW_DATABASE}"
+            )
         try:
             is_set: bool = super().set_trial_state(trial_id, state)
         except RuntimeError:
@@ -113,10 +124,32 @@ def open_storage(url: str, sweep: Path) -> SearchStorage:
     if not is_shared and parsed.database:
         try:
             check_sqlite_database(Path(parsed.database))
+            check_number_of_trials(Path(parsed.database))
         except UnsafeFileError as error:
             raise ConfigError(f"{KEY}: {error}") from None
     sweep_id = read_or_make_id(sweep) if is_shared else ""
     return SearchStorage(connect(engine, url, name), name, sweep_id)
+
+
+def check_number_of_trials(path: Path) -> None:
+    """Refuses an SQLite database whose trials would fill the memory.
+
+    Optuna keeps all trials in memory, and copies them for each new trial.
+    """
+    num_trials = 0
+    # A missing or damaged database is told when it is opened.
+    with (
+        contextlib.suppress(sqlite3.Error),
+        contextlib.closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        ) as base,
+    ):
+        (num_trials,) = base.execute("SELECT COUNT(*) FROM trials").fetchone()
+    if num_trials > MAX_TRIALS:
+        raise UnsafeFileError(
+            f"{path} holds {num_trials:,} trials; a search has at most "
+            f"{MAX_TRIALS:,}: {NEW_DATABASE}"
+        )
 
 
 def connect(engine: sqlalchemy.engine.Engine, url: str, name: str) -> RDBStorage:

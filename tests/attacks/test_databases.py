@@ -1,11 +1,14 @@
 """A forged SQLite database does not keep a run or a search busy for ever."""
 
 import contextlib
+import json
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.other_files import UnsafeFileError
 from mtl_cli.core.sqlite_database import TRIGGER_OF_MLFLOW, check_sqlite_database
 
@@ -77,3 +80,52 @@ def test_definitions_without_a_function_are_accepted(tmp_path: Path) -> None:
         "CREATE INDEX i ON runs (a) WHERE (a IN ('x')) AND (b = 1)",
     )
     check_sqlite_database(path)
+
+
+@pytest.mark.filterwarnings("ignore:.* is experimental")
+def test_parameters_of_a_waiting_trial_are_no_settings_of_its_job(
+    tmp_path: Path,
+) -> None:
+    optuna = pytest.importorskip("optuna", reason="extra hpo")
+    from mtl_cli.sweep.search_storage import open_storage
+
+    def study() -> Any:
+        storage = open_storage(f"sqlite:///{tmp_path}/optuna.db", tmp_path)
+        return optuna.create_study(study_name="x", storage=storage, load_if_exists=True)
+
+    settings = {"hydra.sweep.dir": str(tmp_path.parent), "model.dropout": 0.1}
+    study().enqueue_trial(settings)  # Optuna takes the key of the search alone
+    space = {"model.dropout": optuna.distributions.UniformDistribution(0.0, 0.5)}
+    assert study().ask(space).params == {"model.dropout": 0.1}
+
+    study().enqueue_trial({"model.dropout": 0.2})
+    with contextlib.closing(sqlite3.connect(tmp_path / "optuna.db")) as base, base:
+        distribution = json.dumps(
+            {
+                "name": "CategoricalDistribution",
+                "attributes": {"choices": [str(tmp_path.parent)]},
+            }
+        )
+        base.execute(
+            "INSERT INTO trial_params (trial_id, param_name, param_value, "
+            "distribution_json) VALUES (2, 'hydra.sweep.dir', 0, ?)",
+            [distribution],
+        )
+    with pytest.raises(ConfigError, match=r"a waiting trial in .* holds parameters"):
+        study().ask(space)
+
+
+def test_database_of_too_many_trials_is_refused_before_it_is_read(
+    tmp_path: Path,
+) -> None:
+    pytest.importorskip("optuna", reason="extra hpo")
+    from mtl_cli.sweep.search_storage import MAX_TRIALS, open_storage
+
+    rows = f"(SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n <= {MAX_TRIALS})"
+    database(
+        tmp_path / "optuna.db",
+        "CREATE TABLE trials (number INTEGER)",
+        f"WITH RECURSIVE numbers(n) AS {rows} INSERT INTO trials SELECT n FROM numbers",
+    )
+    with pytest.raises(ConfigError, match=r"holds 100,001 trials; .* use a new data"):
+        open_storage(f"sqlite:///{tmp_path}/optuna.db", tmp_path)
