@@ -106,14 +106,17 @@ def cache_folder() -> Path | None:
 
 
 def cache_subfolder(name: str) -> Path | None:
-    """Returns a subfolder of the cache, or None for no cache. Makes it if needed.
+    """Returns a subfolder of the cache, or None for no cache. Makes it if needed."""
+    cache = cache_folder()
+    return None if cache is None else made_subfolder(cache, name)
+
+
+def made_subfolder(cache: Path, name: str) -> Path:
+    """Returns a subfolder of the cache. Makes it if needed.
 
     A link is an `OSError`: other users may write to a shared cache. Their link could
     name any folder, and mtl-cli would remove old files there.
     """
-    cache = cache_folder()
-    if cache is None:
-        return None
     folder = cache / name
     folder.mkdir(parents=True, exist_ok=True)
     if folder.is_symlink():

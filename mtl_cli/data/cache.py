@@ -14,15 +14,18 @@ import shutil
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from mtl_cli.core.atomic_write import FREE_SPACE
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError, MtlError
 from mtl_cli.core.folder_lock import open_lock_file
-from mtl_cli.core.paths import PACKAGE, cache_folder, cache_subfolder
+from mtl_cli.core.paths import PACKAGE, cache_folder, made_subfolder
 from mtl_cli.data.cache_entry import MANIFEST, Entry
 
 ENTRIES = "encoded"  # the cache's subfolder that holds the entries
+LOCKS = "locks"  # the cache's subfolder that holds a lock for each entry in the making
 DAYS_KEPT = 30
 # The packages whose code decides how data is encoded, and what the data report says.
 ENCODING_PACKAGES = (
@@ -42,42 +45,67 @@ def find_or_encode(
     """Returns the entry of a key; encodes the data first if there is no entry.
 
     If several processes need the same entry, one of them encodes the data, and the
-    others wait.
+    others wait. If the cache cannot be used, for instance because its disk is full, a
+    warning says so, and the data are encoded without the cache.
 
     Args:
         key: a hash of everything that the encoded data depend on.
         encode: a function that encodes the data into an empty folder.
         check: a function that raises an error if an entry does not fit the data set.
     """
-    folder = None
+    cache = cache_folder()
+    if cache is not None:
+        try:
+            return find_or_encode_in(cache, key, encode, check)
+        except OSError as error:
+            warnings.warn(
+                f"cannot keep encoded data in {cache}: {error.strerror or error}; "
+                "going on without this cache. Make room, or name another folder in the "
+                "environment variable MTL_CACHE",
+                stacklevel=2,
+            )
     try:
-        if entry := find_entry(key, check):
-            return entry
-        with encoding_lock(key):
-            # Another process may have encoded the data while this process waited.
-            if entry := find_entry(key, check):
-                return entry
-            folder = make_folder()
-            encode(folder)
-            return publish(folder, key, check)
+        folder = Path(tempfile.mkdtemp(prefix="mtl-cli-"))
+        # The run reads the folder until the process ends.
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        encode(folder)
+        return Entry(folder)
     except OSError as error:
-        location = cache_folder() or tempfile.gettempdir()
         raise DataError(
-            f"cannot keep encoded data in {location}: {error.strerror or error}; make "
-            "room, or name another folder in the environment variable MTL_CACHE"
+            f"cannot write encoded data to {tempfile.gettempdir()}: "
+            f"{error.strerror or error}; {FREE_SPACE}"
         ) from None
-    finally:
-        # After a success, `publish` has renamed the folder, and nothing is left to
-        # remove. Without a cache, the run reads the folder until the process ends.
-        if folder is not None and cache_folder() is not None:
+
+
+def find_or_encode_in(
+    cache: Path,
+    key: str,
+    encode: Callable[[Path], None],
+    check: Callable[[Entry], None],
+) -> Entry:
+    """Does what `find_or_encode` does; an `OSError` if the cache cannot be used."""
+    target = made_subfolder(cache, ENTRIES) / key
+    if entry := find_entry(target, check):
+        return entry
+    with encoding_lock(made_subfolder(cache, LOCKS) / key):
+        # Another process may have encoded the data while this process waited.
+        if entry := find_entry(target, check):
+            return entry
+        folder = make_folder(target.parent)
+        try:
+            encode(folder)
+            return publish(folder, target, check)
+        finally:
+            # After a success, `publish` has renamed the folder: nothing is left.
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def find_entry(key: str, check: Callable[[Entry], None]) -> Entry | None:
-    """Returns the entry of a key, or None if there is none. Removes a damaged entry."""
-    root = cache_folder()
-    folder = None if root is None else root / ENTRIES / key
-    if folder is None or not folder.is_dir() or folder.is_symlink():
+def find_entry(folder: Path, check: Callable[[Entry], None]) -> Entry | None:
+    """Returns the entry in a folder, or None if there is none.
+
+    A damaged entry is removed.
+    """
+    if not folder.is_dir() or folder.is_symlink():
         return None
     try:
         entry = Entry(folder, was_cached=True)
@@ -93,17 +121,12 @@ def find_entry(key: str, check: Callable[[Entry], None]) -> Entry | None:
 
 
 @contextlib.contextmanager
-def encoding_lock(key: str) -> Iterator[None]:
+def encoding_lock(path: Path) -> Iterator[None]:
     """Lets one process at a time encode the entry of a key; others wait.
 
     On a file system without locks, no process waits, and two processes may encode the
     same rows. The second encoding costs time, but both write the same entry.
     """
-    folder = cache_subfolder("locks")
-    if folder is None:
-        yield
-        return
-    path = folder / key
     with open_lock_file(path) as file:
         with contextlib.suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX)
@@ -113,16 +136,8 @@ def encoding_lock(key: str) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
-def make_folder() -> Path:
-    """Makes an empty folder to encode into, and removes old entries from the cache.
-
-    Without a cache, the folder is removed when the process ends.
-    """
-    entries = cache_subfolder(ENTRIES)
-    if entries is None:
-        folder = Path(tempfile.mkdtemp(prefix="mtl-cli-"))
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        return folder
+def make_folder(entries: Path) -> Path:
+    """Makes an empty folder to encode into, and removes old entries from the cache."""
     for old in entries.iterdir():
         with contextlib.suppress(OSError):
             days = (time.time() - old.lstat().st_mtime) / 86400
@@ -133,19 +148,13 @@ def make_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="tmp-", dir=entries))
 
 
-def publish(folder: Path, key: str, check: Callable[[Entry], None]) -> Entry:
-    """Makes a complete folder the entry of a key.
-
-    Without a cache, the folder stays where it is.
-    """
-    root = cache_folder()
-    if root is None:
-        return Entry(folder)
+def publish(folder: Path, target: Path, check: Callable[[Entry], None]) -> Entry:
+    """Makes a complete folder the entry `target`."""
     try:
-        return Entry(folder.rename(root / ENTRIES / key))
+        return Entry(folder.rename(target))
     except OSError:
         # Another process may have published the same entry in the meantime.
-        entry = find_entry(key, check)
+        entry = find_entry(target, check)
         if entry is None:
             raise
         return entry

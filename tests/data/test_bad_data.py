@@ -1555,11 +1555,13 @@ def test_command_tells_every_job_of_a_sweep(tmp_path):
 
 
 @pytest.mark.slow
-def test_command_tells_of_a_cache_that_cannot_be_written(tmp_path):
+def test_command_goes_on_without_a_cache_that_cannot_be_written(tmp_path):
     (tmp_path / "train.csv").write_text(text())
     (tmp_path / "taken").write_text("")
     command = on_shop(tmp_path, MTL_CACHE=str(tmp_path / "taken"))
-    assert_told(command, f"cannot keep encoded data in {tmp_path}/taken", "MTL_CACHE")
+    assert command.returncode == 0
+    warning = f"warning: cannot keep encoded data in {tmp_path}/taken: "
+    assert command.stderr.startswith(warning)
 
 
 @pytest.mark.slow
@@ -1572,7 +1574,11 @@ def test_command_tells_of_a_full_disk_and_leaves_nothing_behind(tmp_path):
         command = on_shop(tmp_path, run=run_cold)  # which inherits the limit
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert_told(command, f"cannot keep encoded data in {tmp_path}/cache: ", "make room")
+    assert command.returncode == 2
+    warning, line = command.stderr.splitlines()
+    assert f"cannot keep encoded data in {tmp_path}/cache: " in warning
+    assert line.startswith("mtl-train: error: cannot write encoded data to ")
+    assert "free the space" in line
     assert cached_files(tmp_path) == []
 
 
