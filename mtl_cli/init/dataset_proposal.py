@@ -122,6 +122,7 @@ def propose_dataset(
     for task, space in spaces.items():
         tasks[task] = limit_to_space(task, space, tasks, by_name)
     task_by_space = {space: task for task, space in spaces.items()}
+    entities = [column for column in columns if is_entity(column)]
     proposals = []
     for column in columns:
         if column.name in labels.values():
@@ -132,7 +133,7 @@ def propose_dataset(
             remark += "prediction"
             proposals.append(leave_out(column, remark))
         else:
-            proposal = leave_out_time_of_entity(propose_column(column), columns)
+            proposal = leave_out_time_of_entity(propose_column(column), entities)
             proposals.append(mark_leak(proposal, tasks, by_name))
     proposals = mark_copies(proposals)
     notes += notes_on_shared_tables(proposals)
@@ -165,12 +166,18 @@ def notes_on_shared_tables(proposals: list[ColumnProposal]) -> list[str]:
         if p.column.elements is None and (p.keys or {}).get("kind") == "sparse"
     ]
     for (name, elements, has_min_count), id_column in product(lists, ids):
+        num_elements, num_ids = elements.num_distinct, id_column.num_distinct
+        if (
+            num_ids < MIN_COMMON_SHARE_OF_LIST * num_elements
+            or num_elements < MIN_COMMON_SHARE_OF_IDS * num_ids
+        ):
+            continue  # they cannot have enough values in common
         is_common = pc.is_in(elements.values, value_set=id_column.values)
         num_common = np.asarray(is_common).sum()
         if (
             num_common >= MIN_COMMON_IDS
-            and num_common >= MIN_COMMON_SHARE_OF_LIST * elements.num_distinct
-            and num_common >= MIN_COMMON_SHARE_OF_IDS * id_column.num_distinct
+            and num_common >= MIN_COMMON_SHARE_OF_LIST * num_elements
+            and num_common >= MIN_COMMON_SHARE_OF_IDS * num_ids
         ):
             id_name = id_column.name
             fix = f"write table: {id_name}"
@@ -183,29 +190,35 @@ def notes_on_shared_tables(proposals: list[ColumnProposal]) -> list[str]:
     return notes
 
 
+def is_entity(column: ColumnProfile) -> bool:
+    """Whether a column may hold users, items or the like, most of them in two rows."""
+    if column.kind == "list" or column.num_filled < 2 * column.num_distinct:
+        return False
+    return has_word(column.name, LASTING_WORDS)
+
+
 def leave_out_time_of_entity(
-    proposal: ColumnProposal, columns: list[ColumnProfile]
+    proposal: ColumnProposal, entities: list[ColumnProfile]
 ) -> ColumnProposal:
     """Leaves out the time of a user or an item, such as the time of registration.
 
     Such a column has one time for each user or item. It is not the time of the row, so
-    rows cannot be split by it. Other proposals are returned unchanged.
+    rows cannot be split by it. Other proposals are returned unchanged. The `entities`
+    are the columns for which `is_entity` is true.
     """
     time = proposal.column
     if proposal.role != "time" or time.num_distinct < 2:
         return proposal
-    for column in columns:
-        if column.name == time.name or not has_word(column.name, LASTING_WORDS):
-            continue
-        if column.kind == "list" or column.num_filled < 2 * column.num_distinct:
+    for column in entities:
+        if column.name == time.name:
             continue
         has_both = (column.codes >= 0) & (time.codes >= 0)
-        entities = column.codes[has_both].astype("int64")  # such as users or items
+        codes = column.codes[has_both].astype("int64")
         # Each pair of an entity and a time becomes one integer.
-        pairs = entities * time.num_distinct + time.codes[has_both]
-        num_entities = len(np.unique(entities))
+        pairs = codes * time.num_distinct + time.codes[has_both]
+        num_entities = len(np.unique(codes))
         has_one_time_each = len(np.unique(pairs)) == num_entities
-        if has_one_time_each and 2 < num_entities <= len(entities) // 2:
+        if has_one_time_each and 2 < num_entities <= len(codes) // 2:
             remark = f"each {column.name} has one time, so this is not the time of the "
             remark += "row"
             return leave_out(time, remark)

@@ -24,6 +24,8 @@ from mtl_cli.init.file_format import detect_csv_options, detect_format
 MAX_ROWS = 200_000
 # The largest length of a column's name. A key of YAML has at most 1024 characters.
 MAX_NAME_LENGTH = 1000
+# Each column takes about a millisecond and a few lines of YAML.
+MAX_COLUMNS = 10_000
 
 
 @dataclass(frozen=True)
@@ -105,10 +107,20 @@ def read_preview(
     return TablePreview(path, files.format, by_ending, options, table, complete)
 
 
+def check_number_of_columns(files: Files, names: list[str]) -> None:
+    """Refuses a table that would take minutes and gigabytes to read."""
+    if len(names) > MAX_COLUMNS:
+        raise DataError(
+            f"{files.key}: '{files.name}' has {len(names):,} columns; mtl-init reads "
+            f"at most {MAX_COLUMNS:,}: remove columns, or write the YAML by hand"
+        )
+
+
 def columnar_tables(files: Files) -> Iterator[pa.Table]:
     """Yields the rows of Parquet or Feather files, without nameless columns."""
     with open_columnar_file(files, files.paths[0]) as file:
         names = list(filter(None, file.schema.names))
+    check_number_of_columns(files, names)
     request = ColumnRequest(dict.fromkeys(names, files.key), {})
     _, read = open_columnar(files, request)
     for table in read(MAX_ROWS + 1):
@@ -126,6 +138,7 @@ def text_tables(files: Files, options: Csv) -> Iterator[pa.Table]:
     (file_path,) = files.paths
     header = CsvFile(files, file_path, options, ColumnRequest({}, {})).header
     names = [name for name in header if name.strip()]
+    check_number_of_columns(files, names)
     counts = Counter(map(str.strip, names))
     repeated = [name for name, count in counts.items() if count > 1]
     if repeated or not names:

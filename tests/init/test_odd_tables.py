@@ -16,6 +16,8 @@ import yaml
 from helpers.commands import refused
 from helpers.slow import slow_except
 
+from mtl_cli.core.errors import DataError
+from mtl_cli.init import dataset_proposal
 from mtl_cli.init.column_profile import profile_column
 
 Run = Callable[..., tuple[int, str, str]]
@@ -613,3 +615,31 @@ def test_empty_text_of_parquet_is_no_list_as_an_empty_cell_is_none() -> None:
     assert list(empty.codes < 0) == list(missing.codes < 0)
     values, others = (p.elements.values.to_pylist() for p in (empty, missing))
     assert sorted(values) == sorted(others) == ["a", "b", "c"]
+
+
+def test_table_with_too_many_columns_is_refused_before_it_is_read(run: Run) -> None:
+    names = [*(f"c{i}" for i in range(10_001)), "click"]
+    rows = [names, ["0"] * len(names), ["1"] * len(names)]
+    Path("t.csv").write_text("\n".join(map(",".join, rows)))
+    code, _, error = run("t.csv", "--task", "click")
+    assert code == 2
+    assert "'t.csv' has 10,002 columns; mtl-init reads at most 10,000: remove" in error
+
+
+def test_each_name_is_searched_once_for_users_and_items(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # 3,000 times took 35 s, as the names of all columns were searched for each time.
+    names: list[str] = []
+
+    def has_word(name: str, _: list[str]) -> bool:
+        names.append(name)
+        return False
+
+    monkeypatch.setattr(dataset_proposal, "has_word", has_word)
+    click = profile_column("click", pa.chunked_array([[0, 1] * 50]))
+    time = pa.chunked_array([pa.array([*range(50)] * 2, pa.timestamp("s"))])
+    times = [profile_column(f"seen {i}", time) for i in range(20)]
+    with pytest.raises(DataError, match="no column is left for a feature"):
+        dataset_proposal.propose_dataset([click, *times], {"click": "click"}, {})
+    assert len(names) == 21
