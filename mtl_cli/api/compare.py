@@ -21,12 +21,18 @@ class Comparison:
 
     Attributes:
         datasets: the comparisons, one for each data set of the runs.
+        lines: the comparisons of lines over days, one for each data set that has some.
         warnings: reasons to trust the comparison less, such as few seeds.
     """
 
-    def __init__(self, datasets: "list[DatasetComparison]") -> None:
+    def __init__(
+        self,
+        datasets: "list[DatasetComparison]",
+        lines: "Sequence[DatasetComparison]" = (),
+    ) -> None:
         self.datasets = datasets
-        self.warnings = [w for dataset in datasets for w in dataset.warnings]
+        self.lines = lines
+        self.warnings = [w for c in (*datasets, *lines) for w in c.warnings]
 
     def to_frame(self) -> "pd.DataFrame":
         """Returns a table with one row per data set, configuration and task."""
@@ -88,7 +94,7 @@ class Comparison:
     def __str__(self) -> str:
         from mtl_cli.comparison.table import as_markdown
 
-        return as_markdown(self.datasets)
+        return as_markdown(self.datasets, self.lines)
 
 
 def compare(
@@ -118,6 +124,7 @@ def compare(
         mtl_cli.compare("outputs/sweeps/NAME", metric="log_loss").to_frame()
     """
     from mtl_cli.comparison.compare_datasets import compare_datasets
+    from mtl_cli.comparison.compare_lines import compare_lines
     from mtl_cli.comparison.find_runs import read_runs
 
     paths: list[str] = []
@@ -128,4 +135,5 @@ def compare(
         raise ConfigError("mtl_cli.compare: no folder; name runs or sweeps to compare")
     runs = read_runs(paths)
     names = [tasks] if isinstance(tasks, str) else tasks
-    return Comparison(compare_datasets(runs, baseline, metric, split, names))
+    datasets = compare_datasets(runs, baseline, metric, split, names)
+    return Comparison(datasets, compare_lines(runs, baseline, metric, split, names))

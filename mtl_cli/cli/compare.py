@@ -77,6 +77,7 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
 def run(options: argparse.Namespace) -> int:
     """Compares runs as the command line asks. Returns the exit code."""
     from mtl_cli.comparison.compare_datasets import compare_datasets
+    from mtl_cli.comparison.compare_lines import compare_lines
     from mtl_cli.comparison.fail_if import failed_checks, parse_check
     from mtl_cli.comparison.find_runs import read_runs
 
@@ -85,9 +86,12 @@ def run(options: argparse.Namespace) -> int:
     comparisons = compare_datasets(
         runs, options.baseline, options.metric, options.split, options.task
     )
+    lines = compare_lines(
+        runs, options.baseline, options.metric, options.split, options.task
+    )
     if options.html is not None:
-        write_html(comparisons, Path(options.html))
-    print_comparisons(comparisons, options.format)
+        write_html(comparisons, lines, Path(options.html))
+    print_comparisons(comparisons, lines, options.format)
     failed = failed_checks(checks, runs, options.paths)
     if options.ensemble is not None:
         write_ensemble(comparisons, options)
@@ -127,26 +131,34 @@ def print_warning(line: str) -> None:
 
 
 def print_comparisons(
-    comparisons: "list[DatasetComparison]", format: str | None
+    comparisons: "list[DatasetComparison]",
+    lines: "list[DatasetComparison]",
+    format: str | None,
 ) -> None:
     """Writes the comparisons to stdout, by default as a table for the terminal.
 
-    CSV and Markdown hold no warnings, so their warnings go to stderr.
+    CSV and Markdown hold no warnings, so their warnings go to stderr. CSV holds no
+    comparisons of lines.
     """
     from mtl_cli.comparison.csv_and_json import as_csv, as_json
     from mtl_cli.comparison.table import all_warnings, as_markdown, terminal_text
 
-    writers = {None: terminal_text, "csv": as_csv, "md": as_markdown, "json": as_json}
+    writers = {None: terminal_text, "md": as_markdown, "json": as_json}
     try:
-        write_to_stdout(writers[format](comparisons))
+        if format == "csv":
+            write_to_stdout(as_csv(comparisons))
+        else:
+            write_to_stdout(writers[format](comparisons, lines))
     except BrokenPipeError:  # a reader such as `head` has closed stdout
         drop_output(sys.stdout.fileno())
     if format in ("csv", "md"):
-        for line in all_warnings(comparisons):
+        for line in all_warnings([*comparisons, *lines]):
             print_warning(line)
 
 
-def write_html(comparisons: "list[DatasetComparison]", path: Path) -> None:
+def write_html(
+    comparisons: "list[DatasetComparison]", lines: "list[DatasetComparison]", path: Path
+) -> None:
     """Writes the comparisons as an HTML page, and prints the path of the page.
 
     Only an earlier page of a comparison is overwritten. Such a page holds nothing that
@@ -160,7 +172,9 @@ def write_html(comparisons: "list[DatasetComparison]", path: Path) -> None:
                 f"--html: {path} exists and is not a page of {PROGRAM}; choose another "
                 "file"
             )
-        write_text(path, page(comparisons), "choose another file", errors="replace")
+        write_text(
+            path, page(comparisons, lines), "choose another file", errors="replace"
+        )
     except WriteError as error:
         raise ConfigError(f"--html: {error}") from None
     sys.stderr.write(printable(f"wrote {path}") + "\n")

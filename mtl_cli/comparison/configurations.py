@@ -48,6 +48,11 @@ class Configuration:
         return "ensemble" in self.settings
 
     @property
+    def is_in_line(self) -> bool:
+        """Whether one of the runs belongs to a line, see `lines`."""
+        return any(run.is_in_line for run in self.runs.values())
+
+    @property
     def seed_count(self) -> str:
         """The number of seeds with scores: "3", or "3/4" if one of 4 seeds has none."""
         total = len({run.seed for run in self.all_runs})

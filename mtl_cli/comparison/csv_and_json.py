@@ -9,7 +9,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mtl_cli.comparison.results import DatasetComparison
@@ -63,16 +63,21 @@ def as_csv(comparisons: list[DatasetComparison]) -> str:
     return csv_text(headings, rows)
 
 
-def as_json(comparisons: list[DatasetComparison]) -> str:
+def as_json(
+    comparisons: list[DatasetComparison], lines: Sequence[DatasetComparison] = ()
+) -> str:
     """Returns the comparison of one data set as a JSON object.
 
     For several data sets, the object is {"datasets": {name of the data set: its
-    comparison}}.
+    comparison}}. If there are lines, the key "lines" holds {name of the data set: the
+    comparison of its lines}, in which the numbers of days stand in place of the seeds.
     """
     if len(comparisons) == 1:
         value = as_dict(comparisons[0])
     else:
         value = {"datasets": {c.dataset: as_dict(c) for c in comparisons}}
+    if lines:
+        value["lines"] = {c.dataset: as_dict(c) for c in lines}
     return json.dumps(value, indent=2, allow_nan=False) + "\n"
 
 

@@ -27,6 +27,11 @@ class Verdict(StrEnum):
     NOT_REAL = "no real difference"  # retraining might not show the difference again
     THESE_ROWS_ONLY = "on these rows only"  # another test set might not show it
     TOO_FEW_SEEDS = "too few seeds"  # there is no seed test
+    TOO_FEW_DAYS = "too few days"  # there is no test over the days of two lines
+    # Two lines, or two single models of lines, see `lines`: other days, or another test
+    # set, would give the same order of these two. Nothing is known about retraining.
+    AHEAD = "ahead as trained"
+    BEHIND = "behind as trained"
     NOT_COMPARABLE = "not comparable"  # the scores are on different rows
     NO_SCORE = "no score"  # at least one of the two configurations has no score
 
@@ -47,6 +52,8 @@ class Difference:
         row_test: the test over test rows; None if the predictions were not compared.
         corrected_row_p: the p-value of `row_test`, corrected for the number of tests.
         verdict: what the tests say, see `set_verdicts`.
+        day_count: the number of common days of two lines, which take the place of the
+            seeds, see `compare_lines`; 0 for a difference that is not between lines.
     """
 
     configuration: Configuration
@@ -58,6 +65,7 @@ class Difference:
     row_test: Test | None = None
     corrected_row_p: float = 1.0
     verdict: Verdict = Verdict.NO_SCORE
+    day_count: int = 0
 
     @property
     def compared(self) -> Compared:
@@ -85,6 +93,12 @@ class Difference:
         if self.interval is not None:
             return self.interval.mean
         return 0.0 if self.row_test is None else self.row_test.difference
+
+    @property
+    def is_of_models(self) -> bool:
+        """Whether two models are compared, at least one of a line, with a run each."""
+        pair = (self.configuration, self.other)
+        return all(len(c.runs) == 1 for c in pair) and any(c.is_in_line for c in pair)
 
     @property
     def real(self) -> bool:
@@ -124,7 +138,8 @@ def set_verdicts(differences: Sequence[Difference], direction: int) -> None:
     A difference is real if the corrected p-value of its seed test is below
     `SIGNIFICANCE_LEVEL` and, if there is a row test, the corrected p-value of the row
     test, too. A difference without a seed test keeps its verdict, such as
-    `TOO_FEW_SEEDS`.
+    `TOO_FEW_SEEDS`. The row test alone decides between two models of lines, because
+    nobody retrains a line for the sake of a comparison.
 
     Args:
         differences: the differences that a reader sees together, such as all
@@ -139,6 +154,8 @@ def set_verdicts(differences: Sequence[Difference], direction: int) -> None:
         difference.corrected_seed_p = seed_p_values.get(difference.compared, 1.0)
         difference.corrected_row_p = row_p_values.get(difference.compared, 1.0)
         if difference.seed_test is None:
+            if difference.is_of_models and difference.row_test and direction:
+                difference.verdict = verdict_on_models(difference, direction)
             continue
         if difference.corrected_seed_p >= SIGNIFICANCE_LEVEL:
             difference.verdict = Verdict.NOT_REAL
@@ -146,10 +163,20 @@ def set_verdicts(differences: Sequence[Difference], direction: int) -> None:
             difference.verdict = Verdict.THESE_ROWS_ONLY
         elif direction == 0:
             difference.verdict = Verdict.DIFFERENT
-        elif direction * difference.seed_test.difference > 0:
-            difference.verdict = Verdict.BETTER
         else:
-            difference.verdict = Verdict.WORSE
+            is_higher = direction * difference.seed_test.difference > 0
+            if difference.day_count:
+                difference.verdict = Verdict.AHEAD if is_higher else Verdict.BEHIND
+            else:
+                difference.verdict = Verdict.BETTER if is_higher else Verdict.WORSE
+
+
+def verdict_on_models(difference: Difference, direction: int) -> Verdict:
+    """Returns the verdict of the row test alone, on two models as they are trained."""
+    if difference.corrected_row_p >= SIGNIFICANCE_LEVEL:
+        return Verdict.NOT_REAL
+    is_better = difference.row_test and direction * difference.row_test.difference > 0
+    return Verdict.AHEAD if is_better else Verdict.BEHIND
 
 
 def corrected_p_values(tests: dict[Compared, Test]) -> dict[Compared, float]:

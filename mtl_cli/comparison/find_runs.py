@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mtl_cli.comparison.lines import mark_lines
 from mtl_cli.comparison.run_settings import complete_settings
 from mtl_cli.comparison.runs import NEVER_BEGAN, Run, read_run
 from mtl_cli.core.errors import ConfigError, DataError, comma_list, visible
@@ -71,6 +72,7 @@ def read_runs(
             f"all runs of {', '.join(paths)} have check_only=true, so there are no "
             "scores to compare; run them without check_only"
         )
+    mark_lines(runs)
     return sorted(runs, key=lambda run: (run.start, natural_order(run.path)))
 
 

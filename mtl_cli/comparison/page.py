@@ -2,6 +2,7 @@
 
 import statistics
 from collections import Counter
+from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 
@@ -30,14 +31,17 @@ MAX_PAIRS = 6  # the largest number of pairs of tasks with a trade-off chart
 MAX_GATE_TABLES = 8  # the largest number of configurations with a table of gates
 
 
-def page(comparisons: list[DatasetComparison]) -> str:
+def page(
+    comparisons: list[DatasetComparison], lines: Sequence[DatasetComparison] = ()
+) -> str:
     """Returns the page as HTML."""
     parts = [
         {"heading": heading(comparison), **template_variables(comparison)}
         for comparison in comparisons
     ]
     title = "; ".join(map(heading, comparisons))
-    return render("comparison.html", title=title, parts=parts, **TEMPLATE_FUNCTIONS)
+    variables = {"title": title, "parts": parts, "lines": lines}
+    return render("comparison.html", **variables, **TEMPLATE_FUNCTIONS)
 
 
 def is_page(path: Path) -> bool:
@@ -154,7 +158,12 @@ def verdict_class(difference: Difference) -> str:
     """Returns the CSS class of a difference: its verdict's text, if it is real."""
     if difference.real:
         return difference.verdict
-    uncertain = (Verdict.THESE_ROWS_ONLY, Verdict.TOO_FEW_SEEDS)
+    uncertain = (
+        Verdict.THESE_ROWS_ONLY,
+        Verdict.TOO_FEW_SEEDS,
+        Verdict.AHEAD,
+        Verdict.BEHIND,
+    )
     return "uncertain" if difference.verdict in uncertain else "none"
 
 

@@ -129,6 +129,9 @@ class Task:
         half-width of 0.00053 gives 5 decimals.
         """
         intervals = [score.interval for score in self.scores]
+        if not any(i and i.half_width for i in intervals):
+            # The scores of lines have no interval, but their differences do.
+            intervals = [difference.interval for difference in self.all_differences]
         half_widths = sorted(i.half_width for i in intervals if i and i.half_width)
         if not half_widths:
             return DEFAULT_DECIMALS
@@ -188,6 +191,8 @@ class DatasetComparison:
         split: the split whose scores are compared.
         tasks: the tasks with their scores.
         warnings: reasons to trust the comparison less, such as few seeds.
+        is_of_lines: whether the configurations are lines, which have days in place of
+            seeds, see `compare_lines`.
     """
 
     dataset: str
@@ -198,6 +203,7 @@ class DatasetComparison:
     split: str
     tasks: list[Task]
     warnings: list[str] = field(default_factory=list)
+    is_of_lines: bool = False
 
     @property
     def shown_keys(self) -> list[str]:

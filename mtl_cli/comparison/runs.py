@@ -40,6 +40,7 @@ class Run:
         settings: see `compared_settings`.
         metrics: the scores by split and task, from `metrics.json`.
         environment: versions, hashes and sizes, from `environment.json`.
+        is_in_line: whether the run belongs to a line, see `lines`.
     """
 
     path: Path
@@ -51,6 +52,7 @@ class Run:
     settings: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, Scores] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=dict)
+    is_in_line: bool = False
 
     @property
     def is_readable(self) -> bool:

@@ -6,6 +6,8 @@ from mtl_cli.comparison.results import Task
 from mtl_cli.core.errors import comma_list
 from mtl_cli.runs.text_tables import p_value_text
 
+# {verdict on two models of lines: the words of its sentence}.
+MODEL_WORDS = {Verdict.AHEAD: "ahead of", Verdict.BEHIND: "behind"}
 MAX_SENTENCES = 10  # the largest number of sentences of one kind about a task
 # {verdict on the difference to a twin: the verb of its sentence}.
 TWIN_VERBS = {
@@ -73,6 +75,16 @@ def unsure_difference_sentences(task: Task, baseline: str) -> list[str]:
         f"might not ({p_value_text(d.corrected_row_p)})."
         for d in with_verdict(Verdict.THESE_ROWS_ONLY)[:MAX_SENTENCES]
     ]
+    for verdict, words in MODEL_WORDS.items():
+        if differences := with_verdict(verdict):
+            names = comma_list(
+                f"{d.configuration.name} {size_and_p_value(d, task)}"
+                for d in differences
+            )
+            lines.append(
+                f"As trained, these models are {words} {baseline}, and would be on "
+                f"another test set: {names}."
+            )
     if not_real := with_verdict(Verdict.NOT_REAL):
         names = comma_list(
             f"{d.configuration.name} {size_and_p_value(d, task)}" for d in not_real
@@ -90,6 +102,42 @@ def unsure_difference_sentences(task: Task, baseline: str) -> list[str]:
             "An ensemble is one model, so only the test rows can tell whether it "
             f"differs from {baseline}: {with_row_tests(ensembles, task)}."
         )
+    return lines
+
+
+def line_sentences(task: Task, baseline: str) -> list[str]:
+    """Returns the sentences about the differences of lines to the baseline."""
+    lines = []
+    for score in task.scores:
+        difference = score.differences.get("baseline")
+        if difference is None or not difference.day_count:
+            continue
+        name = difference.configuration.name
+        over_days = f"over {difference.day_count} days"
+        size = f"{signed_difference(difference, task)} {over_days}"
+        p_value = p_value_text(difference.corrected_seed_p)
+        row_p_value = p_value_text(difference.corrected_row_p)
+        if difference.verdict in MODEL_WORDS:
+            size = interval_text(difference.interval, task.decimals).removeprefix("-")
+            other_rows = f", and so would another test set ({row_p_value})"
+            lines.append(
+                f"{name} is {MODEL_WORDS[difference.verdict]} {baseline} by {size} "
+                f"{over_days}: other days would give the same order ({p_value})"
+                f"{other_rows if difference.row_test else ''}."
+            )
+        elif difference.verdict == Verdict.THESE_ROWS_ONLY:
+            lines.append(
+                f"{name} shows no real difference to {baseline} ({size}): other days "
+                f"would give the same order on these test rows ({p_value}), but "
+                f"another test set might not ({row_p_value})."
+            )
+        elif difference.verdict == Verdict.NOT_REAL:
+            lines.append(
+                f"No real difference to {baseline} was found for {name} ({size}, "
+                f"{p_value})."
+            )
+        else:
+            lines.append(f"{name} and {baseline} have too few days in common ({size}).")
     return lines
 
 
@@ -142,9 +190,15 @@ def signed_difference(difference: Difference, task: Task) -> str:
 
 
 def size_and_p_value(difference: Difference, task: Task) -> str:
-    """Returns the mean difference and its p-value, such as `(-0.0120, p = 0.004)`."""
-    p_value = p_value_text(difference.corrected_seed_p)
-    return f"({signed_difference(difference, task)}, {p_value})"
+    """Returns the mean difference and its p-value, such as `(-0.0120, p = 0.004)`.
+
+    The p-value is that of the seed test or, between two models of lines, that of the
+    row test.
+    """
+    p_value = difference.corrected_seed_p
+    if difference.seed_test is None:
+        p_value = difference.corrected_row_p
+    return f"({signed_difference(difference, task)}, {p_value_text(p_value)})"
 
 
 def best_sentence(task: Task, split: str) -> list[str]:

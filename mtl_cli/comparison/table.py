@@ -2,6 +2,7 @@
 
 import io
 import sys
+from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -24,11 +25,22 @@ LEGEND = (
     "similar noise, so p may be smaller than ± suggests. The chance that at least one "
     "difference of a task is called real by error is at most 5 % (Holm)."
 )
+LINE_LEGEND = (
+    "Lines are runs with start_from, day after day. Their difference is paired by day, "
+    "with its 95 % t-interval over days. "
+)
+MODEL_LEGEND = (
+    "Ahead and behind are about models and lines as they are trained: with one seed, "
+    "nothing is known about training them again."
+)
 SHORT_VERDICTS: dict[str, str] = {
     Verdict.NOT_REAL: "not real",
     Verdict.THESE_ROWS_ONLY: "rows only",
     Verdict.TOO_FEW_SEEDS: "few seeds",
     Verdict.NOT_COMPARABLE: "other rows",
+    Verdict.TOO_FEW_DAYS: "few days",
+    Verdict.AHEAD: "ahead",
+    Verdict.BEHIND: "behind",
 }
 STYLES: dict[str, str] = {Verdict.BETTER: "green", Verdict.WORSE: "red"}
 # The columns of settings may become as narrow as this if the table is too wide. Longer
@@ -43,8 +55,10 @@ def all_warnings(comparisons: list[DatasetComparison]) -> list[str]:
     return [f"{c.dataset}: {line}" for c in comparisons for line in c.warnings]
 
 
-def terminal_text(comparisons: list[DatasetComparison]) -> str:
-    """Returns the tables and sentences of each data set, and the warnings."""
+def terminal_text(
+    comparisons: list[DatasetComparison], lines: Sequence[DatasetComparison] = ()
+) -> str:
+    """Returns the tables and sentences of data sets and of lines, and the warnings."""
     on_terminal = sys.stdout.isatty()
     encoding = sys.stdout.encoding or "utf-8"
     stream = io.TextIOWrapper(io.BytesIO(), encoding, errors="replace")
@@ -55,17 +69,33 @@ def terminal_text(comparisons: list[DatasetComparison]) -> str:
         if len(comparisons) > 1:
             console.rule(Text(f"data set {comparison.dataset}", style="bold"))
         print_comparison(comparison, console)
+    for comparison in lines:
+        console.rule(Text(line_title(comparison), style="bold"))
+        print_comparison(comparison, console)
     console.print(Text(f"\n{LEGEND}", style="dim"))
-    for line in all_warnings(comparisons):
+    if lines:
+        console.print(Text(LINE_LEGEND + MODEL_LEGEND, style="dim"))
+    elif any(
+        d.is_of_models for c in comparisons for t in c.tasks for d in t.all_differences
+    ):
+        console.print(Text(MODEL_LEGEND, style="dim"))
+    for line in all_warnings([*comparisons, *lines]):
         console.print(Text(visible(f"warning: {line}"), style="yellow"))
     stream.seek(0)
     return stream.read()
+
+
+def line_title(comparison: DatasetComparison) -> str:
+    """Returns the heading of a comparison of lines."""
+    return f"lines of {comparison.dataset} over days"
 
 
 def print_comparison(comparison: DatasetComparison, console: Console) -> None:
     """Prints the tables and the sentences of one data set."""
     count = len(comparison.configurations)
     noun = "configuration" if count == 1 else "configurations"
+    if comparison.is_of_lines:
+        noun = "lines"
     line = (
         f"{count} {noun}, {comparison.num_runs} runs, {comparison.split} rows; "
         f"baseline {comparison.baseline.name} ({comparison.baseline_reason})"
@@ -132,8 +162,10 @@ def rich_table(comparison: DatasetComparison, tasks: list[Task]) -> Table:
     return table
 
 
-def as_markdown(comparisons: list[DatasetComparison]) -> str:
-    """Returns Markdown tables; headings name the data sets and the scenarios."""
+def as_markdown(
+    comparisons: list[DatasetComparison], lines: Sequence[DatasetComparison] = ()
+) -> str:
+    """Returns Markdown tables; headings name data sets, scenarios and lines."""
     parts = []
     for comparison in comparisons:
         if len(comparisons) > 1:
@@ -141,6 +173,9 @@ def as_markdown(comparisons: list[DatasetComparison]) -> str:
         parts.append(markdown_table(comparison))
         for name, on_scenario in comparison.by_scenario.items():
             parts += [f"### {escaped(name)}\n", markdown_table(on_scenario)]
+    for comparison in lines:
+        title = escaped(line_title(comparison))
+        parts += [f"## {title}\n", markdown_table(comparison)]
     return "\n".join(parts)
 
 
@@ -171,7 +206,8 @@ def escaped(cell: str) -> str:
 def headings(comparison: DatasetComparison, tasks: list[Task]) -> list[str]:
     """Returns the headings of all columns of a table of some tasks."""
     keys = comparison.shown_keys
-    names = [*(short_key(key, keys) for key in keys), "seeds"]
+    replicates = "days" if comparison.is_of_lines else "seeds"
+    names = [*(short_key(key, keys) for key in keys), replicates]
     for task in tasks:
         names += [f"{task.name} {task.metric_title}", "difference", "verdict"]
         names += [f"to {twin.replace('_', ' ')}" for twin in task.shown_twins]

@@ -83,7 +83,9 @@ def seed_warnings(scored: list[Configuration]) -> list[str]:
     """Warns if configurations have few seeds, or different seeds."""
     lines = []
     scored = [c for c in scored if not c.is_ensemble]  # An ensemble is one model.
-    few = [f"{c.name} ({len(c.runs)})" for c in scored if len(c.runs) < MIN_SEEDS]
+    # A single run of a line is one model, too, see `Difference.is_of_models`.
+    asked = [c for c in scored if not (c.is_in_line and len(c.runs) == 1)]
+    few = [f"{c.name} ({len(c.runs)})" for c in asked if len(c.runs) < MIN_SEEDS]
     if few:
         lines.append(
             f"these configurations have fewer than {MIN_SEEDS} seeds, too few to tell "

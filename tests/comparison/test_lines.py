@@ -1,0 +1,227 @@
+"""Days of lines: two models as they are, and two lines over the days of both."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from helpers.planted_runs import arguments, compared, run, write_run
+from scipy import stats
+
+import mtl_cli
+from mtl_cli.comparison.compare_lines import day_test
+from mtl_cli.metrics.auc import auc
+
+ROWS = 2000
+
+
+def write_day(
+    folder: Path,
+    model: str,
+    day: int,
+    noise: float,
+    table: int,
+    seed: int = 1,
+    draw: int = 0,
+    **settings: Any,
+) -> float:
+    """Writes the run of a line on a day, and returns its AUC.
+
+    Args:
+        folder: the folder of all lines.
+        model: the name of the model, and of the line.
+        day: the day of the training rows. The run of day 1 starts afresh.
+        noise: how far the predictions are from the labels.
+        table: the number of the table of test rows.
+        seed: the seed of the run.
+        draw: the seed of the predictions.
+        settings: see `write_run`.
+    """
+    label = np.random.default_rng(table).integers(0, 2, ROWS)
+    chance = np.random.default_rng([draw, table, day, len(model), seed])
+    frame = pd.DataFrame({"row": np.arange(ROWS), "click": label})
+    frame["click_prediction"] = label + noise * chance.normal(size=ROWS)
+    columns = label.astype(float), frame["click_prediction"].to_numpy(), np.ones(ROWS)
+    value = auc(*columns)
+    score = {"auc": value, "rows": ROWS, "positives": int(label.sum())}
+    path = folder / f"{model}-{seed}" / str(day)
+    scores = {"test": {"click": score}}
+    files = {"dataset__train": f"{day}.csv", "dataset__test": f"t{table}.csv"}
+    write_run(
+        path, model, seed, scores, data_hash=f"{day},{table}", **files, **settings
+    )
+    frame.to_parquet(path / "predictions.parquet", index=False)
+    record = json.loads((path / "environment.json").read_text())
+    record["config_hash"] = f"{model},{seed},{day}"
+    if day > 1:
+        record["start_from"] = {"config_hash": f"{model},{seed},{day - 1}"}
+        config = yaml.safe_load((path / "config.yaml").read_text())
+        config["start_from"] = {"run": f"days/{model}/{day - 1}"}
+        (path / "config.yaml").write_text(yaml.safe_dump(config))
+    (path / "environment.json").write_text(json.dumps(record))
+    return value
+
+
+def to_baseline(found: dict[str, Any], model: str = "mmoe") -> dict[str, Any]:
+    """The difference of a line to the baseline, on the task `click`."""
+    (line,) = (c for c in found["configurations"] if c["name"] == model)
+    difference: dict[str, Any] = line["tasks"]["click"]["to_baseline"]
+    return difference
+
+
+def test_days_of_one_line_are_compared_as_models(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for day, noise in enumerate((1.5, 1.0, 1.0, 2.2), 1):
+        write_day(tmp_path, "mmoe", day, noise, table=9)
+    found = compared(capsys, tmp_path)
+    verdicts = [c["tasks"]["click"]["to_baseline"] for c in found["configurations"][1:]]
+    words = [d["verdict"] for d in verdicts]
+    assert words == ["ahead as trained", "ahead as trained", "behind as trained"]
+    assert not any(d["real"] for d in verdicts)  # training again might not give it
+    assert "seeds" not in " ".join(found["warnings"])
+    assert "lines" not in found
+    assert run(arguments([str(tmp_path)])) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "As trained, these models are behind train=1.csv, and would be" in text
+    assert "Run them with seed=1,2,3" not in text
+    assert "nothing is known about training them again" in text
+
+
+def test_single_runs_that_no_run_goes_on_from_still_need_seeds(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_day(tmp_path, "shared_bottom", 1, 1.5, table=9)
+    write_day(tmp_path, "mmoe", 1, 1.0, table=9)
+    found = compared(capsys, tmp_path)
+    assert to_baseline(found)["verdict"] == "too few seeds"
+    assert "fewer than 3 seeds" in " ".join(found["warnings"])
+
+
+def test_lines_with_seeds_are_tested_over_seeds(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for seed in (1, 2):
+        for day in (2, 3, 4):
+            for model, noise in (("shared_bottom", 1.5), ("mmoe", 1.0)):
+                write_day(tmp_path, model, day, noise, table=day, seed=seed)
+    found = compared(capsys, tmp_path)
+    assert "lines" not in found
+    assert len(found["datasets"]) == 3
+    for dataset in found["datasets"].values():
+        assert "fewer than 3 seeds" in " ".join(dataset["warnings"])
+
+
+def test_lines_on_rows_of_each_day_are_paired_by_day(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    differences = []
+    for day in (1, 2, 3, 4, 5):
+        hard = 1 + day % 3  # some days are harder than others, for both lines
+        base = write_day(tmp_path, "shared_bottom", day, 1.2 * hard, table=day)
+        mmoe = write_day(tmp_path, "mmoe", day, 1.0 * hard, table=day)
+        differences.append(mmoe - base)
+    lines = compared(capsys, tmp_path)["lines"]["shop"]
+    found = to_baseline(lines)
+    expected = stats.ttest_1samp(differences[1:], 0)  # day 1 starts both lines
+    assert found["over_seeds"]["p"] == pytest.approx(expected.pvalue)
+    assert found["paired_difference"] == pytest.approx(np.mean(differences[1:]))
+    interval = expected.confidence_interval(0.95)
+    assert found["paired_half_interval"] == pytest.approx(
+        (interval.high - interval.low) / 2
+    )
+    assert (found["verdict"], found["real"]) == ("ahead as trained", False)
+    assert found["over_rows"] is None
+    (sentence,) = lines["tasks"]["click"]["verdicts"]
+    assert sentence.startswith("mmoe is ahead of shared_bottom by 0.")
+    assert "over 4 days: other days would give the same order (p" in sentence
+    for flag in ([], ["--md"]):
+        assert run(arguments([str(tmp_path), *flag])) == 0
+        assert "lines of shop over days" in capsys.readouterr().out
+    page = tmp_path / "page.html"
+    assert run(arguments([str(tmp_path), "--html", str(page)])) == 0
+    assert sentence in page.read_text("utf-8")
+    capsys.readouterr()
+    (comparison,) = mtl_cli.compare(tmp_path).lines
+    assert comparison.tasks[0].sentences == [sentence]
+
+
+def test_lines_on_the_same_rows_are_tested_over_rows_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for day in (2, 3, 4, 5):
+        for model, noise in (("shared_bottom", 1.005), ("mmoe", 1.0)):
+            # The same draw on each day: the days agree, but on these rows only.
+            write_day(tmp_path, model, 2, noise, table=9)
+            written = tmp_path / f"{model}-1"
+            (written / "2").rename(written / f"as{day}")
+            config = yaml.safe_load((written / f"as{day}/config.yaml").read_text())
+            config["dataset"]["train"] = f"{day}.csv"
+            text = yaml.safe_dump(config)
+            (written / f"as{day}/config.yaml").write_text(text)
+    found = to_baseline(compared(capsys, tmp_path)["lines"]["shop"])
+    assert found["over_seeds"]["p"] < 0.05 < found["over_rows"]["p"]
+    assert found["verdict"] == "on these rows only"
+
+
+def test_two_days_are_too_few(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for day in (2, 3):
+        for model, noise in (("shared_bottom", 1.5), ("mmoe", 1.0)):
+            write_day(tmp_path, model, day, noise, table=day)
+    write_day(tmp_path, "mmoe", 4, 1.0, table=4)
+    lines = compared(capsys, tmp_path)["lines"]["shop"]
+    assert to_baseline(lines)["verdict"] == "too few days"
+    assert "too few days in common (+" in lines["tasks"]["click"]["verdicts"][0]
+
+
+def test_a_sweep_from_one_earlier_run_has_no_table_of_days(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for model, noise in (("shared_bottom", 1.5), ("mmoe", 1.0)):
+        write_day(tmp_path, model, 2, noise, table=2)
+    found = compared(capsys, tmp_path)
+    assert "lines" not in found
+    (difference,) = (
+        d
+        for c in found["configurations"]
+        if (d := c["tasks"]["click"]["to_baseline"]) is not None
+    )
+    assert (difference["verdict"], difference["real"]) == ("ahead as trained", False)
+
+
+def test_days_that_share_some_rows_count_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for day, table in ((2, 8), (3, 8), (4, 8), (5, 9)):
+        for model, noise in (("shared_bottom", 1.5), ("mmoe", 1.0)):
+            write_day(tmp_path, model, day, noise, table=table)
+    found = to_baseline(compared(capsys, tmp_path)["lines"]["shop"])
+    assert (found["paired_seeds"], found["verdict"]) == (2, "too few days")
+
+
+def test_a_day_on_other_rows_is_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for day in (2, 3, 4, 5):
+        write_day(tmp_path, "shared_bottom", day, 1.5, table=day)
+        write_day(tmp_path, "mmoe", day, 1.0, table=day if day < 5 else 50)
+    found = to_baseline(compared(capsys, tmp_path)["lines"]["shop"])
+    assert found["paired_seeds"] == 3
+
+
+@pytest.mark.parametrize("days", [3, 5, 10])
+def test_lines_that_are_equal_in_the_long_run_are_called_different_in_5_percent(
+    days: int,
+) -> None:
+    # Each day is as hard for one line as for the other. Two standard errors of a share
+    # of 0.05 in 4,000 are 0.007.
+    rng = np.random.default_rng(days)
+    hard = rng.normal(scale=10, size=(4000, days))
+    first, second = hard + rng.normal(size=(2, 4000, days))
+    found = [day_test(values).p_value < 0.05 for values in first - second]
+    assert 0.043 < np.mean(found) < 0.057
