@@ -89,7 +89,7 @@ class Comparison:
         """Returns the tables of `mtl-compare --html`, for notebooks."""
         from mtl_cli.comparison.page import notebook
 
-        return notebook(self.datasets)
+        return notebook([*self.datasets, *self.lines])
 
     def __str__(self) -> str:
         from mtl_cli.comparison.table import as_markdown

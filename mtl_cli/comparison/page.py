@@ -62,8 +62,11 @@ def notebook(comparisons: list[DatasetComparison]) -> str:
 
 
 def heading(comparison: DatasetComparison) -> str:
-    """Returns the heading of one data set."""
-    return f"{len(comparison.configurations)} configurations on {comparison.dataset}"
+    """Returns the heading of one data set, or of its lines."""
+    count = len(comparison.configurations)
+    if comparison.is_of_lines:
+        return f"{count} lines of {comparison.dataset} over days"
+    return f"{count} configurations on {comparison.dataset}"
 
 
 def template_variables(comparison: DatasetComparison) -> dict[str, object]:

@@ -145,8 +145,10 @@ def test_lines_on_rows_of_each_day_are_paired_by_day(
     assert run(arguments([str(tmp_path), "--html", str(page)])) == 0
     assert sentence in page.read_text("utf-8")
     capsys.readouterr()
-    (comparison,) = mtl_cli.compare(tmp_path).lines
-    assert comparison.tasks[0].sentences == [sentence]
+    comparison = mtl_cli.compare(tmp_path)
+    (lines_of_shop,) = comparison.lines
+    assert lines_of_shop.tasks[0].sentences == [sentence]
+    assert "<h3>2 lines of shop over days</h3>" in comparison._repr_html_()
 
 
 def test_lines_on_the_same_rows_are_tested_over_rows_too(
