@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mtl_cli.core.atomic_write import named_write_errors
-from mtl_cli.core.errors import printable
+from mtl_cli.core.errors import printable, visible
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.terminal import LINE_WIDTH, new_console
 from mtl_cli.data.report import Report
@@ -55,7 +55,7 @@ class Console:
         now = time.strftime("%Y-%m-%d %H:%M:%S")
         lines = mask_secrets(text).splitlines()
         with named_write_errors(Path(self.file.name)):
-            self.file.write("".join(f"{now}  {line}\n" for line in lines))
+            self.file.write("".join(f"{now}  {visible(line)}\n" for line in lines))
             self.file.flush()
 
     def print_scores(self, title: str, outputs: list[Output], scores: Scores) -> None:

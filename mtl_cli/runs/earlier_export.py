@@ -13,7 +13,7 @@ from mtl_cli.core.errors import (
     suggest,
 )
 from mtl_cli.core.options import option_class, option_names
-from mtl_cli.core.written_files import FILES, check_written
+from mtl_cli.core.written_files import FILES, check_written, files_in
 from mtl_cli.exports.base import AXIS, RECORD_FILE, ExportFormat, ExportRecord
 
 
@@ -86,6 +86,10 @@ def record_of(path: Path) -> ExportRecord:
     """
     try:
         record = find_record(path)
+        if record is not None and path.is_dir():
+            # The library that loads the export would wait for a pipe for ever.
+            for _ in files_in(path):
+                pass
     except DAMAGED_FILE_ERRORS as error:
         raise DataError(
             f"{path} holds no complete export: {damage(error)}; export the model again"

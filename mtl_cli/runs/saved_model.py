@@ -99,6 +99,9 @@ def load(run: str | Path) -> tuple["Network", FeatureSet, Config]:
     from mtl_cli.network.stored_size import check_size
 
     run = Path(run)
+    # The checksums come first: if somebody replaces the run while its files are read,
+    # they do not fit the files of the new run.
+    checksums = read_checksums(run)
     features, labels, config = load_learnt(run)
     with named_damage(run):
         check_regular(run / WEIGHTS)
@@ -112,7 +115,7 @@ def load(run: str | Path) -> tuple["Network", FeatureSet, Config]:
             network.predictions.load_weights(run / WEIGHTS)
         for weight in network.predictions.weights:
             check_numbers(f"{WEIGHTS}: {weight.path}", weight.numpy())
-        check_checksums(run)
+        check_checksums(run, checksums)
     return network, features, config
 
 
@@ -152,16 +155,23 @@ def checksum_line(run: Path, file: str) -> str:
     return f"{sha256(run / file)}  {Path(file).name}"
 
 
-def check_checksums(run: Path) -> None:
+def read_checksums(run: Path) -> list[str]:
+    """Returns the lines of a run's `SHA256SUMS`; [] if there is no such file."""
+    if not (run / CHECKSUMS).exists():
+        return []
+    with named_damage(run):
+        return read_text(run / CHECKSUMS).splitlines()
+
+
+def check_checksums(run: Path, checksums: list[str]) -> None:
     """Raises an `UnsafeFileError` if a file is not what the run has written.
 
     The checksums find damage, not forgery: a forger writes other checksums, or none.
     """
-    if not (run / CHECKSUMS).exists():
+    if not checksums:
         return
-    lines = read_text(run / CHECKSUMS).splitlines()
     for file in FILES:
-        if checksum_line(run, file) not in lines:
+        if checksum_line(run, file) not in checksums:
             raise UnsafeFileError(f"{file} does not have the checksum in {CHECKSUMS}")
 
 

@@ -12,6 +12,7 @@ from helpers.run_pages import run_page
 from mtl_cli.comparison import table
 from mtl_cli.heads.base import Output
 from mtl_cli.pages.render import escape_markdown
+from mtl_cli.runs.console import Console
 from mtl_cli.runs.text_tables import score_tables
 from mtl_cli.tasks.binary import Binary
 
@@ -61,6 +62,15 @@ def test_score_table_escapes_the_name_of_a_space():
 def test_text_of_several_lines_begins_no_heading_in_a_model_card():
     text = escape_markdown("city\r# Approved\n\n- [x] checked")
     assert text == "city # Approved  - \\[x\\] checked"
+
+
+def test_log_of_a_run_holds_no_escape_codes(tmp_path):
+    console = Console(tmp_path / "train.log")
+    console.warn("a \x1b[31mname\nof two lines")
+    console.close()
+    log = (tmp_path / "train.log").read_text()
+    assert "warning: a  [31mname" in log
+    assert "\x1b" not in log
 
 
 def test_warning_is_one_line_without_escape_codes_and_secrets():

@@ -272,6 +272,28 @@ def flip_bit(file, place):
 
 
 @pytest.mark.filterwarnings(COPIES)
+def test_run_that_is_replaced_while_it_is_read_is_not_mixed_with_the_new_run(
+    model, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "run", model)
+    load_learnt = saved_model.load_learnt
+
+    def load_learnt_of_the_run_before(run):
+        learnt = load_learnt(run)
+        spec = run / SPEC
+        spec.write_text(spec.read_text().replace('"seed":1', '"seed":2', 1))
+        lines = [saved_model.checksum_line(run, file) for file in saved_model.FILES]
+        (run / saved_model.CHECKSUMS).write_text("\n".join(lines))
+        return learnt
+
+    assert b'"seed":1' in model[SPEC]
+    monkeypatch.setattr(saved_model, "load_learnt", load_learnt_of_the_run_before)
+    with pytest.raises(DataError, match=r"spec.json does not have the checksum"):
+        saved_model.load(Path("run"))
+
+
+@pytest.mark.filterwarnings(COPIES)
 def test_flipped_bit_of_a_weight_is_found(model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "run", model)
@@ -383,3 +405,12 @@ def test_forged_slot_of_an_earlier_optimizer_is_refused():
     assert kept.tolist() == [np.inf, 1]
     with pytest.raises(UnsafeFileError, match="'0-0' holds NaN"):
         optimizer_state.copy_into_slot(start, {"0-0": np.array([np.nan, 1])}, 0, pairs)
+
+
+def test_pipe_in_an_export_is_refused_before_a_library_waits_for_it(tmp_path):
+    record = {"format": "saved_model", "inputs": {"age": "number"}, "outputs": ["buy"]}
+    record |= {"rows": {"age": [1.0]}, "predictions": {"buy": [0.5]}}
+    (tmp_path / "export.json").write_text(json.dumps(record))
+    os.mkfifo(tmp_path / "saved_model.pb")
+    with pytest.raises(DataError, match=r"saved_model.pb is not a regular file"):
+        verify(tmp_path)
