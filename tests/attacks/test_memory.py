@@ -3,6 +3,8 @@
 import os
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +19,7 @@ from mtl_cli.core.other_files import (
     check_regular,
 )
 from mtl_cli.evaluation.drift import prediction_drift
+from mtl_cli.evaluation.loaded_run import LoadedRun
 from mtl_cli.heads.base import Output
 from mtl_cli.runs import predictions_file
 from mtl_cli.tasks.binary import Binary
@@ -49,7 +52,10 @@ def test_numbers_that_repeat_without_end_are_not_read(
         read(tmp_path, lambda names: names)
     buy = Binary(label="buy", kind="binary")
     outputs = [Output("buy", "buy", buy)]
-    drift, remark = prediction_drift(tmp_path, outputs, {"buy": np.zeros(3)})
+    none: Any = None
+    config: Any = SimpleNamespace(outputs=outputs)
+    run = LoadedRun(network=none, features=none, config=config, folder=tmp_path)
+    drift, remark = prediction_drift(run, outputs, {"buy": np.zeros(3)}, None)
     assert drift == [] and "is damaged" in remark
     monkeypatch.setattr(other_files, "MAX_BYTES", 9 * EQUAL_ROWS)
     assert read(tmp_path, lambda names: names).equals(table)
