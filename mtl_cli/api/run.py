@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError, MtlError, first_line
-from mtl_cli.core.other_files import read_json_object
+from mtl_cli.core.other_files import MAX_BYTES, check_regular, read_json_object
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,15 +56,19 @@ class Run:
         import pandas as pd
 
         with self._reading("history.csv") as path:
+            check_regular(path, MAX_BYTES)
             return pd.read_csv(path)
 
     @cached_property
     def predictions(self) -> "pd.DataFrame":
         """The row numbers, labels and predictions of the test rows."""
-        import pandas as pd
+        from mtl_cli.runs.predictions_file import PREDICTIONS, read_predictions
 
-        with self._reading("predictions.parquet") as path:
-            return pd.read_parquet(path)
+        with self._reading(PREDICTIONS):
+            table = read_predictions(self.folder, lambda names: names)
+            # Metadata of pandas could make an index of a column.
+            frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
+            return frame
 
     @cached_property
     def config(self) -> dict[str, Any]:

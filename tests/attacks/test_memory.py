@@ -1,5 +1,6 @@
 """A small file of somebody else does not fill the memory."""
 
+import json
 import os
 import zipfile
 from pathlib import Path
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
+import mtl_cli
 from mtl_cli.core import other_files
 from mtl_cli.core.other_files import (
     UnsafeFileError,
@@ -57,8 +59,28 @@ def test_numbers_that_repeat_without_end_are_not_read(
     run = LoadedRun(network=none, features=none, config=config, folder=tmp_path)
     drift, remark = prediction_drift(run, outputs, {"buy": np.zeros(3)}, None)
     assert drift == [] and "is damaged" in remark
+    with pytest.raises(mtl_cli.DataError, match="expands to more than 1,048,576 bytes"):
+        _ = mtl_cli.Run(tmp_path).predictions
     monkeypatch.setattr(other_files, "MAX_BYTES", 9 * EQUAL_ROWS)
     assert read(tmp_path, lambda names: names).equals(table)
+
+
+def test_column_of_predictions_is_no_index_whatever_the_metadata_say(
+    tmp_path: Path,
+) -> None:
+    pandas = {"index_columns": ["row"], "column_indexes": [], "columns": []}
+    table = pa.table({"row": [1, 2], "buy": [0, 1]})
+    table = table.replace_schema_metadata({"pandas": json.dumps(pandas)})
+    pyarrow.parquet.write_table(table, tmp_path / "predictions.parquet")
+    assert list(mtl_cli.Run(tmp_path).predictions.columns) == ["row", "buy"]
+
+
+def test_pipe_in_place_of_the_history_of_a_run_is_not_waited_for(
+    tmp_path: Path,
+) -> None:
+    os.mkfifo(tmp_path / "history.csv")
+    with pytest.raises(mtl_cli.DataError, match="is not a regular file"):
+        _ = mtl_cli.Run(tmp_path).history
 
 
 def test_compressed_or_overlapping_arrays_are_refused(tmp_path: Path) -> None:
