@@ -75,14 +75,6 @@ class SearchStorage(_CachedStorage):
         return trial_id
 
     def set_trial_state(self, trial_id: int, state: TrialState) -> bool:
-        # Each parameter of a trial becomes a setting of its job, as if somebody had
-        # typed it. A trial that waits has none: Optuna keeps the queued values apart,
-        # and takes from them only the keys of the search.
-        if state == TrialState.RUNNING and self.get_trial(trial_id).params:
-            raise ConfigError(
-                f"{KEY}: a waiting trial in {self.name} holds parameters, which no "
-                f"search writes; {NEW_DATABASE}"
-            )
         try:
             is_set: bool = super().set_trial_state(trial_id, state)
         except RuntimeError:
@@ -90,6 +82,14 @@ class SearchStorage(_CachedStorage):
             # failed, and has queued the trial's point again.
             return False
         if is_set and state == TrialState.RUNNING:
+            # Each parameter of a trial becomes a setting of its job, as if somebody had
+            # typed it. A trial that waits has none: Optuna keeps the queued values
+            # apart, and takes from them only the keys of the search.
+            if self.get_trial(trial_id).params:
+                raise ConfigError(
+                    f"{KEY}: a waiting trial in {self.name} holds parameters, which no "
+                    f"search writes; {NEW_DATABASE}"
+                )
             self.set_trial_system_attr(trial_id, SWEEP, self.sweep_id)
         return is_set
 

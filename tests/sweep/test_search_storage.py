@@ -67,6 +67,16 @@ def test_trials_of_a_living_sweep_and_of_this_sweep_are_left_alone(
     assert [t.state.name for t in one.trials] == ["RUNNING", "RUNNING"]
 
 
+def test_waiting_trial_that_another_sweep_has_taken_is_left_alone(
+    tmp_path: Path,
+) -> None:
+    one, two = study(tmp_path, "one"), study(tmp_path, "two")
+    one.enqueue_trial({"dropout": 0.1})
+    trial = one.ask(SPACE)  # runs, and has parameters
+    running = optuna.trial.TrialState.RUNNING
+    assert not two._storage.set_trial_state(trial._trial_id, running)
+
+
 def test_sweeps_and_restarts_draw_other_points() -> None:
     seeds = {sampler_seed(1, name, trials) for name in "ab" for trials in (0, 1)}
     assert len(seeds) == 4
