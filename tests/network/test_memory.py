@@ -23,4 +23,4 @@ def test_network_needs_twice_the_bytes_of_its_weights(
 
 def test_weights_above_the_memory_are_refused_at_once() -> None:
     with pytest.raises(ConfigError, match="half of the memory of this machine; take"):
-        network("model.tower_units=[3000000,3000000]")
+        network("model.tower_units=[100000,3000000]")
