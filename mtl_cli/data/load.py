@@ -123,7 +123,7 @@ def keep_scenario(data: Data, scenarios: Scenarios, name: str) -> Data:
     """Returns the data with only the rows of the scenario `name`, in memory."""
     splits, row_numbers = {}, {}
     for split, table in data.splits.items():
-        rows = np.flatnonzero(scenarios.row_names(table) == name)
+        rows = np.flatnonzero(scenarios.of(table).row_names == name)
         if not len(rows):
             raise DataError(
                 f"dataset.only_scenario: no {split} row belongs to scenario {name!r}; "

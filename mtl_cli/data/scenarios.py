@@ -21,6 +21,36 @@ OTHER = "(other)"  # the scenario of id 0
 
 
 @dataclass(frozen=True)
+class RowScenarios:
+    """The scenario of each of some rows.
+
+    Attributes:
+        names: the names of all scenarios, `OTHER` among them.
+        indices: the index in `names` of each row's scenario, (rows,).
+    """
+
+    names: list[str]
+    indices: Array
+
+    @property
+    def row_names(self) -> Array:
+        """The name of each row's scenario, (rows,)."""
+        return np.array(self.names, object)[self.indices]
+
+    @property
+    def masks(self) -> dict[str, Array]:
+        """A mask of the rows of each scenario, {name of the scenario: (rows,)}.
+
+        The scenario `OTHER` holds the values that are rare in training rows or missing
+        from training rows. `OTHER` is left out if it has no rows.
+        """
+        masks = {name: self.indices == i for i, name in enumerate(self.names)}
+        return {
+            name: mask for name, mask in masks.items() if name != OTHER or mask.any()
+        }
+
+
+@dataclass(frozen=True)
 class Scenarios:
     """The scenarios of a data set, and how to find the scenario of a row.
 
@@ -34,13 +64,10 @@ class Scenarios:
     column: int
     index_by_id: Array
 
-    def row_indices(self, table: Table) -> Array:
-        """Returns the index in `names` of each row's scenario, (rows,)."""
-        return np.asarray(self.index_by_id[table.features["ids"][:, self.column]])
-
-    def row_names(self, table: Table) -> Array:
-        """Returns the name of each row's scenario, (rows,)."""
-        return np.array(self.names, object)[self.row_indices(table)]
+    def of(self, table: Table) -> RowScenarios:
+        """Returns the scenario of each row of a table."""
+        ids = table.features["ids"][:, self.column]
+        return RowScenarios(self.names, np.asarray(self.index_by_id[ids]))
 
 
 def find_scenarios(dataset: Dataset, features: FeatureSet) -> Scenarios | None:

@@ -14,6 +14,7 @@ from mtl_cli.core.errors import DataError
 from mtl_cli.data.encode import GroupCodes
 from mtl_cli.data.labels import labels_of_rows
 from mtl_cli.data.load import load
+from mtl_cli.data.scenarios import RowScenarios, find_scenarios
 from mtl_cli.data.sources import OnProgress, Source
 from mtl_cli.data.table import Array, Table, concatenate
 from mtl_cli.evaluation.drift import FeatureCounts
@@ -40,6 +41,7 @@ class EvaluatedRows:
         sample: a random sample of the rows, with their features.
         sample_indices: the indices of the sampled rows, ascending, (sampled rows,).
         feature_counts: the distributions of the features.
+        scenarios: the scenarios of the rows; None if the data set has no scenarios.
         remarks: what is left out of the evaluation, or unexpected, one line each.
     """
 
@@ -51,6 +53,7 @@ class EvaluatedRows:
     sample: Table
     sample_indices: Array
     feature_counts: FeatureCounts
+    scenarios: RowScenarios | None
     remarks: list[str]
 
     @property
@@ -66,11 +69,15 @@ def rows_of_source(
     sample_indices = random_indices(source.num_rows)
     feature_counts = FeatureCounts(run.features, run.folder)
     group_codes = GroupCodes()  # gives a group the same code in all blocks
+    scenarios = find_scenarios(run.config.dataset, run.features)
+    scenario_indices = []
     tables, predictions, slice_cells, samples = [], [], [], []
     first_row = 0  # the index, in the whole table, of the block's first row
     for block in source.blocks():
         with source.located_errors(first_row):
             table = encode_block(run, plan, block, group_codes)
+        if scenarios is not None:
+            scenario_indices.append(scenarios.of(table).indices)
         predictions.append(run.network.predict(table))
         sampled_rows = indices_in_block(sample_indices, first_row, block.num_rows)
         samples.append(table.take(sampled_rows))
@@ -80,6 +87,10 @@ def rows_of_source(
         first_row += block.num_rows
         on_rows(first_row, source.num_rows)
     cells = pa.concat_tables(slice_cells)
+    row_scenarios = None
+    if scenarios is not None:
+        indices = np.concatenate(scenario_indices)
+        row_scenarios = RowScenarios(scenarios.names, indices)
     return EvaluatedRows(
         table_name=source.path,
         outputs=plan.outputs,
@@ -92,6 +103,7 @@ def rows_of_source(
         sample=concatenate(samples),
         sample_indices=sample_indices,
         feature_counts=feature_counts,
+        scenarios=row_scenarios,
         remarks=plan.remarks,
     )
 
@@ -151,6 +163,7 @@ def validation_rows(run: LoadedRun, on_rows: OnProgress) -> EvaluatedRows:
         sample=table.take(sample_indices),
         sample_indices=sample_indices,
         feature_counts=feature_counts,
+        scenarios=None if data.scenarios is None else data.scenarios.of(table),
         remarks=[],
     )
 

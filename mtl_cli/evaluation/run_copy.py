@@ -47,7 +47,7 @@ def write_copy(
     table_format = with_format_of(config.dataset, table).format
     data_hash = hash_files({"test": find_files("TABLE", table, table_format)})
     changed_environment = {"data_hash": data_hash, VALID_ROWS: validation_rows(run)}
-    scores = score_outputs(rows.outputs, rows.table, rows.predictions)
+    scores = score_outputs(rows.outputs, rows.table, rows.predictions, rows.scenarios)
     contents: dict[str, object] = {
         "metrics.json": run.metrics | {"test": scores},
         "environment.json": run.environment | changed_environment,
@@ -66,7 +66,8 @@ def write_copy(
         (folder / "history.csv").write_text(history, "utf-8")
     row_numbers = np.arange(rows.num_rows)
     predictions = {o.name: rows.predictions[o.name] for o in rows.outputs}
-    frame = prediction_frame(config, row_numbers, rows.table, predictions)
+    scenarios = None if rows.scenarios is None else rows.scenarios.row_names
+    frame = prediction_frame(config, row_numbers, rows.table, predictions, scenarios)
     frame.to_parquet(folder / "predictions.parquet", index=False)
     html = page(evaluation)
     (folder / "evaluation.html").write_text(html, "utf-8", errors="replace")

@@ -37,7 +37,7 @@ def write(run: FinishedRun) -> None:
             run.data.row_numbers["test"],
             test,
             run.predictions["test"],
-            None if scenarios is None else scenarios.row_names(test),
+            None if scenarios is None else scenarios.of(test).row_names,
         )
         with folder.replacing("predictions.parquet") as path:
             frame.to_parquet(path, index=False)

@@ -40,12 +40,13 @@ def save_and_score(
     if not splits:
         splits = ["train"]
     predictions = {split: run.network.predict(data.splits[split]) for split in splits}
-    scores = {
-        split: score_outputs(
-            config.outputs, data.splits[split], predictions[split], data.scenarios
+    scores = {}
+    for split in sorted(splits):
+        rows = data.splits[split]
+        scenarios = None if data.scenarios is None else data.scenarios.of(rows)
+        scores[split] = score_outputs(
+            config.outputs, rows, predictions[split], scenarios
         )
-        for split in sorted(splits)
-    }
     folder.write_json("metrics.json", scores)
     timer.end_stage("save, predict and score")
 

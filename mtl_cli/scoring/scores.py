@@ -9,7 +9,7 @@ import numpy as np
 from mtl_cli.config.monitor import monitored_metrics
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError
 from mtl_cli.core.other_files import read_json_object
-from mtl_cli.data.scenarios import OTHER, Scenarios
+from mtl_cli.data.scenarios import RowScenarios
 from mtl_cli.data.table import Array, Table
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.auc import num_usable_groups
@@ -23,18 +23,18 @@ def score_outputs(
     outputs: list[Output],
     table: Table,
     predictions: dict[str, Array],
-    scenarios: Scenarios | None = None,
+    scenarios: RowScenarios | None = None,
 ) -> Scores:
     """Scores all outputs of a model on the rows of a table.
 
-    The predictions are (rows,) or (rows, classes). If the data set has scenarios, the
-    rows of each scenario are scored too.
+    The predictions are (rows,) or (rows, classes). If `scenarios` are given, the rows
+    of each scenario are scored too.
 
     Returns: {output: its score}. `space` and `scenarios` are added to the score as
         `metrics.score_dict` describes.
     """
     scores: Scores = {}
-    masks = {} if scenarios is None else scenario_masks(scenarios, table)
+    masks = {} if scenarios is None else scenarios.masks
     # A stored table reads its columns from disk at each access, so access each once.
     labels, weights, groups = table.labels, table.metric_weights, table.groups
     truths = table.truths
@@ -55,17 +55,6 @@ def score_outputs(
             score_by_scenario[name] = score(output.task, *on_scenario)
         scores[output.name] = values
     return scores
-
-
-def scenario_masks(scenarios: Scenarios, table: Table) -> dict[str, Array]:
-    """Returns a mask of the rows of each scenario, {name of the scenario: (rows,)}.
-
-    The scenario `OTHER` holds the values that are rare in training rows or missing from
-    training rows. `OTHER` is left out if it has no rows.
-    """
-    indices = scenarios.row_indices(table)
-    masks = {name: indices == i for i, name in enumerate(scenarios.names)}
-    return {name: mask for name, mask in masks.items() if name != OTHER or mask.any()}
 
 
 def score(

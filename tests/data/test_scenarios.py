@@ -41,23 +41,23 @@ def of(rows, scenario):
 
 def test_rows_have_the_names_of_their_values_on_one_line(rows):
     data = of(rows, "market")
-    names = data.scenarios.row_names(data.splits["train"])
+    names = data.scenarios.of(data.splits["train"]).row_names
     assert list(names[:6]) == [OTHER, "feed", "sh op", "shop", "feed", "sh op"]
 
 
 def test_streamed_rows_have_the_same_scenarios(rows):
     streamed = loaded(rows, FEATURES, TASKS, scenario="market", stream=True)
-    names = streamed.scenarios.row_names(streamed.splits["train"])
+    names = streamed.scenarios.of(streamed.splits["train"]).row_names
     memory = of(rows, "market")
     np.testing.assert_array_equal(
-        names, memory.scenarios.row_names(memory.splits["train"])
+        names, memory.scenarios.of(memory.splits["train"]).row_names
     )
 
 
 def test_buckets_are_scenarios_by_their_number(rows):
     data = of(rows, "hour")
     assert data.scenarios.names == ["1", "2", "3", OTHER]
-    names = data.scenarios.row_names(data.splits["train"])
+    names = data.scenarios.of(data.splits["train"]).row_names
     assert list(names[[0, 5, 6, 18, 24]]) == ["1", "1", "2", "3", "1"]
 
 
@@ -92,7 +92,7 @@ def test_rows_of_one_scenario_are_those_of_the_same_splits(rows):
     everything = loaded(rows, FEATURES, TASKS, **keys)
     feed = loaded(rows, FEATURES, TASKS, **keys, only_scenario="feed")
     for split, table in everything.splits.items():
-        mine = everything.scenarios.row_names(table) == "feed"
+        mine = everything.scenarios.of(table).row_names == "feed"
         np.testing.assert_array_equal(
             feed.row_numbers[split], everything.row_numbers[split][mine]
         )

@@ -1,12 +1,15 @@
 """A run with scenarios gives its scores for each of them."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
 from helpers.planted_data import config, parquet, planted, run_in, values
 
+from mtl_cli.cli import evaluate
+from mtl_cli.data import sources
 from mtl_cli.data.scenarios import OTHER, Scenarios
 from mtl_cli.data.table import Table
 from mtl_cli.metrics.auc import auc
@@ -49,6 +52,33 @@ def test_scores_of_a_scenario_are_those_of_its_rows(runs):
         assert test["buy"]["scenarios"][name]["rows"] == own["click"].sum()
 
 
+def test_evaluated_sweep_has_the_scores_of_scenarios(runs, tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "ROWS_PER_BLOCK", 64)
+    sweep, target = tmp_path / "sweep", tmp_path / "evaluated"
+    for run in runs:
+        shutil.copytree(run, sweep / run.name)
+        settings = {"seed": 1, "dataset": {"name": "planted"}}
+        (sweep / run.name / "config.yaml").write_text(json.dumps(settings))
+        record = {"status": "done", "start": "2026-11-26", "seconds": 1.0}
+        (sweep / run.name / "status.json").write_text(json.dumps(record))
+    test = runs[0].parent / "test.parquet"
+    assert evaluate.main([str(sweep), str(test), "-o", str(target)]) == 0
+    for run in runs:
+        copy = target / run.name
+        own, copied = (
+            json.loads((path / "metrics.json").read_text())["test"]
+            for path in (run, copy)
+        )
+        for task, score in own.items():
+            assert copied[task].keys() == score.keys()
+            for name, on_scenario in score.get("scenarios", {}).items():
+                found = copied[task]["scenarios"][name]
+                assert found["rows"] == on_scenario["rows"]
+                assert found["auc"] == pytest.approx(on_scenario["auc"], abs=1e-6)
+        frames = [pd.read_parquet(path / "predictions.parquet") for path in (run, copy)]
+        pd.testing.assert_frame_equal(*frames, rtol=1e-5, check_categorical=False)
+
+
 def test_undefined_metric_of_a_scenario_is_null_with_its_reason():
     chosen = config(values("never read", FEATURES, TASKS))
     labels, predictions = np.array([0.0, 1, 1, 1]), np.arange(4) / 4
@@ -59,7 +89,7 @@ def test_undefined_metric_of_a_scenario_is_null_with_its_reason():
     )
     scenarios = Scenarios(["a", "b", "c", OTHER], 0, np.array([3, 0, 1, 2]))
     predicted = dict.fromkeys(TASKS, predictions)
-    scores = score_outputs(chosen.outputs, table, predicted, scenarios)
+    scores = score_outputs(chosen.outputs, table, predicted, scenarios.of(table))
     found = scores["click"]["scenarios"]
     assert list(found) == ["a", "b", "c"]  # no row is of another scenario
     assert found["a"]["auc"] == 1
