@@ -148,8 +148,8 @@ def train_with_adam(
     Tasks without rows in the batch keep their values and their other entries.
 
     Args:
-        state: a state with the names of `initial_adam_state`. It may have more names,
-            which do not change.
+        state: a state with the names of `initial_adam_state`. Other entries of the
+            state do not change.
         gradient: the gradient with respect to `values`, (T,).
     """
     import tensorflow as tf

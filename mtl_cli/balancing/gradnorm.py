@@ -31,13 +31,13 @@ class GradNorm(Balancing):
     these kernels in the network is taken. If no kernel has shared entries, W stands for
     the shared entries of all variables.
 
-    Adam trains w_t, which starts at 1. Tasks without rows in the batch keep their
+    w_t starts at 1, and Adam trains w_t. Tasks without rows in the batch keep their
     weights. The weights of all other tasks are scaled after each step, so that the sum
     of all weights stays T, the number of tasks.
 
     Attributes:
-        alpha: how strongly the weights favour a task whose loss has fallen less than
-            the losses of other tasks; 0 gives all tasks the same norm.
+        alpha: strength with which the weights favour a task whose loss has fallen less
+            than the losses of other tasks; 0 gives all tasks the same norm.
         learning_rate: the learning rate of w_t.
 
     Reference: Chen et al., "GradNorm: Gradient Normalization for Adaptive Loss

@@ -29,8 +29,8 @@ class MetaBalance(Balancing):
 
     Attributes:
         target_task: the task that matters; null is the first task.
-        strategy: which gradients to scale: `reduce` the larger ones, `enlarge` the
-            smaller ones, or `both`.
+        strategy: the gradients to scale: the larger ones (`reduce`), the smaller ones
+            (`enlarge`), or all (`both`).
         relax: 0 leaves the gradients unchanged; 1 gives them about the norm of the
             target task's gradient.
         beta: weight of the earlier steps in the running mean m_t.

@@ -25,10 +25,10 @@ class Uncertainty(Balancing):
         s_t minimises  exp(-s_t) L_t + s_t / 2
 
     L_t is the loss of task t. At the minimum, `w_t = 1 / (2 L_t)`: of two tasks, the
-    task with half the loss has twice the weight. Adam trains s_t, which starts at 0. If
-    L_t is 0, there is no minimum, so w_t is limited to `MAX_WEIGHT`.
+    task with half the loss has twice the weight. s_t starts at 0, and Adam trains s_t.
+    If L_t is 0, there is no minimum, so w_t is limited to `MAX_WEIGHT`.
 
-    The equations are those of classification in the paper. For regression, the paper
+    The paper has these equations for classification. For regression, the paper
     minimises `exp(-s) L / 2 + s / 2`. With s' = s + log 2, this is `exp(-s') L + s' /
     2` plus a constant. So all kinds of tasks have the same equations here.
 

@@ -32,8 +32,8 @@ def split_plugins(arguments: list[str]) -> tuple[list[str], list[str]]:
 def hydra_arguments(arguments: list[str]) -> list[str]:
     """Checks a command line, and converts it to the arguments that Hydra needs.
 
-    - Flags follow the settings. Hydra would take a setting after `--info` for the value
-      of this flag, which is optional.
+    - Flags follow the settings. The flag `--info` has an optional value, and Hydra
+      would take a setting after the flag for this value.
     - The folder of `--config-path` becomes absolute. Hydra would not look for a
       relative folder in the current folder.
     - Settings of `dataset` and `compare` get `++`: Hydra then also sets keys that no

@@ -62,8 +62,8 @@ def compose_checked(
 ) -> DictConfig:
     """Composes and checks a configuration, and leaves our callback as the only one.
 
-    A callback of Hydra would check too late: Hydra first builds the classes of
-    callbacks, whose names are in the configuration.
+    A callback of Hydra would check too late: Hydra first builds the callbacks from the
+    classes that the configuration names.
 
     Args:
         compose: the method of Hydra's loader that this function takes the place of.
@@ -119,7 +119,7 @@ def check_search_path(loader: ConfigLoaderImpl, config_name: str | None) -> None
 
     A primary configuration may not add to the search path, because Hydra imports the
     packages in the path before it composes a configuration. No folder may replace
-    `hydra/config.yaml`, which holds Hydra's defaults.
+    Hydra's defaults, the file `hydra/config.yaml`.
     """
     hydra_config = loader.repository.load_config(HYDRA_CONFIG)
     if hydra_config is not None and hydra_config.provider != "hydra":

@@ -48,7 +48,7 @@ SWEEPER_PARAMS = "hydra.sweeper.params"
 # OmegaConf's text about a swept value that is null:
 #   field 'hydra.sweeper.params.seed' is not Optional
 NOT_OPTIONAL = "is not Optional"
-# Hydra's text, whose second line is the reason:
+# Hydra's text; the second line is the reason:
 #   In 'sweep/mine': ValidationError raised while composing config:
 #   Merge error: str is not a subclass of SamplerConfig. value: ${attack}
 COMPOSING_ERROR = re.compile(r".*raised while composing config:\n(?P<reason>.+)")
@@ -78,8 +78,8 @@ def explain(error: Exception, arguments: list[str]) -> str:
 def explain_as_composed(error: Exception, arguments: list[str]) -> str:
     """Explains an error in one line. Settings in this line may have the prefix `++`.
 
-    `error` says where Hydra failed. Hydra often raises it from an error of OmegaConf or
-    Python, the root cause, which says what is wrong.
+    `error` says where Hydra failed. Hydra often raises it from the root cause, an error
+    of OmegaConf or Python. The root cause says what is wrong.
 
     The order of the branches matters: a `MissingConfigException` is also a
     `ConfigCompositionException` and an `OSError`, and the error of
@@ -230,7 +230,7 @@ def unknown_option_message(error: MissingConfigException) -> str:
 
 
 def unknown_path_message(path: str) -> str:
-    """Explains that no config has this path, whose first part is a group.
+    """Explains that a group has no config with this path, such as `GROUP/OPTION`.
 
     The user has given the path of a file, as in `dataset=conf/dataset/adult.yaml`, or
     an option without its folder, as in `experiment=adult_ple` for `source/adult_ple`.

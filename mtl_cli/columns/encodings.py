@@ -41,8 +41,8 @@ class Encodings:
     def of_features(self, names: Sequence[str]) -> list[Tensor]:
         """Returns the columns of some features in `x`, `(batch, width)` for each set.
 
-        Without names, the columns are those of all features with embeddings, or of all
-        features if no feature has embeddings.
+        Without names, the method returns the columns of all features with embeddings,
+        or of all features if no feature has embeddings.
         """
         selected = names or self.embedded or self.columns
         return columns_of_features(self.x, self.columns, selected)
@@ -71,7 +71,7 @@ def sets_of_tasks(tensors: Sequence[Tensor], num_tasks: int) -> Tensor:
     """Returns the tensors that the towers of the tasks read.
 
     Args:
-        tensors: one tensor `(batch, dim)` per set of embeddings. Either there is one
+        tensors: a tensor `(batch, dim)` for each set of embeddings. Either there is one
             set for all tasks; or the sets of the tasks come first, and a shared set may
             follow.
         num_tasks: the number of tasks, T.

@@ -6,7 +6,7 @@ import numpy as np
 
 Cells = list[Any]  # the cells of a column, as Python values
 # Values that training rows probably lack and that are difficult for exported models: an
-# id above 2^53, which float64 would round, and texts that are long or not ASCII.
+# id above 2^53 (float64 would round the id), and texts that are long or not ASCII.
 UNUSUAL_TEXTS = (str(2**53 + 1), "zoë", "日本", "?" * 300)
 
 # Every third row has an unseen or missing value.
@@ -38,8 +38,8 @@ def example_numbers(
 ) -> list[float | None]:
     """Draws numbers equal to, between and beyond the numbers that a feature has learnt.
 
-    One number out of `UNUSUAL_ROW_STEP` is missing, unless the feature refuses missing
-    values: its setting `missing` is then `error`.
+    Every third number is missing, see `UNUSUAL_ROW_STEP`, unless the feature refuses
+    missing values: its setting `missing` is then `error`.
     """
     low, high = (min(learnt), max(learnt)) if learnt else (0.0, 1.0)
     margin = (high - low) / 4 or 1.0

@@ -30,7 +30,7 @@ class Learnt(dict[str, Any]):
 
 
 class Fitter:
-    """The base class of fitters. It checks the cells, and learns nothing.
+    """A fitter that checks the cells and learns nothing: the base class of fitters.
 
     Args:
         read: a function that returns the values of a table, and raises a `DataError` if
@@ -66,9 +66,9 @@ class VocabularyFitter(Fitter):
 
     Args:
         read: see `Fitter`; the values are a `Categorical`.
-        min_count: how often a value must occur to be in the vocabulary. None if the
-            feature uses the embedding table of another feature: then the fitter of the
-            other feature merges these counts, and learns the vocabulary.
+        min_count: the number of times that a value must occur to be in the vocabulary.
+            None if the feature uses the embedding table of another feature: then the
+            fitter of the other feature merges these counts, and learns the vocabulary.
     """
 
     def __init__(

@@ -39,7 +39,7 @@ def read_label_numbers(message_start: str, column: pa.ChunkedArray, fix: str) ->
 def check_labels(message_start: str, labels: Floats, is_wrong: Mask, rule: str) -> None:
     """Raises an error that names the first wrong label, if there is one.
 
-    Empty cells, whose label is NaN, are ignored. See `check_numbers` for the arguments.
+    Empty cells are ignored: their label is NaN. See `check_numbers` for the arguments.
 
     Raises:
         RowError: if a label is wrong.

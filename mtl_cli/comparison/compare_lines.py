@@ -100,7 +100,7 @@ def add_day_tests(
         if score.interval is not None:
             # How much the scores of one line vary between days is of no interest.
             score.interval = score.interval._replace(half_width=None)
-        # The first run's numbers are not those of all days.
+        # These are the numbers of the first run, not of all days.
         score.num_rows, score.num_positives = None, None
         if score is base:
             continue
@@ -143,7 +143,7 @@ def common_days(
     """Returns the days on which two lines were scored on the same rows.
 
     If some days, but not all of them, were scored on the same rows, the days are no
-    sample. Then only the last of these days is taken.
+    sample, so only the last of these days is taken.
 
     Returns: the days, and whether all of them were scored on the same rows.
     """

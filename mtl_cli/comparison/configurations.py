@@ -134,7 +134,7 @@ def short_key(key: str, keys: list[str]) -> str:
 
 
 def last_words(key: str) -> str:
-    """Returns the short form of a dotted key, which is usually its last word.
+    """Returns the short form of a dotted key, usually the last word of the key.
 
     The key of a task or feature keeps the name of the task or feature, because all
     tasks and features may have the same keys. The key that chooses an option, such as

@@ -1,8 +1,8 @@
 """Writes comparisons at full precision, as CSV and JSON.
 
-A spreadsheet runs a cell such as `=HYPERLINK(...)` as a formula, which could send data
-away. The names of runs and settings may come from someone else, so no cell of the CSV
-begins as a formula.
+A spreadsheet runs a cell such as `=HYPERLINK(...)` as a formula. Such a formula could
+send data away. The names of runs and settings may come from someone else, so no cell of
+the CSV begins as a formula.
 """
 
 import csv
@@ -15,7 +15,7 @@ from typing import Any
 from mtl_cli.comparison.results import DatasetComparison
 
 # A formula begins with one of these characters. The last four are the full-width forms
-# of `=+-@`, which East Asian spreadsheets read as these.
+# of `=+-@`: East Asian spreadsheets read the full-width forms like `=+-@`.
 FORMULA_SIGNS = r"=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20"
 # A spreadsheet may separate cells by `;` or a tab instead of a comma.
 FORMULA_START = re.compile(rf"(?:^|(?<=[;\t\r\n]))(?=[{FORMULA_SIGNS}])")

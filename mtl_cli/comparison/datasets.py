@@ -77,7 +77,7 @@ def find_datasets(runs_by_settings: dict[DatasetSettings, list[Run]]) -> list[Va
 
     datasets: list[Variants] = []
     for settings in (s for s in runs_by_settings if hashes[s]):
-        # The settings may link several data sets, which then become one data set.
+        # If the settings link several data sets, these become one data set.
         linked = [d for d in datasets if any(have_same_data(settings, v) for v in d)]
         datasets = [d for d in datasets if d not in linked]
         datasets.append([*chain.from_iterable(linked), settings])

@@ -52,8 +52,8 @@ class Difference:
         row_test: the test over test rows; None if the predictions were not compared.
         corrected_row_p: the p-value of `row_test`, corrected for the number of tests.
         verdict: what the tests say, see `set_verdicts`.
-        day_count: the number of common days of two lines, which take the place of the
-            seeds, see `compare_lines`; 0 for a difference that is not between lines.
+        day_count: the number of common days of two lines; 0 for a difference that is
+            not between lines. The days take the place of seeds, see `compare_lines`.
     """
 
     configuration: Configuration

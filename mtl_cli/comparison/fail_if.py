@@ -33,8 +33,9 @@ def failed_checks(
     """Returns one line for each configuration or run that fails a check.
 
     A configuration fails if the condition holds for the mean of its metric over seeds.
-    A configuration without the metric fails too, because the check is impossible. Only
-    single-scenario twins are not checked on other scenarios, which they cannot score.
+    A configuration without the metric fails too, because the check is impossible. The
+    only exception: a single-scenario twin is not checked on other scenarios, because
+    the twin cannot score them.
 
     Args:
         conditions: the conditions under which a check fails.

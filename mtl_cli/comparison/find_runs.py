@@ -19,9 +19,9 @@ class FoundFolders:
     """The folders that a search at and below a folder has found.
 
     Attributes:
-        runs: the run folders, also those of the jobs of sweeps.
+        runs: the run folders, including the run folders of the jobs of sweeps.
         sweeps: the folders of sweeps.
-        links: the links to folders, which are not followed.
+        links: the links to folders; the search does not follow links.
     """
 
     runs: list[Path] = field(default_factory=list)

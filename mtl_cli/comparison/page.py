@@ -47,7 +47,7 @@ def page(
 def is_page(path: Path) -> bool:
     """Whether a file is readable and is a page that `page` has made."""
     try:
-        if not path.is_file():  # such as a pipe, which would be waited for
+        if not path.is_file():  # opening a pipe would wait for its writer
             return False
         with path.open("rb") as file:
             return MARK in file.read(MARK_WITHIN)

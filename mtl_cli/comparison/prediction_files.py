@@ -48,7 +48,7 @@ class PredictionFiles:
     def read(self, run: Path, requested: set[str]) -> "pa.Table":
         """Reads columns of a run's predictions, without columns that the file lacks.
 
-        `run` is the run folder. The errors are those of `read_predictions`.
+        `run` is the run folder. Raises the same errors as `read_predictions`.
         """
         import pyarrow as pa
 

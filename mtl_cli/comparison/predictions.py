@@ -188,7 +188,7 @@ class GroupAucPredictions(Predictions):
 
         Another test set would have other groups. The difference is a weighted mean over
         the groups. So it is a ratio of two sums, and both sums vary between sets of
-        groups. The standard error is that of a ratio: Cochran, Sampling Techniques,
+        groups. For the standard error of a ratio, see Cochran, Sampling Techniques,
         1977, section 2.11.
         """
         aucs, weights = self.group_aucs_and_weights

@@ -191,7 +191,7 @@ class DatasetComparison:
         split: the split whose scores are compared.
         tasks: the tasks with their scores.
         warnings: reasons to trust the comparison less, such as few seeds.
-        is_of_lines: whether the configurations are lines, which have days in place of
+        is_of_lines: whether the configurations are lines. Lines have days in place of
             seeds, see `compare_lines`.
     """
 
@@ -240,7 +240,7 @@ class DatasetComparison:
         """Yields one flat dict per configuration and task, with values not rounded.
 
         If tasks have scenarios, there is one dict for each of `all_tasks`. Every dict
-        then has the key `scenario`, which is "" for a task on all rows.
+        then has the key `scenario`; the value is "" for a task on all rows.
         """
         tasks = self.all_tasks
         for i, configuration in enumerate(self.configurations):

@@ -16,8 +16,9 @@ from mtl_cli.metrics.metric import Floats
 from mtl_cli.statistics.significance import Test, t_test
 
 # The noise of two configurations is compared with the noise of all others by two
-# one-sided F-tests. The two configurations are noisier if the p-value of one test is
-# below `NOISIER_LEVEL`, and quieter if that of the other is below `QUIETER_LEVEL`.
+# one-sided F-tests. The two configurations are noisier if the p-value of the test for
+# more noise is below `NOISIER_LEVEL`, and quieter if the p-value of the test for less
+# noise is below `QUIETER_LEVEL`.
 NOISIER_LEVEL = 0.2
 QUIETER_LEVEL = 0.02
 
@@ -135,8 +136,8 @@ def seed_test(
     `NOISIER_LEVEL`) or much quieter (F-test at `QUIETER_LEVEL`).
 
     Two configurations may share seeds, so their scores may be correlated. The test
-    ignores the correlation. It may therefore call a difference real too rarely, but not
-    too often.
+    ignores the correlation. Therefore the test may call a difference real too rarely,
+    but not too often.
 
     Args:
         a: the scores of the first configuration, one per seed.

@@ -192,8 +192,8 @@ def signed_difference(difference: Difference, task: Task) -> str:
 def size_and_p_value(difference: Difference, task: Task) -> str:
     """Returns the mean difference and its p-value, such as `(-0.0120, p = 0.004)`.
 
-    The p-value is that of the seed test or, between two models of lines, that of the
-    row test.
+    The p-value comes from the seed test or, between two models of lines, from the row
+    test.
     """
     p_value = difference.corrected_seed_p
     if difference.seed_test is None:

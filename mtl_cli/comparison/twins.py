@@ -1,6 +1,6 @@
 """Finds the twins of configurations: equal configurations that learn less at once.
 
-A *single-task twin* has `model=single_task`, which learns each task by itself. A
+A *single-task twin* has `model=single_task` and learns each task by itself. A
 *single-scenario twin* was trained on the rows of one scenario only. A twin and its
 configuration have at least one seed in common.
 """
@@ -50,7 +50,7 @@ def single_scenario_twins(
     """Returns the single-scenario twin of each configuration that has one.
 
     Twin and configuration differ only in the setting `ONLY_SCENARIO`. The twins are
-    chosen among the candidates, which were trained on a single scenario.
+    chosen among the candidates: the configurations trained on a single scenario.
     """
     twins = {}
     for configuration in configurations:
