@@ -40,7 +40,7 @@ class Config(Options):
         resume: whether to resume an interrupted run of the same configuration and data.
             `auto` resumes such a run if it exists, `never` starts a new run, and `must`
             fails if no such run has a checkpoint.
-        balancing: how the losses of the tasks are combined in a training step.
+        balancing: the method that combines the losses of the tasks in a training step.
         start_from: the earlier run to start from.
         ensemble: seeds of the runs whose predictions this model averages. Only
             `mtl-compare --ensemble` sets this key; in a run that trains, the list is
@@ -48,9 +48,9 @@ class Config(Options):
         repeats: number of seeds with which a sweep runs each job: `seed`, `seed` + 1,
             and so on.
         compare: jobs that a sweep adds to compare its models with.
-        sweep: how a machine runs the jobs of a sweep. A run folder does not save the
-            keys `sweep`, `repeats` and `compare`, because the results of a run do not
-            depend on them.
+        sweep: the keys for running the jobs of a sweep on a machine. A run folder does
+            not save the keys `sweep`, `repeats` and `compare`, because the results of a
+            run do not depend on them.
         tracker: service that receives the results of the run, besides the run folder.
     """
 

@@ -39,7 +39,7 @@ def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
                 f"add the key to the file, or write +{key}=VALUE"
             )
         if others := options_with_key(section, name):
-            # Several data sets may have one generator, which declares their keys.
+            # A generator declares the keys of all data sets that it generates.
             setting = "dataset.generator" if section == "dataset" else section
             note = f"{name} is a key of {setting}={', '.join(others)}"
     if similar_keys := suggestions(key, values):
@@ -156,7 +156,7 @@ def similar_keys_anywhere(
     Args:
         key: the unknown key, dotted.
         known_keys: the dotted keys to choose from.
-        name_cutoff: how similar the last parts of two keys must be; 1 is equal.
+        name_cutoff: the least similarity of the last parts of two keys; 1 is equal.
     """
     name = key.rpartition(".")[2]
     # If several keys have the same last part, the dict keeps the first of them.

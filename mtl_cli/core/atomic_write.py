@@ -90,8 +90,8 @@ def replacing_folder(
     """Yields a temporary path as `replacing` does, for a target that may be a folder.
 
     An earlier target is removed only after the new target is complete. The earlier
-    target is first moved to a temporary path, which `check` gets: so nobody can add a
-    file between the check and the removal. `check` raises an error if the earlier
+    target is first moved to a temporary path, and `check` gets this path: so nobody can
+    add a file between the check and the removal. `check` raises an error if the earlier
     target must stay, and then the earlier target is moved back.
     """
     with (
@@ -141,7 +141,7 @@ def sync(path: Path) -> None:
 
 @contextlib.contextmanager
 def temporary_folder(prefix: str) -> Iterator[Path]:
-    """Yields a new folder, which is removed at the end of the block."""
+    """Yields a new folder, and removes the folder at the end of the block."""
     try:
         folder = tempfile.TemporaryDirectory(prefix=prefix)
     except OSError as error:

@@ -170,7 +170,7 @@ def warn_in_one_line() -> None:
 def not_utf8_message(error: UnicodeEncodeError) -> str:
     """Returns the message about a name of a file that is not UTF-8.
 
-    Python reads the bytes of such a name into surrogates, which cannot be encoded.
+    Python reads the bytes of such a name into surrogates; they cannot be encoded.
     """
     start = max(0, error.start - SHOWN_CHARACTERS // 2)
     before = error.object[start : error.start].rpartition("\n")[2]

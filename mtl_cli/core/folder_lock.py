@@ -47,7 +47,7 @@ def locked_file(path: Path) -> IO[str] | None:
 
     `RunFolder.release` removes the lock file before the lock is free. If this happens
     after the file is opened here, the lock keeps no other process out, because other
-    processes make a new file. Then the new file is opened and locked instead.
+    processes make a new file. In this case, the new file is opened and locked instead.
     """
     for _ in range(MAX_ATTEMPTS):
         file = open_lock_file(path)
@@ -74,5 +74,5 @@ def is_still_at(path: Path, file: IO[str]) -> bool:
 
 
 def open_lock_file(path: Path) -> IO[str]:
-    """Opens or makes a file to lock. Refuses a link, whose target may lie anywhere."""
+    """Opens or makes a file to lock. Refuses a link: its target may lie anywhere."""
     return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "w")

@@ -112,7 +112,7 @@ def is_elsewhere(
 def check_connection(uri: str) -> None:
     """Raises a `TimeoutError` if a server is not reached within `CONNECT_SECONDS`.
 
-    MLflow has only one limit for connecting and answering together. That limit must be
+    MLflow has only one limit for connecting and answering together. The limit must be
     long, since a server may be slow to answer. Without this check, the user would wait
     equally long for a server that does not exist.
     """

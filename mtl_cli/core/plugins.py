@@ -47,8 +47,8 @@ class OptionSource:
 
     Attributes:
         label: the name of the source, for messages.
-        load: a function that imports the option. It returns the class of the option, or
-            the module that holds this class.
+        load: a function that imports the option. The function returns the class of the
+            option, or the module that holds this class.
         is_plugin: whether the option does not come from mtl-cli.
     """
 

@@ -47,7 +47,7 @@ def start(seed: int, deterministic: bool) -> None:
 
 
 def ignore_tools_of_start_folder() -> None:
-    """Makes XLA ignore the folder `./cuda_sdk_lib`, which may come from somebody else.
+    """Makes XLA ignore `./cuda_sdk_lib`: this folder may come from somebody else.
 
     On a machine with a GPU, XLA by default looks there first for NVIDIA's compiler. A
     flag therefore names a folder that does not exist; XLA then looks in the usual

@@ -54,7 +54,7 @@ def read_errors(key: str, path: str) -> Iterator[None]:
 
     Args:
         key: the configuration's key that names the table.
-        path: how messages name the file. The path comes before the text of an
+        path: the path of the file in messages. The path comes before the text of an
             `UnsafeFileError`, such as "has 48 bytes, but ...".
     """
     try:

@@ -40,8 +40,8 @@ def make_buckets(values: Array, weights: Array | None = None) -> Buckets:
     Args:
         values: floats for a feature of numbers, integers for a feature of ids,
             (values,).
-        weights: how much each value counts, (values,). None counts each once. The
-            choice of the buckets does not depend on the weights.
+        weights: the weight of each value in the counts, (values,). None counts each
+            value once. The choice of the buckets does not depend on the weights.
     """
     if np.issubdtype(values.dtype, np.floating):
         quantiles = np.quantile(values, np.linspace(0, 1, MAX_BUCKETS + 1)[1:-1])
@@ -56,7 +56,7 @@ def make_buckets(values: Array, weights: Array | None = None) -> Buckets:
 
 
 def num_buckets(buckets: Buckets) -> int:
-    """Returns the number of buckets, which does not depend on `counts`."""
+    """Returns the number of buckets. The entry `counts` is not needed."""
     limits = buckets["edges"] if "edges" in buckets else buckets["ids"]
     return len(limits) + 1
 

@@ -91,7 +91,7 @@ def feature_report(
 ) -> FeatureReport:
     """Returns the part of the data report about one feature, from sampled rows.
 
-    The arguments are those of `data_report`; `samples` is {split: its sampled rows}.
+    See `data_report` for the arguments; `samples` is {split: its sampled rows}.
     """
     feature = features.by_name[name]
     train = samples["train"]
@@ -139,9 +139,9 @@ def num_distinct(
 ) -> int:
     """Returns the number of distinct values of a feature in the training rows.
 
-    Where possible, this is the size of the vocabulary, which covers all training rows.
-    Otherwise it is the number of distinct values in the summary, a number for each
-    sampled row, see `Feature.summary`.
+    Where possible, this is the size of the vocabulary: the vocabulary covers all
+    training rows. Otherwise it is the number of distinct values in the summary, a
+    number for each sampled row, see `Feature.summary`.
     """
     num_in_sample = len(np.unique(summary))
     if features.by_name[name].table_owner(name) in continued:
@@ -149,8 +149,9 @@ def num_distinct(
     vocabulary_size = len(features.table_learnt(name).get("vocabulary", []))
     if vocabulary_size <= 1:
         return num_in_sample  # an empty cell may be a second value
-    # A shared vocabulary also holds the values of other features. It is used only for
-    # sequences, because their summary holds only the first value of each row.
+    # A shared vocabulary also holds the values of other features. The size of a shared
+    # vocabulary is returned only for sequences, because the summary of a sequence holds
+    # only the first value of each row.
     is_sequence = features.layout.blocks[name].input == "sequences"
     if features.shares_table(name) and not is_sequence:
         return num_in_sample

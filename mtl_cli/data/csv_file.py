@@ -9,8 +9,8 @@ sentinel row is dropped. Otherwise, the last row holds the open quote.
 Arrow reads with several threads, so its error does not name the row that it refuses.
 After an error, the file is therefore read again, to find the first broken row:
 
-- The second reading takes all cells as bytes, which Arrow does not convert. This module
-  converts the cells itself, and finds the first that fails.
+- The second reading takes all cells as bytes, so Arrow converts no cell. The code here
+  converts the cells, and finds the first cell that fails.
 - If Arrow fails in the second reading too, the cells are not at fault. Either Arrow has
   come to a row that is too long, or a third reading finds the first row with more or
   fewer cells than the header.
@@ -46,7 +46,7 @@ class CsvFile:
 
     Attributes:
         key: the configuration's key that names the table.
-        path: how messages name the file.
+        path: the path of the file in messages.
         options: the keys `dataset.csv.*`.
         request: the columns to read, and their types.
         file_bytes: the size of the file as it is stored, perhaps compressed.

@@ -1,8 +1,8 @@
 """Reads the header of a CSV file, and refuses files that are not UTF-8 text.
 
-The errors of this module are completed by `arrow_errors.read_errors`, which adds the
-name of the file: an `UnsafeFileError` goes on as "FILE is not text in UTF-8 ...", an
-`ArrowInvalid` as "cannot read FILE: ...".
+`arrow_errors.read_errors` adds the name of the file to the errors of this module: an
+`UnsafeFileError` goes on as "FILE is not text in UTF-8 ...", an `ArrowInvalid` as
+"cannot read FILE: ...".
 """
 
 import csv

@@ -72,7 +72,7 @@ class Dataset(Options):
             none. The default is 0 if `valid` names the validation rows.
         valid_from: the file whose rows are held out for validation: `train` or `test`.
         test_fraction: the fraction of the training file's rows to hold out for testing.
-        split_by: which rows are held out. `random`: random rows; `group`: all rows of
+        split_by: the rows to hold out. `random`: random rows; `group`: all rows of
             random users or sessions; `time`: all rows of the latest times; `order`: the
             last rows of the file. With `time` and `order`, the validation rows follow
             the training rows, and the test rows follow the validation rows.

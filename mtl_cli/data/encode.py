@@ -40,7 +40,7 @@ def encode(
 ) -> None:
     """Reads and encodes all rows of a data set, and writes them into an empty folder.
 
-    The arguments other than `folder` are those of `load`.
+    See `load` for the arguments other than `folder`.
     """
     on_rows(0, 0)  # the number of rows is not known yet
     features, labels = feature_request(dataset), label_request(dataset, outputs)

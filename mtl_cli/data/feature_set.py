@@ -1,4 +1,4 @@
-"""All features of a data set, which together encode rows as the network's inputs.
+"""All features of a data set: together they encode rows as the network's inputs.
 
 Each feature turns a row into a block of ids or numbers. The blocks of all features,
 side by side, are the inputs of the network, see `INPUT_TYPES`.
@@ -106,7 +106,7 @@ class FeatureSet:
         return Layout(tables, blocks)
 
     def encode(self, table: pa.Table) -> dict[str, Array]:
-        """Encodes the rows of a table, which may lack the columns of `constants`.
+        """Encodes the rows of a table. The table may lack the columns of `constants`.
 
         Returns: {input of the network: (rows, width)}; an input that no feature fills
             is left out.

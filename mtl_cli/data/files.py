@@ -31,7 +31,7 @@ class Files(NamedTuple):
 
     Attributes:
         key: the configuration's key that names the table.
-        name: how messages name the table; see `name_of`.
+        name: the name of the table in messages; see `name_of`.
         system: the file system that holds the files.
         paths: the path of each file in the file system. The files of a folder or
             pattern are sorted; the paths of a list keep their order.

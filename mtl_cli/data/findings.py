@@ -1,4 +1,4 @@
-"""Finds odd properties of the data, which often come from mistakes."""
+"""Finds odd properties of the data. Such properties often come from mistakes."""
 
 from collections.abc import Mapping
 

@@ -218,7 +218,7 @@ def check_text_columns(
         is_long_in_list = column.in_list and longest[path] > MAX_CELL_BYTES
         chunks = list(column_chunks(metadata, column.leaf))
         if sum(chunk.total_compressed_size for chunk in chunks) > stream.size():
-            # Many row groups name the same pages, which would be read for hours.
+            # Many row groups name the same pages. Reading them all would take hours.
             raise UnsafeFileError(
                 f"has {stream.size():,} bytes, but a larger column '{path}' in its "
                 "description; write the file again"

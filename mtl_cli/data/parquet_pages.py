@@ -2,7 +2,7 @@
 
 The footer of a Parquet file says how large its columns are, but a forged footer may
 name any size. Arrow trusts the header of each page instead, so this module reads the
-headers. They are written in Thrift's compact protocol.
+headers. The headers are written in Thrift's compact protocol.
 """
 
 from typing import Any

@@ -98,7 +98,7 @@ def reason(error: BaseException) -> str:
 
 
 def http_options(protocol: str) -> dict[str, Any]:
-    """Returns options for fsspec, which otherwise waits five minutes for a server."""
+    """Returns options for fsspec. Without them, it waits five minutes for a server."""
     if protocol not in ("http", "https"):
         return {}
     from aiohttp import ClientTimeout

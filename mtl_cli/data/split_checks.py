@@ -25,8 +25,8 @@ def count_early_rows(
     """Counts the rows of other tables that are earlier than the last training row.
 
     The rows of a table are not counted if its times have another unit than the times of
-    the training table. The times are those of `times_to_split_by`, and the codes those
-    of `split_rows`.
+    the training table. The times come from `times_to_split_by`, and the codes from
+    `split_rows`.
 
     Returns: {split: number of such rows}, without zeros.
     """
@@ -96,8 +96,8 @@ def part_of_day_warning(split: str, days_covered: float, num_days: float) -> str
     """Returns the warning about the held-out rows of a table of `num_days` days."""
     uses = ", early stopping and calibration" if split == "valid" else ""
     if num_days >= MIN_DAYS:
-        # A day's fraction of the table, in hundredths. It is rounded up, because a
-        # smaller fraction would lack some hours of the day.
+        # A day's fraction of the table, rounded up to hundredths: a smaller fraction
+        # would lack some hours of the day.
         fraction = math.ceil(100 / num_days) / 100
         fix = f"dataset.{split}_fraction={fraction} holds out a whole day"
     else:

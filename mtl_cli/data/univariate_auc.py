@@ -8,7 +8,7 @@ from mtl_cli.heads.base import Output
 from mtl_cli.metrics.auc import auc
 
 # A column with a higher AUC or correlation may have been filled after the label was
-# known. Its values are then unknown when the model predicts.
+# known. In this case, the values are unknown when the model predicts.
 SUSPICIOUS_AUC = 0.99
 MIN_ROWS_PER_CLASS = 20  # a smaller class gives no reliable AUC
 FIRST_ROWS = 1000  # enough rows to see that most features are not copies of a label
@@ -73,7 +73,7 @@ def auc_of_scores(positive: Array, codes: Array, scores: Array) -> float:
 def refuse_copy(feature: str, output: Output, labels: Array, values: Array) -> None:
     """Refuses a feature whose values correspond one to one to an output's labels.
 
-    Labels and values are those of the same rows, (rows,).
+    Labels and values belong to the same rows, (rows,).
     """
     has_classes = output.task.HAS_CLASSES
     rounded_labels = [labels]

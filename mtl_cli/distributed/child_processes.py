@@ -33,8 +33,9 @@ Children = Sequence[Child]
 def start_children(run_folder: Path, num_processes: int) -> Children:
     """Starts the other `num_processes - 1` processes of a run.
 
-    This process and each child get the variable `TF_CONFIG`, which holds the addresses
-    of all processes. The children run the saved configuration in the run folder.
+    In this process and in each child, the function sets the variable `TF_CONFIG` to the
+    addresses of all processes. The children run the saved configuration in the run
+    folder.
     """
     workers = [f"127.0.0.1:{port}" for port in free_ports(num_processes)]
     command = [sys.executable, "-m", "mtl_cli.cli.train"]
@@ -65,7 +66,7 @@ def exit_reason(children: Children) -> str:
     """Returns why a child has ended, for the end of a message; "" if all still run.
 
     The reason is ` (last line of stderr)`, or ` (exit code N)` if the child has printed
-    nothing. If several children have ended, the reason is that of a failed child.
+    nothing. If several children have ended, the reason comes from a failed child.
     """
     ended = [child for child in children if child.process.poll() is not None]
     ended.sort(key=lambda child: child.process.returncode == 0)

@@ -77,7 +77,7 @@ def connect_workers(
     # all processes together.
     signals.defer()
     choose_gpu(workers, rank)
-    # TensorFlow's strategy replaces our handler of SIGTERM, which is put back below.
+    # TensorFlow's strategy replaces our handler of SIGTERM; ours is put back below.
     sigterm_handler = signal.getsignal(signal.SIGTERM)
     bound_registration(len(workers), REGISTRATION_SECONDS)
     try:

@@ -159,8 +159,8 @@ class Replicas:
 
         Without the barrier, a process could exit while another process still needs its
         numbers for a sum. A process that leaves the barrier early may exit while
-        another process still waits there. The waiting process then gets an error, which
-        is ignored, because no work is left.
+        another process still waits there. The waiting process then gets an error. The
+        error is ignored, because no work is left.
         """
         with contextlib.suppress(*LOST_WORKER_ERRORS):
             self._wait_for_all()
