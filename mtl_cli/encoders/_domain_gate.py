@@ -1,4 +1,4 @@
-"""The domain gate of encoders: EPNet, which scales x before the encoder reads x.
+"""The domain gate of encoders, EPNet: it scales x before the encoder reads x.
 
 If `encoder.domain_features` names features, the encoder reads delta * x in place of x:
 

@@ -73,15 +73,15 @@ class Encoder(Options):
     def interact(self, fields: Fields) -> list[Tensor]:
         """Connects the layers of the interactions.
 
-        Returns: tensors `(batch, units)`, which follow deep(x) in the encoding; an
+        Returns: the tensors `(batch, units)` that follow deep(x) in the encoding; an
             empty list for an encoder without interactions.
         """
 
     def interaction_columns(self) -> list[str] | None:
         """Names the columns of the interactions.
 
-        Returns: one name per column; None if the number of columns, or the weights of
-            the interactions, depend on the number and order of the features.
+        Returns: the names of the columns; None if the number of columns, or the weights
+            of the interactions, depend on the number and order of the features.
         """
         return None
 
@@ -166,7 +166,7 @@ class Encoder(Options):
         """Connects one set of embeddings and the dense features to an encoding.
 
         Args:
-            embeddings: one tensor `(batch, features, length)` for each group of tables.
+            embeddings: a tensor `(batch, features, length)` for each group of tables.
             x: the embeddings and dense features side by side, `(batch, columns)`.
             first_order: see `Fields`.
             dense_options: see `encode`.

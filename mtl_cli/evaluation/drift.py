@@ -2,7 +2,8 @@
 
 Drift is measured by the population stability index (PSI), a distance between two
 distributions, see `data.buckets`. The features of the evaluated rows are compared with
-the run's training rows, and the predictions with those of the run's test rows.
+the run's training rows, and the predictions with the predictions for the run's test
+rows.
 """
 
 from collections import Counter
@@ -145,11 +146,12 @@ class FeatureCounts:
     def drift(self) -> list[dict[str, Any]]:
         """Returns the drift of all features.
 
-        Returns: one dict per feature, with `kind` "feature"; `name`; `psi`, the
+        Returns: a dict for each feature, with `kind` "feature"; `name`; `psi`, the
             population stability index; `missing` and `unseen`, the fractions of empty
             cells and of unseen values; and `trained_missing` and `trained_unseen`,
-            these fractions in the run's own data. A value that is unknown is None. If
-            a feature reads several columns, `missing` is the fraction of the emptiest.
+            these fractions in the run's own data. A value that is unknown is None. If a
+            feature reads several columns, `missing` is the fraction in the emptiest
+            column.
         """
         return [self.feature_record(name) for name in self.features.by_name]
 

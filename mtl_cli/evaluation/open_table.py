@@ -72,7 +72,7 @@ def opened_table(
 ) -> Iterator[tuple[Source, EvaluationPlan]]:
     """Opens the table to evaluate: on disk, behind a URL, on stdin or in memory.
 
-    Yields: the rows, which can be read until the context ends, and the plan.
+    Yields: the rows and the plan. The rows can be read until the context ends.
     """
     if not isinstance(table, str | list):
         yield open_in_memory(run, table, slice_columns)

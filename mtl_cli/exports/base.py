@@ -32,7 +32,7 @@ BYTES_PER_ID = 8  # an id is a 64-bit integer
 class ExportRecord(TypedDict):
     """Describes an export. The record is stored in the export as JSON.
 
-    If the export is a folder, the record is the file `export.json`. This file has one
+    If the export is a folder, the record is the file `export.json`. The file has one
     more key: `files`, the hashes of all other files in the folder.
 
     Attributes:
@@ -144,8 +144,8 @@ class ExportFormat(Options):
     def read_record(self, path: Path) -> dict[str, Any] | None:
         """Reads the record of an export, without checking its keys.
 
-        This method reads the file `export.json` of an export that is a folder. A format
-        whose exports are single files must override it.
+        The method reads the file `export.json` of an export that is a folder. A format
+        whose exports are single files must override the method.
 
         Returns: the record; None if the path is not an export of this format.
 

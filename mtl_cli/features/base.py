@@ -37,9 +37,9 @@ class Feature(Options):
             read as float64 instead of text, and the encoded values have an order.
         reports_unseen: whether values that the training rows lack get id 0. The data
             report then counts these values.
-        id_encoding: how values become ids: `vocabulary` or `hash`. Features can share
-            an embedding table if their `id_encoding` is equal. None if features of this
-            kind cannot share a table.
+        id_encoding: the method that turns values into ids: `vocabulary` or `hash`.
+            Features can share an embedding table if their `id_encoding` is equal. None
+            if features of this kind cannot share a table.
         has_one_id: whether each row has one id, so that the id can be the scenario of
             the row.
     """
@@ -73,7 +73,7 @@ class Feature(Options):
         """
 
     def fitter(self, name: str) -> Fitter:
-        """Returns a new fitter, which learns the values that `encode` needs."""
+        """Returns a new fitter for the values that `encode` needs."""
         return Fitter(partial(self.read, name))
 
     @abstractmethod
@@ -175,8 +175,8 @@ class Feature(Options):
             values: values that `summary` returns, (values,).
             learnt: the learnt values, as in `encode`.
 
-        Returns: one name per value; None if the values are not categories, or have no
-            names.
+        Returns: the name of each value; None if the values are not categories, or have
+            no names.
         """
         return None
 

@@ -13,7 +13,7 @@ class Hashed(Embedded):
     """A column of ids or words, hashed to a fixed number of embeddings.
 
     Attributes:
-        num_buckets: number of embeddings. One more embedding is for empty cells.
+        num_buckets: number of embeddings, not counting the embedding of empty cells.
         table: another feature whose embedding table this feature uses; null makes a
             table for this feature.
     """

@@ -29,11 +29,11 @@ class PiecewiseLinear(Feature):
     below the value, and 0 for a bucket above the value; see `columns.cuts.ramps`.
 
     Attributes:
-        num_buckets: largest number of buckets, which are cut as in `Bucketized`.
+        num_buckets: largest number of buckets. The buckets are cut as in `Bucketized`.
         missing: `error` refuses empty cells. `mean`, `median` or a given number
             replaces an empty cell by the mean or median of the training rows, or by
             this number. `bucket` makes all numbers of an empty cell 0, and adds one
-            more number, which is 1 for a cell that is not empty.
+            more number: 1 for a cell that is not empty.
     """
 
     num_buckets: Annotated[int, Field(ge=2)]

@@ -16,7 +16,7 @@ class DSelectK(Gate):
 
     Attributes:
         num_selected_experts: number of experts that a gate selects, k.
-        gate_gamma: width of the smooth step, which turns a selector's values into the
+        gate_gamma: width of the smooth step that turns a selector's values into the
             bits of an expert's index; only for `gate: dselect_k`.
         gate_entropy: strength of the penalty on the entropy of the selectors. The
             penalty is summed over the rows of a batch, so a larger batch needs a

@@ -73,7 +73,8 @@ class Funnel(Dataset):
     a and b are two scores of an impression. Over impressions they have mean 0 and
     variance 1, and they are uncorrelated. Each score is the sum of the effects of the
     user, the item, the match of both, the hour and the offer. The offer consists of a
-    price, which has an effect on a, and of shipping costs, which have an effect on b.
+    price and of shipping costs. The price has an effect on a, and the shipping costs
+    have an effect on b.
 
     r is `dependence`. If r is positive, pCVR is higher on clicked impressions than on
     other impressions; if r is negative, pCVR is lower on clicked impressions. A model
@@ -117,7 +118,7 @@ class Funnel(Dataset):
     def generate(self) -> dict[str, pa.Table]:
         """Generates the tables `train` and `test`. Equal keys give equal tables."""
         seeds = np.random.SeedSequence(self.generator_seed).spawn(4)
-        # One generator of random numbers for each purpose
+        # Each purpose has its own generator of random numbers.
         population, calibration, train, test = map(np.random.default_rng, seeds)
         users = draw_population(population, self.num_users, NUM_SEGMENTS)
         items = draw_population(population, self.num_items, NUM_CATEGORIES)

@@ -47,7 +47,7 @@ class Synthetic(Dataset):
         dimensions: d, the number of features.
         scale: c, the length of the weight vectors.
         num_sines: m, the number of sines in a label.
-        coefficients: how alpha and beta are chosen: with `index`, alpha_i = i and
+        coefficients: the choice of alpha and beta: with `index`, alpha_i = i and
             beta_i ~ N(0, 1); with `normal`, alpha_i and beta_i ~ N(0, 1).
         noise_variance: variance of the noise of each label.
         train_rows: number of training rows.

@@ -157,7 +157,7 @@ class TensorFlowOps(GraphOps):
 
     def is_within(self, numbers: Tensor, low: float, high: float) -> Tensor:
         # An empty cell is NaN and counts as within. The test "not (x > high)" is true
-        # for NaN, but TensorFlow rewrites it to "x <= high", which is false for NaN.
+        # for NaN, but TensorFlow rewrites the test to "x <= high": false for NaN.
         is_between = (numbers >= doubles(low)) & (numbers <= doubles(high))
         return is_between | tf.math.is_nan(numbers)
 

@@ -19,10 +19,11 @@ class ESMM(Chain):
         loss            = l(y, pCTR) + l(y & z, pCTCVR)
 
     Here, y and z are labels, as in the paper: y is the label of the click task, and
-    "y & z" the label of the conversion task. The click tower predicts pCTR, which the
-    paper writes f(x; theta_ctr); the conversion tower predicts pCVR, f(x; theta_cvr).
-    l is the loss of the task, by default the cross-entropy. There is no loss of pCVR
-    itself. Both losses are on all impressions: the paper's entire space.
+    "y & z" the label of the conversion task. The click tower predicts pCTR, in the
+    paper f(x; theta_ctr). The conversion tower predicts pCVR, in the paper
+    f(x; theta_cvr). l is the loss of the task, by default the cross-entropy. There is
+    no loss of pCVR itself. Both losses are on all impressions: the paper's entire
+    space.
 
     Attributes:
         click_task: the task whose label is a click; null is the first task.

@@ -105,9 +105,9 @@ def numeric_keys(column: ColumnProfile, missing: bool = False) -> dict[str, Any]
 
     The feature is `piecewise_linear`: each bucket of numbers gives a ramp, a number
     from 0 to 1. A column has a spike if a single value, such as 0, fills a large share
-    of the cells. Then the other values often have effects of their own, so the feature
-    is `bucketized`: each bucket also gets an embedding. A small table has too few rows
-    to train these embeddings.
+    of the cells. If so, the other values often have effects of their own, so the
+    feature is `bucketized`: each bucket also gets an embedding. A small table has too
+    few rows to train these embeddings.
 
     The number of buckets is a power of 2 and at least `MIN_BUCKETS`. Above
     `MIN_BUCKETS`, a bucket has at least `ROWS_PER_BUCKET` rows on average. A column of

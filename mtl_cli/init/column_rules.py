@@ -131,7 +131,7 @@ def weight_column(column: ColumnProfile) -> ColumnProposal | None:
 
 
 def log_column(column: ColumnProfile) -> ColumnProposal | None:
-    """Leaves out propensities and ids of requests, which logs of shown rows hold.
+    """Leaves out the propensities and ids of requests in logs of shown rows.
 
     A propensity, the probability that the row was shown, is not known before the
     prediction. The id of a request is always new.

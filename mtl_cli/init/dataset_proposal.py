@@ -68,8 +68,8 @@ class DatasetProposal:
     def split_column(self) -> str | None:
         """The first column of times that can split the rows; None if there is none.
 
-        Such a column has a time in every row, and enough different times for all
-        splits. Its times are not dates of birth.
+        Such a column has a time in every row, enough different times for all splits,
+        and no dates of birth.
         """
         for proposal in self.columns:
             column = proposal.column
@@ -202,9 +202,9 @@ def leave_out_time_of_entity(
 ) -> ColumnProposal:
     """Leaves out the time of a user or an item, such as the time of registration.
 
-    Such a column has one time for each user or item. It is not the time of the row, so
-    rows cannot be split by it. Other proposals are returned unchanged. The `entities`
-    are the columns for which `is_entity` is true.
+    Such a column has one time for each user or item, not a time for each row, so rows
+    cannot be split by the column. Other proposals are returned unchanged. The
+    `entities` are the columns for which `is_entity` is true.
     """
     time = proposal.column
     if proposal.role != "time" or time.num_distinct < 2:

@@ -37,7 +37,7 @@ def detect_csv_options(files: Files, columns: list[str] | None) -> Csv:
     """Detects the delimiter of a text file, and names columns without names by number.
 
     Args:
-        files: the table, whose format is known.
+        files: the files of the table; their format is known.
         columns: the names of the columns, if the file has no header. An empty list
             gives the names column_1, column_2 and so on. None if the first line holds
             the names.

@@ -181,9 +181,9 @@ def positive_only_value(column: ColumnProfile, y: Array) -> str:
     """Returns the value that only rows with label 1 hold, or "".
 
     The column has two distinct values. For example, a conversion is 1 only in rows with
-    a click. Few rows with a value may all have label 1 by chance. Such a value is not
-    returned: if labels were drawn at random, all these rows would have label 1 with a
-    probability of `MAX_CHANCE` or more.
+    a click. If few rows have a value, all these rows may have label 1 by chance: with
+    labels drawn at random, the probability is `MAX_CHANCE` or more. Such a value is not
+    returned.
     """
     is_labelled = (column.codes >= 0) & ~np.isnan(y)
     positive_share = y[is_labelled].mean() if is_labelled.any() else 1.0

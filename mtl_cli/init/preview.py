@@ -36,7 +36,7 @@ class TablePreview:
         path: the table as the user named it.
         format: `parquet`, `feather`, `csv` or `tsv`.
         ending_names_format: whether the ending of the table's path names the format.
-        csv: how a text file is written; None for other formats.
+        csv: the keys `dataset.csv.*` of a text file; None for other formats.
         table: the rows of the columns that have a name. All columns of a text file are
             read as text, without spaces around the cells and names.
         complete: whether `table` holds all rows of the table.
@@ -62,8 +62,8 @@ def read_preview(
         key: the argument of the command line that names the table.
         path: a file, a folder of Parquet files, a pattern, or a URL.
         columns: see `detect_csv_options`.
-        training_csv: how the training table is written, if `path` is a test table. The
-            test table must be written in the same way.
+        training_csv: the keys `dataset.csv.*` of the training table, if `path` is a
+            test table. The test table must be written in the same way.
 
     Raises:
         DataError: if the table does not exist, is damaged or has no rows.
@@ -158,7 +158,7 @@ def text_tables(files: Files, options: Csv) -> Iterator[pa.Table]:
 def trimmed(options: Csv, table: pa.Table) -> tuple[Csv, pa.Table]:
     """Cuts the spaces around cells and names.
 
-    Returns: the options, whose key `trim` says whether there were spaces; and the table
+    Returns: the options, with the key `trim` true if there were spaces; and the table
         without these spaces.
     """
     columns = [trim(column) for column in table.columns]

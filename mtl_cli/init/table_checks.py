@@ -135,7 +135,7 @@ def check_classes(
 
 
 def common_format(train: TablePreview, test: TablePreview | None) -> str:
-    """Returns the value of the YAML's key `format`, which holds for both tables.
+    """Returns the value of the YAML's key `format` for both tables together.
 
     The value is `auto` if the endings of all paths name the format.
 

@@ -128,7 +128,7 @@ def target_path(name: str, may_exist: bool) -> Path:
 
 
 def write_yaml(target: Path, text: str, may_exist: bool) -> None:
-    """Writes the YAML of a data set to `target`, which may exist if `may_exist`."""
+    """Writes the YAML of a data set to `target`; replaces a file if `may_exist`."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         fix = "start in a folder that can be written"

@@ -62,7 +62,7 @@ def scalar(value: object) -> str:
     OmegaConf reads 1e3 as a number, and PyYAML reads it as text.
     """
     if not isinstance(value, str):
-        # The dump may have a second line, "...", which ends the YAML document.
+        # The dump may have a second line: "...", the end of the YAML document.
         return yaml.safe_dump(value).partition("\n")[0]
     if UNQUOTED.fullmatch(value) and keeps_meaning_unquoted(value):
         return value
