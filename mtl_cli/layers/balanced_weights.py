@@ -34,9 +34,9 @@ class BalancedWeights(Routing):
         routes: the readers, and the n experts that each reader weighs.
         label: the kind of the weights in reports.
 
-    Input shape: x `(batch, dim)`, of which the layer reads only the number of rows;
-        ownership `(batch, n)`: 1 for the expert that the reader owns in the row, and 0
-        for all others; or equal shares 1 / n if the owned expert is unknown.
+    Input shape: x `(batch, dim)`; ownership `(batch, n)`: 1 for the expert that the
+        reader owns in the row, and 0 for all others; or equal shares 1 / n if the owned
+        expert is unknown. From x, the layer reads only the number of rows.
     Output shape: `(readers, batch, n)`.
 
     Example:

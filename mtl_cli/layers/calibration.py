@@ -20,7 +20,7 @@ class Calibration(keras.layers.Layer):
 
     Args:
         shift: initial shift.
-        direction: how far each logit moves if the shift grows by 1; None moves each
+        direction: the change of each logit if the shift grows by 1; None changes each
             logit by 1.
 
     Input shape: `(batch, num_logits)`.

@@ -17,8 +17,8 @@ class FusedEmbedding(keras.layers.Layer):
     """Embeds many columns of ids with one weight and one gather.
 
     The weight `table` holds all tables, one below the other. Table t starts at row
-    `offset_t`, which is the sum of the sizes of the tables before it. If column c reads
-    table t, the vectors of column c are `y_c = table[ids_c + offset_t]`.
+    `offset_t`, the sum of the sizes of the tables before t. If column c reads table t,
+    the vectors of column c are `y_c = table[ids_c + offset_t]`.
 
     With `num_sets` above 1, each row of the weight holds `num_sets` vectors. Each task
     can then have its own vectors, while all tasks share one lookup.

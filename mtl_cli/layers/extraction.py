@@ -19,9 +19,9 @@ def extract(
     """Connects one level of experts and gates. CGC has one level, PLE has several.
 
     The level turns one input per task, x_t, and one shared input, x_s, into one output
-    per task, y_t, and one shared output, y_s. E_t lists the outputs of task t's
-    specific experts, which read x_t. E_s lists the outputs of the shared experts, which
-    read x_s. With the gates g_t and g_s:
+    per task, y_t, and one shared output, y_s. The specific experts of task t read x_t,
+    and E_t lists their outputs. The shared experts read x_s, and E_s lists their
+    outputs. With the gates g_t and g_s:
 
         S_t = [E_t; E_s]                         the elements of E_t, then of E_s
         S_s = [E_1; ...; E_T; E_s]
@@ -41,7 +41,7 @@ def extract(
         shared_experts: the shared experts.
         task_gates: one gate per task, over the task's specific and the shared experts.
         shared_gate: one gate over all specific and shared experts; None in the last
-            level, which has no shared output.
+            level, because the last level has no shared output.
 
     Returns: the tasks' outputs y_t, `(tasks, batch, units)`; and the shared output y_s,
         `(batch, units)`, or None without a shared gate.

@@ -89,9 +89,10 @@ class Gates(Routing):
 def softmax(logits: Tensor) -> Tensor:
     """Returns the softmax over the last axis, without a warning for a single value."""
     if logits.shape[-1] == 1:
-        # The softmax over one value is 1, and Keras warns about such a softmax. This
-        # formula gives 1 without a warning. A constant 1 would not do: the kernel of
-        # the gate would have no gradient, and Keras warns about missing gradients too.
+        # The softmax over one value is 1, and Keras warns about such a softmax. The
+        # formula here gives 1 without a warning. A constant 1 would not do: the kernel
+        # of the gate would have no gradient, and Keras warns about missing gradients
+        # too.
         return ops.exp(logits - logits)
     return ops.softmax(logits)
 

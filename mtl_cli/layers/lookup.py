@@ -67,7 +67,7 @@ def look_up(
     table_index: dict[str | None, int] = {t: i for i, t in enumerate(group.sizes)}
     # The table of each column of the input `ids`.
     id_tables = [b.table for b, _ in layout.blocks_of("ids") for _ in range(b.width)]
-    # The columns of `ids`, and the sequences, whose tables are in the group.
+    # The columns of `ids` and the sequences that have their table in the group.
     id_columns = [i for i, table in enumerate(id_tables) if table in table_index]
     sequences = [
         (block, columns)
@@ -167,7 +167,7 @@ def split_like(x: Tensor, groups: list[Tensor]) -> list[Tensor]:
 
     Args:
         x: the embeddings of all groups, then the dense features, `(batch, columns)`.
-        groups: for each group, a tensor of the shape to return, `(batch, features,
+        groups: a tensor for each group, with the shape to return, `(batch, features,
             length)`. Only the shapes are used.
 
     Returns: the embeddings of each group, without the dense features.

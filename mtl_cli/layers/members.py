@@ -14,9 +14,9 @@ class EnsembleInputs(keras.layers.Layer):
     """Gives each member m an input of its own: `x_m = r_m * x`.
 
     x is a row, and * the element-wise product. The vectors r_m are trained; each entry
-    starts at -1 or 1, at random. The members share the layers after this one, which
-    read the rows of all members as one batch. Only the last layer of a tower has
-    weights for each member, see `towers.py`.
+    starts at -1 or 1, at random. The members share the layers after this layer: the
+    shared layers read the rows of all members as one batch. Only the last layer of a
+    tower has weights for each member, see `towers.py`.
 
     Do not rename this class: the files of weights that Keras writes hold the name of
     the class. With another name, the files of earlier runs could not be loaded.

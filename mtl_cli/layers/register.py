@@ -1,4 +1,4 @@
-"""What every layer's file needs: the type of shapes, and registration with Keras."""
+"""The type of shapes, and registration with Keras, for the file of every layer."""
 
 from typing import Any
 

@@ -94,7 +94,7 @@ class Routing(keras.layers.Layer):
 
     # The plural noun for the experts in the drawing of a network.
     experts_noun: ClassVar[str] = "experts"
-    # Whether the weights of a reader are shares, which sum to 1. (In DSelect-k, the sum
+    # Whether the weights of a reader are shares with the sum 1. (In DSelect-k, the sum
     # may be less.) Otherwise they are factors of any sum.
     weights_are_shares: ClassVar[bool] = True
     # Whether training adds a penalty for each row and gate. `call` then takes

@@ -1,6 +1,6 @@
 """Star topology: dense layers whose shared weights are adapted to each scenario.
 
-Each scenario has factors, which multiply the shared kernel, and a bias of its own.
+Each scenario has a bias of its own, and factors that multiply the shared kernel.
 """
 
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ class StarDense(keras.layers.Layer):
     Input shape: x `(batch, dim)`, or `(num, batch, dim)` if each layer reads an input
         of its own; and the weight of each scenario in each row, `(batch, scenarios)`.
         The scenario of the row has the weight 1. If the scenario is unknown, all
-        scenarios have equal weights, which sum to 1.
+        scenarios have equal weights with the sum 1.
     Output shape: `(num, batch, units)`.
 
     Example:

@@ -96,7 +96,8 @@ def connect_last_layers(
     """Connects the last layers of several towers, one for each tower and member.
 
     The last layers have the initializer and the penalty on kernels of the hidden
-    layers. They read x, `(groups, batch, dim)` or `(batch, dim)`, see `ParallelDense`.
+    layers. The input x is `(groups, batch, dim)` or `(batch, dim)`; see
+    `ParallelDense`.
 
     Returns: the logits, `(num_towers, batch, num_logits)`.
     """

@@ -46,15 +46,15 @@ def gini_of_order(label: Floats, score: Floats, weight: Floats) -> float:
 
 @metric(direction=1)
 def d2(label: Floats, prediction: Floats, weight: Floats) -> float:
-    """D squared: 1 minus the deviance of the predictions over that of the mean label.
+    """D squared: 1 - deviance of the predictions / deviance of the mean label.
 
         D2          = 1 - deviance(predictions) / deviance(mean label)
         deviance(m) = mean over rows of 4 (sqrt(y) - sqrt(m))^2 / sqrt(m)
 
-    y is the label of a row and m the prediction. This is the Tweedie deviance of power
-    1.5. 1 is best; predicting the mean label for every row gives 0. As with `r2`, the
-    true mean values are the best predictions. Unlike the value of `r2`, the value of
-    `d2` does not depend mainly on the few largest amounts.
+    y is the label of a row and m the prediction. The deviance is the Tweedie deviance
+    of power 1.5. 1 is best; predicting the mean label for every row gives 0. As with
+    `r2`, the true mean values are the best predictions. Unlike the value of `r2`, the
+    value of `d2` does not depend mainly on the few largest amounts.
 
     Reference: Jorgensen, "Exponential Dispersion Models", JRSS B 1987.
     """

@@ -107,7 +107,7 @@ def group_aucs(
 
 
 def num_usable_groups(label: Floats, group: Groups) -> int:
-    """Returns the number of groups with rows of both classes, which `gauc` averages."""
+    """Returns the number of groups that `gauc` averages: those with both classes."""
     has_group = group >= 0
     positive = group[has_group & (label > 0.5)]
     negative = group[has_group & (label <= 0.5)]

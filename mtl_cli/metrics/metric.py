@@ -34,8 +34,8 @@ class Metric:
     Attributes:
         name: the name in configurations and `metrics.json`.
         function: the function that computes the metric.
-        direction: 1 if more is better, -1 if less is better, 0 if neither is better, as
-            for `pcoc`, whose best value is 1.
+        direction: 1 if more is better, -1 if less is better, 0 if neither is better.
+            For example, `pcoc` has 0, because its best value is 1.
         grouped: whether the function takes a fourth argument, the group of each row,
             (rows,).
         multiclass: whether the metric is for tasks of several classes: `label` is then

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class AdaTT(GatedSharing):
     """Each level has one fusion unit u for each task t = 1 ... T, and a shared unit s.
 
-    A fusion unit consists of experts and a gate, which weighs the experts of all units:
+    A fusion unit consists of experts, and of a gate over the experts of all units:
 
         x_u^0 = x
         E_u^j = experts f_u1^j, f_u2^j, ... of unit u (x_u^{j-1})
@@ -75,7 +75,7 @@ class AdaTT(GatedSharing):
     def _connect_level(
         self, x_tasks: Tensor, x_shared: Tensor, num_tasks: int, level: int
     ) -> tuple[Tensor, Tensor | None]:
-        """Connects level j, whose inputs are x_t^{j-1} and x_s^{j-1}.
+        """Connects level j to its inputs x_t^{j-1} and x_s^{j-1}.
 
         Returns: x_t^j, `(tasks, batch, units)`; and x_s^j, `(batch, units)`, or None if
             there is no such output.

@@ -49,7 +49,7 @@ class AITM(Sharing):
         f = self.networks(len(tasks), self.bottom_units, name="bottoms")
         q = f(x)  # q_t, (tasks, batch, k)
         k = self.bottom_units[-1]
-        # This layer computes V u, Q u and K u: h1(u), h2(u) and h3(u) in the paper.
+        # `project` computes V u, Q u and K u: h1(u), h2(u) and h3(u) in the paper.
         project = ParallelDense(
             3,
             k,

@@ -76,10 +76,10 @@ class Sharing(Options):
         l2: strength of the L2 penalty on dense kernels.
         initializer: Keras initializer of the dense kernels.
         heads: name of the heads' file in `mtl_cli/heads`: `independent`; `esmm`, where
-            pCTCVR = pCTR x pCVR; `escm2`, which is `esmm` with an added loss of pCVR;
-            `funnel`, which is `esmm` for any number of steps; or `ordered`, with a
-            penalty on rows where a task is predicted above the task before it. The keys
-            of the heads are keys of `model` too.
+            pCTCVR = pCTR x pCVR; `escm2`: `esmm` with an added loss of pCVR; `funnel`:
+            `esmm` for any number of steps; or `ordered`, with a penalty on rows where a
+            task is predicted above the task before it. The keys of the heads are keys
+            of `model` too.
         towers: name of the towers' file in `mtl_cli/towers`: `independent`, or towers
             that read each other, single features or the scenario. The keys of the
             towers are keys of `model` too.

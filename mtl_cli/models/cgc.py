@@ -87,7 +87,7 @@ class CGC(GatedSharing):
         num_specific = num_tasks * self.num_specific_experts
         num_shared = self.num_shared_experts
         units = self.expert_units
-        # The names of the experts, for reports: those of each task, and the shared ones
+        # The names of each task's experts and of the shared experts, for reports.
         specific_names = [
             experts_of(t, self.num_specific_experts) for t in range(num_tasks)
         ]

@@ -19,8 +19,8 @@ class CrossStitch(Sharing):
     x is the encoding of a row, h_t the tower and y_t the logits of task t; see
     `Sharing`. f_s^l is layer l in the network of task s. A_ts^l is the weight of this
     layer's output in the vector of task t. The paper writes alpha for A, x for
-    f_s^l(...), and x with a tilde for x_t^l. Each matrix starts as A_0, whose entries
-    are `stitch_start` on the diagonal and (1 - `stitch_start`) / (T - 1) elsewhere.
+    f_s^l(...), and x with a tilde for x_t^l. Each matrix starts as A_0: the entries are
+    `stitch_start` on the diagonal and (1 - `stitch_start`) / (T - 1) elsewhere.
 
     The matrices should change faster than the kernels. So the trained variable is not A
     but a, where A = A_0 + c a and c = `stitch_scale`. A step of Adam then changes A by

@@ -40,7 +40,7 @@ class HoME(GatedSharing):
 
     * is the element-wise product, and swish(a) = a sigmoid(a). The experts of one owner
     (a task, a group, or all groups together) share a feature gate. The paper calls v_k
-    and v_s meta representations. It writes FeaGate for F, and LoRA_l(v) = 2 sigmoid(v
+    and v_s meta representations, and writes FeaGate for F, and LoRA_l(v) = 2 sigmoid(v
     B_l A_l) for a row vector v.
 
     Attributes:
@@ -50,8 +50,8 @@ class HoME(GatedSharing):
         num_shared_experts: number of experts shared by all groups, in each level.
         expert_units: widths of the layers of each expert.
         gate_units: hidden widths of the gates G and S; empty for linear gates.
-        feature_gate_ranks: the rank of each product A_l B_l, which is the number of
-            rows of B_l; empty for no feature gates.
+        feature_gate_ranks: the rank of each product A_l B_l: the number of rows of B_l;
+            empty for no feature gates.
         self_gates: whether there are self-gates S.
 
     Reference: Wang et al., "HoME: Hierarchy of Multi-Gate Experts for Multi-Task

@@ -16,7 +16,7 @@ class OMoE(GatedSharing):
         y_t  = h_t(z_t)
 
     x is the encoding of a row, h_t the tower and y_t the logits of task t; see
-    `Sharing`. The sum is equation 5 of the paper, which writes y for z_t.
+    `Sharing`. The sum is equation 5 of the paper; the paper writes y for z_t.
 
     Attributes:
         num_experts: number of experts, n in the paper.

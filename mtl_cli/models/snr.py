@@ -70,7 +70,7 @@ class SNR(Sharing):
             u: the outputs u_j of the sub-networks, `(n, batch, units)`.
             readers: the readers i: the names of the sub-networks of the next level, or
                 the indices of the tasks.
-            name: the name of the level, which the names of the layers start with.
+            name: the name of the level. The names of the layers start with `name`.
 
         Returns: v_i of each reader, `(readers, batch, units)`.
         """

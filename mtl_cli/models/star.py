@@ -24,9 +24,9 @@ class STAR(Sharing):
     and variance over rows of s, see `layers/partitioned_norm.py`. A row of an unknown
     scenario gets, in each layer, the mean of the results for all scenarios.
 
-    The paper calls s a domain p, one of M domains. It writes W_p^* for the product
-    W^l * W_s^l, b_p^* for the sum b^l + b_s^l, phi for relu, in_p for x^{l-1} and out_p
-    for x^l.
+    The paper calls s a domain p, one of M domains. The paper writes W_p^* for the
+    product W^l * W_s^l, b_p^* for the sum b^l + b_s^l, phi for relu, in_p for x^{l-1}
+    and out_p for x^l.
 
     Attributes:
         bottom_units: widths of the layers of the bottom network; if empty, x^L = x^0.

@@ -63,7 +63,7 @@ class STEM(GatedSharing):
     def _connect_level(
         self, x_tasks: Tensor, x_shared: Tensor, level: int
     ) -> tuple[Tensor, Tensor | None]:
-        """Connects level j, whose inputs are x_t^{j-1} and x_s^{j-1}.
+        """Connects level j to its inputs x_t^{j-1} and x_s^{j-1}.
 
         Returns: x_t^j, `(tasks, batch, units)`; and x_s^j, `(batch, units)`, or None in
             the last level.

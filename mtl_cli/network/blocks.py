@@ -60,7 +60,7 @@ NamedSlices = tuple[BlockName, keras.Variable, Index]
 def blocks_of(
     network: Network, config: Config, layout: Layout
 ) -> dict[BlockName, Block]:
-    """Splits all weights of a network into blocks, which do not overlap.
+    """Splits all weights of a network into blocks that do not overlap.
 
     `layout` holds the columns of each feature in the network's inputs.
 

@@ -23,8 +23,8 @@ from mtl_cli.network.ensemble import ensemble_models
 from mtl_cli.network.network import Network
 from mtl_cli.tasks.base import Statistics
 
-# The weights must fit this fraction of the memory. A run needs the rest of the memory
-# for the gradients or the state of the optimizer, and for the copy that it writes.
+# The weights must fit this fraction of the memory. A run needs the remaining memory for
+# the gradients or the state of the optimizer, and for the copy that it writes.
 FRACTION_OF_MEMORY = 0.5
 BYTES_PER_WEIGHT = 4
 # Keras' policy for each `trainer.precision`. Weights are float32 under both policies.

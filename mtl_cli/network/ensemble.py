@@ -12,9 +12,9 @@ def ensemble_models(
 ) -> tuple[keras.Model, keras.Model]:
     """Combines several runs into two models: of all logits, and of mean predictions.
 
-    The network of one run r may itself have several members (`model.members`). Its
-    prediction p_r is then the mean over the members, and s_r their standard deviation.
-    With a single member, s_r is 0. An ensemble of R runs predicts
+    The network of one run r may itself have several members (`model.members`). The
+    prediction p_r of run r is then the mean over the members, and s_r their standard
+    deviation. With a single member, s_r is 0. An ensemble of R runs predicts
 
         p = sum_r p_r / R        s = sqrt(sum_r (s_r^2 + (p_r - p)^2) / R)
 

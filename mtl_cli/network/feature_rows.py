@@ -97,8 +97,8 @@ def inputs_of_call(operation: keras.Operation, call: int) -> list[Tensor]:
 def row_slices(names: list[str]) -> list[tuple[str, slice]]:
     """Groups neighbouring positions with the same name: [(name, slice of positions)].
 
-    A feature may have both an embedding and dense columns, which are not neighbours.
-    Its second slice is called `NAME 2`.
+    A feature may have both an embedding and dense columns. The two are not neighbours,
+    so the feature has a second slice, called `NAME 2`.
     """
     slices: dict[str, slice] = {}
     start = 0

@@ -63,8 +63,8 @@ class Network:
     {output: (B, 1)}, or {output: (B, classes)} for an output with several classes.
 
     Attributes:
-        logits: the model to train. It returns logits.
-        predictions: the model to predict with. It returns probabilities or values.
+        logits: the model that returns logits, for training.
+        predictions: the model that returns probabilities or values, for predicting.
         label_statistics: {task: statistics of its labels}, for tasks that use any.
         encodings: the outputs of the encoder, (B, D) each.
         hidden: the output of the sharing scheme: (T, B, H), or (B, H) if all tasks

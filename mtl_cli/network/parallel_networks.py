@@ -2,8 +2,8 @@
 
 The words of this module:
 
-- A *network* is, for example, one expert, gate or tower. One Keras layer can compute
-  several networks side by side.
+- A *network* is, for example, one expert, gate or tower. A single Keras layer can
+  compute several networks side by side.
 - A *part* of such a layer is an inner layer or a variable; see `Routing.parts`.
 - A *piece* is the slice of a variable that belongs to one network.
 - The *owner* of a network is usually the task that the network is for.

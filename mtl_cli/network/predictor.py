@@ -18,7 +18,7 @@ class Predictor:
 
     def __init__(self, model: keras.Model) -> None:
         # Without a signature, TensorFlow would trace the function again for the last
-        # batch, which is smaller.
+        # batch, because it is smaller.
         signature = {x.name: tf.TensorSpec(x.shape, x.dtype) for x in model.inputs}
         self.predict_batch = tf.function(
             lambda features: model(features, training=False),

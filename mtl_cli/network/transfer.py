@@ -42,7 +42,7 @@ def match(
     are the shapes of all weights of the two networks.
     """
     matched = Match([], [], [], [])
-    # The names of kernels as a whole, of which a block holds the rows of one feature.
+    # The names of whole kernels. A block may hold only the rows of one feature.
     earlier_kernels = {name._replace(feature="") for name in earlier}
     for name, target in new.items():
         source = earlier.get(name)
@@ -63,8 +63,8 @@ def match(
             matched.copies.append(Copy(source, target))
         else:
             matched.changed.append(name)
-    # A block of a feature is not dropped if the new network still has the kernel, which
-    # then reads fewer features.
+    # A block of a feature is not dropped if the new network still has the kernel: the
+    # kernel then reads fewer features.
     new_kernels = {name._replace(feature="") for name in new}
     for name in earlier:
         if name._replace(feature="") not in new_kernels:

@@ -49,7 +49,7 @@ class Adagrad(Optimizer):
         return -rate * gradient / tf.sqrt(s + self.epsilon), [s]
 
     def squared_gradient(self, gradient: Tensor) -> Tensor:
-        """Returns the square of g, which a step adds to s."""
+        """Returns the term that a step adds to s: the square of g."""
         import tensorflow as tf
 
         return tf.square(gradient)
