@@ -26,7 +26,7 @@ Point = tuple[float, float]  # x and y in SVG units
 
 
 def color(index: int) -> str:
-    """Returns the CSS class of the series with an index, which counts from 0."""
+    """Returns the CSS class of the series with an index. Indices count from 0."""
     return f"c{index}" if index < NUM_COLORS else "cx"
 
 

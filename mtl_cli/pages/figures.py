@@ -88,7 +88,7 @@ def draw_intervals(axes: Axes, plot: IntervalPlot) -> None:
 
 
 def plain(text: str, max_length: int = MAX_NAME_LENGTH) -> str:
-    """Cuts a long text, and escapes "$", which would begin a formula in matplotlib."""
+    """Cuts a long text, and escapes "$": it would begin a formula in matplotlib."""
     cut = text if len(text) <= max_length else f"{text[:max_length]}…"
     return cut.replace("$", r"\$")
 

@@ -4,8 +4,8 @@ from mtl_cli.config.monitor import AUTO, monitored_metrics
 from mtl_cli.config.run_config import Config
 from mtl_cli.training.progress import History
 
-# Smaller differences may be noise. The unit is that of normalised entropy and R2: a
-# model that always predicts the mean label and a perfect model differ by 1.
+# Smaller differences may be noise. The unit is the same as for normalised entropy and
+# R2: a model that always predicts the mean label and a perfect model differ by 1.
 MIN_DIFFERENCE = 0.005
 
 
@@ -13,7 +13,7 @@ def better_epochs(config: Config, history: History) -> list[str]:
     """Returns a line for each task that was clearly better after another epoch.
 
     All tasks share the epoch that is kept: the best epoch by the mean over the tasks.
-    So a task that learns faster or slower than the others may lose. There are no lines
+    So a task that learns faster or slower than other tasks may lose. There are no lines
     for one task alone, if early stopping is off, or if `trainer.monitor` is not `auto`,
     since the user has then chosen which epoch is kept.
     """

@@ -38,8 +38,7 @@ def start_from(
 
     A resumed run copies no weights: it will read all weights from its checkpoint.
 
-    Returns: the network. It also holds the earlier optimizer's state, if the optimizer
-        goes on.
+    Returns: the network, with the earlier optimizer's state if the optimizer goes on.
     """
     if not earlier.is_kept:
         network, earlier = take_weights(network, config, features, earlier)

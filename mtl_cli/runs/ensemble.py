@@ -99,7 +99,7 @@ def write_ensemble(folders: list[Path], target: Path) -> None:
     try:
         folder = RunFolder(target)
     except ConfigError as error:
-        # The message names `hydra.run.dir`, which chooses the folder for `mtl-train`.
+        # The message names `hydra.run.dir`, the setting of the folder for `mtl-train`.
         raise ConfigError(str(error).replace("hydra.run.dir", FLAG)) from None
     with recorded_run(folder, config_hash(config), command) as console:
         text = yaml.safe_dump(mask_secrets(written_config), sort_keys=False)

@@ -39,8 +39,8 @@ def rows_of_checkpoint(checkpoint: Checkpoint) -> list[dict[str, Any]]:
 def learning_curves(rows: Sequence[dict[str, Any]], kept_epoch: int) -> list[LinePlot]:
     """Plots training losses, validation metrics and the weights of tasks by epoch.
 
-    The plot of validation metrics shows the first metric of each output. This plot is
-    left out if there are no validation rows. The plot of weights is left out if the
+    The plot of validation metrics shows the first metric of each output. Without
+    validation rows, there is no such plot. The plot of weights is left out if the
     balancing method never changes the weights.
 
     Args:

@@ -1,8 +1,8 @@
 """Exports the model of a run to another format, and checks exports.
 
 An export holds example rows with the predictions of the run. To replay the example rows
-is to predict them with the export, and to compare these predictions with those of the
-run. The example rows are made up: they are no rows of the data.
+is to predict them with the export, and to compare these predictions with the
+predictions of the run. The example rows are made up: they are no rows of the data.
 """
 
 import json
@@ -55,7 +55,7 @@ def export_model(
         format_name: the name of the format, a file in `mtl_cli/exports`.
         force: whether to replace an earlier export.
 
-    Returns: how well the export predicts its example rows.
+    Returns: the result of replaying the example rows.
 
     Raises:
         ConfigError: if the target exists, or the format cannot hold the model or its

@@ -122,10 +122,10 @@ def predict_files(
 def renamed_if_kept(
     predictions: dict[str, Array], kept: Collection[str]
 ) -> dict[str, Array]:
-    """Renames columns of predictions whose names are those of kept columns.
+    """Renames columns of predictions that have the name of a kept column.
 
     A task often has the name of its label. If the label is kept, the predictions get
-    their name in `predictions.parquet`, which ends in `_prediction`.
+    the longer name that they have in `predictions.parquet`, ending in `_prediction`.
 
     Raises:
         ConfigError: if a column with this longer name is kept too.
@@ -182,7 +182,7 @@ class TableWriter:
         named_errors: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self.sink, self.ending, self.named_errors = sink, ending, named_errors
-        self.writer: Any = None  # opened with the first table, which has the schema
+        self.writer: Any = None  # opened with the schema of the first table
 
     def write(self, table: pa.Table) -> None:
         """Appends a table. Raises a `ConfigError` if the format cannot hold it."""

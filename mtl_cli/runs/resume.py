@@ -44,7 +44,7 @@ class RunStart:
 
 
 class Decision(Enum):
-    """What a command does in a folder."""
+    """The possible actions of a command in a folder."""
 
     NEW = auto()  # start a run; the folder holds no run
     REPLACE = auto()  # start a run in place of the run in the folder
@@ -75,8 +75,8 @@ def choose_start(config: Config, path: Path, is_new_folder: bool) -> RunStart | 
             return start
         if config.resume == "must":
             raise nothing_to_resume(f"is unfinished beside {path}")
-    # This decision needs no lock: a finished run may lie in a read-only folder, and a
-    # refusal writes nothing. `start_as_decided` decides again under the lock, because
+    # The decision here needs no lock: a finished run may lie in a read-only folder, and
+    # a refusal writes nothing. `start_as_decided` decides again under the lock, because
     # another process may have written to the folder in the meantime.
     if decide(config, path, status_of(path)) is Decision.FINISHED:
         # A process may be killed after it has recorded the end of its run, but before

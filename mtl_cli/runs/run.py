@@ -49,9 +49,9 @@ def run(
         on_epoch: a function that is called after each epoch, with the number of the
             epoch and the row of the epoch in `history.csv`.
 
-    Returns: the content of `metrics.json`, {split: {output: score}}. It is empty if
-        this process has scored nothing: with `check_only`, in a process that is not
-        the chief, and if the chief has finished the run already.
+    Returns: the content of `metrics.json`, {split: {output: score}}; {} if this process
+        has scored nothing: with `check_only`, in a process that is not the chief, and
+        if the chief has finished the run already.
     """
     timer = StageTimer()
     earlier = earlier_run.read(config, folder.path, is_resumed=checkpoint is not None)

@@ -86,7 +86,7 @@ def print_paths(folder: RunFolder, console: Console) -> None:
 def measure_gates(run: TrainedRun, split: str) -> GateUsage | None:
     """Measures how gates use experts, over all rows and by the values of one feature.
 
-    This feature is the scenario, if the data set has scenarios. Otherwise it is the
+    The feature is the scenario, if the data set has scenarios. Otherwise it is the
     feature whose values differ most in the weights of the gates. Returns None if the
     network has no gates to measure.
     """

@@ -69,7 +69,7 @@ def tables_by_metrics(rows: Iterable[tuple[str, dict[str, str], Score]]) -> list
 
     Args:
         rows: the title, {metric: value as text}, and the score of each output. The
-            numbers of rows, of positive labels and of groups are those of the score.
+            numbers of rows, of positive labels and of groups come from the score.
     """
     tables: dict[tuple[str, ...], Cells] = {}
     for title, metrics, score in rows:

@@ -44,7 +44,7 @@ class Event:
 
 
 class Outcome(Enum):
-    """What became of a call of the tracker."""
+    """The outcome of a call of the tracker."""
 
     SENT = auto()
     REFUSED = auto()  # the service refuses the values, so the event is dropped
@@ -125,7 +125,7 @@ class TrackedRun:
             return
         call = partial(self.tracker.end, scores)
         self.add(Event(call, len(flat_numbers(dict(scores or {})))))
-        # A second call means that a signal has interrupted the first call. Then the run
+        # A second call means that a signal has interrupted the first call, so the run
         # must not wait again.
         is_interrupted = self.is_ending
         self.is_ending = True

@@ -23,4 +23,4 @@ class TrainedRun:
     environment: dict[str, Any]  # the content of `environment.json`
     data: Data
     network: "Network"
-    history: History  # without epochs for an ensemble, which is not trained itself
+    history: History  # without epochs for an ensemble: an ensemble is not trained

@@ -1,8 +1,8 @@
 """Groups features that hold the same information, to shuffle them together.
 
 If two features are copies of each other, shuffling one of them hardly changes the
-predictions, because the model still reads the other one. So both features would seem
-unimportant.
+predictions, because the model still reads the other feature. So both features would
+seem unimportant.
 """
 
 from itertools import combinations

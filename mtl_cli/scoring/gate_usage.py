@@ -158,8 +158,8 @@ def average_by_owner(
     For example, each column of a feature is an expert whose owner is the feature.
 
     Returns: the mean weights, `(rows, owners)`; and one expert per owner, without a
-        number, that represents all experts of the owner. This expert is trained if one
-        of them is trained.
+        number, that represents all experts of the owner. The representative is trained
+        if one of these experts is trained.
     """
     indices_by_owner: dict[int | str, list[int]] = {}
     for i, expert in enumerate(experts):

@@ -15,7 +15,7 @@ NUM_BLOCKS = 10
 
 
 def block_bounds(num_rows: int) -> list[tuple[int, int]]:
-    """Returns (start, stop) for each block, which has the rows start ... stop - 1.
+    """Returns (start, stop) for each block. The last row of a block is stop - 1.
 
     Together the blocks hold at most `MAX_ROWS` rows. A table with at most `MAX_ROWS`
     rows is sampled as a whole.

@@ -33,7 +33,7 @@ class SliceTest(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What the tests of all slices of an output tell about one of these slices.
+    """The result for one slice, from the tests of all slices of an output.
 
     Attributes:
         p_corrected: the p-value, corrected for the number of tested slices.

@@ -117,7 +117,7 @@ def merge_rare_values(value_codes: Array) -> tuple[Array, Array]:
 def named_slices(column: str, names: list[str], slice_codes: Array) -> Slices:
     """Returns slices by a column, and adds the slice `OTHER` if it has rows.
 
-    The rows of `OTHER` have the slice code `len(names)`, which no name has.
+    The rows of `OTHER` have the slice code `len(names)`. No name has this code.
     """
     other = [OTHER] if (slice_codes == len(names)).any() else []
     return Slices(column, names + other, slice_codes)

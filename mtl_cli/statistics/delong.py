@@ -2,8 +2,8 @@
 
 Rows may have weights. In the AUC, a row of weight 2 counts as two rows. In the
 variance, it counts as one row, since another sample would replace the row as a whole.
-If all weights are equal, the variance is that of DeLong et al., Biometrics 1988,
-computed as in Sun and Xu, IEEE SPL 2014.
+If all weights are equal, the variance agrees with DeLong et al., Biometrics 1988, and
+is computed as in Sun and Xu, IEEE SPL 2014.
 """
 
 import numpy as np

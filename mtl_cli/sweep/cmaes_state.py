@@ -2,8 +2,8 @@
 
 Optuna keeps the state of its CMA-ES sampler as a pickle in the search's database. A
 pickle can run any code when it is loaded. The database may come from someone else, as
-a file in the sweep's folder. Therefore the state is written as JSON, which runs no
-code, and a new state is made from the checked numbers in the JSON text.
+a file in the sweep's folder. Therefore the state is written as JSON, because JSON runs
+no code. A new state is made from the checked numbers in the JSON text.
 """
 
 import json

@@ -55,7 +55,7 @@ def resume_search(config: DictConfig) -> bool:
     """Prepares a search to continue the trials of earlier starts of the same sweep.
 
     `n_trials` counts the trials of all starts. A trial that was cut off is tried again
-    first, and resumes in its run folder. This function changes the section of the
+    first, and resumes in its run folder. The function changes the section of the
     sweeper in the configuration, unless the sweep is not a search.
 
     Returns: whether earlier starts have completed all trials.

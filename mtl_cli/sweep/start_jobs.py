@@ -53,8 +53,8 @@ def start_jobs(composed: DictConfig) -> Objective:
     The function then returns while its jobs are running. Other launchers call the
     function in one process per configuration. The function then waits for its jobs.
 
-    The function empties the configuration to save memory. The objective, which only
-    searches use, is the mean over the repeats; twins do not count.
+    The function empties the configuration to save memory. The objective is the mean
+    over the repeats; twins do not count. Only searches use the objective.
     """
     hydra_config = HydraConfig.get()
     sweep = Path(hydra_config.runtime.output_dir)
