@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-# A value of a label column. YAML reads 1.0 as a float, which becomes the whole number
-# 1.
+# A value of a label column. YAML reads 1.0 as a float; the validator makes it the whole
+# number 1.
 LabelValue = Annotated[
     str | int,
     BeforeValidator(lambda x: int(x) if isinstance(x, float) and x % 1 == 0 else x),

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 # {name: a number that a task computes from its training labels, such as their mean}
 Statistics = dict[str, float]
-# What a calibration fits to the logits of a tower: `temperature` a scale, `platt` a
-# scale and a shift, `factor` a shift. See `training/calibration.py`.
+# A calibration of the logits of a tower: `temperature` fits a scale, `platt` a scale
+# and a shift, and `factor` a shift. See `training/calibration.py`.
 CalibrationMethod = Literal["none", "temperature", "platt", "factor"]
 AXIS = "tasks"  # the folder of the kinds, for `option_class` and similar functions
 

@@ -79,7 +79,7 @@ class Ordinal(ClassTask):
         from keras import ops
 
         log_above = ops.cumsum(ops.log_sigmoid(logits), axis=-1)  # log P(y > k)
-        # The logarithms of P(y > -1) and P(y <= K - 1), which are 1.
+        # The logarithms of P(y > -1) = 1 and P(y <= K - 1) = 1.
         certain = ops.zeros_like(logits[..., :1])
         log_reached = ops.concatenate([certain, log_above], axis=-1)
         log_stops = ops.concatenate([ops.log_sigmoid(-logits), certain], axis=-1)

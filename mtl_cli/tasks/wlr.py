@@ -19,10 +19,10 @@ class WLR(AmountTask):
         loss = -log(1 - sigmoid(l)) - (y / m) log sigmoid(l)
         mean = m exp(l)
 
-    This is a logistic regression that sees each row twice: with the label 0 and the
-    weight 1, and with the label 1 and the weight y / m. The loss is lowest where the
-    odds exp(l) are the mean of y / m, whatever distribution the amounts have. So the
-    sum of the predictions is about the sum of the labels.
+    A logistic regression has this loss if it sees each row twice: with the label 0 and
+    the weight 1, and with the label 1 and the weight y / m. The loss is lowest where
+    the odds exp(l) are the mean of y / m, whatever distribution the amounts have. So
+    the sum of the predictions is about the sum of the labels.
 
     Reference: Covington et al., "Deep Neural Networks for YouTube Recommendations",
         RecSys 2016, section 4.2.

@@ -104,7 +104,8 @@ class ZILN(AmountTask):
 def parameters(logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Returns the logit of p, mu and sigma of each row, (batch,) each.
 
-    mu and sigma are those of the standardised logarithm of a label above 0.
+    mu and sigma are the mean and the standard deviation of the standardised logarithm
+    of a label above 0.
     """
     from keras import ops
 

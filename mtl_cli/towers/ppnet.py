@@ -24,21 +24,21 @@ class PPNet(Towers):
         y_t       = W_t^{L+1} (d_t^{L+1} * v_t^{L+1}) + b_t^{L+1}
 
     z_t is the hidden vector and y_t the logits of task t. v_t^l is the input of layer l
-    of the tower, which has L hidden layers. x is the encoding of the row, and * the
+    of the tower. A tower has L hidden layers. x is the encoding of the row, and * the
     element-wise product. relu stands for `model.activation`. sg stops gradients: a gate
     does not train the encoding that it reads, but trains the embeddings of the prior
     features. If each task has an encoding x_t of its own, the gates of task t read x_t
     and have their own U_t^l and c_t^l.
 
-    The paper writes O_prior for the embeddings of the prior features, which are the
-    features of the user F_u, the item F_i and the author F_a. It writes O_ep for x, a
-    crossed circle for sg, delta_task for d, H^(l) for v^l, O_pp^(l) for d^l * v^l, and
-    gamma for the factor 2. In the paper's Gate NU (`layers/gate_nu.py`), W, b, W' and
-    b' stand for U, c, V and c'.
+    In the paper, the prior features are the features of the user F_u, the item F_i and
+    the author F_a. The paper writes O_prior for their embeddings, O_ep for x, a crossed
+    circle for sg, delta_task for d, H^(l) for v^l, O_pp^(l) for d^l * v^l, and gamma
+    for the factor 2. In the paper's Gate NU (`layers/gate_nu.py`), W, b, W' and b'
+    stand for U, c, V and c'.
 
     Attributes:
-        prior_features: features that the gates read, such as those of the user, the
-            item and its author; empty for all features with embeddings.
+        prior_features: features that the gates read, such as the features of the user,
+            the item and its author; empty for all features with embeddings.
         prior_gate_units: hidden widths of the gates.
 
     Reference: Chang et al., "PEPNet: Parameter and Embedding Personalized Network for

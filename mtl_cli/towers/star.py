@@ -19,11 +19,11 @@ class Star(Towers):
         y_t       = v_t^{L+1} (W_t^{L+1} * W_ts^{L+1}) + b_t^{L+1} + b_ts^{L+1} + a_t(x)
 
     z_t is the hidden vector and y_t the logits of task t. v_t^l is the input of layer l
-    of the tower, which has L hidden layers. s is the scenario of the row, and * the
+    of the tower. A tower has L hidden layers. s is the scenario of the row, and * the
     element-wise product. relu stands for `model.activation`. The auxiliary network a_t
-    of task t reads x, the embeddings and dense values of all features. One of these
-    features is the scenario, so the effect of the scenario on the logit need not pass
-    through the tower. The paper writes s_a for a_t(x), and s_m for the rest of y_t.
+    of task t reads x, the embeddings and dense values of all features. The scenario is
+    among these features, so the effect of the scenario on the logit need not pass
+    through the tower. The paper writes s_a for a_t(x), and s_m for y_t - a_t(x).
 
     Attributes:
         auxiliary_units: hidden widths of each task's auxiliary network; empty for no

@@ -26,7 +26,7 @@ def load_quietly() -> None:
     """Imports MLflow and silences it.
 
     The environment variables, the filter of warnings and the loggers of MLflow stay
-    changed for the rest of the process.
+    changed until the process ends.
     """
     for name, value in DEFAULT_VARIABLES.items():
         os.environ.setdefault(name, value)

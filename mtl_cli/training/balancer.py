@@ -119,8 +119,8 @@ class Balancer:
 def inner_products(gradients: Tensor, mask: Tensor) -> Tensor:
     """Returns the inner products of the tasks' gradients in shared entries, (T, T).
 
-    `gradients` are those of one variable, (T, ...). `mask` is true for its shared
-    entries, (...).
+    `gradients` belong to one variable, (T, ...). `mask` is true for its shared entries,
+    (...).
     """
     masked = tf.where(mask, gradients, 0.0)
     rows = tf.reshape(masked, (gradients.shape[0], -1))  # (T, entries)

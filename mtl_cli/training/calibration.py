@@ -3,7 +3,7 @@
 The logits of each tower become `scale * logit + shift * direction`. The direction is 1
 for all tasks but those with several different logits. For probabilities, the method
 `temperature` fits the scale, and the method `platt` fits the scale and the shift. For
-mean amounts, the method `factor` fits the shift, which multiplies each prediction by
+mean amounts, the method `factor` fits the shift: each prediction is multiplied by
 exp(shift).
 """
 
@@ -80,8 +80,8 @@ class TowerRows:
         logits: the tower's logits before the calibration.
         label: (rows,), as `Task.read_labels` encodes labels.
         weight: (rows,), above 0.
-        task: the task, which makes predictions of logits. The task's `logit_shift` is
-            the initial shift, which corrects for `positive_weight` and for rows with
+        task: the task that turns the logits into predictions. The task's `logit_shift`
+            is the initial shift: it corrects for `positive_weight` and for rows with
             label 0 that the data lack.
         statistics: the statistics of the task's training labels.
     """
@@ -123,7 +123,7 @@ def calibrate(
 
     Args:
         config: the configuration; `trainer.calibration` names the method.
-        network: the trained network, whose `predictions` change. An ensemble of runs
+        network: the trained network; `network.predictions` changes. An ensemble of runs
             does not change, because each run of the ensemble is calibrated already.
         valid: the validation rows; None changes nothing.
 

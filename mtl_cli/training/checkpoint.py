@@ -138,9 +138,9 @@ def write_arrays(
 ) -> None:
     """Writes arrays and JSON values to an NPZ file.
 
-    `np.savez` writes the same format, but needs all arrays in memory at once. This
-    function writes each array before it takes the next array. The ZIP format adds a
-    checksum to each array. `arrays` are pairs of a name and an array.
+    `np.savez` writes the same format, but needs all arrays in memory at once. Here,
+    each array is written before the next array is taken. The ZIP format adds a checksum
+    to each array. `arrays` are pairs of a name and an array.
     """
     with zipfile.ZipFile(path, "w") as archive:
         for name, array in arrays:

@@ -126,8 +126,8 @@ class StreamFeed:
         random = np.random.default_rng([seed, epoch])
         blocks = random.permutation(math.ceil(self.num_rows / BLOCK_ROWS))
         blocks_per_buffer = max(BUFFER_ROWS, share) // BLOCK_ROWS + 1
-        # A buffer also holds the rows left over from the buffer before. They are fewer
-        # than the rows of one batch.
+        # A buffer also holds the rows left over from the buffer before: fewer rows than
+        # one batch.
         capacity = min(blocks_per_buffer * BLOCK_ROWS + share, self.num_rows)
         left_over: list[Table] = []
         with ThreadPoolExecutor(1) as reader:

@@ -26,8 +26,8 @@ LARGE_TABLE = 1_000_000
 class LazyTable:
     """An embedding table together with its optimizer's slots.
 
-    A slot is an array that the optimizer keeps for a table, such as Adam's moments. It
-    has one value per entry of the table, or one value per row.
+    A slot is an array that the optimizer keeps for a table, such as Adam's moments. A
+    slot has one value per entry of the table, or one value per row.
 
     Memory access is the main cost of a large table. Therefore each row is stored next
     to its slots: one access reads both, and one access writes both. The steps do not

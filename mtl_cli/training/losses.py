@@ -154,7 +154,7 @@ def sum_of_penalties(
 
     A scalar among the penalties is a penalty on the network's weights. All processes
     compute the same scalar, so each process adds only 1 / num_processes of the scalar.
-    A vector holds one penalty per row, (batch,) or (members * batch,). Its means over
+    A vector holds one penalty per row, (batch,) or (members * batch,). The means over
     the members are summed over the rows for which `is_real`, (batch,), is 1.
     """
     total = tf.constant(0.0)

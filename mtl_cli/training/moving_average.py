@@ -24,7 +24,8 @@ class MovingAverage:
     the average holds the last value of these weights.
 
     Attributes:
-        arrays: one array per weight of the network; empty before the first update.
+        arrays: the average of each weight of the network; empty before the first
+            update.
     """
 
     def __init__(self, arrays: Sequence[Array] = ()) -> None:
@@ -38,7 +39,7 @@ class MovingAverage:
         share = np.float32((1 - decay) / (1 - decay**epoch))
         # The training refuses infinite weights when it ends.
         with np.errstate(over="ignore", invalid="ignore"):
-            # One weight is read at a time to save memory.
+            # To save memory, weights are read one at a time.
             for average, variable in zip(self.arrays, model.weights, strict=True):
                 weight = variable.numpy()
                 if np.issubdtype(weight.dtype, np.floating):

@@ -1,4 +1,4 @@
-"""The state of a training, which checkpoints save and a resumed run restores."""
+"""The state of a training: checkpoints save it, and a resumed run restores it."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -55,8 +55,8 @@ class TrainingState:
         history: the finished epochs.
         step_losses: the arrays that `Steps.epoch` has yielded in the unfinished epoch.
         seconds: duration of the unfinished epoch's steps.
-        average: the moving average of the weights over the finished epochs. It stays
-            empty without `trainer.ema_decay`, and in processes other than the chief.
+        average: the moving average of the weights over the finished epochs; empty
+            without `trainer.ema_decay`, and in processes other than the chief.
         best_weights: the weights of the best epoch, or their moving average; None
             before there is a best epoch, and without early stopping.
         saved_at: time of the last checkpoint, by `time.monotonic`.

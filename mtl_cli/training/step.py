@@ -56,8 +56,8 @@ class Step:
         self.ids_model = None
         self.model = network.logits
         if self.tables:
-            # The network is cut at the tables. One model computes the ids that are
-            # looked up, and the other model computes the logits from the vectors.
+            # The network is cut at the tables into two models: the first model computes
+            # the ids to look up, and the second the logits from the vectors.
             layers = [table.layer for table in self.tables]
             ids = [layer.input for layer in layers]
             vectors = [layer.output for layer in layers]
@@ -181,7 +181,7 @@ class Step:
         Args:
             num_rows: number of rows in the whole batch that are trained on.
             total_weights: the sum of each task's row weights over the whole batch.
-            values: for each lazy table, the rows that the batch reads, without slots.
+            values: the rows of each lazy table that the batch reads, without slots.
 
         Returns: the losses, (T,); the gradients of the model's variables; and the
             gradients of `values`. If the balancing method reads gradients, each

@@ -95,7 +95,7 @@ class Steps:
             number: number of the epoch, from 1.
             steps_done: number of steps that were taken before an interruption.
 
-        Yields: one array after each call of the compiled function, (steps, 3, T). For
+        Yields: an array after each call of the compiled function, (steps, 3, T). For
             each step of the call, the array holds the first value that `Step.take`
             returns.
         """

@@ -207,9 +207,9 @@ def validate(
 ) -> tuple[Scores, float | None]:
     """Scores the validation rows in the chief process.
 
-    Returns: the scores, which are empty in processes other than the chief; and the
-        monitored value, which is the same in all processes, or None if the monitored
-        value is undefined.
+    Returns: the scores, {} in processes other than the chief; and the monitored value,
+        or None if the monitored value is undefined. All processes get the same
+        monitored value.
 
     Raises:
         TrainingError: if the monitored value is undefined, but early stopping needs it.
