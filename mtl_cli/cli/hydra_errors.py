@@ -206,10 +206,10 @@ def no_option_name_message(settings: list[str]) -> str:
         if is_choice and (value is None or isinstance(value, int | float | dict)):
             wrong = override.get_value_element_as_str()
             options = ", ".join(option_names(group))
-            known = f": {options}" if options else ""
+            known_options = f": {options}" if options else ""
             return (
                 f"{group}: {wrong} is not the name of an option; leave the setting "
-                f"out, or name an option of {group}{known}"
+                f"out, or name an option of {group}{known_options}"
             )
     return ""
 
@@ -248,8 +248,8 @@ def missing_option_message(
     group: str, option: str, options: list[str], hint: str
 ) -> str:
     """Returns the message that a group has other options than the requested one."""
-    known = ", ".join(options)
-    return f"the group '{group}' has no option '{option}'; known: {known}{hint}"
+    names = ", ".join(options)
+    return f"the group '{group}' has no option '{option}'; known: {names}{hint}"
 
 
 def unreadable_setting_message(setting: str, arguments: list[str]) -> str:

@@ -131,12 +131,12 @@ def scored_tasks(
     configurations: list[Configuration],
     split: str,
     metric: str | None,
-    chosen: Sequence[str],
+    chosen_tasks: Sequence[str],
 ) -> list[Task]:
     """Returns the tasks that have the metric, with scores but without differences.
 
     Args:
-        chosen: the names of the only tasks to return; empty for all.
+        chosen_tasks: the names of the only tasks to return; empty for all.
 
     Raises:
         ConfigError: if no run has a chosen task, or no task has the requested metric.
@@ -146,7 +146,7 @@ def scored_tasks(
         for run in configuration.runs.values():
             for name, score in run.metrics.get(split, {}).items():
                 recorded_by_task.setdefault(name, []).append(score)
-    for name in chosen:
+    for name in chosen_tasks:
         if name not in recorded_by_task:
             known_tasks = list(recorded_by_task)
             raise ConfigError(
@@ -157,7 +157,7 @@ def scored_tasks(
     # A dict, unlike a set, keeps the order of the metrics.
     known_metrics: dict[str, None] = {}
     for name, scores in recorded_by_task.items():
-        if chosen and name not in chosen:
+        if chosen_tasks and name not in chosen_tasks:
             continue
         metrics = dict.fromkeys(m for score in scores for m in metrics_of(score))
         known_metrics |= metrics

@@ -65,16 +65,16 @@ def compare_lines(
         keys = differing_keys(lines)
         set_names(lines, keys)
         try:
-            chosen, reason = choose_baseline(lines, keys, baseline)
+            chosen_baseline, reason = choose_baseline(lines, keys, baseline)
         except ConfigError:
-            chosen, reason = choose_baseline(lines, keys, None)
+            chosen_baseline, reason = choose_baseline(lines, keys, None)
         try:
             tasks = scored_tasks(lines, split, metric, chosen_tasks)
         except ConfigError:  # These lines lack the metric or the task.
             continue
         tasks = [replace(task, scenarios=[]) for task in tasks if task.direction]
         comparison = DatasetComparison(
-            name, lines, keys, chosen, reason, split, tasks, is_of_lines=True
+            name, lines, keys, chosen_baseline, reason, split, tasks, is_of_lines=True
         )
         for task in tasks:
             comparison.warnings += add_day_tests(task, comparison, rows_of_run)

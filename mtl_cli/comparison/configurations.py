@@ -145,9 +145,9 @@ def last_words(key: str) -> str:
     >>> last_words("dataset.tasks.watch.loss")
     'watch.loss'
     """
-    words = key.split(".")
-    if key == "start_from.run" or (len(words) == 2 and words[1] == "name"):
-        return words[0]
-    if words[0] == "dataset" and len(words) > 3:
-        return ".".join(words[2:])
-    return words[-1]
+    key_parts = key.split(".")
+    if key == "start_from.run" or (len(key_parts) == 2 and key_parts[1] == "name"):
+        return key_parts[0]
+    if key_parts[0] == "dataset" and len(key_parts) > 3:
+        return ".".join(key_parts[2:])
+    return key_parts[-1]

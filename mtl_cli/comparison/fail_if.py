@@ -46,7 +46,7 @@ def failed_checks(
     configurations = group_runs(runs) if conditions else []
     named_folders = {Path(folder).resolve() for folder in folders}
     unscored = [run for run in runs if not run.has_scores]
-    named = [run for run in unscored if run.path.resolve() in named_folders]
+    named_runs = [run for run in unscored if run.path.resolve() in named_folders]
     lines = []
     for condition in conditions:
         failures = []
@@ -66,7 +66,9 @@ def failed_checks(
                 failures.append(
                     f"{configuration.name} has {condition.name} = {mean:.6g}"
                 )
-        failures += [f"{run.path} cannot be checked: {run.status}" for run in named]
+        failures += [
+            f"{run.path} cannot be checked: {run.status}" for run in named_runs
+        ]
         lines += [f"--fail-if '{condition.text}': {failure}" for failure in failures]
     return lines
 

@@ -86,17 +86,17 @@ def read_runs_below(path: str) -> tuple[list[Run], list[Path]]:
         raise ConfigError(
             f"{path!r} is not a folder; give the folders of runs or sweeps, or outputs/"
         )
-    found = find_folders(Path(path))
-    runs = [read_run(run_folder) for run_folder in found.runs]
-    for sweep in found.sweeps:
+    folders = find_folders(Path(path))
+    runs = [read_run(run_folder) for run_folder in folders.runs]
+    for sweep in folders.sweeps:
         runs += read_jobs_that_never_began(sweep)
     if not runs:
-        hint = f"; {found.links[0]} is a link: name the link" if found.links else ""
+        hint = f"; {folders.links[0]} is a link: name the link" if folders.links else ""
         raise ConfigError(
             f"{path} holds no run, and no folder below it does; a run folder has a "
             f"status.json or metrics.json{hint}"
         )
-    return runs, found.links
+    return runs, folders.links
 
 
 def find_folders(folder: Path) -> FoundFolders:
@@ -106,19 +106,19 @@ def find_folders(folder: Path) -> FoundFolders:
     a folder of its own. Such a folder below `folder` is left out: the copies would be
     compared with the original runs.
     """
-    found = FoundFolders()
+    folders = FoundFolders()
     for path, subfolders, files in os.walk(folder):
         if "status.json" in files or "metrics.json" in files:
-            found.runs.append(Path(path))
+            folders.runs.append(Path(path))
             subfolders.clear()  # `os.walk` then does not visit the subfolders.
         elif EVALUATIONS in files and Path(path) != folder:
             subfolders.clear()
         elif RECORDS in subfolders:
-            found.sweeps.append(Path(path))
+            folders.sweeps.append(Path(path))
         subfolders.sort()
         paths = [Path(path, name) for name in subfolders]
-        found.links += [path for path in paths if path.is_symlink()]
-    return found
+        folders.links += [path for path in paths if path.is_symlink()]
+    return folders
 
 
 def read_jobs_that_never_began(sweep: Path) -> list[Run]:

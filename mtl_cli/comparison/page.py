@@ -152,8 +152,8 @@ def median_facts(configuration: Configuration) -> list[str]:
     cells = []
     for name in TRAINING_FACTS:
         values = [facts[name] for facts in facts_by_seed]
-        known = [value for value in values if value is not None]
-        cells.append(f"{statistics.median(known):,.0f}" if known else "-")
+        known_values = [value for value in values if value is not None]
+        cells.append(f"{statistics.median(known_values):,.0f}" if known_values else "-")
     return cells
 
 

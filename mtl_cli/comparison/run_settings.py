@@ -89,8 +89,8 @@ def start_from_any_seed(config: dict[Any, Any]) -> dict[Any, Any]:
     same_seed = rf"\bseed={re.escape(str(config.get('seed')))}\b"
     run = re.sub(same_seed, "seed=*", str(start_from["run"]))
     # The keys `freeze`, `reset` and `refit` are empty in most runs.
-    chosen = {key: value for key, value in start_from.items() if value}
-    return {"start_from": chosen | {"run": run}}
+    used_keys = {key: value for key, value in start_from.items() if value}
+    return {"start_from": used_keys | {"run": run}}
 
 
 def as_text(value: object) -> str:

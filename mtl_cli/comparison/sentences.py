@@ -75,14 +75,14 @@ def unsure_difference_sentences(task: Task, baseline: str) -> list[str]:
         f"might not ({p_value_text(d.corrected_row_p)})."
         for d in with_verdict(Verdict.THESE_ROWS_ONLY)[:MAX_SENTENCES]
     ]
-    for verdict, words in MODEL_WORDS.items():
+    for verdict, relation in MODEL_WORDS.items():
         if differences := with_verdict(verdict):
             names = comma_list(
                 f"{d.configuration.name} {size_and_p_value(d, task)}"
                 for d in differences
             )
             lines.append(
-                f"As trained, these models are {words} {baseline}, and would be on "
+                f"As trained, these models are {relation} {baseline}, and would be on "
                 f"another test set: {names}."
             )
     if not_real := with_verdict(Verdict.NOT_REAL):

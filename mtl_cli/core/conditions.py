@@ -64,7 +64,8 @@ def parse_condition(text: str, form: str, example: str) -> Condition:
 
 def check_known(condition: Condition, names: Iterable[str], owner: str) -> None:
     """Raises a `ConfigError` if no `owner`, such as a run, has the condition's name."""
-    known = list(dict.fromkeys(names))
-    if condition.name not in known:
-        hint = suggest(condition.name, known) or f"; known: {comma_list(known)}"
+    known_names = list(dict.fromkeys(names))
+    if condition.name not in known_names:
+        hint = suggest(condition.name, known_names)
+        hint = hint or f"; known: {comma_list(known_names)}"
         raise ConfigError(f"--fail-if: no {owner} has {condition.name}{hint}")

@@ -251,13 +251,13 @@ class Dataset(Options):
 
 
 def check_names(
-    kind: str, names: Iterable[str], known: Collection[str], key: str
+    kind: str, names: Iterable[str], known_names: Collection[str], key: str
 ) -> None:
     """Raises a `ValueError` about the first of a key's names that is not known.
 
     `kind` says what the names name, such as "task".
     """
     for name in names:
-        if name not in known:
-            message = unknown_name(kind, name, "the data set", [*known])
+        if name not in known_names:
+            message = unknown_name(kind, name, "the data set", [*known_names])
             raise ValueError(f"{key}: {message}")

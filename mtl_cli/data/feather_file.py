@@ -25,8 +25,8 @@ from mtl_cli.data.table_limits import (
     check_texts,
 )
 
-# A Flatbuffers table lists where its fields are. In this list, the field with the index
-# i in Arrow's `File.fbs` or `Message.fbs` has the place 4 + 2 i.
+# A Flatbuffers table has a list of the positions of its fields: the vtable. The field
+# with the index i in Arrow's `File.fbs` or `Message.fbs` has the vtable offset 4 + 2 i.
 FOOTER_DICTIONARIES, FOOTER_BATCHES = 8, 10
 MESSAGE_HEADER = 8
 DICTIONARY_DATA = 6
@@ -125,17 +125,17 @@ def read_description(stream: pa.NativeFile, block: tuple[Any, ...]) -> Table:
     return child(Table(data, start + distance), MESSAGE_HEADER)
 
 
-def child(table: Table, place: int) -> Table:
+def child(table: Table, vtable_offset: int) -> Table:
     """Returns the table to which a field of a table refers."""
-    offset = table.Offset(place)
+    offset = table.Offset(vtable_offset)
     if not offset:
         raise ValueError("its description is incomplete")
     return Table(table.Bytes, table.Indirect(table.Pos + offset))
 
 
-def structs(table: Table, place: int, layout: str) -> list[tuple[Any, ...]]:
+def structs(table: Table, vtable_offset: int, layout: str) -> list[tuple[Any, ...]]:
     """Returns the structs in the list to which a field refers; [] without the field."""
-    offset = table.Offset(place)
+    offset = table.Offset(vtable_offset)
     if not offset:
         return []
     start, count = table.Vector(offset), table.VectorLen(offset)

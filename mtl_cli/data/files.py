@@ -155,8 +155,10 @@ def find_local(key: str, path: str, file_format: str) -> list[Path]:
     """Returns the local files that a path, folder or pattern names, sorted."""
     target = find_data(path)
     if target.is_dir():
-        found = sorted(file for file in target.rglob("*") if not file.is_dir())
-        files = [f for f in found if is_table_file(f.relative_to(target), file_format)]
+        all_files = sorted(file for file in target.rglob("*") if not file.is_dir())
+        files = [
+            f for f in all_files if is_table_file(f.relative_to(target), file_format)
+        ]
         if not files and file_format == "auto":
             raise DataError(
                 f"{key}: folder '{path}' holds no .parquet file; for files of another "

@@ -53,12 +53,12 @@ class LabelStatistics:
             summary = self.summaries[name]
             in_space = "" if output.space is None else f" where {output.space} = 1"
             for value in self.missing_values[name]:
-                found = [shown(v) for v in self.found_values[name]]
+                shown_values = [shown(v) for v in self.found_values[name]]
                 raise DataError(
                     f"{key}: column '{task.label}' never holds the positive value "
                     f"{value!r} in training rows; the column holds "
-                    f"{', '.join(found[:MAX_LISTED_VALUES]) or 'nothing'}"
-                    f"{suggest(repr(value), found)}"
+                    f"{', '.join(shown_values[:MAX_LISTED_VALUES]) or 'nothing'}"
+                    f"{suggest(repr(value), shown_values)}"
                 )
             if not summary.count:
                 raise DataError(

@@ -85,11 +85,11 @@ def unsampled_findings(
             continue
         trained = log_odds(counts["train"])
         for rows in counts:
-            found = log_odds(counts[rows])
-            if trained is None or found is None:
+            rows_log_odds = log_odds(counts[rows])
+            if trained is None or rows_log_odds is None:
                 continue
             # If the rows are whole, the logarithm of the odds is lower by log rate.
-            if found - trained < math.log(rate) / 2:
+            if rows_log_odds - trained < math.log(rate) / 2:
                 shares = [
                     f"{counts[x]['positives'] / counts[x]['rows']:.1%} of the {x} rows"
                     for x in (rows, "train")

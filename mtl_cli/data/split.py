@@ -134,9 +134,9 @@ def starts_at_times(
         first_choice = i
         choices = time_starts[first_choice:end_choice]
         nearest = int(np.argmin(np.abs(choices - (end - sizes[i]))))
-        chosen = first_choice + nearest
-        moved_starts[i] = end = time_starts[chosen]
-        end_choice = chosen
+        choice = first_choice + nearest
+        moved_starts[i] = end = time_starts[choice]
+        end_choice = choice
     return moved_starts
 
 

@@ -209,13 +209,13 @@ class OnnxOps(GraphOps):
         new_column = self.where(is_kept, new_column, max_length)
         width = self.constant([max_length + 1])
         shape = self.add("Concat", self.num_rows(), width, axis=0)
-        kept = []
+        results = []
         for values in lists:
             zero = self.add("CastLike", self.double(0), values)
             zeros = self.add("Expand", zero, shape)
-            moved = self.add("ScatterElements", zeros, new_column, values, axis=1)
-            kept.append(self.first_columns(moved, self.constant([max_length])))
-        return kept
+            scattered = self.add("ScatterElements", zeros, new_column, values, axis=1)
+            results.append(self.first_columns(scattered, self.constant([max_length])))
+        return results
 
     def normalize(self, weights: str) -> str:
         total = self.sum_of_row(weights)

@@ -114,10 +114,10 @@ def parse_spaces(arguments: list[str], tasks: list[str]) -> dict[str, str]:
         if not (task and space):
             raise ConfigError(f"--space: '{argument}' should be TASK:COLUMN")
         if task not in tasks:
-            known = "there is no task; name it with --task"
+            hint = "there is no task; name it with --task"
             if tasks:
-                known = f"the tasks are {', '.join(tasks)}{suggest(task, tasks)}"
-            raise ConfigError(f"--space {argument}: no task '{task}'; {known}")
+                hint = f"the tasks are {', '.join(tasks)}{suggest(task, tasks)}"
+            raise ConfigError(f"--space {argument}: no task '{task}'; {hint}")
         if space == task:
             raise ConfigError(f"--space {argument}: a task cannot be its own space")
         if task in spaces:

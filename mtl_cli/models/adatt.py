@@ -102,7 +102,7 @@ class AdaTT(GatedSharing):
         g_tasks = self.gates(routes, f"{name}_gates")(x_tasks)
         y_tasks = mix_groups(g_tasks, outputs)  # the sum over E^j
         if n:
-            routes = [Route(t, own) for t, own in enumerate(specific)]
+            routes = [Route(t, own_experts) for t, own_experts in enumerate(specific)]
             y_tasks += self._native_sum(outputs[0], routes, f"{name}_native_weights")
         if level == self.num_levels or not m:
             return y_tasks, None

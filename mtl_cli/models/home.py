@@ -106,23 +106,24 @@ class HoME(GatedSharing):
         from mtl_cli.layers.routing import SHARED
 
         n = self.num_group_experts
-        own = {k: experts_of(k, n) for k in groups}  # the names of each group's experts
+        # The names of each group's experts.
+        own_experts = {k: experts_of(k, n) for k in groups}
         shared = experts_of(SHARED, self.num_shared_experts)
         # (groups, n, batch, units)
         e_groups = self._connect_experts(x, n, groups, "level_1", "group")
         e_shared = self._connect_experts(
             x, self.num_shared_experts, [SHARED], "level_1", "shared"
         )[0]
-        routes = [Route(k, experts + shared) for k, experts in own.items()]
+        routes = [Route(k, experts + shared) for k, experts in own_experts.items()]
         gates = self.gates(routes, "level_1_group_gates")  # G_k
         v_groups = mix_groups(gates(x), [e_groups, e_shared])
-        route = Route(None, [*chain(*own.values()), *shared])
+        route = Route(None, [*chain(*own_experts.values()), *shared])
         gate = self.gates([route], "level_1_shared_gate")  # G_s
         # The experts of all groups on one axis, (experts, batch, units)
         flat = ops.reshape(e_groups, (len(groups) * n, -1, e_groups.shape[-1]))
         v_s = mix_groups(gate(x), [flat, e_shared])[0]
         if self.self_gates:
-            routes = [Route(k, experts) for k, experts in own.items()]
+            routes = [Route(k, experts) for k, experts in own_experts.items()]
             v_groups += self._self_gated(x, e_groups, routes, "level_1_self_gates")
         return v_groups, v_s
 
@@ -166,16 +167,17 @@ class HoME(GatedSharing):
         e_shared = self._connect_experts(
             v_s, self.num_shared_experts, [SHARED], level, "shared"
         )[0]
-        own = [experts_of(t, self.num_specific_experts) for t in tasks]
+        own_experts = [experts_of(t, self.num_specific_experts) for t in tasks]
         of_groups = [experts_of(group, self.num_group_experts) for group in groups]
         shared = experts_of(SHARED, self.num_shared_experts)
         routes = [
-            Route(t, [*own[t], *of_groups[group_of_task[t]], *shared]) for t in tasks
+            Route(t, [*own_experts[t], *of_groups[group_of_task[t]], *shared])
+            for t in tasks
         ]
         gates = self.gates(routes, f"{level}_gates")  # G_t
         z = mix_groups(gates(u), [e_tasks, e_group_by_task, e_shared])
         if self.self_gates:
-            routes = [Route(t, own[t]) for t in tasks]
+            routes = [Route(t, own_experts[t]) for t in tasks]
             z += self._self_gated(u, e_tasks, routes, f"{level}_self_gates")
         return z
 

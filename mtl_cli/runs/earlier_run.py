@@ -72,10 +72,11 @@ class EarlierRun:
             for name, values in self.learnt.items()
             if "vocabulary" in values
         }
-        added = ", ".join(f"{n:,} of {name}" for name, n in num_added.items() if n)
+        new_values = ", ".join(f"{n:,} of {name}" for name, n in num_added.items() if n)
         return (
             f"starting from {self.lineage['run']}: {len(self.learnt)} of "
-            f"{len(features.by_name)} features go on, new values: {added or 'none'}"
+            f"{len(features.by_name)} features go on, "
+            f"new values: {new_values or 'none'}"
         )
 
     def keep(self, folder: RunFolder) -> None:

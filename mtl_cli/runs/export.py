@@ -153,9 +153,9 @@ def replay(
     columns = export_format.predict(path, rows, kinds)
     errors: dict[str, float] = {}
     for name, predictions in record["predictions"].items():
-        found = np.asarray(columns[name], "float64")
+        predicted = np.asarray(columns[name], "float64")
         expected = np.array(predictions, "float64")
-        errors[name] = float(np.max(prediction_errors(found, expected)))
+        errors[name] = float(np.max(prediction_errors(predicted, expected)))
     # A NaN counts as the largest error. All comparisons with NaN are false, so `max`
     # alone might miss it.
     column = max(errors, key=lambda name: (math.isnan(errors[name]), errors[name]))
@@ -170,10 +170,10 @@ def replay(
     return Replay(rows.num_rows, column, error)
 
 
-def prediction_errors(found: Floats, expected: Floats) -> Floats:
+def prediction_errors(predicted: Floats, expected: Floats) -> Floats:
     """Returns the errors of an export's predictions; see `ExportFormat`."""
     size = np.maximum(1, np.abs(expected))
     with np.errstate(invalid="ignore"):  # infinity - infinity is NaN
-        errors = np.abs(found - expected) / (size * (1 + np.log(size)))
+        errors = np.abs(predicted - expected) / (size * (1 + np.log(size)))
     # Two equal infinities have no error.
-    return np.where(found == expected, 0.0, errors)
+    return np.where(predicted == expected, 0.0, errors)

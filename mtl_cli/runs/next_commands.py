@@ -62,11 +62,11 @@ def next_command(config: Config, settings: list[str]) -> str:
     is_multi_task = len(config.chosen_tasks) > 1 and config.model.name != "single_task"
     if is_multi_task and not is_saved_config and earlier is None:
         common = tuple(f"model.{key}=" for key in COMMON_KEYS)
-        kept = [
+        kept_settings = [
             setting
             for setting in remaining
             if setting.startswith(common)
             or not setting.startswith(("model.", "model="))
         ]
-        return shlex.join(["mtl-train", *kept, "model=single_task"])
+        return shlex.join(["mtl-train", *kept_settings, "model=single_task"])
     return shlex.join(["mtl-train", "-m", *remaining, "seed=1,2,3"])

@@ -105,8 +105,10 @@ def predict_files(
             columns = prediction_columns(network, config, encoded)
             for name, predictions in columns.items():
                 not_finite[name] += int((~np.isfinite(predictions)).sum())
-            kept = {name: rows[name] for name in keep}
-            writer.write(pa.table(kept | renamed_if_kept(columns, kept)))
+            kept_columns = {name: rows[name] for name in keep}
+            writer.write(
+                pa.table(kept_columns | renamed_if_kept(columns, kept_columns))
+            )
             summary.num_rows += rows.num_rows
             on_rows(summary.num_rows, source.num_rows)
     summary.seconds = time.monotonic() - start
@@ -120,7 +122,7 @@ def predict_files(
 
 
 def renamed_if_kept(
-    predictions: dict[str, Array], kept: Collection[str]
+    predictions: dict[str, Array], kept_columns: Collection[str]
 ) -> dict[str, Array]:
     """Renames columns of predictions that have the name of a kept column.
 
@@ -131,10 +133,11 @@ def renamed_if_kept(
         ConfigError: if a column with this longer name is kept too.
     """
     names = {
-        name: prediction_name(name) if name in kept else name for name in predictions
+        name: prediction_name(name) if name in kept_columns else name
+        for name in predictions
     }
     for name in names.values():
-        if name in kept:
+        if name in kept_columns:
             raise ConfigError(
                 f"--keep: a column of predictions is named '{name}' as well; rename "
                 "the column of the table"

@@ -250,8 +250,8 @@ def resumed_start(config: Config, folder: RunFolder, hint: str = "") -> RunStart
     if checkpoint is None:
         message = f"starting {run} again: it has no intact checkpoint{hint}"
     else:
-        place = describe_checkpoint(checkpoint.path)
-        message = f"going on after {place} of {run}{hint}"
+        progress = describe_checkpoint(checkpoint.path)
+        message = f"going on after {progress} of {run}{hint}"
     return RunStart(folder, checkpoint, tuple(damaged), message)
 
 

@@ -98,10 +98,10 @@ def measure_gates(run: TrainedRun, split: str) -> GateUsage | None:
     usage = summarize_gates(gate_weights)
     slices = slices_by_feature(run.data.features, sample.features)
     scenario = run.config.dataset.scenario
-    chosen = next((each for each in slices if each.column == scenario), None)
-    if chosen is None:
-        chosen = most_explaining_slices(gate_weights, slices)
-    usage["slices"] = [] if chosen is None else usage_by_slice(gate_weights, chosen)
+    reported = next((each for each in slices if each.column == scenario), None)
+    if reported is None:
+        reported = most_explaining_slices(gate_weights, slices)
+    usage["slices"] = [] if reported is None else usage_by_slice(gate_weights, reported)
     return usage
 
 

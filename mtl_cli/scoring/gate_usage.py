@@ -140,8 +140,8 @@ def place_of(layer: "Routing") -> str:
     if the layer has neither a level nor a kind.
     """
     match = re.search(r"((?:level|layer)_\d+)_?(self|feature)?", layer.name)
-    words = [*match.groups(), layer.label] if match else [layer.label]
-    return " ".join(word for word in words if word)
+    place_parts = [*match.groups(), layer.label] if match else [layer.label]
+    return " ".join(word for word in place_parts if word)
 
 
 def expert_name(expert: "Expert", tasks: list[str]) -> str:

@@ -115,16 +115,16 @@ def compare_with_rest(
     Returns: None if the metric or its sampling error is unknown on the slice or on the
         other rows.
     """
-    rest = others.score([metric])[metric]
-    if value is None or error is None or rest is None:
+    rest_value = others.score([metric])[metric]
+    if value is None or error is None or rest_value is None:
         return None
     error_of_rest = others.sampling_error(metric)
     if error_of_rest is None:
         return None
     # The rows differ, so the two errors are independent and their squares add up.
     standard_error = float(np.hypot(error.standard_error, error_of_rest.standard_error))
-    test = z_test(value - rest, standard_error)
-    return SliceTest(rest, test.difference, test.p_value)
+    test = z_test(value - rest_value, standard_error)
+    return SliceTest(rest_value, test.difference, test.p_value)
 
 
 def judge_slices(tests: list[SliceTest | None], direction: int) -> list[Verdict | None]:

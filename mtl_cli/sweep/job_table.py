@@ -105,8 +105,10 @@ class JobTable:
             )
             if record.error and record.error != record.status:
                 result = record.error
-            known = common & self.shown_settings
-            settings = " ".join(rounded(s) for s in record.settings if s not in known)
+            shown_before = common & self.shown_settings
+            settings = " ".join(
+                rounded(s) for s in record.settings if s not in shown_before
+            )
             self.shown_settings.update(record.settings)
             line = f"job {record.number} {status}  {settings}  {result}"
             self.print(Text(printable(line.rstrip()), no_wrap=True))

@@ -90,8 +90,8 @@ class Task(Options):
         names = [metric.name for metric in self.METRICS]
         for name in self.metrics or []:
             if name not in names:
-                known = f"{', '.join(names)}{suggest(name, names)}"
-                raise ValueError(f"metrics: {name!r} is not one of: {known}")
+                known_metrics = f"{', '.join(names)}{suggest(name, names)}"
+                raise ValueError(f"metrics: {name!r} is not one of: {known_metrics}")
         return self
 
     @property

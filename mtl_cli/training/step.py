@@ -193,7 +193,10 @@ class Step:
         with tf.GradientTape(persistent=reads_gradients) as tape:
             tape.watch(values)
             tables = zip(self.tables, values, positions, strict=True)
-            vectors = [table.vectors(rows, places) for table, rows, places in tables]
+            vectors = [
+                table.vectors(rows, row_positions)
+                for table, rows, row_positions in tables
+            ]
             inputs = [batch.features, vectors] if vectors else batch.features
             logits = self.model(inputs, training=True)
             losses = task_losses(
