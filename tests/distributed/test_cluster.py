@@ -106,6 +106,7 @@ def test_parameter_server_is_refused_in_one_line(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_missing_tf_config_ends_the_command_in_one_line(tmp_path, monkeypatch):
     monkeypatch.delenv(cluster.TF_CONFIG, raising=False)
     ended = mtl_train(tmp_path, "trainer.strategy=multi_worker", "hydra.run.dir=run")

@@ -200,6 +200,7 @@ def trained(*overrides):
     ]
 
 
+@pytest.mark.slow
 def test_without_the_risk_the_heads_are_esmm_bit_by_bit():
     names, values = trained("model.heads=escm2", "model.counterfactual_weight=0")
     same_names, same_values = trained("model.heads=esmm")

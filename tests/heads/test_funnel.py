@@ -187,6 +187,7 @@ def trained_weights(heads):
     return [*losses, *net.logits.get_weights(), *outputs.values()], list(outputs)
 
 
+@pytest.mark.slow
 def test_two_steps_are_esmm_bit_by_bit():
     (funnel, names), (esmm, same_names) = map(trained_weights, ["funnel", "esmm"])
     assert (

@@ -4,6 +4,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from helpers.planted_data import config, values
 
 from mtl_cli.core.other_files import read_json
@@ -12,6 +13,7 @@ from mtl_cli.core.yaml_limits import MAX_YAML_VALUES
 from mtl_cli.runs import saved_model
 
 
+@pytest.mark.slow
 def test_configuration_of_as_many_features_as_yaml_may_hold_is_read_again(
     tmp_path: Path,
 ) -> None:
