@@ -155,20 +155,20 @@ def checksum_line(run: Path, file: str) -> str:
     return f"{sha256(run / file)}  {Path(file).name}"
 
 
-def read_checksums(run: Path) -> list[str]:
-    """Returns the lines of a run's `SHA256SUMS`; [] if there is no such file."""
+def read_checksums(run: Path) -> list[str] | None:
+    """Returns the lines of a run's `SHA256SUMS`; None if there is no such file."""
     if not (run / CHECKSUMS).exists():
-        return []
+        return None
     with named_damage(run):
         return read_text(run / CHECKSUMS).splitlines()
 
 
-def check_checksums(run: Path, checksums: list[str]) -> None:
+def check_checksums(run: Path, checksums: list[str] | None) -> None:
     """Raises an `UnsafeFileError` if a file is not what the run has written.
 
     The checksums find damage, not forgery: a forger writes other checksums, or none.
     """
-    if not checksums:
+    if checksums is None:
         return
     for file in FILES:
         if checksum_line(run, file) not in checksums:

@@ -294,6 +294,14 @@ def test_run_that_is_replaced_while_it_is_read_is_not_mixed_with_the_new_run(
 
 
 @pytest.mark.filterwarnings(COPIES)
+def test_empty_list_of_checksums_is_damage(model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "run", model | {saved_model.CHECKSUMS: b""})
+    with pytest.raises(DataError, match="does not have the checksum"):
+        saved_model.load(Path("run"))
+
+
+@pytest.mark.filterwarnings(COPIES)
 def test_flipped_bit_of_a_weight_is_found(model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "run", model)
