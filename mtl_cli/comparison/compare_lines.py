@@ -26,7 +26,7 @@ from mtl_cli.comparison.prediction_files import PredictionFiles
 from mtl_cli.comparison.predictions import UnusableError
 from mtl_cli.comparison.read_predictions import read_all_seeds
 from mtl_cli.comparison.results import DatasetComparison, Score, Task
-from mtl_cli.comparison.row_tests import MAX_ROWS, MAX_ROWS_RESAMPLED
+from mtl_cli.comparison.row_tests import max_predictions, num_predictions
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import same_rows
 from mtl_cli.comparison.sentences import line_sentences
@@ -170,18 +170,15 @@ def row_test(
     Raises:
         UnusableError: if the predictions cannot be tested.
     """
-    predictions = []
-    rows_left = MAX_ROWS.get(task.metric, MAX_ROWS_RESAMPLED)
-    for line in (difference.configuration, difference.other):
-        runs = [line.runs[day] for day in days]
-        for run in runs:
-            rows = run.score("test", task.name).get("rows")
-            rows_left -= rows if isinstance(rows, int) else 0
-        if rows_left < 0:
-            raise UnusableError("there are too many predictions")
-        on_days = Configuration(line.settings, runs)
-        predictions.append(
-            read_all_seeds(on_days, "test", task.name, task.metric, files)
+    lines = (difference.configuration, difference.other)
+    runs_by_line = [[line.runs[day] for day in days] for line in lines]
+    num_rows = sum(num_predictions(runs, "test", task.name) for runs in runs_by_line)
+    if num_rows > max_predictions(task.metric):
+        raise UnusableError("there are too many predictions")
+    first, second = (
+        read_all_seeds(
+            Configuration(line.settings, runs), "test", task.name, task.metric, files
         )
-    first, second = predictions
+        for line, runs in zip(lines, runs_by_line, strict=True)
+    )
     return first.test(second)

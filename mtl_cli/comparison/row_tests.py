@@ -1,5 +1,6 @@
 """Adds the tests over test rows to a comparison."""
 
+from collections.abc import Iterable
 from functools import cache
 
 from mtl_cli.comparison.configurations import Configuration
@@ -12,6 +13,7 @@ from mtl_cli.comparison.predictions import (
 )
 from mtl_cli.comparison.read_predictions import read_all_seeds
 from mtl_cli.comparison.results import DatasetComparison, Task
+from mtl_cli.comparison.runs import Run
 
 MAX_CONFIGURATIONS = 20  # the largest number of configurations whose rows are read
 # The number of predictions, over all runs, that can be tested in seconds. AUCs and
@@ -68,16 +70,26 @@ def configurations_to_test(
     ]
     # False sorts before True, so the baseline comes first.
     means.sort(key=lambda pair: (pair[0] is not comparison.baseline, -sign * pair[1]))
-    rows_left = MAX_ROWS.get(task.metric, MAX_ROWS_RESAMPLED)
+    rows_left = max_predictions(task.metric)
     tested = []
     for configuration, _ in means[:MAX_CONFIGURATIONS]:
-        for run in configuration.runs.values():
-            rows = run.score(comparison.split, task.name).get("rows")
-            rows_left -= rows if isinstance(rows, int) else 0
+        runs = configuration.runs.values()
+        rows_left -= num_predictions(runs, comparison.split, task.name)
         if rows_left < 0:
             break
         tested.append(configuration)
     return tested
+
+
+def max_predictions(metric: str) -> int:
+    """Returns the largest number of predictions whose metric is tested."""
+    return MAX_ROWS.get(metric, MAX_ROWS_RESAMPLED)
+
+
+def num_predictions(runs: Iterable[Run], split: str, task: str) -> int:
+    """Returns the number of predictions of some runs for a task, over all runs."""
+    counts = [run.score(split, task).get("rows") for run in runs]
+    return sum(count for count in counts if isinstance(count, int))
 
 
 def add_tests_of_task(
