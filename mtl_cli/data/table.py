@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -51,7 +52,7 @@ class Table:
         """{output: the weight of each row in the metrics, (rows,)}."""
         return self.weights | self.population
 
-    @property
+    @cached_property
     def rows_represented(self) -> Array | None:
         """The number of rows of complete data that each row stands for, (rows,).
 
