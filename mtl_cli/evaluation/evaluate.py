@@ -15,10 +15,10 @@ from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.data.compute_report import label_counts
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.sampling_findings import unsampled_findings
-from mtl_cli.evaluation.drift import prediction_drift
 from mtl_cli.evaluation.evaluation import Evaluation
 from mtl_cli.evaluation.loaded_run import LoadedRun
 from mtl_cli.evaluation.open_table import TableInMemory, opened_table
+from mtl_cli.evaluation.prediction_drift import prediction_drift
 from mtl_cli.evaluation.rows import EvaluatedRows, rows_of_source, validation_rows
 from mtl_cli.metrics.regression import truth_rmse
 from mtl_cli.metrics.score_dict import NON_METRIC_KEYS, metrics_of

@@ -17,7 +17,7 @@ from mtl_cli.data.load import load
 from mtl_cli.data.scenarios import RowScenarios, find_scenarios
 from mtl_cli.data.sources import OnProgress, Source
 from mtl_cli.data.table import Array, Table, concatenate
-from mtl_cli.evaluation.drift import FeatureCounts
+from mtl_cli.evaluation.feature_drift import FeatureCounts
 from mtl_cli.evaluation.loaded_run import LoadedRun
 from mtl_cli.evaluation.open_table import EvaluationPlan
 from mtl_cli.heads.base import Output

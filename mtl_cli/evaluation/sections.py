@@ -3,7 +3,7 @@
 from typing import Any
 
 from mtl_cli.core.errors import comma_list
-from mtl_cli.evaluation.drift import (
+from mtl_cli.evaluation.feature_drift import (
     LARGE_PSI,
     MODERATE_PSI,
     REPORTED_INCREASE,

@@ -20,8 +20,8 @@ from mtl_cli.core.other_files import (
     check_npz,
     check_regular,
 )
-from mtl_cli.evaluation.drift import prediction_drift
 from mtl_cli.evaluation.loaded_run import LoadedRun
+from mtl_cli.evaluation.prediction_drift import prediction_drift
 from mtl_cli.heads.base import Output
 from mtl_cli.runs import predictions_file
 from mtl_cli.tasks.binary import Binary

@@ -1,9 +1,7 @@
-"""Measures drift: how much features and predictions differ from the run's own data.
+"""Measures drift: how much features differ from the run's training rows.
 
 Drift is measured by the population stability index (PSI), a distance between two
-distributions, see `data.buckets`. The features of the evaluated rows are compared with
-the run's training rows, and the predictions with the predictions for the run's test
-rows.
+distributions, see `data.buckets`.
 """
 
 from collections import Counter
@@ -16,21 +14,16 @@ import pyarrow as pa
 from mtl_cli.columns.cells import empty_cells
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
 from mtl_cli.core.other_files import read_json_object
-from mtl_cli.core.prediction_names import prediction_name, weight_name
 from mtl_cli.data.buckets import (
     Buckets,
     Counts,
     bucket_counts,
-    make_buckets,
     num_buckets,
     stability_index,
 )
 from mtl_cli.data.compute_report import values_to_count
 from mtl_cli.data.feature_set import FeatureSet
-from mtl_cli.data.table import Array, Table
-from mtl_cli.evaluation.loaded_run import LoadedRun
-from mtl_cli.heads.base import Output
-from mtl_cli.runs.predictions_file import PREDICTIONS, read_predictions
+from mtl_cli.data.table import Table
 
 # The usual limits: drift is moderate from a PSI of 0.1 on, and large from 0.25 on.
 MODERATE_PSI = 0.1
@@ -70,6 +63,8 @@ def read_distribution(report: dict[str, Any]) -> RunDistribution:
     counts = np.array(buckets["counts"], "float64")
     if limits.ndim != 1 or counts.shape != (num_buckets(buckets),):
         raise ValueError("the buckets and their counts do not fit")
+    if not (np.isfinite(counts) & (counts >= 0)).all():
+        raise ValueError("the counts are no numbers of values")
     empty_fraction = float(report["missing"]["train"])
     unseen_by_split = list(report["unseen"].values())
     unseen_fraction = float(unseen_by_split[-1]) if unseen_by_split else None
@@ -201,105 +196,3 @@ def has_drifted(record: dict[str, Any]) -> bool:
         for key in ("missing", "unseen")
     ]
     return record["psi"] >= MODERATE_PSI or any(has_grown)
-
-
-def prediction_drift(
-    run: LoadedRun,
-    outputs: list[Output],
-    predictions: dict[str, Array],
-    weights: Array | None,
-) -> tuple[list[dict[str, Any]], str]:
-    """Compares predictions with the run's predictions for its own test rows.
-
-    Args:
-        run: the run, with the predictions for its test rows.
-        outputs: the outputs to compare.
-        predictions: {output: the predictions to compare, (rows,) or (rows, classes)}.
-        weights: how often each row counts, (rows,), see `Table.rows_represented`.
-
-    Returns: the drift, one dict per output, or per class of a multiclass output, see
-        `prediction_record`; and a line that tells the user why the drift is unknown,
-        or "".
-    """
-    try:
-        run_predictions, run_weights = read_run_predictions(run, outputs, predictions)
-    except FileNotFoundError:
-        return [], f"drift of predictions is unknown: {run.folder} has no {PREDICTIONS}"
-    except DAMAGED_FILE_ERRORS:
-        path = run.folder / PREDICTIONS
-        return [], f"drift of predictions is unknown: {path} is damaged"
-    records = []
-    for output in outputs:
-        name = output.name
-        old = output.task.prediction_columns(name, run_predictions[name])
-        new = output.task.prediction_columns(name, predictions[name])
-        records += [
-            prediction_record(key, old[key], run_weights, new[key], weights)
-            for key in new
-        ]
-    return records, ""
-
-
-def read_run_predictions(
-    run: LoadedRun, outputs: list[Output], predictions: dict[str, Array]
-) -> tuple[dict[str, Array], Array | None]:
-    """Reads the run's predictions for its own test rows.
-
-    Returns: {output: (rows,) or (rows, classes)}, with as many classes as in
-        `predictions`; and how often each row counts, (rows,), if a task of the run has
-        a column of sampling rates.
-
-    Raises:
-        FileNotFoundError: if the run has no predictions.
-        OSError, ValueError, LookupError, TypeError: if the file is damaged.
-    """
-    columns = [prediction_name(output.name) for output in outputs]
-    weight_columns = [
-        weight_name(output.name)
-        for output in run.config.outputs
-        if output.task.kept_negatives_column is not None
-    ][:1]
-    table = read_predictions(run.folder, lambda names: columns + weight_columns)
-    if not table.num_rows:
-        raise ValueError("the file has no rows")
-    run_predictions = {}
-    for output in outputs:
-        values: Any = table[prediction_name(output.name)].to_numpy()
-        if values.dtype == object:  # one list of probabilities per row
-            values = np.stack(list(values))
-        if values.shape[1:] != predictions[output.name].shape[1:]:
-            raise ValueError("the numbers of classes differ")
-        run_predictions[output.name] = values.astype("float64")
-    for column in weight_columns:
-        weights = np.asarray(table[column].to_numpy(), "float64")
-        if not (np.isfinite(weights) & (weights >= 0)).all() or not weights.any():
-            raise ValueError("the weights of the rows are no weights")
-        return run_predictions, weights
-    return run_predictions, None
-
-
-def prediction_record(
-    name: str,
-    old: Array,
-    old_weights: Array | None,
-    new: Array,
-    new_weights: Array | None,
-) -> dict[str, Any]:
-    """Returns the drift of the predictions of an output, or of one of its classes.
-
-    `old` are the run's predictions for its own test rows, `new` the predictions for the
-    evaluated rows, and the weights say how often each row counts; all are (rows,).
-
-    Returns: a dict with `kind` "prediction"; `name`; `psi`, the population stability
-        index; `mean`, the mean of `new`; and `trained_mean`, the mean of `old`.
-    """
-    old, new = old.astype("float64"), new.astype("float64")
-    buckets = make_buckets(old, old_weights)
-    counts = np.array(buckets["counts"])
-    return {
-        "kind": "prediction",
-        "name": name,
-        "psi": stability_index(counts, bucket_counts(buckets, new, new_weights)),
-        "mean": float(np.average(new, weights=new_weights)),
-        "trained_mean": float(np.average(old, weights=old_weights)),
-    }

@@ -8,7 +8,11 @@ import pyarrow as pa
 import pytest
 
 from mtl_cli.data.table import Table
-from mtl_cli.evaluation.drift import FeatureCounts, has_drifted
+from mtl_cli.evaluation.feature_drift import (
+    FeatureCounts,
+    has_drifted,
+    read_distribution,
+)
 
 
 @pytest.mark.parametrize(
@@ -50,3 +54,16 @@ def test_fraction_of_empty_cells_does_not_depend_on_the_blocks(
         feature_counts.add(Table(features={}, labels={}, weights={}), block)
     (record,) = feature_counts.drift()
     assert (record["missing"], record["psi"]) == (0.5, None)
+
+
+@pytest.mark.parametrize("count", [float("nan"), float("inf"), -1])
+def test_count_that_is_no_number_of_values_is_damage(count: float) -> None:
+    report: dict[str, Any] = {
+        "buckets": {"ids": [1], "counts": [3, count]},
+        "missing": {"train": 0.0},
+        "unseen": {},
+    }
+    with pytest.raises(ValueError, match="counts are no numbers"):
+        read_distribution(report)
+    report["buckets"]["counts"] = [3, 2.5]
+    assert read_distribution(report).counts.tolist() == [3, 2.5]
