@@ -22,6 +22,7 @@ EXAMPLES = """examples:
   mtl-compare outputs/ --baseline model=shared_bottom --html report.html
   mtl-compare outputs/sweeps/NAME --metric log_loss --md
   mtl-compare outputs/runs/NAME --fail-if 'test.income.auc<0.91'
+  mtl-compare outputs/sweeps/NAME --baseline model=mmoe --fail-if worse
   mtl-compare outputs/sweeps/NAME --ensemble
 """
 
@@ -78,21 +79,21 @@ def run(options: argparse.Namespace) -> int:
     """Compares runs as the command line asks. Returns the exit code."""
     from mtl_cli.comparison.compare_datasets import compare_datasets
     from mtl_cli.comparison.compare_lines import compare_lines
-    from mtl_cli.comparison.fail_if import failed_checks, parse_check
+    from mtl_cli.comparison.fail_if import Checks
     from mtl_cli.comparison.find_runs import read_runs
 
     runs = read_runs(options.paths, print_warning)
-    checks = [parse_check(text, runs) for text in options.fail_if]
     comparisons = compare_datasets(
         runs, options.baseline, options.metric, options.split, options.task
     )
     lines = compare_lines(
         runs, options.baseline, options.metric, options.split, options.task
     )
+    checks = Checks(options.fail_if, runs, [*comparisons, *lines])
     if options.html is not None:
         write_html(comparisons, lines, Path(options.html))
     print_comparisons(comparisons, lines, options.format)
-    failed = failed_checks(checks, runs, options.paths)
+    failed = checks.failures(options.paths)
     if options.ensemble is not None:
         write_ensemble(comparisons, options)
     return report_failures(PROGRAM, failed)

@@ -1,25 +1,145 @@
-"""Checks metrics for continuous integration: `--fail-if 'test.income.auc<0.91'`."""
+"""Checks runs for continuous integration: `--fail-if 'test.income.auc<0.91'`.
 
+A condition is about a score, about the difference of a score to the baseline, or about
+the verdicts: `--fail-if worse`.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
 
 from mtl_cli.comparison.configurations import Configuration, group_runs
+from mtl_cli.comparison.difference import Difference, Verdict
+from mtl_cli.comparison.results import DatasetComparison, Task
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.twins import ONLY_SCENARIO
 from mtl_cli.core.conditions import Condition, check_known, parse_condition
+from mtl_cli.core.errors import ConfigError
+
+WORSE = "worse"  # holds if a configuration is worse than the baseline, or behind it
+# {verdict under which `worse` holds: the words of the failure}.
+FAILED = {Verdict.WORSE: "worse than", Verdict.BEHIND: "behind"}
+# {verdict that leaves open which of two is better: the words of the failure}.
+UNDECIDED = {
+    Verdict.TOO_FEW_SEEDS: "there are too few seeds",
+    Verdict.TOO_FEW_DAYS: "there are too few days",
+    Verdict.NOT_COMPARABLE: "they are scored on different rows",
+    Verdict.NO_SCORE: "one of them has no score",
+}
 
 
-def parse_check(text: str, runs: list[Run]) -> Condition:
-    """Reads a condition `SPLIT.TASK.METRIC OPERATOR NUMBER`.
+class Checks:
+    """The checks of a command line on some runs.
 
-    `SPLIT.TASK.scenarios.SCENARIO.METRIC` is the metric on the rows of a scenario.
+    Args:
+        texts: the conditions under which a check fails: `worse`, or
+            `SPLIT.TASK.METRIC OPERATOR NUMBER`. `SPLIT.TASK.scenarios.SCENARIO.METRIC`
+            is the metric on the rows of a scenario. With `.difference` at its end, a
+            name stands for the difference of the compared metric to the baseline.
+        runs: the runs to check.
+        comparisons: the comparisons of the runs.
 
     Raises:
-        ConfigError: if the text is not a condition, or none of the runs has the metric.
+        ConfigError: if a text is not a condition, none of the runs has the metric, or
+            no configuration is compared with a baseline.
     """
-    condition = parse_condition(text, "SPLIT.TASK.METRIC", "test.income.auc<0.91")
-    check_known(condition, (name for run in runs for name in all_scores(run)), "run")
-    return condition
+
+    def __init__(
+        self, texts: list[str], runs: list[Run], comparisons: list[DatasetComparison]
+    ) -> None:
+        self.runs = runs
+        self.configurations = group_runs(runs) if texts else []
+        self.means = {c: mean_scores(c) for c in self.configurations}
+        self.differences = differences_to_baseline(comparisons)
+        self.checks_verdicts = WORSE in map(str.strip, texts)
+        if self.checks_verdicts and not self.differences:
+            raise ConfigError(
+                f"--fail-if {WORSE}: no two configurations are compared; name the runs "
+                "of at least two"
+            )
+        names = [name for run in runs for name in all_scores(run)]
+        self.conditions = []
+        for text in texts:
+            if text.strip() == WORSE:
+                continue
+            condition = parse_condition(
+                text, "SPLIT.TASK.METRIC", "test.income.auc<0.91"
+            )
+            check_known(condition, [*names, *self.differences], "run")
+            self.conditions.append(condition)
+
+    def failures(self, folders: list[str]) -> list[str]:
+        """Returns one line for each configuration or run that fails a check.
+
+        A check that is impossible fails as well. So a configuration fails that has no
+        score, or of which the tests cannot say whether it is worse. The only exception:
+        a single-scenario twin is not checked on other scenarios, because the twin
+        cannot score them.
+
+        Args:
+            folders: the folders on the command line. A run without scores fails every
+                check if the run folder itself is on the command line.
+        """
+        named_folders = {Path(folder).resolve() for folder in folders}
+        unscored = [
+            f"{run.path} cannot be checked: {run.status}"
+            for run in self.runs
+            if not run.has_scores and run.path.resolve() in named_folders
+        ]
+        lines = []
+        for condition in self.conditions:
+            if condition.name in self.differences:
+                failed = self.failed_differences(condition)
+            else:
+                failed = self.failed_means(condition)
+            prefix = f"--fail-if '{condition.text}'"
+            lines += [f"{prefix}: {failure}" for failure in (*failed, *unscored)]
+        if self.checks_verdicts:
+            failed = self.failed_verdicts()
+            lines += [f"--fail-if {WORSE}: {line}" for line in (*failed, *unscored)]
+        return lines
+
+    def failed_means(self, condition: Condition) -> Iterator[str]:
+        """Yields a line for each configuration whose mean over seeds fails."""
+        for configuration in self.configurations:
+            if is_twin_of_other_scenario(configuration, condition.name):
+                continue
+            mean = self.means[configuration].get(condition.name)
+            if mean is None:
+                yield f"{configuration.name} has no {condition.name}"
+            elif condition.holds(mean):
+                yield f"{configuration.name} has {condition.name} = {mean:.6g}"
+
+    def failed_differences(self, condition: Condition) -> Iterator[str]:
+        """Yields a line for each configuration whose difference fails."""
+        for difference in self.differences[condition.name]:
+            name = difference.configuration.name
+            if difference.verdict in (Verdict.NOT_COMPARABLE, Verdict.NO_SCORE):
+                yield not_compared(difference, condition.name)
+            elif condition.holds(difference.mean):
+                yield f"{name} has {condition.name} = {difference.mean:+.6g}"
+
+    def failed_verdicts(self) -> Iterator[str]:
+        """Yields a line for each configuration that is worse, or may be."""
+        for name, differences in self.differences.items():
+            for difference in differences:
+                if difference.verdict in UNDECIDED:
+                    yield not_compared(difference, name)
+                elif difference.verdict in FAILED:
+                    yield (
+                        f"{difference.configuration.name} is "
+                        f"{FAILED[difference.verdict]} {difference.other.name}: "
+                        f"{name} = {difference.mean:+.6g}"
+                    )
+
+
+def not_compared(difference: Difference, name: str) -> str:
+    """Says why a difference to the baseline is unknown."""
+    return (
+        f"{difference.configuration.name} and {difference.other.name} cannot be "
+        f"compared by {name}: {UNDECIDED[difference.verdict]}"
+    )
 
 
 def all_scores(run: Run) -> dict[str, float | None]:
@@ -27,57 +147,43 @@ def all_scores(run: Run) -> dict[str, float | None]:
     return run.flat_scores() | run.scenario_scores()
 
 
-def failed_checks(
-    conditions: list[Condition], runs: list[Run], folders: list[str]
-) -> list[str]:
-    """Returns one line for each configuration or run that fails a check.
-
-    A configuration fails if the condition holds for the mean of its metric over seeds.
-    A configuration without the metric fails too, because the check is impossible. The
-    only exception: a single-scenario twin is not checked on other scenarios, because
-    the twin cannot score them.
-
-    Args:
-        conditions: the conditions under which a check fails.
-        runs: the runs at or below the folders.
-        folders: the folders on the command line. A run without scores fails every check
-            if the run folder itself is on the command line.
-    """
-    configurations = group_runs(runs) if conditions else []
-    named_folders = {Path(folder).resolve() for folder in folders}
-    unscored = [run for run in runs if not run.has_scores]
-    named_runs = [run for run in unscored if run.path.resolve() in named_folders]
-    lines = []
-    for condition in conditions:
-        failures = []
-        for configuration in configurations:
-            if is_twin_of_other_scenario(configuration, condition):
-                continue
-            by_run = (
-                all_scores(run).get(condition.name)
-                for run in configuration.runs.values()
-            )
-            values = [value for value in by_run if value is not None]
-            if not values:
-                failures.append(f"{configuration.name} has no {condition.name}")
-                continue
-            mean = fmean(values)
-            if condition.holds(mean):
-                failures.append(
-                    f"{configuration.name} has {condition.name} = {mean:.6g}"
-                )
-        failures += [
-            f"{run.path} cannot be checked: {run.status}" for run in named_runs
-        ]
-        lines += [f"--fail-if '{condition.text}': {failure}" for failure in failures]
-    return lines
+def mean_scores(configuration: Configuration) -> dict[str, float]:
+    """Returns {dotted name: the mean over seeds} of the scores of a configuration."""
+    values = defaultdict(list)
+    for run in configuration.runs.values():
+        for name, value in all_scores(run).items():
+            if value is not None:
+                values[name].append(value)
+    return {name: fmean(by_seed) for name, by_seed in values.items()}
 
 
-def is_twin_of_other_scenario(
-    configuration: Configuration, condition: Condition
-) -> bool:
-    """Whether a condition is on a scenario, and a configuration knows only another."""
+def differences_to_baseline(
+    comparisons: list[DatasetComparison],
+) -> dict[str, list[Difference]]:
+    """Returns {dotted name, such as `test.income.auc.difference`: the differences}."""
+    differences = defaultdict(list)
+    for comparison in comparisons:
+        for task in comparison.all_tasks:
+            name = f"{comparison.split}.{score_name(task)}.difference"
+            for score in task.scores:
+                difference = score.differences.get("baseline")
+                if difference is not None and not is_twin_of_other_scenario(
+                    difference.configuration, name
+                ):
+                    differences[name].append(difference)
+    return dict(differences)
+
+
+def score_name(task: Task) -> str:
+    """Returns the dotted name of a task's metric below its split."""
+    if task.scenario:
+        return f"{task.name}.scenarios.{task.scenario}.{task.metric}"
+    return f"{task.name}.{task.metric}"
+
+
+def is_twin_of_other_scenario(configuration: Configuration, name: str) -> bool:
+    """Whether a name is of a scenario, and a configuration knows only another one."""
     own_scenario = configuration.settings.get(ONLY_SCENARIO, "null")
-    is_on_scenario = ".scenarios." in condition.name
-    is_on_own_scenario = f".scenarios.{own_scenario}." in condition.name
-    return own_scenario != "null" and is_on_scenario and not is_on_own_scenario
+    is_of_scenario = ".scenarios." in name
+    is_of_own_scenario = f".scenarios.{own_scenario}." in name
+    return own_scenario != "null" and is_of_scenario and not is_of_own_scenario

@@ -696,6 +696,59 @@ def test_fail_if_fails_what_it_cannot_check(
 
 
 @pytest.mark.parametrize(
+    ("baseline", "expression", "failures"),
+    [
+        ("shared_bottom", "worse", []),
+        (
+            "ple",
+            "worse",
+            [
+                "single_task is worse than ple: test.click.auc.difference = -0.0",
+                "shared_bottom is worse than ple: test.click.auc.difference = -0.0",
+            ],
+        ),
+        ("ple", "test.click.auc.difference<-0.5", []),
+        (
+            "ple",
+            "test.click.auc.difference<-0.01",
+            [
+                "single_task has test.click.auc.difference = -0.0",
+                "shared_bottom has test.click.auc.difference = -0.0",
+            ],
+        ),
+    ],
+)
+def test_fail_if_checks_the_difference_to_the_baseline(
+    sweep: Path,
+    baseline: str,
+    expression: str,
+    failures: list[str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    options = ["--baseline", f"model={baseline}", "--fail-if", expression]
+    code = run(arguments([str(sweep), "--task", "click", *options]))
+    lines = capsys.readouterr().err.splitlines()
+    assert code == bool(failures)
+    assert len(lines) == len(failures)
+    assert all(
+        failure in line for failure, line in zip(failures, lines, strict=True)
+    ), lines
+
+
+def test_fail_if_worse_fails_what_the_tests_cannot_decide(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for model, value in (("shared_bottom", 0.8), ("ple", 0.9)):
+        write_run(tmp_path / model, model, 1, {"test": {"click": auc(value)}})
+    assert run(arguments([str(tmp_path), "--fail-if", "worse"])) == 1
+    message = "ple and shared_bottom cannot be compared by test.click.auc.difference"
+    assert f"{message}: there are too few seeds" in capsys.readouterr().err
+    with pytest.raises(ConfigError) as error:
+        run(arguments([str(tmp_path / "ple"), "--fail-if", "worse"]))
+    assert "no two configurations are compared" in str(error.value)
+
+
+@pytest.mark.parametrize(
     ("expression", "message"),
     [
         (
