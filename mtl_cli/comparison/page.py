@@ -18,6 +18,7 @@ from mtl_cli.comparison.plots import (
 )
 from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.runs import TRAINING_FACTS
+from mtl_cli.comparison.table import LINE_LEGEND
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.pages.charts import NUM_COLORS, color
@@ -35,13 +36,14 @@ def page(
     comparisons: list[DatasetComparison], lines: Sequence[DatasetComparison] = ()
 ) -> str:
     """Returns the page as HTML."""
-    parts = [
-        {"heading": heading(comparison), **template_variables(comparison)}
-        for comparison in comparisons
-    ]
-    title = "; ".join(map(heading, comparisons))
-    variables = {"title": title, "parts": parts, "lines": lines}
-    return render("comparison.html", **variables, **TEMPLATE_FUNCTIONS)
+    return render(
+        "comparison.html",
+        title="; ".join(comparison.heading for comparison in comparisons),
+        parts=[template_variables(comparison) for comparison in comparisons],
+        lines=lines,
+        line_legend=LINE_LEGEND,
+        **TEMPLATE_FUNCTIONS,
+    )
 
 
 def is_page(path: Path) -> bool:
@@ -57,16 +59,9 @@ def is_page(path: Path) -> bool:
 
 def notebook(comparisons: list[DatasetComparison]) -> str:
     """Returns the leaderboards and the sentences of the page as HTML for a notebook."""
-    parts = [{"heading": heading(c), "comparison": c} for c in comparisons]
-    return render("notebook_comparison.html", parts=parts, **TEMPLATE_FUNCTIONS)
-
-
-def heading(comparison: DatasetComparison) -> str:
-    """Returns the heading of one data set, or of its lines."""
-    count = len(comparison.configurations)
-    if comparison.is_of_lines:
-        return f"{count} lines of {comparison.dataset} over days"
-    return f"{count} configurations on {comparison.dataset}"
+    return render(
+        "notebook_comparison.html", comparisons=comparisons, **TEMPLATE_FUNCTIONS
+    )
 
 
 def template_variables(comparison: DatasetComparison) -> dict[str, object]:

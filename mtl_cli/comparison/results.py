@@ -215,6 +215,14 @@ class DatasetComparison:
         return {key: configuration.settings.get(key) for key in self.shown_keys}
 
     @property
+    def heading(self) -> str:
+        """The heading: `4 configurations on adult`, `2 lines of shop over days`."""
+        count = len(self.configurations)
+        if self.is_of_lines:
+            return f"{count} lines of {self.dataset} over days"
+        return f"{count} configurations on {self.dataset}"
+
+    @property
     def num_runs(self) -> int:
         """The number of runs that are compared."""
         return sum(len(c.runs) for c in self.configurations)

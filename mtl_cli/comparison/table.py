@@ -25,13 +25,13 @@ LEGEND = (
     "similar noise, so p may be smaller than ± suggests. The chance that at least one "
     "difference of a task is called real by error is at most 5 % (Holm)."
 )
-LINE_LEGEND = (
-    "Lines are runs with start_from, day after day. Their difference is paired by day, "
-    "with its 95 % t-interval over days. "
-)
 MODEL_LEGEND = (
     "Ahead and behind are about models and lines as they are trained: with one seed, "
     "nothing is known about training them again."
+)
+LINE_LEGEND = (
+    "Lines are runs with start_from, day after day. Their difference is paired by day, "
+    f"with its 95 % t-interval over days. {MODEL_LEGEND}"
 )
 SHORT_VERDICTS: dict[str, str] = {
     Verdict.NOT_REAL: "not real",
@@ -70,11 +70,11 @@ def terminal_text(
             console.rule(Text(f"data set {comparison.dataset}", style="bold"))
         print_comparison(comparison, console)
     for comparison in lines:
-        console.rule(Text(line_title(comparison), style="bold"))
+        console.rule(Text(comparison.heading, style="bold"))
         print_comparison(comparison, console)
     console.print(Text(f"\n{LEGEND}", style="dim"))
     if lines:
-        console.print(Text(LINE_LEGEND + MODEL_LEGEND, style="dim"))
+        console.print(Text(LINE_LEGEND, style="dim"))
     elif any(
         d.is_of_models for c in comparisons for t in c.tasks for d in t.all_differences
     ):
@@ -83,11 +83,6 @@ def terminal_text(
         console.print(Text(visible(f"warning: {line}"), style="yellow"))
     stream.seek(0)
     return stream.read()
-
-
-def line_title(comparison: DatasetComparison) -> str:
-    """Returns the heading of a comparison of lines."""
-    return f"lines of {comparison.dataset} over days"
 
 
 def print_comparison(comparison: DatasetComparison, console: Console) -> None:
@@ -174,7 +169,7 @@ def as_markdown(
         for name, on_scenario in comparison.by_scenario.items():
             parts += [f"### {escaped(name)}\n", markdown_table(on_scenario)]
     for comparison in lines:
-        title = escaped(line_title(comparison))
+        title = escaped(comparison.heading)
         parts += [f"## {title}\n", markdown_table(comparison)]
     return "\n".join(parts)
 
