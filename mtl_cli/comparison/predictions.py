@@ -1,8 +1,8 @@
-"""The predictions of a configuration, and tests of their differences over test rows.
+"""The predictions of a configuration, and the test of two scores over test rows.
 
-The tests say whether another test set would rank two configurations in the same order.
+The test says whether another test set would rank two configurations in the same order.
 The score of a configuration is the metric averaged over seeds. The test rows are a
-sample of all possible rows. The tests ask how much the difference of two scores would
+sample of all possible rows. The test asks how much the difference of two scores would
 vary between samples. Both configurations are scored on the same rows: rows that are
 hard to predict lower both scores, and most of this effect cancels in the difference.
 """
@@ -18,9 +18,9 @@ import numpy.typing as npt
 from mtl_cli.core.prediction_names import SCENARIO
 from mtl_cli.metrics.auc import group_aucs
 from mtl_cli.metrics.metric import Floats, Metric, UndefinedError
-from mtl_cli.statistics.delong import auc_influence, standard_error
-from mtl_cli.statistics.sampling_error import MIN_UNITS, RESAMPLES
-from mtl_cli.statistics.significance import Test, z_test
+from mtl_cli.statistics.delong import auc_influence, degrees_of_freedom, standard_error
+from mtl_cli.statistics.sampling_error import MIN_OF_CLASS, MIN_UNITS, RESAMPLES
+from mtl_cli.statistics.significance import Test, t_test
 
 
 class UnusableError(Exception):
@@ -106,10 +106,9 @@ class Predictions(ABC):
         if not self.rows.are_same(other.rows):
             raise DifferentRowsError("the test rows or their weights differ")
         try:
-            difference, error = self.difference_and_error(other)
+            return self.test_on_same_rows(other)
         except UndefinedError as reason:
             raise UnusableError(f"{self.metric.name} is undefined: {reason}") from None
-        return z_test(difference, error)
 
     @property
     @abstractmethod
@@ -121,11 +120,8 @@ class Predictions(ABC):
         """
 
     @abstractmethod
-    def difference_and_error(self, other: Self) -> tuple[float, float]:
-        """Returns the difference of two scores on the same rows, and its error.
-
-        Returns: this score minus the other score, and the standard error of this
-            difference over samples of rows.
+    def test_on_same_rows(self, other: Self) -> Test:
+        """Tests whether two scores on the same rows differ.
 
         Raises:
             UndefinedError: if the metric is undefined on the rows.
@@ -152,13 +148,18 @@ class AucPredictions(Predictions):
     def score(self) -> float:
         return self.auc_and_influence[0]
 
-    def difference_and_error(self, other: Self) -> tuple[float, float]:
+    def test_on_same_rows(self, other: Self) -> Test:
         _, class_sizes = np.unique(self.rows.label, return_counts=True)
-        if len(class_sizes) < 2 or class_sizes.min() < 2:
-            raise UnusableError("a class has fewer than two test rows")
+        if len(class_sizes) < 2 or class_sizes.min() < MIN_OF_CLASS:
+            raise UnusableError(f"a class has fewer than {MIN_OF_CLASS} test rows")
+        difference = self.score - other.score
         influence = self.auc_and_influence[1] - other.auc_and_influence[1]
         error = standard_error(self.rows.label, influence)
-        return self.score - other.score, error
+        if difference and not error:
+            # For such AUCs, DeLong's formula gives an error of 0, which is not true.
+            raise UnusableError("one AUC is 0, the other 1")
+        degrees = degrees_of_freedom(self.rows.label, influence)
+        return t_test(difference, error, degrees)
 
 
 class GroupAucPredictions(Predictions):
@@ -183,8 +184,8 @@ class GroupAucPredictions(Predictions):
         aucs, weights = self.group_aucs_and_weights
         return float(np.average(aucs, weights=weights))
 
-    def difference_and_error(self, other: Self) -> tuple[float, float]:
-        """Overrides `Predictions.difference_and_error`.
+    def test_on_same_rows(self, other: Self) -> Test:
+        """Overrides `Predictions.test_on_same_rows`.
 
         Another test set would have other groups. The difference is a weighted mean over
         the groups. So it is a ratio of two sums, and both sums vary between sets of
@@ -201,7 +202,8 @@ class GroupAucPredictions(Predictions):
         mean = float(np.average(differences, weights=weights))
         squares = np.sum((weights * (differences - mean)) ** 2)
         variance_of_sum = num_groups / (num_groups - 1) * squares
-        return mean, float(np.sqrt(variance_of_sum) / weights.sum())
+        error = float(np.sqrt(variance_of_sum) / weights.sum())
+        return t_test(mean, error, num_groups - 1)
 
 
 class ResampledPredictions(Predictions):
@@ -232,7 +234,10 @@ class ResampledPredictions(Predictions):
             )
         return scores
 
-    def difference_and_error(self, other: Self) -> tuple[float, float]:
+    def test_on_same_rows(self, other: Self) -> Test:
+        num_rows = len(self.rows.label)
+        if num_rows < MIN_UNITS:
+            raise UnusableError(f"there are fewer than {MIN_UNITS} test rows")
         difference = self.score - other.score
         try:
             sampled_differences = self.sampled_scores - other.sampled_scores
@@ -240,7 +245,9 @@ class ResampledPredictions(Predictions):
             raise UnusableError(
                 f"{self.metric.name} is undefined on some bootstrap samples of the rows"
             ) from None
-        return difference, float(np.std(sampled_differences, ddof=1))
+        # Few rows vary less than all possible rows, by this factor in the variance.
+        error = np.std(sampled_differences, ddof=1) * np.sqrt(num_rows / (num_rows - 1))
+        return t_test(difference, float(error), num_rows - 1)
 
 
 def make_predictions(metric: Metric, rows: Rows, by_seed: list[Floats]) -> Predictions:

@@ -111,3 +111,22 @@ def standard_error(label: Floats, influence: Floats) -> float:
     by_class = [influence[label == c] for c in np.unique(label)]
     variance = sum(len(x) * (x.var(ddof=1) + x.mean() ** 2) for x in by_class)
     return float(np.sqrt(variance))
+
+
+def degrees_of_freedom(label: Floats, influence: Floats) -> float:
+    """Returns the degrees of freedom of `standard_error` for an AUC (Welch 1947).
+
+    If a class has few rows, the variance of its influences is estimated roughly, and a
+    test by the normal distribution would call too many differences real.
+
+    Args:
+        label: the labels, 0 or 1, (rows,). Each class has two rows or more.
+        influence: the influence of each row, (rows,), or the difference of the row's
+            influences on two AUCs.
+    """
+    by_class = [influence[label == c] for c in np.unique(label)]
+    variances = np.array([len(x) * x.var(ddof=1) for x in by_class])
+    if not variances.any():
+        return np.inf
+    sizes = np.array([len(x) for x in by_class])
+    return float(variances.sum() ** 2 / np.sum(variances**2 / (sizes - 1)))

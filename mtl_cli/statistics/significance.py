@@ -21,8 +21,7 @@ class Test(NamedTuple):
         half_width: half of the width of the difference's 95 % interval.
         p_value: the probability of a difference at least this large, in either
             direction, if the true means were equal.
-        degrees_of_freedom: the degrees of freedom of the standard error; infinite for a
-            test over rows.
+        degrees_of_freedom: the degrees of freedom of the standard error.
     """
 
     difference: float

@@ -576,8 +576,8 @@ def test_warning_counts_the_reasons_why_rows_cannot_be_tested(
 @pytest.mark.parametrize(
     ("metric", "message"),
     [
-        ("auc", "a class has fewer than two test rows"),
-        ("pr_auc", "pr_auc is undefined on some bootstrap samples of the rows"),
+        ("auc", "a class has fewer than 5 test rows"),
+        ("pr_auc", "there are fewer than 20 test rows"),
         ("gauc", "predictions.parquet has no column group"),
     ],
 )

@@ -16,10 +16,11 @@ from mtl_cli.comparison.seed_tests import (
 from mtl_cli.metrics.auc import auc, gauc
 from mtl_cli.metrics.log_loss import log_loss
 from mtl_cli.metrics.metric import Floats
+from mtl_cli.metrics.regression import mae, rmse
 from mtl_cli.statistics import significance
 from mtl_cli.statistics.delong import auc_influence, standard_error
 from mtl_cli.statistics.sampling_error import group_draws
-from mtl_cli.statistics.significance import holm
+from mtl_cli.statistics.significance import holm, quantile
 
 SEEDS = 5
 
@@ -183,7 +184,8 @@ def test_delong_of_several_seeds_tests_their_mean() -> None:
     ]
     error = standard_error(label, np.mean(each, axis=0))
     test = delong_of_two(label, seeds, others)
-    assert test.half_width == pytest.approx(1.959964 * error, rel=1e-5)
+    factor = quantile(test.degrees_of_freedom)
+    assert test.half_width == pytest.approx(factor * error, rel=1e-5)
 
 
 def test_delong_variance_equals_the_definition_over_all_pairs() -> None:
@@ -197,7 +199,52 @@ def test_delong_variance_equals_the_definition_over_all_pairs() -> None:
     above, below = pairs.mean(axis=1), pairs.mean(axis=0)
     variance = above.var(ddof=1) / len(above) + below.var(ddof=1) / len(below)
     assert test.difference == pytest.approx(pairs.mean())
-    assert test.half_width == pytest.approx(1.959964 * np.sqrt(variance), rel=1e-5)
+    welch = stats.ttest_ind(above, below, equal_var=False)
+    assert test.degrees_of_freedom == pytest.approx(welch.df)
+    factor = quantile(welch.df)
+    assert test.half_width == pytest.approx(factor * np.sqrt(variance), rel=1e-5)
+
+
+@pytest.mark.parametrize("positives", [5, 10, 20])
+def test_few_positives_call_equal_models_different_in_at_most_5_percent(
+    positives: int,
+) -> None:
+    rng = np.random.default_rng(9)
+    label = np.r_[np.ones(positives), np.zeros(500)]
+    wrong, repetitions = 0, 600
+    for _ in range(repetitions):
+        shared = 1.2 * label + 0.7 * rng.normal(size=len(label))
+        a, b = (shared + 0.7 * rng.normal(size=len(label)) for _ in range(2))
+        wrong += delong_of_two(label, [a], [b]).p_value < 0.05
+    # Two standard errors of a share of 0.05 in 600 are 0.018. By the normal
+    # distribution, 5 positives give 0.095.
+    assert wrong / repetitions < 0.068
+
+
+def test_few_rows_or_aucs_without_an_error_are_not_tested() -> None:
+    def reason(label: list[float], a: list[float], b: list[float]) -> str:
+        labels = np.array(label)
+        with pytest.raises(UnusableError) as error:
+            delong_of_two(labels, [np.array(a)], [np.array(b)])
+        return str(error.value)
+
+    label = [1.0, 0.0] * 6
+    assert reason(label, label, [1 - x for x in label]) == "one AUC is 0, the other 1"
+    assert "fewer than 5 test rows" in reason(label[:8], label[:8], label[:8])
+    rows = Rows(np.arange(19), np.ones(19), np.ones(19), np.full(19, -1))
+    of_a, of_b = (make_predictions(rmse, rows, [np.full(19, x)]) for x in (2.0, 3.0))
+    with pytest.raises(UnusableError, match="fewer than 20 test rows"):
+        of_a.test(of_b)
+
+
+def test_bootstrap_of_few_rows_agrees_with_the_t_test() -> None:
+    rng = np.random.default_rng(10)
+    label, a, b = rng.normal(size=(3, 25))
+    rows = Rows(np.arange(25), label, np.ones(25), np.full(25, -1))
+    of_a, of_b = (make_predictions(mae, rows, [x]) for x in (a, b))
+    expected = stats.ttest_rel(abs(label - a), abs(label - b))
+    assert of_a.test(of_b).p_value == pytest.approx(expected.pvalue, abs=0.05)
+    assert of_a.test(of_b).degrees_of_freedom == 24
 
 
 # Rows with label 0 of a 1 in 10 sample; weights of a heavy tail; heavy rows that both
