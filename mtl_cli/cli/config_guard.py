@@ -34,7 +34,7 @@ from mtl_cli.core.yaml_limits import limited_reading
 
 HYDRA_CONFIG = "hydra/config"  # the file of Hydra's own defaults
 COMPOSED_SETTINGS = "composed of: "  # a note on an error begins with it
-START_OF_SWEEP = "mtl_cli.sweep.session.StartOfSweep"
+START_OF_SWEEP = "mtl_cli.sweep.start_of_sweep.StartOfSweep"
 # A file may set two kinds of keys of Hydra's section: search spaces, and keys with a
 # plain value.
 SEARCH_SPACES = ("sweeper.params", "sweeper.list_params", "sweeper.grid_params")

@@ -63,7 +63,7 @@ def command() -> NoReturn:
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     signals.end_at_once()
-    if session.current is not None:  # Python's exit waits for a sweep's processes
+    if session.current is not None:  # Launchers may have processes of their own to end.
         sys.exit(code)
     exit_without_teardown(code)
 
@@ -97,17 +97,18 @@ def train(
         check_current_folder()
         with signals.raise_hidden_interrupts():
             folder, run_error = compose_and_run(arguments, more_settings)
-            session.finish()
+            if session.current is not None:
+                session.current.finish()
     except KeyboardInterrupt as stop:
-        session.stop()
+        stop_sweep()
         message = with_job_counts(str(stop) or "interrupted", arguments)
         code = getattr(stop, "code", 130)
         return [Failure(message, code, "KeyboardInterrupt")], None
     except SystemExit:
-        session.stop()
+        stop_sweep()
         raise
     except BrokenPipeError:  # `mtl-train --help | head` closes the output early
-        session.stop()
+        stop_sweep()
         # Otherwise Python would try again to write at exit, and print an error.
         drop_output(sys.stdout.fileno())
         sys.exit(OUTPUT_CLOSED)
@@ -117,15 +118,21 @@ def train(
     return failures + job_failures(), folder
 
 
+def stop_sweep(reason: str = "") -> bool:
+    """Stops the sweep of this process if there is one, see `Session.stop`."""
+    return session.current is not None and session.current.stop(reason)
+
+
 def stop_jobs_after(error: Exception, arguments: list[str]) -> list[Failure]:
     """Stops the jobs of a sweep after an error, and returns the command's failures.
 
-    The error is one of the command line, the YAML files or a sweep, not of a run.
+    The error comes from the command line, the YAML files or the sweep itself. Errors of
+    a single run do not come here: `compose_and_run` returns them.
     """
     from mtl_cli.cli.hydra_errors import explain
 
     launcher_failure = external_launchers.describe_failure(error)
-    has_failed_jobs = session.stop(launcher_failure)
+    has_failed_jobs = stop_sweep(launcher_failure)
     if launcher_failure:
         job_error = JobError(with_job_counts(launcher_failure, arguments))
         return [failure_of(job_error), *job_failures()]
@@ -145,7 +152,10 @@ def failure_of(error: Exception) -> Failure:
 
 def job_failures() -> list[Failure]:
     """Returns the failures of the jobs of a sweep; [] if there is no sweep."""
-    return [Failure(message, code, "JobError") for message, code in session.failures()]
+    if session.current is None:
+        return []
+    failures = session.current.failures()
+    return [Failure(message, code, "JobError") for message, code in failures]
 
 
 def with_job_counts(reason: str, arguments: list[str]) -> str:
@@ -153,7 +163,7 @@ def with_job_counts(reason: str, arguments: list[str]) -> str:
 
     Without a sweep, the reason is returned unchanged.
     """
-    counts = session.job_counts_message()
+    counts = session.current.job_counts_message() if session.current else ""
     if not counts:
         return reason
     return f"{reason}; {counts}; to go on: {resume_command([PROGRAM, *arguments])}"

@@ -17,7 +17,7 @@ from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from mtl_cli.core.errors import first_line
+from mtl_cli.core.errors import DataError, first_line
 from mtl_cli.core.run_folder import LOG, RunFolder, status_of
 from mtl_cli.runs.job_records import JobRecord
 from mtl_cli.sweep.job import Job, run_job
@@ -132,7 +132,11 @@ def finish(running_job: RunningJob, is_late: bool) -> None:
     job = running_job.job
     process = running_job.process
     process.join()
-    record = job.record.read(job.sweep)
+    try:
+        record = job.record.read(job.sweep)
+    except DataError as error:  # somebody has changed the record
+        record_death(job.sweep, job.record, str(error))
+        record = job.record
     if record.status == "running":
         reason = exit_reason(process.exitcode or 0)
         if is_late:

@@ -12,14 +12,15 @@ from rich.table import Table
 from rich.text import Text
 
 from mtl_cli.comparison.leaderboard import write_leaderboard
-from mtl_cli.core.errors import WriteError, printable
+from mtl_cli.core.errors import DataError, WriteError, printable
 from mtl_cli.core.terminal import new_console
 from mtl_cli.runs.job_records import JobRecord, job_records
 from mtl_cli.runs.text_tables import format_metric
 
 POLL_SECONDS = 0.25
-# The pause after the leaderboard was written, relative to the time that the writing
-# took. So writing the leaderboard of a large sweep takes at most 2 % of the time.
+# The least time from one writing of the leaderboard to the next, relative to the time
+# that a writing takes. So writing the leaderboard of a large sweep takes at most 2 % of
+# the time.
 LEADERBOARD_PAUSE = 50
 STYLES = {"failed": "red", "interrupted": "yellow", "running": "cyan"}
 
@@ -35,7 +36,8 @@ class JobTable:
         self.shown_as_ended: set[str] = set()  # numbers of jobs
         self.shown_settings: set[str] = set()  # the settings in the lines of ended jobs
         self.start_times: dict[str, float] = {}  # {number of a job: monotonic time}
-        self.next_leaderboard = 0.0
+        self.leaderboard_is_old = False  # whether a job has ended since it was written
+        self.next_leaderboard_time = 0.0  # monotonic; it is not written before
         self.is_over = threading.Event()
         self.thread = threading.Thread(target=self.follow, daemon=True)
 
@@ -47,7 +49,7 @@ class JobTable:
         """Stops the thread; shows the final table and the next command to try."""
         self.is_over.set()
         self.thread.join()
-        started = [record for record in job_records(self.folder) if record.has_started]
+        started = [record for record in self.records() if record.has_started]
         if not started:
             return
         try:
@@ -60,6 +62,17 @@ class JobTable:
         self.print_line(f"sweep folder: {self.folder}")
         if any(record.scores for record in started):
             self.print_line(f"try next:     mtl-compare {self.folder}")
+
+    def records(self) -> list[JobRecord]:
+        """Returns the records of the jobs; those before a damaged one if there is one.
+
+        `Session.finish` raises an error about the damaged record.
+        """
+        records = []
+        with contextlib.suppress(DataError):
+            for record in job_records(self.folder):
+                records.append(record)
+        return records
 
     def print_line(self, line: str) -> None:
         """Prints a line of text, without markup."""
@@ -81,11 +94,11 @@ class JobTable:
             return
         with Live(console=self.console, transient=True, refresh_per_second=4) as live:
             while not self.is_over.wait(POLL_SECONDS):
-                records = list(job_records(self.folder))
-                self.find_ended_jobs(records)
+                records = self.records()
+                self.note_changes(records)
                 max_rows = max(3, self.console.height - 5)
                 live.update(self.table(records[-max_rows:], one_line=True))
-        self.find_ended_jobs(list(job_records(self.folder)))
+        self.note_changes(self.records())
 
     def print_ended_jobs(self) -> None:
         """Prints one line for each job that has ended since the last call.
@@ -93,9 +106,9 @@ class JobTable:
         A line leaves out the settings that all jobs share so far, if an earlier line
         has shown them.
         """
-        records = list(job_records(self.folder))
+        records = self.records()
         common = common_settings(records)
-        for record in self.find_ended_jobs(records):
+        for record in self.note_changes(records):
             status = f"{record.status} in {record.seconds:.1f} s"
             if record.status == "skipped":
                 status = "skipped, done before"  # by an earlier start of the sweep
@@ -113,10 +126,10 @@ class JobTable:
             line = f"job {record.number} {status}  {settings}  {result}"
             self.print(Text(printable(line.rstrip()), no_wrap=True))
 
-    def find_ended_jobs(self, records: list[JobRecord]) -> list[JobRecord]:
-        """Returns the jobs that ended since the last call; updates the leaderboard.
+    def note_changes(self, records: list[JobRecord]) -> list[JobRecord]:
+        """Notes the jobs that have begun or ended since the last call.
 
-        Also remembers when this process first saw each job running.
+        Returns: the jobs that have ended.
         """
         for record in records:
             if record.pid:
@@ -127,13 +140,19 @@ class JobTable:
             if record.status != "running" and record.number not in self.shown_as_ended
         ]
         self.shown_as_ended.update(record.number for record in ended)
-        if ended and time.monotonic() > self.next_leaderboard:
-            start = time.monotonic()
-            with contextlib.suppress(WriteError):  # `stop` warns of the error
-                write_leaderboard(self.folder)
-            seconds = time.monotonic() - start
-            self.next_leaderboard = start + LEADERBOARD_PAUSE * seconds
+        self.leaderboard_is_old = self.leaderboard_is_old or bool(ended)
+        if self.leaderboard_is_old and time.monotonic() > self.next_leaderboard_time:
+            self.update_leaderboard()
         return ended
+
+    def update_leaderboard(self) -> None:
+        """Writes the leaderboard, and sets the time until which it is not written."""
+        start = time.monotonic()
+        with contextlib.suppress(WriteError):  # `stop` warns of the error
+            write_leaderboard(self.folder)
+        seconds = time.monotonic() - start
+        self.next_leaderboard_time = start + LEADERBOARD_PAUSE * seconds
+        self.leaderboard_is_old = False
 
     def table(self, records: list[JobRecord], one_line: bool = False) -> Table:
         """Returns a table with one row per job, without the settings that all share."""

@@ -28,13 +28,15 @@ from helpers.commands import (
     sweep_on_shared_fork_server,
 )
 
+from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.core.terminal import new_console
 from mtl_cli.distributed.child_processes import free_ports
 from mtl_cli.runs.job_records import JobRecord
-from mtl_cli.sweep import job_table, session
+from mtl_cli.sweep import job_processes, job_table
 from mtl_cli.sweep.folder_names import sweep_name
 from mtl_cli.sweep.job_table import JobTable
+from mtl_cli.sweep.session import Session, check_sweep_folder
 
 DATASET = """
 name: small
@@ -716,10 +718,8 @@ def test_full_disk_behind_stdout_is_told_once_and_keeps_the_jobs(
         table.console = new_console()
         table.print_line("job 0 done")
         table.print_line("job 1 done")
-    current = SimpleNamespace(table=table, folder=tmp_path)
-    monkeypatch.setattr(session, "current", current)
-    monkeypatch.setattr(session, "job_records", lambda _: [])
-    (failure,) = session.failures()
+    with (tmp_path / "lock").open("w") as lock:
+        (failure,) = Session(tmp_path, 2, table, lock).failures()
     assert failure == (
         "cannot write to stdout: No space left on device; the jobs went on, and their "
         f"runs are in {tmp_path}",
@@ -760,6 +760,36 @@ def test_first_line_of_a_job_holds_all_settings_since_later_jobs_may_differ(
     table.print_ended_jobs()
     line = table.console.file.getvalue()  # type: ignore[attr-defined]
     assert "optimizer.learning_rate=0.002716 seed=1" in line
+
+
+def test_folder_of_a_sweep_whose_last_start_had_nothing_to_do_is_taken(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "seed=1").mkdir()
+    (tmp_path / "seed=1" / "status.json").write_text('{"status": "done"}')
+    with pytest.raises(ConfigError, match="is not the folder of a sweep"):
+        check_sweep_folder(tmp_path)
+    (tmp_path / ".jobs").mkdir()
+    check_sweep_folder(tmp_path)
+    (tmp_path / ".jobs" / "notes.txt").write_text("mine")
+    with pytest.raises(ConfigError, match="is not the folder of a sweep"):
+        check_sweep_folder(tmp_path)
+
+
+def test_damaged_record_of_a_running_job_is_a_failed_job(tmp_path: Path) -> None:
+    record = JobRecord("0", "seed=1", ["seed=1"], pid=1)
+    record.write(tmp_path)
+    record.path(tmp_path).write_text("{")
+    process = SimpleNamespace(join=lambda: None, close=lambda: None, exitcode=0)
+    job: Any = SimpleNamespace(record=record, sweep=tmp_path, folder=tmp_path / "x")
+    running_job = job_processes.RunningJob(job, process, deadline=0.0)  # type: ignore[arg-type]
+    job_processes.running.append(running_job)
+    table = JobTable(tmp_path)
+    assert table.records() == []
+    job_processes.finish(running_job, is_late=False)
+    (record,) = table.records()
+    assert record.status == "failed"
+    assert "0.json: " in record.error
 
 
 def test_folder_in_place_of_the_leaderboard_is_a_warning(

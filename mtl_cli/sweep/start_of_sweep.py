@@ -1,0 +1,62 @@
+"""The callback that Hydra calls before it starts the jobs of a sweep."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+
+from mtl_cli.core.errors import ConfigError, MtlError, fail
+from mtl_cli.core.run_folder import status_of
+from mtl_cli.runs.outcome import failure
+from mtl_cli.sweep import session
+
+
+class StartOfSweep(Callback):
+    """Checks a sweep and opens its session, before Hydra starts the jobs."""
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        try:
+            start(config)
+        except Exception as error:
+            # Hydra would turn an error of a callback into a warning, and go on.
+            code = error.exit_code if isinstance(error, MtlError) else 1
+            sys.exit(fail("mtl-train", failure(error), code))
+
+
+def start(config: DictConfig) -> None:
+    """Checks a sweep and opens its session.
+
+    Raises:
+        ConfigError: if the sweep is wrong, or its folder cannot be used.
+    """
+    from mtl_cli.sweep import job_processes, optuna_search, plan
+    from mtl_cli.sweep.job import MULTI_WORKER_MESSAGE
+    from mtl_cli.sweep.plugin_settings import adapt_plugins, uses_basic_launcher
+
+    if config.trainer.strategy == "multi_worker":
+        raise ConfigError(MULTI_WORKER_MESSAGE)
+    optuna_search.check_search(config)
+    num_jobs = plan.number_of_jobs(config, plan.keys_of_config(config))
+    folder = Path(config.hydra.sweep.dir)
+    session.current = session.open_session(
+        folder, config.get("resume", "auto"), num_jobs
+    )
+    session.current.search_is_complete = optuna_search.resume_search(config)
+    adapt_plugins(config)
+    # The fork server loads TensorFlow while Hydra composes the jobs. If all jobs in the
+    # folder are done, there may be no job to start. If there is one, it starts the
+    # server itself, see `job_processes.start_process`.
+    if uses_basic_launcher(config.hydra) and not holds_only_done_jobs(folder):
+        job_processes.fork_server()
+
+
+def holds_only_done_jobs(sweep: Path) -> bool:
+    """Whether a sweep's folder holds jobs, and all jobs in it are done."""
+    folders = [path.parent for path in sweep.glob("*/status.json")]
+    try:
+        states = [status_of(folder).get("status") for folder in folders]
+    except ConfigError:
+        return False
+    return set(states) == {"done"}
