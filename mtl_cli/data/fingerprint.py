@@ -15,6 +15,10 @@ from mtl_cli.core.paths import cache_subfolder
 from mtl_cli.core.written_files import sha256
 from mtl_cli.data.files import Files
 
+# fsspec takes files behind HTTP for unchanging: `ukey` of such a file only depends on its
+# URL. These headers of the server's answer change with the file.
+HTTP_VERSION_HEADERS = ("ETag", "Content-MD5", "Digest", "Last-Modified")
+
 
 def hash_files(tables: dict[str, Files]) -> str:
     """Returns one SHA-256 that changes if a file of one of the tables changes.
@@ -29,10 +33,10 @@ def hash_files(tables: dict[str, Files]) -> str:
         for path in files.paths:
             try:
                 digest.update(version_of_file(files.system, path).encode())
-            except OSError as error:
+            except Exception as error:  # each protocol of fsspec raises its own errors
+                why = getattr(error, "strerror", None) or first_line(error)
                 raise DataError(
-                    f"{files.key}: cannot read {path}: "
-                    f"{error.strerror or first_line(error)}; check the file"
+                    f"{files.key}: cannot read {path}: {why}; check the file"
                 ) from None
     return digest.hexdigest()
 
@@ -46,8 +50,11 @@ def version_of_file(system: pa.fs.FileSystem, path: str) -> str:
     if isinstance(system, pa.fs.PyFileSystem):
         # Each of fsspec's file systems has its own name for the time of change. Arrow
         # knows only one of these names, so `mtime_ns` is often None. `ukey` is fsspec's
-        # own text that changes with the file.
-        version += system.handler.fs.ukey(path)
+        # own text that changes with the file, except for HTTP.
+        remote = system.handler.fs
+        version += remote.ukey(path)
+        remote_info = remote.info(path)
+        version += "".join(str(remote_info.get(h, "")) for h in HTTP_VERSION_HEADERS)
     return version
 
 
@@ -60,20 +67,20 @@ def content_hash(path: Path) -> str:
     status = path.stat()
     # A tool that replaces a file can keep its mtime, but not its ctime.
     stamp = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
-    cached_hash = None
+    cache_file = None
     with contextlib.suppress(OSError):  # if no cache can be made, no hash is kept
         if folder := cache_subfolder("hashes"):
             path_hash = hashlib.sha256(str(path.resolve()).encode()).hexdigest()
-            cached_hash = folder / f"{path_hash}.json"
-    if cached_hash is not None and cached_hash.exists():
+            cache_file = folder / f"{path_hash}.json"
+    if cache_file is not None and cache_file.exists():
         try:
-            values = read_json_object(cached_hash)
+            values = read_json_object(cache_file)
             if values["stamp"] == stamp:
                 return str(values["sha256"])
         except (ValueError, KeyError, TypeError, OSError):
             pass  # the cached hash is damaged or unreadable: hash the file again
     file_hash = sha256(path)
-    if cached_hash is not None:
+    if cache_file is not None:
         with contextlib.suppress(WriteError):
-            write_text(cached_hash, json.dumps({"stamp": stamp, "sha256": file_hash}))
+            write_text(cache_file, json.dumps({"stamp": stamp, "sha256": file_hash}))
     return file_hash

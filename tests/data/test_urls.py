@@ -10,6 +10,7 @@ from fsspec import AbstractFileSystem
 
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.files import find_files
+from mtl_cli.data.fingerprint import hash_files
 from mtl_cli.data.remote_files import http_options, open_file_system, reason
 
 
@@ -139,6 +140,38 @@ def test_file_of_unknown_length_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(type(memory), "info", lambda *_, **__: info)
     with pytest.raises(DataError, match="does not say how long the file is; download"):
         find_files("dataset.train", "memory://unknown/rows.csv", "auto")
+
+
+def test_file_behind_http_is_known_by_the_headers_of_its_server(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """fsspec's `ukey` is the same for all contents of such a file."""
+    memory = fsspec.filesystem("memory")
+    memory.pipe("/http/rows.csv", b"a,b")
+    size = {"name": "/http/rows.csv", "type": "file", "size": 3}
+    monkeypatch.setattr(type(memory), "ukey", lambda *_: "of the URL")
+    hashes = set()
+    for headers in ({"ETag": "1"}, {"ETag": "2"}, {"Last-Modified": "Monday"}, {}, {}):
+        info = size | headers
+        monkeypatch.setattr(type(memory), "info", lambda *_, info=info, **__: info)
+        files = find_files("dataset.train", "memory://http/rows.csv", "auto")
+        hashes.add(hash_files({"train": files}))
+    assert len(hashes) == 4
+
+
+def test_error_of_a_protocol_while_a_file_is_hashed_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    memory = fsspec.filesystem("memory")
+    memory.pipe("/http/rows.csv", b"a,b")
+    files = find_files("dataset.train", "memory://http/rows.csv", "auto")
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("the server hung up")
+
+    monkeypatch.setattr(type(memory), "ukey", fail)
+    with pytest.raises(DataError, match=r"cannot read .*rows.csv: the server hung up"):
+        hash_files({"train": files})
 
 
 def test_http_gives_up_on_a_server_that_does_not_answer() -> None:
