@@ -15,8 +15,8 @@ from mtl_cli.core.paths import cache_subfolder
 from mtl_cli.core.written_files import sha256
 from mtl_cli.data.files import Files
 
-# fsspec takes files behind HTTP for unchanging: `ukey` of such a file only depends on its
-# URL. These headers of the server's answer change with the file.
+# fsspec takes files behind HTTP for unchanging: their `ukey` depends on the URL alone.
+# These headers of the server's answer change with the file.
 HTTP_VERSION_HEADERS = ("ETag", "Content-MD5", "Digest", "Last-Modified")
 
 

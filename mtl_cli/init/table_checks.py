@@ -1,11 +1,8 @@
-"""Refuses tables that would be misread, and test tables unlike the training table.
-
-Also chooses the key `format` of both tables, and names columns that may be labels.
-"""
+"""Refuses tables that would be misread, and test tables unlike the training table."""
 
 import re
 
-from mtl_cli.core.errors import ConfigError, DataError, comma_list, unknown_name
+from mtl_cli.core.errors import DataError, comma_list, unknown_name
 from mtl_cli.init.column_profile import ColumnProfile, profile_column
 from mtl_cli.init.dataset_proposal import DatasetProposal
 from mtl_cli.init.preview import TablePreview
@@ -42,17 +39,18 @@ def why_header_holds_values(columns: list[ColumnProfile]) -> str:
     names.
 
     In a table with columns of numbers, the header seems to hold values if the names of
-    all these columns are numbers too, unless the names count 0, 1, 2 ... or 1, 2, 3 ...
-    In a table without columns of numbers, the header seems to hold values if more than
-    half of the names occur again in their own column.
+    all these columns are numbers too, unless the numbers in the header count 0, 1, 2
+    ... or 1, 2, 3 ... In a table without columns of numbers, the header seems to hold
+    values if more than half of the names occur twice or more in their own column.
     """
     names = [c.name for c in columns if c.numbers is not None and c.name]
     if names:
-        from_0 = [str(i) for i in range(len(names))]
-        from_1 = [str(i + 1) for i in range(len(names))]
-        are_numbers = all(re.match(NUMBER, name) for name in names)
-        if are_numbers and names not in (from_0, from_1):
-            return f"'{names[0]}' is above numbers"
+        header_numbers = [c.name for c in columns if re.match(NUMBER, c.name)]
+        from_0 = [str(i) for i in range(len(header_numbers))]
+        from_1 = [str(i + 1) for i in range(len(header_numbers))]
+        are_numbers = set(names) <= set(header_numbers)
+        if are_numbers and header_numbers not in (from_0, from_1):
+            return f"'{names[0]}' is a number, like the cells below it"
         return ""
     repeated = [
         column.name
@@ -80,24 +78,10 @@ def check_no_header(path: str, columns: list[ColumnProfile]) -> None:
             )
 
 
-def missing_task_error(path: str, columns: list[ColumnProfile]) -> ConfigError:
-    """Returns the error for a command without --task, with possible label columns."""
-    binary = [column.name for column in columns if column.is_binary]
-    if binary:
-        candidates = f"columns of 0 and 1 in '{path}': {', '.join(binary)}"
-    else:
-        two_values = [column.name for column in columns if column.num_distinct == 2]
-        description = "columns with two values" if two_values else "all columns"
-        names = two_values or [column.name for column in columns]
-        candidates = f"no column of '{path}' holds 0 and 1; {description}: "
-        candidates += ", ".join(names)
-    return ConfigError(f"--task: say what to predict; {candidates}")
-
-
-def check_test(
+def check_test_table(
     train: TablePreview, test: TablePreview, proposal: DatasetProposal
 ) -> None:
-    """Refuses a test table that lacks a needed column, or labels of another form."""
+    """Refuses a test table without a needed column, or with labels of another form."""
     names = test.table.column_names
     for name in proposal.needed_columns:
         if name not in names:
@@ -109,7 +93,9 @@ def check_test(
         test_labels = profile_column(task.label, test.table[task.label])
         message_start = f"--test: column '{task.label}' of '{test.path}' holds"
         if task.task_class.HAS_CLASSES:
-            check_classes(message_start, train.path, train_labels, test_labels)
+            # A class may first occur below the rows of the preview.
+            if train.complete:
+                check_classes(message_start, train.path, train_labels, test_labels)
         elif test_labels.numbers is None and test_labels.num_filled:
             raise DataError(
                 f"{message_start} {test_labels.kind}, but '{train.path}' holds "
@@ -132,23 +118,3 @@ def check_classes(
                 f"{message_start} '{value}' in {count:,} rows, but '{train_path}' "
                 f"holds {comma_list(train_counts)}; use the same labels in both tables"
             )
-
-
-def common_format(train: TablePreview, test: TablePreview | None) -> str:
-    """Returns the value of the YAML's key `format` for both tables together.
-
-    The value is `auto` if the endings of all paths name the format.
-
-    Raises:
-        DataError: if the tables have different formats, and the ending of a path names
-            no format.
-    """
-    tables = [train] if test is None else [train, test]
-    if all(table.ending_names_format for table in tables):
-        return "auto"
-    if test is not None and test.format != train.format:
-        raise DataError(
-            f"--test: '{test.path}' seems to be {test.format}, but '{train.path}' "
-            f"seems to be {train.format}; write both tables in one format"
-        )
-    return train.format

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mtl_cli.core.atomic_write import write_text
-from mtl_cli.core.errors import ConfigError, WriteError
+from mtl_cli.core.errors import ConfigError, DataError, WriteError
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.data.dataset import DATASET_NAME
 from mtl_cli.init.arguments import (
@@ -17,7 +17,7 @@ from mtl_cli.init.arguments import (
     parse_spaces,
     parse_tasks,
 )
-from mtl_cli.init.column_profile import profile_column
+from mtl_cli.init.column_profile import ColumnProfile, profile_column
 from mtl_cli.init.dataset_proposal import DatasetProposal, propose_dataset
 from mtl_cli.init.null_values import (
     find_null_values,
@@ -26,12 +26,7 @@ from mtl_cli.init.null_values import (
 )
 from mtl_cli.init.preview import TablePreview, read_preview
 from mtl_cli.init.self_check import check_proposal
-from mtl_cli.init.table_checks import (
-    check_first_line,
-    check_test,
-    common_format,
-    missing_task_error,
-)
+from mtl_cli.init.table_checks import check_first_line, check_test_table
 from mtl_cli.init.terminal_text import terminal_text
 from mtl_cli.init.yaml_text import dataset_yaml
 
@@ -69,9 +64,9 @@ def write_dataset(arguments: argparse.Namespace) -> str:
     if not labels:
         raise missing_task_error(train.path, columns)
     proposal = propose_dataset(columns, labels, spaces)
-    format_key = common_format(train, test)
+    format_key = format_of_tables(train, test)
     if test is not None:
-        check_test(train, test, proposal)
+        check_test_table(train, test, proposal)
 
     def to_yaml(proposal: DatasetProposal) -> str:
         return dataset_yaml(name, train, test, format_key, proposal, null_values)
@@ -81,6 +76,40 @@ def write_dataset(arguments: argparse.Namespace) -> str:
     write_yaml(target, to_yaml(proposal), arguments.force)
     notes = [*null_value_notes(text_tables, null_values), *proposal.notes, note]
     return terminal_text(name, target, proposal, [text for text in notes if text])
+
+
+def missing_task_error(path: str, columns: list[ColumnProfile]) -> ConfigError:
+    """Returns the error for a command without --task, with possible label columns."""
+    binary = [column.name for column in columns if column.is_binary]
+    if binary:
+        candidates = f"columns of 0 and 1 in '{path}': {', '.join(binary)}"
+    else:
+        two_values = [column.name for column in columns if column.num_distinct == 2]
+        description = "columns with two values" if two_values else "all columns"
+        names = two_values or [column.name for column in columns]
+        candidates = f"no column of '{path}' holds 0 and 1; {description}: "
+        candidates += ", ".join(names)
+    return ConfigError(f"--task: say what to predict; {candidates}")
+
+
+def format_of_tables(train: TablePreview, test: TablePreview | None) -> str:
+    """Returns the value of the YAML's key `format` for both tables together.
+
+    The value is `auto` if the endings of all paths name the format.
+
+    Raises:
+        DataError: if the tables have different formats, and the ending of a path names
+            no format.
+    """
+    tables = [train] if test is None else [train, test]
+    if all(table.ending_names_format for table in tables):
+        return "auto"
+    if test is not None and test.format != train.format:
+        raise DataError(
+            f"--test: '{test.path}' seems to be {test.format}, but '{train.path}' "
+            f"seems to be {train.format}; write both tables in one format"
+        )
+    return train.format
 
 
 def without_null_values(

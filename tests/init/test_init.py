@@ -755,6 +755,20 @@ def test_names_that_are_numbers_in_order_are_names(run: Run) -> None:
     code, _, err = run("shop.csv")
     assert code == 2
     assert "columns of 0 and 1 in 'shop.csv': 0" in err
+    frame["1"] = "text"  # the name of a column of text counts as well
+    frame.to_csv("shop.csv", index=False)
+    assert "columns of 0 and 1 in 'shop.csv': 0" in run("shop.csv")[2]
+
+
+def test_class_that_first_occurs_below_the_preview_is_no_error_of_the_test_table(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preview, "MAX_ROWS", 100)
+    ones = {"price": np.arange(200) % 7, "size": ["S", "M"] * 50 + ["S", "L"] * 50}
+    pd.DataFrame(ones).to_csv("train.csv", index=False)
+    pd.DataFrame(ones).tail(50).to_csv("test.csv", index=False)
+    code, _, err = run("train.csv", "--test", "test.csv", "--task", "size")
+    assert (code, err) == (0, "")
 
 
 def test_first_rows_stand_for_a_long_table(
@@ -853,8 +867,8 @@ MISTAKES = {
     "shop.csv --task buy --space buy:price": "; a space holds 0 and 1",
     "shop.csv --task buy price --space buy:price": "task price is not binary",
     "shop.csv --task buy --space buy:unbought": "where unbought is 1, buy has one",
-    "bare.csv --task click": "looks like values, not names ('0' is above numbers); "
-    "give the names with --columns a,b,c or take --no-header",
+    "bare.csv --task click": "looks like values, not names ('0' is a number, like "
+    "the cells below it); give the names with --columns a,b,c or take --no-header",
     "texts.csv --task click": "not names ('red' occurs again in its column)",
     "bare.csv --columns a,b --task a": "--columns: gives 2 names, but the first line",
     "bare.csv --columns a,,c --task a": "--columns: 'a,,c' has an empty name",
