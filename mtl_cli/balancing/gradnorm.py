@@ -8,7 +8,7 @@ from mtl_cli.balancing.base import (
     Observation,
     State,
     initial_adam_state,
-    train_with_adam,
+    take_adam_step,
 )
 from mtl_cli.core.options import NotNegative, Positive
 from mtl_cli.core.tensors import Tensor
@@ -76,7 +76,7 @@ class GradNorm(Balancing):
         # G_t is proportional to w_t, so the derivative of G_t with respect to w_t is
         # G_t / w_t.
         gradient = tf.sign(norms - targets) * norms / weights
-        state = train_with_adam(state, gradient, self.learning_rate, observation)
+        state = take_adam_step(state, gradient, self.learning_rate, observation)
         has_rows = tf.cast(observation.has_rows, tf.float32)
         values = tf.maximum(state["values"], MIN_WEIGHT)
         old_sum = tf.reduce_sum(weights * has_rows)

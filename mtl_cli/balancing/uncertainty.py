@@ -10,7 +10,7 @@ from mtl_cli.balancing.base import (
     Observation,
     State,
     initial_adam_state,
-    train_with_adam,
+    take_adam_step,
 )
 from mtl_cli.core.options import Positive
 from mtl_cli.core.tensors import Tensor
@@ -58,6 +58,6 @@ class Uncertainty(Balancing):
         weights = self.loss_weights(state, len(observation.tasks))
         # The derivative of exp(-s_t) L_t + s_t / 2.
         gradient = 0.5 - weights * observation.losses
-        state = train_with_adam(state, gradient, self.learning_rate, observation)
+        state = take_adam_step(state, gradient, self.learning_rate, observation)
         min_value = -math.log(MAX_WEIGHT)
         return state | {"values": tf.maximum(state["values"], min_value)}

@@ -14,11 +14,11 @@ FOLDER_KEYS = ("hydra.run.dir", "hydra.sweep.dir")
 
 
 def check_folders(composed: DictConfig, hydra_settings: list[str]) -> None:
-    """Refuses a folder that is unsafe or not where runs and sweeps may be written.
+    """Refuses an unsafe folder, and one in which no run or sweep may be written.
 
-    A folder without interpolations on the command line is trusted: it may lie anywhere,
-    and hold characters that are special in URLs. Every other folder may come from a
-    file, at least in part.
+    A folder that the user types on the command line, without `${...}`, is trusted: it
+    may lie anywhere, and hold characters that are special in URLs. Every other folder
+    may come from a file, at least in part.
 
     Args:
         composed: the configuration.
@@ -33,11 +33,11 @@ def check_folders(composed: DictConfig, hydra_settings: list[str]) -> None:
         root = allowed_root(key, hydra_settings)
         if root is not None:
             check_below(key, folder, root)
-            check_no_url(key, folder)
-        if secret := secret_in(folder):
+            check_url_characters(key, folder)
+        if reference := secret_in(folder):
             raise ConfigError(
-                f"{key}: the folder's name would show the value of {secret}; give the "
-                "data set another name"
+                f"{key}: the folder's name would show the value of {reference}; name "
+                "another folder, or give the data set another name"
             )
 
 
@@ -65,16 +65,20 @@ def check_literal(key: str, folder: str) -> None:
 def allowed_root(key: str, hydra_settings: list[str]) -> Path | None:
     """Returns the folder that a run or sweep must lie below; None allows any folder.
 
-    If the command line sets the key to `/data/${dataset.name}`, the folder must lie
-    below `/data`: a file may have set `dataset.name`. Without a setting on the command
-    line, the folder must lie below the current folder.
+    The command line may set the key in three ways:
+
+    - `KEY=/data/runs`: the folder may lie anywhere.
+    - `KEY=/data/${dataset.name}`: the folder must lie below `/data`, because a file may
+      have set `dataset.name`.
+    - Not at all, or in a mapping such as `hydra.run={dir: FOLDER}`: the folder must lie
+      below the current folder.
     """
     typed_folder = None
     for setting in hydra_settings:  # the last setting counts
         name, _, value = setting.lstrip("+").partition("=")
         if name == key:
             typed_folder = value.strip("'\"")
-        elif key.startswith(f"{name}."):  # such as hydra.run={dir: FOLDER}
+        elif key.startswith(f"{name}."):  # a mapping
             typed_folder = None
     if typed_folder is None:
         return Path.cwd().resolve()
@@ -89,11 +93,12 @@ def check_below(key: str, folder: str, root: Path) -> None:
     if root not in Path(folder).resolve().parents:
         raise ConfigError(
             f"{key}: {shown(folder)} is not below {root}; choose a folder below "
-            f"{root}, or type the folder without '${{': {key}=FOLDER"
+            f"{root}, or type the whole path on the command line, without '${{': "
+            f"{key}=FOLDER"
         )
 
 
-def check_no_url(key: str, folder: str) -> None:
+def check_url_characters(key: str, folder: str) -> None:
     """Refuses characters that could change the URL of a search's database.
 
     The folder's name becomes part of this URL.

@@ -28,8 +28,9 @@ class Verdict(StrEnum):
     THESE_ROWS_ONLY = "on these rows only"  # another test set might not show it
     TOO_FEW_SEEDS = "too few seeds"  # there is no seed test
     TOO_FEW_DAYS = "too few days"  # there is no test over the days of two lines
-    # Two lines, or two single models of lines, see `lines`: other days, or another test
-    # set, would give the same order of these two. Nothing is known about retraining.
+    # Only for lines, which are runs that go on day by day, see `lines`. For two lines,
+    # other days would give the same order. For a single model of a line and another
+    # single model, another test set would. Nothing is known about retraining.
     AHEAD = "ahead as trained"
     BEHIND = "behind as trained"
     NOT_COMPARABLE = "not comparable"  # the scores are on different rows
@@ -44,8 +45,8 @@ class Difference:
         configuration: the configuration whose score is compared.
         other: the configuration whose score is subtracted.
         scenario: the scenario whose rows are scored; "" for all scenarios.
-        paired_difference: the mean over the common seeds of the difference for each
-            seed; None if the two have no seed in common.
+        paired_difference: for each seed that both have, the difference of the two
+            scores; this is the mean of these differences. None without such a seed.
         seed_test: the test over seeds; None if one of the two has fewer than two seeds.
             The test uses the common seeds if there are at least two, else all seeds.
         corrected_seed_p: the p-value of `seed_test`, corrected for the number of tests.
@@ -76,10 +77,10 @@ class Difference:
     def interval(self) -> Interval | None:
         """The difference and its 95 % interval, as tables show them.
 
-        With two or more common seeds, this is the paired difference. With fewer common
-        seeds, the paired difference is unknown or has no interval. The difference of
-        the means over all seeds, from the seed test, then takes its place if both
-        configurations have two seeds.
+        - If the two have two or more seeds in common: the paired difference.
+        - Otherwise, if each has two or more seeds: the difference of their means, from
+          the seed test.
+        - Otherwise: the paired difference without an interval, or None.
         """
         paired = self.paired_difference
         has_width = paired is not None and paired.half_width is not None
@@ -96,7 +97,7 @@ class Difference:
 
     @property
     def is_of_models(self) -> bool:
-        """Whether two models are compared, at least one of a line, with a run each."""
+        """Whether each configuration is a single run, and one or both are of a line."""
         pair = (self.configuration, self.other)
         return all(len(c.runs) == 1 for c in pair) and any(c.is_in_line for c in pair)
 
@@ -139,7 +140,8 @@ def set_verdicts(differences: Sequence[Difference], direction: int) -> None:
     `SIGNIFICANCE_LEVEL` and, if there is a row test, the corrected p-value of the row
     test, too. A difference without a seed test keeps its verdict, such as
     `TOO_FEW_SEEDS`. The row test alone decides between two models of lines, because
-    nobody retrains a line for the sake of a comparison.
+    nobody retrains a line for the sake of a comparison. Differences of lines never
+    count as real.
 
     Args:
         differences: the differences that a reader sees together, such as all
@@ -153,30 +155,30 @@ def set_verdicts(differences: Sequence[Difference], direction: int) -> None:
     for difference in differences:
         difference.corrected_seed_p = seed_p_values.get(difference.compared, 1.0)
         difference.corrected_row_p = row_p_values.get(difference.compared, 1.0)
-        if difference.seed_test is None:
-            if difference.is_of_models and difference.row_test and direction:
-                difference.verdict = verdict_on_models(difference, direction)
-            continue
-        if difference.corrected_seed_p >= SIGNIFICANCE_LEVEL:
-            difference.verdict = Verdict.NOT_REAL
-        elif difference.row_test and difference.corrected_row_p >= SIGNIFICANCE_LEVEL:
-            difference.verdict = Verdict.THESE_ROWS_ONLY
-        elif direction == 0:
-            difference.verdict = Verdict.DIFFERENT
-        else:
-            is_higher = direction * difference.seed_test.difference > 0
-            if difference.day_count:
-                difference.verdict = Verdict.AHEAD if is_higher else Verdict.BEHIND
-            else:
-                difference.verdict = Verdict.BETTER if is_higher else Verdict.WORSE
+        difference.verdict = verdict_of(difference, direction)
 
 
-def verdict_on_models(difference: Difference, direction: int) -> Verdict:
-    """Returns the verdict of the row test alone, on two models as they are trained."""
-    if difference.corrected_row_p >= SIGNIFICANCE_LEVEL:
+def verdict_of(difference: Difference, direction: int) -> Verdict:
+    """Returns the verdict of a difference whose p-values are corrected."""
+    seed_test, row_test = difference.seed_test, difference.row_test
+    rows_agree = row_test is None or difference.corrected_row_p < SIGNIFICANCE_LEVEL
+    if seed_test is None:
+        if row_test is None or not direction or not difference.is_of_models:
+            return difference.verdict
+        if not rows_agree:
+            return Verdict.NOT_REAL
+        is_better = direction * row_test.difference > 0
+        return Verdict.AHEAD if is_better else Verdict.BEHIND
+    if difference.corrected_seed_p >= SIGNIFICANCE_LEVEL:
         return Verdict.NOT_REAL
-    is_better = difference.row_test and direction * difference.row_test.difference > 0
-    return Verdict.AHEAD if is_better else Verdict.BEHIND
+    if not rows_agree:
+        return Verdict.THESE_ROWS_ONLY
+    if direction == 0:
+        return Verdict.DIFFERENT
+    is_better = direction * seed_test.difference > 0
+    if difference.day_count:
+        return Verdict.AHEAD if is_better else Verdict.BEHIND
+    return Verdict.BETTER if is_better else Verdict.WORSE
 
 
 def corrected_p_values(tests: dict[Compared, Test]) -> dict[Compared, float]:

@@ -79,7 +79,8 @@ def best_configuration(
 def monitored_value_of_run(run: Run) -> tuple[MonitoredMetrics, float]:
     """Reads the value of `trainer.monitor` of a run on its validation rows.
 
-    Returns: the monitored metrics, and their value, see `scoring.scores`.
+    Returns: the monitored metrics, and the mean of their values, negated where lower is
+        better; see `scoring.scores.monitored_value`.
 
     Raises:
         ConfigError: if the run has no such value.

@@ -1,10 +1,12 @@
 """Reads the files of a run folder that a comparison needs."""
 
+import contextlib
 import csv
 import io
 import math
 import socket
 import statistics
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,7 @@ NEVER_BEGAN = "never began"  # the status of a job that failed before it had a f
 # The number of weights of the network, the duration of the whole run, the speed of
 # training, and the epoch whose weights were kept.
 TRAINING_FACTS = ("parameters", "seconds", "samples_per_second", "best_epoch")
-MAX_METRIC = 1e100  # The square of this number is still a finite float.
+MAX_NUMBER = 1e100  # The square of this number is still a finite float.
 
 
 @dataclass(eq=False)
@@ -40,7 +42,8 @@ class Run:
         settings: see `compared_settings`.
         metrics: the scores by split and task, from `metrics.json`.
         environment: versions, hashes and sizes, from `environment.json`.
-        is_in_line: whether the run belongs to a line, see `lines`.
+        is_in_line: whether the run goes on from an earlier run, or a later run goes on
+            from it (`start_from`), see `comparison/lines.py`.
     """
 
     path: Path
@@ -107,7 +110,7 @@ class Run:
 
     def training_facts(self) -> dict[str, float | None]:
         """Returns {name in `TRAINING_FACTS`: value, or None if it is unknown}."""
-        history = self.history()
+        history = self.read_history()
         speeds = [finite_number(epoch.get("samples_per_second")) for epoch in history]
         # With lazy tables or several processes, the first epoch includes compiling. The
         # speed of the first epoch therefore counts only if there is no other epoch.
@@ -129,7 +132,7 @@ class Run:
         )
         return dict(zip(TRAINING_FACTS, facts, strict=True))
 
-    def history(self) -> list[dict[str, str]]:
+    def read_history(self) -> list[dict[str, str]]:
         """Reads `history.csv`, one row per epoch; [] if the file is unreadable."""
         try:
             text = read_text(self.path / "history.csv")
@@ -164,44 +167,69 @@ def read_run(folder: Path) -> Run:
     names the file.
     """
     run = Run(folder)
-    file = "status.json"  # the file that is being read, for the message of an error
     try:
-        record = read_json_object(folder / file)
-        run.start = str(record.get("start") or "")
-        seconds = record.get("seconds")
-        run.seconds = None if seconds is None else float(seconds)
-        status = printable(str(record.get("status")))
-        on_this_machine = record.get("host") == socket.gethostname()
-        if status == "running" and on_this_machine and has_ended(int(record["pid"])):
-            status = "killed"
-        file = "config.yaml"
-        text = read_text(folder / file, MAX_YAML_BYTES)
-        check_yaml(text, file)
-        config = yaml.load(text, yaml.CSafeLoader)
-        run.settings = compared_settings(config)
-        seed = config.get("seed", 0)
-        run.seed = seed if isinstance(seed, int) else 0
-        only_checked = config.get("check_only") is True
-        if only_checked:  # `compared_settings` leaves this key out.
-            run.settings["check_only"] = "true"
-        file = "environment.json"
-        if (folder / file).exists():
-            environment = read_json_object(folder / file)
-            check_environment(environment)
-            run.environment = environment
+        with named_damage("status.json"):
+            status, error = read_status(run)
+        with named_damage("config.yaml"):
+            only_checked = read_settings(run)
+        if (folder / "environment.json").exists():
+            with named_damage("environment.json"):
+                environment = read_json_object(folder / "environment.json")
+                check_environment(environment)
+                run.environment = environment
         if status == "done" and not only_checked:
-            file = "metrics.json"
-            metrics = read_json_object(folder / file)
-            for scores in metrics.values():
-                check_scores(scores)
-            run.metrics = metrics
-        run.status = status
-        run.error = printable(str(record.get("error") or ""))
-    except FileNotFoundError:
-        run.error = f"has no {file}"
-    except Exception:  # PyYAML raises a dozen kinds of errors on damaged files.
-        run.error = f"{file} is damaged"
+            with named_damage("metrics.json"):
+                metrics = read_json_object(folder / "metrics.json")
+                for scores in metrics.values():
+                    check_scores(scores)
+                run.metrics = metrics
+    except DamagedFileError as damage:
+        run.error = str(damage)
+        return run
+    run.status, run.error = status, error
     return run
+
+
+class DamagedFileError(Exception):
+    """A file of a run is missing or damaged. The message names the file."""
+
+
+@contextlib.contextmanager
+def named_damage(file: str) -> Iterator[None]:
+    """Turns any error of reading a file into a `DamagedFileError`."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise DamagedFileError(f"has no {file}") from None
+    except Exception:  # PyYAML raises a dozen kinds of errors on damaged files.
+        raise DamagedFileError(f"{file} is damaged") from None
+
+
+def read_status(run: Run) -> tuple[str, str]:
+    """Reads `status.json` into a run; returns the status and the error."""
+    record = read_json_object(run.path / "status.json")
+    run.start = str(record.get("start") or "")
+    seconds = record.get("seconds")
+    run.seconds = None if seconds is None else float(seconds)
+    status = printable(str(record.get("status")))
+    on_this_machine = record.get("host") == socket.gethostname()
+    if status == "running" and on_this_machine and has_ended(int(record["pid"])):
+        status = "killed"
+    return status, printable(str(record.get("error") or ""))
+
+
+def read_settings(run: Run) -> bool:
+    """Reads `config.yaml` into a run; returns whether the run only checked its data."""
+    text = read_text(run.path / "config.yaml", MAX_YAML_BYTES)
+    check_yaml(text, "config.yaml")
+    config = yaml.load(text, yaml.CSafeLoader)
+    run.settings = compared_settings(config)
+    seed = config.get("seed", 0)
+    run.seed = seed if isinstance(seed, int) else 0
+    only_checked = config.get("check_only") is True
+    if only_checked:  # `compared_settings` leaves this key out.
+        run.settings["check_only"] = "true"
+    return only_checked
 
 
 def check_environment(environment: dict[str, Any]) -> None:
@@ -210,7 +238,7 @@ def check_environment(environment: dict[str, Any]) -> None:
     parameters = environment.get("parameters")
     if not all(isinstance(value, str | None) for value in hashes):
         raise ValueError
-    if not isinstance(parameters, int | None) or abs(parameters or 0) > MAX_METRIC:
+    if not isinstance(parameters, int | None) or abs(parameters or 0) > MAX_NUMBER:
         raise ValueError
 
 
@@ -218,8 +246,7 @@ def check_scores(scores: Scores) -> None:
     """Checks the scores of tasks, or of the scenarios of a task: {name: score}.
 
     Raises:
-        Exception: if the scores are damaged. The error can be of any kind; `read_run`
-            catches all kinds.
+        Exception: if the scores are damaged. The error can be of any kind.
     """
     for name, score in scores.items():
         for key, value in score.items():
@@ -227,6 +254,6 @@ def check_scores(scores: Scores) -> None:
                 raise ValueError
             if key == "why" and not isinstance(value, dict):
                 raise ValueError
-            if isinstance(value, int | float) and not abs(value) < MAX_METRIC:
+            if isinstance(value, int | float) and not abs(value) < MAX_NUMBER:
                 raise ValueError
         check_scores(score.get("scenarios", {}))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mtl_cli.core.other_files import UnsafeFileError
 
-FILES = "files"  # the record is a JSON object; this key holds {file: hash}
+HASHES_KEY = "files"  # the record is a JSON object; this key holds {file: hash}
 
 
 def hashes_of(folder: Path) -> dict[str, str]:
@@ -26,29 +26,31 @@ def hashes_of(folder: Path) -> dict[str, str]:
 
 
 def check_written(
-    folder: Path, record: str, hashes: object, byproducts: Collection[str] = ()
+    folder: Path, record_name: str, hashes: object, byproducts: Collection[str] = ()
 ) -> None:
     """Raises an `UnsafeFileError` if a file of a folder was added or changed.
 
     Args:
         folder: the folder that a command has written.
-        record: the name of the record, the file in the folder that holds `hashes`.
-        hashes: the value of `FILES` in the record. The record may have been edited, so
-            this can be any JSON value.
+        record_name: the name of the record, the file in the folder that holds
+            `hashes`.
+        hashes: the value of `HASHES_KEY` in the record. The record may have been
+            edited, so this can be any JSON value.
         byproducts: glob patterns of files that appear in the folder when it is used,
             such as `__pycache__/*.pyc`.
     """
     if not isinstance(hashes, dict):
         raise UnsafeFileError(
-            f"{folder / record} holds no list of the files that were written"
+            f"{folder / record_name} holds no list of the files that were written"
         )
     for path in files_in(folder):
         name = path.relative_to(folder).as_posix()
-        if name == record or any(fnmatchcase(name, p) for p in byproducts):
+        if name == record_name or any(fnmatchcase(name, p) for p in byproducts):
             continue
         if name not in hashes:
             raise UnsafeFileError(
-                f"{folder} holds '{name}', which the list in {record} does not name"
+                f"{folder} holds '{name}', which the list in {record_name} does not "
+                "name"
             )
         if sha256(path) != hashes[name]:
             raise UnsafeFileError(

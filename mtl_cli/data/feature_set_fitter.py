@@ -32,9 +32,10 @@ class FeatureSetFitter:
             fitter.add(table, is_training, is_sampled)
 
     def finish(self, earlier: EarlierLearnt | None = None) -> FeatureSet:
-        """Returns the fitted features.
+        """Returns the fitted features. May be called only once.
 
-        `earlier` holds what some of the features go on with, see `extend_learnt`.
+        `earlier` holds what features learnt in the run `start_from.run`. These features
+        keep it, and add the new values, see `extend_learnt`.
         """
         for name, feature in self.features.items():
             owner = feature.table_owner(name)

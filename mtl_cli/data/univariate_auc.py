@@ -23,8 +23,8 @@ def univariate_auc(y: Array, codes: Array, numbers: Array | None) -> float | Non
       the same value. The fractions are computed from a random half of the rows, and the
       AUC from the other half. Each value gets an additional row with the mean label,
       so that the scores of rare values are near the mean.
-    - By number, if the values have an order. The score of a row is the number of its
-      value, or the negative of this number.
+    - By number, if the values are numbers or dates. The score of a row is its value, or
+      minus its value.
 
     Args:
         y: the labels 0 and 1, (rows,).
@@ -48,12 +48,15 @@ def univariate_auc(y: Array, codes: Array, numbers: Array | None) -> float | Non
     if numbers is None:
         return auc_by_value
     auc_by_number = auc_of_scores(positive, codes, numbers)
-    # The negative numbers have the AUC 1 - auc_by_number.
+    # With the opposite sign, the scores have the AUC 1 - auc_by_number.
     return max(auc_by_value, auc_by_number, 1 - auc_by_number)
 
 
 def auc_of_scores(positive: Array, codes: Array, scores: Array) -> float:
     """Returns the AUC of rows whose score depends only on their value.
+
+    `positive` and `codes` are (rows,), and `scores` holds one score per value,
+    (values,).
 
     For each distinct value, all positive rows are counted as one weighted row, and all
     negative rows as another. The weighted rows have the same AUC as the rows
@@ -86,7 +89,7 @@ def refuse_copy(feature: str, output: Output, labels: Array, values: Array) -> N
     for y in rounded_labels:
         if count_pairs(has_classes, y[:FIRST_ROWS], values[:FIRST_ROWS]):
             num_pairs = max(num_pairs, count_pairs(has_classes, y, values))
-    # If there are many classes with few rows each, they may correspond by chance.
+    # With fewer than two rows per class, classes and values may correspond by chance.
     if num_pairs < 2 or (has_classes and 2 * num_pairs > len(labels)):
         return
     raise DataError(

@@ -19,7 +19,7 @@ from mtl_cli.core.atomic_write import replacing_folder
 from mtl_cli.core.errors import ConfigError, DataError, MtlError, first_line
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.paths import Location, listed_paths
-from mtl_cli.core.written_files import FILES, check_written, hashes_of
+from mtl_cli.core.written_files import HASHES_KEY, check_written, hashes_of
 from mtl_cli.evaluation.evaluate import EvaluationRequest, evaluate
 from mtl_cli.evaluation.evaluation import Evaluation
 from mtl_cli.evaluation.loaded_run import load_run
@@ -92,7 +92,7 @@ def check_target(path: Path, target: Path, force: bool) -> None:
             f"-o: {target} exists; name another folder, or add --force to replace it"
         )
     try:
-        hashes = read_json_object(path / EVALUATIONS).get(FILES)
+        hashes = read_json_object(path / EVALUATIONS).get(HASHES_KEY)
         check_written(path, EVALUATIONS, hashes)
     except (OSError, ValueError) as error:
         reason = first_line(error).replace(str(path), str(target))
@@ -140,7 +140,7 @@ def evaluate_sweep(
             "runs": list(result.evaluations),
             "failed": result.failed,
             "skipped": result.skipped,
-            FILES: hashes_of(temporary),
+            HASHES_KEY: hashes_of(temporary),
         }
         write_json(temporary / EVALUATIONS, record)
     return result

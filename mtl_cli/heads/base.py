@@ -21,9 +21,9 @@ class Output:
         space: a task or column that is 1 on the rows to score; None scores all rows.
         added_by_heads: whether the heads add the output to the outputs of the tasks. An
             added output has no loss of its own.
-        truth_tasks: names of tasks. If the data hold true probabilities, the true
-            probability of the output is the true probability of the first named task,
-            divided by the true probability of each other named task.
+        truth_tasks: the tasks whose columns of true probabilities (the key `truth`)
+            give the output's true probability: the first task's, divided by those of
+            the others. For example, (buy, click) gives p(buy) / p(click).
         sampled_task: name of the task whose `sampling_rate` the metrics of the output
             correct for; None if no correction is needed.
     """
@@ -65,7 +65,10 @@ class Heads(Options):
         ]
 
     def tower_outputs(self, tasks: Tasks) -> dict[str, Output]:
-        """Returns the output that each task's tower predicts, {task: output}."""
+        """Returns the output that each task's tower predicts, {task: output}.
+
+        Heads that multiply the predictions of towers override this method.
+        """
         outputs = {output.name: output for output in self.outputs(tasks)}
         return {name: outputs[name] for name in tasks}
 
@@ -95,9 +98,9 @@ class Heads(Options):
             logits: {output: its logits}.
             tasks: the tasks of the run.
             labels: {task: its labels, `(batch,)`}, 0 for rows of weight 0.
-            weights: {task: the weights of the rows in its loss, `(batch,)`, divided by
-                their mean over the rows of a batch}. Rows without a label have weight
-                0.
+            weights: {task: the weights of the rows in its loss, `(batch,)`}, scaled so
+                that their mean over the whole batch is 1. Rows without a label have
+                weight 0.
 
         Returns: `(batch,)`, or None if the heads have no penalty.
         """

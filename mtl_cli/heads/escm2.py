@@ -1,4 +1,7 @@
-"""ESCM2's heads: ESMM's, and a loss of pCVR that counts each click 1 / pCTR times."""
+"""The heads of ESCM2: those of ESMM, with one more loss.
+
+This is the loss of pCVR on the clicked rows, each with the weight 1 / pCTR.
+"""
 
 from typing import Annotated, ClassVar
 
@@ -14,8 +17,8 @@ from mtl_cli.heads.esmm import ESMM
 class ESCM2(ESMM):
     """ESMM's heads with the counterfactual risk of pCVR by inverse propensities (IPS).
 
-    For the N impressions of a batch, with the click o, the conversion r, and ESMM's
-    outputs pCTR, pCVR and pCTCVR = pCTR x pCVR,
+    For the N impressions of a batch, with ESMM's outputs pCTR, pCVR and
+    pCTCVR = pCTR x pCVR, the click o and the conversion r (y and z in `ESMM`),
 
         L_CTR   = 1/N sum l(o, pCTR)
         L_CTCVR = 1/N sum l(o r, pCTCVR)
@@ -25,8 +28,7 @@ class ESCM2(ESMM):
     l is the loss of the task, by default the cross-entropy. sg stops the gradient,
     so that L_CVR does not train pCTR. If pCTR is the true probability and is not
     clipped, the expected value of L_CVR is the mean loss of pCVR over all impressions,
-    as if each had been clicked. If `counterfactual_weight` is 0, these heads are
-    ESMM's.
+    as if each had been clicked.
 
     The paper writes lambda_c for `counterfactual_weight`. The paper's factor lambda_g
     of L_CTCVR is the key `weight` of the conversion task here.
@@ -34,18 +36,19 @@ class ESCM2(ESMM):
     Attributes:
         counterfactual_weight: factor of the counterfactual risk of pCVR. With 0, the
             heads are ESMM's. Only for `heads: escm2`.
-        pctr_clip: a lower pCTR counts as this value in the factor 1 / pCTR of a click;
-            only for `heads: escm2`.
+        pctr_clip: the smallest pCTR in the weight 1 / pCTR of a click; a smaller pCTR
+            is raised to it. Only for `heads: escm2`.
 
     Reference: Wang et al., "ESCM2: Entire Space Counterfactual Multi-Task Model for
         Post-Click Conversion Rate Estimation", SIGIR 2022: ESCM2-IPS.
         Differs from the paper in: a click without a conversion label does not count,
-        and the rows of a batch have weights; pCTR is corrected for the click task's
-        `sampling_rate`, but N counts the sampled rows, so L_CVR is larger than the mean
-        over all impressions, by all rows / sampled rows. The paper's other variant,
-        ESCM2-DR, adds a tower that imputes l(r, pCVR), and corrects L_CVR with it.
-        ESCM2-DR is missing here: the corrected L_CVR has the same gradient in the
-        conversion tower, so that only the loss of the new tower would differ.
+        and the rows of a batch have weights. With a `sampling_rate` of the click task,
+        pCTR is the probability in complete data, but N is the number of sampled rows;
+        so L_CVR is larger than the mean over all impressions, by the factor (all rows)
+        / (sampled rows). The paper's other variant, ESCM2-DR, adds a tower that
+        estimates l(r, pCVR), and corrects L_CVR by its estimate. ESCM2-DR is left out:
+        the correction does not depend on the conversion tower, so the gradient of this
+        tower would be the same, and only the loss of the new tower would be added.
     """
 
     NAME: ClassVar[str] = "escm2"
@@ -66,7 +69,7 @@ class ESCM2(ESMM):
 
         click, conversion = self.steps(tasks)
         pcvr_logit = ops.cast(logits[conditional_name(conversion, click)], "float32")
-        # The loss of a binary task uses no statistics of the labels.
+        # {}: the loss of a binary task ignores the statistics of the labels.
         losses = tasks[conversion].row_losses(labels[conversion], pcvr_logit, {})
         pctr_logit = ops.cast(ops.stop_gradient(logits[click][:, 0]), "float32")
         pctr = ops.sigmoid(pctr_logit + tasks[click].logit_shift)

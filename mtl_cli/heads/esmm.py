@@ -1,6 +1,6 @@
 """ESMM's heads: pCTCVR is pCTR x pCVR, and pCVR is an output without a loss.
 
-`heads/_chain.py` computes the product, from the logits of both towers.
+`heads/_chain.py` computes both outputs from the logits of the towers.
 """
 
 from typing import ClassVar

@@ -32,7 +32,8 @@ def find_problem(dataset: Dataset) -> str:
     outputs = Heads().outputs(dataset.tasks)
     try:
         data = load(dataset, outputs)
-        # By default, a run monitors the mean metric of the validation rows.
+        # By default, a run monitors the mean over the tasks of their monitored metrics,
+        # on the validation rows.
         check_monitor("mean", outputs, data.splits["valid"])
     except DataError as error:
         return str(error)
@@ -56,10 +57,10 @@ def check_proposal(
     """
     dataset = parse_dataset(to_yaml(proposal))
     if not all_rows_read:
-        note = (
+        return proposal, (
             "mtl-init has read only the first rows; mtl-train check_only=true checks "
+            "all rows"
         )
-        return proposal, note + "all rows"
     while problem := find_problem(dataset):
         remaining = without_refused_feature(proposal, problem)
         if remaining is None:

@@ -20,8 +20,8 @@ class Attention(Routing):
     then sum the vectors with these weights. The layer has no variables.
 
     Args:
-        routes: a list of one route. The route names the reader and each of the vectors
-            in reports. See `Routing`.
+        routes: a list of one route, see `Routing`. Reports take the names of the reader
+            and of the vectors from this route.
 
     Input shape: queries q and keys k, `(vectors, batch, dim)` each.
     Output shape: `(1, batch, vectors)`; the last axis sums to 1.

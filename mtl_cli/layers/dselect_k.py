@@ -15,10 +15,10 @@ from mtl_cli.layers.parallel import ParallelDense, ParallelMLP, pop_dense_option
 from mtl_cli.layers.register import Shape, register
 from mtl_cli.layers.routing import Route, Routing, routes_to_shared
 
-# r may be 0. The entropy takes the logarithm of r + EPSILON, as in the authors' code.
+# Both constants keep the penalties of `DSelectKGates` finite. The first penalty takes
+# log(r_ji + EPSILON), as in the authors' code.
 EPSILON = 1e-6
-# The least value of sum_i r_ji in the second penalty. The penalty of a selector is
-# therefore at most 1 / LEAST_SUM.
+# In the second penalty, sum_i r_ji counts as at least this number.
 LEAST_SUM = 1e-3
 
 
@@ -67,7 +67,7 @@ class DSelectKGates(Routing):
         is_static: whether the weights are the same for all rows.
         routes: see `Gates`.
         **kwargs: further arguments of `ParallelMLP`, for the hidden layers, and of a
-            Keras layer.
+            Keras layer. `l2` counts for the kernels of the selectors and of w as well.
 
     Input shape: as of `Gates`. If gates serve only some of the rows, call the layer as
         `DSelectKGates(...)(x, row_weights)`. `row_weights` are the weights of each

@@ -21,9 +21,9 @@ def quadratic_weighted_kappa(
     """Quadratic weighted kappa: agreement of the predicted class with the label.
 
     The value is 1 - observed / by_chance: observed is the mean squared difference of
-    predicted and actual rank, and by_chance is this mean for independent predictions
-    with the same frequencies. 1 is best; 0 is no better than chance. The predicted rank
-    is the median of the predicted probabilities.
+    predicted and actual rank, and by_chance is what this mean would be if the predicted
+    ranks kept their frequencies, but did not depend on the labels. 1 is best; 0 is no
+    better than chance. The predicted rank is the median class, see `median_rank`.
 
     Reference: Cohen, "Weighted Kappa", Psychological Bulletin 1968.
     """
@@ -44,7 +44,7 @@ def quadratic_weighted_kappa(
 def rank_mae(label: Floats, prediction: Floats, weight: Floats) -> float:
     """Mean absolute difference of predicted and actual rank, in classes; 0 is best.
 
-    The predicted rank is the median of the predicted probabilities.
+    The predicted rank is the median class, see `median_rank`.
     """
     return float(np.average(np.abs(median_rank(prediction) - label), weights=weight))
 
@@ -57,7 +57,8 @@ def median_rank(prediction: Floats) -> Floats:
 
     Returns: ranks from 0, (rows,).
     """
-    # P(y > k) for the ranks k from classes - 2 down to 0, (rows, classes - 1).
+    # P(y > k) for the ranks k from classes - 2 down to 0, (rows, classes - 1): sums of
+    # the probabilities of the last class, the last two classes, and so on.
     above = np.cumsum(prediction[:, :0:-1], axis=1)
     ranks: Floats = (above > 0.5).sum(axis=1).astype("float64")
     return ranks

@@ -20,20 +20,22 @@ class M3oE(GatedSharing):
         F_i   = shared expert i (e)
         C_s   = expert of scenario s (e)
         P_t   = expert of task t (e)
-        c_s   = beta_d C_s + (1 - beta_d) / (S - 1) sum_{r != s} C_r
-        p_t   = beta_t P_t + (1 - beta_t) / (T - 1) sum_{r != t} P_r
-        z_ts  = sum_i g_ts(sg(e))_i F_i + alpha_d c_s + alpha_t p_t
+        c_s   = beta_D C_s + (1 - beta_D) / (S - 1) sum_{r != s} C_r
+        p_t   = beta_T P_t + (1 - beta_T) / (T - 1) sum_{r != t} P_r
+        z_ts  = sum_i g_ts(sg(e))_i F_i + alpha_D c_s + alpha_T p_t
         y_t   = h_ts(z_ts)                 see `mtl_cli/towers/per_scenario.py`
 
     x is the encoding of a row, h_ts the tower of task t for scenario s, and y_t the
     logits of task t; see `Sharing`. s is the scenario of the row, one of S scenarios:
-    the value of the feature `dataset.scenario`. A row of an unknown scenario gets the
-    mean over all scenarios. W_s and b_s belong to scenario s. * is the element-wise
-    product. g_ts is the gate of task t for scenario s. sg stops gradients: a gate does
-    not train e. All networks have layers of the form activation(layer norm(W v + b)),
-    and mlp' has one layer. alpha_d, alpha_t, beta_d and beta_t are sigmoids of four
-    trained numbers, see `layers/balanced_weights.py`; their index d stands for domain
-    and t for task. The paper calls a scenario a domain d, and writes h_d for e.
+    the value of the feature `dataset.scenario`. For a row of an unknown scenario, every
+    term with an index s is the mean over all scenarios. W_s and b_s belong to scenario
+    s. * is the element-wise product. g_ts is the gate of task t for scenario s. sg
+    stops gradients: a gate does not train e. Each layer of mlp, mlp' and the experts
+    maps its input v to activation(layer norm(W v + b)); mlp' has one layer. alpha_D,
+    alpha_T, beta_D and beta_T are sigmoids of four trained numbers that all scenarios
+    and tasks share, see `layers/balanced_weights.py`. With one scenario, c_s = C_s;
+    with one task, p_t = P_t. The paper calls a scenario a domain d, and writes h_d for
+    e.
 
     Attributes:
         star_units: width of u.
@@ -95,14 +97,14 @@ class M3oE(GatedSharing):
             label="experts of tasks",
             name="task_weights",
         )
-        z += Mix()(balance_tasks(e), p_outputs)  # + alpha_t p_t, (tasks, batch, units)
+        z += Mix()(balance_tasks(e), p_outputs)  # + alpha_T p_t, (tasks, batch, units)
 
         balance_scenarios = BalancedWeights(
-            [Route(None, experts_of("scenario", num_scenarios))],
+            [Route(None, experts_of("scenario", num_scenarios))],  # None: for all tasks
             label="experts of scenarios",
             name="scenario_weights",
         )
-        # + alpha_d c_s, (1, batch, units), the same for all tasks
+        # + alpha_D c_s, (1, batch, units), the same for all tasks
         z += Mix()(balance_scenarios(e, scenario_weights), c_outputs)
         return z  # z_ts of the row's scenario s, (tasks, batch, units)
 

@@ -33,9 +33,10 @@ class STAR(Sharing):
 
     Reference: Sheng et al., "One Model to Serve All: Star Topology Adaptive Recommender
         for Multi-Domain CTR Prediction", CIKM 2021.
-        Differs from the paper in: there may be several tasks, each with a tower and an
-        auxiliary network; batches hold rows of all scenarios, see
-        `layers/partitioned_norm.py`. W_s starts at 1; the paper does not say how.
+        Differs from the paper in: there may be several tasks, each with its own tower
+        and auxiliary network (both in `towers/star.py`); batches hold rows of all
+        scenarios, see `layers/partitioned_norm.py`. W_s starts at 1; the paper does not
+        say how.
     """
 
     reads_scenario: ClassVar[bool] = True
@@ -51,5 +52,6 @@ class STAR(Sharing):
         x = norm(x, scenario_weights)  # x^0, (batch, dim)
         if not self.bottom_units:
             return x
+        # One network, since all tasks share it: (1, batch, units)
         bottom = StarMLP(1, self.bottom_units, name="bottom", **self.dense_options)
         return bottom(x, scenario_weights)[0]  # z_t = x^L, (batch, units)

@@ -8,7 +8,7 @@ from mtl_cli.optimizers.base import Optimizer, SlotSpec, SlotValues
 
 
 class Adam(Optimizer):
-    """Each step moves a weight by the mean of its gradient over the root mean square.
+    """Moves a weight by the running mean of its gradient, divided by its usual size.
 
     In step t, counted from 1:
 
@@ -18,7 +18,8 @@ class Adam(Optimizer):
         x -= a m / (sqrt(v) + epsilon)
 
     x is one entry of the weight, g the gradient of this entry, and r the learning rate
-    of the step. m and v start at 0; the factors beside r in a correct for this start.
+    of the step. m and v start at 0; in the equation of a, the two factors after r
+    correct for this start.
 
     Attributes:
         beta_1: weight of the earlier steps in the running mean m.

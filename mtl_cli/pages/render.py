@@ -1,4 +1,4 @@
-"""Renders the templates of this package as HTML pages that load no other files."""
+"""Renders templates: HTML pages that load no other files, and a card in Markdown."""
 
 import re
 from functools import cache
@@ -20,21 +20,21 @@ def render(template: str, **values: object) -> str:
 @cache
 def environment() -> Environment:
     """Returns Jinja's environment: the loader and the settings of all templates."""
-    templates = Environment(
+    jinja = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters["markdown"] = escape_markdown
-    templates.filters["visible"] = visible
-    return templates
+    jinja.filters["markdown"] = escape_markdown
+    jinja.filters["visible"] = visible
+    return jinja
 
 
 def escape_markdown(text: str) -> str:
     """Escapes the characters that begin links, images, code or cells in Markdown.
 
-    A text with several lines becomes one line: a line could begin a heading or a list.
+    Line breaks become blanks: otherwise the next line could begin a heading or a list.
     """
     return re.sub(r"([\\`\[\]|])", r"\\\1", visible(text))

@@ -13,7 +13,7 @@ from mtl_cli.core.errors import (
     suggest,
 )
 from mtl_cli.core.options import option_class, option_names
-from mtl_cli.core.written_files import FILES, check_written, files_in
+from mtl_cli.core.written_files import HASHES_KEY, check_written, files_in
 from mtl_cli.exports.base import AXIS, RECORD_FILE, ExportFormat, ExportRecord
 
 
@@ -70,7 +70,7 @@ def check_target(path: Path, target: Path, force: bool) -> None:
     if path.is_dir():
         byproducts = get_format(record["format"]).byproducts
         try:
-            check_written(path, RECORD_FILE, record.get(FILES), byproducts)
+            check_written(path, RECORD_FILE, record.get(HASHES_KEY), byproducts)
         except (OSError, ValueError) as error:
             reason = first_line(error).replace(str(path), str(target))
             raise ConfigError(

@@ -25,7 +25,7 @@ from mtl_cli.core.errors import (
     MtlError,
     first_line,
 )
-from mtl_cli.core.written_files import FILES, hashes_of
+from mtl_cli.core.written_files import HASHES_KEY, hashes_of
 from mtl_cli.exports.base import RECORD_FILE, ExportFormat, ExportRecord, TrainedModel
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.network.prediction_columns import prediction_columns
@@ -83,7 +83,7 @@ def export_model(
         # Only a folder needs the hashes of its files: if a file is to be replaced, its
         # record alone says that it is an export.
         if path.is_dir():
-            text = json.dumps({**record, FILES: hashes_of(path)})
+            text = json.dumps({**record, HASHES_KEY: hashes_of(path)})
             (path / RECORD_FILE).write_text(text, "utf-8")
     return result
 

@@ -31,7 +31,7 @@ FAILED = ("failed", "interrupted")
 class JobRecord:
     """The state of one job of a sweep, since the sweep was last started."""
 
-    number: str  # such as `3`; `3.1` for the second of several `repeats`
+    number: str  # such as `3`; `3.1` for the first of several `repeats` or twins
     name: str  # the name of the job's run folder
     settings: list[str]  # the `key=value` that distinguish the job from other jobs
     status: str = "running"  # or `done`, `skipped`, `failed`, `interrupted`

@@ -34,7 +34,7 @@ from mtl_cli.core.yaml_limits import MAX_YAML_BYTES
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.tasks.base import Statistics
 
-if TYPE_CHECKING:  # this module imports TensorFlow
+if TYPE_CHECKING:  # `network.network` imports TensorFlow
     from mtl_cli.network.network import Network
 
 WEIGHTS = "model/model.weights.h5"
@@ -42,8 +42,9 @@ LEARNT = "model/learnt.json"
 SPEC = "model/spec.json"
 FILES = (WEIGHTS, LEARNT, SPEC)
 CHECKSUMS = "model/SHA256SUMS"  # in the format of the command `sha256sum`
-# Validation lists each wrong value, so a larger configuration could take minutes. A
-# configuration of `MAX_YAML_VALUES` values is smaller, since `save` writes no blanks.
+# pydantic collects an error for each wrong value, so a larger malicious file could take
+# minutes. Every configuration that `check_yaml` accepts gives a smaller file, since
+# `save` writes no blanks.
 MAX_SPEC_BYTES = 2 * MAX_YAML_BYTES
 # Limits for a file of weights. The file of any network stays far below them.
 MAX_ENTRIES = 100_000  # the number of groups and arrays
@@ -100,7 +101,7 @@ def load(run: str | Path) -> tuple["Network", FeatureSet, Config]:
 
     run = Path(run)
     # The checksums come first: if somebody replaces the run while its files are read,
-    # they do not fit the files of the new run.
+    # the checksums of the old run do not fit the files of the new run.
     checksums = read_checksums(run)
     features, labels, config = load_learnt(run)
     with named_damage(run):

@@ -1,6 +1,7 @@
 """The weights that the gates of a trained network give to their experts, for each row.
 
-A gate is any layer that weighs something, see `layers.routing.Routing`.
+A gate is the part of a layer that weighs experts for one reader, such as a task. Every
+layer that weighs something counts, see `layers.routing.Routing`.
 """
 
 from collections.abc import Sequence
@@ -53,8 +54,13 @@ def measure_gate_weights(
 ) -> GateWeights | None:
     """Passes a sample of rows, see `sample_blocks`, through the gates of a network.
 
-    A row is in the space of a task if the row's weight for the task is above 0. The
-    tasks must have the order of the network's tasks.
+    A row is in the space of a task if the row's weight for the task is above 0.
+
+    Args:
+        network: the trained network.
+        tasks: the names of the network's tasks, in its order: routes name a task by its
+            index.
+        table: the rows, with labels and weights.
 
     Returns: the weights; None if the network has no gate with several experts.
     """
@@ -62,8 +68,11 @@ def measure_gate_weights(
 
     from mtl_cli.layers import Routing
 
-    layers = [layer for layer in network.logits.layers if isinstance(layer, Routing)]
-    layers = [layer for layer in layers if layer.output.shape[-1] > 1]
+    layers = [
+        layer
+        for layer in network.logits.layers
+        if isinstance(layer, Routing) and layer.output.shape[-1] > 1
+    ]
     if not layers:
         return None
     outputs = {layer.name: layer.output for layer in layers}
@@ -72,12 +81,7 @@ def measure_gate_weights(
     mask_blocks: dict[str, list[Array]] = {task: [] for task in tasks}
     for block in sample_blocks(table):
         for name, weights in gate_model(block.features, training=False).items():
-            # If the network has members, the axis of the rows holds all rows of the
-            # first member, then all rows of the next member.
-            num_gates, num_experts = weights.shape[0], weights.shape[-1]
-            shape = (num_gates, -1, block.num_rows, num_experts)
-            by_member = np.reshape(weights, shape).astype("float64")
-            weight_blocks[name].append(by_member.mean(axis=1))
+            weight_blocks[name].append(mean_over_members(weights, block.num_rows))
         for task in tasks:
             mask_blocks[task].append(block.weights[task] > 0)
     return GateWeights(
@@ -85,3 +89,19 @@ def measure_gate_weights(
         weights={name: np.concatenate(x, axis=1) for name, x in weight_blocks.items()},
         is_in_space={task: np.concatenate(x) for task, x in mask_blocks.items()},
     )
+
+
+def mean_over_members(weights: Array, num_rows: int) -> Array:
+    """Returns the weights that the members of a network give on average.
+
+    Args:
+        weights: (gates, members * rows, experts). All rows of the first member come
+            first, then all rows of the next member.
+        num_rows: the number of rows.
+
+    Returns: `(gates, rows, experts)`.
+    """
+    num_gates, num_experts = weights.shape[0], weights.shape[-1]
+    by_member = np.reshape(weights, (num_gates, -1, num_rows, num_experts))
+    mean: Array = by_member.astype("float64").mean(axis=1)
+    return mean

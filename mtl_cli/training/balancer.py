@@ -73,10 +73,10 @@ class Balancer:
                 the gradient of the penalties.
 
         Returns: the weight of each task in the step, (T,), and the combined gradient of
-            each variable, (...). If the method reads gradients, the weight of a task is
-            multiplied by the mean of the task's factors over the variables. In this
-            mean, a variable counts in proportion to the squared norm of the task's
-            gradient.
+            each variable, (...). If the method reads gradients, the weights are only
+            for reports: each is multiplied by the mean of the task's factors over the
+            variables. In this mean, a variable counts in proportion to the squared norm
+            of the task's gradient in its shared entries.
         """
         task_weights = self.loss_weights()
         if not gradients:  # all variables of the network are frozen
@@ -93,7 +93,7 @@ class Balancer:
         masks: list[Tensor] = []  # whether each entry of each variable is shared
         if self.reads_gradients:
             # An entry is shared if two tasks or more have a gradient there that is not
-            # 0. The last row of `x` is the gradient of the penalties.
+            # 0. `x[-1]` is the gradient of the penalties.
             masks = [tf.math.count_nonzero(x[:-1], axis=0) > 1 for x in gradients]
             pairs = zip(gradients, masks, strict=True)
             products = tf.stack([inner_products(x[:-1], mask) for x, mask in pairs])
@@ -110,7 +110,9 @@ class Balancer:
         mean_factors = tf.reduce_sum(squares * factors, axis=0) / total
         task_weights *= tf.where(total > 0, mean_factors, 1.0)
         per_variable = zip(gradients, masks, tf.unstack(factors), strict=True)
-        return task_weights, [combine(*arguments) for arguments in per_variable]
+        return task_weights, [
+            combine(gradient, mask, factor) for gradient, mask, factor in per_variable
+        ]
 
     def _values(self) -> dict[str, Tensor]:
         return {name: variable.read_value() for name, variable in self.state.items()}
@@ -124,7 +126,7 @@ def inner_products(gradients: Tensor, mask: Tensor) -> Tensor:
     """
     masked = tf.where(mask, gradients, 0.0)
     rows = tf.reshape(masked, (gradients.shape[0], -1))  # (T, entries)
-    # A GPU may compute `matmul` with 10 bits (TF32), so the products are sums.
+    # No `matmul`: on a GPU, it may round its inputs to 10 bits (TF32).
     return tf.stack([tf.reduce_sum(rows * row, axis=1) for row in tf.unstack(rows)])
 
 

@@ -35,7 +35,7 @@ class Steps:
 
     The last batch of an epoch is filled up with rows from the start of its buffer.
     These rows have weight 0, so they add nothing to a loss. However, batch
-    normalisation counts them, and the step updates their rows of lazy tables.
+    normalisation counts them, and the lazy tables update the rows that they look up.
 
     Letters in shapes: T is the number of tasks.
 
@@ -60,8 +60,8 @@ class Steps:
         self.replicas = replicas or Replicas()  # this process alone
         self.num_rows = num_rows
         num_processes = self.replicas.size
-        # A batch is never larger than all rows, rounded up so that each process has the
-        # same number of rows.
+        # A batch holds at most all rows. The number of all rows is rounded up to a
+        # multiple of the number of processes.
         max_batch_size = math.ceil(num_rows / num_processes) * num_processes
         self.length = config.trainer.length(num_rows)
         self.batch_size = min(self.length.batch_size, max_batch_size)
@@ -96,8 +96,8 @@ class Steps:
             steps_done: number of steps that were taken before an interruption.
 
         Yields: an array after each call of the compiled function, (steps, 3, T). For
-            each step of the call, the array holds the first value that `Step.take`
-            returns.
+            each step of the call, it holds the losses, the sums of the row weights, and
+            the weights of the tasks, see `Step`.
         """
         steps_before = 0  # number of steps in earlier buffers
         for buffer in buffers:
@@ -167,8 +167,8 @@ class Steps:
                 for rows that fill up the last batch.
             num_steps: number of steps to take, at most `steps_per_call`.
 
-        Returns: the first value that `Step.take` returns for each step, (steps per
-            call, 3, T); zeros after the last step.
+        Returns: the losses, the sums of the row weights, and the weights of the tasks
+            for each step, (steps per call, 3, T); zeros after the last step.
         """
 
         def take_step(number: Tensor, losses: Tensor) -> tuple[Tensor, Tensor]:
