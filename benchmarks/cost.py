@@ -12,7 +12,7 @@ from typing import Any
 from alternate import FOLDER, Result, alternate, arguments, ours
 from report import RESULTS, first_epoch, median, save, show, steady_speed
 
-from mtl_cli.core.options import option_names
+from mtl_cli.core.option_classes import option_names
 
 COMMON = ["trainer.batch_size=1024", "trainer.patience=null", "trainer.compile=true"]
 MMOE = ["model=mmoe", "model.expert_units=[64,64]", "model.gate_units=[]"]

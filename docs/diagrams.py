@@ -11,7 +11,7 @@ from hydra import compose, initialize_config_dir
 
 from mtl_cli.columns.layout import Block, EmbeddingTable, Layout
 from mtl_cli.config.check import check
-from mtl_cli.core.options import option_class
+from mtl_cli.core.option_classes import option_class
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.models.base import Sharing
 from mtl_cli.pages.network_chart import network_chart

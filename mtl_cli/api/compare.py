@@ -123,7 +123,7 @@ def compare(
     Example:
         mtl_cli.compare("outputs/sweeps/NAME", metric="log_loss").to_frame()
     """
-    from mtl_cli.comparison.compare_datasets import compare_datasets
+    from mtl_cli.comparison.compare_datasets import Question, compare_datasets
     from mtl_cli.comparison.compare_lines import compare_lines
     from mtl_cli.comparison.find_runs import read_runs
 
@@ -135,5 +135,5 @@ def compare(
         raise ConfigError("mtl_cli.compare: no folder; name runs or sweeps to compare")
     runs = read_runs(paths)
     names = [tasks] if isinstance(tasks, str) else tasks
-    datasets = compare_datasets(runs, baseline, metric, split, names)
-    return Comparison(datasets, compare_lines(runs, baseline, metric, split, names))
+    question = Question(baseline, metric, split, names)
+    return Comparison(compare_datasets(runs, question), compare_lines(runs, question))

@@ -7,6 +7,7 @@ import numpy as np
 
 from mtl_cli.config.overrides import quoted
 from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.nested import flatten
 
 
 def overrides_of(settings: Mapping[str, object]) -> list[str]:
@@ -17,14 +18,7 @@ def overrides_of(settings: Mapping[str, object]) -> list[str]:
     >>> overrides_of({"tasks": ["income"], "dataset.train": "my rows.csv"})
     ['tasks=[income]', "dataset.train='my rows.csv'"]
     """
-    overrides = []
-    for key, value in settings.items():
-        if isinstance(value, Mapping) and value:
-            nested = {f"{key}.{name}": inner for name, inner in value.items()}
-            overrides += overrides_of(nested)
-        else:
-            overrides.append(f"{key}={value_text(key, value)}")
-    return overrides
+    return [f"{key}={value_text(key, x)}" for key, x in flatten(settings).items()]
 
 
 def value_text(key: str, value: object) -> str:

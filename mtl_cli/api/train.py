@@ -10,9 +10,6 @@ import threading
 from pathlib import Path
 from typing import IO, Any, TextIO
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import OverrideParseException
-
 from mtl_cli.api.overrides import overrides_of
 from mtl_cli.api.run import Run
 from mtl_cli.core.errors import (
@@ -25,6 +22,7 @@ from mtl_cli.core.errors import (
 )
 from mtl_cli.core.paths import PACKAGE
 from mtl_cli.core.signals import Stopped
+from mtl_cli.sweep.folder_names import is_swept
 
 # The program of the child process. SIGINT gets its default action: until the child
 # installs its own handler, Ctrl-C thus ends the child without a traceback. The folder
@@ -111,14 +109,8 @@ def train(*overrides: str, **settings: Any) -> Run:
 
 def asks_for_sweep(argument: str) -> bool:
     """Whether an argument makes `mtl-train` start several runs."""
-    if argument.lstrip("+~").startswith(SWEEP_PREFIXES):
-        return True
-    try:
-        (override,) = OverridesParser.create().parse_overrides([argument])
-    except OverrideParseException:
-        # The argument is a flag or wrong. The child explains a wrong argument.
-        return False
-    return override.is_sweep_override()
+    # A flag or a wrong argument is not swept. The child explains a wrong argument.
+    return argument.lstrip("+~").startswith(SWEEP_PREFIXES) or is_swept(argument)
 
 
 def start_child(arguments: list[str]) -> "subprocess.Popen[str]":

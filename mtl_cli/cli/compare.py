@@ -77,18 +77,15 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
 
 def run(options: argparse.Namespace) -> int:
     """Compares runs as the command line asks. Returns the exit code."""
-    from mtl_cli.comparison.compare_datasets import compare_datasets
+    from mtl_cli.comparison.compare_datasets import Question, compare_datasets
     from mtl_cli.comparison.compare_lines import compare_lines
     from mtl_cli.comparison.fail_if import Checks
     from mtl_cli.comparison.find_runs import read_runs
 
     runs = read_runs(options.paths, print_warning)
-    comparisons = compare_datasets(
-        runs, options.baseline, options.metric, options.split, options.task
-    )
-    lines = compare_lines(
-        runs, options.baseline, options.metric, options.split, options.task
-    )
+    question = Question(options.baseline, options.metric, options.split, options.task)
+    comparisons = compare_datasets(runs, question)
+    lines = compare_lines(runs, question)
     checks = Checks(options.fail_if, runs, [*comparisons, *lines])
     if options.html is not None:
         write_html(comparisons, lines, Path(options.html))

@@ -28,7 +28,7 @@ from mtl_cli.config.unknown_keys import (
     unknown_key_message,
 )
 from mtl_cli.core.errors import first_line, not_utf8_message, suggest
-from mtl_cli.core.options import suggest_option
+from mtl_cli.core.option_classes import suggest_option
 
 # {(group, option) of Hydra: the extra of mtl-cli that installs the option}
 EXTRA_OF_OPTION = {

@@ -23,10 +23,20 @@ def is_id(arrow_type: pa.DataType) -> bool:
 
     A dictionary holds what its values are.
     """
-    if types.is_dictionary(arrow_type):
-        return is_id(arrow_type.value_type)
+    arrow_type = value_type(arrow_type)
     checks = types.is_integer, types.is_boolean, types.is_string_view, types.is_null
     return is_text(arrow_type) or any(check(arrow_type) for check in checks)
+
+
+def value_type(arrow_type: pa.DataType) -> pa.DataType:
+    """Returns the type of a dictionary's values; another type unchanged."""
+    return arrow_type.value_type if types.is_dictionary(arrow_type) else arrow_type
+
+
+def time_counts(times: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Returns dates or times as whole numbers of days, seconds or smaller units."""
+    # Arrow casts a type of 32 bits to int32, but not to int64.
+    return times.cast(pa.int32() if times.type.bit_width == 32 else pa.int64())
 
 
 def is_list(arrow_type: pa.DataType) -> bool:
@@ -54,19 +64,16 @@ def unusable_type(column: pa.ChunkedArray) -> str:
     Examples are lists, structs and uuids. A column of times is unusable too if Python
     does not know its time zone, or if one of its dates is out of Python's range.
     """
-    arrow_type = column.type
-    if types.is_dictionary(arrow_type):
-        arrow_type = arrow_type.value_type
+    arrow_type = value_type(column.type)
     checks = types.is_nested, types.is_interval, types.is_run_end_encoded
     is_extension = isinstance(arrow_type, pa.BaseExtensionType)
     if is_extension or any(check(arrow_type) for check in checks):
         return str(arrow_type)
     if types.is_temporal(arrow_type):
-        count_type = pa.int32() if arrow_type.bit_width == 32 else pa.int64()
-        counts = column.cast(arrow_type).cast(count_type)  # of days, seconds, ...
+        counts = time_counts(column.cast(arrow_type))
         extremes = [n for n in pc.min_max(counts).as_py().values() if n is not None]
         # The 0 reveals an unknown time zone even if all cells are empty.
-        times = pa.array([0, *extremes], count_type).cast(arrow_type)
+        times = pa.array([0, *extremes], counts.type).cast(arrow_type)
         try:
             times.cast(pa.string())
             times.to_pylist()

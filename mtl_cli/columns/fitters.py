@@ -44,7 +44,6 @@ class Fitter:
         """Checks all rows of a chunk, and learns from its training rows.
 
         Args:
-            table: the raw rows of the chunk.
             is_training: a mask of the training rows, (rows,).
             is_sampled: a mask of a random sample of the training rows, (rows,), from
                 which scales and buckets are learnt.

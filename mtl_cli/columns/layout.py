@@ -71,6 +71,8 @@ class Block:
 
     def width_in(self, input_name: str) -> int:
         """Returns the number of columns that the feature fills in an input."""
+        if input_name == "sequence_weights":  # has the same columns as `sequences`
+            input_name = "sequences"
         width = self.width if self.input == input_name else 0
         return width + (self.ramps if input_name == "dense" else 0)
 
@@ -115,8 +117,6 @@ class Layout:
 
     def width(self, input_name: str) -> int:
         """Returns the number of columns of an input of the network."""
-        if input_name == "sequence_weights":
-            input_name = "sequences"
         return sum(block.width_in(input_name) for block in self.blocks.values())
 
 

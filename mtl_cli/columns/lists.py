@@ -44,7 +44,6 @@ def read_tokens(
 
     Args:
         name: the name of the feature and of its column.
-        table: the rows.
         max_length: the largest number of tokens that a row keeps.
         separator: the text between the values of a text column; None if only a column
             of lists is read.

@@ -44,7 +44,6 @@ def as_categorical(
 
     Args:
         name: the name of the feature, for messages.
-        column: the values.
         advice: what to do if the column has another type; None names the kind of
             feature that reads this type.
 
@@ -121,33 +120,16 @@ def cross(name: str, columns: Mapping[str, pa.ChunkedArray]) -> Categorical:
 
     A row in which one of the columns is empty has no combination: its code is -1.
     """
-    combined, *others = (
-        as_categorical(
+    texts = []
+    for column, cells in columns.items():
+        values, codes = as_categorical(
             f"{name}: column '{column}'", cells, "cross columns of ids or words"
         )
-        for column, cells in columns.items()
-    )
-    for other in others:
-        # Each pair of codes becomes one number. If one of the cells is empty, the
-        # number is -1.
-        num_categories = len(other.categories)
-        pairs = np.where(
-            (combined.codes < 0) | (other.codes < 0),
-            -1,
-            combined.codes * num_categories + other.codes,
-        )
-        distinct_pairs, codes = np.unique(pairs, return_inverse=True)
-        # If there is a -1, it is the first of the sorted pairs. The -1 is removed, and
-        # the codes of all rows become smaller by 1.
-        num_empty = int((distinct_pairs < 0).sum())
-        distinct_pairs = distinct_pairs[num_empty:]
-        texts = pc.binary_join_element_wise(
-            combined.categories.take(pa.array(distinct_pairs // num_categories)),
-            other.categories.take(pa.array(distinct_pairs % num_categories)),
-            UNIT_SEPARATOR,
-        )
-        combined = Categorical(texts, codes - num_empty)
-    return combined
+        # The joined texts of all rows may be longer than `string` allows.
+        values = values.cast(pa.large_string())
+        texts.append(values.take(pa.array(codes, mask=codes < 0)))
+    separator = pa.scalar(UNIT_SEPARATOR, pa.large_string())
+    return as_categorical(name, pc.binary_join_element_wise(*texts, separator))
 
 
 def vocabulary_ids(column: Categorical, vocabulary: pa.Array) -> Integers:

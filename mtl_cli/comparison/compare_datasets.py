@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from statistics import fmean
+from typing import NamedTuple
 
 from mtl_cli.comparison.baseline import choose_baseline
 from mtl_cli.comparison.configurations import (
@@ -26,23 +27,26 @@ from mtl_cli.metrics.score_dict import metrics_of
 from mtl_cli.tasks.base import metrics_named
 
 
-def compare_datasets(
-    runs: list[Run],
-    baseline: str | None,
-    metric: str | None,
-    split: str,
-    tasks: Sequence[str] = (),
-) -> list[DatasetComparison]:
-    """Returns one comparison for each data set that can be compared.
+class Question(NamedTuple):
+    """What a user wants to compare.
 
-    If some data sets cannot be compared, the first comparison has a warning for each.
-
-    Args:
-        runs: the runs of all data sets, in order.
+    Attributes:
         baseline: the requested baseline, see `choose_baseline`.
         metric: the metric to compare; None for the first recorded metric of each task.
         split: the split whose scores are compared.
         tasks: the names of the tasks to compare; empty for all.
+    """
+
+    baseline: str | None = None
+    metric: str | None = None
+    split: str = "test"
+    tasks: Sequence[str] = ()
+
+
+def compare_datasets(runs: list[Run], question: Question) -> list[DatasetComparison]:
+    """Returns one comparison for each data set that can be compared.
+
+    If some data sets cannot be compared, the first comparison has a warning for each.
 
     Raises:
         ConfigError: if no data set can be compared.
@@ -50,9 +54,7 @@ def compare_datasets(
     comparisons, errors = [], []
     for name, dataset_runs in runs_by_dataset(runs).items():
         try:
-            comparisons.append(
-                compare_dataset(name, dataset_runs, baseline, metric, split, tasks)
-            )
+            comparisons.append(compare_dataset(name, dataset_runs, question))
         except ConfigError as error:
             errors.append((name, error))
     if not comparisons:
@@ -64,12 +66,7 @@ def compare_datasets(
 
 
 def compare_dataset(
-    name: str,
-    runs: list[Run],
-    baseline: str | None,
-    metric: str | None,
-    split: str,
-    chosen_tasks: Sequence[str],
+    name: str, runs: list[Run], question: Question
 ) -> DatasetComparison:
     """Compares all configurations of one data set with the baseline.
 
@@ -77,6 +74,7 @@ def compare_dataset(
         ConfigError: if no run has scores on the split, or if the requested baseline,
             metric or a chosen task does not exist.
     """
+    split = question.split
     configurations = group_runs(runs)
     scored = [
         c for c in configurations if any(split in r.metrics for r in c.runs.values())
@@ -87,8 +85,8 @@ def compare_dataset(
     scored, single_scenario = split_single_scenario(scored)
     keys = differing_keys(scored)
     set_names(scored, keys)
-    chosen_baseline, reason = choose_baseline(scored, keys, baseline)
-    tasks = scored_tasks(scored, split, metric, chosen_tasks)
+    chosen_baseline, reason = choose_baseline(scored, keys, question.baseline)
+    tasks = scored_tasks(scored, question)
     comparison = DatasetComparison(
         name, scored, keys, chosen_baseline, reason, split, tasks
     )
@@ -127,20 +125,13 @@ def no_scores_message(runs: list[Run], split: str) -> str:
     return message
 
 
-def scored_tasks(
-    configurations: list[Configuration],
-    split: str,
-    metric: str | None,
-    chosen_tasks: Sequence[str],
-) -> list[Task]:
+def scored_tasks(configurations: list[Configuration], question: Question) -> list[Task]:
     """Returns the tasks that have the metric, with scores but without differences.
-
-    Args:
-        chosen_tasks: the names of the only tasks to return; empty for all.
 
     Raises:
         ConfigError: if no run has a chosen task, or no task has the requested metric.
     """
+    _, metric, split, chosen_tasks = question
     recorded_by_task: dict[str, list[RecordedScore]] = {}  # the scores of all runs
     for configuration in configurations:
         for run in configuration.runs.values():

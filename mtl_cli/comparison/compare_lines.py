@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from mtl_cli.comparison.baseline import choose_baseline
-from mtl_cli.comparison.compare_datasets import scored_tasks
+from mtl_cli.comparison.compare_datasets import Question, scored_tasks
 from mtl_cli.comparison.configurations import Configuration, differing_keys, set_names
 from mtl_cli.comparison.datasets import runs_by_dataset
 from mtl_cli.comparison.difference import Difference, Verdict, set_verdicts
@@ -36,17 +36,11 @@ from mtl_cli.statistics.significance import Test, t_test
 MIN_DAYS = 3  # two lines with fewer days in common get no verdict
 
 
-def compare_lines(
-    runs: list[Run],
-    baseline: str | None,
-    metric: str | None,
-    split: str,
-    chosen_tasks: Sequence[str] = (),
-) -> list[DatasetComparison]:
+def compare_lines(runs: list[Run], question: Question) -> list[DatasetComparison]:
     """Returns one comparison for each data set whose lines have two days in common.
 
-    In such a comparison, the days take the place of the seeds. The arguments are those
-    of `compare_datasets`. A `baseline` that is no line is ignored.
+    In such a comparison, the days take the place of the seeds. A requested baseline
+    that is no line is ignored.
     """
     all_lines = find_lines(runs)
     if len(all_lines) < 2:
@@ -65,16 +59,16 @@ def compare_lines(
         keys = differing_keys(lines)
         set_names(lines, keys)
         try:
-            chosen_baseline, reason = choose_baseline(lines, keys, baseline)
+            baseline, reason = choose_baseline(lines, keys, question.baseline)
         except ConfigError:
-            chosen_baseline, reason = choose_baseline(lines, keys, None)
+            baseline, reason = choose_baseline(lines, keys, None)
         try:
-            tasks = scored_tasks(lines, split, metric, chosen_tasks)
+            tasks = scored_tasks(lines, question)
         except ConfigError:  # These lines lack the metric or the task.
             continue
         tasks = [replace(task, scenarios=[]) for task in tasks if task.direction]
         comparison = DatasetComparison(
-            name, lines, keys, chosen_baseline, reason, split, tasks, is_of_lines=True
+            name, lines, keys, baseline, reason, question.split, tasks, is_of_lines=True
         )
         for task in tasks:
             comparison.warnings += add_day_tests(task, comparison, rows_of_run)
@@ -172,12 +166,12 @@ def row_test(
     """
     lines = (difference.configuration, difference.other)
     runs_by_line = [[line.runs[day] for day in days] for line in lines]
-    num_rows = sum(num_predictions(runs, "test", task.name) for runs in runs_by_line)
+    num_rows = sum(num_predictions(runs, task.name) for runs in runs_by_line)
     if num_rows > max_predictions(task.metric):
         raise UnusableError("there are too many predictions")
     first, second = (
         read_all_seeds(
-            Configuration(line.settings, runs), "test", task.name, task.metric, files
+            Configuration(line.settings, runs), task.name, task.metric, files
         )
         for line, runs in zip(lines, runs_by_line, strict=True)
     )

@@ -1,4 +1,6 @@
-"""Reads the predictions of a configuration's runs for the rows of a task.
+"""Reads the predictions of a configuration's runs for the test rows of a task.
+
+A run writes predictions for its test rows only, see `prediction_files`.
 
 The space of a task is the set of rows on which the task is scored. For example, the
 space of a purchase after a click is written "click = 1".
@@ -36,11 +38,7 @@ if TYPE_CHECKING:
 
 
 def read_all_seeds(
-    configuration: Configuration,
-    split: str,
-    task: str,
-    metric: str,
-    files: PredictionFiles,
+    configuration: Configuration, task: str, metric: str, files: PredictionFiles
 ) -> Predictions:
     """Reads the predictions of all seeds of a configuration, and checks them.
 
@@ -53,7 +51,7 @@ def read_all_seeds(
             groups that `predictions.parquet` does not contain, is undefined, or differs
             from the metric in `metrics.json`.
     """
-    recorded = configuration.values(split, task, metric)
+    recorded = configuration.values("test", task, metric)
     if not recorded:
         raise UnusableError(f"{metric} is undefined")
     # Kinds of tasks have metrics of the same name: `log_loss` of binary and multiclass.
@@ -62,7 +60,7 @@ def read_all_seeds(
     rows_by_seed, prediction_by_seed = [], []
     for seed in recorded:
         run = configuration.runs[seed]
-        rows, prediction = read_one_seed(run, split, task, needs_groups, files)
+        rows, prediction = read_one_seed(run, task, needs_groups, files)
         rows_by_seed.append(rows)
         prediction_by_seed.append(prediction)
     first_rows = rows_by_seed[0]
@@ -84,7 +82,7 @@ def read_all_seeds(
 
 
 def read_one_seed(
-    run: Run, split: str, task: str, needs_groups: bool, files: PredictionFiles
+    run: Run, task: str, needs_groups: bool, files: PredictionFiles
 ) -> tuple[Rows, Floats]:
     """Reads the rows on which a task is scored, and the predictions of a run for them.
 
@@ -95,7 +93,7 @@ def read_one_seed(
     Raises:
         UnusableError: if the file is missing or damaged, or lacks a column.
     """
-    score = run.score(split, task)
+    score = run.score("test", task)
     # If the space is "click = 1", the column "click" of the file is 1 in the space.
     space_column = str(score.get("space") or "").partition(" = ")[0]
     required = [ROW, prediction_name(task)]

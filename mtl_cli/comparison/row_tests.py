@@ -42,7 +42,7 @@ def add_row_tests(comparison: DatasetComparison) -> list[str]:
                 "read, beginning with the baseline and the best ones; the verdicts on "
                 f"the other {num_untested} configurations are from seeds alone"
             )
-        reasons = add_tests_of_task(task, tested, comparison.split, files)
+        reasons = add_tests_of_task(task, tested, files)
         if reasons:
             num_more = len(reasons) - 1
             noun = "reason" if num_more == 1 else "reasons"
@@ -74,7 +74,7 @@ def configurations_to_test(
     tested = []
     for configuration, _ in means[:MAX_CONFIGURATIONS]:
         runs = configuration.runs.values()
-        rows_left -= num_predictions(runs, comparison.split, task.name)
+        rows_left -= num_predictions(runs, task.name)
         if rows_left < 0:
             break
         tested.append(configuration)
@@ -86,14 +86,14 @@ def max_predictions(metric: str) -> int:
     return MAX_ROWS.get(metric, MAX_ROWS_RESAMPLED)
 
 
-def num_predictions(runs: Iterable[Run], split: str, task: str) -> int:
+def num_predictions(runs: Iterable[Run], task: str) -> int:
     """Returns the number of predictions of some runs for a task, over all runs."""
-    counts = [run.score(split, task).get("rows") for run in runs]
+    counts = [run.score("test", task).get("rows") for run in runs]
     return sum(count for count in counts if isinstance(count, int))
 
 
 def add_tests_of_task(
-    task: Task, tested: list[Configuration], split: str, files: PredictionFiles
+    task: Task, tested: list[Configuration], files: PredictionFiles
 ) -> list[str]:
     """Tests the differences between some configurations over test rows.
 
@@ -105,7 +105,7 @@ def add_tests_of_task(
     @cache
     def read_all_rows(configuration: Configuration) -> Predictions | UnusableError:
         try:
-            return read_all_seeds(configuration, split, task.name, task.metric, files)
+            return read_all_seeds(configuration, task.name, task.metric, files)
         except UnusableError as error:
             # The name of the configuration is added, and the class of the error kept.
             return type(error)(f"{configuration.name}: {error}")

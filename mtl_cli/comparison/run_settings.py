@@ -9,7 +9,8 @@ from mtl_cli.config.json_schema import AXIS_OF_GROUP, KINDS
 from mtl_cli.config.trainer import Trainer
 from mtl_cli.core.errors import ConfigError, visible
 from mtl_cli.core.nested import flatten
-from mtl_cli.core.options import Options, option_class, option_names
+from mtl_cli.core.option_classes import option_class, option_names
+from mtl_cli.core.options import Options
 from mtl_cli.gates.base import Gate
 from mtl_cli.heads.base import Heads
 from mtl_cli.runs.provenance import KEYS_FREE_TO_CHANGE

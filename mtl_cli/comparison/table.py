@@ -1,6 +1,5 @@
 """Writes comparisons for people: tables and sentences on a terminal, or Markdown."""
 
-import io
 import sys
 from collections.abc import Sequence
 
@@ -60,29 +59,30 @@ def terminal_text(
 ) -> str:
     """Returns the tables and sentences of data sets and of lines, and the warnings."""
     on_terminal = sys.stdout.isatty()
-    encoding = sys.stdout.encoding or "utf-8"
-    stream = io.TextIOWrapper(io.BytesIO(), encoding, errors="replace")
-    console = Console(file=stream, force_terminal=on_terminal, highlight=False)
+    console = Console(force_terminal=on_terminal, highlight=False)
     if not on_terminal:
         console.width = LINE_WIDTH
-    for comparison in comparisons:
-        if len(comparisons) > 1:
-            console.rule(Text(f"data set {comparison.dataset}", style="bold"))
-        print_comparison(comparison, console)
-    for comparison in lines:
-        console.rule(Text(comparison.heading, style="bold"))
-        print_comparison(comparison, console)
-    console.print(Text(f"\n{LEGEND}", style="dim"))
-    if lines:
-        console.print(Text(LINE_LEGEND, style="dim"))
-    elif any(
-        d.is_of_models for c in comparisons for t in c.tasks for d in t.all_differences
-    ):
-        console.print(Text(MODEL_LEGEND, style="dim"))
-    for line in all_warnings([*comparisons, *lines]):
-        console.print(Text(visible(f"warning: {line}"), style="yellow"))
-    stream.seek(0)
-    return stream.read()
+    with console.capture() as captured:
+        for comparison in comparisons:
+            if len(comparisons) > 1:
+                console.rule(Text(f"data set {comparison.dataset}", style="bold"))
+            print_comparison(comparison, console)
+        for comparison in lines:
+            console.rule(Text(comparison.heading, style="bold"))
+            print_comparison(comparison, console)
+        console.print(Text(f"\n{LEGEND}", style="dim"))
+        if lines:
+            console.print(Text(LINE_LEGEND, style="dim"))
+        elif any(
+            d.is_of_models
+            for c in comparisons
+            for t in c.tasks
+            for d in t.all_differences
+        ):
+            console.print(Text(MODEL_LEGEND, style="dim"))
+        for line in all_warnings([*comparisons, *lines]):
+            console.print(Text(visible(f"warning: {line}"), style="yellow"))
+    return captured.get()
 
 
 def print_comparison(comparison: DatasetComparison, console: Console) -> None:

@@ -14,7 +14,8 @@ from omegaconf import OmegaConf
 from mtl_cli.balancing.base import Balancing
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.trainer import Trainer
-from mtl_cli.core.options import Options, option_class, option_names
+from mtl_cli.core.option_classes import option_class, option_names
+from mtl_cli.core.options import Options
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.encoders.base import Encoder

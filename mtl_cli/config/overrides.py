@@ -2,6 +2,8 @@
 
 import re
 
+from hydra.core.override_parser.types import Quote, QuotedString
+
 # Hydra's prefix of a setting that adds a key or changes its value.
 ADD_OR_CHANGE = "++"
 # Sections with keys that may be absent from all YAML files.
@@ -41,7 +43,4 @@ def quoted(text: str) -> str:
     """
     if PLAIN_WORD.fullmatch(text) and text.lower() not in NOT_TEXT:
         return text
-    # To Hydra, a backslash is an escape only before a quote and at the end of the text.
-    escaped = re.sub(r"(\\*)'", r"\1\1\\'", text)
-    escaped = re.sub(r"(\\+)$", r"\1\1", escaped)
-    return f"'{escaped}'"
+    return QuotedString(text, Quote.single).with_quotes()

@@ -1,12 +1,10 @@
-"""The keys `sweep` and `compare`, and the number of jobs that a machine can run."""
+"""The keys `sweep` and `compare`."""
 
-import os
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
-from mtl_cli.core.machine import memory_bytes
+from mtl_cli.core.machine import cores, has_gpu, memory_bytes
 from mtl_cli.core.options import Count, Options, Positive, ScenarioName
 
 BYTES_PER_JOB = 2 << 30  # 2 GiB
@@ -47,19 +45,3 @@ class CompareOptions(Options):
 
     single_task: bool
     scenarios: list[ScenarioName] = Field(default_factory=list)
-
-
-def has_gpu() -> bool:
-    """Whether jobs will find an NVIDIA GPU.
-
-    The driver's folder is checked, because loading TensorFlow would take seconds.
-    """
-    is_hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
-    return Path("/proc/driver/nvidia/gpus").exists() and not is_hidden
-
-
-def cores() -> int:
-    """Returns the number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

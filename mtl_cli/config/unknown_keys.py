@@ -5,7 +5,8 @@ from difflib import get_close_matches
 from typing import Any
 
 from mtl_cli.config.json_schema import AXIS_OF_GROUP, KINDS, option_classes, option_key
-from mtl_cli.core.options import Options, option_class, option_names
+from mtl_cli.core.option_classes import option_class, option_names
+from mtl_cli.core.options import Options
 
 # Names that users know from other tools, and what they are called here.
 KNOWN_ELSEWHERE = {

@@ -101,11 +101,11 @@ def cut(text: str, max_length: int) -> str:
     return text if len(text) <= max_length else text[:max_length] + "..."
 
 
-def comma_list(items: Iterable[str]) -> str:
+def comma_list(items: Iterable[str], max_items: int = MAX_ITEMS) -> str:
     """Joins items by commas. If there are too many, the text ends in `and 3 more`."""
     all_items = list(items)
-    num_left_out = len(all_items) - MAX_ITEMS
-    text = ", ".join(all_items[:MAX_ITEMS])
+    num_left_out = len(all_items) - max_items
+    text = ", ".join(all_items[:max_items])
     return f"{text} and {num_left_out} more" if num_left_out > 0 else text
 
 

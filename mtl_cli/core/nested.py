@@ -1,14 +1,14 @@
 """Flattens nested dicts, and makes configurations of nested values."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 
-def flatten(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Turns nested dicts into one dict with dotted keys that begin with `prefix`.
 
     An empty dict has no keys to flatten, so it is kept as a value.
@@ -18,7 +18,7 @@ def flatten(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """
     flat: dict[str, Any] = {}
     for key, value in nested.items():
-        if isinstance(value, dict) and value:
+        if isinstance(value, Mapping) and value:
             flat |= flatten(value, f"{prefix}{key}.")
         else:
             flat[f"{prefix}{key}"] = value

@@ -8,7 +8,7 @@ import errno
 import os
 from pathlib import Path
 
-from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.errors import ConfigError, comma_list
 
 PACKAGE = Path(__file__).resolve().parents[1]
 # Names the files of a table: a file, folder, pattern or URL, or a list of them.
@@ -73,10 +73,7 @@ def name_of(location: Location) -> str:
     >>> name_of(["1.csv", "2.csv", "3.csv", "4.csv", "5.csv"])
     '1.csv, 2.csv, 3.csv and 2 more'
     """
-    paths = listed_paths(location)
-    num_more = len(paths) - PATHS_IN_NAME
-    more = f" and {num_more} more" if num_more > 0 else ""
-    return ", ".join(paths[:PATHS_IN_NAME]) + more
+    return comma_list(listed_paths(location), PATHS_IN_NAME)
 
 
 def as_location(paths: list[str]) -> Location:

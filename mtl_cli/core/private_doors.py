@@ -6,7 +6,6 @@ parts without notice; then `tests/core/test_private_doors.py` fails.
 
 import atexit
 import contextlib
-import logging
 import math
 import os
 import sys
@@ -81,51 +80,6 @@ def bounded_weights(
         yield
     finally:
         keras.layers.Layer.add_weight = add_weight
-
-
-@contextlib.contextmanager
-def outside_of_current_folder() -> Iterator[None]:
-    """Makes the root of the file system the current folder inside the block.
-
-    Some packages read settings from the current folder when they are imported;
-    matplotlib reads `matplotlibrc`. A file there may come from somebody else.
-    """
-    earlier_folder = os.open(".", os.O_RDONLY)
-    os.chdir("/")
-    try:
-        yield
-    finally:
-        os.fchdir(earlier_folder)
-        os.close(earlier_folder)
-
-
-@contextlib.contextmanager
-def without_warnings_of(logger_name: str) -> Iterator[None]:
-    """Silences the warnings that a package logs inside the block."""
-    logger = logging.getLogger(logger_name)
-    earlier_level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(earlier_level)
-
-
-@contextlib.contextmanager
-def hidden_modules(*names: str) -> Iterator[None]:
-    """Makes imports of some modules fail inside the block.
-
-    Keras imports scikit-learn and matplotlib if they are installed, for functions that
-    mtl-cli does not use. Both modules take a fifth of the time of importing Keras.
-    """
-    # None in `sys.modules` makes an import raise ImportError.
-    hidden = [name for name in names if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
-    try:
-        yield
-    finally:
-        for name in hidden:
-            del sys.modules[name]
 
 
 def bound_registration(num_workers: int, seconds: float) -> None:

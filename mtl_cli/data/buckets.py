@@ -55,12 +55,6 @@ def make_buckets(values: Array, weights: Array | None = None) -> Buckets:
     return {"counts": counts_by_ids(ids, values, weights).tolist(), "ids": ids}
 
 
-def num_buckets(buckets: Buckets) -> int:
-    """Returns the number of buckets. The entry `counts` is not needed."""
-    limits = buckets["edges"] if "edges" in buckets else buckets["ids"]
-    return len(limits) + 1
-
-
 def bucket_counts(
     buckets: Buckets, values: Array, weights: Array | None = None
 ) -> Counts:

@@ -25,17 +25,13 @@ def data_report(
     outputs: list[Output],
     features: FeatureSet,
     profile: Profile,
+    early_rows: dict[str, int],
     splits: dict[str, StoredTable],
     continued: Collection[str],
 ) -> Report:
     """Returns the data report.
 
-    Args:
-        outputs: the outputs of the network.
-        features: the features, fitted to the training rows.
-        profile: counts over the raw rows.
-        splits: {split: its rows, encoded}.
-        continued: the features that go on with what they learnt in an earlier run.
+    The features in `continued` go on with what they learnt in an earlier run.
 
     Raises:
         DataError: if a feature copies the labels of an output.
@@ -60,12 +56,11 @@ def data_report(
             for split, table in splits.items()
             if table.groups is not None
         },
-        "early_rows": profile.early_rows,
+        "early_rows": early_rows,
         "findings": [],
     }
     report["findings"] = findings(report, features.by_name)
     report["findings"] += outlier_findings(outputs, splits)
-    report["findings"] += profile.part_of_day_warnings.values()
     report["findings"] += sampling_findings(samples["train"])
     report["findings"] += unsampled_findings(outputs, report["tasks"])
     return report

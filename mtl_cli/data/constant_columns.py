@@ -20,7 +20,6 @@ def with_constants(
     """Returns features that read the same values in all rows.
 
     Args:
-        features: the features of a run.
         values: {column: its value in all rows}; None is an empty cell.
         option: the option or argument that gives the values, for messages.
     """

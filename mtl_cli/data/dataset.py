@@ -7,13 +7,8 @@ import pyarrow as pa
 from pydantic import Field, SerializeAsAny, model_validator
 
 from mtl_cli.core.errors import unknown_name
-from mtl_cli.core.options import (
-    CountOrZero,
-    FractionBelowOne,
-    Options,
-    ScenarioName,
-    option_validator,
-)
+from mtl_cli.core.option_classes import option_validator
+from mtl_cli.core.options import CountOrZero, FractionBelowOne, Options, ScenarioName
 from mtl_cli.core.paths import Location
 from mtl_cli.data.csv_options import Csv
 from mtl_cli.data.shared_tables import check_shared_table

@@ -78,11 +78,9 @@ def encode_sources(
     times_by_table = times_to_split_by(dataset, sources)
     codes_by_table = split_rows(dataset, sources, times_by_table)
     rows = SplitRows(sources, codes_by_table, on_rows)
-    profile = Profile(
-        rows.num_rows,
-        count_early_rows(times_by_table, codes_by_table),
-        part_of_day_warnings(times_by_table, codes_by_table),
-    )
+    profile = Profile(rows.num_rows)
+    early_rows = count_early_rows(times_by_table, codes_by_table)
+    day_warnings = part_of_day_warnings(times_by_table, codes_by_table)
     del times_by_table  # 8 bytes per row
     fitter, statistics = learn(dataset, outputs, rows, writer, profile)
     features = fitter.finish(earlier)
@@ -93,13 +91,15 @@ def encode_sources(
         for split, selected in chunk.rows_by_split():
             for name, array in encoded.items():
                 writer.add(split, f"features.{name}", array[selected])
+    report = data_report(
+        outputs, features, profile, early_rows, writer.tables(), earlier or {}
+    )
+    report["findings"] += day_warnings.values()
     writer.write_manifest(
         {
             "features": features.learnt,
             "labels": statistics.statistics(),
-            "report": data_report(
-                outputs, features, profile, writer.tables(), earlier or {}
-            ),
+            "report": report,
         }
     )
 
@@ -116,16 +116,13 @@ def learn(
     num_training_rows = int((rows.codes_by_table["train"] == train_code).sum())
     fitter = FeatureSetFitter(dataset.used_features, num_training_rows)
     statistics = LabelStatistics(dataset, outputs)
-    group_codes = GroupCodes()
-    group = dataset.group_column
+    group_codes = GroupCodes(dataset.group_column)
     for chunk in rows.chunks():
         table = chunk.table
         is_training = chunk.codes == train_code
         with chunk.located_errors:
             labels = labels_of_rows(dataset, outputs, table)
-            if group is not None:
-                check_single_values(f"dataset.group_column: '{group}'", table[group])
-                labels = replace(labels, groups=group_codes.encode(table[group]))
+            labels = replace(labels, groups=group_codes.encode(table))
             if chunk.table_name == "train":
                 statistics.add(labels, table, is_training)
                 fitter.add(table, is_training)
@@ -220,11 +217,20 @@ class GroupCodes:
     without a user do not belong to one common user.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, column: str | None) -> None:
+        self.column = column
         self.codes: dict[object, int] = {}
 
-    def encode(self, column: pa.ChunkedArray) -> Array:
-        """Replaces each cell of a chunk by the number of its value, int32 (rows,)."""
+    def encode(self, table: pa.Table) -> Array | None:
+        """Returns the number of each row's value, int32 (rows,); None without groups.
+
+        Raises:
+            DataError: if the cells are lists or the like.
+        """
+        if self.column is None:
+            return None
+        column = table[self.column]
+        check_single_values(f"dataset.group_column: '{self.column}'", column)
         encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
         codes = [self.code(value) for value in encoded.dictionary.to_pylist()]
         return np.asarray(np.array(codes, "int32")[np.asarray(encoded.indices)])

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from mtl_cli.columns.labels import LabelSummary
+from mtl_cli.core.errors import comma_list
+from mtl_cli.data.labels import sampled_labels
 from mtl_cli.data.report import Report
-from mtl_cli.data.sampled_labels import sampled_labels
 from mtl_cli.data.table import Table
 from mtl_cli.data.univariate_auc import SUSPICIOUS_AUC
 from mtl_cli.features.base import Feature
@@ -22,7 +23,6 @@ MAX_FIRST_LOSS = 5.0  # for comparison: 0.7 with two classes, 1 with standardize
 # Splits with fewer labels are not checked, because all their metrics are uncertain.
 MIN_LABELS = 1000
 MIN_OF_CLASS = 50  # a class with fewer rows makes the AUC uncertain by about 0.08
-MAX_CASES = 8  # the most features or splits in one line
 MAX_LOSS_ROWS = 100_000  # the most rows from which the first loss is computed
 LABEL_ROWS = 1_000_000  # the number of labels to read at a time
 
@@ -49,12 +49,11 @@ def as_lines(cases_by_sentence: dict[str, list[str]]) -> list[str]:
     The cases of a sentence are the features or splits that the sentence is about, with
     their numbers in brackets. A sentence without cases makes no line.
     """
-    lines = []
-    for sentence, cases in cases_by_sentence.items():
-        dots = ", ..." if len(cases) > MAX_CASES else ""
-        if cases:
-            lines.append(f"{sentence}: {', '.join(cases[:MAX_CASES])}{dots}")
-    return lines
+    return [
+        f"{sentence}: {comma_list(cases)}"
+        for sentence, cases in cases_by_sentence.items()
+        if cases
+    ]
 
 
 def odd_features(report: Report, features: dict[str, Feature]) -> dict[str, list[str]]:
@@ -155,10 +154,7 @@ def first_loss_findings(
     The line is no part of the report, because losses and weights do not change the
     encoded rows that the report belongs to.
 
-    Args:
-        outputs: the outputs of the network.
-        train: the training rows.
-        starts_at_labels: whether the towers start at `Task.initial_logits`, not at 0.
+    `starts_at_labels` says whether the towers start at `Task.initial_logits`, not at 0.
     """
     cases = []
     for output in outputs if len(outputs) > 1 else []:

@@ -4,10 +4,12 @@ A row counts for an output with the row's weight if it has a label and lies in t
 output's space. Otherwise its weight is 0.
 """
 
+import math
+
 import numpy as np
 import pyarrow as pa
 
-from mtl_cli.columns.numeric import as_numbers, check_numbers
+from mtl_cli.columns.numeric import Floats, as_numbers, check_numbers
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.table import Array, Table
@@ -175,3 +177,24 @@ def numbers_up_to(
     is_wrong = ~((numbers >= 0) & (numbers <= highest))  # also true for NaN
     check_numbers(message_start, numbers, is_wrong, rule, "correct the cell")
     return numbers
+
+
+def sampled_labels(
+    table: Table, output: Output, max_rows: int
+) -> tuple[Floats, Floats]:
+    """Returns the labels and the weights of rows with a weight above 0, (rows,) each.
+
+    If each row has its own sampling rate, these are the weights of complete data: the
+    network learns the logits of complete data then. If all rows have the same rate,
+    predictions are corrected only after training.
+
+    If there are more than `max_rows` rows, only every n-th row is read, with the
+    smallest possible n.
+    """
+    labels, weights = table.labels[output.label], table.weights[output.name]
+    if output.sampled_task in table.log_rates:
+        weights = table.population[output.name]
+    step = math.ceil(len(labels) / max_rows)
+    labels, weights = labels[::step], weights[::step]
+    has_weight = weights > 0
+    return labels[has_weight].astype("float64"), weights[has_weight].astype("float64")

@@ -23,21 +23,10 @@ MAX_HASHES = 1_000_000
 class Profile:
     """Counts over raw rows, gathered chunk by chunk in bounded memory.
 
-    Args:
-        num_rows: the number of rows of all tables.
-        early_rows: the result of `split_checks.count_early_rows`, for the data report.
-        part_of_day_warnings: the result of `split_checks.part_of_day_warnings`, for the
-            data report.
+    `num_rows` is the number of rows of all tables.
     """
 
-    def __init__(
-        self,
-        num_rows: int,
-        early_rows: dict[str, int],
-        part_of_day_warnings: dict[str, str],
-    ) -> None:
-        self.early_rows = early_rows
-        self.part_of_day_warnings = part_of_day_warnings
+    def __init__(self, num_rows: int) -> None:
         self._num_rows: Counter[str] = Counter()  # {table: number of rows}
         # {column: {table: number of empty cells}}
         self._num_empty: dict[str, Counter[str]] = defaultdict(Counter)

@@ -74,9 +74,7 @@ def unsampled_findings(
     not sampled, then their share of label 1 is lower than in the training rows, and
     their metrics are wrong.
 
-    Args:
-        outputs: the outputs of the model.
-        counts_by_output: {output: {rows: counts}}, with the rows `train` and others.
+    `counts_by_output` is {output: {rows: counts}}, with the rows `train` and others.
     """
     lines = []
     for output in outputs:

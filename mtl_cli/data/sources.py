@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from mtl_cli.columns.arrow_types import value_type
 from mtl_cli.core.errors import DataError, RowError
 from mtl_cli.core.paths import Location, listed_paths
 from mtl_cli.data.arrow_errors import check_cells, read_errors
@@ -237,8 +238,3 @@ def open_text(
 def without_dictionaries(table: pa.Table) -> pa.Table:
     """Replaces each column that is encoded with a dictionary by its values."""
     return table.cast(pa.schema({f.name: value_type(f.type) for f in table.schema}))
-
-
-def value_type(dtype: pa.DataType) -> pa.DataType:
-    """Returns the type of a dictionary's values; another type unchanged."""
-    return dtype.value_type if pa.types.is_dictionary(dtype) else dtype

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from mtl_cli.columns.arrow_types import is_id, is_number, unusable_type
+from mtl_cli.columns.arrow_types import is_id, is_number, time_counts, unusable_type
 from mtl_cli.columns.cells import empty_cells, first_unconvertible_cell
 from mtl_cli.core.errors import DataError, shown
 from mtl_cli.data.dataset import Dataset
@@ -56,10 +56,7 @@ def read_times(dataset: Dataset, source: Source) -> Times:
         if pa.types.is_date(dtype):
             column = column.cast(pa.timestamp("us"))
         unit = str(column.type)
-        if pa.types.is_time32(dtype):
-            # Arrow casts this type to int32, but not to int64.
-            column = column.cast(pa.int32())
-        column = column.cast(pa.int64())
+        column = time_counts(column).cast(pa.int64())
     elif is_id(dtype) and not is_number(dtype):  # text, or a dictionary of text
         texts = column.cast(pa.string())
         column, unit = times_from_text(message_start, texts, source)

@@ -14,13 +14,7 @@ import pyarrow as pa
 from mtl_cli.columns.cells import empty_cells
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
 from mtl_cli.core.other_files import read_json_object
-from mtl_cli.data.buckets import (
-    Buckets,
-    Counts,
-    bucket_counts,
-    num_buckets,
-    stability_index,
-)
+from mtl_cli.data.buckets import Buckets, Counts, bucket_counts, stability_index
 from mtl_cli.data.compute_report import values_to_count
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.table import Table
@@ -61,7 +55,7 @@ def read_distribution(report: dict[str, Any]) -> RunDistribution:
     buckets = report["buckets"]
     limits = np.array(buckets["edges" if "edges" in buckets else "ids"], "float64")
     counts = np.array(buckets["counts"], "float64")
-    if limits.ndim != 1 or counts.shape != (num_buckets(buckets),):
+    if limits.ndim != 1 or counts.shape != (len(limits) + 1,):
         raise ValueError("the buckets and their counts do not fit")
     if not (np.isfinite(counts) & (counts >= 0)).all():
         raise ValueError("the counts are no numbers of values")
@@ -126,13 +120,7 @@ class FeatureCounts:
         if raw_rows is None:
             return
         self.num_rows += raw_rows.num_rows
-        # Several features may read the same column.
-        columns = {
-            column
-            for name, feature in self.features.by_name.items()
-            for column in feature.source_columns(name)
-        }
-        for column in columns:
+        for column in self.features.column_kinds:
             self.num_empty[column] += int(empty_cells(raw_rows[column]).sum())
         for name, value_rows in self.features.unseen(raw_rows, encoded).items():
             self.num_unseen[name] += len(value_rows.unseen)

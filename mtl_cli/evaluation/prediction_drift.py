@@ -25,8 +25,6 @@ def prediction_drift(
     """Compares predictions with the run's predictions for its own test rows.
 
     Args:
-        run: the run, with the predictions for its test rows.
-        outputs: the outputs to compare.
         predictions: {output: the predictions to compare, (rows,) or (rows, classes)}.
         weights: how often each row counts, (rows,), see `Table.rows_represented`.
 

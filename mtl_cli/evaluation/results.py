@@ -10,23 +10,17 @@ from mtl_cli.metrics.score_dict import name_with_space
 
 @dataclass(frozen=True, repr=False)
 class EvaluationResults:
-    """How good a trained model is on a table, and on which rows it is weak.
+    """The results of an evaluation. `Evaluation` describes the other attributes.
 
     Attributes:
-        run: the run folder.
-        table_name: the table that was evaluated.
-        rows: the number of rows of the table.
-        tasks: {output: its metrics with intervals, its calibration, its weakest slice},
-            see `evaluate.task_results`.
+        tasks: see `evaluate.task_results`.
         slice_records: the metrics of slices, one dict per column, slice and output, see
-            `slice_record`.
+            `score_slice`.
         drift_records: the drift, one dict per feature, and per output or class, see
             `FeatureCounts.drift` and `prediction_record`.
         importances: the importance of features, see `permutation_importance`; {} if it
             was not measured.
-        gates: how much the gates use each expert, on all rows and on each slice, see
-            `GateUsage`; {} if the model has no gates.
-        remarks: what is left out or unexpected, one line each.
+        gates: see `GateUsage`.
     """
 
     run: str

@@ -19,7 +19,7 @@ from mtl_cli.data.sources import OnProgress, Source
 from mtl_cli.data.table import Array, Table, concatenate
 from mtl_cli.evaluation.feature_drift import FeatureCounts
 from mtl_cli.evaluation.loaded_run import LoadedRun
-from mtl_cli.evaluation.open_table import EvaluationPlan
+from mtl_cli.evaluation.plan import EvaluationPlan
 from mtl_cli.heads.base import Output
 
 # The importance of features and the weights of gates are measured on a random sample of
@@ -68,7 +68,8 @@ def rows_of_source(
     """Encodes and predicts all rows of a table, block by block."""
     sample_indices = random_indices(source.num_rows)
     feature_counts = FeatureCounts(run.features, run.folder)
-    group_codes = GroupCodes()  # gives a group the same code in all blocks
+    # A group gets the same code in all blocks.
+    group_codes = GroupCodes(plan.dataset.group_column)
     scenarios = find_scenarios(run.config.dataset, run.features)
     scenario_indices = []
     tables, predictions, slice_cells, samples = [], [], [], []
@@ -114,10 +115,7 @@ def encode_block(
     """Encodes the features of some rows, and reads their labels, weights and groups."""
     features = run.features.encode(block)
     table = labels_of_rows(plan.dataset, plan.outputs, block)
-    groups = None
-    if plan.dataset.group_column is not None:
-        groups = group_codes.encode(block[plan.dataset.group_column])
-    return replace(table, features=features, groups=groups)
+    return replace(table, features=features, groups=group_codes.encode(block))
 
 
 def indices_in_block(indices: Array, first_row: int, num_rows: int) -> Array:

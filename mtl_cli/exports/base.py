@@ -121,7 +121,8 @@ class ExportFormat(Options):
 
         Args:
             model: the model to export.
-            record: the record. The format must store it in the export.
+            record: the record. A format of single files must store it in the file; the
+                caller writes it into a folder.
             path: the file or folder to write. Nothing exists there yet. The caller
                 moves the export from there to the target.
 
@@ -135,10 +136,7 @@ class ExportFormat(Options):
     ) -> "Predictions":
         """Predicts raw rows with the export alone, without the run folder.
 
-        Args:
-            path: the file or folder of the export.
-            rows: the raw rows.
-            input_kinds: {column: kind of its cells}, from the record.
+        `input_kinds` is {column: kind of its cells}, from the record.
         """
 
     def read_record(self, path: Path) -> dict[str, Any] | None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from mtl_cli.exports.base import RECORD_FILE, ExportFormat, ExportRecord, TrainedModel
+from mtl_cli.exports.base import ExportFormat, ExportRecord, TrainedModel
 from mtl_cli.exports.saved_model import SavedModel
 
 if TYPE_CHECKING:
@@ -57,9 +56,6 @@ class MLflow(ExportFormat):
                 signature=signature(record),
                 pip_requirements=requirements,
             )
-        # `read_record` looks for the record at the top of the folder. The original lies
-        # among the artifacts, since it is a part of the SavedModel.
-        shutil.copy(path / "artifacts" / ARTIFACT / RECORD_FILE, path / RECORD_FILE)
 
     def predict(
         self, path: Path, rows: "pa.Table", input_kinds: "dict[str, InputKind]"

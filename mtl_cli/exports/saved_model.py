@@ -111,9 +111,7 @@ def check_size(model: TrainedModel) -> None:
 def rename_inputs(path: Path, arguments: dict[str, str]) -> None:
     """Renames the inputs of a model in its file `saved_model.pb`.
 
-    Args:
-        path: the file.
-        arguments: {name of an input in the file: the raw column, its new name}.
+    `arguments` is {name of an input in the file: the raw column, its new name}.
     """
     from tensorflow.core.protobuf import saved_model_pb2
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from mtl_cli.core.options import first_problem
 from mtl_cli.core.other_files import check_npz, check_numbers, read_json_object
-from mtl_cli.exports.base import RECORD_FILE, ExportFormat, ExportRecord, TrainedModel
+from mtl_cli.exports.base import ExportFormat, ExportRecord, TrainedModel
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -52,7 +52,6 @@ class Weights(ExportFormat):
         path.mkdir()
         np.savez(path / WEIGHTS, **{name: x.numpy() for name, x in weights.items()})
         (path / MANIFEST).write_text(json.dumps(manifest, indent=2), "utf-8")
-        (path / RECORD_FILE).write_text(json.dumps(record), "utf-8")
 
     def predict(
         self, path: Path, rows: "pa.Table", input_kinds: "dict[str, InputKind]"

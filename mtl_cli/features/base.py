@@ -27,6 +27,10 @@ FLOAT32_MAX = float(np.finfo("float32").max)
 class Feature(Options):
     """The settings of one feature, and the code of its kind.
 
+    In all methods, `name` is the name of the feature, and `learnt` are the values that
+    a fitter has learnt from the training rows: the fitter of this feature, or of the
+    feature that owns the embedding table.
+
     Only some kinds have the setting `table`, the name of another feature whose
     embedding table this feature uses. Only some kinds have the setting `pretrained`,
     see `Pretrained`. So other code reads these two settings with `getattr`.
@@ -51,11 +55,7 @@ class Feature(Options):
     has_one_id: ClassVar[bool] = False
 
     def source_columns(self, name: str) -> list[str]:
-        """Returns the names of the columns that the feature reads.
-
-        Args:
-            name: the name of the feature, in this method and in the other methods.
-        """
+        """Returns the names of the columns that the feature reads."""
         return [name]
 
     def table_owner(self, name: str) -> str:
@@ -78,13 +78,7 @@ class Feature(Options):
 
     @abstractmethod
     def encode(self, name: str, values: Any, learnt: Learnt) -> dict[str, Array]:
-        """Turns values into columns of the network's inputs.
-
-        Args:
-            name: the name of the feature.
-            values: the result of `read`.
-            learnt: the values that a fitter has learnt from the training rows: the
-                fitter of this feature, or of the feature that owns the embedding table.
+        """Turns values, the result of `read`, into columns of the network's inputs.
 
         Returns: {input of the network: array (rows, width)}.
         """
@@ -105,10 +99,7 @@ class Feature(Options):
     def graph(self, name: str, learnt: Learnt, ops: GraphOps) -> dict[str, Tensor]:
         """Builds `encode` as a graph that reads raw columns, for exported models.
 
-        Args:
-            name: the name of the feature.
-            learnt: the learnt values, as in `encode`.
-            ops: the graph's columns and operations.
+        `ops` has the graph's columns and operations.
 
         Returns: {input of the network: tensor (rows, width)}.
 
@@ -128,12 +119,6 @@ class Feature(Options):
 
         The cells include unseen values, and missing values if the feature accepts them.
 
-        Args:
-            name: the name of the feature.
-            learnt: the learnt values, as in `encode`.
-            random: the source of random choices.
-            num_rows: the number of rows.
-
         Returns: {column: one cell per row}.
         """
         if not self.numeric:
@@ -148,8 +133,7 @@ class Feature(Options):
     def summary(self, encoded: Array) -> Array:
         """Returns one number per row for statistics and the AUC of a feature, (rows,).
 
-        Args:
-            encoded: the feature's columns of the network's input, (rows, width).
+        `encoded` are the feature's columns of the network's input, (rows, width).
         """
         return encoded[:, 0]
 
@@ -169,11 +153,7 @@ class Feature(Options):
         return values, np.arange(len(values))
 
     def value_names(self, values: Array, learnt: Learnt) -> list[str] | None:
-        """Returns the names of encoded values, for slices and scenarios.
-
-        Args:
-            values: values that `summary` returns, (values,).
-            learnt: the learnt values, as in `encode`.
+        """Returns the names of values that `summary` returns, for slices and scenarios.
 
         Returns: the name of each value; None if the values are not categories, or have
             no names.
@@ -183,9 +163,7 @@ class Feature(Options):
     def is_row_id(self, num_distinct: int, num_rows: int) -> bool:
         """Whether the values seem to be ids of rows. A model learns nothing from them.
 
-        Args:
-            num_distinct: number of distinct values in the training rows.
-            num_rows: number of training rows.
+        Both numbers are of training rows; `num_distinct` counts their distinct values.
         """
         return False
 

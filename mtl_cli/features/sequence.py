@@ -113,7 +113,7 @@ class Sequence(Embedded):
         texts, weights = self._read_in_graph(name, ops)
         is_present = ops.is_present(texts)
         if weights is None:
-            weights = ops.ones_like(texts)
+            weights = ops.cast(is_present, "float32")  # 1 for each value
         else:
             weights = ops.match_width(weights, texts)
             is_number = ops.is_number(weights)

@@ -7,7 +7,7 @@ built by calls of the methods below, so one `Feature.graph` serves all graph for
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -48,8 +48,6 @@ class GraphOps(ABC):
             numbers are float64.
         conditions: the conditions that `require` has received.
     """
-
-    format_name: ClassVar[str]
 
     def __init__(self, input_kinds: Mapping[str, InputKind]) -> None:
         self.input_kinds = input_kinds
@@ -175,10 +173,6 @@ class GraphOps(ABC):
     @abstractmethod
     def to_matrix(self, values: Tensor) -> Tensor:
         """Changes the shape of one value per row from (rows,) to (rows, 1)."""
-
-    @abstractmethod
-    def ones_like(self, texts: Tensor) -> Tensor:
-        """Returns float64 ones in the shape of `texts`."""
 
     @abstractmethod
     def is_present(self, texts: Tensor) -> Tensor:

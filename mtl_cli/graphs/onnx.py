@@ -25,8 +25,6 @@ class OnnxOps(GraphOps):
     tensor. The tensor of a raw column has the name of the column.
     """
 
-    format_name = "ONNX"
-
     def __init__(self, input_kinds: Mapping[str, InputKind]) -> None:
         super().__init__(input_kinds)
         self.nodes: list[onnx.NodeProto] = []
@@ -176,10 +174,6 @@ class OnnxOps(GraphOps):
 
     def to_matrix(self, values: str) -> str:
         return self.add("Unsqueeze", values, self.constant([1]))
-
-    def ones_like(self, texts: str) -> str:
-        # Every text equals itself, and true becomes 1.
-        return self.cast(self.add("Equal", texts, texts), "float64")
 
     def is_present(self, texts: str) -> str:
         return self.add("Not", self.add("Equal", texts, self.constant("")))

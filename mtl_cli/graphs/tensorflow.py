@@ -28,8 +28,6 @@ class TensorFlowOps(GraphOps):
             Python object refers to.
     """
 
-    format_name = "TensorFlow"
-
     def __init__(
         self,
         columns: Mapping[str, Tensor],
@@ -110,9 +108,6 @@ class TensorFlowOps(GraphOps):
 
     def to_matrix(self, values: Tensor) -> Tensor:
         return tf.expand_dims(values, 1)
-
-    def ones_like(self, texts: Tensor) -> Tensor:
-        return tf.ones(tf.shape(texts), tf.float64)
 
     def is_present(self, texts: Tensor) -> Tensor:
         return texts != ""

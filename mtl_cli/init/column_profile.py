@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mtl_cli.columns.arrow_types import is_list, unusable_type
+from mtl_cli.columns.arrow_types import is_list, unusable_type, value_type
 from mtl_cli.columns.lists import empty_as_null
 from mtl_cli.init.value_kinds import NUMBER, Kind, kind_of_values, matches
 
@@ -196,9 +196,7 @@ def normalized(cells: pa.ChunkedArray) -> pa.Array:
     Dictionaries become their values, all kinds of text become `string`, and float16
     becomes float32.
     """
-    arrow_type = cells.type
-    if pa.types.is_dictionary(arrow_type):
-        arrow_type = arrow_type.value_type
+    arrow_type = value_type(cells.type)
     if pa.types.is_large_string(arrow_type) or pa.types.is_string_view(arrow_type):
         arrow_type = pa.string()
     if pa.types.is_float16(arrow_type):

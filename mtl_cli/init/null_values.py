@@ -1,7 +1,7 @@
 """Finds the marks of missing values in the cells of text files, such as NA."""
 
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterable
+from collections.abc import Container
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -62,14 +62,6 @@ def say_yes_and_no(texts: list[str]) -> bool:
     answers = {text.lower() for text in texts}
     all_answer = answers <= YES | NO
     return all_answer and bool(answers & YES) and bool(answers & NO)
-
-
-def with_empty_cells(table: pa.Table, marks: Iterable[str]) -> pa.Table:
-    """Returns a table of text columns, with null in place of each mark."""
-    value_set = pa.array(list(marks), pa.string())
-    null = pa.scalar(None, pa.string())
-    columns = [pc.if_else(pc.is_in(c, value_set), null, c) for c in table.columns]
-    return pa.table(columns, table.column_names)
 
 
 def null_value_notes(

@@ -13,7 +13,7 @@ from mtl_cli.data.load import load
 from mtl_cli.heads.base import Heads
 from mtl_cli.init.column_proposal import leave_out
 from mtl_cli.init.dataset_proposal import DatasetProposal
-from mtl_cli.runs.preflight import check_monitor
+from mtl_cli.scoring.scores import check_monitor
 
 
 def parse_dataset(text: str) -> Dataset:
@@ -48,7 +48,6 @@ def check_proposal(
     """Checks a proposal as `mtl-train` does, and leaves out features that it refuses.
 
     Args:
-        proposal: the proposal.
         to_yaml: a function that returns the YAML of a proposal.
         all_rows_read: whether the proposal was made from all rows. If not, only the
             form of the YAML is checked, because loading all rows may take long.

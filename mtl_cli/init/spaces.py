@@ -71,12 +71,8 @@ def limit_to_space(
 ) -> TaskProposal:
     """Returns a task's proposal without the labels of rows outside the task's space.
 
-    Args:
-        task: the name of the task.
-        space: the name of another task, or of a column of 0 and 1. The rows where this
-            task or column is 1 are inside the space.
-        tasks: {task: the proposal for its label column}.
-        columns: {name of a column: its profile}.
+    The space is the name of another task, or of a column of 0 and 1. The rows where
+    this task or column is 1 are inside the space.
     """
     argument = f"--space {task}:{space}"
     space_proposal = propose_space(argument, space, tasks, columns)

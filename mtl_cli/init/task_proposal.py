@@ -64,7 +64,6 @@ def binary_of_values(
     """Returns a binary task whose label is 1 where a column holds a positive value.
 
     Args:
-        column: the label column.
         positive: the values that count as 1.
         reason: why these values count as 1.
         warning: what may be wrong with the other values. Either a reason or a warning

@@ -6,9 +6,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
+
 from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.errors import ConfigError, DataError, WriteError
 from mtl_cli.core.paths import conf_folder
+from mtl_cli.data.csv_options import trim
 from mtl_cli.data.dataset import DATASET_NAME
 from mtl_cli.init.arguments import (
     dataset_name,
@@ -19,11 +22,7 @@ from mtl_cli.init.arguments import (
 )
 from mtl_cli.init.column_profile import ColumnProfile, profile_column
 from mtl_cli.init.dataset_proposal import DatasetProposal, propose_dataset
-from mtl_cli.init.null_values import (
-    find_null_values,
-    null_value_notes,
-    with_empty_cells,
-)
+from mtl_cli.init.null_values import find_null_values, null_value_notes
 from mtl_cli.init.preview import TablePreview, read_preview
 from mtl_cli.init.self_check import check_proposal
 from mtl_cli.init.table_checks import check_first_line, check_test_table
@@ -121,7 +120,9 @@ def without_null_values(
     """
     if preview.csv is None:
         return preview
-    return replace(preview, table=with_empty_cells(preview.table, null_values))
+    columns = [trim(column, list(null_values)) for column in preview.table.columns]
+    table = pa.table(columns, preview.table.column_names)
+    return replace(preview, table=table)
 
 
 def target_path(name: str, may_exist: bool) -> Path:

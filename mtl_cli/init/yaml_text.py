@@ -34,16 +34,7 @@ def dataset_yaml(
     proposal: DatasetProposal,
     null_values: dict[str, list[str]],
 ) -> str:
-    """Returns the YAML of a data set.
-
-    Args:
-        name: the data set's name.
-        train: the preview of the training table.
-        test: the preview of the test table, if there is one.
-        format_key: the value of the key `format`.
-        proposal: the tasks, features and split of the data set.
-        null_values: the result of `find_null_values`.
-    """
+    """Returns the YAML of a data set; `null_values` come from `find_null_values`."""
     which_rows = "all" if train.complete else "the first"
     read_rows = f"{which_rows} {train.table.num_rows:,} rows"
     csv = train.csv or Csv()  # the defaults if the table is no text file

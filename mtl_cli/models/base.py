@@ -16,12 +16,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from mtl_cli.columns.encodings import Encodings
-from mtl_cli.core.options import (
-    FractionBelowOne,
-    NotNegative,
-    NumParts,
-    Options,
-    Units,
+from mtl_cli.core.option_classes import (
     build_option,
     checked_own_keys,
     keys_of_options,
@@ -29,6 +24,7 @@ from mtl_cli.core.options import (
     option_name_validator,
     option_names,
 )
+from mtl_cli.core.options import FractionBelowOne, NotNegative, NumParts, Options, Units
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.gates.base import Gate
 from mtl_cli.heads.base import Heads, Tasks

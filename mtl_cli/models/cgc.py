@@ -64,22 +64,10 @@ class CGC(GatedSharing):
         name: str,
         is_last: bool,
     ) -> tuple[Tensor, Tensor | None]:
-        """Connects one level of experts and gates. CGC has one level, PLE has several.
+        """Connects one level of experts and gates; see `layers.extract` for the shapes.
 
-        In level j, each task t has an input x_t^{j-1} and an output x_t^j. The level
-        also has a shared input x_s^{j-1} and a shared output x_s^j. `PLE` has the
-        equations.
-
-        Args:
-            x_tasks: the inputs of the tasks, `(tasks, batch, dim)`; or `(batch, dim)`
-                if all tasks read the same input.
-            x_shared: the shared input, `(batch, dim)`.
-            num_tasks: number of tasks, T.
-            name: prefix of the layers' names.
-            is_last: whether no level follows.
-
-        Returns: the outputs of the tasks, `(tasks, batch, units)`; and the shared
-            output, `(batch, units)`, or None in the last level.
+        `name` begins the names of the level's layers. The last level has no shared gate
+        and no shared output.
         """
         from mtl_cli.layers import Route, experts_of, extract
         from mtl_cli.layers.routing import SHARED

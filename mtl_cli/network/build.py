@@ -19,7 +19,7 @@ from mtl_cli.core.private_doors import TooManyWeightsError, bounded_weights
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.calibration import Calibration
 from mtl_cli.layers.members import EnsembleInputs, by_member
-from mtl_cli.network.ensemble import ensemble_models
+from mtl_cli.network.ensemble import average
 from mtl_cli.network.network import Network
 from mtl_cli.tasks.base import Statistics
 
@@ -58,12 +58,6 @@ def build(
             "a larger min_count or fewer num_buckets for features with many values"
         ) from None
     return average(runs) if config.ensemble else runs[0]
-
-
-def average(runs: list[Network]) -> Network:
-    """Combines the networks of several runs into one network, their ensemble."""
-    logits, predictions = ensemble_models([(r.logits, r.predictions) for r in runs])
-    return Network(logits, predictions, runs[0].label_statistics, runs=runs)
 
 
 def build_run(

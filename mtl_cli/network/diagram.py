@@ -2,33 +2,16 @@
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import keras
 
 from mtl_cli.layers import FusedEmbedding, Mix, ParallelDense, ParallelMLP, Routing
 from mtl_cli.network.parts import parse_layer_name
+from mtl_cli.pages.network_chart import Node
 
 # More outputs than this share one node. A title names the tasks if there are fewer than
 # this, and otherwise gives their number.
 MAX_NAMES = 4
-
-
-@dataclass
-class Node:
-    """A box in the drawing of a network.
-
-    Attributes:
-        title: the name of the node, such as `level 1 shared experts`.
-        sizes: the sizes of the node, such as `4 networks of 64 → 32`; "" for none.
-        kind: `input`, `layer`, `gate`, `sum` or `output`.
-        sources: the indices of the nodes that the node reads, in the list of all nodes.
-    """
-
-    title: str
-    sizes: str = ""
-    kind: str = "layer"
-    sources: list[int] = field(default_factory=list)
 
 
 def nodes_of(model: keras.Model, tasks: Sequence[str]) -> list[Node]:

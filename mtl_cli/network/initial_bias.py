@@ -7,7 +7,7 @@ rare, the first epochs would only teach the tower this rarity.
 import numpy as np
 
 from mtl_cli.config.run_config import Config
-from mtl_cli.data.sampled_labels import sampled_labels
+from mtl_cli.data.labels import sampled_labels
 from mtl_cli.data.table import Table
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.network.network import Network

@@ -4,19 +4,35 @@
 are made without `pyplot`.
 """
 
+import contextlib
 import io
+import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mtl_cli.core.private_doors import outside_of_current_folder, without_warnings_of
 from mtl_cli.pages.interval_plots import IntervalPlot
 from mtl_cli.pages.line_plots import LinePlot
 
+
+@contextlib.contextmanager
+def silent_matplotlib() -> Iterator[None]:
+    """Silences the warnings of matplotlib inside the block.
+
+    If the home folder is read-only, matplotlib warns that it takes a temporary folder.
+    """
+    logger = logging.getLogger("matplotlib")
+    earlier_level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(earlier_level)
+
+
 # The import of matplotlib reads a file `matplotlibrc` in the current folder. Somebody
-# else may have put that file there. If the home folder is read-only, matplotlib warns
-# that it takes a temporary folder.
-with outside_of_current_folder(), without_warnings_of("matplotlib"):
+# else may have put that file there.
+with contextlib.chdir("/"), silent_matplotlib():
     import matplotlib.backends.backend_agg  # noqa: F401
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure

@@ -1,7 +1,7 @@
 """Draws a network as boxes and curves: inputs at the bottom, outputs at the top."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass, field
 
 from mtl_cli.pages.charts import Chart, Mark, Point
 
@@ -14,13 +14,21 @@ MARGIN = 10
 MAX_TITLE_LENGTH = 27  # the number of characters that fit into a box
 
 
-class Node(Protocol):
-    """A node of a network; see `network.diagram.Node`."""
+@dataclass
+class Node:
+    """A box in the drawing of a network.
 
-    title: str  # the first line in the box
-    sizes: str  # the second line in the box; may be empty
-    kind: str  # also the CSS class
-    sources: list[int]  # the indices of the nodes whose outputs the node reads
+    Attributes:
+        title: the name of the node, such as `level 1 shared experts`.
+        sizes: the sizes of the node, such as `4 networks of 64 → 32`; "" for none.
+        kind: `input`, `layer`, `gate`, `sum` or `output`; also the CSS class.
+        sources: the indices of the nodes that the node reads, in the list of all nodes.
+    """
+
+    title: str
+    sizes: str = ""
+    kind: str = "layer"
+    sources: list[int] = field(default_factory=list)
 
 
 def network_chart(nodes: Sequence[Node]) -> Chart:

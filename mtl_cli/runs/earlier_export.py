@@ -12,7 +12,7 @@ from mtl_cli.core.errors import (
     first_line,
     suggest,
 )
-from mtl_cli.core.options import option_class, option_names
+from mtl_cli.core.option_classes import option_class, option_names
 from mtl_cli.core.written_files import HASHES_KEY, check_written, files_in
 from mtl_cli.exports.base import AXIS, RECORD_FILE, ExportFormat, ExportRecord
 

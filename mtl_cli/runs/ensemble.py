@@ -77,7 +77,7 @@ def write_ensemble(folders: list[Path], target: Path) -> None:
         ConfigError: if the target exists, or the runs differ in more than their seed.
         DataError: if the files of a run are damaged, or the data has changed.
     """
-    from mtl_cli.network.build import average
+    from mtl_cli.network.ensemble import average
 
     timer = StageTimer()
     if target.exists() or target.is_symlink():

@@ -18,7 +18,7 @@ from mtl_cli.network import pretrained
 from mtl_cli.network.pretrained import PretrainedVectors
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.earlier_run import EarlierRun
-from mtl_cli.runs.preflight import check_monitor
+from mtl_cli.scoring.scores import check_monitor
 
 # Without a terminal, as in notebooks, a line is printed every 10 seconds. If reading
 # takes less time, no line is printed.

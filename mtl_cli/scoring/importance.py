@@ -41,9 +41,6 @@ def permutation_importance(
     """Measures the importance of each feature for each output.
 
     Args:
-        network: the trained network.
-        features: the fitted features.
-        outputs: the outputs to score.
         sample: the rows, with their features.
         repeats: the number of shufflings of each feature or group of features.
         on_step: a function that is called after each feature or group, with the number
@@ -138,9 +135,7 @@ def shuffle_features(
     """
     inputs = dict(encoded)
     for input_name, values in encoded.items():
-        # The weights of sequences have the same columns as the sequences.
-        layout_name = "sequences" if input_name == "sequence_weights" else input_name
-        columns_of = features.layout.columns_in(layout_name)
+        columns_of = features.layout.columns_in(input_name)
         shuffled_columns = [columns_of[name] for name in names if name in columns_of]
         if shuffled_columns:
             inputs[input_name] = np.array(values)

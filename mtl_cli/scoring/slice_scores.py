@@ -1,12 +1,10 @@
 """Scores outputs on each slice of a table, and finds their weakest slices."""
 
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from mtl_cli.metrics.score_dict import Score
 from mtl_cli.scoring.scored_rows import ScoredRows, value_with_interval
 from mtl_cli.scoring.slices import OTHER, Slices
 from mtl_cli.statistics.sampling_error import SamplingError
@@ -48,18 +46,6 @@ class Verdict(NamedTuple):
     rank: int
 
 
-@dataclass(frozen=True)
-class SliceScore:
-    """The score of an output on one slice."""
-
-    column: str
-    name: str
-    score: Score  # all metrics and counts on the slice
-    interval: dict[str, Any]  # the main metric, see `value_with_interval`
-    calibration: dict[str, Any] | None  # see `ScoredRows.calibration`
-    test: SliceTest | None  # None if the slice is not tested
-
-
 def score_slices(
     outputs: list[ScoredRows], slices_by_column: list[Slices]
 ) -> tuple[list[dict[str, Any]], dict[str, list[dict[str, Any]]]]:
@@ -69,29 +55,41 @@ def score_slices(
     the slice has `MIN_OF_CLASS` rows of each class and is not `OTHER`. The p-values of
     an output are corrected for the number of its tests (Holm).
 
-    Returns: the records of all columns, slices and outputs, see `slice_record`; and
+    Returns: the records of all columns, slices and outputs, see `score_slice`; and
         {output: the records of its tested slices in the order of their ranks}.
     """
     records, tested_by_output = [], {}
     for rows in outputs:
-        scores = [
+        scored = [
             score_slice(rows, slices, index)
             for slices in slices_by_column
             for index in range(len(slices.names))
         ]
-        verdicts = judge_slices([score.test for score in scores], rows.main_direction)
-        records_of_output = [
-            slice_record(rows, score, verdict)
-            for score, verdict in zip(scores, verdicts, strict=True)
-        ]
+        verdicts = judge_slices([test for _, test in scored], rows.main_direction)
+        for (record, _), verdict in zip(scored, verdicts, strict=True):
+            record |= {} if verdict is None else verdict._asdict()
+        records_of_output = [record for record, _ in scored]
         tested = [record for record in records_of_output if record["rank"] is not None]
         tested_by_output[rows.output.name] = sorted(tested, key=itemgetter("rank"))
         records += records_of_output
     return records, tested_by_output
 
 
-def score_slice(rows: ScoredRows, slices: Slices, slice_index: int) -> SliceScore:
-    """Scores an output on one slice, and tests the slice against all other rows."""
+def score_slice(
+    rows: ScoredRows, slices: Slices, slice_index: int
+) -> tuple[dict[str, Any], SliceTest | None]:
+    """Scores an output on one slice, and tests the slice against all other rows.
+
+    `rows` are all rows on which the output is scored.
+
+    Returns: the record, and the test; None if the slice is not tested. The record is a
+        dict of JSON values with `column`, `slice`, `task`, `metric` (the main metric),
+        `rows` (their number), `positives` (the number of rows with label 1), `value`,
+        `low` and `high` (the main metric and its 95 % interval), the attributes of
+        `SliceTest` and of `Verdict` (None until the slice is judged),
+        `CALIBRATION_KEYS`, `why` (the reasons why metrics are undefined, as text) and
+        `metrics` (all metrics by name). An unknown value is None.
+    """
     is_inside = slices.codes[rows.row_indices] == slice_index
     inside = rows.take(is_inside)
     metric = rows.main_metric.name
@@ -103,8 +101,25 @@ def score_slice(rows: ScoredRows, slices: Slices, slice_index: int) -> SliceScor
     if name != OTHER and inside.smaller_class_size >= MIN_OF_CLASS:
         test = compare_with_rest(value, error, rows.take(~is_inside), metric)
     interval = value_with_interval(value, error)
-    calibration = inside.calibration()
-    return SliceScore(slices.column, name, score, interval, calibration, test)
+    calibration = inside.calibration() or dict.fromkeys(CALIBRATION_KEYS)
+    reasons = score.get("why", {})
+    record = {
+        "column": slices.column,
+        "slice": name,
+        "task": rows.output.name,
+        "metric": metric,
+        "rows": score["rows"],
+        "positives": score.get("positives"),
+        **{key: interval[key] for key in ("value", "low", "high")},
+        **(dict.fromkeys(SliceTest._fields) if test is None else test._asdict()),
+        **dict.fromkeys(Verdict._fields),
+        **{key: calibration[key] for key in CALIBRATION_KEYS},
+        "why": "; ".join(f"{metric}: {reason}" for metric, reason in reasons.items()),
+        "metrics": {
+            name: score[name] for name in rows.output.task.metric_names if name in score
+        },
+    }
+    return record, test
 
 
 def compare_with_rest(
@@ -147,42 +162,3 @@ def judge_slices(tests: list[SliceTest | None], direction: int) -> list[Verdict 
     for rank, index in enumerate(order, 1):
         verdicts[index] = Verdict(p_corrected[index], is_surely_weaker[index], rank)
     return verdicts
-
-
-def slice_record(
-    rows: ScoredRows, score: SliceScore, verdict: Verdict | None
-) -> dict[str, Any]:
-    """Returns the score of an output on one slice as JSON values.
-
-    `rows` are all rows on which the output is scored.
-
-    Returns: a dict with `column`, `slice`, `task`, `metric` (the main metric), `rows`
-        (their number), `positives` (the number of rows with label 1), `value`, `low`
-        and `high` (the main metric and its 95 % interval), the attributes of
-        `SliceTest` and of `Verdict`, `CALIBRATION_KEYS`, `why` (the reasons why metrics
-        are undefined, as text) and `metrics` (all metrics by name). An unknown value is
-        None.
-    """
-    test = score.test
-    calibration = score.calibration
-    if calibration is None:
-        calibration = dict.fromkeys(CALIBRATION_KEYS)
-    reasons = score.score.get("why", {})
-    return {
-        "column": score.column,
-        "slice": score.name,
-        "task": rows.output.name,
-        "metric": rows.main_metric.name,
-        "rows": score.score["rows"],
-        "positives": score.score.get("positives"),
-        **{key: score.interval[key] for key in ("value", "low", "high")},
-        **(dict.fromkeys(SliceTest._fields) if test is None else test._asdict()),
-        **(dict.fromkeys(Verdict._fields) if verdict is None else verdict._asdict()),
-        **{key: calibration[key] for key in CALIBRATION_KEYS},
-        "why": "; ".join(f"{metric}: {reason}" for metric, reason in reasons.items()),
-        "metrics": {
-            name: score.score[name]
-            for name in rows.output.task.metric_names
-            if name in score.score
-        },
-    }

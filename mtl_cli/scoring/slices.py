@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 
-from mtl_cli.columns.arrow_types import is_text, unusable_type
+from mtl_cli.columns.arrow_types import is_text, time_counts, unusable_type
 from mtl_cli.columns.cells import empty_cells
 from mtl_cli.core.errors import DataError, printable
 from mtl_cli.data.feature_set import FeatureSet
@@ -142,8 +142,7 @@ def as_numbers(cells: pa.ChunkedArray, is_empty: Array) -> Array | None:
     if types.is_boolean(dtype) or types.is_null(dtype):
         return None
     if types.is_temporal(dtype):
-        is_32_bit = types.is_date32(dtype) or types.is_time32(dtype)
-        cells = cells.cast(pa.int32() if is_32_bit else pa.int64())
+        cells = time_counts(cells)
     try:
         numbers = pa.compute.fill_null(cells.cast(pa.float64(), safe=False), 0.0)
     except pa.ArrowException:  # text that is not a number

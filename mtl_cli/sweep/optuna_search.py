@@ -112,7 +112,8 @@ def continue_study(sweeper: DictConfig, study: "optuna.Study") -> bool:
     """
     from optuna.trial import TrialState
 
-    from mtl_cli.sweep.search_storage import Heartbeat, retry_trial, sampler_seed
+    from mtl_cli.sweep.heartbeat import Heartbeat, retry_trial
+    from mtl_cli.sweep.search_storage import sampler_seed
 
     storage = study._storage
     trials = study.trials

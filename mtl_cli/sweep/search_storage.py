@@ -1,19 +1,9 @@
-"""The database of a search. The sweeps of several machines may share a database.
-
-Each running sweep has a heartbeat: a value in the database that the sweep changes every
-few seconds. If the heartbeat of a sweep stops, other sweeps try its trials again.
-Optuna's own heartbeats are not used, for two reasons. Optuna writes them only in
-`Study.optimize`, but Hydra's sweeper does not call `Study.optimize`. Optuna's test for
-old heartbeats compares the times of two transactions, and can take a live trial for a
-dead one.
-"""
+"""The database of a search. The sweeps of several machines may share a database."""
 
 import contextlib
 import hashlib
 import socket
 import sqlite3
-import threading
-import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -41,9 +31,6 @@ LIBPQ_OPTIONS = {
     "tcp_user_timeout": 30_000,  # milliseconds
 }
 MAX_TRIALS = 100_000  # of a search in SQLite, as of the jobs of a sweep
-HEARTBEAT_SECONDS = 5
-# A sweep counts as cut off if its heartbeat has not changed for this time.
-MAX_SILENCE_SECONDS = 60
 # The attribute of a trial that holds the id of its sweep. A heartbeat is the attribute
 # `mtl-cli:sweep:ID` of the study.
 SWEEP = "mtl-cli:sweep"
@@ -202,53 +189,3 @@ def sampler_seed(seed: int, sweep_id: str, num_trials: int) -> int:
         return seed + num_trials
     digest = hashlib.sha256(f"{seed} {sweep_id} {num_trials}".encode()).digest()
     return int.from_bytes(digest[:4], "big")
-
-
-def retry_trial(study: optuna.Study, trial: FrozenTrial) -> None:
-    """Marks a running trial as failed, and queues its point for the next trial."""
-    if study._storage.set_trial_state(trial._trial_id, TrialState.FAIL):
-        study.enqueue_trial(trial.params)
-
-
-class Heartbeat(threading.Thread):
-    """Changes this sweep's heartbeat, and queues the trials of cut-off sweeps again.
-
-    The clocks of machines differ, so no times of two machines are compared. A sweep
-    counts as cut off if its heartbeat has not changed for `MAX_SILENCE_SECONDS` on this
-    machine's clock.
-    """
-
-    def __init__(self, study: optuna.Study) -> None:
-        super().__init__(daemon=True)
-        self.study = study
-        self.count = 0  # of heartbeats
-        # {id of a sweep: (its last heartbeat, the time when this thread first saw it)}
-        self.last_heartbeats: dict[str, tuple[Any, float]] = {}
-
-    def run(self) -> None:
-        while True:
-            # If the database is lost, the search itself ends with the error.
-            with contextlib.suppress(Exception):
-                self.beat()
-            time.sleep(HEARTBEAT_SECONDS)
-
-    def beat(self) -> None:
-        """Changes this sweep's heartbeat, and looks for trials of cut-off sweeps."""
-        study = self.study
-        storage = study._storage
-        self.count += 1
-        study.set_system_attr(f"{SWEEP}:{storage.sweep_id}", [time.time(), self.count])
-        storage.read_trials_from_remote_storage(study._study_id)
-        heartbeats, now = study.system_attrs, time.monotonic()
-        for trial in study.get_trials(states=(TrialState.RUNNING,)):
-            if storage.is_own(trial):
-                continue
-            # A sweep may be killed after it has taken a trial, but before it has
-            # written its id to the trial.
-            sweep_id = trial.system_attrs.get(SWEEP, f"trial {trial.number}")
-            heartbeat = heartbeats.get(f"{SWEEP}:{sweep_id}")
-            last_heartbeat, since = self.last_heartbeats.get(sweep_id, (None, now))
-            if sweep_id not in self.last_heartbeats or heartbeat != last_heartbeat:
-                self.last_heartbeats[sweep_id] = heartbeat, now
-            elif now - since > MAX_SILENCE_SECONDS:
-                retry_trial(study, trial)

@@ -9,8 +9,9 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from mtl_cli.config.overrides import as_typed
-from mtl_cli.config.sweep_options import SweepOptions, cores
+from mtl_cli.config.sweep_options import SweepOptions
 from mtl_cli.core.errors import ConfigError, JobError
+from mtl_cli.core.machine import cores
 from mtl_cli.core.plugins import used_folders
 from mtl_cli.core.secrets import mask_secrets, tracked_secrets
 from mtl_cli.runs.job_records import JobRecord

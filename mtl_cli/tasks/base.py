@@ -9,14 +9,8 @@ import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from mtl_cli.core.errors import suggest
-from mtl_cli.core.options import (
-    Options,
-    Positive,
-    Units,
-    checked_own_keys,
-    option_class,
-    option_names,
-)
+from mtl_cli.core.option_classes import checked_own_keys, option_class, option_names
+from mtl_cli.core.options import Options, Positive, Units
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.metrics.log_loss import losses_of_classes
 from mtl_cli.metrics.metric import Floats, Metric
@@ -41,6 +35,11 @@ AXIS = "tasks"  # the folder of the kinds, for `option_class` and similar functi
 
 class Task(Options):
     """A label to predict: its keys in a data set's YAML, and the code of its kind.
+
+    In all methods, `labels` are as `read_labels` encodes them, without NaN, (rows,) or
+    (batch,), `weights` are the weights of these rows, `logits` are (batch, num_logits),
+    and `statistics` are the result of `label_statistics`. Predictions of a table are
+    (rows,) if there is one per row, otherwise (rows, num_predictions).
 
     Attributes:
         label: column that holds the label.
@@ -192,29 +191,21 @@ class Task(Options):
         return labels
 
     def summarized(self, labels: Floats) -> Floats:
-        """Returns the numbers that a `LabelSummary` summarizes.
-
-        Args:
-            labels: training labels without NaN.
-        """
+        """Returns the numbers that a `LabelSummary` summarizes."""
         return labels
 
     def label_statistics(self, labels: "LabelSummary") -> Statistics:
         """Returns the statistics that losses and predictions use; {} for none.
 
-        Args:
-            labels: the summary of the numbers that `summarized` returns.
+        `labels` summarizes the numbers that `summarized` returns.
         """
         return {}
 
     def first_loss(self, labels: Floats, logits: Floats) -> float:
         """Returns about the mean loss if all rows have the same logits.
 
-        Returns 0 if the loss cannot depend on the unit of the labels.
-
-        Args:
-            labels: labels as `read_labels` encodes them, without NaN, (rows,).
-            logits: the logits that the tower starts with, (num_logits,).
+        Returns 0 if the loss cannot depend on the unit of the labels. The tower starts
+        with these logits, (num_logits,).
         """
         return 0.0
 
@@ -222,11 +213,8 @@ class Task(Options):
         """Returns the logits that suit some labels best if all rows have these logits.
 
         Best means the lowest loss, if the task has the usual loss of its kind. The
-        biases of the tower's last layer start so that the tower gives these logits.
-
-        Args:
-            labels: labels as `read_labels` encodes them, without NaN, (rows,).
-            weights: the weight of each row in the loss, with mean 1, (rows,).
+        biases of the tower's last layer start so that the tower gives these logits. The
+        mean weight is 1.
 
         Returns: (num_logits,). Labels that training standardises have the logit 0.
         """
@@ -236,21 +224,11 @@ class Task(Options):
     def row_losses(
         self, labels: Tensor, logits: Tensor, statistics: Statistics
     ) -> Tensor:
-        """Returns the loss of each row, (batch,).
-
-        Args:
-            labels: labels as `read_labels` encodes them, (batch,).
-            logits: (batch, num_logits), float32.
-            statistics: the result of `label_statistics`.
-        """
+        """Returns the loss of each row, (batch,). The logits are float32."""
 
     @abstractmethod
     def predictions(self, logits: Tensor, statistics: Statistics) -> Tensor:
         """Converts logits to probabilities, or to values in the label's unit.
-
-        Args:
-            logits: (batch, num_logits).
-            statistics: the result of `label_statistics`.
 
         Returns: (batch, num_predictions).
         """
@@ -268,18 +246,12 @@ class Task(Options):
     def shift_direction(self, statistics: Statistics) -> list[float] | None:
         """Returns how far each logit moves if the shift of a calibration grows by 1.
 
-        Returns None if each logit moves by 1. `statistics` are the result of
-        `label_statistics`.
+        Returns None if each logit moves by 1.
         """
         return None
 
     def can_calibrate(self, labels: Floats, min_rows: int) -> bool:
-        """Whether labels suffice for a calibration: two classes with enough rows.
-
-        Args:
-            labels: labels as `read_labels` encodes them, without NaN, (rows,).
-            min_rows: the number of rows that is enough.
-        """
+        """Whether labels suffice for a calibration: two classes of `min_rows` rows."""
         return bool((np.bincount(labels.astype("int64")) >= min_rows).sum() >= 2)
 
     def calibration_losses(
@@ -287,22 +259,16 @@ class Task(Options):
     ) -> Floats:
         """Returns the losses that a calibration lowers: the log loss in nats, (rows,).
 
-        Args:
-            labels: labels as `read_labels` encodes them, without NaN, (rows,).
-            predictions: (rows, num_predictions).
-            statistics: the result of `label_statistics`.
+        Here the predictions are always (rows, num_predictions).
         """
         if predictions.shape[1] == 1:  # only the probability of label 1
             predictions = np.concatenate([1 - predictions, predictions], axis=1)
         return losses_of_classes(labels, predictions)
 
     def prediction_columns(self, name: str, predictions: Array) -> dict[str, Array]:
-        """Returns the columns of a table of predictions, {name: (rows,)}.
+        """Returns {name of a column: (rows,)} for a table of predictions.
 
-        Args:
-            name: the name of the output.
-            predictions: (rows,) if there is one prediction per row, otherwise (rows,
-                num_predictions).
+        `name` is the name of the output.
         """
         return {name: predictions}
 
@@ -315,14 +281,7 @@ class Task(Options):
     def plots(
         self, label: Floats, prediction: Floats, weight: Floats
     ) -> list[LinePlot]:
-        """Returns the plots that show how good predictions are.
-
-        Args:
-            label: the labels, (rows,).
-            prediction: (rows,) if there is one prediction per row, otherwise (rows,
-                num_predictions).
-            weight: the weight of each row, (rows,), above 0.
-        """
+        """Returns the plots that show how good predictions are. Weights are above 0."""
         rows = self.calibration_rows(label, prediction, weight)
         return [calibration_plot(*rows)]
 

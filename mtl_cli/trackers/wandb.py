@@ -14,7 +14,6 @@ from pydantic import PrivateAttr
 from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.errors import first_line
 from mtl_cli.core.other_files import read_json_object
-from mtl_cli.core.private_doors import outside_of_current_folder
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.metrics.score_dict import Scores
 from mtl_cli.trackers.base import Tracker, flat_numbers
@@ -51,7 +50,7 @@ class WandB(Tracker):
         )
         # In the current folder, W&B would read `wandb/settings`. Somebody else may have
         # put that file there, and it may name another server.
-        with outside_of_current_folder():
+        with contextlib.chdir("/"):
             wandb.setup()
         try:
             with masked_arguments():

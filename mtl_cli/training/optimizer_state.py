@@ -31,7 +31,7 @@ def save(folder: RunFolder, network: Network, steps: Steps) -> None:
     file as a table that is updated as a whole, so a later run may update the table in
     either way.
     """
-    facts = {"step": int(steps.optimizer.iterations), "name": steps.optimizer_name}
+    facts = {"step": int(steps.optimizer.iterations)}
     with folder.replacing(OPTIMIZER) as path:
         write_arrays(path, slots(network, steps), facts)
 

@@ -78,7 +78,6 @@ class Steps:
         )
         self.tables = self.step.tables
         self.model = self.step.model
-        self.optimizer_name = config.optimizer.name
         self.optimizer = self.step.optimizer
         self.balancer = self.step.balancer
         self.use_xla = is_worth_compiling(config, num_rows)

@@ -14,7 +14,7 @@ from helpers.crafted_files import CALL, CANARY, RERUN, TASKS, dataset, saved_run
 from helpers.planted_data import values
 from helpers.slow import slow_except
 
-from mtl_cli.core.options import option_names
+from mtl_cli.core.option_classes import option_names
 
 
 class Canary:

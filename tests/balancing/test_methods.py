@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 
 from mtl_cli.balancing.base import Balancing, Observation
 from mtl_cli.core.errors import ConfigError
-from mtl_cli.core.options import option_names
+from mtl_cli.core.option_classes import option_names
 
 FLOAT32 = 2e-5
 RATE = 0.025  # learning_rate in conf/balancing/*.yaml

@@ -171,7 +171,7 @@ def test_predictions_hold_the_weights_and_groups_of_which_mtl_compare_makes_metr
     files = PredictionFiles()
     for task, metric in (*metrics.items(), ("click", "gauc"), ("buy", "gauc")):
         # The reader checks that the predictions give the metric of `metrics.json`.
-        predictions = read_all_seeds(configuration, "test", task, metric, files)
+        predictions = read_all_seeds(configuration, task, metric, files)
         assert len(predictions.rows.label) < 1500
 
 

@@ -16,7 +16,7 @@ from helpers.planted_runs import auc, compared, write_run, write_sweep
 from rich.console import Console
 
 from mtl_cli.cli.compare import arguments, run
-from mtl_cli.comparison.compare_datasets import compare_datasets
+from mtl_cli.comparison.compare_datasets import Question, compare_datasets
 from mtl_cli.comparison.find_runs import read_runs
 from mtl_cli.comparison.leaderboard import write_leaderboard
 from mtl_cli.comparison.table import print_tables
@@ -261,7 +261,7 @@ def test_unwritable_page_is_an_error_before_anything_is_printed(
 
 
 def test_no_number_is_cut_on_a_narrow_terminal(sweep: Path) -> None:
-    (result,) = compare_datasets(read_runs([str(sweep)]), None, None, "test")
+    (result,) = compare_datasets(read_runs([str(sweep)]), Question())
     texts = {}
     for width in (30, 300):
         console = Console(file=io.StringIO(), width=width, highlight=False)
@@ -276,7 +276,7 @@ def test_no_number_is_cut_on_a_narrow_terminal(sweep: Path) -> None:
 def test_tasks_share_a_table_as_long_as_the_table_fits_the_terminal(
     sweep: Path,
 ) -> None:
-    (result,) = compare_datasets(read_runs([str(sweep)]), None, None, "test")
+    (result,) = compare_datasets(read_runs([str(sweep)]), Question())
 
     def printed(width: int) -> str:
         console = Console(file=io.StringIO(), width=width, highlight=False)

@@ -9,7 +9,7 @@ import yaml
 from helpers.planted_data import config, values
 from helpers.planted_runs import auc
 
-from mtl_cli.comparison.compare_datasets import compare_datasets
+from mtl_cli.comparison.compare_datasets import Question, compare_datasets
 from mtl_cli.comparison.ensemble import best_configuration
 from mtl_cli.comparison.find_runs import read_runs
 from mtl_cli.core.errors import ConfigError
@@ -46,7 +46,7 @@ def write_run(
 
 def chosen_from(folder: Path) -> tuple[str, str]:
     runs = read_runs([str(folder)])
-    best, reason = best_configuration(compare_datasets(runs, None, None, "test"))
+    best, reason = best_configuration(compare_datasets(runs, Question()))
     return best.settings["model.bottom_units"], reason
 
 

@@ -11,17 +11,13 @@ from helpers.html_tags import Tags, check_self_contained, tags_of
 from helpers.planted_runs import auc, write_history, write_run, write_sweep
 
 from mtl_cli.cli.compare import arguments, run
-from mtl_cli.comparison.compare_datasets import compare_datasets
+from mtl_cli.comparison.compare_datasets import Question, compare_datasets
 from mtl_cli.comparison.find_runs import read_runs
-from mtl_cli.comparison.plots import (
-    CHARACTER_WIDTH,
-    SMALL_WIDTH,
-    interval_plot,
-    learning_curves,
-    pareto_front,
-    setting_chart,
-)
+from mtl_cli.comparison.intervals import mean_interval
+from mtl_cli.comparison.plots import interval_plot, learning_curves
 from mtl_cli.comparison.results import Task
+from mtl_cli.comparison.setting_chart import CHARACTER_WIDTH, WIDTH, setting_chart
+from mtl_cli.comparison.trade_off_chart import TradeOffPoint, front_points
 
 NASTY = "</style><script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
 
@@ -124,7 +120,14 @@ def test_damaged_gates_are_left_out(tmp_path: Path, text: str) -> None:
 
 
 def test_no_point_beats_a_point_of_the_pareto_front_on_both_tasks() -> None:
-    assert pareto_front([(1, 1), (2, 0), (0, 2), (0, 0), (1, 1)]) == {0, 1, 2, 4}
+    means = [(1, 1), (2, 0), (0, 2), (0, 0), (1, 1)]
+    points = [
+        TradeOffPoint(i, mean_interval([x]), mean_interval([y]))
+        for i, (x, y) in enumerate(means)
+    ]
+    for direction, front in ((1, [0, 1, 2, 4]), (-1, [3])):
+        on_front = front_points(points, direction, direction)
+        assert [point.config_index for point in on_front] == front
 
 
 def test_metric_without_a_direction_has_no_pareto_front(tmp_path: Path) -> None:
@@ -148,7 +151,7 @@ def test_learning_curves_leave_out_the_worst_fifth_of_the_values(
 ) -> None:
     def run_of(values: range) -> Any:
         rows = [{"epoch": n, "valid.buy.auc": n} for n in values]
-        return SimpleNamespace(history=lambda: rows)
+        return SimpleNamespace(read_history=lambda: rows)
 
     runs = {1: run_of(range(1, 6)), 2: run_of(range(6, 11))}
     configuration = SimpleNamespace(name="ple", runs=runs)
@@ -168,7 +171,7 @@ def test_line_through_the_chart_of_seeds_is_at_the_mean_of_the_baseline(
     tmp_path: Path,
 ) -> None:
     sweep = write_sweep(tmp_path, {"ple": 0.82, "shared_bottom": 0.8, "mmoe": 0.7})
-    (comparison,) = compare_datasets(read_runs([str(sweep)]), None, None, "test")
+    (comparison,) = compare_datasets(read_runs([str(sweep)]), Question())
     chart = interval_plot(comparison, comparison.tasks[0]).chart()
     means = {m.tooltip: m.attributes["cx"] for m in chart.marks if m.tag == "circle"}
     lines = [m.attributes for m in chart.marks if m.tag == "line"]
@@ -183,7 +186,7 @@ def test_labels_of_values_neither_overlap_nor_leave_the_chart(
     for i in range(num_values):
         units = {"model__tower_units": [512, 256, 128 + i]}
         write_run(tmp_path / str(i), "ple", 1, {"test": {"click": auc(0.8)}}, **units)
-    (comparison,) = compare_datasets(read_runs([str(tmp_path)]), None, None, "test")
+    (comparison,) = compare_datasets(read_runs([str(tmp_path)]), Question())
     chart = setting_chart(comparison, "model.tower_units", comparison.tasks[0])
     marks = [m for m in chart.marks if m.attributes.get("text-anchor") == "middle"]
     labels = [m for m in marks if m.attributes["class"] == "tick"]
@@ -196,4 +199,4 @@ def test_labels_of_values_neither_overlap_nor_leave_the_chart(
         y, start = label.attributes["y"], label.attributes["x"] - half_width
         assert start >= by_line.get(y, 0)
         by_line[y] = start + 2 * half_width
-    assert max(by_line.values()) <= SMALL_WIDTH
+    assert max(by_line.values()) <= WIDTH

@@ -45,7 +45,7 @@ WRITTEN = {
 @pytest.mark.parametrize("labels", WRITTEN.values(), ids=list(WRITTEN))
 def test_names_and_positions_are_read_as_the_same_labels(labels, tmp_path):
     run = read_run(run_with(tmp_path / "run", labels))
-    rows, *_ = read_one_seed(run, "test", "level", False, PredictionFiles())
+    rows, *_ = read_one_seed(run, "level", False, PredictionFiles())
     assert rows.label.tolist() == [0, 2, 1, 1, 0]
     assert rows.row_numbers.tolist() == [1, 2, 3, 5, 6]
     old = read_run(run_with(tmp_path / "old", POSITIONS))
@@ -55,10 +55,10 @@ def test_names_and_positions_are_read_as_the_same_labels(labels, tmp_path):
 def test_name_that_is_no_class_is_damage(tmp_path):
     run = run_with(tmp_path / "run", ["low", "7", "else", None, "low", "low"])
     with pytest.raises(UnusableError, match="is damaged"):
-        read_one_seed(read_run(run), "test", "level", False, PredictionFiles())
+        read_one_seed(read_run(run), "level", False, PredictionFiles())
     (run / "config.yaml").write_text(yaml.safe_dump({"dataset": {"tasks": {}}}))
     with pytest.raises(UnusableError, match="is damaged"):
-        read_one_seed(read_run(run), "test", "level", False, PredictionFiles())
+        read_one_seed(read_run(run), "level", False, PredictionFiles())
 
 
 def test_runs_with_names_are_compared_with_runs_with_positions(tmp_path, capsys):

@@ -25,7 +25,8 @@ from helpers.slow import slow_except
 from mtl_cli.config.json_schema import GROUPS, Schema, group_schema, run_schema
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import MtlError
-from mtl_cli.core.options import Options, keys_of_options, option_class
+from mtl_cli.core.option_classes import keys_of_options, option_class
+from mtl_cli.core.options import Options
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.load import load
 from mtl_cli.data.table import Table, as_arrays

@@ -50,7 +50,7 @@ def test_keras_imports_what_is_hidden_from_it_only_if_it_is_not_hidden() -> None
 
 def test_hidden_modules_can_be_imported_again() -> None:
     code = (
-        "from mtl_cli.core.private_doors import hidden_modules\n"
+        "from mtl_cli.core.tensorflow_runtime import hidden_modules\n"
         "with hidden_modules('colorsys'):\n"
         "    try: import colorsys\n"
         "    except ImportError: print('hidden')\n"

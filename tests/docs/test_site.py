@@ -16,7 +16,7 @@ from helpers.slow import slow_except
 
 from mtl_cli.config.check import check
 from mtl_cli.config.json_schema import GROUPS, option_classes
-from mtl_cli.core.options import option_class, option_names
+from mtl_cli.core.option_classes import option_class, option_names
 from mtl_cli.data.load import load
 from mtl_cli.models.base import Sharing
 from mtl_cli.network.build import build

@@ -46,7 +46,9 @@ def test_fraction_of_empty_cells_does_not_depend_on_the_blocks(
     rows = pa.table({"a": [None, None, 1, 1], "b": [2, 2, None, None]})
     feature = SimpleNamespace(source_columns=lambda name: ["a", "b"])
     features: Any = SimpleNamespace(
-        by_name={"a_b": feature}, unseen=lambda raw_rows, encoded: {}
+        by_name={"a_b": feature},
+        column_kinds={"a": "number", "b": "number"},
+        unseen=lambda raw_rows, encoded: {},
     )
     feature_counts = FeatureCounts(features, tmp_path)
     for first_row in range(0, 4, rows_per_block):

@@ -28,7 +28,7 @@ from helpers.slow import slow_except
 import mtl_cli
 from mtl_cli.api.model import Model
 from mtl_cli.core.errors import ConfigError, DataError, MtlError
-from mtl_cli.core.options import option_names
+from mtl_cli.core.option_classes import option_names
 from mtl_cli.evaluation.loaded_run import load_run
 from mtl_cli.exports import onnx as onnx_format
 from mtl_cli.exports import weights as weights_format

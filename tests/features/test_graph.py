@@ -12,7 +12,7 @@ from helpers.planted_data import declared, fitted_features
 from onnx import helper
 
 from mtl_cli.columns.raw_inputs import graph_input
-from mtl_cli.core.options import option_names
+from mtl_cli.core.option_classes import option_names
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.graphs.onnx import OPERATOR_SETS, OnnxOps
 from mtl_cli.graphs.tensorflow import TensorFlowOps

@@ -6,7 +6,7 @@ from helpers.composition import composed
 from omegaconf import OmegaConf
 from pydantic import ValidationError
 
-from mtl_cli.core.options import option_class
+from mtl_cli.core.option_classes import option_class
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.generators import funnel
 from mtl_cli.generators.funnel import Funnel

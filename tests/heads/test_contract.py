@@ -15,7 +15,7 @@ from helpers.networks import (
 )
 from helpers.slow import covering, slow_except
 
-from mtl_cli.core.options import option_names
+from mtl_cli.core.option_classes import option_names
 from mtl_cli.data.table import Table
 from mtl_cli.network.build import build
 from mtl_cli.network.network import Network

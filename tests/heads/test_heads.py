@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mtl_cli.core.options import build_option
+from mtl_cli.core.option_classes import build_option
 from mtl_cli.core.prediction_names import label_of_output
 from mtl_cli.heads.base import Heads
 from mtl_cli.heads.esmm import ESMM

@@ -10,7 +10,7 @@ from helpers.slow import slow_except
 from mtl_cli.columns.layout import Block, EmbeddingTable, Layout
 from mtl_cli.config.check import check
 from mtl_cli.config.run_config import Config
-from mtl_cli.core.options import option_class
+from mtl_cli.core.option_classes import option_class
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.layers import ParallelDense, ParallelMLP, Routing, StarDense, StarMLP
 from mtl_cli.models.base import Sharing

@@ -21,7 +21,7 @@ from helpers.planted_rows import (
     scenarios,
 )
 
-from mtl_cli.core.options import option_names
+from mtl_cli.core.option_classes import option_names
 
 
 class Problem(NamedTuple):

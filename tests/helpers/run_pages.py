@@ -1,8 +1,7 @@
 """Renders the page of a run with the same text everywhere."""
 
-from mtl_cli.network.diagram import Node
 from mtl_cli.pages.line_plots import Line, LinePlot
-from mtl_cli.pages.network_chart import network_chart
+from mtl_cli.pages.network_chart import Node, network_chart
 from mtl_cli.pages.render import render
 from mtl_cli.runs.diagnosis import Diagnosis
 from mtl_cli.scoring.gate_rows import GateRow, GateTable

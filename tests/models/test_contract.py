@@ -26,7 +26,7 @@ from omegaconf import OmegaConf
 
 from mtl_cli.config.check import check
 from mtl_cli.core.errors import ConfigError, TrainingError
-from mtl_cli.core.options import option_names
+from mtl_cli.core.option_classes import option_names
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.data.table import Table
 from mtl_cli.network.build import build

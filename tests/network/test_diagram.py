@@ -6,8 +6,8 @@ from helpers import networks
 from helpers.slow import slow_except
 
 from mtl_cli.layers import Routing
-from mtl_cli.network.diagram import Node, nodes_of
-from mtl_cli.pages.network_chart import network_chart, rows_of
+from mtl_cli.network.diagram import nodes_of
+from mtl_cli.pages.network_chart import Node, network_chart, rows_of
 
 
 def nodes(*overrides: str, num_tasks: int = 2) -> list[Node]:

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from helpers.networks import SCENARIO, config, features, network
 
-from mtl_cli.core.options import option_names
+from mtl_cli.core.option_classes import option_names
 from mtl_cli.data.table import Table
 from mtl_cli.network import initial_bias
 from mtl_cli.network.initial_bias import set_initial_biases

@@ -9,7 +9,7 @@ import tensorflow as tf
 from helpers.networks import config
 
 from mtl_cli.core.errors import ConfigError
-from mtl_cli.core.options import option_class, option_names
+from mtl_cli.core.option_classes import option_class, option_names
 from mtl_cli.optimizers.base import Optimizer
 
 ROWS, WIDTH, STEPS = 5, 3, 4

@@ -5,8 +5,7 @@ from helpers.html_tags import check_self_contained, tags_of
 from helpers.run_pages import run_page
 from jinja2 import UndefinedError
 
-from mtl_cli.network.diagram import Node
-from mtl_cli.pages.network_chart import network_chart
+from mtl_cli.pages.network_chart import Node, network_chart
 from mtl_cli.pages.render import render
 
 NASTY = "</style><script>alert(1)</script>\"'><img src=x onerror=alert(1)>"

@@ -15,7 +15,7 @@ from helpers.planted_data import parquet, planted
 import mtl_cli
 from mtl_cli.core import options, plugins
 from mtl_cli.core.errors import ConfigError, DataError
-from mtl_cli.core.options import option_names
+from mtl_cli.core.option_classes import option_names
 from mtl_cli.distributed import child_processes
 from mtl_cli.models.base import Sharing
 from mtl_cli.runs import saved_model

@@ -14,10 +14,10 @@ optuna = pytest.importorskip("optuna", reason="extra hpo")
 from optuna.storages import _rdb  # noqa: E402
 
 from mtl_cli.core.errors import ConfigError, StorageError  # noqa: E402
-from mtl_cli.sweep import optuna_search, search_storage  # noqa: E402
+from mtl_cli.sweep import heartbeat, optuna_search, search_storage  # noqa: E402
+from mtl_cli.sweep.heartbeat import Heartbeat  # noqa: E402
 from mtl_cli.sweep.optuna_search import OPTUNA_SWEEPER, resume_search  # noqa: E402
 from mtl_cli.sweep.search_storage import (  # noqa: E402
-    Heartbeat,
     SearchStorage,
     open_storage,
     read_or_make_id,
@@ -38,7 +38,7 @@ def study(folder: Path, name: str) -> Any:
 def test_trials_of_a_silent_sweep_are_tried_by_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search_storage, "MAX_SILENCE_SECONDS", 0)
+    monkeypatch.setattr(heartbeat, "MAX_SILENCE_SECONDS", 0)
     silent, other = study(tmp_path, "silent"), study(tmp_path, "other")
     trial = silent.ask(SPACE)
     beating = Heartbeat(other)
@@ -56,14 +56,14 @@ def test_trials_of_a_silent_sweep_are_tried_by_another(
 def test_trials_of_a_living_sweep_and_of_this_sweep_are_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search_storage, "MAX_SILENCE_SECONDS", 0)
+    monkeypatch.setattr(heartbeat, "MAX_SILENCE_SECONDS", 0)
     one, two = study(tmp_path, "one"), study(tmp_path, "two")
     beating = [Heartbeat(one), Heartbeat(two)]
     for running in (one, two):
         running.ask(SPACE)
     for _ in range(3):
-        for heartbeat in beating:
-            heartbeat.beat()
+        for sweep in beating:
+            sweep.beat()
     assert [t.state.name for t in one.trials] == ["RUNNING", "RUNNING"]
 
 

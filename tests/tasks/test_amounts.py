@@ -9,7 +9,7 @@ from helpers.planted_data import config, loaded, parquet, run_in, values
 from scipy.special import expit
 
 from mtl_cli.core.errors import DataError
-from mtl_cli.core.options import option_names
+from mtl_cli.core.option_classes import option_names
 from mtl_cli.scoring.scores import score
 from mtl_cli.tasks._amounts import AmountTask
 from mtl_cli.tasks.base import task_class

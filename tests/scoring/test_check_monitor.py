@@ -6,8 +6,8 @@ from helpers.planted_data import config, values
 
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.table import Table
-from mtl_cli.runs.preflight import check_monitor
 from mtl_cli.runs.run import size_warning
+from mtl_cli.scoring.scores import check_monitor
 
 NONE = np.nan
 

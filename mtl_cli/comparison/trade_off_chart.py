@@ -1,0 +1,128 @@
+"""Draws the scores of configurations on two tasks against each other.
+
+An axis, `x` or `y`, is called as a function: `x(value)` is the position of a value in
+SVG units.
+"""
+
+from typing import NamedTuple
+
+from mtl_cli.comparison.intervals import Interval
+from mtl_cli.comparison.plots import plotted_indices
+from mtl_cli.comparison.results import DatasetComparison, Task
+from mtl_cli.pages.charts import NUM_COLORS, Axis, Chart, axis_around, color
+
+MAX_POINT_NAME = 24  # a longer name does not fit beside its point
+# Lengths and positions in SVG units. LEFT is the x position of the y axis. TOP and
+# BOTTOM are the y positions of the ends of the y axis.
+WIDTH = 460
+HEIGHT = 344
+LEFT = 64
+RIGHT_MARGIN = 16
+TOP = 30
+BOTTOM = 300
+# The distances of a point's name from the point.
+NAME_X_DISTANCE, NAME_Y_DISTANCE = 10, 8
+# The name of a point beyond this share of the width is to the left of the point.
+FAR_RIGHT = 0.7
+MEAN_RADIUS = 6
+
+
+class TradeOffPoint(NamedTuple):
+    """A configuration in the plot of two tasks.
+
+    Attributes:
+        config_index: the index of the configuration.
+        x: the interval of the metric on the first task.
+        y: the interval of the metric on the second task.
+    """
+
+    config_index: int
+    x: Interval
+    y: Interval
+
+
+def trade_off_chart(comparison: DatasetComparison, first: Task, second: Task) -> Chart:
+    """Plots the scores of configurations on two tasks against each other.
+
+    A line joins the configurations on the Pareto front, see `front_points`. There is no
+    line if one of the metrics has no direction, such as `pcoc`.
+    """
+    points = trade_off_points(comparison, first, second)
+    x_ends = [end for point in points for end in point.x.ends]
+    y_ends = [end for point in points for end in point.y.ends]
+    x = axis_around(x_ends, LEFT, WIDTH - RIGHT_MARGIN)
+    y = axis_around(y_ends, BOTTOM, TOP)
+    title = f"{first.name_with_space} against {second.name_with_space}"
+    chart = Chart(title, WIDTH, HEIGHT)
+    chart.x_axis(x, y, f"{first.name_with_space} {first.metric_title}")
+    chart.y_axis(x, y, f"{second.name_with_space} {second.metric_title}")
+    front = front_points(points, first.direction, second.direction)
+    if front:
+        means = sorted((point.x.mean, point.y.mean) for point in front)
+        chart.path([(x(x_mean), y(y_mean)) for x_mean, y_mean in means], "front")
+    for point in points:
+        name = comparison.configurations[point.config_index].name
+        draw_point(chart, x, y, point, name, is_on_front=point in front)
+        if len(points) <= NUM_COLORS and len(name) <= MAX_POINT_NAME:
+            draw_point_name(chart, x(point.x.mean), y(point.y.mean), name)
+    return chart
+
+
+def trade_off_points(
+    comparison: DatasetComparison, first: Task, second: Task
+) -> list[TradeOffPoint]:
+    """Returns the plotted configurations that have scores on both tasks."""
+    points = []
+    for i in plotted_indices(comparison):
+        x, y = first.scores[i].interval, second.scores[i].interval
+        if x is not None and y is not None:
+            points.append(TradeOffPoint(i, x, y))
+    return points
+
+
+def front_points(
+    points: list[TradeOffPoint], x_direction: int, y_direction: int
+) -> list[TradeOffPoint]:
+    """Returns the points on the Pareto front: no other point beats their means.
+
+    A point beats another point if it is at least as good in both metrics, and better in
+    one of them. A direction is 1 if a higher metric is better, -1 if a lower metric is
+    better, and 0 if neither is. With a direction of 0, no point is on the front.
+    """
+    if x_direction == 0 or y_direction == 0:
+        return []
+
+    def beats(point: TradeOffPoint, other: TradeOffPoint) -> bool:
+        x_gain = (point.x.mean - other.x.mean) * x_direction
+        y_gain = (point.y.mean - other.y.mean) * y_direction
+        return min(x_gain, y_gain) >= 0 < max(x_gain, y_gain)
+
+    return [p for p in points if not any(beats(other, p) for other in points)]
+
+
+def draw_point(
+    chart: Chart, x: Axis, y: Axis, point: TradeOffPoint, name: str, is_on_front: bool
+) -> None:
+    """Draws a configuration: a dot for its means, and lines for its intervals.
+
+    Without known intervals, for instance for a single seed, there are no lines.
+    """
+    center_x, center_y = x(point.x.mean), y(point.y.mean)
+    css_color = color(point.config_index)
+    if point.x.half_width is not None and point.y.half_width is not None:
+        left, right = map(x, point.x.ends)
+        low, high = map(y, point.y.ends)
+        chart.line((left, center_y), (right, center_y), f"whisker {css_color}")
+        chart.line((center_x, low), (center_x, high), f"whisker {css_color}")
+    front_class = " onfront" if is_on_front else ""
+    css_class = f"mean {css_color}{front_class}"
+    chart.dot((center_x, center_y), MEAN_RADIUS, css_class, name)
+
+
+def draw_point_name(chart: Chart, x: float, y: float, name: str) -> None:
+    """Draws the name of a point at (x, y), on the side where the chart has space."""
+    name_y = y - NAME_Y_DISTANCE
+    if x > WIDTH * FAR_RIGHT:
+        chart.text((x - NAME_X_DISTANCE, name_y), name, "end")
+    else:
+        chart.text((x + NAME_X_DISTANCE, name_y), name, "start")

@@ -1,0 +1,215 @@
+"""Finds, imports and checks the classes of options.
+
+An axis is a folder of options, such as `models` or `encoders`; `plugins.AXES` lists the
+axes. An option is a choice on an axis, such as the model `ple`. The option's file has
+the option's name, and holds the option's class. The fields of the class are the
+option's keys in the configuration.
+"""
+
+from types import ModuleType
+from typing import Any, TypeVar
+
+from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError
+
+from mtl_cli.core.errors import ConfigError, first_line, shown, suggest
+from mtl_cli.core.options import Options
+from mtl_cli.core.plugins import OptionSource, sources
+
+PLUGIN_HINT = "; the option of a plugin needs --plugins FOLDER"
+# A name that is less similar to a known option may well be the option of a plugin.
+PLUGIN_CUTOFF = 0.8
+
+
+Option = TypeVar("Option", bound=Options)
+
+
+def option_validator(
+    axis: str, base: type[Options], key: str = "name"
+) -> BeforeValidator:
+    """Returns a validator that turns a dict into an object of an option's class.
+
+    The value of `key` (`name`, `kind` or `generator`) is the option's name. A dict
+    without a `name` is an error. A dict without a `kind` or `generator` is left to the
+    base class of the axis: a data set that reads files has no `generator`.
+    """
+
+    def validate(value: object) -> object:
+        if not isinstance(value, dict) or (key != "name" and key not in value):
+            return value
+        name: Any = value.get(key)
+        check_option_name(axis, name, message_start=f"{key}: {shown(name)} ")
+        return option_class(axis, name, base).model_validate(value)
+
+    return BeforeValidator(validate)
+
+
+def option_name_validator(axis: str) -> BeforeValidator:
+    """Returns a validator of a text that must name an option of an axis."""
+
+    def validate(value: object) -> object:
+        check_option_name(axis, value)
+        return value
+
+    return BeforeValidator(validate)
+
+
+def suggest_option(wrong: str, names: list[str]) -> str:
+    """Returns a hint for a message: the most similar option name, else `--plugins`."""
+    return suggest(wrong, names, PLUGIN_CUTOFF) or PLUGIN_HINT
+
+
+def check_option_name(axis: str, name: object, message_start: str = "") -> None:
+    """Raises an error if an axis has no option of this name.
+
+    The message begins with `message_start`: the key and the name, or "" if the code
+    that prints pydantic's error adds both.
+    """
+    names = option_names(axis)
+    if name not in names:
+        raise PydanticCustomError(
+            "unknown_name",
+            "{message_start}is not one of: {names}{hint}",
+            {
+                "message_start": message_start,
+                "names": ", ".join(names),
+                "hint": suggest_option(str(name), names),
+            },
+        )
+
+
+def build_option(
+    axis: str, name: str, base: type[Option], keys: dict[str, Any], selector: str
+) -> Option:
+    """Builds an object of an option's class.
+
+    Args:
+        axis: the axis of the option.
+        name: the name of the option.
+        base: the base class of the axis.
+        keys: {key: value}; may hold keys of other options, see `checked_own_keys`.
+        selector: the key that chooses the option, for messages.
+    """
+    cls = option_class(axis, name, base)
+    own_keys = checked_own_keys(keys, cls, axis, base, selector)
+    return cls.model_validate(own_keys)
+
+
+def checked_own_keys(
+    values: Any, cls: type[Options], axis: str, base: type[Options], selector: str
+) -> Any:
+    """Drops the keys that only other options of the axis have, if they have no effect.
+
+    If a user changes the option in a configuration, keys of the earlier option remain
+    there. Such a key has no effect as long as its value is its default in one of the
+    options that have the key; any other value is a `ValueError`. Keys that no option
+    has stay, as do values that are not a dict.
+
+    Args:
+        values: {key: value} of a section of the configuration.
+        cls: the class of the chosen option.
+        axis: the axis of the option.
+        base: the base class of the axis.
+        selector: the key that chooses the option, for the message.
+    """
+    # The class is the base class if the section names no option: pydantic will report
+    # that the name is missing.
+    if not isinstance(values, dict) or cls is base:
+        return values
+    unknown_keys = [key for key in values if key not in cls.model_fields]
+    if not unknown_keys:
+        return dict(values)
+    foreign_keys = defaults_by_option(axis, base, unknown_keys)
+    for key, defaults in foreign_keys.items():
+        if values[key] not in defaults.values():
+            *_, default = defaults.values()
+            use = "use" if len(defaults) > 1 else "uses"
+            raise ValueError(
+                f"{key}: only {selector}={' and '.join(defaults)} {use} it; "
+                f"set {key} to {'null' if default is None else default}"
+            )
+    return {key: value for key, value in values.items() if key not in foreign_keys}
+
+
+def defaults_by_option(
+    axis: str, base: type[Options], keys: list[str]
+) -> dict[str, dict[str, Any]]:
+    """Returns {key: {option that has the key: the key's default there}}.
+
+    The default of a required key is None. Keys that no option has are left out.
+    """
+    defaults: dict[str, dict[str, Any]] = {}
+    for name in option_names(axis):
+        for key, field in option_class(axis, name, base).model_fields.items():
+            if key in keys:
+                default = None
+                if not field.is_required():
+                    default = field.get_default(call_default_factory=True)
+                defaults.setdefault(key, {})[name] = default
+    return defaults
+
+
+def option_names(axis: str) -> list[str]:
+    """Returns the names of an axis's options, including the options of plugins."""
+    return sorted(sources(axis))
+
+
+def keys_of_options(axis: str, base: type[Options]) -> set[str]:
+    """Returns every key that at least one option of an axis has."""
+    return {
+        key
+        for name in option_names(axis)
+        for key in option_class(axis, name, base).model_fields
+    }
+
+
+def option_class(axis: str, name: str, base: type[Option]) -> type[Option]:
+    """Returns the class of an option: the one subclass of `base` in the option's file.
+
+    Raises:
+        ConfigError: if a plugin's file cannot be imported, holds no or several such
+            classes, or holds a class that lacks a method.
+    """
+    source = sources(axis)[name]
+    classes = subclasses_in(imported(source), base)
+    if len(classes) != 1:
+        raise ConfigError(
+            f"{source.label}: holds {len(classes)} subclasses of {base.__name__}; "
+            f"expected one, which is the option {name!r}"
+        )
+    cls = classes[0]
+    if missing_methods := sorted(getattr(cls, "__abstractmethods__", ())):
+        raise ConfigError(
+            f"{source.label}: {cls.__name__} lacks {', '.join(missing_methods)}; add "
+            f"each, see {base.__name__} in {base.__module__}"
+        )
+    return cls
+
+
+def imported(source: OptionSource) -> object:
+    """Imports an option's class, or the module that holds the class."""
+    try:
+        return source.load()
+    except (Exception, SystemExit) as error:
+        if not source.is_plugin:
+            raise
+        raise ConfigError(
+            f"{source.label}: cannot be imported: {type(error).__name__}: "
+            f"{first_line(error)}"
+        ) from error
+
+
+def subclasses_in(class_or_module: object, base: type[Option]) -> list[type[Option]]:
+    """Returns the subclasses of a base class that a module defines.
+
+    Classes that the module has imported from elsewhere do not count. In place of a
+    module, a single class is checked.
+    """
+    candidates = [class_or_module]
+    if isinstance(class_or_module, ModuleType):
+        candidates = [
+            value
+            for value in vars(class_or_module).values()
+            if getattr(value, "__module__", "") == class_or_module.__name__
+        ]
+    return [c for c in candidates if isinstance(c, type) and issubclass(c, base)]

@@ -1,0 +1,147 @@
+"""Finds the outputs that can be evaluated on a table, and the columns to read."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from mtl_cli.core.errors import ConfigError, DataError, suggest
+from mtl_cli.data.column_request import ColumnRequest, readable_names
+from mtl_cli.data.dataset import Dataset
+from mtl_cli.data.encode import feature_request
+from mtl_cli.data.labels import label_request, sampled_task, space_task
+from mtl_cli.evaluation.loaded_run import LoadedRun
+from mtl_cli.heads.base import Output
+
+
+@dataclass(frozen=True)
+class EvaluationPlan:
+    """The outputs that can be evaluated on a table, and the columns to read for them.
+
+    Attributes:
+        dataset: the data set of the run, without optional columns that the table lacks
+            and without the columns that only training needs.
+        outputs: the outputs whose labels the table has.
+        slice_columns: the columns whose values make slices.
+        request: the columns to read.
+        remarks: what is left out of the evaluation, or unexpected, one line each.
+    """
+
+    dataset: Dataset
+    outputs: list[Output]
+    slice_columns: list[str]
+    request: ColumnRequest
+    remarks: list[str]
+
+
+def plan_evaluation(
+    run: LoadedRun,
+    dataset: Dataset,
+    columns: list[str],
+    slice_columns: list[str],
+    table_name: str,
+) -> EvaluationPlan:
+    """Finds the outputs to evaluate on a table, and the columns to read.
+
+    An output is evaluated if the table has the columns of its labels. Optional columns,
+    such as groups, are used if the table has them.
+
+    The data set is that of the run, with the format of the table. `columns` are the
+    names of the table's columns.
+
+    Raises:
+        DataError: if the table lacks labels of every output.
+        ConfigError: if the table lacks a column of `slice_columns`.
+    """
+    outputs, remarks = [], []
+    for output in run.config.outputs:
+        needed = label_columns(dataset, output)
+        missing = [column for column in needed if column not in columns]
+        if missing:
+            problem = f"{table_name} has no column '{missing[0]}'"
+            remarks.append(f"{output.name} is not evaluated: {problem}")
+        else:
+            outputs.append(output)
+    listed = readable_names(columns)
+    if not outputs:
+        choices = dict.fromkeys(
+            " and ".join(label_columns(dataset, x)) for x in run.config.outputs
+        )
+        raise DataError(
+            f"TABLE: {table_name} has the labels of no output of this model, only the "
+            f"columns {listed}; add the label columns of at least one output: "
+            f"{', or '.join(choices)}"
+        )
+    for column in slice_columns:
+        if column not in columns:
+            raise ConfigError(
+                f"--by: no column '{column}' in {table_name}, which has "
+                f"{listed}{suggest(column, columns)}"
+            )
+    dataset, more_remarks = without_optional_columns(dataset, columns)
+    request = requested_columns(dataset, outputs, slice_columns)
+    remarks += more_remarks
+    return EvaluationPlan(dataset, outputs, slice_columns, request, remarks)
+
+
+def requested_columns(
+    dataset: Dataset, outputs: list[Output], slice_columns: list[str]
+) -> ColumnRequest:
+    """Returns the columns to read: of features, labels and slices."""
+    features = feature_request(dataset)
+    labels = label_request(dataset, outputs)
+    read_anyway = features.keys | labels.keys
+    slice_keys = {c: "--by" for c in slice_columns if c not in read_anyway}
+    # In a text file, the cells of the slices' columns are read as text.
+    slice_types = dict.fromkeys(slice_keys, pa.string())
+    # A column of both a feature and a label has the type that the feature needs.
+    types = slice_types | labels.types | features.types
+    return ColumnRequest(read_anyway | slice_keys, types)
+
+
+def label_columns(dataset: Dataset, output: Output) -> list[str]:
+    """Returns the columns that the labels of an output are made of.
+
+    These are the label of the output, the label of its space if it has one, and the
+    label of the task whose rows with label 0 were sampled, if there is such a task.
+    """
+    tasks = [output.task]
+    if output.space is not None:
+        tasks.append(space_task(dataset, output.space))
+    sampled = sampled_task(dataset, output)
+    if sampled is not None:
+        tasks.append(sampled)
+    return [task.label for task in tasks]
+
+
+def without_optional_columns(
+    dataset: Dataset, columns: list[str]
+) -> tuple[Dataset, list[str]]:
+    """Removes from a data set the optional columns that are not among a table's.
+
+    The column of splits is always removed: all rows of the table are evaluated.
+
+    Returns: the data set without these columns; and one line per missing column that
+        says how the evaluation differs.
+    """
+    remarks = []
+    changes: dict[str, object] = {"split_column": None}
+    group = dataset.group_column
+    if group is not None and group not in columns:
+        changes["group_column"] = None
+        remarks.append(f"gauc is left out: the table has no column '{group}'")
+    tasks = dict(dataset.tasks)
+    for name, task in tasks.items():
+        truth = task.truth_column
+        if truth is not None and truth not in columns:
+            tasks[name] = tasks[name].model_copy(update={"truth": None})
+            remarks.append(
+                f"truth_rmse of {name} is left out: the table has no column '{truth}'"
+            )
+        rates = task.kept_negatives_column
+        if rates is not None and rates not in columns:
+            tasks[name] = tasks[name].model_copy(update={"sampling_rate": 1.0})
+            remarks.append(
+                f"{name} is scored as if no rows were sampled: the table has no column "
+                f"'{rates}'"
+            )
+    return dataset.model_copy(update=changes | {"tasks": tasks}), remarks

@@ -1,0 +1,153 @@
+"""Rules that propose the use of a column of text or of lists, see `column_rules`."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mtl_cli.init.column_profile import (
+    MAX_CATEGORIES,
+    MAX_TEXTS_AMONG_NUMBERS,
+    ColumnProfile,
+)
+from mtl_cli.init.column_proposal import (
+    ColumnProposal,
+    join_remarks,
+    leave_out,
+    min_count_keys,
+    numeric_keys,
+    propose_categories,
+)
+from mtl_cli.init.column_summary import shorten
+from mtl_cli.init.name_hints import suggests_id
+from mtl_cli.init.value_kinds import matches
+
+DATE = (
+    r"^([0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{2,4})"
+    r"([ T].*)?$"
+)
+# {pattern of text that a user should convert: what the cells are, and what to do}
+CONVERTIBLE_TEXT = {
+    r"^-?[0-9]+,[0-9]+$": "the cells are numbers with a decimal comma: write a point",
+    DATE: "the cells are dates: write all dates in the form 2024-12-31",
+    r"^\[.*\]$": "the cells are lists in brackets: write lists in the form a|b|c",
+    r"^\{.*\}$": "the cells are records: make one column per field",
+}
+# The cells are as a pattern says if more than this share of the distinct values match.
+MIN_MATCHING_SHARE = 0.9
+
+# {separator of lists in text: share of the cells that must contain the separator}
+SEPARATORS = {"|": 0.2, ";": 0.2, "^": 0.2, ", ": 0.5, ",": 0.5, " ": 0.5}
+# In lists, the number of distinct parts is at most this share of the number of distinct
+# cells. In sentences, the words repeat less often.
+MAX_DISTINCT_PARTS = 0.6
+# Parts between spaces are ids, and not words, if this share of the parts has a digit.
+MIN_SHARE_WITH_DIGIT = 0.9
+# `max_length` keeps this share of the lists whole.
+LENGTH_QUANTILE = 0.95
+
+# Text is free text if the mean cell has more characters than this number, and if the
+# number of distinct values is more than this share of the number of cells.
+FREE_TEXT_LENGTH = 40
+MIN_DISTINCT_FREE_TEXT = 0.3
+
+
+def convertible_text(column: ColumnProfile) -> ColumnProposal | None:
+    """Leaves out text that a user can convert to numbers, times, lists or columns."""
+    if column.kind != "text":
+        return None
+    texts, num_cells = column.non_numbers()
+    num_numbers = column.num_distinct - len(texts)
+    if (
+        len(texts) <= MAX_TEXTS_AMONG_NUMBERS
+        and num_numbers > MAX_CATEGORIES
+        and not suggests_id(column.name)
+    ):
+        quoted = ", ".join(f"'{shorten(text)}'" for text in texts)
+        cells = "1 cell" if num_cells == 1 else f"{num_cells:,} cells"
+        warning = f"the cells are numbers, except {quoted} in {cells}: empty such "
+        warning += "cells, or list the text in csv.null_values if the file is a text "
+        warning += "file"
+        keys = numeric_keys(column, missing=True)
+        return ColumnProposal(column, "left out", keys, warning=warning)
+    if column.num_distinct < 2:
+        return None
+    for pattern, remark in CONVERTIBLE_TEXT.items():
+        if matches(column.values, pattern).mean() > MIN_MATCHING_SHARE:
+            return leave_out(column, remark)
+    return None
+
+
+def list_column(column: ColumnProfile) -> ColumnProposal | None:
+    """Proposes a sequence feature for lists, and for lists that are written as text."""
+    separator = None
+    if column.kind == "text":
+        separator = list_separator(column)
+        if separator is None:
+            return None
+        column = column.split(separator)
+    elements = column.elements
+    lengths = column.lengths
+    if column.kind != "list" or elements is None or lengths is None:
+        return None
+    # A sequence reads ids: texts, whole numbers and booleans. Other values are ids too
+    # if they are stored as text.
+    are_ids = elements.kind in ("text", "whole", "boolean") or elements.stored_as_text
+    if pa.types.is_floating(elements.arrow_type) or not are_ids:
+        remark = f"no feature reads lists of {elements.arrow_type}, except as weights: "
+        remark += f"write weights: {column.name} in a sequence, or convert the values "
+        return leave_out(column, remark + "to text or whole numbers")
+    if elements.counts.max() == 1:
+        return leave_out(column, "each value occurs only once in all lists")
+    max_length = max(1, math.ceil(np.quantile(lengths, LENGTH_QUANTILE)))
+    keys: dict[str, Any] = {"kind": "sequence", "max_length": max_length}
+    if separator is not None:
+        keys["separator"] = separator
+    more_keys, remark = min_count_keys(elements.counts, "all values in the lists")
+    keys |= more_keys
+    if lengths.max() > max_length:
+        share = (lengths <= max_length).mean()
+        length_remark = f"max_length keeps {share:.0%} of the lists whole"
+        remark = join_remarks(length_remark, remark)
+    return ColumnProposal(column, "feature", keys, remark)
+
+
+def list_separator(column: ColumnProfile) -> str | None:
+    """Returns the separator of the lists in a text column; None without lists."""
+    for separator, min_share in SEPARATORS.items():
+        contains = np.asarray(pc.match_substring(column.values, separator))
+        num_cells = column.counts[contains].sum()
+        if num_cells < min_share * column.num_filled:
+            continue
+        if makes_lists(column, separator):
+            return separator
+    return None
+
+
+def makes_lists(column: ColumnProfile, separator: str) -> bool:
+    """Whether the parts between separators are values of lists, not words of sentences.
+
+    Values of lists repeat more often than words of sentences do. Between spaces, values
+    also contain digits, as ids do.
+    """
+    parts = column.split(separator).elements
+    if parts is None or parts.num_distinct > MAX_DISTINCT_PARTS * column.num_distinct:
+        return False
+    if separator != " ":
+        return True
+    num_with_digit = parts.counts[matches(parts.values, "[0-9]")].sum()
+    return bool(num_with_digit >= MIN_SHARE_WITH_DIGIT * parts.counts.sum())
+
+
+def text_column(column: ColumnProfile) -> ColumnProposal:
+    """Proposes categories; leaves out sentences and texts that hardly repeat."""
+    lengths = np.array([len(value) for value in column.values.to_pylist()])
+    mean_length = float(np.average(lengths, weights=column.counts))
+    hardly_repeats = column.num_distinct > MIN_DISTINCT_FREE_TEXT * column.num_filled
+    if mean_length > FREE_TEXT_LENGTH and hardly_repeats:
+        return leave_out(column, "the cells hold free text")
+    if column.mostly_unique and column.num_distinct > MAX_CATEGORIES:
+        return leave_out(column, "the value differs in nearly every row")
+    return propose_categories(column)
