@@ -7,7 +7,7 @@ import numpy as np
 
 from mtl_cli.scoring.scored_rows import ScoredRows, value_with_interval
 from mtl_cli.scoring.slices import OTHER, Slices
-from mtl_cli.statistics.sampling_error import SamplingError
+from mtl_cli.statistics.sampling_error import SamplingError, on_symmetric_scale
 from mtl_cli.statistics.significance import SIGNIFICANCE_LEVEL, holm, z_test
 
 # The number of rows of each class that a slice needs to be tested.
@@ -136,10 +136,12 @@ def compare_with_rest(
     error_of_rest = others.sampling_error(metric)
     if error_of_rest is None:
         return None
+    inside, standard_error = on_symmetric_scale(value, error)
+    outside, standard_error_of_rest = on_symmetric_scale(rest_value, error_of_rest)
     # The rows differ, so the two errors are independent and their squares add up.
-    standard_error = float(np.hypot(error.standard_error, error_of_rest.standard_error))
-    test = z_test(value - rest_value, standard_error)
-    return SliceTest(rest_value, test.difference, test.p_value)
+    total_error = float(np.hypot(standard_error, standard_error_of_rest))
+    test = z_test(inside - outside, total_error)
+    return SliceTest(rest_value, value - rest_value, test.p_value)
 
 
 def judge_slices(tests: list[SliceTest | None], direction: int) -> list[Verdict | None]:

@@ -164,11 +164,22 @@ def interval(value: float, error: SamplingError) -> tuple[float, float]:
     interval is symmetric around the value minus its bias (Davison and Hinkley, 1997,
     section 5.2).
     """
-    half_width = quantile(np.inf) * error.standard_error
+    middle, standard_error = on_symmetric_scale(value, error)
+    half_width = quantile(np.inf) * standard_error
     if error.method == "delong":
-        logit = np.log(value / (1 - value))
-        # The derivative of the logit is 1 / (value (1 - value)).
-        half_width /= value * (1 - value)
-        low, high = (1 / (1 + np.exp(-logit - sign * half_width)) for sign in (-1, 1))
+        low, high = (1 / (1 + np.exp(-middle - sign * half_width)) for sign in (-1, 1))
         return float(low), float(high)
-    return value - error.bias - half_width, value - error.bias + half_width
+    return middle - error.bias - half_width, middle - error.bias + half_width
+
+
+def on_symmetric_scale(value: float, error: SamplingError) -> tuple[float, float]:
+    """Returns a value and its standard error on a scale on which errors are symmetric.
+
+    This is the scale of logits for an AUC with an error by DeLong's formula, and the
+    scale of the metric for all other metrics.
+    """
+    if error.method != "delong":
+        return value, error.standard_error
+    # The derivative of the logit is 1 / (value (1 - value)).
+    logit = float(np.log(value / (1 - value)))
+    return logit, error.standard_error / (value * (1 - value))

@@ -429,6 +429,7 @@ WRONG = {
     "by_plural": (["RUN", "TEST", "--by", "cities"], 2, "did you mean city?"),
     "by_case": (["RUN", "TEST", "--by", "CITY"], 2, "did you mean city?"),
     "by_list": (["RUN", "list.parquet", "--by", "city"], 2, "--by: column 'city' hol"),
+    "groups": (["RUN", "groups.parquet"], 2, "dataset.group_column: 'user': "),
     "by_alone": (["RUN", "--by", "city"], 2, "--by: slices need a TABLE"),
     "repeats": (
         ["RUN", "TEST", "--importance", "--repeats", "1"],
@@ -496,6 +497,7 @@ def wrong_files(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     frame.assign(click=7).to_csv(folder / "label.csv", index=False)
     frame.head(0).to_csv(folder / "empty.csv", index=False)
     frame.assign(city=[["Rome"]] * len(frame)).to_parquet(folder / "list.parquet")
+    frame.assign(user=[[1]] * len(frame)).to_parquet(folder / "groups.parquet")
     (folder / "binary.parquet").write_bytes(b"PAR1 and no more")
     (folder / "old.json").write_text("mine")
     (folder / "damaged" / "model").mkdir(parents=True)

@@ -165,6 +165,25 @@ def test_slice_is_not_tested_if_its_metric_is_undefined_on_the_other_rows() -> N
     assert compare_with_rest(0.9, error, outside, "gauc") is None
 
 
+def test_equal_slices_of_few_positives_are_called_different_in_5_percent() -> None:
+    """AUCs near 1 have errors that are symmetric only on the scale of logits."""
+    rest = scored(np.zeros(4000), True, seed=0)
+    auc_of_rest = rest.score(["auc"])["auc"]
+    random = np.random.default_rng(1)
+    wrong, repetitions = 0, 300
+    for seed in range(1, repetitions + 1):
+        small = scored(np.zeros(60), True, seed=seed)
+        few = small.take((small.label == 0) | (random.random(60) < 0.5))
+        value, error = few.score(["auc"])["auc"], few.sampling_error("auc")
+        if error is not None and value is not None:
+            test = compare_with_rest(value, error, rest, "auc")
+            assert test is not None
+            assert test.difference == pytest.approx(value - auc_of_rest)
+            wrong += test.p < 0.05
+    # Three standard errors of a share of 0.05 in 300 are 0.038.
+    assert wrong / repetitions < 0.088
+
+
 def test_surely_weaker_slices_come_before_smaller_ones_that_look_weaker() -> None:
     codes = np.repeat([0, 1, 2], [1500, 70, 1500])
     slices = Slices("city", ["large", "small", "good"], codes)
