@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from mtl_cli.api.arrow_rows import Rows
     from mtl_cli.evaluation.evaluation import Evaluation
-    from mtl_cli.evaluation.loaded_run import LoadedRun
     from mtl_cli.evaluation.open_table import TableInMemory
+    from mtl_cli.network.trained_model import TrainedModel
 
 
 class Model:
@@ -30,14 +30,14 @@ class Model:
             that its heads add.
     """
 
-    def __init__(self, run: "LoadedRun") -> None:
-        self._run = run
-        self.config = run.config
-        self.outputs = [output.name for output in run.config.outputs]
+    def __init__(self, model: "TrainedModel") -> None:
+        self._model = model
+        self.config = model.config
+        self.outputs = [output.name for output in model.config.outputs]
 
     def __repr__(self) -> str:
         name = self.config.model.name
-        return f"<Model {name} of {self._run.folder}: {', '.join(self.outputs)}>"
+        return f"<Model {name} of {self._model.folder}: {', '.join(self.outputs)}>"
 
     def predict(self, table: "Rows", set: Mapping[str, Any] = {}) -> "pd.DataFrame":
         """Predicts every output for every row.
@@ -71,21 +71,19 @@ class Model:
 
         from mtl_cli.data.encode import feature_request
         from mtl_cli.data.unseen_values import UnseenValues
-        from mtl_cli.network.prediction_columns import prediction_columns
 
-        features = self._run.with_constants(set, "predict: set").features
+        model = self._model.with_constants(set, "predict: set")
         request = feature_request(self.config.dataset).without(set)
         rows = select_feature_columns(table, request)
         index = table.index if isinstance(table, pd.DataFrame) else None
         if not rows.num_rows:
             raise DataError("predict: the table has no rows")
-        encoded = features.encode(rows)
-        unseen = UnseenValues(features)
+        encoded = model.features.encode(rows)
+        unseen = UnseenValues(model.features)
         unseen.add(rows, encoded)
         for warning in unseen.warnings(only_suspicious=True):
             warnings.warn(f"predict: {warning}", stacklevel=2)
-        columns = prediction_columns(self._run.network, self.config, encoded)
-        return pd.DataFrame(columns, index=index)
+        return pd.DataFrame(model.prediction_columns(encoded), index=index)
 
     def evaluate(
         self,
@@ -131,7 +129,7 @@ class Model:
                 raise DataError("evaluate: the list names no file; name one")
         columns = [by] if isinstance(by, str) else list(by)
         request = EvaluationRequest(columns, importance)
-        evaluation, _ = evaluate(self._run, rows, request)
+        evaluation, _ = evaluate(self._model, rows, request)
         return evaluation
 
     def export(
@@ -158,7 +156,7 @@ class Model:
         """
         from mtl_cli.runs.export import export_model
 
-        model = self._run.with_constants(set, "export: set")
+        model = self._model.with_constants(set, "export: set")
         export_model(lambda: model, Path(target), format, force)
 
 
@@ -195,9 +193,9 @@ def load(
                 "imported"
             )
         from mtl_cli.core.plugins import use_folders
-        from mtl_cli.evaluation.loaded_run import load_run
+        from mtl_cli.runs import saved_model
 
         if plugins:
             folders = [plugins] if isinstance(plugins, str | PathLike) else plugins
             use_folders([Path(folder) for folder in folders])
-        return Model(load_run(Path(run)))
+        return Model(saved_model.load(Path(run)))

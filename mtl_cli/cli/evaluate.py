@@ -156,15 +156,15 @@ def check_options(options: argparse.Namespace, is_sweep: bool) -> None:
 def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> int:
     """Evaluates a run, writes the files, prints the result; returns the exit code."""
     from mtl_cli.evaluation.evaluate import evaluate
-    from mtl_cli.evaluation.loaded_run import load_run
     from mtl_cli.evaluation.page import page
     from mtl_cli.evaluation.results import check_names, failed_checks
     from mtl_cli.evaluation.screen import show_evaluation
+    from mtl_cli.runs import saved_model
 
     with progress_bar() as move:
         table = as_location(options.table) if options.table else None
         request = request_of(options, move)
-        evaluation, _ = evaluate(load_run(options.run), table, request)
+        evaluation, _ = evaluate(saved_model.load(options.run), table, request)
     check_names(conditions, [evaluation])
     if options.json is not None:
         values = mask_secrets(evaluation.to_dict())

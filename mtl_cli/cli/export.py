@@ -88,7 +88,7 @@ def export(options: argparse.Namespace) -> None:
     constants = parse_assignments("--set", options.set)
     plugins.use_folders(options.plugins)
     tensorflow_runtime.load()
-    from mtl_cli.evaluation.loaded_run import load_run
+    from mtl_cli.runs import saved_model
     from mtl_cli.runs.export import export_model, verify
 
     if options.verify is not None:
@@ -96,7 +96,7 @@ def export(options: argparse.Namespace) -> None:
     else:
         path = options.target
         result = export_model(
-            lambda: load_run(options.run).with_constants(constants, "--set"),
+            lambda: saved_model.load(options.run).with_constants(constants, "--set"),
             path,
             options.format or "saved_model",
             options.force,

@@ -16,12 +16,12 @@ from mtl_cli.data.compute_report import label_counts
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.sampling_findings import unsampled_findings
 from mtl_cli.evaluation.evaluation import Evaluation
-from mtl_cli.evaluation.loaded_run import LoadedRun
 from mtl_cli.evaluation.open_table import TableInMemory, opened_table
 from mtl_cli.evaluation.prediction_drift import prediction_drift
 from mtl_cli.evaluation.rows import EvaluatedRows, rows_of_source, validation_rows
 from mtl_cli.metrics.regression import truth_rmse
 from mtl_cli.metrics.score_dict import NON_METRIC_KEYS, metrics_of
+from mtl_cli.network.trained_model import TrainedModel
 from mtl_cli.scoring.gate_slices import usage_by_slice
 from mtl_cli.scoring.gate_usage import summarize_gates
 from mtl_cli.scoring.gate_weights import measure_gate_weights
@@ -57,7 +57,9 @@ class EvaluationRequest:
 
 
 def evaluate(
-    run: LoadedRun, table: Location | TableInMemory | None, request: EvaluationRequest
+    model: TrainedModel,
+    table: Location | TableInMemory | None,
+    request: EvaluationRequest,
 ) -> tuple[Evaluation, EvaluatedRows]:
     """Evaluates a trained model on a table, or on the run's own validation rows.
 
@@ -69,21 +71,21 @@ def evaluate(
         DataError: if the table does not fit the model.
         ConfigError: if the request does not fit the table.
     """
-    rows = read_rows(run, table, request)
+    rows = read_rows(model, table, request)
     rows_of_outputs = [
         scored_rows(output, rows.table, rows.predictions[output.name])
         for output in rows.outputs
     ]
-    slices = requested_slices(run.features, rows.slice_columns)
+    slices = requested_slices(model.features, rows.slice_columns)
     slice_records, weakest_first = score_slices(rows_of_outputs, slices)
     drift, drift_remark = prediction_drift(
-        run, rows.outputs, rows.predictions, rows.table.rows_represented
+        model, rows.outputs, rows.predictions, rows.table.rows_represented
     )
     importances: dict[str, Any] = {}
     if request.importance:
         importances = permutation_importance(
-            run.network,
-            run.features,
+            model.network,
+            model.features,
             rows.outputs,
             rows.sample,
             request.repeats,
@@ -91,26 +93,26 @@ def evaluate(
         )
     drift_remarks = [rows.feature_counts.remark, drift_remark]
     remarks = rows.remarks + [remark for remark in drift_remarks if remark]
-    remarks += sampling_remarks(run, rows)
+    remarks += sampling_remarks(model, rows)
     evaluation = Evaluation(
-        run=str(run.folder),
+        run=str(model.folder),
         table_name=mask_secrets(rows.table_name),
         rows=rows.num_rows,
         tasks=task_results(rows, rows_of_outputs, weakest_first),
         slice_records=slice_records,
         drift_records=rows.feature_counts.drift() + drift,
         importances=importances,
-        gates=gate_usage(run, rows, slices),
+        gates=gate_usage(model, rows, slices),
         remarks=mask_secrets(remarks),
     )
     return evaluation, rows
 
 
-def sampling_remarks(run: LoadedRun, rows: EvaluatedRows) -> list[str]:
+def sampling_remarks(model: TrainedModel, rows: EvaluatedRows) -> list[str]:
     """Returns a line for each task whose sampled rows seem to be whole in the table."""
     counts = {}
     try:
-        trained = read_json_object(run.folder / "data_report.json")["tasks"]
+        trained = read_json_object(model.folder / "data_report.json")["tasks"]
         for output in rows.outputs:
             evaluated = label_counts(output, rows.table)
             counts[output.name] = {
@@ -123,17 +125,19 @@ def sampling_remarks(run: LoadedRun, rows: EvaluatedRows) -> list[str]:
 
 
 def read_rows(
-    run: LoadedRun, table: Location | TableInMemory | None, request: EvaluationRequest
+    model: TrainedModel,
+    table: Location | TableInMemory | None,
+    request: EvaluationRequest,
 ) -> EvaluatedRows:
     """Reads and predicts the rows to evaluate."""
     if table is None:
         if request.by:
             raise ConfigError("--by: slices need a TABLE; name the file to evaluate")
-        return validation_rows(run, partial(request.on_progress, "encoding"))
+        return validation_rows(model, partial(request.on_progress, "encoding"))
     slice_columns = list(dict.fromkeys(request.by))  # each column once
-    with opened_table(run, table, slice_columns) as (source, plan):
+    with opened_table(model, table, slice_columns) as (source, plan):
         on_rows = partial(request.on_progress, "predicting")
-        return rows_of_source(run, source, plan, on_rows)
+        return rows_of_source(model, source, plan, on_rows)
 
 
 def requested_slices(
@@ -204,18 +208,18 @@ def truth_rmse_with_interval(
 
 
 def gate_usage(
-    run: LoadedRun, rows: EvaluatedRows, slices_by_column: list[Slices]
+    model: TrainedModel, rows: EvaluatedRows, slices_by_column: list[Slices]
 ) -> dict[str, Any]:
     """Summarizes how gates use their experts, on the sampled rows and on each slice.
 
     Returns: see `GateUsage`; {} if the model has no gates.
     """
-    tasks = list(run.config.chosen_tasks)
+    tasks = list(model.config.chosen_tasks)
     # If the table has no labels of a task, all rows count for the task's gates.
     equal_weights = dict.fromkeys(tasks, np.ones(rows.sample.num_rows))
     weights = equal_weights | rows.sample.weights
     sample = replace(rows.sample, weights=weights)
-    gate_weights = measure_gate_weights(run.network, tasks, sample)
+    gate_weights = measure_gate_weights(model.network, tasks, sample)
     if gate_weights is None:
         return {}
     usages = []

@@ -21,8 +21,8 @@ from mtl_cli.data.sources import (
     without_dictionaries,
 )
 from mtl_cli.data.stdin import STDIN, copied_stdin
-from mtl_cli.evaluation.loaded_run import LoadedRun
 from mtl_cli.evaluation.plan import EvaluationPlan, plan_evaluation
+from mtl_cli.network.trained_model import TrainedModel
 
 TRAINING_ROWS_REMARK = (
     "TABLE holds the rows that the run was trained on, so these scores are better than "
@@ -44,38 +44,38 @@ class TableInMemory(Protocol):
 
 @contextmanager
 def opened_table(
-    run: LoadedRun, table: Location | TableInMemory, slice_columns: list[str]
+    model: TrainedModel, table: Location | TableInMemory, slice_columns: list[str]
 ) -> Iterator[tuple[Source, EvaluationPlan]]:
     """Opens the table to evaluate: on disk, behind a URL, on stdin or in memory.
 
     Yields: the rows and the plan. The rows can be read until the context ends.
     """
     if not isinstance(table, str | list):
-        yield open_in_memory(run, table, slice_columns)
+        yield open_in_memory(model, table, slice_columns)
         return
     name = "stdin" if table == STDIN else name_of(table)
     with (
         temporary_folder("mtl-evaluate-") as folder,
         copied_stdin(table, folder) as location,
     ):
-        dataset = with_format_of(run.config.dataset, location)
+        dataset = with_format_of(model.config.dataset, location)
         columns = column_names("TABLE", location, dataset)
-        plan = plan_evaluation(run, dataset, columns, slice_columns, name)
+        plan = plan_evaluation(model, dataset, columns, slice_columns, name)
         with named_if_full(folder):
             spill = folder / "rows"
             source = open_source("TABLE", location, plan.dataset, plan.request, spill)
-        if is_training_table(run, location):
+        if is_training_table(model, location):
             plan.remarks.append(TRAINING_ROWS_REMARK)
         yield replace(source, path=name), plan
 
 
 def open_in_memory(
-    run: LoadedRun, table: TableInMemory, slice_columns: list[str]
+    model: TrainedModel, table: TableInMemory, slice_columns: list[str]
 ) -> tuple[Source, EvaluationPlan]:
     """Returns the rows of a table in memory, and the plan, see `opened_table`."""
     table_name = "the table"
-    dataset, columns = run.config.dataset, table.column_names
-    plan = plan_evaluation(run, dataset, columns, slice_columns, table_name)
+    dataset, columns = model.config.dataset, table.column_names
+    plan = plan_evaluation(model, dataset, columns, slice_columns, table_name)
     if not table.num_rows:
         raise DataError("TABLE: the table has no rows")
     plan.request.check("TABLE", table_name, columns)
@@ -83,7 +83,7 @@ def open_in_memory(
     return Source(table_name, rows.num_rows, read=lambda _: iter([rows])), plan
 
 
-def is_training_table(run: LoadedRun, table: Location) -> bool:
+def is_training_table(model: TrainedModel, table: Location) -> bool:
     """Whether a table is the training table of a run.
 
     A table with the same URL as the training table is the training table. The paths of
@@ -94,7 +94,7 @@ def is_training_table(run: LoadedRun, table: Location) -> bool:
     The other tables are opened only if they are local files. A run may come from
     someone else, and its configuration could name any URL.
     """
-    dataset = run.config.dataset
+    dataset = model.config.dataset
     has_url = any("://" in path for path in listed_paths(table))
     if has_url and table == dataset.train:
         return True
@@ -103,7 +103,7 @@ def is_training_table(run: LoadedRun, table: Location) -> bool:
     if not all(find_data(path).is_file() for path in paths):
         return False
     try:
-        expected = read_json_object(run.folder / "environment.json")["data_hash"]
+        expected = read_json_object(model.folder / "environment.json")["data_hash"]
         files = {
             split: find_files(split, location, with_format_of(dataset, location).format)
             for split, location in {"train": table, **others}.items()

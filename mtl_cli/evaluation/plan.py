@@ -9,8 +9,8 @@ from mtl_cli.data.column_request import ColumnRequest, readable_names
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.encode import feature_request
 from mtl_cli.data.labels import label_request, sampled_task, space_task
-from mtl_cli.evaluation.loaded_run import LoadedRun
 from mtl_cli.heads.base import Output
+from mtl_cli.network.trained_model import TrainedModel
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class EvaluationPlan:
 
 
 def plan_evaluation(
-    run: LoadedRun,
+    model: TrainedModel,
     dataset: Dataset,
     columns: list[str],
     slice_columns: list[str],
@@ -53,7 +53,7 @@ def plan_evaluation(
         ConfigError: if the table lacks a column of `slice_columns`.
     """
     outputs, remarks = [], []
-    for output in run.config.outputs:
+    for output in model.config.outputs:
         needed = label_columns(dataset, output)
         missing = [column for column in needed if column not in columns]
         if missing:
@@ -64,7 +64,7 @@ def plan_evaluation(
     listed = readable_names(columns)
     if not outputs:
         choices = dict.fromkeys(
-            " and ".join(label_columns(dataset, x)) for x in run.config.outputs
+            " and ".join(label_columns(dataset, x)) for x in model.config.outputs
         )
         raise DataError(
             f"TABLE: {table_name} has the labels of no output of this model, only the "

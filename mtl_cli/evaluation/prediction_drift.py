@@ -11,13 +11,13 @@ from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
 from mtl_cli.core.prediction_names import prediction_name, weight_name
 from mtl_cli.data.buckets import bucket_counts, make_buckets, stability_index
 from mtl_cli.data.table import Array
-from mtl_cli.evaluation.loaded_run import LoadedRun
 from mtl_cli.heads.base import Output
+from mtl_cli.network.trained_model import TrainedModel
 from mtl_cli.runs.predictions_file import PREDICTIONS, read_predictions
 
 
 def prediction_drift(
-    run: LoadedRun,
+    model: TrainedModel,
     outputs: list[Output],
     predictions: dict[str, Array],
     weights: Array | None,
@@ -33,11 +33,14 @@ def prediction_drift(
         or "".
     """
     try:
-        run_predictions, run_weights = read_run_predictions(run, outputs, predictions)
+        run_predictions, run_weights = read_run_predictions(model, outputs, predictions)
     except FileNotFoundError:
-        return [], f"drift of predictions is unknown: {run.folder} has no {PREDICTIONS}"
+        return (
+            [],
+            f"drift of predictions is unknown: {model.folder} has no {PREDICTIONS}",
+        )
     except DAMAGED_FILE_ERRORS:
-        path = run.folder / PREDICTIONS
+        path = model.folder / PREDICTIONS
         return [], f"drift of predictions is unknown: {path} is damaged"
     records = []
     for output in outputs:
@@ -52,7 +55,7 @@ def prediction_drift(
 
 
 def read_run_predictions(
-    run: LoadedRun, outputs: list[Output], predictions: dict[str, Array]
+    model: TrainedModel, outputs: list[Output], predictions: dict[str, Array]
 ) -> tuple[dict[str, Array], Array | None]:
     """Reads the run's predictions for its own test rows.
 
@@ -67,10 +70,10 @@ def read_run_predictions(
     columns = [prediction_name(output.name) for output in outputs]
     weight_columns = [
         weight_name(output.name)
-        for output in run.config.outputs
+        for output in model.config.outputs
         if output.task.kept_negatives_column is not None
     ][:1]
-    table = read_predictions(run.folder, lambda names: columns + weight_columns)
+    table = read_predictions(model.folder, lambda names: columns + weight_columns)
     if not table.num_rows:
         raise ValueError("the file has no rows")
     run_predictions = {}

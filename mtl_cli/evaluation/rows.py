@@ -18,9 +18,9 @@ from mtl_cli.data.scenarios import RowScenarios, find_scenarios
 from mtl_cli.data.sources import OnProgress, Source
 from mtl_cli.data.table import Array, Table, concatenate
 from mtl_cli.evaluation.feature_drift import FeatureCounts
-from mtl_cli.evaluation.loaded_run import LoadedRun
 from mtl_cli.evaluation.plan import EvaluationPlan
 from mtl_cli.heads.base import Output
+from mtl_cli.network.trained_model import TrainedModel
 
 # The importance of features and the weights of gates are measured on a random sample of
 # this many rows.
@@ -63,23 +63,23 @@ class EvaluatedRows:
 
 
 def rows_of_source(
-    run: LoadedRun, source: Source, plan: EvaluationPlan, on_rows: OnProgress
+    model: TrainedModel, source: Source, plan: EvaluationPlan, on_rows: OnProgress
 ) -> EvaluatedRows:
     """Encodes and predicts all rows of a table, block by block."""
     sample_indices = random_indices(source.num_rows)
-    feature_counts = FeatureCounts(run.features, run.folder)
+    feature_counts = FeatureCounts(model.features, model.folder)
     # A group gets the same code in all blocks.
     group_codes = GroupCodes(plan.dataset.group_column)
-    scenarios = find_scenarios(run.config.dataset, run.features)
+    scenarios = find_scenarios(model.config.dataset, model.features)
     scenario_indices = []
     tables, predictions, slice_cells, samples = [], [], [], []
     first_row = 0  # the index, in the whole table, of the block's first row
     for block in source.blocks():
         with source.located_errors(first_row):
-            table = encode_block(run, plan, block, group_codes)
+            table = encode_block(model, plan, block, group_codes)
         if scenarios is not None:
             scenario_indices.append(scenarios.of(table).indices)
-        predictions.append(run.network.predict(table))
+        predictions.append(model.network.predict(table))
         sampled_rows = indices_in_block(sample_indices, first_row, block.num_rows)
         samples.append(table.take(sampled_rows))
         tables.append(replace(table, features={}))
@@ -110,10 +110,10 @@ def rows_of_source(
 
 
 def encode_block(
-    run: LoadedRun, plan: EvaluationPlan, block: pa.Table, group_codes: GroupCodes
+    model: TrainedModel, plan: EvaluationPlan, block: pa.Table, group_codes: GroupCodes
 ) -> Table:
     """Encodes the features of some rows, and reads their labels, weights and groups."""
-    features = run.features.encode(block)
+    features = model.features.encode(block)
     table = labels_of_rows(plan.dataset, plan.outputs, block)
     return replace(table, features=features, groups=group_codes.encode(block))
 
@@ -127,7 +127,7 @@ def indices_in_block(indices: Array, first_row: int, num_rows: int) -> Array:
     return indices[start:stop] - first_row
 
 
-def validation_rows(run: LoadedRun, on_rows: OnProgress) -> EvaluatedRows:
+def validation_rows(model: TrainedModel, on_rows: OnProgress) -> EvaluatedRows:
     """Reads the run's own validation rows, and predicts them.
 
     Empty cells and unseen values are not counted, because only the encoded values of
@@ -136,27 +136,28 @@ def validation_rows(run: LoadedRun, on_rows: OnProgress) -> EvaluatedRows:
     Raises:
         DataError: if the run has no validation rows, or its data have changed.
     """
-    if not run.config.dataset.has_validation:
+    if not model.config.dataset.has_validation:
         raise DataError(
-            f"{run.folder} has no validation rows; name a table to evaluate the run on"
+            f"{model.folder} has no validation rows; name a table to evaluate the run "
+            "on"
         )
-    data = load(run.config.dataset, run.config.outputs, on_rows=on_rows)
+    data = load(model.config.dataset, model.config.outputs, on_rows=on_rows)
     # From unchanged data, the features would learn the same again.
-    if data.features.learnt != run.features.learnt:
+    if data.features.learnt != model.features.learnt:
         raise DataError(
-            f"the data of {run.folder} have changed since the run was trained; name a "
-            "table to evaluate the run on"
+            f"the data of {model.folder} have changed since the run was trained; name "
+            "a table to evaluate the run on"
         )
     split = data.splits["valid"]
     table = split.read(0, split.num_rows)
-    feature_counts = FeatureCounts(run.features, run.folder)
+    feature_counts = FeatureCounts(model.features, model.folder)
     feature_counts.add(table)
     sample_indices = random_indices(split.num_rows)
     return EvaluatedRows(
         table_name="the validation rows",
-        outputs=run.config.outputs,
+        outputs=model.config.outputs,
         table=replace(table, features={}),
-        predictions=run.network.predict(table),
+        predictions=model.network.predict(table),
         slice_columns={},
         sample=table.take(sample_indices),
         sample_indices=sample_indices,

@@ -22,8 +22,8 @@ from mtl_cli.core.paths import Location, listed_paths
 from mtl_cli.core.written_files import HASHES_KEY, check_written, hashes_of
 from mtl_cli.evaluation.evaluate import EvaluationRequest, evaluate
 from mtl_cli.evaluation.evaluation import Evaluation
-from mtl_cli.evaluation.loaded_run import load_run
 from mtl_cli.evaluation.run_copy import write_copy, write_json
+from mtl_cli.runs import saved_model
 
 EVALUATION_FOLDER = Path("outputs/evaluations")
 # The last part of the message if the folder cannot be written.
@@ -162,7 +162,7 @@ def evaluate_run(
     import keras
 
     keras.backend.clear_session()  # frees the networks of earlier runs
-    loaded_run = load_run(run.path)
-    evaluation, rows = evaluate(loaded_run, table, request)
-    write_copy(run, table, loaded_run.config, evaluation, rows, folder)
+    model = saved_model.load(run.path)
+    evaluation, rows = evaluate(model, table, request)
+    write_copy(run, table, model.config, evaluation, rows, folder)
     return evaluation

@@ -4,7 +4,6 @@ An export is a file or folder that predicts raw rows without the run folder.
 """
 
 from abc import abstractmethod
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
@@ -17,10 +16,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
-    from mtl_cli.config.run_config import Config
-    from mtl_cli.data.feature_set import FeatureSet
     from mtl_cli.graphs.base import InputKind
-    from mtl_cli.network.network import Network
+    from mtl_cli.network.trained_model import TrainedModel
 
     Predictions = dict[str, npt.NDArray[Any]]  # {output: (rows,)}
 
@@ -56,15 +53,6 @@ class ExportRecord(TypedDict):
     outputs: list[str]
     rows: dict[str, list[Any]]
     predictions: dict[str, list[float]]
-
-
-@dataclass(frozen=True)
-class TrainedModel:
-    """A trained model with everything that is needed to predict raw rows."""
-
-    network: "Network"
-    features: "FeatureSet"  # encodes raw rows for the network
-    config: "Config"
 
 
 class ExportFormat(Options):
@@ -116,7 +104,7 @@ class ExportFormat(Options):
             )
 
     @abstractmethod
-    def write(self, model: TrainedModel, record: ExportRecord, path: Path) -> None:
+    def write(self, model: "TrainedModel", record: ExportRecord, path: Path) -> None:
         """Writes an export.
 
         Args:
@@ -164,7 +152,7 @@ def is_installed(package: str) -> bool:
         return False
 
 
-def vocabulary_bytes(model: TrainedModel) -> int:
+def vocabulary_bytes(model: "TrainedModel") -> int:
     """Estimates the size of a model's vocabularies: the texts and their ids."""
     return sum(
         len(text.encode()) + BYTES_PER_ID

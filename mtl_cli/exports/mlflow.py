@@ -10,8 +10,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from mtl_cli.exports.base import ExportFormat, ExportRecord, TrainedModel
+from mtl_cli.exports.base import ExportFormat, ExportRecord
 from mtl_cli.exports.saved_model import SavedModel
+from mtl_cli.network.trained_model import TrainedModel
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -8,12 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.other_files import check_regular
-from mtl_cli.exports.base import (
-    ExportFormat,
-    ExportRecord,
-    TrainedModel,
-    vocabulary_bytes,
-)
+from mtl_cli.exports.base import ExportFormat, ExportRecord, vocabulary_bytes
+from mtl_cli.network.trained_model import TrainedModel
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -13,9 +13,9 @@ from mtl_cli.exports.base import (
     RECORD_FILE,
     ExportFormat,
     ExportRecord,
-    TrainedModel,
     vocabulary_bytes,
 )
+from mtl_cli.network.trained_model import TrainedModel
 
 if TYPE_CHECKING:
     import pyarrow as pa

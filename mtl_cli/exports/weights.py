@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from mtl_cli.core.options import first_problem
 from mtl_cli.core.other_files import check_npz, check_numbers, read_json_object
-from mtl_cli.exports.base import ExportFormat, ExportRecord, TrainedModel
+from mtl_cli.exports.base import ExportFormat, ExportRecord
+from mtl_cli.network.trained_model import TrainedModel
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -56,11 +57,9 @@ class Weights(ExportFormat):
     def predict(
         self, path: Path, rows: "pa.Table", input_kinds: "dict[str, InputKind]"
     ) -> "Predictions":
-        from mtl_cli.network.prediction_columns import prediction_columns
-
         model = load(path)
         encoded = model.features.encode(rows)
-        return prediction_columns(model.network, model.config, encoded)
+        return model.prediction_columns(encoded)
 
 
 def describe_tensors(model: TrainedModel) -> dict[str, dict[str, Any]]:
@@ -200,4 +199,4 @@ def load(path: Path) -> TrainedModel:
     network = build(config, features.layout, manifest["labels"])
     for name, weight in named_weights(network).items():
         weight.assign(weights[name])
-    return TrainedModel(network, features, config)
+    return TrainedModel(network, features, config, path)

@@ -69,32 +69,32 @@ def take_weights(
     path = Path(str(config.start_from.run))
     policy = keras.config.dtype_policy()
     try:
-        old_network, old_features, old_config = saved_model.load(path)
+        old = saved_model.load(path)
     except DataError as error:
         raise DataError(f"{KEY}: {error}") from None
     finally:
         # Building the earlier network has set the policy of the earlier run.
         keras.config.set_dtype_policy(policy)
-    fresh_parts, part_messages = parts_to_start_fresh(config, old_config)
+    fresh_parts, part_messages = parts_to_start_fresh(config, old.config)
 
     def is_usable(name: BlockName) -> bool:
         return name.part not in fresh_parts and goes_on(name, earlier)
 
-    old_blocks = blocks_of(old_network, old_config, old_features.layout)
+    old_blocks = blocks_of(old.network, old.config, old.features.layout)
     usable_blocks = {name: old_blocks[name] for name in old_blocks if is_usable(name)}
     matched = match(
         usable_blocks,
         blocks_of(network, config, features.layout),
-        [tuple(weight.shape) for weight in old_network.logits.weights],
+        [tuple(weight.shape) for weight in old.network.logits.weights],
         [tuple(weight.shape) for weight in network.logits.weights],
     )
-    copy_weights(old_network, network, matched.copies)
+    copy_weights(old.network, network, matched.copies)
     # Other messages already name the parts and features that start fresh as a whole.
     # So no message repeats this for each of their layers.
     fresh = [name for name in matched.fresh if is_usable(name)]
     new_features = config.dataset.used_features.keys() - earlier.learnt.keys()
     changed = [name for name in matched.changed if name.feature not in new_features]
-    step, optimizer_message = optimizer_step(path, config, old_config)
+    step, optimizer_message = optimizer_step(path, config, old.config)
     optimizer = None
     if step is not None:
         optimizer = EarlierOptimizer(step, path / OPTIMIZER, tuple(matched.copies))

@@ -6,7 +6,7 @@ The ensemble gets a run folder of its own, as if it were a trained run.
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
@@ -22,8 +22,8 @@ from mtl_cli.core.nested import flatten
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.core.secrets import mask_secrets
-from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.load import Data, load
+from mtl_cli.network.trained_model import TrainedModel
 from mtl_cli.runs import saved_model
 from mtl_cli.runs.next_commands import commands_for_model
 from mtl_cli.runs.provenance import KEYS_FREE_TO_CHANGE, config_hash, environment
@@ -34,9 +34,6 @@ from mtl_cli.runs.stage_timer import StageTimer
 from mtl_cli.runs.trained_run import TrainedRun
 from mtl_cli.training.progress import History
 
-if TYPE_CHECKING:  # this module imports TensorFlow
-    from mtl_cli.network.network import Network
-
 FLAG = "--ensemble"
 
 
@@ -44,17 +41,19 @@ FLAG = "--ensemble"
 class AveragedRun:
     """A run that an ensemble averages with other runs."""
 
-    path: Path
+    model: TrainedModel
     hashes: dict[str, Any]  # `config_hash` and `data_hash` of `environment.json`
-    network: "Network"
-    features: FeatureSet
-    config: Config
     written_config: dict[str, Any]  # the content of `config.yaml`
+
+    @property
+    def config(self) -> Config:
+        """The configuration of the run."""
+        return self.model.config
 
     @property
     def lineage(self) -> dict[str, Any]:
         """The record of the run in the `environment.json` of the ensemble."""
-        name = self.path.resolve().name
+        name = self.model.folder.resolve().name
         return {"run": name, "seed": self.config.seed, **self.hashes}
 
     @property
@@ -63,9 +62,9 @@ class AveragedRun:
         may_differ = KEYS_FREE_TO_CHANGE | {"seed": True, "start_from": {"run"}}
         settings = flatten(self.config.model_dump(mode="json", exclude=may_differ))
         values = settings | {"data_hash": self.hashes["data_hash"]}
-        for name, learnt in self.features.learnt.items():
+        for name, learnt in self.model.features.learnt.items():
             values[f"learnt.{name}"] = dict(learnt)
-        for task, statistics in self.network.label_statistics.items():
+        for task, statistics in self.model.network.label_statistics.items():
             values[f"labels.{task}"] = statistics
         return values
 
@@ -87,7 +86,7 @@ def write_ensemble(folders: list[Path], target: Path) -> None:
         check_alike(first, second)
     seeds = [run.config.seed for run in runs]
     config = runs[0].config.model_copy(update={"ensemble": seeds})
-    network = average([run.network for run in runs])
+    network = average([run.model.network for run in runs])
     timer.end_stage("load the runs")
     data = load_data(runs[0])
     timer.end_stage("read, check and encode the data")
@@ -126,8 +125,7 @@ def read_run(folder: Path) -> AveragedRun:
         raise DataError(
             f"{FLAG}: {folder}: {first_line(error)}; copy the whole folder of the run"
         ) from None
-    network, features, config = saved_model.load(folder)
-    return AveragedRun(folder, hashes, network, features, config, written)
+    return AveragedRun(saved_model.load(folder), hashes, written)
 
 
 def check_alike(first: AveragedRun, second: AveragedRun) -> None:
@@ -137,9 +135,9 @@ def check_alike(first: AveragedRun, second: AveragedRun) -> None:
         value, other_value = values.get(key), other_values.get(key)
         if value != other_value:
             raise ConfigError(
-                f"{FLAG}: {key} is {shown(value)} in {first.path} and "
-                f"{shown(other_value)} in {second.path}; an ensemble averages runs "
-                "that differ in their seed alone"
+                f"{FLAG}: {key} is {shown(value)} in {first.model.folder} and "
+                f"{shown(other_value)} in {second.model.folder}; an ensemble averages "
+                "runs that differ in their seed alone"
             )
 
 
@@ -148,7 +146,7 @@ def load_data(run: AveragedRun) -> Data:
 
     Raises a `DataError` if the data has changed since the run was trained.
     """
-    dataset, learnt = run.config.dataset, run.features.learnt
+    dataset, learnt = run.config.dataset, run.model.features.learnt
     # The features of a run that started from an earlier run have learnt from the rows
     # of both runs. Features that continue from these learnt values encode as before.
     earlier = None
@@ -157,7 +155,8 @@ def load_data(run: AveragedRun) -> Data:
     data = load(dataset, run.config.outputs, earlier)
     if data.fingerprint != run.hashes["data_hash"] or data.features.learnt != learnt:
         raise DataError(
-            f"{FLAG}: the data of {run.path} has changed since the run was trained, so "
-            "its ensemble cannot be scored on the same rows; train the runs again"
+            f"{FLAG}: the data of {run.model.folder} has changed since the run was "
+            "trained, so its ensemble cannot be scored on the same rows; train the "
+            "runs again"
         )
     return data

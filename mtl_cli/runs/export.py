@@ -26,9 +26,9 @@ from mtl_cli.core.errors import (
     first_line,
 )
 from mtl_cli.core.written_files import HASHES_KEY, hashes_of
-from mtl_cli.exports.base import RECORD_FILE, ExportFormat, ExportRecord, TrainedModel
+from mtl_cli.exports.base import RECORD_FILE, ExportFormat, ExportRecord
 from mtl_cli.metrics.metric import Floats
-from mtl_cli.network.prediction_columns import prediction_columns
+from mtl_cli.network.trained_model import TrainedModel
 from mtl_cli.runs.earlier_export import check_target, get_format, record_of
 
 NUM_EXAMPLES = 64
@@ -116,7 +116,7 @@ def make_record(model: TrainedModel, format_name: str) -> ExportRecord:
     """Makes the record of an export, as JSON values; see `ExportRecord`."""
     rows = model.features.examples(NUM_EXAMPLES)
     encoded = model.features.encode(rows)
-    predictions = prediction_columns(model.network, model.config, encoded)
+    predictions = model.prediction_columns(encoded)
     return {
         "format": format_name,
         "mtl_cli": version("mtl-cli"),

@@ -23,7 +23,6 @@ from mtl_cli.core.paths import Location
 from mtl_cli.core.prediction_names import prediction_name
 from mtl_cli.core.standard_streams import written_to_stdout
 from mtl_cli.data.column_request import ColumnRequest
-from mtl_cli.data.constant_columns import with_constants
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.encode import feature_request
 from mtl_cli.data.sources import (
@@ -36,7 +35,6 @@ from mtl_cli.data.sources import (
 from mtl_cli.data.stdin import copied_stdin
 from mtl_cli.data.table import Array
 from mtl_cli.data.unseen_values import UnseenValues
-from mtl_cli.network.prediction_columns import prediction_columns
 from mtl_cli.runs import saved_model
 
 STDOUT = "-"  # as a target: CSV to stdout
@@ -88,21 +86,21 @@ def predict_files(
         ConfigError: if `target`, `keep` or `constants` is wrong.
         WriteError: if the file cannot be written.
     """
-    network, features, config = saved_model.load(run)
-    features = with_constants(features, constants, "--set")
+    model = saved_model.load(run).with_constants(constants, "--set")
     summary, start = PredictionSummary(), time.monotonic()
-    request = feature_request(config.dataset).without(constants)
-    unseen = UnseenValues(features)
+    dataset = model.config.dataset
+    request = feature_request(dataset).without(constants)
+    unseen = UnseenValues(model.features)
     not_finite = Counter[str]()  # {column: number of predictions}
     with (
-        opened_table(location, keep, config.dataset, request) as source,
+        opened_table(location, keep, dataset, request) as source,
         opened_target(target, may_exist) as writer,
     ):
         for rows in source.blocks():
             with source.located_errors(summary.num_rows):
-                encoded = features.encode(rows)
+                encoded = model.features.encode(rows)
             unseen.add(rows, encoded)
-            columns = prediction_columns(network, config, encoded)
+            columns = model.prediction_columns(encoded)
             for name, predictions in columns.items():
                 not_finite[name] += int((~np.isfinite(predictions)).sum())
             kept_columns = {name: rows[name] for name in keep}

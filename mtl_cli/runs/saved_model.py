@@ -32,6 +32,7 @@ from mtl_cli.core.run_folder import STATUS, SUBFOLDERS, RunFolder
 from mtl_cli.core.written_files import sha256
 from mtl_cli.core.yaml_limits import MAX_YAML_BYTES
 from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.network.trained_model import TrainedModel
 from mtl_cli.tasks.base import Statistics
 
 if TYPE_CHECKING:  # `network.network` imports TensorFlow
@@ -88,10 +89,8 @@ def save(
     folder.write_text(CHECKSUMS, "".join(lines))
 
 
-def load(run: str | Path) -> tuple["Network", FeatureSet, Config]:
-    """Rebuilds the trained network of a run from its files.
-
-    Returns: the trained `Network`, the fitted features and the configuration.
+def load(run: Path) -> TrainedModel:
+    """Rebuilds the trained model of a run from its files.
 
     Raises:
         DataError: if the files are missing or damaged, or do not fit each other.
@@ -99,7 +98,6 @@ def load(run: str | Path) -> tuple["Network", FeatureSet, Config]:
     from mtl_cli.network.build import build
     from mtl_cli.network.stored_size import check_size
 
-    run = Path(run)
     # The checksums come first: if somebody replaces the run while its files are read,
     # the checksums of the old run do not fit the files of the new run.
     checksums = read_checksums(run)
@@ -117,7 +115,7 @@ def load(run: str | Path) -> tuple["Network", FeatureSet, Config]:
         for weight in network.predictions.weights:
             check_numbers(f"{WEIGHTS}: {weight.path}", weight.numpy())
         check_checksums(run, checksums)
-    return network, features, config
+    return TrainedModel(network, features, config, run)
 
 
 def load_learnt(run: Path) -> LearntModel:

@@ -20,9 +20,9 @@ from mtl_cli.core.other_files import (
     check_npz,
     check_regular,
 )
-from mtl_cli.evaluation.loaded_run import LoadedRun
 from mtl_cli.evaluation.prediction_drift import prediction_drift
 from mtl_cli.heads.base import Output
+from mtl_cli.network.trained_model import TrainedModel
 from mtl_cli.runs import predictions_file
 from mtl_cli.tasks.binary import Binary
 from mtl_cli.training.checkpoint import read_intact
@@ -56,7 +56,7 @@ def test_numbers_that_repeat_without_end_are_not_read(
     outputs = [Output("buy", "buy", buy)]
     none: Any = None
     config: Any = SimpleNamespace(outputs=outputs)
-    run = LoadedRun(network=none, features=none, config=config, folder=tmp_path)
+    run = TrainedModel(network=none, features=none, config=config, folder=tmp_path)
     drift, remark = prediction_drift(run, outputs, {"buy": np.zeros(3)}, None)
     assert drift == [] and "is damaged" in remark
     with pytest.raises(mtl_cli.DataError, match="expands to more than 1,048,576 bytes"):

@@ -20,8 +20,7 @@ from helpers.planted_data import config, run_in, values
 from mtl_cli.cli import predict
 from mtl_cli.data import sources
 from mtl_cli.data.sources import Source
-from mtl_cli.network.prediction_columns import prediction_columns
-from mtl_cli.runs import prediction
+from mtl_cli.network.trained_model import TrainedModel
 
 FEATURES: dict[str, Any] = {
     "user": {"kind": "sparse"},
@@ -245,12 +244,14 @@ def test_predictions_that_are_not_finite_are_counted(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    prediction_columns = TrainedModel.prediction_columns
+
     def overflowing(*arguments: Any) -> dict[str, Any]:
         columns = prediction_columns(*arguments)
         columns["spent"][:4] = [np.inf, -np.inf, np.nan, np.nan]
         return columns
 
-    monkeypatch.setattr(prediction, "prediction_columns", overflowing)
+    monkeypatch.setattr(TrainedModel, "prediction_columns", overflowing)
     pyarrow.parquet.write_table(rows(100, seed=1), tmp_path / "new.parquet")
     assert predicted(run, tmp_path / "new.parquet", "-o", tmp_path / "o.csv") == 0
     warnings = capsys.readouterr().err.splitlines()[:-1]
@@ -419,7 +420,7 @@ def test_signal_in_the_middle_leaves_no_file(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(sources, "ROWS_PER_BLOCK", 10)
-    columns = prediction.prediction_columns
+    columns = TrainedModel.prediction_columns
     calls = 0
 
     def interrupted(*arguments: Any) -> Any:
@@ -429,7 +430,7 @@ def test_signal_in_the_middle_leaves_no_file(
             signal.raise_signal(number)
         return columns(*arguments)
 
-    monkeypatch.setattr(prediction, "prediction_columns", interrupted)
+    monkeypatch.setattr(TrainedModel, "prediction_columns", interrupted)
     handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
     signal.signal(signal.SIGINT, signal.default_int_handler)  # may be ignored
     try:

@@ -29,10 +29,9 @@ import mtl_cli
 from mtl_cli.api.model import Model
 from mtl_cli.core.errors import ConfigError, DataError, MtlError
 from mtl_cli.core.option_classes import option_names
-from mtl_cli.evaluation.loaded_run import load_run
 from mtl_cli.exports import onnx as onnx_format
 from mtl_cli.exports import weights as weights_format
-from mtl_cli.network.prediction_columns import prediction_columns
+from mtl_cli.runs import saved_model
 from mtl_cli.runs.earlier_export import get_format, record_of
 from mtl_cli.runs.export import prediction_errors, verify
 
@@ -168,7 +167,7 @@ def rounding_errors(run: Path, table: Any, expected: pd.DataFrame) -> pd.Series:
     by the next number of float32, above or below. Twice this change is returned, since
     a network rounds its weights and its sums.
     """
-    loaded = load_run(run)
+    loaded = saved_model.load(run)
     random = np.random.default_rng(0)
     weights = loaded.network.predictions.get_weights()
     largest = pd.Series(0.0, expected.columns)
@@ -340,9 +339,7 @@ def test_weights_and_their_manifest_give_the_encoding_and_the_predictions(
     }
     table = rows_of(WITHOUT_HASHES, 100, seed=9)
     rebuilt = weights_format.load(path)
-    columns = prediction_columns(
-        rebuilt.network, rebuilt.config, rebuilt.features.encode(table)
-    )
+    columns = rebuilt.prediction_columns(rebuilt.features.encode(table))
     pd.testing.assert_frame_equal(pd.DataFrame(columns), model.predict(table))
     (embedding,) = [t for t in manifest["tensors"].values() if "tables" in t]
     first, last = embedding["tables"]["whole"]

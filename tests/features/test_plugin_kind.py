@@ -104,7 +104,7 @@ def test_kind_of_a_plugin_trains_and_is_saved(plugin, tmp_path):
     assert scores["valid"]["night"]["auc"] > 0.99
     learnt = json.loads((tmp_path / "run" / saved_model.LEARNT).read_text())
     assert learnt["features"]["hour"] == {"first": 0.0}
-    _, again, _ = saved_model.load(tmp_path / "run")
+    again = saved_model.load(tmp_path / "run").features
     data = loaded(**chosen.dataset.model_dump())
     assert again.layout == data.features.layout
 

@@ -378,9 +378,10 @@ def test_saved_network_predicts_the_same_bits_once_loaded(trained, data, tmp_pat
     folder.release()
 
     keras.utils.set_random_seed(99)  # nothing of the start may remain
-    again, features, config_again = saved_model.load(tmp_path / "run")
-    assert config_again == as_saved(chosen)
-    assert_same(predict(again, features.encode(planted())), expected)
+    model = saved_model.load(tmp_path / "run")
+    assert model.config == as_saved(chosen)
+    again = model.network
+    assert_same(predict(again, model.features.encode(planted())), expected)
     weights = zip(again.logits.get_weights(), network.logits.get_weights(), strict=True)
     assert all(np.array_equal(x, y) for x, y in weights)
 

@@ -109,7 +109,7 @@ def test_frozen_table_does_not_move_in_training_and_others_do(tmp_path, frozen):
     start, _, data = networks_with_and_without_vectors(chosen)
     if frozen:  # as `mtl-train` does it, and from what it saves
         run_in(tmp_path / "run", chosen)
-        network, _, _ = saved_model.load(tmp_path / "run")
+        network = saved_model.load(tmp_path / "run").network
     else:
         network, _, _ = networks_with_and_without_vectors(chosen)
         train(chosen, network, data.splits["train"], None, Progress())

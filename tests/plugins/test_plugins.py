@@ -254,7 +254,8 @@ def test_folder_of_plugins_trains_saves_and_reruns(start: Path) -> None:
     assert "needs --plugins FOLDER" in str(failed.value)
     assert "\n" not in str(failed.value)
     plugins.use_folders([start / "mine"])
-    network, _, config = saved_model.load(run)
+    model = saved_model.load(run)
+    network, config = model.network, model.config
     assert config.model.name == "scaled"
     assert config.model.factor == 2.0  # type: ignore[attr-defined]
     assert config.optimizer.name == "lion"

@@ -127,10 +127,10 @@ def test_saved_ensemble_predicts_as_it_was_scored(sweep: Path, ensemble: Path) -
 def test_exported_weights_of_each_run_are_those_that_the_run_has_saved(
     sweep: Path, ensemble: Path
 ) -> None:
-    found = named_weights(saved_model.load(ensemble)[0])
-    assert len(found) == len(saved_model.load(ensemble)[0].predictions.weights)
+    found = named_weights(saved_model.load(ensemble).network)
+    assert len(found) == len(saved_model.load(ensemble).network.predictions.weights)
     for number, run in enumerate(seeds_of(sweep), 1):
-        for name, weight in named_weights(saved_model.load(run)[0]).items():
+        for name, weight in named_weights(saved_model.load(run).network).items():
             own = found[f"run_{number}/{name}"]
             np.testing.assert_array_equal(own.numpy(), weight.numpy())
 

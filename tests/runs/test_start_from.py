@@ -87,7 +87,7 @@ def started(days: dict[str, Path], folder: Path, *settings: str, **changes: Any)
 
 def vectors(model: Any, table: str) -> dict[str, Any]:
     """The vector of each value of a vocabulary; the first is that of unseen values."""
-    network, features, _ = model
+    network, features = model.network, model.features
     first_row = 0
     for name, size in ((n, t.size) for n, t in features.layout.tables.items()):
         if name == table:
@@ -117,9 +117,13 @@ def test_new_values_follow_and_old_values_keep_their_vectors(
 ) -> None:
     old = saved_model.load(days["run"])
     new = started(days, tmp_path, STILL)
-    assert new[1].learnt["user"]["vocabulary"] == [*map(str, range(9)), "-5", "70"]
+    assert new.features.learnt["user"]["vocabulary"] == [
+        *map(str, range(9)),
+        "-5",
+        "70",
+    ]
     items = [f"item{i}" for i in range(5)]
-    assert new[1].learnt["item"]["vocabulary"] == [*items, "an item"]
+    assert new.features.learnt["item"]["vocabulary"] == [*items, "an item"]
     for table in ("user", "item", "pair", "hour", "age"):
         before, after = vectors(old, table), vectors(new, table)
         assert list(after)[: len(before)] == list(before)
@@ -127,8 +131,8 @@ def test_new_values_follow_and_old_values_keep_their_vectors(
             np.testing.assert_array_equal(after[value], vector, (table, value))
     # What day 1 has learnt of numbers stays, though those of day 2 differ.
     for name in ("price", "age", "hour"):
-        assert new[1].learnt[name] == old[1].learnt[name]
-    assert new[0].label_statistics == old[0].label_statistics
+        assert new.features.learnt[name] == old.features.learnt[name]
+    assert new.network.label_statistics == old.network.label_statistics
     said = capsys.readouterr().out
     assert (
         "starting from first: 7 of 7 features go on, new values: 2 of user, 1 of "
@@ -140,14 +144,14 @@ def test_new_values_follow_and_old_values_keep_their_vectors(
 @pytest.mark.slow
 def test_refit_lets_a_feature_learn_anew(days: dict[str, Path], tmp_path: Path) -> None:
     old = saved_model.load(days["run"])
-    refit = started(days, tmp_path, STILL, "start_from.refit=[price,user,age]")[
-        1
-    ].learnt
+    refit = started(
+        days, tmp_path, STILL, "start_from.refit=[price,user,age]"
+    ).features.learnt
     alone = days["run"].parent / "alone"
     run_in(alone, chosen(days["day2"]))
-    fresh = saved_model.load(alone)[1].learnt
+    fresh = saved_model.load(alone).features.learnt
     for name in ("price", "user", "age"):
-        assert refit[name] == fresh[name] != old[1].learnt[name]
+        assert refit[name] == fresh[name] != old.features.learnt[name]
     assert refit["item"]["vocabulary"] != fresh["item"]["vocabulary"]
 
 
@@ -538,7 +542,7 @@ def test_each_frozen_part_of_each_model_stays_bit_by_bit(
             composed = compose("config", [*settings, *more])
         keys: Any = OmegaConf.to_container(composed, resolve=True)
         run_in(folder, Config.model_validate(keys | {"dataset": data}))
-        return saved_model.load(folder)[0]
+        return saved_model.load(folder).network
 
     first = run(tmp_path / "first")
     (tmp_path / "first" / "status.json").write_text('{"status": "done"}')

@@ -215,9 +215,9 @@ def test_saved_run_of_all_kinds_predicts_the_same_bits(ran, tested):
     tensorflow_runtime.start(
         seed=99, deterministic=True
     )  # nothing of the start may remain
-    network, encoder, _ = saved_model.load(ran)
+    model = saved_model.load(ran)
     table = pyarrow.Table.from_pandas(raw, preserve_index=False)
-    again = network.predictions(encoder.encode(table))
+    again = model.network.predictions(model.features.encode(table))
     for task in TASKS:
         p = again[task].numpy()
         expected = np.stack(frame[f"{task}_prediction"]).astype(p.dtype)

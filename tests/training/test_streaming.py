@@ -315,12 +315,12 @@ def test_streamed_run_scores_all_splits_but_train(file, tmp_path):
     configured = chosen(file, True, test_fraction=0.1)
     scores = run_in(tmp_path / "run", configured)
     assert list(scores) == ["test", "valid"]
-    network, feature_set, again = saved_model.load(tmp_path / "run")
-    assert again.dataset.stream is True
+    again = saved_model.load(tmp_path / "run")
+    assert again.config.dataset.stream is True
     data = loaded(file, **KEYS, valid_fraction=0.2, test_fraction=0.1, stream=False)
     table = data.splits["test"]
-    assert feature_set.learnt == data.features.learnt
-    found = score_outputs(again.outputs, table, network.predict(table))
+    assert again.features.learnt == data.features.learnt
+    found = score_outputs(again.config.outputs, table, again.network.predict(table))
     assert found == scores["test"]
 
 

@@ -1,0 +1,79 @@
+"""Messages about options that a config group lacks, such as `model=mmo`."""
+
+from pathlib import Path
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import MissingConfigException
+
+from mtl_cli.cli.config_groups import is_group, option_names
+from mtl_cli.config.json_schema import GROUPS_OF_CLASSES
+from mtl_cli.core.errors import first_line, suggest
+from mtl_cli.core.option_classes import suggest_option
+
+# {(group, option) of Hydra: the extra of mtl-cli that installs the option}
+EXTRA_OF_OPTION = {
+    ("hydra/launcher", "joblib"): "parallel",
+    ("hydra/launcher", "submitit_local"): "slurm",
+    ("hydra/launcher", "submitit_slurm"): "slurm",
+    ("hydra/launcher", "ray"): "ray",
+    ("hydra/sweeper", "optuna"): "hpo",
+    ("hydra/sweeper", "list"): "hpo",
+}
+
+
+def no_option_name_message(settings: list[str]) -> str:
+    """Explains that a setting such as `model=3` gives a group no name of an option.
+
+    Returns "" if every setting of a group has the form of a name.
+    """
+    for override in OverridesParser.create().parse_overrides(settings):
+        group = override.key_or_group
+        value = override.value()
+        is_choice = ("/" in group or is_group(group)) and not override.is_delete()
+        if is_choice and (value is None or isinstance(value, int | float | dict)):
+            wrong = override.get_value_element_as_str()
+            options = ", ".join(option_names(group))
+            known_options = f": {options}" if options else ""
+            return (
+                f"{group}: {wrong} is not the name of an option; leave the setting "
+                f"out, or name an option of {group}{known_options}"
+            )
+    return ""
+
+
+def unknown_option_message(error: MissingConfigException) -> str:
+    """Explains that a config group lacks an option."""
+    path = str(error.missing_cfg_file or "")  # GROUP/OPTION
+    group, _, option = path.rpartition("/")
+    if (group, option) in EXTRA_OF_OPTION:
+        extra = EXTRA_OF_OPTION[group, option]
+        return f"{group}={option} needs a package: pip install 'mtl-cli[{extra}]'"
+    options = option_names(group)
+    if not options:
+        return unknown_path_message(path) or first_line(error)
+    may_be_of_plugin = group in GROUPS_OF_CLASSES
+    suggest_name = suggest_option if may_be_of_plugin else suggest
+    return missing_option_message(group, option, options, suggest_name(option, options))
+
+
+def unknown_path_message(path: str) -> str:
+    """Explains that a group has no config with this path, such as `GROUP/OPTION`.
+
+    The user has given the path of a file, as in `dataset=conf/dataset/adult.yaml`, or
+    an option without its folder, as in `experiment=adult_ple` for `source/adult_ple`.
+
+    Returns "" if the group does not exist either.
+    """
+    group, _, option = path.partition("/")
+    options = option_names(group, "**/*.yaml")
+    similar = [name for name in options if Path(name).name == Path(option).stem]
+    hint = f"; did you mean {similar[0]}?" if similar else ""
+    return missing_option_message(group, option, options, hint) if options else ""
+
+
+def missing_option_message(
+    group: str, option: str, options: list[str], hint: str
+) -> str:
+    """Returns the message that a group has other options than the requested one."""
+    names = ", ".join(options)
+    return f"the group '{group}' has no option '{option}'; known: {names}{hint}"
