@@ -5,6 +5,7 @@ import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -56,6 +57,19 @@ class Failure(NamedTuple):
     kind: str
 
 
+@dataclass
+class RunOutcome:
+    """How a single run has ended. A sweep, or `--help`, leaves both at None.
+
+    Attributes:
+        folder: the run folder, if the run has succeeded.
+        error: the error that has ended the run.
+    """
+
+    folder: Path | None = None
+    error: Exception | None = None
+
+
 def command() -> NoReturn:
     """Runs `mtl-train`, and then ends the process without slow cleanup."""
     try:
@@ -96,7 +110,7 @@ def train(
     try:
         check_current_folder()
         with signals.raise_hidden_interrupts():
-            folder, run_error = compose_and_run(arguments, more_settings)
+            outcome = compose_and_run(arguments, more_settings)
             if session.current is not None:
                 session.current.finish()
     except KeyboardInterrupt as stop:
@@ -114,8 +128,8 @@ def train(
         sys.exit(OUTPUT_CLOSED)
     except Exception as error:
         return stop_jobs_after(error, arguments), None
-    failures = [] if run_error is None else [failure_of(run_error)]
-    return failures + job_failures(), folder
+    failures = [] if outcome.error is None else [failure_of(outcome.error)]
+    return failures + job_failures(), outcome.folder
 
 
 def stop_sweep(reason: str = "") -> bool:
@@ -127,7 +141,7 @@ def stop_jobs_after(error: Exception, arguments: list[str]) -> list[Failure]:
     """Stops the jobs of a sweep after an error, and returns the command's failures.
 
     The error comes from the command line, the YAML files or the sweep itself. Errors of
-    a single run do not come here: `compose_and_run` returns them.
+    a single run do not come here: they are part of its `RunOutcome`.
     """
     from mtl_cli.cli.hydra_errors import explain
 
@@ -169,24 +183,17 @@ def with_job_counts(reason: str, arguments: list[str]) -> str:
     return f"{reason}; {counts}; to go on: {resume_command([PROGRAM, *arguments])}"
 
 
-def compose_and_run(
-    arguments: list[str], more_settings: Sequence[str]
-) -> tuple[Path | None, Exception | None]:
+def compose_and_run(arguments: list[str], more_settings: Sequence[str]) -> RunOutcome:
     """Lets Hydra compose the configuration; trains one run or starts a sweep's jobs.
 
     Hydra reads its arguments from `sys.argv`, so this function changes `sys.argv`.
-
-    Returns: the folder of a single run that has succeeded, and the error that has ended
-        a single run.
     """
     plugin_folders, other_arguments = split_plugins(arguments)
     plugins.use_folders(plugin_folders)
     sys.argv[1:] = hydra_arguments([*more_settings, *other_arguments])
-    folder: Path | None = None
-    run_error: Exception | None = None
+    outcome = RunOutcome()
 
     def run_or_start_jobs(composed: DictConfig) -> Any:
-        nonlocal folder, run_error
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             from mtl_cli.sweep.start_jobs import start_jobs
 
@@ -195,12 +202,13 @@ def compose_and_run(
             with signals.raise_hidden_interrupts():
                 return start_jobs(composed)
         try:
-            folder, _ = execute(request_of(composed))
+            outcome.folder, _ = execute(request_of(composed))
         except Stopped as stop:
             message = resume_hint(stop, [PROGRAM, *arguments])
             raise Stopped(stop.number, message) from None
         except Exception as error:  # Hydra would print a traceback
-            run_error = error
+            outcome.error = error
+        return None
 
     is_printing = prints_only(other_arguments)
     output = masked_output() if is_printing else contextlib.nullcontext()
@@ -208,7 +216,7 @@ def compose_and_run(
         hydra.main(
             version_base="1.3", config_path=str(conf_folder()), config_name="config"
         )(run_or_start_jobs)()
-    return folder, run_error
+    return outcome
 
 
 def request_of(composed: DictConfig) -> RunRequest:
@@ -229,6 +237,7 @@ def request_of(composed: DictConfig) -> RunRequest:
         choices=dict(hydra_config.runtime.choices),
         settings=[*flags, *settings],
         folder=Path(hydra_config.runtime.output_dir),
+        # A folder that is named by the time is a new folder for each command.
         is_new_folder="${now:" in unresolved["run"]["dir"],
     )
 

@@ -59,24 +59,13 @@ class Job:
 
 def run_job(job: Job) -> None:
     """Runs a job in its own process, and records how the job ends."""
-    # In a session of its own, the job does not receive Ctrl-C from the terminal: the
-    # sweep receives Ctrl-C, and then interrupts its jobs.
-    os.setsid()
-    die_with_parent()
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    record = job.record
     start = time.monotonic()
-    redirect_output(record.stderr_path(job.sweep))
-    faulthandler.enable()
-    if job.threads:
-        os.environ["TF_NUM_INTRAOP_THREADS"] = str(job.threads)
-    from mtl_cli.core import errors, plugins, secrets, signals
+    prepare_process(job)
+    from mtl_cli.core import plugins
     from mtl_cli.runs import outcome
     from mtl_cli.runs.execution import RunRequest, execute
 
-    signals.install()
-    errors.warn_in_one_line()
-    secrets.add_secrets(job.secrets)
+    record = job.record
     record.pid = os.getpid()
     record.host = socket.gethostname()
     record.write(job.sweep)
@@ -101,6 +90,24 @@ def run_job(job: Job) -> None:
         record.error, record.code = outcome.message_and_code(error)
     record.seconds = time.monotonic() - start
     record.write(job.sweep)
+
+
+def prepare_process(job: Job) -> None:
+    """Sets the signals, the output, the threads and the secrets of a job's process."""
+    # In a session of its own, the job does not receive Ctrl-C from the terminal: the
+    # sweep receives Ctrl-C, and then interrupts its jobs.
+    os.setsid()
+    die_with_parent()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    redirect_output(job.record.stderr_path(job.sweep))
+    faulthandler.enable()
+    if job.threads:
+        os.environ["TF_NUM_INTRAOP_THREADS"] = str(job.threads)
+    from mtl_cli.core import errors, secrets, signals
+
+    signals.install()
+    errors.warn_in_one_line()
+    secrets.add_secrets(job.secrets)
 
 
 def skip_if_done(job: Job) -> bool:
