@@ -20,11 +20,11 @@ def mark_lines(runs: list[Run]) -> None:
     earlier = set()
     for run in runs:
         record = run.environment.get("start_from")
-        if isinstance(record, dict):
-            earlier.add(str(record.get("config_hash")))
+        if isinstance(record, dict) and "config_hash" in record:
+            earlier.add(str(record["config_hash"]))
     for run in runs:
-        own_hash = run.environment.get("config_hash")
-        run.is_in_line = START in run.settings or str(own_hash) in earlier
+        own_hash = str(run.environment.get("config_hash", ""))
+        run.is_in_line = START in run.settings or own_hash in earlier
 
 
 def find_lines(runs: list[Run]) -> list[Configuration]:

@@ -63,7 +63,11 @@ def terminal_text(
     if not on_terminal:
         console.width = LINE_WIDTH
     with console.capture() as captured:
-        for comparison in comparisons:
+        shown = without_earlier_days(comparisons) if lines else comparisons
+        if num_hidden := len(comparisons) - len(shown):
+            hidden = f"tables of {num_hidden} earlier days are in --json and --html"
+            console.print(Text(hidden, style="dim"))
+        for comparison in shown:
             if len(comparisons) > 1:
                 console.rule(Text(f"data set {comparison.dataset}", style="bold"))
             print_comparison(comparison, console)
@@ -83,6 +87,14 @@ def terminal_text(
         for line in all_warnings([*comparisons, *lines]):
             console.print(Text(visible(f"warning: {line}"), style="yellow"))
     return captured.get()
+
+
+def without_earlier_days(
+    comparisons: list[DatasetComparison],
+) -> list[DatasetComparison]:
+    """Leaves out the comparisons of single days of lines, except for the last day."""
+    days = [c for c in comparisons if all(x.is_in_line for x in c.configurations)]
+    return [c for c in comparisons if c not in days[:-1]]
 
 
 def print_comparison(comparison: DatasetComparison, console: Console) -> None:

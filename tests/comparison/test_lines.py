@@ -138,9 +138,14 @@ def test_lines_on_rows_of_each_day_are_paired_by_day(
     (sentence,) = lines["tasks"]["click"]["verdicts"]
     assert sentence.startswith("mmoe is ahead of shared_bottom by 0.")
     assert "over 4 days: other days would give the same order (p" in sentence
-    for flag in ([], ["--md"]):
-        assert run(arguments([str(tmp_path), *flag])) == 0
-        assert "lines of shop over days" in capsys.readouterr().out
+    assert run(arguments([str(tmp_path), "--md"])) == 0
+    assert "lines of shop over days" in capsys.readouterr().out
+    assert run(arguments([str(tmp_path)])) == 0
+    text = capsys.readouterr().out
+    assert "2 lines of shop over days" in text
+    # Of the single days, only the last has a table.
+    assert text.count("─ data set shop") == 1
+    assert "tables of 4 earlier days are in --json and --html" in text
     page = tmp_path / "page.html"
     assert run(arguments([str(tmp_path), "--html", str(page)])) == 0
     assert sentence in page.read_text("utf-8")
