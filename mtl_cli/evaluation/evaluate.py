@@ -79,7 +79,7 @@ def evaluate(
     slices = requested_slices(model.features, rows.slice_columns)
     slice_records, weakest_first = score_slices(rows_of_outputs, slices)
     drift, drift_remark = prediction_drift(
-        model, rows.outputs, rows.predictions, rows.table.rows_represented
+        model, rows.outputs, rows.predictions, rows.table.metric_weights
     )
     importances: dict[str, Any] = {}
     if request.importance:

@@ -1,6 +1,6 @@
-"""Measures how much predictions differ from the predictions for the run's test rows.
+"""Measures how far predictions have moved from those for the run's own test rows.
 
-The difference is measured by the population stability index (PSI), see `data.buckets`.
+The distance is the population stability index (PSI), see `data.buckets`.
 """
 
 from typing import Any
@@ -20,20 +20,28 @@ def prediction_drift(
     model: TrainedModel,
     outputs: list[Output],
     predictions: dict[str, Array],
-    weights: Array | None,
+    weights: dict[str, Array],
 ) -> tuple[list[dict[str, Any]], str]:
     """Compares predictions with the run's predictions for its own test rows.
 
+    If a task of the run has a column of sampling rates, the rows are a sample. They
+    then have the weights of the task's metrics, which are those of complete data.
+
     Args:
         predictions: {output: the predictions to compare, (rows,) or (rows, classes)}.
-        weights: how often each row counts, (rows,), see `Table.rows_represented`.
+        weights: {output: the weight of each row in its metrics, (rows,)}.
 
     Returns: the drift, one dict per output, or per class of a multiclass output, see
         `prediction_record`; and a line that tells the user why the drift is unknown,
         or "".
     """
+    sampled = next(
+        (o.name for o in model.config.outputs if o.task.kept_negatives_column), None
+    )
     try:
-        run_predictions, run_weights = read_run_predictions(model, outputs, predictions)
+        run_predictions, run_weights = read_run_predictions(
+            model, outputs, predictions, sampled
+        )
     except FileNotFoundError:
         return (
             [],
@@ -42,38 +50,40 @@ def prediction_drift(
     except DAMAGED_FILE_ERRORS:
         path = model.folder / PREDICTIONS
         return [], f"drift of predictions is unknown: {path} is damaged"
+    new_weights = None if sampled is None else weights.get(sampled)
     records = []
     for output in outputs:
         name = output.name
         old = output.task.prediction_columns(name, run_predictions[name])
         new = output.task.prediction_columns(name, predictions[name])
         records += [
-            prediction_record(key, old[key], run_weights, new[key], weights)
+            prediction_record(key, old[key], run_weights, new[key], new_weights)
             for key in new
         ]
     return records, ""
 
 
 def read_run_predictions(
-    model: TrainedModel, outputs: list[Output], predictions: dict[str, Array]
+    model: TrainedModel,
+    outputs: list[Output],
+    predictions: dict[str, Array],
+    sampled: str | None,
 ) -> tuple[dict[str, Array], Array | None]:
     """Reads the run's predictions for its own test rows.
 
+    `sampled` is the output whose row weights are read.
+
     Returns: {output: (rows,) or (rows, classes)}, with as many classes as in
-        `predictions`; and how often each row counts, (rows,), if a task of the run has
-        a column of sampling rates.
+        `predictions`; and the weight of each row, (rows,), or None.
 
     Raises:
         FileNotFoundError: if the run has no predictions.
         OSError, ValueError, LookupError, TypeError: if the file is damaged.
     """
     columns = [prediction_name(output.name) for output in outputs]
-    weight_columns = [
-        weight_name(output.name)
-        for output in model.config.outputs
-        if output.task.kept_negatives_column is not None
-    ][:1]
-    table = read_predictions(model.folder, lambda names: columns + weight_columns)
+    if sampled is not None:
+        columns.append(weight_name(sampled))
+    table = read_predictions(model.folder, lambda names: columns)
     if not table.num_rows:
         raise ValueError("the file has no rows")
     run_predictions = {}
@@ -84,12 +94,12 @@ def read_run_predictions(
         if values.shape[1:] != predictions[output.name].shape[1:]:
             raise ValueError("the numbers of classes differ")
         run_predictions[output.name] = values.astype("float64")
-    for column in weight_columns:
-        weights = np.asarray(table[column].to_numpy(), "float64")
-        if not (np.isfinite(weights) & (weights >= 0)).all() or not weights.any():
-            raise ValueError("the weights of the rows are no weights")
-        return run_predictions, weights
-    return run_predictions, None
+    if sampled is None:
+        return run_predictions, None
+    weights = np.asarray(table[weight_name(sampled)].to_numpy(), "float64")
+    if not (np.isfinite(weights) & (weights >= 0)).all() or not weights.any():
+        raise ValueError("the weights of the rows are no weights")
+    return run_predictions, weights
 
 
 def prediction_record(
@@ -102,7 +112,7 @@ def prediction_record(
     """Returns the drift of the predictions of an output, or of one of its classes.
 
     `old` are the run's predictions for its own test rows, `new` the predictions for the
-    evaluated rows, and the weights say how often each row counts; all are (rows,).
+    evaluated rows, and the weights are those of these rows; all are (rows,).
 
     Returns: a dict with `kind` "prediction"; `name`; `psi`, the population stability
         index; `mean`, the mean of `new`; and `trained_mean`, the mean of `old`.

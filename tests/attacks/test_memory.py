@@ -57,7 +57,7 @@ def test_numbers_that_repeat_without_end_are_not_read(
     none: Any = None
     config: Any = SimpleNamespace(outputs=outputs)
     run = TrainedModel(network=none, features=none, config=config, folder=tmp_path)
-    drift, remark = prediction_drift(run, outputs, {"buy": np.zeros(3)}, None)
+    drift, remark = prediction_drift(run, outputs, {"buy": np.zeros(3)}, {})
     assert drift == [] and "is damaged" in remark
     with pytest.raises(mtl_cli.DataError, match="expands to more than 1,048,576 bytes"):
         _ = mtl_cli.Run(tmp_path).predictions

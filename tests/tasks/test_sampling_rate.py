@@ -249,6 +249,23 @@ def test_whole_rows_of_a_sampled_task_are_warned_of() -> None:
     assert not findings({"rows": 640, "positives": 40})  # too few to tell
 
 
+@pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
+def test_same_rows_show_no_drift_whatever_their_weights(tmp_path: Path) -> None:
+    """A column of weights, and rows without a label, which weigh 0."""
+    rows = population(2000).to_pandas()
+    rows["weight"] = np.where(rows["user"] == 0, 9.0, 1.0)
+    rows.loc[rows["user"] == 3, "click"] = np.nan
+    train = parquet(tmp_path, pa.Table.from_pandas(rows))
+    tasks = {"click": CLICK | {"sampling_rate": "rate"}}
+    features = {"user": {"kind": "sparse"}}
+    data = values(train, features, tasks, test=str(train), weight_column="weight")
+    run_in(tmp_path / "run", config(data, "trainer.epochs=2"))
+    drift = mtl_cli.load(tmp_path / "run").evaluate(str(train)).drift
+    (record,) = drift[drift["kind"] == "prediction"].to_dict("records")
+    assert record["psi"] == pytest.approx(0, abs=1e-6)
+    assert record["mean"] == pytest.approx(record["trained_mean"], rel=1e-5)
+
+
 def population(rows: int) -> pa.Table:
     """All rows: clicks are rare, and their share depends on the user."""
     random = np.random.default_rng(1)
