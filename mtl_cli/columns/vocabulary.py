@@ -1,4 +1,4 @@
-"""Reads categorical columns as text, counts their values, and gives the values ids."""
+"""Reads categorical columns as text, and gives their values ids."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -16,7 +16,7 @@ Integers = npt.NDArray[np.int64]
 # The character between the values of a combination. Ordinary text does not contain this
 # control character.
 UNIT_SEPARATOR = "\x1f"
-READ_NUMBERS = "set the feature's kind to bucketized or dense"
+ADVICE_FOR_NUMBERS = "set the feature's kind to bucketized or dense"
 NO_ID = "(empty or rare)"  # the name of id 0; several values share this id
 
 
@@ -38,21 +38,22 @@ def as_categorical(
 ) -> Categorical:
     """Converts a column of whole numbers, booleans or text to categories of text.
 
-    All values become text. So large ids stay exact, and the number 7 in one file equals
-    the text "7" in another file. Floats must be whole numbers, and become integers
-    first, because pandas stores ids as floats if some cells of the column are empty.
+    All values become text, so that large ids stay exact, and the number 7 in one file
+    equals the text "7" in another file. Floats must be whole numbers, and become
+    integers first, because pandas stores ids as floats if some cells of the column are
+    empty.
 
     Args:
         name: the name of the feature, for messages.
-        advice: what to do if the column has another type; None names the kind of
-            feature that reads this type.
+        advice: what to do if the column has another type, for the message. With None,
+            the message names the kind of feature that reads this type.
 
     Raises:
         DataError: if the column has another type, or holds floats that are not whole
             numbers.
     """
     if pa.types.is_floating(column.type):
-        column = whole_numbers(name, column, advice or READ_NUMBERS)
+        column = whole_numbers(name, column, advice or ADVICE_FOR_NUMBERS)
     check_id_type(name, column.type, advice)
     encoded = as_array(column).dictionary_encode()
     return Categorical(encoded.dictionary.cast(pa.string()), as_codes(encoded.indices))
@@ -90,13 +91,13 @@ def whole_numbers(
 def check_id_type(name: str, arrow_type: pa.DataType, advice: str | None) -> None:
     """Raises a `DataError` with advice if the values of a type are not ids.
 
-    If `advice` is None, the type tells what to do.
+    Without `advice`, the message advises by the type.
     """
     if is_id(arrow_type):
         return
     fix = "convert the column to text"
     if pa.types.is_decimal(arrow_type):
-        fix = READ_NUMBERS
+        fix = ADVICE_FOR_NUMBERS
     elif is_list(arrow_type):
         fix = "set the feature's kind to sequence"
     raise DataError(

@@ -35,10 +35,12 @@ class CachedColumns(NamedTuple):
 
 
 class PredictionFiles:
-    """Reads columns of predictions, and also the next columns of the file in advance.
+    """Reads columns of predictions.
 
-    Opening a file takes time in proportion to the number of columns, and each task has
-    two columns. If a file were opened once for each task, the time would grow with the
+    From the second time that columns of a file are missing in the cache, the columns
+    that follow them are read in advance, because the next task needs those. Opening a
+    file takes time in proportion to the number of columns, and each task has two
+    columns. If a file were opened once for each task, the time would grow with the
     square of the number of tasks.
     """
 

@@ -20,14 +20,15 @@ BOTTOM = 190
 VALUE_Y = 206  # the first of two lines with the values of the setting
 VALUE_LINE_HEIGHT = 16
 SETTING_NAME_Y = 240
-CHARACTER_WIDTH = 9.5  # of the text on a wide screen, where it is largest
+CHARACTER_WIDTH = 9.5  # of a label on a wide screen, where the font is largest
 MEAN_RADIUS = 4
 
 
 def setting_chart(comparison: DatasetComparison, key: str, task: Task) -> Chart | None:
     """Plots the means of configurations by their value of one setting.
 
-    A line joins the means over all configurations with the same value of the setting.
+    A dot is the mean of a configuration. A line joins, from value to value, the means
+    of the dots.
 
     Returns: the chart; None if the setting has a single value, or more than
         `MAX_SETTING_VALUES`.
@@ -47,15 +48,18 @@ def setting_chart(comparison: DatasetComparison, key: str, task: Task) -> Chart 
     y = axis_around(all_means, BOTTOM, TOP)
     chart = Chart(f"{key} and {task.name_with_space}", WIDTH, HEIGHT)
     chart.y_axis(x, y, f"{task.name_with_space} {task.metric_title}")
-    # The labels alternate between two lines, so a label may be as wide as two values.
-    # The last label must also end before the edge of the chart.
-    value_width = (x.stop - x.start) / len(values)
-    label_width = min(2 * value_width, value_width + 2 * RIGHT_MARGIN)
-    max_label = int(label_width / CHARACTER_WIDTH)
+    # Each value has a slot of the same width. The labels alternate between two lines,
+    # so a label may be two slots wide. The last label is centered in its slot, so half
+    # of it may reach into the right margin.
+    slot_width = (x.stop - x.start) / len(values)
+    label_width = min(2 * slot_width, slot_width + 2 * RIGHT_MARGIN)
+    max_label_length = int(label_width / CHARACTER_WIDTH)
     trend = []
     for position, value in enumerate(values):
         middle = x(position + 0.5)
-        label = value if len(value) <= max_label else f"{value[: max_label - 1]}…"
+        label = value
+        if len(value) > max_label_length:
+            label = f"{value[: max_label_length - 1]}…"
         label_y = VALUE_Y + VALUE_LINE_HEIGHT * (position % 2)
         chart.text((middle, label_y), label, "middle", "tick")
         trend.append((middle, y(statistics.fmean(mean for _, mean in means[value]))))

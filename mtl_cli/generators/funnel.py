@@ -11,7 +11,8 @@ from pydantic import Field
 from mtl_cli.core.options import Count, CountOrZero
 from mtl_cli.data.dataset import Dataset
 
-# The share of each cause in the variance of a score. The shares sum to 1.
+# The share of each cause in the variance of a score, of clicks or of conversions. The
+# shares sum to 1.
 USER_SHARE = 0.3
 ITEM_SHARE = 0.3
 MATCH_SHARE = 0.2
@@ -28,8 +29,8 @@ SKEW = 0.5  # the popularity of the n-th user or item is proportional to n^-SKEW
 CALIBRATION_ROWS = 2**17
 
 Rate = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
-# There must be more users, and more items, than the 2 (1 + NUM_FACTORS) columns of
-# `Population.effects`. Otherwise the columns could not be made uncorrelated.
+# `Population.effects` has 2 (1 + NUM_FACTORS) = 10 columns. With fewer users or items
+# than columns, the columns could not be made uncorrelated.
 PopulationSize = Annotated[int, Field(ge=16)]
 
 

@@ -56,7 +56,7 @@ def dataset_yaml(
         "# A first guess: keep as features only what is known before the prediction.",
         key_line("name", name),
         key_line("train", train.path),
-        key_line("valid", None, "null: a share of other rows, see valid_fraction"),
+        key_line("valid", None, "null: a share of valid_from, see valid_fraction"),
         key_line(
             "test", test_path, "null: a share of the training rows, see test_fraction"
         ),
@@ -111,10 +111,10 @@ def split_lines(proposal: DatasetProposal, has_test: bool) -> list[str]:
         ("test_fraction", test_fraction, "the share of rows held out for testing"),
         ("split_by", split_by, split_hint),
         ("split_column", split_column, "the column of times or groups to split by"),
-        ("split_seed", 0, "not changed by seed: all runs split the rows alike"),
+        ("split_seed", 0, "the key seed does not change the split of the rows"),
         ("weight_column", None, weight_hint),
         ("group_column", proposal.group_column, group_hint),
-        ("groups", {}, "named groups of tasks, without some features"),
+        ("groups", {}, "{name: tasks to train together, and features to drop}"),
         ("group", None, "the group of tasks to use; null: all tasks, all features"),
         ("scenario", None, "the feature that tells the page or market; null: none"),
     ]
@@ -148,7 +148,7 @@ def task_lines(proposal: TaskProposal) -> Iterator[str]:
     remarks = {
         "positive": "null: the column holds 0 and 1",
         "sampling_rate": "share of the rows with label 0 that the table keeps",
-        "space": "task or column that is 1 on the rows that count; null: all",
+        "space": "only rows where this task or column is 1 count; null: all",
         "metrics": "null: all metrics of the kind",
         "tower_units": "null: model.tower_units",
     } | proposal.remarks

@@ -3,25 +3,22 @@
 The memory does not grow with the table.
 """
 
-import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from mtl_cli.core.atomic_write import named_if_full, replacing, temporary_folder
-from mtl_cli.core.errors import ConfigError, first_line
+from mtl_cli.core.atomic_write import named_if_full, temporary_folder
+from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.paths import Location
 from mtl_cli.core.prediction_names import prediction_name
-from mtl_cli.core.standard_streams import written_to_stdout
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.encode import feature_request
@@ -36,14 +33,7 @@ from mtl_cli.data.stdin import copied_stdin
 from mtl_cli.data.table import Array
 from mtl_cli.data.unseen_values import UnseenValues
 from mtl_cli.runs import saved_model
-
-STDOUT = "-"  # as a target: CSV to stdout
-# {ending of a file's name: function that opens a file with a schema for writing}
-WRITERS: dict[str, Callable[[Any, pa.Schema], Any]] = {
-    ".csv": pyarrow.csv.CSVWriter,
-    ".feather": pa.ipc.new_file,
-    ".parquet": pyarrow.parquet.ParquetWriter,
-}
+from mtl_cli.runs.table_writer import check_target, opened_target
 
 
 @dataclass
@@ -77,8 +67,8 @@ def predict_files(
         keep: columns of the table to write before the predictions.
         on_rows: is called after each block, with the number of predicted rows and the
             number of all rows.
-        constants: {column: value} of columns that have one value in all rows, whether
-            or not the table has them.
+        constants: {column: value}. Every row is predicted with this value, in place of
+            the table's column of this name if there is one.
         may_exist: whether an existing target is replaced.
 
     Raises:
@@ -86,6 +76,7 @@ def predict_files(
         ConfigError: if `target`, `keep` or `constants` is wrong.
         WriteError: if the file cannot be written.
     """
+    check_target(target)
     model = saved_model.load(run).with_constants(constants, "--set")
     summary, start = PredictionSummary(), time.monotonic()
     dataset = model.config.dataset
@@ -147,9 +138,10 @@ def renamed_if_kept(
 def opened_table(
     location: Location, keep: Sequence[str], dataset: Dataset, request: ColumnRequest
 ) -> Iterator[Source]:
-    """Opens a table with the columns of the features and, as text, the columns to keep.
+    """Opens a table with the columns of the features and the columns to keep.
 
-    The columns of features have the same types as in training. The ending of the
+    The columns of features have the same types as in training. In a text file, a column
+    to keep that no feature reads is text. The ending of the
     table's name tells the format; if it does not, the table has the format of the run's
     data set. The other keys of the data set, such as the delimiter, are always used.
     """
@@ -165,63 +157,3 @@ def opened_table(
         with named_if_full(folder):
             source = open_source("TABLE", table, dataset, request, folder / "rows")
         yield source
-
-
-class TableWriter:
-    """Writes tables with the same columns to one file, one below the other.
-
-    Args:
-        sink: the path of the file, or an open file.
-        ending: the key of `WRITERS` that tells the format.
-        named_errors: makes a context that names the file in errors of writing.
-    """
-
-    def __init__(
-        self,
-        sink: Any,
-        ending: str,
-        named_errors: Callable[[], AbstractContextManager[None]] = nullcontext,
-    ) -> None:
-        self.sink, self.ending, self.named_errors = sink, ending, named_errors
-        self.writer: Any = None  # opened with the schema of the first table
-
-    def write(self, table: pa.Table) -> None:
-        """Appends a table. Raises a `ConfigError` if the format cannot hold it."""
-        try:
-            with self.named_errors():
-                if self.writer is None:
-                    self.writer = WRITERS[self.ending](self.sink, table.schema)
-                self.writer.write_table(table)
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            raise ConfigError(
-                f"--keep: {self.ending} cannot hold the columns: {first_line(error)}; "
-                "keep other columns, or choose another format with -o"
-            ) from None
-
-    def close(self) -> None:
-        """Writes what is left to write."""
-        if self.writer is not None:
-            with self.named_errors():
-                self.writer.close()
-
-
-@contextmanager
-def opened_target(target: str, may_exist: bool = True) -> Iterator[TableWriter]:
-    """Opens a file, or stdout, for predictions."""
-    if target == STDOUT:
-        writer = TableWriter(sys.stdout.buffer, ".csv", written_to_stdout)
-        yield writer
-        writer.close()
-        return
-    ending = Path(target).suffix
-    if ending not in WRITERS:
-        raise ConfigError(
-            f"-o: '{target}' ends in none of {', '.join(WRITERS)}; choose one of these"
-        )
-    fix = "mend that, and run the command again"
-    with replacing(Path(target), fix, may_exist) as path:
-        writer = TableWriter(str(path), ending)
-        try:
-            yield writer
-        finally:
-            writer.close()

@@ -1,7 +1,8 @@
 """Stops jobs whose processes belong to a launcher plugin of Hydra.
 
-Such launchers are joblib, submitit and Ray. Hydra's basic launcher starts the jobs of
-`job_processes`.
+Such launchers are joblib, submitit and Ray. A worker process of the launcher, perhaps
+on another machine, calls `start_jobs`, which starts the jobs, see `job_processes`. With
+Hydra's basic launcher, the process of the sweep starts them itself, and can stop them.
 """
 
 import contextlib
@@ -39,7 +40,9 @@ def stop_external_jobs(sweep: Path, reason: str = "") -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(record.pid, signal.SIGINT)
     deadline = time.monotonic() + job_processes.GRACE_SECONDS
-    while time.monotonic() < deadline and any(map(may_run, running(sweep))):
+    while time.monotonic() < deadline and any(
+        map(may_be_alive, running_records(sweep))
+    ):
         time.sleep(POLL_SECONDS)
     for record in running_here(sweep):
         if has_ended(record.pid) and reason:
@@ -71,7 +74,7 @@ def wait_unless_stopped(sweep: Path) -> None:
 
 
 def describe_failure(error: Exception) -> str:
-    """Describes how a launcher has failed; "" for an error of another package."""
+    """Describes how a launcher has failed; "" if the error is not a launcher's."""
     package = type(error).__module__.partition(".")[0]
     name = type(error).__name__
     if package not in ("joblib", "submitit", "ray"):
@@ -92,12 +95,12 @@ def is_stopped(sweep: Path) -> bool:
     return (sweep / RECORDS / STOP_FILE).exists()
 
 
-def running(sweep: Path) -> list[JobRecord]:
+def running_records(sweep: Path) -> list[JobRecord]:
     """Returns the records of the jobs that have a process, on any machine."""
     return [r for r in job_records(sweep) if r.status == "running" and r.pid]
 
 
-def may_run(record: JobRecord) -> bool:
+def may_be_alive(record: JobRecord) -> bool:
     """Whether the process of a job may still run.
 
     The process of another machine counts as running: its id means nothing here.
@@ -107,4 +110,4 @@ def may_run(record: JobRecord) -> bool:
 
 def running_here(sweep: Path) -> list[JobRecord]:
     """Returns the records of the jobs that have a process on this machine."""
-    return [r for r in running(sweep) if r.host == socket.gethostname()]
+    return [r for r in running_records(sweep) if r.host == socket.gethostname()]

@@ -1,0 +1,88 @@
+"""Writes a table, in pieces, to stdout or to a file whose ending names the format."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from mtl_cli.core.atomic_write import replacing
+from mtl_cli.core.errors import ConfigError, first_line
+from mtl_cli.core.standard_streams import written_to_stdout
+
+STDOUT = "-"  # as a target: CSV to stdout
+# {ending of a file's name: function that opens a file with a schema for writing}
+WRITERS: dict[str, Callable[[Any, pa.Schema], Any]] = {
+    ".csv": pyarrow.csv.CSVWriter,
+    ".feather": pa.ipc.new_file,
+    ".parquet": pyarrow.parquet.ParquetWriter,
+}
+
+
+class TableWriter:
+    """Writes tables with the same columns to one file, one below the other.
+
+    Args:
+        sink: the path of the file, or an open file.
+        ending: the key of `WRITERS` that tells the format.
+        named_errors: returns a context that names the sink in errors of writing. None
+            is needed for a file that `replacing` opens: it names the file itself.
+    """
+
+    def __init__(
+        self,
+        sink: Any,
+        ending: str,
+        named_errors: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        self.sink, self.ending, self.named_errors = sink, ending, named_errors
+        self.writer: Any = None  # opened with the schema of the first table
+
+    def write(self, table: pa.Table) -> None:
+        """Appends a table. Raises a `ConfigError` if the format cannot hold it."""
+        try:
+            with self.named_errors():
+                if self.writer is None:
+                    self.writer = WRITERS[self.ending](self.sink, table.schema)
+                self.writer.write_table(table)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise ConfigError(
+                f"--keep: {self.ending} cannot hold the columns: {first_line(error)}; "
+                "keep other columns, or choose another format with -o"
+            ) from None
+
+    def close(self) -> None:
+        """Writes what is left to write."""
+        if self.writer is not None:
+            with self.named_errors():
+                self.writer.close()
+
+
+def check_target(target: str) -> None:
+    """Raises a `ConfigError` if the ending of a file's name tells no format."""
+    if target != STDOUT and Path(target).suffix not in WRITERS:
+        raise ConfigError(
+            f"-o: '{target}' ends in none of {', '.join(WRITERS)}; choose one of these"
+        )
+
+
+@contextmanager
+def opened_target(target: str, may_exist: bool = True) -> Iterator[TableWriter]:
+    """Opens a file, or stdout, for a table."""
+    if target == STDOUT:
+        writer = TableWriter(sys.stdout.buffer, ".csv", written_to_stdout)
+        yield writer
+        writer.close()
+        return
+    check_target(target)
+    fix = "mend that, and run the command again"
+    with replacing(Path(target), fix, may_exist) as path:
+        writer = TableWriter(str(path), Path(target).suffix)
+        try:
+            yield writer
+        finally:
+            writer.close()
