@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mtl_cli.graphs.base import InputKind
 
 SIGNATURE = "serving_default"
-MAX_BYTES = 2**31 - 1  # the limit of protocol buffers; the file of the graph is one
+MAX_BYTES = 2**31 - 1  # of the file of the graph: the limit of protocol buffers
 
 
 class SavedModel(ExportFormat):
@@ -46,11 +46,11 @@ class SavedModel(ExportFormat):
         check_names(record["inputs"])
         check_size(model)
         scorer = RawScorer(model.network, model.features, model.config)
-        # TensorFlow changes names that are not identifiers of Python, such as `a b`.
-        # Therefore the function first gets names such as `column_0`. `rename_inputs`
-        # replaces these names in the written file.
-        arguments = {f"column_{i}": column for i, column in enumerate(record["inputs"])}
-        function = scorer.function(arguments)
+        # Only identifiers of Python can be names of a function's arguments. So the
+        # arguments first get other names. `rename_inputs` writes the names of the
+        # columns into the file.
+        columns_by_argument = argument_names(record["inputs"])
+        function = scorer.function(columns_by_argument)
         module = tf.Module()
         module.resources = scorer.resources
         try:
@@ -61,7 +61,7 @@ class SavedModel(ExportFormat):
             if disk_full_text in str(error):
                 raise OSError(errno.ENOSPC, disk_full_text) from error
             raise OSError(first_line(error)) from error
-        rename_inputs(path / "saved_model.pb", arguments)
+        rename_inputs(path / "saved_model.pb", columns_by_argument)
         (path / RECORD_FILE).write_text(json.dumps(record), "utf-8")
 
     def predict(
@@ -80,14 +80,32 @@ class SavedModel(ExportFormat):
         return {name: values.numpy() for name, values in columns.items()}
 
 
+def argument_names(columns: Iterable[str]) -> dict[str, str]:
+    """Returns {name of an argument that no column has: column}, in order."""
+    columns = list(columns)
+    start = "input"
+    while any(column.startswith(start) for column in columns):
+        start += "_"
+    return {f"{start}{i}": column for i, column in enumerate(columns)}
+
+
 def check_names(columns: Iterable[str]) -> None:
     """Raises a `ConfigError` if TensorFlow cannot distinguish the names of two columns.
 
-    TensorFlow replaces special characters by "_", and does not allow the name `self`.
+    When TensorFlow in Python loads the model, it turns the names into identifiers: it
+    replaces special characters by "_", and puts "arg_" before a digit. It does not
+    allow the name `self`.
     """
-    columns_by_identifier: dict[str, str] = {"self": "self"}
+    columns_by_identifier: dict[str, str] = {}
     for column in columns:
         identifier = re.sub(r"\W", "_", column)
+        if identifier[:1].isdigit():
+            identifier = f"arg_{identifier}"
+        if identifier == "self":
+            raise ConfigError(
+                f"--format saved_model: TensorFlow allows no column '{column}'; rename "
+                "the column in the data, and train the model again"
+            )
         if identifier in columns_by_identifier:
             raise ConfigError(
                 f"--format saved_model: TensorFlow takes the column names '{column}' "
@@ -108,10 +126,11 @@ def check_size(model: TrainedModel) -> None:
         )
 
 
-def rename_inputs(path: Path, arguments: dict[str, str]) -> None:
+def rename_inputs(path: Path, new_names: dict[str, str]) -> None:
     """Renames the inputs of a model in its file `saved_model.pb`.
 
-    `arguments` is {name of an input in the file: the raw column, its new name}.
+    `new_names` is {name of an input in the file: its new name, which is a raw column}.
+    No new name is a name in the file.
     """
     from tensorflow.core.protobuf import saved_model_pb2
 
@@ -120,11 +139,11 @@ def rename_inputs(path: Path, arguments: dict[str, str]) -> None:
     # TensorFlow Serving reads the names in the signature. TensorFlow in Python reads
     # the names of the arguments of the function.
     inputs = graph.signature_def[SIGNATURE].inputs
-    for argument, column in arguments.items():
+    for argument, column in new_names.items():
         inputs[column].CopyFrom(inputs[argument])
         del inputs[argument]
     for node in graph.object_graph_def.nodes:
         if node.HasField("bare_concrete_function"):
             keywords = node.bare_concrete_function.argument_keywords
-            keywords[:] = [arguments[keyword] for keyword in keywords]
+            keywords[:] = [new_names[keyword] for keyword in keywords]
     path.write_bytes(saved.SerializeToString())

@@ -30,6 +30,7 @@ from mtl_cli.api.model import Model
 from mtl_cli.core.errors import ConfigError, DataError, MtlError
 from mtl_cli.core.option_classes import option_names
 from mtl_cli.exports import onnx as onnx_format
+from mtl_cli.exports import saved_model as saved_model_format
 from mtl_cli.exports import weights as weights_format
 from mtl_cli.runs import saved_model
 from mtl_cli.runs.earlier_export import get_format, record_of
@@ -468,17 +469,15 @@ def test_model_that_one_file_cannot_hold_is_refused(
     assert not list(tmp_path.iterdir())
 
 
-def test_body_of_a_rest_request_is_scored_as_tensorflow_serving_does(run: Path) -> None:
-    """A server loads the graph by its tag, and feeds tensors that the signature names.
+def served(path: Path, inputs: dict[str, Any]) -> dict[str, Any]:
+    """What TensorFlow Serving answers to the JSON body of a REST request.
 
-    The values of the JSON body take the types of the signature.
+    A server loads the graph by its tag, and feeds tensors that the signature names. The
+    values of the body take the types of the signature.
     """
-    table = rows_of(WITHOUT_HASHES, 20, seed=7)
-    body = json.dumps({"inputs": as_inputs(table)})
-    scorer(run, "saved_model")
-    path = str(run.parent / "model")
+    body = json.dumps({"inputs": inputs})
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        graph = tf.compat.v1.saved_model.loader.load(session, ["serve"], path)
+        graph = tf.compat.v1.saved_model.loader.load(session, ["serve"], str(path))
         signature = graph.signature_def["serving_default"]
         assert signature.method_name == "tensorflow/serving/predict"
         inputs = json.loads(body)["inputs"]
@@ -490,9 +489,54 @@ def test_body_of_a_rest_request_is_scored_as_tensorflow_serving_does(run: Path) 
             for column, tensor in signature.inputs.items()
         }
         fetches = {name: tensor.name for name, tensor in signature.outputs.items()}
-        columns = session.run(fetches, feeds)
+        columns: dict[str, Any] = session.run(fetches, feeds)
+        return columns
+
+
+def test_body_of_a_rest_request_is_scored_as_tensorflow_serving_does(run: Path) -> None:
+    table = rows_of(WITHOUT_HASHES, 20, seed=7)
+    scorer(run, "saved_model")
+    columns = served(run.parent / "model", as_inputs(table))
     expected = mtl_cli.load(run).predict(table)
     assert largest_difference(columns, expected) <= 1e-6
+
+
+@pytest.mark.parametrize(
+    "names", [("column_1", "column_0"), ("column_2", "input0"), ("input0", "input_1")]
+)
+def test_columns_with_the_names_of_arguments_keep_their_places(
+    names: tuple[str, str], tmp_path: Path
+) -> None:
+    """A table without a header has columns such as `column_1`, see `mtl-init`."""
+    age, price = names
+    features = {price: {"kind": "dense"}, age: {"kind": "dense"}}
+    run = run_of(tmp_path, features, "click", price=price, age=age)
+    model = mtl_cli.load(run)
+    model.export(tmp_path / "model", "saved_model")
+    table = planted().rename_columns({"price": price, "age": age}).select([age, price])
+    expected = model.predict(table)
+    inputs = {name: table[name].cast("float64").to_pylist() for name in names}
+    served_columns = served(tmp_path / "model", inputs)
+    assert largest_difference(served_columns, expected) <= 1e-6
+    score = tf.saved_model.load(str(tmp_path / "model")).signatures["serving_default"]
+    tensors = {name: tf.constant(x, tf.float64) for name, x in inputs.items()}
+    columns = {name: x.numpy() for name, x in score(**tensors).items()}
+    assert largest_difference(columns, expected) <= 1e-6
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (["self"], "TensorFlow allows no column 'self'; rename"),
+        (["1a", "arg_1a"], "column names 'arg_1a' and '1a' for the same name"),
+        (["a b", "a_b"], "column names 'a_b' and 'a b' for the same name"),
+    ],
+)
+def test_names_that_tensorflow_confuses_are_refused(
+    columns: list[str], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        saved_model_format.check_names(columns)
 
 
 @pytest.mark.slow
