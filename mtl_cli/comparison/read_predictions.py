@@ -54,7 +54,8 @@ def read_all_seeds(
     recorded = configuration.values("test", task, metric)
     if not recorded:
         raise UnusableError(f"{metric} is undefined")
-    # Kinds of tasks have metrics of the same name: `log_loss` of binary and multiclass.
+    # Several metrics may have the name: `log_loss` is one of binary tasks, and one of
+    # multiclass tasks.
     namesakes = metrics_named(metric)
     needs_groups = any(namesake.grouped for namesake in namesakes)
     rows_by_seed, prediction_by_seed = [], []

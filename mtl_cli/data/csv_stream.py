@@ -32,8 +32,8 @@ class StreamWithSentinel:
         self.sentinel_row = io.BytesIO(sentinel_row)
         self.file_bytes = file_bytes
         self.num_columns = len(cells)
-        self.num_lines = self.num_bytes = 0  # that `read` has returned
-        self.has_ended = False  # then `read` returns no more bytes
+        self.num_lines = self.num_bytes = 0  # the lines and bytes that were read so far
+        self.has_ended = False  # once True, `read` returns no more bytes
         self.is_being_read = False
         _open_streams.add(self)
 

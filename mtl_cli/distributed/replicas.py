@@ -170,10 +170,11 @@ class Replicas:
 
         If the chief has ended too early, the other processes raise a `LostWorkerError`.
         """
-        # All processes wait for each other twice. The chief waits first when its work
-        # is done, and exits only after it has waited again. Therefore an error in the
-        # first wait tells another process that the chief has ended too early. An error
-        # in the second wait is harmless, and `barrier` ignores it.
+        # There are two waits. The chief enters the first when its work is done, and
+        # exits only after the second. So if the first wait fails in another process,
+        # the chief has ended too early. If it fails in the chief, another process has
+        # ended, and the chief, whose work is done, goes on. When the second wait
+        # begins, no process has work left, so its failure is ignored everywhere.
         if self.is_chief:
             self.barrier()
         else:

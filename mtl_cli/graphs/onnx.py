@@ -68,7 +68,7 @@ class OnnxOps(GraphOps):
         return outputs
 
     def constant(self, value: Any, dtype: str | None = None) -> str:
-        """Returns the name of a constant of this dtype, or the dtype NumPy gives it."""
+        """Returns the name of a constant; without `dtype`, NumPy chooses the dtype."""
         array = np.array(value, object if isinstance(value, str) else dtype)
         key = (repr(value), str(array.dtype))
         if key not in self.constants:
@@ -199,7 +199,7 @@ class OnnxOps(GraphOps):
         new_column = self.add("Sub", num_present_so_far, offset)
         is_late = self.add("GreaterOrEqual", new_column, self.constant(0))
         is_kept = self.add("And", is_present, is_late)
-        # All other cells are moved to an extra column. The loop below cuts it off.
+        # Absent and dropped cells all go to one extra column, which is cut off below.
         new_column = self.where(is_kept, new_column, max_length)
         width = self.constant([max_length + 1])
         shape = self.add("Concat", self.num_rows(), width, axis=0)
@@ -217,8 +217,8 @@ class OnnxOps(GraphOps):
         return self.add("Div", weights, self.where(is_positive, total, 1))
 
     def cast(self, values: str, dtype: str) -> str:
-        number = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
-        return self.add("Cast", values, to=number)
+        onnx_dtype = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+        return self.add("Cast", values, to=onnx_dtype)
 
     def concatenate(self, matrices: Sequence[str], dtype: str) -> str:
         typed = [self.cast(matrix, dtype) for matrix in matrices]

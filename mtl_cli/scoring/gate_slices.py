@@ -20,7 +20,7 @@ MAX_ROUNDING_VARIANCE = 1e-12
 def usage_by_slice(gate_weights: GateWeights, slices: Slices) -> list[dict[str, Any]]:
     """Summarizes the gates on each slice of the rows.
 
-    The slices by one column are of the same rows as `gate_weights`.
+    `slices` cuts the rows of `gate_weights`, in the same order.
 
     Returns: the summaries, one dict per slice that has rows, with the keys `column`,
         `slice`, and the keys of `GateUsage` for the rows of the slice.
@@ -64,19 +64,20 @@ def explained_variance(centred_by_layer: list[Array], slices: Slices) -> float:
     """Returns the fraction of the weights' variance that slices explain, 0 to 1.
 
     The fraction of a layer is the variance of the slices' mean weights, divided by the
-    variance of the weights of all rows. The mean over the layers is returned. If the
-    variances of all layers were summed first, a layer whose weights are factors would
-    decide the result, because factors may be far above 1.
+    variance of the weights of all rows. The mean over the layers is returned, and not
+    one fraction of the summed variances: the weights of most layers sum to 1 over the
+    experts, but some layers, such as feature gates, multiply by factors far above 1,
+    and would outweigh all others.
 
     Args:
         centred_by_layer: see `centred_weights`.
     """
     codes = np.arange(len(slices.names))[:, None]
-    is_in_slice = (slices.codes == codes).astype("float64")  # (slices, rows)
-    num_rows = np.maximum(is_in_slice.sum(axis=1, keepdims=True), 1)  # (slices, 1)
+    membership = (slices.codes == codes).astype("float64")  # (slices, rows)
+    num_rows = np.maximum(membership.sum(axis=1, keepdims=True), 1)  # (slices, 1)
     fractions = [
         # A slice of n rows whose weights sum to S adds n * (S / n)^2 = S^2 / n.
-        ((is_in_slice @ centred) ** 2 / num_rows).sum() / (centred**2).sum()
+        ((membership @ centred) ** 2 / num_rows).sum() / (centred**2).sum()
         for centred in centred_by_layer
     ]
     return float(np.mean(fractions)) if fractions else 0.0

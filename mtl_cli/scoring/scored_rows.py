@@ -49,7 +49,7 @@ class ScoredRows:
         return ScoredRows(self.output, *columns, group, self.row_indices[mask])
 
     def score(self, names: list[str] | None = None) -> Score:
-        """Counts the rows, and computes the named metrics or all of the task's."""
+        """Returns counts of the rows, and some metrics; None for all of the task's."""
         columns = self.label, self.prediction, self.weight
         return score(self.output.task, *columns, self.group, names=names)
 
@@ -75,7 +75,10 @@ class ScoredRows:
 
     @property
     def smaller_class_size(self) -> int:
-        """The number of rows of the rarer class; half of all rows if not binary."""
+        """The number of rows of the rarer class.
+
+        The rows of a task that is not binary count as two classes of the same size.
+        """
         num_rows = len(self.label)
         if not self.output.task.BINARY_LABELS:
             return num_rows // 2
@@ -110,9 +113,10 @@ class ScoredRows:
 
         Returns: `predicted` and `actual`, the mean prediction and label of all rows;
             `ratio`, predicted / actual, or None if it is undefined or always 1;
-            `error`, the expected calibration error; and `buckets`, the lists
-            `predicted` and `actual` of the means in each bucket of `ece`. None in place
-            of the dict if there are no rows, or if a prediction is not finite.
+            `error`, the expected calibration error; and `buckets`, {`predicted`: mean
+            predictions, `actual`: mean labels} with one mean for each bucket of the
+            metric `ece`. None in place of the dict if there are no rows, or if a
+            prediction is not finite.
         """
         if not len(self.label) or not np.isfinite(self.prediction).all():
             return None
@@ -156,7 +160,7 @@ def scored_rows(output: Output, table: Table, predictions: Array) -> ScoredRows:
 def metric_with_interval(
     rows: ScoredRows, name: str, value: float | None
 ) -> dict[str, Any]:
-    """Adds an interval to a metric's value, or to None, see `value_with_interval`."""
+    """Returns a metric's value with its 95 % interval, see `value_with_interval`."""
     error = None if value is None else rows.sampling_error(name)
     return value_with_interval(value, error)
 
@@ -164,7 +168,7 @@ def metric_with_interval(
 def value_with_interval(
     value: float | None, error: SamplingError | None
 ) -> dict[str, Any]:
-    """Adds the 95 % interval that follows from a sampling error to a metric's value.
+    """Returns a metric's value, and its 95 % interval by the sampling error.
 
     Returns: a dict with `value`; `low` and `high`, the ends of the interval; and
         `method`, `delong` or `bootstrap`. All but `value` are None if the value or its

@@ -9,7 +9,7 @@ from mtl_cli.towers.base import Towers, TowerSpec
 
 
 class PerScenario(Towers):
-    """Towers that no two scenarios and no two tasks share.
+    """One tower for each pair of a task and a scenario.
 
         v_ts^1     = z_t
         v_ts^{l+1} = relu(layer norm(W_ts^l v_ts^l + b_ts^l))    for l = 1 ... L
@@ -49,9 +49,10 @@ class PerScenario(Towers):
         scenario_weights: Tensor = encodings.scenario_weights
         num_scenarios = scenario_weights.shape[-1]
 
-        def connect(widths: Sequence[int], tasks: Sequence[int]) -> Tensor:
+        def connect_equal_widths(widths: Sequence[int], tasks: Sequence[int]) -> Tensor:
             *units, num_logits = widths
-            # The towers of all scenarios for the first task come first.
+            # The towers of all scenarios for the first task come first. `ParallelMLP`
+            # gives the vector of a task to `num_scenarios` networks in a row.
             num_towers = len(tasks) * num_scenarios
             mlp = ParallelMLP(
                 num_towers,
@@ -73,4 +74,6 @@ class PerScenario(Towers):
                 by_scenario, scenario_weights
             )  # (tasks, batch, num_logits)
 
-        return connect_by_widths([tower.widths for tower in towers], connect)
+        return connect_by_widths(
+            [tower.widths for tower in towers], connect_equal_widths
+        )

@@ -83,8 +83,8 @@ def logits_of_sample(
         tasks: {name of a task: task}.
         logits: {name of an output: logits of complete data, (batch, num_logits)}. If
             the network has several members, there are members * batch rows.
-        log_rates: {name of a task: log r, (batch,)}, for tasks with sampled rows. r is
-            the fraction that the data contain of the rows like this row, with label 0.
+        log_rates: {name of a task: log r, (batch,)}, for tasks with sampled rows. Of
+            all rows like this row with label 0, the data contain the fraction r.
     """
     if not log_rates:
         return logits
@@ -111,10 +111,12 @@ def penalties_of_heads(
         heads: the heads of the network.
         tasks: see `task_losses`, also for `logits` and `total_weights`.
         batch: this process's share of the batch.
-        num_rows: the number of rows in the whole batch.
+        num_rows: the number of rows in the whole batch, without the rows that only fill
+            up the last batch.
 
     Returns: a list of one vector, (batch,) or (members * batch,), or an empty list. The
-        sum of the vector over the rows of the whole batch is the mean penalty.
+        vector holds the penalty of each row, divided by `num_rows`. So the values of
+        the whole batch, of one member, add up to the mean penalty.
     """
     labels = {}
     weights = {}
@@ -150,7 +152,9 @@ def mean_of_members(x: Tensor, like: Tensor) -> Tensor:
 def sum_of_penalties(
     penalties: list[Tensor], is_real: Tensor, num_processes: int
 ) -> Tensor:
-    """Adds up the penalties of a step: this process's summand of the total, a scalar.
+    """Returns this process's share of the total penalty of a step, a scalar.
+
+    The shares of all processes add up to the total.
 
     A scalar among the penalties is a penalty on the network's weights. All processes
     compute the same scalar, so each process adds only 1 / num_processes of the scalar.
