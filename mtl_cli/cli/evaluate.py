@@ -79,7 +79,6 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
         "--repeats",
         metavar="N",
         type=int,
-        default=10,
         help="shufflings of each feature for --importance (default: 10)",
     )
     add("--json", metavar="FILE", type=Path, help="write all numbers; - for stdout")
@@ -125,6 +124,8 @@ def check_options(options: argparse.Namespace, is_sweep: bool) -> None:
             f"TABLE: {options.run} is a sweep, and its runs cannot all read stdin; "
             "name a file"
         )
+    if options.repeats is not None and not options.importance:
+        raise ConfigError("--repeats: add --importance, which it belongs to")
     if options.output is not None and not is_sweep:
         raise ConfigError(
             f"-o: {options.run} is not a sweep; write files with --json or --html"
@@ -161,11 +162,10 @@ def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> in
     from mtl_cli.evaluation.screen import show_evaluation
     from mtl_cli.runs import saved_model
 
-    with progress_bar() as move:
+    with progress_bar() as on_progress:
         table = as_location(options.table) if options.table else None
-        request = request_of(options, move)
+        request = request_of(options, on_progress)
         evaluation, _ = evaluate(saved_model.load(options.run), table, request)
-    check_names(conditions, [evaluation])
     if options.json is not None:
         values = mask_secrets(evaluation.to_dict())
         text = json.dumps(values, indent=2, allow_nan=False) + "\n"
@@ -177,6 +177,7 @@ def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> in
         write_file(options.html, page(evaluation), options.force)
     if options.json != STDOUT:
         show_evaluation(evaluation)
+    check_names(conditions, [evaluation])  # a wrong name must not cost the results
     return report_failures(PROGRAM, failed_checks(conditions, evaluation))
 
 
@@ -189,13 +190,13 @@ def evaluate_sweep(options: argparse.Namespace, conditions: list[Condition]) -> 
     table = as_location(options.table)
     target = options.output or sweep.default_target(options.run, table)
     sweep.check_target(target, target, options.force)
-    with progress_bar() as move:
-        request = request_of(options, move)
+    with progress_bar() as on_progress:
+        request = request_of(options, on_progress)
         result = sweep.evaluate_sweep(
             options.run, table, target, request, options.force
         )
-    check_names(conditions, [*result.evaluations.values()])
     show_sweep(result, target)
+    check_names(conditions, [*result.evaluations.values()])
     failed = [
         f"{line} of {name}"
         for name, evaluation in result.evaluations.items()
@@ -210,10 +211,10 @@ def request_of(
 ) -> "EvaluationRequest":
     """Returns the evaluation that the command line asks for."""
     from mtl_cli.evaluation.evaluate import EvaluationRequest
+    from mtl_cli.scoring.importance import REPEATS
 
-    return EvaluationRequest(
-        options.by, options.importance, options.repeats, on_progress
-    )
+    repeats = REPEATS if options.repeats is None else options.repeats
+    return EvaluationRequest(options.by, options.importance, repeats, on_progress)
 
 
 def write_file(path: Path, text: str, may_exist: bool) -> None:

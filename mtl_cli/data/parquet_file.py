@@ -6,7 +6,6 @@ is read as a dictionary: the dictionary holds each text once, and a row holds it
 The size of the rows is then known before any text is copied.
 """
 
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet
 
+from mtl_cli.columns.arrow_types import is_list
 from mtl_cli.core.other_files import UnsafeFileError
 from mtl_cli.data.arrow_errors import is_not_implemented
 from mtl_cli.data.columnar_file import ColumnarFile
@@ -33,21 +33,24 @@ PROBE_BYTES = 1 << 16  # size of the reading buffer while long texts are looked 
 DELTA_ENCODINGS = {"DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY"}
 
 
-class TextColumn(NamedTuple):
-    """A column of texts, or of lists of texts.
+class TextLeaf(NamedTuple):
+    """A leaf of texts.
 
     A file stores leaves: a column of single values or of lists is one leaf, and a
-    column of structs has a leaf for each field.
+    column of structs has a leaf for each field. The path of a leaf is the name of its
+    column. If the column is nested, the path is longer: `tags.list.element`.
 
     Attributes:
-        name: the column's name. The leaf of a column of lists has a longer path.
-        leaf: the index of the leaf in the file.
-        in_list: whether the texts are items of lists.
+        column: the name of the column.
+        number: the index of the leaf in the file.
+        position: the index of the leaf among the leaves of its column.
+        is_nested: whether the texts are in lists or structs.
     """
 
-    name: str
-    leaf: int
-    in_list: bool
+    column: str
+    number: int
+    position: int
+    is_nested: bool
 
 
 @contextmanager
@@ -64,9 +67,9 @@ def open_parquet(stream: pa.NativeFile) -> Iterator[ColumnarFile]:
     schema = parquet_file(stream, metadata).schema_arrow
 
     def batches(columns: list[str], max_rows: int) -> Iterator[pa.RecordBatch]:
-        texts = text_columns(metadata.schema, schema, columns)
+        texts = text_leaves(metadata.schema, schema, columns)
         longest = longest_texts(stream, metadata, texts)
-        check_text_columns(stream, metadata, texts, longest)
+        check_text_leaves(stream, metadata, texts, longest)
         dictionaries = [p for p, length in longest.items() if length > MAX_CELL_BYTES]
         file = parquet_file(stream, metadata, dictionaries)
         for batch in file.iter_batches(max_rows, columns=columns):
@@ -101,26 +104,24 @@ def parquet_file(
     )
 
 
-def text_columns(
+def text_leaves(
     schema: pyarrow.parquet.ParquetSchema, arrow_schema: pa.Schema, columns: list[str]
-) -> dict[str, TextColumn]:
-    """Returns {path of a leaf: column} for the requested columns that hold texts."""
-    # A path cannot be cut at its dots: the name of a column may hold dots too.
-    names = [f.name for f in arrow_schema for _ in range(num_leaves(f.type))]
-    num_leaves_of = Counter(names)
+) -> dict[str, TextLeaf]:
+    """Returns {path: leaf} for the leaves of texts in the requested columns."""
     requested = set(columns)
     texts = {}
-    for j, name in enumerate(names):
-        if name not in requested or num_leaves_of[name] > 1:
-            continue
-        leaf = schema.column(j)
-        in_list = leaf.max_repetition_level > 0
-        # No feature reads the fields of structs.
-        is_single = leaf.path == name or in_list
-        is_bytes = leaf.physical_type == "BYTE_ARRAY"
-        is_text = is_bytes and leaf.logical_type.type != "DECIMAL"
-        if is_single and is_text:
-            texts[leaf.path] = TextColumn(name, j, in_list)
+    index = 0
+    # A path cannot be cut at its dots: the name of a column may hold dots too.
+    for field in arrow_schema:
+        num_of_column = num_leaves(field.type)
+        for position in range(num_of_column if field.name in requested else 0):
+            leaf = schema.column(index + position)
+            is_bytes = leaf.physical_type == "BYTE_ARRAY"
+            if is_bytes and leaf.logical_type.type != "DECIMAL":
+                texts[leaf.path] = TextLeaf(
+                    field.name, index + position, position, leaf.path != field.name
+                )
+        index += num_of_column
     return texts
 
 
@@ -135,7 +136,7 @@ def num_leaves(dtype: pa.DataType) -> int:
 def longest_texts(
     stream: pa.NativeFile,
     metadata: pyarrow.parquet.FileMetaData,
-    texts: dict[str, TextColumn],
+    texts: dict[str, TextLeaf],
 ) -> dict[str, int]:
     """Returns {path of a leaf: bytes of the longest text in its dictionaries}.
 
@@ -148,34 +149,44 @@ def longest_texts(
         return longest
     try:
         file = parquet_file(stream, metadata, list(texts), PROBE_BYTES)
+        columns = list(dict.fromkeys(leaf.column for leaf in texts.values()))
         for i in range(metadata.num_row_groups):
-            batches = file.iter_batches(1, row_groups=[i], columns=list(texts))
+            batches = file.iter_batches(1, row_groups=[i], columns=columns)
             for batch in islice(batches, 1):
-                for path, column in texts.items():
-                    distinct = distinct_texts(batch.column(column.name))
-                    longest[path] = max(longest[path], longest_text_bytes(distinct))
+                for path, leaf in texts.items():
+                    values = leaf_arrays(batch.column(leaf.column))[leaf.position]
+                    # A damaged file may hold plain texts in place of a dictionary.
+                    if pa.types.is_dictionary(values.type):
+                        values = values.dictionary
+                    longest[path] = max(longest[path], longest_text_bytes(values))
     except OSError as error:
-        # The descriptions of a damaged file's columns are not safe to read.
+        # In a damaged file, reading the descriptions of columns may end the process. So
+        # `refuse_encoding`, which reads them, is called for this error alone.
         if is_not_implemented(error):
             refuse_encoding(metadata, texts)
         raise
     return longest
 
 
-def distinct_texts(column: pa.Array) -> pa.Array:
-    """Returns the dictionary of a column of texts or of lists of texts."""
-    while pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
-        column = column.values
-    # A damaged file may hold plain texts where it promises a dictionary.
-    return column.dictionary if pa.types.is_dictionary(column.type) else column
+def leaf_arrays(column: pa.Array) -> list[pa.Array]:
+    """Returns the values of each leaf of a column, in the order of the file."""
+    dtype = column.type
+    if isinstance(dtype, pa.BaseExtensionType):
+        return leaf_arrays(column.storage)
+    if pa.types.is_map(dtype):
+        return [*leaf_arrays(column.keys), *leaf_arrays(column.items)]
+    if pa.types.is_struct(dtype):
+        fields = [column.field(i) for i in range(dtype.num_fields)]
+        return [leaf for field in fields for leaf in leaf_arrays(field)]
+    return leaf_arrays(column.values) if is_list(dtype) else [column]
 
 
 def refuse_encoding(
-    metadata: pyarrow.parquet.FileMetaData, texts: dict[str, TextColumn]
+    metadata: pyarrow.parquet.FileMetaData, texts: dict[str, TextLeaf]
 ) -> None:
-    """Refuses the first column of texts that Arrow cannot read as a dictionary."""
-    for path, column in texts.items():
-        for chunk in column_chunks(metadata, column.leaf):
+    """Refuses the first leaf of texts that Arrow cannot read as a dictionary."""
+    for path, leaf in texts.items():
+        for chunk in column_chunks(metadata, leaf.number):
             if deltas := DELTA_ENCODINGS.intersection(chunk.encodings):
                 raise UnsafeFileError(
                     f"has a column '{path}' that is encoded as {min(deltas)}, in "
@@ -193,8 +204,8 @@ def column_chunks(metadata: pyarrow.parquet.FileMetaData, j: int) -> Iterator[An
 def check_cells(metadata: pyarrow.parquet.FileMetaData, file_bytes: int) -> None:
     """Refuses columns of lists, or of texts of a fixed length, that fill the memory."""
     schema = metadata.schema
-    # Only the descriptions of these columns are read: if the description of a column in
-    # a row group is damaged, Arrow ends the process when the description is read.
+    # If the description of a column in a row group is damaged, Arrow ends the process
+    # when the description is read. So only the descriptions that are needed are read.
     for j in range(metadata.num_columns):
         column = schema.column(j)
         has_fixed_length = column.physical_type == "FIXED_LEN_BYTE_ARRAY"
@@ -207,25 +218,26 @@ def check_cells(metadata: pyarrow.parquet.FileMetaData, file_bytes: int) -> None
             check_size(f"column '{column.path}'", expanded_bytes, num_rows, file_bytes)
 
 
-def check_text_columns(
+def check_text_leaves(
     stream: pa.NativeFile,
     metadata: pyarrow.parquet.FileMetaData,
-    texts: dict[str, TextColumn],
+    texts: dict[str, TextLeaf],
     longest: dict[str, int],
 ) -> None:
-    """Refuses texts whose pages expand, and lists of texts that may fill the memory."""
-    for path, column in texts.items():
-        is_long_in_list = column.in_list and longest[path] > MAX_CELL_BYTES
-        chunks = list(column_chunks(metadata, column.leaf))
-        if sum(chunk.total_compressed_size for chunk in chunks) > stream.size():
+    """Refuses texts whose pages expand, and nested texts that may fill the memory."""
+    for path, leaf in texts.items():
+        has_long_nested_texts = leaf.is_nested and longest[path] > MAX_CELL_BYTES
+        chunks = list(column_chunks(metadata, leaf.number))
+        num_described = sum(chunk.total_compressed_size for chunk in chunks)
+        if num_described > stream.size():
             # Many row groups name the same pages. Reading them all would take hours.
             raise UnsafeFileError(
-                f"has {stream.size():,} bytes, but a larger column '{path}' in its "
-                "description; write the file again"
+                f"has {stream.size():,} bytes, but its description gives the column "
+                f"'{path}' {num_described:,} bytes; write the file again"
             )
         for chunk in chunks:
             num_bytes = page_bytes(stream, chunk)
             num_texts = chunk.num_values
-            if is_long_in_list:
+            if has_long_nested_texts:
                 num_bytes = max(num_bytes, longest[path] * num_texts)
             check_size(f"column '{path}'", num_bytes, num_texts, stream.size())

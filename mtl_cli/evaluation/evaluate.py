@@ -25,7 +25,7 @@ from mtl_cli.network.trained_model import TrainedModel
 from mtl_cli.scoring.gate_slices import usage_by_slice
 from mtl_cli.scoring.gate_usage import summarize_gates
 from mtl_cli.scoring.gate_weights import measure_gate_weights
-from mtl_cli.scoring.importance import REPEATS, permutation_importance
+from mtl_cli.scoring.importance import MIN_REPEATS, REPEATS, permutation_importance
 from mtl_cli.scoring.scored_rows import (
     ScoredRows,
     metric_with_interval,
@@ -54,6 +54,14 @@ class EvaluationRequest:
     importance: bool = False
     repeats: int = REPEATS
     on_progress: Callable[[str, int, int], None] = lambda word, done, total: None
+
+    def __post_init__(self) -> None:
+        """Raises a `ConfigError` if there are too few repeats for an interval."""
+        if self.repeats < MIN_REPEATS:
+            raise ConfigError(
+                f"--repeats: {self.repeats} is too few for an interval; take at least "
+                f"{MIN_REPEATS}"
+            )
 
 
 def evaluate(

@@ -43,9 +43,9 @@ class GraphOps(ABC):
         input_kinds: {column: the kind of the graph's input}.
 
     Attributes:
-        constant_rows: {column: its cells in one row}, for columns that are not inputs
-            of the graph, because all rows have the same value. Texts are `str` objects,
-            numbers are float64.
+        constant_rows: {column: its cells in one row, the same in all rows}, for columns
+            that have one value in all rows, and so are no inputs of the graph. Texts
+            are `str` objects, numbers are float64.
         conditions: the conditions that `require` has received.
     """
 
@@ -127,8 +127,8 @@ class GraphOps(ABC):
     def split(self, texts: Tensor, separator: str) -> tuple[Tensor, Tensor]:
         """Splits the text of each row at a separator. An empty text has no parts.
 
-        Returns: the parts, of shape (rows, most parts of a row), with empty texts after
-            the parts of shorter rows; and the number of parts in each row, (rows,).
+        Returns: the parts, (rows, largest number of parts), with empty texts after the
+            parts of shorter rows; and the number of parts in each row, (rows,).
         """
 
     @abstractmethod
@@ -188,8 +188,8 @@ class GraphOps(ABC):
     ) -> list[Tensor]:
         """Keeps the last present values of each row, with zeros after them.
 
-        `is_present`, booleans, and each tensor of `lists`, of ids or numbers, have the
-        shape (rows, longest list).
+        `is_present` holds booleans, and each tensor of `lists` holds ids or numbers.
+        All have the shape (rows, longest list).
 
         Returns: a tensor of shape (rows, max_length) for each tensor of `lists`.
         """
@@ -233,12 +233,12 @@ class GraphOps(ABC):
 
 
 def segments(xs: Sequence[float], ys: Sequence[float]) -> list[list[float]]:
-    """Returns the x, the y and the slope at the start of each line of `interpolate`.
+    """Returns where each segment of `interpolate` starts, x and y, and its slope.
 
-    The n points divide the axis into n + 1 lines. Line 0 lies before the first point,
-    line 1 between the first and the second point, and so on. The first and the last
-    line have the slope 0, as has a line between two points with the same x. Line 0 has
-    no start, so the first point stands for its start.
+    The n points divide the axis into n + 1 segments. Segment 0 lies before the first
+    point, segment 1 between the first and the second point, and so on. The first and
+    the last segment have the slope 0, as has a segment between two points with the same
+    x. Segment 0 has no start, so the first point stands for its start.
 
     >>> segments([0, 2], [1, 5])
     [[0, 0, 2], [1, 1, 5], [0.0, 2.0, 0.0]]

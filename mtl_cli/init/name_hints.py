@@ -13,14 +13,16 @@ def split_words(name: str) -> list[str]:
     return re.findall(r"[a-z]+|\d+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower())
 
 
-ID_WORDS = split_words(
-    "id ids uid uuid guid pid aid cid sid gid code codes zip zipcode postcode sku isbn "
-    "key hash idx index type category cat kind class region city country"
+ID_WORDS = split_words("id ids uid uuid guid pid aid cid sid gid key hash idx index")
+# Words for values that are no amounts, although they may be numbers.
+CODE_WORDS = split_words(
+    "code codes zip zipcode postcode sku isbn type category cat kind class region city "
+    "country"
 )
 # Words that end with "id" but suggest no ids.
 NOT_ID_WORDS = split_words(
-    "paid unpaid bid valid invalid grid covid solid liquid fluid acid humid kid "
-    "android hybrid rapid avid"
+    "paid unpaid prepaid postpaid repaid overpaid bid valid invalid grid hybrid covid "
+    "solid liquid fluid acid humid kid android rapid avid centroid medicaid steroid"
 )
 ENTITY_WORDS = split_words(
     "user item video movie film product ad advertiser campaign creative author "
@@ -65,6 +67,11 @@ ROW_WEIGHT = re.compile(
 
 def suggests_id(name: str) -> bool:
     """Whether a name suggests ids or codes. The last word of the name decides."""
+    return last_word(name) in CODE_WORDS or ends_in_id(name)
+
+
+def ends_in_id(name: str) -> bool:
+    """Whether the last word of a name is a word for ids, such as `userid`."""
     last = last_word(name)
     return last in ID_WORDS or (last.endswith("id") and last not in NOT_ID_WORDS)
 
@@ -81,16 +88,14 @@ def suggests_entity(name: str) -> bool:
 
 def suggests_request(name: str) -> bool:
     """Whether a name suggests ids of requests, impressions or other single events."""
-    last = last_word(name)
-    is_id = last in ("uuid", "guid", "key", "hash") or last.endswith("id")
-    return is_id and last not in NOT_ID_WORDS and has_word(name, REQUEST_WORDS)
+    return ends_in_id(name) and has_word(name, REQUEST_WORDS)
 
 
 def suggests_person(name: str) -> bool:
     """Whether a name suggests users or sessions, or their ids."""
     if not has_word(name, PERSON_WORDS):
         return False
-    return last_word(name) in PERSON_WORDS or suggests_id(name)
+    return last_word(name) in PERSON_WORDS or ends_in_id(name)
 
 
 def suggests_time(name: str) -> bool:

@@ -21,7 +21,7 @@ class AdaTT(GatedSharing):
     A fusion unit consists of experts, and of a gate over the experts of all units:
 
         x_u^0 = x
-        E_u^j = experts f_u1^j, f_u2^j, ... of unit u (x_u^{j-1})
+        E_u^j = [f_u1^j(x_u^{j-1}); f_u2^j(x_u^{j-1}); ...]   the experts f of unit u
         E^j   = [E_1^j; ...; E_T^j; E_s^j]
         g_u^j = softmax(W_u^j x_u^{j-1})             a weight for each expert in E^j
         x_u^j = sum_i g_ui^j E_i^j + sum_i v_ui^j E_ui^j   for each level j = 1 ... J
@@ -35,9 +35,10 @@ class AdaTT(GatedSharing):
     one expert, there are no native weights: v_ui^j is 1.
 
     The last level has no output x_s^J. Without shared experts, there is no unit s; the
-    paper calls this model AdaTT-sp. The paper writes l for j, L for J, f_t^l(x) for
-    x_t^j, e_ti^l for the expert f_ti^j, m_t for the number of experts of unit t, and
-    G_t^l for the weights g_t^j.
+    paper calls this model AdaTT-sp. Other names in the paper:
+
+        here     j   J   x_t^j      f_ti^j   experts of unit t   g_t^j
+        paper    l   L   f_t^l(x)   e_ti^l   m_t of them         G_t^l
 
     Attributes:
         num_levels: number of levels, J.
@@ -87,9 +88,9 @@ class AdaTT(GatedSharing):
         n, m = self.num_specific_experts, self.num_shared_experts
         name, units = f"level_{level}", self.expert_units
         # The names of the experts, for reports
-        specific = [experts_of(t, n) for t in range(num_tasks)]
-        shared = experts_of(SHARED, m)
-        experts = [*chain(*specific), *shared]
+        specific_names = [experts_of(t, n) for t in range(num_tasks)]
+        shared_names = experts_of(SHARED, m)
+        all_names = [*chain(*specific_names), *shared_names]
         outputs = []  # E^j: E_1 ... E_T, (num_tasks * n, batch, units), then E_s
         if n:
             f = self.networks(num_tasks * n, units, f"{name}_specific_experts")
@@ -98,19 +99,20 @@ class AdaTT(GatedSharing):
             f = self.networks(m, units, f"{name}_shared_experts")
             outputs.append(f(x_shared))
 
-        routes = [Route(t, experts) for t in range(num_tasks)]
+        routes = [Route(t, all_names) for t in range(num_tasks)]
         g_tasks = self.gates(routes, f"{name}_gates")(x_tasks)
         y_tasks = mix_groups(g_tasks, outputs)  # the sum over E^j
         if n:
-            routes = [Route(t, own_experts) for t, own_experts in enumerate(specific)]
+            routes = [Route(t, own_names) for t, own_names in enumerate(specific_names)]
             y_tasks += self._native_sum(outputs[0], routes, f"{name}_native_weights")
         if level == self.num_levels or not m:
             return y_tasks, None
 
-        g_shared = self.gates([Route(SHARED, experts)], f"{name}_shared_gate")(x_shared)
+        routes = [Route(SHARED, all_names)]
+        g_shared = self.gates(routes, f"{name}_shared_gate")(x_shared)
         y_shared = mix_groups(g_shared, outputs)
         y_shared += self._native_sum(
-            outputs[-1], [Route(SHARED, shared)], f"{name}_shared_native_weights"
+            outputs[-1], [Route(SHARED, shared_names)], f"{name}_shared_native_weights"
         )
         return y_tasks, y_shared[0]
 
@@ -132,8 +134,8 @@ class AdaTT(GatedSharing):
         from mtl_cli.layers import Mix, StaticWeights
         from mtl_cli.layers.dselect_k import uniform
 
-        if self.num_specific_experts == 1 and self.num_shared_experts <= 1:
-            return outputs  # each fusion unit has a single expert
+        if max(self.num_specific_experts, self.num_shared_experts) == 1:
+            return outputs  # no fusion unit has more than one expert
         n = len(routes[0].experts)
         v = StaticWeights(
             routes, initializer=uniform(n**-0.5), label="native", name=name

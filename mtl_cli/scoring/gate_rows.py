@@ -1,6 +1,6 @@
 """Tables of the weight that each gate gives to each expert, and a warning.
 
-The use of experts is described in `gate_usage.GateUsage`.
+The functions take the content of a `gates.json`, see `gate_usage.GateUsage`.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ ALL_ROWS = "all rows"
 
 
 class GateRow(NamedTuple):
-    """The use of experts by one gate: one row of a table, as text.
+    """How one gate weighs its experts, as the texts of one row of a table.
 
     Attributes:
         name: the gate's level and task.

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtl_cli.core.errors import ConfigError
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.sources import OnProgress, no_progress
 from mtl_cli.data.table import Array, Table
@@ -42,7 +41,8 @@ def permutation_importance(
 
     Args:
         sample: the rows, with their features.
-        repeats: the number of shufflings of each feature or group of features.
+        repeats: the number of shufflings of each feature or group of features, at least
+            `MIN_REPEATS`.
         on_step: a function that is called after each feature or group, with the number
             of features and groups that are done, and with their number in all.
 
@@ -54,14 +54,7 @@ def permutation_importance(
         `only_one_task`: see `features_by_use`.
         `without_effect`: see `features_by_use`.
 
-    Raises:
-        ConfigError: if `repeats` is below `MIN_REPEATS`.
     """
-    if repeats < MIN_REPEATS:
-        raise ConfigError(
-            f"--repeats: {repeats} is too few for an interval; take at least "
-            f"{MIN_REPEATS}"
-        )
     groups = feature_groups(features, sample.features)
     # Pairs: the features to shuffle together, and the group to which they belong.
     shuffles = []

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 class AmountTask(Task):
     """An amount of 0 or more, such as money or watch time; the prediction is its mean.
 
-    The loss must not depend on the label's unit. A calibration multiplies the
-    predictions by a factor: if its shift grows by 1, the logits change so that the
-    logarithm of the prediction grows by 1, see `shift_direction`.
+    The loss of a subclass must not depend on the label's unit. A calibration multiplies
+    the predictions by exp(shift). So a subclass with several logits says in
+    `shift_direction` how they change if the logarithm of the prediction grows by 1.
     """
 
     METRICS = (gini, spearman, d2, pcoc, r2, rmse, mae)
@@ -60,11 +60,12 @@ class AmountTask(Task):
     def calibration_losses(
         self, labels: Floats, predictions: Floats, statistics: Statistics
     ) -> Floats:
-        """Returns the deviance of the metric `d2`, (rows,), if a typical amount is 1.
+        """Returns the deviance of each row as in the metric `d2`, (rows,).
 
-        Of all factors of the predictions, the one with the lowest mean deviance makes
-        them right on average. Unlike a factor that makes the sums of predictions and
-        labels equal, this factor does not depend mainly on the few largest amounts.
+        Amounts are in units of `typical_amount`. The factor of the predictions with the
+        lowest mean deviance makes the mean of (label - prediction) / sqrt(prediction)
+        zero. Unlike a factor that makes the sums of labels and predictions equal, it
+        does not depend mainly on the few largest amounts.
         """
         unit = self.typical_amount(statistics)
         predicted = np.maximum(predictions[:, 0] / unit, SMALLEST_PREDICTION)

@@ -34,15 +34,16 @@ class MovingAverage:
     def update(self, model: keras.Model, epoch: int, decay: float) -> None:
         """Adds the weights of a network after an epoch. Epochs are counted from 1."""
         if not self.arrays:
-            self.arrays = model.get_weights()
+            # Keras gives a weight without axes as a number, which cannot be changed.
+            self.arrays = [np.asarray(weight) for weight in model.get_weights()]
             return
         share = np.float32((1 - decay) / (1 - decay**epoch))
-        # The training refuses infinite weights when it ends.
+        # No warning of infinite weights here: the training refuses them when it ends.
         with np.errstate(over="ignore", invalid="ignore"):
             # To save memory, weights are read one at a time.
             for average, variable in zip(self.arrays, model.weights, strict=True):
                 weight = variable.numpy()
-                if np.issubdtype(weight.dtype, np.floating):
+                if np.issubdtype(average.dtype, np.floating):
                     average += (weight - average) * share
                 else:
                     average[...] = weight
@@ -60,6 +61,6 @@ class MovingAverage:
         """Swaps the arrays and the network's weights, one at a time to save memory."""
         if self.arrays:
             for i, variable in enumerate(model.weights):
-                weight = variable.numpy()
+                weight = np.asarray(variable.numpy())
                 variable.assign(self.arrays[i])
                 self.arrays[i] = weight

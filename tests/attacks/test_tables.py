@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from mtl_cli.core.errors import ConfigError, DataError
 from mtl_cli.core.other_files import UnsafeFileError
-from mtl_cli.data import parquet_pages, table_limits
+from mtl_cli.data import parquet_file, parquet_pages, table_limits
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_options import Csv
 from mtl_cli.data.dataset import Dataset
@@ -28,7 +28,7 @@ from mtl_cli.data.sources import open_source
 from mtl_cli.init.arguments import parse
 from mtl_cli.init.preview import read_preview
 from mtl_cli.init.write_dataset import write_dataset
-from mtl_cli.runs.prediction import opened_target
+from mtl_cli.runs.table_writer import opened_target
 
 ROWS = 600
 WORD = "w" * (1 << 16)
@@ -284,6 +284,40 @@ def test_long_text_in_every_list_is_refused(tmp_path: Path) -> None:
     assert pa.total_allocated_bytes() - before < 1 << 26
 
 
+NESTED_TYPES = {
+    "struct": (lambda text: {"f": text}, pa.struct({"f": pa.string()})),
+    "fields": (
+        lambda text: {"n": 1, "f": text},
+        pa.struct({"n": pa.int64(), "f": pa.string()}),
+    ),
+    "fixed list": (lambda text: [text], pa.list_(pa.string(), 1)),
+    "list of structs": (
+        lambda text: [{"f": text}],
+        pa.list_(pa.struct({"f": pa.string()})),
+    ),
+    "struct of lists": (
+        lambda text: {"f": [text]},
+        pa.struct({"f": pa.list_(pa.string())}),
+    ),
+    "map": (lambda text: [("k", text)], pa.map_(pa.string(), pa.string())),
+}
+
+
+@pytest.mark.parametrize("name", NESTED_TYPES)
+def test_long_text_in_nested_cells_is_refused(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell, dtype = NESTED_TYPES[name]
+    # The first text is short: the first row does not give the others away.
+    texts = ["a"] + ["x" * 4096] * (ROWS - 1)
+    parquet_of_texts(tmp_path / "a", pa.array(map(cell, texts), dtype))
+    assert read_parquet(tmp_path / "a") == ROWS
+    monkeypatch.setattr(table_limits, "MAX_EXPANDED_BYTES", 1 << 20)
+    monkeypatch.setattr(parquet_file, "MAX_CELL_BYTES", 1000)
+    with pytest.raises(UnsafeFileError, match=r"column 'c.*' expands to 8,192,000 "):
+        read_parquet(tmp_path / "a")
+
+
 @pytest.mark.parametrize("kind", ["json", "large_string", "fixed"])
 def test_long_text_of_any_type_is_refused(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -329,7 +363,7 @@ def test_row_groups_that_name_the_same_pages_are_refused(tmp_path: Path) -> None
     path.write_bytes(content[: -8 - length] + sink.getvalue().to_pybytes()[4:])
     assert pyarrow.parquet.read_metadata(path).num_row_groups == 4
     with pytest.raises(
-        UnsafeFileError, match="but a larger column 'c' in its description"
+        UnsafeFileError, match=r"but its description gives the column 'c' [\d,]+ bytes"
     ):
         read_parquet(path)
 

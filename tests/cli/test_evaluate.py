@@ -437,6 +437,7 @@ WRONG = {
         "--repeats: 1 is",
     ),
     "number": (["RUN", "TEST", "--repeats", "x"], 2, "invalid int value"),
+    "repeats_alone": (["RUN", "TEST", "--repeats", "9"], 2, "add --importance"),
     "exists": (["RUN", "TEST", "--json", "old.json"], 2, "--json: old.json exists"),
     "folder": (["RUN", "TEST", "--html", "no/o.html"], 2, "--html: there is no folder"),
     "page": (["RUN", "TEST", "--html", "-"], 2, "--html: a page does not go to stdout"),

@@ -23,8 +23,8 @@ from mtl_cli.core.run_folder import RunFolder, status_of
 from mtl_cli.data.load import load
 from mtl_cli.network.build import build
 from mtl_cli.runs.console import Console
-from mtl_cli.runs.prediction import opened_target
 from mtl_cli.runs.saved_model import save
+from mtl_cli.runs.table_writer import opened_target
 from mtl_cli.training import checkpoint
 from mtl_cli.training.checkpoint import checkpoint_files, newest_checkpoint, read_intact
 

@@ -12,6 +12,7 @@ from scipy.stats import t
 
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.data.table import Table
+from mtl_cli.evaluation.evaluate import EvaluationRequest
 from mtl_cli.scoring import importance as module
 from mtl_cli.scoring.feature_groups import FeatureGroup
 from mtl_cli.scoring.importance import (
@@ -152,10 +153,9 @@ def test_interval_counts_the_rows_as_they_are_as_one_more_draw() -> None:
     assert importance_record("y", ["x", "x2"], group, drops)["group"] is None
 
 
-def test_one_shuffling_has_no_interval(planted: Any) -> None:
-    features, rows, tasks = planted
+def test_one_shuffling_has_no_interval() -> None:
     with pytest.raises(ConfigError, match="--repeats: 1 is too few"):
-        permutation_importance(predicting(features), features, tasks, rows, 1)
+        EvaluationRequest(importance=True, repeats=1)
 
 
 def test_members_of_groups_are_not_named_alone() -> None:

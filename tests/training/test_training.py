@@ -747,6 +747,26 @@ def test_run_keeps_the_moving_average_and_trains_on_without_it(
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
 
 
+def test_weights_without_axes_are_averaged_and_whole_numbers_are_not():
+    class Scale(keras.layers.Layer):
+        def build(self, _):
+            self.factor = self.add_weight(shape=(), initializer="ones")
+            self.count = self.add_weight(shape=(), dtype="int32", initializer="ones")
+
+        def call(self, x):
+            return x * self.factor
+
+    x = keras.Input((1,))
+    model = keras.Model(x, Scale()(x))
+    average = MovingAverage()
+    average.update(model, 1, 0.5)
+    model.set_weights([np.float32(4), np.int32(7)])
+    average.update(model, 2, 0.5)
+    with average.swapped(model):
+        assert model.get_weights() == [3.0, 7]  # 1 + (4 - 1) * (1 - .5) / (1 - .25)
+    assert model.get_weights() == [4.0, 7]
+
+
 @EAGER
 def test_run_of_one_epoch_has_no_average(monkeypatch):
     # An average would be one more copy of all tables.

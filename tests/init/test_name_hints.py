@@ -1,0 +1,29 @@
+"""Hints from the names of columns."""
+
+import pytest
+
+from mtl_cli.init.name_hints import suggests_amount, suggests_id, suggests_person
+
+
+@pytest.mark.parametrize(
+    ("name", "is_person"),
+    [
+        ("user", True),
+        ("user_id", True),
+        ("customerId", True),
+        ("member_key", True),
+        ("user_city", False),
+        ("customer_country", False),
+        ("member_type", False),
+        ("user_zip", False),
+        ("session_device_type", False),
+    ],
+)
+def test_group_of_a_person_is_named_by_its_id(name: str, is_person: bool) -> None:
+    assert suggests_person(name) == is_person
+
+
+def test_words_that_end_with_id_are_no_ids() -> None:
+    assert not any(map(suggests_id, ["amount_prepaid", "centroid", "bid", "medicaid"]))
+    assert suggests_amount("amount_prepaid")
+    assert all(map(suggests_id, ["itemid", "user_city", "zip", "row_index"]))
