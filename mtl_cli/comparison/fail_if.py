@@ -15,8 +15,9 @@ from mtl_cli.comparison.results import DatasetComparison, Task
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.twins import ONLY_SCENARIO
 from mtl_cli.core.conditions import Condition, check_known, parse_condition
-from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.errors import ConfigError, comma_list, suggest
 
+DIFFERENCE = ".difference"  # the end of the name of a difference to the baseline
 WORSE = "worse"  # holds if a configuration is worse than the baseline, or behind it
 # {verdict under which `worse` holds: the words of the failure}.
 FAILED = {Verdict.WORSE: "worse than", Verdict.BEHIND: "behind"}
@@ -52,12 +53,15 @@ class Checks:
         self.configurations = group_runs(runs) if texts else []
         self.means = {c: mean_scores(c) for c in self.configurations}
         self.differences = differences_to_baseline(comparisons)
+        self.compared_runs = {
+            run.path
+            for comparison in comparisons
+            for configuration in comparison.configurations
+            for run in configuration.all_runs
+        }
         self.checks_verdicts = WORSE in map(str.strip, texts)
-        if self.checks_verdicts and not self.differences:
-            raise ConfigError(
-                f"--fail-if {WORSE}: no two configurations are compared; name the runs "
-                "of at least two"
-            )
+        if self.checks_verdicts:
+            self.check_compared(WORSE)
         names = [name for run in runs for name in all_scores(run)]
         self.conditions = []
         for text in texts:
@@ -66,39 +70,86 @@ class Checks:
             condition = parse_condition(
                 text, "SPLIT.TASK.METRIC", "test.income.auc<0.91"
             )
-            check_known(condition, [*names, *self.differences], "run")
+            if condition.name.endswith(DIFFERENCE):
+                self.check_compared(condition.text)
+                self.check_difference(condition.name)
+            else:
+                check_known(condition, names, "run")
             self.conditions.append(condition)
+
+    def check_compared(self, text: str) -> None:
+        """Raises a `ConfigError` if no two configurations are compared."""
+        if not self.differences:
+            raise ConfigError(
+                f"--fail-if '{text}': no two configurations are compared; name the "
+                "runs of at least two"
+            )
+
+    def check_difference(self, name: str) -> None:
+        """Raises a `ConfigError` if the differences of a score were not computed."""
+        if name in self.differences:
+            return
+        known_names = list(self.differences)
+        split, _, rest = name.removesuffix(DIFFERENCE).partition(".")
+        compared_split = known_names[0].partition(".")[0]
+        metric = rest.rpartition(".")[2]
+        fix = f"; add --metric {metric}, or correct the name"
+        if split != compared_split:
+            fix = f"; add --split {split}"
+        elif hint := suggest(name, known_names, cutoff=0.9):
+            fix = hint
+        raise ConfigError(
+            f"--fail-if: {name} is not compared, only {comma_list(known_names)}{fix}"
+        )
 
     def failures(self, folders: list[str]) -> list[str]:
         """Returns one line for each configuration or run that fails a check.
 
         A check that is impossible fails as well. So a configuration fails that has no
-        score, or of which the tests cannot say whether it is worse. The only exception:
-        a single-scenario twin is not checked on other scenarios, because the twin
-        cannot score them.
+        score, that is not compared with the baseline, or of which the tests cannot say
+        whether it is worse. There are two exceptions: a single-scenario twin is not
+        checked on other scenarios, because the twin cannot score them; and outputs that
+        the baseline does not have are not compared.
 
         Args:
             folders: the folders on the command line. A run without scores fails every
-                check if the run folder itself is on the command line.
+                check if the run folder itself is on the command line, or if the run is
+                damaged.
         """
         named_folders = {Path(folder).resolve() for folder in folders}
         unscored = [
             f"{run.path} cannot be checked: {run.status}"
             for run in self.runs
-            if not run.has_scores and run.path.resolve() in named_folders
+            if not run.is_readable
+            or (not run.has_scores and run.path.resolve() in named_folders)
         ]
         lines = []
+        not_compared = list(self.not_compared())
         for condition in self.conditions:
             if condition.name in self.differences:
-                failed = self.failed_differences(condition)
+                failed = [*self.failed_differences(condition), *not_compared]
             else:
-                failed = self.failed_means(condition)
-            prefix = f"--fail-if '{condition.text}'"
-            lines += [f"{prefix}: {failure}" for failure in (*failed, *unscored)]
+                failed = [*self.failed_means(condition), *unscored]
+            lines += [f"--fail-if '{condition.text}': {failure}" for failure in failed]
         if self.checks_verdicts:
-            failed = self.failed_verdicts()
-            lines += [f"--fail-if {WORSE}: {line}" for line in (*failed, *unscored)]
+            failed = [*self.failed_verdicts(), *not_compared]
+            lines += [f"--fail-if {WORSE}: {failure}" for failure in failed]
         return lines
+
+    def not_compared(self) -> Iterator[str]:
+        """Yields a line for each configuration and damaged run that is not compared."""
+        for configuration in self.configurations:
+            is_twin = configuration.settings.get(ONLY_SCENARIO, "null") != "null"
+            if is_twin or self.compared_runs.intersection(configuration.folders):
+                continue
+            states = dict.fromkeys(
+                run.status for run in configuration.all_runs if not run.has_scores
+            )
+            reason = ", ".join(states) or "it is scored on other data"
+            yield f"{configuration.name} is not compared with the baseline: {reason}"
+        for run in self.runs:
+            if not run.is_readable:
+                yield f"{run.path} is not compared with the baseline: {run.status}"
 
     def failed_means(self, condition: Condition) -> Iterator[str]:
         """Yields a line for each configuration whose mean over seeds fails."""
@@ -164,7 +215,12 @@ def differences_to_baseline(
     differences = defaultdict(list)
     for comparison in comparisons:
         for task in comparison.all_tasks:
-            name = f"{comparison.split}.{score_name(task)}.difference"
+            name = f"{comparison.split}.{score_name(task)}{DIFFERENCE}"
+            # The baseline has no difference to itself. If it has no score, its runs do
+            # not have this output.
+            baselines = [s for s in task.scores if "baseline" not in s.differences]
+            if not any(score.by_seed for score in baselines):
+                continue
             for score in task.scores:
                 difference = score.differences.get("baseline")
                 if difference is not None and not is_twin_of_other_scenario(

@@ -13,7 +13,7 @@ from mtl_cli.comparison.plots import interval_plot, learning_curves, plotted_ind
 from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.runs import TRAINING_FACTS
 from mtl_cli.comparison.setting_chart import setting_chart
-from mtl_cli.comparison.table import LINE_LEGEND
+from mtl_cli.comparison.table import LEGEND, LINE_LEGEND
 from mtl_cli.comparison.trade_off_chart import trade_off_chart
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
 from mtl_cli.core.other_files import read_json_object
@@ -35,8 +35,9 @@ def page(
     return render(
         "comparison.html",
         title="; ".join(comparison.heading for comparison in comparisons),
-        parts=[template_variables(comparison) for comparison in comparisons],
+        parts=[template_variables(c.for_people()) for c in comparisons],
         lines=lines,
+        test_legend=LEGEND,
         line_legend=LINE_LEGEND,
         **TEMPLATE_FUNCTIONS,
     )
@@ -55,9 +56,8 @@ def is_page(path: Path) -> bool:
 
 def notebook(comparisons: list[DatasetComparison]) -> str:
     """Returns the leaderboards and the sentences of the page as HTML for a notebook."""
-    return render(
-        "notebook_comparison.html", comparisons=comparisons, **TEMPLATE_FUNCTIONS
-    )
+    shown = [comparison.for_people() for comparison in comparisons]
+    return render("notebook_comparison.html", comparisons=shown, **TEMPLATE_FUNCTIONS)
 
 
 def template_variables(comparison: DatasetComparison) -> dict[str, object]:

@@ -228,6 +228,23 @@ class DatasetComparison:
         return sum(len(c.runs) for c in self.configurations)
 
     @property
+    def lone_tasks(self) -> list[Task]:
+        """The tasks that only one of several configurations has.
+
+        An example is the output that the heads of one configuration add.
+        """
+        if len(self.configurations) < 2:
+            return []
+        return [t for t in self.tasks if sum(bool(s.by_seed) for s in t.scores) < 2]
+
+    def for_people(self) -> "DatasetComparison":
+        """Returns the comparison without lone tasks: there is nothing to compare."""
+        lone_tasks = self.lone_tasks
+        if len(lone_tasks) == len(self.tasks):
+            return self
+        return replace(self, tasks=[t for t in self.tasks if t not in lone_tasks])
+
+    @property
     def all_tasks(self) -> list[Task]:
         """Each task on all rows, followed by the task on the rows of each scenario."""
         return [t for task in self.tasks for t in (task, *task.scenarios)]

@@ -1,5 +1,6 @@
 """Writes comparisons for people: tables and sentences on a terminal, or Markdown."""
 
+import io
 import sys
 from collections.abc import Sequence
 
@@ -21,8 +22,9 @@ LEGEND = (
     "seed. A verdict says whether retraining would give the same order and, if there "
     "are predictions, whether another test set would give it too. The test of "
     "retraining is a t-test over seeds; it pools the noise of all configurations with "
-    "similar noise, so p may be smaller than ± suggests. The chance that at least one "
-    "difference of a task is called real by error is at most 5 % (Holm)."
+    "similar noise, so p may be smaller than ± suggests. Each p is corrected for the "
+    "number of differences of the task (Holm): the chance that at least one of them is "
+    "called real by error is at most 5 %."
 )
 MODEL_LEGEND = (
     "Ahead and behind are about models and lines as they are trained: with one seed, "
@@ -59,34 +61,35 @@ def terminal_text(
 ) -> str:
     """Returns the tables and sentences of data sets and of lines, and the warnings."""
     on_terminal = sys.stdout.isatty()
-    console = Console(force_terminal=on_terminal, highlight=False)
+    # The console looks at the encoding of its file, and may flush it. So the file is
+    # not stdout itself, whose disk may be full.
+    encoding = sys.stdout.encoding or "utf-8"
+    stream = io.TextIOWrapper(io.BytesIO(), encoding, errors="replace")
+    console = Console(file=stream, force_terminal=on_terminal, highlight=False)
     if not on_terminal:
         console.width = LINE_WIDTH
-    with console.capture() as captured:
-        shown = without_earlier_days(comparisons) if lines else comparisons
-        if num_hidden := len(comparisons) - len(shown):
-            hidden = f"tables of {num_hidden} earlier days are in --json and --html"
-            console.print(Text(hidden, style="dim"))
-        for comparison in shown:
-            if len(comparisons) > 1:
-                console.rule(Text(f"data set {comparison.dataset}", style="bold"))
-            print_comparison(comparison, console)
-        for comparison in lines:
-            console.rule(Text(comparison.heading, style="bold"))
-            print_comparison(comparison, console)
-        console.print(Text(f"\n{LEGEND}", style="dim"))
-        if lines:
-            console.print(Text(LINE_LEGEND, style="dim"))
-        elif any(
-            d.is_of_models
-            for c in comparisons
-            for t in c.tasks
-            for d in t.all_differences
-        ):
-            console.print(Text(MODEL_LEGEND, style="dim"))
-        for line in all_warnings([*comparisons, *lines]):
-            console.print(Text(visible(f"warning: {line}"), style="yellow"))
-    return captured.get()
+    shown = without_earlier_days(comparisons) if lines else comparisons
+    if num_hidden := len(comparisons) - len(shown):
+        hidden = f"tables of {num_hidden} earlier days are in --json and --html"
+        console.print(Text(hidden, style="dim"))
+    for comparison in [comparison.for_people() for comparison in shown]:
+        if len(comparisons) > 1:
+            console.rule(Text(f"data set {comparison.dataset}", style="bold"))
+        print_comparison(comparison, console)
+    for comparison in lines:
+        console.rule(Text(comparison.heading, style="bold"))
+        print_comparison(comparison, console)
+    console.print(Text(f"\n{LEGEND}", style="dim"))
+    if lines:
+        console.print(Text(LINE_LEGEND, style="dim"))
+    elif any(
+        d.is_of_models for c in comparisons for t in c.tasks for d in t.all_differences
+    ):
+        console.print(Text(MODEL_LEGEND, style="dim"))
+    for line in all_warnings([*comparisons, *lines]):
+        console.print(Text(visible(f"warning: {line}"), style="yellow"))
+    stream.seek(0)
+    return stream.read()
 
 
 def without_earlier_days(
@@ -174,7 +177,7 @@ def as_markdown(
 ) -> str:
     """Returns Markdown tables; headings name data sets, scenarios and lines."""
     parts = []
-    for comparison in comparisons:
+    for comparison in [comparison.for_people() for comparison in comparisons]:
         if len(comparisons) > 1:
             parts.append(f"## {escaped(comparison.dataset)}\n")
         parts.append(markdown_table(comparison))

@@ -42,8 +42,14 @@ def warnings(
         ),
         *data_and_code_warnings(comparison.baseline, scored),
     ]
+    lone_tasks = comparison.lone_tasks
+    lines += with_names(
+        "these outputs have no table, because only one configuration has them",
+        [task.name for task in lone_tasks],
+    )
     for task in tasks:
-        lines += undefined_metric_warnings(task, comparison.split)
+        if task not in lone_tasks:
+            lines += undefined_metric_warnings(task, comparison.split)
     for task in tasks:
         lines += with_names(
             f"{task.name}: these configurations were scored on other rows than the "

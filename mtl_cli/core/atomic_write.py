@@ -21,10 +21,15 @@ FREE_SPACE = "free the space, or name another folder in the environment variable
 
 
 def check_folder_of(target: Path, message_start: str = "") -> None:
-    """Raises a `ConfigError` if the folder in which to write a target is missing."""
+    """Raises a `ConfigError` if the folder of a target is missing or not writable."""
     if not target.parent.is_dir():
         raise ConfigError(
             f"{message_start}there is no folder {target.parent}; make this folder first"
+        )
+    if not os.access(target.parent, os.W_OK):
+        raise ConfigError(
+            f"{message_start}the folder {target.parent} cannot be written; choose "
+            "another folder"
         )
 
 

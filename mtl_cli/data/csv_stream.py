@@ -53,16 +53,16 @@ class StreamWithSentinel:
                 if not piece:  # the sentinel row is at its end too
                     break
                 block += piece
+            # A line ends in "\n", "\r" or "\r\n".
+            self.num_lines += block.count(b"\n")
+            self.num_lines += block.count(b"\r") - block.count(b"\r\n")
+            self.num_bytes += len(block)
+            check_rows(self.num_lines, self.file_bytes)
+            num_cells = self.num_lines * self.num_columns
+            check_size("its text", self.num_bytes, num_cells, self.file_bytes)
+            return block
         finally:
             self.is_being_read = False
-        # A line ends in "\n", "\r" or "\r\n".
-        self.num_lines += block.count(b"\n")
-        self.num_lines += block.count(b"\r") - block.count(b"\r\n")
-        self.num_bytes += len(block)
-        check_rows(self.num_lines, self.file_bytes)
-        num_cells = self.num_lines * self.num_columns
-        check_size("its text", self.num_bytes, num_cells, self.file_bytes)
-        return block
 
     def close(self) -> None:
         """Closes the file."""

@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 RECORDS = ".jobs"  # the folder of records in the sweep folder
+MARK = "sweep"  # the file that says that the folder of records is of a sweep
 # The names in the folder of records: records, the stderr of jobs, unfinished records
-# (`.tmp`), and the file `stopped`. While `stopped` exists, no further job starts.
-RECORD_NAME = re.compile(r"\d+(\.\d+)?\.(json|stderr|\d+\.tmp)|stopped")
+# (`.tmp`), `MARK`, and the file `stopped`. While `stopped` exists, no further job
+# starts.
+RECORD_NAME = re.compile(rf"\d+(\.\d+)?\.(json|stderr|\d+\.tmp)|{MARK}|stopped")
 FAILED = ("failed", "interrupted")
 
 

@@ -32,6 +32,7 @@ from mtl_cli.core.run_folder import STATUS, SUBFOLDERS, RunFolder
 from mtl_cli.core.written_files import sha256
 from mtl_cli.core.yaml_limits import MAX_YAML_BYTES
 from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.exports.base import RECORD_FILE
 from mtl_cli.network.trained_model import TrainedModel
 from mtl_cli.tasks.base import Statistics
 
@@ -126,6 +127,11 @@ def load_learnt(run: Path) -> LearntModel:
     if not run.exists():
         raise DataError(f"{run} holds no complete model: there is no such folder")
     if not os.path.lexists(run / SPEC):
+        if (run / RECORD_FILE).is_file():
+            raise DataError(
+                f"{run} is an export; name the run that it was made from (mtl-export "
+                "--verify checks an export)"
+            )
         if (run / STATUS).is_file():
             raise DataError(
                 f"{run} holds no complete model: it was not trained to the end; run "
@@ -181,6 +187,10 @@ def named_damage(run: Path) -> Iterator[None]:
         yield
     except ValidationError as error:
         raise DataError(f"{run / SPEC}: {first_problem(error)}") from None
+    except PermissionError as error:
+        raise DataError(
+            f"{error.filename or run}: {error.strerror}; make this file readable"
+        ) from None
     except (*DAMAGED_FILE_ERRORS, UserWarning) as error:
         raise DataError(
             f"{run} holds no complete model: {type(error).__name__}: "

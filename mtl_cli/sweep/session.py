@@ -11,7 +11,7 @@ from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.folder_lock import LOCK_NAME, lock_folder
 from mtl_cli.core.run_folder import safe_entries
 from mtl_cli.core.secrets import mask_secrets
-from mtl_cli.runs.job_records import FAILED, RECORD_NAME, RECORDS, job_records
+from mtl_cli.runs.job_records import FAILED, MARK, RECORD_NAME, RECORDS, job_records
 
 if TYPE_CHECKING:
     from mtl_cli.sweep.job_table import JobTable
@@ -139,6 +139,8 @@ def open_session(folder: Path, resume: str, num_jobs: int | None) -> Session:
     for name in os.listdir(folder / RECORDS):
         if RECORD_NAME.fullmatch(name):
             (folder / RECORDS / name).unlink()
+    # Without it, a start that had nothing to do would leave no trace of a sweep.
+    (folder / RECORDS / MARK).touch()
     from mtl_cli.sweep.job_table import JobTable
 
     session = Session(folder, num_jobs, JobTable(folder), lock)
@@ -149,13 +151,12 @@ def open_session(folder: Path, resume: str, num_jobs: int | None) -> Session:
 def check_sweep_folder(folder: Path) -> None:
     """Refuses a folder that holds links, or that is neither empty nor of a sweep.
 
-    The folder of a sweep has a folder of records, with nothing but records in it. The
-    latter is empty after a start that had nothing to do.
+    The folder of a sweep has a folder of records, with records and `MARK` in it.
     """
     names = safe_entries("hydra.sweep.dir", folder)
     records = safe_entries("hydra.sweep.dir", folder / RECORDS)
     others = sorted(set(names) - {LOCK_NAME, RECORDS})
-    is_sweep = RECORDS in names and all(map(RECORD_NAME.fullmatch, records))
+    is_sweep = bool(records) and all(map(RECORD_NAME.fullmatch, records))
     if (others or records) and not is_sweep:
         raise ConfigError(
             f"hydra.sweep.dir: {folder} holds '{[*others, RECORDS][0]}' and is "

@@ -1,5 +1,6 @@
 """A saved model of somebody else runs no code and loads whole or not at all."""
 
+import errno
 import json
 import os
 import pickle
@@ -313,6 +314,17 @@ def test_flipped_bit_of_a_weight_is_found(model, tmp_path, monkeypatch):
         write(tmp_path / "run", model | {name: model[name] + b"\n"})
         with pytest.raises(DataError, match=rf"{name} does not have the checksum"):
             saved_model.load(tmp_path / "run")
+
+
+def test_file_that_may_not_be_read_is_named(model, tmp_path, monkeypatch):
+    write(tmp_path / "run", model)
+
+    def refuse(path, *_):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(saved_model, "read_json", refuse)
+    with pytest.raises(DataError, match=r"spec.json: Permission denied; make this"):
+        saved_model.load(tmp_path / "run")
 
 
 @pytest.mark.parametrize("link", ["model", WEIGHTS, SPEC, LEARNT])

@@ -417,6 +417,7 @@ def test_training_rows_are_noticed_under_any_name(
 WRONG = {
     "no_run": (["nowhere", "TEST"], 2, "holds no complete model"),
     "damaged_run": (["damaged", "TEST"], 2, "holds no complete model"),
+    "export": (["export", "TEST"], 2, "is an export; name the run that it was"),
     "no_table": (["RUN", "none.csv"], 2, "no file 'none.csv'"),
     "no_labels": (["RUN", "unlabelled.csv"], 2, "has the labels of no output"),
     "schema": (["RUN", "less.csv"], 2, "no column 'taste' in less.csv"),
@@ -429,7 +430,6 @@ WRONG = {
     "by_plural": (["RUN", "TEST", "--by", "cities"], 2, "did you mean city?"),
     "by_case": (["RUN", "TEST", "--by", "CITY"], 2, "did you mean city?"),
     "by_list": (["RUN", "list.parquet", "--by", "city"], 2, "--by: column 'city' hol"),
-    "groups": (["RUN", "groups.parquet"], 2, "dataset.group_column: 'user': "),
     "by_alone": (["RUN", "--by", "city"], 2, "--by: slices need a TABLE"),
     "repeats": (
         ["RUN", "TEST", "--importance", "--repeats", "1"],
@@ -498,9 +498,10 @@ def wrong_files(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     frame.assign(click=7).to_csv(folder / "label.csv", index=False)
     frame.head(0).to_csv(folder / "empty.csv", index=False)
     frame.assign(city=[["Rome"]] * len(frame)).to_parquet(folder / "list.parquet")
-    frame.assign(user=[[1]] * len(frame)).to_parquet(folder / "groups.parquet")
     (folder / "binary.parquet").write_bytes(b"PAR1 and no more")
     (folder / "old.json").write_text("mine")
+    (folder / "export").mkdir()
+    (folder / "export" / "export.json").write_text("{}")
     (folder / "damaged" / "model").mkdir(parents=True)
     (folder / "damaged" / "model" / "spec.json").write_text("{")
     return folder

@@ -748,9 +748,64 @@ def test_fail_if_worse_fails_what_the_tests_cannot_decide(
     assert "no two configurations are compared" in str(error.value)
 
 
+FAILURES = {
+    "failed": "mmoe is not compared with the baseline: failed",
+    "damaged": "40 is not compared with the baseline: damaged",
+    "other data": "is not compared with the baseline: it is scored on other data",
+}
+
+
+@pytest.mark.parametrize("expression", ["worse", "test.click.auc.difference<-0.5"])
+@pytest.mark.parametrize("name", FAILURES)
+def test_fail_if_fails_a_configuration_that_is_not_compared(
+    name: str, expression: str, sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = sweep / "40"
+    if name == "other data":
+        scores = {"test": {"click": auc(0.9)}}
+        write_run(path, "mmoe", 1, scores, dataset__name="other", data_hash="x")
+    else:
+        write_run(path, "mmoe", 1, None, status="failed")
+    if name == "damaged":
+        (path / "config.yaml").write_text("a: [")
+    options = ["--baseline", "model=shared_bottom", "--task", "click"]
+    assert run(arguments([str(sweep), *options, "--fail-if", expression])) == 1
+    assert FAILURES[name] in capsys.readouterr().err
+
+
+def test_fail_if_does_not_check_outputs_that_the_baseline_lacks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for seed in (1, 2, 3):
+        click = auc(0.8 + seed / 1000)
+        base = tmp_path / f"base{seed}"
+        write_run(base, "shared_bottom", seed, {"test": {"click": click}})
+        both = {"test": {"click": click, "buy_given_click": auc(0.7)}}
+        write_run(tmp_path / f"funnel{seed}", "mmoe", seed, both)
+    assert run(arguments([str(tmp_path), "--fail-if", "worse"])) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "no table, because only one configuration has them: buy_given_click" in text
+    assert "buy_given_click: auc" not in text
+    assert "buy_given_click" in json.dumps(compared(capsys, tmp_path)["tasks"])
+    reverse = ["--baseline", "model=mmoe", "--fail-if", "worse"]
+    assert run(arguments([str(tmp_path), *reverse])) == 1
+    assert "by test.buy_given_click.auc.difference: one" in capsys.readouterr().err
+
+
+def test_damaged_run_in_a_sweep_fails_a_check_of_scores(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (sweep / "0" / "metrics.json").write_text("{")
+    assert run(arguments([str(sweep), "--fail-if", "test.click.auc<0.1"])) == 1
+    assert "0 cannot be checked: damaged" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("expression", "message"),
     [
+        ("test.click.log_loss.difference<1", "; add --metric log_loss"),
+        ("valid.click.auc.difference<1", "; add --split valid"),
+        ("test.clck.auc.difference<1", "did you mean test.click.auc.difference?"),
         (
             "test.click.acu<0.9",
             "no run has test.click.acu; did you mean test.click.auc",

@@ -135,11 +135,11 @@ def test_rows_are_read_of_the_best_configurations_up_to_a_number_of_rows(
     scores = []
     for model, value in values.items():
         chosen = configuration(model)
-        chosen.all_runs[0].metrics["valid"] = {"buy": {"rows": 10}}
+        chosen.all_runs[0].metrics["test"] = {"buy": {"rows": 10}}
         interval = Interval(value, None, 1)
         scores.append(Score(chosen, {1: value}, interval))
     baseline = scores[0].configuration
-    comparison: Any = SimpleNamespace(baseline=baseline, split="valid")
+    comparison: Any = SimpleNamespace(baseline=baseline)
     for direction, rows, expected in (
         (1, 40, ["shared_bottom", "ple", "cgc", "mmoe"]),
         (1, 39, ["shared_bottom", "ple", "cgc"]),

@@ -25,6 +25,7 @@ from mtl_cli.core.errors import ConfigError, DataError
 from mtl_cli.core.paths import cache_folder, conf_folder
 from mtl_cli.data import csv_file, sources
 from mtl_cli.data import load as loading
+from mtl_cli.data.encode import GroupCodes
 from mtl_cli.network import pretrained
 
 CITY = {"city": {"kind": "sparse"}}
@@ -1585,3 +1586,12 @@ def test_command_tells_of_a_full_disk_and_leaves_nothing_behind(tmp_path):
 def test_command_tells_a_name_over_two_lines_in_one(tmp_path):
     command = on_shop(tmp_path, "dataset.train='a\nb.csv'")
     assert_told(command, "dataset.train: no file 'a b.csv'")
+
+
+def test_groups_of_lists_are_refused_in_each_chunk() -> None:
+    codes = GroupCodes("user")
+    groups = codes.encode(pa.table({"user": ["a", None, "b", "a"]}))
+    assert groups is not None and groups.tolist() == [0, -1, 1, 0]
+    with pytest.raises(DataError, match="'user': needs a number"):
+        codes.encode(pa.table({"user": [["a"]]}))
+    assert GroupCodes(None).encode(pa.table({"user": [1]})) is None

@@ -13,7 +13,7 @@ from helpers.networks import MODELS
 from helpers.planted_data import parquet, planted
 
 import mtl_cli
-from mtl_cli.core import options, plugins
+from mtl_cli.core import option_classes, plugins
 from mtl_cli.core.errors import ConfigError, DataError
 from mtl_cli.core.option_classes import option_names
 from mtl_cli.distributed import child_processes
@@ -373,9 +373,9 @@ def test_broken_file_of_our_own_is_not_called_a_plugin(
     own = plugins.OptionSource(
         "mtl_cli.models.ple", lambda: fail("ple"), is_plugin=False
     )
-    monkeypatch.setattr(options, "sources", lambda axis: {"ple": own})
+    monkeypatch.setattr(option_classes, "sources", lambda axis: {"ple": own})
     with pytest.raises(ImportError, match="broken ple"):
-        options.option_class("models", "ple", Sharing)
+        option_classes.option_class("models", "ple", Sharing)
     assert not any(source.is_plugin for source in plugins.sources("models").values())
 
 

@@ -770,6 +770,9 @@ def test_folder_of_a_sweep_whose_last_start_had_nothing_to_do_is_taken(
     with pytest.raises(ConfigError, match="is not the folder of a sweep"):
         check_sweep_folder(tmp_path)
     (tmp_path / ".jobs").mkdir()
+    with pytest.raises(ConfigError, match="is not the folder of a sweep"):
+        check_sweep_folder(tmp_path)
+    (tmp_path / ".jobs" / "sweep").touch()  # as each start does
     check_sweep_folder(tmp_path)
     (tmp_path / ".jobs" / "notes.txt").write_text("mine")
     with pytest.raises(ConfigError, match="is not the folder of a sweep"):
