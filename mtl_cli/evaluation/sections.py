@@ -176,6 +176,11 @@ def importance_lines(
         f"shuffled, the mean of {result['repeats']} shufflings of {result['rows']:,} "
         "rows; * marks a 95 % interval above 0"
     ]
+    scored = result["scored_rows"]
+    if fewer := [f"{t} {n:,}" for t, n in scored.items() if n < result["rows"]]:
+        lines.append(
+            f"of these rows, some outputs are scored on fewer: {comma_list(fewer)}"
+        )
     if num_left_out > 0:
         lines.append(f"{num_left_out} more rows are in the JSON file")
     for group in result["groups"]:

@@ -90,7 +90,7 @@ def weakest_slices_section(
         "FILE write all slices; * marks slices that are surely weaker than the other "
         "rows"
     )
-    return Section(f"By {column}", [cells], [line])
+    return Section(f"By {column}", [cells], [line, *feature_notes(evaluation, column)])
 
 
 def all_slices_section(
@@ -119,7 +119,18 @@ def all_slices_section(
                 row += slice_cells(record_of[name, task])
             table.append(row)
         tables.append(table)
-    return Section(f"By {column}", tables, [])
+    return Section(f"By {column}", tables, feature_notes(evaluation, column))
+
+
+def feature_notes(evaluation: EvaluationResults, column: str) -> list[str]:
+    """Returns a note on slices by a feature, or none if no feature has this name."""
+    drift = evaluation.drift_records
+    if not any(r["kind"] == "feature" and r["name"] == column for r in drift):
+        return []
+    return [
+        f"{column} is a feature: within a slice, a ranking metric leaves out what it "
+        "tells between slices, so a low value need not be a weakness of the model"
+    ]
 
 
 def slice_cells(record: dict[str, Any]) -> list[str]:

@@ -48,6 +48,7 @@ def permutation_importance(
 
     Returns: a dict with these keys:
         `rows`: the number of rows.
+        `scored_rows`: {output: the number of rows on which the output is scored}.
         `repeats`: the number of shufflings.
         `features`: one dict per feature or group and output, see `importance_record`.
         `groups`: the `features` and `reasons` of each group of several features.
@@ -73,6 +74,10 @@ def permutation_importance(
         on_step(num_done, len(shuffles))
     return {
         "rows": sample.num_rows,
+        "scored_rows": {
+            output.name: int((sample.metric_weights[output.name] > 0).sum())
+            for output in outputs
+        },
         "repeats": repeats,
         "features": records,
         "groups": [

@@ -59,6 +59,8 @@ class JobTable:
         # The greatest objective comes first. Jobs without an objective come last.
         started.sort(key=lambda r: (r.objective is None, -(r.objective or 0.0)))
         self.print(self.table(started))
+        if any(record.objective is not None for record in started):
+            self.print_line("best first, by trainer.monitor on the validation rows")
         self.print_line(f"sweep folder: {self.folder}")
         if any(record.scores for record in started):
             self.print_line(f"try next:     mtl-compare {self.folder}")

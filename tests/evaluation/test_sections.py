@@ -143,6 +143,7 @@ def test_table_of_importance_has_a_row_per_feature_the_most_important_first() ->
             record | {"features": "age + born", "importance": 0.2},
         ],
         **{"rows": 1234, "repeats": 3, "groups": [], "only_one_task": {}},
+        scored_rows={"click": 1234, "buy": 60},
         without_effect=["price"],
     )
     section = importance_section(found)
@@ -154,7 +155,19 @@ def test_table_of_importance_has_a_row_per_feature_the_most_important_first() ->
         ["city", "0.1000 ±0.1000 *"],
     ]
     assert "mean of 3 shufflings of 1,234 rows" in section.lines[0]
-    assert section.lines[1:] == ["not shown to matter to any task: price"]
+    assert section.lines[1:] == [
+        "of these rows, some outputs are scored on fewer: buy 60",
+        "not shown to matter to any task: price",
+    ]
+
+
+def test_slices_by_a_feature_have_a_note() -> None:
+    for num_slices in (3, 20):  # all slices, and only the weakest of them
+        of_slices = with_slices(num_slices)
+        of_slices.drift_records.append({"kind": "feature", "name": "city"})
+        by_city, by_other = slice_sections(of_slices, shorten=True)
+        assert by_city.lines[-1].startswith("city is a feature: within a slice")
+        assert not any("is a feature" in line for line in by_other.lines)
 
 
 def test_screen_begins_with_the_run_the_table_and_its_rows(

@@ -40,7 +40,9 @@ def run_page(text: str, **changes: object) -> str:
         max_open_tasks=4,
         weakest=[cells],
         importance=[plot.chart()],
-        diagnosis=Diagnosis(text, 9, {}, {"rows": 9, "repeats": 5}, [text]),
+        diagnosis=Diagnosis(
+            text, 9, {}, {"rows": 9, "scored_rows": {text: 7}, "repeats": 5}, [text]
+        ),
         gates_column=text,
         gates_by_slice=[GateTable(text, [text], [(text, ["33"])])],
         gates=[GateRow(text, "95 %", "80 %", [(text, "33")])],
