@@ -52,7 +52,11 @@ class Checks:
         self.runs = runs
         self.configurations = group_runs(runs) if texts else []
         self.means = {c: mean_scores(c) for c in self.configurations}
-        self.differences = differences_to_baseline(comparisons)
+        # The days of lines are judged together.
+        has_lines = any(comparison.is_of_lines for comparison in comparisons)
+        self.differences = differences_to_baseline(
+            [c for c in comparisons if not (has_lines and c.is_of_a_day)]
+        )
         self.compared_runs = {
             run.path
             for comparison in comparisons

@@ -228,6 +228,11 @@ class DatasetComparison:
         return sum(len(c.runs) for c in self.configurations)
 
     @property
+    def is_of_a_day(self) -> bool:
+        """Whether the configurations are single runs of lines, which have days."""
+        return not self.is_of_lines and all(c.is_in_line for c in self.configurations)
+
+    @property
     def lone_tasks(self) -> list[Task]:
         """The tasks that only one of several configurations has.
 

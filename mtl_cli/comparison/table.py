@@ -96,7 +96,7 @@ def without_earlier_days(
     comparisons: list[DatasetComparison],
 ) -> list[DatasetComparison]:
     """Leaves out the comparisons of single days of lines, except for the last day."""
-    days = [c for c in comparisons if all(x.is_in_line for x in c.configurations)]
+    days = [comparison for comparison in comparisons if comparison.is_of_a_day]
     return [c for c in comparisons if c not in days[:-1]]
 
 

@@ -146,6 +146,12 @@ def test_lines_on_rows_of_each_day_are_paired_by_day(
     # Of the single days, only the last has a table.
     assert text.count("─ data set shop") == 1
     assert "tables of 4 earlier days are in --json and --html" in text
+    assert run(arguments([str(tmp_path), "--fail-if", "worse"])) == 0
+    worse = ["--baseline", "model=mmoe", "--fail-if", "worse"]
+    capsys.readouterr()
+    assert run(arguments([str(tmp_path), *worse])) == 1
+    (failure,) = capsys.readouterr().err.splitlines()
+    assert "shared_bottom is behind mmoe: test.click.auc.difference = -0.0" in failure
     page = tmp_path / "page.html"
     assert run(arguments([str(tmp_path), "--html", str(page)])) == 0
     assert sentence in page.read_text("utf-8")
