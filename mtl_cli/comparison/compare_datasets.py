@@ -28,7 +28,7 @@ from mtl_cli.tasks.base import metrics_named
 
 
 class Question(NamedTuple):
-    """What a user wants to compare.
+    """The comparison that a user asks for.
 
     Attributes:
         baseline: the requested baseline, see `choose_baseline`.

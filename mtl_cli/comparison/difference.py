@@ -28,9 +28,10 @@ class Verdict(StrEnum):
     THESE_ROWS_ONLY = "on these rows only"  # another test set might not show it
     TOO_FEW_SEEDS = "too few seeds"  # there is no seed test
     TOO_FEW_DAYS = "too few days"  # there is no test over the days of two lines
-    # Only for lines, which are runs that go on day by day, see `lines`. For two lines,
-    # other days would give the same order. For a single model of a line and another
-    # single model, another test set would. Nothing is known about retraining.
+    # These two verdicts are for lines, see `lines`: runs that go on day by day. Other
+    # days would give the same order of two lines. Another test set would give the same
+    # order of two single models, one or both of a line. Nothing is known about
+    # retraining.
     AHEAD = "ahead as trained"
     BEHIND = "behind as trained"
     NOT_COMPARABLE = "not comparable"  # the scores are on different rows
@@ -45,8 +46,8 @@ class Difference:
         configuration: the configuration whose score is compared.
         other: the configuration whose score is subtracted.
         scenario: the scenario whose rows are scored; "" for all scenarios.
-        paired_difference: for each seed that both have, the difference of the two
-            scores; this is the mean of these differences. None without such a seed.
+        paired_difference: the mean, over the seeds of both configurations, of the
+            difference of the two scores for a seed; None without a common seed.
         seed_test: the test over seeds; None if one of the two has fewer than two seeds.
             The test uses the common seeds if there are at least two, else all seeds.
         corrected_seed_p: the p-value of `seed_test`, corrected for the number of tests.

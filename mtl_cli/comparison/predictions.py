@@ -156,7 +156,7 @@ class AucPredictions(Predictions):
         influence = self.auc_and_influence[1] - other.auc_and_influence[1]
         error = standard_error(self.rows.label, influence)
         if difference and not error:
-            # For such AUCs, DeLong's formula gives an error of 0, which is not true.
+            # DeLong's formula would give these AUCs an error of 0.
             raise UnusableError("one AUC is 0, the other 1")
         degrees = degrees_of_freedom(self.rows.label, influence)
         return t_test(difference, error, degrees)

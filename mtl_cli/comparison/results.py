@@ -229,7 +229,7 @@ class DatasetComparison:
 
     @property
     def is_of_a_day(self) -> bool:
-        """Whether the configurations are single runs of lines, which have days."""
+        """Whether this is a comparison of single runs of lines, on one day."""
         return not self.is_of_lines and all(c.is_in_line for c in self.configurations)
 
     @property

@@ -61,8 +61,8 @@ def terminal_text(
 ) -> str:
     """Returns the tables and sentences of data sets and of lines, and the warnings."""
     on_terminal = sys.stdout.isatty()
-    # The console looks at the encoding of its file, and may flush it. So the file is
-    # not stdout itself, whose disk may be full.
+    # The console looks at the encoding of its file, and may flush it. Stdout itself
+    # may be a full disk, so the console gets a file in memory.
     encoding = sys.stdout.encoding or "utf-8"
     stream = io.TextIOWrapper(io.BytesIO(), encoding, errors="replace")
     console = Console(file=stream, force_terminal=on_terminal, highlight=False)

@@ -160,8 +160,8 @@ def longest_texts(
                         values = values.dictionary
                     longest[path] = max(longest[path], longest_text_bytes(values))
     except OSError as error:
-        # In a damaged file, reading the descriptions of columns may end the process. So
-        # `refuse_encoding`, which reads them, is called for this error alone.
+        # In a damaged file, reading the descriptions of columns may end the process.
+        # `refuse_encoding` reads them, so it is called for this error alone.
         if is_not_implemented(error):
             refuse_encoding(metadata, texts)
         raise

@@ -172,9 +172,10 @@ class Replicas:
         """
         # There are two waits. The chief enters the first when its work is done, and
         # exits only after the second. So if the first wait fails in another process,
-        # the chief has ended too early. If it fails in the chief, another process has
-        # ended, and the chief, whose work is done, goes on. When the second wait
-        # begins, no process has work left, so its failure is ignored everywhere.
+        # the chief has ended too early. If the first wait fails in the chief, another
+        # process has ended; the work of the chief is done, so the chief goes on. When
+        # the second wait begins, no process has work left, so its failure is ignored
+        # everywhere.
         if self.is_chief:
             self.barrier()
         else:

@@ -24,8 +24,8 @@ def prediction_drift(
 ) -> tuple[list[dict[str, Any]], str]:
     """Compares predictions with the run's predictions for its own test rows.
 
-    If a task of the run has a column of sampling rates, the rows are a sample. They
-    then have the weights of the task's metrics, which are those of complete data.
+    If a task of the run has a column of sampling rates, the rows are a sample. Each row
+    then has the weight that it has in the task's metrics, as in complete data.
 
     Args:
         predictions: {output: the predictions to compare, (rows,) or (rows, classes)}.
@@ -112,7 +112,7 @@ def prediction_record(
     """Returns the drift of the predictions of an output, or of one of its classes.
 
     `old` are the run's predictions for its own test rows, `new` the predictions for the
-    evaluated rows, and the weights are those of these rows; all are (rows,).
+    evaluated rows; all arguments with values are (rows,).
 
     Returns: a dict with `kind` "prediction"; `name`; `psi`, the population stability
         index; `mean`, the mean of `new`; and `trained_mean`, the mean of `old`.

@@ -93,8 +93,8 @@ def check_names(columns: Iterable[str]) -> None:
     """Raises a `ConfigError` if TensorFlow cannot distinguish the names of two columns.
 
     When TensorFlow in Python loads the model, it turns the names into identifiers: it
-    replaces special characters by "_", and puts "arg_" before a digit. It does not
-    allow the name `self`.
+    replaces special characters by "_", and puts "arg_" before a digit. The name `self`
+    is not allowed.
     """
     columns_by_identifier: dict[str, str] = {}
     for column in columns:
@@ -129,8 +129,8 @@ def check_size(model: TrainedModel) -> None:
 def rename_inputs(path: Path, new_names: dict[str, str]) -> None:
     """Renames the inputs of a model in its file `saved_model.pb`.
 
-    `new_names` is {name of an input in the file: its new name, which is a raw column}.
-    No new name is a name in the file.
+    `new_names` is {name of an input in the file: raw column, its new name}. No new name
+    is a name in the file.
     """
     from tensorflow.core.protobuf import saved_model_pb2
 

@@ -199,7 +199,7 @@ class OnnxOps(GraphOps):
         new_column = self.add("Sub", num_present_so_far, offset)
         is_late = self.add("GreaterOrEqual", new_column, self.constant(0))
         is_kept = self.add("And", is_present, is_late)
-        # Absent and dropped cells all go to one extra column, which is cut off below.
+        # Absent and dropped cells all go to one extra column. It is cut off below.
         new_column = self.where(is_kept, new_column, max_length)
         width = self.constant([max_length + 1])
         shape = self.add("Concat", self.num_rows(), width, axis=0)

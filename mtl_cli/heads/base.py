@@ -22,8 +22,8 @@ class Output:
         added_by_heads: whether the heads add the output to the outputs of the tasks. An
             added output has no loss of its own.
         truth_tasks: the tasks whose columns of true probabilities (the key `truth`)
-            give the output's true probability: the first task's, divided by those of
-            the others. For example, (buy, click) gives p(buy) / p(click).
+            give the output's true probability. The probability of the first task is
+            divided by each of the following: (buy, click) gives p(buy) / p(click).
         sampled_task: name of the task whose `sampling_rate` the metrics of the output
             correct for; None if no correction is needed.
     """

@@ -1,6 +1,6 @@
-"""The heads of ESCM2: those of ESMM, with one more loss.
+"""The heads of ESCM2: the heads of ESMM, with one more loss of pCVR.
 
-This is the loss of pCVR on the clicked rows, each with the weight 1 / pCTR.
+The loss is that of the clicked rows, each with the weight 1 / pCTR.
 """
 
 from typing import Annotated, ClassVar

@@ -100,7 +100,8 @@ class M3oE(GatedSharing):
         z += Mix()(balance_tasks(e), p_outputs)  # + alpha_T p_t, (tasks, batch, units)
 
         balance_scenarios = BalancedWeights(
-            [Route(None, experts_of("scenario", num_scenarios))],  # None: for all tasks
+            # The route is for all tasks.
+            [Route(None, experts_of("scenario", num_scenarios))],
             label="experts of scenarios",
             name="scenario_weights",
         )

@@ -52,6 +52,6 @@ class STAR(Sharing):
         x = norm(x, scenario_weights)  # x^0, (batch, dim)
         if not self.bottom_units:
             return x
-        # One network, since all tasks share it: (1, batch, units)
+        # All tasks share a single network: (1, batch, units)
         bottom = StarMLP(1, self.bottom_units, name="bottom", **self.dense_options)
         return bottom(x, scenario_weights)[0]  # z_t = x^L, (batch, units)

@@ -20,7 +20,7 @@ class TrainedModel:
 
     Attributes:
         network: the network.
-        features: the features, which encode raw rows for the network.
+        features: the features; they encode raw rows for the network.
         config: the configuration of the run that trained the network.
         folder: the run folder, or the export, from which the model was loaded.
     """

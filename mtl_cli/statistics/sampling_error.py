@@ -175,8 +175,8 @@ def interval(value: float, error: SamplingError) -> tuple[float, float]:
 def on_symmetric_scale(value: float, error: SamplingError) -> tuple[float, float]:
     """Returns a value and its standard error on a scale on which errors are symmetric.
 
-    This is the scale of logits for an AUC with an error by DeLong's formula, and the
-    scale of the metric for all other metrics.
+    For an AUC with an error by DeLong's formula, this is the scale of logits. For all
+    other metrics, it is the scale of the metric.
     """
     if error.method != "delong":
         return value, error.standard_error

@@ -1,7 +1,7 @@
 """Stops jobs whose processes belong to a launcher plugin of Hydra.
 
 Such launchers are joblib, submitit and Ray. A worker process of the launcher, perhaps
-on another machine, calls `start_jobs`, which starts the jobs, see `job_processes`. With
+on another machine, calls `start_jobs`, and starts the jobs, see `job_processes`. With
 Hydra's basic launcher, the process of the sweep starts them itself, and can stop them.
 """
 

@@ -96,7 +96,7 @@ class Session:
     def failures(self) -> Iterator[tuple[str, int]]:
         """Yields (error message, exit code) for each failed job.
 
-        One more pair follows if the table could not be written to stdout.
+        If the table could not be written to stdout, a pair about this error follows.
         """
         for record in self.table.records():
             if record.status in FAILED:

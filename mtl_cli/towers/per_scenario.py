@@ -9,7 +9,7 @@ from mtl_cli.towers.base import Towers, TowerSpec
 
 
 class PerScenario(Towers):
-    """One tower for each pair of a task and a scenario.
+    """Towers: each pair of a task and a scenario has a tower of its own.
 
         v_ts^1     = z_t
         v_ts^{l+1} = relu(layer norm(W_ts^l v_ts^l + b_ts^l))    for l = 1 ... L

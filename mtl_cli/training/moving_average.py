@@ -34,7 +34,7 @@ class MovingAverage:
     def update(self, model: keras.Model, epoch: int, decay: float) -> None:
         """Adds the weights of a network after an epoch. Epochs are counted from 1."""
         if not self.arrays:
-            # Keras gives a weight without axes as a number, which cannot be changed.
+            # Keras gives a weight without axes as a number, and numbers do not change.
             self.arrays = [np.asarray(weight) for weight in model.get_weights()]
             return
         share = np.float32((1 - decay) / (1 - decay**epoch))
