@@ -82,7 +82,7 @@ def select_feature_columns(table: "Rows", request: "ColumnRequest") -> "pa.Table
     import pandas as pd
     import pyarrow as pa
 
-    from mtl_cli.data.sources import without_dictionaries
+    from mtl_cli.data.sources import with_plain_types
 
     if not isinstance(table, pd.DataFrame | pa.Table):
         advice = ""
@@ -99,4 +99,4 @@ def select_feature_columns(table: "Rows", request: "ColumnRequest") -> "pa.Table
         rows = FrameTable(table, "predict")
     request.check("predict", "the table", rows.column_names)
     # A categorical column of pandas becomes a dictionary of Arrow.
-    return without_dictionaries(rows.select(request.columns))
+    return with_plain_types(rows.select(request.columns))

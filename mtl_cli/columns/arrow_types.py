@@ -33,6 +33,27 @@ def value_type(arrow_type: pa.DataType) -> pa.DataType:
     return arrow_type.value_type if types.is_dictionary(arrow_type) else arrow_type
 
 
+def plain_type(arrow_type: pa.DataType) -> pa.DataType:
+    """Returns the type that a column is converted to when it is read.
+
+    Dictionaries become their values. Arrow lacks functions for views of texts and for
+    short decimals, so they become texts and long decimals, in lists too.
+    """
+    if types.is_dictionary(arrow_type):
+        return plain_type(arrow_type.value_type)
+    if types.is_string_view(arrow_type):
+        return pa.large_string()
+    if types.is_decimal32(arrow_type) or types.is_decimal64(arrow_type):
+        return pa.decimal128(arrow_type.precision, arrow_type.scale)
+    if types.is_large_list(arrow_type):
+        return pa.large_list(plain_type(arrow_type.value_type))
+    if types.is_fixed_size_list(arrow_type):
+        return pa.list_(plain_type(arrow_type.value_type), arrow_type.list_size)
+    if types.is_list(arrow_type):
+        return pa.list_(plain_type(arrow_type.value_type))
+    return arrow_type
+
+
 def time_counts(times: pa.ChunkedArray) -> pa.ChunkedArray:
     """Returns dates or times as whole numbers of days, seconds or smaller units."""
     # Arrow casts a type of 32 bits to int32, but not to int64.

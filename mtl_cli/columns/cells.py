@@ -37,9 +37,16 @@ def cells_equal(column: pa.ChunkedArray, value: str | int) -> Mask:
             texts = pc.replace_substring_regex(texts, r"^(-?[0-9]+)\.0+$", r"\1")
         is_equal = pc.equal(texts, str(value)).take(encoded.indices)
     else:
+        if pa.types.is_float16(column.type):  # Arrow cannot compare these
+            column = column.cast(pa.float32())
         try:
-            is_equal = pc.equal(column, pa.scalar(value).cast(column.type))
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            # From a number, any value but 0 would become true, and no value a decimal.
+            text = pa.scalar(str(value))
+            is_float = pa.types.is_floating(column.type)
+            is_equal = pc.equal(
+                column, (pa.scalar(value) if is_float else text).cast(column.type)
+            )
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OverflowError):
             message = f"holds {column.type}, so no cell can equal {value!r}"
             raise ValueError(message) from None
     return np.asarray(pc.fill_null(is_equal, False))

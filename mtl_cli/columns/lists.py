@@ -114,7 +114,10 @@ def flatten_lists(
         raise DataError(
             f"feature {name}: needs lists, but the column holds {lists.type}; {fix}"
         )
-    return values, np.asarray(pc.list_parent_indices(lists), "int64")
+    # A null list may have values underneath. `list_flatten` skips these values, but
+    # `list_parent_indices` would count them.
+    lengths = np.asarray(pc.fill_null(pc.list_value_length(lists), 0), "int64")
+    return values, np.repeat(np.arange(len(lists)), lengths)
 
 
 def positions_in_lists(row_numbers: Integers) -> Integers:

@@ -88,7 +88,7 @@ def full_key(key: str, configurations: list[Configuration], keys: list[str]) -> 
 
 def is_equal(text: str, requested: str) -> bool:
     """Whether two texts mean the same value, as 0.001 and 1e-3 do."""
-    if text == requested.replace(" ", ""):  # `as_text` writes no spaces
+    if text.replace(" ", "") == requested.replace(" ", ""):
         return True
     try:
         return float(text) == float(requested)

@@ -108,6 +108,14 @@ class RunFolder:
         text = json.dumps(mask_secrets(value), indent=2, allow_nan=False)
         self.write_text(name, f"{text}\n")
 
+    def write_values(self, name: str, value: object) -> None:
+        """Writes values of the data as JSON, exactly: no text in them is masked.
+
+        A vocabulary may hold URLs that look as if they had a password.
+        """
+        text = json.dumps(value, indent=2, allow_nan=False)
+        self.write_text(name, f"{text}\n")
+
     def write_text(self, name: str, text: str) -> None:
         """Writes a text file."""
         with self.replacing(name) as temporary:

@@ -72,13 +72,18 @@ def find_files(key: str, location: Location, file_format: str) -> Files:
                 f"{key}: '{first.name}' and '{files.name}' {problem}; name files of "
                 "one format in one file system"
             )
-        if repeated := set(paths) & set(files.paths):
+        if repeated := full_paths(paths) & full_paths(files.paths):
             raise DataError(
                 f"{key}: {min(repeated)} is named twice, again by '{files.name}'; "
                 "name it once"
             )
         paths += files.paths
     return first._replace(name=name_of(location), paths=paths)
+
+
+def full_paths(paths: list[str]) -> set[str]:
+    """Returns paths without `..`; the paths of remote files stay as they are."""
+    return {os.path.abspath(p) if Path(p).exists() else p for p in paths}
 
 
 def find_files_of_path(key: str, path: str, file_format: str) -> Files:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from mtl_cli.columns.arrow_types import value_type
+from mtl_cli.columns.arrow_types import plain_type
 from mtl_cli.core.errors import DataError, RowError
 from mtl_cli.core.paths import Location, listed_paths
 from mtl_cli.data.arrow_errors import check_cells, read_errors
@@ -126,7 +126,7 @@ def open_source(
                 if rows_left >= 0:
                     # Each file has its own dictionaries: the same index can stand for
                     # different values in two files.
-                    yield without_dictionaries(table)
+                    yield with_plain_types(table)
         if rows_left:  # the file has lost or gained rows since it was opened
             raise DataError(
                 f"{key}: {path} had {num_rows:,} rows and then "
@@ -193,7 +193,7 @@ def open_columnar(files: Files, request: ColumnRequest) -> OpenTable:
         with open_columnar_file(files, file_path) as file:
             request.check(files.key, path, file.schema.names)
             rows_by_file[path] = file.num_rows
-            types = {c: value_type(file.schema.field(c).type) for c in request.columns}
+            types = {c: plain_type(file.schema.field(c).type) for c in request.columns}
         for column, dtype in types.items():
             first_dtype, first_path = first_types.setdefault(column, (dtype, path))
             if dtype != first_dtype:
@@ -235,6 +235,9 @@ def open_text(
     return rows_by_file, read
 
 
-def without_dictionaries(table: pa.Table) -> pa.Table:
-    """Replaces each column that is encoded with a dictionary by its values."""
-    return table.cast(pa.schema({f.name: value_type(f.type) for f in table.schema}))
+def with_plain_types(table: pa.Table) -> pa.Table:
+    """Converts each column to a type for which Arrow has all functions.
+
+    See `arrow_types.plain_type`.
+    """
+    return table.cast(pa.schema({f.name: plain_type(f.type) for f in table.schema}))

@@ -18,7 +18,7 @@ from mtl_cli.data.sources import (
     column_names,
     open_source,
     with_format_of,
-    without_dictionaries,
+    with_plain_types,
 )
 from mtl_cli.data.stdin import STDIN, copied_stdin
 from mtl_cli.evaluation.plan import EvaluationPlan, plan_evaluation
@@ -79,7 +79,7 @@ def open_in_memory(
     if not table.num_rows:
         raise DataError("TABLE: the table has no rows")
     plan.request.check("TABLE", table_name, columns)
-    rows = without_dictionaries(table.select(plan.request.columns))
+    rows = with_plain_types(table.select(plan.request.columns))
     return Source(table_name, rows.num_rows, read=lambda _: iter([rows])), plan
 
 

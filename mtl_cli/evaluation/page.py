@@ -63,7 +63,8 @@ def slice_charts(evaluation: EvaluationResults) -> dict[str, list[Chart]]:
     for column in columns:
         for task, result in evaluation.tasks.items():
             bars = slice_bars(evaluation, column, task)
-            value_on_all_rows = result["metrics"][result["main_metric"]]["value"]
+            main = result["metrics"].get(result["main_metric"], {})
+            value_on_all_rows = main.get("value")
             if bars and value_on_all_rows is not None:
                 axis = evaluation.title_with_metric(task)
                 title = f"{axis} by {column}"

@@ -51,6 +51,8 @@ def prediction_drift(
         path = model.folder / PREDICTIONS
         return [], f"drift of predictions is unknown: {path} is damaged"
     new_weights = None if sampled is None else weights.get(sampled)
+    if new_weights is not None and not new_weights.any():
+        return [], f"drift of predictions is unknown: no row counts for {sampled}"
     records = []
     for output in outputs:
         name = output.name

@@ -71,7 +71,8 @@ def weakest_slices_section(
     for task, result in evaluation.tasks.items():
         metric = result["main_metric"]
         row = [evaluation.name_with_space(task), metric.replace("_", " ")]
-        row.append(text_with_interval(result["metrics"][metric]))
+        unknown = {"value": None, "low": None, "high": None}
+        row.append(text_with_interval(result["metrics"].get(metric, unknown)))
         tested_for_task = [record for record in tested if record["task"] == task]
         by_rank = sorted(tested_for_task, key=itemgetter("rank"))
         for record in by_rank[:MAX_WEAKEST]:

@@ -125,7 +125,9 @@ def embedding_tables(layer: Any, model: TrainedModel) -> dict[str, Any]:
     sizes = getattr(layer, "vocabulary_sizes", None)
     # Encoders such as `deepfm` look up first-order weights too: vectors of length 1.
     for dim in (model.config.encoder.embedding_dim, 1):
-        for group in table_groups(model.features.layout, dim):
+        groups = table_groups(model.features.layout, dim)
+        named = [group for group in groups if group.layer == layer.name]
+        for group in named or groups:
             if tuple(group.sizes.values()) == sizes:
                 rows = {}
                 start = 0

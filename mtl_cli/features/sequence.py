@@ -186,7 +186,7 @@ class SequenceFitter(VocabularyFitter):
 
     def __init__(self, name: str, feature: Sequence) -> None:
         # The owner of the embedding table learns the vocabulary.
-        min_count = feature.min_count if feature.table is None else None
+        min_count = feature.min_count if feature.table_owner(name) == name else None
         super().__init__(partial(feature.read, name), min_count)
         self.name = name
         self.separator_check: SeparatorCheck | None = None

@@ -44,7 +44,7 @@ class Sparse(Embedded):
 
     def fitter(self, name: str) -> VocabularyFitter:
         # The owner of the embedding table learns the vocabulary.
-        min_count = self.min_count if self.table is None else None
+        min_count = self.min_count if self.table_owner(name) == name else None
         return VocabularyFitter(partial(self.read, name), min_count)
 
     def encode(

@@ -72,7 +72,10 @@ class Ordered(Heads):
     ) -> Tensor:
         from keras import ops
 
-        y = [ops.cast(logits[name][:, 0], "float32") for name in tasks]
+        y = [  # the logits that are predicted
+            ops.cast(logits[name][:, 0], "float32") + task.logit_shift
+            for name, task in tasks.items()
+        ]
         y_hat = [ops.sigmoid(y_t) for y_t in y]  # of each task, (batch,)
         excesses = [ops.relu(later - earlier) for earlier, later in pairwise(y_hat)]
         return self.order_penalty * sum(excesses)

@@ -17,7 +17,7 @@ from mtl_cli.data.sources import (
     OPEN_COLUMNAR,
     open_columnar,
     open_columnar_file,
-    without_dictionaries,
+    with_plain_types,
 )
 from mtl_cli.init.file_format import detect_csv_options, detect_format
 
@@ -125,7 +125,7 @@ def columnar_tables(files: Files) -> Iterator[pa.Table]:
     _, read = open_columnar(files, request)
     for table in read(MAX_ROWS + 1):
         check_cells(table)
-        yield without_dictionaries(table)
+        yield with_plain_types(table)
 
 
 def text_tables(files: Files, options: Csv) -> Iterator[pa.Table]:

@@ -81,9 +81,10 @@ class TopKGates(Gates):
         if training and self.noise is not None:
             e = keras.random.normal(ops.shape(logits), seed=self.seed_generator)
             logits += e * ops.softplus(ops.cast(self.noise(hidden), "float32"))  # H(x)
-        largest, _ = ops.top_k(logits, self.num_selected)  # in descending order
-        smallest_kept = largest[..., -1:]
-        logits = ops.where(logits < smallest_kept, -float("inf"), logits)
+        _, kept = ops.top_k(logits, self.num_selected)
+        # Of equal logits, only some are among the largest: so no limit decides.
+        is_kept = ops.sum(ops.one_hot(kept, logits.shape[-1]), axis=-2) > 0
+        logits = ops.where(is_kept, logits, -float("inf"))
         return ops.cast(ops.softmax(logits), self.compute_dtype)  # G(x)
 
     def parts(self) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def normalized_entropy(label: Floats, prediction: Floats, weight: Floats) -> flo
     Reference: He et al., "Practical Lessons from Predicting Clicks on Ads at
         Facebook", ADKDD 2014, equation 1.
     """
-    entropy = entropy_of(np.stack([1 - label, label]), weight)
+    entropy = entropy_of(label, weight)
     return log_loss(label, prediction, weight) / entropy
 
 
@@ -55,21 +55,20 @@ def normalized_cross_entropy(
     The constant prediction is the fraction of rows in each class, see
     `normalized_entropy`.
     """
-    classes = np.arange(prediction.shape[1])
-    entropy = entropy_of((label == classes[:, None]).astype("float64"), weight)
+    entropy = entropy_of(label, weight)
     return cross_entropy(label, prediction, weight) / entropy
 
 
-def entropy_of(is_class: Floats, weight: Floats) -> float:
+def entropy_of(label: Floats, weight: Floats) -> float:
     """Returns the entropy of the labels, in nats.
 
     The entropy is also the log loss of a constant prediction that equals the fractions
-    of the classes. `is_class` is 1 where a row has the class, else 0, (classes, rows).
+    of the classes. `label` is the index of each row's class, (rows,).
 
     Raises:
         UndefinedError: if all rows have the same class.
     """
-    fractions = np.average(is_class, axis=1, weights=weight)
+    fractions = np.bincount(label.astype("int64"), weight) / weight.sum()
     fractions = fractions[fractions > 0]  # A class without rows adds nothing.
     if len(fractions) < 2:
         raise UndefinedError(f"one class only: all {len(weight)} rows")

@@ -16,10 +16,12 @@ from mtl_cli.config.run_config import Config
 from mtl_cli.config.start_from import Part
 from mtl_cli.layers import FusedEmbedding, ParallelMLP, Routing
 from mtl_cli.layers.lookup import table_groups
+from mtl_cli.layers.members import EnsembleInputs
 from mtl_cli.layers.routing import SHARED
-from mtl_cli.network.feature_rows import FeatureRows
+from mtl_cli.network.feature_rows import FeatureRows, row_slices
 from mtl_cli.network.network import Block, Network
 from mtl_cli.network.parallel_networks import (
+    ALL,
     ALL_NETWORKS,
     Index,
     expert_names,
@@ -112,6 +114,12 @@ class WeightSplitter:
 
     def _task_layer(self, layer: keras.Layer) -> Iterator[NamedSlices]:
         """Yields the blocks of a layer after the encoder: experts, gates and towers."""
+        if isinstance(layer, EnsembleInputs):
+            for feature, columns in row_slices(self.feature_rows.encoding_columns):
+                part = self.parts[layer.name]
+                block_name = BlockName(part, layer.name, "", "scale", feature)
+                yield block_name, layer.scale, (ALL, ALL, columns)
+            return
         kind = layer.name
         own_tasks: list[str] = []
         name = parse_layer_name(layer.name, self.tasks)

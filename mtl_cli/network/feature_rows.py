@@ -14,6 +14,7 @@ from mtl_cli.config.run_config import Config
 from mtl_cli.config.start_from import Part
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers import Routing
+from mtl_cli.layers.members import EnsembleInputs
 from mtl_cli.network.network import Network
 from mtl_cli.network.parallel_networks import input_kernels
 
@@ -77,6 +78,9 @@ class FeatureRows:
         operation = tensor._keras_history.operation
         if isinstance(operation, Routing) and not operation.weights_are_shares:
             return True  # the gate computes one factor for each column of an encoding
+        if isinstance(operation, EnsembleInputs):  # scales each column of an encoding
+            inputs = inputs_of_call(operation, tensor._keras_history.node_index)
+            return all(map(self._has_encoding_columns, inputs))
         # A layer with weights may mix the columns.
         has_weights = bool(getattr(operation, "weights", None))
         if has_weights or tensor.shape[-1] != len(self.encoding_columns):
@@ -104,6 +108,9 @@ def row_slices(names: list[str]) -> list[tuple[str, slice]]:
     start = 0
     for name, group in itertools.groupby(names):
         stop = start + len(list(group))
-        slices[f"{name} 2" if name in slices else name] = slice(start, stop)
+        # The name of another feature may end in a number too.
+        numbered = (f"{name} {i}" for i in itertools.count(2))
+        free_names = (n for n in itertools.chain([name], numbered) if n not in slices)
+        slices[next(free_names)] = slice(start, stop)
         start = stop
     return list(slices.items())

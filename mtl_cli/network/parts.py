@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from mtl_cli.config.start_from import Part
+from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers import FusedEmbedding, Routing
 from mtl_cli.network.network import Network
@@ -87,11 +88,20 @@ def freeze(network: Network, parts: Sequence[Part]) -> list[str]:
     The moving averages of batch normalisation do not change either.
 
     Returns: a warning for each part that has no weights in this network.
+
+    Raises:
+        ConfigError: if nothing is left to train.
     """
     part_by_layer = part_of_layers(network)
     for layer in network.logits.layers:
         if part_by_layer.get(layer.name) in parts:
             layer.trainable = False
+    if not network.logits.trainable_variables:
+        names = ", ".join(dict.fromkeys(part_by_layer.values()))
+        raise ConfigError(
+            f"start_from.freeze: this network has only {names}, so nothing is left to "
+            "train; leave one of them out"
+        )
     return [
         f"start_from.freeze: this network has no weights in its {part}"
         for part in parts

@@ -25,6 +25,7 @@ from mtl_cli.core.run_folder import (
     RunFolder,
     status_of,
 )
+from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.data.continued_features import EarlierLearnt, reasons_not_continued
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.runs.saved_model import LearntModel, load_learnt
@@ -81,7 +82,9 @@ class EarlierRun:
 
     def keep(self, folder: RunFolder) -> None:
         """Writes the values to the run folder, for the case that the run is resumed."""
-        folder.write_json(KEPT_FILE, asdict(self))
+        values = asdict(self)
+        learnt = {key: values[key] for key in ("learnt", "labels")}
+        folder.write_values(KEPT_FILE, mask_secrets(values) | learnt)
 
 
 def read(config: Config, folder: Path, is_resumed: bool) -> EarlierRun | None:
@@ -210,10 +213,22 @@ def continued_from(
         )
     learnt = {name: dict(features.learnt[name]) for name in going_on}
     # The dimension `auto` follows from the size of the vocabulary. A vocabulary that
-    # grows must not change it, so the earlier dimension is fixed.
+    # grows must not change it, so the earlier dimension is fixed if it stays `auto`.
     for name, table in features.layout.tables.items():
-        dim = earlier_config.encoder.embedding_dim if table.dim is None else table.dim
-        if name in learnt and dim == "auto":
+        if name not in learnt:
+            continue
+        learnt[name].pop("embedding_dim", None)
+        dims = [
+            encoder.embedding_dim if own_dim is None else own_dim
+            for encoder, own_dim in (
+                (config.encoder, getattr(new_features[name], "embedding_dim", None)),
+                (
+                    earlier_config.encoder,
+                    getattr(features.by_name[name], "embedding_dim", None),
+                ),
+            )
+        ]
+        if dims == ["auto", "auto"]:
             learnt[name]["embedding_dim"] = table.vector_length("auto")
     tasks = continued_tasks(config, earlier_config, messages)
     hashes = {key: environment.get(key) for key in ("config_hash", "data_hash")}

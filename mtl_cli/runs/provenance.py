@@ -68,7 +68,7 @@ def config_difference_message(config: "Config", run: Path) -> str:
     except (OSError, ValueError, TypeError):
         return "the run's config.yaml cannot be read"
     old, new = (
-        each.model_dump(mode="json", exclude=KEYS_FREE_TO_CHANGE)
+        mask_secrets(each.model_dump(mode="json", exclude=KEYS_FREE_TO_CHANGE))
         for each in (saved, config)
     )
     changes = change_messages(old, new)[:MAX_SHOWN_DIFFERENCES]

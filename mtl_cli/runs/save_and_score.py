@@ -47,7 +47,7 @@ def save_and_score(
         scores[split] = score_outputs(
             config.outputs, rows, predictions[split], scenarios
         )
-    folder.write_json("metrics.json", scores)
+    folder.write_values("metrics.json", scores)  # the names of scenarios are values
     timer.end_stage("save, predict and score")
 
     split = main_split(scores)

@@ -83,7 +83,7 @@ def save(
     with folder.replacing(WEIGHTS) as path:
         path.write_bytes(weights.getvalue())
     learnt = {"features": features.learnt, "labels": network.label_statistics}
-    folder.write_json(LEARNT, learnt)
+    folder.write_values(LEARNT, learnt)
     text = json.dumps(config, separators=(",", ":"), allow_nan=False)
     folder.write_text(SPEC, f"{text}\n")
     lines = [f"{checksum_line(folder.path, file)}\n" for file in FILES]

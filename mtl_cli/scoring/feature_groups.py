@@ -147,9 +147,10 @@ def goodman_kruskal_lambda(x: Array, y: Array) -> float:
     x, y = x[is_repeated], y[is_repeated]
     if len(x) < MIN_REPEATED:
         return 0.0
-    pairs, counts = np.unique(np.stack([x, y]), axis=1, return_counts=True)
+    num_y = int(y.max()) + 1
+    pairs, counts = np.unique(x * num_y + y, return_counts=True)
     correct_by_x = np.zeros(x.max() + 1)  # correct guesses among the rows with each x
-    np.maximum.at(correct_by_x, pairs[0], counts)
+    np.maximum.at(correct_by_x, pairs // num_y, counts)
     wrong_with_x = len(x) - correct_by_x.sum()
     wrong_without_x = len(x) - int(np.bincount(y).max())
     return 0.0 if wrong_without_x == 0 else float(1 - wrong_with_x / wrong_without_x)

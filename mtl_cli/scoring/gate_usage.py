@@ -146,7 +146,13 @@ def place_of(layer: "Routing") -> str:
 
 def expert_name(expert: "Expert", tasks: list[str]) -> str:
     """Returns the owner of an expert, and its number if it has one: `shared 2`."""
-    owner = expert.owner if isinstance(expert.owner, str) else tasks[expert.owner]
+    from mtl_cli.layers.routing import HIDDEN, SHARED
+
+    owner = expert.owner
+    if isinstance(owner, int):
+        owner = tasks[owner]
+        if owner in (SHARED, HIDDEN):  # the name of a task, but not a shared expert
+            owner = f"task {owner}"
     return owner if expert.number == 0 else f"{owner} {expert.number}"
 
 

@@ -69,7 +69,11 @@ def permutation_importance(
         predictions = shuffled_predictions(network, features, sample, names, repeats)
         shuffled_scores = [main_scores(outputs, sample, x) for x in predictions]
         for output, score in original_scores.items():
-            drops = np.array([score - scores[output] for scores in shuffled_scores])
+            # A metric may be undefined after a shuffling: a prediction may be infinite.
+            known = [scores[output] for scores in shuffled_scores if output in scores]
+            drops = score - np.array(known)
+            if len(known) < MIN_REPEATS:
+                continue
             records.append(importance_record(output, names, group, drops))
         on_step(num_done, len(shuffles))
     return {

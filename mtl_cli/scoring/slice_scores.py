@@ -94,7 +94,7 @@ def score_slice(
     inside = rows.take(is_inside)
     metric = rows.main_metric.name
     score = inside.score()
-    value = score.get(metric)
+    value = score[metric] if metric in score else inside.score([metric])[metric]
     error = None if value is None else inside.sampling_error(metric)
     name = slices.names[slice_index]
     test = None

@@ -62,9 +62,15 @@ def slices_by(column: str, cells: pa.ChunkedArray, are_ids: bool) -> Slices:
             f"--by: column '{column}' holds {unusable}; name a column with a number, a "
             "text or a time in each cell"
         )
+    if pa.types.is_string_view(cells.type):
+        cells = cells.cast(pa.string())
+    if is_text(cells.type):  # An empty text is an empty cell.
+        cells = pa.compute.if_else(pa.compute.equal(cells, ""), None, cells)
     is_empty = empty_cells(cells)
     ordered = dates_from_text(cells, is_empty)
     numbers = None if are_ids else as_numbers(ordered, is_empty)
+    if numbers is not None:
+        is_empty |= np.isnan(numbers)  # the text "nan"
     num_distinct = 0 if numbers is None else len(np.unique(numbers[~is_empty]))
     if numbers is not None and num_distinct > MAX_DISTINCT_NUMBERS:
         value_names, value_codes = number_ranges(numbers, is_empty, ordered)

@@ -120,7 +120,11 @@ def bootstrap_error(
         return None
     deviation = np.std(values, ddof=1)
     bias = np.mean(values) - value
-    scale = np.sqrt(min(1.0, MAX_SAMPLE_ROWS / num_rows))
+    if group is None:
+        fraction = min(1.0, MAX_SAMPLE_ROWS / num_rows)
+    else:
+        fraction = num_drawn_groups(num_units, num_rows) / num_units
+    scale = np.sqrt(fraction)
     return SamplingError(float(scale * deviation), float(scale * bias), "bootstrap")
 
 
@@ -130,6 +134,11 @@ def row_draws(num_rows: int) -> Iterator[tuple[Indices]]:
     sample_size = min(num_rows, MAX_SAMPLE_ROWS)
     for _ in range(RESAMPLES):
         yield (random.integers(0, num_rows, sample_size),)
+
+
+def num_drawn_groups(num_groups: int, num_rows: int) -> int:
+    """Returns the number of groups in each bootstrap sample of whole groups."""
+    return max(1, round(min(1.0, MAX_SAMPLE_ROWS / num_rows) * num_groups))
 
 
 def group_draws(group: Array) -> Iterator[tuple[Indices, Indices]]:
@@ -144,8 +153,7 @@ def group_draws(group: Array) -> Iterator[tuple[Indices, Indices]]:
     # The indices of the rows with a group, sorted by group.
     order = np.argsort(group, kind="stable")[num_without_group:]
     _, starts, sizes = np.unique(group[order], return_index=True, return_counts=True)
-    fraction = min(1.0, MAX_SAMPLE_ROWS / len(group))
-    num_groups = max(1, round(fraction * len(starts)))
+    num_groups = num_drawn_groups(len(starts), len(group))
     for _ in range(RESAMPLES):
         drawn = random.integers(0, len(starts), num_groups)
         new_group = np.repeat(np.arange(num_groups), sizes[drawn])

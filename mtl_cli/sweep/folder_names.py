@@ -59,7 +59,7 @@ def job_name(settings: list[str]) -> str:
     >>> job_name(["seed=1", "model=ple"])
     'model=ple,seed=1'
     >>> job_name(["++dataset.train=/data/a.csv"])
-    'dataset.train=_data_a.csv-d4bead'
+    'dataset.train=_data_a.csv-d4beade4292c'
     """
     job_settings = [
         setting
@@ -70,7 +70,8 @@ def job_name(settings: list[str]) -> str:
     name = safe_name(text)
     if name == text and len(name) <= MAX_LENGTH:
         return name
-    return f"{name[:MAX_LENGTH]}-{short_hash(job_settings)}"
+    # A sweep may have 100,000 jobs. With 6 digits, some of them would share a folder.
+    return f"{name[:MAX_LENGTH]}-{short_hash(job_settings, num_digits=12)}"
 
 
 def without_signs(setting: str) -> str:
@@ -83,6 +84,6 @@ def safe_name(text: str) -> str:
     return re.sub(r"[^\w.,=+-]", "_", text, flags=re.ASCII)
 
 
-def short_hash(settings: list[str]) -> str:
-    """Returns the first six hexadecimal digits of the hash of a list of settings."""
-    return hashlib.sha256("\n".join(settings).encode()).hexdigest()[:6]
+def short_hash(settings: list[str], num_digits: int = 6) -> str:
+    """Returns the first hexadecimal digits of the hash of a list of settings."""
+    return hashlib.sha256("\n".join(settings).encode()).hexdigest()[:num_digits]

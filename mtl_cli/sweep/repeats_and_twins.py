@@ -97,6 +97,11 @@ def bottom_units(model: dict[str, Any]) -> list[int]:
     >>> bottom_units({"name": "shared_bottom", "bottom_units": [128]})
     [128]
     """
-    if "expert_units" in model:
-        return list(model["expert_units"]) * int(model.get("num_levels", 1))
-    return list(model.get("bottom_units", []))
+    units = model.get("expert_units") or model.get("network_units")
+    if not units:
+        return list(model.get("bottom_units", []))
+    below = []
+    if "star_units" in model:  # M3oE has a network below its experts
+        below = [model["star_units"], *model["bottom_units"]]
+    num_levels = 2 if model["name"] == "home" else int(model.get("num_levels", 1))
+    return below + list(units) * num_levels

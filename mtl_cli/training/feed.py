@@ -61,7 +61,7 @@ class MemoryFeed:
     """
 
     def __init__(self, table: Table, tasks: list[str], shard: Shard = (0, 1)) -> None:
-        self.num_rows = table.num_rows
+        self.num_rows = self.rows_per_epoch = table.num_rows
         self.data = to_tensors(table, tasks)
         self.shard = shard
 
@@ -111,6 +111,7 @@ class StreamFeed:
         self.table = table
         self.tasks = tasks
         self.num_rows = table.num_rows // self.num_processes
+        self.rows_per_epoch = self.num_rows * self.num_processes
         self.first_row = rank * self.num_rows
 
     def buffers(self, seed: int, epoch: int, batch_size: int) -> Buffers:

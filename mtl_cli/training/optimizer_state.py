@@ -129,7 +129,9 @@ def copy_into_slot(
             check_numbers(name, earlier_slots[source.weight], may_overflow=True)
         earlier = earlier_slots[source.weight]
         # A slot with one value per row has one column, so only the rows are selected.
-        is_per_row = earlier.shape[-1] == 1 and values.shape[-1] == 1
+        # Only tables have such slots, and tables have two axes.
+        has_two_axes = earlier.ndim == values.ndim == 2
+        is_per_row = has_two_axes and earlier.shape[-1] == values.shape[-1] == 1
         num_axes = 1 if is_per_row else len(index)
         values[index[:num_axes]] = earlier[source.index[:num_axes]]
     return values

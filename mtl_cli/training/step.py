@@ -244,7 +244,10 @@ class Step:
         # `apply` counts the step, so both values are read before the call.
         step = tf.convert_to_tensor(self.optimizer.iterations)
         rate = tf.convert_to_tensor(self.optimizer.learning_rate)
-        self.optimizer.apply(gradients, self.model.trainable_variables)
+        if gradients:
+            self.optimizer.apply(gradients, self.model.trainable_variables)
+        else:  # Keras does not count a step without gradients.
+            self.optimizer.iterations.assign_add(1)
         return [
             table.apply_gradient(rows, gradient, step, rate)
             for (table, rows), gradient in zip(tables, row_gradients, strict=True)

@@ -57,7 +57,7 @@ def train(
     """
     replicas = replicas or Replicas()
     feed = feed_of(table, list(config.chosen_tasks), (replicas.rank, replicas.size))
-    steps = Steps(config, network, table.num_rows, replicas)
+    steps = Steps(config, network, feed.rows_per_epoch, replicas)
     state = TrainingState(network, steps, checkpoint_plan)
     if checkpoint_plan is not None and checkpoint_plan.resume_from is not None:
         state.restore(checkpoint_plan.resume_from)

@@ -5,10 +5,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from mtl_cli.columns.arrow_types import unusable_type
+from mtl_cli.columns.arrow_types import plain_type, unusable_type
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.dataset import Dataset
-from mtl_cli.data.sources import Source
+from mtl_cli.data.encode import GroupCodes
+from mtl_cli.data.sources import Source, with_plain_types
 from mtl_cli.data.split import split_rows, times_to_split_by
 from mtl_cli.init.column_profile import profile_column
 from mtl_cli.scoring.slices import slices_by
@@ -102,3 +103,20 @@ def test_column_of_single_values_is_usable(name: str) -> None:
     slices_by("x", cells, are_ids=False)
     profile_column("x", cells)
     assert not unusable_type(pa.chunked_array([], cells.type))
+
+
+def test_views_and_short_decimals_become_types_that_arrow_can_work_with() -> None:
+    view, text = pa.string_view(), pa.large_string()
+    assert plain_type(pa.dictionary(pa.int32(), view)) == text
+    assert plain_type(pa.list_(view)) == pa.list_(text)
+    assert plain_type(pa.large_list(view)) == pa.large_list(text)
+    assert plain_type(pa.list_(view, 2)) == pa.list_(text, 2)
+    assert plain_type(pa.decimal32(5, 2)) == pa.decimal128(5, 2)
+    assert plain_type(pa.int8()) == pa.int8()
+
+
+def test_empty_views_are_no_group() -> None:
+    users = pa.array(["a", None, "a"], pa.string_view())
+    table = with_plain_types(pa.table({"user": users}))
+    codes = GroupCodes("user").encode(table)
+    assert codes is not None and codes.tolist() == [0, -1, 0]

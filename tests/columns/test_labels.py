@@ -1,9 +1,12 @@
 """Labels of regressions keep all digits until training has centred them."""
 
+from decimal import Decimal
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from mtl_cli.columns.cells import cells_equal
 from mtl_cli.columns.labels import LabelSummary
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.univariate_auc import refuse_copy
@@ -74,3 +77,27 @@ def test_copy_of_large_labels_is_refused_as_float32_holds_it(centre: float) -> N
     with pytest.raises(DataError, match="would see the answer"):
         refuse_copy("x", output, labels, values)
     refuse_copy("x", output, labels, np.random.default_rng(1).permutation(values))
+
+
+@pytest.mark.parametrize(
+    ("cells", "value", "expected"),
+    [
+        (pa.array([Decimal("1.00"), Decimal("0.00")]), 1, [True, False]),
+        (pa.array([1, 0], pa.float16()), 1, [True, False]),
+        (pa.array([True, False]), 1, [True, False]),
+        (pa.array([2**63, 1], pa.uint64()), 2**63, [True, False]),
+        (pa.array([1.0, 2.5]), 1, [True, False]),
+    ],
+)
+def test_cells_equal_a_value_of_the_yaml(
+    cells: pa.Array, value: int, expected: list[bool]
+) -> None:
+    assert cells_equal(pa.chunked_array([cells]), value).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("cells", "value"), [(pa.array([True]), 2), (pa.array([1]), 10**20)]
+)
+def test_value_that_no_cell_can_hold_is_refused(cells: pa.Array, value: int) -> None:
+    with pytest.raises(ValueError, match="so no cell can equal"):
+        cells_equal(pa.chunked_array([cells]), value)

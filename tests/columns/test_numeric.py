@@ -1,10 +1,12 @@
 """Numeric columns: cells that are refused, and cuts of few values."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from helpers.fitted_columns import column_table, fit_and_encode, fitted_column
 
 from mtl_cli.columns.cuts import choose_cuts
+from mtl_cli.columns.numeric import as_numbers
 from mtl_cli.core.errors import DataError
 from mtl_cli.features.bucketized import Bucketized
 from mtl_cli.features.dense import Dense
@@ -49,3 +51,8 @@ def test_empty_or_infinite_number_is_refused_with_its_row(feature, bad):
 def test_column_that_is_no_number_is_refused_with_what_to_do(column, wrong):
     with pytest.raises(DataError, match=f"feature x: {wrong}"):
         fit_and_encode({"x": Dense(kind="dense", transform="none")}, x=column)
+
+
+def test_spaces_around_numbers_are_ignored_as_in_csv_files() -> None:
+    cells = pa.chunked_array([[" 1", "2\t", None]])
+    np.testing.assert_array_equal(as_numbers("x", cells), [1, 2, np.nan])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mtl_cli.comparison import row_tests
-from mtl_cli.comparison.baseline import choose_baseline
+from mtl_cli.comparison.baseline import choose_baseline, is_equal
 from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.difference import Difference, Verdict, set_verdicts
 from mtl_cli.comparison.intervals import Interval
@@ -150,3 +150,9 @@ def test_rows_are_read_of_the_best_configurations_up_to_a_number_of_rows(
         task = Task("buy", "ece", direction, scores)
         tested = row_tests.configurations_to_test(task, comparison)
         assert [x.model for x in tested] == expected
+
+
+def test_value_of_the_baseline_may_hold_blanks() -> None:
+    assert is_equal("my data.csv", "my data.csv")
+    assert is_equal("[64,32]", "[64, 32]")
+    assert not is_equal("my data.csv", "mydata2.csv")

@@ -5,10 +5,12 @@ import json
 import pyarrow as pa
 import pytest
 from helpers.fitted_columns import HUGE, column_table, fitted_column, ids_of
+from helpers.planted_data import config, loaded, parquet, planted, run_in, values
 
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.features.sparse import Sparse
+from mtl_cli.runs import saved_model
 
 SPARSE = Sparse(kind="sparse")
 
@@ -115,3 +117,26 @@ def test_sparse_values_that_json_cannot_hold_are_refused_or_made_text(values):
         return
     statistics = json.loads(json.dumps(features.learnt))
     assert ids_of(FeatureSet({"x": SPARSE}, statistics), values) == [1, 2]
+
+
+def test_table_may_be_the_features_own(tmp_path):
+    keys = {"kind": "sparse", "table": "user"}
+    tasks = {"click": {"label": "click", "kind": "binary"}}
+    train = parquet(tmp_path, planted())
+    own, named = (
+        loaded(train, {"user": each}, tasks).features.learnt["user"]["vocabulary"]
+        for each in ({"kind": "sparse"}, keys)
+    )
+    assert own == named
+
+
+def test_values_that_look_like_secrets_stay_in_the_vocabulary(tmp_path):
+    """A saved model needs its values exactly: here are URLs with a parameter."""
+    table = planted()
+    urls = [f"https://shop.com/find?keyword=w{i}" for i in table["user"].to_pylist()]
+    train = parquet(tmp_path, table.append_column("url", [urls]))
+    tasks = {"click": {"label": "click", "kind": "binary"}}
+    data = values(train, {"url": {"kind": "sparse"}}, tasks)
+    run_in(tmp_path / "run", config(data))
+    learnt = saved_model.load(tmp_path / "run").features.learnt["url"]
+    assert learnt["vocabulary"] == sorted(set(urls))

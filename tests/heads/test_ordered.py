@@ -64,6 +64,24 @@ def test_penalty_of_a_row_is_what_later_tasks_are_predicted_above_earlier_ones()
     np.testing.assert_allclose(found, [0, 0.6, 1.0], atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("weighted", "p", "expected"),
+    [("buy", (0.1, 0.02), 0.0), ("click", (0.02, 0.1), 0.08)],
+)
+def test_penalty_compares_the_probabilities_that_are_predicted(weighted, p, expected):
+    """A weight of positives shifts the trained logits, but not the predictions."""
+    tasks = {
+        name: Binary(label=name, positive_weight=50.0 if name == weighted else 1.0)
+        for name in ("click", "buy")
+    }
+    logits = {
+        name: tf.constant([[np.log(x / (1 - x)) - tasks[name].logit_shift]], tf.float32)
+        for name, x in zip(tasks, p, strict=True)
+    }
+    found = Ordered(order_penalty=1.0).row_penalty(logits, tasks, {}, {})
+    np.testing.assert_allclose(found, [expected], atol=1e-6)
+
+
 @pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("strength", [0.0, 3.0])
 def test_penalty_of_a_step_is_the_papers_calibrator(strength):

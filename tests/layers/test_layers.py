@@ -377,3 +377,12 @@ def test_towers_refuse_hidden_vectors_of_another_number_of_tasks() -> None:
     hidden = keras.Input(batch_shape=(2, BATCH, DIM))
     with pytest.raises(ValueError, match=r"vectors for 2 tasks, but .* 4 towers"):
         connect_towers(hidden, [(1,)] * 4)
+
+
+def test_ties_select_no_more_experts_than_asked_for():
+    """Where all hidden units are 0, all logits are 0, since they have no bias."""
+    x = np.random.default_rng(0).normal(size=(2000, 3)).astype("float32")
+    layer = TopKGates(1, 8, (4,), num_selected=2)
+    weights = np.asarray(layer(x))
+    assert ((weights > 0).sum(axis=-1) == 2).all()
+    np.testing.assert_allclose(weights.sum(axis=-1), 1, rtol=1e-6)

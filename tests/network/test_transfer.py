@@ -22,10 +22,12 @@ from helpers.slow import covering, slow_except
 from mtl_cli.columns.layout import Block, EmbeddingTable, Layout
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.start_from import PARTS
+from mtl_cli.core.errors import ConfigError
 from mtl_cli.layers import ParallelMLP, Routing
 from mtl_cli.layers.routing import routes_to_shared
 from mtl_cli.network.blocks import blocks_of
 from mtl_cli.network.build import build
+from mtl_cli.network.feature_rows import row_slices
 from mtl_cli.network.network import Network
 from mtl_cli.network.parallel_networks import pieces_of
 from mtl_cli.network.parts import freeze, part_of_layers
@@ -315,10 +317,11 @@ def test_layers_keep_the_rows_of_features_that_stay(model, encoder):
         np.testing.assert_allclose(y, old[task], rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("members", [1, 2])
 @pytest.mark.parametrize("encoder", ENCODERS)
-def test_layers_on_features_in_another_order_are_not_mixed_up(encoder):
+def test_layers_on_features_in_another_order_are_not_mixed_up(encoder, members):
     """A layer goes on with each feature's own rows, or starts fresh."""
-    settings = ["model=mmoe", f"encoder={encoder}"]
+    settings = ["model=mmoe", f"encoder={encoder}", f"model.members={members}"]
     earlier = trained(*settings)
     new = trained(*settings, layout=REORDERED)
     found = started(new, earlier)
@@ -357,3 +360,17 @@ def test_networks_in_one_layer_of_gates_have_pieces_with_different_names():
     assert [piece.name for piece in pieces if piece.network == 0] == [
         *("left.0.kernel", "left.0.bias", "right.0.kernel", "right.0.bias")
     ]
+
+
+def test_slices_of_features_keep_all_rows_whatever_the_names():
+    names = ["age", "age", "age 2", "x", "age", "y", "age"]
+    slices = row_slices(names)
+    assert len({name for name, _ in slices}) == len(slices)
+    rows = [row for _, rows in slices for row in range(rows.start, rows.stop)]
+    assert rows == list(range(len(names)))
+
+
+def test_network_in_which_nothing_is_left_to_train_is_refused():
+    network, *_ = trained("model=shared_bottom", "encoder=embedding")
+    with pytest.raises(ConfigError, match="nothing is left to train"):
+        freeze(network, ["embeddings", "experts", "towers"])

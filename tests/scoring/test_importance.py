@@ -164,3 +164,24 @@ def test_members_of_groups_are_not_named_alone() -> None:
         {"features": "a", "group": "a + b", "task": "y", "low": -0.1},
     ]
     assert features_by_use(records) == {"only_one_task": {}, "without_effect": []}
+
+
+def test_prediction_that_is_infinite_after_a_shuffling_costs_no_result(
+    planted: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features, rows, tasks = planted
+    network = predicting(features)
+    original = network.predict
+    calls = 0
+
+    def predict(table: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        predictions = original(table)
+        if calls > 1:
+            predictions = {k: np.full_like(x, np.inf) for k, x in predictions.items()}
+        return predictions
+
+    monkeypatch.setattr(network, "predict", predict)
+    result = permutation_importance(network, features, tasks, rows, 3)
+    assert result["features"] == []

@@ -239,3 +239,24 @@ def test_features_whose_rows_are_all_in_one_slice_are_left_out() -> None:
     dataset = declared("rows", features, {"y": {"label": "y", "kind": "binary"}})
     fitted = fitted_features(dataset.used_features, table)
     assert slices_by_feature(fitted, fitted.encode(table)) == []
+
+
+NUMBERS = [str(i % 40) for i in range(4000)]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        pa.array(["nan", *NUMBERS[1:]]),
+        pa.array(["", *NUMBERS[1:]]),
+        pa.array([None, *NUMBERS[1:]]),
+        pa.array([None, *NUMBERS[1:]], pa.string_view()),
+    ],
+)
+def test_numbers_as_text_have_ranges_despite_empty_cells(cells: Any) -> None:
+    numbers = pa.array([None, *map(float, NUMBERS[1:])])
+    expected = slices_by("x", pa.chunked_array([numbers]), are_ids=False)
+    found = slices_by("x", pa.chunked_array([cells]), are_ids=False)
+    assert expected.names[0].startswith("up to ")
+    assert found.names == expected.names
+    assert (found.codes == expected.codes).all()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from mtl_cli.metrics.auc import auc, gauc, macro_auc
+from mtl_cli.metrics.auc import auc, gauc, group_aucs, macro_auc
 from mtl_cli.metrics.log_loss import log_loss
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.metrics.regression import rmse
@@ -247,3 +247,21 @@ def coverage(trials: int) -> dict[str, float]:
 def test_intervals_hold_the_truth_in_95_percent_of_200_data_sets() -> None:
     for name, share in coverage(200).items():
         assert 0.93 <= share <= 0.97, name
+
+
+def test_error_of_few_large_groups_is_that_of_their_values(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A sample of the bootstrap has whole groups, here a single one of 25."""
+    monkeypatch.setattr(module, "MAX_SAMPLE_ROWS", 100)
+    rng = np.random.default_rng(0)
+    group = np.repeat(np.arange(25), 400)
+    label = (rng.random(len(group)) < 0.3).astype("float64")
+    strength = np.repeat(rng.uniform(0, 2, 25), 400)
+    prediction = rng.normal(size=len(group)) + strength * label
+    columns = [label, prediction, np.ones(len(group))]
+    aucs, _ = group_aucs(*columns, group)
+    error = sampling_error(gauc, columns, group)
+    assert error is not None
+    expected = np.std(aucs, ddof=1) / 5
+    assert error.standard_error == pytest.approx(expected, rel=0.25)

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from helpers.networks import config
 
-from mtl_cli.sweep.repeats_and_twins import Variant, repeats_and_twins
+from mtl_cli.core.option_classes import option_names
+from mtl_cli.sweep.folder_names import job_name
+from mtl_cli.sweep.repeats_and_twins import Variant, bottom_units, repeats_and_twins
 
 
 def composed(*settings: str, **values: Any) -> Variant:
@@ -98,3 +100,31 @@ def test_run_of_one_scenario_has_no_twins_of_scenarios() -> None:
     compare = {"single_task": False, "scenarios": ["feed"]}
     given = composed(compare=compare, dataset={"only_scenario": "shop"})
     assert len(repeats_and_twins(given)) == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "units"),
+    [
+        ("snr", {"network_units": [64, 64]}),
+        ("home", {"expert_units": [32], "bottom_units": []}),
+        ("m3oe", {"expert_units": [8], "star_units": 16, "bottom_units": [4]}),
+    ],
+)
+def test_twin_is_as_deep_as_its_model(model: str, units: dict[str, Any]) -> None:
+    expected = {"snr": [64, 64], "home": [32, 32], "m3oe": [16, 4, 8]}
+    assert bottom_units({"name": model, **units}) == expected[model]
+
+
+@pytest.mark.parametrize("model", option_names("models"))
+def test_twin_of_a_model_with_experts_has_layers(model: str) -> None:
+    keys = config(f"model={model}").model.model_dump()
+    has_networks = any(name in keys for name in ("expert_units", "network_units"))
+    assert bottom_units(keys) or not has_networks
+
+
+def test_folders_of_many_jobs_have_different_names() -> None:
+    units = ["model.tower_units=[64,32]", ".expert_units=[128,64]"]
+    settings = [units[0], f"model{units[1]}", "optimizer.learning_rate=0.001"]
+    settings.append("trainer.batch_size=2048")
+    names = {job_name([*settings, f"seed={seed}"]) for seed in range(20_000)}
+    assert len(names) == 20_000

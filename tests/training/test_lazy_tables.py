@@ -14,6 +14,7 @@ from mtl_cli.core import tensorflow_runtime
 from mtl_cli.data.table import Table
 from mtl_cli.layers import FusedEmbedding
 from mtl_cli.network.build import build
+from mtl_cli.network.parts import freeze
 from mtl_cli.training import lazy_tables
 from mtl_cli.training import train as train_module
 from mtl_cli.training.feed import MemoryFeed
@@ -111,6 +112,21 @@ def test_lazy_equals_dense_where_every_row_is_touched(name):
     for ours, theirs, start in zip(mine, dense, before, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=ROUNDING)
         assert abs(theirs - start).max() > 2 * ROUNDING
+
+
+@pytest.mark.parametrize("lazy", ["true", "false"])
+def test_steps_count_if_only_tables_are_trained(lazy):
+    """Keras counts no step without a gradient; the schedule and Adam need the count."""
+    chosen = config(*DATA, f"optimizer.lazy={lazy}")
+    table, layout = encoded_rows(chosen)
+    network = build(chosen, layout)
+    freeze(network, ["encoder", "experts", "gates", "towers"])
+    steps = Steps(chosen, network, table.num_rows)
+    buffer = MemoryFeed(table, list(chosen.chosen_tasks)).buffer(
+        np.arange(table.num_rows), 32
+    )
+    num_steps = sum(len(losses) for losses in steps.epoch([buffer]))
+    assert int(steps.optimizer.iterations) == num_steps > 1
 
 
 def test_validation_reads_tables_after_the_steps_of_their_epoch(monkeypatch):

@@ -1,5 +1,7 @@
 """Training rows read from disk: every row once, well mixed, and the same results."""
 
+import math
+
 import numpy as np
 import pytest
 from helpers.planted_data import config, loaded, outputs, parquet, run_in, values
@@ -330,3 +332,16 @@ def test_streamed_run_without_other_rows_scores_its_training_rows(file, tmp_path
     assert list(scores) == ["train"]
     assert scores["train"]["click"]["rows"] == ROWS
     assert (tmp_path / "run" / "report.html").exists()
+
+
+@pytest.mark.parametrize("num_processes", [1, 2, 4])
+@pytest.mark.parametrize("batch_size", [20, 60])
+def test_steps_of_an_epoch_are_those_that_the_feed_yields(
+    num_processes, batch_size, tmp_path
+):
+    columns = {name: x[:101] for name, x in planted().items()}
+    path = parquet(tmp_path, columns)
+    table = loaded(path, FEATURES, TASKS, stream=True).splits["train"]
+    feed = StreamFeed(table, list(TASKS), (0, num_processes))
+    num_steps = sum(b.num_steps for b in feed.buffers(1, 1, batch_size))
+    assert num_steps == math.ceil(feed.rows_per_epoch / batch_size)
