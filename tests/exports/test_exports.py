@@ -129,7 +129,8 @@ REGRESSIONS = ["spent", "seconds", "time"]
 HUGE_NUMBER = 1e6
 CANCELLATION = 4
 # The logarithm of `amount` is a sum of terms that may cancel in any row: the mean, and
-# half the variance. A difference of 1.8 times the tolerance was seen.
+# half the variance. A difference of 6.3 times the tolerance was seen, in a row that
+# neighbors of the weights in float32 change as much.
 
 
 def assert_same_numbers(
@@ -142,11 +143,13 @@ def assert_same_numbers(
     limits = pd.DataFrame(tolerance, expected.index, expected.columns)
     if format_name == "onnx":
         rounding = rounding_errors(run, table, expected)
-        limit_of_huge = rounding.clip(tolerance, CANCELLATION * tolerance)
+        limit_of_huge = rounding.max().clip(tolerance, CANCELLATION * tolerance)
         cancelling = expected.columns.intersection([*REGRESSIONS, "amount"])
         limit_of_huge[cancelling] = CANCELLATION * tolerance
         limits.loc[has_huge_number(table)] = limit_of_huge.to_numpy()
-        limits["amount"] = CANCELLATION * tolerance
+        limits["amount"] = rounding["amount"].clip(
+            CANCELLATION * tolerance, CANCELLATION**2 * tolerance
+        )
     assert (relative_differences(columns, expected) <= limits).all(axis=None)
     assert (expected.nunique() > count / 20).all()
 
@@ -159,8 +162,8 @@ def has_huge_number(table: Any) -> np.ndarray:
     return (numbers.abs() > HUGE_NUMBER).any(axis=1).to_numpy()
 
 
-def rounding_errors(run: Path, table: Any, expected: pd.DataFrame) -> pd.Series:
-    """What roundings alone may change in each column of predictions.
+def rounding_errors(run: Path, table: Any, expected: pd.DataFrame) -> pd.DataFrame:
+    """What roundings alone may change in each prediction.
 
     TensorFlow and ONNX Runtime add in different orders, which they choose by the
     processor. If large terms cancel, the sum keeps the errors of their roundings, and
@@ -171,7 +174,7 @@ def rounding_errors(run: Path, table: Any, expected: pd.DataFrame) -> pd.Series:
     loaded = saved_model.load(run)
     random = np.random.default_rng(0)
     weights = loaded.network.predictions.get_weights()
-    largest = pd.Series(0.0, expected.columns)
+    largest = pd.DataFrame(0.0, expected.index, expected.columns)
     for _ in range(4):
         limits = [random.choice([-np.inf, np.inf], weight.shape) for weight in weights]
         neighbors = [
@@ -180,7 +183,7 @@ def rounding_errors(run: Path, table: Any, expected: pd.DataFrame) -> pd.Series:
         ]
         loaded.network.predictions.set_weights(neighbors)
         columns = dict(Model(loaded).predict(table))
-        largest = largest.clip(lower=relative_differences(columns, expected).max())
+        largest = largest.clip(lower=relative_differences(columns, expected))
     return 2 * largest
 
 
