@@ -141,6 +141,24 @@ def test_new_values_follow_and_old_values_keep_their_vectors(
     assert "start_from:" not in said
 
 
+def test_dimension_chosen_by_auto_stays_until_another_is_asked_for(
+    days: dict[str, Path], tmp_path: Path
+) -> None:
+    first = tmp_path / "first"
+    run_in(first, chosen(days["day1"], "encoder.embedding_dim=auto"))
+    (first / "status.json").write_text('{"status": "done"}')
+    days = days | {"run": first}
+    dims = {}
+    for setting in ("auto", 24):
+        folder = tmp_path / str(setting)
+        model = started(days, folder, f"encoder.embedding_dim={setting}")
+        tables = model.features.layout.tables
+        dims[setting] = {name: tables[name].vector_length(setting) for name in tables}
+    earlier = saved_model.load(first).features.layout.tables
+    assert dims["auto"] == {n: t.vector_length("auto") for n, t in earlier.items()}
+    assert set(dims[24].values()) == {24}
+
+
 @pytest.mark.slow
 def test_refit_lets_a_feature_learn_anew(days: dict[str, Path], tmp_path: Path) -> None:
     old = saved_model.load(days["run"])
