@@ -661,7 +661,7 @@ def test_ctrl_c_before_a_job_is_done_suggests_no_comparison(start: Path) -> None
 @pytest.mark.slow
 def test_job_beyond_its_timeout_is_killed_and_reported(start: Path) -> None:
     ended = run_sweep(
-        start, "seed=14,1", "sweep.timeout_minutes=0.1", "hydra.sweep.dir=sweep"
+        start, "seed=14,1", "sweep.timeout_minutes=0.4", "hydra.sweep.dir=sweep"
     )
     assert ended.returncode == 1
     assert "the job ran longer than sweep.timeout_minutes" in ended.stderr
