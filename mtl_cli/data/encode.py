@@ -45,9 +45,12 @@ def encode(
     on_rows(0, 0)  # the number of rows is not known yet
     features, labels = feature_request(dataset), label_request(dataset, outputs)
     # Columns that name groups are text: as numbers, "7" and "07" would be one group.
-    texts = {c: dtype for c, dtype in labels.types.items() if dtype == pa.string()}
     group_columns = (dataset.group_column, dataset.split_column)
-    text_types = {c: texts[c] for c in texts if c in group_columns}
+    text_types = {
+        column: dtype
+        for column, dtype in labels.types.items()
+        if column in group_columns and dtype == pa.string()
+    }
     types = labels.types | features.types | text_types
     request = ColumnRequest(features.keys | labels.keys, types)
     sources = {

@@ -28,6 +28,7 @@ from mtl_cli.core.run_folder import (
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.data.continued_features import EarlierLearnt, reasons_not_continued
 from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.features.base import Dimension, Feature
 from mtl_cli.runs.saved_model import LearntModel, load_learnt
 from mtl_cli.tasks.base import Statistics
 
@@ -218,17 +219,11 @@ def continued_from(
         if name not in learnt:
             continue
         learnt[name].pop("embedding_dim", None)
-        dims = [
-            encoder.embedding_dim if own_dim is None else own_dim
-            for encoder, own_dim in (
-                (config.encoder, getattr(new_features[name], "embedding_dim", None)),
-                (
-                    earlier_config.encoder,
-                    getattr(features.by_name[name], "embedding_dim", None),
-                ),
-            )
-        ]
-        if dims == ["auto", "auto"]:
+        dims = {
+            embedding_dim(config, new_features[name]),
+            embedding_dim(earlier_config, features.by_name[name]),
+        }
+        if dims == {"auto"}:
             learnt[name]["embedding_dim"] = table.vector_length("auto")
     tasks = continued_tasks(config, earlier_config, messages)
     hashes = {key: environment.get(key) for key in ("config_hash", "data_hash")}
@@ -239,6 +234,12 @@ def continued_from(
         labels={task: labels[task] for task in tasks if task in labels},
         messages=messages,
     )
+
+
+def embedding_dim(config: Config, feature: Feature) -> Dimension:
+    """Returns the length of a feature's vectors as the configuration asks for it."""
+    own_dim: Dimension | None = getattr(feature, "embedding_dim", None)
+    return config.encoder.embedding_dim if own_dim is None else own_dim
 
 
 def continued_tasks(config: Config, earlier: Config, messages: list[str]) -> list[str]:

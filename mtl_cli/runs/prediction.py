@@ -141,9 +141,9 @@ def opened_table(
     """Opens a table with the columns of the features and the columns to keep.
 
     The columns of features have the same types as in training. In a text file, a column
-    to keep that no feature reads is text. The ending of the
-    table's name tells the format; if it does not, the table has the format of the run's
-    data set. The other keys of the data set, such as the delimiter, are always used.
+    to keep that no feature reads is text. The ending of the table's name tells the
+    format; if it does not, the table has the format of the run's data set. The other
+    keys of the data set, such as the delimiter, are always used.
     """
     kept_columns = {column: "--keep" for column in keep if column not in request.keys}
     types = dict.fromkeys(kept_columns, pa.string())

@@ -54,7 +54,6 @@ def permutation_importance(
         `groups`: the `features` and `reasons` of each group of several features.
         `only_one_task`: see `features_by_use`.
         `without_effect`: see `features_by_use`.
-
     """
     groups = feature_groups(features, sample.features)
     # Pairs: the features to shuffle together, and the group to which they belong.
@@ -71,10 +70,9 @@ def permutation_importance(
         for output, score in original_scores.items():
             # A metric may be undefined after a shuffling: a prediction may be infinite.
             known = [scores[output] for scores in shuffled_scores if output in scores]
-            drops = score - np.array(known)
-            if len(known) < MIN_REPEATS:
-                continue
-            records.append(importance_record(output, names, group, drops))
+            if len(known) >= MIN_REPEATS:
+                drops = score - np.array(known)
+                records.append(importance_record(output, names, group, drops))
         on_step(num_done, len(shuffles))
     return {
         "rows": sample.num_rows,

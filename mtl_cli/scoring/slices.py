@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 
-from mtl_cli.columns.arrow_types import is_text, time_counts, unusable_type
+from mtl_cli.columns.arrow_types import is_text, plain_type, time_counts, unusable_type
 from mtl_cli.columns.cells import empty_cells
 from mtl_cli.core.errors import DataError, printable
 from mtl_cli.data.feature_set import FeatureSet
@@ -62,8 +62,7 @@ def slices_by(column: str, cells: pa.ChunkedArray, are_ids: bool) -> Slices:
             f"--by: column '{column}' holds {unusable}; name a column with a number, a "
             "text or a time in each cell"
         )
-    if pa.types.is_string_view(cells.type):
-        cells = cells.cast(pa.string())
+    cells = cells.cast(plain_type(cells.type))
     if is_text(cells.type):  # An empty text is an empty cell.
         cells = pa.compute.if_else(pa.compute.equal(cells, ""), None, cells)
     is_empty = empty_cells(cells)
