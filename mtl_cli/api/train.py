@@ -12,6 +12,7 @@ from typing import IO, Any, TextIO
 
 from mtl_cli.api.overrides import overrides_of
 from mtl_cli.api.run import Run
+from mtl_cli.config.overrides import adds_runs
 from mtl_cli.core.errors import (
     ConfigError,
     DataError,
@@ -43,7 +44,7 @@ ERRORS = {
     "WriteError": WriteError,
 }
 # An argument that starts like this makes `mtl-train` start several runs.
-SWEEP_PREFIXES = ("-m", "--multirun", "sweep=", "repeats=", "compare.")
+SWEEP_PREFIXES = ("-m", "--multirun", "sweep=", "compare=", "hydra.mode=")
 # After the first Ctrl-C, the child writes a checkpoint and ends. After the second, it
 # ends at once. A third Ctrl-C kills it.
 INTERRUPTS_BEFORE_KILL = 2
@@ -109,8 +110,13 @@ def train(*overrides: str, **settings: Any) -> Run:
 
 def asks_for_sweep(argument: str) -> bool:
     """Whether an argument makes `mtl-train` start several runs."""
+    setting = argument.lstrip("+~")
+    if setting.startswith("repeats="):
+        return adds_runs(setting)
+    if setting.startswith(SWEEP_PREFIXES) or adds_runs(setting):
+        return True
     # A flag or a wrong argument is not swept. The child explains a wrong argument.
-    return argument.lstrip("+~").startswith(SWEEP_PREFIXES) or is_swept(argument)
+    return is_swept(argument)
 
 
 def start_child(arguments: list[str]) -> "subprocess.Popen[str]":
@@ -191,9 +197,11 @@ def copy_lines(source: IO[str], target: TextIO | None) -> None:
     for line in source:
         if target is None:
             continue
-        encoding = getattr(target, "encoding", None) or "utf-8"
         try:
+            encoding = getattr(target, "encoding", None) or "utf-8"
             target.write(line.encode(encoding, "replace").decode(encoding))
             target.flush()
-        except (OSError, ValueError):  # a full disk, a closed pipe or a closed stream
+        # The caller's stream may be anything: a closed pipe, or an object without
+        # `flush`.
+        except Exception:
             target = None

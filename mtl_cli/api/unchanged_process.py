@@ -1,6 +1,7 @@
 """Lets mtl-cli use TensorFlow in a caller's process, and then restores its settings."""
 
 import contextlib
+import logging
 import os
 import random
 import sys
@@ -12,7 +13,8 @@ def unchanged_process() -> Iterator[None]:
     """Imports TensorFlow, and restores the settings of the process after the block.
 
     These settings are restored: the environment variables, the dtype policy of Keras,
-    and the states of Python's and NumPy's random number generators. If the caller has
+    the states of Python's and NumPy's random number generators, and the log levels of
+    TensorFlow. If the caller has
     imported Keras already, the imported Keras and TensorFlow are used as they are.
     """
     import numpy as np
@@ -22,7 +24,15 @@ def unchanged_process() -> Iterator[None]:
     environment = dict(os.environ)
     try:
         if "keras" not in sys.modules:
-            tensorflow_runtime.load()
+            import absl.logging
+
+            verbosity = absl.logging.get_verbosity()
+            logger = logging.getLogger("tensorflow")
+            level = logger.level
+            # The caller may use all functions of Keras.
+            tensorflow_runtime.load(unused=())
+            absl.logging.set_verbosity(verbosity)
+            logger.setLevel(level)
         import keras
 
         policy = keras.config.dtype_policy()
@@ -34,5 +44,9 @@ def unchanged_process() -> Iterator[None]:
             random.setstate(python_state)
             np.random.set_state(numpy_state)
     finally:
-        os.environ.clear()
-        os.environ.update(environment)
+        # Other threads may be reading the environment, so it is never empty.
+        for name in os.environ.keys() - environment.keys():
+            os.environ.pop(name, None)
+        for name, value in environment.items():
+            if os.environ.get(name) != value:
+                os.environ[name] = value

@@ -8,7 +8,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import OverrideParseException
 
 from mtl_cli.cli.hydra_internals import argument_parser
-from mtl_cli.config.overrides import ADD_OR_CHANGE, KEYS_THAT_ADD_RUNS, OPEN_SECTIONS
+from mtl_cli.config.overrides import ADD_OR_CHANGE, OPEN_SECTIONS, adds_runs
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.sweep.folder_names import is_swept, sweep_name
@@ -69,6 +69,10 @@ def hydra_arguments(arguments: list[str]) -> list[str]:
             "hydra.sweep.subdir: each job names its own folder; leave this key out, "
             "and set the sweep's folder by hydra.sweep.dir"
         )
+    if sets_key(settings, "compare"):
+        raise ConfigError(
+            "compare: set its keys one by one, as in compare.single_task=true"
+        )
     is_sweep = parsed.multirun
     can_become_sweep = not (prints_only(arguments) or is_sweep or parsed.run)
     if can_become_sweep and any(map(adds_runs, settings)):
@@ -109,13 +113,6 @@ def expand_start_from(setting: str) -> str:
 def sets_key(settings: list[str], key: str) -> bool:
     """Whether a setting gives a value to a key."""
     return any(setting.lstrip("+").startswith(f"{key}=") for setting in settings)
-
-
-def adds_runs(setting: str) -> bool:
-    """Whether a setting adds runs to a single run, as `repeats=3` does."""
-    key, _, value = setting.lstrip("+").partition("=")
-    value_without_runs = KEYS_THAT_ADD_RUNS.get(key)
-    return value_without_runs is not None and value.lower() != value_without_runs
 
 
 def defer_settings_of_swept_groups(settings: list[str]) -> list[str]:

@@ -72,7 +72,7 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
     )
     parser.add_plugins_flag()
     add_fail_if(parser, example="test.income.auc<0.91")
-    return parser.parse_args(command_line)
+    return parser.parse_intermixed_args(command_line)
 
 
 def run(options: argparse.Namespace) -> int:

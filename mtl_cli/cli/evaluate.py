@@ -115,7 +115,8 @@ def run(options: argparse.Namespace) -> int:
 def check_options(options: argparse.Namespace, is_sweep: bool) -> None:
     """Refuses options that do not fit a run or a sweep, before the work begins.
 
-    A file to write may exist only with `--force`, and its folder must exist.
+    A file to write may exist only with `--force`, and never if it is a file of the
+    table. Its folder must exist.
     """
     if is_sweep and not options.table:
         raise ConfigError(f"TABLE: {options.run} is a sweep; name a table for its runs")
@@ -130,6 +131,8 @@ def check_options(options: argparse.Namespace, is_sweep: bool) -> None:
         raise ConfigError(
             f"-o: {options.run} is not a sweep; write files with --json or --html"
         )
+    from mtl_cli.data.files import is_in_table
+
     for flag, path in (("--json", options.json), ("--html", options.html)):
         if path is None:
             continue
@@ -147,8 +150,11 @@ def check_options(options: argparse.Namespace, is_sweep: bool) -> None:
                 f"{flag}: {path} exists; choose another file, or add --force to "
                 "overwrite a file"
             )
+        if path.exists() and is_in_table(path, options.table):
+            raise ConfigError(f"{flag}: {path} is a file of TABLE; choose another file")
         check_folder_of(path, f"{flag}: ")
-    if options.json is not None and options.json == options.html:
+    both = options.json is not None and options.html is not None
+    if both and options.json.resolve() == options.html.resolve():
         raise ConfigError(
             f"--html: {options.html} is the file of --json too; name another file"
         )

@@ -67,7 +67,7 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
         help="replay the example rows of an export that you trust",
     )
     parser.add_plugins_flag()
-    options = parser.parse_args(command_line)
+    options = parser.parse_intermixed_args(command_line)
     if options.verify is None:
         positionals = {"RUN": options.run, "TARGET": options.target}
         missing = [name for name, value in positionals.items() if value is None]

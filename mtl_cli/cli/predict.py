@@ -1,7 +1,6 @@
 """`mtl-predict`: predicts the rows of a file with the model of a run."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -101,7 +100,7 @@ def predict(options: argparse.Namespace) -> None:
 
 
 def check_output(options: argparse.Namespace) -> None:
-    """Refuses to overwrite a file without `--force`, and the table in any case.
+    """Refuses to overwrite a file without `--force`, and the table's files in any case.
 
     Also refuses a file in a folder that does not exist.
     """
@@ -115,9 +114,10 @@ def check_output(options: argparse.Namespace) -> None:
         raise ConfigError(
             f"-o: {target} exists; choose another file, or add --force to overwrite it"
         )
-    for path in options.table:
-        if os.path.exists(path) and os.path.samefile(target, path):
-            raise ConfigError(f"-o: {target} is TABLE itself; choose another file")
+    from mtl_cli.data.files import is_in_table
+
+    if is_in_table(target, options.table):
+        raise ConfigError(f"-o: {target} is a file of TABLE; choose another file")
 
 
 if __name__ == "__main__":

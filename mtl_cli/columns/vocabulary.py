@@ -79,10 +79,10 @@ def whole_numbers(
     # The number of binary digits of the type's significand; 53 for float64.
     num_bits = {"halffloat": 11, "float": 24}.get(str(column.type), 53)
     largest = np.abs(values).max(initial=0)
-    if largest > 2**num_bits:
+    if largest >= 2**num_bits:  # 2^53 may have been 2^53 + 1
         raise DataError(
             f"feature {name}: the column holds {column.type}, which rounds whole "
-            f"numbers above 2^{num_bits}, such as {largest:.0f}; store them as whole "
+            f"numbers above 2^{num_bits}, perhaps {largest:.0f}; store them as whole "
             "numbers or as text"
         )
     return pa.array(x, from_pandas=True).cast(pa.int64())

@@ -120,6 +120,9 @@ def data_and_code_warnings(
         "used another commit than": lambda run: run.environment.get("git_commit"),
         "used other package versions than": lambda run: run.environment.get("versions"),
         "used another split than": split_settings,
+        "used other row weights than": lambda run: run.settings.get(
+            "dataset.weight_column", "null"
+        ),
     }
     first_seed, first_run = next(iter(baseline.runs.items()))
     lines = []

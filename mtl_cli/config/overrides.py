@@ -35,6 +35,13 @@ def as_typed(text: str) -> str:
     return text
 
 
+def adds_runs(setting: str) -> bool:
+    """Whether a setting adds runs to a single run, as `repeats=3` does."""
+    key, _, value = setting.lstrip("+").partition("=")
+    value_without_runs = KEYS_THAT_ADD_RUNS.get(key)
+    return value_without_runs is not None and value.lower() != value_without_runs
+
+
 def quoted(text: str) -> str:
     r"""Returns a text as the value of an override, in quotes if they are needed.
 

@@ -26,7 +26,10 @@ SECRET_NAME = re.compile(
 # Shorter values are not replaced: by chance, they occur in other words and numbers.
 SHORTEST_SECRET = 6  # characters
 # The user and password of a URL, and its parameters whose names contain such a word.
-URL_USER = re.compile(r"(?<=://)[^/\s?#]+(?=@)")
+# A password may contain `/`, `?` and `#`, but in `host:8080/a@b` there is no password.
+URL_USER = re.compile(
+    r"""(?<=://)([^/\s?#]+|[^/:@\s?#]+:(?!\d+[/?#])[^@\s"'<>]*)(?=@)"""
+)
 URL_PARAMETER = re.compile(
     r"(?<=[?&])([\w.-]*(?:key|token|secret|passw|credential|signature)[\w.-]*|sig)"
     r"=[^&\s#]+",
@@ -124,7 +127,10 @@ def remember(value: Any, reference: str) -> None:
     if len(str(value)) >= SHORTEST_SECRET and not isinstance(value, bool):
         _references.setdefault(str(value), reference)
         with contextlib.suppress(ValueError):
-            _number_references.setdefault(float(value), reference)
+            number = float(value)
+            # The text "000012" is long, but the number 12 occurs everywhere.
+            if len(f"{number:.17g}") >= SHORTEST_SECRET:
+                _number_references.setdefault(number, reference)
 
 
 def secret_in(value: object) -> str | None:

@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 
 from mtl_cli.core import compile_cache
@@ -58,17 +58,22 @@ def ignore_tools_of_start_folder() -> None:
         os.environ["XLA_FLAGS"] = f"{flags} {CUDA_FOLDER}={os.devnull}".strip()
 
 
-def load() -> None:
+def load(unused: Sequence[str] = ("sklearn", "matplotlib")) -> None:
     """Imports TensorFlow and Keras without their messages.
 
     Runs no operation, so the number of threads can still be set afterwards.
+
+    Args:
+        unused: packages that Keras imports if they are installed, for functions that
+            mtl-cli does not use. Without them, the import takes a fifth less time, but
+            those functions of Keras do not work.
     """
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.pop("TF_USE_LEGACY_KERAS", None)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     ignore_tools_of_start_folder()
     compile_cache.enable()
-    with quiet_stderr(), hidden_modules("sklearn", "matplotlib"):
+    with quiet_stderr(), hidden_modules(*unused):
         import absl.logging
         import keras  # noqa: F401
         import tensorflow as tf
@@ -85,6 +90,9 @@ def quiet_stderr() -> Iterator[None]:
     block raises an error, the text is printed, since it may explain the error. A signal
     that stops the block does not count as an error.
     """
+    if sys.stderr is None:  # stderr was closed at the start: file 2 is another file
+        yield
+        return
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as dropped:
@@ -117,11 +125,7 @@ def describe() -> dict[str, object]:
 
 @contextlib.contextmanager
 def hidden_modules(*names: str) -> Iterator[None]:
-    """Makes imports of some modules fail inside the block.
-
-    Keras imports scikit-learn and matplotlib if they are installed, for functions that
-    mtl-cli does not use. Both modules take a fifth of the time of importing Keras.
-    """
+    """Makes imports of some modules fail inside the block."""
     # None in `sys.modules` makes an import raise ImportError.
     hidden = [name for name in names if name not in sys.modules]
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]

@@ -81,6 +81,24 @@ def find_files(key: str, location: Location, file_format: str) -> Files:
     return first._replace(name=name_of(location), paths=paths)
 
 
+def is_in_table(file: Path, location: Location) -> bool:
+    """Whether a file is one of the local files of a table; all files of folders are.
+
+    An output that replaced such a file would destroy rows of the table.
+    """
+    return any(
+        found.samefile(file)
+        for path in map(without_file_scheme, listed_paths(location))
+        if "://" not in path and path != "-"
+        for found in find_local("TABLE", path, "any")
+    )
+
+
+def without_file_scheme(path: str) -> str:
+    """Returns the local path of a URL `file://...`; other paths stay as they are."""
+    return unquote(urlsplit(path).path) if path.lower().startswith("file://") else path
+
+
 def full_paths(paths: list[str]) -> set[str]:
     """Returns paths without `..`; the paths of remote files stay as they are."""
     return {os.path.abspath(p) if Path(p).exists() else p for p in paths}
@@ -91,8 +109,7 @@ def find_files_of_path(key: str, path: str, file_format: str) -> Files:
     if not path:  # for instance from a variable of the shell that is not set
         raise DataError(f"{key}: '' names no file; give the path of a file or folder")
     system: pa.fs.FileSystem = pa.fs.LocalFileSystem()
-    if path.lower().startswith("file://"):
-        path = unquote(urlsplit(path).path)
+    path = without_file_scheme(path)
     if "://" in path:
         holds_rows = partial(is_table_file, file_format=file_format)
         system, paths = find_remote(key, path, holds_rows)

@@ -442,6 +442,13 @@ WRONG = {
     "folder": (["RUN", "TEST", "--html", "no/o.html"], 2, "--html: there is no folder"),
     "page": (["RUN", "TEST", "--html", "-"], 2, "--html: a page does not go to stdout"),
     "same": (["RUN", "TEST", "--json", "o", "--html", "o"], 2, "--html: o is the file"),
+    "alike": (["RUN", "TEST", "--json", "o", "--html", "./export/../o"], 2, "the file"),
+    "table": (
+        ["RUN", "less.csv", "--json", "./less.csv", "--force"],
+        2,
+        "--json: less.csv is a file of TABLE",
+    ),
+    "pattern": (["RUN", "l*s.csv", "--html", "less.csv", "--force"], 2, "of TABLE"),
     "flag": (["RUN", "TEST", "--jsn", "o"], 2, "did you mean --json?"),
     "plugins": (["RUN", "TEST", "--plugins", "x"], 2, "no folder x"),
     "condition": (["RUN", "TEST", "--json", "o", "--fail-if", "auc"], 2, "--fail-if"),
@@ -516,15 +523,15 @@ def test_wrong_use_ends_in_one_line_and_writes_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(wrong_files)
-    before = {path.name for path in wrong_files.iterdir()}
+    before = {p.name: p.is_file() and p.read_bytes() for p in wrong_files.iterdir()}
     arguments, code, message = WRONG[name]
     known = {"RUN": run, "TEST": run.parent / "test.parquet"}
     assert evaluated(*(known.get(a, a) for a in arguments)) == code
     err = capsys.readouterr().err
     assert err.startswith("mtl-evaluate: error: ") and err.count("\n") == 1
     assert message in err
-    assert {path.name for path in wrong_files.iterdir()} == before
-    assert (wrong_files / "old.json").read_text() == "mine"
+    after = {p.name: p.is_file() and p.read_bytes() for p in wrong_files.iterdir()}
+    assert after == before
 
 
 def test_slice_of_one_class_has_counts_and_the_reason(

@@ -45,6 +45,13 @@ def exports(*arguments: object) -> int:
     return export.main([str(argument) for argument in arguments])
 
 
+@pytest.mark.parametrize("flag", ["--format", "--set"])
+def test_options_may_stand_between_the_folders(flag: str) -> None:
+    value = {"--format": "onnx", "--set": "price=1"}[flag]
+    options = export.arguments(["RUN", flag, value, "TARGET"])
+    assert (str(options.run), str(options.target)) == ("RUN", "TARGET")
+
+
 def test_export_is_verified_again_later(
     exported: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

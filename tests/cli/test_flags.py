@@ -30,6 +30,12 @@ def test_flag_is_answered(command: str, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_section_that_adds_runs_is_refused_as_a_whole(tmp_path: Path) -> None:
+    code, out, err, _ = refused(tmp_path, "compare={single_task: true}")
+    assert (code, out) == (2, "")
+    assert "compare: set its keys one by one, as in compare.single_task=true" in err
+
+
 @pytest.mark.parametrize("program", ["compare", "init"])
 def test_every_command_says_the_version(program: str) -> None:
     completed = subprocess.run(

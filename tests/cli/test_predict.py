@@ -332,7 +332,9 @@ WRONG = {
     "ending": (["RUN", "TEST", "-o", "o.json"], 2, "-o: 'o.json' ends in none of"),
     "folder": (["RUN", "TEST", "-o", "no/o.csv"], 2, "-o: there is no folder no; make"),
     "exists": (["RUN", "TEST", "-o", "old.csv"], 2, "-o: old.csv exists"),
-    "table": (["RUN", "old.csv", "-o", "./old.csv", "--force"], 2, "is TABLE itself"),
+    "table": (["RUN", "old.csv", "-o", "./old.csv", "--force"], 2, "a file of TABLE"),
+    "pattern": (["RUN", "ol*.csv", "-o", "old.csv", "--force"], 2, "a file of TABLE"),
+    "of_folder": (["RUN", "in", "-o", "in/a.parquet", "--force"], 2, "file of TABLE"),
     "flag": (["RUN", "TEST", "-o", "o.csv", "--keeps", "a"], 2, "did you mean --keep?"),
     "kept": (["RUN", "TEST", "-o", "o.csv", "--keep", "nope"], 2, "no column 'nope'"),
     "name": (
@@ -395,6 +397,9 @@ def test_wrong_use_ends_in_one_line_and_writes_nothing(
     monkeypatch.chdir(tmp_path)
     frame = rows(100, seed=1).to_pandas()
     (tmp_path / "old.csv").write_text("mine")
+    (tmp_path / "in").mkdir()
+    frame.to_parquet("in/a.parquet")
+    table = (tmp_path / "in" / "a.parquet").read_bytes()
     frame.drop(columns=["age"]).to_csv("less.csv", index=False)
     frame.assign(click_prediction=0).to_csv("named.csv", index=False)
     frame.assign(age="old").to_parquet("text.parquet")
@@ -409,6 +414,7 @@ def test_wrong_use_ends_in_one_line_and_writes_nothing(
     assert message in err
     assert {path.name for path in tmp_path.iterdir()} == before
     assert (tmp_path / "old.csv").read_text() == "mine"
+    assert (tmp_path / "in" / "a.parquet").read_bytes() == table
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

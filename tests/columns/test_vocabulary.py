@@ -62,8 +62,8 @@ def test_floats_that_are_whole_are_the_ids_that_they_stand_for():
     [
         ([4.5, 1], "float64", "double such as 4.5; set the feature's kind to"),
         ([np.inf, 1], "float64", "double such as inf; set the feature's kind"),
-        ([2.0**53 + 2, 1], "float64", "double, which rounds whole numbers above 2^53"),
-        ([2.0**24 + 2, 1], "float32", "float, which rounds whole numbers above 2^24"),
+        ([2.0**53, 1], "float64", "double, which rounds whole numbers above 2^53"),
+        ([2.0**24, 1], "float32", "float, which rounds whole numbers above 2^24"),
     ],
 )
 def test_floats_that_are_no_ids_are_refused(x, kind, problem):

@@ -360,6 +360,24 @@ def test_warnings_name_failed_runs_and_different_data_code_or_seeds(
         assert any(expected in line for line in warned), expected
 
 
+def test_warning_names_rows_with_other_weights(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for seed in (1, 2, 3):
+        scores = {"test": {"click": auc(0.8 + seed / 1e3)}}
+        write_run(tmp_path / f"plain{seed}", "shared_bottom", seed, scores)
+        weights = {"dataset__weight_column": "w"}
+        write_run(tmp_path / f"weighted{seed}", "ple", seed, scores, **weights)
+    expected = "used other row weights than shared_bottom weight_column=null seed 1"
+    warnings = compared(capsys, tmp_path)["warnings"]
+    assert any(expected in line for line in warnings), warnings
+
+
+@pytest.mark.parametrize("option", [["--baseline", "model=mmoe"], ["--md"]])
+def test_options_may_stand_between_the_folders(option: list[str]) -> None:
+    assert arguments(["A", *option, "B"]).paths == ["A", "B"]
+
+
 def test_other_rows_are_not_compared(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,6 +1,7 @@
 """Secrets of the environment: which are remembered, and what masks them."""
 
 import json
+import math
 from typing import Any
 from urllib.parse import quote
 
@@ -86,6 +87,32 @@ def test_user_and_secret_parameters_of_a_url_are_hidden() -> None:
     url = "s3://me:pass@host/rows?sig=abc&x=1&api_key=k"
     assert mask_secrets(url) == "s3://***@host/rows?sig=***&x=1&api_key=***"
     assert mask_secrets("me@host?sig=abc") == "me@host?sig=abc"  # no URL
+
+
+@pytest.mark.parametrize("password", ["pa/ssw0rd", "p?w", "p#w", "7x/y"])
+def test_password_with_characters_of_a_url_is_hidden(password: str) -> None:
+    url = f"postgresql://u:{password}@host/x"
+    assert mask_secrets(url) == "postgresql://***@host/x"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://host:8080/a@b",
+        "s3://bucket/a@b",
+        '{"a": "http://host:x", "b": "me@host"}',
+        "see https://host:x or ask me@host",
+    ],
+)
+def test_url_without_a_password_stays(text: str) -> None:
+    assert mask_secrets(text) == text
+
+
+@pytest.mark.parametrize("secret", ["000000", "000012", "1.0000", "infinity"])
+def test_secret_that_is_a_common_number_masks_no_numbers(secret: str) -> None:
+    add_secrets({secret: MASK})
+    values = [0, 0.0, False, 12, 1, True, math.inf]
+    assert mask_secrets(values) == values
 
 
 def test_values_that_are_decoded_from_a_secret_are_secrets(

@@ -3,6 +3,9 @@
 import json
 import os
 import random
+import subprocess
+import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from helpers.planted_data import config, run_in, values
 import mtl_cli
 from mtl_cli.api.arrow_rows import select_feature_columns
 from mtl_cli.api.model import Model
+from mtl_cli.api.unchanged_process import unchanged_process
 from mtl_cli.data.column_request import ColumnRequest
 
 FEATURES = {
@@ -239,6 +243,50 @@ def test_loading_leaves_the_callers_process_as_it_was(run: mtl_cli.Run) -> None:
         assert np.random.random() == np.random.RandomState(7).random()
     finally:
         keras.config.set_dtype_policy("float32")
+
+
+def test_environment_is_never_empty_for_another_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("KEPT", "old")
+    ended, num_missing = threading.Event(), 0
+
+    def watch() -> None:
+        nonlocal num_missing
+        while not ended.is_set():
+            num_missing += "KEPT" not in os.environ
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        for _ in range(300):
+            with unchanged_process():
+                os.environ.update(KEPT="new", ADDED="x")
+    finally:
+        ended.set()
+        thread.join()
+    assert num_missing == 0
+    assert (os.environ["KEPT"], "ADDED" in os.environ) == ("old", False)
+
+
+USE_OF_KERAS = """
+import logging, sys
+import mtl_cli
+mtl_cli.load(sys.argv[1])
+import keras
+keras.wrappers.SKLearnClassifier(lambda x, y: None)
+assert logging.getLogger("tensorflow").level == logging.NOTSET
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("redirection", ["", "2>&-"], ids=["stderr", "no stderr"])
+def test_keras_is_whole_after_loading(redirection: str, run: mtl_cli.Run) -> None:
+    command = (
+        f"exec '{sys.executable}' -c '{USE_OF_KERAS}' '{run.folder}' {redirection}"
+    )
+    ended = subprocess.run(["sh", "-c", command], capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
 
 
 def test_folder_without_a_model_is_refused(tmp_path: Path) -> None:

@@ -74,6 +74,52 @@ def test_value_that_no_yaml_holds_is_refused(value: object) -> None:
         overrides_of({"seed": value})
 
 
+@pytest.mark.parametrize(
+    ("settings", "key"),
+    [
+        ({"dataset": {"features": {"a b": {"kind": "dense"}}}}, "a b.kind"),
+        ({"dataset.features.âge.kind": "dense"}, "âge"),
+        ({"tasks": [{"null": 1}]}, "null"),
+        ({"tasks": [{"a:b": 1}]}, "a:b"),
+    ],
+)
+def test_key_that_no_override_can_hold_is_refused(
+    settings: dict[str, Any], key: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"{key}.*write this setting to a YAML file"):
+        overrides_of(settings)
+
+
+def test_groups_and_packages_are_keys() -> None:
+    settings = {"hydra/launcher": "joblib", "model@other": "ple"}
+    assert overrides_of(settings) == ["hydra/launcher=joblib", "model@other=ple"]
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "repeats=2",
+        "compare.single_task=true",
+        "compare.scenarios=[a]",
+        "compare={single_task: true}",
+        "hydra.mode=MULTIRUN",
+        "-m",
+        "sweep=optuna_ple",
+        "seed=1,2",
+    ],
+)
+def test_setting_that_adds_runs_asks_for_a_sweep(override: str) -> None:
+    assert asks_for_sweep(override)
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["repeats=1", "compare.single_task=false", "compare.scenarios=[]", "seed=1"],
+)
+def test_setting_that_adds_no_runs_asks_for_no_sweep(override: str) -> None:
+    assert not asks_for_sweep(override)
+
+
 @given(VALUES)
 def test_no_python_value_asks_for_a_sweep(value: Any) -> None:
     for override in overrides_of({"key": value}):

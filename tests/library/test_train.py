@@ -103,6 +103,16 @@ def test_output_that_the_caller_cannot_take_is_dropped() -> None:
     with contextlib.suppress(OSError), open("/dev/full", "w") as full:
         train_module.copy_lines(left, full)  # type: ignore[arg-type]
     assert list(left) == []  # all was read, so the child need not wait
+    left = iter(lines)
+    train_module.copy_lines(left, WithoutFlush())  # type: ignore[arg-type]
+    assert list(left) == []
+
+
+class WithoutFlush:
+    """A stream to which `print` can write, and no more."""
+
+    def write(self, text: str) -> None:
+        pass
 
 
 @pytest.mark.slow
