@@ -22,9 +22,12 @@ TextsOrNumbers = npt.NDArray[Any]  # an array of `str` objects, or of float64
 
 def raw_column(cells: list[Any], kind: InputKind) -> pa.Array:
     """Makes a column, of the kind that an exported graph reads, from Python values."""
-    # A numeric feature may read a column of kind "text" too; its cells are numbers.
+    # A numeric feature may read a column of texts too; its cells are numbers.
     if kind == "text":
         cells = [None if cell is None else str(cell) for cell in cells]
+    if kind == "texts":
+        lists = [cell or [] for cell in cells]
+        cells = [[None if x is None else str(x) for x in values] for values in lists]
     return pa.array(cells, ARROW_TYPES_BY_KIND[kind])
 
 

@@ -125,12 +125,12 @@ class FeatureSet:
         """{column that a feature reads: the kind that an exported graph reads from it}.
 
         A column that is read both as text and as numbers is text: numbers can be read
-        from text.
+        from text. The same holds for lists.
         """
         kinds: dict[str, InputKind] = {}
         for name, feature in self.by_name.items():
             for column, kind in feature.input_kinds(name).items():
-                if kinds.get(column) != "text":
+                if kinds.get(column) not in ("text", "texts"):
                     kinds[column] = kind
         return kinds
 

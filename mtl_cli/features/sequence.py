@@ -144,7 +144,7 @@ class Sequence(Embedded):
         column = ops.read_column(self.weights, "text")
         weight_texts, weight_counts = ops.split(column, self.separator)
         ops.require(ops.is_equal(counts, weight_counts))
-        return texts, ops.parse_numbers(weight_texts)
+        return texts, ops.parse_lists(weight_texts)
 
     def examples(
         self, name: str, learnt: Learnt, random: np.random.Generator, num_rows: int

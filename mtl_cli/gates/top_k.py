@@ -34,8 +34,10 @@ class TopK(Gate):
             )
 
     def layer(self, num: int, num_experts: int, **kwargs: Any) -> "Routing":
-        from mtl_cli.layers import TopKGates
+        from mtl_cli.layers import Gates, TopKGates
 
+        if num_experts == 1:  # there is nothing to select
+            return Gates(num, num_experts, **kwargs)
         return TopKGates(
             num,
             num_experts,

@@ -16,6 +16,12 @@ from mtl_cli.core.tensors import Tensor
 
 # The content of one cell of an input: a text, a number, or a list of them.
 InputKind = Literal["text", "number", "texts", "numbers"]
+# A regular expression for the numbers that `mtl-predict` reads from text, and for the
+# texts of booleans.
+NUMERAL = (
+    r"[ \t]*([+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
+    r"|[+-]?([nN][aA][nN]|[iI][nN][fF]([iI][nN][iI][tT][yY])?)|true|false)[ \t]*"
+)
 
 
 class GraphError(ValueError):
@@ -58,7 +64,8 @@ class GraphOps(ABC):
         """Returns a raw column as a feature needs it: with cells of this kind.
 
         If a feature needs numbers, but the graph's input is text because another
-        feature reads the same column as text, the texts are parsed.
+        feature reads the same column as text, the texts are parsed. The graph requires
+        that each text is empty or a number.
         """
         if column in self.constant_rows:
             row = self.constant_rows[column]
@@ -66,8 +73,19 @@ class GraphOps(ABC):
             is_text = row.dtype == np.dtype(object)
         else:
             cells = self.input_tensor(column)
-            is_text = self.input_kinds[column] == "text"
-        return self.parse_numbers(cells) if is_text and kind == "number" else cells
+            is_text = self.input_kinds[column] in ("text", "texts")
+        if kind in ("text", "texts") or not is_text:
+            return cells
+        if kind == "numbers":
+            return self.parse_lists(cells)
+        self.require(self.is_numeral_or_empty(cells))
+        return self.parse_numbers(cells)
+
+    def parse_lists(self, texts: Tensor) -> Tensor:
+        """Parses lists of numbers, and requires that each text is empty or a number."""
+        is_right = self.is_numeral_or_empty(texts)
+        self.require(self.all_present_satisfy(self.is_present(texts), is_right))
+        return self.parse_numbers(texts)
 
     def require(self, condition: Tensor) -> None:
         """Makes the predictions NaN where a condition, (rows,), is false."""
@@ -132,8 +150,12 @@ class GraphOps(ABC):
         """
 
     @abstractmethod
+    def is_numeral_or_empty(self, texts: Tensor) -> Tensor:
+        """Returns whether each text is empty or matches `NUMERAL`."""
+
+    @abstractmethod
     def parse_numbers(self, texts: Tensor) -> Tensor:
-        """Converts texts to float64. An empty text becomes NaN."""
+        """Converts texts to float64. Empty texts and texts of no number become NaN."""
 
     @abstractmethod
     def bucket_ids(self, numbers: Tensor, cuts: Sequence[float]) -> Tensor:

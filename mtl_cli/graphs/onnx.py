@@ -9,13 +9,23 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from mtl_cli.graphs.base import GraphError, GraphOps, InputKind, segments
+from mtl_cli.graphs.base import NUMERAL, GraphError, GraphOps, InputKind, segments
 
 # ONNX has two sets of operations, each with a version: the default set and a set for
 # classical machine learning. Version 20 is the first that splits and joins texts.
 OPSET = 20
 ML_DOMAIN = "ai.onnx.ml"
 OPERATOR_SETS = [helper.make_opsetid("", OPSET), helper.make_opsetid(ML_DOMAIN, 3)]
+
+EXPONENT_FROM_300 = "0*([3-9][0-9]{2}|[1-9][0-9]{3,})"
+# {regular expression: the text that is parsed instead}. Float32, which the network
+# reads, has no numbers between 0 and 1e-300, and a number above 1e300 is infinite.
+REPLACED_TEXTS = {
+    r"\s*true\s*": "1",
+    r"\s*false\s*": "0",
+    rf".*[eE]-{EXPONENT_FROM_300}\s*": "0",
+    rf".*[eE]\+?{EXPONENT_FROM_300}\s*": "inf",
+}
 
 
 class OnnxOps(GraphOps):
@@ -138,9 +148,21 @@ class OnnxOps(GraphOps):
         parts, counts = self.add_all("StringSplit", 2, texts, delimiter=separator)
         return parts, self.where(self.is_present(texts), counts, 0)
 
+    def is_numeral_or_empty(self, texts: str) -> str:
+        return self.matches(texts, f"({NUMERAL})?")
+
+    def matches(self, texts: str, pattern: str) -> str:
+        """Returns whether each whole text matches a regular expression."""
+        return self.add("RegexFullMatch", texts, pattern=pattern)
+
     def parse_numbers(self, texts: str) -> str:
-        is_present = self.is_present(texts)
-        texts = self.add("Where", is_present, texts, self.constant("nan"))
+        # A text that is no number, or that float64 cannot hold, would end the call with
+        # an error, or only a part of it would be read.
+        is_numeral = self.matches(texts, NUMERAL)
+        texts = self.add("Where", is_numeral, texts, self.constant("nan"))
+        for pattern, number in REPLACED_TEXTS.items():
+            is_replaced = self.matches(texts, pattern)
+            texts = self.add("Where", is_replaced, self.constant(number), texts)
         return self.cast(texts, "float64")
 
     def count_cuts(self, numbers: str, cuts: Sequence[float]) -> str:

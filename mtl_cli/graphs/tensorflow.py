@@ -9,7 +9,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.graphs.base import GraphOps, InputKind, segments
+from mtl_cli.graphs.base import NUMERAL, GraphOps, InputKind, segments
 from mtl_cli.graphs.tensorflow_hash import hash_texts
 
 # {`id(vocabulary)`: the table from the vocabulary's texts to their ids}. A vocabulary
@@ -77,8 +77,15 @@ class TensorFlowOps(GraphOps):
         counts = tf.where(self.is_present(texts), parts.row_lengths(), 0)
         return parts.to_tensor(""), counts
 
+    def is_numeral_or_empty(self, texts: Tensor) -> Tensor:
+        return tf.strings.regex_full_match(texts, f"({NUMERAL})?")
+
     def parse_numbers(self, texts: Tensor) -> Tensor:
-        texts = tf.where(self.is_present(texts), texts, "nan")
+        # A text that is no number would end the call with an error.
+        is_numeral = tf.strings.regex_full_match(texts, NUMERAL)
+        texts = tf.where(is_numeral, texts, "nan")
+        texts = tf.where(tf.strings.strip(texts) == "true", "1", texts)
+        texts = tf.where(tf.strings.strip(texts) == "false", "0", texts)
         return tf.strings.to_number(texts, tf.float64)
 
     def bucket_ids(self, numbers: Tensor, cuts: Sequence[float]) -> Tensor:

@@ -157,6 +157,7 @@ class ParallelMLP(keras.layers.Layer):
         l2: strength of the L2 penalty on the kernels, 0 for none.
         initializer: name of a Keras initializer, drawn anew for every network.
         layer_norm: whether the units of each row are normalised over each layer.
+        owners: the owner of each network, see `ParallelDense`.
 
     Input shape: `(batch, dim)` or `(groups, batch, dim)`, see `ParallelDense`.
     Output shape: `(num, batch, units[-1])`, or the input shape if `units` is empty.
@@ -180,10 +181,11 @@ class ParallelMLP(keras.layers.Layer):
         l2: float = 0.0,
         initializer: str = "glorot_uniform",
         layer_norm: bool = False,
+        owners: Sequence[int | str] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.num = num
+        self.num, self.owners = num, owners
         self.units = tuple(units)
         if isinstance(activation, str):
             activation = [activation] * len(self.units)

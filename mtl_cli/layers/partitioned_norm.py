@@ -122,7 +122,15 @@ class PartitionedNorm(keras.layers.Layer):
         # The maximum avoids a division by 0 for a scenario without rows.
         row_shares = ops.transpose(scenario_weights) / ops.maximum(num_rows, 1e-6)
         batch_mean = row_shares @ x  # (scenarios, units)
-        batch_variance = row_shares @ ops.square(x - scenario_weights @ batch_mean)
+        centred = x - scenario_weights @ batch_mean
+        batch_variance = row_shares @ ops.square(centred)
+        # A row of an unknown scenario was centred by the mean of all m_s, but its
+        # distance to each m_s counts: (centred + gap_s)^2.
+        gap = ops.mean(batch_mean, axis=0) - batch_mean  # (scenarios, units)
+        is_unknown = ops.max(scenario_weights, axis=1, keepdims=True) < 1
+        unknown = ops.cast(is_unknown, x.dtype)  # (batch, 1)
+        batch_variance += 2 * gap * (row_shares @ (unknown * centred))
+        batch_variance += ops.square(gap) * (row_shares @ unknown)
         is_present = ops.cast(num_rows > 0, x.dtype)
         # The weight of the batch in the moving averages, (scenarios, 1). In the first
         # step with rows of a scenario, this weight is 1. The batch must replace the

@@ -68,8 +68,15 @@ class HoME(GatedSharing):
     self_gates: bool
 
     def check(self, tasks: Sequence[str]) -> None:
+        from mtl_cli.layers.routing import SHARED
+
         if self.groups is None:
             return
+        if SHARED in self.groups:
+            raise ValueError(
+                f"model.groups: a group is named {SHARED}, which is the name of the "
+                "experts of all groups; give the group another name"
+            )
         grouped = [task for group in self.groups.values() for task in group]
         for task in grouped:
             if task not in tasks:
@@ -214,12 +221,17 @@ class HoME(GatedSharing):
             v = gate(v) * v  # F(v) * v
         # The last layer of an expert always has batch normalisation and swish (`silu`).
         num_hidden = len(self.expert_units) - 1
+        is_group = kind == "group"
         experts = self.networks(
             len(owners) * num_experts,
             self.expert_units,
             f"{level}_{kind}_experts",
             activation=[*[self.activation] * num_hidden, "silu"],
             batch_norm=[*[self.batch_norm] * num_hidden, True],
+            # The experts of tasks are known by the name of the layer.
+            owners=[k for k in owners for _ in range(num_experts)]
+            if is_group
+            else None,
         )
         shape = (len(owners), num_experts, -1, self.expert_units[-1])
         return ops.reshape(experts(v), shape)

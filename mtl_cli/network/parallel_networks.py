@@ -163,7 +163,8 @@ def network_owners(
         # A single network that serves several tasks gets the name of the first task.
         num_per_task = num // len(own_tasks)
         return numbered(own_tasks, num_per_task) if num_per_task else [own_tasks[0]]
-    if isinstance(layer, ParallelDense) and layer.owners is not None:
+    stores_owners = isinstance(layer, ParallelDense | ParallelMLP)
+    if stores_owners and layer.owners is not None:
         return stored_owners(layer.owners, tasks)
     if layer.name.endswith(BOTTOMS):
         return numbered(tasks, num // len(tasks))

@@ -248,6 +248,61 @@ def test_rows_are_scored_alike_one_by_one(format_name: str, run: Path) -> None:
         )
 
 
+WRONG_NUMBERS = ["8,5", "8pm", "1_0", "1e", "0x10", "noon", "12\n", "²", "--1", "."]
+RIGHT_NUMBERS = ["20", " 20", "2e1", "+20.", "200E-1", ".2e2", "1e-400", "nan", ""]
+
+
+@pytest.mark.parametrize("format_name", SCORERS)
+def test_text_that_is_no_number_makes_its_own_row_nan(
+    format_name: str, run: Path
+) -> None:
+    cells = [*WRONG_NUMBERS, *RIGHT_NUMBERS]
+    inputs = as_inputs(rows_of(WITHOUT_HASHES, 1, seed=5))
+    inputs = {name: [*x] * (len(cells) + 2) for name, x in inputs.items()}
+    inputs["whole"] = [*cells, "20", "20"]
+    inputs["tags"], inputs["tag_weights"] = (["a|b"] * (len(cells) + 2) for _ in "ab")
+    inputs["tag_weights"] = ["1|2"] * len(cells) + ["1|2,5", "x|1"]
+    wrong = len(WRONG_NUMBERS)
+    is_nan = [True] * wrong + [False] * len(RIGHT_NUMBERS) + [True] * 2
+    for x in scorer(run, format_name)(inputs).values():
+        rows = x.reshape(len(x), -1)
+        assert np.isnan(rows).all(axis=1).tolist() == is_nan
+        same = rows[wrong : wrong + 6]
+        np.testing.assert_array_equal(same, np.tile(same[:1], (6, 1)))
+
+
+@pytest.mark.parametrize("format_name", SCORERS)
+def test_column_read_in_two_ways_is_exported(format_name: str, tmp_path: Path) -> None:
+    """A boolean that is a number and a word, and lists that are weights and words."""
+    draw = np.random.default_rng(0)
+    lists = [draw.integers(0, 5, n).tolist() for n in draw.integers(1, 4, 200)]
+    columns = {
+        "member": draw.random(200) < 0.5,
+        "user": draw.integers(0, 5, 200),
+        "list": [[f"w{x}" for x in values] for values in lists],
+        "counts": lists,
+    }
+    features = {
+        "member": {"kind": "dense"},
+        "pair": {"kind": "cross", "columns": ["user", "member"]},
+        "list": {"kind": "sequence", "max_length": 3, "weights": "counts"},
+        "counts": {"kind": "sequence", "max_length": 3},
+    }
+    tasks = {"click": {"label": "click", "kind": "binary"}}
+    train = parquet(tmp_path, columns | {"click": columns["user"] % 2})
+    data = values(train, features, tasks, test=str(train))
+    run_in(tmp_path / "run", config(data, "trainer.epochs=1"))
+    score = scorer(tmp_path / "run", format_name)
+    inputs = {
+        "member": [str(x).lower() for x in columns["member"]],
+        "user": [str(x) for x in columns["user"]],
+        "list": [x + [""] * (3 - len(x)) for x in columns["list"]],
+        "counts": [[*map(str, x), *[""] * (3 - len(x))] for x in columns["counts"]],
+    }
+    expected = mtl_cli.load(tmp_path / "run").predict(pa.table(columns))
+    np.testing.assert_allclose(score(inputs)["click"], expected["click"], rtol=1e-5)
+
+
 @pytest.mark.parametrize("format_name", SCORERS)
 def test_row_that_mtl_predict_refuses_is_nan_and_the_others_are_not(
     format_name: str, run: Path

@@ -189,6 +189,10 @@ def test_noise_of_top_k_has_the_papers_deviation_and_comes_from_the_seed():
 
 
 SELECTING = ["model.gate=dselect_k", "model.gate=top_k"]
+ONE_EXPERT = dict.fromkeys(["omoe", "mmoe"], ["model.num_experts=1"])
+ONE_EXPERT |= dict.fromkeys(
+    ["cgc", "ple"], ["model.num_specific_experts=0", "model.num_shared_experts=1"]
+)
 
 
 @pytest.mark.parametrize("gate", SELECTING)
@@ -197,6 +201,8 @@ def test_every_model_with_gates_has_every_kind_of_gates(model, gate):
     net = network(f"model={model}", gate, "model.gate_units=[3]", num_tasks=3)
     kinds = {DSelectKGates, TopKGates} & set(map(type, net.logits.layers))
     assert len(kinds) == 1
+    single = network(f"model={model}", gate, *ONE_EXPERT[model], num_tasks=2)
+    assert not kinds & set(map(type, single.logits.layers))  # nothing to select
     randomize(net.logits)
     for logits in net.logits(features(), training=True).values():
         assert np.isfinite(logits).all() and np.ptp(logits) > 0

@@ -171,6 +171,7 @@ def test_all_tasks_are_one_group_unless_groups_are_named():
         ("{a: [incom]}", "model.groups: no task 'incom' .*; did you mean income?"),
         ("{a: [income]}", "task never_married is in 0 groups; put each task"),
         ("{a: [income, never_married], b: [income]}", "task income is in 2 groups"),
+        ("{shared: [income], b: [never_married]}", "a group is named shared, which"),
     ],
 )
 def test_groups_that_do_not_divide_the_tasks_are_refused(groups, message):

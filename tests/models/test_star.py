@@ -174,6 +174,21 @@ def test_normalisation_in_training_is_over_the_rows_of_each_scenario():
     assert (layer.moving_variance.numpy()[3] == 1).all()
 
 
+def test_row_of_an_unknown_scenario_counts_as_a_row_of_each():
+    rng = np.random.default_rng(1)
+    x, codes = rng.normal(0, 2, (500, 5)).astype("float32"), np.arange(500) % 3
+    x += 10 * np.array([1, -1, 0])[codes][:, None]
+    weights = np.eye(3, dtype="float32")[codes][:, :2]
+    weights[codes == 2] = 1 / 2
+    layer = PartitionedNorm()
+    layer(x, weights, training=True)
+    for s in range(2):
+        mean = np.average(x, axis=0, weights=weights[:, s])
+        variance = np.average((x - mean) ** 2, axis=0, weights=weights[:, s])
+        np.testing.assert_allclose(layer.moving_mean.numpy()[s], mean, 1e-4, 1e-5)
+        np.testing.assert_allclose(layer.moving_variance.numpy()[s], variance, 1e-4)
+
+
 def test_first_batches_of_a_scenario_have_equal_shares_in_its_moving_averages():
     layer = PartitionedNorm(momentum=0.99)
     x, scenario = np.ones((4, 2), "float32"), np.eye(2, dtype="float32")[[0, 0, 0, 0]]

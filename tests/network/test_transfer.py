@@ -81,6 +81,21 @@ def logits(network: Network, features: dict[str, Any]) -> dict[str, Any]:
     return {k: y.numpy() for k, y in network.logits(features, training=False).items()}
 
 
+def test_experts_of_groups_follow_their_groups_in_another_order():
+    settings = ["model=home", "model.num_shared_experts=1", DEEP]
+    groups = ["a: [income]", "b: [rating]"]
+    earlier, new = (
+        trained(*settings, f"model.groups={{{', '.join(order)}}}")
+        for order in (groups, groups[::-1])
+    )
+    found = started(new, earlier)
+    assert not found.fresh
+    features = networks.features()
+    expected, copied = (logits(each[0], features) for each in (earlier, new))
+    for task, values in expected.items():
+        np.testing.assert_allclose(copied[task], values, 1e-5, 1e-6)
+
+
 @functools.cache
 def with_all_layers(model: str, encoder: str) -> Trained:
     """Builds a network of a pair with all kinds of layers that the pair can have."""
