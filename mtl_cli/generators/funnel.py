@@ -31,7 +31,7 @@ CALIBRATION_ROWS = 2**17
 Rate = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 # `Population.effects` has 2 (1 + NUM_FACTORS) = 10 columns. With fewer users or items
 # than columns, the columns could not be made uncorrelated.
-PopulationSize = Annotated[int, Field(ge=16)]
+PopulationSize = Annotated[int, Field(ge=16, le=10_000_000)]
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from mtl_cli.core.options import Count, CountOrZero, NotNegative, Positive
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.features.dense import Dense
 
+MAX_DIMENSIONS = 10_000  # a generated data set declares each feature
+
 
 @dataclass(frozen=True)
 class LabelParameters:
@@ -69,7 +71,7 @@ class Synthetic(Dataset):
     valid: None = None
     test: Literal["generated"] = "generated"
     correlation: Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
-    dimensions: Annotated[int, Field(ge=2)]
+    dimensions: Annotated[int, Field(ge=2, le=MAX_DIMENSIONS)]
     scale: Positive
     num_sines: CountOrZero
     coefficients: Literal["index", "normal"]
@@ -86,7 +88,7 @@ class Synthetic(Dataset):
         dimensions = values.get("dimensions")
         # If `dimensions` is wrong, the error must be about `dimensions`. Any features
         # keep pydantic from reporting a lack of features as well.
-        if not isinstance(dimensions, int) or dimensions < 2:
+        if not isinstance(dimensions, int) or not 2 <= dimensions <= MAX_DIMENSIONS:
             dimensions = 2
         return {**values, "features": feature_declarations(dimensions)}
 

@@ -9,7 +9,13 @@ from typing import Any, NoReturn
 from mtl_cli.config.monitor import AUTO, MEAN
 from mtl_cli.core.command_line import Parser
 from mtl_cli.core.errors import ConfigError, suggest
-from mtl_cli.core.prediction_names import ROW
+from mtl_cli.core.prediction_names import (
+    GROUP,
+    ROW,
+    SCENARIO,
+    prediction_name,
+    weight_name,
+)
 
 TABLE = (
     "the training rows: .csv, .tsv (also .gz, .zst, .bz2), .parquet, .feather, .arrow, "
@@ -33,7 +39,7 @@ class InitParser(Parser):
             message += "; it comes before --task"
         # A shell replaces a pattern without quotes by the names of all files.
         unknown = message.partition("unrecognized arguments: ")[2].split(" ")
-        if Path(unknown[0]).is_file():
+        if os.path.isfile(unknown[0]):  # also false for a text that is no path
             raise ConfigError(
                 f"TABLE is one file, folder or pattern, and '{unknown[0]}' is one more;"
                 " name the folder of the files, or quote the pattern, as in "
@@ -85,9 +91,9 @@ def parse_tasks(arguments: list[str]) -> dict[str, str]:
                 f"--task: the name '{name}' should be a letter, then letters, digits "
                 f"and _; write --task '{valid_name}={column or name}'"
             )
-        # AUTO and MEAN are values of trainer.monitor, and ROW is the name of a column
-        # of predictions.
-        if name in (AUTO, MEAN, ROW):
+        # AUTO and MEAN are values of trainer.monitor, and the others are names of
+        # columns of predictions.
+        if name in (AUTO, MEAN, ROW, GROUP, SCENARIO):
             raise ConfigError(
                 f"--task: the name '{name}' is reserved; write --task my_{name}="
                 f"{column or name}"
@@ -95,6 +101,13 @@ def parse_tasks(arguments: list[str]) -> dict[str, str]:
         if name in tasks:
             raise ConfigError(f"--task: names {name} twice; name each task once")
         tasks[name] = column if equals else name
+    for name_of_column in (prediction_name, weight_name):
+        for name in map(name_of_column, tasks):
+            if name in tasks:
+                raise ConfigError(
+                    f"--task: a column of the predictions is named '{name}'; write "
+                    f"--task my_{name}={tasks[name]}"
+                )
     return tasks
 
 
@@ -165,5 +178,5 @@ def dataset_name(table: str) -> str:
 
 def is_value(name: str) -> bool:
     """Whether Hydra takes a word for null, a boolean or a number, not for a name."""
-    number = r"[\d_]*\.?[\d_]*(e-?[\d_]+)?"
+    number = r"(\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(e-?\d[\d_]*)?"
     return bool(re.fullmatch(rf"null|true|false|inf|nan|{number}", name, re.IGNORECASE))

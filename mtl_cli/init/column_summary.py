@@ -38,8 +38,9 @@ def summarize(column: ColumnProfile) -> str:
         return f"{kind}{counts}: {examples(column)}"
     low, high = numbers.min(), numbers.max()
     value_range = f"{low:.15g} to {high:.15g}"
-    if high >= MAX_EXACT:  # float64 would show rounded numbers
-        value_range = "above 2^53"
+    if column.kind == "whole" and max(-low, high) >= MAX_EXACT:
+        # Float64 would show rounded numbers.
+        value_range = "above 2^53" if low >= MAX_EXACT else "with some beyond 2^53"
     return f"{kind} {value_range}{counts}"
 
 

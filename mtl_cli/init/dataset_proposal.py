@@ -91,6 +91,7 @@ class DatasetProposal:
             column = proposal.column
             if (
                 suggests_person(column.name)
+                and "max_length" not in (proposal.keys or {})  # lists are no groups
                 and not column.num_missing
                 and column.num_distinct >= MIN_GROUPS
                 and column.num_filled >= MIN_ROWS_PER_GROUP * column.num_distinct
@@ -119,9 +120,12 @@ def propose_dataset(
         column = find_column(f"--task {task}", label, by_name)
         tasks[task] = propose_task(task, f"--task {task}", column)
     notes = notes_on_spaces(tasks, spaces)
-    for task, space in spaces.items():
-        tasks[task] = limit_to_space(task, space, tasks, by_name)
-    task_by_space = {space: task for task, space in spaces.items()}
+    # A space that is a task counts with all its labels, whatever its own space is.
+    tasks |= {
+        task: limit_to_space(task, space, tasks, by_name)
+        for task, space in spaces.items()
+    }
+    task_by_space = {s: task for task, s in spaces.items() if s not in tasks}
     entities = [column for column in columns if is_entity(column)]
     proposals = []
     for column in columns:

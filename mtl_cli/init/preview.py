@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from mtl_cli.core.errors import DataError, shown
 from mtl_cli.core.paths import find_data
+from mtl_cli.core.yaml_limits import MAX_YAML_LIST
 from mtl_cli.data.arrow_errors import check_cells, read_errors
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_file import CsvFile
@@ -22,10 +23,13 @@ from mtl_cli.data.sources import (
 from mtl_cli.init.file_format import detect_csv_options, detect_format
 
 MAX_ROWS = 200_000
+# Fewer rows are taken if they would take more bytes.
+MAX_BYTES = 2**30
+ROWS_PER_READ = 10_000
 # The largest length of a column's name. A key of YAML has at most 1024 characters.
 MAX_NAME_LENGTH = 1000
-# Each column takes about a millisecond and a few lines of YAML.
-MAX_COLUMNS = 10_000
+# A longer list of columns cannot be read from the YAML.
+MAX_COLUMNS = MAX_YAML_LIST
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,8 @@ def read_preview(
     files = find_files(key, path, any_format)
     options = None
     first_tables = []
-    num_rows = 0
+    num_rows = num_bytes = 0
+    is_complete = False
     with read_errors(key, path):
         files = files._replace(format=detect_format(files))
         if files.format in OPEN_COLUMNAR:
@@ -86,8 +91,11 @@ def read_preview(
         for table in tables:
             first_tables.append(table)
             num_rows += table.num_rows
-            if num_rows > MAX_ROWS:
+            num_bytes += table.nbytes
+            if num_rows > MAX_ROWS or num_bytes > MAX_BYTES:
                 break
+        else:
+            is_complete = True
     if not num_rows:
         raise DataError(f"{key}: '{path}' has a header but no rows")
     # Without `combine_chunks`, a file of small batches would make thousands of chunks,
@@ -103,8 +111,7 @@ def read_preview(
                 f"{MAX_NAME_LENGTH:,} characters"
             )
     by_ending = format_by_ending(files.paths[0]) is not None
-    complete = num_rows <= MAX_ROWS
-    return TablePreview(path, files.format, by_ending, options, table, complete)
+    return TablePreview(path, files.format, by_ending, options, table, is_complete)
 
 
 def check_number_of_columns(files: Files, names: list[str]) -> None:
@@ -123,7 +130,7 @@ def columnar_tables(files: Files) -> Iterator[pa.Table]:
     check_number_of_columns(files, names)
     request = ColumnRequest(dict.fromkeys(names, files.key), {})
     _, read = open_columnar(files, request)
-    for table in read(MAX_ROWS + 1):
+    for table in read(ROWS_PER_READ):
         check_cells(table)
         yield with_plain_types(table)
 

@@ -111,9 +111,12 @@ def check_classes(
 ) -> None:
     """Refuses a test table with a label that the training table does not hold."""
     train_counts = train_labels.most_frequent()
+    # One table may hold only numbers, and the other numbers and words. So a label is
+    # compared as text too.
     known_labels = {yaml_value(train_labels, value) for value in train_counts}
     for value, count in test_labels.most_frequent().items():
-        if yaml_value(test_labels, value) not in known_labels:
+        is_known = yaml_value(test_labels, value) in known_labels
+        if not is_known and value not in train_counts:
             raise DataError(
                 f"{message_start} '{value}' in {count:,} rows, but '{train_path}' "
                 f"holds {comma_list(train_counts)}; use the same labels in both tables"

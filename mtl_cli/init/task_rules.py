@@ -182,12 +182,21 @@ def check_label(message_start: str, column: ColumnProfile) -> None:
         if column.num_missing:
             rule += "; if the empty cells mean 0, write 0 into these cells"
         raise DataError(f"{message_start} holds nothing but '{value}'; {rule}")
-    for value in column.most_frequent(MAX_CLASSES):
-        if "${" in value:  # OmegaConf would read a reference to another key
-            raise DataError(
-                f"{message_start} holds '{value}', and configs cannot hold '${{'; "
-                "replace the value"
-            )
+    for value in [column.name, *column.most_frequent(MAX_CLASSES)]:
+        check_special_text(value, message_start)
+
+
+def check_special_text(text: str, message_start: str) -> None:
+    """Refuses a text that OmegaConf would not take as it is.
+
+    OmegaConf reads `${` as a reference to another key, and `???` as a missing value.
+    """
+    if "${" in text or text == "???":
+        special = "${" if "${" in text else "???"
+        raise DataError(
+            f"{message_start} holds '{text}', and configs cannot hold '{special}'; "
+            "replace it"
+        )
 
 
 def is_count_or_amount(task: str, column: ColumnProfile) -> bool:

@@ -67,14 +67,19 @@ def convertible_text(column: ColumnProfile) -> ColumnProposal | None:
     ):
         quoted = ", ".join(f"'{shorten(text)}'" for text in texts)
         cells = "1 cell" if num_cells == 1 else f"{num_cells:,} cells"
-        warning = f"the cells are numbers, except {quoted} in {cells}: empty such "
-        warning += "cells, or list the text in csv.null_values if the file is a text "
-        warning += "file"
+        warning = f"the cells are numbers, except {quoted} in {cells}: "
+        if texts == [""]:
+            warning += "write null in place of empty text"
+        else:
+            warning += "empty such cells, or list the text in csv.null_values if the "
+            warning += "file is a text file"
         keys = numeric_keys(column, missing=True)
         return ColumnProposal(column, "left out", keys, warning=warning)
     if column.num_distinct < 2:
         return None
     for pattern, remark in CONVERTIBLE_TEXT.items():
+        if pattern == DATE and "" in column.values.to_pylist():
+            remark = "some dates are empty text: write null in place of empty text"
         if matches(column.values, pattern).mean() > MIN_MATCHING_SHARE:
             return leave_out(column, remark)
     return None
@@ -92,13 +97,18 @@ def list_column(column: ColumnProfile) -> ColumnProposal | None:
     lengths = column.lengths
     if column.kind != "list" or elements is None or lengths is None:
         return None
+    if elements.kind == "empty":
+        return leave_out(column, "the lists hold only empty values")
     # A sequence reads ids: texts, whole numbers and booleans. Other values are ids too
     # if they are stored as text.
     are_ids = elements.kind in ("text", "whole", "boolean") or elements.stored_as_text
     if pa.types.is_floating(elements.arrow_type) or not are_ids:
-        remark = f"no feature reads lists of {elements.arrow_type}, except as weights: "
-        remark += f"write weights: {column.name} in a sequence, or convert the values "
-        return leave_out(column, remark + "to text or whole numbers")
+        remark = f"no feature reads lists of {elements.arrow_type}"
+        fix = "convert the values to text or whole numbers"
+        if elements.numbers is not None:
+            remark += ", except as weights"
+            fix = f"write weights: {column.name} in a sequence, or {fix}"
+        return leave_out(column, f"{remark}: {fix}")
     if elements.counts.max() == 1:
         return leave_out(column, "each value occurs only once in all lists")
     max_length = max(1, math.ceil(np.quantile(lengths, LENGTH_QUANTILE)))

@@ -37,7 +37,8 @@ def dataset_yaml(
     """Returns the YAML of a data set; `null_values` come from `find_null_values`."""
     which_rows = "all" if train.complete else "the first"
     read_rows = f"{which_rows} {train.table.num_rows:,} rows"
-    csv = train.csv or Csv()  # the defaults if the table is no text file
+    # The defaults if no table is a text file.
+    csv = train.csv or (test.csv if test is not None else None) or Csv()
     column_hint = "names of the columns, if the first line holds none"
     columns = [key_line("  columns", None, column_hint)]
     if csv.columns is not None:
@@ -77,7 +78,7 @@ def dataset_yaml(
         "tasks:",
     ]
     for task, task_proposal in proposal.tasks.items():
-        lines += [f"  {task}:", *task_lines(task_proposal)]
+        lines += [f"  {scalar(task)}:", *task_lines(task_proposal)]
     return "\n".join(lines) + "\n"
 
 
@@ -100,7 +101,7 @@ def split_lines(proposal: DatasetProposal, has_test: bool) -> list[str]:
     if weights:
         weight_hint += f"; perhaps {weights[0]}"
     group_hint = "the column of groups for group AUC; null: no group AUC"
-    columns = [proposal.column for proposal in proposal.features]
+    columns = [p.column for p in proposal.features if p.column.kind != "list"]
     people = [c.name for c in columns if suggests_person(c.name) and c.num_missing]
     if people:
         group_hint += f"; {people[0]} has empty cells"

@@ -221,7 +221,7 @@ class HoME(GatedSharing):
             v = gate(v) * v  # F(v) * v
         # The last layer of an expert always has batch normalisation and swish (`silu`).
         num_hidden = len(self.expert_units) - 1
-        is_group = kind == "group"
+        owners_of_experts = [k for k in owners for _ in range(num_experts)]
         experts = self.networks(
             len(owners) * num_experts,
             self.expert_units,
@@ -229,9 +229,7 @@ class HoME(GatedSharing):
             activation=[*[self.activation] * num_hidden, "silu"],
             batch_norm=[*[self.batch_norm] * num_hidden, True],
             # The experts of tasks are known by the name of the layer.
-            owners=[k for k in owners for _ in range(num_experts)]
-            if is_group
-            else None,
+            owners=owners_of_experts if kind == "group" else None,
         )
         shape = (len(owners), num_experts, -1, self.expert_units[-1])
         return ops.reshape(experts(v), shape)

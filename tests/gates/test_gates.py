@@ -189,10 +189,9 @@ def test_noise_of_top_k_has_the_papers_deviation_and_comes_from_the_seed():
 
 
 SELECTING = ["model.gate=dselect_k", "model.gate=top_k"]
-ONE_EXPERT = dict.fromkeys(["omoe", "mmoe"], ["model.num_experts=1"])
-ONE_EXPERT |= dict.fromkeys(
-    ["cgc", "ple"], ["model.num_specific_experts=0", "model.num_shared_experts=1"]
-)
+ONE_SHARED = ("model.num_specific_experts=0", "model.num_shared_experts=1")
+ONE_EXPERT = {"cgc": ONE_SHARED, "ple": ONE_SHARED}
+ONE_EXPERT |= dict.fromkeys(["omoe", "mmoe"], ("model.num_experts=1",))
 
 
 @pytest.mark.parametrize("gate", SELECTING)

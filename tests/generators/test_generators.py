@@ -100,6 +100,8 @@ def test_data_set_survives_a_round_trip_through_json(name):
         ("synthetic_mmoe", {"correlation": float("nan")}, "correlation"),
         ("synthetic_mmoe", {"dimensions": 1}, "dimensions"),
         ("synthetic_mmoe", {"dimensions": "many"}, "dimensions"),
+        ("synthetic_mmoe", {"dimensions": 10**9}, "dimensions"),
+        ("funnel", {"num_users": 10**9}, "num_users"),
         ("synthetic_mmoe", {"scale": 0.0}, "scale"),
         ("synthetic_mmoe", {"noise_variance": -0.1}, "noise_variance"),
         ("synthetic_mmoe", {"coefficients": "uniform"}, "coefficients"),

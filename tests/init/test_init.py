@@ -494,6 +494,29 @@ def test_test_table_must_hold_needed_columns_once(run: Run) -> None:
     assert "'test.csv' has several columns 'buy'; rename all but one" in error
 
 
+@pytest.mark.parametrize("odd", ["train", "test"])
+def test_labels_are_compared_as_numbers_and_as_text(odd: str, run: Run) -> None:
+    columns = shop()
+    labels = (np.arange(ROWS) % 2).astype(str).astype(object)
+    with_word = labels.copy()
+    with_word[:9] = "x"
+    by_table = {"train": labels, "test": labels} | {odd: with_word}
+    for table, values in by_table.items():
+        write_csv(f"{table}.csv", **columns | {"click": values})
+    code, _, err = run("train.csv", "--task", "click", "--test", "test.csv")
+    assert code == (0 if odd == "train" else 2)
+    assert ("holds 'x' in 9 rows" in err) == (odd == "test")
+
+
+def test_delimiter_of_the_test_table_is_written(run: Run) -> None:
+    frame = pd.DataFrame(shop()).drop(columns=["seen_at"], errors="ignore")
+    frame.to_parquet("train.parquet")
+    frame.to_csv("test.csv", sep=";", index=False)
+    code, _, err = run("train.parquet", "--task", "click", "--test", "test.csv")
+    assert (code, err) == (0, "")
+    assert written("train")["csv"]["delimiter"] == ";"
+
+
 def test_test_table_ends_the_split_by_time(run: Run) -> None:
     write_csv("train.csv", **shop())
     write_csv("test.csv", **shop())
@@ -602,6 +625,32 @@ def test_labels_outside_of_a_space_are_not_described(run: Run) -> None:
     text = Path("conf/dataset/shop.yaml").read_text()
     assert f"{ROWS // 4:,} labels where buy is 1" in text
     assert "wlr or ziln" not in text
+
+
+def test_chained_spaces_are_described_alike_in_any_order(run: Run) -> None:
+    every = np.arange(ROWS)
+    table = shop() | {"view": every % 2, "click": (every % 3 == 0) * 1}
+    write_csv("shop.csv", **table | {"buy": (every % 6 == 0) * 1})
+    texts = []
+    for spaces in (["buy:click", "click:view"], ["click:view", "buy:click"]):
+        tasks = ["--task", "view", "click", "buy"]
+        code = run("shop.csv", *tasks, "--space", *spaces, "--force")[0]
+        assert code == 0
+        texts.append(Path("conf/dataset/shop.yaml").read_text())
+    assert texts[0] == texts[1]
+    num_labels = (every % 3 == 0).sum()
+    assert f"of {num_labels:,} labels where click is 1 are 1" in texts[0]
+    assert "WARNING: buy" not in texts[0]
+
+
+def test_task_that_is_a_space_says_nothing_about_a_column_of_its_name(run: Run) -> None:
+    every = np.arange(ROWS)
+    table = shop() | {"clicked": every % 2, "click": every % 5}
+    write_csv("shop.csv", **table)
+    tasks = ["--task", "click=clicked", "buy", "--space", "buy:click"]
+    assert run("shop.csv", *tasks)[0] == 0
+    text = Path("conf/dataset/shop.yaml").read_text()
+    assert "the space of" not in text
 
 
 @pytest.mark.parametrize("classes", [1, 2])
@@ -787,6 +836,17 @@ def test_name_is_made_of_the_file_name(run: Run) -> None:
     assert written("data_2026_sales_all")["train"] == "2026 sales (all).v2.csv"
 
 
+def test_task_with_a_word_of_yaml_is_quoted(run: Run) -> None:
+    write_csv("shop.csv", **shop())
+    assert run("shop.csv", "--task", "on=click")[0] == 0
+    assert list(written("shop")["tasks"]) == ["on"]
+
+
+def test_name_with_letters_and_digits_is_no_value(run: Run) -> None:
+    write_csv("e5.csv", **shop())
+    assert run("e5.csv", "--task", "click", "--name", "e5")[0] == 0
+
+
 @pytest.mark.parametrize("name", ["null", "True", "nan", "inf"])
 def test_name_is_none_that_mtl_train_takes_for_a_value(name: str, run: Run) -> None:
     write_csv(f"{name}.csv", **shop())
@@ -854,6 +914,13 @@ MISTAKES = {
     "shop.csv --task mean=click": "the name 'mean' is reserved; write --task",
     "shop.csv --task auto=click": "the name 'auto' is reserved; write --task",
     "shop.csv --task click click": "--task: names click twice",
+    "shop.csv --task group=click": "the name 'group' is reserved; write --task",
+    "shop.csv --task a=click a_prediction=buy": "a column of the predictions is named "
+    "'a_prediction'; write --task my_a_prediction=buy",
+    "shop.csv --task b_row_weight=click b=buy": "predictions is named 'b_row_weight'",
+    "marks.csv --task click": "holds '???', and configs cannot hold '???'; replace it",
+    "marks.csv --task m=${ad}": "holds '${ad}', and configs cannot hold '${'",
+    f"shop.csv {'x' * 300} --task click": "unrecognized arguments: xxx",
     "shop.csv --task click --name old": "conf/dataset/old.yaml exists; choose another",
     "shop.csv --task click --name a/b": "--name: 'a/b' should be letters, digits",
     "shop.csv --task click --name null": "--name: mtl-train would take 'null' for a "
@@ -993,6 +1060,7 @@ def tables(tmp_path: Path) -> None:
         "cut.parquet": cut,
         "cut.csv.gz": gzip.compress(text.encode())[:-20],
         "labels.csv": "click,one\n" + "0,5\n1,5\n" * 50,
+        "marks.csv": "click,${ad}\n" + "???,1\nyes,0\n" * 50,
         "dots.csv": "click,ad\n" + "\n".join(words),
         "dots.txt": "click,ad\n" + "\n".join(words),
         "dotted.csv": "click,ad\n" + "\n".join(words).replace("yes", "yes."),

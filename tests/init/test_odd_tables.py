@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet
 import pytest
 import yaml
 from helpers.commands import refused
 from helpers.slow import slow_except
 
 from mtl_cli.core.errors import DataError
-from mtl_cli.init import dataset_proposal
+from mtl_cli.init import dataset_proposal, preview
 from mtl_cli.init.column_profile import profile_column
 
 Run = Callable[..., tuple[int, str, str]]
@@ -617,13 +618,48 @@ def test_empty_text_of_parquet_is_no_list_as_an_empty_cell_is_none() -> None:
     assert sorted(values) == sorted(others) == ["a", "b", "c"]
 
 
+LISTS = {
+    "nulls": (pa.array([[None]] * ROWS, pa.list_(pa.string())), "only empty values"),
+    "whole_nulls": (pa.array([[None]] * ROWS, pa.list_(pa.int64())), "only empty valu"),
+    "structs": (pa.array([[{"a": 1}]] * ROWS), "lists of struct<a: int64>: convert"),
+    "floats": (pa.array([[0.5, 1.5]] * ROWS), "write weights: session in a sequence"),
+    "session": (pa.array([[u, u + 1] for u in USER.tolist()]), ""),
+}
+
+
+@pytest.mark.parametrize("case", LISTS)
+def test_list_is_a_sequence_or_left_out_and_no_group(run: Run, case: str) -> None:
+    lists, told = LISTS[case]
+    table = {"click": CLICK, "ad": EVERY // 7 % 9, "session": lists}
+    pa.parquet.write_table(pa.table(table), "t.parquet")
+    code, out, err = run("t.parquet", "--task", "click")
+    assert (code, err) == (0, "")
+    assert told in Path("conf/dataset/t.yaml").read_text()
+    assert ("session" in written()["features"]) == (case == "session")
+    assert written()["group_column"] is None
+    check_that_it_trains_or_says_so(out)
+    assert REFUSED not in out
+
+
+def test_rows_of_large_cells_are_not_all_read(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preview, "MAX_BYTES", 4_000)
+    monkeypatch.setattr(preview, "ROWS_PER_READ", 100)
+    frame = pd.DataFrame({"click": CLICK, "ad": EVERY // 7 % 9})
+    frame.to_parquet("t.parquet")
+    assert run("t.parquet", "--task", "click")[0] == 0
+    text = Path("conf/dataset/t.yaml").read_text()
+    assert "from the first 300 rows of t.parquet" in text
+
+
 def test_table_with_too_many_columns_is_refused_before_it_is_read(run: Run) -> None:
-    names = [*(f"c{i}" for i in range(10_001)), "click"]
+    names = [*(f"c{i}" for i in range(5_000)), "click"]
     rows = [names, ["0"] * len(names), ["1"] * len(names)]
     Path("t.csv").write_text("\n".join(map(",".join, rows)))
     code, _, error = run("t.csv", "--task", "click")
     assert code == 2
-    assert "'t.csv' has 10,002 columns; mtl-init reads at most 10,000: remove" in error
+    assert "'t.csv' has 5,001 columns; mtl-init reads at most 5,000: remove" in error
 
 
 def test_each_name_is_searched_once_for_users_and_items(
