@@ -1,8 +1,13 @@
 """Overrides: the `key=value` settings of a command line."""
 
 import re
+from collections.abc import Mapping
+from os import PathLike, fspath
 
+import numpy as np
 from hydra.core.override_parser.types import Quote, QuotedString
+
+from mtl_cli.core.errors import ConfigError
 
 # Hydra's prefix of a setting that adds a key or changes its value.
 ADD_OR_CHANGE = "++"
@@ -51,3 +56,43 @@ def quoted(text: str) -> str:
     if PLAIN_WORD.fullmatch(text) and text.lower() not in NOT_TEXT:
         return text
     return QuotedString(text, Quote.single).with_quotes()
+
+
+def unreadable_key(setting: str, key: str) -> ConfigError:
+    """Returns the error for a key that the syntax of overrides cannot express."""
+    return ConfigError(
+        f"{setting}: the key '{key}' has characters that an override cannot hold; "
+        "write this setting to a YAML file in ./conf"
+    )
+
+
+def value_text(key: str, value: object) -> str:
+    """Writes a Python value in the syntax of Hydra's overrides.
+
+    Raises:
+        ConfigError: if a configuration cannot hold the value, or an override cannot.
+    """
+    if isinstance(value, np.generic):  # a scalar of NumPy, such as `np.float32`
+        value = value.item()
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, PathLike):
+        value = fspath(value)
+    if isinstance(value, str):
+        return quoted(value)
+    if isinstance(value, list | tuple):
+        return f"[{','.join(value_text(key, inner) for inner in value)}]"
+    if isinstance(value, Mapping):
+        for inner in map(str, value):
+            if quoted(inner) != inner:
+                raise unreadable_key(key, inner)
+        pairs = (f"{inner}:{value_text(key, v)}" for inner, v in value.items())
+        return f"{{{','.join(pairs)}}}"
+    raise ConfigError(
+        f"{key}: a configuration cannot hold {type(value).__name__}; give a number, "
+        "a text, a list or a dict"
+    )

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import socket
 import time
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ CHECKPOINTS = "checkpoints"
 # The values that a run has taken from an earlier run; see `runs/earlier_run.py`.
 START_FROM = "start_from.json"
 SUBFOLDERS = (CHECKPOINTS, "model", "plots")
+# The last epoch that was sent to a tracker, and the ids that trackers gave the run.
+TRACKER_FILES = ("tracked.json", "mlflow.json", "wandb.json")
 # The files that a process may leave if it is killed before it writes `status.json`.
 FIRST_FILES = re.compile(r"\.lock|train\.log|\.tmp-(\d+-)?status\.json")
 MAX_SECONDS = 1e10  # three centuries
@@ -72,8 +75,10 @@ class RunFolder:
 
     def forget_run(self) -> None:
         """Removes the files of an earlier run. The new run appends to `train.log`."""
-        for name in ("config.yaml", "environment.json", "data_report.json", STATUS):
+        names = ["config.yaml", "environment.json", "data_report.json", STATUS]
+        for name in [*names, *TRACKER_FILES]:
             (self.path / name).unlink(missing_ok=True)
+        shutil.rmtree(self.path / "tensorboard", ignore_errors=True)
         self.record = {}
 
     def finish(self, status: str, error: str | None = None) -> None:

@@ -135,8 +135,9 @@ def slurm_workers() -> list[str]:
     tasks_per_host = slurm.expand_tasks_per_node(
         os.environ["SLURM_STEP_TASKS_PER_NODE"]
     )
-    # Two Slurm jobs on the same node should not use the same ports.
-    first_port = 12_000 + int(os.environ.get("SLURM_JOB_ID", "0")) % 20_000
+    # Two Slurm jobs on the same node should not use the same ports. Their ids often
+    # follow each other. So each id has 16 ports, enough for one process per GPU.
+    first_port = 12_000 + int(os.environ.get("SLURM_JOB_ID", "0")) % 1_250 * 16
     return [
         f"{host}:{first_port + i}"
         for host, num_tasks in zip(hosts, tasks_per_host, strict=True)

@@ -126,7 +126,8 @@ def introductions(
                 connection = server.accept()[0]
             except OSError:  # no worker has come within `RETRY_SECONDS`
                 continue
-            if introduction := read_introduction(connection):
+            introduction = read_introduction(connection)
+            if introduction and introduction["index"] in range(1, len(workers)):
                 missing_ranks.discard(introduction["index"])
                 yield connection, introduction
             else:
@@ -138,7 +139,8 @@ def read_introduction(connection: socket.socket) -> dict[str, Any] | None:
     try:
         connection.settimeout(INTRODUCTION_TIMEOUT_SECONDS)
         introduction = json.loads(connection.makefile().readline())
-        return {key: introduction[key] for key in INTRODUCTION_KEYS}
+        known = {key: introduction[key] for key in INTRODUCTION_KEYS}
+        return known if isinstance(known["index"], int) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -68,9 +68,11 @@ def axis_around(values: Iterable[float], start: float, stop: float) -> Axis:
     """Returns an axis that covers all finite values, with a small margin."""
     finite = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
     low, high = min(finite), max(finite)
-    margin = (high - low) * 0.06
-    if not margin:  # all values are equal
-        margin = abs(high) * 0.01 or 1.0
+    largest = max(abs(low), abs(high))
+    # Float64 could not hold ticks between values that are equal but for rounding.
+    margin = max((high - low) * 0.06, largest * 1e-9)
+    if low == high:
+        margin = largest * 0.01 or 1.0
     return Axis(low - margin, high + margin, start, stop)
 
 

@@ -77,14 +77,16 @@ def figure_of(plots: Sequence[LinePlot | IntervalPlot]) -> NotebookFigure:
 
 def draw_lines(axes: Axes, plot: LinePlot) -> None:
     """Draws the lines of a plot."""
-    for line in plot.lines:
-        axes.plot(line.x, line.y, marker=".", label=plain(line.label))
+    # Matplotlib leaves out labels that begin with "_", unless the legend is given them.
+    labels = [plain(line.label) for line in plot.lines]
+    drawn = [axes.plot(line.x, line.y, marker=".")[0] for line in plot.lines]
     if plot.diagonal:
         axes.axline((0, 0), slope=1, color="gray", linestyle=":")
     if plot.kept_epoch is not None:
-        axes.axvline(plot.kept_epoch, color="gray", linestyle=":", label="kept")
+        labels.append("kept")
+        drawn.append(axes.axvline(plot.kept_epoch, color="gray", linestyle=":"))
     if len(plot.lines) > 1:
-        axes.legend(fontsize="small")
+        axes.legend(drawn, labels, fontsize="small")
     if plot.x_name == "epoch":
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel=plain(plot.x_name), ylabel=plain(plot.y_name))

@@ -38,6 +38,7 @@ class Event:
     call: Callable[[], object]
     num_values: int = 0  # the number of values that the call sends
     epoch: int = 0  # the number of the epoch that the call reports; 0 for other calls
+    is_end: bool = False  # whether the call reports the end of the run
     must_succeed: bool = False  # whether an error of the call ends the run
     # The time of the event, in seconds since 1970.
     time: float = field(default_factory=time.time)
@@ -67,7 +68,9 @@ class TrackedRun:
         self.last_outcome = Outcome.SENT
         self.reason = ""  # the text of the last error; "" before the first error
         self.start_error: BaseException | None = None
+        self.has_refused = False  # whether the service has refused an event
         self.num_refused = 0  # the number of values that the service has refused
+        self.is_end_refused = False
 
     def start(self, values: dict[str, Any], must_succeed: bool) -> None:
         """Starts the tracker and the thread, and waits until the tracker has started.
@@ -99,6 +102,10 @@ class TrackedRun:
                 "or train with tracker=none"
             ) from self.start_error
 
+    def resume(self, number: int) -> None:
+        """Queues the number of the last epoch before a resume."""
+        self.add(Event(partial(self.tracker.resume, number)))
+
     def epoch(self, number: int, row: dict[str, Any]) -> None:
         """Queues the losses and validation metrics of an epoch."""
         call = partial(self.tracker.epoch, number, row)
@@ -124,7 +131,7 @@ class TrackedRun:
         if not self.is_open:
             return
         call = partial(self.tracker.end, scores)
-        self.add(Event(call, len(flat_numbers(dict(scores or {})))))
+        self.add(Event(call, len(flat_numbers(dict(scores or {}))), is_end=True))
         # A second call means that a signal has interrupted the first call, so the run
         # must not wait again.
         is_interrupted = self.is_ending
@@ -134,7 +141,8 @@ class TrackedRun:
         with self.lock:
             self.is_open = False
             self.lock.notify_all()
-            lacks_end = bool(self.events)  # the end is the last event
+            # The end is the last event.
+            lacks_end = bool(self.events) or self.is_end_refused
             num_unsent = sum(event.num_values for event in self.events)
         num_missing = self.num_refused + num_unsent
         if not num_missing and not lacks_end:
@@ -196,13 +204,17 @@ class TrackedRun:
                     return
                 is_first_error = error is not None and not self.reason
                 self.last_outcome = outcome
-                if error is not None:
+                # The first refusal explains the following refusals.
+                is_first_refusal = outcome is Outcome.REFUSED and not self.has_refused
+                if error and (outcome is Outcome.AWAY or is_first_refusal):
                     self.reason = first_line(error)
-                    if event.must_succeed:
-                        self.start_error = error
-                        self.is_open = False
+                if error and event.must_succeed:
+                    self.start_error = error
+                    self.is_open = False
                 if outcome is Outcome.REFUSED:
+                    self.has_refused = True
                     self.num_refused += event.num_values
+                    self.is_end_refused = event.is_end
                 if outcome is not Outcome.AWAY:
                     self.events.popleft()
                 self.lock.notify_all()
@@ -264,7 +276,10 @@ def tracked_run(
     tracked = TrackedRun(tracker, folder, warn)
     tracked.start(values, must_succeed=earlier_rows is None)
     last_sent = tracked.last_epoch_sent()
-    for row in earlier_rows or ():
+    rows = list(earlier_rows or ())
+    if rows:
+        tracked.resume(rows[-1]["epoch"])
+    for row in rows:
         if row["epoch"] > last_sent:
             tracked.epoch(row["epoch"], row)
     try:

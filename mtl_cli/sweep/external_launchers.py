@@ -18,6 +18,7 @@ from pathlib import Path
 from mtl_cli.core.run_folder import has_ended
 from mtl_cli.runs.job_records import RECORDS, JobRecord, job_records
 from mtl_cli.sweep import job_processes
+from mtl_cli.sweep.job import Job
 
 POLL_SECONDS = 0.1
 STOP_CHECK_SECONDS = 1.0
@@ -73,6 +74,29 @@ def wait_unless_stopped(sweep: Path) -> None:
             job_processes.stop_all_jobs()
 
 
+def wait_for_equal_job(job: Job) -> None:
+    """Waits while another process of the launcher runs a job with the same run folder.
+
+    Several jobs of a sweep may have the same single-task twin. Of two jobs that have no
+    process yet, the job with the lower number goes first.
+    """
+    job.record.write(job.sweep)
+    own_number = number_key(job.record)
+    while not is_stopped(job.sweep) and any(
+        other.name == job.record.name
+        and other.status == "running"
+        and number_key(other) != own_number
+        and (may_be_alive(other) if other.pid else number_key(other) < own_number)
+        for other in job_records(job.sweep)
+    ):
+        time.sleep(STOP_CHECK_SECONDS)
+
+
+def number_key(record: JobRecord) -> list[int]:
+    """Returns the number of a job as a key to sort by: 9.1 comes before 10.1."""
+    return [int(part) for part in record.number.split(".")]
+
+
 def describe_failure(error: Exception) -> str:
     """Describes how a launcher has failed; "" if the error is not a launcher's."""
     package = type(error).__module__.partition(".")[0]
@@ -83,8 +107,10 @@ def describe_failure(error: Exception) -> str:
         codes = re.findall(r"[{,] ?([^{},]+)", str(error))
         return f"joblib lost a process ({', '.join(codes)}) and ends all others"
     lines = [line.strip() for line in str(error).splitlines() if line.strip("- ")]
-    if name == "FailedJobError":  # its text is a traceback, then the paths of logs
-        is_path_line = [line.startswith("You can check") for line in lines]
+    # The text of a FailedJobError is a traceback, then the paths of logs. If Slurm has
+    # refused the job, the text is only Slurm's message.
+    is_path_line = [line.startswith("You can check") for line in lines]
+    if name == "FailedJobError" and any(is_path_line[1:]):
         last_line = lines[is_path_line.index(True) - 1]
         return f"a process of {package} failed: {last_line}"
     return f"a process of {package} failed: {' '.join(lines[:2])}"

@@ -17,7 +17,7 @@ from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from mtl_cli.core.errors import DataError, first_line
+from mtl_cli.core.errors import ConfigError, DataError, first_line
 from mtl_cli.core.run_folder import LOG, RunFolder, status_of
 from mtl_cli.runs.job_records import JobRecord
 from mtl_cli.sweep.job import Job, run_job
@@ -32,6 +32,7 @@ class RunningJob:
     job: Job
     process: BaseProcess
     deadline: float
+    is_interrupted: bool = False  # whether the sweep has stopped and interrupted it
 
 
 running: list[RunningJob] = []
@@ -122,6 +123,7 @@ def stop_all_jobs() -> None:
         process = running_job.process
         if process.pid is not None and process.is_alive():
             os.kill(process.pid, signal.SIGINT)
+        running_job.is_interrupted = True
         running_job.deadline = time.monotonic() + GRACE_SECONDS
     wait_for_jobs()
 
@@ -139,7 +141,10 @@ def finish(running_job: RunningJob, is_late: bool) -> None:
         record = job.record
     if record.status == "running":
         reason = exit_reason(process.exitcode or 0)
-        if is_late:
+        if is_late and running_job.is_interrupted:
+            reason = f"the job did not end within {GRACE_SECONDS} s after the sweep was"
+            reason += " stopped"
+        elif is_late:
             reason = "the job ran longer than sweep.timeout_minutes"
         record_death(job.sweep, record, reason)
     record.stderr_path(job.sweep).unlink(missing_ok=True)
@@ -147,7 +152,11 @@ def finish(running_job: RunningJob, is_late: bool) -> None:
 
 
 def record_death(sweep: Path, record: JobRecord, reason: str) -> None:
-    """Writes the record, status and log of a job that could not record its own end."""
+    """Writes the record, status and log of a job that could not record its own end.
+
+    If the job died before it began its run, its folder may hold an earlier run, which
+    stays as it is.
+    """
     record.seconds = seconds_since_start(sweep, record)
     record.status = "failed"
     record.code = 1
@@ -155,7 +164,11 @@ def record_death(sweep: Path, record: JobRecord, reason: str) -> None:
     record.write(sweep)
     run = sweep / record.name
     stderr = record.stderr_path(sweep)
-    if status_of(run):
+    with contextlib.suppress(ConfigError):  # the folder cannot be read, or is in use
+        status = status_of(run)
+        began = status.get("status") == "running" and status.get("pid") == record.pid
+        if not began or status.get("host") != record.host:
+            return
         folder = RunFolder(run)
         folder.finish("failed", reason)
         folder.release()

@@ -127,4 +127,7 @@ def number_of_values(setting: Override) -> int:
         return max(0, int(-negative_quotient))
     if not setting.is_discrete_sweep():
         return 1  # an interval: Hydra's basic sweeper refuses intervals later
-    return sum(1 for _ in setting.sweep_iterator())
+    try:
+        return sum(1 for _ in setting.sweep_iterator())
+    except ValueError as error:  # a range with the step 0
+        raise ConfigError(f"{setting.key_or_group}: {error}") from None

@@ -5,9 +5,14 @@ single-task twin trains a separate network for each task, a single-scenario twin
 on the rows of one scenario alone.
 """
 
+from functools import cache
 from typing import Any, NamedTuple
 
-from mtl_cli.config.overrides import quoted
+from omegaconf import OmegaConf
+
+from mtl_cli.config.overrides import quoted, value_text
+from mtl_cli.core.options import MAX_PARTS
+from mtl_cli.core.paths import conf_folder
 from mtl_cli.models.base import COMMON_KEYS
 from mtl_cli.sweep.folder_names import without_signs
 
@@ -57,7 +62,8 @@ def single_task_twin(variant: Variant) -> Variant:
     """Returns a run's single-task twin: a run with a separate network for each task.
 
     Between a task's input and its tower, the twin has the layers of one expert of each
-    level. The keys that mean the same for all models keep their values.
+    level. The keys that mean the same for all models keep their values. A value that
+    only the model's YAML sets becomes a setting of the twin.
     """
     values, settings, choices = variant
     model = values["model"]
@@ -65,12 +71,29 @@ def single_task_twin(variant: Variant) -> Variant:
     common = {k: v for k, v in model.items() if k in COMMON_KEYS}
     single_task = common | {"name": "single_task", "bottom_units": units} | INDEPENDENT
     remaining = [setting for setting in settings if holds_for_all_models(setting)]
-    widths = str(units).replace(" ", "")
+    named = {without_signs(setting).partition("=")[0] for setting in remaining}
+    own = {"bottom_units": units} | {
+        key: value
+        for key, value in common.items()
+        if value != defaults_of_models()[key] and f"model.{key}" not in named
+    }
     return Variant(
         values | {"model": single_task},
-        [*remaining, "model=single_task", f"model.bottom_units={widths}"],
+        [
+            *remaining,
+            "model=single_task",
+            *(f"model.{key}={value_text(key, value)}" for key, value in own.items()),
+        ],
         choices | {"model": "single_task"},
     )
+
+
+@cache
+def defaults_of_models() -> dict[str, Any]:
+    """Returns the values of `COMMON_KEYS` that a model's own YAML may replace."""
+    section: Any = OmegaConf.load(conf_folder() / "config.yaml").model
+    values: Any = OmegaConf.to_container(section)
+    return {key: values.get(key) for key in COMMON_KEYS}
 
 
 def holds_for_all_models(setting: str) -> bool:
@@ -104,4 +127,5 @@ def bottom_units(model: dict[str, Any]) -> list[int]:
     if "star_units" in model:  # M3oE has a network below its experts
         below = [model["star_units"], *model["bottom_units"]]
     num_levels = 2 if model["name"] == "home" else int(model.get("num_levels", 1))
+    num_levels = min(num_levels, MAX_PARTS)  # the job itself refuses a larger number
     return below + list(units) * num_levels

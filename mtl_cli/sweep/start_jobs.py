@@ -16,7 +16,11 @@ from mtl_cli.core.plugins import used_folders
 from mtl_cli.core.secrets import mask_secrets, tracked_secrets
 from mtl_cli.runs.job_records import JobRecord
 from mtl_cli.sweep import job_processes, session
-from mtl_cli.sweep.external_launchers import is_stopped, wait_unless_stopped
+from mtl_cli.sweep.external_launchers import (
+    is_stopped,
+    wait_for_equal_job,
+    wait_unless_stopped,
+)
 from mtl_cli.sweep.folder_names import job_name
 from mtl_cli.sweep.job import Job, skip_if_done
 from mtl_cli.sweep.plan import keys_of_values
@@ -75,7 +79,7 @@ def start_jobs(composed: DictConfig) -> Objective:
         options = keys.sweep
         repeats = keys.repeats
         variants = repeats_and_twins(first_variant)
-    except ConfigError:
+    except (ConfigError, LookupError, TypeError, ValueError):
         # The wrong configuration becomes one job, and the job reports the error.
         options = SweepOptions(jobs="auto", timeout_minutes=None)
         repeats = 1
@@ -93,6 +97,8 @@ def start_jobs(composed: DictConfig) -> Objective:
     for job in jobs:
         if job.folder not in started:
             started[job.folder] = job.record
+            if not is_basic:
+                wait_for_equal_job(job)
             if not skip_if_done(job):
                 job_processes.start_process(job, jobs_at_once, timeout_seconds)
     if not is_basic:

@@ -80,6 +80,12 @@ class Tracker(Options):
             values: the configuration, without secrets.
         """
 
+    def resume(self, number: int) -> None:
+        """Receives the number of the last epoch before a resume; follows `start`.
+
+        The epochs up to this number may have been sent to the tracker already.
+        """
+
     def epoch(self, number: int, row: dict[str, Any]) -> None:
         """Receives the end of an epoch.
 

@@ -1,7 +1,9 @@
 """The tracker `mlflow`: sends runs to an MLflow server, database or folder."""
 
+import hashlib
 import json
 import os
+import posixpath
 import re
 from pathlib import Path
 from typing import Any, ClassVar
@@ -36,6 +38,7 @@ MODEL_FOLDER = "model"
 # The seconds that a request may take.
 START_SECONDS = 30  # the server may have to wake up first
 METRICS_SECONDS = 10
+MAX_NAME_LENGTH = 250  # of a parameter or metric
 FILE_SECONDS = 60  # the server stores a file
 
 
@@ -99,9 +102,19 @@ class MLflow(Tracker):
     def end(self, scores: dict[str, Scores] | None) -> None:
         with limited_requests(METRICS_SECONDS, self._printable_uri):
             self._log_metrics(flat_numbers(dict(scores or {}), "final."), step=0)
-        if scores is not None:
-            with limited_requests(FILE_SECONDS, self._printable_uri):
-                self._log_files()
+        try:
+            if scores is not None:
+                with limited_requests(FILE_SECONDS, self._printable_uri):
+                    self._log_files()
+        except OSError:  # the call will be repeated
+            raise
+        except Exception:  # the files are refused, but the run has ended
+            self._terminate(scores)
+            raise
+        self._terminate(scores)
+
+    def _terminate(self, scores: dict[str, Scores] | None) -> None:
+        """Records the end of the run, and whether it failed."""
         status = "FAILED" if scores is None else "FINISHED"
         with limited_requests(METRICS_SECONDS, self._printable_uri):
             milliseconds = int(1000 * self._event_time)
@@ -224,9 +237,19 @@ class MLflow(Tracker):
 
 
 def allowed_name(key: str) -> str:
-    """Replaces each character that MLflow does not allow in names by "_".
+    """Returns a name that MLflow allows: with "_" in place of other characters.
+
+    MLflow refuses names of more than 250 characters, and names that are no paths.
 
     >>> allowed_name("dataset.features.price ($).kind")
     'dataset.features.price ___.kind'
+    >>> allowed_name("dataset.features.a/../b.kind")
+    'dataset.features.a_.._b.kind'
     """
-    return re.sub(r"[^\w./ -]", "_", key)
+    name = re.sub(r"[^\w./ -]", "_", key)
+    if posixpath.normpath(name) != name:
+        name = name.replace("/", "_")
+    if len(name) > MAX_NAME_LENGTH:
+        digest = hashlib.sha256(key.encode()).hexdigest()
+        name = f"{name[: MAX_NAME_LENGTH - 13]}-{digest[:12]}"
+    return name

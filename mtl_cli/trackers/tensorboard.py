@@ -25,6 +25,9 @@ class TensorBoard(Tracker):
 
         self._writer = Writer(str(run / "tensorboard"))
 
+    def resume(self, number: int) -> None:
+        self._last_epoch = number
+
     def epoch(self, number: int, row: dict[str, Any]) -> None:
         self._last_epoch = number
         for name, value in flat_numbers(row).items():

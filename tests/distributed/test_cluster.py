@@ -17,12 +17,22 @@ def test_slurm_tasks_keep_the_order_of_their_numbers(monkeypatch):
     }.items():
         monkeypatch.setenv(name, value)
     assert cluster.slurm_workers() == [
-        "node2:12007",
-        "node2:12008",
-        "node10:12007",
-        "node10:12008",
-        "node11:12007",
+        "node2:12112",
+        "node2:12113",
+        "node10:12112",
+        "node10:12113",
+        "node11:12112",
     ]
+
+
+def test_slurm_jobs_that_follow_each_other_share_no_port(monkeypatch):
+    monkeypatch.setenv("SLURM_STEP_NODELIST", "node1")
+    monkeypatch.setenv("SLURM_STEP_TASKS_PER_NODE", "8")
+    addresses = []
+    for job in range(100, 104):
+        monkeypatch.setenv("SLURM_JOB_ID", str(job))
+        addresses += cluster.slurm_workers()
+    assert len(set(addresses)) == 4 * 8
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,11 @@
 """The rendezvous joins processes of the same run, and refuses other processes."""
 
+import json
 import socket
 import threading
+import time
+
+import pytest
 
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.distributed import rendezvous
@@ -46,6 +50,38 @@ def test_rendezvous_of_processes_of_one_run_succeeds():
     assert rendezvous_errors(
         same_environment(), same_environment(), same_environment()
     ) == ["", "", ""]
+
+
+@pytest.mark.parametrize("rank", [[1], 0, 2, "1", None])
+def test_stranger_with_a_wrong_rank_is_no_worker(rank):
+    workers = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    introductions = [
+        dict.fromkeys(rendezvous.INTRODUCTION_KEYS) | {"index": index}
+        for index in (rank, 1)
+    ]
+
+    def come():
+        for introduction in introductions:
+            connection = connected(workers[0])
+            with connection:
+                connection.sendall(f"{json.dumps(introduction)}\n".encode())
+                connection.recv(1)
+
+    thread = threading.Thread(target=come)
+    thread.start()
+    for connection, introduction in rendezvous.introductions(workers):
+        with connection:
+            assert introduction["index"] == 1
+    thread.join()
+
+
+def connected(address):
+    """Connects to an address as soon as somebody listens there."""
+    while True:
+        try:
+            return socket.create_connection(rendezvous.host_and_port(address))
+        except ConnectionRefusedError:
+            time.sleep(0.01)
 
 
 def test_rendezvous_of_different_runs_fails_in_every_process():

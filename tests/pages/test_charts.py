@@ -25,6 +25,15 @@ def test_axes_have_round_ticks_inside() -> None:
     assert axis.low < 0.5 < axis.high
 
 
+@pytest.mark.parametrize("x", [1e-9, 0.3, 1.0, 123.4, 1e16])
+@pytest.mark.parametrize("ulps", range(1, 9))
+def test_values_that_are_nearly_equal_have_ticks(x: float, ulps: int) -> None:
+    axis = axis_around([x, x + ulps * math.ulp(x)], 0, 100)
+    ticks = axis.ticks()
+    texts = [tick_text(tick, ticks) for tick in ticks]
+    assert len(set(texts)) == len(texts) > 1
+
+
 def test_ticks_that_would_not_fit_beside_an_axis_are_written_with_exponents() -> None:
     ticks = Axis(-3e7, 1.3e8, 0, 100).ticks()
     texts = [tick_text(tick, ticks) for tick in ticks]

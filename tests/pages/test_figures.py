@@ -20,6 +20,13 @@ def test_figure_has_one_panel_per_plot_and_no_empty_panel(num_plots: int) -> Non
     assert titles == [plot.title for plot in plots]
 
 
+def test_legend_names_every_line_and_the_kept_epoch() -> None:
+    lines = [Line(name, [1, 2], [0.5, 0.4]) for name in ("_a", "b")]
+    (axes,) = figure_of([LinePlot("x", "epoch", "loss", lines, kept_epoch=1)]).axes
+    texts = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert texts == ["_a", "b", "kept"]
+
+
 def test_home_folder_that_cannot_be_written_causes_no_warning() -> None:
     program = [sys.executable, "-c", "import mtl_cli.pages.figures"]
     not_set = ("MPLCONFIGDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")

@@ -252,6 +252,19 @@ def test_best_weights_come_back_after_a_worse_epoch_that_was_cut_off(file, tmp_p
         np.testing.assert_array_equal(a, b, strict=True)
 
 
+def test_new_run_in_a_used_folder_is_a_new_run_of_its_trackers(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.begin("")
+    names = ["tracked.json", "mlflow.json", "wandb.json", "mine.txt"]
+    for name in names:
+        (tmp_path / name).write_text("{}")
+    (tmp_path / "tensorboard").mkdir()
+    (tmp_path / "tensorboard" / "events").write_text("")
+    folder.forget_run()
+    folder.release()
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
 # Checkpoints
 
 

@@ -29,6 +29,7 @@ class Recorder(Tracker):
     _times: list[float] = PrivateAttr(default_factory=list)
     _error: BaseException | None = PrivateAttr(None)
     _attempts: int = PrivateAttr(0)
+    _hears_of_resumes: bool = PrivateAttr(False)
 
     def record(self, call: str) -> None:
         self._attempts += 1
@@ -39,6 +40,10 @@ class Recorder(Tracker):
 
     def start(self, run: Path, values: dict[str, Any]) -> None:
         self.record("start")
+
+    def resume(self, number: int) -> None:
+        if self._hears_of_resumes:
+            self.record(f"resume {number}")
 
     def epoch(self, number: int, row: dict[str, Any]) -> None:
         self.record(f"epoch {number}")
@@ -113,6 +118,28 @@ def test_error_at_the_start_of_a_resumed_run_is_a_warning(tmp_path: Path) -> Non
         tracked.end(SCORES)
     assert tracker._calls == ["start", "epoch 1", "done"]
     assert len(warnings) == 1
+
+
+def test_tracker_hears_of_the_last_epoch_before_a_resume(tmp_path: Path) -> None:
+    record = {"tracker": "recorder", "epoch": 2}
+    (tmp_path / "tracked.json").write_text(json.dumps(record))
+    tracker, warnings = Recorder(name="recorder"), list[str]()
+    tracker._hears_of_resumes = True
+    rows = [row(1), row(2)]
+    with tracked_run(tracker, tmp_path, warnings.append, {}, rows) as tracked:
+        tracked.end(SCORES)
+    assert tracker._calls == ["start", "resume 2", "done"]
+
+
+def test_refused_end_is_named_with_the_first_refusal(tmp_path: Path) -> None:
+    tracker, warnings = Recorder(name="recorder"), list[str]()
+    with tracked_run(tracker, tmp_path, warnings.append, {}, None) as tracked:
+        tracker._error = ValueError("the first reason")
+        tracked.epoch(1, row(1))
+        wait_until(lambda: tracker._attempts == 2)
+        tracker._error = ValueError("another reason")
+        tracked.end({})
+    assert "recorder lacks 2 values and the end of the run: the first" in warnings[-1]
 
 
 def test_events_of_an_absence_are_sent_later_with_their_own_times(

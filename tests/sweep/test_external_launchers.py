@@ -1,17 +1,20 @@
 """Jobs in the processes of other launchers: stopped, cut off, taken off a queue."""
 
+import json
 import logging
 import os
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mtl_cli.core.run_folder import status_of
 from mtl_cli.runs.job_records import JobRecord
 from mtl_cli.sweep import external_launchers, job_processes, plugin_settings
+from mtl_cli.sweep.job import Job
 
 
 def cut_off_job(sweep: Path) -> JobRecord:
@@ -23,8 +26,52 @@ def cut_off_job(sweep: Path) -> JobRecord:
     path = record.path(sweep)
     os.utime(path, times=(path.stat().st_mtime - 5,) * 2)
     (sweep / "x").mkdir()
-    (sweep / "x" / "status.json").write_text('{"status": "running"}')
+    status = {"status": "running", "pid": record.pid, "host": record.host}
+    (sweep / "x" / "status.json").write_text(json.dumps(status))
     return record
+
+
+@pytest.mark.parametrize("change", [{"status": "done"}, {"pid": 1}, {"host": "other"}])
+def test_run_of_another_process_stays_as_it_is(
+    change: dict[str, Any], tmp_path: Path
+) -> None:
+    record = cut_off_job(tmp_path)
+    path = tmp_path / "x" / "status.json"
+    text = json.dumps(json.loads(path.read_text()) | change)
+    path.write_text(text)
+    external_launchers.stop_external_jobs(tmp_path, "a reason")
+    assert record.read(tmp_path).status == "failed"
+    assert path.read_text() == text
+
+
+def test_equal_job_of_another_process_ends_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = JobRecord("9.2", "twin", [], pid=os.getpid(), host=socket.gethostname())
+    other.write(tmp_path)
+    waits = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        other.status = "done"
+        other.write(tmp_path)
+
+    monkeypatch.setattr(external_launchers.time, "sleep", wait)
+    for number, name, num_waits in (("8.2", "x", 0), ("8.2", "twin", 1)):
+        record = JobRecord(number, name, [])
+        job = Job(record, {}, {}, tmp_path, 0, {}, [])
+        external_launchers.wait_for_equal_job(job)
+        assert len(waits) == num_waits
+    # Neither job has a process: the job with the lower number does not wait.
+    other.status, other.pid = "running", 0
+    other.write(tmp_path)
+    external_launchers.wait_for_equal_job(job)
+    assert len(waits) == 1
+    later = Job(JobRecord("10.2", "twin", []), {}, {}, tmp_path, 0, {}, [])
+    record.status = "done"
+    record.write(tmp_path)
+    external_launchers.wait_for_equal_job(later)
+    assert len(waits) == 2
 
 
 def test_job_cut_off_by_its_launcher_has_failed_after_the_time_it_ran(
@@ -66,6 +113,13 @@ def test_failure_of_submitit_is_the_end_of_its_traceback() -> None:
     )
     message = "a process of submitit failed: OSError: no space"
     assert external_launchers.describe_failure(error) == message
+
+
+@pytest.mark.parametrize("text", ["sbatch: error: invalid partition", ""])
+def test_refusal_of_slurm_is_the_failure(text: str) -> None:
+    submitit = pytest.importorskip("submitit.core.utils")
+    message = external_launchers.describe_failure(submitit.FailedJobError(text))
+    assert message == f"a process of submitit failed: {text}"
 
 
 def test_waiting_jobs_leave_the_queue_of_slurm(

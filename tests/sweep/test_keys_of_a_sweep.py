@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 from mtl_cli.config import sweep_options
 from mtl_cli.config.sweep_options import SweepOptions
 from mtl_cli.core import machine
+from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.sweep import job_processes, start_jobs
 from mtl_cli.sweep.plan import (
@@ -71,6 +72,13 @@ def test_repeats_and_twins_are_jobs_of_their_own(started: Any) -> None:
     assert len(started("sweep.jobs=1", "repeats=2", *scenarios)) == 6
 
 
+@pytest.mark.parametrize("value", ["two", "null", "1000000000"])
+def test_wrong_value_is_one_job_that_reports_it(value: str, started: Any) -> None:
+    settings = ["sweep.jobs=1", "compare.single_task=true"]
+    jobs = started(*settings, f"model.num_levels={value}")
+    assert len(jobs) == (2 if value.isdigit() else 1)
+
+
 def test_auto_runs_as_many_jobs_as_the_machine_can(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -104,6 +112,12 @@ def test_auto_runs_as_many_jobs_as_the_machine_can(
 def test_values_are_counted_as_hydra_lists_them(values: str) -> None:
     setting = OverridesParser.create().parse_override(f"seed={values}")
     assert number_of_values(setting) == len(list(setting.sweep_string_iterator()))
+
+
+def test_range_with_the_step_0_is_refused() -> None:
+    setting = OverridesParser.create().parse_override("seed=range(1,10,0)")
+    with pytest.raises(ConfigError, match=r"seed: range\(\) arg 3 must not be zero"):
+        number_of_values(setting)
 
 
 @pytest.mark.parametrize(

@@ -37,11 +37,13 @@ def test_repeats_have_successive_seeds_and_come_before_their_twins() -> None:
         ("single_task", 5),
         ("single_task", 6),
     ]
+    twin = ["model=single_task", "model.bottom_units=[64,32,64,32]"]
+    twin.append("model.tower_units=[8]")  # not the default
     assert [job.settings for job in jobs] == [
         ["model=ple", "seed=5"],
         ["model=ple", "seed=6"],
-        ["model=single_task", "model.bottom_units=[64,32,64,32]", "seed=5"],
-        ["model=single_task", "model.bottom_units=[64,32,64,32]", "seed=6"],
+        [*twin, "seed=5"],
+        [*twin, "seed=6"],
     ]
     assert all(job.values["repeats"] == 1 for job in jobs)
     assert not any(job.values["compare"]["single_task"] for job in jobs)
@@ -55,6 +57,18 @@ def test_twin_keeps_the_keys_that_do_not_describe_the_sharing() -> None:
     assert twin.values["model"]["tower_units"] == [8]
     assert "num_levels" not in twin.values["model"]
     assert twin.choices == {"model": "single_task"}
+
+
+def test_twins_with_other_values_of_the_models_yaml_have_other_folders() -> None:
+    shared = {"name": "shared_bottom", "bottom_units": [4]}
+    names = set()
+    for widths in ([], [32]):
+        model = shared | {"tower_units": widths}
+        given = composed("model=x", model=model, compare={"single_task": True})
+        _, twin = repeats_and_twins(given)
+        names.add(job_name(twin.settings))
+        assert ("model.tower_units=[]" in twin.settings) == (widths == [])
+    assert len(names) == 2
 
 
 def test_twin_has_no_towers_that_read_each_other() -> None:
