@@ -162,8 +162,14 @@ def network(data):
     return built
 
 
+# Tracing takes seconds, so only one pair of each model and each encoder takes graphs.
+TRACED_ENCODER_OF = {
+    model: ENCODERS[(i + 1) % len(ENCODERS)] for i, model in enumerate(MODELS)
+}
+# A training takes seconds too. The default suite trains each encoder once, and the slow
+# suite each model on two encoders.
+PAIRS_TO_TRAIN = dict.fromkeys([*ENCODER_OF.items(), *TRACED_ENCODER_OF.items()])
 # Of a fixture, so that all tests of a pair follow one another and share its training.
-# The default suite trains each encoder once.
 TRAINED = [
     pytest.param(
         p.values,
@@ -171,6 +177,7 @@ TRAINED = [
         marks=pytest.mark.slow if "poso" in p.values else p.marks,
     )
     for p in QUICK_PAIRS
+    if p.values in PAIRS_TO_TRAIN
 ]
 
 
@@ -186,10 +193,8 @@ def trained(request, data):
     options += ["model.batch_norm=true", "model.dropout=0.1"]
     if hasattr(config(model, encoder).model, "gate_units"):
         options += ["model.gate_units=[3]"]
-    # Tracing takes seconds. One pair of the default suite takes graphs, and in the slow
-    # suite each model and each encoder.
-    traced = ENCODERS[(MODELS.index(model) + 1) % len(ENCODERS)]
-    eager = encoder != traced and (model, encoder) != ("mmoe", ENCODER_OF["mmoe"])
+    # Of the default suite, one pair takes graphs.
+    eager = encoder != TRACED_ENCODER_OF[model] and model != "mmoe"
     options += [f"trainer.batch_size={ROWS}"] if eager else []
     chosen = config(model, encoder, *options, tasks=len(TASKS))
     network = build(chosen, data.features.layout, data.labels)
