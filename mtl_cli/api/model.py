@@ -55,8 +55,9 @@ class Model:
             multiclass task has one column per class, `TASK.CLASS`. If `table` is a
             DataFrame, the result has the same index.
 
-        A `UserWarning` names each feature that has unknown values in more than half of
-        the rows, or an unknown value of which training rows have another spelling.
+        A `UserWarning` names each feature whose values are unknown in more than half of
+        the rows. It also names each feature with an unknown value that the training
+        rows spell differently, such as `paris` for `Paris`.
 
         Raises:
             DataError: if a column is missing, or has values of another type than the

@@ -135,8 +135,8 @@ def print_comparisons(
 ) -> None:
     """Writes the comparisons to stdout, by default as a table for the terminal.
 
-    CSV and Markdown hold no warnings, so their warnings go to stderr. CSV holds no
-    comparisons of lines.
+    `lines` compare runs that go on day by day, see `comparison.lines`. CSV does not
+    hold them. CSV and Markdown hold no warnings, so their warnings go to stderr.
     """
     from mtl_cli.comparison.csv_and_json import as_csv, as_json
     from mtl_cli.comparison.table import all_warnings, as_markdown, terminal_text
@@ -159,8 +159,8 @@ def write_html(
 ) -> None:
     """Writes the comparisons as an HTML page, and prints the path of the page.
 
-    Only an earlier page of a comparison is overwritten. Such a page holds nothing that
-    the runs do not hold, and is written again whenever there are more runs.
+    Only an earlier page of a comparison is overwritten. Nothing is lost then, because
+    the page is made from the runs alone.
     """
     from mtl_cli.comparison.page import is_page, page
 

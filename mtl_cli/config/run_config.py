@@ -167,8 +167,8 @@ class Config(Options):
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(
-                    f"dataset.tasks: the name {name!r} is taken by a column of the "
-                    "predictions, by trainer.monitor or by another output; rename "
+                    f"dataset.tasks: the name {name!r} is taken: it is another output, "
+                    "a column of the predictions, or a word of trainer.monitor; rename "
                     "the task"
                 )
 
@@ -177,9 +177,9 @@ class Config(Options):
         choices = [AUTO, MEAN, *self.chosen_tasks]
         if monitored not in choices or (monitored == AUTO and metric_name):
             raise ValueError(
-                f"trainer.monitor: {self.trainer.monitor!r} is not one of "
-                f"{', '.join(choices)}, nor a metric of mean or of a task, as in "
-                f"mean.log_loss{suggest(monitored, choices)}"
+                f"trainer.monitor: {self.trainer.monitor!r} should be one of "
+                f"{', '.join(choices)}; all but auto may be followed by a metric, as "
+                f"in mean.log_loss{suggest(monitored, choices)}"
             )
         metrics = monitored_metrics(self.trainer.monitor, self.outputs)
         for output, monitored_metric in metrics:

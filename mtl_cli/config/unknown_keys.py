@@ -27,20 +27,20 @@ def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
 
     Args:
         key: the dotted key.
-        values: the configuration; it holds the key if only the schema lacks the key.
+        values: the configuration. It may hold the key, if the schema does not.
     """
     section, _, name = key.rpartition(".")
     option = chosen_class(section, values)
     note = ""
     if option is not None:
-        # The schema of a model has the keys of heads, gates and towers too.
+        # `model_fields` would lack the keys of heads, gates and towers.
         if name in option.model_json_schema()["properties"]:
             return (
                 f"{key}: the chosen YAML file of conf/{section} does not set this key; "
                 f"add the key to the file, or write +{key}=VALUE"
             )
         if others := options_with_key(section, name):
-            # A generator declares the keys of all data sets that it generates.
+            # Data sets are YAML files. The classes are those of generators.
             setting = "dataset.generator" if section == "dataset" else section
             note = f"{name} is a key of {setting}={', '.join(others)}"
     if similar_keys := suggestions(key, values):
@@ -74,7 +74,7 @@ def suggestions(key: str, values: dict[Any, Any]) -> list[str]:
 def chosen_class(section: str, values: dict[Any, Any]) -> type[Options] | None:
     """Returns the class of the option that a section of the configuration chooses.
 
-    A section without the name of a known option has the base class. The result is None
+    If the section names no known option, the base class is returned. The result is None
     if the section is missing, or is not a config group whose options are classes.
     """
     keys = values.get(section)

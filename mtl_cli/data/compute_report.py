@@ -31,7 +31,8 @@ def data_report(
 ) -> Report:
     """Returns the data report.
 
-    The features in `continued` go on with what they learnt in an earlier run.
+    `continued` names the features whose vocabulary comes from an earlier run, and so
+    may hold values that no training row has.
 
     Raises:
         DataError: if a feature copies the labels of an output.
@@ -114,7 +115,10 @@ def feature_report(
 def values_to_count(
     name: str, features: FeatureSet, table: Table
 ) -> tuple[Array, Array | None]:
-    """Returns all values of a feature, and their weights if rows are a sample."""
+    """Returns all values of a feature, and how many rows each value stands for.
+
+    The numbers are None if the data set has no sampling rates.
+    """
     values, rows = features.all_values(table.features, name)
     weights = table.rows_represented
     return values, None if weights is None else weights[rows]
@@ -135,15 +139,15 @@ def num_distinct(
     """Returns the number of distinct values of a feature in the training rows.
 
     Where possible, this is the size of the vocabulary: the vocabulary covers all
-    training rows. Otherwise it is the number of distinct values in the summary, a
-    number for each sampled row, see `Feature.summary`.
+    training rows. Otherwise the distinct values of `summary` are counted, which has one
+    number per sampled row, see `Feature.summary`.
     """
     num_in_sample = len(np.unique(summary))
     if features.by_name[name].table_owner(name) in continued:
         return num_in_sample  # the vocabulary may hold values that no training row has
     vocabulary_size = len(features.table_learnt(name).get("vocabulary", []))
     if vocabulary_size <= 1:
-        return num_in_sample  # an empty cell may be a second value
+        return num_in_sample  # which counts empty cells as a second value
     # A shared vocabulary also holds the values of other features. The size of a shared
     # vocabulary is returned only for sequences, because the summary of a sequence holds
     # only the first value of each row.

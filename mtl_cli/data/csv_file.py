@@ -17,6 +17,7 @@ After an error, the file is therefore read again, to find the first broken row:
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import pyarrow as pa
@@ -90,13 +91,15 @@ class CsvFile:
             except pa.ArrowInvalid as error:
                 raise self.find_row_error(error) from None
 
+    @contextmanager
     def open_reader(
         self, types: dict[str, pa.DataType], threads: bool
-    ) -> pyarrow.csv.CSVStreamingReader:
+    ) -> Iterator[pyarrow.csv.CSVStreamingReader]:
         """Opens Arrow's reader of the requested columns and of the sentinel row."""
         header_names = dict(zip(self.names, self.header, strict=True))
-        return pyarrow.csv.open_csv(
-            self.open_with_sentinel(),
+        stream = self.open_with_sentinel()
+        reader = pyarrow.csv.open_csv(
+            stream,
             read_options=pyarrow.csv.ReadOptions(
                 use_threads=threads,
                 block_size=BLOCK_BYTES,
@@ -112,6 +115,12 @@ class CsvFile:
                 strings_can_be_null=True,
             ),
         )
+        with reader:
+            try:
+                yield reader
+            except BaseException:  # an error, or the caller needs no further rows
+                stream.end()
+                raise
 
     def open_with_sentinel(self) -> StreamWithSentinel:
         """Opens the file as bytes, with the sentinel row after the last row."""

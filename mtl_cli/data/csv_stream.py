@@ -64,6 +64,20 @@ class StreamWithSentinel:
         finally:
             self.is_being_read = False
 
+    def end(self) -> None:
+        """Ends the reading, and waits until no thread of Arrow reads any more.
+
+        While Arrow reads, its reader must not be freed: if the thread that reads holds
+        the last reference, this thread would wait for itself, and the process would
+        never end.
+        """
+        self.has_ended = True
+        quiet_since = time.monotonic()
+        while time.monotonic() < quiet_since + QUIET_SECONDS:
+            if self.is_being_read:
+                quiet_since = time.monotonic()
+            time.sleep(0.01)
+
     def close(self) -> None:
         """Closes the file."""
         self.stream.close()
@@ -81,10 +95,8 @@ def end_reading() -> None:
     while the interpreter ends, the process would crash.
     """
     gc.collect()  # an error may still refer to a reader, and the reader to its stream
-    for stream in list(_open_streams):
+    streams = list(_open_streams)
+    for stream in streams:
         stream.has_ended = True
-    quiet_since = time.monotonic()
-    while _open_streams and time.monotonic() < quiet_since + QUIET_SECONDS:
-        if any(stream.is_being_read for stream in list(_open_streams)):
-            quiet_since = time.monotonic()
-        time.sleep(0.01)
+    for stream in streams:
+        stream.end()

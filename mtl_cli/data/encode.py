@@ -1,8 +1,8 @@
 """Encodes the rows of tables into splits on disk, chunk by chunk in bounded memory.
 
-A data set has the tables `train`, and perhaps `valid` and `test`. Each table consists
-of one or several files. The code of a row's split is the position of the split in
-`SPLITS`.
+A data set has the table `train`, and perhaps `valid` and `test`. Each table consists of
+one or several files. The splits have the same names, but rows of the table `train` may
+belong to the split `valid` or `test`. The code of a split is its position in `SPLITS`.
 """
 
 from collections.abc import Iterator
@@ -44,7 +44,8 @@ def encode(
     """
     on_rows(0, 0)  # the number of rows is not known yet
     features, labels = feature_request(dataset), label_request(dataset, outputs)
-    # Columns that name groups are text: as numbers, "7" and "07" would be one group.
+    # A column that names groups stays text, even if a feature reads it as numbers: then
+    # "7" and "07" would be one group.
     group_columns = (dataset.group_column, dataset.split_column)
     text_types = {
         column: dtype
@@ -118,7 +119,7 @@ def learn(
     writer: EntryWriter,
     profile: Profile,
 ) -> tuple[FeatureSetFitter, LabelStatistics]:
-    """Learns from the training rows, and writes the labels and numbers of all rows."""
+    """Learns from the training rows, and writes all labels and row numbers."""
     train_code = SPLITS.index("train")
     num_training_rows = int((rows.codes_by_table["train"] == train_code).sum())
     fitter = FeatureSetFitter(dataset.used_features, num_training_rows)
@@ -150,7 +151,7 @@ class Chunk(NamedTuple):
         table_name: `train`, `valid` or `test`.
         table: the requested columns of the rows.
         codes: the code of each row's split, (rows,).
-        first_row: the number in the table of the first row of the chunk, from 0.
+        first_row: the position of the chunk's first row in the table, from 0.
         located_errors: a context that adds a row's place to errors about the rows.
     """
 

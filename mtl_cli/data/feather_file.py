@@ -18,12 +18,7 @@ from flatbuffers.number_types import Int64Flags
 from flatbuffers.table import Table
 
 from mtl_cli.data.columnar_file import ColumnarFile
-from mtl_cli.data.table_limits import (
-    MAX_CELL_BYTES,
-    check_rows,
-    check_size,
-    check_texts,
-)
+from mtl_cli.data.table_limits import check_rows, check_size, check_texts
 
 # A Flatbuffers table has a list of the positions of its fields: the vtable. The field
 # with the index i in Arrow's `File.fbs` or `Message.fbs` has the vtable offset 4 + 2 i.
@@ -97,8 +92,8 @@ def check_batches(stream: pa.NativeFile, file_bytes: int) -> int:
 def check_blocks(blocks: list[tuple[Any, ...]], file_bytes: int) -> None:
     """Raises a `ValueError` if the descriptions of batches do not fit into the file.
 
-    Otherwise a small file could name a long description many times, to be read for
-    hours.
+    Without this check, a small file could list the same long description many times,
+    and reading all of them would take hours.
     """
     lengths = [length for _, length, *_ in blocks]
     if min(lengths, default=0) < 0 or sum(lengths) > file_bytes:
@@ -118,8 +113,8 @@ def read_description(stream: pa.NativeFile, block: tuple[Any, ...]) -> Table:
     """Reads the description of a batch of rows or of a dictionary."""
     offset, length, *_ = block
     data = stream.read_at(length, offset)
-    # The data start with the length of the description, in 4 bytes. In newer files, a
-    # mark of 4 bytes comes before the length. The distance to the table comes next.
+    # The data hold, in 4 bytes each: a mark, in newer files only; the length of the
+    # description; the distance from here to the table.
     start = 8 if data[:4] == b"\xff\xff\xff\xff" else 4
     (distance,) = struct.unpack_from("<I", data, start)
     return child(Table(data, start + distance), MESSAGE_HEADER)
@@ -168,16 +163,19 @@ def batch_size(
 
 def check_column(name: str, column: pa.Array, file_bytes: int) -> None:
     """Refuses a column if its rows refer to the same long texts too often."""
-    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
-        # At a list of wrong length, `flatten` would end the process.
+    is_fixed = pa.types.is_fixed_size_list(column.type)
+    is_list = pa.types.is_list(column.type) or pa.types.is_large_list(column.type)
+    if is_list or is_fixed:
+        # In a damaged file, a list may reach beyond its values. `flatten` would then
+        # crash the process.
         column.validate(full=True)
         check_column(name, column.flatten(), file_bytes)
-    elif pa.types.is_dictionary(column.type):
+    elif refers_to_texts(column.type):
         check_texts(name, column, file_bytes)
-    elif pa.types.is_string_view(column.type) or pa.types.is_binary_view(column.type):
-        # A view of a text is four numbers of four bytes; the first is its length.
-        views = np.frombuffer(column.buffers()[1], "<i4").reshape(-1, 4)
-        lengths = views[column.offset : column.offset + len(column), 0]
-        if lengths.size and lengths.max() > MAX_CELL_BYTES:
-            num_bytes = int(lengths.sum())
-            check_size(f"column '{name}'", num_bytes, len(column), file_bytes)
+
+
+def refers_to_texts(arrow_type: pa.DataType) -> bool:
+    """Whether several rows of a column can refer to the same text."""
+    types = pa.types
+    checks = types.is_string_view, types.is_binary_view, types.is_dictionary
+    return any(check(arrow_type) for check in checks)

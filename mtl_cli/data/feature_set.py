@@ -48,7 +48,7 @@ class FeatureSet:
             vocabulary or scale, see `Fitter.learnt`.
 
     Attributes:
-        constants: a table of one row, with the columns that have this value in all
+        constants: a table of one row. Each of its columns has this row's value in all
             rows. Rows to encode need not have these columns, and exported graphs do not
             read them.
     """

@@ -18,7 +18,7 @@ MIN_UNSEEN_DIFFERENCE = 0.1  # between the unseen fractions of a split and of tr
 MIN_REPEATED_FRACTION = 0.01
 MIN_EARLY_FRACTION = 0.01
 MIN_DRIFT = 0.25  # the usual threshold of the population stability index
-MAX_VARIANCE_FRACTION = 0.5  # of the labels of a split, by a single row
+MAX_VARIANCE_FRACTION = 0.5  # the share of a split's variance that one label may make
 MAX_FIRST_LOSS = 5.0  # for comparison: 0.7 with two classes, 1 with standardized labels
 # Splits with fewer labels are not checked, because all their metrics are uncertain.
 MIN_LABELS = 1000
@@ -133,8 +133,8 @@ def outlier_findings(outputs: list[Output], splits: Mapping[str, Table]) -> list
             farthest = max(
                 (summary.highest, summary.lowest), key=lambda x: abs(x - summary.mean)
             )
-            variance = MAX_VARIANCE_FRACTION * summary.squared_deviations
-            is_outlier = (farthest - summary.mean) ** 2 > variance
+            limit = MAX_VARIANCE_FRACTION * summary.squared_deviations
+            is_outlier = (farthest - summary.mean) ** 2 > limit
             if summary.count >= MIN_LABELS and is_outlier:
                 cases.append(f"{output.name} ({split} {farthest:.12g})")
     return as_lines(
@@ -151,8 +151,8 @@ def first_loss_findings(
 ) -> list[str]:
     """Returns a line about tasks whose loss drowns the losses of the other tasks.
 
-    The line is no part of the report, because losses and weights do not change the
-    encoded rows that the report belongs to.
+    The report is stored with the encoded rows. Losses and weights may change while
+    these rows stay, so this line is not stored in the report.
 
     `starts_at_labels` says whether the towers start at `Task.initial_logits`, not at 0.
     """
@@ -170,8 +170,8 @@ def first_loss_findings(
     return as_lines(
         {
             "these tasks begin with a loss far above the other tasks' losses, so the "
-            "others learn worse; set transform to standard, or for amounts kind to "
-            "wlr, or lower the weight": cases
+            "others learn worse; set `transform: standard`, or lower the task's "
+            "weight; for amounts, `kind: wlr` helps too": cases
         }
     )
 
@@ -186,8 +186,8 @@ def features_that_change(report: Report, split: str) -> dict[str, list[str]]:
         if drift > MIN_DRIFT:
             drifted.append(f"{name} ({drift:.2f})")
     return {
-        f"these features have values in {split} rows that training rows lack, or hold "
-        "less than min_count times (share of such rows; for lists, of such values)": (
+        f"in these features, many {split} rows have a value that no training row has, "
+        "or fewer than min_count (share of such rows; for lists, of such values)": (
             new_values
         ),
         f"these features are distributed differently in {split} rows than in training "

@@ -99,7 +99,7 @@ def row_order(dataset: Dataset, num_rows: int, times: Times | None) -> Array:
         return np.argsort(times.numbers, kind="stable")
     if dataset.split_by == "random":
         random = np.random.default_rng(dataset.split_seed)
-        # The reversal has no meaning. Without it, each seed would give another split.
+        # Reversed only so that each seed gives the same split as in earlier versions.
         return random.permutation(num_rows)[::-1]
     return np.arange(num_rows)
 
@@ -109,12 +109,17 @@ def starts_at_times(
 ) -> Array:
     """Moves the start of each split except the first to the start of a time.
 
-    From the last split to the second, each split gets whole times, at least one, and
-    comes as close as possible to its number of rows. For example, the times 1, 2, 2, 3
-    start at the rows 0, 1 and 3. If the second of two splits should have one row, the
-    split starts at row 3. If it should have three rows, it starts at row 1.
+    The starts are moved from the last split to the second. Each split gets at least one
+    whole time, and as nearly as possible its number of rows. For example, the times 1,
+    2, 2, 3 start at the rows 0, 1 and 3. If the second of two splits should have one
+    row, the split starts at row 3. If it should have three rows, it starts at row 1.
 
-    The times, (rows,), ascend. The starts, (splits - 1,), are rows.
+    Args:
+        dataset: the data set, for messages.
+        source: the table, for messages.
+        times: the time of each row, ascending, (rows,).
+        starts: the row at which each split but the first would start, (splits - 1,).
+        splits: the names of the splits.
     """
     time_starts = 1 + np.flatnonzero(times[1:] != times[:-1])  # without the first time
     if len(time_starts) < len(starts):
@@ -127,14 +132,12 @@ def starts_at_times(
         )
     sizes = np.diff([*starts, len(times)])
     moved_starts = starts.copy()
-    end = len(times)  # of the split, as a row
-    end_choice = len(time_starts)  # of the time starts that come before `end`
+    end = len(times)  # the row after the last row of the split
+    end_choice = len(time_starts)  # the number of time starts before `end`
     for i in reversed(range(len(starts))):
         # The earlier splits need one time start each, so the first i are left to them.
-        first_choice = i
-        choices = time_starts[first_choice:end_choice]
-        nearest = int(np.argmin(np.abs(choices - (end - sizes[i]))))
-        choice = first_choice + nearest
+        choices = time_starts[i:end_choice]
+        choice = i + int(np.argmin(np.abs(choices - (end - sizes[i]))))
         moved_starts[i] = end = time_starts[choice]
         end_choice = choice
     return moved_starts
@@ -146,11 +149,11 @@ def split_by_group(
     """Holds out whole groups of rows, in random order.
 
     Each split gets as many groups as fit into its fraction of the rows, but at least
-    one. For example, a fraction of 0.29 gets two of ten groups of equal size.
+    one. For example, a fraction of 0.29 gets two of ten groups of 100 rows.
     """
     column = split_column(dataset, source)
     check_single_values(f"dataset.split_column: '{dataset.split_column}'", column)
-    encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
+    encoded = column.dictionary_encode(null_encoding="encode").combine_chunks()
     row_groups = np.asarray(encoded.indices)
     group_sizes = np.bincount(row_groups)
     groups = np.random.default_rng(dataset.split_seed).permutation(len(group_sizes))

@@ -1,5 +1,6 @@
 """Refuses files of tables whose rows would fill the memory."""
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -18,19 +19,40 @@ MANY_ROWS = 10_000_000
 MAX_ROWS_PER_BYTE = 10
 
 
-def check_texts(name: str, column: pa.DictionaryArray, file_bytes: int) -> None:
-    """Refuses texts that would fill the memory if each row had its own copy."""
-    if longest_text_bytes(column.dictionary) > MAX_CELL_BYTES:
-        lengths = pc.binary_length(column.dictionary).cast(pa.int64())
-        expanded_bytes = pc.sum(lengths.take(column.indices)).as_py() or 0
-        check_size(f"column '{name}'", expanded_bytes, len(column), file_bytes)
+def check_texts(name: str, column: pa.Array, file_bytes: int) -> None:
+    """Refuses texts that would fill the memory if each row had its own copy.
+
+    The column refers to its texts: by a dictionary, or by views.
+    """
+    is_dictionary = pa.types.is_dictionary(column.type)
+    lengths = text_lengths(column.dictionary if is_dictionary else column)
+    if lengths is None or (pc.max(lengths).as_py() or 0) <= MAX_CELL_BYTES:
+        return
+    if is_dictionary:
+        lengths = lengths.take(column.indices)
+    expanded_bytes = pc.sum(lengths).as_py() or 0
+    check_size(f"column '{name}'", expanded_bytes, len(column), file_bytes)
 
 
 def longest_text_bytes(values: pa.Array) -> int:
     """Returns the length of the longest text in bytes; 0 if the values are not text."""
-    if not (pa.types.is_string(values.type) or pa.types.is_binary(values.type)):
-        return 0
-    return int(pc.max(pc.binary_length(values)).as_py() or 0)
+    lengths = text_lengths(values)
+    return 0 if lengths is None else int(pc.max(lengths).as_py() or 0)
+
+
+def text_lengths(values: pa.Array) -> pa.Array | None:
+    """Returns the length of each text in bytes; None if the values are not text."""
+    types = pa.types
+    if types.is_string_view(values.type) or types.is_binary_view(values.type):
+        # A view is four numbers of four bytes; the first is the length of the text.
+        views = np.frombuffer(values.buffers()[1], "<i4").reshape(-1, 4)
+        lengths = pa.array(views[values.offset :][: len(values), 0], pa.int64())
+        return pc.if_else(values.is_valid(), lengths, 0)
+    is_text = types.is_string(values.type) or types.is_large_string(values.type)
+    is_binary = types.is_binary(values.type) or types.is_large_binary(values.type)
+    if not is_text and not is_binary:
+        return None
+    return pc.binary_length(values).cast(pa.int64())
 
 
 def check_rows(num_rows: int, file_bytes: int) -> None:

@@ -117,7 +117,11 @@ def evaluate(
 
 
 def sampling_remarks(model: TrainedModel, rows: EvaluatedRows) -> list[str]:
-    """Returns a line for each task whose sampled rows seem to be whole in the table."""
+    """Returns a line for each task that names a `sampling_rate` which is not needed.
+
+    Of such a task, the table seems to hold all rows, while the training data held only
+    a sample of the rows with label 0.
+    """
     counts = {}
     try:
         trained = read_json_object(model.folder / "data_report.json")["tasks"]
@@ -203,7 +207,9 @@ def task_results(
 def truth_rmse_with_interval(
     rows: EvaluatedRows, name: str, value: Any
 ) -> dict[str, Any]:
-    """Adds an interval to an output's `truth_rmse`, a metric of all rows of the table.
+    """Returns an output's `truth_rmse` with an interval.
+
+    The metric counts all rows of the table, also the rows outside of a task's space.
 
     Returns: see `value_with_interval`, but `method` is always `bootstrap`.
     """

@@ -33,7 +33,8 @@ class Feature(Options):
 
     Only some kinds have the setting `table`, the name of another feature whose
     embedding table this feature uses. Only some kinds have the setting `pretrained`,
-    see `Pretrained`. So other code reads these two settings with `getattr`.
+    see `Pretrained`. Numeric kinds have the setting `missing`. Code for all kinds reads
+    these settings with `getattr`.
 
     Attributes:
         kind: the kind of the feature, named by its file in `mtl_cli/features`.
@@ -92,7 +93,7 @@ class Feature(Options):
         return None
 
     def input_kinds(self, name: str) -> dict[str, InputKind]:
-        """Returns {column: the kind that an exported graph reads from it}."""
+        """Returns {column: whether an exported graph reads text or numbers from it}."""
         kind: InputKind = "number" if self.numeric else "text"
         return dict.fromkeys(self.source_columns(name), kind)
 
@@ -124,7 +125,8 @@ class Feature(Options):
         if not self.numeric:
             vocabulary = learnt.get("vocabulary", [])
             return {name: example_values(vocabulary, random, num_rows)}
-        # All floats that a kind learns are about as large as the column's numbers.
+        # The examples lie around the floats that the kind has learnt: these are about
+        # as large as the column's numbers.
         values = [x for value in learnt.values() for x in np.ravel(value).tolist()]
         numbers = [x for x in values if isinstance(x, float)]
         missing = getattr(self, "missing", "error")

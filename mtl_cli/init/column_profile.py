@@ -45,7 +45,7 @@ class ColumnProfile:
             such as 4.0 does not.
         arrow_type: the type in the file.
         codes: the index in `values` of each row's value, -1 for a missing value,
-            (rows,). In a column of Arrow lists, each list has the code 0.
+            (rows,). In a column of Arrow lists, 0 for a list and -1 for a missing list.
         values: the distinct values as text; empty for kind `other`. In a column of
             Arrow lists, the distinct values within all lists.
         counts: the number of times that each of `values` occurs.
@@ -131,8 +131,8 @@ class ColumnProfile:
     def split(self, separator: str) -> "ColumnProfile":
         """Returns the profile of the lists into which a separator splits the cells.
 
-        The column holds text. An empty text has no list, like an empty cell: training
-        reads empty texts and empty cells alike. Only Parquet files can hold both.
+        The column holds text. An empty text counts as a missing cell, as in training.
+        A text file cannot hold both, but Parquet and Feather files can.
         """
         texts = empty_as_null(self.values)
         has_no_list = np.asarray(texts.is_null())[self.codes] | (self.codes < 0)

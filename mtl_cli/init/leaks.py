@@ -41,14 +41,15 @@ def mark_leak(
     # The values of lists are not compared with labels.
     compared_tasks = {} if column.kind == "list" else tasks
     for name, task in compared_tasks.items():
-        label_codes = columns[task.label].codes
-        if equals_label(column, task, label_codes):
+        if equals_label(column, task, columns[task.label].codes):
             remark = f"the feature would give the answer away: {name} under another "
             remark += "name"
             if rate := possible_sampling_rate(column, task):
                 remark += "; if the column is the share of the rows that were kept, "
                 remark += f"write sampling_rate: {rate:g} into the task {name}"
             return leave_out(column, remark, proposal.keys)
+    for name, task in compared_tasks.items():
+        label_codes = columns[task.label].codes
         if sign := sign_of_leak(column, name, task, label_codes):
             warning = f"the column {sign}; is the column known before the prediction? "
             warning += "If not, remove the feature"
@@ -70,8 +71,8 @@ def equals_label(column: ColumnProfile, task: TaskProposal, label_codes: Array) 
         return correlation(column, task.y) > 1 - 1e-9
     targets = [label_codes]
     if task.task_class.BINARY_LABELS:
-        # A label column with more than two values is read as the labels 0 and 1. A
-        # feature may equal the label column, or only these labels.
+        # If a label column has more than two values, some count as 1 and the others as
+        # 0. A feature may repeat the values, or only these zeros and ones.
         targets.append(np.where(np.isnan(task.y), -1, task.y).astype("int64"))
     return any(dependence_on(column, target) == "one to one" for target in targets)
 
@@ -181,9 +182,9 @@ def positive_only_value(column: ColumnProfile, y: Array) -> str:
     """Returns the value that only rows with label 1 hold, or "".
 
     The column has two distinct values. For example, a conversion is 1 only in rows with
-    a click. If few rows have a value, all these rows may have label 1 by chance: with
-    labels drawn at random, the probability is `MAX_CHANCE` or more. Such a value is not
-    returned.
+    a click. If few rows have a value, all these rows may have label 1 by chance. A
+    value is returned only if this chance is below `MAX_CHANCE`: the share of label 1,
+    to the power of the number of these rows.
     """
     is_labelled = (column.codes >= 0) & ~np.isnan(y)
     positive_share = y[is_labelled].mean() if is_labelled.any() else 1.0

@@ -94,7 +94,7 @@ def binary_task(task: str, column: ColumnProfile) -> TaskProposal | None:
 
 
 def yes_no_values(column: ColumnProfile) -> tuple[list[str], list[str], list[str]]:
-    """Sorts the values of a yes/no column.
+    """Groups the values of a yes/no column into yes, no and unexpected values.
 
     In a yes/no column, at most `MAX_UNEXPECTED_SHARE` of the cells hold an unexpected
     value. These cells are fewer than the cells that say yes, and fewer than the cells
@@ -116,7 +116,8 @@ def yes_no_values(column: ColumnProfile) -> tuple[list[str], list[str], list[str
         return nothing
     (frequent, _), (rarer, rarer_count) = counts.most_common(2)
     yes, no = (frequent, rarer) if frequent in YES else (rarer, frequent)
-    if yes not in YES or no not in NO:  # the two most frequent answers
+    # The two most frequent answers must be a yes and a no.
+    if yes not in YES or no not in NO:
         return nothing
     num_unexpected = column.num_filled - counts[yes] - counts[no]
     if (

@@ -172,9 +172,9 @@ def mix(weights: Tensor, experts: Tensor) -> Tensor:
     experts, batch, units), and sums them in two more passes. In a training step of PLE,
     the two passes took a seventh of the time.
 
-    Here the units are split into slices of `VECTOR_WIDTH` units. XLA adds the products
-    of all slices before it stores anything, so that only one slice per gate, expert and
-    row is stored and summed.
+    Here the units are split into slices of `VECTOR_WIDTH` units, and the products of
+    the slices are added up. XLA makes one operation of the products and their sum, so
+    it stores only the sum, (gates, experts, batch, VECTOR_WIDTH).
     """
     # (gates, experts, batch, 1)
     by_expert = tf.transpose(weights, (0, 2, 1))[..., None]

@@ -52,7 +52,7 @@ def table_groups(
 def look_up(
     inputs: dict[str, Tensor], layout: Layout, group: TableGroup, **options: Any
 ) -> Tensor:
-    """Connects a lookup of all features whose tables are in a group.
+    """Looks up all features whose tables are in a group, in one layer of the network.
 
     Args:
         inputs: the network's inputs: `ids` `(batch, columns)`, `sequences` and
@@ -61,7 +61,8 @@ def look_up(
         group: the group.
         **options: arguments of the `FusedEmbedding` layer.
 
-    Returns: the vectors, `(sets, batch, features, dim)`. The features with one id per
+    Returns: the vectors, `(sets, batch, features, dim)`; `sets` is the number of
+        vectors of each id, see `FusedEmbedding`. The features with one id per
         row come first, then one pooled vector per sequence.
     """
     table_index: dict[str | None, int] = {t: i for i, t in enumerate(group.sizes)}

@@ -95,7 +95,7 @@ def build_run(
 def connect_predictions(
     config: Config, logits_by_task: dict[str, Tensor], statistics: dict[str, Statistics]
 ) -> tuple[dict[str, Tensor], dict[str, Calibration]]:
-    """Connects the calibrations of towers, and the predictions of outputs.
+    """Calibrates the logits of each tower, and computes the predictions of outputs.
 
     With several members, a prediction is the mean over the members, and the standard
     deviation over the members is one more prediction. `logits_by_task` holds the
@@ -157,7 +157,7 @@ def encodings_of_members(encodings: Encodings, num_members: int) -> Encodings:
 def connect_scenario_weights(
     inputs: dict[str, Tensor], layout: Layout, feature: str
 ) -> Tensor:
-    """Connects a weight for each scenario and row, (B, scenarios).
+    """Computes the weight of each scenario in each row, (B, scenarios).
 
     The scenarios are the known values of `feature`. If the scenario of a row is known,
     this scenario has weight 1, and all others have weight 0. If the scenario is

@@ -33,8 +33,8 @@ ALL = slice(None)  # all positions of an axis
 ALL_NETWORKS = -1  # `NetworkPiece.network` of a piece that all networks share
 # The layers, apart from gates, that compute networks side by side.
 LAYERS_OF_NETWORKS = (ParallelDense, ParallelMLP, StarDense, StarMLP)
-# The ends of the names of layers that compute networks for each task: first all
-# networks of the first task, then all networks of the second task, and so on.
+# A layer whose name ends like this computes networks for each task. The networks of the
+# first task come first, then the networks of the second task, and so on.
 BOTTOMS = "bottoms"  # one network per task
 SPECIFIC_EXPERTS = "specific_experts"  # one or several networks per task
 

@@ -83,7 +83,7 @@ def tables_by_metrics(rows: Iterable[tuple[str, dict[str, str], Score]]) -> list
 
 
 def slice_table(title: str, records: list[dict[str, Any]]) -> Cells:
-    """Returns a header with a task's title, and one row per slice, of at least one."""
+    """Returns a header with a task's title, and a row per slice; there must be one."""
     metric = records[0]["metric"].replace("_", " ")
     cells = [[title, "rows", metric, "on other rows", "surely weaker"]]
     for record in records:
@@ -157,7 +157,7 @@ def feature_table(report: Report) -> Cells:
 
 
 def format_metric(value: float | None) -> str:
-    """Formats a metric with four decimals, or one from 1000 up; a dash for None."""
+    """Formats a metric: four decimals, or one from 1000 on; a dash for None."""
     if value is None:
         return "-"
     # `z` writes a small number below 0 as 0.0000, not as -0.0000.

@@ -49,8 +49,9 @@ class GateSummary(TypedDict):
         mean_entropy: the entropy of each row's weights, from 0 to 1, averaged over the
             rows. The mean entropy is far below `entropy_of_mean` if each row uses few
             experts, but different rows use different experts.
-        unused: the experts that the gate does not use. The mean weight of an unused
-            expert of n is below `UNUSED_FRACTION` / n or, if weights are factors, 0.
+        unused: the experts that the gate does not use. Of n experts, these are the
+            experts with a mean weight below `UNUSED_FRACTION` / n. If the weights are
+            factors, these are the experts with a mean weight of 0.
         polarised: the expert whose mean weight is above `POLARISED_WEIGHT`;
             None if there is none.
         not_trained: the experts that the gate weighs, but does not train, because a
@@ -69,7 +70,7 @@ class GateSummary(TypedDict):
 
 
 class GateUsage(TypedDict):
-    """How gates weigh their experts: `gates.json`, apart from the name of the split.
+    """How gates weigh their experts. `gates.json` adds the name of the split.
 
     Attributes:
         rows: the number of sampled rows. All sampled rows passed through all gates.
@@ -151,7 +152,7 @@ def expert_name(expert: "Expert", tasks: list[str]) -> str:
     owner = expert.owner
     if isinstance(owner, int):
         owner = tasks[owner]
-        if owner in (SHARED, HIDDEN):  # the name of a task, but not a shared expert
+        if owner in (SHARED, HIDDEN):  # a task that has this name by chance
             owner = f"task {owner}"
     return owner if expert.number == 0 else f"{owner} {expert.number}"
 

@@ -130,8 +130,8 @@ def shuffle_features(
 ) -> dict[str, Array]:
     """Returns encoded rows in which some features have the values of other rows.
 
-    `order` is the index of the row from which each row gets the values, (rows,). Only
-    those inputs of the network are copied that hold one of the features.
+    Row i gets the values of row `order[i]`; the order has the shape (rows,). Only those
+    inputs of the network are copied that hold one of the features.
     """
     inputs = dict(encoded)
     for input_name, values in encoded.items():
@@ -166,11 +166,11 @@ def importance_record(
 ) -> dict[str, Any]:
     """Returns the importance of features for an output, with a 95 % interval.
 
-    If the output does not use the features, the interval contains 0 in 95 % of all
-    cases. In such a case, the original order of the values is as good as any shuffled
-    order. Therefore the original score and the n shuffled scores have the same variance
-    s^2. The importance is the original score minus the mean of the shuffled scores, so
-    the variance of the importance is s^2 (1 + 1/n).
+    If the output does not use the features, the original order of the values is as good
+    as any shuffled order. Therefore the original score and the n shuffled scores have
+    the same variance s^2. The importance is the original score minus the mean of the
+    shuffled scores, so the variance of the importance is s^2 (1 + 1/n), and the
+    interval contains 0 in 95 % of all evaluations.
 
     Returns: a dict with these keys:
         `features`: the names of the shuffled features, as one text.

@@ -8,6 +8,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -136,7 +137,8 @@ def finish(running_job: RunningJob, is_late: bool) -> None:
     process.join()
     try:
         record = job.record.read(job.sweep)
-    except DataError as error:  # somebody has changed the record
+    except DataError as error:  # somebody has changed or removed the record
+        job.record.pid, job.record.host = process.pid or 0, socket.gethostname()
         record_death(job.sweep, job.record, str(error))
         record = job.record
     if record.status == "running":
@@ -157,7 +159,8 @@ def record_death(sweep: Path, record: JobRecord, reason: str) -> None:
     If the job died before it began its run, its folder may hold an earlier run, which
     stays as it is.
     """
-    record.seconds = seconds_since_start(sweep, record)
+    with contextlib.suppress(OSError):  # somebody has removed the record
+        record.seconds = seconds_since_start(sweep, record)
     record.status = "failed"
     record.code = 1
     record.error = reason
@@ -178,7 +181,7 @@ def record_death(sweep: Path, record: JobRecord, reason: str) -> None:
 
 
 def seconds_since_start(sweep: Path, record: JobRecord) -> float:
-    """Returns the seconds since a job wrote its record, when the job started."""
+    """Returns the seconds since a job started: it then wrote its record."""
     return max(0.0, time.time() - record.path(sweep).stat().st_mtime)
 
 

@@ -1,7 +1,8 @@
 """Calibrates the predictions of a trained network on the validation rows.
 
-The logits of each tower become `scale * logit + shift * direction`. The direction is 1
-for all tasks but those with several different logits. For probabilities, the method
+The logits of each tower become `scale * logit + shift * direction`. The direction is 1,
+except for tasks whose logits mean different things, such as `ziln`; see
+`Task.shift_direction`. For probabilities, the method
 `temperature` fits the scale, and the method `platt` fits the scale and the shift. For
 mean amounts, the method `factor` fits the shift: each prediction is multiplied by
 exp(shift).
@@ -111,8 +112,8 @@ class TowerRows:
         flat = calibrated.reshape(-1, num_logits)
         with tf.device("CPU"):
             predictions = np.asarray(self.task.predictions(flat, self.statistics))
-        by_member = predictions.reshape(num_members, num_rows, -1)
-        mean = by_member.mean(axis=0)  # (rows, num_predictions)
+        members_predictions = predictions.reshape(num_members, num_rows, -1)
+        mean = members_predictions.mean(axis=0)  # (rows, num_predictions)
         return self.task.calibration_losses(self.label, mean, self.statistics)
 
 

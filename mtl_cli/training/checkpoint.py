@@ -38,8 +38,9 @@ class Values(Options):
         kept: number of the best epoch, from 1; 0 if no epoch is the best yet.
         seconds: duration of the unfinished epoch's steps.
         best: whether the training keeps the weights of the best epoch. If so, the
-            checkpoint holds these weights apart, unless they equal the weights of the
-            network or their moving average (`TrainingState.is_at_best_epoch`).
+            checkpoint has the arrays `best-0`, `best-1`, ... for them. These arrays are
+            left out if they would repeat the arrays of the network or of its moving
+            average (`TrainingState.is_at_best_epoch`).
     """
 
     environment: dict[str, Any]
@@ -94,8 +95,8 @@ class Checkpoint:
         """Opens the arrays. Each array is read when the block uses the array.
 
         Raises:
-            DataError: if the file is damaged. Also if the block raises one of
-                `DAMAGED_FILE_ERRORS`, because an array does not fit the run.
+            DataError: if the file is damaged, or if the block raises one of
+                `DAMAGED_FILE_ERRORS`, for example because an array does not fit.
         """
         try:
             with np.load(self.path, allow_pickle=False) as arrays:
@@ -111,9 +112,10 @@ def save(
     arrays: Iterable[tuple[str, npt.NDArray[Any]]],
     values: dict[str, Any],
 ) -> None:
-    """Writes a checkpoint completely or not at all, then removes old checkpoints.
+    """Writes a checkpoint completely or not at all, then removes other checkpoints.
 
-    The newest `MAX_CHECKPOINTS` checkpoints are kept.
+    The newest `MAX_CHECKPOINTS` checkpoints up to this one are kept. Later ones are
+    damaged: the run would have continued from them.
 
     Args:
         folder: the run folder.
@@ -129,8 +131,10 @@ def save(
     name = f"{num_epochs:07d}-epochs-{num_steps:09d}-steps.npz"
     with folder.replacing(f"{CHECKPOINTS}/{name}") as path:
         write_arrays(path, arrays, values)
-    for old_path in checkpoint_files(folder.path)[MAX_CHECKPOINTS:]:
-        old_path.unlink(missing_ok=True)
+    files = checkpoint_files(folder.path)  # the newest first
+    earlier = [path for path in files if path.name <= name]
+    for other_path in set(files) - set(earlier[:MAX_CHECKPOINTS]):
+        other_path.unlink(missing_ok=True)
 
 
 def write_arrays(

@@ -120,8 +120,9 @@ class TrainingState:
     def is_at_best_epoch(self) -> bool:
         """Whether `weights_to_keep` returns the weights of the best epoch.
 
-        The last finished epoch must be the best epoch. After the first step of the next
-        epoch, only a moving average still has the weights of the best epoch.
+        True if the last finished epoch is the best epoch, and its weights are still
+        there. The first step of the next epoch changes the network's weights, but not
+        their moving average, which changes at the end of an epoch.
         """
         epochs = self.history.epochs
         is_last_epoch_best = bool(epochs) and epochs[-1].best
@@ -188,8 +189,9 @@ class TrainingState:
         counts = replicas.broadcast(np.array(counts)).tolist()
         num_epochs, best_epoch, steps_done = counts
         best_value = replicas.broadcast_number(self.history.best_value)
-        # Each process computes a speed by dividing by the duration of the epoch. After
-        # an interruption at the end of the epoch, no step adds to this duration.
+        # Each process divides by the duration of the epoch. If a run was interrupted
+        # after the last step of an epoch, no further step adds to the duration, so
+        # without the chief's duration the other processes would divide by 0.
         self.seconds = float(replicas.broadcast(np.float64(self.seconds)))
         if replicas.is_chief:
             return

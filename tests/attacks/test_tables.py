@@ -65,6 +65,16 @@ def lists_of_words_of_a_dictionary() -> pa.Array:
     return pa.ListArray.from_arrays(starts, words_of_a_dictionary())
 
 
+def large_words_of_a_dictionary() -> pa.Array:
+    words = words_of_a_dictionary()
+    large = words.dictionary.cast(pa.large_string())
+    return pa.DictionaryArray.from_arrays(words.indices, large)
+
+
+def fixed_lists_of_words_of_a_dictionary() -> pa.Array:
+    return pa.FixedSizeListArray.from_arrays(words_of_a_dictionary(), 1)
+
+
 def views_of_one_word() -> pa.Array:
     _, view, *texts = pa.array([WORD], pa.string_view()).buffers()
     views = pa.py_buffer(view.to_pybytes() * ROWS)
@@ -85,6 +95,8 @@ def compressed_items_of_a_list() -> pa.Array:
     "column",
     [
         words_of_a_dictionary,
+        large_words_of_a_dictionary,
+        fixed_lists_of_words_of_a_dictionary,
         lists_of_words_of_a_dictionary,
         views_of_one_word,
         compressed_text,

@@ -34,7 +34,7 @@ MISTAKES = {
     "model.sub.dropout=1": "'model.sub.dropout'; did you mean model.dropout?\n",
     "dataset.num_users=1": "; num_users is a key of dataset.generator=funnel",
     "dataset.name=funnel dataset.num_users=1": "unknown key 'dataset.num_users'; known",
-    "trainer.monitor=auto.auc": "'auto.auc' is not one of auto, mean, income, ",
+    "trainer.monitor=auto.auc": "'auto.auc' should be one of auto, mean, income, ",
     "dataset.features.age.num_bucket=3": "did you mean dataset.features.age.num_b",
     "trainer.epochs 3": "'trainer.epochs' has no '='; settings are given as key=value",
     "epochs": "'epochs' has no '='",
@@ -131,8 +131,9 @@ MISTAKES = {
     "model.heads=funnel tasks=[income]": "model.heads: funnel needs two steps",
     "model.click_task=income": "model.click_task: only model.heads=escm2 and "
     "esmm use it",
-    "trainer.monitor=incom": "'incom' is not one of auto, mean, income, never_married, "
-    "nor a metric of mean or of a task, as in mean.log_loss; did you mean income?",
+    "trainer.monitor=incom": "'incom' should be one of auto, mean, income, "
+    "never_married; all but auto may be followed by a metric, as in mean.log_loss; did "
+    "you mean income?",
     "trainer.monitor=mean.aucc": "did you mean auc?",
     "trainer.monitor=income.pcoc": "task income cannot be monitored by 'pcoc'",
     "dataset.valid_fraction=0": "trainer.patience: early stopping needs valid",

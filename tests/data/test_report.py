@@ -32,8 +32,8 @@ PREDICTS = (
     "values are known before the prediction"
 )
 LACKING = (
-    "rows that training rows lack, or hold less than min_count times (share of such "
-    "rows; for lists, of such values)"
+    "rows have a value that no training row has, or fewer than min_count (share of "
+    "such rows; for lists, of such values)"
 )
 FEATURES = {
     "shop": {"kind": "sparse"},
@@ -373,7 +373,7 @@ def test_values_that_training_rows_lack_are_told_with_their_share(tmp_path):
         features = {"shop": FEATURES["shop"], "price": FEATURES["price"]}
         found = report_of(tmp_path, features, test={"shop": shop.tolist()})
         assert found["features"]["shop"]["unseen"] == {"train": 0, "test": new / TEST}
-        told = f"these features have values in test {LACKING}: shop (25%)"
+        told = f"in these features, many test {LACKING}: shop (25%)"
         findings = [told] * findings
         assert [t for t in found["findings"] if "(PSI)" not in t] == findings
 
@@ -411,7 +411,7 @@ def test_empty_cells_are_missing_and_not_unseen(tmp_path):
             about = found["features"][feature]
             assert about["unseen"] == {"train": 0, "test": 0}
             assert about["missing"] == {"train": 0, "test": empty}
-        assert not any("that training rows lack" in t for t in found["findings"])
+        assert not any("that no training row has" in t for t in found["findings"])
 
 
 def test_values_that_are_rare_in_training_rows_too_are_not_told(tmp_path):
@@ -617,7 +617,7 @@ def test_validation_rows_are_compared_too(tmp_path):
     found = report_of(tmp_path, features, train={"shop": shop.tolist()}, **options)
     assert found["splits"] == {"train": 1800, "valid": 200, "test": TEST}
     assert found["features"]["shop"]["unseen"] == {"train": 0, "valid": 1, "test": 0}
-    told = f"these features have values in valid {LACKING}: shop (100%)"
+    told = f"in these features, many valid {LACKING}: shop (100%)"
     assert told in found["findings"]
     assert not any(text.startswith("test rows") for text in found["findings"])
 
