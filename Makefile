@@ -1,21 +1,25 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # Each worker takes a GB of memory.
+DEFAULT = "not slow and not exhaustive"
 PYTEST = $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
-.PHONY: help demo test test-slow test-lowest test-newest lint format docs docs-serve schemas setup clean
+.PHONY: help demo test test-slow test-exhaustive test-lowest test-newest lint format docs docs-serve schemas setup clean
 
 help: ## lists the targets
-	@awk -F ': .*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ': .*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: setup ## sets up .venv and trains PLE on the bundled Adult data
 	$(BIN)/mtl-train
 
 test: setup ## sets up .venv and runs the default tests
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m $(DEFAULT)
 
 test-slow: setup ## runs the slow tests
 	$(PYTEST) -m slow
+
+test-exhaustive: setup ## runs the tests that take too long for CI
+	$(PYTEST) -m exhaustive
 
 test-lowest: ## runs the default tests on the lowest versions that pyproject.toml allows
 test-newest: ## runs the default tests on the newest versions that pyproject.toml allows
@@ -28,7 +32,7 @@ test-lowest test-newest:
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python \
 		--resolution $(RESOLUTION) -e '.[dev,mlflow,wandb]'
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m $(DEFAULT)
 
 lint: setup ## checks style, types and the order of imports
 	$(BIN)/ruff check .

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-PATIENCE_SECONDS = 120  # a test fails if it waits longer than this
+PATIENCE_SECONDS = 600  # a test fails if it waits longer than this
 PAUSE_SECONDS = 0.01  # between two looks at a process
 
 OUTPUT_FOLDER = tempfile.TemporaryDirectory(prefix="mtl-cli-tests-")

@@ -35,13 +35,13 @@ def models_ahead_of_all(name: str, structure: bool) -> list[str]:
     return ahead
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", MADE_FOR)
 def test_models_are_ahead_on_the_structure_that_they_are_made_for(name: str) -> None:
     assert models_ahead_of_all(name, structure=True) == MADE_FOR[name]
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", MADE_FOR)
 def test_models_are_not_ahead_without_the_structure(name: str) -> None:
     assert models_ahead_of_all(name, structure=False) == []
