@@ -81,7 +81,9 @@ def run(options: argparse.Namespace) -> int:
     from mtl_cli.comparison.compare_lines import compare_lines
     from mtl_cli.comparison.fail_if import Checks
     from mtl_cli.comparison.find_runs import read_runs
+    from mtl_cli.core import plugins
 
+    target = None if options.ensemble is None else ensemble_target(options)
     runs = read_runs(options.paths, print_warning)
     question = Question(options.baseline, options.metric, options.split, options.task)
     comparisons = compare_datasets(runs, question)
@@ -91,28 +93,29 @@ def run(options: argparse.Namespace) -> int:
         write_html(comparisons, lines, Path(options.html))
     print_comparisons(comparisons, lines, options.format)
     failed = checks.failures(options.paths)
-    if options.ensemble is not None:
-        write_ensemble(comparisons, options)
+    if target is not None:
+        plugins.use_folders(options.plugins)
+        write_ensemble(comparisons, target)
     return report_failures(PROGRAM, failed)
 
 
-def write_ensemble(
-    comparisons: "list[DatasetComparison]", options: argparse.Namespace
-) -> None:
+def ensemble_target(options: argparse.Namespace) -> Path:
+    """Returns the run folder of the ensemble to write."""
+    if options.ensemble:
+        return Path(options.ensemble)
+    if len(options.paths) == 1:
+        return Path(options.paths[0], "ensemble")
+    raise ConfigError(
+        "--ensemble: several folders are compared; name the folder to write: "
+        "--ensemble FOLDER"
+    )
+
+
+def write_ensemble(comparisons: "list[DatasetComparison]", target: Path) -> None:
     """Averages the runs of the best configuration into an ensemble, and writes it."""
     from mtl_cli.comparison.ensemble import best_configuration
-    from mtl_cli.core import plugins, tensorflow_runtime
+    from mtl_cli.core import tensorflow_runtime
 
-    if options.ensemble:
-        target = Path(options.ensemble)
-    elif len(options.paths) == 1:
-        target = Path(options.paths[0], "ensemble")
-    else:
-        raise ConfigError(
-            "--ensemble: several folders are compared; name the folder to write: "
-            "--ensemble FOLDER"
-        )
-    plugins.use_folders(options.plugins)
     best, reason = best_configuration(comparisons)
     sys.stderr.write(printable(f"averaging {best.name}: {reason}") + "\n")
     tensorflow_runtime.load()

@@ -90,6 +90,11 @@ class Difference:
         return Interval(self.seed_test.difference, self.seed_test.half_width, 0)
 
     @property
+    def is_known(self) -> bool:
+        """Whether the difference is known, over seeds or over rows."""
+        return self.interval is not None or self.row_test is not None
+
+    @property
     def mean(self) -> float:
         """The mean difference over seeds, or else over rows; 0 if both are unknown."""
         if self.interval is not None:

@@ -170,7 +170,8 @@ class Checks:
         """Yields a line for each configuration whose difference fails."""
         for difference in self.differences[condition.name]:
             name = difference.configuration.name
-            if difference.verdict in (Verdict.NOT_COMPARABLE, Verdict.NO_SCORE):
+            impossible = (Verdict.NOT_COMPARABLE, Verdict.NO_SCORE)
+            if difference.verdict in impossible or not difference.is_known:
                 yield not_compared(difference, condition.name)
             elif condition.holds(difference.mean):
                 yield f"{name} has {condition.name} = {difference.mean:+.6g}"
@@ -244,6 +245,7 @@ def score_name(task: Task) -> str:
 def is_twin_of_other_scenario(configuration: Configuration, name: str) -> bool:
     """Whether a name is of a scenario, and a configuration knows only another one."""
     own_scenario = configuration.settings.get(ONLY_SCENARIO, "null")
-    is_of_scenario = ".scenarios." in name
-    is_of_own_scenario = f".scenarios.{own_scenario}." in name
-    return own_scenario != "null" and is_of_scenario and not is_of_own_scenario
+    _, is_of_scenario, end = name.partition(".scenarios.")
+    scenario = end.removesuffix(DIFFERENCE).rpartition(".")[0]
+    is_twin = own_scenario != "null"
+    return is_twin and bool(is_of_scenario) and scenario != own_scenario

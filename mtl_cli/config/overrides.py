@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from os import PathLike, fspath
 
-import numpy as np
 from hydra.core.override_parser.types import Quote, QuotedString
 
 from mtl_cli.core.errors import ConfigError
@@ -72,8 +71,10 @@ def value_text(key: str, value: object) -> str:
     Raises:
         ConfigError: if a configuration cannot hold the value, or an override cannot.
     """
-    if isinstance(value, np.generic):  # a scalar of NumPy, such as `np.float32`
-        value = value.item()
+    # A scalar of NumPy, such as `np.float32`. NumPy is not imported here: `--help` is
+    # quick without it.
+    if type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0:
+        value = value.item()  # type: ignore[attr-defined]
     if value is None:
         return "null"
     if isinstance(value, bool):

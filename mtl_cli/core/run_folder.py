@@ -29,7 +29,7 @@ TRACKER_FILES = ("tracked.json", "mlflow.json", "wandb.json")
 # The files that a process may leave if it is killed before it writes `status.json`.
 FIRST_FILES = re.compile(r"\.lock|train\.log|\.tmp-(\d+-)?status\.json")
 MAX_SECONDS = 1e10  # three centuries
-# Some values and keys of `status.json`.
+# The values of the key `status` in `status.json`, and the keys that hold text.
 STATES = ("running", "done", "failed", "interrupted")
 TEXT_KEYS = ("start", "end", "error", "host", "config_hash")
 

@@ -83,7 +83,9 @@ def check_yaml(text: str, name: str) -> None:
             anchor = node.anchor
             size = node.size
         elif isinstance(event, yaml.ScalarEvent):
-            check_number(event.value, name)
+            is_text = event.style in ("'", '"', "|", ">") and event.tag is None
+            if not is_text:
+                check_number(event.value, name)
             anchor = event.anchor
             size = 1
         elif isinstance(event, yaml.AliasEvent):

@@ -51,9 +51,16 @@ def version_of_file(system: pa.fs.FileSystem, path: str) -> str:
         # Each of fsspec's file systems has its own name for the time of change. Arrow
         # knows only one of these names, so `mtime_ns` is often None. `ukey` is fsspec's
         # own text that changes with the file, except for HTTP.
+        from fsspec import AbstractFileSystem
+
         remote = system.handler.fs
-        version += remote.ukey(path)
         remote_info = remote.info(path)
+        if type(remote).ukey is AbstractFileSystem.ukey:
+            # Such a text holds all that is known of the file. Reading the file changes
+            # the time of its last access, which SFTP calls `time`.
+            version += str({k: v for k, v in remote_info.items() if k != "time"})
+        else:
+            version += str(remote.ukey(path))
         version += "".join(str(remote_info.get(h, "")) for h in HTTP_VERSION_HEADERS)
     return version
 

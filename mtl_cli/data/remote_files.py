@@ -168,6 +168,8 @@ def open_file_system(key: str, url: str) -> tuple[pa.fs.FileSystem, str]:
         from fsspec.core import url_to_fs
 
         system, path = url_to_fs(url, **http_options(protocol))
+        # A folder that was listed earlier may hold other versions of its files now.
+        system.invalidate_cache()
     except ImportError as error:
         raise DataError(
             f"{key}: cannot open {url}: {first_line(error)}; pip install "

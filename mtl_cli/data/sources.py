@@ -240,4 +240,24 @@ def with_plain_types(table: pa.Table) -> pa.Table:
 
     See `arrow_types.plain_type`.
     """
+    columns = map(with_plain_dictionary, table.columns)
+    table = pa.table(list(columns), table.column_names)
     return table.cast(pa.schema({f.name: plain_type(f.type) for f in table.schema}))
+
+
+def with_plain_dictionary(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Converts the values of a dictionary from views of texts to texts.
+
+    Arrow cannot look up views of texts by their indices.
+    """
+    dtype = column.type
+    if not pa.types.is_dictionary(dtype) or not pa.types.is_string_view(
+        dtype.value_type
+    ):
+        return column
+    values = pa.large_string()
+    chunks = [
+        pa.DictionaryArray.from_arrays(chunk.indices, chunk.dictionary.cast(values))
+        for chunk in column.chunks
+    ]
+    return pa.chunked_array(chunks, pa.dictionary(dtype.index_type, values))

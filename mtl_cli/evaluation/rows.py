@@ -13,7 +13,6 @@ import pyarrow as pa
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.encode import GroupCodes
 from mtl_cli.data.labels import labels_of_rows
-from mtl_cli.data.load import load
 from mtl_cli.data.scenarios import RowScenarios, find_scenarios
 from mtl_cli.data.sources import OnProgress, Source
 from mtl_cli.data.table import Array, Table, concatenate
@@ -21,6 +20,7 @@ from mtl_cli.evaluation.feature_drift import FeatureCounts
 from mtl_cli.evaluation.plan import EvaluationPlan
 from mtl_cli.heads.base import Output
 from mtl_cli.network.trained_model import TrainedModel
+from mtl_cli.runs.saved_model import load_data
 
 # The importance of features and the weights of gates are measured on a random sample of
 # this many rows.
@@ -141,7 +141,7 @@ def validation_rows(model: TrainedModel, on_rows: OnProgress) -> EvaluatedRows:
             f"{model.folder} has no validation rows; name a table to evaluate the run "
             "on"
         )
-    data = load(model.config.dataset, model.config.outputs, on_rows=on_rows)
+    data = load_data(model, on_rows)
     # From unchanged data, the features would learn the same again.
     if data.features.learnt != model.features.learnt:
         raise DataError(

@@ -22,7 +22,7 @@ from mtl_cli.core.nested import flatten
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.core.secrets import mask_secrets
-from mtl_cli.data.load import Data, load
+from mtl_cli.data.load import Data
 from mtl_cli.network.trained_model import TrainedModel
 from mtl_cli.runs import saved_model
 from mtl_cli.runs.next_commands import commands_for_model
@@ -146,13 +146,7 @@ def load_data(run: AveragedRun) -> Data:
 
     Raises a `DataError` if the data has changed since the run was trained.
     """
-    dataset, learnt = run.config.dataset, run.model.features.learnt
-    # The features of a run that started from an earlier run have learnt from the rows
-    # of both runs. Features that continue from these learnt values encode as before.
-    earlier = None
-    if run.config.start_from.run is not None:
-        earlier = {name: dict(values) for name, values in learnt.items()}
-    data = load(dataset, run.config.outputs, earlier)
+    data, learnt = saved_model.load_data(run.model), run.model.features.learnt
     if data.fingerprint != run.hashes["data_hash"] or data.features.learnt != learnt:
         raise DataError(
             f"{FLAG}: the data of {run.model.folder} has changed since the run was "

@@ -32,6 +32,9 @@ from mtl_cli.core.run_folder import STATUS, SUBFOLDERS, RunFolder
 from mtl_cli.core.written_files import sha256
 from mtl_cli.core.yaml_limits import MAX_YAML_BYTES
 from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.data.load import Data
+from mtl_cli.data.load import load as load_dataset
+from mtl_cli.data.sources import OnProgress, no_progress
 from mtl_cli.exports.base import RECORD_FILE
 from mtl_cli.network.trained_model import TrainedModel
 from mtl_cli.tasks.base import Statistics
@@ -117,6 +120,19 @@ def load(run: Path) -> TrainedModel:
             check_numbers(f"{WEIGHTS}: {weight.path}", weight.numpy())
         check_checksums(run, checksums)
     return TrainedModel(network, features, config, run)
+
+
+def load_data(model: TrainedModel, on_rows: OnProgress = no_progress) -> Data:
+    """Reads the data of a model's run again.
+
+    The features of a run that started from an earlier run have learnt from the rows of
+    both runs. Features that continue from these learnt values encode as before.
+    """
+    config, earlier = model.config, None
+    if config.start_from.run is not None:
+        learnt = model.features.learnt
+        earlier = {name: dict(values) for name, values in learnt.items()}
+    return load_dataset(config.dataset, config.outputs, earlier, on_rows)
 
 
 def load_learnt(run: Path) -> LearntModel:

@@ -168,9 +168,8 @@ def record_death(sweep: Path, record: JobRecord, reason: str) -> None:
     run = sweep / record.name
     stderr = record.stderr_path(sweep)
     with contextlib.suppress(ConfigError):  # the folder cannot be read, or is in use
-        status = status_of(run)
-        began = status.get("status") == "running" and status.get("pid") == record.pid
-        if not began or status.get("host") != record.host:
+        own = {"status": "running", "pid": record.pid, "host": record.host}
+        if not own.items() <= status_of(run).items():
             return
         folder = RunFolder(run)
         folder.finish("failed", reason)

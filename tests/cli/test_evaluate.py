@@ -32,6 +32,7 @@ from mtl_cli.comparison.runs import read_run
 from mtl_cli.config.run_config import Config
 from mtl_cli.evaluation import open_table
 from mtl_cli.evaluation import rows as evaluated_rows
+from mtl_cli.runs import saved_model
 from mtl_cli.statistics import sampling_error
 
 FEATURES: dict[str, Any] = {
@@ -309,6 +310,27 @@ def test_validation_rows_are_those_of_the_run(run: Path, tmp_path: Path) -> None
     assert evaluated(run, "--json", tmp_path / "o.json") == 0
     tasks = json.loads((tmp_path / "o.json").read_text())["tasks"]
     own = json.loads((run / "metrics.json").read_text())["valid"]
+    for task in LABELS:
+        for name, metric in tasks[task]["metrics"].items():
+            assert metric["value"] == own[task][name]
+
+
+@pytest.mark.slow
+def test_validation_rows_of_a_run_that_started_from_another_are_evaluated(
+    run: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(run, tmp_path / "first")
+    (tmp_path / "first" / "status.json").write_text('{"status": "done"}')
+    first = saved_model.load(run).config
+    start = first.start_from.model_copy(update={"run": str(tmp_path / "first")})
+    pyarrow.parquet.write_table(rows(500, 7), tmp_path / "more.parquet")
+    train = {"train": str(tmp_path / "more.parquet")}
+    dataset = first.dataset.model_copy(update=train)
+    later = first.model_copy(update={"start_from": start, "dataset": dataset})
+    run_in(tmp_path / "later", later)
+    assert evaluated(tmp_path / "later", "--json", tmp_path / "o.json") == 0
+    tasks = json.loads((tmp_path / "o.json").read_text())["tasks"]
+    own = json.loads((tmp_path / "later" / "metrics.json").read_text())["valid"]
     for task in LABELS:
         for name, metric in tasks[task]["metrics"].items():
             assert metric["value"] == own[task][name]

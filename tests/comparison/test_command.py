@@ -952,3 +952,24 @@ def test_comparison_never_imports_tensorflow(sweep: Path) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True
     )
     assert output.returncode == 0, output.stderr
+
+
+@pytest.mark.parametrize("limit", ["<-0.1", "<=0", ">0.1"])
+def test_unknown_difference_fails_a_check(
+    limit: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for model, seed, value in (("shared_bottom", 1, 0.9), ("ple", 2, 0.5)):
+        scores = {"valid": {"click": auc(value)}}
+        write_run(tmp_path / model, model, seed, scores)
+    check = f"valid.click.auc.difference{limit}"
+    command = [str(tmp_path), "--split", "valid", "--fail-if", check]
+    assert run(arguments(command)) == 1
+    assert "cannot be compared by" in capsys.readouterr().err
+
+
+def test_ensemble_without_a_folder_is_refused_before_the_comparison(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ConfigError, match="several folders are compared; name the"):
+        run(arguments([str(sweep), str(sweep / "8"), "--ensemble"]))
+    assert capsys.readouterr().out == ""

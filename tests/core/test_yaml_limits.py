@@ -27,3 +27,12 @@ def test_many_keys_may_have_more_values_than_a_list() -> None:
 def test_list_that_contains_itself_is_refused() -> None:
     with pytest.raises(UnsafeFileError, match="a YAML alias contains itself"):
         check_yaml("a: &a [1, *a]", "x.yaml")
+
+
+@pytest.mark.parametrize("value", ["{}", "!!int '{}'", '!!float "{}"', "[{}]"])
+def test_number_of_very_many_digits_is_refused_unless_it_is_text(value: str) -> None:
+    digits = "1" * 1200
+    with pytest.raises(UnsafeFileError, match="holds a number of 1,200 digits"):
+        check_yaml(f"a: {value.format(digits)}", "x.yaml")
+    check_yaml(f"a: '{digits}'", "x.yaml")
+    check_yaml(f"a: |\n  {digits}", "x.yaml")

@@ -21,6 +21,7 @@ from mtl_cli.data import csv_file, feature_set_fitter, sources
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.files import matching_paths
 from mtl_cli.data.load import load
+from mtl_cli.data.sources import with_plain_types
 from mtl_cli.data.table import as_arrays
 from mtl_cli.runs.prediction import predict_files
 
@@ -801,3 +802,15 @@ def test_pattern_visits_each_folder_once_whatever_links_lead_to_it(
         "day=2/hour=[3]/x.csv",
         "linked/x.csv",
     }
+
+
+def test_dictionary_of_views_is_read_as_its_texts():
+    words = pa.array(["a", "b"], pa.string_view())
+    indices = pa.array([0, None, 1, 0], pa.uint32())
+    column = pa.DictionaryArray.from_arrays(indices, words)
+    empty = pa.DictionaryArray.from_arrays(pa.nulls(2, pa.int32()), words.slice(0, 0))
+    for dictionary, expected in ((column, ["a", None, "b", "a"]), (empty, [None] * 2)):
+        chunks = pa.chunked_array([dictionary, dictionary.slice(1, 1)])
+        found = with_plain_types(pa.table({"word": chunks}))
+        assert found["word"].to_pylist() == [*expected, expected[1]]
+        assert found["word"].type == pa.large_string()

@@ -205,3 +205,17 @@ def test_split_gets_the_whole_groups_that_fit_into_its_share(shares, rows):
         split_column="user",
     )
     assert (len(found["valid"]), len(found["test"])) == rows
+
+
+def test_nan_and_null_are_one_group_in_tables_of_several_chunks():
+    nan = float("nan")
+    chunks = [[1.0, 2.0, nan], [None, 3.0, nan]]
+    users = pa.chunked_array([pa.array(x, from_pandas=False) for x in chunks])
+    rows = split(
+        {"train": pa.table({"user": users})},
+        valid_fraction=0.5,
+        split_by="group",
+        split_column="user",
+    )
+    empty = {2, 3, 5}
+    assert {*rows["valid"]} >= empty or not {*rows["valid"]} & empty

@@ -159,6 +159,34 @@ def test_file_behind_http_is_known_by_the_headers_of_its_server(
     assert len(hashes) == 4
 
 
+def test_time_of_the_last_access_changes_no_fingerprint(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    memory = fsspec.filesystem("memory")
+    memory.pipe("/sftp/rows.csv", b"a,b")
+    hashes = set()
+    for time, mtime in ((1, 1), (2, 1), (2, 2)):
+        info = {"name": "/sftp/rows.csv", "type": "file", "size": 3}
+        info |= {"time": time, "mtime": mtime}
+        monkeypatch.setattr(type(memory), "info", lambda *_, info=info, **__: info)
+        files = find_files("dataset.train", "memory://sftp/rows.csv", "auto")
+        hashes.add(hash_files({"train": files}))
+    assert len(hashes) == 2
+
+
+def test_version_that_is_no_text_is_a_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The version of a file behind WebHDFS is a dict."""
+    memory = fsspec.filesystem("memory")
+    memory.pipe("/hdfs/rows.csv", b"a,b")
+    hashes = set()
+    for checksum in ("1", "2"):
+        version = {"algorithm": "MD5", "bytes": checksum}
+        monkeypatch.setattr(type(memory), "ukey", lambda *_, version=version: version)
+        files = find_files("dataset.train", "memory://hdfs/rows.csv", "auto")
+        hashes.add(hash_files({"train": files}))
+    assert len(hashes) == 2
+
+
 def test_error_of_a_protocol_while_a_file_is_hashed_is_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

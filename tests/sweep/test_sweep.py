@@ -783,7 +783,8 @@ def test_damaged_record_of_a_running_job_is_a_failed_job(tmp_path: Path) -> None
     record = JobRecord("0", "seed=1", ["seed=1"], pid=1)
     record.write(tmp_path)
     record.path(tmp_path).write_text("{")
-    process = SimpleNamespace(join=lambda: None, close=lambda: None, exitcode=0)
+    calls = {"join": lambda: None, "close": lambda: None}
+    process = SimpleNamespace(**calls, exitcode=0, pid=1)
     job: Any = SimpleNamespace(record=record, sweep=tmp_path, folder=tmp_path / "x")
     running_job = job_processes.RunningJob(job, process, deadline=0.0)  # type: ignore[arg-type]
     job_processes.running.append(running_job)
