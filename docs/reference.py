@@ -93,7 +93,7 @@ def other_defaults(keys: set[str], defaults: dict[str, dict[str, Any]]) -> str:
         f"`{key}` is `{yaml_text(own[key])}` with `{option}`"
         for option, own in defaults.items()
         for key in sorted(keys)
-        if own.get(key) != first.get(key)
+        if own.get(key) != first.get(key) and not isinstance(own.get(key), dict)
     )
 
 
@@ -121,15 +121,19 @@ def table(part: Schema, definitions: Schema, defaults: dict[str, Any]) -> str:
     """Returns one row for each key of a mapping: its values, its default, its text."""
     lines = ["| key | value | default | |", "|---|---|---|---|"]
 
-    def add(prefix: str, part: Schema, defaults: dict[str, Any]) -> None:
+    def add(
+        prefix: str, part: Schema, defaults: dict[str, Any], is_optional: bool = False
+    ) -> None:
+        required = "" if is_optional else "required"
         for key, schema in part["properties"].items():
             inner = inner_part(schema, definitions)
             if key == "defaults" or "const" in schema:
                 continue
             if inner is not None:
-                add(f"{prefix}{key}.", inner, defaults.get(key) or {})
+                is_nullable = {"type": "null"} in schema.get("anyOf", [])
+                add(f"{prefix}{key}.", inner, defaults.get(key) or {}, is_nullable)
                 continue
-            default = "required" if key in part.get("required", []) else ""
+            default = required if key in part.get("required", []) else ""
             for source in (schema, defaults):
                 name = "default" if source is schema else key
                 if name in source and not isinstance(source[name], dict):

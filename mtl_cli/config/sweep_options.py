@@ -37,8 +37,8 @@ class CompareOptions(Options):
     """The keys that add jobs to a sweep, to compare the models of its jobs with.
 
     Attributes:
-        single_task: whether a sweep adds a single-task twin of each job. The twin
-            trains the same network separately for each task.
+        single_task: whether a sweep adds a single-task twin of each job. The twin is
+            `model=single_task` with a bottom as deep and wide as the job's experts.
         scenarios: the scenarios for which a sweep adds a single-scenario twin of each
             job. The twin trains the same model on the rows of this scenario alone.
     """

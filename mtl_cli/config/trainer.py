@@ -23,7 +23,8 @@ class Trainer(Options):
         batch_size: number of training rows in a step.
         patience: number of epochs without a better validation metric after which
             training stops and the weights of the best epoch are restored; null trains
-            all epochs and keeps the weights of the last epoch.
+            all epochs and keeps the weights, or with `ema_decay` their average, after
+            the last epoch.
         monitor: the validation metric that early stopping watches. `auto` is the mean
             over the tasks of the normalised entropy of probabilities, the R2 of
             regressions and the D2 of amounts; a task whose `metrics` lack this metric
