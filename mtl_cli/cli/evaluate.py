@@ -1,6 +1,7 @@
 """`mtl-evaluate`: measures how well a trained model predicts a labelled table."""
 
 import argparse
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from mtl_cli.cli.progress import progress_bar
 from mtl_cli.core import plugins, tensorflow_runtime
-from mtl_cli.core.atomic_write import check_folder_of, write_text
+from mtl_cli.core.atomic_write import check_folder_of, check_outside_of_run, write_text
 from mtl_cli.core.command_line import Parser, run_command
 from mtl_cli.core.conditions import (
     Condition,
@@ -16,7 +17,7 @@ from mtl_cli.core.conditions import (
     parse_condition,
     report_failures,
 )
-from mtl_cli.core.errors import ConfigError, printable
+from mtl_cli.core.errors import ConfigError, DataError, printable
 from mtl_cli.core.paths import as_location
 from mtl_cli.core.private_doors import exit_without_teardown
 from mtl_cli.core.secrets import mask_secrets
@@ -25,6 +26,7 @@ from mtl_cli.core.standard_streams import write_to_stdout
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mtl_cli.data.dataset import Dataset
     from mtl_cli.evaluation.evaluate import EvaluationRequest
 
 PROGRAM = "mtl-evaluate"
@@ -153,6 +155,7 @@ def check_options(options: argparse.Namespace, is_sweep: bool) -> None:
         if path.exists() and is_in_table(path, options.table):
             raise ConfigError(f"{flag}: {path} is a file of TABLE; choose another file")
         check_folder_of(path, f"{flag}: ")
+        check_outside_of_run(path, options.run, f"{flag}: ")
     both = options.json is not None and options.html is not None
     if both and options.json.resolve() == options.html.resolve():
         raise ConfigError(
@@ -171,7 +174,9 @@ def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> in
     with progress_bar() as on_progress:
         table = as_location(options.table) if options.table else None
         request = request_of(options, on_progress)
-        evaluation, _ = evaluate(saved_model.load(options.run), table, request)
+        model = saved_model.load(options.run)
+        check_overwrites_no_data(options, model.config.dataset)
+        evaluation, _ = evaluate(model, table, request)
     if options.json is not None:
         values = mask_secrets(evaluation.to_dict())
         text = json.dumps(values, indent=2, allow_nan=False) + "\n"
@@ -185,6 +190,22 @@ def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> in
         show_evaluation(evaluation)
     check_names(conditions, [evaluation])  # a wrong name must not cost the results
     return report_failures(PROGRAM, failed_checks(conditions, evaluation))
+
+
+def check_overwrites_no_data(options: argparse.Namespace, dataset: "Dataset") -> None:
+    """Refuses an output that would replace a table of the run's own data set."""
+    from mtl_cli.data.files import is_in_table
+
+    for flag, path in (("--json", options.json), ("--html", options.html)):
+        for location in (dataset.train, dataset.valid, dataset.test):
+            if path is None or not path.exists() or location is None:
+                continue
+            with contextlib.suppress(DataError):  # the table is no longer there
+                if is_in_table(path, location):
+                    raise ConfigError(
+                        f"{flag}: {path} is a file of the run's data; choose another "
+                        "file"
+                    )
 
 
 def evaluate_sweep(options: argparse.Namespace, conditions: list[Condition]) -> int:

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from mtl_cli.cli.progress import progress_bar
 from mtl_cli.core import plugins, tensorflow_runtime
-from mtl_cli.core.atomic_write import check_folder_of
+from mtl_cli.core.atomic_write import check_folder_of, check_outside_of_run
 from mtl_cli.core.command_line import Parser, parse_assignments, run_command
 from mtl_cli.core.errors import ConfigError, printable
 from mtl_cli.core.paths import as_location
@@ -108,6 +108,7 @@ def check_output(options: argparse.Namespace) -> None:
     if options.output == "-":
         return
     check_folder_of(target, "-o: ")
+    check_outside_of_run(target, options.run, "-o: ")
     if not target.exists():
         return
     if not options.force:

@@ -86,9 +86,12 @@ def is_in_table(file: Path, location: Location) -> bool:
 
     An output that replaced such a file would destroy rows of the table.
     """
+    paths = list(map(without_file_scheme, listed_paths(location)))
+    if "-" in paths and os.path.samestat(os.fstat(0), file.stat()):
+        return True
     return any(
         found.samefile(file)
-        for path in map(without_file_scheme, listed_paths(location))
+        for path in paths
         if "://" not in path and path != "-"
         for found in find_local("TABLE", path, "any")
     )

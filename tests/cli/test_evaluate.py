@@ -470,6 +470,12 @@ WRONG = {
         2,
         "--json: less.csv is a file of TABLE",
     ),
+    "own": (
+        ["RUN", "TEST", "--json", "RUN/metrics.json", "--force"],
+        2,
+        "metrics.json lies in the folder of the run; name a file",
+    ),
+    "data": (["RUN", "--html", "TRAIN", "--force"], 2, "is a file of the run's data"),
     "pattern": (["RUN", "l*s.csv", "--html", "less.csv", "--force"], 2, "of TABLE"),
     "flag": (["RUN", "TEST", "--jsn", "o"], 2, "did you mean --json?"),
     "plugins": (["RUN", "TEST", "--plugins", "x"], 2, "no folder x"),
@@ -548,10 +554,13 @@ def test_wrong_use_ends_in_one_line_and_writes_nothing(
     before = {p.name: p.is_file() and p.read_bytes() for p in wrong_files.iterdir()}
     arguments, code, message = WRONG[name]
     known = {"RUN": run, "TEST": run.parent / "test.parquet"}
+    known |= {"TRAIN": run.parent / "train.parquet"}
+    arguments = [a.replace("RUN/", f"{run}/") for a in arguments]
     assert evaluated(*(known.get(a, a) for a in arguments)) == code
     err = capsys.readouterr().err
     assert err.startswith("mtl-evaluate: error: ") and err.count("\n") == 1
     assert message in err
+    assert pd.read_parquet(run.parent / "train.parquet").shape[0] == 3000
     after = {p.name: p.is_file() and p.read_bytes() for p in wrong_files.iterdir()}
     assert after == before
 

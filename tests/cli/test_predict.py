@@ -3,6 +3,7 @@
 import errno
 import io
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -334,6 +335,7 @@ WRONG = {
     "exists": (["RUN", "TEST", "-o", "old.csv"], 2, "-o: old.csv exists"),
     "table": (["RUN", "old.csv", "-o", "./old.csv", "--force"], 2, "a file of TABLE"),
     "pattern": (["RUN", "ol*.csv", "-o", "old.csv", "--force"], 2, "a file of TABLE"),
+    "own": (["RUN", "TEST", "-o", "RUN/o.csv"], 2, "lies in the folder of the run"),
     "of_folder": (["RUN", "in", "-o", "in/a.parquet", "--force"], 2, "file of TABLE"),
     "flag": (["RUN", "TEST", "-o", "o.csv", "--keeps", "a"], 2, "did you mean --keep?"),
     "kept": (["RUN", "TEST", "-o", "o.csv", "--keep", "nope"], 2, "no column 'nope'"),
@@ -408,6 +410,7 @@ def test_wrong_use_ends_in_one_line_and_writes_nothing(
     before = {path.name for path in tmp_path.iterdir()}
     arguments, code, message = WRONG[name]
     known = {"RUN": run, "RUNS": run.parent, "TEST": run.parent / "test.parquet"}
+    arguments = [a.replace("RUN/", f"{run}/") for a in arguments]
     assert predicted(*(known.get(a, a) for a in arguments)) == code
     err = capsys.readouterr().err
     assert err.startswith("mtl-predict: error: ") and err.count("\n") == 1
@@ -415,6 +418,23 @@ def test_wrong_use_ends_in_one_line_and_writes_nothing(
     assert {path.name for path in tmp_path.iterdir()} == before
     assert (tmp_path / "old.csv").read_text() == "mine"
     assert (tmp_path / "in" / "a.parquet").read_bytes() == table
+
+
+def test_file_behind_stdin_is_not_overwritten(run: Path, tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    rows(20, seed=1).to_pandas().to_csv(path, index=False)
+    before = path.read_bytes()
+    command = [sys.executable, "-m", "mtl_cli.cli.predict", str(run), "-"]
+    with path.open("rb") as stdin:
+        ended = subprocess.run(
+            [*command, "-o", str(path), "--force"],
+            stdin=stdin,
+            capture_output=True,
+            text=True,
+        )
+    assert ended.returncode == 2
+    assert "is a file of TABLE" in ended.stderr
+    assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
