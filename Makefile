@@ -16,7 +16,7 @@ test: setup ## sets up .venv and runs the default tests
 	$(PYTEST) -m $(DEFAULT)
 
 test-slow: setup ## runs the slow tests
-	$(PYTEST) -m slow
+	$(PYTEST) -m "slow and not exhaustive"
 
 test-exhaustive: setup ## runs the tests that take too long for CI
 	$(PYTEST) -m exhaustive

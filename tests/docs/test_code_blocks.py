@@ -164,17 +164,15 @@ def skipped_before_training(command: list[str]) -> bool:
     return any(argument.startswith(starts) for argument in command[1:])
 
 
-# The pages of models have many trainings. CI checks only whether their commands are
-# accepted.
-TO_RUN = [
-    pytest.param(
-        page,
-        marks=pytest.mark.exhaustive if "docs/models/" in page else pytest.mark.slow,
-    )
-    for page in pages_with("bash", "python")
-]
+# Of the other pages, CI checks only whether their commands are accepted.
+TO_RUN = slow_except(
+    ["README.md", "docs/tutorial.md"],
+    pages_with("bash", "python"),
+    pytest.mark.exhaustive,
+)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", TO_RUN)
 def test_blocks_run(folder: Path, page: str) -> None:
     """All blocks of a page, in order, in one folder."""

@@ -216,19 +216,12 @@ def test_export_equals_the_model_on_hard_rows(format_name: str, run: Path) -> No
     assert_same_numbers(run, format_name, WITHOUT_HASHES, count=2000)
 
 
-# CI exports a model with experts, one with a normalisation of its own, one that reads
-# the scenario, and one with noise.
-MODELS = [
-    pytest.param(
-        model,
-        marks=pytest.mark.slow
-        if model in ("ple", "home", "star", "snr")
-        else pytest.mark.exhaustive,
-    )
-    for model in option_names("models")
-]
+# CI exports a model with experts, and one that reads the scenario.
+EXHAUSTIVE = pytest.mark.exhaustive
+MODELS = slow_except(["ple", "star"], option_names("models"), EXHAUSTIVE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_every_model_equals_its_exports_on_10_000_hard_rows(
     model: str, tmp_path: Path

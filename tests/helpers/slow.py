@@ -1,4 +1,4 @@
-"""Leaves some parameters of a test to the slow suite.
+"""Leaves some parameters of a test to the slow or the exhaustive suite.
 
 The default suite runs a part of the parameters in which every value occurs.
 """
@@ -10,15 +10,19 @@ from typing import Any
 import pytest
 
 
-def slow_except(kept: Collection[Any], cases: Iterable[Any]) -> list[Any]:
-    """Returns all cases as parameters; the kept ones are in the default suite."""
+def slow_except(
+    kept: Collection[Any],
+    cases: Iterable[Any],
+    mark: pytest.MarkDecorator = pytest.mark.slow,
+) -> list[Any]:
+    """Returns all cases as parameters; the kept ones do not get the mark."""
     cases = list(cases)
     unknown = [case for case in kept if case not in cases]
     assert not unknown, f"no such case: {unknown}"
     return [
         pytest.param(
             *(case if isinstance(case, tuple) else (case,)),
-            marks=[] if case in kept else pytest.mark.slow,
+            marks=[] if case in kept else mark,
         )
         for case in cases
     ]

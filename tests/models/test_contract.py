@@ -166,15 +166,21 @@ def network(data):
 TRACED_ENCODER_OF = {
     model: ENCODERS[(i + 1) % len(ENCODERS)] for i, model in enumerate(MODELS)
 }
-# A training takes seconds too. The default suite trains each encoder once, and the slow
-# suite each model on two encoders.
+# A training takes seconds too. The default suite trains each encoder once, the slow
+# suite each model once, and the exhaustive suite each model on a second encoder.
 PAIRS_TO_TRAIN = dict.fromkeys([*ENCODER_OF.items(), *TRACED_ENCODER_OF.items()])
+
+
+def marks_of_training(model, encoder, marks):
+    if encoder != ENCODER_OF[model]:
+        return pytest.mark.exhaustive
+    return pytest.mark.slow if model == "poso" else marks
+
+
 # Of a fixture, so that all tests of a pair follow one another and share its training.
 TRAINED = [
     pytest.param(
-        p.values,
-        id="-".join(p.values),
-        marks=pytest.mark.slow if "poso" in p.values else p.marks,
+        p.values, id="-".join(p.values), marks=marks_of_training(*p.values, p.marks)
     )
     for p in QUICK_PAIRS
     if p.values in PAIRS_TO_TRAIN

@@ -87,7 +87,10 @@ def planted_config(folder: Path, *overrides: str):
     )
 
 
-@pytest.mark.parametrize(("model", "encoder"), slow_except(QUICK, PAIRS))
+TO_LEARN = slow_except(QUICK, PAIRS, pytest.mark.exhaustive)
+
+
+@pytest.mark.parametrize(("model", "encoder"), TO_LEARN)
 def test_model_reaches_the_best_possible_auc(
     model: str, encoder: str, folder: Path
 ) -> None:

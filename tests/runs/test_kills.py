@@ -10,8 +10,10 @@ import time
 import pytest
 from helpers.commands import mtl_train, running, wait_for
 from helpers.interrupted_runs import OFTEN_SAVED, assert_same_run, files, has_logged
+from helpers.slow import slow_except
 
 KILLS = int(os.environ.get("MTL_KILLS", "12"))
+EXHAUSTIVE = pytest.mark.exhaustive
 MODELS = {
     "mmoe": ["model=mmoe"],
     "ple": ["model=ple", "optimizer.schedule=cosine", "trainer.patience=2"],
@@ -23,6 +25,7 @@ MODELS = {
     ],
 }
 CASES = [(model, compiled) for model in MODELS for compiled in ("false", "true")]
+TO_KILL = slow_except([("ple", "false"), ("mmoe", "true")], CASES, EXHAUSTIVE)
 
 
 def moment(chance, run, seconds):
@@ -56,7 +59,7 @@ def moment(chance, run, seconds):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("model", "compiled"), CASES)
+@pytest.mark.parametrize(("model", "compiled"), TO_KILL)
 def test_killed_runs_end_as_undisturbed_ones(model, compiled, tmp_path):
     command = [*OFTEN_SAVED, *MODELS[model], f"trainer.compile={compiled}"]
     command = [c for c in command if model != "esmm" or "dimensions" not in c]
