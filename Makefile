@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
-# Each worker takes a GB of memory.
 DEFAULT = "not slow and not exhaustive"
+# Each worker takes a GB of memory.
 PYTEST = $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 .PHONY: help demo test test-slow test-exhaustive test-lowest test-newest lint format docs docs-serve schemas setup clean

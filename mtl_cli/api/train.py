@@ -111,12 +111,11 @@ def train(*overrides: str, **settings: Any) -> Run:
 def asks_for_sweep(argument: str) -> bool:
     """Whether an argument makes `mtl-train` start several runs."""
     setting = argument.lstrip("+~")
-    if setting.startswith("repeats="):
-        return adds_runs(setting)
     if setting.startswith(SWEEP_PREFIXES) or adds_runs(setting):
         return True
     # A flag or a wrong argument is not swept. The child explains a wrong argument.
-    return is_swept(argument)
+    # `is_swept` does not look at the number of repeats.
+    return is_swept(argument) and not setting.startswith("repeats=")
 
 
 def start_child(arguments: list[str]) -> "subprocess.Popen[str]":

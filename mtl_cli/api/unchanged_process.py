@@ -14,8 +14,8 @@ def unchanged_process() -> Iterator[None]:
 
     These settings are restored: the environment variables, the dtype policy of Keras,
     the states of Python's and NumPy's random number generators, and the log levels of
-    TensorFlow. If the caller has
-    imported Keras already, the imported Keras and TensorFlow are used as they are.
+    TensorFlow. If the caller has imported Keras already, the imported Keras and
+    TensorFlow are used as they are.
     """
     import numpy as np
 

@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from mtl_cli.cli.output_file import check_output_file
 from mtl_cli.cli.progress import progress_bar
 from mtl_cli.core import plugins, tensorflow_runtime
-from mtl_cli.core.atomic_write import check_folder_of, check_outside_of_run, write_text
+from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.command_line import Parser, run_command
 from mtl_cli.core.conditions import (
     Condition,
@@ -115,11 +116,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def check_options(options: argparse.Namespace, is_sweep: bool) -> None:
-    """Refuses options that do not fit a run or a sweep, before the work begins.
-
-    A file to write may exist only with `--force`, and never if it is a file of the
-    table. Its folder must exist.
-    """
+    """Refuses options that do not fit a run or a sweep, before the work begins."""
     if is_sweep and not options.table:
         raise ConfigError(f"TABLE: {options.run} is a sweep; name a table for its runs")
     if is_sweep and "-" in options.table:
@@ -133,8 +130,6 @@ def check_options(options: argparse.Namespace, is_sweep: bool) -> None:
         raise ConfigError(
             f"-o: {options.run} is not a sweep; write files with --json or --html"
         )
-    from mtl_cli.data.files import is_in_table
-
     for flag, path in (("--json", options.json), ("--html", options.html)):
         if path is None:
             continue
@@ -147,15 +142,7 @@ def check_options(options: argparse.Namespace, is_sweep: bool) -> None:
             if flag == "--json":
                 continue
             raise ConfigError(f"{flag}: a page does not go to stdout; name a file")
-        if path.exists() and not (options.force and path.is_file()):
-            raise ConfigError(
-                f"{flag}: {path} exists; choose another file, or add --force to "
-                "overwrite a file"
-            )
-        if path.exists() and is_in_table(path, options.table):
-            raise ConfigError(f"{flag}: {path} is a file of TABLE; choose another file")
-        check_folder_of(path, f"{flag}: ")
-        check_outside_of_run(path, options.run, f"{flag}: ")
+        check_output_file(flag, path, options)
     both = options.json is not None and options.html is not None
     if both and options.json.resolve() == options.html.resolve():
         raise ConfigError(

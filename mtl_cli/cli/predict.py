@@ -7,11 +7,11 @@ from typing import NoReturn
 
 from rich.console import Console
 
+from mtl_cli.cli.output_file import check_output_file
 from mtl_cli.cli.progress import progress_bar
 from mtl_cli.core import plugins, tensorflow_runtime
-from mtl_cli.core.atomic_write import check_folder_of, check_outside_of_run
 from mtl_cli.core.command_line import Parser, parse_assignments, run_command
-from mtl_cli.core.errors import ConfigError, printable
+from mtl_cli.core.errors import printable
 from mtl_cli.core.paths import as_location
 from mtl_cli.core.private_doors import exit_without_teardown
 
@@ -71,7 +71,8 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
 
 def predict(options: argparse.Namespace) -> None:
     """Predicts a table, and shows the progress and the number of rows written."""
-    check_output(options)
+    if options.output != "-":
+        check_output_file("-o", Path(options.output), options)
     plugins.use_folders(options.plugins)
     constants = parse_assignments("--set", options.set)
     tensorflow_runtime.load()
@@ -97,28 +98,6 @@ def predict(options: argparse.Namespace) -> None:
             f"({summary.num_rows / summary.seconds:,.0f} rows/s) to {destination}"
         )
     )
-
-
-def check_output(options: argparse.Namespace) -> None:
-    """Refuses to overwrite a file without `--force`, and the table's files in any case.
-
-    Also refuses a file in a folder that does not exist.
-    """
-    target = Path(options.output)
-    if options.output == "-":
-        return
-    check_folder_of(target, "-o: ")
-    check_outside_of_run(target, options.run, "-o: ")
-    if not target.exists():
-        return
-    if not options.force:
-        raise ConfigError(
-            f"-o: {target} exists; choose another file, or add --force to overwrite it"
-        )
-    from mtl_cli.data.files import is_in_table
-
-    if is_in_table(target, options.table):
-        raise ConfigError(f"-o: {target} is a file of TABLE; choose another file")
 
 
 if __name__ == "__main__":

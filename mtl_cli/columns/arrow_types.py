@@ -54,6 +54,22 @@ def plain_type(arrow_type: pa.DataType) -> pa.DataType:
     return arrow_type
 
 
+def with_plain_dictionary(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Converts the values of a dictionary from views of texts to texts.
+
+    Arrow cannot look up views of texts by their indices.
+    """
+    dtype = column.type
+    if not types.is_dictionary(dtype) or not types.is_string_view(dtype.value_type):
+        return column
+    values = pa.large_string()
+    chunks = [
+        pa.DictionaryArray.from_arrays(chunk.indices, chunk.dictionary.cast(values))
+        for chunk in column.chunks
+    ]
+    return pa.chunked_array(chunks, pa.dictionary(dtype.index_type, values))
+
+
 def time_counts(times: pa.ChunkedArray) -> pa.ChunkedArray:
     """Returns dates or times as whole numbers of days, seconds or smaller units."""
     # Arrow casts a type of 32 bits to int32, but not to int64.

@@ -20,18 +20,6 @@ RESUME = (
 FREE_SPACE = "free the space, or name another folder in the environment variable TMPDIR"
 
 
-def check_outside_of_run(target: Path, run: Path, message_start: str) -> None:
-    """Refuses to write a file into a run folder, which holds only the run's own files.
-
-    The message starts with the given text, such as "-o: ".
-    """
-    if target.resolve().is_relative_to(run.resolve()):
-        raise ConfigError(
-            f"{message_start}{target} lies in the folder of the run; name a file "
-            "outside of it"
-        )
-
-
 def check_folder_of(target: Path, message_start: str = "") -> None:
     """Raises a `ConfigError` if the folder of a target is missing or not writable."""
     if not target.parent.is_dir():

@@ -4,6 +4,7 @@ import atexit
 import gc
 import io
 import time
+from collections.abc import Collection
 from weakref import WeakSet
 
 import pyarrow as pa
@@ -71,12 +72,7 @@ class StreamWithSentinel:
         the last reference, this thread would wait for itself, and the process would
         never end.
         """
-        self.has_ended = True
-        quiet_since = time.monotonic()
-        while time.monotonic() < quiet_since + QUIET_SECONDS:
-            if self.is_being_read:
-                quiet_since = time.monotonic()
-            time.sleep(0.01)
+        end_streams([self])
 
     def close(self) -> None:
         """Closes the file."""
@@ -95,8 +91,15 @@ def end_reading() -> None:
     while the interpreter ends, the process would crash.
     """
     gc.collect()  # an error may still refer to a reader, and the reader to its stream
-    streams = list(_open_streams)
-    for stream in streams:
+    end_streams(_open_streams)
+
+
+def end_streams(streams: Collection[StreamWithSentinel]) -> None:
+    """Ends the reading of streams, and waits until no stream is being read."""
+    for stream in list(streams):
         stream.has_ended = True
-    for stream in streams:
-        stream.end()
+    quiet_since = time.monotonic()
+    while streams and time.monotonic() < quiet_since + QUIET_SECONDS:
+        if any(stream.is_being_read for stream in list(streams)):
+            quiet_since = time.monotonic()
+        time.sleep(0.01)

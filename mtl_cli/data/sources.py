@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from mtl_cli.columns.arrow_types import plain_type
+from mtl_cli.columns.arrow_types import plain_type, with_plain_dictionary
 from mtl_cli.core.errors import DataError, RowError
 from mtl_cli.core.paths import Location, listed_paths
 from mtl_cli.data.arrow_errors import check_cells, read_errors
@@ -243,21 +243,3 @@ def with_plain_types(table: pa.Table) -> pa.Table:
     columns = map(with_plain_dictionary, table.columns)
     table = pa.table(list(columns), table.column_names)
     return table.cast(pa.schema({f.name: plain_type(f.type) for f in table.schema}))
-
-
-def with_plain_dictionary(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Converts the values of a dictionary from views of texts to texts.
-
-    Arrow cannot look up views of texts by their indices.
-    """
-    dtype = column.type
-    if not pa.types.is_dictionary(dtype) or not pa.types.is_string_view(
-        dtype.value_type
-    ):
-        return column
-    values = pa.large_string()
-    chunks = [
-        pa.DictionaryArray.from_arrays(chunk.indices, chunk.dictionary.cast(values))
-        for chunk in column.chunks
-    ]
-    return pa.chunked_array(chunks, pa.dictionary(dtype.index_type, values))

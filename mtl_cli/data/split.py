@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mtl_cli.columns.arrow_types import check_single_values
+from mtl_cli.columns.cells import empty_cells
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.sources import Source
@@ -156,8 +157,8 @@ def split_by_group(
     column = split_column(dataset, source)
     check_single_values(f"dataset.split_column: '{dataset.split_column}'", column)
     if pa.types.is_floating(column.type):  # NaN is an empty cell too
-        is_empty = pc.is_null(column, nan_is_null=True)
-        column = pc.if_else(is_empty, pa.scalar(None, column.type), column)
+        empty = pa.scalar(None, column.type)
+        column = pc.if_else(empty_cells(column), empty, column)
     encoded = column.dictionary_encode(null_encoding="encode").combine_chunks()
     row_groups = np.asarray(encoded.indices)
     group_sizes = np.bincount(row_groups)

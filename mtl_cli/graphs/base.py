@@ -95,6 +95,10 @@ class GraphOps(ABC):
         """Returns whether a row satisfies all conditions of `require`, (rows,)."""
         return self.all_true([self.repeat_row(np.array([True])), *self.conditions])
 
+    def is_numeral_or_empty(self, texts: Tensor) -> Tensor:
+        """Returns whether each text is empty or matches `NUMERAL`."""
+        return self.matches(texts, f"({NUMERAL})?")
+
     def all_present(self, columns: Sequence[Tensor]) -> Tensor:
         """Returns whether all text columns have a text in a row, (rows,)."""
         return self.all_true([self.is_present(texts) for texts in columns])
@@ -150,8 +154,8 @@ class GraphOps(ABC):
         """
 
     @abstractmethod
-    def is_numeral_or_empty(self, texts: Tensor) -> Tensor:
-        """Returns whether each text is empty or matches `NUMERAL`."""
+    def matches(self, texts: Tensor, pattern: str) -> Tensor:
+        """Returns whether each whole text matches a regular expression."""
 
     @abstractmethod
     def parse_numbers(self, texts: Tensor) -> Tensor:

@@ -148,11 +148,7 @@ class OnnxOps(GraphOps):
         parts, counts = self.add_all("StringSplit", 2, texts, delimiter=separator)
         return parts, self.where(self.is_present(texts), counts, 0)
 
-    def is_numeral_or_empty(self, texts: str) -> str:
-        return self.matches(texts, f"({NUMERAL})?")
-
     def matches(self, texts: str, pattern: str) -> str:
-        """Returns whether each whole text matches a regular expression."""
         return self.add("RegexFullMatch", texts, pattern=pattern)
 
     def parse_numbers(self, texts: str) -> str:

@@ -77,15 +77,14 @@ class TensorFlowOps(GraphOps):
         counts = tf.where(self.is_present(texts), parts.row_lengths(), 0)
         return parts.to_tensor(""), counts
 
-    def is_numeral_or_empty(self, texts: Tensor) -> Tensor:
-        return tf.strings.regex_full_match(texts, f"({NUMERAL})?")
+    def matches(self, texts: Tensor, pattern: str) -> Tensor:
+        return tf.strings.regex_full_match(texts, pattern)
 
     def parse_numbers(self, texts: Tensor) -> Tensor:
         # A text that is no number would end the call with an error.
-        is_numeral = tf.strings.regex_full_match(texts, NUMERAL)
-        texts = tf.where(is_numeral, texts, "nan")
-        texts = tf.where(tf.strings.strip(texts) == "true", "1", texts)
-        texts = tf.where(tf.strings.strip(texts) == "false", "0", texts)
+        texts = tf.where(self.matches(texts, NUMERAL), texts, "nan")
+        texts = tf.where(self.matches(texts, r"\s*true\s*"), "1", texts)
+        texts = tf.where(self.matches(texts, r"\s*false\s*"), "0", texts)
         return tf.strings.to_number(texts, tf.float64)
 
     def bucket_ids(self, numbers: Tensor, cuts: Sequence[float]) -> Tensor:

@@ -62,8 +62,8 @@ def look_up(
         **options: arguments of the `FusedEmbedding` layer.
 
     Returns: the vectors, `(sets, batch, features, dim)`; `sets` is the number of
-        vectors of each id, see `FusedEmbedding`. The features with one id per
-        row come first, then one pooled vector per sequence.
+        vectors of each id, see `FusedEmbedding`. The features with one id per row come
+        first, then one pooled vector per sequence.
     """
     table_index: dict[str | None, int] = {t: i for i, t in enumerate(group.sizes)}
     # The table of each column of the input `ids`.

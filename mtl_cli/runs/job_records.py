@@ -106,9 +106,13 @@ def job_records(sweep: Path) -> Iterator[JobRecord]:
     if folder.is_symlink():
         raise DataError(f"{folder} is a link; put the folder itself there")
     paths = [p for p in folder.glob("*.json") if RECORD_NAME.fullmatch(p.name)]
-    # As text, `10` would come before `9`, so the parts of a number are compared.
-    for path in sorted(paths, key=lambda path: list(map(int, path.stem.split(".")))):
+    for path in sorted(paths, key=lambda path: order_of_number(path.stem)):
         yield read_record(path)
+
+
+def order_of_number(number: str) -> list[int]:
+    """Returns a key to sort the numbers of jobs by: as text, 10.1 comes before 9.1."""
+    return [int(part) for part in number.split(".")]
 
 
 def jobs_that_never_began(sweep: Path) -> list[JobRecord]:

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from mtl_cli.core.run_folder import has_ended
-from mtl_cli.runs.job_records import RECORDS, JobRecord, job_records
+from mtl_cli.runs.job_records import RECORDS, JobRecord, job_records, order_of_number
 from mtl_cli.sweep import job_processes
 from mtl_cli.sweep.job import Job
 
@@ -81,20 +81,19 @@ def wait_for_equal_job(job: Job) -> None:
     process yet, the job with the lower number goes first.
     """
     job.record.write(job.sweep)
-    own_number = number_key(job.record)
+    own_order = order_of_number(job.record.number)
     while not is_stopped(job.sweep) and any(
         other.name == job.record.name
         and other.status == "running"
-        and number_key(other) != own_number
-        and (may_be_alive(other) if other.pid else number_key(other) < own_number)
+        and other.number != job.record.number
+        and (
+            may_be_alive(other)
+            if other.pid
+            else order_of_number(other.number) < own_order
+        )
         for other in job_records(job.sweep)
     ):
         time.sleep(STOP_CHECK_SECONDS)
-
-
-def number_key(record: JobRecord) -> list[int]:
-    """Returns the number of a job as a key to sort by: 9.1 comes before 10.1."""
-    return [int(part) for part in record.number.split(".")]
 
 
 def describe_failure(error: Exception) -> str:

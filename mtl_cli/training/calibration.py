@@ -2,10 +2,9 @@
 
 The logits of each tower become `scale * logit + shift * direction`. The direction is 1,
 except for tasks whose logits mean different things, such as `ziln`; see
-`Task.shift_direction`. For probabilities, the method
-`temperature` fits the scale, and the method `platt` fits the scale and the shift. For
-mean amounts, the method `factor` fits the shift: each prediction is multiplied by
-exp(shift).
+`Task.shift_direction`. For probabilities, the method `temperature` fits the scale, and
+the method `platt` fits the scale and the shift. For mean amounts, the method `factor`
+fits the shift: each prediction is multiplied by exp(shift).
 """
 
 import math
