@@ -4,7 +4,7 @@ DEFAULT = "not slow and not exhaustive"
 # Each worker takes a GB of memory.
 PYTEST = $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
-.PHONY: help demo test test-slow test-exhaustive test-lowest test-newest lint format docs docs-serve schemas setup clean
+.PHONY: help demo test test-slow test-pages test-exhaustive test-lowest test-newest lint format docs docs-serve schemas setup clean
 
 help: ## lists the targets
 	@awk -F ': .*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ test: setup ## sets up .venv and runs the default tests
 
 test-slow: setup ## runs the slow tests
 	$(PYTEST) -m "slow and not exhaustive"
+
+test-pages: setup ## runs the code blocks of the pages that test-slow leaves out
+	$(PYTEST) -m exhaustive tests/docs
 
 test-exhaustive: setup ## runs the tests that take too long for CI
 	$(PYTEST) -m exhaustive
