@@ -162,16 +162,8 @@ def network(data):
     return built
 
 
-# Tracing takes seconds, so only one pair of each model and each encoder takes graphs.
-TRACED_ENCODER_OF = {
-    model: ENCODERS[(i + 1) % len(ENCODERS)] for i, model in enumerate(MODELS)
-}
-# A training takes seconds too. The default suite trains each encoder once, the slow
-# suite each model once, and the exhaustive suite each model on a second encoder.
-PAIRS_TO_TRAIN = dict.fromkeys([*ENCODER_OF.items(), *TRACED_ENCODER_OF.items()])
-
-
 def marks_of_training(model, encoder, marks):
+    """The default suite trains each encoder once, the slow suite each model once."""
     if encoder != ENCODER_OF[model]:
         return pytest.mark.exhaustive
     return pytest.mark.slow if model == "poso" else marks
@@ -183,7 +175,6 @@ TRAINED = [
         p.values, id="-".join(p.values), marks=marks_of_training(*p.values, p.marks)
     )
     for p in QUICK_PAIRS
-    if p.values in PAIRS_TO_TRAIN
 ]
 
 
@@ -199,8 +190,10 @@ def trained(request, data):
     options += ["model.batch_norm=true", "model.dropout=0.1"]
     if hasattr(config(model, encoder).model, "gate_units"):
         options += ["model.gate_units=[3]"]
-    # Of the default suite, one pair takes graphs.
-    eager = encoder != TRACED_ENCODER_OF[model] and model != "mmoe"
+    # Tracing takes seconds. One pair of the default suite takes graphs, and in the
+    # exhaustive suite each model and each encoder.
+    traced = ENCODERS[(MODELS.index(model) + 1) % len(ENCODERS)]
+    eager = encoder != traced and (model, encoder) != ("mmoe", ENCODER_OF["mmoe"])
     options += [f"trainer.batch_size={ROWS}"] if eager else []
     chosen = config(model, encoder, *options, tasks=len(TASKS))
     network = build(chosen, data.features.layout, data.labels)
