@@ -2,12 +2,17 @@
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 
+from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers import FusedEmbedding, Mix, ParallelDense, ParallelMLP, Routing
 from mtl_cli.network.parts import parse_layer_name
 from mtl_cli.pages.network_chart import Node
+
+# Keras' record of one call of an operation; its class is private.
+Call = Any
 
 # More outputs than this share one node. A title names the tasks if there are fewer than
 # this, and otherwise gives their number.
@@ -20,31 +25,31 @@ def nodes_of(model: keras.Model, tasks: Sequence[str]) -> list[Node]:
     Each node comes after the nodes that it reads. Layers with weights, gates, mixtures
     of experts, inputs and outputs become nodes. Other operations, such as a
     concatenation, become lines between nodes. A sum of mixtures is one node; the
-    mixtures that it sums have no nodes.
+    mixtures that it sums have no nodes. A layer that is connected several times becomes
+    one node for each of its calls.
     """
     nodes: list[Node] = []
-    sums = [op for op in model.operations if is_sum_of_mixtures(op)]
-    summands = {source for op in sums for source in inputs_of(op)}
-    # The nodes that each operation's result comes from: the operation's own node or, if
-    # the operation has no node, the nodes that it reads.
-    origins: dict[keras.Operation, list[int]] = {}
-    for operation in model.operations:
-        sources_of_inputs = [origins[op] for op in inputs_of(operation)]
+    calls = calls_of(model)
+    sums = [call for call in calls if is_sum_of_mixtures(call)]
+    summands = {source for call in sums for source in inputs_of(call)}
+    # The nodes that each call's result comes from: the call's own node or, if the call
+    # has no node, the nodes that it reads.
+    origins: dict[Call, list[int]] = {}
+    for call in calls:
+        operation = call.operation
+        sources_of_inputs = [origins[source] for source in inputs_of(call)]
         sources = list(dict.fromkeys(itertools.chain(*sources_of_inputs)))
         has_weights = isinstance(operation, keras.Layer) and bool(operation.weights)
         is_node = (
-            operation in sums
+            call in sums
             or has_weights
             or isinstance(operation, keras.layers.InputLayer | Mix | Routing)
         )
-        if is_node and operation not in summands:
+        if is_node and call not in summands:
             nodes.append(node_of(operation, tasks, sources))
             sources = [len(nodes) - 1]
-        origins[operation] = sources
-    outputs = {
-        name: origins[tensor._keras_history.operation]
-        for name, tensor in model.output.items()
-    }
+        origins[call] = sources
+    outputs = {name: origins[call_of(tensor)] for name, tensor in model.output.items()}
     if len(outputs) > MAX_NAMES:
         sources_of_all = list(dict.fromkeys(itertools.chain(*outputs.values())))
         outputs = {f"{len(outputs)} outputs": sources_of_all}
@@ -52,19 +57,37 @@ def nodes_of(model: keras.Model, tasks: Sequence[str]) -> list[Node]:
     return nodes
 
 
-def inputs_of(operation: keras.Operation) -> list[keras.Operation]:
-    """Returns the operations whose results an operation reads, without repetitions."""
-    tensors = keras.tree.flatten(operation.input) if operation._inbound_nodes else []
-    sources = [tensor._keras_history.operation for tensor in tensors]
-    return list(dict.fromkeys(op for op in sources if op is not operation))
+def calls_of(model: keras.Model) -> list[Call]:
+    """Returns the calls of a model's operations, each after the calls that it reads.
+
+    A layer that is connected several times, such as a layer that all tasks share, has
+    several calls.
+    """
+    positions = {operation: i for i, operation in enumerate(model.operations)}
+    calls: list[Call] = []
+    for _, same_depth in sorted(model._nodes_by_depth.items(), reverse=True):
+        calls += sorted(same_depth, key=lambda call: positions[call.operation])
+    return calls
 
 
-def is_sum_of_mixtures(operation: keras.Operation) -> bool:
-    """Whether an operation adds mixtures, such as PLE's specific and shared experts."""
-    sources = inputs_of(operation)
-    is_addition = type(operation).__name__ == "Add" and len(sources) > 1
+def call_of(tensor: Tensor) -> Call:
+    """Returns the call that a tensor is the result of."""
+    history = tensor._keras_history
+    return history.operation._inbound_nodes[history.node_index]
+
+
+def inputs_of(call: Call) -> list[Call]:
+    """Returns the calls whose results a call reads, without repetitions."""
+    return list(dict.fromkeys(call_of(tensor) for tensor in call.input_tensors))
+
+
+def is_sum_of_mixtures(call: Call) -> bool:
+    """Whether a call adds mixtures, such as PLE's specific and shared experts."""
+    sources = inputs_of(call)
+    is_addition = type(call.operation).__name__ == "Add" and len(sources) > 1
     return is_addition and all(
-        isinstance(source, Mix) or is_sum_of_mixtures(source) for source in sources
+        isinstance(source.operation, Mix) or is_sum_of_mixtures(source)
+        for source in sources
     )
 
 
