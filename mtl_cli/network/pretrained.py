@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtl_cli.config.run_config import Config
-from mtl_cli.core.errors import DataError, first_line
+from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError, first_line
 from mtl_cli.core.other_files import check_data_file
 from mtl_cli.core.paths import find_data
 from mtl_cli.data.feature_set import FeatureSet
@@ -107,7 +107,7 @@ def read_vectors(key: str, path: str) -> Vectors:
             vectors: npt.NDArray[np.generic] = np.lib.format.read_array(
                 file, allow_pickle=False
             )
-    except (OSError, ValueError, EOFError, MemoryError) as error:
+    except DAMAGED_FILE_ERRORS as error:
         raise DataError(
             f"{key}: cannot read {path}: {first_line(error)}; "
             "write an array (N, dim) of floats with numpy.save"

@@ -170,6 +170,22 @@ def test_vectors_start_a_sequences_own_table():
 
 
 @pytest.mark.parametrize(
+    ("intact", "damaged"),
+    [
+        (b"}", b" "),  # the dictionary in the header does not end
+        (b"'<f4'", b"'<04'"),  # no number of Python
+        (b", 'fortran", b",b'fortran"),  # keys that cannot be sorted
+    ],
+)
+def test_damaged_header_of_vectors_is_reported(tmp_path, intact, damaged):
+    path = tmp_path / "vectors.npy"
+    np.save(path, VECTORS)
+    path.write_bytes(path.read_bytes().replace(intact, damaged, 1))
+    with pytest.raises(DataError, match=r"^pretrained\.vectors: cannot read "):
+        pretrained.read_vectors("pretrained.vectors", str(path))
+
+
+@pytest.mark.parametrize(
     ("change", "wrong"),
     [
         ("ids", "has 4 lines"),
