@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from numpy.lib.npyio import NpzFile
 
 MAX_CHECKPOINTS = 2
+# The names of checkpoints, such as `0000002-epochs-000000064-steps.npz`. Files with
+# other names, such as copies that a user has made, are not touched.
+FILE_PATTERN = "[0-9]*-epochs-[0-9]*-steps.npz"
 VALUES_FILE = "state.json"
 
 
@@ -155,7 +158,7 @@ def write_arrays(
 
 def checkpoint_files(run: Path) -> list[Path]:
     """Returns the paths of a run's checkpoints, newest first."""
-    return sorted((run / CHECKPOINTS).glob("[0-9]*.npz"), reverse=True)
+    return sorted((run / CHECKPOINTS).glob(FILE_PATTERN), reverse=True)
 
 
 def describe_checkpoint(path: Path) -> str:

@@ -290,6 +290,17 @@ def test_last_two_checkpoints_are_kept(tmp_path):
         assert arrays["y"].tolist() == [[5]]
 
 
+def test_file_of_another_name_beside_the_checkpoints_is_left_alone(tmp_path):
+    (last,) = checkpoint_files(written(tmp_path))
+    copies = [last.with_name(name) for name in ("2-backup.npz", "9.npz")]
+    for copy in copies:
+        copy.write_bytes(last.read_bytes())
+    found, damaged = newest_checkpoint(tmp_path)
+    assert (found.path, damaged) == (last, [])
+    written(tmp_path, 3)
+    assert all(copy.exists() for copy in copies)
+
+
 def test_steps_count_less_than_epochs_in_the_order_of_checkpoints(tmp_path):
     folder = RunFolder(tmp_path)
     for done in [(9, 700), (10, 0), (10, 64)]:
