@@ -1,12 +1,7 @@
 """The balancing method `cagrad`: near the mean gradient, but good for every task."""
 
-from mtl_cli.balancing.base import (
-    Balancing,
-    Observation,
-    State,
-    minimum_on_simplex,
-    positive_norm,
-)
+from mtl_cli.balancing._simplex import minimum_on_simplex, positive_norm
+from mtl_cli.balancing.base import Balancing, Observation, State
 from mtl_cli.core.options import FractionBelowOne
 from mtl_cli.core.tensors import Tensor
 

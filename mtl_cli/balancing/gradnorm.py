@@ -2,14 +2,8 @@
 
 import numpy as np
 
-from mtl_cli.balancing.base import (
-    Array,
-    Balancing,
-    Observation,
-    State,
-    initial_adam_state,
-    take_adam_step,
-)
+from mtl_cli.balancing._adam import initial_adam_state, take_adam_step
+from mtl_cli.balancing.base import Array, Balancing, Observation, State
 from mtl_cli.core.options import NotNegative, Positive
 from mtl_cli.core.tensors import Tensor
 

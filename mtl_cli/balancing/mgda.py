@@ -1,6 +1,7 @@
 """The balancing method `mgda`: a step that lowers all losses, if one exists."""
 
-from mtl_cli.balancing.base import Balancing, Observation, State, minimum_on_simplex
+from mtl_cli.balancing._simplex import minimum_on_simplex
+from mtl_cli.balancing.base import Balancing, Observation, State
 from mtl_cli.core.tensors import Tensor
 
 

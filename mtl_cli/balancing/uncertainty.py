@@ -4,14 +4,8 @@ import math
 
 import numpy as np
 
-from mtl_cli.balancing.base import (
-    Array,
-    Balancing,
-    Observation,
-    State,
-    initial_adam_state,
-    take_adam_step,
-)
+from mtl_cli.balancing._adam import initial_adam_state, take_adam_step
+from mtl_cli.balancing.base import Array, Balancing, Observation, State
 from mtl_cli.core.options import Positive
 from mtl_cli.core.tensors import Tensor
 

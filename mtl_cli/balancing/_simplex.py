@@ -1,0 +1,86 @@
+"""Minimises an objective over the shares of the tasks in a mean gradient.
+
+The shares are 0 or more and sum to 1; the set of all such shares is called the simplex.
+Letters in shapes: T is the number of tasks.
+"""
+
+from mtl_cli.core.tensors import Tensor
+
+# `minimum_on_simplex` makes this many moves per task. For random gradients of 2 to 10
+# tasks, the objective then ends within 3e-5 of its minimum in 19 of 20 cases.
+MOVES_PER_TASK = 8
+# The smallest squared norm for `positive_norm`.
+MIN_SQUARED_NORM = 1e-12
+
+
+def minimum_on_simplex(
+    linear: Tensor, products: Tensor, norm_factor: Tensor | float, has_gradient: Tensor
+) -> Tensor:
+    """Returns the shares alpha of the tasks that minimise an objective, (T,).
+
+        minimise   linear . alpha + norm_factor ||g_alpha||
+        g_alpha = sum_t alpha_t g_t,   alpha_t >= 0,   sum_t alpha_t = 1
+
+    The method is pairwise Frank-Wolfe. The slope of a task is the derivative of the
+    objective with respect to the task's share. Each move takes a part of the share of
+    the task with the highest slope, and gives this part to the task with the lowest
+    slope.
+
+    The size of the move comes from an upper bound on the objective. Let r = ||g_alpha||
+    before the move. Every vector g has ||g|| <= (||g||^2 / r + r) / 2, and both sides
+    are equal for g = g_alpha. With the right side in place of the norm, the objective
+    becomes a parabola in the size of the move. The move ends at the minimum of this
+    parabola, so it never raises the objective. For two tasks without a linear term, the
+    first move ends at the minimum of the objective.
+
+    Tasks without a gradient get the share 0.
+
+    Args:
+        linear: (T,).
+        products: the inner products g_s . g_t, (T, T).
+        norm_factor: a number, 0 or more.
+        has_gradient: whether the gradient of the task is not 0, (T,).
+
+    Reference: Lacoste-Julien and Jaggi, "On the Global Linear Convergence of
+        Frank-Wolfe Optimization Variants", NeurIPS 2015.
+    """
+    import tensorflow as tf
+
+    mask = tf.cast(has_gradient, tf.float32)
+    num_tasks = mask.shape[0]
+
+    def move(alpha: Tensor) -> Tensor:
+        dots = tf.reduce_sum(products * alpha, axis=1)  # g_t . g_alpha
+        norm = positive_norm(tf.reduce_sum(alpha * dots))  # ||g_alpha||
+        norm_slope = norm_factor / norm
+        slopes = linear + norm_slope * dots
+        receiver_slopes = tf.where(has_gradient, slopes, tf.float32.max)
+        giver_slopes = tf.where(alpha > 0, slopes, tf.float32.min)
+        giver = tf.one_hot(tf.argmax(giver_slopes), num_tasks)
+        direction = tf.one_hot(tf.argmin(receiver_slopes), num_tasks) - giver
+        descent = tf.reduce_max(giver_slopes) - tf.reduce_min(receiver_slopes)
+        direction_dots = tf.reduce_sum(products * direction, axis=1)
+        curvature = norm_slope * tf.reduce_sum(direction_dots * direction)
+        size = tf.math.divide_no_nan(descent, curvature)
+        giver_share = tf.reduce_sum(alpha * giver)
+        size = tf.clip_by_value(size, 0.0, giver_share)
+        return alpha + size * direction
+
+    # All tasks with a gradient start with the same share.
+    alpha = tf.math.divide_no_nan(mask, tf.reduce_sum(mask))
+    # The moves are unrolled: XLA would compile a TensorFlow loop to code that takes
+    # seconds per step.
+    for _ in range(MOVES_PER_TASK * num_tasks):
+        alpha = move(alpha)
+    return alpha
+
+
+def positive_norm(squared_norm: Tensor) -> Tensor:
+    """Returns the square root of a squared norm, and at least 1e-6.
+
+    The result can be a divisor. Rounding can make a squared norm negative if it is
+    computed as a sum of inner products.
+    """
+    import tensorflow as tf
+
+    return tf.sqrt(tf.maximum(squared_norm, MIN_SQUARED_NORM))
