@@ -72,11 +72,9 @@ class Balancer:
                 gradients, each has the shape (T + 1, ...): one gradient per task, then
                 the gradient of the penalties.
 
-        Returns: the weight of each task in the step, (T,), and the combined gradient of
-            each variable, (...). If the method reads gradients, the weights are only
-            for reports: each is multiplied by the mean of the task's factors over the
-            variables. In this mean, a variable counts in proportion to the squared norm
-            of the task's gradient in its shared entries.
+        Returns: the weight of each task in the step, (T,), for reports; and the
+            combined gradient of each variable, (...). If the method reads gradients,
+            each weight includes the mean of the task's factors, see `mean_factors`.
         """
         task_weights = self.loss_weights()
         if not gradients:  # all variables of the network are frozen
@@ -105,12 +103,8 @@ class Balancer:
             return task_weights, gradients
         shape = (len(gradients), len(self.tasks))
         factors = tf.broadcast_to(self.method.factors(state, observation), shape)
-        squares = tf.linalg.diag_part(observation.products)  # ||g_t||^2, (P, T)
-        total = tf.reduce_sum(squares, axis=0)
-        mean_factors = tf.reduce_sum(squares * factors, axis=0) / total
-        task_weights *= tf.where(total > 0, mean_factors, 1.0)
         per_variable = zip(gradients, masks, tf.unstack(factors), strict=True)
-        return task_weights, [
+        return task_weights * mean_factors(factors, observation.products), [
             combine(gradient, mask, factor) for gradient, mask, factor in per_variable
         ]
 
@@ -128,6 +122,22 @@ def inner_products(gradients: Tensor, mask: Tensor) -> Tensor:
     rows = tf.reshape(masked, (gradients.shape[0], -1))  # (T, entries)
     # No `matmul`: on a GPU, it may round its inputs to 10 bits (TF32).
     return tf.stack([tf.reduce_sum(rows * row, axis=1) for row in tf.unstack(rows)])
+
+
+def mean_factors(factors: Tensor, products: Tensor) -> Tensor:
+    """Returns the mean of each task's factors over the variables, (T,).
+
+    A variable counts in proportion to the squared norm of the task's gradient in the
+    shared entries of the variable. The mean is 1 for a task without a gradient there.
+
+    Args:
+        factors: the factors a_t of the tasks for each variable, (P, T).
+        products: see `Observation.products`.
+    """
+    squares = tf.linalg.diag_part(products)  # ||g_t||^2, (P, T)
+    total = tf.reduce_sum(squares, axis=0)
+    means = tf.reduce_sum(squares * factors, axis=0) / total
+    return tf.where(total > 0, means, 1.0)
 
 
 def combine(gradients: Tensor, mask: Tensor, factors: Tensor) -> Tensor:
