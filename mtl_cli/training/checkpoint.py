@@ -72,21 +72,21 @@ class Checkpoint:
             text = json.dumps(self.values, allow_nan=False)
             values = Values.model_validate_json(text)
         except ValidationError as error:
-            raise self.damage(first_problem(error)) from None
+            raise self.damage_error(first_problem(error)) from None
         except ValueError as error:
-            raise self.damage(first_line(error)) from None
+            raise self.damage_error(first_line(error)) from None
         numbers = [epoch.number for epoch in values.epochs]
         if numbers != list(range(1, len(numbers) + 1)):
-            raise self.damage(
+            raise self.damage_error(
                 "epochs: the numbers of the epochs should be 1, 2, 3, ..."
             )
         best_epoch = History(values.epochs).best_epoch
         if values.kept != best_epoch:
-            raise self.damage(
+            raise self.damage_error(
                 f"kept: the best epoch is {best_epoch}, not {values.kept}"
             )
 
-    def damage(self, reason: str) -> DataError:
+    def damage_error(self, reason: str) -> DataError:
         """Returns an error about a checkpoint from which the run cannot continue."""
         return DataError(
             f"{self.path} is not a checkpoint of this run ({reason}); remove this file "
@@ -105,7 +105,7 @@ class Checkpoint:
             with np.load(self.path, allow_pickle=False) as arrays:
                 yield arrays
         except DAMAGED_FILE_ERRORS as error:
-            raise self.damage(first_line(error)) from error
+            raise self.damage_error(first_line(error)) from error
 
 
 def save(

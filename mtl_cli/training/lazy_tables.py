@@ -44,9 +44,10 @@ class LazyTable:
         self.num_rows, self.width = layer.table.shape
         slots = optimizer.row_slots()
         self.slot_widths = [1 if slot.per_row else self.width for slot in slots]
+        # The initial values of all slots of one row, side by side.
         start = np.repeat([slot.start for slot in slots], self.slot_widths)
-        start_of_rows = tf.tile(start.astype("float32")[None], (self.num_rows, 1))
-        packed = tf.concat([layer.table.value, start_of_rows], axis=1)
+        initial_slots = tf.tile(start.astype("float32")[None], (self.num_rows, 1))
+        packed = tf.concat([layer.table.value, initial_slots], axis=1)
         self.packed = tf.Variable(tf.pad(packed, [[0, 1], [0, 0]]))
 
     def unique_rows(self, ids: Tensor) -> tuple[Tensor, Tensor]:

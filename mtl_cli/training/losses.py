@@ -171,25 +171,25 @@ def sum_of_penalties(
     return total
 
 
-def mean_losses(step_losses: Array) -> Array:
+def mean_losses(step_values: Array) -> Array:
     """Returns the mean loss of each task over the rows of many steps, (T,).
 
-    `step_losses` holds the values of each step and task, (steps, 3, T), in the order of
+    `step_values` holds the values of each step and task, (steps, 3, T), in the order of
     `VALUES_PER_TASK`. A task without rows in these steps has loss 0.
     """
-    losses, weights, _ = np.moveaxis(step_losses.astype("float64"), 1, 0)
+    losses, weights, _ = np.moveaxis(step_values.astype("float64"), 1, 0)
     total_weight = weights.sum(axis=0)
     weighted_sum: Array = (losses * weights).sum(axis=0)
     return weighted_sum / np.where(total_weight > 0, total_weight, 1)
 
 
-def mean_task_weights(step_losses: Array) -> Array:
+def mean_task_weights(step_values: Array) -> Array:
     """Returns the mean weight that the balancing method gave each task, (T,).
 
     The mean is over the steps with rows of the task. A task without such a step has the
-    mean 0. See `mean_losses` for `step_losses`.
+    mean 0. See `mean_losses` for `step_values`.
     """
-    _, row_weights, task_weights = np.moveaxis(step_losses, 1, 0)
+    _, row_weights, task_weights = np.moveaxis(step_values, 1, 0)
     has_rows = row_weights > 0
     total = (task_weights * has_rows).sum(axis=0, dtype="float64")
     num_steps = has_rows.sum(axis=0)

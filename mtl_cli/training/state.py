@@ -22,8 +22,8 @@ from mtl_cli.training.progress import Epoch, History
 from mtl_cli.training.steps import Steps
 
 Array = npt.NDArray[Any]
-# The key of `TrainingState.step_losses` in a checkpoint.
-STEP_LOSSES_KEY = "taken"
+# The key of `TrainingState.step_values` in a checkpoint.
+STEP_VALUES_KEY = "taken"
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class TrainingState:
         steps: the steps that train the network.
         checkpoint_plan: None writes no checkpoints.
         history: the finished epochs.
-        step_losses: the arrays that `Steps.epoch` has yielded in the unfinished epoch.
+        step_values: the arrays that `Steps.epoch` has yielded in the unfinished epoch.
         seconds: duration of the unfinished epoch's steps.
         average: the moving average of the weights over the finished epochs; empty
             without `trainer.ema_decay`, and in processes other than the chief.
@@ -66,7 +66,7 @@ class TrainingState:
     steps: Steps
     checkpoint_plan: CheckpointPlan | None = None
     history: History = field(default_factory=History)
-    step_losses: list[Array] = field(default_factory=list)
+    step_values: list[Array] = field(default_factory=list)
     seconds: float = 0.0
     average: MovingAverage = field(default_factory=MovingAverage)
     best_weights: list[Array] | None = None
@@ -75,7 +75,7 @@ class TrainingState:
     @property
     def steps_done(self) -> int:
         """The number of steps that the unfinished epoch has taken."""
-        return sum(map(len, self.step_losses))
+        return sum(map(len, self.step_values))
 
     def weights_to_keep(self) -> list[Array]:
         """Returns a copy of the moving average; without one, of the network's weights.
@@ -108,8 +108,8 @@ class TrainingState:
         """Yields the key and the values of each array, one at a time to save memory."""
         for name, variable in self.variables().items():
             yield name, variable.numpy()
-        if self.step_losses:
-            yield STEP_LOSSES_KEY, np.concatenate(self.step_losses)
+        if self.step_values:
+            yield STEP_VALUES_KEY, np.concatenate(self.step_values)
         for i, weights in enumerate(self.average.arrays):
             yield f"average-{i}", weights
         if self.best_weights is not None and not self.is_at_best_epoch:
@@ -126,7 +126,7 @@ class TrainingState:
         """
         epochs = self.history.epochs
         is_last_epoch_best = bool(epochs) and epochs[-1].best
-        is_unchanged = not self.step_losses or bool(self.average.arrays)
+        is_unchanged = not self.step_values or bool(self.average.arrays)
         return is_last_epoch_best and is_unchanged
 
     def save(self) -> None:
@@ -169,7 +169,7 @@ class TrainingState:
         if not number:
             return
         # Without steps since the last epoch, the state is saved already.
-        if self.step_losses:
+        if self.step_values:
             self.save()
         replicas.barrier()
         raise signals.Stopped(number)
@@ -208,7 +208,7 @@ class TrainingState:
             for number in range(1, num_epochs + 1)
         ]
         shape = (steps_done, VALUES_PER_TASK, len(self.steps.tasks))
-        self.step_losses = [np.zeros(shape, "float32")] if steps_done else []
+        self.step_values = [np.zeros(shape, "float32")] if steps_done else []
 
     def restore(self, saved: Checkpoint) -> None:
         """Sets the whole state from a checkpoint.
@@ -228,17 +228,19 @@ class TrainingState:
                 check_numbers(name, array, may_overflow)
                 variable.assign(array)
             self.steps.copy_tables_to_network()
-            if STEP_LOSSES_KEY in arrays:
-                losses = arrays[STEP_LOSSES_KEY]
+            if STEP_VALUES_KEY in arrays:
+                step_values = arrays[STEP_VALUES_KEY]
                 shape = (VALUES_PER_TASK, len(self.steps.tasks))
-                fits = len(losses) <= self.steps.steps_per_epoch
-                if not fits or losses.shape[1:] != shape:
-                    raise ValueError(f"{STEP_LOSSES_KEY} has the shape {losses.shape}")
-                self.step_losses = [losses]
+                fits = len(step_values) <= self.steps.steps_per_epoch
+                if not fits or step_values.shape[1:] != shape:
+                    raise ValueError(
+                        f"{STEP_VALUES_KEY} has the shape {step_values.shape}"
+                    )
+                self.step_values = [step_values]
             if "average-0" in arrays:
                 self.average = MovingAverage(self._read_weights("average", arrays))
-            # `is_at_best_epoch` reads the epochs, the step losses and the average,
-            # which are restored above.
+            # `is_at_best_epoch` reads the epochs, the values of the steps and the
+            # average, which are restored above.
             if values["best"] and self.is_at_best_epoch:
                 self.best_weights = self.weights_to_keep()
             elif values["best"]:

@@ -174,9 +174,10 @@ class Step:
         values: list[Tensor],
         positions: list[Tensor],
     ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-        """Computes this process's summands of the losses and of the gradients.
+        """Computes this process's share of the losses and of the gradients.
 
-        See `_take` for the other arguments.
+        The shares of all processes add up to the losses and gradients of the batch. See
+        `_take` for the other arguments.
 
         Args:
             num_rows: number of rows in the whole batch that are trained on.

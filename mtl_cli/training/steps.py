@@ -109,8 +109,9 @@ class Steps:
             for step in range(first_step, buffer.num_steps, self.steps_per_call):
                 steps_of_call = slice(step, step + self.steps_per_call)
                 num_steps = min(self.steps_per_call, buffer.num_steps - step)
-                call = [number, steps_before + step, self.replicas.rank]
-                reseed(self.model, [self.seed, *call])
+                step_of_epoch = steps_before + step
+                seeds = [self.seed, number, step_of_epoch, self.replicas.rank]
+                reseed(self.model, seeds)
                 arguments = (
                     buffer.data,
                     tf.constant(batches[steps_of_call]),
@@ -122,8 +123,8 @@ class Steps:
                     # call is the time of compiling.
                     self._run_or_recompile(*arguments, tf.constant(0))
                     self.compile_seconds = time.perf_counter() - start
-                losses = self._run_or_recompile(*arguments, tf.constant(num_steps))
-                yield losses.numpy()[:num_steps]
+                values = self._run_or_recompile(*arguments, tf.constant(num_steps))
+                yield values.numpy()[:num_steps]
             steps_before += buffer.num_steps
 
     def copy_tables_to_network(self) -> None:
@@ -170,24 +171,24 @@ class Steps:
             for each step, (steps per call, 3, T); zeros after the last step.
         """
 
-        def take_step(number: Tensor, losses: Tensor) -> tuple[Tensor, Tensor]:
+        def take_step(number: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
             rows, is_real_row = batches[number], is_real[number]
             batch = tf.nest.map_structure(lambda x: tf.gather(x, rows), data)
             weights = {task: x * is_real_row for task, x in batch.weights.items()}
             batch = batch._replace(weights=weights)
             table_rows, packed, positions = self.step.read_tables(batch.features)
-            step_losses, packed = self.step.take(batch, is_real_row, packed, positions)
+            step_values, packed = self.step.take(batch, is_real_row, packed, positions)
             tables = zip(self.tables, table_rows, packed, strict=True)
             for table, rows_of_table, new_rows in tables:
                 table.write(rows_of_table, new_rows)
-            losses = tf.tensor_scatter_nd_update(losses, [[number]], [step_losses])
-            return number + 1, losses
+            values = tf.tensor_scatter_nd_update(values, [[number]], [step_values])
+            return number + 1, values
 
-        no_losses = tf.zeros((self.steps_per_call, VALUES_PER_TASK, len(self.tasks)))
-        _, losses = tf.while_loop(
-            lambda number, _: number < num_steps, take_step, (0, no_losses)
+        zeros = tf.zeros((self.steps_per_call, VALUES_PER_TASK, len(self.tasks)))
+        _, values = tf.while_loop(
+            lambda number, _: number < num_steps, take_step, (0, zeros)
         )
-        return losses
+        return values
 
 
 def reseed(model: keras.Model, seeds: list[int]) -> None:

@@ -109,22 +109,23 @@ def train_epoch(
     compile_seconds_before = steps.compile_seconds
     compile_seconds = 0.0
     start = time.perf_counter() - state.seconds
-    for losses in steps.epoch(buffers, number, steps_done):
-        check_finite(tasks, losses[:, 0], number, steps_done)
-        state.step_losses.append(losses)
+    for values in steps.epoch(buffers, number, steps_done):  # (steps, 3, T)
+        losses = values[:, 0]
+        check_finite(tasks, losses, number, steps_done)
+        state.step_values.append(values)
         compile_seconds = steps.compile_seconds - compile_seconds_before
         state.seconds = time.perf_counter() - start - compile_seconds
-        steps_done += len(losses)
+        steps_done += len(values)
         finished_fraction = steps_done / steps.steps_per_epoch
         samples_per_second = steps_done * steps.batch_size / state.seconds
-        means = by_task(mean_losses(losses))
+        means = by_task(mean_losses(values))
         progress.step(number, finished_fraction, means, samples_per_second)
         state.stop_if_signalled()
         state.save_if_due()
-    all_losses = np.concatenate(state.step_losses)
+    all_values = np.concatenate(state.step_values)
     epoch = Epoch(
         number=number,
-        losses=by_task(mean_losses(all_losses)),
+        losses=by_task(mean_losses(all_values)),
         valid={},
         monitored=None,
         seconds=state.seconds,
@@ -132,8 +133,8 @@ def train_epoch(
         compile_seconds=compile_seconds,
     )
     if steps.balancer.changes_weights:
-        epoch.task_weights = by_task(mean_task_weights(all_losses))
-    state.step_losses, state.seconds = [], 0.0
+        epoch.task_weights = by_task(mean_task_weights(all_values))
+    state.step_values, state.seconds = [], 0.0
     return epoch
 
 

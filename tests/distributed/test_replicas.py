@@ -403,7 +403,7 @@ def test_worker_resumes_an_epoch_of_which_no_steps_are_left(monkeypatch):
     steps |= {"num_rows": 40, "balancer": SimpleNamespace(changes_weights=False)}
     states = chief_and_worker(monkeypatch, **steps)
     chief = states[0]
-    chief.step_losses, chief.seconds = [np.ones((5, 3, 1), "float32")], 2.5
+    chief.step_values, chief.seconds = [np.ones((5, 3, 1), "float32")], 2.5
     for state in states:
         state.broadcast()
     feed = SimpleNamespace(buffers=lambda *_: [])

@@ -118,7 +118,7 @@ def test_checkpoint_within_an_epoch_is_due_after_its_minutes(
         network=SimpleNamespace(),  # type: ignore[arg-type]
         steps=steps,
         checkpoint_plan=CheckpointPlan(folder, minutes, {}),
-        step_losses=[np.zeros((1, 3, 1))],
+        step_values=[np.zeros((1, 3, 1))],
     )
     state.saved_at -= waited
     state.save_if_due()

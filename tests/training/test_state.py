@@ -36,7 +36,7 @@ def test_checkpoint_leaves_out_the_best_weights_only_if_it_holds_them_anyway(
         network=network,
         steps=network,
         history=History([epoch(i, best=i == best_epoch) for i in numbers]),
-        step_losses=[np.zeros((1, 3, 1))] if in_next_epoch else [],
+        step_values=[np.zeros((1, 3, 1))] if in_next_epoch else [],
         average=MovingAverage([np.zeros(1)] if has_average else []),
     )
     assert state.is_at_best_epoch is expected

@@ -291,12 +291,12 @@ def test_streamed_steps_are_those_of_a_loop_over_the_same_rows(file):
 
     steps = Steps(configured, other, whole.num_rows)
     buffer = MemoryFeed(whole, list(TASKS)).buffer(np.array(order), 64)
-    step_losses = np.concatenate(list(steps.epoch([buffer])))
+    step_values = np.concatenate(list(steps.epoch([buffer])))
     for a, b in zip(
         network.logits.get_weights(), other.logits.get_weights(), strict=True
     ):
         np.testing.assert_array_equal(a, b, strict=True)
-    assert list(history.epochs[0].losses.values()) == mean_losses(step_losses).tolist()
+    assert list(history.epochs[0].losses.values()) == mean_losses(step_values).tolist()
 
 
 @pytest.mark.slow

@@ -122,7 +122,7 @@ def epoch_of(chosen, network, table, order):
     steps = Steps(chosen, network, table.num_rows)
     feed = MemoryFeed(table, list(chosen.chosen_tasks))
     buffer = feed.buffer(order, steps.batch_size)
-    return [step_losses[:, 0] for step_losses in steps.epoch([buffer])]
+    return [step_values[:, 0] for step_values in steps.epoch([buffer])]
 
 
 def assert_same_bits(weights, others):
