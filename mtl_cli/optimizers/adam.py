@@ -8,7 +8,7 @@ from mtl_cli.optimizers.base import Optimizer, SlotSpec, SlotValues
 
 
 class Adam(Optimizer):
-    """Moves a weight by the running mean of its gradient, divided by its usual size.
+    """Moves a weight by the mean of its recent gradients, divided by their usual size.
 
     In step t, counted from 1:
 
