@@ -66,7 +66,7 @@ def blocks_of(
 
     `layout` holds the columns of each feature in the network's inputs.
 
-    Returns: {name of a block: the place of the block in the network}.
+    Returns: {name of a block: the block}.
     """
     splitter = WeightSplitter(network, config, layout)
     positions = {id(weight): i for i, weight in enumerate(network.logits.weights)}
@@ -85,8 +85,8 @@ class WeightSplitter:
         self.parts = part_of_layers(network)
         self.layers = {x.name: x for x in network.logits.layers if x.weights}
         # A sharing scheme has one set of embeddings for all tasks, or one set per task
-        # and perhaps a shared set. Only for two tasks, the number of sets tells which
-        # kind of scheme this is: for one task, both kinds may have one set.
+        # and perhaps a shared set. With a single task, both kinds of scheme may have
+        # one set. So the number of sets for two tasks tells which kind this is.
         self.set_owners = [""]
         if config.model.num_encodings(2) > 1:
             num_sets = config.model.num_encodings(len(self.tasks))
@@ -146,7 +146,7 @@ class WeightSplitter:
         kernel has one column per expert, and each column is a block. A kernel that
         reads features has one block per feature.
         """
-        row_slices = self.feature_rows.slices_of_layer(part, layer)
+        feature_slices = self.feature_rows.slices_of_layer(part, layer)
         kernels = input_kernels(layer)
         for piece in pieces_of(layer):
             owner = "" if piece.network == ALL_NETWORKS else owners[piece.network]
@@ -159,13 +159,13 @@ class WeightSplitter:
                     f" {expert}": slice(start + i, start + i + 1)
                     for i, expert in enumerate(expert_names(route, self.tasks))
                 }
-            reads_features = bool(row_slices) and any(
+            reads_features = bool(feature_slices) and any(
                 piece.variable is kernel for kernel in kernels
             )
             for expert, column in columns.items():
                 name = BlockName(part, kind, owner, f"{piece.name}{expert}")
                 if reads_features:
-                    for feature, rows in row_slices:
+                    for feature, rows in feature_slices:
                         index = (piece.index[0], rows, column)
                         yield name._replace(feature=feature), piece.variable, index
                 else:

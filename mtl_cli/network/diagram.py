@@ -14,9 +14,10 @@ from mtl_cli.pages.network_chart import Node
 # Keras' record of one call of an operation; its class is private.
 Call = Any
 
-# More outputs than this share one node. A title names the tasks if there are fewer than
-# this, and otherwise gives their number.
-MAX_NAMES = 4
+# If a network has more outputs than this, one node stands for all outputs.
+MAX_OUTPUTS = 4
+# If a layer serves more tasks than this, its title has their number, not their names.
+MAX_TASKS_IN_TITLE = 3
 
 
 def nodes_of(model: keras.Model, tasks: Sequence[str]) -> list[Node]:
@@ -50,7 +51,7 @@ def nodes_of(model: keras.Model, tasks: Sequence[str]) -> list[Node]:
             sources = [len(nodes) - 1]
         origins[call] = sources
     outputs = {name: origins[call_of(tensor)] for name, tensor in model.output.items()}
-    if len(outputs) > MAX_NAMES:
+    if len(outputs) > MAX_OUTPUTS:
         sources_of_all = list(dict.fromkeys(itertools.chain(*outputs.values())))
         outputs = {f"{len(outputs)} outputs": sources_of_all}
     nodes += [Node(name, "", "output", sources) for name, sources in outputs.items()]
@@ -122,6 +123,6 @@ def title_of(layer_name: str, tasks: Sequence[str]) -> str:
     if name is None:
         return layer_name.replace("_", " ")
     owners = f"{len(name.tasks)} tasks"
-    if len(name.tasks) < MAX_NAMES:
+    if len(name.tasks) <= MAX_TASKS_IN_TITLE:
         owners = ", ".join(name.tasks)
     return f"{(name.suffix or name.kind).replace('_', ' ')} of {owners}"

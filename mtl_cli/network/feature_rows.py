@@ -63,7 +63,7 @@ class FeatureRows:
         interactions = config.encoder.interaction_columns()
         if interactions is None:
             return [" ".join(self.x_columns)] * self.encodings[0].shape[-1]
-        if not config.encoder.deep_units:  # deep(x) is x
+        if not config.encoder.deep_units:  # x takes the place of a deep network
             return [*self.x_columns, *interactions]
         deep = [f"deep {i}" for i in range(config.encoder.deep_units[-1])]
         return [*deep, *interactions]

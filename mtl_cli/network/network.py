@@ -1,4 +1,4 @@
-"""A network, the place of a block in a network, and the state of an earlier optimizer.
+"""A network, blocks of its weights, and the state of an earlier run's optimizer.
 
 Letters in shapes: B is the number of rows in a batch, D the width of an encoding, T the
 number of tasks and H the width of a hidden vector.
@@ -20,11 +20,12 @@ from mtl_cli.tasks.base import Statistics
 
 @dataclass(frozen=True)
 class Block:
-    """The place of a block in a network.
+    """A block of a network's weights, such as the kernel of one expert.
 
     Attributes:
-        weight: the position of the weight in `Network.logits.weights`.
-        index: the slices of the weight, one per axis.
+        weight: the position, in `Network.logits.weights`, of the weight that holds the
+            block.
+        index: the slices of the weight that make up the block, one per axis.
     """
 
     weight: int
@@ -32,7 +33,7 @@ class Block:
 
 
 class Copy(NamedTuple):
-    """A block to copy: its places in an earlier network and in a new network."""
+    """A block to copy: the block in an earlier network, and in a new network."""
 
     source: Block
     target: Block
