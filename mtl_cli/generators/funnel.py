@@ -127,7 +127,10 @@ class Funnel(Dataset):
         # rows does not change the true probabilities.
         logits = self._draw(calibration, CALIBRATION_ROWS, users, items).logits
         rates = (self.click_rate, self.conversion_rate)
-        intercepts = [find_intercept(*pair) for pair in zip(logits, rates, strict=True)]
+        intercepts = [
+            find_intercept(logits_of_label, rate)
+            for logits_of_label, rate in zip(logits, rates, strict=True)
+        ]
 
         def draw(random: np.random.Generator, num_rows: int) -> pa.Table:
             impressions = self._draw(random, num_rows, users, items)

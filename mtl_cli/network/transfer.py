@@ -81,7 +81,7 @@ def block_shape(shapes: list[tuple[int, ...]], block: Block) -> tuple[int, ...]:
 def copy_weights(earlier: Network, new: Network, copies: Iterable[Copy]) -> None:
     """Copies blocks of an earlier network into a new network, in place."""
     earlier_weights = earlier.logits.weights
-    for position, pairs in by_weight(copies).items():
+    for position, pairs in group_by_weight(copies).items():
         weight = new.logits.weights[position]
         values = weight.numpy()
         for source, index in pairs:
@@ -89,7 +89,7 @@ def copy_weights(earlier: Network, new: Network, copies: Iterable[Copy]) -> None
         weight.assign(values)
 
 
-def by_weight(copies: Iterable[Copy]) -> dict[int, list[tuple[Block, Index]]]:
+def group_by_weight(copies: Iterable[Copy]) -> dict[int, list[tuple[Block, Index]]]:
     """Groups copies by the weight that they change.
 
     Returns: {position of the weight in the new network: pairs of a block of the earlier

@@ -34,8 +34,9 @@ class Optimizer(Options):
     `make_keras_optimizer` updates whole weights. `row_change` computes the update of
     some rows of an embedding table, with the slots that `row_slots` describes.
     `training/lazy_tables.py` applies this update to the rows that a batch reads, so
-    that a step need not read and write all rows of a large table. `row_change` says
-    where the two updates agree. The key `lazy` says which tables are updated by rows.
+    that a step need not read and write all rows of a large table. The docstring of
+    `row_change` says when the two updates agree. The key `lazy` selects the tables that
+    `row_change` updates.
 
     Attributes:
         is_always_lazy: whether `lazy: auto` selects embedding tables of every size.

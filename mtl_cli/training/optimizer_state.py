@@ -14,7 +14,7 @@ from mtl_cli.core.other_files import check_numbers
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.network.network import Block, EarlierOptimizer, Network
 from mtl_cli.network.parallel_networks import Index
-from mtl_cli.network.transfer import by_weight
+from mtl_cli.network.transfer import group_by_weight
 from mtl_cli.training.checkpoint import write_arrays
 from mtl_cli.training.steps import Steps
 
@@ -79,7 +79,7 @@ def restore(network: Network, steps: Steps, earlier: EarlierOptimizer) -> None:
     steps.optimizer.iterations.assign(earlier.step)
     if earlier.path is None:
         return
-    copies_by_weight = by_weight(earlier.copies)
+    copies_by_weight = group_by_weight(earlier.copies)
     keras_slots = slots_of_keras(steps)
     lazy_tables = {id(table.layer.table): table for table in steps.tables}
     try:
