@@ -29,6 +29,7 @@ from mtl_cli.network.parallel_networks import (
     network_owners,
     num_networks,
     pieces_of,
+    task_owner_name,
 )
 from mtl_cli.network.parts import parse_layer_name, part_of_layers
 
@@ -90,7 +91,7 @@ class WeightSplitter:
         self.set_owners = [""]
         if config.model.num_encodings(2) > 1:
             num_sets = config.model.num_encodings(len(self.tasks))
-            self.set_owners = [*self.tasks, SHARED][:num_sets]
+            self.set_owners = [*map(task_owner_name, self.tasks), SHARED][:num_sets]
         self.feature_rows = FeatureRows(network, config, layout)
         features = ", ".join(dict.fromkeys(self.feature_rows.x_columns))
         # The names of blocks that depend on the order of the features end like this, so

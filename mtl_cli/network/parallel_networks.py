@@ -218,7 +218,12 @@ def expert_names(route: Route, tasks: Sequence[str]) -> list[str]:
 
 def owner_name(owner: int | str, tasks: Sequence[str]) -> str:
     """Returns the name of an owner: the name itself, or the task with this index."""
-    return owner if isinstance(owner, str) else tasks[owner]
+    return owner if isinstance(owner, str) else task_owner_name(tasks[owner])
+
+
+def task_owner_name(task: str) -> str:
+    """Returns a task's name as an owner; it differs from the owner `SHARED`."""
+    return f"task {task}" if task == SHARED else task
 
 
 def numbered(owners: Sequence[str], per_owner: int) -> list[str]:

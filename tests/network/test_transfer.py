@@ -114,6 +114,17 @@ def test_blocks_cut_every_weight_into_pieces_that_do_not_overlap(model, encoder)
     assert all((count == 1).all() for count in counts)
 
 
+def test_task_called_shared_has_blocks_apart_from_the_shared_ones():
+    shared = "+dataset.tasks.shared={label: rating, kind: binary}"
+    network, config, layout = trained(
+        "model=stem", shared, DEEP, tasks=("income", "shared")
+    )
+    counts = [np.zeros(w.shape, int) for w in network.logits.weights]
+    for block in blocks_of(network, config, layout).values():
+        counts[block.weight][block.index] += 1
+    assert all((count == 1).all() for count in counts)
+
+
 # A task of these models reads experts of the other tasks.
 JOINED = {"adatt", "aitm", "cross_stitch", "m3oe", "ple", "stem"}
 # The default suite changes the order of tasks in some models, and the tasks in others.
