@@ -16,7 +16,9 @@ from mtl_cli.columns.cells import Mask
 from mtl_cli.columns.numeric import Floats
 from mtl_cli.columns.vocabulary import Integers
 
-WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]*")
+# Longer texts of digits are sorted as text: Python refuses to convert them to `int`.
+MAX_DIGITS = 1000
+WHOLE_NUMBER = re.compile(rf"0|-?[1-9][0-9]{{0,{MAX_DIGITS - 1}}}")
 COUNTS_SCHEMA = pa.schema({"value": pa.string(), "count": pa.int64()})
 
 

@@ -57,6 +57,12 @@ def test_strings_are_told_apart_by_every_character():
     assert ids_of(features, sorted(values)) == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
+def test_digits_that_python_does_not_convert_to_a_number_are_sorted_as_text():
+    long = "9" * 5000
+    features = fitted_column(SPARSE, [long, "1", "10"])
+    assert ids_of(features, ["1", "10", long]) == [1, 2, 3]
+
+
 def test_values_rarer_than_min_count_share_index_0():
     features = fitted_column(
         Sparse(kind="sparse", min_count=2), ["a", "b", "b", "c", "c", "c"]
