@@ -70,7 +70,9 @@ def check_constants(
         feature.read(name, constants)
     except RowError as error:
         # The end of the problem counts rows and tells how to mend a file: cut it off.
-        problem = error.problem.partition(";")[0].partition(" (1 such")[0]
+        # The value itself may hold the same characters.
+        problem = error.problem.rpartition("; ")[0] or error.problem
+        problem = problem.removesuffix(" (1 such rows)").replace(", 1 such rows)", ")")
         raise ConfigError(f"{option} {name}: the value {problem}") from None
     except DataError as error:
         raise ConfigError(f"{option} {name}: {error}") from None

@@ -367,6 +367,16 @@ WRONG = {
         2,
         "--set age: the value holds 'old', not a number",
     ),
+    "set_semicolon": (
+        ["RUN", "TEST", "-o", "o.csv", "--set", "age=a;b (1 such"],
+        2,
+        "--set age: the value holds 'a;b (1 such', not a number",
+    ),
+    "set_large": (
+        ["RUN", "TEST", "-o", "o.csv", "--set", "price=1e39"],
+        2,
+        "--set price: the value is too large for the network (1e+39)\n",
+    ),
     "set_empty": (
         ["RUN", "TEST", "-o", "o.csv", "--set", "age="],
         2,
