@@ -34,10 +34,12 @@ class Csv(Options):
     @model_validator(mode="after")
     def _check_delimiter(self) -> "Csv":
         delimiter = "," if self.delimiter is None else self.delimiter
-        if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n\0':
+        # A digit or a minus would cut numbers, and the sentinel row, see `csv_file.py`.
+        is_refused = delimiter in '"\r\n\0-' or delimiter.isdigit()
+        if len(delimiter) != 1 or not delimiter.isascii() or is_refused:
             raise ValueError(
                 f"delimiter: {delimiter!r} is not one ASCII character other than a "
-                "quote or the end of a line"
+                "quote, a minus, a digit or the end of a line"
             )
         return self
 

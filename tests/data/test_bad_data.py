@@ -1301,7 +1301,7 @@ DECLARED = {
     ),
     "delimiter_of_two_characters": (
         {"csv": {"delimiter": "::"}},
-        "dataset.csv.delimiter: '::' is not one ASCII character other than a quote or",
+        "dataset.csv.delimiter: '::' is not one ASCII character other than a quote, a",
     ),
     "delimiter_of_no_character": (
         {"csv": {"delimiter": ""}},
@@ -1312,6 +1312,8 @@ DECLARED = {
         "delimiter: '¦' is not one",
     ),
     "quote_as_delimiter": ({"csv": {"delimiter": '"'}}, "delimiter: '\"' is not one"),
+    "minus_as_delimiter": ({"csv": {"delimiter": "-"}}, "delimiter: '-' is not one"),
+    "digit_as_delimiter": ({"csv": {"delimiter": "8"}}, "delimiter: '8' is not one"),
     # YAML's !!binary.
     "bytes": ({"group": b"ab"}, "dataset.group: \"b'ab'\" should be a valid string"),
     "very_long_word": (
