@@ -19,6 +19,7 @@ After an error, the file is therefore read again, to find the first broken row:
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from operator import attrgetter
 
 import pyarrow as pa
 import pyarrow.csv
@@ -177,10 +178,12 @@ class CsvFile:
     def find_cell_error(
         self, batch: pa.RecordBatch, first_row: int
     ) -> DataError | None:
-        """Returns the error about the first cell that cannot be converted, if any.
+        """Returns the error about the first row with a cell that cannot be converted.
 
-        The cells are bytes. `first_row` is the number of the batch's first row.
+        Returns None if all cells can be converted. The cells are bytes. `first_row` is
+        the number of the batch's first row.
         """
+        errors: list[RowError] = []
         for (column, key), cells in zip(
             self.request.keys.items(), batch.columns, strict=True
         ):
@@ -193,9 +196,11 @@ class CsvFile:
                 problem = f"is not UTF-8; {SAVE_AS_UTF8}"
             else:
                 problem = not_a_number_message(cells[row].as_py(), key)
-            error = RowError(f"{key}: column '{column}'", first_row + row, problem)
-            return DataError(f"{error} [{self.path}]")
-        return None
+            message_start = f"{key}: column '{column}'"
+            errors.append(RowError(message_start, first_row + row, problem))
+        if not errors:
+            return None
+        return DataError(f"{min(errors, key=attrgetter('row'))} [{self.path}]")
 
     def find_ragged_row(self) -> RowError | None:
         """Finds the first row with too many or too few cells, and returns the error."""

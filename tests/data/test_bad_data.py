@@ -216,6 +216,10 @@ CELLS = {
     "label_minus_1": (text({30: "x,1,-1"}), "row 30 holds -1, not 0 or 1 (1 such"),
     "label_0.5": (text({30: "x,1,0.5"}), "row 30 holds 0.5, not 0 or 1 (1 such rows)"),
     "label_infinity": (text({30: "x,1,inf"}), "row 30 holds inf, not 0 or 1"),
+    "words_in_two_rows": (
+        text({20: "x,1,yes", 30: "x,old,1"}),
+        "dataset.tasks.buy.label: column 'buy': row 20 holds 'yes', not a number;",
+    ),
     "label_in_words": (
         text({30: "x,1,yes"}),
         "dataset.tasks.buy.label: column 'buy': row 30 holds 'yes', not a number; ... "
