@@ -103,7 +103,8 @@ def row_hashes(table: pa.Table) -> Array:
     for column in table.columns:
         # Each distinct cell is hashed once. The hashes are then copied into the rows.
         values: Any = column.combine_chunks()
-        if pa.types.is_nested(values.type):
+        is_extension = isinstance(values.type, pa.BaseExtensionType)
+        if is_extension or pa.types.is_nested(values.type):  # Arrow cannot encode these
             values = pa.array([str(v) for v in values.to_pylist()], pa.string())
         encoded = values.dictionary_encode()
         distinct = encoded.dictionary.to_pandas().to_numpy()

@@ -952,6 +952,14 @@ def test_feather_files_that_disagree(tmp_path):
     assert_refused(expected, tmp_path / "*.feather")
 
 
+def test_feather_test_file_with_an_extension_type(tmp_path):
+    train, test = tmp_path / "train.feather", tmp_path / "test.feather"
+    write(GOOD, train)
+    write(GOOD.set_column(0, "city", pa.array(["[1]"] * 20, pa.json_())), test)
+    expected = "feature city: needs whole numbers or text, but the column holds "
+    assert_refused(f"{expected}extension<arrow.json>...", train, test=str(test))
+
+
 def test_damaged_file_of_a_folder_is_named(tmp_path):
     write(GOOD, tmp_path / "a.parquet")
     (tmp_path / "b.parquet").write_bytes((tmp_path / "a.parquet").read_bytes()[:-9])
