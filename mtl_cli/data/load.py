@@ -161,13 +161,19 @@ def cache_key(
 ) -> str:
     """Returns a hash of everything that the encoded rows depend on, see `load`."""
     features = dataset.used_features
-    task_names = {name for output in outputs for name in (output.label, output.space)}
+    task_names = set()
+    for o in outputs:
+        task_names |= {o.label, o.space, o.sampled_task, *o.truth_tasks}
     tasks = {name: task for name, task in dataset.tasks.items() if name in task_names}
+    output_keys = [
+        (o.name, o.label, o.space, o.added_by_heads, o.truth_tasks, o.sampled_task)
+        for o in outputs
+    ]
     text = json.dumps(
         [
             dataset.model_dump(mode="json", exclude=KEYS_NOT_HASHED),
             [(name, f.model_dump()) for name, f in features.items()],
-            [(o.name, o.label, o.space, o.added_by_heads) for o in outputs],
+            output_keys,
             {name: task.encoding_keys() for name, task in tasks.items()},
             fingerprint,
             earlier,

@@ -1,5 +1,6 @@
 """The cache of encoded data: entries are reused, up to date, undamaged and whole."""
 
+import dataclasses
 import errno
 import functools
 import importlib
@@ -185,6 +186,20 @@ def test_task_key_with_effect_on_labels_encodes_anew(file, encodings, tasks, cha
         dataset = declared(file, {"age": FEATURES["age"]}, keys)
         load_module.load(dataset, outputs(dataset)[:1])
     assert len(encodings) == 2
+
+
+@pytest.mark.parametrize(
+    "change", [{"sampled_task": "click"}, {"truth_tasks": ("buy", "click")}], ids=str
+)
+def test_outputs_with_another_sampled_task_or_truth_are_encoded_anew(file, change):
+    tasks = TASKS | {"click": {"label": "click", "kind": "binary"}}
+    dataset = declared(file, FEATURES, tasks)
+    buy, *others = outputs(dataset)
+    keys = [
+        load_module.cache_key(dataset, [output, *others], "hash")
+        for output in (buy, dataclasses.replace(buy, **change))
+    ]
+    assert keys[0] != keys[1]
 
 
 def test_split_column_encodes_anew(file, encodings):
