@@ -5,17 +5,16 @@ one or several files. The splits have the same names, but rows of the table `tra
 belong to the split `valid` or `test`. The code of a split is its position in `SPLITS`.
 """
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from mtl_cli.columns.arrow_types import check_single_values
 from mtl_cli.data.cache_entry import EntryWriter
+from mtl_cli.data.chunks import SplitRows
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.compute_report import data_report
 from mtl_cli.data.continued_features import EarlierLearnt
@@ -25,7 +24,7 @@ from mtl_cli.data.label_statistics import LabelStatistics
 from mtl_cli.data.labels import label_request, labels_of_rows
 from mtl_cli.data.profile import Profile
 from mtl_cli.data.sources import OnProgress, Source, generated_source, open_source
-from mtl_cli.data.split import SPLITS, Codes, split_rows, times_to_split_by
+from mtl_cli.data.split import SPLITS, split_rows, times_to_split_by
 from mtl_cli.data.split_checks import count_early_rows, part_of_day_warnings
 from mtl_cli.data.table import NO_GROUP, Array, as_arrays
 from mtl_cli.heads.base import Output
@@ -44,8 +43,8 @@ def encode(
     """
     on_rows(0, 0)  # the number of rows is not known yet
     features, labels = feature_request(dataset), label_request(dataset, outputs)
-    # A column that names groups stays text, even if a feature reads it as numbers: then
-    # "7" and "07" would be one group.
+    # A column that names groups stays text, even if a feature reads it as numbers: as
+    # numbers, "7" and "07" would be one group.
     group_columns = (dataset.group_column, dataset.split_column)
     text_types = {
         column: dtype
@@ -115,7 +114,7 @@ def encode_sources(
 def learn(
     dataset: Dataset,
     outputs: list[Output],
-    rows: "SplitRows",
+    rows: SplitRows,
     writer: EntryWriter,
     profile: Profile,
 ) -> tuple[FeatureSetFitter, LabelStatistics]:
@@ -144,62 +143,6 @@ def learn(
     return fitter, statistics
 
 
-class Chunk(NamedTuple):
-    """Some rows of a table.
-
-    Attributes:
-        table_name: `train`, `valid` or `test`.
-        table: the requested columns of the rows.
-        codes: the code of each row's split, (rows,).
-        first_row: the position of the chunk's first row in the table, from 0.
-        located_errors: a context that adds a row's place to errors about the rows.
-    """
-
-    table_name: str
-    table: pa.Table
-    codes: Codes
-    first_row: int
-    located_errors: AbstractContextManager[None]
-
-    def rows_by_split(self) -> Iterator[tuple[str, Array | slice]]:
-        """Yields each split that occurs, and an index of the split's rows.
-
-        If all rows belong to one split, the index is a slice: it copies no rows.
-        """
-        codes = np.unique(self.codes)
-        for code in codes:
-            yield SPLITS[code], slice(None) if len(codes) == 1 else self.codes == code
-
-
-class SplitRows:
-    """The rows of all tables, with the code of each row's split, see `split_rows`."""
-
-    def __init__(
-        self,
-        sources: dict[str, Source],
-        codes_by_table: dict[str, Codes],
-        on_rows: OnProgress,
-    ) -> None:
-        self.sources = sources
-        self.codes_by_table = codes_by_table
-        self.on_rows = on_rows
-        self.num_rows = sum(source.num_rows for source in sources.values())
-        self.num_done = 0  # in all readings together
-
-    def chunks(self) -> Iterator[Chunk]:
-        """Yields all rows, and reports the progress of the two readings."""
-        for table_name, source in self.sources.items():
-            first_row = 0
-            for table in source.chunks():
-                next_row = first_row + table.num_rows
-                codes = self.codes_by_table[table_name][first_row:next_row]
-                errors = source.located_errors(first_row)
-                yield Chunk(table_name, table, codes, first_row, errors)
-                first_row = next_row
-                self.num_done += table.num_rows
-                self.on_rows(self.num_done, 2 * self.num_rows)
-
-
 def feature_request(dataset: Dataset) -> ColumnRequest:
     """Returns the columns that features read, and the types of their cells.
 
@@ -212,7 +155,8 @@ def feature_request(dataset: Dataset) -> ColumnRequest:
     for name, column in dataset.feature_columns:
         keys[column] = f"dataset.features.{name}"
         # A column that features read both as numbers and as text has the type text:
-        # text can be converted to numbers later, but numbers not to the same text.
+        # text can be converted to numbers later, but 7.0 does not say whether the file
+        # holds "7" or "07".
         is_text = types.get(column) == pa.string() or not dataset.features[name].numeric
         types[column] = pa.string() if is_text else pa.float64()
     return ColumnRequest(keys, types)
