@@ -21,7 +21,7 @@ def is_text(arrow_type: pa.DataType) -> bool:
 def is_id(arrow_type: pa.DataType) -> bool:
     """Whether an Arrow type holds whole numbers, booleans, text or only empty cells.
 
-    A dictionary holds what its values are.
+    For a dictionary, the type of its values counts.
     """
     arrow_type = value_type(arrow_type)
     checks = types.is_integer, types.is_boolean, types.is_string_view, types.is_null
@@ -36,8 +36,9 @@ def value_type(arrow_type: pa.DataType) -> pa.DataType:
 def plain_type(arrow_type: pa.DataType) -> pa.DataType:
     """Returns the type that a column is converted to when it is read.
 
-    Dictionaries become their values. Arrow lacks functions for views of texts and for
-    short decimals, so they become texts and long decimals, in lists too.
+    Dictionaries become their values. String views become strings, and short decimals
+    become long decimals, because Arrow lacks functions for both. The values of lists
+    are converted in the same way.
     """
     if types.is_dictionary(arrow_type):
         return plain_type(arrow_type.value_type)
@@ -55,9 +56,9 @@ def plain_type(arrow_type: pa.DataType) -> pa.DataType:
 
 
 def with_plain_dictionary(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Converts the values of a dictionary from views of texts to texts.
+    """Converts a dictionary of string views to a dictionary of strings.
 
-    Arrow cannot look up views of texts by their indices.
+    Arrow cannot look up string views by their indices. Other columns stay unchanged.
     """
     dtype = column.type
     if not types.is_dictionary(dtype) or not types.is_string_view(dtype.value_type):

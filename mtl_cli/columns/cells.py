@@ -40,12 +40,12 @@ def cells_equal(column: pa.ChunkedArray, value: str | int) -> Mask:
         if pa.types.is_float16(column.type):  # Arrow cannot compare these
             column = column.cast(pa.float32())
         try:
-            # From a number, any value but 0 would become true, and no value a decimal.
-            text = pa.scalar(str(value))
+            # Most types take the value as text. From a number, Arrow would convert any
+            # value but 0 to true, and no value to a decimal. A float takes the number,
+            # because Arrow then refuses an integer that the float would round.
             is_float = pa.types.is_floating(column.type)
-            is_equal = pc.equal(
-                column, (pa.scalar(value) if is_float else text).cast(column.type)
-            )
+            scalar = pa.scalar(value if is_float else str(value))
+            is_equal = pc.equal(column, scalar.cast(column.type))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OverflowError):
             message = f"holds {column.type}, so no cell can equal {value!r}"
             raise ValueError(message) from None

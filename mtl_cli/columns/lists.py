@@ -190,7 +190,7 @@ class SeparatorCheck:
     def add(self, column: pa.ChunkedArray) -> None:
         """Counts, for each separator, the cells of a chunk that contain it."""
         if is_list(column.type) or self.counts[self.separator]:
-            return  # lists have no separator; one that occurs is right
+            return  # lists need no separator, and a separator that occurs is accepted
         column = pc.drop_null(column.cast(pa.string()))
         self.num_cells += len(column)
         for separator in self.counts:

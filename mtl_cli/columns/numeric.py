@@ -59,7 +59,7 @@ def as_numbers(
         RowError: if a text is not a number.
     """
     if is_text(column.type):
-        # As Arrow's reader of CSV files, which ignores spaces around numbers.
+        # Arrow's reader of CSV files ignores spaces around numbers too.
         column = pc.ascii_trim(column, " \t")
         to_float64 = partial(pc.cast, target_type=pa.float64())
         try:

@@ -22,7 +22,7 @@ TextsOrNumbers = npt.NDArray[Any]  # an array of `str` objects, or of float64
 
 def raw_column(cells: list[Any], kind: InputKind) -> pa.Array:
     """Makes a column, of the kind that an exported graph reads, from Python values."""
-    # A numeric feature may read a column of texts too; its cells are numbers.
+    # If a numeric feature reads the column too, the cells are numbers.
     if kind == "text":
         cells = [None if cell is None else str(cell) for cell in cells]
     if kind == "texts":

@@ -63,7 +63,7 @@ class Bucketized(Embedded):
         if self.num_buckets is not None:
             cuts = choose_cuts(x, self.num_buckets)
         else:
-            cuts = self.edges or []  # `_check_edges` has made sure of `edges`
+            cuts = self.edges or []  # `_check_edges` refuses null here
         learnt: dict[str, Any] = {"cuts": cuts}
         if self.ramps:
             learnt |= ramp_edges(x, cuts)

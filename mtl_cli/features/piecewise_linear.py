@@ -49,9 +49,9 @@ class PiecewiseLinear(Feature):
         return SampleFitter(partial(self.read, name), self._fit)
 
     def _fit(self, x: Floats) -> dict[str, Any]:
-        edges = choose_cuts(x, self.num_buckets)
+        cuts = choose_cuts(x, self.num_buckets)
         learnt = {} if self.missing == "bucket" else learn_fill_value(x, self.missing)
-        return learnt | {"cuts": edges} | ramp_edges(x, edges)
+        return learnt | {"cuts": cuts} | ramp_edges(x, cuts)
 
     def encode(self, name: str, values: Floats, learnt: Learnt) -> dict[str, Array]:
         x = fill_empty(values, learnt)
