@@ -83,7 +83,7 @@ def find_or_encode_in(
     encode: Callable[[Path], None],
     check: Callable[[Entry], None],
 ) -> Entry:
-    """Does what `find_or_encode` does; an `OSError` if the cache cannot be used."""
+    """Does what `find_or_encode` does; raises an `OSError` if the cache is unusable."""
     target = made_subfolder(cache, ENTRIES) / key
     if entry := find_entry(target, check):
         return entry

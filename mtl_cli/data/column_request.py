@@ -63,7 +63,7 @@ class ColumnRequest:
                 )
 
     def hint_to_missing(self, column: str, names: list[str]) -> str:
-        """Returns what may help if a column is missing, to end the message, or ""."""
+        """Returns hints for the end of a message about a missing column, or ""."""
         hint = ""
         similarity_of_one_letter = (len(column) - 1) / max(1, len(column))
         min_similarity = min(

@@ -1,4 +1,4 @@
-"""The bytes of a CSV file as Arrow reads them, in a thread of its own."""
+"""The bytes of a CSV file, which Arrow reads in threads of its own."""
 
 import atexit
 import gc

@@ -31,7 +31,8 @@ BLOCK = "<i8,<i4,V4,<i8"  # a batch: offset in the file, bytes of description an
 NODE = "<i8,<i8"  # a column of a batch: number of rows, number of nulls
 BUFFER = "<i8,<i8"  # a part of a column: offset in the body, number of bytes
 FOOTER_END = 10  # bytes after the footer: its length (4), and the word ARROW1 (6)
-LENGTH_BYTES = 8  # of the length after decompression, before each compressed buffer
+# A compressed buffer begins with its length after decompression, in this many bytes.
+LENGTH_BYTES = 8
 
 
 class BatchSize(NamedTuple):

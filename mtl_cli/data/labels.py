@@ -58,7 +58,10 @@ def label_request(dataset: Dataset, outputs: list[Output]) -> ColumnRequest:
 
 
 def labels_of_rows(dataset: Dataset, outputs: list[Output], table: pa.Table) -> Table:
-    """Returns all arrays of some rows except features and groups."""
+    """Returns the labels, weights, truths and sampling rates of some rows.
+
+    The table that is returned has no features and no groups.
+    """
     rows = Table(features={}, labels={}, weights={})
     weights = np.ones(table.num_rows)
     if dataset.weight_column is not None:
@@ -103,9 +106,9 @@ def add_sampling(
     else:
         key = f"dataset.tasks.{name}.sampling_rate"
         rule = "a share above 0, up to 1"
-        start = f"{key}: column '{column}'"
+        message_start = f"{key}: column '{column}'"
         rates = numbers_up_to(1, key, column, table, rule)
-        check_numbers(start, rates, rates == 0, rule, "correct the cell")
+        check_numbers(message_start, rates, rates == 0, rule, "correct the cell")
         rows.log_rates[name] = np.log(rates).astype("float32")
     weights = rows.weights[output.name] / np.where(labels == 0, rates, 1)
     rows.population[output.name] = weights.astype("float32")
@@ -120,7 +123,10 @@ def sampled_task(dataset: Dataset, output: Output) -> Task | None:
 
 
 def space_task(dataset: Dataset, space: str) -> Task:
-    """Returns the task, or else the column of 0 and 1, that is 1 in a space."""
+    """Returns the task whose label is 1 on the rows of a space.
+
+    If the space is a column of 0 and 1, this is a made-up binary task.
+    """
     return dataset.tasks.get(space) or Binary(label=space)
 
 
@@ -184,9 +190,9 @@ def sampled_labels(
 ) -> tuple[Floats, Floats]:
     """Returns the labels and the weights of rows with a weight above 0, (rows,) each.
 
-    If each row has its own sampling rate, these are the weights of complete data: the
-    network learns the logits of complete data then. If all rows have the same rate,
-    predictions are corrected only after training.
+    If each row has its own sampling rate, the network learns the logits of complete
+    data, so the weights are those of complete data. If all rows have the same rate, the
+    network learns the logits of the sample, and predictions are corrected later.
 
     If there are more than `max_rows` rows, only every n-th row is read, with the
     smallest possible n.

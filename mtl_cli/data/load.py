@@ -161,7 +161,7 @@ def cache_key(
 ) -> str:
     """Returns a hash of everything that the encoded rows depend on, see `load`."""
     features = dataset.used_features
-    task_names = set()
+    task_names: set[str | None] = set()
     for o in outputs:
         task_names |= {o.label, o.space, o.sampled_task, *o.truth_tasks}
     tasks = {name: task for name, task in dataset.tasks.items() if name in task_names}

@@ -63,7 +63,7 @@ def open_parquet(stream: pa.NativeFile) -> Iterator[ColumnarFile]:
     file_bytes = stream.size()
     metadata = pyarrow.parquet.read_metadata(stream)
     check_rows(metadata.num_rows, file_bytes)
-    check_cells(metadata, file_bytes)
+    check_lists_and_fixed_lengths(metadata, file_bytes)
     schema = parquet_file(stream, metadata).schema_arrow
 
     def batches(columns: list[str], max_rows: int) -> Iterator[pa.RecordBatch]:
@@ -201,7 +201,9 @@ def column_chunks(metadata: pyarrow.parquet.FileMetaData, j: int) -> Iterator[An
         yield metadata.row_group(i).column(j)
 
 
-def check_cells(metadata: pyarrow.parquet.FileMetaData, file_bytes: int) -> None:
+def check_lists_and_fixed_lengths(
+    metadata: pyarrow.parquet.FileMetaData, file_bytes: int
+) -> None:
     """Refuses columns of lists, or of texts of a fixed length, that fill the memory."""
     schema = metadata.schema
     # If the description of a column in a row group is damaged, Arrow ends the process
@@ -228,12 +230,12 @@ def check_text_leaves(
     for path, leaf in texts.items():
         has_long_nested_texts = leaf.is_nested and longest[path] > MAX_CELL_BYTES
         chunks = list(column_chunks(metadata, leaf.number))
-        num_described = sum(chunk.total_compressed_size for chunk in chunks)
-        if num_described > stream.size():
+        described_bytes = sum(chunk.total_compressed_size for chunk in chunks)
+        if described_bytes > stream.size():
             # Many row groups name the same pages. Reading them all would take hours.
             raise UnsafeFileError(
                 f"has {stream.size():,} bytes, but its description gives the column "
-                f"'{path}' {num_described:,} bytes; write the file again"
+                f"'{path}' {described_bytes:,} bytes; write the file again"
             )
         for chunk in chunks:
             num_bytes = page_bytes(stream, chunk)

@@ -13,8 +13,8 @@ from mtl_cli.core.other_files import UnsafeFileError
 
 # With these codecs, a page expands less than `table_limits.MAX_RATIO` times.
 SAFE_CODECS = ("UNCOMPRESSED", "SNAPPY")
-FIRST_HEADER_BYTES = 256  # are read first of a header
-MAX_HEADER_BYTES = 16 << 20  # as Arrow's own limit
+FIRST_HEADER_BYTES = 256  # most headers are shorter; more bytes are read if needed
+MAX_HEADER_BYTES = 16 << 20  # Arrow has the same limit
 MAX_DEPTH = 16  # of nested structures in a header
 MAX_PAGES = 100_000  # of a column in a row group; a usual page has 20,000 rows or 1 MB
 UNCOMPRESSED_SIZE, COMPRESSED_SIZE = 2, 3  # the numbers of two fields of a header

@@ -7,7 +7,8 @@ from mtl_cli.data.findings import MIN_OF_CLASS
 from mtl_cli.data.table import Table
 from mtl_cli.heads.base import Output
 
-# Fewer rows outside of a space, such as conversions without a click, are errors.
+# If a smaller fraction of an output's rows has label 0 in the sampled task, these rows
+# are taken for wrong labels, such as conversions without a click.
 MIN_SAMPLED_FRACTION = 0.01
 Counts = Mapping[str, int]  # see `tasks` in `Report`
 
@@ -68,26 +69,28 @@ def uncorrected_findings(outputs: list[Output], train: Table) -> list[str]:
 def unsampled_findings(
     outputs: list[Output], counts_by_output: Mapping[str, Mapping[str, Counts]]
 ) -> list[str]:
-    """Returns a line for rows that seem to be whole, unlike the training rows.
+    """Returns a line for rows that seem not to be sampled, unlike the training rows.
 
     A `sampling_rate` that is a number holds for all rows. If rows of another table are
     not sampled, then their share of label 1 is lower than in the training rows, and
     their metrics are wrong.
 
-    `counts_by_output` is {output: {rows: counts}}, with the rows `train` and others.
+    `counts_by_output` is {output: {name of some rows: their counts}}. One of the names
+    is `train`; another is `valid`, for instance.
     """
     lines = []
     for output in outputs:
         rate, counts = output.task.kept_negatives, counts_by_output[output.name]
         if rate == 1 or output.sampled_task != output.name:
             continue
-        trained = log_odds(counts["train"])
+        train_log_odds = log_odds(counts["train"])
         for rows in counts:
             rows_log_odds = log_odds(counts[rows])
-            if trained is None or rows_log_odds is None:
+            if train_log_odds is None or rows_log_odds is None:
                 continue
-            # If the rows are whole, the logarithm of the odds is lower by log rate.
-            if rows_log_odds - trained < math.log(rate) / 2:
+            # Sampling with the rate r multiplies the odds by 1 / r. So the difference
+            # is log(r) if these rows are not sampled, and 0 if they are.
+            if rows_log_odds - train_log_odds < math.log(rate) / 2:
                 shares = [
                     f"{counts[x]['positives'] / counts[x]['rows']:.1%} of the {x} rows"
                     for x in (rows, "train")

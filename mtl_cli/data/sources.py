@@ -26,7 +26,8 @@ CHUNK_ROWS = 500_000
 # predictions do not depend on the chunks in which a file is read.
 ROWS_PER_BLOCK = 1 << 16
 # A function to call after each part of a long work, such as each chunk of rows. The
-# arguments are the number of rows, or of other units, that are done, and of all.
+# arguments are the number of units that are done, and the number of all units. A unit
+# is a row, for instance.
 OnProgress = Callable[[int, int], None]
 # The attributes `rows_by_file` and `read` of the table's `Source`.
 OpenTable = tuple[dict[str, int], Callable[[int], Iterator[pa.Table]]]

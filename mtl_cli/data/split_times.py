@@ -87,8 +87,8 @@ def times_from_text(
     for dtype in TEXT_DATES:
         with suppress(pa.ArrowInvalid):
             return column.cast(dtype).cast(pa.int64()), str(pa.timestamp("us"))
-    # Each type fails at another cell. The type that fails last fits most of the texts
-    # before, so the message names the cell at which this type fails.
+    # Each type fails at another cell. Most likely, the column should have the type that
+    # fails last, so the message names the cell at which this type fails.
     index = max(
         first_unconvertible_cell(column, methodcaller("cast", dtype)) or 0
         for dtype in (pa.float64(), *TEXT_DATES)

@@ -56,12 +56,14 @@ class Table:
     def rows_represented(self) -> Array | None:
         """The number of rows of complete data that each row stands for, (rows,).
 
-        A row with label 0 and the sampling rate r stands for 1 / r rows. None if no
-        task has a column of sampling rates.
+        A row with label 0 and the sampling rate r stands for 1 / r rows. If several
+        tasks have a column of sampling rates, the first task counts. None if no task
+        has such a column.
         """
-        for task, log_rates in self.log_rates.items():
-            return np.where(self.labels[task] == 0, np.exp(-log_rates), 1.0)
-        return None
+        if not self.log_rates:
+            return None
+        task, log_rates = next(iter(self.log_rates.items()))
+        return np.where(self.labels[task] == 0, np.exp(-log_rates), 1.0)
 
     @property
     def num_rows(self) -> int:
@@ -96,7 +98,7 @@ def concatenate(tables: Iterable[Table]) -> Table:
 
 
 def as_table(arrays: Mapping[str, Array]) -> Table:
-    """Makes a table of its arrays: the reverse of `as_arrays`."""
+    """Makes a table from its arrays: the reverse of `as_arrays`."""
     dictionaries: dict[str, dict[str, Array]] = {name: {} for name in DICTIONARIES}
     for key, array in arrays.items():
         attribute, _, name = key.partition(".")
