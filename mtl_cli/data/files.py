@@ -163,13 +163,17 @@ def common_format(key: str, path: str, paths: list[str]) -> str:
 
     Refuses files with unknown endings, or with endings of several formats.
     """
-    formats = {format_by_ending(file_path) or "" for file_path in paths}
-    if "" in formats:
-        raise DataError(
-            f"{key}: '{path}' does not end in one of {', '.join(FORMATS)} (only .csv "
-            "and .tsv may be followed by .gz, .zst or .bz2); name the format in "
-            "dataset.format, or unpack an archive"
-        )
+    formats = set()
+    for file_path in paths:
+        file_format = format_by_ending(file_path)
+        if file_format is None:
+            file_name = path if len(paths) == 1 else file_path
+            raise DataError(
+                f"{key}: '{file_name}' does not end in one of {', '.join(FORMATS)} "
+                "(only .csv and .tsv may be followed by .gz, .zst or .bz2); name the "
+                "format in dataset.format, or unpack an archive"
+            )
+        formats.add(file_format)
     if len(formats) > 1:
         raise DataError(
             f"{key}: '{path}' holds files of several formats: "

@@ -1096,6 +1096,11 @@ PATHS = {
         "dataset.train: '{folder}/day=1/a.txt' does not end in one of .parquet, ... ; "
         "name the format in dataset.format",
     ),
+    "unknown_ending_of_a_pattern": (
+        "{folder}/day=1/*",
+        "dataset.train: '{folder}/day=1/a.txt' does not end in one of .parquet, ... ; "
+        "name the format in dataset.format",
+    ),
     "several_formats": (
         "{folder}/day=1/*.?sv",
         "dataset.train: '{folder}/day=1/*.?sv' holds files of several formats: csv, "
