@@ -42,17 +42,7 @@ def encode(
     See `load` for the arguments other than `folder`.
     """
     on_rows(0, 0)  # the number of rows is not known yet
-    features, labels = feature_request(dataset), label_request(dataset, outputs)
-    # A column that names groups stays text, even if a feature reads it as numbers: as
-    # numbers, "7" and "07" would be one group.
-    group_columns = (dataset.group_column, dataset.split_column)
-    text_types = {
-        column: dtype
-        for column, dtype in labels.types.items()
-        if column in group_columns and dtype == pa.string()
-    }
-    types = labels.types | features.types | text_types
-    request = ColumnRequest(features.keys | labels.keys, types)
+    request = training_request(dataset, outputs)
     sources = {
         name: generated_source(table, request)
         for name, table in dataset.generate().items()
@@ -141,6 +131,21 @@ def learn(
                 writer.add(split, name, array[selected])
     statistics.check()
     return fitter, statistics
+
+
+def training_request(dataset: Dataset, outputs: list[Output]) -> ColumnRequest:
+    """Returns all columns that training reads, and the types of their cells."""
+    features, labels = feature_request(dataset), label_request(dataset, outputs)
+    # A column that names groups stays text, even if a feature reads it as numbers: as
+    # numbers, "7" and "07" would be one group.
+    group_columns = (dataset.group_column, dataset.split_column)
+    text_types = {
+        column: dtype
+        for column, dtype in labels.types.items()
+        if column in group_columns and dtype == pa.string()
+    }
+    types = labels.types | features.types | text_types
+    return ColumnRequest(features.keys | labels.keys, types)
 
 
 def feature_request(dataset: Dataset) -> ColumnRequest:
