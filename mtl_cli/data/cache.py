@@ -25,7 +25,7 @@ from mtl_cli.core.paths import PACKAGE, cache_folder, made_subfolder
 from mtl_cli.data.cache_entry import MANIFEST, Entry
 
 ENTRIES = "encoded"  # the cache's subfolder that holds the entries
-LOCKS = "locks"  # the cache's subfolder that holds a lock for each entry in the making
+LOCKS = "locks"  # the cache's subfolder with a lock for each entry that is being made
 DAYS_KEPT = 30
 # The packages whose code decides how data is encoded, and what the data report says.
 ENCODING_PACKAGES = (

@@ -177,8 +177,8 @@ def stored_tables(folder: Path, arrays: dict[str, ArrayFile]) -> dict[str, Store
 def check_entry(entry: Entry, dataset: Dataset, outputs: list[Output]) -> None:
     """Refuses an entry of the cache that does not fit the features and the outputs.
 
-    Other users may write to a shared cache. Without this check, a missing array, one of
-    another type or width, or a report that lacks a task, would make the run fail later.
+    Other users may write to a shared cache. Without this check, the run would fail later
+    if an array is missing or has another type or width, or if the report lacks a task.
     """
     manifest, report = entry.manifest, entry.manifest.report
     # The tasks describe one made-up label, to show which statistics they use.

@@ -139,15 +139,15 @@ def num_distinct(
     """Returns the number of distinct values of a feature in the training rows.
 
     Where possible, this is the size of the vocabulary: the vocabulary covers all
-    training rows. Otherwise the distinct values of `summary` are counted, which has one
-    number per sampled row, see `Feature.summary`.
+    training rows. Otherwise the distinct numbers of `summary` are counted: one number
+    per sampled row, see `Feature.summary`.
     """
     num_in_sample = len(np.unique(summary))
     if features.by_name[name].table_owner(name) in continued:
         return num_in_sample  # the vocabulary may hold values that no training row has
     vocabulary_size = len(features.table_learnt(name).get("vocabulary", []))
     if vocabulary_size <= 1:
-        return num_in_sample  # which counts empty cells as a second value
+        return num_in_sample  # counts empty cells as a second value
     # A shared vocabulary also holds the values of other features. The size of a shared
     # vocabulary is returned only for sequences, because the summary of a sequence holds
     # only the first value of each row.

@@ -25,11 +25,11 @@ def extend_learnt(
     scales and cuts, come from the earlier run.
     """
     # Only the earlier run has `embedding_dim`: the dimension that `auto` gave there.
-    same_keys = dict(earlier)
-    dim = same_keys.pop("embedding_dim", 1)
+    without_dim = dict(earlier)
+    dim = without_dim.pop("embedding_dim", 1)
     is_valid_dim = type(dim) is int and 1 <= dim <= MAX_AUTO_DIM
-    # None never has the form of this run's values, so a wrong dimension is refused.
-    comparable = same_keys if is_valid_dim else None
+    # A wrong dimension is refused as None, which has another form than any values.
+    comparable = without_dim if is_valid_dim else None
     check_same_form(f"feature {name} has", comparable, dict(learnt))
     if "vocabulary" not in earlier:
         return dict(earlier)

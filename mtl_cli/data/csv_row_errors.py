@@ -25,7 +25,7 @@ OPEN_QUOTE = (
 def not_a_number_message(cell: bytes, key: str) -> str:
     """Returns what is wrong with a cell that is not a number, and how to mend the cell.
 
-    The key is the key of the YAML that names the column.
+    `key` is the configuration's key that names the column.
     """
     if b"\n" in cell:
         fix = CHECK_QUOTES
@@ -46,7 +46,8 @@ def ragged_record(
 ) -> tuple[int, str] | None:
     """Finds the first record whose number of cells differs from the number of columns.
 
-    The stream is a file of bytes at its start. Arrow reads `block_bytes` at once.
+    `stream` gives the bytes of the file from its start on. Arrow reads `block_bytes` of
+    them at a time.
 
     Returns: the index of the record and what is wrong with the record; None if all
         records have the right number of cells. A header is record 0.

@@ -250,7 +250,7 @@ def check_names(
 ) -> None:
     """Raises a `ValueError` about the first of a key's names that is not known.
 
-    `kind` says what the names name, such as "task".
+    `kind` is the kind of thing that has these names, such as "task".
     """
     for name in names:
         if name not in known_names:

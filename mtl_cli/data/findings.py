@@ -156,8 +156,10 @@ def first_loss_findings(
 
     `starts_at_labels` says whether the towers start at `Task.initial_logits`, not at 0.
     """
+    if len(outputs) < 2:
+        return []
     cases = []
-    for output in outputs if len(outputs) > 1 else []:
+    for output in outputs:
         labels, weights = sampled_labels(train, output, MAX_LOSS_ROWS)
         task = output.task
         if len(labels):

@@ -1,7 +1,7 @@
 """Reads the labels of rows, and the weight with which each row counts for an output.
 
-A row counts for an output with the row's weight if it has a label and lies in the
-output's space. Otherwise its weight is 0.
+In the loss and the metrics of an output, a row has its own weight if it has a label and
+lies in the output's space. Otherwise its weight is 0.
 """
 
 import math
@@ -23,8 +23,8 @@ def label_request(dataset: Dataset, outputs: list[Output]) -> ColumnRequest:
 
     These are also the columns of spaces, true probabilities and sampling rates.
     """
-    # {column: the key that messages about the column name}. If several keys name one
-    # column, this is the label of a task, or else the first of the keys.
+    # {column: the configuration's key in messages about the column}. If several keys
+    # name one column, this is the label of a task, or else the first of the keys.
     keys: dict[str, str] = {}
     tasks: list[Task] = []  # the tasks whose labels are read
     for output in outputs:

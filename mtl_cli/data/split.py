@@ -110,12 +110,13 @@ def row_order(dataset: Dataset, num_rows: int, times: Times | None) -> Array:
 def starts_at_times(
     dataset: Dataset, source: Source, times: Array, starts: Array, splits: list[str]
 ) -> Array:
-    """Moves the start of each split except the first to the start of a time.
+    """Moves the start of each split except the first to the first row of a time.
 
-    The starts are moved from the last split to the second. Each split gets at least one
-    whole time, and as nearly as possible its number of rows. For example, the times 1,
-    2, 2, 3 start at the rows 0, 1 and 3. If the second of two splits should have one
-    row, the split starts at row 3. If it should have three rows, it starts at row 1.
+    The starts are moved from the last split to the second. Each split gets all rows of
+    at least one time, and as nearly as possible its number of rows. For example, the
+    times 1, 2, 2, 3 start at the rows 0, 1 and 3. If the second of two splits should
+    have one row, the split starts at row 3. If it should have three rows, it starts at
+    row 1.
 
     Args:
         dataset: the data set, for messages.
