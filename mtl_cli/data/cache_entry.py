@@ -177,8 +177,9 @@ def stored_tables(folder: Path, arrays: dict[str, ArrayFile]) -> dict[str, Store
 def check_entry(entry: Entry, dataset: Dataset, outputs: list[Output]) -> None:
     """Refuses an entry of the cache that does not fit the features and the outputs.
 
-    Other users may write to a shared cache. Without this check, the run would fail later
-    if an array is missing or has another type or width, or if the report lacks a task.
+    Other users may write to a shared cache. Without this check, the run would fail
+    later if an array is missing or has another type or width, or if the report lacks a
+    task.
     """
     manifest, report = entry.manifest, entry.manifest.report
     # The tasks describe one made-up label, to show which statistics they use.
