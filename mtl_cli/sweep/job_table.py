@@ -46,7 +46,10 @@ class JobTable:
         self.thread.start()
 
     def stop(self) -> None:
-        """Stops the thread; shows the final table and the next command to try."""
+        """Stops the thread; shows the final table and the next command to try.
+
+        Raises a `DataError` if a job's record is damaged.
+        """
         self.is_over.set()
         self.thread.join()
         started = [record for record in self.records() if record.has_started]
@@ -66,7 +69,7 @@ class JobTable:
             self.print_line(f"try next:     mtl-compare {self.folder}")
 
     def records(self) -> list[JobRecord]:
-        """Returns the records of the jobs; those before a damaged one if there is one.
+        """Returns the records of the jobs, up to the first damaged record.
 
         `Session.finish` raises an error about the damaged record.
         """
@@ -150,7 +153,8 @@ class JobTable:
     def update_leaderboard(self) -> None:
         """Writes the leaderboard, and sets the time until which it is not written."""
         start = time.monotonic()
-        with contextlib.suppress(WriteError):  # `stop` warns of the error
+        # `stop` writes the leaderboard again, and reports the error.
+        with contextlib.suppress(DataError, WriteError):
             write_leaderboard(self.folder)
         seconds = time.monotonic() - start
         self.next_leaderboard_time = start + LEADERBOARD_PAUSE * seconds

@@ -28,7 +28,7 @@ from helpers.commands import (
     sweep_on_shared_fork_server,
 )
 
-from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.errors import ConfigError, DataError
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.core.terminal import new_console
 from mtl_cli.distributed.child_processes import free_ports
@@ -794,6 +794,19 @@ def test_damaged_record_of_a_running_job_is_a_failed_job(tmp_path: Path) -> None
     (record,) = table.records()
     assert record.status == "failed"
     assert "0.json: " in record.error
+
+
+def test_damaged_record_of_an_ended_job_does_not_end_the_thread_of_the_table(
+    tmp_path: Path,
+) -> None:
+    JobRecord("0", "seed=1", ["seed=1"], status="failed").write(tmp_path)
+    (tmp_path / ".jobs" / "1.json").write_text("{")
+    table = JobTable(tmp_path)
+    (record,) = table.note_changes(table.records())
+    assert record.number == "0"
+    table.thread = SimpleNamespace(join=lambda: None)  # type: ignore[assignment]
+    with pytest.raises(DataError, match=r"1\.json: "):
+        table.stop()
 
 
 def test_folder_in_place_of_the_leaderboard_is_a_warning(
