@@ -53,8 +53,8 @@ def next_command(config: Config, settings: list[str]) -> str:
         tables = listed_paths(test)
         return shlex.join(["mtl-evaluate", earlier, *tables, *plugins])
     remaining = [
-        setting.lstrip("+")
-        for setting in settings
+        setting
+        for setting in (setting.lstrip("+") for setting in settings)
         if not setting.startswith(("hydra.", "seed=", "resume="))
     ]
     # A saved configuration has no config groups, so `model=` cannot choose a model.

@@ -47,4 +47,6 @@ def resume_command(command: list[str]) -> str:
 
     The setting `resume=` is left out: `resume=never` would start a new run.
     """
-    return shlex.join(word for word in command if not word.startswith("resume="))
+    return shlex.join(
+        word for word in command if not word.lstrip("+").startswith("resume=")
+    )

@@ -6,6 +6,7 @@ from typing import Any
 from helpers.planted_data import config, values
 
 from mtl_cli.runs.next_commands import next_command, next_commands
+from mtl_cli.runs.outcome import resume_command
 
 FEATURES = {"user": {"kind": "sparse"}}
 TASKS = {name: {"label": name, "kind": "binary"} for name in ("click", "buy")}
@@ -19,6 +20,18 @@ def chosen(*overrides: str, **keys: Any) -> Any:
 def test_multi_task_run_is_compared_with_single_tasks() -> None:
     expected = "mtl-train dataset=shop model=single_task"
     assert next_command(chosen(test="may.csv"), SETTINGS) == expected
+
+
+def test_settings_with_a_plus_are_left_out_as_those_without() -> None:
+    settings = ["dataset=shop", *(f"++{setting}" for setting in SETTINGS[1:])]
+    expected = "mtl-train dataset=shop model=single_task"
+    assert next_command(chosen(test="may.csv"), settings) == expected
+
+
+def test_resume_command_leaves_out_the_setting_resume() -> None:
+    for sign in ("", "+", "++"):
+        command = ["mtl-train", "seed=2", f"{sign}resume=never"]
+        assert resume_command(command) == "mtl-train seed=2"
 
 
 def test_single_tasks_have_the_towers_of_the_run() -> None:
