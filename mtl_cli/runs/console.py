@@ -118,7 +118,8 @@ class Console:
             yield Progress(
                 step=lambda *step: show(text.step(*step)), epoch=show_and_log
             )
-        self.terminal.print(Text(text.last_epoch))
+        if text.last_epoch:  # "" if an earlier process has trained all epochs
+            self.terminal.print(Text(text.last_epoch))
 
     def close(self) -> None:
         """Closes the log file."""
@@ -173,9 +174,10 @@ class ProgressText:
         self.epochs, self.outputs = epochs, outputs
         self.valid_text = ""  # the validation metrics of the last finished epoch
         self.last_epoch = ""  # the line of the last finished epoch
-        self.start = time.perf_counter()
-        # The number of epochs that an earlier process of a resumed run has trained.
-        self.earlier_epochs: int | None = None
+        # The time and the trained epochs at the first call of `step`. The remaining
+        # time is estimated from there on, because a resumed run may start in the middle
+        # of an epoch, and because the first step compiles.
+        self.first_step: tuple[float, float] | None = None
 
     def step(
         self,
@@ -185,16 +187,20 @@ class ProgressText:
         samples_per_second: float,
     ) -> str:
         """Describes an unfinished epoch; see `Progress.step`."""
-        seconds = time.perf_counter() - self.start
+        now = time.perf_counter()
         epochs_done = number - 1 + finished
-        if self.earlier_epochs is None:
-            self.earlier_epochs = number - 1
-        seconds_per_epoch = seconds / (epochs_done - self.earlier_epochs)
-        seconds_left = (self.epochs - epochs_done) * seconds_per_epoch
+        time_left = ""  # one call is not enough for an estimate
+        if self.first_step is None:
+            self.first_step = now, epochs_done
+        else:
+            first_time, first_epochs_done = self.first_step
+            seconds_per_epoch = (now - first_time) / (epochs_done - first_epochs_done)
+            seconds_left = (self.epochs - epochs_done) * seconds_per_epoch
+            time_left = f"{seconds_left:.0f} s left"
         # The most important values come first, since a narrow terminal cuts the end.
         parts = [
             f"epoch {number}/{self.epochs} {finished:4.0%}",
-            f"{seconds_left:.0f} s left",
+            time_left,
             f"{samples_per_second:,.0f} samples/s",
             self.valid_text,
             f"loss {named_values(losses)}",

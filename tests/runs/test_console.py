@@ -1,0 +1,34 @@
+"""The lines that a terminal shows while a network is trained."""
+
+import io
+import time
+from pathlib import Path
+
+import pytest
+from rich.console import Console as RichConsole
+
+from mtl_cli.runs.console import Console, ProgressText
+
+
+def test_time_left_of_a_run_that_resumes_in_the_middle_of_an_epoch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seconds = iter([1000.0, 1010.0, 1020.0])
+    monkeypatch.setattr(time, "perf_counter", lambda: next(seconds))
+    text = ProgressText(2, [])
+    # An earlier process has trained 80 % of the first epoch. The next 5 % take 10 s.
+    lines = [text.step(1, finished, {}, 1.0) for finished in (0.8, 0.85, 0.9)]
+    assert "left" not in lines[0]
+    assert "  230 s left  " in lines[1]
+    assert "  220 s left  " in lines[2]
+
+
+def test_terminal_shows_no_line_without_an_epoch(tmp_path: Path) -> None:
+    console = Console(tmp_path / "train.log")
+    terminal = RichConsole(file=io.StringIO(), force_terminal=True, width=80)
+    console.terminal = terminal  # type: ignore[assignment]
+    with console.progress(2, []):
+        pass
+    shown_last = terminal.file.getvalue()[-1:]  # type: ignore[attr-defined]
+    console.close()
+    assert shown_last != "\n"
