@@ -37,7 +37,7 @@ def repeats_and_twins(composed: Variant) -> list[Variant]:
     values, settings, choices = composed
     # The session has applied `resume` to the whole sweep. Each job resumes if possible.
     single_run = {"repeats": 1, "compare": {"single_task": False}, "resume": "auto"}
-    sweep_keys = ("repeats=", "compare.")
+    sweep_keys = ("repeats=", "compare=", "compare.")
     remaining = [s for s in settings if not without_signs(s).startswith(sweep_keys)]
     variants = [Variant(values | single_run, remaining, choices)]
     if values["compare"]["single_task"] and values["model"]["name"] != "single_task":

@@ -28,6 +28,12 @@ def test_one_configuration_is_one_job_without_the_keys_of_its_sweep() -> None:
     assert job.values == given.values | {"resume": "auto"}
 
 
+def test_jobs_lack_the_setting_that_asks_for_their_twins() -> None:
+    asked = composed("compare={single_task: true}", compare={"single_task": True})
+    job, twin = repeats_and_twins(asked)
+    assert not any("compare" in text for text in [*job.settings, *twin.settings])
+
+
 def test_repeats_have_successive_seeds_and_come_before_their_twins() -> None:
     twins = {"single_task": True}
     jobs = repeats_and_twins(composed("seed=5", "model=ple", repeats=2, compare=twins))
