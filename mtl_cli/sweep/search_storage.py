@@ -41,7 +41,7 @@ class SearchStorage(_CachedStorage):
     """Optuna's storage in a database, in which each trial holds the id of its sweep.
 
     Attributes:
-        name: the URL of the database without user and password, for messages.
+        name: the URL of the database for messages, see `name_of`.
         sweep_id: the id of this sweep; "" if no other sweep can share the database.
     """
 
@@ -105,8 +105,7 @@ def open_storage(url: str, sweep: Path) -> SearchStorage:
         extra = "postgresql" if "psycopg2" in str(error) else ""
         fix = f"; pip install 'mtl-cli[{extra}]'" if extra else ""
         raise ConfigError(f"{KEY}: {first_line(error)}{fix}") from None
-    port = f":{parsed.port}" if parsed.port else ""
-    name = f"{parsed.drivername}://{parsed.host or ''}{port}/{parsed.database}"
+    name = name_of(parsed)
     is_shared = engine.dialect.name != "sqlite"
     if not is_shared and parsed.database:
         try:
@@ -116,6 +115,14 @@ def open_storage(url: str, sweep: Path) -> SearchStorage:
             raise ConfigError(f"{KEY}: {error}") from None
     sweep_id = read_or_make_id(sweep) if is_shared else ""
     return SearchStorage(connect(engine, url, name), name, sweep_id)
+
+
+def name_of(url: sqlalchemy.engine.URL) -> str:
+    """Returns a URL for messages: without user, password and parameters."""
+    public_url = sqlalchemy.engine.URL.create(
+        url.drivername, host=url.host, port=url.port, database=url.database
+    )
+    return str(public_url)
 
 
 def check_number_of_trials(path: Path) -> None:

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 optuna = pytest.importorskip("optuna", reason="extra hpo")
 
 from optuna.storages import _rdb  # noqa: E402
+from sqlalchemy.engine import make_url  # noqa: E402
 
 from mtl_cli.core.errors import ConfigError, StorageError  # noqa: E402
 from mtl_cli.sweep import heartbeat, optuna_search, search_storage  # noqa: E402
@@ -19,6 +20,7 @@ from mtl_cli.sweep.heartbeat import Heartbeat  # noqa: E402
 from mtl_cli.sweep.optuna_search import OPTUNA_SWEEPER, resume_search  # noqa: E402
 from mtl_cli.sweep.search_storage import (  # noqa: E402
     SearchStorage,
+    name_of,
     open_storage,
     read_or_make_id,
     sampler_seed,
@@ -97,6 +99,22 @@ def test_data_base_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
         open_storage(url, tmp_path)
     message = f"hydra.sweeper.storage: no connection to sqlite:///{tmp_path}/missing"
     assert str(raised.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("sqlite://", "sqlite://"),
+        ("sqlite:////data/a b.db", "sqlite:////data/a b.db"),
+        ("postgresql://me:secret@host", "postgresql://host"),
+        ("postgresql://me:secret@host:54/x?password=y", "postgresql://host:54/x"),
+        ("postgresql://[::1]:54/x", "postgresql://[::1]:54/x"),
+    ],
+)
+def test_messages_name_a_data_base_by_its_url_without_secrets(
+    url: str, name: str
+) -> None:
+    assert name_of(make_url(url)) == name
 
 
 def search_in(database: Path) -> DictConfig:
