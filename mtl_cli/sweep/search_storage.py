@@ -181,7 +181,9 @@ def read_or_make_id(sweep: Path) -> str:
     """
     path = sweep / ID_FILE
     with contextlib.suppress(FileNotFoundError):
-        return path.read_text("utf-8").strip()
+        # An empty id would mean that no other sweep shares the database.
+        if recorded_id := path.read_text("utf-8").strip():
+            return recorded_id
     new_id = f"{socket.gethostname()}-{uuid.uuid4().hex[:12]}"
     write_text(path, f"{new_id}\n")
     return new_id

@@ -93,6 +93,13 @@ def test_name_of_a_sweep_is_kept_in_its_folder(tmp_path: Path) -> None:
     assert read_or_make_id(tmp_path / "a") != read_or_make_id(tmp_path / "b")
 
 
+def test_sweep_with_an_emptied_file_of_its_id_gets_a_new_id(tmp_path: Path) -> None:
+    (tmp_path / search_storage.ID_FILE).write_text("\n")
+    new_id = read_or_make_id(tmp_path)
+    assert new_id
+    assert read_or_make_id(tmp_path) == new_id
+
+
 def test_data_base_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/missing/optuna.db"
     with pytest.raises(StorageError) as raised:
