@@ -94,7 +94,7 @@ def execute_as_worker(config: "Config", request: RunRequest, rank: int) -> None:
 
     Raises:
         TrainingError: if the run fails after it has started. The message names the file
-            that holds the traceback.
+            that holds the traceback, if that file could be written.
     """
     from mtl_cli.core.run_folder import RunFolder
     from mtl_cli.runs.resume import RunStart
@@ -115,10 +115,12 @@ def execute_as_worker(config: "Config", request: RunRequest, rank: int) -> None:
         except Exception as error:
             if isinstance(error, MtlError) and error.exit_code == 2:  # wrong input
                 raise
-            log = copy_log(folder / LOG, request.folder, rank)
-            raise TrainingError(
-                f"worker {rank}: {failure(error)}; the traceback is in {shortest(log)}"
-            ) from error
+            message = f"worker {rank}: {failure(error)}"
+            # If the disk is full, there may be no log, or no space for its copy.
+            with contextlib.suppress(OSError):
+                log = copy_log(folder / LOG, request.folder, rank)
+                message += f"; the traceback is in {shortest(log)}"
+            raise TrainingError(message) from error
 
 
 def copy_log(log: Path, run: Path, rank: int) -> Path:

@@ -9,8 +9,9 @@ from hydra import compose, initialize_config_dir
 
 import mtl_cli.runs.run
 from mtl_cli.config.check import check
-from mtl_cli.core.errors import ConfigError, LostWorkerError, TrainingError
+from mtl_cli.core.errors import ConfigError, LostWorkerError, TrainingError, WriteError
 from mtl_cli.core.paths import conf_folder
+from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.core.signals import Stopped
 from mtl_cli.runs.execution import RunRequest, execute, execute_as_worker
 
@@ -62,6 +63,17 @@ def test_traceback_of_a_worker_on_another_machine_outlives_its_temporary_folder(
     assert Path(path).resolve() == log.resolve()
     assert "OSError: no such thing" in log.read_text()
     assert not (tmp_path / "run").exists()
+
+
+def test_error_of_a_worker_without_a_log_is_told(tmp_path, monkeypatch):
+    def fail(*_):
+        raise WriteError("cannot write status.json: No space left on device")
+
+    monkeypatch.setattr(RunFolder, "begin", fail)
+    raised = end_of_worker(tmp_path, None, monkeypatch)
+    assert isinstance(raised, TrainingError)
+    message = "worker 3: cannot write status.json: No space left on device"
+    assert str(raised) == message
 
 
 @pytest.mark.parametrize(
