@@ -103,7 +103,8 @@ def read_tf_config() -> tuple[list[str], int]:
     if (task.type, task.index) not in tasks:
         count = len(jobs.get(task.type, []))
         raise tf_config_error(
-            f"the index {task.index} is not one of {count} {task.type} tasks"
+            f"the index of this task is {task.index}, but the job {task.type} has "
+            f"{count} tasks, numbered from 0"
         )
     addresses = [jobs[job][index] for job, index in tasks]
     for address in addresses:

@@ -99,7 +99,7 @@ def gpus() -> list[Any]:
 
 
 def choose_gpu(workers: list[str], rank: int) -> None:
-    """Makes one GPU visible to TensorFlow, another for each process of a machine."""
+    """Makes one GPU visible to TensorFlow, a different GPU for each local process."""
     devices = gpus()
     hosts = [host_and_port(worker)[0] for worker in workers]
     local_rank = hosts[:rank].count(hosts[rank])  # among the processes of this machine

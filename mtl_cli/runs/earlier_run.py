@@ -214,7 +214,8 @@ def continued_from(
         )
     learnt = {name: dict(features.learnt[name]) for name in going_on}
     # The dimension `auto` follows from the size of the vocabulary. A vocabulary that
-    # grows must not change it, so the earlier dimension is fixed if it stays `auto`.
+    # grows must not change the dimension. So if both runs ask for `auto`, the dimension
+    # of the earlier run is kept.
     for name, table in features.layout.tables.items():
         if name not in learnt:
             continue
@@ -237,7 +238,7 @@ def continued_from(
 
 
 def embedding_dim(config: Config, feature: Feature) -> Dimension:
-    """Returns the length of a feature's vectors as the configuration asks for it."""
+    """Returns the configured length of a feature's vectors, or `auto`."""
     own_dim: Dimension | None = getattr(feature, "embedding_dim", None)
     return config.encoder.embedding_dim if own_dim is None else own_dim
 

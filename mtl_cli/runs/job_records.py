@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 RECORDS = ".jobs"  # the folder of records in the sweep folder
 MARK = "sweep"  # the file that says that the folder of records is of a sweep
-# The names in the folder of records: records, the stderr of jobs, unfinished records
+# The names in the folder of records: records, the stderr of jobs, half-written records
 # (`.tmp`), `MARK`, and the file `stopped`. While `stopped` exists, no further job
 # starts.
 RECORD_NAME = re.compile(rf"\d+(\.\d+)?\.(json|stderr|\d+\.tmp)|{MARK}|stopped")
@@ -35,7 +35,7 @@ class JobRecord:
 
     number: str  # such as `3`; `3.1` for the first of several `repeats` or twins
     name: str  # the name of the job's run folder
-    settings: list[str]  # the `key=value` that distinguish the job from other jobs
+    settings: list[str]  # the settings `key=value` from which the job was composed
     status: str = "running"  # or `done`, `skipped`, `failed`, `interrupted`
     pid: int = 0  # the id of the job's process; 0 before the process starts
     host: str = ""  # the machine that the process runs on
@@ -48,7 +48,7 @@ class JobRecord:
 
     @property
     def has_started(self) -> bool:
-        """Whether the job has or had a process, or was finished in an earlier sweep."""
+        """Whether the job has or had a process, or an earlier start has finished it."""
         return self.status != "running" or self.pid != 0
 
     def path(self, sweep: Path) -> Path:
@@ -111,7 +111,11 @@ def job_records(sweep: Path) -> Iterator[JobRecord]:
 
 
 def order_of_number(number: str) -> list[int]:
-    """Returns a key to sort the numbers of jobs by: as text, 10.1 comes before 9.1."""
+    """Returns the key by which numbers of jobs are sorted.
+
+    >>> sorted(["10.1", "9.2", "9.1"], key=order_of_number)
+    ['9.1', '9.2', '10.1']
+    """
     return [int(part) for part in number.split(".")]
 
 

@@ -78,7 +78,7 @@ def config_difference_message(config: "Config", run: Path) -> str:
 
 
 def change_messages(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """Describes each key, also of nested values, that has changed: `seed was 1, is 2`.
+    """Describes each dotted key whose value has changed: `seed was 1, is 2`.
 
     An absent key counts as None.
     """

@@ -191,7 +191,10 @@ def decide(config: Config, path: Path, record: dict[str, Any]) -> Decision:
 
 
 def nothing_to_resume(place: str) -> ConfigError:
-    """Returns the error that `resume=must` has no run; `place` says where it is not."""
+    """Returns the error of `resume=must` if there is no run to resume.
+
+    `place` ends the sentence "no run of this configuration and data ...".
+    """
     return ConfigError(
         "resume: 'must' needs an unfinished run, but no run of this configuration and "
         f"data {place}; start a run with resume=auto"
@@ -210,7 +213,7 @@ def is_replaceable(path: Path, record: dict[str, Any]) -> bool:
 def reason_not_to_resume(
     config: Config, path: Path, record: dict[str, Any]
 ) -> str | None:
-    """Returns the message why a command may not resume the run in a folder, or None."""
+    """Returns why a command may not resume the run in a folder; None if it may."""
     holds_run = f"hydra.run.dir: {path} holds a run already"
     fix = "name another folder, or remove this folder"
     if config.resume == "never":

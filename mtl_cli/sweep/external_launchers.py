@@ -81,19 +81,20 @@ def wait_for_equal_job(job: Job) -> None:
     process yet, the job with the lower number goes first.
     """
     job.record.write(job.sweep)
-    own_order = order_of_number(job.record.number)
     while not is_stopped(job.sweep) and any(
-        other.name == job.record.name
-        and other.status == "running"
-        and other.number != job.record.number
-        and (
-            may_be_alive(other)
-            if other.pid
-            else order_of_number(other.number) < own_order
-        )
-        for other in job_records(job.sweep)
+        goes_first(other, job.record) for other in job_records(job.sweep)
     ):
         time.sleep(STOP_CHECK_SECONDS)
+
+
+def goes_first(other: JobRecord, own: JobRecord) -> bool:
+    """Whether another job has the same run folder, and runs before the own job."""
+    is_unfinished = other.status == "running"
+    if other.name != own.name or other.number == own.number or not is_unfinished:
+        return False
+    if other.pid:
+        return may_be_alive(other)
+    return order_of_number(other.number) < order_of_number(own.number)
 
 
 def describe_failure(error: Exception) -> str:

@@ -63,7 +63,8 @@ class Heartbeat(threading.Thread):
             if storage.is_own(trial):
                 continue
             # A sweep may be killed after it has taken a trial, but before it has
-            # written its id to the trial.
+            # written its id to the trial. Such a trial counts as the trial of a sweep
+            # without heartbeats.
             sweep_id = trial.system_attrs.get(SWEEP, f"trial {trial.number}")
             heartbeat = heartbeats.get(f"{SWEEP}:{sweep_id}")
             last_heartbeat, since = self.last_heartbeats.get(sweep_id, (None, now))

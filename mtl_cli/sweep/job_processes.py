@@ -23,7 +23,7 @@ from mtl_cli.core.run_folder import LOG, RunFolder, status_of
 from mtl_cli.runs.job_records import JobRecord
 from mtl_cli.sweep.job import Job, run_job
 
-GRACE_SECONDS = 60  # an interrupted job that has not ended by then is killed
+GRACE_SECONDS = 60  # an interrupted job that runs for longer than this is killed
 
 
 @dataclass
@@ -33,7 +33,7 @@ class RunningJob:
     job: Job
     process: BaseProcess
     deadline: float
-    is_interrupted: bool = False  # whether the sweep has stopped and interrupted it
+    is_interrupted: bool = False  # whether the sweep was stopped while the job ran
 
 
 running: list[RunningJob] = []
@@ -144,8 +144,10 @@ def finish(running_job: RunningJob, is_late: bool) -> None:
     if record.status == "running":
         reason = exit_reason(process.exitcode or 0)
         if is_late and running_job.is_interrupted:
-            reason = f"the job did not end within {GRACE_SECONDS} s after the sweep was"
-            reason += " stopped"
+            reason = (
+                f"the job did not end within {GRACE_SECONDS} s after the sweep was "
+                "stopped"
+            )
         elif is_late:
             reason = "the job ran longer than sweep.timeout_minutes"
         record_death(job.sweep, record, reason)
@@ -168,8 +170,8 @@ def record_death(sweep: Path, record: JobRecord, reason: str) -> None:
     run = sweep / record.name
     stderr = record.stderr_path(sweep)
     with contextlib.suppress(ConfigError):  # the folder cannot be read, or is in use
-        own = {"status": "running", "pid": record.pid, "host": record.host}
-        if not own.items() <= status_of(run).items():
+        own_status = {"status": "running", "pid": record.pid, "host": record.host}
+        if not own_status.items() <= status_of(run).items():
             return
         folder = RunFolder(run)
         folder.finish("failed", reason)
@@ -180,7 +182,10 @@ def record_death(sweep: Path, record: JobRecord, reason: str) -> None:
 
 
 def seconds_since_start(sweep: Path, record: JobRecord) -> float:
-    """Returns the seconds since a job started: it then wrote its record."""
+    """Returns the seconds since a job's process started, and wrote its record.
+
+    Only the end of a job changes the record again.
+    """
     return max(0.0, time.time() - record.path(sweep).stat().st_mtime)
 
 

@@ -18,9 +18,8 @@ from mtl_cli.runs.job_records import JobRecord, job_records
 from mtl_cli.runs.text_tables import format_metric
 
 POLL_SECONDS = 0.25
-# The least time from one writing of the leaderboard to the next, relative to the time
-# that a writing takes. So writing the leaderboard of a large sweep takes at most 2 % of
-# the time.
+# If writing the leaderboard takes 1 s, as in a large sweep, the next writing begins at
+# least 50 s later. So the writing takes at most 2 % of the time.
 LEADERBOARD_PAUSE = 50
 STYLES = {"failed": "red", "interrupted": "yellow", "running": "cyan"}
 
@@ -36,8 +35,10 @@ class JobTable:
         self.shown_as_ended: set[str] = set()  # numbers of jobs
         self.shown_settings: set[str] = set()  # the settings in the lines of ended jobs
         self.start_times: dict[str, float] = {}  # {number of a job: monotonic time}
-        self.leaderboard_is_old = False  # whether a job has ended since it was written
-        self.next_leaderboard_time = 0.0  # monotonic; it is not written before
+        # Whether a job has ended since the leaderboard was last written.
+        self.leaderboard_is_old = False
+        # The monotonic time before which the leaderboard is not written again.
+        self.next_leaderboard_time = 0.0
         self.is_over = threading.Event()
         self.thread = threading.Thread(target=self.follow, daemon=True)
 
@@ -151,7 +152,7 @@ class JobTable:
         return ended
 
     def update_leaderboard(self) -> None:
-        """Writes the leaderboard, and sets the time until which it is not written."""
+        """Writes the leaderboard, and sets the earliest time of the next writing."""
         start = time.monotonic()
         # `stop` writes the leaderboard again, and reports the error.
         with contextlib.suppress(DataError, WriteError):

@@ -55,8 +55,8 @@ def resume_search(config: DictConfig) -> bool:
     """Prepares a search to continue the trials of earlier starts of the same sweep.
 
     `n_trials` counts the trials of all starts. A trial that was cut off is tried again
-    first, and resumes in its run folder. The function changes the section of the
-    sweeper in the configuration, unless the sweep is not a search.
+    first, and resumes in its run folder. Only if the sweep is a search, the function
+    changes the section `hydra.sweeper` of the configuration.
 
     Returns: whether earlier starts have completed all trials.
     """
@@ -172,8 +172,9 @@ def open_study(config: DictConfig) -> "optuna.Study | None":
             # SQLAlchemy's error holds the database's own error, with a shorter text.
             cause = getattr(cause, "orig", cause)
             reason = first_line(cause)
-            # No other try follows if SQLite has waited for a lock in vain. SQLite does
-            # not wait if two processes want to write after they have read.
+            # If SQLite has waited for a lock in vain, another try would also wait in
+            # vain. If two processes have read and now want to write, SQLite raises the
+            # same error without waiting, and another try helps.
             has_waited = time.monotonic() - began > 1
             is_locked = reason == LOCKED_DATABASE and has_waited
             if attempt == ATTEMPTS - 1 or is_locked:

@@ -26,21 +26,17 @@ def uses_basic_launcher(hydra_config: HydraConf | DictConfig) -> bool:
 
 
 def adapt_plugins(config: DictConfig) -> None:
-    """Changes the settings of plugins, and fixes the folder that all jobs write to.
+    """Changes a sweep's composed configuration before Hydra composes the jobs.
 
-    Both are changes of the sweep's composed configuration.
+    The function changes settings of plugins, and gives all jobs the same sweep folder.
     """
     sweeper, launcher = config.hydra.sweeper, config.hydra.launcher
     with open_dict(config):
         if str(sweeper._target_).startswith(LIST_SWEEPER):
             for key in ("list_params", "grid_params"):
                 params: Any = OmegaConf.to_container(sweeper[key])
-                # The plugin would write a null as `None`. Hydra reads `None` as text.
                 sweeper[key] = {
-                    name: ["null" if value is None else value for value in values]
-                    if isinstance(values, list)
-                    else values
-                    for name, values in params.items()
+                    name: nulls_as_text(values) for name, values in params.items()
                 }
         # Hydra composes each job's configuration again, from `config.hydra.overrides`.
         # The resolved path of the sweep's folder is added to these overrides, so that
@@ -64,6 +60,16 @@ def adapt_plugins(config: DictConfig) -> None:
                 "object_store_memory": None,
                 **launcher.ray.init,
             }
+
+
+def nulls_as_text(values: Any) -> Any:
+    """Replaces each null in a list of swept values by the text `null`.
+
+    The plugin would write a null as `None`, which Hydra would read as text.
+    """
+    if not isinstance(values, list):
+        return values
+    return ["null" if value is None else value for value in values]
 
 
 def new_submitit_folder(sweep: Path) -> Path:

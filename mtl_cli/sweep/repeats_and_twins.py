@@ -71,18 +71,21 @@ def single_task_twin(variant: Variant) -> Variant:
     common = {k: v for k, v in model.items() if k in COMMON_KEYS}
     single_task = common | {"name": "single_task", "bottom_units": units} | INDEPENDENT
     remaining = [setting for setting in settings if holds_for_all_models(setting)]
-    named = {without_signs(setting).partition("=")[0] for setting in remaining}
-    own = {"bottom_units": units} | {
+    keys_set = {without_signs(setting).partition("=")[0] for setting in remaining}
+    values_to_set = {"bottom_units": units} | {
         key: value
         for key, value in common.items()
-        if value != defaults_of_models()[key] and f"model.{key}" not in named
+        if value != defaults_of_models()[key] and f"model.{key}" not in keys_set
     }
     return Variant(
         values | {"model": single_task},
         [
             *remaining,
             "model=single_task",
-            *(f"model.{key}={value_text(key, value)}" for key, value in own.items()),
+            *(
+                f"model.{key}={value_text(key, value)}"
+                for key, value in values_to_set.items()
+            ),
         ],
         choices | {"model": "single_task"},
     )

@@ -30,7 +30,8 @@ LIBPQ_OPTIONS = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,  # milliseconds
 }
-MAX_TRIALS = 100_000  # of a search in SQLite, as of the jobs of a sweep
+# The largest number of trials in an SQLite file. A sweep has at most as many jobs.
+MAX_TRIALS = 100_000
 # The attribute of a trial that holds the id of its sweep. A heartbeat is the attribute
 # `mtl-cli:sweep:ID` of the study.
 SWEEP = "mtl-cli:sweep"
@@ -69,9 +70,10 @@ class SearchStorage(_CachedStorage):
             # failed, and has queued the trial's point again.
             return False
         if is_set and state == TrialState.RUNNING:
-            # Each parameter of a trial becomes a setting of its job, as if somebody had
-            # typed it. A trial that waits has none: Optuna keeps the queued values
-            # apart, and takes from them only the keys of the search.
+            # Each parameter of a trial becomes a setting of its job, as if the user had
+            # typed the setting. So a database of somebody else could set any key. A
+            # search never writes parameters to a waiting trial: Optuna stores queued
+            # values elsewhere, and reads only the keys of the search from them.
             if self.get_trial(trial_id).params:
                 raise ConfigError(
                     f"{KEY}: a waiting trial in {self.name} holds parameters, which no "
@@ -131,14 +133,14 @@ def check_number_of_trials(path: Path) -> None:
     Optuna keeps all trials in memory, and copies them for each new trial.
     """
     num_trials = 0
-    # A missing or damaged database is told when it is opened.
+    # If the database is missing or damaged, Optuna raises an error when it connects.
     with (
         contextlib.suppress(sqlite3.Error),
         contextlib.closing(
             sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-        ) as base,
+        ) as database,
     ):
-        (num_trials,) = base.execute("SELECT COUNT(*) FROM trials").fetchone()
+        (num_trials,) = database.execute("SELECT COUNT(*) FROM trials").fetchone()
     if num_trials > MAX_TRIALS:
         raise UnsafeFileError(
             f"{path} holds {num_trials:,} trials; a search has at most "
@@ -190,7 +192,7 @@ def read_or_make_id(sweep: Path) -> str:
 
 
 def sampler_seed(seed: int, sweep_id: str, num_trials: int) -> int:
-    """Returns another seed for each sweep of a database and each start of a sweep.
+    """Returns a seed that differs between the sweeps and starts that share a database.
 
     With the same seed, a sampler would suggest the same points again.
     """

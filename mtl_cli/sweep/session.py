@@ -139,7 +139,7 @@ def open_session(folder: Path, resume: str, num_jobs: int | None) -> Session:
     for name in os.listdir(folder / RECORDS):
         if RECORD_NAME.fullmatch(name):
             (folder / RECORDS / name).unlink()
-    # Without it, a start that had nothing to do would leave no trace of a sweep.
+    # Without this file, a start with nothing to do would leave no trace of a sweep.
     (folder / RECORDS / MARK).touch()
     from mtl_cli.sweep.job_table import JobTable
 
@@ -158,9 +158,10 @@ def check_sweep_folder(folder: Path) -> None:
     others = sorted(set(names) - {LOCK_NAME, RECORDS})
     is_sweep = bool(records) and all(map(RECORD_NAME.fullmatch, records))
     if (others or records) and not is_sweep:
+        example = others[0] if others else RECORDS
         raise ConfigError(
-            f"hydra.sweep.dir: {folder} holds '{[*others, RECORDS][0]}' and is "
-            "not the folder of a sweep; name a new folder"
+            f"hydra.sweep.dir: {folder} holds '{example}' and is not the folder of a "
+            "sweep; name a new folder"
         )
 
 

@@ -1,4 +1,4 @@
-"""Limits the time of requests to an MLflow server, and shortens error messages."""
+"""Imports MLflow without its output, and limits the time of its requests."""
 
 import contextlib
 import logging

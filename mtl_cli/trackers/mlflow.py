@@ -31,6 +31,7 @@ from mtl_cli.trackers._mlflow_requests import limited_requests, load_quietly
 from mtl_cli.trackers.base import Tracker, flat_numbers
 
 MAX_PARAMETER_LENGTH = 500  # characters; some servers refuse longer values
+MAX_NAME_LENGTH = 250  # of a parameter or metric
 ID_FILE = "mlflow.json"  # a file of the run folder, with the id of the MLflow run
 # The files and the subfolder of the run folder that are logged as artifacts.
 ARTIFACT_FILES = ("config.yaml", "metrics.json", "report.html")
@@ -38,7 +39,6 @@ MODEL_FOLDER = "model"
 # The seconds that a request may take.
 START_SECONDS = 30  # the server may have to wake up first
 METRICS_SECONDS = 10
-MAX_NAME_LENGTH = 250  # of a parameter or metric
 FILE_SECONDS = 60  # the server stores a file
 
 
@@ -108,7 +108,7 @@ class MLflow(Tracker):
                     self._log_files()
         except OSError:  # the call will be repeated
             raise
-        except Exception:  # the files are refused, but the run has ended
+        except Exception:  # MLflow refuses the files, but the run has ended
             self._terminate(scores)
             raise
         self._terminate(scores)
@@ -237,9 +237,10 @@ class MLflow(Tracker):
 
 
 def allowed_name(key: str) -> str:
-    """Returns a name that MLflow allows: with "_" in place of other characters.
+    """Returns a name for a key, with "_" in place of characters that MLflow refuses.
 
-    MLflow refuses names of more than 250 characters, and names that are no paths.
+    MLflow also refuses names of more than 250 characters, and names that would be
+    another name after their parts `.` and `..` are resolved as in a path.
 
     >>> allowed_name("dataset.features.price ($).kind")
     'dataset.features.price ___.kind'

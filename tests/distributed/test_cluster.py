@@ -45,7 +45,8 @@ def test_slurm_jobs_that_follow_each_other_share_no_port(monkeypatch):
         ({"worker": 5}, "TF_CONFIG: cluster.worker: Input should be a valid array"),
         (
             {"worker": ["a:1", "b:1"]},
-            "TF_CONFIG: the index 2 is not one of 2 worker tasks",
+            "TF_CONFIG: the index of this task is 2, but the job worker has 2 tasks, "
+            "numbered from 0",
         ),
         ({"worker": ["a", "b", "c"]}, "TF_CONFIG: the address 'a' has no port"),
         ({"worker": 2 * ["a:1"] + ["b:65536"]}, "TF_CONFIG: the address 'b:65536' has"),
