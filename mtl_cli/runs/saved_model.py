@@ -5,8 +5,6 @@ or malicious file can neither execute code nor fill the memory.
 """
 
 import contextlib
-import io
-import itertools
 import json
 import os
 import warnings
@@ -37,12 +35,12 @@ from mtl_cli.data.load import load as load_dataset
 from mtl_cli.data.sources import OnProgress, no_progress
 from mtl_cli.exports.base import RECORD_FILE
 from mtl_cli.network.trained_model import TrainedModel
+from mtl_cli.runs.weights_file import WEIGHTS, WeightsInMemory, array_sizes
 from mtl_cli.tasks.base import Statistics
 
 if TYPE_CHECKING:  # `network.network` imports TensorFlow
     from mtl_cli.network.network import Network
 
-WEIGHTS = "model/model.weights.h5"
 LEARNT = "model/learnt.json"
 SPEC = "model/spec.json"
 FILES = (WEIGHTS, LEARNT, SPEC)
@@ -51,9 +49,6 @@ CHECKSUMS = "model/SHA256SUMS"  # in the format of the command `sha256sum`
 # minutes. Every configuration that `check_yaml` accepts gives a smaller file, since
 # `save` writes no blanks.
 MAX_SPEC_BYTES = 2 * MAX_YAML_BYTES
-# Limits for a file of weights. The file of any network stays far below them.
-MAX_ENTRIES = 100_000  # the number of groups and arrays
-MAX_DEPTH = 32  # the number of groups that lie in each other
 
 
 class LearntModel(NamedTuple):
@@ -62,16 +57,6 @@ class LearntModel(NamedTuple):
     features: FeatureSet
     labels: dict[str, Statistics]  # {task: statistics}, for tasks that use any
     config: Config
-
-
-class WeightsInMemory(io.BytesIO):
-    """A file in memory to which Keras can write weights.
-
-    HDF5, the format of the weights, crashes the process if it writes to a full disk.
-    """
-
-    def __str__(self) -> str:
-        return WEIGHTS  # Keras looks at the ending of the path
 
 
 def save(
@@ -213,48 +198,3 @@ def named_damage(run: Path) -> Iterator[None]:
             f"{first_line(error)}; train the model again, or copy the whole folder of "
             "the run"
         ) from None
-
-
-def array_sizes(weights: Path) -> list[int]:
-    """Returns the number of weights in each array of a file, without reading them.
-
-    Raises an `UnsafeFileError` if the file leads to another file, or may fill the
-    memory. Such a file holds links, far too many groups, arrays of other types than
-    numbers or compressed arrays, or is smaller than its arrays.
-    """
-    import h5py
-
-    with h5py.File(weights) as file:
-        arrays = list(arrays_in(file, itertools.count(1)))
-        num_bytes = sum(array.nbytes for array in arrays)
-        if weights.stat().st_size < num_bytes:
-            raise UnsafeFileError(f"{WEIGHTS} is too small for its arrays")
-        return [array.size for array in arrays]
-
-
-def arrays_in(group: Any, counter: Iterator[int]) -> Iterator[Any]:
-    """Yields the arrays in an `h5py.Group` and its subgroups, as `h5py.Dataset`.
-
-    The counter counts the groups and arrays of the file, over all recursive calls.
-    Raises an `UnsafeFileError` as `array_sizes` does.
-    """
-    import h5py
-
-    for key in group:
-        name = f"{group.name.rstrip('/')}/{key}"
-        if next(counter) > MAX_ENTRIES or name.count("/") > MAX_DEPTH:
-            raise UnsafeFileError(f"{WEIGHTS} has too many groups")
-        if not isinstance(group.get(key, getlink=True), h5py.HardLink):
-            raise UnsafeFileError(f"{WEIGHTS}: '{name}' is a link")
-        entry = group[key]
-        if isinstance(entry, h5py.Group):
-            yield from arrays_in(entry, counter)
-        elif isinstance(entry, h5py.Dataset):
-            if entry.dtype.kind not in "biuf":  # boolean, signed, unsigned, float
-                dtype = str(entry.dtype)[:60]
-                raise UnsafeFileError(f"{WEIGHTS}: '{name}' holds {dtype}")
-            if entry.chunks is not None:  # only arrays in chunks can be compressed
-                raise UnsafeFileError(f"{WEIGHTS}: '{name}' may expand when it is read")
-            if entry.external or entry.is_virtual:
-                raise UnsafeFileError(f"{WEIGHTS}: '{name}' lies in another file")
-            yield entry

@@ -1,9 +1,7 @@
 """The tracker `mlflow`: sends runs to an MLflow server, database or folder."""
 
-import hashlib
 import json
 import os
-import posixpath
 import re
 from pathlib import Path
 from typing import Any, ClassVar
@@ -27,11 +25,11 @@ from mtl_cli.core.nested import flatten
 from mtl_cli.core.other_files import check_entries, read_json_object
 from mtl_cli.core.sqlite_database import check_sqlite_database
 from mtl_cli.metrics.score_dict import Scores
+from mtl_cli.trackers._mlflow_names import allowed_name
 from mtl_cli.trackers._mlflow_requests import limited_requests, load_quietly
 from mtl_cli.trackers.base import Tracker, flat_numbers
 
 MAX_PARAMETER_LENGTH = 500  # characters; some servers refuse longer values
-MAX_NAME_LENGTH = 250  # of a parameter or metric
 ID_FILE = "mlflow.json"  # a file of the run folder, with the id of the MLflow run
 # The files and the subfolder of the run folder that are logged as artifacts.
 ARTIFACT_FILES = ("config.yaml", "metrics.json", "report.html")
@@ -234,23 +232,3 @@ class MLflow(Tracker):
                 "of the current folder; to allow this, give the address in "
                 f"{URI_VARIABLE} instead of tracker.uri"
             )
-
-
-def allowed_name(key: str) -> str:
-    """Returns a name for a key, with "_" in place of characters that MLflow refuses.
-
-    MLflow also refuses names of more than 250 characters, and names that would be
-    another name after their parts `.` and `..` are resolved as in a path.
-
-    >>> allowed_name("dataset.features.price ($).kind")
-    'dataset.features.price ___.kind'
-    >>> allowed_name("dataset.features.a/../b.kind")
-    'dataset.features.a_.._b.kind'
-    """
-    name = re.sub(r"[^\w./ -]", "_", key)
-    if posixpath.normpath(name) != name:
-        name = name.replace("/", "_")
-    if len(name) > MAX_NAME_LENGTH:
-        digest = hashlib.sha256(key.encode()).hexdigest()
-        name = f"{name[: MAX_NAME_LENGTH - 13]}-{digest[:12]}"
-    return name

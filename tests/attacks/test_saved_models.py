@@ -27,6 +27,7 @@ from mtl_cli.network.build import build
 from mtl_cli.network.network import Block
 from mtl_cli.runs import saved_model
 from mtl_cli.runs.export import verify
+from mtl_cli.runs.weights_file import WEIGHTS, array_sizes
 from mtl_cli.training import optimizer_state
 from mtl_cli.training.checkpoint import Checkpoint
 from mtl_cli.training.state import TrainingState
@@ -203,7 +204,7 @@ def learnt(**changes):
     ).encode()
 
 
-WEIGHTS, SPEC, LEARNT = saved_model.WEIGHTS, saved_model.SPEC, saved_model.LEARNT
+SPEC, LEARNT = saved_model.SPEC, saved_model.LEARNT
 MODELS = {
     "lambda_in_a_keras_file": (WEIGHTS, zipped_lambda),
     "pickle_for_weights": (WEIGHTS, lambda _: pickle.dumps(Canary())),
@@ -244,7 +245,7 @@ def test_weights_are_checked_before_they_are_read(change, model, tmp_path, monke
     monkeypatch.chdir(tmp_path)
     Path("weights.h5").write_bytes(hdf5(change)(model[WEIGHTS]))
     with pytest.raises(UnsafeFileError, match=r"holds|link|another file"):
-        saved_model.array_sizes(Path("weights.h5"))
+        array_sizes(Path("weights.h5"))
 
 
 @pytest.mark.filterwarnings(COPIES)

@@ -18,7 +18,7 @@ from helpers.planted_data import config, parquet, values
 from mtl_cli.core import tensorflow_runtime
 from mtl_cli.core.errors import ConfigError, DataError
 from mtl_cli.core.run_folder import RunFolder, status_of
-from mtl_cli.data.load import load
+from mtl_cli.data.load import hash_rows, load
 from mtl_cli.network.build import build
 from mtl_cli.runs import resume
 from mtl_cli.runs.provenance import config_hash
@@ -358,7 +358,7 @@ def placed(configured, path, status, **record):
     folder = RunFolder(path)
     folder.begin(config_hash(configured))
     (path / "environment.json").write_text(
-        json.dumps({"data_hash": resume.hash_rows(configured.dataset)} | record)
+        json.dumps({"data_hash": hash_rows(configured.dataset)} | record)
     )
     if status != "running":
         folder.finish(status)

@@ -1,0 +1,92 @@
+"""Decides what a command does in a folder that may already hold a run."""
+
+from enum import Enum, auto
+from pathlib import Path
+from typing import Any
+
+from mtl_cli.config.run_config import Config
+from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.other_files import read_json_object
+from mtl_cli.data.load import hash_rows
+from mtl_cli.runs.provenance import config_difference_message, config_hash
+from mtl_cli.training.checkpoint import checkpoint_files
+
+
+class Decision(Enum):
+    """The possible actions of a command in a folder."""
+
+    NEW = auto()  # start a run; the folder holds no run
+    REPLACE = auto()  # start a run in place of the run in the folder
+    RESUME = auto()  # resume the run in the folder
+    FINISHED = auto()  # nothing: the run in the folder is the requested run, and done
+
+
+def decide(config: Config, path: Path, record: dict[str, Any]) -> Decision:
+    """Decides what a command does in the folder `path` with the `status.json` `record`.
+
+    - A new run starts in a folder without a run.
+    - A run of the same configuration and data is resumed, unless it is done.
+    - A run that ended before its first checkpoint is replaced by a run of another
+      configuration or data: nothing of value is lost.
+    - Any other run is neither resumed nor replaced; the command is refused.
+
+    With `resume=never`, every run counts as a run of another configuration. With
+    `resume=must`, a command that would start a new run is refused.
+
+    Raises:
+        ConfigError: if the command is refused.
+    """
+    if record:
+        reason = reason_not_to_resume(config, path, record)
+        if reason is None:
+            is_done = record["status"] == "done"
+            return Decision.FINISHED if is_done else Decision.RESUME
+        if not is_replaceable(path, record):
+            raise ConfigError(reason)
+    if config.resume == "must":
+        raise nothing_to_resume(f"is in {path}")
+    return Decision.REPLACE if record else Decision.NEW
+
+
+def nothing_to_resume(place: str) -> ConfigError:
+    """Returns the error of `resume=must` if there is no run to resume.
+
+    `place` ends the sentence "no run of this configuration and data ...".
+    """
+    return ConfigError(
+        "resume: 'must' needs an unfinished run, but no run of this configuration and "
+        f"data {place}; start a run with resume=auto"
+    )
+
+
+def is_replaceable(path: Path, record: dict[str, Any]) -> bool:
+    """Whether the run in a folder ended before its first checkpoint.
+
+    A killed run has not ended: its status is still "running".
+    """
+    has_ended = record["status"] in ("failed", "interrupted")
+    return has_ended and not checkpoint_files(path)
+
+
+def reason_not_to_resume(
+    config: Config, path: Path, record: dict[str, Any]
+) -> str | None:
+    """Returns why a command may not resume the run in a folder; None if it may."""
+    holds_run = f"hydra.run.dir: {path} holds a run already"
+    fix = "name another folder, or remove this folder"
+    if config.resume == "never":
+        return f"{holds_run}; {fix}"
+    if record.get("config_hash") != config_hash(config):
+        return f"{holds_run}: {config_difference_message(config, path)}; {fix}"
+    if not has_same_data(config, path):
+        return f"{holds_run}: the data has changed since this run read its rows; {fix}"
+    return None
+
+
+def has_same_data(config: Config, path: Path) -> bool:
+    """Whether a run used the same data; True if the run has not recorded its data."""
+    try:
+        record = read_json_object(path / "environment.json")
+    except (OSError, ValueError):
+        return True
+    return bool(record.get("data_hash") == hash_rows(config.dataset))
