@@ -5,51 +5,25 @@ does not answer, the thread tries again. An event that the service refuses is dr
 """
 
 import contextlib
-import json
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from enum import Enum, auto
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.errors import ConfigError, MtlError, first_line
-from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.paths import shortest
 from mtl_cli.metrics.score_dict import Scores
+from mtl_cli.runs.tracker_events import Event, Outcome, last_epoch_sent, send
 from mtl_cli.trackers.base import Tracker, flat_numbers
 
-RECORD = "tracked.json"  # in the run folder: the last epoch that was sent
 RETRY_SECONDS = 2
 # The seconds that a run waits at its end for a service that does not answer.
 MAX_SECONDS_AWAY = 15
 # The seconds that a run waits at its end for a service that may be receiving files.
 MAX_SECONDS_BUSY = 600
-
-
-@dataclass(frozen=True)
-class Event:
-    """A call of the tracker, to be made by the thread."""
-
-    call: Callable[[], object]
-    num_values: int = 0  # the number of values that the call sends
-    epoch: int = 0  # the number of the epoch that the call reports; 0 for other calls
-    is_end: bool = False  # whether the call reports the end of the run
-    must_succeed: bool = False  # whether an error of the call ends the run
-    # The time of the event, in seconds since 1970.
-    time: float = field(default_factory=time.time)
-
-
-class Outcome(Enum):
-    """The outcome of a call of the tracker."""
-
-    SENT = auto()
-    REFUSED = auto()  # the service refuses the values, so the event is dropped
-    AWAY = auto()  # the service does not answer, so the call is repeated
 
 
 class TrackedRun:
@@ -111,17 +85,6 @@ class TrackedRun:
         call = partial(self.tracker.epoch, number, row)
         self.add(Event(call, len(flat_numbers(row)), number))
 
-    def last_epoch_sent(self) -> int:
-        """Returns the number of the last epoch that was sent before a resume; else 0.
-
-        The number is also 0 if the epochs were sent to another tracker.
-        """
-        try:
-            record = read_json_object(self.folder / RECORD)
-            return int(record["epoch"]) if record["tracker"] == self.tracker.name else 0
-        except (OSError, ValueError, LookupError, TypeError):
-            return 0
-
     def end(self, scores: dict[str, Scores] | None) -> None:
         """Queues the final scores, waits until all events are sent, and closes.
 
@@ -147,25 +110,13 @@ class TrackedRun:
         num_missing = self.num_refused + num_unsent
         if not num_missing and not lacks_end:
             return
-        missing = [f"{num_missing:,} values"] if num_missing else []
-        missing += ["the end of the run"] if lacks_end else []
         if self.reason:
             reason = self.reason
         elif is_interrupted:
             reason = "the run was stopped before the tracker had received them"
         else:
             reason = f"the tracker has not received them within {MAX_SECONDS_BUSY} s"
-        text = f"tracker: {self.tracker.name} lacks {' and '.join(missing)}: {reason}"
-        folder = shortest(self.folder)
-        if scores is not None:
-            text += f"; {folder} holds all values in history.csv and metrics.json"
-        elif num_missing:
-            text += f"; {folder} holds all values in history.csv"
-            # A resumed run sends the epochs after the last epoch that was sent. So an
-            # earlier epoch that was refused is not sent again.
-            if not self.num_refused:
-                text += ", and the resumed run sends the missing values"
-        self.warn(text)
+        self.warn_of_missing(num_missing, lacks_end, reason, has_failed=scores is None)
 
     def wait_until_sent(self) -> None:
         """Waits until all events are sent or refused, or the time is over."""
@@ -198,7 +149,7 @@ class TrackedRun:
                 if not self.is_open:
                     return
                 event = self.events[0]
-            outcome, error = self.send(event)
+            outcome, error = send(self.tracker, self.folder, event)
             with self.lock:
                 if not self.is_open:
                     return
@@ -224,23 +175,6 @@ class TrackedRun:
                 with self.lock:
                     self.lock.wait_for(lambda: not self.is_open, RETRY_SECONDS)
 
-    def send(self, event: Event) -> tuple[Outcome, BaseException | None]:
-        """Calls the tracker. Returns the outcome, and the error if there was one."""
-        try:
-            self.tracker.set_event_time(event.time)
-            event.call()
-        except (Exception, SystemExit) as error:
-            # Errors of the network are subclasses of `OSError`. A call that must
-            # succeed is not repeated.
-            is_away = isinstance(error, OSError) and not event.must_succeed
-            return Outcome.AWAY if is_away else Outcome.REFUSED, error
-        if event.epoch:
-            record = {"tracker": self.tracker.name, "epoch": event.epoch}
-            # If the folder cannot be written, the run itself reports that.
-            with contextlib.suppress(MtlError):
-                write_text(self.folder / RECORD, json.dumps(record) + "\n")
-        return Outcome.SENT, None
-
     def warn_of_error(self, outcome: Outcome) -> None:
         """Prints a warning about the first error, and says what the error changes."""
         effect = "but some values are missing in the tracker"
@@ -250,6 +184,27 @@ class TrackedRun:
         # If the warning cannot be printed, this thread must go on nevertheless.
         with contextlib.suppress(MtlError, OSError, SystemExit):
             self.warn(f"{text}, {effect}")
+
+    def warn_of_missing(
+        self, num_missing: int, lacks_end: bool, reason: str, has_failed: bool
+    ) -> None:
+        """Prints a warning about the values that the tracker lacks at the end of a run.
+
+        The warning says in which files of the run folder the values are.
+        """
+        missing = [f"{num_missing:,} values"] if num_missing else []
+        missing += ["the end of the run"] if lacks_end else []
+        text = f"tracker: {self.tracker.name} lacks {' and '.join(missing)}: {reason}"
+        folder = shortest(self.folder)
+        if not has_failed:
+            text += f"; {folder} holds all values in history.csv and metrics.json"
+        elif num_missing:
+            text += f"; {folder} holds all values in history.csv"
+            # A resumed run sends the epochs after the last epoch that was sent. So an
+            # earlier epoch that was refused is not sent again.
+            if not self.num_refused:
+                text += ", and the resumed run sends the missing values"
+        self.warn(text)
 
 
 @contextlib.contextmanager
@@ -275,7 +230,7 @@ def tracked_run(
     """
     tracked = TrackedRun(tracker, folder, warn)
     tracked.start(values, must_succeed=earlier_rows is None)
-    last_sent = tracked.last_epoch_sent()
+    last_sent = last_epoch_sent(tracker, folder)
     rows = list(earlier_rows or ())
     if rows:
         tracked.resume(rows[-1]["epoch"])
