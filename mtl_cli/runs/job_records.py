@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 RECORDS = ".jobs"  # the folder of records in the sweep folder
 MARK = "sweep"  # the file that says that the folder of records is of a sweep
+STOP_FILE = "stopped"  # this file tells jobs on all machines that the sweep stops
 # The names in the folder of records: records, the stderr of jobs, half-written records
-# (`.tmp`), `MARK`, and the file `stopped`. While `stopped` exists, no further job
-# starts.
-RECORD_NAME = re.compile(rf"\d+(\.\d+)?\.(json|stderr|\d+\.tmp)|{MARK}|stopped")
+# (`.tmp`), `MARK` and `STOP_FILE`.
+RECORD_NAME = re.compile(rf"\d+(\.\d+)?\.(json|stderr|\d+\.tmp)|{MARK}|{STOP_FILE}")
 FAILED = ("failed", "interrupted")
 
 
@@ -117,6 +117,16 @@ def order_of_number(number: str) -> list[int]:
     ['9.1', '9.2', '10.1']
     """
     return [int(part) for part in number.split(".")]
+
+
+def mark_as_stopped(sweep: Path) -> None:
+    """Keeps further jobs of a sweep from starting, on all machines."""
+    (sweep / RECORDS / STOP_FILE).touch()
+
+
+def is_stopped(sweep: Path) -> bool:
+    """Whether a sweep has been stopped, so that no job may start."""
+    return (sweep / RECORDS / STOP_FILE).exists()
 
 
 def jobs_that_never_began(sweep: Path) -> list[JobRecord]:

@@ -16,13 +16,18 @@ import time
 from pathlib import Path
 
 from mtl_cli.core.run_folder import has_ended
-from mtl_cli.runs.job_records import RECORDS, JobRecord, job_records, order_of_number
+from mtl_cli.runs.job_records import (
+    JobRecord,
+    is_stopped,
+    job_records,
+    mark_as_stopped,
+    order_of_number,
+)
 from mtl_cli.sweep import job_processes
 from mtl_cli.sweep.job import Job
 
 POLL_SECONDS = 0.1
 STOP_CHECK_SECONDS = 1.0
-STOP_FILE = "stopped"  # this file tells jobs on all machines that the sweep stops
 
 
 def stop_external_jobs(sweep: Path, reason: str = "") -> None:
@@ -35,7 +40,7 @@ def stop_external_jobs(sweep: Path, reason: str = "") -> None:
         sweep: the sweep's folder.
         reason: why the launcher has failed; "" if the user stops the sweep.
     """
-    (sweep / RECORDS / STOP_FILE).touch()
+    mark_as_stopped(sweep)
     leave_slurm_queue()
     for record in running_here(sweep):
         with contextlib.suppress(ProcessLookupError):
@@ -114,11 +119,6 @@ def describe_failure(error: Exception) -> str:
         last_line = lines[is_path_line.index(True) - 1]
         return f"a process of {package} failed: {last_line}"
     return f"a process of {package} failed: {' '.join(lines[:2])}"
-
-
-def is_stopped(sweep: Path) -> bool:
-    """Whether the sweep has been stopped, so that no job may start."""
-    return (sweep / RECORDS / STOP_FILE).exists()
 
 
 def running_records(sweep: Path) -> list[JobRecord]:

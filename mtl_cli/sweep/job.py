@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 from mtl_cli.core.errors import ConfigError, MtlError
 from mtl_cli.core.nested import literal_config
 from mtl_cli.core.run_folder import status_of
-from mtl_cli.runs.job_records import JobRecord
+from mtl_cli.runs.job_records import JobRecord, is_stopped
 
 MULTI_WORKER_MESSAGE = (
     "trainer.strategy: multi_worker is for one run on several machines, but each job "
@@ -70,6 +70,10 @@ def run_job(job: Job) -> None:
     record.host = socket.gethostname()
     record.write(job.sweep)
     try:
+        # If the sweep was stopped while this process started, SIGINT is lost: a new
+        # process ignores SIGINT until `prepare_process` has installed the handlers.
+        if is_stopped(job.sweep):
+            raise KeyboardInterrupt
         plugins.use_folders(job.plugins)
         if job.values["trainer"]["strategy"] == "multi_worker":
             raise ConfigError(MULTI_WORKER_MESSAGE)

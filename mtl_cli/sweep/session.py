@@ -1,5 +1,6 @@
 """The session of a sweep: from the start of the command to its end."""
 
+import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +12,14 @@ from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.folder_lock import LOCK_NAME, lock_folder
 from mtl_cli.core.run_folder import safe_entries
 from mtl_cli.core.secrets import mask_secrets
-from mtl_cli.runs.job_records import FAILED, MARK, RECORD_NAME, RECORDS, job_records
+from mtl_cli.runs.job_records import (
+    FAILED,
+    MARK,
+    RECORD_NAME,
+    RECORDS,
+    job_records,
+    mark_as_stopped,
+)
 
 if TYPE_CHECKING:
     from mtl_cli.sweep.job_table import JobTable
@@ -66,6 +74,10 @@ class Session:
         from mtl_cli.sweep import external_launchers, job_processes
 
         has_failed_jobs = any(r.status in FAILED for r in self.table.records())
+        # Jobs that are about to start look for this mark, see `run_job`. Running jobs
+        # are stopped even if the mark cannot be written.
+        with contextlib.suppress(OSError):
+            mark_as_stopped(self.folder)
         job_processes.stop_all_jobs()
         external_launchers.stop_external_jobs(self.folder, reason)
         self.close()

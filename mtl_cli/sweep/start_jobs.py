@@ -14,13 +14,9 @@ from mtl_cli.core.errors import ConfigError, JobError
 from mtl_cli.core.machine import cores
 from mtl_cli.core.plugins import used_folders
 from mtl_cli.core.secrets import mask_secrets, tracked_secrets
-from mtl_cli.runs.job_records import JobRecord
+from mtl_cli.runs.job_records import JobRecord, is_stopped
 from mtl_cli.sweep import job_processes, session
-from mtl_cli.sweep.external_launchers import (
-    is_stopped,
-    wait_for_equal_job,
-    wait_unless_stopped,
-)
+from mtl_cli.sweep.external_launchers import wait_for_equal_job, wait_unless_stopped
 from mtl_cli.sweep.folder_names import job_name
 from mtl_cli.sweep.job import Job, skip_if_done
 from mtl_cli.sweep.plan import keys_of_values

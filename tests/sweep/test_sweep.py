@@ -33,7 +33,7 @@ from mtl_cli.core.paths import conf_folder
 from mtl_cli.core.terminal import new_console
 from mtl_cli.distributed.child_processes import free_ports
 from mtl_cli.runs.job_records import JobRecord
-from mtl_cli.sweep import job_processes, job_table
+from mtl_cli.sweep import job, job_processes, job_table
 from mtl_cli.sweep.folder_names import sweep_name
 from mtl_cli.sweep.job_table import JobTable
 from mtl_cli.sweep.session import Session, check_sweep_folder
@@ -807,6 +807,29 @@ def test_damaged_record_of_an_ended_job_does_not_end_the_thread_of_the_table(
     table.thread = SimpleNamespace(join=lambda: None)  # type: ignore[assignment]
     with pytest.raises(DataError, match=r"1\.json: "):
         table.stop()
+
+
+def test_job_that_starts_while_the_sweep_is_stopped_is_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = JobRecord("0", "seed=1", ["seed=1"])
+    stopped_job = job.Job(record, {}, {}, tmp_path, 0, {}, [])
+    record.write(tmp_path)
+    table = JobTable(tmp_path)
+    table.thread = SimpleNamespace(join=lambda: None)  # type: ignore[assignment]
+    # The job's process has not installed its handlers yet, so SIGINT has no effect.
+    monkeypatch.setattr(job, "prepare_process", lambda job: None)
+    monkeypatch.setattr(
+        job_processes, "stop_all_jobs", lambda: job.run_job(stopped_job)
+    )
+    with (tmp_path / "lock").open("w") as lock:
+        Session(tmp_path, 1, table, lock).stop()
+    ended = record.read(tmp_path)
+    assert (ended.status, ended.code, ended.error) == (
+        "interrupted",
+        130,
+        "interrupted",
+    )
 
 
 def test_folder_in_place_of_the_leaderboard_is_a_warning(
