@@ -11,7 +11,7 @@ from mtl_cli.metrics.calibration import calibration_buckets
 from mtl_cli.metrics.metric import Floats, Metric
 from mtl_cli.metrics.score_dict import Score
 from mtl_cli.pages.line_plots import LinePlot
-from mtl_cli.scoring.scores import score
+from mtl_cli.scoring.scores import prediction_problem, score
 from mtl_cli.statistics.sampling_error import (
     INFLUENCES,
     SamplingError,
@@ -63,8 +63,11 @@ class ScoredRows:
         return sampling_error(metric, columns, self.group)
 
     def plots(self) -> list[LinePlot]:
-        """Plots the predictions as the task does; [] without rows."""
-        if not len(self.label):
+        """Plots the predictions as the task does.
+
+        Returns: [] if there are no rows, or if a prediction is not finite.
+        """
+        if prediction_problem(self.prediction):
             return []
         return self.output.task.plots(self.label, self.prediction, self.weight)
 
@@ -118,7 +121,7 @@ class ScoredRows:
             metric `ece`. None in place of the dict if there are no rows, or if a
             prediction is not finite.
         """
-        if not len(self.label) or not np.isfinite(self.prediction).all():
+        if prediction_problem(self.prediction):
             return None
         rows = self.output.task.calibration_rows(
             self.label, self.prediction, self.weight

@@ -118,7 +118,7 @@ def score(
 
 
 def prediction_problem(prediction: Array) -> str:
-    """Returns why no metric of the predictions is defined; "" if metrics may be.
+    """Returns why predictions cannot be scored or plotted; "" if nothing prevents it.
 
     The predictions are (rows,) or (rows, classes).
     """

@@ -1,7 +1,10 @@
-"""The scores of predictions that are not finite numbers."""
+"""The scores and plots of predictions that are not finite numbers."""
 
 import numpy as np
+import pytest
 
+from mtl_cli.heads.base import Output
+from mtl_cli.scoring.scored_rows import ScoredRows
 from mtl_cli.scoring.scores import score
 from mtl_cli.tasks.base import task_class
 
@@ -20,3 +23,13 @@ def test_predictions_that_are_no_numbers_are_counted_over_all_classes() -> None:
     prediction = np.array([[0.5, 0.5], [np.inf, np.nan], [0.1, 0.9]])
     scores = score(task, np.array([0.0, 1, 1]), prediction, np.ones(3))
     assert scores["why"]["accuracy"] == "2 of 6 predictions are not finite numbers"
+
+
+@pytest.mark.parametrize("kind", ["binary", "regression", "wlr"])
+def test_predictions_that_are_no_numbers_have_no_plots(kind: str) -> None:
+    """A histogram over a range that ends at NaN would end a run with an error."""
+    output = Output("y", "y", task_class(kind)(label="y"))
+    label, prediction = np.array([0.0, 1, 1]), np.array([0.2, 0.9, np.nan])
+    rows = ScoredRows(output, label, prediction, np.ones(3), None, np.arange(3))
+    assert rows.plots() == []
+    assert rows.take(np.array([True, True, False])).plots()
