@@ -9,6 +9,7 @@ because rare values share the slice `OTHER`.
 
 from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import compress, pairwise
 from typing import Any
 
@@ -209,11 +210,16 @@ def distinct_values(cells: pa.ChunkedArray) -> tuple[list[str], Array]:
 
 def value_text(value: Any) -> str:
     """Returns a value as text. NaN, the only value unequal to itself, is empty."""
-    return EMPTY if value is None or value != value else printable(str(value))
+    if value is None or value != value:
+        return EMPTY
+    if isinstance(value, float):
+        value += 0.0  # -0.0 becomes 0.0
+    return printable(str(value))
 
 
 def sort_key(value: object) -> tuple[bool, float, str]:
     """Returns a key that sorts numbers by size, and other values after them as text."""
-    if isinstance(value, int | float) and value == value:  # a number, but not NaN
+    # NaN is not a number here: only NaN is unequal to itself.
+    if isinstance(value, int | float | Decimal) and value == value:
         return False, float(value), ""
     return True, 0.0, str(value)

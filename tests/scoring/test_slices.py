@@ -1,6 +1,7 @@
 """Slices of a column, and the test of the weakest one."""
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -115,6 +116,15 @@ def test_few_numbers_and_booleans_are_values() -> None:
         "True": 100,
         "(empty)": 100,
     }
+
+
+def test_decimals_are_sorted_by_size() -> None:
+    cells = pa.array([Decimal("10.50"), Decimal("9.50")] * 100)
+    assert list(counts(cells)) == ["9.50", "10.50"]
+
+
+def test_zero_and_minus_zero_are_one_slice() -> None:
+    assert counts(pa.array([-0.0, 0.0, 1.5] * 100)) == {"0.0": 200, "1.5": 100}
 
 
 def test_mostly_equal_numbers_have_fewer_ranges() -> None:
