@@ -21,14 +21,16 @@ from mtl_cli.data.sources import (
     with_plain_types,
 )
 from mtl_cli.init.file_format import detect_csv_options, detect_format
+from mtl_cli.init.yaml_lines import scalar
 
 MAX_ROWS = 200_000
 # Fewer rows are taken if they would take more bytes.
 MAX_BYTES = 2**30
 ROWS_PER_READ = 10_000
-# The largest length of a column's name. A key of YAML has at most 1024 characters.
-MAX_NAME_LENGTH = 1000
-# A longer list of columns cannot be read from the YAML.
+# The largest length of a column's name in the YAML, with quotes: PyYAML reads no longer
+# keys.
+MAX_NAME_LENGTH = 1024
+# A YAML with a longer list of columns cannot be read.
 MAX_COLUMNS = MAX_YAML_LIST
 
 
@@ -103,13 +105,7 @@ def read_preview(
     table = pa.concat_tables(first_tables).slice(0, MAX_ROWS).combine_chunks()
     if options is not None:
         options, table = trimmed(options, table)
-    for name in table.column_names:
-        if len(name) > MAX_NAME_LENGTH:
-            raise DataError(
-                f"{key}: '{path}' has a column with the name {shown(name)} of "
-                f"{len(name):,} characters; rename the column, to at most "
-                f"{MAX_NAME_LENGTH:,} characters"
-            )
+    check_lengths_of_names(key, path, table.column_names)
     by_ending = format_by_ending(files.paths[0]) is not None
     return TablePreview(path, files.format, by_ending, options, table, is_complete)
 
@@ -121,6 +117,19 @@ def check_number_of_columns(files: Files, names: list[str]) -> None:
             f"{files.key}: '{files.name}' has {len(names):,} columns; mtl-init reads "
             f"at most {MAX_COLUMNS:,}: remove columns, or write the YAML by hand"
         )
+
+
+def check_lengths_of_names(key: str, path: str, names: list[str]) -> None:
+    """Refuses a name that is too long for a key of YAML; see `MAX_NAME_LENGTH`."""
+    for name in names:
+        # In the YAML, a quote or emoji takes several characters: \" or \U0001F600.
+        length = len(scalar(name))
+        if length > MAX_NAME_LENGTH:
+            raise DataError(
+                f"{key}: '{path}' has a column with the name {shown(name)}, which "
+                f"takes {length:,} characters in YAML, where a key has at most "
+                f"{MAX_NAME_LENGTH:,}; give the column a shorter name"
+            )
 
 
 def columnar_tables(files: Files) -> Iterator[pa.Table]:

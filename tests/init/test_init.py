@@ -958,6 +958,7 @@ MISTAKES = {
     "cells separated by commas, tabs, semicolons or bars",
     "nul.csv --task click": "nul.csv is not text in UTF-8 but seems to be text in "
     "UTF-16 or a binary file, because the first line holds NUL bytes",
+    "quotes.csv --task click": "takes 1,202 characters in YAML, where a key has at",
     "long.csv --task click": "cannot read long.csv: header: field larger than",
     "open.csv --task click": "cannot read open.csv: row 101 has a quote that is "
     "never closed, so that the rows after it would be read as one cell; close the "
@@ -1048,6 +1049,7 @@ def tables(tmp_path: Path) -> None:
         "short.csv": "click,ad\n" + "1,2,3\n" * 100,
         "spaced.csv": text.replace(",", "::"),
         "nul.csv": "\0" * 1000,
+        "quotes.csv": 'click,"' + '""' * 600 + '"\n1,2\n',
         "long.csv": "click," + "ad" * 2**17 + "\n1,2\n",
         "open.csv": text + '1,"2\n' + "3,4\n" * 1000,
         "wide.csv": text + '1,"' + "3,4\n" * 2**23,
