@@ -39,7 +39,7 @@ class RawColumnsModel(PythonModel):
         for column, kind in self.input_kinds.items():
             try:
                 inputs[column] = tf.constant(as_array(model_input[column], kind))
-            except ValueError as error:
+            except (TypeError, ValueError) as error:  # a dict has the wrong type
                 raise ValueError(f"column {column}: {error}") from None
         columns = {name: values.numpy() for name, values in serve(**inputs).items()}
         return pd.DataFrame(columns, index=model_input.index)[self.outputs]

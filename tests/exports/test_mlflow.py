@@ -99,6 +99,17 @@ def test_mlflow_model_names_the_column_of_a_float_that_is_no_id() -> None:
         model.predict(None, pd.DataFrame({"user": [0.5]}))
 
 
+def test_mlflow_model_names_the_column_of_a_cell_of_a_wrong_type() -> None:
+    from mtl_cli.exports._mlflow_model import RawColumnsModel
+
+    model = RawColumnsModel()
+    model.saved_model = SimpleNamespace(signatures={"serving_default": None})
+    for kind, cell in {"number": {}, "numbers": 5, "texts": 5}.items():
+        model.input_kinds = {"age": kind}
+        with pytest.raises(ValueError, match="column age: "):
+            model.predict(None, pd.DataFrame({"age": [cell]}))
+
+
 @pytest.mark.slow
 def test_code_that_somebody_put_into_an_mlflow_model_is_not_run(
     run: Path, tmp_path: Path
