@@ -152,8 +152,8 @@ class OnnxOps(GraphOps):
         return self.add("RegexFullMatch", texts, pattern=pattern)
 
     def parse_numbers(self, texts: str) -> str:
-        # A text that is no number, or that float64 cannot hold, would end the call with
-        # an error, or only a part of it would be read.
+        # If a text is no number, or a number that float64 cannot hold, ONNX Runtime
+        # would fail in the whole call, or would read only a part of the text.
         is_numeral = self.matches(texts, NUMERAL)
         texts = self.add("Where", is_numeral, texts, self.constant("nan"))
         for pattern, number in REPLACED_TEXTS.items():
@@ -215,8 +215,8 @@ class OnnxOps(GraphOps):
         num_present_so_far = self.add("CumSum", one_if_present, one)  # along axis 1
         offset = self.add("Add", num_dropped, one)
         new_column = self.add("Sub", num_present_so_far, offset)
-        is_late = self.add("GreaterOrEqual", new_column, self.constant(0))
-        is_kept = self.add("And", is_present, is_late)
+        is_in_result = self.add("GreaterOrEqual", new_column, self.constant(0))
+        is_kept = self.add("And", is_present, is_in_result)
         # Absent and dropped cells all go to one extra column. It is cut off below.
         new_column = self.where(is_kept, new_column, max_length)
         width = self.constant([max_length + 1])

@@ -13,7 +13,8 @@ from mtl_cli.graphs.base import NUMERAL, GraphOps, InputKind, segments
 from mtl_cli.graphs.tensorflow_hash import hash_texts
 
 # {`id(vocabulary)`: the table from the vocabulary's texts to their ids}. A vocabulary
-# must exist as long as the dict: Python may give the `id` of a freed object to another.
+# must exist as long as the dict, because Python may give the `id` of a deleted object
+# to a new object.
 Tables = dict[int, tf.lookup.StaticHashTable]
 
 
@@ -81,7 +82,7 @@ class TensorFlowOps(GraphOps):
         return tf.strings.regex_full_match(texts, pattern)
 
     def parse_numbers(self, texts: Tensor) -> Tensor:
-        # A text that is no number would end the call with an error.
+        # TensorFlow would fail in the whole call if a text is no number.
         texts = tf.where(self.matches(texts, NUMERAL), texts, "nan")
         texts = tf.where(self.matches(texts, r"\s*true\s*"), "1", texts)
         texts = tf.where(self.matches(texts, r"\s*false\s*"), "0", texts)

@@ -61,7 +61,7 @@ class Chain(Heads):
         self.check_sampling_rates(steps, tasks)
 
     def check_equal_rows(self, name: str, task: Task) -> None:
-        """Raises ValueError if a step leaves out rows or weighs them by their label."""
+        """Raises ValueError if a step has a space, or weighs rows by their label."""
         if task.space is not None:
             raise ValueError(
                 f"dataset.tasks.{name}.space: {self.NAME} trains on all "

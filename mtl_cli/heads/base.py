@@ -12,7 +12,7 @@ Labels = dict[str, Array]  # {task: its labels, (rows,)}; a missing label is NaN
 
 @dataclass(frozen=True)
 class Output:
-    """An output of the model, with the labels and rows that score the output.
+    """An output of the model, with the label and the rows on which it is scored.
 
     Attributes:
         name: the name of a task, or the name of an output that the heads add.
@@ -58,7 +58,7 @@ class Heads(Options):
         """Raises ValueError if these heads do not suit the tasks."""
 
     def outputs(self, tasks: Tasks) -> list[Output]:
-        """Returns the outputs of a model: one per task, then those that heads add."""
+        """Returns one output per task, then the outputs that the heads add."""
         return [
             Output(name, name, task, task.space, truth_tasks=(name,), sampled_task=name)
             for name, task in tasks.items()

@@ -72,7 +72,7 @@ class Ordered(Heads):
     ) -> Tensor:
         from keras import ops
 
-        y = [  # the logits that are predicted
+        y = [  # the logits of the predicted probabilities
             ops.cast(logits[name][:, 0], "float32") + task.logit_shift
             for name, task in tasks.items()
         ]

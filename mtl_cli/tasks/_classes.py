@@ -84,9 +84,10 @@ class ClassTask(Task):
         return labels
 
     def class_sizes(self, labels: Floats, weights: Floats) -> Floats:
-        """Returns the sum of the weights of each class, plus half a row, (classes,).
+        """Returns the sum of the weights of each class, plus 0.5, (classes,).
 
-        The half row keeps the logarithm of a class without rows finite.
+        The 0.5, half a row, keeps the logarithm of the size finite if a class has no
+        rows.
         """
         codes = labels.astype("int64")
         sizes = np.full(len(self.classes), 0.5)

@@ -121,16 +121,16 @@ class Task(Options):
 
     @property
     def logit_shift(self) -> float:
-        """A number that corrects the trained logits when it is added to them.
+        """The number to add to the trained logits, to correct the predictions.
 
-        Without the correction, the probabilities are wrong if training gives rows with
-        label 1 another weight, or if the data lack some rows with label 0.
+        Without the correction, the predicted probabilities are wrong if training gives
+        rows with label 1 another weight, or if the data lack some rows with label 0.
         """
         return 0.0
 
     @property
     def odds_factor(self) -> float:
-        """The factor by which a weight of label 1 raises the odds that are trained."""
+        """The factor by which the weight of label 1 raises the odds that are learnt."""
         return 1.0
 
     @property
@@ -183,7 +183,7 @@ class Task(Options):
         """
 
     def label_text(self, label: float) -> str:
-        """Returns the text in messages for a label that `read_labels` has encoded."""
+        """Returns an encoded label as messages name it, such as the class `red`."""
         return f"{label:g}"
 
     def label_column(self, labels: Array) -> "Array | pd.Categorical[str]":
@@ -202,19 +202,18 @@ class Task(Options):
         return {}
 
     def first_loss(self, labels: Floats, logits: Floats) -> float:
-        """Returns about the mean loss if all rows have the same logits.
+        """Estimates the mean loss of a tower that has not been trained yet.
 
-        Returns 0 if the loss cannot depend on the unit of the labels. The tower starts
-        with these logits, (num_logits,).
+        Such a tower gives all rows the same logits, (num_logits,). A loss that does not
+        depend on the unit of the labels is small at the start: its estimate is 0.
         """
         return 0.0
 
     def initial_logits(self, labels: Floats, weights: Floats) -> Floats:
-        """Returns the logits that suit some labels best if all rows have these logits.
+        """Returns the logits with which a tower starts: the same for all rows.
 
-        Best means the lowest loss, if the task has the usual loss of its kind. The
-        biases of the tower's last layer start so that the tower gives these logits. The
-        mean weight is 1.
+        Of all logits that do not depend on the row, these have the lowest loss for the
+        labels, if the task has the usual loss of its kind. The mean weight is 1.
 
         Returns: (num_logits,). Labels that training standardises have the logit 0.
         """
@@ -235,7 +234,7 @@ class Task(Options):
 
     @property
     def calibration_methods(self) -> Mapping[str, CalibrationMethod]:
-        """The method of each value of `trainer.calibration`.
+        """{value of `trainer.calibration`: the calibration that the value chooses}.
 
         With a value that is not among the keys, the logits stay as trained.
         """

@@ -79,8 +79,8 @@ class Binary(Task):
 
     @property
     def odds_factor(self) -> float:
-        # The loss `focal` does not give true probabilities: no factor of the odds would
-        # correct its weight.
+        # With the loss `focal`, predictions are no true probabilities, and no factor of
+        # the odds would correct them for the weight.
         return self.positive_weight if self.loss == "bce" else 1.0
 
     @property

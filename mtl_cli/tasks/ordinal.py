@@ -54,7 +54,7 @@ class Ordinal(ClassTask):
     def initial_logits(self, labels: Floats, weights: Floats) -> Floats:
         """Returns the logit of P(y > k | y > k - 1) for each k, (K - 1,)."""
         sizes = self.class_sizes(labels, weights)
-        num_above = sizes[::-1].cumsum()[::-1][1:]
+        num_above = sizes[::-1].cumsum()[::-1][1:]  # sum of sizes[k + 1:] for each k
         return np.log(num_above / sizes[:-1])
 
     def row_losses(

@@ -61,8 +61,8 @@ class Regression(Task):
         """Returns the mean and deviation for the transform `standard`, otherwise {}."""
         if self.transform != "standard":
             return {}
-        # Equal labels have the deviation 0. Training divides labels by the deviation,
-        # so 1 replaces 0.
+        # If all labels are equal, their deviation is 0. Training divides by the
+        # deviation, so 1 replaces 0.
         return {"mean": labels.mean, "deviation": labels.standard_deviation or 1.0}
 
     def first_loss(self, labels: Floats, logits: Floats) -> float:
