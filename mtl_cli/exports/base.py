@@ -63,8 +63,8 @@ class ExportFormat(Options):
 
         |x - y| / (s (1 + log s)),    s = max(1, |y|)
 
-    The logarithm is there because a large y may be exp(z). The rounding error of z
-    grows with z, and z is log y. The error of y is y times the rounding error of z.
+    The factor 1 + log s is for a large prediction y = exp(z). The error of y is y times
+    the rounding error of z, and the rounding error of z grows with z = log y.
 
     Attributes:
         packages: the Python packages that the format needs, if mtl-cli itself does not

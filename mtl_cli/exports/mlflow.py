@@ -67,7 +67,8 @@ class MLflow(ExportFormat):
         # Somebody may have changed the copy of the code in the export. Therefore the
         # original in this package runs instead.
         model = RawColumnsModel()
-        # The call is the same as MLflow's: the context holds the paths of artifacts.
+        # MLflow calls the model in the same way, with a context that holds the paths of
+        # the artifacts.
         artifacts = {ARTIFACT: str(path / "artifacts" / ARTIFACT)}
         model.load_context(SimpleNamespace(artifacts=artifacts))
         columns = model.predict(context=None, model_input=rows.to_pandas())

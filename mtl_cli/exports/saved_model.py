@@ -30,11 +30,11 @@ MAX_BYTES = 2**31 - 1  # of the file of the graph: the limit of protocol buffers
 class SavedModel(ExportFormat):
     """A TensorFlow SavedModel whose signature has one input per raw column."""
 
-    def check(self, name: str, target: Path) -> None:
-        super().check(name, target)
+    def check(self, format_name: str, target: Path) -> None:
+        super().check(format_name, target)
         if target.suffix == ".onnx":
             raise ConfigError(
-                f"--format {name}: '{target}' is the name of an ONNX file; add "
+                f"--format {format_name}: '{target}' is the name of an ONNX file; add "
                 "--format onnx, or give the name of a folder"
             )
 
@@ -46,9 +46,9 @@ class SavedModel(ExportFormat):
         check_names(record["inputs"])
         check_size(model)
         scorer = RawScorer(model.network, model.features, model.config)
-        # Only identifiers of Python can be names of a function's arguments. So the
-        # arguments first get other names. `rename_inputs` writes the names of the
-        # columns into the file.
+        # The name of a column may be no identifier of Python, so it cannot be the name
+        # of a function's argument. Therefore the arguments get other names here, and
+        # `rename_inputs` replaces these names in the file by the names of the columns.
         columns_by_argument = argument_names(record["inputs"])
         function = scorer.function(columns_by_argument)
         module = tf.Module()
@@ -81,7 +81,7 @@ class SavedModel(ExportFormat):
 
 
 def argument_names(columns: Iterable[str]) -> dict[str, str]:
-    """Returns {name of an argument that no column has: column}, in order."""
+    """Returns {name of the argument: column}. No argument has the name of a column."""
     columns = list(columns)
     start = "input"
     while any(column.startswith(start) for column in columns):
@@ -129,8 +129,8 @@ def check_size(model: TrainedModel) -> None:
 def rename_inputs(path: Path, new_names: dict[str, str]) -> None:
     """Renames the inputs of a model in its file `saved_model.pb`.
 
-    `new_names` is {name of an input in the file: raw column, its new name}. No new name
-    is a name in the file.
+    `new_names` is {name of an input in the file: its new name, a raw column}. The new
+    names differ from all names in the file.
     """
     from tensorflow.core.protobuf import saved_model_pb2
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from mtl_cli.exports.base import Predictions
     from mtl_cli.graphs.base import InputKind
+    from mtl_cli.layers.lookup import TableGroup
     from mtl_cli.network.network import Network
 
 WEIGHTS = "weights.npz"
@@ -120,22 +121,31 @@ def named_weights(network: "Network") -> dict[str, Any]:
 
 def embedding_tables(layer: Any, model: TrainedModel) -> dict[str, Any]:
     """Returns {"tables": ...} for an embedding layer, and {} for any other layer."""
+    group = table_group_of(layer, model)
+    if group is None:
+        return {}
+    rows = {}
+    start = 0
+    for feature, size in group.sizes.items():
+        rows[feature] = [start, start + size]
+        start += size
+    return {"tables": rows}
+
+
+def table_group_of(layer: Any, model: TrainedModel) -> "TableGroup | None":
+    """Returns the tables that an embedding layer holds; None for any other layer."""
     from mtl_cli.layers.lookup import table_groups
 
     sizes = getattr(layer, "vocabulary_sizes", None)
     # Encoders such as `deepfm` look up first-order weights too: vectors of length 1.
     for dim in (model.config.encoder.embedding_dim, 1):
         groups = table_groups(model.features.layout, dim)
-        named = [group for group in groups if group.layer == layer.name]
-        for group in named or groups:
+        # Two groups may hold tables of equal sizes, so the layer's name decides first.
+        groups = [group for group in groups if group.layer == layer.name] or groups
+        for group in groups:
             if tuple(group.sizes.values()) == sizes:
-                rows = {}
-                start = 0
-                for feature, size in group.sizes.items():
-                    rows[feature] = [start, start + size]
-                    start += size
-                return {"tables": rows}
-    return {}
+                return group
+    return None
 
 
 def describe_features(model: TrainedModel) -> dict[str, dict[str, Any]]:
