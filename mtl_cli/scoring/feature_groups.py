@@ -15,12 +15,12 @@ from mtl_cli.data.table import Array
 from mtl_cli.metrics.amounts import mid_ranks
 
 MAX_ROWS = 10_000  # the number of rows on which features are compared
-# The number of rows with a repeated value that Goodman and Kruskal's lambda needs.
+# Goodman and Kruskal's lambda needs this many rows whose value occurs more than once.
 MIN_REPEATED = 100
 # The smallest rank correlation, or lambda, of two features that count as copies.
 MIN_SIMILARITY = 0.98
-# Copies have about equally many distinct values. Outside these ratios of the two
-# numbers of values, lambda is not computed, to save time.
+# Copies have about equally many distinct values. To save time, lambda is only computed
+# if the ratio of the numbers of distinct values lies between these limits.
 MIN_RATIO = 0.9
 MAX_RATIO = 1.12
 NAME_SEPARATOR = " + "
@@ -111,7 +111,7 @@ def copies(
         summary = feature.summary(columns)  # one number per row
         if feature.numeric and np.issubdtype(summary.dtype, np.floating):
             rank = mid_ranks(summary, np.ones(len(summary)))  # ties have the mean rank
-            deviation = rank.std() or 1  # The deviation is 0 if all numbers are equal.
+            deviation = rank.std() or 1  # 1 replaces 0 if all numbers are equal
             ranks_of[name] = (rank - rank.mean()) / deviation
         # Rows with equal values have equal codes, whole numbers from 0.
         _, codes = np.unique(columns, axis=0, return_inverse=True)
@@ -129,7 +129,7 @@ def copies(
                 goodman_kruskal_lambda(codes_of[b], codes_of[a]),
             )
             if similarity >= MIN_SIMILARITY:
-                pairs[a, b] = f"nearly copies ({similarity:.1%} of the values follow)"
+                pairs[a, b] = f"nearly copies (Goodman-Kruskal lambda {similarity:.3f})"
     return pairs
 
 

@@ -108,7 +108,7 @@ def summarize_layer(
     summaries = []
     for route, weights_of_gate in zip(layer.routes, weights, strict=True):
         place = layer_place
-        task = None
+        task = None  # the gate serves several tasks
         gate_weights = weights_of_gate  # (rows, experts)
         if isinstance(route.owner, str):
             place = f"{layer_place} {route.owner}".strip()

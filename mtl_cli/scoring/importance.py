@@ -130,8 +130,8 @@ def shuffle_features(
 ) -> dict[str, Array]:
     """Returns encoded rows in which some features have the values of other rows.
 
-    Row i gets the values of row `order[i]`; the order has the shape (rows,). Only those
-    inputs of the network are copied that hold one of the features.
+    Row i gets the values of row `order[i]`; the order has the shape (rows,). Inputs of
+    the network that hold none of the features are not copied.
     """
     inputs = dict(encoded)
     for input_name, values in encoded.items():

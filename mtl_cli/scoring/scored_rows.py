@@ -49,7 +49,7 @@ class ScoredRows:
         return ScoredRows(self.output, *columns, group, self.row_indices[mask])
 
     def score(self, names: list[str] | None = None) -> Score:
-        """Returns counts of the rows, and some metrics; None for all of the task's."""
+        """Returns counts of the rows, and the named metrics, by default the task's."""
         columns = self.label, self.prediction, self.weight
         return score(self.output.task, *columns, self.group, names=names)
 
@@ -73,7 +73,10 @@ class ScoredRows:
 
     @property
     def has_delong_error(self) -> bool:
-        """Whether a formula gives the main metric's error, not a slow bootstrap."""
+        """Whether a quick formula gives the sampling error of the main metric.
+
+        For other metrics, a slow bootstrap estimates the error.
+        """
         return self.main_metric.name in INFLUENCES
 
     @property

@@ -30,8 +30,8 @@ def score_outputs(
     The predictions are (rows,) or (rows, classes). If `scenarios` are given, the rows
     of each scenario are scored too.
 
-    Returns: {output: its score}. `space` and `scenarios` are added to the score as
-        `metrics.score_dict` describes.
+    Returns: {output: its score}. A score here also has the keys `space` and `scenarios`
+        that `metrics.score_dict` describes, if they apply.
     """
     scores: Scores = {}
     masks = {} if scenarios is None else scenarios.masks
@@ -133,7 +133,7 @@ def prediction_problem(prediction: Array) -> str:
 def monitored_value(
     monitor: str, outputs: list[Output], scores: Scores
 ) -> float | None:
-    """Returns the value that the key `trainer.monitor` asks for; higher is better.
+    """Returns the value by which `trainer.monitor` judges an epoch; higher is better.
 
     The value is the mean of the monitored metrics on validation rows. Metrics for which
     lower is better are negated.

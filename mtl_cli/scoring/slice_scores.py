@@ -94,18 +94,19 @@ def score_slice(
     inside = rows.take(is_inside)
     metric = rows.main_metric.name
     score = inside.score()
+    # The key `metrics` of the task may leave out the main metric.
     value = score[metric] if metric in score else inside.score([metric])[metric]
     error = None if value is None else inside.sampling_error(metric)
-    name = slices.names[slice_index]
+    slice_name = slices.names[slice_index]
     test = None
-    if name != OTHER and inside.smaller_class_size >= MIN_OF_CLASS:
+    if slice_name != OTHER and inside.smaller_class_size >= MIN_OF_CLASS:
         test = compare_with_rest(value, error, rows.take(~is_inside), metric)
     interval = value_with_interval(value, error)
     calibration = inside.calibration() or dict.fromkeys(CALIBRATION_KEYS)
     reasons = score.get("why", {})
     record = {
         "column": slices.column,
-        "slice": name,
+        "slice": slice_name,
         "task": rows.output.name,
         "metric": metric,
         "rows": score["rows"],
@@ -114,7 +115,7 @@ def score_slice(
         **(dict.fromkeys(SliceTest._fields) if test is None else test._asdict()),
         **dict.fromkeys(Verdict._fields),
         **{key: calibration[key] for key in CALIBRATION_KEYS},
-        "why": "; ".join(f"{metric}: {reason}" for metric, reason in reasons.items()),
+        "why": "; ".join(f"{name}: {reason}" for name, reason in reasons.items()),
         "metrics": {
             name: score[name] for name in rows.output.task.metric_names if name in score
         },

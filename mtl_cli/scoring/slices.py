@@ -67,13 +67,13 @@ def slices_by(column: str, cells: pa.ChunkedArray, are_ids: bool) -> Slices:
     if is_text(cells.type):  # An empty text is an empty cell.
         cells = pa.compute.if_else(pa.compute.equal(cells, ""), None, cells)
     is_empty = empty_cells(cells)
-    ordered = dates_from_text(cells, is_empty)
-    numbers = None if are_ids else as_numbers(ordered, is_empty)
+    cells_or_times = dates_from_text(cells, is_empty)
+    numbers = None if are_ids else as_numbers(cells_or_times, is_empty)
     if numbers is not None:
         is_empty |= np.isnan(numbers)  # the text "nan"
     num_distinct = 0 if numbers is None else len(np.unique(numbers[~is_empty]))
     if numbers is not None and num_distinct > MAX_DISTINCT_NUMBERS:
-        value_names, value_codes = number_ranges(numbers, is_empty, ordered)
+        value_names, value_codes = number_ranges(numbers, is_empty, cells_or_times)
     else:
         value_names, value_codes = distinct_values(cells)
     frequent, slice_codes = merge_rare_values(value_codes)
