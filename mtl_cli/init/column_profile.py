@@ -131,8 +131,8 @@ class ColumnProfile:
     def split(self, separator: str) -> "ColumnProfile":
         """Returns the profile of the lists into which a separator splits the cells.
 
-        The column holds text. An empty text counts as a missing cell, as in training.
-        A text file cannot hold both, but Parquet and Feather files can.
+        The column holds text. In Parquet and Feather files, a cell may hold an empty
+        text: it counts as a missing cell, as in training.
         """
         texts = empty_as_null(self.values)
         has_no_list = np.asarray(texts.is_null())[self.codes] | (self.codes < 0)

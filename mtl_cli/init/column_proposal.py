@@ -14,8 +14,10 @@ FEW_VALUES = 200
 MAX_VOCABULARY = 50_000
 # The largest number of hash buckets, as a power of 2.
 MAX_LOG2_HASH_BUCKETS = 20
-MAX_BUCKETS = 32  # of a feature with one embedding per bucket
-MAX_RAMPS = 16  # buckets of a feature without embeddings
+# The largest number of buckets of a numeric feature: with an embedding per bucket, and
+# without embeddings.
+MAX_BUCKETS = 32
+MAX_RAMPS = 16
 MIN_BUCKETS = 4
 # A value is a spike if it fills at least this share of the cells.
 MIN_SPIKE = 0.25
@@ -38,7 +40,7 @@ class ColumnProposal:
             that the user may write to make it a feature. None if no feature can read
             the column.
         remark: the reason for the proposal, or what the user should check; may be "".
-        warning: what the user must check; "" if there is nothing.
+        warning: what the user must check; "" if the user need not check anything.
         may_leak: whether the column may be known only after the prediction.
     """
 
@@ -146,7 +148,7 @@ def min_count_keys(counts: Array, counted: str) -> tuple[dict[str, Any], str]:
 
     Args:
         counts: the number of times that each value occurs.
-        counted: the words in the remark for all that was counted, such as "the cells".
+        counted: what was counted, such as "the cells", for the remark.
     """
     if len(counts) <= FEW_VALUES or counts.min() > 1:
         return {}, ""

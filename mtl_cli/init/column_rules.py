@@ -65,7 +65,7 @@ def unusable_column(column: ColumnProfile) -> ColumnProposal | None:
         remark = f"no feature reads {column.arrow_type}: convert the column"
         return leave_out(column, remark)
     if column.kind != "list" and column.num_distinct == 1 and not column.num_missing:
-        value = shorten(column.values[0].as_py())
+        value = shorten(column.values[0].as_py()) or "empty text"
         return leave_out(column, f"the value is always {value}")
     return None
 
@@ -90,7 +90,7 @@ def weight_column(column: ColumnProfile) -> ColumnProposal | None:
 
 
 def log_column(column: ColumnProfile) -> ColumnProposal | None:
-    """Leaves out the propensities and ids of requests in logs of shown rows.
+    """Leaves out propensities and ids of requests, as logs of impressions hold them.
 
     A propensity, the probability that the row was shown, is not known before the
     prediction. The id of a request is always new.
@@ -124,7 +124,8 @@ def decimal_column(column: ColumnProfile) -> ColumnProposal | None:
 def decimal_ids(column: ColumnProfile, numbers: Array) -> ColumnProposal:
     """Proposes ids in text as categories, and leaves out ids of other types.
 
-    Floats that their type holds exactly do not come here: they are whole numbers.
+    Ids that are stored as floats come here only if their type does not hold them
+    exactly. Otherwise the column has the kind `whole`.
     """
     if not column.stored_as_text:
         remark = f"the name suggests ids, but the type is {column.arrow_type}: store "
@@ -189,10 +190,11 @@ def whole_number_column(column: ColumnProfile) -> ColumnProposal | None:
 
 
 def repeat_as_ids(column: ColumnProfile, numbers: Array) -> bool:
-    """Whether whole numbers are many, occur several times each, and none is negative.
+    """Whether a column has many distinct whole numbers that repeat as ids do.
 
-    Such numbers may be ids or amounts. A single value, such as 0, often fills a large
-    share of a column of amounts, but not of a column of ids.
+    Each number occurs several times, and none is negative. Amounts may repeat in the
+    same way, but often a single amount, such as 0, fills a large share of the column.
+    A single id does not.
     """
     if column.num_distinct < MIN_DISTINCT_IDS or numbers.min() < 0:
         return False

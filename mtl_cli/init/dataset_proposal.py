@@ -21,7 +21,7 @@ from mtl_cli.init.spaces import find_column, limit_to_space, notes_on_spaces
 from mtl_cli.init.task_proposal import TaskProposal
 from mtl_cli.init.task_rules import propose_task
 
-# Two columns with fewer values in common may share them by accident, such as hours.
+# Two columns may have fewer values than this in common by chance, such as hours.
 MIN_COMMON_IDS = 21
 MIN_COMMON_SHARE_OF_LIST = 0.9
 MIN_COMMON_SHARE_OF_IDS = 0.5
@@ -195,7 +195,7 @@ def notes_on_shared_tables(proposals: list[ColumnProposal]) -> list[str]:
 
 
 def is_entity(column: ColumnProfile) -> bool:
-    """Whether a column may hold users, items or the like, most of them in two rows."""
+    """Whether a column may hold users or items, each in two rows or more on average."""
     if column.kind == "list" or column.num_filled < 2 * column.num_distinct:
         return False
     return has_word(column.name, LASTING_WORDS)

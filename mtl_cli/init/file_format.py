@@ -34,7 +34,7 @@ def detect_format(files: Files) -> str:
 
 
 def detect_csv_options(files: Files, columns: list[str] | None) -> Csv:
-    """Detects the delimiter of a text file, and names columns without names by number.
+    """Returns the keys `dataset.csv.*` of a text file, with the detected delimiter.
 
     Args:
         files: the files of the table; their format is known.
@@ -66,7 +66,11 @@ def detect_csv_options(files: Files, columns: list[str] | None) -> Csv:
 
 
 def first_bytes(files: Files) -> bytes:
-    """Returns the start of the first file with its header; refuses other than text."""
+    """Returns the start of the first file, with its header, if the file is text.
+
+    Raises:
+        DataError: if the file is not text.
+    """
     with files.system.open_input_stream(files.paths[0]) as stream:
         block: bytes = stream.read(HEADER_BYTES)
     check_is_text(block)
@@ -94,8 +98,8 @@ def detect_delimiter(lines: list[str], usual: str) -> str:
         num_cells = [len(cells) for cells in csv.reader(lines, delimiter=delimiter)]
         if not num_cells:
             continue
-        in_first_line = num_cells[0]
-        num_equal = num_cells.count(in_first_line)
-        if in_first_line > 1 and num_equal >= MIN_EQUAL_SHARE * len(num_cells):
+        num_in_first_line = num_cells[0]
+        num_equal = num_cells.count(num_in_first_line)
+        if num_in_first_line > 1 and num_equal >= MIN_EQUAL_SHARE * len(num_cells):
             return delimiter
     return usual

@@ -19,8 +19,10 @@ Dependence = Literal["one to one", "many to one", "none"]
 # The smallest mean number of rows per value. With fewer rows, each value may go with
 # one target value by chance.
 MIN_ROWS_PER_VALUE = 10
-MIN_COMMON_ROWS = 0.5  # share of the rows with a target that have a value too
-MAX_DISTINCT_SHARE = 0.5  # number of distinct values, divided by the number of rows
+# The smallest share of the rows with a target value that have a value too.
+MIN_COMMON_SHARE = 0.5
+# The largest number of distinct values, divided by the number of rows.
+MAX_DISTINCT_SHARE = 0.5
 MAX_CHANCE = 1e-6  # the largest probability that a finding is by chance
 
 
@@ -80,10 +82,10 @@ def equals_label(column: ColumnProfile, task: TaskProposal, label_codes: Array) 
 def sign_of_leak(
     column: ColumnProfile, name: str, task: TaskProposal, label_codes: Array
 ) -> str:
-    """Returns a sign that a column is known only after the label; "" if there is none.
+    """Describes a sign that a column is known only after the label; "" without a sign.
 
-    A sign is the end of a sentence that begins with "the column". `name` is the name of
-    the task. See `equals_label` for the other arguments.
+    The text ends a sentence that begins with "the column". `name` is the name of the
+    task. See `equals_label` for the other arguments.
     """
     if task.task_class.BINARY_LABELS:
         auc = auc_of_column(column, task.y)
@@ -160,7 +162,7 @@ def dependence_on(column: ColumnProfile, target: Array) -> Dependence:
     """
     has_both = (column.codes >= 0) & (target >= 0)
     num_rows = int(has_both.sum())
-    if num_rows < MIN_COMMON_ROWS * (target >= 0).sum():
+    if num_rows < MIN_COMMON_SHARE * (target >= 0).sum():
         return "none"
     if column.num_distinct > MAX_DISTINCT_SHARE * num_rows:
         return "none"

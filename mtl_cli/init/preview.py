@@ -24,8 +24,7 @@ from mtl_cli.init.file_format import detect_csv_options, detect_format
 from mtl_cli.init.yaml_lines import scalar
 
 MAX_ROWS = 200_000
-# Fewer rows are taken if they would take more bytes.
-MAX_BYTES = 2**30
+MAX_BYTES = 2**30  # reading stops earlier if the rows take more memory than this
 ROWS_PER_READ = 10_000
 # The largest length of a column's name in the YAML, with quotes: PyYAML reads no longer
 # keys.
@@ -74,9 +73,10 @@ def read_preview(
     Raises:
         DataError: if the table does not exist, is damaged or has no rows.
     """
-    # With `auto`, `find_files` finds only the Parquet files of a folder.
-    any_format = "auto" if find_data(path).is_dir() else "csv"
-    files = find_files(key, path, any_format)
+    # The format is detected below. Until then, `auto` finds the Parquet files of a
+    # folder, and `csv` finds a file with any ending.
+    first_format = "auto" if find_data(path).is_dir() else "csv"
+    files = find_files(key, path, first_format)
     options = None
     first_tables = []
     num_rows = num_bytes = 0

@@ -32,8 +32,8 @@ def find_problem(dataset: Dataset) -> str:
     outputs = Heads().outputs(dataset.tasks)
     try:
         data = load(dataset, outputs)
-        # By default, a run monitors the mean over the tasks of their monitored metrics,
-        # on the validation rows.
+        # By default, a run monitors a metric of each task on the validation rows, and
+        # takes the mean over the tasks.
         check_monitor("mean", outputs, data.splits["valid"])
     except DataError as error:
         return str(error)

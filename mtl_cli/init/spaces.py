@@ -22,7 +22,7 @@ MAX_OUTSIDE_SHARE = 0.05
 def notes_on_spaces(
     tasks: dict[str, TaskProposal], spaces: dict[str, str]
 ) -> list[str]:
-    """Returns a note for each task without a space, and each space it may need."""
+    """Returns notes that name the spaces that tasks without a space may need."""
     notes = [
         note_on_space(tasks, task, space)
         for space in tasks
@@ -50,7 +50,7 @@ def note_on_space(tasks: dict[str, TaskProposal], task: str, space: str) -> str:
     num_in_space = int((y_of_space == 1).sum())
     is_outside = (y_of_space == 0) & (np.nan_to_num(y) != 0)
     num_outside = int(is_outside.sum())
-    fills_space = 2 * num_positive > num_in_space
+    fills_space = 2 * num_positive > num_in_space  # expected of amounts only
     if num_positive < MIN_POSITIVES or fills_space != is_amount:
         return ""
     if num_outside > MAX_OUTSIDE_SHARE * num_positive:

@@ -111,8 +111,9 @@ def check_classes(
 ) -> None:
     """Refuses a test table with a label that the training table does not hold."""
     train_counts = train_labels.most_frequent()
-    # One table may hold only numbers, and the other numbers and words. So a label is
-    # compared as text too.
+    # If one table holds only numbers, and the other table numbers and words, the number
+    # 1 of the one table is the text "1" of the other. So labels are also compared as
+    # text.
     known_labels = {yaml_value(train_labels, value) for value in train_counts}
     for value, count in test_labels.most_frequent().items():
         is_known = yaml_value(test_labels, value) in known_labels

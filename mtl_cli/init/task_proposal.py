@@ -131,7 +131,7 @@ def describe_amounts(labels: Array, label_count: str) -> tuple[dict[str, str], s
 
     Args:
         labels: the labels that count, (labels,), without missing labels.
-        label_count: the number of labels in words.
+        label_count: a text with the number of labels, see `labels_and_missing`.
     """
     median, high = np.quantile(labels, [0.5, 0.99])
     transform_remark = (

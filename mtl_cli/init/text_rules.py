@@ -35,7 +35,7 @@ CONVERTIBLE_TEXT = {
     r"^\[.*\]$": "the cells are lists in brackets: write lists in the form a|b|c",
     r"^\{.*\}$": "the cells are records: make one column per field",
 }
-# The cells are as a pattern says if more than this share of the distinct values match.
+# A pattern describes a column if more than this share of its distinct values match.
 MIN_MATCHING_SHARE = 0.9
 
 # {separator of lists in text: share of the cells that must contain the separator}

@@ -1,8 +1,8 @@
 """Lines of YAML: a key with its value and a comment.
 
-The lines are not written by a YAML library, for two reasons. A library breaks a long
-list only after the line has exceeded the width. Also, a library quotes text for one
-version of YAML only.
+PyYAML does not write these lines, for two reasons. PyYAML breaks a long list only after
+the line has exceeded the width. Also, PyYAML quotes only the texts that PyYAML itself
+would read as something else; OmegaConf reads more texts as numbers, see `scalar`.
 """
 
 import re
