@@ -6,6 +6,7 @@ from dataclasses import replace
 import yaml
 from pydantic import ValidationError
 
+from mtl_cli.config.monitor import AUTO
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.options import first_problem
 from mtl_cli.data.dataset import Dataset
@@ -32,9 +33,8 @@ def find_problem(dataset: Dataset) -> str:
     outputs = Heads().outputs(dataset.tasks)
     try:
         data = load(dataset, outputs)
-        # By default, a run monitors a metric of each task on the validation rows, and
-        # takes the mean over the tasks.
-        check_monitor("mean", outputs, data.splits["valid"])
+        # The default of `trainer.monitor` must be defined on the validation rows.
+        check_monitor(AUTO, outputs, data.splits["valid"])
     except DataError as error:
         return str(error)
     return ""

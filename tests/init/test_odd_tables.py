@@ -564,7 +564,7 @@ TABLES = {
         {},
         set(),
         {"rare"},
-        "mtl-train refuses the data set as it is: trainer.monitor: auc of task rare is",
+        "mtl-train refuses the data set as it is: trainer.monitor: ne of task rare is",
     ),
 }
 
