@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mtl_cli.columns.arrow_types import is_id, is_number, time_counts, unusable_type
 from mtl_cli.columns.cells import empty_cells, first_unconvertible_cell
@@ -82,6 +83,7 @@ def times_from_text(
     Raises:
         DataError: if some texts are neither numbers nor dates, or have several forms.
     """
+    column = pc.ascii_trim(column, " \t")  # Arrow's reader of CSV files does so too
     with suppress(pa.ArrowInvalid):
         return column.cast(pa.float64()), "number"
     for dtype in TEXT_DATES:

@@ -45,10 +45,14 @@ def start_children(run_folder: Path, num_processes: int) -> Children:
     # would make a folder for each child and leave it behind.
     command.append(f"hydra.run.dir={quoted(str(run_folder.resolve()))}")
     command.append("trainer.strategy=multi_worker")
-    children = [
-        start_child(command, {cluster.TF_CONFIG: cluster.tf_config(workers, rank)})
-        for rank in range(1, num_processes)
-    ]
+    children: list[Child] = []
+    try:
+        for rank in range(1, num_processes):
+            variables = {cluster.TF_CONFIG: cluster.tf_config(workers, rank)}
+            children.append(start_child(command, variables))
+    except OSError:  # without the others, the started children would wait for minutes
+        terminate(children)
+        raise
     os.environ[cluster.TF_CONFIG] = cluster.tf_config(workers, 0)
     return children
 

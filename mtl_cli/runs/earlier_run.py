@@ -6,6 +6,7 @@ and adds the new values of this run. Other features, and the features that
 `start_from.refit` names, start fresh.
 """
 
+import contextlib
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -160,9 +161,11 @@ def check_finished(path: Path) -> None:
 
 def names_of_runs(folder: Path) -> list[str]:
     """Returns the names of the run folders in a folder, newest first."""
-    runs = [status.parent for status in folder.glob(f"*/{STATUS}")]
-    oldest_first = sorted(runs, key=lambda run: run.stat().st_mtime)
-    return [run.name for run in reversed(oldest_first)]
+    times = {}
+    for status in folder.glob(f"*/{STATUS}"):
+        with contextlib.suppress(FileNotFoundError):  # the run was removed since
+            times[status.parent.name] = status.parent.stat().st_mtime
+    return sorted(times, key=times.__getitem__, reverse=True)
 
 
 def read_kept(config: Config, file: Path) -> EarlierRun:

@@ -134,7 +134,11 @@ def copy_log(log: Path, run: Path, rank: int) -> Path:
             return Path(shutil.copy(log, run / f"worker-{rank}.log"))
     descriptor, name = tempfile.mkstemp(".log", f"mtl-worker-{rank}-")
     os.close(descriptor)
-    return Path(shutil.copy(log, name))
+    try:
+        return Path(shutil.copy(log, name))
+    except OSError:
+        os.unlink(name)
+        raise
 
 
 def execute_in_folder(config: "Config", start: "RunStart", request: RunRequest) -> None:

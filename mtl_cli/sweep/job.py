@@ -68,8 +68,8 @@ def run_job(job: Job) -> None:
     record = job.record
     record.pid = os.getpid()
     record.host = socket.gethostname()
-    record.write(job.sweep)
     try:
+        record.write(job.sweep)
         # If the sweep was stopped while this process started, SIGINT is lost: a new
         # process ignores SIGINT until `prepare_process` has installed the handlers.
         if is_stopped(job.sweep):

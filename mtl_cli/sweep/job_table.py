@@ -47,10 +47,7 @@ class JobTable:
         self.thread.start()
 
     def stop(self) -> None:
-        """Stops the thread; shows the final table and the next command to try.
-
-        Raises a `DataError` if a job's record is damaged.
-        """
+        """Stops the thread; shows the final table and the next command to try."""
         self.is_over.set()
         self.thread.join()
         started = [record for record in self.records() if record.has_started]
@@ -58,7 +55,7 @@ class JobTable:
             return
         try:
             write_leaderboard(self.folder)
-        except WriteError as error:
+        except (DataError, WriteError) as error:
             self.print_line(f"warning: {error}")
         # The greatest objective comes first. Jobs without an objective come last.
         started.sort(key=lambda r: (r.objective is None, -(r.objective or 0.0)))

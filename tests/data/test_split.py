@@ -115,6 +115,17 @@ def test_day_is_never_in_two_splits(rows_of_days, valid_rows, test_rows):
     assert days_of["valid"].max() < days_of["test"].min()
 
 
+@pytest.mark.parametrize(
+    "texts", [[" 5", "40", "6\t"], ["2026-01-02", " 2026-03-01", "2026-01-03 "]]
+)
+def test_spaces_around_times_do_not_count(texts):
+    table = pa.table({"user": [1, 2, 3], "day": texts})
+    rows = split(
+        {"train": table}, valid_fraction=0.33, split_by="time", split_column="day"
+    )
+    assert rows["valid"].tolist() == [1]
+
+
 def test_later_days_of_the_test_file_are_tested_on():
     table = pa.table({"user": np.arange(100), "day": np.arange(100) // 30})
     rows = split(
