@@ -156,8 +156,12 @@ class AucPredictions(Predictions):
         influence = self.auc_and_influence[1] - other.auc_and_influence[1]
         error = standard_error(self.rows.label, influence)
         if difference and not error:
-            # DeLong's formula would give these AUCs an error of 0.
-            raise UnusableError("one AUC is 0, the other 1")
+            # For example, one model separates the classes, and the other model predicts
+            # the same value for all rows.
+            raise UnusableError(
+                f"DeLong's formula gives the AUCs {self.score:g} and {other.score:g} "
+                "an error of 0"
+            )
         degrees = degrees_of_freedom(self.rows.label, influence)
         return t_test(difference, error, degrees)
 

@@ -229,7 +229,8 @@ def test_few_rows_or_aucs_without_an_error_are_not_tested() -> None:
         return str(error.value)
 
     label = [1.0, 0.0] * 6
-    assert reason(label, label, [1 - x for x in label]) == "one AUC is 0, the other 1"
+    assert "AUCs 1 and 0 an error" in reason(label, label, [1 - x for x in label])
+    assert "AUCs 0.5 and 1 an error" in reason(label, [0.5] * 12, label)
     assert "fewer than 5 test rows" in reason(label[:8], label[:8], label[:8])
     rows = Rows(np.arange(19), np.ones(19), np.ones(19), np.full(19, -1))
     of_a, of_b = (make_predictions(rmse, rows, [np.full(19, x)]) for x in (2.0, 3.0))
