@@ -92,7 +92,8 @@ def read_one_seed(
     Returns: the rows; and the predictions, (rows,) or (rows, classes).
 
     Raises:
-        UnusableError: if the file is missing or damaged, or lacks a column.
+        UnusableError: if the file is missing or damaged, lacks a column, or has no
+            scored rows.
     """
     score = run.score("test", task)
     # If the space is "click = 1", the column "click" of the file is 1 in the space.
@@ -113,11 +114,14 @@ def read_one_seed(
             if name not in table.column_names:
                 raise UnusableError(f"predictions.parquet has no column {name}")
         labels = label_values(run, label_name, table[label_name])
-        return scored_predictions(table, task, labels, space_column)
+        rows, predictions = scored_predictions(table, task, labels, space_column)
     except FileNotFoundError:
         raise UnusableError("a run has no predictions.parquet") from None
     except DAMAGED_FILE_ERRORS:
         raise UnusableError("a predictions.parquet is damaged") from None
+    if not len(rows.label):
+        raise UnusableError("a predictions.parquet has no scored rows")
+    return rows, predictions
 
 
 def scored_predictions(

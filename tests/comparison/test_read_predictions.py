@@ -68,3 +68,14 @@ def test_runs_with_names_are_compared_with_runs_with_positions(tmp_path, capsys)
             run_with(folder, labels, seed, model)
     comparison = compared(capsys, tmp_path)
     assert not [line for line in comparison["warnings"] if "predictions" in line]
+
+
+def test_predictions_without_scored_rows_cannot_be_tested(tmp_path, capsys):
+    empty = {"row": [], "click": [], "click_prediction": []}
+    for model in ("shared_bottom", "ple"):
+        for seed in (1, 2):
+            scores = {"test": {"click": {"log_loss": 0.5 + seed / 100, "rows": 9}}}
+            run = write_run(tmp_path / f"{model}-{seed}", model, seed, scores)
+            pd.DataFrame(empty).to_parquet(run / "predictions.parquet")
+    warnings = compared(capsys, tmp_path)["warnings"]
+    assert any("predictions.parquet has no scored rows" in line for line in warnings)
