@@ -158,8 +158,9 @@ def rich_table(comparison: DatasetComparison, tasks: list[Task]) -> Table:
     for i, name in enumerate(headings(comparison, tasks)):
         is_setting = i < len(comparison.shown_keys)
         is_verdict = name == "verdict" and not is_setting
-        heading = "" if is_verdict else name  # A verdict needs no heading.
-        width = max(len(heading), *(row[i].cell_len for row in rows))
+        heading = Text("" if is_verdict else name)  # A verdict needs no heading.
+        # A Chinese character, for example, has the width of two letters.
+        width = max(text.cell_len for text in (heading, *(row[i] for row in rows)))
         table.add_column(
             heading,
             justify="left" if is_setting or is_verdict else "right",

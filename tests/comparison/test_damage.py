@@ -273,6 +273,24 @@ def test_no_number_is_cut_on_a_narrow_terminal(sweep: Path) -> None:
     assert texts[30].count("shared_bottom") == 2
 
 
+def test_verdicts_beside_a_heading_of_wide_characters_are_not_cut(
+    tmp_path: Path,
+) -> None:
+    for model in MEANS:
+        for seed in (1, 2):
+            write_run(
+                tmp_path / f"{model}-{seed}",
+                model,
+                seed,
+                {"test": {"点" * 20: auc(0.8)}},
+            )
+    (result,) = compare_datasets(read_runs([str(tmp_path)]), Question())
+    console = Console(file=io.StringIO(), width=30, highlight=False)
+    print_tables(result, console)
+    assert "not real" in console.file.getvalue()
+    assert "baseline" in console.file.getvalue()
+
+
 def test_tasks_share_a_table_as_long_as_the_table_fits_the_terminal(
     sweep: Path,
 ) -> None:
