@@ -100,9 +100,9 @@ def is_training_table(model: TrainedModel, table: Location) -> bool:
         return True
     others = {split: x for split, x in dataset.locations.items() if split != "train"}
     paths = [path for location in others.values() for path in listed_paths(location)]
-    if not all(find_data(path).is_file() for path in paths):
-        return False
     try:
+        if not all(find_data(path).is_file() for path in paths):
+            return False
         expected = read_json_object(model.folder / "environment.json")["data_hash"]
         files = {
             split: find_files(split, location, with_format_of(dataset, location).format)
@@ -110,4 +110,6 @@ def is_training_table(model: TrainedModel, table: Location) -> bool:
         }
         return bool(hash_files(files) == expected)
     except (DataError, *DAMAGED_FILE_ERRORS):
-        return False  # The warning is left out if a file is missing or damaged.
+        # The warning is left out if a file is missing or damaged, or if it lies in a
+        # folder that only another user may read.
+        return False

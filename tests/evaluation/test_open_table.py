@@ -1,5 +1,6 @@
 """Tables in memory that are evaluated."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from helpers.planted_data import config, values
 
 from mtl_cli.core.errors import DataError
-from mtl_cli.evaluation.open_table import opened_table
+from mtl_cli.evaluation.open_table import is_training_table, opened_table
 
 
 def test_table_without_a_feature_is_refused_by_the_features_name() -> None:
@@ -21,3 +22,15 @@ def test_table_without_a_feature_is_refused_by_the_features_name() -> None:
         opened_table(model, table, []),
     ):
         pass
+
+
+def test_table_is_evaluated_if_the_run_has_a_table_that_cannot_be_looked_up(
+    tmp_path: Path,
+) -> None:
+    features = {"price": {"kind": "dense"}}
+    tasks = {"click": {"label": "click", "kind": "binary"}}
+    # Like a file in the folder of another user, such a long name raises an `OSError`.
+    other_table = {"test": f"{'x' * 300}.csv", "test_fraction": 0.0}
+    settings = values("x.parquet", features, tasks, **other_table)
+    model: Any = SimpleNamespace(config=config(settings), folder=tmp_path)
+    assert not is_training_table(model, str(tmp_path / "table.csv"))
