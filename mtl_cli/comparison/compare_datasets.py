@@ -13,12 +13,13 @@ from mtl_cli.comparison.configurations import (
 )
 from mtl_cli.comparison.datasets import runs_by_dataset
 from mtl_cli.comparison.difference import set_verdicts
-from mtl_cli.comparison.results import DatasetComparison, Task, score_of
+from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.row_tests import add_row_tests
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import same_validation_rows
 from mtl_cli.comparison.seed_tests import add_seed_tests
 from mtl_cli.comparison.sentences import sentences
+from mtl_cli.comparison.task import Task, score_of
 from mtl_cli.comparison.twins import split_single_scenario
 from mtl_cli.comparison.warnings import warnings
 from mtl_cli.core.errors import ConfigError, comma_list, printable, suggest

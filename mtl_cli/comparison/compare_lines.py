@@ -25,11 +25,12 @@ from mtl_cli.comparison.lines import find_lines
 from mtl_cli.comparison.prediction_files import PredictionFiles
 from mtl_cli.comparison.predictions import UnusableError
 from mtl_cli.comparison.read_predictions import read_all_seeds
-from mtl_cli.comparison.results import DatasetComparison, Score, Task
+from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.row_tests import max_predictions, num_predictions
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import same_rows
 from mtl_cli.comparison.sentences import line_sentences
+from mtl_cli.comparison.task import Score, Task
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.statistics.significance import Test, t_test
 

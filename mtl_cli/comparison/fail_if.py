@@ -4,20 +4,24 @@ A condition is about a score, about the difference of a score to the baseline, o
 the verdicts: `--fail-if worse`.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import fmean
 
-from mtl_cli.comparison.configurations import Configuration, group_runs
+from mtl_cli.comparison.configurations import group_runs
 from mtl_cli.comparison.difference import Difference, Verdict
-from mtl_cli.comparison.results import DatasetComparison, Task
+from mtl_cli.comparison.named_scores import (
+    DIFFERENCE,
+    all_scores,
+    differences_to_baseline,
+    is_twin_of_other_scenario,
+    mean_scores,
+)
+from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.twins import ONLY_SCENARIO
 from mtl_cli.core.conditions import Condition, check_known, parse_condition
 from mtl_cli.core.errors import ConfigError, comma_list, suggest
 
-DIFFERENCE = ".difference"  # the end of the name of a difference to the baseline
 WORSE = "worse"  # holds if a configuration is worse than the baseline, or behind it
 # {verdict under which `worse` holds: the words of the failure}.
 FAILED = {Verdict.WORSE: "worse than", Verdict.BEHIND: "behind"}
@@ -196,56 +200,3 @@ def not_compared(difference: Difference, name: str) -> str:
         f"{difference.configuration.name} and {difference.other.name} cannot be "
         f"compared by {name}: {UNDECIDED[difference.verdict]}"
     )
-
-
-def all_scores(run: Run) -> dict[str, float | None]:
-    """Returns the metrics and counts on all rows and on the rows of each scenario."""
-    return run.flat_scores() | run.scenario_scores()
-
-
-def mean_scores(configuration: Configuration) -> dict[str, float]:
-    """Returns {dotted name: the mean over seeds} of the scores of a configuration."""
-    values = defaultdict(list)
-    for run in configuration.runs.values():
-        for name, value in all_scores(run).items():
-            if value is not None:
-                values[name].append(value)
-    return {name: fmean(by_seed) for name, by_seed in values.items()}
-
-
-def differences_to_baseline(
-    comparisons: list[DatasetComparison],
-) -> dict[str, list[Difference]]:
-    """Returns {dotted name, such as `test.income.auc.difference`: the differences}."""
-    differences = defaultdict(list)
-    for comparison in comparisons:
-        for task in comparison.all_tasks:
-            name = f"{comparison.split}.{score_name(task)}{DIFFERENCE}"
-            # The baseline has no difference to itself. If it has no score, its runs do
-            # not have this output.
-            baselines = [s for s in task.scores if "baseline" not in s.differences]
-            if not any(score.by_seed for score in baselines):
-                continue
-            for score in task.scores:
-                difference = score.differences.get("baseline")
-                if difference is not None and not is_twin_of_other_scenario(
-                    difference.configuration, name
-                ):
-                    differences[name].append(difference)
-    return dict(differences)
-
-
-def score_name(task: Task) -> str:
-    """Returns the dotted name of a task's metric below its split."""
-    if task.scenario:
-        return f"{task.name}.scenarios.{task.scenario}.{task.metric}"
-    return f"{task.name}.{task.metric}"
-
-
-def is_twin_of_other_scenario(configuration: Configuration, name: str) -> bool:
-    """Whether a name is of a scenario, and a configuration knows only another one."""
-    own_scenario = configuration.settings.get(ONLY_SCENARIO, "null")
-    _, is_of_scenario, end = name.partition(".scenarios.")
-    scenario = end.removesuffix(DIFFERENCE).rpartition(".")[0]
-    is_twin = own_scenario != "null"
-    return is_twin and bool(is_of_scenario) and scenario != own_scenario

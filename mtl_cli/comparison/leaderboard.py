@@ -6,7 +6,8 @@ from typing import Any
 from mtl_cli.comparison.configurations import differing_keys, group_runs
 from mtl_cli.comparison.csv_and_json import csv_text
 from mtl_cli.comparison.find_runs import find_folders, natural_order
-from mtl_cli.comparison.runs import TRAINING_FACTS, read_run
+from mtl_cli.comparison.read_run import read_run
+from mtl_cli.comparison.runs import TRAINING_FACTS
 from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.runs.job_records import jobs_that_never_began

@@ -4,8 +4,9 @@ A configuration has the same colour in all plots: the colour of its index.
 """
 
 from mtl_cli.comparison.intervals import interval_text
-from mtl_cli.comparison.results import DatasetComparison, Task
+from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.runs import finite_number
+from mtl_cli.comparison.task import Task
 from mtl_cli.pages.charts import NUM_COLORS, Chart
 from mtl_cli.pages.interval_plots import Bar, IntervalPlot
 from mtl_cli.pages.line_plots import Line, LinePlot

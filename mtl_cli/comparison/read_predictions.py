@@ -17,8 +17,8 @@ from mtl_cli.comparison.predictions import (
     Predictions,
     Rows,
     UnusableError,
-    make_predictions,
 )
+from mtl_cli.comparison.predictions_by_metric import make_predictions
 from mtl_cli.comparison.runs import Run
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
 from mtl_cli.core.prediction_names import (

@@ -9,8 +9,9 @@ from scipy.special import fdtrc
 from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.difference import Difference, Verdict
 from mtl_cli.comparison.intervals import Interval, mean_interval
-from mtl_cli.comparison.results import DatasetComparison, Score, Task, score_of
+from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.same_rows import same_rows
+from mtl_cli.comparison.task import Score, Task, score_of
 from mtl_cli.comparison.twins import single_scenario_twins, single_task_twins
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.statistics.significance import Test, t_test

@@ -4,8 +4,9 @@ import statistics
 
 from mtl_cli.comparison.configurations import short_key
 from mtl_cli.comparison.plots import plotted_indices
-from mtl_cli.comparison.results import DatasetComparison, Task
+from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.runs import finite_number
+from mtl_cli.comparison.task import Task
 from mtl_cli.pages.charts import Axis, Chart, axis_around, color
 
 MAX_SETTING_VALUES = 12  # a setting with more values has no chart

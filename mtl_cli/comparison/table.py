@@ -10,10 +10,10 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from mtl_cli.comparison.configurations import short_key
 from mtl_cli.comparison.difference import Verdict
-from mtl_cli.comparison.intervals import interval_text
-from mtl_cli.comparison.results import DatasetComparison, Score, Task
+from mtl_cli.comparison.results import DatasetComparison
+from mtl_cli.comparison.table_cells import headings, setting_cells, task_cells
+from mtl_cli.comparison.task import Task
 from mtl_cli.core.errors import visible
 from mtl_cli.core.terminal import LINE_WIDTH
 
@@ -212,41 +212,3 @@ def escaped(cell: str) -> str:
     """
     text = visible(cell).replace("\\", "\\\\").replace("|", "\\|")
     return text.replace("](", "]\\(").replace("][", "]\\[").replace("<", "&lt;")
-
-
-def headings(comparison: DatasetComparison, tasks: list[Task]) -> list[str]:
-    """Returns the headings of all columns of a table of some tasks."""
-    keys = comparison.shown_keys
-    replicates = "days" if comparison.is_of_lines else "seeds"
-    names = [*(short_key(key, keys) for key in keys), replicates]
-    for task in tasks:
-        names += [f"{task.name} {task.metric_title}", "difference", "verdict"]
-        names += [f"to {twin.replace('_', ' ')}" for twin in task.shown_twins]
-    return names
-
-
-def setting_cells(comparison: DatasetComparison, i: int) -> list[str]:
-    """Returns the first cells of the i-th configuration: its settings and seeds."""
-    configuration = comparison.configurations[i]
-    settings = comparison.shown_settings(configuration).values()
-    return [*(value or "" for value in settings), configuration.seed_count]
-
-
-def task_cells(task: Task, score: Score) -> list[str]:
-    """Returns the cells of one configuration in the columns of one task."""
-    cells = [interval_text(score.interval, task.decimals)]
-    to_baseline = score.differences.get("baseline")
-    if to_baseline is None:
-        cells += ["", "baseline"]
-    else:
-        difference = interval_text(to_baseline.interval, task.decimals, "+")
-        cells += [difference, to_baseline.verdict]
-    for twin in task.shown_twins:
-        to_twin = score.differences.get(twin)
-        cell = ""
-        if to_twin is not None and to_twin.interval is not None:
-            cell = f"{to_twin.interval.mean:+.{task.decimals}f}"
-            if to_twin.real:
-                cell += f" {to_twin.verdict}"
-        cells.append(cell)
-    return cells

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from mtl_cli.comparison.intervals import Interval
 from mtl_cli.comparison.plots import plotted_indices
-from mtl_cli.comparison.results import DatasetComparison, Task
+from mtl_cli.comparison.results import DatasetComparison
+from mtl_cli.comparison.task import Task
 from mtl_cli.pages.charts import NUM_COLORS, Axis, Chart, axis_around, color
 
 MAX_POINT_NAME = 24  # a longer name does not fit beside its point

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 from mtl_cli.comparison.configurations import Configuration
-from mtl_cli.comparison.results import DatasetComparison, Task
+from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import split_settings
+from mtl_cli.comparison.task import Task
 from mtl_cli.core.errors import comma_list
 
 MIN_SEEDS = 3  # configurations with fewer seeds get a warning

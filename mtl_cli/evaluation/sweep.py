@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mtl_cli.comparison.find_runs import EVALUATIONS, find_folders, natural_order
-from mtl_cli.comparison.runs import Run, read_run
+from mtl_cli.comparison.read_run import read_run
+from mtl_cli.comparison.runs import Run
 from mtl_cli.core.atomic_write import replacing_folder
 from mtl_cli.core.errors import ConfigError, DataError, MtlError, first_line
 from mtl_cli.core.other_files import read_json_object

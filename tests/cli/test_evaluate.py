@@ -28,7 +28,7 @@ from mtl_cli.comparison.configurations import group_runs
 from mtl_cli.comparison.find_runs import read_runs
 from mtl_cli.comparison.prediction_files import PredictionFiles
 from mtl_cli.comparison.read_predictions import read_all_seeds
-from mtl_cli.comparison.runs import read_run
+from mtl_cli.comparison.read_run import read_run
 from mtl_cli.config.run_config import Config
 from mtl_cli.evaluation import open_table
 from mtl_cli.evaluation import rows as evaluated_rows

@@ -11,7 +11,7 @@ from helpers.planted_runs import compared, write_run
 from mtl_cli.comparison.prediction_files import PredictionFiles
 from mtl_cli.comparison.predictions import UnusableError
 from mtl_cli.comparison.read_predictions import read_one_seed
-from mtl_cli.comparison.runs import read_run
+from mtl_cli.comparison.read_run import read_run
 from mtl_cli.comparison.same_rows import equal_rows, read_test_rows
 from mtl_cli.metrics.classes import accuracy
 

@@ -11,9 +11,9 @@ from mtl_cli.comparison.baseline import choose_baseline, is_equal
 from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.difference import Difference, Verdict, set_verdicts
 from mtl_cli.comparison.intervals import Interval
-from mtl_cli.comparison.results import Score, Task
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import same_rows
+from mtl_cli.comparison.task import Score, Task
 from mtl_cli.statistics import significance
 
 SPLIT_SETTINGS = {

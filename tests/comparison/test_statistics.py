@@ -6,7 +6,8 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from mtl_cli.comparison.intervals import mean_interval
-from mtl_cli.comparison.predictions import Rows, UnusableError, make_predictions
+from mtl_cli.comparison.predictions import Rows, UnusableError
+from mtl_cli.comparison.predictions_by_metric import make_predictions
 from mtl_cli.comparison.seed_tests import (
     paired_difference,
     pooled_noise,

@@ -7,7 +7,7 @@ import pytest
 
 from mtl_cli.comparison.difference import Verdict
 from mtl_cli.comparison.intervals import Interval
-from mtl_cli.comparison.table import task_cells
+from mtl_cli.comparison.table_cells import task_cells
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,66 @@
+"""The scores and differences that a condition of `--fail-if` can name."""
+
+from collections import defaultdict
+from statistics import fmean
+
+from mtl_cli.comparison.configurations import Configuration
+from mtl_cli.comparison.difference import Difference
+from mtl_cli.comparison.results import DatasetComparison
+from mtl_cli.comparison.runs import Run
+from mtl_cli.comparison.task import Task
+from mtl_cli.comparison.twins import ONLY_SCENARIO
+
+DIFFERENCE = ".difference"  # the end of the name of a difference to the baseline
+
+
+def all_scores(run: Run) -> dict[str, float | None]:
+    """Returns the metrics and counts on all rows and on the rows of each scenario."""
+    return run.flat_scores() | run.scenario_scores()
+
+
+def mean_scores(configuration: Configuration) -> dict[str, float]:
+    """Returns {dotted name: the mean over seeds} of the scores of a configuration."""
+    values = defaultdict(list)
+    for run in configuration.runs.values():
+        for name, value in all_scores(run).items():
+            if value is not None:
+                values[name].append(value)
+    return {name: fmean(by_seed) for name, by_seed in values.items()}
+
+
+def differences_to_baseline(
+    comparisons: list[DatasetComparison],
+) -> dict[str, list[Difference]]:
+    """Returns {dotted name, such as `test.income.auc.difference`: the differences}."""
+    differences = defaultdict(list)
+    for comparison in comparisons:
+        for task in comparison.all_tasks:
+            name = f"{comparison.split}.{score_name(task)}{DIFFERENCE}"
+            # The baseline has no difference to itself. If it has no score, its runs do
+            # not have this output.
+            baselines = [s for s in task.scores if "baseline" not in s.differences]
+            if not any(score.by_seed for score in baselines):
+                continue
+            for score in task.scores:
+                difference = score.differences.get("baseline")
+                if difference is not None and not is_twin_of_other_scenario(
+                    difference.configuration, name
+                ):
+                    differences[name].append(difference)
+    return dict(differences)
+
+
+def score_name(task: Task) -> str:
+    """Returns the dotted name of a task's metric below its split."""
+    if task.scenario:
+        return f"{task.name}.scenarios.{task.scenario}.{task.metric}"
+    return f"{task.name}.{task.metric}"
+
+
+def is_twin_of_other_scenario(configuration: Configuration, name: str) -> bool:
+    """Whether a name is of a scenario, and a configuration knows only another one."""
+    own_scenario = configuration.settings.get(ONLY_SCENARIO, "null")
+    _, is_of_scenario, end = name.partition(".scenarios.")
+    scenario = end.removesuffix(DIFFERENCE).rpartition(".")[0]
+    is_twin = own_scenario != "null"
+    return is_twin and bool(is_of_scenario) and scenario != own_scenario

@@ -1,0 +1,44 @@
+"""The headings and cells of the table of a comparison, as text."""
+
+from mtl_cli.comparison.configurations import short_key
+from mtl_cli.comparison.intervals import interval_text
+from mtl_cli.comparison.results import DatasetComparison
+from mtl_cli.comparison.task import Score, Task
+
+
+def headings(comparison: DatasetComparison, tasks: list[Task]) -> list[str]:
+    """Returns the headings of all columns of a table of some tasks."""
+    keys = comparison.shown_keys
+    replicates = "days" if comparison.is_of_lines else "seeds"
+    names = [*(short_key(key, keys) for key in keys), replicates]
+    for task in tasks:
+        names += [f"{task.name} {task.metric_title}", "difference", "verdict"]
+        names += [f"to {twin.replace('_', ' ')}" for twin in task.shown_twins]
+    return names
+
+
+def setting_cells(comparison: DatasetComparison, i: int) -> list[str]:
+    """Returns the first cells of the i-th configuration: its settings and seeds."""
+    configuration = comparison.configurations[i]
+    settings = comparison.shown_settings(configuration).values()
+    return [*(value or "" for value in settings), configuration.seed_count]
+
+
+def task_cells(task: Task, score: Score) -> list[str]:
+    """Returns the cells of one configuration in the columns of one task."""
+    cells = [interval_text(score.interval, task.decimals)]
+    to_baseline = score.differences.get("baseline")
+    if to_baseline is None:
+        cells += ["", "baseline"]
+    else:
+        difference = interval_text(to_baseline.interval, task.decimals, "+")
+        cells += [difference, to_baseline.verdict]
+    for twin in task.shown_twins:
+        to_twin = score.differences.get(twin)
+        cell = ""
+        if to_twin is not None and to_twin.interval is not None:
+            cell = f"{to_twin.interval.mean:+.{task.decimals}f}"
+            if to_twin.real:
+                cell += f" {to_twin.verdict}"
+        cells.append(cell)
+    return cells

@@ -1,0 +1,173 @@
+"""The scores of configurations on a task, with their differences."""
+
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from mtl_cli.comparison.configurations import Configuration
+from mtl_cli.comparison.difference import Difference, Verdict
+from mtl_cli.comparison.intervals import Interval, mean_interval
+
+DEFAULT_DECIMALS = 4
+MAX_DECIMALS = 6
+# Each configuration is compared with up to three others: with the baseline, with its
+# single-task twin and with its single-scenario twin, see `twins`.
+COMPARED_WITH = ("baseline", "single_task", "single_scenario")
+
+
+@dataclass(eq=False)
+class Score:
+    """The score of one configuration on one task.
+
+    Attributes:
+        configuration: the configuration.
+        by_seed: {seed: the value of the metric}.
+        interval: the mean over seeds, and its interval; None if no run has the metric.
+        num_rows: the number of scored rows, as `metrics.json` gives it.
+        num_positives: the number of scored rows with label 1, if labels are binary.
+        differences: {name in `COMPARED_WITH`: the difference to this configuration}.
+            The baseline has no difference to itself. A configuration without a twin has
+            no difference to the twin.
+    """
+
+    configuration: Configuration
+    by_seed: dict[int, float]
+    interval: Interval | None = None
+    num_rows: object = None
+    num_positives: object = None
+    differences: dict[str, Difference] = field(default_factory=dict)
+
+    @property
+    def is_on_other_rows(self) -> bool:
+        """Whether the configuration was scored on other rows than the baseline."""
+        difference = self.differences.get("baseline")
+        return difference is not None and difference.verdict == Verdict.NOT_COMPARABLE
+
+
+def score_of(
+    configuration: Configuration, split: str, task: str, metric: str, scenario: str = ""
+) -> Score:
+    """Returns the score of a configuration on a task, without differences."""
+    by_seed = configuration.values(split, task, metric, scenario)
+    if not by_seed:
+        return Score(configuration, by_seed)
+    first_run = configuration.runs[next(iter(by_seed))]
+    recorded = first_run.score(split, task, scenario)
+    return Score(
+        configuration,
+        by_seed,
+        interval=mean_interval(list(by_seed.values())),
+        num_rows=recorded.get("rows"),
+        num_positives=recorded.get("positives"),
+    )
+
+
+@dataclass(eq=False)
+class Task:
+    """The scores of all configurations on one task.
+
+    Attributes:
+        name: the name of the task.
+        metric: the name of the metric.
+        direction: 1 if higher is better, -1 if lower is better, 0 if neither.
+        scores: the score of each configuration, in the order of the configurations.
+        best: the best score; None if there are fewer than two candidates, or if the
+            metric has no direction.
+        best_chosen_on: the split on which `best` was chosen; "" if `best` is None.
+        has_same_valid: False if the configurations have different validation rows, so
+            that `best` cannot be chosen on validation rows.
+        space: the rows on which the task is scored, such as `click = 1`; "" for all.
+        scenario: the scenario whose rows are scored; "" for all scenarios.
+        scenarios: the same task on the rows of each scenario.
+        sentences: what is real and what is not, for people; [] for a scenario.
+    """
+
+    name: str
+    metric: str
+    direction: int
+    scores: list[Score]
+    best: Score | None = None
+    best_chosen_on: str = ""
+    has_same_valid: bool = True
+    space: str = ""
+    scenario: str = ""
+    scenarios: list["Task"] = field(default_factory=list)
+    sentences: list[str] = field(default_factory=list)
+
+    @property
+    def name_with_space(self) -> str:
+        """The task's name, and its space if it has one: `buy (click = 1)`."""
+        return f"{self.name} ({self.space})" if self.space else self.name
+
+    @property
+    def all_differences(self) -> list[Difference]:
+        """The differences of all scores."""
+        return [d for score in self.scores for d in score.differences.values()]
+
+    @property
+    def metric_title(self) -> str:
+        """The name of the metric for people: `log loss` for `log_loss`."""
+        return self.metric.replace("_", " ")
+
+    @property
+    def title(self) -> str:
+        """The heading: `buy (click = 1): auc, higher is better`."""
+        better = {1: "higher is better", -1: "lower is better", 0: "no direction"}
+        return f"{self.name_with_space}: {self.metric_title}, {better[self.direction]}"
+
+    @cached_property
+    def decimals(self) -> int:
+        """The number of decimals that the metric is shown with.
+
+        The decimals end at the second significant digit of the median half-width: a
+        half-width of 0.00053 gives 5 decimals.
+        """
+        intervals = [score.interval for score in self.scores]
+        if not any(i and i.half_width for i in intervals):
+            # The scores of lines have no interval, but their differences do.
+            intervals = [difference.interval for difference in self.all_differences]
+        half_widths = sorted(i.half_width for i in intervals if i and i.half_width)
+        if not half_widths:
+            return DEFAULT_DECIMALS
+        median = half_widths[len(half_widths) // 2]
+        decimals = 1 - math.floor(math.log10(median))
+        return min(max(decimals, 0), MAX_DECIMALS)
+
+    @cached_property
+    def shown_twins(self) -> list[str]:
+        """The twins of `COMPARED_WITH` that have a column of differences in tables.
+
+        If all single-task twins are the baseline, the column would repeat the
+        differences to the baseline.
+        """
+        shown = set()
+        for score in self.scores:
+            # The baseline has no difference to itself, so its twins are always shown.
+            to_baseline = score.differences.get("baseline")
+            baseline = None if to_baseline is None else to_baseline.other
+            for twin, difference in score.differences.items():
+                if difference.other is not baseline:
+                    shown.add(twin)
+        return [twin for twin in COMPARED_WITH if twin in shown]
+
+    def score_dict(self, i: int) -> dict[str, Any]:
+        """Returns the score of the i-th configuration as JSON values, not rounded."""
+        score = self.scores[i]
+        differences = {f"to_{k}": d.as_dict() for k, d in score.differences.items()}
+        values = {
+            "metric": self.metric,
+            "mean": score.interval and score.interval.mean,
+            "half_interval": score.interval and score.interval.half_width,
+            "seeds": len(score.by_seed),
+            "by_seed": {str(seed): value for seed, value in score.by_seed.items()},
+            "rows": score.num_rows,
+            "positives": score.num_positives,
+            "best": score is self.best,
+            "to_baseline": None,
+            "to_single_task": None,
+            **differences,
+        }
+        if self.scenarios:
+            values["scenarios"] = {t.scenario: t.score_dict(i) for t in self.scenarios}
+        return values
