@@ -117,20 +117,18 @@ def evaluate(
 
 
 def sampling_remarks(model: TrainedModel, rows: EvaluatedRows) -> list[str]:
-    """Returns a line for each task that names a `sampling_rate` which is not needed.
+    """Returns a line for each task whose `sampling_rate` does not fit the table.
 
-    Of such a task, the table seems to hold all rows, while the training data held only
-    a sample of the rows with label 0.
+    Of the rows with label 0, the training data held a sample, but the table seems to
+    hold all.
     """
-    counts = {}
+    evaluated = {o.name: label_counts(o, rows.table) for o in rows.outputs}
     try:
         trained = read_json_object(model.folder / "data_report.json")["tasks"]
-        for output in rows.outputs:
-            evaluated = label_counts(output, rows.table)
-            counts[output.name] = {
-                "train": trained[output.name]["train"],
-                "evaluated": evaluated,
-            }
+        counts = {
+            name: {"train": trained[name]["train"], "evaluated": evaluated[name]}
+            for name in evaluated
+        }
         return unsampled_findings(rows.outputs, counts)
     except DAMAGED_FILE_ERRORS:
         return []
@@ -157,8 +155,8 @@ def requested_slices(
 ) -> list[Slices]:
     """Cuts the rows into slices by each requested column.
 
-    Numbers are cut into ranges, but not if a feature that is not numeric reads the
-    column: the numbers are then ids.
+    A column of numbers is cut into ranges. If a feature that is not numeric reads the
+    column, the numbers are ids, and each id is a slice like a text.
     """
     id_columns = {
         column

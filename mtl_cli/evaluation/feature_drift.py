@@ -56,9 +56,9 @@ def read_distribution(report: dict[str, Any]) -> RunDistribution:
     limits = np.array(buckets["edges" if "edges" in buckets else "ids"], "float64")
     counts = np.array(buckets["counts"], "float64")
     if limits.ndim != 1 or counts.shape != (len(limits) + 1,):
-        raise ValueError("the buckets and their counts do not fit")
+        raise ValueError("the numbers of buckets and of counts do not match")
     if not (np.isfinite(counts) & (counts >= 0)).all():
-        raise ValueError("the counts are no numbers of values")
+        raise ValueError("a count is negative or not finite")
     empty_fraction = float(report["missing"]["train"])
     unseen_by_split = list(report["unseen"].values())
     unseen_fraction = float(unseen_by_split[-1]) if unseen_by_split else None

@@ -116,9 +116,11 @@ def label_columns(dataset: Dataset, output: Output) -> list[str]:
 def without_optional_columns(
     dataset: Dataset, columns: list[str]
 ) -> tuple[Dataset, list[str]]:
-    """Removes from a data set the optional columns that are not among a table's.
+    """Removes from a data set the optional columns that a table lacks.
 
     The column of splits is always removed: all rows of the table are evaluated.
+
+    `columns` are the names of the table's columns.
 
     Returns: the data set without these columns; and one line per missing column that
         says how the evaluation differs.

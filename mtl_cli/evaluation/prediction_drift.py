@@ -1,6 +1,6 @@
-"""Measures how far predictions have moved from those for the run's own test rows.
+"""Measures drift: how much predictions differ from those for the run's test rows.
 
-The distance is the population stability index (PSI), see `data.buckets`.
+Drift is measured by the population stability index (PSI), see `data.buckets`.
 """
 
 from typing import Any
@@ -24,8 +24,9 @@ def prediction_drift(
 ) -> tuple[list[dict[str, Any]], str]:
     """Compares predictions with the run's predictions for its own test rows.
 
-    If a task of the run has a column of sampling rates, the rows are a sample. Each row
-    then has the weight that it has in the task's metrics, as in complete data.
+    If a task of the run has a column of sampling rates, the rows are a sample of
+    complete data. Each row then counts with its weight in the metrics of this task, so
+    that the drift is that of complete data.
 
     Args:
         predictions: {output: the predictions to compare, (rows,) or (rows, classes)}.
@@ -35,12 +36,12 @@ def prediction_drift(
         `prediction_record`; and a line that tells the user why the drift is unknown,
         or "".
     """
-    sampled = next(
+    sampled_output = next(
         (o.name for o in model.config.outputs if o.task.kept_negatives_column), None
     )
     try:
         run_predictions, run_weights = read_run_predictions(
-            model, outputs, predictions, sampled
+            model, outputs, predictions, sampled_output
         )
     except FileNotFoundError:
         return (
@@ -50,9 +51,12 @@ def prediction_drift(
     except DAMAGED_FILE_ERRORS:
         path = model.folder / PREDICTIONS
         return [], f"drift of predictions is unknown: {path} is damaged"
-    new_weights = None if sampled is None else weights.get(sampled)
+    new_weights = None if sampled_output is None else weights.get(sampled_output)
     if new_weights is not None and not new_weights.any():
-        return [], f"drift of predictions is unknown: no row counts for {sampled}"
+        return (
+            [],
+            f"drift of predictions is unknown: no row counts for {sampled_output}",
+        )
     records = []
     for output in outputs:
         name = output.name
@@ -69,11 +73,11 @@ def read_run_predictions(
     model: TrainedModel,
     outputs: list[Output],
     predictions: dict[str, Array],
-    sampled: str | None,
+    sampled_output: str | None,
 ) -> tuple[dict[str, Array], Array | None]:
     """Reads the run's predictions for its own test rows.
 
-    `sampled` is the output whose row weights are read.
+    `sampled_output` is the output whose row weights are read; None for no weights.
 
     Returns: {output: (rows,) or (rows, classes)}, with as many classes as in
         `predictions`; and the weight of each row, (rows,), or None.
@@ -83,8 +87,8 @@ def read_run_predictions(
         OSError, ValueError, LookupError, TypeError: if the file is damaged.
     """
     columns = [prediction_name(output.name) for output in outputs]
-    if sampled is not None:
-        columns.append(weight_name(sampled))
+    if sampled_output is not None:
+        columns.append(weight_name(sampled_output))
     table = read_predictions(model.folder, lambda names: columns)
     if not table.num_rows:
         raise ValueError("the file has no rows")
@@ -96,11 +100,11 @@ def read_run_predictions(
         if values.shape[1:] != predictions[output.name].shape[1:]:
             raise ValueError("the numbers of classes differ")
         run_predictions[output.name] = values.astype("float64")
-    if sampled is None:
+    if sampled_output is None:
         return run_predictions, None
-    weights = np.asarray(table[weight_name(sampled)].to_numpy(), "float64")
+    weights = np.asarray(table[weight_name(sampled_output)].to_numpy(), "float64")
     if not (np.isfinite(weights) & (weights >= 0)).all() or not weights.any():
-        raise ValueError("the weights of the rows are no weights")
+        raise ValueError("the row weights are negative, not finite or all 0")
     return run_predictions, weights
 
 
@@ -113,8 +117,8 @@ def prediction_record(
 ) -> dict[str, Any]:
     """Returns the drift of the predictions of an output, or of one of its classes.
 
-    `old` are the run's predictions for its own test rows, `new` the predictions for the
-    evaluated rows; all arguments with values are (rows,).
+    `old` are the run's predictions for its own test rows, (old rows,). `new` are the
+    predictions for the evaluated rows, (new rows,).
 
     Returns: a dict with `kind` "prediction"; `name`; `psi`, the population stability
         index; `mean`, the mean of `new`; and `trained_mean`, the mean of `old`.

@@ -119,9 +119,10 @@ def encode_block(
 
 
 def indices_in_block(indices: Array, first_row: int, num_rows: int) -> Array:
-    """Selects the indices of rows in a block, and makes them indices in the block.
+    """Returns which of some rows lie in a block, as indices within the block.
 
-    The indices are ascending. `first_row` is the index of the block's first row.
+    `indices` are the ascending indices of the rows within the whole table. `first_row`
+    is the index of the block's first row.
     """
     start, stop = np.searchsorted(indices, (first_row, first_row + num_rows))
     return indices[start:stop] - first_row

@@ -13,7 +13,9 @@ from mtl_cli.evaluation.results import EvaluationResults
 from mtl_cli.runs.text_tables import Cells, format_count, text_with_interval
 
 TASKS_PER_TABLE = 2  # a table of all slices has at most this number of tasks
-MAX_LINES = 40  # if all tables of slices together are longer, a terminal shows less
+# The largest number of lines of all tables of slices together on a terminal. If there
+# are more, the terminal shows only the weakest slices.
+MAX_LINES = 40
 # The headings of the slices in a table of the weakest slices, the weakest slice first.
 WEAKEST_HEADINGS = ["weakest slice", "second", "third"]
 MAX_WEAKEST = len(WEAKEST_HEADINGS)  # the largest number of slices shown per task
@@ -129,8 +131,9 @@ def feature_notes(evaluation: EvaluationResults, column: str) -> list[str]:
     if not any(r["kind"] == "feature" and r["name"] == column for r in drift):
         return []
     return [
-        f"{column} is a feature: within a slice, a ranking metric leaves out what it "
-        "tells between slices, so a low value need not be a weakness of the model"
+        f"{column} is a feature: within a slice, a ranking metric does not count how "
+        f"well {column} ranks the rows of different slices, so a low value need not be "
+        "a weakness of the model"
     ]
 
 

@@ -5,8 +5,9 @@ import numpy as np
 from mtl_cli.metrics.metric import Floats, check_labels_differ, metric
 from mtl_cli.metrics.sorted_rows import sums_by_prediction
 
-# `d2` raises smaller predictions to this fraction of the mean label. The prediction 0
-# for a single row with a label above 0 would make the deviance infinite.
+# `d2` raises predictions below this fraction of the mean label to this fraction.
+# Otherwise one row with the prediction 0 and a label above 0 would make the deviance
+# infinite.
 SMALLEST_PREDICTION = 1e-7
 
 
@@ -14,8 +15,8 @@ SMALLEST_PREDICTION = 1e-7
 def gini(label: Floats, prediction: Floats, weight: Floats) -> float:
     """Normalised Gini: how well predictions sort the rows by their amounts.
 
-    The gain curve G(p) is the fraction of the sum of all labels that lies in the first
-    fraction p of the rows, if the rows are sorted by descending predictions.
+    The rows are sorted by descending predictions. The gain curve G(p) is the fraction
+    of the sum of all labels that lies in the first fraction p of the rows.
 
         A    = integral of G(p) - p from 0 to 1
         gini = A / (A of the rows sorted by descending labels)
@@ -53,8 +54,8 @@ def d2(label: Floats, prediction: Floats, weight: Floats) -> float:
 
     y is the label of a row and m the prediction. The deviance is the Tweedie deviance
     of power 1.5. 1 is best; predicting the mean label for every row gives 0. As with
-    `r2`, the true mean values are the best predictions. Unlike the value of `r2`, the
-    value of `d2` does not depend mainly on the few largest amounts.
+    `r2`, the best prediction for a row is the expected value of its label. The value of
+    `r2` depends mainly on the few largest amounts; the value of `d2` does not.
 
     Reference: Jorgensen, "Exponential Dispersion Models", JRSS B 1987.
     """

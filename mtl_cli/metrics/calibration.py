@@ -1,11 +1,11 @@
-"""Calibration: whether rows with about equal predictions have this mean label."""
+"""Calibration: whether predicted rates agree with actual rates, the mean labels."""
 
 import numpy as np
 
 from mtl_cli.metrics.metric import Floats, UndefinedError, metric
 from mtl_cli.metrics.sorted_rows import sort_rows
 
-CALIBRATION_BUCKETS = 20  # the largest number of buckets
+MAX_BUCKETS = 20
 
 
 @metric(direction=-1)
@@ -29,7 +29,7 @@ def calibration_buckets(
     Buckets without rows are left out. Each array is (buckets,).
     """
     y, p, w, _ = sort_rows(label, prediction, weight)
-    num_buckets = max(1, min(CALIBRATION_BUCKETS, len(p)))
+    num_buckets = max(1, min(MAX_BUCKETS, len(p)))
     bucket_rows = np.array_split(np.arange(len(p)), num_buckets)
     bucket = np.repeat(np.arange(num_buckets), [len(rows) for rows in bucket_rows])
     # Rows with equal predictions all go to the bucket of the first of these rows.

@@ -15,9 +15,8 @@ Points = tuple[list[float], list[float]]
 def roc_curve(label: Floats, prediction: Floats, weight: Floats) -> Points:
     """Returns false positive rates (x) and true positive rates (y).
 
-    Each point is for another threshold; the thresholds decrease.
-
-    The curve goes from (0, 0) to (1, 1) and has about `MAX_POINTS` points at most.
+    The points are in the order of decreasing thresholds. The curve goes from (0, 0) to
+    (1, 1) and has about `MAX_POINTS` points at most.
 
     Raises:
         UndefinedError: if all rows are of one class.
@@ -67,9 +66,9 @@ def thin_out(x: Floats, y: Floats, distance: Floats) -> Points:
 
 
 def histogram(values: Floats, weight: Floats, low: float, high: float) -> Points:
-    """Returns the middle of each of `NUM_BINS` bins, and the fraction of weight in it.
+    """Returns the middle of each of `NUM_BINS` bins, and the bin's share of all weight.
 
-    The bins lie between `low` and `high`.
+    The bins divide the range from `low` to `high` evenly.
     """
     weights, edges = np.histogram(values, NUM_BINS, (low, high), weights=weight)
     middles = (edges[1:] + edges[:-1]) / 2

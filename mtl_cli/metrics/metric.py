@@ -1,8 +1,9 @@
 """The class of metrics, and the decorator that turns a function into a metric.
 
 The function takes the `label`, `prediction` and `weight` of the rows to score: float64
-arrays of shape (rows,), except as `Metric.multiclass` says. The function returns the
-value of the metric, or raises `UndefinedError` with the reason why there is no value.
+arrays of shape (rows,). For multiclass metrics, see `Metric.multiclass`. The function
+returns the value of the metric, or raises `UndefinedError` with the reason why there is
+no value.
 
 To add a metric, write its function in this package, decorate it with `@metric`, and add
 it to the `METRICS` of a task class.
@@ -27,7 +28,7 @@ class UndefinedError(Exception):
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric: a function of the rows to score, and what is known about the function.
+    """A metric: a function of the rows to score, with its name and its properties.
 
     Calling the metric calls the function.
 

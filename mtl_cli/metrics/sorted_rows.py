@@ -1,8 +1,8 @@
 """Sorts rows by group and prediction, for metrics that compare the order of rows.
 
-Sorting is most of the work of such a metric. In the most frequent case, labels are 0 or
-1, all weights are equal, and float32 holds the predictions. A quicker way sorts such
-rows.
+Sorting is most of the work of such a metric. In most cases, labels are 0 or 1, all
+weights are equal, and the predictions are float32 values. `_sort_packed` sorts such
+rows several times as fast.
 """
 
 import numpy as np
@@ -60,9 +60,8 @@ def _can_pack(
 ) -> bool:
     """Returns whether `_sort_packed` can sort the rows.
 
-    `_sort_packed` needs at least one row, labels that are 0 or 1, predictions that
-    float32 holds exactly, as the predictions of a network are, equal weights, and
-    groups from 0 to 2^31 - 1.
+    `_sort_packed` needs at least one row, labels 0 or 1, equal weights, groups from 0
+    to 2^31 - 1, and predictions that are float32 values, as those of a network are.
     """
     return bool(
         len(groups)

@@ -18,9 +18,11 @@ X_TICK_DISTANCE = 16  # from the x axis down to the tick labels
 X_NAME_DISTANCE = 34  # from the x axis down to the axis name
 Y_TICK_DISTANCE = 6  # from the y axis to the tick labels on the left
 Y_NAME_DISTANCE = 12  # from the top of the y axis up to the axis name
-# A text that is moved down by this distance has its middle at the original position.
+# Moving a text down by this distance puts the middle of its letters, instead of their
+# bottom, at a position.
 HALF_TEXT_HEIGHT = 4
-# Larger numbers are written with an exponent: in full they do not fit beside a y axis.
+# If a tick is at least this large, all ticks are written with an exponent: in full they
+# would not fit beside a y axis.
 MIN_EXPONENTIAL = 1e7
 Point = tuple[float, float]  # x and y in SVG units
 
@@ -123,7 +125,7 @@ class Chart:
     def text(
         self, point: Point, text: object, anchor: str = "start", css_class: str = ""
     ) -> None:
-        """Draws a text. `anchor` says what is at the point: start, middle or end."""
+        """Draws a text. Its start, middle or end, see `anchor`, is at the point."""
         x, y = point
         attributes = {"x": x, "y": y, "text-anchor": anchor, "class": css_class}
         self.marks.append(Mark("text", attributes, text))

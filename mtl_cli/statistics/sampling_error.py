@@ -20,14 +20,16 @@ from mtl_cli.statistics.significance import quantile
 Indices = npt.NDArray[np.int64]
 Array = npt.NDArray[Any]
 
-RESAMPLES = 200  # The number of bootstrap samples gives an error to within about 5 %.
+# The number of bootstrap samples. 200 samples give the error to within about 5 %.
+RESAMPLES = 200
 MIN_DEFINED = 180  # the number of samples on which the metric must have a value
 # Few rows do not show how much rows vary. The bootstrap needs this many rows, or groups
 # if the metric is grouped. DeLong's formula needs `MIN_OF_CLASS` rows of each class.
 MIN_UNITS = 20
 MIN_OF_CLASS = 5
 # A bootstrap sample has at most this many rows, to save time. A standard error is
-# proportional to 1 / sqrt(rows), so the error on more rows follows.
+# proportional to 1 / sqrt(rows), so the error on all rows is computed from the error on
+# the samples.
 MAX_SAMPLE_ROWS = 50_000
 SEED = 0
 
