@@ -8,8 +8,9 @@ from mtl_cli.core.errors import ConfigError
 DEFAULT_MODEL = "shared_bottom"
 FLAG = "--baseline"
 MAX_NAMES = 12  # the largest number of names that an error lists
-# In `KEY=VALUE,KEY=[A=1,B=2]`, only the first comma separates two settings. After a
-# comma that separates, `KEY=` follows, and the next bracket, if any, is an opening one.
+# A comma that separates two settings. In `KEY=VALUE,KEY=[A=1,B=2]`, only the first
+# comma does: `KEY=` follows it, and it is outside of brackets, since the next bracket
+# is an opening one.
 SEPARATOR = re.compile(r",(?=[^,=\[\]{}]+=)(?![^\[\]{}]*[\]}])")
 
 

@@ -102,8 +102,8 @@ def compare_dataset(
         # The p-values on all rows are corrected together, to the baseline and to twins.
         # The p-values on the rows of all scenarios are another group.
         for tasks_on_rows in ([task], task.scenarios):
-            by_task = [on_rows.all_differences for on_rows in tasks_on_rows]
-            set_verdicts([d for group in by_task for d in group], task.direction)
+            differences = [d for t in tasks_on_rows for d in t.all_differences]
+            set_verdicts(differences, task.direction)
         task.sentences = sentences(task, chosen_baseline.name, split)
     comparison.warnings = [*warnings(comparison, runs, unscored), *remarks]
     return comparison
@@ -181,8 +181,9 @@ def scored_task(
     direction = known_metrics[0].direction if known_metrics else 0
     spaces = {str(score.get("space", "")) for score in recorded}
     space = printable(spaces.pop()) if len(spaces) == 1 else ""
-    by_scenario = [score.get("scenarios", {}) for score in recorded]
-    scenarios = dict.fromkeys(name for scores in by_scenario for name in scores)
+    scenarios = dict.fromkeys(
+        s for score in recorded for s in score.get("scenarios", {})
+    )
 
     def task_on_rows(scenario: str) -> Task:
         scores = [score_of(c, split, name, metric, scenario) for c in configurations]

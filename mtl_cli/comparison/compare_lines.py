@@ -2,8 +2,8 @@
 
 The days are the sample: the differences of two lines on each day are tested by a t-test
 that is paired by day. Usually each run is scored on the rows of the next day. The test
-then covers both what other days and what other rows would change. If all runs are
-scored on the same rows, a test over rows is made as well.
+then covers two sources of chance: other days and other rows. If all runs are scored on
+the same rows, the test covers other days only, and a test over rows is made as well.
 
 A line has one seed. So a verdict is about the lines as they are: it does not tell how
 much of a difference comes from the seed with which a line began.
@@ -137,8 +137,8 @@ def common_days(
 ) -> tuple[list[int], bool]:
     """Returns the days on which two lines were scored on the same rows.
 
-    If some days, but not all of them, were scored on the same rows, the days are no
-    sample, so only the last of these days is taken.
+    If some days, but not all of them, were scored on the same rows, these days are not
+    independent, so only the last of these days is taken.
 
     Returns: the days, and whether all of them were scored on the same rows.
     """

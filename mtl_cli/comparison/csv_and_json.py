@@ -24,7 +24,8 @@ FORMULA_START = re.compile(rf"(?:^|(?<=[;\t\r\n]))(?=[{FORMULA_SIGNS}])")
 def csv_text(headings: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> str:
     """Returns rows, {heading: cell} each, as CSV.
 
-    A missing heading gives an empty cell. Keys that are not headings are left out.
+    A row without the key of a heading has an empty cell there. Keys that are not
+    headings are left out.
     """
     names = list(headings)
     stream = io.StringIO()
@@ -52,7 +53,10 @@ def without_formula(value: object) -> object:
 
 
 def as_csv(comparisons: list[DatasetComparison]) -> str:
-    """Returns the rows of comparisons as CSV; a single data set is not named."""
+    """Returns the rows of comparisons as CSV.
+
+    The column `dataset` is left out if there is a single data set.
+    """
     rows = [row for comparison in comparisons for row in comparison.rows()]
     settings = [key for comparison in comparisons for key in comparison.shown_keys]
     keys = (key for row in rows for key in row)

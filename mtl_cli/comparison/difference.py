@@ -28,10 +28,10 @@ class Verdict(StrEnum):
     THESE_ROWS_ONLY = "on these rows only"  # another test set might not show it
     TOO_FEW_SEEDS = "too few seeds"  # there is no seed test
     TOO_FEW_DAYS = "too few days"  # there is no test over the days of two lines
-    # These two verdicts are for lines, see `lines`: runs that go on day by day. Other
-    # days would give the same order of two lines. Another test set would give the same
-    # order of two single models, one or both of a line. Nothing is known about
-    # retraining.
+    # The next two verdicts are for lines, see `lines`. Between two lines, they say that
+    # other days would give the same order. Between two single models, of which at least
+    # one belongs to a line, they say that another test set would give the same order.
+    # They say nothing about retraining.
     AHEAD = "ahead as trained"
     BEHIND = "behind as trained"
     NOT_COMPARABLE = "not comparable"  # the scores are on different rows
@@ -103,7 +103,7 @@ class Difference:
 
     @property
     def is_of_models(self) -> bool:
-        """Whether each configuration is a single run, and one or both are of a line."""
+        """Whether both configurations are single runs, and a line has at least one."""
         pair = (self.configuration, self.other)
         return all(len(c.runs) == 1 for c in pair) and any(c.is_in_line for c in pair)
 

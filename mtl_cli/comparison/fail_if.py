@@ -132,19 +132,19 @@ class Checks:
             or (not run.has_scores and run.path.resolve() in named_folders)
         ]
         lines = []
-        not_compared = list(self.not_compared())
+        without_comparison = list(self.without_comparison())
         for condition in self.conditions:
             if condition.name in self.differences:
-                failed = [*self.failed_differences(condition), *not_compared]
+                failed = [*self.failed_differences(condition), *without_comparison]
             else:
                 failed = [*self.failed_means(condition), *unscored]
             lines += [f"--fail-if '{condition.text}': {failure}" for failure in failed]
         if self.checks_verdicts:
-            failed = [*self.failed_verdicts(), *not_compared]
+            failed = [*self.failed_verdicts(), *without_comparison]
             lines += [f"--fail-if {WORSE}: {failure}" for failure in failed]
         return lines
 
-    def not_compared(self) -> Iterator[str]:
+    def without_comparison(self) -> Iterator[str]:
         """Yields a line for each configuration and damaged run that is not compared."""
         for configuration in self.configurations:
             is_twin = configuration.settings.get(ONLY_SCENARIO, "null") != "null"
@@ -176,7 +176,7 @@ class Checks:
             name = difference.configuration.name
             impossible = (Verdict.NOT_COMPARABLE, Verdict.NO_SCORE)
             if difference.verdict in impossible or not difference.is_known:
-                yield not_compared(difference, condition.name)
+                yield undecided_text(difference, condition.name)
             elif condition.holds(difference.mean):
                 yield f"{name} has {condition.name} = {difference.mean:+.6g}"
 
@@ -185,7 +185,7 @@ class Checks:
         for name, differences in self.differences.items():
             for difference in differences:
                 if difference.verdict in UNDECIDED:
-                    yield not_compared(difference, name)
+                    yield undecided_text(difference, name)
                 elif difference.verdict in FAILED:
                     yield (
                         f"{difference.configuration.name} is "
@@ -194,7 +194,7 @@ class Checks:
                     )
 
 
-def not_compared(difference: Difference, name: str) -> str:
+def undecided_text(difference: Difference, name: str) -> str:
     """Says why a difference to the baseline is unknown."""
     return (
         f"{difference.configuration.name} and {difference.other.name} cannot be "

@@ -9,10 +9,10 @@ from dataclasses import replace
 from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.runs import Run
 
-START = "start_from.run"  # the setting that names the earlier run
-# The settings that are others on each day.
-DAY = "dataset.train"
-DAY_KEYS = (DAY, "dataset.valid", "dataset.test", START)
+EARLIER_RUN_KEY = "start_from.run"  # the setting that names the earlier run
+TRAINING_TABLE_KEY = "dataset.train"  # the runs of one day have the same value
+# The settings that change from day to day.
+DAY_KEYS = (TRAINING_TABLE_KEY, "dataset.valid", "dataset.test", EARLIER_RUN_KEY)
 
 
 def mark_lines(runs: list[Run]) -> None:
@@ -24,7 +24,7 @@ def mark_lines(runs: list[Run]) -> None:
             earlier.add(str(record["config_hash"]))
     for run in runs:
         own_hash = str(run.environment.get("config_hash", ""))
-        run.is_in_line = START in run.settings or own_hash in earlier
+        run.is_in_line = EARLIER_RUN_KEY in run.settings or own_hash in earlier
 
 
 def find_lines(runs: list[Run]) -> list[Configuration]:
@@ -39,15 +39,18 @@ def find_lines(runs: list[Run]) -> list[Configuration]:
     runs_by_settings: dict[frozenset[tuple[str, str]], list[Run]] = {}
     day_numbers: dict[str | None, int] = {}
     for run in runs:
-        if run.has_scores and START in run.settings:
-            day_numbers.setdefault(run.settings.get(DAY), len(day_numbers) + 1)
+        if run.has_scores and EARLIER_RUN_KEY in run.settings:
+            day_numbers.setdefault(
+                run.settings.get(TRAINING_TABLE_KEY), len(day_numbers) + 1
+            )
             others = ((k, v) for k, v in run.settings.items() if k not in DAY_KEYS)
             runs_by_settings.setdefault(frozenset(others), []).append(run)
     lines = []
     for line_runs in runs_by_settings.values():
         settings = {k: v for k, v in line_runs[0].settings.items() if k not in DAY_KEYS}
         numbered = [
-            replace(run, seed=day_numbers[run.settings.get(DAY)]) for run in line_runs
+            replace(run, seed=day_numbers[run.settings.get(TRAINING_TABLE_KEY)])
+            for run in line_runs
         ]
         line = Configuration(settings, numbered)
         if len(line.runs) == len(numbered):

@@ -58,9 +58,13 @@ def score_name(task: Task) -> str:
 
 
 def is_twin_of_other_scenario(configuration: Configuration, name: str) -> bool:
-    """Whether a name is of a scenario, and a configuration knows only another one."""
+    """Whether a configuration was trained on one scenario, and a name is of another.
+
+    `name` is the dotted name of a score or of a difference.
+    """
     own_scenario = configuration.settings.get(ONLY_SCENARIO, "null")
-    _, is_of_scenario, end = name.partition(".scenarios.")
+    _, separator, end = name.partition(".scenarios.")
+    if own_scenario == "null" or not separator:
+        return False
     scenario = end.removesuffix(DIFFERENCE).rpartition(".")[0]
-    is_twin = own_scenario != "null"
-    return is_twin and bool(is_of_scenario) and scenario != own_scenario
+    return scenario != own_scenario

@@ -37,11 +37,11 @@ class CachedColumns(NamedTuple):
 class PredictionFiles:
     """Reads columns of predictions.
 
-    From the second time that columns of a file are missing in the cache, the columns
-    that follow them are read in advance, because the next task needs those. Opening a
-    file takes time in proportion to the number of columns, and each task has two
-    columns. If a file were opened once for each task, the time would grow with the
-    square of the number of tasks.
+    Opening a file takes time in proportion to its number of columns, and each task has
+    two columns. If a file were opened once for each task, the time would grow with the
+    square of the number of tasks. Therefore only the first read of a file is limited to
+    the requested columns. Each further read also gets the columns that follow, which
+    the next tasks will request, and keeps them in a cache.
     """
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class PredictionFiles:
         cached = self.cached.get(run)
         if cached is None:
             cached = read_columns(run, requested, num_more=0)
-        elif not requested & cached.names <= cached.columns.keys():
+        elif (requested & cached.names) - cached.columns.keys():  # not in the cache
             num_more = CELLS_IN_ADVANCE // max(1, cached.num_rows)
             try:
                 cached = read_columns(run, requested, num_more)

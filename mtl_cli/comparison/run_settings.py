@@ -17,9 +17,9 @@ from mtl_cli.runs.provenance import KEYS_FREE_TO_CHANGE
 from mtl_cli.towers.base import Towers
 
 # Runs that differ only in these keys belong to one configuration. `KEYS_FREE_TO_CHANGE`
-# are the keys that a user may change when a run is resumed, such as `tracker`: a whole
-# section, or a set of names within it. Only two of the ignored keys can change a
-# result:
+# are the keys that a user may change when a run is resumed, such as `tracker`. It has
+# the names of these keys by section, or True for all keys of a section. Only two of the
+# ignored keys can change a result:
 # - `seed`: each configuration is run with several seeds, to see how its scores vary.
 # - `trainer.strategy`: this key is in `KEYS_FREE_TO_CHANGE`, so a run may be resumed
 #   with another strategy. The `config.yaml` of the run then does not tell how all

@@ -21,7 +21,7 @@ SPLIT_KEYS = (
     "valid_from",
     "test_fraction",
 )
-# The key of `environment.json` that `mtl-evaluate` adds, see `validation_rows`.
+# The key of `environment.json` that `mtl-evaluate` adds, see `validation_fingerprint`.
 VALID_ROWS = "valid_rows"
 
 
@@ -58,7 +58,7 @@ def split_settings(run: Run) -> tuple[str, ...]:
     )
 
 
-def validation_rows(run: Run) -> list[str]:
+def validation_fingerprint(run: Run) -> list[str]:
     """Returns texts that identify the validation rows of a run.
 
     If there is a validation file, its path is the only text. If not, the texts are the
@@ -88,7 +88,7 @@ def same_validation_rows(configurations: list[Configuration], task: str) -> bool
         for run in configuration.runs.values():
             if score := run.score("valid", task):
                 counts = str(score.get("rows")), str(score.get("positives"))
-                distinct_rows.add((*validation_rows(run), *counts))
+                distinct_rows.add((*validation_fingerprint(run), *counts))
     return len(distinct_rows) < 2
 
 

@@ -30,14 +30,16 @@ def single_task_twins(configurations: list[Configuration]) -> Twins:
     single_task = [c for c in configurations if c.model == "single_task"]
     twins = {}
     for configuration in configurations:
+        if configuration in single_task:
+            continue
+        settings = configuration.settings.items()
         candidates = [
             candidate
             for candidate in single_task
             if outside_model(candidate) == outside_model(configuration)
             and candidate.runs.keys() & configuration.runs.keys()
         ]
-        if candidates and configuration.model != "single_task":
-            settings = configuration.settings.items()
+        if candidates:
             twins[configuration] = max(
                 candidates, key=lambda c: len(settings & c.settings.items())
             )

@@ -155,8 +155,8 @@ def requested_slices(
 ) -> list[Slices]:
     """Cuts the rows into slices by each requested column.
 
-    A column of numbers is cut into ranges. If a feature that is not numeric reads the
-    column, the numbers are ids, and each id is a slice like a text.
+    A column with many distinct numbers is cut into ranges, unless a feature that is not
+    numeric reads the column: the numbers are then ids.
     """
     id_columns = {
         column

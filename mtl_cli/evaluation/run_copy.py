@@ -11,7 +11,7 @@ import numpy as np
 import yaml
 
 from mtl_cli.comparison.runs import Run
-from mtl_cli.comparison.same_rows import VALID_ROWS, validation_rows
+from mtl_cli.comparison.same_rows import VALID_ROWS, validation_fingerprint
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError, first_line
 from mtl_cli.core.other_files import read_json_object, read_text
@@ -46,7 +46,10 @@ def write_copy(
     config_text = copied_config(run, table)
     table_format = with_format_of(config.dataset, table).format
     data_hash = hash_files({"test": find_files("TABLE", table, table_format)})
-    changed_environment = {"data_hash": data_hash, VALID_ROWS: validation_rows(run)}
+    changed_environment = {
+        "data_hash": data_hash,
+        VALID_ROWS: validation_fingerprint(run),
+    }
     scores = score_outputs(rows.outputs, rows.table, rows.predictions, rows.scenarios)
     contents: dict[str, object] = {
         "metrics.json": run.metrics | {"test": scores},
