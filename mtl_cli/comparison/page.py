@@ -10,7 +10,7 @@ from mtl_cli.comparison.configurations import Configuration, short_key
 from mtl_cli.comparison.difference import Difference, Verdict
 from mtl_cli.comparison.intervals import interval_text
 from mtl_cli.comparison.plots import interval_plot, learning_curves, plotted_indices
-from mtl_cli.comparison.results import DatasetComparison
+from mtl_cli.comparison.results import DatasetComparison, counted
 from mtl_cli.comparison.runs import TRAINING_FACTS
 from mtl_cli.comparison.setting_chart import setting_chart
 from mtl_cli.comparison.table import LEGEND, LINE_LEGEND
@@ -23,7 +23,7 @@ from mtl_cli.scoring.gate_rows import GateRow, gate_rows
 
 # The template `comparison.html` writes this mark among the first bytes of each page.
 MARK = b'<meta name="generator" content="mtl-compare">'
-MARK_WITHIN = 1000  # bytes
+MARK_WITHIN = 1000  # the mark is among this number of bytes
 MAX_PAIRS = 6  # the largest number of pairs of tasks with a trade-off chart
 MAX_GATE_TABLES = 8  # the largest number of configurations with a table of gates
 
@@ -163,6 +163,7 @@ def verdict_class(difference: Difference) -> str:
 
 # The functions that the templates call.
 TEMPLATE_FUNCTIONS: dict[str, object] = {
+    "counted": counted,
     "interval_text": interval_text,
     "short_key": short_key,
     "verdict_class": verdict_class,

@@ -12,6 +12,15 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
+def counted(count: int, noun: str) -> str:
+    """Returns a number with its noun.
+
+    >>> counted(1, "run"), counted(3, "run")
+    ('1 run', '3 runs')
+    """
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 @dataclass(eq=False)
 class DatasetComparison:
     """Everything that is reported about the runs of one data set.
@@ -51,10 +60,15 @@ class DatasetComparison:
     @property
     def heading(self) -> str:
         """The heading: `4 configurations on adult`, `2 lines of shop over days`."""
-        count = len(self.configurations)
         if self.is_of_lines:
-            return f"{count} lines of {self.dataset} over days"
-        return f"{count} configurations on {self.dataset}"
+            return f"{self.count_text} of {self.dataset} over days"
+        return f"{self.count_text} on {self.dataset}"
+
+    @property
+    def count_text(self) -> str:
+        """The number of configurations or lines, such as `4 configurations`."""
+        noun = "line" if self.is_of_lines else "configuration"
+        return counted(len(self.configurations), noun)
 
     @property
     def num_runs(self) -> int:

@@ -12,7 +12,7 @@ from mtl_cli.comparison.predictions import (
     UnusableError,
 )
 from mtl_cli.comparison.read_predictions import read_all_seeds
-from mtl_cli.comparison.results import DatasetComparison
+from mtl_cli.comparison.results import DatasetComparison, counted
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.task import Task
 
@@ -20,8 +20,8 @@ MAX_CONFIGURATIONS = 20  # the largest number of configurations whose rows are r
 # The number of predictions, over all runs, that can be tested in seconds. AUCs and
 # group AUCs are tested by a formula. Other metrics take longer: they are computed on
 # `RESAMPLES` samples.
-MAX_ROWS = {"auc": 20_000_000, "gauc": 10_000_000}
-MAX_ROWS_RESAMPLED = 1_000_000
+MAX_PREDICTIONS = {"auc": 20_000_000, "gauc": 10_000_000}
+MAX_PREDICTIONS_RESAMPLED = 1_000_000
 # Differences with these verdicts are not tested.
 UNTESTED = (Verdict.NO_SCORE, Verdict.NOT_COMPARABLE)
 
@@ -39,15 +39,15 @@ def add_row_tests(comparison: DatasetComparison) -> list[str]:
         num_untested = num_with_scores - len(tested)
         if num_untested > 0:
             remarks.append(
-                f"{task.name}: the test rows of {len(tested)} configurations were "
-                "read, beginning with the baseline and the best ones; the verdicts on "
-                f"the other {num_untested} configurations are from seeds alone"
+                f"{task.name}: the test rows of "
+                f"{counted(len(tested), 'configuration')} were read, beginning with "
+                "the baseline and the best ones; the verdicts on "
+                f"{counted(num_untested, 'other configuration')} are from seeds alone"
             )
         reasons = add_tests_of_task(task, tested, files)
         if reasons:
             num_more = len(reasons) - 1
-            noun = "reason" if num_more == 1 else "reasons"
-            count = f" (and {num_more} more {noun})" if num_more else ""
+            count = f" (and {counted(num_more, 'more reason')})" if num_more else ""
             remarks.append(
                 f"{task.name}: verdicts are from seeds alone where test rows cannot "
                 f"be compared: {reasons[0]}{count}"
@@ -61,7 +61,7 @@ def configurations_to_test(
     """Chooses the configurations whose test rows are read.
 
     The baseline comes first, then the configurations with the best means, as long as
-    `MAX_ROWS` and `MAX_CONFIGURATIONS` allow.
+    `MAX_PREDICTIONS` and `MAX_CONFIGURATIONS` allow.
     """
     sign = -1 if task.direction == -1 else 1  # without a direction, higher is better
     means = [
@@ -71,12 +71,12 @@ def configurations_to_test(
     ]
     # False sorts before True, so the baseline comes first.
     means.sort(key=lambda pair: (pair[0] is not comparison.baseline, -sign * pair[1]))
-    rows_left = max_predictions(task.metric)
+    predictions_left = max_predictions(task.metric)
     tested = []
     for configuration, _ in means[:MAX_CONFIGURATIONS]:
         runs = configuration.runs.values()
-        rows_left -= num_predictions(runs, task.name)
-        if rows_left < 0:
+        predictions_left -= num_predictions(runs, task.name)
+        if predictions_left < 0:
             break
         tested.append(configuration)
     return tested
@@ -84,7 +84,7 @@ def configurations_to_test(
 
 def max_predictions(metric: str) -> int:
     """Returns the largest number of predictions whose metric is tested."""
-    return MAX_ROWS.get(metric, MAX_ROWS_RESAMPLED)
+    return MAX_PREDICTIONS.get(metric, MAX_PREDICTIONS_RESAMPLED)
 
 
 def num_predictions(runs: Iterable[Run], task: str) -> int:
@@ -108,7 +108,8 @@ def add_tests_of_task(
         try:
             return read_all_seeds(configuration, task.name, task.metric, files)
         except UnusableError as error:
-            # The name of the configuration is added, and the class of the error kept.
+            # `cache` keeps a returned error, but not a raised one. The new error has
+            # the class of the old error, and names the configuration.
             return type(error)(f"{configuration.name}: {error}")
 
     @cache

@@ -2,6 +2,7 @@
 
 from mtl_cli.comparison.difference import Difference, Verdict
 from mtl_cli.comparison.intervals import interval_text
+from mtl_cli.comparison.results import counted
 from mtl_cli.comparison.task import Task
 from mtl_cli.core.errors import comma_list
 from mtl_cli.runs.text_tables import p_value_text
@@ -113,7 +114,7 @@ def line_sentences(task: Task, baseline: str) -> list[str]:
         if difference is None or not difference.day_count:
             continue
         name = difference.configuration.name
-        over_days = f"over {difference.day_count} days"
+        over_days = f"over {counted(difference.day_count, 'day')}"
         size = f"{signed_difference(difference, task)} {over_days}"
         p_value = p_value_text(difference.corrected_seed_p)
         row_p_value = p_value_text(difference.corrected_row_p)

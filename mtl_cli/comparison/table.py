@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mtl_cli.comparison.difference import Verdict
-from mtl_cli.comparison.results import DatasetComparison
+from mtl_cli.comparison.results import DatasetComparison, counted
 from mtl_cli.comparison.table_cells import headings, setting_cells, task_cells
 from mtl_cli.comparison.task import Task
 from mtl_cli.core.errors import visible
@@ -70,7 +70,8 @@ def terminal_text(
         console.width = LINE_WIDTH
     shown = without_earlier_days(comparisons) if lines else comparisons
     if num_hidden := len(comparisons) - len(shown):
-        hidden = f"tables of {num_hidden} earlier days are in --json and --html"
+        days = counted(num_hidden, "earlier day")
+        hidden = f"tables of {days} are in --json and --html"
         console.print(Text(hidden, style="dim"))
     for comparison in [comparison.for_people() for comparison in shown]:
         if len(comparisons) > 1:
@@ -102,15 +103,12 @@ def without_earlier_days(
 
 def print_comparison(comparison: DatasetComparison, console: Console) -> None:
     """Prints the tables and the sentences of one data set."""
-    count = len(comparison.configurations)
-    noun = "configuration" if count == 1 else "configurations"
-    if comparison.is_of_lines:
-        noun = "lines"
-    line = (
-        f"{count} {noun}, {comparison.num_runs} runs, {comparison.split} rows; "
-        f"baseline {comparison.baseline.name} ({comparison.baseline_reason})"
+    summary = (
+        f"{comparison.count_text}, {counted(comparison.num_runs, 'run')}, "
+        f"{comparison.split} rows; baseline {comparison.baseline.name} "
+        f"({comparison.baseline_reason})"
     )
-    console.print(Text(line))
+    console.print(Text(summary))
     print_tables(comparison, console)
     for name, scenario in comparison.by_scenario.items():
         console.print(Text(f"scenario {name}", style="bold"))

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from mtl_cli.comparison.configurations import Configuration
-from mtl_cli.comparison.results import DatasetComparison
+from mtl_cli.comparison.results import DatasetComparison, counted
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import split_settings
 from mtl_cli.comparison.task import Task
@@ -81,8 +81,8 @@ def unscored_run_warnings(configurations: list[Configuration]) -> list[str]:
             lines.append(f"{configuration.name} has no scores from {comma_list(seeds)}")
     num_left_out = len(lines) - MAX_UNSCORED
     if num_left_out > 0:
-        text = f"{num_left_out} more configurations have seeds without scores"
-        lines[MAX_UNSCORED:] = [text]
+        left_out = counted(num_left_out, "more configuration")
+        lines[MAX_UNSCORED:] = [f"seeds without scores: {left_out}"]
     return lines
 
 
@@ -91,8 +91,8 @@ def seed_warnings(scored: list[Configuration]) -> list[str]:
     lines = []
     scored = [c for c in scored if not c.is_ensemble]  # An ensemble is one model.
     # A single run of a line is one model, too, see `Difference.is_of_models`.
-    asked = [c for c in scored if not (c.is_in_line and len(c.runs) == 1)]
-    few = [f"{c.name} ({len(c.runs)})" for c in asked if len(c.runs) < MIN_SEEDS]
+    retrained = [c for c in scored if not (c.is_in_line and len(c.runs) == 1)]
+    few = [f"{c.name} ({len(c.runs)})" for c in retrained if len(c.runs) < MIN_SEEDS]
     if few:
         lines.append(
             f"these configurations have fewer than {MIN_SEEDS} seeds, too few to tell "

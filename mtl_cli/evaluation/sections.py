@@ -182,7 +182,8 @@ def importance_lines(
             f"of these rows, some outputs are scored on fewer: {comma_list(fewer)}"
         )
     if num_left_out > 0:
-        lines.append(f"{num_left_out} more rows are in the JSON file")
+        rows = "1 more row is" if num_left_out == 1 else f"{num_left_out} more rows are"
+        lines.append(f"{rows} in the JSON file")
     for group in result["groups"]:
         lines.append(f"shuffled together: {'; '.join(group['reasons'])}")
     for task in tasks:

@@ -146,7 +146,7 @@ def test_rows_are_read_of_the_best_configurations_up_to_a_number_of_rows(
         (-1, 20, ["shared_bottom", "mmoe"]),
         (1, 9, []),
     ):
-        monkeypatch.setattr(row_tests, "MAX_ROWS_RESAMPLED", rows)
+        monkeypatch.setattr(row_tests, "MAX_PREDICTIONS_RESAMPLED", rows)
         task = Task("buy", "ece", direction, scores)
         tested = row_tests.configurations_to_test(task, comparison)
         assert [x.model for x in tested] == expected

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.difference import Verdict
 from mtl_cli.comparison.intervals import Interval
+from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.table_cells import task_cells
 
 
@@ -25,3 +27,11 @@ def test_difference_to_the_twin_has_its_verdict_only_if_it_is_real(
         interval=Interval(0.8, 0.01, 3), differences={"single_task": to_twin}
     )
     assert task_cells(task, score)[2:] == ["baseline", cell]
+
+
+def test_heading_of_a_single_configuration_is_in_the_singular() -> None:
+    only = Configuration({"model.name": "ple"}, [])
+    one = DatasetComparison("shop", [only], [], only, "as asked", "test", [])
+    two = DatasetComparison("shop", [only, only], [], only, "as asked", "test", [])
+    assert one.heading == "1 configuration on shop"
+    assert two.heading == "2 configurations on shop"
