@@ -1,1 +1,1 @@
-"""Compares runs: which model is better, by how much, and whether that is not chance."""
+"""Compares runs: which model is better, by how much, and whether it is chance."""

@@ -99,8 +99,8 @@ def compare_dataset(
     for task in comparison.all_tasks:
         choose_best(task, split)
     for task in tasks:
-        # The p-values on all rows are corrected together, to the baseline and to twins.
-        # The p-values on the rows of all scenarios are another group.
+        # A correction covers all differences on all rows, to the baseline and to twins.
+        # Another correction covers the differences on the rows of all scenarios.
         for tasks_on_rows in ([task], task.scenarios):
             differences = [d for t in tasks_on_rows for d in t.all_differences]
             set_verdicts(differences, task.direction)
@@ -132,7 +132,7 @@ def scored_tasks(configurations: list[Configuration], question: Question) -> lis
     Raises:
         ConfigError: if no run has a chosen task, or no task has the requested metric.
     """
-    _, metric, split, chosen_tasks = question
+    metric, split, chosen_tasks = question.metric, question.split, question.tasks
     recorded_by_task: dict[str, list[RecordedScore]] = {}  # the scores of all runs
     for configuration in configurations:
         for run in configuration.runs.values():
@@ -215,9 +215,9 @@ def choose_best(task: Task, split: str) -> None:
     ]
     have_valid_scores = all(scores_by_seed)
     if have_valid_scores and split != "valid":
-        task.has_same_valid = same_validation_rows(configurations, task.name)
+        task.has_same_validation_rows = same_validation_rows(configurations, task.name)
     task.best_chosen_on = "valid"
-    if not have_valid_scores or not task.has_same_valid:
+    if not have_valid_scores or not task.has_same_validation_rows:
         scores_by_seed = [score.by_seed for score in candidates]
         task.best_chosen_on = split
     means = [fmean(by_seed.values()) for by_seed in scores_by_seed]

@@ -32,7 +32,7 @@ from mtl_cli.comparison.same_rows import same_rows
 from mtl_cli.comparison.sentences import line_sentences
 from mtl_cli.comparison.task import Score, Task
 from mtl_cli.core.errors import ConfigError
-from mtl_cli.statistics.significance import Test, t_test
+from mtl_cli.statistics.significance import TestResult, t_test
 
 MIN_DAYS = 3  # two lines with fewer days in common get no verdict
 
@@ -126,7 +126,7 @@ def add_day_tests(
     return remarks
 
 
-def day_test(values: Sequence[float]) -> Test:
+def day_test(values: Sequence[float]) -> TestResult:
     """Tests by Student's t-test whether the mean of the differences of days is 0."""
     error = float(np.std(values, ddof=1) / np.sqrt(len(values)))
     return t_test(float(np.mean(values)), error, len(values) - 1)
@@ -159,7 +159,7 @@ def common_days(
 
 def row_test(
     difference: Difference, days: list[int], task: Task, files: PredictionFiles
-) -> Test:
+) -> TestResult:
     """Tests the difference of two lines over the rows on which all days were scored.
 
     Raises:

@@ -40,8 +40,8 @@ class Checks:
     Args:
         texts: the conditions under which a check fails: `worse`, or
             `SPLIT.TASK.METRIC OPERATOR NUMBER`. `SPLIT.TASK.scenarios.SCENARIO.METRIC`
-            is the metric on the rows of a scenario. With `.difference` at its end, a
-            name stands for the difference of the compared metric to the baseline.
+            is the metric on the rows of a scenario. A name with `.difference` at its
+            end is the difference of the compared metric to the baseline.
         runs: the runs to check.
         comparisons: the comparisons of the runs.
 
@@ -113,9 +113,9 @@ class Checks:
     def failures(self, folders: list[str]) -> list[str]:
         """Returns one line for each configuration or run that fails a check.
 
-        A check that is impossible fails as well. So a configuration fails that has no
-        score, that is not compared with the baseline, or of which the tests cannot say
-        whether it is worse. There are two exceptions: a single-scenario twin is not
+        An impossible check counts as failed. This concerns configurations that have no
+        score, that are not compared with the baseline, or whose tests cannot tell
+        whether they are worse. There are two exceptions: a single-scenario twin is not
         checked on other scenarios, because the twin cannot score them; and outputs that
         the baseline does not have are not compared.
 

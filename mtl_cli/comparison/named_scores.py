@@ -36,8 +36,8 @@ def differences_to_baseline(
     for comparison in comparisons:
         for task in comparison.all_tasks:
             name = f"{comparison.split}.{score_name(task)}{DIFFERENCE}"
-            # The baseline has no difference to itself. If it has no score, its runs do
-            # not have this output.
+            # Only the baseline has no difference to the baseline. If the baseline has
+            # no score, its runs do not have this output.
             baselines = [s for s in task.scores if "baseline" not in s.differences]
             if not any(score.by_seed for score in baselines):
                 continue

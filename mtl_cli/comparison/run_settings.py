@@ -62,7 +62,7 @@ def compared_settings(config: object) -> dict[str, str]:
 
 
 def num_characters(value: object, key_length: int = 0) -> int:
-    """Returns about how many characters `flatten` and `as_text` make of a value.
+    """Estimates how many characters `flatten` and `as_text` make of a value.
 
     `key_length` is the number of characters of the value's dotted key.
     """
@@ -128,13 +128,17 @@ def complete_settings(all_settings: list[dict[str, str]]) -> None:
     for settings in all_settings:
         for key in [key for key in all_keys if key not in settings]:
             section, _, name = key.rpartition(".")
-            option_key = "kind" if section.startswith("dataset.") else "name"
-            if section == "dataset":
-                option_key = "generator"
-            option = settings.get(f"{section}.{option_key}", "")
+            option = settings.get(f"{section}.{option_key(section)}", "")
             defaults = default_texts(section, option)
             if name in defaults:
                 settings[key] = defaults[name]
+
+
+def option_key(section: str) -> str:
+    """Returns the key of a section that names the option which the section chooses."""
+    if section == "dataset":
+        return "generator"
+    return "kind" if section.startswith("dataset.") else "name"
 
 
 @cache

@@ -210,7 +210,7 @@ def best_sentence(task: Task, split: str) -> list[str]:
     score = f"{split} {task.metric} {interval_text(task.best.interval, task.decimals)}"
     if task.best_chosen_on == split:
         return [
-            f"{name} is best on the {split} rows themselves, with {score}, "
-            "which flatters: the choice and the score are of the same rows."
+            f"{name} is best on the {split} rows themselves, with {score}. This score "
+            "is too good on average, because the choice was made by it."
         ]
     return [f"{name} is best on the validation rows, with {score}."]

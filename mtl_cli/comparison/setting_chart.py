@@ -34,13 +34,7 @@ def setting_chart(comparison: DatasetComparison, key: str, task: Task) -> Chart 
     Returns: the chart; None if the setting has a single value, or more than
         `MAX_SETTING_VALUES`.
     """
-    # {value of the setting: [(index of a configuration, its mean)]}
-    means: dict[str, list[tuple[int, float]]] = {}
-    for i in plotted_indices(comparison):
-        score = task.scores[i]
-        value = score.configuration.settings.get(key)
-        if value is not None and score.interval is not None:
-            means.setdefault(value, []).append((i, score.interval.mean))
+    means = means_by_value(comparison, key, task)
     if not 1 < len(means) <= MAX_SETTING_VALUES:
         return None
     values = numbers_first(list(means))
@@ -72,6 +66,19 @@ def setting_chart(comparison: DatasetComparison, key: str, task: Task) -> Chart 
     center = (x.start + x.stop) / 2
     chart.text((center, SETTING_NAME_Y), setting_name, "middle", "name")
     return chart
+
+
+def means_by_value(
+    comparison: DatasetComparison, key: str, task: Task
+) -> dict[str, list[tuple[int, float]]]:
+    """Returns {value of the setting: pairs of a configuration's index and its mean}."""
+    means: dict[str, list[tuple[int, float]]] = {}
+    for i in plotted_indices(comparison):
+        score = task.scores[i]
+        value = score.configuration.settings.get(key)
+        if value is not None and score.interval is not None:
+            means.setdefault(value, []).append((i, score.interval.mean))
+    return means
 
 
 def numbers_first(values: list[str]) -> list[str]:

@@ -75,8 +75,8 @@ class Task:
         best: the best score; None if there are fewer than two candidates, or if the
             metric has no direction.
         best_chosen_on: the split on which `best` was chosen; "" if `best` is None.
-        has_same_valid: False if the configurations have different validation rows, so
-            that `best` cannot be chosen on validation rows.
+        has_same_validation_rows: False if the configurations have different validation
+            rows, so that `best` cannot be chosen on validation rows.
         space: the rows on which the task is scored, such as `click = 1`; "" for all.
         scenario: the scenario whose rows are scored; "" for all scenarios.
         scenarios: the same task on the rows of each scenario.
@@ -89,7 +89,7 @@ class Task:
     scores: list[Score]
     best: Score | None = None
     best_chosen_on: str = ""
-    has_same_valid: bool = True
+    has_same_validation_rows: bool = True
     space: str = ""
     scenario: str = ""
     scenarios: list["Task"] = field(default_factory=list)

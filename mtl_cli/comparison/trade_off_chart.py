@@ -96,7 +96,9 @@ def front_points(
     def beats(point: TradeOffPoint, other: TradeOffPoint) -> bool:
         x_gain = (point.x.mean - other.x.mean) * x_direction
         y_gain = (point.y.mean - other.y.mean) * y_direction
-        return min(x_gain, y_gain) >= 0 < max(x_gain, y_gain)
+        is_as_good_in_both = x_gain >= 0 and y_gain >= 0
+        is_better_in_one = x_gain > 0 or y_gain > 0
+        return is_as_good_in_both and is_better_in_one
 
     return [p for p in points if not any(beats(other, p) for other in points)]
 

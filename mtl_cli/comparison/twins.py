@@ -1,4 +1,4 @@
-"""Finds the twins of configurations: equal configurations that learn less at once.
+"""Finds the twins of configurations: they learn one task or one scenario at a time.
 
 A *single-task twin* has `model=single_task` and learns each task by itself. A
 *single-scenario twin* was trained on the rows of one scenario only. A twin and its

@@ -60,7 +60,7 @@ def warnings(
     return lines + with_names(
         "the runs have different validation rows, so the best configuration is chosen "
         f"on the {comparison.split} rows themselves",
-        [task.name for task in tasks if not task.has_same_valid],
+        [task.name for task in tasks if not task.has_same_validation_rows],
     )
 
 

@@ -10,7 +10,9 @@ from mtl_cli.metrics.score_dict import name_with_space
 
 @dataclass(frozen=True, repr=False)
 class EvaluationResults:
-    """The results of an evaluation. `Evaluation` describes the other attributes.
+    """The results of an evaluation, as values that JSON can hold.
+
+    The subclass `Evaluation` describes the attributes that are not described here.
 
     Attributes:
         tasks: see `evaluate.task_results`.

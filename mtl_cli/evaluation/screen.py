@@ -53,9 +53,10 @@ def show_sweep(result: "SweepEvaluation", target: Path) -> None:
     for name, evaluation in result.evaluations.items():
         row = [name]
         for task, metric in columns:
-            metrics = evaluation.tasks.get(task, {"metrics": {}})["metrics"]
-            has_metric = metric in metrics
-            row.append(text_with_interval(metrics[metric]) if has_metric else "-")
+            metrics = evaluation.tasks.get(task, {}).get("metrics", {})
+            row.append(
+                text_with_interval(metrics[metric]) if metric in metrics else "-"
+            )
         table.append(row)
     print_in_full_width(console, text_table(table))
     for name, status in result.skipped.items():

@@ -40,7 +40,7 @@ class SamplingError(NamedTuple):
     Attributes:
         standard_error: the standard deviation of the metric over samples of rows.
         bias: the mean of the metric over bootstrap samples, minus the metric on all
-            rows; 0 for DeLong's formula. If the samples have fewer rows than there are,
+            rows; 0 for DeLong's formula. If the samples have fewer rows than the data,
             the bias is scaled like the standard error.
         method: `delong` or `bootstrap`.
     """
@@ -61,8 +61,8 @@ def sampling_error(
 
     Args:
         metric: a metric that has a value on these rows.
-        columns: the arguments of the metric: label and weight, (rows,) each, and
-            between them the prediction, (rows,) or (rows, classes).
+        columns: the arguments of the metric: the label, (rows,), the prediction,
+            (rows,) or (rows, classes), and the weight, (rows,).
         group: the group of each row, (rows,), if the metric is grouped. The bootstrap
             then draws whole groups instead of rows.
 

@@ -13,8 +13,8 @@ from scipy.special import stdtr, stdtrit
 SIGNIFICANCE_LEVEL = 0.05
 
 
-class Test(NamedTuple):
-    """The test of a difference of two means.
+class TestResult(NamedTuple):
+    """The result of a test of the difference of two means.
 
     Attributes:
         difference: the first mean minus the second mean.
@@ -42,21 +42,23 @@ class Test(NamedTuple):
         }
 
 
-def t_test(difference: float, standard_error: float, degrees_of_freedom: float) -> Test:
+def t_test(
+    difference: float, standard_error: float, degrees_of_freedom: float
+) -> TestResult:
     """Tests whether a difference is zero (two-sided t-test).
 
     With a standard error of 0, every difference but 0 has the p-value 0.
     """
     if standard_error == 0:
         p_value = 1.0 if difference == 0 else 0.0
-        return Test(difference, 0.0, p_value, degrees_of_freedom)
+        return TestResult(difference, 0.0, p_value, degrees_of_freedom)
     t = abs(difference) / standard_error
     p_value = float(2 * stdtr(degrees_of_freedom, -t))
     half_width = float(quantile(degrees_of_freedom) * standard_error)
-    return Test(difference, half_width, p_value, degrees_of_freedom)
+    return TestResult(difference, half_width, p_value, degrees_of_freedom)
 
 
-def z_test(difference: float, standard_error: float) -> Test:
+def z_test(difference: float, standard_error: float) -> TestResult:
     """Tests whether a difference is zero, by the normal distribution.
 
     The z-test is the t-test with infinite degrees of freedom. The standard error must

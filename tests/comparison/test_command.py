@@ -170,7 +170,7 @@ def test_lower_is_better_where_the_metric_says_so(
     comparison = compared(capsys, tmp_path)
     assert to_baseline(comparison, "ple")["verdict"] == "better"
     assert comparison["tasks"]["click"]["best"] == "ple"
-    assert "which flatters" in printed(capsys, tmp_path)
+    assert "too good on average" in printed(capsys, tmp_path)
 
 
 def test_negative_transfer_is_flagged(
