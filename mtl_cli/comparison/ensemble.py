@@ -39,16 +39,7 @@ def best_configuration(
             "data set"
         )
     (comparison,) = comparisons
-    candidates = [
-        c for c in comparison.configurations if len(c.runs) > 1 and not c.is_ensemble
-    ]
-    if not candidates:
-        keys = ", ".join(comparison.differing_keys)
-        differ = f"; the runs differ in {keys}" if keys else ""
-        raise ConfigError(
-            f"{FLAG}: no configuration has runs of two seeds{differ}; train more "
-            "seeds, as with mtl-train -m ... seed=1,2,3"
-        )
+    candidates = configurations_with_several_seeds(comparison)
     if len(candidates) == 1:
         return candidates[0], "the only configuration with several seeds"
     means = {}
@@ -74,6 +65,27 @@ def best_configuration(
         f"the best of {len(candidates)} configurations on validation rows, by "
         f"trainer.monitor={best.settings.get('trainer.monitor')}"
     )
+
+
+def configurations_with_several_seeds(
+    comparison: DatasetComparison,
+) -> list[Configuration]:
+    """Returns the configurations whose runs can be averaged.
+
+    Raises:
+        ConfigError: if there are none.
+    """
+    candidates = [
+        c for c in comparison.configurations if len(c.runs) > 1 and not c.is_ensemble
+    ]
+    if not candidates:
+        keys = ", ".join(comparison.differing_keys)
+        differ = f"; the runs differ in {keys}" if keys else ""
+        raise ConfigError(
+            f"{FLAG}: no configuration has runs of two seeds{differ}; train more "
+            "seeds, as with mtl-train -m ... seed=1,2,3"
+        )
+    return candidates
 
 
 def monitored_value_of_run(run: Run) -> tuple[MonitoredMetrics, float]:

@@ -69,6 +69,11 @@ def unsure_difference_sentences(task: Task, baseline: str) -> list[str]:
         differences = [s.differences.get("baseline") for s in task.scores]
         return [d for d in differences if d and d.verdict == verdict]
 
+    def names_with_sizes(differences: list[Difference]) -> str:
+        return comma_list(
+            f"{d.configuration.name} {size_and_p_value(d, task)}" for d in differences
+        )
+
     lines = [
         f"{d.configuration.name} shows no real difference to {baseline} "
         f"({signed_difference(d, task)}): retraining would give the same order on "
@@ -78,18 +83,12 @@ def unsure_difference_sentences(task: Task, baseline: str) -> list[str]:
     ]
     for verdict, relation in MODEL_WORDS.items():
         if differences := with_verdict(verdict):
-            names = comma_list(
-                f"{d.configuration.name} {size_and_p_value(d, task)}"
-                for d in differences
-            )
             lines.append(
                 f"As trained, these models are {relation} {baseline}, and would be on "
-                f"another test set: {names}."
+                f"another test set: {names_with_sizes(differences)}."
             )
     if not_real := with_verdict(Verdict.NOT_REAL):
-        names = comma_list(
-            f"{d.configuration.name} {size_and_p_value(d, task)}" for d in not_real
-        )
+        names = names_with_sizes(not_real)
         lines.append(f"No real difference to {baseline} was found for {names}.")
     too_few_seeds = with_verdict(Verdict.TOO_FEW_SEEDS)
     if runs := [d for d in too_few_seeds if not d.configuration.is_ensemble]:
