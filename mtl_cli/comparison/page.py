@@ -149,12 +149,17 @@ def median_facts(configuration: Configuration) -> list[str]:
 
 
 def verdict_class(difference: Difference) -> str:
-    """Returns the CSS class of a difference: its verdict's text, if it is real."""
+    """Returns the CSS class of a difference.
+
+    The class is the text of the verdict if the difference is real, `uncertain` if it
+    may turn out to be real, and `none` otherwise.
+    """
     if difference.real:
         return difference.verdict
     uncertain = (
         Verdict.THESE_ROWS_ONLY,
         Verdict.TOO_FEW_SEEDS,
+        Verdict.TOO_FEW_DAYS,
         Verdict.AHEAD,
         Verdict.BEHIND,
     )

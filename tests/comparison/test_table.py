@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from mtl_cli.comparison.configurations import Configuration
-from mtl_cli.comparison.difference import Verdict
+from mtl_cli.comparison.difference import Difference, Verdict
 from mtl_cli.comparison.intervals import Interval
+from mtl_cli.comparison.page import verdict_class
 from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.table_cells import task_cells
 
@@ -35,3 +36,10 @@ def test_heading_of_a_single_configuration_is_in_the_singular() -> None:
     two = DatasetComparison("shop", [only, only], [], only, "as asked", "test", [])
     assert one.heading == "1 configuration on shop"
     assert two.heading == "2 configurations on shop"
+
+
+def test_too_few_days_are_as_uncertain_on_the_page_as_too_few_seeds() -> None:
+    line = Configuration({"model.name": "ple"}, [])
+    for verdict in (Verdict.TOO_FEW_DAYS, Verdict.TOO_FEW_SEEDS):
+        difference = Difference(line, line, verdict=verdict)
+        assert verdict_class(difference) == "uncertain"
