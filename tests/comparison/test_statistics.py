@@ -160,7 +160,7 @@ def two_models(
 
 def delong_of_two(
     label: Floats, a: list[Floats], b: list[Floats], weight: Floats | None = None
-) -> significance.Test:
+) -> significance.TestResult:
     """Tests the AUCs of two models of several seeds each, as `mtl-compare` does."""
     numbers = np.arange(len(label))
     weight = np.ones(len(label)) if weight is None else weight
