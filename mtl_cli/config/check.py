@@ -12,6 +12,7 @@ from mtl_cli.config.json_schema import GROUPS_OF_CLASSES
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.unknown_keys import unknown_key_message
 from mtl_cli.core.errors import SHOWN_CHARACTERS, ConfigError, cut, first_line, shown
+from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.yaml_limits import limited_reading
 
 
@@ -79,8 +80,9 @@ def explain(error: ValidationError, values: dict[Any, Any]) -> str:
         message += f"; write [{value}]"
     if isinstance(value, str):
         return f"{key}: {shown(value)} {message}"
-    as_yaml = cut(json.dumps(value, default=repr), SHOWN_CHARACTERS)
-    return f"{key}: {as_yaml} {message}"
+    # Secrets must be masked before the cut. Otherwise half of a secret could remain.
+    as_yaml = json.dumps(mask_secrets(value), default=repr)
+    return f"{key}: {cut(as_yaml, SHOWN_CHARACTERS)} {message}"
 
 
 def missing_keys_message(findings: list[ErrorDetails], values: dict[Any, Any]) -> str:
