@@ -126,11 +126,13 @@ def remember(value: Any, reference: str) -> None:
     """Remembers a secret, if it is long enough to be distinguished from other text."""
     if len(str(value)) >= SHORTEST_SECRET and not isinstance(value, bool):
         _references.setdefault(str(value), reference)
-        with contextlib.suppress(ValueError):
-            number = float(value)
-            # The text "000012" is long, but the number 12 occurs everywhere.
-            if len(f"{number:.17g}") >= SHORTEST_SECRET:
-                _number_references.setdefault(number, reference)
+        # A float rounds whole numbers above 2^53, so the whole number is kept too.
+        for number_type in (float, int):
+            with contextlib.suppress(ValueError, OverflowError):
+                number = number_type(str(value))
+                # The text "000012" is long, but the number 12 occurs everywhere.
+                if len(f"{number:.17g}") >= SHORTEST_SECRET:
+                    _number_references.setdefault(number, reference)
 
 
 def secret_in(value: object) -> str | None:

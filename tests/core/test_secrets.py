@@ -18,6 +18,7 @@ MASK = "${oc.env:DB_PASSWORD}"
 @pytest.fixture(autouse=True)
 def no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(secrets, "_references", {})
+    monkeypatch.setattr(secrets, "_number_references", {})
     secrets.track_secrets()
 
 
@@ -113,6 +114,12 @@ def test_secret_that_is_a_common_number_masks_no_numbers(secret: str) -> None:
     add_secrets({secret: MASK})
     values = [0, 0.0, False, 12, 1, True, math.inf]
     assert mask_secrets(values) == values
+
+
+@pytest.mark.parametrize("number", [1234567, 2**53 + 1, -(2**63) + 1, 1234567.25])
+def test_number_that_is_a_secret_is_masked(number: float) -> None:
+    add_secrets({str(number): MASK})
+    assert mask_secrets([number, str(number)]) == [f"${{oc.decode:{MASK}}}", MASK]
 
 
 def test_values_that_are_decoded_from_a_secret_are_secrets(
