@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -144,7 +145,7 @@ def check_options(options: argparse.Namespace, is_sweep: bool) -> None:
             raise ConfigError(f"{flag}: a page does not go to stdout; name a file")
         check_output_file(flag, path, options)
     both = options.json is not None and options.html is not None
-    if both and options.json.resolve() == options.html.resolve():
+    if both and os.path.realpath(options.json) == os.path.realpath(options.html):
         raise ConfigError(
             f"--html: {options.html} is the file of --json too; name another file"
         )

@@ -1,5 +1,6 @@
 """Checks a file that a command is to write, before the command begins its work."""
 
+import os
 from argparse import Namespace
 from pathlib import Path
 
@@ -10,23 +11,26 @@ from mtl_cli.core.errors import ConfigError
 def check_output_file(flag: str, path: Path, options: Namespace) -> None:
     """Refuses a file that a flag names, if the command must not write it.
 
-    Its folder must exist, and is not the run folder `options.run`, which holds only the
-    run's own files. The file itself may exist only with `options.force`, and never if
-    it is a file of the table `options.table`.
+    The file's folder must exist, and must not lie in the run folder `options.run`,
+    which holds only the run's own files. With `options.force` the file itself may
+    exist, unless it is a file of the table `options.table`.
     """
     from mtl_cli.data.files import is_in_table
 
     check_folder_of(path, f"{flag}: ")
-    if path.resolve().is_relative_to(options.run.resolve()):
+    # `Path.resolve` raises an error for a link that leads to itself.
+    run, target = (Path(os.path.realpath(p)) for p in (options.run, path))
+    if target.is_relative_to(run):
         raise ConfigError(
             f"{flag}: {path} lies in the folder of the run; name a file outside of it"
         )
-    if not path.exists():
+    if not os.path.lexists(path):
         return
-    if not (options.force and path.is_file()):
+    is_broken_link = not path.exists()  # the written file would replace the link
+    if not (options.force and (is_broken_link or path.is_file())):
         raise ConfigError(
             f"{flag}: {path} exists; choose another file, or add --force to overwrite "
             "a file"
         )
-    if is_in_table(path, options.table):
+    if not is_broken_link and is_in_table(path, options.table):
         raise ConfigError(f"{flag}: {path} is a file of TABLE; choose another file")

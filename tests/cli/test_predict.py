@@ -430,6 +430,22 @@ def test_wrong_use_ends_in_one_line_and_writes_nothing(
     assert (tmp_path / "in" / "a.parquet").read_bytes() == table
 
 
+@pytest.mark.parametrize("target", ["missing.csv", "link.csv"])
+def test_broken_link_is_replaced_only_by_force(
+    target: str, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "link.csv"
+    path.symlink_to(tmp_path / target)
+    arguments = [run, run.parent / "test.parquet", "-o", path]
+    assert predicted(*arguments) == 2
+    assert f"-o: {path} exists; choose another file" in capsys.readouterr().err
+    assert path.is_symlink()
+    assert predicted(*arguments, "--force") == 0
+    assert not path.is_symlink()
+    assert path.read_text().startswith("click,")
+    assert not (tmp_path / "missing.csv").exists()
+
+
 def test_file_behind_stdin_is_not_overwritten(run: Path, tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     rows(20, seed=1).to_pandas().to_csv(path, index=False)
