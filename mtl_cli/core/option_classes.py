@@ -212,4 +212,5 @@ def subclasses_in(class_or_module: object, base: type[Option]) -> list[type[Opti
             for value in vars(class_or_module).values()
             if getattr(value, "__module__", "") == class_or_module.__name__
         ]
-    return [c for c in candidates if isinstance(c, type) and issubclass(c, base)]
+    classes = (c for c in candidates if isinstance(c, type) and issubclass(c, base))
+    return list(dict.fromkeys(classes))  # a class may have a second name

@@ -15,7 +15,7 @@ from helpers.planted_data import parquet, planted
 import mtl_cli
 from mtl_cli.core import option_classes, plugins
 from mtl_cli.core.errors import ConfigError, DataError
-from mtl_cli.core.option_classes import option_names
+from mtl_cli.core.option_classes import option_class, option_names
 from mtl_cli.distributed import child_processes
 from mtl_cli.models.base import Sharing
 from mtl_cli.runs import saved_model
@@ -421,6 +421,12 @@ def test_refused_folder_is_not_registered_and_earlier_folders_stay(
     assert plugins.used_folders() == [str(start / "mine")]
     assert "scaled" in option_names("models")
     assert set(sys.modules) == modules
+
+
+def test_class_with_two_names_is_one_option(start: Path) -> None:
+    write(start / "mine", {"models/scaled.py": f"{MODEL}\nOldName = Scaled\n"})
+    plugins.use_folders([start / "mine"])
+    assert option_class("models", "scaled", Sharing).__name__ == "Scaled"
 
 
 @pytest.mark.parametrize(
