@@ -22,9 +22,9 @@ EXTRA_OF_OPTION = {
 
 
 def no_option_name_message(settings: list[str]) -> str:
-    """Explains that a setting such as `model=3` gives a group no name of an option.
+    """Explains a setting such as `model=3`: its value cannot be the name of an option.
 
-    Returns "" if every setting of a group has the form of a name.
+    Returns "" if there is no such setting.
     """
     for override in OverridesParser.create().parse_overrides(settings):
         group = override.key_or_group
@@ -42,9 +42,13 @@ def no_option_name_message(settings: list[str]) -> str:
 
 
 def unknown_option_message(error: MissingConfigException) -> str:
-    """Explains that a config group lacks an option."""
+    """Explains that a config group lacks an option, or that there is no such config."""
     path = str(error.missing_cfg_file or "")  # GROUP/OPTION
     group, _, option = path.rpartition("/")
+    if path and not group:  # such as the name in `--config-name mine`
+        return (
+            f"there is no config '{path}' in the folders of configs; correct its name"
+        )
     if (group, option) in EXTRA_OF_OPTION:
         extra = EXTRA_OF_OPTION[group, option]
         return f"{group}={option} needs a package: pip install 'mtl-cli[{extra}]'"

@@ -99,6 +99,7 @@ MISTAKES = {
     "shared_bottom, single_task, snr, star, stem; did you mean ple?",
     "model=mymodel": "stem; the option of a plugin needs --plugins FOLDER",
     "dataset=mymodel": "synthetic_ple\n",
+    "--config-name mine": "error: there is no config 'mine' in the folders",
     "model.name=mymodel": "stem; the option of a plugin needs --plugins FOLDER",
     "model.name=plee": "model.name: 'plee' is not one of: adatt,",
     "encoder=deepfmm": "did you mean deepfm?",
