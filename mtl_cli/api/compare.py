@@ -21,7 +21,8 @@ class Comparison:
 
     Attributes:
         datasets: the comparisons, one for each data set of the runs.
-        lines: the comparisons of lines over days, one for each data set that has some.
+        lines: the comparisons of lines, one for each data set that has lines. A line is
+            a series of runs, each started from the run of the day before.
         warnings: reasons to trust the comparison less, such as few seeds.
     """
 

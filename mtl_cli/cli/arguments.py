@@ -111,7 +111,7 @@ def expand_start_from(setting: str) -> str:
 
 
 def sets_key(settings: list[str], key: str) -> bool:
-    """Whether a setting gives a value to a key."""
+    """Whether one of the settings gives a value to a key."""
     return any(setting.lstrip("+").startswith(f"{key}=") for setting in settings)
 
 

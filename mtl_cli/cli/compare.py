@@ -138,8 +138,8 @@ def print_comparisons(
 ) -> None:
     """Writes the comparisons to stdout, by default as a table for the terminal.
 
-    `lines` compare runs that go on day by day, see `comparison.lines`. CSV does not
-    hold them. CSV and Markdown hold no warnings, so their warnings go to stderr.
+    `lines` compare runs that go on day by day, see `comparison.lines`. A CSV leaves the
+    lines out. CSV and Markdown leave the warnings out, so the warnings go to stderr.
     """
     from mtl_cli.comparison.csv_and_json import as_csv, as_json
     from mtl_cli.comparison.table import all_warnings, as_markdown, terminal_text

@@ -33,7 +33,7 @@ from mtl_cli.core.secrets import secret_in, track_secrets
 from mtl_cli.core.yaml_limits import limited_reading
 
 HYDRA_CONFIG = "hydra/config"  # the file of Hydra's own defaults
-COMPOSED_SETTINGS = "composed of: "  # a note on an error begins with it
+COMPOSED_SETTINGS = "composed of: "  # the start of the note that `compose_checked` adds
 START_OF_SWEEP = "mtl_cli.sweep.start_of_sweep.StartOfSweep"
 # A file may set two kinds of keys of Hydra's section: search spaces, and keys with a
 # plain value.

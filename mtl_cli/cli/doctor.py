@@ -54,7 +54,7 @@ def command() -> NoReturn:
 
 def main(command_line: list[str]) -> int:
     """Runs the command, and returns its exit code; see `run_command`."""
-    # The command writes no files, so that a note about files would be confusing.
+    # The command writes no files, so a note about files would only confuse.
     return run_command(PROGRAM, lambda: diagnose(command_line), stop_note="")
 
 

@@ -80,7 +80,7 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
 
 
 def export(options: argparse.Namespace) -> None:
-    """Writes or verifies an export, and prints how well it predicts as the run does.
+    """Writes or verifies an export, and prints how far it differs from the run.
 
     Raises:
         MtlError: if the export cannot be written, or does not predict as the run does.

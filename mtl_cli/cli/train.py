@@ -59,7 +59,7 @@ class Failure(NamedTuple):
 
 @dataclass
 class RunOutcome:
-    """How a single run has ended. A sweep, or `--help`, leaves both at None.
+    """How a single run has ended. A sweep, or `--help`, sets neither attribute.
 
     Attributes:
         folder: the run folder, if the run has succeeded.
@@ -133,7 +133,10 @@ def train(
 
 
 def stop_sweep(reason: str = "") -> bool:
-    """Stops the sweep of this process if there is one, see `Session.stop`."""
+    """Stops the sweep of this process, if there is one; see `Session.stop`.
+
+    Returns: whether a job of the sweep had failed before this call.
+    """
     return session.current is not None and session.current.stop(reason)
 
 

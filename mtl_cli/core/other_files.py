@@ -25,7 +25,7 @@ class UnsafeFileError(ValueError):
 
 
 def check_regular(path: Path, max_bytes: int | None = None) -> None:
-    """Refuses all but a regular file that is neither too large nor full of holes."""
+    """Accepts only a regular file that is neither too large nor full of holes."""
     status = path.lstat()
     if stat.S_ISLNK(status.st_mode):
         raise UnsafeFileError(f"{path} is a link; put the file itself there")

@@ -13,7 +13,7 @@ def prediction_name(output: str) -> str:
 
 
 def weight_name(output: str) -> str:
-    """Returns the name of the column of the rows' weights in an output's metrics."""
+    """Returns the name of the column with each row's weight in an output's metrics."""
     return f"{output}_row_weight"
 
 
@@ -23,7 +23,7 @@ def spread_name(output: str) -> str:
 
 
 def conditional_name(task: str, given: str) -> str:
-    """Returns the name of an output: label 1 of a task, given label 1 of another."""
+    """Returns the name of the output that predicts a task where another has label 1."""
     return f"{task}{GIVEN}{given}"
 
 

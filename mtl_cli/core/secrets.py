@@ -43,9 +43,10 @@ T = TypeVar("T")
 
 
 def track_secrets() -> None:
-    """Makes the references in configurations remember secrets from now on.
+    """From now on, remembers each secret that a configuration refers to.
 
-    The resolvers of OmegaConf and Hydra are replaced for this.
+    A secret is remembered when its reference is resolved: the resolvers of OmegaConf
+    and Hydra are replaced by resolvers that remember secrets.
     """
     replace = partial(OmegaConf.register_new_resolver, replace=True)
     replace("oc.env", resolve_variable)
@@ -92,9 +93,10 @@ def resolve_now(pattern: str) -> str:
 
 
 def remember_parts(value: T, resolver: str, source: object) -> T:
-    """Returns what a resolver has made of a source; remembers the parts of a secret.
+    """Returns the value that a resolver has made from its argument, the source.
 
-    A part that is too short to be distinguished from other text is a `ValueError`.
+    If the source holds a secret, the parts of the value are remembered as secrets. A
+    part that is too short to be distinguished from other text is a `ValueError`.
     """
     secret = secret_in(source) if isinstance(source, str) else None
     if secret is None:

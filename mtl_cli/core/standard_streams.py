@@ -16,8 +16,8 @@ OUTPUT_CLOSED = 141
 def prepare_streams() -> None:
     """Opens closed streams, and lets stdout and stderr take every character.
 
-    A stream may be closed at the start, as in `COMMAND >&-`. The next opened file would
-    get the stream's number, and so the text that a library writes to the stream. The
+    A stream may be closed at the start, as in `COMMAND >&-`. The next file to be opened
+    would get the stream's number, and a library that prints would write into it. The
     encoding of a terminal may lack characters, such as "±". Such characters are printed
     as "?", because an error would lose the results of the command.
     """
