@@ -18,18 +18,17 @@ from pathlib import Path
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, flag_override
 
 from mtl_cli.cli.config_files import USER_CONF
 from mtl_cli.cli.folder_guard import check_folders
 from mtl_cli.cli.hydra_internals import compose_without
 from mtl_cli.cli.interpolations import hydra_interpolations, resolved
+from mtl_cli.cli.value_guard import check_plain, check_search_space
 from mtl_cli.core.errors import ConfigError, first_line, shown
 from mtl_cli.core.nested import flatten
 from mtl_cli.core.paths import conf_folder
-from mtl_cli.core.secrets import secret_in, track_secrets
+from mtl_cli.core.secrets import track_secrets
 from mtl_cli.core.yaml_limits import limited_reading
 
 HYDRA_CONFIG = "hydra/config"  # the file of Hydra's own defaults
@@ -53,8 +52,6 @@ CHECKED_ELSEWHERE = tuple(f"{key}." for key in (*WRITTEN_BY_HYDRA, *SEARCH_SPACE
 # Settings that mtl-cli or Hydra adds to most command lines. `trusted_sections` composes
 # the sections without them, so that its cache serves all jobs of a process.
 ADDED_SETTINGS = ("hydra.job.name=", "hydra.mode=")
-# A key or group of the configuration that a search space may vary: none of Hydra's.
-SWEPT_KEY = re.compile(r"[+~]{0,2}(?!hydra\b)[A-Za-z][\w./@-]*")
 
 
 def compose_checked(
@@ -200,61 +197,3 @@ def file_may_not_set_error(key: str) -> ConfigError:
         f"hydra.{key}: a file may not set this key; remove it from the file, or give "
         "it on the command line"
     )
-
-
-def check_plain(key: str, value: object) -> None:
-    """Refuses a resolved value that is not a number, a text or a list of these.
-
-    A text that still holds `${` was written with a backslash before it. Hydra would
-    resolve the text again, after this check.
-    """
-    if isinstance(value, list):
-        for item in value:
-            check_plain(key, item)
-    elif isinstance(value, dict):
-        raise ConfigError(
-            f"{key} takes a number, a text or a list of numbers or texts, but holds "
-            "keys; write one VALUE, or [VALUE, ...]"
-        )
-    elif "${" in str(value):
-        raise ConfigError(
-            f"{key}: {shown(value)} holds '${{', which Hydra would resolve again; "
-            "write the interpolation without the backslash"
-        )
-    elif name := secret_in(value):
-        raise ConfigError(
-            f"{key} holds the value of {name}, which the names of jobs and folders "
-            "would show; use the secret in a key outside of the section hydra"
-        )
-
-
-def check_search_space(name: str, space: object) -> None:
-    """Refuses a search space with a key that is not a key of our configuration.
-
-    A resolved search space is {key of the configuration: values to try}, or None.
-    """
-    if not isinstance(space, dict | None):
-        raise ConfigError(f"{name} takes keys with values, such as {{seed: '1,2'}}")
-    for key, values in (space or {}).items():
-        if not SWEPT_KEY.fullmatch(str(key)):
-            raise ConfigError(
-                f"{name}: {shown(key)} is not a key of the configuration; remove it"
-            )
-        check_plain(f"{name}.{key}", values)
-        for value in values if isinstance(values, list) else [values]:
-            check_parsing(f"{name}.{key}", f"{key}={value}")
-
-
-def check_parsing(name: str, setting: str) -> None:
-    """Refuses a setting that Hydra cannot parse in `READ_SECONDS`, or is nested deeply.
-
-    Hydra takes days for a list of 100,000 values. `limited_reading` ends the parsing.
-    """
-    try:
-        OverridesParser.create().parse_override(setting)
-    except RecursionError:
-        raise ConfigError(
-            f"{name}: {shown(setting)} is nested too deeply; write fewer brackets"
-        ) from None
-    except HydraException:
-        pass  # the sweeper reports the mistake, or has another grammar

@@ -1,0 +1,71 @@
+"""Checks the values and search spaces that a file sets in the section `hydra`."""
+
+import re
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+
+from mtl_cli.core.errors import ConfigError, shown
+from mtl_cli.core.secrets import secret_in
+
+# A key or group of the configuration that a search space may vary: none of Hydra's.
+SWEPT_KEY = re.compile(r"[+~]{0,2}(?!hydra\b)[A-Za-z][\w./@-]*")
+
+
+def check_plain(key: str, value: object) -> None:
+    """Refuses a resolved value that is not a number, a text or a list of these.
+
+    A text that still holds `${` was written with a backslash before it. Hydra would
+    resolve the text again, after this check.
+    """
+    if isinstance(value, list):
+        for item in value:
+            check_plain(key, item)
+    elif isinstance(value, dict):
+        raise ConfigError(
+            f"{key} takes a number, a text or a list of numbers or texts, but holds "
+            "keys; write one VALUE, or [VALUE, ...]"
+        )
+    elif "${" in str(value):
+        raise ConfigError(
+            f"{key}: {shown(value)} holds '${{', which Hydra would resolve again; "
+            "write the interpolation without the backslash"
+        )
+    elif name := secret_in(value):
+        raise ConfigError(
+            f"{key} holds the value of {name}, which the names of jobs and folders "
+            "would show; use the secret in a key outside of the section hydra"
+        )
+
+
+def check_search_space(name: str, space: object) -> None:
+    """Refuses a search space with a key that is not a key of our configuration.
+
+    A resolved search space is {key of the configuration: values to try}, or None.
+    """
+    if not isinstance(space, dict | None):
+        raise ConfigError(f"{name} takes keys with values, such as {{seed: '1,2'}}")
+    for key, values in (space or {}).items():
+        if not SWEPT_KEY.fullmatch(str(key)):
+            raise ConfigError(
+                f"{name}: {shown(key)} is not a key of the configuration; remove it"
+            )
+        check_plain(f"{name}.{key}", values)
+        for value in values if isinstance(values, list) else [values]:
+            check_parsing(f"{name}.{key}", f"{key}={value}")
+
+
+def check_parsing(name: str, setting: str) -> None:
+    """Refuses a setting that is nested too deeply for Hydra's parser.
+
+    Hydra would also take days for a list of 100,000 values. The caller's
+    `limited_reading` ends such parsing.
+    """
+    try:
+        OverridesParser.create().parse_override(setting)
+    except RecursionError:
+        raise ConfigError(
+            f"{name}: {shown(setting)} is nested too deeply; write fewer brackets"
+        ) from None
+    except HydraException:
+        pass  # the sweeper reports the mistake, or has another grammar
