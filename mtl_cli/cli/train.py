@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -15,16 +15,19 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from mtl_cli.cli.arguments import hydra_arguments, prints_only, split_plugins
+from mtl_cli.cli.failures import (
+    PROGRAM,
+    Failure,
+    failure_of,
+    job_failures,
+    stop_jobs_after,
+    stop_sweep,
+    with_job_counts,
+)
 from mtl_cli.cli.hydra_setup import prepare_hydra
 from mtl_cli.config.overrides import as_typed
 from mtl_cli.core import plugins, signals
-from mtl_cli.core.errors import (
-    JobError,
-    StorageError,
-    WriteError,
-    fail,
-    warn_in_one_line,
-)
+from mtl_cli.core.errors import fail, warn_in_one_line
 from mtl_cli.core.paths import check_current_folder, conf_folder, shortest
 from mtl_cli.core.private_doors import exit_without_teardown
 from mtl_cli.core.secrets import mask_secrets
@@ -36,25 +39,9 @@ from mtl_cli.core.standard_streams import (
     write_to_stdout,
 )
 from mtl_cli.runs.execution import RunRequest, execute
-from mtl_cli.runs.outcome import message_and_code, resume_command, resume_hint
-from mtl_cli.sweep import external_launchers, session
+from mtl_cli.runs.outcome import resume_hint
+from mtl_cli.sweep import session
 from mtl_cli.sweep.optuna_search import finish_jobs_if_storage_is_lost
-
-PROGRAM = "mtl-train"
-
-
-class Failure(NamedTuple):
-    """A reason why a command fails.
-
-    Attributes:
-        message: the reason and its fix, in one line.
-        code: the exit code.
-        kind: the name of the error's class, such as `ConfigError`.
-    """
-
-    message: str
-    code: int
-    kind: str
 
 
 @dataclass
@@ -130,60 +117,6 @@ def train(
         return stop_jobs_after(error, arguments), None
     failures = [] if outcome.error is None else [failure_of(outcome.error)]
     return failures + job_failures(), outcome.folder
-
-
-def stop_sweep(reason: str = "") -> bool:
-    """Stops the sweep of this process, if there is one; see `Session.stop`.
-
-    Returns: whether a job of the sweep had failed before this call.
-    """
-    return session.current is not None and session.current.stop(reason)
-
-
-def stop_jobs_after(error: Exception, arguments: list[str]) -> list[Failure]:
-    """Stops the jobs of a sweep after an error, and returns the command's failures.
-
-    The error comes from the command line, the YAML files or the sweep itself. Errors of
-    a single run do not come here: they are part of its `RunOutcome`.
-    """
-    from mtl_cli.cli.hydra_errors import explain
-
-    launcher_failure = external_launchers.describe_failure(error)
-    has_failed_jobs = stop_sweep(launcher_failure)
-    if launcher_failure:
-        job_error = JobError(with_job_counts(launcher_failure, arguments))
-        return [failure_of(job_error), *job_failures()]
-    if isinstance(error, StorageError | WriteError):
-        return [failure_of(error), *job_failures()]
-    if has_failed_jobs:
-        # Some sweepers raise an error because a job has failed. The message of that
-        # error is dropped: the jobs' own failures say more.
-        return job_failures()
-    return [Failure(explain(error, arguments), 2, "ConfigError")]
-
-
-def failure_of(error: Exception) -> Failure:
-    """Returns the failure of a command whose run or sweep has ended with an error."""
-    return Failure(*message_and_code(error), type(error).__name__)
-
-
-def job_failures() -> list[Failure]:
-    """Returns the failures of the jobs of a sweep; [] if there is no sweep."""
-    if session.current is None:
-        return []
-    failures = session.current.failures()
-    return [Failure(message, code, "JobError") for message, code in failures]
-
-
-def with_job_counts(reason: str, arguments: list[str]) -> str:
-    """Adds the counts of a sweep's jobs, and the command that resumes the sweep.
-
-    Without a sweep, the reason is returned unchanged.
-    """
-    counts = session.current.job_counts_message() if session.current else ""
-    if not counts:
-        return reason
-    return f"{reason}; {counts}; to go on: {resume_command([PROGRAM, *arguments])}"
 
 
 def compose_and_run(arguments: list[str], more_settings: Sequence[str]) -> RunOutcome:
