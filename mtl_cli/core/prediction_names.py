@@ -23,7 +23,7 @@ def spread_name(output: str) -> str:
 
 
 def conditional_name(task: str, given: str) -> str:
-    """Returns the name of the output that predicts a task where another has label 1."""
+    """Returns the name of the output p(task = 1 | given = 1), such as pCVR."""
     return f"{task}{GIVEN}{given}"
 
 
