@@ -28,7 +28,7 @@ ADVICE_FOR_SECTION = {
     "dataset.features": "; leave a feature out by '~dataset.features.NAME'",
 }
 SWEEPER_PARAMS = "hydra.sweeper.params"
-# OmegaConf's text about a swept value that is null:
+# OmegaConf's text about a value that must not be null, such as a swept value:
 #   field 'hydra.sweeper.params.seed' is not Optional
 NOT_OPTIONAL = "is not Optional"
 # Hydra's text; the second line is the reason:
@@ -136,7 +136,11 @@ def composition_message(
     if not key:
         return message_without_key(message)
     if NOT_OPTIONAL in str(root_cause):
-        return f"{key}: Hydra reads swept values as text; write null in quotes: 'null'"
+        if key.startswith(SWEEPER_PARAMS):
+            advice = "Hydra reads swept values as text; write null in quotes: 'null'"
+        else:
+            advice = "the value cannot be null; leave the setting out, or give a value"
+        return f"{key}: {advice}"
     settings = composed_settings(error) or composed_settings(root_cause) or arguments
     config = compose_chosen_options(settings)
     if not config:

@@ -83,6 +83,7 @@ MISTAKES = {
     "encoder=xdeepfm encoder.cin_units=[3,2]": "all widths but the last must be even",
     "-m hydra.sweep.dir=a,b": "hydra.sweep.dir: a sweep cannot vary the keys of Hydra; "
     "if a,b is one value, quote this value: 'hydra.sweep.dir=\"a,b\"'\n",
+    "hydra.run.dir=null": "error: hydra.run.dir: the value cannot be null; leave ",
     "-m seed=1,2 hydra.sweep.subdir=a": "hydra.sweep.subdir: each job names its own",
     "~model.num_levels": "missing key 'model.num_levels'; add it to the YAML file",
     "~model.num_levels ~trainer.epochs": "missing keys 'model.num_levels', "
