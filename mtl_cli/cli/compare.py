@@ -83,6 +83,12 @@ def run(options: argparse.Namespace) -> int:
     from mtl_cli.comparison.find_runs import read_runs
     from mtl_cli.core import plugins
 
+    for path in options.paths:
+        if path.endswith(f".{options.format}") and not Path(path).is_dir():
+            raise ConfigError(
+                f"--{options.format} writes to stdout and takes no file; write "
+                f"--{options.format} > {path}"
+            )
     target = None if options.ensemble is None else ensemble_target(options)
     runs = read_runs(options.paths, print_warning)
     question = Question(options.baseline, options.metric, options.split, options.task)

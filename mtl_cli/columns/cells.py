@@ -13,8 +13,15 @@ Mask = npt.NDArray[np.bool_]
 
 
 def empty_cells(column: pa.ChunkedArray) -> Mask:
-    """Returns a mask of the cells that are null or NaN, (rows,)."""
-    return np.asarray(pc.is_null(column, nan_is_null=True))
+    """Returns a mask of the cells that are null, NaN or an empty text, (rows,).
+
+    A text file cannot tell an empty text from an empty cell, so a Parquet or Feather
+    file with both must not tell them apart either.
+    """
+    is_empty = pc.is_null(column, nan_is_null=True)
+    if is_text(column.type):
+        is_empty = pc.or_kleene(is_empty, pc.equal(column, ""))
+    return np.asarray(is_empty)
 
 
 def cells_equal(column: pa.ChunkedArray, value: str | int) -> Mask:

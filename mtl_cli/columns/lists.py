@@ -88,8 +88,8 @@ def flatten_lists(
 ) -> tuple[pa.Array, Integers]:
     """Puts the values of all lists one after another.
 
-    An empty text between two separators is a missing value. A column of lists needs no
-    `separator`, and does not use it.
+    An empty text in a list or between two separators is a missing value. A column of
+    lists needs no `separator`, and does not use it.
 
     Returns: the values, (values,), and the row number of each value, (values,).
 
@@ -101,6 +101,7 @@ def flatten_lists(
         return pa.array([], pa.string()), np.zeros(0, "int64")
     if is_list(lists.type):
         values = pc.list_flatten(lists)
+        values = empty_as_null(values) if is_text(values.type) else values
     elif is_text(lists.type) and separator is not None:
         texts = empty_as_null(lists.cast(pa.string()))
         lists = pc.split_pattern(texts, separator)

@@ -41,7 +41,7 @@ def as_categorical(
     All values become text, so that large ids stay exact, and the number 7 in one file
     equals the text "7" in another file. Floats must be whole numbers, and become
     integers first, because pandas stores ids as floats if some cells of the column are
-    empty.
+    empty. An empty text is an empty cell, as in text files.
 
     Args:
         name: the name of the feature, for messages.
@@ -56,7 +56,15 @@ def as_categorical(
         column = whole_numbers(name, column, advice or ADVICE_FOR_NUMBERS)
     check_id_type(name, column.type, advice)
     encoded = as_array(column).dictionary_encode()
-    return Categorical(encoded.dictionary.cast(pa.string()), as_codes(encoded.indices))
+    categories = encoded.dictionary.cast(pa.string())
+    codes = as_codes(encoded.indices)
+    if pc.any(pc.equal(categories, "")).as_py():
+        kept = pc.indices_nonzero(pc.not_equal(categories, ""))
+        # The new index of each category, and of the code -1, which comes last.
+        new_codes = np.full(len(categories) + 1, -1)
+        new_codes[kept] = np.arange(len(kept))
+        categories, codes = categories.take(kept), new_codes[codes]
+    return Categorical(categories, codes)
 
 
 def whole_numbers(

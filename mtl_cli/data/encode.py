@@ -42,7 +42,7 @@ def encode(
     See `load` for the arguments other than `folder`.
     """
     on_rows(0, 0)  # the number of rows is not known yet
-    request = training_request(dataset, outputs)
+    request = request_of_data(dataset, outputs)
     sources = {
         name: generated_source(table, request)
         for name, table in dataset.generate().items()
@@ -133,8 +133,8 @@ def learn(
     return fitter, statistics
 
 
-def training_request(dataset: Dataset, outputs: list[Output]) -> ColumnRequest:
-    """Returns all columns that training reads, and the types of their cells."""
+def request_of_data(dataset: Dataset, outputs: list[Output]) -> ColumnRequest:
+    """Returns the columns of features, labels and groups, and their cells' types."""
     features, labels = feature_request(dataset), label_request(dataset, outputs)
     # A column that names groups stays text, even if a feature reads it as numbers: as
     # numbers, "7" and "07" would be one group.

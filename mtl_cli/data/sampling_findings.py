@@ -59,9 +59,10 @@ def uncorrected_findings(outputs: list[Output], train: Table) -> list[str]:
                 f"the data keep only a share of the rows with {name} = 0 "
                 f"(dataset.tasks.{name}.sampling_rate), and nothing corrects "
                 f"{', '.join(cases)} for this, so predictions and metrics there are "
-                f"those of the sampled rows; set space to {name} there, or take "
-                "model.heads=esmm, or weigh the rows with dataset.weight_column in "
-                "place of sampling_rate"
+                f"those of the sampled rows; set space to {name} there, or weigh the "
+                "rows with dataset.weight_column in place of sampling_rate, or, for "
+                f"binary steps of a funnel that begins with {name}, take "
+                "model.heads=funnel"
             )
     return lines
 

@@ -7,8 +7,8 @@ import pyarrow as pa
 from mtl_cli.core.errors import ConfigError, DataError, suggest
 from mtl_cli.data.column_request import ColumnRequest, readable_names
 from mtl_cli.data.dataset import Dataset
-from mtl_cli.data.encode import feature_request
-from mtl_cli.data.labels import label_request, sampled_task, space_task
+from mtl_cli.data.encode import request_of_data
+from mtl_cli.data.labels import sampled_task, space_task
 from mtl_cli.heads.base import Output
 from mtl_cli.network.trained_model import TrainedModel
 
@@ -87,15 +87,11 @@ def requested_columns(
     dataset: Dataset, outputs: list[Output], slice_columns: list[str]
 ) -> ColumnRequest:
     """Returns the columns to read: of features, labels and slices."""
-    features = feature_request(dataset)
-    labels = label_request(dataset, outputs)
-    read_anyway = features.keys | labels.keys
-    slice_keys = {c: "--by" for c in slice_columns if c not in read_anyway}
+    request = request_of_data(dataset, outputs)
+    slice_keys = {c: "--by" for c in slice_columns if c not in request.keys}
     # In a text file, the cells of the slices' columns are read as text.
     slice_types = dict.fromkeys(slice_keys, pa.string())
-    # A column of both a feature and a label has the type that the feature needs.
-    types = slice_types | labels.types | features.types
-    return ColumnRequest(read_anyway | slice_keys, types)
+    return ColumnRequest(request.keys | slice_keys, slice_types | request.types)
 
 
 def label_columns(dataset: Dataset, output: Output) -> list[str]:

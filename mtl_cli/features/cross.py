@@ -68,9 +68,7 @@ class Cross(Embedded):
         texts = ops.join_columns(columns, UNIT_SEPARATOR)
         if self.num_buckets is None:
             # A row with an empty cell gets id 0: the joined text has an empty part, and
-            # no combination in the vocabulary has an empty part. Only Parquet files can
-            # hold empty texts beside empty cells; docs/how-to/export.md names this
-            # exception.
+            # no combination in the vocabulary has an empty part.
             ids = ops.vocabulary_ids(texts, learnt["vocabulary"])
         else:
             has_all_cells = ops.all_present(columns)

@@ -141,9 +141,9 @@ def describe_amounts(labels: Array, label_count: str) -> tuple[dict[str, str], s
     # A median of 0 counts as a tiny number.
     if labels.min() >= 0 and high > VERY_LONG_TAIL * max(median, 1e-12):
         transform_remark = (
-            f"1 % of the labels lie above {high:g}, and half above {median:g}: with "
-            "log1p, a model would learn a value near the median, not the mean (lower "
-            "MAE, lower R2)"
+            f"1 % of the labels lie above {high:g}, but half are at most {median:g}: "
+            "with log1p, a model would learn a value near the median, not the mean "
+            "(lower MAE, lower R2)"
         )
     remarks = {"kind": label_count, "transform": transform_remark}
     reason = f"numbers from {labels.min():.15g} to {labels.max():.15g}"

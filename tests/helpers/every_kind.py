@@ -135,7 +135,7 @@ def hard_rows(count: int, seed: int) -> pa.Table:
     def text() -> str | None:
         u = draw.random()
         if u < 0.1:
-            return None
+            return draw.choice([None, ""])
         if u < 0.5:
             return str(HUGE + draw.randint(-2, 14))
         if u < 0.7:

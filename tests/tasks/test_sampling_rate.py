@@ -225,6 +225,9 @@ def test_outputs_on_sampled_rows_without_a_correction_are_warned_of() -> None:
 
     (line,) = findings(sampled | {"buy": buy})
     assert "nothing corrects buy for this" in line
+    assert (
+        "binary steps of a funnel that begins with click, take model.heads=fun" in line
+    )
     assert not findings(sampled | {"buy": buy | {"space": "click"}})
     assert not findings(sampled | {"buy": buy | {"sampling_rate": 0.5}})
     assert not findings(sampled | {"buy": buy}, ESMM())
