@@ -45,7 +45,8 @@ class Calibration(keras.layers.Layer):
         direction: Sequence[float] | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(trainable=False, **kwargs)
+        # The configuration of a saved layer holds `trainable` too.
+        super().__init__(**kwargs | {"trainable": False})
         self.initial_shift = shift
         self.direction = direction
 

@@ -33,6 +33,7 @@ from mtl_cli.layers import (
     experts_of,
     extract,
 )
+from mtl_cli.layers.calibration import Calibration
 
 BATCH, DIM = 8, 6
 X = (DIM,)
@@ -223,6 +224,12 @@ CASES = {
         [X, SCENARIO],
         (3, BATCH, 4),
         2 * (1 + 4) * DIM + 2 * 4 * DIM + 4 + EXPERTS,
+    ),
+    "Calibration": Case(
+        lambda x: Calibration(1.0, [0.5] * 4)(ParallelDense(3, 4)(x)),
+        [X],
+        (3, BATCH, 4),
+        2 + EXPERTS,
     ),
     "HardConcrete": Case(
         lambda x: HardConcrete([Route(t, experts_of("a", 4)) for t in range(3)])(x),
