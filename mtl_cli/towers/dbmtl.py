@@ -66,9 +66,10 @@ class DBMTL(Towers):
         try:
             TopologicalSorter(self.parents_of(tasks)).prepare()
         except CycleError as error:
-            cycle = " <- ".join(error.args[1])
+            cycle = " -> ".join(error.args[1])  # each task is a parent of the next
             raise ValueError(
-                f"model.parents: the tasks {cycle} form a cycle; remove a parent"
+                f"model.parents: the tasks {cycle} form a cycle, from parent to child; "
+                "remove a parent"
             ) from None
 
     def connect(

@@ -127,10 +127,10 @@ def test_tasks_without_relations_of_one_shape_are_computed_side_by_side():
     [
         ("{buy: [income]}", "model.parents: no task 'buy' in this run, which has "),
         ("{income: [incom]}", "no task 'incom' .*; did you mean income?"),
-        ("{income: [income]}", "the tasks income <- income form a cycle; remove a "),
+        ("{income: [income]}", "the tasks income -> income form a cycle, from parent"),
         (
             "{income: [never_married], never_married: [income]}",
-            "the tasks income <- never_married <- income form a cycle",
+            "the tasks income -> never_married -> income form a cycle",
         ),
         (
             "{income: [never_married, never_married]}",
@@ -141,6 +141,14 @@ def test_tasks_without_relations_of_one_shape_are_computed_side_by_side():
 def test_graph_that_is_none_is_refused(graph, message):
     with pytest.raises(ConfigError, match=message):
         config("model=dbmtl", f"model.parents={graph}")
+
+
+def test_error_about_a_cycle_lists_each_parent_before_its_child():
+    graph = "{never_married: [income], rating: [never_married], income: [rating]}"
+    with pytest.raises(ConfigError) as refusal:
+        network(*SIZES, f"model.parents={graph}", num_tasks=3)
+    for parent, child in zip(TASKS, [*TASKS[1:], TASKS[0]], strict=True):
+        assert f"{parent} -> {child}" in str(refusal.value)
 
 
 def test_keys_of_dbmtl_are_refused_by_other_towers():
