@@ -83,21 +83,24 @@ class HoME(GatedSharing):
                 message = unknown_name("task", task, "this run", list(tasks))
                 raise ValueError(f"model.groups: {message}")
         for task in tasks:
-            if grouped.count(task) != 1:
+            count = grouped.count(task)
+            if count != 1:
                 raise ValueError(
-                    f"model.groups: task {task} is in {grouped.count(task)} groups; "
-                    "put each task into one group"
+                    f"model.groups: task {task} is listed {count} times; list each "
+                    "task once, in one group"
                 )
 
     def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
         (x,) = encodings.outputs  # one encoding, (batch, dim)
         groups = self.groups or {"all": list(tasks)}
-        v_groups, v_s = self._connect_groups(x, list(groups))
-        position = {
+        # Reports name experts by their owners, so no group may be named like a task.
+        names = [f"group {name}" if name in tasks else name for name in groups]
+        v_groups, v_s = self._connect_groups(x, names)
+        group_index = {
             task: k for k, group in enumerate(groups.values()) for task in group
         }
-        group_of_task = [position[task] for task in tasks]
-        return self._connect_tasks(v_groups, v_s, list(groups), group_of_task)
+        group_of_task = [group_index[task] for task in tasks]
+        return self._connect_tasks(v_groups, v_s, names, group_of_task)
 
     def _connect_groups(
         self, x: Tensor, groups: Sequence[str]
@@ -160,14 +163,14 @@ class HoME(GatedSharing):
         level = "level_2"
         tasks = range(len(group_of_task))
         # [v_k; v_s] of each group, (groups, batch, 2 * units)
-        inputs = ops.concatenate([v_groups, ops.stack([v_s] * len(groups))], axis=-1)
+        u_groups = ops.concatenate([v_groups, ops.stack([v_s] * len(groups))], axis=-1)
         # u_t of each task, (tasks, batch, 2 * units)
-        u = ops.stack([inputs[k] for k in group_of_task])
+        u = ops.stack([u_groups[k] for k in group_of_task])
         e_tasks = self._connect_experts(
             u, self.num_specific_experts, tasks, level, "specific"
         )
         e_groups = self._connect_experts(
-            inputs, self.num_group_experts, groups, level, "group"
+            u_groups, self.num_group_experts, groups, level, "group"
         )
         # The experts of each task's group, (tasks, experts, batch, units)
         e_group_by_task = ops.stack([e_groups[k] for k in group_of_task])
@@ -175,10 +178,10 @@ class HoME(GatedSharing):
             v_s, self.num_shared_experts, [SHARED], level, "shared"
         )[0]
         own_experts = [experts_of(t, self.num_specific_experts) for t in tasks]
-        of_groups = [experts_of(group, self.num_group_experts) for group in groups]
+        group_experts = [experts_of(k, self.num_group_experts) for k in groups]
         shared = experts_of(SHARED, self.num_shared_experts)
         routes = [
-            Route(t, [*own_experts[t], *of_groups[group_of_task[t]], *shared])
+            Route(t, [*own_experts[t], *group_experts[group_of_task[t]], *shared])
             for t in tasks
         ]
         gates = self.gates(routes, f"{level}_gates")  # G_t
@@ -228,7 +231,8 @@ class HoME(GatedSharing):
             f"{level}_{kind}_experts",
             activation=[*[self.activation] * num_hidden, "silu"],
             batch_norm=[*[self.batch_norm] * num_hidden, True],
-            # The experts of tasks are known by the name of the layer.
+            # The name of the layer tells whether the experts belong to tasks or are
+            # shared, but it does not tell the groups.
             owners=owners_of_experts if kind == "group" else None,
         )
         shape = (len(owners), num_experts, -1, self.expert_units[-1])

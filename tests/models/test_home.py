@@ -15,7 +15,9 @@ from helpers.equations import (
     to_float64,
     towers_in_one_layer,
 )
+from helpers.gate_usage import measure_gate_usage
 from helpers.networks import (
+    ROWS,
     TASKS,
     arrays,
     config,
@@ -27,6 +29,7 @@ from helpers.networks import (
 from helpers.slow import covering
 
 from mtl_cli.core.errors import ConfigError
+from mtl_cli.data.table import Table
 
 GROUPS = {"a": ["rating"], "b": ["income", "never_married"]}
 SIZES = ["model=home", "model.tower_units=[8]", "model.expert_units=[16,8]"]
@@ -165,12 +168,27 @@ def test_all_tasks_are_one_group_unless_groups_are_named():
     assert home().logits.get_layer("level_2_group_experts").num == 2 * 3
 
 
+def test_report_tells_a_group_from_the_task_of_the_same_name():
+    tasks = TASKS[:2]
+    settings = ["model=home", "model.groups={income: [income, never_married]}"]
+    settings += [f"model.num_{kind}_experts=1" for kind in NUM]
+    ones = {task: np.ones(ROWS) for task in tasks}
+    table = Table(features(), {}, ones)
+    chosen = config(*settings, f"tasks=[{','.join(tasks)}]")
+    usage = measure_gate_usage(network(*settings), chosen, table)
+    by_gate = {(gate["level"], gate["task"]): gate for gate in usage["gates"]}
+    weights = by_gate["level_2", "income"]["weights"]
+    assert list(weights) == ["income 1", "group income 1", "shared 1"]
+    assert sum(weights.values()) == pytest.approx(1)
+
+
 @pytest.mark.parametrize(
     ("groups", "message"),
     [
         ("{a: [incom]}", "model.groups: no task 'incom' .*; did you mean income?"),
-        ("{a: [income]}", "task never_married is in 0 groups; put each task"),
-        ("{a: [income, never_married], b: [income]}", "task income is in 2 groups"),
+        ("{a: [income]}", "task never_married is listed 0 times; list "),
+        ("{a: [income, never_married], b: [income]}", "task income is listed 2 times"),
+        ("{a: [income, income, never_married]}", "task income is listed 2 times"),
         ("{shared: [income], b: [never_married]}", "a group is named shared, which"),
     ],
 )
