@@ -33,7 +33,7 @@ class PartitionedNorm(keras.layers.Layer):
     Call the layer as `PartitionedNorm()(x, scenario_weights)`. If the scenario of a row
     is unknown, all scenarios have equal weights in this row, as in `StarDense`. The
     formula then holds with the means over all scenarios of m_s, v_s, gamma_s and
-    beta_s. In training, the row counts with this weight as a row of every scenario.
+    beta_s. In training, such a row counts as a row of every scenario, with this weight.
 
     Args:
         momentum: weight of the old value when a step updates a moving average. In the
@@ -69,34 +69,35 @@ class PartitionedNorm(keras.layers.Layer):
         units = x_shape[-1]
         num_scenarios = scenario_weights_shape[-1]
         shape = (num_scenarios, units)
-        self.gamma = self.add_weight(name="gamma", shape=(units,), initializer="ones")
-        self.beta = self.add_weight(name="beta", shape=(units,), initializer="zeros")
-        self.scenario_gamma = self.add_weight(
-            name="scenario_gamma", shape=shape, initializer="ones"
-        )
-        self.scenario_beta = self.add_weight(
-            name="scenario_beta", shape=shape, initializer="zeros"
-        )
-        self.moving_mean = self.add_weight(
-            name="moving_mean", shape=shape, initializer="zeros", trainable=False
-        )
-        self.moving_variance = self.add_weight(
-            name="moving_variance", shape=shape, initializer="ones", trainable=False
-        )
-        # The number of training steps with rows of each scenario.
-        self.moving_steps = self.add_weight(
-            name="moving_steps",
-            shape=(num_scenarios, 1),
-            initializer="zeros",
-            trainable=False,
-        )
+        for name, weight_shape, initializer, is_trained in (
+            ("gamma", (units,), "ones", True),
+            ("beta", (units,), "zeros", True),
+            ("scenario_gamma", shape, "ones", True),
+            ("scenario_beta", shape, "zeros", True),
+            ("moving_mean", shape, "zeros", False),
+            ("moving_variance", shape, "ones", False),
+            # The number of training steps with rows of each scenario.
+            ("moving_steps", (num_scenarios, 1), "zeros", False),
+        ):
+            weight = self.add_weight(
+                name=name,
+                shape=weight_shape,
+                initializer=initializer,
+                trainable=is_trained,
+                autocast=False,
+            )
+            setattr(self, name, weight)
 
     def call(
         self, x: Tensor, scenario_weights: Tensor, training: bool | None = None
     ) -> Tensor:
+        # The 8 significant bits of bfloat16 are too few for sums of squares and for the
+        # small steps of moving averages.
+        y = ops.cast(x, "float32")
+        scenario_weights = ops.cast(scenario_weights, "float32")
         # m_s and v_s, (scenarios, units) each
         if training and self.trainable:
-            mean, variance = self.update_statistics(x, scenario_weights)
+            mean, variance = self.update_statistics(y, scenario_weights)
         else:
             mean, variance = self.moving_mean, self.moving_variance
         # `scenario_weights @` gives each row the values of its scenario.
@@ -104,9 +105,10 @@ class PartitionedNorm(keras.layers.Layer):
         variance_of_row = scenario_weights @ variance
         # ONNX has no operation rsqrt. The code divides by sqrt instead, so that an
         # export rounds as the network does.
-        y = (x - mean_of_row) / ops.sqrt(variance_of_row + self.epsilon)
+        y = (y - mean_of_row) / ops.sqrt(variance_of_row + self.epsilon)
         y = y * (self.gamma * (scenario_weights @ self.scenario_gamma))
-        return y + self.beta + scenario_weights @ self.scenario_beta
+        y = y + self.beta + scenario_weights @ self.scenario_beta
+        return ops.cast(y, x.dtype)
 
     def update_statistics(
         self, x: Tensor, scenario_weights: Tensor
@@ -119,18 +121,7 @@ class PartitionedNorm(keras.layers.Layer):
         Returns: the mean m_s and the variance v_s, `(scenarios, units)` each.
         """
         num_rows = ops.sum(scenario_weights, axis=0)[:, None]  # (scenarios, 1)
-        # The maximum avoids a division by 0 for a scenario without rows.
-        row_shares = ops.transpose(scenario_weights) / ops.maximum(num_rows, 1e-6)
-        batch_mean = row_shares @ x  # (scenarios, units)
-        centred = x - scenario_weights @ batch_mean
-        batch_variance = row_shares @ ops.square(centred)
-        # A row of an unknown scenario was centred by the mean of all m_s, but its
-        # distance to each m_s counts: (centred + gap_s)^2.
-        gap = ops.mean(batch_mean, axis=0) - batch_mean  # (scenarios, units)
-        is_unknown = ops.max(scenario_weights, axis=1, keepdims=True) < 1
-        unknown = ops.cast(is_unknown, x.dtype)  # (batch, 1)
-        batch_variance += 2 * gap * (row_shares @ (unknown * centred))
-        batch_variance += ops.square(gap) * (row_shares @ unknown)
+        batch_mean, batch_variance = batch_statistics(x, scenario_weights, num_rows)
         is_present = ops.cast(num_rows > 0, x.dtype)
         # The weight of the batch in the moving averages, (scenarios, 1). In the first
         # step with rows of a scenario, this weight is 1. The batch must replace the
@@ -152,6 +143,39 @@ class PartitionedNorm(keras.layers.Layer):
         self, x_shape: Shape, scenario_weights_shape: Shape
     ) -> Shape:
         return x_shape
+
+
+def batch_statistics(
+    x: Tensor, scenario_weights: Tensor, num_rows: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Computes the mean and variance of each unit over the batch's rows of a scenario.
+
+    A row of an unknown scenario counts as a row of every scenario.
+
+    Args:
+        x: the rows, `(batch, units)`.
+        scenario_weights: the weight of each scenario in each row, `(batch, scenarios)`.
+        num_rows: the sum of these weights over the rows, `(scenarios, 1)`.
+
+    Returns: the means and the variances, `(scenarios, units)` each; 0 for a scenario
+        without rows.
+    """
+    # The maximum avoids a division by 0 for a scenario without rows.
+    row_shares = ops.transpose(scenario_weights) / ops.maximum(num_rows, 1e-6)
+    mean = row_shares @ x
+    # Each row is centred by the mean of its own scenario. This is right for a row of a
+    # known scenario, because the row counts only there.
+    centred = x - scenario_weights @ mean
+    variance = row_shares @ ops.square(centred)
+    # A row of an unknown scenario was centred by the mean of all scenarios' means. The
+    # variance of scenario s needs the row's distance to the mean of s. This distance is
+    # centred + gap_s, so the square of the row grows by 2 gap_s centred + gap_s^2.
+    gap = ops.mean(mean, axis=0) - mean  # (scenarios, units)
+    is_unknown = ops.max(scenario_weights, axis=1, keepdims=True) < 1
+    unknown = ops.cast(is_unknown, x.dtype)  # (batch, 1)
+    variance += 2 * gap * (row_shares @ (unknown * centred))
+    variance += ops.square(gap) * (row_shares @ unknown)
+    return mean, variance
 
 
 def update_average(average: Any, batch_value: Tensor, step: Tensor) -> Tensor:

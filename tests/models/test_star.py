@@ -197,6 +197,17 @@ def test_first_batches_of_a_scenario_have_equal_shares_in_its_moving_averages():
     np.testing.assert_allclose(layer.moving_mean.numpy(), [[3, 3], [0, 0]], 1e-6)
 
 
+def test_moving_averages_take_small_steps_in_bfloat16_too():
+    """A step of 0.00125 from 1 is too small for the 8 bits of bfloat16."""
+    layer = PartitionedNorm(momentum=0.99, dtype="mixed_bfloat16")
+    scenario = np.eye(2, dtype="float32")[[0, 1, 0, 1]]
+    layer(np.ones((4, 2), "float32"), scenario, training=True)
+    layer.moving_steps.assign(np.full((2, 1), 1000.0))
+    y = layer(np.full((4, 2), 1.125, "float32"), scenario, training=True)
+    assert y.dtype == "bfloat16"
+    np.testing.assert_allclose(layer.moving_mean.numpy(), 1.00125, 1e-5)
+
+
 def test_star_without_a_scenario_is_refused_in_one_line(tmp_path):
     for setting in ("model=star", "model.towers=star"):
         code, _, error, _ = refused(tmp_path, setting)
