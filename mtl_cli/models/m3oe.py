@@ -33,9 +33,9 @@ class M3oE(GatedSharing):
     stops gradients: a gate does not train e. Each layer of mlp, mlp' and the experts
     maps its input v to activation(layer norm(W v + b)); mlp' has one layer. alpha_D,
     alpha_T, beta_D and beta_T are sigmoids of four trained numbers that all scenarios
-    and tasks share, see `layers/balanced_weights.py`. With one scenario, c_s = C_s;
-    with one task, p_t = P_t. The paper calls a scenario a domain d, and writes h_d for
-    e.
+    and tasks share, see `layers/balanced_weights.py`. With one scenario, c_s is
+    beta_D C_s; with one task, p_t is beta_T P_t. The paper calls a scenario a domain d,
+    and writes h_d for e.
 
     Attributes:
         star_units: width of u.
