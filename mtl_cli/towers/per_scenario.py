@@ -1,4 +1,4 @@
-"""Towers of each task and scenario: a row reads the tower of its own scenario."""
+"""A tower for each task and scenario: a row gets the logits of its own scenario."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -9,7 +9,7 @@ from mtl_cli.towers.base import Towers, TowerSpec
 
 
 class PerScenario(Towers):
-    """Towers: each pair of a task and a scenario has a tower of its own.
+    """Each pair of a task and a scenario has a tower of its own.
 
         v_ts^1     = z_t
         v_ts^{l+1} = relu(layer norm(W_ts^l v_ts^l + b_ts^l))    for l = 1 ... L
@@ -70,9 +70,8 @@ class PerScenario(Towers):
                 **dense_options,
             )  # (num_towers, batch, num_logits)
             by_scenario = ops.reshape(y, (len(tasks), num_scenarios, -1, num_logits))
-            return mean_over_scenarios(
-                by_scenario, scenario_weights
-            )  # (tasks, batch, num_logits)
+            # (tasks, batch, num_logits)
+            return mean_over_scenarios(by_scenario, scenario_weights)
 
         return connect_by_widths(
             [tower.widths for tower in towers], connect_equal_widths

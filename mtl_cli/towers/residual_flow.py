@@ -1,4 +1,4 @@
-"""ResFlow: a layer of a tower adds the output of this layer in the tower before."""
+"""ResFlow: each hidden layer adds the result of the same layer in the tower before."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -79,5 +79,8 @@ class ResidualFlow(Towers):
 
 
 def binary_pairs(towers: Sequence[TowerSpec]) -> Iterator[tuple[int, int]]:
-    """Yields (s, t) for each binary task t that has a binary task s next before it."""
+    """Yields (s, t) for each binary task t, where s is the last binary task before t.
+
+    The first binary task has no such s, so it is never a t.
+    """
     return pairwise(t for t, tower in enumerate(towers) if tower.is_binary)
