@@ -30,8 +30,8 @@ class CrossStitch(Sharing):
         bottom_units: widths of the layers of each task's network.
         stitch_start: the initial diagonal of the matrices, in [0, 1): the weight of the
             task's own layer.
-        stitch_scale: the factor by which the matrices change faster than without this
-            key, c.
+        stitch_scale: the factor c. Adam changes the matrices about c times as fast as
+            with the value 1.
 
     Reference: Misra et al., "Cross-stitch Networks for Multi-task Learning", CVPR 2016,
         equation 1.
