@@ -37,8 +37,8 @@ class AdaTT(GatedSharing):
     The last level has no output x_s^J. Without shared experts, there is no unit s; the
     paper calls this model AdaTT-sp. Other names in the paper:
 
-        here     j   J   x_t^j      f_ti^j   experts of unit t   g_t^j
-        paper    l   L   f_t^l(x)   e_ti^l   m_t of them         G_t^l
+        here     j   J   x_t^j      f_ti^j   num_specific_experts   g_t^j
+        paper    l   L   f_t^l(x)   e_ti^l   m_t                    G_t^l
 
     Attributes:
         num_levels: number of levels, J.

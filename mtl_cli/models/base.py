@@ -167,9 +167,9 @@ class Sharing(Options):
     def heads_option(self) -> Heads:
         """The heads that the key `heads` names, validated with their keys."""
         # Unknown keys stay among the keys of the heads: the heads refuse them.
-        others = self._keys_of("gates", Gate) | self._keys_of("towers", Towers)
+        other_axes = self._keys_of("gates", Gate) | self._keys_of("towers", Towers)
         extra = self.model_extra or {}
-        keys = {key: value for key, value in extra.items() if key not in others}
+        keys = {key: value for key, value in extra.items() if key not in other_axes}
         return build_option("heads", self.heads, Heads, keys, "model.heads")
 
     @cached_property

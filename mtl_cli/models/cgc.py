@@ -66,8 +66,8 @@ class CGC(GatedSharing):
     ) -> tuple[Tensor, Tensor | None]:
         """Connects one level of experts and gates; see `layers.extract` for the shapes.
 
-        `name` begins the names of the level's layers. The last level has no shared gate
-        and no shared output.
+        The names of the level's layers start with `name`. The last level has no shared
+        gate and no shared output.
         """
         from mtl_cli.layers import Route, experts_of, extract
         from mtl_cli.layers.routing import SHARED

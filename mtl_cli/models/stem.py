@@ -14,8 +14,8 @@ from mtl_cli.models.base import GatedSharing
 class STEM(GatedSharing):
     """Each task t reads all experts, but trains only its own and the shared experts.
 
-        x_t^0 = the encoding by the embeddings of task t
-        x_s^0 = the encoding by the shared embeddings
+        x_t^0 = the encoding of a row, from the embeddings of task t
+        x_s^0 = the encoding of a row, from the shared embeddings
         F_t^j = specific experts of task t (x_t^{j-1})     for each level j = 1 ... J
         F_s^j = shared experts (x_s^{j-1})
         S_t^j = [sg(F_1^j); ...; F_t^j; ...; sg(F_T^j); F_s^j]
