@@ -34,6 +34,7 @@ def adam_step(
     """
     m += (gradient - m) * (1 - beta_1)
     v += (tf.square(gradient) - v) * (1 - beta_2)
-    # m and v start at 0. `a` is the learning rate, corrected for this start.
-    a = rate * (tf.sqrt(1 - beta_2**t) / (1 - beta_1**t))
-    return -a * m / (tf.sqrt(v) + epsilon), m, v
+    # m and v start at 0, so they are too small in the first steps. The corrected
+    # learning rate makes up for this.
+    corrected_rate = rate * (tf.sqrt(1 - beta_2**t) / (1 - beta_1**t))
+    return -corrected_rate * m / (tf.sqrt(v) + epsilon), m, v

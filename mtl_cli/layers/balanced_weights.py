@@ -1,4 +1,4 @@
-"""Two learnt weights: of a reader's own expert, and of each expert of other owners."""
+"""Two learnt weights: one for a reader's own expert, one for each other expert."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -12,10 +12,10 @@ from mtl_cli.layers.routing import Route, Routing
 
 @register
 class BalancedWeights(Routing):
-    """Weighs n experts, each with an owner of its own, by two numbers that are learnt.
+    """Weighs n experts by two trained numbers. Each expert has an owner of its own.
 
-    The expert that the reader owns has the weight `own`, each other expert the weight
-    `other`:
+    The expert that the reader owns has the weight `own`. Each other expert has the
+    weight `other`:
 
         alpha = sigmoid(strength)
         beta  = sigmoid(balance)
@@ -51,7 +51,7 @@ class BalancedWeights(Routing):
     """
 
     weights_are_shares: ClassVar[bool] = False
-    reads_rows = False  # of x, the weights only depend on the number of rows
+    reads_rows = False  # the weights do not depend on the columns of x
 
     def __init__(self, routes: Sequence[Route], label: str = "", **kwargs: Any) -> None:
         super().__init__(routes, **kwargs)

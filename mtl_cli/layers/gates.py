@@ -144,8 +144,8 @@ def mix_groups(weights: Tensor, groups: Sequence[Tensor]) -> Tensor:
 
     Args:
         weights: the weights of all experts, `(gates, batch, experts)`.
-        groups: tensors with the outputs of some experts each, in a shape that `Mix`
-            reads. The experts are in the order of the weights.
+        groups: tensors that each hold the outputs of some of the experts, in a shape
+            that `Mix` reads. The experts are in the order of the weights.
 
     Returns: `(gates, batch, units)`.
 

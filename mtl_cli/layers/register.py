@@ -1,4 +1,4 @@
-"""The type of shapes, and registration with Keras, for the file of every layer."""
+"""What every layer needs: the type of shapes, and the decorator `register`."""
 
 from typing import Any
 

@@ -58,11 +58,6 @@ class StarDense(keras.layers.Layer):
     # layer's weights from another run only if x has the same columns there.
     reads_columns: ClassVar[bool] = True
 
-    @property
-    def bias(self) -> Tensor:
-        """The biases b_i that all scenarios share, `(num, 1, units)`."""
-        return self.shared.bias
-
     def __init__(
         self,
         num: int,
@@ -92,6 +87,11 @@ class StarDense(keras.layers.Layer):
             shape=(self.num, num_scenarios, 1, self.units),
             initializer="zeros",
         )
+
+    @property
+    def bias(self) -> Tensor:
+        """The biases b_i that all scenarios share, `(num, 1, units)`."""
+        return self.shared.bias
 
     def call(self, x: Tensor, scenario_weights: Tensor) -> Tensor:
         if len(x.shape) == 2:

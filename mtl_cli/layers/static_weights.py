@@ -28,7 +28,7 @@ class StaticWeights(Routing):
         start: the constant part of the weights, one list per route; None for 0.
         scale: the factor of the variable.
         initializer: name or configuration of the variable's Keras initializer.
-        label: the kind of the weights in reports, beside the level; "" for none.
+        label: the kind of the weights in reports; "" for the usual kind.
 
     Input shape: `(..., batch, dim)`. The layer reads only the number of rows.
     Output shape: `(routes, batch, experts)`.

@@ -29,7 +29,8 @@ def connect_towers(
             the number of logits: 1, or the number of classes.
         num_members: number of members. The batch then holds the rows of the first
             member, then the rows of the second member, and so on.
-        suffix: a word in the layers' names, if the tasks have several towers.
+        suffix: a word in the layers' names. The word tells the towers of a task apart,
+            if a task has several towers.
         **dense_options: arguments of the hidden layers, see `ParallelMLP`.
 
     Returns: the logits of each task, `(batch, number of logits)`, in float32.
