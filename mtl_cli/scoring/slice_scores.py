@@ -12,6 +12,9 @@ from mtl_cli.statistics.significance import SIGNIFICANCE_LEVEL, holm, z_test
 
 # The number of rows of each class that a slice needs to be tested.
 MIN_OF_CLASS = 20
+# A slice with a smaller fraction of all rows is compared with about all rows. Then the
+# error of the rest is small, and follows closely enough from the error on all rows.
+SMALL_FRACTION = 0.2
 # The entries of `ScoredRows.calibration` in a slice's record.
 CALIBRATION_KEYS = ("predicted", "actual", "ratio", "error")
 
@@ -60,8 +63,12 @@ def score_slices(
     """
     records, tested_by_output = [], {}
     for rows in outputs:
+        # DeLong's formula is quick, but the bootstrap takes seconds for many rows.
+        has_quick_error = rows.has_delong_error or not slices_by_column
+        name = rows.main_metric.name
+        error_on_all = None if has_quick_error else rows.sampling_error(name)
         scored = [
-            score_slice(rows, slices, index)
+            score_slice(rows, slices, index, error_on_all)
             for slices in slices_by_column
             for index in range(len(slices.names))
         ]
@@ -76,11 +83,16 @@ def score_slices(
 
 
 def score_slice(
-    rows: ScoredRows, slices: Slices, slice_index: int
+    rows: ScoredRows,
+    slices: Slices,
+    slice_index: int,
+    error_on_all: SamplingError | None,
 ) -> tuple[dict[str, Any], SliceTest | None]:
     """Scores an output on one slice, and tests the slice against all other rows.
 
-    `rows` are all rows on which the output is scored.
+    Args:
+        rows: all rows on which the output is scored.
+        error_on_all: the error of the main metric on `rows`, if it is the bootstrap's.
 
     Returns: the record, and the test; None if the slice is not tested. The record is a
         dict of JSON values with `column`, `slice`, `task`, `metric` (the main metric),
@@ -100,7 +112,11 @@ def score_slice(
     slice_name = slices.names[slice_index]
     test = None
     if slice_name != OTHER and inside.smaller_class_size >= MIN_OF_CLASS:
-        test = compare_with_rest(value, error, rows.take(~is_inside), metric)
+        others = rows.take(~is_inside)
+        error_on_others = None
+        if error_on_all is not None and is_inside.mean() < SMALL_FRACTION:
+            error_on_others = error_on_fewer_rows(error_on_all, 1 - is_inside.mean())
+        test = compare_with_rest(value, error, others, metric, error_on_others)
     interval = value_with_interval(value, error)
     calibration = inside.calibration() or dict.fromkeys(CALIBRATION_KEYS)
     reasons = score.get("why", {})
@@ -123,10 +139,25 @@ def score_slice(
     return record, test
 
 
+def error_on_fewer_rows(error: SamplingError, fraction: float) -> SamplingError:
+    """Returns the error on a fraction of the rows, if they vary as all rows do."""
+    scale = 1 / float(np.sqrt(fraction))
+    return error._replace(
+        standard_error=scale * error.standard_error, bias=scale * error.bias
+    )
+
+
 def compare_with_rest(
-    value: float | None, error: SamplingError | None, others: ScoredRows, metric: str
+    value: float | None,
+    error: SamplingError | None,
+    others: ScoredRows,
+    metric: str,
+    error_on_others: SamplingError | None = None,
 ) -> SliceTest | None:
     """Tests a metric's value on a slice against the same metric on all other rows.
+
+    Args:
+        error_on_others: the error on the other rows if it is known already.
 
     Returns: None if the metric or its sampling error is unknown on the slice or on the
         other rows.
@@ -134,7 +165,7 @@ def compare_with_rest(
     rest_value = others.score([metric])[metric]
     if value is None or error is None or rest_value is None:
         return None
-    error_of_rest = others.sampling_error(metric)
+    error_of_rest = error_on_others or others.sampling_error(metric)
     if error_of_rest is None:
         return None
     inside, standard_error = on_symmetric_scale(value, error)

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from helpers.planted_data import declared, fitted_features
+from scipy.stats import norm
 
 from mtl_cli.core.errors import DataError
 from mtl_cli.heads.base import Output
@@ -20,6 +21,7 @@ from mtl_cli.scoring.slices import (
     slices_by_feature,
 )
 from mtl_cli.tasks.binary import Binary
+from mtl_cli.tasks.wlr import WLR
 
 OUTPUT = Output("click", "click", Binary(label="click"))
 
@@ -213,6 +215,36 @@ def test_equal_slices_are_called_weaker_in_at_most_5_percent() -> None:
         _, weakest = score_slices([scored(codes, True, seed)], [slices])
         called += weakest["click"][0]["surely_weaker"]
     assert called <= 11  # at most 5 of 100 on average; 11 or more by chance in 1 %
+
+
+def test_small_slices_are_tested_without_the_bootstrap_of_all_other_rows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    random = np.random.default_rng(0)
+    codes = np.repeat([0, 1, 2], [300, 400, 3300])
+    spread = np.array([2.0, 0.5, 1.0])[codes]  # the rows of a slice vary in their way
+    prediction = np.exp(random.normal(size=4000))
+    label = prediction * np.exp(spread * random.normal(size=4000))
+    output = Output("spent", "spent", WLR(label="spent"))
+    rows = ScoredRows(output, label, prediction, np.ones(4000), None, np.arange(4000))
+    slices = Slices("city", ["wide", "narrow", "usual"], codes)
+    sizes = []
+    estimate = ScoredRows.sampling_error
+    monkeypatch.setattr(
+        ScoredRows,
+        "sampling_error",
+        lambda self, name: (sizes.append(len(self.label)), estimate(self, name))[1],
+    )
+    records, _ = score_slices([rows], [slices])
+    assert sorted(sizes) == [300, 400, 700, 3300, 4000]
+    for index, record in enumerate(records):
+        inside, others = rows.take(codes == index), rows.take(codes != index)
+        error = estimate(inside, "gini")
+        test = compare_with_rest(record["value"], error, others, "gini")
+        assert test is not None and record["rest"] == test.rest
+        # Of the same difference, the standard errors.
+        found, expected = (norm.isf(p / 2) for p in (record["p"], test.p))
+        assert found == pytest.approx(expected, rel=0.05)
 
 
 def test_merged_and_tiny_slices_are_not_tested() -> None:
