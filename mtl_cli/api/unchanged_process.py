@@ -29,8 +29,7 @@ def unchanged_process() -> Iterator[None]:
             verbosity = absl.logging.get_verbosity()
             logger = logging.getLogger("tensorflow")
             level = logger.level
-            # The caller may use all functions of Keras.
-            tensorflow_runtime.load(unused=())
+            tensorflow_runtime.load(is_own_process=False)
             absl.logging.set_verbosity(verbosity)
             logger.setLevel(level)
         import keras
