@@ -6,6 +6,7 @@ line of a block is a comment with a file's name, the block is written to that fi
 """
 
 import contextlib
+import functools
 import io
 import json
 import os
@@ -16,12 +17,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import jsonschema
 import pytest
 from helpers.code_blocks import PAGES, ROOT, Block, blocks_of, make_example_folder
 from helpers.commands import mtl_train, refused
 from helpers.slow import slow_except
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from jsonschema.protocols import Validator
+from jsonschema.validators import validator_for
 from omegaconf import OmegaConf
 
 from mtl_cli.config.json_schema import SCHEMA_FOLDER
@@ -105,9 +107,15 @@ def test_yaml_blocks_fit_the_schemas(page: str) -> None:
                 continue  # the bundled schemas do not know the keys of plugins
             group = Path(block.file).parts[1]
             name = "experiment" if group in ("experiment", "sweep") else group
-            schema = json.loads((SCHEMA_FOLDER / f"{name}.json").read_text("utf-8"))
             values = OmegaConf.to_container(OmegaConf.create(block.text))
-            jsonschema.validate(values, schema)
+            validator_of(name).validate(values)
+
+
+@functools.cache
+def validator_of(name: str) -> Validator:
+    """Returns the validator of the YAML files of a group."""
+    schema = json.loads((SCHEMA_FOLDER / f"{name}.json").read_text("utf-8"))
+    return validator_for(schema)(schema)
 
 
 def first_job(arguments: list[str]) -> Iterator[str]:
@@ -139,11 +147,15 @@ def new_commands(page: str) -> Iterator[tuple[Block, list[str]]]:
                 yield block, command
 
 
-WITH_COMMANDS = pages_with("bash")
-FIRST_PAGES = ["README.md"]
+# CI runs all blocks of these pages. Of the other pages, it only checks that their
+# commands are accepted, unless there is time left.
+RUN_IN_CI = ["README.md", "docs/tutorial.md"]
 
 
-@pytest.mark.parametrize("page", slow_except(FIRST_PAGES, WITH_COMMANDS))
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "page", [page for page in pages_with("bash") if page not in RUN_IN_CI]
+)
 def test_commands_are_accepted_up_to_training(folder: Path, page: str) -> None:
     """Each `mtl-train` composes, is checked and reads its data; nothing is trained."""
     for block in blocks_of(page):
@@ -164,16 +176,10 @@ def skipped_before_training(command: list[str]) -> bool:
     return any(argument.startswith(starts) for argument in command[1:])
 
 
-# Of the other pages, CI checks only whether their commands are accepted.
-TO_RUN = slow_except(
-    ["README.md", "docs/tutorial.md"],
-    pages_with("bash", "python"),
-    pytest.mark.exhaustive,
-)
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("page", TO_RUN)
+@pytest.mark.parametrize(
+    "page", slow_except(RUN_IN_CI, pages_with("bash", "python"), pytest.mark.exhaustive)
+)
 def test_blocks_run(folder: Path, page: str) -> None:
     """All blocks of a page, in order, in one folder."""
     names: dict[str, object] = {"__name__": "__main__"}

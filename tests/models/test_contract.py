@@ -163,10 +163,10 @@ def network(data):
 
 
 def marks_of_training(model, encoder, marks):
-    """The default suite trains each encoder once, the slow suite each model once."""
+    """The default suite trains two pairs, the slow suite each model once."""
     if encoder != ENCODER_OF[model]:
         return pytest.mark.exhaustive
-    return pytest.mark.slow if model == "poso" else marks
+    return marks if model in ("mmoe", "cgc") else pytest.mark.slow
 
 
 # Of a fixture, so that all tests of a pair follow one another and share its training.

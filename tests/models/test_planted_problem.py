@@ -90,6 +90,7 @@ def planted_config(folder: Path, *overrides: str):
 TO_LEARN = slow_except(QUICK, PAIRS, pytest.mark.exhaustive)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "encoder"), TO_LEARN)
 def test_model_reaches_the_best_possible_auc(
     model: str, encoder: str, folder: Path

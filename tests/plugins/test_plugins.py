@@ -480,6 +480,7 @@ def test_help_lists_plugins_and_the_flag(start: Path) -> None:
     assert "scaled" not in refused(start, "--help")[1]
 
 
+@pytest.mark.slow
 def test_key_of_own_gates_needs_a_plus_and_the_message_says_so(start: Path) -> None:
     gates = """
         from mtl_cli.gates.base import Gate

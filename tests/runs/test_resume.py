@@ -689,13 +689,11 @@ def assert_goes_on_after_ctrl_c(tmp_path):
     return run
 
 
-def test_same_command_goes_on_after_ctrl_c(tmp_path):
-    assert status_of(assert_goes_on_after_ctrl_c(tmp_path))["status"] == "done"
-
-
 @pytest.mark.slow
 def test_run_that_went_on_after_ctrl_c_is_as_a_whole_one(whole, tmp_path):
-    assert_same_run(assert_goes_on_after_ctrl_c(tmp_path), whole)
+    run = assert_goes_on_after_ctrl_c(tmp_path)
+    assert status_of(run)["status"] == "done"
+    assert_same_run(run, whole)
 
 
 @pytest.mark.slow

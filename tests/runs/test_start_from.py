@@ -141,6 +141,7 @@ def test_new_values_follow_and_old_values_keep_their_vectors(
     assert "start_from:" not in said
 
 
+@pytest.mark.slow
 def test_dimension_chosen_by_auto_stays_until_another_is_asked_for(
     days: dict[str, Path], tmp_path: Path
 ) -> None:

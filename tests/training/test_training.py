@@ -532,13 +532,14 @@ CONSTANTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "order"),
     [
-        pytest.param("shared_bottom", "ones,zeros,threes", marks=pytest.mark.slow),
-        pytest.param("single_task", "threes,ones,zeros", marks=pytest.mark.slow),
-        pytest.param("mmoe", "zeros,threes,ones", marks=pytest.mark.slow),
-        pytest.param("ple", "ones,zeros,threes", marks=pytest.mark.slow),
+        ("shared_bottom", "ones,zeros,threes"),
+        ("single_task", "threes,ones,zeros"),
+        ("mmoe", "zeros,threes,ones"),
+        ("ple", "ones,zeros,threes"),
         ("ple", "threes,zeros,ones"),
     ],
 )
