@@ -97,6 +97,8 @@ def explain_as_composed(error: Exception, arguments: list[str]) -> str:
         return composition_message(error, root_cause, arguments)
     if isinstance(error, OSError) and error.filename:  # from making the run folder
         return f"hydra.run.dir: cannot make {error.filename}: {error.strerror}"
+    if isinstance(error, AssertionError) and not error.args:  # of Hydra's own checks
+        return "hydra: a setting of this section has a value that Hydra does not expect"
     return first_line(error)
 
 

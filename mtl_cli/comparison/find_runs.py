@@ -23,11 +23,13 @@ class FoundFolders:
         runs: the run folders, including the run folders of the jobs of sweeps.
         sweeps: the folders of sweeps.
         links: the links to folders; the search does not follow links.
+        unreadable: the folders that cannot be read, each with the reason.
     """
 
     runs: list[Path] = field(default_factory=list)
     sweeps: list[Path] = field(default_factory=list)
     links: list[Path] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
 
 
 def read_runs(
@@ -40,8 +42,8 @@ def read_runs(
 
     Args:
         paths: run folders, folders of sweeps, or folders that hold such folders.
-        warn: a function that is called with a warning if links to other folders are
-            left out.
+        warn: a function that is called with a warning if links to other folders, or
+            folders that cannot be read, are left out.
 
     Raises:
         ConfigError: if a path is not a folder, if there is no run at or below a path,
@@ -49,11 +51,15 @@ def read_runs(
     """
     runs_by_folder: dict[Path, Run] = {}  # each run once, even if the paths overlap
     links: list[Path] = []
+    unreadable: list[str] = []
     for path in paths:
-        runs, found_links = read_runs_below(path)
+        runs, folders = read_runs_below(path)
         for run in runs:
             runs_by_folder.setdefault(run.path.resolve(), run)
-        links += found_links
+        links += folders.links
+        unreadable += folders.unreadable
+    if unreadable:
+        warn(f"these folders cannot be read and are left out: {comma_list(unreadable)}")
     roots = [Path(path).resolve() for path in paths]
     left_out = [
         str(link)
@@ -77,8 +83,8 @@ def read_runs(
     return sorted(runs, key=lambda run: (run.start, natural_order(run.path)))
 
 
-def read_runs_below(path: str) -> tuple[list[Run], list[Path]]:
-    """Returns the runs at or below a path, and the links that are not followed.
+def read_runs_below(path: str) -> tuple[list[Run], FoundFolders]:
+    """Returns the runs at or below a path, and the folders that were found there.
 
     Raises:
         ConfigError: as `read_runs`.
@@ -93,11 +99,13 @@ def read_runs_below(path: str) -> tuple[list[Run], list[Path]]:
         runs += read_jobs_that_never_began(sweep)
     if not runs:
         hint = f"; {folders.links[0]} is a link: name the link" if folders.links else ""
+        if folders.unreadable:
+            hint += f"; cannot read {folders.unreadable[0]}"
         raise ConfigError(
             f"{path} holds no run, and no folder below it does; a run folder has a "
             f"status.json or metrics.json{hint}"
         )
-    return runs, folders.links
+    return runs, folders
 
 
 def find_folders(folder: Path) -> FoundFolders:
@@ -108,7 +116,11 @@ def find_folders(folder: Path) -> FoundFolders:
     compared with the original runs.
     """
     folders = FoundFolders()
-    for path, subfolders, files in os.walk(folder):
+
+    def note_unreadable(error: OSError) -> None:
+        folders.unreadable.append(f"{error.filename} ({error.strerror})")
+
+    for path, subfolders, files in os.walk(folder, onerror=note_unreadable):
         if "status.json" in files or "metrics.json" in files:
             folders.runs.append(Path(path))
             subfolders.clear()  # `os.walk` then does not visit the subfolders.

@@ -29,4 +29,5 @@ def conditional_name(task: str, given: str) -> str:
 
 def label_of_output(name: str) -> str:
     """Returns the task whose label an output predicts, conditional or not."""
-    return name.partition(GIVEN)[0]
+    # The task itself may be called `a_given_b`.
+    return name.rpartition(GIVEN)[0] or name

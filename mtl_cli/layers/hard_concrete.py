@@ -48,7 +48,7 @@ class HardConcrete(Routing):
             `Routing`. All readers have the same number of experts.
         l0: strength of the penalty.
         per_row: whether u is drawn for each row. Otherwise all rows of a step have the
-            same u.
+            same u. If several processes train together, each draws its own u.
 
     Input shape: `(..., batch, dim)`. The layer reads only the number of rows.
     Output shape: `(routes, batch, experts)`.

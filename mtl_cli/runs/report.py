@@ -79,7 +79,8 @@ def prediction_frame(
         config: the configuration of the run.
         row_numbers: the index of each row in the file of the data, from 0, (rows,).
         table: the labels, the weights and the groups of the rows.
-        predictions: {output: (rows,) or (rows, classes)}.
+        predictions: {output: (rows,) or (rows, classes)}; also the spreads if the model
+            predicts them.
         scenarios: the name of each row's scenario, (rows,).
     """
     columns: dict[str, Any] = {ROW: row_numbers + 1}
@@ -87,8 +88,11 @@ def prediction_frame(
         columns[SCENARIO] = pd.Categorical(scenarios)
     for task, values in table.labels.items():
         columns[task] = config.chosen_tasks[task].label_column(values)
-    for output, values in predictions.items():
-        columns[prediction_name(output)] = values if values.ndim == 1 else list(values)
+    outputs = {output.name for output in config.outputs}
+    for name, values in predictions.items():
+        # Other names are those of spreads, such as `click_std`, see `spread_name`.
+        column = prediction_name(name) if name in outputs else name
+        columns[column] = values if values.ndim == 1 else list(values)
     is_weighted = config.dataset.weight_column is not None
     weights = table.metric_weights if is_weighted else table.population
     for output, values in weights.items():

@@ -84,6 +84,7 @@ MISTAKES = {
     "-m hydra.sweep.dir=a,b": "hydra.sweep.dir: a sweep cannot vary the keys of Hydra; "
     "if a,b is one value, quote this value: 'hydra.sweep.dir=\"a,b\"'\n",
     "hydra.run.dir=null": "error: hydra.run.dir: the value cannot be null; leave ",
+    "hydra.verbose=null": "error: hydra: a setting of this section has a value that",
     "-m seed=1,2 hydra.sweep.subdir=a": "hydra.sweep.subdir: each job names its own",
     "~model.num_levels": "missing key 'model.num_levels'; add it to the YAML file",
     "~model.num_levels ~trainer.epochs": "missing keys 'model.num_levels', "

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -317,6 +318,23 @@ def test_linked_run_folders_are_left_out_with_one_warning(
     captured = capsys.readouterr()
     assert captured.err == ""
     assert "mmoe" in captured.out
+
+
+def test_folders_that_cannot_be_read_are_left_out_with_one_warning(
+    sweep: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walk = os.walk
+
+    def walk_with_error(folder: Path, onerror: Any) -> Any:
+        onerror(PermissionError(13, "Permission denied", "private"))
+        return walk(folder)
+
+    monkeypatch.setattr(os, "walk", walk_with_error)
+    assert run(arguments([str(sweep)])) == 0
+    assert capsys.readouterr().err == (
+        "warning: these folders cannot be read and are left out: private (Permission "
+        "denied)\n"
+    )
 
 
 def test_folder_that_holds_only_links_says_so(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def test_predictions_are_the_mean_over_seeds_and_are_scored_as_those_of_a_run(
         assert found[name].equals(runs[0][name])
     for task in TASKS:
         each = np.array([run[f"{task}_prediction"] for run in runs], "float64")
-        mean, spread = (found[f"{task}{x}_prediction"] for x in ("", "_std"))
+        mean, spread = (found[f"{task}_{x}"] for x in ("prediction", "std"))
         np.testing.assert_allclose(mean, each.mean(axis=0), rtol=ROUNDING)
         np.testing.assert_allclose(spread, each.std(axis=0), rtol=1e-3, atol=ROUNDING)
         assert spread.max() > 1e-3
