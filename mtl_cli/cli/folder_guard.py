@@ -14,7 +14,7 @@ FOLDER_KEYS = ("hydra.run.dir", "hydra.sweep.dir")
 
 
 def check_folders(composed: DictConfig, hydra_settings: list[str]) -> None:
-    """Refuses an unsafe folder, and one in which no run or sweep may be written.
+    """Refuses a folder with an unsafe name, and one outside of the allowed folders.
 
     A folder that the user types on the command line, without `${...}`, is trusted: it
     may lie anywhere, and hold characters that are special in URLs. Every other folder
@@ -89,7 +89,7 @@ def allowed_root(key: str, hydra_settings: list[str]) -> Path | None:
 
 
 def check_below(key: str, folder: str, root: Path) -> None:
-    """Refuses a folder that is not below another folder when its links are followed."""
+    """Refuses `folder` if it is not below `root`, after all its links are followed."""
     if root not in Path(folder).resolve().parents:
         raise ConfigError(
             f"{key}: {shown(folder)} is not below {root}; choose a folder below "

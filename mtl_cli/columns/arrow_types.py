@@ -21,7 +21,7 @@ def is_text(arrow_type: pa.DataType) -> bool:
 def is_id(arrow_type: pa.DataType) -> bool:
     """Whether an Arrow type holds whole numbers, booleans, text or only empty cells.
 
-    For a dictionary, the type of its values counts.
+    A dictionary is judged by the type of its values.
     """
     arrow_type = value_type(arrow_type)
     checks = types.is_integer, types.is_boolean, types.is_string_view, types.is_null
@@ -110,7 +110,8 @@ def unusable_type(column: pa.ChunkedArray) -> str:
     if types.is_temporal(arrow_type):
         counts = time_counts(column.cast(arrow_type))
         extremes = [n for n in pc.min_max(counts).as_py().values() if n is not None]
-        # The 0 reveals an unknown time zone even if all cells are empty.
+        # Arrow looks for the time zone only if there is a time to convert, so one time
+        # is added: 0.
         times = pa.array([0, *extremes], counts.type).cast(arrow_type)
         try:
             times.cast(pa.string())

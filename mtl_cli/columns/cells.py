@@ -24,6 +24,11 @@ def empty_cells(column: pa.ChunkedArray) -> Mask:
     return np.asarray(is_empty)
 
 
+def empty_as_null(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Replaces each empty text by null."""
+    return pc.if_else(pc.equal(texts, ""), None, texts)
+
+
 def cells_equal(column: pa.ChunkedArray, value: str | int) -> Mask:
     """Returns a mask of the cells that equal a value, (rows,).
 

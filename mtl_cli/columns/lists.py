@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mtl_cli.columns.arrow_types import is_id, is_list, is_text
+from mtl_cli.columns.cells import empty_as_null
 from mtl_cli.columns.numeric import Floats, as_numbers
 from mtl_cli.columns.vocabulary import Categorical, Integers, as_array, as_categorical
 from mtl_cli.core.errors import DataError, RowError, shown
@@ -129,11 +130,6 @@ def positions_in_lists(row_numbers: Integers) -> Integers:
     # For each value, the index of the first value of its list.
     list_starts = np.searchsorted(row_numbers, row_numbers)
     return np.arange(len(row_numbers)) - list_starts
-
-
-def empty_as_null(texts: pa.Array) -> pa.Array:
-    """Replaces each empty text by null."""
-    return pc.if_else(pc.equal(texts, ""), None, texts)
 
 
 def read_weights(

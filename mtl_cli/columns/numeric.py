@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mtl_cli.columns.arrow_types import is_number, is_text
-from mtl_cli.columns.cells import Mask, first_unconvertible_cell
+from mtl_cli.columns.cells import Mask, empty_as_null, first_unconvertible_cell
 from mtl_cli.core.errors import DataError, RowError, shown
 
 Floats = npt.NDArray[np.float64]
@@ -34,7 +34,9 @@ def read_numbers(
     is_wrong = ~np.isfinite(x) if missing == "error" else np.isinf(x)
     if wrong := first_wrong(is_wrong):
         row, such_rows = wrong
-        cell = "is empty" if column[row].as_py() is None else f"holds {x[row]}"
+        value = column[row].as_py()
+        is_empty = value is None or (isinstance(value, str) and not value.strip())
+        cell = "is empty" if is_empty else f"holds {x[row]}"
         fix = "fill the cells or remove the rows"
         if not np.isinf(x[row]):  # `missing:` does not change infinity
             fix += ", or say in `missing:` how to read empty cells"
@@ -51,8 +53,11 @@ def as_numbers(
 ) -> Floats:
     """Converts numbers, booleans or text such as "1.5" to floats, (rows,).
 
-    Empty cells become NaN. `message_start` names the feature or setting that reads the
-    column, and `fix` says what the user can do about a word, both for messages.
+    Empty cells become NaN.
+
+    Args:
+        message_start: the feature or setting that reads the column, for messages.
+        fix: what the user can do about a cell that holds a word, for the message.
 
     Raises:
         DataError: if the column has another type.
@@ -60,7 +65,7 @@ def as_numbers(
     """
     if is_text(column.type):
         # Arrow's reader of CSV files ignores spaces around numbers too.
-        column = pc.ascii_trim(column, " \t")
+        column = empty_as_null(pc.ascii_trim(column, " \t"))
         to_float64 = partial(pc.cast, target_type=pa.float64())
         try:
             column = to_float64(column)
@@ -80,9 +85,9 @@ def as_numbers(
 
 
 def first_wrong(is_wrong: Mask) -> tuple[int, str] | None:
-    """Returns the first wrong row, and "N such rows" for a message, or None.
+    """Returns the index of the first wrong row, and a text such as "3 such rows".
 
-    `is_wrong` says whether each row is wrong, (rows,).
+    `is_wrong` says whether each row is wrong, (rows,). Returns None if no row is.
     """
     count = int(np.count_nonzero(is_wrong))
     return (int(np.argmax(is_wrong)), f"{count} such rows") if count else None

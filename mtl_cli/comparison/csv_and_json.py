@@ -73,8 +73,9 @@ def as_json(
     """Returns the comparison of one data set as a JSON object.
 
     For several data sets, the object is {"datasets": {name of the data set: its
-    comparison}}. If there are lines, the key "lines" holds {name of the data set: the
-    comparison of its lines}, in which the numbers of days stand in place of the seeds.
+    comparison}}. If there are lines of runs, see `comparison.lines`, the key "lines"
+    holds {name of the data set: the comparison of its lines}. The seeds of this
+    comparison are the numbers of days.
     """
     if len(comparisons) == 1:
         value = as_dict(comparisons[0])

@@ -59,7 +59,7 @@ class Checks:
         # The days of lines are judged together.
         has_lines = any(comparison.is_of_lines for comparison in comparisons)
         self.differences = differences_to_baseline(
-            [c for c in comparisons if not (has_lines and c.is_of_a_day)]
+            [c for c in comparisons if not (has_lines and c.is_day_of_lines)]
         )
         self.compared_runs = {
             run.path

@@ -76,15 +76,15 @@ class DatasetComparison:
         return sum(len(c.runs) for c in self.configurations)
 
     @property
-    def is_of_a_day(self) -> bool:
-        """Whether this is a comparison of single runs of lines, on one day."""
+    def is_day_of_lines(self) -> bool:
+        """Whether all configurations belong to lines: this is one day of the lines."""
         return not self.is_of_lines and all(c.is_in_line for c in self.configurations)
 
     @property
     def lone_tasks(self) -> list[Task]:
         """The tasks that only one of several configurations has.
 
-        An example is the output that the heads of one configuration add.
+        For example, only a configuration with the heads of ESMM has the output pCVR.
         """
         if len(self.configurations) < 2:
             return []

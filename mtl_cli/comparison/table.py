@@ -21,13 +21,14 @@ LEGEND = (
     "± is the 95 % t-interval over seeds. The difference is to the baseline, paired by "
     "seed. A verdict says whether retraining would give the same order and, if there "
     "are predictions, whether another test set would give it too. The test of "
-    "retraining is a t-test over seeds; it pools the noise of all configurations with "
-    "similar noise, so p may be smaller than ± suggests. Each p is corrected for the "
-    "number of differences of the task (Holm): the chance that at least one of them is "
-    "called real by error is at most 5 %."
+    "retraining is a t-test over seeds. It estimates the noise from all configurations "
+    "with similar noise, and not from the two compared ones only, so p may be smaller "
+    "than ± suggests. Each p is corrected for the number of differences of the task "
+    "(Holm): the chance that at least one of them is called real by error is at most "
+    "5 %."
 )
 MODEL_LEGEND = (
-    "Ahead and behind are about models and lines as they are trained: with one seed, "
+    "Ahead and behind compare the trained models and lines themselves: with one seed, "
     "nothing is known about training them again."
 )
 LINE_LEGEND = (
@@ -96,9 +97,9 @@ def terminal_text(
 def without_earlier_days(
     comparisons: list[DatasetComparison],
 ) -> list[DatasetComparison]:
-    """Leaves out the comparisons of single days of lines, except for the last day."""
-    days = [comparison for comparison in comparisons if comparison.is_of_a_day]
-    return [c for c in comparisons if c not in days[:-1]]
+    """Leaves out single days of lines, except for the last day of each data set."""
+    last_day = {c.dataset: c for c in comparisons if c.is_day_of_lines}
+    return [c for c in comparisons if not c.is_day_of_lines or c is last_day[c.dataset]]
 
 
 def print_comparison(comparison: DatasetComparison, console: Console) -> None:
@@ -203,10 +204,10 @@ def markdown_table(comparison: DatasetComparison) -> str:
 
 
 def escaped(cell: str) -> str:
-    """Escapes the characters that end a cell, or begin HTML or an address, in Markdown.
+    """Escapes what Markdown would not show as it is: `|`, HTML, links and images.
 
-    A link or an image may come from the names of somebody else's run. Brackets without
-    an address, as in `[64, 32]`, stay as they are.
+    A link or an image may come from the names of somebody else's run. Brackets that
+    begin no link, as in `[64, 32]`, stay as they are.
     """
     text = visible(cell).replace("\\", "\\\\").replace("|", "\\|")
     return text.replace("](", "]\\(").replace("][", "]\\[").replace("<", "&lt;")

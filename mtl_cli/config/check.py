@@ -69,8 +69,9 @@ def explain(error: ValidationError, values: dict[Any, Any]) -> str:
         advice = "; quote it" if "valid string" in message else ""
         return f"{key}: the name {first['loc'][-2]!r} {message}{advice}"
     if isinstance(value, dict) and not message.startswith("should "):
-        # The section breaks a rule of mtl-cli. The message of such a rule begins with a
-        # key of the section.
+        # Pydantic's messages begin with "should". This message is of a check of
+        # mtl-cli, and begins with a key of the section, so the key of the section
+        # precedes it.
         return f"{key}.{message}".removeprefix(".")
     if isinstance(value, bool) and "string" in message:
         message += "; YAML reads yes, no, on and off as true and false: quote the word"

@@ -26,10 +26,10 @@ NOT_TEXT = {"null", "none", "true", "false", "nan", "inf"}
 def as_typed(text: str) -> str:
     """Removes the prefix `++` that `mtl-train` adds to overrides of some sections.
 
-    The result is an override, or a message about an override, as the user typed it.
-    `mtl-train` adds `++` to overrides of the sections `dataset` and `compare`, because
-    Hydra refuses to change a key that no YAML file holds. The keys of these sections
-    have defaults and may be absent from the YAML files.
+    `text` is an override, or a message that quotes one. The result shows the override
+    as the user typed it. `mtl-train` adds `++` to overrides of the sections `dataset`
+    and `compare`, because Hydra refuses to change a key that no YAML file holds. The
+    keys of these sections have defaults and may be absent from the YAML files.
 
     >>> as_typed("++dataset.features.age.kind=dense")
     'dataset.features.age.kind=dense'

@@ -60,7 +60,7 @@ def bucket_counts(
 ) -> Counts:
     """Returns the number of values in each bucket, (buckets,).
 
-    With weights, (values,), this is the sum of the values' weights.
+    If each value has a weight, the result is the sum of the weights in each bucket.
     """
     if "edges" in buckets:
         return counts_by_edges(buckets["edges"], values, weights)

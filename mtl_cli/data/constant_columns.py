@@ -69,8 +69,8 @@ def check_constants(
     try:
         feature.read(name, constants)
     except RowError as error:
-        # The end of the problem counts rows and tells how to mend a file: cut it off.
-        # The value itself may hold the same characters.
+        # The problem ends in "(1 such rows); FIX", which makes no sense for an option:
+        # this is cut off. The value before may hold "; " too.
         problem = error.problem.rpartition("; ")[0] or error.problem
         problem = problem.removesuffix(" (1 such rows)").replace(", 1 such rows)", ")")
         raise ConfigError(f"{option} {name}: the value {problem}") from None

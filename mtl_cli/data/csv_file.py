@@ -44,7 +44,7 @@ BLOCK_BYTES = 16 << 20
 
 
 class CsvFile:
-    """A CSV file, by its path in the table's file system.
+    """One CSV file of a table. The constructor reads the names of the columns.
 
     Attributes:
         key: the configuration's key that names the table.
@@ -136,7 +136,9 @@ class CsvFile:
     ) -> Iterator[pa.RecordBatch]:
         """Yields the rows before the sentinel row; refuses an open quote."""
         num_rows = 0
-        last_batch = None  # is held back until its last row is known to be the sentinel
+        # A batch is held back until the next one comes: the last one ends with the
+        # sentinel row.
+        last_batch = None
         for batch in reader:
             if batch.num_rows:
                 num_rows += batch.num_rows
@@ -167,8 +169,10 @@ class CsvFile:
             with self.open_reader(binary_types, threads=False) as reader:
                 for batch in reader:
                     if cell_error := self.find_cell_error(batch, num_rows):
-                        return cell_error
+                        raise cell_error  # ends the reading, see `open_reader`
                     num_rows += batch.num_rows
+        except DataError as error:
+            return error
         except pa.ArrowInvalid as error:
             if is_row_too_long(error):
                 return self.row_error(num_rows, f"is too long; {CHECK_QUOTES}")
@@ -195,7 +199,9 @@ class CsvFile:
             if pa.types.is_string(dtype):
                 problem = f"is not UTF-8; {SAVE_AS_UTF8}"
             else:
-                problem = not_a_number_message(cells[row].as_py(), key)
+                # An open quote in the last row may have taken in the sentinel row.
+                cell = cells[row].as_py().partition(f"\n{SENTINEL}".encode())[0]
+                problem = not_a_number_message(cell, key)
             message_start = f"{key}: column '{column}'"
             errors.append(RowError(message_start, first_row + row, problem))
         if not errors:

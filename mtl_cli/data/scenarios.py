@@ -86,7 +86,8 @@ def find_scenarios(dataset: Dataset, features: FeatureSet) -> Scenarios | None:
     # If ids have no names (the ids of buckets, for example), each id is its own name.
     values = feature.value_names(ids, learnt) or [str(i) for i in ids]
     value_names = [visible(value) for value in values]
-    # Values with equal names are one scenario. A value may even be called "(other)".
+    # `visible` may give two values the same name: then they are one scenario. A value
+    # that is called "(other)" belongs to the scenario `OTHER`.
     names = list(dict.fromkeys([*value_names, OTHER]))
     index_by_id = np.array([names.index(text) for text in [OTHER, *value_names]])
     return Scenarios(names, features.layout.columns[name].start, index_by_id)

@@ -66,7 +66,8 @@ def wait_for_workers(
 ) -> None:
     """Waits, as the chief, for all workers, and gives them all the same answer.
 
-    The answer is `WELCOME`, or a line that says how workers differ from the chief.
+    The answer is `WELCOME`, or a line that names a missing worker or says how workers
+    differ from the chief.
     """
     with contextlib.ExitStack() as stack:
         # {rank of a worker that has come: (its connection, its differences from the
@@ -76,15 +77,15 @@ def wait_for_workers(
             stack.enter_context(connection)
             error = difference(chief_introduction, introduction)
             present[introduction["index"]] = connection, error
+        errors = "; ".join(error for _, error in present.values() if error)
         missing_ranks = [rank for rank in range(1, len(workers)) if rank not in present]
         if missing_ranks:
             rank = missing_ranks[0]
-            raise ConfigError(
+            errors = (
                 f"trainer.strategy: worker {rank} of {len(workers)} ({workers[rank]}) "
                 f"did not connect to the chief in {TIMEOUT_SECONDS:.0f} s; give the "
                 "same command on every machine"
             )
-        errors = "; ".join(error for _, error in present.values() if error)
         for connection, _ in present.values():
             answer(connection, errors or WELCOME)
     if errors:

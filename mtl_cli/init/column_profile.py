@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mtl_cli.columns.arrow_types import is_list, unusable_type, value_type
-from mtl_cli.columns.lists import empty_as_null
+from mtl_cli.columns.cells import empty_as_null
 from mtl_cli.init.value_kinds import NUMBER, Kind, kind_of_values, matches
 
 Array = npt.NDArray[Any]
@@ -129,27 +129,20 @@ class ColumnProfile:
         return values.to_pylist(), int(self.counts[is_other].sum())
 
     def split(self, separator: str) -> "ColumnProfile":
-        """Returns the profile of the lists into which a separator splits the cells.
-
-        The column holds text. In Parquet and Feather files, a cell may hold an empty
-        text: it counts as a missing cell, as in training.
-        """
-        texts = empty_as_null(self.values)
-        has_no_list = np.asarray(texts.is_null())[self.codes] | (self.codes < 0)
-        lists = pc.split_pattern(texts, separator)
+        """Returns the profile of the lists into which a separator splits the texts."""
+        lists = pc.split_pattern(self.values, separator)
         list_of_element = pc.list_parent_indices(lists).to_numpy()
         encoded = pc.list_flatten(lists).dictionary_encode()
         codes, values = encoded.indices.to_numpy(), encoded.dictionary
         # A list counts as often as its cell occurs.
         counts = np.bincount(codes, self.counts[list_of_element]).astype("int64")
         kind = kind_of_values(values.type, values)
-        lengths = pc.list_value_length(lists).fill_null(0).to_numpy()
+        lengths = pc.list_value_length(lists).to_numpy()
         return replace(
             self,
             kind="list",
-            codes=np.where(has_no_list, -1, self.codes),
             elements=ColumnProfile(self.name, kind, values.type, codes, values, counts),
-            lengths=lengths[self.codes[~has_no_list]],
+            lengths=lengths[self.codes[self.codes >= 0]],
         )
 
 
@@ -193,8 +186,8 @@ def profile_column(name: str, cells: pa.ChunkedArray) -> ColumnProfile:
 def normalized(cells: pa.ChunkedArray) -> pa.Array:
     """Converts a column to one array of a common type, with null in place of NaN.
 
-    Dictionaries become their values, all kinds of text become `string`, and float16
-    becomes float32.
+    Dictionaries become their values, all kinds of text become `string`, float16 becomes
+    float32, and an empty text becomes null, as in training.
     """
     arrow_type = value_type(cells.type)
     if pa.types.is_large_string(arrow_type) or pa.types.is_string_view(arrow_type):
@@ -204,7 +197,7 @@ def normalized(cells: pa.ChunkedArray) -> pa.Array:
     array = pa.concat_arrays(cells.cast(arrow_type).chunks or [pa.nulls(0, arrow_type)])
     if pa.types.is_floating(arrow_type):
         array = pc.if_else(pc.is_nan(array), pa.scalar(None, arrow_type), array)
-    return array
+    return empty_as_null(array) if pa.types.is_string(arrow_type) else array
 
 
 def floats_as_whole(array: pa.Array) -> pa.Array:

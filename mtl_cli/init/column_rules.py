@@ -65,7 +65,7 @@ def unusable_column(column: ColumnProfile) -> ColumnProposal | None:
         remark = f"no feature reads {column.arrow_type}: convert the column"
         return leave_out(column, remark)
     if column.kind != "list" and column.num_distinct == 1 and not column.num_missing:
-        value = shorten(column.values[0].as_py()) or "empty text"
+        value = shorten(column.values[0].as_py())
         return leave_out(column, f"the value is always {value}")
     return None
 

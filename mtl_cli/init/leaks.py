@@ -19,7 +19,7 @@ Dependence = Literal["one to one", "many to one", "none"]
 # The smallest mean number of rows per value. With fewer rows, each value may go with
 # one target value by chance.
 MIN_ROWS_PER_VALUE = 10
-# The smallest share of the rows with a target value that have a value too.
+# Of the rows with a target, at least this share must have a value in the column too.
 MIN_COMMON_SHARE = 0.5
 # The largest number of distinct values, divided by the number of rows.
 MAX_DISTINCT_SHARE = 0.5
@@ -97,7 +97,7 @@ def sign_of_leak(
         has_one_class_each = dependence_on(column, label_codes) == "many to one"
         if not has_one_class_each:
             return ""
-        return f"has only values that each go with one class of {name}"
+        return f"determines {name}: each of its values occurs with one class only"
     strength = correlation(column, task.y)
     if strength > SUSPICIOUS_AUC:
         return f"alone predicts {name} with correlation {strength:.4f}"
@@ -127,22 +127,22 @@ def mark_copies(proposals: list[ColumnProposal]) -> list[ColumnProposal]:
     with at most two distinct values, are not compared.
     """
     # Values that correspond one to one occur equally often. So a feature is compared
-    # only with the first feature whose sorted counts of values are equal.
-    first_by_counts: dict[bytes, ColumnProfile] = {}
+    # only with features whose sorted counts of values are equal.
+    columns_by_counts: dict[bytes, list[ColumnProfile]] = {}
     marked = []
     for proposal in proposals:
         column = proposal.column
         if proposal.is_feature and column.kind != "list" and column.num_distinct > 2:
             counts = np.sort(column.counts).tobytes()
-            first = first_by_counts.setdefault(counts, column)
-            is_copy = (
-                first is not column
-                and dependence_on(column, first.codes) == "one to one"
-            )
-            if is_copy:
-                remark = f"the column says the same as {first.name}"
-                remark = join_remarks(proposal.remark, remark)
-                proposal = replace(proposal, remark=remark)
+            alike = columns_by_counts.setdefault(counts, [])
+            for other in alike:
+                if dependence_on(column, other.codes) == "one to one":
+                    remark = f"the column says the same as {other.name}"
+                    remark = join_remarks(proposal.remark, remark)
+                    proposal = replace(proposal, remark=remark)
+                    break
+            else:
+                alike.append(column)
         marked.append(proposal)
     return marked
 
@@ -184,9 +184,9 @@ def positive_only_value(column: ColumnProfile, y: Array) -> str:
     """Returns the value that only rows with label 1 hold, or "".
 
     The column has two distinct values. For example, a conversion is 1 only in rows with
-    a click. If few rows have a value, all these rows may have label 1 by chance. A
-    value is returned only if this chance is below `MAX_CHANCE`: the share of label 1,
-    to the power of the number of these rows.
+    a click. By chance, n rows with the same value all have label 1 with the probability
+    p^n, where p is the share of rows with label 1. The value is returned only if p^n is
+    below `MAX_CHANCE`.
     """
     is_labelled = (column.codes >= 0) & ~np.isnan(y)
     positive_share = y[is_labelled].mean() if is_labelled.any() else 1.0

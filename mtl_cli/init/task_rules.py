@@ -58,7 +58,7 @@ def too_many_texts_error(message_start: str, column: ColumnProfile) -> DataError
     fix += "column"
     if len(texts) <= MAX_TEXTS_AMONG_NUMBERS:
         cells = "1 cell" if num_cells == 1 else f"{num_cells:,} cells"
-        fix = f"all are numbers, except {', '.join(texts)} in {cells}: empty such cells"
+        fix = f"all are numbers, except {', '.join(texts)} in {cells}: clear them"
     return DataError(
         f"{message_start} holds {column.num_distinct:,} different texts; {fix}"
     )
@@ -76,7 +76,7 @@ def binary_task(task: str, column: ColumnProfile) -> TaskProposal | None:
     if yes and not unexpected:
         reason = f"the other value is {', '.join(map(shorten, no))}"
         return binary_of_values(column, yes, reason)
-    # A column of mostly 0 and 1, with some other numbers, may also hold counts.
+    # 0, 1 and a few larger numbers may be counts: then the task is a regression.
     if yes and not is_count_or_amount(task, column):
         cells = describe_cells(column, unexpected)
         warning = f"these cells count as 0: {cells}; correct or empty such cells, or "

@@ -68,18 +68,13 @@ def convertible_text(column: ColumnProfile) -> ColumnProposal | None:
         quoted = ", ".join(f"'{shorten(text)}'" for text in texts)
         cells = "1 cell" if num_cells == 1 else f"{num_cells:,} cells"
         warning = f"the cells are numbers, except {quoted} in {cells}: "
-        if texts == [""]:
-            warning += "write null in place of empty text"
-        else:
-            warning += "empty such cells, or list the text in csv.null_values if the "
-            warning += "file is a text file"
+        warning += "clear such cells, or list the text in csv.null_values if the file "
+        warning += "is a text file"
         keys = numeric_keys(column, missing=True)
         return ColumnProposal(column, "left out", keys, warning=warning)
     if column.num_distinct < 2:
         return None
     for pattern, remark in CONVERTIBLE_TEXT.items():
-        if pattern == DATE and "" in column.values.to_pylist():
-            remark = "some dates are empty text: write null in place of empty text"
         if matches(column.values, pattern).mean() > MIN_MATCHING_SHARE:
             return leave_out(column, remark)
     return None

@@ -1,4 +1,4 @@
-"""Two learnt weights: one for a reader's own expert, one for each other expert."""
+"""Two learnt weights: one for a reader's own expert, one for all its other experts."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -12,10 +12,10 @@ from mtl_cli.layers.routing import Route, Routing
 
 @register
 class BalancedWeights(Routing):
-    """Weighs n experts by two trained numbers. Each expert has an owner of its own.
+    """Weighs the n experts of a reader by two trained numbers.
 
-    The expert that the reader owns has the weight `own`. Each other expert has the
-    weight `other`:
+    One of the experts is the reader's own: the expert of the reader's task, or of the
+    row's scenario. It has the weight `own`. Each other expert has the weight `other`:
 
         alpha = sigmoid(strength)
         beta  = sigmoid(balance)
@@ -26,13 +26,13 @@ class BalancedWeights(Routing):
     `strength` and `balance`. Both start at 1, as in the authors' code. If n is 1, there
     is only the weight `own`.
 
-    Call the layer as `BalancedWeights(routes)(x)`: reader i then owns expert i. If a
-    single reader owns another expert in each row, such as the expert of the row's
-    scenario, call the layer as `BalancedWeights(routes)(x, ownership)`.
+    Call the layer as `BalancedWeights(routes)(x)`: reader i then owns expert i. If
+    there is one reader, and its own expert changes from row to row as the scenario
+    does, call the layer as `BalancedWeights(routes)(x, ownership)`.
 
     Args:
         routes: the readers, and the n experts that each reader weighs.
-        label: the kind of the weights in reports.
+        label: what reports call the weights, such as `experts of tasks`.
 
     Input shape: x `(batch, dim)`; ownership `(batch, n)`: 1 for the expert that the
         reader owns in the row, and 0 for all others; or equal shares 1 / n if the owned

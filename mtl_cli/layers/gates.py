@@ -159,7 +159,8 @@ def mix_groups(weights: Tensor, groups: Sequence[Tensor]) -> Tensor:
         stop = start + experts.shape[-3]
         sums.append(Mix()(weights[..., start:stop], experts))
         start = stop
-    # The last group gets all weights that are left, so that `Mix` refuses too many.
+    # The last group gets all weights that are left. If these are more than its experts,
+    # `Mix` raises the ValueError.
     return reduce(add, [*sums, Mix()(weights[..., start:], last_group)])
 
 

@@ -52,7 +52,8 @@ def read_table(
 ) -> PretrainedVectors:
     """Reads the vectors of one embedding table.
 
-    Values in the file that are not values of the feature are left out.
+    A line of the file of ids that is not a value of the feature is left out, together
+    with its vector.
 
     Args:
         name: the feature that owns the table.
@@ -89,7 +90,7 @@ def read_table(
         raise DataError(
             f"{key}.ids: none of the {len(values):,} ids in {pretrained.ids}, such as "
             f"{values[0]!r}, is a value of the feature, such as {vocabulary[0]!r}; "
-            "write the values of the feature that the vectors belong to"
+            "write, on each line, the value of the feature that has this vector"
         )
     ids = np.array([id_by_value[values[row]] for row in rows])
     return PretrainedVectors(ids, vectors[rows])

@@ -89,8 +89,8 @@ def take_weights(
         [tuple(weight.shape) for weight in network.logits.weights],
     )
     copy_weights(old.network, network, matched.copies)
-    # Other messages already name the parts and features that start fresh as a whole.
-    # So no message repeats this for each of their layers.
+    # Parts and features that start fresh entirely have a message of their own, so their
+    # layers are left out here.
     fresh = [name for name in matched.fresh if is_usable(name)]
     new_features = config.dataset.used_features.keys() - earlier.learnt.keys()
     changed = [name for name in matched.changed if name.feature not in new_features]

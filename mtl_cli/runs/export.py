@@ -80,9 +80,9 @@ def export_model(
     with replacing_folder(target, FIX, check) as path:
         export_format.write(model, record, path)
         result = replay(export_format, record, path, target)
-        # An export that is one file holds its record, which shows that the file may be
-        # replaced. A folder may also hold files of others, so the hashes of its own
-        # files are stored too.
+        # A later export with `force` may replace this one. A file that holds a record
+        # is surely an export. To a folder, somebody may have added other files, so the
+        # hashes of the export's own files are stored too.
         if path.is_dir():
             text = json.dumps({**record, HASHES_KEY: hashes_of(path)})
             (path / RECORD_FILE).write_text(text, "utf-8")

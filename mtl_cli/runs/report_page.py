@@ -110,7 +110,7 @@ def summary(run: FinishedRun) -> dict[str, Any]:
 def facts(run: FinishedRun) -> dict[str, str]:
     """Returns the table of facts, {name: value}.
 
-    An ensemble has the runs that it averages in place of epochs and a seed.
+    For an ensemble, the names of its runs take the place of epochs and seed.
     """
     config, environment = run.config, mask_secrets(run.environment)
     splits, versions = run.data.report["splits"], environment["versions"]

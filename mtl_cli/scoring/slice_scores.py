@@ -12,8 +12,8 @@ from mtl_cli.statistics.significance import SIGNIFICANCE_LEVEL, holm, z_test
 
 # The number of rows of each class that a slice needs to be tested.
 MIN_OF_CLASS = 20
-# A slice with a smaller fraction of all rows is compared with about all rows. Then the
-# error of the rest is small, and follows closely enough from the error on all rows.
+# If a slice has a smaller fraction of all rows, the other rows are almost all rows.
+# Their error is then estimated from the error on all rows, which saves a bootstrap.
 SMALL_FRACTION = 0.2
 # The entries of `ScoredRows.calibration` in a slice's record.
 CALIBRATION_KEYS = ("predicted", "actual", "ratio", "error")
@@ -63,10 +63,10 @@ def score_slices(
     """
     records, tested_by_output = [], {}
     for rows in outputs:
+        error_on_all = None
         # DeLong's formula is quick, but the bootstrap takes seconds for many rows.
-        has_quick_error = rows.has_delong_error or not slices_by_column
-        name = rows.main_metric.name
-        error_on_all = None if has_quick_error else rows.sampling_error(name)
+        if slices_by_column and not rows.has_delong_error:
+            error_on_all = rows.sampling_error(rows.main_metric.name)
         scored = [
             score_slice(rows, slices, index, error_on_all)
             for slices in slices_by_column
@@ -141,10 +141,8 @@ def score_slice(
 
 def error_on_fewer_rows(error: SamplingError, fraction: float) -> SamplingError:
     """Returns the error on a fraction of the rows, if they vary as all rows do."""
-    scale = 1 / float(np.sqrt(fraction))
-    return error._replace(
-        standard_error=scale * error.standard_error, bias=scale * error.bias
-    )
+    standard_error = error.standard_error / float(np.sqrt(fraction))
+    return error._replace(standard_error=standard_error)
 
 
 def compare_with_rest(

@@ -18,10 +18,10 @@ class Tracker(Options):
 
     The fields of a tracker and their values are in `conf/tracker/NAME.yaml`.
 
-    A thread of its own calls `start`, `epoch` and `end`, one after another, so that a
-    slow service does not delay training. An error in the `start` of a new run ends the
-    run before it reads its data. After any other error the run continues, and prints
-    one warning:
+    A thread of its own calls `start`, `resume` if the run is resumed, `epoch` for each
+    epoch, and `end`, one after another, so that a slow service does not delay training.
+    An error in the `start` of a new run ends the run before it reads its data. After
+    any other error the run continues, and prints one warning:
 
     - `OSError` means that the service does not answer. The same call is repeated until
       it succeeds, or until the run has ended.
@@ -32,12 +32,12 @@ class Tracker(Options):
         name: name of the tracker's module.
         package: the package that the tracker imports; "" if the tracker needs none. The
             extra `mtl-cli[NAME]` installs the package.
-        keys_with_secrets: the keys whose values may contain a password, since the
-            service does not store these values.
+        keys_not_stored: the keys whose values the service does not store, so that the
+            values may hold a password.
     """
 
     package: ClassVar[str] = ""
-    keys_with_secrets: ClassVar[tuple[str, ...]] = ()
+    keys_not_stored: ClassVar[tuple[str, ...]] = ()
     name: str
 
     # The time of the event that the current call sends, in seconds since 1970. The call
@@ -63,7 +63,7 @@ class Tracker(Options):
 
     def check_secrets(self) -> None:
         """Raises a `ConfigError` if the service would store a value with a secret."""
-        for key, value in self.model_dump(exclude=set(self.keys_with_secrets)).items():
+        for key, value in self.model_dump(exclude=set(self.keys_not_stored)).items():
             if secret := secret_in(value):
                 raise ConfigError(
                     f"tracker.{key}: {self.name} would store the value of {secret}; "
@@ -81,7 +81,7 @@ class Tracker(Options):
         """
 
     def resume(self, number: int) -> None:
-        """Receives the number of the last epoch before a resume; follows `start`.
+        """Receives, right after `start`, the number of the last epoch before a resume.
 
         The epochs up to this number may have been sent to the tracker already.
         """

@@ -51,7 +51,7 @@ class MLflow(Tracker):
     """
 
     package: ClassVar[str] = "mlflow"
-    keys_with_secrets: ClassVar[tuple[str, ...]] = ("uri",)
+    keys_not_stored: ClassVar[tuple[str, ...]] = ("uri",)
     uri: str | None
     experiment: str
 

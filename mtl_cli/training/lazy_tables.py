@@ -53,10 +53,10 @@ class LazyTable:
     def unique_rows(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """Finds the rows of the table that ids (batch, columns) read.
 
-        Returns: the index of each different row, (batch * columns,); and for each id
-            the position of the id's row among these indices, (batch, columns). Ids may
-            repeat, so there may be fewer different rows than ids. XLA needs a fixed
-            number of rows, so the index of the padding row fills the end.
+        Returns: `rows`, the indices of the distinct rows, (batch * columns,); and
+            `positions`, the position of each id's row in `rows`, (batch, columns). XLA
+            needs a fixed number of rows. Ids may repeat, so the index of the padding
+            row fills the end of `rows`.
         """
         rows_of_ids = self.layer.rows(ids)
         rows, positions = tf.unique(tf.reshape(rows_of_ids, [-1]))
@@ -93,7 +93,7 @@ class LazyTable:
 
         Args:
             packed: rows side by side with their slots, as `read` returns them.
-            gradient: see `Optimizer.row_change`, also for `step` and `rate`.
+            gradient, step, rate: as in `Optimizer.row_change`.
         """
         values, *slots = tf.split(packed, [self.width, *self.slot_widths], axis=1)
         change, slots = self.optimizer.row_change(values, gradient, slots, step, rate)

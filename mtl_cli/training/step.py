@@ -65,8 +65,8 @@ class Step:
             self.ids_model = keras.Model(inputs, ids)
             self.model = keras.Model([inputs, vectors], network.logits.output)
         self.task_weights = tf.constant([task.weight for task in self.tasks.values()])
-        # If the run starts from an earlier run's optimizer, its count of steps goes on,
-        # but the learning rate's schedule starts again at the first step of this run.
+        # A run that starts from an earlier run's optimizer continues the count of the
+        # optimizer's steps, but begins the schedule of the learning rate anew.
         earlier = network.earlier_optimizer
         first_step = 0 if earlier is None else earlier.step
         total_steps = num_epochs * steps_per_epoch
@@ -85,21 +85,21 @@ class Step:
             first_step,
         )
 
-    def compile(self, use_xla: bool) -> None:
-        """Chooses the parts of a step that XLA compiles at their first call, if any.
+    def compile(self, compile_parts: bool) -> None:
+        """Lets XLA compile those parts of a step that it can compile.
 
         XLA would copy a whole lazy table in order to write to the table. XLA also
         cannot communicate with other processes. Therefore XLA compiles only the parts
-        of a step that do neither. A step without lazy tables and without other
-        processes is compiled as a whole, see `Steps`; this method then gets
-        `use_xla=False`.
+        of a step that do neither, at their first call. `Steps` compiles a step without
+        lazy tables and without other processes as a whole: then, and without XLA,
+        `compile_parts` is False.
         """
         xla = partial(tf.function, jit_compile=True, autograph=False)
         self.gradients, self.update = self._gradients, self._update
         self.take = self._take
-        if use_xla and self.replicas.size > 1:
+        if compile_parts and self.replicas.size > 1:
             self.gradients, self.update = xla(self._gradients), xla(self._update)
-        elif use_xla and self.tables:
+        elif compile_parts and self.tables:
             self.take = xla(self._take)
 
     def read_tables(

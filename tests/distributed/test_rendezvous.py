@@ -105,6 +105,13 @@ def test_rendezvous_timeout_names_the_missing_process(monkeypatch):
     )
 
 
+def test_worker_that_has_come_is_told_which_other_worker_is_missing(monkeypatch):
+    monkeypatch.setattr(rendezvous, "TIMEOUT_SECONDS", 0.5)
+    chief, worker, _ = rendezvous_errors(same_environment(), same_environment(), None)
+    assert worker == chief
+    assert "worker 2 of 3 (127.0.0.1:" in chief
+
+
 def test_chief_of_a_finished_run_sends_the_workers_home(monkeypatch):
     workers = [f"127.0.0.1:{port}" for port in free_ports(3)]
     chief = threading.Thread(target=rendezvous.dismiss_workers, args=(workers,))

@@ -472,7 +472,7 @@ TABLES = {
         {"csv.null_values": []},
         set(),
         {"price"},
-        "WARNING: the cells are numbers, except 'NA' in 2 cells: empty such cells, or "
+        "WARNING: the cells are numbers, except 'NA' in 2 cells: clear such cells, or "
         "list the text in csv.null_values if the file is a text file",
     ),
     "conversions_without_a_click": (
@@ -557,6 +557,15 @@ TABLES = {
         {"copied"},
         "would give the answer away: watched",
     ),
+    "empty_texts_among_numbers": (
+        "parquet",
+        {"ctr": ["" if x % 9 == 0 else str(x / 8) for x in EVERY % 99]},
+        "",
+        {},
+        {"ctr"},
+        set(),
+        "ctr",
+    ),
     "positives_that_validation_rows_lack": (
         "csv",
         {"rare": 1 * (EVERY == 7)},
@@ -591,6 +600,17 @@ def test_odd_table_is_told_and_the_proposal_is_one_that_trains(
             value = value[name]
         assert value == expected, key
     check_that_it_trains_or_says_so(out)
+
+
+def test_copy_of_the_second_of_two_alike_features_is_found(run: Run) -> None:
+    a, b = EVERY % 7, EVERY // 7 % 7  # their values occur about equally often
+    n = 49 * (len(EVERY) // 49)
+    columns = {"a": a, "b": b, "c": [f"v{x}" for x in b]}
+    frame = pd.DataFrame({"click": CLICK} | columns)[:n]
+    frame.to_csv("t.csv", index=False)
+    code, out, err = run("t.csv", "--task", "click")
+    assert (code, err) == (0, "")
+    assert "the column says the same as b" in out
 
 
 def test_feature_that_mtl_train_refuses_is_left_out(run: Run) -> None:
