@@ -71,10 +71,15 @@ def template_variables(comparison: DatasetComparison) -> dict[str, object]:
     keys = comparison.differing_keys if len(comparison.differing_keys) > 1 else []
     settings = [setting_chart(comparison, key, task) for key in keys for task in tasks]
     gates = [table for c in configurations if (table := gate_table(c)) is not None]
-    chosen_on_valid = any(task.best_chosen_on == "valid" for task in tasks)
+    # ★ marks the best configuration of each task, see `Task.best_chosen_on`.
+    splits = {task.best_chosen_on for task in tasks if task.best is not None}
+    other_split = comparison.split if splits - {"valid"} else ""
+    best_rows = " or, without these, ".join(
+        filter(None, ("validation" if "valid" in splits else "", other_split))
+    )
     return {
         "comparison": comparison,
-        "best_rows": "validation" if chosen_on_valid else "these",
+        "best_rows": best_rows,
         "num_plotted": len(indices),
         "legend": [(color(i), configurations[i].name) for i in indices[:NUM_COLORS]],
         "seeds": [(task, interval_plot(comparison, task).chart()) for task in tasks],
