@@ -98,8 +98,10 @@ def without_earlier_days(
     comparisons: list[DatasetComparison],
 ) -> list[DatasetComparison]:
     """Leaves out single days of lines, except for the last day of each data set."""
-    last_day = {c.dataset: c for c in comparisons if c.is_day_of_lines}
-    return [c for c in comparisons if not c.is_day_of_lines or c is last_day[c.dataset]]
+    # The days of a data set differ in their settings, so `dataset` tells them apart.
+    days = [(c.baseline.settings.get("dataset.name"), c) for c in comparisons]
+    last_day = {name: c for name, c in days if c.is_day_of_lines}
+    return [c for name, c in days if not c.is_day_of_lines or c is last_day[name]]
 
 
 def print_comparison(comparison: DatasetComparison, console: Console) -> None:

@@ -720,9 +720,14 @@ TYPES = {
     "binary_as_numbers": (BINARIES, f"{NUMBERS} binary;", {"features": BUCKETS}),
     "lists_as_numbers": (LISTS, f"{NUMBERS} list<", {"features": BUCKETS}),
     "text_as_numbers": (
-        pa.array(["1", ""] * 4),
-        "feature x: row 2 holds '', not a number; correct the cell, or, as the column "
+        pa.array(["1", "a"] * 4),
+        "feature x: row 2 holds 'a', not a number; correct the cell, or, as the column "
         "holds string, set the feature's kind to sparse [{file}]",
+        {"features": X},
+    ),
+    "empty_text_among_numbers": (
+        pa.array(["1", "", " "] + ["2"] * 5),
+        "feature x: row 2 is empty, not a number (2 such rows); fill the cells",
         {"features": X},
     ),
     "infinity_where_empty_cells_have_a_bucket": (
@@ -1433,7 +1438,7 @@ PRETRAINED = {
         VECTORS,
         "x1\nx2\nx3\n",
         "ids: none of the 3 ids in ids.txt, such as 'x1', is a value of the feature, "
-        "such as 'c0'; write the values",
+        "such as 'c0'; write, on each line, the value",
     ),
     "nothing": (
         np.ones((0, 4), "float32"),

@@ -330,7 +330,7 @@ def test_all_values_count_and_not_only_the_first(run: Run) -> None:
     code = [str(i % 90) for i in range(ROWS)]
     code[-1] = "B7"
     assert proposed(run, age=code)["features"].keys() == {"ad"}
-    assert "are numbers, except 'B7' in 1 cell: empty" in line_of("shop", "age")
+    assert "are numbers, except 'B7' in 1 cell: clear" in line_of("shop", "age")
     assert kinds(proposed(run, code=code))["code"] == "sparse"
 
 
@@ -581,7 +581,9 @@ def test_columns_that_tell_the_label_are_left_out_or_warned_of(run: Run) -> None
     assert "WARNING: the column alone predicts click with AUC 1" in line_of(
         "shop", "landed"
     )
-    assert "each go with one class of mood" in line_of("shop", "mood_detail")
+    assert "determines mood: each of its values occurs with one class" in line_of(
+        "shop", "mood_detail"
+    )
     assert "WARNING" not in line_of("shop", "user_id") + line_of("shop", "noise")
 
 
