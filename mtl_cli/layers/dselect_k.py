@@ -108,7 +108,12 @@ class DSelectKGates(Routing):
         # kernels of the dense layers are then the values z and w themselves. So these
         # layers have no biases, and `l2`, a penalty on kernels, does not apply.
         l2 = 0.0 if is_static else dense_options.get("l2", 0.0)
-        options: dict[str, Any] = {"use_bias": not is_static, "l2": l2}
+        dense_options["dtype"] = self.dtype_policy
+        options: dict[str, Any] = {
+            "use_bias": not is_static,
+            "l2": l2,
+            "dtype": self.dtype_policy,
+        }
         # The smooth step is flat beyond gamma / 2, so a z that started there would have
         # no gradient and never move.
         near_zero = uniform(gamma / 100)

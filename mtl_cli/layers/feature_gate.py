@@ -69,7 +69,11 @@ class FeatureGate(Routing):
         owner_of_gates: Sequence[int | str | None] = owners or [None] * num
         routes = [Route(owner, scaled_units) for owner in owner_of_gates]
         super().__init__(routes, **kwargs)
-        options: dict[str, Any] = {"l2": l2, "initializer": initializer}
+        options: dict[str, Any] = {
+            "l2": l2,
+            "initializer": initializer,
+            "dtype": self.dtype_policy,
+        }
         # The kernels W_g, B_g1, B_g2, ... lie side by side in one kernel, so that one
         # product reads x. Their widths:
         self.widths = [len(ranks), *ranks]

@@ -77,6 +77,7 @@ class GateNU(Routing):
         super().__init__(routes or [unnamed] * num, **kwargs)
         self.gamma = gamma
         self.reports_owners = not weighs_experts
+        dense_options["dtype"] = self.dtype_policy
         self.hidden = ParallelMLP(num_hidden, hidden_units, **dense_options)
         self.factors = ParallelDense(num, units, **kernel_options(dense_options))
 

@@ -68,6 +68,7 @@ class Gates(Routing):
     ) -> None:
         dense_options = pop_dense_options(kwargs)
         super().__init__(routes or routes_to_shared(num, num_experts), **kwargs)
+        dense_options["dtype"] = self.dtype_policy
         self.hidden = ParallelMLP(num, units, **dense_options)
         options = kernel_options(dense_options)
         self.logits = ParallelDense(num, num_experts, use_bias=False, **options)

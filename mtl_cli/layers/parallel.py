@@ -18,7 +18,8 @@ DENSE_OPTIONS = ("activation", "dropout", "batch_norm", *KERNEL_OPTIONS)
 
 def kernel_options(dense_options: Mapping[str, Any]) -> dict[str, Any]:
     """Selects the arguments that a single `ParallelDense` layer can have."""
-    return {k: dense_options[k] for k in KERNEL_OPTIONS if k in dense_options}
+    names = (*KERNEL_OPTIONS, "dtype")
+    return {k: dense_options[k] for k in names if k in dense_options}
 
 
 def pop_dense_options(kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -193,8 +194,13 @@ class ParallelMLP(keras.layers.Layer):
             batch_norm = [batch_norm] * len(self.units)
         stack: list[keras.layers.Layer] = []
         for width, name, norm in zip(self.units, activation, batch_norm, strict=True):
-            stack.append(ParallelDense(num, width, l2=l2, initializer=initializer))
-            stack += layers_after_dense(name, dropout, norm, layer_norm)
+            dense = ParallelDense(
+                num, width, l2=l2, initializer=initializer, dtype=self.dtype_policy
+            )
+            stack.append(dense)
+            stack += layers_after_dense(
+                name, dropout, norm, layer_norm, dtype=self.dtype_policy
+            )
         self.stack = stack
 
     def build(self, input_shape: Shape) -> None:
@@ -214,15 +220,20 @@ class ParallelMLP(keras.layers.Layer):
 
 
 def layers_after_dense(
-    activation: str, dropout: float, batch_norm: bool, layer_norm: bool = False
+    activation: str,
+    dropout: float,
+    batch_norm: bool,
+    layer_norm: bool = False,
+    *,
+    dtype: keras.DTypePolicy,
 ) -> list[keras.layers.Layer]:
     """Makes the layers that follow a single dense layer, see `ParallelMLP`."""
     layers: list[keras.layers.Layer] = []
     if batch_norm:
-        layers.append(ParallelBatchNorm())
+        layers.append(ParallelBatchNorm(dtype=dtype))
     if layer_norm:
-        layers.append(ParallelLayerNorm())
-    layers.append(keras.layers.Activation(activation))
+        layers.append(ParallelLayerNorm(dtype=dtype))
+    layers.append(keras.layers.Activation(activation, dtype=dtype))
     if dropout:
-        layers.append(keras.layers.Dropout(dropout))
+        layers.append(keras.layers.Dropout(dropout, dtype=dtype))
     return layers

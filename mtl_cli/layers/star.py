@@ -68,8 +68,7 @@ class StarDense(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.num, self.units = num, units
-        # W_i and b_i. The last layers of towers are float32 under every precision, so
-        # `shared` must have the dtype of this layer, not the default dtype.
+        # W_i and b_i
         self.shared = ParallelDense(
             num, units, l2=l2, initializer=initializer, dtype=self.dtype_policy
         )
@@ -153,8 +152,9 @@ class StarMLP(keras.layers.Layer):
         self.units = tuple(units)
         stack: list[keras.layers.Layer] = []
         for width in self.units:
-            stack.append(StarDense(num, width, l2, initializer))
-            stack += layers_after_dense(activation, dropout, batch_norm)
+            policy = self.dtype_policy
+            stack.append(StarDense(num, width, l2, initializer, dtype=policy))
+            stack += layers_after_dense(activation, dropout, batch_norm, dtype=policy)
         self.stack = stack
 
     def build(self, x_shape: Shape, scenario_weights_shape: Shape) -> None:

@@ -72,6 +72,7 @@ class TopKGates(Gates):
                 use_bias=False,
                 l2=self.logits.l2,
                 initializer=self.logits.initializer,
+                dtype=self.dtype_policy,
             )
             self.seed_generator = keras.random.SeedGenerator()
 
