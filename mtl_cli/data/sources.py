@@ -142,12 +142,14 @@ def open_source(
 
 
 def with_format_of(dataset: Dataset, location: Location) -> Dataset:
-    """Returns a data set whose `format` fits the ending of another table's path.
+    """Returns a data set whose `format` fits the endings of another table's paths.
 
-    If the ending is not known, the data set is unchanged.
+    If the endings are not known, the data set is unchanged. If they differ, the format
+    is `auto`: `find_files` then refuses files of different formats.
     """
-    file_format = format_by_ending(listed_paths(location)[0]) or dataset.format
-    return dataset.model_copy(update={"format": file_format})
+    formats = {format_by_ending(path) for path in listed_paths(location)}
+    file_format = "auto" if len(formats) > 1 else formats.pop()
+    return dataset.model_copy(update={"format": file_format or dataset.format})
 
 
 def column_names(key: str, location: Location, dataset: Dataset) -> list[str]:

@@ -41,6 +41,7 @@ class EvaluatedRows:
         sample: a random sample of the rows, with their features.
         sample_indices: the indices of the sampled rows, ascending, (sampled rows,).
         feature_counts: the distributions of the features.
+        row_numbers: the index of each row in the table, from 0, (rows,).
         scenarios: the scenarios of the rows; None if the data set has no scenarios.
         remarks: what is left out of the evaluation, or unexpected, one line each.
     """
@@ -53,6 +54,7 @@ class EvaluatedRows:
     sample: Table
     sample_indices: Array
     feature_counts: FeatureCounts
+    row_numbers: Array
     scenarios: RowScenarios | None
     remarks: list[str]
 
@@ -65,28 +67,60 @@ class EvaluatedRows:
 def rows_of_source(
     model: TrainedModel, source: Source, plan: EvaluationPlan, on_rows: OnProgress
 ) -> EvaluatedRows:
-    """Encodes and predicts all rows of a table, block by block."""
-    sample_indices = random_indices(source.num_rows)
+    """Encodes and predicts all rows of a table, block by block.
+
+    If the run was trained on a single scenario, the rows of all others are left out.
+
+    Raises:
+        DataError: if no row is left, or a cell cannot be encoded.
+    """
+    only_scenario = model.config.dataset.only_scenario
+    drawn_indices = random_indices(source.num_rows)
     feature_counts = FeatureCounts(model.features, model.folder)
     # A group gets the same code in all blocks.
     group_codes = GroupCodes(plan.dataset.group_column)
     scenarios = find_scenarios(model.config.dataset, model.features)
     scenario_indices = []
-    tables, predictions, slice_cells, samples = [], [], [], []
+    tables, predictions, slice_cells = [], [], []
+    samples, sample_indices, row_numbers = [], [], []
     first_row = 0  # the index, in the whole table, of the block's first row
+    num_kept = 0  # the number of rows that are not left out
     for block in source.blocks():
         with source.located_errors(first_row):
             table = encode_block(model, plan, block, group_codes)
+        drawn = indices_in_block(drawn_indices, first_row, block.num_rows)
+        numbers = np.arange(first_row, first_row + block.num_rows)
+        first_row += block.num_rows
+        on_rows(first_row, source.num_rows)
+        if scenarios is not None and only_scenario is not None:
+            kept = np.flatnonzero(scenarios.of(table).row_names == only_scenario)
+            if not len(kept):
+                continue
+            table, block = table.take(kept), block.take(pa.array(kept))
+            drawn, numbers = np.flatnonzero(np.isin(kept, drawn)), numbers[kept]
         if scenarios is not None:
             scenario_indices.append(scenarios.of(table).indices)
         predictions.append(model.network.predict(table))
-        sampled_rows = indices_in_block(sample_indices, first_row, block.num_rows)
-        samples.append(table.take(sampled_rows))
+        samples.append(table.take(drawn))
+        sample_indices.append(num_kept + drawn)
         tables.append(replace(table, features={}))
         slice_cells.append(block.select(plan.slice_columns))
         feature_counts.add(table, block)
-        first_row += block.num_rows
-        on_rows(first_row, source.num_rows)
+        row_numbers.append(numbers)
+        num_kept += block.num_rows
+    if not num_kept:
+        raise DataError(
+            f"{source.path}: no row belongs to scenario {only_scenario!r}, on which "
+            f"{model.folder} was trained"
+        )
+    remarks = plan.remarks
+    if num_kept < first_row:
+        remarks = [
+            *remarks,
+            f"the run was trained on scenario {only_scenario}: {num_kept:,} of "
+            f"{first_row:,} rows belong to it, and the others are left out; drift "
+            "compares them with the training rows of all scenarios",
+        ]
     cells = pa.concat_tables(slice_cells)
     row_scenarios = None
     if scenarios is not None:
@@ -102,10 +136,11 @@ def rows_of_source(
         },
         slice_columns={column: cells[column] for column in plan.slice_columns},
         sample=concatenate(samples),
-        sample_indices=sample_indices,
+        sample_indices=np.concatenate(sample_indices),
         feature_counts=feature_counts,
+        row_numbers=np.concatenate(row_numbers),
         scenarios=row_scenarios,
-        remarks=plan.remarks,
+        remarks=remarks,
     )
 
 
@@ -163,6 +198,7 @@ def validation_rows(model: TrainedModel, on_rows: OnProgress) -> EvaluatedRows:
         sample=table.take(sample_indices),
         sample_indices=sample_indices,
         feature_counts=feature_counts,
+        row_numbers=data.row_numbers["valid"],
         scenarios=None if data.scenarios is None else data.scenarios.of(table),
         remarks=[],
     )

@@ -7,7 +7,6 @@ import contextlib
 import json
 from pathlib import Path
 
-import numpy as np
 import yaml
 
 from mtl_cli.comparison.runs import Run
@@ -67,10 +66,11 @@ def write_copy(
     with contextlib.suppress(OSError, ValueError):
         history = read_text(run.path / "history.csv")
         (folder / "history.csv").write_text(history, "utf-8")
-    row_numbers = np.arange(rows.num_rows)
     predictions = {o.name: rows.predictions[o.name] for o in rows.outputs}
     scenarios = None if rows.scenarios is None else rows.scenarios.row_names
-    frame = prediction_frame(config, row_numbers, rows.table, predictions, scenarios)
+    frame = prediction_frame(
+        config, rows.row_numbers, rows.table, predictions, scenarios
+    )
     frame.to_parquet(folder / "predictions.parquet", index=False)
     html = page(evaluation)
     (folder / "evaluation.html").write_text(html, "utf-8", errors="replace")

@@ -6,7 +6,6 @@ from typing import Any
 
 import keras
 
-from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers import FusedEmbedding, Mix, ParallelDense, ParallelMLP, Routing
 from mtl_cli.network.parts import parse_layer_name
 from mtl_cli.pages.network_chart import Node
@@ -31,14 +30,21 @@ def nodes_of(model: keras.Model, tasks: Sequence[str]) -> list[Node]:
     """
     nodes: list[Node] = []
     calls = calls_of(model)
-    sums = [call for call in calls if is_sum_of_mixtures(call)]
-    summands = {source for call in sums for source in inputs_of(call)}
+    # A tensor's own history may be that of another model, so it is not used. A model is
+    # another model if Keras has made it of tensors of this one, see `training.step`.
+    call_of = {id(tensor): call for call in calls for tensor in call.output_tensors}
+    inputs = {  # {call: the calls whose results it reads, without repetitions}
+        call: list(dict.fromkeys(call_of[id(tensor)] for tensor in call.input_tensors))
+        for call in calls
+    }
+    sums = [call for call in calls if is_sum_of_mixtures(call, inputs)]
+    summands = {source for call in sums for source in inputs[call]}
     # The nodes that each call's result comes from: the call's own node or, if the call
     # has no node, the nodes that it reads.
     origins: dict[Call, list[int]] = {}
     for call in calls:
         operation = call.operation
-        sources_of_inputs = [origins[source] for source in inputs_of(call)]
+        sources_of_inputs = [origins[source] for source in inputs[call]]
         sources = list(dict.fromkeys(itertools.chain(*sources_of_inputs)))
         has_weights = isinstance(operation, keras.Layer) and bool(operation.weights)
         is_node = (
@@ -50,7 +56,9 @@ def nodes_of(model: keras.Model, tasks: Sequence[str]) -> list[Node]:
             nodes.append(node_of(operation, tasks, sources))
             sources = [len(nodes) - 1]
         origins[call] = sources
-    outputs = {name: origins[call_of(tensor)] for name, tensor in model.output.items()}
+    outputs = {
+        name: origins[call_of[id(tensor)]] for name, tensor in model.output.items()
+    }
     if len(outputs) > MAX_OUTPUTS:
         sources_of_all = list(dict.fromkeys(itertools.chain(*outputs.values())))
         outputs = {f"{len(outputs)} outputs": sources_of_all}
@@ -71,23 +79,12 @@ def calls_of(model: keras.Model) -> list[Call]:
     return calls
 
 
-def call_of(tensor: Tensor) -> Call:
-    """Returns the call that a tensor is the result of."""
-    history = tensor._keras_history
-    return history.operation._inbound_nodes[history.node_index]
-
-
-def inputs_of(call: Call) -> list[Call]:
-    """Returns the calls whose results a call reads, without repetitions."""
-    return list(dict.fromkeys(call_of(tensor) for tensor in call.input_tensors))
-
-
-def is_sum_of_mixtures(call: Call) -> bool:
+def is_sum_of_mixtures(call: Call, inputs: dict[Call, list[Call]]) -> bool:
     """Whether a call adds mixtures, such as PLE's specific and shared experts."""
-    sources = inputs_of(call)
+    sources = inputs[call]
     is_addition = type(call.operation).__name__ == "Add" and len(sources) > 1
     return is_addition and all(
-        isinstance(source.operation, Mix) or is_sum_of_mixtures(source)
+        isinstance(source.operation, Mix) or is_sum_of_mixtures(source, inputs)
         for source in sources
     )
 

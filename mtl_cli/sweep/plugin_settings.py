@@ -9,7 +9,7 @@ from typing import Any
 from hydra.conf import HydraConf
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from mtl_cli.config.overrides import quoted
+from mtl_cli.config.overrides import ADD_OR_CHANGE, OPEN_SECTIONS, quoted
 
 # Modules of plugins; the `_target_` of a plugin begins with its module.
 BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher"
@@ -17,12 +17,37 @@ LIST_SWEEPER = "hydra_plugins.list_sweeper_plugin"
 SUBMITIT = "hydra_plugins.hydra_submitit_launcher"
 RAY = "hydra_plugins.hydra_ray_launcher"
 
+MISSING = object()  # stands for the value of a key that a configuration lacks
 _submitit_folders: list[Path] = []  # the folders that this process has made
 
 
 def uses_basic_launcher(hydra_config: HydraConf | DictConfig) -> bool:
     """Whether Hydra's basic launcher starts the jobs, all from the sweep's process."""
     return str(hydra_config.launcher._target_).startswith(BASIC_LAUNCHER)
+
+
+def prefix_new_keys(config: DictConfig) -> None:
+    """Lets a file sweep keys of open sections that no other file sets.
+
+    On the command line, `mtl-train` adds the same prefix; see `config.overrides`.
+    """
+    sweeper = config.hydra.sweeper
+    for section in ("params", "list_params", "grid_params"):
+        params: Any = OmegaConf.select(config, f"hydra.sweeper.{section}")
+        if not params:
+            continue
+        values: Any = OmegaConf.to_container(params, resolve=False)
+        with open_dict(config):
+            sweeper[section] = {
+                prefixed_if_new(key, config): value for key, value in values.items()
+            }
+
+
+def prefixed_if_new(key: str, config: DictConfig) -> str:
+    """Returns a key of an open section with a prefix if the configuration lacks it."""
+    is_new = OmegaConf.select(config, key, default=MISSING) is MISSING
+    is_open = key.startswith(OPEN_SECTIONS)
+    return f"{ADD_OR_CHANGE}{key}" if is_open and is_new else key
 
 
 def adapt_plugins(config: DictConfig) -> None:

@@ -33,10 +33,15 @@ def start(config: DictConfig) -> None:
     """
     from mtl_cli.sweep import job_processes, optuna_search, plan
     from mtl_cli.sweep.job import MULTI_WORKER_MESSAGE
-    from mtl_cli.sweep.plugin_settings import adapt_plugins, uses_basic_launcher
+    from mtl_cli.sweep.plugin_settings import (
+        adapt_plugins,
+        prefix_new_keys,
+        uses_basic_launcher,
+    )
 
     if config.trainer.strategy == "multi_worker":
         raise ConfigError(MULTI_WORKER_MESSAGE)
+    prefix_new_keys(config)
     optuna_search.check_search(config)
     num_jobs = plan.number_of_jobs(config, plan.keys_of_config(config))
     folder = Path(config.hydra.sweep.dir)

@@ -12,16 +12,24 @@ import pyarrow.csv
 import pyarrow.feather
 import pyarrow.parquet
 import pytest
-from helpers.planted_data import assert_same, config, loaded, parquet, run_in, values
+from helpers.planted_data import (
+    assert_same,
+    config,
+    declared,
+    loaded,
+    parquet,
+    run_in,
+    values,
+)
 from helpers.slow import slow_except
 
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.data import csv_file, feature_set_fitter, sources
 from mtl_cli.data.dataset import Dataset
-from mtl_cli.data.files import matching_paths
+from mtl_cli.data.files import find_files, matching_paths
 from mtl_cli.data.load import load
-from mtl_cli.data.sources import with_plain_types
+from mtl_cli.data.sources import with_format_of, with_plain_types
 from mtl_cli.data.table import as_arrays
 from mtl_cli.runs.prediction import predict_files
 
@@ -594,6 +602,15 @@ def test_hash_of_the_data_follows_the_files_of_a_list_and_their_order(tmp_path, 
     assert hash_of(files[0]) == hashes[3]
     files[1].write_text("city,age,buy\nUlm,9,1\nUlm,2,0\n")
     assert hash_of(files[:2]) not in hashes
+
+
+def test_other_table_of_several_formats_is_refused_as_such(tmp_path):
+    location = [str(tmp_path / f"t.{ending}") for ending in ("parquet", "feather")]
+    pyarrow.parquet.write_table(TABLE, location[0])
+    pyarrow.feather.write_feather(TABLE, location[1])
+    dataset = with_format_of(declared("train.csv", CITY, BUY), location)
+    with pytest.raises(DataError, match=r"TABLE: .* have different formats"):
+        find_files("TABLE", location, dataset.format)
 
 
 def test_wrong_file_of_a_list_is_named(tmp_path, fresh):

@@ -52,6 +52,15 @@ def test_each_call_of_a_layer_is_a_node_that_another_node_reads(
     assert all(source < i for i, node in enumerate(found) for source in node.sources)
 
 
+def test_network_of_whose_tensors_another_model_was_made_has_the_same_nodes() -> None:
+    """Training with lazy tables cuts the network into two models."""
+    network = networks.network("model=mmoe").logits
+    before = nodes_of(network, networks.TASKS[:2])
+    table = network.get_layer("embedding")
+    keras.Model([network.inputs, table.output], network.output)
+    assert nodes_of(network, networks.TASKS[:2]) == before
+
+
 def test_level_of_ple_reads_what_the_paper_says() -> None:
     found = nodes("model=ple")
     by_title = {node.title: node for node in found}

@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 from helpers.planted_data import config, parquet, planted, run_in, values
 
+import mtl_cli
 from mtl_cli.cli import evaluate
+from mtl_cli.core.errors import DataError
 from mtl_cli.data import sources
 from mtl_cli.data.scenarios import OTHER, Scenarios
 from mtl_cli.data.table import Table
@@ -77,6 +79,27 @@ def test_evaluated_sweep_has_the_scores_of_scenarios(runs, tmp_path, monkeypatch
                 assert found["auc"] == pytest.approx(on_scenario["auc"], abs=1e-6)
         frames = [pd.read_parquet(path / "predictions.parquet") for path in (run, copy)]
         pd.testing.assert_frame_equal(*frames, rtol=1e-5, check_categorical=False)
+
+
+def test_twin_of_one_scenario_is_evaluated_on_the_rows_of_this_scenario(
+    runs, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(sources, "ROWS_PER_BLOCK", 64)
+    folder = runs[0].parent
+    keys = {"scenario": "item", "only_scenario": "item1"}
+    test = folder / "test.parquet"
+    dataset = values(folder / "train.parquet", FEATURES, TASKS, test=str(test))
+    own = run_in(tmp_path / "twin", config(dataset | keys))["test"]
+    evaluation = mtl_cli.load(tmp_path / "twin").evaluate(test)
+    items = pd.read_parquet(test)["item"]
+    assert evaluation.rows == own["click"]["rows"] == (items == "item1").sum()
+    metrics = evaluation.tasks["click"]["metrics"]
+    assert metrics["auc"]["value"] == pytest.approx(own["click"]["auc"], abs=1e-6)
+    (remark,) = (x for x in evaluation.remarks if "item1" in x)
+    assert f"scenario item1: {evaluation.rows} of {len(items)} rows belong" in remark
+    others = pd.read_parquet(test)[items != "item1"]
+    with pytest.raises(DataError, match="no row belongs to scenario 'item1', on whi"):
+        mtl_cli.load(tmp_path / "twin").evaluate(others)
 
 
 def test_undefined_metric_of_a_scenario_is_null_with_its_reason():
