@@ -4,6 +4,7 @@ import functools
 from typing import Any
 
 import numpy as np
+import pytest
 from helpers.composition import composed
 from helpers.slow import slow_except
 
@@ -31,6 +32,16 @@ PAIRS = slow_except([*ENCODER_OF.items()], ALL_PAIRS)
 # For tests that build several networks, or trace a training: the default suite has each
 # encoder once.
 QUICK_PAIRS = slow_except([(m, ENCODER_OF[m]) for m in QUICK_MODELS], ALL_PAIRS)
+# For tests that take seconds for each pair: the slow suite has each model once.
+FEW_PAIRS = [
+    pytest.param(
+        *pair.values,
+        marks=pair.marks
+        if ENCODER_OF[pair.values[0]] == pair.values[1]
+        else pytest.mark.exhaustive,
+    )
+    for pair in QUICK_PAIRS
+]
 
 # The models that read the scenario of a row, and the overrides that they need.
 SCENARIO_MODELS = {

@@ -13,6 +13,7 @@ from helpers.composition import composed
 from helpers.networks import (
     ENCODER_OF,
     ENCODERS,
+    FEW_PAIRS,
     MODELS,
     PAIRS,
     QUICK_MODELS,
@@ -243,7 +244,7 @@ def test_configuration_comes_back_from_json_as_it_was(model, encoder):
 # Predictions.
 
 
-@pytest.mark.parametrize(("model", "encoder"), QUICK_PAIRS)
+@pytest.mark.parametrize(("model", "encoder"), FEW_PAIRS)
 def test_start_follows_the_seed(model, encoder, network):
     first = network(model, encoder).logits.get_weights()
     again = network.__wrapped__(model, encoder).logits.get_weights()
@@ -257,7 +258,7 @@ def test_start_follows_the_seed(model, encoder, network):
     assert drawn > 2
 
 
-@pytest.mark.parametrize(("model", "encoder"), QUICK_PAIRS)
+@pytest.mark.parametrize(("model", "encoder"), FEW_PAIRS)
 def test_rows_are_predicted_alike_alone_in_short_and_in_whole_batches(
     model, encoder, network, data
 ):
