@@ -134,5 +134,12 @@ def add_tests_of_task(
             except DifferentRowsError:
                 difference.mark_not_comparable()
             except UnusableError as error:
-                reasons[str(error)] = None
+                # Runs that cannot be read at all are named once, not per scenario.
+                is_readable = not any(
+                    isinstance(read_all_rows(c), UnusableError) for c in (first, second)
+                )
+                place = ""
+                if on_rows.scenario and is_readable:
+                    place = f"in scenario {on_rows.scenario}, "
+                reasons[f"{place}{error}"] = None
     return list(reasons)

@@ -16,7 +16,7 @@ import pyarrow as pa
 from mtl_cli.columns.cells import empty_cells
 from mtl_cli.columns.examples import Cells
 from mtl_cli.columns.fitters import Learnt
-from mtl_cli.columns.layout import EmbeddingTable, Layout, join_blocks
+from mtl_cli.columns.layout import INPUT_TYPES, EmbeddingTable, Layout, join_blocks
 from mtl_cli.columns.raw_inputs import graph_input, raw_column
 from mtl_cli.columns.vocabulary import common_spelling
 from mtl_cli.core.errors import ConfigError
@@ -98,7 +98,14 @@ class FeatureSet:
         tables: dict[str, EmbeddingTable] = {}
         blocks = {}
         for name, feature in self.by_name.items():
-            blocks[name] = feature.block(name, self.table_learnt(name))
+            block = feature.block(name, self.table_learnt(name))
+            if block.input not in INPUT_TYPES:
+                raise ConfigError(
+                    f"dataset.features.{name}: the kind {feature.kind} fills the input "
+                    f"{block.input!r}, but the inputs of a network are "
+                    f"{', '.join(INPUT_TYPES)}"
+                )
+            blocks[name] = block
             if feature.table_owner(name) == name:
                 table = feature.embedding_table(self.learnt[name])
                 if table is not None:

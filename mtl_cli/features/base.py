@@ -81,12 +81,17 @@ class Feature(Options):
     def encode(self, name: str, values: Any, learnt: Learnt) -> dict[str, Array]:
         """Turns values, the result of `read`, into columns of the network's inputs.
 
-        Returns: {input of the network: array (rows, width)}.
+        Returns: {input of the network: array (rows, width)}. The inputs are `ids`, for
+            ids to look up in embedding tables, `dense`, for numbers, and `sequences`
+            with `sequence_weights`, for the ids and weights of lists.
         """
 
     @abstractmethod
     def block(self, name: str, learnt: Learnt) -> Block:
-        """Returns the input of the network that the feature fills, and its columns."""
+        """Returns the input of the network that the feature fills, and its columns.
+
+        For example, `Block("dense", 2)` is for a feature that fills two numbers.
+        """
 
     def embedding_table(self, learnt: Learnt) -> EmbeddingTable | None:
         """Returns the embedding table that the feature owns; None for numbers."""

@@ -9,6 +9,7 @@ from helpers.planted_data import config, loaded, parquet, run_in, values
 
 from mtl_cli.columns.layout import Block
 from mtl_cli.core import plugins
+from mtl_cli.core.errors import ConfigError
 from mtl_cli.data import encode
 from mtl_cli.runs import saved_model
 
@@ -93,6 +94,15 @@ def test_kind_of_a_plugin_fills_its_columns_of_the_network(plugin, tmp_path):
     described = data.report["features"]["hour"]
     assert described["kind"] == "cyclic"
     assert 0.5 < described["auc"]["night"] <= 1
+
+
+def test_kind_that_fills_an_unknown_input_is_told_the_known_ones(plugin, tmp_path):
+    plugin.write_text(CYCLIC.replace('"dense"', '"numbers"'))
+    plugins.use_folders([])
+    plugins.use_folders([tmp_path / "mine"])
+    train = parquet(tmp_path, columns())
+    with pytest.raises(ConfigError, match=r"features\.hour: .* input 'numbers', but"):
+        loaded(train, FEATURES, TASKS)
 
 
 def test_kind_of_a_plugin_trains_and_is_saved(plugin, tmp_path):
