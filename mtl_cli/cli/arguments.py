@@ -8,7 +8,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import OverrideParseException
 
 from mtl_cli.cli.hydra_internals import argument_parser
-from mtl_cli.config.overrides import ADD_OR_CHANGE, OPEN_SECTIONS, adds_runs
+from mtl_cli.config.overrides import adds_runs, with_add_prefix
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.sweep.folder_names import is_swept, sweep_name
@@ -82,10 +82,7 @@ def hydra_arguments(arguments: list[str]) -> list[str]:
         settings = [*settings, f"hydra.job.name={sweep_name(mask_secrets(settings))}"]
     if is_sweep:
         settings = defer_settings_of_swept_groups(settings)
-    settings = [
-        f"{ADD_OR_CHANGE}{s}" if s.startswith(OPEN_SECTIONS) else s for s in settings
-    ]
-    return settings + flags
+    return [*map(with_add_prefix, settings), *flags]
 
 
 def prints_only(arguments: list[str]) -> bool:

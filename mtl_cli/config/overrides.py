@@ -23,6 +23,12 @@ PLAIN_WORD = re.compile(r"[A-Za-z_][\w./-]*", re.ASCII)
 NOT_TEXT = {"null", "none", "true", "false", "nan", "inf"}
 
 
+def with_add_prefix(setting: str) -> str:
+    """Lets a setting of an open section add a key; other settings stay as they are."""
+    is_open = setting.startswith(OPEN_SECTIONS)
+    return f"{ADD_OR_CHANGE}{setting}" if is_open else setting
+
+
 def as_typed(text: str) -> str:
     """Removes the prefix `++` that `mtl-train` adds to overrides of some sections.
 

@@ -43,13 +43,7 @@ def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
             # Data sets are YAML files. The classes are those of generators.
             setting = "dataset.generator" if section == "dataset" else section
             note = f"{name} is a key of {setting}={', '.join(others)}"
-    similar_keys = suggestions(key, values)
-    if key in similar_keys:
-        return (
-            f"{key}: no YAML file sets this key; add the key to a file, or write "
-            f"+{key}=VALUE"
-        )
-    if similar_keys:
+    if similar_keys := suggestions(key, values):
         message = f"unknown key '{key}'; did you mean {' or '.join(similar_keys)}?"
         return f"{message} {note}" if note else message
     parent, siblings = known_siblings(key, values)

@@ -6,8 +6,6 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.paths import name_of
 from mtl_cli.data import cache
@@ -123,7 +121,7 @@ def keep_scenario(data: Data, scenarios: Scenarios, name: str) -> Data:
     """Returns the data with only the rows of the scenario `name`, in memory."""
     splits, row_numbers = {}, {}
     for split, table in data.splits.items():
-        rows = np.flatnonzero(scenarios.of(table).row_names == name)
+        rows = scenarios.of(table).rows_of(name)
         if not len(rows):
             raise DataError(
                 f"dataset.only_scenario: no {split} row belongs to scenario {name!r}; "

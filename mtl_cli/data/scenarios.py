@@ -37,6 +37,10 @@ class RowScenarios:
         """The name of each row's scenario, (rows,)."""
         return np.array(self.names, object)[self.indices]
 
+    def rows_of(self, name: str) -> Array:
+        """Returns the indices of the rows of a scenario, ascending."""
+        return np.flatnonzero(self.row_names == name)
+
     @property
     def masks(self) -> dict[str, Array]:
         """A mask of the rows of each scenario, {name of the scenario: (rows,)}.

@@ -74,53 +74,34 @@ def rows_of_source(
     Raises:
         DataError: if no row is left, or a cell cannot be encoded.
     """
-    only_scenario = model.config.dataset.only_scenario
-    drawn_indices = random_indices(source.num_rows)
+    row_numbers, remarks = evaluated_rows(model, source)
+    sample_indices = random_indices(len(row_numbers))
+    sampled_numbers = row_numbers[sample_indices]
     feature_counts = FeatureCounts(model.features, model.folder)
     # A group gets the same code in all blocks.
     group_codes = GroupCodes(plan.dataset.group_column)
     scenarios = find_scenarios(model.config.dataset, model.features)
     scenario_indices = []
-    tables, predictions, slice_cells = [], [], []
-    samples, sample_indices, row_numbers = [], [], []
+    tables, predictions, slice_cells, samples = [], [], [], []
     first_row = 0  # the index, in the whole table, of the block's first row
-    num_kept = 0  # the number of rows that are not left out
     for block in source.blocks():
         with source.located_errors(first_row):
             table = encode_block(model, plan, block, group_codes)
-        drawn = indices_in_block(drawn_indices, first_row, block.num_rows)
-        numbers = np.arange(first_row, first_row + block.num_rows)
+        evaluated = indices_in_block(row_numbers, first_row, block.num_rows)
+        sampled = indices_in_block(sampled_numbers, first_row, block.num_rows)
+        samples.append(table.take(sampled))
         first_row += block.num_rows
         on_rows(first_row, source.num_rows)
-        if scenarios is not None and only_scenario is not None:
-            kept = np.flatnonzero(scenarios.of(table).row_names == only_scenario)
-            if not len(kept):
-                continue
-            table, block = table.take(kept), block.take(pa.array(kept))
-            drawn, numbers = np.flatnonzero(np.isin(kept, drawn)), numbers[kept]
+        if not len(evaluated):
+            continue
+        if len(evaluated) < block.num_rows:
+            table, block = table.take(evaluated), block.take(pa.array(evaluated))
         if scenarios is not None:
             scenario_indices.append(scenarios.of(table).indices)
         predictions.append(model.network.predict(table))
-        samples.append(table.take(drawn))
-        sample_indices.append(num_kept + drawn)
         tables.append(replace(table, features={}))
         slice_cells.append(block.select(plan.slice_columns))
         feature_counts.add(table, block)
-        row_numbers.append(numbers)
-        num_kept += block.num_rows
-    if not num_kept:
-        raise DataError(
-            f"{source.path}: no row belongs to scenario {only_scenario!r}, on which "
-            f"{model.folder} was trained"
-        )
-    remarks = plan.remarks
-    if num_kept < first_row:
-        remarks = [
-            *remarks,
-            f"the run was trained on scenario {only_scenario}: {num_kept:,} of "
-            f"{first_row:,} rows belong to it, and the others are left out; drift "
-            "compares them with the training rows of all scenarios",
-        ]
     cells = pa.concat_tables(slice_cells)
     row_scenarios = None
     if scenarios is not None:
@@ -136,12 +117,45 @@ def rows_of_source(
         },
         slice_columns={column: cells[column] for column in plan.slice_columns},
         sample=concatenate(samples),
-        sample_indices=np.concatenate(sample_indices),
+        sample_indices=sample_indices,
         feature_counts=feature_counts,
-        row_numbers=np.concatenate(row_numbers),
+        row_numbers=row_numbers,
         scenarios=row_scenarios,
-        remarks=remarks,
+        remarks=[*plan.remarks, *remarks],
     )
+
+
+def evaluated_rows(model: TrainedModel, source: Source) -> tuple[Array, list[str]]:
+    """Returns the indices of the rows to evaluate, and what the user should know.
+
+    These are all rows. If the run was trained on a single scenario, these are the rows
+    of this scenario; to find them, the whole table is read.
+    """
+    only_scenario = model.config.dataset.only_scenario
+    scenarios = find_scenarios(model.config.dataset, model.features)
+    if scenarios is None or only_scenario is None:
+        return np.arange(source.num_rows), []
+    indices = []
+    first_row = 0
+    for block in source.blocks():
+        with source.located_errors(first_row):
+            table = Table(model.features.encode(block), labels={}, weights={})
+        indices.append(first_row + scenarios.of(table).rows_of(only_scenario))
+        first_row += block.num_rows
+    row_numbers = np.concatenate(indices)
+    if not len(row_numbers):
+        raise DataError(
+            f"{source.path}: no row belongs to scenario {only_scenario!r}, on which "
+            f"{model.folder} was trained"
+        )
+    if len(row_numbers) == source.num_rows:
+        return row_numbers, []
+    remark = (
+        f"the run was trained on scenario {only_scenario}: {len(row_numbers):,} of "
+        f"{source.num_rows:,} rows belong to it, and the others are left out; drift "
+        "compares them with the training rows of all scenarios"
+    )
+    return row_numbers, [remark]
 
 
 def encode_block(

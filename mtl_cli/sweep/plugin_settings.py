@@ -9,7 +9,7 @@ from typing import Any
 from hydra.conf import HydraConf
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from mtl_cli.config.overrides import ADD_OR_CHANGE, OPEN_SECTIONS, quoted
+from mtl_cli.config.overrides import quoted, with_add_prefix
 
 # Modules of plugins; the `_target_` of a plugin begins with its module.
 BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher"
@@ -46,8 +46,7 @@ def prefix_new_keys(config: DictConfig) -> None:
 def prefixed_if_new(key: str, config: DictConfig) -> str:
     """Returns a key of an open section with a prefix if the configuration lacks it."""
     is_new = OmegaConf.select(config, key, default=MISSING) is MISSING
-    is_open = key.startswith(OPEN_SECTIONS)
-    return f"{ADD_OR_CHANGE}{key}" if is_open and is_new else key
+    return with_add_prefix(key) if is_new else key
 
 
 def adapt_plugins(config: DictConfig) -> None:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from omegaconf import OmegaConf
 
-from mtl_cli.config.overrides import quoted, value_text
+from mtl_cli.config.overrides import quoted, value_text, with_add_prefix
 from mtl_cli.core.options import MAX_PARTS
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.models.base import COMMON_KEYS
@@ -111,7 +111,7 @@ def single_scenario_twin(variant: Variant, scenario: str | int) -> Variant:
     """Returns a run's twin that is trained on the rows of one scenario alone."""
     values, settings, choices = variant
     dataset = values["dataset"] | {"only_scenario": str(scenario)}
-    setting = f"++dataset.only_scenario={quoted(str(scenario))}"
+    setting = with_add_prefix(f"dataset.only_scenario={quoted(str(scenario))}")
     return Variant(values | {"dataset": dataset}, [*settings, setting], choices)
 
 

@@ -14,6 +14,7 @@ from mtl_cli.core.errors import DataError
 from mtl_cli.data import sources
 from mtl_cli.data.scenarios import OTHER, Scenarios
 from mtl_cli.data.table import Table
+from mtl_cli.evaluation import rows as evaluated_rows
 from mtl_cli.metrics.auc import auc
 from mtl_cli.scoring.scores import score_outputs
 
@@ -97,6 +98,9 @@ def test_twin_of_one_scenario_is_evaluated_on_the_rows_of_this_scenario(
     assert metrics["auc"]["value"] == pytest.approx(own["click"]["auc"], abs=1e-6)
     (remark,) = (x for x in evaluation.remarks if "item1" in x)
     assert f"scenario item1: {evaluation.rows} of {len(items)} rows belong" in remark
+    monkeypatch.setattr(evaluated_rows, "SAMPLE_ROWS", 5)
+    sampled = mtl_cli.load(tmp_path / "twin").evaluate(test, importance=True)
+    assert sampled.importances["rows"] == 5  # all of them rows of this scenario
     others = pd.read_parquet(test)[items != "item1"]
     with pytest.raises(DataError, match="no row belongs to scenario 'item1', on whi"):
         mtl_cli.load(tmp_path / "twin").evaluate(others)
