@@ -21,6 +21,9 @@ from mtl_cli.distributed.child_processes import Children, exit_reason
 TIMEOUT_SECONDS = 600.0  # for the whole rendezvous
 RETRY_SECONDS = 0.2
 INTRODUCTION_TIMEOUT_SECONDS = 5.0  # from a connection to its introduction
+# A worker waits this much longer for the chief's answer than the chief waits for
+# workers: the chief may be reading another introduction when its own time ends.
+ANSWER_MARGIN_SECONDS = 30.0
 # Keys of `environment.json` that must be equal in all processes, and their names in
 # messages.
 MUST_AGREE = {
@@ -167,7 +170,7 @@ def report_to_chief(chief: str, introduction: dict[str, Any]) -> str:
             ) as connection,
         ):
             connection.sendall(f"{json.dumps(introduction)}\n".encode())
-            connection.settimeout(TIMEOUT_SECONDS)
+            connection.settimeout(TIMEOUT_SECONDS + ANSWER_MARGIN_SECONDS)
             reply = connection.makefile().readline().strip()
         if reply in (WELCOME, FINISHED):
             return reply

@@ -106,7 +106,7 @@ def test_rendezvous_timeout_names_the_missing_process(monkeypatch):
 
 
 def test_worker_that_has_come_is_told_which_other_worker_is_missing(monkeypatch):
-    monkeypatch.setattr(rendezvous, "TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setattr(rendezvous, "TIMEOUT_SECONDS", 1.5)
     chief, worker, _ = rendezvous_errors(same_environment(), same_environment(), None)
     assert worker == chief
     assert "worker 2 of 3 (127.0.0.1:" in chief
