@@ -43,6 +43,7 @@ def column(values):
     return pa.chunked_array([pa.array(values, kind)])
 
 
+@pytest.mark.slow
 @given(COLUMNS, st.integers(1, 3), st.integers(0, 30))
 @PROPERTY
 def test_vocabulary_is_a_sorted_dict_of_frequent_values(values, min_count, cut):
@@ -117,6 +118,7 @@ def features():
 CLOSE_TO_ZERO = [(None, x, []) for x in (0.0, 1.0, 1.0, 1.0, 1.0, 2e-313, -2e-313)]
 
 
+@pytest.mark.slow
 @given(TABLES, TABLES)
 @example(CLOSE_TO_ZERO, [(None, 0.0, [])])
 @PROPERTY
@@ -147,6 +149,7 @@ ROWS = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(ROWS)
 @PROPERTY
 def test_metrics_of_binary_rows_equal_scikit_learns_or_say_why_not(rows):
@@ -192,6 +195,7 @@ def test_metrics_of_regressions_equal_scikit_learns_or_say_why_not(rows):
         assert found["r2"] == pytest.approx(sklearn.metrics.r2_score(y, p, **options))
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(0, 2), *[st.integers(1, 9)] * 3), max_size=20))
 @PROPERTY
 def test_metrics_of_classes_equal_scikit_learns(rows):

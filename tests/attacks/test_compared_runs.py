@@ -38,6 +38,7 @@ def many_values(path: Path) -> None:
     path.write_text(BOMB)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "make"),
     slow_except(
@@ -62,6 +63,7 @@ def test_endless_file_of_a_run_is_damaged(name, make, tmp_path):
     compared(tmp_path, f"{name} is damaged" if name in READ_FIRST else "")
 
 
+@pytest.mark.slow
 def test_configuration_that_expands_without_end_is_damaged(tmp_path):
     write_run(tmp_path / "own", "ple", 1, SCORES)
     many_values(write_run(tmp_path / "other", "mmoe", 1, SCORES) / "config.yaml")

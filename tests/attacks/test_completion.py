@@ -22,6 +22,7 @@ done
 """
 
 
+@pytest.mark.slow
 def test_bash_runs_no_name_or_value_of_a_configuration(tmp_path: Path) -> None:
     models, datasets = tmp_path / "conf/model", tmp_path / "conf/dataset"
     models.mkdir(parents=True)

@@ -131,6 +131,7 @@ def test_link_out_of_the_folder_of_configs_is_not_followed(
     assert SECRET in out
 
 
+@pytest.mark.slow
 def test_folder_that_is_typed_may_be_a_link(tmp_path: Path) -> None:
     write(tmp_path, {"others/experiment/mine.yaml": f"{GLOBAL}seed: 77\n"})
     os.symlink(tmp_path / "others", tmp_path / "link")

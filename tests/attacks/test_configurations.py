@@ -594,6 +594,7 @@ def test_attack_is_refused_in_one_line_and_leaves_nothing(name, tmp_path):
     assert not Path("/tmp/mtl-cli-canary").exists()
 
 
+@pytest.mark.slow
 def test_saved_configuration_that_nobody_has_crafted_is_read(tmp_path):
     # Or else the attacks on it would be refused for something else.
     write(tmp_path, saved_run(seed=3))

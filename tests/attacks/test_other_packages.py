@@ -38,6 +38,7 @@ class Canary:
         return os.mkdir, (str(self.path),)
 
 
+@pytest.mark.slow
 def test_matplotlib_does_not_read_the_settings_of_the_start_folder(
     tmp_path: Path,
 ) -> None:
@@ -335,6 +336,7 @@ def test_forged_data_base_of_a_search_ends_in_one_line(
         optuna_search.resume_search(config())
 
 
+@pytest.mark.slow
 def test_onnx_runtime_makes_no_id_of_this_machine(tmp_path: Path) -> None:
     code = "from mtl_cli.exports.onnx import load_onnx_runtime; load_onnx_runtime()"
     home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}

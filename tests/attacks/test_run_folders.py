@@ -131,6 +131,7 @@ def test_starting_folder_is_no_run_or_sweep_folder(name, folder):
         assert (folder / path).read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_files_of_others_beside_a_run_stay(folder):
     write(folder, {"run/status.json": json.dumps(RECORD | {"status": "done"})})
     write(folder, {"run/checkpoints/notes.txt": "mine", "run/notes.txt": "mine"})
@@ -149,6 +150,7 @@ def test_hard_link_is_refused(name, folder):
     assert_refused(folder, RUN_HERE if is_run else SWEEP_HERE, "(a hard link)")
 
 
+@pytest.mark.slow
 def test_folder_that_only_looks_like_a_run_or_a_sweep_is_refused(folder):
     write(folder, {"run/status.json": '{"service": "mine"}', "run/.tmp-notes": "mine"})
     new_name = """hydra.run.dir="./run${now:''}\""""

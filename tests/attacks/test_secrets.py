@@ -53,6 +53,7 @@ def secretive(tmp_path_factory):
     return SimpleNamespace(folder=folder, completed=completed, known=known)
 
 
+@pytest.mark.slow
 def test_secret_of_the_environment_is_in_no_file_of_a_run(secretive):
     completed, run = secretive.completed, secretive.folder / "run"
     assert completed.returncode == 0, completed.stderr
@@ -73,6 +74,7 @@ def test_hash_of_the_configuration_does_not_depend_on_the_secret(secretive):
     assert written == config_hash(Config.model_validate(values))
 
 
+@pytest.mark.slow
 def test_configuration_without_its_secret_runs_again_with_it(secretive):
     rerun = ["--config-path", f"{secretive.folder}/run", "--config-name", "config"]
     completed = mtl_train(
@@ -82,6 +84,7 @@ def test_configuration_without_its_secret_runs_again_with_it(secretive):
     assert "64 train rows" in completed.stdout
 
 
+@pytest.mark.slow
 def test_secret_is_in_no_word_of_a_failed_run(secretive):
     wrong = secretive.known | {"DATA_FILE": "x" * 80}
     settings = ["dataset=mine", "trainer.patience=null", "hydra.run.dir=bad"]
@@ -100,6 +103,7 @@ TOKEN = {"API_TOKEN": "4815162"}
 CHECK = ["dataset=mine", "check_only=true", "trainer.patience=null"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     slow_except(
@@ -125,6 +129,7 @@ def test_secret_in_the_name_of_a_folder_is_refused(name, tmp_path):
     assert not (tmp_path / "outputs").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", slow_except(["seed"], ["dataset.name", "seed", "dataset.train"])
 )
@@ -156,6 +161,7 @@ def test_decoded_secret_is_written_as_a_reference(tmp_path):
     assert completed.returncode == 0, completed.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flags", [["--cfg", "all"], ["--help"]])
 def test_shown_configuration_names_the_secret_only(flags, tmp_path):
     settings = ["+other=x-${oc.env:API_TOKEN}", "+late='${now:${oc.env:API_TOKEN}}'"]
@@ -194,6 +200,7 @@ def web():
     server.server_close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sweep", slow_except([False], [False, True]))
 def test_password_of_a_typed_url_is_in_no_file(sweep, web, tmp_path):
     features = {"city": {"kind": "sparse"}}

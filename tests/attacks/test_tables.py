@@ -146,6 +146,7 @@ def test_more_rows_than_a_file_can_describe_are_refused(
     assert len(read(path)) == (1 if ending == "empty_lines.csv.gz" else rows)
 
 
+@pytest.mark.slow
 def test_compressed_texts_that_expand_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -159,6 +160,7 @@ def test_compressed_texts_that_expand_are_refused(
     assert len(read(path)) == ROWS
 
 
+@pytest.mark.slow
 def test_command_ends_while_arrow_still_reads_a_broken_table(tmp_path: Path) -> None:
     path = tmp_path / "table.csv.gz"
     path.write_bytes(gzip.compress(b"city,buy\n" + bytes(200 << 20), 1))
@@ -216,6 +218,7 @@ def test_wrong_lengths_of_descriptions_are_refused() -> None:
             check_blocks(wrong, 1000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("place", "problem"),
     [("items", "Array length is negative"), ("rows", "it has -321 rows")],

@@ -87,6 +87,7 @@ class Adam:
         return self.values
 
 
+@pytest.mark.slow
 def test_list_of_methods_by_gradients_is_complete() -> None:
     by_gradients = [name for name in METHODS if method(name).reads_gradients]
     assert sorted(BY_GRADIENTS) == by_gradients
@@ -181,6 +182,7 @@ def test_uncertainty_trains_the_papers_sum() -> None:
         np.testing.assert_allclose(found, np.exp(-s), rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_uncertainty_ends_at_1_over_twice_the_loss() -> None:
     balancing = method("uncertainty")
     state, losses = started(balancing, 3), [0.05, 0.5, 2.0]

@@ -676,6 +676,7 @@ def sweep(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_sweep_is_evaluated_into_a_folder_that_compares(
     run: Path,
     sweep: Path,

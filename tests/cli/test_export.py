@@ -52,6 +52,7 @@ def test_options_may_stand_between_the_folders(flag: str) -> None:
     assert (str(options.run), str(options.target)) == ("RUN", "TARGET")
 
 
+@pytest.mark.slow
 def test_export_is_verified_again_later(
     exported: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -86,6 +87,7 @@ def test_verify_notices_a_changed_prediction(
     assert "is 1.0e-04, but" in err
 
 
+@pytest.mark.slow
 def test_force_replaces_an_export(run: Path, exported: Path, tmp_path: Path) -> None:
     shutil.copytree(exported, tmp_path / "model")
     (tmp_path / "model" / "saved_model.pb").unlink()
@@ -156,6 +158,7 @@ def test_signal_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_export_that_predicts_otherwise_is_not_written(
     run: Path,
     tmp_path: Path,
@@ -284,6 +287,7 @@ def run_of(tmp_path: Path, features: dict[str, Any], **renamed: str) -> Path:
     return tmp_path / "run"
 
 
+@pytest.mark.slow
 def test_kind_without_a_graph_is_refused_by_name(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -305,6 +309,7 @@ def test_kind_without_a_graph_is_refused_by_name(
     assert not (tmp_path / "model").exists()
 
 
+@pytest.mark.slow
 def test_columns_that_tensorflow_takes_for_one_are_refused_by_name(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -47,6 +47,7 @@ def test_every_command_says_the_version(program: str) -> None:
     assert completed.stdout == f"mtl-cli {mtl_cli.__version__}\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flag", ["--help", "--cfg=job"])
 def test_closed_output_ends_in_silence(flag: str, tmp_path: Path) -> None:
     process = subprocess.Popen(

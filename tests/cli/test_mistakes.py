@@ -187,8 +187,8 @@ MISTAKES = {
 }
 
 
-# The default suite makes every second mistake.
-@pytest.mark.parametrize("command", slow_except([*MISTAKES][::2], MISTAKES))
+# The default suite makes every fourth mistake.
+@pytest.mark.parametrize("command", slow_except([*MISTAKES][::4], MISTAKES))
 def test_mistake_is_told_in_one_line(command: str, tmp_path: Path) -> None:
     code, out, err, tensorflow = refused(tmp_path, *shlex.split(command))
     assert code == 2
@@ -199,6 +199,7 @@ def test_mistake_is_told_in_one_line(command: str, tmp_path: Path) -> None:
     assert not tensorflow
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("values", ["1", "1,2"])
 def test_key_that_only_some_of_a_sweeps_models_have_is_told_with_the_other(
     values: str, tmp_path: Path

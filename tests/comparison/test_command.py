@@ -960,6 +960,7 @@ def test_page_replaces_an_earlier_page_and_no_other_file(
     assert "my notes" in page.read_text()
 
 
+@pytest.mark.slow
 def test_comparison_never_imports_tensorflow(sweep: Path) -> None:
     page = str(sweep / "page.html")
     code = (

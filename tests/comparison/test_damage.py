@@ -238,6 +238,7 @@ def test_check_holds_if_the_reader_of_stdout_has_gone(
             assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.slow
 def test_full_disk_ends_in_one_line(sweep: Path) -> None:
     with Path("/dev/full").open("w") as full:
         ended = command(sweep, stdout=full)
@@ -246,6 +247,7 @@ def test_full_disk_ends_in_one_line(sweep: Path) -> None:
     assert ended.stderr == message
 
 
+@pytest.mark.slow
 def test_output_in_ascii_replaces_other_characters(sweep: Path) -> None:
     ended = command(sweep, stdout=subprocess.PIPE, PYTHONIOENCODING="ascii", LC_ALL="C")
     assert (ended.returncode, ended.stderr) == (0, "")

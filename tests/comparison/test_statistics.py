@@ -134,6 +134,7 @@ def test_unequal_seeds_are_tested_on_those_of_both_and_hold_5_percent() -> None:
     assert 0.03 < wrong / 2000 < 0.06
 
 
+@pytest.mark.slow
 def test_unequal_noise_does_not_make_false_differences_common() -> None:
     rng = np.random.default_rng(2)
     for deviations in ([1, 3, 1, 1, 1, 1], [1, 1, 3, 3, 3, 3], [2, 2, 1, 1, 1, 1]):
@@ -331,6 +332,7 @@ def models_of_users(
     return rows, a, b
 
 
+@pytest.mark.slow
 def test_group_auc_is_tested_as_whole_groups_vary() -> None:
     rows, a, b = models_of_users(np.random.default_rng(3), 400)
     seeds = [a, a + 0.1 * np.random.default_rng(4).normal(size=len(a))]

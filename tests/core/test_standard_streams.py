@@ -31,6 +31,7 @@ def command(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
 def test_closed_streams_do_not_matter(closed: str, tmp_path: Path) -> None:
     ended = command(tmp_path, INIT, closed)
@@ -40,12 +41,14 @@ def test_closed_streams_do_not_matter(closed: str, tmp_path: Path) -> None:
     assert "taken for" not in written  # of the text that stdout did not take
 
 
+@pytest.mark.slow
 def test_training_without_streams_is_as_any_other(tmp_path: Path) -> None:
     ended = command(tmp_path, "train check_only=true hydra.run.dir=run", "<&- >&- 2>&-")
     assert ended.returncode == 0
     assert '"done"' in (tmp_path / "run/status.json").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words", [INIT, "doctor --no-training", "train check_only=true"]
 )
@@ -55,6 +58,7 @@ def test_full_disk_behind_stdout_ends_in_one_line(words: str, tmp_path: Path) ->
     assert ended.stderr == f"mtl-{words.partition(' ')[0]}: error: {FULL}\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", ["doctor --no-training", "train check_only=true"])
 def test_closed_pipe_ends_in_silence(words: str, tmp_path: Path) -> None:
     ended = command(tmp_path, words, "| true")

@@ -19,6 +19,7 @@ def test_list_is_read_up_to_its_limit() -> None:
     assert str(caught.value) == message
 
 
+@pytest.mark.slow
 def test_many_keys_may_have_more_values_than_a_list() -> None:
     features = {f"f{i}": {"kind": "sparse"} for i in range(2 * MAX_YAML_LIST)}
     check_yaml(yaml.safe_dump({"features": features}), "x.yaml")

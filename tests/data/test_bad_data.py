@@ -1526,6 +1526,7 @@ def cached_files(folder):
     ]
 
 
+@pytest.mark.slow
 def test_command_tells_the_row_and_leaves_a_failed_run_and_no_data(tmp_path):
     (tmp_path / "train.csv").write_text(text({30: "x,1,2"}))
     command = on_shop(tmp_path, "hydra.run.dir=run")
@@ -1539,6 +1540,7 @@ def test_command_tells_the_row_and_leaves_a_failed_run_and_no_data(tmp_path):
     assert names == {"config.yaml", "status.json", "train.log"}
 
 
+@pytest.mark.slow
 def test_command_leaves_the_folder_of_another_run_untouched(tmp_path):
     (tmp_path / "train.csv").write_text(text({30: "x,1,2"}))
     (tmp_path / "run" / "model").mkdir(parents=True)
@@ -1607,6 +1609,7 @@ def test_command_tells_of_a_full_disk_and_leaves_nothing_behind(tmp_path):
     assert cached_files(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_command_tells_a_name_over_two_lines_in_one(tmp_path):
     command = on_shop(tmp_path, "dataset.train='a\nb.csv'")
     assert_told(command, "dataset.train: no file 'a b.csv'")

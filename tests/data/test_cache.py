@@ -353,6 +353,7 @@ def only_entry(folder):
     return entry
 
 
+@pytest.mark.slow
 def test_any_flipped_byte_of_any_file_is_detected(file, encodings, tmp_path):
     expected = undamaged(file, tmp_path, **SPLIT)
     names = sorted(path.name for path in only_entry(tmp_path).iterdir())
@@ -413,6 +414,7 @@ def test_malformed_manifest_is_detected(file, encodings, tmp_path, garbage):
     assert len(encodings) == 3
 
 
+@pytest.mark.slow
 def test_manifest_with_any_other_type_in_its_report_is_encoded_anew(
     file, encodings, tmp_path
 ):
@@ -434,6 +436,7 @@ def test_manifest_with_any_other_type_in_its_report_is_encoded_anew(
         assert len(encodings) == 1, text
 
 
+@pytest.mark.slow
 def test_entry_that_lacks_an_array_is_encoded_anew(file, encodings, tmp_path):
     options = {**SPLIT, "group_column": "user"}
     expected = undamaged(file, tmp_path, **options)
@@ -623,6 +626,7 @@ def test_two_processes_that_load_at_once_encode_once(file, encodings, tmp_path):
     assert encodings == []
 
 
+@pytest.mark.slow
 def test_no_cache_leaves_no_file(file, tmp_path):
     (tmp_path / "tmp").mkdir()
     (tmp_path / "home").mkdir()

@@ -321,6 +321,7 @@ def test_any_size_of_chunk_gives_the_same_rows(tmp_path, fresh, in_chunks, rows)
     assert_same(fresh(path), expected)
 
 
+@pytest.mark.slow
 def test_validation_and_test_files_in_chunks_are_encoded_as_all_at_once(
     tmp_path, fresh, in_chunks
 ):
@@ -776,6 +777,7 @@ def test_row_of_a_wrong_cell_counts_from_the_first_line_without_a_header(
         plainly(fresh, tmp_path / "rows.csv", csv={"columns": ["city", "age", "buy"]})
 
 
+@pytest.mark.slow
 def test_file_to_predict_for_is_read_as_training_reads(tmp_path):
     rng = np.random.default_rng(0)
     shops = np.array(["007", "7", "08"])[rng.integers(0, 3, 200)]

@@ -754,6 +754,7 @@ def test_sample_of_a_large_table_is_of_blocks_all_over_it(monkeypatch):
 # check_only
 
 
+@pytest.mark.slow
 def test_check_only_prints_the_tables_and_trains_nothing(tmp_path):
     leak = clean(TRAIN, 0)
     train = pa.table(leak | {"flat": [1.0] * TRAIN})

@@ -96,6 +96,7 @@ def test_rendezvous_of_different_runs_fails_in_every_process():
     ]
 
 
+@pytest.mark.slow
 def test_rendezvous_timeout_names_the_missing_process(monkeypatch):
     monkeypatch.setattr(rendezvous, "TIMEOUT_SECONDS", 0.5)
     assert "worker 1 of 2 (127.0.0.1:" in rendezvous_errors(same_environment(), None)[0]

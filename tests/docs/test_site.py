@@ -43,6 +43,7 @@ def test_every_model_has_a_page_a_drawing_and_its_keys() -> None:
         assert f"models/{name}.md" in (ROOT / "mkdocs.yml").read_text("utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", slow_except(["home"], option_names("models")))
 def test_every_drawing_is_valid_xml_with_a_description(
     hooks: ModuleType, name: str
@@ -51,6 +52,7 @@ def test_every_drawing_is_valid_xml_with_a_description(
     assert svg.get("aria-label")
 
 
+@pytest.mark.slow
 def test_drawings_show_the_sizes_of_the_configs(hooks: ModuleType) -> None:
     assert "8 networks of 64 → 64" in hooks.diagram("mmoe")
     ple = hooks.diagram("ple")
@@ -59,6 +61,7 @@ def test_drawings_show_the_sizes_of_the_configs(hooks: ModuleType) -> None:
     assert ple.count("4 networks of 64 → 64") == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", slow_except(["mmoe"], option_names("models")))
 def test_pages_show_the_number_of_parameters_on_adult(
     hooks: ModuleType, name: str

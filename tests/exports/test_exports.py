@@ -211,7 +211,7 @@ def largest_difference(columns: dict[str, Any], expected: pd.DataFrame) -> float
     return float(relative_differences(columns, expected).to_numpy().max())
 
 
-@pytest.mark.parametrize("format_name", SCORERS)
+@pytest.mark.parametrize("format_name", slow_except(["onnx"], SCORERS))
 def test_export_equals_the_model_on_hard_rows(format_name: str, run: Path) -> None:
     assert_same_numbers(run, format_name, WITHOUT_HASHES, count=2000)
 
@@ -239,6 +239,7 @@ def test_saved_model_of_every_kind_of_feature_equals_the_model(tmp_path: Path) -
     assert_same_numbers(run, "saved_model", FEATURES, count=10_000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format_name", SCORERS)
 def test_rows_are_scored_alike_one_by_one(format_name: str, run: Path) -> None:
     table = rows_of(WITHOUT_HASHES, 7, seed=4)
@@ -276,6 +277,7 @@ def test_text_that_is_no_number_makes_its_own_row_nan(
         np.testing.assert_array_equal(same, np.tile(same[:1], (6, 1)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format_name", SCORERS)
 def test_column_read_in_two_ways_is_exported(format_name: str, tmp_path: Path) -> None:
     """A boolean that is a number and a word, and lists that are weights and words."""
@@ -318,6 +320,7 @@ def test_row_that_mtl_predict_refuses_is_nan_and_the_others_are_not(
         assert np.isnan(x).tolist() == [False, False, True, False, False]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format_name", SCORERS)
 def test_batch_in_which_all_lists_are_empty_is_scored(
     format_name: str, run: Path
@@ -338,6 +341,7 @@ SET = {"user": 2**53 + 1, "price": 1.5, "tags": "a|b", "tag_weights": "1|2"}
 SET |= {"users": [2**53, 2**53 + 4]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format_name", slow_except(["onnx"], SCORERS))
 def test_export_with_set_columns_does_not_read_them_and_can_be_verified(
     format_name: str, run: Path, tmp_path: Path
@@ -411,6 +415,7 @@ def test_weights_and_their_manifest_give_the_encoding_and_the_predictions(
     assert last - first == 1 + len(cuts) + 1  # missing, and the buckets between cuts
 
 
+@pytest.mark.slow
 def test_weights_with_another_configuration_are_refused(
     run: Path, tmp_path: Path
 ) -> None:
@@ -423,6 +428,7 @@ def test_weights_with_another_configuration_are_refused(
         verify(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "key", "value", "message"),
     [
@@ -457,6 +463,7 @@ def test_error_of_a_large_prediction_is_that_of_an_exponential():
     assert not np.isfinite(errors[2:]).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [np.nan, 1e300])
 def test_weights_that_are_no_numbers_are_refused(
     run: Path, tmp_path: Path, number: float
@@ -497,6 +504,7 @@ def test_onnx_refuses_a_column_without_a_name() -> None:
         onnx_format.check_names({"inputs": {"": "text"}, "outputs": ["click"]})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["word", "pair"])
 def test_onnx_refuses_hashed_features_by_name(name: str, tmp_path: Path) -> None:
     keys = HASHED["word"] if name == "word" else HASHED["hashed_pair"]
@@ -511,6 +519,7 @@ def test_onnx_refuses_hashed_features_by_name(name: str, tmp_path: Path) -> None
     assert not (tmp_path / "model.onnx").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("format_name", "file", "message"),
     [
@@ -556,6 +565,7 @@ def served(path: Path, inputs: dict[str, Any]) -> dict[str, Any]:
         return columns
 
 
+@pytest.mark.slow
 def test_body_of_a_rest_request_is_scored_as_tensorflow_serving_does(run: Path) -> None:
     table = rows_of(WITHOUT_HASHES, 20, seed=7)
     scorer(run, "saved_model")
@@ -564,6 +574,7 @@ def test_body_of_a_rest_request_is_scored_as_tensorflow_serving_does(run: Path) 
     assert largest_difference(columns, expected) <= 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "names", [("column_1", "column_0"), ("column_2", "input0"), ("input0", "input_1")]
 )

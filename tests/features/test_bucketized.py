@@ -54,6 +54,7 @@ def test_buckets_of_distinct_values_are_equal_in_rows():
 PROPERTY = settings(max_examples=300, deadline=None, derandomize=True)
 
 
+@pytest.mark.slow
 @given(COLUMNS, st.integers(2, 12))
 @example([0.0, 1.0, 1.0, 2.0], 2)
 @example([0.0] + [1.0] * 3 + [2.0] + [3.0] * 3 + [4.0], 3)
@@ -63,6 +64,7 @@ def test_there_are_never_more_than_num_buckets_buckets(values, num_buckets):
     assert len(found) + 1 <= num_buckets
 
 
+@pytest.mark.slow
 @given(COLUMNS, st.integers(2, 12))
 @PROPERTY
 def test_no_bucket_is_empty_and_greater_values_have_greater_buckets(
@@ -76,6 +78,7 @@ def test_no_bucket_is_empty_and_greater_values_have_greater_buckets(
     assert (np.diff(assigned[order])[same] == 0).all()
 
 
+@pytest.mark.slow
 @given(COLUMNS, COLUMNS, st.integers(2, 12))
 @PROPERTY
 def test_bucket_of_any_number_is_an_index_of_the_vocabulary(train, other, num_buckets):

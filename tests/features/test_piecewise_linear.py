@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import pytest
 from helpers.fitted_columns import fit_and_encode, fitted_column, numbers_of
 from helpers.numeric_columns import COLUMNS, SKEWED
 from hypothesis import given, settings
@@ -39,6 +40,7 @@ def test_piecewise_linear_encoding_equals_the_papers_formula():
     np.testing.assert_allclose(numbers_of(features, SKEWED), expected, rtol=FLOAT32)
 
 
+@pytest.mark.slow
 @given(COLUMNS, COLUMNS, st.integers(2, 8))
 @PROPERTY
 def test_piecewise_linear_encoding_fills_buckets_one_after_another(

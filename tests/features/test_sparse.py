@@ -136,6 +136,7 @@ def test_table_may_be_the_features_own(tmp_path):
     assert own == named
 
 
+@pytest.mark.slow
 def test_values_that_look_like_secrets_stay_in_the_vocabulary(tmp_path):
     """A saved model needs its values exactly: here are URLs with a parameter."""
     table = planted()

@@ -397,6 +397,7 @@ def selection_bias(dependence):
     return ratio, clicked.std() / np.sqrt(len(clicked)) / p.mean()
 
 
+@pytest.mark.slow
 def test_selection_bias_follows_dependence_and_vanishes_without_it():
     found = {r: selection_bias(r) for r in (-1.0, -0.5, 0.0, 0.5, 1.0)}
     # Steps are 0.2 and more, 25 standard errors.

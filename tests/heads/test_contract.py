@@ -72,9 +72,7 @@ def train(network: Network, steps: Steps, table: Table) -> list[np.ndarray]:
 @pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize(
     ("heads", "model"),
-    slow_except(
-        [*zip(HEADS * 2, MODELS[::2], strict=False)], itertools.product(HEADS, MODELS)
-    ),
+    slow_except([*zip(HEADS, MODELS, strict=False)], itertools.product(HEADS, MODELS)),
 )
 def test_heads_have_their_outputs_and_train_all_towers(heads: str, model: str) -> None:
     network, steps = built(*settings(heads, model))
@@ -93,6 +91,7 @@ def test_heads_have_their_outputs_and_train_all_towers(heads: str, model: str) -
         assert "towers" not in path or not np.array_equal(old, new), path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("heads", slow_except(["escm2"], HEADS))
 def test_steps_of_heads_are_the_same_with_xla(heads: str) -> None:
     plain = train(*built(*settings(heads, "shared_bottom")), planted())

@@ -864,6 +864,7 @@ def test_force_overwrites(run: Run) -> None:
     assert set(written("shop")["tasks"]) == {"buy"}
 
 
+@pytest.mark.slow
 def test_table_of_many_columns_fills_one_screen(run: Run) -> None:
     random = np.random.default_rng(0)
     columns: dict[str, Any] = {f"c{i}": random.normal(size=ROWS) for i in range(70)}
@@ -879,6 +880,7 @@ def test_table_of_many_columns_fills_one_screen(run: Run) -> None:
     assert "c69: {kind: " in Path("conf/dataset/wide.yaml").read_text()
 
 
+@pytest.mark.slow
 def test_neither_tensorflow_nor_hydra_is_loaded(tmp_path: Path) -> None:
     table = tmp_path / "shop.csv"
     write_csv(str(table), **shop())

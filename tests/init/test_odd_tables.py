@@ -283,7 +283,7 @@ LABELS: dict[str, tuple[str, str, Any, dict[str, Any] | str, str]] = {
 }
 
 
-@pytest.mark.parametrize("case", slow_except([*LABELS][::5], LABELS))
+@pytest.mark.parametrize("case", slow_except([*LABELS][::10], LABELS))
 def test_odd_label_is_told_and_the_proposal_is_one_that_trains(
     run: Run, case: str
 ) -> None:
@@ -578,7 +578,7 @@ TABLES = {
 }
 
 
-@pytest.mark.parametrize("case", slow_except([*TABLES][::5], TABLES))
+@pytest.mark.parametrize("case", slow_except([*TABLES][::10], TABLES))
 def test_odd_table_is_told_and_the_proposal_is_one_that_trains(
     run: Run, case: str
 ) -> None:

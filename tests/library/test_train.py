@@ -152,6 +152,7 @@ def test_check_only_gives_a_run_without_metrics() -> None:
     assert mtl_cli.train(*TINY, check_only=True).metrics == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [

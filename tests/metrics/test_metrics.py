@@ -315,6 +315,7 @@ def test_rows_of_weight_zero_do_not_count(name):
     assert found["rows"] == (~out).sum()
 
 
+@pytest.mark.slow
 def test_group_auc_equals_a_loop_over_groups():
     label, prediction, weight = rows_of("auc", ties=True)
     group = np.random.default_rng(3).integers(0, 300, len(label))

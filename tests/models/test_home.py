@@ -150,6 +150,7 @@ def test_home_is_its_equations(keys, one_expert, monkeypatch):
     assert_equal_up_to_rounding(arrays(net.logits(rows)), want)
 
 
+@pytest.mark.slow
 def test_loss_of_a_task_reaches_no_experts_of_other_groups_in_the_second_level():
     net = home("model.activation=tanh")
     found = gradients(net, features(), "rating")

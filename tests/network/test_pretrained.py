@@ -102,6 +102,7 @@ def test_vectors_reach_the_network_of_every_task(tmp_path, model):
     assert len(found) == (2 if model == "single_task" else 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("frozen", [False, True])
 def test_frozen_table_does_not_move_in_training_and_others_do(tmp_path, frozen):
     options = ["model=single_task", "encoder.l2_embedding=0.01"]

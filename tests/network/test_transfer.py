@@ -81,6 +81,7 @@ def logits(network: Network, features: dict[str, Any]) -> dict[str, Any]:
     return {k: y.numpy() for k, y in network.logits(features, training=False).items()}
 
 
+@pytest.mark.slow
 def test_experts_of_groups_follow_their_groups_in_another_order():
     settings = ["model=home", "model.num_shared_experts=1", DEEP]
     groups = ["a: [income]", "b: [rating]"]

@@ -27,6 +27,7 @@ def test_legend_names_every_line_and_the_kept_epoch() -> None:
     assert texts == ["_a", "b", "kept"]
 
 
+@pytest.mark.slow
 def test_home_folder_that_cannot_be_written_causes_no_warning() -> None:
     program = [sys.executable, "-c", "import mtl_cli.pages.figures"]
     not_set = ("MPLCONFIGDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")

@@ -472,6 +472,7 @@ def test_flag_without_folder_is_refused(start: Path) -> None:
     assert "argument --plugins: expected one argument" in error
 
 
+@pytest.mark.slow
 def test_help_lists_plugins_and_the_flag(start: Path) -> None:
     code, out, _, loaded = refused(start, "--plugins", "mine", "--help")
     assert (code, loaded) == (0, False)

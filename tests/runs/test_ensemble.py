@@ -191,6 +191,7 @@ def test_changed_data_and_taken_folders_are_refused(
         write_ensemble(copies, tmp_path / "target")
 
 
+@pytest.mark.slow
 def test_command_averages_the_seeds_of_a_sweep_and_keeps_stdout_for_the_comparison(
     sweep: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

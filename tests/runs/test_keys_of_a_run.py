@@ -94,6 +94,7 @@ def test_run_names_its_data_set(
     assert capsys.readouterr().out.startswith("shop: 40 train rows, 1 features, ")
 
 
+@pytest.mark.slow
 def test_run_that_only_checks_trains_nothing(received: Any) -> None:
     assert received("check_only=true") == {}
     assert "plan" in received("check_only=false")

@@ -223,6 +223,7 @@ def test_compiled_training_goes_on_exactly(lazy, file, tmp_path):
     assert_goes_on_exactly(configured, tmp_path, [18])
 
 
+@pytest.mark.slow
 def test_early_stopping_goes_on_exactly(file, tmp_path):
     # The tiny learning rate changes no weight, so the first epoch stays the best.
     still = ["optimizer=sgd", "optimizer.learning_rate=1e-30", "trainer.patience=2"]

@@ -71,6 +71,7 @@ def run(start: Path, completed: subprocess.CompletedProcess[str]) -> Path:
     return start / "first"
 
 
+@pytest.mark.slow
 def test_default_command_trains_ple_on_bundled_adult_from_any_folder(
     completed: subprocess.CompletedProcess[str], run: Path
 ) -> None:
@@ -352,6 +353,7 @@ def test_failed_jobs_of_a_sweep_are_named_and_the_others_run(
         assert json.loads((job / "status.json").read_text())["status"] == "done"
 
 
+@pytest.mark.slow
 def test_one_class_in_validation_is_refused_before_training(small: Path) -> None:
     frame = pd.read_csv(small / "rows.csv")
     frame.assign(buy=1).to_csv(small / "valid.csv", index=False)
@@ -363,6 +365,7 @@ def test_one_class_in_validation_is_refused_before_training(small: Path) -> None
     assert "epoch" not in completed.stdout
 
 
+@pytest.mark.slow
 def test_failed_run_says_so_in_one_line_and_keeps_its_traceback(tmp_path: Path) -> None:
     completed = mtl_train(
         tmp_path,

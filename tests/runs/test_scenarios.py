@@ -55,6 +55,7 @@ def test_scores_of_a_scenario_are_those_of_its_rows(runs):
         assert test["buy"]["scenarios"][name]["rows"] == own["click"].sum()
 
 
+@pytest.mark.slow
 def test_evaluated_sweep_has_the_scores_of_scenarios(runs, tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "ROWS_PER_BLOCK", 64)
     sweep, target = tmp_path / "sweep", tmp_path / "evaluated"

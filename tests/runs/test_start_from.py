@@ -112,6 +112,7 @@ def test_same_rows_without_learning_predict_as_the_earlier_run_bit_by_bit(
     assert (tmp_path / "model" / "learnt.json").read_text() == kept
 
 
+@pytest.mark.slow
 def test_new_values_follow_and_old_values_keep_their_vectors(
     days: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -232,6 +233,7 @@ def test_reset_parts_start_as_in_a_run_without_an_earlier_one(
             assert (fresh != old).any()
 
 
+@pytest.mark.slow
 def test_frozen_part_stays_as_it_was_bit_by_bit(
     days: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -361,6 +363,7 @@ def test_folders_without_a_finished_run_are_refused(
         earlier_run.read(earlier, tmp_path, is_resumed=False)
 
 
+@pytest.mark.slow
 def test_damaged_models_are_refused(days: dict[str, Path], tmp_path: Path) -> None:
     def damaged(name: str, content: bytes | None) -> str:
         run = copied(days, tmp_path)

@@ -104,6 +104,7 @@ WRITTEN = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", slow_except(WRITTEN[::3], WRITTEN))
 def test_file_that_does_not_fit_is_named_and_not_left_in_part(
     name, tiny, tmp_path, monkeypatch
@@ -275,6 +276,7 @@ def test_full_disk_ends_the_command_in_one_line_and_room_lets_it_go_on(
     assert_readable(small / "run")
 
 
+@pytest.mark.slow
 def test_read_only_disk_is_refused_before_anything_is_read(disk, tmp_path):
     small = disk(100)
     (small / "run").mkdir()

@@ -207,6 +207,7 @@ def test_surely_weaker_slices_come_before_smaller_ones_that_look_weaker() -> Non
     assert second["difference"] < first["difference"] < 0
 
 
+@pytest.mark.slow
 def test_equal_slices_are_called_weaker_in_at_most_5_percent() -> None:
     codes = np.repeat(np.arange(8), 150)
     slices = Slices("city", [f"c{i}" for i in range(8)], codes)

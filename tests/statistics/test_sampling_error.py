@@ -82,6 +82,7 @@ def test_influence_of_a_row_is_what_the_auc_gains_by_its_weight(classes: int) ->
     np.testing.assert_allclose(influence, expected, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_error_of_macro_auc_is_that_of_the_bootstrap() -> None:
     for classes, weights in ((3, [1]), (6, [1]), (3, [1, 2, 5])):
         columns = scored_classes(2000, seed=6, classes=classes)

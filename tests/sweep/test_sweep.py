@@ -550,6 +550,7 @@ def test_job_with_a_wrong_configuration_is_a_row_of_the_leaderboard(
     assert ",seed=x," in board["run"]["x"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("setting", "message"),
     [

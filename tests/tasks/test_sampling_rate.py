@@ -252,6 +252,7 @@ def test_whole_rows_of_a_sampled_task_are_warned_of() -> None:
     assert not findings({"rows": 640, "positives": 40})  # too few to tell
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
 def test_same_rows_show_no_drift_whatever_their_weights(tmp_path: Path) -> None:
     """A column of weights, and rows without a label, which weigh 0."""

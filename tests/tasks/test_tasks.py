@@ -249,6 +249,7 @@ def learnt(tmp_path_factory):
     return run_in(folder / "run", chosen)["valid"]
 
 
+@pytest.mark.slow
 def test_multiclass_task_learns_its_planted_classes(learnt):
     assert learnt["grade"]["accuracy"] > 0.97
     assert learnt["grade"]["macro_auc"] > 0.99

@@ -102,6 +102,7 @@ class RecordedCalls(ModuleType):
         return lambda *given, **named: self.calls.update({name: (*given, named)})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_variable", slow_except([False], [False, True]))
 def test_mlflow_gets_its_address_and_experiment(
     is_variable: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -121,6 +122,7 @@ def test_mlflow_gets_its_address_and_experiment(
     assert run.data.params == {"seed": "3"}
 
 
+@pytest.mark.slow
 def test_artifacts_elsewhere_are_refused_before_mlflow_has_a_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -330,6 +332,7 @@ def test_deleted_mlflow_run_is_replaced(tmp_path: Path) -> None:
     assert new._run_id != deleted._run_id
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("start")
 def test_metric_that_is_sent_again_is_held_once(tmp_path: Path) -> None:
     pytest.importorskip("mlflow", reason="extra mlflow")
@@ -416,6 +419,7 @@ def test_wandb_offline_keeps_the_run_in_its_folder(tmp_path: Path) -> None:
         assert name in file.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", slow_except(["wandb"], ["tensorboard", "mlflow", "wandb"])
 )

@@ -137,6 +137,7 @@ def task_gradients(network: Network, table: Table) -> list[list[Any]]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "eager"),
     [

@@ -114,6 +114,7 @@ def test_lazy_equals_dense_where_every_row_is_touched(name):
         assert abs(theirs - start).max() > 2 * ROUNDING
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lazy", ["true", "false"])
 def test_steps_count_if_only_tables_are_trained(lazy):
     """Keras counts no step without a gradient; the schedule and Adam need the count."""
@@ -129,6 +130,7 @@ def test_steps_count_if_only_tables_are_trained(lazy):
     assert int(steps.optimizer.iterations) == num_steps > 1
 
 
+@pytest.mark.slow
 def test_validation_reads_tables_after_the_steps_of_their_epoch(monkeypatch):
     settings = ["optimizer.lazy=true", "trainer.epochs=2", "trainer.ema_decay=0"]
     chosen = config(*DATA, *settings)

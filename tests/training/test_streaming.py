@@ -266,6 +266,7 @@ def test_streamed_training_is_the_same_to_the_last_bit(file):
         assert (epoch.losses, epoch.valid) == (same.losses, same.valid)
 
 
+@pytest.mark.slow
 def test_predictions_and_scores_do_not_depend_on_where_rows_are(file):
     network, _, on_disk = trained(chosen(file, True))
     in_memory = loaded(file, **KEYS, stream=False, valid_fraction=0.2)
@@ -280,6 +281,7 @@ def test_predictions_and_scores_do_not_depend_on_where_rows_are(file):
         assert scores["buy"]["rows"] < scores["click"]["rows"] == table.num_rows
 
 
+@pytest.mark.slow
 def test_streamed_steps_are_those_of_a_loop_over_the_same_rows(file):
     # One buffer that holds all rows is an epoch in memory, in the stream's order.
     configured = chosen(file, True, "optimizer=sgd", valid_fraction=0.0)
@@ -330,6 +332,7 @@ def test_streamed_run_scores_all_splits_but_train(file, tmp_path):
     assert found == scores["test"]
 
 
+@pytest.mark.slow
 def test_streamed_run_without_other_rows_scores_its_training_rows(file, tmp_path):
     configured = chosen(file, True, valid_fraction=0.0)
     scores = run_in(tmp_path / "run", configured)

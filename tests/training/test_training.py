@@ -326,6 +326,7 @@ def test_epoch_equals_a_plain_loop_with_a_short_last_batch(
     assert min(moved) > 10 * ROUNDING
 
 
+@pytest.mark.slow
 @EAGER
 def test_rows_that_fill_up_the_last_batch_have_no_penalty():
     chosen = config("optimizer=sgd", "model.gate=dselect_k", model="mmoe")
@@ -458,6 +459,7 @@ def test_same_seed_gives_the_same_bits(compiled, model):
     assert_same_bits(first.logits.get_weights(), again.logits.get_weights())
 
 
+@pytest.mark.slow
 @EAGER
 def test_another_seed_gives_another_start_and_another_end():
     chosen = [config("trainer.epochs=1", f"seed={seed}") for seed in (1, 2)]
@@ -612,6 +614,7 @@ def test_loss_that_is_no_number_names_task_and_step():
     assert "optimizer.learning_rate" in message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [3, STEPS_PER_CALL + 2], ids=["first_call", "second"])
 def test_row_that_is_no_number_is_found_at_its_step(step):
     # The label of one task only.
@@ -692,6 +695,7 @@ def test_early_stopping_brings_the_best_epochs_weights_back(monkeypatch):
     assert all((a != b).any() for a, b in zip(weights[1], weights[4], strict=True))
 
 
+@pytest.mark.slow
 @EAGER
 def test_patience_starts_again_with_each_better_epoch(monkeypatch):
     scores = [0.1, 0.0, 0.2, 0.1, 0.3, 0.2, 0.1]
@@ -729,6 +733,7 @@ def averages(weights, decay):
     ]
 
 
+@pytest.mark.slow
 @EAGER
 @pytest.mark.parametrize(("patience", "kept"), [("3", 2), ("null", 5)])
 def test_run_keeps_the_moving_average_and_trains_on_without_it(
@@ -781,6 +786,7 @@ def test_run_of_one_epoch_has_no_average(monkeypatch):
     assert averages_seen == [[], []]
 
 
+@pytest.mark.slow
 @EAGER
 @pytest.mark.parametrize("decay", [0, 0.5])
 def test_kept_network_scores_as_its_epoch_did(decay):
@@ -802,6 +808,7 @@ def test_kept_network_scores_as_its_epoch_did(decay):
     assert found == history.epochs[history.kept_epoch - 1].valid
 
 
+@pytest.mark.slow
 def test_speed_of_the_first_epoch_leaves_out_the_time_of_compiling(monkeypatch):
     run = Steps._run_or_recompile
 
@@ -825,6 +832,7 @@ def test_speed_of_the_first_epoch_leaves_out_the_time_of_compiling(monkeypatch):
     assert first.seconds < 1
 
 
+@pytest.mark.slow
 @EAGER
 def test_history_tells_mean_losses_and_progress_sees_every_epoch():
     chosen = config("trainer.epochs=2")
@@ -840,6 +848,7 @@ def test_history_tells_mean_losses_and_progress_sees_every_epoch():
     assert shares == [(1, 1.0), (2, 1.0)]
 
 
+@pytest.mark.slow
 @EAGER
 def test_loss_of_an_epoch_is_the_mean_over_the_rows_of_the_task():
     # 300 rows in steps of 64, the last of 44; "buy" has rows in two of them.
@@ -971,6 +980,7 @@ def test_dropout_masks_differ_in_every_step_call_and_epoch(monkeypatch, eager):
     assert not set(first) & set(losses_under_dropout(monkeypatch, seed=2))
 
 
+@pytest.mark.slow
 def test_processes_that_train_together_drop_different_units(monkeypatch, eager):
     chief, worker = (
         losses_under_dropout(monkeypatch, Replicas(rank=rank)) for rank in (0, 1)
