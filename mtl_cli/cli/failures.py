@@ -36,6 +36,12 @@ def stop_jobs_after(error: Exception, arguments: list[str]) -> list[Failure]:
     if launcher_failure:
         job_error = JobError(with_job_counts(launcher_failure, arguments))
         return [failure_of(job_error), *job_failures()]
+    if session.current is not None and isinstance(error, OSError) and error.errno:
+        path = error.filename or session.current.folder
+        error = WriteError(
+            f"hydra.sweep.dir: cannot write {path}: {error.strerror}; mend that, and "
+            "give the command again"
+        )
     if isinstance(error, StorageError | WriteError):
         return [failure_of(error), *job_failures()]
     if has_failed_jobs:

@@ -50,13 +50,14 @@ class MLflow(ExportFormat):
             ]
             saved_model = Path(folder, ARTIFACT)
             SavedModel().write(model, record, saved_model)
-            mlflow.pyfunc.save_model(
-                path,
-                python_model=str(Path(__file__).with_name(CODE_FILE)),
-                artifacts={ARTIFACT: str(saved_model)},
-                signature=signature(record),
-                pip_requirements=requirements,
-            )
+            with plain_disk_errors():
+                mlflow.pyfunc.save_model(
+                    path,
+                    python_model=str(Path(__file__).with_name(CODE_FILE)),
+                    artifacts={ARTIFACT: str(saved_model)},
+                    signature=signature(record),
+                    pip_requirements=requirements,
+                )
 
     def predict(
         self, path: Path, rows: "pa.Table", input_kinds: "dict[str, InputKind]"
@@ -86,6 +87,19 @@ def quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+@contextlib.contextmanager
+def plain_disk_errors() -> Iterator[None]:
+    """Raises the `OSError`, such as of a full disk, from which MLflow makes its own."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from error
+        raise
 
 
 def signature(record: ExportRecord) -> "ModelSignature":

@@ -140,6 +140,24 @@ def test_full_disk_that_tensorflow_reports_ends_in_one_line(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_full_disk_that_mlflow_reports_ends_in_one_line(
+    run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def copy(*arguments: Any, **settings: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(SavedModel, "write", lambda *_: None)
+    monkeypatch.setattr("mlflow.utils.model_utils._copy_file_or_tree", copy)
+    assert exports(run, tmp_path / "model", "--format", "mlflow") == 1
+    err = capsys.readouterr().err
+    full = "cannot write {}: No space left on device; mend that"
+    assert full.format(tmp_path / "model") in err and err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_leaves_nothing(
     number: int, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

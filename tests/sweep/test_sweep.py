@@ -1,6 +1,7 @@
 """Sweeps: a failed job does not stop another, and a cut-off sweep resumes."""
 
 import contextlib
+import errno
 import functools
 import io
 import json
@@ -28,12 +29,13 @@ from helpers.commands import (
     sweep_on_shared_fork_server,
 )
 
+from mtl_cli.cli.failures import stop_jobs_after
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.core.terminal import new_console
 from mtl_cli.distributed.child_processes import free_ports
 from mtl_cli.runs.job_records import JobRecord
-from mtl_cli.sweep import job, job_processes, job_table
+from mtl_cli.sweep import job, job_processes, job_table, session
 from mtl_cli.sweep.folder_names import sweep_name
 from mtl_cli.sweep.job_table import JobTable
 from mtl_cli.sweep.session import Session, check_sweep_folder
@@ -726,6 +728,21 @@ def test_full_disk_behind_stdout_is_told_once_and_keeps_the_jobs(
         f"runs are in {tmp_path}",
         1,
     )
+
+
+def test_full_disk_under_the_folder_of_a_sweep_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (tmp_path / "lock").open("w") as lock:
+        current = Session(tmp_path, 2, JobTable(tmp_path), lock)
+        monkeypatch.setattr(current, "stop", lambda reason="": False)
+        monkeypatch.setattr(session, "current", current)
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        (failure,) = stop_jobs_after(full, [])  # Hydra writes multirun.yaml
+    assert failure.message.startswith(
+        f"hydra.sweep.dir: cannot write {tmp_path}: No space left on device; "
+    )
+    assert failure.code == 1
 
 
 def test_line_of_a_job_leaves_out_the_settings_of_all_jobs(
