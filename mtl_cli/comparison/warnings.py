@@ -96,7 +96,8 @@ def seed_warnings(scored: list[Configuration]) -> list[str]:
     if few:
         lines.append(
             f"these configurations have fewer than {MIN_SEEDS} seeds, too few to tell "
-            f"how much retraining changes a score: {comma_list(few)}"
+            "from the seeds of one of them how much retraining changes its scores: "
+            f"{comma_list(few)}"
         )
     if len({frozenset(c.runs) for c in scored}) > 1:
         counts = [len(c.runs) for c in scored]

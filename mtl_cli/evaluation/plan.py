@@ -106,7 +106,7 @@ def label_columns(dataset: Dataset, output: Output) -> list[str]:
     sampled = sampled_task(dataset, output)
     if sampled is not None:
         tasks.append(sampled)
-    return [task.label for task in tasks]
+    return list(dict.fromkeys(task.label for task in tasks))
 
 
 def without_optional_columns(

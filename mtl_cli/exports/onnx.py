@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.errors import ConfigError, comma_list
 from mtl_cli.core.other_files import check_regular
 from mtl_cli.exports.base import ExportFormat, ExportRecord, vocabulary_bytes
 from mtl_cli.network.trained_model import TrainedModel
@@ -182,7 +182,13 @@ def network_graph(model: TrainedModel, outputs: list[str]) -> "ModelProto":
     ]
     specs.append(tf.TensorSpec([None], tf.bool, name=IS_ACCEPTED))
     function = tf.function(predictions, autograph=False)
-    converted, _ = tf2onnx.convert.from_function(function, specs, opset=TF2ONNX_OPSET)
+    converted, _ = tf2onnx.convert.from_function(
+        function,
+        specs,
+        opset=TF2ONNX_OPSET,
+        custom_op_handlers={"Expm1": (convert_expm1, [])},
+    )
+    check_operations(converted)
     # Without the prefix, a tensor of the network could have the name of a raw column.
     prefixed = compose.add_prefix(converted, NETWORK)
     graph_model = version_converter.convert_version(prefixed, OPSET)
@@ -195,3 +201,37 @@ def network_graph(model: TrainedModel, outputs: list[str]) -> "ModelProto":
     graph_model.opset_import.extend(OPERATOR_SETS)
     graph_model.ir_version = IR_VERSION
     return graph_model
+
+
+def convert_expm1(context: Any, node: Any, name: str, arguments: Any) -> None:
+    """Writes TensorFlow's `Expm1`, exp(x) - 1, which tf2onnx does not know."""
+    import numpy as np
+
+    shape, dtype = context.get_shape(node.output[0]), context.get_dtype(node.output[0])
+    context.remove_node(name)
+    exp = context.make_node("Exp", node.input)
+    one = context.make_const(f"{name}_one", np.float32(1))
+    context.make_node(
+        "Sub",
+        [exp.output[0], one.output[0]],
+        name=name,
+        outputs=node.output,
+        shapes=[shape],
+        dtypes=[dtype],
+    )
+
+
+def check_operations(converted: "ModelProto") -> None:
+    """Raises a `ConfigError` if tf2onnx left operations that ONNX does not have."""
+    from onnx import defs
+
+    unknown = {
+        node.op_type
+        for node in converted.graph.node
+        if not defs.has(node.op_type, node.domain)
+    }
+    if unknown:
+        raise ConfigError(
+            "--format onnx: ONNX does not have these operations of the network: "
+            f"{comma_list(sorted(unknown))}; take --format saved_model"
+        )

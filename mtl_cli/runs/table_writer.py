@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from mtl_cli.columns.arrow_types import is_list
 from mtl_cli.core.atomic_write import replacing
-from mtl_cli.core.errors import ConfigError, first_line
+from mtl_cli.core.errors import ConfigError, comma_list, first_line
 from mtl_cli.core.standard_streams import written_to_stdout
 
 STDOUT = "-"  # as a target: CSV to stdout
@@ -50,9 +51,13 @@ class TableWriter:
                     self.writer = WRITERS[self.ending](self.sink, table.schema)
                 self.writer.write_table(table)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            lists = [field.name for field in table.schema if is_list(field.type)]
+            problem = f"the columns: {first_line(error)}"
+            if lists:
+                problem = f"lists, as in {comma_list(lists)}"
             raise ConfigError(
-                f"--keep: {self.ending} cannot hold the columns: {first_line(error)}; "
-                "keep other columns, or choose another format with -o"
+                f"--keep: {self.ending} cannot hold {problem}; keep other columns, or "
+                "choose another format with -o"
             ) from None
 
     def close(self) -> None:

@@ -172,13 +172,11 @@ def number_ranges(
     # The method "lower" gives values of the column. The usual interpolation between two
     # values would give NaN between -inf and inf.
     edges = np.unique(np.quantile(numbers[~is_empty], quantiles, method="lower"))
-    texts = [f"{edge:.6g}" for edge in edges]
     if pa.types.is_temporal(cells.type):
         rows = [np.argmax((numbers == edge) & ~is_empty) for edge in edges]
         texts = [value_text(cells[int(row)].as_py()) for row in rows]
-    elif len(set(texts)) < len(texts):
-        # 6 digits do not tell the edges apart, for example of times in seconds.
-        texts = [f"{edge:.17g}" for edge in edges]
+    else:
+        texts = edge_texts(edges, numbers[~is_empty])
     names = [f"up to {texts[0]}"]
     names += [f"{low} to {high}" for low, high in pairwise(texts)]
     names += [f"above {texts[-1]}", EMPTY]
@@ -188,6 +186,26 @@ def number_ranges(
     has_rows = np.bincount(indices, minlength=len(names)) > 0
     new_index = np.cumsum(has_rows) - 1
     return list(compress(names, has_rows)), new_index[indices]
+
+
+def edge_texts(edges: Array, numbers: Array) -> list[str]:
+    """Writes the edges of ranges with as few digits, from 6 on, as tell the ranges.
+
+    The edges as they are written cut the numbers into the same ranges, so that a reader
+    finds the rows of a range by its name. Whole numbers of many digits, such as times
+    in seconds, need more than 6.
+
+    Args:
+        edges: the edges, ascending, (ranges - 1,).
+        numbers: the numbers that are cut, (rows,), without NaN.
+    """
+    ranges = np.searchsorted(edges, numbers)
+    for num_digits in range(6, 18):  # 17 digits tell any two numbers apart
+        texts = [f"{edge:.{num_digits}g}" for edge in edges]
+        written = np.array([float(text) for text in texts])
+        if np.array_equal(np.searchsorted(written, numbers), ranges):
+            break
+    return texts
 
 
 def distinct_values(cells: pa.ChunkedArray) -> tuple[list[str], Array]:

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pandas as pd
 import pyarrow as pa
 import pytest
 import tensorflow as tf
+from helpers import every_kind
 from helpers.every_kind import (
     FEATURES,
     HASHED,
@@ -517,6 +519,29 @@ def test_onnx_refuses_hashed_features_by_name(name: str, tmp_path: Path) -> None
         error.value
     )
     assert not (tmp_path / "model.onnx").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("format_name", SCORERS)
+def test_logarithm_of_a_label_is_exported(format_name: str, tmp_path: Path) -> None:
+    features = {name: FEATURES[name] for name in ("plain", "range")}
+    task = {"label": "amount", "kind": "regression", "transform": "log1p"}
+    run = trained(tmp_path, features, tasks={"amount": task})
+    table = every_kind.rows(200, 3).select(list(features))
+    expected = mtl_cli.load(run).predict(table)["amount"]
+    assert expected.nunique() > 100
+    found = scorer(run, format_name)(as_inputs(table))["amount"]
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_operations_that_onnx_lacks_are_named() -> None:
+    nodes = [
+        onnx.helper.make_node("Exp", ["x"], ["y"]),
+        onnx.helper.make_node("Betainc", ["y"], ["z"]),
+    ]
+    graph = onnx.helper.make_graph(nodes, "network", [], [])
+    with pytest.raises(ConfigError, match="operations of the network: Betainc; take"):
+        onnx_format.check_operations(onnx.helper.make_model(graph))
 
 
 @pytest.mark.slow

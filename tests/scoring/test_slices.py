@@ -67,6 +67,14 @@ def test_many_numbers_become_ranges_of_equal_size() -> None:
     assert list(counts(numbers, are_ids=True)) == ["(other)"]
 
 
+@pytest.mark.parametrize("step", [211, 0.25, 1e-9])
+def test_names_of_ranges_tell_their_rows(step: float) -> None:
+    numbers = 1_700_363_183 + step * np.arange(1000)
+    slices = slices_by("c", pa.chunked_array([numbers]), False)
+    edges = [float(name.split()[-1]) for name in slices.names[:-1]]
+    np.testing.assert_array_equal(np.searchsorted(edges, numbers), slices.codes)
+
+
 def test_ranges_of_times_and_of_infinite_numbers_have_names_of_their_own() -> None:
     times = 1_700_000_000 + np.arange(1000)
     assert len(counts(times)) == 5
