@@ -22,21 +22,53 @@ from mtl_cli.init.column_proposal import (
 )
 from mtl_cli.init.column_summary import shorten
 from mtl_cli.init.name_hints import suggests_id
-from mtl_cli.init.value_kinds import matches
+from mtl_cli.init.value_kinds import NUMBER, matches
 
 DATE = (
     r"^([0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{2,4})"
     r"([ T].*)?$"
 )
-# {pattern of text that a user should convert: what the cells are, and what to do}
+MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+DATE_WITH_MONTH = (  # Jan 19, 2026 or 19 January 2026
+    rf"(?i)^({MONTH}[ -][0-9]{{1,2}},?|[0-9]{{1,2}}\.?[ -]{MONTH},?)[ -][0-9]{{2,4}}"
+    r"([ T].*)?$"
+)
+# A comma is a decimal comma or separates thousands. In lists of ids of three digits,
+# such as 100,200, no cell begins with fewer digits.
+THOUSANDS = r"^-?[0-9]{1,3}(,[0-9]{3}){1,3}$"
+FEWER_DIGITS_FIRST = r"^-?[0-9]{1,2},"
+MIN_SHARE_OF_FEWER_DIGITS = 0.1
+UNIT = "[€$£¥₹%]"
+SPACE = r"[ \x{a0}\x{202f}]"  # a space, which may be narrow or not break a line
+DIGITS = r"[0-9]+([.,'\x{2019} \x{a0}\x{202f}][0-9]{3})*([.,][0-9]+)?"
+WITH_UNIT = (
+    rf"^[-+]?({UNIT}{SPACE}?[-+]?{DIGITS}|{DIGITS}{SPACE}?{UNIT})$"
+    r"|^-?[0-9]{1,3}((,[0-9]{3})+\.[0-9]+|(\.[0-9]{3}){2,}|(['\x{2019}\x{a0}\x{202f}][0-9]{3})+)$"
+)
+DATES = "the cells are dates: write all dates in the form 2024-12-31"
+# {pattern of text that a user should convert: what the cells are, and what to do}. The
+# first pattern that describes a column decides.
 CONVERTIBLE_TEXT = {
-    r"^-?[0-9]+,[0-9]+$": "the cells are numbers with a decimal comma: write a point",
-    DATE: "the cells are dates: write all dates in the form 2024-12-31",
+    THOUSANDS: "the cells are numbers with commas: write 6405 or 6.405 for 6,405",
+    r"^-?[0-9]+(\.[0-9]{3})*,[0-9]+$": (
+        "the cells are numbers with a decimal comma: write a point, as in 1234.5"
+    ),
+    r"^-?[0-9]+\.[0-9]+[,;] ?-?[0-9]+\.[0-9]+$": (
+        "the cells are pairs of numbers: make a column of each number"
+    ),
+    WITH_UNIT: (
+        "the cells are numbers with a unit or with separators of thousands: write "
+        "plain numbers, as in 1234.5"
+    ),
+    DATE: DATES,
+    DATE_WITH_MONTH: DATES,
     r"^\[.*\]$": "the cells are lists in brackets: write lists in the form a|b|c",
     r"^\{.*\}$": "the cells are records: make one column per field",
 }
-# A pattern describes a column if more than this share of its distinct values match.
+# A pattern describes a column if more than this share of its distinct texts match, and
+# if at least the other share of the distinct values are texts and not plain numbers.
 MIN_MATCHING_SHARE = 0.9
+MIN_SHARE_OF_TEXTS = 0.2
 
 # {separator of lists in text: share of the cells that must contain the separator}
 SEPARATORS = {"|": 0.2, ";": 0.2, "^": 0.2, ", ": 0.5, ",": 0.5, " ": 0.5}
@@ -72,10 +104,15 @@ def convertible_text(column: ColumnProfile) -> ColumnProposal | None:
         warning += "is a text file"
         keys = numeric_keys(column, missing=True)
         return ColumnProposal(column, "left out", keys, warning=warning)
-    if column.num_distinct < 2:
+    is_text = ~matches(column.values, NUMBER)
+    if column.num_distinct < 2 or is_text.mean() < MIN_SHARE_OF_TEXTS:
         return None
+    values = column.values.filter(pa.array(is_text))
     for pattern, remark in CONVERTIBLE_TEXT.items():
-        if matches(column.values, pattern).mean() > MIN_MATCHING_SHARE:
+        if matches(values, pattern).mean() <= MIN_MATCHING_SHARE:
+            continue
+        fewer_digits = matches(values, FEWER_DIGITS_FIRST).mean()
+        if pattern != THOUSANDS or fewer_digits >= MIN_SHARE_OF_FEWER_DIGITS:
             return leave_out(column, remark)
     return None
 
