@@ -95,7 +95,8 @@ def header_hint(names: list[str]) -> str:
             if delimiter in names[0]:
                 return (
                     f"; if {plural} separate the cells, set "
-                    f"dataset.csv.delimiter={delimiter!r}"
+                    f"dataset.csv.delimiter={delimiter!r} for mtl-train, or write the "
+                    "file as those that the model was trained on"
                 )
     if any(re.fullmatch(r"-?\d+(\.\d+)?", name) for name in names):
         return (

@@ -29,6 +29,11 @@ def not_a_number_message(cell: bytes, key: str) -> str:
     """
     if b"\n" in cell:
         fix = CHECK_QUOTES
+    elif key.endswith(".label") and cell.strip().lower() in (b"true", b"false"):
+        fix = (
+            "write 1 and 0; or, for mtl-train, name the word that counts as 1 in "
+            "`positive:`"
+        )
     elif key.endswith(".label"):
         fix = (
             "give numbers for a regression; if the labels are words, name the word "

@@ -107,9 +107,10 @@ def yes_no_values(column: ColumnProfile) -> tuple[list[str], list[str], list[str
     values_by_answer: defaultdict[str, list[str]] = defaultdict(list)
     counts: Counter[str] = Counter()
     for value, count in column.most_frequent().items():
-        # Values that differ only in spelling are one answer: `1.0` and `1`, or `Yes`
-        # and `yes`.
+        # Values that differ only in spelling are one answer: `1.0` and `1`, `Yes` and
+        # `yes`, or `True` and `1`.
         answer = re.sub(r"^(-?[0-9]+)\.0*$", r"\1", value).lower()
+        answer = {"true": "1", "false": "0"}.get(answer, answer)
         values_by_answer[answer].append(value)
         counts[answer] += count
     if len(counts) < 2:

@@ -225,6 +225,11 @@ CELLS = {
         "dataset.tasks.buy.label: column 'buy': row 30 holds 'yes', not a number; ... "
         "name the word that counts as 1 in `positive:`, ... [{file}]",
     ),
+    "label_of_pandas": (
+        text({30: "x,1,True"}),
+        "row 30 holds 'True', not a number; write 1 and 0; or, for mtl-train, ... "
+        "`positive:` [{file}]",
+    ),
     "no_label_at_all": (
         text({i: f"x,{i}," for i in range(1, ROWS + 1)}),
         "dataset.tasks.buy: no training row has a label; correct column 'buy', or "

@@ -94,6 +94,13 @@ LABELS: dict[str, tuple[str, str, Any, dict[str, Any] | str, str]] = {
         ONE,
         "count as 0: '-1' in row 17",
     ),
+    "parts_of_booleans": (
+        "csv",
+        "y",
+        np.where(EVERY < 400, texts(CLICK), texts(CLICK == 1)),
+        {"kind": "binary", "positive": ["1", "True"]},
+        "the other value is 0, False",
+    ),
     "half": ("csv", "y", texts(CLICK, {17: "0.5"}), ONE, "count as 0: '0.5' in row 17"),
     "large": (
         "csv",
