@@ -1,6 +1,9 @@
-"""Finds out which runs read the same data set, and names the data sets."""
+"""Finds out which runs read the same data set, and names the data sets.
 
-from collections import Counter
+The runs of one data set may have different `dataset` settings, for example because the
+files were moved. The settings of such a run are a variant of the data set.
+"""
+
 from functools import cache
 from itertools import chain
 
@@ -12,7 +15,7 @@ from mtl_cli.metrics.metric import Floats
 MAX_SETTINGS = 8  # the largest number of settings in the name of a data set
 # The dotted keys below `dataset` in a run's settings, sorted, each with its value.
 DatasetSettings = tuple[tuple[str, str], ...]
-# The distinct `dataset` settings of the runs that read one data set.
+# The variants of one data set: the distinct `dataset` settings of its runs.
 Variants = list[DatasetSettings]
 
 
@@ -43,14 +46,15 @@ def runs_by_dataset(runs: list[Run]) -> dict[str, list[Run]]:
     datasets = find_datasets(runs_by_settings)
     if not datasets:
         return {"": runs}
-    runs_by_name: dict[str, list[Run]] = {}
-    runs_of_settings: dict[DatasetSettings, list[Run]] = {}
-    for name, variants in zip(unique_names(datasets), datasets, strict=True):
-        runs_by_name[name] = []
-        runs_of_settings |= dict.fromkeys(variants, runs_by_name[name])
-    runs_of_first = next(iter(runs_by_name.values()))
+    names = unique_names(datasets)
+    name_of = {
+        settings: name
+        for name, variants in zip(names, datasets, strict=True)
+        for settings in variants
+    }
+    runs_by_name: dict[str, list[Run]] = {name: [] for name in names}
     for run in runs:
-        runs_of_settings.get(dataset_settings(run), runs_of_first).append(run)
+        runs_by_name[name_of.get(dataset_settings(run), names[0])].append(run)
     return runs_by_name
 
 
@@ -117,13 +121,17 @@ def unique_names(datasets: list[Variants]) -> list[str]:
         # The run of somebody else may lack a name.
         base_names.append(", ".join(name for name in distinct if name))
     named_datasets = list(zip(base_names, datasets, strict=True))
-    counts: Counter[str] = Counter()
-    names = []
+    names: list[str] = []
     for base_name, dataset in named_datasets:
         namesakes = [d for name, d in named_datasets if name == base_name]
         name = " ".join([base_name, *differing_settings(dataset, namesakes)])
-        counts[name] += 1
-        names.append(f"{name} ({counts[name]})" if counts[name] > 1 else name)
+        unique_name = name
+        number = 1
+        # The loop also finds a data set whose `dataset.name` is `shop (2)`.
+        while unique_name in names:
+            number += 1
+            unique_name = f"{name} ({number})"
+        names.append(unique_name)
     return names
 
 

@@ -186,6 +186,11 @@ def test_groups_of_settings_with_equal_values_have_different_names() -> None:
     ]
 
 
+def test_data_set_whose_own_name_ends_in_a_number_keeps_its_runs() -> None:
+    groups = [[(("dataset.name", name),)] for name in ("shop (2)", "shop", "shop")]
+    assert unique_names(groups) == ["shop (2)", "shop", "shop (3)"]
+
+
 def test_a_run_of_unknown_data_does_not_link_two_settings(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
