@@ -1,7 +1,8 @@
-"""Compares lines over the days that they have in common, see `lines`.
+"""Compares lines over the days that they have in common.
 
-The days are the sample: the differences of two lines on each day are tested by a t-test
-that is paired by day. Usually each run is scored on the rows of the next day. The test
+A line is a chain of runs, one per day: each run goes on from the run of the day before,
+see `lines`. The days are the sample: a t-test, paired by day, tests the differences of
+two lines on each day. Usually each run is scored on the rows of the next day. The test
 then covers two sources of chance: other days and other rows. If all runs are scored on
 the same rows, the test covers other days only, and a test over rows is made as well.
 
@@ -16,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from mtl_cli.comparison.baseline import choose_baseline
-from mtl_cli.comparison.compare_datasets import Question, scored_tasks
+from mtl_cli.comparison.compare_datasets import Question
 from mtl_cli.comparison.configurations import Configuration, differing_keys, set_names
 from mtl_cli.comparison.datasets import runs_by_dataset
 from mtl_cli.comparison.difference import Difference, Verdict, set_verdicts
@@ -29,6 +30,7 @@ from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.row_tests import max_predictions, num_predictions
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import same_rows
+from mtl_cli.comparison.scored_tasks import scored_tasks
 from mtl_cli.comparison.sentences import line_sentences
 from mtl_cli.comparison.task import Score, Task
 from mtl_cli.core.errors import ConfigError
@@ -55,28 +57,43 @@ def compare_lines(runs: list[Run], question: Question) -> list[DatasetComparison
         lines_by_dataset.setdefault(name, []).append(line)
     comparisons = []
     for name, lines in lines_by_dataset.items():
-        if len(lines) < 2:
+        comparison = comparison_of_lines(name, lines, question)
+        if comparison is None:
             continue
-        keys = differing_keys(lines)
-        set_names(lines, keys)
-        try:
-            baseline, reason = choose_baseline(lines, keys, question.baseline)
-        except ConfigError:
-            baseline, reason = choose_baseline(lines, keys, None)
-        try:
-            tasks = scored_tasks(lines, question)
-        except ConfigError:  # These lines lack the metric or the task.
-            continue
-        tasks = [replace(task, scenarios=[]) for task in tasks if task.direction]
-        comparison = DatasetComparison(
-            name, lines, keys, baseline, reason, question.split, tasks, is_of_lines=True
-        )
-        for task in tasks:
+        for task in comparison.tasks:
             comparison.warnings += add_day_tests(task, comparison, rows_of_run)
         # A sweep whose jobs start from one earlier run has a single day.
-        if any(d.day_count > 1 for task in tasks for d in task.all_differences):
+        if any(d.day_count > 1 for t in comparison.tasks for d in t.all_differences):
             comparisons.append(comparison)
     return comparisons
+
+
+def comparison_of_lines(
+    name: str, lines: list[Configuration], question: Question
+) -> DatasetComparison | None:
+    """Returns the comparison of the lines of one data set, without differences.
+
+    Tasks are compared on all rows only, and only if their metric has a direction.
+
+    Returns: the comparison; None if there is only one line, or if the lines lack the
+        metric or a task of the question.
+    """
+    if len(lines) < 2:
+        return None
+    keys = differing_keys(lines)
+    set_names(lines, keys)
+    try:
+        baseline, reason = choose_baseline(lines, keys, question.baseline)
+    except ConfigError:
+        baseline, reason = choose_baseline(lines, keys, None)
+    try:
+        tasks = scored_tasks(lines, question.split, question.metric, question.tasks)
+    except ConfigError:
+        return None
+    tasks = [replace(task, scenarios=[]) for task in tasks if task.direction]
+    return DatasetComparison(
+        name, lines, keys, baseline, reason, question.split, tasks, is_of_lines=True
+    )
 
 
 def add_day_tests(
@@ -84,46 +101,60 @@ def add_day_tests(
 ) -> list[str]:
     """Sets the difference of each line to the baseline, with its tests and verdict.
 
-    `rows_of_run` names the rows on which each run was scored, by the run's folder.
+    `rows_of_run` is {run folder: a name of the rows on which the run was scored}.
 
-    Returns: lines that say which tests over rows are missing, and why.
+    Returns: remarks that say which tests over rows are missing, and why.
     """
     files = PredictionFiles()
     remarks = []
+    split = comparison.split
     (base,) = (s for s in task.scores if s.configuration is comparison.baseline)
     for score in task.scores:
-        if score.interval is not None:
-            # How much the scores of one line vary between days is of no interest.
-            score.interval = score.interval._replace(half_width=None)
-        # These are the numbers of the first run, not of all days.
-        score.num_rows, score.num_positives = None, None
+        remove_spread_and_counts(score)
         if score is base:
             continue
-        days, have_same_rows = common_days(
-            score, base, comparison.split, task.name, rows_of_run
-        )
-        difference = Difference(score.configuration, base.configuration)
+        days, have_same_rows = common_days(score, base, split, task.name, rows_of_run)
+        difference = difference_over_days(score, base, days)
         score.differences["baseline"] = difference
-        if not days:
+        if difference.seed_test is None or not have_same_rows or split != "test":
             continue
-        values = [score.by_seed[day] - base.by_seed[day] for day in days]
-        difference.day_count = len(days)
-        difference.paired_difference = mean_interval(values)
-        difference.verdict = Verdict.TOO_FEW_DAYS
-        if len(days) < MIN_DAYS:
-            continue
-        difference.seed_test = day_test(values)
-        if have_same_rows and comparison.split == "test":
-            try:
-                difference.row_test = row_test(difference, days, task, files)
-            except UnusableError as reason:
-                remarks.append(
-                    f"{task.name}: all days are scored on the same rows, but "
-                    f"{score.configuration.name} cannot be tested on them: {reason}"
-                )
+        try:
+            difference.row_test = row_test(difference, days, task, files)
+        except UnusableError as reason:
+            remarks.append(
+                f"{task.name}: all days are scored on the same rows, but "
+                f"{score.configuration.name} cannot be tested on them: {reason}"
+            )
     set_verdicts(task.all_differences, task.direction)
     task.sentences = line_sentences(task, comparison.baseline.name)
     return remarks
+
+
+def remove_spread_and_counts(score: Score) -> None:
+    """Removes the spread and the row counts from the score of a line."""
+    if score.interval is not None:
+        # How much the scores of one line vary between days is of no interest.
+        score.interval = score.interval._replace(half_width=None)
+    # These are the numbers of the first run, not of all days.
+    score.num_rows, score.num_positives = None, None
+
+
+def difference_over_days(score: Score, base: Score, days: list[int]) -> Difference:
+    """Returns the difference of a line to the baseline over their common days.
+
+    With fewer than `MIN_DAYS` days, there is no test.
+    """
+    difference = Difference(score.configuration, base.configuration)
+    if not days:
+        return difference
+    values = [score.by_seed[day] - base.by_seed[day] for day in days]
+    difference.day_count = len(days)
+    difference.paired_difference = mean_interval(values)
+    # `set_verdicts` changes this verdict if there is a test over days.
+    difference.verdict = Verdict.TOO_FEW_DAYS
+    if len(days) >= MIN_DAYS:
+        difference.seed_test = day_test(values)
+    return difference
 
 
 def day_test(values: Sequence[float]) -> TestResult:
@@ -135,26 +166,36 @@ def day_test(values: Sequence[float]) -> TestResult:
 def common_days(
     score: Score, base: Score, split: str, task: str, rows_of_run: dict[Path, str]
 ) -> tuple[list[int], bool]:
-    """Returns the days on which two lines were scored on the same rows.
+    """Returns the common days of two lines: both lines were scored on the same rows.
 
-    If some days, but not all of them, were scored on the same rows, these days are not
-    independent, so only the last of these days is taken.
+    Several days may be scored on one set of rows. These days are not independent, so
+    only the last of them is taken, unless all days are scored on one set of rows.
 
-    Returns: the days, and whether all of them were scored on the same rows.
+    Args:
+        score: the score of the first line; its seeds are the days.
+        base: the score of the second line.
+        split: the split whose scores are compared.
+        task: the name of the task.
+        rows_of_run: {run folder: a name of the rows on which the run was scored}.
+
+    Returns: the days, and whether all of them are scored on one set of rows.
     """
     days: list[int] = []
     for day in score.by_seed:
         if day not in base.by_seed:
             continue
         pair = score.configuration.runs[day], base.configuration.runs[day]
-        scores = [run.score(split, task) for run in pair]
-        first, second = ((s.get("rows"), s.get("positives")) for s in scores)
-        line, other = (Configuration(run.settings, [run]) for run in pair)
-        if first == second and same_rows(line, other, split):
+        recorded = [run.score(split, task) for run in pair]
+        first_counts, second_counts = (
+            (s.get("rows"), s.get("positives")) for s in recorded
+        )
+        first, second = (Configuration(run.settings, [run]) for run in pair)
+        if first_counts == second_counts and same_rows(first, second, split):
             days.append(day)
     last_days = {rows_of_run[score.configuration.runs[day].path]: day for day in days}
-    have_same_rows = len(last_days) == 1
-    return (days if have_same_rows else list(last_days.values())), have_same_rows
+    if len(last_days) == 1:
+        return days, True
+    return list(last_days.values()), False
 
 
 def row_test(

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mtl_cli.comparison.results import DatasetComparison
+from mtl_cli.comparison.task import Task
 
 # A formula begins with one of these characters. The last four are the full-width forms
 # of `=+-@`: East Asian spreadsheets read the full-width forms like `=+-@`.
@@ -68,51 +69,62 @@ def as_csv(comparisons: list[DatasetComparison]) -> str:
 
 
 def as_json(
-    comparisons: list[DatasetComparison], lines: Sequence[DatasetComparison] = ()
+    comparisons: list[DatasetComparison],
+    line_comparisons: Sequence[DatasetComparison] = (),
 ) -> str:
     """Returns the comparison of one data set as a JSON object.
 
     For several data sets, the object is {"datasets": {name of the data set: its
-    comparison}}. If there are lines of runs, see `comparison.lines`, the key "lines"
-    holds {name of the data set: the comparison of its lines}. The seeds of this
-    comparison are the numbers of days.
+    comparison}}.
+
+    A line is a chain of runs, one per day, see `comparison.lines`. If there are
+    comparisons of lines, the key "lines" holds {name of the data set: the comparison of
+    its lines}. There, "seeds" holds the numbers of the days.
     """
     if len(comparisons) == 1:
         value = as_dict(comparisons[0])
     else:
         value = {"datasets": {c.dataset: as_dict(c) for c in comparisons}}
-    if lines:
-        value["lines"] = {c.dataset: as_dict(c) for c in lines}
+    if line_comparisons:
+        value["lines"] = {c.dataset: as_dict(c) for c in line_comparisons}
     return json.dumps(value, indent=2, allow_nan=False) + "\n"
 
 
 def as_dict(comparison: DatasetComparison) -> dict[str, Any]:
     """Returns the comparison of one data set as JSON values."""
+    num_configurations = len(comparison.configurations)
     return {
         "split": comparison.split,
         "baseline": comparison.baseline.name,
         "baseline_because": comparison.baseline_reason,
         "settings": comparison.shown_keys,
-        "tasks": {
-            task.name: {
-                "metric": task.metric,
-                "direction": task.direction,
-                "best": task.best and task.best.configuration.name,
-                "best_chosen_on": task.best_chosen_on or None,
-                "verdicts": task.sentences,
-            }
-            for task in comparison.tasks
-        },
+        "tasks": {task.name: task_dict(task) for task in comparison.tasks},
         "configurations": [
-            {
-                "name": c.name,
-                "settings": comparison.shown_settings(c),
-                "seeds": sorted(c.runs),
-                "lost_seeds": sorted(run.seed for run in c.unscored_runs),
-                "runs": [str(folder) for folder in c.folders],
-                "tasks": {task.name: task.score_dict(i) for task in comparison.tasks},
-            }
-            for i, c in enumerate(comparison.configurations)
+            configuration_dict(comparison, i) for i in range(num_configurations)
         ],
         "warnings": comparison.warnings,
+    }
+
+
+def task_dict(task: Task) -> dict[str, Any]:
+    """Returns what holds for a task as a whole: its metric, its best configuration."""
+    return {
+        "metric": task.metric,
+        "direction": task.direction,
+        "best": task.best and task.best.configuration.name,
+        "best_chosen_on": task.best_chosen_on or None,
+        "verdicts": task.sentences,
+    }
+
+
+def configuration_dict(comparison: DatasetComparison, i: int) -> dict[str, Any]:
+    """Returns the settings, the runs and the scores of the i-th configuration."""
+    configuration = comparison.configurations[i]
+    return {
+        "name": configuration.name,
+        "settings": comparison.shown_settings(configuration),
+        "seeds": sorted(configuration.runs),
+        "lost_seeds": sorted(run.seed for run in configuration.unscored_runs),
+        "runs": [str(folder) for folder in configuration.folders],
+        "tasks": {task.name: task.score_dict(i) for task in comparison.tasks},
     }

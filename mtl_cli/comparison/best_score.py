@@ -1,0 +1,37 @@
+"""Chooses the best score of each task, on validation rows if that is possible."""
+
+from statistics import fmean
+
+from mtl_cli.comparison.same_rows import same_validation_rows
+from mtl_cli.comparison.task import Task
+
+
+def choose_best(task: Task, split: str) -> None:
+    """Sets the best score of a task, and the split on which the best was chosen.
+
+    The best score is the score of the configuration with the best mean over seeds. The
+    means are taken on validation rows if all candidates have scores on the same
+    validation rows, and on the rows of `split` otherwise. A configuration that was
+    scored on other rows of `split` than the baseline is not a candidate.
+    """
+    candidates = [
+        score
+        for score in task.scores
+        if score.interval is not None and not score.is_on_other_rows
+    ]
+    if task.direction == 0 or len(candidates) < 2:
+        return
+    configurations = [score.configuration for score in candidates]
+    values_by_seed = [
+        c.values("valid", task.name, task.metric, task.scenario) for c in configurations
+    ]
+    have_valid_scores = all(values_by_seed)
+    if have_valid_scores and split != "valid":
+        task.has_same_validation_rows = same_validation_rows(configurations, task.name)
+    task.best_chosen_on = "valid"
+    if not have_valid_scores or not task.has_same_validation_rows:
+        values_by_seed = [score.by_seed for score in candidates]
+        task.best_chosen_on = split
+    means = [fmean(by_seed.values()) for by_seed in values_by_seed]
+    ranked = zip(candidates, means, strict=True)
+    task.best = max(ranked, key=lambda pair: task.direction * pair[1])[0]
