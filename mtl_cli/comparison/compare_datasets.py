@@ -5,12 +5,7 @@ from typing import NamedTuple
 
 from mtl_cli.comparison.baseline import choose_baseline
 from mtl_cli.comparison.best_score import choose_best
-from mtl_cli.comparison.configurations import (
-    Configuration,
-    differing_keys,
-    group_runs,
-    set_names,
-)
+from mtl_cli.comparison.configurations import differing_keys, group_runs, set_names
 from mtl_cli.comparison.datasets import runs_by_dataset
 from mtl_cli.comparison.difference import set_verdicts
 from mtl_cli.comparison.results import DatasetComparison

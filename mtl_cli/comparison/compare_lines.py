@@ -22,6 +22,7 @@ from mtl_cli.comparison.configurations import Configuration, differing_keys, set
 from mtl_cli.comparison.datasets import runs_by_dataset
 from mtl_cli.comparison.difference import Difference, Verdict, set_verdicts
 from mtl_cli.comparison.intervals import mean_interval
+from mtl_cli.comparison.line_sentences import line_sentences
 from mtl_cli.comparison.lines import find_lines
 from mtl_cli.comparison.prediction_files import PredictionFiles
 from mtl_cli.comparison.predictions import UnusableError
@@ -31,7 +32,6 @@ from mtl_cli.comparison.row_tests import max_predictions, num_predictions
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import same_rows
 from mtl_cli.comparison.scored_tasks import scored_tasks
-from mtl_cli.comparison.sentences import line_sentences
 from mtl_cli.comparison.task import Score, Task
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.statistics.significance import TestResult, t_test

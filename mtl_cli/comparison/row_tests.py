@@ -1,10 +1,9 @@
 """Adds the tests over test rows to a comparison."""
 
 from collections.abc import Iterable
-from functools import cache
 
 from mtl_cli.comparison.configurations import Configuration
-from mtl_cli.comparison.difference import Verdict
+from mtl_cli.comparison.difference import Difference, Verdict
 from mtl_cli.comparison.prediction_files import PredictionFiles
 from mtl_cli.comparison.predictions import (
     DifferentRowsError,
@@ -29,7 +28,7 @@ UNTESTED = (Verdict.NO_SCORE, Verdict.NOT_COMPARABLE)
 def add_row_tests(comparison: DatasetComparison) -> list[str]:
     """Adds tests over test rows to as many differences as is possible in seconds.
 
-    Returns: lines that say which tests of a task are missing, and why.
+    Returns: remarks that say which tests of a task are missing, and why.
     """
     remarks = []
     files = PredictionFiles()
@@ -93,6 +92,50 @@ def num_predictions(runs: Iterable[Run], task: str) -> int:
     return sum(count for count in counts if isinstance(count, int))
 
 
+class TaskPredictions:
+    """The predictions of configurations for one task, each read from its files once.
+
+    Args:
+        task: the task on all rows.
+        files: the reader of the files.
+    """
+
+    def __init__(self, task: Task, files: PredictionFiles) -> None:
+        self.task = task
+        self.files = files
+        self.on_all_rows: dict[Configuration, Predictions | UnusableError] = {}
+        self.on_scenarios: dict[tuple[Configuration, str], Predictions] = {}
+
+    def read(self, configuration: Configuration) -> Predictions | UnusableError:
+        """Returns the predictions for all rows, or the error of reading them."""
+        if configuration not in self.on_all_rows:
+            try:
+                self.on_all_rows[configuration] = read_all_seeds(
+                    configuration, self.task.name, self.task.metric, self.files
+                )
+            except UnusableError as error:
+                # The new error has the class of the old error, and names the
+                # configuration.
+                named_error = type(error)(f"{configuration.name}: {error}")
+                self.on_all_rows[configuration] = named_error
+        return self.on_all_rows[configuration]
+
+    def of_scenario(self, configuration: Configuration, scenario: str) -> Predictions:
+        """Returns the predictions for the rows of a scenario; "" gives all rows.
+
+        Raises:
+            UnusableError: if the predictions cannot be read, or if the scenarios of the
+                rows are unknown.
+        """
+        predictions = self.read(configuration)
+        if isinstance(predictions, UnusableError):
+            raise predictions
+        key = configuration, scenario
+        if key not in self.on_scenarios:
+            self.on_scenarios[key] = predictions.of_scenario(scenario)
+        return self.on_scenarios[key]
+
+
 def add_tests_of_task(
     task: Task, tested: list[Configuration], files: PredictionFiles
 ) -> list[str]:
@@ -102,44 +145,41 @@ def add_tests_of_task(
 
     Returns: the reasons why some differences could not be tested.
     """
-
-    @cache
-    def read_all_rows(configuration: Configuration) -> Predictions | UnusableError:
-        try:
-            return read_all_seeds(configuration, task.name, task.metric, files)
-        except UnusableError as error:
-            # `cache` keeps a returned error, but not a raised one. The new error has
-            # the class of the old error, and names the configuration.
-            return type(error)(f"{configuration.name}: {error}")
-
-    @cache
-    def read(configuration: Configuration, scenario: str) -> Predictions:
-        predictions = read_all_rows(configuration)
-        if isinstance(predictions, UnusableError):
-            raise predictions
-        return predictions.of_scenario(scenario)
-
+    predictions = TaskPredictions(task, files)
     reasons: dict[str, None] = {}  # each reason once, in order
     # Single-scenario twins are not in `task.scores`, so they are always read.
     not_read = {score.configuration for score in task.scores} - set(tested)
     for on_rows in (task, *task.scenarios):
         for difference in on_rows.all_differences:
-            first, second = difference.configuration, difference.other
-            if difference.verdict in UNTESTED or not_read & {first, second}:
+            pair = {difference.configuration, difference.other}
+            if difference.verdict in UNTESTED or not_read & pair:
                 continue
-            try:
-                predictions = read(first, on_rows.scenario)
-                others = read(second, on_rows.scenario)
-                difference.row_test = predictions.test(others)
-            except DifferentRowsError:
-                difference.mark_not_comparable()
-            except UnusableError as error:
-                # Runs that cannot be read at all are named once, not per scenario.
-                is_readable = not any(
-                    isinstance(read_all_rows(c), UnusableError) for c in (first, second)
-                )
-                place = ""
-                if on_rows.scenario and is_readable:
-                    place = f"in scenario {on_rows.scenario}, "
-                reasons[f"{place}{error}"] = None
+            reason = add_row_test(difference, on_rows.scenario, predictions)
+            if reason is not None:
+                reasons[reason] = None
     return list(reasons)
+
+
+def add_row_test(
+    difference: Difference, scenario: str, predictions: TaskPredictions
+) -> str | None:
+    """Tests a difference over the test rows of a scenario; "" for all rows.
+
+    Returns: the reason why the difference could not be tested, or None.
+    """
+    first, second = difference.configuration, difference.other
+    try:
+        of_first = predictions.of_scenario(first, scenario)
+        of_second = predictions.of_scenario(second, scenario)
+        difference.row_test = of_first.test(of_second)
+    except DifferentRowsError:
+        difference.mark_not_comparable()
+    except UnusableError as error:
+        # Without the scenario, the reason is the same for all scenarios. So a
+        # configuration whose predictions cannot be read is named once.
+        are_read = not any(
+            isinstance(predictions.read(c), UnusableError) for c in (first, second)
+        )
+        in_scenario = f"in scenario {scenario}, " if scenario and are_read else ""
+        return f"{in_scenario}{error}"
+    return None

@@ -1,6 +1,6 @@
 """Adds differences with their tests over seeds to a comparison."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 
 import numpy as np
@@ -43,14 +43,14 @@ def add_seed_tests(
         return same_rows(a, b, split)
 
     for task in comparison.all_tasks:
-        difference_of = difference_function(task, comparison.baseline, have_same_rows)
+        tester = SeedTester(task, comparison.baseline, have_same_rows)
         scores = {score.configuration: score for score in task.scores}
         # On the rows of all scenarios, `task.scenario` is "", and there are no twins.
         scenario_twins = single_scenario_twins(
             configurations, single_scenario, task.scenario
         )
         for configuration, score in scores.items():
-            others = {}
+            others = {}  # {name in `COMPARED_WITH`: the score to subtract}
             if configuration is not comparison.baseline:
                 others["baseline"] = scores[comparison.baseline]
             if twin := twins.get(configuration):
@@ -60,49 +60,69 @@ def add_seed_tests(
                     twin, split, task.name, task.metric, task.scenario
                 )
             for name, other in others.items():
-                score.differences[name] = difference_of(score, other)
+                score.differences[name] = tester.difference(score, other)
 
 
-def difference_function(
-    task: Task,
-    baseline: Configuration,
-    have_same_rows: Callable[[Configuration, Configuration], bool],
-) -> Callable[[Score, Score], Difference]:
-    """Returns a function that tests the difference of two scores on a task.
+class SeedTester:
+    """Tests the differences of scores on one task over seeds.
 
-    The tests pool the noise of all configurations that were scored on the rows of the
-    baseline.
+    The noise of a configuration is how much its scores vary between seeds. The tests
+    pool the noise of all configurations that were scored on the rows of the baseline.
+
+    Args:
+        task: the task, on all rows or on the rows of a scenario.
+        baseline: the baseline.
+        have_same_rows: a function that says whether all runs of two configurations were
+            scored on the same rows.
     """
 
-    def are_on_same_rows(a: Score, b: Score) -> bool:
+    def __init__(
+        self,
+        task: Task,
+        baseline: Configuration,
+        have_same_rows: Callable[[Configuration, Configuration], bool],
+    ) -> None:
+        self.scenario = task.scenario
+        self.have_same_rows = have_same_rows
+        scored = [score for score in task.scores if score.interval is not None]
+        (base,) = (s for s in task.scores if s.configuration is baseline)
+        self.pool = [score for score in scored if self.are_on_same_rows(score, base)]
+        self.noise_of_pool = pooled_noise(map(seed_values, self.pool))
+
+    def are_on_same_rows(self, a: Score, b: Score) -> bool:
+        """Whether two scores are on the same rows."""
         if (a.num_rows, a.num_positives) != (b.num_rows, b.num_positives):
             return False
-        return have_same_rows(a.configuration, b.configuration)
+        return self.have_same_rows(a.configuration, b.configuration)
 
-    scored = [score for score in task.scores if score.interval is not None]
-    (baseline_score,) = (s for s in task.scores if s.configuration is baseline)
-    pool = [score for score in scored if are_on_same_rows(score, baseline_score)]
-    noise = pooled_noise([list(score.by_seed.values()) for score in pool])
+    def noise_of_others(self, a: Score, b: Score) -> Floats | None:
+        """Returns the noise of the pool without two scores, see `pooled_noise`.
 
-    def difference(score: Score, other: Score) -> Difference:
-        result = Difference(score.configuration, other.configuration, task.scenario)
+        Returns: the noise; None if one of the two is not in the pool.
+        """
+        if a not in self.pool or b not in self.pool:
+            return None
+        return self.noise_of_pool - pooled_noise([seed_values(a), seed_values(b)])
+
+    def difference(self, score: Score, other: Score) -> Difference:
+        """Returns the difference of two scores, with its test over seeds."""
+        result = Difference(score.configuration, other.configuration, self.scenario)
         if score.interval is None or other.interval is None:
             return result
-        if not are_on_same_rows(score, other):
+        if not self.are_on_same_rows(score, other):
             result.verdict = Verdict.NOT_COMPARABLE
             return result
-        noise_of_others = None
-        if score in pool and other in pool:
-            scores = [list(score.by_seed.values()), list(other.by_seed.values())]
-            noise_of_others = noise - pooled_noise(scores)
         result.paired_difference = paired_difference(score.by_seed, other.by_seed)
-        a, b = scores_to_test(score.by_seed, other.by_seed)
-        result.seed_test = seed_test(a, b, noise_of_others)
+        a, b = values_to_test(score.by_seed, other.by_seed)
+        result.seed_test = seed_test(a, b, self.noise_of_others(score, other))
         # `set_verdicts` changes this verdict if there is a seed test.
         result.verdict = Verdict.TOO_FEW_SEEDS
         return result
 
-    return difference
+
+def seed_values(score: Score) -> list[float]:
+    """Returns the values of a score, one per seed."""
+    return list(score.by_seed.values())
 
 
 def paired_difference(a: dict[int, float], b: dict[int, float]) -> Interval | None:
@@ -111,12 +131,12 @@ def paired_difference(a: dict[int, float], b: dict[int, float]) -> Interval | No
     return mean_interval([a[seed] - b[seed] for seed in seeds]) if seeds else None
 
 
-def scores_to_test(
+def values_to_test(
     a: dict[int, float], b: dict[int, float]
 ) -> tuple[list[float], list[float]]:
-    """Selects from {seed: score} the scores of a and of b that `seed_test` compares.
+    """Selects from {seed: value} the values of a and of b that `seed_test` compares.
 
-    The scores of the common seeds are compared, or the scores of all seeds if there are
+    The values of the common seeds are compared, or the values of all seeds if there are
     fewer than two common seeds.
     """
     common = [seed for seed in a if seed in b]
@@ -141,11 +161,11 @@ def seed_test(
     but not too often.
 
     Args:
-        a: the scores of the first configuration, one per seed.
-        b: the scores of the second configuration.
+        a: the values of the first configuration, one per seed.
+        b: the values of the second configuration.
         others: the noise of all other configurations, see `pooled_noise`.
 
-    Returns: the test; None if one of the two has fewer than two scores.
+    Returns: the test; None if one of the two has fewer than two values.
     """
     if min(len(a), len(b)) < 2:
         return None
@@ -165,17 +185,18 @@ def seed_test(
     return t_test(difference, float(error), float(freedom))
 
 
-def pooled_noise(scores: Sequence[Sequence[float]]) -> Floats:
-    """Returns how much scores vary between seeds, pooled over several configurations.
+def pooled_noise(values: Iterable[Sequence[float]]) -> Floats:
+    """Returns how much values vary between seeds, pooled over several configurations.
+
+    The noise of two groups of configurations together is the sum of the two noises.
 
     Args:
-        scores: the scores of each configuration, one per seed.
+        values: the values of each configuration, one per seed.
 
-    Returns: two numbers, (2,): the sum over all scores of the squared distance to the
-        mean of the score's configuration; and the degrees of freedom of this sum, the
-        number of scores minus the number of configurations. The noise of two groups of
-        configurations together is the sum of the two noises.
+    Returns: two numbers, (2,): the sum of the squared distances of all values to the
+        means of their configurations; and the degrees of freedom of this sum, the
+        number of values minus the number of configurations.
     """
-    filled = [x for x in scores if len(x)]
+    filled = [x for x in values if len(x)]
     squares = sum(float(np.var(x)) * len(x) for x in filled)
     return np.array([squares, sum(len(x) - 1 for x in filled)])

@@ -2,13 +2,12 @@
 
 from mtl_cli.comparison.difference import Difference, Verdict
 from mtl_cli.comparison.intervals import interval_text
-from mtl_cli.comparison.results import counted
 from mtl_cli.comparison.task import Task
 from mtl_cli.core.errors import comma_list
 from mtl_cli.runs.text_tables import p_value_text
 
-# {verdict on two models of lines: the words of its sentence}.
-MODEL_WORDS = {Verdict.AHEAD: "ahead of", Verdict.BEHIND: "behind"}
+# {verdict on two lines, or on single models of lines: the words of its sentence}.
+RELATIONS = {Verdict.AHEAD: "ahead of", Verdict.BEHIND: "behind"}
 MAX_SENTENCES = 10  # the largest number of sentences of one kind about a task
 # {verdict on the difference to a twin: the verb of its sentence}.
 TWIN_VERBS = {
@@ -38,7 +37,7 @@ def real_difference_sentences(task: Task) -> list[str]:
     real = [d for d in differences if d and d.real]
     sign = -1 if task.direction == -1 else 1
     real.sort(key=lambda d: -sign * d.mean)
-    lines = []
+    texts = []
     for difference in real[:MAX_SENTENCES]:
         # The verdict says the direction, so the size needs no sign.
         size = interval_text(difference.interval, task.decimals).removeprefix("-")
@@ -48,15 +47,15 @@ def real_difference_sentences(task: Task) -> list[str]:
         else:
             p_value = p_value_text(difference.corrected_row_p)
             row_test_text = f", and so would another test set ({p_value})"
-        lines.append(
+        texts.append(
             f"{difference.configuration.name} is {difference.verdict} {than} "
             f"{difference.other.name} by {size}: retraining would give the same order "
             f"({p_value_text(difference.corrected_seed_p)}){row_test_text}."
         )
     if without_sentence := real[MAX_SENTENCES:]:
         verdicts = [f"{d.configuration.name} is {d.verdict}" for d in without_sentence]
-        lines.append(f"{comma_list(verdicts)}.")
-    return lines
+        texts.append(f"{comma_list(verdicts)}.")
+    return texts
 
 
 def unsure_difference_sentences(task: Task, baseline: str) -> list[str]:
@@ -64,81 +63,79 @@ def unsure_difference_sentences(task: Task, baseline: str) -> list[str]:
 
     The sentences are grouped by verdict.
     """
+    return [
+        *rows_only_sentences(task, baseline),
+        *model_sentences(task, baseline),
+        *not_real_sentence(task, baseline),
+        *too_few_seeds_sentences(task, baseline),
+    ]
 
-    def with_verdict(verdict: Verdict) -> list[Difference]:
-        differences = [s.differences.get("baseline") for s in task.scores]
-        return [d for d in differences if d and d.verdict == verdict]
 
-    def names_with_sizes(differences: list[Difference]) -> str:
-        return comma_list(
-            f"{d.configuration.name} {size_and_p_value(d, task)}" for d in differences
-        )
+def differences_with_verdict(task: Task, verdict: Verdict) -> list[Difference]:
+    """Returns the differences to the baseline that have a verdict."""
+    differences = [score.differences.get("baseline") for score in task.scores]
+    return [d for d in differences if d and d.verdict == verdict]
 
-    lines = [
+
+def rows_only_sentences(task: Task, baseline: str) -> list[str]:
+    """Describes the differences that another test set might not show."""
+    differences = differences_with_verdict(task, Verdict.THESE_ROWS_ONLY)
+    return [
         f"{d.configuration.name} shows no real difference to {baseline} "
         f"({signed_difference(d, task)}): retraining would give the same order on "
         f"these test rows ({p_value_text(d.corrected_seed_p)}), but another test set "
         f"might not ({p_value_text(d.corrected_row_p)})."
-        for d in with_verdict(Verdict.THESE_ROWS_ONLY)[:MAX_SENTENCES]
+        for d in differences[:MAX_SENTENCES]
     ]
-    for verdict, relation in MODEL_WORDS.items():
-        if differences := with_verdict(verdict):
-            lines.append(
+
+
+def model_sentences(task: Task, baseline: str) -> list[str]:
+    """Names the single models of lines that are ahead of the baseline, or behind it."""
+    texts = []
+    for verdict, relation in RELATIONS.items():
+        if differences := differences_with_verdict(task, verdict):
+            names = names_with_sizes(differences, task)
+            texts.append(
                 f"As trained, these models are {relation} {baseline}, and would be on "
-                f"another test set: {names_with_sizes(differences)}."
+                f"another test set: {names}."
             )
-    if not_real := with_verdict(Verdict.NOT_REAL):
-        names = names_with_sizes(not_real)
-        lines.append(f"No real difference to {baseline} was found for {names}.")
-    too_few_seeds = with_verdict(Verdict.TOO_FEW_SEEDS)
-    if runs := [d for d in too_few_seeds if not d.configuration.is_ensemble]:
-        lines.append(
+    return texts
+
+
+def not_real_sentence(task: Task, baseline: str) -> list[str]:
+    """Names the configurations that retraining might rank the other way round."""
+    not_real = differences_with_verdict(task, Verdict.NOT_REAL)
+    if not not_real:
+        return []
+    names = names_with_sizes(not_real, task)
+    return [f"No real difference to {baseline} was found for {names}."]
+
+
+def too_few_seeds_sentences(task: Task, baseline: str) -> list[str]:
+    """Names the configurations that have no test over seeds."""
+    differences = differences_with_verdict(task, Verdict.TOO_FEW_SEEDS)
+    ensembles = [d for d in differences if d.configuration.is_ensemble]
+    others = [d for d in differences if not d.configuration.is_ensemble]
+    texts = []
+    if others:
+        texts.append(
             "There are too few seeds to tell whether retraining would rank these "
             f"configurations and {baseline} in the same order: "
-            f"{with_row_tests(runs, task)}. Run them with seed=1,2,3."
+            f"{with_row_tests(others, task)}. Run them with seed=1,2,3."
         )
-    if ensembles := [d for d in too_few_seeds if d.configuration.is_ensemble]:
-        lines.append(
+    if ensembles:
+        texts.append(
             "An ensemble is one model, so only the test rows can tell whether it "
             f"differs from {baseline}: {with_row_tests(ensembles, task)}."
         )
-    return lines
+    return texts
 
 
-def line_sentences(task: Task, baseline: str) -> list[str]:
-    """Returns the sentences about the differences of lines to the baseline."""
-    lines = []
-    for score in task.scores:
-        difference = score.differences.get("baseline")
-        if difference is None or not difference.day_count:
-            continue
-        name = difference.configuration.name
-        over_days = f"over {counted(difference.day_count, 'day')}"
-        size = f"{signed_difference(difference, task)} {over_days}"
-        p_value = p_value_text(difference.corrected_seed_p)
-        row_p_value = p_value_text(difference.corrected_row_p)
-        if difference.verdict in MODEL_WORDS:
-            size = interval_text(difference.interval, task.decimals).removeprefix("-")
-            other_rows = f", and so would another test set ({row_p_value})"
-            lines.append(
-                f"{name} is {MODEL_WORDS[difference.verdict]} {baseline} by {size} "
-                f"{over_days}: other days would give the same order ({p_value})"
-                f"{other_rows if difference.row_test else ''}."
-            )
-        elif difference.verdict == Verdict.THESE_ROWS_ONLY:
-            lines.append(
-                f"{name} shows no real difference to {baseline} ({size}): other days "
-                f"would give the same order on these test rows ({p_value}), but "
-                f"another test set might not ({row_p_value})."
-            )
-        elif difference.verdict == Verdict.NOT_REAL:
-            lines.append(
-                f"No real difference to {baseline} was found for {name} ({size}, "
-                f"{p_value})."
-            )
-        else:
-            lines.append(f"{name} and {baseline} have too few days in common ({size}).")
-    return lines
+def names_with_sizes(differences: list[Difference], task: Task) -> str:
+    """Lists configurations, each with its mean difference and the p-value."""
+    return comma_list(
+        f"{d.configuration.name} {size_and_p_value(d, task)}" for d in differences
+    )
 
 
 def with_row_tests(differences: list[Difference], task: Task) -> str:
@@ -158,14 +155,14 @@ def twin_sentences(task: Task) -> list[str]:
     These differences show what models gain or lose by learning all tasks, or all
     scenarios, at once.
     """
-    lines = []
+    texts = []
     by_score = [score.differences.get("single_task") for score in task.scores]
     to_single_task = [d for d in by_score if d and d.real]
     for difference in to_single_task[:MAX_SENTENCES]:
         is_worse = difference.verdict == Verdict.WORSE
         start = "Negative transfer: " if is_worse else ""
         verb = TWIN_VERBS[difference.verdict]
-        lines.append(
+        texts.append(
             f"{start}{difference.configuration.name} {verb} its single-task twin "
             f"{size_and_p_value(difference, task)}."
         )
@@ -177,11 +174,11 @@ def twin_sentences(task: Task) -> list[str]:
     ]
     for on_scenario, difference in to_single_scenario[:MAX_SENTENCES]:
         verb = TWIN_VERBS[difference.verdict]
-        lines.append(
+        texts.append(
             f"Scenario {on_scenario.scenario}: {difference.configuration.name} {verb} "
             f"its single-scenario twin {size_and_p_value(difference, on_scenario)}."
         )
-    return lines
+    return texts
 
 
 def signed_difference(difference: Difference, task: Task) -> str:

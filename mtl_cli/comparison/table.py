@@ -3,6 +3,7 @@
 import io
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -54,22 +55,19 @@ def all_warnings(comparisons: list[DatasetComparison]) -> list[str]:
     """Returns all warnings, with the data set's name if there are several."""
     if len(comparisons) == 1:
         return comparisons[0].warnings
-    return [f"{c.dataset}: {line}" for c in comparisons for line in c.warnings]
+    return [f"{c.dataset}: {text}" for c in comparisons for text in c.warnings]
 
 
 def terminal_text(
-    comparisons: list[DatasetComparison], lines: Sequence[DatasetComparison] = ()
+    comparisons: list[DatasetComparison],
+    line_comparisons: Sequence[DatasetComparison] = (),
 ) -> str:
-    """Returns the tables and sentences of data sets and of lines, and the warnings."""
-    on_terminal = sys.stdout.isatty()
-    # The console looks at the encoding of its file, and may flush it. Stdout itself
-    # may be a full disk, so the console gets a file in memory.
-    encoding = sys.stdout.encoding or "utf-8"
-    stream = io.TextIOWrapper(io.BytesIO(), encoding, errors="replace")
-    console = Console(file=stream, force_terminal=on_terminal, highlight=False)
-    if not on_terminal:
-        console.width = LINE_WIDTH
-    shown = without_earlier_days(comparisons) if lines else comparisons
+    """Returns the tables and sentences of data sets and of lines, and the warnings.
+
+    A line is a chain of runs, one per day, see `comparison.lines`.
+    """
+    console, stream = memory_console()
+    shown = without_earlier_days(comparisons) if line_comparisons else comparisons
     if num_hidden := len(comparisons) - len(shown):
         days = counted(num_hidden, "earlier day")
         hidden = f"tables of {days} are in --json and --html"
@@ -78,30 +76,56 @@ def terminal_text(
         if len(comparisons) > 1:
             console.rule(Text(f"data set {comparison.dataset}", style="bold"))
         print_comparison(comparison, console)
-    for comparison in lines:
+    for comparison in line_comparisons:
         console.rule(Text(comparison.heading, style="bold"))
         print_comparison(comparison, console)
-    console.print(Text(f"\n{LEGEND}", style="dim"))
-    if lines:
-        console.print(Text(LINE_LEGEND, style="dim"))
-    elif any(
-        d.is_of_models for c in comparisons for t in c.tasks for d in t.all_differences
-    ):
-        console.print(Text(MODEL_LEGEND, style="dim"))
-    for line in all_warnings([*comparisons, *lines]):
-        console.print(Text(visible(f"warning: {line}"), style="yellow"))
+    print_legends(comparisons, line_comparisons, console)
+    for warning in all_warnings([*comparisons, *line_comparisons]):
+        console.print(Text(visible(f"warning: {warning}"), style="yellow"))
     stream.seek(0)
     return stream.read()
+
+
+def memory_console() -> tuple[Console, TextIO]:
+    """Returns a console that writes into a stream in memory, and the stream.
+
+    The console looks at the encoding of its stream, and may flush it. Stdout itself may
+    be a full disk, so the console does not write to it.
+    """
+    on_terminal = sys.stdout.isatty()
+    encoding = sys.stdout.encoding or "utf-8"
+    stream = io.TextIOWrapper(io.BytesIO(), encoding, errors="replace")
+    console = Console(file=stream, force_terminal=on_terminal, highlight=False)
+    if not on_terminal:
+        console.width = LINE_WIDTH
+    return console, stream
 
 
 def without_earlier_days(
     comparisons: list[DatasetComparison],
 ) -> list[DatasetComparison]:
     """Leaves out single days of lines, except for the last day of each data set."""
-    # The days of a data set differ in their settings, so `dataset` tells them apart.
-    days = [(c.baseline.settings.get("dataset.name"), c) for c in comparisons]
-    last_day = {name: c for name, c in days if c.is_day_of_lines}
-    return [c for name, c in days if not c.is_day_of_lines or c is last_day[name]]
+    # `DatasetComparison.dataset` names a single day of a data set, so the name of the
+    # data set comes from the settings.
+    named = [(c.baseline.settings.get("dataset.name"), c) for c in comparisons]
+    last_days = {name: c for name, c in named if c.is_day_of_lines}
+    return [c for name, c in named if not c.is_day_of_lines or c is last_days[name]]
+
+
+def print_legends(
+    comparisons: list[DatasetComparison],
+    line_comparisons: Sequence[DatasetComparison],
+    console: Console,
+) -> None:
+    """Prints what the tables mean; lines and models of lines need more words."""
+    console.print(Text(f"\n{LEGEND}", style="dim"))
+    differences = [
+        d for c in comparisons for task in c.tasks for d in task.all_differences
+    ]
+    if line_comparisons:
+        console.print(Text(LINE_LEGEND, style="dim"))
+    elif any(difference.is_of_models for difference in differences):
+        console.print(Text(MODEL_LEGEND, style="dim"))
 
 
 def print_comparison(comparison: DatasetComparison, console: Console) -> None:
@@ -113,13 +137,13 @@ def print_comparison(comparison: DatasetComparison, console: Console) -> None:
     )
     console.print(Text(summary))
     print_tables(comparison, console)
-    for name, scenario in comparison.by_scenario.items():
+    for name, on_scenario in comparison.by_scenario.items():
         console.print(Text(f"scenario {name}", style="bold"))
-        print_tables(scenario, console)
+        print_tables(on_scenario, console)
     for task in comparison.tasks:
         console.print(Text(task.title, style="bold"))
-        for line in task.sentences:
-            console.print(Text(f"  {line}"))
+        for sentence in task.sentences:
+            console.print(Text(f"  {sentence}"))
 
 
 def print_tables(comparison: DatasetComparison, console: Console) -> None:
@@ -142,19 +166,8 @@ def print_tables(comparison: DatasetComparison, console: Console) -> None:
 
 def rich_table(comparison: DatasetComparison, tasks: list[Task]) -> Table:
     """Returns the table of some tasks; the best score of each task is bold."""
-    rows = []
-    for i in range(len(comparison.configurations)):
-        row = [Text(cell) for cell in setting_cells(comparison, i)]
-        for task in tasks:
-            mean, difference, verdict, *to_twins = task_cells(task, task.scores[i])
-            is_best = task.scores[i] is task.best
-            row += [
-                Text(mean, style="bold" if is_best else ""),
-                Text(difference),
-                Text(SHORT_VERDICTS.get(verdict, verdict), STYLES.get(verdict, "")),
-                *map(Text, to_twins),
-            ]
-        rows.append(row)
+    num_configurations = len(comparison.configurations)
+    rows = [rich_row(comparison, tasks, i) for i in range(num_configurations)]
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for i, name in enumerate(headings(comparison, tasks)):
         is_setting = i < len(comparison.shown_keys)
@@ -174,8 +187,24 @@ def rich_table(comparison: DatasetComparison, tasks: list[Task]) -> Table:
     return table
 
 
+def rich_row(comparison: DatasetComparison, tasks: list[Task], i: int) -> list[Text]:
+    """Returns the cells of the i-th configuration in the table of some tasks."""
+    row = [Text(cell) for cell in setting_cells(comparison, i)]
+    for task in tasks:
+        mean, difference, verdict, *to_twins = task_cells(task, task.scores[i])
+        is_best = task.scores[i] is task.best
+        row += [
+            Text(mean, style="bold" if is_best else ""),
+            Text(difference),
+            Text(SHORT_VERDICTS.get(verdict, verdict), STYLES.get(verdict, "")),
+            *map(Text, to_twins),
+        ]
+    return row
+
+
 def as_markdown(
-    comparisons: list[DatasetComparison], lines: Sequence[DatasetComparison] = ()
+    comparisons: list[DatasetComparison],
+    line_comparisons: Sequence[DatasetComparison] = (),
 ) -> str:
     """Returns Markdown tables; headings name data sets, scenarios and lines."""
     parts = []
@@ -185,7 +214,7 @@ def as_markdown(
         parts.append(markdown_table(comparison))
         for name, on_scenario in comparison.by_scenario.items():
             parts += [f"### {escaped(name)}\n", markdown_table(on_scenario)]
-    for comparison in lines:
+    for comparison in line_comparisons:
         title = escaped(comparison.heading)
         parts += [f"## {title}\n", markdown_table(comparison)]
     return "\n".join(parts)
@@ -194,15 +223,15 @@ def as_markdown(
 def markdown_table(comparison: DatasetComparison) -> str:
     """Returns one Markdown table; the best score of each task is bold."""
     names = headings(comparison, comparison.tasks)
-    lines = [names, ["---"] * len(names)]
+    table_rows = [names, ["---"] * len(names)]
     for i in range(len(comparison.configurations)):
         row = setting_cells(comparison, i)
         for task in comparison.tasks:
             mean, *others = task_cells(task, task.scores[i])
             is_best = task.scores[i] is task.best
             row += [f"**{mean}**" if is_best else mean, *others]
-        lines.append(row)
-    return "".join(f"| {' | '.join(map(escaped, cells))} |\n" for cells in lines)
+        table_rows.append(row)
+    return "".join(f"| {' | '.join(map(escaped, cells))} |\n" for cells in table_rows)
 
 
 def escaped(cell: str) -> str:

@@ -1,4 +1,4 @@
-"""Warnings of a comparison: reasons to trust the comparison less, one line each."""
+"""Warnings of a comparison: reasons to trust the comparison less."""
 
 from collections.abc import Callable
 
@@ -24,40 +24,54 @@ def warnings(
         unscored: the configurations that are left out because they have no scores.
     """
     scored = comparison.configurations
-    tasks = comparison.tasks
+    return [
+        *unreadable_run_warnings(runs),
+        *unscored_run_warnings([*scored, *unscored]),
+        *seed_warnings(scored),
+        *repeated_run_warnings(scored),
+        *data_and_code_warnings(comparison.baseline, scored),
+        *task_warnings(comparison),
+    ]
+
+
+def unreadable_run_warnings(runs: list[Run]) -> list[str]:
+    """Names the runs that cannot be read."""
     unreadable = [f"{run.path} ({run.error})" for run in runs if not run.is_readable]
+    return with_names("these runs are left out", unreadable)
+
+
+def repeated_run_warnings(scored: list[Configuration]) -> list[str]:
+    """Names the runs in whose place a later run with the same settings is compared."""
     repeated = [
         str(run.path)
         for configuration in scored
         for run in configuration.all_runs
         if run.has_scores and run is not configuration.runs[run.seed]
     ]
-    lines = [
-        *with_names("these runs are left out", unreadable),
-        *unscored_run_warnings([*scored, *unscored]),
-        *seed_warnings(scored),
-        *with_names(
-            "these runs are left out, because a later run has the same configuration "
-            "and seed",
-            repeated,
-        ),
-        *data_and_code_warnings(comparison.baseline, scored),
-    ]
-    lone_tasks = comparison.lone_tasks
-    lines += with_names(
+    return with_names(
+        "these runs are left out, because a later run has the same configuration and "
+        "seed",
+        repeated,
+    )
+
+
+def task_warnings(comparison: DatasetComparison) -> list[str]:
+    """Names the tasks without a table, and the scores that cannot be compared."""
+    tasks, lone_tasks = comparison.tasks, comparison.lone_tasks
+    texts = with_names(
         "these outputs have no table, because only one configuration has them",
         [task.name for task in lone_tasks],
     )
     for task in tasks:
         if task not in lone_tasks:
-            lines += undefined_metric_warnings(task, comparison.split)
+            texts += undefined_metric_warnings(task, comparison.split)
     for task in tasks:
-        lines += with_names(
+        texts += with_names(
             f"{task.name}: these configurations were scored on other rows than the "
             "baseline, so no difference is given",
             [s.configuration.name for s in task.scores if s.is_on_other_rows],
         )
-    return lines + with_names(
+    return texts + with_names(
         "the runs have different validation rows, so the best configuration is chosen "
         f"on the {comparison.split} rows themselves",
         [task.name for task in tasks if not task.has_same_validation_rows],
@@ -71,42 +85,42 @@ def unscored_run_warnings(configurations: list[Configuration]) -> list[str]:
         "done": "done, but without metrics",
         "killed": "killed; the same command resumes it",
     }
-    lines = []
+    texts = []
     for configuration in configurations:
         seeds = [
             f"seed {run.seed} ({states.get(run.status, run.status)})"
             for run in configuration.unscored_runs
         ]
         if seeds:
-            lines.append(f"{configuration.name} has no scores from {comma_list(seeds)}")
-    num_left_out = len(lines) - MAX_UNSCORED
+            texts.append(f"{configuration.name} has no scores from {comma_list(seeds)}")
+    num_left_out = len(texts) - MAX_UNSCORED
     if num_left_out > 0:
         left_out = counted(num_left_out, "more configuration")
-        lines[MAX_UNSCORED:] = [f"seeds without scores: {left_out}"]
-    return lines
+        texts[MAX_UNSCORED:] = [f"seeds without scores: {left_out}"]
+    return texts
 
 
 def seed_warnings(scored: list[Configuration]) -> list[str]:
     """Warns if configurations have few seeds, or different seeds."""
-    lines = []
+    texts = []
     scored = [c for c in scored if not c.is_ensemble]  # An ensemble is one model.
     # A single run of a line is one model, too, see `Difference.is_of_models`.
     retrained = [c for c in scored if not (c.is_in_line and len(c.runs) == 1)]
     few = [f"{c.name} ({len(c.runs)})" for c in retrained if len(c.runs) < MIN_SEEDS]
     if few:
-        lines.append(
+        texts.append(
             f"these configurations have fewer than {MIN_SEEDS} seeds, too few to tell "
             "from the seeds of one of them how much retraining changes its scores: "
             f"{comma_list(few)}"
         )
     if len({frozenset(c.runs) for c in scored}) > 1:
         counts = [len(c.runs) for c in scored]
-        lines.append(
+        texts.append(
             f"the configurations have different seeds ({min(counts)} to {max(counts)} "
             "each); a difference uses the seeds that its two configurations share, or "
             "all seeds if they share fewer than two"
         )
-    return lines
+    return texts
 
 
 def data_and_code_warnings(
@@ -127,7 +141,7 @@ def data_and_code_warnings(
         ),
     }
     first_seed, first_run = next(iter(baseline.runs.items()))
-    lines = []
+    texts = []
     for text, property_of in properties.items():
         expected = property_of(first_run)
         names = [
@@ -137,8 +151,8 @@ def data_and_code_warnings(
         ]
         if names:
             different = comma_list(names)
-            lines.append(f"{different} {text} {baseline.name} seed {first_seed}")
-    return lines
+            texts.append(f"{different} {text} {baseline.name} seed {first_seed}")
+    return texts
 
 
 def undefined_metric_warnings(task: Task, split: str) -> list[str]:
@@ -155,5 +169,5 @@ def undefined_metric_warnings(task: Task, split: str) -> list[str]:
 
 
 def with_names(text: str, names: list[str]) -> list[str]:
-    """Returns a warning about runs, configurations or tasks; [] without names."""
+    """Returns a warning that names runs, configurations or tasks; [] without names."""
     return [f"{text}: {comma_list(names)}"] if names else []

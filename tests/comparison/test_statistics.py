@@ -11,8 +11,8 @@ from mtl_cli.comparison.predictions_by_metric import make_predictions
 from mtl_cli.comparison.seed_tests import (
     paired_difference,
     pooled_noise,
-    scores_to_test,
     seed_test,
+    values_to_test,
 )
 from mtl_cli.metrics.auc import auc, gauc
 from mtl_cli.metrics.log_loss import log_loss
@@ -127,7 +127,7 @@ def test_unequal_seeds_are_tested_on_those_of_both_and_hold_5_percent() -> None:
         x = rng.normal(size=(4, SEEDS))
         every, few = ({s: float(v) for s, v in enumerate(row)} for row in x[:2])
         few = {s: few[s] for s in (1, 2, 3)}
-        a, b = scores_to_test(few, every)
+        a, b = values_to_test(few, every)
         assert len(a) == len(b) == 3
         wrong += seed_test(a, b, pooled_noise(list(x[2:]))).p_value < 0.05
     # Two standard errors of a share of 0.05 in 2,000 are 0.01.
