@@ -42,15 +42,8 @@ def best_configuration(
     candidates = configurations_with_several_seeds(comparison)
     if len(candidates) == 1:
         return candidates[0], "the only configuration with several seeds"
-    means = {}
-    distinct_metrics = set()
-    for candidate in candidates:
-        values = []
-        for run in candidate.runs.values():
-            metrics, value = monitored_value_of_run(run)
-            distinct_metrics.add(metrics)
-            values.append(value)
-        means[candidate] = fmean(values)
+    results = {candidate: monitored_values(candidate) for candidate in candidates}
+    distinct_metrics = {metrics for pairs in results.values() for metrics, _ in pairs}
     have_same_rows = all(
         same_validation_rows(candidates, task.name) for task in comparison.tasks
     )
@@ -60,6 +53,7 @@ def best_configuration(
             "validation rows or monitored metrics differ, so the best of them cannot "
             "be chosen; name the runs of one configuration alone"
         )
+    means = {c: fmean(value for _, value in pairs) for c, pairs in results.items()}
     best = max(candidates, key=lambda candidate: means[candidate])
     return best, (
         f"the best of {len(candidates)} configurations on validation rows, by "
@@ -86,6 +80,13 @@ def configurations_with_several_seeds(
             "seeds, as with mtl-train -m ... seed=1,2,3"
         )
     return candidates
+
+
+def monitored_values(
+    configuration: Configuration,
+) -> list[tuple[MonitoredMetrics, float]]:
+    """Returns the result of `monitored_value_of_run` for each run."""
+    return [monitored_value_of_run(run) for run in configuration.runs.values()]
 
 
 def monitored_value_of_run(run: Run) -> tuple[MonitoredMetrics, float]:

@@ -70,11 +70,17 @@ class Checks:
         self.checks_verdicts = WORSE in map(str.strip, texts)
         if self.checks_verdicts:
             self.check_compared(WORSE)
-        names = [name for run in runs for name in all_scores(run)]
-        self.conditions = []
+        self.conditions = self.parse([t for t in texts if t.strip() != WORSE])
+
+    def parse(self, texts: list[str]) -> list[Condition]:
+        """Returns the conditions on scores and on differences.
+
+        Raises:
+            ConfigError: as the class does.
+        """
+        known_names = [name for run in self.runs for name in all_scores(run)]
+        conditions = []
         for text in texts:
-            if text.strip() == WORSE:
-                continue
             condition = parse_condition(
                 text, "SPLIT.TASK.METRIC", "test.income.auc<0.91"
             )
@@ -82,8 +88,9 @@ class Checks:
                 self.check_compared(condition.text)
                 self.check_difference(condition.name)
             else:
-                check_known(condition, names, "run")
-            self.conditions.append(condition)
+                check_known(condition, known_names, "run")
+            conditions.append(condition)
+        return conditions
 
     def check_compared(self, text: str) -> None:
         """Raises a `ConfigError` if no two configurations are compared."""
@@ -111,7 +118,7 @@ class Checks:
         )
 
     def failures(self, folders: list[str]) -> list[str]:
-        """Returns one line for each configuration or run that fails a check.
+        """Returns one message for each configuration or run that fails a check.
 
         An impossible check counts as failed. This concerns configurations that have no
         score, that are not compared with the baseline, or whose tests cannot tell
@@ -124,28 +131,32 @@ class Checks:
                 check if the run folder itself is on the command line, or if the run is
                 damaged.
         """
+        without_scores = self.without_scores(folders)
+        without_comparison = list(self.without_comparison())
+        messages = []
+        for condition in self.conditions:
+            if condition.name in self.differences:
+                failed = [*self.failed_differences(condition), *without_comparison]
+            else:
+                failed = [*self.failed_means(condition), *without_scores]
+            messages += [f"--fail-if '{condition.text}': {text}" for text in failed]
+        if self.checks_verdicts:
+            failed = [*self.failed_verdicts(), *without_comparison]
+            messages += [f"--fail-if {WORSE}: {text}" for text in failed]
+        return messages
+
+    def without_scores(self, folders: list[str]) -> list[str]:
+        """Returns a text for each run whose scores are missing, see `failures`."""
         named_folders = {Path(folder).resolve() for folder in folders}
-        unscored = [
+        return [
             f"{run.path} cannot be checked: {run.status}"
             for run in self.runs
             if not run.is_readable
             or (not run.has_scores and run.path.resolve() in named_folders)
         ]
-        lines = []
-        without_comparison = list(self.without_comparison())
-        for condition in self.conditions:
-            if condition.name in self.differences:
-                failed = [*self.failed_differences(condition), *without_comparison]
-            else:
-                failed = [*self.failed_means(condition), *unscored]
-            lines += [f"--fail-if '{condition.text}': {failure}" for failure in failed]
-        if self.checks_verdicts:
-            failed = [*self.failed_verdicts(), *without_comparison]
-            lines += [f"--fail-if {WORSE}: {failure}" for failure in failed]
-        return lines
 
     def without_comparison(self) -> Iterator[str]:
-        """Yields a line for each configuration and damaged run that is not compared."""
+        """Yields a text for each configuration and damaged run that is not compared."""
         for configuration in self.configurations:
             is_twin = configuration.settings.get(ONLY_SCENARIO, "null") != "null"
             if is_twin or self.compared_runs.intersection(configuration.folders):
@@ -160,7 +171,7 @@ class Checks:
                 yield f"{run.path} is not compared with the baseline: {run.status}"
 
     def failed_means(self, condition: Condition) -> Iterator[str]:
-        """Yields a line for each configuration whose mean over seeds fails."""
+        """Yields a text for each configuration whose mean over seeds fails."""
         for configuration in self.configurations:
             if is_twin_of_other_scenario(configuration, condition.name):
                 continue
@@ -171,21 +182,21 @@ class Checks:
                 yield f"{configuration.name} has {condition.name} = {mean:.6g}"
 
     def failed_differences(self, condition: Condition) -> Iterator[str]:
-        """Yields a line for each configuration whose difference fails."""
+        """Yields a text for each configuration whose difference fails."""
         for difference in self.differences[condition.name]:
             name = difference.configuration.name
             impossible = (Verdict.NOT_COMPARABLE, Verdict.NO_SCORE)
             if difference.verdict in impossible or not difference.is_known:
-                yield undecided_text(difference, condition.name)
+                yield undecided_message(difference, condition.name)
             elif condition.holds(difference.mean):
                 yield f"{name} has {condition.name} = {difference.mean:+.6g}"
 
     def failed_verdicts(self) -> Iterator[str]:
-        """Yields a line for each configuration that is worse, or may be."""
+        """Yields a text for each configuration that is worse, or may be."""
         for name, differences in self.differences.items():
             for difference in differences:
                 if difference.verdict in UNDECIDED:
-                    yield undecided_text(difference, name)
+                    yield undecided_message(difference, name)
                 elif difference.verdict in FAILED:
                     yield (
                         f"{difference.configuration.name} is "
@@ -194,7 +205,7 @@ class Checks:
                     )
 
 
-def undecided_text(difference: Difference, name: str) -> str:
+def undecided_message(difference: Difference, name: str) -> str:
     """Says why a difference to the baseline is unknown."""
     return (
         f"{difference.configuration.name} and {difference.other.name} cannot be "

@@ -33,7 +33,7 @@ class FoundFolders:
 
 
 def read_runs(
-    paths: list[str], warn: Callable[[str], object] = lambda line: None
+    paths: list[str], warn: Callable[[str], object] = lambda text: None
 ) -> list[Run]:
     """Reads all runs at or below the paths, in the order in which they started.
 
@@ -50,27 +50,13 @@ def read_runs(
             or if all runs have `check_only=true`.
     """
     runs_by_folder: dict[Path, Run] = {}  # each run once, even if the paths overlap
-    links: list[Path] = []
-    unreadable: list[str] = []
+    found: list[FoundFolders] = []
     for path in paths:
         runs, folders = read_runs_below(path)
         for run in runs:
             runs_by_folder.setdefault(run.path.resolve(), run)
-        links += folders.links
-        unreadable += folders.unreadable
-    if unreadable:
-        warn(f"these folders cannot be read and are left out: {comma_list(unreadable)}")
-    roots = [Path(path).resolve() for path in paths]
-    left_out = [
-        str(link)
-        for link in links
-        if not any(link.resolve().is_relative_to(root) for root in roots)
-    ]
-    if left_out:
-        warn(
-            f"links to other folders are not followed: {comma_list(left_out)}; name a "
-            "link on the command line to compare its runs"
-        )
+        found.append(folders)
+    warn_of_left_out(paths, found, warn)
     runs = list(runs_by_folder.values())
     complete_settings([run.settings for run in runs if run.is_readable])
     runs = [run for run in runs if run.settings.get("check_only") != "true"]
@@ -81,6 +67,27 @@ def read_runs(
         )
     mark_lines(runs)
     return sorted(runs, key=lambda run: (run.start, natural_order(run.path)))
+
+
+def warn_of_left_out(
+    paths: list[str], found: list[FoundFolders], warn: Callable[[str], object]
+) -> None:
+    """Warns of folders that cannot be read, and of links out of the paths."""
+    unreadable = [text for folders in found for text in folders.unreadable]
+    if unreadable:
+        warn(f"these folders cannot be read and are left out: {comma_list(unreadable)}")
+    roots = [Path(path).resolve() for path in paths]
+    links = [
+        str(link)
+        for folders in found
+        for link in folders.links
+        if not any(link.resolve().is_relative_to(root) for root in roots)
+    ]
+    if links:
+        warn(
+            f"links to other folders are not followed: {comma_list(links)}; name a "
+            "link on the command line to compare its runs"
+        )
 
 
 def read_runs_below(path: str) -> tuple[list[Run], FoundFolders]:

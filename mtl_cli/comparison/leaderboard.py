@@ -7,10 +7,10 @@ from mtl_cli.comparison.configurations import differing_keys, group_runs
 from mtl_cli.comparison.csv_and_json import csv_text
 from mtl_cli.comparison.find_runs import find_folders, natural_order
 from mtl_cli.comparison.read_run import read_run
-from mtl_cli.comparison.runs import TRAINING_FACTS
+from mtl_cli.comparison.runs import TRAINING_FACTS, Run
 from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.secrets import mask_secrets
-from mtl_cli.runs.job_records import jobs_that_never_began
+from mtl_cli.runs.job_records import JobRecord, jobs_that_never_began
 
 LEADERBOARD = "leaderboard.csv"
 
@@ -27,33 +27,39 @@ def write_leaderboard(sweep: Path) -> Path:
     folders = sorted(find_folders(sweep).runs, key=natural_order)
     runs = [read_run(folder) for folder in folders]
     setting_keys = [*differing_keys(group_runs(runs)), "seed"]
-    names = dict.fromkeys(name for run in runs for name in run.flat_scores())
-    test_first = sorted(names, key=lambda name: not name.startswith("test."))
-    rows: list[dict[str, Any]] = [
-        {
-            **run.settings,
-            **run.flat_scores(),
-            **run.training_facts(),
-            "run": run.path.relative_to(sweep).as_posix(),
-            "status": run.status,
-            "seed": run.seed,
-            "error": run.error,
-        }
-        for run in runs
-    ]
-    for job in jobs_that_never_began(sweep):
-        parts = [setting.lstrip("+").partition("=") for setting in job.settings]
-        settings = {key: value for key, _, value in parts}
-        # The choice of a config group, such as `model=ple`, is the key `model.name`.
-        cells = {
-            key: settings.get(key, settings.get(key.removesuffix(".name")))
-            for key in setting_keys
-        }
-        error = mask_secrets(job.error)
-        rows.append(cells | {"run": job.name, "status": job.status, "error": error})
+    score_names = dict.fromkeys(name for run in runs for name in run.flat_scores())
+    test_first = sorted(score_names, key=lambda name: not name.startswith("test."))
+    rows = [run_row(run, sweep) for run in runs]
+    rows += [job_row(job, setting_keys) for job in jobs_that_never_began(sweep)]
     headings = ["run", "status", *setting_keys, *test_first, *TRAINING_FACTS, "error"]
     path = sweep / LEADERBOARD
     text = csv_text(headings, rows)
     fix = f"remove {LEADERBOARD}, or free the space"
     write_text(path, text, fix, errors="replace")
     return path
+
+
+def run_row(run: Run, sweep: Path) -> dict[str, Any]:
+    """Returns the cells of a run: {heading: cell}."""
+    return {
+        **run.settings,
+        **run.flat_scores(),
+        **run.training_facts(),
+        "run": run.path.relative_to(sweep).as_posix(),
+        "status": run.status,
+        "seed": run.seed,
+        "error": run.error,
+    }
+
+
+def job_row(job: JobRecord, setting_keys: list[str]) -> dict[str, Any]:
+    """Returns the cells of a job that never began: {heading: cell}."""
+    parts = [setting.lstrip("+").partition("=") for setting in job.settings]
+    settings = {key: value for key, _, value in parts}
+    # The choice of a config group, such as `model=ple`, is the key `model.name`.
+    cells = {
+        key: settings.get(key, settings.get(key.removesuffix(".name")))
+        for key in setting_keys
+    }
+    error = mask_secrets(job.error)
+    return cells | {"run": job.name, "status": job.status, "error": error}

@@ -1,4 +1,4 @@
-"""Finds lines: runs that go on day by day, each from the run of the day before.
+"""Finds lines: chains of runs, each of which goes on from the run of the day before.
 
 A run with `start_from` goes on with the model of an earlier run. Both runs belong to a
 line. A line usually has one run per day, and one seed.
@@ -16,43 +16,46 @@ DAY_KEYS = (TRAINING_TABLE_KEY, "dataset.valid", "dataset.test", EARLIER_RUN_KEY
 
 
 def mark_lines(runs: list[Run]) -> None:
-    """Sets `is_in_line` of the runs that go on, and of those that others go on from."""
-    earlier = set()
+    """Sets `is_in_line` of each run that goes on, or from which another run goes on."""
+    earlier_hashes = set()
     for run in runs:
         record = run.environment.get("start_from")
         if isinstance(record, dict) and "config_hash" in record:
-            earlier.add(str(record["config_hash"]))
+            earlier_hashes.add(str(record["config_hash"]))
     for run in runs:
         own_hash = str(run.environment.get("config_hash", ""))
-        run.is_in_line = EARLIER_RUN_KEY in run.settings or own_hash in earlier
+        run.is_in_line = EARLIER_RUN_KEY in run.settings or own_hash in earlier_hashes
 
 
 def find_lines(runs: list[Run]) -> list[Configuration]:
-    """Returns each line as a configuration whose runs have the days as their seeds.
+    """Returns each line as a configuration: its runs, with days in place of seeds.
 
     The runs of a line have equal settings, except for `DAY_KEYS`. The first run of a
     line is left out, because it does not go on from an earlier run. The days are
     numbered from 1, in the order in which the runs started. Runs of the same day read
-    the same `dataset.train`. Lines with several runs of a day, such as several seeds,
-    are left out: the tests over seeds are made for these.
+    the same `dataset.train`. A line with several runs for one day, such as runs of
+    several seeds, is left out: the tests over seeds are made for such runs.
     """
     runs_by_settings: dict[frozenset[tuple[str, str]], list[Run]] = {}
     day_numbers: dict[str | None, int] = {}
     for run in runs:
         if run.has_scores and EARLIER_RUN_KEY in run.settings:
-            day_numbers.setdefault(
-                run.settings.get(TRAINING_TABLE_KEY), len(day_numbers) + 1
-            )
-            others = ((k, v) for k, v in run.settings.items() if k not in DAY_KEYS)
-            runs_by_settings.setdefault(frozenset(others), []).append(run)
+            day = run.settings.get(TRAINING_TABLE_KEY)
+            day_numbers.setdefault(day, len(day_numbers) + 1)
+            key = frozenset(settings_of_line(run).items())
+            runs_by_settings.setdefault(key, []).append(run)
     lines = []
     for line_runs in runs_by_settings.values():
-        settings = {k: v for k, v in line_runs[0].settings.items() if k not in DAY_KEYS}
         numbered = [
             replace(run, seed=day_numbers[run.settings.get(TRAINING_TABLE_KEY)])
             for run in line_runs
         ]
-        line = Configuration(settings, numbered)
+        line = Configuration(settings_of_line(line_runs[0]), numbered)
         if len(line.runs) == len(numbered):
             lines.append(line)
     return lines
+
+
+def settings_of_line(run: Run) -> dict[str, str]:
+    """Returns the settings of a run that are the same on all days of its line."""
+    return {key: v for key, v in run.settings.items() if key not in DAY_KEYS}

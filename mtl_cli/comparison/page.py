@@ -29,14 +29,18 @@ MAX_GATE_TABLES = 8  # the largest number of configurations with a table of gate
 
 
 def page(
-    comparisons: list[DatasetComparison], lines: Sequence[DatasetComparison] = ()
+    comparisons: list[DatasetComparison],
+    line_comparisons: Sequence[DatasetComparison] = (),
 ) -> str:
-    """Returns the page as HTML."""
+    """Returns the page as HTML.
+
+    A line is a chain of runs, one per day, see `comparison.lines`.
+    """
     return render(
         "comparison.html",
         title="; ".join(comparison.heading for comparison in comparisons),
         parts=[template_variables(c.for_people()) for c in comparisons],
-        lines=lines,
+        line_comparisons=line_comparisons,
         test_legend=LEGEND,
         line_legend=LINE_LEGEND,
         **TEMPLATE_FUNCTIONS,
@@ -62,43 +66,61 @@ def notebook(comparisons: list[DatasetComparison]) -> str:
 
 def template_variables(comparison: DatasetComparison) -> dict[str, object]:
     """Returns the variables of the template for one data set."""
-    tasks = comparison.tasks
     configurations = comparison.configurations
     indices = plotted_indices(comparison)
-    pairs = list(combinations(tasks, 2)) if len(indices) > 1 else []
-    curves = [learning_curves(comparison, task) for task in tasks]
-    # If only one setting differs, the charts of seeds already show its effect.
-    keys = comparison.differing_keys if len(comparison.differing_keys) > 1 else []
-    settings = [setting_chart(comparison, key, task) for key in keys for task in tasks]
     gates = [table for c in configurations if (table := gate_table(c)) is not None]
-    # ★ marks the best configuration of each task, see `Task.best_chosen_on`.
-    splits = {task.best_chosen_on for task in tasks if task.best is not None}
-    other_split = comparison.split if splits - {"valid"} else ""
-    best_rows = " or, without these, ".join(
-        filter(None, ("validation" if "valid" in splits else "", other_split))
-    )
     return {
         "comparison": comparison,
-        "best_rows": best_rows,
+        "best_rows": best_rows_text(comparison),
         "num_plotted": len(indices),
         "legend": [(color(i), configurations[i].name) for i in indices[:NUM_COLORS]],
-        "seeds": [(task, interval_plot(comparison, task).chart()) for task in tasks],
-        "num_pairs": len(pairs),
-        "trade_offs": [trade_off_chart(comparison, *p) for p in pairs[:MAX_PAIRS]],
-        "learning_curves": [chart for chart in curves if chart is not None],
-        "settings": [chart for chart in settings if chart is not None],
+        **chart_variables(comparison),
         "num_gates": len(gates),
         "gates": gates[:MAX_GATE_TABLES],
         "fact_names": [name.replace("_", " ") for name in TRAINING_FACTS],
         "training_facts": [
             (configurations[i].name, median_facts(configurations[i])) for i in indices
         ],
+        # The settings that are equal in all configurations.
         "shared": [
             (key, value)
             for key, value in comparison.baseline.settings.items()
             if all(c.settings.get(key) == value for c in configurations)
         ],
     }
+
+
+def chart_variables(comparison: DatasetComparison) -> dict[str, object]:
+    """Returns the variables of the template that are charts, and `num_pairs`."""
+    tasks = comparison.tasks
+    can_trade_off = len(plotted_indices(comparison)) > 1
+    pairs = list(combinations(tasks, 2)) if can_trade_off else []
+    curves = [learning_curves(comparison, task) for task in tasks]
+    # If only one setting differs, the charts of seeds already show its effect.
+    keys = comparison.differing_keys if len(comparison.differing_keys) > 1 else []
+    by_setting = [
+        setting_chart(comparison, key, task) for key in keys for task in tasks
+    ]
+    return {
+        "seeds": [(task, interval_plot(comparison, task).chart()) for task in tasks],
+        "num_pairs": len(pairs),
+        "trade_offs": [trade_off_chart(comparison, *p) for p in pairs[:MAX_PAIRS]],
+        "learning_curves": [chart for chart in curves if chart is not None],
+        "settings": [chart for chart in by_setting if chart is not None],
+    }
+
+
+def best_rows_text(comparison: DatasetComparison) -> str:
+    """Returns the rows on which the best configurations were chosen; "" for none.
+
+    The text follows "★ is best on", such as `validation or, without these, test`. The
+    rows may differ between tasks, see `Task.best_chosen_on`.
+    """
+    splits = {t.best_chosen_on for t in comparison.tasks if t.best is not None}
+    names = ["validation"] if "valid" in splits else []
+    if splits - {"valid"}:
+        names.append(comparison.split)
+    return " or, without these, ".join(names)
 
 
 def gate_table(configuration: Configuration) -> dict[str, object] | None:

@@ -95,17 +95,8 @@ def read_one_seed(
         UnusableError: if the file is missing or damaged, lacks a column, or has no
             scored rows.
     """
-    score = run.score("test", task)
-    # If the space is "click = 1", the column "click" of the file is 1 in the space.
-    space_column = str(score.get("space") or "").partition(" = ")[0]
-    required = [ROW, prediction_name(task)]
-    if space_column:
-        required.append(space_column)
-    if needs_groups:
-        required.append(GROUP)
-    optional = [task, label_of_output(task), weight_name(task)]
-    if "scenarios" in score:
-        optional.append(SCENARIO)
+    space_column = column_of_space(run, task)
+    required, optional = columns_to_read(run, task, space_column, needs_groups)
     try:
         table = files.read(run.path, {*required, *optional})
         # The output `buy_given_click`, for example, has the label `buy`.
@@ -122,6 +113,30 @@ def read_one_seed(
     if not len(rows.label):
         raise UnusableError("a predictions.parquet has no scored rows")
     return rows, predictions
+
+
+def column_of_space(run: Run, task: str) -> str:
+    """Returns the column that is 1 for the rows in a task's space; "" for all rows.
+
+    If the space is "click = 1", this is the column "click".
+    """
+    space = run.score("test", task).get("space")
+    return str(space or "").partition(" = ")[0]
+
+
+def columns_to_read(
+    run: Run, task: str, space_column: str, needs_groups: bool
+) -> tuple[list[str], list[str]]:
+    """Returns the columns that a file must have, and the columns that it may have."""
+    required = [ROW, prediction_name(task)]
+    if space_column:
+        required.append(space_column)
+    if needs_groups:
+        required.append(GROUP)
+    optional = [task, label_of_output(task), weight_name(task)]
+    if "scenarios" in run.score("test", task):
+        optional.append(SCENARIO)
+    return required, optional
 
 
 def scored_predictions(

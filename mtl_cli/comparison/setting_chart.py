@@ -38,23 +38,19 @@ def setting_chart(comparison: DatasetComparison, key: str, task: Task) -> Chart 
     if not 1 < len(means) <= MAX_SETTING_VALUES:
         return None
     values = numbers_first(list(means))
+    # Each value has a slot of width 1 on the x axis, and its dots in the middle.
     x = Axis(0, len(values), LEFT, WIDTH - RIGHT_MARGIN)
     all_means = [mean for pairs in means.values() for _, mean in pairs]
     y = axis_around(all_means, BOTTOM, TOP)
     chart = Chart(f"{key} and {task.name_with_space}", WIDTH, HEIGHT)
     chart.y_axis(x, y, f"{task.name_with_space} {task.metric_title}")
-    # Each value has a slot of the same width. The labels alternate between two lines,
-    # so a label may be two slots wide. The last label is centered in its slot, so half
-    # of it may reach into the right margin.
-    slot_width = (x.stop - x.start) / len(values)
-    label_width = min(2 * slot_width, slot_width + 2 * RIGHT_MARGIN)
-    max_label_length = int(label_width / CHARACTER_WIDTH)
+    max_length = max_label_length(x, len(values))
     trend = []
     for position, value in enumerate(values):
         middle = x(position + 0.5)
         label = value
-        if len(value) > max_label_length:
-            label = f"{value[: max_label_length - 1]}…"
+        if len(value) > max_length:
+            label = f"{value[: max_length - 1]}…"
         label_y = VALUE_Y + VALUE_LINE_HEIGHT * (position % 2)
         chart.text((middle, label_y), label, "middle", "tick")
         trend.append((middle, y(statistics.fmean(mean for _, mean in means[value]))))
@@ -66,6 +62,17 @@ def setting_chart(comparison: DatasetComparison, key: str, task: Task) -> Chart 
     center = (x.start + x.stop) / 2
     chart.text((center, SETTING_NAME_Y), setting_name, "middle", "name")
     return chart
+
+
+def max_label_length(x: Axis, num_values: int) -> int:
+    """Returns how many characters of a value fit below the axis.
+
+    The labels alternate between two lines, so a label may be two slots wide. The last
+    label is centered in its slot, so half of it may reach into the right margin.
+    """
+    slot_width = (x.stop - x.start) / num_values
+    label_width = min(2 * slot_width, slot_width + 2 * RIGHT_MARGIN)
+    return int(label_width / CHARACTER_WIDTH)
 
 
 def means_by_value(
