@@ -39,6 +39,9 @@ def normalized_entropy(label: Floats, prediction: Floats, weight: Floats) -> flo
     better than the constant prediction has the value 1; 0 is best. Values of different
     tasks can be averaged. Log losses cannot: a log loss is low if label 1 is rare.
 
+    Raises:
+        UndefinedError: if all rows have the same label.
+
     Reference: He et al., "Practical Lessons from Predicting Clicks on Ads at
         Facebook", ADKDD 2014, equation 1.
     """
@@ -54,6 +57,9 @@ def normalized_cross_entropy(
 
     The constant prediction is the fraction of rows in each class, see
     `normalized_entropy`.
+
+    Raises:
+        UndefinedError: if all rows have the same class.
     """
     entropy = entropy_of(label, weight)
     return cross_entropy(label, prediction, weight) / entropy

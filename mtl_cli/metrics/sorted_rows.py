@@ -97,7 +97,11 @@ def _sort_packed(
 
 
 def _ordered_bits(prediction: Floats) -> npt.NDArray[np.uint32]:
-    """Maps float32 values to whole numbers that have the order of the values."""
+    """Maps float32 values to whole numbers that have the order of the values.
+
+    >>> [hex(x) for x in _ordered_bits(np.array([-1.0, 0.0, 1.0]))]
+    ['0x407fffff', '0x80000000', '0xbf800000']
+    """
     # Adding 0 turns -0.0 into 0.0: equal predictions must have equal bits.
     bits = (prediction.astype("float32") + 0).view("int32")
     # The bits of positive floats ascend with the float. Setting the highest bit puts

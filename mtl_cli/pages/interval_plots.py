@@ -71,19 +71,23 @@ class IntervalPlot:
             line_x = x(self.reference)
             chart.line((line_x, TOP), (line_x, bottom), "reference")
         for row, bar in enumerate(self.bars):
-            bar_y = TOP + ROW_HEIGHT * row + BAR_OFFSET
-            name_y = bar_y - NAME_OFFSET
-            name = bar.name
-            max_length = min(MAX_NAME_LENGTH, max(1, MAX_ROW_LENGTH - len(bar.text)))
-            if len(name) > max_length:
-                name = f"{name[:max_length]}…"
-            css_class = color(bar.color)
-            chart.text((x.start, name_y), name, css_class="row")
-            chart.text((x.stop, name_y), bar.text, "end", "tick")
-            chart.line((x(bar.low), bar_y), (x(bar.high), bar_y), f"bar {css_class}")
-            for value, tooltip in bar.small_dots:
-                dot = x(value), bar_y
-                chart.dot(dot, SMALL_DOT_RADIUS, f"seed {css_class}", tooltip)
-            dot = x(bar.value), bar_y
-            chart.dot(dot, DOT_RADIUS, f"mean {css_class}", tooltip=bar.name)
+            draw_bar(chart, x, TOP + ROW_HEIGHT * row + BAR_OFFSET, bar)
         return chart
+
+
+def draw_bar(chart: Chart, x: Axis, bar_y: float, bar: Bar) -> None:
+    """Draws a row of the plot: name and text above, the bar and its dots at `bar_y`."""
+    name_y = bar_y - NAME_OFFSET
+    name = bar.name
+    max_length = min(MAX_NAME_LENGTH, max(1, MAX_ROW_LENGTH - len(bar.text)))
+    if len(name) > max_length:
+        name = f"{name[:max_length]}…"
+    css_class = color(bar.color)
+    chart.text((x.start, name_y), name, css_class="row")
+    chart.text((x.stop, name_y), bar.text, "end", "tick")
+    chart.line((x(bar.low), bar_y), (x(bar.high), bar_y), f"bar {css_class}")
+    for value, tooltip in bar.small_dots:
+        dot = x(value), bar_y
+        chart.dot(dot, SMALL_DOT_RADIUS, f"seed {css_class}", tooltip)
+    dot = x(bar.value), bar_y
+    chart.dot(dot, DOT_RADIUS, f"mean {css_class}", tooltip=bar.name)

@@ -69,7 +69,7 @@ class LinePlot:
         all_x = [x for line in self.lines for x in line.x]
         all_y = [y for line in self.lines for y in line.y]
         ticks = None
-        if self.x_name == "epoch":
+        if self.x_name == "epoch":  # Epochs are whole numbers from 1.
             x = Axis(1, max([2, *all_x]), LEFT, RIGHT)
             ticks = sorted({round(tick) for tick in x.ticks()} | {1})
         else:
@@ -86,18 +86,23 @@ class LinePlot:
             low, high = min(x.low, y.low), max(x.high, y.high)
             chart.path([(x(low), y(low)), (x(high), y(high))], "reference")
         for line in self.lines:
-            # A line has one tooltip per point, or none.
-            tooltips = line.tooltips or [""] * len(line.x)
-            css_class = color(line.color)
-            points = []
-            for x_value, y_value, tooltip in zip(line.x, line.y, tooltips, strict=True):
-                if math.isfinite(y_value):
-                    points.append(((x(x_value), y(y_value)), tooltip))
-            for point, tooltip in points:
-                # A path through a single point is not visible, so a dot is drawn.
-                if tooltip or len(points) == 1:
-                    text = tooltip or line.label
-                    chart.dot(point, DOT_RADIUS, f"seed {css_class}", text)
-            if points:
-                chart.path([point for point, _ in points], f"curve {css_class}")
+            draw_line(chart, x, y, line)
         return chart
+
+
+def draw_line(chart: Chart, x: Axis, y: Axis, line: Line) -> None:
+    """Draws a line through its finite points, with dots where there are tooltips."""
+    # A line has one tooltip per point, or none.
+    tooltips = line.tooltips or [""] * len(line.x)
+    css_class = color(line.color)
+    points = []
+    for x_value, y_value, tooltip in zip(line.x, line.y, tooltips, strict=True):
+        if math.isfinite(y_value):
+            points.append(((x(x_value), y(y_value)), tooltip))
+    for point, tooltip in points:
+        # A path through a single point is not visible, so a dot is drawn.
+        if tooltip or len(points) == 1:
+            text = tooltip or line.label
+            chart.dot(point, DOT_RADIUS, f"seed {css_class}", text)
+    if points:
+        chart.path([point for point, _ in points], f"curve {css_class}")

@@ -7,6 +7,7 @@ is computed as in Sun and Xu, IEEE SPL 2014.
 """
 
 import numpy as np
+import numpy.typing as npt
 
 from mtl_cli.metrics.metric import Floats, UndefinedError
 from mtl_cli.metrics.sorted_rows import first_indices
@@ -29,7 +30,10 @@ def auc_influence(
     class. The influences of each class sum up to 0. The rows are sorted, so the
     influences of N rows take O(N log N) steps.
 
-    All arrays are (rows,). Labels are 0 or 1, and weights are above 0.
+    Args:
+        label: the labels, 0 or 1, (rows,).
+        prediction: the predictions, (rows,).
+        weight: the weights, above 0, (rows,).
 
     Returns: the AUC, and the influence of each row, (rows,).
 
@@ -41,26 +45,13 @@ def auc_influence(
     order = np.argsort(prediction)
     is_positive = label[order] > 0.5
     weights = weight[order]
-    # A block is a run of sorted rows with equal predictions.
     starts = first_indices(prediction[order])
-    block_lengths = np.diff(starts, append=len(order))
-
-    def fraction_below(class_weights: Floats) -> Floats:
-        """Returns the fraction of a class's weight below each row; ties count half.
-
-        `class_weights` is 0 in rows of the other class, (rows,).
-        """
-        in_block = np.add.reduceat(class_weights, starts)
-        up_to_block = np.cumsum(in_block)
-        fractions = (up_to_block - in_block / 2) / up_to_block[-1]
-        return np.repeat(fractions, block_lengths)
-
     positive_weights = np.where(is_positive, weights, 0)
     negative_weights = weights - positive_weights
     v = np.where(
         is_positive,
-        fraction_below(negative_weights),
-        1 - fraction_below(positive_weights),
+        fraction_below(negative_weights, starts),
+        1 - fraction_below(positive_weights, starts),
     )
     auc = float(np.average(v[is_positive], weights=weights[is_positive]))
     positive_total = positive_weights.sum()
@@ -69,6 +60,24 @@ def auc_influence(
     influence = np.empty(len(order))
     influence[order] = weights * (v - auc) / class_total
     return auc, influence
+
+
+def fraction_below(class_weights: Floats, starts: npt.NDArray[np.intp]) -> Floats:
+    """Returns the fraction of a class's weight below each row; ties count half.
+
+    Args:
+        class_weights: the weight of each row of the class, and 0 in rows of the other
+            class, (rows,). The rows are sorted by prediction.
+        starts: the index of the first row of each block, (blocks,). A block is a run of
+            sorted rows with equal predictions.
+
+    Returns: the fractions, (rows,).
+    """
+    in_block = np.add.reduceat(class_weights, starts)
+    up_to_block = np.cumsum(in_block)
+    fractions = (up_to_block - in_block / 2) / up_to_block[-1]
+    block_lengths = np.diff(starts, append=len(class_weights))
+    return np.repeat(fractions, block_lengths)
 
 
 def macro_auc_influence(

@@ -50,6 +50,19 @@ class SamplingError(NamedTuple):
     method: str
 
 
+class Sample(NamedTuple):
+    """A bootstrap sample, drawn from the rows with replacement.
+
+    Attributes:
+        rows: the indices of the sampled rows, (sampled rows,).
+        group: the group of each sampled row, (sampled rows,); None if single rows, not
+            groups, were drawn.
+    """
+
+    rows: Indices
+    group: Indices | None
+
+
 # {metric whose error DeLong's formula gives: the function for the influence of rows}.
 INFLUENCES = {"auc": auc_influence, "macro_auc": macro_auc_influence}
 
@@ -111,13 +124,7 @@ def bootstrap_error(
     if num_units < MIN_UNITS:
         return None
     value = metric(*columns) if group is None else metric(*columns, group)
-    # The row indices of each sample, and the groups of these rows if there are groups.
-    draws: Iterator[tuple[Indices, ...]]
-    draws = row_draws(num_rows) if group is None else group_draws(group)
-    values = []
-    for rows, *new_group in draws:
-        with contextlib.suppress(UndefinedError):
-            values.append(metric(*(column[rows] for column in columns), *new_group))
+    values = values_on_samples(metric, columns, group)
     if len(values) < MIN_DEFINED:
         return None
     deviation = np.std(values, ddof=1)
@@ -130,12 +137,27 @@ def bootstrap_error(
     return SamplingError(float(scale * deviation), float(scale * bias), "bootstrap")
 
 
-def row_draws(num_rows: int) -> Iterator[tuple[Indices]]:
-    """Yields the indices of the rows in each bootstrap sample, (sampled rows,)."""
+def values_on_samples(
+    metric: Callable[..., float], columns: list[Floats], group: Array | None
+) -> list[float]:
+    """Returns the metric on each bootstrap sample on which the metric has a value."""
+    samples = row_draws(len(columns[0])) if group is None else group_draws(group)
+    values = []
+    for rows, new_group in samples:
+        arguments: list[Array] = [column[rows] for column in columns]
+        if new_group is not None:
+            arguments.append(new_group)
+        with contextlib.suppress(UndefinedError):
+            values.append(metric(*arguments))
+    return values
+
+
+def row_draws(num_rows: int) -> Iterator[Sample]:
+    """Yields bootstrap samples of rows."""
     random = np.random.default_rng(SEED)
     sample_size = min(num_rows, MAX_SAMPLE_ROWS)
     for _ in range(RESAMPLES):
-        yield (random.integers(0, num_rows, sample_size),)
+        yield Sample(random.integers(0, num_rows, sample_size), None)
 
 
 def num_drawn_groups(num_groups: int, num_rows: int) -> int:
@@ -143,12 +165,12 @@ def num_drawn_groups(num_groups: int, num_rows: int) -> int:
     return max(1, round(min(1.0, MAX_SAMPLE_ROWS / num_rows) * num_groups))
 
 
-def group_draws(group: Array) -> Iterator[tuple[Indices, Indices]]:
-    """Yields the row indices and the groups of each bootstrap sample of whole groups.
+def group_draws(group: Array) -> Iterator[Sample]:
+    """Yields bootstrap samples of whole groups, sorted by group.
 
-    Rows with a group below 0 have no group and are left out. The groups of a sample are
-    numbered from 0: a group that is drawn twice appears as two groups. Both arrays are
-    (sampled rows,), sorted by group.
+    `group` is the group of each row, (rows,). Rows with a group below 0 have no group
+    and are left out. The groups of a sample are numbered from 0: a group that is drawn
+    twice appears as two groups.
     """
     random = np.random.default_rng(SEED)
     num_without_group = int((group < 0).sum())
@@ -163,7 +185,8 @@ def group_draws(group: Array) -> Iterator[tuple[Indices, Indices]]:
         # minus the index of the group's first row in the sample.
         new_starts = np.cumsum(sizes[drawn]) - sizes[drawn]
         index_in_group = np.arange(len(new_group)) - new_starts[new_group]
-        yield order[starts[drawn][new_group] + index_in_group], new_group
+        rows = order[starts[drawn][new_group] + index_in_group]
+        yield Sample(rows, new_group)
 
 
 def interval(value: float, error: SamplingError) -> tuple[float, float]:
