@@ -86,41 +86,53 @@ def evaluate(
     ]
     slices = requested_slices(model.features, rows.slice_columns)
     slice_records, weakest_first = score_slices(rows_of_outputs, slices)
-    drift, drift_remark = prediction_drift(
+    predictions_drift, drift_remark = prediction_drift(
         model, rows.outputs, rows.predictions, rows.table.metric_weights
     )
-    importances: dict[str, Any] = {}
-    if request.importance:
-        importances = permutation_importance(
-            model.network,
-            model.features,
-            rows.outputs,
-            rows.sample,
-            request.repeats,
-            on_step=partial(request.on_progress, "shuffling"),
-        )
     drift_remarks = [rows.feature_counts.remark, drift_remark]
-    remarks = rows.remarks + [remark for remark in drift_remarks if remark]
-    remarks += sampling_remarks(model, rows)
+    remarks = [
+        *rows.remarks,
+        *filter(None, drift_remarks),
+        *sampling_remarks(model, rows),
+    ]
     evaluation = Evaluation(
         run=str(model.folder),
         table_name=mask_secrets(rows.table_name),
         rows=rows.num_rows,
         tasks=task_results(rows, rows_of_outputs, weakest_first),
         slice_records=slice_records,
-        drift_records=rows.feature_counts.drift() + drift,
-        importances=importances,
+        drift_records=rows.feature_counts.drift() + predictions_drift,
+        importances=feature_importances(model, rows, request),
         gates=gate_usage(model, rows, slices),
         remarks=mask_secrets(remarks),
     )
     return evaluation, rows
 
 
-def sampling_remarks(model: TrainedModel, rows: EvaluatedRows) -> list[str]:
-    """Returns a line for each task whose `sampling_rate` does not fit the table.
+def feature_importances(
+    model: TrainedModel, rows: EvaluatedRows, request: EvaluationRequest
+) -> dict[str, Any]:
+    """Measures the importance of features on the sampled rows, if requested.
 
-    Of the rows with label 0, the training data held a sample, but the table seems to
-    hold all.
+    Returns: see `permutation_importance`; {} if importance is not requested.
+    """
+    if not request.importance:
+        return {}
+    return permutation_importance(
+        model.network,
+        model.features,
+        rows.outputs,
+        rows.sample,
+        request.repeats,
+        on_step=partial(request.on_progress, "shuffling"),
+    )
+
+
+def sampling_remarks(model: TrainedModel, rows: EvaluatedRows) -> list[str]:
+    """Returns a remark for each task whose `sampling_rate` does not fit the table.
+
+    The training data held a sample of the task's rows with label 0, but the table seems
+    to hold all such rows.
     """
     evaluated = {o.name: label_counts(o, rows.table) for o in rows.outputs}
     try:
@@ -139,7 +151,12 @@ def read_rows(
     table: Location | TableInMemory | None,
     request: EvaluationRequest,
 ) -> EvaluatedRows:
-    """Reads and predicts the rows to evaluate."""
+    """Reads and predicts the rows to evaluate: a table, or the run's validation rows.
+
+    Raises:
+        DataError: if the table does not fit the model.
+        ConfigError: if slices are requested without a table, or by an unknown column.
+    """
     if table is None:
         if request.by:
             raise ConfigError("--by: slices need a TABLE; name the file to evaluate")

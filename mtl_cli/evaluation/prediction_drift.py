@@ -33,30 +33,26 @@ def prediction_drift(
         weights: {output: the weight of each row in its metrics, (rows,)}.
 
     Returns: the drift, one dict per output, or per class of a multiclass output, see
-        `prediction_record`; and a line that tells the user why the drift is unknown,
-        or "".
+        `prediction_record`; and a remark that says why the drift is unknown, or "".
     """
     sampled_output = next(
         (o.name for o in model.config.outputs if o.task.kept_negatives_column), None
     )
+    new_weights = None if sampled_output is None else weights.get(sampled_output)
+    problem = ""
     try:
         run_predictions, run_weights = read_run_predictions(
             model, outputs, predictions, sampled_output
         )
     except FileNotFoundError:
-        return (
-            [],
-            f"drift of predictions is unknown: {model.folder} has no {PREDICTIONS}",
-        )
+        problem = f"{model.folder} has no {PREDICTIONS}"
     except DAMAGED_FILE_ERRORS:
-        path = model.folder / PREDICTIONS
-        return [], f"drift of predictions is unknown: {path} is damaged"
-    new_weights = None if sampled_output is None else weights.get(sampled_output)
-    if new_weights is not None and not new_weights.any():
-        return (
-            [],
-            f"drift of predictions is unknown: no row counts for {sampled_output}",
-        )
+        problem = f"{model.folder / PREDICTIONS} is damaged"
+    else:
+        if new_weights is not None and not new_weights.any():
+            problem = f"no row counts for {sampled_output}"
+    if problem:
+        return [], f"drift of predictions is unknown: {problem}"
     records = []
     for output in outputs:
         name = output.name
@@ -117,8 +113,12 @@ def prediction_record(
 ) -> dict[str, Any]:
     """Returns the drift of the predictions of an output, or of one of its classes.
 
-    `old` are the run's predictions for its own test rows, (old rows,). `new` are the
-    predictions for the evaluated rows, (new rows,).
+    Args:
+        name: the name of the output, or of the output and the class.
+        old: the run's predictions for its own test rows, (old rows,).
+        old_weights: the weight of each of these rows; None for equal weights.
+        new: the predictions for the evaluated rows, (new rows,).
+        new_weights: the weight of each of these rows; None for equal weights.
 
     Returns: a dict with `kind` "prediction"; `name`; `psi`, the population stability
         index; `mean`, the mean of `new`; and `trained_mean`, the mean of `old`.

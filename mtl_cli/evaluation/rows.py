@@ -1,8 +1,7 @@
 """Reads and predicts the rows to evaluate.
 
 The rows come from a table on disk or in memory, or from the run's own validation split.
-A table is read in blocks. The labels and predictions of all rows are kept, but the
-features only of the rows in a random sample.
+A table is read in blocks, see `evaluation.blocks`.
 """
 
 from dataclasses import dataclass, replace
@@ -11,11 +10,10 @@ import numpy as np
 import pyarrow as pa
 
 from mtl_cli.core.errors import DataError
-from mtl_cli.data.encode import GroupCodes
-from mtl_cli.data.labels import labels_of_rows
 from mtl_cli.data.scenarios import RowScenarios, find_scenarios
 from mtl_cli.data.sources import OnProgress, Source
-from mtl_cli.data.table import Array, Table, concatenate
+from mtl_cli.data.table import Array, Table
+from mtl_cli.evaluation.blocks import EvaluatedBlocks
 from mtl_cli.evaluation.feature_drift import FeatureCounts
 from mtl_cli.evaluation.plan import EvaluationPlan
 from mtl_cli.heads.base import Output
@@ -74,62 +72,41 @@ def rows_of_source(
     Raises:
         DataError: if no row is left, or a cell cannot be encoded.
     """
-    row_numbers, remarks = evaluated_rows(model, source)
+    row_numbers, remarks = row_numbers_to_evaluate(model, source)
     sample_indices = random_indices(len(row_numbers))
-    sampled_numbers = row_numbers[sample_indices]
-    feature_counts = FeatureCounts(model.features, model.folder)
-    # A group gets the same code in all blocks.
-    group_codes = GroupCodes(plan.dataset.group_column)
-    scenarios = find_scenarios(model.config.dataset, model.features)
-    scenario_indices = []
-    tables, predictions, slice_cells, samples = [], [], [], []
-    first_row = 0  # the index, in the whole table, of the block's first row
+    kept = EvaluatedBlocks(model, plan, row_numbers, row_numbers[sample_indices])
     for block in source.blocks():
-        with source.located_errors(first_row):
-            table = encode_block(model, plan, block, group_codes)
-        evaluated = indices_in_block(row_numbers, first_row, block.num_rows)
-        sampled = indices_in_block(sampled_numbers, first_row, block.num_rows)
-        samples.append(table.take(sampled))
-        first_row += block.num_rows
-        on_rows(first_row, source.num_rows)
-        if not len(evaluated):
-            continue
-        if len(evaluated) < block.num_rows:
-            table, block = table.take(evaluated), block.take(pa.array(evaluated))
-        if scenarios is not None:
-            scenario_indices.append(scenarios.of(table).indices)
-        predictions.append(model.network.predict(table))
-        tables.append(replace(table, features={}))
-        slice_cells.append(block.select(plan.slice_columns))
-        feature_counts.add(table, block)
-    cells = pa.concat_tables(slice_cells)
-    row_scenarios = None
-    if scenarios is not None:
-        indices = np.concatenate(scenario_indices)
-        row_scenarios = RowScenarios(scenarios.names, indices)
+        with source.located_errors(kept.num_read):
+            table = kept.encode(block)
+        on_rows(kept.num_read + block.num_rows, source.num_rows)
+        kept.add(block, table)
     return EvaluatedRows(
         table_name=source.path,
         outputs=plan.outputs,
-        table=concatenate(tables),
-        predictions={
-            name: np.concatenate([block[name] for block in predictions])
-            for name in predictions[0]
-        },
-        slice_columns={column: cells[column] for column in plan.slice_columns},
-        sample=concatenate(samples),
+        table=kept.table(),
+        predictions=kept.predictions_by_output(),
+        slice_columns=kept.slice_columns(),
+        sample=kept.sample(),
         sample_indices=sample_indices,
-        feature_counts=feature_counts,
+        feature_counts=kept.feature_counts,
         row_numbers=row_numbers,
-        scenarios=row_scenarios,
+        scenarios=kept.row_scenarios(),
         remarks=[*plan.remarks, *remarks],
     )
 
 
-def evaluated_rows(model: TrainedModel, source: Source) -> tuple[Array, list[str]]:
-    """Returns the indices of the rows to evaluate, and what the user should know.
+def row_numbers_to_evaluate(
+    model: TrainedModel, source: Source
+) -> tuple[Array, list[str]]:
+    """Returns the indices of the rows to evaluate, and remarks for the user.
 
-    These are all rows. If the run was trained on a single scenario, these are the rows
-    of this scenario; to find them, the whole table is read.
+    All rows are evaluated, unless the run was trained on a single scenario. Then only
+    the rows of this scenario are evaluated; to find them, the whole table is read.
+
+    Returns: the indices, ascending, (rows,); and a remark if some rows are left out.
+
+    Raises:
+        DataError: if no row belongs to the scenario.
     """
     only_scenario = model.config.dataset.only_scenario
     scenarios = find_scenarios(model.config.dataset, model.features)
@@ -153,28 +130,9 @@ def evaluated_rows(model: TrainedModel, source: Source) -> tuple[Array, list[str
     remark = (
         f"the run was trained on scenario {only_scenario}: {len(row_numbers):,} of "
         f"{source.num_rows:,} rows belong to it, and the others are left out; drift "
-        "compares them with the training rows of all scenarios"
+        "compares the evaluated rows with the training rows of all scenarios"
     )
     return row_numbers, [remark]
-
-
-def encode_block(
-    model: TrainedModel, plan: EvaluationPlan, block: pa.Table, group_codes: GroupCodes
-) -> Table:
-    """Encodes the features of some rows, and reads their labels, weights and groups."""
-    features = model.features.encode(block)
-    table = labels_of_rows(plan.dataset, plan.outputs, block)
-    return replace(table, features=features, groups=group_codes.encode(block))
-
-
-def indices_in_block(indices: Array, first_row: int, num_rows: int) -> Array:
-    """Returns which of some rows lie in a block, as indices within the block.
-
-    `indices` are the ascending indices of the rows within the whole table. `first_row`
-    is the index of the block's first row.
-    """
-    start, stop = np.searchsorted(indices, (first_row, first_row + num_rows))
-    return indices[start:stop] - first_row
 
 
 def validation_rows(model: TrainedModel, on_rows: OnProgress) -> EvaluatedRows:

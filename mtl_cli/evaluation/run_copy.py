@@ -40,8 +40,6 @@ def write_copy(
         DataError: if the configuration of the run is damaged, or the table cannot be
             read again.
     """
-    from mtl_cli.runs.report import prediction_frame  # imports matplotlib
-
     config_text = copied_config(run, table)
     table_format = with_format_of(config.dataset, table).format
     data_hash = hash_files({"test": find_files("TABLE", table, table_format)})
@@ -66,14 +64,21 @@ def write_copy(
     with contextlib.suppress(OSError, ValueError):
         history = read_text(run.path / "history.csv")
         (folder / "history.csv").write_text(history, "utf-8")
+    write_predictions(config, rows, folder / "predictions.parquet")
+    html = page(evaluation)
+    (folder / "evaluation.html").write_text(html, "utf-8", errors="replace")
+
+
+def write_predictions(config: Config, rows: EvaluatedRows, path: Path) -> None:
+    """Writes the predictions for the evaluated rows, as a run writes its own."""
+    from mtl_cli.runs.report import prediction_frame  # imports matplotlib
+
     predictions = {o.name: rows.predictions[o.name] for o in rows.outputs}
     scenarios = None if rows.scenarios is None else rows.scenarios.row_names
     frame = prediction_frame(
         config, rows.row_numbers, rows.table, predictions, scenarios
     )
-    frame.to_parquet(folder / "predictions.parquet", index=False)
-    html = page(evaluation)
-    (folder / "evaluation.html").write_text(html, "utf-8", errors="replace")
+    frame.to_parquet(path, index=False)
 
 
 def copied_config(run: Run, table: Location) -> str:

@@ -30,8 +30,7 @@ from mtl_cli.comparison.prediction_files import PredictionFiles
 from mtl_cli.comparison.read_predictions import read_all_seeds
 from mtl_cli.comparison.read_run import read_run
 from mtl_cli.config.run_config import Config
-from mtl_cli.evaluation import open_table
-from mtl_cli.evaluation import rows as evaluated_rows
+from mtl_cli.evaluation import blocks, open_table
 from mtl_cli.runs import saved_model
 from mtl_cli.statistics import sampling_error
 
@@ -607,7 +606,7 @@ def test_signal_in_the_middle_leaves_no_file(
     def interrupted(*arguments: Any) -> Any:
         signal.raise_signal(number)
 
-    monkeypatch.setattr(evaluated_rows, "labels_of_rows", interrupted)
+    monkeypatch.setattr(blocks, "labels_of_rows", interrupted)
     handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
     try:
         test = run.parent / "test.parquet"

@@ -1,0 +1,123 @@
+"""Encodes and predicts a table block by block, and collects what is kept of it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+
+from mtl_cli.data.encode import GroupCodes
+from mtl_cli.data.labels import labels_of_rows
+from mtl_cli.data.scenarios import RowScenarios, find_scenarios
+from mtl_cli.data.table import Array, Table, concatenate
+from mtl_cli.evaluation.feature_drift import FeatureCounts
+from mtl_cli.evaluation.plan import EvaluationPlan
+from mtl_cli.network.trained_model import TrainedModel
+
+
+class EvaluatedBlocks:
+    """Collects the rows to evaluate from the blocks of a table.
+
+    The blocks are added in the order of the table. The labels and predictions of all
+    rows to evaluate are kept, but the features only of the sampled rows.
+
+    Args:
+        model: the trained model.
+        plan: the plan of the evaluation.
+        row_numbers: the indices in the table of the rows to evaluate, ascending,
+            (rows,).
+        sampled_numbers: the indices in the table of the sampled rows, ascending,
+            (sampled rows,).
+
+    Attributes:
+        num_read: the number of rows in the blocks that were added.
+        feature_counts: the distributions of the features.
+    """
+
+    def __init__(
+        self,
+        model: TrainedModel,
+        plan: EvaluationPlan,
+        row_numbers: Array,
+        sampled_numbers: Array,
+    ) -> None:
+        self.model = model
+        self.plan = plan
+        self.row_numbers = row_numbers
+        self.sampled_numbers = sampled_numbers
+        self.num_read = 0
+        self.feature_counts = FeatureCounts(model.features, model.folder)
+        # A group gets the same code in all blocks.
+        self.group_codes = GroupCodes(plan.dataset.group_column)
+        self.scenarios = find_scenarios(model.config.dataset, model.features)
+        # One entry per block.
+        self.tables: list[Table] = []
+        self.samples: list[Table] = []
+        self.predictions: list[dict[str, Array]] = []
+        self.slice_cells: list[pa.Table] = []
+        self.scenario_indices: list[Array] = []
+
+    def encode(self, block: pa.Table) -> Table:
+        """Encodes the features of a block, and reads its labels, weights and groups."""
+        features = self.model.features.encode(block)
+        table = labels_of_rows(self.plan.dataset, self.plan.outputs, block)
+        groups = self.group_codes.encode(block)
+        return replace(table, features=features, groups=groups)
+
+    def add(self, block: pa.Table, table: Table) -> None:
+        """Predicts the rows to evaluate of a block, and keeps them.
+
+        `table` is the block as `encode` returns it.
+        """
+        evaluated = indices_in_block(self.row_numbers, self.num_read, block.num_rows)
+        sampled = indices_in_block(self.sampled_numbers, self.num_read, block.num_rows)
+        self.num_read += block.num_rows
+        self.samples.append(table.take(sampled))
+        if not len(evaluated):
+            return
+        if len(evaluated) < block.num_rows:
+            table, block = table.take(evaluated), block.take(pa.array(evaluated))
+        if self.scenarios is not None:
+            self.scenario_indices.append(self.scenarios.of(table).indices)
+        self.predictions.append(self.model.network.predict(table))
+        self.tables.append(replace(table, features={}))
+        self.slice_cells.append(block.select(self.plan.slice_columns))
+        self.feature_counts.add(table, block)
+
+    def table(self) -> Table:
+        """Returns the rows without their features."""
+        return concatenate(self.tables)
+
+    def sample(self) -> Table:
+        """Returns the sampled rows with their features."""
+        return concatenate(self.samples)
+
+    def predictions_by_output(self) -> dict[str, Array]:
+        """Returns {output of the model: (rows,) or (rows, classes)}."""
+        return {
+            name: np.concatenate([block[name] for block in self.predictions])
+            for name in self.predictions[0]
+        }
+
+    def slice_columns(self) -> dict[str, pa.ChunkedArray]:
+        """Returns {column that makes slices: its cells}."""
+        cells = pa.concat_tables(self.slice_cells)
+        return {column: cells[column] for column in self.plan.slice_columns}
+
+    def row_scenarios(self) -> RowScenarios | None:
+        """Returns the scenarios of the rows; None if the data set has no scenarios."""
+        if self.scenarios is None:
+            return None
+        indices = np.concatenate(self.scenario_indices)
+        return RowScenarios(self.scenarios.names, indices)
+
+
+def indices_in_block(indices: Array, first_row: int, num_rows: int) -> Array:
+    """Returns which of some rows lie in a block, as indices within the block.
+
+    Args:
+        indices: the indices of the rows within the whole table, ascending.
+        first_row: the index of the block's first row within the whole table.
+        num_rows: the number of rows of the block.
+    """
+    start, stop = np.searchsorted(indices, (first_row, first_row + num_rows))
+    return indices[start:stop] - first_row
