@@ -45,12 +45,38 @@ def plan_evaluation(
     An output is evaluated if the table has the columns of its labels. Optional columns,
     such as groups, are used if the table has them.
 
-    The data set is that of the run, with the format of the table. `columns` are the
-    names of the table's columns.
+    Args:
+        model: the trained model.
+        dataset: the data set of the run, with the format of the table.
+        columns: the names of the table's columns.
+        slice_columns: the columns whose values make slices.
+        table_name: the name of the table in messages.
 
     Raises:
         DataError: if the table lacks labels of every output.
         ConfigError: if the table lacks a column of `slice_columns`.
+    """
+    outputs, remarks = outputs_with_labels(model, dataset, columns, table_name)
+    if not outputs:
+        raise DataError(no_labels_message(model, dataset, columns, table_name))
+    for column in slice_columns:
+        if column not in columns:
+            raise ConfigError(
+                f"--by: no column '{column}' in {table_name}, which has "
+                f"{readable_names(columns)}{suggest(column, columns)}"
+            )
+    dataset, more_remarks = without_optional_columns(dataset, columns)
+    request = requested_columns(dataset, outputs, slice_columns)
+    remarks += more_remarks
+    return EvaluationPlan(dataset, outputs, slice_columns, request, remarks)
+
+
+def outputs_with_labels(
+    model: TrainedModel, dataset: Dataset, columns: list[str], table_name: str
+) -> tuple[list[Output], list[str]]:
+    """Returns the outputs whose labels a table has, and a remark on each other output.
+
+    For the arguments, see `plan_evaluation`.
     """
     outputs, remarks = [], []
     for output in model.config.outputs:
@@ -61,26 +87,21 @@ def plan_evaluation(
             remarks.append(f"{output.name} is not evaluated: {problem}")
         else:
             outputs.append(output)
-    listed = readable_names(columns)
-    if not outputs:
-        choices = dict.fromkeys(
-            " and ".join(label_columns(dataset, x)) for x in model.config.outputs
-        )
-        raise DataError(
-            f"TABLE: {table_name} has the labels of no output of this model, only the "
-            f"columns {listed}; add the label columns of at least one output: "
-            f"{', or '.join(choices)}"
-        )
-    for column in slice_columns:
-        if column not in columns:
-            raise ConfigError(
-                f"--by: no column '{column}' in {table_name}, which has "
-                f"{listed}{suggest(column, columns)}"
-            )
-    dataset, more_remarks = without_optional_columns(dataset, columns)
-    request = requested_columns(dataset, outputs, slice_columns)
-    remarks += more_remarks
-    return EvaluationPlan(dataset, outputs, slice_columns, request, remarks)
+    return outputs, remarks
+
+
+def no_labels_message(
+    model: TrainedModel, dataset: Dataset, columns: list[str], table_name: str
+) -> str:
+    """Returns an error message: the table lacks labels of every output."""
+    choices = dict.fromkeys(
+        " and ".join(label_columns(dataset, output)) for output in model.config.outputs
+    )
+    return (
+        f"TABLE: {table_name} has the labels of no output of this model, only the "
+        f"columns {readable_names(columns)}; add the label columns of at least one "
+        f"output: {', or '.join(choices)}"
+    )
 
 
 def requested_columns(
@@ -95,7 +116,7 @@ def requested_columns(
 
 
 def label_columns(dataset: Dataset, output: Output) -> list[str]:
-    """Returns the columns that the labels of an output are made of.
+    """Returns the columns from which the labels of an output are computed.
 
     These are the label of the output, the label of its space if it has one, and the
     label of the task whose rows with label 0 were sampled, if there is such a task.
@@ -116,9 +137,11 @@ def without_optional_columns(
 
     The column of splits is always removed: all rows of the table are evaluated.
 
-    `columns` are the names of the table's columns.
+    Args:
+        dataset: the data set.
+        columns: the names of the table's columns.
 
-    Returns: the data set without these columns; and one line per missing column that
+    Returns: the data set without these columns; and one remark per missing column that
         says how the evaluation differs.
     """
     remarks = []
@@ -131,7 +154,7 @@ def without_optional_columns(
     for name, task in tasks.items():
         truth = task.truth_column
         if truth is not None and truth not in columns:
-            tasks[name] = tasks[name].model_copy(update={"truth": None})
+            tasks[name] = task.model_copy(update={"truth": None})
             remarks.append(
                 f"truth_rmse of {name} is left out: the table has no column '{truth}'"
             )

@@ -36,6 +36,14 @@ def write_copy(
 ) -> None:
     """Writes a copy of a run whose test rows are the rows of a table.
 
+    Args:
+        run: the run to copy.
+        table: the evaluated table.
+        config: the configuration of the run.
+        evaluation: the evaluation of the run on the table.
+        rows: the rows of the table, with their predictions.
+        folder: the folder to write. It must not exist.
+
     Raises:
         DataError: if the configuration of the run is damaged, or the table cannot be
             read again.
