@@ -1,6 +1,7 @@
 """Prints evaluations on the terminal."""
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from mtl_cli.core.terminal import new_console
 from mtl_cli.evaluation.results import EvaluationResults
 from mtl_cli.evaluation.sections import sections
 from mtl_cli.runs.console import print_in_full_width, text_table
-from mtl_cli.runs.text_tables import text_with_interval
+from mtl_cli.runs.text_tables import Cells, text_with_interval
 
 if TYPE_CHECKING:
     from mtl_cli.evaluation.sweep import SweepEvaluation
@@ -38,19 +39,37 @@ def show_evaluation(evaluation: EvaluationResults) -> None:
 def show_sweep(result: "SweepEvaluation", target: Path) -> None:
     """Prints the evaluation of a sweep.
 
-    The table has the main metric of each task for each run. Below the table are the
-    warnings, the folder that was written, and the next command to try.
+    Below the table of main metrics are the warnings, the folder that was written, and
+    the next command to try.
     """
     console = new_console()
-    # Runs may have different main metrics for one task. Each metric has its own column.
+    cells = main_metric_table(result.evaluations)
+    print_in_full_width(console, text_table(cells))
+    for name, status in result.skipped.items():
+        print_line(console, f"warning: {name} is not evaluated: {status}", "yellow")
+    remarks = {text for e in result.evaluations.values() for text in e.remarks}
+    for text in sorted(remarks):
+        print_line(console, f"warning: {text}", "yellow")
+    print_line(console, f"folder:   {target}")
+    print_line(console, f"try next: {shlex.join(['mtl-compare', str(target)])}")
+
+
+def main_metric_table(evaluations: Mapping[str, EvaluationResults]) -> Cells:
+    """Returns a table with one row per run: the main metric of each task.
+
+    Runs may have different main metrics for one task. Each metric has its own column.
+
+    Args:
+        evaluations: {name of the run: its evaluation}.
+    """
     columns = dict.fromkeys(
         (task, task_result["main_metric"])
-        for evaluation in result.evaluations.values()
+        for evaluation in evaluations.values()
         for task, task_result in evaluation.tasks.items()
     )
     titles = [f"{task} {metric.replace('_', ' ')}" for task, metric in columns]
     table = [["run", *titles]]
-    for name, evaluation in result.evaluations.items():
+    for name, evaluation in evaluations.items():
         row = [name]
         for task, metric in columns:
             metrics = evaluation.tasks.get(task, {}).get("metrics", {})
@@ -58,14 +77,7 @@ def show_sweep(result: "SweepEvaluation", target: Path) -> None:
                 text_with_interval(metrics[metric]) if metric in metrics else "-"
             )
         table.append(row)
-    print_in_full_width(console, text_table(table))
-    for name, status in result.skipped.items():
-        print_line(console, f"warning: {name} is not evaluated: {status}", "yellow")
-    remarks = {line for e in result.evaluations.values() for line in e.remarks}
-    for line in sorted(remarks):
-        print_line(console, f"warning: {line}", "yellow")
-    print_line(console, f"folder:   {target}")
-    print_line(console, f"try next: {shlex.join(['mtl-compare', str(target)])}")
+    return table
 
 
 def print_line(console: Console, text: str, style: str = "") -> None:

@@ -1,4 +1,8 @@
-"""The tables and sentences of an evaluation, for the terminal and for the page."""
+"""The tables and sentences of an evaluation, for the terminal and for the page.
+
+A record is a dict of numbers about one thing, such as the drift of a feature, see the
+attributes of `EvaluationResults`.
+"""
 
 from typing import Any
 
@@ -13,6 +17,7 @@ from mtl_cli.evaluation.results import EvaluationResults
 from mtl_cli.evaluation.slice_sections import Section, slice_sections
 from mtl_cli.runs.importance_plots import importance_text
 from mtl_cli.runs.text_tables import (
+    Cells,
     format_share,
     slice_text,
     tables_by_metrics,
@@ -68,12 +73,12 @@ def weakest_text(evaluation: EvaluationResults, task: str) -> str:
         r["task"] == task and r["p_corrected"] is not None
         for r in evaluation.slice_records
     )
-    values = slice_text(record, num_tested)
+    description = slice_text(record, num_tested)
     if record["surely_weaker"]:
-        return f"weakest slice: {values}"
+        return f"weakest slice: {description}"
     which = "only" if num_tested == 1 else "weakest"
     start = "no slice is surely weaker than the rest"
-    return f"{start}; the {which} tested slice has {values}"
+    return f"{start}; the {which} tested slice has {description}"
 
 
 def drift_section(evaluation: EvaluationResults) -> Section:
@@ -86,27 +91,40 @@ def drift_section(evaluation: EvaluationResults) -> Section:
     features = [r for r in records if r["kind"] == "feature"]
     features.sort(key=lambda record: -record["psi"])
     drifting = [record for record in features if has_drifted(record)]
-    prediction_table = [["prediction", "psi", "mean", "mean on the run's test rows"]]
-    for r in predictions:
-        means = f"{r['mean']:.4f}", f"{r['trained_mean']:.4f}"
-        prediction_table.append([r["name"], f"{r['psi']:.3f}", *means])
-    header = ["feature", "psi", "missing", "in training", "unseen", "in the run"]
-    feature_table = [header]
-    for r in drifting[:MAX_DRIFT_ROWS]:
-        keys = ("missing", "trained_missing", "unseen", "trained_unseen")
-        shares = [format_share(r[key]) for key in keys]
-        feature_table.append([r["name"], f"{r['psi']:.3f}", *shares])
-    # A table that has only its header is left out.
-    tables = [cells for cells in (prediction_table, feature_table) if len(cells) > 1]
+    tables = []
+    if predictions:
+        tables.append(prediction_drift_table(predictions))
+    if drifting:
+        tables.append(feature_drift_table(drifting[:MAX_DRIFT_ROWS]))
     lines = [drift_text(features, drifting)] if features else []
     return Section("Drift against training", tables, lines)
+
+
+def prediction_drift_table(records: list[dict[str, Any]]) -> Cells:
+    """Returns a table with one row per output or class."""
+    table = [["prediction", "psi", "mean", "mean on the run's test rows"]]
+    for record in records:
+        means = f"{record['mean']:.4f}", f"{record['trained_mean']:.4f}"
+        table.append([record["name"], f"{record['psi']:.3f}", *means])
+    return table
+
+
+def feature_drift_table(records: list[dict[str, Any]]) -> Cells:
+    """Returns a table with one row per feature."""
+    table = [["feature", "psi", "missing", "in training", "unseen", "in the run"]]
+    keys = ("missing", "trained_missing", "unseen", "trained_unseen")
+    for record in records:
+        shares = [format_share(record[key]) for key in keys]
+        table.append([record["name"], f"{record['psi']:.3f}", *shares])
+    return table
 
 
 def drift_text(features: list[dict[str, Any]], drifting: list[dict[str, Any]]) -> str:
     """Returns a sentence about the drift of all features.
 
-    Both lists hold records. `features` has all features, the largest PSI first;
-    `drifting` has the features that have drifted enough to be reported.
+    Args:
+        features: the records of all features, the largest PSI first.
+        drifting: the records of the features that have drifted enough to be reported.
     """
     threshold = (
         f"a PSI of {MODERATE_PSI} or more, or {REPORTED_INCREASE:.0%} more empty or "
@@ -168,8 +186,10 @@ def importance_lines(
 ) -> list[str]:
     """Returns the sentences below the table of importance.
 
-    `num_left_out` is the number of rows that the table leaves out. See
-    `permutation_importance` for the result.
+    Args:
+        result: see `permutation_importance`.
+        tasks: the tasks in the table.
+        num_left_out: the number of rows that the table leaves out.
     """
     lines = [
         "importance: how much worse the metric is if the values of the feature are "

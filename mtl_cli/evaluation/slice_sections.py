@@ -2,7 +2,8 @@
 
 A slice with enough rows, unless it is `(other)`, is tested against all other rows. Each
 tested slice has a rank for each task; rank 1 is the weakest slice. Slices that are not
-tested have the rank None.
+tested have the rank None. A record holds the scores of one slice for one task, see
+`EvaluationResults.slice_records`.
 """
 
 from operator import itemgetter
@@ -13,9 +14,9 @@ from mtl_cli.evaluation.results import EvaluationResults
 from mtl_cli.runs.text_tables import Cells, format_count, text_with_interval
 
 TASKS_PER_TABLE = 2  # a table of all slices has at most this number of tasks
-# The largest number of lines of all tables of slices together on a terminal. If there
-# are more, the terminal shows only the weakest slices.
-MAX_LINES = 40
+# The largest number of rows of all tables of slices together on a terminal, with their
+# headers. If there are more, the terminal shows only the weakest slices.
+MAX_SLICE_ROWS = 40
 # The headings of the slices in a table of the weakest slices, the weakest slice first.
 WEAKEST_HEADINGS = ["weakest slice", "second", "third"]
 MAX_WEAKEST = len(WEAKEST_HEADINGS)  # the largest number of slices shown per task
@@ -41,7 +42,7 @@ def slice_sections(
 ) -> list[Section]:
     """Returns one section per column whose values make slices.
 
-    With `shorten`, if the tables of all slices have more than `MAX_LINES` lines
+    With `shorten`, if the tables of all slices have more than `MAX_SLICE_ROWS` rows
     together, the sections name only the weakest slices.
     """
     records_by_column: dict[str, list[dict[str, Any]]] = {}
@@ -51,8 +52,8 @@ def slice_sections(
         all_slices_section(evaluation, column, records)
         for column, records in records_by_column.items()
     ]
-    num_lines = sum(len(cells) for section in sections for cells in section.tables)
-    if shorten and num_lines > MAX_LINES:
+    num_rows = sum(len(cells) for section in sections for cells in section.tables)
+    if shorten and num_rows > MAX_SLICE_ROWS:
         return [
             weakest_slices_section(evaluation, column, records)
             for column, records in records_by_column.items()
@@ -68,21 +69,9 @@ def weakest_slices_section(
     A cell such as `Rome: 0.6123 ±0.0213 *` is a slice with its metric; the star means
     that the slice is surely weaker.
     """
-    cells = [["task", "metric", "all rows", *WEAKEST_HEADINGS]]
     tested = [record for record in records if record["rank"] is not None]
-    for task, result in evaluation.tasks.items():
-        metric = result["main_metric"]
-        row = [evaluation.name_with_space(task), metric.replace("_", " ")]
-        unknown = {"value": None, "low": None, "high": None}
-        row.append(text_with_interval(result["metrics"].get(metric, unknown)))
-        tested_for_task = [record for record in tested if record["task"] == task]
-        by_rank = sorted(tested_for_task, key=itemgetter("rank"))
-        for record in by_rank[:MAX_WEAKEST]:
-            star = " *" if record["surely_weaker"] else ""
-            name = cut(record["slice"], MAX_NAME_LENGTH)
-            row.append(f"{name}: {text_with_interval(record)}{star}")
-        num_empty_cells = len(cells[0]) - len(row)
-        cells.append(row + ["-"] * num_empty_cells)
+    cells = [["task", "metric", "all rows", *WEAKEST_HEADINGS]]
+    cells += [weakest_slices_row(evaluation, task, tested) for task in evaluation.tasks]
     num_tested = len({record["slice"] for record in tested})
     if num_tested > MAX_WEAKEST:
         shown = f"the {MAX_WEAKEST} weakest of {num_tested} tested slices"
@@ -94,6 +83,28 @@ def weakest_slices_section(
         "rows"
     )
     return Section(f"By {column}", [cells], [line, *feature_notes(evaluation, column)])
+
+
+def weakest_slices_row(
+    evaluation: EvaluationResults, task: str, tested: list[dict[str, Any]]
+) -> list[str]:
+    """Returns a task's row in the table of the weakest slices.
+
+    `tested` are the records of all tested slices by a column, for all tasks.
+    """
+    result = evaluation.tasks[task]
+    metric = result["main_metric"]
+    unknown = {"value": None, "low": None, "high": None}
+    on_all_rows = text_with_interval(result["metrics"].get(metric, unknown))
+    row = [evaluation.name_with_space(task), metric.replace("_", " "), on_all_rows]
+    tested_for_task = [record for record in tested if record["task"] == task]
+    weakest_first = sorted(tested_for_task, key=itemgetter("rank"))
+    for record in weakest_first[:MAX_WEAKEST]:
+        star = " *" if record["surely_weaker"] else ""
+        name = cut(record["slice"], MAX_NAME_LENGTH)
+        row.append(f"{name}: {text_with_interval(record)}{star}")
+    num_empty_cells = max(0, MAX_WEAKEST - len(weakest_first))
+    return row + ["-"] * num_empty_cells
 
 
 def all_slices_section(

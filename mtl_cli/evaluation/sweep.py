@@ -114,25 +114,14 @@ def evaluate_sweep(
         MtlError: if no run can be evaluated, or the folder cannot be written.
     """
     run_folders = sorted(find_folders(sweep).runs, key=natural_order)
-    runs = [read_run(folder) for folder in run_folders]
-    result = SweepEvaluation(evaluations={}, failed={}, skipped={})
-    errors: list[MtlError] = []
+    runs = {
+        folder.relative_to(sweep).as_posix(): read_run(folder) for folder in run_folders
+    }
     target.parent.mkdir(parents=True, exist_ok=True)
     check = partial(check_target, target=target, force=force)
     with replacing_folder(target, WRITE_ERROR_FIX, check) as temporary:
         temporary.mkdir()
-        for number, run in enumerate(runs, 1):
-            name = run.path.relative_to(sweep).as_posix()
-            if not run.has_scores:
-                result.skipped[name] = run.error or run.status
-                continue
-            run_request = with_prefix(request, f"run {number} of {len(runs)}")
-            folder = temporary / name
-            try:
-                result.evaluations[name] = evaluate_run(run, table, run_request, folder)
-            except MtlError as error:
-                errors.append(error)
-                result.failed[name] = str(error)
+        result, errors = evaluate_runs(runs, table, request, temporary)
         if not result.evaluations:
             raise errors[0] if errors else DataError(f"{sweep} holds no finished run")
         record = {
@@ -145,6 +134,36 @@ def evaluate_sweep(
         }
         write_json(temporary / EVALUATIONS, record)
     return result
+
+
+def evaluate_runs(
+    runs: dict[str, Run], table: Location, request: EvaluationRequest, folder: Path
+) -> tuple[SweepEvaluation, list[MtlError]]:
+    """Evaluates the finished runs on a table, and writes a subfolder for each.
+
+    Args:
+        runs: {name of the run within the sweep: the run}.
+        table: the table.
+        request: the settings of the evaluations.
+        folder: the folder in which the subfolders are written.
+
+    Returns: the evaluations; and the errors of the runs that cannot be evaluated.
+    """
+    result = SweepEvaluation(evaluations={}, failed={}, skipped={})
+    errors: list[MtlError] = []
+    for number, (name, run) in enumerate(runs.items(), 1):
+        if not run.has_scores:
+            result.skipped[name] = run.error or run.status
+            continue
+        run_request = with_prefix(request, f"run {number} of {len(runs)}")
+        try:
+            result.evaluations[name] = evaluate_run(
+                run, table, run_request, folder / name
+            )
+        except MtlError as error:
+            errors.append(error)
+            result.failed[name] = str(error)
+    return result, errors
 
 
 def with_prefix(request: EvaluationRequest, prefix: str) -> EvaluationRequest:

@@ -82,7 +82,7 @@ def with_slices(num_slices: int) -> Evaluation:
 def test_short_sections_name_the_three_weakest_slices_and_say_where_all_are(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("mtl_cli.evaluation.slice_sections.MAX_LINES", 29)
+    monkeypatch.setattr("mtl_cli.evaluation.slice_sections.MAX_SLICE_ROWS", 29)
     by_city, by_other = slice_sections(with_slices(4), shorten=True)
     assert (by_city.title, by_other.title) == ("By city", "By a column")
     header, *rows = by_city.tables[0]
@@ -103,7 +103,7 @@ def test_short_sections_name_the_three_weakest_slices_and_say_where_all_are(
 def test_column_without_enough_tested_slices_has_dashes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("mtl_cli.evaluation.slice_sections.MAX_LINES", 29)
+    monkeypatch.setattr("mtl_cli.evaluation.slice_sections.MAX_SLICE_ROWS", 29)
     found = with_slices(4)
     for record in found.slice_records:
         if record["slice"] != "s2":
