@@ -18,7 +18,7 @@ from mtl_cli.comparison.named_scores import (
 )
 from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.runs import Run
-from mtl_cli.comparison.twins import ONLY_SCENARIO
+from mtl_cli.comparison.twins import split_single_scenario
 from mtl_cli.core.conditions import Condition, check_known, parse_condition
 from mtl_cli.core.errors import ConfigError, comma_list, suggest
 
@@ -157,9 +157,10 @@ class Checks:
 
     def without_comparison(self) -> Iterator[str]:
         """Yields a text for each configuration and damaged run that is not compared."""
+        _, twins = split_single_scenario(self.configurations)
         for configuration in self.configurations:
-            is_twin = configuration.settings.get(ONLY_SCENARIO, "null") != "null"
-            if is_twin or self.compared_runs.intersection(configuration.folders):
+            is_compared = self.compared_runs.intersection(configuration.folders)
+            if is_compared or configuration in twins:
                 continue
             states = dict.fromkeys(
                 run.status for run in configuration.all_runs if not run.has_scores

@@ -191,3 +191,20 @@ def test_fail_if_does_not_check_a_twin_of_another_scenario(tmp_path, capsys):
     assert run(arguments([str(sweep(tmp_path)), "--fail-if", condition])) == 1
     errors = capsys.readouterr().err.count("error: --fail-if")
     assert errors == 3  # shared_bottom, mmoe, and the twin of `feed`
+
+
+def test_fail_if_fails_a_run_without_scores_if_all_are_of_one_scenario(
+    tmp_path, capsys
+):
+    for seed in (1, 2, 3):
+        for model, feed in (("shared_bottom", 1.0), ("mmoe", 0.7)):
+            noise = {"feed": feed, "shop": 1.0}
+            write(tmp_path / f"{model}{seed}", model, seed, noise, only="feed")
+    command = arguments([str(tmp_path), "--fail-if", "worse"])
+    assert run(command) == 0
+    only = {"dataset__only_scenario": "feed"}
+    write_run(tmp_path / "failed", "ple", 1, None, status="failed", **only)
+    capsys.readouterr()
+    assert run(command) == 1
+    error = capsys.readouterr().err
+    assert "ple is not compared with the baseline: failed" in error
