@@ -54,8 +54,10 @@ def matching_configuration(
             is_model = any(c.model == setting for c in configurations)
             hint = f"; did you mean model={setting}?" if is_model else ""
             raise ConfigError(f"{FLAG}: '{setting}' should be KEY=VALUE{hint}")
-        key = full_key(key, configurations, keys)
-        matching = [c for c in matching if is_equal(c.settings.get(key, ""), value)]
+        dotted_key = full_key(key, configurations, keys)
+        matching = [
+            c for c in matching if is_equal(c.settings.get(dotted_key, ""), value)
+        ]
     if len(matching) == 1:
         return matching[0]
     unique_names = list(dict.fromkeys(c.name for c in matching or configurations))

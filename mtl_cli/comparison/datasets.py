@@ -4,6 +4,7 @@ The runs of one data set may have different `dataset` settings, for example beca
 files were moved. The settings of such a run are a variant of the data set.
 """
 
+from collections.abc import Callable
 from functools import cache
 from itertools import chain
 
@@ -79,12 +80,8 @@ def find_datasets(runs_by_settings: dict[DatasetSettings, list[Run]]) -> list[Va
         have_same_name = dataset_name(a) == dataset_name(b)
         return have_same_name and equal_rows(read_rows(a), read_rows(b))
 
-    datasets: list[Variants] = []
-    for settings in (s for s in runs_by_settings if hashes[s]):
-        # If the settings link several data sets, these become one data set.
-        linked = [d for d in datasets if any(have_same_data(settings, v) for v in d)]
-        datasets = [d for d in datasets if d not in linked]
-        datasets.append([*chain.from_iterable(linked), settings])
+    with_hash = [settings for settings in runs_by_settings if hashes[settings]]
+    datasets = group_linked(with_hash, have_same_data)
     # Settings without a hash come last, so that they do not link two data sets.
     for settings in (s for s in runs_by_settings if not hashes[s]):
         name = dataset_name(settings)
@@ -95,6 +92,20 @@ def find_datasets(runs_by_settings: dict[DatasetSettings, list[Run]]) -> list[Va
             datasets.append([settings])
     position = {settings: i for i, settings in enumerate(runs_by_settings)}
     return sorted(datasets, key=lambda dataset: min(position[s] for s in dataset))
+
+
+def group_linked(
+    all_settings: list[DatasetSettings],
+    have_same_data: Callable[[DatasetSettings, DatasetSettings], bool],
+) -> list[Variants]:
+    """Groups settings. A chain of settings with the same data is in one group."""
+    groups: list[Variants] = []
+    for settings in all_settings:
+        # If the settings link several groups, these become one group.
+        linked = [g for g in groups if any(have_same_data(settings, v) for v in g)]
+        groups = [g for g in groups if g not in linked]
+        groups.append([*chain.from_iterable(linked), settings])
+    return groups
 
 
 def dataset_settings(run: Run) -> DatasetSettings:

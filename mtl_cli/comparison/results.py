@@ -91,7 +91,10 @@ class DatasetComparison:
         return [t for t in self.tasks if sum(bool(s.by_seed) for s in t.scores) < 2]
 
     def for_people(self) -> "DatasetComparison":
-        """Returns the comparison without lone tasks: there is nothing to compare."""
+        """Returns the comparison without lone tasks: there is nothing to compare.
+
+        If all tasks are lone, all of them stay.
+        """
         lone_tasks = self.lone_tasks
         if len(lone_tasks) == len(self.tasks):
             return self

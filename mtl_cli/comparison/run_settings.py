@@ -1,4 +1,9 @@
-"""Reads the settings of runs. Runs with equal settings are one configuration."""
+"""Reads the settings of runs. Runs with equal settings are one configuration.
+
+A section of a configuration, such as `model`, chooses an option, such as `ple`. The
+class of the option has the defaults of the section's keys. An axis is a folder of
+options in `mtl_cli`, such as `models`.
+"""
 
 import contextlib
 import re
@@ -31,7 +36,8 @@ IGNORED_PREFIXES = tuple(f"{key}." for key in IGNORED_KEYS)
 # The largest number of characters of all settings of a run, with their dotted keys. A
 # short file can hold more, by YAML's aliases or by a long key above many other keys.
 MAX_CHARACTERS = 50_000_000
-# {axis whose keys are keys of `model`, too: the base class of its options}.
+# The keys of the options of these axes are keys of `model`, too.
+# {axis: the base class of its options}.
 AXES_IN_MODEL: dict[str, type[Options]] = {
     "heads": Heads,
     "gates": Gate,
@@ -40,7 +46,7 @@ AXES_IN_MODEL: dict[str, type[Options]] = {
 
 
 def compared_settings(config: object) -> dict[str, str]:
-    """Returns the settings of a run without `IGNORED_KEYS`: dotted key to text.
+    """Returns the settings of a run without `IGNORED_KEYS`, {dotted key: text}.
 
     Args:
         config: the parsed `config.yaml` of the run.

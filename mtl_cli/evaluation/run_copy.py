@@ -20,7 +20,7 @@ from mtl_cli.data.files import find_files
 from mtl_cli.data.fingerprint import hash_files
 from mtl_cli.data.sources import with_format_of
 from mtl_cli.evaluation.page import page
-from mtl_cli.evaluation.results import EvaluationResults, finite
+from mtl_cli.evaluation.results import EvaluationResults, without_nonfinite
 from mtl_cli.evaluation.rows import EvaluatedRows
 from mtl_cli.runs.saved_config import read_config
 from mtl_cli.scoring.scores import score_outputs
@@ -105,5 +105,5 @@ def copied_config(run: Run, table: Location) -> str:
 
 def write_json(path: Path, value: object) -> None:
     """Writes a JSON file, with secrets replaced, and null for NaN and infinity."""
-    text = json.dumps(finite(mask_secrets(value)), indent=2, allow_nan=False)
+    text = json.dumps(without_nonfinite(mask_secrets(value)), indent=2, allow_nan=False)
     path.write_text(f"{text}\n", "utf-8")
