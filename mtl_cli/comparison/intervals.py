@@ -40,9 +40,11 @@ def mean_interval(values: Sequence[float]) -> Interval:
 
 
 def interval_text(interval: Interval | None, decimals: int, sign: str = "") -> str:
-    """Returns `0.9266 ±0.0005`, the mean alone if its interval is unknown, or "".
+    """Returns `0.9266 ±0.0005`, or the mean alone if its interval is unknown.
 
     Args:
+        interval: the mean and its interval; for None, the text is "".
+        decimals: the number of decimals.
         sign: "+" writes the sign of positive means too; "" does not.
     """
     if interval is None:

@@ -133,8 +133,9 @@ class ResampledPredictions(Predictions):
             raise UnusableError(
                 f"{self.metric.name} is undefined on some bootstrap samples of the rows"
             ) from None
-        # Few rows vary less than all possible rows, by this factor in the variance.
-        error = np.std(sampled_differences, ddof=1) * np.sqrt(num_rows / (num_rows - 1))
+        # The variance over bootstrap samples of n rows is too small by (n - 1) / n.
+        correction = np.sqrt(num_rows / (num_rows - 1))
+        error = np.std(sampled_differences, ddof=1) * correction
         return t_test(difference, float(error), num_rows - 1)
 
 

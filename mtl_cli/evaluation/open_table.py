@@ -98,7 +98,11 @@ def is_training_table(model: TrainedModel, table: Location) -> bool:
     has_url = any("://" in path for path in listed_paths(table))
     if has_url and table == dataset.train:
         return True
-    others = {split: x for split, x in dataset.locations.items() if split != "train"}
+    others = {
+        split: location
+        for split, location in dataset.locations.items()
+        if split != "train"
+    }
     paths = [path for location in others.values() for path in listed_paths(location)]
     try:
         if not all(find_data(path).is_file() for path in paths):

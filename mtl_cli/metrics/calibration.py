@@ -34,8 +34,11 @@ def calibration_buckets(
     bucket = np.repeat(np.arange(num_buckets), [len(rows) for rows in bucket_rows])
     # Rows with equal predictions all go to the bucket of the first of these rows.
     bucket = bucket[np.searchsorted(p, p)]
-    sums = np.stack([np.bincount(bucket, x, num_buckets) for x in (w * p, w * y, w)])
-    predictions, labels, weights = sums[:, sums[2] > 0]
+    weights = np.bincount(bucket, w, num_buckets)
+    is_filled = weights > 0
+    weights = weights[is_filled]
+    predictions = np.bincount(bucket, w * p, num_buckets)[is_filled]
+    labels = np.bincount(bucket, w * y, num_buckets)[is_filled]
     return predictions / weights, labels / weights, weights
 
 

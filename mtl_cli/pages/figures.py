@@ -40,6 +40,7 @@ with contextlib.chdir("/"), silent_matplotlib():
 
 PANEL_WIDTH, PANEL_HEIGHT = 4.5, 3.4  # inches
 MAX_COLUMNS = 4
+DPI = 110  # dots per inch of PNG files
 # The longest names in characters; longer names are cut.
 MAX_NAME_LENGTH = 40
 MAX_ROW_NAME_LENGTH = 24
@@ -50,7 +51,7 @@ class NotebookFigure(Figure):
 
     def _repr_png_(self) -> bytes:
         data = io.BytesIO()
-        self.savefig(data, format="png", dpi=110)
+        self.savefig(data, format="png", dpi=DPI)
         return data.getvalue()
 
 
@@ -113,4 +114,4 @@ def plain(text: str, max_length: int = MAX_NAME_LENGTH) -> str:
 
 def write_png(plots: Sequence[LinePlot], path: Path) -> None:
     """Draws plots beside each other, and writes them into one PNG file."""
-    figure_of(plots).savefig(path, dpi=110)
+    figure_of(plots).savefig(path, dpi=DPI)

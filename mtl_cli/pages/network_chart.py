@@ -10,6 +10,10 @@ BOX_WIDTH, BOX_HEIGHT = 198, 44
 COLUMN_WIDTH, ROW_HEIGHT = 214, 84
 SUM_RADIUS = 14
 MARGIN = 10
+# From the middle of a node down to the bottom of the letters of its texts.
+SUM_TITLE_Y = 5
+TITLE_Y = 4  # of a box with a title only
+TITLE_ABOVE_SIZES_Y, SIZES_Y = -3, 14  # of a box with a title and sizes
 
 MAX_TITLE_LENGTH = 27  # the number of characters that fit into a box
 
@@ -39,8 +43,7 @@ def network_chart(nodes: Sequence[Node]) -> Chart:
     chart = Chart("The network, from its inputs to its outputs", width, height)
     positions: dict[int, Point] = {}
     for level, row in enumerate(rows):
-        # The order of the nodes is the order of the nodes that they read, so that few
-        # curves cross.
+        # Each node is placed near the nodes that it reads, so that few curves cross.
         mean_x = {i: mean_source_x(nodes[i], positions) for i in row}
         row.sort(key=lambda i: mean_x[i])
         for column, i in enumerate(row):
@@ -82,8 +85,11 @@ def rows_of(nodes: Sequence[Node]) -> list[list[int]]:
 def draw_curve(chart: Chart, start: Point, stop: Point, kind: str) -> None:
     """Draws a curve from the top of a node to the bottom of a higher node.
 
-    `start` and `stop` are the middles of the nodes, and `kind` is the kind of the lower
-    node.
+    Args:
+        chart: the chart.
+        start: the middle of the lower node.
+        stop: the middle of the higher node.
+        kind: the kind of the lower node, see `Node`.
     """
     start_x, stop_x = start[0], stop[0]
     start_y = start[1] - BOX_HEIGHT / 2
@@ -103,7 +109,7 @@ def draw_node(chart: Chart, position: Point, node: Node) -> None:
         chart.line((x, y - BOX_HEIGHT / 2), (x, y + BOX_HEIGHT / 2), "flow")
         circle = {"cx": x, "cy": y, "r": SUM_RADIUS, "class": "part sum"}
         chart.marks.append(Mark("circle", circle))
-        chart.text((x, y + 5), node.title, "middle")
+        chart.text((x, y + SUM_TITLE_Y), node.title, "middle")
         return
     corner = {"x": x - BOX_WIDTH / 2, "y": y - BOX_HEIGHT / 2, "rx": 8}
     size = {"width": BOX_WIDTH, "height": BOX_HEIGHT, "class": f"part {node.kind}"}
@@ -111,6 +117,7 @@ def draw_node(chart: Chart, position: Point, node: Node) -> None:
     title = node.title
     if len(title) > MAX_TITLE_LENGTH:
         title = f"{title[: MAX_TITLE_LENGTH - 1]}…"
-    chart.text((x, y - 3 if node.sizes else y + 4), title, "middle", "title")
+    title_y = y + (TITLE_ABOVE_SIZES_Y if node.sizes else TITLE_Y)
+    chart.text((x, title_y), title, "middle", "title")
     if node.sizes:
-        chart.text((x, y + 14), node.sizes, "middle", "tick")
+        chart.text((x, y + SIZES_Y), node.sizes, "middle", "tick")
