@@ -15,7 +15,7 @@ class EvaluationResults:
     The subclass `Evaluation` describes the attributes that are not described here.
 
     Attributes:
-        tasks: see `evaluate.task_results`.
+        tasks: see `task_results.task_results`.
         slice_records: the metrics of slices, one dict per column, slice and output, see
             `score_slice`.
         drift_records: the drift, one dict per feature, and per output or class, see

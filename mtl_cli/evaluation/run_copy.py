@@ -49,6 +49,32 @@ def write_copy(
             read again.
     """
     config_text = copied_config(run, table)
+    contents = json_files(run, table, config, evaluation, rows)
+    folder.mkdir(parents=True)
+    for name, value in contents.items():
+        write_json(folder / name, value)
+    (folder / "config.yaml").write_text(config_text, "utf-8")
+    # Only plots of learning curves need the history, so a copy can do without.
+    with contextlib.suppress(OSError, ValueError):
+        history = read_text(run.path / "history.csv")
+        (folder / "history.csv").write_text(history, "utf-8")
+    write_predictions(config, rows, folder / "predictions.parquet")
+    html = page(evaluation)
+    (folder / "evaluation.html").write_text(html, "utf-8", errors="replace")
+
+
+def json_files(
+    run: Run,
+    table: Location,
+    config: Config,
+    evaluation: EvaluationResults,
+    rows: EvaluatedRows,
+) -> dict[str, object]:
+    """Returns {name: content} of the JSON files of a copy, see `write_copy`.
+
+    Raises:
+        DataError: if the table cannot be read again.
+    """
     table_format = with_format_of(config.dataset, table).format
     data_hash = hash_files({"test": find_files("TABLE", table, table_format)})
     changed_environment = {
@@ -64,17 +90,7 @@ def write_copy(
     }
     if evaluation.gates:
         contents["gates.json"] = {"split": "test", **evaluation.gates}
-    folder.mkdir(parents=True)
-    for name, value in contents.items():
-        write_json(folder / name, value)
-    (folder / "config.yaml").write_text(config_text, "utf-8")
-    # Only plots of learning curves need the history, so a copy can do without.
-    with contextlib.suppress(OSError, ValueError):
-        history = read_text(run.path / "history.csv")
-        (folder / "history.csv").write_text(history, "utf-8")
-    write_predictions(config, rows, folder / "predictions.parquet")
-    html = page(evaluation)
-    (folder / "evaluation.html").write_text(html, "utf-8", errors="replace")
+    return contents
 
 
 def write_predictions(config: Config, rows: EvaluatedRows, path: Path) -> None:

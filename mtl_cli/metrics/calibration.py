@@ -34,7 +34,7 @@ def calibration_buckets(
     bucket = np.repeat(np.arange(num_buckets), [len(rows) for rows in bucket_rows])
     # Rows with equal predictions all go to the bucket of the first of these rows.
     bucket = bucket[np.searchsorted(p, p)]
-    weights = np.bincount(bucket, w, num_buckets)
+    weights = np.asarray(np.bincount(bucket, w, num_buckets), "float64")
     is_filled = weights > 0
     weights = weights[is_filled]
     predictions = np.bincount(bucket, w * p, num_buckets)[is_filled]

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from mtl_cli.evaluation.evaluate import truth_rmse_with_interval
 from mtl_cli.evaluation.evaluation import Evaluation
+from mtl_cli.evaluation.task_results import truth_rmse_with_interval
 
 
 def test_table_of_importance_has_its_figures_without_those_of_single_shufflings() -> (
