@@ -68,21 +68,21 @@ def template_variables(comparison: DatasetComparison) -> dict[str, object]:
     """Returns the variables of the template for one data set."""
     configurations = comparison.configurations
     indices = plotted_indices(comparison)
-    gates = [table for c in configurations if (table := gate_table(c)) is not None]
+    tables = [gate_table(c) for c in configurations]
+    gate_tables = [table for table in tables if table is not None]
     return {
         "comparison": comparison,
-        "best_rows": best_rows_text(comparison),
+        "best_chosen_on": best_chosen_on(comparison),
         "num_plotted": len(indices),
         "legend": [(color(i), configurations[i].name) for i in indices[:NUM_COLORS]],
         **chart_variables(comparison),
-        "num_gates": len(gates),
-        "gates": gates[:MAX_GATE_TABLES],
+        "num_gate_tables": len(gate_tables),
+        "gate_tables": gate_tables[:MAX_GATE_TABLES],
         "fact_names": [name.replace("_", " ") for name in TRAINING_FACTS],
         "training_facts": [
             (configurations[i].name, median_facts(configurations[i])) for i in indices
         ],
-        # The settings that are equal in all configurations.
-        "shared": [
+        "shared_settings": [
             (key, value)
             for key, value in comparison.baseline.settings.items()
             if all(c.settings.get(key) == value for c in configurations)
@@ -102,15 +102,17 @@ def chart_variables(comparison: DatasetComparison) -> dict[str, object]:
         setting_chart(comparison, key, task) for key in keys for task in tasks
     ]
     return {
-        "seeds": [(task, interval_plot(comparison, task).chart()) for task in tasks],
+        "seed_charts": [
+            (task, interval_plot(comparison, task).chart()) for task in tasks
+        ],
         "num_pairs": len(pairs),
         "trade_offs": [trade_off_chart(comparison, *p) for p in pairs[:MAX_PAIRS]],
         "learning_curves": [chart for chart in curves if chart is not None],
-        "settings": [chart for chart in by_setting if chart is not None],
+        "setting_charts": [chart for chart in by_setting if chart is not None],
     }
 
 
-def best_rows_text(comparison: DatasetComparison) -> str:
+def best_chosen_on(comparison: DatasetComparison) -> str:
     """Returns the rows on which the best configurations were chosen; "" for none.
 
     The text follows "★ is best on", such as `validation or, without these, test`. The

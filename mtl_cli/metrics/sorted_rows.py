@@ -1,7 +1,7 @@
 """Sorts rows by group and prediction, for metrics that compare the order of rows.
 
 Sorting is most of the work of such a metric. In most cases, labels are 0 or 1, all
-weights are equal, and the predictions are float32 values. `_sort_packed` sorts such
+weights are equal, and the predictions are float32 values. `sort_packed` sorts such
 rows several times as fast.
 """
 
@@ -24,8 +24,8 @@ def sort_rows(
         no groups are given.
     """
     groups = np.zeros(len(label), "int64") if group is None else group
-    if _can_pack(label, prediction, weight, groups):
-        return _sort_packed(label, prediction, weight, groups)
+    if can_pack(label, prediction, weight, groups):
+        return sort_packed(label, prediction, weight, groups)
     order = np.lexsort((prediction, groups))
     return label[order], prediction[order], weight[order], groups[order]
 
@@ -55,12 +55,10 @@ def sums_by_prediction(
     return np.add.reduceat(w, starts), np.add.reduceat(w * y, starts)
 
 
-def _can_pack(
-    label: Floats, prediction: Floats, weight: Floats, groups: Groups
-) -> bool:
-    """Returns whether `_sort_packed` can sort the rows.
+def can_pack(label: Floats, prediction: Floats, weight: Floats, groups: Groups) -> bool:
+    """Returns whether `sort_packed` can sort the rows.
 
-    `_sort_packed` needs at least one row, labels 0 or 1, equal weights, groups from 0
+    `sort_packed` needs at least one row, labels 0 or 1, equal weights, groups from 0
     to 2^31 - 1, and predictions that are float32 values, as those of a network are.
     """
     return bool(
@@ -73,7 +71,7 @@ def _can_pack(
     )
 
 
-def _sort_packed(
+def sort_packed(
     label: Floats, prediction: Floats, weight: Floats, groups: Groups
 ) -> tuple[Floats, Floats, Floats, Groups]:
     """Packs each row into one 64-bit number, sorts the numbers, and unpacks them.
@@ -83,23 +81,23 @@ def _sort_packed(
     computing an order of the rows and applying this order to four arrays.
     """
     packed = groups.astype("uint64") << np.uint64(33)
-    packed |= _ordered_bits(prediction).astype("uint64") << np.uint64(1)
+    packed |= ordered_bits(prediction).astype("uint64") << np.uint64(1)
     packed |= label.astype("uint64")
     packed.sort()
     # The conversion to uint32 drops the bits of the group.
     prediction_bits = (packed >> np.uint64(1)).astype("uint32")
     return (
         (packed & np.uint64(1)).astype("float64"),
-        _floats_of(prediction_bits),
+        floats_of(prediction_bits),
         weight,  # all weights are equal, so they need not be sorted
         (packed >> np.uint64(33)).astype("int64"),
     )
 
 
-def _ordered_bits(prediction: Floats) -> npt.NDArray[np.uint32]:
+def ordered_bits(prediction: Floats) -> npt.NDArray[np.uint32]:
     """Maps float32 values to whole numbers that have the order of the values.
 
-    >>> [hex(x) for x in _ordered_bits(np.array([-1.0, 0.0, 1.0]))]
+    >>> [hex(x) for x in ordered_bits(np.array([-1.0, 0.0, 1.0]))]
     ['0x407fffff', '0x80000000', '0xbf800000']
     """
     # Adding 0 turns -0.0 into 0.0: equal predictions must have equal bits.
@@ -110,9 +108,9 @@ def _ordered_bits(prediction: Floats) -> npt.NDArray[np.uint32]:
     return np.where(bits < 0, ~bits, bits | SIGN_BIT).view("uint32")
 
 
-def _floats_of(ordered_bits: npt.NDArray[np.uint32]) -> Floats:
-    """Inverts `_ordered_bits`."""
-    signed = ordered_bits.view("int32")
+def floats_of(whole_numbers: npt.NDArray[np.uint32]) -> Floats:
+    """Inverts `ordered_bits`."""
+    signed = whole_numbers.view("int32")
     # A negative int32 has the highest bit set, so it stands for a positive float.
     bits = np.where(signed < 0, signed & ~SIGN_BIT, ~signed)
     return bits.view("float32").astype("float64")

@@ -20,7 +20,7 @@ from mtl_cli.metrics.log_loss import (
     normalized_entropy,
 )
 from mtl_cli.metrics.metric import Metric, UndefinedError
-from mtl_cli.metrics.sorted_rows import _floats_of, _ordered_bits, sort_rows
+from mtl_cli.metrics.sorted_rows import floats_of, ordered_bits, sort_rows
 from mtl_cli.scoring.scored_rows import scored_rows
 from mtl_cli.scoring.scores import monitored_value, score, score_outputs
 from mtl_cli.tasks.binary import Binary
@@ -471,10 +471,10 @@ def test_rows_are_sorted_by_group_and_then_by_prediction(equal_weights):
 def test_ordered_bits_have_the_order_of_their_floats_and_give_them_back():
     ascending = [-np.inf, -3e38, -1.0, -1e-45, 0.0, 1e-45, 1.0, 3e38, np.inf]
     floats = np.array(ascending, "float32").astype("float64")
-    bits = _ordered_bits(floats)
+    bits = ordered_bits(floats)
     assert (np.diff(bits.astype("int64")) > 0).all()
-    np.testing.assert_array_equal(_floats_of(bits), floats)
-    assert _ordered_bits(np.array([-0.0])) == _ordered_bits(np.array([0.0]))
+    np.testing.assert_array_equal(floats_of(bits), floats)
+    assert ordered_bits(np.array([-0.0])) == ordered_bits(np.array([0.0]))
 
 
 def test_metrics_say_what_is_better_and_what_they_take():
