@@ -48,6 +48,7 @@ def compare_lines(runs: list[Run], question: Question) -> list[DatasetComparison
     all_lines = find_lines(runs)
     if len(all_lines) < 2:
         return []
+    # Runs of one data set are scored on the same rows, so its name stands for the rows.
     rows_of_run = {
         run.path: name for name, group in runs_by_dataset(runs).items() for run in group
     }

@@ -72,14 +72,28 @@ def read_all_seeds(
     if not computable:
         raise UnusableError(f"{metric} cannot be computed from predictions.parquet")
     predictions = make_predictions(computable[0], first_rows, prediction_by_seed)
+    check_score(predictions, list(recorded.values()))
+    return predictions
+
+
+def check_score(predictions: Predictions, recorded: list[float]) -> None:
+    """Checks that predictions give the metric that `metrics.json` contains.
+
+    Args:
+        predictions: the predictions of all seeds.
+        recorded: the metric of each seed, from `metrics.json`.
+
+    Raises:
+        UnusableError: if the metric is undefined, or differs from `metrics.json`.
+    """
+    metric = predictions.metric.name
     try:
         score = predictions.score
     except (UndefinedError, ValueError, IndexError):
         # Damaged labels, such as classes that do not exist, raise one of the last two.
         raise UnusableError(f"{metric} is undefined") from None
-    if not np.isclose(score, np.mean(list(recorded.values())), rtol=1e-6):
+    if not np.isclose(score, np.mean(recorded), rtol=1e-6):
         raise UnusableError(f"predictions do not give the {metric} of metrics.json")
-    return predictions
 
 
 def read_one_seed(
