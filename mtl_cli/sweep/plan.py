@@ -1,5 +1,6 @@
 """Reads the keys of a configuration that concern its sweep, and counts the jobs."""
 
+import itertools
 import math
 from typing import Any
 
@@ -116,15 +117,20 @@ def swept_settings(config: DictConfig) -> list[Override] | None:
 
 
 def number_of_values(setting: Override) -> int:
-    """Returns the number of values that a setting sweeps over."""
+    """Returns the number of values that a setting sweeps over.
+
+    A range of floats with more than `MAX_JOBS` values counts as `MAX_JOBS + 1` values.
+    """
     values: Any = setting.value()
     if isinstance(values, RangeSweep) and values.step:
-        # A list of the values of a long range would fill the memory. Their number is
-        # (stop - start) / step, rounded up: minus the negative quotient, rounded down.
-        start = values.start or 0
-        stop = values.stop or 0
-        negative_quotient = (start - stop) // values.step
-        return max(0, int(-negative_quotient))
+        numbers = values.range()
+        if isinstance(numbers, range):
+            # The number of values is (stop - start) / step, rounded up: minus the
+            # negative quotient, rounded down. `len` refuses numbers above 2^63.
+            return max(0, -((numbers.start - numbers.stop) // numbers.step))
+        # Hydra adds a step that is no integer again and again, with rounding errors, so
+        # only counting is exact. Counting stops when there are too many jobs.
+        return sum(1 for _ in itertools.islice(numbers, MAX_JOBS + 1))
     if not setting.is_discrete_sweep():
         return 1  # an interval: Hydra's basic sweeper refuses intervals later
     try:

@@ -18,6 +18,7 @@ from mtl_cli.core.paths import conf_folder
 from mtl_cli.sweep import job_processes, start_jobs
 from mtl_cli.sweep.plan import (
     BASIC_SWEEPER,
+    MAX_JOBS,
     SweepKeys,
     number_of_jobs,
     number_of_values,
@@ -104,6 +105,9 @@ def test_auto_runs_as_many_jobs_as_the_machine_can(
         "range(10,1,-2)",
         "range(0,1,0.25)",
         "range(0,1.1,0.3)",
+        "range(0,0.3,0.3)",  # 0 and 0.3, which Hydra rounds down
+        "range(0.1,1,0.01)",
+        "range(1,0.1,-0.3)",
         "shuffle(range(3,7))",
         "sort(3,1,2)",
         "choice(a,b)",
@@ -149,3 +153,5 @@ def test_jobs_are_counted_as_hydra_makes_them(
 def test_values_of_a_long_range_are_counted_without_a_list() -> None:
     setting = OverridesParser.create().parse_override("seed=range(0,1000000000000000)")
     assert number_of_values(setting) == 10**15
+    setting = OverridesParser.create().parse_override("seed=range(0,1,1e-15)")
+    assert number_of_values(setting) == MAX_JOBS + 1
