@@ -5,6 +5,7 @@ from typing import Any
 
 import yaml
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from mtl_cli.core.errors import first_line
 from mtl_cli.core.nested import escaped, unescaped
@@ -51,9 +52,11 @@ def read_config(run: Path) -> dict[str, Any]:
         path = run / "config.yaml"
         text = read_text(path, MAX_YAML_BYTES)
         check_yaml(text, str(path))
-        values = OmegaConf.to_container(OmegaConf.create(text))
-    except yaml.YAMLError as error:
+        values: Any = OmegaConf.to_container(OmegaConf.create(text))
+    except (yaml.YAMLError, OmegaConfBaseException) as error:
         raise ValueError(first_line(error)) from None
+    except AssertionError:  # the text is a single number or date
+        values = None
     if not isinstance(values, dict):
         raise ValueError("config.yaml holds no keys")
     values = {str(k): v for k, v in values.items() if k not in ("defaults", "hydra")}

@@ -470,7 +470,7 @@ def test_feature_or_task_that_was_removed_is_named(part, file, tmp_path):
         resume.choose_start(configured, run, False)
 
 
-@pytest.mark.parametrize("text", ["a: [", "[]", "", "a: b"])
+@pytest.mark.parametrize("text", ["a: [", "[]", "", "a: b", "a: ${", "5"])
 def test_other_configuration_is_refused_though_the_saved_one_is_damaged(
     text, file, tmp_path
 ):
