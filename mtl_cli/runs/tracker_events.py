@@ -68,5 +68,5 @@ def last_epoch_sent(tracker: Tracker, folder: Path) -> int:
     try:
         record = read_json_object(folder / RECORD)
         return int(record["epoch"]) if record["tracker"] == tracker.name else 0
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, OverflowError):
         return 0

@@ -234,6 +234,10 @@ def test_only_epochs_that_a_resumed_run_sends_are_promised(
         ('{"tracker": "recorder", "epoch": 1}', ["epoch 2", "epoch 3"]),
         ('{"tracker": "other", "epoch": 1}', ["epoch 1", "epoch 2", "epoch 3"]),
         ("[]", ["epoch 1", "epoch 2", "epoch 3"]),
+        (
+            '{"tracker": "recorder", "epoch": Infinity}',
+            ["epoch 1", "epoch 2", "epoch 3"],
+        ),
     ],
 )
 def test_resumed_run_sends_only_epochs_that_were_not_sent(
