@@ -50,7 +50,8 @@ def start_children(run_folder: Path, num_processes: int) -> Children:
         for rank in range(1, num_processes):
             variables = {cluster.TF_CONFIG: cluster.tf_config(workers, rank)}
             children.append(start_child(command, variables))
-    except OSError:  # without the others, the started children would wait for minutes
+    except BaseException:
+        # Without the other processes, the started children would wait for minutes.
         terminate(children)
         raise
     os.environ[cluster.TF_CONFIG] = cluster.tf_config(workers, 0)

@@ -1,8 +1,10 @@
+import signal
 import sys
 from contextlib import ExitStack
 
 import pytest
 
+from mtl_cli.distributed import child_processes
 from mtl_cli.distributed.child_processes import exit_reason, start_child
 
 PRINT_MORE_THAN_A_PIPE_HOLDS = """
@@ -47,3 +49,21 @@ def test_a_child_that_runs_gives_no_reason(started):
     finally:
         child.process.kill()
         child.process.wait(timeout=60)
+
+
+@pytest.mark.parametrize("error", [OSError(), KeyboardInterrupt()])
+def test_children_end_if_another_child_is_not_started(
+    error, started, tmp_path, monkeypatch
+):
+    children = []
+
+    def start_first_child(*_):
+        if children:
+            raise error
+        children.append(started("import time; time.sleep(60)"))
+        return children[0]
+
+    monkeypatch.setattr(child_processes, "start_child", start_first_child)
+    with pytest.raises(type(error)):
+        child_processes.start_children(tmp_path, 3)
+    assert children[0].process.wait(timeout=60) == -signal.SIGTERM
