@@ -16,13 +16,7 @@ import time
 from pathlib import Path
 
 from mtl_cli.core.run_folder import has_ended
-from mtl_cli.runs.job_records import (
-    JobRecord,
-    is_stopped,
-    job_records,
-    mark_as_stopped,
-    order_of_number,
-)
+from mtl_cli.runs.job_records import JobRecord, is_stopped, job_records, order_of_number
 from mtl_cli.sweep import job_processes
 from mtl_cli.sweep.job import Job
 
@@ -31,16 +25,16 @@ STOP_CHECK_SECONDS = 1.0
 
 
 def stop_external_jobs(sweep: Path, reason: str = "") -> None:
-    """Interrupts the running jobs, waits for them, and keeps other jobs from starting.
+    """Interrupts the running jobs of a sweep that is marked as stopped, and waits.
 
-    Jobs on other machines stop because of the stop file in the sweep's folder. A job
-    that a launcher has killed cannot record its end, so this function records the end.
+    Jobs on other machines look for the mark, a file in the sweep's folder, and stop by
+    themselves. A job that a launcher has killed cannot record its end, so this function
+    records the end.
 
     Args:
         sweep: the sweep's folder.
         reason: why the launcher has failed; "" if the user stops the sweep.
     """
-    mark_as_stopped(sweep)
     leave_slurm_queue()
     for record in running_here(sweep):
         with contextlib.suppress(ProcessLookupError):

@@ -850,6 +850,15 @@ def test_job_that_starts_while_the_sweep_is_stopped_is_interrupted(
     )
 
 
+def test_sweep_whose_folder_was_removed_is_stopped(tmp_path: Path) -> None:
+    sweep = tmp_path / "sweep"
+    table = JobTable(sweep)
+    table.thread = SimpleNamespace(join=lambda: None)  # type: ignore[assignment]
+    with (tmp_path / "lock").open("w") as lock:
+        assert not Session(sweep, 1, table, lock).stop()
+        assert lock.closed
+
+
 def test_folder_in_place_of_the_leaderboard_is_a_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
