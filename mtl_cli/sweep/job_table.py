@@ -21,6 +21,8 @@ POLL_SECONDS = 0.25
 # If writing the leaderboard takes 1 s, as in a large sweep, the next writing begins at
 # least 50 s later. So the writing takes at most 2 % of the time.
 LEADERBOARD_PAUSE = 50
+# A number as a value or in a list, with more than five decimals.
+LONG_NUMBER = re.compile(r"(?<=[=\[,: ])-?\d+\.\d{6,}(e[+-]?\d+)?(?=$|[\],}])")
 STYLES = {"failed": "red", "interrupted": "yellow", "running": "cyan"}
 
 
@@ -198,9 +200,11 @@ def common_settings(records: list[JobRecord]) -> set[str]:
 
 
 def rounded(setting: str) -> str:
-    """Returns a setting with long numbers rounded.
+    """Returns a setting with long numbers rounded. Numbers in other texts stay.
 
     >>> rounded("model.dropout=0.09402725344777285")
     'model.dropout=0.09403'
+    >>> rounded("dataset.train=/data/20240131.235959/rows.csv")
+    'dataset.train=/data/20240131.235959/rows.csv'
     """
-    return re.sub(r"\d+\.\d{6,}", lambda match: f"{float(match[0]):.4g}", setting)
+    return LONG_NUMBER.sub(lambda match: f"{float(match[0]):.4g}", setting)
