@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from mtl_cli.core.paths import shortest
 from mtl_cli.core.run_folder import LOG, STATUS
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.signals import Stopped
-from mtl_cli.runs.outcome import failure
+from mtl_cli.runs.outcome import failure_message
 
 if TYPE_CHECKING:
     from mtl_cli.config.run_config import Config
@@ -47,44 +48,66 @@ def execute(request: RunRequest) -> tuple[Path, bool]:
         MtlError: if the configuration or the data is wrong, or the run fails.
     """
     from mtl_cli.config.check import check
-    from mtl_cli.distributed import cluster, rendezvous
-    from mtl_cli.runs import resume
+    from mtl_cli.distributed import cluster
+    from mtl_cli.runs.resume import choose_start
 
+    start = None
     try:
         config = check(request.composed)
         strategy = config.trainer.strategy
-        if cluster.is_evaluator(strategy):
+        is_evaluator = cluster.is_evaluator(strategy)
+        rank = 0 if is_evaluator else cluster.rank(strategy)
+        is_chief = rank == 0 and not is_evaluator
+        if is_chief:
+            start = choose_start(config, request.folder, request.is_new_folder)
+    finally:
+        # Only the chief of a run that is not finished writes to a run folder. A resumed
+        # run may have another folder than the request.
+        if start is None or start.run_folder.path != request.folder:
             remove_if_empty(request.folder)
-            sys.stdout.write("mtl-train: no evaluator is needed: the chief validates\n")
-            return request.folder, False
-        if rank := cluster.rank(strategy):  # the chief has rank 0
-            remove_if_empty(request.folder)
-            execute_as_worker(config, request, rank)
-            return request.folder, True
-        start = resume.choose_start(config, request.folder, request.is_new_folder)
-    except MtlError:
-        remove_if_empty(request.folder)
-        raise
-    if start is None:
-        resume.report_finished(config, request.folder)
-        if strategy == "multi_worker":
-            workers, _ = cluster.workers_and_rank()
-            rendezvous.dismiss_workers(workers)
+    if is_evaluator:
+        sys.stdout.write("mtl-train: no evaluator is needed: the chief validates\n")
         return request.folder, False
-    path = start.folder.path
-    if path != request.folder:
-        remove_if_empty(request.folder)
+    if not is_chief:
+        execute_as_worker(config, request, rank)
+        return request.folder, True
+    if start is None:
+        report_finished_run(config, request.folder)
+        return request.folder, False
+    path = start.run_folder.path
     leaves_no_folder = config.check_only and request.is_new_folder
-    try:
+    with removed_folder(path) if leaves_no_folder else contextlib.nullcontext():
         execute_in_folder(config, start, request)
-    except (MtlError, Stopped, BrokenPipeError):
-        # After any other error, the folder is kept because it holds the traceback.
-        if leaves_no_folder:
-            shutil.rmtree(path, ignore_errors=True)
-        raise
-    if leaves_no_folder:
-        shutil.rmtree(path, ignore_errors=True)
     return path, True
+
+
+def report_finished_run(config: "Config", run: Path) -> None:
+    """Prints the scores of a finished run, and tells its other workers to end."""
+    from mtl_cli.distributed import cluster, rendezvous
+    from mtl_cli.runs.resume import report_finished
+
+    report_finished(config, run)
+    if config.trainer.strategy == "multi_worker":
+        workers, _ = cluster.workers_and_rank()
+        rendezvous.dismiss_workers(workers)
+
+
+@contextlib.contextmanager
+def removed_folder(path: Path) -> Iterator[None]:
+    """Removes a run folder after the block.
+
+    If the block raises an error that is neither a message for the user nor a stop, the
+    folder stays, because it holds the traceback.
+    """
+    holds_traceback = False
+    try:
+        yield
+    except BaseException as error:
+        holds_traceback = not isinstance(error, MtlError | Stopped | BrokenPipeError)
+        raise
+    finally:
+        if not holds_traceback:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def execute_as_worker(config: "Config", request: RunRequest, rank: int) -> None:
@@ -115,7 +138,7 @@ def execute_as_worker(config: "Config", request: RunRequest, rank: int) -> None:
         except Exception as error:
             if isinstance(error, MtlError) and error.exit_code == 2:  # wrong input
                 raise
-            message = f"worker {rank}: {failure(error)}"
+            message = f"worker {rank}: {failure_message(error)}"
             # If the disk is full, there may be no log, or no space for its copy.
             with contextlib.suppress(OSError):
                 log = copy_log(folder / LOG, request.folder, rank)
@@ -144,7 +167,7 @@ def copy_log(log: Path, run: Path, rank: int) -> Path:
 def execute_in_folder(config: "Config", start: "RunStart", request: RunRequest) -> None:
     """Runs a checked configuration, and sends its results to the tracker.
 
-    The folder of `start` records how the run ended.
+    The run folder of `start` records how the run ended.
     """
     from mtl_cli.runs.epoch_rows import rows_of_checkpoint
     from mtl_cli.runs.provenance import config_hash
@@ -153,7 +176,7 @@ def execute_in_folder(config: "Config", start: "RunStart", request: RunRequest) 
     from mtl_cli.runs.saved_config import saved_config
     from mtl_cli.runs.tracked_run import tracked_run
 
-    folder, checkpoint, settings = start.folder, start.checkpoint, request.settings
+    folder, checkpoint, settings = start.run_folder, start.checkpoint, request.settings
     command = ["mtl-train", *settings]
     with recorded_run(folder, config_hash(config), command) as console:
         for path in start.damaged:
@@ -164,9 +187,9 @@ def execute_in_folder(config: "Config", start: "RunStart", request: RunRequest) 
             text = saved_config(request.composed, request.choices)
             folder.write_text("config.yaml", text)
         values = mask_secrets(config.model_dump(mode="json"))
-        rows = None if checkpoint is None else rows_of_checkpoint(checkpoint)
+        earlier_rows = None if checkpoint is None else rows_of_checkpoint(checkpoint)
         with tracked_run(
-            config.tracker, folder.path, console.warn, values, rows
+            config.tracker, folder.path, console.warn, values, earlier_rows
         ) as tracked:
             scores = run(config, folder, console, settings, checkpoint, tracked.epoch)
             tracked.end(scores)

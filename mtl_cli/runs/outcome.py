@@ -11,10 +11,10 @@ def message_and_code(error: Exception) -> tuple[str, int]:
     """Returns the one-line message for an error that ended a run, and the exit code."""
     if isinstance(error, MtlError):
         return str(error), error.exit_code
-    return f"{failure(error)}; the traceback is in train.log", 1
+    return f"{failure_message(error)}; the traceback is in train.log", 1
 
 
-def failure(error: Exception) -> str:
+def failure_message(error: Exception) -> str:
     """Returns an error's message, with the error's class unless mtl-cli raised it."""
     class_name, message = type(error).__name__, first_line(error)
     # `first_line` returns the class of an error without a message.

@@ -38,7 +38,7 @@ UNFINISHED = ("running", "interrupted")
 class RunStart:
     """The folder that a run starts in, and the state that it starts from."""
 
-    folder: RunFolder  # locked for this process
+    run_folder: RunFolder  # locked for this process
     checkpoint: Checkpoint | None = None  # None: train from the beginning
     damaged: tuple[Path, ...] = ()  # damaged checkpoints, newer than `checkpoint`
     message: str = ""  # a line for the user about a resumed run

@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from mtl_cli.core.errors import ConfigError, MtlError, fail
 from mtl_cli.core.run_folder import status_of
-from mtl_cli.runs.outcome import failure
+from mtl_cli.runs.outcome import failure_message
 from mtl_cli.sweep import session
 
 
@@ -22,7 +22,7 @@ class StartOfSweep(Callback):
         except Exception as error:
             # Hydra would turn an error of a callback into a warning, and go on.
             code = error.exit_code if isinstance(error, MtlError) else 1
-            sys.exit(fail("mtl-train", failure(error), code))
+            sys.exit(fail("mtl-train", failure_message(error), code))
 
 
 def start(config: DictConfig) -> None:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
 
+import mtl_cli.config.check
 import mtl_cli.runs.run
 from mtl_cli.config.check import check
 from mtl_cli.core.errors import ConfigError, LostWorkerError, TrainingError, WriteError
@@ -98,6 +100,21 @@ def test_check_that_is_broken_off_leaves_no_folder(
     with pytest.raises((Exception, KeyboardInterrupt)):
         execute(request)
     assert (tmp_path / "run").exists() == is_kept
+
+
+@pytest.mark.parametrize("error", [Stopped(signal.SIGINT), ZeroDivisionError()])
+def test_empty_folder_is_removed_if_the_check_of_the_configuration_ends(
+    error, tmp_path, monkeypatch
+):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(mtl_cli.config.check, "check", fail)
+    (tmp_path / "run").mkdir()
+    request = RunRequest(DictConfig({}), {}, [], tmp_path / "run")
+    with pytest.raises(type(error)):
+        execute(request)
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("error", [ConfigError("wrong"), Stopped(signal.SIGTERM)])

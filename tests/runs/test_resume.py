@@ -373,7 +373,7 @@ def test_empty_folder_starts_whatever_resume_says_but_must(file, tmp_path):
             chosen(file, f"resume={word}"), tmp_path / word, False
         )
         assert (start.checkpoint, start.message) == (None, "")
-        start.folder.release()
+        start.run_folder.release()
     with pytest.raises(
         ConfigError, match="resume: 'must' needs an unfinished run, but no run"
     ):
@@ -389,7 +389,7 @@ def test_named_folder_with_an_unfinished_run_goes_on(status, file, tmp_path):
         start = resume.choose_start(configured, tmp_path / "run", False)
         assert start.checkpoint.values == {"number": 2}
         assert "after epoch 2 of the unfinished run" in start.message
-        start.folder.release()
+        start.run_folder.release()
 
 
 def test_damage_is_told_and_must_refuses_without_an_intact_checkpoint(file, tmp_path):
@@ -398,14 +398,14 @@ def test_damage_is_told_and_must_refuses_without_an_intact_checkpoint(file, tmp_
     last.write_bytes(b"")
     start = resume.choose_start(chosen(file), run, False)
     assert (start.checkpoint.values, start.damaged) == ({"number": 1}, (last,))
-    start.folder.release()
+    start.run_folder.release()
     before.write_bytes(b"")
     with pytest.raises(ConfigError, match="holds no intact checkpoint"):
         resume.choose_start(chosen(file, "resume=must"), run, False)
     start = resume.choose_start(chosen(file), run, False)
     assert (start.checkpoint, start.damaged) == (None, (last, before))
     assert "again: it has no intact checkpoint" in start.message
-    start.folder.release()
+    start.run_folder.release()
 
 
 def test_finished_run_is_not_run_again(file, tmp_path, capsys):
@@ -509,8 +509,8 @@ def test_run_that_ended_before_its_first_checkpoint_gives_way(
         return
     start = resume.choose_start(chosen(file, change), run, False)
     assert (start.checkpoint, start.message) == (None, "")
-    assert start.folder.record == {}
-    start.folder.release()
+    assert start.run_folder.record == {}
+    start.run_folder.release()
     assert files(run) == {"notes.txt"}
 
 
@@ -518,8 +518,8 @@ def test_folder_that_another_process_holds_is_refused(file, tmp_path):
     first = resume.choose_start(chosen(file), tmp_path / "run", False)
     with pytest.raises(ConfigError, match="another process is running in "):
         resume.choose_start(chosen(file), tmp_path / "run", False)
-    first.folder.release()
-    resume.choose_start(chosen(file), tmp_path / "run", False).folder.release()
+    first.run_folder.release()
+    resume.choose_start(chosen(file), tmp_path / "run", False).run_folder.release()
 
 
 def test_seconds_are_those_of_all_starts_and_unknown_after_a_kill(
@@ -555,8 +555,8 @@ def test_run_that_ends_while_it_is_looked_at_is_not_gone_on_with(
 
     monkeypatch.setattr(resume, "RunFolder", held)
     start = resume.choose_start(configured, tmp_path / "new", True)
-    assert (start.folder.path, start.message) == (tmp_path / "new", "")
-    start.folder.release()
+    assert (start.run_folder.path, start.message) == (tmp_path / "new", "")
+    start.run_folder.release()
 
 
 def test_new_folder_gives_way_to_the_newest_run_that_was_cut_off(file, tmp_path):
@@ -569,21 +569,21 @@ def test_new_folder_gives_way_to_the_newest_run_that_was_cut_off(file, tmp_path)
     placed(configured, tmp_path / "changed", "interrupted", data_hash="another")
     (tmp_path / "stray").write_text("")
     start = resume.choose_start(configured, tmp_path / "new", True)
-    assert start.folder.path == tmp_path / "1"
+    assert start.run_folder.path == tmp_path / "1"
     assert "resume=never starts a new run" in start.message
     # While the newest run is resumed, the run before it is the newest that is free.
     second = resume.choose_start(configured, tmp_path / "new", True)
-    assert second.folder.path == tmp_path / "0"
+    assert second.run_folder.path == tmp_path / "0"
     third = resume.choose_start(configured, tmp_path / "new", True)
-    assert (third.folder.path, third.message) == (tmp_path / "new", "")
+    assert (third.run_folder.path, third.message) == (tmp_path / "new", "")
     anew = resume.choose_start(chosen(file, "resume=never"), tmp_path / "newer", True)
-    assert anew.folder.path == tmp_path / "newer"
+    assert anew.run_folder.path == tmp_path / "newer"
     with pytest.raises(
         ConfigError, match="resume: 'must' needs an unfinished run, but no run"
     ):
         resume.choose_start(chosen(file, "resume=must"), tmp_path / "newest", True)
     for run_start in (start, second, third, anew):
-        run_start.folder.release()
+        run_start.run_folder.release()
 
 
 def test_run_that_was_cut_off_before_its_first_checkpoint_starts_again(file, tmp_path):
@@ -593,7 +593,7 @@ def test_run_that_was_cut_off_before_its_first_checkpoint_starts_again(file, tmp
         f"starting the unfinished run in {tmp_path / 'old'} again: it has no intact "
         "checkpoint; resume=never starts a new run"
     )
-    start.folder.release()
+    start.run_folder.release()
 
 
 def test_lock_is_free_after_an_error(file, tmp_path, monkeypatch):
@@ -606,7 +606,7 @@ def test_lock_is_free_after_an_error(file, tmp_path, monkeypatch):
         patch.setattr(resume, "newest_checkpoint", fail)
         with pytest.raises(DataError):
             resume.choose_start(chosen(file), run, False)
-    resume.choose_start(chosen(file), run, False).folder.release()
+    resume.choose_start(chosen(file), run, False).run_folder.release()
 
 
 def test_hash_of_a_configuration_leaves_out_what_cannot_change_a_number(file):

@@ -57,7 +57,7 @@ def test_process_that_helps_another_tells_no_tracker(
 
     def execute_in_folder(config: Config, start: RunStart, _: object) -> None:
         told.append(config.tracker.name)
-        start.folder.release()
+        start.run_folder.release()
 
     monkeypatch.setattr(execution, "execute_in_folder", execute_in_folder)
     chosen = config("tracker=tensorboard")
