@@ -26,22 +26,36 @@ def write(run: FinishedRun) -> None:
     epoch, `predictions.parquet` needs test rows, and a file in `plots/` needs epochs or
     scored rows to plot.
     """
-    folder = run.folder
     if run.history.epochs:
         csv_text = pd.DataFrame(run.epoch_rows).to_csv(index=False)
-        folder.write_text("history.csv", csv_text)
+        run.folder.write_text("history.csv", csv_text)
     if "test" in run.predictions:
-        test, scenarios = run.data.splits["test"], run.data.scenarios
-        frame = prediction_frame(
-            run.config,
-            run.data.row_numbers["test"],
-            test,
-            run.predictions["test"],
-            None if scenarios is None else scenarios.of(test).row_names,
-        )
-        with folder.replacing("predictions.parquet") as path:
-            frame.to_parquet(path, index=False)
-    calibration = [
+        write_predictions(run)
+    write_plots(run)
+    # Both pages show the summary. The confidence intervals in it may take seconds to
+    # compute, so the summary is made only once.
+    run_summary = summary(run)
+    run.folder.write_text("report.html", page(run, run_summary))
+    run.folder.write_text("model_card.md", model_card(run, run_summary))
+
+
+def write_predictions(run: FinishedRun) -> None:
+    """Writes `predictions.parquet`, with the predictions of the test rows."""
+    test, scenarios = run.data.splits["test"], run.data.scenarios
+    frame = prediction_frame(
+        run.config,
+        run.data.row_numbers["test"],
+        test,
+        run.predictions["test"],
+        None if scenarios is None else scenarios.of(test).row_names,
+    )
+    with run.folder.replacing("predictions.parquet") as path:
+        frame.to_parquet(path, index=False)
+
+
+def write_plots(run: FinishedRun) -> None:
+    """Writes the files in `plots/` that have at least one plot."""
+    calibration_plots = [
         replace(plot, title=output)
         for output, plots in run.plots_by_output.items()
         for plot in plots
@@ -49,16 +63,11 @@ def write(run: FinishedRun) -> None:
     ]
     for name, plots in {
         "learning_curves": run.loss_and_metric_plots,
-        "calibration": calibration,
+        "calibration": calibration_plots,
     }.items():
         if plots:
-            with folder.replacing(f"plots/{name}.png") as path:
+            with run.folder.replacing(f"plots/{name}.png") as path:
                 write_png(plots, path)
-    # Both pages show the summary. The confidence intervals in it may take seconds to
-    # compute, so the summary is made only once.
-    page_summary = summary(run)
-    folder.write_text("report.html", page(run, page_summary))
-    folder.write_text("model_card.md", model_card(run, page_summary))
 
 
 def prediction_frame(
@@ -86,21 +95,28 @@ def prediction_frame(
     columns: dict[str, Any] = {ROW: row_numbers + 1}
     if scenarios is not None:
         columns[SCENARIO] = pd.Categorical(scenarios)
-    for task, values in table.labels.items():
-        columns[task] = config.chosen_tasks[task].label_column(values)
+    for task, labels in table.labels.items():
+        columns[task] = config.chosen_tasks[task].label_column(labels)
     outputs = {output.name for output in config.outputs}
-    for name, values in predictions.items():
+    for name, predicted in predictions.items():
         # Other names are those of spreads, such as `click_std`, see `spread_name`.
         column = prediction_name(name) if name in outputs else name
-        columns[column] = values if values.ndim == 1 else list(values)
+        columns[column] = predicted if predicted.ndim == 1 else list(predicted)
     is_weighted = config.dataset.weight_column is not None
-    weights = table.metric_weights if is_weighted else table.population
-    for output, values in weights.items():
-        columns[weight_name(output)] = values
+    weights_by_output = table.metric_weights if is_weighted else table.population
+    for output, weights in weights_by_output.items():
+        columns[weight_name(output)] = weights
     if table.groups is not None:
-        # Groups are numbered by their first rows, so that the numbers of two runs on
-        # the same rows are equal.
-        groups = pd.Series(table.groups).where(table.groups >= 0)
-        numbers = pd.Series(pd.factorize(groups)[0], dtype="Int64")
-        columns[GROUP] = numbers.where(numbers >= 0)
+        columns[GROUP] = group_numbers(table.groups)
     return pd.DataFrame(columns)
+
+
+def group_numbers(groups: Array) -> pd.Series:
+    """Numbers groups in the order of their first rows, from 0.
+
+    So two runs on the same rows give a group the same number. A row without a group,
+    with a negative entry in `groups`, gets no number.
+    """
+    known_groups = pd.Series(groups).where(groups >= 0)
+    numbers = pd.Series(pd.factorize(known_groups)[0], dtype="Int64")
+    return numbers.where(numbers >= 0)
