@@ -6,7 +6,6 @@ and adds the new values of this run. Other features, and the features that
 `start_from.refit` names, start fresh.
 """
 
-import contextlib
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -15,32 +14,23 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from mtl_cli.config.run_config import Config
-from mtl_cli.core.errors import ConfigError, DataError, first_line, shown, suggest
+from mtl_cli.core.errors import ConfigError, DataError, first_line
 from mtl_cli.core.options import first_problem
-from mtl_cli.core.other_files import check_entries, read_json_object, read_text
-from mtl_cli.core.run_folder import (
-    CHECKPOINTS,
-    START_FROM,
-    STATUS,
-    SUBFOLDERS,
-    RunFolder,
-    status_of,
-)
+from mtl_cli.core.other_files import read_json_object, read_text
+from mtl_cli.core.run_folder import CHECKPOINTS, START_FROM, RunFolder
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.data.continued_features import EarlierLearnt, reasons_not_continued
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.features.base import Dimension, Feature
+from mtl_cli.runs.earlier_run_folder import KEY, check_finished
 from mtl_cli.runs.saved_model import LearntModel, load_learnt
 from mtl_cli.tasks.base import Statistics
 
-KEY = "start_from.run"
 # The file in the run folder with the values from the earlier run. Until the run is done
 # it can be resumed with this file, even if the earlier run is gone.
 KEPT_FILE = f"{CHECKPOINTS}/{START_FROM}"
 # The largest credible number of an optimizer's steps: no computer takes more.
 MAX_STEP = 2**53
-# A path below these folders may block, or never end, when it is read.
-SYSTEM_FOLDERS = ("/proc", "/sys", "/dev")
 
 
 @dataclass(frozen=True)
@@ -114,13 +104,7 @@ def read(config: Config, folder: Path, is_resumed: bool) -> EarlierRun | None:
     try:
         earlier = load_learnt(path)
     except DataError as error:
-        versions = environment.get("versions")
-        run_version = versions.get("mtl-cli") if isinstance(versions, dict) else None
-        this_version = version("mtl-cli")
-        hint = ""
-        if run_version != this_version:
-            hint = f"; the run is of mtl-cli {run_version}, but this is {this_version}"
-        raise DataError(f"{KEY}: {error}{hint}") from None
+        raise DataError(f"{KEY}: {error}{version_hint(environment)}") from None
     if earlier.config.ensemble:
         raise ConfigError(
             f"{KEY}: {path} is an ensemble of runs, whose weights one network cannot "
@@ -129,43 +113,18 @@ def read(config: Config, folder: Path, is_resumed: bool) -> EarlierRun | None:
     return continued_from(config, path, environment, earlier)
 
 
-def check_finished(path: Path) -> None:
-    """Raises a `ConfigError` if a path is not the folder of a finished run."""
-    try:
-        real_path, is_folder = path.resolve(), path.is_dir()
-    except (OSError, ValueError, RuntimeError) as error:  # such as a loop of links
-        raise ConfigError(f"{KEY}: {shown(str(path))}: {first_line(error)}") from None
-    no_run = f"{path} is not the folder of a run; name the folder of a finished run"
-    if any(map(real_path.is_relative_to, SYSTEM_FOLDERS)):
-        raise ConfigError(f"{KEY}: {no_run}")
-    if not is_folder:
-        raise ConfigError(
-            f"{KEY}: there is no folder {path}; name the folder of a finished run"
-            f"{suggest(path.name, names_of_runs(path.parent))}"
-        )
-    try:
-        check_entries(path, SUBFOLDERS, is_written=False)
-        status = status_of(path).get("status")
-    except (ConfigError, OSError, ValueError) as error:
-        raise ConfigError(f"{KEY}: {first_line(error)}") from None
-    if status is None:
-        runs = names_of_runs(path)
-        example = f", such as {path / runs[0]}" if runs else ""
-        raise ConfigError(f"{KEY}: {no_run}{example}")
-    if status != "done":
-        raise ConfigError(
-            f"{KEY}: the run in {path} is not finished, its status is {status}; finish "
-            "the run, or name another run"
-        )
+def version_hint(environment: dict[str, Any]) -> str:
+    """Returns the end of an error message about a run of another version of mtl-cli.
 
-
-def names_of_runs(folder: Path) -> list[str]:
-    """Returns the names of the run folders in a folder, newest first."""
-    times = {}
-    for status in folder.glob(f"*/{STATUS}"):
-        with contextlib.suppress(FileNotFoundError):  # the run was removed since
-            times[status.parent.name] = status.parent.stat().st_mtime
-    return sorted(times, key=times.__getitem__, reverse=True)
+    `environment` is the content of the run's `environment.json`. Returns "" if the run
+    is of this version.
+    """
+    versions = environment.get("versions")
+    run_version = versions.get("mtl-cli") if isinstance(versions, dict) else None
+    this_version = version("mtl-cli")
+    if run_version == this_version:
+        return ""
+    return f"; the run is of mtl-cli {run_version}, but this is {this_version}"
 
 
 def read_kept(config: Config, file: Path) -> EarlierRun:
@@ -202,13 +161,12 @@ def continued_from(
     Raises a `ConfigError` if no feature goes on.
     """
     features, labels, earlier_config = earlier
-    new_features = config.dataset.used_features
     # {feature that does not go on: the reason}
     reasons = reasons_not_continued(
-        new_features, features.by_name, config.start_from.refit
+        config.dataset.used_features, features.by_name, config.start_from.refit
     )
     messages = [f"feature {name} {reason}" for name, reason in reasons.items()]
-    going_on = [name for name in new_features if name not in reasons]
+    going_on = [name for name in config.dataset.used_features if name not in reasons]
     if not going_on:
         listed = "; ".join(f"{name} {reason}" for name, reason in reasons.items())
         raise ConfigError(
@@ -216,19 +174,11 @@ def continued_from(
             f"{listed}; name a run that has features with the same keys"
         )
     learnt = {name: dict(features.learnt[name]) for name in going_on}
-    # The dimension `auto` follows from the size of the vocabulary. A vocabulary that
-    # grows must not change the dimension. So if both runs ask for `auto`, the dimension
-    # of the earlier run is kept.
-    for name, table in features.layout.tables.items():
-        if name not in learnt:
-            continue
-        learnt[name].pop("embedding_dim", None)
-        dims = {
-            embedding_dim(config, new_features[name]),
-            embedding_dim(earlier_config, features.by_name[name]),
-        }
-        if dims == {"auto"}:
-            learnt[name]["embedding_dim"] = table.vector_length("auto")
+    for values in learnt.values():
+        values.pop("embedding_dim", None)
+    for name, length in kept_vector_lengths(config, earlier).items():
+        if name in learnt:
+            learnt[name]["embedding_dim"] = length
     tasks = continued_tasks(config, earlier_config, messages)
     hashes = {key: environment.get(key) for key in ("config_hash", "data_hash")}
     return EarlierRun(
@@ -238,6 +188,26 @@ def continued_from(
         labels={task: labels[task] for task in tasks if task in labels},
         messages=messages,
     )
+
+
+def kept_vector_lengths(config: Config, earlier: LearntModel) -> dict[str, int]:
+    """Returns {feature: length of its vectors} where `auto` must not change the length.
+
+    The dimension `auto` follows from the size of the vocabulary. A vocabulary that
+    grows must not change the dimension. So if both runs ask for `auto`, the dimension
+    of the earlier run is kept.
+    """
+    lengths = {}
+    for name, table in earlier.features.layout.tables.items():
+        feature = config.dataset.used_features.get(name)
+        if feature is None:
+            continue
+        earlier_feature = earlier.features.by_name[name]
+        dim = embedding_dim(config, feature)
+        earlier_dim = embedding_dim(earlier.config, earlier_feature)
+        if dim == earlier_dim == "auto":
+            lengths[name] = table.vector_length("auto")
+    return lengths
 
 
 def embedding_dim(config: Config, feature: Feature) -> Dimension:

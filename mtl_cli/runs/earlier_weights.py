@@ -18,10 +18,12 @@ from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.network.blocks import BlockName, blocks_of
 from mtl_cli.network.network import EarlierOptimizer, Network
 from mtl_cli.network.parts import freeze
+from mtl_cli.network.trained_model import TrainedModel
 from mtl_cli.network.transfer import copy_weights, describe, match
 from mtl_cli.runs import saved_model
 from mtl_cli.runs.console import Console
-from mtl_cli.runs.earlier_run import KEY, MAX_STEP, EarlierRun
+from mtl_cli.runs.earlier_run import MAX_STEP, EarlierRun
+from mtl_cli.runs.earlier_run_folder import KEY
 from mtl_cli.training.checkpoint import read_intact
 from mtl_cli.training.optimizer_state import OPTIMIZER
 
@@ -67,49 +69,57 @@ def take_weights(
         DataError: if the model of the earlier run is missing or damaged.
     """
     path = Path(str(config.start_from.run))
-    policy = keras.config.dtype_policy()
-    try:
-        old = saved_model.load(path)
-    except DataError as error:
-        raise DataError(f"{KEY}: {error}") from None
-    finally:
-        # Building the earlier network has set the policy of the earlier run.
-        keras.config.set_dtype_policy(policy)
-    fresh_parts, part_messages = parts_to_start_fresh(config, old.config)
+    model = load_earlier_model(path)
+    fresh_parts, part_messages = parts_to_start_fresh(config, model.config)
 
     def is_usable(name: BlockName) -> bool:
         return name.part not in fresh_parts and goes_on(name, earlier)
 
-    old_blocks = blocks_of(old.network, old.config, old.features.layout)
-    usable_blocks = {name: old_blocks[name] for name in old_blocks if is_usable(name)}
+    earlier_blocks = blocks_of(model.network, model.config, model.features.layout)
     matched = match(
-        usable_blocks,
+        {name: block for name, block in earlier_blocks.items() if is_usable(name)},
         blocks_of(network, config, features.layout),
-        [tuple(weight.shape) for weight in old.network.logits.weights],
+        [tuple(weight.shape) for weight in model.network.logits.weights],
         [tuple(weight.shape) for weight in network.logits.weights],
     )
-    copy_weights(old.network, network, matched.copies)
-    # Parts and features that start fresh entirely have a message of their own, so their
-    # layers are left out here.
-    fresh = [name for name in matched.fresh if is_usable(name)]
-    new_features = config.dataset.used_features.keys() - earlier.learnt.keys()
-    changed = [name for name in matched.changed if name.feature not in new_features]
-    step, optimizer_message = optimizer_step(path, config, old.config)
+    copy_weights(model.network, network, matched.copies)
+    step, optimizer_messages = optimizer_step(path, config, model.config)
     optimizer = None
     if step is not None:
         optimizer = EarlierOptimizer(step, path / OPTIMIZER, tuple(matched.copies))
+    # Parts and features that start fresh entirely have a message of their own, so their
+    # layers are left out here.
+    fresh = [name for name in matched.fresh if is_usable(name)]
+    fresh_features = config.dataset.used_features.keys() - earlier.learnt.keys()
+    changed = [name for name in matched.changed if name.feature not in fresh_features]
     messages = [
         *earlier.messages,
         *part_messages,
         *describe(fresh, "new, so it starts fresh"),
         *describe(changed, "of another shape, so it starts fresh"),
         *describe(matched.dropped, "left out, because this network lacks it"),
-        *optimizer_message,
+        *optimizer_messages,
     ]
     return (
         replace(network, earlier_optimizer=optimizer),
         replace(earlier, optimizer_step=step, messages=messages),
     )
+
+
+def load_earlier_model(path: Path) -> TrainedModel:
+    """Loads the model of an earlier run, and keeps Keras' precision of this run.
+
+    Raises:
+        DataError: if the model is missing or damaged.
+    """
+    policy = keras.config.dtype_policy()
+    try:
+        return saved_model.load(path)
+    except DataError as error:
+        raise DataError(f"{KEY}: {error}") from None
+    finally:
+        # Building the earlier network has set the policy of the earlier run.
+        keras.config.set_dtype_policy(policy)
 
 
 def goes_on(name: BlockName, earlier: EarlierRun) -> bool:
@@ -128,37 +138,36 @@ def goes_on(name: BlockName, earlier: EarlierRun) -> bool:
     return True
 
 
-def parts_to_start_fresh(config: Config, old: Config) -> tuple[set[Part], list[str]]:
-    """Returns the parts that start fresh, and messages that say why.
-
-    `old` is the configuration of the earlier run.
-    """
+def parts_to_start_fresh(
+    config: Config, earlier_config: Config
+) -> tuple[set[Part], list[str]]:
+    """Returns the parts that start fresh, and messages that say why."""
     parts = set(config.start_from.reset)
     messages = [
         f"{part} start fresh, as start_from.reset says"
         for part in config.start_from.reset
     ]
-    if config.model.name != old.model.name:
+    model, earlier_model = config.model.name, earlier_config.model.name
+    if model != earlier_model:
         parts |= {"experts", "gates", "towers"}
         messages.append(
-            f"the model was {old.model.name}, is {config.model.name}, so experts, "
-            f"gates and towers start fresh; model={old.model.name} keeps their weights"
+            f"the model was {earlier_model}, is {model}, so experts, gates and towers "
+            f"start fresh; model={earlier_model} keeps their weights"
         )
-    if config.encoder.name != old.encoder.name:
+    encoder, earlier_encoder = config.encoder.name, earlier_config.encoder.name
+    if encoder != earlier_encoder:
         parts |= {"encoder"}
         messages.append(
-            f"the encoder was {old.encoder.name}, is {config.encoder.name}, so the "
-            f"encoder starts fresh; encoder={old.encoder.name} keeps its weights"
+            f"the encoder was {earlier_encoder}, is {encoder}, so the encoder starts "
+            f"fresh; encoder={earlier_encoder} keeps its weights"
         )
     return parts, messages
 
 
 def optimizer_step(
-    path: Path, config: Config, old: Config
+    path: Path, config: Config, earlier_config: Config
 ) -> tuple[int | None, list[str]]:
     """Finds how many steps the optimizer of the earlier run in `path` has taken.
-
-    `old` is the configuration of the earlier run.
 
     Returns: the number of steps, and no message; or, if the optimizer starts fresh,
         None and a message that says why.
@@ -166,9 +175,9 @@ def optimizer_step(
     Raises:
         DataError: if the file of the optimizer's state is damaged.
     """
-    name, old_name = config.optimizer.name, old.optimizer.name
-    if name != old_name:
-        message = f"the optimizer was {old_name}, is {name}, so {name} starts fresh"
+    name, earlier_name = config.optimizer.name, earlier_config.optimizer.name
+    if name != earlier_name:
+        message = f"the optimizer was {earlier_name}, is {name}, so {name} starts fresh"
         return None, [message]
     file = path / OPTIMIZER
     if not file.exists():

@@ -1,0 +1,51 @@
+"""Checks that the key `start_from.run` names the folder of a finished run."""
+
+import contextlib
+from pathlib import Path
+
+from mtl_cli.core.errors import ConfigError, first_line, shown, suggest
+from mtl_cli.core.other_files import check_entries
+from mtl_cli.core.run_folder import STATUS, SUBFOLDERS, status_of
+
+KEY = "start_from.run"
+# A path below these folders may block, or never end, when it is read.
+SYSTEM_FOLDERS = ("/proc", "/sys", "/dev")
+
+
+def check_finished(path: Path) -> None:
+    """Raises a `ConfigError` if a path is not the folder of a finished run."""
+    try:
+        real_path, is_folder = path.resolve(), path.is_dir()
+    except (OSError, ValueError, RuntimeError) as error:  # such as a loop of links
+        raise ConfigError(f"{KEY}: {shown(str(path))}: {first_line(error)}") from None
+    no_run = f"{path} is not the folder of a run; name the folder of a finished run"
+    if any(map(real_path.is_relative_to, SYSTEM_FOLDERS)):
+        raise ConfigError(f"{KEY}: {no_run}")
+    if not is_folder:
+        raise ConfigError(
+            f"{KEY}: there is no folder {path}; name the folder of a finished run"
+            f"{suggest(path.name, names_of_runs(path.parent))}"
+        )
+    try:
+        check_entries(path, SUBFOLDERS, is_written=False)
+        status = status_of(path).get("status")
+    except (ConfigError, OSError, ValueError) as error:
+        raise ConfigError(f"{KEY}: {first_line(error)}") from None
+    if status is None:
+        runs = names_of_runs(path)
+        example = f", such as {path / runs[0]}" if runs else ""
+        raise ConfigError(f"{KEY}: {no_run}{example}")
+    if status != "done":
+        raise ConfigError(
+            f"{KEY}: the run in {path} is not finished, its status is {status}; finish "
+            "the run, or name another run"
+        )
+
+
+def names_of_runs(folder: Path) -> list[str]:
+    """Returns the names of the run folders in a folder, newest first."""
+    times = {}
+    for status in folder.glob(f"*/{STATUS}"):
+        with contextlib.suppress(FileNotFoundError):  # the run was removed since
+            times[status.parent.name] = status.parent.stat().st_mtime
+    return sorted(times, key=times.__getitem__, reverse=True)
