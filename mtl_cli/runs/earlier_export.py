@@ -54,10 +54,18 @@ def check_target(path: Path, target: Path, force: bool) -> None:
             f"{target} exists; choose another name, or replace an earlier export with "
             "--force"
         )
+    check_replaceable(path, target)
+
+
+def check_replaceable(path: Path, target: Path) -> None:
+    """Checks that a path holds a complete export to which no file has been added.
+
+    Raises a `ConfigError` that names the target, see `check_target`.
+    """
     try:
         record = find_record(path)
     except DAMAGED_FILE_ERRORS as error:
-        reason = damage(error).replace(str(path), str(target))
+        reason = damage_message(error).replace(str(path), str(target))
         raise ConfigError(
             f"--force: {target} holds no complete export: {reason}; move {target} "
             "away, or choose another name"
@@ -87,12 +95,13 @@ def record_of(path: Path) -> ExportRecord:
     try:
         record = find_record(path)
         if record is not None and path.is_dir():
-            # The library that loads the export would wait for a pipe for ever.
-            for _ in files_in(path):
-                pass
+            # A library that loads an export would wait for ever for a pipe in the
+            # folder. `files_in` raises an error if there is one.
+            list(files_in(path))
     except DAMAGED_FILE_ERRORS as error:
         raise DataError(
-            f"{path} holds no complete export: {damage(error)}; export the model again"
+            f"{path} holds no complete export: {damage_message(error)}; export the "
+            "model again"
         ) from None
     if record is None:
         raise DataError(
@@ -146,6 +155,6 @@ def check_record(record: dict[str, Any]) -> None:
         raise ValueError("the columns of the record have different lengths or no rows")
 
 
-def damage(error: Exception) -> str:
+def damage_message(error: Exception) -> str:
     """Describes an error about a damaged record, such as `KeyError: 'rows'`."""
     return f"{type(error).__name__}: {first_line(error)}"

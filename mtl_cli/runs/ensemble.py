@@ -90,29 +90,47 @@ def write_ensemble(folders: list[Path], target: Path) -> None:
     timer.end_stage("load the runs")
     data = load_data(runs[0])
     timer.end_stage("read, check and encode the data")
-    record = environment(config, data.fingerprint)
-    record["parameters"] = network.predictions.count_params()
-    record["ensemble"] = [run.lineage for run in runs]
-    written_config = runs[0].written_config | {"ensemble": seeds}
     command = ["mtl-compare", *map(str, folders), FLAG, str(target)]
-    try:
-        folder = RunFolder(target)
-    except ConfigError as error:
-        # The message names `hydra.run.dir`, the setting of the folder for `mtl-train`.
-        raise ConfigError(str(error).replace("hydra.run.dir", FLAG)) from None
+    folder = new_run_folder(target)
     with recorded_run(folder, config_hash(config), command) as console:
-        text = yaml.safe_dump(mask_secrets(written_config), sort_keys=False)
-        folder.write_text("config.yaml", text)
-        folder.write_json("environment.json", record)
-        folder.write_json("data_report.json", data.report)
+        record = environment(config, data.fingerprint) | {
+            "parameters": network.predictions.count_params(),
+            "ensemble": [run.lineage for run in runs],
+        }
+        write_origin(folder, runs[0].written_config | {"ensemble": seeds}, record, data)
         names = ", ".join(run.lineage["run"] for run in runs)
         console.print_line(f"ensemble: the mean of {len(runs)} runs: {names}")
-        commands = commands_for_model(target)
         ensemble = TrainedRun(
-            folder, config, command, commands, record, data, network, History()
+            folder=folder,
+            config=config,
+            command=command,
+            next_commands=commands_for_model(target),
+            environment=record,
+            data=data,
+            network=network,
+            history=History(),
         )
         save_and_score(ensemble, console, timer)
         print_paths(folder, console)
+
+
+def new_run_folder(target: Path) -> RunFolder:
+    """Makes and locks the run folder of the ensemble."""
+    try:
+        return RunFolder(target)
+    except ConfigError as error:
+        # The message names `hydra.run.dir`, the setting of the folder for `mtl-train`.
+        raise ConfigError(str(error).replace("hydra.run.dir", FLAG)) from None
+
+
+def write_origin(
+    folder: RunFolder, config: dict[str, Any], record: dict[str, Any], data: Data
+) -> None:
+    """Writes the configuration, the environment and the data report of an ensemble."""
+    text = yaml.safe_dump(mask_secrets(config), sort_keys=False)
+    folder.write_text("config.yaml", text)
+    folder.write_json("environment.json", record)
+    folder.write_json("data_report.json", data.report)
 
 
 def read_run(folder: Path) -> AveragedRun:

@@ -66,7 +66,7 @@ def export_model(
     """
     export_format = get_format(format_name)
     export_format.check(format_name, target)
-    check_target(target, target, force)
+    check_target(path=target, target=target, force=force)
     model = load_model()
     constants = model.features.constants.column_names
     if constants and not export_format.has_inputs:
@@ -76,17 +76,24 @@ def export_model(
             "weights"
         )
     record = make_record(model, format_name)
-    check = partial(check_target, target=target, force=force)
-    with replacing_folder(target, FIX, check) as path:
+    check_earlier_export = partial(check_target, target=target, force=force)
+    with replacing_folder(target, FIX, check_earlier_export) as path:
         export_format.write(model, record, path)
         result = replay(export_format, record, path, target)
-        # A later export with `force` may replace this one. A file that holds a record
-        # is surely an export. To a folder, somebody may have added other files, so the
-        # hashes of the export's own files are stored too.
         if path.is_dir():
-            text = json.dumps({**record, HASHES_KEY: hashes_of(path)})
-            (path / RECORD_FILE).write_text(text, "utf-8")
+            write_record_with_hashes(path, record)
     return result
+
+
+def write_record_with_hashes(folder: Path, record: ExportRecord) -> None:
+    """Adds the hashes of an export's files to the record in its folder.
+
+    By the hashes, a later export with `force` sees whether somebody has added files to
+    the folder. An export that is a single file needs no hashes: a file that holds a
+    record is surely an export.
+    """
+    text = json.dumps({**record, HASHES_KEY: hashes_of(folder)})
+    (folder / RECORD_FILE).write_text(text, "utf-8")
 
 
 def verify(path: Path) -> Replay:
@@ -142,7 +149,7 @@ def replay(
         export_format: the format of the export.
         record: the record of the export.
         path: the path of the export.
-        target: the path for the error message, where the export will be moved to.
+        target: the path that the error message names; the export is moved there later.
 
     Raises:
         ExportError: if an error is larger than the tolerance of the format.
@@ -159,16 +166,16 @@ def replay(
         errors[name] = float(np.max(prediction_errors(predicted, expected)))
     # A NaN counts as the largest error. All comparisons with NaN are false, so `max`
     # alone might miss it.
-    column = max(errors, key=lambda name: (math.isnan(errors[name]), errors[name]))
-    error = errors[column]
+    worst = max(errors, key=lambda name: (math.isnan(errors[name]), errors[name]))
+    error = errors[worst]
     tolerance = export_format.tolerance
     if not error <= tolerance:  # `not <=` is also true for NaN
         raise ExportError(
-            f"{target} predicts {column} differently than the run did: the largest "
+            f"{target} predicts {worst} differently than the run did: the largest "
             f"error in {rows.num_rows} example rows is {error:.1e}, but at most "
             f"{tolerance:.0e} is expected; export the model again"
         )
-    return Replay(rows.num_rows, column, error)
+    return Replay(rows.num_rows, worst, error)
 
 
 def prediction_errors(predicted: Floats, expected: Floats) -> Floats:

@@ -82,7 +82,7 @@ def predict_files(
     dataset = model.config.dataset
     request = feature_request(dataset).without(constants)
     unseen = UnseenValues(model.features)
-    not_finite = Counter[str]()  # {column: number of predictions}
+    num_not_finite = Counter[str]()  # {column: number of predictions}
     with (
         opened_table(location, keep, dataset, request) as source,
         opened_target(target, may_exist) as writer,
@@ -93,7 +93,7 @@ def predict_files(
             unseen.add(rows, encoded)
             columns = model.prediction_columns(encoded)
             for name, predictions in columns.items():
-                not_finite[name] += int((~np.isfinite(predictions)).sum())
+                num_not_finite[name] += int((~np.isfinite(predictions)).sum())
             kept_columns = {name: rows[name] for name in keep}
             writer.write(
                 pa.table(kept_columns | renamed_if_kept(columns, kept_columns))
@@ -101,13 +101,21 @@ def predict_files(
             summary.num_rows += rows.num_rows
             on_rows(summary.num_rows, source.num_rows)
     summary.seconds = time.monotonic() - start
-    summary.warnings = unseen.warnings() + [
-        f"{name}: {num_wrong:,} of {summary.num_rows:,} predictions are not finite; "
-        "look for huge numbers in the features of these rows"
-        for name, num_wrong in not_finite.items()
-        if num_wrong
+    summary.warnings = [
+        *unseen.warnings(),
+        *not_finite_warnings(num_not_finite, summary.num_rows),
     ]
     return summary
+
+
+def not_finite_warnings(num_not_finite: Counter[str], num_rows: int) -> list[str]:
+    """Returns a warning for each column of predictions that are not all finite."""
+    return [
+        f"{name}: {count:,} of {num_rows:,} predictions are not finite; look for huge "
+        "numbers in the features of these rows"
+        for name, count in num_not_finite.items()
+        if count
+    ]
 
 
 def renamed_if_kept(

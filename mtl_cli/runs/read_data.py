@@ -14,6 +14,7 @@ from mtl_cli.data.continued_features import check_same_form
 from mtl_cli.data.findings import first_loss_findings
 from mtl_cli.data.load import Data, load
 from mtl_cli.data.sampling_findings import uncorrected_findings
+from mtl_cli.data.table import Table
 from mtl_cli.network import pretrained
 from mtl_cli.network.pretrained import PretrainedVectors
 from mtl_cli.runs.console import Console
@@ -35,15 +36,7 @@ def read_data(
 
     Returns: the data, and {name of an embedding table: pretrained vectors}.
     """
-    learnt = earlier.learnt if earlier else None
-    with encoding_progress(console) as on_rows:
-        data = load(config.dataset, config.outputs, learnt, on_rows)
-    if earlier is not None:
-        for task, statistics in earlier.labels.items():
-            check_same_form(
-                f"the labels of {task} have", statistics, data.labels.get(task)
-            )
-        data = replace(data, labels=data.labels | earlier.labels)
+    data = load_data(config, console, earlier)
     rows = ", ".join(
         f"{table.num_rows:,} {split}" for split, table in data.splits.items()
     )
@@ -61,18 +54,40 @@ def read_data(
             "vectors"
         )
     folder.write_json("data_report.json", data.report)
-    heads = config.model.heads_option
-    labels = data.splits["train"].labels
-    heads.check_labels(config.chosen_tasks, labels)
-    warnings = heads.label_warnings(config.chosen_tasks, labels)
-    starts_at_labels = config.trainer.initial_bias == "labels"
-    warnings += first_loss_findings(
-        config.outputs, data.splits["train"], starts_at_labels
-    )
-    warnings += uncorrected_findings(config.outputs, data.splits["train"])
+    warnings = label_warnings(config, data.splits["train"])
     for warning in [*data.report["findings"], *warnings]:
         console.warn(warning)
     return data, vectors
+
+
+def load_data(config: Config, console: Console, earlier: EarlierRun | None) -> Data:
+    """Loads the data. Features and tasks that go on keep what they have learnt.
+
+    Raises a `DataError` if the labels of a task that goes on have another form now.
+    """
+    learnt = earlier.learnt if earlier else None
+    with encoding_progress(console) as on_rows:
+        data = load(config.dataset, config.outputs, learnt, on_rows)
+    if earlier is None:
+        return data
+    for task, statistics in earlier.labels.items():
+        check_same_form(f"the labels of {task} have", statistics, data.labels.get(task))
+    return replace(data, labels=data.labels | earlier.labels)
+
+
+def label_warnings(config: Config, train: Table) -> list[str]:
+    """Returns warnings about the labels of the training rows.
+
+    Raises a `DataError` if the heads of the model cannot use the labels.
+    """
+    heads = config.model.heads_option
+    heads.check_labels(config.chosen_tasks, train.labels)
+    starts_at_labels = config.trainer.initial_bias == "labels"
+    return [
+        *heads.label_warnings(config.chosen_tasks, train.labels),
+        *first_loss_findings(config.outputs, train, starts_at_labels),
+        *uncorrected_findings(config.outputs, train),
+    ]
 
 
 @contextmanager

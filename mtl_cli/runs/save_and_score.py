@@ -5,6 +5,7 @@ from dataclasses import asdict
 from mtl_cli.core.paths import shortest
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.core.secrets import mask_secrets
+from mtl_cli.data.table import Array
 from mtl_cli.metrics.score_dict import Scores
 from mtl_cli.runs.better_epochs import better_epochs
 from mtl_cli.runs.console import Console
@@ -30,23 +31,11 @@ def save_and_score(
     from mtl_cli.runs import report, saved_model
     from mtl_cli.runs.finished_run import FinishedRun
 
-    config, folder, data = run.config, run.folder, run.data
+    config, folder = run.config, run.folder
     calibrate_predictions(run, console)
     values = mask_secrets(config.model_dump(mode="json"))
-    saved_model.save(folder, run.network, values, data.features)
-    # Training rows that are streamed from disk would take long to score, so they are
-    # only scored if there are no other rows.
-    splits = [split for split in data.splits if split != "train" or not data.streamed]
-    if not splits:
-        splits = ["train"]
-    predictions = {split: run.network.predict(data.splits[split]) for split in splits}
-    scores = {}
-    for split in sorted(splits):
-        rows = data.splits[split]
-        scenarios = None if data.scenarios is None else data.scenarios.of(rows)
-        scores[split] = score_outputs(
-            config.outputs, rows, predictions[split], scenarios
-        )
+    saved_model.save(folder, run.network, values, run.data.features)
+    predictions, scores = predict_and_score(run)
     folder.write_values("metrics.json", scores)  # the names of scenarios are values
     timer.end_stage("save, predict and score")
 
@@ -77,6 +66,31 @@ def save_and_score(
     return scores
 
 
+def predict_and_score(
+    run: TrainedRun,
+) -> tuple[dict[str, dict[str, Array]], dict[str, Scores]]:
+    """Predicts the rows of each split, and scores the predictions.
+
+    Training rows that are streamed from disk would take long to score, so they are only
+    scored if there are no other rows.
+
+    Returns: {split: {output: predictions}} and {split: {output: score}}.
+    """
+    data = run.data
+    splits = [split for split in data.splits if split != "train" or not data.streamed]
+    if not splits:
+        splits = ["train"]
+    predictions = {split: run.network.predict(data.splits[split]) for split in splits}
+    scores = {}
+    for split in sorted(splits):
+        rows = data.splits[split]
+        scenarios = None if data.scenarios is None else data.scenarios.of(rows)
+        scores[split] = score_outputs(
+            run.config.outputs, rows, predictions[split], scenarios
+        )
+    return predictions, scores
+
+
 def print_paths(folder: RunFolder, console: Console) -> None:
     """Says where the run folder and the report are."""
     console.print_line(f"run folder: {shortest(folder.path)}")
@@ -96,12 +110,12 @@ def measure_gates(run: TrainedRun, split: str) -> GateUsage | None:
     if gate_weights is None:
         return None
     usage = summarize_gates(gate_weights)
-    slices = slices_by_feature(run.data.features, sample.features)
+    features = slices_by_feature(run.data.features, sample.features)
     scenario = run.config.dataset.scenario
-    reported = next((each for each in slices if each.column == scenario), None)
-    if reported is None:
-        reported = most_explaining_slices(gate_weights, slices)
-    usage["slices"] = [] if reported is None else usage_by_slice(gate_weights, reported)
+    slices = next((each for each in features if each.column == scenario), None)
+    if slices is None:
+        slices = most_explaining_slices(gate_weights, features)
+    usage["slices"] = [] if slices is None else usage_by_slice(gate_weights, slices)
     return usage
 
 

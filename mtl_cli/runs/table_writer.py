@@ -30,8 +30,8 @@ class TableWriter:
     Args:
         sink: the path of the file, or an open file.
         ending: the key of `WRITERS` that tells the format.
-        named_errors: returns a context that names the sink in errors of writing. None
-            is needed for a file that `replacing` opens: it names the file itself.
+        named_errors: returns a context that adds the sink's name to errors of writing.
+            By default, nothing is added: `replacing` names its own file in errors.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class TableWriter:
             ) from None
 
     def close(self) -> None:
-        """Writes what is left to write."""
+        """Writes the rows that the format still buffers, and the end of the file."""
         if self.writer is not None:
             with self.named_errors():
                 self.writer.close()
@@ -77,7 +77,11 @@ def check_target(target: str) -> None:
 
 @contextmanager
 def opened_target(target: str, may_exist: bool = True) -> Iterator[TableWriter]:
-    """Opens a file, or stdout, for a table."""
+    """Yields a writer to a file or to stdout.
+
+    The file appears at the end of the block, completely or not at all. `may_exist` says
+    whether an existing file is replaced.
+    """
     if target == STDOUT:
         writer = TableWriter(sys.stdout.buffer, ".csv", written_to_stdout)
         yield writer
