@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
@@ -19,10 +19,10 @@ from mtl_cli.core.terminal import LINE_WIDTH, new_console
 from mtl_cli.data.report import Report
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.score_dict import Scores
+from mtl_cli.runs.progress_text import ProgressText
 from mtl_cli.runs.text_tables import (
     MAX_FEATURES,
     feature_table,
-    format_metric,
     scenario_table,
     score_tables,
     task_table,
@@ -165,71 +165,3 @@ def print_in_full_width(console: RichConsole, table: Table) -> None:
         highlight=False,
         no_color=console.no_color,
     ).print(table)
-
-
-class ProgressText:
-    """Describes the progress of training in lines of text; see `Console.progress`."""
-
-    def __init__(self, epochs: int, outputs: list[Output]) -> None:
-        self.epochs, self.outputs = epochs, outputs
-        self.valid_text = ""  # the validation metrics of the last finished epoch
-        self.last_epoch = ""  # the line of the last finished epoch
-        # The time and the trained epochs at the first call of `step`. The remaining
-        # time is estimated from there on, because a resumed run may start in the middle
-        # of an epoch, and because the first step compiles.
-        self.first_step: tuple[float, float] | None = None
-
-    def step(
-        self,
-        number: int,
-        finished: float,
-        losses: dict[str, float],
-        samples_per_second: float,
-    ) -> str:
-        """Describes an unfinished epoch; see `Progress.step`."""
-        now = time.perf_counter()
-        epochs_done = number - 1 + finished
-        time_left = ""  # one call is not enough for an estimate
-        if self.first_step is None:
-            self.first_step = now, epochs_done
-        else:
-            first_time, first_epochs_done = self.first_step
-            seconds_per_epoch = (now - first_time) / (epochs_done - first_epochs_done)
-            seconds_left = (self.epochs - epochs_done) * seconds_per_epoch
-            time_left = f"{seconds_left:.0f} s left"
-        # The most important values come first, since a narrow terminal cuts the end.
-        parts = [
-            f"epoch {number}/{self.epochs} {finished:4.0%}",
-            time_left,
-            f"{samples_per_second:,.0f} samples/s",
-            self.valid_text,
-            f"loss {named_values(losses)}",
-        ]
-        return "  ".join(filter(None, parts))
-
-    def epoch(self, epoch: Epoch) -> str:
-        """Describes a finished epoch, and keeps the line in `last_epoch`."""
-        values: dict[str, dict[str, float | None]] = {}  # {metric: {task: value}}
-        outputs = self.outputs if epoch.valid else []  # without validation rows: []
-        for output in outputs:
-            metric = output.first_metric
-            value = epoch.valid[output.name][metric]
-            values.setdefault(metric, {})[output.name] = value
-        texts = [f"{metric} {named_values(x)}" for metric, x in values.items()]
-        self.valid_text = f"valid {'  '.join(texts)}" if texts else ""
-        parts = [
-            f"epoch {epoch.number}/{self.epochs}",
-            f"loss {named_values(epoch.losses)}",
-            self.valid_text,
-            f"{epoch.samples_per_second:,.0f} samples/s",
-            "best so far" if epoch.best else "",
-        ]
-        if epoch.compile_seconds:
-            parts.append(f"compiled in {epoch.compile_seconds:.1f} s")
-        self.last_epoch = "  ".join(filter(None, parts))
-        return self.last_epoch
-
-
-def named_values(values: Mapping[str, float | None]) -> str:
-    """Lists names and values on one line: `click 0.1234 buy 0.5678`."""
-    return " ".join(f"{name} {format_metric(value)}" for name, value in values.items())

@@ -52,21 +52,25 @@ def next_command(config: Config, settings: list[str]) -> str:
         plugins = [s for s in settings if s.startswith("--plugins=")]
         tables = listed_paths(test)
         return shlex.join(["mtl-evaluate", earlier, *tables, *plugins])
-    remaining = [
+    kept_settings = [
         setting
         for setting in (setting.lstrip("+") for setting in settings)
         if not setting.startswith(("hydra.", "seed=", "resume="))
     ]
     # A saved configuration has no config groups, so `model=` cannot choose a model.
-    is_saved_config = any(setting.startswith("--config-path") for setting in remaining)
+    is_saved_config = any(s.startswith("--config-path") for s in kept_settings)
     is_multi_task = len(config.chosen_tasks) > 1 and config.model.name != "single_task"
     if is_multi_task and not is_saved_config and earlier is None:
-        common = tuple(f"model.{key}=" for key in COMMON_KEYS)
-        kept_settings = [
-            setting
-            for setting in remaining
-            if setting.startswith(common)
-            or not setting.startswith(("model.", "model="))
-        ]
-        return shlex.join(["mtl-train", *kept_settings, "model=single_task"])
-    return shlex.join(["mtl-train", "-m", *remaining, "seed=1,2,3"])
+        twin_settings = without_model(kept_settings)
+        return shlex.join(["mtl-train", *twin_settings, "model=single_task"])
+    return shlex.join(["mtl-train", "-m", *kept_settings, "seed=1,2,3"])
+
+
+def without_model(settings: list[str]) -> list[str]:
+    """Leaves out the settings that choose a model, or set a key of one model alone."""
+    common = tuple(f"model.{key}=" for key in COMMON_KEYS)
+    return [
+        setting
+        for setting in settings
+        if setting.startswith(common) or not setting.startswith(("model.", "model="))
+    ]

@@ -86,12 +86,12 @@ def run(
     timer.split_off("train", "validate", history.validation_seconds)
     timer.split_off("train", "write checkpoints", history.checkpoint_seconds)
 
-    suggestions = next_commands(config, folder.path, settings)
+    commands = next_commands(config, folder.path, settings)
     trained = TrainedRun(
         folder=folder,
         config=config,
         command=["mtl-train", *settings],
-        next_commands=suggestions,
+        next_commands=commands,
         environment=environment,
         data=data,
         network=network,
@@ -102,7 +102,8 @@ def run(
         console.print_table(timer.table())
     replicas.close()
     print_paths(folder, console)
-    console.print_line(f"try next:   {suggestions[0][0]}")
+    first_command, _ = commands[0]
+    console.print_line(f"try next:   {first_command}")
     return scores
 
 
@@ -117,15 +118,11 @@ def connect_and_build(
 ) -> "tuple[Replicas, Network, dict[str, Any]] | None":
     """Connects the processes of a run, builds its network and writes its environment.
 
-    Initial biases, pretrained vectors and the weights of an earlier run are written
-    into the network.
-
     Returns: the processes, the network and the content of `environment.json`; None if
         the chief has finished the run already.
     """
     from mtl_cli.distributed.connect import connect
     from mtl_cli.network.build import build
-    from mtl_cli.network.initial_bias import set_initial_biases
 
     environment = provenance.environment(config, data.fingerprint)
     if earlier is not None:
@@ -145,13 +142,9 @@ def connect_and_build(
     if checkpoint is not None:
         warn_of_changes(checkpoint.values["environment"], environment, console)
     folder.write_json("environment.json", environment)
-    if config.trainer.initial_bias == "labels":
-        set_initial_biases(network, config, data.splits["train"])
-    pretrained.fill(network, config, data.features, vectors)
-    if earlier is not None:
-        from mtl_cli.runs.earlier_weights import start_from
-
-        network = start_from(network, config, folder, console, data.features, earlier)
+    network = write_first_weights(
+        network, config, folder, console, data, vectors, earlier
+    )
     console.print_line(
         f"{config.model.name} on {config.encoder.name}: {num_parameters:,} parameters, "
         f"batches of {length.batch_size} rows, tasks {', '.join(config.chosen_tasks)}"
@@ -159,6 +152,34 @@ def connect_and_build(
     if warning := size_warning(num_parameters, num_rows):
         console.warn(warning)
     return replicas, network, environment
+
+
+def write_first_weights(
+    network: "Network",
+    config: Config,
+    folder: RunFolder,
+    console: Console,
+    data: Data,
+    vectors: dict[str, pretrained.PretrainedVectors],
+    earlier: EarlierRun | None,
+) -> "Network":
+    """Writes all weights into a new network that do not start at random values.
+
+    These are the biases of the towers, if the configuration asks for it, the pretrained
+    vectors, and the weights of the earlier run.
+
+    Returns: the network, with the optimizer's state of the earlier run if there is one.
+    """
+    from mtl_cli.network.initial_bias import set_initial_biases
+
+    if config.trainer.initial_bias == "labels":
+        set_initial_biases(network, config, data.splits["train"])
+    pretrained.fill(network, config, data.features, vectors)
+    if earlier is None:
+        return network
+    from mtl_cli.runs.earlier_weights import start_from
+
+    return start_from(network, config, folder, console, data.features, earlier)
 
 
 def size_warning(num_parameters: int, num_rows: int) -> str:
@@ -174,8 +195,13 @@ def size_warning(num_parameters: int, num_rows: int) -> str:
 def warn_of_changes(old: dict[str, Any], new: dict[str, Any], console: Console) -> None:
     """Warns of each change since a checkpoint that may change the results of the run.
 
-    `old` is the environment of the process that wrote the checkpoint, and `new` the
-    environment of this process. Raises a `ConfigError` if the data has changed.
+    Args:
+        old: the environment of the process that wrote the checkpoint.
+        new: the environment of this process.
+        console: prints the warnings.
+
+    Raises:
+        ConfigError: if the data has changed.
     """
     if old.get("data_hash") != new["data_hash"]:
         raise ConfigError(

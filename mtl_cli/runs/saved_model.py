@@ -125,6 +125,27 @@ def load_learnt(run: Path) -> LearntModel:
 
     Raises a `DataError` if the files are missing or damaged.
     """
+    check_holds_model(run)
+    with named_damage(run):
+        check_entries(run, SUBFOLDERS, is_written=False)
+        config = Config.model_validate(read_json(run / SPEC, MAX_SPEC_BYTES))
+        learnt = read_json_object(run / LEARNT)
+        features = FeatureSet(config.dataset.used_features, learnt["features"])
+        # Encoding an example raises an error if the learnt values of a feature are
+        # missing or malformed.
+        features.encode(features.examples(1))
+        for values in features.learnt.values():
+            if "vocabulary" in values and values.vocabulary.null_count:
+                raise ValueError("a vocabulary holds null")
+        return LearntModel(features, dict(learnt["labels"]), config)
+
+
+def check_holds_model(run: Path) -> None:
+    """Raises a `DataError` if a folder holds no model, and says what it holds instead.
+
+    The folder may be an export, a run that was not trained to the end, or a folder of
+    runs.
+    """
     if not run.exists():
         raise DataError(f"{run} holds no complete model: there is no such folder")
     if not os.path.lexists(run / SPEC):
@@ -142,18 +163,6 @@ def load_learnt(run: Path) -> LearntModel:
             raise DataError(
                 f"{run} is not the folder of a run; name a run, such as {runs[0]}"
             )
-    with named_damage(run):
-        check_entries(run, SUBFOLDERS, is_written=False)
-        config = Config.model_validate(read_json(run / SPEC, MAX_SPEC_BYTES))
-        learnt = read_json_object(run / LEARNT)
-        features = FeatureSet(config.dataset.used_features, learnt["features"])
-        # Encoding an example raises an error if the learnt values of a feature are
-        # missing or malformed.
-        features.encode(features.examples(1))
-        for values in features.learnt.values():
-            if "vocabulary" in values and values.vocabulary.null_count:
-                raise ValueError("a vocabulary holds null")
-        return LearntModel(features, dict(learnt["labels"]), config)
 
 
 def checksum_line(run: Path, file: str) -> str:
@@ -172,6 +181,7 @@ def read_checksums(run: Path) -> list[str] | None:
 def check_checksums(run: Path, checksums: list[str] | None) -> None:
     """Raises an `UnsafeFileError` if a file is not what the run has written.
 
+    `checksums` are the lines of the run's `SHA256SUMS`; None if there is no such file.
     The checksums find damage, not forgery: a forger writes other checksums, or none.
     """
     if checksums is None:

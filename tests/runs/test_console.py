@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console as RichConsole
 
-from mtl_cli.runs.console import Console, ProgressText
+from mtl_cli.runs.console import Console
+from mtl_cli.runs.progress_text import ProgressText
 
 
 def test_time_left_of_a_run_that_resumes_in_the_middle_of_an_epoch(
