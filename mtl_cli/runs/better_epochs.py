@@ -22,22 +22,31 @@ def better_epochs(config: Config, history: History) -> list[str]:
     if config.trainer.monitor != AUTO or not stops_early or len(monitored) < 2:
         return []
     lines = []
+    kept = history.kept_epoch
     for output, metric in monitored:
-        name, direction = output.name, output.task.metric(metric).direction
-        values: dict[int, float] = {}  # {number of an epoch: validation metric}
-        for epoch in history.epochs:
-            value = epoch.valid.get(name, {}).get(metric)
-            if value is not None:
-                values[epoch.number] = value
-        if history.kept_epoch not in values:
+        values = validation_values(history, output.name, metric)
+        if kept not in values:
             continue
+        direction = output.task.metric(metric).direction
         best = max(values, key=lambda epoch: direction * values[epoch])
-        kept_value, best_value = values[history.kept_epoch], values[best]
-        if abs(best_value - kept_value) >= MIN_DIFFERENCE:
+        if abs(values[best] - values[kept]) >= MIN_DIFFERENCE:
             lines.append(
-                f"{name} was better after epoch {best}: {metric} of validation rows is "
-                f"{best_value:.4f} there, and {kept_value:.4f} after the kept epoch "
-                f"{history.kept_epoch}; trainer.monitor={name}.{metric} keeps the best "
-                f"epoch of {name}"
+                f"{output.name} was better after epoch {best}: {metric} of validation "
+                f"rows is {values[best]:.4f} there, and {values[kept]:.4f} after the "
+                f"kept epoch {kept}; trainer.monitor={output.name}.{metric} keeps the "
+                f"best epoch of {output.name}"
             )
     return lines
+
+
+def validation_values(history: History, output: str, metric: str) -> dict[int, float]:
+    """Returns {number of an epoch: an output's metric of the validation rows}.
+
+    An epoch in which the metric is undefined is left out.
+    """
+    values = {}
+    for epoch in history.epochs:
+        value = epoch.valid.get(output, {}).get(metric)
+        if value is not None:
+            values[epoch.number] = value
+    return values

@@ -1,7 +1,7 @@
 """Makes the rows of `history.csv`, one per epoch, and plots them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mtl_cli.metrics.score_dict import metrics_of
@@ -50,8 +50,7 @@ def learning_curves(rows: Sequence[dict[str, Any]], kept_epoch: int) -> list[Lin
     epochs = [row["epoch"] for row in rows]
 
     def line(label: str, column: str, color: int) -> Line:
-        values = (row[column] for row in rows)
-        y = [math.nan if value is None else value for value in values]
+        y = [math.nan if row[column] is None else row[column] for row in rows]
         return Line(label, epochs, y, color)
 
     def lines(prefix: str) -> list[Line]:
@@ -62,19 +61,29 @@ def learning_curves(rows: Sequence[dict[str, Any]], kept_epoch: int) -> list[Lin
         ]
 
     plots = [LinePlot("training loss", "epoch", "loss", lines("loss."))]
-    first_metrics: dict[str, str] = {}  # {output: metric}
-    for column in rows[0]:
-        if column.startswith("valid."):  # valid.OUTPUT.METRIC
-            output, _, metric = column.removeprefix("valid.").rpartition(".")
-            first_metrics.setdefault(output, metric)
-    metrics = [
+    metric_lines = [
         line(f"{output} {metric}", f"valid.{output}.{metric}", color)
-        for color, (output, metric) in enumerate(first_metrics.items())
+        for color, (output, metric) in enumerate(first_metrics(rows[0]).items())
     ]
-    if metrics:
-        plots.append(
-            LinePlot("validation", "epoch", "metric", metrics, kept_epoch=kept_epoch)
+    if metric_lines:
+        plot = LinePlot(
+            "validation", "epoch", "metric", metric_lines, kept_epoch=kept_epoch
         )
+        plots.append(plot)
     if weights := lines("weight."):
         plots.append(LinePlot("weights of tasks", "epoch", "weight", weights))
     return plots
+
+
+def first_metrics(columns: Iterable[str]) -> dict[str, str]:
+    """Returns {output: its first metric} in columns of `history.csv`.
+
+    >>> first_metrics(["loss.buy", "valid.buy.auc", "valid.buy.log_loss"])
+    {'buy': 'auc'}
+    """
+    metrics: dict[str, str] = {}
+    for column in columns:
+        if column.startswith("valid."):
+            output, _, metric = column.removeprefix("valid.").rpartition(".")
+            metrics.setdefault(output, metric)
+    return metrics

@@ -26,8 +26,8 @@ def importance_plots(
             for r in task_records[:maximum]
         ]
         if bars:
-            name = f"{title}: how much worse if the values are shuffled"
-            plots.append(IntervalPlot(name, name, bars, 0.0))
+            caption = f"{title}: how much worse if the values are shuffled"
+            plots.append(IntervalPlot(caption, caption, bars, 0.0))
     return plots
 
 

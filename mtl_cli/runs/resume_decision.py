@@ -86,7 +86,7 @@ def reason_not_to_resume(
 def has_same_data(config: Config, path: Path) -> bool:
     """Whether a run used the same data; True if the run has not recorded its data."""
     try:
-        record = read_json_object(path / "environment.json")
+        environment = read_json_object(path / "environment.json")
     except (OSError, ValueError):
         return True
-    return bool(record.get("data_hash") == hash_rows(config.dataset))
+    return bool(environment.get("data_hash") == hash_rows(config.dataset))

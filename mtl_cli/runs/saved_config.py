@@ -26,21 +26,29 @@ def saved_config(composed: DictConfig, choices: dict[str, Any]) -> str:
     `mtl-train --config-path RUN --config-name config` runs the saved configuration
     again, in a new folder. The choices are {config group: the chosen option}.
     """
-    name = f"{composed.dataset.name}-{choices.get('model', composed.model.name)}"
     values: Any = OmegaConf.to_container(composed, resolve=True)
     # `escaped` puts a backslash before each `${`. A secret with a backslash in it would
     # not be found and masked, so nothing is escaped if a secret contains `${`.
     if not any("${" in secret for secret in tracked_secrets()):
         values = escaped(values)
-    resolved = mask_secrets(values)
-    default: Any = OmegaConf.to_container(OmegaConf.load(conf_folder() / "config.yaml"))
-    folder = RUN_FOLDER.format(name=mask_secrets(name))
-    hydra = default["hydra"] | {"run": {"dir": folder}}
-    del hydra["help"]  # the help lists config groups, but a saved file has none
     groups = ("hydra/job_logging", "hydra/hydra_logging")
     defaults = [*({f"override {group}": "none"} for group in groups), "_self_"]
-    saved = {"defaults": defaults, **resolved, "hydra": hydra}
+    name = f"{composed.dataset.name}-{choices.get('model', composed.model.name)}"
+    hydra = hydra_section(RUN_FOLDER.format(name=mask_secrets(name)))
+    saved = {"defaults": defaults, **mask_secrets(values), "hydra": hydra}
     return OmegaConf.to_yaml(OmegaConf.create(saved))
+
+
+def hydra_section(run_folder: str) -> dict[str, Any]:
+    """Returns the section `hydra` of a saved configuration, which names a run folder.
+
+    The other keys are those of the default configuration, except the help: it lists
+    config groups, but a saved configuration has none.
+    """
+    default: Any = OmegaConf.to_container(OmegaConf.load(conf_folder() / "config.yaml"))
+    section: dict[str, Any] = default["hydra"] | {"run": {"dir": run_folder}}
+    del section["help"]
+    return section
 
 
 def read_config(run: Path) -> dict[str, Any]:

@@ -34,8 +34,8 @@ class TrackedRun:
     ) -> None:
         self.tracker, self.folder, self.warn = tracker, folder, warn
         self.is_ending = False  # whether `end` has been called
-        # Both threads hold this lock while they change an attribute below, and then
-        # notify the other thread.
+        # The run and the thread hold this lock while they change an attribute below,
+        # and then notify each other.
         self.lock = threading.Condition()
         self.is_open = tracker.name != "none"
         self.events: deque[Event] = deque()
@@ -108,15 +108,10 @@ class TrackedRun:
             lacks_end = bool(self.events) or self.is_end_refused
             num_unsent = sum(event.num_values for event in self.events)
         num_missing = self.num_refused + num_unsent
-        if not num_missing and not lacks_end:
-            return
-        if self.reason:
-            reason = self.reason
-        elif is_interrupted:
-            reason = "the run was stopped before the tracker had received them"
-        else:
-            reason = f"the tracker has not received them within {MAX_SECONDS_BUSY} s"
-        self.warn_of_missing(num_missing, lacks_end, reason, has_failed=scores is None)
+        if num_missing or lacks_end:
+            reason = self.reason or reason_without_error(is_interrupted)
+            has_failed = scores is None
+            self.warn_of_missing(num_missing, lacks_end, reason, has_failed)
 
     def wait_until_sent(self) -> None:
         """Waits until all events are sent or refused, or the time is over."""
@@ -154,26 +149,34 @@ class TrackedRun:
                 if not self.is_open:
                     return
                 is_first_error = error is not None and not self.reason
-                self.last_outcome = outcome
-                # The first refusal explains the following refusals.
-                is_first_refusal = outcome is Outcome.REFUSED and not self.has_refused
-                if error and (outcome is Outcome.AWAY or is_first_refusal):
-                    self.reason = first_line(error)
-                if error and event.must_succeed:
-                    self.start_error = error
-                    self.is_open = False
-                if outcome is Outcome.REFUSED:
-                    self.has_refused = True
-                    self.num_refused += event.num_values
-                    self.is_end_refused = event.is_end
-                if outcome is not Outcome.AWAY:
-                    self.events.popleft()
+                self.note_outcome(event, outcome, error)
                 self.lock.notify_all()
             if is_first_error and not event.must_succeed:
                 self.warn_of_error(outcome)
             if outcome is Outcome.AWAY:
                 with self.lock:
                     self.lock.wait_for(lambda: not self.is_open, RETRY_SECONDS)
+
+    def note_outcome(
+        self, event: Event, outcome: Outcome, error: BaseException | None
+    ) -> None:
+        """Notes the outcome of the first event in the queue; the caller has the lock.
+
+        The first refusal explains the following refusals, so its reason is kept.
+        """
+        self.last_outcome = outcome
+        is_first_refusal = outcome is Outcome.REFUSED and not self.has_refused
+        if error and (outcome is Outcome.AWAY or is_first_refusal):
+            self.reason = first_line(error)
+        if error and event.must_succeed:
+            self.start_error = error
+            self.is_open = False
+        if outcome is Outcome.REFUSED:
+            self.has_refused = True
+            self.num_refused += event.num_values
+            self.is_end_refused = event.is_end
+        if outcome is not Outcome.AWAY:
+            self.events.popleft()
 
     def warn_of_error(self, outcome: Outcome) -> None:
         """Prints a warning about the first error, and says what the error changes."""
@@ -205,6 +208,13 @@ class TrackedRun:
             if not self.num_refused:
                 text += ", and the resumed run sends the missing values"
         self.warn(text)
+
+
+def reason_without_error(is_interrupted: bool) -> str:
+    """Returns why events are not sent, if the service has raised no error."""
+    if is_interrupted:
+        return "the run was stopped before the tracker had received them"
+    return f"the tracker has not received them within {MAX_SECONDS_BUSY} s"
 
 
 @contextlib.contextmanager
