@@ -77,20 +77,22 @@ def slices_to_test(run: TrainedRun, sample: Table, remarks: list[str]) -> list[S
     more than `MAX_TESTS` tests, the last features are left out, and a remark is added.
     """
     reports = run.data.report["features"]
-    slices = sorted(
-        slices_by_feature(run.data.features, sample.features),
-        key=lambda feature: -max(reports[feature.column]["auc"].values(), default=0.0),
-    )
+
+    def best_auc(feature: Slices) -> float:
+        return max(reports[feature.column]["auc"].values(), default=0.0)
+
+    features = slices_by_feature(run.data.features, sample.features)
+    features = sorted(features, key=best_auc, reverse=True)
     num_outputs = len(run.config.outputs)
-    num_tests = np.cumsum([len(feature.names) * num_outputs for feature in slices])
+    num_tests = np.cumsum([len(feature.names) * num_outputs for feature in features])
     # The first feature is always tested, even if it has many values.
     num_chosen = max(1, int((num_tests <= MAX_TESTS).sum()))
-    if num_chosen < len(slices):
+    if num_chosen < len(features):
         remarks.append(
-            f"slices by {len(slices) - num_chosen} of {len(slices)} features, which "
-            "predict the labels worst on their own"
+            f"slices by {len(features) - num_chosen} of {len(features)} features, "
+            "which predict the labels worst on their own"
         )
-    return slices[:num_chosen]
+    return features[:num_chosen]
 
 
 def measure_importance(
@@ -106,11 +108,7 @@ def measure_importance(
 
     Returns: see `permutation_importance`; {} if nothing is measured.
     """
-    features = run.data.features
-    predictions_per_row = len(features.by_name) * REPEATS
-    trained_rows = run.data.splits["train"].num_rows * len(run.history.epochs)
-    affordable_rows = int(PREDICTED_FRACTION * trained_rows / predictions_per_row)
-    num_rows = min(sample.num_rows, affordable_rows)
+    num_rows = min(sample.num_rows, num_affordable_rows(run))
     if num_rows < min(sample.num_rows, MIN_ROWS):
         remarks.append(
             "the importance of features, which would take long compared with the "
@@ -119,7 +117,7 @@ def measure_importance(
         return {}
     # Evenly spaced, because the rows of a table may be in the order of time.
     chosen_indices = np.linspace(0, sample.num_rows - 1, num_rows).astype("int64")
-    outputs = []
+    outputs = []  # those whose chosen rows hold enough rows of each class
     for scored in rows_of_outputs:
         chosen_mask = np.isin(scored.row_indices, chosen_indices)
         if scored.take(chosen_mask).smaller_class_size >= MIN_OF_CLASS:
@@ -132,4 +130,16 @@ def measure_importance(
     if not outputs:
         return {}
     rows = sample.take(chosen_indices)
-    return permutation_importance(run.network, features, outputs, rows, REPEATS)
+    return permutation_importance(
+        run.network, run.data.features, outputs, rows, REPEATS
+    )
+
+
+def num_affordable_rows(run: TrainedRun) -> int:
+    """Returns on how many rows importance can be measured; see `PREDICTED_FRACTION`.
+
+    Each row is predicted `REPEATS` times for each feature.
+    """
+    predictions_per_row = len(run.data.features.by_name) * REPEATS
+    num_trained_rows = run.data.splits["train"].num_rows * len(run.history.epochs)
+    return int(PREDICTED_FRACTION * num_trained_rows / predictions_per_row)

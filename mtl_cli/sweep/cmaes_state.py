@@ -113,16 +113,25 @@ def make_optimizer(name: str, values: dict[str, Any]) -> Any:
         shape = optional_shapes.get(key, np.shape(new_values[key]))
         numbers = check_value(key, value, shape)
         state[key] = numbers if numbers.ndim else value
+    check_limits(state, num_parameters, new._funhist_term)
+    new.__setstate__(state)
+    return new
+
+
+def check_limits(state: dict[str, Any], num_parameters: int, history_term: int) -> None:
+    """Raises a `ValueError` if a number could make the search endless or fail.
+
+    `history_term` is `_funhist_term` of a new optimizer: the number of generations in
+    the ring buffer `_funhist_values`.
+    """
     if not 0 <= state["_n_max_resampling"] <= MAX_RESAMPLING * num_parameters:
         raise ValueError(f"_n_max_resampling is {state['_n_max_resampling']}")
-    if state["_funhist_term"] != new._funhist_term:
+    if state["_funhist_term"] != history_term:
         raise ValueError(
-            f"_funhist_term is {state['_funhist_term']} instead of {new._funhist_term}"
+            f"_funhist_term is {state['_funhist_term']} instead of {history_term}"
         )
     if not state["_g"] >= 0:  # also true for NaN
         raise ValueError(f"_g, the number of generations, is {state['_g']}")
-    new.__setstate__(state)
-    return new
 
 
 def check_value(key: str, value: Any, shape: tuple[int, ...]) -> npt.NDArray[Any]:

@@ -54,36 +54,59 @@ def adapt_plugins(config: DictConfig) -> None:
 
     The function changes settings of plugins, and gives all jobs the same sweep folder.
     """
-    sweeper, launcher = config.hydra.sweeper, config.hydra.launcher
+    folder = Path(config.hydra.sweep.dir).absolute()
+    launcher = str(config.hydra.launcher._target_)
     with open_dict(config):
-        if str(sweeper._target_).startswith(LIST_SWEEPER):
-            for key in ("list_params", "grid_params"):
-                params: Any = OmegaConf.to_container(sweeper[key])
-                sweeper[key] = {
-                    name: nulls_as_text(values) for name, values in params.items()
-                }
-        # Hydra composes each job's configuration again, from `config.hydra.overrides`.
-        # The resolved path of the sweep's folder is added to these overrides, so that
-        # all jobs write to the same folder: a `${seed}` in the path would differ
-        # between jobs, and a cluster may start a job in another current folder.
-        folder = Path(config.hydra.sweep.dir).absolute()
-        settings = [f"hydra.sweep.dir={quoted(str(folder))}", "hydra.sweep.subdir=."]
-        config.hydra.overrides.hydra.extend(settings)
-        if uses_basic_launcher(config.hydra):
-            return
-        if str(launcher._target_).startswith(SUBMITIT):
-            print_warnings_once()
-            if launcher.submitit_folder == f"{config.hydra.sweep.dir}/.submitit/%j":
-                launcher.submitit_folder = f"{new_submitit_folder(folder)}/%j"
-        if str(launcher._target_).startswith(RAY):
-            # Ray joins a cluster that runs on this machine. A running cluster refuses
-            # the object store memory that the plugin requests by default.
-            quiet = {"logging_level": "error", "log_to_driver": False}
-            launcher.ray.init = {
-                **quiet,
-                "object_store_memory": None,
-                **launcher.ray.init,
-            }
+        if str(config.hydra.sweeper._target_).startswith(LIST_SWEEPER):
+            adapt_list_sweeper(config.hydra.sweeper)
+        share_sweep_folder(config, folder)
+        if launcher.startswith(SUBMITIT):
+            adapt_submitit(config, folder)
+        if launcher.startswith(RAY):
+            adapt_ray(config.hydra.launcher)
+
+
+def adapt_list_sweeper(sweeper: DictConfig) -> None:
+    """Makes the list sweeper pass on null values; see `nulls_as_text`."""
+    for key in ("list_params", "grid_params"):
+        params: Any = OmegaConf.to_container(sweeper[key])
+        sweeper[key] = {name: nulls_as_text(values) for name, values in params.items()}
+
+
+def share_sweep_folder(config: DictConfig, folder: Path) -> None:
+    """Makes all jobs of a sweep write to the same folder.
+
+    Hydra composes each job's configuration again, from `config.hydra.overrides`. So the
+    resolved path of the folder is added to these overrides: a `${seed}` in the path
+    would differ between jobs, and a cluster may start a job in another current folder.
+    """
+    settings = [f"hydra.sweep.dir={quoted(str(folder))}", "hydra.sweep.subdir=."]
+    config.hydra.overrides.hydra.extend(settings)
+
+
+def adapt_submitit(config: DictConfig, sweep: Path) -> None:
+    """Makes submitit print less, and keep its pickles in a folder that is safe.
+
+    A folder that the user has named stays.
+    """
+    print_warnings_once()
+    launcher = config.hydra.launcher
+    if launcher.submitit_folder == f"{config.hydra.sweep.dir}/.submitit/%j":
+        launcher.submitit_folder = f"{new_submitit_folder(sweep)}/%j"
+
+
+def adapt_ray(launcher: DictConfig) -> None:
+    """Makes Ray print errors only, and join a cluster that runs on this machine.
+
+    A running cluster refuses the object store memory that the plugin requests by
+    default. Keys of `ray.init` that the user has set stay.
+    """
+    launcher.ray.init = {
+        "logging_level": "error",
+        "log_to_driver": False,
+        "object_store_memory": None,
+        **launcher.ray.init,
+    }
 
 
 def nulls_as_text(values: Any) -> Any:

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -69,38 +69,52 @@ def start_jobs(composed: DictConfig) -> Objective:
         raise JobError("the sweep has been stopped")
     settings = list(hydra_config.overrides.task)
     choices = dict(hydra_config.runtime.choices)
-    first_variant = Variant(values, settings, choices)
-    try:
-        keys = keys_of_values(values)
-        options = keys.sweep
-        repeats = keys.repeats
-        variants = repeats_and_twins(first_variant)
-    except (ConfigError, LookupError, TypeError, ValueError):
-        # The wrong configuration becomes one job, and the job reports the error.
-        options = SweepOptions(jobs="auto", timeout_minutes=None)
-        repeats = 1
-        variants = [first_variant]
+    runs = requested_runs(Variant(values, settings, choices))
     if not started:  # Hydra writes multirun.yaml before it starts the first job
         session.mask_multirun(sweep)
     is_basic = uses_basic_launcher(hydra_config)
-    jobs_at_once = options.jobs_at_once if is_basic else 1
-    timeout_seconds = None
-    if options.timeout_minutes is not None:
-        timeout_seconds = options.timeout_minutes * 60
+    jobs_at_once = runs.options.jobs_at_once if is_basic else 1
     # A single job at a time gets 0: TensorFlow then chooses the number of threads.
     threads = 0 if jobs_at_once == 1 else max(1, cores() // jobs_at_once)
-    jobs = new_jobs(variants, threads)
+    jobs = new_jobs(runs.variants, threads)
     for job in jobs:
         if job.folder not in started:
             started[job.folder] = job.record
             if not is_basic:
                 wait_for_equal_job(job)
             if not skip_if_done(job):
-                job_processes.start_process(job, jobs_at_once, timeout_seconds)
+                timeout = timeout_seconds(runs.options)
+                job_processes.start_process(job, jobs_at_once, timeout)
     if not is_basic:
         wait_unless_stopped(sweep)
-    repeats_of_configuration = jobs[:repeats]  # the twins follow
-    return Objective([job.folder for job in repeats_of_configuration])
+    return Objective([job.folder for job in jobs[: runs.num_repeats]])
+
+
+class RequestedRuns(NamedTuple):
+    """The runs that a composed configuration asks for, and how to run them."""
+
+    variants: list[Variant]  # the repeats, then the twins
+    num_repeats: int
+    options: SweepOptions
+
+
+def requested_runs(composed: Variant) -> RequestedRuns:
+    """Returns the repeats and the twins of a composed configuration.
+
+    A wrong configuration becomes a single job, which reports the error.
+    """
+    try:
+        keys = keys_of_values(composed.values)
+        return RequestedRuns(repeats_and_twins(composed), keys.repeats, keys.sweep)
+    except (ConfigError, LookupError, TypeError, ValueError):
+        options = SweepOptions(jobs="auto", timeout_minutes=None)
+        return RequestedRuns([composed], 1, options)
+
+
+def timeout_seconds(options: SweepOptions) -> float | None:
+    """Returns the seconds after which a job is killed; None for no limit."""
+    minutes = options.timeout_minutes
+    return None if minutes is None else minutes * 60
 
 
 def new_jobs(variants: list[Variant], threads: int) -> list[Job]:
