@@ -45,14 +45,24 @@ def stop_external_jobs(sweep: Path, reason: str = "") -> None:
     ):
         time.sleep(POLL_SECONDS)
     for record in running_here(sweep):
-        if has_ended(record.pid) and reason:
-            job_processes.record_death(sweep, record, f"cut off: {reason}")
-        elif has_ended(record.pid):
-            record.seconds = job_processes.seconds_since_start(sweep, record)
-            record.status = "interrupted"
-            record.error = "cut off"
-            record.code = 130
-            record.write(sweep)
+        if has_ended(record.pid):
+            record_cut_off_job(sweep, record, reason)
+
+
+def record_cut_off_job(sweep: Path, record: JobRecord, reason: str) -> None:
+    """Records the end of a job whose process the launcher has killed.
+
+    Without a reason, the user has stopped the sweep: then the job is interrupted, not
+    failed.
+    """
+    if reason:
+        job_processes.record_death(sweep, record, f"cut off: {reason}")
+        return
+    record.seconds = job_processes.seconds_since_start(sweep, record)
+    record.status = "interrupted"
+    record.error = "cut off"
+    record.code = 130
+    record.write(sweep)
 
 
 def leave_slurm_queue() -> None:
@@ -106,13 +116,13 @@ def describe_failure(error: Exception) -> str:
         codes = re.findall(r"[{,] ?([^{},]+)", str(error))
         return f"joblib lost a process ({', '.join(codes)}) and ends all others"
     lines = [line.strip() for line in str(error).splitlines() if line.strip("- ")]
-    # The text of a FailedJobError is a traceback, then the paths of logs. If Slurm has
-    # refused the job, the text is only Slurm's message.
+    reason = " ".join(lines[:2])
+    # The text of a FailedJobError is a traceback, then the line "You can check ..." and
+    # the paths of logs. If Slurm has refused the job, the text is only Slurm's message.
     is_path_line = [line.startswith("You can check") for line in lines]
     if name == "FailedJobError" and any(is_path_line[1:]):
-        last_line = lines[is_path_line.index(True) - 1]
-        return f"a process of {package} failed: {last_line}"
-    return f"a process of {package} failed: {' '.join(lines[:2])}"
+        reason = lines[is_path_line.index(True) - 1]  # the end of the traceback
+    return f"a process of {package} failed: {reason}"
 
 
 def running_records(sweep: Path) -> list[JobRecord]:

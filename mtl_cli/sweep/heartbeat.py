@@ -40,7 +40,7 @@ class Heartbeat(threading.Thread):
     def __init__(self, study: optuna.Study) -> None:
         super().__init__(daemon=True)
         self.study = study
-        self.count = 0  # of heartbeats
+        self.num_beats = 0
         # {id of a sweep: (its last heartbeat, the time when this thread first saw it)}
         self.last_heartbeats: dict[str, tuple[Any, float]] = {}
 
@@ -55,10 +55,12 @@ class Heartbeat(threading.Thread):
         """Changes this sweep's heartbeat, and looks for trials of cut-off sweeps."""
         study = self.study
         storage = study._storage
-        self.count += 1
-        study.set_system_attr(f"{SWEEP}:{storage.sweep_id}", [time.time(), self.count])
+        self.num_beats += 1
+        study.set_system_attr(
+            f"{SWEEP}:{storage.sweep_id}", [time.time(), self.num_beats]
+        )
         storage.read_trials_from_remote_storage(study._study_id)
-        heartbeats, now = study.system_attrs, time.monotonic()
+        heartbeats = study.system_attrs
         for trial in study.get_trials(states=(TrialState.RUNNING,)):
             if storage.is_own(trial):
                 continue
@@ -67,8 +69,14 @@ class Heartbeat(threading.Thread):
             # without heartbeats.
             sweep_id = trial.system_attrs.get(SWEEP, f"trial {trial.number}")
             heartbeat = heartbeats.get(f"{SWEEP}:{sweep_id}")
-            last_heartbeat, since = self.last_heartbeats.get(sweep_id, (None, now))
-            if sweep_id not in self.last_heartbeats or heartbeat != last_heartbeat:
-                self.last_heartbeats[sweep_id] = heartbeat, now
-            elif now - since > MAX_SILENCE_SECONDS:
+            if self.seconds_since_change(sweep_id, heartbeat) > MAX_SILENCE_SECONDS:
                 retry_trial(study, trial)
+
+    def seconds_since_change(self, sweep_id: str, heartbeat: Any) -> float:
+        """Returns for how long this thread has seen the same heartbeat of a sweep."""
+        now = time.monotonic()
+        last_heartbeat, since = self.last_heartbeats.get(sweep_id, (None, now))
+        if sweep_id not in self.last_heartbeats or heartbeat != last_heartbeat:
+            self.last_heartbeats[sweep_id] = heartbeat, now
+            return 0.0
+        return now - since

@@ -130,7 +130,10 @@ def stop_all_jobs() -> None:
 
 
 def finish(running_job: RunningJob, is_late: bool) -> None:
-    """Removes a job whose process has ended or was killed, and completes its record."""
+    """Removes a job whose process has ended or was killed, and completes its record.
+
+    `is_late` says whether the process was killed after its deadline.
+    """
     running.remove(running_job)
     job = running_job.job
     process = running_job.process
@@ -142,17 +145,23 @@ def finish(running_job: RunningJob, is_late: bool) -> None:
         record_death(job.sweep, job.record, str(error))
         record = job.record
     if record.status == "running":
-        reason = exit_reason(process.exitcode or 0)
-        if is_late and running_job.is_interrupted:
-            reason = (
-                f"the job did not end within {GRACE_SECONDS} s after the sweep was "
-                "stopped"
-            )
-        elif is_late:
-            reason = "the job ran longer than sweep.timeout_minutes"
-        record_death(job.sweep, record, reason)
+        record_death(job.sweep, record, reason_of_death(running_job, is_late))
     record.stderr_path(job.sweep).unlink(missing_ok=True)
     process.close()
+
+
+def reason_of_death(running_job: RunningJob, is_late: bool) -> str:
+    """Returns why a job's process has ended before it could record its end.
+
+    `is_late` says whether the process was killed after its deadline.
+    """
+    if not is_late:
+        return exit_reason(running_job.process.exitcode or 0)
+    if running_job.is_interrupted:
+        return (
+            f"the job did not end within {GRACE_SECONDS} s after the sweep was stopped"
+        )
+    return "the job ran longer than sweep.timeout_minutes"
 
 
 def record_death(sweep: Path, record: JobRecord, reason: str) -> None:
@@ -182,9 +191,10 @@ def record_death(sweep: Path, record: JobRecord, reason: str) -> None:
 
 
 def seconds_since_start(sweep: Path, record: JobRecord) -> float:
-    """Returns the seconds since a job's process started, and wrote its record.
+    """Returns the seconds since a job's process started.
 
-    Only the end of a job changes the record again.
+    They are the age of the job's record: the process writes the record when it starts,
+    and again only when the job ends.
     """
     return max(0.0, time.time() - record.path(sweep).stat().st_mtime)
 

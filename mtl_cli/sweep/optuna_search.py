@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # the search alone needs these packages
 
 # The module of the plugin; the `_target_` of the sweeper begins with it.
 OPTUNA_SWEEPER = "hydra_plugins.hydra_optuna_sweeper"
-ATTEMPTS = 4  # how often a sweep tries to make the tables of a database
+MAX_ATTEMPTS = 4  # to make the tables of a database
 LOCKED_DATABASE = "database is locked"  # an error of SQLite
 MISSING_RECORD = "Record does not exist."  # in the errors of Optuna's storage
 
@@ -35,9 +35,14 @@ MISSING_RECORD = "Record does not exist."  # in the errors of Optuna's storage
 current_storage: "SearchStorage | None" = None
 
 
+def is_search(config: DictConfig) -> bool:
+    """Whether Optuna chooses the jobs of a sweep."""
+    return str(config.hydra.sweeper._target_).startswith(OPTUNA_SWEEPER)
+
+
 def check_search(config: DictConfig) -> None:
     """Refuses a search that has no scores, and a search for the worst score."""
-    if not str(config.hydra.sweeper._target_).startswith(OPTUNA_SWEEPER):
+    if not is_search(config):
         return
     if config.check_only:
         raise ConfigError(
@@ -55,26 +60,20 @@ def resume_search(config: DictConfig) -> bool:
     """Prepares a search to continue the trials of earlier starts of the same sweep.
 
     `n_trials` counts the trials of all starts. A trial that was cut off is tried again
-    first, and resumes in its run folder. Only if the sweep is a search, the function
-    changes the section `hydra.sweeper` of the configuration.
+    first, and resumes in its run folder. The function changes the section
+    `hydra.sweeper` of the configuration. A sweep that is no search stays as it is.
 
     Returns: whether earlier starts have completed all trials.
     """
     # The plugin would log failed trials; our own table shows them.
     logging.getLogger("hydra_plugins").setLevel(logging.CRITICAL)
     sweeper = config.hydra.sweeper
-    if not str(sweeper._target_).startswith(OPTUNA_SWEEPER):
+    if not is_search(config):
         return False
     # The objective of a job is better if it is greater. The plugin's default is to
     # minimize.
     sweeper.direction = "maximize"
-    import optuna
-
-    from mtl_cli.sweep import cmaes_state  # imports NumPy
-
-    cmaes_state.replace_pickle()
-    optuna.logging.set_verbosity(logging.ERROR)
-    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    adapt_optuna()
     url = str(sweeper.storage)
     # Only a search in an SQL database is continued.
     if sweeper.storage is None or url.startswith("redis"):
@@ -92,6 +91,17 @@ def resume_search(config: DictConfig) -> bool:
             f"{mask_secrets(url)}: {type(error).__name__}: {first_line(error)}; "
             f"{NEW_DATABASE}"
         ) from error
+
+
+def adapt_optuna() -> None:
+    """Silences Optuna, and keeps the states of its CMA-ES search as JSON."""
+    import optuna
+
+    from mtl_cli.sweep import cmaes_state  # imports NumPy
+
+    cmaes_state.replace_pickle()
+    optuna.logging.set_verbosity(logging.ERROR)
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
 
 
 def storage_advice(error: StorageError, url: str) -> str:
@@ -151,7 +161,7 @@ def open_study(config: DictConfig) -> "optuna.Study | None":
     url = str(sweeper.storage)
     with open_dict(sweeper):
         sweeper.storage = {"_target_": f"{__name__}.opened_storage"}
-    for attempt in range(ATTEMPTS):
+    for attempt in range(1, MAX_ATTEMPTS + 1):
         began = time.monotonic()
         try:
             folder = Path(config.hydra.sweep.dir)
@@ -168,19 +178,23 @@ def open_study(config: DictConfig) -> "optuna.Study | None":
             sqlalchemy.exc.DBAPIError,
             optuna.exceptions.StorageInternalError,
         ) as error:
-            cause = error.__cause__ or error
-            # SQLAlchemy's error holds the database's own error, with a shorter text.
-            cause = getattr(cause, "orig", cause)
-            reason = first_line(cause)
+            reason = database_reason(error)
             # If SQLite has waited for a lock in vain, another try would also wait in
             # vain. If two processes have read and now want to write, SQLite raises the
             # same error without waiting, and another try helps.
             has_waited = time.monotonic() - began > 1
             is_locked = reason == LOCKED_DATABASE and has_waited
-            if attempt == ATTEMPTS - 1 or is_locked:
+            if attempt == MAX_ATTEMPTS or is_locked:
                 raise StorageError(f"{search_storage.KEY}: {reason}") from error
             time.sleep(random.uniform(0.2, 1.0))
     return None
+
+
+def database_reason(error: Exception) -> str:
+    """Returns the text of a database's own error, without the errors around it."""
+    cause = error.__cause__ or error
+    # SQLAlchemy's error holds the database's own error, with a shorter text.
+    return first_line(getattr(cause, "orig", cause))
 
 
 def opened_storage() -> "SearchStorage | None":

@@ -94,9 +94,28 @@ def open_storage(url: str, sweep: Path) -> SearchStorage:
         ConfigError: if the URL is wrong, a driver is missing, or an SQLite file is
             unsafe.
     """
+    engine = new_engine(url)
+    name = name_of(engine.url)
+    is_shared = engine.dialect.name != "sqlite"
+    if not is_shared and engine.url.database:
+        path = Path(engine.url.database)
+        try:
+            check_sqlite_database(path)
+            check_number_of_trials(path)
+        except UnsafeFileError as error:
+            raise ConfigError(f"{KEY}: {error}") from None
+    sweep_id = read_or_make_id(sweep) if is_shared else ""
+    return SearchStorage(connect(engine, url, name), name, sweep_id)
+
+
+def new_engine(url: str) -> sqlalchemy.engine.Engine:
+    """Makes SQLAlchemy's engine for a URL, without connecting to the database.
+
+    Raises:
+        ConfigError: if the URL is wrong, or the driver of the database is missing.
+    """
     try:
-        parsed = sqlalchemy.engine.make_url(url)
-        engine = sqlalchemy.create_engine(parsed)
+        return sqlalchemy.create_engine(sqlalchemy.engine.make_url(url))
     except sqlalchemy.exc.ArgumentError:
         # The text of this error holds the password.
         raise ConfigError(
@@ -107,16 +126,6 @@ def open_storage(url: str, sweep: Path) -> SearchStorage:
         extra = "postgresql" if "psycopg2" in str(error) else ""
         fix = f"; pip install 'mtl-cli[{extra}]'" if extra else ""
         raise ConfigError(f"{KEY}: {first_line(error)}{fix}") from None
-    name = name_of(parsed)
-    is_shared = engine.dialect.name != "sqlite"
-    if not is_shared and parsed.database:
-        try:
-            check_sqlite_database(Path(parsed.database))
-            check_number_of_trials(Path(parsed.database))
-        except UnsafeFileError as error:
-            raise ConfigError(f"{KEY}: {error}") from None
-    sweep_id = read_or_make_id(sweep) if is_shared else ""
-    return SearchStorage(connect(engine, url, name), name, sweep_id)
 
 
 def name_of(url: sqlalchemy.engine.URL) -> str:
