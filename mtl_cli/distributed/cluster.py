@@ -87,29 +87,34 @@ def tf_config_error(reason: str) -> ConfigError:
 def read_tf_config() -> tuple[list[str], int]:
     """Returns the addresses and the rank in `TF_CONFIG`, or raises a `ConfigError`."""
     config = parsed_tf_config()
-    jobs = config.cluster
-    task = config.task
-    if "ps" in (*jobs, task.type):
-        raise tf_config_error(
-            "multi_worker trains without parameter servers, so there must be no job ps"
-        )
-    if unknown := {*jobs, task.type} - {*TRAINING_JOBS, "evaluator"}:
-        raise tf_config_error(f"unknown job {min(unknown)!r}")
+    jobs, own_task = config.cluster, (config.task.type, config.task.index)
+    check_jobs([*jobs, config.task.type])
     if len([*jobs.get("chief", []), *jobs.get("master", [])]) > 1:
         raise tf_config_error("there is more than one chief")
+    # The tasks in the order of their ranks, each as (job, index).
     tasks = [
         (job, index) for job in TRAINING_JOBS for index in range(len(jobs.get(job, [])))
     ]
-    if (task.type, task.index) not in tasks:
-        count = len(jobs.get(task.type, []))
+    if own_task not in tasks:
+        job, index = own_task
         raise tf_config_error(
-            f"the index of this task is {task.index}, but the job {task.type} has "
-            f"{count} tasks, numbered from 0"
+            f"the index of this task is {index}, but the job {job} has "
+            f"{len(jobs.get(job, []))} tasks, numbered from 0"
         )
     addresses = [jobs[job][index] for job, index in tasks]
     for address in addresses:
         check_port(address)
-    return addresses, tasks.index((task.type, task.index))
+    return addresses, tasks.index(own_task)
+
+
+def check_jobs(names: list[str]) -> None:
+    """Refuses a job in `TF_CONFIG` that `multi_worker` does not have."""
+    if "ps" in names:
+        raise tf_config_error(
+            "multi_worker trains without parameter servers, so there must be no job ps"
+        )
+    if unknown := set(names) - {*TRAINING_JOBS, "evaluator"}:
+        raise tf_config_error(f"unknown job {min(unknown)!r}")
 
 
 def check_port(address: str) -> None:

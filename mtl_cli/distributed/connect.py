@@ -18,7 +18,7 @@ from mtl_cli.distributed.child_processes import (
     start_children,
     terminate,
 )
-from mtl_cli.distributed.rendezvous import host_and_port, rendezvous
+from mtl_cli.distributed.rendezvous import host_and_port, join_rendezvous
 from mtl_cli.distributed.replicas import LOST_WORKER_ERRORS, Replicas
 
 # All processes must register with TensorFlow within this time after the rendezvous. In
@@ -70,7 +70,7 @@ def connect_workers(
 ) -> Replicas | None:
     """Connects the processes that the environment variables name; see `connect`."""
     workers, rank = cluster.workers_and_rank()
-    if not rendezvous(workers, rank, environment, children):
+    if not join_rendezvous(workers, rank, environment, children):
         return None
     # From here on, if a signal ended this process alone, the other processes would wait
     # for it inside TensorFlow. So signals are only noted, until the training can stop

@@ -20,6 +20,7 @@ from mtl_cli.distributed.child_processes import Children, exit_reason
 
 TIMEOUT_SECONDS = 600.0  # for the whole rendezvous
 RETRY_SECONDS = 0.2
+CONNECT_SECONDS = 2.0  # for one attempt of a worker to connect to the chief
 INTRODUCTION_TIMEOUT_SECONDS = 5.0  # from a connection to its introduction
 # A worker waits this much longer for the chief's answer than the chief waits for
 # workers: the chief may be reading another introduction when its own time ends.
@@ -39,7 +40,7 @@ WELCOME = "welcome"
 FINISHED = "finished"
 
 
-def rendezvous(
+def join_rendezvous(
     workers: list[str], rank: int, environment: dict[str, Any], children: Children = ()
 ) -> bool:
     """Waits up to `TIMEOUT_SECONDS` until all processes of a run are present.
@@ -73,26 +74,32 @@ def wait_for_workers(
     differ from the chief.
     """
     with contextlib.ExitStack() as stack:
-        # {rank of a worker that has come: (its connection, its differences from the
-        # chief)}
-        present: dict[int, tuple[socket.socket, str]] = {}
+        connections: dict[int, socket.socket] = {}  # of present workers, by rank
+        differences: dict[int, str] = {}  # {rank: message, "" for an equal worker}
         for connection, introduction in introductions(workers, children):
             stack.enter_context(connection)
-            error = difference(chief_introduction, introduction)
-            present[introduction["index"]] = connection, error
-        errors = "; ".join(error for _, error in present.values() if error)
-        missing_ranks = [rank for rank in range(1, len(workers)) if rank not in present]
-        if missing_ranks:
-            rank = missing_ranks[0]
-            errors = (
-                f"trainer.strategy: worker {rank} of {len(workers)} ({workers[rank]}) "
-                f"did not connect to the chief in {TIMEOUT_SECONDS:.0f} s; give the "
-                "same command on every machine"
+            connections[introduction["index"]] = connection
+            differences[introduction["index"]] = difference_message(
+                chief_introduction, introduction
             )
-        for connection, _ in present.values():
-            answer(connection, errors or WELCOME)
-    if errors:
-        raise ConfigError(errors)
+        message = missing_worker_message(workers, list(connections))
+        message = message or "; ".join(filter(None, differences.values()))
+        for connection in connections.values():
+            answer(connection, message or WELCOME)
+    if message:
+        raise ConfigError(message)
+
+
+def missing_worker_message(workers: list[str], present_ranks: list[int]) -> str:
+    """Returns an error about the first worker that is missing; "" if none is."""
+    for rank, address in enumerate(workers):
+        if rank != 0 and rank not in present_ranks:
+            return (
+                f"trainer.strategy: worker {rank} ({address}) did not connect to the "
+                f"chief in {TIMEOUT_SECONDS:.0f} s; give the same command on every "
+                "machine"
+            )
+    return ""
 
 
 def dismiss_workers(workers: list[str]) -> None:
@@ -166,7 +173,7 @@ def report_to_chief(chief: str, introduction: dict[str, Any]) -> str:
         with (
             contextlib.suppress(OSError),
             socket.create_connection(
-                host_and_port(chief), timeout=RETRY_SECONDS * 10
+                host_and_port(chief), timeout=CONNECT_SECONDS
             ) as connection,
         ):
             connection.sendall(f"{json.dumps(introduction)}\n".encode())
@@ -183,7 +190,7 @@ def report_to_chief(chief: str, introduction: dict[str, Any]) -> str:
     )
 
 
-def difference(chief: dict[str, Any], worker: dict[str, Any]) -> str:
+def difference_message(chief: dict[str, Any], worker: dict[str, Any]) -> str:
     """Returns an error about a worker that differs from the chief; "" if equal."""
     differing = [name for key, name in MUST_AGREE.items() if chief[key] != worker[key]]
     if not differing:

@@ -70,15 +70,8 @@ class MLflow(Tracker):
         self._folder = run
         uri = without_user(self.uri or mlflow.get_tracking_uri())
         self._is_from_environment = self.uri is None and URI_VARIABLE in os.environ
-        # Somebody else may have written the configuration, but the environment is the
-        # user's own. So an address in the configuration is checked more strictly.
-        if not self._is_from_environment:
-            check_local_store(uri)
         self._store = store_folder(uri)
-        if is_sqlite(uri):
-            check_sqlite_database(database_file(uri))
-        elif self._store is not None and not self._is_from_environment:
-            check_folder_store(self._store, self._recorded_id())
+        self._check_store(uri)
         self._printable_uri = re.sub(r"(?<=://)[^/]*@", "", uri)
         with limited_requests(START_SECONDS, self._printable_uri), locked_database(uri):
             check_connection(uri)
@@ -92,6 +85,19 @@ class MLflow(Tracker):
             if mlflow_run.info.status != "RUNNING":
                 self._client.update_run(self._run_id, status="RUNNING")
             self._log_parameters(values, mlflow_run.data.params)
+
+    def _check_store(self, uri: str) -> None:
+        """Refuses a database or a folder on this machine that may be unsafe.
+
+        Somebody else may have written the configuration, but the environment is the
+        user's own. So an address in the configuration is checked more strictly.
+        """
+        if not self._is_from_environment:
+            check_local_store(uri)
+        if is_sqlite(uri):
+            check_sqlite_database(database_file(uri))
+        elif self._store is not None and not self._is_from_environment:
+            check_folder_store(self._store, self._recorded_id())
 
     def epoch(self, number: int, row: dict[str, Any]) -> None:
         with limited_requests(METRICS_SECONDS, self._printable_uri):
@@ -198,9 +204,9 @@ class MLflow(Tracker):
         """
         from mlflow.entities import Metric
 
-        time = int(1000 * self._event_time)  # in milliseconds
+        milliseconds = int(1000 * self._event_time)
         metrics = [
-            Metric(allowed_name(name), value, time, step)
+            Metric(allowed_name(name), value, milliseconds, step)
             for name, value in values.items()
         ]
         self._client.log_batch(self._run_id, metrics=metrics)

@@ -30,7 +30,7 @@ def rendezvous_errors(*environments):
 
     def join(i):
         try:
-            rendezvous.rendezvous(workers, i, environments[i])
+            rendezvous.join_rendezvous(workers, i, environments[i])
         except ConfigError as error:
             errors[i] = str(error)
 
@@ -99,7 +99,7 @@ def test_rendezvous_of_different_runs_fails_in_every_process():
 @pytest.mark.slow
 def test_rendezvous_timeout_names_the_missing_process(monkeypatch):
     monkeypatch.setattr(rendezvous, "TIMEOUT_SECONDS", 0.5)
-    assert "worker 1 of 2 (127.0.0.1:" in rendezvous_errors(same_environment(), None)[0]
+    assert "worker 1 (127.0.0.1:" in rendezvous_errors(same_environment(), None)[0]
     assert (
         "the chief, could not be reached within"
         in rendezvous_errors(None, same_environment())[1]
@@ -110,7 +110,7 @@ def test_worker_that_has_come_is_told_which_other_worker_is_missing(monkeypatch)
     monkeypatch.setattr(rendezvous, "TIMEOUT_SECONDS", 1.5)
     chief, worker, _ = rendezvous_errors(same_environment(), same_environment(), None)
     assert worker == chief
-    assert "worker 2 of 3 (127.0.0.1:" in chief
+    assert "worker 2 (127.0.0.1:" in chief
 
 
 def test_chief_of_a_finished_run_sends_the_workers_home(monkeypatch):
@@ -118,7 +118,7 @@ def test_chief_of_a_finished_run_sends_the_workers_home(monkeypatch):
     chief = threading.Thread(target=rendezvous.dismiss_workers, args=(workers,))
     chief.start()
     for rank in (2, 1):  # each gets its answer at once, before the other has come
-        assert not rendezvous.rendezvous(workers, rank, same_environment())
+        assert not rendezvous.join_rendezvous(workers, rank, same_environment())
     chief.join(10)
     assert not chief.is_alive()
     monkeypatch.setattr(rendezvous, "TIMEOUT_SECONDS", 0.5)
@@ -129,7 +129,7 @@ def test_rendezvous_ignores_connections_of_strangers():
     port, other = free_ports(2)
     workers = [f"127.0.0.1:{port}", f"127.0.0.1:{other}"]
     chief = threading.Thread(
-        target=rendezvous.rendezvous, args=(workers, 0, same_environment())
+        target=rendezvous.join_rendezvous, args=(workers, 0, same_environment())
     )
     chief.start()
     for message in (b"GET / HTTP/1.1\r\n", b"[1]\n", b'{"index": 7}\n', b""):
@@ -140,6 +140,6 @@ def test_rendezvous_ignores_connections_of_strangers():
                 break
             except ConnectionRefusedError:
                 continue
-    rendezvous.rendezvous(workers, 1, same_environment())
+    rendezvous.join_rendezvous(workers, 1, same_environment())
     chief.join(10)
     assert not chief.is_alive()
