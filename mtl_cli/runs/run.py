@@ -81,10 +81,7 @@ def run(
     if not replicas.is_chief:
         replicas.close()
         return {}
-    timer.end_stage("train")
-    timer.split_off("train", "trace and compile the steps", history.compile_seconds)
-    timer.split_off("train", "validate", history.validation_seconds)
-    timer.split_off("train", "write checkpoints", history.checkpoint_seconds)
+    end_training_stage(timer, history)
 
     commands = next_commands(config, folder.path, settings)
     trained = TrainedRun(
@@ -105,6 +102,14 @@ def run(
     first_command, _ = commands[0]
     console.print_line(f"try next:   {first_command}")
     return scores
+
+
+def end_training_stage(timer: StageTimer, history: History) -> None:
+    """Ends the stage "train", and makes its parts stages of their own."""
+    timer.end_stage("train")
+    timer.split_off("train", "trace and compile the steps", history.compile_seconds)
+    timer.split_off("train", "validate", history.validation_seconds)
+    timer.split_off("train", "write checkpoints", history.checkpoint_seconds)
 
 
 def connect_and_build(

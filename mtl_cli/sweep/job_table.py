@@ -134,6 +134,8 @@ class JobTable:
     def note_changes(self, records: list[JobRecord]) -> list[JobRecord]:
         """Notes the jobs that have begun or ended since the last call.
 
+        If jobs have ended, the leaderboard is written, unless it was written recently.
+
         Returns: the jobs that have ended.
         """
         for record in records:

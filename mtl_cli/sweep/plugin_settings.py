@@ -27,9 +27,10 @@ def uses_basic_launcher(hydra_config: HydraConf | DictConfig) -> bool:
 
 
 def prefix_new_keys(config: DictConfig) -> None:
-    """Lets a file sweep keys of open sections that no other file sets.
+    """Adds the prefix of new keys to keys that a file sweeps but no other file sets.
 
-    On the command line, `mtl-train` adds the same prefix; see `config.overrides`.
+    Without the prefix, Hydra would refuse them. On the command line, `mtl-train` adds
+    the prefix; see `config.overrides`.
     """
     sweeper = config.hydra.sweeper
     for section in ("params", "list_params", "grid_params"):
@@ -44,7 +45,7 @@ def prefix_new_keys(config: DictConfig) -> None:
 
 
 def prefixed_if_new(key: str, config: DictConfig) -> str:
-    """Returns a key of an open section with a prefix if the configuration lacks it."""
+    """Returns a key, with the prefix of new keys if the configuration lacks the key."""
     is_new = OmegaConf.select(config, key, default=MISSING) is MISSING
     return with_add_prefix(key) if is_new else key
 

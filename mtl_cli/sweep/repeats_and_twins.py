@@ -68,25 +68,21 @@ def single_task_twin(variant: Variant) -> Variant:
     values, settings, choices = variant
     model = values["model"]
     units = bottom_units(model)
-    common = {k: v for k, v in model.items() if k in COMMON_KEYS}
+    common = {key: value for key, value in model.items() if key in COMMON_KEYS}
     single_task = common | {"name": "single_task", "bottom_units": units} | INDEPENDENT
     remaining = [setting for setting in settings if holds_for_all_models(setting)]
-    keys_set = {without_signs(setting).partition("=")[0] for setting in remaining}
+    keys_in_settings = {without_signs(s).partition("=")[0] for s in remaining}
     values_to_set = {"bottom_units": units} | {
         key: value
         for key, value in common.items()
-        if value != defaults_of_models()[key] and f"model.{key}" not in keys_set
+        if value != defaults_of_models()[key] and f"model.{key}" not in keys_in_settings
     }
+    new_settings = [
+        f"model.{key}={value_text(key, value)}" for key, value in values_to_set.items()
+    ]
     return Variant(
         values | {"model": single_task},
-        [
-            *remaining,
-            "model=single_task",
-            *(
-                f"model.{key}={value_text(key, value)}"
-                for key, value in values_to_set.items()
-            ),
-        ],
+        [*remaining, "model=single_task", *new_settings],
         choices | {"model": "single_task"},
     )
 

@@ -67,7 +67,7 @@ class Session:
         """Stops the running jobs, and closes the session.
 
         Args:
-            reason: why the jobs of an external launcher could not end; "" if unknown.
+            reason: why an external launcher has failed; "" if the user stops the sweep.
 
         Returns: whether a job had failed before this call.
         """
