@@ -27,6 +27,7 @@ STOP_FILE = "stopped"  # this file tells jobs on all machines that the sweep sto
 # (`.tmp`), `MARK` and `STOP_FILE`.
 RECORD_NAME = re.compile(rf"\d+(\.\d+)?\.(json|stderr|\d+\.tmp)|{MARK}|{STOP_FILE}")
 FAILED = ("failed", "interrupted")
+MAX_NAME_BYTES = 255  # the limit of most file systems
 
 
 @dataclass
@@ -92,7 +93,7 @@ def read_record(path: Path) -> JobRecord:
         raise DataError(f"{path}: {first_problem(error)}") from None
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: {first_line(error)}") from None
-    if "\0" in record.name:
+    if "\0" in record.name or len(record.name.encode()) > MAX_NAME_BYTES:
         raise DataError(f"{path}: name: {shown(record.name)} is not the name of a file")
     return record
 

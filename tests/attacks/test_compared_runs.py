@@ -97,7 +97,8 @@ def test_linked_records_of_jobs_are_not_read(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("file", "name"), [("1.json", "lost\0"), ("1.json.json", "lost")]
+    ("file", "name"),
+    [("1.json", "lost\0"), ("1.json", "x" * 256), ("1.json.json", "lost")],
 )
 def test_forged_records_of_jobs_are_not_read(file, name, tmp_path):
     record = {"number": "1", "name": name, "settings": [], "status": "failed"}
