@@ -68,7 +68,8 @@ def number_of_jobs(config: DictConfig, keys: SweepKeys | None) -> int | None:
 
     A search chooses its jobs one after another, so their number is not known. Neither
     is the number of jobs of a sweep with twins, because two jobs may have the same
-    twin. A twin is a job's run on each task or each scenario alone, see
+    twin, or of a sweep over seeds with repeats, because two jobs may have the same
+    seed. A twin is a job's run on each task or each scenario alone, see
     `CompareOptions`.
 
     Raises:
@@ -90,6 +91,8 @@ def number_of_jobs(config: DictConfig, keys: SweepKeys | None) -> int | None:
         and not (keys.compare.single_task or keys.compare.scenarios)
         # The values of such a key differ between the jobs.
         and not any(s.key_or_group in KEYS_THAT_ADD_RUNS for s in settings)
+        # With `seed=1,2 repeats=2`, the seeds 1 and 2, and 2 and 3, share a job.
+        and not (repeats > 1 and any(s.key_or_group == "seed" for s in settings))
     )
     return least_number if is_exact else None
 

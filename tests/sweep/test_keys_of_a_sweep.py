@@ -150,6 +150,24 @@ def test_jobs_are_counted_as_hydra_makes_them(
     assert len(jobs) == expected
 
 
+@pytest.mark.parametrize(
+    ("setting", "repeats", "expected"),
+    [("seed=1,2", 1, 2), ("seed=1,2", 2, None), ("trainer.epochs=1,2", 2, 4)],
+)
+def test_jobs_that_may_share_a_seed_are_not_counted(
+    setting: str, repeats: int, expected: int | None
+) -> None:
+    sweeper = {"_target_": f"{BASIC_SWEEPER}.BasicSweeper", "params": None}
+    config = OmegaConf.create(
+        {"hydra": {"sweeper": sweeper, "overrides": {"task": [setting]}}}
+    )
+    options = {"jobs": 1, "timeout_minutes": None}
+    compare = {"single_task": False}
+    keys = SweepKeys(seed=1, repeats=repeats, compare=compare, sweep=options)
+    with initialize(version_base="1.3", config_path=None):
+        assert number_of_jobs(config, keys) == expected
+
+
 def test_values_of_a_long_range_are_counted_without_a_list() -> None:
     setting = OverridesParser.create().parse_override("seed=range(0,1000000000000000)")
     assert number_of_values(setting) == 10**15
