@@ -56,9 +56,8 @@ def execute(request: RunRequest) -> tuple[Path, bool]:
         config = check(request.composed)
         strategy = config.trainer.strategy
         is_evaluator = cluster.is_evaluator(strategy)
-        rank = 0 if is_evaluator else cluster.rank(strategy)
-        is_chief = rank == 0 and not is_evaluator
-        if is_chief:
+        is_worker = not is_evaluator and cluster.rank(strategy) != 0
+        if not is_evaluator and not is_worker:  # this process is the chief
             start = choose_start(config, request.folder, request.is_new_folder)
     finally:
         # Only the chief of a run that is not finished writes to a run folder. A resumed
@@ -68,8 +67,8 @@ def execute(request: RunRequest) -> tuple[Path, bool]:
     if is_evaluator:
         sys.stdout.write("mtl-train: no evaluator is needed: the chief validates\n")
         return request.folder, False
-    if not is_chief:
-        execute_as_worker(config, request, rank)
+    if is_worker:
+        execute_as_worker(config, request, cluster.rank(strategy))
         return request.folder, True
     if start is None:
         report_finished_run(config, request.folder)

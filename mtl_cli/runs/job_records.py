@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 RECORDS = ".jobs"  # the folder of records in the sweep folder
-MARK = "sweep"  # the file that says that the folder of records is of a sweep
+MARK = "sweep"  # this file says that the folder of records belongs to a sweep
 STOP_FILE = "stopped"  # this file tells jobs on all machines that the sweep stops
 # The names in the folder of records: records, the stderr of jobs, half-written records
 # (`.tmp`), `MARK` and `STOP_FILE`.

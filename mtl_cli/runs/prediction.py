@@ -95,9 +95,8 @@ def predict_files(
             for name, predictions in columns.items():
                 num_not_finite[name] += int((~np.isfinite(predictions)).sum())
             kept_columns = {name: rows[name] for name in keep}
-            writer.write(
-                pa.table(kept_columns | renamed_if_kept(columns, kept_columns))
-            )
+            columns = renamed_if_kept(columns, kept_columns)
+            writer.write(pa.table(kept_columns | columns))
             summary.num_rows += rows.num_rows
             on_rows(summary.num_rows, source.num_rows)
     summary.seconds = time.monotonic() - start

@@ -138,11 +138,10 @@ def connect_and_build(
     network = build(config, data.features.layout, data.labels)
     num_parameters = network.logits.count_params()
     num_rows = data.splits["train"].num_rows
-    length = config.trainer.length(num_rows)
     environment |= {
         "processes": replicas.size,
         "parameters": num_parameters,
-        "length": length._asdict(),
+        "length": config.trainer.length(num_rows)._asdict(),
     }
     if checkpoint is not None:
         warn_of_changes(checkpoint.values["environment"], environment, console)
@@ -150,13 +149,24 @@ def connect_and_build(
     network = write_first_weights(
         network, config, folder, console, data, vectors, earlier
     )
+    print_size(config, console, num_parameters, num_rows)
+    return replicas, network, environment
+
+
+def print_size(
+    config: Config, console: Console, num_parameters: int, num_rows: int
+) -> None:
+    """Prints the size of a network, and warns if it is too large for its training rows.
+
+    `num_rows` is the number of training rows.
+    """
+    batch_size = config.trainer.length(num_rows).batch_size
     console.print_line(
         f"{config.model.name} on {config.encoder.name}: {num_parameters:,} parameters, "
-        f"batches of {length.batch_size} rows, tasks {', '.join(config.chosen_tasks)}"
+        f"batches of {batch_size} rows, tasks {', '.join(config.chosen_tasks)}"
     )
     if warning := size_warning(num_parameters, num_rows):
         console.warn(warning)
-    return replicas, network, environment
 
 
 def write_first_weights(

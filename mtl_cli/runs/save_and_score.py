@@ -56,14 +56,25 @@ def save_and_score(
             stages=timer.table(),
         )
     )
-    for line in better_epochs(config, run.history):
+    print_results(run, console, gate_usage, split, scores[split])
+    timer.end_stage("write tables, plots and page")
+    return scores
+
+
+def print_results(
+    run: TrainedRun,
+    console: Console,
+    gate_usage: GateUsage | None,
+    split: str,
+    scores: Scores,
+) -> None:
+    """Prints the scores of a split, tasks with a better epoch, and gate warnings."""
+    for line in better_epochs(run.config, run.history):
         console.print_line(line)
     for warning in gate_warnings(gate_usage):
         console.warn(warning)
     when = f", after epoch {run.history.kept_epoch}" if run.history.epochs else ""
-    console.print_scores(f"{split} rows{when}", config.outputs, scores[split])
-    timer.end_stage("write tables, plots and page")
-    return scores
+    console.print_scores(f"{split} rows{when}", run.config.outputs, scores)
 
 
 def predict_and_score(

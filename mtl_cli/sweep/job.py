@@ -61,26 +61,11 @@ def run_job(job: Job) -> None:
     """Runs a job in its own process, and records how the job ends."""
     start = time.monotonic()
     prepare_process(job)
-    from mtl_cli.core import plugins
     from mtl_cli.runs import outcome
-    from mtl_cli.runs.execution import RunRequest, execute
 
     record = job.record
-    record.pid = os.getpid()
-    record.host = socket.gethostname()
     try:
-        record.write(job.sweep)
-        # If the sweep was stopped while this process started, SIGINT is lost: a new
-        # process ignores SIGINT until `prepare_process` has installed the handlers.
-        if is_stopped(job.sweep):
-            raise KeyboardInterrupt
-        plugins.use_folders(job.plugins)
-        if job.values["trainer"]["strategy"] == "multi_worker":
-            raise ConfigError(MULTI_WORKER_MESSAGE)
-        request = RunRequest(job.composed, job.choices, record.settings, job.folder)
-        _, ran = execute(request)
-        record.status = "done" if ran else "skipped"
-        record.scores, record.objective = scores_and_objective(job)
+        execute_job(job)
     except KeyboardInterrupt as stop:
         record.status = "interrupted"
         record.code = getattr(stop, "code", 130)
@@ -94,6 +79,33 @@ def run_job(job: Job) -> None:
         record.error, record.code = outcome.message_and_code(error)
     record.seconds = time.monotonic() - start
     record.write(job.sweep)
+
+
+def execute_job(job: Job) -> None:
+    """Executes the run of a job, and notes its status and scores in the job's record.
+
+    Raises:
+        KeyboardInterrupt: if the sweep is stopped.
+        MtlError: if the run fails.
+    """
+    from mtl_cli.core import plugins
+    from mtl_cli.runs.execution import RunRequest, execute
+
+    record = job.record
+    record.pid = os.getpid()
+    record.host = socket.gethostname()
+    record.write(job.sweep)
+    # If the sweep was stopped while this process started, SIGINT is lost: a new process
+    # ignores SIGINT until `prepare_process` has installed the handlers.
+    if is_stopped(job.sweep):
+        raise KeyboardInterrupt
+    plugins.use_folders(job.plugins)
+    if job.values["trainer"]["strategy"] == "multi_worker":
+        raise ConfigError(MULTI_WORKER_MESSAGE)
+    request = RunRequest(job.composed, job.choices, record.settings, job.folder)
+    _, was_executed = execute(request)
+    record.status = "done" if was_executed else "skipped"
+    record.scores, record.objective = scores_and_objective(job)
 
 
 def prepare_process(job: Job) -> None:

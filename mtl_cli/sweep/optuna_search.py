@@ -154,9 +154,8 @@ def open_study(config: DictConfig) -> "optuna.Study | None":
     import optuna
     import sqlalchemy
 
-    from mtl_cli.sweep import search_storage
+    from mtl_cli.sweep.search_storage import KEY
 
-    global current_storage
     sweeper = config.hydra.sweeper
     url = str(sweeper.storage)
     with open_dict(sweeper):
@@ -164,16 +163,7 @@ def open_study(config: DictConfig) -> "optuna.Study | None":
     for attempt in range(1, MAX_ATTEMPTS + 1):
         began = time.monotonic()
         try:
-            folder = Path(config.hydra.sweep.dir)
-            current_storage = search_storage.open_storage(url, folder)
-            if sweeper.study_name is None:
-                return None
-            return optuna.create_study(
-                study_name=sweeper.study_name,
-                storage=current_storage,
-                direction=getattr(sweeper.direction, "name", sweeper.direction),
-                load_if_exists=True,
-            )
+            return connect_to_study(config, url)
         except (
             sqlalchemy.exc.DBAPIError,
             optuna.exceptions.StorageInternalError,
@@ -185,9 +175,28 @@ def open_study(config: DictConfig) -> "optuna.Study | None":
             has_waited = time.monotonic() - began > 1
             is_locked = reason == LOCKED_DATABASE and has_waited
             if attempt == MAX_ATTEMPTS or is_locked:
-                raise StorageError(f"{search_storage.KEY}: {reason}") from error
+                raise StorageError(f"{KEY}: {reason}") from error
             time.sleep(random.uniform(0.2, 1.0))
     return None
+
+
+def connect_to_study(config: DictConfig, url: str) -> "optuna.Study | None":
+    """Opens the storage of a search, and its study if the configuration names one."""
+    import optuna
+
+    from mtl_cli.sweep.search_storage import open_storage
+
+    global current_storage
+    sweeper = config.hydra.sweeper
+    current_storage = open_storage(url, Path(config.hydra.sweep.dir))
+    if sweeper.study_name is None:
+        return None
+    return optuna.create_study(
+        study_name=sweeper.study_name,
+        storage=current_storage,
+        direction=getattr(sweeper.direction, "name", sweeper.direction),
+        load_if_exists=True,
+    )
 
 
 def database_reason(error: Exception) -> str:

@@ -74,8 +74,8 @@ class Session:
         from mtl_cli.sweep import external_launchers, job_processes
 
         has_failed_jobs = any(r.status in FAILED for r in self.table.records())
-        # Jobs that are about to start look for this mark, see `run_job`. Running jobs
-        # are stopped even if the mark cannot be written.
+        # Jobs that are about to start look for this mark, see `execute_job`. Running
+        # jobs are stopped even if the mark cannot be written.
         with contextlib.suppress(OSError):
             mark_as_stopped(self.folder)
         job_processes.stop_all_jobs()
