@@ -114,22 +114,9 @@ class JobTable:
         records = self.records()
         common = common_settings(records)
         for record in self.note_changes(records):
-            status = f"{record.status} in {record.seconds:.1f} s"
-            if record.status == "skipped":
-                status = "skipped, done before"  # by an earlier start of the sweep
-            result = " ".join(
-                f"{task} {format_metric(score)}"
-                for task, score in record.scores.items()
-            )
-            if record.error and record.error != record.status:
-                result = record.error
-            shown_before = common & self.shown_settings
-            settings = " ".join(
-                rounded(s) for s in record.settings if s not in shown_before
-            )
+            line = line_of_ended_job(record, hidden=common & self.shown_settings)
             self.shown_settings.update(record.settings)
-            line = f"job {record.number} {status}  {settings}  {result}"
-            self.print(Text(printable(line.rstrip()), no_wrap=True))
+            self.print(Text(printable(line), no_wrap=True))
 
     def note_changes(self, records: list[JobRecord]) -> list[JobRecord]:
         """Notes the jobs that have begun or ended since the last call.
@@ -173,17 +160,13 @@ class JobTable:
                 no_wrap=name != "settings",  # only settings may be wrapped
             )
         common = common_settings(records)
-        now = time.monotonic()
         for record in records:
-            status, seconds = record.status, record.seconds
-            if status == "running":
-                seconds = now - self.start_times.get(record.number, now)
-                status = "running" if record.pid else "starting"
-            settings = [rounded(s) for s in record.settings if s not in common]
+            status, seconds = self.status_and_seconds(record)
+            settings = shown_settings(record, hidden=common)
             table.add_row(
                 record.number,
                 Text(
-                    printable(" ".join(settings)),
+                    printable(settings),
                     no_wrap=one_line,
                     overflow="ellipsis" if one_line else "fold",
                 ),
@@ -192,6 +175,36 @@ class JobTable:
                 *(format_metric(record.scores.get(task)) for task in tasks),
             )
         return table
+
+    def status_and_seconds(self, record: JobRecord) -> tuple[str, float]:
+        """Returns a job's status for the table, and for how long the job has run."""
+        if record.status != "running":
+            return record.status, record.seconds
+        now = time.monotonic()
+        seconds = now - self.start_times.get(record.number, now)
+        return "running" if record.pid else "starting", seconds
+
+
+def line_of_ended_job(record: JobRecord, hidden: set[str]) -> str:
+    """Returns a line with the status, the settings, and the scores or the error.
+
+    The settings in `hidden` are left out.
+    """
+    status = f"{record.status} in {record.seconds:.1f} s"
+    if record.status == "skipped":
+        status = "skipped, done before"  # by an earlier start of the sweep
+    result = " ".join(
+        f"{task} {format_metric(score)}" for task, score in record.scores.items()
+    )
+    if record.error and record.error != record.status:
+        result = record.error
+    settings = shown_settings(record, hidden)
+    return f"job {record.number} {status}  {settings}  {result}".rstrip()
+
+
+def shown_settings(record: JobRecord, hidden: set[str]) -> str:
+    """Returns the settings of a job on one line, without those in `hidden`."""
+    return " ".join(rounded(s) for s in record.settings if s not in hidden)
 
 
 def common_settings(records: list[JobRecord]) -> set[str]:
