@@ -22,6 +22,9 @@ TIMEOUT_SECONDS = 600.0  # for the whole rendezvous
 RETRY_SECONDS = 0.2
 CONNECT_SECONDS = 2.0  # for one attempt of a worker to connect to the chief
 INTRODUCTION_TIMEOUT_SECONDS = 5.0  # from a connection to its introduction
+# A stranger on the network could send a line without an end. An introduction has about
+# a thousand characters.
+MAX_INTRODUCTION_LENGTH = 100_000
 # A worker waits this much longer for the chief's answer than the chief waits for
 # workers: the chief may be reading another introduction when its own time ends.
 ANSWER_MARGIN_SECONDS = 30.0
@@ -149,7 +152,8 @@ def read_introduction(connection: socket.socket) -> dict[str, Any] | None:
     """Reads a worker's introduction; None if the other side is not a worker."""
     try:
         connection.settimeout(INTRODUCTION_TIMEOUT_SECONDS)
-        introduction = json.loads(connection.makefile().readline())
+        line = connection.makefile().readline(MAX_INTRODUCTION_LENGTH)
+        introduction = json.loads(line)
         known = {key: introduction[key] for key in INTRODUCTION_KEYS}
         return known if isinstance(known["index"], int) else None
     except (OSError, ValueError, KeyError, TypeError):

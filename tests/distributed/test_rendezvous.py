@@ -1,9 +1,11 @@
 """The rendezvous joins processes of the same run, and refuses other processes."""
 
+import io
 import json
 import socket
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -73,6 +75,16 @@ def test_stranger_with_a_wrong_rank_is_no_worker(rank):
         with connection:
             assert introduction["index"] == 1
     thread.join()
+
+
+@pytest.mark.parametrize(("num_blanks", "is_read"), [(0, True), (200_000, False)])
+def test_introduction_of_endless_length_is_not_read(num_blanks, is_read):
+    introduction = dict.fromkeys(rendezvous.INTRODUCTION_KEYS) | {"index": 1}
+    line = " " * num_blanks + json.dumps(introduction) + "\n"
+    connection = SimpleNamespace(
+        settimeout=lambda seconds: None, makefile=lambda: io.StringIO(line)
+    )
+    assert (rendezvous.read_introduction(connection) is not None) == is_read
 
 
 def connected(address):
