@@ -5,6 +5,7 @@ All other weights start fresh: they keep their initial values.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -88,22 +89,39 @@ def take_weights(
     if step is not None:
         optimizer = EarlierOptimizer(step, path / OPTIMIZER, tuple(matched.copies))
     # Parts and features that start fresh entirely have a message of their own, so their
-    # layers are left out here.
+    # layers get no messages.
     fresh = [name for name in matched.fresh if is_usable(name)]
     fresh_features = config.dataset.used_features.keys() - earlier.learnt.keys()
     changed = [name for name in matched.changed if name.feature not in fresh_features]
     messages = [
         *earlier.messages,
         *part_messages,
-        *describe(fresh, "new, so it starts fresh"),
-        *describe(changed, "of another shape, so it starts fresh"),
-        *describe(matched.dropped, "left out, because this network lacks it"),
+        *layer_messages(fresh, changed, matched.dropped),
         *optimizer_messages,
     ]
     return (
         replace(network, earlier_optimizer=optimizer),
         replace(earlier, optimizer_step=step, messages=messages),
     )
+
+
+def layer_messages(
+    fresh: Sequence[BlockName],
+    changed: Sequence[BlockName],
+    dropped: Sequence[BlockName],
+) -> list[str]:
+    """Describes the layers whose blocks are not copied.
+
+    Args:
+        fresh: the blocks that the earlier network lacks.
+        changed: the blocks that have another shape in the earlier network.
+        dropped: the blocks of the earlier network that the new network lacks.
+    """
+    return [
+        *describe(fresh, "new, so it starts fresh"),
+        *describe(changed, "of another shape, so it starts fresh"),
+        *describe(dropped, "left out, because this network lacks it"),
+    ]
 
 
 def load_earlier_model(path: Path) -> TrainedModel:
