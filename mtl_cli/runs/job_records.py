@@ -103,12 +103,19 @@ def job_records(sweep: Path) -> Iterator[JobRecord]:
 
     Raises a `DataError` if a record is damaged, or the folder is a link.
     """
+    yield from map(read_record, record_paths(sweep))
+
+
+def record_paths(sweep: Path) -> list[Path]:
+    """Returns the paths of a sweep's records, in the order of the jobs' numbers.
+
+    Raises a `DataError` if the folder of the records is a link.
+    """
     folder = sweep / RECORDS
     if folder.is_symlink():
         raise DataError(f"{folder} is a link; put the folder itself there")
     paths = [p for p in folder.glob("*.json") if RECORD_NAME.fullmatch(p.name)]
-    for path in sorted(paths, key=lambda path: order_of_number(path.stem)):
-        yield read_record(path)
+    return sorted(paths, key=lambda path: order_of_number(path.stem))
 
 
 def order_of_number(number: str) -> list[int]:

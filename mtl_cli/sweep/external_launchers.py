@@ -15,8 +15,16 @@ import sys
 import time
 from pathlib import Path
 
+from mtl_cli.core.errors import DataError
 from mtl_cli.core.run_folder import has_ended
-from mtl_cli.runs.job_records import JobRecord, is_stopped, job_records, order_of_number
+from mtl_cli.runs.job_records import (
+    JobRecord,
+    is_stopped,
+    job_records,
+    order_of_number,
+    read_record,
+    record_paths,
+)
 from mtl_cli.sweep import job_processes
 from mtl_cli.sweep.job import Job
 
@@ -126,8 +134,15 @@ def describe_failure(error: Exception) -> str:
 
 
 def running_records(sweep: Path) -> list[JobRecord]:
-    """Returns the records of the jobs that have a process, on any machine."""
-    return [r for r in job_records(sweep) if r.status == "running" and r.pid]
+    """Returns the records of the jobs that have a process, on any machine.
+
+    A damaged record is left out: `Session.finish` reports it.
+    """
+    records = []
+    for path in record_paths(sweep):
+        with contextlib.suppress(DataError):
+            records.append(read_record(path))
+    return [r for r in records if r.status == "running" and r.pid]
 
 
 def may_be_alive(record: JobRecord) -> bool:

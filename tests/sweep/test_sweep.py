@@ -859,6 +859,16 @@ def test_sweep_whose_folder_was_removed_is_stopped(tmp_path: Path) -> None:
         assert lock.closed
 
 
+def test_sweep_with_a_damaged_record_is_stopped(tmp_path: Path) -> None:
+    JobRecord("0", "seed=1", ["seed=1"], status="failed").write(tmp_path)
+    (tmp_path / ".jobs" / "1.json").write_text("{")
+    table = JobTable(tmp_path)
+    table.thread = SimpleNamespace(join=lambda: None)  # type: ignore[assignment]
+    with (tmp_path / "lock").open("w") as lock:
+        assert Session(tmp_path, 2, table, lock).stop()
+        assert lock.closed
+
+
 def test_folder_in_place_of_the_leaderboard_is_a_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
