@@ -4,9 +4,16 @@ These rows are read from the table before a step and written back after the step
 compiles the step without the table: the step only sees these rows. The optimizer's
 method `row_change` computes how a row changes, see `mtl_cli/optimizers/base.py`. For
 example, the method of Adam is in `mtl_cli/optimizers/adam.py`.
+
+The words of this module:
+
+- A *slot* is an array that the optimizer keeps for a table, such as Adam's moments. A
+  slot has one value per entry of the table, or one value per row.
+- A *packed row* is a row of the table side by side with its slots.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -23,19 +30,32 @@ from mtl_cli.optimizers.base import Optimizer
 LARGE_TABLE = 1_000_000
 
 
+class RowsOfBatch(NamedTuple):
+    """The rows of a table that a batch of ids reads.
+
+    For example, the ids [[7, 7], [7, 4]] of a table with 100 rows have the indices
+    [7, 4, 100, 100] and the positions [[0, 0], [0, 1]].
+
+    Attributes:
+        indices: the index of each distinct row, (batch * columns,). XLA needs a fixed
+            length, but ids may repeat. So the index of the padding row fills the end.
+        positions: the position of each id's row in `indices`, (batch, columns).
+    """
+
+    indices: Tensor
+    positions: Tensor
+
+
 class LazyTable:
     """An embedding table together with its optimizer's slots.
-
-    A slot is an array that the optimizer keeps for a table, such as Adam's moments. A
-    slot has one value per entry of the table, or one value per row.
 
     Memory access is the main cost of a large table. Therefore each row is stored next
     to its slots: one access reads both, and one access writes both. The steps do not
     change the layer's own table; `copy_to_layer` brings the layer's table up to date.
 
     Attributes:
-        packed: (rows + 1, width + width of all slots), the rows of the table side by
-            side with their slots. The last row is padding, see `unique_rows`.
+        packed: the packed rows of the table, and a last row that is padding, (number of
+            rows + 1, width + width of all slots).
     """
 
     def __init__(self, layer: FusedEmbedding, optimizer: Optimizer) -> None:
@@ -50,54 +70,54 @@ class LazyTable:
         packed = tf.concat([layer.table.value, initial_slots], axis=1)
         self.packed = tf.Variable(tf.pad(packed, [[0, 1], [0, 0]]))
 
-    def unique_rows(self, ids: Tensor) -> tuple[Tensor, Tensor]:
-        """Finds the rows of the table that ids (batch, columns) read.
+    def rows_of_batch(self, ids: Tensor) -> RowsOfBatch:
+        """Finds the rows of the table that a batch of ids reads, (batch, columns)."""
+        row_of_id = self.layer.rows(ids)
+        indices, positions = tf.unique(tf.reshape(row_of_id, [-1]))
+        padding = tf.size(row_of_id) - tf.size(indices)
+        indices = tf.pad(indices, [[0, padding]], constant_values=self.num_rows)
+        indices.set_shape([row_of_id.shape.num_elements()])
+        return RowsOfBatch(indices, tf.reshape(positions, row_of_id.shape))
 
-        Returns: `rows`, the indices of the distinct rows, (batch * columns,); and
-            `positions`, the position of each id's row in `rows`, (batch, columns). XLA
-            needs a fixed number of rows. Ids may repeat, so the index of the padding
-            row fills the end of `rows`.
-        """
-        rows_of_ids = self.layer.rows(ids)
-        rows, positions = tf.unique(tf.reshape(rows_of_ids, [-1]))
-        padding = tf.size(rows_of_ids) - tf.size(rows)
-        rows = tf.pad(rows, [[0, padding]], constant_values=self.num_rows)
-        rows.set_shape([rows_of_ids.shape.num_elements()])
-        return rows, tf.reshape(positions, rows_of_ids.shape)
+    def read(self, indices: Tensor) -> Tensor:
+        """Reads the packed rows with the given indices, (n,)."""
+        return tf.gather(self.packed, indices)
 
-    def read(self, rows: Tensor) -> Tensor:
-        """Reads the rows with these indices, (n,): vectors and slots side by side."""
-        return tf.gather(self.packed, rows)
-
-    def write(self, rows: Tensor, packed: Tensor) -> None:
-        """Replaces the vectors and slots of the rows with these indices, (n,)."""
+    def write(self, indices: Tensor, packed_rows: Tensor) -> None:
+        """Replaces the packed rows with the given indices, (n,)."""
         # `scatter_update` is several times as fast as `scatter_add`.
-        self.packed.scatter_update(tf.IndexedSlices(packed, rows))
+        self.packed.scatter_update(tf.IndexedSlices(packed_rows, indices))
 
-    def vectors(self, values: Tensor, positions: Tensor) -> Tensor:
-        """Computes the layer's output for a batch.
+    def without_slots(self, packed_rows: Tensor) -> Tensor:
+        """Returns the rows in packed rows, (n, width)."""
+        return packed_rows[:, : self.width]
 
-        `values` are the rows that the batch reads, without their slots, (n, width).
-        `positions` are the positions of each id's row in `values`, (batch, columns).
-        """
-        return self.layer.arrange(gather_rows(values, positions))
-
-    def add_l2_gradient(self, gradient: Tensor, values: Tensor) -> Tensor:
-        """Adds the gradient of the L2 penalty on the rows that a batch reads."""
-        return gradient + 2 * self.layer.l2 * values if self.layer.l2 else gradient
-
-    def apply_gradient(
-        self, packed: Tensor, gradient: Tensor, step: Tensor, rate: Tensor
-    ) -> Tensor:
-        """Returns rows with their slots after an optimizer step.
+    def layer_output(self, rows: Tensor, positions: Tensor) -> Tensor:
+        """Computes the layer's output for a batch, as `FusedEmbedding` returns it.
 
         Args:
-            packed: rows side by side with their slots, as `read` returns them.
+            rows: the rows that the batch reads, without slots, (n, width).
+            positions: the position of each id's row in `rows`, (batch, columns).
+        """
+        return self.layer.arrange(gather_rows(rows, positions))
+
+    def add_l2_gradient(self, gradient: Tensor, rows: Tensor) -> Tensor:
+        """Adds the gradient of the L2 penalty on the rows that a batch reads."""
+        return gradient + 2 * self.layer.l2 * rows if self.layer.l2 else gradient
+
+    def rows_after_step(
+        self, packed_rows: Tensor, gradient: Tensor, step: Tensor, rate: Tensor
+    ) -> Tensor:
+        """Returns packed rows after an optimizer step.
+
+        Args:
+            packed_rows: the packed rows before the step.
             gradient, step, rate: as in `Optimizer.row_change`.
         """
-        values, *slots = tf.split(packed, [self.width, *self.slot_widths], axis=1)
-        change, slots = self.optimizer.row_change(values, gradient, slots, step, rate)
-        return tf.concat([values + change, *slots], axis=1)
+        widths = [self.width, *self.slot_widths]
+        rows, *slots = tf.split(packed_rows, widths, axis=1)
+        change, slots = self.optimizer.row_change(rows, gradient, slots, step, rate)
+        return tf.concat([rows + change, *slots], axis=1)
 
     def slots(self) -> list[npt.NDArray[np.float32]]:
         """Returns a copy of each slot, in all rows: (rows, width) or (rows, 1)."""

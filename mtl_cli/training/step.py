@@ -11,13 +11,8 @@ from mtl_cli.distributed.replicas import Replicas
 from mtl_cli.network.network import Network
 from mtl_cli.training.balancer import Balancer
 from mtl_cli.training.feed import TensorTable
-from mtl_cli.training.lazy_tables import make_lazy_tables
-from mtl_cli.training.losses import (
-    logits_of_sample,
-    penalties_of_heads,
-    sum_of_penalties,
-    task_losses,
-)
+from mtl_cli.training.gradients import Gradients
+from mtl_cli.training.lazy_tables import RowsOfBatch, make_lazy_tables
 
 
 class Step:
@@ -27,7 +22,9 @@ class Step:
     losses and gradients of all processes are summed before the optimizer changes the
     weights.
 
-    Letters in shapes: T is the number of tasks.
+    A row of a lazy table is packed if its optimizer slots lie beside it, see
+    `lazy_tables.py`. Lists of rows have one tensor per lazy table. Letters in shapes: T
+    is the number of tasks.
 
     Attributes:
         tables: the lazy tables. A step reads and writes only some of their rows.
@@ -48,10 +45,8 @@ class Step:
         replicas: Replicas,
     ) -> None:
         self.tasks = config.chosen_tasks
-        self.heads = config.model.heads_option
         self.rows_per_process = rows_per_process
         self.replicas = replicas
-        self.label_statistics = network.label_statistics
         self.tables = make_lazy_tables(network.logits, config.optimizer)
         self.ids_model = None
         self.model = network.logits
@@ -64,7 +59,6 @@ class Step:
             inputs = network.logits.input
             self.ids_model = keras.Model(inputs, ids)
             self.model = keras.Model([inputs, vectors], network.logits.output)
-        self.task_weights = tf.constant([task.weight for task in self.tasks.values()])
         # A run that starts from an earlier run's optimizer continues the count of the
         # optimizer's steps, but begins the schedule of the learning rate anew.
         earlier = network.earlier_optimizer
@@ -84,76 +78,81 @@ class Step:
             steps_per_epoch,
             first_step,
         )
+        self.gradients = Gradients(
+            config, network, self.model, self.tables, self.balancer, replicas.size
+        )
+        self.choose_compiled_parts(compile_parts=False)
 
-    def compile(self, compile_parts: bool) -> None:
-        """Lets XLA compile those parts of a step that it can compile.
+    def choose_compiled_parts(self, compile_parts: bool) -> None:
+        """Marks parts of a step for XLA, which compiles each part at its first call.
 
         XLA would copy a whole lazy table in order to write to the table. XLA also
         cannot communicate with other processes. Therefore XLA compiles only the parts
-        of a step that do neither, at their first call. `Steps` compiles a step without
-        lazy tables and without other processes as a whole: then, and without XLA,
-        `compile_parts` is False.
+        of a step that do neither. Without lazy tables and other processes, `Steps`
+        compiles the whole step, and `compile_parts` is False.
         """
         xla = partial(tf.function, jit_compile=True, autograph=False)
-        self.gradients, self.update = self._gradients, self._update
-        self.take = self._take
+        self.take, self.update = self._take, self._update
+        self.compute_gradients = self.gradients.compute
         if compile_parts and self.replicas.size > 1:
-            self.gradients, self.update = xla(self._gradients), xla(self._update)
+            self.update = xla(self._update)
+            self.compute_gradients = xla(self.gradients.compute)
         elif compile_parts and self.tables:
             self.take = xla(self._take)
 
-    def read_tables(
-        self, features: dict[str, Tensor]
-    ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-        """Reads the rows of each lazy table that a batch needs.
+    def find_table_rows(self, features: dict[str, Tensor]) -> list[RowsOfBatch]:
+        """Finds the rows of each lazy table that the whole batch reads.
 
-        Returns: three lists with one item per table: the indices of the rows; the rows
-            with their slots, see `LazyTable.packed`; and for each id in this process's
-            share of the batch, the position of the id's row among these rows.
+        Each process holds the whole table. So each process updates the rows that the
+        whole batch reads, not only the rows that its own share reads.
+
+        Args:
+            features: the features in this process's share of the batch.
+
+        Returns: one item per lazy table. `positions` are only those of the ids in this
+            process's share.
         """
         if self.ids_model is None:
-            return [], [], []
-        # Each process holds the whole table. So each process updates the rows that
-        # the whole batch reads, not only the rows that its own share reads.
+            return []
         start = self.replicas.rank * self.rows_per_process
         share = slice(start, start + self.rows_per_process)
         ids_by_table = tf.nest.flatten(self.ids_model(features))
-        rows, packed, positions = [], [], []
+        found = []
         for table, ids in zip(self.tables, ids_by_table, strict=True):
-            rows_of_table, all_positions = table.unique_rows(
-                self.replicas.all_gather(ids)
-            )
-            rows.append(rows_of_table)
-            packed.append(table.read(rows_of_table))
-            positions.append(all_positions[share])
-        return rows, packed, positions
+            rows = table.rows_of_batch(self.replicas.all_gather(ids))
+            found.append(rows._replace(positions=rows.positions[share]))
+        return found
 
     def _take(
         self,
         batch: TensorTable,
         is_real: Tensor,
-        packed: list[Tensor],
+        packed_rows: list[Tensor],
         positions: list[Tensor],
     ) -> tuple[Tensor, list[Tensor]]:
         """Takes one optimizer step.
 
         Args:
             batch: this process's share of the batch.
-            is_real: (rows,), 0 for rows that fill up the last batch, 1 for all others.
-            packed: the second list that `read_tables` returns.
-            positions: the third list that `read_tables` returns.
+            is_real: 0 for rows that fill up the last batch, 1 for all others, (batch,).
+            packed_rows: the packed rows of each lazy table that the batch reads.
+            positions: the position of each id's row among these rows, for each table.
 
         Returns: two values. The first has the shape (3, T): the losses before the step,
             the sums of the rows' weights, and the weights that the balancing method has
-            given the tasks. The second is `packed` after the step.
+            given the tasks. The second is `packed_rows` after the step.
         """
-        # The rows without their slots.
-        values = [p[:, : t.width] for t, p in zip(self.tables, packed, strict=True)]
+        table_rows = [
+            table.without_slots(packed)
+            for table, packed in zip(self.tables, packed_rows, strict=True)
+        ]
         sums = [tf.reduce_sum(batch.weights[task]) for task in self.tasks]
         sums.append(tf.reduce_sum(is_real))
         *total_weights, num_rows = self.replicas.all_reduce(sums)
         losses, gradients, row_gradients = self.replicas.all_reduce(
-            self.gradients(batch, is_real, num_rows, total_weights, values, positions)
+            self.compute_gradients(
+                batch, is_real, num_rows, total_weights, table_rows, positions
+            )
         )
         total_weights = tf.stack(total_weights)
         step = tf.convert_to_tensor(self.optimizer.iterations)
@@ -162,80 +161,23 @@ class Step:
         )
         gradients = balanced[: len(gradients)]
         row_gradients = balanced[len(gradients) :]
-        new_packed = self.update(gradients, row_gradients, packed)
-        return tf.stack([losses, total_weights, task_weights]), new_packed
-
-    def _gradients(
-        self,
-        batch: TensorTable,
-        is_real: Tensor,
-        num_rows: Tensor,
-        total_weights: list[Tensor],
-        values: list[Tensor],
-        positions: list[Tensor],
-    ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-        """Computes this process's share of the losses and of the gradients.
-
-        The shares of all processes add up to the losses and gradients of the batch. See
-        `_take` for the other arguments.
-
-        Args:
-            num_rows: number of rows in the whole batch that are trained on.
-            total_weights: the sum of each task's row weights over the whole batch.
-            values: the rows of each lazy table that the batch reads, without slots.
-
-        Returns: the losses, (T,); the gradients of the model's variables; and the
-            gradients of `values`. If the balancing method reads gradients, each
-            gradient has the shape (T + 1, ...): one gradient per task, then the
-            gradient of the penalties.
-        """
-        variables = self.model.trainable_variables
-        reads_gradients = self.balancer.reads_gradients
-        with tf.GradientTape(persistent=reads_gradients) as tape:
-            tape.watch(values)
-            tables = zip(self.tables, values, positions, strict=True)
-            vectors = [
-                table.vectors(rows, row_positions)
-                for table, rows, row_positions in tables
-            ]
-            inputs = [batch.features, vectors] if vectors else batch.features
-            logits = self.model(inputs, training=True)
-            losses = task_losses(
-                self.tasks,
-                logits_of_sample(self.heads, self.tasks, logits, batch.log_rates),
-                batch.labels,
-                batch.weights,
-                self.label_statistics,
-                total_weights,
-            )
-            task_weights = self.task_weights * self.balancer.loss_weights()
-            weighted_losses = losses * task_weights
-            summands = tf.unstack(weighted_losses)
-            penalties = self.model.losses + penalties_of_heads(
-                self.heads, self.tasks, logits, batch, total_weights, num_rows
-            )
-            penalty = sum_of_penalties(penalties, is_real, self.replicas.size)
-            total = tf.reduce_sum(weighted_losses) + penalty
-        if not reads_gradients:
-            gradients, row_gradients = tape.gradient(total, (variables, values))
-            return losses, gradients, row_gradients
-        sources = [*(variable.value for variable in variables), *values]
-        gradients_by_summand = [
-            tape.gradient(x, sources, unconnected_gradients="zero")
-            for x in [*summands, penalty]
-        ]
-        gradients_by_source = zip(*gradients_by_summand, strict=True)
-        stacked = [tf.stack(gradients) for gradients in gradients_by_source]
-        return losses, stacked[: len(variables)], stacked[len(variables) :]
+        rows_after_step = self.update(gradients, row_gradients, packed_rows)
+        return tf.stack([losses, total_weights, task_weights]), rows_after_step
 
     def _update(
-        self, gradients: list[Tensor], row_gradients: list[Tensor], packed: list[Tensor]
+        self,
+        gradients: list[Tensor],
+        row_gradients: list[Tensor],
+        packed_rows: list[Tensor],
     ) -> list[Tensor]:
-        """Clips the gradients, changes the variables, and returns the new `packed`."""
-        tables = list(zip(self.tables, packed, strict=True))
+        """Clips the gradients, and changes the variables.
+
+        Returns: the packed rows of each lazy table after the step.
+        """
+        tables = list(zip(self.tables, packed_rows, strict=True))
         row_gradients = [
-            table.add_l2_gradient(gradient, rows[:, : table.width])
-            for (table, rows), gradient in zip(tables, row_gradients, strict=True)
+            table.add_l2_gradient(gradient, table.without_slots(packed))
+            for (table, packed), gradient in zip(tables, row_gradients, strict=True)
         ]
         if self.clip_norm is not None:
             all_gradients = [*gradients, *row_gradients]
@@ -250,6 +192,6 @@ class Step:
         else:  # Keras does not count a step without gradients.
             self.optimizer.iterations.assign_add(1)
         return [
-            table.apply_gradient(rows, gradient, step, rate)
-            for (table, rows), gradient in zip(tables, row_gradients, strict=True)
+            table.rows_after_step(packed, gradient, step, rate)
+            for (table, packed), gradient in zip(tables, row_gradients, strict=True)
         ]

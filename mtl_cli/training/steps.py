@@ -94,17 +94,12 @@ class Steps:
             number: number of the epoch, from 1.
             steps_done: number of steps that were taken before an interruption.
 
-        Yields: an array after each call of the compiled function, (steps, 3, T). For
-            each step of the call, it holds the losses, the sums of the row weights, and
-            the weights of the tasks, see `Step`.
+        Yields: the values of the steps after each call of the compiled function,
+            (steps, 3, T), in the order of `VALUES_PER_TASK`.
         """
         steps_before = 0  # number of steps in earlier buffers
         for buffer in buffers:
-            # All calls need the same shape, so batches are added after the last batch.
-            # No step uses the added batches.
-            shape = (buffer.num_steps + self.steps_per_call, self.rows_per_process)
-            batches = np.resize(buffer.order, shape).astype("int32")
-            is_real = (np.arange(np.prod(shape)) < buffer.num_rows).reshape(shape)
+            batches, is_real = self._cut_into_batches(buffer)
             first_step = max(0, steps_done - steps_before)
             for step in range(first_step, buffer.num_steps, self.steps_per_call):
                 steps_of_call = slice(step, step + self.steps_per_call)
@@ -118,11 +113,7 @@ class Steps:
                     tf.constant(is_real[steps_of_call], tf.float32),
                 )
                 if not self.compile_seconds:
-                    start = time.perf_counter()
-                    # The first call compiles. With 0 steps to take, the duration of the
-                    # call is the time of compiling.
-                    self._run_or_recompile(*arguments, tf.constant(0))
-                    self.compile_seconds = time.perf_counter() - start
+                    self._compile(*arguments)
                 values = self._run_or_recompile(*arguments, tf.constant(num_steps))
                 yield values.numpy()[:num_steps]
             steps_before += buffer.num_steps
@@ -131,6 +122,30 @@ class Steps:
         """Brings the network's embedding layers up to date with the lazy tables."""
         for table in self.tables:
             table.copy_to_layer()
+
+    def _cut_into_batches(
+        self, buffer: ShuffleBuffer
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.bool_]]:
+        """Cuts the order of a buffer's rows into batches.
+
+        All calls need the same shape, so `steps_per_call` batches are added after the
+        last batch. No step uses the added batches.
+
+        Returns: the indices of each batch's rows in the buffer, (batches, rows per
+            process); and whether each of these rows is trained on, in the same shape.
+        """
+        shape = (buffer.num_steps + self.steps_per_call, self.rows_per_process)
+        batches = np.resize(buffer.order, shape).astype("int32")
+        is_real = (np.arange(np.prod(shape)) < buffer.num_rows).reshape(shape)
+        return batches, is_real
+
+    def _compile(self, *arguments: Tensor) -> None:
+        """Compiles `run` for arguments of these shapes, and measures the time."""
+        start = time.perf_counter()
+        # The first call compiles. This call takes 0 steps, so its duration is the time
+        # of compiling.
+        self._run_or_recompile(*arguments, tf.constant(0))
+        self.compile_seconds = time.perf_counter() - start
 
     def _run_or_recompile(self, *arguments: Tensor) -> Tensor:
         """Calls `run`; compiles `run` again if the compiled code on disk is damaged."""
@@ -148,10 +163,10 @@ class Steps:
         """Creates the function `run`. The first call compiles the function.
 
         XLA compiles all of `run`, unless there are lazy tables or other processes: then
-        XLA compiles only parts of a step, see `Step.compile`.
+        XLA compiles only parts of a step, see `Step.choose_compiled_parts`.
         """
         compile_all = self.use_xla and self.replicas.size == 1 and not self.tables
-        self.step.compile(self.use_xla and not compile_all)
+        self.step.choose_compiled_parts(self.use_xla and not compile_all)
         self.run = tf.function(self._run, jit_compile=compile_all, autograph=False)
 
     def _run(
@@ -167,20 +182,22 @@ class Steps:
                 for rows that fill up the last batch.
             num_steps: number of steps to take, at most `steps_per_call`.
 
-        Returns: the losses, the sums of the row weights, and the weights of the tasks
-            for each step, (steps per call, 3, T); zeros after the last step.
+        Returns: the values of each step, (steps per call, 3, T), in the order of
+            `VALUES_PER_TASK`; zeros after the last step.
         """
 
         def take_step(number: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-            rows, is_real_row = batches[number], is_real[number]
-            batch = tf.nest.map_structure(lambda x: tf.gather(x, rows), data)
-            weights = {task: x * is_real_row for task, x in batch.weights.items()}
-            batch = batch._replace(weights=weights)
-            table_rows, packed, positions = self.step.read_tables(batch.features)
-            step_values, packed = self.step.take(batch, is_real_row, packed, positions)
-            tables = zip(self.tables, table_rows, packed, strict=True)
-            for table, rows_of_table, new_rows in tables:
-                table.write(rows_of_table, new_rows)
+            batch = read_batch(data, batches[number], is_real[number])
+            table_rows = self.step.find_table_rows(batch.features)
+            tables = list(zip(self.tables, table_rows, strict=True))
+            step_values, packed_rows = self.step.take(
+                batch,
+                is_real[number],
+                [table.read(rows.indices) for table, rows in tables],
+                [rows.positions for rows in table_rows],
+            )
+            for (table, rows), packed in zip(tables, packed_rows, strict=True):
+                table.write(rows.indices, packed)
             values = tf.tensor_scatter_nd_update(values, [[number]], [step_values])
             return number + 1, values
 
@@ -189,6 +206,19 @@ class Steps:
             lambda number, _: number < num_steps, take_step, (0, zeros)
         )
         return values
+
+
+def read_batch(data: TensorTable, indices: Tensor, is_real: Tensor) -> TensorTable:
+    """Gathers the rows of a batch. Rows that fill up the batch get the weight 0.
+
+    Args:
+        data: the rows of a buffer.
+        indices: the indices of the batch's rows in `data`, (rows,).
+        is_real: 0 for rows that fill up the batch, 1 for all others, (rows,).
+    """
+    batch: TensorTable = tf.nest.map_structure(lambda x: tf.gather(x, indices), data)
+    weights = {task: x * is_real for task, x in batch.weights.items()}
+    return batch._replace(weights=weights)
 
 
 def reseed(model: keras.Model, seeds: list[int]) -> None:

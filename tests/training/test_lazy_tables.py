@@ -166,7 +166,7 @@ def test_rows_that_no_batch_touches_stay(name):
     network = build(chosen, spec_of(chosen))
     (table,) = make_lazy_tables(network.logits, chosen.optimizer)
     before = table.layer.table.numpy()
-    rows, places = table.unique_rows(tf.constant([[0, 0], [0, 1]]))
+    rows, places = table.rows_of_batch(tf.constant([[0, 0], [0, 1]]))
     # The second column's table begins below the first's, at row 10.
     assert rows.numpy().tolist() == [0, 10, 11, 16]  # padded
     assert places.numpy().tolist() == [[0, 1], [0, 2]]
@@ -174,10 +174,10 @@ def test_rows_that_no_batch_touches_stay(name):
     with tf.GradientTape() as tape:
         values = packed[:, :4]
         tape.watch(values)
-        total = tf.reduce_sum(table.vectors(values, places))
+        total = tf.reduce_sum(table.layer_output(values, places))
     gradient = tape.gradient(total, values)
     assert gradient.numpy()[:, 0].tolist() == [2, 1, 1, 0]  # row 0 occurs twice
-    after = table.apply_gradient(packed, gradient, np.int64(0), np.float32(0.1))
+    after = table.rows_after_step(packed, gradient, np.int64(0), np.float32(0.1))
     assert (after[3].numpy() == packed[3].numpy()).all()
     table.write(rows, after)
     assert (table.layer.table.numpy() == before).all()
@@ -204,7 +204,7 @@ def test_rowwise_adagrad_equals_its_formula():
         packed = table.read(rows)
         table.write(
             rows,
-            table.apply_gradient(packed, gradient, np.int64(step), np.float32(0.1)),
+            table.rows_after_step(packed, gradient, np.int64(step), np.float32(0.1)),
         )
         total[rows] += (gradient.astype("float64") ** 2).mean(axis=1)
         values[rows] -= 0.1 * gradient / np.sqrt(total[rows] + 1e-7)[:, None]
