@@ -1,7 +1,7 @@
-"""The state of a training: checkpoints save it, and a resumed run restores it."""
+"""The state of a training: what checkpoints save, and all processes share."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -11,7 +11,6 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from mtl_cli.core import signals
-from mtl_cli.core.other_files import check_numbers
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.network.network import Network
 from mtl_cli.training import checkpoint
@@ -196,63 +195,21 @@ class TrainingState:
         if replicas.is_chief:
             return
         self.history.epochs = [
-            Epoch(
-                number=number,
-                losses={},
-                valid={},
-                monitored=best_value,
-                seconds=0.0,
-                samples_per_second=0.0,
-                best=number == best_epoch,
-            )
+            unreported_epoch(number, best_value, number == best_epoch)
             for number in range(1, num_epochs + 1)
         ]
         shape = (steps_done, VALUES_PER_TASK, len(self.steps.tasks))
         self.step_values = [np.zeros(shape, "float32")] if steps_done else []
 
-    def restore(self, saved: Checkpoint) -> None:
-        """Sets the whole state from a checkpoint.
 
-        Raises:
-            DataError: if the arrays of the checkpoint do not fit the network.
-        """
-        values = saved.values
-        with saved.open_arrays() as arrays:
-            self.history.epochs = [Epoch(**epoch) for epoch in values["epochs"]]
-            self.seconds = values["seconds"]
-            for name, variable in self.variables().items():
-                array = arrays[name]
-                # Weights must be finite. A slot of the optimizer may overflow without
-                # harm, and the arrays of lazy tables hold slots beside their rows.
-                may_overflow = not name.startswith("weights-")
-                check_numbers(name, array, may_overflow)
-                variable.assign(array)
-            self.steps.copy_tables_to_network()
-            if STEP_VALUES_KEY in arrays:
-                step_values = arrays[STEP_VALUES_KEY]
-                shape = (VALUES_PER_TASK, len(self.steps.tasks))
-                fits = len(step_values) <= self.steps.steps_per_epoch
-                if not fits or step_values.shape[1:] != shape:
-                    raise ValueError(
-                        f"{STEP_VALUES_KEY} has the shape {step_values.shape}"
-                    )
-                self.step_values = [step_values]
-            if "average-0" in arrays:
-                self.average = MovingAverage(self._read_weights("average", arrays))
-            # `is_at_best_epoch` reads the epochs, the values of the steps and the
-            # average, which are restored above.
-            if values["best"] and self.is_at_best_epoch:
-                self.best_weights = self.weights_to_keep()
-            elif values["best"]:
-                self.best_weights = self._read_weights("best", arrays)
-
-    def _read_weights(self, name: str, arrays: Mapping[str, Array]) -> list[Array]:
-        """Reads the arrays `NAME-0`, `NAME-1`, ...: one per weight of the network."""
-        read = []
-        for i, variable in enumerate(self.network.logits.weights):
-            array = arrays[f"{name}-{i}"]
-            check_numbers(f"{name}-{i}", array)
-            if array.shape != tuple(variable.shape):
-                raise ValueError(f"{name}-{i} has the shape {array.shape}")
-            read.append(array)
-        return read
+def unreported_epoch(number: int, monitored: float, best: bool) -> Epoch:
+    """Returns an epoch for a process that does not report epochs."""
+    return Epoch(
+        number=number,
+        losses={},
+        valid={},
+        monitored=monitored,
+        seconds=0.0,
+        samples_per_second=0.0,
+        best=best,
+    )

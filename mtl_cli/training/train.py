@@ -5,21 +5,20 @@ import time
 import numpy as np
 import numpy.typing as npt
 
-from mtl_cli.config.monitor import monitored_metrics
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.trainer import Length
 from mtl_cli.core.errors import TrainingError
 from mtl_cli.data.table import Table
 from mtl_cli.distributed.replicas import Replicas
-from mtl_cli.metrics.score_dict import Scores
 from mtl_cli.network.network import Network
-from mtl_cli.scoring.scores import monitored_value, score_outputs
 from mtl_cli.training import optimizer_state
 from mtl_cli.training.feed import Feed, feed_of
 from mtl_cli.training.losses import mean_losses, mean_task_weights
 from mtl_cli.training.progress import Epoch, History, Progress
+from mtl_cli.training.restore_state import restore
 from mtl_cli.training.state import CheckpointPlan, TrainingState
 from mtl_cli.training.steps import Steps
+from mtl_cli.training.validation import validate
 
 NOT_FINITE_FIX = "lower optimizer.learning_rate or set optimizer.clip_norm"
 
@@ -60,7 +59,7 @@ def train(
     steps = Steps(config, network, feed.rows_per_epoch, replicas)
     state = TrainingState(network, steps, checkpoint_plan)
     if checkpoint_plan is not None and checkpoint_plan.resume_from is not None:
-        state.restore(checkpoint_plan.resume_from)
+        restore(state, checkpoint_plan.resume_from)
     elif network.earlier_optimizer is not None:
         optimizer_state.restore(network, steps, network.earlier_optimizer)
     state.broadcast()  # only the chief has a checkpoint to resume from
@@ -99,10 +98,6 @@ def train_epoch(
     steps = state.steps
     number = len(state.history.epochs) + 1
     steps_done = state.steps_done
-
-    def by_task(values: npt.NDArray[np.floating]) -> dict[str, float]:
-        return dict(zip(tasks, values.tolist(), strict=True))
-
     # The order of the rows depends on the seed and the epoch only, so a resumed run
     # continues in the same order.
     buffers = feed.buffers(config.seed, number, steps.batch_size)
@@ -118,14 +113,24 @@ def train_epoch(
         steps_done += len(values)
         finished_fraction = steps_done / steps.steps_per_epoch
         samples_per_second = steps_done * steps.batch_size / state.seconds
-        means = by_task(mean_losses(values))
+        means = by_task(tasks, mean_losses(values))
         progress.step(number, finished_fraction, means, samples_per_second)
         state.stop_if_signalled()
         state.save_if_due()
-    all_values = np.concatenate(state.step_values)
+    epoch = trained_epoch(state, tasks, number, compile_seconds)
+    state.step_values, state.seconds = [], 0.0
+    return epoch
+
+
+def trained_epoch(
+    state: TrainingState, tasks: list[str], number: int, compile_seconds: float
+) -> Epoch:
+    """Returns the outcome of all steps of an epoch, before its validation."""
+    steps = state.steps
+    step_values = np.concatenate(state.step_values)
     epoch = Epoch(
         number=number,
-        losses=by_task(mean_losses(all_values)),
+        losses=by_task(tasks, mean_losses(step_values)),
         valid={},
         monitored=None,
         seconds=state.seconds,
@@ -133,9 +138,13 @@ def train_epoch(
         compile_seconds=compile_seconds,
     )
     if steps.balancer.changes_weights:
-        epoch.task_weights = by_task(mean_task_weights(all_values))
-    state.step_values, state.seconds = [], 0.0
+        epoch.task_weights = by_task(tasks, mean_task_weights(step_values))
     return epoch
+
+
+def by_task(tasks: list[str], values: npt.NDArray[np.floating]) -> dict[str, float]:
+    """Returns {task: value} for one value per task, (T,)."""
+    return dict(zip(tasks, values.tolist(), strict=True))
 
 
 def check_finite(
@@ -201,38 +210,3 @@ def set_final_weights(state: TrainingState) -> None:
     is_chief = state.steps.replicas.is_chief
     if is_chief and not all(np.isfinite(w).all() for w in logits.get_weights()):
         raise TrainingError(f"training made weights infinite or NaN; {NOT_FINITE_FIX}")
-
-
-def validate(
-    config: Config, state: TrainingState, valid: Table
-) -> tuple[Scores, float | None]:
-    """Scores the validation rows in the chief process.
-
-    Returns: the scores, {} in processes other than the chief; and the monitored value,
-        or None if the monitored value is undefined. All processes get the same
-        monitored value.
-
-    Raises:
-        TrainingError: if the monitored value is undefined, but early stopping needs it.
-    """
-    monitor, replicas = config.trainer.monitor, state.steps.replicas
-    scores: Scores = {}
-    value = None
-    reason = "see the message of the chief process"
-    if replicas.is_chief:
-        start = time.perf_counter()
-        scores = score_outputs(config.outputs, valid, state.network.predict(valid))
-        state.history.validation_seconds += time.perf_counter() - start
-        value = monitored_value(monitor, config.outputs, scores)
-        reason = "; ".join(
-            f"{output.name}: {scores[output.name]['why'][metric]}"
-            for output, metric in monitored_metrics(monitor, config.outputs)
-            if scores[output.name][metric] is None
-        )
-    value = replicas.broadcast_number(value)
-    if value is None and config.trainer.patience is not None:
-        raise TrainingError(
-            f"trainer.monitor: {monitor} is undefined on the validation rows: "
-            f"{reason}; set trainer.patience=null or give more validation rows"
-        )
-    return scores, value

@@ -30,6 +30,7 @@ from mtl_cli.runs.export import verify
 from mtl_cli.runs.weights_file import WEIGHTS, array_sizes
 from mtl_cli.training import optimizer_state
 from mtl_cli.training.checkpoint import Checkpoint
+from mtl_cli.training.restore_state import restore
 from mtl_cli.training.state import TrainingState
 
 
@@ -370,14 +371,14 @@ def test_forged_arrays_of_a_checkpoint_are_refused(name, array, tmp_path):
     arrays = {"weights-0": [3.0, 4.0], "optimizer-0": 5, "best-0": [6.0, 7.0]}
     arrays |= {"average-0": [8.0, 9.0], "taken": np.ones((4, 3, 1))}
     np.savez(saved.path, **arrays)
-    state.restore(saved)
+    restore(state, saved)
     assert (weight.numpy().tolist(), int(step)) == ([3.0, 4.0], 5)
     assert [x.tolist() for x in state.best_weights] == [[6.0, 7.0]]
     assert [x.tolist() for x in state.average.arrays] == [[8.0, 9.0]]
     assert state.steps_done == 4
     np.savez(saved.path, **arrays | {name: array})
     with pytest.raises(DataError, match=f"is not a checkpoint of this run .*{name}"):
-        state.restore(saved)
+        restore(state, saved)
 
 
 @pytest.mark.parametrize("header", ["{'descr': (3,", "  {}\n   b\n c"])

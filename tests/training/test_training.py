@@ -26,7 +26,7 @@ from mtl_cli.scoring.scores import score_outputs
 from mtl_cli.tasks.binary import Binary
 from mtl_cli.tasks.regression import Regression
 from mtl_cli.training import steps as steps_module
-from mtl_cli.training import train as train_module
+from mtl_cli.training import validation
 from mtl_cli.training.feed import MemoryFeed
 from mtl_cli.training.losses import mean_losses, task_losses
 from mtl_cli.training.moving_average import MovingAverage
@@ -676,7 +676,7 @@ def run_with_scores(monkeypatch, scores, *options):
     chosen = config(*options, "trainer.batch_size=300")  # an epoch is one step
     table, _ = encoded(chosen)
     coming = iter(scores)
-    monkeypatch.setattr(train_module, "monitored_value", lambda *_: next(coming))
+    monkeypatch.setattr(validation, "monitored_value", lambda *_: next(coming))
     network = built(chosen)
     weights, progress = recorder(lambda: network)
     history = train(chosen, network, table, table, progress)
