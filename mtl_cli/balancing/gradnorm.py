@@ -56,29 +56,48 @@ class GradNorm(Balancing):
     def next_state(self, state: State, observation: Observation) -> State:
         import tensorflow as tf
 
-        losses = observation.losses
-        weights = state["values"]
         is_first = (state["first_losses"] == 0) & observation.has_rows
-        state = state | {
-            "first_losses": tf.where(is_first, losses, state["first_losses"])
-        }
+        first_losses = tf.where(is_first, observation.losses, state["first_losses"])
+        state = state | {"first_losses": first_losses}
+        weights = state["values"]
+        gradient = self._gradient(weights, first_losses, observation)
+        state = take_adam_step(state, gradient, self.learning_rate, observation)
+        scaled = with_sum_of(weights, state["values"], observation.has_rows)
+        return state | {"values": tf.where(observation.has_rows, scaled, weights)}
+
+    def _gradient(
+        self, weights: Tensor, first_losses: Tensor, observation: Observation
+    ) -> Tensor:
+        """Returns the derivative of | G_t - mean_s(G_s) r_t^alpha | by w_t, (T,)."""
+        import tensorflow as tf
+
         norms = norms_at_shared_kernel(observation)  # G_t
         has_gradient = tf.cast(norms > 0, tf.float32)
-        ratios = tf.math.divide_no_nan(losses, state["first_losses"]) * has_gradient
+        ratios = tf.math.divide_no_nan(observation.losses, first_losses) * has_gradient
         rates = tf.math.divide_no_nan(ratios, masked_mean(ratios, has_gradient))  # r_t
         targets = masked_mean(norms, has_gradient) * rates**self.alpha
-        # G_t is proportional to w_t, so the derivative of G_t with respect to w_t is
-        # G_t / w_t.
-        gradient = tf.sign(norms - targets) * norms / weights
-        state = take_adam_step(state, gradient, self.learning_rate, observation)
-        has_rows = tf.cast(observation.has_rows, tf.float32)
-        values = tf.maximum(state["values"], MIN_WEIGHT)
-        old_sum = tf.reduce_sum(weights * has_rows)
-        new_sum = tf.reduce_sum(values * has_rows)
-        scale = tf.math.divide_no_nan(old_sum, new_sum)
-        return state | {
-            "values": tf.where(observation.has_rows, scale * values, weights)
-        }
+        # G_t is proportional to w_t, so its derivative is G_t / w_t. The targets are
+        # constants.
+        return tf.sign(norms - targets) * norms / weights
+
+
+def with_sum_of(old: Tensor, new: Tensor, has_rows: Tensor) -> Tensor:
+    """Scales new weights so that the tasks with rows keep the sum of their old weights.
+
+    No new weight falls below `MIN_WEIGHT` before the scaling.
+
+    Args:
+        old: the weights before the step, (T,).
+        new: the weights after the step, (T,).
+        has_rows: whether the batch holds rows of the task, (T,).
+    """
+    import tensorflow as tf
+
+    mask = tf.cast(has_rows, tf.float32)
+    new = tf.maximum(new, MIN_WEIGHT)
+    old_sum = tf.reduce_sum(old * mask)
+    new_sum = tf.reduce_sum(new * mask)
+    return tf.math.divide_no_nan(old_sum, new_sum) * new
 
 
 def norms_at_shared_kernel(observation: Observation) -> Tensor:

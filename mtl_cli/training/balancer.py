@@ -79,8 +79,28 @@ class Balancer:
         task_weights = self.loss_weights()
         if not gradients:  # all variables of the network are frozen
             return task_weights, gradients
+        observation = self._observe(losses, total_weights, iterations)
+        if not self.reads_gradients:
+            self._update_state(observation)
+            return task_weights, gradients
+        # The last gradient of each variable is the gradient of the penalties.
+        masks = [shared_entries(x[:-1]) for x in gradients]
+        pairs = zip(gradients, masks, strict=True)
+        products = tf.stack([inner_products(x[:-1], mask) for x, mask in pairs])
+        observation = observation._replace(products=products)
+        state = self._update_state(observation)
+        shape = (len(gradients), len(self.tasks))
+        factors = tf.broadcast_to(self.method.factors(state, observation), shape)
+        per_variable = zip(gradients, masks, tf.unstack(factors), strict=True)
+        combined = [combine(x, mask, factor) for x, mask, factor in per_variable]
+        return task_weights * mean_factors(factors, products), combined
+
+    def _observe(
+        self, losses: Tensor, total_weights: Tensor, iterations: Tensor
+    ) -> Observation:
+        """Returns the facts about a step, except the products of its gradients."""
         step = iterations - self.first_step
-        observation = Observation(
+        return Observation(
             tasks=self.tasks,
             losses=losses,
             has_rows=total_weights > 0,
@@ -88,28 +108,25 @@ class Balancer:
             seed=tf.stack([tf.cast(self.seed % 2**31, step.dtype), step]),
             kernels=self.kernels,
         )
-        masks: list[Tensor] = []  # whether each entry of each variable is shared
-        if self.reads_gradients:
-            # An entry is shared if two tasks or more have a gradient there that is not
-            # 0. `x[-1]` is the gradient of the penalties.
-            masks = [tf.math.count_nonzero(x[:-1], axis=0) > 1 for x in gradients]
-            pairs = zip(gradients, masks, strict=True)
-            products = tf.stack([inner_products(x[:-1], mask) for x, mask in pairs])
-            observation = observation._replace(products=products)
+
+    def _update_state(self, observation: Observation) -> dict[str, Tensor]:
+        """Updates the variables of the state, and returns their new values."""
         state = self.method.next_state(self._values(), observation)
         for name, variable in self.state.items():
             variable.assign(state[name])
-        if not self.reads_gradients:
-            return task_weights, gradients
-        shape = (len(gradients), len(self.tasks))
-        factors = tf.broadcast_to(self.method.factors(state, observation), shape)
-        per_variable = zip(gradients, masks, tf.unstack(factors), strict=True)
-        return task_weights * mean_factors(factors, observation.products), [
-            combine(gradient, mask, factor) for gradient, mask, factor in per_variable
-        ]
+        return state
 
     def _values(self) -> dict[str, Tensor]:
         return {name: variable.read_value() for name, variable in self.state.items()}
+
+
+def shared_entries(gradients: Tensor) -> Tensor:
+    """Returns a mask that is true for the shared entries of a variable, (...).
+
+    An entry is shared if two tasks or more have a gradient there that is not 0.
+    `gradients` are the tasks' gradients of the variable, (T, ...).
+    """
+    return tf.math.count_nonzero(gradients, axis=0) > 1
 
 
 def inner_products(gradients: Tensor, mask: Tensor) -> Tensor:

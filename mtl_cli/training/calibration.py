@@ -8,7 +8,7 @@ fits the shift: each prediction is multiplied by exp(shift).
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import keras
 import numpy as np
@@ -97,8 +97,12 @@ class TowerRows:
 
     def select(self, mask: npt.NDArray[np.bool_]) -> "TowerRows":
         """Returns the rows whose entry in the mask is true."""
-        rows = self.label[mask], self.weight[mask]
-        return TowerRows(self.logits[:, mask], *rows, self.task, self.statistics)
+        return replace(
+            self,
+            logits=self.logits[:, mask],
+            label=self.label[mask],
+            weight=self.weight[mask],
+        )
 
     def losses(self, scale: float, shift: float) -> Floats:
         """Returns the loss of each row after a calibration, (rows,).
@@ -225,8 +229,8 @@ def fit(method: CalibrationMethod, rows: TowerRows) -> tuple[float, float]:
         return 1.0, rows.task.logit_shift
     fits_scale, fits_shift = FITTED[method]
 
-    # The parameters of the fit are the logarithm of the scale, and the difference
-    # between the shift and the initial shift, if the method fits them.
+    # The parameters are the logarithm of the scale, if the method fits the scale; then
+    # the change of the initial shift, if the method fits the shift.
     def scale_and_shift(parameters: Floats) -> tuple[float, float]:
         scale = float(np.exp(parameters[0])) if fits_scale else 1.0
         change = float(parameters[-1]) if fits_shift else 0.0

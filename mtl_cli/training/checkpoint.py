@@ -32,7 +32,7 @@ FILE_PATTERN = "[0-9]*-epochs-[0-9]*-steps.npz"
 VALUES_FILE = "state.json"
 
 
-class Values(Options):
+class CheckpointValues(Options):
     """The content of the JSON file in a checkpoint; see `TrainingState`.
 
     Attributes:
@@ -65,12 +65,12 @@ class Checkpoint:
     values: dict[str, Any]
 
     def check_values(self) -> None:
-        """Raises a `DataError` if the values do not have the form of `Values`."""
+        """Raises a `DataError` if the values are not `CheckpointValues`."""
         try:
             # A run writes no infinity, but JSON readers read a number such as 1e999 as
             # infinity.
             text = json.dumps(self.values, allow_nan=False)
-            values = Values.model_validate_json(text)
+            values = CheckpointValues.model_validate_json(text)
         except ValidationError as error:
             raise self.damage_error(first_problem(error)) from None
         except ValueError as error:
@@ -117,15 +117,16 @@ def save(
 ) -> None:
     """Writes a checkpoint completely or not at all, then removes other checkpoints.
 
-    The newest `MAX_CHECKPOINTS` checkpoints up to this one are kept. Later ones are
-    damaged: the run would have continued from them.
+    This checkpoint and the one before it are kept, see `MAX_CHECKPOINTS`. Checkpoints
+    of later steps are removed too. They are damaged: otherwise the run would have
+    continued from them.
 
     Args:
         folder: the run folder.
         num_epochs: number of finished epochs.
         num_steps: number of finished steps of the next epoch.
         arrays: see `write_arrays`.
-        values: the content of the JSON file; see `Values`.
+        values: the content of the JSON file; see `CheckpointValues`.
 
     Raises:
         WriteError: if the checkpoint cannot be written.

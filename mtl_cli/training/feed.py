@@ -39,8 +39,8 @@ class ShuffleBuffer(NamedTuple):
 
     Attributes:
         data: the rows.
-        order: indices of rows of `data`. Each step takes as many of the next indices as
-            this process has rows in a batch.
+        order: indices of rows of `data`. Each step takes the next indices, one for each
+            row that this process has in a batch.
         num_rows: number of indices at the start of `order` whose rows are trained on.
             Later indices only fill the last batch.
         num_steps: number of batches.

@@ -115,8 +115,8 @@ def penalties_of_heads(
             up the last batch.
 
     Returns: a list of one vector, (batch,) or (members * batch,), or an empty list. The
-        vector holds the penalty of each row, divided by `num_rows`. So the values of
-        the whole batch, of one member, add up to the mean penalty.
+        vector holds the penalty of each row, divided by `num_rows`. So the sum over all
+        rows of the whole batch is the mean penalty, for each member.
     """
     labels = {}
     weights = {}
@@ -125,6 +125,7 @@ def penalties_of_heads(
         weight = batch.weights[name]
         label = tf.where(weight > 0, batch.labels[name], 0.0)
         labels[name] = repeat_for_members(label, logit)
+        # The mean of these weights over the whole batch is 1.
         weight = tf.math.divide_no_nan(weight * num_rows, total_weight)
         weights[name] = repeat_for_members(weight, logit)
     penalty = heads.row_penalty(logits, tasks, labels, weights)

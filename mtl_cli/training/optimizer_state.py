@@ -16,6 +16,7 @@ from mtl_cli.network.network import Block, EarlierOptimizer, Network
 from mtl_cli.network.parallel_networks import Index
 from mtl_cli.network.transfer import group_by_weight
 from mtl_cli.training.checkpoint import write_arrays
+from mtl_cli.training.lazy_tables import LazyTable
 from mtl_cli.training.steps import Steps
 
 Array = npt.NDArray[Any]
@@ -38,14 +39,19 @@ def save(folder: RunFolder, network: Network, steps: Steps) -> None:
 
 def slots(network: Network, steps: Steps) -> Iterator[tuple[str, Array]]:
     """Yields the name and the values of each slot, one by one to save memory."""
-    lazy_tables = {id(table.layer.table): table for table in steps.tables}
+    lazy_tables = lazy_tables_by_weight(steps)
     keras_slots = slots_of_keras(steps)
     for i, weight in enumerate(network.logits.weights):
         if id(weight) in lazy_tables:
-            for k, values in enumerate(lazy_tables[id(weight)].slots()):
-                yield f"{i}-{k}", values
+            for k, slot in enumerate(lazy_tables[id(weight)].slots()):
+                yield f"{i}-{k}", slot
         for k, variable in enumerate(keras_slots.get(id(weight), [])):
             yield f"{i}-{k}", variable.numpy()
+
+
+def lazy_tables_by_weight(steps: Steps) -> dict[int, LazyTable]:
+    """Returns {`id` of the weight of an embedding layer: its lazy table}."""
+    return {id(table.layer.table): table for table in steps.tables}
 
 
 def slots_of_keras(steps: Steps) -> dict[int, list[Any]]:
@@ -79,23 +85,9 @@ def restore(network: Network, steps: Steps, earlier: EarlierOptimizer) -> None:
     steps.optimizer.iterations.assign(earlier.step)
     if earlier.path is None:
         return
-    copies_by_weight = group_by_weight(earlier.copies)
-    keras_slots = slots_of_keras(steps)
-    lazy_tables = {id(table.layer.table): table for table in steps.tables}
     try:
         with np.load(str(earlier.path), allow_pickle=False) as arrays:
-            for i, weight in enumerate(network.logits.weights):
-                copies = copies_by_weight.get(i, [])
-                if table := lazy_tables.get(id(weight)):
-                    table.set_slots(
-                        [
-                            copy_into_slot(values, arrays, k, copies)
-                            for k, values in enumerate(table.slots())
-                        ]
-                    )
-                for k, slot in enumerate(keras_slots.get(id(weight), [])):
-                    values = copy_into_slot(slot.numpy(), arrays, k, copies)
-                    slot.assign(values)
+            restore_slots(network, steps, arrays, group_by_weight(earlier.copies))
     except DAMAGED_FILE_ERRORS as error:
         raise DataError(
             f"start_from.run: {earlier.path} does not fit the weights beside it "
@@ -104,19 +96,48 @@ def restore(network: Network, steps: Steps, earlier: EarlierOptimizer) -> None:
         ) from None
 
 
+def restore_slots(
+    network: Network,
+    steps: Steps,
+    arrays: Any,
+    copies_by_weight: dict[int, list[tuple[Block, Index]]],
+) -> None:
+    """Copies an earlier run's slots into the slots of all weights.
+
+    Args:
+        network: the network.
+        steps: the steps, with the slots before the first step.
+        arrays: the earlier run's slots by name, as `save` has written them.
+        copies_by_weight: see `group_by_weight`.
+    """
+    lazy_tables = lazy_tables_by_weight(steps)
+    keras_slots = slots_of_keras(steps)
+    for i, weight in enumerate(network.logits.weights):
+        copies = copies_by_weight.get(i, [])
+        if table := lazy_tables.get(id(weight)):
+            table.set_slots(
+                [
+                    copy_into_slot(slot, arrays, k, copies)
+                    for k, slot in enumerate(table.slots())
+                ]
+            )
+        for k, variable in enumerate(keras_slots.get(id(weight), [])):
+            variable.assign(copy_into_slot(variable.numpy(), arrays, k, copies))
+
+
 def copy_into_slot(
-    initial: Array, arrays: Any, slot: int, copies: list[tuple[Block, Index]]
+    initial: Array, arrays: Any, position: int, copies: list[tuple[Block, Index]]
 ) -> Array:
     """Returns a slot of a weight, with blocks copied from an earlier run's slots.
 
     Args:
         initial: the slot before the first step.
         arrays: the earlier run's slots by name, as `save` has written them.
-        slot: the position of the slot among the slots of the weight.
+        position: the position of the slot among the slots of the weight.
         copies: pairs of a block of the earlier network, and the index in this weight to
             which the block is copied.
     """
-    values = initial.copy()
+    slot = initial.copy()
     earlier_slots: dict[int, Array] = {}
     for source, index in copies:
         # The earlier weight has no slots if the earlier run left the weight frozen, or
@@ -124,14 +145,14 @@ def copy_into_slot(
         if f"{source.weight}-0" not in arrays:
             continue
         if source.weight not in earlier_slots:
-            name = f"{source.weight}-{slot}"
+            name = f"{source.weight}-{position}"
             earlier_slots[source.weight] = arrays[name]
             check_numbers(name, earlier_slots[source.weight], may_overflow=True)
         earlier = earlier_slots[source.weight]
         # A slot with one value per row has one column, so only the rows are selected.
         # Only tables have such slots, and tables have two axes.
-        has_two_axes = earlier.ndim == values.ndim == 2
-        is_per_row = has_two_axes and earlier.shape[-1] == values.shape[-1] == 1
+        has_two_axes = earlier.ndim == slot.ndim == 2
+        is_per_row = has_two_axes and earlier.shape[-1] == slot.shape[-1] == 1
         num_axes = 1 if is_per_row else len(index)
-        values[index[:num_axes]] = earlier[source.index[:num_axes]]
-    return values
+        slot[index[:num_axes]] = earlier[source.index[:num_axes]]
+    return slot
