@@ -62,17 +62,23 @@ class BalancedWeights(Routing):
         self.balance = self.add_weight(name="balance", shape=(1,), initializer="ones")
 
     def call(self, x: Tensor, ownership: Tensor | None = None) -> Tensor:
-        num_readers = len(self.routes)
         n = len(self.routes[0].experts)
         alpha, beta = ops.sigmoid(self.strength), ops.sigmoid(self.balance)
-        if ownership is None:  # reader i owns expert i
-            shape = (num_readers, ops.shape(x)[0], n)
-            eye = ops.eye(num_readers, n, dtype=self.compute_dtype)
-            ownership = ops.broadcast_to(eye[:, None], shape)
+        if ownership is None:
+            is_own = self.fixed_ownership(ops.shape(x)[0])  # (readers, batch, n)
         else:
-            ownership = ownership[None]  # (1, batch, n)
+            is_own = ownership[None]  # (1, batch, n)
         beta_other = (1 - beta) / max(n - 1, 1)  # `max` avoids a division by 0
-        return alpha * (beta * ownership + beta_other * (1 - ownership))
+        return alpha * (beta * is_own + beta_other * (1 - is_own))
+
+    def fixed_ownership(self, num_rows: Tensor) -> Tensor:
+        """Returns 1 for expert i of reader i in every row, and 0 for other experts.
+
+        Returns: `(readers, num_rows, n)`.
+        """
+        num_readers, n = len(self.routes), len(self.routes[0].experts)
+        eye = ops.eye(num_readers, n, dtype=self.compute_dtype)
+        return ops.broadcast_to(eye[:, None], (num_readers, num_rows, n))
 
     def parts(self) -> dict[str, Any]:
         return {"strength": self.strength, "balance": self.balance}

@@ -10,7 +10,7 @@ from typing import Any
 from mtl_cli.core.tensors import Tensor
 
 
-def load() -> ModuleType:
+def import_layers() -> ModuleType:
     """Imports `deepctr.layers` without running `deepctr/__init__.py`.
 
     `deepctr/__init__.py` only starts a thread. The thread asks the package index for a
@@ -42,7 +42,7 @@ def connect(name: str, x: Tensor, **options: Any) -> Tensor:
     import keras
 
     with contextlib.redirect_stdout(io.StringIO()):  # `CrossNet` prints its settings
-        layer = getattr(load(), name)(**options)
+        layer = getattr(import_layers(), name)(**options)
         y = layer(x)
     for weight in layer.trainable_weights:
         if "bias" not in weight.name:  # biases start at 0, without a draw

@@ -107,11 +107,10 @@ class DSelectKGates(Routing):
         # Static gates read a single row that holds only a 1, instead of the input. The
         # kernels of the dense layers are then the values z and w themselves. So these
         # layers have no biases, and `l2`, a penalty on kernels, does not apply.
-        l2 = 0.0 if is_static else dense_options.get("l2", 0.0)
         dense_options["dtype"] = self.dtype_policy
-        options: dict[str, Any] = {
+        options_of_z_and_w: dict[str, Any] = {
             "use_bias": not is_static,
-            "l2": l2,
+            "l2": 0.0 if is_static else dense_options.get("l2", 0.0),
             "dtype": self.dtype_policy,
         }
         # The smooth step is flat beyond gamma / 2, so a z that started there would have
@@ -123,10 +122,10 @@ class DSelectKGates(Routing):
             num_selected * self.num_bits,
             initializer=near_zero,
             bias_initializer=near_zero,
-            **options,
+            **options_of_z_and_w,
         )
         self.mixture = ParallelDense(
-            num, num_selected, initializer=uniform(0.05), **options
+            num, num_selected, initializer=uniform(0.05), **options_of_z_and_w
         )
 
     def build(self, input_shape: Shape) -> None:
@@ -174,8 +173,12 @@ class DSelectKGates(Routing):
         """Adds both penalties, summed over the gates: one value per row.
 
         Training sums the values of the rows, as the authors' code does, but leaves out
-        the rows that only fill up a batch. Static gates add a single value. r is
-        `(num, rows, k, E)`. If `row_weights` is None, all weights are 1.
+        the rows that only fill up a batch. Static gates add a single value.
+
+        Args:
+            r: how much each selector chooses each expert, `(num, rows, k, E)`.
+            row_weights: the weights of each gate's penalties in each row, `(num,
+                rows)`; None if all weights are 1.
         """
         entropy = -ops.sum(r * ops.log(r + EPSILON), axis=(2, 3))  # (num, rows)
         penalties = self.entropy * entropy

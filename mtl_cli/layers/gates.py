@@ -76,6 +76,7 @@ class Gates(Routing):
     def build(self, input_shape: Shape) -> None:
         self.hidden.build(input_shape)
         hidden_shape = self.hidden.compute_output_shape(input_shape)
+        # A subclass may have more parts that read the output of the hidden layers.
         for part in self.parts().values():
             if part is not self.hidden:
                 part.build(hidden_shape)
@@ -140,13 +141,13 @@ class Mix(keras.layers.Layer):
         return keras.KerasTensor(shape, self.compute_dtype)
 
 
-def mix_groups(weights: Tensor, groups: Sequence[Tensor]) -> Tensor:
+def mix_tensors(weights: Tensor, expert_tensors: Sequence[Tensor]) -> Tensor:
     """Sums experts as `Mix` does, but reads the experts' outputs from several tensors.
 
     Args:
         weights: the weights of all experts, `(gates, batch, experts)`.
-        groups: tensors that each hold the outputs of some of the experts, in a shape
-            that `Mix` reads. The experts are in the order of the weights.
+        expert_tensors: tensors that each hold the outputs of some of the experts, in a
+            shape that `Mix` reads. The experts are in the order of the weights.
 
     Returns: `(gates, batch, units)`.
 
@@ -155,47 +156,57 @@ def mix_groups(weights: Tensor, groups: Sequence[Tensor]) -> Tensor:
     """
     sums = []
     start = 0
-    *first_groups, last_group = groups
-    for experts in first_groups:
+    *first_tensors, last_tensor = expert_tensors
+    for experts in first_tensors:
         stop = start + experts.shape[-3]
         sums.append(Mix()(weights[..., start:stop], experts))
         start = stop
-    # The last group gets all weights that are left. If these are more than its experts,
+    # The last tensor gets all remaining weights. If these are more than its experts,
     # `Mix` raises the ValueError.
-    return reduce(add, [*sums, Mix()(weights[..., start:], last_group)])
+    return reduce(add, [*sums, Mix()(weights[..., start:], last_tensor)])
 
 
 @tf.custom_gradient
 def mix(weights: Tensor, experts: Tensor) -> Tensor:
-    """Returns the output of `Mix`, with a gradient that is faster than XLA's own.
-
-    The gradient of a weight is the product of the output's gradient and the expert's
-    output, summed over the units. XLA's own gradient stores all products, (gates,
-    experts, batch, units), and sums them in two more passes. In a training step of PLE,
-    the two passes took a seventh of the time.
-
-    Here the units are split into slices of `VECTOR_WIDTH` units, and the products of
-    the slices are added up. XLA makes one operation of the products and their sum, so
-    it stores only the sum, (gates, experts, batch, VECTOR_WIDTH).
-    """
+    """Returns the output of `Mix`, with the gradient of `weight_gradient`."""
     # (gates, experts, batch, 1)
     by_expert = tf.transpose(weights, (0, 2, 1))[..., None]
 
     def gradient(grad_mixed: Tensor) -> tuple[Tensor, Tensor]:
         grad_mixed = grad_mixed[:, None]  # (gates, 1, batch, units)
-        units = experts.shape[-1]
-        width = math.gcd(units, VECTOR_WIDTH)
-        # The width of a slice is `VECTOR_WIDTH`, or half of it. If neither divides the
-        # number of units, there is one slice with all units.
-        num_slices = units // width if width >= VECTOR_WIDTH // 2 else 1
-        grad_slices = tf.split(grad_mixed, num_slices, axis=-1)
-        expert_slices = tf.split(experts, num_slices, axis=-1)
-        pairs = zip(grad_slices, expert_slices, strict=True)
-        sums = tf.add_n([grad * expert for grad, expert in pairs])
-        grad_weights = tf.transpose(tf.reduce_sum(sums, axis=-1), (0, 2, 1))
+        grad_weights = weight_gradient(grad_mixed, experts)
         grad_experts = by_expert * grad_mixed
         if len(experts.shape) == 3:  # all gates read the same experts
             grad_experts = tf.reduce_sum(grad_experts, axis=0)
         return grad_weights, grad_experts
 
     return tf.reduce_sum(by_expert * experts, axis=1), gradient
+
+
+def weight_gradient(grad_mixed: Tensor, experts: Tensor) -> Tensor:
+    """Returns the gradient of the weights of `Mix`, faster than XLA's own gradient.
+
+    The gradient of a weight is the product of the output's gradient and the expert's
+    output, summed over the units. XLA's own gradient stores all products, (gates,
+    experts, batch, units), and sums them in two more passes. In a training step of PLE,
+    the two passes took a seventh of the time.
+
+    Here the units are split into slices of equal width, and the products of the slices
+    are added up. XLA makes one operation of the products and their sum, so it stores
+    only the sum, (gates, experts, batch, width). The width is `VECTOR_WIDTH`, or half
+    of it. If neither divides the number of units, there is one slice with all units.
+
+    Args:
+        grad_mixed: the gradient of the output, `(gates, 1, batch, units)`.
+        experts: the experts' outputs, in a shape that `Mix` reads.
+
+    Returns: `(gates, batch, experts)`.
+    """
+    units = experts.shape[-1]
+    width = math.gcd(units, VECTOR_WIDTH)
+    num_slices = units // width if width >= VECTOR_WIDTH // 2 else 1
+    grad_slices = tf.split(grad_mixed, num_slices, axis=-1)
+    expert_slices = tf.split(experts, num_slices, axis=-1)
+    pairs = zip(grad_slices, expert_slices, strict=True)
+    sums = tf.add_n([grad * expert for grad, expert in pairs])
+    return tf.transpose(tf.reduce_sum(sums, axis=-1), (0, 2, 1))

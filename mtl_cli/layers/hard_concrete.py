@@ -95,17 +95,21 @@ class HardConcrete(Routing):
             p_open = ops.sigmoid(log_alpha - BETA * math.log(-GAMMA / ZETA))
             expected_num_open = ops.sum(p_open)
             self.add_loss(self.l0 * expected_num_open)
-            num_readers, _, num_experts = log_alpha.shape
-            shape = (num_readers, num_rows if self.per_row else 1, num_experts)
-            u = keras.random.uniform(
-                shape, MIN_U, 1 - MIN_U, "float32", self.seed_generator
-            )
-            logit = (ops.log(u) - ops.log(1 - u) + log_alpha) / BETA
+            logit = self.draw_logit(log_alpha, num_rows if self.per_row else 1)
         s = ops.sigmoid(logit)
         s_bar = s * (ZETA - GAMMA) + GAMMA
         z = ops.clip(s_bar, 0.0, 1.0)
         z = ops.broadcast_to(z, (z.shape[0], num_rows, z.shape[2]))
         return ops.cast(z, self.compute_dtype)
+
+    def draw_logit(self, log_alpha: Tensor, num_draws: Tensor | int) -> Tensor:
+        """Draws the argument of the sigmoid in s, `(routes, num_draws, experts)`."""
+        num_readers, _, num_experts = log_alpha.shape
+        shape = (num_readers, num_draws, num_experts)
+        u = keras.random.uniform(
+            shape, MIN_U, 1 - MIN_U, "float32", self.seed_generator
+        )
+        return (ops.log(u) - ops.log(1 - u) + log_alpha) / BETA
 
     def parts(self) -> dict[str, Any]:
         return {"log_alpha": self.log_alpha}

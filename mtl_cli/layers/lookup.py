@@ -4,7 +4,7 @@ from typing import Any, Literal, NamedTuple
 
 from keras import ops
 
-from mtl_cli.columns.layout import Layout
+from mtl_cli.columns.layout import Block, Layout
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.embedding import FusedEmbedding
 
@@ -49,6 +49,39 @@ def table_groups(
     ]
 
 
+class GroupColumns(NamedTuple):
+    """The columns of the network's inputs that read the tables of a group.
+
+    Attributes:
+        ids: the positions of columns in the input `ids`.
+        reads_all_ids: whether these are all columns of `ids`.
+        sequences: the block of each sequence, and its columns in the inputs `sequences`
+            and `sequence_weights`.
+        tables: the table that each column reads: first the columns of `ids`, then the
+            columns of the first sequence, and so on.
+    """
+
+    ids: list[int]
+    reads_all_ids: bool
+    sequences: list[tuple[Block, slice]]
+    tables: list[str | None]
+
+
+def columns_of_group(layout: Layout, group: TableGroup) -> GroupColumns:
+    """Finds the columns that read the tables of a group."""
+    # The table of each column of the input `ids`.
+    id_tables = [b.table for b, _ in layout.blocks_of("ids") for _ in range(b.width)]
+    ids = [i for i, table in enumerate(id_tables) if table in group.sizes]
+    sequences = [
+        (block, columns)
+        for block, columns in layout.blocks_of("sequences")
+        if block.table in group.sizes
+    ]
+    tables = [id_tables[i] for i in ids]
+    tables += [block.table for block, _ in sequences for _ in range(block.width)]
+    return GroupColumns(ids, len(ids) == len(id_tables), sequences, tables)
+
+
 def look_up(
     inputs: dict[str, Tensor], layout: Layout, group: TableGroup, **options: Any
 ) -> Tensor:
@@ -65,41 +98,48 @@ def look_up(
         vectors of each id, see `FusedEmbedding`. The features with one id per row come
         first, then one pooled vector per sequence.
     """
+    columns = columns_of_group(layout, group)
     table_index: dict[str | None, int] = {t: i for i, t in enumerate(group.sizes)}
-    # The table of each column of the input `ids`.
-    id_tables = [b.table for b, _ in layout.blocks_of("ids") for _ in range(b.width)]
-    # The columns of `ids` and the sequences that have their table in the group.
-    id_columns = [i for i, table in enumerate(id_tables) if table in table_index]
-    sequences = [
-        (block, columns)
-        for block, columns in layout.blocks_of("sequences")
-        if block.table in table_index
-    ]
-    ids = []  # tensors (batch, columns) to look up, side by side
-    if id_columns and len(id_columns) == len(id_tables):
-        ids = [inputs["ids"]]  # the group reads all columns, so nothing is copied
-    elif id_columns:
-        ids = [ops.take(inputs["ids"], id_columns, axis=1)]
-    ids += [inputs["sequences"][:, columns] for _, columns in sequences]
-    tables = [id_tables[i] for i in id_columns]
-    tables += [block.table for block, _ in sequences for _ in range(block.width)]
     embedding = FusedEmbedding(
         list(group.sizes.values()),
         group.dim,
-        table_of_column=[table_index[table] for table in tables],
+        table_of_column=[table_index[table] for table in columns.tables],
         trainable=not group.frozen,
         **options,
     )
-    # (sets, batch, columns, dim)
-    vectors = embedding(ids[0] if len(ids) == 1 else ops.concatenate(ids, axis=1))
-    if not sequences:
-        return vectors
+    vectors = embedding(select_ids(inputs, columns))  # (sets, batch, columns, dim)
+    return pool_sequences(vectors, inputs, columns) if columns.sequences else vectors
 
-    stop = len(id_columns)
-    vectors_by_block = [vectors[:, :, :stop]] if id_columns else []
-    for block, columns in sequences:
+
+def select_ids(inputs: dict[str, Tensor], columns: GroupColumns) -> Tensor:
+    """Puts all ids that a group looks up side by side, `(batch, columns)`."""
+    ids = []
+    if columns.ids and columns.reads_all_ids:
+        ids = [inputs["ids"]]  # nothing is copied
+    elif columns.ids:
+        ids = [ops.take(inputs["ids"], columns.ids, axis=1)]
+    ids += [inputs["sequences"][:, positions] for _, positions in columns.sequences]
+    return ids[0] if len(ids) == 1 else ops.concatenate(ids, axis=1)
+
+
+def pool_sequences(
+    vectors: Tensor, inputs: dict[str, Tensor], columns: GroupColumns
+) -> Tensor:
+    """Pools the vectors of each sequence, and keeps all other vectors.
+
+    Args:
+        vectors: a vector for each column in `columns.tables`, `(sets, batch, columns,
+            dim)`.
+        inputs: the network's inputs, see `look_up`.
+        columns: the columns of the group.
+
+    Returns: `(sets, batch, features, dim)`.
+    """
+    stop = len(columns.ids)
+    vectors_by_block = [vectors[:, :, :stop]] if columns.ids else []
+    for block, positions in columns.sequences:
         start, stop = stop, stop + block.width
-        weights = inputs["sequence_weights"][:, columns]
+        weights = inputs["sequence_weights"][:, positions]
         vectors_by_block.append(pool(vectors[:, :, start:stop], weights, block.pooling))
     return ops.concatenate(vectors_by_block, axis=2)
 

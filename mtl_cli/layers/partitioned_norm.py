@@ -31,9 +31,9 @@ class PartitionedNorm(keras.layers.Layer):
     for the statistics of a batch, and E_p and Var_p for the moving averages.
 
     Call the layer as `PartitionedNorm()(x, scenario_weights)`. If the scenario of a row
-    is unknown, all scenarios have equal weights in this row, as in `StarDense`. The
-    formula then holds with the means over all scenarios of m_s, v_s, gamma_s and
-    beta_s. In training, such a row counts as a row of every scenario, with this weight.
+    is unknown, all scenarios have equal weights in this row, as in `StarDense`. In the
+    formula, m_s, v_s, gamma_s and beta_s are then the means over all scenarios. In
+    training, such a row counts as a row of every scenario, with this weight.
 
     Args:
         momentum: weight of the old value when a step updates a moving average. In the

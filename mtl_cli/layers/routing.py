@@ -58,6 +58,17 @@ def experts_of(owner: int | str, count: int) -> list[Expert]:
     return [Expert(owner, number) for number in range(1, count + 1)]
 
 
+def specific_and_shared_experts(
+    num_tasks: int, num_specific: int, num_shared: int
+) -> tuple[list[list[Expert]], list[Expert]]:
+    """Returns the names of each task's specific experts, and of the shared experts.
+
+    `num_specific` is the number of specific experts of each task.
+    """
+    specific = [experts_of(task, num_specific) for task in range(num_tasks)]
+    return specific, experts_of(SHARED, num_shared)
+
+
 def routes_to_shared(num_readers: int, num_experts: int) -> list[Route]:
     """Returns the routes of readers that serve all tasks and weigh shared experts."""
     return [Route(None, experts_of(SHARED, num_experts))] * num_readers

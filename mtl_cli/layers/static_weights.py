@@ -18,9 +18,9 @@ class StaticWeights(Routing):
     Training changes the variable. With `scale` above 1, the weights change faster than
     the other layers of the network. The length of Adam's step does not depend on the
     size of the gradient, so a step of Adam changes a weight by about `scale` times the
-    learning rate. The length of an SGD step grows with the gradient, and `scale`
-    multiplies the gradient too, so a step of SGD changes a weight by `scale`^2 times as
-    much as without `scale`.
+    learning rate. In a step of SGD, `scale` counts twice, because it also multiplies
+    the gradient of the variable: a weight changes `scale`^2 times as much as without
+    `scale`.
 
     Args:
         routes: the readers and the experts that each reader weighs. All readers weigh

@@ -18,8 +18,8 @@ threading.Thread.start = record
 from mtl_cli.core import tensorflow_runtime
 tensorflow_runtime.load()
 from mtl_cli.layers import deepctr
-layers = deepctr.load()
-assert deepctr.load() is layers
+layers = deepctr.import_layers()
+assert deepctr.import_layers() is layers
 assert layers.CrossNet.__module__ == "deepctr.layers.interaction"
 print(started)
 """
@@ -36,8 +36,8 @@ def test_deepctr_does_nothing_else_on_import() -> None:
     spec = find_spec("deepctr")
     assert spec is not None
     assert spec.origin is not None
-    # If this fails, DeepCTR has changed: see whether `layers.deepctr.load` may import
-    # it plainly, or leaves something out.
+    # If this fails, DeepCTR has changed: see whether `layers.deepctr.import_layers` may
+    # import it plainly, or leaves something out.
     assert Path(spec.origin).read_text().split("\n") == [
         "from .utils import check_version",
         "",

@@ -21,7 +21,7 @@ from mtl_cli.layers import deepctr
 TOLERANCE = 1e-5
 EXPERTS, GATES, TOWERS = (16, 8), (6, 5), (8,)
 
-deepctr.load()  # first, so that no import below runs DeepCTR's `__init__`
+deepctr.import_layers()  # first, so that no import below runs DeepCTR's `__init__`
 from deepctr.feature_column import DenseFeat, SparseFeat  # noqa: E402
 from deepctr.models.multitask import ESMM, MMOE, PLE, SharedBottom  # noqa: E402
 
