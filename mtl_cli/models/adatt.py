@@ -81,27 +81,20 @@ class AdaTT(GatedSharing):
         Returns: x_t^j, `(tasks, batch, units)`; and x_s^j, `(batch, units)`, or None if
             there is no such output.
         """
-        from mtl_cli.layers import Route, experts_of
-        from mtl_cli.layers.gates import mix_groups
-        from mtl_cli.layers.routing import SHARED
+        from mtl_cli.layers import Route
+        from mtl_cli.layers.gates import mix_tensors
+        from mtl_cli.layers.routing import SHARED, specific_and_shared_experts
 
         n, m = self.num_specific_experts, self.num_shared_experts
-        name, units = f"level_{level}", self.expert_units
+        name = f"level_{level}"
         # The names of the experts, for reports
-        specific_names = [experts_of(t, n) for t in range(num_tasks)]
-        shared_names = experts_of(SHARED, m)
+        specific_names, shared_names = specific_and_shared_experts(num_tasks, n, m)
         all_names = [*chain(*specific_names), *shared_names]
-        outputs = []  # E^j: E_1 ... E_T, (num_tasks * n, batch, units), then E_s
-        if n:
-            f = self.networks(num_tasks * n, units, f"{name}_specific_experts")
-            outputs.append(f(x_tasks))
-        if m:
-            f = self.networks(m, units, f"{name}_shared_experts")
-            outputs.append(f(x_shared))
+        outputs = self._connect_experts(x_tasks, x_shared, num_tasks, name)  # E^j
 
         routes = [Route(t, all_names) for t in range(num_tasks)]
         g_tasks = self.gates(routes, f"{name}_gates")(x_tasks)
-        y_tasks = mix_groups(g_tasks, outputs)  # the sum over E^j
+        y_tasks = mix_tensors(g_tasks, outputs)  # the sum over E^j
         if n:
             routes = [Route(t, own_names) for t, own_names in enumerate(specific_names)]
             y_tasks += self._native_sum(outputs[0], routes, f"{name}_native_weights")
@@ -110,11 +103,32 @@ class AdaTT(GatedSharing):
 
         routes = [Route(SHARED, all_names)]
         g_shared = self.gates(routes, f"{name}_shared_gate")(x_shared)
-        y_shared = mix_groups(g_shared, outputs)
+        y_shared = mix_tensors(g_shared, outputs)
         y_shared += self._native_sum(
             outputs[-1], [Route(SHARED, shared_names)], f"{name}_shared_native_weights"
         )
         return y_tasks, y_shared[0]
+
+    def _connect_experts(
+        self, x_tasks: Tensor, x_shared: Tensor, num_tasks: int, name: str
+    ) -> list[Tensor]:
+        """Connects the experts of a level; the names of their layers start with `name`.
+
+        Returns: E_1 ... E_T, `(experts of all tasks, batch, units)`, if tasks have
+            experts; then E_s, `(shared experts, batch, units)`, if there is a shared
+            unit.
+        """
+        n, m = self.num_specific_experts, self.num_shared_experts
+        outputs = []
+        if n:
+            f = self.networks(
+                num_tasks * n, self.expert_units, f"{name}_specific_experts"
+            )
+            outputs.append(f(x_tasks))
+        if m:
+            f = self.networks(m, self.expert_units, f"{name}_shared_experts")
+            outputs.append(f(x_shared))
+        return outputs
 
     def _native_sum(
         self, outputs: Tensor, routes: Sequence["Route"], name: str

@@ -1,11 +1,15 @@
 """Adaptive information transfer: each task reads a vector of the task before it."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.options import NonEmptyUnits
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import Sharing
+
+if TYPE_CHECKING:
+    from mtl_cli.layers import ParallelDense
 
 
 class AITM(Sharing):
@@ -43,7 +47,7 @@ class AITM(Sharing):
     def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
         from keras import ops
 
-        from mtl_cli.layers import Attention, Expert, Mix, ParallelDense, Route
+        from mtl_cli.layers import ParallelDense
 
         (x,) = encodings.outputs  # one encoding, (batch, dim)
         f = self.networks(len(tasks), self.bottom_units, name="bottoms")
@@ -61,13 +65,35 @@ class AITM(Sharing):
         z = [q[0]]
         for t in range(1, len(tasks)):
             transfer = self.networks(1, [k], name=f"transfers_{t - 1}")
-            u = ops.stack([transfer(z[-1])[0], q[t]])  # p_{t-1} and q_t, (2, batch, k)
-            projections = project(ops.reshape(u, (-1, k)))  # (3, 2 * batch, k)
-            projections = ops.reshape(projections, (3, 2, -1, k))
-            # V u, Q u and K u for both u, (2, batch, k) each
-            values, queries, keys = projections[0], projections[1], projections[2]
-            route = Route(t, [Expert(t - 1), Expert(t)])
-            attention = Attention([route], name=f"attentions_{t}")
-            weights = attention(queries, keys)  # softmax(a), (1, batch, 2)
-            z.append(Mix()(weights, values)[0])  # z_t, (batch, k)
+            p = transfer(z[-1])[0]  # p_{t-1}, (batch, k)
+            z.append(connect_attention(p, q[t], project, t))
         return ops.stack(z)  # z_t, (tasks, batch, k)
+
+
+def connect_attention(
+    p: Tensor, q: Tensor, project: "ParallelDense", task: int
+) -> Tensor:
+    """Connects the attention of a task t to itself and to the task before it.
+
+    Args:
+        p: the vector p_{t-1} that the task before passes on, `(batch, k)`.
+        q: the vector q_t of the task itself, `(batch, k)`.
+        project: the layer with the matrices V, Q and K.
+        task: the index of the task, from 0.
+
+    Returns: z_t, `(batch, k)`.
+    """
+    from keras import ops
+
+    from mtl_cli.layers import Attention, Expert, Mix, Route
+
+    u = ops.stack([p, q])  # (2, batch, k)
+    k = u.shape[-1]
+    projections = project(ops.reshape(u, (-1, k)))  # (3, 2 * batch, k)
+    projections = ops.reshape(projections, (3, 2, -1, k))
+    # V u, Q u and K u for both u, (2, batch, k) each
+    values, queries, keys = projections[0], projections[1], projections[2]
+    route = Route(task, [Expert(task - 1), Expert(task)])
+    attention = Attention([route], name=f"attentions_{task}")
+    weights = attention(queries, keys)  # softmax(a), (1, batch, 2)
+    return Mix()(weights, values)[0]

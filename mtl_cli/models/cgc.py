@@ -69,26 +69,23 @@ class CGC(GatedSharing):
         The names of the level's layers start with `name`. The last level has no shared
         gate and no shared output.
         """
-        from mtl_cli.layers import Route, experts_of, extract
-        from mtl_cli.layers.routing import SHARED
+        from mtl_cli.layers import Route, extract
+        from mtl_cli.layers.routing import specific_and_shared_experts
 
-        num_specific = num_tasks * self.num_specific_experts
-        num_shared = self.num_shared_experts
+        n, m = self.num_specific_experts, self.num_shared_experts
         units = self.expert_units
-        # The names of each task's experts and of the shared experts, for reports.
-        specific_names = [
-            experts_of(t, self.num_specific_experts) for t in range(num_tasks)
-        ]
-        shared_names = experts_of(SHARED, num_shared)
-        shared_experts = self.networks(num_shared, units, f"{name}_shared_experts")
+        # The names of the experts, for reports
+        specific_names, shared_names = specific_and_shared_experts(num_tasks, n, m)
+        shared_experts = self.networks(m, units, f"{name}_shared_experts")
         routes = [
-            Route(t, names + shared_names) for t, names in enumerate(specific_names)
+            Route(t, own_names + shared_names)
+            for t, own_names in enumerate(specific_names)
         ]
         task_gates = self.gates(routes, f"{name}_gates")
         specific_experts = None
-        if num_specific:
+        if n:
             specific_experts = self.networks(
-                num_specific, units, f"{name}_specific_experts"
+                num_tasks * n, units, f"{name}_specific_experts"
             )
         shared_gate = None
         if not is_last:

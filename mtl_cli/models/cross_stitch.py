@@ -51,12 +51,6 @@ class CrossStitch(Sharing):
         routes = [
             Route(t, [Expert(s) for s in range(num_tasks)]) for t in range(num_tasks)
         ]
-        # `max` avoids a division by 0: with a single task, there are no matrices.
-        off_diagonal = (1 - self.stitch_start) / max(num_tasks - 1, 1)
-        initial_matrix = [
-            [self.stitch_start if s == t else off_diagonal for s in range(num_tasks)]
-            for t in range(num_tasks)
-        ]  # A_0
         for level, width in enumerate(self.bottom_units, start=1):
             name = f"level_{level}"
             f = self.networks(num_tasks, [width], name=f"{name}_bottoms")
@@ -64,10 +58,18 @@ class CrossStitch(Sharing):
             if num_tasks > 1:
                 stitch = StaticWeights(
                     routes,
-                    start=initial_matrix,
+                    start=self._initial_matrix(num_tasks),
                     scale=self.stitch_scale,
                     name=f"{name}_stitches",
                 )
                 weights = stitch(x)  # A^l for each row, (tasks, batch, tasks)
                 x = Mix()(weights, x)  # x_t^l, (tasks, batch, units)
         return x  # z_t, (tasks, batch, units)
+
+    def _initial_matrix(self, num_tasks: int) -> list[list[float]]:
+        """Returns A_0, for two tasks or more."""
+        off_diagonal = (1 - self.stitch_start) / (num_tasks - 1)
+        return [
+            [self.stitch_start if s == t else off_diagonal for s in range(num_tasks)]
+            for t in range(num_tasks)
+        ]

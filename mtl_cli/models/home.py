@@ -112,7 +112,7 @@ class HoME(GatedSharing):
         from keras import ops
 
         from mtl_cli.layers import Route, experts_of
-        from mtl_cli.layers.gates import mix_groups
+        from mtl_cli.layers.gates import mix_tensors
         from mtl_cli.layers.routing import SHARED
 
         n = self.num_group_experts
@@ -126,12 +126,12 @@ class HoME(GatedSharing):
         )[0]
         routes = [Route(k, experts + shared) for k, experts in own_experts.items()]
         gates = self.gates(routes, "level_1_group_gates")  # G_k
-        v_groups = mix_groups(gates(x), [e_groups, e_shared])
+        v_groups = mix_tensors(gates(x), [e_groups, e_shared])
         route = Route(None, [*chain(*own_experts.values()), *shared])
         gate = self.gates([route], "level_1_shared_gate")  # G_s
         # The experts of all groups on one axis, (experts, batch, units)
         flat = ops.reshape(e_groups, (len(groups) * n, -1, e_groups.shape[-1]))
-        v_s = mix_groups(gate(x), [flat, e_shared])[0]
+        v_s = mix_tensors(gate(x), [flat, e_shared])[0]
         if self.self_gates:
             routes = [Route(k, experts) for k, experts in own_experts.items()]
             v_groups += self._self_gated(x, e_groups, routes, "level_1_self_gates")
@@ -157,7 +157,7 @@ class HoME(GatedSharing):
         from keras import ops
 
         from mtl_cli.layers import Route, experts_of
-        from mtl_cli.layers.gates import mix_groups
+        from mtl_cli.layers.gates import mix_tensors
         from mtl_cli.layers.routing import SHARED
 
         level = "level_2"
@@ -177,19 +177,26 @@ class HoME(GatedSharing):
         e_shared = self._connect_experts(
             v_s, self.num_shared_experts, [SHARED], level, "shared"
         )[0]
-        own_experts = [experts_of(t, self.num_specific_experts) for t in tasks]
-        group_experts = [experts_of(k, self.num_group_experts) for k in groups]
-        shared = experts_of(SHARED, self.num_shared_experts)
-        routes = [
-            Route(t, [*own_experts[t], *group_experts[group_of_task[t]], *shared])
-            for t in tasks
-        ]
+        routes = self._task_routes([groups[k] for k in group_of_task])
         gates = self.gates(routes, f"{level}_gates")  # G_t
-        z = mix_groups(gates(u), [e_tasks, e_group_by_task, e_shared])
+        z = mix_tensors(gates(u), [e_tasks, e_group_by_task, e_shared])
         if self.self_gates:
-            routes = [Route(t, own_experts[t]) for t in tasks]
+            routes = [Route(t, experts_of(t, self.num_specific_experts)) for t in tasks]
             z += self._self_gated(u, e_tasks, routes, f"{level}_self_gates")
         return z
+
+    def _task_routes(self, groups: Sequence[str]) -> list["Route"]:
+        """Returns the routes of the gates G_t. `groups` holds each task's group."""
+        from mtl_cli.layers import Route, experts_of
+        from mtl_cli.layers.routing import SHARED
+
+        shared = experts_of(SHARED, self.num_shared_experts)
+        routes = []
+        for task, group in enumerate(groups):
+            own_experts = experts_of(task, self.num_specific_experts)
+            group_experts = experts_of(group, self.num_group_experts)
+            routes.append(Route(task, [*own_experts, *group_experts, *shared]))
+        return routes
 
     def _connect_experts(
         self,

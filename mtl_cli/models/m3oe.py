@@ -59,17 +59,6 @@ class M3oE(GatedSharing):
     expert_units: NonEmptyUnits
 
     def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
-        from keras import ops
-
-        from mtl_cli.layers import (
-            BalancedWeights,
-            Mix,
-            Route,
-            ScenarioGates,
-            experts_of,
-        )
-        from mtl_cli.layers.routing import SHARED, Expert
-
         (x,) = encodings.outputs  # one encoding, (batch, dim)
         scenario_weights: Tensor = encodings.scenario_weights  # (batch, S)
         num_tasks = len(tasks)
@@ -79,7 +68,29 @@ class M3oE(GatedSharing):
         f_outputs = self._experts(self.num_shared_experts, "shared_experts")(e)  # F_i
         c_outputs = self._experts(num_scenarios, "scenario_experts")(e)  # C_s
         p_outputs = self._experts(num_tasks, "specific_experts")(e)  # P_t
+        # z_ts of the row's scenario s, (tasks, batch, units)
+        z = self._mix_shared_experts(e, scenario_weights, f_outputs, num_tasks)
+        z += mix_task_experts(e, p_outputs)
+        z += mix_scenario_experts(e, scenario_weights, c_outputs)
+        return z
 
+    def _mix_shared_experts(
+        self, e: Tensor, scenario_weights: Tensor, outputs: Tensor, num_tasks: int
+    ) -> Tensor:
+        """Returns the sum over i of g_ts(sg(e))_i F_i, `(tasks, batch, units)`.
+
+        Args:
+            e: `(batch, units)`.
+            scenario_weights: the weight of each scenario in each row, `(batch, S)`.
+            outputs: F_i of all shared experts, `(experts, batch, units)`.
+            num_tasks: number of tasks.
+        """
+        from keras import ops
+
+        from mtl_cli.layers import Mix, Route, ScenarioGates, experts_of
+        from mtl_cli.layers.routing import SHARED
+
+        num_scenarios = scenario_weights.shape[-1]
         shared = experts_of(SHARED, self.num_shared_experts)
         # The gates of all scenarios for the first task come first.
         routes = [
@@ -88,26 +99,8 @@ class M3oE(GatedSharing):
         gates = self.gates(routes, name="of_scenarios")
         scenario_gates = ScenarioGates(gates, num_scenarios, name="gates")
         # g_ts(sg(e)), (tasks, batch, num_shared_experts)
-        shared_weights = scenario_gates(ops.stop_gradient(e), scenario_weights)
-        z = Mix()(shared_weights, f_outputs)
-
-        task_experts = [Expert(t) for t in range(num_tasks)]
-        balance_tasks = BalancedWeights(
-            [Route(t, task_experts) for t in range(num_tasks)],
-            label="experts of tasks",
-            name="task_weights",
-        )
-        z += Mix()(balance_tasks(e), p_outputs)  # + alpha_T p_t, (tasks, batch, units)
-
-        balance_scenarios = BalancedWeights(
-            # The route is for all tasks.
-            [Route(None, experts_of("scenario", num_scenarios))],
-            label="experts of scenarios",
-            name="scenario_weights",
-        )
-        # + alpha_D c_s, (1, batch, units), the same for all tasks
-        z += Mix()(balance_scenarios(e, scenario_weights), c_outputs)
-        return z  # z_ts of the row's scenario s, (tasks, batch, units)
+        weights = scenario_gates(ops.stop_gradient(e), scenario_weights)
+        return Mix()(weights, outputs)
 
     def _connect_bottom(self, x: Tensor, scenario_weights: Tensor) -> Tensor:
         """Connects the layers that compute e from x.
@@ -125,3 +118,43 @@ class M3oE(GatedSharing):
     def _experts(self, num: int, name: str) -> "ParallelMLP":
         """Builds `num` experts, side by side."""
         return self.networks(num, self.expert_units, name, layer_norm=True)
+
+
+def mix_task_experts(e: Tensor, outputs: Tensor) -> Tensor:
+    """Returns alpha_T p_t of each task, `(tasks, batch, units)`.
+
+    Args:
+        e: `(batch, units)`.
+        outputs: P_t of all tasks, `(tasks, batch, units)`.
+    """
+    from mtl_cli.layers import BalancedWeights, Expert, Mix, Route
+
+    num_tasks = outputs.shape[0]
+    experts = [Expert(t) for t in range(num_tasks)]
+    balance = BalancedWeights(
+        [Route(t, experts) for t in range(num_tasks)],
+        label="experts of tasks",
+        name="task_weights",
+    )
+    return Mix()(balance(e), outputs)
+
+
+def mix_scenario_experts(
+    e: Tensor, scenario_weights: Tensor, outputs: Tensor
+) -> Tensor:
+    """Returns alpha_D c_s of the row's scenario s, `(1, batch, units)`, for all tasks.
+
+    Args:
+        e: `(batch, units)`.
+        scenario_weights: the weight of each scenario in each row, `(batch, S)`.
+        outputs: C_s of all scenarios, `(S, batch, units)`.
+    """
+    from mtl_cli.layers import BalancedWeights, Mix, Route, experts_of
+
+    balance = BalancedWeights(
+        # All tasks share one reader.
+        [Route(None, experts_of("scenario", outputs.shape[0]))],
+        label="experts of scenarios",
+        name="scenario_weights",
+    )
+    return Mix()(balance(e, scenario_weights), outputs)

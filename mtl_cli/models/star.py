@@ -35,8 +35,8 @@ class STAR(Sharing):
         for Multi-Domain CTR Prediction", CIKM 2021.
         Differs from the paper in: there may be several tasks, each with its own tower
         and auxiliary network (both in `towers/star.py`); batches hold rows of all
-        scenarios, see `layers/partitioned_norm.py`. W_s starts at 1; the paper does not
-        say how.
+        scenarios, see `layers/partitioned_norm.py`; W_s starts at 1, and the paper does
+        not give its start.
     """
 
     reads_scenario: ClassVar[bool] = True

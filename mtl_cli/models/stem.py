@@ -68,9 +68,9 @@ class STEM(GatedSharing):
         Returns: x_t^j, `(tasks, batch, units)`; and x_s^j, `(batch, units)`, or None in
             the last level.
         """
-        from mtl_cli.layers import Mix, Route, experts_of
-        from mtl_cli.layers.gates import mix_groups
-        from mtl_cli.layers.routing import SHARED
+        from mtl_cli.layers import Mix, Route
+        from mtl_cli.layers.gates import mix_tensors
+        from mtl_cli.layers.routing import SHARED, specific_and_shared_experts
 
         name, units = f"level_{level}", self.expert_units
         num_tasks = x_tasks.shape[0]
@@ -80,8 +80,10 @@ class STEM(GatedSharing):
         f_tasks = f(x_tasks)  # F_1 ... F_T, (num_specific, batch, units)
         f = self.networks(num_shared, units, f"{name}_shared_experts")
         f_shared = f(x_shared)  # F_s, (num_shared, batch, units)
-        specific = [experts_of(t, self.num_specific_experts) for t in range(num_tasks)]
-        experts = [*chain(*specific), *experts_of(SHARED, num_shared)]
+        specific, shared = specific_and_shared_experts(
+            num_tasks, self.num_specific_experts, num_shared
+        )
+        experts = [*chain(*specific), *shared]
         # A task trains only its own and the shared experts.
         routes = [
             Route(t, [e._replace(trained=e.owner in (t, SHARED)) for e in experts])
@@ -96,7 +98,7 @@ class STEM(GatedSharing):
 
         # g_s(x_s), (1, batch, experts)
         g_shared = self.gates([Route(None, experts)], f"{name}_shared_gate")(x_shared)
-        return y_tasks, mix_groups(g_shared, [f_tasks, f_shared])[0]
+        return y_tasks, mix_tensors(g_shared, [f_tasks, f_shared])[0]
 
 
 def mix_specific(weights: Tensor, outputs: Tensor) -> Tensor:
