@@ -24,6 +24,7 @@ from mtl_cli.network.parallel_networks import (
     ALL,
     ALL_NETWORKS,
     Index,
+    NetworkPiece,
     expert_names,
     input_kernels,
     network_owners,
@@ -128,12 +129,7 @@ class WeightSplitter:
             own_tasks = name.tasks
             # In the singular, without the numbers of tasks: `tower_logits`
             kind = "_".join(filter(None, [name.kind.removesuffix("s"), name.suffix]))
-        # Some gates multiply the columns of their input instead of giving shares to
-        # experts. These gates, and layers with `reads_columns`, depend on the order of
-        # the features.
-        is_gate = isinstance(layer, Routing) and layer.reads_rows
-        scales_columns = is_gate and not layer.weights_are_shares
-        if scales_columns or getattr(layer, "reads_columns", False):
+        if depends_on_feature_order(layer):
             kind += self.feature_order
         owners = network_owners(layer, self.tasks, own_tasks)
         yield from self._networks(self.parts[layer.name], kind, layer, owners)
@@ -151,26 +147,36 @@ class WeightSplitter:
         kernels = input_kernels(layer)
         for piece in pieces_of(layer):
             owner = "" if piece.network == ALL_NETWORKS else owners[piece.network]
-            # {end of the block's name: the block's slice of the last axis}
-            columns = {"": piece.index[-1]}
-            if isinstance(layer, Routing) and piece.name in layer.variables_by_expert:
-                start = piece.index[-1].start or 0
-                route = layer.routes[piece.network // layer.networks_per_route]
-                columns = {
-                    f" {expert}": slice(start + i, start + i + 1)
-                    for i, expert in enumerate(expert_names(route, self.tasks))
-                }
             reads_features = bool(feature_slices) and any(
                 piece.variable is kernel for kernel in kernels
             )
-            for expert, column in columns.items():
-                name = BlockName(part, kind, owner, f"{piece.name}{expert}")
-                if reads_features:
-                    for feature, rows in feature_slices:
-                        index = (piece.index[0], rows, column)
-                        yield name._replace(feature=feature), piece.variable, index
-                else:
-                    yield name, piece.variable, (*piece.index[:-1], column)
+            for expert, columns in self._columns_by_expert(layer, piece):
+                piece_name = f"{piece.name} {expert}" if expert else piece.name
+                name = BlockName(part, kind, owner, piece_name)
+                if not reads_features:
+                    yield name, piece.variable, (*piece.index[:-1], columns)
+                    continue
+                for feature, rows in feature_slices:
+                    index = (piece.index[0], rows, columns)
+                    yield name._replace(feature=feature), piece.variable, index
+
+    def _columns_by_expert(
+        self, layer: keras.Layer, piece: NetworkPiece
+    ) -> list[tuple[str, slice]]:
+        """Splits the last axis of a gate's piece into one column per expert.
+
+        Returns: pairs of an expert's name and its column. A piece that is not split has
+            one pair: "", and all its columns.
+        """
+        is_gate = isinstance(layer, Routing)
+        if not is_gate or piece.name not in layer.variables_by_expert:
+            return [("", piece.index[-1])]
+        start = piece.index[-1].start or 0
+        route = layer.routes[piece.network // layer.networks_per_route]
+        return [
+            (expert, slice(start + i, start + i + 1))
+            for i, expert in enumerate(expert_names(route, self.tasks))
+        ]
 
     def _encoder_layers(self, layers: list[keras.Layer]) -> Iterator[NamedSlices]:
         """Yields the blocks of the encoder's layers of one class.
@@ -219,3 +225,14 @@ class WeightSplitter:
                 columns = slice(first_column, first_column + layer.embedding_dim)
                 name = BlockName("embeddings", kind, table, owner)
                 yield name, layer.table, (rows, columns)
+
+
+def depends_on_feature_order(layer: keras.Layer) -> bool:
+    """Whether the weights of a layer depend on the order of the columns that it reads.
+
+    These are layers with `reads_columns`, and gates that multiply the columns of their
+    input instead of giving shares to experts.
+    """
+    is_gate = isinstance(layer, Routing) and layer.reads_rows
+    scales_columns = is_gate and not layer.weights_are_shares
+    return scales_columns or getattr(layer, "reads_columns", False)

@@ -1,7 +1,7 @@
 """Lists the nodes of a network, from inputs to outputs, for a drawing."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
@@ -30,40 +30,55 @@ def nodes_of(model: keras.Model, tasks: Sequence[str]) -> list[Node]:
     """
     nodes: list[Node] = []
     calls = calls_of(model)
-    # A tensor's own history may be that of another model, so it is not used. A model is
-    # another model if Keras has made it of tensors of this one, see `training.step`.
-    call_of = {id(tensor): call for call in calls for tensor in call.output_tensors}
-    inputs = {  # {call: the calls whose results it reads, without repetitions}
-        call: list(dict.fromkeys(call_of[id(tensor)] for tensor in call.input_tensors))
-        for call in calls
-    }
+    inputs = inputs_of_calls(calls)
     sums = [call for call in calls if is_sum_of_mixtures(call, inputs)]
     summands = {source for call in sums for source in inputs[call]}
     # The nodes that each call's result comes from: the call's own node or, if the call
     # has no node, the nodes that it reads.
     origins: dict[Call, list[int]] = {}
     for call in calls:
-        operation = call.operation
-        sources_of_inputs = [origins[source] for source in inputs[call]]
-        sources = list(dict.fromkeys(itertools.chain(*sources_of_inputs)))
-        has_weights = isinstance(operation, keras.Layer) and bool(operation.weights)
-        is_node = (
-            call in sums
-            or has_weights
-            or isinstance(operation, keras.layers.InputLayer | Mix | Routing)
-        )
+        sources = without_repetitions(origins[source] for source in inputs[call])
+        is_node = call in sums or becomes_node(call.operation)
         if is_node and call not in summands:
-            nodes.append(node_of(operation, tasks, sources))
+            nodes.append(node_of(call.operation, tasks, sources))
             sources = [len(nodes) - 1]
         origins[call] = sources
+    call_of = calls_by_output(calls)
     outputs = {
         name: origins[call_of[id(tensor)]] for name, tensor in model.output.items()
     }
     if len(outputs) > MAX_OUTPUTS:
-        sources_of_all = list(dict.fromkeys(itertools.chain(*outputs.values())))
-        outputs = {f"{len(outputs)} outputs": sources_of_all}
+        outputs = {f"{len(outputs)} outputs": without_repetitions(outputs.values())}
     nodes += [Node(name, "", "output", sources) for name, sources in outputs.items()]
     return nodes
+
+
+def calls_by_output(calls: Sequence[Call]) -> dict[int, Call]:
+    """Returns {`id` of a tensor: the call that computes the tensor}."""
+    return {id(tensor): call for call in calls for tensor in call.output_tensors}
+
+
+def inputs_of_calls(calls: Sequence[Call]) -> dict[Call, list[Call]]:
+    """Returns {call: the calls whose results it reads, without repetitions}."""
+    # The attribute `_keras_history` of a tensor also names a call. But this call may
+    # belong to another model, which Keras has made of the same tensors: `training.step`
+    # makes such models.
+    call_of = calls_by_output(calls)
+    return {
+        call: list(dict.fromkeys(call_of[id(tensor)] for tensor in call.input_tensors))
+        for call in calls
+    }
+
+
+def without_repetitions(lists: Iterable[list[int]]) -> list[int]:
+    """Joins lists, and keeps only the first of equal items."""
+    return list(dict.fromkeys(itertools.chain(*lists)))
+
+
+def becomes_node(operation: keras.Operation) -> bool:
+    """Whether an operation becomes a node, if no sum of mixtures contains it."""
+    has_weights = isinstance(operation, keras.Layer) and bool(operation.weights)
+    return has_weights or isinstance(operation, keras.layers.InputLayer | Mix | Routing)
 
 
 def calls_of(model: keras.Model) -> list[Call]:

@@ -1,4 +1,11 @@
-"""Reads pretrained vectors from files, and writes them into embedding tables."""
+"""Reads pretrained vectors from files, and writes them into embedding tables.
+
+The words of this module:
+
+- A *value* is a value of the feature, as text. Line i of the file `pretrained.ids` is
+  the value to which vector i in the file `pretrained.vectors` belongs.
+- The *id* of a value is the row of the value's vector in the embedding table, from 1.
+"""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -52,8 +59,8 @@ def read_table(
 ) -> PretrainedVectors:
     """Reads the vectors of one embedding table.
 
-    A line of the file of ids that is not a value of the feature is left out, together
-    with its vector.
+    If a line of the file `pretrained.ids` is not in the vocabulary, the line and its
+    vector are left out.
 
     Args:
         name: the feature that owns the table.
@@ -61,10 +68,36 @@ def read_table(
         dim: the length of the table's vectors.
         vocabulary: the values of the feature, in the order of their ids 1, 2, ...
     """
-    feature_key = f"dataset.features.{name}"
-    key = f"{feature_key}.pretrained"
+    key = f"dataset.features.{name}.pretrained"
     vectors = read_vectors(f"{key}.vectors", pretrained.vectors)
     values = read_values(f"{key}.ids", pretrained.ids)
+    check_sizes(name, pretrained, values, vectors, dim)
+    if not vocabulary:
+        raise DataError(
+            f"{key}: no value of the feature is frequent enough to get a vector; lower "
+            f"dataset.features.{name}.min_count or leave out pretrained"
+        )
+    id_by_value = {value: i + 1 for i, value in enumerate(vocabulary)}
+    lines = [line for line, value in enumerate(values) if value in id_by_value]
+    if not lines:
+        raise DataError(
+            f"{key}.ids: none of the {len(values):,} ids in {pretrained.ids}, such as "
+            f"{values[0]!r}, is a value of the feature, such as {vocabulary[0]!r}; "
+            "write, on each line, the value of the feature that has this vector"
+        )
+    ids = np.array([id_by_value[values[line]] for line in lines])
+    return PretrainedVectors(ids, vectors[lines])
+
+
+def check_sizes(
+    name: str, pretrained: Pretrained, values: list[str], vectors: Vectors, dim: int
+) -> None:
+    """Raises DataError if the files do not fit each other or the embedding table.
+
+    See `read_table` for the arguments.
+    """
+    feature_key = f"dataset.features.{name}"
+    key = f"{feature_key}.pretrained"
     if len(values) != len(vectors):
         raise DataError(
             f"{key}.ids: {pretrained.ids} has {len(values):,} lines, but "
@@ -79,21 +112,6 @@ def read_table(
         )
     if not values:
         raise DataError(f"{key}.ids: {pretrained.ids} is empty; write one id per line")
-    if not vocabulary:
-        raise DataError(
-            f"{key}: no value of the feature is frequent enough to get a vector; lower "
-            f"{feature_key}.min_count or leave out pretrained"
-        )
-    id_by_value = {value: i + 1 for i, value in enumerate(vocabulary)}
-    rows = [row for row, value in enumerate(values) if value in id_by_value]
-    if not rows:
-        raise DataError(
-            f"{key}.ids: none of the {len(values):,} ids in {pretrained.ids}, such as "
-            f"{values[0]!r}, is a value of the feature, such as {vocabulary[0]!r}; "
-            "write, on each line, the value of the feature that has this vector"
-        )
-    ids = np.array([id_by_value[values[row]] for row in rows])
-    return PretrainedVectors(ids, vectors[rows])
 
 
 def read_vectors(key: str, path: str) -> Vectors:
@@ -129,9 +147,9 @@ def read_vectors(key: str, path: str) -> Vectors:
 
 
 def read_values(key: str, path: str) -> list[str]:
-    """Reads a file with one value of the feature per line.
+    """Reads the file `pretrained.ids`: one value of the feature per line.
 
-    Line i is the value that vector i belongs to. `key` is the key that names the file.
+    `key` is the key that names the file. Errors start with this key.
     """
     try:
         check_data_file(find_data(path))
@@ -169,12 +187,12 @@ def fill(
             continue
         # The tables of a group lie one below the other, the sets side by side.
         weight = network.logits.get_layer(group.layer).table
-        values = weight.numpy()
-        num_sets = values.shape[1] // group.dim
+        rows = weight.numpy()
+        num_sets = rows.shape[1] // group.dim
         first_row = 0
         for name, size in group.sizes.items():
             if name in vectors_by_table:
                 ids, vectors = vectors_by_table[name]
-                values[first_row + ids] = np.tile(vectors, (1, num_sets))
+                rows[first_row + ids] = np.tile(vectors, (1, num_sets))
             first_row += size
-        weight.assign(values)
+        weight.assign(rows)

@@ -10,6 +10,7 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.graphs.base import InputKind
 from mtl_cli.graphs.tensorflow import Tables, TensorFlowOps
+from mtl_cli.tasks.base import Task
 
 if TYPE_CHECKING:
     from mtl_cli.network.network import Network
@@ -45,18 +46,29 @@ class Scorer:
         columns = {}
         for prediction, output in self.outputs.items():
             values = predictions[prediction]  # (rows, width)
-            # The method `prediction_columns` names the columns of an array, but cannot
-            # read a tensor. So the method gets an array with the positions 0, 1, ... of
-            # the columns, and returns {name of a column: position of the column}.
-            width = values.shape[1]
-            positions = np.arange(width) if width == 1 else np.arange(width)[None]
-            named_positions = output.task.prediction_columns(prediction, positions)
             value_columns = tf.unstack(values, axis=1)
-            for name, position in named_positions.items():
-                column = value_columns[int(position[0])]
+            positions = column_positions(output.task, prediction, len(value_columns))
+            for name, position in positions.items():
+                column = value_columns[position]
                 nan = tf.cast(np.nan, column.dtype)
                 columns[name] = tf.where(is_accepted, column, nan)
         return columns
+
+
+def column_positions(task: Task, prediction: str, width: int) -> dict[str, int]:
+    """Returns {name of a column: position of the column in a prediction}.
+
+    The method `prediction_columns` names the columns of an array, but cannot read a
+    tensor. So the method gets an array with the positions of the columns, as one row.
+
+    Args:
+        task: the task.
+        prediction: the name of the prediction.
+        width: number of columns of the prediction.
+    """
+    positions = np.arange(width) if width == 1 else np.arange(width)[None]
+    columns = task.prediction_columns(prediction, positions)
+    return {name: int(column[0]) for name, column in columns.items()}
 
 
 class RawScorer:

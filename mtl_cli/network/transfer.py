@@ -38,8 +38,13 @@ def match(
 
     A block can be copied if it has the same shape in both networks. An embedding table
     may also have more rows in the new network: new ids come after the earlier ids, so
-    the earlier vectors are copied to the first rows. `earlier_shapes` and `new_shapes`
-    are the shapes of all weights of the two networks.
+    the earlier vectors are copied to the first rows.
+
+    Args:
+        earlier: the blocks of the earlier network.
+        new: the blocks of the new network.
+        earlier_shapes: the shapes of all weights of the earlier network.
+        new_shapes: the shapes of all weights of the new network.
     """
     matched = Match([], [], [], [])
     # The names of whole kernels. A block may hold only the rows of one feature.
@@ -53,13 +58,10 @@ def match(
                 matched.fresh.append(name)
             continue
         earlier_shape = block_shape(earlier_shapes, source)
-        shape = block_shape(new_shapes, target)
-        if name.part == "embeddings" and earlier_shape[0] <= shape[0]:
-            start = target.index[0].start
-            rows = slice(start, start + earlier_shape[0])
-            target = replace(target, index=(rows, *target.index[1:]))
-            shape = (earlier_shape[0], *shape[1:])
-        if shape == earlier_shape:
+        num_rows, *_ = block_shape(new_shapes, target)
+        if name.part == "embeddings" and earlier_shape[0] <= num_rows:
+            target = first_rows(target, earlier_shape[0])
+        if block_shape(new_shapes, target) == earlier_shape:
             matched.copies.append(Copy(source, target))
         else:
             matched.changed.append(name)
@@ -70,6 +72,12 @@ def match(
         if name._replace(feature="") not in new_kernels:
             matched.dropped.append(name)
     return matched
+
+
+def first_rows(block: Block, num_rows: int) -> Block:
+    """Returns the first rows of a block of an embedding table."""
+    rows, *other_axes = block.index
+    return replace(block, index=(slice(rows.start, rows.start + num_rows), *other_axes))
 
 
 def block_shape(shapes: list[tuple[int, ...]], block: Block) -> tuple[int, ...]:
@@ -110,16 +118,23 @@ def describe(blocks: Iterable[BlockName], text: str) -> list[str]:
     # because a set would not keep their order.
     owners: dict[tuple[str, str], dict[str, None]] = {}
     for name in blocks:
-        owner = name.owner
-        if name.part == "embeddings" and name.piece:
-            owner += f" of {name.piece}"  # the task that owns the vectors
-        elif name.part != "embeddings" and " " in name.piece:
-            _, _, expert = name.piece.partition(" ")
-            owner += f" for {expert}"  # the expert that a gate weighs
-        owners.setdefault((name.part, name.layer), {})[owner] = None
+        owners.setdefault((name.part, name.layer), {})[describe_owner(name)] = None
     lines = []
     for (part, layer), names in owners.items():
         list_of_names = ", ".join(filter(None, names))
         of_owners = f" of {list_of_names}" if list_of_names else ""
         lines.append(f"{part}: {layer}{of_owners}: {text}")
     return lines
+
+
+def describe_owner(name: BlockName) -> str:
+    """Describes the owner of a block, such as `click`, or `click for expert 2`.
+
+    The second is a gate of the task click, and the expert that the gate weighs. In an
+    embedding table, `user of click` is the feature user, and the task that owns the
+    vectors.
+    """
+    if name.part == "embeddings":
+        return f"{name.owner} of {name.piece}" if name.piece else name.owner
+    _, _, expert = name.piece.partition(" ")
+    return f"{name.owner} for {expert}" if expert else name.owner
