@@ -58,6 +58,7 @@ def minimum_on_simplex(
         giver_slopes = tf.where(alpha > 0, slopes, tf.float32.min)
         giver = tf.one_hot(tf.argmax(giver_slopes), num_tasks)
         direction = tf.one_hot(tf.argmin(receiver_slopes), num_tasks) - giver
+        # The parabola is: constant - descent * size + curvature / 2 * size^2.
         descent = tf.reduce_max(giver_slopes) - tf.reduce_min(receiver_slopes)
         direction_dots = tf.reduce_sum(products * direction, axis=1)
         curvature = norm_slope * tf.reduce_sum(direction_dots * direction)

@@ -129,9 +129,10 @@ class HoME(GatedSharing):
         v_groups = mix_tensors(gates(x), [e_groups, e_shared])
         route = Route(None, [*chain(*own_experts.values()), *shared])
         gate = self.gates([route], "level_1_shared_gate")  # G_s
-        # The experts of all groups on one axis, (experts, batch, units)
-        flat = ops.reshape(e_groups, (len(groups) * n, -1, e_groups.shape[-1]))
-        v_s = mix_tensors(gate(x), [flat, e_shared])[0]
+        # The experts of all groups on one axis, (groups * n, batch, units)
+        shape = (len(groups) * n, -1, e_groups.shape[-1])
+        e_all_groups = ops.reshape(e_groups, shape)
+        v_s = mix_tensors(gate(x), [e_all_groups, e_shared])[0]
         if self.self_gates:
             routes = [Route(k, experts) for k, experts in own_experts.items()]
             v_groups += self._self_gated(x, e_groups, routes, "level_1_self_gates")
@@ -208,9 +209,13 @@ class HoME(GatedSharing):
     ) -> Tensor:
         """Connects `num_experts` experts E(v) and a feature gate F of each owner.
 
-        The owners are tasks, groups or `shared`. `level` and `kind`, the kind of the
-        owners, are words in the names of the layers. v is `(batch, dim)`, or `(owners,
-        batch, dim)` if each owner has an input of its own.
+        Args:
+            v: the input, `(batch, dim)`; or `(owners, batch, dim)` if each owner has an
+                input of its own.
+            num_experts: number of experts of each owner.
+            owners: tasks, groups or `shared`.
+            level: the start of the layers' names.
+            kind: the kind of the owners, another word in these names.
 
         Returns: the experts' outputs, `(owners, num_experts, batch, units)`.
         """

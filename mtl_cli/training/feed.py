@@ -136,15 +136,17 @@ class StreamFeed:
         # A buffer also holds the rows left over from the buffer before: fewer rows than
         # one batch.
         capacity = min(blocks_per_buffer * BLOCK_ROWS + share, self.num_rows)
+        first_blocks, *later_blocks = [
+            blocks[start : start + blocks_per_buffer]
+            for start in range(0, len(blocks), blocks_per_buffer)
+        ]
         left_over: list[Table] = []
         with ThreadPoolExecutor(1) as reader:
-            next_table = reader.submit(self.read, blocks[:blocks_per_buffer])
-            for start in range(0, len(blocks), blocks_per_buffer):
+            next_table = reader.submit(self.read, first_blocks)
+            for next_blocks in [*later_blocks, None]:  # None: there is no next buffer
                 table = concatenate([*left_over, next_table.result()])
-                next_start = start + blocks_per_buffer
-                next_blocks = blocks[next_start : next_start + blocks_per_buffer]
-                is_last = not len(next_blocks)
-                if not is_last:
+                is_last = next_blocks is None
+                if next_blocks is not None:
                     next_table = reader.submit(self.read, next_blocks)
                 order = random.permutation(table.num_rows)
                 num_left_over = 0 if is_last else table.num_rows % share

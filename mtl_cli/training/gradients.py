@@ -1,6 +1,7 @@
 """Computes the losses and gradients of a batch, for one step."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -89,15 +90,10 @@ class Gradients:
         if not reads_gradients:
             gradients, row_gradients = tape.gradient(total, (variables, table_rows))
             return losses, gradients, row_gradients
-        # If a summand does not depend on a variable, the gradient is zeros, not None.
-        # The tape can make these zeros for TensorFlow's variables, not for Keras'.
+        # A tape makes gradients of zeros only for TensorFlow's own variables, so Keras'
+        # variables are unwrapped.
         sources = [*(variable.value for variable in variables), *table_rows]
-        gradients_by_summand = [
-            tape.gradient(summand, sources, unconnected_gradients="zero")
-            for summand in summands
-        ]
-        gradients_by_source = zip(*gradients_by_summand, strict=True)
-        stacked = [tf.stack(gradients) for gradients in gradients_by_source]
+        stacked = stacked_gradients(tape, summands, sources)
         return losses, stacked[: len(variables)], stacked[len(variables) :]
 
     def _logits(
@@ -143,3 +139,18 @@ class Gradients:
             self.heads, self.tasks, logits, batch, total_weights, num_rows
         )
         return losses, sum_of_penalties(penalties, is_real, self.num_processes)
+
+
+def stacked_gradients(
+    tape: tf.GradientTape, summands: list[Tensor], sources: list[Any]
+) -> list[Tensor]:
+    """Returns the gradients of each source for all summands, (summands, ...).
+
+    If a summand does not depend on a source, the gradient is zeros, not None.
+    """
+    gradients_by_summand = [
+        tape.gradient(summand, sources, unconnected_gradients="zero")
+        for summand in summands
+    ]
+    gradients_by_source = zip(*gradients_by_summand, strict=True)
+    return [tf.stack(gradients) for gradients in gradients_by_source]

@@ -56,8 +56,13 @@ class Progress:
 class History:
     """The finished epochs of a training, and the time that it has spent on other work.
 
-    `kept_epoch` is the number of the epoch whose weights the trained network has, from
-    1; 0 until the training ends.
+    Attributes:
+        epochs: the finished epochs.
+        kept_epoch: number of the epoch whose weights the trained network has, from 1; 0
+            until the training ends.
+        compile_seconds: time of tracing and compiling the steps.
+        validation_seconds: time of all validations.
+        checkpoint_seconds: time of writing all checkpoints.
     """
 
     epochs: list[Epoch] = field(default_factory=list)

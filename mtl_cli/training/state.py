@@ -202,7 +202,7 @@ class TrainingState:
         self.step_values = [np.zeros(shape, "float32")] if steps_done else []
 
 
-def unreported_epoch(number: int, monitored: float, best: bool) -> Epoch:
+def unreported_epoch(number: int, monitored: float | None, best: bool) -> Epoch:
     """Returns an epoch for a process that does not report epochs."""
     return Epoch(
         number=number,

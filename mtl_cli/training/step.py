@@ -12,7 +12,7 @@ from mtl_cli.network.network import Network
 from mtl_cli.training.balancer import Balancer
 from mtl_cli.training.feed import TensorTable
 from mtl_cli.training.gradients import Gradients
-from mtl_cli.training.lazy_tables import RowsOfBatch, make_lazy_tables
+from mtl_cli.training.lazy_tables import LazyTable, RowsOfBatch, make_lazy_tables
 
 
 class Step:
@@ -48,17 +48,7 @@ class Step:
         self.rows_per_process = rows_per_process
         self.replicas = replicas
         self.tables = make_lazy_tables(network.logits, config.optimizer)
-        self.ids_model = None
-        self.model = network.logits
-        if self.tables:
-            # The network is cut at the tables into two models: the first model computes
-            # the ids to look up, and the second the logits from the vectors.
-            layers = [table.layer for table in self.tables]
-            ids = [layer.input for layer in layers]
-            vectors = [layer.output for layer in layers]
-            inputs = network.logits.input
-            self.ids_model = keras.Model(inputs, ids)
-            self.model = keras.Model([inputs, vectors], network.logits.output)
+        self.ids_model, self.model = cut_at_tables(network.logits, self.tables)
         # A run that starts from an earlier run's optimizer continues the count of the
         # optimizer's steps, but begins the schedule of the learning rate anew.
         earlier = network.earlier_optimizer
@@ -195,3 +185,20 @@ class Step:
             table.rows_after_step(packed, gradient, step, rate)
             for (table, packed), gradient in zip(tables, row_gradients, strict=True)
         ]
+
+
+def cut_at_tables(
+    model: keras.Model, tables: list[LazyTable]
+) -> tuple[keras.Model | None, keras.Model]:
+    """Cuts a network at its lazy tables into two models.
+
+    Returns: a model that computes the ids to look up, for each table; and a model that
+        computes the logits from the features and the tables' vectors. Without lazy
+        tables, these are None and the network itself.
+    """
+    if not tables:
+        return None, model
+    ids = [table.layer.input for table in tables]
+    vectors = [table.layer.output for table in tables]
+    ids_model = keras.Model(model.input, ids)
+    return ids_model, keras.Model([model.input, vectors], model.output)
