@@ -179,8 +179,8 @@ def side_by_side(embeddings: list[Tensor], dense: list[Tensor]) -> Tensor:
     Returns: `(batch, columns)`.
     """
     flat = [ops.reshape(e, (-1, e.shape[-2] * e.shape[-1])) for e in embeddings]
-    columns = flat + dense
-    return columns[0] if len(columns) == 1 else ops.concatenate(columns, axis=-1)
+    tensors = flat + dense
+    return tensors[0] if len(tensors) == 1 else ops.concatenate(tensors, axis=-1)
 
 
 def features_side_by_side(

@@ -37,8 +37,8 @@ class Predictor:
             features = table.read(start, start + ROWS_PER_CALL).features
             batch = {name: tf.constant(x) for name, x in features.items()}
             for name, prediction in self.predict_batch(batch).items():
-                values = prediction.numpy()  # (batch, 1) or (batch, classes)
-                if values.shape[1] == 1:
-                    values = values[:, 0]
-                batches.setdefault(name, []).append(values)
-        return {name: np.concatenate(values) for name, values in batches.items()}
+                array = prediction.numpy()  # (batch, 1) or (batch, classes)
+                if array.shape[1] == 1:
+                    array = array[:, 0]
+                batches.setdefault(name, []).append(array)
+        return {name: np.concatenate(arrays) for name, arrays in batches.items()}
