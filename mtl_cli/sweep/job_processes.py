@@ -18,7 +18,7 @@ from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from mtl_cli.core.errors import ConfigError, DataError, first_line
+from mtl_cli.core.errors import ConfigError, DataError, WriteError, first_line
 from mtl_cli.core.run_folder import LOG, RunFolder, status_of
 from mtl_cli.runs.job_records import JobRecord
 from mtl_cli.sweep.job import Job, run_job
@@ -178,7 +178,8 @@ def record_death(sweep: Path, record: JobRecord, reason: str) -> None:
     record.write(sweep)
     run = sweep / record.name
     stderr = record.stderr_path(sweep)
-    with contextlib.suppress(ConfigError):  # the folder cannot be read, or is in use
+    # The folder cannot be read or written, or is in use.
+    with contextlib.suppress(ConfigError, WriteError, OSError):
         own_status = {"status": "running", "pid": record.pid, "host": record.host}
         if not own_status.items() <= status_of(run).items():
             return

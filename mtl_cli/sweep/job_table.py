@@ -59,9 +59,7 @@ class JobTable:
             write_leaderboard(self.folder)
         except (DataError, WriteError) as error:
             self.print_line(f"warning: {error}")
-        # The greatest objective comes first. Jobs without an objective come last.
-        started.sort(key=lambda r: (r.objective is None, -(r.objective or 0.0)))
-        self.print(self.table(started))
+        self.print(self.table(best_first(started)))
         if any(record.objective is not None for record in started):
             self.print_line("best first, by trainer.monitor on the validation rows")
         self.print_line(f"sweep folder: {self.folder}")
@@ -205,6 +203,21 @@ def line_of_ended_job(record: JobRecord, hidden: set[str]) -> str:
 def shown_settings(record: JobRecord, hidden: set[str]) -> str:
     """Returns the settings of a job on one line, without those in `hidden`."""
     return " ".join(rounded(s) for s in record.settings if s not in hidden)
+
+
+def best_first(records: list[JobRecord]) -> list[JobRecord]:
+    """Sorts jobs: the greatest objective first, jobs without an objective last.
+
+    The objective of a single-task twin is the metric of its task alone, and so no
+    measure beside the mean of all tasks. Therefore twins come after the other jobs.
+    """
+    num_tasks = max((len(record.scores) for record in records), default=0)
+
+    def key(record: JobRecord) -> tuple[bool, bool, float]:
+        has_fewer_tasks = len(record.scores) < num_tasks
+        return record.objective is None, has_fewer_tasks, -(record.objective or 0.0)
+
+    return sorted(records, key=key)
 
 
 def common_settings(records: list[JobRecord]) -> set[str]:

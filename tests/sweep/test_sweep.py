@@ -745,6 +745,18 @@ def test_full_disk_under_the_folder_of_a_sweep_is_named(
     assert failure.code == 1
 
 
+def test_twins_come_after_the_jobs_that_have_all_tasks() -> None:
+    both, one = {"click": 0.7, "buy": 0.8}, {"buy": 0.9}
+    records = [
+        JobRecord("0", "", [], "failed"),
+        JobRecord("1", "", [], "done", scores=both, objective=0.6),
+        JobRecord("1.1", "", [], "done", scores=one, objective=0.9),
+        JobRecord("2", "", [], "done", scores=both, objective=0.7),
+    ]
+    found = [record.number for record in job_table.best_first(records)]
+    assert found == ["2", "1", "1.1", "0"]
+
+
 def test_line_of_a_job_leaves_out_the_settings_of_all_jobs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
