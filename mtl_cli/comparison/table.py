@@ -101,7 +101,8 @@ def print_legends(
     console: Console,
 ) -> None:
     """Prints what the tables mean; lines and models of lines need more words."""
-    console.print(Text(f"\n{LEGEND}", style="dim"))
+    bold = "The best score of each task is bold. " if console.is_terminal else ""
+    console.print(Text(f"\n{bold}{LEGEND}", style="dim"))
     differences = [
         d for c in comparisons for task in c.tasks for d in task.all_differences
     ]
