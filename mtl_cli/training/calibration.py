@@ -50,6 +50,8 @@ class TowerCalibration:
         scale: the factor of the logits; below 1 if the network was overconfident.
         shift: the value that is added to the scaled logits; for amounts, the logarithm
             of the factor of the predictions.
+        initial_shift: the part of the shift that corrects for the task's keys
+            `positive_weight` and `sampling_rate`, also without a calibration.
         losses: {method: mean loss}, for `none` and for the method that was fitted.
             Measured on validation rows that the fit has not seen. See
             `Task.calibration_losses` for the loss.
@@ -59,17 +61,23 @@ class TowerCalibration:
     method: CalibrationMethod
     scale: float
     shift: float
+    initial_shift: float
     losses: dict[CalibrationMethod, float]
     rows: int
 
     def __str__(self) -> str:
-        """The calibration as text, such as `logits x 0.873 + 0.020`."""
+        """The calibration as text, such as `logits x 0.873 + 0.020`.
+
+        The initial shift is left out: it was there before the calibration.
+        """
         if self.method == "none":
             return "as trained"
         if self.method == "factor":
             return f"predictions x {math.exp(self.shift):.3f}"
-        sign = "-" if self.shift < 0 else "+"
-        return f"logits x {self.scale:.3f} {sign} {abs(self.shift):.3f}"
+        # The initial shift stands beside the logits, and the scale does not change it.
+        change = self.shift - self.initial_shift
+        sign = "-" if change < 0 else "+"
+        return f"logits x {self.scale:.3f} {sign} {abs(change):.3f}"
 
 
 @dataclass(frozen=True)
@@ -201,7 +209,8 @@ def fit_and_measure(
     if must_help and not helps:
         method = "none"
     scale, shift = fit(method, rows)
-    return TowerCalibration(method, scale, shift, losses, len(rows))
+    initial_shift = rows.task.logit_shift
+    return TowerCalibration(method, scale, shift, initial_shift, losses, len(rows))
 
 
 def unseen_loss(method: CalibrationMethod, rows: TowerRows) -> float:

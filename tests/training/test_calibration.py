@@ -161,6 +161,14 @@ AMOUNTS = [
 ]
 
 
+def test_text_leaves_out_the_shift_that_undoes_positive_weights():
+    rows = replace(binary_rows(), task=Binary(label="y", positive_weight=5.0))
+    found = fit_and_measure("platt", rows, must_help=False)
+    assert found.initial_shift == pytest.approx(-np.log(5))
+    found = replace(found, scale=0.98, shift=found.initial_shift + 0.25)
+    assert str(found) == "logits x 0.980 + 0.250"
+
+
 def amount_rows(task, statistics, rows: int = 5000, excess: float = 1.0):
     """Rows of amounts, and predictions that are `excess` times the true means."""
     random = np.random.default_rng(4)
