@@ -28,6 +28,12 @@ def is_id(arrow_type: pa.DataType) -> bool:
     return is_text(arrow_type) or any(check(arrow_type) for check in checks)
 
 
+def is_list(arrow_type: pa.DataType) -> bool:
+    """Whether an Arrow type holds lists."""
+    checks = types.is_list, types.is_large_list, types.is_fixed_size_list
+    return any(check(arrow_type) for check in checks)
+
+
 def value_type(arrow_type: pa.DataType) -> pa.DataType:
     """Returns the type of a dictionary's values; another type unchanged."""
     return arrow_type.value_type if types.is_dictionary(arrow_type) else arrow_type
@@ -77,12 +83,6 @@ def time_counts(times: pa.ChunkedArray) -> pa.ChunkedArray:
     return times.cast(pa.int32() if times.type.bit_width == 32 else pa.int64())
 
 
-def is_list(arrow_type: pa.DataType) -> bool:
-    """Whether an Arrow type holds lists."""
-    checks = types.is_list, types.is_large_list, types.is_fixed_size_list
-    return any(check(arrow_type) for check in checks)
-
-
 def check_single_values(message_start: str, column: pa.ChunkedArray) -> None:
     """Refuses a column for a setting that needs one number or text per row.
 
@@ -99,23 +99,32 @@ def check_single_values(message_start: str, column: pa.ChunkedArray) -> None:
 def unusable_type(column: pa.ChunkedArray) -> str:
     """Returns what a column holds if Arrow cannot compare or print its values; else "".
 
-    Examples are lists, structs and uuids. A column of times is unusable too if Python
-    does not know its time zone, or if one of its dates is out of Python's range.
+    Examples are lists, structs, uuids, and times that `are_printable_times` rejects.
     """
     arrow_type = value_type(column.type)
     checks = types.is_nested, types.is_interval, types.is_run_end_encoded
     is_extension = isinstance(arrow_type, pa.BaseExtensionType)
     if is_extension or any(check(arrow_type) for check in checks):
         return str(arrow_type)
-    if types.is_temporal(arrow_type):
-        counts = time_counts(column.cast(arrow_type))
-        extremes = [n for n in pc.min_max(counts).as_py().values() if n is not None]
-        # Arrow looks for the time zone only if there is a time to convert, so one time
-        # is added: 0.
-        times = pa.array([0, *extremes], counts.type).cast(arrow_type)
-        try:
-            times.cast(pa.string())
-            times.to_pylist()
-        except (pa.ArrowException, ArithmeticError, LookupError, ValueError):
-            return f"{arrow_type} with an unknown time zone or a date out of range"
+    if types.is_temporal(arrow_type) and not are_printable_times(column):
+        return f"{arrow_type} with an unknown time zone or a date out of range"
     return ""
+
+
+def are_printable_times(column: pa.ChunkedArray) -> bool:
+    """Whether Arrow and Python can convert all dates or times of a column to text.
+
+    Python must know the time zone, and all dates must be in Python's range.
+    """
+    arrow_type = value_type(column.type)
+    counts = time_counts(column.cast(arrow_type))
+    extremes = [n for n in pc.min_max(counts).as_py().values() if n is not None]
+    # Arrow looks up the time zone only when it converts a time. If all cells are empty,
+    # the added time 0 is the only time that it converts.
+    times = pa.array([0, *extremes], counts.type).cast(arrow_type)
+    try:
+        times.cast(pa.string())
+        times.to_pylist()
+    except (pa.ArrowException, ArithmeticError, LookupError, ValueError):
+        return False
+    return True

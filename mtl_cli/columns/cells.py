@@ -43,25 +43,35 @@ def cells_equal(column: pa.ChunkedArray, value: str | int) -> Mask:
     if pa.types.is_null(column.type):
         return np.zeros(len(column), bool)
     if is_text(column.type) or pa.types.is_string_view(column.type):
-        encoded = column.cast(pa.string()).combine_chunks().dictionary_encode()
-        texts = encoded.dictionary
-        if isinstance(value, int):  # "1.0" becomes "1"
-            texts = pc.replace_substring_regex(texts, r"^(-?[0-9]+)\.0+$", r"\1")
-        is_equal = pc.equal(texts, str(value)).take(encoded.indices)
+        is_equal = texts_equal(column, value)
     else:
-        if pa.types.is_float16(column.type):  # Arrow cannot compare these
-            column = column.cast(pa.float32())
-        try:
-            # Most types take the value as text. From a number, Arrow would convert any
-            # value but 0 to true, and no value to a decimal. A float takes the number,
-            # because Arrow then refuses an integer that the float would round.
-            is_float = pa.types.is_floating(column.type)
-            scalar = pa.scalar(value if is_float else str(value))
-            is_equal = pc.equal(column, scalar.cast(column.type))
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OverflowError):
-            message = f"holds {column.type}, so no cell can equal {value!r}"
-            raise ValueError(message) from None
+        is_equal = typed_cells_equal(column, value)
     return np.asarray(pc.fill_null(is_equal, False))
+
+
+def texts_equal(column: pa.ChunkedArray, value: str | int) -> pa.Array:
+    """Compares the cells of a column of text with a value, see `cells_equal`."""
+    encoded = column.cast(pa.string()).combine_chunks().dictionary_encode()
+    texts = encoded.dictionary
+    if isinstance(value, int):  # "1.0" becomes "1"
+        texts = pc.replace_substring_regex(texts, r"^(-?[0-9]+)\.0+$", r"\1")
+    return pc.equal(texts, str(value)).take(encoded.indices)
+
+
+def typed_cells_equal(column: pa.ChunkedArray, value: str | int) -> pa.ChunkedArray:
+    """Compares the cells of a column of another type than text, see `cells_equal`."""
+    if pa.types.is_float16(column.type):  # Arrow cannot compare these
+        column = column.cast(pa.float32())
+    try:
+        # Most types take the value as text. From a number, Arrow would convert any
+        # value but 0 to true, and no value to a decimal. A float takes the number,
+        # because Arrow then refuses an integer that the float would round.
+        is_float = pa.types.is_floating(column.type)
+        scalar = pa.scalar(value if is_float else str(value))
+        return pc.equal(column, scalar.cast(column.type))
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OverflowError):
+        message = f"holds {column.type}, so no cell can equal {value!r}"
+        raise ValueError(message) from None
 
 
 def first_unconvertible_cell(

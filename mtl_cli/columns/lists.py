@@ -9,9 +9,9 @@ import pyarrow.compute as pc
 
 from mtl_cli.columns.arrow_types import is_id, is_list, is_text
 from mtl_cli.columns.cells import empty_as_null
-from mtl_cli.columns.numeric import Floats, as_numbers
+from mtl_cli.columns.numeric import CellError, Floats, as_numbers
 from mtl_cli.columns.vocabulary import Categorical, Integers, as_array, as_categorical
-from mtl_cli.core.errors import DataError, RowError, shown
+from mtl_cli.core.errors import DataError, shown
 
 COMMON_SEPARATORS = (",", ";", "|", "^", "\t", " ")
 
@@ -67,21 +67,36 @@ def read_tokens(
         value_weights = read_weights(
             name, table, weights, separator, values, row_numbers
         )
-    indices = np.flatnonzero(values.is_valid())  # of the values that are not empty
+    indices, positions = last_values(values, row_numbers, max_length)
+    return Tokens(
+        values=as_categorical(name, values.take(pa.array(indices))),
+        row_numbers=row_numbers[indices],
+        positions=positions,
+        weights=value_weights[indices],
+        num_rows=table.num_rows,
+    )
+
+
+def last_values(
+    values: pa.Array, row_numbers: Integers, max_length: int
+) -> tuple[Integers, Integers]:
+    """Chooses the last `max_length` values of each row that are not empty.
+
+    Args:
+        values: the values of all rows, (values,).
+        row_numbers: the row number of each value, ascending, (values,).
+
+    Returns: the index of each chosen value in `values`, and its position among the
+        chosen values of its row, from 0, (chosen values,) each.
+    """
+    indices = np.flatnonzero(values.is_valid())
     row_numbers = row_numbers[indices]
-    list_lengths = np.bincount(row_numbers, minlength=table.num_rows)[row_numbers]
+    list_lengths = np.bincount(row_numbers)[row_numbers]
     num_cut = np.maximum(list_lengths - max_length, 0)
     # The first values of a list that is too long get positions below 0.
     positions = positions_in_lists(row_numbers) - num_cut
-    is_token = positions >= 0
-    token_indices = indices[is_token]
-    return Tokens(
-        values=as_categorical(name, values.take(pa.array(token_indices))),
-        row_numbers=row_numbers[is_token],
-        positions=positions[is_token],
-        weights=value_weights[token_indices],
-        num_rows=table.num_rows,
-    )
+    is_chosen = positions >= 0
+    return indices[is_chosen], positions[is_chosen]
 
 
 def flatten_lists(
@@ -123,9 +138,12 @@ def flatten_lists(
 
 
 def positions_in_lists(row_numbers: Integers) -> Integers:
-    """Returns the position of each value in the list of its row, from 0, (values,).
+    """Returns the position of each value in the list of its row, from 0.
 
-    The row numbers of the values, (values,), ascend.
+    Args:
+        row_numbers: the row number of each value, ascending, (values,).
+
+    Returns: (values,).
     """
     # For each value, the index of the first value of its list.
     list_starts = np.searchsorted(row_numbers, row_numbers)
@@ -154,21 +172,22 @@ def read_weights(
     num_weights = np.bincount(weight_rows, minlength=table.num_rows)
     if (num_values != num_weights).any():
         row = int(np.argmax(num_values != num_weights))
-        counts = f"{num_values[row]} values and {num_weights[row]} weights"
-        raise RowError(message_start, row, f"has {counts}; give one weight per value")
+        fault = f"has {num_values[row]} values and {num_weights[row]} weights"
+        raise CellError(message_start, row, fault, "give one weight per value")
     try:
         weights = as_numbers(message_start, weight_cells)
-    except RowError as error:  # `error.row` is the index of a weight, not of a row
+    except CellError as error:  # `error.row` is the index of a weight, not of a row
         row = int(row_numbers[error.row])
-        raise RowError(message_start, row, error.problem) from None
+        raise CellError(message_start, row, error.fault, error.fix) from None
     is_wrong = ~((weights >= 0) & (weights <= np.finfo("float32").max))  # true for NaN
     is_wrong &= np.asarray(values.is_valid())  # weights of empty values are not used
     if is_wrong.any():
         index = int(np.argmax(is_wrong))
         weight = weights[index]
         cell = "has an empty weight" if np.isnan(weight) else f"holds {weight:g}"
-        rule = "a weight must be 0 or more and fit float32; correct the cell"
-        raise RowError(message_start, int(row_numbers[index]), f"{cell}, but {rule}")
+        fault = f"{cell}, but a weight must be 0 or more and fit float32"
+        row = int(row_numbers[index])
+        raise CellError(message_start, row, fault, "correct the cell")
     return weights
 
 

@@ -15,14 +15,37 @@ from mtl_cli.core.errors import DataError, RowError, shown
 Floats = npt.NDArray[np.float64]
 
 
+class CellError(RowError):
+    """A wrong cell of a column.
+
+    The parts of the message are also attributes. Code that reads the cell for another
+    purpose can leave some of them out, or give other advice.
+
+    Attributes:
+        fault: what is wrong with the cell, such as "holds inf, not a finite number".
+        fix: what the user can do about the cell.
+        count_text: the number of rows with this fault, such as "3 such rows"; "" if the
+            rows were not counted.
+    """
+
+    def __init__(
+        self, message_start: str, row: int, fault: str, fix: str, count_text: str = ""
+    ) -> None:
+        count = f" ({count_text})" if count_text else ""
+        super().__init__(message_start, row, f"{fault}{count}; {fix}")
+        self.fault, self.fix, self.count_text = fault, fix, count_text
+
+
 def read_numbers(
     name: str, column: pa.ChunkedArray, missing: str | float = "error"
 ) -> Floats:
-    """Reads the column of a numeric feature as floats, NaN for empty cells, (rows,).
+    """Reads the column of a numeric feature as floats.
+
+    Returns: (rows,), NaN where a cell is empty.
 
     Raises:
         DataError: if the column's type holds neither numbers nor text.
-        RowError: if a cell holds a word or infinity, or is empty while `missing` is
+        CellError: if a cell holds a word or infinity, or is empty while `missing` is
             `error`.
     """
     message_start = f"feature {name}"
@@ -33,16 +56,16 @@ def read_numbers(
     x = as_numbers(message_start, column, fix_of_word)
     is_wrong = ~np.isfinite(x) if missing == "error" else np.isinf(x)
     if wrong := first_wrong(is_wrong):
-        row, such_rows = wrong
-        value = column[row].as_py()
-        is_empty = value is None or (isinstance(value, str) and not value.strip())
-        cell = "is empty" if is_empty else f"holds {x[row]}"
+        row, count_text = wrong
         fix = "fill the cells or remove the rows"
-        if not np.isinf(x[row]):  # `missing:` does not change infinity
+        if np.isinf(x[row]):  # `missing:` does not change infinity
+            fault = f"holds {x[row]}, not a finite number"
+        else:
+            value = column[row].as_py()
+            is_empty = value is None or (isinstance(value, str) and not value.strip())
+            fault = f"{'is empty' if is_empty else 'holds nan'}, not a number"
             fix += ", or say in `missing:` how to read empty cells"
-        rule = "not a finite number" if np.isinf(x[row]) else "not a number"
-        problem = f"{cell}, {rule} ({such_rows}); {fix}"
-        raise RowError(message_start, row, problem)
+        raise CellError(message_start, row, fault, fix, count_text)
     return x
 
 
@@ -51,17 +74,17 @@ def as_numbers(
     column: pa.ChunkedArray | pa.Array,
     fix: str = "correct the cell",
 ) -> Floats:
-    """Converts numbers, booleans or text such as "1.5" to floats, (rows,).
-
-    Empty cells become NaN.
+    """Converts numbers, booleans or text such as "1.5" to floats.
 
     Args:
         message_start: the feature or setting that reads the column, for messages.
         fix: what the user can do about a cell that holds a word, for the message.
 
+    Returns: (rows,), NaN where a cell is empty.
+
     Raises:
         DataError: if the column has another type.
-        RowError: if a text is not a number.
+        CellError: if a text is not a number.
     """
     if is_text(column.type):
         # Arrow's reader of CSV files ignores spaces around numbers too.
@@ -73,8 +96,8 @@ def as_numbers(
             row = first_unconvertible_cell(column, to_float64)
             if row is None:
                 raise
-            problem = f"holds {shown(column[row].as_py())}, not a number; {fix}"
-            raise RowError(message_start, row, problem) from None
+            fault = f"holds {shown(column[row].as_py())}, not a number"
+            raise CellError(message_start, row, fault, fix) from None
     elif not (is_number(column.type) or pa.types.is_null(column.type)):
         raise DataError(
             f"{message_start}: needs numbers, but the column holds {column.type}; "
@@ -85,12 +108,18 @@ def as_numbers(
 
 
 def first_wrong(is_wrong: Mask) -> tuple[int, str] | None:
-    """Returns the index of the first wrong row, and a text such as "3 such rows".
+    """Finds the first wrong row, and counts all wrong rows for a message.
 
-    `is_wrong` says whether each row is wrong, (rows,). Returns None if no row is.
+    Args:
+        is_wrong: whether each row is wrong, (rows,).
+
+    Returns: the index of the first wrong row, and a text such as "3 such rows"; None if
+        no row is wrong.
     """
     count = int(np.count_nonzero(is_wrong))
-    return (int(np.argmax(is_wrong)), f"{count} such rows") if count else None
+    if not count:
+        return None
+    return int(np.argmax(is_wrong)), f"{count} such row{'' if count == 1 else 's'}"
 
 
 def check_numbers(
@@ -106,23 +135,21 @@ def check_numbers(
         fix: what the user can do, for the message.
 
     Raises:
-        RowError: if a number is wrong.
+        CellError: if a number is wrong.
     """
     if wrong := first_wrong(is_wrong):
-        row, such_rows = wrong
-        problem = f"holds {x[row]:g}, not {rule} ({such_rows}); {fix}"
-        raise RowError(message_start, row, problem)
+        row, count_text = wrong
+        fault = f"holds {x[row]:g}, not {rule}"
+        raise CellError(message_start, row, fault, fix, count_text)
 
 
 def refuse_above_float32(name: str, x: Floats) -> None:
-    """Raises a `RowError` if a number of a feature is too large for float32."""
+    """Raises a `CellError` if a number of a feature is too large for float32."""
     if wrong := first_wrong(np.abs(x) > np.finfo("float32").max):
-        row, such_rows = wrong
-        problem = (
-            f"is too large for the network ({x[row]:g}, {such_rows}); correct the "
-            "cell, or set the feature's kind to bucketized"
-        )
-        raise RowError(f"feature {name}", row, problem)
+        row, count_text = wrong
+        fault = f"is {x[row]:g}, too large for the network"
+        fix = "correct the cell, or set the feature's kind to bucketized"
+        raise CellError(f"feature {name}", row, fault, fix, count_text)
 
 
 def learn_fill_value(x: Floats, missing: str | float) -> dict[str, float]:

@@ -37,7 +37,7 @@ def test_empty_or_infinite_number_is_refused_with_its_row(feature, bad):
     with pytest.raises(DataError, match=r"feature x: .*row 3 .*2 such rows"):
         fitted_column(feature, [1.0, 2.0, bad, 4.0, bad])
     features = fitted_column(feature, [1.0, 2.0])
-    with pytest.raises(DataError, match=r"feature x: .*row 2 .*1 such rows"):
+    with pytest.raises(DataError, match=r"feature x: .*row 2 .*1 such row"):
         features.encode(column_table([1.0, bad]))
 
 

@@ -186,7 +186,7 @@ CELLS = {
     ),
     "empty_number": (
         text({30: "x,,1"}),
-        "feature age: row 30 is empty, not a number (1 such rows); fill the cells "
+        "feature age: row 30 is empty, not a number (1 such row); fill the cells "
         "or remove the rows, or say in `missing:` how to read empty cells [{file}]",
     ),
     "nan": (
@@ -195,13 +195,13 @@ CELLS = {
     ),
     "infinity": (
         text({30: "x,-inf,1"}),
-        "feature age: row 30 holds -inf, not a finite number (1 such rows); "
+        "feature age: row 30 holds -inf, not a finite number (1 such row); "
         "fill the cells or remove the rows [{file}]",
     ),
     "beyond_a_double": (text({30: "x,1e400,1"}), "feature age: row 30 holds inf,"),
     "beyond_float32": (
         text({30: "x,1e39,1"}),
-        "feature age: row 30 is too large for the network (1e+39, 1 such rows); "
+        "feature age: row 30 is 1e+39, too large for the network (1 such row); "
         "correct the cell, or set the feature's kind to bucketized [{file}]",
     ),
     "beyond_float32_at_the_top": (
@@ -214,7 +214,7 @@ CELLS = {
         "correct the label, or empty the cell if the label is missing [{file}]",
     ),
     "label_minus_1": (text({30: "x,1,-1"}), "row 30 holds -1, not 0 or 1 (1 such"),
-    "label_0.5": (text({30: "x,1,0.5"}), "row 30 holds 0.5, not 0 or 1 (1 such rows)"),
+    "label_0.5": (text({30: "x,1,0.5"}), "row 30 holds 0.5, not 0 or 1 (1 such row)"),
     "label_infinity": (text({30: "x,1,inf"}), "row 30 holds inf, not 0 or 1"),
     "words_in_two_rows": (
         text({20: "x,1,yes", 30: "x,old,1"}),
@@ -373,7 +373,7 @@ COLUMNS = {
     "negative_weight": (
         column("12", {30: "-1"}),
         "dataset.weight_column: column 'x': row 30 holds -1, not a weight from 0 up "
-        "that fits float32, where 0 leaves a row out (1 such rows); correct the "
+        "that fits float32, where 0 leaves a row out (1 such row); correct the "
         "cell [{file}]",
         WEIGHED,
     ),
@@ -395,7 +395,7 @@ COLUMNS = {
     "log1p_of_minus_1": (
         column("12", {30: "-1"}),
         "dataset.tasks.watch: column 'x': row 30 holds -1, not a finite float32 number "
-        "above -1, which transform log1p needs (1 such rows); ... [{file}]",
+        "above -1, which transform log1p needs (1 such row); ... [{file}]",
         {"tasks": {"watch": WATCH["watch"] | {"transform": "log1p"}}},
     ),
     "regression_of_infinity": (
@@ -405,7 +405,7 @@ COLUMNS = {
     ),
     "regression_beyond_float32": (
         column("12", {30: "1e39"}),
-        "column 'x': row 30 holds 1e+39, not a finite float32 number (1 such rows)",
+        "column 'x': row 30 holds 1e+39, not a finite float32 number (1 such row)",
         {"tasks": WATCH},
     ),
     "regression_of_words": (
@@ -445,14 +445,14 @@ COLUMNS = {
     "truth_above_1": (
         column(["0.1", "0.2"], {30: "1.5"}),
         "dataset.tasks.buy.truth: column 'x': row 30 holds 1.5, not a probability from "
-        "0 to 1 (1 such rows); correct the cell [{file}]",
+        "0 to 1 (1 such row); correct the cell [{file}]",
         {"tasks": TRUE},
     ),
     "truth_below_0": (column(["0"], {30: "-.1"}), "row 30 holds -0.1", {"tasks": TRUE}),
     "empty_truth": (column(["0"], {30: ""}), "row 30 holds nan", {"tasks": TRUE}),
     "space_of_2": (
         column("01", {30: "2"}),
-        "dataset.tasks.buy.space: column 'x': row 30 holds 2, not 0 or 1 (1 such rows)",
+        "dataset.tasks.buy.space: column 'x': row 30 holds 2, not 0 or 1 (1 such row)",
         {"tasks": INSIDE},
     ),
     "space_in_words": (
@@ -747,7 +747,7 @@ TYPES = {
     ),
     "numbers_in_no_order_of_size": (
         pa.array([1e308, -1e308] * 4),
-        "feature x: row 1 is too large for the network (1e+308, 8 such rows);",
+        "feature x: row 1 is 1e+308, too large for the network (8 such rows);",
         {"features": {"x": X["x"] | {"transform": "minmax"}}},
     ),
     "numbers_as_sequences": (
@@ -871,7 +871,10 @@ def test_numbers_in_large_text_are_times_in_their_order(kind, tmp_path):
 WRONG_ROWS = {
     "label": ("Ulm,30,3", "dataset.tasks.buy: column 'buy': row 57 holds 3, not"),
     "number": ("Ulm,inf,1", "feature age: row 57 holds inf, not a finite number"),
-    "large": ("Ulm,1e300,1", "feature age: row 57 is too large for the network"),
+    "large": (
+        "Ulm,1e300,1",
+        "feature age: row 57 is 1e+300, too large for the network",
+    ),
     "weight": ("Ulm,30,1,-2", "dataset.weight_column: column 'w': row 57 holds -2,"),
 }
 
