@@ -6,16 +6,20 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from mtl_cli.columns.arrow_types import are_printable_times
 from mtl_cli.columns.cells import Mask, empty_cells
-from mtl_cli.columns.numeric import Floats, as_numbers, check_numbers
-from mtl_cli.core.errors import DataError, RowError, shown
+from mtl_cli.columns.numeric import CellError, Floats, as_numbers, check_numbers
+from mtl_cli.core.errors import DataError, shown
 
 
 def read_label_numbers(message_start: str, column: pa.ChunkedArray, fix: str) -> Floats:
-    """Returns a label column as numbers, (rows,), NaN where a cell is empty.
+    """Reads a label column as numbers.
 
-    `message_start` names the task and the column in error messages, and `fix` says how
-    to mend a cell that is not a number.
+    Args:
+        message_start: the task and the column, for messages.
+        fix: what the user can do if the labels are not numbers, for messages.
+
+    Returns: (rows,), NaN where a cell is empty.
 
     Raises:
         DataError: if a cell is neither empty nor a number.
@@ -25,14 +29,16 @@ def read_label_numbers(message_start: str, column: pa.ChunkedArray, fix: str) ->
         return np.full(len(column), np.nan)
     try:
         return as_numbers(message_start, column)
-    except RowError as error:
-        problem = f"{error.problem}; {fix}"
-        raise RowError(message_start, error.row, problem) from None
+    except CellError as error:
+        full_fix = f"{error.fix}; {fix}"
+        raise CellError(message_start, error.row, error.fault, full_fix) from None
     except DataError:
-        example = next(cell.as_py() for cell in column if cell.is_valid)
+        example = ""
+        if not pa.types.is_temporal(column.type) or are_printable_times(column):
+            cell = next(cell for cell in column if cell.is_valid)
+            example = f" such as {shown(cell.as_py())}"
         raise DataError(
-            f"{message_start} holds {column.type} such as {shown(example)}, "
-            f"not numbers; {fix}"
+            f"{message_start} holds {column.type}{example}, not numbers; {fix}"
         ) from None
 
 
@@ -42,7 +48,7 @@ def check_labels(message_start: str, labels: Floats, is_wrong: Mask, rule: str) 
     Empty cells are ignored: their label is NaN. See `check_numbers` for the arguments.
 
     Raises:
-        RowError: if a label is wrong.
+        CellError: if a label is wrong.
     """
     fix = "correct the label, or empty the cell if the label is missing"
     check_numbers(message_start, labels, is_wrong & ~np.isnan(labels), rule, fix)

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from mtl_cli.columns.cells import cells_equal
-from mtl_cli.columns.labels import LabelSummary
+from mtl_cli.columns.labels import LabelSummary, read_label_numbers
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.univariate_auc import refuse_copy
 from mtl_cli.heads.base import Output
@@ -101,3 +101,16 @@ def test_cells_equal_a_value_of_the_yaml(
 def test_value_that_no_cell_can_hold_is_refused(cells: pa.Array, value: int) -> None:
     with pytest.raises(ValueError, match="so no cell can equal"):
         cells_equal(pa.chunked_array([cells]), value)
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        pa.array([10**17], pa.timestamp("s")),  # after the year 9999
+        pa.array([0], pa.timestamp("s", "Mars/Phobos")),
+    ],
+)
+def test_labels_that_are_times_python_cannot_show_are_refused(times: pa.Array) -> None:
+    column = pa.chunked_array([times])
+    with pytest.raises(DataError, match=r"holds timestamp\[s.*\], not numbers; give"):
+        read_label_numbers("column 'y'", column, "give numbers")
