@@ -10,8 +10,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from mtl_cli.core.errors import ConfigError, DataError, RowError, first_line, suggest
+from mtl_cli.columns.numeric import CellError
+from mtl_cli.core.errors import ConfigError, DataError, first_line, suggest
 from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.features.base import Feature
 
 
 def with_constants(
@@ -20,7 +22,7 @@ def with_constants(
     """Returns features that read the same values in all rows.
 
     Args:
-        values: {column: its value in all rows}; None is an empty cell.
+        values: {column: its value in all rows}; None and NaN are empty cells.
         option: the option or argument that gives the values, for messages.
     """
     if not values:
@@ -41,8 +43,10 @@ def with_constants(
         {column: one_cell(column, value, option) for column, value in values.items()}
     )
     for name, feature in features.by_name.items():
-        if set(feature.source_columns(name)) <= set(values):
-            check_constants(name, features, constants, option)
+        columns_of_feature = feature.source_columns(name)
+        if set(columns_of_feature) <= set(values):
+            key = f"{option} {', '.join(columns_of_feature)}"
+            check_constants(key, name, feature, constants)
     return features.with_constants(constants)
 
 
@@ -52,8 +56,8 @@ def one_cell(column: str, value: Any, option: str) -> pa.Array:
     Exported models record the values as JSON.
     """
     try:
-        cells = pa.array([value])
-        json.dumps(cells.to_pylist())
+        cells = pa.array([value], from_pandas=True)  # NaN becomes null
+        json.dumps(cells.to_pylist(), allow_nan=False)
         return cells
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         raise ConfigError(
@@ -61,18 +65,18 @@ def one_cell(column: str, value: Any, option: str) -> pa.Array:
         ) from None
 
 
-def check_constants(
-    name: str, features: FeatureSet, constants: pa.Table, option: str
-) -> None:
-    """Checks that a feature can read its columns from a table of one row."""
-    feature = features.by_name[name]
+def check_constants(key: str, name: str, feature: Feature, constants: pa.Table) -> None:
+    """Refuses constants from which a feature cannot read its columns.
+
+    Args:
+        key: the option and the columns, for messages.
+        name: the name of the feature.
+        constants: a table of one row, which has all columns of the feature.
+    """
     try:
         feature.read(name, constants)
-    except RowError as error:
-        # The problem ends in "(1 such rows); FIX", which makes no sense for an option:
-        # this is cut off. The value before may hold "; " too.
-        problem = error.problem.rpartition("; ")[0] or error.problem
-        problem = problem.removesuffix(" (1 such rows)").replace(", 1 such rows)", ")")
-        raise ConfigError(f"{option} {name}: the value {problem}") from None
+    except CellError as error:
+        # The number of such rows and the advice are about a file, not about an option.
+        raise ConfigError(f"{key}: the value {error.fault}") from None
     except DataError as error:
-        raise ConfigError(f"{option} {name}: {error}") from None
+        raise ConfigError(f"{key}: {error}") from None

@@ -1,0 +1,33 @@
+"""Columns that are set to one value in all rows, instead of the values of a table."""
+
+import pytest
+
+from mtl_cli.core.errors import ConfigError
+from mtl_cli.data.constant_columns import with_constants
+from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.features.cross import Cross
+from mtl_cli.features.dense import Dense
+
+FEATURES = FeatureSet(
+    {
+        "a_and_b": Cross(kind="cross", columns=["a", "b"]),
+        "price": Dense(kind="dense", missing="mean"),
+    },
+    {},
+)
+
+
+def test_error_about_a_constant_names_the_columns_that_the_user_has_set() -> None:
+    message = "^--set a, b: feature a_and_b: column 'a': needs whole numbers"
+    with pytest.raises(ConfigError, match=message):
+        with_constants(FEATURES, {"a": 1.5, "b": 2}, "--set")
+
+
+def test_nan_is_an_empty_cell_which_json_can_hold() -> None:
+    constants = with_constants(FEATURES, {"price": float("nan")}, "set").constants
+    assert constants.to_pydict() == {"price": [None]}
+
+
+def test_infinity_which_json_cannot_hold_is_refused() -> None:
+    with pytest.raises(ConfigError, match="^set a: .*; give a number or a text$"):
+        with_constants(FEATURES, {"a": float("inf")}, "set")
