@@ -29,5 +29,5 @@ def test_nan_is_an_empty_cell_which_json_can_hold() -> None:
 
 
 def test_infinity_which_json_cannot_hold_is_refused() -> None:
-    with pytest.raises(ConfigError, match="^set a: .*; give a number or a text$"):
+    with pytest.raises(ConfigError, match=r"^set a: .*; give a number or a text$"):
         with_constants(FEATURES, {"a": float("inf")}, "set")
