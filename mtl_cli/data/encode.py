@@ -195,6 +195,6 @@ class GroupCodes:
     def code(self, value: object) -> int:
         """Returns the number of a value; a new value gets the next free number."""
         is_nan = value != value  # only NaN differs from itself
-        if value is None or is_nan:
+        if value is None or value == "" or is_nan:
             return NO_GROUP
         return self.codes.setdefault(value, len(self.codes))

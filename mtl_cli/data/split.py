@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mtl_cli.columns.arrow_types import check_single_values
+from mtl_cli.columns.arrow_types import check_single_values, is_text
 from mtl_cli.columns.cells import empty_cells
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.dataset import Dataset
@@ -157,7 +157,8 @@ def split_by_group(
     """
     column = split_column(dataset, source)
     check_single_values(f"dataset.split_column: '{dataset.split_column}'", column)
-    if pa.types.is_floating(column.type):  # NaN is an empty cell too
+    # NaN and empty texts are empty cells too. All empty cells are one group.
+    if pa.types.is_floating(column.type) or is_text(column.type):
         empty = pa.scalar(None, column.type)
         column = pc.if_else(empty_cells(column), empty, column)
     encoded = column.dictionary_encode(null_encoding="encode").combine_chunks()

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mtl_cli.columns.arrow_types import is_id, is_number, time_counts, unusable_type
-from mtl_cli.columns.cells import empty_cells, first_unconvertible_cell
+from mtl_cli.columns.cells import empty_as_null, empty_cells, first_unconvertible_cell
 from mtl_cli.core.errors import DataError, shown
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.sources import Source
@@ -83,7 +83,8 @@ def times_from_text(
     Raises:
         DataError: if some texts are neither numbers nor dates, or have several forms.
     """
-    column = pc.ascii_trim(column, " \t")  # Arrow's reader of CSV files does so too
+    # Arrow's reader of CSV files also trims cells, and reads an empty text as null.
+    column = empty_as_null(pc.ascii_trim(column, " \t"))
     with suppress(pa.ArrowInvalid):
         return column.cast(pa.float64()), "number"
     for dtype in TEXT_DATES:

@@ -120,3 +120,8 @@ def test_empty_views_are_no_group() -> None:
     table = with_plain_types(pa.table({"user": users}))
     codes = GroupCodes("user").encode(table)
     assert codes is not None and codes.tolist() == [0, -1, 0]
+
+
+def test_empty_texts_are_no_group() -> None:
+    codes = GroupCodes("user").encode(pa.table({"user": ["a", "", None, "b", ""]}))
+    assert codes is not None and codes.tolist() == [0, -1, -1, 1, -1]

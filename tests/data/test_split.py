@@ -230,3 +230,20 @@ def test_nan_and_null_are_one_group_in_tables_of_several_chunks():
     )
     empty = {2, 3, 5}
     assert {*rows["valid"]} >= empty or not {*rows["valid"]} & empty
+
+
+def test_empty_texts_and_nulls_of_the_split_column_are_one_group() -> None:
+    users = ["", None, "a", "b", "c"] * 20
+    options = {"valid_fraction": 0.5, "split_by": "group", "split_column": "user"}
+    for seed in range(9):
+        rows = split({"train": pa.table({"user": users})}, split_seed=seed, **options)
+        is_valid = np.isin(np.arange(100), rows["valid"])
+        assert (is_valid[0::5] == is_valid[1::5]).all()
+
+
+def test_empty_text_is_reported_as_an_empty_time() -> None:
+    table = pa.table({"day": ["2026-01-01", " ", "2026-01-02"]})
+    with pytest.raises(
+        DataError, match=r"'day' is empty in 1 rows, the first .* row 2"
+    ):
+        split({"train": table}, valid_fraction=0.5, split_by="time", split_column="day")
