@@ -19,25 +19,22 @@ After an error, the file is therefore read again, to find the first broken row:
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from operator import attrgetter
 
 import pyarrow as pa
 import pyarrow.csv
 
-from mtl_cli.columns.cells import first_unconvertible_cell
 from mtl_cli.core.errors import DataError, RowError
-from mtl_cli.data.arrow_errors import SAVE_AS_UTF8, is_row_too_long, read_errors
+from mtl_cli.data.arrow_errors import is_row_too_long, read_errors
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_header import HEADER_BYTES, check_is_text, read_header
 from mtl_cli.data.csv_options import Csv, convert_cells
 from mtl_cli.data.csv_row_errors import (
     CHECK_QUOTES,
     OPEN_QUOTE,
-    SENTINEL,
-    not_a_number_message,
-    ragged_record,
+    find_ragged_record,
+    first_cell_error,
 )
-from mtl_cli.data.csv_stream import StreamWithSentinel
+from mtl_cli.data.csv_stream import SENTINEL, StreamWithSentinel
 from mtl_cli.data.files import Files
 
 BLOCK_BYTES = 16 << 20
@@ -123,12 +120,17 @@ class CsvFile:
                 stream.end()
                 raise
 
-    def open_with_sentinel(self) -> StreamWithSentinel:
-        """Opens the file as bytes, with the sentinel row after the last row."""
+    @property
+    def sentinel_row(self) -> bytes:
+        """The bytes of the sentinel row after a line end, see `StreamWithSentinel`."""
         sentinel_column = self.request.columns[0]
         cells = [SENTINEL if name == sentinel_column else "" for name in self.names]
+        return f"\n{self.delimiter.join(cells)}".encode()
+
+    def open_with_sentinel(self) -> StreamWithSentinel:
+        """Opens the file as bytes, with the sentinel row after the last row."""
         return StreamWithSentinel(
-            self.open_file(), cells, self.delimiter, self.file_bytes
+            self.open_file(), self.sentinel_row, len(self.names), self.file_bytes
         )
 
     def before_sentinel(
@@ -168,50 +170,37 @@ class CsvFile:
         try:
             with self.open_reader(binary_types, threads=False) as reader:
                 for batch in reader:
-                    if cell_error := self.find_cell_error(batch, num_rows):
-                        raise cell_error  # ends the reading, see `open_reader`
+                    # An error ends the reading, see `open_reader`.
+                    self.refuse_broken_cells(batch, num_rows)
                     num_rows += batch.num_rows
         except DataError as error:
             return error
         except pa.ArrowInvalid as error:
             if is_row_too_long(error):
                 return self.row_error(num_rows, f"is too long; {CHECK_QUOTES}")
-            return self.find_ragged_row() or arrow_error
+            return self.find_ragged_row_error() or arrow_error
         return arrow_error
 
-    def find_cell_error(
-        self, batch: pa.RecordBatch, first_row: int
-    ) -> DataError | None:
-        """Returns the error about the first row with a cell that cannot be converted.
+    def refuse_broken_cells(self, batch: pa.RecordBatch, first_row: int) -> None:
+        """Raises an error about the first row with a cell that cannot be converted.
 
-        Returns None if all cells can be converted. The cells are bytes. `first_row` is
-        the number of the batch's first row.
+        Args:
+            batch: the requested columns of some rows, with cells of bytes.
+            first_row: the number of the first of these rows, from 0.
+
+        Raises:
+            DataError: if a cell cannot be converted.
         """
-        errors: list[RowError] = []
-        for (column, key), cells in zip(
-            self.request.keys.items(), batch.columns, strict=True
-        ):
-            dtype = self.request.types[column]
-            convert = partial(convert_cells, dtype=dtype, options=self.options)
-            row = first_unconvertible_cell(cells, convert)
-            if row is None:
-                continue
-            if pa.types.is_string(dtype):
-                problem = f"is not UTF-8; {SAVE_AS_UTF8}"
-            else:
-                # An open quote in the last row may have taken in the sentinel row.
-                cell = cells[row].as_py().partition(f"\n{SENTINEL}".encode())[0]
-                problem = not_a_number_message(cell, key)
-            message_start = f"{key}: column '{column}'"
-            errors.append(RowError(message_start, first_row + row, problem))
-        if not errors:
-            return None
-        return DataError(f"{min(errors, key=attrgetter('row'))} [{self.path}]")
+        error = first_cell_error(batch, self.request, self.options, self.sentinel_row)
+        if error is not None:
+            row = first_row + error.row
+            located = RowError(error.message_start, row, error.problem)
+            raise DataError(f"{located} [{self.path}]")
 
-    def find_ragged_row(self) -> RowError | None:
-        """Finds the first row with too many or too few cells, and returns the error."""
-        ragged = ragged_record(
-            self.open_with_sentinel(), len(self.names), self.delimiter, BLOCK_BYTES
+    def find_ragged_row_error(self) -> RowError | None:
+        """Returns the error about the first row with too many or too few cells."""
+        ragged = find_ragged_record(
+            self.open_with_sentinel(), self.delimiter, BLOCK_BYTES
         )
         if ragged is None:
             return None

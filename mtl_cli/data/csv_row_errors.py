@@ -4,22 +4,54 @@ A record is a row or the header. A record spans several lines of the file if one
 cells holds a line break.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.csv
 
-from mtl_cli.core.errors import shown
+from mtl_cli.columns.cells import first_unconvertible_cell
+from mtl_cli.core.errors import RowError, shown
+from mtl_cli.data.arrow_errors import SAVE_AS_UTF8
+from mtl_cli.data.column_request import ColumnRequest
+from mtl_cli.data.csv_options import Csv, convert_cells
+from mtl_cli.data.csv_stream import StreamWithSentinel
 
-# The first requested cell of the sentinel row, see `data/csv_file.py`. The cell is
-# valid both as text and as a number, and float64 holds the number exactly.
-SENTINEL = "-8765432109876543"
 CHECK_QUOTES = "check whether a quote is never closed"
 OPEN_QUOTE = (
     "has a quote that is never closed, so that the rows after it would be read as one "
     "cell; close the quote, or double it inside a quoted cell"
 )
+
+
+def first_cell_error(
+    batch: pa.RecordBatch, request: ColumnRequest, options: Csv, sentinel_row: bytes
+) -> RowError | None:
+    """Returns the error about the first row with a cell that cannot be converted.
+
+    Args:
+        batch: the requested columns of some rows, with cells of bytes.
+        sentinel_row: the bytes of the sentinel row, see `StreamWithSentinel`.
+
+    Returns: an error about a row of the batch; None if all cells can be converted.
+    """
+    errors = []
+    for column, cells in zip(request.columns, batch.columns, strict=True):
+        key, dtype = request.keys[column], request.types[column]
+        convert = partial(convert_cells, dtype=dtype, options=options)
+        row = first_unconvertible_cell(cells, convert)
+        if row is None:
+            continue
+        cell = cells[row].as_py()
+        if sentinel_row in cell:
+            problem = OPEN_QUOTE
+        elif pa.types.is_string(dtype):
+            problem = f"is not UTF-8; {SAVE_AS_UTF8}"
+        else:
+            problem = not_a_number_message(cell, key)
+        errors.append(RowError(f"{key}: column '{column}'", row, problem))
+    return min(errors, key=lambda error: error.row, default=None)
 
 
 def not_a_number_message(cell: bytes, key: str) -> str:
@@ -46,23 +78,24 @@ def not_a_number_message(cell: bytes, key: str) -> str:
     return f"holds {shown(cell.decode(errors='replace'))}, not a number; {fix}"
 
 
-def ragged_record(
-    stream: Any, num_columns: int, delimiter: str, block_bytes: int
+def find_ragged_record(
+    stream: StreamWithSentinel, delimiter: str, block_bytes: int
 ) -> tuple[int, str] | None:
     """Finds the first record whose number of cells differs from the number of columns.
 
-    `stream` gives the bytes of the file from its start on. Arrow reads `block_bytes` of
-    them at a time.
+    Args:
+        stream: the bytes of the file from its start on.
+        block_bytes: the number of bytes that Arrow reads at a time.
 
     Returns: the index of the record and what is wrong with the record; None if all
         records have the right number of cells. A header is record 0.
     """
-    record = first_invalid_record(stream, num_columns, delimiter, block_bytes)
+    record = first_invalid_record(stream, delimiter, block_bytes)
     if record is None:
         return None
-    text = record.text.encode("latin-1").decode(errors="replace")
     # After an open quote, the sentinel row is a part of this record: cut it off.
-    text = text.partition(SENTINEL)[0].rstrip("\n")
+    content = record.text.encode("latin-1").partition(stream.sentinel_row)[0]
+    text = content.decode(errors="replace").rstrip("\r\n")
     has_open_quote = text.count('"') % 2 == 1
     fix = "add or remove cells, or quote the cells that hold the delimiter"
     if has_open_quote:
@@ -76,7 +109,7 @@ def ragged_record(
 
 
 def first_invalid_record(
-    stream: Any, num_columns: int, delimiter: str, block_bytes: int
+    stream: StreamWithSentinel, delimiter: str, block_bytes: int
 ) -> pyarrow.csv.InvalidRow | None:
     """Returns the first record with a wrong number of cells, if any.
 
@@ -88,29 +121,45 @@ def first_invalid_record(
         invalid_records.append(record)
         return "error"  # Arrow raises ArrowInvalid and stops reading
 
-    names = [str(i) for i in range(num_columns)]
     with (
         suppress(pa.ArrowInvalid),
-        pyarrow.csv.open_csv(
-            stream,
-            read_options=pyarrow.csv.ReadOptions(
-                use_threads=False,
-                block_size=block_bytes,
-                column_names=names,
-                # Arrow decodes a record before it calls `stop_at`. Latin-1 decodes any
-                # bytes, also the bytes of a file that is not UTF-8.
-                encoding="latin-1",
-            ),
-            parse_options=pyarrow.csv.ParseOptions(
-                delimiter=delimiter,
-                newlines_in_values=True,
-                invalid_row_handler=stop_at,
-            ),
-            convert_options=pyarrow.csv.ConvertOptions(
-                include_columns=names[:1], column_types={names[0]: pa.string()}
-            ),
-        ) as reader,
+        open_record_reader(stream, delimiter, block_bytes, stop_at) as reader,
     ):
-        for _ in reader:
-            pass
+        try:
+            for _ in reader:
+                pass
+        finally:
+            stream.end()
     return invalid_records[0] if invalid_records else None
+
+
+def open_record_reader(
+    stream: StreamWithSentinel,
+    delimiter: str,
+    block_bytes: int,
+    on_invalid_record: Callable[[pyarrow.csv.InvalidRow], str],
+) -> pyarrow.csv.CSVStreamingReader:
+    """Opens Arrow's reader for all records, including the header.
+
+    Arrow calls `on_invalid_record` for a record with a wrong number of cells.
+    """
+    names = [str(i) for i in range(stream.num_columns)]
+    return pyarrow.csv.open_csv(
+        stream,
+        read_options=pyarrow.csv.ReadOptions(
+            use_threads=False,
+            block_size=block_bytes,
+            column_names=names,
+            # Arrow decodes a record before it calls `on_invalid_record`. Latin-1
+            # decodes any bytes, also the bytes of a file that is not UTF-8.
+            encoding="latin-1",
+        ),
+        parse_options=pyarrow.csv.ParseOptions(
+            delimiter=delimiter,
+            newlines_in_values=True,
+            invalid_row_handler=on_invalid_record,
+        ),
+        convert_options=pyarrow.csv.ConvertOptions(
+            include_columns=names[:1], column_types={names[0]: pa.string()}
+        ),
+    )

@@ -1,4 +1,7 @@
-"""The bytes of a CSV file, which Arrow reads in threads of its own."""
+"""The bytes of a CSV file and its sentinel row, which Arrow reads in its own threads.
+
+See `data/csv_file.py` for the purpose of the sentinel row.
+"""
 
 import atexit
 import gc
@@ -11,28 +14,38 @@ import pyarrow as pa
 
 from mtl_cli.data.table_limits import check_rows, check_size
 
+# The first requested cell of the sentinel row. The cell is valid both as text and as a
+# number, and float64 holds the number exactly.
+SENTINEL = "-8765432109876543"
 # After this time without a call of `read`, no thread of Arrow is expected to read.
 QUIET_SECONDS = 0.2
 
 
 class StreamWithSentinel:
-    """The bytes of a text file, followed by the sentinel row, see `data/csv_file.py`.
+    """The bytes of a text file, followed by the sentinel row.
 
-    `cells` are the cells of the sentinel row, one for each column. `file_bytes` is the
-    size of the file as it is stored, perhaps compressed.
+    Args:
+        stream: the bytes of the file.
+        sentinel_row: the bytes of the sentinel row, after a line end that ends the last
+            row of a file without a line end of its own.
+        num_columns: the number of columns of the file.
+        file_bytes: the size of the file as it is stored, perhaps compressed.
     """
 
     closed = False  # an attribute that Arrow needs
 
     def __init__(
-        self, stream: pa.NativeFile, cells: list[str], delimiter: str, file_bytes: int
+        self,
+        stream: pa.NativeFile | io.BytesIO,
+        sentinel_row: bytes,
+        num_columns: int,
+        file_bytes: int,
     ) -> None:
-        # The first "\n" ends the last row of a file that does not end in a line end.
-        sentinel_row = f"\n{delimiter.join(cells)}\n".encode()
         self.stream = stream
-        self.sentinel_row = io.BytesIO(sentinel_row)
+        self.sentinel_row = sentinel_row
+        self.unread_sentinel_row = io.BytesIO(sentinel_row + b"\n")
+        self.num_columns = num_columns
         self.file_bytes = file_bytes
-        self.num_columns = len(cells)
         self.num_lines = self.num_bytes = 0  # the lines and bytes that were read so far
         self.has_ended = False  # once True, `read` returns no more bytes
         self.is_being_read = False
@@ -50,7 +63,7 @@ class StreamWithSentinel:
             while not self.has_ended and (num_missing := size - len(block)):
                 piece = self.stream.read(num_missing)
                 if not piece:  # the file is at its end
-                    piece = self.sentinel_row.read(num_missing)
+                    piece = self.unread_sentinel_row.read(num_missing)
                 if not piece:  # the sentinel row is at its end too
                     break
                 block += piece

@@ -10,7 +10,8 @@ from mtl_cli.columns.cells import first_unconvertible_cell
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.arrow_errors import is_not_utf8, is_row_too_long, read_errors
 from mtl_cli.data.csv_options import Csv, convert_cells
-from mtl_cli.data.csv_row_errors import ragged_record
+from mtl_cli.data.csv_row_errors import find_ragged_record
+from mtl_cli.data.csv_stream import StreamWithSentinel
 
 LATIN_1 = "Köln".encode("latin-1")
 
@@ -118,12 +119,16 @@ def test_first_of_several_wrong_cells_is_found(rows):
         assert first_unconvertible_cell(pa.array(cells), as_type(pa.string())) == first
 
 
+def with_sentinel(content: bytes) -> StreamWithSentinel:
+    return StreamWithSentinel(io.BytesIO(content), b"\n3,", 2, len(content))
+
+
 def test_ragged_record_is_found_although_it_is_not_utf8():
     # Arrow decodes the row's bytes for us, and could only print that it failed.
     content = b"x,y\n" + LATIN_1 + b",1\n\n" + LATIN_1 + b",1,7\nz\n"
-    number, reason = ragged_record(io.BytesIO(content), 2, ",", 1 << 20)
+    number, reason = find_ragged_record(with_sentinel(content), ",", 1 << 20)
     assert number == 2  # below the header and one row: blank lines do not count
     assert reason.startswith(
         "is 'K\ufffdln,1,7', which has 3 cells instead of 2; add or"
     )
-    assert ragged_record(io.BytesIO(b"x,y\n1,2\n"), 2, ",", 1 << 20) is None
+    assert find_ragged_record(with_sentinel(b"x,y\n1,2\n"), ",", 1 << 20) is None

@@ -283,7 +283,19 @@ QUOTES = {
     "in_the_last_row": (text({40: '"x,1,1'}), f"""row 40 is '"x,1,1', ... {NEVER}"""),
     "in_a_number": (
         text({30: 'x,1,"1'}),
-        rf"column 'buy': row 30 holds '1\nc3,31,1\n ... , not a number; {NEVER}",
+        "column 'buy': row 30 has a quote that is never closed, so that the rows",
+    ),
+    "in_the_last_number": (
+        text({40: 'x,1,"1'}),
+        "column 'buy': row 40 has a quote that is never closed, so that the rows",
+    ),
+    "in_the_last_row_without_a_line_end": (
+        text({40: '"x,1,1'})[:-1],
+        f"""row 40 is '"x,1,1', ... {NEVER}""",
+    ),
+    "in_the_second_column_of_the_last_row": (
+        text({40: 'x,"1,1'})[:-1],
+        f"""row 40 is 'x,"1,1', ... {NEVER}""",
     ),
 }
 NOTE = {"features": CITY | AGE | {"x": {"kind": "sparse"}}}
