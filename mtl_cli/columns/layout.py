@@ -93,8 +93,11 @@ class Layout:
     @cached_property
     def columns(self) -> dict[str, slice]:
         """{feature: the columns that the feature fills in its block's `input`}."""
-        columns = {name: self.columns_in(name) for name in INPUT_TYPES}
-        return {name: columns[b.input][name] for name, b in self.blocks.items()}
+        by_input = {name: self.columns_in(name) for name in INPUT_TYPES}
+        return {
+            feature: by_input[block.input][feature]
+            for feature, block in self.blocks.items()
+        }
 
     def columns_in(self, input_name: str) -> dict[str, slice]:
         """Returns {feature: the columns that the feature fills in an input}.
@@ -103,17 +106,17 @@ class Layout:
         """
         columns = {}
         start = 0
-        for name, block in self.blocks.items():
+        for feature, block in self.blocks.items():
             if width := block.width_in(input_name):
-                columns[name] = slice(start, start + width)
+                columns[feature] = slice(start, start + width)
                 start += width
         return columns
 
     def blocks_of(self, input_name: str) -> Iterator[tuple[Block, slice]]:
         """Yields each block whose `input` has this name, and the block's columns."""
-        for name, block in self.blocks.items():
+        for feature, block in self.blocks.items():
             if block.input == input_name:
-                yield block, self.columns[name]
+                yield block, self.columns[feature]
 
     def width(self, input_name: str) -> int:
         """Returns the number of columns of an input of the network."""
@@ -126,7 +129,8 @@ def join_blocks(
     """Puts the encoded blocks of features side by side.
 
     Args:
-        blocks: {input of the network: block} for each feature.
+        blocks: for each feature, the blocks that it fills: {input of the network:
+            (rows, width)}.
         join: puts blocks side by side, and converts them to a type of `INPUT_TYPES`.
 
     Returns: {input of the network: (rows, width)}, without the inputs that no feature

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mtl_cli.columns.arrow_types import is_id, is_list, is_text
-from mtl_cli.columns.cells import empty_as_null
+from mtl_cli.columns.cells import Mask, empty_as_null
 from mtl_cli.columns.numeric import CellError, Floats, as_numbers
 from mtl_cli.columns.vocabulary import Categorical, Integers, as_array, as_categorical
 from mtl_cli.core.errors import DataError, shown
@@ -179,8 +179,24 @@ def read_weights(
     except CellError as error:  # `error.row` is the index of a weight, not of a row
         row = int(row_numbers[error.row])
         raise CellError(message_start, row, error.fault, error.fix) from None
-    is_wrong = ~((weights >= 0) & (weights <= np.finfo("float32").max))  # true for NaN
-    is_wrong &= np.asarray(values.is_valid())  # weights of empty values are not used
+    is_used = np.asarray(values.is_valid())  # empty values need no weights
+    check_weights(message_start, weights, is_used, row_numbers)
+    return weights
+
+
+def check_weights(
+    message_start: str, weights: Floats, is_used: Mask, row_numbers: Integers
+) -> None:
+    """Refuses the first weight that is used, but is empty, negative or too large.
+
+    Args:
+        message_start: the feature and its column of weights, for messages.
+        weights: the weight of each value, (values,).
+        is_used: whether each weight is used, (values,).
+        row_numbers: the row number of each value, (values,).
+    """
+    is_valid = (weights >= 0) & (weights <= np.finfo("float32").max)  # false for NaN
+    is_wrong = is_used & ~is_valid
     if is_wrong.any():
         index = int(np.argmax(is_wrong))
         weight = weights[index]
@@ -188,7 +204,6 @@ def read_weights(
         fault = f"{cell}, but a weight must be 0 or more and fit float32"
         row = int(row_numbers[index])
         raise CellError(message_start, row, fault, "correct the cell")
-    return weights
 
 
 class SeparatorCheck:

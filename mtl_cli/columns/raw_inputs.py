@@ -40,21 +40,25 @@ def graph_input(column: str, cells: pa.ChunkedArray, kind: InputKind) -> TextsOr
     Raises:
         DataError: if the cells do not fit the input.
     """
-    is_list = kind in ("numbers", "texts")
-    values: pa.ChunkedArray | pa.Array = cells
-    if is_list:
-        values, row_numbers = flatten_lists(column, cells, separator=None)
-    if kind in ("number", "numbers"):
+    if kind == "number":
+        return as_numbers(f"column {column}", cells)
+    if kind == "text":
+        return as_texts(column, cells)
+    values, row_numbers = flatten_lists(column, cells, separator=None)
+    if kind == "numbers":
         array: TextsOrNumbers = as_numbers(f"column {column}", values)
+        empty: str | float = np.nan
     else:
-        categories, codes = as_categorical(column, values)
-        texts = np.array([*categories.to_pylist(), ""], dtype=object)
-        array = np.asarray(texts[codes])  # the code of an empty cell is -1
-    if not is_list:
-        return array
+        array, empty = as_texts(column, values), ""
     positions = positions_in_lists(row_numbers)
     width = int(positions.max()) + 1 if len(row_numbers) else 0
-    empty = "" if array.dtype == object else np.nan
     matrix = np.full((len(cells), width), empty, dtype=array.dtype)
     matrix[row_numbers, positions] = array
     return matrix
+
+
+def as_texts(column: str, values: pa.ChunkedArray | pa.Array) -> TextsOrNumbers:
+    """Converts ids or words to `str` objects, (values,), "" where a value is empty."""
+    categories, codes = as_categorical(column, values)
+    texts = np.array([*categories.to_pylist(), ""], dtype=object)
+    return np.asarray(texts[codes])  # the code of an empty value is -1

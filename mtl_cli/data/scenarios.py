@@ -7,7 +7,6 @@ values "feed" and "shop" have the ids 1 and 2, the scenarios are "feed", "shop" 
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -79,13 +78,15 @@ def find_scenarios(dataset: Dataset, features: FeatureSet) -> Scenarios | None:
     name = dataset.scenario
     if name is None:
         return None
-    feature: Any = dataset.features[name]
+    feature = dataset.features[name]
     learnt = features.table_learnt(name)
-    ids = np.arange(1, feature.num_ids(learnt))
+    table = feature.embedding_table(learnt)
+    num_ids = 0 if table is None else table.size
+    ids = np.arange(1, num_ids)
     if not 2 <= len(ids) <= MAX_SCENARIOS:
         raise DataError(
-            f"dataset.scenario: {name} has {len(ids)} values in the training rows; "
-            f"name a feature with 2 to {MAX_SCENARIOS}"
+            f"dataset.scenario: {name} has {len(ids)} values or buckets; name a "
+            f"feature with 2 to {MAX_SCENARIOS}"
         )
     # If ids have no names (the ids of buckets, for example), each id is its own name.
     values = feature.value_names(ids, learnt) or [str(i) for i in ids]

@@ -16,10 +16,9 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.features.base import Array, Embedded, Pretrained
 from mtl_cli.graphs.base import GraphOps
 
-# The values of a column seem to be ids of rows if there are more distinct values than
-# the first number, and more than the second number times the number of rows.
-MIN_ROW_IDS = 50
-MIN_ROW_ID_FRACTION = 0.5
+# If most rows have a value of their own, the values seem to be ids of rows.
+MIN_ROW_ID_FRACTION = 0.5  # of distinct values among the training rows
+MIN_ROW_IDS = 50  # distinct values; in fewer rows, values may differ by chance
 
 
 class Sparse(Embedded):
