@@ -64,9 +64,17 @@ def find_or_encode(
                 "environment variable MTL_CACHE",
                 stacklevel=2,
             )
+    return encode_without_cache(encode)
+
+
+def encode_without_cache(encode: Callable[[Path], None]) -> Entry:
+    """Encodes the data into a temporary folder, which this process removes at its end.
+
+    Raises:
+        DataError: if the folder cannot be written.
+    """
     try:
         folder = Path(tempfile.mkdtemp(prefix="mtl-cli-"))
-        # The run reads the folder until the process ends.
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         encode(folder)
         return Entry(folder)

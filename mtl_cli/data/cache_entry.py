@@ -181,19 +181,8 @@ def check_entry(entry: Entry, dataset: Dataset, outputs: list[Output]) -> None:
     later if an array is missing or has another type or width, or if the report lacks a
     task.
     """
-    manifest, report = entry.manifest, entry.manifest.report
-    # The tasks describe one made-up label, to show which statistics they use.
-    one_label = LabelSummary(count=1, lowest=0.0, highest=0.0)
-    statistics = {o.name: set(o.task.label_statistics(one_label)) for o in outputs}
-    expected_statistics = {name: keys for name, keys in statistics.items() if keys}
-    stored_statistics = {name: set(values) for name, values in manifest.labels.items()}
-    if stored_statistics != expected_statistics:
-        raise ValueError("the statistics of labels do not fit the outputs")
-    if set(report["tasks"]) != {output.name for output in outputs}:
-        raise ValueError("the data report does not fit the outputs")
-    if set(report["features"]) != set(dataset.used_features):
-        raise ValueError("the data report does not fit the features")
-    features = FeatureSet(dataset.used_features, manifest.features)
+    check_manifest(entry.manifest, dataset, outputs)
+    features = FeatureSet(dataset.used_features, entry.manifest.features)
     # The features encode one made-up row, to show what each array must be like.
     expected = types_and_widths(features.encode(features.examples(1)))
     tables = entry.tables()  # {split: its rows}
@@ -205,10 +194,25 @@ def check_entry(entry: Entry, dataset: Dataset, outputs: list[Output]) -> None:
     for output in outputs:
         names |= {f"labels.{output.label}", f"weights.{output.name}"}
     for split, table in tables.items():
-        if not manifest.arrays.keys() >= {f"{split}.{name}" for name in names}:
+        if not entry.manifest.arrays.keys() >= {f"{split}.{name}" for name in names}:
             raise ValueError(f"an array of {split} is missing")
         if types_and_widths(table.read(0, 1).features) != expected:
             raise ValueError(f"the arrays of {split} do not fit the features")
+
+
+def check_manifest(manifest: Manifest, dataset: Dataset, outputs: list[Output]) -> None:
+    """Refuses statistics of labels, or a data report, that lack a task or a feature."""
+    # The tasks describe one made-up label, to show which statistics they use.
+    one_label = LabelSummary(count=1, lowest=0.0, highest=0.0)
+    statistics = {o.name: set(o.task.label_statistics(one_label)) for o in outputs}
+    expected_statistics = {name: keys for name, keys in statistics.items() if keys}
+    stored_statistics = {name: set(values) for name, values in manifest.labels.items()}
+    if stored_statistics != expected_statistics:
+        raise ValueError("the statistics of labels do not fit the outputs")
+    if set(manifest.report["tasks"]) != {output.name for output in outputs}:
+        raise ValueError("the data report does not fit the outputs")
+    if set(manifest.report["features"]) != set(dataset.used_features):
+        raise ValueError("the data report does not fit the features")
 
 
 def types_and_widths(arrays: dict[str, Array]) -> dict[str, tuple[str, int]]:

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-from mtl_cli.data.buckets import bucket_counts, make_buckets, stability_index
+from mtl_cli.data.buckets import Buckets, bucket_counts, make_buckets, stability_index
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.findings import findings, outlier_findings
 from mtl_cli.data.profile import Profile
@@ -93,23 +93,34 @@ def feature_report(
     train = samples["train"]
     summary = feature.summary(features.columns_in(train.features, name))
     buckets = make_buckets(*values_to_count(name, features, train))
-    drifts = {}
-    for split, table in samples.items():
-        if split != "train":
-            drifts[split] = 0.0
-            if min(train.num_rows, table.num_rows) >= MIN_ROWS:
-                values, weights = values_to_count(name, features, table)
-                counts = bucket_counts(buckets, values, weights)
-                drifts[split] = stability_index(np.array(buckets["counts"]), counts)
     return {
         "kind": feature.kind,
         "missing": profile.missing_fractions(feature.source_columns(name)),
         "distinct": num_distinct(name, features, summary, continued),
         "unseen": profile.unseen_fractions(name, samples),
         "buckets": buckets,
-        "drift": drifts,
+        "drift": feature_drifts(name, features, buckets, samples),
         "auc": feature_aucs(name, feature.numeric, outputs, train, summary),
     }
+
+
+def feature_drifts(
+    name: str, features: FeatureSet, buckets: Buckets, samples: dict[str, Table]
+) -> dict[str, float]:
+    """Returns {split: the drift of a feature}, see `FeatureReport`.
+
+    `buckets` counts the values of the sampled training rows.
+    """
+    drifts = {}
+    for split, table in samples.items():
+        if split == "train":
+            continue
+        drifts[split] = 0.0
+        if min(samples["train"].num_rows, table.num_rows) >= MIN_ROWS:
+            values, weights = values_to_count(name, features, table)
+            counts = bucket_counts(buckets, values, weights)
+            drifts[split] = stability_index(np.array(buckets["counts"]), counts)
+    return drifts
 
 
 def values_to_count(

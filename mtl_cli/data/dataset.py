@@ -11,7 +11,7 @@ from mtl_cli.core.option_classes import option_validator
 from mtl_cli.core.options import CountOrZero, FractionBelowOne, Options, ScenarioName
 from mtl_cli.core.paths import Location
 from mtl_cli.data.csv_options import Csv
-from mtl_cli.data.shared_tables import check_shared_table
+from mtl_cli.data.shared_tables import check_shared_tables
 from mtl_cli.features.base import Feature
 from mtl_cli.tasks.base import Task
 
@@ -134,7 +134,8 @@ class Dataset(Options):
         if self.group is not None:
             check_names("group", [self.group], self.groups, "group")
         self._check_splits()
-        self._check_features()
+        check_shared_tables(self.features, self.used_features, self.group)
+        self._check_scenario()
         self._check_tasks()
         return self
 
@@ -162,20 +163,10 @@ class Dataset(Options):
                 problem = "does not use a column; set split_column to null"
             raise ValueError(f"split_column: split_by={self.split_by} {problem}")
 
-    def _check_features(self) -> None:
-        for name in self.features:
-            check_shared_table(name, self.features)
-        used_features = self.used_features
-        for name, feature in used_features.items():
-            owner = feature.table_owner(name)
-            if owner not in used_features:
-                raise ValueError(
-                    f"features.{name}.table: {name} uses the table of {owner}, but "
-                    f"the group {self.group} drops {owner}; drop {name} too"
-                )
+    def _check_scenario(self) -> None:
         if self.scenario is not None:
-            check_names("feature", [self.scenario], used_features, "scenario")
-            feature = used_features[self.scenario]
+            check_names("feature", [self.scenario], self.used_features, "scenario")
+            feature = self.used_features[self.scenario]
             if not feature.has_one_id:
                 raise ValueError(
                     f"scenario: {self.scenario} is a {feature.kind} feature; name a "

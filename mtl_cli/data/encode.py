@@ -19,6 +19,7 @@ from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.compute_report import data_report
 from mtl_cli.data.continued_features import EarlierLearnt
 from mtl_cli.data.dataset import Dataset
+from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.feature_set_fitter import FeatureSetFitter
 from mtl_cli.data.label_statistics import LabelStatistics
 from mtl_cli.data.labels import label_request, labels_of_rows
@@ -81,13 +82,7 @@ def encode_sources(
     del times_by_table  # 8 bytes per row
     fitter, statistics = learn(dataset, outputs, rows, writer, profile)
     features = fitter.finish(earlier)
-    for chunk in rows.chunks():
-        with chunk.located_errors:
-            encoded = features.encode(chunk.table)
-        profile.count_unseen(features, chunk.table, encoded, chunk.codes)
-        for split, selected in chunk.rows_by_split():
-            for name, array in encoded.items():
-                writer.add(split, f"features.{name}", array[selected])
+    encode_features(features, rows, writer, profile)
     report = data_report(
         outputs, features, profile, early_rows, writer.tables(), earlier or {}
     )
@@ -131,6 +126,19 @@ def learn(
                 writer.add(split, name, array[selected])
     statistics.check()
     return fitter, statistics
+
+
+def encode_features(
+    features: FeatureSet, rows: SplitRows, writer: EntryWriter, profile: Profile
+) -> None:
+    """Encodes the features of all rows, and counts the unseen values."""
+    for chunk in rows.chunks():
+        with chunk.located_errors:
+            encoded = features.encode(chunk.table)
+        profile.count_unseen(features, chunk.table, encoded, chunk.codes)
+        for split, selected in chunk.rows_by_split():
+            for name, array in encoded.items():
+                writer.add(split, f"features.{name}", array[selected])
 
 
 def request_of_data(dataset: Dataset, outputs: list[Output]) -> ColumnRequest:

@@ -3,7 +3,6 @@
 import glob
 import os
 from functools import partial
-from itertools import dropwhile
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -14,6 +13,7 @@ import pyarrow.fs
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.other_files import UnsafeFileError, check_data_file
 from mtl_cli.core.paths import Location, find_data, listed_paths, name_of
+from mtl_cli.data.file_patterns import files_of_pattern
 from mtl_cli.data.remote_files import find_remote
 
 FORMATS = {
@@ -186,58 +186,28 @@ def find_local(key: str, path: str, file_format: str) -> list[Path]:
     """Returns the local files that a path, folder or pattern names, sorted."""
     target = find_data(path)
     if target.is_dir():
-        all_files = sorted(file for file in target.rglob("*") if not file.is_dir())
-        files = [
-            f for f in all_files if is_table_file(f.relative_to(target), file_format)
-        ]
-        if not files and file_format == "auto":
-            raise DataError(
-                f"{key}: folder '{path}' holds no .parquet file; for files of another "
-                f"format give a pattern, such as '{path.rstrip('/')}/*.csv'"
-            )
-        if not files:
-            raise DataError(
-                f"{key}: folder '{path}' holds no file, apart from files whose names "
-                "start with '.' or '_'; name the folder that holds the table's files"
-            )
-        return files
+        return files_in_folder(key, path, target, file_format)
     if target.is_file():
         return [target]
     if target.exists() or not glob.has_magic(path):
         raise DataError(
             f"{key}: no file '{path}' (current folder: {Path.cwd()}); correct the path"
         )
-    matches = sorted(matching_paths(target))
-    files = [file for file in matches if not file.is_dir()]
-    if not files:
-        fix = "correct the pattern"
-        if matches:
-            fix = "only folders match the pattern: add '/*' for their files"
+    return files_of_pattern(key, path, target)
+
+
+def files_in_folder(key: str, path: str, folder: Path, file_format: str) -> list[Path]:
+    """Returns the files of a folder that hold rows, sorted; `path` is for messages."""
+    all_files = sorted(file for file in folder.rglob("*") if not file.is_dir())
+    files = [f for f in all_files if is_table_file(f.relative_to(folder), file_format)]
+    if not files and file_format == "auto":
         raise DataError(
-            f"{key}: no file matches '{path}' (current folder: {Path.cwd()}); {fix}"
+            f"{key}: folder '{path}' holds no .parquet file; for files of another "
+            f"format give a pattern, such as '{path.rstrip('/')}/*.csv'"
+        )
+    if not files:
+        raise DataError(
+            f"{key}: folder '{path}' holds no file, apart from files whose names "
+            "start with '.' or '_'; name the folder that holds the table's files"
         )
     return files
-
-
-def matching_paths(pattern: Path) -> set[Path]:
-    """Returns the paths that match a pattern, as `glob.glob` does.
-
-    With `**`, `glob.glob` follows a link from a folder to itself 40 times, and two such
-    links for ever. Here `**` visits each folder once, whatever links lead to it.
-    """
-    if "**" not in pattern.parts:
-        return set(map(Path, glob.glob(str(pattern))))
-    index = pattern.parts.index("**")
-    tops = matching_paths(Path(*pattern.parts[:index])) if index else {Path()}
-    # `**/**` means the same as `**`, and a `**` at the end means `**/*`.
-    below = tuple(dropwhile("**".__eq__, pattern.parts[index + 1 :])) or ("*",)
-    paths, visited = set(), set()
-    for top in sorted(tops):
-        for folder, subfolders, _ in os.walk(top, followlinks=True):
-            if (real := os.path.realpath(folder)) in visited:
-                subfolders.clear()  # `os.walk` then does not visit them
-                continue
-            visited.add(real)
-            subfolders[:] = sorted(n for n in subfolders if not n.startswith("."))
-            paths |= matching_paths(Path(glob.escape(folder), *below))
-    return paths

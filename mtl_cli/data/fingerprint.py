@@ -75,20 +75,36 @@ def content_hash(path: Path) -> str:
     status = path.stat()
     # A tool that replaces a file can keep its mtime, but not its ctime.
     stamp = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
-    cache_file = None
-    with contextlib.suppress(OSError):  # if no cache can be made, no hash is kept
+    cache_file = hash_cache_file(path)
+    if cache_file is None:
+        return sha256(path)
+    cached_hash = read_cached_hash(cache_file, stamp)
+    if cached_hash is not None:
+        return cached_hash
+    file_hash = sha256(path)
+    with contextlib.suppress(WriteError):
+        write_text(cache_file, json.dumps({"stamp": stamp, "sha256": file_hash}))
+    return file_hash
+
+
+def hash_cache_file(path: Path) -> Path | None:
+    """Returns the file of the cache for the hash of a file; None without a cache."""
+    with contextlib.suppress(OSError):  # the cache cannot be made
         if folder := cache_subfolder("hashes"):
             path_hash = hashlib.sha256(str(path.resolve()).encode()).hexdigest()
-            cache_file = folder / f"{path_hash}.json"
-    if cache_file is not None and cache_file.exists():
-        try:
+            return folder / f"{path_hash}.json"
+    return None
+
+
+def read_cached_hash(cache_file: Path, stamp: list[int]) -> str | None:
+    """Returns the hash in a file of the cache; None if there is no hash of this stamp.
+
+    The stamp is the size, times and inode of the file that was hashed.
+    """
+    if cache_file.exists():
+        # If the file of the cache is damaged or unreadable, the other is hashed again.
+        with contextlib.suppress(ValueError, KeyError, TypeError, OSError):
             values = read_json_object(cache_file)
             if values["stamp"] == stamp:
                 return str(values["sha256"])
-        except (ValueError, KeyError, TypeError, OSError):
-            pass  # the cached hash is damaged or unreadable: hash the file again
-    file_hash = sha256(path)
-    if cache_file is not None:
-        with contextlib.suppress(WriteError):
-            write_text(cache_file, json.dumps({"stamp": stamp, "sha256": file_hash}))
-    return file_hash
+    return None

@@ -48,36 +48,45 @@ class LabelStatistics:
     def check(self) -> None:
         """Refuses tasks that can learn nothing from their training labels."""
         for output in self.outputs:
-            name, task = output.name, output.task
-            key = f"dataset.tasks.{name}"
-            summary = self.summaries[name]
-            in_space = "" if output.space is None else f" where {output.space} = 1"
-            for value in self.missing_values[name]:
-                shown_values = [shown(v) for v in self.found_values[name]]
-                raise DataError(
-                    f"{key}: column '{task.label}' never holds the positive value "
-                    f"{value!r} in training rows; the column holds "
-                    f"{', '.join(shown_values[:MAX_LISTED_VALUES]) or 'nothing'}"
-                    f"{suggest(repr(value), shown_values)}"
-                )
-            if not summary.count:
-                raise DataError(
-                    f"{key}: no training row has a label{in_space}"
-                    f"{' and a weight above 0' if self.has_weights else ''}; correct "
-                    f"column '{task.label}', or leave the task out"
-                )
-            if not self.task_summaries[name].count:
-                raise DataError(
-                    f"{key}: none of the {summary.count:,} training labels{in_space} "
-                    f"is above 0, but a {task.kind} task needs amounts; give other "
-                    "rows, or leave the task out"
-                )
-            if task.HAS_CLASSES and summary.lowest == summary.highest:
-                raise DataError(
-                    f"{key}: all {summary.count:,} training labels{in_space} are "
-                    f"{task.label_text(summary.lowest)}, but a {task.kind} task needs "
-                    "at least two classes; give other rows, or leave the task out"
-                )
+            self.check_positive_values(output)
+            self.check_labels(output)
+
+    def check_positive_values(self, output: Output) -> None:
+        """Refuses a value of the key `positive` that no training row holds."""
+        if missing_values := self.missing_values[output.name]:
+            found_values = [shown(value) for value in self.found_values[output.name]]
+            raise DataError(
+                f"dataset.tasks.{output.name}: column '{output.task.label}' never "
+                f"holds the positive value {missing_values[0]!r} in training rows; the "
+                f"column holds "
+                f"{', '.join(found_values[:MAX_LISTED_VALUES]) or 'nothing'}"
+                f"{suggest(repr(missing_values[0]), found_values)}"
+            )
+
+    def check_labels(self, output: Output) -> None:
+        """Refuses a task without labels, without amounts or with a single class."""
+        task = output.task
+        key = f"dataset.tasks.{output.name}"
+        summary = self.summaries[output.name]
+        in_space = "" if output.space is None else f" where {output.space} = 1"
+        if not summary.count:
+            raise DataError(
+                f"{key}: no training row has a label{in_space}"
+                f"{' and a weight above 0' if self.has_weights else ''}; correct "
+                f"column '{task.label}', or leave the task out"
+            )
+        if not self.task_summaries[output.name].count:
+            raise DataError(
+                f"{key}: none of the {summary.count:,} training labels{in_space} is "
+                f"above 0, but a {task.kind} task needs amounts; give other rows, or "
+                "leave the task out"
+            )
+        if task.HAS_CLASSES and summary.lowest == summary.highest:
+            raise DataError(
+                f"{key}: all {summary.count:,} training labels{in_space} are "
+                f"{task.label_text(summary.lowest)}, but a {task.kind} task needs at "
+                "least two classes; give other rows, or leave the task out"
+            )
 
     def statistics(self) -> dict[str, Statistics]:
         """Returns {task: the statistics that its loss or predictions use}."""

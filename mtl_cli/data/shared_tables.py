@@ -9,12 +9,35 @@ from mtl_cli.features.base import Embedded, Feature
 TABLE_KEYS = ("embedding_dim", "min_count", "num_buckets", "pretrained")
 
 
-def check_shared_table(name: str, features: dict[str, Feature]) -> None:
-    """Refuses a feature that cannot share the table that its key `table` names.
+def check_shared_tables(
+    features: dict[str, Feature], used_features: dict[str, Feature], group: str | None
+) -> None:
+    """Refuses features that cannot share the table that their key `table` names.
 
-    The key `table` names another feature, the owner of the embedding table. The message
-    of the `ValueError` names the wrong key.
+    The key `table` names another feature, the owner of the embedding table. The owner
+    must also be used: the group of tasks that is trained must not drop the owner.
+
+    Args:
+        features: {name: feature} of the data set.
+        used_features: the features that the group does not drop.
+        group: the name of the group; None for all tasks and features.
+
+    Raises:
+        ValueError: if a feature cannot share the table; the message names the key.
     """
+    for name in features:
+        check_shared_table(name, features)
+    for name, feature in used_features.items():
+        owner = feature.table_owner(name)
+        if owner not in used_features:
+            raise ValueError(
+                f"features.{name}.table: {name} uses the table of {owner}, but the "
+                f"group {group} drops {owner}; drop {name} too"
+            )
+
+
+def check_shared_table(name: str, features: dict[str, Feature]) -> None:
+    """Raises a `ValueError` if a feature cannot share the table of another feature."""
     feature = features[name]
     owner_name = feature.table_owner(name)
     owner = features.get(owner_name)
@@ -30,6 +53,13 @@ def check_shared_table(name: str, features: dict[str, Feature]) -> None:
             f"features.{name}.table: a {feature.kind} feature cannot share the table "
             f"of a {owner.kind} feature; remove this key"
         )
+    check_table_keys(name, feature, owner_name, owner)
+
+
+def check_table_keys(
+    name: str, feature: Feature, owner_name: str, owner: Feature
+) -> None:
+    """Raises a `ValueError` if the keys `TABLE_KEYS` of two features differ."""
     for key in TABLE_KEYS:
         field = type(feature).model_fields.get(key)
         value = getattr(feature, key, None)
