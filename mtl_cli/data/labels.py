@@ -5,6 +5,7 @@ lies in the output's space. Otherwise its weight is 0.
 """
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 import pyarrow as pa
@@ -19,9 +20,10 @@ from mtl_cli.tasks.binary import Binary
 
 
 def label_request(dataset: Dataset, outputs: list[Output]) -> ColumnRequest:
-    """Returns the columns of labels, weights, groups and splits.
+    """Returns the columns that are read besides the features.
 
-    These are also the columns of spaces, true probabilities and sampling rates.
+    They hold labels, spaces, true probabilities, sampling rates, weights, groups and
+    the times or groups of a split.
     """
     # {column: the configuration's key in messages about the column}. If several keys
     # name one column, this is the label of a task, or else the first of the keys.
@@ -48,13 +50,23 @@ def label_request(dataset: Dataset, outputs: list[Output]) -> ColumnRequest:
         column = getattr(dataset, key)
         if column is not None:
             keys.setdefault(column, f"dataset.{key}")
+    return ColumnRequest(keys, label_types(dataset, tasks, keys))
+
+
+def label_types(
+    dataset: Dataset, tasks: list[Task], columns: Iterable[str]
+) -> dict[str, pa.DataType]:
+    """Returns {column: the type that the cells of a text file are converted to}.
+
+    `tasks` are the tasks whose label columns are among the columns.
+    """
     text_columns = (dataset.group_column, dataset.split_column)
-    types = {c: pa.string() if c in text_columns else pa.float64() for c in keys}
+    types = {c: pa.string() if c in text_columns else pa.float64() for c in columns}
     # A label column that several tasks read is read as text if one of them needs text.
     for task in tasks:
         if task.column_type() != pa.float64():
             types[task.label] = task.column_type()
-    return ColumnRequest(keys, types)
+    return types
 
 
 def labels_of_rows(dataset: Dataset, outputs: list[Output], table: pa.Table) -> Table:

@@ -82,25 +82,17 @@ def load(
 
     def encode_into(folder: Path) -> None:
         encode(dataset, outputs, folder, earlier, on_rows)
-        if hash_rows(dataset) != fingerprint:
-            files = ", ".join(map(name_of, dataset.locations.values()))
-            raise DataError(
-                f"dataset: one of {files} changed while the rows were read; run again "
-                "when the file is complete"
-            )
+        refuse_changed_rows(dataset, fingerprint)
 
     key = cache_key(dataset, outputs, fingerprint, earlier)
     entry = cache.find_or_encode(
         key, encode_into, lambda entry: check_entry(entry, dataset, outputs)
     )
     seconds = time.perf_counter() - start
-    splits: dict[str, Table] = {}
-    for split, stored in entry.tables().items():
-        is_streamed = dataset.stream
-        if is_streamed == "auto":
-            arrays = as_arrays(stored).values()
-            is_streamed = sum(array.nbytes for array in arrays) > STREAM_ABOVE_BYTES
-        splits[split] = stored if is_streamed else stored.mapped()
+    splits = {
+        split: table if is_streamed(dataset, table) else table.mapped()
+        for split, table in entry.tables().items()
+    }
     features = FeatureSet(dataset.used_features, entry.manifest.features)
     data = Data(
         splits,
@@ -115,6 +107,24 @@ def load(
     if data.scenarios is None or dataset.only_scenario is None:
         return data
     return keep_scenario(data, data.scenarios, dataset.only_scenario)
+
+
+def refuse_changed_rows(dataset: Dataset, fingerprint: str) -> None:
+    """Raises an error if the rows have changed since their hash was computed."""
+    if hash_rows(dataset) != fingerprint:
+        files = ", ".join(map(name_of, dataset.locations.values()))
+        raise DataError(
+            f"dataset: one of {files} changed while the rows were read; run again when "
+            "the file is complete"
+        )
+
+
+def is_streamed(dataset: Dataset, table: StoredTable) -> bool:
+    """Whether training reads the rows of a split from disk, see `dataset.stream`."""
+    if dataset.stream != "auto":
+        return dataset.stream
+    num_bytes = sum(array.nbytes for array in as_arrays(table).values())
+    return num_bytes > STREAM_ABOVE_BYTES
 
 
 def keep_scenario(data: Data, scenarios: Scenarios, name: str) -> Data:
@@ -159,7 +169,7 @@ def cache_key(
 ) -> str:
     """Returns a hash of everything that the encoded rows depend on, see `load`."""
     features = dataset.used_features
-    task_names: set[str | None] = set()
+    task_names: set[str | None] = set()  # the tasks whose columns the outputs read
     for o in outputs:
         task_names |= {o.label, o.space, o.sampled_task, *o.truth_tasks}
     tasks = {name: task for name, task in dataset.tasks.items() if name in task_names}

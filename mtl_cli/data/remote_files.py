@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 import pyarrow as pa
 import pyarrow.fs
@@ -112,13 +112,21 @@ def http_options(protocol: str) -> dict[str, Any]:
 def check_server(key: str, url: str) -> None:
     """Refuses a URL that makes Arrow send the user's credentials to an unknown server.
 
-    A configuration may come from someone else. With `endpoint_override` or similar
-    parameters of a protocol in `SIGNED_PROTOCOLS`, Arrow would sign its requests with
-    the user's credentials and send them to a server that the author of the URL has
-    chosen. Only `region` of S3 is allowed. For the protocols of Azure, Arrow sends the
-    token of the user's login to any host in the URL, so the host must be Microsoft's.
+    A configuration may come from someone else, who then chooses the server.
     """
     parts = urlsplit(url)
+    check_parameters(key, parts)
+    if parts.scheme in ("abfs", "abfss"):
+        check_azure_host(key, parts)
+
+
+def check_parameters(key: str, parts: SplitResult) -> None:
+    """Refuses the parameters of a URL, except for `region` of S3.
+
+    With `endpoint_override` or similar parameters of a protocol in `SIGNED_PROTOCOLS`,
+    Arrow would sign its requests with the user's credentials, and send them to the
+    server that the parameter names.
+    """
     for name, _ in parse_qsl(parts.query, keep_blank_values=True):
         is_safe = parts.scheme == "s3" and name == "region"
         if parts.scheme in SIGNED_PROTOCOLS and not is_safe:
@@ -132,19 +140,27 @@ def check_server(key: str, url: str) -> None:
                 f"{key}: {shown(name)} in a URL may send your credentials to someone "
                 f"else; {fix}"
             )
+
+
+def check_azure_host(key: str, parts: SplitResult) -> None:
+    """Refuses a URL of Azure's protocols whose host is not Microsoft's.
+
+    Arrow sends the token of the user's login to any host in such a URL.
+    """
     host = parts.netloc.rpartition("@")[2]
-    if parts.scheme in ("abfs", "abfss") and not AZURE_HOST.fullmatch(host):
-        address = f"{parts.scheme}://ACCOUNT.dfs.core.windows.net"
-        if re.fullmatch(r"[a-z0-9-]+", parts.netloc):
-            raise DataError(
-                f"{key}: the URL names the container {shown(host)} without its "
-                "account, and the account of the environment is not used; write "
-                f"{address}/{host}/PATH"
-            )
+    if AZURE_HOST.fullmatch(host):
+        return
+    address = f"{parts.scheme}://ACCOUNT.dfs.core.windows.net"
+    if re.fullmatch(r"[a-z0-9-]+", parts.netloc):
         raise DataError(
-            f"{key}: {shown(host)} is no host of Azure's storage, and may receive "
-            f"your credentials; name the account, as in {address}/CONTAINER/PATH"
+            f"{key}: the URL names the container {shown(host)} without its account, "
+            "and the account of the environment is not used; write "
+            f"{address}/{host}/PATH"
         )
+    raise DataError(
+        f"{key}: {shown(host)} is no host of Azure's storage, and may receive your "
+        f"credentials; name the account, as in {address}/CONTAINER/PATH"
+    )
 
 
 def open_file_system(key: str, url: str) -> tuple[pa.fs.FileSystem, str]:

@@ -45,26 +45,36 @@ def uncorrected_findings(outputs: list[Output], train: Table) -> list[str]:
         name = sampled.name
         if not sampled.task.lacks_negatives or name not in train.labels:
             continue
-        is_sampled = train.labels[name] == 0
-        cases = []
-        for output in outputs:
-            if output.name in train.population:
-                continue  # the output is corrected
-            is_counted = train.weights[output.name] > 0
-            num_sampled = (is_counted & is_sampled).sum()
-            if num_sampled > MIN_SAMPLED_FRACTION * is_counted.sum():
-                cases.append(output.name)
-        if cases:
+        if uncorrected := uncorrected_outputs(name, outputs, train):
             lines.append(
                 f"the data keep only a share of the rows with {name} = 0 "
                 f"(dataset.tasks.{name}.sampling_rate), and nothing corrects "
-                f"{', '.join(cases)} for this, so predictions and metrics there are "
-                f"those of the sampled rows; set space to {name} there, or weigh the "
-                "rows with dataset.weight_column in place of sampling_rate, or, for "
-                f"binary steps of a funnel that begins with {name}, take "
+                f"{', '.join(uncorrected)} for this, so predictions and metrics there "
+                f"are those of the sampled rows; set space to {name} there, or weigh "
+                "the rows with dataset.weight_column in place of sampling_rate, or, "
+                f"for binary steps of a funnel that begins with {name}, take "
                 "model.heads=funnel"
             )
     return lines
+
+
+def uncorrected_outputs(
+    sampled_task: str, outputs: list[Output], train: Table
+) -> list[str]:
+    """Returns the outputs without correction that count rows of a sampled task.
+
+    The sampled rows are the rows with label 0 in the task.
+    """
+    is_sampled = train.labels[sampled_task] == 0
+    names = []
+    for output in outputs:
+        if output.name in train.population:
+            continue  # the output is corrected
+        is_counted = train.weights[output.name] > 0
+        num_sampled = (is_counted & is_sampled).sum()
+        if num_sampled > MIN_SAMPLED_FRACTION * is_counted.sum():
+            names.append(output.name)
+    return names
 
 
 def unsampled_findings(
@@ -76,8 +86,9 @@ def unsampled_findings(
     not sampled, then their share of label 1 is lower than in the training rows, and
     their metrics are wrong.
 
-    `counts_by_output` is {output: {name of some rows: their counts}}. One of the names
-    is `train`; another is `valid`, for instance.
+    Args:
+        counts_by_output: {output: {name of a table or split: the counts of its rows}},
+            with the name `train` and, for instance, `valid`.
     """
     lines = []
     for output in outputs:
@@ -85,25 +96,31 @@ def unsampled_findings(
         if rate == 1 or output.sampled_task != output.name:
             continue
         train_log_odds = log_odds(counts["train"])
-        for rows in counts:
-            rows_log_odds = log_odds(counts[rows])
-            if train_log_odds is None or rows_log_odds is None:
+        for name in counts:
+            log_odds_of_rows = log_odds(counts[name])
+            if train_log_odds is None or log_odds_of_rows is None:
                 continue
             # Sampling with the rate r multiplies the odds by 1 / r. So the difference
             # is log(r) if these rows are not sampled, and 0 if they are.
-            if rows_log_odds - train_log_odds < math.log(rate) / 2:
-                shares = [
-                    f"{counts[x]['positives'] / counts[x]['rows']:.1%} of the {x} rows"
-                    for x in (rows, "train")
-                ]
-                lines.append(
-                    f"{output.name} is 1 in {shares[0]}, but in {shares[1]}: the "
-                    f"{rows} rows seem to hold all rows with {output.name} = 0, but "
-                    f"sampling_rate {rate:g} counts each of them {1 / rate:g} times, "
-                    "so that metrics are wrong; sample these rows like the training "
-                    "rows, or train with a column of rates as sampling_rate"
-                )
+            if log_odds_of_rows - train_log_odds < math.log(rate) / 2:
+                lines.append(unsampled_rows_finding(output.name, rate, counts, name))
     return lines
+
+
+def unsampled_rows_finding(
+    task: str, rate: float, counts: Mapping[str, Counts], name: str
+) -> str:
+    """Returns the line about the rows of this name, which seem not to be sampled."""
+    share, train_share = (
+        f"{counts[x]['positives'] / counts[x]['rows']:.1%} of the {x} rows"
+        for x in (name, "train")
+    )
+    return (
+        f"{task} is 1 in {share}, but in {train_share}: the {name} rows seem to hold "
+        f"all rows with {task} = 0, but sampling_rate {rate:g} counts each of them "
+        f"{1 / rate:g} times, so that metrics are wrong; sample these rows like the "
+        "training rows, or train with a column of rates as sampling_rate"
+    )
 
 
 def log_odds(counts: Counts) -> float | None:

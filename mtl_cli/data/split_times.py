@@ -45,6 +45,25 @@ def read_times(dataset: Dataset, source: Source) -> Times:
     """
     column = split_column(dataset, source)
     message_start = f"dataset.split_column: '{dataset.split_column}'"
+    times, unit = as_times(message_start, column, source)
+    empty = empty_cells(times)
+    if empty.any():
+        path, row = source.locate(int(np.argmax(empty)))
+        raise DataError(
+            f"{message_start} is empty in {int(empty.sum())} rows, the first of them "
+            f"row {row + 1} [{path}]; a split by time needs the time of each row"
+        )
+    return Times(np.asarray(times), unit)
+
+
+def as_times(
+    message_start: str, column: pa.ChunkedArray, source: Source
+) -> tuple[pa.ChunkedArray, str]:
+    """Converts numbers, dates or texts to numbers, and returns them with their unit.
+
+    Raises:
+        DataError: if the column holds neither numbers nor dates.
+    """
     dtype = column.type
     unit = "number"
     if unusable := unusable_type(column):
@@ -65,14 +84,7 @@ def read_times(dataset: Dataset, source: Source) -> Times:
         raise DataError(
             f"{message_start} holds {dtype}; a split by time needs numbers or dates"
         )
-    empty = empty_cells(column)
-    if empty.any():
-        path, row = source.locate(int(np.argmax(empty)))
-        raise DataError(
-            f"{message_start} is empty in {int(empty.sum())} rows, the first of them "
-            f"row {row + 1} [{path}]; a split by time needs the time of each row"
-        )
-    return Times(np.asarray(column), unit)
+    return column, unit
 
 
 def times_from_text(

@@ -1,5 +1,7 @@
 """Counts the rows with values that have no id of their own, and names such values."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pyarrow as pa
 
@@ -11,6 +13,19 @@ from mtl_cli.data.table import Array
 MIN_ROWS = 10  # fewer rows do not show that most values are unseen
 
 
+class UnseenValue(NamedTuple):
+    """A value that has no id of its own.
+
+    Attributes:
+        value: the value, such as "True".
+        known_spelling: the same value as the training rows spell it, such as "true";
+            None if no training row has such a value.
+    """
+
+    value: str
+    known_spelling: str | None
+
+
 class UnseenValues:
     """Counts the rows with unseen values, by feature, over all blocks of a table."""
 
@@ -18,9 +33,8 @@ class UnseenValues:
         self.features = features
         self.num_rows = 0
         self.unseen_rows: dict[str, int] = {}  # {feature: number of rows}
-        # {feature: (its first unseen value, the same value in the spelling of the
-        # training rows, such as `True` for `true`, or None)}
-        self.first_values: dict[str, tuple[str, str | None]] = {}
+        # {feature: its first unseen value}
+        self.first_values: dict[str, UnseenValue] = {}
 
     def add(self, table: pa.Table, encoded: dict[str, Array]) -> None:
         """Counts the rows of a block; `encoded` are the same rows, encoded."""
@@ -39,7 +53,7 @@ class UnseenValues:
             if has_one_value and name not in self.first_values:
                 value = as_categorical(name, cells).categories[0].as_py()
                 spelling = self.features.spellings(name).get(common_spelling(value))
-                self.first_values[name] = value, spelling
+                self.first_values[name] = UnseenValue(value, spelling)
 
     def warnings(self, only_suspicious: bool = False) -> list[str]:
         """Returns a line for each feature with unseen values.
@@ -49,21 +63,27 @@ class UnseenValues:
         """
         lines = []
         for name, num_unseen in self.unseen_rows.items():
-            value, spelling = self.first_values.get(name, ("", None))
+            first = self.first_values.get(name)
+            is_misspelt = first is not None and first.known_spelling is not None
             are_most = self.num_rows >= MIN_ROWS and num_unseen > self.num_rows / 2
-            if only_suspicious and spelling is None and not are_most:
+            if only_suspicious and not is_misspelt and not are_most:
                 continue
-            values = "a value that no training row has"
+            description = "a value that no training row has"
             # The feature that owns the embedding table counts the values.
             owner = self.features.by_name[name].table_owner(name)
             min_count = getattr(self.features.by_name[owner], "min_count", 1)
             if min_count > 1:
-                values = f"a value that training rows hold less than {min_count} times"
-            if spelling is not None:
-                values += f", such as {value!r}; training rows have {spelling!r}"
+                description = (
+                    f"a value that training rows hold less than {min_count} times"
+                )
+            if first is not None and first.known_spelling is not None:
+                description += (
+                    f", such as {first.value!r}; training rows have "
+                    f"{first.known_spelling!r}"
+                )
             lines.append(
                 f"{name}: {num_unseen:,} of {self.num_rows:,} rows "
-                f"({num_unseen / self.num_rows:.1%}) have {values}; such a value is "
-                "taken as unknown"
+                f"({num_unseen / self.num_rows:.1%}) have {description}; such a value "
+                "is taken as unknown"
             )
         return lines

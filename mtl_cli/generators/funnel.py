@@ -153,20 +153,7 @@ class Funnel(Dataset):
         item = random.choice(len(items.groups), num_rows, p=items.popularity)
         hour = random.integers(24, size=num_rows)
         offer = random.normal(size=(2, num_rows))
-        scores = np.sqrt(OFFER_SHARE) * offer  # a and b, (2, num_rows)
-        # Over the hours of a day, sine and cosine are uncorrelated, with variance 1/2.
-        scores[0] += sqrt(2 * HOUR_SHARE) * np.cos(2 * pi * hour / 24)
-        scores[1] += sqrt(2 * HOUR_SHARE) * np.sin(2 * pi * hour / 24)
-        for k in range(2):
-            # (num_rows, 1 + NUM_FACTORS) each
-            of_user = users.effects[user, k]
-            of_item = items.effects[item, k]
-            main_effects = sqrt(USER_SHARE) * of_user[:, 0]
-            main_effects += sqrt(ITEM_SHARE) * of_item[:, 0]
-            scores[k] += main_effects
-            match = np.einsum("rf,rf->r", of_user[:, 1:], of_item[:, 1:])
-            # The variance of the dot product is NUM_FACTORS.
-            scores[k] += sqrt(MATCH_SHARE / NUM_FACTORS) * match
+        a, b = sum_effects(users.effects[user], items.effects[item], hour, offer)
         columns = {
             "user": user.astype("int32"),
             "item": item.astype("int32"),
@@ -178,8 +165,32 @@ class Funnel(Dataset):
             "shipping": np.exp(1 - offer[1] / 2).astype("float32"),
         }
         r = self.dependence
-        a, b = scores
         return Impressions(columns, np.stack([a, r * a + sqrt(1 - r**2) * b]))
+
+
+def sum_effects(
+    of_user: np.ndarray, of_item: np.ndarray, hour: np.ndarray, offer: np.ndarray
+) -> np.ndarray:
+    """Returns the scores a and b of impressions, (2, rows), see `Funnel`.
+
+    Args:
+        of_user: the effects of each row's user, (rows, 2, 1 + NUM_FACTORS).
+        of_item: the effects of each row's item, (rows, 2, 1 + NUM_FACTORS).
+        hour: the hour of each row, (rows,).
+        offer: the effects of price and shipping, with variance 1, (2, rows).
+    """
+    scores: np.ndarray = np.sqrt(OFFER_SHARE) * offer
+    # Over the hours of a day, sine and cosine are uncorrelated, with variance 1/2.
+    scores[0] += sqrt(2 * HOUR_SHARE) * np.cos(2 * pi * hour / 24)
+    scores[1] += sqrt(2 * HOUR_SHARE) * np.sin(2 * pi * hour / 24)
+    for k in range(2):
+        main_effects = sqrt(USER_SHARE) * of_user[:, k, 0]
+        main_effects += sqrt(ITEM_SHARE) * of_item[:, k, 0]
+        scores[k] += main_effects
+        match = np.einsum("rf,rf->r", of_user[:, k, 1:], of_item[:, k, 1:])
+        # The variance of the dot product is NUM_FACTORS.
+        scores[k] += sqrt(MATCH_SHARE / NUM_FACTORS) * match
+    return scores
 
 
 def draw_population(
