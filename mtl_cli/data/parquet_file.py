@@ -9,15 +9,15 @@ The size of the rows is then known before any text is copied.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet
 
-from mtl_cli.columns.arrow_types import is_list
 from mtl_cli.core.other_files import UnsafeFileError
 from mtl_cli.data.arrow_errors import is_not_implemented
 from mtl_cli.data.columnar_file import ColumnarFile
+from mtl_cli.data.parquet_leaves import TextLeaf, leaf_arrays, text_leaves
 from mtl_cli.data.parquet_pages import page_bytes
 from mtl_cli.data.table_limits import (
     MAX_CELL_BYTES,
@@ -31,26 +31,6 @@ ITEM_BYTES = 8  # of an item of a list: an int64, a float64, or the offset of a 
 PROBE_BYTES = 1 << 16  # size of the reading buffer while long texts are looked for
 # Encodings of texts that Arrow cannot read as a dictionary.
 DELTA_ENCODINGS = {"DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY"}
-
-
-class TextLeaf(NamedTuple):
-    """A leaf of texts.
-
-    A file stores leaves: a column of single values or of lists is one leaf, and a
-    column of structs has a leaf for each field. The path of a leaf is the name of its
-    column. If the column is nested, the path is longer: `tags.list.element`.
-
-    Attributes:
-        column: the name of the column.
-        number: the index of the leaf in the file.
-        position: the index of the leaf among the leaves of its column.
-        is_nested: whether the texts are in lists or structs.
-    """
-
-    column: str
-    number: int
-    position: int
-    is_nested: bool
 
 
 @contextmanager
@@ -104,35 +84,6 @@ def parquet_file(
     )
 
 
-def text_leaves(
-    schema: pyarrow.parquet.ParquetSchema, arrow_schema: pa.Schema, columns: list[str]
-) -> dict[str, TextLeaf]:
-    """Returns {path: leaf} for the leaves of texts in the requested columns."""
-    requested = set(columns)
-    texts = {}
-    index = 0
-    # A path cannot be cut at its dots: the name of a column may hold dots too.
-    for field in arrow_schema:
-        num_of_column = num_leaves(field.type)
-        for position in range(num_of_column if field.name in requested else 0):
-            leaf = schema.column(index + position)
-            is_bytes = leaf.physical_type == "BYTE_ARRAY"
-            if is_bytes and leaf.logical_type.type != "DECIMAL":
-                texts[leaf.path] = TextLeaf(
-                    field.name, index + position, position, leaf.path != field.name
-                )
-        index += num_of_column
-    return texts
-
-
-def num_leaves(dtype: pa.DataType) -> int:
-    """Returns the number of leaves of a column, by its type."""
-    if isinstance(dtype, pa.BaseExtensionType):
-        return num_leaves(dtype.storage_type)
-    fields = [dtype.field(i) for i in range(dtype.num_fields)]
-    return sum(num_leaves(field.type) for field in fields) or 1
-
-
 def longest_texts(
     stream: pa.NativeFile,
     metadata: pyarrow.parquet.FileMetaData,
@@ -166,19 +117,6 @@ def longest_texts(
             refuse_encoding(metadata, texts)
         raise
     return longest
-
-
-def leaf_arrays(column: pa.Array) -> list[pa.Array]:
-    """Returns the values of each leaf of a column, in the order of the file."""
-    dtype = column.type
-    if isinstance(dtype, pa.BaseExtensionType):
-        return leaf_arrays(column.storage)
-    if pa.types.is_map(dtype):
-        return [*leaf_arrays(column.keys), *leaf_arrays(column.items)]
-    if pa.types.is_struct(dtype):
-        fields = [column.field(i) for i in range(dtype.num_fields)]
-        return [leaf for field in fields for leaf in leaf_arrays(field)]
-    return leaf_arrays(column.values) if is_list(dtype) else [column]
 
 
 def refuse_encoding(

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from mtl_cli.core.options import Count, CountOrZero
 from mtl_cli.data.dataset import Dataset
+from mtl_cli.generators._population import NUM_FACTORS, Population, draw_population
 
 # The share of each cause in the variance of a score, of clicks or of conversions. The
 # shares sum to 1.
@@ -18,12 +19,8 @@ ITEM_SHARE = 0.3
 MATCH_SHARE = 0.2
 HOUR_SHARE = 0.1
 OFFER_SHARE = 0.1
-# The number of factors that a user or an item has for each score. The match of a user
-# and an item is the dot product of their factors.
-NUM_FACTORS = 4
 NUM_SEGMENTS = 8  # of users
 NUM_CATEGORIES = 20  # of items
-SKEW = 0.5  # the popularity of the n-th user or item is proportional to n^-SKEW
 # The number of rows from which the intercepts are computed. With this number, the mean
 # probabilities differ from the requested rates by at most 0.3 %.
 CALIBRATION_ROWS = 2**17
@@ -32,24 +29,6 @@ Rate = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 # `Population.effects` has 2 (1 + NUM_FACTORS) = 10 columns. With fewer users or items
 # than columns, the columns could not be made uncorrelated.
 PopulationSize = Annotated[int, Field(ge=16, le=10_000_000)]
-
-
-@dataclass(frozen=True)
-class Population:
-    """All users, or all items.
-
-    Attributes:
-        popularity: each user's or item's share of the impressions, (num,).
-        groups: the segment of each user, or the category of each item, (num,).
-        effects: the effects of each user or item on the two scores, (num, 2,
-            1 + NUM_FACTORS). The last axis holds the main effect, then the factors of
-            the match. Over impressions, each column has mean 0 and variance 1, and no
-            two columns are correlated.
-    """
-
-    popularity: np.ndarray
-    groups: np.ndarray
-    effects: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -191,25 +170,6 @@ def sum_effects(
         # The variance of the dot product is NUM_FACTORS.
         scores[k] += sqrt(MATCH_SHARE / NUM_FACTORS) * match
     return scores
-
-
-def draw_population(
-    random: np.random.Generator, num: int, num_groups: int
-) -> Population:
-    """Draws all users, or all items. The members of a group have similar effects."""
-    popularity = np.arange(1.0, num + 1) ** -SKEW
-    popularity /= popularity.sum()
-    groups = random.integers(num_groups, size=num)
-    num_columns = 2 * (1 + NUM_FACTORS)
-    effects = random.normal(size=(num_groups, num_columns))[groups]
-    effects += random.normal(size=(num, num_columns))
-    effects -= np.einsum("n,nc->c", popularity, effects)  # mean 0 over impressions
-    # Unlike a matrix product, einsum gives the same sums for any number of threads.
-    covariance = np.einsum("n,nc,nd->cd", popularity, effects, effects)
-    # Whitening: the covariance of the columns becomes the identity matrix.
-    whitening = np.linalg.inv(np.linalg.cholesky(covariance))
-    effects = np.einsum("nc,dc->nd", effects, whitening)
-    return Population(popularity, groups, effects.reshape(num, 2, 1 + NUM_FACTORS))
 
 
 def find_intercept(logits: np.ndarray, rate: float) -> float:

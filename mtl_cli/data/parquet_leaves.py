@@ -1,0 +1,71 @@
+"""Finds the leaves of a Parquet file: the parts of columns that the file stores.
+
+A column of single values or of lists is one leaf. A column of structs has a leaf for
+each field. The path of a leaf is the name of its column. If the column is nested, the
+path is longer: a column `tags` of lists has the leaf `tags.list.element`.
+"""
+
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet
+
+from mtl_cli.columns.arrow_types import is_list
+
+
+class TextLeaf(NamedTuple):
+    """A leaf of texts.
+
+    Attributes:
+        column: the name of the column.
+        number: the index of the leaf in the file.
+        position: the index of the leaf among the leaves of its column.
+        is_nested: whether the texts are in lists or structs.
+    """
+
+    column: str
+    number: int
+    position: int
+    is_nested: bool
+
+
+def text_leaves(
+    schema: pyarrow.parquet.ParquetSchema, arrow_schema: pa.Schema, columns: list[str]
+) -> dict[str, TextLeaf]:
+    """Returns {path: leaf} for the leaves of texts in the requested columns."""
+    requested = set(columns)
+    texts = {}
+    index = 0
+    # A path cannot be cut at its dots: the name of a column may hold dots too.
+    for field in arrow_schema:
+        num_of_column = num_leaves(field.type)
+        for position in range(num_of_column if field.name in requested else 0):
+            leaf = schema.column(index + position)
+            is_bytes = leaf.physical_type == "BYTE_ARRAY"
+            if is_bytes and leaf.logical_type.type != "DECIMAL":
+                texts[leaf.path] = TextLeaf(
+                    field.name, index + position, position, leaf.path != field.name
+                )
+        index += num_of_column
+    return texts
+
+
+def num_leaves(dtype: pa.DataType) -> int:
+    """Returns the number of leaves of a column, by its type."""
+    if isinstance(dtype, pa.BaseExtensionType):
+        return num_leaves(dtype.storage_type)
+    fields = [dtype.field(i) for i in range(dtype.num_fields)]
+    return sum(num_leaves(field.type) for field in fields) or 1
+
+
+def leaf_arrays(column: pa.Array) -> list[pa.Array]:
+    """Returns the values of each leaf of a column, in the order of the file."""
+    dtype = column.type
+    if isinstance(dtype, pa.BaseExtensionType):
+        return leaf_arrays(column.storage)
+    if pa.types.is_map(dtype):
+        return [*leaf_arrays(column.keys), *leaf_arrays(column.items)]
+    if pa.types.is_struct(dtype):
+        fields = [column.field(i) for i in range(dtype.num_fields)]
+        return [leaf for field in fields for leaf in leaf_arrays(field)]
+    return leaf_arrays(column.values) if is_list(dtype) else [column]
