@@ -105,11 +105,8 @@ def longest_texts(
             batches = file.iter_batches(1, row_groups=[i], columns=columns)
             for batch in islice(batches, 1):
                 for path, leaf in texts.items():
-                    values = leaf_arrays(batch.column(leaf.column))[leaf.position]
-                    # A damaged file may hold plain texts in place of a dictionary.
-                    if pa.types.is_dictionary(values.type):
-                        values = values.dictionary
-                    longest[path] = max(longest[path], longest_text_bytes(values))
+                    num_bytes = longest_text_bytes(dictionary_of_leaf(batch, leaf))
+                    longest[path] = max(longest[path], num_bytes)
     except OSError as error:
         # In a damaged file, reading the descriptions of columns may end the process.
         # `refuse_encoding` reads them, so it is called for this error alone.
@@ -117,6 +114,15 @@ def longest_texts(
             refuse_encoding(metadata, texts)
         raise
     return longest
+
+
+def dictionary_of_leaf(batch: pa.RecordBatch, leaf: TextLeaf) -> pa.Array:
+    """Returns the texts in the dictionary of a leaf.
+
+    A damaged file may hold plain texts in place of a dictionary: these are returned.
+    """
+    texts = leaf_arrays(batch.column(leaf.column))[leaf.position]
+    return texts.dictionary if pa.types.is_dictionary(texts.type) else texts
 
 
 def refuse_encoding(

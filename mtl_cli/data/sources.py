@@ -16,6 +16,7 @@ from mtl_cli.data.columnar_file import ColumnarFile
 from mtl_cli.data.csv_file import CsvFile
 from mtl_cli.data.csv_options import Csv
 from mtl_cli.data.dataset import Dataset
+from mtl_cli.data.equal_blocks import equal_blocks
 from mtl_cli.data.feather_file import open_feather
 from mtl_cli.data.files import Files, find_files, format_by_ending
 from mtl_cli.data.parquet_file import open_parquet
@@ -26,8 +27,7 @@ CHUNK_ROWS = 500_000
 # predictions do not depend on the chunks in which a file is read.
 ROWS_PER_BLOCK = 1 << 16
 # A function to call after each part of a long work, such as each chunk of rows. The
-# arguments are the number of units that are done, and the number of all units. A unit
-# is a row, for instance.
+# arguments are the number of rows (or other units) that are done, and of all rows.
 OnProgress = Callable[[int, int], None]
 # The attributes `rows_by_file` and `read` of the table's `Source`.
 OpenTable = tuple[dict[str, int], Callable[[int], Iterator[pa.Table]]]
@@ -66,16 +66,8 @@ class Source:
 
     def blocks(self) -> Iterator[pa.Table]:
         """Yields the rows in blocks of `ROWS_PER_BLOCK`; the last may have fewer."""
-        left_over: list[pa.Table] = []
         # A chunk stays in memory while the next chunk is read, so chunks are small.
-        for chunk in self.read(ROWS_PER_BLOCK):
-            rows = pa.concat_tables([*left_over, chunk])
-            end = rows.num_rows - rows.num_rows % ROWS_PER_BLOCK
-            for start in range(0, end, ROWS_PER_BLOCK):
-                yield rows.slice(start, ROWS_PER_BLOCK).combine_chunks()
-            left_over = [rows.slice(end)]
-        if left_over and left_over[0].num_rows:
-            yield left_over[0].combine_chunks()
+        return equal_blocks(self.read(ROWS_PER_BLOCK), ROWS_PER_BLOCK)
 
     def locate(self, row: int) -> tuple[str, int]:
         """Returns a row's file, and the row's number there. Numbers count from 0."""
@@ -119,26 +111,36 @@ def open_source(
         raise DataError(f"{key}: {path} has a header but no rows")
 
     def chunks(max_rows: int) -> Iterator[pa.Table]:
-        rows_left = num_rows
-        with read_errors(key, path):
-            for table in read(max_rows):
-                check_cells(table)
-                rows_left -= table.num_rows
-                if rows_left >= 0:
-                    # Each file has its own dictionaries: the same index can stand for
-                    # different values in two files.
-                    yield with_plain_types(table)
-        if rows_left:  # the file has lost or gained rows since it was opened
-            raise DataError(
-                f"{key}: {path} had {num_rows:,} rows and then "
-                f"{num_rows - rows_left:,}, because it changed while it was read; run "
-                "again when the file is complete"
-            )
+        return checked_tables(key, path, num_rows, read(max_rows))
 
     if num_rows > CHUNK_ROWS:
         return Source(path, num_rows, chunks, rows_by_file)
     table = pa.concat_tables(list(chunks(CHUNK_ROWS))).combine_chunks()
     return Source(path, num_rows, lambda _: iter([table]), rows_by_file)
+
+
+def checked_tables(
+    key: str, path: str, num_rows: int, tables: Iterator[pa.Table]
+) -> Iterator[pa.Table]:
+    """Yields the rows of a table's files with plain types; refuses damaged cells.
+
+    Raises:
+        DataError: if a cell is damaged, or if the number of rows is not `num_rows`.
+    """
+    rows_left = num_rows
+    with read_errors(key, path):
+        for table in tables:
+            check_cells(table)
+            rows_left -= table.num_rows
+            if rows_left >= 0:
+                # Each file has its own dictionaries: the same index can stand for
+                # different values in two files.
+                yield with_plain_types(table)
+    if rows_left:  # the file has lost or gained rows since it was opened
+        raise DataError(
+            f"{key}: {path} had {num_rows:,} rows and then {num_rows - rows_left:,}, "
+            "because it changed while it was read; run again when the file is complete"
+        )
 
 
 def with_format_of(dataset: Dataset, location: Location) -> Dataset:
