@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from mtl_cli.columns.cells import Mask
 from mtl_cli.columns.numeric import Floats
+from mtl_cli.columns.vocabulary import Integers
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.graphs.base import GraphOps
 
@@ -20,14 +22,38 @@ def choose_cuts(x: Floats, num_buckets: int) -> list[float]:
 
     If there are at most `num_buckets` distinct values, each gets a bucket of its own.
     Otherwise a value is heavy if at least 1 / num_buckets of the rows hold the value.
-    Heavy values get a bucket of their own, the heaviest first, until no bucket is left.
-    The other values are cut at their quantiles. x are the numbers of the training rows,
-    without NaN.
+    Heavy values get a bucket of their own, as long as there are buckets. The other
+    values are cut at their quantiles.
+
+    Args:
+        x: the numbers of the training rows, (rows,), without NaN.
+        num_buckets: the largest number of buckets.
     """
     values, counts = np.unique(x, return_counts=True)
     if len(values) <= num_buckets:
         return [float(v) for v in values[1:]]
-    heavy = np.flatnonzero(counts >= len(x) / num_buckets)
+    is_heavy = counts >= len(x) / num_buckets
+    edges = edges_of_heavy_values(values, counts, is_heavy, num_buckets)
+    light_rows = np.repeat(values[~is_heavy], counts[~is_heavy])
+    if len(light_rows):
+        # The quantiles make as many buckets as the heavy values have left.
+        levels = np.linspace(0, 1, num_buckets - len(edges) + 1)[1:-1]
+        edges |= {float(v) for v in np.quantile(light_rows, levels, method="higher")}
+    return sorted(edges - {float(values[0])})
+
+
+def edges_of_heavy_values(
+    values: Floats, counts: Integers, is_heavy: Mask, num_buckets: int
+) -> set[float]:
+    """Returns edges that give heavy values a bucket of their own, the heaviest first.
+
+    Args:
+        values: the distinct values, ascending, (values,).
+        counts: the number of rows that hold each value, (values,).
+        is_heavy: whether each value is heavy, (values,).
+        num_buckets: the largest number of buckets; there are fewer edges than buckets.
+    """
+    heavy = np.flatnonzero(is_heavy)
     edges: set[float] = set()
     for i in heavy[np.argsort(-counts[heavy], kind="stable")]:
         # The bucket of values[i] begins at values[i] and ends at the next value. The
@@ -35,19 +61,15 @@ def choose_cuts(x: Floats, num_buckets: int) -> list[float]:
         extended_edges = edges | {float(v) for v in values[max(i, 1) : i + 2]}
         if len(extended_edges) < num_buckets:
             edges = extended_edges
-    light = np.delete(np.arange(len(values)), heavy)
-    if len(light):
-        light_rows = np.repeat(values[light], counts[light])
-        # The quantiles make as many buckets as the heavy values have left.
-        levels = np.linspace(0, 1, num_buckets - len(edges) + 1)[1:-1]
-        edges |= {float(v) for v in np.quantile(light_rows, levels, method="higher")}
-    return sorted(edges - {float(values[0])})
+    return edges
 
 
 def ramp_edges(x: Floats, cuts: Sequence[float]) -> dict[str, float]:
     """Returns {"low": lower edge of the first bucket, "high": upper edge of the last}.
 
-    x are the numbers of the training rows, without NaN.
+    Args:
+        x: the numbers of the training rows, (rows,), without NaN.
+        cuts: see `choose_cuts`.
     """
     edges = [float(x.min()), float(x.max()), *cuts]
     return {"low": min(edges), "high": max(edges)}
@@ -65,8 +87,12 @@ def ramps(x: Floats, learnt: Mapping[str, Any]) -> Floats:
     """Returns the ramps of values: the fraction of each bucket that lies below a value.
 
     The ramp is 1 for a bucket below the value and 0 for a bucket above the value. NaN
-    is below all buckets, so its ramps are 0. `learnt` holds the edges of the buckets:
-    "low", "cuts" and "high".
+    is below all buckets, so its ramps are 0. For example, the value 15 has the ramps
+    1, 0.5 and 0 in the buckets from 0 to 10, from 10 to 20 and from 20 to 30.
+
+    Args:
+        x: the values, (rows,).
+        learnt: the edges of the buckets: "low", "cuts" and "high".
 
     Returns: (rows, buckets).
 

@@ -147,7 +147,7 @@ def refuse_above_float32(name: str, x: Floats) -> None:
     """Raises a `CellError` if a number of a feature is too large for float32."""
     if wrong := first_wrong(np.abs(x) > np.finfo("float32").max):
         row, count_text = wrong
-        fault = f"is {x[row]:g}, too large for the network"
+        fault = f"is too large for the network: {x[row]:g}"
         fix = "correct the cell, or set the feature's kind to bucketized"
         raise CellError(f"feature {name}", row, fault, fix, count_text)
 

@@ -38,15 +38,16 @@ def extend_learnt(
     return {**earlier, "vocabulary": [*earlier["vocabulary"], *new_values]}
 
 
-def check_same_form(owner: str, earlier: object, learnt: object) -> None:
+def check_same_form(subject: str, earlier: object, learnt: object) -> None:
     """Refuses values of an earlier run whose form differs from this run's values.
 
-    The owner is a subject and "has" or "have", such as "feature age has". The message
-    continues with "learnt".
+    Args:
+        subject: what has learnt the values, with the verb, for the message: for example
+            "feature age has".
     """
     if not has_same_form(earlier, learnt):
         raise DataError(
-            f"start_from.run: what {owner} learnt in that run is damaged; copy the "
+            f"start_from.run: what {subject} learnt in that run is damaged; copy the "
             "whole folder of the run again"
         )
 

@@ -94,15 +94,16 @@ def load(
         for split, table in entry.tables().items()
     }
     features = FeatureSet(dataset.used_features, entry.manifest.features)
+    how = "found encoded" if entry.was_cached else "encoded"
     data = Data(
-        splits,
-        {split: entry.row_numbers(split) for split in splits},
-        features,
-        entry.manifest.labels,
-        entry.manifest.report,
-        fingerprint,
-        f"{'found encoded' if entry.was_cached else 'encoded'} in {seconds:.1f} s",
-        find_scenarios(dataset, features),
+        splits=splits,
+        row_numbers={split: entry.row_numbers(split) for split in splits},
+        features=features,
+        labels=entry.manifest.labels,
+        report=entry.manifest.report,
+        fingerprint=fingerprint,
+        loading=f"{how} in {seconds:.1f} s",
+        scenarios=find_scenarios(dataset, features),
     )
     if data.scenarios is None or dataset.only_scenario is None:
         return data

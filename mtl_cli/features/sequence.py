@@ -84,9 +84,9 @@ class Sequence(Embedded):
         shape = (values.num_rows, self.max_length)
         ids = np.zeros(shape, "int32")
         weights = np.zeros(shape, "float32")
-        cells = values.row_numbers, values.positions  # the entry of each value
-        ids[cells] = vocabulary_ids(values.values, learnt.vocabulary)
-        weights[cells] = values.weights
+        entries = values.row_numbers, values.positions  # where each value belongs
+        ids[entries] = vocabulary_ids(values.values, learnt.vocabulary)
+        weights[entries] = values.weights
         if self.pooling == "mean":
             total = weights.sum(axis=1, keepdims=True)
             weights /= np.where(total > 0, total, 1)

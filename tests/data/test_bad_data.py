@@ -201,7 +201,7 @@ CELLS = {
     "beyond_a_double": (text({30: "x,1e400,1"}), "feature age: row 30 holds inf,"),
     "beyond_float32": (
         text({30: "x,1e39,1"}),
-        "feature age: row 30 is 1e+39, too large for the network (1 such row); "
+        "feature age: row 30 is too large for the network: 1e+39 (1 such row); "
         "correct the cell, or set the feature's kind to bucketized [{file}]",
     ),
     "beyond_float32_at_the_top": (
@@ -759,7 +759,7 @@ TYPES = {
     ),
     "numbers_in_no_order_of_size": (
         pa.array([1e308, -1e308] * 4),
-        "feature x: row 1 is 1e+308, too large for the network (8 such rows);",
+        "feature x: row 1 is too large for the network: 1e+308 (8 such rows);",
         {"features": {"x": X["x"] | {"transform": "minmax"}}},
     ),
     "numbers_as_sequences": (
