@@ -75,12 +75,15 @@ class LabelSummary:
         return math.sqrt(self.squared_deviations / self.count)
 
     def add(self, labels: Floats) -> None:
-        """Adds the labels of a chunk, float64 (rows,), without NaN.
+        """Adds the labels of a chunk.
 
         The method computes the statistics of the chunk alone, and combines them with
         the statistics of all earlier chunks. The formula E[x^2] - E[x]^2 would be
         simpler, but loses all digits if the deviation is much smaller than the mean,
         as with times in milliseconds.
+
+        Args:
+            labels: the labels, float64 (rows,), without NaN.
 
         Reference: Chan et al., "Algorithms for Computing the Sample Variance", The
         American Statistician 1983, equations 2.1.

@@ -1,6 +1,5 @@
 """Reads lists of ids or words, from columns of lists or of text with a separator."""
 
-from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -11,9 +10,7 @@ from mtl_cli.columns.arrow_types import is_id, is_list, is_text
 from mtl_cli.columns.cells import Mask, empty_as_null
 from mtl_cli.columns.numeric import CellError, Floats, as_numbers
 from mtl_cli.columns.vocabulary import Categorical, Integers, as_array, as_categorical
-from mtl_cli.core.errors import DataError, shown
-
-COMMON_SEPARATORS = (",", ";", "|", "^", "\t", " ")
+from mtl_cli.core.errors import DataError
 
 
 class Tokens(NamedTuple):
@@ -158,7 +155,17 @@ def read_weights(
     values: pa.Array,
     row_numbers: Integers,
 ) -> Floats:
-    """Reads the weights of the values of all rows, (values,), from a column.
+    """Reads the weights of the values of all rows from a column.
+
+    Args:
+        name: the name of the feature.
+        table: the rows.
+        column: the column of weights.
+        separator: see `read_tokens`.
+        values: the values of all rows, (values,).
+        row_numbers: the row number of each value, (values,).
+
+    Returns: the weight of each value, (values,).
 
     Raises:
         DataError: if a row has more or fewer weights than values, or if the weight of
@@ -204,44 +211,3 @@ def check_weights(
         fault = f"{cell}, but a weight must be 0 or more and fit float32"
         row = int(row_numbers[index])
         raise CellError(message_start, row, fault, "correct the cell")
-
-
-class SeparatorCheck:
-    """Checks, chunk by chunk, that a feature's text contains the separator."""
-
-    def __init__(self, name: str, separator: str) -> None:
-        self.name = name
-        self.separator = separator
-        alternatives = [s for s in COMMON_SEPARATORS if s not in separator]
-        self.num_cells = 0
-        # {separator: the number of cells that contain it}, and {separator: such a cell}
-        self.counts = dict.fromkeys([separator, *alternatives], 0)
-        self.examples: dict[str, str] = {}
-
-    def add(self, column: pa.ChunkedArray) -> None:
-        """Counts, for each separator, the cells of a chunk that contain it."""
-        if is_list(column.type) or self.counts[self.separator]:
-            return  # lists need no separator, and a separator that occurs is accepted
-        column = pc.drop_null(column.cast(pa.string()))
-        self.num_cells += len(column)
-        for separator in self.counts:
-            cells = pc.filter(column, pc.match_substring(column, separator))
-            self.counts[separator] += len(cells)
-            for cell in cells[:1].to_pylist():
-                self.examples.setdefault(separator, cell)
-
-    def finish(self) -> None:
-        """Refuses the configured separator if it looks like a mistake.
-
-        Raises:
-            DataError: if no cell contains the separator, and most cells contain
-                another common separator.
-        """
-        likely, count = max(self.counts.items(), key=itemgetter(1))
-        if self.counts[self.separator] or 2 * count <= self.num_cells:
-            return
-        raise DataError(
-            f"feature {self.name}: no cell holds the separator {self.separator!r}; if "
-            f"cells like {shown(self.examples[likely])} are lists, set separator to "
-            f"{likely!r}; if each cell is one value, set the feature's kind to sparse"
-        )

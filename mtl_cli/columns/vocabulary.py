@@ -57,14 +57,19 @@ def as_categorical(
     check_id_type(name, column.type, advice)
     encoded = as_array(column).dictionary_encode()
     categories = encoded.dictionary.cast(pa.string())
-    codes = as_codes(encoded.indices)
-    if pc.any(pc.equal(categories, "")).as_py():
-        kept = pc.indices_nonzero(pc.not_equal(categories, ""))
-        # The new index of each category, and of the code -1, which comes last.
-        new_codes = np.full(len(categories) + 1, -1)
-        new_codes[kept] = np.arange(len(kept))
-        categories, codes = categories.take(kept), new_codes[codes]
-    return Categorical(categories, codes)
+    return without_empty_text(Categorical(categories, as_codes(encoded.indices)))
+
+
+def without_empty_text(column: Categorical) -> Categorical:
+    """Removes the category "", if there is one: its cells become empty cells."""
+    categories, codes = column
+    if not pc.any(pc.equal(categories, "")).as_py():
+        return column
+    kept = pc.indices_nonzero(pc.not_equal(categories, ""))
+    # The new code of each category, and of the code -1, which takes the last entry.
+    new_codes = np.full(len(categories) + 1, -1)
+    new_codes[kept] = np.arange(len(kept))
+    return Categorical(categories.take(kept), new_codes[codes])
 
 
 def whole_numbers(

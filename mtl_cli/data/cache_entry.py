@@ -52,7 +52,7 @@ class EntryWriter:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.arrays: dict[str, ArrayFile] = {}  # {`SPLIT.NAME`: the array}
+        self.arrays: dict[str, ArrayFile] = {}  # {`SPLIT.NAME`: the array so far}
         self.open_files: dict[str, BinaryIO] = {}  # {`SPLIT.NAME`: the array's file}
 
     def close(self) -> None:
@@ -60,26 +60,28 @@ class EntryWriter:
         for file in self.open_files.values():
             file.close()
 
-    def add(self, split: str, name: str, rows: Array) -> None:
-        """Appends at least one row, (rows,) or (rows, width), to an array of a split.
+    def add(self, split: str, name: str, values: Array) -> None:
+        """Appends the values of some rows to an array of a split.
 
-        The name is `row_numbers`, or a key that `as_arrays` gives to an array of a
-        `Table`, such as `labels.click`.
+        Args:
+            name: `row_numbers`, or a key that `as_arrays` gives to an array of a
+                `Table`, such as `labels.click`.
+            values: the values of at least one row, (rows,) or (rows, width).
         """
         key = f"{split}.{name}"
-        content = rows.tobytes()
+        content = values.tobytes()
         array = self.arrays.get(key)
         if array is None:
             array = self.arrays[key] = ArrayFile(
                 file=f"{len(self.arrays)}.bin",
-                dtype=rows.dtype.str,
-                width=rows.shape[1] if rows.ndim == 2 else None,
-                rows=len(rows),
+                dtype=values.dtype.str,
+                width=values.shape[1] if values.ndim == 2 else None,
+                rows=len(values),
                 crc=zlib.crc32(content),
             )
             self.open_files[key] = (self.folder / array.file).open("wb")
         else:
-            array.rows += len(rows)
+            array.rows += len(values)
             array.crc = zlib.crc32(content, array.crc)
         self.open_files[key].write(content)
 
@@ -92,15 +94,17 @@ class EntryWriter:
             os.fsync(file.fileno())
         return stored_tables(self.folder, self.arrays)
 
-    def write_manifest(self, values: dict[str, Any]) -> None:
+    def write_manifest(self, fields: dict[str, Any]) -> None:
         """Writes the manifest: its CRC-32 in the first line, then JSON.
 
         Call this method last. The manifest needs no `fsync`: if a crash damages the
-        manifest, its CRC is wrong, and the data are encoded again. The values are the
-        fields of the `Manifest` other than `arrays`, as JSON values.
+        manifest, its CRC is wrong, and the data are encoded again.
+
+        Args:
+            fields: the fields of the `Manifest` other than `arrays`, as JSON values.
         """
         arrays = {key: array.model_dump() for key, array in self.arrays.items()}
-        text = json.dumps({"arrays": arrays, **values}, allow_nan=False)
+        text = json.dumps({"arrays": arrays, **fields}, allow_nan=False)
         crc = zlib.crc32(text.encode())
         (self.folder / MANIFEST).write_text(f"{crc}\n{text}", "utf-8")
 

@@ -167,15 +167,9 @@ class FeatureSet:
         random = np.random.default_rng(0)
         cells: dict[str, Cells] = {}
         # If several features read a column, the first feature in this order makes its
-        # cells. Numeric features come first, because their numbers can be read as text
-        # too. Features of many columns come next, because the cells of their columns
-        # must fit each other.
-        features = sorted(
-            self.by_name.items(),
-            key=lambda item: (not item[1].numeric, -len(item[1].input_kinds(item[0]))),
-        )
-        for name, feature in features:
-            learnt = self.table_learnt(name)
+        # cells.
+        for name in sorted(self.by_name, key=self._example_order):
+            feature, learnt = self.by_name[name], self.table_learnt(name)
             cells = feature.examples(name, learnt, random, num_rows) | cells
         return pa.table(
             {
@@ -183,6 +177,16 @@ class FeatureSet:
                 for column, kind in self.input_kinds.items()
             }
         )
+
+    def _example_order(self, name: str) -> tuple[bool, int]:
+        """Returns the sort key of a feature for the order in which examples are made.
+
+        Numeric features come first, because their numbers can be read as text too.
+        Features of many columns come next, because the cells of their columns must fit
+        each other.
+        """
+        feature = self.by_name[name]
+        return not feature.numeric, -len(feature.input_kinds(name))
 
     def unseen(
         self, table: pa.Table, encoded: dict[str, Array]

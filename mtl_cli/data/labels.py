@@ -143,7 +143,10 @@ def space_task(dataset: Dataset, space: str) -> Task:
 
 
 def labels_of_task(key: str, task: Task, table: pa.Table) -> Array:
-    """Returns a task's labels, (rows,), NaN where the cell is empty."""
+    """Reads a task's labels.
+
+    Returns: (rows,), NaN where the cell is empty.
+    """
     return task.read_labels(f"{key}: column '{task.label}'", table[task.label])
 
 
@@ -200,7 +203,7 @@ def numbers_up_to(
 def sampled_labels(
     table: Table, output: Output, max_rows: int
 ) -> tuple[Floats, Floats]:
-    """Returns the labels and the weights of rows with a weight above 0, (rows,) each.
+    """Returns the labels and the weights of rows with a weight above 0.
 
     If each row has its own sampling rate, the network learns the logits of complete
     data, so the weights are those of complete data. If all rows have the same rate, the
@@ -208,6 +211,8 @@ def sampled_labels(
 
     If there are more than `max_rows` rows, only every n-th row is read, with the
     smallest possible n.
+
+    Returns: the labels and the weights, (rows,) each.
     """
     labels, weights = table.labels[output.label], table.weights[output.name]
     if output.sampled_task in table.log_rates:

@@ -98,7 +98,10 @@ class Profile:
 
 
 def row_hashes(table: pa.Table) -> Array:
-    """Returns a hash of each row's cells, (rows,). Equal rows have equal hashes."""
+    """Hashes the cells of each row. Equal rows have equal hashes.
+
+    Returns: (rows,).
+    """
     row_hash = np.zeros(table.num_rows, "uint64")
     for column in table.columns:
         # Each distinct cell is hashed once. The hashes are then copied into the rows.

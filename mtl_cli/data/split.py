@@ -97,7 +97,10 @@ def split_in_order(
 
 
 def row_order(dataset: Dataset, num_rows: int, times: Times | None) -> Array:
-    """Returns row numbers, (rows,), by time, at random, or in the order of the file."""
+    """Puts the row numbers in an order: by time, at random, or as in the file.
+
+    Returns: (rows,).
+    """
     if times is not None:
         return np.argsort(times.numbers, kind="stable")
     if dataset.split_by == "random":

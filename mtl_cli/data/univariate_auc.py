@@ -55,13 +55,15 @@ def univariate_auc(y: Array, codes: Array, numbers: Array | None) -> float | Non
 def auc_of_scores(positive: Array, codes: Array, scores: Array) -> float:
     """Returns the AUC of rows whose score depends only on their value.
 
-    `positive` and `codes` are (rows,), and `scores` holds one score per value,
-    (values,).
-
     For each distinct value, all positive rows are counted as one weighted row, and all
     negative rows as another. The weighted rows have the same AUC as the rows
     themselves, and there are fewer rows to sort. If all rows have the same label, the
     AUC is 0.5.
+
+    Args:
+        positive: whether each row has label 1, (rows,).
+        codes: the index of each row's value in `scores`, (rows,).
+        scores: the score of each distinct value, (values,).
     """
     positives = np.bincount(codes, positive, len(scores))
     negatives = np.bincount(codes, ~positive, len(scores))
@@ -76,7 +78,9 @@ def auc_of_scores(positive: Array, codes: Array, scores: Array) -> float:
 def refuse_copy(feature: str, output: Output, labels: Array, values: Array) -> None:
     """Refuses a feature whose values correspond one to one to an output's labels.
 
-    Labels and values belong to the same rows, (rows,).
+    Args:
+        labels: the label of each row, (rows,).
+        values: the value of the feature in each row, (rows,).
     """
     has_classes = output.task.HAS_CLASSES
     rounded_labels = [labels]

@@ -77,5 +77,8 @@ class PiecewiseLinear(Feature):
         return Block("dense", num_buckets + num_flags)
 
     def summary(self, encoded: Array) -> Array:
-        """Returns the sum of a row's numbers, (rows,). The sum rises with the value."""
+        """Returns the sum of each row's numbers, which rises with the value.
+
+        Returns: (rows,).
+        """
         return np.asarray(encoded.sum(axis=1))

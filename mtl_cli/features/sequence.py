@@ -11,7 +11,8 @@ from mtl_cli.columns.cells import Mask
 from mtl_cli.columns.examples import Cells, example_values
 from mtl_cli.columns.fitters import Learnt, VocabularyFitter
 from mtl_cli.columns.layout import Block
-from mtl_cli.columns.lists import SeparatorCheck, Tokens, read_tokens
+from mtl_cli.columns.lists import Tokens, read_tokens
+from mtl_cli.columns.separator_check import SeparatorCheck
 from mtl_cli.columns.vocabulary import vocabulary_ids
 from mtl_cli.core.options import Count
 from mtl_cli.core.tensors import Tensor
