@@ -1,4 +1,9 @@
-"""Reads lists of ids or words, from columns of lists or of text with a separator."""
+"""Reads lists of ids or words, from columns of lists or of text with a separator.
+
+A row holds a list of values, such as ["a", "b"] or, with the separator "|", the text
+"a|b". The values that a model reads are called tokens: a list gives its last values
+that are not empty, at most `max_length` of them.
+"""
 
 from typing import NamedTuple
 
@@ -14,7 +19,7 @@ from mtl_cli.core.errors import DataError
 
 
 class Tokens(NamedTuple):
-    """The tokens of all rows, one after another. A token is a value in a row's list.
+    """The tokens of all rows, one after another.
 
     Attributes:
         values: the tokens as ids or words, (tokens,).
@@ -38,11 +43,11 @@ def read_tokens(
     separator: str | None,
     weights: str | None,
 ) -> Tokens:
-    """Reads the last `max_length` tokens of each row. Empty values are left out.
+    """Reads the tokens of each row.
 
     Args:
         name: the name of the feature and of its column.
-        max_length: the largest number of tokens that a row keeps.
+        max_length: the largest number of tokens of a row.
         separator: the text between the values of a text column; None if only a column
             of lists is read.
         weights: the column with the weights of the values, in the same form as the
@@ -64,7 +69,7 @@ def read_tokens(
         value_weights = read_weights(
             name, table, weights, separator, values, row_numbers
         )
-    indices, positions = last_values(values, row_numbers, max_length)
+    indices, positions = find_tokens(values, row_numbers, max_length)
     return Tokens(
         values=as_categorical(name, values.take(pa.array(indices))),
         row_numbers=row_numbers[indices],
@@ -74,17 +79,18 @@ def read_tokens(
     )
 
 
-def last_values(
+def find_tokens(
     values: pa.Array, row_numbers: Integers, max_length: int
 ) -> tuple[Integers, Integers]:
-    """Chooses the last `max_length` values of each row that are not empty.
+    """Finds the tokens among the values of all rows.
 
     Args:
         values: the values of all rows, (values,).
         row_numbers: the row number of each value, ascending, (values,).
+        max_length: the largest number of tokens of a row.
 
-    Returns: the index of each chosen value in `values`, and its position among the
-        chosen values of its row, from 0, (chosen values,) each.
+    Returns: the index of each token in `values`, and its position among the tokens of
+        its row, from 0, (tokens,) each.
     """
     indices = np.flatnonzero(values.is_valid())
     row_numbers = row_numbers[indices]
@@ -92,8 +98,8 @@ def last_values(
     num_cut = np.maximum(list_lengths - max_length, 0)
     # The first values of a list that is too long get positions below 0.
     positions = positions_in_lists(row_numbers) - num_cut
-    is_chosen = positions >= 0
-    return indices[is_chosen], positions[is_chosen]
+    is_token = positions >= 0
+    return indices[is_token], positions[is_token]
 
 
 def flatten_lists(
