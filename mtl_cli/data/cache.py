@@ -99,7 +99,8 @@ def find_or_encode_in(
         # Another process may have encoded the data while this process waited.
         if entry := find_entry(target, check):
             return entry
-        folder = make_folder(target.parent)
+        remove_old_entries(target.parent)
+        folder = Path(tempfile.mkdtemp(prefix="tmp-", dir=target.parent))
         try:
             encode(folder)
             return publish(folder, target, check)
@@ -121,8 +122,8 @@ def find_entry(folder: Path, check: Callable[[Entry], None]) -> Entry | None:
     except (*DAMAGED_FILE_ERRORS, MtlError):
         shutil.rmtree(folder, ignore_errors=True)
         return None
-    # The time of the folder says when the entry was last used, see `make_folder`. In a
-    # read-only cache, the time cannot be set.
+    # The time of the folder says when the entry was last used: `remove_old_entries`
+    # reads it. In a read-only cache, the time cannot be set.
     with contextlib.suppress(OSError):
         os.utime(folder)
     return entry
@@ -144,8 +145,8 @@ def encoding_lock(path: Path) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
-def make_folder(entries: Path) -> Path:
-    """Makes an empty folder to encode into, and removes old entries from the cache."""
+def remove_old_entries(entries: Path) -> None:
+    """Removes entries that no run has used for `DAYS_KEPT` days, and their remains."""
     for old in entries.iterdir():
         with contextlib.suppress(OSError):
             days = (time.time() - old.lstat().st_mtime) / 86400
@@ -153,7 +154,6 @@ def make_folder(entries: Path) -> Path:
             is_left_behind = old.name.startswith("tmp-") and days > 1
             if is_left_behind or (days > DAYS_KEPT and (old / MANIFEST).is_file()):
                 shutil.rmtree(old)
-    return Path(tempfile.mkdtemp(prefix="tmp-", dir=entries))
 
 
 def publish(folder: Path, target: Path, check: Callable[[Entry], None]) -> Entry:

@@ -12,12 +12,12 @@ SKEW = 0.5  # the popularity of the n-th user or item is proportional to n^-SKEW
 
 @dataclass(frozen=True)
 class Population:
-    """All users, or all items.
+    """All users, or all items: the members of the population.
 
     Attributes:
-        popularity: each user's or item's share of the impressions, (num,).
-        groups: the segment of each user, or the category of each item, (num,).
-        effects: the effects of each user or item on the two scores, (num, 2,
+        popularity: each user's or item's share of the impressions, (members,).
+        groups: the segment of each user, or the category of each item, (members,).
+        effects: the effects of each user or item on the two scores, (members, 2,
             1 + NUM_FACTORS). The last axis holds the main effect, then the factors of
             the match. Over impressions, each column has mean 0 and variance 1, and no
             two columns are correlated.
@@ -29,19 +29,21 @@ class Population:
 
 
 def draw_population(
-    random: np.random.Generator, num: int, num_groups: int
+    random: np.random.Generator, num_members: int, num_groups: int
 ) -> Population:
-    """Draws all users, or all items. The members of a group have similar effects."""
-    popularity = np.arange(1.0, num + 1) ** -SKEW
+    """Draws all users, or all items. Members of the same group have similar effects."""
+    popularity = np.arange(1.0, num_members + 1) ** -SKEW
     popularity /= popularity.sum()
-    groups = random.integers(num_groups, size=num)
+    groups = random.integers(num_groups, size=num_members)
     num_columns = 2 * (1 + NUM_FACTORS)
     effects = random.normal(size=(num_groups, num_columns))[groups]
-    effects += random.normal(size=(num, num_columns))
+    effects += random.normal(size=(num_members, num_columns))
     effects -= np.einsum("n,nc->c", popularity, effects)  # mean 0 over impressions
     # Unlike a matrix product, einsum gives the same sums for any number of threads.
     covariance = np.einsum("n,nc,nd->cd", popularity, effects, effects)
     # Whitening: the covariance of the columns becomes the identity matrix.
     whitening = np.linalg.inv(np.linalg.cholesky(covariance))
     effects = np.einsum("nc,dc->nd", effects, whitening)
-    return Population(popularity, groups, effects.reshape(num, 2, 1 + NUM_FACTORS))
+    return Population(
+        popularity, groups, effects.reshape(num_members, 2, 1 + NUM_FACTORS)
+    )
