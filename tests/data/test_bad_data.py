@@ -191,7 +191,7 @@ CELLS = {
     ),
     "nan": (
         text({30: "x,nan,1", 33: "x,NaN,1"}),
-        "feature age: row 30 holds nan, not a number ... such rows); ... [{file}]",
+        "feature age: row 30 holds nan, not a number ... such row ... [{file}]",
     ),
     "infinity": (
         text({30: "x,-inf,1"}),
