@@ -27,12 +27,26 @@ MESSAGE_HEADER = 8
 DICTIONARY_DATA = 6
 BATCH_ROWS, BATCH_NODES, BATCH_BUFFERS, BATCH_COMPRESSION = 4, 6, 8, 10
 # The layouts of Arrow's structs.
-BLOCK = "<i8,<i4,V4,<i8"  # a batch: offset in the file, bytes of description and body
+BLOCK = "<i8,<i4,V4,<i8"  # the attributes of a `Block`, and V4: four unused bytes
 NODE = "<i8,<i8"  # a column of a batch: number of rows, number of nulls
 BUFFER = "<i8,<i8"  # a part of a column: offset in the body, number of bytes
 FOOTER_END = 10  # bytes after the footer: its length (4), and the word ARROW1 (6)
 # A compressed buffer begins with its length after decompression, in this many bytes.
 LENGTH_BYTES = 8
+
+
+class Block(NamedTuple):
+    """Where a file holds a batch of rows or a dictionary.
+
+    Attributes:
+        offset: the position of the block in the file.
+        description_bytes: the length of its description, which comes first.
+        body_bytes: the length of its body, which follows.
+    """
+
+    offset: int
+    description_bytes: int
+    body_bytes: int
 
 
 class BatchSize(NamedTuple):
@@ -73,8 +87,8 @@ def check_batches(stream: pa.NativeFile, file_bytes: int) -> int:
     batches: list[BatchSize] = []
     try:
         footer = read_footer(stream, file_bytes)
-        dictionary_blocks = structs(footer, FOOTER_DICTIONARIES, BLOCK)
-        batch_blocks = structs(footer, FOOTER_BATCHES, BLOCK)
+        dictionary_blocks = read_blocks(footer, FOOTER_DICTIONARIES)
+        batch_blocks = read_blocks(footer, FOOTER_BATCHES)
         check_blocks(dictionary_blocks + batch_blocks, file_bytes)
         for block in dictionary_blocks:
             dictionary = child(read_description(stream, block), DICTIONARY_DATA)
@@ -90,13 +104,13 @@ def check_batches(stream: pa.NativeFile, file_bytes: int) -> int:
     return num_rows
 
 
-def check_blocks(blocks: list[tuple[Any, ...]], file_bytes: int) -> None:
+def check_blocks(blocks: list[Block], file_bytes: int) -> None:
     """Raises a `ValueError` if the descriptions of batches do not fit into the file.
 
     Without this check, a small file could list the same long description many times,
     and reading all of them would take hours.
     """
-    lengths = [length for _, length, *_ in blocks]
+    lengths = [block.description_bytes for block in blocks]
     if min(lengths, default=0) < 0 or sum(lengths) > file_bytes:
         raise ValueError("the lengths of the descriptions do not fit the file")
 
@@ -110,10 +124,19 @@ def read_footer(stream: pa.NativeFile, file_bytes: int) -> Table:
     return Table(data, *struct.unpack_from("<I", data))
 
 
-def read_description(stream: pa.NativeFile, block: tuple[Any, ...]) -> Table:
+def read_blocks(footer: Table, vtable_offset: int) -> list[Block]:
+    """Returns the blocks that a field of the footer lists."""
+    return [
+        Block(offset, description_bytes, body_bytes)
+        for offset, description_bytes, _, body_bytes in structs(
+            footer, vtable_offset, BLOCK
+        )
+    ]
+
+
+def read_description(stream: pa.NativeFile, block: Block) -> Table:
     """Reads the description of a batch of rows or of a dictionary."""
-    offset, length, *_ = block
-    data = stream.read_at(length, offset)
+    data = stream.read_at(block.description_bytes, block.offset)
     # The data hold, in 4 bytes each: a mark, in newer files only; the length of the
     # description; the distance from here to the table.
     start = 8 if data[:4] == b"\xff\xff\xff\xff" else 4
@@ -135,26 +158,24 @@ def structs(table: Table, vtable_offset: int, layout: str) -> list[tuple[Any, ..
     if not offset:
         return []
     start, count = table.Vector(offset), table.VectorLen(offset)
-    rows: list[tuple[Any, ...]] = np.frombuffer(
+    tuples: list[tuple[Any, ...]] = np.frombuffer(
         table.Bytes, layout, count, start
     ).tolist()
-    return rows
+    return tuples
 
 
-def batch_size(
-    stream: pa.NativeFile, block: tuple[Any, ...], description: Table
-) -> BatchSize:
+def batch_size(stream: pa.NativeFile, block: Block, description: Table) -> BatchSize:
     """Returns the size of a batch, without expanding the batch."""
-    offset, description_bytes, *_ = block
     num_rows = description.GetSlot(BATCH_ROWS, 0, Int64Flags)
     if num_rows < 0:  # a negative number would hide rows of other batches in the sum
         raise ValueError(f"it has {num_rows} rows")
     is_compressed = description.Offset(BATCH_COMPRESSION) > 0
     expanded_bytes = 0
+    body_offset = block.offset + block.description_bytes
     for start, stored_bytes in structs(description, BATCH_BUFFERS, BUFFER):
         buffer_bytes = stored_bytes
         if is_compressed and stored_bytes > LENGTH_BYTES:
-            length = stream.read_at(LENGTH_BYTES, offset + description_bytes + start)
+            length = stream.read_at(LENGTH_BYTES, body_offset + start)
             # The length is -1 for a buffer that is stored as it is.
             buffer_bytes = max(struct.unpack("<q", length)[0], stored_bytes)
         expanded_bytes += buffer_bytes
