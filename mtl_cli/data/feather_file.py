@@ -27,7 +27,8 @@ MESSAGE_HEADER = 8
 DICTIONARY_DATA = 6
 BATCH_ROWS, BATCH_NODES, BATCH_BUFFERS, BATCH_COMPRESSION = 4, 6, 8, 10
 # The layouts of Arrow's structs.
-BLOCK = "<i8,<i4,V4,<i8"  # the attributes of a `Block`, and V4: four unused bytes
+# A block: its offset in the file, the bytes of its description and of its body.
+BLOCK = "<i8,<i4,V4,<i8"
 NODE = "<i8,<i8"  # a column of a batch: number of rows, number of nulls
 BUFFER = "<i8,<i8"  # a part of a column: offset in the body, number of bytes
 FOOTER_END = 10  # bytes after the footer: its length (4), and the word ARROW1 (6)
@@ -40,13 +41,11 @@ class Block(NamedTuple):
 
     Attributes:
         offset: the position of the block in the file.
-        description_bytes: the length of its description, which comes first.
-        body_bytes: the length of its body, which follows.
+        description_bytes: the length of the description, which the body follows.
     """
 
     offset: int
     description_bytes: int
-    body_bytes: int
 
 
 class BatchSize(NamedTuple):
@@ -126,12 +125,8 @@ def read_footer(stream: pa.NativeFile, file_bytes: int) -> Table:
 
 def read_blocks(footer: Table, vtable_offset: int) -> list[Block]:
     """Returns the blocks that a field of the footer lists."""
-    return [
-        Block(offset, description_bytes, body_bytes)
-        for offset, description_bytes, _, body_bytes in structs(
-            footer, vtable_offset, BLOCK
-        )
-    ]
+    found = structs(footer, vtable_offset, BLOCK)
+    return [Block(offset, description_bytes) for offset, description_bytes, *_ in found]
 
 
 def read_description(stream: pa.NativeFile, block: Block) -> Table:

@@ -21,7 +21,7 @@ from mtl_cli.data import parquet_file, parquet_pages, table_limits
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_options import Csv
 from mtl_cli.data.dataset import Dataset
-from mtl_cli.data.feather_file import check_blocks
+from mtl_cli.data.feather_file import Block, check_blocks
 from mtl_cli.data.parquet_file import open_parquet
 from mtl_cli.data.parquet_pages import page_bytes, page_size
 from mtl_cli.data.sources import open_source
@@ -211,9 +211,9 @@ def test_damaged_feather_file_is_read_or_refused(place: int, tmp_path: Path) -> 
 
 
 def test_wrong_lengths_of_descriptions_are_refused() -> None:
-    blocks = [(0, 496, b"", 0)]
+    blocks = [Block(offset=0, description_bytes=496)]
     check_blocks(blocks * 2, 1000)
-    for wrong in (blocks * 3, [*blocks, (0, -8, b"", 0)]):
+    for wrong in (blocks * 3, [*blocks, Block(0, -8)]):
         with pytest.raises(ValueError, match="do not fit the file"):
             check_blocks(wrong, 1000)
 
