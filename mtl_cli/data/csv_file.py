@@ -9,8 +9,8 @@ sentinel row is dropped. Otherwise, the last row holds the open quote.
 Arrow reads with several threads, so its error does not name the row that it refuses.
 After an error, the file is therefore read again, to find the first broken row:
 
-- The second reading takes all cells as bytes, so Arrow converts no cell. The code here
-  converts the cells, and finds the first cell that fails.
+- The second reading takes all cells as bytes, so Arrow converts no cell. The function
+  `first_cell_error` converts the cells, and finds the first cell that fails.
 - If Arrow fails in the second reading too, the cells are not at fault. Either Arrow has
   come to a row that is too long, or a third reading finds the first row with more or
   fewer cells than the header.

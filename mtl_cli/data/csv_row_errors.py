@@ -32,6 +32,8 @@ def first_cell_error(
 
     Args:
         batch: the requested columns of some rows, with cells of bytes.
+        request: the columns, with their keys and types.
+        options: the keys `dataset.csv.*`.
         sentinel_row: the bytes of the sentinel row, see `StreamWithSentinel`.
 
     Returns: an error about a row of the batch; None if all cells can be converted.

@@ -44,8 +44,8 @@ class RowScenarios:
     def masks(self) -> dict[str, Array]:
         """A mask of the rows of each scenario, {name of the scenario: (rows,)}.
 
-        The scenario `OTHER` holds the values that are rare in training rows or missing
-        from training rows. `OTHER` is left out if it has no rows.
+        `OTHER`, the scenario of empty, rare and unknown values, is left out if it has
+        no rows.
         """
         masks = {name: self.indices == i for i, name in enumerate(self.names)}
         return {
