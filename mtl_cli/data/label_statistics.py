@@ -58,7 +58,7 @@ class LabelStatistics:
             raise DataError(
                 f"dataset.tasks.{output.name}: column '{output.task.label}' never "
                 f"holds the positive value {missing_values[0]!r} in training rows; the "
-                f"column holds "
+                "column holds "
                 f"{', '.join(found_values[:MAX_LISTED_VALUES]) or 'nothing'}"
                 f"{suggest(repr(missing_values[0]), found_values)}"
             )
