@@ -40,6 +40,7 @@ ERRORS = {
     "ConfigError": ConfigError,
     "DataError": DataError,
     "RowError": DataError,
+    "CellError": DataError,
     "LostWorkerError": LostWorkerError,
     "WriteError": WriteError,
 }

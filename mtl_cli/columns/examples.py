@@ -42,6 +42,9 @@ def example_numbers(
     missing values: its setting `missing` is then `error`.
     """
     low, high = (min(learnt), max(learnt)) if learnt else (0.0, 1.0)
+    # Numbers near the limit of float64 would overflow.
+    largest = float(np.finfo("float32").max)
+    low, high = np.clip([low, high], -largest, largest).tolist()
     margin = (high - low) / 4 or 1.0
     uniform = random.uniform(low - margin, high + margin, num_rows)
     drawn = random.choice(learnt, num_rows) if learnt else uniform

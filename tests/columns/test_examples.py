@@ -16,6 +16,11 @@ def test_examples_are_equal_to_between_and_beyond_the_learnt_numbers() -> None:
         assert share.mean() > 0.05
 
 
+def test_examples_of_numbers_near_the_limit_of_float64_are_finite() -> None:
+    numbers = example_numbers([-1e308, 1e308], "error", np.random.default_rng(0), 9)
+    assert np.isfinite(np.array(numbers, "float64")).all()
+
+
 def test_every_third_example_is_missing_if_the_feature_accepts_it() -> None:
     numbers = example_numbers([1.0], "mean", np.random.default_rng(0), 7)
     assert [x is None for x in numbers] == [True, False, False] * 2 + [True]
