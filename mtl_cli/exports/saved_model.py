@@ -90,16 +90,22 @@ def argument_names(columns: Iterable[str]) -> dict[str, str]:
 
 
 def check_names(columns: Iterable[str]) -> None:
-    """Raises a `ConfigError` if TensorFlow cannot distinguish the names of two columns.
+    """Raises a `ConfigError` if TensorFlow does not take the names of the columns.
 
-    When TensorFlow in Python loads the model, it turns the names into identifiers: it
-    replaces special characters by "_", and puts "arg_" before a digit. The name `self`
-    is not allowed.
+    When TensorFlow in Python loads the model, it turns each name into an identifier: it
+    replaces special characters by "_", and puts "arg_" before a name that does not
+    begin with a letter. Two names must not become the same identifier. The name `self`
+    and the empty name are not allowed.
     """
     columns_by_identifier: dict[str, str] = {}
     for column in columns:
+        if not column:
+            raise ConfigError(
+                "--format saved_model: a column of the data has an empty name, which "
+                "TensorFlow does not take; name the column, and train the model again"
+            )
         identifier = re.sub(r"\W", "_", column)
-        if identifier[:1].isdigit():
+        if not identifier[0].isalpha():
             identifier = f"arg_{identifier}"
         if identifier == "self":
             raise ConfigError(

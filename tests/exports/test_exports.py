@@ -627,7 +627,10 @@ def test_columns_with_the_names_of_arguments_keep_their_places(
     ("columns", "message"),
     [
         (["self"], "TensorFlow allows no column 'self'; rename"),
+        ([""], "a column of the data has an empty name, which TensorFlow does not"),
         (["1a", "arg_1a"], "column names 'arg_1a' and '1a' for the same name"),
+        (["_a", "arg__a"], "column names 'arg__a' and '_a' for the same name"),
+        (["½a", "arg_½a"], "column names 'arg_½a' and '½a' for the same name"),
         (["a b", "a_b"], "column names 'a_b' and 'a b' for the same name"),
     ],
 )
