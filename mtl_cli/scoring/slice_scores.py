@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mtl_cli.data.table import Array
 from mtl_cli.scoring.scored_rows import ScoredRows, value_with_interval
 from mtl_cli.scoring.slices import OTHER, Slices
 from mtl_cli.statistics.sampling_error import SamplingError, on_symmetric_scale
@@ -63,23 +64,35 @@ def score_slices(
     """
     records, tested_by_output = [], {}
     for rows in outputs:
-        error_on_all = None
-        # DeLong's formula is quick, but the bootstrap takes seconds for many rows.
-        if slices_by_column and not rows.has_delong_error:
-            error_on_all = rows.sampling_error(rows.main_metric.name)
-        scored = [
-            score_slice(rows, slices, index, error_on_all)
-            for slices in slices_by_column
-            for index in range(len(slices.names))
-        ]
-        verdicts = judge_slices([test for _, test in scored], rows.main_direction)
-        for (record, _), verdict in zip(scored, verdicts, strict=True):
-            record |= {} if verdict is None else verdict._asdict()
-        records_of_output = [record for record, _ in scored]
+        records_of_output = score_output(rows, slices_by_column)
         tested = [record for record in records_of_output if record["rank"] is not None]
         tested_by_output[rows.output.name] = sorted(tested, key=itemgetter("rank"))
         records += records_of_output
     return records, tested_by_output
+
+
+def score_output(
+    rows: ScoredRows, slices_by_column: list[Slices]
+) -> list[dict[str, Any]]:
+    """Scores one output on each slice, and judges the slices.
+
+    Returns: one record per slice, see `score_slice`.
+    """
+    error_on_all = None
+    # DeLong's formula is quick, but the bootstrap takes seconds for many rows.
+    if slices_by_column and not rows.has_delong_error:
+        error_on_all = rows.sampling_error(rows.main_metric.name)
+    records, tests = [], []
+    for slices in slices_by_column:
+        for slice_index in range(len(slices.names)):
+            record, test = score_slice(rows, slices, slice_index, error_on_all)
+            records.append(record)
+            tests.append(test)
+    verdicts = judge_slices(tests, rows.main_direction)
+    for record, verdict in zip(records, verdicts, strict=True):
+        if verdict is not None:
+            record |= verdict._asdict()
+    return records
 
 
 def score_slice(
@@ -92,31 +105,42 @@ def score_slice(
 
     Args:
         rows: all rows on which the output is scored.
+        slices: the slices by one column.
+        slice_index: the index of the slice in `slices.names`.
         error_on_all: the error of the main metric on `rows`, if it is the bootstrap's.
 
     Returns: the record, and the test; None if the slice is not tested. The record is a
-        dict of JSON values with `column`, `slice`, `task`, `metric` (the main metric),
-        `rows` (their number), `positives` (the number of rows with label 1), `value`,
-        `low` and `high` (the main metric and its 95 % interval), the attributes of
-        `SliceTest` and of `Verdict` (None until the slice is judged),
-        `CALIBRATION_KEYS`, `why` (the reasons why metrics are undefined, as text) and
-        `metrics` (all metrics by name). An unknown value is None.
+        dict of JSON values with these keys; an unknown value is None:
+        `column`: the column of the slices.
+        `slice`: the name of the slice.
+        `task`: the name of the output.
+        `metric`: the name of the main metric.
+        `rows`: the number of scored rows.
+        `positives`: the number of rows with label 1.
+        `value`: the main metric.
+        `low`: the lower end of the 95 % interval of the main metric.
+        `high`: the upper end of the interval.
+        `rest`, `difference` and `p`: see `SliceTest`.
+        `p_corrected`, `surely_weaker` and `rank`: see `Verdict`; None, until the caller
+            fills them in.
+        `predicted`, `actual`, `ratio` and `error`: see `ScoredRows.calibration`.
+        `why`: the reasons why metrics are undefined, as one text.
+        `metrics`: {metric of the task: value}.
     """
     is_inside = slices.codes[rows.row_indices] == slice_index
     inside = rows.take(is_inside)
-    metric = rows.main_metric.name
-    score = inside.score()
+    main_metric = rows.main_metric.name
+    task_metrics = rows.output.task.metric_names
     # The key `metrics` of the task may leave out the main metric.
-    value = score[metric] if metric in score else inside.score([metric])[metric]
-    error = None if value is None else inside.sampling_error(metric)
-    slice_name = slices.names[slice_index]
+    score = inside.score(list(dict.fromkeys([*task_metrics, main_metric])))
+    value = score[main_metric]
+    error = None if value is None else inside.sampling_error(main_metric)
     test = None
+    slice_name = slices.names[slice_index]
     if slice_name != OTHER and inside.smaller_class_size >= MIN_OF_CLASS:
         others = rows.take(~is_inside)
-        error_on_others = None
-        if error_on_all is not None and is_inside.mean() < SMALL_FRACTION:
-            error_on_others = error_on_fewer_rows(error_on_all, 1 - is_inside.mean())
-        test = compare_with_rest(value, error, others, metric, error_on_others)
+        error_on_others = error_on_rest(error_on_all, is_inside)
+        test = compare_with_rest(value, error, others, main_metric, error_on_others)
     interval = value_with_interval(value, error)
     calibration = inside.calibration() or dict.fromkeys(CALIBRATION_KEYS)
     reasons = score.get("why", {})
@@ -124,7 +148,7 @@ def score_slice(
         "column": slices.column,
         "slice": slice_name,
         "task": rows.output.name,
-        "metric": metric,
+        "metric": main_metric,
         "rows": score["rows"],
         "positives": score.get("positives"),
         **{key: interval[key] for key in ("value", "low", "high")},
@@ -132,17 +156,27 @@ def score_slice(
         **dict.fromkeys(Verdict._fields),
         **{key: calibration[key] for key in CALIBRATION_KEYS},
         "why": "; ".join(f"{name}: {reason}" for name, reason in reasons.items()),
-        "metrics": {
-            name: score[name] for name in rows.output.task.metric_names if name in score
-        },
+        "metrics": {name: score[name] for name in task_metrics if name in score},
     }
     return record, test
 
 
-def error_on_fewer_rows(error: SamplingError, fraction: float) -> SamplingError:
-    """Returns the error on a fraction of the rows, if they vary as all rows do."""
-    standard_error = error.standard_error / float(np.sqrt(fraction))
-    return error._replace(standard_error=standard_error)
+def error_on_rest(
+    error_on_all: SamplingError | None, is_inside: Array
+) -> SamplingError | None:
+    """Estimates the error on the rows outside of a small slice from the error on all.
+
+    The rest is assumed to vary as all rows do. `is_inside`, (rows,), is True for the
+    rows of the slice.
+
+    Returns: None if the error on all rows is unknown, or if the slice is not small, see
+        `SMALL_FRACTION`.
+    """
+    fraction_inside = is_inside.mean()
+    if error_on_all is None or fraction_inside >= SMALL_FRACTION:
+        return None
+    standard_error = error_on_all.standard_error / float(np.sqrt(1 - fraction_inside))
+    return error_on_all._replace(standard_error=standard_error)
 
 
 def compare_with_rest(

@@ -263,6 +263,18 @@ def test_merged_and_tiny_slices_are_not_tested() -> None:
     assert [record["p"] is not None for record in records] == [True, False, False]
 
 
+def test_record_says_why_a_main_metric_that_the_task_does_not_name_is_undefined() -> (
+    None
+):
+    output = Output("click", "click", Binary(label="click", metrics=["pcoc"]))
+    rows = replace(scored(np.zeros(100), True, seed=1), output=output)
+    rows = replace(rows, label=np.ones(100))
+    (record,) = score_slices([rows], [Slices("city", ["all"], np.zeros(100))])[0]
+    assert (record["metric"], record["value"]) == ("auc", None)
+    assert record["why"].startswith("auc: ")
+    assert list(record["metrics"]) == ["pcoc"]
+
+
 def test_features_with_named_values_give_the_slices_of_their_columns() -> None:
     cells = ["b"] * 150 + ["a"] * 100 + ["c"] * 40 + [None] * 120
     table = pa.table({"city": cells, "copy": cells, "x": np.arange(410.0)})
