@@ -6,13 +6,16 @@ seem unimportant.
 """
 
 from itertools import combinations
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.table import Array
 from mtl_cli.metrics.amounts import mid_ranks
+
+if TYPE_CHECKING:
+    from mtl_cli.features.base import Feature
 
 MAX_ROWS = 10_000  # the number of rows on which features are compared
 # Goodman and Kruskal's lambda needs this many rows whose value occurs more than once.
@@ -105,32 +108,60 @@ def copies(
     Returns: {names of the two features: how similar they are}.
     """
     num_rows = min(MAX_ROWS, len(next(iter(encoded.values()))))
-    ranks_of, codes_of = {}, {}
-    for name, feature in features.by_name.items():
-        columns = features.columns_in(encoded, name)[:num_rows]
-        summary = feature.summary(columns)  # one number per row
-        if feature.numeric and np.issubdtype(summary.dtype, np.floating):
-            rank = mid_ranks(summary, np.ones(len(summary)))  # ties have the mean rank
-            deviation = rank.std() or 1  # 1 replaces 0 if all numbers are equal
-            ranks_of[name] = (rank - rank.mean()) / deviation
-        # Rows with equal values have equal codes, whole numbers from 0.
-        _, codes = np.unique(columns, axis=0, return_inverse=True)
-        codes_of[name] = codes.reshape(-1)
-    num_distinct = {name: codes.max() + 1 for name, codes in codes_of.items()}
+    compared = {
+        name: compared_feature(feature, features.columns_in(encoded, name)[:num_rows])
+        for name, feature in features.by_name.items()
+    }
     pairs = {}
-    for a, b in combinations(features.by_name, 2):
-        if a in ranks_of and b in ranks_of:
-            correlation = abs(float(np.mean(ranks_of[a] * ranks_of[b])))
-            if correlation >= MIN_SIMILARITY:
-                pairs[a, b] = f"nearly copies (rank correlation {correlation:.3f})"
-        elif MIN_RATIO <= num_distinct[a] / num_distinct[b] <= MAX_RATIO:
-            similarity = min(
-                goodman_kruskal_lambda(codes_of[a], codes_of[b]),
-                goodman_kruskal_lambda(codes_of[b], codes_of[a]),
-            )
-            if similarity >= MIN_SIMILARITY:
-                pairs[a, b] = f"nearly copies (Goodman-Kruskal lambda {similarity:.3f})"
+    for a, b in combinations(compared, 2):
+        similarity = copy_similarity(compared[a], compared[b])
+        if similarity is not None:
+            pairs[a, b] = f"nearly copies ({similarity})"
     return pairs
+
+
+class ComparedFeature(NamedTuple):
+    """The values of a feature, in the form in which `copies` compares them.
+
+    Attributes:
+        codes: whole numbers from 0, (rows,). Rows with equal values have equal codes.
+        num_distinct: the number of distinct values.
+        ranks: the ranks of the values, with mean 0 and deviation 1, (rows,); None for a
+            feature that is not numeric.
+    """
+
+    codes: Array
+    num_distinct: int
+    ranks: Array | None
+
+
+def compared_feature(feature: "Feature", columns: Array) -> ComparedFeature:
+    """Prepares a feature for `copies`. The encoded columns are (rows, columns)."""
+    _, codes = np.unique(columns, axis=0, return_inverse=True)
+    codes = codes.reshape(-1)
+    summary = feature.summary(columns)  # one number per row
+    ranks = None
+    if feature.numeric and np.issubdtype(summary.dtype, np.floating):
+        ranks = mid_ranks(summary, np.ones(len(summary)))  # ties have the mean rank
+        deviation = ranks.std() or 1  # 1 replaces 0 if all numbers are equal
+        ranks = (ranks - ranks.mean()) / deviation
+    return ComparedFeature(codes, codes.max() + 1, ranks)
+
+
+def copy_similarity(a: ComparedFeature, b: ComparedFeature) -> str | None:
+    """Returns how similar two features are, as text; None if they are not copies."""
+    if a.ranks is not None and b.ranks is not None:
+        correlation = abs(float(np.mean(a.ranks * b.ranks)))
+        is_copy = correlation >= MIN_SIMILARITY
+        return f"rank correlation {correlation:.3f}" if is_copy else None
+    if not MIN_RATIO <= a.num_distinct / b.num_distinct <= MAX_RATIO:
+        return None
+    weaker_lambda = min(
+        goodman_kruskal_lambda(a.codes, b.codes),
+        goodman_kruskal_lambda(b.codes, a.codes),
+    )
+    is_copy = weaker_lambda >= MIN_SIMILARITY
+    return f"Goodman-Kruskal lambda {weaker_lambda:.3f}" if is_copy else None
 
 
 def goodman_kruskal_lambda(x: Array, y: Array) -> float:

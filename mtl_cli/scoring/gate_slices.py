@@ -74,10 +74,10 @@ def explained_variance(centred_by_layer: list[Array], slices: Slices) -> float:
     """
     codes = np.arange(len(slices.names))[:, None]
     membership = (slices.codes == codes).astype("float64")  # (slices, rows)
-    num_rows = np.maximum(membership.sum(axis=1, keepdims=True), 1)  # (slices, 1)
+    rows_per_slice = np.maximum(membership.sum(axis=1, keepdims=True), 1)
     fractions = [
         # A slice of n rows whose weights sum to S adds n * (S / n)^2 = S^2 / n.
-        ((membership @ centred) ** 2 / num_rows).sum() / (centred**2).sum()
+        ((membership @ centred) ** 2 / rows_per_slice).sum() / (centred**2).sum()
         for centred in centred_by_layer
     ]
     return float(np.mean(fractions)) if fractions else 0.0

@@ -106,27 +106,24 @@ def summarize_layer(
     tasks = list(is_in_space)
     layer_place = place_of(layer)
     summaries = []
-    for route, weights_of_gate in zip(layer.routes, weights, strict=True):
-        place = layer_place
-        task = None  # the gate serves several tasks
-        gate_weights = weights_of_gate  # (rows, experts)
-        if isinstance(route.owner, str):
-            place = f"{layer_place} {route.owner}".strip()
-        elif route.owner is not None:
-            task = tasks[route.owner]
-            gate_weights = weights_of_gate[is_in_space[task]]
+    for route, gate_weights in zip(layer.routes, weights, strict=True):
+        task = tasks[route.owner] if isinstance(route.owner, int) else None
+        owner_name = route.owner if isinstance(route.owner, str) else ""
+        if task is not None:
+            gate_weights = gate_weights[is_in_space[task]]  # (rows, experts)
         experts = list(route.experts)
         if layer.reports_owners:
             gate_weights, experts = average_by_owner(gate_weights, experts)
         names = [expert_name(expert, tasks) for expert in experts]
         summary = summarize_gate(
-            place, task, gate_weights, names, sum_to_one=layer.weights_are_shares
+            f"{layer_place} {owner_name}".strip(),
+            task,
+            gate_weights,
+            names,
+            sum_to_one=layer.weights_are_shares,
         )
-        not_trained = [
-            name
-            for name, expert in zip(names, experts, strict=True)
-            if not expert.trained
-        ]
+        named_experts = zip(names, experts, strict=True)
+        not_trained = [name for name, expert in named_experts if not expert.trained]
         if not_trained:
             summary["not_trained"] = not_trained
         summaries.append(summary)

@@ -56,24 +56,15 @@ def permutation_importance(
         `without_effect`: see `features_by_use`.
     """
     groups = feature_groups(features, sample.features)
-    # Pairs: the features to shuffle together, and the group to which they belong.
-    shuffles = []
-    for group in groups:
-        shuffles.append((group.features, group))
-        if group.has_several:  # Each feature of the group is also shuffled alone.
-            shuffles += [([name], group) for name in group.features]
+    features_and_groups = features_to_shuffle(groups)
     original_scores = main_scores(outputs, sample, network.predict(sample))
     records: list[dict[str, Any]] = []
-    for num_done, (names, group) in enumerate(shuffles, 1):
+    for num_done, (names, group) in enumerate(features_and_groups, 1):
         predictions = shuffled_predictions(network, features, sample, names, repeats)
         shuffled_scores = [main_scores(outputs, sample, x) for x in predictions]
-        for output, score in original_scores.items():
-            # A metric may be undefined after a shuffling: a prediction may be infinite.
-            known = [scores[output] for scores in shuffled_scores if output in scores]
-            if len(known) >= MIN_REPEATS:
-                drops = score - np.array(known)
-                records.append(importance_record(output, names, group, drops))
-        on_step(num_done, len(shuffles))
+        for output, drops in score_drops(original_scores, shuffled_scores).items():
+            records.append(importance_record(output, names, group, drops))
+        on_step(num_done, len(features_and_groups))
     return {
         "rows": sample.num_rows,
         "scored_rows": {
@@ -89,6 +80,22 @@ def permutation_importance(
         ],
         **features_by_use(records),
     }
+
+
+def features_to_shuffle(
+    groups: list[FeatureGroup],
+) -> list[tuple[list[str], FeatureGroup]]:
+    """Returns the features that are shuffled together, and their group, as pairs.
+
+    All features of a group are shuffled together. If the group has several features,
+    each of them is also shuffled alone.
+    """
+    pairs = []
+    for group in groups:
+        pairs.append((group.features, group))
+        if group.has_several:
+            pairs += [([name], group) for name in group.features]
+    return pairs
 
 
 def shuffled_predictions(
@@ -161,6 +168,27 @@ def main_scores(
     return scores
 
 
+def score_drops(
+    original_scores: dict[str, float], shuffled_scores: list[dict[str, float]]
+) -> dict[str, Array]:
+    """Subtracts the score of each shuffling from the original score of each output.
+
+    Args:
+        original_scores: {output: score}.
+        shuffled_scores: {output: score} for each shuffling. An output whose metric is
+            undefined after the shuffling is missing: a prediction may be infinite.
+
+    Returns: {output: drops, (shufflings with a score,)}, without outputs that have
+        fewer than `MIN_REPEATS` drops.
+    """
+    drops = {}
+    for output, original_score in original_scores.items():
+        known = [scores[output] for scores in shuffled_scores if output in scores]
+        if len(known) >= MIN_REPEATS:
+            drops[output] = original_score - np.array(known)
+    return drops
+
+
 def importance_record(
     output: str, names: list[str], group: FeatureGroup, drops: Array
 ) -> dict[str, Any]:
@@ -180,7 +208,7 @@ def importance_record(
         `importance`: the mean drop.
         `low`: the lower end of the interval.
         `high`: the upper end of the interval.
-        `drops`: the original score minus the score of each shuffling, (repeats,).
+        `drops`: see `score_drops`.
     """
     is_part_of_group = len(names) < len(group.features)
     mean = float(np.mean(drops))
