@@ -14,12 +14,8 @@ from mtl_cli.core.errors import DataError
 from mtl_cli.heads.base import Output
 from mtl_cli.scoring.scored_rows import ScoredRows
 from mtl_cli.scoring.slice_scores import compare_with_rest, score_slices
-from mtl_cli.scoring.slices import (
-    MAX_DISTINCT_NUMBERS,
-    Slices,
-    slices_by,
-    slices_by_feature,
-)
+from mtl_cli.scoring.slices import Slices, slices_by, slices_by_feature
+from mtl_cli.scoring.value_codes import MAX_DISTINCT_NUMBERS
 from mtl_cli.tasks.binary import Binary
 from mtl_cli.tasks.wlr import WLR
 

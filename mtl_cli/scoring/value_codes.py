@@ -1,0 +1,160 @@
+"""Finds the distinct values of a column, or ranges of its numbers.
+
+Times are cut into ranges as numbers are. A *value code* is the index of a row's value
+(or range) among the distinct values (or ranges) of the column.
+"""
+
+from contextlib import suppress
+from decimal import Decimal
+from itertools import compress, pairwise
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute
+
+from mtl_cli.columns.arrow_types import is_text, plain_type, time_counts
+from mtl_cli.columns.cells import empty_cells
+from mtl_cli.core.errors import printable
+from mtl_cli.data.split_times import TEXT_DATES
+from mtl_cli.data.table import Array
+
+MAX_DISTINCT_NUMBERS = 20  # a column with more distinct numbers is cut into ranges
+NUM_RANGES = 5  # the number of ranges, with about equally many rows each
+EMPTY = "(empty)"  # the name of empty cells
+
+
+def codes_of_values(cells: pa.ChunkedArray, are_ids: bool) -> tuple[list[str], Array]:
+    """Finds the values of a column, and the value code of each row.
+
+    A column with more than `MAX_DISTINCT_NUMBERS` distinct numbers or times is cut into
+    ranges, unless `are_ids` says that they are ids.
+
+    Returns: the names of the values or ranges; and the value code of each row, (rows,).
+    """
+    cells = cells.cast(plain_type(cells.type))
+    if is_text(cells.type):  # An empty text is an empty cell.
+        cells = pa.compute.if_else(pa.compute.equal(cells, ""), None, cells)
+    is_empty = empty_cells(cells)
+    cells_or_times = dates_from_text(cells, is_empty)
+    numbers = None if are_ids else as_float64(cells_or_times, is_empty)
+    if numbers is None:
+        return distinct_values(cells)
+    is_empty |= np.isnan(numbers)  # the text "nan"
+    if len(np.unique(numbers[~is_empty])) <= MAX_DISTINCT_NUMBERS:
+        return distinct_values(cells)
+    return number_ranges(numbers, is_empty, cells_or_times)
+
+
+def dates_from_text(cells: pa.ChunkedArray, is_empty: Array) -> pa.ChunkedArray:
+    """Reads text such as 2026-01-31 12:00:00 as times; other cells stay as they are."""
+    for dtype in TEXT_DATES if is_text(cells.type) else ():
+        with suppress(pa.ArrowInvalid):  # some text is no date of this type
+            filled = pa.compute.if_else(pa.array(is_empty), None, cells)
+            return filled.cast(dtype)
+    return cells
+
+
+def as_float64(cells: pa.ChunkedArray, is_empty: Array) -> Array | None:
+    """Converts numbers or times to float64, (rows,); an empty cell becomes 0.
+
+    Returns: None if the cells are neither numbers nor times.
+    """
+    types = pa.types
+    dtype = cells.type
+    if types.is_boolean(dtype) or types.is_null(dtype):
+        return None
+    if types.is_temporal(dtype):
+        cells = time_counts(cells)
+    try:
+        numbers = pa.compute.fill_null(cells.cast(pa.float64(), safe=False), 0.0)
+    except pa.ArrowException:  # text that is not a number
+        return None
+    return np.where(is_empty, 0.0, numbers.to_numpy())
+
+
+def number_ranges(
+    numbers: Array, is_empty: Array, cells: pa.ChunkedArray
+) -> tuple[list[str], Array]:
+    """Cuts numbers, or times as numbers, into ranges with about equally many rows.
+
+    Empty cells form one more range. A number that is the limit of two ranges is in the
+    lower range: after `up to 3`, the range `3 to 5` has the numbers above 3. `cells`
+    are the numbers or times as the table holds them.
+
+    Returns: the names of the ranges that have rows; and the index of each row's range
+        among these names, (rows,).
+    """
+    quantiles = np.linspace(0, 1, NUM_RANGES + 1)[1:-1]
+    # The method "lower" gives values of the column. The usual interpolation between two
+    # values would give NaN between -inf and inf.
+    edges = np.unique(np.quantile(numbers[~is_empty], quantiles, method="lower"))
+    if pa.types.is_temporal(cells.type):
+        edge_rows = [np.argmax((numbers == edge) & ~is_empty) for edge in edges]
+        texts = [value_text(cells[int(row)].as_py()) for row in edge_rows]
+    else:
+        texts = edge_texts(edges, numbers[~is_empty])
+    names = [f"up to {texts[0]}"]
+    names += [f"{low} to {high}" for low, high in pairwise(texts)]
+    names += [f"above {texts[-1]}", EMPTY]
+    indices = np.searchsorted(edges, numbers, side="left")
+    indices[is_empty] = names.index(EMPTY)
+    # Ranges without rows are removed, and the remaining ranges are numbered again.
+    has_rows = np.bincount(indices, minlength=len(names)) > 0
+    new_index = np.cumsum(has_rows) - 1
+    return list(compress(names, has_rows)), new_index[indices]
+
+
+def edge_texts(edges: Array, numbers: Array) -> list[str]:
+    """Writes the edges of ranges with as few digits, from 6 on, as tell the ranges.
+
+    The edges as they are written cut the numbers into the same ranges, so that a reader
+    finds the rows of a range by its name. Whole numbers of many digits, such as times
+    in seconds, need more than 6.
+
+    Args:
+        edges: the edges, ascending, (ranges - 1,).
+        numbers: the numbers that are cut, (rows,), without NaN.
+    """
+    ranges = np.searchsorted(edges, numbers)
+    for num_digits in range(6, 18):  # 17 digits tell any two numbers apart
+        texts = [f"{edge:.{num_digits}g}" for edge in edges]
+        written = np.array([float(text) for text in texts])
+        if np.array_equal(np.searchsorted(written, numbers), ranges):
+            break
+    return texts
+
+
+def distinct_values(cells: pa.ChunkedArray) -> tuple[list[str], Array]:
+    """Finds the distinct values of a column.
+
+    Returns: the values as text, sorted, numbers first; and the index of each row's
+        value among the texts, (rows,).
+    """
+    encoded = cells.combine_chunks().dictionary_encode(null_encoding="encode")
+    values = encoded.dictionary.to_pylist()
+    # Two values, such as None and NaN, can have the same text. Values with the same
+    # text get one value code.
+    texts = [value_text(value) for value in values]
+    order = sorted(range(len(values)), key=lambda i: sort_key(values[i]))
+    sorted_texts = dict.fromkeys(texts[i] for i in order)
+    code_of_text = {text: code for code, text in enumerate(sorted_texts)}
+    codes = np.array([code_of_text[text] for text in texts])
+    return list(code_of_text), codes[np.asarray(encoded.indices)]
+
+
+def value_text(value: Any) -> str:
+    """Returns a value as text. NaN, the only value unequal to itself, is empty."""
+    if value is None or value != value:
+        return EMPTY
+    if isinstance(value, float):
+        value += 0.0  # -0.0 becomes 0.0
+    return printable(str(value))
+
+
+def sort_key(value: object) -> tuple[bool, float, str]:
+    """Returns a key that sorts numbers by size, and other values after them as text."""
+    # NaN is not a number here: only NaN is unequal to itself.
+    if isinstance(value, int | float | Decimal) and value == value:
+        return False, float(value), ""
+    return True, 0.0, str(value)
