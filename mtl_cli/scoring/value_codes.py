@@ -88,7 +88,8 @@ def number_ranges(
     quantiles = np.linspace(0, 1, NUM_RANGES + 1)[1:-1]
     # The method "lower" gives values of the column. The usual interpolation between two
     # values would give NaN between -inf and inf.
-    edges = np.unique(np.quantile(numbers[~is_empty], quantiles, method="lower"))
+    # Adding 0.0 turns -0.0 into 0.0.
+    edges = np.unique(np.quantile(numbers[~is_empty], quantiles, method="lower")) + 0.0
     if pa.types.is_temporal(cells.type):
         edge_rows = [np.argmax((numbers == edge) & ~is_empty) for edge in edges]
         texts = [value_text(cells[int(row)].as_py()) for row in edge_rows]

@@ -300,6 +300,11 @@ def test_features_whose_rows_are_all_in_one_slice_are_left_out() -> None:
     assert slices_by_feature(fitted, fitted.encode(table)) == []
 
 
+def test_negative_zero_is_no_limit_of_a_range() -> None:
+    numbers = np.array([-0.0] * 500 + [*range(1, 101)])
+    assert list(counts(numbers)) == ["up to 0", "above 0"]
+
+
 NUMBERS = [str(i % 40) for i in range(4000)]
 
 
