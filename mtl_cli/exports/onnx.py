@@ -159,11 +159,27 @@ def encoding_graph(model: TrainedModel) -> "ModelProto":
 
 def network_graph(model: TrainedModel, outputs: list[str]) -> "ModelProto":
     """Converts the network to the graph from `network_inputs` to the named outputs."""
-    import tensorflow as tf
-    import tf2onnx
-    from onnx import compose, helper, version_converter
+    from onnx import compose, version_converter
 
     from mtl_cli.graphs.onnx import OPERATOR_SETS, OPSET
+
+    converted = converted_network(model, outputs)
+    # Without the prefix, a tensor of the network could have the name of a raw column.
+    prefixed = compose.add_prefix(converted, NETWORK)
+    graph_model = version_converter.convert_version(prefixed, OPSET)
+    name_outputs(graph_model, outputs)
+    # `merge_models` needs two graphs with the same versions of operators and format.
+    del graph_model.opset_import[:]
+    graph_model.opset_import.extend(OPERATOR_SETS)
+    graph_model.ir_version = IR_VERSION
+    return graph_model
+
+
+def converted_network(model: TrainedModel, outputs: list[str]) -> "ModelProto":
+    """Converts the network with tf2onnx, which chooses the names of the outputs."""
+    import tensorflow as tf
+    import tf2onnx
+
     from mtl_cli.network.serving import Scorer
 
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
@@ -182,6 +198,7 @@ def network_graph(model: TrainedModel, outputs: list[str]) -> "ModelProto":
     ]
     specs.append(tf.TensorSpec([None], tf.bool, name=IS_ACCEPTED))
     function = tf.function(predictions, autograph=False)
+    converted: ModelProto
     converted, _ = tf2onnx.convert.from_function(
         function,
         specs,
@@ -189,18 +206,17 @@ def network_graph(model: TrainedModel, outputs: list[str]) -> "ModelProto":
         custom_op_handlers={"Expm1": (convert_expm1, [])},
     )
     check_operations(converted)
-    # Without the prefix, a tensor of the network could have the name of a raw column.
-    prefixed = compose.add_prefix(converted, NETWORK)
-    graph_model = version_converter.convert_version(prefixed, OPSET)
+    return converted
+
+
+def name_outputs(graph_model: "ModelProto", names: list[str]) -> None:
+    """Gives the outputs of a graph these names, in order."""
+    from onnx import helper
+
     graph = graph_model.graph
-    for name, output in zip(outputs, graph.output, strict=True):
+    for name, output in zip(names, graph.output, strict=True):
         graph.node.append(helper.make_node("Identity", [output.name], [name]))
         output.name = name
-    # `merge_models` needs two graphs with the same versions of operators and format.
-    del graph_model.opset_import[:]
-    graph_model.opset_import.extend(OPERATOR_SETS)
-    graph_model.ir_version = IR_VERSION
-    return graph_model
 
 
 def convert_expm1(context: Any, node: Any, name: str, arguments: Any) -> None:

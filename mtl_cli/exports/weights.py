@@ -17,6 +17,7 @@ from mtl_cli.exports.base import ExportFormat, ExportRecord
 from mtl_cli.network.trained_model import TrainedModel
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     import pyarrow as pa
 
     from mtl_cli.exports.base import Predictions
@@ -124,12 +125,12 @@ def embedding_tables(layer: Any, model: TrainedModel) -> dict[str, Any]:
     group = table_group_of(layer, model)
     if group is None:
         return {}
-    rows = {}
+    row_bounds = {}
     start = 0
     for feature, size in group.sizes.items():
-        rows[feature] = [start, start + size]
+        row_bounds[feature] = [start, start + size]
         start += size
-    return {"tables": rows}
+    return {"tables": row_bounds}
 
 
 def table_group_of(layer: Any, model: TrainedModel) -> "TableGroup | None":
@@ -187,8 +188,6 @@ def load(path: Path) -> TrainedModel:
     Raises an `OSError` if a file cannot be read, a `ValueError` if a file is damaged or
     the files do not fit each other.
     """
-    import numpy as np
-
     from mtl_cli.config.run_config import Config
     from mtl_cli.data.feature_set import FeatureSet
     from mtl_cli.network.build import build
@@ -201,14 +200,25 @@ def load(path: Path) -> TrainedModel:
         raise ValueError(f"{MANIFEST}: config: {first_problem(error)}") from None
     learnt = {name: keys["learnt"] for name, keys in manifest["features"].items()}
     features = FeatureSet(config.dataset.used_features, learnt)
-    check_npz(path / WEIGHTS)
-    with np.load(path / WEIGHTS, allow_pickle=False) as archive:
-        weights = {name: archive[name] for name in archive.files}
-    for name, array in weights.items():
-        check_numbers(name, array)
-    sizes = [array.size for array in weights.values()]
+    arrays = read_arrays(path / WEIGHTS)
+    sizes = [array.size for array in arrays.values()]
     check_size(config, features.layout, manifest["labels"], sizes)
     network = build(config, features.layout, manifest["labels"])
     for name, weight in named_weights(network).items():
-        weight.assign(weights[name])
+        weight.assign(arrays[name])
     return TrainedModel(network, features, config, path)
+
+
+def read_arrays(path: Path) -> "dict[str, npt.NDArray[Any]]":
+    """Reads an archive of NumPy arrays, {name: array}, and checks the numbers.
+
+    Raises an `OSError` if the file cannot be read, a `ValueError` if it is damaged.
+    """
+    import numpy as np
+
+    check_npz(path)
+    with np.load(path, allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    for name, array in arrays.items():
+        check_numbers(name, array)
+    return arrays

@@ -130,10 +130,11 @@ class OnnxOps(GraphOps):
         )
 
     def join_columns(self, columns: Sequence[str], separator: str) -> str:
-        separator = self.constant(separator)
+        separator_tensor = self.constant(separator)
 
         def join(a: str, b: str) -> str:
-            return self.add("StringConcat", self.add("StringConcat", a, separator), b)
+            with_separator = self.add("StringConcat", a, separator_tensor)
+            return self.add("StringConcat", with_separator, b)
 
         return reduce(join, columns)
 
@@ -179,9 +180,10 @@ class OnnxOps(GraphOps):
         return self.add("Mul", self.add("Sign", x), self.add("Log", one_plus_size))
 
     def interpolate(self, x: str, xs: Sequence[float], ys: Sequence[float]) -> str:
-        line = self.count_cuts(x, xs)
+        segment = self.count_cuts(x, xs)
         x0, y0, slope = (
-            self.add("Gather", self.double(values), line) for values in segments(xs, ys)
+            self.add("Gather", self.double(values), segment)
+            for values in segments(xs, ys)
         )
         return self.add("Add", self.add("Mul", slope, self.add("Sub", x, x0)), y0)
 
@@ -206,15 +208,7 @@ class OnnxOps(GraphOps):
     def last_values(
         self, is_present: str, lists: Sequence[str], max_length: int
     ) -> list[str]:
-        one_if_present = self.cast(is_present, "int64")
-        num_present = self.sum_of_row(one_if_present)
-        excess = self.add("Sub", num_present, self.constant(max_length))
-        num_dropped = self.add("Max", excess, self.constant(0))
-        # The column of each present cell in the result; negative for a dropped cell.
-        one = self.constant(1)
-        num_present_so_far = self.add("CumSum", one_if_present, one)  # along axis 1
-        offset = self.add("Add", num_dropped, one)
-        new_column = self.add("Sub", num_present_so_far, offset)
+        new_column = self.columns_in_result(is_present, max_length)
         is_in_result = self.add("GreaterOrEqual", new_column, self.constant(0))
         is_kept = self.add("And", is_present, is_in_result)
         # Absent and dropped cells all go to one extra column. It is cut off below.
@@ -228,6 +222,21 @@ class OnnxOps(GraphOps):
             scattered = self.add("ScatterElements", zeros, new_column, values, axis=1)
             results.append(self.first_columns(scattered, self.constant([max_length])))
         return results
+
+    def columns_in_result(self, is_present: str, max_length: int) -> str:
+        """Returns the column that each present cell gets in `last_values`.
+
+        The column of a present cell that is dropped is negative. The columns of absent
+        cells have no meaning.
+        """
+        one_if_present = self.cast(is_present, "int64")
+        num_present = self.sum_of_row(one_if_present)
+        excess = self.add("Sub", num_present, self.constant(max_length))
+        num_dropped = self.add("Max", excess, self.constant(0))
+        one = self.constant(1)
+        num_present_so_far = self.add("CumSum", one_if_present, one)  # along axis 1
+        offset = self.add("Add", num_dropped, one)
+        return self.add("Sub", num_present_so_far, offset)
 
     def normalize(self, weights: str) -> str:
         total = self.sum_of_row(weights)

@@ -103,8 +103,8 @@ class TensorFlowOps(GraphOps):
     def interpolate(
         self, x: Tensor, xs: Sequence[float], ys: Sequence[float]
     ) -> Tensor:
-        line = tf.searchsorted(doubles(xs), x, "right")
-        x0, y0, slope = (tf.gather(doubles(v), line) for v in segments(xs, ys))
+        segment = tf.searchsorted(doubles(xs), x, "right")
+        x0, y0, slope = (tf.gather(doubles(v), segment) for v in segments(xs, ys))
         return slope * (x - x0) + y0
 
     def ramps(

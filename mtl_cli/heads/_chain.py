@@ -141,7 +141,7 @@ class Chain(Heads):
     def label_warnings(self, tasks: Tasks, labels: Labels) -> list[str]:
         """Returns a warning for each step that rows reach without an earlier step."""
         steps = self.steps(tasks)
-        lines = []
+        warnings = []
         for position, name in enumerate(steps[1:], start=1):
             earlier = steps[:position]
             reached_rows = labels[name] == 1
@@ -149,13 +149,13 @@ class Chain(Heads):
                 [labels[step] == 0 for step in earlier], axis=0
             )
             if skipping_rows.any():
-                lines.append(
+                warnings.append(
                     f"the labels break the funnel rule of {self.NAME}: "
                     f"{skipping_rows.sum():,} of {reached_rows.sum():,} training rows "
                     f"with {name} = 1 have {' = 0 or '.join(earlier)} = 0, so that "
                     f"{self.EQUATION} cannot fit all these labels"
                 )
-        return lines
+        return warnings
 
 
 def logit_of_product(a: Tensor, b: Tensor) -> Tensor:

@@ -66,11 +66,11 @@ class ESMM(Chain):
         """Warns of tasks that no key names, and of labels that break the funnel."""
         click, conversion = self.steps(tasks)
         binary = [name for name, task in tasks.items() if task.BINARY_LABELS]
-        lines = []
+        warnings = []
         if len(binary) > 2 and None in (self.click_task, self.conversion_task):
-            lines.append(
+            warnings.append(
                 f"{self.NAME} takes {click} for the click and {conversion} for the "
                 f"conversion, of the tasks {', '.join(binary)}; to choose others, set "
                 "model.click_task and model.conversion_task"
             )
-        return lines + super().label_warnings(tasks, labels)
+        return warnings + super().label_warnings(tasks, labels)
