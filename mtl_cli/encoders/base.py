@@ -3,6 +3,7 @@
 import operator
 from abc import abstractmethod
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from pydantic import Field
@@ -112,33 +113,10 @@ class Encoder(Options):
         Returns: the encodings, `(batch, dim)` each, and the x of each encoding before
             the domain gate.
         """
-        from keras import ops
-
         from mtl_cli.layers import lookup
 
-        options = {"stddev": self.embedding_stddev, "l2": self.l2_embedding}
-        # The embeddings of each group of tables: (num_sets, batch, features, length).
-        embeddings_by_group = [
-            lookup.look_up(
-                inputs, layout, group, num_sets=num_sets, name=group.layer, **options
-            )
-            for group in lookup.table_groups(layout, self.embedding_dim)
-        ]
-
-        def first_order() -> Tensor:
-            # Each weight is an embedding of length 1. Training changes this embedding
-            # even if the feature's own embeddings are frozen.
-            weights = [
-                lookup.look_up(
-                    inputs, layout, group._replace(dim=1, frozen=False), **options
-                )
-                for group in lookup.table_groups(layout, 1)
-            ]  # (1, batch, features, 1) each
-            return ops.sum(ops.concatenate(weights, axis=2), axis=(0, 2))
-
+        sets = self._look_up_sets(inputs, layout, num_sets)
         dense = [inputs["dense"]] if "dense" in inputs else []
-        # The embeddings of each set: (batch, features, length) for each group.
-        sets = [[e[i] for e in embeddings_by_group] for i in range(num_sets)]
         xs = [lookup.side_by_side(embeddings, dense) for embeddings in sets]
         columns = self.columns(layout)
         scaled_xs = xs
@@ -147,6 +125,7 @@ class Encoder(Options):
                 xs, columns, self.domain_features, self.domain_gate_units, dense_options
             )
             sets = list(map(lookup.split_like, scaled_xs, sets))
+        first_order = partial(self._first_order, inputs, layout)
         outputs = [
             self._encode_set(embeddings, x, first_order, dense_options)
             for embeddings, x in zip(sets, scaled_xs, strict=True)
@@ -155,6 +134,50 @@ class Encoder(Options):
         are_x = all(map(operator.is_, outputs, scaled_xs))
         embedded = [name for name, block in layout.blocks.items() if block.table]
         return Encodings(outputs, xs, columns, embedded, outputs_are_x=are_x)
+
+    def _look_up_sets(
+        self, inputs: dict[str, Tensor], layout: Layout, num_sets: int
+    ) -> list[list[Tensor]]:
+        """Connects the embedding layers. For the arguments, see `encode`.
+
+        Returns: for each set, the embeddings of each group of tables, `(batch,
+            features, length)`.
+        """
+        from mtl_cli.layers import lookup
+
+        embeddings_by_group = [
+            lookup.look_up(
+                inputs,
+                layout,
+                group,
+                num_sets=num_sets,
+                name=group.layer,
+                stddev=self.embedding_stddev,
+                l2=self.l2_embedding,
+            )
+            for group in lookup.table_groups(layout, self.embedding_dim)
+        ]  # (num_sets, batch, features, length) each
+        return [[e[i] for e in embeddings_by_group] for i in range(num_sets)]
+
+    def _first_order(self, inputs: dict[str, Tensor], layout: Layout) -> Tensor:
+        """Connects the weights of the ids, and sums them; see `Fields.first_order`."""
+        from keras import ops
+
+        from mtl_cli.layers import lookup
+
+        # Each weight is an embedding of length 1. Training changes this embedding even
+        # if the feature's own embeddings are frozen.
+        weights = [
+            lookup.look_up(
+                inputs,
+                layout,
+                group._replace(dim=1, frozen=False),
+                stddev=self.embedding_stddev,
+                l2=self.l2_embedding,
+            )
+            for group in lookup.table_groups(layout, 1)
+        ]  # (1, batch, features, 1) each
+        return ops.sum(ops.concatenate(weights, axis=2), axis=(0, 2))
 
     def _encode_set(
         self,
