@@ -81,24 +81,48 @@ class DBMTL(Towers):
     ) -> list[Tensor]:
         from keras import ops
 
-        from mtl_cli.layers import ParallelMLP
-        from mtl_cli.layers.towers import (
-            connect_by_widths,
-            connect_logits,
-            layer_name,
-            select_tasks,
+        from mtl_cli.layers.towers import connect_logits
+
+        names = [tower.task for tower in towers]
+        c = self._connect_hidden_layers(hidden, towers, **dense_options)
+        r = self._connect_relations(names, c, **dense_options)
+        return connect_logits(
+            ops.stack(r),  # (T, batch, units)
+            [tower.num_logits for tower in towers],
+            encodings.num_members,
+            **dense_options,
         )
 
-        def connect_hidden(units: Sequence[int], tasks: Sequence[int]) -> Tensor:
+    def _connect_hidden_layers(
+        self, hidden: Tensor, towers: Sequence[TowerSpec], **dense_options: Any
+    ) -> list[Tensor]:
+        """Connects the hidden layers of the towers. Returns c_t, `(batch, units)`."""
+        from mtl_cli.layers import ParallelMLP
+        from mtl_cli.layers.towers import connect_by_widths, layer_name, select_tasks
+
+        def connect(units: Sequence[int], tasks: Sequence[int]) -> Tensor:
             name = layer_name(tasks)
             mlp = ParallelMLP(len(tasks), units, name=name, **dense_options)
             return mlp(select_tasks(hidden, tasks))
 
-        # c_t of each task, (batch, units)
-        c = connect_by_widths([tower.units for tower in towers], connect_hidden)
-        names = [tower.task for tower in towers]
+        return connect_by_widths([tower.units for tower in towers], connect)
+
+    def _connect_relations(
+        self, names: Sequence[str], c: Sequence[Tensor], **dense_options: Any
+    ) -> list[Tensor]:
+        """Connects the relation networks of all tasks, parents before children.
+
+        Args:
+            names: the names of the tasks.
+            c: c_t of each task, `(batch, units)`.
+            **dense_options: arguments of the layers.
+
+        Returns: r_t of each task, `(batch, units)`.
+        """
+        from keras import ops
+
         parents = self.parents_of(names)
-        r: dict[str, Tensor] = {}  # r_t by task, (batch, units)
+        r: dict[str, Tensor] = {}  # r_t by task
         graph = TopologicalSorter(parents)
         graph.prepare()
         # In each round, connect the tasks whose parents are all connected.
@@ -108,25 +132,24 @@ class DBMTL(Towers):
                 ops.concatenate([c[t], *(r[p] for p in parents[names[t]])], axis=-1)
                 for t in tasks
             ]
-            outputs = self._connect_relations(tasks, inputs, **dense_options)
+            outputs = self._connect_round(tasks, inputs, **dense_options)
             r |= {names[t]: r_t for t, r_t in zip(tasks, outputs, strict=True)}
             graph.done(*ready)
-        r_by_task = ops.stack([r[name] for name in names])  # (T, batch, units)
-        return connect_logits(
-            r_by_task,
-            [tower.num_logits for tower in towers],
-            encodings.num_members,
-            **dense_options,
-        )
+        return [r[name] for name in names]
 
-    def _connect_relations(
+    def _connect_round(
         self, tasks: Sequence[int], inputs: Sequence[Tensor], **dense_options: Any
     ) -> list[Tensor]:
-        """Connects the relation network of some tasks to an input `(batch, dim)` each.
+        """Connects the relation networks of tasks that do not depend on each other.
 
         The more parents a task has, the wider is the input of its relation network.
 
-        Returns: the outputs r_t, `(batch, units)` each.
+        Args:
+            tasks: the indices of the tasks.
+            inputs: the input of each task's relation network, `(batch, dim)`.
+            **dense_options: arguments of the layers.
+
+        Returns: r_t of each task, `(batch, units)`.
         """
         from keras import ops
 

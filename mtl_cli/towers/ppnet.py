@@ -59,7 +59,6 @@ class PPNet(Towers):
         **dense_options: Any,
     ) -> list[Tensor]:
         from mtl_cli.layers import ParallelMLP, experts_of
-        from mtl_cli.layers.gate_nu import feature_units
         from mtl_cli.layers.routing import HIDDEN
         from mtl_cli.layers.towers import (
             connect_by_widths,
@@ -69,11 +68,7 @@ class PPNet(Towers):
         )
 
         u = self._gate_inputs(encodings, len(towers))
-        # The names of the units of v_t^1, for reports. If the towers read x, these are
-        # the names of features.
-        units_of_v1 = experts_of(HIDDEN, hidden.shape[-1])
-        if encodings.outputs_are_x and hidden is encodings.outputs[0]:
-            units_of_v1 = feature_units(encodings.columns)
+        units_of_v1 = input_units(hidden, encodings)
 
         def connect_gated(widths: Sequence[int], tasks: Sequence[int]) -> Tensor:
             *hidden_widths, num_logits = widths
@@ -146,3 +141,17 @@ class PPNet(Towers):
             **dense_options,
         )
         return gates(u)
+
+
+def input_units(hidden: Tensor, encodings: Encodings) -> "Sequence[Expert]":
+    """Returns the names of the units of v_t^1, for reports.
+
+    The names are numbers or, if the towers read x, the names of features.
+    """
+    from mtl_cli.layers import experts_of
+    from mtl_cli.layers.gate_nu import feature_units
+    from mtl_cli.layers.routing import HIDDEN
+
+    if encodings.outputs_are_x and hidden is encodings.outputs[0]:
+        return feature_units(encodings.columns)
+    return experts_of(HIDDEN, hidden.shape[-1])
