@@ -135,8 +135,10 @@ def check_size(model: TrainedModel) -> None:
 def rename_inputs(path: Path, new_names: dict[str, str]) -> None:
     """Renames the inputs of a model in its file `saved_model.pb`.
 
-    `new_names` is {name of an input in the file: its new name, a raw column}. The new
-    names differ from all names in the file.
+    Args:
+        path: the file.
+        new_names: {name of an input in the file: its new name, a raw column}. The new
+            names differ from all names in the file.
     """
     from tensorflow.core.protobuf import saved_model_pb2
 

@@ -98,8 +98,9 @@ def named_weights(network: "Network") -> dict[str, Any]:
 
     Keras adds a number to the name of a layer if an earlier network of the process has
     a layer of the same name. Therefore every number at the end of a layer's name is
-    removed, also a number that is part of the layer's own name. If two weights then
-    have the same name, the second ends in `_2`, the third in `_3`.
+    removed, also a number that is part of the layer's own name: `level_1/kernel`
+    becomes `level/kernel`. If two weights then have the same name, the second ends in
+    `_2`, the third in `_3`.
 
     In an ensemble of runs, the names of a run's weights begin with `run_1/`, `run_2/`.
     """

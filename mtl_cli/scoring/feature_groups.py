@@ -58,7 +58,11 @@ def feature_groups(
     """Groups features that share a column or an embedding table, or are copies.
 
     Each feature is in one group. If a is linked with b, and b with c, all three are in
-    one group. `encoded` are encoded rows, {input of the network: (rows, width)}.
+    one group.
+
+    Args:
+        features: the features of the data set.
+        encoded: encoded rows, {input of the network: (rows, width)}.
     """
     names = list(features.by_name)
     # All features of a group share one list of the group's features.

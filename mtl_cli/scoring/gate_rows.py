@@ -1,6 +1,11 @@
-"""Tables of the weight that each gate gives to each expert, and a warning.
+"""The texts that reports show about gates: tables of their weights, and a warning.
 
-The functions take the content of a `gates.json`, see `gate_usage.GateUsage`.
+The functions take the content of a `gates.json`, see `gate_usage.GateUsage`:
+
+    {"gates": [{"level": "level_1", "task": "click", "polarised": None,
+                "weights": {"shared 1": 0.33, "shared 2": 0.67}, ...}, ...],
+     "dead": ["level_1 shared 3"],
+     "slices": [{"column": "city", "slice": "Rome", "gates": [...], ...}, ...], ...}
 """
 
 from collections.abc import Mapping
@@ -13,9 +18,9 @@ class GateRow(NamedTuple):
     """How one gate weighs its experts, as the texts of one row of a table.
 
     Attributes:
-        name: the gate's level and task.
+        name: the gate's level and task: `level_1 click`.
         entropy_of_mean: the entropy of the mean weights, such as `95 %`; `-` if the
-            weights of the gate do not sum to 1, or without rows.
+            weights of the gate do not sum to 1, or if there are no rows.
         mean_entropy: the mean over rows of the entropy of a row's weights, such as
             `80 %`; `-` in the same cases.
         weights: each expert's name and mean weight in percent, such as
@@ -33,7 +38,7 @@ class GateTable(NamedTuple):
     """How one gate weighs its experts, on all rows and on each slice.
 
     Attributes:
-        name: the gate's level and task.
+        name: the title of the gate, see `gate_title`.
         experts: the names of the experts.
         rows: the rows of the table: pairs of a name, and the mean weight of each expert
             in percent. The name is `ALL_ROWS`, or a column and slice: `city: Rome`.

@@ -101,7 +101,10 @@ def summarize_layer(
 ) -> list[GateSummary]:
     """Summarizes each gate of a layer.
 
-    The weights are `(gates, rows, experts)`. For `is_in_space`, see `GateWeights`.
+    Args:
+        layer: the layer of gates.
+        weights: `(gates, rows, experts)`.
+        is_in_space: see `GateWeights`.
     """
     tasks = list(is_in_space)
     layer_place = place_of(layer)
@@ -157,9 +160,13 @@ def expert_name(expert: "Expert", tasks: list[str]) -> str:
 def average_by_owner(
     weights: Array, experts: "list[Expert]"
 ) -> "tuple[Array, list[Expert]]":
-    """Averages the weights `(rows, experts)` of experts that have the same owner.
+    """Averages the weights of experts that have the same owner.
 
     For example, each column of a feature is an expert whose owner is the feature.
+
+    Args:
+        weights: `(rows, experts)`.
+        experts: the experts, in the order of their weights.
 
     Returns: the mean weights, `(rows, owners)`; and one expert per owner, without a
         number, that represents all experts of the owner. The representative is trained
@@ -184,10 +191,14 @@ def summarize_gate(
     experts: list[str],
     sum_to_one: bool = True,
 ) -> GateSummary:
-    """Summarizes the weights of one gate, `(rows, experts)`.
+    """Summarizes the weights of one gate.
 
-    `experts` are the names of the experts. `sum_to_one` says whether the weights of
-    each row sum to 1. `place` becomes the entry `level`; for `task`, see `GateSummary`.
+    Args:
+        place: the place of the gate, the entry `level` of the summary.
+        task: the task of the gate; None if the gate serves several tasks.
+        weights: `(rows, experts)`.
+        experts: the names of the experts.
+        sum_to_one: whether the weights of each row sum to 1.
     """
     summary: GateSummary = {
         "level": place,

@@ -137,8 +137,13 @@ def shuffle_features(
 ) -> dict[str, Array]:
     """Returns encoded rows in which some features have the values of other rows.
 
-    Row i gets the values of row `order[i]`; the order has the shape (rows,). Inputs of
-    the network that hold none of the features are not copied.
+    Inputs of the network that hold none of the features are not copied.
+
+    Args:
+        features: the features of the data set.
+        encoded: the encoded rows, {input of the network: (rows, width)}.
+        names: the names of the features to shuffle.
+        order: row i gets the values of row `order[i]`, (rows,).
     """
     inputs = dict(encoded)
     for input_name, values in encoded.items():

@@ -117,12 +117,14 @@ class ScoredRows:
         counts once per class, with the probability of the class as its prediction and
         with the label 1 if the row has this class, else 0.
 
-        Returns: `predicted` and `actual`, the mean prediction and label of all rows;
-            `ratio`, predicted / actual, or None if it is undefined or always 1;
-            `error`, the expected calibration error; and `buckets`, {`predicted`: mean
-            predictions, `actual`: mean labels} with one mean for each bucket of the
-            metric `ece`. None in place of the dict if there are no rows, or if a
-            prediction is not finite.
+        Returns: None if there are no rows, or if a prediction is not finite; otherwise
+            a dict with these keys:
+            `predicted`: the mean prediction of all rows.
+            `actual`: the mean label of all rows.
+            `ratio`: predicted / actual; None if the ratio is undefined or always 1.
+            `error`: the expected calibration error.
+            `buckets`: {"predicted": mean predictions, "actual": mean labels}, lists
+            with one mean for each bucket of the metric `ece`.
         """
         if prediction_problem(self.prediction):
             return None

@@ -79,8 +79,12 @@ def number_ranges(
     """Cuts numbers, or times as numbers, into ranges with about equally many rows.
 
     Empty cells form one more range. A number that is the limit of two ranges is in the
-    lower range: after `up to 3`, the range `3 to 5` has the numbers above 3. `cells`
-    are the numbers or times as the table holds them.
+    lower range: after `up to 3`, the range `3 to 5` has the numbers above 3.
+
+    Args:
+        numbers: the numbers, (rows,).
+        is_empty: whether each cell is empty, (rows,).
+        cells: the numbers or times as the table holds them, (rows,).
 
     Returns: the names of the ranges that have rows; and the index of each row's range
         among these names, (rows,).

@@ -36,10 +36,14 @@ AXIS = "tasks"  # the folder of the kinds, for `option_class` and similar functi
 class Task(Options):
     """A label to predict: its keys in a data set's YAML, and the code of its kind.
 
-    In all methods, `labels` are as `read_labels` encodes them, without NaN, (rows,) or
-    (batch,), `weights` are the weights of these rows, `logits` are (batch, num_logits),
-    and `statistics` are the result of `label_statistics`. Predictions of a table are
-    (rows,) if there is one per row, otherwise (rows, num_predictions).
+    In all methods, these arguments have the same meaning:
+
+    - `labels`: labels as `read_labels` encodes them, without NaN, (rows,) or (batch,).
+    - `weights`: the weights of these rows, (rows,).
+    - `logits`: the logits of the task's tower, (batch, num_logits).
+    - `statistics`: the result of `label_statistics`.
+    - `predictions`: predictions of a table, (rows,) if there is one per row, otherwise
+      (rows, num_predictions).
 
     Attributes:
         label: column that holds the label.
