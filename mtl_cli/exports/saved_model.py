@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mtl_cli.core.errors import ConfigError, first_line
 from mtl_cli.exports.base import (
@@ -53,14 +53,7 @@ class SavedModel(ExportFormat):
         function = scorer.function(columns_by_argument)
         module = tf.Module()
         module.resources = scorer.resources
-        try:
-            tf.saved_model.save(module, str(path), signatures={SIGNATURE: function})
-        except tf.errors.OpError as error:  # for instance a full disk
-            # TensorFlow puts the names of its operations around the system's message.
-            disk_full_text = os.strerror(errno.ENOSPC)
-            if disk_full_text in str(error):
-                raise OSError(errno.ENOSPC, disk_full_text) from error
-            raise OSError(first_line(error)) from error
+        save_module(module, function, path)
         rename_inputs(path / "saved_model.pb", columns_by_argument)
         (path / RECORD_FILE).write_text(json.dumps(record), "utf-8")
 
@@ -130,6 +123,23 @@ def check_size(model: TrainedModel) -> None:
             "a graph of TensorFlow holds at most 2 GiB; set min_count of the features, "
             "or take --format weights"
         )
+
+
+def save_module(module: Any, function: Any, path: Path) -> None:
+    """Writes a TensorFlow module and its signature to a folder.
+
+    Raises an `OSError` if the folder cannot be written, for instance on a full disk.
+    """
+    import tensorflow as tf
+
+    try:
+        tf.saved_model.save(module, str(path), signatures={SIGNATURE: function})
+    except tf.errors.OpError as error:
+        # TensorFlow puts the names of its operations around the system's message.
+        disk_full_text = os.strerror(errno.ENOSPC)
+        if disk_full_text in str(error):
+            raise OSError(errno.ENOSPC, disk_full_text) from error
+        raise OSError(first_line(error)) from error
 
 
 def rename_inputs(path: Path, new_names: dict[str, str]) -> None:
