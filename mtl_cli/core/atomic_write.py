@@ -41,9 +41,17 @@ def replacing(
 
     Both names have the same suffix, since some writers choose a format by the suffix.
     The temporary name contains the process id, so that two commands that write one
-    target do not write into the same temporary file. An error of writing becomes a
-    `WriteError` that names the target and advises `fix`. A target that must not exist,
-    but does at the end, is a `ConfigError`: another command has just written it.
+    target do not write into the same temporary file.
+
+    Args:
+        target: the file to write.
+        fix: what the user can do about an error, for its message.
+        may_exist: whether the written file may replace an earlier target.
+
+    Raises:
+        WriteError: if the system cannot write the file.
+        ConfigError: if the target exists and must not: another command has just written
+            it.
     """
     temporary = target.with_name(f"{UNFINISHED_PREFIX}{os.getpid()}-{target.name}")
     with named_write_errors(target, fix):
@@ -95,9 +103,15 @@ def replacing_folder(
     """Yields a temporary path as `replacing` does, for a target that may be a folder.
 
     An earlier target is removed only after the new target is complete. The earlier
-    target is first moved to a temporary path, and `check` gets this path: so nobody can
-    add a file between the check and the removal. `check` raises an error if the earlier
-    target must stay, and then the earlier target is moved back.
+    target is moved to a temporary path before it is checked, so that nobody can add a
+    file between the check and the removal.
+
+    Args:
+        target: the file or folder to write.
+        fix: what the user can do about an error, for its message.
+        check: a function that gets the temporary path of the earlier target. If the
+            earlier target must stay, the function raises an error. The earlier target
+            is then moved back.
     """
     with (
         named_write_errors(target, fix),
@@ -160,7 +174,7 @@ def temporary_folder(prefix: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def named_if_full(folder: Path) -> Iterator[None]:
-    """Names the folder to which the block writes in the error of a full disk."""
+    """Turns the error of a full disk into a `WriteError` that names the folder."""
     try:
         yield
     except OSError as error:

@@ -35,18 +35,23 @@ def enable() -> None:
         folder = subfolder / f"{os.getuid()}-{machine_hash()}"
         folder.mkdir(exist_ok=True, mode=0o700)
         if is_private(folder) and disk_usage(folder).free > MIN_FREE_BYTES:
-            for file in folder.iterdir():
-                # Another process may remove the same files at the same time.
-                with contextlib.suppress(FileNotFoundError):
-                    if time.time() - file.stat().st_mtime > MAX_AGE_SECONDS:
-                        file.unlink()
-            # Without quotes, a blank in the path would end the path.
+            remove_old_files(folder)
+            # Without quotes, a space in the path would end the path.
             path = str(folder).replace("\\", r"\\").replace('"', r"\"")
             os.environ["TF_XLA_FLAGS"] = f'{flags} {FLAG}"{path}"'.strip()
 
 
+def remove_old_files(folder: Path) -> None:
+    """Removes the files that are older than `MAX_AGE_SECONDS`."""
+    for file in folder.iterdir():
+        # Another process may remove the same files at the same time.
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - file.stat().st_mtime > MAX_AGE_SECONDS:
+                file.unlink()
+
+
 def is_private(folder: Path) -> bool:
-    """Whether only this user can write to a folder, since its files are run as code."""
+    """Whether only this user can write to a folder; its files are executed as code."""
     status = folder.lstat()
     is_own = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
     return is_own and not status.st_mode & 0o022 and os.access(folder, os.W_OK)

@@ -51,7 +51,13 @@ def report_failures(program: str, failures: list[str]) -> int:
 
 
 def parse_condition(text: str, form: str, example: str) -> Condition:
-    """Parses `NAME OPERATOR NUMBER`. The error shows the form and an example."""
+    """Parses `NAME OPERATOR NUMBER`.
+
+    Args:
+        text: the condition.
+        form: the form of NAME, such as `TASK.METRIC`, for the error.
+        example: a right condition, for the error.
+    """
     match = CONDITION.fullmatch(text)
     if match is None:
         raise ConfigError(
@@ -63,7 +69,13 @@ def parse_condition(text: str, form: str, example: str) -> Condition:
 
 
 def check_known(condition: Condition, names: Iterable[str], owner: str) -> None:
-    """Raises a `ConfigError` if no `owner`, such as a run, has the condition's name."""
+    """Raises a `ConfigError` if a condition has an unknown name.
+
+    Args:
+        condition: the condition.
+        names: the known names, such as `test.income.auc`.
+        owner: the word for what has these names, such as "run", for the message.
+    """
     known_names = list(dict.fromkeys(names))
     if condition.name not in known_names:
         hint = suggest(condition.name, known_names)

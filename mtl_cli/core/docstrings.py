@@ -4,14 +4,14 @@ import inspect
 import re
 
 
-def attribute_texts(option: type) -> dict[str, str]:
+def attribute_texts(cls: type) -> dict[str, str]:
     """Returns {attribute: text} from the docstrings of a class and its base classes.
 
     If several docstrings describe an attribute, the most derived class counts.
     """
     texts: dict[str, str] = {}
-    for cls in reversed(option.__mro__):
-        doc = inspect.cleandoc(cls.__doc__ or "")
+    for ancestor in reversed(cls.__mro__):  # the last of them is `cls`
+        doc = inspect.cleandoc(ancestor.__doc__ or "")
         section = re.search(r"^Attributes:\n((?:(?: +.*)?\n?)*)", doc, re.MULTILINE)
         if section is None:
             continue

@@ -45,9 +45,10 @@ def lock_folder(folder: Path, key: str) -> IO[str]:
 def locked_file(path: Path) -> IO[str] | None:
     """Opens and locks a file; returns None if another process holds the lock.
 
-    `RunFolder.release` removes the lock file before the lock is free. If this happens
-    after the file is opened here, the lock keeps no other process out, because other
-    processes make a new file. In this case, the new file is opened and locked instead.
+    Another process may remove the lock file (`RunFolder.release`) after the file is
+    opened here, and before it is locked. A lock on the removed file keeps nobody out,
+    because other processes make and lock a new file. So the new file is opened and
+    locked instead.
     """
     for _ in range(MAX_ATTEMPTS):
         file = open_lock_file(path)

@@ -98,19 +98,24 @@ def build_option(
 def checked_own_keys(
     values: Any, cls: type[Options], axis: str, base: type[Options], selector: str
 ) -> Any:
-    """Drops the keys that only other options of the axis have, if they have no effect.
+    """Drops keys of other options that remain in a section after a change of option.
 
-    If a user changes the option in a configuration, keys of the earlier option remain
-    there. Such a key has no effect as long as its value is its default in one of the
-    options that have the key; any other value is a `ValueError`. Keys that no option
-    has stay, as do values that are not a dict.
+    For example, a user changes the `kind` of a task from `regression` to `binary`, and
+    `transform: none` remains in the section. Only `regression` has the key `transform`,
+    and `none` is its default, so the key has no effect and is dropped. Keys that no
+    option has stay in the section: pydantic reports them later.
 
     Args:
-        values: {key: value} of a section of the configuration.
+        values: {key: value} of a section of the configuration. A value that is no dict
+            is returned as it is.
         cls: the class of the chosen option.
         axis: the axis of the option.
         base: the base class of the axis.
         selector: the key that chooses the option, for the message.
+
+    Raises:
+        ValueError: if the value of such a key is not its default in any of the options
+            that have the key.
     """
     # The class is the base class if the section names no option: pydantic will report
     # that the name is missing.
@@ -119,16 +124,16 @@ def checked_own_keys(
     unknown_keys = [key for key in values if key not in cls.model_fields]
     if not unknown_keys:
         return dict(values)
-    foreign_keys = defaults_by_option(axis, base, unknown_keys)
-    for key, defaults in foreign_keys.items():
+    foreign_defaults = defaults_by_option(axis, base, unknown_keys)
+    for key, defaults in foreign_defaults.items():
         if values[key] not in defaults.values():
-            *_, default = defaults.values()
+            *_, last_default = defaults.values()
             use = "use" if len(defaults) > 1 else "uses"
             raise ValueError(
                 f"{key}: only {selector}={' and '.join(defaults)} {use} it; "
-                f"set {key} to {'null' if default is None else default}"
+                f"set {key} to {'null' if last_default is None else last_default}"
             )
-    return {key: value for key, value in values.items() if key not in foreign_keys}
+    return {key: value for key, value in values.items() if key not in foreign_defaults}
 
 
 def defaults_by_option(

@@ -35,11 +35,15 @@ NonEmptyUnits = Annotated[list[Count], Field(min_length=1, max_length=MAX_LAYERS
 FractionBelowOne = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-# The name of a scenario. YAML reads a name such as 7 as a number, so whole numbers are
-# converted to text. `isinstance` would also accept booleans.
-ScenarioName = Annotated[
-    str, BeforeValidator(lambda x: str(x) if type(x) is int else x, str | int)
-]
+
+
+def whole_number_as_text(value: object) -> object:
+    """Converts a whole number to text; other values are returned unchanged."""
+    return str(value) if type(value) is int else value  # `isinstance` accepts booleans
+
+
+# The name of a scenario. YAML reads a name such as 7 as a number.
+ScenarioName = Annotated[str, BeforeValidator(whole_number_as_text, str | int)]
 
 
 class Options(BaseModel):

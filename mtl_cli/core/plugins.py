@@ -9,7 +9,7 @@ variable, and no file that just lies in the current folder.
 import importlib.util
 import pkgutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib import import_module
@@ -103,6 +103,7 @@ def sources(axis: str) -> dict[str, OptionSource]:
 
 
 def _checked_folder(path: str | Path) -> Path:
+    """Returns the absolute path of a folder of `--plugins` that holds options."""
     try:
         folder = Path(path).expanduser().resolve()
     except RuntimeError:  # `~` of a user without a home folder
@@ -125,6 +126,7 @@ def _package_name(folder: Path) -> str:
 
 
 def _conf_folders(plugin_folders: tuple[Path, ...]) -> list[Path]:
+    """Returns the folders of YAML files in `plugin_folders` and installed packages."""
     folders = [folder / CONF for folder in plugin_folders]
     for entry in _entry_points(CONF, _package_paths(tuple(sys.path), Path.cwd())):
         spec = importlib.util.find_spec(entry.value)
@@ -134,6 +136,7 @@ def _conf_folders(plugin_folders: tuple[Path, ...]) -> list[Path]:
 
 
 def _check_config_names(plugin_folders: tuple[Path, ...]) -> None:
+    """Refuses a YAML file of a plugin that has the path of another YAML file."""
     owners: dict[Path, str] = {}
     for folder in (conf_folder(), *_conf_folders(plugin_folders)):
         for path in sorted(folder.rglob("*.yaml")):
@@ -155,22 +158,11 @@ def _sources(axis: str, plugin_folders: tuple[Path, ...]) -> dict[str, OptionSou
 def _cached_sources(
     axis: str, plugin_folders: tuple[Path, ...], package_paths: tuple[str, ...]
 ) -> dict[str, OptionSource]:
-    named_sources = []
-    for name in _module_names(import_module(f"mtl_cli.{axis}").__path__):
-        module = f"mtl_cli.{axis}.{name}"
-        load = partial(import_module, module)
-        named_sources.append((name, OptionSource(module, load, is_plugin=False)))
-    for folder in plugin_folders:
-        for name in _module_names([str(folder / axis)]):
-            module = f"{_package_name(folder)}.{axis}.{name}"
-            file = str(folder / axis / f"{name}.py")
-            load = partial(import_module, module)
-            named_sources.append((name, OptionSource(file, load, is_plugin=True)))
-    for entry in _entry_points(axis, package_paths):
-        label = f"entry point {entry.value!r}"
-        named_sources.append(
-            (entry.name, OptionSource(label, entry.load, is_plugin=True))
-        )
+    named_sources = [
+        *_own_sources(axis),
+        *_folder_sources(axis, plugin_folders),
+        *_entry_point_sources(axis, package_paths),
+    ]
     sources: dict[str, OptionSource] = {}
     for name, source in named_sources:
         if name in sources:
@@ -182,7 +174,36 @@ def _cached_sources(
     return sources
 
 
+def _own_sources(axis: str) -> Iterator[tuple[str, OptionSource]]:
+    """Yields the name and source of each option that mtl-cli itself has."""
+    for name in _module_names(import_module(f"mtl_cli.{axis}").__path__):
+        module = f"mtl_cli.{axis}.{name}"
+        load = partial(import_module, module)
+        yield name, OptionSource(module, load, is_plugin=False)
+
+
+def _folder_sources(
+    axis: str, plugin_folders: tuple[Path, ...]
+) -> Iterator[tuple[str, OptionSource]]:
+    """Yields the name and source of each option in the folders of `--plugins`."""
+    for folder in plugin_folders:
+        for name in _module_names([str(folder / axis)]):
+            file = str(folder / axis / f"{name}.py")
+            load = partial(import_module, f"{_package_name(folder)}.{axis}.{name}")
+            yield name, OptionSource(file, load, is_plugin=True)
+
+
+def _entry_point_sources(
+    axis: str, package_paths: tuple[str, ...]
+) -> Iterator[tuple[str, OptionSource]]:
+    """Yields the name and source of each option of an installed package."""
+    for entry in _entry_points(axis, package_paths):
+        label = f"entry point {entry.value!r}"
+        yield entry.name, OptionSource(label, entry.load, is_plugin=True)
+
+
 def _module_names(path: Sequence[str]) -> list[str]:
+    """Returns the names of the modules in some folders that hold an option."""
     names = sorted(module.name for module in pkgutil.iter_modules(path))
     return [name for name in names if name != "base" and not name.startswith("_")]
 

@@ -25,11 +25,21 @@ SECRET_NAME = re.compile(
 )
 # Shorter values are not replaced: by chance, they occur in other words and numbers.
 SHORTEST_SECRET = 6  # characters
-# The user and password of a URL, and its parameters whose names contain such a word.
-# A password may contain `/`, `?` and `#`, but in `host:8080/a@b` there is no password.
+# The user and password of a URL, as in `https://USER:PASSWORD@host/path`.
 URL_USER = re.compile(
-    r"""(?<=://)([^/\s?#]+|[^/:@\s?#]+:(?!\d+[/?#])[^@\s"'<>]*)(?=@)"""
+    r"""
+    (?<=://)
+    (
+        [^/\s?#]+
+    |   # A password may also contain `/`, `?` and `#`. But the text before `@` in
+        # `https://host:8080/a@b` is no password: digits and then `/` are a port.
+        [^/:@\s?#]+ : (?!\d+[/?#]) [^@\s"'<>]*
+    )
+    (?=@)
+    """,
+    re.VERBOSE,
 )
+# The parameters of a URL whose names suggest a secret.
 URL_PARAMETER = re.compile(
     r"(?<=[?&])([\w.-]*(?:key|token|secret|passw|credential|signature)[\w.-]*|sig)"
     r"=[^&\s#]+",

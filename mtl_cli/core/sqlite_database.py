@@ -56,47 +56,59 @@ def check_sqlite_database(path: Path) -> None:
     """
     # Not only for safety: MLflow would try for a minute to open a folder or a pipe.
     companions = [f"{path}{ending}" for ending in COMPANIONS]
-    for name in (os.path.realpath(path), *companions):
+    for file_path in (os.path.realpath(path), *companions):
         with contextlib.suppress(FileNotFoundError):
-            check_regular(Path(name))
-    with contextlib.suppress(FileNotFoundError), open(f"{path}-journal", "rb") as file:
+            check_regular(Path(file_path))
+    check_journal(Path(f"{path}-journal"))
+    for name, statement in definitions(path):
+        if problem := problem_of(statement):
+            raise UnsafeFileError(
+                f"{path} holds {name!r}, which {problem}; take a database that MLflow "
+                "or Optuna has made"
+            )
+
+
+def check_journal(path: Path) -> None:
+    """Refuses a journal that names a super-journal. A missing journal is accepted."""
+    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
         file.seek(0, os.SEEK_END)
         file.seek(max(0, file.tell() - len(SUPER_JOURNAL_END)))
         if file.read() == SUPER_JOURNAL_END:
             raise UnsafeFileError(
-                f"{path}-journal names another file, which SQLite would delete; remove "
-                "the journal"
+                f"{path} names another file, which SQLite would delete; remove the "
+                "journal"
             )
-    for name, statement in definitions(path):
-        if statement.split() == TRIGGER_OF_MLFLOW.split():
-            continue
-        if not TABLE_OR_INDEX.match(statement):
-            problem = "is neither a table nor an index"
-        elif function := called_function(statement):
-            problem = f"calls {function}"
-        elif len(re.findall(r"\bAS\b", statement, re.IGNORECASE)) > 1:
-            problem = "has several generated columns"
-        else:
-            continue
-        raise UnsafeFileError(
-            f"{path} holds {name!r}, which {problem}; take a database that MLflow or "
-            "Optuna has made"
-        )
+
+
+def problem_of(statement: str) -> str:
+    """Returns why the object that an SQL statement defines is refused, or "".
+
+    The text continues a sentence that begins with the name of the object.
+    """
+    if statement.split() == TRIGGER_OF_MLFLOW.split():
+        return ""
+    if not TABLE_OR_INDEX.match(statement):
+        return "is neither a table nor an index"
+    if function := called_function(statement):
+        return f"calls {function}"
+    # `AS` stands before the expression of a generated column.
+    if len(re.findall(r"\bAS\b", statement, re.IGNORECASE)) > 1:
+        return "has several generated columns"
+    return ""
 
 
 def called_function(statement: str) -> str | None:
     """Returns the function that an SQL statement may call; None if it calls none."""
     text = statement.partition("\0")[0]  # SQLite ends the statement at a NUL
     tokens = [match[0] for match in TOKEN.finditer(text) if not match["comment"]]
-    # Each token with the token before it and the token after it.
-    for before, name, bracket in zip(["", *tokens], tokens, tokens[1:], strict=False):
+    for before, token, after in zip(["", *tokens], tokens, tokens[1:], strict=False):
         is_table = before.upper() in BEFORE_TABLE
-        is_keyword = name.upper() in BEFORE_BRACKET
-        is_called = bracket == "(" and NAME.match(name)
-        if is_called and not (is_table or is_keyword):
-            return name
-        if name.upper() in CALLING_OPERATORS:
-            return name
+        is_keyword = token.upper() in BEFORE_BRACKET
+        is_name_with_bracket = after == "(" and NAME.match(token)
+        if is_name_with_bracket and not (is_table or is_keyword):
+            return token
+        if token.upper() in CALLING_OPERATORS:
+            return token
     return None
 
 

@@ -63,42 +63,48 @@ def check_yaml(text: str, name: str) -> None:
         )
     stream = io.StringIO(text)
     stream.name = name  # the errors of PyYAML show this name
-    sizes: dict[str | None, int] = {}  # {anchor: the size of its node}
+    sizes: dict[str | None, int] = {}  # {anchor: the size of its node, 0 if still open}
     open_nodes = [OpenNode()]  # the first node holds the documents
     for event in yaml.parse(stream, Loader=yaml.CSafeLoader):
         if isinstance(event, yaml.CollectionStartEvent):
-            if len(open_nodes) > MAX_YAML_DEPTH:
-                raise UnsafeFileError(
-                    f"{name} is nested more than {MAX_YAML_DEPTH} levels deep"
-                )
-            node = OpenNode(event.anchor)
-            if isinstance(event, yaml.SequenceStartEvent) and event.start_mark:
-                node.line_of_list = event.start_mark.line + 1
-            open_nodes.append(node)
-            sizes[event.anchor] = 0  # marks the node as open
+            open_nodes.append(open_node(event))
+            check_depth(len(open_nodes) - 1, name)
+            sizes[event.anchor] = 0
             continue
         if isinstance(event, yaml.CollectionEndEvent):
             node = open_nodes.pop()
             check_closed_node(node, name)
-            anchor = node.anchor
-            size = node.size
+            anchor, size = node.anchor, node.size
         elif isinstance(event, yaml.ScalarEvent):
-            is_text = event.style in ("'", '"', "|", ">") and event.tag is None
-            if not is_text:
-                check_number(event.value, name)
-            anchor = event.anchor
-            size = 1
+            check_scalar(event, name)
+            anchor, size = event.anchor, 1
         elif isinstance(event, yaml.AliasEvent):
-            anchor = event.anchor
-            # If no node has the anchor, loading the text raises an error.
-            size = sizes.get(anchor, 1)
+            # If no node has the anchor, loading the text raises an error later.
+            anchor, size = event.anchor, sizes.get(event.anchor, 1)
             if size == 0:
                 raise UnsafeFileError(f"{name}: a YAML alias contains itself")
         else:  # the start or the end of a document
             continue
         sizes[anchor] = size
-        open_nodes[-1].num_children += 1
-        open_nodes[-1].size += size
+        parent = open_nodes[-1]
+        parent.num_children += 1
+        parent.size += size
+
+
+def open_node(event: yaml.CollectionStartEvent) -> OpenNode:
+    """Returns the node of a list or mapping that begins."""
+    node = OpenNode(event.anchor)
+    if isinstance(event, yaml.SequenceStartEvent) and event.start_mark:
+        node.line_of_list = event.start_mark.line + 1
+    return node
+
+
+def check_depth(depth: int, name: str) -> None:
+    """Refuses a node that lies in too many others."""
+    if depth > MAX_YAML_DEPTH:
+        raise UnsafeFileError(
+            f"{name} is nested more than {MAX_YAML_DEPTH} levels deep"
+        )
 
 
 def check_closed_node(node: OpenNode, name: str) -> None:
@@ -112,11 +118,13 @@ def check_closed_node(node: OpenNode, name: str) -> None:
         raise UnsafeFileError(f"{name} expands to more than {MAX_YAML_VALUES:,} values")
 
 
-def check_number(text: str, name: str) -> None:
-    """Refuses a number that Python would not read."""
-    if LONG_NUMBER.fullmatch(text):
+def check_scalar(event: yaml.ScalarEvent, name: str) -> None:
+    """Refuses a number that Python would not read. Text in quotes is not a number."""
+    is_text = event.style in ("'", '"', "|", ">") and event.tag is None
+    if not is_text and LONG_NUMBER.fullmatch(event.value):
         raise UnsafeFileError(
-            f"{name} holds a number of {len(text):,} digits; at most 1,000 are read"
+            f"{name} holds a number of {len(event.value):,} digits; at most 1,000 are "
+            "read"
         )
 
 
