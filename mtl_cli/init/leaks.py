@@ -80,7 +80,9 @@ def equals_label(column: ColumnProfile, task: TaskProposal, label_codes: Array) 
         # If a label column has more than two values, some count as 1 and the others as
         # 0. A feature may repeat the values, or only these zeros and ones.
         targets.append(np.where(np.isnan(task.y), -1, task.y).astype("int64"))
-    return any(dependence_of_target(column, target) == "one to one" for target in targets)
+    return any(
+        dependence_of_target(column, target) == "one to one" for target in targets
+    )
 
 
 def sign_of_leak(
@@ -117,10 +119,10 @@ def possible_sampling_rate(column: ColumnProfile, task: TaskProposal) -> float |
     if not task.task_class.BINARY_LABELS or column.numbers is None:
         return None
     numbers = column.numbers_by_row()
-    positive, negative = numbers[task.y == 1], numbers[task.y == 0]
-    if np.any(positive != 1) or not np.all((negative > 0) & (negative < 1)):
+    if np.any(numbers[task.y == 1] != 1):
         return None
-    return float(negative[0])
+    rates = np.unique(numbers[task.y == 0])
+    return float(rates[0]) if len(rates) == 1 and 0 < rates[0] < 1 else None
 
 
 def mark_copies(proposals: list[ColumnProposal]) -> list[ColumnProposal]:

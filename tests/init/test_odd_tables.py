@@ -650,6 +650,18 @@ def test_copy_of_the_second_of_two_alike_features_is_found(run: Run) -> None:
     assert "the column says the same as b" in Path("conf/dataset/t.yaml").read_text()
 
 
+def test_column_with_two_rates_is_no_column_of_a_sampling_rate(run: Run) -> None:
+    """Of the labels that count as 0, the rare "unknown" has a rate of its own."""
+    labels = np.where(CLICK == 1, "yes", np.where(EVERY % 50 == 0, "unknown", "no"))
+    rates = {"yes": 1.0, "no": 0.1, "unknown": 0.5}
+    columns = {"y": labels, "kept": [rates[label] for label in labels], "x": EVERY % 9}
+    pd.DataFrame(columns).to_parquet("t.parquet")
+    code, out, _ = run("t.parquet", "--task", "y")
+    assert code == 0
+    assert "the feature would give the answer away: y under another name" in out
+    assert "sampling_rate" not in out
+
+
 def test_feature_that_mtl_train_refuses_is_left_out(run: Run) -> None:
     """It rises with the label, but not along a line, which mtl-init looks for."""
     frame = pd.DataFrame(
