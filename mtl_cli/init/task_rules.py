@@ -184,21 +184,27 @@ def check_label(message_start: str, column: ColumnProfile) -> None:
         if column.num_missing:
             rule += "; if the empty cells mean 0, write 0 into these cells"
         raise DataError(f"{message_start} holds nothing but '{value}'; {rule}")
-    for value in [column.name, *column.most_frequent(MAX_CLASSES)]:
-        check_special_text(value, message_start)
+    if special := special_text_in(column.name):
+        raise DataError(
+            f"{message_start} has a name with '{special}', which configs cannot hold; "
+            "rename the column"
+        )
+    for value in column.most_frequent(MAX_CLASSES):
+        if special := special_text_in(value):
+            raise DataError(
+                f"{message_start} holds '{value}', and configs cannot hold "
+                f"'{special}'; replace it"
+            )
 
 
-def check_special_text(text: str, message_start: str) -> None:
-    """Refuses a text that OmegaConf would not take as it is.
+def special_text_in(text: str) -> str:
+    """Returns the part of a text that OmegaConf would not take as it is, or "".
 
     OmegaConf reads `${` as a reference to another key, and `???` as a missing value.
     """
-    if "${" in text or text == "???":
-        special = "${" if "${" in text else "???"
-        raise DataError(
-            f"{message_start} holds '{text}', and configs cannot hold '{special}'; "
-            "replace it"
-        )
+    if "${" in text:
+        return "${"
+    return text if text == "???" else ""
 
 
 def is_count_or_amount(task: str, column: ColumnProfile) -> bool:

@@ -662,6 +662,13 @@ def test_column_with_two_rates_is_no_column_of_a_sampling_rate(run: Run) -> None
     assert "sampling_rate" not in out
 
 
+def test_label_column_with_a_reference_in_its_name_is_to_be_renamed(run: Run) -> None:
+    pd.DataFrame({"a${b": CLICK, "x": EVERY % 9}).to_csv("t.csv", index=False)
+    code, _, err = run("t.csv", "--task", "click=a${b")
+    assert code == 2
+    assert "column 'a${b' has a name with '${', which configs cannot hold" in err
+
+
 def test_feature_that_mtl_train_refuses_is_left_out(run: Run) -> None:
     """It rises with the label, but not along a line, which mtl-init looks for."""
     frame = pd.DataFrame(
