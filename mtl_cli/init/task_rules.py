@@ -74,7 +74,8 @@ def binary_task(task: str, column: ColumnProfile) -> TaskProposal | None:
         return binary_of_zero_and_one(column)
     yes, no, unexpected = yes_no_values(column)
     if yes and not unexpected:
-        reason = f"the other value is {', '.join(map(shorten, no))}"
+        others = "other values are" if len(no) > 1 else "other value is"
+        reason = f"the {others} {', '.join(map(shorten, no))}"
         return binary_of_values(column, yes, reason)
     # 0, 1 and a few larger numbers may be counts: then the task is a regression.
     if yes and not is_count_or_amount(task, column):

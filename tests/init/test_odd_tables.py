@@ -669,6 +669,15 @@ def test_label_column_with_a_reference_in_its_name_is_to_be_renamed(run: Run) ->
     assert "column 'a${b' has a name with '${', which configs cannot hold" in err
 
 
+def test_all_spellings_of_no_are_the_other_values(run: Run) -> None:
+    labels = np.where(CLICK == 1, "yes", np.where(EVERY % 3 == 0, "No", "no"))
+    frame = pd.DataFrame({"y": labels, "x": EVERY % 9})
+    frame.to_csv("t.csv", index=False)
+    code, out, _ = run("t.csv", "--task", "y")
+    assert code == 0
+    assert "1 is yes: the other values are no, No" in out
+
+
 def test_feature_that_mtl_train_refuses_is_left_out(run: Run) -> None:
     """It rises with the label, but not along a line, which mtl-init looks for."""
     frame = pd.DataFrame(
