@@ -79,25 +79,10 @@ def parse_tasks(arguments: list[str]) -> dict[str, str]:
     Raises:
         ConfigError: if a name is not valid, is reserved, or occurs twice.
     """
-    from mtl_cli.data.dataset import TASK_NAME
-
     tasks: dict[str, str] = {}
     for argument in arguments:
         name, equals, column = argument.partition("=")
-        if not re.fullmatch(TASK_NAME, name):
-            cleaned = re.sub(r"^[^A-Za-z]+|[^A-Za-z0-9]+", "_", name).strip("_")
-            valid_name = cleaned or "task"
-            raise ConfigError(
-                f"--task: the name '{name}' should be a letter, then letters, digits "
-                f"and _; write --task '{valid_name}={column or name}'"
-            )
-        # AUTO and MEAN are values of trainer.monitor, and the others are names of
-        # columns of predictions.
-        if name in (AUTO, MEAN, ROW, GROUP, SCENARIO):
-            raise ConfigError(
-                f"--task: the name '{name}' is reserved; write --task my_{name}="
-                f"{column or name}"
-            )
+        check_task_name(name, column or name)
         if name in tasks:
             raise ConfigError(f"--task: names {name} twice; name each task once")
         tasks[name] = column if equals else name
@@ -109,6 +94,30 @@ def parse_tasks(arguments: list[str]) -> dict[str, str]:
                     f"--task my_{name}={tasks[name]}"
                 )
     return tasks
+
+
+def check_task_name(name: str, column: str) -> None:
+    """Refuses a name of a task that is not valid, or is reserved.
+
+    Args:
+        name: the name.
+        column: the label column of the task, for the advice in the message.
+    """
+    from mtl_cli.data.dataset import TASK_NAME
+
+    if not re.fullmatch(TASK_NAME, name):
+        cleaned = re.sub(r"^[^A-Za-z]+|[^A-Za-z0-9]+", "_", name).strip("_")
+        valid_name = cleaned or "task"
+        raise ConfigError(
+            f"--task: the name '{name}' should be a letter, then letters, digits and "
+            f"_; write --task '{valid_name}={column}'"
+        )
+    # AUTO and MEAN are values of trainer.monitor. The others are names of columns of
+    # the predictions.
+    if name in (AUTO, MEAN, ROW, GROUP, SCENARIO):
+        raise ConfigError(
+            f"--task: the name '{name}' is reserved; write --task my_{name}={column}"
+        )
 
 
 def parse_spaces(arguments: list[str], tasks: list[str]) -> dict[str, str]:

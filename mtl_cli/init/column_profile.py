@@ -150,25 +150,15 @@ def profile_column(name: str, cells: pa.ChunkedArray) -> ColumnProfile:
     """Returns the profile of a column with the given name and cells."""
     array = normalized(cells)
     arrow_type = array.type
-    codes = np.where(array.is_null().to_numpy(zero_copy_only=False), -1, 0)
-    kind: Kind
     if is_list(arrow_type):
-        lengths = pc.list_value_length(array).drop_null().to_numpy(zero_copy_only=False)
-        items = profile_column(name, pa.chunked_array([pc.list_flatten(array)]))
-        return replace(
-            items,
-            kind="list" if lengths.any() else "empty",
-            arrow_type=arrow_type,
-            codes=codes,
-            numbers=None,
-            elements=items,
-            lengths=lengths,
-        )
+        return profile_lists(name, array)
     has_no_text = any(has_type(arrow_type) for has_type in TYPES_WITHOUT_TEXT)
     if has_no_text or unusable_type(array):
-        kind = "other" if (codes == 0).any() else "empty"
-        no_values = pa.nulls(0, pa.string())
-        return ColumnProfile(name, kind, arrow_type, codes, no_values, np.zeros(0))
+        codes = missing_as_minus_1(array)
+        filled_kind: Kind = "other" if (codes == 0).any() else "empty"
+        return ColumnProfile(
+            name, filled_kind, arrow_type, codes, pa.nulls(0, pa.string()), np.zeros(0)
+        )
     encoded = floats_as_whole(array).dictionary_encode()
     codes = encoded.indices.fill_null(-1).to_numpy()
     values = encoded.dictionary.cast(pa.string())
@@ -181,6 +171,26 @@ def profile_column(name: str, cells: pa.ChunkedArray) -> ColumnProfile:
         source = values if pa.types.is_string(arrow_type) else encoded.dictionary
         numbers = source.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     return ColumnProfile(name, kind, arrow_type, codes, values, counts, numbers)
+
+
+def profile_lists(name: str, array: pa.Array) -> ColumnProfile:
+    """Returns the profile of a column of Arrow lists."""
+    lengths = pc.list_value_length(array).drop_null().to_numpy(zero_copy_only=False)
+    elements = profile_column(name, pa.chunked_array([pc.list_flatten(array)]))
+    return replace(
+        elements,
+        kind="list" if lengths.any() else "empty",
+        arrow_type=array.type,
+        codes=missing_as_minus_1(array),
+        numbers=None,
+        elements=elements,
+        lengths=lengths,
+    )
+
+
+def missing_as_minus_1(array: pa.Array) -> Array:
+    """Returns -1 for each missing cell, 0 for each other cell: (rows,)."""
+    return np.where(array.is_null().to_numpy(zero_copy_only=False), -1, 0)
 
 
 def normalized(cells: pa.ChunkedArray) -> pa.Array:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from mtl_cli.core.errors import visible
-from mtl_cli.init.column_profile import MAX_CATEGORIES, MAX_EXACT, ColumnProfile
+from mtl_cli.init.column_profile import MAX_CATEGORIES, MAX_EXACT, Array, ColumnProfile
 from mtl_cli.init.name_hints import suggests_id, suggests_time
 
 KIND_NAMES = {"whole": "whole numbers", "decimal": "numbers", "boolean": "booleans"}
@@ -20,10 +20,12 @@ def summarize(column: ColumnProfile) -> str:
     if column.kind in ("empty", "other") or is_list_of_others:
         return f"{column.arrow_type}{missing_share(column)}"
     if column.elements is not None and column.lengths is not None:
-        lengths, values = column.lengths, column.elements
-        summary = f"lists of {lengths.min()} to {lengths.max()}"
-        summary += f", {values.num_distinct:,} distinct: {examples(values)}"
-        return f"{summary}{missing_share(column)}"
+        shortest, longest = column.lengths.min(), column.lengths.max()
+        values = column.elements
+        return (
+            f"lists of {shortest} to {longest}, {values.num_distinct:,} distinct: "
+            f"{examples(values)}{missing_share(column)}"
+        )
     counts = f", {column.num_distinct:,} distinct{missing_share(column)}"
     if time_range := first_and_last_time(column):
         first, last = time_range
@@ -36,12 +38,16 @@ def summarize(column: ColumnProfile) -> str:
         or suggests_id(column.name)
     ):
         return f"{kind}{counts}: {examples(column)}"
+    return f"{kind} {number_range(numbers, column.kind == 'whole')}{counts}"
+
+
+def number_range(numbers: Array, all_whole: bool) -> str:
+    """Describes the range of some numbers, float64 (values,), as in "18 to 89"."""
     low, high = numbers.min(), numbers.max()
-    value_range = f"{low:.15g} to {high:.15g}"
-    if column.kind == "whole" and max(-low, high) >= MAX_EXACT:
-        # Float64 would show rounded numbers.
-        value_range = "above 2^53" if low >= MAX_EXACT else "with some beyond 2^53"
-    return f"{kind} {value_range}{counts}"
+    if all_whole and max(-low, high) >= MAX_EXACT:
+        # The numbers were rounded to float64, so they are not shown.
+        return "above 2^53" if low >= MAX_EXACT else "with some beyond 2^53"
+    return f"{low:.15g} to {high:.15g}"
 
 
 def first_and_last_time(column: ColumnProfile) -> tuple[str, str] | None:
@@ -59,19 +65,28 @@ def first_and_last_time(column: ColumnProfile) -> tuple[str, str] | None:
         return None
     low, high = float(numbers.min()), float(numbers.max())
     for units_per_second in (1, 1e3, 1e6, 1e9):
-        seconds = low / units_per_second, high / units_per_second
-        if seconds[0] >= 6e8 and seconds[1] <= 2.5e9:  # 1989 to 2049
-            first, last = (datetime.fromtimestamp(x, UTC) for x in seconds)
-            return first.isoformat(" "), last.isoformat(" ")
-    is_date_range = low >= 1.9e7 and high < 2.1e7  # from 1900 to 2099
-    if not is_date_range:
-        return None
+        first_second, last_second = low / units_per_second, high / units_per_second
+        if first_second >= 6e8 and last_second <= 2.5e9:  # 1989 to 2049
+            first, last = (
+                datetime.fromtimestamp(second, UTC).isoformat(" ")
+                for second in (first_second, last_second)
+            )
+            return first, last
+    if are_dates(numbers):
+        return f"{low:.0f}", f"{high:.0f}"
+    return None
+
+
+def are_dates(numbers: Array) -> bool:
+    """Whether all numbers are dates from 1900 to 2099, such as 20241231."""
+    if numbers.min() < 1.9e7 or numbers.max() >= 2.1e7:
+        return False
     try:
         for number in numbers:
             datetime.strptime(f"{number:.0f}", "%Y%m%d")
     except ValueError:
-        return None
-    return f"{low:.0f}", f"{high:.0f}"
+        return False
+    return True
 
 
 def missing_share(column: ColumnProfile) -> str:

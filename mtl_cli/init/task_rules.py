@@ -6,9 +6,9 @@ from itertools import chain
 
 import numpy as np
 
-from mtl_cli.core.errors import DataError
-from mtl_cli.init.column_profile import MAX_TEXTS_AMONG_NUMBERS, ColumnProfile
+from mtl_cli.init.column_profile import ColumnProfile
 from mtl_cli.init.column_summary import shorten
+from mtl_cli.init.label_checks import check_label, too_many_texts_error
 from mtl_cli.init.name_hints import last_word, split_words, suggests_amount
 from mtl_cli.init.task_proposal import (
     MAX_CLASSES,
@@ -49,19 +49,6 @@ def propose_task(task: str, argument: str, column: ColumnProfile) -> TaskProposa
     if too_many_classes:
         raise too_many_texts_error(message_start, column)
     return multiclass(column)
-
-
-def too_many_texts_error(message_start: str, column: ColumnProfile) -> DataError:
-    """Returns the error for a column of too many different texts."""
-    texts, num_cells = column.non_numbers()
-    fix = f"a task has at most {MAX_CLASSES} classes: group the texts, or name another "
-    fix += "column"
-    if len(texts) <= MAX_TEXTS_AMONG_NUMBERS:
-        cells = "1 cell" if num_cells == 1 else f"{num_cells:,} cells"
-        fix = f"all are numbers, except {', '.join(texts)} in {cells}: clear them"
-    return DataError(
-        f"{message_start} holds {column.num_distinct:,} different texts; {fix}"
-    )
 
 
 def binary_task(task: str, column: ColumnProfile) -> TaskProposal | None:
@@ -166,46 +153,6 @@ def value_named_like(task: str, column: ColumnProfile) -> str | None:
         if letters_and_digits(value) == letters_and_digits(task):
             return value
     return None
-
-
-def check_label(message_start: str, column: ColumnProfile) -> None:
-    """Refuses a column that cannot hold labels."""
-    if column.kind == "empty":
-        raise DataError(
-            f"{message_start} is empty in all rows; a label needs two different values"
-        )
-    if column.kind in ("list", "time", "other"):
-        plurals = {"list": "lists", "time": "times"}
-        values = plurals.get(column.kind, str(column.arrow_type))
-        rule = "a label is a number, a word or a boolean"
-        raise DataError(f"{message_start} holds {values}; {rule}")
-    if column.num_distinct == 1:
-        value = shorten(column.values[0].as_py())
-        rule = "a label needs two different values"
-        if column.num_missing:
-            rule += "; if the empty cells mean 0, write 0 into these cells"
-        raise DataError(f"{message_start} holds nothing but '{value}'; {rule}")
-    if special := special_text_in(column.name):
-        raise DataError(
-            f"{message_start} has a name with '{special}', which configs cannot hold; "
-            "rename the column"
-        )
-    for value in column.most_frequent(MAX_CLASSES):
-        if special := special_text_in(value):
-            raise DataError(
-                f"{message_start} holds '{value}', and configs cannot hold "
-                f"'{special}'; replace it"
-            )
-
-
-def special_text_in(text: str) -> str:
-    """Returns the part of a text that OmegaConf would not take as it is, or "".
-
-    OmegaConf reads `${` as a reference to another key, and `???` as a missing value.
-    """
-    if "${" in text:
-        return "${"
-    return text if text == "???" else ""
 
 
 def is_count_or_amount(task: str, column: ColumnProfile) -> bool:
