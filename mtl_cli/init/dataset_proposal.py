@@ -1,10 +1,8 @@
 """A proposal for a whole table: its tasks, features and split."""
 
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
-import pyarrow.compute as pc
 
 from mtl_cli.core.errors import DataError
 from mtl_cli.init.column_profile import ColumnProfile
@@ -17,14 +15,11 @@ from mtl_cli.init.name_hints import (
     has_word,
     suggests_person,
 )
+from mtl_cli.init.shared_tables import notes_on_shared_tables
 from mtl_cli.init.spaces import find_column, limit_to_space, notes_on_spaces
 from mtl_cli.init.task_proposal import TaskProposal
 from mtl_cli.init.task_rules import propose_task
 
-# Two columns may have fewer values than this in common by chance, such as hours.
-MIN_COMMON_IDS = 21
-MIN_COMMON_SHARE_OF_LIST = 0.9
-MIN_COMMON_SHARE_OF_IDS = 0.5
 MIN_TIMES = 3  # one time each for training, validation and test rows
 # A column can group rows for group AUC if it has at least this number of groups, each
 # with at least this number of rows on average.
@@ -126,16 +121,12 @@ def propose_dataset(
         for task, space in spaces.items()
     }
     task_by_space = {s: task for task, s in spaces.items() if s not in tasks}
+    others = [column for column in columns if column.name not in labels.values()]
     entities = [column for column in columns if is_entity(column)]
     proposals = []
-    for column in columns:
-        if column.name in labels.values():
-            continue
+    for column in others:
         if column.name in task_by_space:
-            task = task_by_space[column.name]
-            remark = f"the column is the space of {task}, and is not known before the "
-            remark += "prediction"
-            proposals.append(leave_out(column, remark))
+            proposals.append(leave_out_space(column, task_by_space[column.name]))
         else:
             proposal = leave_out_time_of_entity(propose_column(column), entities)
             proposals.append(mark_leak(proposal, tasks, by_name))
@@ -143,55 +134,23 @@ def propose_dataset(
     notes += notes_on_shared_tables(proposals)
     dataset = DatasetProposal(tasks, proposals, notes)
     if not dataset.features:
-        reasons = [f"{p.column.name}: {p.explanation}" for p in dataset.columns[:3]]
-        reason = "; ".join(reasons) or "all are labels"
-        raise DataError(f"no column is left for a feature ({reason})")
+        raise no_feature_error(proposals)
     return dataset
 
 
-def notes_on_shared_tables(proposals: list[ColumnProposal]) -> list[str]:
-    """Returns a note for each list whose values are ids of another feature.
+def no_feature_error(proposals: list[ColumnProposal]) -> DataError:
+    """Returns the error for a table of which no column can be a feature."""
+    reasons = [f"{p.column.name}: {p.explanation}" for p in proposals[:3]]
+    reason = "; ".join(reasons) or "all are labels"
+    return DataError(f"no column is left for a feature ({reason})")
 
-    Such a list is often a history: the last items of a user, beside the item of the
-    row. A note says that both features can share one embedding table. A note is
-    returned if nearly all values of the list are ids, and if half of the ids are values
-    of the list.
-    """
-    notes = []
-    features = [proposal for proposal in proposals if proposal.is_feature]
-    lists = [
-        (p.column.name, p.column.elements, "min_count" in (p.keys or {}))
-        for p in features
-        if p.column.elements is not None
-    ]
-    ids = [
-        p.column
-        for p in features
-        if p.column.elements is None and (p.keys or {}).get("kind") == "sparse"
-    ]
-    for (name, elements, has_min_count), id_column in product(lists, ids):
-        num_elements, num_ids = elements.num_distinct, id_column.num_distinct
-        if (
-            num_ids < MIN_COMMON_SHARE_OF_LIST * num_elements
-            or num_elements < MIN_COMMON_SHARE_OF_IDS * num_ids
-        ):
-            continue  # they cannot have enough values in common
-        is_common = pc.is_in(elements.values, value_set=id_column.values)
-        num_common = np.asarray(is_common).sum()
-        if (
-            num_common >= MIN_COMMON_IDS
-            and num_common >= MIN_COMMON_SHARE_OF_LIST * num_elements
-            and num_common >= MIN_COMMON_SHARE_OF_IDS * num_ids
-        ):
-            id_name = id_column.name
-            fix = f"write table: {id_name}"
-            if has_min_count:  # a shared table has the `min_count` of its own feature
-                fix += " in place of min_count"
-            notes.append(
-                f"{name} holds values of {id_name}; to use the embeddings of {id_name} "
-                f"for {name} too, {fix}"
-            )
-    return notes
+
+def leave_out_space(column: ColumnProfile, task: str) -> ColumnProposal:
+    """Leaves out a column that is the space of a task."""
+    remark = (
+        f"the column is the space of {task}, and is not known before the prediction"
+    )
+    return leave_out(column, remark)
 
 
 def is_entity(column: ColumnProfile) -> bool:
@@ -223,7 +182,8 @@ def leave_out_time_of_entity(
         num_entities = len(np.unique(codes))
         has_one_time_each = len(np.unique(pairs)) == num_entities
         if has_one_time_each and 2 < num_entities <= len(codes) // 2:
-            remark = f"each {column.name} has one time, so this is not the time of the "
-            remark += "row"
+            remark = (
+                f"each {column.name} has one time, so this is not the time of the row"
+            )
             return leave_out(time, remark)
     return proposal

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from mtl_cli.core.errors import DataError, unknown_name
-from mtl_cli.init.column_profile import ColumnProfile
+from mtl_cli.init.column_profile import Array, ColumnProfile
 from mtl_cli.init.column_proposal import join_remarks
 from mtl_cli.init.task_proposal import TaskProposal, describe_amounts
 from mtl_cli.init.task_rules import propose_task
@@ -50,8 +50,9 @@ def note_on_space(tasks: dict[str, TaskProposal], task: str, space: str) -> str:
     num_in_space = int((y_of_space == 1).sum())
     is_outside = (y_of_space == 0) & (np.nan_to_num(y) != 0)
     num_outside = int(is_outside.sum())
-    fills_space = 2 * num_positive > num_in_space  # expected of amounts only
-    if num_positive < MIN_POSITIVES or fills_space != is_amount:
+    fills_half_of_space = 2 * num_positive > num_in_space
+    has_expected_share = fills_half_of_space == is_amount
+    if num_positive < MIN_POSITIVES or not has_expected_share:
         return ""
     if num_outside > MAX_OUTSIDE_SHARE * num_positive:
         return ""
@@ -84,14 +85,8 @@ def limit_to_space(
             f"{argument}: where {space} is 1, {task} has one value or none; name "
             "another space, or leave out the argument"
         )
-    remarks = proposal.remarks
-    reason = proposal.reason
     label_count = f"{len(labels):,} labels where {space} is 1"
-    if not proposal.task_class.HAS_CLASSES:
-        remarks, reason = describe_amounts(labels, label_count)
-    elif proposal.task_class.BINARY_LABELS and "kind" in remarks:
-        reason = f"{labels.mean():.1%} of {label_count} are 1"
-        remarks = {**remarks, "kind": reason}
+    remarks, reason = describe_labels(proposal, labels, label_count)
     num_outside = int(((proposal.y == 1) & (space_proposal.y != 1)).sum())
     if proposal.task_class.BINARY_LABELS and num_outside:
         warning = (
@@ -103,6 +98,21 @@ def limit_to_space(
         reason = join_remarks(warning, reason)
     keys = {**proposal.keys, "space": space}
     return replace(proposal, keys=keys, remarks=remarks, reason=reason, y=y)
+
+
+def describe_labels(
+    proposal: TaskProposal, labels: Array, label_count: str
+) -> tuple[dict[str, str], str]:
+    """Describes the labels in a space: the remarks, and the reason for the task.
+
+    See `describe_amounts` for `labels` and `label_count`.
+    """
+    if not proposal.task_class.HAS_CLASSES:
+        return describe_amounts(labels, label_count)
+    if proposal.task_class.BINARY_LABELS and "kind" in proposal.remarks:
+        reason = f"{labels.mean():.1%} of {label_count} are 1"
+        return {**proposal.remarks, "kind": reason}, reason
+    return proposal.remarks, proposal.reason
 
 
 def propose_space(

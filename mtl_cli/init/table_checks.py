@@ -35,22 +35,22 @@ def check_first_line(
 
 
 def why_header_holds_values(columns: list[ColumnProfile]) -> str:
-    """Returns why the header seems to hold values; "" if the header seems to hold
-    names.
+    """Returns why the first line seems to hold values, or "" if it seems to hold names.
 
-    In a table with columns of numbers, the header seems to hold values if the names of
-    all these columns are numbers too, unless the numbers in the header count 0, 1, 2
-    ... or 1, 2, 3 ... In a table without columns of numbers, the header seems to hold
-    values if more than half of the names occur twice or more in their own column.
+    - In a table with columns of numbers, the first line seems to hold values if the
+      names of all these columns are numbers too. But the numbers of columns, 0, 1, 2
+      and so on, or 1, 2, 3 and so on, are names.
+    - In a table without columns of numbers, the first line seems to hold values if more
+      than half of the names occur twice or more in their own column.
     """
-    names = [c.name for c in columns if c.numbers is not None and c.name]
-    if names:
-        header_numbers = [c.name for c in columns if re.match(NUMBER, c.name)]
-        from_0 = [str(i) for i in range(len(header_numbers))]
-        from_1 = [str(i + 1) for i in range(len(header_numbers))]
-        are_numbers = set(names) <= set(header_numbers)
-        if are_numbers and header_numbers not in (from_0, from_1):
-            return f"'{names[0]}' is a number, like the cells below it"
+    names_above_numbers = [c.name for c in columns if c.numbers is not None and c.name]
+    if names_above_numbers:
+        number_names = [c.name for c in columns if re.match(NUMBER, c.name)]
+        from_0 = [str(i) for i in range(len(number_names))]
+        from_1 = [str(i + 1) for i in range(len(number_names))]
+        are_numbers = set(names_above_numbers) <= set(number_names)
+        if are_numbers and number_names not in (from_0, from_1):
+            return f"'{names_above_numbers[0]}' is a number, like the cells below it"
         return ""
     repeated = [
         column.name

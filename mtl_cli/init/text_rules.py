@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from mtl_cli.init.column_profile import (
     MAX_CATEGORIES,
     MAX_TEXTS_AMONG_NUMBERS,
+    Array,
     ColumnProfile,
 )
 from mtl_cli.init.column_proposal import (
@@ -135,14 +136,36 @@ def list_column(column: ColumnProfile) -> ColumnProposal | None:
     # if they are stored as text.
     are_ids = elements.kind in ("text", "whole", "boolean") or elements.stored_as_text
     if pa.types.is_floating(elements.arrow_type) or not are_ids:
-        remark = f"no feature reads lists of {elements.arrow_type}"
-        fix = "convert the values to text or whole numbers"
-        if elements.numbers is not None:
-            remark += ", except as weights"
-            fix = f"write weights: {column.name} in a sequence, or {fix}"
-        return leave_out(column, f"{remark}: {fix}")
+        return leave_out_lists(column, elements)
     if elements.counts.max() == 1:
         return leave_out(column, "each value occurs only once in all lists")
+    return propose_sequence(column, elements, lengths, separator)
+
+
+def leave_out_lists(column: ColumnProfile, elements: ColumnProfile) -> ColumnProposal:
+    """Leaves out lists whose values cannot be ids, such as floats and times."""
+    remark = f"no feature reads lists of {elements.arrow_type}"
+    fix = "convert the values to text or whole numbers"
+    if elements.numbers is not None:
+        remark += ", except as weights"
+        fix = f"write weights: {column.name} in a sequence, or {fix}"
+    return leave_out(column, f"{remark}: {fix}")
+
+
+def propose_sequence(
+    column: ColumnProfile,
+    elements: ColumnProfile,
+    lengths: Array,
+    separator: str | None,
+) -> ColumnProposal:
+    """Proposes a sequence feature.
+
+    Args:
+        column: a column of lists.
+        elements: the profile of the values within all lists.
+        lengths: the number of values in each list, (lists,).
+        separator: the separator of lists in text; None for lists of Arrow.
+    """
     max_length = max(1, math.ceil(np.quantile(lengths, LENGTH_QUANTILE)))
     keys: dict[str, Any] = {"kind": "sequence", "max_length": max_length}
     if separator is not None:
