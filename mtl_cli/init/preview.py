@@ -78,9 +78,6 @@ def read_preview(
     first_format = "auto" if find_data(path).is_dir() else "csv"
     files = find_files(key, path, first_format)
     options = None
-    first_tables = []
-    num_rows = num_bytes = 0
-    is_complete = False
     with read_errors(key, path):
         files = files._replace(format=detect_format(files))
         if files.format in OPEN_COLUMNAR:
@@ -90,15 +87,8 @@ def read_preview(
         else:
             options = training_csv or detect_csv_options(files, columns)
             tables = text_tables(files, options.model_copy(update={"trim": False}))
-        for table in tables:
-            first_tables.append(table)
-            num_rows += table.num_rows
-            num_bytes += table.nbytes
-            if num_rows > MAX_ROWS or num_bytes > MAX_BYTES:
-                break
-        else:
-            is_complete = True
-    if not num_rows:
+        first_tables, is_complete = take_first(tables)
+    if not any(table.num_rows for table in first_tables):
         raise DataError(f"{key}: '{path}' has a header but no rows")
     # Without `combine_chunks`, a file of small batches would make thousands of chunks,
     # which are slow to read.
@@ -108,6 +98,22 @@ def read_preview(
     check_lengths_of_names(key, path, table.column_names)
     by_ending = format_by_ending(files.paths[0]) is not None
     return TablePreview(path, files.format, by_ending, options, table, is_complete)
+
+
+def take_first(tables: Iterator[pa.Table]) -> tuple[list[pa.Table], bool]:
+    """Takes tables until they exceed `MAX_ROWS` or `MAX_BYTES` together.
+
+    Returns: the taken tables, and whether they are all tables.
+    """
+    taken = []
+    num_rows = num_bytes = 0
+    for table in tables:
+        taken.append(table)
+        num_rows += table.num_rows
+        num_bytes += table.nbytes
+        if num_rows > MAX_ROWS or num_bytes > MAX_BYTES:
+            return taken, False
+    return taken, True
 
 
 def check_number_of_columns(files: Files, names: list[str]) -> None:
@@ -178,5 +184,6 @@ def trimmed(options: Csv, table: pa.Table) -> tuple[Csv, pa.Table]:
         without these spaces.
     """
     columns = [trim(column) for column in table.columns]
-    cut = pa.table(columns, [name.strip() for name in table.column_names])
-    return options.model_copy(update={"trim": not cut.equals(table)}), cut
+    trimmed_table = pa.table(columns, [name.strip() for name in table.column_names])
+    had_spaces = not trimmed_table.equals(table)
+    return options.model_copy(update={"trim": had_spaces}), trimmed_table

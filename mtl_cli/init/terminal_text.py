@@ -4,6 +4,7 @@ from pathlib import Path
 
 from mtl_cli.core.errors import printable
 from mtl_cli.core.paths import conf_folder, user_conf_folder
+from mtl_cli.init.column_proposal import ColumnProposal
 from mtl_cli.init.dataset_proposal import DatasetProposal
 
 MAX_CELL_WIDTH = 32  # characters to which cells of the printed table are padded
@@ -15,7 +16,7 @@ def terminal_text(
 ) -> str:
     """Returns the text that `mtl-init` prints after writing the YAML `target`."""
     lines = column_table(target, proposal)
-    leaks = [c.column.name for c in proposal.features if c.may_leak]
+    leaks = [feature.column.name for feature in proposal.features if feature.may_leak]
     if leaks:
         notes = [
             *notes,
@@ -49,21 +50,30 @@ def column_table(target: Path, proposal: DatasetProposal) -> list[str]:
     if num_hidden > 0:
         # False sorts before True.
         columns = sorted(columns, key=lambda c: c.is_feature and not c.warning)
-    for column in columns[:MAX_LISTED_COLUMNS]:
-        use: str = column.role
-        reason = column.explanation
-        if column.is_feature and column.keys:
-            use = column.keys["kind"]
-            if not column.warning:
-                reason = column.summary
-        rows.append((column.column.name, use, reason))
-    cells = [[printable(cell) for cell in row] for row in rows]
-    name_width = min(MAX_CELL_WIDTH, max(len(name) for name, _, _ in cells))
-    use_width = min(MAX_CELL_WIDTH, max(len(use) for _, use, _ in cells))
-    lines = [
-        f"{name.ljust(name_width)}  {use.ljust(use_width)}  {reason}".rstrip()
-        for name, use, reason in cells
+    rows += [
+        (column.column.name, *use_and_reason(column))
+        for column in columns[:MAX_LISTED_COLUMNS]
     ]
+    lines = aligned(rows)
     if num_hidden > 0:
         lines.append(f"... and {num_hidden:,} more columns; {target} has all columns")
     return lines
+
+
+def use_and_reason(proposal: ColumnProposal) -> tuple[str, str]:
+    """Returns the use of a column, and the reason for this use."""
+    if not (proposal.is_feature and proposal.keys):
+        return proposal.role, proposal.explanation
+    reason = proposal.explanation if proposal.warning else proposal.summary
+    return proposal.keys["kind"], reason
+
+
+def aligned(rows: list[tuple[str, str, str]]) -> list[str]:
+    """Returns one line per row, with the first two cells padded to equal widths."""
+    cells = [[printable(cell) for cell in row] for row in rows]
+    name_width = min(MAX_CELL_WIDTH, max(len(name) for name, _, _ in cells))
+    use_width = min(MAX_CELL_WIDTH, max(len(use) for _, use, _ in cells))
+    return [
+        f"{name.ljust(name_width)}  {use.ljust(use_width)}  {reason}".rstrip()
+        for name, use, reason in cells
+    ]

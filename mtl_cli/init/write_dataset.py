@@ -39,36 +39,29 @@ def write_dataset(arguments: argparse.Namespace) -> str:
     """
     labels = parse_tasks(arguments.task)
     spaces = parse_spaces(arguments.space, list(labels))
-    for table in filter(None, (arguments.table, arguments.test)):
-        if "${" in table:  # OmegaConf would read a reference to another key
-            raise ConfigError(f"{table}: configs cannot hold '${{'; rename the file")
+    check_paths([arguments.table, arguments.test])
     name = arguments.name or dataset_name(arguments.table)
     # Without --task, an error below lists possible labels, and nothing is written. So
     # the YAML may exist.
     may_exist = arguments.force or not labels
     target = target_path(name, may_exist)
-    column_names = parse_columns(arguments)
-    train = read_preview("TABLE", arguments.table, column_names)
-    test = None
-    if arguments.test is not None:
-        test = read_preview("--test", arguments.test, column_names, train.csv)
-    previews = [train] if test is None else [train, test]
+    read_train, read_test = read_previews(arguments)
+    previews = [preview for preview in (read_train, read_test) if preview is not None]
     text_tables = [preview.table for preview in previews if preview.csv]
     null_values = find_null_values(text_tables, list(labels.values()))
-    train = without_null_values(train, null_values)
-    if test is not None:
-        test = without_null_values(test, null_values)
+    train = without_null_values(read_train, null_values)
+    test = without_null_values(read_test, null_values) if read_test else None
     columns = [profile_column(c, train.table[c]) for c in train.table.column_names]
     check_first_line(train, columns, list(labels.values()))
     if not labels:
         raise missing_task_error(train.path, columns)
     proposal = propose_dataset(columns, labels, spaces)
-    format_key = format_of_tables(train, test)
+    table_format = format_of_tables(train, test)
     if test is not None:
         check_test_table(train, test, proposal)
 
     def to_yaml(proposal: DatasetProposal) -> str:
-        return dataset_yaml(name, train, test, format_key, proposal, null_values)
+        return dataset_yaml(name, train, test, table_format, proposal, null_values)
 
     all_rows_read = all(preview.complete for preview in previews)
     proposal, note = check_proposal(proposal, to_yaml, all_rows_read)
@@ -77,17 +70,34 @@ def write_dataset(arguments: argparse.Namespace) -> str:
     return terminal_text(name, target, proposal, [text for text in notes if text])
 
 
+def check_paths(paths: list[str | None]) -> None:
+    """Refuses a path in which OmegaConf would read a reference to another key."""
+    for path in filter(None, paths):
+        if "${" in path:
+            raise ConfigError(f"{path}: configs cannot hold '${{'; rename the file")
+
+
+def read_previews(
+    arguments: argparse.Namespace,
+) -> tuple[TablePreview, TablePreview | None]:
+    """Reads the first rows of the training table and of the test table, if any."""
+    column_names = parse_columns(arguments)
+    train = read_preview("TABLE", arguments.table, column_names)
+    if arguments.test is None:
+        return train, None
+    return train, read_preview("--test", arguments.test, column_names, train.csv)
+
+
 def missing_task_error(path: str, columns: list[ColumnProfile]) -> ConfigError:
     """Returns the error for a command without --task, with possible label columns."""
     binary = [column.name for column in columns if column.is_binary]
+    with_two_values = [column.name for column in columns if column.num_distinct == 2]
     if binary:
         candidates = f"columns of 0 and 1 in '{path}': {', '.join(binary)}"
     else:
-        two_values = [column.name for column in columns if column.num_distinct == 2]
-        description = "columns with two values" if two_values else "all columns"
-        names = two_values or [column.name for column in columns]
-        candidates = f"no column of '{path}' holds 0 and 1; {description}: "
-        candidates += ", ".join(names)
+        description = "columns with two values" if with_two_values else "all columns"
+        names = ", ".join(with_two_values or [column.name for column in columns])
+        candidates = f"no column of '{path}' holds 0 and 1; {description}: {names}"
     return ConfigError(f"--task: say what to predict; {candidates}")
 
 

@@ -30,45 +30,15 @@ def dataset_yaml(
     name: str,
     train: TablePreview,
     test: TablePreview | None,
-    format_key: str,
+    table_format: str,
     proposal: DatasetProposal,
     null_values: dict[str, list[str]],
 ) -> str:
     """Returns the YAML of a data set; `null_values` come from `find_null_values`."""
-    which_rows = "all" if train.complete else "the first"
-    read_rows = f"{which_rows} {train.table.num_rows:,} rows"
-    # The defaults if no table is a text file.
-    csv = train.csv or (test.csv if test is not None else None) or Csv()
-    column_hint = "names of the columns, if the first line holds none"
-    columns = [key_line("  columns", None, column_hint)]
-    if csv.columns is not None:
-        columns = list_lines("  columns", csv.columns)
-    # The YAML has one key `trim` for both tables.
-    trim = csv.trim
-    if test is not None and test.csv is not None:
-        trim = trim or test.csv.trim
-    null_hint = "texts that count as empty cells"
-    if null_values:
-        seen_in = dict.fromkeys(chain.from_iterable(null_values.values()))
-        null_hint += f", in all columns; seen in {', '.join(seen_in)}"
-    test_path = None if test is None else test.path
+    csv_options = [table.csv for table in (train, test) if table and table.csv]
     lines = [
-        comment(f"Proposed by mtl-init from {read_rows} of {train.path}."),
-        "# A first guess: keep as features only what is known before the prediction.",
-        key_line("name", name),
-        key_line("train", train.path),
-        key_line("valid", None, "null: a share of valid_from, see valid_fraction"),
-        key_line(
-            "test", test_path, "null: a share of the training rows, see test_fraction"
-        ),
-        key_line(
-            "format", format_key, "auto: the endings of the files name the format"
-        ),
-        "csv:".ljust(COMMENT_COLUMN) + "# how text files are written",
-        key_line("  delimiter", csv.delimiter, "null: a comma, or a tab in .tsv files"),
-        *columns,
-        key_line("  trim", trim, "whether spaces around cells and names are cut"),
-        key_line("  null_values", list(null_values), null_hint),
+        *table_lines(name, train, test, table_format),
+        *csv_lines(csv_options, null_values),
         key_line("stream", "auto", "true: rows are read from disk during the training"),
         *split_lines(proposal, test is not None),
         "",
@@ -80,6 +50,53 @@ def dataset_yaml(
     for task, task_proposal in proposal.tasks.items():
         lines += [f"  {scalar(task)}:", *task_lines(task_proposal)]
     return "\n".join(lines) + "\n"
+
+
+def table_lines(
+    name: str, train: TablePreview, test: TablePreview | None, table_format: str
+) -> list[str]:
+    """Returns the first comments, and the lines of the keys that name the tables."""
+    which_rows = "all" if train.complete else "the first"
+    read_rows = f"{which_rows} {train.table.num_rows:,} rows"
+    test_path = None if test is None else test.path
+    test_hint = "null: a share of the training rows, see test_fraction"
+    format_hint = "auto: the endings of the files name the format"
+    return [
+        comment(f"Proposed by mtl-init from {read_rows} of {train.path}."),
+        "# A first guess: keep as features only what is known before the prediction.",
+        key_line("name", name),
+        key_line("train", train.path),
+        key_line("valid", None, "null: a share of valid_from, see valid_fraction"),
+        key_line("test", test_path, test_hint),
+        key_line("format", table_format, format_hint),
+    ]
+
+
+def csv_lines(csv_options: list[Csv], null_values: dict[str, list[str]]) -> list[str]:
+    """Returns the lines of the section `csv`.
+
+    Args:
+        csv_options: the options of each table that is a text file.
+        null_values: see `find_null_values`.
+    """
+    csv = csv_options[0] if csv_options else Csv()
+    column_hint = "names of the columns, if the first line holds none"
+    column_lines = [key_line("  columns", None, column_hint)]
+    if csv.columns is not None:
+        column_lines = list_lines("  columns", csv.columns)
+    # The YAML has one key `trim` for both tables.
+    trim = any(options.trim for options in csv_options)
+    null_hint = "texts that count as empty cells"
+    if null_values:
+        seen_in = dict.fromkeys(chain.from_iterable(null_values.values()))
+        null_hint += f", in all columns; seen in {', '.join(seen_in)}"
+    return [
+        "csv:".ljust(COMMENT_COLUMN) + "# how text files are written",
+        key_line("  delimiter", csv.delimiter, "null: a comma, or a tab in .tsv files"),
+        *column_lines,
+        key_line("  trim", trim, "whether spaces around cells and names are cut"),
+        key_line("  null_values", list(null_values), null_hint),
+    ]
 
 
 def split_lines(proposal: DatasetProposal, has_test: bool) -> list[str]:
