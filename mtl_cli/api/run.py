@@ -105,9 +105,7 @@ class Run:
 
     def _repr_html_(self) -> str:
         """Returns the tables of scores as HTML, for notebooks."""
-        from mtl_cli.metrics.score_dict import metrics_of, name_with_space
         from mtl_cli.pages.render import render
-        from mtl_cli.runs.text_tables import format_metric, tables_by_metrics
 
         sections = []
         warnings: list[str] = []
@@ -116,14 +114,7 @@ class Run:
             with self._reading("metrics.json"):
                 # The scores on test rows come first, as in the report of the run.
                 for split in sorted(self.metrics, key=lambda split: split != "test"):
-                    rows = []
-                    for name, score in self.metrics[split].items():
-                        metrics = metrics_of(score)
-                        texts = {m: format_metric(x) for m, x in metrics.items()}
-                        rows.append((name_with_space(name, score), texts, score))
-                    title = f"Scores on {split} rows"
-                    tables = tables_by_metrics(rows)
-                    sections.append({"title": title, "tables": tables, "lines": []})
+                    sections.append(score_section(split, self.metrics[split]))
             if not sections:
                 warnings.append("the run has no scores: it only checked its data")
         except MtlError as error:
@@ -146,3 +137,21 @@ class Run:
             raise DataError(
                 f"{path} is damaged: {first_line(error)}; train the model again"
             ) from None
+
+
+def score_section(split: str, scores: dict[str, Any]) -> dict[str, Any]:
+    """Returns the variables of `notebook.html` for the scores on the rows of a split.
+
+    Args:
+        split: the name of the split, such as `test`.
+        scores: {task: {metric: value}}.
+    """
+    from mtl_cli.metrics.score_dict import metrics_of, name_with_space
+    from mtl_cli.runs.text_tables import format_metric, tables_by_metrics
+
+    rows = []
+    for name, score in scores.items():
+        texts = {metric: format_metric(x) for metric, x in metrics_of(score).items()}
+        rows.append((name_with_space(name, score), texts, score))
+    title = f"Scores on {split} rows"
+    return {"title": title, "tables": tables_by_metrics(rows), "lines": []}

@@ -84,29 +84,42 @@ def train(*overrides: str, **settings: Any) -> Run:
                 "trains one model; run `mtl-train -m ...`, and read the sweep's folder "
                 "with mtl_cli.compare"
             )
-    outcome: dict[str, Any] = {"failures": [], "folder": None}
-    with tempfile.TemporaryDirectory(prefix="mtl-cli-") as folder:
-        outcome_file = Path(folder, "result.json")
-        exit_code = wait_for_child(start_child([str(outcome_file), *arguments]))
-        if outcome_file.exists():
-            outcome = json.loads(outcome_file.read_text("utf-8"))
-        elif exit_code == -signal.SIGINT:
-            raise KeyboardInterrupt("interrupted before the run began")
-        elif exit_code:
-            raise TrainingError(
-                f"the training's process ended with code {exit_code} and no message"
-                + (" (out of memory?)" if exit_code == -signal.SIGKILL else "")
-            )
+    outcome = run_child(arguments)
     for failure in outcome["failures"]:
         if failure["kind"] == "KeyboardInterrupt":
             raise KeyboardInterrupt(failure["message"])
         raise ERRORS.get(failure["kind"], TrainingError)(failure["message"])
-    if outcome["folder"] is None:  # for instance after `--help`
+    if outcome["folder"] is None:
         raise ConfigError(f"mtl_cli.train: {arguments} trains no model")
     run = Run(outcome["folder"])
     if not run.folder.exists():  # `check_only=true` leaves no folder
         vars(run)["metrics"] = {}  # the value of the cached property
     return run
+
+
+def run_child(arguments: list[str]) -> dict[str, Any]:
+    """Runs `mtl-train` with some arguments in a child process.
+
+    Returns: the outcome that the child has written; see `mtl_cli.cli.child`.
+
+    Raises:
+        KeyboardInterrupt: if Ctrl-C has ended the child before it wrote an outcome.
+        TrainingError: if the child has died.
+    """
+    with tempfile.TemporaryDirectory(prefix="mtl-cli-") as folder:
+        outcome_file = Path(folder, "result.json")
+        exit_code = wait_for_child(start_child([str(outcome_file), *arguments]))
+        if outcome_file.exists():
+            outcome: dict[str, Any] = json.loads(outcome_file.read_text("utf-8"))
+            return outcome
+    if exit_code == -signal.SIGINT:
+        raise KeyboardInterrupt("interrupted before the run began")
+    if exit_code:
+        guess = " (out of memory?)" if exit_code == -signal.SIGKILL else ""
+        raise TrainingError(
+            f"the training's process ended with code {exit_code} and no message{guess}"
+        )
+    return {"failures": [], "folder": None}  # for instance after `--help`
 
 
 def asks_for_sweep(argument: str) -> bool:
@@ -164,18 +177,8 @@ def wait_for_child(process: "subprocess.Popen[str]") -> int:
     ]
     for copier in copiers:
         copier.start()
-    num_interrupts = 0
     try:
-        while True:
-            try:
-                return process.wait()
-            except Stopped:  # a command, such as `mtl-doctor`, has to end
-                raise
-            except KeyboardInterrupt:
-                num_interrupts += 1
-                if num_interrupts > INTERRUPTS_BEFORE_KILL:
-                    raise
-                process.send_signal(signal.SIGINT)
+        return pass_interrupts_on(process)
     finally:
         if process.poll() is None:
             process.kill()
@@ -185,6 +188,28 @@ def wait_for_child(process: "subprocess.Popen[str]") -> int:
         for pipe in (process.stdin, process.stdout, process.stderr):
             if pipe is not None:
                 pipe.close()
+
+
+def pass_interrupts_on(process: "subprocess.Popen[str]") -> int:
+    """Waits for the child process, and passes each Ctrl-C on to the child.
+
+    Returns: the exit code of the child.
+
+    Raises:
+        KeyboardInterrupt: at the Ctrl-C after `INTERRUPTS_BEFORE_KILL` others, or if a
+            signal has to end the command that trains, such as `mtl-doctor`.
+    """
+    num_interrupts = 0
+    while True:
+        try:
+            return process.wait()
+        except Stopped:  # only commands raise this `KeyboardInterrupt`
+            raise
+        except KeyboardInterrupt:
+            num_interrupts += 1
+            if num_interrupts > INTERRUPTS_BEFORE_KILL:
+                raise
+            process.send_signal(signal.SIGINT)
 
 
 def copy_lines(source: IO[str], target: TextIO | None) -> None:

@@ -17,31 +17,49 @@ def unchanged_process() -> Iterator[None]:
     TensorFlow. If the caller has imported Keras already, the imported Keras and
     TensorFlow are used as they are.
     """
-    import numpy as np
+    with unchanged_environment():
+        if "keras" not in sys.modules:
+            import_tensorflow()
+        with unchanged_keras_and_random_states():
+            yield
+
+
+def import_tensorflow() -> None:
+    """Imports TensorFlow and Keras, and restores TensorFlow's log levels."""
+    import absl.logging
 
     from mtl_cli.core import tensorflow_runtime
 
+    verbosity = absl.logging.get_verbosity()
+    logger = logging.getLogger("tensorflow")
+    level = logger.level
+    tensorflow_runtime.load(is_own_process=False)
+    absl.logging.set_verbosity(verbosity)
+    logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def unchanged_keras_and_random_states() -> Iterator[None]:
+    """Restores the dtype policy of Keras and the random states after the block."""
+    import keras
+    import numpy as np
+
+    policy = keras.config.dtype_policy()
+    python_state, numpy_state = random.getstate(), np.random.get_state()
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(policy)
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)
+
+
+@contextlib.contextmanager
+def unchanged_environment() -> Iterator[None]:
+    """Restores the environment variables after the block."""
     environment = dict(os.environ)
     try:
-        if "keras" not in sys.modules:
-            import absl.logging
-
-            verbosity = absl.logging.get_verbosity()
-            logger = logging.getLogger("tensorflow")
-            level = logger.level
-            tensorflow_runtime.load(is_own_process=False)
-            absl.logging.set_verbosity(verbosity)
-            logger.setLevel(level)
-        import keras
-
-        policy = keras.config.dtype_policy()
-        python_state, numpy_state = random.getstate(), np.random.get_state()
-        try:
-            yield
-        finally:
-            keras.config.set_dtype_policy(policy)
-            random.setstate(python_state)
-            np.random.set_state(numpy_state)
+        yield
     finally:
         # Other threads may be reading the environment, so it is never empty.
         for name in os.environ.keys() - environment.keys():
