@@ -49,7 +49,8 @@ def adds_runs(setting: str) -> bool:
     """Whether a setting adds runs to a single run, as `repeats=3` does."""
     key, _, value = setting.lstrip("+").partition("=")
     value_without_runs = KEYS_THAT_ADD_RUNS.get(key)
-    return value_without_runs is not None and value.lower() != value_without_runs
+    value = value.lower().replace(" ", "")  # `[ ]` is an empty list too
+    return value_without_runs is not None and value != value_without_runs
 
 
 def quoted(text: str) -> str:

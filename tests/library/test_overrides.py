@@ -114,7 +114,13 @@ def test_setting_that_adds_runs_asks_for_a_sweep(override: str) -> None:
 
 @pytest.mark.parametrize(
     "override",
-    ["repeats=1", "compare.single_task=false", "compare.scenarios=[]", "seed=1"],
+    [
+        "repeats=1",
+        "compare.single_task=false",
+        "compare.scenarios=[]",
+        "compare.scenarios=[ ]",
+        "seed=1",
+    ],
 )
 def test_setting_that_adds_no_runs_asks_for_no_sweep(override: str) -> None:
     assert not asks_for_sweep(override)
