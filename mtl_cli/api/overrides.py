@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
-from mtl_cli.config.overrides import unreadable_key, value_text
+from mtl_cli.config.overrides import unreadable_key_error, value_text
 from mtl_cli.core.nested import flatten
 
 
@@ -23,5 +23,5 @@ def overrides_of(settings: Mapping[str, object]) -> list[str]:
         try:
             parser.parse_override(f"{key}=1")
         except HydraException:
-            raise unreadable_key(key, key) from None
+            raise unreadable_key_error(key, key) from None
     return [f"{key}={value_text(key, value)}" for key, value in flat.items()]

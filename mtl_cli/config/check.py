@@ -64,26 +64,46 @@ def explain(error: ValidationError, values: dict[Any, Any]) -> str:
         return missing_keys_message(findings, values)
     findings_of_key = [f for f in findings if locate(f["loc"], values)[0] == key]
     # Pydantic reports one finding per type if a key allows several types.
-    message = " or ".join(dict.fromkeys(broken_rule(f) for f in findings_of_key))
+    rule = " or ".join(dict.fromkeys(rule_text(f) for f in findings_of_key))
     if first["loc"][-1:] == ("[key]",):  # the finding is about the name of a key
-        advice = "; quote it" if "valid string" in message else ""
-        return f"{key}: the name {first['loc'][-2]!r} {message}{advice}"
-    if isinstance(value, dict) and not message.startswith("should "):
-        # Pydantic's messages begin with "should". This message is of a check of
-        # mtl-cli, and begins with a key of the section, so the key of the section
-        # precedes it.
-        return f"{key}.{message}".removeprefix(".")
-    if isinstance(value, bool) and "string" in message:
-        message += "; YAML reads yes, no, on and off as true and false: quote the word"
-    if type(value) in (int, float) and message == "should be a valid string":
-        message += "; quote it"
-    if first["type"] == "list_type" and value is not None:
-        message += f"; write [{value}]"
+        advice = "; quote it" if "valid string" in rule else ""
+        return f"{key}: the name {first['loc'][-2]!r} {rule}{advice}"
+    if isinstance(value, dict) and not rule.startswith("should "):
+        # Only pydantic's rules begin with "should". A check of mtl-cli for a whole
+        # section has raised this message: it begins with a key of the section, so the
+        # section's own key is put in front.
+        return f"{key}.{rule}".removeprefix(".")
+    advice = advice_on_value(first, value, rule)
+    return f"{key}: {value_text(value)} {rule}{advice}"
+
+
+def advice_on_value(finding: ErrorDetails, value: Any, rule: str) -> str:
+    """Returns what the user can do about a wrong value, for the end of a message.
+
+    Args:
+        finding: pydantic's first finding about the value.
+        value: the value.
+        rule: the rule that the value breaks, see `rule_text`.
+
+    Returns: a text such as "; quote it"; "" if no advice fits.
+    """
+    advice = ""
+    if isinstance(value, bool) and "string" in rule:
+        advice += "; YAML reads yes, no, on and off as true and false: quote the word"
+    if type(value) in (int, float) and rule == "should be a valid string":
+        advice += "; quote it"
+    if finding["type"] == "list_type" and value is not None:
+        advice += f"; write [{value}]"
+    return advice
+
+
+def value_text(value: Any) -> str:
+    """Returns a value as a message shows it: without secrets, and cut if it is long."""
     if isinstance(value, str):
-        return f"{key}: {shown(value)} {message}"
+        return shown(value)
     # Secrets must be masked before the cut. Otherwise half of a secret could remain.
-    as_yaml = json.dumps(mask_secrets(value), default=repr)
-    return f"{key}: {cut(as_yaml, SHOWN_CHARACTERS)} {message}"
+    as_json = json.dumps(mask_secrets(value), default=repr)
+    return cut(as_json, SHOWN_CHARACTERS)
 
 
 def missing_keys_message(findings: list[ErrorDetails], values: dict[Any, Any]) -> str:
@@ -110,7 +130,8 @@ def locate(location: tuple[int | str, ...], values: Any) -> tuple[str, Any]:
     """Returns the dotted key and the value at a finding's location.
 
     Pydantic also puts branches of the schema, such as types, into a location. The
-    dotted key leaves them out.
+    dotted key leaves them out: ("trainer", "epochs", "literal['auto']") becomes
+    `trainer.epochs`.
     """
     keys = []
     for item in location:
@@ -121,12 +142,11 @@ def locate(location: tuple[int | str, ...], values: Any) -> tuple[str, Any]:
     return ".".join(keys), values
 
 
-def broken_rule(finding: ErrorDetails) -> str:
-    """Returns the rule that a value breaks, from a finding of pydantic."""
+def rule_text(finding: ErrorDetails) -> str:
+    """Returns the rule that a value breaks, such as "should be a valid integer"."""
     if finding["type"] in ("dict_type", "model_type"):
         return "should be a mapping, as in {key: value}"
-    # "Input should be a valid integer" becomes "should be a valid integer".
-    message = finding["msg"]
+    message = finding["msg"]  # such as "Input should be a valid integer"
     for prefix in ("Value error, ", "Input ", "List ", "String "):
         message = message.removeprefix(prefix)
     return message.split(" after validation")[0]

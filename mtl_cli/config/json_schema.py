@@ -176,15 +176,24 @@ def class_schema(option: type[Options]) -> Schema:
     for axis, base in KINDS.items():
         if base.__name__ in definitions:
             # Pydantic knows only the base class; the key `kind` chooses a subclass.
-            definitions[base.__name__] = {"oneOf": []}
-            for name in option_names(axis):
-                kind = class_schema(option_class(axis, name, base))
-                kind["properties"]["kind"] = {"const": name}
-                definitions |= {**kind.pop("$defs"), kind["title"]: kind}
-                reference = {"$ref": f"#/$defs/{kind['title']}"}
-                definitions[base.__name__]["oneOf"].append(reference)
+            definitions |= kind_definitions(axis, base)
     schema_for_editors: Schema = with_interpolation(schema)
     return schema_for_editors
+
+
+def kind_definitions(axis: str, base: type[Options]) -> Schema:
+    """Returns the definitions of the options that the key `kind` chooses.
+
+    Returns: {class: schema}. The schema of the base class allows each of the others.
+    """
+    references: list[Schema] = []
+    definitions: Schema = {base.__name__: {"oneOf": references}}
+    for name in option_names(axis):
+        kind = class_schema(option_class(axis, name, base))
+        kind["properties"]["kind"] = {"const": name}
+        definitions |= {**kind.pop("$defs"), kind["title"]: kind}
+        references.append({"$ref": f"#/$defs/{kind['title']}"})
+    return definitions
 
 
 def with_interpolation(schema: Any) -> Any:

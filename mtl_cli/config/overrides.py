@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from os import PathLike, fspath
+from typing import Any
 
 from hydra.core.override_parser.types import Quote, QuotedString
 
@@ -30,12 +31,14 @@ def with_add_prefix(setting: str) -> str:
 
 
 def as_typed(text: str) -> str:
-    """Removes the prefix `++` that `mtl-train` adds to overrides of some sections.
+    """Removes the prefix `++` from overrides, so that they are as the user typed them.
 
-    `text` is an override, or a message that quotes one. The result shows the override
-    as the user typed it. `mtl-train` adds `++` to overrides of the sections `dataset`
-    and `compare`, because Hydra refuses to change a key that no YAML file holds. The
-    keys of these sections have defaults and may be absent from the YAML files.
+    `mtl-train` adds `++` to overrides of the sections `dataset` and `compare`, because
+    Hydra refuses to change a key that no YAML file holds. The keys of these sections
+    have defaults, and may be absent from the YAML files.
+
+    Args:
+        text: an override, or a message that quotes overrides.
 
     >>> as_typed("++dataset.features.age.kind=dense")
     'dataset.features.age.kind=dense'
@@ -64,16 +67,28 @@ def quoted(text: str) -> str:
     return QuotedString(text, Quote.single).with_quotes()
 
 
-def unreadable_key(setting: str, key: str) -> ConfigError:
-    """Returns the error for a key that the syntax of overrides cannot express."""
+def unreadable_key_error(setting: str, key: str) -> ConfigError:
+    """Returns the error for a key that an override cannot express.
+
+    The key has special characters, or is a word such as `1` or `null`, which Hydra
+    would not read as text.
+
+    Args:
+        setting: the dotted key of the setting, for the start of the message.
+        key: the same key, or a key of a mapping in the value of the setting.
+    """
     return ConfigError(
-        f"{setting}: the key '{key}' has characters that an override cannot hold; "
-        "write this setting to a YAML file in ./conf"
+        f"{setting}: an override cannot hold '{key}' as a key; write this setting to a "
+        "YAML file in ./conf"
     )
 
 
 def value_text(key: str, value: object) -> str:
-    """Writes a Python value in the syntax of Hydra's overrides.
+    """Returns a Python value in the syntax of Hydra's overrides.
+
+    Args:
+        key: the dotted key of the setting, for messages.
+        value: the value.
 
     Raises:
         ConfigError: if a configuration cannot hold the value, or an override cannot.
@@ -93,14 +108,19 @@ def value_text(key: str, value: object) -> str:
     if isinstance(value, str):
         return quoted(value)
     if isinstance(value, list | tuple):
-        return f"[{','.join(value_text(key, inner) for inner in value)}]"
+        return f"[{','.join(value_text(key, item) for item in value)}]"
     if isinstance(value, Mapping):
-        for inner in map(str, value):
-            if quoted(inner) != inner:
-                raise unreadable_key(key, inner)
-        pairs = (f"{inner}:{value_text(key, v)}" for inner, v in value.items())
-        return f"{{{','.join(pairs)}}}"
+        return mapping_text(key, value)
     raise ConfigError(
         f"{key}: a configuration cannot hold {type(value).__name__}; give a number, "
         "a text, a list or a dict"
     )
+
+
+def mapping_text(key: str, mapping: Mapping[Any, object]) -> str:
+    """Returns a mapping in the syntax of Hydra's overrides; see `value_text`."""
+    for name in map(str, mapping):
+        if quoted(name) != name:
+            raise unreadable_key_error(key, name)
+    pairs = (f"{name}:{value_text(key, value)}" for name, value in mapping.items())
+    return f"{{{','.join(pairs)}}}"
