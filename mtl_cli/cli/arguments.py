@@ -1,7 +1,6 @@
 """Converts the arguments of `mtl-train` to arguments of Hydra."""
 
-import contextlib
-from argparse import ArgumentError, ArgumentParser
+from argparse import ArgumentError, ArgumentParser, Namespace
 from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -46,6 +45,26 @@ def hydra_arguments(arguments: list[str]) -> list[str]:
     Raises:
         ConfigError: if a flag is unknown, or a flag or setting is not allowed.
     """
+    parsed = parse_checked(arguments)
+    flags = [argument for argument in arguments if argument not in parsed.overrides]
+    if parsed.config_path:  # the last value counts
+        flags.append(f"--config-path={Path(parsed.config_path).resolve()}")
+    settings = [expand_start_from(setting) for setting in parsed.overrides]
+    check_settings(settings)
+    is_sweep = parsed.multirun
+    can_become_sweep = not (prints_only(arguments) or is_sweep or parsed.run)
+    if can_become_sweep and any(map(adds_runs, settings)):
+        flags.append("--multirun")
+        is_sweep = True
+    if not sets_key(settings, "hydra.job.name"):
+        settings = [*settings, f"hydra.job.name={sweep_name(mask_secrets(settings))}"]
+    if is_sweep:
+        settings = defer_settings_of_swept_groups(settings)
+    return [*map(with_add_prefix, settings), *flags]
+
+
+def parse_checked(arguments: list[str]) -> Namespace:
+    """Parses a command line with Hydra's parser; refuses flags that are not allowed."""
     try:
         parsed, unknown = argument_parser().parse_known_intermixed_args(arguments)
     except ArgumentError as error:
@@ -59,11 +78,11 @@ def hydra_arguments(arguments: list[str]) -> list[str]:
             "--experimental-rerun reads a pickle, which can execute code; run a saved "
             "configuration with --config-path RUN --config-name config"
         )
-    settings = parsed.overrides
-    flags = [argument for argument in arguments if argument not in settings]
-    if parsed.config_path:  # the last value counts
-        flags.append(f"--config-path={Path(parsed.config_path).resolve()}")
-    settings = [expand_start_from(setting) for setting in settings]
+    return parsed
+
+
+def check_settings(settings: list[str]) -> None:
+    """Refuses the keys that the command line may not set."""
     if sets_key(settings, "hydra.sweep.subdir"):
         raise ConfigError(
             "hydra.sweep.subdir: each job names its own folder; leave this key out, "
@@ -73,16 +92,6 @@ def hydra_arguments(arguments: list[str]) -> list[str]:
         raise ConfigError(
             "compare: set its keys one by one, as in compare.single_task=true"
         )
-    is_sweep = parsed.multirun
-    can_become_sweep = not (prints_only(arguments) or is_sweep or parsed.run)
-    if can_become_sweep and any(map(adds_runs, settings)):
-        flags.append("--multirun")
-        is_sweep = True
-    if not sets_key(settings, "hydra.job.name"):
-        settings = [*settings, f"hydra.job.name={sweep_name(mask_secrets(settings))}"]
-    if is_sweep:
-        settings = defer_settings_of_swept_groups(settings)
-    return [*map(with_add_prefix, settings), *flags]
 
 
 def prints_only(arguments: list[str]) -> bool:
@@ -132,13 +141,15 @@ def defer_settings_of_swept_groups(settings: list[str]) -> list[str]:
     deferred = []
     for setting in settings:
         key, _, value = setting.partition("=")
+        has_quotes = "'" in value or '"' in value  # `choice` would lose the quotes
+        is_plain = value and not (has_quotes or is_swept(setting))
+        if not (key.startswith(swept_prefixes) and is_plain):
+            deferred.append(setting)
+            continue
         as_choice = f"{key}=choice({value})"
-        is_quoted = "'" in value or '"' in value  # `choice` would lose the quotes
-        is_plain = value and not (is_quoted or is_swept(setting))
-        if key.startswith(swept_prefixes) and is_plain:
-            # A value that cannot be read as a choice stays as it is.
-            with contextlib.suppress(OverrideParseException):
-                parser.parse_overrides([setting, as_choice])
-                setting = as_choice
-        deferred.append(setting)
+        try:
+            parser.parse_overrides([setting, as_choice])
+            deferred.append(as_choice)
+        except OverrideParseException:  # the value cannot be read as a choice
+            deferred.append(setting)
     return deferred

@@ -52,6 +52,14 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
         "--task", metavar="NAME[,...]", help="compare only these tasks (default: all)"
     )
     add("--split", default="test", help="test, valid or train (default: test)")
+    add_output_flags(parser)
+    parser.add_plugins_flag()
+    add_fail_if(parser, example="test.income.auc<0.91")
+    return parser.parse_intermixed_args(command_line)
+
+
+def add_output_flags(parser: Parser) -> None:
+    """Adds the flags that say what is written, and in which format."""
     output = parser.add_mutually_exclusive_group()
     for flag, name in (("json", "JSON"), ("csv", "CSV"), ("md", "Markdown")):
         output.add_argument(
@@ -61,8 +69,8 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
             dest="format",
             help=f"write {name} to stdout instead of the table",
         )
-    add("--html", metavar="FILE", help="write a page with charts")
-    add(
+    parser.add_argument("--html", metavar="FILE", help="write a page with charts")
+    parser.add_argument(
         "--ensemble",
         metavar="FOLDER",
         nargs="?",
@@ -70,9 +78,6 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
         help="average the seeds of the best configuration into one model, and write "
         "its run folder (default: SWEEP/ensemble)",
     )
-    parser.add_plugins_flag()
-    add_fail_if(parser, example="test.income.auc<0.91")
-    return parser.parse_intermixed_args(command_line)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -83,26 +88,31 @@ def run(options: argparse.Namespace) -> int:
     from mtl_cli.comparison.find_runs import read_runs
     from mtl_cli.core import plugins
 
+    check_no_output_file(options)
+    target = None if options.ensemble is None else ensemble_target(options)
+    runs = read_runs(options.paths, print_warning)
+    question = Question(options.baseline, options.metric, options.split, options.task)
+    comparisons = compare_datasets(runs, question)
+    line_comparisons = compare_lines(runs, question)
+    checks = Checks(options.fail_if, runs, [*comparisons, *line_comparisons])
+    if options.html is not None:
+        write_html(comparisons, line_comparisons, Path(options.html))
+    print_comparisons(comparisons, line_comparisons, options.format)
+    failed = checks.failures(options.paths)
+    if target is not None:
+        plugins.use_folders(options.plugins)
+        write_ensemble(comparisons, target)
+    return report_failures(PROGRAM, failed)
+
+
+def check_no_output_file(options: argparse.Namespace) -> None:
+    """Refuses a file after --json, --csv or --md, which argparse takes for a FOLDER."""
     for path in options.paths:
         if path.endswith(f".{options.format}") and not Path(path).is_dir():
             raise ConfigError(
                 f"--{options.format} writes to stdout and takes no file; write "
                 f"--{options.format} > {path}"
             )
-    target = None if options.ensemble is None else ensemble_target(options)
-    runs = read_runs(options.paths, print_warning)
-    question = Question(options.baseline, options.metric, options.split, options.task)
-    comparisons = compare_datasets(runs, question)
-    lines = compare_lines(runs, question)
-    checks = Checks(options.fail_if, runs, [*comparisons, *lines])
-    if options.html is not None:
-        write_html(comparisons, lines, Path(options.html))
-    print_comparisons(comparisons, lines, options.format)
-    failed = checks.failures(options.paths)
-    if target is not None:
-        plugins.use_folders(options.plugins)
-        write_ensemble(comparisons, target)
-    return report_failures(PROGRAM, failed)
 
 
 def ensemble_target(options: argparse.Namespace) -> Path:
@@ -132,20 +142,24 @@ def write_ensemble(comparisons: "list[DatasetComparison]", target: Path) -> None
         ensemble.write_ensemble(best.folders, target)
 
 
-def print_warning(line: str) -> None:
+def print_warning(warning: str) -> None:
     """Prints a warning to stderr."""
-    sys.stderr.write(f"warning: {printable(line)}\n")
+    sys.stderr.write(f"warning: {printable(warning)}\n")
 
 
 def print_comparisons(
     comparisons: "list[DatasetComparison]",
-    lines: "list[DatasetComparison]",
+    line_comparisons: "list[DatasetComparison]",
     format: str | None,
 ) -> None:
-    """Writes the comparisons to stdout, by default as a table for the terminal.
+    """Writes the comparisons to stdout, and their warnings, if need be, to stderr.
 
-    `lines` compare runs that go on day by day, see `comparison.lines`. A CSV leaves the
-    lines out. CSV and Markdown leave the warnings out, so the warnings go to stderr.
+    Args:
+        comparisons: the comparisons of runs.
+        line_comparisons: the comparisons of lines; a CSV leaves them out. A line is a
+            chain of runs, one per day, see `comparison.lines`.
+        format: `json`, `csv` or `md`; None for tables for the terminal. CSV and
+            Markdown leave the warnings out, so the warnings go to stderr.
     """
     from mtl_cli.comparison.csv_and_json import as_csv, as_json
     from mtl_cli.comparison.table import all_warnings, as_markdown, terminal_text
@@ -155,21 +169,23 @@ def print_comparisons(
         if format == "csv":
             write_to_stdout(as_csv(comparisons))
         else:
-            write_to_stdout(writers[format](comparisons, lines))
+            write_to_stdout(writers[format](comparisons, line_comparisons))
     except BrokenPipeError:  # a reader such as `head` has closed stdout
         drop_output(sys.stdout.fileno())
     if format in ("csv", "md"):
-        for line in all_warnings([*comparisons, *lines]):
-            print_warning(line)
+        for warning in all_warnings([*comparisons, *line_comparisons]):
+            print_warning(warning)
 
 
 def write_html(
-    comparisons: "list[DatasetComparison]", lines: "list[DatasetComparison]", path: Path
+    comparisons: "list[DatasetComparison]",
+    line_comparisons: "list[DatasetComparison]",
+    path: Path,
 ) -> None:
     """Writes the comparisons as an HTML page, and prints the path of the page.
 
-    Only an earlier page of a comparison is overwritten. Nothing is lost then, because
-    the page is made from the runs alone.
+    An existing file is overwritten only if it is an earlier page of a comparison, which
+    can be made again from the runs.
     """
     from mtl_cli.comparison.page import is_page, page
 
@@ -179,9 +195,8 @@ def write_html(
                 f"--html: {path} exists and is not a page of {PROGRAM}; choose another "
                 "file"
             )
-        write_text(
-            path, page(comparisons, lines), "choose another file", errors="replace"
-        )
+        html = page(comparisons, line_comparisons)
+        write_text(path, html, "choose another file", errors="replace")
     except WriteError as error:
         raise ConfigError(f"--html: {error}") from None
     sys.stderr.write(printable(f"wrote {path}") + "\n")

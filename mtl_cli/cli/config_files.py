@@ -28,7 +28,7 @@ from mtl_cli.core.paths import conf_folder
 from mtl_cli.core.yaml_limits import MAX_YAML_BYTES, check_yaml
 
 USER_CONF = "mtl-user"  # the provider of the user's `./conf` in the search path
-OTHER_FOLDER = "name the file's folder on the command line: --config-dir FOLDER"
+ADVICE_ON_FOLDER = "name the file's folder on the command line: --config-dir FOLDER"
 # A package that places a config in Hydra's own section.
 HYDRA_PACKAGE = re.compile(r"(_global_\.)?hydra(\.|$)")
 # {(provider, folder, path and text of a YAML file): the parsed file}
@@ -41,11 +41,12 @@ def restrict_files() -> None:
     Refused are configs outside of the search path, and configs that are too large.
     Groups below a link and unprintable names are not listed.
     """
-    # The first call of `instance` imports Hydra's classes again and registers them.
+    # The first call of `instance` imports and registers Hydra's classes anew, and would
+    # undo the changes below.
     Plugins.instance()
-    # The class that reads files is changed in place. A subclass cannot replace it:
-    # child processes of some launchers register Hydra's classes again, and refuse a
-    # class with another name.
+    # The methods of the class that reads files are replaced. A subclass could not take
+    # the place of the class: child processes of some launchers register Hydra's classes
+    # again, and refuse a class with another name.
     source = SourcesRegistry.instance().types["file"]
     wrap_method(source, "load_config", load_bounded)
     wrap_method(source, "list", list_bounded)
@@ -63,7 +64,7 @@ def load_confined(
     if config_path.startswith("/") or ".." in config_path.split("/"):
         raise ConfigError(
             f"the config {shown(config_path)} leads out of the folders of configs; "
-            f"move the file into such a folder, or {OTHER_FOLDER}"
+            f"move the file into such a folder, or {ADVICE_ON_FOLDER}"
         )
     source = repository._find_object_source(config_path, ObjectType.CONFIG)
     if source is None or source.scheme() != "file":
@@ -71,14 +72,19 @@ def load_confined(
     file = Path(source.path) / source._normalize_file_name(config_path)
     check_link(source, file, repository.sources)
     loaded: ConfigResult | None = load(repository, config_path)
-    defaults_list = loaded.defaults_list if loaded is not None else None
-    for default in defaults_list or []:
+    if loaded is not None:
+        check_defaults_list(file, loaded)
+    return loaded
+
+
+def check_defaults_list(file: Path, loaded: ConfigResult) -> None:
+    """Refuses a config that places another config in Hydra's own section."""
+    for default in loaded.defaults_list or []:
         if HYDRA_PACKAGE.match(default.package or ""):
             raise ConfigError(
                 f"{file}: the defaults list places a config in {default.package}; "
                 "remove the entry, or write the keys of hydra into this file"
             )
-    return loaded
 
 
 def check_link(source: ConfigSource, file: Path, sources: list[ConfigSource]) -> None:
@@ -93,7 +99,7 @@ def check_link(source: ConfigSource, file: Path, sources: list[ConfigSource]) ->
     if not any(file.resolve().is_relative_to(root) for root in roots):
         raise ConfigError(
             f"{file} is a link to a file outside of the folders of configs; copy the "
-            f"file, or {OTHER_FOLDER}"
+            f"file, or {ADVICE_ON_FOLDER}"
         )
 
 
