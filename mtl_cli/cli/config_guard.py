@@ -10,9 +10,10 @@ allowed if our own files and the command line alone, without the user's files, g
 same value.
 """
 
+import contextlib
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ from mtl_cli.core.secrets import track_secrets
 from mtl_cli.core.yaml_limits import limited_reading
 
 HYDRA_CONFIG = "hydra/config"  # the file of Hydra's own defaults
-COMPOSED_SETTINGS = "composed of: "  # the start of the note that `compose_checked` adds
+COMPOSED_SETTINGS = "composed of: "  # the start of the note that `noted_settings` adds
 START_OF_SWEEP = "mtl_cli.sweep.start_of_sweep.StartOfSweep"
 # A file may set two kinds of keys of Hydra's section: search spaces, and keys with a
 # plain value.
@@ -76,14 +77,9 @@ def compose_checked(
     settings = list(arguments["overrides"])
     prefixes = ("hydra.", "hydra/")
     hydra_settings = [s for s in settings if s.lstrip("+~").startswith(prefixes)]
-    try:
-        with limited_reading():
-            check_search_path(loader, config_name)
-            composed = compose(loader, **arguments)
-    except Exception as error:
-        # For `hydra_errors`: a job of a sweep has other settings than the command line.
-        error.add_note(f"{COMPOSED_SETTINGS}{shlex.join(settings)}")
-        raise
+    with noted_settings(settings), limited_reading():
+        check_search_path(loader, config_name)
+        composed = compose(loader, **arguments)
     check_plugins(composed)
     with limited_reading(), hydra_interpolations(composed):
         if reads_foreign_folders(composed):
@@ -92,14 +88,34 @@ def compose_checked(
             # Hydra names the run folder after the data set.
             raise ConfigError("missing key 'dataset.name'; add it to the YAML file")
         check_folders(composed, hydra_settings)
-    # Hydra adds each setting to one of two lists. If a file adds a setting too, the
-    # lists hold more settings than the command line.
-    overrides = composed.hydra.overrides
-    if len(overrides.hydra) + len(overrides.task) != len(settings):
-        raise file_may_not_set_error("overrides")
+    check_overrides(composed, settings)
     with flag_override(composed, ["struct", "readonly"], False):
         composed.hydra.callbacks = {"ours": {"_target_": START_OF_SWEEP}}
     return composed
+
+
+@contextlib.contextmanager
+def noted_settings(settings: list[str]) -> Iterator[None]:
+    """Adds a note with the composed settings to an error of the block.
+
+    `hydra_errors` reads the note, because a job of a sweep has other settings than the
+    command line.
+    """
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"{COMPOSED_SETTINGS}{shlex.join(settings)}")
+        raise
+
+
+def check_overrides(composed: DictConfig, settings: list[str]) -> None:
+    """Refuses a file that adds to Hydra's lists of the settings of the command line.
+
+    Hydra adds each setting to one of two lists.
+    """
+    overrides = composed.hydra.overrides
+    if len(overrides.hydra) + len(overrides.task) != len(settings):
+        raise file_may_not_set_error("overrides")
 
 
 def reads_foreign_folders(composed: DictConfig) -> bool:

@@ -47,6 +47,21 @@ class Finding(NamedTuple):
     status: str = "ok"
 
 
+class TrainingResult(NamedTuple):
+    """The result of the training that tests an installation.
+
+    Attributes:
+        auc: the test AUC of task income.
+        speed: training rows per second.
+        predicts_the_same: whether the saved model predicts the same values as the
+            trained model did.
+    """
+
+    auc: float
+    speed: float
+    predicts_the_same: bool
+
+
 def command() -> NoReturn:
     """Runs `mtl-doctor`, and then ends the process without slow cleanup."""
     exit_without_teardown(main(sys.argv[1:]))
@@ -163,35 +178,43 @@ def check_training() -> Finding:
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="mtl-doctor-") as folder:
         try:
-            import pandas as pd
-
-            from mtl_cli.api.model import load
-            from mtl_cli.api.train import train
-
-            # In another folder, a user's own configs and data cannot disturb the run.
-            with contextlib.redirect_stdout(io.StringIO()), contextlib.chdir(folder):
-                run = train("trainer.epochs=1", "hydra.run.dir=run")
-            auc = run.metrics["test"]["income"]["auc"]
-            speed = run.history["samples_per_second"].iloc[-1]
-            rows = pd.read_parquet(paths.root() / "data/adult/test.parquet")
-            predicted = load(run).predict(rows)["income"]
-            is_same = (predicted == run.predictions["income_prediction"]).all()
+            result = train_and_predict(folder)
         except MtlError as error:
             return Finding("training", str(error), "broken")
         except Exception as error:  # whatever a broken installation raises
             text = f"{type(error).__name__}: {error}; install mtl-cli again"
             return Finding("training", text, "broken")
     text = (
-        f"an epoch of PLE on Adult has AUC {auc:.4f}, {speed:,.0f} samples/s; "
-        f"{time.monotonic() - started:.0f} s in all"
+        f"an epoch of PLE on Adult has AUC {result.auc:.4f}, {result.speed:,.0f} "
+        f"samples/s; {time.monotonic() - started:.0f} s in all"
     )
-    if auc < MIN_AUC:
+    if result.auc < MIN_AUC:
         text = f"{text}; the AUC should be at least {MIN_AUC}; install mtl-cli again"
         return Finding("training", text, "broken")
-    if not is_same:
+    if not result.predicts_the_same:
         text += "; the saved model predicts other values than the trained model did"
         return Finding("training", f"{text}; install mtl-cli again", "broken")
     return Finding("training", text)
+
+
+def train_and_predict(folder: str) -> TrainingResult:
+    """Trains one epoch of PLE in a folder, and predicts the test rows."""
+    import pandas as pd
+
+    from mtl_cli.api.model import load
+    from mtl_cli.api.train import train
+
+    # In another folder, a user's own configs and data cannot disturb the run.
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.chdir(folder):
+        run = train("trainer.epochs=1", "hydra.run.dir=run")
+    rows = pd.read_parquet(paths.root() / "data/adult/test.parquet")
+    predicted = load(run).predict(rows)["income"]
+    is_equal = predicted == run.predictions["income_prediction"]
+    return TrainingResult(
+        auc=run.metrics["test"]["income"]["auc"],
+        speed=run.history["samples_per_second"].iloc[-1],
+        predicts_the_same=bool(is_equal.all()),
+    )
 
 
 def requirements(extra: str = "") -> list[Requirement]:

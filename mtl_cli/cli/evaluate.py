@@ -85,6 +85,15 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
         type=int,
         help="shufflings of each feature for --importance (default: 10)",
     )
+    add_output_flags(parser)
+    add_fail_if(parser, example="income.auc<0.91")
+    parser.add_plugins_flag()
+    return parser.parse_intermixed_args(command_line)
+
+
+def add_output_flags(parser: Parser) -> None:
+    """Adds the flags that name the files or the folder to write."""
+    add = parser.add_argument
     add("--json", metavar="FILE", type=Path, help="write all numbers; - for stdout")
     add("--html", metavar="FILE", type=Path, help="write a page with charts")
     add(
@@ -95,9 +104,6 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
         help="the folder to write for a sweep; mtl-compare reads it",
     )
     add("--force", action="store_true", help="overwrite FILE or FOLDER")
-    add_fail_if(parser, example="income.auc<0.91")
-    parser.add_plugins_flag()
-    return parser.parse_intermixed_args(command_line)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -118,13 +124,8 @@ def run(options: argparse.Namespace) -> int:
 
 def check_options(options: argparse.Namespace, is_sweep: bool) -> None:
     """Refuses options that do not fit a run or a sweep, before the work begins."""
-    if is_sweep and not options.table:
-        raise ConfigError(f"TABLE: {options.run} is a sweep; name a table for its runs")
-    if is_sweep and "-" in options.table:
-        raise ConfigError(
-            f"TABLE: {options.run} is a sweep, and its runs cannot all read stdin; "
-            "name a file"
-        )
+    if is_sweep:
+        check_table_of_sweep(options)
     if options.repeats is not None and not options.importance:
         raise ConfigError("--repeats: add --importance, which it belongs to")
     if options.output is not None and not is_sweep:
@@ -132,20 +133,37 @@ def check_options(options: argparse.Namespace, is_sweep: bool) -> None:
             f"-o: {options.run} is not a sweep; write files with --json or --html"
         )
     for flag, path in (("--json", options.json), ("--html", options.html)):
-        if path is None:
-            continue
-        if is_sweep:
+        if path is not None and is_sweep:
             raise ConfigError(
                 f"{flag}: {options.run} is a sweep; leave {flag} out: the folder of -o "
                 "holds such a file for each run"
             )
-        if path == STDOUT:
-            if flag == "--json":
-                continue
-            raise ConfigError(f"{flag}: a page does not go to stdout; name a file")
-        check_output_file(flag, path, options)
-    both = options.json is not None and options.html is not None
-    if both and os.path.realpath(options.json) == os.path.realpath(options.html):
+    check_output_files(options)
+
+
+def check_table_of_sweep(options: argparse.Namespace) -> None:
+    """Refuses a table that the runs of a sweep cannot all read."""
+    if not options.table:
+        raise ConfigError(f"TABLE: {options.run} is a sweep; name a table for its runs")
+    if "-" in options.table:
+        raise ConfigError(
+            f"TABLE: {options.run} is a sweep, and its runs cannot all read stdin; "
+            "name a file"
+        )
+
+
+def check_output_files(options: argparse.Namespace) -> None:
+    """Refuses files of --json and --html that the command must not write."""
+    if options.json is not None and options.json != STDOUT:
+        check_output_file("--json", options.json, options)
+    if options.html is None:
+        return
+    if options.html == STDOUT:
+        raise ConfigError("--html: a page does not go to stdout; name a file")
+    check_output_file("--html", options.html, options)
+    if options.json is None:
+        return
+    if os.path.realpath(options.json) == os.path.realpath(options.html):
         raise ConfigError(
             f"--html: {options.html} is the file of --json too; name another file"
         )

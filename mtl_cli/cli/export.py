@@ -68,6 +68,15 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
     )
     parser.add_plugins_flag()
     options = parser.parse_intermixed_args(command_line)
+    check_combination(parser, options)
+    return options
+
+
+def check_combination(parser: Parser, options: argparse.Namespace) -> None:
+    """Refuses --verify with arguments of an export, and an export without RUN, TARGET.
+
+    argparse has no way to declare this rule.
+    """
     if options.verify is None:
         positionals = {"RUN": options.run, "TARGET": options.target}
         missing = [name for name, value in positionals.items() if value is None]
@@ -76,7 +85,6 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
             parser.error(f"the following arguments are required: {names}")
     elif any((options.run, options.format, options.set, options.force)):
         parser.error("--verify takes no RUN, --format, --set or --force")
-    return options
 
 
 def export(options: argparse.Namespace) -> None:

@@ -14,11 +14,12 @@ FOLDER_KEYS = ("hydra.run.dir", "hydra.sweep.dir")
 
 
 def check_folders(composed: DictConfig, hydra_settings: list[str]) -> None:
-    """Refuses a folder with an unsafe name, and one outside of the allowed folders.
+    """Refuses a folder with an unsafe name, and a folder outside of the allowed one.
 
     A folder that the user types on the command line, without `${...}`, is trusted: it
-    may lie anywhere, and hold characters that are special in URLs. Every other folder
-    may come from a file, at least in part.
+    may lie anywhere, and its name may hold characters that are special in URLs. Any
+    other folder may come from a file, at least in part. No folder may show a secret, or
+    have a name that a shell, the system or Hydra reads in another way.
 
     Args:
         composed: the configuration.

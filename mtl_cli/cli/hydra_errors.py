@@ -230,7 +230,7 @@ def named_key(error: BaseException) -> str:
 def composed_settings(error: BaseException) -> list[str]:
     """Returns the settings that Hydra composed when it failed; [] if not known.
 
-    `config_guard.compose_checked` has added these settings to the error as a note.
+    `config_guard.noted_settings` has added these settings to the error as a note.
     """
     for text in getattr(error, "__notes__", []):
         if text.startswith(COMPOSED_SETTINGS):

@@ -3,7 +3,7 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from rich.console import Console
 
@@ -14,6 +14,9 @@ from mtl_cli.core.command_line import Parser, parse_assignments, run_command
 from mtl_cli.core.errors import printable
 from mtl_cli.core.paths import as_location
 from mtl_cli.core.private_doors import exit_without_teardown
+
+if TYPE_CHECKING:
+    from mtl_cli.runs.prediction import PredictionSummary
 
 PROGRAM = "mtl-predict"
 EXAMPLES = """examples:
@@ -88,10 +91,14 @@ def predict(options: argparse.Namespace) -> None:
             constants,
             options.force,
         )
+    print_summary(summary, "stdout" if options.output == "-" else options.output)
+
+
+def print_summary(summary: "PredictionSummary", destination: str) -> None:
+    """Prints the warnings and the number of predicted rows to stderr."""
     console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
     for warning in summary.warnings:
         console.print(printable(f"warning: {warning}"), style="yellow")
-    destination = "stdout" if options.output == "-" else options.output
     console.print(
         printable(
             f"{summary.num_rows:,} rows in {summary.seconds:.1f} s "
