@@ -61,8 +61,8 @@ def explain(error: Exception, arguments: list[str]) -> str:
 def explain_as_composed(error: Exception, arguments: list[str]) -> str:
     """Explains an error in one line. Settings in this line may have the prefix `++`.
 
-    `error` says where Hydra failed. Hydra often raises it from the root cause, an error
-    of OmegaConf or Python. The root cause says what is wrong.
+    The error of Hydra says where Hydra failed. Its root cause, an error of OmegaConf or
+    Python, says what is wrong.
 
     The order of the branches matters: a `MissingConfigException` is also a
     `ConfigCompositionException` and an `OSError`, and the error of
@@ -138,24 +138,26 @@ def composition_message(
     if not key:
         return message_without_key(message)
     if NOT_OPTIONAL in str(root_cause):
-        if key.startswith(SWEEPER_PARAMS):
-            advice = "Hydra reads swept values as text; write null in quotes: 'null'"
-        else:
-            advice = "the value cannot be null; leave the setting out, or give a value"
-        return f"{key}: {advice}"
+        return null_message(key)
     settings = composed_settings(error) or composed_settings(root_cause) or arguments
     config = compose_chosen_options(settings)
     if not config:
         return message
     is_known_section = key in dotted_keys(config)
     if is_known_section:  # the user has set the whole section, as in `model=[a]`
-        return (
-            f"{key}: {message}; set one key at a time: {key}.KEY=VALUE"
-            f"{ADVICE_FOR_SECTION.get(key, '')}"
-        )
-    options = swept_options(settings, arguments)
-    job = "".join(f"{option}: " for option in options)
+        advice = ADVICE_FOR_SECTION.get(key, "")
+        return f"{key}: {message}; set one key at a time: {key}.KEY=VALUE{advice}"
+    # A job of a sweep is named by its options, such as `model=ple: `.
+    job = "".join(f"{option}: " for option in swept_options(settings, arguments))
     return f"{job}{unknown_key_message(key, config)}"
+
+
+def null_message(key: str) -> str:
+    """Explains that the value of a key cannot be null."""
+    advice = "the value cannot be null; leave the setting out, or give a value"
+    if key.startswith(SWEEPER_PARAMS):
+        advice = "Hydra reads swept values as text; write null in quotes: 'null'"
+    return f"{key}: {advice}"
 
 
 def message_without_key(message: str) -> str:
@@ -189,7 +191,7 @@ def unreadable_setting_message(setting: str, arguments: list[str]) -> str:
     if equals:
         quoted = f'"{value.strip()}"'
         if value.startswith("[") and value.endswith("]"):
-            # Each item gets quotes: quotes around the list would make it a text.
+            # Quotes around the whole list would make a text of the list.
             items = [f'"{item.strip()}"' for item in value[1:-1].split(",")]
             quoted = f"[{','.join(items)}]"
         return (

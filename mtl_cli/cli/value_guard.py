@@ -15,8 +15,8 @@ SWEPT_KEY = re.compile(r"[+~]{0,2}(?!hydra\b)[A-Za-z][\w./@-]*")
 def check_plain(key: str, value: object) -> None:
     """Refuses a resolved value that is not a number, a text or a list of these.
 
-    A text that still holds `${` was written with a backslash before it. Hydra would
-    resolve the text again, after this check.
+    A text that holds `${` after it was resolved had a backslash before the `${`. Hydra
+    would resolve the text again, after this check.
     """
     if isinstance(value, list):
         for item in value:

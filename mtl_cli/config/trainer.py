@@ -28,19 +28,20 @@ class Trainer(Options):
         monitor: the validation metric that early stopping watches. `auto` is the mean
             over the tasks of the normalised entropy of probabilities, the R2 of
             regressions and the D2 of amounts; a task whose `metrics` lack this metric
-            takes the first of its `metrics`. `mean` is the mean over the tasks, and the
-            name of a task is this task alone; both take the first of a task's
-            `metrics`, by default the first of its kind, such as AUC. Another metric
-            follows after a point, as in `mean.log_loss` or `income.pr_auc`.
+            takes the first of its `metrics`. `mean` is the mean of the first of the
+            `metrics` of each task, and the name of a task stands for the first of its
+            `metrics`; by default, this is the first metric of the task's kind, such as
+            AUC. To watch another metric, write its name after a point, as in
+            `mean.log_loss` or `income.pr_auc`.
         ema_decay: decay of the exponential moving average of the weights over epochs.
             After each epoch, the average moves towards the new weights by the share
             1 - `ema_decay` of their distance, and by more in the first epochs. The
             average is scored on validation rows and kept by the run. Training goes on
             with the weights themselves. With 0 there is no average.
         initial_bias: the biases of the towers' last layers before the first step. With
-            `labels`, a network whose kernels are 0 would predict the share of each
-            class, or the mean of the transformed label, of the training rows. With
-            `zeros`, the biases are 0.
+            `labels`, the biases alone, without the inputs of these layers, predict the
+            share of each class among the training rows, or the mean of their
+            transformed labels. With `zeros`, the biases are 0.
         calibration: the calibration of probabilities and mean amounts on the validation
             rows, after training: `temperature` scales each task's logits, `platt`
             scales and shifts them, and `none` leaves them as they are. The predictions
