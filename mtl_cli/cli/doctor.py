@@ -1,7 +1,5 @@
 """`mtl-doctor`: checks whether this installation works, and what it lacks."""
 
-import contextlib
-import io
 import os
 import platform
 import shutil
@@ -14,6 +12,7 @@ from typing import NamedTuple, NoReturn
 
 from packaging.requirements import Requirement
 
+from mtl_cli.cli.trial_training import train_and_predict
 from mtl_cli.core import paths, tensorflow_runtime
 from mtl_cli.core.command_line import Parser, run_command
 from mtl_cli.core.errors import MtlError, printable
@@ -45,21 +44,6 @@ class Finding(NamedTuple):
     name: str
     text: str
     status: str = "ok"
-
-
-class TrainingResult(NamedTuple):
-    """The result of the training that tests an installation.
-
-    Attributes:
-        auc: the test AUC of task income.
-        speed: training rows per second.
-        predicts_the_same: whether the saved model predicts the same values as the
-            trained model did.
-    """
-
-    auc: float
-    speed: float
-    predicts_the_same: bool
 
 
 def command() -> NoReturn:
@@ -195,26 +179,6 @@ def check_training() -> Finding:
         text += "; the saved model predicts other values than the trained model did"
         return Finding("training", f"{text}; install mtl-cli again", "broken")
     return Finding("training", text)
-
-
-def train_and_predict(folder: str) -> TrainingResult:
-    """Trains one epoch of PLE in a folder, and predicts the test rows."""
-    import pandas as pd
-
-    from mtl_cli.api.model import load
-    from mtl_cli.api.train import train
-
-    # In another folder, a user's own configs and data cannot disturb the run.
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.chdir(folder):
-        run = train("trainer.epochs=1", "hydra.run.dir=run")
-    rows = pd.read_parquet(paths.root() / "data/adult/test.parquet")
-    predicted = load(run).predict(rows)["income"]
-    is_equal = predicted == run.predictions["income_prediction"]
-    return TrainingResult(
-        auc=run.metrics["test"]["income"]["auc"],
-        speed=run.history["samples_per_second"].iloc[-1],
-        predicts_the_same=bool(is_equal.all()),
-    )
 
 
 def requirements(extra: str = "") -> list[Requirement]:

@@ -3,22 +3,16 @@
 import argparse
 import contextlib
 import json
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from mtl_cli.cli.output_file import check_output_file
+from mtl_cli.cli.evaluate_arguments import PROGRAM, STDOUT, arguments, check_options
 from mtl_cli.cli.progress import progress_bar
 from mtl_cli.core import plugins, tensorflow_runtime
 from mtl_cli.core.atomic_write import write_text
-from mtl_cli.core.command_line import Parser, run_command
-from mtl_cli.core.conditions import (
-    Condition,
-    add_fail_if,
-    parse_condition,
-    report_failures,
-)
+from mtl_cli.core.command_line import run_command
+from mtl_cli.core.conditions import Condition, parse_condition, report_failures
 from mtl_cli.core.errors import ConfigError, DataError, printable
 from mtl_cli.core.paths import as_location
 from mtl_cli.core.private_doors import exit_without_teardown
@@ -31,17 +25,6 @@ if TYPE_CHECKING:
     from mtl_cli.data.dataset import Dataset
     from mtl_cli.evaluation.evaluate import EvaluationRequest
 
-PROGRAM = "mtl-evaluate"
-STDOUT = Path("-")  # as the FILE of --json
-EXAMPLES = """examples:
-  mtl-evaluate outputs/runs/NAME may.parquet --by city,new_user
-  mtl-evaluate outputs/runs/NAME may.parquet --importance --html may.html
-  mtl-evaluate outputs/runs/NAME --importance
-  mtl-evaluate outputs/runs/NAME may.parquet --fail-if 'income.auc<0.91'
-  cat may.csv | mtl-evaluate outputs/runs/NAME -
-  mtl-evaluate outputs/sweeps/NAME may.parquet -o may && mtl-compare may
-"""
-
 
 def command() -> NoReturn:
     """Runs `mtl-evaluate`, and then ends the process without slow cleanup."""
@@ -51,59 +34,6 @@ def command() -> NoReturn:
 def main(command_line: list[str]) -> int:
     """Runs the command, and returns its exit code; see `run_command`."""
     return run_command(PROGRAM, lambda: run(arguments(command_line)))
-
-
-def arguments(command_line: list[str]) -> argparse.Namespace:
-    """Parses the command line."""
-    parser = Parser(
-        prog=PROGRAM,
-        description="Evaluates the model of a run on a table with labels.",
-        epilog=EXAMPLES,
-    )
-    add = parser.add_argument
-    add("run", metavar="RUN", help="the folder of a run, or of a sweep", type=Path)
-    add(
-        "table",
-        metavar="TABLE",
-        nargs="*",
-        help="files, folders, patterns or URLs; - for stdin (default: the validation "
-        "rows)",
-    )
-    parser.add_names(
-        "--by",
-        metavar="A,B,...",
-        help="columns of the table; each value, or range of numbers, is a slice",
-    )
-    add(
-        "--importance",
-        action="store_true",
-        help="measure what each feature is worth to each task",
-    )
-    add(
-        "--repeats",
-        metavar="N",
-        type=int,
-        help="shufflings of each feature for --importance (default: 10)",
-    )
-    add_output_flags(parser)
-    add_fail_if(parser, example="income.auc<0.91")
-    parser.add_plugins_flag()
-    return parser.parse_intermixed_args(command_line)
-
-
-def add_output_flags(parser: Parser) -> None:
-    """Adds the flags that name the files or the folder to write."""
-    add = parser.add_argument
-    add("--json", metavar="FILE", type=Path, help="write all numbers; - for stdout")
-    add("--html", metavar="FILE", type=Path, help="write a page with charts")
-    add(
-        "-o",
-        "--output",
-        metavar="FOLDER",
-        type=Path,
-        help="the folder to write for a sweep; mtl-compare reads it",
-    )
-    add("--force", action="store_true", help="overwrite FILE or FOLDER")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -120,53 +50,6 @@ def run(options: argparse.Namespace) -> int:
     tensorflow_runtime.load()
     evaluate = evaluate_sweep if evaluates_sweep else evaluate_run
     return evaluate(options, conditions)
-
-
-def check_options(options: argparse.Namespace, is_sweep: bool) -> None:
-    """Refuses options that do not fit a run or a sweep, before the work begins."""
-    if is_sweep:
-        check_table_of_sweep(options)
-    if options.repeats is not None and not options.importance:
-        raise ConfigError("--repeats: add --importance, which it belongs to")
-    if options.output is not None and not is_sweep:
-        raise ConfigError(
-            f"-o: {options.run} is not a sweep; write files with --json or --html"
-        )
-    for flag, path in (("--json", options.json), ("--html", options.html)):
-        if path is not None and is_sweep:
-            raise ConfigError(
-                f"{flag}: {options.run} is a sweep; leave {flag} out: the folder of -o "
-                "holds such a file for each run"
-            )
-    check_output_files(options)
-
-
-def check_table_of_sweep(options: argparse.Namespace) -> None:
-    """Refuses a table that the runs of a sweep cannot all read."""
-    if not options.table:
-        raise ConfigError(f"TABLE: {options.run} is a sweep; name a table for its runs")
-    if "-" in options.table:
-        raise ConfigError(
-            f"TABLE: {options.run} is a sweep, and its runs cannot all read stdin; "
-            "name a file"
-        )
-
-
-def check_output_files(options: argparse.Namespace) -> None:
-    """Refuses files of --json and --html that the command must not write."""
-    if options.json is not None and options.json != STDOUT:
-        check_output_file("--json", options.json, options)
-    if options.html is None:
-        return
-    if options.html == STDOUT:
-        raise ConfigError("--html: a page does not go to stdout; name a file")
-    check_output_file("--html", options.html, options)
-    if options.json is None:
-        return
-    if os.path.realpath(options.json) == os.path.realpath(options.html):
-        raise ConfigError(
-            f"--html: {options.html} is the file of --json too; name another file"
-        )
 
 
 def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> int:

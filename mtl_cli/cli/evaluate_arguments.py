@@ -1,0 +1,121 @@
+"""The arguments of `mtl-evaluate`, and the rules for their combinations."""
+
+import argparse
+import os
+from pathlib import Path
+
+from mtl_cli.cli.output_file import check_output_file
+from mtl_cli.core.command_line import Parser
+from mtl_cli.core.conditions import add_fail_if
+from mtl_cli.core.errors import ConfigError
+
+PROGRAM = "mtl-evaluate"
+STDOUT = Path("-")  # as the FILE of --json
+EXAMPLES = """examples:
+  mtl-evaluate outputs/runs/NAME may.parquet --by city,new_user
+  mtl-evaluate outputs/runs/NAME may.parquet --importance --html may.html
+  mtl-evaluate outputs/runs/NAME --importance
+  mtl-evaluate outputs/runs/NAME may.parquet --fail-if 'income.auc<0.91'
+  cat may.csv | mtl-evaluate outputs/runs/NAME -
+  mtl-evaluate outputs/sweeps/NAME may.parquet -o may && mtl-compare may
+"""
+
+
+def arguments(command_line: list[str]) -> argparse.Namespace:
+    """Parses the command line."""
+    parser = Parser(
+        prog=PROGRAM,
+        description="Evaluates the model of a run on a table with labels.",
+        epilog=EXAMPLES,
+    )
+    add = parser.add_argument
+    add("run", metavar="RUN", help="the folder of a run, or of a sweep", type=Path)
+    add(
+        "table",
+        metavar="TABLE",
+        nargs="*",
+        help="files, folders, patterns or URLs; - for stdin (default: the validation "
+        "rows)",
+    )
+    parser.add_names(
+        "--by",
+        metavar="A,B,...",
+        help="columns of the table; each value, or range of numbers, is a slice",
+    )
+    add(
+        "--importance",
+        action="store_true",
+        help="measure what each feature is worth to each task",
+    )
+    add(
+        "--repeats",
+        metavar="N",
+        type=int,
+        help="shufflings of each feature for --importance (default: 10)",
+    )
+    add_output_flags(parser)
+    add_fail_if(parser, example="income.auc<0.91")
+    parser.add_plugins_flag()
+    return parser.parse_intermixed_args(command_line)
+
+
+def add_output_flags(parser: Parser) -> None:
+    """Adds the flags that name the files or the folder to write."""
+    add = parser.add_argument
+    add("--json", metavar="FILE", type=Path, help="write all numbers; - for stdout")
+    add("--html", metavar="FILE", type=Path, help="write a page with charts")
+    add(
+        "-o",
+        "--output",
+        metavar="FOLDER",
+        type=Path,
+        help="the folder to write for a sweep; mtl-compare reads it",
+    )
+    add("--force", action="store_true", help="overwrite FILE or FOLDER")
+
+
+def check_options(options: argparse.Namespace, is_sweep: bool) -> None:
+    """Refuses options that do not fit a run or a sweep, before the work begins."""
+    if is_sweep:
+        check_table_of_sweep(options)
+    if options.repeats is not None and not options.importance:
+        raise ConfigError("--repeats: add --importance, which it belongs to")
+    if options.output is not None and not is_sweep:
+        raise ConfigError(
+            f"-o: {options.run} is not a sweep; write files with --json or --html"
+        )
+    for flag, path in (("--json", options.json), ("--html", options.html)):
+        if path is not None and is_sweep:
+            raise ConfigError(
+                f"{flag}: {options.run} is a sweep; leave {flag} out: the folder of -o "
+                "holds such a file for each run"
+            )
+    check_output_files(options)
+
+
+def check_table_of_sweep(options: argparse.Namespace) -> None:
+    """Refuses a table that the runs of a sweep cannot all read."""
+    if not options.table:
+        raise ConfigError(f"TABLE: {options.run} is a sweep; name a table for its runs")
+    if "-" in options.table:
+        raise ConfigError(
+            f"TABLE: {options.run} is a sweep, and its runs cannot all read stdin; "
+            "name a file"
+        )
+
+
+def check_output_files(options: argparse.Namespace) -> None:
+    """Refuses files of --json and --html that the command must not write."""
+    if options.json is not None and options.json != STDOUT:
+        check_output_file("--json", options.json, options)
+    if options.html is None:
+        return
+    if options.html == STDOUT:
+        raise ConfigError("--html: a page does not go to stdout; name a file")
+    check_output_file("--html", options.html, options)
+    if options.json is None:
+        return
+    if os.path.realpath(options.json) == os.path.realpath(options.html):
+        raise ConfigError(
+            f"--html: {options.html} is the file of --json too; name another file"
+        )
