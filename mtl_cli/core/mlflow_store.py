@@ -93,11 +93,15 @@ def database_file(uri: str) -> Path:
 def is_elsewhere(
     artifacts: str, store: Path | None, may_be_remote: bool = False
 ) -> bool:
-    """Whether a database on this machine makes MLflow write artifacts elsewhere.
+    """Whether a database makes MLflow write artifacts where they may not be written.
 
-    The database holds the address of the artifacts, and may come from somebody else.
-    Artifacts may be written only to the current folder and to `store`, the folder of
-    the database; to a server only if they `may_be_remote`.
+    A database on this machine may come from somebody else, and holds the address of the
+    artifacts. The allowed folders are the current folder and the database's folder.
+
+    Args:
+        artifacts: the address of the artifacts.
+        store: the folder of the database; None for a server, which is trusted.
+        may_be_remote: whether artifacts may also be written to a server.
     """
     if store is None:
         return False

@@ -39,10 +39,10 @@ class TooManyWeightsError(ValueError):
 def unallocated_variables() -> Iterator[None]:
     """Makes Keras layers inside the block without memory for their weights.
 
-    Such layers have shapes, so their weights can be counted. Usually the end of a
-    `keras.StatelessScope` allocates the weights, and with `initialize_variables=False`
-    the end of the next such scope. Therefore Keras' list of variables without memory is
-    emptied at the end of the block.
+    Such layers have shapes, so their weights can be counted. Keras keeps a list of the
+    variables that have no memory yet. The end of a `keras.StatelessScope` allocates the
+    variables in this list; with `initialize_variables=False`, it leaves them to the end
+    of the next such scope. Therefore the list is emptied at the end of the block.
     """
     import keras
     from keras.src.backend.common import global_state

@@ -103,10 +103,17 @@ def resolve_now(pattern: str) -> str:
 
 
 def remember_parts(value: T, resolver: str, source: object) -> T:
-    """Returns the value that a resolver has made from its argument, the source.
+    """Remembers the parts of a value as secrets, if it was made from a secret.
 
-    If the source holds a secret, the parts of the value are remembered as secrets. A
-    part that is too short to be distinguished from other text is a `ValueError`.
+    Args:
+        value: the value that a resolver has made.
+        resolver: the name of the resolver, such as `oc.decode`.
+        source: the argument of the resolver, which may hold a secret.
+
+    Returns: the value.
+
+    Raises:
+        ValueError: if a part is too short to be distinguished from other text.
     """
     secret = secret_in(source) if isinstance(source, str) else None
     if secret is None:

@@ -159,5 +159,7 @@ def min_count_keys(counts: Array, counted: str) -> tuple[dict[str, Any], str]:
             min_count = candidate
     frequent = counts[counts >= min_count]
     share = frequent.sum() / total
-    remark = f"min_count keeps {len(frequent):,} values, which are {share:.1%} of "
-    return {"min_count": min_count}, remark + counted
+    remark = (
+        f"min_count keeps {len(frequent):,} values, which are {share:.1%} of {counted}"
+    )
+    return {"min_count": min_count}, remark

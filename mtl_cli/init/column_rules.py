@@ -84,8 +84,10 @@ def weight_column(column: ColumnProfile) -> ColumnProposal | None:
     """Proposes a column for the weights of the rows if its name suggests weights."""
     if column.numbers is None or not ROW_WEIGHT.fullmatch(column.name):
         return None
-    remark = "the name suggests weights of rows; to use these weights, write "
-    remark += f"weight_column: {column.name}"
+    remark = (
+        "the name suggests weights of rows; to use these weights, write weight_column: "
+        f"{column.name}"
+    )
     return ColumnProposal(column, "weight", numeric_keys(column), remark)
 
 
@@ -96,9 +98,11 @@ def log_column(column: ColumnProfile) -> ColumnProposal | None:
     prediction. The id of a request is always new.
     """
     if column.numbers is not None and has_word(column.name, PROPENSITY_WORDS):
-        remark = "the name suggests the probability that the row was shown, which is "
-        remark += "not known before the prediction; a column with the inverse of this "
-        remark += "probability may serve as weight_column"
+        remark = (
+            "the name suggests the probability that the row was shown, which is not "
+            "known before the prediction; a column with the inverse of this "
+            "probability may serve as weight_column"
+        )
         return leave_out(column, remark, numeric_keys(column))
     is_rare = column.num_filled < MIN_ROWS_PER_ENTITY * column.num_distinct
     if suggests_request(column.name) and is_rare and column.num_distinct > 2:
@@ -128,8 +132,11 @@ def decimal_ids(column: ColumnProfile, numbers: Array) -> ColumnProposal:
     exactly. Otherwise the column has the kind `whole`.
     """
     if not column.stored_as_text:
-        remark = f"the name suggests ids, but the type is {column.arrow_type}: store "
-        return leave_out(column, remark + "the ids as whole numbers or as text")
+        remark = (
+            f"the name suggests ids, but the type is {column.arrow_type}: store the "
+            "ids as whole numbers or as text"
+        )
+        return leave_out(column, remark)
     example = shorten(column.values[0].as_py())
     warning = f"the ids are text such as {example}, and the texts 4.0 and 4 are two ids"
     if len(np.unique(numbers)) < column.num_distinct:
@@ -180,8 +187,10 @@ def whole_number_column(column: ColumnProfile) -> ColumnProposal | None:
     if is_amount:
         return propose_numbers(column)
     if may_be_ids or repeat_as_ids(column, numbers):
-        remark = "the numbers are taken for ids; if they are amounts, write "
-        remark += "{kind: piecewise_linear, num_buckets: 16}"
+        remark = (
+            "the numbers are taken for ids; if they are amounts, write "
+            "{kind: piecewise_linear, num_buckets: 16}"
+        )
         return propose_categories(column, remark)
     remark = (
         "the numbers are taken for amounts; if they are codes, write {kind: sparse}"

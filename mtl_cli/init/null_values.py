@@ -74,16 +74,18 @@ def null_value_notes(
     """
     notes = []
     for mark, recognized_in in columns_by_mark.items():
-        counts: Counter[str] = Counter()
+        num_cells: Counter[str] = Counter()
         for table in tables:
             for name in table.column_names:
-                counts[name] += pc.sum(pc.equal(table[name], mark)).as_py() or 0
-        columns = [name for name, n in counts.items() if n]
-        cells_by_column = [f"{name} ({counts[name]:,})" for name in columns]
+                num_cells[name] += pc.sum(pc.equal(table[name], mark)).as_py() or 0
+        columns = [name for name, count in num_cells.items() if count]
+        texts = [f"{name} ({num_cells[name]:,})" for name in columns]
         doubtful = [name for name in columns if name not in recognized_in]
-        note = f"'{mark}' counts as an empty cell: {', '.join(cells_by_column)}"
+        note = f"'{mark}' counts as an empty cell: {', '.join(texts)}"
         if doubtful:
-            note = f"WARNING: {note}; if '{mark}' is a word in {', '.join(doubtful)}, "
-            note += "remove it from csv.null_values"
+            note = (
+                f"WARNING: {note}; if '{mark}' is a word in {', '.join(doubtful)}, "
+                "remove it from csv.null_values"
+            )
         notes.append(note)
     return notes

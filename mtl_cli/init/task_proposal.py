@@ -97,8 +97,10 @@ def multiclass(column: ColumnProfile) -> TaskProposal:
     remarks = {"classes": f"{labels_and_missing(column)}; {rarest_class}"}
     reason = f"{len(classes)} classes; {rarest_class}"
     if column.numbers is not None:
-        hint = "if these are amounts, write regression (without classes); if the order "
-        hint += "of the classes counts, write ordinal"
+        hint = (
+            "if these are amounts, write regression (without classes); if the order of "
+            "the classes counts, write ordinal"
+        )
         remarks["kind"] = hint
         reason += f"; {hint}"
     keys = {"label": column.name, "kind": "multiclass", "classes": classes}
@@ -148,8 +150,10 @@ def describe_amounts(labels: Array, label_count: str) -> tuple[dict[str, str], s
     remarks = {"kind": label_count, "transform": transform_remark}
     reason = f"numbers from {labels.min():.15g} to {labels.max():.15g}"
     if len(np.unique(labels)) <= MAX_CLASSES:
-        hint = "taken for amounts; if these are classes, write multiclass and "
-        hint += "classes: [...]"
+        hint = (
+            "taken for amounts; if these are classes, write multiclass and "
+            "classes: [...]"
+        )
         remarks["kind"] += f"; {hint}"
         reason += f"; {hint}"
     elif labels.min() >= 0:

@@ -67,8 +67,10 @@ def binary_task(task: str, column: ColumnProfile) -> TaskProposal | None:
     # 0, 1 and a few larger numbers may be counts: then the task is a regression.
     if yes and not is_count_or_amount(task, column):
         cells = describe_cells(column, unexpected)
-        warning = f"these cells count as 0: {cells}; correct or empty such cells, or "
-        warning += "add a value to `positive` if the value counts as 1"
+        warning = (
+            f"these cells count as 0: {cells}; correct or empty such cells, or add a "
+            "value to `positive` if the value counts as 1"
+        )
         return binary_of_values(column, yes, warning=warning)
     if column.num_distinct == 2:
         frequent, rare = column.most_frequent()

@@ -28,8 +28,10 @@ def terminal_text(
     done = f"wrote {target}; check this file, then run"
     is_bundled = (conf_folder() / "dataset" / f"{name}.yaml").exists()
     if is_bundled and user_conf_folder():
-        done = f"wrote {target}, which commands in this folder now use in place of the "
-        done += f"bundled data set {name}; check this file, then run"
+        done = (
+            f"wrote {target}, which commands in this folder now use in place of the "
+            f"bundled data set {name}; check this file, then run"
+        )
     train = f"  mtl-train dataset={name}"
     lines += ["", done, f"{train} check_only=true", f"{train} model=mmoe"]
     return "\n".join(lines) + "\n"

@@ -100,9 +100,10 @@ def convertible_text(column: ColumnProfile) -> ColumnProposal | None:
     ):
         quoted = ", ".join(f"'{shorten(text)}'" for text in texts)
         cells = "1 cell" if num_cells == 1 else f"{num_cells:,} cells"
-        warning = f"the cells are numbers, except {quoted} in {cells}: "
-        warning += "clear such cells, or list the text in csv.null_values if the file "
-        warning += "is a text file"
+        warning = (
+            f"the cells are numbers, except {quoted} in {cells}: clear such cells, or "
+            "list the text in csv.null_values if the file is a text file"
+        )
         keys = numeric_keys(column, missing=True)
         return ColumnProposal(column, "left out", keys, warning=warning)
     is_text = ~matches(column.values, NUMBER)
