@@ -121,10 +121,11 @@ def propose_dataset(
         for task, space in spaces.items()
     }
     task_by_space = {s: task for task, s in spaces.items() if s not in tasks}
-    others = [column for column in columns if column.name not in labels.values()]
     entities = [column for column in columns if is_entity(column)]
     proposals = []
-    for column in others:
+    for column in columns:
+        if column.name in labels.values():
+            continue
         if column.name in task_by_space:
             proposals.append(leave_out_space(column, task_by_space[column.name]))
         else:

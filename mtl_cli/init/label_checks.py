@@ -50,8 +50,10 @@ def too_many_texts_error(message_start: str, column: ColumnProfile) -> DataError
     """Returns the error for a column of too many different texts."""
     texts, num_cells = column.non_numbers()
     if len(texts) <= MAX_TEXTS_AMONG_NUMBERS:
-        cells = "1 cell" if num_cells == 1 else f"{num_cells:,} cells"
-        fix = f"all are numbers, except {', '.join(texts)} in {cells}: clear them"
+        cells, them = f"{num_cells:,} cells", "them"
+        if num_cells == 1:
+            cells, them = "1 cell", "it"
+        fix = f"all are numbers, except {', '.join(texts)} in {cells}: clear {them}"
     else:
         fix = (
             f"a task has at most {MAX_CLASSES} classes: group the texts, or name "
