@@ -911,7 +911,7 @@ MISTAKES = {
     "shop.csv --task void": "column 'void' is empty in all rows",
     "shop.csv --task seen_at": "holds times; a label is a number, a word or a boolean",
     "shop.csv --task word": "holds 90 different texts; a task has at most 30 classes",
-    "shop.csv --task odd": "all are numbers, except n.a. in 1 cell: clear them",
+    "shop.csv --task odd": "all are numbers, except n.a. in 1 cell: clear it",
     "shop.csv": "--task: say what to predict; columns of 0 and 1 in 'shop.csv':",
     "words.csv": "no column of 'words.csv' holds 0 and 1; all columns:",
     "shop.csv --task 7th=click": "the name '7th' should be a letter, then letters",
