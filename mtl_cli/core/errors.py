@@ -97,12 +97,16 @@ def shown(value: object) -> str:
 
 
 def cut(text: str, max_length: int) -> str:
-    """Shortens a text of more than `max_length` characters, and adds "..." then."""
+    """Cuts a text after `max_length` characters; "..." then stands for the rest."""
     return text if len(text) <= max_length else text[:max_length] + "..."
 
 
 def comma_list(items: Iterable[str], max_items: int = MAX_ITEMS) -> str:
-    """Joins items by commas. If there are too many, the text ends in `and 3 more`."""
+    """Joins items by commas; after `max_items` items follows a text like `and 3 more`.
+
+    >>> comma_list(["a", "b", "c"], max_items=2)
+    'a, b and 1 more'
+    """
     all_items = list(items)
     num_left_out = len(all_items) - max_items
     text = ", ".join(all_items[:max_items])

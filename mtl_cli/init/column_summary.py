@@ -15,7 +15,7 @@ def summarize(column: ColumnProfile) -> str:
 
     For example "text, 3 distinct, 2.0% missing: DE, FR, US".
     """
-    # The profile holds no values of these kinds, so only the type is known.
+    # The profile of such a column holds no values, so only the type is described.
     is_list_of_others = column.elements is not None and column.elements.kind == "other"
     if column.kind in ("empty", "other") or is_list_of_others:
         return f"{column.arrow_type}{missing_share(column)}"

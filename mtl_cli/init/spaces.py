@@ -35,10 +35,14 @@ def notes_on_spaces(
 def note_on_space(tasks: dict[str, TaskProposal], task: str, space: str) -> str:
     """Returns a note if a task seems to need another task as its space; otherwise "".
 
-    `space` is the other task, such as `click`. Nearly all labels of the task that are
-    above 0 must lie in the rows where the other task is 1. Also, a conversion such as
-    `buy` must be 1 in at most half of these rows, and an amount such as `price` must be
-    above 0 in more than half of these rows.
+    A task seems to need the space if nearly all of its labels above 0 lie in the rows
+    where the space is 1. Also, a conversion such as `buy` must be 1 in at most half of
+    these rows, and an amount such as `price` must be above 0 in more than half of them.
+
+    Args:
+        tasks: {task: its proposal}.
+        task: the task, such as `buy`.
+        space: the other task, such as `click`.
     """
     y = tasks[task].y
     y_of_space = tasks[space].y
