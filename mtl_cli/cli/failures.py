@@ -31,7 +31,7 @@ def stop_jobs_after(error: Exception, arguments: list[str]) -> list[Failure]:
     """
     from mtl_cli.cli.hydra_errors import explain
 
-    launcher_failure = external_launchers.describe_failure(error)
+    launcher_failure = external_launchers.launcher_failure_message(error)
     has_failed_jobs = stop_sweep(launcher_failure)
     if launcher_failure:
         job_error = JobError(with_job_counts(launcher_failure, arguments))

@@ -39,7 +39,7 @@ from mtl_cli.core.standard_streams import (
     write_to_stdout,
 )
 from mtl_cli.runs.execution import RunRequest, execute
-from mtl_cli.runs.outcome import resume_hint
+from mtl_cli.runs.outcome import stop_message
 from mtl_cli.sweep import session
 from mtl_cli.sweep.optuna_search import finish_jobs_if_storage_is_lost
 
@@ -140,7 +140,7 @@ def compose_and_run(arguments: list[str], more_settings: Sequence[str]) -> RunOu
         try:
             outcome.folder, _ = execute(request_of(composed))
         except Stopped as stop:
-            message = resume_hint(stop, [PROGRAM, *arguments])
+            message = stop_message(stop, [PROGRAM, *arguments])
             raise Stopped(stop.number, message) from None
         except Exception as error:  # Hydra would print a traceback
             outcome.error = error
@@ -174,7 +174,7 @@ def request_of(composed: DictConfig) -> RunRequest:
         settings=[*flags, *settings],
         folder=Path(hydra_config.runtime.output_dir),
         # A folder that is named by the time is a new folder for each command.
-        is_new_folder="${now:" in unresolved["run"]["dir"],
+        is_named_by_time="${now:" in unresolved["run"]["dir"],
     )
 
 

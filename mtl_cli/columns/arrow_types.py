@@ -77,7 +77,7 @@ def with_plain_dictionary(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pa.chunked_array(chunks, pa.dictionary(dtype.index_type, values))
 
 
-def time_counts(times: pa.ChunkedArray) -> pa.ChunkedArray:
+def as_whole_numbers(times: pa.ChunkedArray) -> pa.ChunkedArray:
     """Returns dates or times as whole numbers of days, seconds or smaller units."""
     # Arrow casts a type of 32 bits to int32, but not to int64.
     return times.cast(pa.int32() if times.type.bit_width == 32 else pa.int64())
@@ -117,7 +117,7 @@ def are_printable_times(column: pa.ChunkedArray) -> bool:
     Python must know the time zone, and all dates must be in Python's range.
     """
     arrow_type = value_type(column.type)
-    counts = time_counts(column.cast(arrow_type))
+    counts = as_whole_numbers(column.cast(arrow_type))
     extremes = [n for n in pc.min_max(counts).as_py().values() if n is not None]
     # Arrow looks up the time zone only when it converts a time. If all cells are empty,
     # the added time 0 is the only time that it converts.

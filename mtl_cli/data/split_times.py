@@ -8,7 +8,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mtl_cli.columns.arrow_types import is_id, is_number, time_counts, unusable_type
+from mtl_cli.columns.arrow_types import (
+    as_whole_numbers,
+    is_id,
+    is_number,
+    unusable_type,
+)
 from mtl_cli.columns.cells import empty_as_null, empty_cells, first_unconvertible_cell
 from mtl_cli.core.errors import DataError, shown
 from mtl_cli.data.dataset import Dataset
@@ -76,7 +81,7 @@ def as_times(
         if pa.types.is_date(dtype):
             column = column.cast(pa.timestamp("us"))
         unit = str(column.type)
-        column = time_counts(column).cast(pa.int64())
+        column = as_whole_numbers(column).cast(pa.int64())
     elif is_id(dtype) and not is_number(dtype):  # text, or a dictionary of text
         texts = column.cast(pa.string())
         column, unit = times_from_text(message_start, texts, source)

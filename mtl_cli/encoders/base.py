@@ -88,9 +88,9 @@ class Encoder(Options):
 
     def columns(self, layout: Layout) -> list[str]:
         """Returns the name of the feature to which each column of x belongs."""
-        from mtl_cli.layers.lookup import features_side_by_side
+        from mtl_cli.layers.lookup import feature_of_each_column
 
-        return features_side_by_side(layout, self.embedding_dim)
+        return feature_of_each_column(layout, self.embedding_dim)
 
     def encode(
         self,

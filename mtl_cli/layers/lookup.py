@@ -183,7 +183,7 @@ def side_by_side(embeddings: list[Tensor], dense: list[Tensor]) -> Tensor:
     return tensors[0] if len(tensors) == 1 else ops.concatenate(tensors, axis=-1)
 
 
-def features_side_by_side(
+def feature_of_each_column(
     layout: Layout, default_dim: int | Literal["auto"]
 ) -> list[str]:
     """Returns the name of the feature to which each column of `side_by_side` belongs.

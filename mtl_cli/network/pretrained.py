@@ -37,7 +37,7 @@ class PretrainedVectors(NamedTuple):
     vectors: Vectors
 
 
-def read(config: Config, features: FeatureSet) -> dict[str, PretrainedVectors]:
+def read_all(config: Config, features: FeatureSet) -> dict[str, PretrainedVectors]:
     """Reads {embedding table: vectors} of all features with the key `pretrained`.
 
     Raises:
@@ -170,13 +170,13 @@ def read_values(key: str, path: str) -> list[str]:
     return values
 
 
-def fill(
+def write_into_tables(
     network: "Network",
     config: Config,
     features: FeatureSet,
     vectors_by_table: dict[str, PretrainedVectors],
 ) -> None:
-    """Writes vectors that `read` has returned into a network's embedding tables.
+    """Writes vectors that `read_all` has returned into a network's embedding tables.
 
     A network with several sets of embeddings gets the same vectors in each set.
     """

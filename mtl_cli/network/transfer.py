@@ -109,7 +109,7 @@ def group_by_weight(copies: Iterable[Copy]) -> dict[int, list[tuple[Block, Index
     return groups
 
 
-def describe(blocks: Iterable[BlockName], text: str) -> list[str]:
+def describe_blocks(blocks: Iterable[BlockName], text: str) -> list[str]:
     """Describes blocks in one line per layer: `towers: tower of click, buy: TEXT`.
 
     `text` says what happens to the blocks.

@@ -61,8 +61,10 @@ def diagnose(
     remarks: list[str] = []
     slices = slices_to_test(run, sample, remarks)
     # Outputs without a DeLong error are left out: their tests need a slow bootstrap.
-    rows_to_test = [rows for rows in rows_of_outputs if rows.has_delong_error]
-    slow = [rows.output.name for rows in rows_of_outputs if not rows.has_delong_error]
+    rows_to_test = [rows for rows in rows_of_outputs if rows.has_quick_error_formula]
+    slow = [
+        rows.output.name for rows in rows_of_outputs if not rows.has_quick_error_formula
+    ]
     if slow:
         remarks.append(f"slices of {', '.join(slow)}, whose tests take long")
     _, tested_slices = score_slices(rows_to_test, slices)

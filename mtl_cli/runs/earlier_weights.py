@@ -20,7 +20,7 @@ from mtl_cli.network.blocks import BlockName, blocks_of
 from mtl_cli.network.network import EarlierOptimizer, Network
 from mtl_cli.network.parts import freeze
 from mtl_cli.network.trained_model import TrainedModel
-from mtl_cli.network.transfer import copy_weights, describe, match
+from mtl_cli.network.transfer import copy_weights, describe_blocks, match
 from mtl_cli.runs import saved_model
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.earlier_run import MAX_STEP, EarlierRun
@@ -118,9 +118,9 @@ def layer_messages(
         dropped: the blocks of the earlier network that the new network lacks.
     """
     return [
-        *describe(fresh, "new, so it starts fresh"),
-        *describe(changed, "of another shape, so it starts fresh"),
-        *describe(dropped, "left out, because this network lacks it"),
+        *describe_blocks(fresh, "new, so it starts fresh"),
+        *describe_blocks(changed, "of another shape, so it starts fresh"),
+        *describe_blocks(dropped, "left out, because this network lacks it"),
     ]
 
 

@@ -33,7 +33,7 @@ class RunRequest:
     settings: list[str]  # the flags and settings that the user typed
     folder: Path  # the run folder that Hydra has named
     # Whether Hydra names a new folder, by the current time, for each command.
-    is_new_folder: bool = False
+    is_named_by_time: bool = False
 
 
 def execute(request: RunRequest) -> tuple[Path, bool]:
@@ -58,7 +58,7 @@ def execute(request: RunRequest) -> tuple[Path, bool]:
         is_evaluator = cluster.is_evaluator(strategy)
         is_worker = not is_evaluator and cluster.rank(strategy) != 0
         if not is_evaluator and not is_worker:  # this process is the chief
-            start = choose_start(config, request.folder, request.is_new_folder)
+            start = choose_start(config, request.folder, request.is_named_by_time)
     finally:
         # Only the chief of a run that is not finished writes to a run folder. A resumed
         # run may have another folder than the request.
@@ -74,7 +74,7 @@ def execute(request: RunRequest) -> tuple[Path, bool]:
         report_finished_run(config, request.folder)
         return request.folder, False
     path = start.run_folder.path
-    leaves_no_folder = config.check_only and request.is_new_folder
+    leaves_no_folder = config.check_only and request.is_named_by_time
     with removed_folder(path) if leaves_no_folder else contextlib.nullcontext():
         execute_in_folder(config, start, request)
     return path, True

@@ -22,7 +22,7 @@ def failure_message(error: Exception) -> str:
     return message if is_complete else f"{class_name}: {message}"
 
 
-def resume_hint(stop: Stopped, command: list[str]) -> str:
+def stop_message(stop: Stopped, command: list[str]) -> str:
     """Returns the message for a run that a signal stopped.
 
     The message names the signal, the last checkpoint, and how to go on with the run

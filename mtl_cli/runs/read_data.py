@@ -46,7 +46,7 @@ def read_data(
     )
     if config.trainer.patience is not None:
         check_monitor(config.trainer.monitor, config.outputs, data.splits["valid"])
-    vectors = pretrained.read(config, data.features)
+    vectors = pretrained.read_all(config, data.features)
     for name, (ids, _) in vectors.items():
         vocabulary = data.features.learnt[name]["vocabulary"]
         console.print_line(

@@ -44,13 +44,13 @@ class RunStart:
     message: str = ""  # a line for the user about a resumed run
 
 
-def choose_start(config: Config, path: Path, is_new_folder: bool) -> RunStart | None:
+def choose_start(config: Config, path: Path, is_named_by_time: bool) -> RunStart | None:
     """Chooses the folder in which a command runs, and locks this folder.
 
-    - If Hydra names a new folder for each command (`is_new_folder`), `resume=auto` and
-      `resume=must` first search the folders beside `path`. The newest unfinished run
-      of the same configuration and data is resumed there. Without such a run, or with
-      `resume=never`, a new run starts in `path`.
+    - If Hydra names a new folder for each command (`is_named_by_time`), `resume=auto`
+      and `resume=must` first search the folders beside `path`. The newest unfinished
+      run of the same configuration and data is resumed there. Without such a run, or
+      with `resume=never`, a new run starts in `path`.
     - If the user names the folder `path`, its content decides, see
       `resume_decision.decide`.
 
@@ -62,7 +62,7 @@ def choose_start(config: Config, path: Path, is_new_folder: bool) -> RunStart | 
             run to resume.
     """
     check_run_folder(path)
-    if is_new_folder and config.resume != "never":
+    if is_named_by_time and config.resume != "never":
         start = start_beside(config, path)
         if start is not None:
             return start

@@ -189,7 +189,7 @@ def write_first_weights(
 
     if config.trainer.initial_bias == "labels":
         set_initial_biases(network, config, data.splits["train"])
-    pretrained.fill(network, config, data.features, vectors)
+    pretrained.write_into_tables(network, config, data.features, vectors)
     if earlier is None:
         return network
     from mtl_cli.runs.earlier_weights import start_from

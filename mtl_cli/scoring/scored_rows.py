@@ -72,7 +72,7 @@ class ScoredRows:
         return self.output.task.plots(self.label, self.prediction, self.weight)
 
     @property
-    def has_delong_error(self) -> bool:
+    def has_quick_error_formula(self) -> bool:
         """Whether a quick formula gives the sampling error of the main metric.
 
         For other metrics, a slow bootstrap estimates the error.

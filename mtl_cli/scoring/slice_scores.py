@@ -80,7 +80,7 @@ def score_output(
     """
     error_on_all = None
     # DeLong's formula is quick, but the bootstrap takes seconds for many rows.
-    if slices_by_column and not rows.has_delong_error:
+    if slices_by_column and not rows.has_quick_error_formula:
         error_on_all = rows.sampling_error(rows.main_metric.name)
     records, tests = [], []
     for slices in slices_by_column:

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 
-from mtl_cli.columns.arrow_types import is_text, plain_type, time_counts
+from mtl_cli.columns.arrow_types import as_whole_numbers, is_text, plain_type
 from mtl_cli.columns.cells import empty_cells
 from mtl_cli.core.errors import printable
 from mtl_cli.data.split_times import TEXT_DATES
@@ -65,7 +65,7 @@ def as_float64(cells: pa.ChunkedArray, is_empty: Array) -> Array | None:
     if types.is_boolean(dtype) or types.is_null(dtype):
         return None
     if types.is_temporal(dtype):
-        cells = time_counts(cells)
+        cells = as_whole_numbers(cells)
     try:
         numbers = pa.compute.fill_null(cells.cast(pa.float64(), safe=False), 0.0)
     except pa.ArrowException:  # text that is not a number

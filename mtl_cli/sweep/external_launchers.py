@@ -114,7 +114,7 @@ def goes_first(other: JobRecord, own: JobRecord) -> bool:
     return order_of_number(other.number) < order_of_number(own.number)
 
 
-def describe_failure(error: Exception) -> str:
+def launcher_failure_message(error: Exception) -> str:
     """Describes how a launcher has failed; "" if the error is not a launcher's."""
     package = type(error).__module__.partition(".")[0]
     name = type(error).__name__

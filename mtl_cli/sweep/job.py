@@ -141,7 +141,7 @@ def skip_if_done(job: Job) -> bool:
         if status_of(job.folder).get("status") != "done":
             return False
         config = check(job.composed)
-        choose_start(config, job.folder, is_new_folder=False)  # refuses another run
+        choose_start(config, job.folder, is_named_by_time=False)  # refuses another run
         record.scores, record.objective = scores_and_objective(job)
     except (MtlError, OSError, ValueError):
         return False

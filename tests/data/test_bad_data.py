@@ -73,7 +73,7 @@ def loaded(train, features=None, tasks=None, **keys):
     }
     config = check(OmegaConf.create({**configuration(), "dataset": dataset}))
     data = loading.load(config.dataset, config.outputs)
-    pretrained.read(config, data.features)
+    pretrained.read_all(config, data.features)
     return data
 
 

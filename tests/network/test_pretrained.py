@@ -49,10 +49,10 @@ def networks_with_and_without_vectors(chosen):
     """A network that starts from the vectors, one that does not, and the features."""
     data = loaded(**chosen.dataset.model_dump())
     networks = []
-    for starts in (pretrained.read(chosen, data.features), {}):
+    for starts in (pretrained.read_all(chosen, data.features), {}):
         tensorflow_runtime.start(chosen.seed, deterministic=True)
         network = build(chosen, data.features.layout)
-        pretrained.fill(network, chosen, data.features, starts)
+        pretrained.write_into_tables(network, chosen, data.features, starts)
         networks.append(network)
     return *networks, data
 
@@ -133,7 +133,7 @@ def test_ids_of_vectors_are_lines_whatever_wrote_them(tmp_path, mark, end):
     content = mark + end.join(names) + (end if mark else "")
     (tmp_path / "ids.txt").write_bytes(content.encode())
     data = loaded(**chosen.dataset.model_dump())
-    start = pretrained.read(chosen, data.features)["item"]
+    start = pretrained.read_all(chosen, data.features)["item"]
     known = data.features.learnt["item"]["vocabulary"]
     assert [known[row - 1] for row in start.ids] == ["12", "10", "15", "11"]
     np.testing.assert_array_equal(start.vectors, VECTORS[[0, 2, 3, 4]])
@@ -147,7 +147,7 @@ def test_embedding_dim_auto_takes_vectors_of_the_length_it_computes(tmp_path, au
     data = loaded(**chosen.dataset.model_dump())
     # 10 items and the id of unknown items: 6 * 11 ** 0.25 is 10.9.
     with pytest.raises(DataError) as caught:
-        pretrained.read(chosen, data.features)
+        pretrained.read_all(chosen, data.features)
     assert str(caught.value).endswith(
         "vectors of length 4, but the embedding table has length 10; "
         "set dataset.features.item.embedding_dim=4"
@@ -156,7 +156,7 @@ def test_embedding_dim_auto_takes_vectors_of_the_length_it_computes(tmp_path, au
     np.save(tmp_path / "vectors.npy", vectors)
     network, _, data = networks_with_and_without_vectors(chosen)
     layer = network.logits.get_layer("embedding_10").table.numpy()
-    start = pretrained.read(chosen, data.features)["item"]
+    start = pretrained.read_all(chosen, data.features)["item"]
     np.testing.assert_array_equal(layer[start.ids], vectors[[0, 2, 3, 4]])
 
 

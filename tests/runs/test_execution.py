@@ -96,7 +96,7 @@ def test_check_that_is_broken_off_leaves_no_folder(
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
         composed = compose("config", ["check_only=true"])
     (tmp_path / "run").mkdir()
-    request = RunRequest(composed, {}, [], tmp_path / "run", is_new_folder=True)
+    request = RunRequest(composed, {}, [], tmp_path / "run", is_named_by_time=True)
     with pytest.raises((Exception, KeyboardInterrupt)):
         execute(request)
     assert (tmp_path / "run").exists() == is_kept

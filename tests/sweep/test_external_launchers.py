@@ -96,13 +96,13 @@ def test_job_cut_off_by_ctrl_c_is_interrupted(tmp_path: Path) -> None:
 
 
 def test_failures_of_launchers_are_told_from_other_errors() -> None:
-    assert external_launchers.describe_failure(ValueError("x")) == ""
+    assert external_launchers.launcher_failure_message(ValueError("x")) == ""
     loky = pytest.importorskip("joblib.externals.loky.process_executor")
     error = loky.TerminatedWorkerError(
         "A worker was terminated.\n\nThe exit codes of the workers are {SIGKILL(-9)}"
     )
     message = "joblib lost a process (SIGKILL(-9)) and ends all others"
-    assert external_launchers.describe_failure(error) == message
+    assert external_launchers.launcher_failure_message(error) == message
 
 
 def test_failure_of_submitit_is_the_end_of_its_traceback() -> None:
@@ -112,13 +112,13 @@ def test_failure_of_submitit_is_the_end_of_its_traceback() -> None:
         "OSError: no space\n\n----\nYou can check full logs with 'job.stderr(0)'\n"
     )
     message = "a process of submitit failed: OSError: no space"
-    assert external_launchers.describe_failure(error) == message
+    assert external_launchers.launcher_failure_message(error) == message
 
 
 @pytest.mark.parametrize("text", ["sbatch: error: invalid partition", ""])
 def test_refusal_of_slurm_is_the_failure(text: str) -> None:
     submitit = pytest.importorskip("submitit.core.utils")
-    message = external_launchers.describe_failure(submitit.FailedJobError(text))
+    message = external_launchers.launcher_failure_message(submitit.FailedJobError(text))
     assert message == f"a process of submitit failed: {text}"
 
 
