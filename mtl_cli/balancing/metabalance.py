@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from mtl_cli.balancing.base import Array, Balancing, Observation, State
-from mtl_cli.core.errors import unknown_name
+from mtl_cli.core.errors import unknown_name_message
 from mtl_cli.core.options import FractionBelowOne
 from mtl_cli.core.tensors import Tensor
 
@@ -53,7 +53,9 @@ class MetaBalance(Balancing):
 
     def check(self, tasks: Sequence[str]) -> None:
         if self.target_task is not None and self.target_task not in tasks:
-            message = unknown_name("task", self.target_task, "this run", list(tasks))
+            message = unknown_name_message(
+                "task", self.target_task, "this run", list(tasks)
+            )
             raise ValueError(f"balancing.target_task: {message}")
 
     def start(self, num_tasks: int, num_variables: int) -> dict[str, Array]:

@@ -11,7 +11,7 @@ from typing import NoReturn
 from mtl_cli.cli.failures import PROGRAM
 from mtl_cli.cli.train import train
 from mtl_cli.core.atomic_write import write_text
-from mtl_cli.core.private_doors import exit_without_teardown
+from mtl_cli.core.private_apis import exit_without_teardown
 from mtl_cli.core.secrets import mask_secrets
 
 

@@ -17,7 +17,7 @@ from mtl_cli.core import paths, tensorflow_runtime
 from mtl_cli.core.command_line import Parser, run_command
 from mtl_cli.core.errors import MtlError, printable
 from mtl_cli.core.machine import memory_bytes
-from mtl_cli.core.private_doors import exit_without_teardown
+from mtl_cli.core.private_apis import exit_without_teardown
 from mtl_cli.core.terminal import new_console
 
 PROGRAM = "mtl-doctor"

@@ -15,7 +15,7 @@ from mtl_cli.core.command_line import run_command
 from mtl_cli.core.conditions import Condition, parse_condition, report_failures
 from mtl_cli.core.errors import ConfigError, DataError, printable
 from mtl_cli.core.paths import as_location
-from mtl_cli.core.private_doors import exit_without_teardown
+from mtl_cli.core.private_apis import exit_without_teardown
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.standard_streams import write_to_stdout
 

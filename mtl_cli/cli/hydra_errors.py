@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from mtl_cli.cli.config_groups import compose_chosen_options, group_choices
 from mtl_cli.cli.config_guard import COMPOSED_SETTINGS
 from mtl_cli.cli.option_errors import no_option_name_message, unknown_option_message
-from mtl_cli.config.overrides import as_typed
+from mtl_cli.config.overrides import without_added_prefix
 from mtl_cli.config.unknown_keys import (
     dotted_keys,
     similar_keys_anywhere,
@@ -55,7 +55,7 @@ def explain(error: Exception, arguments: list[str]) -> str:
     """
     # `mtl-train` adds `++` to settings of some sections. The user did not type this
     # prefix, so it is removed.
-    return as_typed(explain_as_composed(error, arguments))
+    return without_added_prefix(explain_as_composed(error, arguments))
 
 
 def explain_as_composed(error: Exception, arguments: list[str]) -> str:

@@ -13,7 +13,7 @@ from mtl_cli.core import plugins, tensorflow_runtime
 from mtl_cli.core.command_line import Parser, parse_assignments, run_command
 from mtl_cli.core.errors import printable
 from mtl_cli.core.paths import as_location
-from mtl_cli.core.private_doors import exit_without_teardown
+from mtl_cli.core.private_apis import exit_without_teardown
 
 if TYPE_CHECKING:
     from mtl_cli.runs.prediction import PredictionSummary

@@ -25,11 +25,11 @@ from mtl_cli.cli.failures import (
     with_job_counts,
 )
 from mtl_cli.cli.hydra_setup import prepare_hydra
-from mtl_cli.config.overrides import as_typed
+from mtl_cli.config.overrides import without_added_prefix
 from mtl_cli.core import plugins, signals
 from mtl_cli.core.errors import fail, warn_in_one_line
 from mtl_cli.core.paths import check_current_folder, conf_folder, shortest
-from mtl_cli.core.private_doors import exit_without_teardown
+from mtl_cli.core.private_apis import exit_without_teardown
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.signals import Stopped
 from mtl_cli.core.standard_streams import (
@@ -161,7 +161,7 @@ def request_of(composed: DictConfig) -> RunRequest:
     # Not resolved: an interpolation in the user's settings may be wrong. The check of
     # the configuration resolves the interpolation later, and names its key.
     unresolved: Any = OmegaConf.to_container(hydra_config, resolve=False)
-    settings = map(as_typed, unresolved["overrides"]["task"])
+    settings = map(without_added_prefix, unresolved["overrides"]["task"])
     flags = [f"--plugins={shortest(Path(path))}" for path in plugins.used_folders()]
     for source in hydra_config.runtime.config_sources:
         # The flags of mtl-cli's own primary configuration are left out.

@@ -30,7 +30,7 @@ def with_add_prefix(setting: str) -> str:
     return f"{ADD_OR_CHANGE}{setting}" if is_open else setting
 
 
-def as_typed(text: str) -> str:
+def without_added_prefix(text: str) -> str:
     """Removes the prefix `++` from overrides, so that they are as the user typed them.
 
     `mtl-train` adds `++` to overrides of the sections `dataset` and `compare`, because
@@ -40,7 +40,7 @@ def as_typed(text: str) -> str:
     Args:
         text: an override, or a message that quotes overrides.
 
-    >>> as_typed("++dataset.features.age.kind=dense")
+    >>> without_added_prefix("++dataset.features.age.kind=dense")
     'dataset.features.age.kind=dense'
     """
     for section in OPEN_SECTIONS:

@@ -10,7 +10,7 @@ from mtl_cli.config.monitor import AUTO, MEAN, monitored_metrics
 from mtl_cli.config.start_from import StartFrom
 from mtl_cli.config.sweep_options import CompareOptions, SweepOptions
 from mtl_cli.config.trainer import Trainer
-from mtl_cli.core.errors import suggest, unknown_name
+from mtl_cli.core.errors import suggest, unknown_name_message
 from mtl_cli.core.option_classes import option_validator
 from mtl_cli.core.options import Count, Options, Seed
 from mtl_cli.core.prediction_names import (
@@ -135,7 +135,7 @@ class Config(Options):
             for name in features:
                 if name not in names:
                     dataset = f"dataset {self.dataset.name}"
-                    message = unknown_name("feature", name, dataset, names)
+                    message = unknown_name_message("feature", name, dataset, names)
                     raise ValueError(f"{key}: {message}")
 
     def _check_tasks(self, tasks: list[str]) -> None:
@@ -147,7 +147,9 @@ class Config(Options):
         for task in tasks:
             if task not in names:
                 dataset = f"dataset {self.dataset.name}"
-                raise ValueError(f"tasks: {unknown_name('task', task, dataset, names)}")
+                raise ValueError(
+                    f"tasks: {unknown_name_message('task', task, dataset, names)}"
+                )
         if len(set(tasks)) < len(tasks):
             raise ValueError(
                 f"tasks: {', '.join(tasks)} names a task twice; name each task once"

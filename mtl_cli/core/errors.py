@@ -142,10 +142,10 @@ def most_similar(wrong: str, names: list[str], cutoff: float) -> str | None:
     return None
 
 
-def unknown_name(kind: str, name: str, owner: str, names: list[str]) -> str:
+def unknown_name_message(kind: str, name: str, owner: str, names: list[str]) -> str:
     """Returns a message about an unknown name. The message lists all known names.
 
-    >>> unknown_name("task", "bui", "this run", ["click", "buy"])
+    >>> unknown_name_message("task", "bui", "this run", ["click", "buy"])
     "no task 'bui' in this run, which has click, buy; did you mean buy?"
     """
     choices = ", ".join(names) or "none"

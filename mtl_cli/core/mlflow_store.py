@@ -90,9 +90,7 @@ def database_file(uri: str) -> Path:
     return Path(os.path.abspath(name)).resolve()
 
 
-def is_elsewhere(
-    artifacts: str, store: Path | None, may_be_remote: bool = False
-) -> bool:
+def is_outside(artifacts: str, store: Path | None, may_be_remote: bool = False) -> bool:
     """Whether a database makes MLflow write artifacts where they may not be written.
 
     A database on this machine may come from somebody else, and holds the address of the

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from mtl_cli.core import signals
 from mtl_cli.core.errors import LostWorkerError
-from mtl_cli.core.private_doors import bound_registration
+from mtl_cli.core.private_apis import bound_registration
 from mtl_cli.distributed import cluster
 from mtl_cli.distributed.child_processes import (
     Children,

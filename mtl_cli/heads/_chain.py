@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from mtl_cli.core.errors import unknown_name
+from mtl_cli.core.errors import unknown_name_message
 from mtl_cli.core.prediction_names import conditional_name
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.heads.base import Heads, Labels, Output, Tasks
@@ -50,7 +50,7 @@ class Chain(Heads):
         steps = self.steps(tasks)
         for key, name in zip(keys, steps, strict=True):
             if name not in tasks:
-                message = unknown_name("task", name, "this run", list(tasks))
+                message = unknown_name_message("task", name, "this run", list(tasks))
                 raise ValueError(f"model.{key}: {message}")
             if not tasks[name].BINARY_LABELS:
                 raise ValueError(

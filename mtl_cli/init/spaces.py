@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mtl_cli.core.errors import DataError, unknown_name
+from mtl_cli.core.errors import DataError, unknown_name_message
 from mtl_cli.init.column_profile import Array, ColumnProfile
 from mtl_cli.init.column_proposal import join_remarks
 from mtl_cli.init.task_proposal import TaskProposal, describe_amounts
@@ -150,6 +150,6 @@ def find_column(
 ) -> ColumnProfile:
     """Returns the profile of the column that an argument of the command line names."""
     if name not in columns:
-        message = unknown_name("column", name, "the table", list(columns))
+        message = unknown_name_message("column", name, "the table", list(columns))
         raise DataError(f"{argument}: {message}")
     return columns[name]

@@ -2,7 +2,7 @@
 
 import re
 
-from mtl_cli.core.errors import DataError, comma_list, unknown_name
+from mtl_cli.core.errors import DataError, comma_list, unknown_name_message
 from mtl_cli.init.column_profile import ColumnProfile, profile_column
 from mtl_cli.init.dataset_proposal import DatasetProposal
 from mtl_cli.init.preview import TablePreview
@@ -85,9 +85,8 @@ def check_test_table(
     names = test.table.column_names
     for name in proposal.needed_columns:
         if name not in names:
-            raise DataError(
-                f"--test: {unknown_name('column', name, repr(test.path), names)}"
-            )
+            message = unknown_name_message("column", name, repr(test.path), names)
+            raise DataError(f"--test: {message}")
     for task in proposal.tasks.values():
         train_labels = profile_column(task.label, train.table[task.label])
         test_labels = profile_column(task.label, test.table[task.label])

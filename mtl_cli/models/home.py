@@ -5,7 +5,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from mtl_cli.columns.encodings import Encodings
-from mtl_cli.core.errors import unknown_name
+from mtl_cli.core.errors import unknown_name_message
 from mtl_cli.core.options import NonEmptyUnits, NumParts, Units
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import GatedSharing
@@ -80,7 +80,7 @@ class HoME(GatedSharing):
         grouped = [task for group in self.groups.values() for task in group]
         for task in grouped:
             if task not in tasks:
-                message = unknown_name("task", task, "this run", list(tasks))
+                message = unknown_name_message("task", task, "this run", list(tasks))
                 raise ValueError(f"model.groups: {message}")
         for task in tasks:
             count = grouped.count(task)

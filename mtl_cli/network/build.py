@@ -16,7 +16,7 @@ from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.machine import memory_bytes
 from mtl_cli.core.prediction_names import spread_name
-from mtl_cli.core.private_doors import TooManyWeightsError, bounded_weights
+from mtl_cli.core.private_apis import TooManyWeightsError, bounded_weights
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.calibration import Calibration
 from mtl_cli.layers.members import EnsembleInputs, by_member

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from mtl_cli.columns.layout import Layout
 from mtl_cli.config.run_config import Config
-from mtl_cli.core.private_doors import bounded_weights, unallocated_variables
+from mtl_cli.core.private_apis import bounded_weights, unallocated_variables
 from mtl_cli.network.build import build_run
 from mtl_cli.tasks.base import Statistics
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from mtl_cli.config.overrides import as_typed
+from mtl_cli.config.overrides import without_added_prefix
 from mtl_cli.config.sweep_options import SweepOptions
 from mtl_cli.core.errors import ConfigError, JobError
 from mtl_cli.core.machine import cores
@@ -129,7 +129,7 @@ def new_jobs(variants: list[Variant], threads: int) -> list[Job]:
         record = JobRecord(
             number=f"{number}.{i}" if len(variants) > 1 else number,
             name=job_name(mask_secrets(settings)),
-            settings=[as_typed(setting) for setting in settings],
+            settings=[without_added_prefix(setting) for setting in settings],
         )
         jobs.append(Job(record, values, choices, sweep, threads, secrets, plugins))
     return jobs

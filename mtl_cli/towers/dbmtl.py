@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from mtl_cli.columns.encodings import Encodings
-from mtl_cli.core.errors import unknown_name
+from mtl_cli.core.errors import unknown_name_message
 from mtl_cli.core.options import NonEmptyUnits
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.towers.base import Towers, TowerSpec
@@ -56,7 +56,7 @@ class DBMTL(Towers):
         for child, parents in (self.parents or {}).items():
             for name in (child, *parents):
                 if name not in tasks:
-                    message = unknown_name("task", name, "this run", tasks)
+                    message = unknown_name_message("task", name, "this run", tasks)
                     raise ValueError(f"model.parents: {message}")
             if len(set(parents)) < len(parents):
                 raise ValueError(

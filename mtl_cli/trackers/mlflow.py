@@ -15,7 +15,7 @@ from mtl_cli.core.mlflow_store import (
     check_folder_store,
     check_local_store,
     database_file,
-    is_elsewhere,
+    is_outside,
     is_sqlite,
     locked_database,
     store_folder,
@@ -229,10 +229,8 @@ class MLflow(Tracker):
             self._client.log_artifact(self._run_id, str(path), MODEL_FOLDER)
 
     def _check_artifacts(self, artifacts: str) -> None:
-        """Raises an `OSError` if artifacts would go elsewhere; see `is_elsewhere`."""
-        if is_elsewhere(
-            artifacts, self._store, may_be_remote=self._is_from_environment
-        ):
+        """Raises an `OSError` if artifacts would go elsewhere; see `is_outside`."""
+        if is_outside(artifacts, self._store, may_be_remote=self._is_from_environment):
             raise OSError(
                 f"{self._printable_uri} would write artifacts to {artifacts}, outside "
                 "of the current folder; to allow this, give the address in "

@@ -272,11 +272,11 @@ def test_artifacts_of_a_forged_store_lie_elsewhere(
     places = ["/tmp/elsewhere/1", "file:///tmp/elsewhere/1", "../x", "./a:/../../x"]
     places += ["file:/tmp/elsewhere/1", "mlruns/%2e%2e/%2e%2e/x", "s3://bucket/1"]
     for artifacts in places:
-        assert mlflow_store.is_elsewhere(artifacts, store)
+        assert mlflow_store.is_outside(artifacts, store)
     for artifacts in (f"{tmp_path}/mlruns/1", "mlruns/1", f"file://{tmp_path}/1"):
-        assert not mlflow_store.is_elsewhere(artifacts, store)
-    assert not mlflow_store.is_elsewhere("s3://bucket/1", store, may_be_remote=True)
-    assert not mlflow_store.is_elsewhere("/data/artifacts", None)  # of a server
+        assert not mlflow_store.is_outside(artifacts, store)
+    assert not mlflow_store.is_outside("s3://bucket/1", store, may_be_remote=True)
+    assert not mlflow_store.is_outside("/data/artifacts", None)  # of a server
 
 
 def test_wandb_sees_no_secret_of_the_command_line(

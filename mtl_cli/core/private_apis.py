@@ -1,7 +1,7 @@
 """All uses of private parts of Python, Keras and TensorFlow.
 
 No public function does the same work. A new version of a library may change its private
-parts without notice; then `tests/core/test_private_doors.py` fails.
+parts without notice; then `tests/core/test_private_apis.py` fails.
 """
 
 import atexit

@@ -6,7 +6,7 @@ import sys
 import keras
 import pytest
 
-from mtl_cli.core.private_doors import (
+from mtl_cli.core.private_apis import (
     TooManyWeightsError,
     bounded_weights,
     unallocated_variables,
@@ -25,7 +25,7 @@ def run_python(code: str) -> subprocess.CompletedProcess[str]:
 def test_exit_runs_what_is_registered_flushes_and_keeps_the_code(thread: str) -> None:
     code = (
         "import atexit, sys, threading, time\n"
-        "from mtl_cli.core.private_doors import exit_without_teardown\n"
+        "from mtl_cli.core.private_apis import exit_without_teardown\n"
         "atexit.register(lambda: sys.stdout.write('registered'))\n"
         "def work(): time.sleep(0.2); sys.stderr.write('waited for')\n"
     )
