@@ -124,10 +124,15 @@ class Model:
             rows = table
         elif isinstance(table, str | PathLike):
             rows = os.fspath(table)
-        else:
+        elif isinstance(table, list | tuple):
             rows = [os.fspath(path) for path in table]
             if not rows:
                 raise DataError("evaluate: the list names no file; name one")
+        else:
+            raise DataError(
+                "evaluate: expected a pandas DataFrame, an Arrow table, or paths, but "
+                f"got {type(table).__name__}"
+            )
         columns = [by] if isinstance(by, str) else list(by)
         request = EvaluationRequest(columns, importance)
         evaluation, _ = evaluate(self._model, rows, request)

@@ -100,8 +100,16 @@ def is_in_table(file: Path, location: Location) -> bool:
 
 
 def without_file_scheme(path: str) -> str:
-    """Returns the local path of a URL `file://...`; other paths stay as they are."""
-    return unquote(urlsplit(path).path) if path.lower().startswith("file://") else path
+    """Returns the local path of a URL `file://...`; other paths stay as they are.
+
+    >>> without_file_scheme("file:///data/a.csv"), without_file_scheme("file://a/b.csv")
+    ('/data/a.csv', 'a/b.csv')
+    """
+    if not path.lower().startswith("file://"):
+        return path
+    url = urlsplit(path)
+    host = "" if url.netloc.lower() == "localhost" else url.netloc
+    return unquote(host + url.path)
 
 
 def full_paths(paths: list[str]) -> set[str]:
@@ -187,9 +195,9 @@ def find_local(key: str, path: str, file_format: str) -> list[Path]:
     target = find_data(path)
     if target.is_dir():
         return files_in_folder(key, path, target, file_format)
-    if target.is_file():
+    if target.exists():  # `check_data_file` refuses pipes and devices
         return [target]
-    if target.exists() or not glob.has_magic(path):
+    if not glob.has_magic(path):
         raise DataError(
             f"{key}: no file '{path}' (current folder: {Path.cwd()}); correct the path"
         )

@@ -150,7 +150,7 @@ def min_count_keys(counts: Array, counted: str) -> tuple[dict[str, Any], str]:
         counts: the number of times that each value occurs.
         counted: what was counted, such as "the cells", for the remark.
     """
-    if len(counts) <= FEW_VALUES or counts.min() > 1:
+    if len(counts) <= FEW_VALUES or counts.min() > 1 or counts.max() == 1:
         return {}, ""
     total = int(counts.sum())
     min_count = 2

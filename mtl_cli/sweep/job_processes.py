@@ -24,6 +24,7 @@ from mtl_cli.runs.job_records import JobRecord
 from mtl_cli.sweep.job import Job, run_job
 
 GRACE_SECONDS = 60  # an interrupted job that runs for longer than this is killed
+MAX_WAIT_SECONDS = 86_400  # the operating system takes no wait of more than 24 days
 
 
 @dataclass
@@ -99,10 +100,12 @@ def start_process(job: Job, jobs_at_once: int, timeout: float | None) -> None:
 
 
 def wait_for_any_job(max_seconds: float = float("inf")) -> None:
-    """Waits until a job's process ends, at most `max_seconds`; kills late jobs."""
+    """Waits until a job's process ends, or for a time; kills late jobs.
+
+    The time is `max_seconds`, and at most `MAX_WAIT_SECONDS`.
+    """
     seconds_left = min(r.deadline for r in running) - time.monotonic()
-    seconds_left = min(seconds_left, max_seconds)
-    timeout = None if seconds_left == float("inf") else max(seconds_left, 0)
+    timeout = max(min(seconds_left, max_seconds, MAX_WAIT_SECONDS), 0)
     ended = connection.wait([r.process.sentinel for r in running], timeout)
     for running_job in list(running):
         is_late = time.monotonic() > running_job.deadline
@@ -123,7 +126,8 @@ def stop_all_jobs() -> None:
     for running_job in running:
         process = running_job.process
         if process.pid is not None and process.is_alive():
-            os.kill(process.pid, signal.SIGINT)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                os.kill(process.pid, signal.SIGINT)
         running_job.is_interrupted = True
         running_job.deadline = time.monotonic() + GRACE_SECONDS
     wait_for_jobs()

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -585,6 +586,19 @@ def test_ids_in_csv_keep_their_leading_zeros(tmp_path):
     file = csv_file(tmp_path, "city,age,buy\n007,30,1\n7,40,0\n")
     data = loaded(file, FEATURES, TASKS)
     assert data.features.learnt["city"]["vocabulary"] == ["007", "7"]
+
+
+def test_pipe_is_refused_as_such(tmp_path):
+    pipe = tmp_path / "rows.csv"
+    os.mkfifo(pipe)
+    assert "is not a regular file" in error_of(pipe, FEATURES, TASKS)
+
+
+def test_file_that_a_url_names_is_read(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    csv_file(tmp_path, GOOD)
+    for url in ("file://train.csv", f"file://{tmp_path}/train.csv"):
+        assert len(loaded(url, FEATURES, TASKS).splits["train"]) > 0
 
 
 def test_column_that_a_csv_file_holds_twice_is_refused(tmp_path):

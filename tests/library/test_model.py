@@ -289,6 +289,14 @@ def test_keras_is_whole_after_loading(redirection: str, run: mtl_cli.Run) -> Non
     assert ended.returncode == 0, ended.stderr
 
 
+@pytest.mark.parametrize("table", [None, 7, {"user": [1]}])
+def test_evaluation_of_what_is_no_table_is_refused(
+    run: mtl_cli.Run, table: Any
+) -> None:
+    with pytest.raises(mtl_cli.DataError, match="expected a pandas DataFrame, an Ar"):
+        mtl_cli.load(run).evaluate(table)
+
+
 def test_folder_without_a_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(mtl_cli.DataError, match="holds no complete model"):
         mtl_cli.load(tmp_path)
