@@ -44,7 +44,7 @@ SWEPT_HYDRA_KEY = re.compile(
 # The texts that name a key:
 #   Could not override 'model.depth'.
 #   full_key: model.depth
-NAMED_KEY = re.compile(r"(?:Could not override|full_key:) '?(?P<key>[\w.]+)")
+NAMED_KEY = re.compile(r"(?:Could not override|full_key:) '?(?P<key>[\w.-]+)")
 
 
 def explain(error: Exception, arguments: list[str]) -> str:
@@ -95,6 +95,8 @@ def explain_as_composed(error: Exception, arguments: list[str]) -> str:
         return unreadable_setting_message(str(error.override), arguments)
     if isinstance(error, ConfigCompositionException | OmegaConfBaseException):
         return composition_message(error, root_cause, arguments)
+    if isinstance(error, OSError) and str(error.filename).endswith(".yaml"):
+        return f"cannot read {error.filename}: {error.strerror}"
     if isinstance(error, OSError) and error.filename:  # from making the run folder
         return f"hydra.run.dir: cannot make {error.filename}: {error.strerror}"
     if isinstance(error, AssertionError) and not error.args:  # of Hydra's own checks
@@ -196,7 +198,7 @@ def unreadable_setting_message(setting: str, arguments: list[str]) -> str:
             quoted = f"[{','.join(items)}]"
         return (
             f"cannot read '{setting}'; quote a value that has special characters: "
-            f"'{key}={quoted}'"
+            f"{shlex.quote(f'{key}={quoted}')}"
         )
     keys = similar_keys(setting, arguments)
     hint = f"; did you mean {keys[0]}=...?" if keys else ""

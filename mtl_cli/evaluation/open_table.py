@@ -10,7 +10,7 @@ import pyarrow as pa
 from mtl_cli.core.atomic_write import named_if_full, temporary_folder
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError
 from mtl_cli.core.other_files import read_json_object
-from mtl_cli.core.paths import Location, find_data, listed_paths, name_of
+from mtl_cli.core.paths import Location, listed_paths, name_of
 from mtl_cli.data.files import find_files
 from mtl_cli.data.fingerprint import hash_files
 from mtl_cli.data.sources import (
@@ -105,7 +105,7 @@ def is_training_table(model: TrainedModel, table: Location) -> bool:
     }
     paths = [path for location in others.values() for path in listed_paths(location)]
     try:
-        if not all(find_data(path).is_file() for path in paths):
+        if any("://" in path for path in paths):
             return False
         expected = read_json_object(model.folder / "environment.json")["data_hash"]
         files = {

@@ -41,6 +41,8 @@ MISTAKES = {
     "x" * 5000: "xxx...",
     "--epochs=3": "there is no flag '--epochs=3'; settings are given without dashes; "
     "did you mean trainer.epochs=3?",
+    "trainer.batch-size=3": "did you mean trainer.batch_size?",
+    r"dataset.name=it\'s": """'dataset.name="it'"'"'s"'""",
     "--batch-size=3": "did you mean trainer.batch_size=3?",
     "-x": "no flag '-x'",
     "--config-path": "argument --config-path/-cp: expected one argument; see mtl-train",

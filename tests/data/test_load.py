@@ -21,6 +21,7 @@ from mtl_cli.core.errors import DataError
 from mtl_cli.core.paths import conf_folder, root
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.data.files import find_files
 from mtl_cli.data.load import load
 from mtl_cli.heads.base import Output
 from mtl_cli.heads.independent import Independent
@@ -594,11 +595,12 @@ def test_pipe_is_refused_as_such(tmp_path):
     assert "is not a regular file" in error_of(pipe, FEATURES, TASKS)
 
 
-def test_file_that_a_url_names_is_read(tmp_path, monkeypatch):
+def test_url_of_a_file_is_its_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     csv_file(tmp_path, GOOD)
-    for url in ("file://train.csv", f"file://{tmp_path}/train.csv"):
-        assert len(loaded(url, FEATURES, TASKS).splits["train"]) > 0
+    for start in ("file://", f"file://{tmp_path}/", f"file://localhost{tmp_path}/"):
+        (path,) = find_files("dataset.train", f"{start}train.csv", "auto").paths
+        assert Path(path).read_text() == GOOD
 
 
 def test_column_that_a_csv_file_holds_twice_is_refused(tmp_path):
