@@ -66,6 +66,7 @@ def test_secret_of_the_environment_is_in_no_file_of_a_run(secretive):
         assert "${oc.env:DB_PASSWORD}/train.parquet" in (run / name).read_text()
 
 
+@pytest.mark.slow
 def test_hash_of_the_configuration_does_not_depend_on_the_secret(secretive):
     run = secretive.folder / "run"
     values = json.loads((run / "model/spec.json").read_text())

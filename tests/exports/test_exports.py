@@ -260,7 +260,7 @@ WRONG_NUMBERS = ["8,5", "8pm", "1_0", "1e", "0x10", "noon", "12\n", "²", "--1",
 RIGHT_NUMBERS = ["20", " 20", "2e1", "+20.", "200E-1", ".2e2", "1e-400", "nan", ""]
 
 
-@pytest.mark.parametrize("format_name", SCORERS)
+@pytest.mark.parametrize("format_name", slow_except(["onnx"], SCORERS))
 def test_text_that_is_no_number_makes_its_own_row_nan(
     format_name: str, run: Path
 ) -> None:
@@ -312,7 +312,7 @@ def test_column_read_in_two_ways_is_exported(format_name: str, tmp_path: Path) -
     np.testing.assert_allclose(score(inputs)["click"], expected["click"], rtol=1e-5)
 
 
-@pytest.mark.parametrize("format_name", SCORERS)
+@pytest.mark.parametrize("format_name", slow_except(["onnx"], SCORERS))
 def test_row_that_mtl_predict_refuses_is_nan_and_the_others_are_not(
     format_name: str, run: Path
 ) -> None:

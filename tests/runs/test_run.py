@@ -85,6 +85,7 @@ def test_default_command_trains_ple_on_bundled_adult_from_any_folder(
     assert "try next:   mtl-train " in completed.stdout
 
 
+@pytest.mark.slow
 def test_nothing_but_our_own_words_is_printed(
     completed: subprocess.CompletedProcess[str], run: Path
 ) -> None:
@@ -94,6 +95,7 @@ def test_nothing_but_our_own_words_is_printed(
         assert noise not in completed.stdout
 
 
+@pytest.mark.slow
 def test_run_folder_is_complete(run: Path) -> None:
     files = {str(p.relative_to(run)) for p in run.rglob("*") if p.is_file()}
     assert files == {
@@ -120,6 +122,7 @@ def test_run_folder_is_complete(run: Path) -> None:
     assert json.loads((run / "status.json").read_text())["status"] == "done"
 
 
+@pytest.mark.slow
 def test_report_shows_scores_curves_and_configuration(run: Path) -> None:
     page = (run / "report.html").read_text()
     check_self_contained(page)
@@ -149,6 +152,7 @@ def test_report_shows_scores_curves_and_configuration(run: Path) -> None:
     assert "&#34;learning_rate&#34;: 0.001" in page
 
 
+@pytest.mark.slow
 def test_model_card_holds_facts_and_scores(run: Path) -> None:
     card = (run / "model_card.md").read_text()
     score = metrics(run)["test"]["income"]
@@ -157,6 +161,7 @@ def test_model_card_holds_facts_and_scores(run: Path) -> None:
     assert f"| income | {score['auc']:.4f} | {score['pr_auc']:.4f} |" in card
 
 
+@pytest.mark.slow
 def test_metrics_equal_scikit_learn_on_the_saved_predictions(run: Path) -> None:
     frame = pd.read_parquet(run / "predictions.parquet")
     assert list(frame["row"]) == list(range(1, 16282))
@@ -170,6 +175,7 @@ def test_metrics_equal_scikit_learn_on_the_saved_predictions(run: Path) -> None:
     assert metrics(run)["train"]["income"]["rows"] == 29305
 
 
+@pytest.mark.slow
 def test_history_has_a_row_an_epoch(run: Path) -> None:
     history = pd.read_csv(run / "history.csv")
     assert list(history["epoch"]) == [1]
@@ -179,6 +185,7 @@ def test_history_has_a_row_an_epoch(run: Path) -> None:
     assert {"loss.income", "loss.never_married", "samples_per_second"} <= set(history)
 
 
+@pytest.mark.slow
 def test_environment_says_what_the_numbers_depend_on(run: Path) -> None:
     record = json.loads((run / "environment.json").read_text())
     assert record["versions"]["tensorflow"].startswith("2.21")
