@@ -90,6 +90,8 @@ def not_text_error(content: str) -> UnsafeFileError:
 
 def header_hint(names: list[str]) -> str:
     """Returns the end of the message about a missing column: a likely reason; or ""."""
+    if names and names[0].lower().startswith("sep="):
+        return "; remove the first line, which tells Excel the delimiter"
     if len(names) == 1:
         for delimiter, plural in DELIMITERS.items():
             if delimiter in names[0]:

@@ -613,6 +613,11 @@ def test_other_delimiter_is_guessed_in_the_message(tmp_path):
     assert "if semicolons separate the cells, set" in error_of(file, FEATURES, TASKS)
 
 
+def test_line_that_tells_excel_the_delimiter_is_named(tmp_path):
+    file = csv_file(tmp_path, "sep=;\n" + GOOD.replace(",", ";"))
+    assert "remove the first line, which tells Excel" in error_of(file, FEATURES, TASKS)
+
+
 def test_regression_label_in_words_is_refused_with_what_it_needs(tmp_path):
     tasks = {"city": {"label": "city", "kind": "regression"}}
     features = {"age": FEATURES["age"]}
