@@ -560,7 +560,7 @@ READ = {
     "device_as_a_table": (
         dataset(yaml.safe_dump(values("/dev/zero", A, TASKS, format="csv"))),
         MINE,
-        "no file '/dev/zero'",
+        "/dev/zero is not a regular file",
     ),
     "help_of_a_file": (
         section(help={"header": "\x1b]0;title\x07${oc.env:HOME}"}),
