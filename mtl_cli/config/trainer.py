@@ -22,32 +22,33 @@ class Trainer(Options):
             next two keys, chooses by the number of training rows, see `length`.
         batch_size: number of training rows in a step.
         patience: number of epochs without a better validation metric after which
-            training stops and the weights of the best epoch are restored; null trains
-            all epochs and keeps the weights, or with `ema_decay` their average, after
-            the last epoch.
-        monitor: the validation metric that early stopping watches. `auto` is the mean
-            over the tasks of the normalised entropy of probabilities, the R2 of
-            regressions and the D2 of amounts; a task whose `metrics` lack this metric
-            takes the first of its `metrics`. `mean` is the mean of the first of the
-            `metrics` of each task, and the name of a task stands for the first of its
-            `metrics`; by default, this is the first metric of the task's kind, such as
-            AUC. To watch another metric, write its name after a point, as in
-            `mean.log_loss` or `income.pr_auc`.
+            training stops and the weights of the best epoch are restored. null trains
+            all epochs; the run then keeps the weights of the last epoch, or their
+            average if `ema_decay` is not 0.
+        monitor: the validation metric that early stopping watches. `auto`: the mean
+            over the tasks of one metric each: normalised entropy for probabilities, R2
+            for regressions, D2 for amounts, or the task's first metric if its `metrics`
+            lack this one. `mean`: the mean over the tasks of each task's first metric.
+            `TASK`, the name of a task: the first metric of this task. `mean.METRIC` or
+            `TASK.METRIC`: another metric, as in `mean.log_loss` or `income.pr_auc`. A
+            task's first metric is the first of its `metrics`, by default the first
+            metric of its kind, such as AUC. Metrics for which lower is better, such as
+            normalised entropy, count with a minus sign.
         ema_decay: decay of the exponential moving average of the weights over epochs.
             After each epoch, the average moves towards the new weights by the share
             1 - `ema_decay` of their distance, and by more in the first epochs. The
             average is scored on validation rows and kept by the run. Training goes on
             with the weights themselves. With 0 there is no average.
         initial_bias: the biases of the towers' last layers before the first step. With
-            `labels`, the biases alone, without the inputs of these layers, predict the
-            share of each class among the training rows, or the mean of their
+            `labels`, a tower whose last layer reads only zeros predicts the share of
+            each class among the training rows; for a regression, the mean of the
             transformed labels. With `zeros`, the biases are 0.
         calibration: the calibration of probabilities and mean amounts on the validation
-            rows, after training: `temperature` scales each task's logits, `platt`
-            scales and shifts them, and `none` leaves them as they are. The predictions
-            of amounts are multiplied by a factor with `platt`. `auto` is `platt` for
-            each task in which it lowers the loss of validation rows that were not used
-            for the fit, and `none` for the other tasks.
+            rows, after training. `temperature`: scales the logits of probabilities.
+            `platt`: scales and shifts the logits of probabilities; multiplies the
+            predictions of amounts by a factor. `none`: changes nothing. `auto`: is
+            `platt` for each task in which `platt` lowers the loss of validation rows
+            that were not used for the fit, and `none` for the other tasks.
         compile: whether XLA compiles the steps; `auto` compiles if the run is long
             enough to make up for the time of compilation.
         precision: number type in which the layers compute: `float32` or `bfloat16`;
