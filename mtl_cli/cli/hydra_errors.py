@@ -55,18 +55,17 @@ def explain(error: Exception, arguments: list[str]) -> str:
     """
     # `mtl-train` adds `++` to settings of some sections. The user did not type this
     # prefix, so it is removed.
-    return without_added_prefix(explain_as_composed(error, arguments))
+    return without_added_prefix(explain_with_prefixes(error, arguments))
 
 
-def explain_as_composed(error: Exception, arguments: list[str]) -> str:
+def explain_with_prefixes(error: Exception, arguments: list[str]) -> str:
     """Explains an error in one line. Settings in this line may have the prefix `++`.
 
     The error of Hydra says where Hydra failed. Its root cause, an error of OmegaConf or
     Python, says what is wrong.
 
-    The order of the branches matters: a `MissingConfigException` is also a
-    `ConfigCompositionException` and an `OSError`, and the error of
-    `hydra.sweeper.params` is also an error of OmegaConf.
+    The order of the calls matters: the error of `hydra.sweeper.params` is also an error
+    of OmegaConf, and a `MissingConfigException` of Hydra is also an `OSError`.
     """
     root_cause: BaseException = error
     while root_cause.__cause__ is not None:
@@ -77,6 +76,15 @@ def explain_as_composed(error: Exception, arguments: list[str]) -> str:
             "values, such as {seed: '1,2'}; on the command line, give the swept keys "
             "themselves: mtl-train -m seed=1,2"
         )
+    return (
+        message_about_reading(error, root_cause)
+        or message_about_settings(error, root_cause, arguments)
+        or message_of_other_error(error)
+    )
+
+
+def message_about_reading(error: Exception, root_cause: BaseException) -> str | None:
+    """Explains why files or arguments cannot be read; None for other errors."""
     if isinstance(error, yaml.YAMLError):
         return yaml_message(error)
     if isinstance(root_cause, UnicodeEncodeError):
@@ -86,6 +94,17 @@ def explain_as_composed(error: Exception, arguments: list[str]) -> str:
             "the files of the configuration include each other without end; correct "
             "the defaults lists of these files"
         )
+    return None
+
+
+def message_about_settings(
+    error: Exception, root_cause: BaseException, arguments: list[str]
+) -> str | None:
+    """Explains an error of Hydra or OmegaConf; None for other errors.
+
+    The order of the branches matters: a `MissingConfigException` is also a
+    `ConfigCompositionException`.
+    """
     # Hydra's whole text: Config group override must be a string or a list. Got int
     if "Config group override must be a string" in str(error):
         return no_option_name_message(composed_settings(error)) or first_line(error)
@@ -95,6 +114,11 @@ def explain_as_composed(error: Exception, arguments: list[str]) -> str:
         return unreadable_setting_message(str(error.override), arguments)
     if isinstance(error, ConfigCompositionException | OmegaConfBaseException):
         return composition_message(error, root_cause, arguments)
+    return None
+
+
+def message_of_other_error(error: Exception) -> str:
+    """Explains an error that Python has raised while Hydra started the command."""
     if isinstance(error, OSError) and str(error.filename).endswith(".yaml"):
         return f"cannot read {error.filename}: {error.strerror}"
     if isinstance(error, OSError) and error.filename:  # from making the run folder
@@ -130,8 +154,9 @@ def composition_message(
 ) -> str:
     """Explains why settings do not fit the configuration.
 
-    `error` comes first where both errors name a key or have a note: for the setting
-    `model.depth.max=3`, Hydra's error names this key, OmegaConf's only `model.depth`.
+    If both errors name a key, the key of `error` is taken: for the setting
+    `model.depth.max=3`, Hydra's error names the whole key, but OmegaConf's error names
+    only `model.depth`. If both errors have a note, the note of `error` is taken too.
     """
     message = first_line(root_cause)
     if match := COMPOSING_ERROR.match(str(root_cause)):
@@ -149,7 +174,8 @@ def composition_message(
     if is_known_section:  # the user has set the whole section, as in `model=[a]`
         advice = ADVICE_FOR_SECTION.get(key, "")
         return f"{key}: {message}; set one key at a time: {key}.KEY=VALUE{advice}"
-    # A job of a sweep is named by its options, such as `model=ple: `.
+    # In a sweep, the message begins with the options that the job has chosen, as in
+    # `model=ple: `.
     job = "".join(f"{option}: " for option in swept_options(settings, arguments))
     return f"{job}{unknown_key_message(key, config)}"
 
