@@ -20,7 +20,7 @@ class MetaBalance(Balancing):
 
         m_t += (1 - beta) (||g_t|| - m_t)             if ||g_t|| > 0
         n_t  = m_t / (1 - beta^k)
-        a_t  = relax n_target / n_t + (1 - relax)
+        a_t  = relax * (n_target / n_t) + (1 - relax)
 
     m_t is the running mean of the norm of g_t and starts at 0. k is the number of steps
     so far with ||g_t|| > 0. n_target is the n_t of the target task. If n_t or n_target

@@ -1,9 +1,12 @@
 """Checks an SQLite database that another person may have made, before it is opened.
 
-Such a database can do harm in two ways. SQLite deletes the file that a journal beside
-the database names as its super-journal. A trigger, a view, or a table whose definition
-calls a function can run for ever: SQLite evaluates a `CHECK` for each row it writes.
-Generated columns that refer to each other can also run for ever.
+Such a database can do harm in two ways:
+
+1. SQLite deletes the file that a journal beside the database names as its
+   super-journal.
+2. SQLite can run for ever: in a trigger; in a view; in a function that the definition
+   of a table calls, for instance in a `CHECK`, which is evaluated for each new row; or
+   in generated columns that refer to each other.
 """
 
 import contextlib
@@ -20,7 +23,7 @@ from mtl_cli.core.other_files import UnsafeFileError, check_regular
 SUPER_JOURNAL_END = bytes.fromhex("d9d505f920a163d7")
 COMPANIONS = ("-journal", "-wal", "-shm")  # the endings of the files beside a database
 TABLE_OR_INDEX = re.compile(r"CREATE (TABLE|INDEX|UNIQUE INDEX)\s")
-# MLflow's only trigger. MLflow may write other blanks.
+# MLflow's only trigger. A database may hold it with other white space.
 TRIGGER_OF_MLFLOW = """
 CREATE TRIGGER prevent_secrets_aad_mutation BEFORE UPDATE ON secrets FOR EACH ROW
 WHEN OLD.secret_id != NEW.secret_id OR OLD.secret_name != NEW.secret_name

@@ -81,8 +81,10 @@ class Encoder(Options):
     def interaction_columns(self) -> list[str] | None:
         """Names the columns of the interactions.
 
-        Returns: the names of the columns; None if the number of columns, or the weights
-            of the interactions, depend on the number and order of the features.
+        With the names, `start_from` matches the columns of two runs.
+
+        Returns: the names of the columns; None if another number or order of the
+            features would change the number of the columns, or their meaning.
         """
         return None
 
@@ -119,21 +121,21 @@ class Encoder(Options):
         dense = [inputs["dense"]] if "dense" in inputs else []
         xs = [lookup.side_by_side(embeddings, dense) for embeddings in sets]
         columns = self.columns(layout)
-        scaled_xs = xs
+        scaled_xs, scaled_sets = xs, sets
         if self.domain_features:
             scaled_xs = _domain_gate.connect(
                 xs, columns, self.domain_features, self.domain_gate_units, dense_options
             )
-            sets = list(map(lookup.split_like, scaled_xs, sets))
+            scaled_sets = list(map(lookup.split_like, scaled_xs, sets))
         first_order = partial(self._first_order, inputs, layout)
         outputs = [
             self._encode_set(embeddings, x, first_order, dense_options)
-            for embeddings, x in zip(sets, scaled_xs, strict=True)
+            for embeddings, x in zip(scaled_sets, scaled_xs, strict=True)
         ]
         # `_encode_set` returns x itself if there is nothing to compute from x.
-        are_x = all(map(operator.is_, outputs, scaled_xs))
+        outputs_are_x = all(map(operator.is_, outputs, scaled_xs))
         embedded = [name for name, block in layout.blocks.items() if block.table]
-        return Encodings(outputs, xs, columns, embedded, outputs_are_x=are_x)
+        return Encodings(outputs, xs, columns, embedded, outputs_are_x=outputs_are_x)
 
     def _look_up_sets(
         self, inputs: dict[str, Tensor], layout: Layout, num_sets: int
@@ -204,7 +206,8 @@ class Encoder(Options):
         lengths = {e.shape[-1] for e in embeddings}
         if len(lengths) == 1:
             vectors = embeddings[0]
-            # Two groups have vectors of one length if the tables of one are frozen.
+            # Frozen and trained tables are separate groups, even if their vectors have
+            # the same length.
             if len(embeddings) > 1:
                 vectors = ops.concatenate(embeddings, axis=1)
         num_vectors = sum(e.shape[-2] for e in embeddings)

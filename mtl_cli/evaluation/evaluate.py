@@ -16,7 +16,7 @@ from mtl_cli.data.compute_report import label_counts
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.sampling_findings import unsampled_findings
 from mtl_cli.evaluation.evaluation import Evaluation
-from mtl_cli.evaluation.open_table import TableInMemory, opened_table
+from mtl_cli.evaluation.open_table import TableInMemory, opened_for_evaluation
 from mtl_cli.evaluation.prediction_drift import prediction_drift
 from mtl_cli.evaluation.rows import EvaluatedRows, rows_of_source, validation_rows
 from mtl_cli.evaluation.task_results import task_results
@@ -154,7 +154,7 @@ def read_rows(
             raise ConfigError("--by: slices need a TABLE; name the file to evaluate")
         return validation_rows(model, partial(request.on_progress, "encoding"))
     slice_columns = list(dict.fromkeys(request.by))  # each column once
-    with opened_table(model, table, slice_columns) as (source, plan):
+    with opened_for_evaluation(model, table, slice_columns) as (source, plan):
         on_rows = partial(request.on_progress, "predicting")
         return rows_of_source(model, source, plan, on_rows)
 

@@ -43,7 +43,7 @@ class TableInMemory(Protocol):
 
 
 @contextmanager
-def opened_table(
+def opened_for_evaluation(
     model: TrainedModel, table: Location | TableInMemory, slice_columns: list[str]
 ) -> Iterator[tuple[Source, EvaluationPlan]]:
     """Opens the table to evaluate: on disk, behind a URL, on stdin or in memory.
@@ -66,13 +66,17 @@ def opened_table(
             source = open_source("TABLE", location, plan.dataset, plan.request, spill)
         if is_training_table(model, location):
             plan.remarks.append(TRAINING_ROWS_REMARK)
+        # Messages name stdin, not the temporary copy of its rows.
         yield replace(source, path=name), plan
 
 
 def open_in_memory(
     model: TrainedModel, table: TableInMemory, slice_columns: list[str]
 ) -> tuple[Source, EvaluationPlan]:
-    """Returns the rows of a table in memory, and the plan, see `opened_table`."""
+    """Opens a table in memory; see `opened_for_evaluation`.
+
+    Returns: the rows and the plan.
+    """
     table_name = "the table"
     dataset, columns = model.config.dataset, table.column_names
     plan = plan_evaluation(model, dataset, columns, slice_columns, table_name)

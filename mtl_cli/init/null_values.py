@@ -9,10 +9,15 @@ import pyarrow.compute as pc
 from mtl_cli.init.task_rules import NO, YES
 from mtl_cli.init.value_kinds import kind_of_values
 
-# Marks of missing values among numbers, times, and labels that say yes or no.
-MARKS = ["NA", "N/A", "n/a", "<NA>", "#N/A", "NaN", "nan", "NULL", "null", "\\N", "?"]
+# Marks of missing values among labels that say yes or no.
+MARKS_AMONG_LABELS = [
+    *("NA", "N/A", "n/a", "<NA>", "#N/A", "NaN", "nan", "NULL", "null", "\\N", "?")
+]
 # Marks among numbers and times. Among labels, a text such as `none` may mean no.
-MARKS_AMONG_NUMBERS = [*MARKS, "na", "Null", "None", "none", "nil", "-", "--", "."]
+MARKS_AMONG_NUMBERS = [
+    *MARKS_AMONG_LABELS,
+    *("na", "Null", "None", "none", "nil", "-", "--", "."),
+]
 
 
 def find_null_values(
@@ -21,8 +26,8 @@ def find_null_values(
     """Finds the marks of missing values in the columns of some tables.
 
     A text of `MARKS_AMONG_NUMBERS` is a mark in a column whose other cells all hold
-    numbers, or all hold times. A text of `MARKS` is also a mark in a label column whose
-    other cells all say yes or no.
+    numbers, or all hold times. A text of `MARKS_AMONG_LABELS` is also a mark in a label
+    column whose other cells all say yes or no.
 
     Returns: {mark: names of the columns in which the mark was recognized}.
     """
@@ -40,21 +45,21 @@ def marks_among(values: pa.Array, is_label: bool) -> list[str]:
 
     See `find_null_values` for the rules.
     """
-
-    def split(marks: list[str]) -> tuple[pa.Array, list[str]]:
-        """Returns the values that are no marks, and the values that are marks."""
-        is_mark = pc.is_in(values, pa.array(marks))
-        return values.filter(pc.invert(is_mark)), values.filter(is_mark).to_pylist()
-
-    others, present = split(MARKS_AMONG_NUMBERS)
+    others, present = split_marks(values, MARKS_AMONG_NUMBERS)
     if not present:
         return []
     if kind_of_values(others.type, others) in ("whole", "decimal", "time"):
         return present
     if not is_label:
         return []
-    others, present = split(MARKS)
+    others, present = split_marks(values, MARKS_AMONG_LABELS)
     return present if say_yes_and_no(others.to_pylist()) else []
+
+
+def split_marks(values: pa.Array, marks: list[str]) -> tuple[pa.Array, list[str]]:
+    """Returns the values that are no marks, and the values that are marks."""
+    is_mark = pc.is_in(values, pa.array(marks))
+    return values.filter(pc.invert(is_mark)), values.filter(is_mark).to_pylist()
 
 
 def say_yes_and_no(texts: list[str]) -> bool:

@@ -15,11 +15,9 @@ from mtl_cli.layers.parallel import ParallelDense, ParallelMLP, pop_dense_option
 from mtl_cli.layers.register import Shape, register
 from mtl_cli.layers.routing import Route, Routing, routes_to_shared
 
-# Both constants keep the penalties of `DSelectKGates` finite. The first penalty takes
-# log(r_ji + EPSILON), as in the authors' code.
-EPSILON = 1e-6
-# In the second penalty, sum_i r_ji counts as at least this number.
-LEAST_SUM = 1e-3
+# Two constants keep the penalties of `DSelectKGates` finite.
+EPSILON = 1e-6  # added inside the logarithm of the entropy, as in the authors' code
+LEAST_SUM = 1e-3  # the least value of the divisor in the second penalty
 
 
 def uniform(limit: float) -> dict[str, Any]:
@@ -104,10 +102,10 @@ class DSelectKGates(Routing):
         self.is_static = is_static
         self.reads_rows = not is_static
         self.num_bits = math.ceil(math.log2(num_experts))
+        dense_options["dtype"] = self.dtype_policy
         # Static gates read a single row that holds only a 1, instead of the input. The
         # kernels of the dense layers are then the values z and w themselves. So these
         # layers have no biases, and `l2`, a penalty on kernels, does not apply.
-        dense_options["dtype"] = self.dtype_policy
         options_of_z_and_w: dict[str, Any] = {
             "use_bias": not is_static,
             "l2": 0.0 if is_static else dense_options.get("l2", 0.0),

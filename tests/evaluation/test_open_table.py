@@ -12,7 +12,7 @@ from helpers.planted_data import config, parquet, values
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.files import find_files
 from mtl_cli.data.fingerprint import hash_files
-from mtl_cli.evaluation.open_table import is_training_table, opened_table
+from mtl_cli.evaluation.open_table import is_training_table, opened_for_evaluation
 
 
 def test_table_without_a_feature_is_refused_by_the_features_name() -> None:
@@ -22,7 +22,7 @@ def test_table_without_a_feature_is_refused_by_the_features_name() -> None:
     table = pa.table({"user": ["a"], "click": [1]})
     with (
         pytest.raises(DataError, match="price: no column 'price' in the table"),
-        opened_table(model, table, []),
+        opened_for_evaluation(model, table, []),
     ):
         pass
 
