@@ -27,22 +27,16 @@ def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
 
     Args:
         key: the dotted key.
-        values: the configuration. It may hold the key, if the schema does not.
+        values: the configuration. If only the schema lacks the key, the configuration
+            holds the key.
     """
-    section, _, name = key.rpartition(".")
-    option = chosen_class(section, values)
-    note = ""
-    if option is not None:
-        # `model_fields` would lack the keys of heads, gates and towers.
-        if name in option.model_json_schema()["properties"]:
-            return (
-                f"{key}: the chosen YAML file of conf/{section} does not set this key; "
-                f"add the key to the file, or write +{key}=VALUE"
-            )
-        if others := options_with_key(section, name):
-            # Data sets are YAML files. The classes are those of generators.
-            setting = "dataset.generator" if section == "dataset" else section
-            note = f"{name} is a key of {setting}={', '.join(others)}"
+    section = key.rpartition(".")[0]
+    if is_in_schema(key, values):
+        return (
+            f"{key}: the chosen YAML file of conf/{section} does not set this key; "
+            f"add the key to the file, or write +{key}=VALUE"
+        )
+    note = note_on_other_options(key, values)
     if similar_keys := suggestions(key, values):
         message = f"unknown key '{key}'; did you mean {' or '.join(similar_keys)}?"
         return f"{message} {note}" if note else message
@@ -50,6 +44,26 @@ def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
     owner = f" of {parent}" if parent else ""
     message = f"unknown key '{key}'; known keys{owner}: {', '.join(siblings)}"
     return f"{message}; {note}" if note else message
+
+
+def is_in_schema(key: str, values: dict[Any, Any]) -> bool:
+    """Whether the chosen option of a key's section has the key in its schema."""
+    section, _, name = key.rpartition(".")
+    option = chosen_class(section, values)
+    # `model_fields` would lack the keys of heads, gates and towers.
+    return option is not None and name in option.model_json_schema()["properties"]
+
+
+def note_on_other_options(key: str, values: dict[Any, Any]) -> str:
+    """Names the other options of a key's section that have the key; "" if none has."""
+    section, _, name = key.rpartition(".")
+    if chosen_class(section, values) is None:
+        return ""
+    # A data set is a YAML file, not a class. In the group `dataset`, the only classes
+    # are generators.
+    setting = "dataset.generator" if section == "dataset" else section
+    others = options_with_key(section, name)
+    return f"{name} is a key of {setting}={', '.join(others)}" if others else ""
 
 
 def suggestions(key: str, values: dict[Any, Any]) -> list[str]:
@@ -122,7 +136,7 @@ def known_siblings(key: str, values: dict[Any, Any]) -> tuple[str, list[str]]:
         names += schema_keys_of_dataset(parents[1:], kind, values)
     parent = ".".join(parents)
     option_keys = own_keys(parent, values)
-    names.sort(key=lambda name: name not in option_keys)
+    names.sort(key=lambda known_name: known_name not in option_keys)
     return parent, list(dict.fromkeys(names))
 
 
