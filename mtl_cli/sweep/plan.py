@@ -66,35 +66,45 @@ def keys_of_config(config: DictConfig) -> SweepKeys | None:
 def number_of_jobs(config: DictConfig, keys: SweepKeys | None) -> int | None:
     """Returns the number of jobs of a sweep; None if it is not known in advance.
 
-    A search chooses its jobs one after another, so their number is not known. Neither
-    is the number of jobs of a sweep with twins, because two jobs may have the same
-    twin, or of a sweep over seeds with repeats, because two jobs may have the same
-    seed. A twin is a job's run on each task or each scenario alone, see
-    `CompareOptions`.
-
     Raises:
-        ConfigError: if there are surely more than `MAX_JOBS` jobs.
+        ConfigError: if `product_of_values` is above `MAX_JOBS`.
     """
     settings = swept_settings(config)
-    # Keys and settings that cannot be read here can only add jobs.
-    repeats = keys.repeats if keys is not None else 1
-    known_settings = settings if settings is not None else []
-    least_number = math.prod(map(number_of_values, known_settings)) * repeats
-    if least_number > MAX_JOBS:
+    product = product_of_values(settings, keys)
+    if product > MAX_JOBS:
         raise ConfigError(
             f"the sweep has more than {MAX_JOBS:,} jobs; give fewer values, or split "
             "the sweep"
         )
-    is_exact = (
-        settings is not None
-        and keys is not None
-        and not (keys.compare.single_task or keys.compare.scenarios)
-        # The values of such a key differ between the jobs.
-        and not any(s.key_or_group in KEYS_THAT_ADD_RUNS for s in settings)
-        # With `seed=1,2 repeats=2`, the seeds 1 and 2, and 2 and 3, share a job.
-        and not (repeats > 1 and any(s.key_or_group == "seed" for s in settings))
-    )
-    return least_number if is_exact else None
+    return product if is_number_known(settings, keys) else None
+
+
+def product_of_values(settings: list[Override] | None, keys: SweepKeys | None) -> int:
+    """Returns the product of `repeats` and of the numbers of swept values.
+
+    What cannot be read yet (None) counts as 1, so that the product is not too high.
+    """
+    repeats = keys.repeats if keys is not None else 1
+    return math.prod(map(number_of_values, settings or [])) * repeats
+
+
+def is_number_known(settings: list[Override] | None, keys: SweepKeys | None) -> bool:
+    """Whether the number of jobs is certain to equal `product_of_values`."""
+    if settings is None:  # for instance of a search, which chooses its jobs in turn
+        return False
+    if keys is None:  # the jobs may set other values of the keys
+        return False
+    # Two jobs may have the same twin: a run on one task or one scenario alone, see
+    # `CompareOptions`.
+    if keys.compare.single_task or keys.compare.scenarios:
+        return False
+    swept_keys = {setting.key_or_group for setting in settings}
+    # A sweep over `repeats` or `compare` gives each job its own number of runs.
+    if not swept_keys.isdisjoint(KEYS_THAT_ADD_RUNS):
+        return False
+    # With `seed=1,2 repeats=2`, seed 1 is repeated with seed 2, and seed 2 with seed 3.
+    # So the two settings share the job of seed 2.
+    return keys.repeats == 1 or "seed" not in swept_keys
 
 
 def swept_settings(config: DictConfig) -> list[Override] | None:
@@ -128,8 +138,8 @@ def number_of_values(setting: Override) -> int:
     if isinstance(values, RangeSweep) and values.step:
         numbers = values.range()
         if isinstance(numbers, range):
-            # The number of values is (stop - start) / step, rounded up: minus the
-            # negative quotient, rounded down. `len` refuses numbers above 2^63.
+            # ceil((stop - start) / step), written as -floor(-x), because whole numbers
+            # stay exact. `len` refuses numbers above 2^63.
             return max(0, -((numbers.start - numbers.stop) // numbers.step))
         # Hydra adds a step that is no integer again and again, with rounding errors, so
         # only counting is exact. Counting stops when there are too many jobs.
