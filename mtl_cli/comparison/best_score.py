@@ -23,7 +23,8 @@ def choose_best(task: Task, split: str) -> None:
         return
     configurations = [score.configuration for score in candidates]
     values_by_seed = [
-        c.values("valid", task.name, task.metric, task.scenario) for c in configurations
+        c.scores_by_seed("valid", task.name, task.metric, task.scenario)
+        for c in configurations
     ]
     have_valid_scores = all(values_by_seed)
     if have_valid_scores and split != "valid":

@@ -49,7 +49,10 @@ class Configuration:
 
     @property
     def is_in_line(self) -> bool:
-        """Whether one of the runs belongs to a line, see `lines`."""
+        """Whether one of the runs goes on from another run, or another from it.
+
+        Such runs form a line, see `lines.py`.
+        """
         return any(run.is_in_line for run in self.runs.values())
 
     @property
@@ -58,7 +61,7 @@ class Configuration:
         total = len({run.seed for run in self.all_runs})
         return f"{len(self.runs)}/{total}" if self.unscored_runs else f"{total}"
 
-    def values(
+    def scores_by_seed(
         self, split: str, task: str, metric: str, scenario: str = ""
     ) -> dict[int, float]:
         """Returns {seed: value of the metric}, without seeds of unknown value."""
@@ -128,21 +131,21 @@ def short_key(key: str, keys: list[str]) -> str:
 
     If two of the keys have the same short form, neither is shortened.
     """
-    short = last_words(key)
-    num_keys = sum(last_words(other_key) == short for other_key in keys)
+    short = short_form(key)
+    num_keys = sum(short_form(other_key) == short for other_key in keys)
     return short if num_keys < 2 else key
 
 
-def last_words(key: str) -> str:
+def short_form(key: str) -> str:
     """Returns the short form of a dotted key, usually the last word of the key.
 
     The key of a task or feature keeps the name of the task or feature, because all
     tasks and features may have the same keys. The key that chooses an option, such as
     `model.name`, becomes the name of the group.
 
-    >>> [last_words(k) for k in ("model.name", "start_from.run", "model.num_experts")]
+    >>> [short_form(k) for k in ("model.name", "start_from.run", "model.num_experts")]
     ['model', 'start_from', 'num_experts']
-    >>> last_words("dataset.tasks.watch.loss")
+    >>> short_form("dataset.tasks.watch.loss")
     'watch.loss'
     """
     key_parts = key.split(".")

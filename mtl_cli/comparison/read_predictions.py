@@ -51,7 +51,7 @@ def read_all_seeds(
             groups that `predictions.parquet` does not contain, is undefined, or differs
             from the metric in `metrics.json`.
     """
-    recorded = configuration.values("test", task, metric)
+    recorded = configuration.scores_by_seed("test", task, metric)
     if not recorded:
         raise UnusableError(f"{metric} is undefined")
     # Several metrics may have the name: `log_loss` is one of binary tasks, and one of

@@ -49,7 +49,7 @@ def score_of(
     configuration: Configuration, split: str, task: str, metric: str, scenario: str = ""
 ) -> Score:
     """Returns the score of a configuration on a task, without differences."""
-    by_seed = configuration.values(split, task, metric, scenario)
+    by_seed = configuration.scores_by_seed(split, task, metric, scenario)
     if not by_seed:
         return Score(configuration, by_seed)
     first_run = configuration.runs[next(iter(by_seed))]

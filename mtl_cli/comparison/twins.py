@@ -1,11 +1,11 @@
-"""Finds the twins of configurations: they learn one task or one scenario at a time.
+"""Finds the twins of configurations. A twin learns one task or scenario at a time.
 
 A *single-task twin* has `model=single_task` and learns each task by itself. A
 *single-scenario twin* was trained on the rows of one scenario only. A twin and its
 configuration have at least one seed in common.
 """
 
-from functools import cache
+from collections import defaultdict
 
 from mtl_cli.comparison.configurations import Configuration
 
@@ -17,33 +17,36 @@ Twins = dict[Configuration, Configuration]  # {configuration: its twin}
 def single_task_twins(configurations: list[Configuration]) -> Twins:
     """Returns the single-task twin of each configuration that has one.
 
-    The settings of the two outside `model` are equal. If there are several candidates,
-    because single-task models of different sizes ran, the candidate with the most
-    settings in common is the twin.
+    Outside `model`, a configuration and its twin have equal settings. If there are
+    several candidates, because single-task models of different sizes ran, the candidate
+    with the most settings in common is the twin.
     """
-
-    @cache
-    def outside_model(configuration: Configuration) -> frozenset[tuple[str, str]]:
-        items = configuration.settings.items()
-        return frozenset((k, v) for k, v in items if not k.startswith("model."))
-
-    single_task = [c for c in configurations if c.model == "single_task"]
+    single_task: defaultdict[frozenset[tuple[str, str]], list[Configuration]]
+    single_task = defaultdict(list)  # {settings outside `model`: configurations}
+    for configuration in configurations:
+        if configuration.model == "single_task":
+            single_task[settings_outside_model(configuration)].append(configuration)
     twins = {}
     for configuration in configurations:
-        if configuration in single_task:
+        if configuration.model == "single_task":
             continue
         settings = configuration.settings.items()
         candidates = [
             candidate
-            for candidate in single_task
-            if outside_model(candidate) == outside_model(configuration)
-            and candidate.runs.keys() & configuration.runs.keys()
+            for candidate in single_task[settings_outside_model(configuration)]
+            if candidate.runs.keys() & configuration.runs.keys()
         ]
         if candidates:
             twins[configuration] = max(
                 candidates, key=lambda c: len(settings & c.settings.items())
             )
     return twins
+
+
+def settings_outside_model(configuration: Configuration) -> frozenset[tuple[str, str]]:
+    """Returns the settings whose keys do not begin with `model.`, as (key, value)."""
+    items = configuration.settings.items()
+    return frozenset((k, v) for k, v in items if not k.startswith("model."))
 
 
 def single_scenario_twins(
@@ -69,8 +72,8 @@ def split_single_scenario(
 ) -> tuple[list[Configuration], list[Configuration]]:
     """Splits configurations into those to compare and the single-scenario twins.
 
-    If all configurations are trained on a single scenario, they are not twins of
-    another configuration. In this case, all are compared with each other.
+    If every configuration is trained on a single scenario, none of them is the twin of
+    another. Then all are compared with each other.
     """
     twins = [
         c for c in configurations if c.settings.get(ONLY_SCENARIO, "null") != "null"
