@@ -19,7 +19,8 @@ MIN_REPEATED_FRACTION = 0.01
 MIN_EARLY_FRACTION = 0.01
 MIN_DRIFT = 0.25  # the usual threshold of the population stability index
 MAX_VARIANCE_FRACTION = 0.5  # the share of a split's variance that one label may make
-MAX_FIRST_LOSS = 5.0  # for comparison: 0.7 with two classes, 1 with standardized labels
+# Usual first losses are 0.7 with two classes, and 1 with standardized labels.
+MAX_FIRST_LOSS = 5.0
 # Splits with fewer labels are not checked, because all their metrics are uncertain.
 MIN_LABELS = 1000
 MIN_OF_CLASS = 50  # a class with fewer rows makes the AUC uncertain by about 0.08
@@ -29,11 +30,11 @@ LABEL_ROWS = 1_000_000  # the number of labels to read at a time
 
 def findings(report: Report, features: dict[str, Feature]) -> list[str]:
     """Returns one line for each kind of odd property that the report shows."""
-    lines = as_lines(odd_features(report, features)) + as_lines(odd_rows(report))
-    lines += as_lines(rare_classes(report))
+    lines = feature_findings(report, features) + row_findings(report)
+    lines += rare_class_findings(report)
     for split in report["splits"]:
         if split != "train":
-            lines += as_lines(features_that_change(report, split))
+            lines += change_findings(report, split)
             fraction = report["repeated_rows"].get(split, 0)
             if fraction > MIN_REPEATED_FRACTION:
                 lines.append(
@@ -43,21 +44,17 @@ def findings(report: Report, features: dict[str, Feature]) -> list[str]:
     return lines
 
 
-def as_lines(cases_by_sentence: dict[str, list[str]]) -> list[str]:
-    """Returns a line for each sentence about "these features" or "these rows".
+def line(sentence: str, cases: list[str]) -> list[str]:
+    """Returns the line `SENTENCE: CASE, CASE`; no line if there are no cases.
 
-    The cases of a sentence are the features or splits that the sentence is about, with
-    their numbers in brackets. A sentence without cases makes no line.
+    A case is a feature, an output or a split, such as "age (0.31)". The number in
+    brackets shows how odd the case is.
     """
-    return [
-        f"{sentence}: {comma_list(cases)}"
-        for sentence, cases in cases_by_sentence.items()
-        if cases
-    ]
+    return [f"{sentence}: {comma_list(cases)}"] if cases else []
 
 
-def odd_features(report: Report, features: dict[str, Feature]) -> dict[str, list[str]]:
-    """Finds the features that are odd in the training rows; see `as_lines`."""
+def feature_findings(report: Report, features: dict[str, Feature]) -> list[str]:
+    """Returns the lines about features that are odd in the training rows."""
     num_rows = report["splits"]["train"]
     num_sampled = report["sampled_rows"]["train"]
     constants, row_ids, predictors = [], [], []
@@ -66,40 +63,52 @@ def odd_features(report: Report, features: dict[str, Feature]) -> dict[str, list
         if num_distinct <= 1:
             constants.append(name)
         if features[name].is_row_id(num_distinct, num_rows):
-            row_ids.append(f"{name} ({num_distinct:,}, {num_rows:,})")
+            row_ids.append(f"{name} ({num_distinct:,} values in {num_rows:,} rows)")
         for output, auc in feature["auc"].items():
             if auc > SUSPICIOUS_AUC:
                 predictors.append(f"{name} ({output} {auc:.4f})")
-    return {
+    lines = line(
         "these features have the same value in all "
-        f"{num_sampled:,} training rows looked at": constants,
-        "these features look like ids of rows (values, training rows)": row_ids,
+        f"{num_sampled:,} training rows looked at",
+        constants,
+    )
+    lines += line("these features look like ids of rows", row_ids)
+    return lines + line(
         f"each of these features alone predicts a label (AUC above {SUSPICIOUS_AUC}); "
-        "check that their values are known before the prediction": predictors,
-    }
+        "check that their values are known before the prediction",
+        predictors,
+    )
 
 
-def odd_rows(report: Report) -> dict[str, list[str]]:
-    """Finds the splits with odd rows; see `as_lines`."""
+def row_findings(report: Report) -> list[str]:
+    """Returns the lines about splits with odd rows."""
     num_rows = report["splits"]
-    without_group = report["rows_without_group"].items()
-    early_rows = report["early_rows"].items()
-    return {
+    without_group = [
+        f"{split} ({count:,})"
+        for split, count in report["rows_without_group"].items()
+        if count
+    ]
+    early_rows = [
+        f"{split} ({count:,} of {num_rows[split]:,})"
+        for split, count in report["early_rows"].items()
+        if count >= MIN_EARLY_FRACTION * num_rows[split]
+    ]
+    lines = line(
         "these rows do not count in gauc, because their cell of dataset.group_column "
-        "is empty": [f"{split} ({count:,})" for split, count in without_group if count],
+        "is empty",
+        without_group,
+    )
+    return lines + line(
         "these rows are earlier than the last training row, although split_by is time, "
-        "so their scores say less about future rows": [
-            f"{split} ({count:,} of {num_rows[split]:,})"
-            for split, count in early_rows
-            if count >= MIN_EARLY_FRACTION * num_rows[split]
-        ],
-    }
+        "so their scores say less about future rows",
+        early_rows,
+    )
 
 
-def rare_classes(report: Report) -> dict[str, list[str]]:
-    """Finds the binary tasks with few rows of a class in a split; see `as_lines`."""
+def rare_class_findings(report: Report) -> list[str]:
+    """Returns the line about binary outputs with few rows of a class in a split."""
     cases = []
-    for task, by_split in report["tasks"].items():
+    for output, by_split in report["tasks"].items():
         for split, counts in by_split.items():
             num_rows = counts["rows"]
             num_positive = counts.get("positives")  # None if the output is not binary
@@ -107,11 +116,12 @@ def rare_classes(report: Report) -> dict[str, list[str]]:
                 continue
             num_of_class = min(num_positive, num_rows - num_positive)
             if num_of_class < MIN_OF_CLASS:
-                cases.append(f"{task} ({split} {num_of_class})")
-    return {
+                cases.append(f"{output} ({split} {num_of_class})")
+    return line(
         f"these tasks have fewer than {MIN_OF_CLASS} rows of a class, so an AUC there "
-        "is uncertain by 0.08 or more": cases
-    }
+        "is uncertain by 0.08 or more",
+        cases,
+    )
 
 
 def outlier_findings(outputs: list[Output], splits: Mapping[str, Table]) -> list[str]:
@@ -137,12 +147,10 @@ def outlier_findings(outputs: list[Output], splits: Mapping[str, Table]) -> list
             is_outlier = (farthest - summary.mean) ** 2 > limit
             if summary.count >= MIN_LABELS and is_outlier:
                 cases.append(f"{output.name} ({split} {farthest:.12g})")
-    return as_lines(
-        {
-            "in these tasks one label makes more than half of the variance, so it "
-            "decides r2, rmse and the loss; if the label is a mistake, empty its "
-            "cell": cases
-        }
+    return line(
+        "in these tasks one label makes more than half of the variance, so it decides "
+        "r2, rmse and the loss; if the label is a mistake, empty its cell",
+        cases,
     )
 
 
@@ -151,8 +159,8 @@ def first_loss_findings(
 ) -> list[str]:
     """Returns a line about tasks whose loss drowns the losses of the other tasks.
 
-    The report is stored with the encoded rows. Losses and weights may change while
-    these rows stay, so this line is not stored in the report.
+    This line is not part of the report. The report is cached with the encoded rows, and
+    the cache stays valid if only losses or weights of tasks change.
 
     `starts_at_labels` says whether the towers start at `Task.initial_logits`, not at 0.
     """
@@ -169,17 +177,16 @@ def first_loss_findings(
             loss = task.weight * task.first_loss(labels, logits)
             if loss > MAX_FIRST_LOSS:
                 cases.append(f"{output.name} ({loss:.3g})")
-    return as_lines(
-        {
-            "these tasks begin with a loss far above the other tasks' losses, so the "
-            "others learn worse; set `transform: standard`, or lower the task's "
-            "weight; for amounts, `kind: wlr` helps too": cases
-        }
+    return line(
+        "these tasks begin with a loss far above the other tasks' losses, so the "
+        "others learn worse; set `transform: standard`, or lower the task's weight; "
+        "for amounts, `kind: wlr` helps too",
+        cases,
     )
 
 
-def features_that_change(report: Report, split: str) -> dict[str, list[str]]:
-    """Finds the features whose values differ in `valid` or `test`; see `as_lines`."""
+def change_findings(report: Report, split: str) -> list[str]:
+    """Returns the lines about features whose values differ in `valid` or `test`."""
     new_values, drifted = [], []
     for name, feature in report["features"].items():
         unseen, drift = feature["unseen"].get(split, 0), feature["drift"][split]
@@ -187,11 +194,14 @@ def features_that_change(report: Report, split: str) -> dict[str, list[str]]:
             new_values.append(f"{name} ({unseen:.0%})")
         if drift > MIN_DRIFT:
             drifted.append(f"{name} ({drift:.2f})")
-    return {
-        f"in these features, many {split} rows have a value that no training row has, "
-        "or fewer than min_count (share of such rows; for lists, of such values)": (
-            new_values
-        ),
+    lines = line(
+        f"in these features, many {split} rows have a value that the training rows "
+        "lack, or hold fewer than min_count times (share of these rows; for lists, of "
+        "values)",
+        new_values,
+    )
+    return lines + line(
         f"these features are distributed differently in {split} rows than in training "
-        "rows (PSI)": drifted,
-    }
+        "rows (PSI)",
+        drifted,
+    )

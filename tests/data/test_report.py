@@ -32,8 +32,8 @@ PREDICTS = (
     "values are known before the prediction"
 )
 LACKING = (
-    "rows have a value that no training row has, or fewer than min_count (share of "
-    "such rows; for lists, of such values)"
+    "rows have a value that the training rows lack, or hold fewer than min_count times "
+    "(share of these rows; for lists, of values)"
 )
 FEATURES = {
     "shop": {"kind": "sparse"},
@@ -147,8 +147,8 @@ def test_id_of_rows_is_told_and_a_value_of_two_rows_each_is_not(tmp_path):
         features = {"shop": FEATURES["shop"], "price": FEATURES["price"]}
         found = report_of(tmp_path, features, **columns)
         assert found["features"]["shop"]["distinct"] == TRAIN // rows_a_value
-        told = "these features look like ids of rows (values, training rows): "
-        assert found["findings"] == [f"{told}shop (2,000, 2,000)"] * findings
+        told = "these features look like ids of rows: shop (2,000 values in 2,000 rows)"
+        assert found["findings"] == [told] * findings
 
 
 def test_table_shared_with_long_sequences_makes_no_id_of_rows(tmp_path):
