@@ -27,6 +27,7 @@ from mtl_cli.runs.job_records import (
 )
 from mtl_cli.sweep import job_processes
 from mtl_cli.sweep.job import Job
+from mtl_cli.sweep.job_deaths import record_death, seconds_since_start
 
 POLL_SECONDS = 0.1
 STOP_CHECK_SECONDS = 1.0
@@ -64,9 +65,9 @@ def record_cut_off_job(sweep: Path, record: JobRecord, reason: str) -> None:
     failed.
     """
     if reason:
-        job_processes.record_death(sweep, record, f"cut off: {reason}")
+        record_death(sweep, record, f"cut off: {reason}")
         return
-    record.seconds = job_processes.seconds_since_start(sweep, record)
+    record.seconds = seconds_since_start(sweep, record)
     record.status = "interrupted"
     record.error = "cut off"
     record.code = 130

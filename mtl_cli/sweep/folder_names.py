@@ -6,7 +6,8 @@ import re
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
-MAX_LENGTH = 80
+# The largest number of characters of a name before its hash.
+MAX_LENGTH_BEFORE_HASH = 80
 # The beginnings of settings that do not change what jobs compute.
 EXECUTION_PREFIXES = ("hydra.", "hydra/launcher=", "sweep.", "resume=")
 
@@ -30,7 +31,7 @@ def sweep_name(settings: list[str]) -> str:
         key, _, value = setting.partition("=")
         names.append(value if key == "sweep" else key.rpartition(".")[2])
     name = "-".join(names) if names else "sweep"
-    return f"{safe_name(name)[:MAX_LENGTH]}-{short_hash(job_settings)}"
+    return f"{safe_name(name)[:MAX_LENGTH_BEFORE_HASH]}-{short_hash(job_settings)}"
 
 
 def is_swept(setting: str) -> bool:
@@ -68,10 +69,11 @@ def job_name(settings: list[str]) -> str:
     ]
     text = ",".join(job_settings) or "defaults"
     name = safe_name(text)
-    if name == text and len(name) <= MAX_LENGTH:
+    if name == text and len(name) <= MAX_LENGTH_BEFORE_HASH:
         return name
     # A sweep may have 100,000 jobs. With 6 digits, some of them would share a folder.
-    return f"{name[:MAX_LENGTH]}-{short_hash(job_settings, num_digits=12)}"
+    short_name = name[:MAX_LENGTH_BEFORE_HASH]
+    return f"{short_name}-{short_hash(job_settings, num_digits=12)}"
 
 
 def without_signs(setting: str) -> str:

@@ -3,9 +3,10 @@
 Each running sweep has a heartbeat: a value in the database that the sweep changes every
 few seconds. If the heartbeat of a sweep stops, other sweeps try its trials again.
 Optuna's own heartbeats are not used, for two reasons. Optuna writes them only in
-`Study.optimize`, but Hydra's sweeper does not call `Study.optimize`. Optuna's test for
-old heartbeats compares the times of two transactions, and can take a live trial for a
-dead one.
+`Study.optimize`, but Hydra's sweeper does not call `Study.optimize`. And Optuna may
+take a live trial for a dead one: Optuna reads the time of the database first, and the
+heartbeats later. The age of a heartbeat that is written in between is negative, and
+Optuna takes this age for almost a day.
 """
 
 import contextlib
@@ -16,11 +17,16 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from mtl_cli.sweep.search_storage import SWEEP
+from mtl_cli.sweep.search_storage import SWEEP_ATTRIBUTE
 
 HEARTBEAT_SECONDS = 5
 # A sweep counts as cut off if its heartbeat has not changed for this time.
 MAX_SILENCE_SECONDS = 60
+
+
+def heartbeat_key(sweep_id: str) -> str:
+    """Returns the key of the study's attribute that holds a sweep's heartbeat."""
+    return f"{SWEEP_ATTRIBUTE}:{sweep_id}"
 
 
 def retry_trial(study: optuna.Study, trial: FrozenTrial) -> None:
@@ -53,12 +59,20 @@ class Heartbeat(threading.Thread):
 
     def beat(self) -> None:
         """Changes this sweep's heartbeat, and looks for trials of cut-off sweeps."""
+        self.write_heartbeat()
+        self.retry_cut_off_trials()
+
+    def write_heartbeat(self) -> None:
+        """Changes this sweep's heartbeat."""
+        self.num_beats += 1
+        key = heartbeat_key(self.study._storage.sweep_id)
+        self.study.set_system_attr(key, [time.time(), self.num_beats])
+
+    def retry_cut_off_trials(self) -> None:
+        """Queues the running trials of cut-off sweeps again."""
         study = self.study
         storage = study._storage
-        self.num_beats += 1
-        study.set_system_attr(
-            f"{SWEEP}:{storage.sweep_id}", [time.time(), self.num_beats]
-        )
+        # Without this call, the storage may return states that it has read earlier.
         storage.read_trials_from_remote_storage(study._study_id)
         heartbeats = study.system_attrs
         for trial in study.get_trials(states=(TrialState.RUNNING,)):
@@ -67,8 +81,8 @@ class Heartbeat(threading.Thread):
             # A sweep may be killed after it has taken a trial, but before it has
             # written its id to the trial. Such a trial counts as the trial of a sweep
             # without heartbeats.
-            sweep_id = trial.system_attrs.get(SWEEP, f"trial {trial.number}")
-            heartbeat = heartbeats.get(f"{SWEEP}:{sweep_id}")
+            sweep_id = trial.system_attrs.get(SWEEP_ATTRIBUTE, f"trial {trial.number}")
+            heartbeat = heartbeats.get(heartbeat_key(sweep_id))
             if self.seconds_since_change(sweep_id, heartbeat) > MAX_SILENCE_SECONDS:
                 retry_trial(study, trial)
 

@@ -18,10 +18,9 @@ from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from mtl_cli.core.errors import ConfigError, DataError, WriteError, first_line
-from mtl_cli.core.run_folder import LOG, RunFolder, status_of
-from mtl_cli.runs.job_records import JobRecord
+from mtl_cli.core.errors import DataError, first_line
 from mtl_cli.sweep.job import Job, run_job
+from mtl_cli.sweep.job_deaths import exit_reason, record_death
 
 GRACE_SECONDS = 60  # an interrupted job that runs for longer than this is killed
 MAX_WAIT_SECONDS = 86_400  # the operating system takes no wait of more than 24 days
@@ -112,7 +111,7 @@ def wait_for_any_job(max_seconds: float = float("inf")) -> None:
         if is_late:
             running_job.process.kill()
         if is_late or running_job.process.sentinel in ended:
-            finish(running_job, is_late)
+            complete_record(running_job, is_late)
 
 
 def wait_for_jobs(folders: list[Path] | None = None) -> None:
@@ -133,7 +132,7 @@ def stop_all_jobs() -> None:
     wait_for_jobs()
 
 
-def finish(running_job: RunningJob, is_late: bool) -> None:
+def complete_record(running_job: RunningJob, is_late: bool) -> None:
     """Removes a job whose process has ended or was killed, and completes its record.
 
     `is_late` says whether the process was killed after its deadline.
@@ -166,52 +165,3 @@ def reason_of_death(running_job: RunningJob, is_late: bool) -> str:
             f"the job did not end within {GRACE_SECONDS} s after the sweep was stopped"
         )
     return "the job ran longer than sweep.timeout_minutes"
-
-
-def record_death(sweep: Path, record: JobRecord, reason: str) -> None:
-    """Writes the record, status and log of a job that could not record its own end.
-
-    If the job died before it began its run, its folder may hold an earlier run, which
-    stays as it is.
-    """
-    with contextlib.suppress(OSError):  # somebody has removed the record
-        record.seconds = seconds_since_start(sweep, record)
-    record.status = "failed"
-    record.code = 1
-    record.error = reason
-    record.write(sweep)
-    run = sweep / record.name
-    stderr = record.stderr_path(sweep)
-    # The folder cannot be read or written, or is in use.
-    with contextlib.suppress(ConfigError, WriteError, OSError):
-        own_status = {"status": "running", "pid": record.pid, "host": record.host}
-        if not own_status.items() <= status_of(run).items():
-            return
-        folder = RunFolder(run)
-        folder.finish("failed", reason)
-        folder.release()
-        output = stderr.read_text("utf-8", "replace") if stderr.exists() else ""
-        with (run / LOG).open("a", encoding="utf-8") as log:
-            log.write(f"{output.rstrip()}\n{reason}\n".lstrip())
-
-
-def seconds_since_start(sweep: Path, record: JobRecord) -> float:
-    """Returns the seconds since a job's process started.
-
-    They are the age of the job's record: the process writes the record when it starts,
-    and again only when the job ends.
-    """
-    return max(0.0, time.time() - record.path(sweep).stat().st_mtime)
-
-
-def exit_reason(code: int) -> str:
-    """Describes how a process ended, by its exit code.
-
-    >>> exit_reason(-9)
-    'the process was killed by SIGKILL (out of memory?)'
-    """
-    if code >= 0:
-        return f"the process ended with exit code {code}"
-    name = signal.Signals(-code).name
-    hint = " (out of memory?)" if name == "SIGKILL" else ""
-    return f"the process was killed by {name}{hint}"

@@ -32,9 +32,8 @@ LIBPQ_OPTIONS = {
 }
 # The largest number of trials in an SQLite file. A sweep has at most as many jobs.
 MAX_TRIALS = 100_000
-# The attribute of a trial that holds the id of its sweep. A heartbeat is the attribute
-# `mtl-cli:sweep:ID` of the study.
-SWEEP = "mtl-cli:sweep"
+# The attribute of a trial that holds the id of its sweep.
+SWEEP_ATTRIBUTE = "mtl-cli:sweep"
 ID_FILE = ".search_id"
 
 
@@ -55,7 +54,7 @@ class SearchStorage(_CachedStorage):
         self, study_id: int, template_trial: FrozenTrial | None = None
     ) -> int:
         if template_trial is None:
-            attributes = {SWEEP: self.sweep_id}
+            attributes = {SWEEP_ATTRIBUTE: self.sweep_id}
             template_trial = optuna.trial.create_trial(
                 state=TrialState.RUNNING, system_attrs=attributes
             )
@@ -79,12 +78,13 @@ class SearchStorage(_CachedStorage):
                     f"{KEY}: a waiting trial in {self.name} holds parameters, which no "
                     f"search writes; {NEW_DATABASE}"
                 )
-            self.set_trial_system_attr(trial_id, SWEEP, self.sweep_id)
+            self.set_trial_system_attr(trial_id, SWEEP_ATTRIBUTE, self.sweep_id)
         return is_set
 
     def is_own(self, trial: FrozenTrial) -> bool:
         """Whether a trial was started by this sweep, now or before a restart."""
-        return not self.sweep_id or trial.system_attrs.get(SWEEP) == self.sweep_id
+        sweep_id = trial.system_attrs.get(SWEEP_ATTRIBUTE)
+        return not self.sweep_id or sweep_id == self.sweep_id
 
 
 def open_storage(url: str, sweep: Path) -> SearchStorage:

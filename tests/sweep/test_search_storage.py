@@ -50,7 +50,7 @@ def test_trials_of_a_silent_sweep_are_tried_by_another(
     assert [t.state.name for t in other.trials] == ["FAIL", "WAITING"]
     again = other.ask(SPACE)
     assert again.params == trial.params
-    assert again.system_attrs[search_storage.SWEEP] == "other"
+    assert again.system_attrs[search_storage.SWEEP_ATTRIBUTE] == "other"
     silent.tell(trial, 1.0)  # a sweep that was only asleep goes on
     assert [t.state.name for t in other.trials] == ["FAIL", "RUNNING"]
 

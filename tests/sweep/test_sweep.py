@@ -820,7 +820,7 @@ def test_damaged_record_of_a_running_job_is_a_failed_job(tmp_path: Path) -> None
     job_processes.running.append(running_job)
     table = JobTable(tmp_path)
     assert table.records() == []
-    job_processes.finish(running_job, is_late=False)
+    job_processes.complete_record(running_job, is_late=False)
     (record,) = table.records()
     assert record.status == "failed"
     assert "0.json: " in record.error

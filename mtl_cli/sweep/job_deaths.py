@@ -1,0 +1,60 @@
+"""Records how a job has ended whose process could not record its own end."""
+
+import contextlib
+import signal
+import time
+from pathlib import Path
+
+from mtl_cli.core.errors import ConfigError, WriteError
+from mtl_cli.core.run_folder import LOG, RunFolder, status_of
+from mtl_cli.runs.job_records import JobRecord
+
+
+def record_death(sweep: Path, record: JobRecord, reason: str) -> None:
+    """Writes the record, status and log of a job that could not record its own end.
+
+    If the job died before it began its run, its folder may hold an earlier run, which
+    stays as it is.
+    """
+    with contextlib.suppress(OSError):  # somebody has removed the record
+        record.seconds = seconds_since_start(sweep, record)
+    record.status = "failed"
+    record.code = 1
+    record.error = reason
+    record.write(sweep)
+    run = sweep / record.name
+    stderr = record.stderr_path(sweep)
+    # If the folder cannot be read or written, or is in use, only the record says how
+    # the job has ended.
+    with contextlib.suppress(ConfigError, WriteError, OSError):
+        own_status = {"status": "running", "pid": record.pid, "host": record.host}
+        if not own_status.items() <= status_of(run).items():
+            return
+        folder = RunFolder(run)
+        folder.finish("failed", reason)
+        folder.release()
+        output = stderr.read_text("utf-8", "replace") if stderr.exists() else ""
+        with (run / LOG).open("a", encoding="utf-8") as log:
+            log.write(f"{output.rstrip()}\n{reason}\n".lstrip())
+
+
+def seconds_since_start(sweep: Path, record: JobRecord) -> float:
+    """Returns the seconds since a job's process started.
+
+    They are the age of the job's record: the process writes the record when it starts,
+    and again only when the job ends.
+    """
+    return max(0.0, time.time() - record.path(sweep).stat().st_mtime)
+
+
+def exit_reason(code: int) -> str:
+    """Describes how a process ended, by its exit code.
+
+    >>> exit_reason(-9)
+    'the process was killed by SIGKILL (out of memory?)'
+    """
+    if code >= 0:
+        return f"the process ended with exit code {code}"
+    name = signal.Signals(-code).name
+    hint = " (out of memory?)" if name == "SIGKILL" else ""
+    return f"the process was killed by {name}{hint}"
