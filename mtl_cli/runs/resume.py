@@ -21,7 +21,7 @@ from mtl_cli.runs.resume_decision import (
     Decision,
     decide,
     has_same_data,
-    nothing_to_resume,
+    nothing_to_resume_error,
 )
 from mtl_cli.scoring.scores import main_split, read_scores
 from mtl_cli.training.checkpoint import (
@@ -67,7 +67,7 @@ def choose_start(config: Config, path: Path, is_named_by_time: bool) -> RunStart
         if start is not None:
             return start
         if config.resume == "must":
-            raise nothing_to_resume(f"is unfinished beside {path}")
+            raise nothing_to_resume_error(f"is unfinished beside {path}")
     # The decision here needs no lock: a finished run may lie in a read-only folder, and
     # a refusal writes nothing. `start_as_decided` decides again under the lock, because
     # another process may have written to the folder in the meantime.

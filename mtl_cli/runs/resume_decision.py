@@ -22,7 +22,9 @@ class Decision(Enum):
 
 
 def decide(config: Config, path: Path, record: dict[str, Any]) -> Decision:
-    """Decides what a command does in the folder `path` with the `status.json` `record`.
+    """Decides what a command does in the folder `path`.
+
+    `record` is the content of the folder's `status.json`; {} if there is no such file.
 
     - A new run starts in a folder without a run.
     - A run of the same configuration and data is resumed, unless it is done.
@@ -44,11 +46,11 @@ def decide(config: Config, path: Path, record: dict[str, Any]) -> Decision:
         if not is_replaceable(path, record):
             raise ConfigError(reason)
     if config.resume == "must":
-        raise nothing_to_resume(f"is in {path}")
+        raise nothing_to_resume_error(f"is in {path}")
     return Decision.REPLACE if record else Decision.NEW
 
 
-def nothing_to_resume(place: str) -> ConfigError:
+def nothing_to_resume_error(place: str) -> ConfigError:
     """Returns the error of `resume=must` if there is no run to resume.
 
     `place` ends the sentence "no run of this configuration and data ...".

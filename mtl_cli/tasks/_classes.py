@@ -72,13 +72,13 @@ class ClassTask(Task):
             message = f"{message_start} {error}; correct `classes`"
             raise DataError(message) from None
         if wrong := first_wrong(np.isnan(labels) & ~empty):
-            row, such_rows = wrong
+            row, count_text = wrong
             wrong_value = column[row].as_py()
             raise RowError(
                 message_start,
                 row,
                 f"holds {shown(wrong_value)}, which is not in `classes` "
-                f"({such_rows}); correct the value, or add it to `classes`"
+                f"({count_text}); correct the value, or add it to `classes`"
                 f"{suggest(str(wrong_value), [str(v) for v in self.classes])}",
             )
         return labels
