@@ -12,6 +12,7 @@ from mtl_cli.models.base import GatedSharing
 
 if TYPE_CHECKING:
     from mtl_cli.layers import Route
+    from mtl_cli.layers.routing import Expert
 
 
 class HoME(GatedSharing):
@@ -39,9 +40,11 @@ class HoME(GatedSharing):
         F(v) = sum_l softmax(W v)_l 2 sigmoid(A_l B_l v)
 
     * is the element-wise product, and swish(a) = a sigmoid(a). The experts of one owner
-    (a task, a group, or all groups together) share a feature gate. The paper calls v_k
-    and v_s meta representations, and writes FeaGate for F, and LoRA_l(v) = 2 sigmoid(v
-    B_l A_l) for a row vector v.
+    (a task, a group, or all groups together) share a feature gate.
+
+    In the paper, v_k and v_s are the meta representations, F is FeaGate, and LoRA_l(v)
+    is 2 sigmoid(A_l B_l v). The paper writes v as a row, so its matrices are transposed
+    and in the other order.
 
     Attributes:
         groups: {group: the tasks of the group}; null puts all tasks into one group.
@@ -50,8 +53,8 @@ class HoME(GatedSharing):
         num_shared_experts: number of experts shared by all groups, in each level.
         expert_units: widths of the layers of each expert.
         gate_units: hidden widths of the gates G and S; empty for linear gates.
-        feature_gate_ranks: the rank of each product A_l B_l: the number of rows of B_l;
-            empty for no feature gates.
+        feature_gate_ranks: one rank per l, the number of rows of B_l; empty for no
+            feature gates.
         self_gates: whether there are self-gates S.
 
     Reference: Wang et al., "HoME: Hierarchy of Multi-Gate Experts for Multi-Task
@@ -93,24 +96,21 @@ class HoME(GatedSharing):
     def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
         (x,) = encodings.outputs  # one encoding, (batch, dim)
         groups = self.groups or {"all": list(tasks)}
-        # Reports name experts by their owners, so no group may be named like a task.
+        # Reports name experts by their owners. A group with the name of a task gets the
+        # prefix `group`, so that the two differ.
         names = [f"group {name}" if name in tasks else name for name in groups]
-        v_groups, v_s = self._connect_groups(x, names)
+        v_groups, v_s = self._first_level(x, names)
         group_index = {
             task: k for k, group in enumerate(groups.values()) for task in group
         }
         group_of_task = [group_index[task] for task in tasks]
-        return self._connect_tasks(v_groups, v_s, names, group_of_task)
+        return self._second_level(v_groups, v_s, names, group_of_task)
 
-    def _connect_groups(
-        self, x: Tensor, groups: Sequence[str]
-    ) -> tuple[Tensor, Tensor]:
+    def _first_level(self, x: Tensor, groups: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Connects the first level.
 
         Returns: v_k of the groups, `(groups, batch, units)`, and v_s, `(batch, units)`.
         """
-        from keras import ops
-
         from mtl_cli.layers import Route, experts_of
         from mtl_cli.layers.gates import mix_tensors
         from mtl_cli.layers.routing import SHARED
@@ -120,25 +120,44 @@ class HoME(GatedSharing):
         own_experts = {k: experts_of(k, n) for k in groups}
         shared = experts_of(SHARED, self.num_shared_experts)
         # (groups, n, batch, units)
-        e_groups = self._connect_experts(x, n, groups, "level_1", "group")
+        e_groups = self._connect_group_experts(x, groups, "level_1")
         e_shared = self._connect_experts(
             x, self.num_shared_experts, [SHARED], "level_1", "shared"
         )[0]
         routes = [Route(k, experts + shared) for k, experts in own_experts.items()]
         gates = self.gates(routes, "level_1_group_gates")  # G_k
         v_groups = mix_tensors(gates(x), [e_groups, e_shared])
-        route = Route(None, [*chain(*own_experts.values()), *shared])
-        gate = self.gates([route], "level_1_shared_gate")  # G_s
-        # The experts of all groups on one axis, (groups * n, batch, units)
-        shape = (len(groups) * n, -1, e_groups.shape[-1])
-        e_all_groups = ops.reshape(e_groups, shape)
-        v_s = mix_tensors(gate(x), [e_all_groups, e_shared])[0]
+        all_experts = [*chain(*own_experts.values()), *shared]
+        v_s = self._shared_vector(x, all_experts, e_groups, e_shared)
         if self.self_gates:
             routes = [Route(k, experts) for k, experts in own_experts.items()]
             v_groups += self._self_gated(x, e_groups, routes, "level_1_self_gates")
         return v_groups, v_s
 
-    def _connect_tasks(
+    def _shared_vector(
+        self, x: Tensor, experts: Sequence["Expert"], e_groups: Tensor, e_shared: Tensor
+    ) -> Tensor:
+        """Returns v_s, `(batch, units)`.
+
+        Args:
+            x: the encoding, `(batch, dim)`.
+            experts: the names of the experts of all groups, then of the shared experts.
+            e_groups: the outputs of the groups' experts, `(groups, experts, batch,
+                units)`.
+            e_shared: the outputs of the shared experts, `(experts, batch, units)`.
+        """
+        from keras import ops
+
+        from mtl_cli.layers import Route
+        from mtl_cli.layers.gates import mix_tensors
+
+        gate = self.gates([Route(None, experts)], "level_1_shared_gate")  # G_s
+        num_groups, num_experts, _, units = e_groups.shape
+        # The experts of all groups on one axis, (groups * experts, batch, units)
+        e_all_groups = ops.reshape(e_groups, (num_groups * num_experts, -1, units))
+        return mix_tensors(gate(x), [e_all_groups, e_shared])[0]
+
+    def _second_level(
         self,
         v_groups: Tensor,
         v_s: Tensor,
@@ -170,9 +189,7 @@ class HoME(GatedSharing):
         e_tasks = self._connect_experts(
             u, self.num_specific_experts, tasks, level, "specific"
         )
-        e_groups = self._connect_experts(
-            u_groups, self.num_group_experts, groups, level, "group"
-        )
+        e_groups = self._connect_group_experts(u_groups, groups, level)
         # The experts of each task's group, (tasks, experts, batch, units)
         e_group_by_task = ops.stack([e_groups[k] for k in group_of_task])
         e_shared = self._connect_experts(
@@ -199,6 +216,16 @@ class HoME(GatedSharing):
             routes.append(Route(task, [*own_experts, *group_experts, *shared]))
         return routes
 
+    def _connect_group_experts(
+        self, v: Tensor, groups: Sequence[str], level: str
+    ) -> Tensor:
+        """Connects the experts of the groups; see `_connect_experts`."""
+        n = self.num_group_experts
+        # Reports and `start_from` find tasks and shared experts by the names of the
+        # layers, but need the names of the groups.
+        owners_of_experts = [k for k in groups for _ in range(n)]
+        return self._connect_experts(v, n, groups, level, "group", owners_of_experts)
+
     def _connect_experts(
         self,
         v: Tensor,
@@ -206,6 +233,7 @@ class HoME(GatedSharing):
         owners: Sequence[int | str],
         level: str,
         kind: str,
+        owners_of_experts: Sequence[str] | None = None,
     ) -> Tensor:
         """Connects `num_experts` experts E(v) and a feature gate F of each owner.
 
@@ -216,6 +244,8 @@ class HoME(GatedSharing):
             owners: tasks, groups or `shared`.
             level: the start of the layers' names.
             kind: the kind of the owners, another word in these names.
+            owners_of_experts: the owner of each expert, if the names of the layers do
+                not tell it.
 
         Returns: the experts' outputs, `(owners, num_experts, batch, units)`.
         """
@@ -236,16 +266,13 @@ class HoME(GatedSharing):
             v = gate(v) * v  # F(v) * v
         # The last layer of an expert always has batch normalisation and swish (`silu`).
         num_hidden = len(self.expert_units) - 1
-        owners_of_experts = [k for k in owners for _ in range(num_experts)]
         experts = self.networks(
             len(owners) * num_experts,
             self.expert_units,
             f"{level}_{kind}_experts",
             activation=[*[self.activation] * num_hidden, "silu"],
             batch_norm=[*[self.batch_norm] * num_hidden, True],
-            # The name of the layer tells whether the experts belong to tasks or are
-            # shared, but it does not tell the groups.
-            owners=owners_of_experts if kind == "group" else None,
+            owners=owners_of_experts,
         )
         shape = (len(owners), num_experts, -1, self.expert_units[-1])
         return ops.reshape(experts(v), shape)
