@@ -14,16 +14,14 @@ FEW_VALUES = 200
 MAX_VOCABULARY = 50_000
 # The largest number of hash buckets, as a power of 2.
 MAX_LOG2_HASH_BUCKETS = 20
-# The largest number of buckets of a numeric feature: with an embedding per bucket, and
-# without embeddings.
-MAX_BUCKETS = 32
-MAX_RAMPS = 16
+MAX_BUCKETS = 32  # the largest number of buckets of a numeric feature
+MAX_BUCKETS_WITHOUT_EMBEDDINGS = 16  # the same, of a feature of many values
 MIN_BUCKETS = 4
 # A value is a spike if it fills at least this share of the cells.
 MIN_SPIKE = 0.25
 MIN_ROWS_FOR_EMBEDDINGS = 10_000
 ROWS_PER_BUCKET = 50  # the smallest mean number of rows in a bucket
-# Values that occur less often than `min_count` fill at most this share of the cells.
+# With a `min_count` of 5 or 10, rarer values fill at most this share of the cells.
 MAX_RARE_SHARE = 0.05
 
 Role = Literal["feature", "time", "weight", "left out"]
@@ -105,15 +103,11 @@ def propose_numbers(column: ColumnProfile, remark: str = "") -> ColumnProposal:
 def numeric_keys(column: ColumnProfile, missing: bool = False) -> dict[str, Any]:
     """Returns the keys of a numeric feature.
 
-    The feature is `piecewise_linear`: each bucket of numbers gives a ramp, a number
-    from 0 to 1. A column has a spike if a single value, such as 0, fills a large share
-    of the cells. If so, the other values often have effects of their own, so the
-    feature is `bucketized`: each bucket also gets an embedding. A small table has too
-    few rows to train these embeddings.
-
-    The number of buckets is a power of 2 and at least `MIN_BUCKETS`. Above
-    `MIN_BUCKETS`, a bucket has at least `ROWS_PER_BUCKET` rows on average. A column of
-    few distinct values gets one bucket per value.
+    The feature is usually `piecewise_linear`: each bucket of numbers gives a ramp, a
+    number from 0 to 1. The exception is a column with a spike: a single value, such as
+    0, that fills a large share of the cells. The effects of the other values often
+    differ from bucket to bucket, so the feature is `bucketized`: each bucket also gets
+    an embedding. A small table has too few rows to train these embeddings.
 
     Args:
         column: a column of numbers, or of text that a user may convert to numbers.
@@ -124,21 +118,34 @@ def numeric_keys(column: ColumnProfile, missing: bool = False) -> dict[str, Any]
         and column.num_filled >= MIN_ROWS_FOR_EMBEDDINGS
         and column.counts.max() >= MIN_SPIKE * column.num_filled
     )
-    max_buckets = MAX_BUCKETS if is_spiked else MAX_RAMPS
-    most_for_rows = max(MIN_BUCKETS, column.num_filled // ROWS_PER_BUCKET)
-    num_buckets = min(max_buckets, 2 ** int(math.log2(most_for_rows)))
-    if column.num_distinct <= MAX_CATEGORIES:
-        # Each value gets a bucket: `num_buckets` is only the largest number.
-        num_buckets = MAX_BUCKETS
-    keys: dict[str, Any] = {"kind": "piecewise_linear", "num_buckets": num_buckets}
+    keys: dict[str, Any] = {
+        "kind": "bucketized" if is_spiked else "piecewise_linear",
+        "num_buckets": max_num_buckets(column, is_spiked),
+    }
     if is_spiked:
-        keys |= {"kind": "bucketized", "ramps": True}
+        keys["ramps"] = True
     if missing or column.num_missing:
         keys["missing"] = "bucket"
     return keys
 
 
-def min_count_keys(counts: Array, counted: str) -> tuple[dict[str, Any], str]:
+def max_num_buckets(column: ColumnProfile, has_embeddings: bool) -> int:
+    """Returns the largest number of buckets of a numeric feature, a power of 2.
+
+    A column of few distinct values gets one bucket per value. With more than
+    `MIN_BUCKETS` buckets, a column of many values has at least `ROWS_PER_BUCKET` rows
+    per bucket on average.
+    """
+    if column.num_distinct <= MAX_CATEGORIES:
+        return MAX_BUCKETS
+    max_buckets = MAX_BUCKETS if has_embeddings else MAX_BUCKETS_WITHOUT_EMBEDDINGS
+    most_for_rows = max(MIN_BUCKETS, column.num_filled // ROWS_PER_BUCKET)
+    log2_buckets = int(math.log2(min(max_buckets, most_for_rows)))
+    num_buckets: int = 2**log2_buckets
+    return num_buckets
+
+
+def min_count_keys(counts: Array, noun: str) -> tuple[dict[str, Any], str]:
     """Returns the key `min_count` of a vocabulary, and a remark on the key.
 
     Returns ({}, "") if no `min_count` is needed. The embedding of a value that occurs
@@ -148,7 +155,7 @@ def min_count_keys(counts: Array, counted: str) -> tuple[dict[str, Any], str]:
 
     Args:
         counts: the number of times that each value occurs.
-        counted: what was counted, such as "the cells", for the remark.
+        noun: the noun for what was counted, such as "the cells", for the remark.
     """
     if len(counts) <= FEW_VALUES or counts.min() > 1 or counts.max() == 1:
         return {}, ""
@@ -160,6 +167,6 @@ def min_count_keys(counts: Array, counted: str) -> tuple[dict[str, Any], str]:
     frequent = counts[counts >= min_count]
     share = frequent.sum() / total
     remark = (
-        f"min_count keeps {len(frequent):,} values, which are {share:.1%} of {counted}"
+        f"min_count keeps {len(frequent):,} values, which are {share:.1%} of {noun}"
     )
     return {"min_count": min_count}, remark
