@@ -22,9 +22,9 @@ from mtl_cli.scoring.slice_scores import MIN_OF_CLASS, score_slices
 from mtl_cli.scoring.slices import Slices, slices_by_feature
 
 MAX_TESTS = 400  # a test compares one slice with the other rows for one output
-# To measure importance, the model predicts at most this many rows for each row that it
-# was trained on in each epoch. Training on a row takes about three times as long as
-# predicting it, so the measurement adds about 4 % to the time of training.
+# The largest number of predictions for importance, as a fraction of the rows trained on
+# (rows times epochs). Training on a row takes about three times as long as predicting
+# it, so the predictions add about 4 % to the time of training.
 PREDICTED_FRACTION = 0.12
 REPEATS = 5  # the number of times that the values of each feature are shuffled
 MIN_ROWS = 400  # importance is measured on at least this many rows, or on all rows
@@ -32,15 +32,22 @@ MIN_ROWS = 400  # importance is measured on at least this many rows, or on all r
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The weak slices of a trained model, and the importance of its features."""
+    """The weak slices of a trained model, and the importance of its features.
 
-    # The examined split: `valid` if the run has validation rows. Test rows are avoided
-    # because the findings may influence the next model.
+    Attributes:
+        split: the examined split: `valid` if the run has validation rows. Test rows are
+            avoided because the findings may influence the next model.
+        rows: number of examined rows.
+        slices: {output: slices, the weakest first}.
+        importances: see `permutation_importance`; {} if not measured.
+        remarks: a line for each part that was left out, with the reason.
+    """
+
     split: str
-    rows: int  # the number of examined rows
-    slices: dict[str, list[dict[str, Any]]]  # {output: slices, the weakest first}
-    importances: dict[str, Any]  # see `permutation_importance`; {} if not measured
-    remarks: list[str]  # a line for each part that was left out, with the reason
+    rows: int
+    slices: dict[str, list[dict[str, Any]]]
+    importances: dict[str, Any]
+    remarks: list[str]
 
 
 def diagnose(
@@ -58,8 +65,7 @@ def diagnose(
         scored_rows(output, sample, predictions[split][output.name][row_indices])
         for output in run.config.outputs
     ]
-    remarks: list[str] = []
-    slices = slices_to_test(run, sample, remarks)
+    slices, remarks = slices_to_test(run, sample)
     # Outputs without a DeLong error are left out: their tests need a slow bootstrap.
     rows_to_test = [rows for rows in rows_of_outputs if rows.has_quick_error_formula]
     slow = [
@@ -68,15 +74,18 @@ def diagnose(
     if slow:
         remarks.append(f"slices of {', '.join(slow)}, whose tests take long")
     _, tested_slices = score_slices(rows_to_test, slices)
-    importances = measure_importance(run, rows_of_outputs, sample, remarks)
+    importances, more_remarks = measure_importance(run, rows_of_outputs, sample)
+    remarks += more_remarks
     return Diagnosis(split, sample.num_rows, tested_slices, importances, remarks)
 
 
-def slices_to_test(run: TrainedRun, sample: Table, remarks: list[str]) -> list[Slices]:
+def slices_to_test(run: TrainedRun, sample: Table) -> tuple[list[Slices], list[str]]:
     """Chooses the features whose values are the slices.
 
     The features that predict a label best on their own come first. If there would be
-    more than `MAX_TESTS` tests, the last features are left out, and a remark is added.
+    more than `MAX_TESTS` tests, the last features are left out.
+
+    Returns: the chosen features, and a remark if features are left out.
     """
     reports = run.data.report["features"]
 
@@ -86,40 +95,40 @@ def slices_to_test(run: TrainedRun, sample: Table, remarks: list[str]) -> list[S
     features = slices_by_feature(run.data.features, sample.features)
     features = sorted(features, key=best_auc, reverse=True)
     num_outputs = len(run.config.outputs)
-    num_tests = np.cumsum([len(feature.names) * num_outputs for feature in features])
+    tests_up_to = np.cumsum([len(feature.names) * num_outputs for feature in features])
     # The first feature is always tested, even if it has many values.
-    num_chosen = max(1, int((num_tests <= MAX_TESTS).sum()))
-    if num_chosen < len(features):
-        remarks.append(
-            f"slices by {len(features) - num_chosen} of {len(features)} features, "
-            "which predict the labels worst on their own"
-        )
-    return features[:num_chosen]
+    num_chosen = max(1, int((tests_up_to <= MAX_TESTS).sum()))
+    if num_chosen >= len(features):
+        return features, []
+    remark = (
+        f"slices by {len(features) - num_chosen} of {len(features)} features, which "
+        "predict the labels worst on their own"
+    )
+    return features[:num_chosen], [remark]
 
 
 def measure_importance(
-    run: TrainedRun,
-    rows_of_outputs: list[ScoredRows],
-    sample: Table,
-    remarks: list[str],
-) -> dict[str, Any]:
+    run: TrainedRun, rows_of_outputs: list[ScoredRows], sample: Table
+) -> tuple[dict[str, Any], list[str]]:
     """Measures the importance of features, on so few rows that it takes little time.
 
     The rows are chosen from the sample; `rows_of_outputs` are the rows of the sample on
-    which each output is scored. Each part that is left out adds a remark.
+    which each output is scored.
 
-    Returns: see `permutation_importance`; {} if nothing is measured.
+    Returns: the result of `permutation_importance`, {} if nothing is measured; and a
+        remark for each part that is left out.
     """
     num_rows = min(sample.num_rows, num_affordable_rows(run))
     if num_rows < min(sample.num_rows, MIN_ROWS):
-        remarks.append(
+        remark = (
             "the importance of features, which would take long compared with the "
             "training"
         )
-        return {}
+        return {}, [remark]
     # Evenly spaced, because the rows of a table may be in the order of time.
     chosen_indices = np.linspace(0, sample.num_rows - 1, num_rows).astype("int64")
-    outputs = []  # those whose chosen rows hold enough rows of each class
+    remarks = []
+    outputs = []  # the outputs whose chosen rows hold enough rows of each class
     for scored in rows_of_outputs:
         chosen_mask = np.isin(scored.row_indices, chosen_indices)
         if scored.take(chosen_mask).smaller_class_size >= MIN_OF_CLASS:
@@ -130,11 +139,12 @@ def measure_importance(
                 f"{num_rows:,} rows contain too few rows of a class"
             )
     if not outputs:
-        return {}
+        return {}, remarks
     rows = sample.take(chosen_indices)
-    return permutation_importance(
+    importances = permutation_importance(
         run.network, run.data.features, outputs, rows, REPEATS
     )
+    return importances, remarks
 
 
 def num_affordable_rows(run: TrainedRun) -> int:
