@@ -1,16 +1,20 @@
 """Converts the tables that callers pass to Arrow tables."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
+from os import PathLike
 from typing import TYPE_CHECKING, TypeAlias
 
 from mtl_cli.core.errors import DataError, first_line
+from mtl_cli.core.paths import Location
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
     from mtl_cli.data.column_request import ColumnRequest
+    from mtl_cli.evaluation.open_table import TableInMemory
 
     Rows: TypeAlias = pd.DataFrame | pa.Table
 
@@ -86,7 +90,7 @@ def select_feature_columns(table: "Rows", request: "ColumnRequest") -> "pa.Table
 
     if not isinstance(table, pd.DataFrame | pa.Table):
         advice = ""
-        if isinstance(table, str | os.PathLike):
+        if isinstance(table, str | PathLike):
             advice = (
                 "; read the file first, as with pandas.read_parquet, or use mtl-predict"
             )
@@ -100,3 +104,35 @@ def select_feature_columns(table: "Rows", request: "ColumnRequest") -> "pa.Table
     request.check("predict", "the table", rows.column_names)
     # A categorical column of pandas becomes a dictionary of Arrow.
     return with_plain_types(rows.select(request.columns))
+
+
+def rows_or_location(
+    table: "Rows | str | PathLike[str] | Sequence[str | PathLike[str]]", method: str
+) -> "TableInMemory | Location":
+    """Returns the rows of a table in memory, or the paths of a table's files.
+
+    Args:
+        table: the rows; or a path, or a list of paths.
+        method: the method that the caller has called, for error messages.
+
+    Raises:
+        DataError: if the table is neither rows nor paths.
+    """
+    import pandas as pd
+    import pyarrow as pa
+
+    if isinstance(table, pd.DataFrame):
+        return FrameTable(table, method)
+    if isinstance(table, pa.Table):
+        rows: TableInMemory = table
+        return rows
+    if isinstance(table, str | PathLike):
+        return os.fspath(table)
+    if isinstance(table, list | tuple):
+        if not table:
+            raise DataError(f"{method}: the list names no file; name one")
+        return [os.fspath(path) for path in table]
+    raise DataError(
+        f"{method}: expected a pandas DataFrame, an Arrow table, or paths, but got "
+        f"{type(table).__name__}"
+    )

@@ -1,23 +1,20 @@
 """A trained model, rebuilt from its run folder."""
 
-import os
 import warnings
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtl_cli.api.arrow_rows import FrameTable, select_feature_columns
+from mtl_cli.api.arrow_rows import rows_or_location, select_feature_columns
 from mtl_cli.api.unchanged_process import unchanged_process
 from mtl_cli.core.errors import ConfigError, DataError
-from mtl_cli.core.paths import Location
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from mtl_cli.api.arrow_rows import Rows
     from mtl_cli.evaluation.evaluation import Evaluation
-    from mtl_cli.evaluation.open_table import TableInMemory
     from mtl_cli.network.trained_model import TrainedModel
 
 
@@ -88,7 +85,7 @@ class Model:
 
     def evaluate(
         self,
-        table: "Rows | str | PathLike[str] | Sequence[str]",
+        table: "Rows | str | PathLike[str] | Sequence[str | PathLike[str]]",
         by: str | Sequence[str] = (),
         importance: bool = False,
     ) -> "Evaluation":
@@ -112,27 +109,9 @@ class Model:
         Example:
             mtl_cli.load("outputs/runs/NAME").evaluate(may, by=["city"]).slices
         """
-        import pandas as pd
-        import pyarrow as pa
-
         from mtl_cli.evaluation.evaluate import EvaluationRequest, evaluate
 
-        rows: Location | TableInMemory
-        if isinstance(table, pd.DataFrame):
-            rows = FrameTable(table, "evaluate")
-        elif isinstance(table, pa.Table):
-            rows = table
-        elif isinstance(table, str | PathLike):
-            rows = os.fspath(table)
-        elif isinstance(table, list | tuple):
-            rows = [os.fspath(path) for path in table]
-            if not rows:
-                raise DataError("evaluate: the list names no file; name one")
-        else:
-            raise DataError(
-                "evaluate: expected a pandas DataFrame, an Arrow table, or paths, but "
-                f"got {type(table).__name__}"
-            )
+        rows = rows_or_location(table, "evaluate")
         columns = [by] if isinstance(by, str) else list(by)
         request = EvaluationRequest(columns, importance)
         evaluation, _ = evaluate(self._model, rows, request)
@@ -163,6 +142,8 @@ class Model:
         from mtl_cli.runs.export import export_model
 
         model = self._model.with_constants(set, "export: set")
+        # `export_model` checks the target first, so that the command need not load a
+        # model in vain. Here the model is loaded already.
         export_model(lambda: model, Path(target), format, force)
 
 
