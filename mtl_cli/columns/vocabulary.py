@@ -46,7 +46,7 @@ def as_categorical(
     Args:
         name: the name of the feature, for messages.
         advice: what to do if the column has another type, for the message. With None,
-            the message names the kind of feature that reads this type.
+            the message advises by the type.
 
     Raises:
         DataError: if the column has another type, or holds floats that are not whole
@@ -60,13 +60,14 @@ def as_categorical(
     return without_empty_text(Categorical(categories, as_codes(encoded.indices)))
 
 
-def without_empty_text(column: Categorical) -> Categorical:
+def without_empty_text(categorical: Categorical) -> Categorical:
     """Removes the category "", if there is one: its cells become empty cells."""
-    categories, codes = column
+    categories, codes = categorical
     if not pc.any(pc.equal(categories, "")).as_py():
-        return column
+        return categorical
     kept = pc.indices_nonzero(pc.not_equal(categories, ""))
-    # The new code of each category, and of the code -1, which takes the last entry.
+    # new_codes[code] is the new code. The code -1 of empty cells takes the last entry.
+    # This entry is no category's, so it stays -1.
     new_codes = np.full(len(categories) + 1, -1)
     new_codes[kept] = np.arange(len(kept))
     return Categorical(categories.take(kept), new_codes[codes])
@@ -90,13 +91,13 @@ def whole_numbers(
             f"{column.type} such as {values[~is_whole][0]:g}; {advice}"
         )
     # The number of binary digits of the type's significand; 53 for float64.
-    num_bits = {"halffloat": 11, "float": 24}.get(str(column.type), 53)
+    significand_bits = {"halffloat": 11, "float": 24}.get(str(column.type), 53)
     largest = np.abs(values).max(initial=0)
-    if largest >= 2**num_bits:  # 2^53 may have been 2^53 + 1
+    if largest >= 2**significand_bits:  # 2^53 may have been 2^53 + 1
         raise DataError(
             f"feature {name}: the column holds {column.type}, which rounds whole "
-            f"numbers above 2^{num_bits}, perhaps {largest:.0f}; store them as whole "
-            "numbers or as text"
+            f"numbers above 2^{significand_bits}; {largest:.0f} may be another id, "
+            "rounded; store the ids as whole numbers or as text"
         )
     return pa.array(x, from_pandas=True).cast(pa.int64())
 
@@ -135,9 +136,9 @@ def cross(name: str, columns: Mapping[str, pa.ChunkedArray]) -> Categorical:
     A row in which one of the columns is empty has no combination: its code is -1.
     """
     texts = []
-    for column, cells in columns.items():
+    for column_name, cells in columns.items():
         values, codes = as_categorical(
-            f"{name}: column '{column}'", cells, "cross columns of ids or words"
+            f"{name}: column '{column_name}'", cells, "cross columns of ids or words"
         )
         # The joined texts of all rows may be longer than `string` allows.
         values = values.cast(pa.large_string())
@@ -146,15 +147,38 @@ def cross(name: str, columns: Mapping[str, pa.ChunkedArray]) -> Categorical:
     return as_categorical(name, pc.binary_join_element_wise(*texts, separator))
 
 
-def vocabulary_ids(column: Categorical, vocabulary: pa.Array) -> Integers:
+def vocabulary_ids(categorical: Categorical, vocabulary: pa.Array) -> Integers:
     """Returns the id of each row's value, (rows,).
 
     The ids of the vocabulary's values are 1, 2, 3 and so on. Id 0 is for empty cells
     and for values that are not in the vocabulary.
     """
-    positions = pc.index_in(column.categories, value_set=vocabulary)
+    positions = pc.index_in(categorical.categories, value_set=vocabulary)
     # A value that is not in the vocabulary has position -1, and so id 0.
-    return ids_of_rows(as_codes(positions) + 1, column.codes)
+    return ids_of_rows(as_codes(positions) + 1, categorical.codes)
+
+
+def vocabulary_names(ids: Integers, vocabulary: pa.Array) -> list[str]:
+    """Returns the value of each id of `vocabulary_ids`; `NO_ID` for id 0."""
+    return [vocabulary[i - 1].as_py() if i else NO_ID for i in ids.tolist()]
+
+
+def hash_ids(categorical: Categorical, num_buckets: int) -> Integers:
+    """Returns the hash bucket of each row's value, from 1 to `num_buckets`, (rows,).
+
+    Empty cells get id 0. A value gets the same bucket on every machine.
+    """
+    import pandas as pd
+
+    texts = np.array(categorical.categories.to_pylist(), dtype=object)
+    # pandas uses SipHash with a fixed key.
+    hashes = np.asarray(pd.util.hash_array(texts, categorize=False))
+    return ids_of_rows((hashes % num_buckets).astype("int64") + 1, categorical.codes)
+
+
+def ids_of_rows(category_ids: Integers, codes: Integers) -> Integers:
+    """Returns the id of each row's category, (rows,); 0 where the cell is empty."""
+    return np.append(category_ids, 0)[codes]  # code -1 takes the appended 0
 
 
 def common_spelling(value: str) -> str:
@@ -164,26 +188,3 @@ def common_spelling(value: str) -> str:
     ('true', '4', 'a')
     """
     return value.strip().casefold().removesuffix(".0")
-
-
-def vocabulary_names(ids: Integers, vocabulary: pa.Array) -> list[str]:
-    """Returns the value of each id of `vocabulary_ids`; `NO_ID` for id 0."""
-    return [vocabulary[i - 1].as_py() if i else NO_ID for i in ids.tolist()]
-
-
-def hash_ids(column: Categorical, num_buckets: int) -> Integers:
-    """Returns the hash bucket of each row's value, from 1 to `num_buckets`, (rows,).
-
-    Empty cells get id 0. A value gets the same bucket on every machine.
-    """
-    import pandas as pd
-
-    texts = np.array(column.categories.to_pylist(), dtype=object)
-    # pandas uses SipHash with a fixed key.
-    hashes = np.asarray(pd.util.hash_array(texts, categorize=False))
-    return ids_of_rows((hashes % num_buckets).astype("int64") + 1, column.codes)
-
-
-def ids_of_rows(category_ids: Integers, codes: Integers) -> Integers:
-    """Returns the id of each row's category, (rows,); 0 where the cell is empty."""
-    return np.append(category_ids, 0)[codes]  # code -1 takes the appended 0

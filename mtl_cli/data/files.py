@@ -56,8 +56,8 @@ class Files(NamedTuple):
 def find_files(key: str, location: Location, file_format: str) -> Files:
     """Finds the files of a table, and their format.
 
-    The file format `auto` takes the format from the endings of the files. Files of
-    several formats or file systems are refused, and files that are named twice.
+    With the file format `auto`, the endings of the files tell the format. Files of
+    several formats or file systems are refused, and so are files that are named twice.
     """
     first, *others = (
         find_files_of_path(key, path, file_format) for path in listed_paths(location)
@@ -72,10 +72,10 @@ def find_files(key: str, location: Location, file_format: str) -> Files:
                 f"{key}: '{first.name}' and '{files.name}' {problem}; name files of "
                 "one format in one file system"
             )
-        if repeated := full_paths(paths) & full_paths(files.paths):
+        if repeated := absolute_paths(paths) & absolute_paths(files.paths):
             raise DataError(
-                f"{key}: {min(repeated)} is named twice, again by '{files.name}'; "
-                "name it once"
+                f"{key}: '{files.name}' names {min(repeated)} a second time; name each "
+                "file once"
             )
         paths += files.paths
     return first._replace(name=name_of(location), paths=paths)
@@ -91,6 +91,7 @@ def is_in_table(file: Path, location: Location) -> bool:
     # The shell may have opened the file as stdin: `mtl-predict RUN - < rows.csv`.
     if "-" in paths and os.path.samestat(os.fstat(0), file.stat()):
         return True
+    # A format other than `auto`, such as "any", finds the files of all endings.
     return any(
         found.samefile(file)
         for path in paths
@@ -112,8 +113,8 @@ def without_file_scheme(path: str) -> str:
     return unquote(host + url.path)
 
 
-def full_paths(paths: list[str]) -> set[str]:
-    """Returns paths without `..`; the paths of remote files stay as they are."""
+def absolute_paths(paths: list[str]) -> set[str]:
+    """Makes the paths of local files absolute, without `..`; keeps all other paths."""
     return {os.path.abspath(p) if Path(p).exists() else p for p in paths}
 
 
@@ -124,7 +125,7 @@ def find_files_of_path(key: str, path: str, file_format: str) -> Files:
     system: pa.fs.FileSystem = pa.fs.LocalFileSystem()
     path = without_file_scheme(path)
     if "://" in path:
-        holds_rows = partial(is_table_file, file_format=file_format)
+        holds_rows = partial(holds_table_rows, file_format=file_format)
         system, paths = find_remote(key, path, holds_rows)
     else:
         try:
@@ -154,7 +155,7 @@ def format_by_ending(path: str) -> str | None:
     return FORMATS.get(file.suffix.lower())
 
 
-def is_table_file(file: Path, file_format: str) -> bool:
+def holds_table_rows(file: Path, file_format: str) -> bool:
     """Whether a file in a table's folder holds rows; `file` is its path in the folder.
 
     Files and folders whose names start with `.` or `_` hold no rows, because Spark and
@@ -207,7 +208,9 @@ def find_local(key: str, path: str, file_format: str) -> list[Path]:
 def files_in_folder(key: str, path: str, folder: Path, file_format: str) -> list[Path]:
     """Returns the files of a folder that hold rows, sorted; `path` is for messages."""
     all_files = sorted(file for file in folder.rglob("*") if not file.is_dir())
-    files = [f for f in all_files if is_table_file(f.relative_to(folder), file_format)]
+    files = [
+        f for f in all_files if holds_table_rows(f.relative_to(folder), file_format)
+    ]
     if not files and file_format == "auto":
         raise DataError(
             f"{key}: folder '{path}' holds no .parquet file; for files of another "

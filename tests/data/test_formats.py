@@ -622,8 +622,8 @@ def test_wrong_file_of_a_list_is_named(tmp_path, fresh):
     wrong = {
         "9.csv": "dataset.train: no file '{}' (current folder",
         "5.parquet": "' and '{}' have different formats; name files",
-        "1.csv": "{} is named twice, again by '{}'; name it once",
-        "?.csv": "1.csv is named twice, again by '{}'",
+        "1.csv": "'{}' names {} a second time; name each file once",
+        "?.csv": "'{}' names " + f"{tmp_path / '1.csv'} a second time",
         "6.csv": "row 1 holds 'old', not a number; correct or empty the cell",
     }
     for name, message in wrong.items():
