@@ -29,7 +29,11 @@ EXAMPLES = """examples:
 
 def main() -> NoReturn:
     """Runs `mtl-compare`, and exits with 1 if a check fails; see `run_command`."""
-    sys.exit(run_command(PROGRAM, lambda: run(arguments(sys.argv[1:])), stop_note=""))
+    # No note says that nothing was written: the page may have been written already.
+    exit_code = run_command(
+        PROGRAM, lambda: compare(arguments(sys.argv[1:])), stop_note=""
+    )
+    sys.exit(exit_code)
 
 
 def arguments(command_line: list[str]) -> argparse.Namespace:
@@ -80,7 +84,7 @@ def add_output_flags(parser: Parser) -> None:
     )
 
 
-def run(options: argparse.Namespace) -> int:
+def compare(options: argparse.Namespace) -> int:
     """Compares runs as the command line asks. Returns the exit code."""
     from mtl_cli.comparison.compare_datasets import Question, compare_datasets
     from mtl_cli.comparison.compare_lines import compare_lines

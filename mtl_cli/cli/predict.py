@@ -86,10 +86,10 @@ def predict(options: argparse.Namespace) -> None:
             options.run,
             as_location(options.table),
             options.output,
-            options.keep,
-            lambda done, total: move("predicting", done, total),
-            constants,
-            options.force,
+            keep=options.keep,
+            on_rows=lambda done, total: move("predicting", done, total),
+            constants=constants,
+            may_exist=options.force,
         )
     print_summary(summary, "stdout" if options.output == "-" else options.output)
 

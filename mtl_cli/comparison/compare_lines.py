@@ -34,7 +34,7 @@ from mtl_cli.comparison.same_rows import same_rows
 from mtl_cli.comparison.scored_tasks import scored_tasks
 from mtl_cli.comparison.task import Score, Task
 from mtl_cli.core.errors import ConfigError
-from mtl_cli.statistics.significance import TestResult, t_test
+from mtl_cli.statistics.significance import DifferenceTest, t_test
 
 MIN_DAYS = 3  # two lines with fewer days in common get no verdict
 
@@ -158,7 +158,7 @@ def difference_over_days(score: Score, base: Score, days: list[int]) -> Differen
     return difference
 
 
-def day_test(values: Sequence[float]) -> TestResult:
+def day_test(values: Sequence[float]) -> DifferenceTest:
     """Tests by Student's t-test whether the mean of the differences of days is 0."""
     error = float(np.std(values, ddof=1) / np.sqrt(len(values)))
     return t_test(float(np.mean(values)), error, len(values) - 1)
@@ -201,7 +201,7 @@ def common_days(
 
 def row_test(
     difference: Difference, days: list[int], task: Task, files: PredictionFiles
-) -> TestResult:
+) -> DifferenceTest:
     """Tests the difference of two lines over the rows on which all days were scored.
 
     Raises:

@@ -12,7 +12,7 @@ from typing import Any
 
 from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.intervals import Interval
-from mtl_cli.statistics.significance import SIGNIFICANCE_LEVEL, TestResult, holm
+from mtl_cli.statistics.significance import SIGNIFICANCE_LEVEL, DifferenceTest, holm
 
 # Two configurations, in no order, and the scenario on whose rows they are compared.
 Compared = tuple[frozenset[Configuration], str]
@@ -62,9 +62,9 @@ class Difference:
     other: Configuration
     scenario: str = ""
     paired_difference: Interval | None = None
-    seed_test: TestResult | None = None
+    seed_test: DifferenceTest | None = None
     corrected_seed_p: float = 1.0
-    row_test: TestResult | None = None
+    row_test: DifferenceTest | None = None
     corrected_row_p: float = 1.0
     verdict: Verdict = Verdict.NO_SCORE
     day_count: int = 0
@@ -187,7 +187,7 @@ def verdict_of(difference: Difference, direction: int) -> Verdict:
     return Verdict.BETTER if is_better else Verdict.WORSE
 
 
-def corrected_p_values(tests: dict[Compared, TestResult]) -> dict[Compared, float]:
+def corrected_p_values(tests: dict[Compared, DifferenceTest]) -> dict[Compared, float]:
     """Returns the p-value of each test, corrected for the number of tests (Holm)."""
     p_values = holm([test.p_value for test in tests.values()])
     return dict(zip(tests, p_values, strict=True))

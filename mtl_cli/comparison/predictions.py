@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from mtl_cli.core.prediction_names import SCENARIO
 from mtl_cli.metrics.metric import Floats, Metric, UndefinedError
-from mtl_cli.statistics.significance import TestResult
+from mtl_cli.statistics.significance import DifferenceTest
 
 
 class UnusableError(Exception):
@@ -91,7 +91,7 @@ class Predictions(ABC):
         by_seed = [prediction[mask] for prediction in self.by_seed]
         return replace(self, rows=self.rows.take(mask), by_seed=by_seed)
 
-    def test(self, other: Self) -> TestResult:
+    def test(self, other: Self) -> DifferenceTest:
         """Tests whether the scores of two configurations differ.
 
         Raises:
@@ -116,7 +116,7 @@ class Predictions(ABC):
         """
 
     @abstractmethod
-    def test_on_same_rows(self, other: Self) -> TestResult:
+    def test_on_same_rows(self, other: Self) -> DifferenceTest:
         """Tests whether two scores on the same rows differ.
 
         Raises:

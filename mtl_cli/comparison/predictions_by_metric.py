@@ -10,7 +10,7 @@ from mtl_cli.metrics.auc import group_aucs
 from mtl_cli.metrics.metric import Floats, Metric, UndefinedError
 from mtl_cli.statistics.delong import auc_influence, degrees_of_freedom, standard_error
 from mtl_cli.statistics.sampling_error import MIN_OF_CLASS, MIN_UNITS, RESAMPLES
-from mtl_cli.statistics.significance import TestResult, t_test
+from mtl_cli.statistics.significance import DifferenceTest, t_test
 
 
 class AucPredictions(Predictions):
@@ -32,7 +32,7 @@ class AucPredictions(Predictions):
     def score(self) -> float:
         return self.auc_and_influence[0]
 
-    def test_on_same_rows(self, other: Self) -> TestResult:
+    def test_on_same_rows(self, other: Self) -> DifferenceTest:
         _, class_sizes = np.unique(self.rows.label, return_counts=True)
         if len(class_sizes) < 2 or class_sizes.min() < MIN_OF_CLASS:
             raise UnusableError(f"a class has fewer than {MIN_OF_CLASS} test rows")
@@ -72,7 +72,7 @@ class GroupAucPredictions(Predictions):
         aucs, weights = self.group_aucs_and_weights
         return float(np.average(aucs, weights=weights))
 
-    def test_on_same_rows(self, other: Self) -> TestResult:
+    def test_on_same_rows(self, other: Self) -> DifferenceTest:
         """Overrides `Predictions.test_on_same_rows`.
 
         Another test set would have other groups. The difference is a weighted mean over
@@ -122,7 +122,7 @@ class ResampledPredictions(Predictions):
             )
         return scores
 
-    def test_on_same_rows(self, other: Self) -> TestResult:
+    def test_on_same_rows(self, other: Self) -> DifferenceTest:
         num_rows = len(self.rows.label)
         if num_rows < MIN_UNITS:
             raise UnusableError(f"there are fewer than {MIN_UNITS} test rows")

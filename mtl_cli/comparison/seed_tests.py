@@ -14,7 +14,7 @@ from mtl_cli.comparison.same_rows import same_rows
 from mtl_cli.comparison.task import Score, Task, score_of
 from mtl_cli.comparison.twins import single_scenario_twins, single_task_twins
 from mtl_cli.metrics.metric import Floats
-from mtl_cli.statistics.significance import TestResult, t_test
+from mtl_cli.statistics.significance import DifferenceTest, t_test
 
 # The noise of two configurations is compared with the noise of all others by two
 # one-sided F-tests. The two configurations are noisier if the p-value of the test for
@@ -147,7 +147,7 @@ def values_to_test(
 
 def seed_test(
     a: Sequence[float], b: Sequence[float], others: Floats | None = None
-) -> TestResult | None:
+) -> DifferenceTest | None:
     """Tests whether the means of two configurations differ by more than chance.
 
     The test is Student's t-test for independent samples. The standard error needs the

@@ -13,14 +13,14 @@ from scipy.special import stdtr, stdtrit
 SIGNIFICANCE_LEVEL = 0.05
 
 
-class TestResult(NamedTuple):
-    """The result of a test of the difference of two means.
+class DifferenceTest(NamedTuple):
+    """The result of a test of the difference of two scores.
 
     Attributes:
-        difference: the first mean minus the second mean.
+        difference: the first score minus the second score.
         half_width: half of the width of the difference's 95 % interval.
         p_value: the probability of a difference at least this large, in either
-            direction, if the true means were equal.
+            direction, if the true scores were equal.
         degrees_of_freedom: the degrees of freedom of the standard error.
     """
 
@@ -44,21 +44,21 @@ class TestResult(NamedTuple):
 
 def t_test(
     difference: float, standard_error: float, degrees_of_freedom: float
-) -> TestResult:
+) -> DifferenceTest:
     """Tests whether a difference is zero (two-sided t-test).
 
     With a standard error of 0, every difference but 0 has the p-value 0.
     """
     if standard_error == 0:
         p_value = 1.0 if difference == 0 else 0.0
-        return TestResult(difference, 0.0, p_value, degrees_of_freedom)
+        return DifferenceTest(difference, 0.0, p_value, degrees_of_freedom)
     t = abs(difference) / standard_error
     p_value = float(2 * stdtr(degrees_of_freedom, -t))
     half_width = float(quantile(degrees_of_freedom) * standard_error)
-    return TestResult(difference, half_width, p_value, degrees_of_freedom)
+    return DifferenceTest(difference, half_width, p_value, degrees_of_freedom)
 
 
-def z_test(difference: float, standard_error: float) -> TestResult:
+def z_test(difference: float, standard_error: float) -> DifferenceTest:
     """Tests whether a difference is zero, by the normal distribution.
 
     The z-test is the t-test with infinite degrees of freedom. The standard error must

@@ -24,7 +24,7 @@ from helpers.planted_runs import (
 )
 from sklearn.metrics import roc_auc_score
 
-from mtl_cli.cli.compare import arguments, run
+from mtl_cli.cli.compare import arguments, compare
 from mtl_cli.comparison.leaderboard import write_leaderboard
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.statistics.significance import holm
@@ -39,7 +39,7 @@ def sweep(tmp_path: Path) -> Path:
 
 def printed(capsys: pytest.CaptureFixture[str], *command_line: object) -> str:
     """Returns the text of the terminal on one line."""
-    run(arguments([str(each) for each in command_line]))
+    compare(arguments([str(each) for each in command_line]))
     return " ".join(capsys.readouterr().out.split())
 
 
@@ -280,7 +280,7 @@ def test_baseline_that_matches_none_or_several_configurations_lists_names(
     sweep: Path, wanted: str, message: str
 ) -> None:
     with pytest.raises(ConfigError, match="--baseline") as error:
-        run(arguments([str(sweep), "--baseline", wanted]))
+        compare(arguments([str(sweep), "--baseline", wanted]))
     assert message in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -303,18 +303,18 @@ def test_linked_run_folders_are_left_out_with_one_warning(
         sweep.parent / "elsewhere", "mmoe", 1, {"test": {"click": auc(0.9)}}
     )
     (sweep / "latest").symlink_to(sweep / "0")  # this run is compared anyway
-    assert run(arguments([str(sweep)])) == 0
+    assert compare(arguments([str(sweep)])) == 0
     assert capsys.readouterr().err == ""
     for name in ("linked", "linked_too"):
         (sweep / name).symlink_to(other)
-    assert run(arguments([str(sweep)])) == 0
+    assert compare(arguments([str(sweep)])) == 0
     captured = capsys.readouterr()
     assert captured.err == (
         f"warning: links to other folders are not followed: {sweep}/linked, "
         f"{sweep}/linked_too; name a link on the command line to compare its runs\n"
     )
     assert "mmoe" not in captured.out
-    assert run(arguments([str(sweep), str(sweep / "linked")])) == 0
+    assert compare(arguments([str(sweep), str(sweep / "linked")])) == 0
     captured = capsys.readouterr()
     assert captured.err == ""
     assert "mmoe" in captured.out
@@ -330,7 +330,7 @@ def test_folders_that_cannot_be_read_are_left_out_with_one_warning(
         return walk(folder)
 
     monkeypatch.setattr(os, "walk", walk_with_error)
-    assert run(arguments([str(sweep)])) == 0
+    assert compare(arguments([str(sweep)])) == 0
     assert capsys.readouterr().err == (
         "warning: these folders cannot be read and are left out: private (Permission "
         "denied)\n"
@@ -344,7 +344,7 @@ def test_folder_that_holds_only_links_says_so(tmp_path: Path) -> None:
     with pytest.raises(
         ConfigError, match=r"holds no run.*links/a is a link: name the link$"
     ):
-        run(arguments([str(tmp_path / "links")]))
+        compare(arguments([str(tmp_path / "links")]))
 
 
 def test_configuration_without_scores_is_named_and_has_no_row(
@@ -691,11 +691,11 @@ def test_difference_over_seeds_but_not_over_rows_is_not_real(
 def test_csv_and_markdown_hold_one_row_per_configuration(
     sweep: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(arguments([str(sweep), "--csv"])) == 0
+    assert compare(arguments([str(sweep), "--csv"])) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert [(r["model.name"], r["task"]) for r in rows][-1] == ("ple", "buy")
     assert rows[4]["to_baseline.verdict"] == "better"
-    assert run(arguments([str(sweep), "--md"])) == 0
+    assert compare(arguments([str(sweep), "--md"])) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 5
     assert lines[0].startswith("| model | seeds | click auc | difference | verdict |")
@@ -714,7 +714,7 @@ def test_csv_and_markdown_hold_one_row_per_configuration(
 def test_fail_if_checks_every_configurations_mean(
     sweep: Path, expression: str, code: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(arguments([str(sweep), "--fail-if", expression])) == code
+    assert compare(arguments([str(sweep), "--fail-if", expression])) == code
     output = capsys.readouterr().err
     assert output.count("mtl-compare: error:") == (
         {"test.click.auc<0.81": 2, "test.click.rows>999": 3}.get(expression, 0)
@@ -727,7 +727,7 @@ def test_fail_if_fails_what_it_cannot_check(
     sweep: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_run(sweep / "40", "mmoe", 1, None, status="failed")
-    assert run(arguments([str(sweep), "--fail-if", "test.click.auc<0.1"])) == 1
+    assert compare(arguments([str(sweep), "--fail-if", "test.click.auc<0.1"])) == 1
     assert "mmoe has no test.click.auc" in capsys.readouterr().err
 
 
@@ -762,7 +762,7 @@ def test_fail_if_checks_the_difference_to_the_baseline(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     options = ["--baseline", f"model={baseline}", "--fail-if", expression]
-    code = run(arguments([str(sweep), "--task", "click", *options]))
+    code = compare(arguments([str(sweep), "--task", "click", *options]))
     lines = capsys.readouterr().err.splitlines()
     assert code == bool(failures)
     assert len(lines) == len(failures)
@@ -776,11 +776,11 @@ def test_fail_if_worse_fails_what_the_tests_cannot_decide(
 ) -> None:
     for model, value in (("shared_bottom", 0.8), ("ple", 0.9)):
         write_run(tmp_path / model, model, 1, {"test": {"click": auc(value)}})
-    assert run(arguments([str(tmp_path), "--fail-if", "worse"])) == 1
+    assert compare(arguments([str(tmp_path), "--fail-if", "worse"])) == 1
     message = "ple and shared_bottom cannot be compared by test.click.auc.difference"
     assert f"{message}: there are too few seeds" in capsys.readouterr().err
     with pytest.raises(ConfigError) as error:
-        run(arguments([str(tmp_path / "ple"), "--fail-if", "worse"]))
+        compare(arguments([str(tmp_path / "ple"), "--fail-if", "worse"]))
     assert "no two configurations are compared" in str(error.value)
 
 
@@ -805,7 +805,7 @@ def test_fail_if_fails_a_configuration_that_is_not_compared(
     if name == "damaged":
         (path / "config.yaml").write_text("a: [")
     options = ["--baseline", "model=shared_bottom", "--task", "click"]
-    assert run(arguments([str(sweep), *options, "--fail-if", expression])) == 1
+    assert compare(arguments([str(sweep), *options, "--fail-if", expression])) == 1
     assert FAILURES[name] in capsys.readouterr().err
 
 
@@ -818,13 +818,13 @@ def test_fail_if_does_not_check_outputs_that_the_baseline_lacks(
         write_run(base, "shared_bottom", seed, {"test": {"click": click}})
         both = {"test": {"click": click, "buy_given_click": auc(0.7)}}
         write_run(tmp_path / f"funnel{seed}", "mmoe", seed, both)
-    assert run(arguments([str(tmp_path), "--fail-if", "worse"])) == 0
+    assert compare(arguments([str(tmp_path), "--fail-if", "worse"])) == 0
     text = " ".join(capsys.readouterr().out.split())
     assert "no table, because only one configuration has them: buy_given_click" in text
     assert "buy_given_click: auc" not in text
     assert "buy_given_click" in json.dumps(compared(capsys, tmp_path)["tasks"])
     reverse = ["--baseline", "model=mmoe", "--fail-if", "worse"]
-    assert run(arguments([str(tmp_path), *reverse])) == 1
+    assert compare(arguments([str(tmp_path), *reverse])) == 1
     assert "by test.buy_given_click.auc.difference: one" in capsys.readouterr().err
 
 
@@ -832,7 +832,7 @@ def test_damaged_run_in_a_sweep_fails_a_check_of_scores(
     sweep: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (sweep / "0" / "metrics.json").write_text("{")
-    assert run(arguments([str(sweep), "--fail-if", "test.click.auc<0.1"])) == 1
+    assert compare(arguments([str(sweep), "--fail-if", "test.click.auc<0.1"])) == 1
     assert "0 cannot be checked: damaged" in capsys.readouterr().err
 
 
@@ -855,7 +855,7 @@ def test_fail_if_refuses_what_it_does_not_know(
     sweep: Path, expression: str, message: str
 ) -> None:
     with pytest.raises(ConfigError) as error:
-        run(arguments([str(sweep), "--fail-if", expression]))
+        compare(arguments([str(sweep), "--fail-if", expression]))
     assert message in str(error.value)
 
 
@@ -878,7 +878,7 @@ def test_wrong_input_ends_in_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError) as error:
-        run(arguments(command_line))
+        compare(arguments(command_line))
     assert message in str(error.value)
 
 
@@ -901,21 +901,21 @@ def test_unknown_names_list_the_known_ones(
     sweep: Path, command_line: list[str], message: str
 ) -> None:
     with pytest.raises(ConfigError) as error:
-        run(arguments([str(sweep), *command_line]))
+        compare(arguments([str(sweep), *command_line]))
     assert message in str(error.value)
 
 
 def test_only_failed_runs_are_nothing_to_compare(tmp_path: Path) -> None:
     write_run(tmp_path / "a", "ple", 1, None, status="failed")
     with pytest.raises(ConfigError, match="none of 1 runs is done"):
-        run(arguments([str(tmp_path)]))
+        compare(arguments([str(tmp_path)]))
 
 
 def test_damaged_file_of_the_only_run_is_named(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "a", "ple", 1, {"test": {"click": auc(0.7)}})
     (folder / "metrics.json").write_text("[")
     with pytest.raises(ConfigError, match=r"a metrics\.json is damaged; copy the "):
-        run(arguments([str(tmp_path)]))
+        compare(arguments([str(tmp_path)]))
 
 
 def test_damaged_configs_and_endless_aliases_are_left_out(
@@ -952,11 +952,11 @@ def test_page_replaces_an_earlier_page_and_no_other_file(
 ) -> None:
     page = tmp_path / "page.html"
     for _ in range(2):
-        assert run(arguments([str(sweep), "--html", str(page)])) == 0
+        assert compare(arguments([str(sweep), "--html", str(page)])) == 0
     page.write_text("<!doctype html>\n<p>my notes on mtl-compare")
     for target in (page, tmp_path):
         with pytest.raises(ConfigError, match="exists and is not a page of mtl-comp"):
-            run(arguments([str(sweep), "--html", str(target)]))
+            compare(arguments([str(sweep), "--html", str(target)]))
     assert "my notes" in page.read_text()
 
 
@@ -964,8 +964,8 @@ def test_page_replaces_an_earlier_page_and_no_other_file(
 def test_comparison_never_imports_tensorflow(sweep: Path) -> None:
     page = str(sweep / "page.html")
     code = (
-        "import sys; from mtl_cli.cli.compare import arguments, run;"
-        f"run(arguments([{str(sweep)!r}, '--html', {page!r}]));"
+        "import sys; from mtl_cli.cli.compare import arguments, compare;"
+        f"compare(arguments([{str(sweep)!r}, '--html', {page!r}]));"
         "sys.exit(bool({'tensorflow', 'keras', 'deepctr'} & set(sys.modules)))"
     )
     output = subprocess.run(
@@ -983,7 +983,7 @@ def test_unknown_difference_fails_a_check(
         write_run(tmp_path / model, model, seed, scores)
     check = f"valid.click.auc.difference{limit}"
     command = [str(tmp_path), "--split", "valid", "--fail-if", check]
-    assert run(arguments(command)) == 1
+    assert compare(arguments(command)) == 1
     assert "cannot be compared by" in capsys.readouterr().err
 
 
@@ -991,5 +991,5 @@ def test_ensemble_without_a_folder_is_refused_before_the_comparison(
     sweep: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(ConfigError, match="several folders are compared; name the"):
-        run(arguments([str(sweep), str(sweep / "8"), "--ensemble"]))
+        compare(arguments([str(sweep), str(sweep / "8"), "--ensemble"]))
     assert capsys.readouterr().out == ""

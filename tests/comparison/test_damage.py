@@ -15,7 +15,7 @@ import pytest
 from helpers.planted_runs import auc, compared, write_run, write_sweep
 from rich.console import Console
 
-from mtl_cli.cli.compare import arguments, run
+from mtl_cli.cli.compare import arguments, compare
 from mtl_cli.comparison.compare_datasets import Question, compare_datasets
 from mtl_cli.comparison.find_runs import read_runs
 from mtl_cli.comparison.leaderboard import write_leaderboard
@@ -153,7 +153,7 @@ def test_sweep_in_which_no_job_began_says_why(
     lost = sweep.parent / "lost"
     JobRecord("1", "a", [], "failed", error="seed: should be").write(lost)
     with pytest.raises(ConfigError, match=f"; {lost}/a never began: seed: should be$"):
-        run(arguments([str(lost)]))
+        compare(arguments([str(lost)]))
     warned = compared(capsys, sweep.parent)["warnings"]
     reason = "(never began: seed: should be)"
     assert f"these runs are left out: {lost}/a {reason}" in warned
@@ -206,7 +206,7 @@ def test_single_task_model_is_not_the_default_baseline(
 
 def test_empty_path_is_refused() -> None:
     with pytest.raises(ConfigError, match="'' is not a folder"):
-        run(arguments([""]))
+        compare(arguments([""]))
 
 
 def test_check_that_names_a_run_without_scores_has_not_passed(
@@ -214,7 +214,7 @@ def test_check_that_names_a_run_without_scores_has_not_passed(
 ) -> None:
     (sweep / "5" / "metrics.json").write_text("{")
     command_line = [sweep / "4", sweep / "5", "--fail-if", "test.click.auc<0.1"]
-    assert run(arguments([*map(str, command_line)])) == 1
+    assert compare(arguments([*map(str, command_line)])) == 1
     assert f"{sweep}/5 cannot be checked: damaged" in capsys.readouterr().err
 
 
@@ -258,7 +258,7 @@ def test_unwritable_page_is_an_error_before_anything_is_printed(
     sweep: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(ConfigError, match="--html: cannot write"):
-        run(arguments([str(sweep), "--html", str(sweep / "no" / "x.html")]))
+        compare(arguments([str(sweep), "--html", str(sweep / "no" / "x.html")]))
     assert capsys.readouterr().out == ""
 
 

@@ -14,7 +14,7 @@ import pytest
 from helpers.planted_runs import auc, write_predictions, write_run
 
 import mtl_cli
-from mtl_cli.cli.compare import arguments, run
+from mtl_cli.cli.compare import arguments, compare
 from mtl_cli.comparison.datasets import runs_by_dataset, unique_names
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.table import all_warnings
@@ -58,7 +58,7 @@ def write_generated(folder: Path, correlation: float, label: object = None) -> N
 
 
 def output_of(capsys: pytest.CaptureFixture[str], *command_line: object) -> str:
-    assert run(arguments([*map(str, command_line)])) == 0
+    assert compare(arguments([*map(str, command_line)])) == 0
     return capsys.readouterr().out
 
 
@@ -113,7 +113,7 @@ def test_a_data_set_that_cannot_be_compared_is_named(
         in warned
     )
     with pytest.raises(ConfigError, match="no configuration matches"):
-        run(arguments([str(both), "--baseline", "model=mmoe"]))
+        compare(arguments([str(both), "--baseline", "model=mmoe"]))
 
 
 def test_the_same_data_under_two_names_are_one_data_set(

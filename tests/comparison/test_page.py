@@ -10,7 +10,7 @@ import pytest
 from helpers.html_tags import Tags, check_self_contained, tags_of
 from helpers.planted_runs import auc, write_history, write_run, write_sweep
 
-from mtl_cli.cli.compare import arguments, run
+from mtl_cli.cli.compare import arguments, compare
 from mtl_cli.comparison.compare_datasets import Question, compare_datasets
 from mtl_cli.comparison.find_runs import read_runs
 from mtl_cli.comparison.intervals import mean_interval
@@ -24,7 +24,7 @@ NASTY = "</style><script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
 
 def page_of(folder: Path) -> tuple[str, Tags]:
     path = folder / "page.html"
-    assert run(arguments([str(folder), "--html", str(path)])) == 0
+    assert compare(arguments([str(folder), "--html", str(path)])) == 0
     text = path.read_text("utf-8")
     return text, tags_of(text)
 
@@ -137,7 +137,7 @@ def test_metric_without_a_direction_has_no_pareto_front(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     for metric, has_front in (("pcoc", False), ("auc", True)):
         options = [str(tmp_path), "--metric", metric, "--html", str(page)]
-        assert run(arguments(options)) == 0
+        assert compare(arguments(options)) == 0
         text = page.read_text("utf-8")
         classes = [a.get("class", "") for _, a in tags_of(text)]
         assert ("front" in classes) == has_front

@@ -46,10 +46,10 @@ def verdicts(seed_ps: list[float], row_ps: list[float | None]) -> list[Verdict]:
         Difference(
             configuration(),
             configuration(),
-            seed_test=significance.TestResult(0.1, 0.01, seed_p, 8),
+            seed_test=significance.DifferenceTest(0.1, 0.01, seed_p, 8),
             row_test=None
             if row_p is None
-            else significance.TestResult(0.1, 0.01, row_p, 8),
+            else significance.DifferenceTest(0.1, 0.01, row_p, 8),
         )
         for seed_p, row_p in zip(seed_ps, row_ps, strict=True)
     ]
@@ -78,8 +78,8 @@ def test_two_configurations_that_are_compared_twice_have_one_test() -> None:
         Difference(
             *pair,
             scenario,
-            seed_test=significance.TestResult(gain, 0.01, 0.02, 8),
-            row_test=significance.TestResult(gain, 0.01, 0.02, 8),
+            seed_test=significance.DifferenceTest(gain, 0.01, 0.02, 8),
+            row_test=significance.DifferenceTest(gain, 0.01, 0.02, 8),
         )
         for pair, scenario, gain in (
             ((mmoe, single_task), "", 0.1),

@@ -161,7 +161,7 @@ def two_models(
 
 def delong_of_two(
     label: Floats, a: list[Floats], b: list[Floats], weight: Floats | None = None
-) -> significance.TestResult:
+) -> significance.DifferenceTest:
     """Tests the AUCs of two models of several seeds each, as `mtl-compare` does."""
     numbers = np.arange(len(label))
     weight = np.ones(len(label)) if weight is None else weight

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from mtl_cli.cli.compare import arguments, run
+from mtl_cli.cli.compare import arguments, compare
 
 COUNTS = {"rows": 1000, "positives": 300}
 VERSIONS = {"mtl-cli": "0.1.0", "tensorflow": "2.21.0"}
@@ -79,7 +79,7 @@ def compared(
     capsys: pytest.CaptureFixture[str], *command_line: object
 ) -> dict[str, Any]:
     """Runs `mtl-compare --json`, and returns the comparison that it prints."""
-    assert run(arguments([*map(str, command_line), "--json"])) == 0
+    assert compare(arguments([*map(str, command_line), "--json"])) == 0
     comparison: dict[str, Any] = json.loads(capsys.readouterr().out)
     return comparison
 

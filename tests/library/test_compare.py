@@ -9,7 +9,7 @@ from helpers.planted_runs import auc, write_run
 
 import mtl_cli
 from mtl_cli.cli.compare import arguments
-from mtl_cli.cli.compare import run as run_command
+from mtl_cli.cli.compare import compare as run_command
 
 
 @pytest.fixture
