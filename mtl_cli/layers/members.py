@@ -53,7 +53,7 @@ class EnsembleInputs(keras.layers.Layer):
         )
 
     def draw_signs(self, shape: Shape, dtype: str | None = None) -> Tensor:
-        """Draws -1 and 1 with equal probability."""
+        """Draws -1 and 1 with equal probability; the initializer of `scale`."""
         uniform = keras.initializers.RandomUniform(-1, 1, seed=self.seed)
         return ops.where(uniform(shape, dtype) < 0, -1.0, 1.0)
 

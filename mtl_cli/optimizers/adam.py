@@ -18,8 +18,8 @@ class Adam(Optimizer):
         x -= a m / (sqrt(v) + epsilon)
 
     x is one entry of the weight, g the gradient of this entry, and r the learning rate
-    of the step. m and v start at 0; in the equation of a, the two factors after r
-    correct for this start.
+    of the step. m and v start at 0, so they are too small in the first steps. In the
+    equation of a, the square root and the divisor correct this.
 
     Attributes:
         beta_1: weight of the earlier steps in the running mean m.
@@ -28,7 +28,8 @@ class Adam(Optimizer):
 
     Reference: Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015.
         Differs from the paper in: m and v of a row in a lazy table
-        (`training/lazy_tables.py`) decay only in steps whose batch reads the row.
+        (`training/lazy_tables.py`) decay only in steps whose batch reads the row, but t
+        counts all steps of the run.
     """
 
     beta_1: FractionBelowOne
