@@ -67,7 +67,7 @@ def without_empty_text(categorical: Categorical) -> Categorical:
         return categorical
     kept = pc.indices_nonzero(pc.not_equal(categories, ""))
     # new_codes[code] is the new code. The code -1 of empty cells takes the last entry.
-    # This entry is no category's, so it stays -1.
+    # No category has the last entry, so the entry stays -1.
     new_codes = np.full(len(categories) + 1, -1)
     new_codes[kept] = np.arange(len(kept))
     return Categorical(categories.take(kept), new_codes[codes])

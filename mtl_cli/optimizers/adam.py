@@ -29,7 +29,7 @@ class Adam(Optimizer):
     Reference: Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015.
         Differs from the paper in: m and v of a row in a lazy table
         (`training/lazy_tables.py`) decay only in steps whose batch reads the row, but t
-        counts all steps of the run.
+        counts every step of the optimizer.
     """
 
     beta_1: FractionBelowOne

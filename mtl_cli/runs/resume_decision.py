@@ -18,7 +18,7 @@ class Decision(Enum):
     NEW = auto()  # start a run; the folder holds no run
     REPLACE = auto()  # start a run in place of the run in the folder
     RESUME = auto()  # resume the run in the folder
-    FINISHED = auto()  # nothing: the run in the folder is the requested run, and done
+    FINISHED = auto()  # do nothing; the requested run is in the folder, and is done
 
 
 def decide(config: Config, path: Path, record: dict[str, Any]) -> Decision:

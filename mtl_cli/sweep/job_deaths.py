@@ -41,8 +41,8 @@ def record_death(sweep: Path, record: JobRecord, reason: str) -> None:
 def seconds_since_start(sweep: Path, record: JobRecord) -> float:
     """Returns the seconds since a job's process started.
 
-    They are the age of the job's record: the process writes the record when it starts,
-    and again only when the job ends.
+    The age of the job's record tells the seconds: the process writes the record when it
+    starts, and again only when the job ends.
     """
     return max(0.0, time.time() - record.path(sweep).stat().st_mtime)
 

@@ -82,7 +82,8 @@ def number_of_jobs(config: DictConfig, keys: SweepKeys | None) -> int | None:
 def product_of_values(settings: list[Override] | None, keys: SweepKeys | None) -> int:
     """Returns the product of `repeats` and of the numbers of swept values.
 
-    What cannot be read yet (None) counts as 1, so that the product is not too high.
+    Settings or keys that cannot be read yet (None) count as 1, so that the product is
+    not too high.
     """
     repeats = keys.repeats if keys is not None else 1
     return math.prod(map(number_of_values, settings or [])) * repeats
@@ -90,7 +91,7 @@ def product_of_values(settings: list[Override] | None, keys: SweepKeys | None) -
 
 def is_number_known(settings: list[Override] | None, keys: SweepKeys | None) -> bool:
     """Whether the number of jobs is certain to equal `product_of_values`."""
-    if settings is None:  # for instance of a search, which chooses its jobs in turn
+    if settings is None:  # for instance in a search: it chooses one job after another
         return False
     if keys is None:  # the jobs may set other values of the keys
         return False

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from helpers.planted_runs import arguments, compared, run, write_run
+from helpers.planted_runs import arguments, compare, compared, write_run
 from scipy import stats
 
 import mtl_cli
@@ -84,7 +84,7 @@ def test_days_of_one_line_are_compared_as_models(
     assert not any(d["real"] for d in verdicts)  # training again might not give it
     assert "seeds" not in " ".join(found["warnings"])
     assert "lines" not in found
-    assert run(arguments([str(tmp_path)])) == 0
+    assert compare(arguments([str(tmp_path)])) == 0
     text = " ".join(capsys.readouterr().out.split())
     assert "As trained, these models are behind train=1.csv, and would be" in text
     assert "Run them with seed=1,2,3" not in text
@@ -138,22 +138,22 @@ def test_lines_on_rows_of_each_day_are_paired_by_day(
     (sentence,) = lines["tasks"]["click"]["verdicts"]
     assert sentence.startswith("mmoe is ahead of shared_bottom by 0.")
     assert "over 4 days: other days would give the same order (p" in sentence
-    assert run(arguments([str(tmp_path), "--md"])) == 0
+    assert compare(arguments([str(tmp_path), "--md"])) == 0
     assert "lines of shop over days" in capsys.readouterr().out
-    assert run(arguments([str(tmp_path)])) == 0
+    assert compare(arguments([str(tmp_path)])) == 0
     text = capsys.readouterr().out
     assert "2 lines of shop over days" in text
     # Of the single days, only the last has a table.
     assert text.count("─ data set shop") == 1
     assert "tables of 4 earlier days are in --json and --html" in text
-    assert run(arguments([str(tmp_path), "--fail-if", "worse"])) == 0
+    assert compare(arguments([str(tmp_path), "--fail-if", "worse"])) == 0
     worse = ["--baseline", "model=mmoe", "--fail-if", "worse"]
     capsys.readouterr()
-    assert run(arguments([str(tmp_path), *worse])) == 1
+    assert compare(arguments([str(tmp_path), *worse])) == 1
     (failure,) = capsys.readouterr().err.splitlines()
     assert "shared_bottom is behind mmoe: test.click.auc.difference = -0.0" in failure
     page = tmp_path / "page.html"
-    assert run(arguments([str(tmp_path), "--html", str(page)])) == 0
+    assert compare(arguments([str(tmp_path), "--html", str(page)])) == 0
     assert sentence in page.read_text("utf-8")
     capsys.readouterr()
     comparison = mtl_cli.compare(tmp_path)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.planted_runs import arguments, compared, run, write_run
+from helpers.planted_runs import arguments, compare, compared, write_run
 
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.metrics.auc import auc
@@ -113,12 +113,12 @@ def test_noise_of_other_models_says_nothing_of_the_single_scenario_twin(
 
 def test_tables_of_scenarios_stand_in_every_form(tmp_path, capsys):
     folder, page = sweep(tmp_path / "runs"), tmp_path / "page.html"
-    assert run(arguments([str(folder), "--html", str(page)])) == 0
+    assert compare(arguments([str(folder), "--html", str(page)])) == 0
     text = capsys.readouterr().out
     assert "scenario feed" in text and "to single scenario" in text
-    assert run(arguments([str(folder), "--md"])) == 0
+    assert compare(arguments([str(folder), "--md"])) == 0
     assert "### shop\n\n| model | seeds | click auc |" in capsys.readouterr().out
-    assert run(arguments([str(folder), "--csv"])) == 0
+    assert compare(arguments([str(folder), "--csv"])) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "scenario" in lines[0].split(",")
     assert len(lines) == 1 + 2 * (1 + len(SCENARIOS))
@@ -131,7 +131,7 @@ def test_scenario_without_a_score_has_no_table(tmp_path, capsys):
         nothing = {"auc": None, "rows": 0, "positives": 0, "why": {"auc": "no rows"}}
         metrics["test"]["click"]["scenarios"]["Feed"] = nothing
         path.write_text(json.dumps(metrics))
-    assert run(arguments([str(tmp_path)])) == 0
+    assert compare(arguments([str(tmp_path)])) == 0
     text = capsys.readouterr().out
     assert "scenario feed" in text and "scenario Feed" not in text
 
@@ -175,20 +175,20 @@ def test_fail_if_checks_a_scenario_of_any_name(tmp_path, capsys, condition, code
     scores = {"click": {"auc": 0.7, "scenarios": by_scenario}}
     for seed in (1, 2):
         write_run(tmp_path / str(seed), "mmoe", seed, {"test": scores})
-    assert run(arguments([str(tmp_path), "--fail-if", condition])) == code
+    assert compare(arguments([str(tmp_path), "--fail-if", condition])) == code
     assert ("mmoe has" in capsys.readouterr().err) == bool(code)
 
 
 def test_fail_if_suggests_the_scenario_that_was_meant(tmp_path):
     condition = "test.click.scenarios.fed.auc<0.8"
     with pytest.raises(ConfigError) as error:
-        run(arguments([str(sweep(tmp_path)), "--fail-if", condition]))
+        compare(arguments([str(sweep(tmp_path)), "--fail-if", condition]))
     assert "did you mean test.click.scenarios.feed.auc?" in str(error.value)
 
 
 def test_fail_if_does_not_check_a_twin_of_another_scenario(tmp_path, capsys):
     condition = "test.click.scenarios.feed.auc>0.5"
-    assert run(arguments([str(sweep(tmp_path)), "--fail-if", condition])) == 1
+    assert compare(arguments([str(sweep(tmp_path)), "--fail-if", condition])) == 1
     errors = capsys.readouterr().err.count("error: --fail-if")
     assert errors == 3  # shared_bottom, mmoe, and the twin of `feed`
 
@@ -201,10 +201,10 @@ def test_fail_if_fails_a_run_without_scores_if_all_are_of_one_scenario(
             noise = {"feed": feed, "shop": 1.0}
             write(tmp_path / f"{model}{seed}", model, seed, noise, only="feed")
     command = arguments([str(tmp_path), "--fail-if", "worse"])
-    assert run(command) == 0
+    assert compare(command) == 0
     only = {"dataset__only_scenario": "feed"}
     write_run(tmp_path / "failed", "ple", 1, None, status="failed", **only)
     capsys.readouterr()
-    assert run(command) == 1
+    assert compare(command) == 1
     error = capsys.readouterr().err
     assert "ple is not compared with the baseline: failed" in error
