@@ -130,5 +130,6 @@ def definitions(path: Path) -> list[tuple[str, str]]:
         # SQLite takes names and statements of any bytes, also if they are not UTF-8.
         connection.text_factory = lambda text: text.decode(errors="replace")
         rows = connection.execute("SELECT name, sql FROM sqlite_master").fetchall()
-        return [(name, statement) for name, statement in rows if statement]
+        # A damaged database may hold bytes in place of text.
+        return [(str(name), str(statement)) for name, statement in rows if statement]
     return []

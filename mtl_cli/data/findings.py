@@ -166,7 +166,7 @@ def first_loss_findings(
     """
     if len(outputs) < 2:
         return []
-    cases = []
+    losses = {}
     for output in outputs:
         labels, weights = sampled_labels(train, output, MAX_LOSS_ROWS)
         task = output.task
@@ -174,9 +174,10 @@ def first_loss_findings(
             logits = np.zeros(task.num_logits)
             if starts_at_labels:
                 logits = task.initial_logits(labels, weights / weights.mean())
-            loss = task.weight * task.first_loss(labels, logits)
-            if loss > MAX_FIRST_LOSS:
-                cases.append(f"{output.name} ({loss:.3g})")
+            losses[output.name] = task.weight * task.first_loss(labels, logits)
+    # Losses that are all large do not drown each other.
+    limit = MAX_FIRST_LOSS * max(1.0, min(losses.values(), default=1.0))
+    cases = [f"{name} ({loss:.3g})" for name, loss in losses.items() if loss > limit]
     return line(
         "these tasks begin with a loss far above the other tasks' losses, so the "
         "others learn worse; set `transform: standard`, or lower the task's weight; "

@@ -113,6 +113,17 @@ def test_trigger_that_is_no_utf8_is_refused(tmp_path: Path) -> None:
         check_sqlite_database(path)
 
 
+def test_definition_of_bytes_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "search.db"
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE t (x INTEGER)")
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("UPDATE sqlite_master SET sql = CAST(sql AS BLOB)")
+        connection.commit()
+    with pytest.raises(UnsafeFileError):
+        check_sqlite_database(path)
+
+
 def test_linked_journal_is_refused(tmp_path: Path) -> None:
     path = database(tmp_path / "a.db")
     Path(f"{path}-wal").symlink_to(tmp_path / "victim")

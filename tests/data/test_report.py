@@ -283,6 +283,14 @@ def test_regression_whose_loss_drowns_the_others_is_told(keys, told):
     assert first_loss_findings([spent], train, starts_at_labels=False) == []
 
 
+def test_losses_that_are_all_large_drown_no_other():
+    spent, cost = (Output(x, x, Regression(label=x)) for x in ("spent", "cost"))
+    train = Table({}, {"spent": np.full(9, 100.0), "cost": np.full(9, 90.0)}, {})
+    ones = np.ones(9, "float32")
+    train.weights.update(spent=ones, cost=ones)
+    assert first_loss_findings([spent, cost], train, starts_at_labels=False) == []
+
+
 @pytest.mark.parametrize(("scale", "told"), [(1.0, None), (3.0, "9")])
 def test_only_the_spread_of_labels_counts_if_towers_start_at_their_mean(scale, told):
     spent = Output("spent", "spent", Regression(label="spent"))
