@@ -99,7 +99,7 @@ LABELS: dict[str, tuple[str, str, Any, dict[str, Any] | str, str]] = {
         "y",
         np.where(EVERY < 400, texts(CLICK), texts(CLICK == 1)),
         {"kind": "binary", "positive": ["1", "True"]},
-        "the other value is 0, False",
+        "the other values are 0, False",
     ),
     "half": ("csv", "y", texts(CLICK, {17: "0.5"}), ONE, "count as 0: '0.5' in row 17"),
     "large": (
