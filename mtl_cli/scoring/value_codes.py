@@ -5,7 +5,7 @@ Times are cut into ranges as numbers are. A *value code* is the index of a row's
 """
 
 from contextlib import suppress
-from decimal import Decimal
+from decimal import Context, Decimal
 from itertools import compress, pairwise
 from typing import Any
 
@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute
 
 from mtl_cli.columns.arrow_types import as_whole_numbers, is_text, plain_type
-from mtl_cli.columns.cells import empty_cells
+from mtl_cli.columns.cells import empty_as_null, empty_cells
 from mtl_cli.core.errors import printable
 from mtl_cli.data.split_times import TEXT_DATES
 from mtl_cli.data.table import Array
@@ -34,16 +34,17 @@ def codes_of_values(cells: pa.ChunkedArray, are_ids: bool) -> tuple[list[str], A
     """
     cells = cells.cast(plain_type(cells.type))
     if is_text(cells.type):  # An empty text is an empty cell.
-        cells = pa.compute.if_else(pa.compute.equal(cells, ""), None, cells)
+        cells = empty_as_null(cells)
     is_empty = empty_cells(cells)
     cells_or_times = dates_from_text(cells, is_empty)
     numbers = None if are_ids else as_float64(cells_or_times, is_empty)
     if numbers is None:
         return distinct_values(cells)
     is_empty |= np.isnan(numbers)  # the text "nan"
-    if len(np.unique(numbers[~is_empty])) <= MAX_DISTINCT_NUMBERS:
+    distinct = np.unique(numbers[~is_empty])
+    if len(distinct) <= MAX_DISTINCT_NUMBERS:
         return distinct_values(cells)
-    return number_ranges(numbers, is_empty, cells_or_times)
+    return number_ranges(numbers, is_empty, cells_or_times, distinct)
 
 
 def dates_from_text(cells: pa.ChunkedArray, is_empty: Array) -> pa.ChunkedArray:
@@ -74,7 +75,7 @@ def as_float64(cells: pa.ChunkedArray, is_empty: Array) -> Array | None:
 
 
 def number_ranges(
-    numbers: Array, is_empty: Array, cells: pa.ChunkedArray
+    numbers: Array, is_empty: Array, cells: pa.ChunkedArray, distinct: Array
 ) -> tuple[list[str], Array]:
     """Cuts numbers, or times as numbers, into ranges with about equally many rows.
 
@@ -85,6 +86,7 @@ def number_ranges(
         numbers: the numbers, (rows,).
         is_empty: whether each cell is empty, (rows,).
         cells: the numbers or times as the table holds them, (rows,).
+        distinct: the distinct numbers, ascending.
 
     Returns: the names of the ranges that have rows; and the index of each row's range
         among these names, (rows,).
@@ -98,7 +100,7 @@ def number_ranges(
         edge_rows = [np.argmax((numbers == edge) & ~is_empty) for edge in edges]
         texts = [value_text(cells[int(row)].as_py()) for row in edge_rows]
     else:
-        texts = edge_texts(edges, numbers[~is_empty])
+        texts = [edge_text(edge, distinct) for edge in edges]
     names = [f"up to {texts[0]}"]
     names += [f"{low} to {high}" for low, high in pairwise(texts)]
     names += [f"above {texts[-1]}", EMPTY]
@@ -110,24 +112,26 @@ def number_ranges(
     return list(compress(names, has_rows)), new_index[indices]
 
 
-def edge_texts(edges: Array, numbers: Array) -> list[str]:
-    """Writes the edges of ranges with as few digits, from 6 on, as tell the ranges.
+def edge_text(edge: float, distinct: Array) -> str:
+    """Writes the upper edge of a range with as few digits as tell its rows, from 6 on.
 
-    The edges as they are written cut the numbers into the same ranges, so that a reader
-    finds the rows of a range by its name. Whole numbers of many digits, such as times
-    in seconds, need more than 6.
+    The text is read as a number from the edge on, and below the next number of the
+    column. So a reader finds the rows of a range by its name.
 
     Args:
-        edges: the edges, ascending, (ranges - 1,).
-        numbers: the numbers that are cut, (rows,), without NaN.
+        edge: the edge, one of the numbers.
+        distinct: the distinct numbers of the column, ascending.
     """
-    ranges = np.searchsorted(edges, numbers)
-    for num_digits in range(6, 18):  # 17 digits tell any two numbers apart
-        texts = [f"{edge:.{num_digits}g}" for edge in edges]
-        written = np.array([float(text) for text in texts])
-        if np.array_equal(np.searchsorted(written, numbers), ranges):
-            break
-    return texts
+    position = np.searchsorted(distinct, edge, side="right")
+    next_number = distinct[position] if position < len(distinct) else np.inf
+    for num_digits in range(6, 17):
+        text = f"{edge:.{num_digits}g}"
+        if float(text) < edge:  # the next number with as many digits
+            above = Decimal(text).next_plus(Context(prec=num_digits))
+            text = f"{float(above):.{num_digits}g}"
+        if float(text) == edge or edge < float(text) < next_number:
+            return text
+    return f"{edge:.17g}"  # 17 digits tell any two numbers apart
 
 
 def distinct_values(cells: pa.ChunkedArray) -> tuple[list[str], Array]:

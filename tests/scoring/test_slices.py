@@ -71,6 +71,15 @@ def test_names_of_ranges_tell_their_rows(step: float) -> None:
     np.testing.assert_array_equal(np.searchsorted(edges, numbers), slices.codes)
 
 
+def test_limits_of_ranges_have_no_more_digits_than_needed() -> None:
+    numbers = np.random.default_rng(0).normal(size=10_000)
+    slices = slices_by("c", pa.chunked_array([numbers]), False)
+    edges = [name.split()[-1] for name in slices.names[:-1]]
+    assert max(len(edge.lstrip("-0.")) for edge in edges) <= 6
+    found = np.searchsorted([float(edge) for edge in edges], numbers)
+    np.testing.assert_array_equal(found, slices.codes)
+
+
 def test_ranges_of_times_and_of_infinite_numbers_have_names_of_their_own() -> None:
     times = 1_700_000_000 + np.arange(1000)
     assert len(counts(times)) == 5
