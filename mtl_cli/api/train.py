@@ -40,7 +40,6 @@ ERRORS = {
     "ConfigError": ConfigError,
     "DataError": DataError,
     "RowError": DataError,
-    "CellError": DataError,
     "LostWorkerError": LostWorkerError,
     "WriteError": WriteError,
 }

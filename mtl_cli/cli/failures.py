@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from mtl_cli.core.errors import JobError, StorageError, WriteError
+from mtl_cli.core.atomic_write import FULL_DISK
+from mtl_cli.core.errors import JobError, MtlError, StorageError, WriteError
 from mtl_cli.runs.outcome import message_and_code, resume_command
 from mtl_cli.sweep import external_launchers, session
 
@@ -36,11 +37,15 @@ def stop_jobs_after(error: Exception, arguments: list[str]) -> list[Failure]:
     if launcher_failure:
         job_error = JobError(with_job_counts(launcher_failure, arguments))
         return [failure_of(job_error), *job_failures()]
-    if session.current is not None and isinstance(error, OSError) and error.errno:
-        path = error.filename or session.current.folder
+    if (
+        session.current is not None
+        and isinstance(error, OSError)
+        and error.errno in FULL_DISK
+    ):
+        # Hydra was writing `multirun.yaml`, and the error names no file.
         error = WriteError(
-            f"hydra.sweep.dir: cannot write {path}: {error.strerror}; mend that, and "
-            "give the command again"
+            f"hydra.sweep.dir: cannot write {session.current.folder}: "
+            f"{error.strerror}; mend that, and give the command again"
         )
     if isinstance(error, StorageError | WriteError):
         return [failure_of(error), *job_failures()]
@@ -61,7 +66,10 @@ def stop_sweep(reason: str = "") -> bool:
 
 def failure_of(error: Exception) -> Failure:
     """Returns the failure of a command whose run or sweep has ended with an error."""
-    return Failure(*message_and_code(error), type(error).__name__)
+    classes = type(error).__mro__
+    # A class that another module has derived is not known elsewhere.
+    known = (c.__name__ for c in classes if c.__module__ == MtlError.__module__)
+    return Failure(*message_and_code(error), next(known, type(error).__name__))
 
 
 def job_failures() -> list[Failure]:

@@ -119,8 +119,6 @@ def message_about_settings(
 
 def message_of_other_error(error: Exception) -> str:
     """Explains an error that Python has raised while Hydra started the command."""
-    if isinstance(error, OSError) and str(error.filename).endswith(".yaml"):
-        return f"cannot read {error.filename}: {error.strerror}"
     if isinstance(error, OSError) and error.filename:  # from making the run folder
         return f"hydra.run.dir: cannot make {error.filename}: {error.strerror}"
     if isinstance(error, AssertionError) and not error.args:  # of Hydra's own checks

@@ -17,6 +17,8 @@ UNFINISHED_PREFIX = ".tmp-"
 RESUME = (
     "mend that, then run the same command with the same hydra.run.dir to resume the run"
 )
+# The error numbers of a disk, or of a user's share of a disk, that is full.
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 FREE_SPACE = "free the space, or name another folder in the environment variable TMPDIR"
 
 
@@ -178,7 +180,7 @@ def named_if_full(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in FULL_DISK:
             raise
         reason = os.strerror(error.errno)
         raise WriteError(f"cannot write {folder}: {reason}; {FREE_SPACE}") from None
