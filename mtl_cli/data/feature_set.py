@@ -67,6 +67,11 @@ class FeatureSet:
         features.constants = constants
         return features
 
+    def only(self, name: str) -> Self:
+        """Returns one of the features alone, with what all features have learnt."""
+        features = type(self)({name: self.by_name[name]}, self.learnt)
+        return features.with_constants(self.constants)
+
     def fill_constants(self, table: pa.Table) -> pa.Table:
         """Returns a table in which every row has the values of `constants`."""
         names = self.constants.column_names

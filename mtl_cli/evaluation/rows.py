@@ -108,15 +108,18 @@ def row_numbers_to_evaluate(
     Raises:
         DataError: if no row belongs to the scenario.
     """
-    only_scenario = model.config.dataset.only_scenario
-    scenarios = find_scenarios(model.config.dataset, model.features)
+    dataset = model.config.dataset
+    name, only_scenario = dataset.scenario, dataset.only_scenario
+    # To find the rows of a scenario, its feature is encoded alone.
+    features = model.features if name is None else model.features.only(name)
+    scenarios = find_scenarios(dataset, features)
     if scenarios is None or only_scenario is None:
         return np.arange(source.num_rows), []
     indices = []
     first_row = 0
     for block in source.blocks():
         with source.located_errors(first_row):
-            table = Table(model.features.encode(block), labels={}, weights={})
+            table = Table(features.encode(block), labels={}, weights={})
         indices.append(first_row + scenarios.of(table).rows_of(only_scenario))
         first_row += block.num_rows
     row_numbers = np.concatenate(indices)
