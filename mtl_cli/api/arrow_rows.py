@@ -107,13 +107,12 @@ def select_feature_columns(table: "Rows", request: "ColumnRequest") -> "pa.Table
 
 
 def rows_or_location(
-    table: "Rows | str | PathLike[str] | Sequence[str | PathLike[str]]", method: str
+    table: "Rows | str | PathLike[str] | Sequence[str | PathLike[str]]",
 ) -> "TableInMemory | Location":
-    """Returns the rows of a table in memory, or the paths of a table's files.
+    """Returns the rows to evaluate, or the paths of the files that hold them.
 
     Args:
         table: the rows; or a path, or a list of paths.
-        method: the method that the caller has called, for error messages.
 
     Raises:
         DataError: if the table is neither rows nor paths.
@@ -122,7 +121,7 @@ def rows_or_location(
     import pyarrow as pa
 
     if isinstance(table, pd.DataFrame):
-        return FrameTable(table, method)
+        return FrameTable(table, "evaluate")
     if isinstance(table, pa.Table):
         rows: TableInMemory = table
         return rows
@@ -130,9 +129,9 @@ def rows_or_location(
         return os.fspath(table)
     if isinstance(table, list | tuple):
         if not table:
-            raise DataError(f"{method}: the list names no file; name one")
+            raise DataError("evaluate: the list names no file; name one")
         return [os.fspath(path) for path in table]
     raise DataError(
-        f"{method}: expected a pandas DataFrame, an Arrow table, or paths, but got "
+        "evaluate: expected a pandas DataFrame, an Arrow table, or paths, but got "
         f"{type(table).__name__}"
     )

@@ -111,7 +111,7 @@ class Model:
         """
         from mtl_cli.evaluation.evaluate import EvaluationRequest, evaluate
 
-        rows = rows_or_location(table, "evaluate")
+        rows = rows_or_location(table)
         columns = [by] if isinstance(by, str) else list(by)
         request = EvaluationRequest(columns, importance)
         evaluation, _ = evaluate(self._model, rows, request)

@@ -106,7 +106,7 @@ def unusable_type(column: pa.ChunkedArray) -> str:
     is_extension = isinstance(arrow_type, pa.BaseExtensionType)
     if is_extension or any(check(arrow_type) for check in checks):
         return str(arrow_type)
-    if types.is_temporal(arrow_type) and not are_printable_times(column):
+    if not are_printable_times(column):
         return f"{arrow_type} with an unknown time zone or a date out of range"
     return ""
 
@@ -114,9 +114,12 @@ def unusable_type(column: pa.ChunkedArray) -> str:
 def are_printable_times(column: pa.ChunkedArray) -> bool:
     """Whether Arrow and Python can convert all dates or times of a column to text.
 
-    Python must know the time zone, and all dates must be in Python's range.
+    Python must know the time zone, and all dates must be in Python's range. A column of
+    another type has no times, so nothing is in the way.
     """
     arrow_type = value_type(column.type)
+    if not types.is_temporal(arrow_type):
+        return True
     counts = as_whole_numbers(column.cast(arrow_type))
     extremes = [n for n in pc.min_max(counts).as_py().values() if n is not None]
     # Arrow looks up the time zone only when it converts a time. If all cells are empty,

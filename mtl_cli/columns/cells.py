@@ -12,7 +12,7 @@ from mtl_cli.columns.arrow_types import is_text
 Mask = npt.NDArray[np.bool_]
 
 
-def empty_cells(column: pa.ChunkedArray) -> Mask:
+def empty_cells(column: pa.Array | pa.ChunkedArray) -> Mask:
     """Returns a mask of the cells that are null, NaN or an empty text, (rows,).
 
     A text file cannot tell an empty text from an empty cell, so a Parquet or Feather

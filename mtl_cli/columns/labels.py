@@ -34,7 +34,7 @@ def read_label_numbers(message_start: str, column: pa.ChunkedArray, fix: str) ->
         raise CellError(message_start, error.row, error.fault, full_fix) from None
     except DataError:
         example = ""
-        if not pa.types.is_temporal(column.type) or are_printable_times(column):
+        if are_printable_times(column):
             cell = next(cell for cell in column if cell.is_valid)
             example = f" such as {shown(cell.as_py())}"
         raise DataError(

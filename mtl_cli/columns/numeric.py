@@ -24,8 +24,6 @@ class CellError(RowError):
     Attributes:
         fault: what is wrong with the cell, such as "holds inf, not a finite number".
         fix: what the user can do about the cell.
-        count_text: the number of rows with this fault, such as "3 such rows"; "" if the
-            rows were not counted.
     """
 
     def __init__(
@@ -33,7 +31,7 @@ class CellError(RowError):
     ) -> None:
         count = f" ({count_text})" if count_text else ""
         super().__init__(message_start, row, f"{fault}{count}; {fix}")
-        self.fault, self.fix, self.count_text = fault, fix, count_text
+        self.fault, self.fix = fault, fix
 
 
 def read_numbers(

@@ -42,7 +42,10 @@ def best_configuration(
     candidates = configurations_with_several_seeds(comparison)
     if len(candidates) == 1:
         return candidates[0], "the only configuration with several seeds"
-    results = {candidate: monitored_values(candidate) for candidate in candidates}
+    results = {
+        candidate: [monitored_value_of_run(run) for run in candidate.runs.values()]
+        for candidate in candidates
+    }
     distinct_metrics = {metrics for pairs in results.values() for metrics, _ in pairs}
     have_same_rows = all(
         same_validation_rows(candidates, task.name) for task in comparison.tasks
@@ -80,13 +83,6 @@ def configurations_with_several_seeds(
             "seeds, as with mtl-train -m ... seed=1,2,3"
         )
     return candidates
-
-
-def monitored_values(
-    configuration: Configuration,
-) -> list[tuple[MonitoredMetrics, float]]:
-    """Returns the result of `monitored_value_of_run` for each run."""
-    return [monitored_value_of_run(run) for run in configuration.runs.values()]
 
 
 def monitored_value_of_run(run: Run) -> tuple[MonitoredMetrics, float]:

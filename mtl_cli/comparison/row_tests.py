@@ -1,6 +1,7 @@
 """Adds the tests over test rows to a comparison."""
 
 from collections.abc import Iterable
+from functools import cache
 
 from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.difference import Difference, Verdict
@@ -103,24 +104,20 @@ class TaskPredictions:
     def __init__(self, task: Task, files: PredictionFiles) -> None:
         self.task = task
         self.files = files
-        self.on_all_rows: dict[Configuration, Predictions | UnusableError] = {}
-        self.on_scenarios: dict[tuple[Configuration, str], Predictions] = {}
+        self.read = cache(self._read)
+        self.of_scenario = cache(self._of_scenario)
 
-    def read(self, configuration: Configuration) -> Predictions | UnusableError:
+    def _read(self, configuration: Configuration) -> Predictions | UnusableError:
         """Returns the predictions for all rows, or the error of reading them."""
-        if configuration not in self.on_all_rows:
-            try:
-                self.on_all_rows[configuration] = read_all_seeds(
-                    configuration, self.task.name, self.task.metric, self.files
-                )
-            except UnusableError as error:
-                # The new error has the class of the old error, and names the
-                # configuration.
-                named_error = type(error)(f"{configuration.name}: {error}")
-                self.on_all_rows[configuration] = named_error
-        return self.on_all_rows[configuration]
+        try:
+            return read_all_seeds(
+                configuration, self.task.name, self.task.metric, self.files
+            )
+        except UnusableError as error:
+            # The new error has the class of the old error, and names the configuration.
+            return type(error)(f"{configuration.name}: {error}")
 
-    def of_scenario(self, configuration: Configuration, scenario: str) -> Predictions:
+    def _of_scenario(self, configuration: Configuration, scenario: str) -> Predictions:
         """Returns the predictions for the rows of a scenario; "" gives all rows.
 
         Raises:
@@ -130,10 +127,7 @@ class TaskPredictions:
         predictions = self.read(configuration)
         if isinstance(predictions, UnusableError):
             raise predictions
-        key = configuration, scenario
-        if key not in self.on_scenarios:
-            self.on_scenarios[key] = predictions.of_scenario(scenario)
-        return self.on_scenarios[key]
+        return predictions.of_scenario(scenario)
 
 
 def add_tests_of_task(

@@ -7,7 +7,7 @@ from mtl_cli.comparison.results import DatasetComparison, counted
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import split_settings
 from mtl_cli.comparison.task import Task
-from mtl_cli.core.errors import comma_list
+from mtl_cli.core.errors import comma_list, with_names
 
 MIN_SEEDS = 3  # configurations with fewer seeds get a warning
 MAX_UNSCORED = 12  # the largest number of configurations whose unscored runs are named
@@ -166,8 +166,3 @@ def undefined_metric_warnings(task: Task, split: str) -> list[str]:
                 seeds.append(f"{score.configuration.name} seed {seed} ({reason})")
     text = f"{task.name}: these seeds have no {task.metric} and are left out"
     return with_names(text, seeds)
-
-
-def with_names(text: str, names: list[str]) -> list[str]:
-    """Returns a warning that names runs, configurations or tasks; [] without names."""
-    return [f"{text}: {comma_list(names)}"] if names else []

@@ -32,6 +32,11 @@ class SweepOptions(Options):
             return 1
         return max(1, min(cores(), memory_bytes() // BYTES_PER_JOB))
 
+    @property
+    def timeout_seconds(self) -> float | None:
+        """The seconds after which a job is killed; None for no limit."""
+        return None if self.timeout_minutes is None else self.timeout_minutes * 60
+
 
 class CompareOptions(Options):
     """The keys that add jobs to a sweep, to compare the models of its jobs with.

@@ -30,13 +30,16 @@ def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
         values: the configuration. If only the schema lacks the key, the configuration
             holds the key.
     """
-    section = key.rpartition(".")[0]
-    if is_in_schema(key, values):
-        return (
-            f"{key}: the chosen YAML file of conf/{section} does not set this key; "
-            f"add the key to the file, or write +{key}=VALUE"
-        )
-    note = note_on_other_options(key, values)
+    section, _, name = key.rpartition(".")
+    note = ""
+    if option := chosen_class(section, values):
+        # `model_fields` would lack the keys of heads, gates and towers.
+        if name in option.model_json_schema()["properties"]:
+            return (
+                f"{key}: the chosen YAML file of conf/{section} does not set this key; "
+                f"add the key to the file, or write +{key}=VALUE"
+            )
+        note = note_on_other_options(section, name)
     if similar_keys := suggestions(key, values):
         message = f"unknown key '{key}'; did you mean {' or '.join(similar_keys)}?"
         return f"{message} {note}" if note else message
@@ -46,19 +49,8 @@ def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
     return f"{message}; {note}" if note else message
 
 
-def is_in_schema(key: str, values: dict[Any, Any]) -> bool:
-    """Whether the chosen option of a key's section has the key in its schema."""
-    section, _, name = key.rpartition(".")
-    option = chosen_class(section, values)
-    # `model_fields` would lack the keys of heads, gates and towers.
-    return option is not None and name in option.model_json_schema()["properties"]
-
-
-def note_on_other_options(key: str, values: dict[Any, Any]) -> str:
-    """Names the other options of a key's section that have the key; "" if none has."""
-    section, _, name = key.rpartition(".")
-    if chosen_class(section, values) is None:
-        return ""
+def note_on_other_options(section: str, name: str) -> str:
+    """Names the options of a section that have a key; "" if none has."""
     # A data set is a YAML file, not a class. In the group `dataset`, the only classes
     # are generators.
     setting = "dataset.generator" if section == "dataset" else section

@@ -113,6 +113,15 @@ def comma_list(items: Iterable[str], max_items: int = MAX_ITEMS) -> str:
     return f"{text} and {num_left_out} more" if num_left_out > 0 else text
 
 
+def with_names(text: str, names: list[str]) -> list[str]:
+    """Returns a line that ends in names, `TEXT: NAME, NAME`; no line without names.
+
+    A name is that of a run, a task or a feature, for example. A number in brackets may
+    follow it, as in "age (0.31)".
+    """
+    return [f"{text}: {comma_list(names)}"] if names else []
+
+
 def suggest(wrong: str, names: list[str], cutoff: float = 0.6) -> str:
     """Returns "; did you mean NAME?" for the name most similar to `wrong`, or "".
 

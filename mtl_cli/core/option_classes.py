@@ -68,7 +68,7 @@ def check_option_name(axis: str, name: object, message_start: str = "") -> None:
     names = option_names(axis)
     if name not in names:
         raise PydanticCustomError(
-            "unknown_name_message",
+            "unknown_name",
             "{message_start}is not one of: {names}{hint}",
             {
                 "message_start": message_start,

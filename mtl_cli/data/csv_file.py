@@ -191,11 +191,11 @@ class CsvFile:
         Raises:
             DataError: if a cell cannot be converted.
         """
-        error = first_cell_error(batch, self.request, self.options, self.sentinel_row)
+        error = first_cell_error(
+            batch, first_row, self.request, self.options, self.sentinel_row
+        )
         if error is not None:
-            row = first_row + error.row
-            located = RowError(error.message_start, row, error.problem)
-            raise DataError(f"{located} [{self.path}]")
+            raise DataError(f"{error} [{self.path}]")
 
     def find_ragged_row_error(self) -> RowError | None:
         """Returns the error about the first row with too many or too few cells."""

@@ -26,12 +26,17 @@ OPEN_QUOTE = (
 
 
 def first_cell_error(
-    batch: pa.RecordBatch, request: ColumnRequest, options: Csv, sentinel_row: bytes
+    batch: pa.RecordBatch,
+    first_row: int,
+    request: ColumnRequest,
+    options: Csv,
+    sentinel_row: bytes,
 ) -> RowError | None:
     """Returns the error about the first row with a cell that cannot be converted.
 
     Args:
         batch: the requested columns of some rows, with cells of bytes.
+        first_row: the number of the first of these rows, from 0.
         request: the columns, with their keys and types.
         options: the keys `dataset.csv.*`.
         sentinel_row: the bytes of the sentinel row, see `StreamWithSentinel`.
@@ -52,7 +57,7 @@ def first_cell_error(
             problem = f"is not UTF-8; {SAVE_AS_UTF8}"
         else:
             problem = not_a_number_message(cell, key)
-        errors.append(RowError(f"{key}: column '{column}'", row, problem))
+        errors.append(RowError(f"{key}: column '{column}'", first_row + row, problem))
     return min(errors, key=lambda error: error.row, default=None)
 
 

@@ -165,8 +165,9 @@ class Dataset(Options):
 
     def _check_scenario(self) -> None:
         if self.scenario is not None:
-            check_names("feature", [self.scenario], self.used_features, "scenario")
-            feature = self.used_features[self.scenario]
+            features = self.used_features
+            check_names("feature", [self.scenario], features, "scenario")
+            feature = features[self.scenario]
             if not feature.has_one_id:
                 raise ValueError(
                     f"scenario: {self.scenario} is a {feature.kind} feature; name a "

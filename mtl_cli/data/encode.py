@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from mtl_cli.columns.arrow_types import check_single_values
+from mtl_cli.columns.cells import empty_cells
 from mtl_cli.data.cache_entry import EntryWriter
 from mtl_cli.data.chunks import SplitRows
 from mtl_cli.data.column_request import ColumnRequest
@@ -197,12 +198,11 @@ class GroupCodes:
         column = table[self.column]
         check_single_values(f"dataset.group_column: '{self.column}'", column)
         encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
-        codes = [self.code(value) for value in encoded.dictionary.to_pylist()]
+        values = encoded.dictionary
+        codes = [
+            NO_GROUP if is_empty else self.codes.setdefault(value, len(self.codes))
+            for value, is_empty in zip(
+                values.to_pylist(), empty_cells(values), strict=True
+            )
+        ]
         return np.asarray(np.array(codes, "int32")[np.asarray(encoded.indices)])
-
-    def code(self, value: object) -> int:
-        """Returns the number of a value; a new value gets the next free number."""
-        is_nan = value != value  # only NaN differs from itself
-        if value is None or value == "" or is_nan:
-            return NO_GROUP
-        return self.codes.setdefault(value, len(self.codes))

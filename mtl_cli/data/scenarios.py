@@ -38,7 +38,9 @@ class RowScenarios:
 
     def rows_of(self, name: str) -> Array:
         """Returns the indices of the rows of a scenario, ascending."""
-        return np.flatnonzero(self.row_names == name)
+        if name not in self.names:
+            return np.empty(0, np.intp)
+        return np.flatnonzero(self.indices == self.names.index(name))
 
     @property
     def masks(self) -> dict[str, Array]:

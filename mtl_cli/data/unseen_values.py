@@ -63,30 +63,34 @@ class UnseenValues:
         """
         lines = []
         for name, num_unseen in self.unseen_rows.items():
-            first = self.first_values.get(name)
-            is_misspelt = first is not None and first.known_spelling is not None
+            misspelt = self.first_values.get(name)
+            if misspelt is not None and misspelt.known_spelling is None:
+                misspelt = None
             are_most = self.num_rows >= MIN_ROWS and num_unseen > self.num_rows / 2
-            if only_suspicious and not is_misspelt and not are_most:
+            if only_suspicious and misspelt is None and not are_most:
                 continue
+            description = self.description(name, misspelt)
             lines.append(
                 f"{name}: {num_unseen:,} of {self.num_rows:,} rows "
-                f"({num_unseen / self.num_rows:.1%}) have {self.description(name)}; "
-                "such a value is taken as unknown"
+                f"({num_unseen / self.num_rows:.1%}) have {description}; such a value "
+                "is taken as unknown"
             )
         return lines
 
-    def description(self, name: str) -> str:
-        """Returns how a warning describes the unseen values of a feature."""
+    def description(self, name: str, misspelt: UnseenValue | None) -> str:
+        """Returns how a warning describes the unseen values of a feature.
+
+        `misspelt` is the first of them if the training rows spell it otherwise.
+        """
         text = "a value that no training row has"
         # The feature that owns the embedding table counts the values.
         owner = self.features.by_name[name].table_owner(name)
         min_count = getattr(self.features.by_name[owner], "min_count", 1)
         if min_count > 1:
             text = f"a value that training rows hold less than {min_count} times"
-        first = self.first_values.get(name)
-        if first is not None and first.known_spelling is not None:
+        if misspelt is not None:
             text += (
-                f", such as {first.value!r}; training rows have "
-                f"{first.known_spelling!r}"
+                f", such as {misspelt.value!r}; training rows have "
+                f"{misspelt.known_spelling!r}"
             )
         return text

@@ -1,6 +1,7 @@
 """The profile of a column: the kind of its values, and how often each value occurs."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -119,14 +120,18 @@ class ColumnProfile:
             return np.full(len(self.codes), np.nan)
         return np.where(self.codes < 0, np.nan, self.numbers[self.codes])
 
+    @cached_property
+    def is_text(self) -> npt.NDArray[np.bool_]:
+        """Whether each of `values` is a text that is not a number."""
+        return ~matches(self.values, NUMBER)
+
     def non_numbers(self) -> tuple[list[str], int]:
         """Returns texts that are not numbers, and the number of cells with such a text.
 
         At most `MAX_NON_NUMBERS` texts are returned; the number counts all cells.
         """
-        is_other = ~matches(self.values, NUMBER)
-        values = self.values.filter(pa.array(is_other)).slice(0, MAX_NON_NUMBERS)
-        return values.to_pylist(), int(self.counts[is_other].sum())
+        values = self.values.filter(self.is_text).slice(0, MAX_NON_NUMBERS)
+        return values.to_pylist(), int(self.counts[self.is_text].sum())
 
     def split(self, separator: str) -> "ColumnProfile":
         """Returns the profile of the lists into which a separator splits the texts."""

@@ -21,7 +21,7 @@ MIN_COMMON_SHARE_OF_IDS = 0.5
 def notes_on_shared_tables(proposals: list[ColumnProposal]) -> list[str]:
     """Returns a note for each list of ids: how it can use another feature's table."""
     features = [proposal for proposal in proposals if proposal.is_feature]
-    lists = [p for p in features if p.column.elements is not None]
+    lists = [(p, p.column.elements) for p in features if p.column.elements is not None]
     ids = [
         p.column
         for p in features
@@ -29,20 +29,17 @@ def notes_on_shared_tables(proposals: list[ColumnProposal]) -> list[str]:
     ]
     return [
         note_on_shared_table(list_feature, id_column)
-        for list_feature, id_column in product(lists, ids)
-        if holds_ids_of(list_feature.column, id_column)
+        for (list_feature, elements), id_column in product(lists, ids)
+        if holds_ids_of(elements, id_column)
     ]
 
 
-def holds_ids_of(list_column: ColumnProfile, id_column: ColumnProfile) -> bool:
-    """Whether the values of a list are the ids of another column.
+def holds_ids_of(elements: ColumnProfile, id_column: ColumnProfile) -> bool:
+    """Whether the elements of a column's lists are the ids of another column.
 
     Nearly all values of the list must be ids, and half of the ids must be values of the
     list.
     """
-    elements = list_column.elements
-    if elements is None:
-        return False
     min_common = max(
         MIN_COMMON_SHARE_OF_LIST * elements.num_distinct,
         MIN_COMMON_SHARE_OF_IDS * id_column.num_distinct,

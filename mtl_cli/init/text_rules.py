@@ -23,7 +23,7 @@ from mtl_cli.init.column_proposal import (
 )
 from mtl_cli.init.column_summary import shorten
 from mtl_cli.init.name_hints import suggests_id
-from mtl_cli.init.value_kinds import NUMBER, matches
+from mtl_cli.init.value_kinds import matches
 
 DATE = (
     r"^([0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{2,4})"
@@ -34,8 +34,7 @@ DATE_WITH_MONTH = (  # Jan 19, 2026 or 19 January 2026
     rf"(?i)^({MONTH}[ -][0-9]{{1,2}},?|[0-9]{{1,2}}\.?[ -]{MONTH},?)[ -][0-9]{{2,4}}"
     r"([ T].*)?$"
 )
-# A comma is a decimal comma or separates thousands. In lists of ids of three digits,
-# such as 100,200, no cell begins with fewer digits.
+# The comma is a decimal comma or separates thousands.
 THOUSANDS = r"^-?[0-9]{1,3}(,[0-9]{3}){1,3}$"
 FEWER_DIGITS_FIRST = r"^-?[0-9]{1,2},"
 MIN_SHARE_OF_FEWER_DIGITS = 0.1
@@ -106,17 +105,24 @@ def convertible_text(column: ColumnProfile) -> ColumnProposal | None:
         )
         keys = numeric_keys(column, missing=True)
         return ColumnProposal(column, "left out", keys, warning=warning)
-    is_text = ~matches(column.values, NUMBER)
-    if column.num_distinct < 2 or is_text.mean() < MIN_SHARE_OF_TEXTS:
+    if column.num_distinct < 2 or column.is_text.mean() < MIN_SHARE_OF_TEXTS:
         return None
-    values = column.values.filter(pa.array(is_text))
+    values = column.values.filter(column.is_text)
     for pattern, remark in CONVERTIBLE_TEXT.items():
         if matches(values, pattern).mean() <= MIN_MATCHING_SHARE:
             continue
-        fewer_digits = matches(values, FEWER_DIGITS_FIRST).mean()
-        if pattern != THOUSANDS or fewer_digits >= MIN_SHARE_OF_FEWER_DIGITS:
-            return leave_out(column, remark)
+        if pattern == THOUSANDS and are_lists_of_three_digits(values):
+            continue
+        return leave_out(column, remark)
     return None
+
+
+def are_lists_of_three_digits(values: pa.Array) -> bool:
+    """Whether texts such as 100,200 are lists of ids, and not numbers.
+
+    Numbers with separators of thousands, such as 6,405, often begin with fewer digits.
+    """
+    return bool(matches(values, FEWER_DIGITS_FIRST).mean() < MIN_SHARE_OF_FEWER_DIGITS)
 
 
 def list_column(column: ColumnProfile) -> ColumnProposal | None:

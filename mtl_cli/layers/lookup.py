@@ -54,7 +54,6 @@ class GroupColumns(NamedTuple):
 
     Attributes:
         ids: the positions of columns in the input `ids`.
-        reads_all_ids: whether these are all columns of `ids`.
         sequences: the block of each sequence, and its columns in the inputs `sequences`
             and `sequence_weights`.
         tables: the table that each column reads: first the columns of `ids`, then the
@@ -62,7 +61,6 @@ class GroupColumns(NamedTuple):
     """
 
     ids: list[int]
-    reads_all_ids: bool
     sequences: list[tuple[Block, slice]]
     tables: list[str | None]
 
@@ -79,7 +77,7 @@ def columns_of_group(layout: Layout, group: TableGroup) -> GroupColumns:
     ]
     tables = [id_tables[i] for i in ids]
     tables += [block.table for block, _ in sequences for _ in range(block.width)]
-    return GroupColumns(ids, len(ids) == len(id_tables), sequences, tables)
+    return GroupColumns(ids, sequences, tables)
 
 
 def look_up(
@@ -114,7 +112,7 @@ def look_up(
 def select_ids(inputs: dict[str, Tensor], columns: GroupColumns) -> Tensor:
     """Puts all ids that a group looks up side by side, `(batch, columns)`."""
     ids = []
-    if columns.ids and columns.reads_all_ids:
+    if columns.ids and len(columns.ids) == inputs["ids"].shape[1]:
         ids = [inputs["ids"]]  # nothing is copied
     elif columns.ids:
         ids = [ops.take(inputs["ids"], columns.ids, axis=1)]

@@ -51,6 +51,7 @@ class CrossStitch(Sharing):
         routes = [
             Route(t, [Expert(s) for s in range(num_tasks)]) for t in range(num_tasks)
         ]
+        start = self._initial_matrix(num_tasks)
         for level, width in enumerate(self.bottom_units, start=1):
             name = f"level_{level}"
             f = self.networks(num_tasks, [width], name=f"{name}_bottoms")
@@ -58,7 +59,7 @@ class CrossStitch(Sharing):
             if num_tasks > 1:
                 stitch = StaticWeights(
                     routes,
-                    start=self._initial_matrix(num_tasks),
+                    start=start,
                     scale=self.stitch_scale,
                     name=f"{name}_stitches",
                 )
@@ -67,8 +68,8 @@ class CrossStitch(Sharing):
         return x  # z_t, (tasks, batch, units)
 
     def _initial_matrix(self, num_tasks: int) -> list[list[float]]:
-        """Returns A_0, for two tasks or more."""
-        off_diagonal = (1 - self.stitch_start) / (num_tasks - 1)
+        """Returns A_0, the matrix of each level before the training."""
+        off_diagonal = (1 - self.stitch_start) / max(num_tasks - 1, 1)
         return [
             [self.stitch_start if s == t else off_diagonal for s in range(num_tasks)]
             for t in range(num_tasks)

@@ -30,7 +30,8 @@ def nodes_of(model: keras.Model, tasks: Sequence[str]) -> list[Node]:
     """
     nodes: list[Node] = []
     calls = calls_of(model)
-    inputs = inputs_of_calls(calls)
+    call_of = calls_by_output(calls)
+    inputs = inputs_of_calls(calls, call_of)
     sums = [call for call in calls if is_sum_of_mixtures(call, inputs)]
     summands = {source for call in sums for source in inputs[call]}
     # The nodes that each call's result comes from: the call's own node or, if the call
@@ -43,7 +44,6 @@ def nodes_of(model: keras.Model, tasks: Sequence[str]) -> list[Node]:
             nodes.append(node_of(call.operation, tasks, sources))
             sources = [len(nodes) - 1]
         origins[call] = sources
-    call_of = calls_by_output(calls)
     outputs = {
         name: origins[call_of[id(tensor)]] for name, tensor in model.output.items()
     }
@@ -55,15 +55,19 @@ def nodes_of(model: keras.Model, tasks: Sequence[str]) -> list[Node]:
 
 def calls_by_output(calls: Sequence[Call]) -> dict[int, Call]:
     """Returns {`id` of a tensor: the call that computes the tensor}."""
-    return {id(tensor): call for call in calls for tensor in call.output_tensors}
-
-
-def inputs_of_calls(calls: Sequence[Call]) -> dict[Call, list[Call]]:
-    """Returns {call: the calls whose results it reads, without repetitions}."""
     # The attribute `_keras_history` of a tensor also names a call. But this call may
     # belong to another model, which Keras has made of the same tensors: `training.step`
     # makes such models.
-    call_of = calls_by_output(calls)
+    return {id(tensor): call for call in calls for tensor in call.output_tensors}
+
+
+def inputs_of_calls(
+    calls: Sequence[Call], call_of: dict[int, Call]
+) -> dict[Call, list[Call]]:
+    """Returns {call: the calls whose results it reads, without repetitions}.
+
+    `call_of` comes from `calls_by_output`.
+    """
     return {
         call: list(dict.fromkeys(call_of[id(tensor)] for tensor in call.input_tensors))
         for call in calls

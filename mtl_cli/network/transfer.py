@@ -58,10 +58,11 @@ def match(
                 matched.fresh.append(name)
             continue
         earlier_shape = block_shape(earlier_shapes, source)
-        num_rows, *_ = block_shape(new_shapes, target)
-        if name.part == "embeddings" and earlier_shape[0] <= num_rows:
+        shape = block_shape(new_shapes, target)
+        if name.part == "embeddings" and earlier_shape[0] <= shape[0]:
             target = first_rows(target, earlier_shape[0])
-        if block_shape(new_shapes, target) == earlier_shape:
+            shape = (earlier_shape[0], *shape[1:])
+        if shape == earlier_shape:
             matched.copies.append(Copy(source, target))
         else:
             matched.changed.append(name)

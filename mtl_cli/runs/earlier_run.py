@@ -162,11 +162,12 @@ def continued_from(
     """
     features, labels, earlier_config = earlier
     # {feature that does not go on: the reason}
+    new_features = config.dataset.used_features
     reasons = reasons_not_continued(
-        config.dataset.used_features, features.by_name, config.start_from.refit
+        new_features, features.by_name, config.start_from.refit
     )
     messages = [f"feature {name} {reason}" for name, reason in reasons.items()]
-    going_on = [name for name in config.dataset.used_features if name not in reasons]
+    going_on = {name: f for name, f in new_features.items() if name not in reasons}
     if not going_on:
         listed = "; ".join(f"{name} {reason}" for name, reason in reasons.items())
         raise ConfigError(
@@ -176,9 +177,8 @@ def continued_from(
     learnt = {name: dict(features.learnt[name]) for name in going_on}
     for values in learnt.values():
         values.pop("embedding_dim", None)
-    for name, length in kept_vector_lengths(config, earlier).items():
-        if name in learnt:
-            learnt[name]["embedding_dim"] = length
+    for name, length in kept_vector_lengths(config, earlier, going_on).items():
+        learnt[name]["embedding_dim"] = length
     tasks = continued_tasks(config, earlier_config, messages)
     hashes = {key: environment.get(key) for key in ("config_hash", "data_hash")}
     return EarlierRun(
@@ -190,20 +190,23 @@ def continued_from(
     )
 
 
-def kept_vector_lengths(config: Config, earlier: LearntModel) -> dict[str, int]:
+def kept_vector_lengths(
+    config: Config, earlier: LearntModel, going_on: dict[str, Feature]
+) -> dict[str, int]:
     """Returns {feature: length of its vectors} where `auto` must not change the length.
 
     The dimension `auto` follows from the size of the vocabulary. A vocabulary that
     grows must not change the dimension. So if both runs ask for `auto`, the dimension
     of the earlier run is kept.
+
+    `going_on` are the new run's features that go on, {name: feature}.
     """
     lengths = {}
     for name, table in earlier.features.layout.tables.items():
-        feature = config.dataset.used_features.get(name)
-        if feature is None:
+        if name not in going_on:
             continue
         earlier_feature = earlier.features.by_name[name]
-        dim = embedding_dim(config, feature)
+        dim = embedding_dim(config, going_on[name])
         earlier_dim = embedding_dim(earlier.config, earlier_feature)
         if dim == earlier_dim == "auto":
             lengths[name] = table.vector_length("auto")

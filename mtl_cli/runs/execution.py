@@ -56,8 +56,8 @@ def execute(request: RunRequest) -> tuple[Path, bool]:
         config = check(request.composed)
         strategy = config.trainer.strategy
         is_evaluator = cluster.is_evaluator(strategy)
-        is_worker = not is_evaluator and cluster.rank(strategy) != 0
-        if not is_evaluator and not is_worker:  # this process is the chief
+        rank = 0 if is_evaluator else cluster.rank(strategy)
+        if not is_evaluator and rank == 0:  # this process is the chief
             start = choose_start(config, request.folder, request.is_named_by_time)
     finally:
         # Only the chief of a run that is not finished writes to a run folder. A resumed
@@ -67,8 +67,8 @@ def execute(request: RunRequest) -> tuple[Path, bool]:
     if is_evaluator:
         sys.stdout.write("mtl-train: no evaluator is needed: the chief validates\n")
         return request.folder, False
-    if is_worker:
-        execute_as_worker(config, request, cluster.rank(strategy))
+    if rank:
+        execute_as_worker(config, request, rank)
         return request.folder, True
     if start is None:
         report_finished_run(config, request.folder)

@@ -67,12 +67,14 @@ def run(
 
     timer.end_stage("load TensorFlow")
 
-    connected = connect_and_build(
-        config, folder, console, data, vectors, earlier, checkpoint
-    )
+    connected = connect_and_build(config, folder, console, data, earlier, checkpoint)
     if connected is None:  # the chief has finished the run already
         return {}
     replicas, network, environment = connected
+    network = write_first_weights(
+        network, config, folder, console, data, vectors, earlier
+    )
+    print_size(config, console, environment, data.splits["train"].num_rows)
     timer.end_stage("build the network")
 
     minutes = config.trainer.checkpoint_minutes
@@ -117,7 +119,6 @@ def connect_and_build(
     folder: RunFolder,
     console: Console,
     data: Data,
-    vectors: dict[str, pretrained.PretrainedVectors],
     earlier: EarlierRun | None,
     checkpoint: Checkpoint | None,
 ) -> "tuple[Replicas, Network, dict[str, Any]] | None":
@@ -136,31 +137,31 @@ def connect_and_build(
     if replicas is None:
         return None
     network = build(config, data.features.layout, data.labels)
-    num_parameters = network.logits.count_params()
-    num_rows = data.splits["train"].num_rows
+    length = config.trainer.length(data.splits["train"].num_rows)
     environment |= {
         "processes": replicas.size,
-        "parameters": num_parameters,
-        "length": config.trainer.length(num_rows)._asdict(),
+        "parameters": network.logits.count_params(),
+        "length": length._asdict(),
     }
     if checkpoint is not None:
         warn_of_changes(checkpoint.values["environment"], environment, console)
     folder.write_json("environment.json", environment)
-    network = write_first_weights(
-        network, config, folder, console, data, vectors, earlier
-    )
-    print_size(config, console, num_parameters, num_rows)
     return replicas, network, environment
 
 
 def print_size(
-    config: Config, console: Console, num_parameters: int, num_rows: int
+    config: Config, console: Console, environment: dict[str, Any], num_rows: int
 ) -> None:
     """Prints the size of a network, and warns if it is too large for its training rows.
 
-    `num_rows` is the number of training rows.
+    Args:
+        config: the configuration.
+        console: prints the lines.
+        environment: the content of `environment.json`.
+        num_rows: the number of training rows.
     """
-    batch_size = config.trainer.length(num_rows).batch_size
+    num_parameters: int = environment["parameters"]
+    batch_size = environment["length"]["batch_size"]
     console.print_line(
         f"{config.model.name} on {config.encoder.name}: {num_parameters:,} parameters, "
         f"batches of {batch_size} rows, tasks {', '.join(config.chosen_tasks)}"

@@ -9,7 +9,7 @@ from enum import Enum, auto
 from pathlib import Path
 
 from mtl_cli.core.atomic_write import write_text
-from mtl_cli.core.errors import MtlError
+from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, MtlError
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.trackers.base import Tracker
 
@@ -68,5 +68,5 @@ def last_epoch_sent(tracker: Tracker, folder: Path) -> int:
     try:
         record = read_json_object(folder / RECORD)
         return int(record["epoch"]) if record["tracker"] == tracker.name else 0
-    except (OSError, ValueError, LookupError, TypeError, OverflowError):
+    except DAMAGED_FILE_ERRORS:
         return 0

@@ -172,8 +172,10 @@ def error_on_rest(
     Returns: None if the error on all rows is unknown, or if the slice is not small, see
         `SMALL_FRACTION`.
     """
+    if error_on_all is None:
+        return None
     fraction_inside = is_inside.mean()
-    if error_on_all is None or fraction_inside >= SMALL_FRACTION:
+    if fraction_inside >= SMALL_FRACTION:
         return None
     standard_error = error_on_all.standard_error / float(np.sqrt(1 - fraction_inside))
     return error_on_all._replace(standard_error=standard_error)

@@ -137,7 +137,7 @@ def launcher_failure_message(error: Exception) -> str:
 def running_records(sweep: Path) -> list[JobRecord]:
     """Returns the records of the jobs that have a process, on any machine.
 
-    A damaged record is left out: `Session.finish` reports it.
+    A damaged record is left out.
     """
     records = []
     for path in record_paths(sweep):

@@ -115,7 +115,7 @@ def new_engine(url: str) -> sqlalchemy.engine.Engine:
         ConfigError: if the URL is wrong, or the driver of the database is missing.
     """
     try:
-        return sqlalchemy.create_engine(sqlalchemy.engine.make_url(url))
+        return sqlalchemy.create_engine(url)
     except sqlalchemy.exc.ArgumentError:
         # The text of this error holds the password.
         raise ConfigError(

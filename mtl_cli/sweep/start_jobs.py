@@ -83,7 +83,7 @@ def start_jobs(composed: DictConfig) -> Objective:
             if not is_basic:
                 wait_for_equal_job(job)
             if not skip_if_done(job):
-                timeout = timeout_seconds(runs.options)
+                timeout = runs.options.timeout_seconds
                 job_processes.start_process(job, jobs_at_once, timeout)
     if not is_basic:
         wait_unless_stopped(sweep)
@@ -109,12 +109,6 @@ def requested_runs(composed: Variant) -> RequestedRuns:
     except (ConfigError, LookupError, TypeError, ValueError):
         options = SweepOptions(jobs="auto", timeout_minutes=None)
         return RequestedRuns([composed], 1, options)
-
-
-def timeout_seconds(options: SweepOptions) -> float | None:
-    """Returns the seconds after which a job is killed; None for no limit."""
-    minutes = options.timeout_minutes
-    return None if minutes is None else minutes * 60
 
 
 def new_jobs(variants: list[Variant], threads: int) -> list[Job]:

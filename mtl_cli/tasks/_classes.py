@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from pydantic import BeforeValidator, Field, field_validator
 
-from mtl_cli.core.errors import DataError, RowError, shown, suggest
+from mtl_cli.core.errors import DataError, shown, suggest
 from mtl_cli.metrics.curves import roc_curve
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.pages.line_plots import Line, LinePlot
@@ -62,7 +62,7 @@ class ClassTask(Task):
         An empty cell becomes NaN.
         """
         from mtl_cli.columns.cells import cells_equal, empty_cells
-        from mtl_cli.columns.numeric import first_wrong
+        from mtl_cli.columns.numeric import CellError, first_wrong
 
         labels = np.full(len(column), np.nan, "float32")
         empty = empty_cells(column)
@@ -77,12 +77,13 @@ class ClassTask(Task):
         if wrong := first_wrong(np.isnan(labels) & ~empty):
             row, count_text = wrong
             wrong_value = column[row].as_py()
-            raise RowError(
+            hint = suggest(str(wrong_value), [str(v) for v in self.classes])
+            raise CellError(
                 message_start,
                 row,
-                f"holds {shown(wrong_value)}, which is not in `classes` "
-                f"({count_text}); correct the value, or add it to `classes`"
-                f"{suggest(str(wrong_value), [str(v) for v in self.classes])}",
+                f"holds {shown(wrong_value)}, which is not in `classes`",
+                f"correct the value, or add it to `classes`{hint}",
+                count_text,
             )
         return labels
 

@@ -145,11 +145,10 @@ class StreamFeed:
             next_table = reader.submit(self.read, first_blocks)
             for next_blocks in [*later_blocks, None]:  # None: there is no next buffer
                 table = concatenate([*left_over, next_table.result()])
-                is_last = next_blocks is None
                 if next_blocks is not None:
                     next_table = reader.submit(self.read, next_blocks)
                 order = random.permutation(table.num_rows)
-                num_left_over = 0 if is_last else table.num_rows % share
+                num_left_over = 0 if next_blocks is None else table.num_rows % share
                 num_rows = table.num_rows - num_left_over
                 num_steps = math.ceil(num_rows / share)
                 # The steps are compiled for one shape, so all buffers have this shape.

@@ -71,7 +71,6 @@ class Step:
         self.gradients = Gradients(
             config, network, self.model, self.tables, self.balancer, replicas.size
         )
-        self.choose_compiled_parts(compile_parts=False)
 
     def choose_compiled_parts(self, compile_parts: bool) -> None:
         """Marks parts of a step for XLA, which compiles each part at its first call.

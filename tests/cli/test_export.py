@@ -122,6 +122,14 @@ def test_full_disk_leaves_the_earlier_export(
     assert exports("--verify", tmp_path / "model") == 0
 
 
+def assert_full_disk_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Checks the message about the export `model`, and that nothing is left of it."""
+    err = capsys.readouterr().err
+    full = "cannot write {}: No space left on device; mend that"
+    assert full.format(folder / "model") in err and err.count("\n") == 1
+    assert list(folder.iterdir()) == []
+
+
 def test_full_disk_that_tensorflow_reports_ends_in_one_line(
     run: Path,
     tmp_path: Path,
@@ -134,10 +142,7 @@ def test_full_disk_that_tensorflow_reports_ends_in_one_line(
 
     monkeypatch.setattr(tf.saved_model, "save", save)
     assert exports(run, tmp_path / "model") == 1
-    err = capsys.readouterr().err
-    full = "cannot write {}: No space left on device; mend that"
-    assert full.format(tmp_path / "model") in err and err.count("\n") == 1
-    assert list(tmp_path.iterdir()) == []
+    assert_full_disk_is_told(tmp_path, capsys)
 
 
 def test_full_disk_that_mlflow_reports_ends_in_one_line(
@@ -152,10 +157,7 @@ def test_full_disk_that_mlflow_reports_ends_in_one_line(
     monkeypatch.setattr(SavedModel, "write", lambda *_: None)
     monkeypatch.setattr("mlflow.utils.model_utils._copy_file_or_tree", copy)
     assert exports(run, tmp_path / "model", "--format", "mlflow") == 1
-    err = capsys.readouterr().err
-    full = "cannot write {}: No space left on device; mend that"
-    assert full.format(tmp_path / "model") in err and err.count("\n") == 1
-    assert list(tmp_path.iterdir()) == []
+    assert_full_disk_is_told(tmp_path, capsys)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
