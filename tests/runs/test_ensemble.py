@@ -196,7 +196,7 @@ def test_command_averages_the_seeds_of_a_sweep_and_keeps_stdout_for_the_comparis
     sweep: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     runs = sweep / "runs"
-    assert command.run(command.arguments([str(runs), "--json", "--ensemble"])) == 0
+    assert command.compare(command.arguments([str(runs), "--json", "--ensemble"])) == 0
     out, err = capsys.readouterr()
     assert json.loads(out)["configurations"]
     assert "the only configuration with several seeds" in err
@@ -204,8 +204,8 @@ def test_command_averages_the_seeds_of_a_sweep_and_keeps_stdout_for_the_comparis
     table = mtl_cli.compare(runs).to_frame()
     assert set(table["ensemble"].dropna()) == {"[1,2]"}
     with pytest.raises(MtlError, match="exists; name a new folder"):
-        command.run(command.arguments([str(runs), "--ensemble"]))
+        command.compare(command.arguments([str(runs), "--ensemble"]))
     with pytest.raises(MtlError, match="name the folder to write"):
         folders = map(str, seeds_of(sweep))
-        command.run(command.arguments([*folders, "--ensemble"]))
+        command.compare(command.arguments([*folders, "--ensemble"]))
     shutil.rmtree(runs / "ensemble")
