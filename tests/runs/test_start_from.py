@@ -12,23 +12,25 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from helpers.composition import composed
 from helpers.interrupted_runs import read_tensors
 from helpers.networks import MODELS, SCENARIO_MODELS
 from helpers.planted_data import config, parquet, planted, run_in, values
-from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.start_from import PARTS, StartFrom
 from mtl_cli.core.errors import ConfigError, DataError, MtlError
-from mtl_cli.core.paths import conf_folder
 from mtl_cli.data.continued_features import extend_learnt
-from mtl_cli.data.load import cache_key
+from mtl_cli.data.load import cache_key, load
 from mtl_cli.network.blocks import BlockName
-from mtl_cli.network.parts import part_of_layers
+from mtl_cli.network.build import build
+from mtl_cli.network.parts import freeze, part_of_layers
 from mtl_cli.runs import earlier_run, saved_model
 from mtl_cli.runs.earlier_weights import goes_on
 from mtl_cli.training.checkpoint import write_arrays
+from mtl_cli.training.progress import Progress
+from mtl_cli.training.train import train
 
 FEATURES: dict[str, Any] = {
     "user": {"kind": "sparse"},
@@ -544,39 +546,30 @@ def test_piece_that_the_towers_of_all_tasks_share_goes_on() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_each_frozen_part_of_each_model_stays_bit_by_bit(
-    model: str, days: dict[str, Path], tmp_path: Path
+    model: str, days: dict[str, Path], eager: None
 ) -> None:
     """With all that could move weights: decay, an L2 penalty, batch statistics."""
     tasks = {"click": TASKS["click"], "buy": {"label": "buy", "kind": "binary"}}
-    data = values(days["day1"], FEATURES, tasks)
-    data |= {"scenario": "item"} if model in SCENARIO_MODELS else {}
+    dataset = values(days["day1"], FEATURES, tasks)
+    dataset |= {"scenario": "item"} if model in SCENARIO_MODELS else {}
     settings = [f"model={model}", "encoder=dcn", "model.batch_norm=true"]
     settings += ["optimizer=adamw", "optimizer.weight_decay=0.1", "model.l2=0.01"]
-    settings += [
-        "encoder.l2_embedding=0.01",
-        "trainer.epochs=1",
-        "trainer.patience=null",
-    ]
-    settings += ["trainer.compile=false", "trainer.batch_size=50"]
-
-    def run(folder: Path, *more: str) -> Any:
-        with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-            composed = compose("config", [*settings, *more])
-        keys: Any = OmegaConf.to_container(composed, resolve=True)
-        run_in(folder, Config.model_validate(keys | {"dataset": data}))
-        return saved_model.load(folder).network
-
-    first = run(tmp_path / "first")
-    (tmp_path / "first" / "status.json").write_text('{"status": "done"}')
-    parts = part_of_layers(first)
+    settings += ["encoder.l2_embedding=0.01", "trainer.batch_size=100"]
+    settings += ["trainer.compile=false", "trainer.epochs=1", "trainer.patience=null"]
+    keys: Any = OmegaConf.to_container(composed(*settings), resolve=True)
+    chosen = Config.model_validate(keys | {"dataset": dataset})
+    data = load(chosen.dataset, chosen.outputs)
     for part in PARTS:
-        start = [f"start_from.run={tmp_path / 'first'}", f"start_from.freeze=[{part}]"]
-        new = run(tmp_path / part, *start)
-        layers = zip(first.logits.layers, new.logits.layers, strict=True)
+        network = build(chosen, data.features.layout, data.labels)
+        parts = part_of_layers(network)
+        freeze(network, [part])
+        layers = [layer for layer in network.logits.layers if layer.weights]
+        before = {layer.name: layer.get_weights() for layer in layers}
+        train(chosen, network, data.splits["train"], None, Progress())
         moved = {
-            parts[old.name]
-            for old, now in layers
-            for a, b in zip(old.weights, now.weights, strict=True)
-            if (a.numpy() != b.numpy()).any()
+            parts[layer.name]
+            for layer in layers
+            for old, now in zip(before[layer.name], layer.get_weights(), strict=True)
+            if (old != now).any()
         }
         assert moved == set(parts.values()) - {part}
