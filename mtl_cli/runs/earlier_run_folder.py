@@ -8,7 +8,7 @@ from mtl_cli.core.other_files import check_entries
 from mtl_cli.core.run_folder import STATUS, SUBFOLDERS, status_of
 
 KEY = "start_from.run"
-# A path below these folders may block, or never end, when it is read.
+# Reading a file below one of these folders may block, or never end.
 SYSTEM_FOLDERS = ("/proc", "/sys", "/dev")
 
 

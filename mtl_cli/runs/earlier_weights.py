@@ -1,7 +1,8 @@
 """Copies the weights and the optimizer's state of an earlier run into a new network.
 
-Features and tasks that go on keep their weights; `runs/earlier_run.py` says which do.
-All other weights start fresh: they keep their initial values.
+A feature or a task *goes on* if both runs define it with the same keys. Its weights are
+copied from the earlier run if they fit the new network. Weights that are not copied
+*start fresh*: they keep the initial values of the new network.
 """
 
 import re
@@ -41,7 +42,8 @@ def start_from(
 
     A resumed run copies no weights: it will read all weights from its checkpoint.
 
-    Returns: the network, with the earlier optimizer's state if the optimizer goes on.
+    Returns: the network, with the state of the earlier optimizer if this run continues
+        that optimizer.
     """
     if not earlier.is_kept:
         network, earlier = take_weights(network, config, features, earlier)
@@ -125,7 +127,7 @@ def layer_messages(
 
 
 def load_earlier_model(path: Path) -> TrainedModel:
-    """Loads the model of an earlier run, and keeps Keras' precision of this run.
+    """Loads the model of an earlier run, without changing Keras' dtype policy.
 
     Raises:
         DataError: if the model is missing or damaged.
@@ -136,21 +138,20 @@ def load_earlier_model(path: Path) -> TrainedModel:
     except DataError as error:
         raise DataError(f"{KEY}: {error}") from None
     finally:
-        # Building the earlier network has set the policy of the earlier run.
+        # Building the earlier network has set the dtype policy of the earlier run.
         keras.config.set_dtype_policy(policy)
 
 
 def goes_on(name: BlockName, earlier: EarlierRun) -> bool:
-    """Whether the feature or the task that a block belongs to goes on.
+    """Whether a block may be copied: its feature or its task goes on, or it has none.
 
     Only blocks of embeddings belong to a feature, and only blocks of towers to a task.
-    All other blocks go on.
     """
     if name.part == "embeddings":
         return name.owner in earlier.learnt
     if name.part == "towers":
-        # A task can have a tower for each scenario: `click 1`, `click 2`. The owner ""
-        # stands for the towers of all tasks.
+        # A task can have a tower for each scenario: `click 1`, `click 2`. Weights that
+        # the towers of all tasks share have the owner "".
         task = re.sub(r" \d+$", "", name.owner)
         return name.owner in ("", *earlier.tasks) or task in earlier.tasks
     return True

@@ -60,8 +60,8 @@ def execute(request: RunRequest) -> tuple[Path, bool]:
         if not is_evaluator and rank == 0:  # this process is the chief
             start = choose_start(config, request.folder, request.is_named_by_time)
     finally:
-        # Only the chief of a run that is not finished writes to a run folder. A resumed
-        # run may have another folder than the request.
+        # Hydra has made the requested folder. This process does not need it if it
+        # starts no run as the chief, or resumes a run in another folder.
         if start is None or start.run_folder.path != request.folder:
             remove_if_empty(request.folder)
     if is_evaluator:
@@ -74,6 +74,7 @@ def execute(request: RunRequest) -> tuple[Path, bool]:
         report_finished_run(config, request.folder)
         return request.folder, False
     path = start.run_folder.path
+    # A check of the data keeps its folder only if the user has named the folder.
     leaves_no_folder = config.check_only and request.is_named_by_time
     with removed_folder(path) if leaves_no_folder else contextlib.nullcontext():
         execute_in_folder(config, start, request)
@@ -81,7 +82,7 @@ def execute(request: RunRequest) -> tuple[Path, bool]:
 
 
 def report_finished_run(config: "Config", run: Path) -> None:
-    """Prints the scores of a finished run, and tells its other workers to end."""
+    """Prints the scores of a finished run, and tells the other workers to end."""
     from mtl_cli.distributed import cluster, rendezvous
     from mtl_cli.runs.resume import report_finished
 
@@ -95,8 +96,9 @@ def report_finished_run(config: "Config", run: Path) -> None:
 def removed_folder(path: Path) -> Iterator[None]:
     """Removes a run folder after the block.
 
-    If the block raises an error that is neither a message for the user nor a stop, the
-    folder stays, because it holds the traceback.
+    The folder stays after an unexpected error, because it holds the traceback. Expected
+    are errors with a message for the user (`MtlError`), a stop by a signal, and a
+    closed output.
     """
     holds_traceback = False
     try:

@@ -1,8 +1,10 @@
 """Exports the model of a run to another format, and checks exports.
 
-An export holds example rows with the predictions of the run. To replay the example rows
-is to predict them with the export, and to compare these predictions with the
-predictions of the run. The example rows are made up: they are no rows of the data.
+An export holds example rows, which are made up, and the predictions of the run for
+them. To *replay* the example rows means to predict them with the export, and to compare
+the result with the predictions of the run.
+
+A *constant* is a column that has one fixed value in the export, see the option `--set`.
 """
 
 import json
@@ -88,9 +90,9 @@ def export_model(
 def write_record_with_hashes(folder: Path, record: ExportRecord) -> None:
     """Adds the hashes of an export's files to the record in its folder.
 
-    By the hashes, a later export with `force` sees whether somebody has added files to
-    the folder. An export that is a single file needs no hashes: a file that holds a
-    record is surely an export.
+    Before a later export with `force` replaces the folder, the hashes show whether
+    somebody has added files to it. An export that is a single file needs no hashes: a
+    file that holds a record is surely an export.
     """
     text = json.dumps({**record, HASHES_KEY: hashes_of(folder)})
     (folder / RECORD_FILE).write_text(text, "utf-8")
@@ -148,8 +150,8 @@ def replay(
     Args:
         export_format: the format of the export.
         record: the record of the export.
-        path: the path of the export.
-        target: the path that the error message names; the export is moved there later.
+        path: the current path of the export. A new export still has a temporary path.
+        target: the final path of the export, for the error message.
 
     Raises:
         ExportError: if an error is larger than the tolerance of the format.
@@ -179,7 +181,11 @@ def replay(
 
 
 def prediction_errors(predicted: Floats, expected: Floats) -> Floats:
-    """Returns the errors of an export's predictions; see `ExportFormat`."""
+    """Returns the errors of an export's predictions; see `ExportFormat`.
+
+    The error is absolute for an expected value up to 1, and relative for larger values.
+    The relative error of exp(z) grows with z, so it is also divided by 1 + log(size).
+    """
     size = np.maximum(1, np.abs(expected))
     with np.errstate(invalid="ignore"):  # infinity - infinity is NaN
         errors = np.abs(predicted - expected) / (size * (1 + np.log(size)))

@@ -34,7 +34,9 @@ MAX_NAME_BYTES = 255  # the limit of most file systems
 class JobRecord:
     """The state of one job of a sweep, since the sweep was last started."""
 
-    number: str  # such as `3`; `3.1` for the first of several `repeats` or twins
+    # Such as `3`. If `repeats` or twins give the configuration 3 several jobs, their
+    # numbers are `3.1`, `3.2`, ...
+    number: str
     name: str  # the name of the job's run folder
     settings: list[str]  # the settings `key=value` from which the job was composed
     status: str = "running"  # or `done`, `skipped`, `failed`, `interrupted`
@@ -49,7 +51,7 @@ class JobRecord:
 
     @property
     def has_started(self) -> bool:
-        """Whether the job has or had a process, or an earlier start has finished it."""
+        """Whether the job has a process, or has ended, perhaps in an earlier start."""
         return self.status != "running" or self.pid != 0
 
     def path(self, sweep: Path) -> Path:

@@ -16,11 +16,51 @@ def next_commands(
     Each entry is a pair: a command and its purpose. `settings` are the flags and
     settings of the run.
     """
-    command = next_command(config, settings)
-    purpose = "trains a run to compare this run with"
-    if command.startswith("mtl-evaluate"):
+    return [comparison_command(config, settings), *commands_for_model(folder)]
+
+
+def comparison_command(config: Config, settings: list[str]) -> tuple[str, str]:
+    """Returns a command that gives scores to compare a run with, and its purpose.
+
+    - After a run that started from an earlier run and has a test file, the command
+      scores the earlier run on this file. It does not train a new run to compare with:
+      that run would lack the training rows of the earlier run.
+    - After another multi-task run, the command trains the same tasks separately.
+    - After any other run, the command repeats the run with several seeds.
+    """
+    earlier, test = config.start_from.run, config.dataset.test
+    # With `valid_from=test`, only a part of the file holds the test rows of the run.
+    if earlier is not None and test is not None and config.dataset.valid_from != "test":
+        plugins = [s for s in settings if s.startswith("--plugins=")]
+        tables = listed_paths(test)
+        command = ["mtl-evaluate", earlier, *tables, *plugins]
         purpose = "scores the earlier run on the test rows of this run"
-    return [(command, purpose), *commands_for_model(folder)]
+        return shlex.join(command), purpose
+    purpose = "trains a run to compare this run with"
+    kept_settings = [
+        setting
+        for setting in (setting.lstrip("+") for setting in settings)
+        if not setting.startswith(("hydra.", "seed=", "resume="))
+    ]
+    # A saved configuration has no config groups, so `model=` cannot choose a model.
+    is_saved_config = any(s.startswith("--config-path") for s in kept_settings)
+    is_multi_task = len(config.chosen_tasks) > 1 and config.model.name != "single_task"
+    if is_multi_task and not is_saved_config and earlier is None:
+        twin_settings = without_model(kept_settings)
+        command = ["mtl-train", *twin_settings, "model=single_task"]
+    else:
+        command = ["mtl-train", "-m", *kept_settings, "seed=1,2,3"]
+    return shlex.join(command), purpose
+
+
+def without_model(settings: list[str]) -> list[str]:
+    """Leaves out the settings that choose a model, or set a key of one model alone."""
+    common = tuple(f"model.{key}=" for key in COMMON_KEYS)
+    return [
+        setting
+        for setting in settings
+        if setting.startswith(common) or not setting.startswith(("model.", "model="))
+    ]
 
 
 def commands_for_model(folder: Path) -> list[tuple[str, str]]:
@@ -34,43 +74,4 @@ def commands_for_model(folder: Path) -> list[tuple[str, str]]:
         ),
         (f"mtl-predict {run} TABLE -o scores.parquet", "predicts the rows of a table"),
         (f"mtl-export {run} model", "writes the model for serving"),
-    ]
-
-
-def next_command(config: Config, settings: list[str]) -> str:
-    """Returns the command to try first after a run.
-
-    - After a run that started from an earlier run and has a test file, the command
-      scores the earlier run on this file. A comparison with a new run would be unfair:
-      the new run would see fewer rows than the two runs together.
-    - After another multi-task run, the command trains the same tasks separately.
-    - After any other run, the command repeats the run with several seeds.
-    """
-    earlier, test = config.start_from.run, config.dataset.test
-    # With `valid_from=test`, only a part of the file holds the test rows of the run.
-    if earlier is not None and test is not None and config.dataset.valid_from != "test":
-        plugins = [s for s in settings if s.startswith("--plugins=")]
-        tables = listed_paths(test)
-        return shlex.join(["mtl-evaluate", earlier, *tables, *plugins])
-    kept_settings = [
-        setting
-        for setting in (setting.lstrip("+") for setting in settings)
-        if not setting.startswith(("hydra.", "seed=", "resume="))
-    ]
-    # A saved configuration has no config groups, so `model=` cannot choose a model.
-    is_saved_config = any(s.startswith("--config-path") for s in kept_settings)
-    is_multi_task = len(config.chosen_tasks) > 1 and config.model.name != "single_task"
-    if is_multi_task and not is_saved_config and earlier is None:
-        twin_settings = without_model(kept_settings)
-        return shlex.join(["mtl-train", *twin_settings, "model=single_task"])
-    return shlex.join(["mtl-train", "-m", *kept_settings, "seed=1,2,3"])
-
-
-def without_model(settings: list[str]) -> list[str]:
-    """Leaves out the settings that choose a model, or set a key of one model alone."""
-    common = tuple(f"model.{key}=" for key in COMMON_KEYS)
-    return [
-        setting
-        for setting in settings
-        if setting.startswith(common) or not setting.startswith(("model.", "model="))
     ]

@@ -147,14 +147,16 @@ def opened_table(
 ) -> Iterator[Source]:
     """Opens a table with the columns of the features and the columns to keep.
 
-    The columns of features have the same types as in training. In a text file, a column
-    to keep that no feature reads is text. The ending of the table's name tells the
-    format; if it does not, the table has the format of the run's data set. The other
-    keys of the data set, such as the delimiter, are always used.
+    The columns of features have the same types as in training. If the table is a text
+    file, a column that is only kept, and not read by a feature, is read as text. The
+    ending of the table's name tells the format; if it does not, the table has the
+    format of the run's data set. The other keys of the data set, such as the delimiter,
+    are always used.
     """
     kept_columns = {column: "--keep" for column in keep if column not in request.keys}
     types = dict.fromkeys(kept_columns, pa.string())
     keys = request.keys | kept_columns
+    # The message about a missing column suggests `--set` for columns of features only.
     request = ColumnRequest(keys, request.types | types, settable=request.keys)
     with (
         temporary_folder("mtl-predict-") as folder,

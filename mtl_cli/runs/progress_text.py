@@ -27,7 +27,14 @@ class ProgressText:
         losses: dict[str, float],
         samples_per_second: float,
     ) -> str:
-        """Describes an unfinished epoch; see `Progress.step`."""
+        """Describes an unfinished epoch; see `Progress.step`.
+
+        Args:
+            number: the number of the epoch, from 1.
+            finished: the fraction of the epoch that is done, above 0.
+            losses: {task: mean loss of the epoch so far}.
+            samples_per_second: the speed of training.
+        """
         now = time.perf_counter()
         epochs_done = number - 1 + finished
         time_left = ""  # one call is not enough for an estimate

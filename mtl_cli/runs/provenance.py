@@ -17,8 +17,9 @@ if TYPE_CHECKING:  # the import takes a tenth of a second
     from mtl_cli.config.run_config import Config
 
 # Keys that may change when a run is resumed, so the hash of a configuration leaves them
-# out. Of these keys, only `strategy` can change the results: each process draws its own
-# dropout masks, and normalises over its own share of a batch.
+# out. Of these keys, only `strategy` can change the results: it changes the number of
+# processes. Each process draws its own dropout masks, and its batch normalisation uses
+# only the rows of the batch that this process has.
 KEYS_FREE_TO_CHANGE: Any = {
     "resume": True,
     "tracker": True,

@@ -61,9 +61,11 @@ def read_data(
 
 
 def load_data(config: Config, console: Console, earlier: EarlierRun | None) -> Data:
-    """Loads the data. Features and tasks that go on keep what they have learnt.
+    """Loads the data.
 
-    Raises a `DataError` if the labels of a task that goes on have another form now.
+    Features and tasks that go on from an earlier run keep what they have learnt there,
+    such as vocabularies and statistics of labels. Raises a `DataError` if the earlier
+    statistics of a task's labels are damaged.
     """
     learnt = earlier.learnt if earlier else None
     with encoding_progress(console) as on_rows:

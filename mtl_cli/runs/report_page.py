@@ -72,7 +72,7 @@ def gate_variables(usage: GateUsage | None) -> dict[str, Any]:
 
 
 def importance_charts(run: FinishedRun) -> list[Chart]:
-    """Returns the charts of the importance of features, one per measured output."""
+    """Returns one chart per output: the importance of the features for the output."""
     titles = {
         name: f"{rows.output.title} {rows.main_metric.name.replace('_', ' ')}"
         for name, rows in run.rows_by_output.items()
@@ -83,7 +83,7 @@ def importance_charts(run: FinishedRun) -> list[Chart]:
 
 
 def drawn_network(run: FinishedRun) -> Chart:
-    """Returns the chart of the network. The runs of an ensemble have the same chart."""
+    """Returns the chart of the network. All networks of an ensemble look the same."""
     from mtl_cli.network.diagram import nodes_of
 
     network = run.network.runs[0] if run.network.runs else run.network

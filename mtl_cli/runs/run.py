@@ -106,14 +106,6 @@ def run(
     return scores
 
 
-def end_training_stage(timer: StageTimer, history: History) -> None:
-    """Ends the stage "train", and makes its parts stages of their own."""
-    timer.end_stage("train")
-    timer.split_off("train", "trace and compile the steps", history.compile_seconds)
-    timer.split_off("train", "validate", history.validation_seconds)
-    timer.split_off("train", "write checkpoints", history.checkpoint_seconds)
-
-
 def connect_and_build(
     config: Config,
     folder: RunFolder,
@@ -149,65 +141,6 @@ def connect_and_build(
     return replicas, network, environment
 
 
-def print_size(
-    config: Config, console: Console, environment: dict[str, Any], num_rows: int
-) -> None:
-    """Prints the size of a network, and warns if it is too large for its training rows.
-
-    Args:
-        config: the configuration.
-        console: prints the lines.
-        environment: the content of `environment.json`.
-        num_rows: the number of training rows.
-    """
-    num_parameters: int = environment["parameters"]
-    batch_size = environment["length"]["batch_size"]
-    console.print_line(
-        f"{config.model.name} on {config.encoder.name}: {num_parameters:,} parameters, "
-        f"batches of {batch_size} rows, tasks {', '.join(config.chosen_tasks)}"
-    )
-    if warning := size_warning(num_parameters, num_rows):
-        console.warn(warning)
-
-
-def write_first_weights(
-    network: "Network",
-    config: Config,
-    folder: RunFolder,
-    console: Console,
-    data: Data,
-    vectors: dict[str, pretrained.PretrainedVectors],
-    earlier: EarlierRun | None,
-) -> "Network":
-    """Writes all weights into a new network that do not start at random values.
-
-    These are the biases of the towers, if the configuration asks for it, the pretrained
-    vectors, and the weights of the earlier run.
-
-    Returns: the network, with the optimizer's state of the earlier run if there is one.
-    """
-    from mtl_cli.network.initial_bias import set_initial_biases
-
-    if config.trainer.initial_bias == "labels":
-        set_initial_biases(network, config, data.splits["train"])
-    pretrained.write_into_tables(network, config, data.features, vectors)
-    if earlier is None:
-        return network
-    from mtl_cli.runs.earlier_weights import start_from
-
-    return start_from(network, config, folder, console, data.features, earlier)
-
-
-def size_warning(num_parameters: int, num_rows: int) -> str:
-    """Returns a warning if a network has far more parameters than training rows."""
-    if num_parameters <= MAX_PARAMETERS_PER_ROW * num_rows:
-        return ""
-    return (
-        f"{num_parameters:,} parameters for {num_rows:,} training rows: the network "
-        "can learn the rows by heart; choose smaller sizes in model and encoder"
-    )
-
-
 def warn_of_changes(old: dict[str, Any], new: dict[str, Any], console: Console) -> None:
     """Warns of each change since a checkpoint that may change the results of the run.
 
@@ -230,6 +163,65 @@ def warn_of_changes(old: dict[str, Any], new: dict[str, Any], console: Console) 
         )
 
 
+def write_first_weights(
+    network: "Network",
+    config: Config,
+    folder: RunFolder,
+    console: Console,
+    data: Data,
+    vectors: dict[str, pretrained.PretrainedVectors],
+    earlier: EarlierRun | None,
+) -> "Network":
+    """Sets the weights of a new network that do not start at random values.
+
+    These are the biases of the towers if `trainer.initial_bias` is `labels`, the
+    pretrained vectors, and the weights of the earlier run.
+
+    Returns: the network, with the optimizer's state of the earlier run if there is one.
+    """
+    from mtl_cli.network.initial_bias import set_initial_biases
+
+    if config.trainer.initial_bias == "labels":
+        set_initial_biases(network, config, data.splits["train"])
+    pretrained.write_into_tables(network, config, data.features, vectors)
+    if earlier is None:
+        return network
+    from mtl_cli.runs.earlier_weights import start_from
+
+    return start_from(network, config, folder, console, data.features, earlier)
+
+
+def print_size(
+    config: Config, console: Console, environment: dict[str, Any], num_rows: int
+) -> None:
+    """Prints the size of a network, and warns if it is too large for its training rows.
+
+    Args:
+        config: the configuration.
+        console: prints the lines.
+        environment: the content of `environment.json`.
+        num_rows: the number of training rows.
+    """
+    num_parameters: int = environment["parameters"]
+    batch_size = environment["length"]["batch_size"]
+    console.print_line(
+        f"{config.model.name} on {config.encoder.name}: {num_parameters:,} parameters, "
+        f"batches of {batch_size} rows, tasks {', '.join(config.chosen_tasks)}"
+    )
+    if warning := size_warning(num_parameters, num_rows):
+        console.warn(warning)
+
+
+def size_warning(num_parameters: int, num_rows: int) -> str:
+    """Returns a warning if a network has far more parameters than training rows."""
+    if num_parameters <= MAX_PARAMETERS_PER_ROW * num_rows:
+        return ""
+    return (
+        f"{num_parameters:,} parameters for {num_rows:,} training rows: the network "
+        "can learn the rows by heart; choose smaller sizes in model and encoder"
+    )
+
+
 def fit(
     config: Config,
     console: Console,
@@ -246,6 +238,7 @@ def fit(
     from mtl_cli.runs.epoch_rows import epoch_row
     from mtl_cli.training.train import train
 
+    # The terminal shows the outputs of the tasks, and no outputs that heads add.
     tasks = [output for output in config.outputs if not output.added_by_heads]
     length = config.trainer.length(data.splits["train"].num_rows)
     with (
@@ -267,3 +260,11 @@ def fit(
             checkpoint_plan if replicas.is_chief else None,
             replicas,
         )
+
+
+def end_training_stage(timer: StageTimer, history: History) -> None:
+    """Ends the stage "train", and makes its parts stages of their own."""
+    timer.end_stage("train")
+    timer.split_off("train", "trace and compile the steps", history.compile_seconds)
+    timer.split_off("train", "validate", history.validation_seconds)
+    timer.split_off("train", "write checkpoints", history.checkpoint_seconds)

@@ -36,7 +36,8 @@ def save_and_score(
     values = mask_secrets(config.model_dump(mode="json"))
     saved_model.save(folder, run.network, values, run.data.features)
     predictions, scores = predict_and_score(run)
-    folder.write_values("metrics.json", scores)  # the names of scenarios are values
+    # The names of scenarios are values of the data. `write_values` masks no text.
+    folder.write_values("metrics.json", scores)
     timer.end_stage("save, predict and score")
 
     split = main_split(scores)
@@ -68,7 +69,10 @@ def print_results(
     split: str,
     scores: Scores,
 ) -> None:
-    """Prints the scores of a split, tasks with a better epoch, and gate warnings."""
+    """Prints the tasks that had a better epoch, warnings about gates, and the scores.
+
+    `scores` are the scores of the split.
+    """
     for line in better_epochs(run.config, run.history):
         console.print_line(line)
     for warning in gate_warnings(gate_usage):
@@ -112,8 +116,8 @@ def measure_gates(run: TrainedRun, split: str) -> GateUsage | None:
     """Measures how gates use experts, over all rows and by the values of one feature.
 
     The feature is the scenario, if the data set has scenarios. Otherwise it is the
-    feature whose values differ most in the weights of the gates. Returns None if the
-    network has no gates to measure.
+    feature whose values explain most of the variance of the gates' weights. Returns
+    None if the network has no gates to measure.
     """
     sample = sample_of(run.data.splits[split])
     tasks = list(run.config.chosen_tasks)

@@ -27,8 +27,9 @@ def saved_config(composed: DictConfig, choices: dict[str, Any]) -> str:
     again, in a new folder. The choices are {config group: the chosen option}.
     """
     values: Any = OmegaConf.to_container(composed, resolve=True)
-    # `escaped` puts a backslash before each `${`. A secret with a backslash in it would
-    # not be found and masked, so nothing is escaped if a secret contains `${`.
+    # `escaped` puts a backslash before each `${`, so that Hydra takes it as text. It
+    # would also change a secret that contains `${`, and `mask_secrets` would not find
+    # the changed secret. So nothing is escaped if there is such a secret.
     if not any("${" in secret for secret in tracked_secrets()):
         values = escaped(values)
     groups = ("hydra/job_logging", "hydra/hydra_logging")

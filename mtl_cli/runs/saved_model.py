@@ -110,8 +110,9 @@ def load(run: Path) -> TrainedModel:
 def load_data(model: TrainedModel, on_rows: OnProgress = no_progress) -> Data:
     """Reads the data of a model's run again.
 
-    The features of a run that started from an earlier run have learnt from the rows of
-    both runs. Features that continue from these learnt values encode as before.
+    If the run started from an earlier run, its features have learnt from the rows of
+    both runs, but its data holds only its own rows. Therefore the features continue
+    from their learnt values here, and encode the rows as in training.
     """
     config, earlier = model.config, None
     if config.start_from.run is not None:

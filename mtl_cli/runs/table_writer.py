@@ -31,7 +31,8 @@ class TableWriter:
         sink: the path of the file, or an open file.
         ending: the key of `WRITERS` that tells the format.
         named_errors: returns a context that adds the sink's name to errors of writing.
-            By default, nothing is added: `replacing` names its own file in errors.
+            By default, the context adds nothing: a file is written inside of
+            `replacing`, which adds the file's name.
     """
 
     def __init__(

@@ -24,6 +24,7 @@ def score_tables(outputs: list[Output], scores: Scores) -> list[Cells]:
         outputs_by_kind.setdefault(output.task.kind, []).append(output)
     tables = []
     for outputs_of_kind in outputs_by_kind.values():
+        # Only outputs whose true probabilities are known have `truth_rmse`.
         all_metrics = (*outputs_of_kind[0].task.METRICS, truth_rmse)
         present = {name for output in outputs_of_kind for name in scores[output.name]}
         metrics = [metric.name for metric in all_metrics if metric.name in present]
@@ -83,7 +84,10 @@ def tables_by_metrics(rows: Iterable[tuple[str, dict[str, str], Score]]) -> list
 
 
 def slice_table(title: str, records: list[dict[str, Any]]) -> Cells:
-    """Returns a header with a task's title, and a row per slice; there must be one."""
+    """Returns a header with a task's title, and one row per record of a slice.
+
+    There must be at least one record.
+    """
     metric = records[0]["metric"].replace("_", " ")
     cells = [[title, "rows", metric, "on other rows", "surely weaker"]]
     for record in records:

@@ -40,7 +40,9 @@ class TrackedRun:
         self.is_open = tracker.name != "none"
         self.events: deque[Event] = deque()
         self.last_outcome = Outcome.SENT
-        self.reason = ""  # the text of the last error; "" before the first error
+        # The text of the error that explains missing values, see `note_outcome`; ""
+        # before the first error.
+        self.reason = ""
         self.start_error: BaseException | None = None
         self.has_refused = False  # whether the service has refused an event
         self.num_refused = 0  # the number of values that the service has refused
@@ -95,8 +97,8 @@ class TrackedRun:
             return
         call = partial(self.tracker.end, scores)
         self.add(Event(call, len(flat_numbers(dict(scores or {}))), is_end=True))
-        # A second call means that a signal has interrupted the first call, so the run
-        # must not wait again.
+        # A second call of `end` means that a signal has interrupted the first call, so
+        # the run must not wait again.
         is_interrupted = self.is_ending
         self.is_ending = True
         if not is_interrupted:
@@ -104,7 +106,7 @@ class TrackedRun:
         with self.lock:
             self.is_open = False
             self.lock.notify_all()
-            # The end is the last event.
+            # The end of the run is the last event: if any event is left, it is.
             lacks_end = bool(self.events) or self.is_end_refused
             num_unsent = sum(event.num_values for event in self.events)
         num_missing = self.num_refused + num_unsent
@@ -162,7 +164,8 @@ class TrackedRun:
     ) -> None:
         """Notes the outcome of the first event in the queue; the caller has the lock.
 
-        The first refusal explains the following refusals, so its reason is kept.
+        The first refusal explains the following refusals, so they do not change
+        `reason`.
         """
         self.last_outcome = outcome
         is_first_refusal = outcome is Outcome.REFUSED and not self.has_refused

@@ -18,7 +18,7 @@ RECORD = "tracked.json"  # in the run folder: the last epoch that was sent
 
 @dataclass(frozen=True)
 class Event:
-    """A call of the tracker that a run has queued; see `TrackedRun`."""
+    """A call of a tracker's method that a run has queued; see `TrackedRun`."""
 
     call: Callable[[], object]
     num_values: int = 0  # the number of values that the call sends

@@ -17,11 +17,13 @@ MAX_DEPTH = 32  # the number of groups that lie in each other
 class WeightsInMemory(io.BytesIO):
     """A file in memory to which Keras can write weights.
 
-    HDF5, the format of the weights, crashes the process if it writes to a full disk.
+    The HDF5 library, which writes the weights, would crash the process if it wrote to a
+    full disk.
     """
 
     def __str__(self) -> str:
-        return WEIGHTS  # Keras looks at the ending of the path
+        # Keras refuses a file whose name does not end in `.weights.h5`.
+        return WEIGHTS
 
 
 def array_sizes(weights: Path) -> list[int]:

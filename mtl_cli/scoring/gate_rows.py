@@ -1,5 +1,8 @@
 """The texts that reports show about gates: tables of their weights, and a warning.
 
+A gate weighs experts. An expert is *dead* if no gate gives it noticeable weight. A gate
+is *polarised* if it gives one expert nearly all weight.
+
 The functions take the content of a `gates.json`, see `gate_usage.GateUsage`:
 
     {"gates": [{"level": "level_1", "task": "click", "polarised": None,
@@ -84,7 +87,7 @@ def gate_tables(usage: Mapping[str, Any]) -> list[GateTable]:
         rows = []
         for name, gates in [(ALL_ROWS, usage["gates"]), *slices]:
             weights = gates[i]["weights"]
-            # There are no weights if no row of the slice is in the task's space.
+            # There are no weights if no row of the slice counts for the gate's task.
             if weights:
                 rows.append((name, [f"{100 * weights[e]:.0f}" for e in experts]))
         tables.append(GateTable(gate_title(gate), experts, rows))

@@ -1,9 +1,10 @@
 """Summarizes how much weight the gates of a trained network give to their experts.
 
-An expert is *unused* by a gate if the gate gives the expert hardly any weight. An
-expert is *dead* if it is unused by all gates of its place, such as a level of PLE: a
-dead expert hardly affects any prediction. A gate is *polarised* if it gives one expert
-nearly all weight.
+The *place* of a gate is its position in the network, such as the level of a PLE. Gates
+at the same place can weigh the same experts. An expert is *unused* by a gate if the
+gate gives the expert hardly any weight. An expert is *dead* if all gates of its place
+leave it unused: a dead expert hardly affects any prediction. A gate is *polarised* if
+it gives one expert nearly all weight.
 
 In this package, a gate is any layer that weighs something, and an expert is what the
 layer weighs, see `layers.routing.Routing`. For example, a feature gate weighs features.
@@ -35,10 +36,10 @@ class GateSummary(TypedDict):
     polarised.
 
     Attributes:
-        level: the place of the gate in the network. A place has up to three parts: the
-            level or layer, the kind of the gate, and the gate's owner if the owner is
-            not a task. Examples: `level_1`, `level_1 self`, `layer_2`, `personal`. The
-            place is "" if it has none of these parts, as in MMoE.
+        level: the name of the gate's place. A name has up to three parts: the level or
+            layer, the kind of the gate, and the gate's owner if the owner is not a
+            task. Examples: `level_1`, `level_1 self`, `layer_2`, `personal`. The name
+            is "" if it has none of these parts, as in MMoE.
         task: the task of the gate; None if the gate serves several tasks.
         rows: the number of rows over which the means are taken: the sampled rows in the
             task's space, or all sampled rows if `task` is None. Without rows, `weights`
@@ -109,6 +110,7 @@ def summarize_layer(
     tasks = list(is_in_space)
     layer_place = place_of(layer)
     summaries = []
+    # A route names one gate of the layer: the gate's owner, and its experts.
     for route, gate_weights in zip(layer.routes, weights, strict=True):
         task = tasks[route.owner] if isinstance(route.owner, int) else None
         owner_name = route.owner if isinstance(route.owner, str) else ""

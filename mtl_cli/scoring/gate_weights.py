@@ -1,7 +1,8 @@
 """The weights that the gates of a trained network give to their experts, for each row.
 
-A gate is the part of a layer that weighs experts for one reader, such as a task. Every
-layer that weighs something counts, see `layers.routing.Routing`.
+A layer can hold several gates: one for each task, or for each other part of the network
+that uses the experts. Every layer that weighs something counts as a layer of gates, see
+`layers.routing.Routing`.
 """
 
 from collections.abc import Sequence
@@ -27,7 +28,8 @@ class GateWeights:
     Attributes:
         layers: the layers that hold the gates.
         weights: {name of a layer: weights of the experts, `(gates, rows, experts)`}.
-            If the network has several members, these are means over the members.
+            If the network has several members (networks that are trained side by side),
+            these are means over the members.
         is_in_space: {task: whether each row is in the task's space, (rows,)}.
     """
 
@@ -58,8 +60,8 @@ def measure_gate_weights(
 
     Args:
         network: the trained network.
-        tasks: the names of the network's tasks, in its order: routes name a task by its
-            index.
+        tasks: the names of the tasks, in the order of the configuration. A layer names
+            a task by its index in this order.
         table: the rows, with labels and weights.
 
     Returns: the weights; None if the network has no gate with several experts.

@@ -88,7 +88,8 @@ def features_to_shuffle(
     """Returns the features that are shuffled together, and their group, as pairs.
 
     All features of a group are shuffled together. If the group has several features,
-    each of them is also shuffled alone.
+    each of them is also shuffled alone. The groups {a, b} and {c} give the features
+    [a, b], [a], [b] and [c].
     """
     pairs = []
     for group in groups:

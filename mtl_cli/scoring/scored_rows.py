@@ -49,7 +49,10 @@ class ScoredRows:
         return ScoredRows(self.output, *columns, group, self.row_indices[mask])
 
     def score(self, names: list[str] | None = None) -> Score:
-        """Returns counts of the rows, and the named metrics, by default the task's."""
+        """Returns counts of the rows, and the values of the metrics in `names`.
+
+        Without `names`, all metrics of the task are computed.
+        """
         columns = self.label, self.prediction, self.weight
         return score(self.output.task, *columns, self.group, names=names)
 
@@ -63,9 +66,9 @@ class ScoredRows:
         return sampling_error(metric, columns, self.group)
 
     def plots(self) -> list[LinePlot]:
-        """Plots the predictions as the task does.
+        """Returns the task's plots of the predictions, such as the calibration plot.
 
-        Returns: [] if there are no rows, or if a prediction is not finite.
+        Returns [] if there are no rows, or if a prediction is not finite.
         """
         if prediction_problem(self.prediction):
             return []

@@ -1,4 +1,4 @@
-"""Scores predictions: computes the metrics of outputs on the rows of their spaces."""
+"""Scores predictions: computes the metrics of each output on its rows of weight > 0."""
 
 import math
 from pathlib import Path

@@ -13,8 +13,8 @@ from mtl_cli.statistics.significance import SIGNIFICANCE_LEVEL, holm, z_test
 
 # The number of rows of each class that a slice needs to be tested.
 MIN_OF_CLASS = 20
-# If a slice has a smaller fraction of all rows, the other rows are almost all rows.
-# Their error is then estimated from the error on all rows, which saves a bootstrap.
+# If a slice has a smaller fraction of all rows than this, the sampling error on the
+# other rows is estimated from the error on all rows, which saves a bootstrap.
 SMALL_FRACTION = 0.2
 # The entries of `ScoredRows.calibration` in a slice's record.
 CALIBRATION_KEYS = ("predicted", "actual", "ratio", "error")
@@ -107,7 +107,8 @@ def score_slice(
         rows: all rows on which the output is scored.
         slices: the slices by one column.
         slice_index: the index of the slice in `slices.names`.
-        error_on_all: the error of the main metric on `rows`, if it is the bootstrap's.
+        error_on_all: the sampling error of the main metric on `rows`, if a bootstrap is
+            needed to estimate it.
 
     Returns: the record, and the test; None if the slice is not tested. The record is a
         dict of JSON values with these keys; an unknown value is None:
@@ -164,10 +165,10 @@ def score_slice(
 def error_on_rest(
     error_on_all: SamplingError | None, is_inside: Array
 ) -> SamplingError | None:
-    """Estimates the error on the rows outside of a small slice from the error on all.
+    """Estimates a metric's error on the rows outside of a small slice.
 
-    The rest is assumed to vary as all rows do. `is_inside`, (rows,), is True for the
-    rows of the slice.
+    The estimate scales the error on all rows to the smaller number of rows.
+    `is_inside`, (rows,), is True for the rows of the slice.
 
     Returns: None if the error on all rows is unknown, or if the slice is not small, see
         `SMALL_FRACTION`.

@@ -51,8 +51,8 @@ def dates_from_text(cells: pa.ChunkedArray, is_empty: Array) -> pa.ChunkedArray:
     """Reads text such as 2026-01-31 12:00:00 as times; other cells stay as they are."""
     for dtype in TEXT_DATES if is_text(cells.type) else ():
         with suppress(pa.ArrowInvalid):  # some text is no date of this type
-            filled = pa.compute.if_else(pa.array(is_empty), None, cells)
-            return filled.cast(dtype)
+            with_nulls = pa.compute.if_else(pa.array(is_empty), None, cells)
+            return with_nulls.cast(dtype)
     return cells
 
 
@@ -93,8 +93,7 @@ def number_ranges(
     """
     quantiles = np.linspace(0, 1, NUM_RANGES + 1)[1:-1]
     # The method "lower" gives values of the column. The usual interpolation between two
-    # values would give NaN between -inf and inf.
-    # Adding 0.0 turns -0.0 into 0.0.
+    # values would give NaN between -inf and inf. Adding 0.0 turns -0.0 into 0.0.
     edges = np.unique(np.quantile(numbers[~is_empty], quantiles, method="lower")) + 0.0
     if pa.types.is_temporal(cells.type):
         edge_rows = [np.argmax((numbers == edge) & ~is_empty) for edge in edges]
@@ -113,13 +112,14 @@ def number_ranges(
 
 
 def edge_text(edge: float, distinct: Array) -> str:
-    """Writes the upper edge of a range with as few digits as tell its rows, from 6 on.
+    """Writes the upper edge of a range as a text with few digits, but at least 6.
 
-    The text is read as a number from the edge on, and below the next number of the
-    column. So a reader finds the rows of a range by its name.
+    The number in the text may be above the edge, but is below the next number of the
+    column. So the rows up to the number in the text are exactly the rows up to the
+    edge: for the edge 1234567.8 and the next number 1300000, the text is `1.23457e+06`.
 
     Args:
-        edge: the edge, one of the numbers.
+        edge: the upper edge of a range, one of the numbers in `distinct`.
         distinct: the distinct numbers of the column, ascending.
     """
     position = np.searchsorted(distinct, edge, side="right")

@@ -82,8 +82,8 @@ def sampling_error(
     Returns: the error; None if the error is unknown. The error of an AUC is unknown if
         a class has fewer than `MIN_OF_CLASS` rows, or if the AUC is 0 or 1: the formula
         would then give an error of 0. The error of a grouped metric is unknown without
-        groups, or if fewer than `MIN_UNITS` groups have rows of both classes. For all
-        metrics but AUCs, see also `bootstrap_error`.
+        groups, or if fewer than `MIN_UNITS` groups have rows of both classes. The error
+        of any metric but an AUC is also unknown in the cases of `bootstrap_error`.
     """
     label, prediction, weight = columns
     if metric.name in INFLUENCES:

@@ -112,7 +112,8 @@ def make_optimizer(name: str, values: dict[str, Any]) -> Any:
             continue
         shape = optional_shapes.get(key, np.shape(new_values[key]))
         numbers = check_value(key, value, shape)
-        state[key] = numbers if numbers.ndim else value  # a single number stays one
+        # A single number does not become an array.
+        state[key] = numbers if numbers.ndim else value
     check_limits(state, num_parameters, new._funhist_term)
     new.__setstate__(state)
     return new

@@ -2,7 +2,7 @@
 
 Such launchers are joblib, submitit and Ray. A worker process of the launcher, perhaps
 on another machine, calls `start_jobs`, and starts the jobs, see `job_processes`. With
-Hydra's basic launcher, the process of the sweep starts them itself, and can stop them.
+Hydra's basic launcher, the process of the sweep starts and stops its jobs itself.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ STOP_CHECK_SECONDS = 1.0
 
 
 def stop_external_jobs(sweep: Path, reason: str = "") -> None:
-    """Interrupts the running jobs of a sweep that is marked as stopped, and waits.
+    """Interrupts the running jobs of a stopped sweep, and waits until they have ended.
 
     Jobs on other machines look for the mark, a file in the sweep's folder, and stop by
     themselves. A job that a launcher has killed cannot record its end, so this function
@@ -58,6 +58,41 @@ def stop_external_jobs(sweep: Path, reason: str = "") -> None:
             record_cut_off_job(sweep, record, reason)
 
 
+def leave_slurm_queue() -> None:
+    """Cancels the jobs of this process that still wait in Slurm's queue."""
+    slurm = sys.modules.get("submitit.slurm.slurm")
+    task_ids = slurm.SlurmJob.watcher._registered if slurm else ()
+    # The tasks 7_0 and 7_1 belong to job 7.
+    if jobs := sorted({task_id.partition("_")[0] for task_id in task_ids}):
+        with contextlib.suppress(OSError):
+            subprocess.run(["scancel", "--quiet", "--state=PENDING", *jobs])
+
+
+def running_here(sweep: Path) -> list[JobRecord]:
+    """Returns the records of the jobs that have a process on this machine."""
+    return [r for r in running_records(sweep) if r.host == socket.gethostname()]
+
+
+def running_records(sweep: Path) -> list[JobRecord]:
+    """Returns the records of the jobs that have a process, on any machine.
+
+    A damaged record is left out.
+    """
+    records = []
+    for path in record_paths(sweep):
+        with contextlib.suppress(DataError):
+            records.append(read_record(path))
+    return [r for r in records if r.status == "running" and r.pid]
+
+
+def may_be_alive(record: JobRecord) -> bool:
+    """Whether the process of a job may still run.
+
+    The process of another machine counts as running: its id means nothing here.
+    """
+    return record.host != socket.gethostname() or not has_ended(record.pid)
+
+
 def record_cut_off_job(sweep: Path, record: JobRecord, reason: str) -> None:
     """Records the end of a job whose process the launcher has killed.
 
@@ -74,16 +109,6 @@ def record_cut_off_job(sweep: Path, record: JobRecord, reason: str) -> None:
     record.write(sweep)
 
 
-def leave_slurm_queue() -> None:
-    """Cancels the jobs of this process that still wait in Slurm's queue."""
-    slurm = sys.modules.get("submitit.slurm.slurm")
-    task_ids = slurm.SlurmJob.watcher._registered if slurm else ()
-    # The tasks 7_0 and 7_1 belong to job 7.
-    if jobs := sorted({task_id.partition("_")[0] for task_id in task_ids}):
-        with contextlib.suppress(OSError):
-            subprocess.run(["scancel", "--quiet", "--state=PENDING", *jobs])
-
-
 def wait_unless_stopped(sweep: Path) -> None:
     """Waits for the jobs of this process, and interrupts them if the sweep stops."""
     while job_processes.running:
@@ -95,8 +120,9 @@ def wait_unless_stopped(sweep: Path) -> None:
 def wait_for_equal_job(job: Job) -> None:
     """Waits while another process of the launcher runs a job with the same run folder.
 
-    Several jobs of a sweep may have the same single-task twin. Of two jobs that have no
-    process yet, the job with the lower number goes first.
+    This happens because jobs that train different models may share a single-task twin:
+    a run that trains each task alone. Of two jobs that have no process yet, the job
+    with the lower number goes first.
     """
     job.record.write(job.sweep)
     while not is_stopped(job.sweep) and any(
@@ -132,28 +158,3 @@ def launcher_failure_message(error: Exception) -> str:
     if name == "FailedJobError" and any(is_path_line[1:]):
         reason = lines[is_path_line.index(True) - 1]  # the end of the traceback
     return f"a process of {package} failed: {reason}"
-
-
-def running_records(sweep: Path) -> list[JobRecord]:
-    """Returns the records of the jobs that have a process, on any machine.
-
-    A damaged record is left out.
-    """
-    records = []
-    for path in record_paths(sweep):
-        with contextlib.suppress(DataError):
-            records.append(read_record(path))
-    return [r for r in records if r.status == "running" and r.pid]
-
-
-def may_be_alive(record: JobRecord) -> bool:
-    """Whether the process of a job may still run.
-
-    The process of another machine counts as running: its id means nothing here.
-    """
-    return record.host != socket.gethostname() or not has_ended(record.pid)
-
-
-def running_here(sweep: Path) -> list[JobRecord]:
-    """Returns the records of the jobs that have a process on this machine."""
-    return [r for r in running_records(sweep) if r.host == socket.gethostname()]

@@ -30,7 +30,7 @@ def heartbeat_key(sweep_id: str) -> str:
 
 
 def retry_trial(study: optuna.Study, trial: FrozenTrial) -> None:
-    """Marks a running trial as failed, and queues its point for the next trial."""
+    """Marks a running trial as failed, and queues a new trial of its parameters."""
     if study._storage.set_trial_state(trial._trial_id, TrialState.FAIL):
         study.enqueue_trial(trial.params)
 

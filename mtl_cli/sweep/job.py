@@ -81,6 +81,45 @@ def run_job(job: Job) -> None:
     record.write(job.sweep)
 
 
+def prepare_process(job: Job) -> None:
+    """Sets the signals, the output, the threads and the secrets of a job's process."""
+    # In a session of its own, the job does not receive Ctrl-C from the terminal: the
+    # sweep receives Ctrl-C, and then interrupts its jobs.
+    os.setsid()
+    die_with_parent()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    redirect_output(job.record.stderr_path(job.sweep))
+    faulthandler.enable()
+    if job.threads:
+        os.environ["TF_NUM_INTRAOP_THREADS"] = str(job.threads)
+    from mtl_cli.core import errors, secrets, signals
+
+    signals.install()
+    errors.warn_in_one_line()
+    secrets.add_secrets(job.secrets)
+
+
+def die_with_parent() -> None:
+    """Kills this process as soon as the process that started it has ended."""
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def watch(sentinel: int) -> None:
+        connection.wait([sentinel])
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, args=(parent.sentinel,), daemon=True).start()
+
+
+def redirect_output(stderr: Path) -> None:
+    """Sends stderr to a file and drops stdout: the sweep's table has the terminal."""
+    for path, descriptor in ((os.devnull, 1), (stderr, 2)):  # 1: stdout, 2: stderr
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        os.dup2(file, descriptor)
+        os.close(file)
+
+
 def execute_job(job: Job) -> None:
     """Executes the run of a job, and notes its status and scores in the job's record.
 
@@ -106,70 +145,6 @@ def execute_job(job: Job) -> None:
     _, was_executed = execute(request)
     record.status = "done" if was_executed else "skipped"
     record.scores, record.objective = scores_and_objective(job)
-
-
-def prepare_process(job: Job) -> None:
-    """Sets the signals, the output, the threads and the secrets of a job's process."""
-    # In a session of its own, the job does not receive Ctrl-C from the terminal: the
-    # sweep receives Ctrl-C, and then interrupts its jobs.
-    os.setsid()
-    die_with_parent()
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    redirect_output(job.record.stderr_path(job.sweep))
-    faulthandler.enable()
-    if job.threads:
-        os.environ["TF_NUM_INTRAOP_THREADS"] = str(job.threads)
-    from mtl_cli.core import errors, secrets, signals
-
-    signals.install()
-    errors.warn_in_one_line()
-    secrets.add_secrets(job.secrets)
-
-
-def skip_if_done(job: Job) -> bool:
-    """Records a job as skipped if its folder holds its finished run.
-
-    Returns whether the job is skipped. If the folder holds another run or is damaged,
-    the job's process reports the error.
-    """
-    from mtl_cli.config.check import check
-    from mtl_cli.runs.resume import choose_start
-
-    record = job.record
-    start = time.monotonic()
-    try:
-        if status_of(job.folder).get("status") != "done":
-            return False
-        config = check(job.composed)
-        choose_start(config, job.folder, is_named_by_time=False)  # refuses another run
-        record.scores, record.objective = scores_and_objective(job)
-    except (MtlError, OSError, ValueError):
-        return False
-    record.status = "skipped"
-    record.seconds = time.monotonic() - start
-    record.write(job.sweep)
-    return True
-
-
-def die_with_parent() -> None:
-    """Kills this process as soon as the process that started it has ended."""
-    parent = parent_process()
-    if parent is None:
-        return
-
-    def watch(sentinel: int) -> None:
-        connection.wait([sentinel])
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    threading.Thread(target=watch, args=(parent.sentinel,), daemon=True).start()
-
-
-def redirect_output(stderr: Path) -> None:
-    """Sends stderr to a file and drops stdout: the sweep's table has the terminal."""
-    for path, descriptor in ((os.devnull, 1), (stderr, 2)):  # 1: stdout, 2: stderr
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-        os.dup2(file, descriptor)
-        os.close(file)
 
 
 def scores_and_objective(job: Job) -> tuple[dict[str, float | None], float | None]:
@@ -198,3 +173,29 @@ def scores_and_objective(job: Job) -> tuple[dict[str, float | None], float | Non
             config.trainer.monitor, config.outputs, scores["valid"]
         )
     return first_metrics, objective
+
+
+def skip_if_done(job: Job) -> bool:
+    """Records a job as skipped if its folder holds its finished run.
+
+    Returns whether the job is skipped. If the folder holds another run or is damaged,
+    the job's process reports the error.
+    """
+    from mtl_cli.config.check import check
+    from mtl_cli.runs.resume import choose_start
+
+    record = job.record
+    start = time.monotonic()
+    try:
+        if status_of(job.folder).get("status") != "done":
+            return False
+        config = check(job.composed)
+        # Raises an error if the folder holds another run.
+        choose_start(config, job.folder, is_named_by_time=False)
+        record.scores, record.objective = scores_and_objective(job)
+    except (MtlError, OSError, ValueError):
+        return False
+    record.status = "skipped"
+    record.seconds = time.monotonic() - start
+    record.write(job.sweep)
+    return True

@@ -1,4 +1,4 @@
-"""Records how a job has ended whose process could not record its own end."""
+"""Records the end of jobs that died before they could record their own end."""
 
 import contextlib
 import signal
@@ -27,6 +27,7 @@ def record_death(sweep: Path, record: JobRecord, reason: str) -> None:
     # If the folder cannot be read or written, or is in use, only the record says how
     # the job has ended.
     with contextlib.suppress(ConfigError, WriteError, OSError):
+        # The folder has this status if the job's process began the run in it.
         own_status = {"status": "running", "pid": record.pid, "host": record.host}
         if not own_status.items() <= status_of(run).items():
             return
@@ -39,10 +40,10 @@ def record_death(sweep: Path, record: JobRecord, reason: str) -> None:
 
 
 def seconds_since_start(sweep: Path, record: JobRecord) -> float:
-    """Returns the seconds since a job's process started.
+    """Returns the seconds since a job's process started, until the job has ended.
 
-    The age of the job's record tells the seconds: the process writes the record when it
-    starts, and again only when the job ends.
+    This is the age of the file of the job's record: the process writes the record when
+    it starts, and again only when the job ends.
     """
     return max(0.0, time.time() - record.path(sweep).stat().st_mtime)
 

@@ -28,7 +28,7 @@ MAX_WAIT_SECONDS = 86_400  # the operating system takes no wait of more than 24 
 
 @dataclass
 class RunningJob:
-    """A job, its process, and the monotonic time at which the process is killed."""
+    """A job, its process, and the monotonic time after which the process is killed."""
 
     job: Job
     process: BaseProcess
@@ -36,7 +36,7 @@ class RunningJob:
     is_interrupted: bool = False  # whether the sweep was stopped while the job ran
 
 
-running: list[RunningJob] = []
+running: list[RunningJob] = []  # the jobs that this process has started
 
 
 def fork_server() -> ForkServerContext:
@@ -99,9 +99,10 @@ def start_process(job: Job, jobs_at_once: int, timeout: float | None) -> None:
 
 
 def wait_for_any_job(max_seconds: float = float("inf")) -> None:
-    """Waits until a job's process ends, or for a time; kills late jobs.
+    """Waits until a job ends or its deadline passes, but at most `max_seconds`.
 
-    The time is `max_seconds`, and at most `MAX_WAIT_SECONDS`.
+    Then kills the jobs whose deadline has passed, and completes the records of these
+    jobs and of the jobs that have ended.
     """
     seconds_left = min(r.deadline for r in running) - time.monotonic()
     timeout = max(min(seconds_left, max_seconds, MAX_WAIT_SECONDS), 0)
@@ -133,8 +134,9 @@ def stop_all_jobs() -> None:
 
 
 def complete_record(running_job: RunningJob, is_late: bool) -> None:
-    """Removes a job whose process has ended or was killed, and completes its record.
+    """Completes the record of a job whose process has ended or was killed.
 
+    The job is removed from `running`.
     `is_late` says whether the process was killed after its deadline.
     """
     running.remove(running_job)

@@ -208,8 +208,9 @@ def shown_settings(record: JobRecord, hidden: set[str]) -> str:
 def best_first(records: list[JobRecord]) -> list[JobRecord]:
     """Sorts jobs: the greatest objective first, jobs without an objective last.
 
-    The objective of a single-task twin is the metric of its task alone, and so no
-    measure beside the mean of all tasks. Therefore twins come after the other jobs.
+    Jobs that train fewer tasks come after the jobs that train all tasks. An objective
+    is often a mean over the tasks, so the objectives of different tasks are not
+    comparable.
     """
     num_tasks = max((len(record.scores) for record in records), default=0)
 

@@ -137,7 +137,7 @@ def continue_study(sweeper: DictConfig, study: "optuna.Study") -> bool:
     with open_dict(sweeper):
         sweeper.n_trials -= num_complete
         if sweeper.sampler.get("seed") is not None:
-            # With the same seed, the sampler would suggest the same points again.
+            # With the same seed, the sampler would suggest the same parameters again.
             sweeper.sampler.seed = sampler_seed(
                 sweeper.sampler.seed, storage.sweep_id, len(trials)
             )

@@ -95,8 +95,7 @@ def is_number_known(settings: list[Override] | None, keys: SweepKeys | None) -> 
         return False
     if keys is None:  # the jobs may set other values of the keys
         return False
-    # Two jobs may have the same twin: a run on one task or one scenario alone, see
-    # `CompareOptions`.
+    # Each job has twins, but several jobs may share a twin, see `CompareOptions`.
     if keys.compare.single_task or keys.compare.scenarios:
         return False
     swept_keys = {setting.key_or_group for setting in settings}

@@ -27,10 +27,10 @@ def uses_basic_launcher(hydra_config: HydraConf | DictConfig) -> bool:
 
 
 def prefix_new_keys(config: DictConfig) -> None:
-    """Adds the prefix of new keys to keys that a file sweeps but no other file sets.
+    """Adds the prefix `++` to swept keys that no file sets: Hydra would refuse them.
 
-    Without the prefix, Hydra would refuse them. On the command line, `mtl-train` adds
-    the prefix; see `config.overrides`.
+    This function is for keys that a file sweeps, as in `hydra.sweeper.params`. To keys
+    on the command line, `mtl-train` adds the prefix; see `config.overrides`.
     """
     sweeper = config.hydra.sweeper
     for section in ("params", "list_params", "grid_params"):
@@ -45,7 +45,10 @@ def prefix_new_keys(config: DictConfig) -> None:
 
 
 def prefixed_if_new(key: str, config: DictConfig) -> str:
-    """Returns a key, with the prefix of new keys if the configuration lacks the key."""
+    """Returns a key, with the prefix `++` if the configuration lacks the key.
+
+    Only keys of the sections in `config.overrides.OPEN_SECTIONS` get the prefix.
+    """
     is_new = OmegaConf.select(config, key, default=MISSING) is MISSING
     return with_add_prefix(key) if is_new else key
 

@@ -66,7 +66,7 @@ class SearchStorage(_CachedStorage):
             is_set: bool = super().set_trial_state(trial_id, state)
         except RuntimeError:
             # Another sweep has taken this sweep for cut off: it has marked the trial as
-            # failed, and has queued the trial's point again.
+            # failed, and has queued a new trial of its parameters.
             return False
         if is_set and state == TrialState.RUNNING:
             # Each parameter of a trial becomes a setting of its job, as if the user had
@@ -203,7 +203,7 @@ def read_or_make_id(sweep: Path) -> str:
 def sampler_seed(seed: int, sweep_id: str, num_trials: int) -> int:
     """Returns a seed that differs between the sweeps and starts that share a database.
 
-    With the same seed, a sampler would suggest the same points again.
+    With the same seed, a sampler would suggest the same parameters again.
     """
     if not sweep_id:
         return seed + num_trials

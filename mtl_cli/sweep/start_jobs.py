@@ -24,8 +24,9 @@ from mtl_cli.sweep.plugin_settings import uses_basic_launcher
 from mtl_cli.sweep.repeats_and_twins import Variant, repeats_and_twins
 
 # {run folder: record} of the jobs that this process has started. No job starts twice,
-# although a search may try a point twice, and two jobs may have the same single-task
-# twin. Only records are kept: thousands of configurations would fill the memory.
+# although a search may try the same parameters twice, and two jobs may have the same
+# single-task twin. Only records are kept: thousands of configurations would fill the
+# memory.
 started: dict[Path, JobRecord] = {}
 
 

@@ -22,8 +22,9 @@ class AmountTask(Task):
     """An amount of 0 or more, such as money or watch time; the prediction is its mean.
 
     The loss of a subclass must not depend on the label's unit. A calibration multiplies
-    the predictions by exp(shift). So a subclass with several logits says in
-    `shift_direction` how they change if the logarithm of the prediction grows by 1.
+    the predictions by exp(shift). So a subclass with several logits overrides
+    `shift_direction`: the change of each logit that makes the logarithm of the
+    prediction grow by 1.
     """
 
     METRICS = (gini, spearman, d2, pcoc, r2, rmse, mae)
@@ -55,17 +56,18 @@ class AmountTask(Task):
 
     @abstractmethod
     def typical_amount(self, statistics: Statistics) -> float:
-        """Returns an amount in the middle of the training labels above 0."""
+        """Returns a mean of the training labels above 0, such as the geometric mean."""
 
     def calibration_losses(
         self, labels: Floats, predictions: Floats, statistics: Statistics
     ) -> Floats:
         """Returns the deviance of each row as in the metric `d2`, (rows,).
 
-        Amounts are in units of `typical_amount`. The factor of the predictions with the
-        lowest mean deviance makes the mean of (label - prediction) / sqrt(prediction)
-        zero. Unlike a factor that makes the sums of labels and predictions equal, it
-        does not depend mainly on the few largest amounts.
+        Amounts are in units of `typical_amount`. A calibration chooses the factor of
+        the predictions with the lowest mean deviance. With this factor, the mean of
+        (label - prediction) / sqrt(prediction) is zero. The division keeps the few
+        largest amounts from deciding the factor, as they would if the sums of labels
+        and predictions were made equal.
         """
         unit = self.typical_amount(statistics)
         predicted = np.maximum(predictions[:, 0] / unit, SMALLEST_PREDICTION)

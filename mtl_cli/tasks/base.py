@@ -62,7 +62,8 @@ class Task(Options):
     # `metrics` is set.
     METRICS: ClassVar[tuple[Metric, ...]]
     # A metric of METRICS that is best if the predictions are the true probabilities or
-    # mean values, and that can be averaged over tasks. Early stopping uses this metric.
+    # mean values, and that can be averaged over tasks. Early stopping uses this metric
+    # if `trainer.monitor` is `auto`.
     PROPER_METRIC: ClassVar[Metric | None] = None
     # Keys that do not change the encoded labels: only training reads them.
     TRAINING_KEYS: ClassVar[set[str]] = {"loss", "weight", "metrics", "tower_units"}
@@ -217,9 +218,14 @@ class Task(Options):
         """Returns the logits with which a tower starts: the same for all rows.
 
         Of all logits that do not depend on the row, these have the lowest loss for the
-        labels, if the task has the usual loss of its kind. The mean weight is 1.
+        labels, if the task has the usual loss of its kind. The logit is 0 for labels
+        that training standardises.
 
-        Returns: (num_logits,). Labels that training standardises have the logit 0.
+        Args:
+            labels: the labels of training rows.
+            weights: the weights of these rows, divided by their mean.
+
+        Returns: (num_logits,).
         """
         return np.zeros(self.num_logits)
 

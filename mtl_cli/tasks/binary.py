@@ -128,7 +128,7 @@ class Binary(Task):
     def initial_logits(self, labels: Floats, weights: Floats) -> Floats:
         """Returns the logarithm of the odds of label 1, (1,)."""
         positives = weights @ labels
-        negatives = len(labels) - positives
+        negatives = len(labels) - positives  # the weights sum to the number of rows
         # Half a row more of each label keeps the logit finite if a label is missing.
         odds = (self.positive_weight * positives + 0.5) / (negatives + 0.5)
         return np.log([odds])

@@ -47,7 +47,11 @@ class Towers(Options):
         """Raises ValueError if the towers of the tasks cannot be connected."""
 
     def named_features(self) -> dict[str, list[str]]:
-        """Returns the features that keys of `model` name; see `Sharing`."""
+        """Returns the features that keys of `model` name: {key: the features}.
+
+        For example, {"prior_features": ["user", "item"]}. If the data set lacks one of
+        these features, the user gets an error.
+        """
         return {}
 
     def last_biases(

@@ -10,8 +10,8 @@ MAX_NAME_LENGTH = 250
 def allowed_name(key: str) -> str:
     """Returns a name for a key, with "_" in place of characters that MLflow refuses.
 
-    MLflow also refuses names of more than 250 characters, and names that would be
-    another name after their parts `.` and `..` are resolved as in a path.
+    MLflow also refuses names of more than 250 characters, and names that are not
+    normalised as a path, such as `a/../b`.
 
     >>> allowed_name("dataset.features.price ($).kind")
     'dataset.features.price ___.kind'

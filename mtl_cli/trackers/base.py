@@ -18,8 +18,8 @@ class Tracker(Options):
 
     The fields of a tracker and their values are in `conf/tracker/NAME.yaml`.
 
-    A thread of its own calls `start`, `resume` if the run is resumed, `epoch` for each
-    epoch, and `end`, one after another, so that a slow service does not delay training.
+    A separate thread calls `start`, then `resume` if the run is resumed, `epoch` for
+    each epoch, and `end`. So a slow service does not delay training.
     An error in the `start` of a new run ends the run before it reads its data. After
     any other error the run continues, and prints one warning:
 

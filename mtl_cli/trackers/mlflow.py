@@ -229,7 +229,10 @@ class MLflow(Tracker):
             self._client.log_artifact(self._run_id, str(path), MODEL_FOLDER)
 
     def _check_artifacts(self, artifacts: str) -> None:
-        """Raises an `OSError` if artifacts would go elsewhere; see `is_outside`."""
+        """Raises an `OSError` if artifacts would be written to a forbidden place.
+
+        A forbidden place is a folder or server that `is_outside` rules out.
+        """
         if is_outside(artifacts, self._store, may_be_remote=self._is_from_environment):
             raise OSError(
                 f"{self._printable_uri} would write artifacts to {artifacts}, outside "

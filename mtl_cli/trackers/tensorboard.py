@@ -18,8 +18,8 @@ class TensorBoard(Tracker):
     _last_epoch: int = PrivateAttr(0)
 
     def start(self, run: Path, values: dict[str, Any]) -> None:
-        # TensorBoard imports TensorFlow. The log lines of the import are kept off the
-        # terminal if TensorFlow is imported here first.
+        # TensorBoard imports TensorFlow. `load` imports it first, without the log lines
+        # that TensorFlow would print to the terminal.
         tensorflow_runtime.load()
         from tensorboard.summary import Writer
 

@@ -33,11 +33,16 @@ class Balancer:
     ) -> None:
         """Creates the state before the first step.
 
-        `variables` are the trained variables of the network without the lazy tables.
-        `first_step` is the optimizer's count of steps before the run.
+        Args:
+            config: the configuration of the run.
+            variables: the trained variables of the network without the lazy tables.
+            num_tables: number of lazy tables.
+            steps_per_epoch: number of steps in an epoch.
+            first_step: the optimizer's count of steps before the run.
         """
         self.method = config.balancing
         self.tasks = list(config.chosen_tasks)
+        # The indices of the variables that are kernels.
         self.kernels = [i for i, v in enumerate(variables) if v.name == "kernel"]
         self.steps_per_epoch = steps_per_epoch
         self.first_step = first_step

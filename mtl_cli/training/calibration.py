@@ -74,7 +74,8 @@ class TowerCalibration:
             return "as trained"
         if self.method == "factor":
             return f"predictions x {math.exp(self.shift):.3f}"
-        # The initial shift stands beside the logits, and the scale does not change it.
+        # The scale applies to the logits without the initial shift, so the shifts can
+        # be subtracted.
         change = self.shift - self.initial_shift
         sign = "-" if change < 0 else "+"
         return f"logits x {self.scale:.3f} {sign} {abs(change):.3f}"

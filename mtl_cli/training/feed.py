@@ -2,7 +2,8 @@
 
 A feed yields the rows of an epoch as buffers: rows on the device, and the order in
 which the steps take these rows. If several processes train together, each process has
-a feed that yields this process's share of the rows.
+a feed of its own. The feed of a process yields only the rows that this process trains
+on.
 """
 
 import math
@@ -58,11 +59,14 @@ Buffers = Iterator[ShuffleBuffer]
 class MemoryFeed:
     """Feeds rows from memory: a single buffer holds a whole epoch.
 
-    Every process gets an equal share of each batch.
+    Every process holds all rows, and gets equally many rows of each batch.
+
+    Attributes:
+        rows_per_epoch: number of rows that all processes together train on in an epoch.
     """
 
     def __init__(self, table: Table, tasks: list[str], shard: Shard = (0, 1)) -> None:
-        self.num_rows = self.rows_per_epoch = table.num_rows
+        self.rows_per_epoch = table.num_rows
         self.data = to_tensors(table, tasks)
         self.shard = shard
 
@@ -72,10 +76,10 @@ class MemoryFeed:
         The seed and the epoch determine the order of the rows.
         """
         random = np.random.default_rng([seed, epoch])
-        yield self.buffer(random.permutation(self.num_rows), batch_size)
+        yield self.buffer(random.permutation(self.rows_per_epoch), batch_size)
 
     def buffer(self, order: Indices, batch_size: int) -> ShuffleBuffer:
-        """Cuts rows into batches, and returns this process's share of each batch.
+        """Cuts rows into batches, and returns this process's rows of each batch.
 
         Args:
             order: the indices of the rows, in the order of training.
@@ -83,12 +87,13 @@ class MemoryFeed:
         """
         rank, num_processes = self.shard
         num_steps = math.ceil(len(order) / batch_size)
-        share = batch_size // num_processes
+        size = batch_size // num_processes  # rows of this process in a batch
         # `np.resize` fills the last batch with rows from the start of the order.
-        batches = np.resize(order, (num_steps, num_processes, share))
-        rows_before_last_share = (num_steps - 1) * batch_size + rank * share
-        rows_in_last_share = int(np.clip(len(order) - rows_before_last_share, 0, share))
-        num_rows = (num_steps - 1) * share + rows_in_last_share
+        batches = np.resize(order, (num_steps, num_processes, size))
+        # In the last batch, this process may have fewer rows that are trained on.
+        start_in_last_batch = (num_steps - 1) * batch_size + rank * size
+        rows_in_last_batch = int(np.clip(len(order) - start_in_last_batch, 0, size))
+        num_rows = (num_steps - 1) * size + rows_in_last_batch
         return ShuffleBuffer(self.data, batches[:, rank].ravel(), num_rows, num_steps)
 
 
@@ -101,8 +106,12 @@ class StreamFeed:
     larger. So the memory does not grow with the table. The next buffer is read while
     the steps work on the current buffer.
 
-    Every process reads an equal share of the rows. The last rows are left out if the
-    number of rows is not a multiple of the number of processes.
+    Every process reads equally many rows. The last rows of the table are left out if
+    the number of rows is not a multiple of the number of processes.
+
+    Attributes:
+        num_rows: number of rows that this process reads.
+        rows_per_epoch: number of rows that all processes together train on in an epoch.
     """
 
     def __init__(
@@ -125,17 +134,17 @@ class StreamFeed:
 
         The seed and the epoch determine the order of the rows. The steps take whole
         batches from each buffer but the last. The rows that are left over are put into
-        the next buffer. The last block of the table may be short. A buffer with this
-        block may then have fewer rows than a large batch, and all its rows are left
-        over.
+        the next buffer. These may be all rows of a buffer: the last block of the table
+        may be short, and a buffer with this block may have fewer rows than a large
+        batch.
         """
-        share = batch_size // self.num_processes  # of this process in a batch
+        size = batch_size // self.num_processes  # rows of this process in a batch
         random = np.random.default_rng([seed, epoch])
         blocks = random.permutation(math.ceil(self.num_rows / BLOCK_ROWS))
-        blocks_per_buffer = max(BUFFER_ROWS, share) // BLOCK_ROWS + 1
+        blocks_per_buffer = max(BUFFER_ROWS, size) // BLOCK_ROWS + 1
         # A buffer also holds the rows left over from the buffer before: fewer rows than
         # one batch.
-        capacity = min(blocks_per_buffer * BLOCK_ROWS + share, self.num_rows)
+        capacity = min(blocks_per_buffer * BLOCK_ROWS + size, self.num_rows)
         first_blocks, *later_blocks = [
             blocks[start : start + blocks_per_buffer]
             for start in range(0, len(blocks), blocks_per_buffer)
@@ -148,9 +157,9 @@ class StreamFeed:
                 if next_blocks is not None:
                     next_table = reader.submit(self.read, next_blocks)
                 order = random.permutation(table.num_rows)
-                num_left_over = 0 if next_blocks is None else table.num_rows % share
+                num_left_over = 0 if next_blocks is None else table.num_rows % size
                 num_rows = table.num_rows - num_left_over
-                num_steps = math.ceil(num_rows / share)
+                num_steps = math.ceil(num_rows / size)
                 # The steps are compiled for one shape, so all buffers have this shape.
                 data = to_tensors(pad(table, capacity), self.tasks)
                 yield ShuffleBuffer(data, order[:num_rows], num_rows, num_steps)

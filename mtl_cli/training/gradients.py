@@ -23,7 +23,8 @@ from mtl_cli.training.losses import (
 class Gradients:
     """Computes the losses and gradients of one process's share of a batch.
 
-    The shares of all processes add up to the losses and gradients of the batch.
+    If several processes train together, each has a *share* of the batch: some of its
+    rows. The results of all processes add up to the losses and gradients of the batch.
 
     Letters in shapes: T is the number of tasks.
     """
@@ -37,7 +38,7 @@ class Gradients:
         balancer: Balancer,
         num_processes: int,
     ) -> None:
-        """Keeps what a step needs; `Step` describes `model`, `tables` and `balancer`.
+        """`Step` describes `model`, `tables` and `balancer`.
 
         `network` gives the statistics of the training labels.
         """

@@ -34,17 +34,19 @@ class MovingAverage:
     def update(self, model: keras.Model, epoch: int, decay: float) -> None:
         """Adds the weights of a network after an epoch. Epochs are counted from 1."""
         if not self.arrays:
-            # Keras gives a weight without axes as a number, and numbers do not change.
+            # Keras returns a scalar weight as a number, which cannot be changed in
+            # place, unlike an array.
             self.arrays = [np.asarray(weight) for weight in model.get_weights()]
             return
-        share = np.float32((1 - decay) / (1 - decay**epoch))
-        # No warning of infinite weights here: the training refuses them when it ends.
+        fraction = np.float32((1 - decay) / (1 - decay**epoch))
+        # NumPy does not warn of infinite weights here: the training raises an error
+        # about them at its end.
         with np.errstate(over="ignore", invalid="ignore"):
             # To save memory, weights are read one at a time.
             for average, variable in zip(self.arrays, model.weights, strict=True):
                 weight = variable.numpy()
                 if np.issubdtype(average.dtype, np.floating):
-                    average += (weight - average) * share
+                    average += (weight - average) * fraction
                 else:
                     average[...] = weight
 

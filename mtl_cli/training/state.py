@@ -188,9 +188,9 @@ class TrainingState:
         counts = replicas.broadcast(np.array(counts)).tolist()
         num_epochs, best_epoch, steps_done = counts
         best_value = replicas.broadcast_number(self.history.best_value)
-        # Each process divides by the duration of the epoch. If a run was interrupted
-        # after the last step of an epoch, no further step adds to the duration, so
-        # without the chief's duration the other processes would divide by 0.
+        # Each process divides by `seconds` to compute the speed of an epoch. If a run
+        # was interrupted after the last step of an epoch, no further step adds to
+        # `seconds`: without the chief's value, the other processes would divide by 0.
         self.seconds = float(replicas.broadcast(np.float64(self.seconds)))
         if replicas.is_chief:
             return

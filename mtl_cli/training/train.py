@@ -206,7 +206,8 @@ def set_final_weights(state: TrainingState) -> None:
         history.kept_epoch = len(history.epochs)
         if state.average.arrays:
             logits.set_weights(state.average.arrays)
-    # The other processes do not keep the best weights after a resume.
+    # Only the chief's weights are checked and saved: after a resume, the other
+    # processes do not have the weights of an earlier best epoch.
     is_chief = state.steps.replicas.is_chief
     if is_chief and not all(np.isfinite(w).all() for w in logits.get_weights()):
         raise TrainingError(f"training made weights infinite or NaN; {NOT_FINITE_FIX}")

@@ -5,7 +5,7 @@ from typing import Any
 
 from helpers.planted_data import config, values
 
-from mtl_cli.runs.next_commands import next_command, next_commands
+from mtl_cli.runs.next_commands import next_commands
 from mtl_cli.runs.outcome import resume_command
 
 FEATURES = {"user": {"kind": "sparse"}}
@@ -15,6 +15,11 @@ SETTINGS = ["dataset=shop", "model=shared_bottom", "seed=2", "hydra.run.dir=x"]
 
 def chosen(*overrides: str, **keys: Any) -> Any:
     return config(values("train.csv", FEATURES, TASKS, **keys), *overrides)
+
+
+def next_command(config: Any, settings: list[str]) -> str:
+    command, _ = next_commands(config, Path("run"), settings)[0]
+    return command
 
 
 def test_multi_task_run_is_compared_with_single_tasks() -> None:
