@@ -97,7 +97,9 @@ def write_ensemble(folders: list[Path], target: Path) -> None:
             "parameters": network.predictions.count_params(),
             "ensemble": [run.lineage for run in runs],
         }
-        write_origin(folder, runs[0].written_config | {"ensemble": seeds}, record, data)
+        write_run_files(
+            folder, runs[0].written_config | {"ensemble": seeds}, record, data
+        )
         names = ", ".join(run.lineage["run"] for run in runs)
         console.print_line(f"ensemble: the mean of {len(runs)} runs: {names}")
         ensemble = TrainedRun(
@@ -123,7 +125,7 @@ def new_run_folder(target: Path) -> RunFolder:
         raise ConfigError(str(error).replace("hydra.run.dir", FLAG)) from None
 
 
-def write_origin(
+def write_run_files(
     folder: RunFolder, config: dict[str, Any], record: dict[str, Any], data: Data
 ) -> None:
     """Writes the configuration, the environment and the data report of an ensemble."""

@@ -78,6 +78,7 @@ def export_model(
             "weights"
         )
     record = make_record(model, format_name)
+    # The target may have changed since the first check, so it is checked again.
     check_earlier_export = partial(check_target, target=target, force=force)
     with replacing_folder(target, FIX, check_earlier_export) as path:
         export_format.write(model, record, path)

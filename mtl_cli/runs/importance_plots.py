@@ -13,12 +13,14 @@ def importance_plots(
     A task without measured importances has no plot.
 
     Args:
-        records: the list `features` of the measured importances.
+        records: the measured importances, see `scoring.importance.importance_record`.
         titles: {task: title of its plot, such as `click auc`}.
         maximum: the largest number of features in a plot.
     """
     plots = []
     for task, title in titles.items():
+        # A feature that was shuffled without the rest of its group has a group. Its
+        # importance is too low, so it is not plotted.
         task_records = [r for r in records if r["task"] == task and r["group"] is None]
         task_records.sort(key=lambda record: -record["importance"])
         bars = [

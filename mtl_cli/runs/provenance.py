@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # the import takes a tenth of a second
 # out. Of these keys, only `strategy` can change the results: it changes the number of
 # processes. Each process draws its own dropout masks, and its batch normalisation uses
 # only the rows of the batch that this process has.
+# The value is an argument `exclude` of pydantic: True excludes the whole section.
 KEYS_FREE_TO_CHANGE: Any = {
     "resume": True,
     "tracker": True,

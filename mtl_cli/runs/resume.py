@@ -76,7 +76,7 @@ def choose_start(config: Config, path: Path, is_named_by_time: bool) -> RunStart
         # it has removed its checkpoints.
         remove_checkpoints(path)
         return None
-    return release_without_start(RunFolder(path), partial(start_as_decided, config))
+    return start_or_release(RunFolder(path), partial(start_as_decided, config))
 
 
 def start_beside(config: Config, path: Path) -> RunStart | None:
@@ -89,7 +89,7 @@ def start_beside(config: Config, path: Path) -> RunStart | None:
             folder = RunFolder(other_path)
         except ConfigError:  # another process has locked the folder
             continue
-        start = release_without_start(folder, partial(start_if_unfinished, config))
+        start = start_or_release(folder, partial(start_if_unfinished, config))
         if start is not None:
             return start
     return None
@@ -118,7 +118,7 @@ def unfinished_runs(config: Config, path: Path) -> list[Path]:
     return [run for _, run in sorted(runs, reverse=True)]
 
 
-def release_without_start(
+def start_or_release(
     folder: RunFolder, choose: Callable[[RunFolder], RunStart | None]
 ) -> RunStart | None:
     """Returns the start that `choose` finds in a locked folder.

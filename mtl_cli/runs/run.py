@@ -263,7 +263,7 @@ def fit(
 
 
 def end_training_stage(timer: StageTimer, history: History) -> None:
-    """Ends the stage "train", and makes its parts stages of their own."""
+    """Ends the stage "train", and turns its parts into separate stages."""
     timer.end_stage("train")
     timer.split_off("train", "trace and compile the steps", history.compile_seconds)
     timer.split_off("train", "validate", history.validation_seconds)

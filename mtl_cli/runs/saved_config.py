@@ -41,7 +41,7 @@ def saved_config(composed: DictConfig, choices: dict[str, Any]) -> str:
 
 
 def hydra_section(run_folder: str) -> dict[str, Any]:
-    """Returns the section `hydra` of a saved configuration, which names a run folder.
+    """Returns the section `hydra` of a saved configuration, with this run folder.
 
     The other keys are those of the default configuration, except the help: it lists
     config groups, but a saved configuration has none.

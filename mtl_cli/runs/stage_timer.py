@@ -21,7 +21,7 @@ class StageTimer:
         self.stage_began = now
 
     def split_off(self, stage: str, inner_stage: str, seconds: float) -> None:
-        """Makes a part of a stage a stage of its own, and moves its seconds there."""
+        """Turns a part of a stage into a separate stage, with `seconds` of its time."""
         self.seconds[stage] -= seconds
         self.seconds[inner_stage] = seconds
 

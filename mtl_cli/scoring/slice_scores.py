@@ -41,8 +41,9 @@ class Verdict(NamedTuple):
         p_corrected: the p-value, corrected for the number of tested slices.
         surely_weaker: whether the main metric is worse on the slice than on all other
             rows, with a corrected p-value below `SIGNIFICANCE_LEVEL`.
-        rank: the place of the slice, from 1. Surely weaker slices come before all other
-            slices. Otherwise, the slice with the worse difference comes first.
+        rank: the number of the slice in the order from weak to strong, from 1. Surely
+            weaker slices come before all other slices. Within both groups, the slice
+            with the worst difference comes first.
     """
 
     p_corrected: float

@@ -36,7 +36,7 @@ class RunningJob:
     is_interrupted: bool = False  # whether the sweep was stopped while the job ran
 
 
-running: list[RunningJob] = []  # the jobs that this process has started
+running: list[RunningJob] = []  # the jobs that this process has started, until they end
 
 
 def fork_server() -> ForkServerContext:

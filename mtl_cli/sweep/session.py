@@ -161,7 +161,7 @@ def open_session(folder: Path, resume: str, num_jobs: int | None) -> Session:
 
 
 def check_sweep_folder(folder: Path) -> None:
-    """Refuses a folder that holds links, or that is neither empty nor of a sweep.
+    """Refuses a folder that holds links, or that holds files but is not a sweep's.
 
     The folder of a sweep has a folder of records, with records and `MARK` in it.
     """

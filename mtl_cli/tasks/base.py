@@ -84,7 +84,7 @@ class Task(Options):
     @classmethod
     def _drop_keys_of_other_kinds(cls, values: Any) -> Any:
         values = checked_own_keys(values, cls, AXIS, Task, "kind")
-        # `loss: null` stands for the usual loss of the kind.
+        # `loss: null` means the usual loss of the kind.
         if isinstance(values, dict) and "loss" in values and values["loss"] is None:
             del values["loss"]
         return values

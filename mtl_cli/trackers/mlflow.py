@@ -127,7 +127,7 @@ class MLflow(Tracker):
     def _find_run(self) -> Any:
         """Returns the MLflow run that an earlier process of this run has created.
 
-        Returns None if no process has, or if the MLflow run was deleted since.
+        Returns None if there was no such process, or if the MLflow run was deleted.
         """
         from mlflow.exceptions import MlflowException
 

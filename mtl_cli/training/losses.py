@@ -1,9 +1,10 @@
 """Computes the losses of the tasks and the penalties of a step, and means over steps.
 
-Letters in shapes: T is the number of tasks. A network with several members returns
-logits of shape (members * batch, ...): first the rows of the first member, then the
-rows of the second member, and so on. Labels and weights have one value per row of the
-batch.
+If several processes train together, each process has a *share* of a batch: some of its
+rows. Letters in shapes: T is the number of tasks. A network with several members
+returns logits of shape (members * batch, ...): first the rows of the first member, then
+the rows of the second member, and so on. Labels and weights have one value per row of
+the batch.
 """
 
 from collections.abc import Mapping

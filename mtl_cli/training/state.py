@@ -32,8 +32,8 @@ class CheckpointPlan:
     Attributes:
         folder: the run folder.
         minutes: see `trainer.checkpoint_minutes`.
-        environment: the content of `environment.json`. A resumed run compares it with
-            its own environment.
+        environment: the content of `environment.json`. A resumed run compares this
+            environment with its own.
         resume_from: the checkpoint of an interrupted run; None for a new run.
     """
 

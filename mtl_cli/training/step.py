@@ -18,9 +18,9 @@ from mtl_cli.training.lazy_tables import LazyTable, RowsOfBatch, make_lazy_table
 class Step:
     """Takes one optimizer step on one batch.
 
-    If several processes train together, each process reads its share of the batch. The
-    losses and gradients of all processes are summed before the optimizer changes the
-    weights.
+    If several processes train together, each process reads its *share* of the batch:
+    some of the batch's rows. The losses and gradients of all processes are summed
+    before the optimizer changes the weights.
 
     A row of a lazy table is packed if its optimizer slots lie beside it, see
     `lazy_tables.py`. Lists of rows have one tensor per lazy table. Letters in shapes: T
