@@ -45,9 +45,9 @@ LEARNT = "model/learnt.json"
 SPEC = "model/spec.json"
 FILES = (WEIGHTS, LEARNT, SPEC)
 CHECKSUMS = "model/SHA256SUMS"  # in the format of the command `sha256sum`
-# pydantic collects an error for each wrong value, so a larger malicious file could take
-# minutes. Every configuration that `check_yaml` accepts gives a smaller file, since
-# `save` writes no blanks.
+# The largest `SPEC` file to read. pydantic collects an error for each wrong value, so a
+# huge malicious file could take minutes. The file of any configuration that
+# `check_yaml` accepts is smaller than this limit, since `save` writes no blanks.
 MAX_SPEC_BYTES = 2 * MAX_YAML_BYTES
 
 
@@ -55,7 +55,7 @@ class LearntModel(NamedTuple):
     """All parts of a saved model except its weights."""
 
     features: FeatureSet
-    labels: dict[str, Statistics]  # {task: statistics}, for tasks that use any
+    labels: dict[str, Statistics]  # {task: statistics of its labels}, if it uses any
     config: Config
 
 

@@ -19,7 +19,7 @@ from mtl_cli.metrics.score_dict import Scores
 from mtl_cli.runs.tracker_events import Event, Outcome, last_epoch_sent, send
 from mtl_cli.trackers.base import Tracker, flat_numbers
 
-RETRY_SECONDS = 2
+RETRY_SECONDS = 2  # the pause before a call is repeated
 # The seconds that a run waits at its end for a service that does not answer.
 MAX_SECONDS_AWAY = 15
 # The seconds that a run waits at its end for a service that may be receiving files.
@@ -53,8 +53,8 @@ class TrackedRun:
 
         Args:
             values: the configuration, without secrets.
-            must_succeed: whether a tracker that cannot start ends the run. If not, the
-                run goes on, even if the tracker's service does not answer.
+            must_succeed: whether the run ends with an error if the tracker cannot
+                start. Otherwise the run goes on without the tracker's answer.
 
         Raises:
             ConfigError: if the tracker must start, but cannot.
@@ -66,7 +66,7 @@ class TrackedRun:
         threading.Thread(target=self.send_events, daemon=True).start()
         # Waiting also keeps the thread from importing the tracker's packages while the
         # run imports its own packages.
-        with self.lock:
+        with self.lock:  # until the start is sent or refused, or a first try has failed
             self.lock.wait_for(
                 lambda: not self.events or self.last_outcome is Outcome.AWAY
             )

@@ -41,9 +41,9 @@ class GateSummary(TypedDict):
             task. Examples: `level_1`, `level_1 self`, `layer_2`, `personal`. The name
             is "" if it has none of these parts, as in MMoE.
         task: the task of the gate; None if the gate serves several tasks.
-        rows: the number of rows over which the means are taken: the sampled rows in the
-            task's space, or all sampled rows if `task` is None. Without rows, `weights`
-            is empty, and the entropies are absent.
+        rows: the number of rows over which the means are taken: the sampled rows that
+            count for the task, or all sampled rows if `task` is None. Without rows,
+            `weights` is empty, and the entropies are absent.
         weights: {expert: mean weight}.
         entropy_of_mean: the entropy of the mean weights, from 0 (all weight on one
             expert) to 1 (all experts have equal weights).

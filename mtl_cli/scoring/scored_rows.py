@@ -24,7 +24,8 @@ from mtl_cli.statistics.sampling_error import (
 class ScoredRows:
     """The rows on which an output is scored.
 
-    These rows have a label, are in the output's space and have a weight above 0.
+    These rows have a label and a weight above 0. If the output has a `space`, such as
+    `click`, only rows where the space is 1 count.
 
     Attributes:
         output: the output that is scored.

@@ -126,8 +126,8 @@ def open_session(folder: Path, resume: str, num_jobs: int | None) -> Session:
 
     Args:
         folder: the sweep's folder; made if it is missing.
-        resume: the key `resume`: `must` needs jobs in the folder, `never` a folder
-            without jobs, `auto` takes both.
+        resume: the key `resume`. With `must`, the folder must hold jobs; with `never`,
+            it must hold no jobs; `auto` accepts both.
         num_jobs: number of jobs; None if it is not known in advance.
 
     Raises:

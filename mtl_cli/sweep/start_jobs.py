@@ -1,4 +1,8 @@
-"""Starts the jobs of a sweep. Every launcher of Hydra calls `start_jobs`."""
+"""Starts the jobs of a sweep. Every launcher of Hydra calls `start_jobs`.
+
+One configuration of a sweep can have several jobs: repeats with other seeds, and twins
+to compare the repeats with.
+"""
 
 import os
 from pathlib import Path

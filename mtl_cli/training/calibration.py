@@ -25,7 +25,9 @@ from mtl_cli.network.network import Network
 from mtl_cli.network.predictor import Predictor
 from mtl_cli.tasks.base import CalibrationMethod, Statistics, Task
 
-Logits = npt.NDArray[np.float64]  # (members, rows, num_logits)
+# Logits of shape (members, rows, num_logits). A run may train several networks side by
+# side: the members.
+Logits = npt.NDArray[np.float64]
 
 # {method: whether the scale is fitted, and whether the shift is fitted}
 FITTED: dict[CalibrationMethod, tuple[bool, bool]] = {
@@ -46,12 +48,14 @@ class TowerCalibration:
     """The fitted calibration of a task's tower.
 
     Attributes:
-        method: `none` if `trainer.calibration=auto` has found that a fit does not help.
+        method: the fitted method; `none` if `trainer.calibration` is `auto` and the fit
+            does not help.
         scale: the factor of the logits; below 1 if the network was overconfident.
         shift: the value that is added to the scaled logits; for amounts, the logarithm
             of the factor of the predictions.
         initial_shift: the part of the shift that corrects for the task's keys
-            `positive_weight` and `sampling_rate`, also without a calibration.
+            `positive_weight` and `sampling_rate`. It is there even with the method
+            `none`.
         losses: {method: mean loss}, for `none` and for the method that was fitted.
             Measured on validation rows that the fit has not seen. See
             `Task.calibration_losses` for the loss.

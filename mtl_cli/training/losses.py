@@ -84,8 +84,8 @@ def logits_of_sample(
         tasks: {name of a task: task}.
         logits: {name of an output: logits of complete data, (batch, num_logits)}. If
             the network has several members, there are members * batch rows.
-        log_rates: {name of a task: log r, (batch,)}, for tasks with sampled rows. Of
-            all rows like this row with label 0, the data contain the fraction r.
+        log_rates: {name of a task: log r, (batch,)}, for tasks with sampled rows. For
+            each row, r is the fraction of similar rows with label 0 that the data keep.
     """
     if not log_rates:
         return logits

@@ -14,7 +14,7 @@ from mtl_cli.training.state import TrainingState
 def validate(
     config: Config, state: TrainingState, valid: Table
 ) -> tuple[Scores, float | None]:
-    """Scores the validation rows in the chief process.
+    """Scores the validation rows in the chief, the process of rank 0.
 
     Returns: the scores, {} in processes other than the chief; and the monitored value,
         or None if the monitored value is undefined. All processes get the same

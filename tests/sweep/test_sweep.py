@@ -745,7 +745,7 @@ def test_full_disk_under_the_folder_of_a_sweep_is_named(
     assert failure.code == 1
 
 
-def test_twins_come_after_the_jobs_that_have_all_tasks() -> None:
+def test_jobs_with_fewer_tasks_come_after_the_jobs_with_all_tasks() -> None:
     both, one = {"click": 0.7, "buy": 0.8}, {"buy": 0.9}
     records = [
         JobRecord("0", "", [], "failed"),
