@@ -76,7 +76,8 @@ class Star(Towers):
                 **kernel_options(dense_options),
             )
             inputs = inputs_of_members(v, num_towers, num_members)
-            # All members have the same rows, so the scenarios of one member are enough.
+            # All members of the network (networks that are trained side by side) read
+            # the same rows, so the scenarios of one member are enough.
             weights_of_member = by_member(scenario_weights, num_members)[0]
             # (num_towers * num_members, rows of a member, num_logits)
             y = last_layers(inputs, weights_of_member)

@@ -150,7 +150,8 @@ def mean_factors(factors: Tensor, products: Tensor) -> Tensor:
     """Returns the mean of each task's factors over the variables, (T,).
 
     A variable counts in proportion to the squared norm of the task's gradient in the
-    shared entries of the variable. The mean is 1 for a task without a gradient there.
+    shared entries of the variable. The mean is 1 for a task without a gradient in
+    shared entries.
 
     Args:
         factors: the factors a_t of the tasks for each variable, (P, T).

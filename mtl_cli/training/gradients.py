@@ -67,7 +67,8 @@ class Gradients:
             is_real: 0 for rows that fill up the last batch, 1 for all others, (batch,).
             num_rows: number of rows in the whole batch that are trained on.
             total_weights: the sum of each task's row weights over the whole batch.
-            table_rows: the rows of each lazy table that the batch reads, without slots.
+            table_rows: the rows of each lazy table that the batch reads, without the
+                slots of the optimizer.
             positions: the position of each id's row among these rows, for each table.
 
         Returns: the losses, (T,); the gradients of the model's variables; and the

@@ -71,7 +71,7 @@ class LazyTable:
         self.packed = tf.Variable(tf.pad(packed, [[0, 1], [0, 0]]))
 
     def rows_of_batch(self, ids: Tensor) -> RowsOfBatch:
-        """Finds the rows of the table that a batch of ids reads, (batch, columns)."""
+        """Finds the rows of the table that ids of shape (batch, columns) read."""
         row_of_id = self.layer.rows(ids)
         indices, positions = tf.unique(tf.reshape(row_of_id, [-1]))
         padding = tf.size(row_of_id) - tf.size(indices)

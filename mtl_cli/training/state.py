@@ -52,7 +52,8 @@ class TrainingState:
         steps: the steps that train the network.
         checkpoint_plan: None writes no checkpoints.
         history: the finished epochs.
-        step_values: the arrays that `Steps.epoch` has yielded in the unfinished epoch.
+        step_values: the losses and weights of the tasks in the steps of the unfinished
+            epoch, in the arrays that `Steps.epoch` has yielded.
         seconds: duration of the unfinished epoch's steps.
         average: the moving average of the weights over the finished epochs; empty
             without `trainer.ema_decay`, and in processes other than the chief.

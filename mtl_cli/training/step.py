@@ -22,12 +22,13 @@ class Step:
     some of the batch's rows. The losses and gradients of all processes are summed
     before the optimizer changes the weights.
 
-    A row of a lazy table is packed if its optimizer slots lie beside it, see
+    A *lazy table* is an embedding table of which a step updates only the rows that the
+    batch reads. A row is *packed* if its optimizer slots lie beside it; see
     `lazy_tables.py`. Lists of rows have one tensor per lazy table. Letters in shapes: T
     is the number of tasks.
 
     Attributes:
-        tables: the lazy tables. A step reads and writes only some of their rows.
+        tables: the lazy tables.
         model: the network without the lazy tables. The model's inputs are the features,
             and the vectors from the lazy tables if there are any. The outputs are the
             logits.

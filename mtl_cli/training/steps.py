@@ -35,7 +35,8 @@ class Steps:
 
     The last batch of an epoch is filled up with rows from the start of its buffer.
     These rows have weight 0, so they add nothing to a loss. However, batch
-    normalisation counts them, and the lazy tables update the rows that they look up.
+    normalisation counts these rows, and the lazy tables also update the table rows that
+    these rows look up.
 
     Letters in shapes: T is the number of tasks.
 
