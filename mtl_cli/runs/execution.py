@@ -60,8 +60,8 @@ def execute(request: RunRequest) -> tuple[Path, bool]:
         if not is_evaluator and rank == 0:  # this process is the chief
             start = choose_start(config, request.folder, request.is_named_by_time)
     finally:
-        # Hydra has made the requested folder. This process does not need it if it
-        # starts no run as the chief, or resumes a run in another folder.
+        # Hydra has made the requested folder. The folder is not needed if this process
+        # is not the chief, or if it resumes a run in another folder.
         if start is None or start.run_folder.path != request.folder:
             remove_if_empty(request.folder)
     if is_evaluator:

@@ -34,8 +34,8 @@ MAX_NAME_BYTES = 255  # the limit of most file systems
 class JobRecord:
     """The state of one job of a sweep, since the sweep was last started."""
 
-    # Such as `3`. If `repeats` or twins give the configuration 3 several jobs, their
-    # numbers are `3.1`, `3.2`, ...
+    # Such as `3` for the job of configuration 3 of the sweep. If the configuration has
+    # several jobs, by `repeats` or twins, their numbers are `3.1`, `3.2`, ...
     number: str
     name: str  # the name of the job's run folder
     settings: list[str]  # the settings `key=value` from which the job was composed

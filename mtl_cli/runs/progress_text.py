@@ -32,7 +32,7 @@ class ProgressText:
         Args:
             number: the number of the epoch, from 1.
             finished: the fraction of the epoch that is done, above 0.
-            losses: {task: mean loss of the epoch so far}.
+            losses: {task: mean loss of the latest steps}.
             samples_per_second: the speed of training.
         """
         now = time.perf_counter()

@@ -54,7 +54,7 @@ class TrackedRun:
         Args:
             values: the configuration, without secrets.
             must_succeed: whether the run ends with an error if the tracker cannot
-                start. Otherwise the run goes on without the tracker's answer.
+                start. Otherwise the run goes on, and the tracker may start later.
 
         Raises:
             ConfigError: if the tracker must start, but cannot.

@@ -1,7 +1,7 @@
 """The texts that reports show about gates: tables of their weights, and a warning.
 
-A gate weighs experts. An expert is *dead* if no gate gives it noticeable weight. A gate
-is *polarised* if it gives one expert nearly all weight.
+A gate weighs experts. An expert is *dead* if all gates that weigh it give it hardly any
+weight. A gate is *polarised* if it gives one expert nearly all weight.
 
 The functions take the content of a `gates.json`, see `gate_usage.GateUsage`:
 

@@ -40,10 +40,10 @@ def record_death(sweep: Path, record: JobRecord, reason: str) -> None:
 
 
 def seconds_since_start(sweep: Path, record: JobRecord) -> float:
-    """Returns the seconds since a job's process started, until the job has ended.
+    """Returns the seconds since the process of a job started.
 
-    This is the age of the file of the job's record: the process writes the record when
-    it starts, and again only when the job ends.
+    This is the age of the record's file if the job has not recorded its own end: the
+    process writes the record when it starts, and again only when the job ends.
     """
     return max(0.0, time.time() - record.path(sweep).stat().st_mtime)
 

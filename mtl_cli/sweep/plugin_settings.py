@@ -27,7 +27,7 @@ def uses_basic_launcher(hydra_config: HydraConf | DictConfig) -> bool:
 
 
 def prefix_new_keys(config: DictConfig) -> None:
-    """Adds the prefix `++` to swept keys that no file sets: Hydra would refuse them.
+    """Adds the prefix `++`, which Hydra needs, to swept keys that no file sets.
 
     This function is for keys that a file sweeps, as in `hydra.sweeper.params`. To keys
     on the command line, `mtl-train` adds the prefix; see `config.overrides`.
