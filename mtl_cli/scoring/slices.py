@@ -109,7 +109,13 @@ def merge_rare_values(value_codes: Array) -> tuple[Array, Array]:
 def named_slices(column: str, names: list[str], slice_codes: Array) -> Slices:
     """Returns slices by a column, and adds the slice `OTHER` if it has rows.
 
-    The rows of `OTHER` have the slice code `len(names)`. No name has this code.
+    The rows of `OTHER` have the slice code `len(names)`. No name has this code. If a
+    value of the column is called `OTHER` too, its rows join this slice.
     """
-    other = [OTHER] if (slice_codes == len(names)).any() else []
-    return Slices(column, names + other, slice_codes)
+    is_rare = slice_codes == len(names)
+    if not is_rare.any():
+        return Slices(column, names, slice_codes)
+    if OTHER in names:
+        joined = np.where(is_rare, names.index(OTHER), slice_codes)
+        return Slices(column, names, joined)
+    return Slices(column, [*names, OTHER], slice_codes)

@@ -35,6 +35,11 @@ def test_rare_values_are_merged_and_empty_cells_are_a_slice() -> None:
     assert counts(cells) == {"(empty)": 120, "a": 100, "b": 150, "(other)": 101}
 
 
+def test_value_that_is_called_other_joins_the_rare_values() -> None:
+    cells = ["(other)"] * 120 + ["b"] * 150 + ["rare"] * 10
+    assert counts(cells) == {"(other)": 130, "b": 150}
+
+
 def test_only_the_most_frequent_values_are_slices() -> None:
     cells = [f"v{i:02}" for i in range(30) for _ in range(100 + i)]
     found = counts(cells)
