@@ -216,7 +216,7 @@ def test_reset_parts_start_as_in_a_run_without_an_earlier_one(
     days: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     started(days, tmp_path / "a", STILL, "start_from.reset=[experts]", train="day1")
-    assert "start_from: experts start fresh, as start_from.reset says" in (
+    assert "start_from: fresh experts, as start_from.reset says" in (
         capsys.readouterr().out
     )
     run_in(tmp_path / "b", chosen(days["day1"], STILL))
