@@ -18,8 +18,9 @@ ML_DOMAIN = "ai.onnx.ml"
 OPERATOR_SETS = [helper.make_opsetid("", OPSET), helper.make_opsetid(ML_DOMAIN, 3)]
 
 EXPONENT_FROM_300 = "0*([3-9][0-9]{2}|[1-9][0-9]{3,})"
-# {regular expression: the text that is parsed instead}. Float32, which the network
-# reads, has no numbers between 0 and 1e-300, and a number above 1e300 is infinite.
+# {regular expression: the text that is parsed in place of a matching text}. ONNX
+# Runtime parses neither `true` nor numbers beyond float64, such as 1e400. The network
+# reads float32, in which 1e-300 is 0 and 1e300 is infinite.
 REPLACED_TEXTS = {
     r"\s*true\s*": "1",
     r"\s*false\s*": "0",
@@ -32,7 +33,8 @@ class OnnxOps(GraphOps):
     """Operations as nodes of an ONNX graph that reads raw columns.
 
     Nodes refer to tensors by name. Therefore a "tensor" in this class is the name of a
-    tensor. The tensor of a raw column has the name of the column.
+    tensor. The tensor of a raw column has the name of the column. `GraphOps` describes
+    the methods that have no docstring here.
     """
 
     def __init__(self, input_kinds: Mapping[str, InputKind]) -> None:
@@ -42,7 +44,7 @@ class OnnxOps(GraphOps):
         self.constants: dict[tuple[str, str], TensorProto] = {}
 
     def finish(self, outputs: dict[str, str]) -> onnx.GraphProto:
-        """Returns the graph from raw columns to outputs, {name: tensor}."""
+        """Returns the graph that computes `outputs`, {name of an output: tensor}."""
         for name, tensor in outputs.items():
             self.nodes.append(helper.make_node("Identity", [tensor], [name]))
         output_infos = [helper.make_empty_tensor_value_info(name) for name in outputs]
@@ -100,7 +102,7 @@ class OnnxOps(GraphOps):
         return self.add("Squeeze", counts, self.constant([1]))
 
     def first_columns(self, matrix: str, width: str) -> str:
-        """Returns the first columns of a matrix; their number is `width`, (1,)."""
+        """Returns the first `width` columns of a matrix; `width` is a tensor, (1,)."""
         return self.add("Slice", matrix, self.constant([0]), width, self.constant([1]))
 
     def input_tensor(self, column: str) -> str:
@@ -224,7 +226,7 @@ class OnnxOps(GraphOps):
         return results
 
     def columns_in_result(self, is_present: str, max_length: int) -> str:
-        """Returns the column that each present cell gets in `last_values`.
+        """Returns the column of each present cell in the result of `last_values`.
 
         The column of a present cell that is dropped is negative. The columns of absent
         cells have no meaning.

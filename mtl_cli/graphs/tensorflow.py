@@ -21,6 +21,8 @@ Tables = dict[int, tf.lookup.StaticHashTable]
 class TensorFlowOps(GraphOps):
     """Operations in a TensorFlow function whose arguments are raw columns.
 
+    `GraphOps` describes the methods.
+
     Args:
         columns: {column: the argument with its cells}.
         input_kinds: {column: the kind of the argument}.

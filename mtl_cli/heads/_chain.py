@@ -41,7 +41,7 @@ class Chain(Heads):
         """Returns the names of the steps, from the first to the last."""
 
     def check_steps(self, tasks: Tasks, keys: Sequence[str]) -> None:
-        """Raises ValueError if a step is not a binary task whose rows fit a chain.
+        """Raises ValueError if a step is no binary task, or has unsuitable settings.
 
         Args:
             tasks: the tasks of the run.
@@ -57,10 +57,10 @@ class Chain(Heads):
                     f"model.{key}: task {name} is of kind {tasks[name].kind}; "
                     f"{self.NAME} needs a binary task"
                 )
-            self.check_equal_rows(name, tasks[name])
+            self.check_space_and_weight(name, tasks[name])
         self.check_sampling_rates(steps, tasks)
 
-    def check_equal_rows(self, name: str, task: Task) -> None:
+    def check_space_and_weight(self, name: str, task: Task) -> None:
         """Raises ValueError if a step has a space, or weighs rows by their label."""
         if task.space is not None:
             raise ValueError(
@@ -77,7 +77,8 @@ class Chain(Heads):
     def check_sampling_rates(self, steps: list[str], tasks: Tasks) -> None:
         """Raises ValueError if a later step has a sampling rate.
 
-        A corrected prediction of the first step corrects the products of all steps.
+        The first step may have a sampling rate: every product contains the prediction
+        of the first step, so correcting this prediction corrects all products.
         """
         first, *later = steps
         for name in later:
@@ -90,7 +91,7 @@ class Chain(Heads):
                 )
 
     def outputs(self, tasks: Tasks) -> list[Output]:
-        """Returns the outputs of the tasks, then the factors after the first.
+        """Returns one output per task, then one output per factor of a later step.
 
         If the data hold only a fraction of the rows with label 0 of the first step
         (`sampling_rate`), the metrics of all products correct for this. Factors need no

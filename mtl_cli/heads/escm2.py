@@ -74,6 +74,6 @@ class ESCM2(ESMM):
         pctr_logit = ops.cast(ops.stop_gradient(logits[click][:, 0]), "float32")
         pctr = ops.sigmoid(pctr_logit + tasks[click].logit_shift)
         # A row without a click label has the label 0 here, so it counts as not clicked.
-        clicks = labels[click] * weights[conversion]
-        risk = clicks * losses / ops.maximum(pctr, self.pctr_clip)
+        click_weights = labels[click] * weights[conversion]
+        risk = click_weights * losses / ops.maximum(pctr, self.pctr_clip)
         return self.counterfactual_weight * risk

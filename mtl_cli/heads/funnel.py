@@ -16,8 +16,9 @@ class Funnel(Chain):
         p(buy | x)   = p(cart | x) * s(y_buy)      s(y_buy)  = p(buy | cart, x)
 
     y_t is the logit that the tower of task t computes, and s the sigmoid. The label of
-    a task is 1 on the rows that have reached the step. Each product has a loss on all
-    rows; a factor has no loss. With two steps, these heads are ESMM's.
+    a task is 1 on the rows that have reached the step. Each product p(... | x) has a
+    loss on all rows; the factors s(...) have none. With two steps, these heads are
+    ESMM's.
 
     Attributes:
         funnel_steps: the tasks that are the steps, from the first to the last; null

@@ -1,4 +1,4 @@
-"""Ordered heads: a penalty where a later task is predicted above an earlier one."""
+"""Ordered heads: a penalty if a task is predicted above the task before it."""
 
 from itertools import pairwise
 

@@ -22,7 +22,7 @@ TABLE = (
     "a folder of .parquet files, or a pattern in quotes, such as 'logs/*.parquet'"
 )
 TASK = "name of a task, and the name of its label column if the names differ"
-SPACE = "uses only the rows for TASK where COLUMN, or another task, is 1"
+SPACE = "TASK uses only the rows where COLUMN, or another task, is 1"
 COLUMNS = "names of the columns, if the first line holds no names"
 NO_HEADER = "names the columns column_1, column_2, ..."
 EXAMPLES = """examples:
@@ -127,8 +127,8 @@ def parse_spaces(arguments: list[str], tasks: list[str]) -> dict[str, str]:
     its space is 1.
 
     Raises:
-        ConfigError: if an argument has another form, or if a task does not exist, has
-            two spaces, or is its own space.
+        ConfigError: if an argument is not `TASK:COLUMN`, or if a task does not exist,
+            has two spaces, or is its own space.
     """
     spaces: dict[str, str] = {}
     for argument in arguments:
@@ -151,7 +151,7 @@ def parse_spaces(arguments: list[str], tasks: list[str]) -> dict[str, str]:
 def parse_columns(arguments: argparse.Namespace) -> list[str] | None:
     """Returns the column names that the user gives for a text file.
 
-    An empty list stands for numbered columns (--no-header). None means that the first
+    Returns [] for --no-header: the columns are then numbered. Returns None if the first
     line of the file holds the names.
     """
     if arguments.no_header:

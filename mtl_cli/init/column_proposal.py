@@ -14,9 +14,11 @@ FEW_VALUES = 200
 MAX_VOCABULARY = 50_000
 # The largest number of hash buckets, as a power of 2.
 MAX_LOG2_HASH_BUCKETS = 20
-MAX_BUCKETS = 32  # the largest number of buckets of a numeric feature
-MAX_BUCKETS_WITHOUT_EMBEDDINGS = 16  # the same, of a feature of many values
-MIN_BUCKETS = 4
+# The largest number of buckets of a numeric feature; and the largest number if a column
+# has more than `MAX_CATEGORIES` distinct values, and its buckets have no embeddings.
+MAX_BUCKETS = 32
+MAX_BUCKETS_WITHOUT_EMBEDDINGS = 16
+MIN_BUCKETS = 4  # the number of buckets for a column of many values in few rows
 # A value is a spike if it fills at least this share of the cells.
 MIN_SPIKE = 0.25
 MIN_ROWS_FOR_EMBEDDINGS = 10_000
@@ -35,8 +37,8 @@ class ColumnProposal:
         column: the column's profile.
         role: the use of the column.
         keys: the feature's keys in the YAML. For a column that is left out, the keys
-            that the user may write to make it a feature. None if no feature can read
-            the column.
+            that the user may write to make it a feature. None if the column would make
+            no useful feature.
         remark: the reason for the proposal, or what the user should check; may be "".
         warning: what the user must check; "" if the user need not check anything.
         may_leak: whether the column may be known only after the prediction.
@@ -132,9 +134,9 @@ def numeric_keys(column: ColumnProfile, missing: bool = False) -> dict[str, Any]
 def max_num_buckets(column: ColumnProfile, has_embeddings: bool) -> int:
     """Returns the largest number of buckets of a numeric feature, a power of 2.
 
-    A column of few distinct values gets one bucket per value. With more than
-    `MIN_BUCKETS` buckets, a column of many values has at least `ROWS_PER_BUCKET` rows
-    per bucket on average.
+    A column of few distinct values gets one bucket per value. A column of many values
+    gets fewer buckets in a small table: at least `ROWS_PER_BUCKET` rows per bucket on
+    average, but never fewer than `MIN_BUCKETS` buckets.
     """
     if column.num_distinct <= MAX_CATEGORIES:
         return MAX_BUCKETS

@@ -92,7 +92,7 @@ def weight_column(column: ColumnProfile) -> ColumnProposal | None:
 
 
 def log_column(column: ColumnProfile) -> ColumnProposal | None:
-    """Leaves out propensities and ids of requests, as logs of impressions hold them.
+    """Leaves out propensities and ids of requests; logs of impressions often hold both.
 
     A propensity, the probability that the row was shown, is not known before the
     prediction. The id of a request is always new.

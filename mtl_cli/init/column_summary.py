@@ -15,7 +15,8 @@ def summarize(column: ColumnProfile) -> str:
 
     For example "text, 3 distinct, 2.0% missing: DE, FR, US".
     """
-    # The profile of such a column holds no values, so only the type is described.
+    # A profile of the kind `empty` or `other` holds no values, so only the type is
+    # described.
     is_list_of_others = column.elements is not None and column.elements.kind == "other"
     if column.kind in ("empty", "other") or is_list_of_others:
         return f"{column.arrow_type}{missing_share(column)}"

@@ -115,19 +115,20 @@ def propose_dataset(
         column = find_column(f"--task {task}", label, by_name)
         tasks[task] = propose_task(task, f"--task {task}", column)
     notes = notes_on_spaces(tasks, spaces)
-    # A space that is a task counts with all its labels, whatever its own space is.
+    # The right side is computed before `tasks` changes. So a task that is the space of
+    # another task counts with all its labels, even if it has a space itself.
     tasks |= {
         task: limit_to_space(task, space, tasks, by_name)
         for task, space in spaces.items()
     }
-    task_by_space = {s: task for task, s in spaces.items() if s not in tasks}
+    task_of_column = {s: task for task, s in spaces.items() if s not in tasks}
     entities = [column for column in columns if is_entity(column)]
     proposals = []
     for column in columns:
         if column.name in labels.values():
             continue
-        if column.name in task_by_space:
-            proposals.append(leave_out_space(column, task_by_space[column.name]))
+        if column.name in task_of_column:  # the column is the space of this task
+            proposals.append(leave_out_space(column, task_of_column[column.name]))
         else:
             proposal = leave_out_time_of_entity(propose_column(column), entities)
             proposals.append(mark_leak(proposal, tasks, by_name))
@@ -182,6 +183,7 @@ def leave_out_time_of_entity(
         pairs = codes * time.num_distinct + time.codes[has_both]
         num_entities = len(np.unique(codes))
         has_one_time_each = len(np.unique(pairs)) == num_entities
+        # With few entities, or with one row per entity, this may be true by chance.
         if has_one_time_each and 2 < num_entities <= len(codes) // 2:
             remark = (
                 f"each {column.name} has one time, so this is not the time of the row"

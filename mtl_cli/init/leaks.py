@@ -48,7 +48,7 @@ def leave_out_label(
     proposal: ColumnProposal, name: str, task: TaskProposal
 ) -> ColumnProposal:
     """Leaves out a feature that equals the label of the task `name`."""
-    remark = f"the feature would give the answer away: {name} under another name"
+    remark = f"the feature would give the label away: {name} under another name"
     if rate := possible_sampling_rate(proposal.column, task):
         remark += (
             "; if the column is the share of the rows that were kept, write "
@@ -110,6 +110,29 @@ def sign_of_leak(
     return ""
 
 
+def positive_only_value(column: ColumnProfile, y: Array) -> str:
+    """Returns the value, in a column of two values, that only rows with label 1 hold.
+
+    For example, if the label is a click, a column of conversions is 1 only in rows with
+    label 1. If p is the share of rows with label 1, then n rows with the same value all
+    have label 1 by chance with the probability p^n. The value is returned only if p^n
+    is below `MAX_CHANCE`, otherwise "".
+    """
+    is_labelled = (column.codes >= 0) & ~np.isnan(y)
+    positive_share = y[is_labelled].mean() if is_labelled.any() else 1.0
+    if column.num_distinct != 2 or positive_share == 1:
+        return ""
+    for code, value in enumerate(column.values):
+        labels = y[is_labelled & (column.codes == code)]
+        if (
+            len(labels) >= MIN_ROWS_PER_CLASS
+            and labels.all()
+            and positive_share ** len(labels) < MAX_CHANCE
+        ):
+            return str(value)
+    return ""
+
+
 def possible_sampling_rate(column: ColumnProfile, task: TaskProposal) -> float | None:
     """Returns the sampling rate of a task if a column may hold the rate, else None.
 
@@ -150,26 +173,3 @@ def mark_copies(proposals: list[ColumnProposal]) -> list[ColumnProposal]:
                 alike.append(column)
         marked.append(proposal)
     return marked
-
-
-def positive_only_value(column: ColumnProfile, y: Array) -> str:
-    """Returns the value that only rows with label 1 hold, or "".
-
-    The column has two distinct values. For example, a conversion is 1 only in rows with
-    a click. By chance, n rows with the same value all have label 1 with the probability
-    p^n, where p is the share of rows with label 1. The value is returned only if p^n is
-    below `MAX_CHANCE`.
-    """
-    is_labelled = (column.codes >= 0) & ~np.isnan(y)
-    positive_share = y[is_labelled].mean() if is_labelled.any() else 1.0
-    if column.num_distinct != 2 or positive_share == 1:
-        return ""
-    for code, value in enumerate(column.values):
-        labels = y[is_labelled & (column.codes == code)]
-        if (
-            len(labels) >= MIN_ROWS_PER_CLASS
-            and labels.all()
-            and positive_share ** len(labels) < MAX_CHANCE
-        ):
-            return str(value)
-    return ""

@@ -26,8 +26,8 @@ from mtl_cli.init.yaml_lines import scalar
 MAX_ROWS = 200_000
 MAX_BYTES = 2**30  # reading stops earlier if the rows take more memory than this
 ROWS_PER_READ = 10_000
-# The largest length of a column's name in the YAML, with quotes: PyYAML reads no longer
-# keys.
+# The largest length of a column's name in the YAML, with quotes: PyYAML cannot read a
+# longer key.
 MAX_NAME_LENGTH = 1024
 # A YAML with a longer list of columns cannot be read.
 MAX_COLUMNS = MAX_YAML_LIST
@@ -83,16 +83,16 @@ def read_preview(
         if files.format in OPEN_COLUMNAR:
             if columns is not None:
                 raise DataError(f"--columns, --no-header: '{path}' is not a text file")
-            tables = columnar_tables(files)
+            parts = columnar_parts(files)
         else:
             options = training_csv or detect_csv_options(files, columns)
-            tables = text_tables(files, options.model_copy(update={"trim": False}))
-        first_tables, is_complete = take_first(tables)
-    if not any(table.num_rows for table in first_tables):
+            parts = text_parts(files, options.model_copy(update={"trim": False}))
+        first_parts, is_complete = take_first(parts)
+    if not any(part.num_rows for part in first_parts):
         raise DataError(f"{key}: '{path}' has a header but no rows")
     # Without `combine_chunks`, a file of small batches would make thousands of chunks,
     # which are slow to read.
-    table = pa.concat_tables(first_tables).slice(0, MAX_ROWS).combine_chunks()
+    table = pa.concat_tables(first_parts).slice(0, MAX_ROWS).combine_chunks()
     if options is not None:
         options, table = trimmed(options, table)
     check_lengths_of_names(key, path, table.column_names)
@@ -100,24 +100,24 @@ def read_preview(
     return TablePreview(path, files.format, by_ending, options, table, is_complete)
 
 
-def take_first(tables: Iterator[pa.Table]) -> tuple[list[pa.Table], bool]:
-    """Takes tables until they exceed `MAX_ROWS` or `MAX_BYTES` together.
+def take_first(parts: Iterator[pa.Table]) -> tuple[list[pa.Table], bool]:
+    """Takes the first parts of a table, until they exceed `MAX_ROWS` or `MAX_BYTES`.
 
-    Returns: the taken tables, and whether they are all tables.
+    Returns: the parts taken, and whether they hold all rows of the table.
     """
     taken = []
     num_rows = num_bytes = 0
-    for table in tables:
-        taken.append(table)
-        num_rows += table.num_rows
-        num_bytes += table.nbytes
+    for part in parts:
+        taken.append(part)
+        num_rows += part.num_rows
+        num_bytes += part.nbytes
         if num_rows > MAX_ROWS or num_bytes > MAX_BYTES:
             return taken, False
     return taken, True
 
 
 def check_number_of_columns(files: Files, names: list[str]) -> None:
-    """Refuses a table that would take minutes and gigabytes to read."""
+    """Refuses a table whose many columns would take minutes and gigabytes to read."""
     if len(names) > MAX_COLUMNS:
         raise DataError(
             f"{files.key}: '{files.name}' has {len(names):,} columns; mtl-init reads "
@@ -138,8 +138,8 @@ def check_lengths_of_names(key: str, path: str, names: list[str]) -> None:
             )
 
 
-def columnar_tables(files: Files) -> Iterator[pa.Table]:
-    """Yields the rows of Parquet or Feather files, without nameless columns."""
+def columnar_parts(files: Files) -> Iterator[pa.Table]:
+    """Yields the parts of Parquet or Feather files, without nameless columns."""
     with open_columnar_file(files, files.paths[0]) as file:
         names = list(filter(None, file.schema.names))
     check_number_of_columns(files, names)
@@ -150,8 +150,8 @@ def columnar_tables(files: Files) -> Iterator[pa.Table]:
         yield with_plain_types(table)
 
 
-def text_tables(files: Files, options: Csv) -> Iterator[pa.Table]:
-    """Yields the rows of a text file, with every cell as text."""
+def text_parts(files: Files, options: Csv) -> Iterator[pa.Table]:
+    """Yields the parts of a text file, with every cell as text."""
     if len(files.paths) > 1:
         raise DataError(
             f"{files.key}: '{files.name}' names {len(files.paths)} text files; name "

@@ -45,7 +45,7 @@ def check_proposal(
     to_yaml: Callable[[DatasetProposal], str],
     all_rows_read: bool,
 ) -> tuple[DatasetProposal, str]:
-    """Checks a proposal as `mtl-train` does, and leaves out features that it refuses.
+    """Checks a proposal, and leaves out features that `mtl-train` would refuse.
 
     Args:
         to_yaml: a function that returns the YAML of a proposal.

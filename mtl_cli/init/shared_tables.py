@@ -19,7 +19,7 @@ MIN_COMMON_SHARE_OF_IDS = 0.5
 
 
 def notes_on_shared_tables(proposals: list[ColumnProposal]) -> list[str]:
-    """Returns a note for each list of ids: how it can use another feature's table."""
+    """Returns a note for each list of ids on how to share another feature's table."""
     features = [proposal for proposal in proposals if proposal.is_feature]
     lists = [(p, p.column.elements) for p in features if p.column.elements is not None]
     ids = [
@@ -55,7 +55,7 @@ def note_on_shared_table(list_feature: ColumnProposal, id_column: ColumnProfile)
     """Returns the note on a list that can use the table of another feature."""
     name, id_name = list_feature.column.name, id_column.name
     fix = f"write table: {id_name}"
-    # A shared table has the `min_count` of its own feature.
+    # The feature that owns the table, not the list, sets the table's `min_count`.
     if "min_count" in (list_feature.keys or {}):
         fix += " in place of min_count"
     return (

@@ -15,7 +15,8 @@ from mtl_cli.init.task_rules import propose_task
 
 # Fewer labels above 0 than this number might lie in a space by chance.
 MIN_POSITIVES = 20
-# At most this share of the labels above 0 may lie outside of a space, as errors.
+# At most this share of the labels above 0 may lie outside of a space. They are taken
+# for errors in the data.
 MAX_OUTSIDE_SHARE = 0.05
 
 
@@ -55,8 +56,7 @@ def note_on_space(tasks: dict[str, TaskProposal], task: str, space: str) -> str:
     is_outside = (y_of_space == 0) & (np.nan_to_num(y) != 0)
     num_outside = int(is_outside.sum())
     fills_half_of_space = 2 * num_positive > num_in_space
-    has_expected_share = fills_half_of_space == is_amount
-    if num_positive < MIN_POSITIVES or not has_expected_share:
+    if num_positive < MIN_POSITIVES or fills_half_of_space != is_amount:
         return ""
     if num_outside > MAX_OUTSIDE_SHARE * num_positive:
         return ""
@@ -107,7 +107,7 @@ def limit_to_space(
 def describe_labels(
     proposal: TaskProposal, labels: Array, label_count: str
 ) -> tuple[dict[str, str], str]:
-    """Describes the labels in a space: the remarks, and the reason for the task.
+    """Returns the `remarks` and the `reason` of a `TaskProposal` for a task in a space.
 
     See `describe_amounts` for `labels` and `label_count`.
     """

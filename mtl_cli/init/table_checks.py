@@ -38,8 +38,8 @@ def why_header_holds_values(columns: list[ColumnProfile]) -> str:
     """Returns why the first line seems to hold values, or "" if it seems to hold names.
 
     - In a table with columns of numbers, the first line seems to hold values if the
-      names of all these columns are numbers too. But the numbers of columns, 0, 1, 2
-      and so on, or 1, 2, 3 and so on, are names.
+      names of all these columns are numbers too. The exceptions are the names 0, 1, 2
+      and so on, and 1, 2, 3 and so on, which number the columns.
     - In a table without columns of numbers, the first line seems to hold values if more
       than half of the names occur twice or more in their own column.
     """
@@ -81,7 +81,11 @@ def check_no_header(path: str, columns: list[ColumnProfile]) -> None:
 def check_test_table(
     train: TablePreview, test: TablePreview, proposal: DatasetProposal
 ) -> None:
-    """Refuses a test table without a needed column, or with labels of another form."""
+    """Refuses a test table that lacks a needed column or holds unknown labels.
+
+    Unknown labels are classes that the training table does not hold, or text in place
+    of numbers.
+    """
     names = test.table.column_names
     for name in proposal.needed_columns:
         if name not in names:
@@ -110,9 +114,8 @@ def check_classes(
 ) -> None:
     """Refuses a test table with a label that the training table does not hold."""
     train_counts = train_labels.most_frequent()
-    # If one table holds only numbers, and the other table numbers and words, the number
-    # 1 of the one table is the text "1" of the other. So labels are also compared as
-    # text.
+    # In a table that holds only numbers, `yaml_value` gives the number 1; in a table
+    # that also holds words, it gives the text "1". So labels are also compared as text.
     known_labels = {yaml_value(train_labels, value) for value in train_counts}
     for value, count in test_labels.most_frequent().items():
         is_known = yaml_value(test_labels, value) in known_labels

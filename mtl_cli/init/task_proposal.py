@@ -11,7 +11,8 @@ from mtl_cli.init.column_summary import missing_share, shorten
 from mtl_cli.tasks.base import Task, task_class
 
 MAX_CLASSES = 30
-# Amounts with at least this share of zeros may be a task of kind `wlr` or `ziln`.
+# Amounts with at least this share of zeros may be a task of kind `wlr` (weighted
+# logistic regression) or `ziln` (zero-inflated lognormal).
 MANY_ZEROS = 0.1
 # The ratio of the quantile 0.99 to the median. Above the first ratio, amounts may be a
 # task of kind `wlr`. Above the second ratio, a remark explains the transform `log1p`.
@@ -129,7 +130,7 @@ def regression(message_start: str, column: ColumnProfile) -> TaskProposal:
 
 
 def describe_amounts(labels: Array, label_count: str) -> tuple[dict[str, str], str]:
-    """Describes the labels of a regression: the remarks, and the reason for the task.
+    """Returns the `remarks` and the `reason` of a `TaskProposal` for amounts.
 
     Args:
         labels: the labels that count, (labels,), without missing labels.

@@ -160,11 +160,10 @@ def value_named_like(task: str, column: ColumnProfile) -> str | None:
 def is_count_or_amount(task: str, column: ColumnProfile) -> bool:
     """Whether a column holds whole numbers that are counts or amounts, not classes.
 
-    If the name of the task or column suggests classes, as `age_group` does, the answer
-    is no. If a name suggests a count or an amount, as `clicks` does, the answer is yes.
-    Otherwise the numbers are taken for counts if the distinct numbers are 0, 1, 2 and
-    so on, at least `MIN_DISTINCT_COUNTS` of them, and if each number occurs less often
-    than the number before.
+    The name of the task or of the column decides first. `age_group` suggests classes;
+    `clicks` suggests counts. Otherwise the numbers are taken for counts if the distinct
+    numbers are 0, 1, 2 and so on, at least `MIN_DISTINCT_COUNTS` of them, and if each
+    number occurs less often than the number before.
     """
     if not column.all_whole or column.numbers is None:
         return False

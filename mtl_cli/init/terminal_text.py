@@ -7,8 +7,8 @@ from mtl_cli.core.paths import conf_folder, user_conf_folder
 from mtl_cli.init.column_proposal import ColumnProposal
 from mtl_cli.init.dataset_proposal import DatasetProposal
 
-MAX_CELL_WIDTH = 32  # characters to which cells of the printed table are padded
-MAX_LISTED_COLUMNS = 50  # columns of the data set
+MAX_CELL_WIDTH = 32  # a longer cell of the printed table pushes its row to the right
+MAX_LISTED_COLUMNS = 50  # the most columns, apart from labels, that the table shows
 
 
 def terminal_text(

@@ -34,14 +34,15 @@ DATE_WITH_MONTH = (  # Jan 19, 2026 or 19 January 2026
     rf"(?i)^({MONTH}[ -][0-9]{{1,2}},?|[0-9]{{1,2}}\.?[ -]{MONTH},?)[ -][0-9]{{2,4}}"
     r"([ T].*)?$"
 )
-# The comma is a decimal comma or separates thousands.
+# Numbers such as 6,405. The comma is a decimal comma or separates thousands.
 THOUSANDS = r"^-?[0-9]{1,3}(,[0-9]{3}){1,3}$"
+# Numbers with fewer than three digits before the first comma.
 FEWER_DIGITS_FIRST = r"^-?[0-9]{1,2},"
 MIN_SHARE_OF_FEWER_DIGITS = 0.1
 UNIT = "[€$£¥₹%]"
 SPACE = r"[ \x{a0}\x{202f}]"  # a space, which may be narrow or not break a line
 DIGITS = r"[0-9]+([.,'\x{2019} \x{a0}\x{202f}][0-9]{3})*([.,][0-9]+)?"
-WITH_UNIT = (
+WITH_UNIT = (  # 5 € or 30%; or a number that must have separators: 1,234.5 or 1'234
     rf"^[-+]?({UNIT}{SPACE}?[-+]?{DIGITS}|{DIGITS}{SPACE}?{UNIT})$"
     r"|^-?[0-9]{1,3}((,[0-9]{3})+\.[0-9]+|(\.[0-9]{3}){2,}|(['\x{2019}\x{a0}\x{202f}][0-9]{3})+)$"
 )
@@ -65,15 +66,16 @@ CONVERTIBLE_TEXT = {
     r"^\[.*\]$": "the cells are lists in brackets: write lists in the form a|b|c",
     r"^\{.*\}$": "the cells are records: make one column per field",
 }
-# A pattern describes a column if more than this share of its distinct texts match, and
-# if at least the other share of the distinct values are texts and not plain numbers.
+# A pattern describes a column if more than this share of its distinct texts match.
 MIN_MATCHING_SHARE = 0.9
+# No pattern describes a column in which a smaller share of the distinct values are
+# texts, and the others are plain numbers.
 MIN_SHARE_OF_TEXTS = 0.2
 
 # {separator of lists in text: share of the cells that must contain the separator}
 SEPARATORS = {"|": 0.2, ";": 0.2, "^": 0.2, ", ": 0.5, ",": 0.5, " ": 0.5}
-# In lists, the number of distinct parts is at most this share of the number of distinct
-# cells. In sentences, the words repeat less often.
+# If text is split at the separators of lists, the number of distinct parts is at most
+# this share of the number of distinct cells. Words of sentences repeat less often.
 MAX_DISTINCT_PARTS = 0.6
 # Parts between spaces are ids, and not words, if this share of the parts has a digit.
 MIN_SHARE_WITH_DIGIT = 0.9

@@ -18,10 +18,11 @@ from mtl_cli.init.yaml_lines import (
     scalar,
 )
 
-# The comments beside features begin in one column, but a feature that is longer than
-# this number of characters pushes its comment to the right.
+# The comments beside features are aligned. A feature whose text is longer than this
+# number of characters pushes its own comment to the right.
 MAX_FEATURE_WIDTH = 60
-# The keys of tasks in the order of writing. A task has the keys of its kind.
+# The keys of all kinds of tasks, in the order in which they are written. Only the keys
+# of the task's kind are written.
 TASK_KEYS = ["label", "kind", "positive", "classes", "loss", "transform", "weight"]
 TASK_KEYS += ["positive_weight", "sampling_rate", "space", "metrics", "tower_units"]
 

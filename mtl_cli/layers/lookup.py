@@ -54,8 +54,8 @@ class GroupColumns(NamedTuple):
 
     Attributes:
         ids: the positions of columns in the input `ids`.
-        sequences: the block of each sequence, and its columns in the inputs `sequences`
-            and `sequence_weights`.
+        sequences: for each sequence feature, its `Block`, and its columns in the inputs
+            `sequences` and `sequence_weights`.
         tables: the table that each column reads: first the columns of `ids`, then the
             columns of the first sequence, and so on.
     """
@@ -68,7 +68,9 @@ class GroupColumns(NamedTuple):
 def columns_of_group(layout: Layout, group: TableGroup) -> GroupColumns:
     """Finds the columns that read the tables of a group."""
     # The table of each column of the input `ids`.
-    id_tables = [b.table for b, _ in layout.blocks_of("ids") for _ in range(b.width)]
+    id_tables: list[str | None] = []
+    for block, _ in layout.blocks_of("ids"):
+        id_tables += [block.table] * block.width
     ids = [i for i, table in enumerate(id_tables) if table in group.sizes]
     sequences = [
         (block, columns)
@@ -76,7 +78,8 @@ def columns_of_group(layout: Layout, group: TableGroup) -> GroupColumns:
         if block.table in group.sizes
     ]
     tables = [id_tables[i] for i in ids]
-    tables += [block.table for block, _ in sequences for _ in range(block.width)]
+    for block, _ in sequences:
+        tables += [block.table] * block.width
     return GroupColumns(ids, sequences, tables)
 
 

@@ -122,7 +122,10 @@ class ParallelDense(keras.layers.Layer):
         return self.by_layer(self.kernel)
 
     def by_layer(self, x: Tensor) -> Tensor:
-        """Splits x, `(groups, n, num / groups * units)`, into `(num, n, units)`."""
+        """Splits x, `(groups, n, num / groups * units)`, into `(num, n, units)`.
+
+        n is the number of rows of a kernel or of a batch.
+        """
         x = ops.reshape(x, (self.groups, -1, self.num // self.groups, self.units))
         return ops.reshape(ops.transpose(x, (0, 2, 1, 3)), (self.num, -1, self.units))
 

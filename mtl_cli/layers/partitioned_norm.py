@@ -163,8 +163,8 @@ def batch_statistics(
     # The maximum avoids a division by 0 for a scenario without rows.
     row_shares = ops.transpose(scenario_weights) / ops.maximum(num_rows, 1e-6)
     mean = row_shares @ x
-    # Each row is centred by the mean of its own scenario. This is right for a row of a
-    # known scenario, because the row counts only there.
+    # Each row is centred by the mean of its scenario. This is right for a row of a
+    # known scenario, because the row has the weight 0 in all other scenarios.
     centred = x - scenario_weights @ mean
     variance = row_shares @ ops.square(centred)
     # A row of an unknown scenario was centred by the mean of all scenarios' means. The
@@ -179,7 +179,7 @@ def batch_statistics(
 
 
 def update_average(average: Any, batch_value: Tensor, step: Tensor) -> Tensor:
-    """Moves a variable by a part `step` of the way to the batch's value.
+    """Moves a variable by the fraction `step` of its distance to the batch's value.
 
     Returns: the new value.
     """

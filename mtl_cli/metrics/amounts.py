@@ -15,8 +15,9 @@ SMALLEST_PREDICTION = 1e-7
 def gini(label: Floats, prediction: Floats, weight: Floats) -> float:
     """Normalised Gini: how well predictions sort the rows by their amounts.
 
-    The rows are sorted by descending predictions. The gain curve G(p) is the fraction
-    of the sum of all labels that lies in the first fraction p of the rows.
+    The rows are sorted by descending predictions. G(p), the gain curve, is the share of
+    the sum of all labels in the first share p of the rows: G(0.1) = 0.6 if the first
+    tenth of the rows holds 60 % of the sum.
 
         A    = integral of G(p) - p from 0 to 1
         gini = A / (A of the rows sorted by descending labels)
@@ -35,8 +36,9 @@ def gini(label: Floats, prediction: Floats, weight: Floats) -> float:
 def gini_of_order(label: Floats, score: Floats, weight: Floats) -> float:
     """Returns twice the area A of `gini` for rows sorted by descending scores, (rows,).
 
-    The code sorts by ascending scores. The fraction of all labels in the first fraction
-    p of these rows is L(p) = 1 - G(1 - p), so that 2 A = 1 - 2 (integral of L).
+    The code sorts by ascending scores. In this order, L(p), the share of the sum of all
+    labels in the first share p of the rows, is 1 - G(1 - p). So 2 A = 1 - 2 (integral
+    of L).
     """
     weights, amounts = sums_by_prediction(label, score, weight)
     # Rows of equal scores count as if they came in a random order.

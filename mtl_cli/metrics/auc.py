@@ -28,12 +28,13 @@ def auc(label: Floats, prediction: Floats, weight: Floats) -> float:
 def pr_auc(label: Floats, prediction: Floats, weight: Floats) -> float:
     """Area under the precision-recall curve, as average precision.
 
-    The precision at a row is the fraction of positives among the rows whose prediction
-    is at least as high. Average precision is the mean of the precisions at the positive
-    rows. A random model has the fraction of positives as its value; 1 is best.
+    The precision at a row is the fraction of positives among this row and all rows with
+    an equal or higher prediction. Average precision is the mean of the precisions at
+    the positive rows. For a random model, the value is the fraction of positives; 1 is
+    best.
     """
     positive, negative = weights_by_prediction(label, prediction, weight)
-    # The weight of all rows whose prediction is at least as high, by class.
+    # The weight of the rows with this prediction or a higher prediction, by class.
     positive_above = np.cumsum(positive[::-1])[::-1]
     negative_above = np.cumsum(negative[::-1])[::-1]
     precision = positive_above / (positive_above + negative_above)

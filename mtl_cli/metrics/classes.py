@@ -1,4 +1,4 @@
-"""Metrics of predicted classes, some of which have an order."""
+"""Metrics of predicted classes. Some of the metrics need classes with an order."""
 
 import numpy as np
 
@@ -21,9 +21,9 @@ def quadratic_weighted_kappa(
     """Quadratic weighted kappa: agreement of the predicted class with the label.
 
     The value is 1 - observed / by_chance: observed is the mean squared difference of
-    predicted and actual rank, and by_chance is what this mean would be if the predicted
-    ranks kept their frequencies, but did not depend on the labels. 1 is best; 0 is no
-    better than chance. The predicted rank is the median class, see `median_rank`.
+    predicted and actual rank, and by_chance is the expected mean if the predicted ranks
+    were shuffled among the rows. 1 is best; 0 is no better than chance. The predicted
+    rank is the median class, see `median_rank`.
 
     Reference: Cohen, "Weighted Kappa", Psychological Bulletin 1968.
     """

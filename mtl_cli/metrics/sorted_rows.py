@@ -111,6 +111,7 @@ def ordered_bits(prediction: Floats) -> npt.NDArray[np.uint32]:
 def floats_of(whole_numbers: npt.NDArray[np.uint32]) -> Floats:
     """Inverts `ordered_bits`."""
     signed = whole_numbers.view("int32")
-    # A negative int32 has the highest bit set, so it stands for a positive float.
+    # `ordered_bits` sets the highest bit of positive floats only, and an int32 with
+    # this bit is negative.
     bits = np.where(signed < 0, signed & ~SIGN_BIT, ~signed)
     return bits.view("float32").astype("float64")

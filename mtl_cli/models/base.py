@@ -166,10 +166,11 @@ class Sharing(Options):
     @cached_property
     def heads_option(self) -> Heads:
         """The heads that the key `heads` names, validated with their keys."""
-        # Unknown keys stay among the keys of the heads: the heads refuse them.
-        other_axes = self._keys_of("gates", Gate) | self._keys_of("towers", Towers)
+        # `model_extra` holds all keys that are no fields: the keys of heads, gates and
+        # towers. An unknown key is passed to the heads, which refuse it.
+        others = self._keys_of("gates", Gate) | self._keys_of("towers", Towers)
         extra = self.model_extra or {}
-        keys = {key: value for key, value in extra.items() if key not in other_axes}
+        keys = {key: value for key, value in extra.items() if key not in others}
         return build_option("heads", self.heads, Heads, keys, "model.heads")
 
     @cached_property
@@ -179,21 +180,21 @@ class Sharing(Options):
         return build_option("towers", self.towers, Towers, keys, "model.towers")
 
     @model_validator(mode="after")
-    def _check_keys_of_other_axes(self) -> "Sharing":
+    def _check_heads_towers_and_gates(self) -> "Sharing":
         _ = self.towers_option, self.heads_option  # raises an error if a key is wrong
         self._check_gates()
         return self
 
     def _check_gates(self) -> None:
-        """Raises an error if a key of gates is set, as this scheme has no gates.
+        """Raises an error if a key of gates differs from its default.
 
-        A key is set if its value is not the default.
+        This scheme has no gates, so the key would have no effect.
         """
         keys = self._keys_of("gates", Gate)
         checked_own_keys(keys, type(self), "gates", Gate, "model.gate")
 
     def _keys_of(self, axis: str, base: type[Options]) -> dict[str, Any]:
-        """Selects the keys in `model` that some option in the folder `axis` has."""
+        """Selects the keys in `model` that some class in the folder `axis` declares."""
         keys, extra = keys_of_options(axis, base), self.model_extra or {}
         return {key: value for key, value in extra.items() if key in keys}
 

@@ -221,8 +221,8 @@ class HoME(GatedSharing):
     ) -> Tensor:
         """Connects the experts of the groups; see `_connect_experts`."""
         n = self.num_group_experts
-        # Reports and `start_from` find tasks and shared experts by the names of the
-        # layers, but need the names of the groups.
+        # Reports and `start_from` need the owner of each expert. The name of a layer
+        # says whether the owners are the tasks or `shared`, but does not name groups.
         owners_of_experts = [k for k in groups for _ in range(n)]
         return self._connect_experts(v, n, groups, level, "group", owners_of_experts)
 
@@ -244,8 +244,7 @@ class HoME(GatedSharing):
             owners: tasks, groups or `shared`.
             level: the start of the layers' names.
             kind: the kind of the owners, another word in these names.
-            owners_of_experts: the owner of each expert, if the names of the layers do
-                not tell it.
+            owners_of_experts: the owner of each expert, if `kind` does not tell it.
 
         Returns: the experts' outputs, `(owners, num_experts, batch, units)`.
         """

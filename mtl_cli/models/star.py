@@ -18,11 +18,11 @@ class STAR(Sharing):
         y_t = h_t(z_t)                 see `mtl_cli/towers/star.py`
 
     x is the encoding of a row, h_t the tower and y_t the logits of task t; see
-    `Sharing`. s is the scenario of the row: the value of the feature
-    `dataset.scenario`. * is the element-wise product. All scenarios share the weights
-    W^l and b^l; W_s^l and b_s^l belong to scenario s. norm_s normalises x by the mean
-    and variance over rows of s, see `layers/partitioned_norm.py`. A row of an unknown
-    scenario gets, in each layer, the mean of the results for all scenarios.
+    `Sharing`. s is the scenario of the row: the value of the feature that
+    `dataset.scenario` names. * is the element-wise product. All scenarios share the
+    weights W^l and b^l; W_s^l and b_s^l belong to scenario s. norm_s normalises x by
+    the mean and variance over rows of s, see `layers/partitioned_norm.py`. A row of an
+    unknown scenario gets, in each layer, the mean of the results for all scenarios.
 
     The paper calls s a domain p, one of M domains. The paper writes W_p^* for the
     product W^l * W_s^l, b_p^* for the sum b^l + b_s^l, phi for relu, in_p for x^{l-1}

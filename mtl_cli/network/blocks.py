@@ -41,8 +41,9 @@ class BlockName(NamedTuple):
     Attributes:
         part: the part of the network, see `part_of_layers`.
         layer: the kind of layer, such as `level_1_gates`, `tower` or `table`.
-        owner: the name of a feature or of a task, the number of an expert, or a task
-            and a number; "" if all networks of the layer share the block.
+        owner: what the block belongs to: a task (`click`), an expert (`2`), an expert
+            of a task (`click 2`), or the feature of an embedding table (`user`); "" if
+            all networks of the layer share the block.
         piece: the name of a piece of the owner's weights, such as `0.kernel` for the
             kernel of the first layer. In an embedding table, the task that owns the
             vectors; "" if all tasks share the vectors.
@@ -57,8 +58,8 @@ class BlockName(NamedTuple):
     feature: str = ""
 
 
-# The name of a block, the weight that holds the block, and the block's index in it.
-NamedSlices = tuple[BlockName, keras.Variable, Index]
+# The name of a block, the weight that holds the block, and the slices of this weight.
+NamedSlice = tuple[BlockName, keras.Variable, Index]
 
 
 def blocks_of(
@@ -95,11 +96,11 @@ class WeightSplitter:
             self.set_owners = [*map(task_owner_name, self.tasks), SHARED][:num_sets]
         self.feature_rows = FeatureRows(network, config, layout)
         features = ", ".join(dict.fromkeys(self.feature_rows.x_columns))
-        # The names of blocks that depend on the order of the features end like this, so
-        # that only networks with the same order have such blocks in common.
+        # The end of the name of a block that depends on the order of the features. Only
+        # networks with the same features in the same order have such a block in common.
         self.feature_order = f" on {features}"
 
-    def blocks(self) -> Iterator[NamedSlices]:
+    def blocks(self) -> Iterator[NamedSlice]:
         """Yields the blocks of all layers."""
         groups = table_groups(self.layout, self.config.encoder.embedding_dim)
         tables = {group.layer: group.sizes for group in groups}
@@ -114,7 +115,7 @@ class WeightSplitter:
         for layers_of_class in encoder_layers.values():
             yield from self._encoder_layers(layers_of_class)
 
-    def _task_layer(self, layer: keras.Layer) -> Iterator[NamedSlices]:
+    def _task_layer(self, layer: keras.Layer) -> Iterator[NamedSlice]:
         """Yields the blocks of a layer after the encoder: experts, gates and towers."""
         if isinstance(layer, EnsembleInputs):
             for feature, columns in row_slices(self.feature_rows.encoding_columns):
@@ -136,7 +137,7 @@ class WeightSplitter:
 
     def _networks(
         self, part: Part, kind: str, layer: keras.Layer, owners: list[str]
-    ) -> Iterator[NamedSlices]:
+    ) -> Iterator[NamedSlice]:
         """Yields the blocks of a layer that computes networks side by side.
 
         Each piece of a network's weights is a block, with two exceptions. A gate's
@@ -165,8 +166,8 @@ class WeightSplitter:
     ) -> list[tuple[str, slice]]:
         """Splits the last axis of a gate's piece into one column per expert.
 
-        Returns: pairs of an expert's name and its column. A piece that is not split has
-            one pair: "", and all its columns.
+        Returns: [(name of an expert, its column)]; or [("", all columns)] for a piece
+            that is not split.
         """
         is_gate = isinstance(layer, Routing)
         if not is_gate or piece.name not in layer.variables_by_expert:
@@ -178,7 +179,7 @@ class WeightSplitter:
             for i, expert in enumerate(expert_names(route, self.tasks))
         ]
 
-    def _encoder_layers(self, layers: list[keras.Layer]) -> Iterator[NamedSlices]:
+    def _encoder_layers(self, layers: list[keras.Layer]) -> Iterator[NamedSlice]:
         """Yields the blocks of the encoder's layers of one class.
 
         Keras names these layers by their class and a count, in the order in which the
@@ -187,10 +188,10 @@ class WeightSplitter:
         """
         # Sorting by length first puts `dense_2` before `dense_10`.
         layers = sorted(layers, key=lambda layer: (len(layer.name), layer.name))
-        per_set = len(layers) // len(self.set_owners)
+        layers_per_set = len(layers) // len(self.set_owners)
         for i, layer in enumerate(layers):
-            owner = self.set_owners[i // per_set]
-            number = i % per_set  # the position among the layers of this set
+            owner = self.set_owners[i // layers_per_set]
+            number = i % layers_per_set  # the position among the layers of this set
             if isinstance(layer, FusedEmbedding):
                 # The first-order weights of DeepFM are vectors of length 1.
                 group = table_groups(self.layout, 1)[number]
@@ -210,7 +211,7 @@ class WeightSplitter:
         kind: str,
         sizes: dict[str, int],
         set_owners: list[str],
-    ) -> Iterator[NamedSlices]:
+    ) -> Iterator[NamedSlice]:
         """Yields a block for each embedding table and each set of embeddings.
 
         The layer's weight holds the tables one below the other, in the order of

@@ -176,10 +176,10 @@ def connect_scenario_weights(
     """
     ids = inputs["ids"][:, layout.columns[feature].start]
     table = layout.tables[layout.blocks[feature].table or feature]
-    # The id 0 stands for unknown values, the id i for scenario i, so `one_hot` has one
-    # column more than there are scenarios. A one-hot vector of `ids - 1` would have no
-    # such column, but ONNX counts the id -1 from the end: it would read an unknown
-    # value as the last scenario.
+    # Unknown values have the id 0, and scenario i has the id i. So `one_hot` has one
+    # more column than there are scenarios. A one-hot vector of `ids - 1` would not have
+    # this column, but ONNX counts negative ids from the end: it would read an unknown
+    # value, -1, as the last scenario.
     num_scenarios = table.size - 1
     one_hot = ops.one_hot(ids, table.size, dtype="float32")
     is_unknown = one_hot[:, :1]  # 1 or 0, (B, 1)

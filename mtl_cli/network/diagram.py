@@ -13,9 +13,9 @@ from mtl_cli.pages.network_chart import Node
 # Keras' record of one call of an operation; its class is private.
 Call = Any
 
-# If a network has more outputs than this, one node stands for all outputs.
+# If a network has more outputs than this, a single node represents all outputs.
 MAX_OUTPUTS = 4
-# If a layer serves more tasks than this, its title has their number, not their names.
+# If a layer serves more tasks than this, its title shows how many, not their names.
 MAX_TASKS_IN_TITLE = 3
 
 
@@ -34,8 +34,8 @@ def nodes_of(model: keras.Model, tasks: Sequence[str]) -> list[Node]:
     inputs = inputs_of_calls(calls, call_of)
     sums = [call for call in calls if is_sum_of_mixtures(call, inputs)]
     summands = {source for call in sums for source in inputs[call]}
-    # The nodes that each call's result comes from: the call's own node or, if the call
-    # has no node, the nodes that it reads.
+    # {call: the nodes that the result of the call comes from}: the node of the call or,
+    # if the call has no node, the nodes that the call reads.
     origins: dict[Call, list[int]] = {}
     for call in calls:
         sources = without_repetitions(origins[source] for source in inputs[call])
@@ -64,7 +64,7 @@ def calls_by_output(calls: Sequence[Call]) -> dict[int, Call]:
 def inputs_of_calls(
     calls: Sequence[Call], call_of: dict[int, Call]
 ) -> dict[Call, list[Call]]:
-    """Returns {call: the calls whose results it reads, without repetitions}.
+    """Returns {call: the calls whose results this call reads, without repetitions}.
 
     `call_of` comes from `calls_by_output`.
     """

@@ -1,8 +1,8 @@
 """Finds the rows of each feature in the kernels that read features.
 
-Two networks may have the features in another order, or only some features in common. So
-`blocks.py` makes a block of the rows that each feature has in a kernel. A block is
-copied to the rows of the same feature in another network.
+Two networks may have the features in different orders, or only some features in common.
+So `blocks.py` makes one block of the rows that belong to a feature in a kernel. The
+block can then be copied to the rows of the same feature in another network.
 """
 
 import itertools
@@ -45,7 +45,7 @@ class FeatureRows:
         if not input_kernels(layer):
             return []
         if part == "encoder":
-            # A gate of the encoder also reads other tensors than x.
+            # A gate of the encoder does not only read x, but other tensors too.
             return [] if isinstance(layer, Routing) else row_slices(self.x_columns)
         inputs = inputs_of_call(layer, 0)
         reads_encodings = all(map(self._has_encoding_columns, inputs))
@@ -54,11 +54,11 @@ class FeatureRows:
     def _columns_of_encoding(self, config: Config) -> list[str]:
         """Returns a name for each column of an encoding.
 
-        A column of x is named by its feature, and a unit of the deep network by its
-        number. If the interactions depend on the number and order of the features, the
-        rows of single features cannot be told apart. All columns then have the same
-        name, the list of the features, so that a kernel's rows are one block. Only a
-        network with the same features in the same order has a block of this name.
+        A column of x has the name of its feature, and a unit of the deep network has a
+        number: `deep 3`. If the encoder's interactions depend on the number and order
+        of the features, no row belongs to a single feature. All columns then have the
+        same name, the list of the features, so that a kernel's rows are one block. Only
+        a network with the same features in the same order has a block of this name.
         """
         interactions = config.encoder.interaction_columns()
         if interactions is None:

@@ -100,7 +100,7 @@ def freeze(network: Network, parts: Sequence[Part]) -> list[str]:
         names = ", ".join(dict.fromkeys(part_by_layer.values()))
         raise ConfigError(
             f"start_from.freeze: this network has only {names}, so nothing is left to "
-            "train; leave one of them out"
+            "train; remove a part from the list"
         )
     return [
         f"start_from.freeze: this network has no weights in its {part}"

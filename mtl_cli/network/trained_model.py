@@ -31,7 +31,7 @@ class TrainedModel:
     folder: Path
 
     def with_constants(self, values: Mapping[str, Any], option: str) -> "TrainedModel":
-        """Returns a model that reads `values`, {column: value}, in place of columns.
+        """Returns a model that takes `values`, {column: value}, as constant columns.
 
         See the function `with_constants` for the arguments and errors.
         """

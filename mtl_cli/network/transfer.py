@@ -131,9 +131,9 @@ def describe_blocks(blocks: Iterable[BlockName], text: str) -> list[str]:
 def describe_owner(name: BlockName) -> str:
     """Describes the owner of a block, such as `click`, or `click for expert 2`.
 
-    The second is a gate of the task click, and the expert that the gate weighs. In an
-    embedding table, `user of click` is the feature user, and the task that owns the
-    vectors.
+    `click for expert 2` is the column of expert 2 in the gate of the task click. For an
+    embedding table, `user of click` is the table of the feature user with the vectors
+    of the task click.
     """
     if name.part == "embeddings":
         return f"{name.owner} of {name.piece}" if name.piece else name.owner

@@ -66,7 +66,8 @@ def diagnose(
         for output in run.config.outputs
     ]
     slices, remarks = slices_to_test(run, sample)
-    # Outputs without a DeLong error are left out: their tests need a slow bootstrap.
+    # A formula, DeLong's, gives the sampling error of an AUC. Outputs with another main
+    # metric are left out: their tests would need a slow bootstrap.
     rows_to_test = [rows for rows in rows_of_outputs if rows.has_quick_error_formula]
     slow = [
         rows.output.name for rows in rows_of_outputs if not rows.has_quick_error_formula

@@ -26,8 +26,8 @@ from mtl_cli.runs.earlier_run_folder import KEY, check_finished
 from mtl_cli.runs.saved_model import LearntModel, load_learnt
 from mtl_cli.tasks.base import Statistics
 
-# The file in the run folder with the values from the earlier run. Until the run is done
-# it can be resumed with this file, even if the earlier run is gone.
+# The file in the run folder with the values from the earlier run. With this file, a run
+# that was cut off can be resumed even if the earlier run's folder is gone.
 KEPT_FILE = f"{CHECKPOINTS}/{START_FROM}"
 # The largest credible number of an optimizer's steps: no computer takes more.
 MAX_STEP = 2**53
@@ -161,23 +161,23 @@ def continued_from(
     Raises a `ConfigError` if no feature goes on.
     """
     features, labels, earlier_config = earlier
-    # {feature that does not go on: the reason}
     new_features = config.dataset.used_features
+    # {feature that does not go on: the reason}
     reasons = reasons_not_continued(
         new_features, features.by_name, config.start_from.refit
     )
     messages = [f"feature {name} {reason}" for name, reason in reasons.items()]
-    going_on = {name: f for name, f in new_features.items() if name not in reasons}
-    if not going_on:
+    continued = {name: f for name, f in new_features.items() if name not in reasons}
+    if not continued:
         listed = "; ".join(f"{name} {reason}" for name, reason in reasons.items())
         raise ConfigError(
             f"{KEY}: no feature of {path} goes on in dataset {config.dataset.name}: "
             f"{listed}; name a run that has features with the same keys"
         )
-    learnt = {name: dict(features.learnt[name]) for name in going_on}
+    learnt = {name: dict(features.learnt[name]) for name in continued}
     for values in learnt.values():
         values.pop("embedding_dim", None)
-    for name, length in kept_vector_lengths(config, earlier, going_on).items():
+    for name, length in kept_vector_lengths(config, earlier, continued).items():
         learnt[name]["embedding_dim"] = length
     tasks = continued_tasks(config, earlier_config, messages)
     hashes = {key: environment.get(key) for key in ("config_hash", "data_hash")}
@@ -191,22 +191,22 @@ def continued_from(
 
 
 def kept_vector_lengths(
-    config: Config, earlier: LearntModel, going_on: dict[str, Feature]
+    config: Config, earlier: LearntModel, continued: dict[str, Feature]
 ) -> dict[str, int]:
-    """Returns {feature: length of its vectors} where `auto` must not change the length.
+    """Returns {feature: length of its vectors} for features that keep this length.
 
-    The dimension `auto` follows from the size of the vocabulary. A vocabulary that
-    grows must not change the dimension. So if both runs ask for `auto`, the dimension
-    of the earlier run is kept.
+    The length `auto` follows from the size of the vocabulary. A vocabulary that grows
+    must not change the length. So if both runs ask for `auto`, the feature keeps the
+    length that it had in the earlier run.
 
-    `going_on` are the new run's features that go on, {name: feature}.
+    `continued` are the new run's features that go on, {name: feature}.
     """
     lengths = {}
     for name, table in earlier.features.layout.tables.items():
-        if name not in going_on:
+        if name not in continued:
             continue
         earlier_feature = earlier.features.by_name[name]
-        dim = embedding_dim(config, going_on[name])
+        dim = embedding_dim(config, continued[name])
         earlier_dim = embedding_dim(earlier.config, earlier_feature)
         if dim == earlier_dim == "auto":
             lengths[name] = table.vector_length("auto")

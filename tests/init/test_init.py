@@ -183,7 +183,7 @@ def test_made_table_is_told_apart_column_by_column(run: Run) -> None:
     assert "5.0% missing" in line_of("shop", "price")
     assert "always web" in line_of("shop", "source")
     assert "differs in nearly every row" in line_of("shop", "row")
-    assert "give the answer away: click" in line_of("shop", "clicked")
+    assert "give the label away: click" in line_of("shop", "clicked")
     assert values["split_by"] == "time"
     assert values["split_column"] == "seen_at"
     assert (values["valid_fraction"], values["test_fraction"]) == (0.1, 0.1)
@@ -569,7 +569,7 @@ def test_columns_that_tell_the_label_are_left_out_or_warned_of(run: Run) -> None
         "cents": "spent",
         "mood_number": "mood",
     }.items():
-        assert f"would give the answer away: {task}" in line_of("shop", column)
+        assert f"would give the label away: {task}" in line_of("shop", column)
     assert (
         "; if the column is the share of the rows that were kept, write sampling_rate: "
         "0.25 into the task click" in (line_of("shop", "kept"))

@@ -592,7 +592,7 @@ TABLES = {
         {},
         set(),
         {"copied"},
-        "would give the answer away: watched",
+        "would give the label away: watched",
     ),
     "empty_texts_among_numbers": (
         "parquet",
@@ -658,7 +658,7 @@ def test_column_with_two_rates_is_no_column_of_a_sampling_rate(run: Run) -> None
     pd.DataFrame(columns).to_parquet("t.parquet")
     code, out, _ = run("t.parquet", "--task", "y")
     assert code == 0
-    assert "the feature would give the answer away: y under another name" in out
+    assert "the feature would give the label away: y under another name" in out
     assert "sampling_rate" not in out
 
 
