@@ -118,8 +118,8 @@ class OnnxOps(GraphOps):
             "LabelEncoder",
             texts,
             domain=ML_DOMAIN,
-            # `LabelEncoder` needs at least one key. For an empty vocabulary, the key is
-            # "", with the id 0 that a missing key has too.
+            # `LabelEncoder` needs at least one key. For an empty vocabulary, the key ""
+            # gets the id 0, which all other texts have too.
             keys_strings=list(vocabulary) or [""],
             values_int64s=list(range(1, 1 + len(vocabulary))) or [0],
             default_int64=0,
@@ -165,7 +165,7 @@ class OnnxOps(GraphOps):
         return self.cast(texts, "float64")
 
     def count_cuts(self, numbers: str, cuts: Sequence[float]) -> str:
-        """Counts, as int64, the cuts that are less than or equal to each number."""
+        """Counts, as int64, how many of the ascending cuts are at most each number."""
         matrix = self.to_matrix(numbers)
         return self.count_true(self.add("GreaterOrEqual", matrix, self.double(cuts)))
 

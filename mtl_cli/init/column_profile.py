@@ -161,8 +161,9 @@ def profile_column(name: str, cells: pa.ChunkedArray) -> ColumnProfile:
     if has_no_text or unusable_type(array):
         codes = missing_as_minus_1(array)
         filled_kind: Kind = "other" if (codes == 0).any() else "empty"
+        no_values = pa.nulls(0, pa.string())
         return ColumnProfile(
-            name, filled_kind, arrow_type, codes, pa.nulls(0, pa.string()), np.zeros(0)
+            name, filled_kind, arrow_type, codes, no_values, counts=np.zeros(0)
         )
     encoded = floats_as_whole(array).dictionary_encode()
     codes = encoded.indices.fill_null(-1).to_numpy()

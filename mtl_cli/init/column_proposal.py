@@ -8,14 +8,15 @@ from typing import Any, Literal
 from mtl_cli.init.column_profile import MAX_CATEGORIES, Array, ColumnProfile
 from mtl_cli.init.column_summary import summarize
 
-# A column with at most this number of distinct values needs no `min_count`.
+# A column with at most this number of distinct values needs no `min_count`, see
+# `min_count_keys`.
 FEW_VALUES = 200
 # If a column has more distinct values than this number, the values are hashed.
 MAX_VOCABULARY = 50_000
 # The largest number of hash buckets, as a power of 2.
 MAX_LOG2_HASH_BUCKETS = 20
-# The largest number of buckets of a numeric feature; and the largest number if a column
-# has more than `MAX_CATEGORIES` distinct values, and its buckets have no embeddings.
+# The largest numbers of buckets of a numeric feature. The second number is for columns
+# of more than `MAX_CATEGORIES` distinct values whose buckets have no embeddings.
 MAX_BUCKETS = 32
 MAX_BUCKETS_WITHOUT_EMBEDDINGS = 16
 MIN_BUCKETS = 4  # the number of buckets for a column of many values in few rows
@@ -150,10 +151,13 @@ def max_num_buckets(column: ColumnProfile, has_embeddings: bool) -> int:
 def min_count_keys(counts: Array, noun: str) -> tuple[dict[str, Any], str]:
     """Returns the key `min_count` of a vocabulary, and a remark on the key.
 
-    Returns ({}, "") if no `min_count` is needed. The embedding of a value that occurs
-    once would help no other row. With a `min_count` of 2, such values share the
-    embedding of unknown values instead, and train that embedding. `min_count` is 10 or
-    5 if the rarer values fill at most `MAX_RARE_SHARE` of the cells.
+    Values that occur less often than `min_count` have no embeddings of their own: they
+    share and train the embedding of unknown values. `min_count` is at least 2, since
+    the embedding of a value that occurs once would help no other row. `min_count` is 5
+    or 10 if the rarer values fill at most `MAX_RARE_SHARE` of the cells.
+
+    Returns ({}, "") if there are few values, if no value occurs only once, or if every
+    value occurs only once.
 
     Args:
         counts: the number of times that each value occurs.

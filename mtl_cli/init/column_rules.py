@@ -32,12 +32,11 @@ from mtl_cli.init.text_rules import convertible_text, list_column, text_column
 # items occur in more rows.
 MIN_ROWS_PER_ENTITY = 20
 
-# Whole numbers without a telling name are taken for ids if they have at least this
-# number of distinct values, each in at least this number of rows on average, and if
-# every value is in less than this share of the rows.
+# If the name of a column suggests neither ids nor amounts, `repeat_as_ids` takes whole
+# numbers for ids within these limits.
 MIN_DISTINCT_IDS = 1000
-MIN_ROWS_PER_ID = 5
-MAX_SHARE_PER_ID = 0.25
+MIN_ROWS_PER_ID = 5  # on average
+MAX_SHARE_PER_ID = 0.25  # each number fills a smaller share of the cells
 
 
 def propose_column(column: ColumnProfile) -> ColumnProposal:

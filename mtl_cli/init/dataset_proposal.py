@@ -21,10 +21,9 @@ from mtl_cli.init.task_proposal import TaskProposal
 from mtl_cli.init.task_rules import propose_task
 
 MIN_TIMES = 3  # one time each for training, validation and test rows
-# A column can group rows for group AUC if it has at least this number of groups, each
-# with at least this number of rows on average.
+# The least that a column must have to group rows for group AUC.
 MIN_GROUPS = 21
-MIN_ROWS_PER_GROUP = 2
+MIN_ROWS_PER_GROUP = 2  # on average
 
 
 @dataclass(frozen=True)

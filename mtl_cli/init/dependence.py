@@ -11,7 +11,7 @@ Dependence = Literal["one to one", "many to one", "none"]
 # The smallest mean number of rows per value. With fewer rows, each value may go with
 # one target value by chance.
 MIN_ROWS_PER_VALUE = 10
-# Of the rows with a target, at least this share must have a value in the column too.
+# At least this share of the rows with a target must also have a value in the column.
 MIN_COMMON_SHARE = 0.5
 # The largest number of distinct values, divided by the number of rows.
 MAX_DISTINCT_SHARE = 0.5

@@ -161,9 +161,9 @@ def is_count_or_amount(task: str, column: ColumnProfile) -> bool:
     """Whether a column holds whole numbers that are counts or amounts, not classes.
 
     The name of the task or of the column decides first. `age_group` suggests classes;
-    `clicks` suggests counts. Otherwise the numbers are taken for counts if the distinct
-    numbers are 0, 1, 2 and so on, at least `MIN_DISTINCT_COUNTS` of them, and if each
-    number occurs less often than the number before.
+    `clicks` suggests counts. Otherwise the numbers are taken for counts if each of the
+    numbers 0, 1, 2 and so on occurs, and each less often than the number before. There
+    must be at least `MIN_DISTINCT_COUNTS` of these numbers.
     """
     if not column.all_whole or column.numbers is None:
         return False

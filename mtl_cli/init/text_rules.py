@@ -68,8 +68,8 @@ CONVERTIBLE_TEXT = {
 }
 # A pattern describes a column if more than this share of its distinct texts match.
 MIN_MATCHING_SHARE = 0.9
-# No pattern describes a column in which a smaller share of the distinct values are
-# texts, and the others are plain numbers.
+# Patterns are tried only if at least this share of the distinct values are texts other
+# than plain numbers.
 MIN_SHARE_OF_TEXTS = 0.2
 
 # {separator of lists in text: share of the cells that must contain the separator}
@@ -82,10 +82,9 @@ MIN_SHARE_WITH_DIGIT = 0.9
 # `max_length` keeps this share of the lists whole.
 LENGTH_QUANTILE = 0.95
 
-# Text is free text if the mean cell has more characters than this number, and if the
-# number of distinct values is more than this share of the number of cells.
-FREE_TEXT_LENGTH = 40
-MIN_DISTINCT_FREE_TEXT = 0.3
+# Text is free text if it is above both limits.
+FREE_TEXT_LENGTH = 40  # characters of a cell, on average
+MIN_DISTINCT_FREE_TEXT = 0.3  # the number of distinct values / the number of cells
 
 
 def convertible_text(column: ColumnProfile) -> ColumnProposal | None:

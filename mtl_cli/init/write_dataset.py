@@ -45,12 +45,12 @@ def write_dataset(arguments: argparse.Namespace) -> str:
     # the YAML may exist.
     may_exist = arguments.force or not labels
     target = target_path(name, may_exist)
-    read_train, read_test = read_previews(arguments)
-    previews = [preview for preview in (read_train, read_test) if preview is not None]
+    train, test = read_previews(arguments)
+    previews = [preview for preview in (train, test) if preview is not None]
     text_tables = [preview.table for preview in previews if preview.csv]
     null_values = find_null_values(text_tables, list(labels.values()))
-    train = without_null_values(read_train, null_values)
-    test = without_null_values(read_test, null_values) if read_test else None
+    train = without_null_values(train, null_values)
+    test = without_null_values(test, null_values) if test else None
     columns = [profile_column(c, train.table[c]) for c in train.table.column_names]
     check_first_line(train, columns, list(labels.values()))
     if not labels:

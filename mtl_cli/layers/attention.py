@@ -40,6 +40,7 @@ class Attention(Routing):
         `models/aitm.py`); in the paper, each query is compared with all keys.
     """
 
+    # `Routing` describes this attribute.
     experts_noun: ClassVar[str] = "vectors"
 
     def call(self, queries: Tensor, keys: Tensor) -> Tensor:

@@ -34,9 +34,9 @@ class BalancedWeights(Routing):
         routes: the readers, and the n experts that each reader weighs.
         label: what reports call the weights, such as `experts of tasks`.
 
-    Input shape: x `(batch, dim)`; ownership `(batch, n)`: 1 for the expert that the
-        reader owns in the row, and 0 for all others; or equal shares 1 / n if the owned
-        expert is unknown. From x, the layer reads only the number of rows.
+    Input shape: x `(batch, dim)`, of which the layer reads only the number of rows; and
+        ownership `(batch, n)`: 1 for the expert that the reader owns in the row, and 0
+        for all others. If the owned expert is unknown, all n entries are 1 / n.
     Output shape: `(readers, batch, n)`.
 
     Example:
@@ -50,6 +50,7 @@ class BalancedWeights(Routing):
         Recommendation Framework", SIGIR 2024.
     """
 
+    # `Routing` describes these attributes.
     weights_are_shares: ClassVar[bool] = False
     reads_rows = False  # the weights do not depend on the columns of x
 

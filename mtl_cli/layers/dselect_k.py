@@ -81,6 +81,7 @@ class DSelectKGates(Routing):
         Differs from the authors' code in: the biases of w start at 0, not at random.
     """
 
+    # `Routing` describes this attribute.
     has_row_penalties: ClassVar[bool] = True
 
     def __init__(

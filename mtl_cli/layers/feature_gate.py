@@ -51,6 +51,7 @@ class FeatureGate(Routing):
         Learning at Kuaishou", KDD 2025.
     """
 
+    # `Routing` describes these attributes.
     experts_noun: ClassVar[str] = "units"
     weights_are_shares: ClassVar[bool] = False
     reports_owners = True

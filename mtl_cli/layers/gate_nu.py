@@ -57,6 +57,7 @@ class GateNU(Routing):
         Infusing with Personalized Prior Information", KDD 2023, equations 2 and 3.
     """
 
+    # `Routing` describes these attributes.
     experts_noun: ClassVar[str] = "units"
     weights_are_shares: ClassVar[bool] = False
     variables_by_expert: tuple[str, ...] = ("factors.kernel", "factors.bias")

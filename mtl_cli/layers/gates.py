@@ -56,6 +56,7 @@ class Gates(Routing):
         Multi-gate Mixture-of-Experts", KDD 2018, equation 8.
     """
 
+    # `Routing` describes this attribute.
     variables_by_expert: tuple[str, ...] = ("logits.kernel",)
 
     def __init__(

@@ -63,6 +63,7 @@ class HardConcrete(Routing):
         Regularization", ICLR 2018, equations 10 to 13.
     """
 
+    # `Routing` describes these attributes.
     experts_noun: ClassVar[str] = "networks"
     weights_are_shares: ClassVar[bool] = False
     reads_rows = False

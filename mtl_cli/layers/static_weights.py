@@ -41,6 +41,7 @@ class StaticWeights(Routing):
         TensorShape([2, 5, 2])
     """
 
+    # `Routing` describes these attributes.
     experts_noun: ClassVar[str] = "vectors"
     weights_are_shares: ClassVar[bool] = False
     reads_rows = False

@@ -51,6 +51,7 @@ class TopKGates(Gates):
         initializer draws them, not at 0.
     """
 
+    # `Routing` describes this attribute.
     variables_by_expert: tuple[str, ...] = ("logits.kernel", "noise.kernel")
 
     def __init__(

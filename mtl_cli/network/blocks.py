@@ -214,8 +214,8 @@ class WeightSplitter:
     ) -> Iterator[NamedSlice]:
         """Yields a block for each embedding table and each set of embeddings.
 
-        The layer's weight holds the tables one below the other, in the order of
-        `sizes`, {table: number of ids}, and the sets side by side.
+        In the layer's weight, the tables lie one below the other, in the order of
+        `sizes`, {table: number of ids}. The sets of embeddings lie side by side.
         """
         first_row = 0
         for table, size in sizes.items():

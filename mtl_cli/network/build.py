@@ -25,7 +25,8 @@ from mtl_cli.network.network import Network
 from mtl_cli.tasks.base import Statistics, Task
 
 # The weights must fit this fraction of the memory. A run needs the remaining memory for
-# the gradients or the state of the optimizer, and for the copy that it writes.
+# the gradients or the state of the optimizer, and for the copy of the weights that it
+# writes to disk.
 FRACTION_OF_MEMORY = 0.5
 BYTES_PER_WEIGHT = 4
 # Keras' policy for each `trainer.precision`. Weights are float32 under both policies.

@@ -34,8 +34,8 @@ def nodes_of(model: keras.Model, tasks: Sequence[str]) -> list[Node]:
     inputs = inputs_of_calls(calls, call_of)
     sums = [call for call in calls if is_sum_of_mixtures(call, inputs)]
     summands = {source for call in sums for source in inputs[call]}
-    # {call: the nodes that the result of the call comes from}: the node of the call or,
-    # if the call has no node, the nodes that the call reads.
+    # {call: the nodes that its result comes from}: the node of the call or, if the call
+    # has no node, the nodes that the call reads.
     origins: dict[Call, list[int]] = {}
     for call in calls:
         sources = without_repetitions(origins[source] for source in inputs[call])

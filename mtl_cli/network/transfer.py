@@ -17,8 +17,7 @@ class Match:
         copies: the blocks to copy: both networks have them in the same shape.
         fresh: the blocks that only the new network has.
         changed: the blocks of the new network that have another shape in the earlier
-            network, or that belong to a feature that the kernel of the earlier network
-            does not read.
+            network, and the blocks of features that the earlier kernel does not read.
         dropped: the blocks that only the earlier network has.
     """
 
@@ -101,8 +100,8 @@ def copy_weights(earlier: Network, new: Network, copies: Iterable[Copy]) -> None
 def group_by_weight(copies: Iterable[Copy]) -> dict[int, list[tuple[Block, Index]]]:
     """Groups copies by the weight that they change.
 
-    Returns: {position of the weight in the new network: pairs of a block of the earlier
-        network and the index of its copy in the weight}.
+    Returns: {position of a weight in the new network: [(block of the earlier network,
+        slices of the weight to which the block is copied)]}.
     """
     groups: dict[int, list[tuple[Block, Index]]] = defaultdict(list)
     for source, target in copies:

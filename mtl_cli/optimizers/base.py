@@ -49,8 +49,8 @@ class Optimizer(Options):
         clip_norm: highest norm of the gradient of all weights together. A longer
             gradient is scaled down to this norm. null is no limit.
         lazy: whether a step updates only those rows of an embedding table that its
-            batch reads. With `auto`, it does so for tables with more than a million
-            entries, and with the optimizer `rowwise_adagrad` for all tables.
+            batch reads. `auto` is true for tables with more than a million entries and,
+            with the optimizer `rowwise_adagrad`, for all tables.
     """
 
     is_always_lazy: ClassVar[bool] = False

@@ -60,11 +60,11 @@ class IntervalPlot:
     def chart(self) -> Chart:
         """Draws the plot as SVG: a bar for each interval, and a dot for its value."""
         bottom = TOP + ROW_HEIGHT * len(self.bars)
-        ends = [end for bar in self.bars for end in (bar.low, bar.value, bar.high)]
-        ends += [value for bar in self.bars for value, _ in bar.small_dots]
+        values = [v for bar in self.bars for v in (bar.low, bar.value, bar.high)]
+        values += [value for bar in self.bars for value, _ in bar.small_dots]
         if self.reference is not None:
-            ends.append(self.reference)
-        x = axis_around(ends, SIDE_MARGIN, WIDTH - SIDE_MARGIN)
+            values.append(self.reference)
+        x = axis_around(values, SIDE_MARGIN, WIDTH - SIDE_MARGIN)
         chart = Chart(self.title, WIDTH, bottom + AXIS_HEIGHT)
         chart.x_axis(x, Axis(0, 1, bottom, TOP), self.x_name)
         if self.reference is not None:

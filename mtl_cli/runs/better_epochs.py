@@ -13,9 +13,10 @@ def better_epochs(config: Config, history: History) -> list[str]:
     """Returns a line for each task that was clearly better after another epoch.
 
     All tasks share the epoch that is kept: the best epoch by the mean over the tasks.
-    So a task that learns faster or slower than other tasks may lose. There are no lines
-    for one task alone, if early stopping is off, or if `trainer.monitor` is not `auto`,
-    since the user has then chosen which epoch is kept.
+    So a task that learns faster or slower than other tasks may lose. Returns [] if
+    there is only one task, or if early stopping is off. Also returns [] if
+    `trainer.monitor` is not `auto`: the user has then chosen the metric by which an
+    epoch is kept.
     """
     monitored = monitored_metrics(config.trainer.monitor, config.outputs)
     stops_early = config.trainer.patience is not None

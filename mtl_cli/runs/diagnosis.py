@@ -22,9 +22,9 @@ from mtl_cli.scoring.slice_scores import MIN_OF_CLASS, score_slices
 from mtl_cli.scoring.slices import Slices, slices_by_feature
 
 MAX_TESTS = 400  # a test compares one slice with the other rows for one output
-# The largest number of predictions for importance, as a fraction of the rows trained on
-# (rows times epochs). Training on a row takes about three times as long as predicting
-# it, so the predictions add about 4 % to the time of training.
+# The largest number of predictions that importance may take, as a fraction of the
+# number of rows that all epochs train on. Training on a row takes about three times as
+# long as predicting it, so the predictions add about 4 % to the time of training.
 PREDICTED_FRACTION = 0.12
 REPEATS = 5  # the number of times that the values of each feature are shuffled
 MIN_ROWS = 400  # importance is measured on at least this many rows, or on all rows

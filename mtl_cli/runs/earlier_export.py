@@ -1,4 +1,8 @@
-"""Reads the record of an existing export, and decides whether it may be replaced."""
+"""Reads the record of an existing export, and decides whether it may be replaced.
+
+`mtl-export` writes a record into each export: the format, the inputs and outputs of the
+model, example rows and their predictions.
+"""
 
 from pathlib import Path
 from typing import Any, cast
