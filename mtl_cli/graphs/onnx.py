@@ -19,8 +19,8 @@ OPERATOR_SETS = [helper.make_opsetid("", OPSET), helper.make_opsetid(ML_DOMAIN, 
 
 EXPONENT_FROM_300 = "0*([3-9][0-9]{2}|[1-9][0-9]{3,})"
 # {regular expression: the text that is parsed in place of a matching text}. ONNX
-# Runtime parses neither `true` nor numbers beyond float64, such as 1e400. The network
-# reads float32, in which 1e-300 is 0 and 1e300 is infinite.
+# Runtime parses neither `true` nor numbers beyond float64, such as 1e400 and 1e-400.
+# The network reads float32, in which 1e300 is infinite and 1e-300 is 0.
 REPLACED_TEXTS = {
     r"\s*true\s*": "1",
     r"\s*false\s*": "0",
