@@ -167,8 +167,7 @@ def parts_to_start_fresh(
     """Returns the parts that start fresh, and messages that say why."""
     parts = set(config.start_from.reset)
     messages = [
-        f"fresh {part}, as start_from.reset says"
-        for part in config.start_from.reset
+        f"fresh {part}, as start_from.reset says" for part in config.start_from.reset
     ]
     model, earlier_model = config.model.name, earlier_config.model.name
     if model != earlier_model:
