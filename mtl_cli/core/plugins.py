@@ -60,14 +60,15 @@ class OptionSource:
 def use_folders(paths: Sequence[str | Path]) -> None:
     """Registers the folders of `--plugins` in place of the folders of an earlier call.
 
-    A folder has the subfolders of `mtl_cli`: `models/NAME.py`, `features/NAME.py`, and
-    so on, and `conf/model/NAME.yaml`. The files of a folder import each other by
-    relative imports. Modules that are imported already stay imported, but the options
-    of earlier folders can no longer be chosen.
+    A folder is laid out like `mtl_cli`: it holds `models/NAME.py`, `features/NAME.py`
+    and so on, and YAML files such as `conf/model/NAME.yaml`. The files of a folder
+    import each other by relative imports. Modules that are imported already stay
+    imported, but the options of earlier folders can no longer be chosen.
 
     Raises:
-        ConfigError: if a folder does not exist or holds no options, or a name is in use
-            already. The folders of an earlier call then stay registered.
+        ConfigError: if a folder does not exist or holds no options, or if two options
+            or two YAML files have the same name. The folders of an earlier call then
+            stay registered.
     """
     global _folders
     folders = tuple(dict.fromkeys(map(_checked_folder, paths)))
@@ -149,6 +150,7 @@ def _check_config_names(plugin_folders: tuple[Path, ...]) -> None:
 
 
 def _sources(axis: str, plugin_folders: tuple[Path, ...]) -> dict[str, OptionSource]:
+    """Returns the `sources` of an axis, if `--plugins` named these folders."""
     package_paths = _package_paths(tuple(sys.path), Path.cwd())
     return _cached_sources(axis, plugin_folders, package_paths)
 
@@ -202,9 +204,12 @@ def _entry_point_sources(
         yield entry.name, OptionSource(label, entry.load, is_plugin=True)
 
 
-def _module_names(path: Sequence[str]) -> list[str]:
-    """Returns the names of the modules in some folders that hold an option."""
-    names = sorted(module.name for module in pkgutil.iter_modules(path))
+def _module_names(folders: Sequence[str]) -> list[str]:
+    """Returns the names of the options in some folders.
+
+    Each module is an option, except for `base` and modules whose names start with `_`.
+    """
+    names = sorted(module.name for module in pkgutil.iter_modules(folders))
     return [name for name in names if name != "base" and not name.startswith("_")]
 
 
@@ -220,12 +225,12 @@ def _package_paths(sys_path: tuple[str, ...], cwd: Path) -> tuple[str, ...]:
 
 def _entry_points(name: str, package_paths: tuple[str, ...]) -> list[EntryPoint]:
     """Returns the entry points of the group `mtl_cli.NAME`; NAME is an axis or CONF."""
-    installed = _installed(package_paths)
-    return [entry for entry in installed if entry.group == f"mtl_cli.{name}"]
+    entries = _all_entry_points(package_paths)
+    return [entry for entry in entries if entry.group == f"mtl_cli.{name}"]
 
 
 @cache
-def _installed(package_paths: tuple[str, ...]) -> list[EntryPoint]:
+def _all_entry_points(package_paths: tuple[str, ...]) -> list[EntryPoint]:
     """Returns the entry points of all installed packages for mtl-cli."""
     installed = list(distributions(path=list(package_paths)))
     # In most environments, no package has an entry point for mtl-cli. The function then

@@ -2,7 +2,7 @@
 
 ROW = "row"  # the number of a row in its file, from 1
 SCENARIO = "scenario"  # the name of a row's scenario
-GROUP = "group"  # the number of a row's group in gauc; missing: no group
+GROUP = "group"  # the number of a row's group in the metric gauc; null without a group
 PREDICTION_ENDING = "_prediction"
 GIVEN = "_given_"
 
@@ -18,7 +18,10 @@ def weight_name(output: str) -> str:
 
 
 def spread_name(output: str) -> str:
-    """Returns the name of the column with the standard deviation over members."""
+    """Returns the name of the column with the spread of an output's predictions.
+
+    The spread is the standard deviation over the members of an ensemble.
+    """
     return f"{output}_std"
 
 
@@ -28,6 +31,6 @@ def conditional_name(task: str, given: str) -> str:
 
 
 def label_of_output(name: str) -> str:
-    """Returns the task whose label an output predicts, conditional or not."""
-    # The task itself may be called `a_given_b`.
+    """Returns the task of an output: `buy` for `buy` and for `buy_given_click`."""
+    # Only the last "_given_" is cut, because the task may itself be called `a_given_b`.
     return name.rpartition(GIVEN)[0] or name

@@ -40,9 +40,9 @@ def unallocated_variables() -> Iterator[None]:
     """Makes Keras layers inside the block without memory for their weights.
 
     Such layers have shapes, so their weights can be counted. Keras keeps a list of the
-    variables that have no memory yet. The end of a `keras.StatelessScope` allocates the
-    variables in this list; with `initialize_variables=False`, it leaves them to the end
-    of the next such scope. Therefore the list is emptied at the end of the block.
+    variables that have no memory yet. A `keras.StatelessScope` allocates the listed
+    variables when it ends, unless `initialize_variables` is False. Therefore the list
+    is emptied at the end of the block: otherwise a later scope would allocate them.
     """
     import keras
     from keras.src.backend.common import global_state

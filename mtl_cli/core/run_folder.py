@@ -28,7 +28,7 @@ SUBFOLDERS = (CHECKPOINTS, "model", "plots")
 TRACKER_FILES = ("tracked.json", "mlflow.json", "wandb.json")
 # The files that a process may leave if it is killed before it writes `status.json`.
 FIRST_FILES = re.compile(r"\.lock|train\.log|\.tmp-(\d+-)?status\.json")
-MAX_SECONDS = 1e10  # three centuries
+MAX_SECONDS = 1e10  # three centuries; no run records more in `status.json`
 # The values of the key `status` in `status.json`, and the keys that hold text.
 STATES = ("running", "done", "failed", "interrupted")
 TEXT_KEYS = ("start", "end", "error", "host", "config_hash")
@@ -50,7 +50,7 @@ class RunFolder:
         self.path = path
         self.lock = lock_folder(path, "hydra.run.dir")
         self.record = status_of(path)  # the content of `status.json`
-        # The seconds of earlier processes of this run; None if they are not known.
+        # How long earlier processes of this run took together; None if not known.
         self.earlier_seconds: float | None = None
         self.began = time.monotonic()
 
@@ -171,7 +171,11 @@ def check_run_folder(path: Path) -> None:
 
 
 def safe_entries(key: str, folder: Path, subfolders: tuple[str, ...] = ()) -> list[str]:
-    """Returns the names in a folder, [] if it is missing; refuses unsafe folders."""
+    """Returns the names of the entries of a folder; [] if there is no such folder.
+
+    Refuses links, pipes and devices in the folder and in its `subfolders`. The key is
+    the configuration's key that names the folder.
+    """
     try:
         return check_entries(folder, subfolders)
     except (FileNotFoundError, NotADirectoryError):

@@ -92,7 +92,7 @@ def resolve_decode(expression: str | None, _parent_: Any, _node_: Any) -> Any:
 
 
 def resolve_create(obj: Any, _parent_: Any) -> Any:
-    """Resolves `${oc.create:VALUES}` as OmegaConf does; a secret in it stays secret."""
+    """Resolves `${oc.create:VALUES}` as OmegaConf does; secret values stay secret."""
     value = oc.create(obj, _parent_=_parent_)
     return remember_parts(value, "oc.create", obj)
 

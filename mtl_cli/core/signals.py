@@ -55,7 +55,8 @@ def install() -> None:
 def end_at_once() -> None:
     """Makes each further signal end the process at once, without a message.
 
-    Called when a command has ended: `Stopped` would be a traceback in Python's exit.
+    Call this function when a command has ended. A `Stopped` that is raised later, while
+    Python exits, would be printed as a traceback.
     """
     for number in SIGNALS:
         if signal.getsignal(number) is _handle:
@@ -88,9 +89,9 @@ def deferred() -> Iterator[None]:
     signal that waits.
 
     Raises:
-        Stopped: at the end of the block, if a signal waits; also if the block raises an
-            error, so that the exit code tells a calling script of the signal. The
-            message then names the error.
+        Stopped: if a signal waits when the block ends. If the block ends with an error,
+            `Stopped` replaces the error and names it: a calling script must see the
+            exit code of the signal.
     """
     global _is_deferring
     defer()

@@ -2,8 +2,8 @@
 
 Such a database can do harm in two ways:
 
-1. SQLite deletes the file that a journal beside the database names as its
-   super-journal.
+1. Beside the database may lie a journal, which SQLite reads. If the journal names
+   another file as its super-journal, SQLite deletes this file.
 2. SQLite can run for ever: in a trigger; in a view; in a function that the definition
    of a table calls, for instance in a `CHECK`, which is evaluated for each new row; or
    in generated columns that refer to each other.
@@ -40,8 +40,9 @@ TOKEN = re.compile(
     re.DOTALL,
 )
 NAME = re.compile(r"[\w\"`\[]")  # the first character of a token that may be a name
-# The words that stand before a bracket in the definitions of MLflow and Optuna, and the
-# words that stand before the name of a table.
+# A name before `(` is the call of a function, with two exceptions: the keywords that
+# the definitions of MLflow and Optuna have before `(`, and the name of a table. A table
+# is named after one of the words `BEFORE_TABLE`.
 BEFORE_BRACKET = {"CHECK", "KEY", "UNIQUE", "DEFAULT", "AS", "IN", "AND", "OR", "NOT"}
 BEFORE_BRACKET |= {"WHERE", "VARCHAR", "FLOAT", "NUMERIC"}
 BEFORE_TABLE = {"TABLE", "ON", "REFERENCES"}

@@ -53,9 +53,10 @@ def drop_closed_terminal() -> None:
 
 @contextlib.contextmanager
 def written_to_stdout() -> Iterator[None]:
-    """Names stdout in an error of the block. The block only writes to stdout.
+    """Turns an error of the block into a `WriteError` about stdout.
 
-    If a reader such as `head` has ended, the error stays a `BrokenPipeError`.
+    The block must do nothing but write to stdout. If the reader of a pipe has ended, as
+    in `COMMAND | head`, the error stays a `BrokenPipeError`.
     """
     try:
         yield

@@ -57,8 +57,9 @@ def ignore_tools_of_start_folder() -> None:
     places.
     """
     flags = os.environ.get("XLA_FLAGS", "")
-    is_file = bool(flags) and not flags.lstrip().startswith("-")  # a file of flags
-    if CUDA_FOLDER not in flags and not is_file:
+    # The variable holds flags, or the path of a file with flags.
+    is_path = bool(flags) and not flags.lstrip().startswith("-")
+    if CUDA_FOLDER not in flags and not is_path:
         os.environ["XLA_FLAGS"] = f"{flags} {CUDA_FOLDER}={os.devnull}".strip()
 
 
@@ -88,6 +89,19 @@ def load(is_own_process: bool = True) -> None:
 
     absl.logging.set_verbosity(absl.logging.ERROR)
     tf.get_logger().setLevel(logging.ERROR)
+
+
+@contextlib.contextmanager
+def hidden_modules(*names: str) -> Iterator[None]:
+    """Makes imports of some modules fail inside the block."""
+    # None in `sys.modules` makes an import raise ImportError.
+    hidden = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 @contextlib.contextmanager
@@ -146,16 +160,3 @@ def describe() -> dict[str, object]:
         "inter_op_threads": tf.config.threading.get_inter_op_parallelism_threads(),
         "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads(),
     }
-
-
-@contextlib.contextmanager
-def hidden_modules(*names: str) -> Iterator[None]:
-    """Makes imports of some modules fail inside the block."""
-    # None in `sys.modules` makes an import raise ImportError.
-    hidden = [name for name in names if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
-    try:
-        yield
-    finally:
-        for name in hidden:
-            del sys.modules[name]
