@@ -91,7 +91,11 @@ def find_or_encode_in(
     encode: Callable[[Path], None],
     check: Callable[[Entry], None],
 ) -> Entry:
-    """Does what `find_or_encode` does; raises an `OSError` if the cache is unusable."""
+    """Does the work of `find_or_encode` with a cache.
+
+    Raises:
+        OSError: if the cache cannot be used.
+    """
     target = made_subfolder(cache, ENTRIES) / key
     if entry := find_entry(target, check):
         return entry
@@ -146,11 +150,13 @@ def encoding_lock(path: Path) -> Iterator[None]:
 
 
 def remove_old_entries(entries: Path) -> None:
-    """Removes entries that no run has used for `DAYS_KEPT` days, and their remains."""
+    """Removes the entries that no run has used for `DAYS_KEPT` days.
+
+    The temporary folders of killed processes are removed after a day.
+    """
     for old in entries.iterdir():
         with contextlib.suppress(OSError):
             days = (time.time() - old.lstat().st_mtime) / 86400
-            # A process that was killed leaves its temporary folder behind.
             is_left_behind = old.name.startswith("tmp-") and days > 1
             if is_left_behind or (days > DAYS_KEPT and (old / MANIFEST).is_file()):
                 shutil.rmtree(old)

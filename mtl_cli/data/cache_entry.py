@@ -32,9 +32,9 @@ class Manifest(BaseModel):
     """The record of an entry.
 
     Attributes:
-        arrays: {`SPLIT.NAME`: the file of the array}, for the names see
-            `EntryWriter.add`.
-        features: {feature: what the feature has learnt}.
+        arrays: {`SPLIT.NAME`: the file of the array}, such as `train.labels.click`. The
+            names are those of `EntryWriter.add`.
+        features: {feature: what the feature has learnt}, such as its vocabulary.
         labels: {task: statistics of its training labels}.
         report: the data report.
     """
@@ -113,7 +113,8 @@ class Entry:
     """A complete folder of encoded splits.
 
     Args:
-        folder: the folder. Somebody else may have made it.
+        folder: the folder. Its files are checked, because somebody else may have
+            written them.
         was_cached: whether the folder was found in the cache.
 
     Raises:

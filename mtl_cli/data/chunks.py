@@ -18,10 +18,10 @@ class Chunk(NamedTuple):
     Attributes:
         table_name: `train`, `valid` or `test`.
         table: the requested columns of the rows.
-        codes: the code of each row's split, (rows,).
+        codes: the position in `SPLITS` of each row's split, (rows,).
         first_row: the position of the chunk's first row in the table, from 0.
-        located_errors: a context manager that adds the file and the row's number there
-            to an error about one of the rows.
+        located_errors: a context manager that completes an error about a row of the
+            chunk: it adds the name of the file, and the row's number in the file.
     """
 
     table_name: str
@@ -41,9 +41,12 @@ class Chunk(NamedTuple):
 
 
 class SplitRows:
-    """The rows of all tables, with the code of each row's split, see `split_rows`.
+    """The rows of all tables, in chunks.
 
-    All rows are read twice, see `encode_sources`. `on_rows` reports the progress.
+    Args:
+        sources: {table: its rows}.
+        codes_by_table: {table: the position in `SPLITS` of each row's split, (rows,)}.
+        on_rows: reports the progress. All rows are read twice, see `encode_sources`.
     """
 
     def __init__(
@@ -56,7 +59,7 @@ class SplitRows:
         self.codes_by_table = codes_by_table
         self.on_rows = on_rows
         self.num_rows = sum(source.num_rows for source in sources.values())
-        self.num_done = 0  # the rows of both readings together
+        self.num_done = 0  # the rows read so far, in both readings together
 
     def chunks(self) -> Iterator[Chunk]:
         """Yields all rows, and reports the progress of the two readings."""

@@ -26,7 +26,8 @@ class ColumnRequest:
         keys: {column: the configuration's key that asks for the column}.
         types: {column: the type that the cells of a text file are converted to}. The
             configuration decides these types; they are never guessed from the rows.
-        settable: the columns that the option `--set` could give one value instead.
+        settable: the columns that need not be read, because the option `--set` can give
+            all rows one value.
     """
 
     keys: dict[str, str]

@@ -14,8 +14,8 @@ from mtl_cli.data.table import NO_GROUP, Array, StoredTable, Table, concatenate
 from mtl_cli.data.univariate_auc import refuse_copy, univariate_auc
 from mtl_cli.heads.base import Output
 
-# If a split has more rows, the report reads only `SAMPLED_ROWS` rows of the split, in
-# `SAMPLED_BLOCKS` blocks.
+# If a split has more than `SAMPLED_ROWS` rows, the report reads only about this number
+# of its rows, in `SAMPLED_BLOCKS` blocks.
 SAMPLED_ROWS = 100_000
 SAMPLED_BLOCKS = 50
 MIN_ROWS = 100  # fewer rows give no reliable AUC or drift
@@ -31,8 +31,14 @@ def data_report(
 ) -> Report:
     """Returns the data report.
 
-    `continued` names the features whose vocabulary comes from an earlier run, and so
-    may hold values that no training row has.
+    Args:
+        outputs: the outputs of the model.
+        features: the fitted features.
+        profile: the counts over the rows of all tables.
+        early_rows: the entry `early_rows` of the report.
+        splits: {split: its encoded rows}.
+        continued: the features whose vocabulary comes from an earlier run, and so may
+            hold values that no training row has.
 
     Raises:
         DataError: if a feature copies the labels of an output.
@@ -126,9 +132,10 @@ def feature_drifts(
 def values_to_count(
     name: str, features: FeatureSet, table: Table
 ) -> tuple[Array, Array | None]:
-    """Returns all values of a feature, and how many rows each value stands for.
+    """Returns all values of a feature, and the weight of each value.
 
-    The numbers are None if the data set has no sampling rates.
+    A value has the weight of its row, see `Table.rows_represented`. The weights are
+    None if the data set has no column of sampling rates.
     """
     values, rows = features.all_values(table.features, name)
     weights = table.rows_represented
@@ -181,7 +188,7 @@ def feature_aucs(
     """
     aucs: dict[str, float] = {}
     for output in outputs:
-        if output.added_by_heads:
+        if output.added_by_heads:  # the task with the same label is checked
             continue
         is_counted = train.weights[output.name] > 0
         labels = train.labels[output.label][is_counted]

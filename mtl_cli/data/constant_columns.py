@@ -19,7 +19,7 @@ from mtl_cli.features.base import Feature
 def with_constants(
     features: FeatureSet, values: Mapping[str, Any], option: str
 ) -> FeatureSet:
-    """Returns features that read the same values in all rows.
+    """Returns features that read the given values instead of the values of a table.
 
     Args:
         values: {column: its value in all rows}; None and NaN are empty cells.
@@ -76,7 +76,8 @@ def check_constants(key: str, name: str, feature: Feature, constants: pa.Table) 
     try:
         feature.read(name, constants)
     except CellError as error:
-        # The number of such rows and the advice are about a file, not about an option.
+        # The rest of the error's text counts rows and gives advice about a file. The
+        # constant comes from an option.
         raise ConfigError(f"{key}: the value {error.fault}") from None
     except DataError as error:
         raise ConfigError(f"{key}: {error}") from None

@@ -24,11 +24,12 @@ def extend_learnt(
     The new values of this run are added at its end. All other learnt values, such as
     scales and cuts, come from the earlier run.
     """
-    # Only the earlier run has `embedding_dim`: the dimension that `auto` gave there.
+    # `earlier` may hold the dimension that `embedding_dim: auto` gave in that run;
+    # `learnt` never does.
     without_dim = dict(earlier)
     dim = without_dim.pop("embedding_dim", 1)
     is_valid_dim = type(dim) is int and 1 <= dim <= MAX_AUTO_DIM
-    # A wrong dimension is refused as None, which has another form than any values.
+    # If the dimension is wrong, `check_same_form` gets None, which it always refuses.
     comparable = without_dim if is_valid_dim else None
     check_same_form(f"feature {name} has", comparable, dict(learnt))
     if "vocabulary" not in earlier:
@@ -39,11 +40,9 @@ def extend_learnt(
 
 
 def check_same_form(subject: str, earlier: object, learnt: object) -> None:
-    """Refuses values of an earlier run whose form differs from this run's values.
+    """Refuses values of an earlier run whose types or keys differ from this run's.
 
-    Args:
-        subject: what has learnt the values, with the verb, for the message: for example
-            "feature age has".
+    `subject` is the start of a sentence for the message, such as "feature age has".
     """
     if not has_same_form(earlier, learnt):
         raise DataError(

@@ -28,8 +28,8 @@ SIGNATURES = {
     b"\xff\xfe": "text in UTF-16",
     b"\xfe\xff": "text in UTF-16",
 }
-# Characters that may separate cells, and their names in messages. `header_hint` takes
-# the first of them in a name, so characters that names rarely hold come first.
+# Characters that may separate cells, and their names in messages. `header_hint` looks
+# for them in this order, so characters that are rare in names come first.
 DELIMITERS = {
     ";": "semicolons",
     "\t": "tabs",

@@ -26,8 +26,8 @@ class StreamWithSentinel:
 
     Args:
         stream: the bytes of the file.
-        sentinel_row: the bytes of the sentinel row, after a line end that ends the last
-            row of a file without a line end of its own.
+        sentinel_row: a line end, and the bytes of the sentinel row. The line end is for
+            files whose last row has no line end.
         num_columns: the number of columns of the file.
         file_bytes: the size of the file as it is stored, perhaps compressed.
     """

@@ -20,7 +20,7 @@ TablePaths = Annotated[list[TablePath], Field(min_length=1)]
 DATASET_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 TASK_NAME = r"^[A-Za-z][A-Za-z0-9_]*$"
 TaskName = Annotated[str, Field(pattern=TASK_NAME)]
-# The saved configuration of a run without scenarios leaves such keys out.
+# If a key with this field is null, a run's saved configuration leaves the key out.
 OmittedIfNull = Field(exclude_if=lambda value: value is None)
 AnyFeature = Annotated[
     SerializeAsAny[Feature], option_validator("features", Feature, key="kind")
@@ -136,7 +136,8 @@ class Dataset(Options):
         self._check_splits()
         check_shared_tables(self.features, self.used_features, self.group)
         self._check_scenario()
-        self._check_tasks()
+        self._check_spaces()
+        self._check_columns_of_tasks()
         return self
 
     def _check_splits(self) -> None:
@@ -179,7 +180,7 @@ class Dataset(Options):
                 "feature whose value is the scenario of a row"
             )
 
-    def _check_tasks(self) -> None:
+    def _check_spaces(self) -> None:
         for name, task in self.tasks.items():
             space = self.tasks.get(task.space or "")
             if space is not None and (not space.BINARY_LABELS or space is task):
@@ -188,6 +189,8 @@ class Dataset(Options):
                     f"tasks.{name}.space: {task.space} is {kind}; name a binary task, "
                     "or a column of 0 and 1"
                 )
+
+    def _check_columns_of_tasks(self) -> None:
         for name, task in self.group_tasks.items():
             for feature, column in self.feature_columns:
                 if column in (task.label, task.truth_column):

@@ -27,7 +27,8 @@ MESSAGE_HEADER = 8
 DICTIONARY_DATA = 6
 BATCH_ROWS, BATCH_NODES, BATCH_BUFFERS, BATCH_COMPRESSION = 4, 6, 8, 10
 # The layouts of Arrow's structs.
-# A block: its offset in the file, the bytes of its description and of its body.
+# A block: its offset in the file, the length of its description, 4 unused bytes, and
+# the length of its body.
 BLOCK = "<i8,<i4,V4,<i8"
 NODE = "<i8,<i8"  # a column of a batch: number of rows, number of nulls
 BUFFER = "<i8,<i8"  # a part of a column: offset in the body, number of bytes
@@ -125,15 +126,15 @@ def read_footer(stream: pa.NativeFile, file_bytes: int) -> Table:
 
 def read_blocks(footer: Table, vtable_offset: int) -> list[Block]:
     """Returns the blocks that a field of the footer lists."""
-    found = structs(footer, vtable_offset, BLOCK)
-    return [Block(offset, description_bytes) for offset, description_bytes, *_ in found]
+    blocks = structs(footer, vtable_offset, BLOCK)
+    return [Block(offset, length) for offset, length, *_ in blocks]
 
 
 def read_description(stream: pa.NativeFile, block: Block) -> Table:
     """Reads the description of a batch of rows or of a dictionary."""
     data = stream.read_at(block.description_bytes, block.offset)
-    # The data hold, in 4 bytes each: a mark, in newer files only; the length of the
-    # description; the distance from here to the table.
+    # The data start with numbers of 4 bytes: a mark, in newer files only; the length of
+    # the description; and the distance from this last number to the table.
     start = 8 if data[:4] == b"\xff\xff\xff\xff" else 4
     (distance,) = struct.unpack_from("<I", data, start)
     return child(Table(data, start + distance), MESSAGE_HEADER)

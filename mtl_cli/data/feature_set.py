@@ -48,9 +48,8 @@ class FeatureSet:
             vocabulary or scale, see `Fitter.learnt`.
 
     Attributes:
-        constants: a table of one row. Each of its columns has this row's value in all
-            rows. Rows to encode need not have these columns, and exported graphs do not
-            read them.
+        constants: columns that have one value in all rows, as a table of one row. Rows
+            to encode need not have these columns, and exported graphs do not read them.
     """
 
     def __init__(
@@ -68,7 +67,11 @@ class FeatureSet:
         return features
 
     def only(self, name: str) -> Self:
-        """Returns one of the features alone, with what all features have learnt."""
+        """Returns one of the features alone.
+
+        It keeps what all features have learnt, because the feature may use the
+        embedding table of another feature.
+        """
         features = type(self)({name: self.by_name[name]}, self.learnt)
         return features.with_constants(self.constants)
 
@@ -134,10 +137,10 @@ class FeatureSet:
 
     @property
     def column_kinds(self) -> dict[str, InputKind]:
-        """{column that a feature reads: the kind that an exported graph reads from it}.
+        """{column: the kind of its cells in an exported graph}, for all read columns.
 
-        A column that is read both as text and as numbers is text: numbers can be read
-        from text. The same holds for lists.
+        If some features read a column as text and others as numbers, its kind is text,
+        because numbers can be read from text. The same holds for lists.
         """
         kinds: dict[str, InputKind] = {}
         for name, feature in self.by_name.items():

@@ -18,8 +18,9 @@ MIN_UNSEEN_DIFFERENCE = 0.1  # between the unseen fractions of a split and of tr
 MIN_REPEATED_FRACTION = 0.01
 MIN_EARLY_FRACTION = 0.01
 MIN_DRIFT = 0.25  # the usual threshold of the population stability index
-MAX_VARIANCE_FRACTION = 0.5  # the share of a split's variance that one label may make
-# Usual first losses are 0.7 with two classes, and 1 with standardized labels.
+MAX_VARIANCE_FRACTION = 0.5  # of the variance of a split's labels, from one label
+# The first loss of a task is its loss before training: usually 0.7 with two classes,
+# and 1 with standardized labels.
 MAX_FIRST_LOSS = 5.0
 # Splits with fewer labels are not checked, because all their metrics are uncertain.
 MIN_LABELS = 1000
@@ -188,8 +189,8 @@ def change_findings(report: Report, split: str) -> list[str]:
             drifted.append(f"{name} ({drift:.2f})")
     lines = with_names(
         f"in these features, many {split} rows have a value that the training rows "
-        "lack, or hold fewer than min_count times (share of these rows; for lists, of "
-        "values)",
+        f"lack, or hold fewer than min_count times (share of {split} rows; for lists, "
+        "of their values)",
         new_values,
     )
     return lines + with_names(

@@ -102,7 +102,7 @@ def read_cached_hash(cache_file: Path, stamp: list[int]) -> str | None:
     The stamp is the size, times and inode of the file that was hashed.
     """
     if cache_file.exists():
-        # If the file of the cache is damaged or unreadable, the other is hashed again.
+        # If this file of the cache is damaged or unreadable, the caller hashes again.
         with contextlib.suppress(ValueError, KeyError, TypeError, OSError):
             values = read_json_object(cache_file)
             if values["stamp"] == stamp:

@@ -20,7 +20,8 @@ class LabelStatistics:
         self.has_weights = dataset.weight_column is not None
         self.outputs = [output for output in outputs if not output.added_by_heads]
         self.summaries = {output.name: LabelSummary() for output in self.outputs}
-        # The summaries of the numbers that `Task.summarized` makes of the labels.
+        # Some tasks learn from other numbers than the labels, such as log(label): see
+        # `Task.summarized`. These are the summaries of such numbers.
         self.task_summaries = {output.name: LabelSummary() for output in self.outputs}
         # {output: the values of `positive` that no training row has held so far}.
         self.missing_values = {o.name: o.task.required_values for o in self.outputs}

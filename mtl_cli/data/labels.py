@@ -1,7 +1,8 @@
 """Reads the labels of rows, and the weight with which each row counts for an output.
 
-In the loss and the metrics of an output, a row has its own weight if it has a label and
-lies in the output's space. Otherwise its weight is 0.
+A row counts for an output if it has a label and lies in the output's space. In the loss
+and the metrics of the output, it then has its weight of `dataset.weight_column`, or 1
+without this column. All other rows have the weight 0.
 """
 
 import math
@@ -26,7 +27,7 @@ def label_request(dataset: Dataset, outputs: list[Output]) -> ColumnRequest:
     the times or groups of a split.
     """
     # {column: the configuration's key in messages about the column}. If several keys
-    # name one column, this is the label of a task, or else the first of the keys.
+    # name the same column, the key `label` of a task wins, or else the first key.
     keys: dict[str, str] = {}
     tasks: list[Task] = []  # the tasks whose labels are read
     for output in outputs:
@@ -203,14 +204,15 @@ def numbers_up_to(
 def sampled_labels(
     table: Table, output: Output, max_rows: int
 ) -> tuple[Floats, Floats]:
-    """Returns the labels and the weights of rows with a weight above 0.
+    """Returns labels and weights from which the first logits of a network follow.
 
-    If each row has its own sampling rate, the network learns the logits of complete
-    data, so the weights are those of complete data. If all rows have the same rate, the
-    network learns the logits of the sample, and predictions are corrected later.
+    The rows with the weight 0 are left out. If there are more than `max_rows` rows,
+    only every n-th row is read, with the smallest possible n.
 
-    If there are more than `max_rows` rows, only every n-th row is read, with the
-    smallest possible n.
+    If each row has its own sampling rate, the network learns the logits of the data
+    before sampling, so the weights are those of `Table.population`. If all rows have
+    the same rate, the network learns the logits of the sampled rows, and its
+    predictions are corrected later.
 
     Returns: the labels and the weights, (rows,) each.
     """

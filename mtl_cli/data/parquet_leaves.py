@@ -38,15 +38,15 @@ def text_leaves(
     index = 0
     # A path cannot be cut at its dots: the name of a column may hold dots too.
     for field in arrow_schema:
-        num_of_column = num_leaves(field.type)
-        for position in range(num_of_column if field.name in requested else 0):
+        num_column_leaves = num_leaves(field.type)
+        for position in range(num_column_leaves if field.name in requested else 0):
             leaf = schema.column(index + position)
             is_bytes = leaf.physical_type == "BYTE_ARRAY"
             if is_bytes and leaf.logical_type.type != "DECIMAL":
                 texts[leaf.path] = TextLeaf(
                     field.name, index + position, position, leaf.path != field.name
                 )
-        index += num_of_column
+        index += num_column_leaves
     return texts
 
 

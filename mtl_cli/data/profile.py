@@ -54,9 +54,10 @@ class Profile:
         encoded: dict[str, Array],
         codes: Codes,
     ) -> None:
-        """Counts all values of each feature, and those without an id of their own.
+        """Counts all values and the unseen values of each feature.
 
-        `table` and `encoded` are the same rows of a chunk, raw and encoded.
+        Unseen values have no id of their own, see `FeatureSet.unseen`. `table` and
+        `encoded` are the same rows of a chunk, raw and encoded.
         """
         for name, value_rows in features.unseen(table, encoded).items():
             counts = np.stack(
@@ -72,7 +73,7 @@ class Profile:
         }
 
     def unseen_fractions(self, name: str, splits: Iterable[str]) -> dict[str, float]:
-        """Returns {split: fraction of a feature's values without an id of their own}.
+        """Returns {split: fraction of a feature's values that are unseen}.
 
         Returns {} for features whose unseen values are not counted.
         """

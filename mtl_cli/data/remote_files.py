@@ -67,34 +67,37 @@ def find_remote(
     return system, paths
 
 
-def reason_of_absence(system: pa.fs.FileSystem, path: str, url: str) -> str:
-    """Returns why a URL names no file, and how to fix it.
-
-    Some of fsspec's file systems say that there is no file when the server cannot be
-    reached. The cause of such an error is the error about the server.
-    """
-    if "*" in path:
-        return f"no file '{url}'; a URL cannot hold a pattern: name a file or a folder"
-    if isinstance(system, pa.fs.PyFileSystem):
-        try:
-            system.handler.fs.info(path)
-        except Exception as error:  # each protocol of fsspec raises its own errors
-            cause = error.__cause__ or error
-            if not isinstance(cause, FileNotFoundError):
-                return f"cannot reach {url}: {reason(cause)}"
-    return f"no file '{url}'; correct the URL"
-
-
-def reason(error: BaseException) -> str:
-    """Returns why a server was not reached, in one line."""
-    if isinstance(error, TimeoutError):  # the text of this error is empty
-        return "the server does not answer"
-    if "DefaultAzureCredential" in str(error):
-        return (
-            "there is no login to Azure; run az login, or set AZURE_TENANT_ID, "
-            "AZURE_CLIENT_ID and AZURE_CLIENT_SECRET"
+def open_file_system(key: str, url: str) -> tuple[pa.fs.FileSystem, str]:
+    """Returns the file system of a URL, by Arrow or else fsspec, and the path there."""
+    protocol = url.partition("://")[0].lower()
+    if protocol not in PROTOCOLS:
+        raise DataError(
+            f"{key}: the protocol '{protocol}' is not one of {', '.join(PROTOCOLS)}; "
+            "give a URL with one of these protocols, or a file"
         )
-    return first_line(error)
+    check_server(key, url)
+    # By default, Arrow tries to reach Google's storage for 15 minutes. The URL has no
+    # query of its own: `check_server` has refused a query for this protocol.
+    options = "?retry_limit_seconds=10" if protocol in ("gs", "gcs") else ""
+    try:
+        system, path = pa.fs.FileSystem.from_uri(url + options)
+        return system, path
+    except (pa.ArrowException, OSError):
+        pass  # Arrow does not know the protocol, but fsspec may know it
+    try:
+        from fsspec.core import url_to_fs
+
+        system, path = url_to_fs(url, **http_options(protocol))
+        # A folder that was listed earlier may hold other versions of its files now.
+        system.invalidate_cache()
+    except ImportError as error:
+        raise DataError(
+            f"{key}: cannot open {url}: {first_line(error)}; pip install "
+            "'mtl-cli[remote]', and the package that this message names, if any"
+        ) from None
+    except Exception as error:  # each protocol of fsspec raises its own errors
+        raise DataError(f"{key}: cannot reach {url}: {first_line(error)}") from None
+    return pa.fs.PyFileSystem(pa.fs.FSSpecHandler(system)), path
 
 
 def http_options(protocol: str) -> dict[str, Any]:
@@ -163,34 +166,31 @@ def check_azure_host(key: str, parts: SplitResult) -> None:
     )
 
 
-def open_file_system(key: str, url: str) -> tuple[pa.fs.FileSystem, str]:
-    """Returns the file system of a URL, by Arrow or else fsspec, and the path there."""
-    protocol = url.partition("://")[0].lower()
-    if protocol not in PROTOCOLS:
-        raise DataError(
-            f"{key}: the protocol '{protocol}' is not one of {', '.join(PROTOCOLS)}; "
-            "give a URL with one of these protocols, or a file"
-        )
-    check_server(key, url)
-    # By default, Arrow tries to reach Google's storage for 15 minutes. The URL has no
-    # query of its own: `check_server` has refused a query for this protocol.
-    options = "?retry_limit_seconds=10" if protocol in ("gs", "gcs") else ""
-    try:
-        system, path = pa.fs.FileSystem.from_uri(url + options)
-        return system, path
-    except (pa.ArrowException, OSError):
-        pass  # Arrow does not know the protocol, but fsspec may know it
-    try:
-        from fsspec.core import url_to_fs
+def reason_of_absence(system: pa.fs.FileSystem, path: str, url: str) -> str:
+    """Returns why a URL names no file, and how to fix it.
 
-        system, path = url_to_fs(url, **http_options(protocol))
-        # A folder that was listed earlier may hold other versions of its files now.
-        system.invalidate_cache()
-    except ImportError as error:
-        raise DataError(
-            f"{key}: cannot open {url}: {first_line(error)}; pip install "
-            "'mtl-cli[remote]', and the package that this message names, if any"
-        ) from None
-    except Exception as error:  # each protocol of fsspec raises its own errors
-        raise DataError(f"{key}: cannot reach {url}: {first_line(error)}") from None
-    return pa.fs.PyFileSystem(pa.fs.FSSpecHandler(system)), path
+    Some of fsspec's file systems say that there is no file when the server cannot be
+    reached. The cause of such an error is the error about the server.
+    """
+    if "*" in path:
+        return f"no file '{url}'; a URL cannot hold a pattern: name a file or a folder"
+    if isinstance(system, pa.fs.PyFileSystem):
+        try:
+            system.handler.fs.info(path)
+        except Exception as error:  # each protocol of fsspec raises its own errors
+            cause = error.__cause__ or error
+            if not isinstance(cause, FileNotFoundError):
+                return f"cannot reach {url}: {reason(cause)}"
+    return f"no file '{url}'; correct the URL"
+
+
+def reason(error: BaseException) -> str:
+    """Returns why a server was not reached, in one line."""
+    if isinstance(error, TimeoutError):  # the text of this error is empty
+        return "the server does not answer"
+    if "DefaultAzureCredential" in str(error):
+        return (
+            "there is no login to Azure; run az login, or set AZURE_TENANT_ID, "
+            "AZURE_CLIENT_ID and AZURE_CLIENT_SECRET"
+        )
+    return first_line(error)

@@ -13,8 +13,9 @@ class FeatureReport(TypedDict):
         missing: {table: fraction of rows with an empty cell}. If the feature reads
             several columns, this is the column with the most empty cells.
         distinct: the number of distinct values in the training rows.
-        unseen: {split: fraction of the values that have no id of their own}. In a list
-            feature, a row has several values. {} for features without a vocabulary.
+        unseen: {split: fraction of the values that have no id of their own, because the
+            training rows hold them too rarely or never}. In a list feature, a row has
+            several values. {} for features without a vocabulary.
         buckets: the distribution of the feature's values in the training rows.
         drift: {split: population stability index against the training rows}; 0 if the
             split or the training rows have fewer than `compute_report.MIN_ROWS` rows.
@@ -46,8 +47,8 @@ class Report(TypedDict):
         repeated_rows: {split: fraction of the split's rows that equal a training row};
             the training split is left out.
         rows_without_group: {split: number of rows whose group cell is empty}.
-        early_rows: {split: number of rows of other tables than `train` that are earlier
-            than the last training row}; {} if the split is not by time.
+        early_rows: {split: number of rows that are earlier than the last training row}.
+            Rows of the table `train` are not counted. {} if the split is not by time.
         findings: the odd properties of the data, one line per kind of property.
     """
 

@@ -7,8 +7,9 @@ from mtl_cli.data.findings import MIN_OF_CLASS
 from mtl_cli.data.table import Table
 from mtl_cli.heads.base import Output
 
-# If a smaller fraction of an output's rows has label 0 in the sampled task, these rows
-# are taken for wrong labels, such as conversions without a click.
+# An output needs a correction only if at least this fraction of its rows has label 0 in
+# the sampled task. Fewer such rows are probably wrong labels, such as conversions
+# without a click.
 MIN_SAMPLED_FRACTION = 0.01
 Counts = Mapping[str, int]  # see `tasks` in `Report`
 

@@ -14,7 +14,7 @@ from mtl_cli.columns.cells import empty_cells
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.sources import Source
-from mtl_cli.data.split_times import Times, read_times, split_column
+from mtl_cli.data.split_times import Times, read_split_column, read_times
 from mtl_cli.data.table import Array
 
 SPLITS = ("train", "valid", "test")
@@ -158,7 +158,7 @@ def split_by_group(
     Each split gets as many groups as fit into its fraction of the rows, but at least
     one. For example, a fraction of 0.29 gets two of ten groups of 100 rows.
     """
-    column = split_column(dataset, source)
+    column = read_split_column(dataset, source)
     check_single_values(f"dataset.split_column: '{dataset.split_column}'", column)
     # NaN and empty texts are empty cells too. All empty cells are one group.
     if pa.types.is_floating(column.type) or is_text(column.type):

@@ -22,11 +22,11 @@ MAX_TIMES_OF_MIDNIGHT = 2
 def count_early_rows(
     times_by_table: dict[str, Times], codes_by_table: dict[str, Codes]
 ) -> dict[str, int]:
-    """Counts the rows of other tables that are earlier than the last training row.
+    """Counts, for each split, the rows that are earlier than the last training row.
 
-    The rows of a table are not counted if its times have another unit than the times of
-    the training table. The times come from `times_to_split_by`, and the codes from
-    `split_rows`.
+    Only rows from the tables `valid` and `test` are counted. A table is left out if its
+    times have another unit than those of `train`. The times come from
+    `times_to_split_by`, and the codes from `split_rows`.
 
     Returns: {split: number of such rows}, without zeros.
     """

@@ -48,7 +48,7 @@ def read_times(dataset: Dataset, source: Source) -> Times:
     Raises:
         DataError: if the column holds neither numbers nor dates, or has an empty cell.
     """
-    column = split_column(dataset, source)
+    column = read_split_column(dataset, source)
     message_start = f"dataset.split_column: '{dataset.split_column}'"
     times, unit = as_times(message_start, column, source)
     empty = empty_cells(times)
@@ -75,6 +75,7 @@ def as_times(
         raise DataError(
             f"{message_start} holds {unusable}; a split by time needs numbers or dates"
         )
+    # A column without any value has the type null; `read_times` refuses its cells.
     if pa.types.is_null(dtype) or pa.types.is_decimal(dtype):
         column = column.cast(pa.float64())
     elif pa.types.is_temporal(dtype):
@@ -121,7 +122,7 @@ def times_from_text(
     )
 
 
-def split_column(dataset: Dataset, source: Source) -> pa.ChunkedArray:
+def read_split_column(dataset: Dataset, source: Source) -> pa.ChunkedArray:
     """Reads all cells of the column `dataset.split_column`."""
     name = dataset.split_column
     return pa.chunked_array(

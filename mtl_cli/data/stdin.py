@@ -15,7 +15,7 @@ STDIN = "-"  # the location of a table: CSV from stdin
 
 @contextmanager
 def copied_stdin(location: Location, folder: Path) -> Iterator[Location]:
-    """Yields the location of a table; for stdin, of a copy in the folder.
+    """Yields the location of a table. A table on stdin is first copied into the folder.
 
     Error messages of the block say "stdin", not the path of the copy.
 

@@ -54,11 +54,11 @@ class Table:
 
     @cached_property
     def rows_represented(self) -> Array | None:
-        """The number of rows of complete data that each row stands for, (rows,).
+        """The number of rows before sampling that each row represents, (rows,).
 
-        A row with label 0 and the sampling rate r stands for 1 / r rows. If several
-        tasks have a column of sampling rates, the first task counts. None if no task
-        has such a column.
+        A row with label 0 and the sampling rate r represents 1 / r rows, and a row with
+        label 1 only itself. If several tasks have a column of sampling rates, the first
+        task counts. None if no task has such a column.
         """
         if not self.log_rates:
             return None
@@ -152,7 +152,7 @@ class ArrayFile(BaseModel):
 class StoredTable(Table):
     """The rows of one split on disk, mapped into memory.
 
-    The method `read` reads rows from disk into memory of their own.
+    Unlike the attributes, the method `read` copies rows into memory.
 
     Attributes:
         folder: the folder of the files.
@@ -169,5 +169,5 @@ class StoredTable(Table):
         )
 
     def mapped(self) -> Table:
-        """Returns the same rows as a `Table` that is not read block by block."""
+        """Returns the rows as a `Table` of mapped arrays, without `read` from disk."""
         return as_table(as_arrays(self))

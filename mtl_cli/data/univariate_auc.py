@@ -85,8 +85,8 @@ def refuse_copy(feature: str, output: Output, labels: Array, values: Array) -> N
     has_classes = output.task.HAS_CLASSES
     rounded_labels = [labels]
     if not has_classes:
-        # Features are encoded as float32, some of them after the mean was subtracted.
-        # So the labels are rounded in both ways before they are compared with values.
+        # Features are encoded as float32, some of them after their mean was subtracted.
+        # So the labels are rounded to float32 with and without their mean.
         centred = labels - labels.mean()
         rounded_labels = [labels.astype("float32"), centred.astype("float32")]
     num_pairs = 0
@@ -105,7 +105,7 @@ def refuse_copy(feature: str, output: Output, labels: Array, values: Array) -> N
 
 
 def count_pairs(has_classes: bool, labels: Array, values: Array) -> int:
-    """Counts the distinct pairs (value, label); 0 unless all pairs are one to one.
+    """Counts the distinct pairs (value, label). Returns 0 if they are not one to one.
 
     Labels that are numbers must also rise or fall with the values. Otherwise a label
     that differs in every row would correspond to any column of ids that differ in every

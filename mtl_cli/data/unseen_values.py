@@ -1,4 +1,7 @@
-"""Counts the rows with values that have no id of their own, and names such values."""
+"""Counts the rows with unseen values, and names such values.
+
+The training rows hold an unseen value too rarely or never, so it has no id of its own.
+"""
 
 from typing import NamedTuple
 
@@ -14,7 +17,7 @@ MIN_ROWS = 10  # fewer rows do not show that most values are unseen
 
 
 class UnseenValue(NamedTuple):
-    """A value that has no id of its own.
+    """An unseen value.
 
     Attributes:
         value: the value, such as "True".
@@ -80,7 +83,8 @@ class UnseenValues:
     def description(self, name: str, misspelt: UnseenValue | None) -> str:
         """Returns how a warning describes the unseen values of a feature.
 
-        `misspelt` is the first of them if the training rows spell it otherwise.
+        `misspelt` is the first unseen value, if the training rows spell the same value
+        in another way, such as "true" for "True".
         """
         text = "a value that no training row has"
         # The feature that owns the embedding table counts the values.

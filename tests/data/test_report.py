@@ -32,8 +32,9 @@ PREDICTS = (
     "values are known before the prediction"
 )
 LACKING = (
-    "rows have a value that the training rows lack, or hold fewer than min_count times "
-    "(share of these rows; for lists, of values)"
+    "in these features, many {split} rows have a value that the training rows lack, "
+    "or hold fewer than min_count times (share of {split} rows; for lists, of their "
+    "values)"
 )
 FEATURES = {
     "shop": {"kind": "sparse"},
@@ -381,7 +382,7 @@ def test_values_that_training_rows_lack_are_told_with_their_share(tmp_path):
         features = {"shop": FEATURES["shop"], "price": FEATURES["price"]}
         found = report_of(tmp_path, features, test={"shop": shop.tolist()})
         assert found["features"]["shop"]["unseen"] == {"train": 0, "test": new / TEST}
-        told = f"in these features, many test {LACKING}: shop (25%)"
+        told = f"{LACKING.format(split='test')}: shop (25%)"
         findings = [told] * findings
         assert [t for t in found["findings"] if "(PSI)" not in t] == findings
 
@@ -625,7 +626,7 @@ def test_validation_rows_are_compared_too(tmp_path):
     found = report_of(tmp_path, features, train={"shop": shop.tolist()}, **options)
     assert found["splits"] == {"train": 1800, "valid": 200, "test": TEST}
     assert found["features"]["shop"]["unseen"] == {"train": 0, "valid": 1, "test": 0}
-    told = f"in these features, many valid {LACKING}: shop (100%)"
+    told = f"{LACKING.format(split='valid')}: shop (100%)"
     assert told in found["findings"]
     assert not any(text.startswith("test rows") for text in found["findings"])
 
