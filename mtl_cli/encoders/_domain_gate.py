@@ -1,15 +1,15 @@
-"""The domain gate of encoders, EPNet: it scales x before the encoder reads x.
+"""The domain gate of encoders (EPNet): it scales what an encoder reads, by row.
 
-If `encoder.domain_features` names features, the encoder reads delta * x in place of x:
+Usually an encoder reads x, the embeddings and dense features of a row side by side. If
+`encoder.domain_features` names features, the encoder reads delta * x in place of x:
 
     u     = [d; sg(x)]
     u'    = relu(u W + b)
     delta = 2 sigmoid(u' W' + b')
 
-x holds the embeddings and dense features of a row side by side, and d the columns of
-the domain features in x. delta holds one factor for each column of x. sg stops
-gradients, and * is the element-wise product. A `GateNU` computes delta from u; its
-file `layers/gate_nu.py` has the same letters W, b, W' and b'. The key
+d holds the columns of the domain features in x, and delta one factor for each column of
+x. sg stops gradients, and * is the element-wise product. A `GateNU` computes delta from
+u; its file `layers/gate_nu.py` has the same letters W, b, W' and b'. The key
 `model.activation` may name another function than relu.
 
 The paper writes E for x, E(F_d) for d, delta_domain for delta, and O_ep for delta * x.
@@ -60,7 +60,6 @@ def connect(
             **dense_options,
         )
         u = ops.concatenate([d, ops.stop_gradient(x)], axis=-1)
-        factors = gate(u)  # of the one gate, (1, batch, columns)
-        delta = factors[0]
+        delta = gate(u)[0]  # the layer returns (1, batch, columns), for one gate
         scaled_xs.append(delta * x)
     return scaled_xs

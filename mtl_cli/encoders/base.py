@@ -1,6 +1,5 @@
 """The base class of encoders: the keys and methods that every encoder has."""
 
-import operator
 from abc import abstractmethod
 from collections.abc import Callable
 from functools import partial
@@ -29,7 +28,8 @@ class Fields(NamedTuple):
         num_vectors: number of features that have embeddings.
         first_order: a function without arguments. The function creates a weight, a
             single number, for each id of each feature, and returns the sum of the
-            weights of each row's ids, `(batch, 1)`.
+            weights of each row's ids, `(batch, 1)`. An encoder that does not call the
+            function has no such weights.
     """
 
     vectors: Tensor | None
@@ -83,8 +83,9 @@ class Encoder(Options):
 
         With the names, `start_from` matches the columns of two runs.
 
-        Returns: the names of the columns; None if another number or order of the
-            features would change the number of the columns, or their meaning.
+        Returns: one name per column, such as "first order"; None if the columns depend
+            on the number or the order of the features, so that they match no columns of
+            a run with other features.
         """
         return None
 
@@ -126,14 +127,19 @@ class Encoder(Options):
             scaled_xs = _domain_gate.connect(
                 xs, columns, self.domain_features, self.domain_gate_units, dense_options
             )
-            scaled_sets = list(map(lookup.split_like, scaled_xs, sets))
+            scaled_sets = [
+                lookup.split_like(x, embeddings)
+                for x, embeddings in zip(scaled_xs, sets, strict=True)
+            ]
         first_order = partial(self._first_order, inputs, layout)
         outputs = [
             self._encode_set(embeddings, x, first_order, dense_options)
             for embeddings, x in zip(scaled_sets, scaled_xs, strict=True)
         ]
         # `_encode_set` returns x itself if there is nothing to compute from x.
-        outputs_are_x = all(map(operator.is_, outputs, scaled_xs))
+        outputs_are_x = all(
+            output is x for output, x in zip(outputs, scaled_xs, strict=True)
+        )
         embedded = [name for name, block in layout.blocks.items() if block.table]
         return Encodings(outputs, xs, columns, embedded, outputs_are_x=outputs_are_x)
 
@@ -141,6 +147,9 @@ class Encoder(Options):
         self, inputs: dict[str, Tensor], layout: Layout, num_sets: int
     ) -> list[list[Tensor]]:
         """Connects the embedding layers. For the arguments, see `encode`.
+
+        A group holds the tables whose vectors have the same length; frozen tables have
+        groups of their own.
 
         Returns: for each set, the embeddings of each group of tables, `(batch,
             features, length)`.

@@ -20,7 +20,7 @@ class DCN(Encoder):
     Reference: Wang et al., "Deep & Cross Network for Ad Click Predictions", ADKDD 2017.
     """
 
-    parameterization: ClassVar[str] = "vector"
+    parameterization: ClassVar[str] = "vector"  # DCN-V2 has "matrix"
     num_cross_layers: NumParts
 
     def interact(self, fields: Fields) -> list[Tensor]:

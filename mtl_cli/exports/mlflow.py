@@ -91,7 +91,7 @@ def quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def plain_disk_errors() -> Iterator[None]:
-    """Raises the `OSError`, such as of a full disk, from which MLflow makes its own."""
+    """Replaces MLflow's error by the `OSError` behind it, such as of a full disk."""
     from mlflow.exceptions import MlflowException
 
     try:

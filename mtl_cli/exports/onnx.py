@@ -22,8 +22,8 @@ SUFFIX = ".onnx"
 RECORD_KEY = "mtl_export"  # the key of the record in the metadata of an ONNX file
 MAX_BYTES = 2**31 - 1  # the limit of protocol buffers; an ONNX file is one
 BYTES_PER_WEIGHT = 4
-# The name of one more input of the network's graph: whether the encoding graph accepts
-# each row. The predictions of the other rows are NaN; see `GraphOps.require`.
+# An additional input of the network's graph: whether the encoding graph accepts each
+# row. The predictions of a row that is not accepted are NaN; see `GraphOps.require`.
 IS_ACCEPTED = "is_accepted"
 # An export is merged from two graphs: the encoding graph encodes raw columns, and the
 # network's graph predicts. These prefixes keep the names of their tensors apart.
@@ -111,7 +111,7 @@ def load_onnx_runtime() -> Any:
 def check_names(record: ExportRecord) -> None:
     """Raises a `ConfigError` if ONNX does not take the name of a raw column.
 
-    The name may be empty, or the name of a prediction.
+    ONNX takes no empty name, and no name that a prediction has too.
     """
     for column in record["inputs"]:
         if not column:

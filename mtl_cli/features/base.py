@@ -74,7 +74,10 @@ class Feature(Options):
         """
 
     def fitter(self, name: str) -> Fitter:
-        """Returns a new fitter for the values that `encode` needs."""
+        """Returns a new object that learns from the training rows.
+
+        It learns the values that `encode` and other methods receive as `learnt`.
+        """
         return Fitter(partial(self.read, name))
 
     @abstractmethod

@@ -32,9 +32,9 @@ class Sequence(Embedded):
     Attributes:
         max_length: largest number of values per row. A longer list keeps its last
             values.
-        separator: text between the values of a text column such as `a|b|c`; null reads
-            columns of lists only. A column of lists is read with either, but the graph
-            of `mtl-export` reads text if there is a separator.
+        separator: text between the values of a text column such as `a|b|c`; null for a
+            column of lists. With a separator, a column of lists is read too, but an
+            exported model reads text.
         pooling: `mean`, `sum` or `max` over the vectors of a row's values.
         weights: column with one number for each value, in the same form as the values.
             `mean` and `sum` multiply the vector of each value by its number.
@@ -85,7 +85,7 @@ class Sequence(Embedded):
         shape = (values.num_rows, self.max_length)
         ids = np.zeros(shape, "int32")
         weights = np.zeros(shape, "float32")
-        entries = values.row_numbers, values.positions  # where each value belongs
+        entries = values.row_numbers, values.positions  # the row and column of a value
         ids[entries] = vocabulary_ids(values.values, learnt.vocabulary)
         weights[entries] = values.weights
         if self.pooling == "mean":

@@ -16,9 +16,11 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.features.base import Array, Embedded, Pretrained
 from mtl_cli.graphs.base import GraphOps
 
-# If most rows have a value of their own, the values seem to be ids of rows.
-MIN_ROW_ID_FRACTION = 0.5  # of distinct values among the training rows
-MIN_ROW_IDS = 50  # distinct values; in fewer rows, values may differ by chance
+# The values seem to be ids of rows if most rows have a value of their own: if there are
+# more distinct values than this fraction of the training rows, and more than
+# `MIN_ROW_IDS`. In fewer rows, values may differ by chance.
+MIN_ROW_ID_FRACTION = 0.5
+MIN_ROW_IDS = 50
 
 
 class Sparse(Embedded):

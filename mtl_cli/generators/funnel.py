@@ -12,8 +12,7 @@ from mtl_cli.core.options import Count, CountOrZero
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.generators._population import NUM_FACTORS, Population, draw_population
 
-# The share of each cause in the variance of a score, of clicks or of conversions. The
-# shares sum to 1.
+# The variance of a score, a or b in `Funnel`, is 1. The share of each cause in it:
 USER_SHARE = 0.3
 ITEM_SHARE = 0.3
 MATCH_SHARE = 0.2

@@ -86,8 +86,8 @@ class Synthetic(Dataset):
         if not isinstance(values, dict) or "features" in values:
             return values
         dimensions = values.get("dimensions")
-        # If `dimensions` is wrong, the error must be about `dimensions`. Any features
-        # keep pydantic from reporting a lack of features as well.
+        # If `dimensions` is wrong, the error must be about `dimensions` alone. Without
+        # any features, pydantic would also report that `features` is missing.
         if not isinstance(dimensions, int) or not 2 <= dimensions <= MAX_DIMENSIONS:
             dimensions = 2
         return {**values, "features": feature_declarations(dimensions)}

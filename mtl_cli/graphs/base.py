@@ -49,9 +49,9 @@ class GraphOps(ABC):
         input_kinds: {column: the kind of the graph's input}.
 
     Attributes:
-        constant_rows: {column: its cells in one row, the same in all rows}, for columns
-            that have one value in all rows, and so are no inputs of the graph. Texts
-            are `str` objects, numbers are float64.
+        constant_rows: {column: its cells in every row}, for columns that have the same
+            value in all rows. Such a column is no input of the graph. Texts are `str`
+            objects, numbers are float64. For the shapes, see `repeat_row`.
         conditions: the conditions that `require` has received.
     """
 
@@ -259,12 +259,14 @@ class GraphOps(ABC):
 
 
 def segments(xs: Sequence[float], ys: Sequence[float]) -> list[list[float]]:
-    """Returns where each segment of `interpolate` starts, x and y, and its slope.
+    """Returns three lists: the start x, start y and slope of the segments.
+
+    A segment is a part of the piecewise linear function of `interpolate`.
 
     The n points divide the axis into n + 1 segments. Segment 0 lies before the first
     point, segment 1 between the first and the second point, and so on. The first and
     the last segment have the slope 0, as has a segment between two points with the same
-    x. Segment 0 has no start, so the first point stands for its start.
+    x. Segment 0 has no start, so it gets the first point as its start.
 
     >>> segments([0, 2], [1, 5])
     [[0, 0, 2], [1, 1, 5], [0.0, 2.0, 0.0]]
