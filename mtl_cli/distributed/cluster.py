@@ -18,10 +18,10 @@ TF_CONFIG_FORMAT = (
     '{"cluster": {"worker": ["host:port", ...]}, '
     '"task": {"type": "worker", "index": 0}}'
 )
-# In TensorFlow's words, each process is a task of a job. The tasks of these jobs train.
-# The ranks of the tasks follow this order of the jobs. Kubeflow calls the job of the
-# first task `chief` or, in older manifests, `master`. If there is neither a chief nor a
-# master, worker 0 is the chief.
+# In TensorFlow's words, each process is a task of a job. Only the tasks of these jobs
+# train. Their ranks count the tasks of the first job, then those of the next. Kubeflow
+# calls the job of the first task `chief` or, in older manifests, `master`. If there is
+# neither a chief nor a master, worker 0 is the chief.
 TRAINING_JOBS = ("chief", "master", "worker")
 
 
@@ -33,7 +33,7 @@ class ClusterTask(BaseModel):
 
 
 class TfConfig(BaseModel):
-    """The content of `TF_CONFIG`: {job: addresses of its tasks}, and the own task."""
+    """The content of `TF_CONFIG`: {job: addresses of its tasks}, and this process."""
 
     cluster: dict[str, list[str]]
     task: ClusterTask
@@ -58,7 +58,7 @@ def rank(strategy: str | None) -> int:
 
 
 def workers_and_rank() -> tuple[list[str], int]:
-    """Returns the addresses `host:port` of all processes by rank, and the own rank."""
+    """Returns the address of each process by rank, and the rank of this process."""
     if TF_CONFIG in os.environ:
         return read_tf_config()
     return slurm_workers(), rank("multi_worker")
@@ -142,7 +142,8 @@ def slurm_workers() -> list[str]:
         os.environ["SLURM_STEP_TASKS_PER_NODE"]
     )
     # Two Slurm jobs on the same node should not use the same ports. Their ids often
-    # follow each other. So each id has 16 ports, enough for one process per GPU.
+    # follow each other. So each of 1,250 successive ids has 16 ports of its own, enough
+    # for one process per GPU.
     first_port = 12_000 + int(os.environ.get("SLURM_JOB_ID", "0")) % 1_250 * 16
     return [
         f"{host}:{first_port + i}"

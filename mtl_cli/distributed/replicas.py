@@ -170,12 +170,11 @@ class Replicas:
 
         If the chief has ended too early, the other processes raise a `LostWorkerError`.
         """
-        # There are two waits. The chief enters the first when its work is done, and
-        # exits only after the second. So if the first wait fails in another process,
-        # the chief has ended too early. If the first wait fails in the chief, another
-        # process has ended; the work of the chief is done, so the chief goes on. When
-        # the second wait begins, no process has work left, so its failure is ignored
-        # everywhere.
+        # The chief exits only after the second wait. If the first wait fails in another
+        # process, the chief has therefore ended too early: this is an error. If the
+        # first wait fails in the chief, another process has ended: this is ignored,
+        # because the work of the chief is done. At the second wait, no process has work
+        # left, so a failure is ignored in every process.
         if self.is_chief:
             self.barrier()
         else:

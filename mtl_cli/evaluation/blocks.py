@@ -1,4 +1,4 @@
-"""Encodes and predicts a table block by block, and collects what is kept of it."""
+"""Encodes and predicts a table block by block, and collects the results."""
 
 from dataclasses import replace
 
@@ -18,7 +18,8 @@ class EvaluatedBlocks:
     """Collects the rows to evaluate from the blocks of a table.
 
     The blocks are added in the order of the table. The labels and predictions of all
-    rows to evaluate are kept, but the features only of the sampled rows.
+    rows to evaluate are kept, but the features only of the sampled rows: the importance
+    of features and the weights of gates are measured on these rows.
 
     Args:
         model: the trained model.

@@ -38,8 +38,9 @@ class EvaluationRequest:
         by: the columns whose values make slices.
         importance: whether to measure the importance of features.
         repeats: the number of shufflings for the importance.
-        on_progress: a function that is called with a word such as "predicting", the
-            number of rows or steps that are done, and the number of all rows or steps.
+        on_progress: a function that is called with the name of the work, such as
+            "predicting", the number of rows or steps that are done, and the number of
+            all rows or steps.
     """
 
     by: list[str] = field(default_factory=list)
@@ -61,9 +62,7 @@ def evaluate(
     table: Location | TableInMemory | None,
     request: EvaluationRequest,
 ) -> tuple[Evaluation, EvaluatedRows]:
-    """Evaluates a trained model on a table, or on the run's own validation rows.
-
-    If `table` is None, the run's own validation rows are evaluated.
+    """Evaluates a trained model on a table, or on the run's validation rows for None.
 
     Returns: the evaluation, and the rows with their predictions.
 
@@ -99,43 +98,6 @@ def evaluate(
         remarks=mask_secrets(remarks),
     )
     return evaluation, rows
-
-
-def feature_importances(
-    model: TrainedModel, rows: EvaluatedRows, request: EvaluationRequest
-) -> dict[str, Any]:
-    """Measures the importance of features on the sampled rows, if requested.
-
-    Returns: see `permutation_importance`; {} if importance is not requested.
-    """
-    if not request.importance:
-        return {}
-    return permutation_importance(
-        model.network,
-        model.features,
-        rows.outputs,
-        rows.sample,
-        request.repeats,
-        on_step=partial(request.on_progress, "shuffling"),
-    )
-
-
-def sampling_remarks(model: TrainedModel, rows: EvaluatedRows) -> list[str]:
-    """Returns a remark for each task whose `sampling_rate` does not fit the table.
-
-    The training data held a sample of the task's rows with label 0, but the table seems
-    to hold all such rows.
-    """
-    evaluated = {o.name: label_counts(o, rows.table) for o in rows.outputs}
-    try:
-        trained = read_json_object(model.folder / "data_report.json")["tasks"]
-        counts = {
-            name: {"train": trained[name]["train"], "evaluated": evaluated[name]}
-            for name in evaluated
-        }
-        return unsampled_findings(rows.outputs, counts)
-    except DAMAGED_FILE_ERRORS:
-        return []
 
 
 def read_rows(
@@ -177,6 +139,43 @@ def requested_slices(
         slices_by(column, cells, are_ids=column in id_columns)
         for column, cells in slice_columns.items()
     ]
+
+
+def sampling_remarks(model: TrainedModel, rows: EvaluatedRows) -> list[str]:
+    """Returns a remark for each task whose `sampling_rate` does not fit the table.
+
+    The training data held a sample of the task's rows with label 0, but the table seems
+    to hold all such rows.
+    """
+    evaluated = {o.name: label_counts(o, rows.table) for o in rows.outputs}
+    try:
+        trained = read_json_object(model.folder / "data_report.json")["tasks"]
+        counts = {
+            name: {"train": trained[name]["train"], "evaluated": evaluated[name]}
+            for name in evaluated
+        }
+        return unsampled_findings(rows.outputs, counts)
+    except DAMAGED_FILE_ERRORS:
+        return []
+
+
+def feature_importances(
+    model: TrainedModel, rows: EvaluatedRows, request: EvaluationRequest
+) -> dict[str, Any]:
+    """Measures the importance of features on the sampled rows, if requested.
+
+    Returns: see `permutation_importance`; {} if importance is not requested.
+    """
+    if not request.importance:
+        return {}
+    return permutation_importance(
+        model.network,
+        model.features,
+        rows.outputs,
+        rows.sample,
+        request.repeats,
+        on_step=partial(request.on_progress, "shuffling"),
+    )
 
 
 def gate_usage(

@@ -24,9 +24,8 @@ def prediction_drift(
 ) -> tuple[list[dict[str, Any]], str]:
     """Compares predictions with the run's predictions for its own test rows.
 
-    If a task of the run has a column of sampling rates, the rows are a sample of
-    complete data. Each row then counts with its weight in the metrics of this task, so
-    that the drift is that of complete data.
+    If a task of the run has a column of sampling rates, each row counts with its weight
+    in the metrics of this task. The drift is then that of the data before sampling.
 
     Args:
         predictions: {output: the predictions to compare, (rows,) or (rows, classes)}.

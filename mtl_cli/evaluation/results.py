@@ -61,7 +61,7 @@ class EvaluationResults:
             "gates": self.gates,
             "remarks": self.remarks,
         }
-        return {key: without_nonfinite(value) for key, value in values.items()}
+        return {key: nonfinite_as_none(value) for key, value in values.items()}
 
     def numbers(self) -> dict[str, float | None]:
         """Returns {dotted name: number} for all numbers that `--fail-if` can check.
@@ -87,12 +87,12 @@ class EvaluationResults:
         return numbers
 
 
-def without_nonfinite(value: Any) -> Any:
+def nonfinite_as_none(value: Any) -> Any:
     """Returns JSON values with None in place of NaN and infinity."""
     if isinstance(value, dict):
-        return {str(key): without_nonfinite(x) for key, x in value.items()}
+        return {str(key): nonfinite_as_none(x) for key, x in value.items()}
     if isinstance(value, list | tuple):
-        return [without_nonfinite(x) for x in value]
+        return [nonfinite_as_none(x) for x in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

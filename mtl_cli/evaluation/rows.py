@@ -74,23 +74,23 @@ def rows_of_source(
     """
     row_numbers, remarks = row_numbers_to_evaluate(model, source)
     sample_indices = random_indices(len(row_numbers))
-    kept = EvaluatedBlocks(model, plan, row_numbers, row_numbers[sample_indices])
+    blocks = EvaluatedBlocks(model, plan, row_numbers, row_numbers[sample_indices])
     for block in source.blocks():
-        with source.located_errors(kept.num_read):
-            table = kept.encode(block)
-        on_rows(kept.num_read + block.num_rows, source.num_rows)
-        kept.add(block, table)
+        with source.located_errors(blocks.num_read):
+            table = blocks.encode(block)
+        on_rows(blocks.num_read + block.num_rows, source.num_rows)
+        blocks.add(block, table)
     return EvaluatedRows(
         table_name=source.path,
         outputs=plan.outputs,
-        table=kept.table(),
-        predictions=kept.predictions_by_output(),
-        slice_columns=kept.slice_columns(),
-        sample=kept.sample(),
+        table=blocks.table(),
+        predictions=blocks.predictions_by_output(),
+        slice_columns=blocks.slice_columns(),
+        sample=blocks.sample(),
         sample_indices=sample_indices,
-        feature_counts=kept.feature_counts,
+        feature_counts=blocks.feature_counts,
         row_numbers=row_numbers,
-        scenarios=kept.row_scenarios(),
+        scenarios=blocks.row_scenarios(),
         remarks=[*plan.remarks, *remarks],
     )
 

@@ -20,7 +20,7 @@ from mtl_cli.data.files import find_files
 from mtl_cli.data.fingerprint import hash_files
 from mtl_cli.data.sources import with_format_of
 from mtl_cli.evaluation.page import page
-from mtl_cli.evaluation.results import EvaluationResults, without_nonfinite
+from mtl_cli.evaluation.results import EvaluationResults, nonfinite_as_none
 from mtl_cli.evaluation.rows import EvaluatedRows
 from mtl_cli.runs.saved_config import read_config
 from mtl_cli.scoring.scores import score_outputs
@@ -77,6 +77,8 @@ def json_files(
     """
     table_format = with_format_of(config.dataset, table).format
     data_hash = hash_files({"test": find_files("TABLE", table, table_format)})
+    # `data_hash` is now about the evaluated table, so another key tells whether copies
+    # come from runs with the same validation rows.
     changed_environment = {
         "data_hash": data_hash,
         VALID_ROWS: validation_fingerprint(run),
@@ -121,5 +123,5 @@ def copied_config(run: Run, table: Location) -> str:
 
 def write_json(path: Path, value: object) -> None:
     """Writes a JSON file, with secrets replaced, and null for NaN and infinity."""
-    text = json.dumps(without_nonfinite(mask_secrets(value)), indent=2, allow_nan=False)
+    text = json.dumps(nonfinite_as_none(mask_secrets(value)), indent=2, allow_nan=False)
     path.write_text(f"{text}\n", "utf-8")

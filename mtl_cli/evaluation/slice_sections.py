@@ -1,8 +1,8 @@
 """The sections of an evaluation that show its slices.
 
-A slice with enough rows, unless it is `(other)`, is tested against all other rows. Each
-tested slice has a rank for each task; rank 1 is the weakest slice. Slices that are not
-tested have the rank None. A record holds the scores of one slice for one task, see
+A slice is tested against all other rows if it has enough rows and is not `(other)`. For
+each task, the tested slices have ranks; rank 1 is the weakest slice. Slices that are
+not tested have the rank None. A record holds the scores of one slice for one task, see
 `EvaluationResults.slice_records`.
 """
 

@@ -21,9 +21,14 @@ def task_results(
 ) -> dict[str, dict[str, Any]]:
     """Returns the results of each output on all rows.
 
+    Args:
+        rows: all evaluated rows.
+        rows_of_outputs: the rows on which each output is scored.
+        weakest_first: {output: the records of its tested slices, the weakest first}.
+
     Returns: {output: a dict}, with `main_metric`, the name of a metric; `metrics`, each
         with its interval; `calibration`; `weakest_slice`, a record or None; and the
-        entries of `NON_METRIC_KEYS`.
+        entries of `NON_METRIC_KEYS`, such as `rows`.
     """
     scores = score_outputs(rows.outputs, rows.table, rows.predictions)
     results = {}
