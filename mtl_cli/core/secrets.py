@@ -120,7 +120,7 @@ def remember_parts(value: T, resolver: str, source: object) -> T:
         return value
     reference = f"${{{resolver}:{secret}}}"
     for leaf in leaves(value):
-        must_be_hidden = not isinstance(leaf, bool | None)
+        must_be_hidden = not isinstance(leaf, bool | None)  # true tells nothing
         if must_be_hidden and len(str(leaf)) < SHORTEST_SECRET:
             raise ValueError(
                 f"{reference} has parts of fewer than {SHORTEST_SECRET} characters, "

@@ -64,6 +64,7 @@ def end_at_once() -> None:
 
 
 def _handle(number: int, _frame: FrameType | None) -> None:
+    """Raises `Stopped`, or remembers the signal if it has to wait."""
     global _pending
     if number == signal.SIGHUP:
         drop_closed_terminal()

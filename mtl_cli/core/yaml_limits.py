@@ -1,6 +1,7 @@
-"""Refuses YAML that is too large, too deep or too tangled to be read safely.
+"""Refuses YAML that would take too much memory or time to read.
 
-A few lines of YAML can also hold interpolations that expand for hours.
+A text may be too long or too deep. A few lines of YAML may also expand to billions of
+values by aliases, or for hours by interpolations of OmegaConf.
 """
 
 import contextlib

@@ -165,7 +165,9 @@ def num_distinct(
         return num_in_sample  # the vocabulary may hold values that no training row has
     vocabulary_size = len(features.table_learnt(name).get("vocabulary", []))
     if vocabulary_size <= 1:
-        return num_in_sample  # counts empty cells as a second value
+        # A column with one value and empty cells is not constant. The sample counts
+        # the empty cells as a second value.
+        return num_in_sample
     # A shared vocabulary also holds the values of other features. The size of a shared
     # vocabulary is returned only for sequences, because the summary of a sequence holds
     # only the first value of each row.

@@ -153,7 +153,7 @@ class CsvFile:
         yield last_batch.slice(0, last_batch.num_rows - 1)
 
     def trimmed(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Trims cells, all read as text, and converts them to the requested types."""
+        """Trims the cells of a batch of texts, and converts them to their types."""
         columns = [
             convert_cells(cells, self.request.types[name], self.options)
             for name, cells in zip(self.request.columns, batch.columns, strict=True)
@@ -186,7 +186,7 @@ class CsvFile:
 
         Args:
             batch: the requested columns of some rows, with cells of bytes.
-            first_row: the number of the first of these rows, from 0.
+            first_row: the number of the batch's first row in the file, from 0.
 
         Raises:
             DataError: if a cell cannot be converted.

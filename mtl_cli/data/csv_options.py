@@ -25,8 +25,8 @@ class Csv(Options):
     delimiter: str | None = None
     columns: Annotated[list[str], Field(min_length=1)] | None = None
     trim: bool = False
-    # Arrow calls a function recursively for each character of such a text, so a long
-    # text would overflow the stack.
+    # Arrow calls a function recursively for each character of a null value, so a long
+    # null value would overflow the stack.
     null_values: list[Annotated[str, Field(max_length=1000)]] = Field(
         default_factory=list
     )

@@ -36,7 +36,7 @@ def first_cell_error(
 
     Args:
         batch: the requested columns of some rows, with cells of bytes.
-        first_row: the number of the first of these rows, from 0.
+        first_row: the number of the batch's first row in the file, from 0.
         request: the columns, with their keys and types.
         options: the keys `dataset.csv.*`.
         sentinel_row: the bytes of the sentinel row, see `StreamWithSentinel`.

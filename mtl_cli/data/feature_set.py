@@ -31,7 +31,8 @@ class ValueRows(NamedTuple):
     A row of a list feature has several values.
 
     Attributes:
-        unseen: the row number of each value without an id of its own, (unseen values,).
+        unseen: the row number of each unseen value, (unseen values,). An unseen value
+            has no id of its own, see `FeatureSet.unseen`.
         all: the row number of each value, (values,).
     """
 

@@ -75,7 +75,8 @@ def load(
     the rows that are held out for validation and test. Labels that no output needs are
     not read.
 
-    `earlier` is what some features have learnt in an earlier run and go on with.
+    `earlier` holds the values that some features have learnt in an earlier run and keep
+    in this run.
     """
     start = time.perf_counter()
     fingerprint = hash_rows(dataset)

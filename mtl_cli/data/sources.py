@@ -132,9 +132,9 @@ def checked_tables(
         for table in tables:
             check_cells(table)
             rows_left -= table.num_rows
-            if rows_left >= 0:
-                # Each file has its own dictionaries: the same index can stand for
-                # different values in two files.
+            if rows_left >= 0:  # rows that were added since are only counted
+                # Plain types have no dictionaries. Each file has its own dictionaries,
+                # so the same index could mean different values in two files.
                 yield with_plain_types(table)
     if rows_left:  # the file has lost or gained rows since it was opened
         raise DataError(

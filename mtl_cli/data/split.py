@@ -75,9 +75,9 @@ def split_in_order(
     table_name: str,
     times: Times | None,
 ) -> Codes:
-    """Puts the rows in an order, and cuts the order into splits as `SPLITS` lists them.
+    """Puts the rows in an order, and cuts them into splits: the training rows first.
 
-    So training rows come first, and test rows last. All rows of one time, such as a
+    Validation rows follow, and test rows come last. All rows of one time, such as a
     day, belong to one split, because their order in the file may have no meaning.
     """
     sizes = {split: round(x * source.num_rows) for split, x in fractions.items()}

@@ -19,7 +19,7 @@ class Evaluation(EvaluationResults):
     Attributes:
         run: the run folder.
         table_name: the table that was evaluated.
-        rows: the number of rows of the table.
+        rows: the number of evaluated rows.
         tasks: {output: its metrics with intervals, its calibration, its weakest slice}.
         gates: how much the gates use each expert, on all rows and on each slice; {} if
             the model has no gates.

@@ -32,8 +32,9 @@ class RunDistribution(NamedTuple):
 
     Attributes:
         buckets: the buckets of the values.
-        counts: the number of values of training rows in each bucket, (buckets,). A row
-            counts as often as `Table.rows_represented` says.
+        counts: the number of values of training rows in each bucket, (buckets,). If the
+            data were sampled, a row may count several times, see
+            `Table.rows_represented`.
         empty_fraction: the fraction of empty cells in the training file.
         unseen_fraction: the fraction of unseen values in the run's last split, usually
             the test rows; None if unseen values were not counted. A value is unseen if
@@ -76,8 +77,8 @@ class FeatureCounts:
             if the drift is known.
         run_distributions: {feature: its distribution in the run's own data}; {} if the
             drift is unknown.
-        counts: {feature: the number of values in each bucket, (buckets,)}, where a row
-            counts as often as `Table.rows_represented` says.
+        counts: {feature: the number of values in each bucket, (buckets,)}, counted as
+            in `RunDistribution`.
         num_empty: {raw column of a feature: the number of empty cells}.
         num_unseen: {feature: the number of unseen values}.
         num_values: {feature: the number of all values, unseen or not}.

@@ -12,17 +12,22 @@ from mtl_cli.metrics.score_dict import name_with_space
 class EvaluationResults:
     """The results of an evaluation, as values that JSON can hold.
 
-    The subclass `Evaluation` describes the attributes that are not described here.
+    The subclass `Evaluation` shows these results to Python users.
 
     Attributes:
-        tasks: see `task_results.task_results`.
+        run: the run folder.
+        table_name: the name of the evaluated table.
+        rows: the number of evaluated rows.
+        tasks: the metrics and the weakest slice of each output, see
+            `task_results.task_results`.
         slice_records: the metrics of slices, one dict per column, slice and output, see
             `score_slice`.
         drift_records: the drift, one dict per feature, and per output or class, see
             `FeatureCounts.drift` and `prediction_record`.
         importances: the importance of features, see `permutation_importance`; {} if it
             was not measured.
-        gates: see `GateUsage`.
+        gates: how the gates use their experts, see `GateUsage`; {} without gates.
+        remarks: what is left out of the evaluation, or unexpected, one line each.
     """
 
     run: str

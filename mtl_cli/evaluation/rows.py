@@ -153,7 +153,7 @@ def validation_rows(model: TrainedModel, on_rows: OnProgress) -> EvaluatedRows:
             "on"
         )
     data = load_data(model, on_rows)
-    # From unchanged data, the features would learn the same again.
+    # If the data had not changed, the features would have learnt the same values again.
     if data.features.learnt != model.features.learnt:
         raise DataError(
             f"the data of {model.folder} have changed since the run was trained; name "

@@ -65,7 +65,7 @@ def weakest_section(evaluation: EvaluationResults) -> Section:
 
 
 def weakest_text(evaluation: EvaluationResults, task: str) -> str:
-    """Returns a sentence about the weakest slice of a task."""
+    """Returns the end of the sentence about the weakest slice of a task."""
     record = evaluation.tasks[task]["weakest_slice"]
     if record is None:
         return "no slice has enough rows of each class for a test"
@@ -165,8 +165,8 @@ def importance_section(evaluation: EvaluationResults) -> Section:
 def most_important_first(records: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     """Returns the records of each row of the table of importance, one per task.
 
-    Groups of features are sorted by their largest importance for a task. A feature
-    without a group counts as a group. The features of a group, each shuffled alone,
+    Groups of features are sorted by their largest importance for a task. A feature that
+    is in no group is sorted like a group. The features of a group, each shuffled alone,
     come after their group.
     """
     rows: dict[str, list[dict[str, Any]]] = {}

@@ -41,6 +41,9 @@ class GraphOps(ABC):
       with empty cells.
     - A result has the shape of the first argument, unless its docstring says otherwise.
 
+    The abstract methods come in this order: columns, texts, numbers, lists, conditions,
+    and then shapes and types.
+
     `mtl-predict` stops at a wrong cell. A graph cannot do so: an error would also lose
     the predictions of all other rows in the batch. Therefore a graph returns NaN as the
     predictions of a row with a wrong cell, see `require`.
@@ -120,8 +123,12 @@ class GraphOps(ABC):
         """
 
     @abstractmethod
-    def all_true(self, conditions: Sequence[Tensor]) -> Tensor:
-        """Returns whether all conditions are true; there is at least one."""
+    def is_present(self, texts: Tensor) -> Tensor:
+        """Returns whether each text is not empty."""
+
+    @abstractmethod
+    def matches(self, texts: Tensor, pattern: str) -> Tensor:
+        """Returns whether each whole text matches a regular expression."""
 
     @abstractmethod
     def vocabulary_ids(self, texts: Tensor, vocabulary: Sequence[str]) -> Tensor:
@@ -142,10 +149,6 @@ class GraphOps(ABC):
         """Joins the texts of each row, with a separator between two texts."""
 
     @abstractmethod
-    def where(self, condition: Tensor, values: Tensor, otherwise: float) -> Tensor:
-        """Returns `values` where a condition is true, and `otherwise` elsewhere."""
-
-    @abstractmethod
     def split(self, texts: Tensor, separator: str) -> tuple[Tensor, Tensor]:
         """Splits the text of each row at a separator. An empty text has no parts.
 
@@ -154,12 +157,16 @@ class GraphOps(ABC):
         """
 
     @abstractmethod
-    def matches(self, texts: Tensor, pattern: str) -> Tensor:
-        """Returns whether each whole text matches a regular expression."""
-
-    @abstractmethod
     def parse_numbers(self, texts: Tensor) -> Tensor:
         """Converts texts to float64. Empty texts and texts of no number become NaN."""
+
+    @abstractmethod
+    def is_number(self, numbers: Tensor) -> Tensor:
+        """Returns whether each number is not NaN."""
+
+    @abstractmethod
+    def is_within(self, numbers: Tensor, low: float, high: float) -> Tensor:
+        """Returns whether each number is at least `low` and at most `high`, or NaN."""
 
     @abstractmethod
     def bucket_ids(self, numbers: Tensor, cuts: Sequence[float]) -> Tensor:
@@ -197,14 +204,6 @@ class GraphOps(ABC):
         """
 
     @abstractmethod
-    def to_matrix(self, values: Tensor) -> Tensor:
-        """Changes the shape of one value per row from (rows,) to (rows, 1)."""
-
-    @abstractmethod
-    def is_present(self, texts: Tensor) -> Tensor:
-        """Returns whether each text is not empty."""
-
-    @abstractmethod
     def match_width(self, numbers: Tensor, texts: Tensor) -> Tensor:
         """Cuts lists of numbers, or fills them up with NaN, to the width of `texts`."""
 
@@ -228,8 +227,27 @@ class GraphOps(ABC):
         """
 
     @abstractmethod
-    def cast(self, values: Tensor, dtype: str) -> Tensor:
-        """Converts numbers or booleans to a dtype of NumPy."""
+    def all_present_satisfy(self, is_present: Tensor, condition: Tensor) -> Tensor:
+        """Returns whether a condition is true in all present cells of a row, (rows,).
+
+        Both arguments are booleans of shape (rows, width).
+        """
+
+    @abstractmethod
+    def all_true(self, conditions: Sequence[Tensor]) -> Tensor:
+        """Returns whether all conditions are true; there is at least one."""
+
+    @abstractmethod
+    def is_equal(self, counts: Tensor, other_counts: Tensor) -> Tensor:
+        """Returns whether two whole numbers are equal in each row."""
+
+    @abstractmethod
+    def where(self, condition: Tensor, values: Tensor, otherwise: float) -> Tensor:
+        """Returns `values` where a condition is true, and `otherwise` elsewhere."""
+
+    @abstractmethod
+    def to_matrix(self, values: Tensor) -> Tensor:
+        """Changes the shape of one value per row from (rows,) to (rows, 1)."""
 
     @abstractmethod
     def concatenate(self, matrices: Sequence[Tensor], dtype: str) -> Tensor:
@@ -239,23 +257,8 @@ class GraphOps(ABC):
         """
 
     @abstractmethod
-    def is_number(self, numbers: Tensor) -> Tensor:
-        """Returns whether each number is not NaN."""
-
-    @abstractmethod
-    def is_within(self, numbers: Tensor, low: float, high: float) -> Tensor:
-        """Returns whether each number is at least `low` and at most `high`, or NaN."""
-
-    @abstractmethod
-    def is_equal(self, counts: Tensor, other_counts: Tensor) -> Tensor:
-        """Returns whether two whole numbers are equal in each row."""
-
-    @abstractmethod
-    def all_present_satisfy(self, is_present: Tensor, condition: Tensor) -> Tensor:
-        """Returns whether a condition is true in all present cells of a row, (rows,).
-
-        Both arguments are booleans of shape (rows, width).
-        """
+    def cast(self, values: Tensor, dtype: str) -> Tensor:
+        """Converts numbers or booleans to a dtype of NumPy."""
 
 
 def segments(xs: Sequence[float], ys: Sequence[float]) -> list[list[float]]:
