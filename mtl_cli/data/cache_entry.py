@@ -85,7 +85,7 @@ class EntryWriter:
             array.crc = zlib.crc32(content, array.crc)
         self.open_files[key].write(content)
 
-    def tables(self) -> dict[str, StoredTable]:
+    def flushed_tables(self) -> dict[str, StoredTable]:
         """Writes the added arrays to the disk, and returns {split: its rows}."""
         for file in self.open_files.values():
             file.flush()

@@ -98,7 +98,7 @@ def feature_report(
     feature = features.by_name[name]
     train = samples["train"]
     summary = feature.summary(features.columns_in(train.features, name))
-    buckets = make_buckets(*values_to_count(name, features, train))
+    buckets = make_buckets(*values_and_weights(name, features, train))
     return {
         "kind": feature.kind,
         "missing": profile.missing_fractions(feature.source_columns(name)),
@@ -123,13 +123,13 @@ def feature_drifts(
             continue
         drifts[split] = 0.0
         if min(samples["train"].num_rows, table.num_rows) >= MIN_ROWS:
-            values, weights = values_to_count(name, features, table)
+            values, weights = values_and_weights(name, features, table)
             counts = bucket_counts(buckets, values, weights)
             drifts[split] = stability_index(np.array(buckets["counts"]), counts)
     return drifts
 
 
-def values_to_count(
+def values_and_weights(
     name: str, features: FeatureSet, table: Table
 ) -> tuple[Array, Array | None]:
     """Returns all values of a feature, and the weight of each value.

@@ -85,7 +85,7 @@ def encode_sources(
     features = fitter.finish(earlier)
     encode_features(features, rows, writer, profile)
     report = data_report(
-        outputs, features, profile, early_rows, writer.tables(), earlier or {}
+        outputs, features, profile, early_rows, writer.flushed_tables(), earlier or {}
     )
     report["findings"] += day_warnings.values()
     writer.write_manifest(

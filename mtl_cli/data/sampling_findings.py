@@ -111,7 +111,7 @@ def unsampled_findings(
 def unsampled_rows_finding(
     task: str, rate: float, counts: Mapping[str, Counts], name: str
 ) -> str:
-    """Returns the line about the rows of this name, which seem not to be sampled."""
+    """Returns the line about the rows `name`, such as "valid", that seem unsampled."""
     share, train_share = (
         f"{counts[x]['positives'] / counts[x]['rows']:.1%} of the {x} rows"
         for x in (name, "train")

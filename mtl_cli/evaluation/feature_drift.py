@@ -15,7 +15,7 @@ from mtl_cli.columns.cells import empty_cells
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.data.buckets import Buckets, Counts, bucket_counts, stability_index
-from mtl_cli.data.compute_report import values_to_count
+from mtl_cli.data.compute_report import values_and_weights
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.table import Table
 
@@ -116,7 +116,7 @@ class FeatureCounts:
         """
         encoded = rows.features
         for name, distribution in self.run_distributions.items():
-            values, weights = values_to_count(name, self.features, rows)
+            values, weights = values_and_weights(name, self.features, rows)
             self.counts[name] += bucket_counts(distribution.buckets, values, weights)
         if raw_rows is None:
             return
