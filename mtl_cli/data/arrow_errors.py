@@ -54,8 +54,8 @@ def read_errors(key: str, path: str) -> Iterator[None]:
 
     Args:
         key: the configuration's key that names the table.
-        path: the path of the file in messages. The path comes before the text of an
-            `UnsafeFileError`, such as "has 48 bytes, but ...".
+        path: the path of the file in messages. An `UnsafeFileError` of the block is the
+            end of a sentence, such as "has 48 bytes, but ...", so it follows the path.
     """
     try:
         yield

@@ -69,16 +69,16 @@ def bucket_counts(
 
 def counts_by_edges(edges: list[float], values: Array, weights: Array | None) -> Counts:
     """Returns the number of values in each bucket of numbers, (edges + 1,)."""
-    # The index of a value's bucket is the number of edges up to the value.
-    bucket = np.searchsorted(np.asarray(edges), values, side="right")
-    return np.bincount(bucket, weights, minlength=len(edges) + 1)
+    # The index of a value's bucket is the number of edges that do not exceed the value.
+    bucket_of_value = np.searchsorted(np.asarray(edges), values, side="right")
+    return np.bincount(bucket_of_value, weights, minlength=len(edges) + 1)
 
 
 def counts_by_ids(ids: list[int], values: Array, weights: Array | None) -> Counts:
     """Returns the number of values in each bucket of ids, (ids + 1,)."""
     index_of_id = np.searchsorted(np.asarray(ids), values)
-    bucket = np.where(np.isin(values, ids), index_of_id, len(ids))
-    return np.bincount(bucket, weights, minlength=len(ids) + 1)
+    bucket_of_value = np.where(np.isin(values, ids), index_of_id, len(ids))
+    return np.bincount(bucket_of_value, weights, minlength=len(ids) + 1)
 
 
 def stability_index(counts: Counts, other_counts: Counts) -> float:

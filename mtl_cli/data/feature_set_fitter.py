@@ -9,7 +9,7 @@ from mtl_cli.data.table import Array
 from mtl_cli.features.base import Feature
 
 # To learn a scale or buckets, all numbers of a column must be in memory. If there are
-# more training rows, a random sample of about `ROWS_TO_FIT` rows is used.
+# more than `ROWS_TO_FIT` training rows, a random sample of about this size is used.
 ROWS_TO_FIT = 2_000_000
 
 

@@ -84,8 +84,8 @@ def find_files(key: str, location: Location, file_format: str) -> Files:
 def is_in_table(file: Path, location: Location) -> bool:
     """Whether a file is one of the local files of a table.
 
-    An output that replaced such a file would destroy rows of the table. A file in a
-    folder of the table counts whatever its ending is.
+    An output that replaced such a file would destroy rows of the table. If the table is
+    a folder, its files count whatever their endings are.
     """
     paths = list(map(without_file_scheme, listed_paths(location)))
     # The shell may have opened the file as stdin: `mtl-predict RUN - < rows.csv`.

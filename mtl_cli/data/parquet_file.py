@@ -4,6 +4,8 @@ A Parquet file of a few kilobytes can say that one long text is in every row. If
 row got a copy of the text, the rows would take gigabytes. So a column with long texts
 is read as a dictionary: the dictionary holds each text once, and a row holds its index.
 The size of the rows is then known before any text is copied.
+
+A leaf is a column or, if the column is nested, a part of it; see `parquet_leaves`.
 """
 
 from collections.abc import Iterator
@@ -35,7 +37,7 @@ DELTA_ENCODINGS = {"DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY"}
 
 @contextmanager
 def open_parquet(stream: pa.NativeFile) -> Iterator[ColumnarFile]:
-    """Opens a Parquet file; refuses too many rows, and lists or texts that expand.
+    """Opens a Parquet file; refuses rows, lists or texts that would fill the memory.
 
     A column of long texts is read as a dictionary. If the file has checksums, each page
     that is read is compared with its checksum.
@@ -170,7 +172,11 @@ def check_text_leaves(
     texts: dict[str, TextLeaf],
     longest: dict[str, int],
 ) -> None:
-    """Refuses texts whose pages expand, and nested texts that may fill the memory."""
+    """Refuses leaves of texts that would fill the memory.
+
+    The size of a leaf is the size of its decompressed pages. Nested texts may take
+    more: each of them may be as long as the longest text.
+    """
     for path, leaf in texts.items():
         has_long_nested_texts = leaf.is_nested and longest[path] > MAX_CELL_BYTES
         chunks = list(column_chunks(metadata, leaf.number))

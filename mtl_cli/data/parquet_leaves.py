@@ -36,7 +36,8 @@ def text_leaves(
     requested = set(columns)
     texts = {}
     index = 0
-    # A path cannot be cut at its dots: the name of a column may hold dots too.
+    # The column of a leaf is found by counting leaves. The path of the leaf does not
+    # tell where the name of the column ends, because the name may hold dots too.
     for field in arrow_schema:
         num_column_leaves = num_leaves(field.type)
         for position in range(num_column_leaves if field.name in requested else 0):

@@ -50,7 +50,10 @@ def page_bytes(stream: pa.NativeFile, chunk: Any) -> int:
 
 
 def page_size(stream: pa.NativeFile, position: int) -> tuple[int, int]:
-    """Returns a page's bytes after decompression, and its stored bytes with header."""
+    """Returns the size of a page after decompression, and its stored size, in bytes.
+
+    The stored size includes the header of the page.
+    """
     num_bytes = FIRST_HEADER_BYTES
     while num_bytes <= MAX_HEADER_BYTES:
         stream.seek(position)
@@ -87,12 +90,12 @@ class HeaderReader:
         values: dict[int, int] = {}
         number = 0  # of the field
         while (head := self.read_byte()) != STOP:
-            step = head >> 4  # from the field before; 0 if the number itself follows
+            step = head >> 4  # from the last field's number; 0: the number follows
             kind = head & 15
             number = number + step if step else zigzag_decoded(self.read_integer())
             if kind == I32:
                 values[number] = zigzag_decoded(self.read_integer())
-            elif kind not in (TRUE, FALSE):  # these types are the value of the field
+            elif kind not in (TRUE, FALSE):  # the type of a boolean is its value
                 self.skip(kind, depth)
         return values
 

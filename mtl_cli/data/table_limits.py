@@ -22,7 +22,8 @@ MAX_ROWS_PER_BYTE = 10
 def check_texts(name: str, column: pa.Array, file_bytes: int) -> None:
     """Refuses texts that would fill the memory if each row had its own copy.
 
-    The column refers to its texts: by a dictionary, or by views.
+    A row of the column holds only a reference to its text: an index in a dictionary, or
+    a view, so many rows can refer to one text.
     """
     is_dictionary = pa.types.is_dictionary(column.type)
     lengths = text_lengths(column.dictionary if is_dictionary else column)
@@ -66,7 +67,7 @@ def check_rows(num_rows: int, file_bytes: int) -> None:
 
 
 def check_size(part: str, expanded_bytes: int, num_cells: int, file_bytes: int) -> None:
-    """Refuses a part of a file whose cells break all three limits in memory."""
+    """Refuses a part of a file that breaks all three limits, see `MAX_CELL_BYTES`."""
     limits = MAX_EXPANDED_BYTES, MAX_RATIO * file_bytes, MAX_CELL_BYTES * num_cells
     if expanded_bytes > max(limits):
         raise UnsafeFileError(

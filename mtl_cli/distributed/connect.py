@@ -59,7 +59,7 @@ def connect(
             terminate(children)
             raise
     if strategy == "multi_worker":
-        # TensorFlow reads this variable.
+        # TensorFlow's strategy reads this variable, but not the variables of Slurm.
         os.environ[cluster.TF_CONFIG] = cluster.tf_config(*cluster.workers_and_rank())
         return connect_workers(environment)
     return Replicas()

@@ -1,7 +1,8 @@
 """The rendezvous: a check that all processes of a run are present and alike.
 
-Each worker connects to the chief and introduces itself with its rank and the hashes of
-its configuration, data and code. The chief compares them with its own and answers.
+The process of rank 0 is the chief. Each other process, a worker, connects to the chief
+and introduces itself with its rank and the hashes of its configuration, data and code.
+The chief compares the hashes with its own, and answers.
 
 TensorFlow connects the processes only after the rendezvous. Without the check,
 TensorFlow would wait for a missing process without reacting to Ctrl-C, and could not

@@ -14,11 +14,11 @@ class XDeepFM(Encoder):
 
         x_h^k = relu(sum_{i,j} W_ij^{k,h} (x_i^{k-1} * x_j^0) + b^{k,h})
 
-    x_j^0 is the embedding of feature j, and * the element-wise product. The weights
-    W_ij^{k,h} and b^{k,h} are single numbers. The first half of a layer's maps goes to
-    the next layer, and the second half to the output. All maps of the last layer go to
-    the output. The interactions are the sums over the elements of each map in the
-    output; `Encoder` adds the deep network.
+    x_h^k is the map h of layer k, x_j^0 is the embedding of feature j, and * is the
+    element-wise product. The weights W_ij^{k,h} and b^{k,h} are single numbers. The
+    first half of a layer's maps goes to the next layer, and the second half to the
+    output. All maps of the last layer go to the output. The interactions are the sums
+    over the elements of each map in the output; `Encoder` adds the deep network.
 
     Attributes:
         cin_units: number of feature maps of each layer. All numbers but the last must

@@ -75,8 +75,8 @@ def default_target(sweep: Path, table: Location) -> Path:
 def check_target(path: Path, target: Path, force: bool) -> None:
     """Checks that nothing but an earlier evaluation would be overwritten.
 
-    `path` is the path to check: the target, or the path to which the target has been
-    moved. Messages name the target.
+    `path` is the path to check: the target or, just before it is replaced, the path to
+    which the target has been moved. Messages name the target.
 
     Raises:
         ConfigError: if the target exists, unless `force` is set and the target is an

@@ -48,8 +48,8 @@ class RawColumnsModel(PythonModel):
 def as_array(cells: "pd.Series[Any]", kind: str) -> npt.NDArray[Any]:
     """Converts a column to an input of the SavedModel.
 
-    The kind of the cells is `number` or `text`; the kind of lists `numbers` or `texts`.
-    A missing cell is None, NaN or NA.
+    `kind` is `number` or `text` for a column of single values, and `numbers` or `texts`
+    for a column of lists. A missing cell is None, NaN or NA.
 
     Returns: numbers as float64, with NaN for a missing cell; or texts, with "" for a
         missing cell. A column of lists becomes a matrix with one row per list. Lists

@@ -109,8 +109,8 @@ class ExportFormat(Options):
 
         Args:
             model: the model to export.
-            record: the record. A format of single files must store it in the file; the
-                caller writes it into a folder.
+            record: the record. If the export is a single file, this method must store
+                the record in the file. If it is a folder, the caller adds the record.
             path: the file or folder to write. Nothing exists there yet. The caller
                 moves the export from there to the target.
 

@@ -73,7 +73,7 @@ class PiecewiseLinear(Feature):
 
     def block(self, name: str, learnt: Learnt) -> Block:
         num_buckets = len(learnt["cuts"]) + 1
-        num_flags = 1 if self.missing == "bucket" else 0  # not empty
+        num_flags = 1 if self.missing == "bucket" else 0  # whether the cell has a value
         return Block("dense", num_buckets + num_flags)
 
     def summary(self, encoded: Array) -> Array:

@@ -16,8 +16,8 @@ class DSelectK(Gate):
 
     Attributes:
         num_selected_experts: number of experts that a gate selects, k.
-        gate_gamma: width of the smooth step that turns a selector's values into the
-            bits of an expert's index; only for `gate: dselect_k`.
+        gate_gamma: width of the smooth step between the bits 0 and 1 of the index of
+            the expert that a selector chooses; only for `gate: dselect_k`.
         gate_entropy: strength of the penalty on the entropy of the selectors. The
             penalty is summed over the rows of a batch, so a larger batch needs a
             smaller strength. Only for `gate: dselect_k`.

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# The number of factors that a user or an item has for each score. The match of a user
-# and an item is the dot product of their factors.
+# An impression has two scores, a and b in `Funnel`. For each score, a user or an item
+# has this many factors. The match of both is the dot product of their factors.
 NUM_FACTORS = 4
 SKEW = 0.5  # the popularity of the n-th user or item is proportional to n^-SKEW
 
