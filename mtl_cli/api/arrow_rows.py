@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FrameTable:
-    """A DataFrame of which only the selected columns are converted to Arrow.
+    """A DataFrame that converts to Arrow only the columns that `select` names.
 
     The other columns may hold cells that Arrow cannot hold.
 
     Attributes:
         frame: the rows.
-        method: the method that the caller has called, for error messages.
+        method: the method of `Model` that was called, such as `predict`, for messages.
     """
 
     frame: "pd.DataFrame"
@@ -61,9 +61,9 @@ class FrameTable:
             fix = "give all its cells one type"
             raise DataError(f"{self.method}: {reason}; {fix}") from None
         except (TypeError, ValueError, OverflowError) as error:
-            # Such an error, for instance of a sparse column or of whole numbers above
-            # 2^64, does not name the column. Each column is converted alone, so that
-            # the call for the column that fails raises the error with its name.
+            # These errors do not name the column. They come, for instance, from a
+            # sparse column, or from whole numbers above 2^64. So each column is
+            # converted alone: the call for the wrong column raises the error below.
             if len(columns) > 1:
                 for column in columns:
                     self.select([column])
@@ -74,14 +74,15 @@ class FrameTable:
 
 
 def select_feature_columns(table: "Rows", request: "ColumnRequest") -> "pa.Table":
-    """Selects the columns that features read, with the types that training reads.
+    """Selects the columns that features read, and converts them as training does.
 
     Args:
-        table: the rows.
-        request: the columns that features read.
+        table: the rows, as the caller of `predict` has passed them.
+        request: the columns to select.
 
     Raises:
-        DataError: if a column is missing, or its cells have different types.
+        DataError: if the table is not a DataFrame or an Arrow table, if a column is
+            missing, or if its cells have different types.
     """
     import pandas as pd
     import pyarrow as pa

@@ -112,8 +112,8 @@ def compare(
             also lists of these.
         baseline: the configuration that all others are compared with, as
             `KEY=VALUE[,KEY=VALUE]`. None chooses the first configuration with
-            `model=shared_bottom`; if there is none, the first configuration whose model
-            is not `single_task`; and if all are, the first configuration.
+            `model=shared_bottom`. If there is none, it chooses the first configuration
+            with another model than `single_task`, or else the first configuration.
         metric: the metric to compare; None for the first metric of each task.
         split: the split whose scores are compared: `test`, `valid` or `train`.
         tasks: the name of the task to compare, or several names; empty for all.

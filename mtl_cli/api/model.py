@@ -59,8 +59,8 @@ class Model:
         Raises:
             DataError: if a column is missing, or has values of another type than the
                 training data.
-            ConfigError: if no feature reads a column of `set`, or the value of such a
-                column has the wrong type.
+            ConfigError: if `set` names a column that no feature reads, or gives a
+                column a value of the wrong type.
 
         Example:
             mtl_cli.load("outputs/runs/NAME").predict(rows, set={"position": 1})
@@ -142,8 +142,8 @@ class Model:
         from mtl_cli.runs.export import export_model
 
         model = self._model.with_constants(set, "export: set")
-        # `export_model` checks the target first, so that the command need not load a
-        # model in vain. Here the model is loaded already.
+        # `export_model` takes a function, because the command `mtl-export` loads the
+        # model only after the target has been checked. Here it is loaded already.
         export_model(lambda: model, Path(target), format, force)
 
 

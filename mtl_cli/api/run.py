@@ -66,7 +66,7 @@ class Run:
 
         with self._reading(PREDICTIONS):
             table = read_predictions(self.folder, lambda names: names)
-            # Metadata of pandas could make an index of a column.
+            # With the metadata of pandas, a column could become the index.
             frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
             return frame
 
@@ -130,8 +130,8 @@ class Run:
             yield path
         except FileNotFoundError:
             raise DataError(
-                f"{path}: no such file; check that the folder is the folder of a run, "
-                "that the run is finished, and that such a run writes this file"
+                f"{path}: no such file; check that the folder is the folder of a "
+                "finished run, and that a run of this kind writes the file"
             ) from None
         except DAMAGED_FILE_ERRORS as error:
             raise DataError(

@@ -27,8 +27,8 @@ from mtl_cli.sweep.folder_names import is_swept
 
 # The program of the child process. SIGINT gets its default action: until the child
 # installs its own handler, Ctrl-C thus ends the child without a traceback. The folder
-# that holds `mtl_cli` becomes the last entry of `sys.path`: as the first entry, a file
-# in that folder could hide a module of Python.
+# that holds `mtl_cli` is added at the end of `sys.path`: at the start, a file of this
+# folder, such as `random.py`, would replace a module of Python.
 CHILD_PROGRAM = (
     "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
     "sys.path.append({!r}); from mtl_cli.cli.child import main; "
@@ -126,8 +126,8 @@ def asks_for_sweep(argument: str) -> bool:
     setting = argument.lstrip("+~")
     if setting.startswith(SWEEP_PREFIXES) or adds_runs(setting):
         return True
-    # A flag or a wrong argument is not swept. The child explains a wrong argument.
-    # `is_swept` does not look at the number of repeats.
+    # `is_swept` holds for every `repeats=N`, but `repeats=1` is a single run. It does
+    # not hold for a wrong argument: the child explains what is wrong.
     return is_swept(argument) and not setting.startswith("repeats=")
 
 
@@ -195,8 +195,9 @@ def pass_interrupts_on(process: "subprocess.Popen[str]") -> int:
     Returns: the exit code of the child.
 
     Raises:
-        KeyboardInterrupt: at the Ctrl-C after `INTERRUPTS_BEFORE_KILL` others, or if a
-            signal has to end the command that trains, such as `mtl-doctor`.
+        KeyboardInterrupt: at the first Ctrl-C after `INTERRUPTS_BEFORE_KILL` others. If
+            a command such as `mtl-doctor` runs the training: at any signal that stops
+            the command.
     """
     num_interrupts = 0
     while True:

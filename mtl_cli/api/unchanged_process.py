@@ -1,4 +1,4 @@
-"""Lets mtl-cli use TensorFlow in a caller's process, and then restores its settings."""
+"""Uses TensorFlow in a caller's process, and then restores the process's settings."""
 
 import contextlib
 import logging
@@ -61,7 +61,8 @@ def unchanged_environment() -> Iterator[None]:
     try:
         yield
     finally:
-        # Other threads may be reading the environment, so it is never empty.
+        # Only the changed variables are written. Clearing all of them first would show
+        # an empty environment to other threads.
         for name in os.environ.keys() - environment.keys():
             os.environ.pop(name, None)
         for name, value in environment.items():

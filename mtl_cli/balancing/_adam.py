@@ -30,9 +30,11 @@ def take_adam_step(
     number of steps stay as they are.
 
     Args:
-        state: a state with the names of `initial_adam_state`. Values with other names
+        state: the entries of `initial_adam_state`. Other entries of a method's state
             are returned unchanged.
         gradient: the gradient with respect to `values`, (T,).
+        learning_rate: the learning rate of Adam.
+        observation: tells which tasks have rows in the batch.
     """
     import tensorflow as tf
 

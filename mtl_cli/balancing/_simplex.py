@@ -1,7 +1,7 @@
-"""Minimises an objective over the shares of the tasks in a mean gradient.
+"""Finds the weighted mean of the tasks' gradients that minimises an objective.
 
-The shares are 0 or more and sum to 1; the set of all such shares is called the simplex.
-Letters in shapes: T is the number of tasks.
+The weights of the mean are called shares here. They are 0 or more and sum to 1; the set
+of all such shares is the simplex. Letters in shapes: T is the number of tasks.
 """
 
 from mtl_cli.core.tensors import Tensor
@@ -9,7 +9,7 @@ from mtl_cli.core.tensors import Tensor
 # `minimum_on_simplex` makes this many moves per task. For random gradients of 2 to 10
 # tasks, the objective then ends within 3e-5 of its minimum in 19 of 20 cases.
 MOVES_PER_TASK = 8
-# The smallest squared norm for `positive_norm`.
+# `positive_norm` raises smaller squared norms to this value.
 MIN_SQUARED_NORM = 1e-12
 
 
@@ -21,10 +21,10 @@ def minimum_on_simplex(
         minimise   linear . alpha + norm_factor ||g_alpha||
         g_alpha = sum_t alpha_t g_t,   alpha_t >= 0,   sum_t alpha_t = 1
 
-    The method is pairwise Frank-Wolfe. The slope of a task is the derivative of the
-    objective with respect to the task's share. Each move takes a part of the share of
-    the task with the highest slope, and gives this part to the task with the lowest
-    slope.
+    g_t is the gradient of task t. The method is pairwise Frank-Wolfe. The slope of a
+    task is the derivative of the objective with respect to the task's share. Each move
+    takes a part of the share of the task with the highest slope, and gives this part to
+    the task with the lowest slope.
 
     The size of the move comes from an upper bound on the objective. Let r = ||g_alpha||
     before the move. Every vector g has ||g|| <= (||g||^2 / r + r) / 2, and both sides
@@ -36,9 +36,9 @@ def minimum_on_simplex(
     Tasks without a gradient get the share 0.
 
     Args:
-        linear: (T,).
+        linear: the coefficients of alpha in the linear term, (T,).
         products: the inner products g_s . g_t, (T, T).
-        norm_factor: a number, 0 or more.
+        norm_factor: the factor of the norm in the objective, 0 or more.
         has_gradient: whether the gradient of the task is not 0, (T,).
 
     Reference: Lacoste-Julien and Jaggi, "On the Global Linear Convergence of

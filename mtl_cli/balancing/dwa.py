@@ -13,8 +13,8 @@ class DWA(Balancing):
         r_t(n) = L_t(n - 1) / L_t(n - 2)
         w_t(n) = T softmax_t(r_t(n) / tau)
 
-    L_t(n) is the mean loss of task t in epoch n, counted over the steps with rows of
-    the task. T is the number of tasks. Until every task has two epochs with rows, every
+    L_t(n) is the loss of task t in epoch n: the mean over the steps with rows of the
+    task. T is the number of tasks. Until every task has two epochs with rows, every
     w_t is 1. So a run of one or two epochs is not balanced. An epoch without rows of a
     task does not count for the task.
 
@@ -28,8 +28,8 @@ class DWA(Balancing):
     temperature: Positive
 
     def start(self, num_tasks: int, num_variables: int) -> dict[str, Array]:
-        # `last_epoch` and `epoch_before` are mean losses, or 0 before such an epoch has
-        # ended. The other two names belong to the current epoch.
+        # `last_epoch` and `epoch_before` are the mean losses of the last two epochs, or
+        # 0 if there is no such epoch yet. The other two belong to the current epoch.
         names = ("loss_sum", "num_steps", "last_epoch", "epoch_before")
         return {name: np.zeros(num_tasks, "float32") for name in names}
 

@@ -1,4 +1,4 @@
-"""The balancing method `gradnorm`: gradients of like norms, so that all tasks learn."""
+"""The balancing method `gradnorm`: gradients of similar norm, so all tasks learn."""
 
 import numpy as np
 
@@ -20,10 +20,10 @@ class GradNorm(Balancing):
 
     L_t is the loss of task t, omega_t the key `weight` of the task, and L_t(0) the loss
     in the first batch with rows of the task. mean_s is the mean over the tasks whose
-    gradient is not 0. W stands for the shared entries (see `Balancing`) of the kernel
-    that most tasks train. If equally many tasks train several kernels, the last of
-    these kernels in the network is taken. If no kernel has shared entries, W stands for
-    the shared entries of all variables.
+    gradient is not 0. W is one kernel of the network, of which only the shared entries
+    count (see `Balancing`): the kernel that the largest number of tasks trains, and
+    among several such kernels the last one in the network. If no kernel has shared
+    entries, W is all variables.
 
     w_t starts at 1, and Adam trains w_t. Tasks without rows in the batch keep their
     weights. The weights of all other tasks are scaled after each step, so that the sum
@@ -46,7 +46,7 @@ class GradNorm(Balancing):
     learning_rate: Positive
 
     def start(self, num_tasks: int, num_variables: int) -> dict[str, Array]:
-        # `values` is w. A first loss of 0 stands for a task that has had no rows yet.
+        # `values` is w. A first loss of 0 means: the task has had no rows yet.
         state = initial_adam_state(np.ones(num_tasks, "float32"))
         return state | {"first_losses": np.zeros(num_tasks, "float32")}
 
@@ -68,7 +68,7 @@ class GradNorm(Balancing):
     def _gradient(
         self, weights: Tensor, first_losses: Tensor, observation: Observation
     ) -> Tensor:
-        """Returns the derivative of | G_t - mean_s(G_s) r_t^alpha | by w_t, (T,)."""
+        """Returns d/dw_t of | G_t - mean_s(G_s) r_t^alpha | for each task t, (T,)."""
         import tensorflow as tf
 
         norms = norms_at_shared_kernel(observation)  # G_t

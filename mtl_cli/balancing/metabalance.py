@@ -22,10 +22,11 @@ class MetaBalance(Balancing):
         n_t  = m_t / (1 - beta^k)
         a_t  = relax * (n_target / n_t) + (1 - relax)
 
-    m_t is the running mean of the norm of g_t and starts at 0. k is the number of steps
-    so far with ||g_t|| > 0. n_target is the n_t of the target task. If n_t or n_target
-    is 0, a_t is 1. With `strategy: reduce`, a_t is also 1 if n_t < n_target. With
-    `strategy: enlarge`, a_t is also 1 if n_t > n_target.
+    m_t is the running mean of the norm of g_t and starts at 0. n_t is m_t with Adam's
+    bias correction: k is the number of steps so far with ||g_t|| > 0. n_target is the
+    n_t of the target task. If n_t or n_target is 0, a_t is 1. With `strategy: reduce`,
+    a_t is also 1 if n_t < n_target. With `strategy: enlarge`, a_t is also 1 if n_t >
+    n_target.
 
     Attributes:
         target_task: the task that matters; null is the first task.
@@ -40,8 +41,8 @@ class MetaBalance(Balancing):
         calls the strategies A, B and C.
         Differs from the paper in: embedding tables with vectors of the same length are
         one variable here, so these tables share m_t; m_t is divided by 1 - beta^k. The
-        paper needs no divisor: there, all tasks have a gradient in each step, so their
-        divisors are equal, and n_target / n_t equals m_target / m_t.
+        paper needs no divisor: there, all tasks have a gradient in each step, so all
+        tasks have the same k, and n_target / n_t equals m_target / m_t.
     """
 
     reads_gradients = True

@@ -13,7 +13,7 @@ MAX_WEIGHT = 1000.0
 
 
 class Uncertainty(Balancing):
-    """Each task has a trained value s_t: the logarithm of the variance of its noise.
+    """Trains a value s_t per task: the logarithm of the variance of the task's noise.
 
         w_t = exp(-s_t)
         s_t minimises  exp(-s_t) L_t + s_t / 2

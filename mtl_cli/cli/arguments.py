@@ -31,23 +31,26 @@ def split_plugins(arguments: list[str]) -> tuple[list[str], list[str]]:
 def hydra_arguments(arguments: list[str]) -> list[str]:
     """Checks a command line, and converts it to the arguments that Hydra needs.
 
-    - Flags follow the settings. The flag `--info` has an optional value, and Hydra
+    - Flags move behind the settings. The flag `--info` has an optional value, and Hydra
       would take a setting after the flag for this value.
     - The folder of `--config-path` becomes absolute. Hydra would not look for a
       relative folder in the current folder.
     - Settings of `dataset` and `compare` get `++`: Hydra then also sets keys that no
       YAML file holds. The check of the configuration finds unknown keys later.
-    - A setting that adds runs, such as `repeats=3`, makes the run a sweep.
+    - A setting that adds runs, such as `repeats=3`, makes the run a sweep: the flag
+      `--multirun` is added.
     - The short form `start_from=RUN` is expanded; see `expand_start_from`.
-    - `hydra.job.name` names the sweep's folder, unless the command line sets this key.
-    - Settings of a swept group apply in each job; see `defer_settings_of_swept_groups`.
+    - `hydra.job.name` gets the name of the sweep's folder, unless the command line sets
+      this key.
+    - If a group is swept, as in `model=mmoe,ple`, settings such as
+      `model.num_experts=4` apply in each job; see `defer_settings_of_swept_groups`.
 
     Raises:
         ConfigError: if a flag is unknown, or a flag or setting is not allowed.
     """
     parsed = parse_checked(arguments)
     flags = [argument for argument in arguments if argument not in parsed.overrides]
-    if parsed.config_path:  # the last value counts
+    if parsed.config_path:  # replaces the user's flag: Hydra takes the last value
         flags.append(f"--config-path={Path(parsed.config_path).resolve()}")
     settings = [expand_start_from(setting) for setting in parsed.overrides]
     check_settings(settings)
@@ -135,7 +138,7 @@ def defer_settings_of_swept_groups(settings: list[str]) -> list[str]:
     """
     other_sweepers = ("sweep=", "hydra/sweeper=", "hydra.sweeper.")
     if any(s.startswith(other_sweepers) for s in settings):
-        return settings  # sweepers other than Hydra's basic one do not read `choice`
+        return settings  # only Hydra's basic sweeper reads `choice`
     swept_prefixes = tuple(f"{s.partition('=')[0]}." for s in settings if is_swept(s))
     parser = OverridesParser.create()
     deferred = []

@@ -29,7 +29,8 @@ EXAMPLES = """examples:
 
 def main() -> NoReturn:
     """Runs `mtl-compare`, and exits with 1 if a check fails; see `run_command`."""
-    # No note says that nothing was written: the page may have been written already.
+    # The usual note "nothing was written" could be wrong after a signal: the page may
+    # have been written already.
     exit_code = run_command(
         PROGRAM, lambda: compare(arguments(sys.argv[1:])), stop_note=""
     )
@@ -156,14 +157,15 @@ def print_comparisons(
     line_comparisons: "list[DatasetComparison]",
     format: str | None,
 ) -> None:
-    """Writes the comparisons to stdout, and their warnings, if need be, to stderr.
+    """Writes the comparisons to stdout.
+
+    CSV and Markdown do not hold the warnings, so these go to stderr.
 
     Args:
         comparisons: the comparisons of runs.
         line_comparisons: the comparisons of lines; a CSV leaves them out. A line is a
             chain of runs, one per day, see `comparison.lines`.
-        format: `json`, `csv` or `md`; None for tables for the terminal. CSV and
-            Markdown leave the warnings out, so the warnings go to stderr.
+        format: `json`, `csv` or `md`; None for tables for the terminal.
     """
     from mtl_cli.comparison.csv_and_json import as_csv, as_json
     from mtl_cli.comparison.table import all_warnings, as_markdown, terminal_text

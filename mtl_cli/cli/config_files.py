@@ -38,15 +38,15 @@ parsed_files: dict[tuple[str, ...], ConfigResult] = {}
 def restrict_files() -> None:
     """Makes Hydra read and list only allowed configs.
 
-    Refused are configs outside of the search path, and configs that are too large.
-    Groups below a link and unprintable names are not listed.
+    Configs outside of the search path and configs that are too large are refused.
+    Groups below a symbolic link and unprintable names are not listed.
     """
-    # The first call of `instance` imports and registers Hydra's classes anew, and would
-    # undo the changes below.
+    # The first call of `instance` registers Hydra's classes. It must come before the
+    # changes below, which it would undo.
     Plugins.instance()
-    # The methods of the class that reads files are replaced. A subclass could not take
-    # the place of the class: child processes of some launchers register Hydra's classes
-    # again, and refuse a class with another name.
+    # Methods of Hydra's own class are replaced. A subclass cannot be registered in its
+    # place: child processes of some launchers register Hydra's class again, and Hydra
+    # then refuses to have two classes of different names for files.
     source = SourcesRegistry.instance().types["file"]
     wrap_method(source, "load_config", load_bounded)
     wrap_method(source, "list", list_bounded)
@@ -58,8 +58,8 @@ def load_confined(
 ) -> ConfigResult | None:
     """Loads a config as Hydra does, but only from the folders of the search path.
 
-    The rule holds for a config that the command line, a defaults list or a swept value
-    names. A config may not place another config in Hydra's own section.
+    This holds wherever the config is named: on the command line, in a defaults list or
+    in a swept value. A config may not place another config in Hydra's own section.
     """
     if config_path.startswith("/") or ".." in config_path.split("/"):
         raise ConfigError(
@@ -106,8 +106,8 @@ def check_link(source: ConfigSource, file: Path, sources: list[ConfigSource]) ->
 def real_folder(source: ConfigSource) -> Path:
     """Returns the path of a folder of configs with its links followed.
 
-    A folder on the command line may be a link. The user does not type `./conf`, so if
-    `./conf` is itself a link, this link is not followed.
+    A folder that the user types on the command line may be a link to any place. The
+    user does not type `./conf`, so a link in place of `./conf` is not followed.
     """
     folder = Path(source.path)
     if source.provider == USER_CONF:

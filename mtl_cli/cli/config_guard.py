@@ -50,8 +50,8 @@ PLUGIN_GROUPS = ("hydra/launcher", "hydra/sweeper", "hydra/sweeper/sampler")
 # Hydra writes these keys after it has composed the files.
 WRITTEN_BY_HYDRA = ("runtime", "overrides", "job.override_dirname")
 CHECKED_ELSEWHERE = tuple(f"{key}." for key in (*WRITTEN_BY_HYDRA, *SEARCH_SPACES))
-# Settings that mtl-cli or Hydra adds to most command lines. `trusted_sections` composes
-# the sections without them, so that its cache serves all jobs of a process.
+# Settings that mtl-cli or Hydra adds to most command lines. They are not passed to
+# `trusted_sections`, so that its cached result serves all jobs of a process.
 ADDED_SETTINGS = ("hydra.job.name=", "hydra.mode=")
 
 
@@ -64,7 +64,7 @@ def compose_checked(
     classes that the configuration names.
 
     Args:
-        compose: the method of Hydra's loader that this function takes the place of.
+        compose: the method of Hydra's loader that this function replaces.
         loader: Hydra's loader.
         arguments: the arguments of `compose`. `overrides` holds the settings of the
             command line, or of a job of a sweep.
@@ -88,7 +88,7 @@ def compose_checked(
             # Hydra names the run folder after the data set.
             raise ConfigError("missing key 'dataset.name'; add it to the YAML file")
         check_folders(composed, hydra_settings)
-    check_overrides(composed, settings)
+    check_recorded_settings(composed, settings)
     with flag_override(composed, ["struct", "readonly"], False):
         composed.hydra.callbacks = {"ours": {"_target_": START_OF_SWEEP}}
     return composed
@@ -108,10 +108,11 @@ def noted_settings(settings: list[str]) -> Iterator[None]:
         raise
 
 
-def check_overrides(composed: DictConfig, settings: list[str]) -> None:
-    """Refuses a file that adds to Hydra's lists of the settings of the command line.
+def check_recorded_settings(composed: DictConfig, settings: list[str]) -> None:
+    """Refuses a file that sets `hydra.overrides`.
 
-    Hydra adds each setting to one of two lists.
+    Hydra records each setting of the command line there, in one of the two lists
+    `hydra` and `task`. A file that adds to a list makes the lists too long.
     """
     overrides = composed.hydra.overrides
     if len(overrides.hydra) + len(overrides.task) != len(settings):
@@ -119,7 +120,10 @@ def check_overrides(composed: DictConfig, settings: list[str]) -> None:
 
 
 def reads_foreign_folders(composed: DictConfig) -> bool:
-    """Whether the search path has a folder not of mtl-cli or an installed package."""
+    """Whether the search path has a folder outside of mtl-cli and installed packages.
+
+    Such a folder is the user's `./conf` or the FOLDER of `--config-dir`, for example.
+    """
     return any(
         source.schema not in ("pkg", "structured")
         and Path(source.path) != conf_folder()
@@ -130,9 +134,9 @@ def reads_foreign_folders(composed: DictConfig) -> bool:
 def check_search_path(loader: ConfigLoaderImpl, config_name: str | None) -> None:
     """Refuses a configuration that changes the search path or Hydra's own defaults.
 
-    A primary configuration may not add to the search path, because Hydra imports the
-    packages in the path before it composes a configuration. No folder may replace
-    Hydra's defaults, the file `hydra/config.yaml`.
+    The primary configuration, `config_name`, may not add to the search path, because
+    Hydra imports the packages in the path before it composes a configuration. No folder
+    may replace Hydra's defaults, the file `hydra/config.yaml`.
     """
     hydra_config = loader.repository.load_config(HYDRA_CONFIG)
     if hydra_config is not None and hydra_config.provider != "hydra":
@@ -147,7 +151,10 @@ def check_search_path(loader: ConfigLoaderImpl, config_name: str | None) -> None
 
 
 def check_plugins(composed: DictConfig) -> None:
-    """Refuses a text in place of the section of Hydra's launcher or sweeper."""
+    """Refuses `hydra.launcher: joblib`, a text in place of the launcher's section.
+
+    The same holds for `hydra.sweeper`.
+    """
     for key in ("launcher", "sweeper"):
         name = OmegaConf.select(composed.hydra, key)
         if not isinstance(name, DictConfig):

@@ -182,7 +182,10 @@ def check_training() -> Finding:
 
 
 def requirements(extra: str = "") -> list[Requirement]:
-    """Returns the packages that every run needs, or those that only an extra needs."""
+    """Returns the packages that every run needs or, for an extra, those that it adds.
+
+    The requirements come from the metadata of the installed mtl-cli.
+    """
     needed_by_all = []
     needed_by_extra = []
     for text in requires("mtl-cli") or []:

@@ -77,7 +77,8 @@ def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> in
         write_file(options.html, page(evaluation), options.force)
     if options.json != STDOUT:
         show_evaluation(evaluation)
-    check_names(conditions, [evaluation])  # a wrong name must not cost the results
+    # Last, so that a wrong name in --fail-if does not lose the results.
+    check_names(conditions, [evaluation])
     return report_failures(PROGRAM, failed_checks(conditions, evaluation))
 
 

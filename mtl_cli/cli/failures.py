@@ -67,7 +67,8 @@ def stop_sweep(reason: str = "") -> bool:
 def failure_of(error: Exception) -> Failure:
     """Returns the failure of a command whose run or sweep has ended with an error."""
     classes = type(error).__mro__
-    # A class that another module has derived is not known elsewhere.
+    # The reader of `kind` knows only the classes of `core.errors`. A subclass that
+    # another module defines is reported as the class from which it is derived.
     known = (c.__name__ for c in classes if c.__module__ == MtlError.__module__)
     return Failure(*message_and_code(error), next(known, type(error).__name__))
 

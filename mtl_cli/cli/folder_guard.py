@@ -14,12 +14,12 @@ FOLDER_KEYS = ("hydra.run.dir", "hydra.sweep.dir")
 
 
 def check_folders(composed: DictConfig, hydra_settings: list[str]) -> None:
-    """Refuses a folder with an unsafe name, and a folder outside of the allowed one.
+    """Refuses a folder with an unsafe name, or outside of its `allowed_root`.
 
     A folder that the user types on the command line, without `${...}`, is trusted: it
     may lie anywhere, and its name may hold characters that are special in URLs. Any
-    other folder may come from a file, at least in part. No folder may show a secret, or
-    have a name that a shell, the system or Hydra reads in another way.
+    other folder may come from a file, at least in part. No folder may have a secret in
+    its name, or a name such as `~` that a shell, the system or Hydra would change.
 
     Args:
         composed: the configuration.
@@ -66,7 +66,7 @@ def check_literal(key: str, folder: str) -> None:
 def allowed_root(key: str, hydra_settings: list[str]) -> Path | None:
     """Returns the folder that a run or sweep must lie below; None allows any folder.
 
-    The command line may set the key in three ways:
+    The result depends on how the command line sets the key:
 
     - `KEY=/data/runs`: the folder may lie anywhere.
     - `KEY=/data/${dataset.name}`: the folder must lie below `/data`, because a file may

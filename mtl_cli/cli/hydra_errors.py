@@ -31,7 +31,7 @@ SWEEPER_PARAMS = "hydra.sweeper.params"
 # OmegaConf's text about a value that must not be null, such as a swept value:
 #   field 'hydra.sweeper.params.seed' is not Optional
 NOT_OPTIONAL = "is not Optional"
-# Hydra's text; the second line is the reason:
+# Hydra's text about a file that it cannot compose; the second line is the reason:
 #   In 'sweep/mine': ValidationError raised while composing config:
 #   Merge error: str is not a subclass of SamplerConfig. value: ${attack}
 COMPOSING_ERROR = re.compile(r".*raised while composing config:\n(?P<reason>.+)")
@@ -41,7 +41,7 @@ SWEPT_HYDRA_KEY = re.compile(
     "Sweeping over Hydra's configuration is not supported"
     " : '(?P<key>[^=]+)=(?P<value>.*)'"
 )
-# The texts that name a key:
+# The texts of Hydra and of OmegaConf that name a key:
 #   Could not override 'model.depth'.
 #   full_key: model.depth
 NAMED_KEY = re.compile(r"(?:Could not override|full_key:) '?(?P<key>[\w.-]+)")
@@ -153,8 +153,8 @@ def composition_message(
     """Explains why settings do not fit the configuration.
 
     If both errors name a key, the key of `error` is taken: for the setting
-    `model.depth.max=3`, Hydra's error names the whole key, but OmegaConf's error names
-    only `model.depth`. If both errors have a note, the note of `error` is taken too.
+    `model.depth.max=3`, Hydra's error names the whole key, but OmegaConf's error, the
+    root cause, names only `model.depth`.
     """
     message = first_line(root_cause)
     if match := COMPOSING_ERROR.match(str(root_cause)):

@@ -33,8 +33,8 @@ def argument_parser() -> ArgumentParser:
 def wrap_method(owner: type, name: str, wrapper: Callable[..., Any]) -> None:
     """Makes a class of Hydra call `wrapper(method, self, ...)` in place of a method.
 
-    The change is for the whole process, because Hydra makes its objects itself. A
-    second change of the same method has no effect.
+    All objects of the class change, because Hydra makes them itself. A second call for
+    the same method has no effect.
     """
     method = getattr(owner, name)
     if hasattr(method, "__wrapped__"):

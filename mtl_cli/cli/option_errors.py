@@ -22,7 +22,7 @@ EXTRA_OF_OPTION = {
 
 
 def no_option_name_message(settings: list[str]) -> str:
-    """Explains a setting such as `model=3`: its value cannot be the name of an option.
+    """Explains the first setting such as `model=3`: 3 cannot be the name of an option.
 
     Returns "" if there is no such setting.
     """
@@ -55,16 +55,18 @@ def unknown_option_message(error: MissingConfigException) -> str:
     options = option_names(group)
     if not options:
         return unknown_path_message(path) or first_line(error)
+    # If plugins can add options to the group, the hint may also name `--plugins`.
     may_be_of_plugin = group in GROUPS_OF_CLASSES
     suggest_name = suggest_option if may_be_of_plugin else suggest
     return missing_option_message(group, option, options, suggest_name(option, options))
 
 
 def unknown_path_message(path: str) -> str:
-    """Explains that a group has no config with this path, such as `GROUP/OPTION`.
+    """Explains that there is no config with a path, such as `GROUP/OPTION`.
 
     The user has given the path of a file, as in `dataset=conf/dataset/adult.yaml`, or
-    an option without its folder, as in `experiment=adult_ple` for `source/adult_ple`.
+    an option without its subfolder, as in `experiment=adult_ple` in place of
+    `experiment=source/adult_ple`.
 
     Returns "" if the group does not exist either.
     """
@@ -78,6 +80,9 @@ def unknown_path_message(path: str) -> str:
 def missing_option_message(
     group: str, option: str, options: list[str], hint: str
 ) -> str:
-    """Returns the message that a group has other options than the requested one."""
+    """Returns the message that a group lacks an option, with the options that it has.
+
+    `hint` is the end of the message, such as "; did you mean mmoe?", or "".
+    """
     names = ", ".join(options)
     return f"the group '{group}' has no option '{option}'; known: {names}{hint}"

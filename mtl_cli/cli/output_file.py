@@ -9,11 +9,16 @@ from mtl_cli.core.errors import ConfigError
 
 
 def check_output_file(flag: str, path: Path, options: Namespace) -> None:
-    """Refuses a file that a flag names, if the command must not write it.
+    """Refuses a file to write if it exists, or must not be written where it is.
 
     The file's folder must exist, and must not lie in the run folder `options.run`,
     which holds only the run's own files. With `options.force` the file itself may
     exist, unless it is a file of the table `options.table`.
+
+    Args:
+        flag: the flag that names the file, such as `-o`, for messages.
+        path: the file.
+        options: the arguments of the command.
     """
     from mtl_cli.data.files import is_in_table
 

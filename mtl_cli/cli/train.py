@@ -64,7 +64,8 @@ def command() -> NoReturn:
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     signals.end_at_once()
-    if session.current is not None:  # Launchers may have processes of their own to end.
+    if session.current is not None:
+        # The launcher of a sweep may have to end its own processes at exit.
         sys.exit(code)
     exit_without_teardown(code)
 

@@ -29,7 +29,7 @@ def train_and_predict(folder: str) -> TrainingResult:
     from mtl_cli.api.model import load
     from mtl_cli.api.train import train
 
-    # In another folder, a user's own configs and data cannot disturb the run.
+    # In the current folder, the user's own `./conf` could change the run.
     with contextlib.redirect_stdout(io.StringIO()), contextlib.chdir(folder):
         run = train("trainer.epochs=1", "hydra.run.dir=run")
     rows = pd.read_parquet(paths.root() / "data/adult/test.parquet")

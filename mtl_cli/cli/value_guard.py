@@ -8,15 +8,17 @@ from hydra.errors import HydraException
 from mtl_cli.core.errors import ConfigError, shown
 from mtl_cli.core.secrets import secret_in
 
-# A key or group of the configuration that a search space may vary: none of Hydra's.
+# A key or group of the configuration that a search space may vary, such as `model.name`
+# or `+seed`. Keys of Hydra's own section do not match.
 SWEPT_KEY = re.compile(r"[+~]{0,2}(?!hydra\b)[A-Za-z][\w./@-]*")
 
 
 def check_plain(key: str, value: object) -> None:
     """Refuses a resolved value that is not a number, a text or a list of these.
 
-    A text that holds `${` after it was resolved had a backslash before the `${`. Hydra
-    would resolve the text again, after this check.
+    A text that shows a secret is refused, and a text that still holds `${`: the file
+    has a backslash before the `${`, and Hydra would resolve the text once more after
+    this check.
     """
     if isinstance(value, list):
         for item in value:
@@ -39,9 +41,12 @@ def check_plain(key: str, value: object) -> None:
 
 
 def check_search_space(name: str, space: object) -> None:
-    """Refuses a search space with a key that is not a key of our configuration.
+    """Refuses a search space with a key that a file may not vary, or a wrong value.
 
-    A resolved search space is {key of the configuration: values to try}, or None.
+    Args:
+        name: the key of the search space, such as `hydra.sweeper.params`.
+        space: the resolved search space: {key of the configuration: values to try}, or
+            None.
     """
     if not isinstance(space, dict | None):
         raise ConfigError(f"{name} takes keys with values, such as {{seed: '1,2'}}")

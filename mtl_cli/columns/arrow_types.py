@@ -78,7 +78,7 @@ def with_plain_dictionary(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def as_whole_numbers(times: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Returns dates or times as whole numbers of days, seconds or smaller units."""
+    """Returns dates or times as whole numbers, in the unit of their type."""
     # Arrow casts a type of 32 bits to int32, but not to int64.
     return times.cast(pa.int32() if times.type.bit_width == 32 else pa.int64())
 
@@ -97,7 +97,9 @@ def check_single_values(message_start: str, column: pa.ChunkedArray) -> None:
 
 
 def unusable_type(column: pa.ChunkedArray) -> str:
-    """Returns what a column holds if Arrow cannot compare or print its values; else "".
+    """Returns the type of a column if Arrow cannot compare or print its values.
+
+    Returns "" if Arrow can.
 
     Examples are lists, structs, uuids, and times that `are_printable_times` rejects.
     """
@@ -114,16 +116,16 @@ def unusable_type(column: pa.ChunkedArray) -> str:
 def are_printable_times(column: pa.ChunkedArray) -> bool:
     """Whether Arrow and Python can convert all dates or times of a column to text.
 
-    Python must know the time zone, and all dates must be in Python's range. A column of
-    another type has no times, so nothing is in the way.
+    Python must know the time zone, and all dates must be in Python's range. A column
+    without dates and times is accepted.
     """
     arrow_type = value_type(column.type)
     if not types.is_temporal(arrow_type):
         return True
     counts = as_whole_numbers(column.cast(arrow_type))
     extremes = [n for n in pc.min_max(counts).as_py().values() if n is not None]
-    # Arrow looks up the time zone only when it converts a time. If all cells are empty,
-    # the added time 0 is the only time that it converts.
+    # Arrow looks up the time zone only when it converts a time. The added time 0 makes
+    # Arrow look it up even if all cells are empty.
     times = pa.array([0, *extremes], counts.type).cast(arrow_type)
     try:
         times.cast(pa.string())

@@ -15,8 +15,8 @@ Mask = npt.NDArray[np.bool_]
 def empty_cells(column: pa.Array | pa.ChunkedArray) -> Mask:
     """Returns a mask of the cells that are null, NaN or an empty text, (rows,).
 
-    A text file cannot tell an empty text from an empty cell, so a Parquet or Feather
-    file with both must not tell them apart either.
+    An empty text counts as an empty cell in all formats, because a text file cannot
+    tell the two apart.
     """
     is_empty = pc.is_null(column, nan_is_null=True)
     if is_text(column.type):
@@ -33,9 +33,9 @@ def cells_equal(column: pa.ChunkedArray, value: str | int) -> Mask:
     """Returns a mask of the cells that equal a value, (rows,).
 
     The value is converted to the column's type. In a column of numbers, the value "1"
-    equals 1. In a column of text, the value 1 equals "1" and also "1.0", because pandas
-    writes whole numbers with ".0" if other cells of the column are empty. The text "1"
-    as a value does not equal "1.0".
+    equals the cell 1. In a column of text, the number 1 equals the cells "1" and "1.0",
+    because pandas writes whole numbers with ".0" if other cells of the column are
+    empty. But the text "1" equals only the cell "1".
 
     Raises:
         ValueError: if the column's type cannot hold the value.
@@ -63,9 +63,10 @@ def typed_cells_equal(column: pa.ChunkedArray, value: str | int) -> pa.ChunkedAr
     if pa.types.is_float16(column.type):  # Arrow cannot compare these
         column = column.cast(pa.float32())
     try:
-        # Most types take the value as text. From a number, Arrow would convert any
-        # value but 0 to true, and no value to a decimal. A float takes the number,
-        # because Arrow then refuses an integer that the float would round.
+        # The value is cast from text: Arrow would cast the number 2 to true in a column
+        # of booleans, and cannot cast a number to a decimal. Only for a column of
+        # floats, the value is cast as it is, because Arrow then refuses an integer that
+        # a float would round.
         is_float = pa.types.is_floating(column.type)
         scalar = pa.scalar(value if is_float else str(value))
         return pc.equal(column, scalar.cast(column.type))

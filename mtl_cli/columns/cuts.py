@@ -1,8 +1,9 @@
 """Chooses cuts between buckets of numbers, and computes ramps.
 
-Buckets are neighbouring intervals of numbers. The `cuts` of a feature describe its
-buckets: the cuts are the lower edges of all buckets but the first. The ramp of a value
-in a bucket is the fraction of the bucket that lies below the value, from 0 to 1.
+Buckets are neighbouring intervals of numbers. The `cuts` of a feature are the lower
+edges of all its buckets but the first: the cuts [10, 20] make three buckets, below 10,
+from 10 to below 20, and from 20. The ramp of a value in a bucket is the fraction of the
+bucket that lies below the value, from 0 to 1.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,7 +37,7 @@ def choose_cuts(x: Floats, num_buckets: int) -> list[float]:
     edges = edges_of_heavy_values(values, counts, is_heavy, num_buckets)
     light_rows = np.repeat(values[~is_heavy], counts[~is_heavy])
     if len(light_rows):
-        # The quantiles make as many buckets as the heavy values have left.
+        # The quantiles make the buckets that the heavy values have not used up.
         levels = np.linspace(0, 1, num_buckets - len(edges) + 1)[1:-1]
         edges |= {float(v) for v in np.quantile(light_rows, levels, method="higher")}
     return sorted(edges - {float(values[0])})
@@ -51,7 +52,8 @@ def edges_of_heavy_values(
         values: the distinct values, ascending, (values,).
         counts: the number of rows that hold each value, (values,).
         is_heavy: whether each value is heavy, (values,).
-        num_buckets: the largest number of buckets; there are fewer edges than buckets.
+        num_buckets: the largest number of buckets. n buckets have n - 1 edges between
+            them.
     """
     heavy = np.flatnonzero(is_heavy)
     edges: set[float] = set()

@@ -26,8 +26,8 @@ class Encodings:
             reads the scenario.
         outputs_are_x: whether each encoding is `x`, or `x` with scaled columns:
             the encoder then has neither a deep network nor interactions.
-        num_members: number of members of an ensemble whose rows the tensors hold: first
-            the rows of the first member, then the rows of the second, and so on.
+        num_members: number of members of an ensemble. The tensors hold the rows of the
+            first member, then the rows of the second, and so on.
     """
 
     outputs: list[Tensor]
@@ -71,9 +71,8 @@ def sets_of_tasks(tensors: Sequence[Tensor], num_tasks: int) -> Tensor:
     """Returns the tensors that the towers of the tasks read.
 
     Args:
-        tensors: a tensor `(batch, dim)` for each set of embeddings. Either there is one
-            set for all tasks; or the sets of the tasks come first, and a shared set may
-            follow.
+        tensors: a tensor `(batch, dim)` for each set of embedding tables. There is one
+            set for all tasks, or one set per task, perhaps followed by a shared set.
         num_tasks: the number of tasks, T.
 
     Returns: `(T, batch, dim)`, or `(batch, dim)` if there is one set.

@@ -38,8 +38,8 @@ def example_numbers(
 ) -> list[float | None]:
     """Draws numbers equal to, between and beyond the numbers that a feature has learnt.
 
-    Every third number is missing, see `UNUSUAL_ROW_STEP`, unless the feature refuses
-    missing values: its setting `missing` is then `error`.
+    Learnt numbers are, for example, the cuts of its buckets. Every third number is
+    missing (see `UNUSUAL_ROW_STEP`), unless the feature's setting `missing` is `error`.
     """
     low, high = (min(learnt), max(learnt)) if learnt else (0.0, 1.0)
     # Numbers near the limit of float64 would overflow.

@@ -53,7 +53,10 @@ class Fitter:
         self.read(table)
 
     def merge(self, other: Self) -> None:
-        """Adds the counts of a feature that shares the embedding table of this one."""
+        """Adds the counts of `other`, if the fitters count values.
+
+        The feature of `other` uses the embedding table of this fitter's feature.
+        """
 
     def learnt(self) -> dict[str, Any]:
         """Returns what the fitter has learnt, {name: JSON value}."""
@@ -84,7 +87,13 @@ class VocabularyFitter(Fitter):
         self.count(categories, codes[is_training])
 
     def count(self, categories: pa.Array, codes: Integers) -> None:
-        """Counts the values of some rows, see `Categorical`."""
+        """Counts the values of some rows.
+
+        Args:
+            categories: the distinct values, (categories,).
+            codes: the index in `categories` of each row's value, (rows,); -1 where the
+                cell is empty.
+        """
         counts = np.bincount(codes[codes >= 0], minlength=len(categories))
         self._add_counts(pa.table({"value": categories, "count": counts}))
 

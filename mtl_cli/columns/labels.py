@@ -17,6 +17,7 @@ def read_label_numbers(message_start: str, column: pa.ChunkedArray, fix: str) ->
 
     Args:
         message_start: the task and the column, for messages.
+        column: the label column.
         fix: what the user can do if the labels are not numbers, for messages.
 
     Returns: (rows,), NaN where a cell is empty.
@@ -45,7 +46,8 @@ def read_label_numbers(message_start: str, column: pa.ChunkedArray, fix: str) ->
 def check_labels(message_start: str, labels: Floats, is_wrong: Mask, rule: str) -> None:
     """Raises an error that names the first wrong label, if there is one.
 
-    Empty cells are ignored: their label is NaN. See `check_numbers` for the arguments.
+    Labels of NaN, from empty cells, are not wrong. For the arguments, see
+    `check_numbers`.
 
     Raises:
         CellError: if a label is wrong.
@@ -90,7 +92,7 @@ class LabelSummary:
         """
         if not len(labels):
             return
-        origin = labels[0]  # large labels are averaged relative to one of them
+        origin = labels[0]  # subtracted before averaging: large labels round less
         chunk_mean = float(origin + (labels - origin).mean())
         count = self.count + len(labels)
         difference = chunk_mean - self.mean

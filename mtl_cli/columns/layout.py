@@ -1,4 +1,4 @@
-"""The columns of the network's inputs that each feature fills.
+"""The layout of the network's inputs: which columns each feature fills.
 
 Each input is a matrix with one row per row of data. A feature fills a block of
 neighbouring columns.
@@ -42,7 +42,7 @@ class EmbeddingTable:
     def vector_length(self, default_dim: int | Literal["auto"]) -> int:
         """Returns the length of the table's vectors.
 
-        For `auto`, this is 6 times the fourth root of the table's size, rounded down.
+        `auto` gives 6 times the fourth root of the table's size, rounded down.
         `default_dim` is the encoder's `embedding_dim`.
         """
         dim = default_dim if self.dim is None else self.dim
@@ -126,12 +126,13 @@ class Layout:
 def join_blocks(
     blocks: Iterable[dict[str, Matrix]], join: Callable[[list[Matrix], str], Matrix]
 ) -> dict[str, Matrix]:
-    """Puts the encoded blocks of features side by side.
+    """Makes the inputs of the network: puts the matrices of features side by side.
 
     Args:
-        blocks: for each feature, the blocks that it fills: {input of the network:
+        blocks: for each feature, the values of its columns: {input of the network:
             (rows, width)}.
-        join: puts blocks side by side, and converts them to a type of `INPUT_TYPES`.
+        join: a function that puts matrices side by side, and converts them to a type of
+            `INPUT_TYPES`.
 
     Returns: {input of the network: (rows, width)}, without the inputs that no feature
         fills.

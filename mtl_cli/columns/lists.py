@@ -1,8 +1,8 @@
 """Reads lists of ids or words, from columns of lists or of text with a separator.
 
 A row holds a list of values, such as ["a", "b"] or, with the separator "|", the text
-"a|b". The values that a model reads are called tokens: a list gives its last values
-that are not empty, at most `max_length` of them.
+"a|b". The values that a model reads are called tokens: the last `max_length` values of
+the list, not counting empty values.
 """
 
 from typing import NamedTuple
@@ -24,7 +24,8 @@ class Tokens(NamedTuple):
     Attributes:
         values: the tokens as ids or words, (tokens,).
         row_numbers: the row number of each token, (tokens,).
-        positions: the position of each token in the list of its row, from 0, (tokens,).
+        positions: the position of each token among the tokens of its row, from 0,
+            (tokens,).
         weights: the weight of each token, (tokens,).
         num_rows: the number of rows, including rows without tokens.
     """
@@ -50,8 +51,8 @@ def read_tokens(
         max_length: the largest number of tokens of a row.
         separator: the text between the values of a text column; None if only a column
             of lists is read.
-        weights: the column with the weights of the values, in the same form as the
-            values. None gives each value the weight 1.
+        weights: the column with the weights of the values: lists, or texts with the
+            same separator, such as "0.5|2". None gives each value the weight 1.
 
     Raises:
         DataError: if the column holds neither lists nor text to be split, or the
@@ -134,8 +135,8 @@ def flatten_lists(
         raise DataError(
             f"feature {name}: needs lists, but the column holds {lists.type}; {fix}"
         )
-    # A null list may have values underneath. `list_flatten` skips these values, but
-    # `list_parent_indices` would count them.
+    # Arrow may store values for a list that is null. `list_flatten` skips these values.
+    # `list_parent_indices` would count them, so the lengths of the lists are used.
     lengths = np.asarray(pc.fill_null(pc.list_value_length(lists), 0), "int64")
     return values, np.repeat(np.arange(len(lists)), lengths)
 

@@ -18,12 +18,15 @@ Floats = npt.NDArray[np.float64]
 class CellError(RowError):
     """A wrong cell of a column.
 
-    The parts of the message are also attributes. Code that reads the cell for another
-    purpose can leave some of them out, or give other advice.
+    The parts of the message are also attributes, so that a caller can raise a
+    `CellError` with the same fault and another fix.
 
-    Attributes:
+    Args:
+        message_start: see `RowError`.
+        row: see `RowError`.
         fault: what is wrong with the cell, such as "holds inf, not a finite number".
         fix: what the user can do about the cell.
+        count_text: how many cells are wrong, such as "3 such rows"; "" if unknown.
     """
 
     def __init__(
@@ -47,11 +50,11 @@ def read_numbers(
             `error`.
     """
     message_start = f"feature {name}"
-    fix_of_word = (
+    fix_for_text = (
         f"correct the cell, or, as the column holds {column.type}, set the feature's "
         "kind to sparse"
     )
-    x = as_numbers(message_start, column, fix_of_word)
+    x = as_numbers(message_start, column, fix_for_text)
     is_wrong = ~np.isfinite(x) if missing == "error" else np.isinf(x)
     if wrong := first_wrong(is_wrong):
         row, count_text = wrong

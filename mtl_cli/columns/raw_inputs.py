@@ -21,8 +21,8 @@ TextsOrNumbers = npt.NDArray[Any]  # an array of `str` objects, or of float64
 
 
 def raw_column(cells: list[Any], kind: InputKind) -> pa.Array:
-    """Makes a column, of the kind that an exported graph reads, from Python values."""
-    # If a numeric feature reads the column too, the cells are numbers.
+    """Makes a column from Python values, with the type that an exported graph reads."""
+    # A column of kind "text" has numbers as cells if a numeric feature reads it too.
     if kind == "text":
         cells = [None if cell is None else str(cell) for cell in cells]
     if kind == "texts":

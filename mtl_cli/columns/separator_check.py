@@ -1,4 +1,4 @@
-"""Finds a separator of lists that the cells do not contain, and a more likely one."""
+"""Refuses a separator of lists that no cell contains, and suggests a likely one."""
 
 from operator import itemgetter
 

@@ -45,8 +45,8 @@ def as_categorical(
 
     Args:
         name: the name of the feature, for messages.
-        advice: what to do if the column has another type, for the message. With None,
-            the message advises by the type.
+        advice: what to do if the column has another type, for the message. None chooses
+            advice that fits the type.
 
     Raises:
         DataError: if the column has another type, or holds floats that are not whole
@@ -66,8 +66,8 @@ def without_empty_text(categorical: Categorical) -> Categorical:
     if not pc.any(pc.equal(categories, "")).as_py():
         return categorical
     kept = pc.indices_nonzero(pc.not_equal(categories, ""))
-    # new_codes[code] is the new code. The code -1 of empty cells takes the last entry.
-    # No category has the last entry, so the entry stays -1.
+    # new_codes[code] is the new code. The last entry belongs to no category and stays
+    # -1: `new_codes[-1]` thus keeps the code -1 of empty cells.
     new_codes = np.full(len(categories) + 1, -1)
     new_codes[kept] = np.arange(len(kept))
     return Categorical(categories.take(kept), new_codes[codes])
@@ -90,10 +90,10 @@ def whole_numbers(
             f"feature {name}: needs whole numbers or text, but the column holds "
             f"{column.type} such as {values[~is_whole][0]:g}; {advice}"
         )
-    # The number of binary digits of the type's significand; 53 for float64.
+    # The bits of the type's significand. Whole numbers up to 2^bits are exact.
     significand_bits = {"halffloat": 11, "float": 24}.get(str(column.type), 53)
     largest = np.abs(values).max(initial=0)
-    if largest >= 2**significand_bits:  # 2^53 may have been 2^53 + 1
+    if largest >= 2**significand_bits:  # the float 2^53 may have been the id 2^53 + 1
         raise DataError(
             f"feature {name}: the column holds {column.type}, which rounds whole "
             f"numbers above 2^{significand_bits}; {largest:.0f} may be another id, "
@@ -105,7 +105,7 @@ def whole_numbers(
 def check_id_type(name: str, arrow_type: pa.DataType, advice: str | None) -> None:
     """Raises a `DataError` with advice if the values of a type are not ids.
 
-    Without `advice`, the message advises by the type.
+    For `advice`, see `as_categorical`.
     """
     if is_id(arrow_type):
         return

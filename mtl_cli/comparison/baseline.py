@@ -8,9 +8,9 @@ from mtl_cli.core.errors import ConfigError
 DEFAULT_MODEL = "shared_bottom"
 FLAG = "--baseline"
 MAX_NAMES = 12  # the largest number of names that an error lists
-# A comma that separates two settings. In `KEY=VALUE,KEY=[A=1,B=2]`, only the first
-# comma does: `KEY=` follows it, and it is outside of brackets, since the next bracket
-# is an opening one.
+# A comma that separates two settings: `KEY=` follows, and the comma is outside of
+# brackets (the next bracket is not a closing one). In `model=ple,levels=[a=1,b=2]`, the
+# first comma separates, the second does not.
 SEPARATOR = re.compile(r",(?=[^,=\[\]{}]+=)(?![^\[\]{}]*[\]}])")
 
 
@@ -20,8 +20,8 @@ def choose_baseline(
     """Chooses the baseline, and gives the reason for the reader of the table.
 
     Without a request, the baseline is the first configuration with
-    `model=shared_bottom`. If there is none, the baseline is the first configuration
-    without `model=single_task`, or the first of all if all have `model=single_task`.
+    `model=shared_bottom`. If there is none, it is the first configuration with another
+    model than `single_task`, or else the first configuration.
 
     Args:
         configurations: the configurations that have scores, in the order of their runs.

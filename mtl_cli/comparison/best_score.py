@@ -13,6 +13,9 @@ def choose_best(task: Task, split: str) -> None:
     means are taken on validation rows if all candidates have scores on the same
     validation rows, and on the rows of `split` otherwise. A configuration that was
     scored on other rows of `split` than the baseline is not a candidate.
+
+    Nothing is set if there are fewer than two candidates, or if the metric has no
+    direction.
     """
     candidates = [
         score

@@ -75,6 +75,8 @@ def compare_dataset(
     unscored = [c for c in configurations if c not in scored]
     if not scored:
         raise ConfigError(no_scores_message(runs, split))
+    # Configurations trained on a single scenario are not compared with the baseline.
+    # They are the twins of others, see `twins`.
     scored, single_scenario = split_single_scenario(scored)
     keys = differing_keys(scored)
     set_names(scored, keys)
@@ -100,9 +102,8 @@ def compare_dataset(
 def set_task_verdicts(task: Task) -> None:
     """Sets the verdicts of the differences on a task and on its scenarios.
 
-    The p-values are corrected twice, for two sets of differences: the differences on
-    all rows, to the baseline and to twins; and the differences on the rows of all
-    scenarios.
+    The p-values are corrected separately for two sets of differences: the differences
+    on all rows, to the baseline and to twins; and the differences on single scenarios.
     """
     set_verdicts(task.all_differences, task.direction)
     on_scenarios = [d for scenario in task.scenarios for d in scenario.all_differences]
@@ -110,7 +111,7 @@ def set_task_verdicts(task: Task) -> None:
 
 
 def no_scores_message(runs: list[Run], split: str) -> str:
-    """Returns an error message: no run has scores on the split."""
+    """Returns the message of the error that no run has scores on the split."""
     known_splits = {name for run in runs for name in run.metrics}
     if known_splits:
         names = ", ".join(sorted(known_splits))

@@ -1,13 +1,13 @@
 """Compares lines over the days that they have in common.
 
-A line is a chain of runs, one per day: each run goes on from the run of the day before,
-see `lines`. The days are the sample: a t-test, paired by day, tests the differences of
-two lines on each day. Usually each run is scored on the rows of the next day. The test
+A line is a chain of runs, one per day: each run starts from the run of the day before,
+see `lines`. The sample is the days: a t-test, paired by day, tests whether the scores
+of two lines differ. Usually each run is scored on the rows of the next day. The test
 then covers two sources of chance: other days and other rows. If all runs are scored on
 the same rows, the test covers other days only, and a test over rows is made as well.
 
-A line has one seed. So a verdict is about the lines as they are: it does not tell how
-much of a difference comes from the seed with which a line began.
+A line has one seed. So a verdict is about the trained lines: with another seed, the
+same settings might give another verdict.
 """
 
 from collections.abc import Sequence
@@ -42,13 +42,14 @@ MIN_DAYS = 3  # two lines with fewer days in common get no verdict
 def compare_lines(runs: list[Run], question: Question) -> list[DatasetComparison]:
     """Returns one comparison for each data set whose lines have two days in common.
 
-    In such a comparison, the days take the place of the seeds. A requested baseline
-    that is no line is ignored.
+    In such a comparison, the days take the place of the seeds: `score.by_seed` is
+    {day: value}. A requested baseline that is no line is ignored.
     """
     all_lines = find_lines(runs)
     if len(all_lines) < 2:
         return []
-    # Runs of one data set are scored on the same rows, so its name stands for the rows.
+    # `runs_by_dataset` tells apart data sets of one name but with different rows, so
+    # its unique names identify the rows.
     rows_of_run = {
         run.path: name for name, group in runs_by_dataset(runs).items() for run in group
     }
@@ -63,7 +64,8 @@ def compare_lines(runs: list[Run], question: Question) -> list[DatasetComparison
             continue
         for task in comparison.tasks:
             comparison.warnings += add_day_tests(task, comparison, rows_of_run)
-        # A sweep whose jobs start from one earlier run has a single day.
+        # The jobs of a sweep may all start from one earlier run. They look like lines
+        # of a single day, and are not compared over days.
         if any(d.day_count > 1 for t in comparison.tasks for d in t.all_differences):
             comparisons.append(comparison)
     return comparisons
@@ -100,7 +102,7 @@ def comparison_of_lines(
 def add_day_tests(
     task: Task, comparison: DatasetComparison, rows_of_run: dict[Path, str]
 ) -> list[str]:
-    """Sets the difference of each line to the baseline, with its tests and verdict.
+    """Sets the difference of each line to the baseline, its tests and its verdict.
 
     `rows_of_run` is {run folder: a name of the rows on which the run was scored}.
 
@@ -134,9 +136,9 @@ def add_day_tests(
 def remove_spread_and_counts(score: Score) -> None:
     """Removes the spread and the row counts from the score of a line."""
     if score.interval is not None:
-        # How much the scores of one line vary between days is of no interest.
+        # The spread of the scores of one line over days says nothing about differences.
         score.interval = score.interval._replace(half_width=None)
-    # These are the numbers of the first run, not of all days.
+    # `score_of` has taken the counts of the first day, which do not hold for all days.
     score.num_rows, score.num_positives = None, None
 
 
@@ -167,10 +169,11 @@ def day_test(values: Sequence[float]) -> DifferenceTest:
 def common_days(
     score: Score, base: Score, split: str, task: str, rows_of_run: dict[Path, str]
 ) -> tuple[list[int], bool]:
-    """Returns the common days of two lines: both lines were scored on the same rows.
+    """Returns the days on which two lines were scored on the same rows.
 
-    Several days may be scored on one set of rows. These days are not independent, so
-    only the last of them is taken, unless all days are scored on one set of rows.
+    Usually, each day has rows of its own. If several days are scored on one set of
+    rows, they are not independent, so only the last of them is taken. But if all days
+    are scored on one set of rows, all days are taken.
 
     Args:
         score: the score of the first line; its seeds are the days.

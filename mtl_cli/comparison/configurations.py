@@ -28,7 +28,7 @@ class Configuration:
 
     @cached_property
     def unscored_runs(self) -> list[Run]:
-        """The runs without scores, of seeds that have no other run with scores."""
+        """The runs without scores, except if another run of the seed has scores."""
         unscored = [run for run in self.all_runs if not run.has_scores]
         return [run for run in unscored if run.seed not in self.runs]
 
@@ -49,9 +49,9 @@ class Configuration:
 
     @property
     def is_in_line(self) -> bool:
-        """Whether one of the runs goes on from another run, or another from it.
+        """Whether one of the runs belongs to a line, see `lines.py`.
 
-        Such runs form a line, see `lines.py`.
+        Such a run was started from another run, or another run was started from it.
         """
         return any(run.is_in_line for run in self.runs.values())
 
@@ -64,7 +64,7 @@ class Configuration:
     def scores_by_seed(
         self, split: str, task: str, metric: str, scenario: str = ""
     ) -> dict[int, float]:
-        """Returns {seed: value of the metric}, without seeds of unknown value."""
+        """Returns {seed: value of the metric}. Seeds without a value are left out."""
         values = {
             seed: run.value(split, task, metric, scenario)
             for seed, run in sorted(self.runs.items())
@@ -73,7 +73,7 @@ class Configuration:
 
 
 def group_runs(runs: list[Run]) -> list[Configuration]:
-    """Groups runs by their settings, in the order of their first runs.
+    """Groups runs with equal settings, in the order of the first run of each group.
 
     Runs that cannot be read are left out.
     """
@@ -129,7 +129,8 @@ def set_names(configurations: list[Configuration], keys: list[str]) -> None:
 def short_key(key: str, keys: list[str]) -> str:
     """Shortens a dotted key for tables and names.
 
-    If two of the keys have the same short form, neither is shortened.
+    If two of the keys have the same short form, neither is shortened. `keys` are all
+    keys that are shown together.
     """
     short = short_form(key)
     num_keys = sum(short_form(other_key) == short for other_key in keys)

@@ -1,7 +1,7 @@
 """Writes comparisons at full precision, as CSV and JSON.
 
-A spreadsheet runs a cell such as `=HYPERLINK(...)` as a formula. Such a formula could
-send data away. The names of runs and settings may come from someone else, so no cell of
+A spreadsheet runs a cell such as `=HYPERLINK(...)` as a formula. The names of runs and
+settings may come from someone else, whose formula could send data away. So no text in
 the CSV begins as a formula.
 """
 
@@ -107,7 +107,7 @@ def as_dict(comparison: DatasetComparison) -> dict[str, Any]:
 
 
 def task_dict(task: Task) -> dict[str, Any]:
-    """Returns what holds for a task as a whole: its metric, its best configuration."""
+    """Returns the JSON values of a task, without the scores of its configurations."""
     return {
         "metric": task.metric,
         "direction": task.direction,
@@ -118,7 +118,7 @@ def task_dict(task: Task) -> dict[str, Any]:
 
 
 def configuration_dict(comparison: DatasetComparison, i: int) -> dict[str, Any]:
-    """Returns the settings, the runs and the scores of the i-th configuration."""
+    """Returns the i-th configuration as JSON values: settings, runs and scores."""
     configuration = comparison.configurations[i]
     return {
         "name": configuration.name,

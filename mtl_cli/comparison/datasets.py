@@ -29,8 +29,8 @@ def runs_by_dataset(runs: list[Run]) -> dict[str, list[Run]]:
     - The runs have the same `data_hash`: they read the same data, even if the names of
       the data sets differ.
     - The data sets have the same name, and both runs were scored on the same test rows.
-    - Other runs link the two runs: each run in a chain of runs from one to the other
-      has the same data set as the next run.
+    - Other runs link the two runs: if A and B have the same data set, and B and C, then
+      A and C have it too.
 
     Runs whose settings differ in a key that changes the data, such as
     `dataset.correlation` of generated data, thus have different data sets.
@@ -98,10 +98,10 @@ def group_linked(
     all_settings: list[DatasetSettings],
     have_same_data: Callable[[DatasetSettings, DatasetSettings], bool],
 ) -> list[Variants]:
-    """Groups settings. A chain of settings with the same data is in one group."""
+    """Groups settings that have the same data, also if other settings link them."""
     groups: list[Variants] = []
     for settings in all_settings:
-        # If the settings link several groups, these become one group.
+        # If the settings have the same data as several groups, these become one group.
         linked = [g for g in groups if any(have_same_data(settings, v) for v in g)]
         groups = [g for g in groups if g not in linked]
         groups.append([*chain.from_iterable(linked), settings])
@@ -129,7 +129,7 @@ def unique_names(datasets: list[Variants]) -> list[str]:
     base_names = []
     for dataset in datasets:
         distinct = dict.fromkeys(map(dataset_name, dataset))
-        # The run of somebody else may lack a name.
+        # `dataset.name` may be missing, for example in a run of somebody else.
         base_names.append(", ".join(name for name in distinct if name))
     named_datasets = list(zip(base_names, datasets, strict=True))
     names: list[str] = []

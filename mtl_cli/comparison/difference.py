@@ -14,7 +14,8 @@ from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.intervals import Interval
 from mtl_cli.statistics.significance import SIGNIFICANCE_LEVEL, DifferenceTest, holm
 
-# Two configurations, in no order, and the scenario on whose rows they are compared.
+# Two configurations, in either order, and the scenario on whose rows they are compared.
+# (A, B) and (B, A) are equal, so they have one test and one corrected p-value.
 Compared = tuple[frozenset[Configuration], str]
 
 
@@ -28,10 +29,10 @@ class Verdict(StrEnum):
     THESE_ROWS_ONLY = "on these rows only"  # another test set might not show it
     TOO_FEW_SEEDS = "too few seeds"  # there is no seed test
     TOO_FEW_DAYS = "too few days"  # there is no test over the days of two lines
-    # The next two verdicts are for lines, see `lines`. Between two lines, they say that
-    # other days would give the same order. Between two single models, of which at least
-    # one belongs to a line, they say that another test set would give the same order.
-    # They say nothing about retraining.
+    # The next two verdicts are for lines (see `lines`), and say nothing about
+    # retraining. Between two lines, they say that other days would give the same order.
+    # Between two single runs, at least one of them from a line, they say that another
+    # test set would give the same order.
     AHEAD = "ahead as trained"
     BEHIND = "behind as trained"
     NOT_COMPARABLE = "not comparable"  # the scores are on different rows
@@ -46,8 +47,8 @@ class Difference:
         configuration: the configuration whose score is compared.
         other: the configuration whose score is subtracted.
         scenario: the scenario whose rows are scored; "" for all scenarios.
-        paired_difference: the mean, over the seeds of both configurations, of the
-            difference of the two scores for a seed; None without a common seed.
+        paired_difference: the difference of the two scores of a seed, averaged over the
+            seeds that both configurations have; None if they have no seed in common.
         seed_test: the test over seeds; None if one of the two has fewer than two seeds.
             The test uses the common seeds if there are at least two, else all seeds.
         corrected_seed_p: the p-value of `seed_test`, corrected for the number of tests.
@@ -103,7 +104,7 @@ class Difference:
 
     @property
     def is_of_models(self) -> bool:
-        """Whether both configurations are single runs, and a line has at least one."""
+        """Whether both configurations are single runs, at least one from a line."""
         pair = (self.configuration, self.other)
         return all(len(c.runs) == 1 for c in pair) and any(c.is_in_line for c in pair)
 
@@ -145,9 +146,9 @@ def set_verdicts(differences: Sequence[Difference], direction: int) -> None:
     A difference is real if the corrected p-value of its seed test is below
     `SIGNIFICANCE_LEVEL` and, if there is a row test, the corrected p-value of the row
     test, too. A difference without a seed test keeps its verdict, such as
-    `TOO_FEW_SEEDS`. The row test alone decides between two models of lines, because
-    nobody retrains a line for the sake of a comparison. Differences of lines never
-    count as real.
+    `TOO_FEW_SEEDS`. Between two single runs of lines (`is_of_models`), the row test
+    alone decides, because nobody retrains a line to compare it. Differences of lines
+    never count as real.
 
     Args:
         differences: the differences that a reader sees together, such as all

@@ -88,8 +88,8 @@ def configurations_with_several_seeds(
 def monitored_value_of_run(run: Run) -> tuple[MonitoredMetrics, float]:
     """Reads the value of `trainer.monitor` of a run on its validation rows.
 
-    Returns: the monitored metrics, and the mean of their values, negated where lower is
-        better; see `scoring.scores.monitored_value`.
+    Returns: the monitored metrics, and the mean of their values. Higher is better:
+        values of metrics such as the log loss are negated, see `monitored_value`.
 
     Raises:
         ConfigError: if the run has no such value.

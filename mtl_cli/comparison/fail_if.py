@@ -23,9 +23,9 @@ from mtl_cli.core.conditions import Condition, check_known, parse_condition
 from mtl_cli.core.errors import ConfigError, comma_list, suggest
 
 WORSE = "worse"  # holds if a configuration is worse than the baseline, or behind it
-# {verdict under which `worse` holds: the words of the failure}.
+# The verdicts under which `worse` holds. {verdict: its words in the message}.
 FAILED = {Verdict.WORSE: "worse than", Verdict.BEHIND: "behind"}
-# {verdict that leaves open which of two is better: the words of the failure}.
+# The verdicts that do not say which of two configurations is better.
 UNDECIDED = {
     Verdict.TOO_FEW_SEEDS: "there are too few seeds",
     Verdict.TOO_FEW_DAYS: "there are too few days",
@@ -40,8 +40,8 @@ class Checks:
     Args:
         texts: the conditions under which a check fails: `worse`, or
             `SPLIT.TASK.METRIC OPERATOR NUMBER`. `SPLIT.TASK.scenarios.SCENARIO.METRIC`
-            is the metric on the rows of a scenario. A name with `.difference` at its
-            end is the difference of the compared metric to the baseline.
+            is the metric on the rows of a scenario. With `.difference` at its end, a
+            name is the difference to the baseline, not the score itself.
         runs: the runs to check.
         comparisons: the comparisons of the runs.
 
@@ -56,7 +56,8 @@ class Checks:
         self.runs = runs
         self.configurations = group_runs(runs) if texts else []
         self.means = {c: mean_scores(c) for c in self.configurations}
-        # The days of lines are judged together.
+        # If there is a comparison of lines, it covers all days together. The
+        # comparisons of single days are then left out.
         has_lines = any(comparison.is_of_lines for comparison in comparisons)
         self.differences = differences_to_baseline(
             [c for c in comparisons if not (has_lines and c.is_day_of_lines)]
@@ -76,7 +77,7 @@ class Checks:
         """Returns the conditions on scores and on differences.
 
         Raises:
-            ConfigError: as the class does.
+            ConfigError: if a text is not a condition, or its name is unknown.
         """
         known_names = [name for run in self.runs for name in all_scores(run)]
         conditions = []
@@ -120,11 +121,11 @@ class Checks:
     def failures(self, folders: list[str]) -> list[str]:
         """Returns one message for each configuration or run that fails a check.
 
-        An impossible check counts as failed. This concerns configurations that have no
-        score, that are not compared with the baseline, or whose tests cannot tell
-        whether they are worse. There are two exceptions: a single-scenario twin is not
-        checked on other scenarios, because the twin cannot score them; and outputs that
-        the baseline does not have are not compared.
+        An impossible check counts as failed: the configuration has no score, is not
+        compared with the baseline, or the tests cannot tell whether it is worse. There
+        are two exceptions. A single-scenario twin is not checked on other scenarios,
+        because it has no scores on them. Outputs that the baseline does not have are
+        not compared.
 
         Args:
             folders: the folders on the command line. A run without scores fails every
@@ -172,7 +173,7 @@ class Checks:
                 yield f"{run.path} is not compared with the baseline: {run.status}"
 
     def failed_means(self, condition: Condition) -> Iterator[str]:
-        """Yields a text for each configuration whose mean over seeds fails."""
+        """Yields a text for each configuration whose mean score meets the condition."""
         for configuration in self.configurations:
             if is_twin_of_other_scenario(configuration, condition.name):
                 continue
@@ -183,7 +184,7 @@ class Checks:
                 yield f"{configuration.name} has {condition.name} = {mean:.6g}"
 
     def failed_differences(self, condition: Condition) -> Iterator[str]:
-        """Yields a text for each configuration whose difference fails."""
+        """Yields a text for each configuration whose difference meets the condition."""
         for difference in self.differences[condition.name]:
             name = difference.configuration.name
             impossible = (Verdict.NOT_COMPARABLE, Verdict.NO_SCORE)

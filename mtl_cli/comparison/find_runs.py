@@ -17,7 +17,7 @@ EVALUATIONS = "evaluations.json"  # the file that marks a folder of `mtl-evaluat
 
 @dataclass
 class FoundFolders:
-    """The folders that a search at and below a folder has found.
+    """What `find_folders` has found at and below a folder.
 
     Attributes:
         runs: the run folders, including the run folders of the jobs of sweeps.
@@ -118,9 +118,9 @@ def read_runs_below(path: str) -> tuple[list[Run], FoundFolders]:
 def find_folders(folder: Path) -> FoundFolders:
     """Finds the runs, sweeps and links at or below a folder.
 
-    `mtl-evaluate` copies the runs of a sweep, with their scores on another table, into
-    a folder of its own. Such a folder below `folder` is left out: the copies would be
-    compared with the original runs.
+    Folders that `mtl-evaluate` has written are left out, unless `folder` itself is one.
+    Such a folder holds copies of the runs of a sweep, with scores on another table. The
+    copies must not be compared with the original runs.
     """
     folders = FoundFolders()
 

@@ -16,11 +16,12 @@ LEADERBOARD = "leaderboard.csv"
 
 
 def write_leaderboard(sweep: Path) -> Path:
-    """Writes the leaderboard of all jobs that have started so far.
+    """Writes the leaderboard of the jobs that have a run folder or have failed so far.
 
     There is one column for each setting that differs between the jobs, and one column
-    for each `SPLIT.TASK.METRIC`. Jobs that never began come last. The file is replaced
-    in one step, so that other programs never read a half-written file.
+    for each `SPLIT.TASK.METRIC`. Jobs that failed before they had a run folder come
+    last. The file is replaced in one step, so that other programs never read a
+    half-written file.
 
     Returns: the path of the file.
     """

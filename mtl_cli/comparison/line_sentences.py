@@ -22,7 +22,7 @@ def line_sentence(difference: Difference, task: Task, baseline: str) -> str:
     name = difference.configuration.name
     over_days = f"over {counted(difference.day_count, 'day')}"
     size = f"{signed_difference(difference, task)} {over_days}"
-    # The test over days takes the place of the test over seeds.
+    # In a comparison of lines, `seed_test` is the test over days.
     day_p_value = p_value_text(difference.corrected_seed_p)
     row_p_value = p_value_text(difference.corrected_row_p)
     if difference.verdict in RELATIONS:

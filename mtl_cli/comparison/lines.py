@@ -1,6 +1,6 @@
-"""Finds lines: chains of runs, each of which goes on from the run of the day before.
+"""Finds lines: chains of runs, each of which starts from the run of the day before.
 
-A run with `start_from` goes on with the model of an earlier run. Both runs belong to a
+A run with `start_from` begins with the weights of an earlier run. Both runs belong to a
 line. A line usually has one run per day, and one seed.
 """
 
@@ -16,7 +16,10 @@ DAY_KEYS = (TRAINING_TABLE_KEY, "dataset.valid", "dataset.test", EARLIER_RUN_KEY
 
 
 def mark_lines(runs: list[Run]) -> None:
-    """Sets `is_in_line` of each run that goes on, or from which another run goes on."""
+    """Sets `is_in_line` of the runs that start from a run, or from which a run starts.
+
+    The `environment.json` of a run holds the hash of the earlier run's configuration.
+    """
     earlier_hashes = set()
     for run in runs:
         record = run.environment.get("start_from")
@@ -31,10 +34,10 @@ def find_lines(runs: list[Run]) -> list[Configuration]:
     """Returns each line as a configuration: its runs, with days in place of seeds.
 
     The runs of a line have equal settings, except for `DAY_KEYS`. The first run of a
-    line is left out, because it does not go on from an earlier run. The days are
+    line is left out, because it does not start from an earlier run. The days are
     numbered from 1, in the order in which the runs started. Runs of the same day read
     the same `dataset.train`. A line with several runs for one day, such as runs of
-    several seeds, is left out: the tests over seeds are made for such runs.
+    several seeds, is left out: such runs are compared by the tests over seeds.
     """
     runs_by_settings: dict[frozenset[tuple[str, str]], list[Run]] = {}
     day_numbers: dict[str | None, int] = {}
@@ -51,7 +54,7 @@ def find_lines(runs: list[Run]) -> list[Configuration]:
             for run in line_runs
         ]
         line = Configuration(settings_of_line(line_runs[0]), numbered)
-        if len(line.runs) == len(numbered):
+        if len(line.runs) == len(numbered):  # `line.runs` has only one run per day
             lines.append(line)
     return lines
 

@@ -36,11 +36,10 @@ def differences_to_baseline(
     for comparison in comparisons:
         for task in comparison.all_tasks:
             name = f"{comparison.split}.{score_name(task)}{DIFFERENCE}"
-            # Only the baseline has no difference to the baseline. If the baseline has
-            # no score, its runs do not have this output.
+            # Only the baseline has no difference to the baseline.
             baselines = [s for s in task.scores if "baseline" not in s.differences]
             if not any(score.by_seed for score in baselines):
-                continue
+                continue  # an output that the baseline does not have
             for score in task.scores:
                 difference = score.differences.get("baseline")
                 if difference is not None and not is_twin_of_other_scenario(
@@ -58,9 +57,10 @@ def score_name(task: Task) -> str:
 
 
 def is_twin_of_other_scenario(configuration: Configuration, name: str) -> bool:
-    """Whether a configuration was trained on one scenario, and a name is of another.
+    """Whether a configuration was trained on one scenario, but a name is about another.
 
-    `name` is the dotted name of a score or of a difference.
+    `name` is the dotted name of a score or difference, such as
+    `test.buy.scenarios.7.auc`.
     """
     own_scenario = configuration.settings.get(ONLY_SCENARIO, "null")
     _, separator, end = name.partition(".scenarios.")

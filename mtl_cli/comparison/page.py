@@ -1,4 +1,4 @@
-"""Makes the HTML page of `mtl-compare --html`: collects what the template shows."""
+"""Makes the HTML page of `mtl-compare --html`: computes the template's variables."""
 
 import statistics
 from collections import Counter
@@ -21,9 +21,9 @@ from mtl_cli.pages.charts import NUM_COLORS, color
 from mtl_cli.pages.render import render
 from mtl_cli.scoring.gate_rows import GateRow, gate_rows
 
-# The template `comparison.html` writes this mark among the first bytes of each page.
+# Each page has this mark among its first MARK_WITHIN bytes, see `comparison.html`.
 MARK = b'<meta name="generator" content="mtl-compare">'
-MARK_WITHIN = 1000  # the mark is among this number of bytes
+MARK_WITHIN = 1000
 MAX_PAIRS = 6  # the largest number of pairs of tasks with a trade-off chart
 MAX_GATE_TABLES = 8  # the largest number of configurations with a table of gates
 
@@ -113,10 +113,10 @@ def chart_variables(comparison: DatasetComparison) -> dict[str, object]:
 
 
 def best_chosen_on(comparison: DatasetComparison) -> str:
-    """Returns the rows on which the best configurations were chosen; "" for none.
+    """Returns the splits on which the best configurations were chosen; "" for none.
 
-    The text follows "★ is best on", such as `validation or, without these, test`. The
-    rows may differ between tasks, see `Task.best_chosen_on`.
+    The page shows the text after "★ is best on", for example `validation` or, if the
+    splits differ between tasks, `validation or, without these, test`.
     """
     splits = {t.best_chosen_on for t in comparison.tasks if t.best is not None}
     names = ["validation"] if "valid" in splits else []
@@ -180,8 +180,8 @@ def median_facts(configuration: Configuration) -> list[str]:
 def verdict_class(difference: Difference) -> str:
     """Returns the CSS class of a difference.
 
-    The class is the text of the verdict if the difference is real, `uncertain` if it
-    may turn out to be real, and `none` otherwise.
+    For a real difference, the class is the verdict, such as `better`. It is `uncertain`
+    if more seeds, days or rows could show a real difference, and `none` otherwise.
     """
     if difference.real:
         return difference.verdict

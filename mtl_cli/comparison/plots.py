@@ -69,8 +69,8 @@ def learning_curves(comparison: DatasetComparison, task: Task) -> Chart | None:
                 lines.append(Line(f"{configuration.name}, seed {seed}", x, y, i))
     if not lines:
         return None
-    # The y axis covers these values. The first epochs are left out: they are so much
-    # worse than the last epochs that the differences between runs would be too small.
+    # The y axis covers only these values. The worst values, of the first epochs, would
+    # stretch the axis so far that the last epochs of all runs looked the same.
     values = [value for line in lines for value in line.y]
     y_values = without_worst_fifth(values, task.direction)
     return LinePlot(f"{name} by epoch", "epoch", name, lines, y_values).chart()

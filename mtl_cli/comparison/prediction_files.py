@@ -14,14 +14,14 @@ from mtl_cli.runs.saved_config import read_config
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# The number of cells, about 4 MB, that are read before they are needed.
+# The number of cells, about 4 MB, that are read in advance for the next tasks.
 CELLS_IN_ADVANCE = 500_000
 # If more cells of a file were read, the cells are not kept in the cache.
 MAX_CACHED_CELLS = 2 * CELLS_IN_ADVANCE
 
 
 class CachedColumns(NamedTuple):
-    """The columns of a file that the cache keeps.
+    """The part of a `predictions.parquet` that the cache keeps.
 
     Attributes:
         names: the names of all columns of the file.

@@ -34,7 +34,7 @@ class Rows(NamedTuple):
         row_numbers: the number of each row in the test table, (rows,).
         label: the labels, (rows,).
         weight: the weights, above 0, (rows,).
-        group: the number of each row's group, below 0 for no group, (rows,).
+        group: the index of each row's group, (rows,); below 0 for no group.
         scenario: the name of each row's scenario, (rows,); None if unknown.
     """
 
@@ -64,8 +64,8 @@ class Rows(NamedTuple):
 class Predictions(ABC):
     """The predictions of all seeds of a configuration for one task.
 
-    Each subclass has another way to test the difference of two scores, see
-    `make_predictions`.
+    Each subclass tests the difference of two scores in its own way. `make_predictions`
+    chooses the subclass.
 
     Attributes:
         metric: the metric to compute.

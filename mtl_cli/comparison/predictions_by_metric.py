@@ -76,9 +76,9 @@ class GroupAucPredictions(Predictions):
         """Overrides `Predictions.test_on_same_rows`.
 
         Another test set would have other groups. The difference is a weighted mean over
-        the groups. So it is a ratio of two sums, and both sums vary between sets of
-        groups. For the standard error of a ratio, see Cochran, Sampling Techniques,
-        1977, section 2.11.
+        the groups: the sum of weight times difference, divided by the sum of weights.
+        Both sums vary between sets of groups. For the standard error of such a ratio,
+        see Cochran, Sampling Techniques, 1977, section 2.11.
         """
         aucs, weights = self.group_aucs_and_weights
         num_groups = len(aucs)
@@ -133,7 +133,8 @@ class ResampledPredictions(Predictions):
             raise UnusableError(
                 f"{self.metric.name} is undefined on some bootstrap samples of the rows"
             ) from None
-        # The variance over bootstrap samples of n rows is too small by (n - 1) / n.
+        # The variance over bootstrap samples of n rows is too small by the factor
+        # (n - 1) / n.
         correction = np.sqrt(num_rows / (num_rows - 1))
         error = np.std(sampled_differences, ddof=1) * correction
         return t_test(difference, float(error), num_rows - 1)

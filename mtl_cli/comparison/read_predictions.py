@@ -54,8 +54,8 @@ def read_all_seeds(
     recorded = configuration.scores_by_seed("test", task, metric)
     if not recorded:
         raise UnusableError(f"{metric} is undefined")
-    # Several metrics may have the name: `log_loss` is one of binary tasks, and one of
-    # multiclass tasks.
+    # Two metrics may share a name: there is a `log_loss` of binary tasks and a
+    # `log_loss` of multiclass tasks.
     namesakes = metrics_named(metric)
     needs_groups = any(namesake.grouped for namesake in namesakes)
     rows_by_seed, prediction_by_seed = [], []
@@ -101,7 +101,7 @@ def read_one_seed(
 ) -> tuple[Rows, Floats]:
     """Reads the rows on which a task is scored, and the predictions of a run for them.
 
-    `needs_groups` says whether the file must have the groups of the rows.
+    `needs_groups` says whether the metric needs the groups of the rows, as `gauc` does.
 
     Returns: the rows; and the predictions, (rows,) or (rows, classes).
 
@@ -161,7 +161,8 @@ def scored_predictions(
     These rows have a label, lie in the task's space and have a finite weight above 0.
 
     Args:
-        table: the columns of `predictions.parquet` that were found.
+        table: columns of `predictions.parquet`. Columns that are optional may be
+            missing.
         task: the name of the task.
         labels: the labels of the task, (rows,); NaN if a label is missing.
         space_column: the column that is 1 for the rows in the task's space; "" if the

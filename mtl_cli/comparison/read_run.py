@@ -16,7 +16,7 @@ from mtl_cli.core.run_folder import has_ended
 from mtl_cli.core.yaml_limits import MAX_YAML_BYTES, check_yaml
 from mtl_cli.metrics.score_dict import Scores
 
-MAX_NUMBER = 1e100  # The square of this number is still a finite float.
+MAX_NUMBER = 1e100  # larger values count as damage: their squares could overflow
 
 
 def read_run(folder: Path) -> Run:
@@ -65,7 +65,11 @@ def named_damage(file: str) -> Iterator[None]:
 
 
 def read_status(run: Run) -> tuple[str, str]:
-    """Reads `status.json` into a run; returns the status and the error."""
+    """Reads `status.json` into a run; returns the status and the error.
+
+    The caller sets these two after it has read all files: until then, the status of the
+    run is `damaged`.
+    """
     record = read_json_object(run.path / "status.json")
     run.start = str(record.get("start") or "")
     seconds = record.get("seconds")

@@ -50,7 +50,10 @@ class DatasetComparison:
 
     @property
     def shown_keys(self) -> list[str]:
-        """The keys of the settings in tables: `model.name` if no setting differs."""
+        """The settings that tables show, as dotted keys: those that differ.
+
+        If no setting differs, tables show `model.name`.
+        """
         return self.differing_keys or ["model.name"]
 
     def shown_settings(self, configuration: Configuration) -> dict[str, str | None]:
@@ -77,7 +80,7 @@ class DatasetComparison:
 
     @property
     def is_day_of_lines(self) -> bool:
-        """Whether all configurations belong to lines: this is one day of the lines."""
+        """Whether this is a single day of lines: all configurations belong to lines."""
         return not self.is_of_lines and all(c.is_in_line for c in self.configurations)
 
     @property
@@ -91,7 +94,7 @@ class DatasetComparison:
         return [t for t in self.tasks if sum(bool(s.by_seed) for s in t.scores) < 2]
 
     def for_people(self) -> "DatasetComparison":
-        """Returns the comparison without lone tasks: there is nothing to compare.
+        """Returns the comparison without lone tasks, which have nothing to compare.
 
         If all tasks are lone, all of them stay.
         """

@@ -133,15 +133,18 @@ class TaskPredictions:
 def add_tests_of_task(
     task: Task, tested: list[Configuration], files: PredictionFiles
 ) -> list[str]:
-    """Tests the differences between some configurations over test rows.
+    """Tests the differences of a task over test rows, on all rows and by scenario.
 
-    These are the differences on all rows and on the rows of each scenario.
+    Args:
+        task: the task on all rows.
+        tested: the configurations whose predictions may be read.
+        files: the reader of the predictions.
 
     Returns: the reasons why some differences could not be tested.
     """
     predictions = TaskPredictions(task, files)
     reasons: dict[str, None] = {}  # each reason once, in order
-    # Single-scenario twins are not in `task.scores`, so they are always read.
+    # Single-scenario twins are not in `task.scores`. They are read in any case.
     not_read = {score.configuration for score in task.scores} - set(tested)
     for on_rows in (task, *task.scenarios):
         for difference in on_rows.all_differences:
@@ -169,8 +172,8 @@ def add_row_test(
     except DifferentRowsError:
         difference.mark_not_comparable()
     except UnusableError as error:
-        # Without the scenario, the reason is the same for all scenarios. So a
-        # configuration whose predictions cannot be read is named once.
+        # If the predictions of a configuration cannot be read, the reason does not name
+        # the scenario: the caller then keeps one reason for all scenarios.
         are_read = not any(
             isinstance(predictions.read(c), UnusableError) for c in (first, second)
         )

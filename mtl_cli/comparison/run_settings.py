@@ -22,9 +22,9 @@ from mtl_cli.runs.provenance import KEYS_FREE_TO_CHANGE
 from mtl_cli.towers.base import Towers
 
 # Runs that differ only in these keys belong to one configuration. `KEYS_FREE_TO_CHANGE`
-# are the keys that a user may change when a run is resumed, such as `tracker`. It has
-# the names of these keys by section, or True for all keys of a section. Only two of the
-# ignored keys can change a result:
+# adds the keys that a user may change when a run is resumed: {section: names of keys,
+# or True for all keys of the section}. Only two of the ignored keys can change a
+# result:
 # - `seed`: each configuration is run with several seeds, to see how its scores vary.
 # - `trainer.strategy`: this key is in `KEYS_FREE_TO_CHANGE`, so a run may be resumed
 #   with another strategy. The `config.yaml` of the run then does not tell how all
@@ -33,11 +33,11 @@ IGNORED_KEYS = ["defaults", "hydra", "seed", "check_only", "sweep", "compare"]
 for section, names in KEYS_FREE_TO_CHANGE.items():
     IGNORED_KEYS += [section] if names is True else [f"{section}.{n}" for n in names]
 IGNORED_PREFIXES = tuple(f"{key}." for key in IGNORED_KEYS)
-# The largest number of characters of all settings of a run, with their dotted keys. A
-# short file can hold more, by YAML's aliases or by a long key above many other keys.
+# The largest number of characters of all settings of a run, with their dotted keys.
+# Even a short YAML file can exceed it, by aliases, or by a long key above many others.
 MAX_CHARACTERS = 50_000_000
-# The keys of the options of these axes are keys of `model`, too.
-# {axis: the base class of its options}.
+# The section `model` also holds the keys of the options of these axes, for example the
+# keys of a gate. {axis: the base class of its options}.
 AXES_IN_MODEL: dict[str, type[Options]] = {
     "heads": Heads,
     "gates": Gate,
@@ -70,7 +70,8 @@ def compared_settings(config: object) -> dict[str, str]:
 def num_characters(value: object, key_length: int = 0) -> int:
     """Estimates how many characters `flatten` and `as_text` make of a value.
 
-    `key_length` is the number of characters of the value's dotted key.
+    `key_length` is the number of characters of the value's dotted key, which `flatten`
+    repeats for each value below the key.
     """
     if isinstance(value, dict):
         lengths = (
@@ -126,9 +127,8 @@ def complete_settings(all_settings: list[dict[str, str]]) -> None:
     `trainer.ema_decay=0`. The values are the defaults of the classes of the options.
 
     Args:
-        all_settings: the settings of all runs to compare, see `compared_settings`. Only
-            keys that at least one of the runs has are added, in the order in which they
-            first appear.
+        all_settings: the settings of all runs to compare, see `compared_settings`. A
+            run gets only keys that another of these runs has.
     """
     all_keys = dict.fromkeys(key for settings in all_settings for key in settings)
     for settings in all_settings:

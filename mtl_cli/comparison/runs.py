@@ -32,8 +32,8 @@ class Run:
         settings: see `compared_settings`.
         metrics: the scores by split and task, from `metrics.json`.
         environment: versions, hashes and sizes, from `environment.json`.
-        is_in_line: whether the run goes on from an earlier run, or a later run goes on
-            from it (`start_from`), see `comparison/lines.py`.
+        is_in_line: whether the run starts from an earlier run (`start_from`), or a
+            later run starts from it, see `comparison/lines.py`.
     """
 
     path: Path
@@ -71,7 +71,10 @@ class Run:
     def value(
         self, split: str, task: str, metric: str, scenario: str = ""
     ) -> float | None:
-        """Returns a metric of `score`; None if it is missing or undefined."""
+        """Returns a metric of a task; None if it is missing or undefined.
+
+        The arguments are as for `score`.
+        """
         value = self.score(split, task, scenario).get(metric)
         return float(value) if isinstance(value, int | float) else None
 
@@ -102,8 +105,8 @@ class Run:
         """Returns {name in `TRAINING_FACTS`: value, or None if it is unknown}."""
         history = self.read_history()
         speeds = [finite_number(epoch.get("samples_per_second")) for epoch in history]
-        # With lazy tables or several processes, the first epoch includes compiling. The
-        # speed of the first epoch therefore counts only if there is no other epoch.
+        # The first epoch may include compiling, with lazy embedding tables or several
+        # processes. So its speed counts only if there is no other epoch.
         counted_speeds = speeds[1:] if len(speeds) > 1 else speeds
         known_speeds = [speed for speed in counted_speeds if speed is not None]
         # Without early stopping, the weights of the last epoch are kept.

@@ -36,7 +36,7 @@ def same_rows(a: Configuration, b: Configuration, split: str) -> bool:
     """
     runs_by_split: dict[tuple[object, ...], list[Run]] = {}
     for run in (*a.runs.values(), *b.runs.values()):
-        # A run of unknown data counts as the only run with these data.
+        # Without a hash, the run counts as having data of its own.
         data = run.environment.get("data_hash") or run.path
         runs_by_split.setdefault((data, *split_settings(run)), []).append(run)
     if len(runs_by_split) < 2:

@@ -16,7 +16,9 @@ def scored_tasks(
     metric: str | None,
     task_names: Sequence[str],
 ) -> list[Task]:
-    """Returns the tasks that have the metric, with scores but without differences.
+    """Returns the tasks that have the metric, with their scores.
+
+    The differences between the scores are computed later.
 
     Args:
         configurations: the configurations to compare.

@@ -45,12 +45,12 @@ def add_seed_tests(
     for task in comparison.all_tasks:
         tester = SeedTester(task, comparison.baseline, have_same_rows)
         scores = {score.configuration: score for score in task.scores}
-        # On the rows of all scenarios, `task.scenario` is "", and there are no twins.
+        # For a task on all rows, `task.scenario` is "", and there are no such twins.
         scenario_twins = single_scenario_twins(
             configurations, single_scenario, task.scenario
         )
         for configuration, score in scores.items():
-            others = {}  # {name in `COMPARED_WITH`: the score to subtract}
+            others = {}  # {"baseline" or the kind of twin: the score to subtract}
             if configuration is not comparison.baseline:
                 others["baseline"] = scores[comparison.baseline]
             if twin := twins.get(configuration):
@@ -96,9 +96,10 @@ class SeedTester:
         return self.have_same_rows(a.configuration, b.configuration)
 
     def noise_of_others(self, a: Score, b: Score) -> Floats | None:
-        """Returns the noise of the pool without two scores, see `pooled_noise`.
+        """Returns the noise of all configurations of the pool but two.
 
-        Returns: the noise; None if one of the two is not in the pool.
+        Returns: the noise, see `pooled_noise`; None if one of the two is not in the
+            pool.
         """
         if a not in self.pool or b not in self.pool:
             return None
@@ -152,9 +153,9 @@ def seed_test(
 
     The test is Student's t-test for independent samples. The standard error needs the
     variance of the noise, but a few seeds estimate this variance badly. Therefore the
-    noise of all other configurations is pooled with the noise of the two. The noise is
-    not pooled if the two are noisier than the other configurations (F-test at
-    `NOISIER_LEVEL`) or much quieter (F-test at `QUIETER_LEVEL`).
+    noise of all other configurations is pooled with the noise of the two. There is no
+    pooling if the two are noisier than the others (F-test at `NOISIER_LEVEL`) or much
+    quieter (F-test at `QUIETER_LEVEL`).
 
     Two configurations may share seeds, so their scores may be correlated. The test
     ignores the correlation. Therefore the test may call a difference real too rarely,

@@ -6,7 +6,8 @@ from mtl_cli.comparison.task import Task
 from mtl_cli.core.errors import comma_list
 from mtl_cli.runs.text_tables import p_value_text
 
-# {verdict on two lines, or on single models of lines: the words of its sentence}.
+# {verdict: its words in a sentence}. These verdicts are for two lines, or for single
+# runs of lines.
 RELATIONS = {Verdict.AHEAD: "ahead of", Verdict.BEHIND: "behind"}
 MAX_SENTENCES = 10  # the largest number of sentences of one kind about a task
 # {verdict on the difference to a twin: the verb of its sentence}.
@@ -18,7 +19,7 @@ TWIN_VERBS = {
 
 
 def sentences(task: Task, baseline: str, split: str) -> list[str]:
-    """Returns the sentences about a task whose differences have verdicts."""
+    """Returns all sentences about a task, after its differences have got verdicts."""
     return [
         *real_difference_sentences(task),
         *unsure_difference_sentences(task, baseline),
@@ -90,7 +91,7 @@ def rows_only_sentences(task: Task, baseline: str) -> list[str]:
 
 
 def model_sentences(task: Task, baseline: str) -> list[str]:
-    """Names the single models of lines that are ahead of the baseline, or behind it."""
+    """Names the single runs of lines that are ahead of the baseline, or behind it."""
     texts = []
     for verdict, relation in RELATIONS.items():
         if differences := differences_with_verdict(task, verdict):
@@ -189,8 +190,8 @@ def signed_difference(difference: Difference, task: Task) -> str:
 def size_and_p_value(difference: Difference, task: Task) -> str:
     """Returns the mean difference and its p-value, such as `(-0.0120, p = 0.004)`.
 
-    The p-value comes from the seed test or, between two models of lines, from the row
-    test.
+    The p-value comes from the seed test. Two single runs of lines have no seed test, so
+    theirs comes from the row test.
     """
     p_value = difference.corrected_seed_p
     if difference.seed_test is None:

@@ -21,15 +21,15 @@ BOTTOM = 190
 VALUE_Y = 206  # the first of two lines with the values of the setting
 VALUE_LINE_HEIGHT = 16
 SETTING_NAME_Y = 240
-CHARACTER_WIDTH = 9.5  # of a label on a wide screen, where the font is largest
+CHARACTER_WIDTH = 9.5  # in a label on a wide screen, where the font is largest
 MEAN_RADIUS = 4
 
 
 def setting_chart(comparison: DatasetComparison, key: str, task: Task) -> Chart | None:
     """Plots the means of configurations by their value of one setting.
 
-    A dot is the mean of a configuration. A line joins, from value to value, the means
-    of the dots.
+    A dot is the mean of a configuration. For each value, the mean of its dots is a
+    point of the line.
 
     Returns: the chart; None if the setting has a single value, or more than
         `MAX_SETTING_VALUES`.

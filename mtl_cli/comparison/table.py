@@ -72,8 +72,9 @@ def terminal_text(
 def memory_console() -> tuple[Console, TextIO]:
     """Returns a console that writes into a stream in memory, and the stream.
 
-    The console looks at the encoding of its stream, and may flush it. Stdout itself may
-    be a full disk, so the console does not write to it.
+    The text goes to stdout later, in one piece: stdout may be a file on a full disk,
+    and `write_to_stdout` reports that error. The stream has the encoding of stdout,
+    because rich chooses its characters by the encoding.
     """
     on_terminal = sys.stdout.isatty()
     encoding = sys.stdout.encoding or "utf-8"
@@ -88,8 +89,8 @@ def without_earlier_days(
     comparisons: list[DatasetComparison],
 ) -> list[DatasetComparison]:
     """Leaves out single days of lines, except for the last day of each data set."""
-    # `DatasetComparison.dataset` names a single day of a data set, so the name of the
-    # data set comes from the settings.
+    # The days of one data set have different `DatasetComparison.dataset`, but the same
+    # setting `dataset.name`.
     named = [(c.baseline.settings.get("dataset.name"), c) for c in comparisons]
     last_days = {name: c for name, c in named if c.is_day_of_lines}
     return [c for name, c in named if not c.is_day_of_lines or c is last_days[name]]
@@ -100,7 +101,7 @@ def print_legends(
     line_comparisons: Sequence[DatasetComparison],
     console: Console,
 ) -> None:
-    """Prints what the tables mean; lines and models of lines need more words."""
+    """Prints the legend of the tables, and one for lines and single runs of lines."""
     bold = "The best score of each task is bold. " if console.is_terminal else ""
     console.print(Text(f"\n{bold}{LEGEND}", style="dim"))
     differences = [
@@ -165,8 +166,8 @@ def markdown_table(comparison: DatasetComparison) -> str:
 def escaped(cell: str) -> str:
     """Escapes what Markdown would not show as it is: `|`, HTML, links and images.
 
-    A link or an image may come from the names of somebody else's run. Brackets that
-    begin no link, as in `[64, 32]`, stay as they are.
+    A link or an image could come from the names in somebody else's run. Brackets
+    without a link, as in `[64, 32]`, stay as they are.
     """
     text = visible(cell).replace("\\", "\\\\").replace("|", "\\|")
     return text.replace("](", "]\\(").replace("][", "]\\[").replace("<", "&lt;")

@@ -24,11 +24,11 @@ class Score:
         configuration: the configuration.
         by_seed: {seed: the value of the metric}.
         interval: the mean over seeds, and its interval; None if no run has the metric.
-        num_rows: the number of scored rows, as `metrics.json` gives it.
+        num_rows: the number of scored rows, from `metrics.json`.
         num_positives: the number of scored rows with label 1, if labels are binary.
-        differences: {name in `COMPARED_WITH`: the difference to this configuration}.
-            The baseline has no difference to itself. A configuration without a twin has
-            no difference to the twin.
+        differences: {name in `COMPARED_WITH`: the difference to the baseline or twin}.
+            The baseline has no difference to itself, and a configuration without a twin
+            none to the twin.
     """
 
     configuration: Configuration
@@ -80,7 +80,7 @@ class Task:
         space: the rows on which the task is scored, such as `click = 1`; "" for all.
         scenario: the scenario whose rows are scored; "" for all scenarios.
         scenarios: the same task on the rows of each scenario.
-        sentences: what is real and what is not, for people; [] for a scenario.
+        sentences: sentences that say which differences are real; [] for a scenario.
     """
 
     name: str
@@ -136,14 +136,14 @@ class Task:
 
     @cached_property
     def shown_twins(self) -> list[str]:
-        """The twins of `COMPARED_WITH` that have a column of differences in tables.
+        """The kinds of twins that have a column of differences in tables.
 
-        If all single-task twins are the baseline, the column would repeat the
-        differences to the baseline.
+        There is no such column if all twins of the kind are the baseline: it would
+        repeat the differences to the baseline.
         """
         shown = set()
         for score in self.scores:
-            # The baseline has no difference to itself, so its twins are always shown.
+            # The baseline has no difference to itself, so its own twins are shown.
             to_baseline = score.differences.get("baseline")
             baseline = None if to_baseline is None else to_baseline.other
             for twin, difference in score.differences.items():

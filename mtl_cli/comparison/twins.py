@@ -54,8 +54,12 @@ def single_scenario_twins(
 ) -> Twins:
     """Returns the single-scenario twin of each configuration that has one.
 
-    Twin and configuration differ only in the setting `ONLY_SCENARIO`. The twins are
-    chosen among the candidates: the configurations trained on a single scenario.
+    Twin and configuration differ only in the setting `ONLY_SCENARIO`.
+
+    Args:
+        configurations: the configurations to find twins for.
+        candidates: the configurations that were trained on a single scenario.
+        scenario: the scenario of the twins.
     """
     twins = {}
     for configuration in configurations:
@@ -72,8 +76,8 @@ def split_single_scenario(
 ) -> tuple[list[Configuration], list[Configuration]]:
     """Splits configurations into those to compare and the single-scenario twins.
 
-    If every configuration is trained on a single scenario, none of them is the twin of
-    another. Then all are compared with each other.
+    If every configuration was trained on a single scenario, all are compared, and none
+    is a twin.
     """
     twins = [
         c for c in configurations if c.settings.get(ONLY_SCENARIO, "null") != "null"

@@ -41,7 +41,7 @@ def unreadable_run_warnings(runs: list[Run]) -> list[str]:
 
 
 def repeated_run_warnings(scored: list[Configuration]) -> list[str]:
-    """Names the runs in whose place a later run with the same settings is compared."""
+    """Names the runs that are left out, because a later run repeats them."""
     repeated = [
         str(run.path)
         for configuration in scored
@@ -109,8 +109,8 @@ def seed_warnings(scored: list[Configuration]) -> list[str]:
     few = [f"{c.name} ({len(c.runs)})" for c in retrained if len(c.runs) < MIN_SEEDS]
     if few:
         texts.append(
-            f"these configurations have fewer than {MIN_SEEDS} seeds, too few to tell "
-            "from the seeds of one of them how much retraining changes its scores: "
+            f"these configurations have fewer than {MIN_SEEDS} seeds, too few to "
+            "estimate by themselves how much retraining changes their scores: "
             f"{comma_list(few)}"
         )
     if len({frozenset(c.runs) for c in scored}) > 1:
@@ -128,9 +128,9 @@ def data_and_code_warnings(
 ) -> list[str]:
     """Names the configurations whose data, code or split differs from the baseline's.
 
-    The first run of the baseline stands for the baseline.
+    All runs are compared with the first run of the baseline.
     """
-    # The text of the warning, and the property of a run that should be the same.
+    # {text of the warning: function that returns the property to compare}
     properties: dict[str, Callable[[Run], object]] = {
         "read other data than": lambda run: run.environment.get("data_hash"),
         "used another commit than": lambda run: run.environment.get("git_commit"),

@@ -17,7 +17,7 @@ from mtl_cli.core.yaml_limits import limited_reading
 
 
 def check(composed: DictConfig) -> Config:
-    """Validates a configuration, and returns it as an object of the schema.
+    """Validates a configuration, and returns it as a `Config`.
 
     Raises:
         ConfigError: if a key is wrong, if the tracker's package is missing, or if the
@@ -69,9 +69,9 @@ def explain(error: ValidationError, values: dict[Any, Any]) -> str:
         advice = "; quote it" if "valid string" in rule else ""
         return f"{key}: the name {first['loc'][-2]!r} {rule}{advice}"
     if isinstance(value, dict) and not rule.startswith("should "):
-        # Only pydantic's rules begin with "should". A check of mtl-cli for a whole
-        # section has raised this message: it begins with a key of the section, so the
-        # section's own key is put in front.
+        # Pydantic's rules begin with "should". Any other message about a section is
+        # from mtl-cli, and begins with a key of the section, such as "freeze: ...". The
+        # key of the section is put in front: "start_from.freeze: ...".
         return f"{key}.{rule}".removeprefix(".")
     advice = advice_on_value(first, value, rule)
     return f"{key}: {value_text(value)} {rule}{advice}"
@@ -119,8 +119,8 @@ def missing_keys_message(findings: list[ErrorDetails], values: dict[Any, Any]) -
     section, _, _ = missing[0].partition(".")
     if section in GROUPS_OF_CLASSES:
         option = values.get(section, {}).get("name")
-        # The setting `optimizer.name=sgd` does not bring the keys of SGD, but
-        # `optimizer=sgd` does.
+        # `optimizer.name=sgd` sets only the name. `optimizer=sgd` also brings the keys
+        # of SGD.
         if option:
             message += f", or choose {section}={option}"
     return message

@@ -101,7 +101,8 @@ def option_schema(
     keys = schema["properties"]
     if name:
         keys[option_key(group)] = {"const": name}
-    # The keys of a data set of the user's own do not come from a file of mtl-cli.
+    # The YAML files in mtl-cli's `conf/dataset/` are data sets of their own. Their
+    # values are no defaults for the user's data sets.
     defaults = {} if group == "dataset" else option_defaults(group, name)
     for key in defaults.keys() & keys.keys() - {option_key(group)}:
         keys[key]["default"] = defaults[key]
@@ -119,10 +120,10 @@ def option_schema(
 
 
 def option_defaults(group: str, option: str) -> dict[str, Any]:
-    """Returns the values that an option's keys have in the files of mtl-cli.
+    """Returns the values that an option's keys have in the YAML files of mtl-cli.
 
-    A run that does not set a key gets its value in these files. The default in the
-    option's class may differ: it holds for configurations that were saved before the
+    A new run that does not set a key gets the value from these files. The default in
+    the option's class may differ: it is for configurations that were saved before the
     key existed.
     """
     values = dict(values_in_file("config.yaml").get(group) or {})
@@ -145,7 +146,7 @@ def run_schema() -> Schema:
     for group in GROUPS:
         section = group_schema(group, partial=True)
         definitions.update(section.pop("$defs"))
-        # These keys belong to a whole file.
+        # Only the schema of a whole file has these keys.
         del section["$schema"], section["title"]
         schema["properties"][group] = section
     schema["properties"]["defaults"] = DEFAULTS
@@ -184,7 +185,8 @@ def class_schema(option: type[Options]) -> Schema:
 def kind_definitions(axis: str, base: type[Options]) -> Schema:
     """Returns the definitions of the options that the key `kind` chooses.
 
-    Returns: {class: schema}. The schema of the base class allows each of the others.
+    Returns: {name of a class: its schema}. The schema under the name of the base class
+        is a choice among all other schemas.
     """
     references: list[Schema] = []
     definitions: Schema = {base.__name__: {"oneOf": references}}

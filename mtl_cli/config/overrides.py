@@ -25,7 +25,10 @@ NOT_TEXT = {"null", "none", "true", "false", "nan", "inf"}
 
 
 def with_add_prefix(setting: str) -> str:
-    """Lets a setting of an open section add a key; other settings stay as they are."""
+    """Puts `++` before a setting of an open section; others stay as they are.
+
+    With this prefix, the setting may add a key.
+    """
     is_open = setting.startswith(OPEN_SECTIONS)
     return f"{ADD_OR_CHANGE}{setting}" if is_open else setting
 
@@ -91,10 +94,11 @@ def value_text(key: str, value: object) -> str:
         value: the value.
 
     Raises:
-        ConfigError: if a configuration cannot hold the value, or an override cannot.
+        ConfigError: if a configuration cannot hold the value, or if an override cannot
+            express it.
     """
-    # A scalar of NumPy, such as `np.float32`. NumPy is not imported here: `--help` is
-    # quick without it.
+    # A scalar of NumPy, such as `np.float32(0.5)`. An `isinstance` check would import
+    # NumPy, and slow `--help` down.
     if type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0:
         value = value.item()  # type: ignore[attr-defined]
     if value is None:

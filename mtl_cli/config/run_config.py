@@ -48,7 +48,7 @@ class Config(Options):
             empty.
         repeats: number of seeds with which a sweep runs each job: `seed`, `seed` + 1,
             and so on.
-        compare: jobs that a sweep adds to compare its models with.
+        compare: twins that a sweep adds for its jobs, to compare their models with.
         sweep: the keys for running the jobs of a sweep on a machine. A run folder does
             not save the keys `sweep`, `repeats` and `compare`, because the results of a
             run do not depend on them.
@@ -72,8 +72,8 @@ class Config(Options):
         SerializeAsAny[Balancing], option_validator("balancing", Balancing)
     ] = Fixed(name="fixed")
     trainer: Trainer
-    # If a run starts from nothing, this section is not in the saved configuration, nor
-    # in its hash.
+    # Without an earlier run, this section is left out of the saved configuration and of
+    # its hash.
     start_from: Annotated[
         StartFrom, Field(exclude_if=lambda start_from: start_from.run is None)
     ] = StartFrom()

@@ -39,7 +39,7 @@ class SweepOptions(Options):
 
 
 class CompareOptions(Options):
-    """The keys that add jobs to a sweep, to compare the models of its jobs with.
+    """The keys that add a twin of each job to a sweep, to compare the two models.
 
     Attributes:
         single_task: whether a sweep adds a single-task twin of each job. The twin is

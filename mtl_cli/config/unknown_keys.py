@@ -33,7 +33,7 @@ def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
     section, _, name = key.rpartition(".")
     note = ""
     if option := chosen_class(section, values):
-        # `model_fields` would lack the keys of heads, gates and towers.
+        # Unlike `model_fields`, the schema has the keys of heads, gates and towers too.
         if name in option.model_json_schema()["properties"]:
             return (
                 f"{key}: the chosen YAML file of conf/{section} does not set this key; "
@@ -59,7 +59,7 @@ def note_on_other_options(section: str, name: str) -> str:
 
 
 def suggestions(key: str, values: dict[Any, Any]) -> list[str]:
-    """Returns the known keys that an unknown dotted key may stand for."""
+    """Returns the known keys that the user may have meant by an unknown dotted key."""
     section, _, name = key.rpartition(".")
     if name in KNOWN_ELSEWHERE:
         return [KNOWN_ELSEWHERE[name]]
@@ -108,9 +108,9 @@ def options_with_key(group: str, key: str) -> list[str]:
 def known_siblings(key: str, values: dict[Any, Any]) -> tuple[str, list[str]]:
     """Returns the known keys next to an unknown dotted key.
 
-    Returns: the innermost existing section on the way to the key, "" for the whole
-        configuration; and the known keys of this section, the own keys of a chosen
-        option first.
+    Returns: the innermost section of the key that exists, "" for the whole
+        configuration; and the known keys of this section. Keys that only the chosen
+        option has come before the keys of its base class.
     """
     *sections, name = key.split(".")
     parents: list[str] = []
@@ -120,7 +120,7 @@ def known_siblings(key: str, values: dict[Any, Any]) -> tuple[str, list[str]]:
             break
         siblings = siblings[section]
         parents.append(section)
-    # The configuration may hold the unknown key itself.
+    # If only the schema lacks the unknown key, the configuration holds it.
     names = [str(k) for k in siblings if k != name or parents != sections]
     if parents[:1] == ["dataset"]:
         # Most keys of a data set can be left out of the configuration.

@@ -1,4 +1,4 @@
-"""Writes files in one step: a target is either as before or complete.
+"""Writes files in one step: an interrupted write leaves the old file unchanged.
 
 Also makes temporary folders.
 """
@@ -17,7 +17,7 @@ UNFINISHED_PREFIX = ".tmp-"
 RESUME = (
     "mend that, then run the same command with the same hydra.run.dir to resume the run"
 )
-# The error numbers of a disk, or of a user's share of a disk, that is full.
+# The error numbers of a full disk, and of a user's full disk quota.
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 FREE_SPACE = "free the space, or name another folder in the environment variable TMPDIR"
 
@@ -41,9 +41,9 @@ def replacing(
 ) -> Iterator[Path]:
     """Yields a temporary path to write to; the written file then becomes the target.
 
-    Both names have the same suffix, since some writers choose a format by the suffix.
-    The temporary name contains the process id, so that two commands that write one
-    target do not write into the same temporary file.
+    The temporary path has the target's suffix, since some writers choose a format by
+    the suffix. It contains the process id, so that two commands that write one target
+    do not write into the same temporary file.
 
     Args:
         target: the file to write.
@@ -72,12 +72,12 @@ def replacing(
 
 
 def move_to_new(file: Path, target: Path) -> None:
-    """Moves a file to a new name. A name that exists is a `ConfigError`."""
+    """Moves a file to a new name. If the name exists, a `ConfigError` is raised."""
     try:
         # Unlike `Path.rename`, a hard link never replaces a file.
         target.hardlink_to(file)
     except OSError as error:
-        # A file system without hard links raises other errors.
+        # Other errors may come from a file system without hard links.
         if isinstance(error, FileExistsError) or target.exists():
             raise ConfigError(
                 f"{target} exists, because another command has just written it; name "

@@ -1,4 +1,4 @@
-"""The parser, the exit codes and shared flags of all commands except `mtl-train`."""
+"""What all commands except `mtl-train` share: parser, flags and exit codes."""
 
 import argparse
 import errno
@@ -57,7 +57,8 @@ def run_command(
     except UnicodeEncodeError as error:
         return fail(program, not_utf8_message(error), 2)
     except OSError as error:  # about a path, such as a name that is too long
-        if error.errno in (errno.EMFILE, errno.ENFILE):  # may lack the file's name
+        # These two errors may have no file name, so they are handled first.
+        if error.errno in (errno.EMFILE, errno.ENFILE):
             return fail(program, TOO_MANY_FILES, 1)
         if error.filename is None:  # the user cannot mend such an error
             raise
@@ -124,8 +125,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         hint = ""
-        # argparse lists all unknown arguments. The first one gets a suggestion; of
-        # `--labl=x`, only the flag is compared.
+        # argparse lists all unknown arguments. The first one gets a suggestion, without
+        # its value: `--labl` for `--labl=x`.
         if unknown := re.search("unrecognized arguments: ([^ =]+)", message):
             # The usage contains all flags, including the flags of argument groups.
             flags = re.findall(r"--[\w-]+", self.format_usage())

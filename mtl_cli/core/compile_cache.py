@@ -36,7 +36,7 @@ def enable() -> None:
         folder.mkdir(exist_ok=True, mode=0o700)
         if is_private(folder) and disk_usage(folder).free > MIN_FREE_BYTES:
             remove_old_files(folder)
-            # Without quotes, a space in the path would end the path.
+            # TensorFlow splits the variable at spaces, so the path is quoted.
             path = str(folder).replace("\\", r"\\").replace('"', r"\"")
             os.environ["TF_XLA_FLAGS"] = f'{flags} {FLAG}"{path}"'.strip()
 
@@ -58,7 +58,9 @@ def is_private(folder: Path) -> bool:
 
 
 def clear() -> bool:
-    """Removes the compiled code of this machine, since damaged code stops TensorFlow.
+    """Removes the compiled code of this machine, because some of it may be damaged.
+
+    TensorFlow ends a run that loads damaged code.
 
     Returns: whether there was compiled code.
     """

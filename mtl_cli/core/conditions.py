@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from mtl_cli.core.command_line import Parser
 from mtl_cli.core.errors import ConfigError, comma_list, fail, suggest
 
-# A dotted name, an operator and a number. The dotted name may contain the name of a
-# scenario or slice, such as `age <= 30`. So only the last operator is the condition's.
+# A dotted name, an operator and a number. The name may itself contain an operator, if
+# it contains a scenario or slice such as `age <= 30`: only the last operator counts.
 CONDITION = re.compile(
     r"\s*([^\s<>=].*\..*[^\s<>=])\s*(<=|>=|<|>)\s*"
     r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*",
@@ -56,7 +56,7 @@ def parse_condition(text: str, form: str, example: str) -> Condition:
     Args:
         text: the condition.
         form: the form of NAME, such as `TASK.METRIC`, for the error.
-        example: a right condition, for the error.
+        example: a correct condition, for the error.
     """
     match = CONDITION.fullmatch(text)
     if match is None:

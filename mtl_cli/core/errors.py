@@ -54,8 +54,10 @@ class DataError(MtlError):
 class RowError(DataError):
     """A cell of an input table does not fit the configuration.
 
-    The message begins with the key, or the file and the column, in which the cell is.
-    The index of the row begins with 0; the message counts rows from 1.
+    Args:
+        message_start: where the cell is: the key, or the file and the column.
+        row: the index of the row, from 0. The message counts rows from 1.
+        problem: what is wrong with the cell, and what the user can do.
     """
 
     def __init__(self, message_start: str, row: int, problem: str) -> None:
@@ -114,10 +116,10 @@ def comma_list(items: Iterable[str], max_items: int = MAX_ITEMS) -> str:
 
 
 def with_names(text: str, names: list[str]) -> list[str]:
-    """Returns a line that ends in names, `TEXT: NAME, NAME`; no line without names.
+    """Returns a list with the line `TEXT: NAME, NAME`, or [] if there are no names.
 
-    A name is that of a run, a task or a feature, for example. A number in brackets may
-    follow it, as in "age (0.31)".
+    The names are of runs, tasks or features, for example. A number in brackets may
+    follow a name, as in "age (0.31)".
     """
     return [f"{text}: {comma_list(names)}"] if names else []
 
@@ -181,9 +183,10 @@ def warn_in_one_line() -> None:
 
 
 def not_utf8_message(error: UnicodeEncodeError) -> str:
-    """Returns the message about a name of a file that is not UTF-8.
+    """Returns the message about the name of a file or folder that is not UTF-8.
 
-    Python reads the bytes of such a name into surrogates; they cannot be encoded.
+    Python reads the bytes of such a name as surrogate characters, which it cannot
+    encode again as UTF-8.
     """
     start = max(0, error.start - SHOWN_CHARACTERS // 2)
     before = error.object[start : error.start].rpartition("\n")[2]

@@ -29,7 +29,7 @@ def lock_folder(folder: Path, key: str) -> IO[str]:
         folder.mkdir(parents=True, exist_ok=True)
         file = locked_file(path)
     except OSError as error:
-        # `open_lock_file` refuses a link. The system's reason would not name the link.
+        # The system's reason for a link, "too many levels", would be misleading.
         reason = f"{LOCK_NAME} is a link" if os.path.islink(path) else error.strerror
         raise ConfigError(
             f"{key}: cannot write to {folder}: {reason}; name another folder"
@@ -45,23 +45,22 @@ def lock_folder(folder: Path, key: str) -> IO[str]:
 def locked_file(path: Path) -> IO[str] | None:
     """Opens and locks a file; returns None if another process holds the lock.
 
-    Another process may remove the lock file (`RunFolder.release`) after the file is
-    opened here, and before it is locked. A lock on the removed file keeps nobody out,
-    because other processes make and lock a new file. So the new file is opened and
-    locked instead.
+    Another process may remove the file (`RunFolder.release`) after it was opened here
+    and before it is locked. A lock on a removed file keeps nobody out, because other
+    processes make and lock a new file. Then the loop opens and locks the new file.
     """
     for _ in range(MAX_ATTEMPTS):
         file = open_lock_file(path)
-        is_lock = False
+        is_valid_lock = False
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            is_lock = is_still_at(path, file)
+            is_valid_lock = is_still_at(path, file)
         except BlockingIOError:
             return None
         finally:
-            if not is_lock:
+            if not is_valid_lock:
                 file.close()
-        if is_lock:
+        if is_valid_lock:
             return file
     return None  # other processes lock and release the folder all the time
 
@@ -75,5 +74,8 @@ def is_still_at(path: Path, file: IO[str]) -> bool:
 
 
 def open_lock_file(path: Path) -> IO[str]:
-    """Opens or makes a file to lock. Refuses a link: its target may lie anywhere."""
+    """Opens or makes a file to lock.
+
+    A link raises an `OSError`, because it may lead to a file anywhere.
+    """
     return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "w")

@@ -91,10 +91,11 @@ def database_file(uri: str) -> Path:
 
 
 def is_outside(artifacts: str, store: Path | None, may_be_remote: bool = False) -> bool:
-    """Whether a database makes MLflow write artifacts where they may not be written.
+    """Whether MLflow would write artifacts outside of the allowed folders.
 
-    A database on this machine may come from somebody else, and holds the address of the
-    artifacts. The allowed folders are the current folder and the database's folder.
+    The address of the artifacts comes from MLflow's database. A database on this
+    machine may come from somebody else. The allowed folders are the current folder and
+    the database's folder, with all that lies below them.
 
     Args:
         artifacts: the address of the artifacts.
@@ -105,7 +106,8 @@ def is_outside(artifacts: str, store: Path | None, may_be_remote: bool = False) 
         return False
     if urlsplit(artifacts).scheme not in ("", "file"):
         return not may_be_remote
-    # MLflow also decodes a path without a scheme.
+    # MLflow may also decode a path without a scheme, such as `%2e%2e/x`. Both readings
+    # must lie in an allowed folder.
     folders = [store_folder(artifacts), Path(unquote(artifacts)).resolve()]
     allowed = {Path.cwd().resolve(), store}
     return any(folder and not allowed & {folder, *folder.parents} for folder in folders)
@@ -114,9 +116,9 @@ def is_outside(artifacts: str, store: Path | None, may_be_remote: bool = False) 
 def check_connection(uri: str) -> None:
     """Raises a `TimeoutError` if a server is not reached within `CONNECT_SECONDS`.
 
-    MLflow has only one limit for connecting and answering together. The limit must be
-    long, since a server may be slow to answer. Without this check, the user would wait
-    equally long for a server that does not exist.
+    MLflow has one time limit for connecting and answering together. The limit is long,
+    since a server may be slow to answer. Without this check, the user would wait as
+    long for a server that does not exist.
     """
     if not uri.startswith("http"):
         return

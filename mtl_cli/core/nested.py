@@ -51,7 +51,7 @@ def escaped(value: Any) -> Any:
     >>> escaped(["${seed}", 1])
     ['\\${seed}', 1]
     """
-    # A backslash that stands before "${" already is doubled.
+    # Backslashes that are before "${" already are doubled.
     return map_texts(partial(re.sub, r"(\\*)\$\{", r"\1\1\\${"), value)
 
 

@@ -62,8 +62,8 @@ def suggest_option(wrong: str, names: list[str]) -> str:
 def check_option_name(axis: str, name: object, message_start: str = "") -> None:
     """Raises an error if an axis has no option of this name.
 
-    The message begins with `message_start`: the key and the name, or "" if the code
-    that prints pydantic's error adds both.
+    The message begins with `message_start`, such as "kind: 'spars' ". It is "" if the
+    code that prints pydantic's error adds the key and the name.
     """
     names = option_names(axis)
     if name not in names:
@@ -98,7 +98,7 @@ def build_option(
 def checked_own_keys(
     values: Any, cls: type[Options], axis: str, base: type[Options], selector: str
 ) -> Any:
-    """Drops keys of other options that remain in a section after a change of option.
+    """Drops the keys of other options from a section, if they have no effect.
 
     For example, a user changes the `kind` of a task from `regression` to `binary`, and
     `transform: none` remains in the section. Only `regression` has the key `transform`,
@@ -207,8 +207,8 @@ def imported(source: OptionSource) -> object:
 def subclasses_in(class_or_module: object, base: type[Option]) -> list[type[Option]]:
     """Returns the subclasses of a base class that a module defines.
 
-    Classes that the module has imported from elsewhere do not count. In place of a
-    module, a single class is checked.
+    Classes that the module has imported from elsewhere do not count. If the argument is
+    a class in place of a module, the result is this class, if it is a subclass.
     """
     candidates = [class_or_module]
     if isinstance(class_or_module, ModuleType):

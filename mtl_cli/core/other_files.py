@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 MAX_BYTES = 256 << 20  # the largest JSON file or table of a run's history to read
-# The largest allowed size of a large file, relative to the space that it takes on disk.
-# A file with holes is larger than its space; see `check_holes`.
+# A large file may have at most this many times the size of the space that it takes on
+# the disk. A file with holes is larger than its space; see `check_holes`.
 MAX_RATIO = 100
 BYTES_PER_BLOCK = 512  # the unit of `st_blocks`
 
@@ -81,8 +81,8 @@ def check_npz(path: Path) -> None:
 def check_numbers(name: str, array: Any, may_overflow: bool = False) -> None:
     """Checks that an array or an entry of an NPZ file holds numbers, and no NaN.
 
-    A single NaN among the weights of a network makes all predictions NaN. Infinity is
-    refused too, unless numbers `may_overflow`.
+    A single NaN among the weights of a network makes all predictions NaN. Infinity, and
+    a number that overflows float32, is refused too, unless `may_overflow` is set.
     """
     import numpy as np
 

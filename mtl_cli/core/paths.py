@@ -17,7 +17,7 @@ PATHS_IN_NAME = 3  # the number of paths of a list that messages name
 
 
 def check_current_folder() -> None:
-    """Refuses a current folder that somebody has removed since the shell went there."""
+    """Raises a `ConfigError` if the current folder no longer exists."""
     try:
         os.getcwd()
     except FileNotFoundError:
@@ -85,8 +85,8 @@ def cache_folder() -> Path | None:
     """Returns the folder of encoded data and compiled code, or None for no cache.
 
     The environment variable `MTL_CACHE` names the folder; an empty value means no
-    cache, as does a folder that cannot be made. Without the variable, the folder is
-    `mtl-cli` in the user's cache folder.
+    cache. Without the variable, the folder is `mtl-cli` in the user's cache folder, or
+    None if this folder cannot be made.
     """
     configured = os.environ.get("MTL_CACHE")
     if configured == "":
@@ -111,8 +111,8 @@ def cache_subfolder(name: str) -> Path | None:
 def made_subfolder(cache: Path, name: str) -> Path:
     """Returns a subfolder of the cache. Makes it if needed.
 
-    A link is an `OSError`: other users may write to a shared cache. Their link could
-    name any folder, and mtl-cli would remove old files there.
+    A link in its place raises an `OSError`: other users may write to a shared cache,
+    and their link could make mtl-cli remove old files in any folder.
     """
     folder = cache / name
     folder.mkdir(parents=True, exist_ok=True)
