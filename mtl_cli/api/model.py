@@ -24,7 +24,7 @@ class Model:
     Attributes:
         config: the configuration of the run that trained the model.
         outputs: the names of what the model predicts: first the tasks, then the outputs
-            that its heads add.
+            that its heads add, such as `buy_given_click`, the pCVR of ESMM.
     """
 
     def __init__(self, model: "TrainedModel") -> None:

@@ -20,8 +20,8 @@ class CAGrad(Balancing):
         step = T d / (1 + c^2)
 
     T is the number of tasks whose g_t is not 0. Tasks with a g_t of 0, such as tasks
-    without rows in the batch, do not take part. With c = 0, the step is the step of
-    `fixed`.
+    without rows in the batch, do not take part. With c = 0, the step is the same as
+    with the method `fixed`.
 
     Attributes:
         radius: c, the largest distance of d from the mean gradient, as a fraction of

@@ -62,7 +62,7 @@ class GradNorm(Balancing):
         weights = state["values"]
         gradient = self._gradient(weights, first_losses, observation)
         state = take_adam_step(state, gradient, self.learning_rate, observation)
-        scaled = with_sum_of(weights, state["values"], observation.has_rows)
+        scaled = rescaled_weights(weights, state["values"], observation.has_rows)
         return state | {"values": tf.where(observation.has_rows, scaled, weights)}
 
     def _gradient(
@@ -81,7 +81,7 @@ class GradNorm(Balancing):
         return tf.sign(norms - targets) * norms / weights
 
 
-def with_sum_of(old: Tensor, new: Tensor, has_rows: Tensor) -> Tensor:
+def rescaled_weights(old: Tensor, new: Tensor, has_rows: Tensor) -> Tensor:
     """Scales new weights so that the tasks with rows keep the sum of their old weights.
 
     No new weight falls below `MIN_WEIGHT` before the scaling.

@@ -19,7 +19,7 @@ class MGDA(Balancing):
     Reference: Sener and Koltun, "Multi-Task Learning as Multi-Objective Optimization",
         NeurIPS 2018, equation 3.
         Differs from the paper in: alpha has the factor T. If all tasks have the same
-        gradient, this factor makes the step as long as the step of `fixed`.
+        gradient, this factor makes the step as long as with the method `fixed`.
     """
 
     reads_gradients = True

@@ -49,7 +49,8 @@ SAFE_STORAGES = (None, "sqlite:///${hydra.sweep.dir}/optuna.db")
 PLUGIN_GROUPS = ("hydra/launcher", "hydra/sweeper", "hydra/sweeper/sampler")
 # Hydra writes these keys after it has composed the files.
 WRITTEN_BY_HYDRA = ("runtime", "overrides", "job.override_dirname")
-CHECKED_ELSEWHERE = tuple(f"{key}." for key in (*WRITTEN_BY_HYDRA, *SEARCH_SPACES))
+# Keys that need not hold trusted or plain values. Search spaces have their own check.
+SKIPPED_PREFIXES = tuple(f"{key}." for key in (*WRITTEN_BY_HYDRA, *SEARCH_SPACES))
 # Settings that mtl-cli or Hydra adds to most command lines. They are not passed to
 # `trusted_sections`, so that its cached result serves all jobs of a process.
 ADDED_SETTINGS = ("hydra.job.name=", "hydra.mode=")
@@ -172,15 +173,17 @@ def check_hydra_section(composed: DictConfig, hydra_settings: list[str]) -> None
         hydra_settings: the settings of the command line for Hydra's section.
     """
     choices = composed.hydra.runtime.choices
+    # These choices are trusted, even if a file has made them.
     plugin_choices = [f"{g}={choices[g]}" for g in PLUGIN_GROUPS if g in choices]
     added_settings = [s for s in hydra_settings if s.startswith(ADDED_SETTINGS)]
     added_keys = {setting.partition("=")[0] for setting in added_settings}
     typed_settings = [s for s in hydra_settings if s not in added_settings]
+    # A dict keeps each setting once: the user may have typed such a choice.
     trusted_settings = dict.fromkeys([*plugin_choices, *typed_settings])
     sections = trusted_sections(tuple(trusted_settings))
     section: Any = OmegaConf.to_container(composed.hydra)
     for key, value in flatten(section).items():
-        if f"hydra.{key}" in added_keys or f"{key}.".startswith(CHECKED_ELSEWHERE):
+        if f"hydra.{key}" in added_keys or f"{key}.".startswith(SKIPPED_PREFIXES):
             continue
         if any(key in trusted and value == trusted[key] for trusted in sections):
             continue

@@ -106,7 +106,8 @@ def evaluate_sweep(options: argparse.Namespace, conditions: list[Condition]) -> 
 
     table = as_location(options.table)
     target = options.output or sweep.default_target(options.run, table)
-    sweep.check_target(target, target, options.force)
+    # Checked before the work begins, and again before the target is replaced.
+    sweep.check_target(path=target, target=target, force=options.force)
     with progress_bar() as on_progress:
         request = request_of(options, on_progress)
         result = sweep.evaluate_sweep(

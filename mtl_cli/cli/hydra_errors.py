@@ -35,7 +35,7 @@ NOT_OPTIONAL = "is not Optional"
 #   In 'sweep/mine': ValidationError raised while composing config:
 #   Merge error: str is not a subclass of SamplerConfig. value: ${attack}
 COMPOSING_ERROR = re.compile(r".*raised while composing config:\n(?P<reason>.+)")
-# Hydra's text about a key of Hydra with several values:
+# Hydra's text about several values for a key of Hydra's own section:
 #   Sweeping over Hydra's configuration is not supported : 'hydra.sweep.dir=a,b'
 SWEPT_HYDRA_KEY = re.compile(
     "Sweeping over Hydra's configuration is not supported"

@@ -81,13 +81,13 @@ def predict(options: argparse.Namespace) -> None:
     tensorflow_runtime.load()
     from mtl_cli.runs.prediction import predict_files
 
-    with progress_bar() as move:
+    with progress_bar() as on_progress:
         summary = predict_files(
             options.run,
             as_location(options.table),
             options.output,
             keep=options.keep,
-            on_rows=lambda done, total: move("predicting", done, total),
+            on_rows=lambda done, total: on_progress("predicting", done, total),
             constants=constants,
             may_exist=options.force,
         )

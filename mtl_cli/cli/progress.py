@@ -17,7 +17,7 @@ from rich.progress import (
 def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
     """Shows a progress bar inside the block, if stderr is a terminal.
 
-    Yields: a function `move(description, done, total)` that moves the bar: `done` of
+    Yields: a function to call with (description, done, total): it shows that `done` of
         `total` steps are done.
     """
     console = Console(stderr=True)
@@ -32,7 +32,7 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
     ) as progress:
         bar = progress.add_task("loading", total=None)
 
-        def move(description: str, done: int, total: int) -> None:
+        def on_progress(description: str, done: int, total: int) -> None:
             progress.update(bar, description=description, completed=done, total=total)
 
-        yield move
+        yield on_progress

@@ -46,7 +46,9 @@ def choose_cuts(x: Floats, num_buckets: int) -> list[float]:
 def edges_of_heavy_values(
     values: Floats, counts: Integers, is_heavy: Mask, num_buckets: int
 ) -> set[float]:
-    """Returns edges that give heavy values a bucket of their own, the heaviest first.
+    """Returns edges of buckets that hold a single heavy value each.
+
+    If there are not enough buckets for all heavy values, the heaviest get one.
 
     Args:
         values: the distinct values, ascending, (values,).

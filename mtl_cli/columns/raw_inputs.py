@@ -34,8 +34,9 @@ def raw_column(cells: list[Any], kind: InputKind) -> pa.Array:
 def graph_input(column: str, cells: pa.ChunkedArray, kind: InputKind) -> TextsOrNumbers:
     """Converts the cells of a column to an input of an exported graph.
 
-    Returns: (rows,), or (rows, longest list). Texts are `str` objects, "" where a cell
-        is empty; numbers are float64, NaN where a cell is empty.
+    Returns: (rows,) or, for lists, (rows, length of the longest list). Texts are `str`
+        objects, "" where a cell is empty; numbers are float64, NaN where a cell is
+        empty. Short lists end with such empty cells.
 
     Raises:
         DataError: if the cells do not fit the input.

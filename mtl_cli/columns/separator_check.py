@@ -19,8 +19,9 @@ class SeparatorCheck:
         self.separator = separator
         alternatives = [s for s in COMMON_SEPARATORS if s not in separator]
         self.num_cells = 0
-        # {separator: the number of cells that contain it}, and {separator: such a cell}
+        # {separator: the number of cells that contain it}
         self.counts = dict.fromkeys([separator, *alternatives], 0)
+        # {separator: a cell that contains it}
         self.examples: dict[str, str] = {}
 
     def add(self, column: pa.ChunkedArray) -> None:

@@ -30,10 +30,12 @@ def choose_best(task: Task, split: str) -> None:
         for c in configurations
     ]
     have_valid_scores = all(values_by_seed)
+    # With the split `valid`, all candidates are on the rows of the baseline already.
     if have_valid_scores and split != "valid":
         task.has_same_validation_rows = same_validation_rows(configurations, task.name)
-    task.best_chosen_on = "valid"
-    if not have_valid_scores or not task.has_same_validation_rows:
+    if have_valid_scores and task.has_same_validation_rows:
+        task.best_chosen_on = "valid"
+    else:
         values_by_seed = [score.by_seed for score in candidates]
         task.best_chosen_on = split
     means = [fmean(by_seed.values()) for by_seed in values_by_seed]

@@ -75,8 +75,8 @@ def compare_dataset(
     unscored = [c for c in configurations if c not in scored]
     if not scored:
         raise ConfigError(no_scores_message(runs, split))
-    # Configurations trained on a single scenario are not compared with the baseline.
-    # They are the twins of others, see `twins`.
+    # The twins that were trained on a single scenario are not compared with the
+    # baseline, see `twins`.
     scored, single_scenario = split_single_scenario(scored)
     keys = differing_keys(scored)
     set_names(scored, keys)

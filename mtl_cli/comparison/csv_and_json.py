@@ -18,7 +18,8 @@ from mtl_cli.comparison.task import Task
 # A formula begins with one of these characters. The last four are the full-width forms
 # of `=+-@`: East Asian spreadsheets read the full-width forms like `=+-@`.
 FORMULA_SIGNS = r"=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20"
-# A spreadsheet may separate cells by `;` or a tab instead of a comma.
+# The start of a text that is a formula. A spreadsheet may split cells at `;` or tabs
+# instead of commas, so a formula may also begin after these.
 FORMULA_START = re.compile(rf"(?:^|(?<=[;\t\r\n]))(?=[{FORMULA_SIGNS}])")
 
 

@@ -138,7 +138,7 @@ def unique_names(datasets: list[Variants]) -> list[str]:
         name = " ".join([base_name, *differing_settings(dataset, namesakes)])
         unique_name = name
         number = 1
-        # The loop also finds a data set whose `dataset.name` is `shop (2)`.
+        # The number is tested too: the `dataset.name` of another may be `shop (2)`.
         while unique_name in names:
             number += 1
             unique_name = f"{name} ({number})"

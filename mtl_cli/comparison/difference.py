@@ -72,7 +72,7 @@ class Difference:
 
     @property
     def compared(self) -> Compared:
-        """The two configurations, in no order, and the scenario."""
+        """The two configurations, in either order, and the scenario."""
         return frozenset((self.configuration, self.other)), self.scenario
 
     @property

@@ -186,12 +186,14 @@ class Checks:
     def failed_differences(self, condition: Condition) -> Iterator[str]:
         """Yields a text for each configuration whose difference meets the condition."""
         for difference in self.differences[condition.name]:
-            name = difference.configuration.name
             impossible = (Verdict.NOT_COMPARABLE, Verdict.NO_SCORE)
             if difference.verdict in impossible or not difference.is_known:
                 yield undecided_message(difference, condition.name)
             elif condition.holds(difference.mean):
-                yield f"{name} has {condition.name} = {difference.mean:+.6g}"
+                yield (
+                    f"{difference.configuration.name} has {condition.name} = "
+                    f"{difference.mean:+.6g}"
+                )
 
     def failed_verdicts(self) -> Iterator[str]:
         """Yields a text for each configuration that is worse, or may be."""

@@ -72,7 +72,7 @@ def read_runs(
 def warn_of_left_out(
     paths: list[str], found: list[FoundFolders], warn: Callable[[str], object]
 ) -> None:
-    """Warns of folders that cannot be read, and of links out of the paths."""
+    """Warns of folders that cannot be read, and of links that lead out of the paths."""
     unreadable = [text for folders in found for text in folders.unreadable]
     if unreadable:
         warn(f"these folders cannot be read and are left out: {comma_list(unreadable)}")
@@ -94,7 +94,7 @@ def read_runs_below(path: str) -> tuple[list[Run], FoundFolders]:
     """Returns the runs at or below a path, and the folders that were found there.
 
     Raises:
-        ConfigError: as `read_runs`.
+        ConfigError: if the path is not a folder, or if there is no run.
     """
     if not path or not Path(path).is_dir():
         raise ConfigError(

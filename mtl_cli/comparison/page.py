@@ -91,7 +91,7 @@ def template_variables(comparison: DatasetComparison) -> dict[str, object]:
 
 
 def chart_variables(comparison: DatasetComparison) -> dict[str, object]:
-    """Returns the variables of the template that are charts, and `num_pairs`."""
+    """Returns the charts for the template, and `num_pairs`, the pairs of tasks."""
     tasks = comparison.tasks
     can_trade_off = len(plotted_indices(comparison)) > 1
     pairs = list(combinations(tasks, 2)) if can_trade_off else []

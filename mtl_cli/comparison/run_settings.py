@@ -134,14 +134,14 @@ def complete_settings(all_settings: list[dict[str, str]]) -> None:
     for settings in all_settings:
         for key in [key for key in all_keys if key not in settings]:
             section, _, name = key.rpartition(".")
-            option = settings.get(f"{section}.{option_key(section)}", "")
+            option = settings.get(f"{section}.{choosing_key(section)}", "")
             defaults = default_texts(section, option)
             if name in defaults:
                 settings[key] = defaults[name]
 
 
-def option_key(section: str) -> str:
-    """Returns the key of a section that names the option which the section chooses."""
+def choosing_key(section: str) -> str:
+    """Returns the key by which a section chooses its option, such as `name`."""
     if section == "dataset":
         return "generator"
     return "kind" if section.startswith("dataset.") else "name"
@@ -151,7 +151,7 @@ def option_key(section: str) -> str:
 def default_texts(section: str, option: str) -> dict[str, str]:
     """Returns the default of each key of a section, as text."""
     defaults: dict[str, str] = {}
-    for cls in option_classes(section, option):
+    for cls in classes_of_section(section, option):
         for key, field in cls.model_fields.items():
             if not field.is_required():
                 value = field.get_default(call_default_factory=True)
@@ -159,8 +159,8 @@ def default_texts(section: str, option: str) -> dict[str, str]:
     return defaults
 
 
-def option_classes(section: str, option: str) -> list[type[Options]]:
-    """Returns the classes of options whose keys a section of a configuration holds.
+def classes_of_section(section: str, option: str) -> list[type[Options]]:
+    """Returns the classes whose fields are the keys of a section of a configuration.
 
     Args:
         section: the start of a dotted key, such as `model` or `dataset.tasks.click`.

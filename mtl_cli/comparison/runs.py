@@ -135,7 +135,12 @@ class Run:
 
 
 def flat_metrics(start: str, scores: Scores) -> dict[str, float | None]:
-    """Returns the metrics and counts of named scores, {START.NAME.METRIC: value}."""
+    """Returns the metrics and counts of scores as {START.NAME.METRIC: value}.
+
+    Args:
+        start: the start of all names, such as `test`.
+        scores: {name of a task or scenario: score}.
+    """
     return {
         f"{start}.{name}.{metric}": None if value is None else float(value)
         for name, score in scores.items()

@@ -146,10 +146,10 @@ class Task:
             # The baseline has no difference to itself, so its own twins are shown.
             to_baseline = score.differences.get("baseline")
             baseline = None if to_baseline is None else to_baseline.other
-            for twin, difference in score.differences.items():
+            for name, difference in score.differences.items():
                 if difference.other is not baseline:
-                    shown.add(twin)
-        return [twin for twin in COMPARED_WITH if twin in shown]
+                    shown.add(name)
+        return [name for name in COMPARED_WITH if name in shown]
 
     def score_dict(self, i: int) -> dict[str, Any]:
         """Returns the score of the i-th configuration as JSON values, not rounded."""

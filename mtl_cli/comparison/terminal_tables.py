@@ -1,4 +1,4 @@
-"""Prints the tables of a comparison on a terminal, as wide as their numbers need."""
+"""Prints the tables of a comparison on a terminal, without cutting any number."""
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console

@@ -23,7 +23,7 @@ TOP = 30
 BOTTOM = 300
 # The distances of a point's name from the point.
 NAME_X_DISTANCE, NAME_Y_DISTANCE = 10, 8
-# The name of a point beyond this share of the width is to the left of the point.
+# If a point lies beyond this share of the width, its name is on its left side.
 FAR_RIGHT = 0.7
 MEAN_RADIUS = 6
 

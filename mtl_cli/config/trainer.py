@@ -27,28 +27,29 @@ class Trainer(Options):
             average if `ema_decay` is not 0.
         monitor: the validation metric that early stopping watches. `auto`: the mean
             over the tasks of one metric each: normalised entropy for probabilities, R2
-            for regressions, D2 for amounts, or the task's first metric if its `metrics`
-            lack this one. `mean`: the mean over the tasks of each task's first metric.
+            for regressions, D2 for amounts; if a task's `metrics` lack it, the task's
+            first metric. `mean`: the mean over the tasks of each task's first metric.
             `TASK`, the name of a task: the first metric of this task. `mean.METRIC` or
             `TASK.METRIC`: another metric, as in `mean.log_loss` or `income.pr_auc`. A
             task's first metric is the first of its `metrics`, by default the first
             metric of its kind, such as AUC. Metrics for which lower is better, such as
             normalised entropy, count with a minus sign.
         ema_decay: decay of the exponential moving average of the weights over epochs.
-            After each epoch, the average moves towards the new weights by the share
-            1 - `ema_decay` of their distance, and by more in the first epochs. The
-            average is scored on validation rows and kept by the run. Training goes on
-            with the weights themselves. With 0 there is no average.
+            After each epoch, the average becomes `ema_decay` times the old average plus
+            1 - `ema_decay` times the new weights; in the first epochs, the new weights
+            count for more. The average is scored on validation rows and kept by the
+            run. Training goes on with the weights themselves. With 0 there is no
+            average.
         initial_bias: the biases of the towers' last layers before the first step. With
-            `labels`, a tower whose last layer reads only zeros predicts the share of
-            each class among the training rows; for a regression, the mean of the
-            transformed labels. With `zeros`, the biases are 0.
+            `labels`, the biases alone, without the rest of the network, predict the
+            share of each class among the training rows or, for a regression, the mean
+            of the transformed labels. With `zeros`, the biases are 0.
         calibration: the calibration of probabilities and mean amounts on the validation
             rows, after training. `temperature`: scales the logits of probabilities.
             `platt`: scales and shifts the logits of probabilities; multiplies the
-            predictions of amounts by a factor. `none`: changes nothing. `auto`: is
-            `platt` for each task in which `platt` lowers the loss of validation rows
-            that were not used for the fit, and `none` for the other tasks.
+            predictions of amounts by a factor. `none`: changes nothing. `auto`: chooses
+            `platt` for a task if that lowers the loss of validation rows that were not
+            used for the fit, else `none`.
         compile: whether XLA compiles the steps; `auto` compiles if the run is long
             enough to make up for the time of compilation.
         precision: number type in which the layers compute: `float32` or `bfloat16`;
@@ -67,9 +68,9 @@ class Trainer(Options):
     batch_size: Literal["auto"] | Count
     patience: Literal["auto"] | Count | None
     monitor: str
-    # A saved configuration without this key is of a run without an average.
+    # Configurations that were saved without this key are of runs without an average.
     ema_decay: FractionBelowOne = 0.0
-    # A saved configuration without this key is of a run whose biases began at 0.
+    # Configurations that were saved without this key are of runs with biases of 0.
     initial_bias: Literal["labels", "zeros"] = "zeros"
     calibration: Literal["auto", "none", "temperature", "platt"]
     compile: Literal["auto"] | bool

@@ -120,7 +120,7 @@ def known_siblings(key: str, values: dict[Any, Any]) -> tuple[str, list[str]]:
             break
         siblings = siblings[section]
         parents.append(section)
-    # If only the schema lacks the unknown key, the configuration holds it.
+    # The unknown key itself is left out: if only the schema lacks it, `values` hold it.
     names = [str(k) for k in siblings if k != name or parents != sections]
     if parents[:1] == ["dataset"]:
         # Most keys of a data set can be left out of the configuration.

@@ -130,5 +130,6 @@ class Parser(argparse.ArgumentParser):
         if unknown := re.search("unrecognized arguments: ([^ =]+)", message):
             # The usage contains all flags, including the flags of argument groups.
             flags = re.findall(r"--[\w-]+", self.format_usage())
-            hint = suggest(unknown[1], flags, cutoff=0.75)  # `--label` is not `--name`
+            # With a lower cutoff, `--name` would be suggested for `--label`.
+            hint = suggest(unknown[1], flags, cutoff=0.75)
         raise ConfigError(f"{message}{hint}; see {self.prog} --help")

@@ -66,7 +66,7 @@ def locked_file(path: Path) -> IO[str] | None:
 
 
 def is_still_at(path: Path, file: IO[str]) -> bool:
-    """Whether an open file is at its path still, neither removed nor replaced."""
+    """Whether a path still leads to an open file, so nobody has removed the file."""
     try:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
     except FileNotFoundError:
