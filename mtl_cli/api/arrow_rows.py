@@ -61,9 +61,9 @@ class FrameTable:
             fix = "give all its cells one type"
             raise DataError(f"{self.method}: {reason}; {fix}") from None
         except (TypeError, ValueError, OverflowError) as error:
-            # These errors do not name the column. They come, for instance, from a
-            # sparse column, or from whole numbers above 2^64. So each column is
-            # converted alone: the call for the wrong column raises the error below.
+            # Such an error, for instance about a sparse column or whole numbers above
+            # 2^64, does not name the column. So each column is converted alone: the
+            # call for the wrong column raises the error below.
             if len(columns) > 1:
                 for column in columns:
                     self.select([column])

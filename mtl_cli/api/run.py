@@ -33,6 +33,7 @@ class Run:
     folder: Path
 
     def __init__(self, folder: "str | PathLike[str]") -> None:
+        # A frozen dataclass does not allow `self.folder = ...`.
         object.__setattr__(self, "folder", Path(folder).resolve())
 
     def __fspath__(self) -> str:

@@ -1,7 +1,8 @@
 """Finds the weighted mean of the tasks' gradients that minimises an objective.
 
-The weights of the mean are called shares here. They are 0 or more and sum to 1; the set
-of all such shares is the simplex. Letters in shapes: T is the number of tasks.
+The weights of the mean are called shares here. All shares are 0 or more, and their sum
+is 1; the set of such shares is called the simplex. Letters in shapes: T is the number
+of tasks.
 """
 
 from mtl_cli.core.tensors import Tensor

@@ -20,10 +20,9 @@ class GradNorm(Balancing):
 
     L_t is the loss of task t, omega_t the key `weight` of the task, and L_t(0) the loss
     in the first batch with rows of the task. mean_s is the mean over the tasks whose
-    gradient is not 0. W is one kernel of the network, of which only the shared entries
-    count (see `Balancing`): the kernel that the largest number of tasks trains, and
-    among several such kernels the last one in the network. If no kernel has shared
-    entries, W is all variables.
+    gradient is not 0. W is the kernel that the largest number of tasks trains, and
+    among several such kernels the last one in the network. Only the shared entries of W
+    count (see `Balancing`). If no kernel has shared entries, W is all variables.
 
     w_t starts at 1, and Adam trains w_t. Tasks without rows in the batch keep their
     weights. The weights of all other tasks are scaled after each step, so that the sum

@@ -41,8 +41,8 @@ def restrict_files() -> None:
     Configs outside of the search path and configs that are too large are refused.
     Groups below a symbolic link and unprintable names are not listed.
     """
-    # The first call of `instance` registers Hydra's classes. It must come before the
-    # changes below, which it would undo.
+    # The first call of `instance` registers Hydra's classes anew. A later first call
+    # would undo the changes below.
     Plugins.instance()
     # Methods of Hydra's own class are replaced. A subclass cannot be registered in its
     # place: child processes of some launchers register Hydra's class again, and Hydra
@@ -58,8 +58,8 @@ def load_confined(
 ) -> ConfigResult | None:
     """Loads a config as Hydra does, but only from the folders of the search path.
 
-    This holds wherever the config is named: on the command line, in a defaults list or
-    in a swept value. A config may not place another config in Hydra's own section.
+    The config may be named on the command line, in a defaults list or in a swept value.
+    A config may not place another config in Hydra's own section.
     """
     if config_path.startswith("/") or ".." in config_path.split("/"):
         raise ConfigError(

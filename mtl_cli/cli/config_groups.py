@@ -48,8 +48,8 @@ def is_group(name: str) -> bool:
     return bool(name) and any(isdir(folder / name) for folder in config_folders())
 
 
-def option_names(group: str, pattern: str = "*.yaml") -> list[str]:
-    """Returns the names of the options that the files of a config group define.
+def options_of_group(group: str, pattern: str = "*.yaml") -> list[str]:
+    """Returns the names of the options in a config group: one option per YAML file.
 
     An option in a subfolder of the group has the name FOLDER/NAME.
     """

@@ -51,8 +51,8 @@ PLUGIN_GROUPS = ("hydra/launcher", "hydra/sweeper", "hydra/sweeper/sampler")
 WRITTEN_BY_HYDRA = ("runtime", "overrides", "job.override_dirname")
 # Keys that need not hold trusted or plain values. Search spaces have their own check.
 SKIPPED_PREFIXES = tuple(f"{key}." for key in (*WRITTEN_BY_HYDRA, *SEARCH_SPACES))
-# Settings that mtl-cli or Hydra adds to most command lines. They are not passed to
-# `trusted_sections`, so that its cached result serves all jobs of a process.
+# Settings that mtl-cli or Hydra adds to most command lines. `trusted_sections` does not
+# get these settings, so that its cached result serves all jobs of a process.
 ADDED_SETTINGS = ("hydra.job.name=", "hydra.mode=")
 
 

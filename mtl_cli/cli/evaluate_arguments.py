@@ -79,7 +79,7 @@ def check_options(options: argparse.Namespace, is_sweep: bool) -> None:
     if is_sweep:
         check_table_of_sweep(options)
     if options.repeats is not None and not options.importance:
-        raise ConfigError("--repeats: add --importance, which it belongs to")
+        raise ConfigError("--repeats: has no effect alone; add --importance")
     if options.output is not None and not is_sweep:
         raise ConfigError(
             f"-o: {options.run} is not a sweep; write files with --json or --html"

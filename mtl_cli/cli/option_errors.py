@@ -5,7 +5,7 @@ from pathlib import Path
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import MissingConfigException
 
-from mtl_cli.cli.config_groups import is_group, option_names
+from mtl_cli.cli.config_groups import is_group, options_of_group
 from mtl_cli.config.json_schema import GROUPS_OF_CLASSES
 from mtl_cli.core.errors import first_line, suggest
 from mtl_cli.core.option_classes import suggest_option
@@ -32,7 +32,7 @@ def no_option_name_message(settings: list[str]) -> str:
         is_choice = ("/" in group or is_group(group)) and not override.is_delete()
         if is_choice and (value is None or isinstance(value, int | float | dict)):
             wrong = override.get_value_element_as_str()
-            options = ", ".join(option_names(group))
+            options = ", ".join(options_of_group(group))
             known_options = f": {options}" if options else ""
             return (
                 f"{group}: {wrong} is not the name of an option; leave the setting "
@@ -52,7 +52,7 @@ def unknown_option_message(error: MissingConfigException) -> str:
     if (group, option) in EXTRA_OF_OPTION:
         extra = EXTRA_OF_OPTION[group, option]
         return f"{group}={option} needs a package: pip install 'mtl-cli[{extra}]'"
-    options = option_names(group)
+    options = options_of_group(group)
     if not options:
         return unknown_path_message(path) or first_line(error)
     # If plugins can add options to the group, the hint may also name `--plugins`.
@@ -71,7 +71,7 @@ def unknown_path_message(path: str) -> str:
     Returns "" if the group does not exist either.
     """
     group, _, option = path.partition("/")
-    options = option_names(group, "**/*.yaml")
+    options = options_of_group(group, "**/*.yaml")
     similar = [name for name in options if Path(name).name == Path(option).stem]
     hint = f"; did you mean {similar[0]}?" if similar else ""
     return missing_option_message(group, option, options, hint) if options else ""

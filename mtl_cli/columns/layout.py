@@ -129,7 +129,7 @@ def join_blocks(
     """Makes the inputs of the network: puts the matrices of features side by side.
 
     Args:
-        blocks: for each feature, the values of its columns: {input of the network:
+        blocks: the values of one feature after another, each as {input of the network:
             (rows, width)}.
         join: a function that puts matrices side by side, and converts them to a type of
             `INPUT_TYPES`.

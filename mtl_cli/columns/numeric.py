@@ -26,7 +26,7 @@ class CellError(RowError):
         row: see `RowError`.
         fault: what is wrong with the cell, such as "holds inf, not a finite number".
         fix: what the user can do about the cell.
-        count_text: how many cells are wrong, such as "3 such rows"; "" if unknown.
+        count_text: the number of wrong cells, such as "3 such rows"; "" if unknown.
     """
 
     def __init__(

@@ -64,8 +64,8 @@ def compare_lines(runs: list[Run], question: Question) -> list[DatasetComparison
             continue
         for task in comparison.tasks:
             comparison.warnings += add_day_tests(task, comparison, rows_of_run)
-        # The jobs of a sweep may all start from one earlier run. They look like lines
-        # of a single day, and are not compared over days.
+        # If the jobs of a sweep start from one earlier run, each job looks like a line
+        # of a single day. Such jobs are not compared over days.
         if any(d.day_count > 1 for t in comparison.tasks for d in t.all_differences):
             comparisons.append(comparison)
     return comparisons
@@ -138,7 +138,7 @@ def remove_spread_and_counts(score: Score) -> None:
     if score.interval is not None:
         # The spread of the scores of one line over days says nothing about differences.
         score.interval = score.interval._replace(half_width=None)
-    # `score_of` has taken the counts of the first day, which do not hold for all days.
+    # The score holds the counts of the first day. Other days have other rows.
     score.num_rows, score.num_positives = None, None
 
 

@@ -17,7 +17,7 @@ EVALUATIONS = "evaluations.json"  # the file that marks a folder of `mtl-evaluat
 
 @dataclass
 class FoundFolders:
-    """What `find_folders` has found at and below a folder.
+    """The result of `find_folders`: the folders at and below a folder.
 
     Attributes:
         runs: the run folders, including the run folders of the jobs of sweeps.

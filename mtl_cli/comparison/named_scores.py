@@ -42,9 +42,9 @@ def differences_to_baseline(
                 continue  # an output that the baseline does not have
             for score in task.scores:
                 difference = score.differences.get("baseline")
-                if difference is not None and not is_twin_of_other_scenario(
-                    difference.configuration, name
-                ):
+                if difference is None:
+                    continue
+                if not is_twin_of_other_scenario(score.configuration, name):
                     differences[name].append(difference)
     return dict(differences)
 

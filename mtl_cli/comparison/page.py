@@ -180,8 +180,9 @@ def median_facts(configuration: Configuration) -> list[str]:
 def verdict_class(difference: Difference) -> str:
     """Returns the CSS class of a difference.
 
-    For a real difference, the class is the verdict, such as `better`. It is `uncertain`
-    if more seeds, days or rows could show a real difference, and `none` otherwise.
+    For a real difference, the class is the verdict, such as `better`. Otherwise the
+    class is `uncertain` if more seeds, days or rows could show a real difference, or
+    else `none`.
     """
     if difference.real:
         return difference.verdict

@@ -104,6 +104,7 @@ class TaskPredictions:
     def __init__(self, task: Task, files: PredictionFiles) -> None:
         self.task = task
         self.files = files
+        # A cache of this object: `@cache` on a method would keep all objects alive.
         self.read = cache(self._read)
         self.of_scenario = cache(self._of_scenario)
 
@@ -144,7 +145,7 @@ def add_tests_of_task(
     """
     predictions = TaskPredictions(task, files)
     reasons: dict[str, None] = {}  # each reason once, in order
-    # Single-scenario twins are not in `task.scores`. They are read in any case.
+    # Single-scenario twins are not in `task.scores`, so they never count as not read.
     not_read = {score.configuration for score in task.scores} - set(tested)
     for on_rows in (task, *task.scenarios):
         for difference in on_rows.all_differences:

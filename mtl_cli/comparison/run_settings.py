@@ -70,8 +70,8 @@ def compared_settings(config: object) -> dict[str, str]:
 def num_characters(value: object, key_length: int = 0) -> int:
     """Estimates how many characters `flatten` and `as_text` make of a value.
 
-    `key_length` is the number of characters of the value's dotted key, which `flatten`
-    repeats for each value below the key.
+    `key_length` is the number of characters of the value's dotted key. `flatten`
+    repeats the key for each value below it.
     """
     if isinstance(value, dict):
         lengths = (

@@ -125,8 +125,10 @@ class Config(Options):
             )
 
     def _check_features(self) -> None:
-        features_by_key = {"start_from.refit": self.start_from.refit}
-        features_by_key["encoder.domain_features"] = self.encoder.domain_features
+        features_by_key = {
+            "start_from.refit": self.start_from.refit,
+            "encoder.domain_features": self.encoder.domain_features,
+        }
         for option in (self.model, self.model.towers_option):
             for key, features in option.named_features().items():
                 features_by_key[f"model.{key}"] = features

@@ -42,8 +42,8 @@ def replacing(
     """Yields a temporary path to write to; the written file then becomes the target.
 
     The temporary path has the target's suffix, since some writers choose a format by
-    the suffix. It contains the process id, so that two commands that write one target
-    do not write into the same temporary file.
+    the suffix. The path also contains the process id, so that two commands that write
+    one target do not write into the same temporary file.
 
     Args:
         target: the file to write.

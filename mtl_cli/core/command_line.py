@@ -1,4 +1,4 @@
-"""What all commands except `mtl-train` share: parser, flags and exit codes."""
+"""The parser, flags and exit codes that all commands except `mtl-train` share."""
 
 import argparse
 import errno

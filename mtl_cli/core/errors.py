@@ -55,7 +55,7 @@ class RowError(DataError):
     """A cell of an input table does not fit the configuration.
 
     Args:
-        message_start: where the cell is: the key, or the file and the column.
+        message_start: the key, or the file and the column, that holds the cell.
         row: the index of the row, from 0. The message counts rows from 1.
         problem: what is wrong with the cell, and what the user can do.
     """

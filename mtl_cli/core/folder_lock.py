@@ -47,7 +47,7 @@ def locked_file(path: Path) -> IO[str] | None:
 
     Another process may remove the file (`RunFolder.release`) after it was opened here
     and before it is locked. A lock on a removed file keeps nobody out, because other
-    processes make and lock a new file. Then the loop opens and locks the new file.
+    processes make and lock a new file. In this case, the new file is opened and locked.
     """
     for _ in range(MAX_ATTEMPTS):
         file = open_lock_file(path)
