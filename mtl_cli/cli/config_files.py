@@ -27,7 +27,7 @@ from mtl_cli.core.other_files import read_text
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.core.yaml_limits import MAX_YAML_BYTES, check_yaml
 
-USER_CONF = "mtl-user"  # the provider of the user's `./conf` in the search path
+USER_CONF = "mtl-user"  # the name of the user's `./conf` in Hydra's search path
 ADVICE_ON_FOLDER = "name the file's folder on the command line: --config-dir FOLDER"
 # A package that places a config in Hydra's own section.
 HYDRA_PACKAGE = re.compile(r"(_global_\.)?hydra(\.|$)")

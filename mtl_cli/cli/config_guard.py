@@ -34,6 +34,7 @@ from mtl_cli.core.yaml_limits import limited_reading
 
 HYDRA_CONFIG = "hydra/config"  # the file of Hydra's own defaults
 COMPOSED_SETTINGS = "composed of: "  # the start of the note that `noted_settings` adds
+# The only callback of Hydra that a configuration keeps.
 START_OF_SWEEP = "mtl_cli.sweep.start_of_sweep.StartOfSweep"
 # A file may set two kinds of keys of Hydra's section: search spaces, and keys with a
 # plain value.
@@ -59,7 +60,7 @@ ADDED_SETTINGS = ("hydra.job.name=", "hydra.mode=")
 def compose_checked(
     compose: Callable[..., DictConfig], loader: ConfigLoaderImpl, **arguments: Any
 ) -> DictConfig:
-    """Composes and checks a configuration, and leaves our callback as the only one.
+    """Composes and checks a configuration, and removes all callbacks but mtl-cli's.
 
     A callback of Hydra would check too late: Hydra first builds the callbacks from the
     classes that the configuration names.

@@ -80,7 +80,10 @@ def ramp_edges(x: Floats, cuts: Sequence[float]) -> dict[str, float]:
 
 
 def starts_and_widths(learnt: Mapping[str, Any]) -> tuple[Floats, Floats]:
-    """Returns the lower edge and the width of each bucket, (buckets,)."""
+    """Returns the lower edge and the width of each bucket, (buckets,).
+
+    `learnt` is as in `ramps`.
+    """
     edges = np.array([learnt["low"], *learnt["cuts"], learnt["high"]])
     widths = np.diff(edges)
     widths[widths == 0] = 1  # ramps divide by the width

@@ -87,7 +87,7 @@ def comparison_of_lines(
     set_names(lines, keys)
     try:
         baseline, reason = choose_baseline(lines, keys, question.baseline)
-    except ConfigError:
+    except ConfigError:  # the requested baseline is no line
         baseline, reason = choose_baseline(lines, keys, None)
     try:
         tasks = scored_tasks(lines, question.split, question.metric, question.tasks)
@@ -196,6 +196,7 @@ def common_days(
         first, second = (Configuration(run.settings, [run]) for run in pair)
         if first_counts == second_counts and same_rows(first, second, split):
             days.append(day)
+    # A later day takes the place of an earlier day with the same rows.
     last_days = {rows_of_run[score.configuration.runs[day].path]: day for day in days}
     if len(last_days) == 1:
         return days, True

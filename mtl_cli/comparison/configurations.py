@@ -89,7 +89,7 @@ def group_runs(runs: list[Run]) -> list[Configuration]:
 
 
 def differing_keys(configurations: list[Configuration]) -> list[str]:
-    """Returns the keys of the settings that differ between configurations.
+    """Returns the dotted keys whose values differ between configurations.
 
     A key such as `model.num_experts` counts only if it differs between configurations
     of the same `model.name`: different models have different keys anyway. The same rule

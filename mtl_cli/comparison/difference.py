@@ -140,8 +140,9 @@ def set_verdicts(differences: Sequence[Difference], direction: int) -> None:
 
     The p-values of the seed tests are corrected for the number of seed tests (Holm),
     and the p-values of the row tests for the number of row tests. Two configurations
-    may be compared twice, such as the baseline with its single-task twin. Both
-    differences then have one test and one verdict.
+    may be compared twice: if the twin of the baseline is X, there is the difference of
+    X to the baseline, and of the baseline to X. Both then have one test and one
+    verdict.
 
     A difference is real if the corrected p-value of its seed test is below
     `SIGNIFICANCE_LEVEL` and, if there is a row test, the corrected p-value of the row

@@ -119,7 +119,7 @@ class Checks:
         )
 
     def failures(self, folders: list[str]) -> list[str]:
-        """Returns one message for each configuration or run that fails a check.
+        """Returns a message for each check that a configuration or a run fails.
 
         An impossible check counts as failed: the configuration has no score, is not
         compared with the baseline, or the tests cannot tell whether it is worse. There
@@ -160,7 +160,7 @@ class Checks:
         """Yields a text for each configuration and damaged run that is not compared."""
         _, twins = split_single_scenario(self.configurations)
         for configuration in self.configurations:
-            is_compared = self.compared_runs.intersection(configuration.folders)
+            is_compared = not self.compared_runs.isdisjoint(configuration.folders)
             if is_compared or configuration in twins:
                 continue
             states = dict.fromkeys(

@@ -37,11 +37,11 @@ class CachedColumns(NamedTuple):
 class PredictionFiles:
     """Reads columns of predictions.
 
-    Opening a file takes time in proportion to its number of columns, and each task has
-    two columns. If a file were opened once for each task, the time would grow with the
-    square of the number of tasks. Therefore only the first read of a file is limited to
-    the requested columns. Each further read also gets the columns that follow, which
-    the next tasks will request, and keeps them in a cache.
+    The first read of a file gets only the requested columns. Each further read also
+    gets the columns that follow, which the next tasks will request, and keeps them in a
+    cache. Without the cache, each task would open the file again. Opening takes time in
+    proportion to the number of columns, so the total time would grow with the square of
+    the number of tasks.
     """
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ from mtl_cli.core.errors import comma_list
 from mtl_cli.runs.text_tables import p_value_text
 
 # {verdict: its words in a sentence}. These verdicts are for two lines, or for single
-# runs of lines.
+# runs of lines, see `Verdict`.
 RELATIONS = {Verdict.AHEAD: "ahead of", Verdict.BEHIND: "behind"}
 MAX_SENTENCES = 10  # the largest number of sentences of one kind about a task
 # {verdict on the difference to a twin: the verb of its sentence}.

@@ -104,7 +104,7 @@ def seed_warnings(scored: list[Configuration]) -> list[str]:
     """Warns if configurations have few seeds, or different seeds."""
     texts = []
     scored = [c for c in scored if not c.is_ensemble]  # An ensemble is one model.
-    # A single run of a line is one model, too, see `Difference.is_of_models`.
+    # A single run of a line (see `lines`) is one model, too.
     retrained = [c for c in scored if not (c.is_in_line and len(c.runs) == 1)]
     few = [f"{c.name} ({len(c.runs)})" for c in retrained if len(c.runs) < MIN_SEEDS]
     if few:

@@ -28,6 +28,7 @@ from mtl_cli.trackers.base import Tracker
 Schema = dict[str, Any]
 
 SCHEMA_FOLDER = Path(__file__).with_name("schemas")
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 # {config group: (folder of its options in `mtl_cli`, base class of the options)}
 AXIS_OF_GROUP: dict[str, tuple[str, type[Options]]] = {
     "balancing": ("balancing", Balancing),
@@ -65,7 +66,7 @@ def option_classes(group: str) -> dict[str, type[Options]]:
 
 
 def option_key(group: str) -> str:
-    """Returns the key that chooses the class of a config group's section."""
+    """Returns the key by which the section of a config group chooses its class."""
     return "generator" if group == "dataset" else "name"
 
 
@@ -77,27 +78,28 @@ def group_schema(group: str, partial: bool = False) -> Schema:
     """
     definitions: Schema = {}
     schemas = []
-    for name, option in option_classes(group).items():
-        schema = option_schema(group, name, option, partial)
+    for name, cls in option_classes(group).items():
+        schema = option_schema(group, name, cls, partial)
         definitions.update(schema.pop("$defs", {}))
         schemas.append(schema)
     return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$schema": DIALECT,
         "title": f"conf/{group}/*.yaml",
         **(schemas[0] if len(schemas) == 1 else {"anyOf": schemas}),
         "$defs": definitions,
     }
 
 
-def option_schema(
-    group: str, name: str, option: type[Options], partial: bool
-) -> Schema:
+def option_schema(group: str, name: str, cls: type[Options], partial: bool) -> Schema:
     """Returns the schema of the files of one option.
 
-    The option `name` has the class `option`, see `option_classes`. With `partial`, all
-    keys may be left out, see `group_schema`.
+    Args:
+        group: the config group.
+        name: the name of the option; "" for files that name no option.
+        cls: the class of the option.
+        partial: whether all keys may be left out, see `group_schema`.
     """
-    schema = class_schema(option)
+    schema = class_schema(cls)
     keys = schema["properties"]
     if name:
         keys[option_key(group)] = {"const": name}
@@ -107,6 +109,7 @@ def option_schema(
     for key in defaults.keys() & keys.keys() - {option_key(group)}:
         keys[key]["default"] = defaults[key]
     keys["defaults"] = DEFAULTS
+    # These keys need not be in the file.
     keys_set_elsewhere = set(values_in_file("config.yaml").get(group) or {})
     if group == "dataset" and name:
         keys_set_elsewhere.add("features")  # a generator declares the features
@@ -158,16 +161,16 @@ def run_schema() -> Schema:
     for name in ("Trainer", "CompareOptions", "SweepOptions"):
         definitions.get(name, {}).pop("required", None)
     return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$schema": DIALECT,
         **schema,
         "title": "conf/experiment/*.yaml and conf/sweep/*.yaml",
         "$defs": definitions,
     }
 
 
-def class_schema(option: type[Options]) -> Schema:
+def class_schema(cls: type[Options]) -> Schema:
     """Returns the schema of the keys that a class of options declares."""
-    schema = option.model_json_schema()
+    schema = cls.model_json_schema()
     definitions = schema.setdefault("$defs", {})
     for section in [schema, *definitions.values()]:
         docstring = str(section.get("description", ""))

@@ -48,7 +48,8 @@ class Config(Options):
             empty.
         repeats: number of seeds with which a sweep runs each job: `seed`, `seed` + 1,
             and so on.
-        compare: twins that a sweep adds for its jobs, to compare their models with.
+        compare: the twins that a sweep adds for each job, to compare the job with:
+            models of single tasks or of single scenarios.
         sweep: the keys for running the jobs of a sweep on a machine. A run folder does
             not save the keys `sweep`, `repeats` and `compare`, because the results of a
             run do not depend on them.
