@@ -18,7 +18,8 @@ from mtl_cli.core.secrets import mask_secrets
 def main(result_path: str, arguments: list[str]) -> NoReturn:
     """Runs a command line of `mtl-train`, and writes the outcome for the parent.
 
-    The JSON file `result_path` gets `failures`, and the run's `folder` or null.
+    The JSON file `result_path` gets {"failures": [...], "folder": PATH or null}. Each
+    failure has the fields of `Failure`. The folder is that of a run that has succeeded.
     """
     threading.Thread(target=stop_with_parent, daemon=True).start()
     sys.argv = [PROGRAM, *arguments]

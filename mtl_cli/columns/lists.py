@@ -131,7 +131,7 @@ def flatten_lists(
         if separator is not None:
             fix += f", or to text with {separator!r} between two values"
         elif is_text(lists.type):
-            fix += ", or train with the separator of the values in the key separator"
+            fix += ", or set separator to the text between values, and train again"
         raise DataError(
             f"feature {name}: needs lists, but the column holds {lists.type}; {fix}"
         )

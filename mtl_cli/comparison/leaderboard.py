@@ -41,7 +41,10 @@ def write_leaderboard(sweep: Path) -> Path:
 
 
 def run_row(run: Run, sweep: Path) -> dict[str, Any]:
-    """Returns the cells of a run: {heading: cell}."""
+    """Returns the cells of a run: {heading: cell}.
+
+    The settings that do not differ between the jobs have no column, see `csv_text`.
+    """
     return {
         **run.settings,
         **run.flat_scores(),

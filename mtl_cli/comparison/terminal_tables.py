@@ -32,7 +32,8 @@ def print_tables(comparison: DatasetComparison, console: Console) -> None:
     A table of one task that is still too wide is printed wider than the terminal, so
     that rich does not cut numbers.
     """
-    wide = console.options.update(max_width=10_000)  # a width that fits any table
+    # To measure a table, rich needs options that allow more width than the terminal.
+    wide = console.options.update(max_width=10_000)
     console_width = console.width
     tables = [rich_table(comparison, comparison.tasks)]
     if Measurement.get(console, wide, tables[0]).maximum > console_width:

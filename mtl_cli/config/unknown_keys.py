@@ -8,7 +8,7 @@ from mtl_cli.config.json_schema import AXIS_OF_GROUP, KINDS, option_classes, opt
 from mtl_cli.core.option_classes import option_class, option_names
 from mtl_cli.core.options import Options
 
-# Names that users know from other tools, and what they are called here.
+# {name that users know from other tools: the key of mtl-cli}
 KNOWN_ELSEWHERE = {
     **dict.fromkeys(
         ("loss_weights", "loss_weight", "task_weights"), "dataset.tasks.NAME.weight"
@@ -32,9 +32,9 @@ def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
     """
     section, _, name = key.rpartition(".")
     note = ""
-    if option := chosen_class(section, values):
+    if cls := chosen_class(section, values):
         # Unlike `model_fields`, the schema has the keys of heads, gates and towers too.
-        if name in option.model_json_schema()["properties"]:
+        if name in cls.model_json_schema()["properties"]:
             return (
                 f"{key}: the chosen YAML file of conf/{section} does not set this key; "
                 f"add the key to the file, or write +{key}=VALUE"
@@ -81,7 +81,7 @@ def chosen_class(section: str, values: dict[Any, Any]) -> type[Options] | None:
     """Returns the class of the option that a section of the configuration chooses.
 
     If the section names no known option, the base class is returned. The result is None
-    if the section is missing, or is not a config group whose options are classes.
+    if the section is missing, or is not in `AXIS_OF_GROUP`.
     """
     keys = values.get(section)
     if section not in AXIS_OF_GROUP or not isinstance(keys, dict):
@@ -92,17 +92,17 @@ def chosen_class(section: str, values: dict[Any, Any]) -> type[Options] | None:
 
 def own_keys(section: str, values: dict[Any, Any]) -> list[str]:
     """Returns the keys that the chosen option of a section adds to its base class."""
-    option = chosen_class(section, values)
-    if option is None:
+    cls = chosen_class(section, values)
+    if cls is None:
         return []
     _, base = AXIS_OF_GROUP[section]
-    return [key for key in option.model_fields if key not in base.model_fields]
+    return [key for key in cls.model_fields if key not in base.model_fields]
 
 
 def options_with_key(group: str, key: str) -> list[str]:
     """Returns the names of the options of a config group that have a key."""
     classes = option_classes(group)
-    return [name for name, option in classes.items() if key in option.model_fields]
+    return [name for name, cls in classes.items() if key in cls.model_fields]
 
 
 def known_siblings(key: str, values: dict[Any, Any]) -> tuple[str, list[str]]:

@@ -20,7 +20,6 @@ PLUGIN_HINT = "; the option of a plugin needs --plugins FOLDER"
 # A name that is less similar to a known option may well be the option of a plugin.
 PLUGIN_CUTOFF = 0.8
 
-
 Option = TypeVar("Option", bound=Options)
 
 
@@ -114,8 +113,8 @@ def checked_own_keys(
         selector: the key that chooses the option, for the message.
 
     Raises:
-        ValueError: if the value of such a key is not its default in any of the options
-            that have the key.
+        ValueError: if a key of other options has a value that is not its default in any
+            of them, so that the user expects an effect.
     """
     # The class is the base class if the section names no option: pydantic will report
     # that the name is missing.

@@ -546,8 +546,7 @@ COLUMNS = {
     "sequence_without_separator": (
         column(["1|2"]),
         "feature x: needs lists, but the column holds string; convert the column to "
-        "lists, or train with the separator of the values in the key separator "
-        "[{file}]",
+        "lists, or set separator to the text between values, and train again [{file}]",
         {"features": {"x": {"kind": "sequence", "max_length": 5}}},
     ),
     "nothing_where_columns_are_named": (
