@@ -36,7 +36,10 @@ class Comparison:
         self.warnings = [w for c in (*datasets, *lines) for w in c.warnings]
 
     def to_frame(self) -> "pd.DataFrame":
-        """Returns a table with one row per data set, configuration and task."""
+        """Returns a table with one row per data set, configuration and task.
+
+        The comparisons of lines are left out.
+        """
         import pandas as pd
 
         frames = [dataset.to_frame() for dataset in self.datasets]
@@ -44,6 +47,8 @@ class Comparison:
 
     def plot(self) -> "Figure":
         """Draws the mean of each configuration over its seeds, with its interval.
+
+        The comparisons of lines are left out.
 
         Returns: a figure of matplotlib with one panel for each task of each data set. A
             dotted line marks the mean of the baseline.
