@@ -5,21 +5,29 @@ A *single-task twin* has `model=single_task` and learns each task by itself. A
 configuration have at least one seed in common.
 """
 
+import json
 from collections import defaultdict
+from contextlib import suppress
+from typing import Any
 
 from mtl_cli.comparison.configurations import Configuration
+from mtl_cli.comparison.run_settings import as_text
+from mtl_cli.config.single_task_twin import SIZE_KEYS, bottom_units
+from mtl_cli.models.base import COMMON_KEYS
 
 # The setting of a single-scenario twin: the scenario on whose rows it is trained.
 ONLY_SCENARIO = "dataset.only_scenario"
 Twins = dict[Configuration, Configuration]  # {configuration: its twin}
+BOTTOM_UNITS = "model.bottom_units"
+MAX_SIZE_CHARACTERS = 1_000  # longer values are not read
 
 
 def single_task_twins(configurations: list[Configuration]) -> Twins:
     """Returns the single-task twin of each configuration that has one.
 
-    Outside `model`, a configuration and its twin have equal settings. If there are
-    several candidates, because single-task models of different sizes ran, the candidate
-    with the most settings in common is the twin.
+    Outside `model`, a configuration and its twin have equal settings. If several
+    single-task models ran, a model of the same size is preferred, and then the one that
+    differs in the fewest settings from the twin that `compare.single_task` trains.
     """
     single_task: defaultdict[frozenset[tuple[str, str]], list[Configuration]]
     single_task = defaultdict(list)  # {settings outside `model`: configurations}
@@ -30,17 +38,52 @@ def single_task_twins(configurations: list[Configuration]) -> Twins:
     for configuration in configurations:
         if configuration.model == "single_task":
             continue
-        settings = configuration.settings.items()
         candidates = [
             candidate
             for candidate in single_task[settings_outside_model(configuration)]
             if candidate.runs.keys() & configuration.runs.keys()
         ]
         if candidates:
-            twins[configuration] = max(
-                candidates, key=lambda c: len(settings & c.settings.items())
-            )
+            twins[configuration] = closest_twin(configuration, candidates)
     return twins
+
+
+def closest_twin(
+    configuration: Configuration, candidates: list[Configuration]
+) -> Configuration:
+    """Returns the candidate that is most like `expected_twin_settings`."""
+
+    def distance(candidate: Configuration) -> tuple[bool, int]:
+        keys = differing_keys(configuration, candidate)
+        return BOTTOM_UNITS in keys, len(keys)
+
+    return min(candidates, key=distance)
+
+
+def differing_keys(configuration: Configuration, twin: Configuration) -> dict[str, str]:
+    """Returns the part of `expected_twin_settings` that a single-task model lacks."""
+    expected = expected_twin_settings(configuration.settings)
+    return {k: value for k, value in expected.items() if twin.settings.get(k) != value}
+
+
+def expected_twin_settings(settings: dict[str, str]) -> dict[str, str]:
+    """Returns settings of the twin that `compare.single_task=true` would train.
+
+    Args:
+        settings: the settings of a configuration, see `compared_settings`.
+
+    Returns: {dotted key: value as text}, of the keys of `model` that the twin has.
+    """
+    common = (f"model.{key}" for key in sorted(COMMON_KEYS))
+    expected = {key: settings[key] for key in common if key in settings}
+    model: dict[str, Any] = {"name": settings.get("model.name")}
+    with suppress(ValueError, TypeError):  # a damaged run may hold any values
+        for key in SIZE_KEYS:
+            text = settings.get(f"model.{key}", "")
+            if 0 < len(text) <= MAX_SIZE_CHARACTERS:
+                model[key] = json.loads(text)
+        expected[BOTTOM_UNITS] = as_text(bottom_units(model))
+    return expected
 
 
 def settings_outside_model(configuration: Configuration) -> frozenset[tuple[str, str]]:

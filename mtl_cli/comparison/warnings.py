@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
-from mtl_cli.comparison.configurations import Configuration
+from mtl_cli.comparison.configurations import Configuration, short_form
 from mtl_cli.comparison.results import DatasetComparison, counted
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import split_settings
 from mtl_cli.comparison.task import Task
+from mtl_cli.comparison.twins import differing_keys, single_task_twins
 from mtl_cli.core.errors import comma_list, with_names
 
 MIN_SEEDS = 3  # configurations with fewer seeds get a warning
@@ -30,6 +31,7 @@ def warnings(
         *seed_warnings(scored),
         *repeated_run_warnings(scored),
         *data_and_code_warnings(comparison.baseline, scored),
+        *twin_warnings(scored),
         *task_warnings(comparison),
     ]
 
@@ -121,6 +123,23 @@ def seed_warnings(scored: list[Configuration]) -> list[str]:
             "all seeds if they share fewer than two"
         )
     return texts
+
+
+def twin_warnings(scored: list[Configuration]) -> list[str]:
+    """Names the configurations whose single-task twin is no exact twin."""
+    names = []
+    for configuration, twin in single_task_twins(scored).items():
+        differences = [
+            f"{short_form(key)}={twin.settings.get(key, 'unknown')}, not {value}"
+            for key, value in differing_keys(configuration, twin).items()
+        ]
+        if differences:
+            names.append(f"{configuration.name} ({comma_list(differences)})")
+    return with_names(
+        "the single-task model that these configurations are compared with differs in "
+        "more than its sharing; compare.single_task=true trains exact twins",
+        names,
+    )
 
 
 def data_and_code_warnings(

@@ -17,6 +17,7 @@ from mtl_cli.core.errors import (
     not_utf8_message,
     shown,
     suggest,
+    warn_in_one_line,
 )
 from mtl_cli.core.paths import check_current_folder
 from mtl_cli.core.signals import Stopped
@@ -41,6 +42,7 @@ def run_command(
         signal, 141 for a closed output.
     """
     prepare_streams()
+    warn_in_one_line()
     signals.install()
     try:
         check_current_folder()

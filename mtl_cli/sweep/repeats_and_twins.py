@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from omegaconf import OmegaConf
 
 from mtl_cli.config.overrides import quoted, value_text, with_add_prefix
-from mtl_cli.core.options import MAX_PARTS
+from mtl_cli.config.single_task_twin import bottom_units
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.models.base import COMMON_KEYS
 from mtl_cli.sweep.folder_names import without_signs
@@ -109,22 +109,3 @@ def single_scenario_twin(variant: Variant, scenario: str | int) -> Variant:
     dataset = values["dataset"] | {"only_scenario": str(scenario)}
     setting = with_add_prefix(f"dataset.only_scenario={quoted(str(scenario))}")
     return Variant(values | {"dataset": dataset}, [*settings, setting], choices)
-
-
-def bottom_units(model: dict[str, Any]) -> list[int]:
-    """Returns the widths of the hidden layers between one task's input and tower.
-
-    >>> bottom_units({"name": "ple", "num_levels": 2, "expert_units": [64, 32]})
-    [64, 32, 64, 32]
-    >>> bottom_units({"name": "shared_bottom", "bottom_units": [128]})
-    [128]
-    """
-    units = model.get("expert_units") or model.get("network_units")
-    if not units:
-        return list(model.get("bottom_units", []))
-    below = []
-    if "star_units" in model:  # M3oE has a network below its experts
-        below = [model["star_units"], *model["bottom_units"]]
-    num_levels = 2 if model["name"] == "home" else int(model.get("num_levels", 1))
-    num_levels = min(num_levels, MAX_PARTS)  # the job itself refuses a larger number
-    return below + list(units) * num_levels

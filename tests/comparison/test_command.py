@@ -239,6 +239,41 @@ def test_single_task_twin_equals_all_settings_outside_the_model(
     assert difference == pytest.approx(0.1)
 
 
+def test_single_task_twin_is_as_large_as_its_model(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each model has a twin of its own; the largest twin is the worst."""
+    experts = {"model__expert_units": [8]}
+    models: dict[str, Any] = {
+        "mmoe": experts,
+        "ple": experts | {"model__num_levels": 2},
+        "m3oe": experts | {"model__star_units": 4, "model__bottom_units": []},
+    }
+    twins = {"[8]": 0.6, "[8,8]": 0.5, "[9]": 0.4}
+    for seed in (1, 2):
+        noise = seed / 1000
+        for units, value in twins.items():
+            keys = {"model__bottom_units": json.loads(units)}
+            scores = {"test": {"click": auc(value + noise)}}
+            folder = tmp_path / f"single{units}{seed}"
+            write_run(folder, "single_task", seed, scores, **keys)
+        for model, keys in models.items():
+            scores = {"test": {"click": auc(0.8 + noise)}}
+            write_run(tmp_path / f"{model}{seed}", model, seed, scores, **keys)
+    comparison = compared(capsys, tmp_path)
+    gains = {
+        c["settings"]["model.name"]: c["tasks"]["click"]["to_single_task"]
+        for c in comparison["configurations"]
+    }
+    assert gains["mmoe"]["paired_difference"] == pytest.approx(0.2)
+    assert gains["ple"]["paired_difference"] == pytest.approx(0.3)
+    # No twin is as large as m3oe, which has a network below its experts.
+    (warning,) = (w for w in comparison["warnings"] if "exact twins" in w)
+    assert warning.endswith(
+        "exact twins: m3oe bottom_units=[] (bottom_units=[8,8], not [4,8])"
+    )
+
+
 def test_only_settings_that_differ_are_columns(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import warnings
 from pathlib import Path
 
 import pytest
@@ -121,3 +122,10 @@ def test_too_many_open_files_end_in_one_line(
 
     assert run_command("mtl-some", work) == 1
     assert capsys.readouterr().err.startswith("mtl-some: error: too many open files; ")
+
+
+def test_warning_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
+    assert run_command("mtl-some", lambda: 0) == 0
+    text = warnings.formatwarning("the disk\nis full", UserWarning, "cache.py", 88)
+    assert text == "warning: the disk is full\n"

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 from helpers.networks import config
 
+from mtl_cli.config.single_task_twin import bottom_units
 from mtl_cli.core.option_classes import option_names
 from mtl_cli.sweep.folder_names import job_name
-from mtl_cli.sweep.repeats_and_twins import Variant, bottom_units, repeats_and_twins
+from mtl_cli.sweep.repeats_and_twins import Variant, repeats_and_twins
 
 
 def composed(*settings: str, **values: Any) -> Variant:
