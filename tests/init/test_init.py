@@ -2,6 +2,8 @@
 
 import gzip
 import io
+import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -1015,20 +1017,21 @@ def zipped(text: str, compression: int = zipfile.ZIP_STORED) -> bytes:
     return stream.getvalue()
 
 
-@pytest.fixture
-def tables(tmp_path: Path) -> None:
-    """Writes the tables of `MISTAKES`."""
+@pytest.fixture(scope="module")
+def written_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the tables of `MISTAKES`."""
+    folder = tmp_path_factory.mktemp("tables")
     every = np.arange(ROWS)
     columns = shop() | {"ones": ["1" if i % 3 else "" for i in every], "void": ""}
     columns |= {"word": [f"w{i % 90}" for i in every], "unbought": 1 - columns["buy"]}
     columns["odd"] = ["n.a." if i == 5 else str(i % 90) for i in every]
-    write_csv(str(tmp_path / "shop.csv"), **columns)
+    write_csv(str(folder / "shop.csv"), **columns)
     click = [i % 2 for i in range(100)]
     table = pa.table({"click": click, "ad": [i // 2 % 7 for i in range(100)]})
-    pa.parquet.write_table(table, tmp_path / "part.parquet")
+    pa.parquet.write_table(table, folder / "part.parquet")
     latin = pa.array([b"caf\xe9"] * 100).view(pa.string())
-    pa.parquet.write_table(table.set_column(1, "ad", latin), tmp_path / "latin.parquet")
-    cut = (tmp_path / "part.parquet").read_bytes()[:-50]
+    pa.parquet.write_table(table.set_column(1, "ad", latin), folder / "latin.parquet")
+    cut = (folder / "part.parquet").read_bytes()[:-50]
     text = "click,ad\n" + "".join(f"{i % 2},{i % 7}\n" for i in range(100))
     words = [f"{'yes' if c else 'no'},{i // 2 % 7}" for i, c in enumerate(click)]
     files: dict[str, str | bytes] = {
@@ -1048,7 +1051,7 @@ def tables(tmp_path: Path) -> None:
         "table.csv.zip": zipped(text),
         "book.xlsx": zipped(text, zipfile.ZIP_DEFLATED),
         "zipped.csv": gzip.compress(text.encode()),
-        "part.csv": (tmp_path / "part.parquet").read_bytes(),
+        "part.csv": (folder / "part.parquet").read_bytes(),
         "name.csv": text.replace("ad", "caf\u00e9").encode("latin1"),
         "short.csv": "click,ad\n" + "1,2,3\n" * 100,
         "spaced.csv": text.replace(",", "::"),
@@ -1072,15 +1075,22 @@ def tables(tmp_path: Path) -> None:
         "dotted.csv": "click,ad\n" + "\n".join(words).replace("yes", "yes."),
         "conf/dataset/old.yaml": "",
     }
-    for folder in ("conf/dataset", "folder", "differing"):
-        (tmp_path / folder).mkdir(parents=True)
+    for name in ("conf/dataset", "folder", "differing"):
+        (folder / name).mkdir(parents=True)
     for path, content in files.items():
         data = content.encode() if isinstance(content, str) else content
-        (tmp_path / path).write_bytes(data)
-    pa.parquet.write_table(table, tmp_path / "differing/a.parquet")
-    pa.parquet.write_table(table.select(["ad"]), tmp_path / "differing/b.parquet")
+        (folder / path).write_bytes(data)
+    pa.parquet.write_table(table, folder / "differing/a.parquet")
+    pa.parquet.write_table(table.select(["ad"]), folder / "differing/b.parquet")
     twice = table.append_column("ad", table["ad"])
-    pa.parquet.write_table(twice, tmp_path / "twice.parquet")
+    pa.parquet.write_table(twice, folder / "twice.parquet")
+    return folder
+
+
+@pytest.fixture
+def tables(written_tables: Path, tmp_path: Path) -> None:
+    """Links the tables of `MISTAKES` into the folder of a test."""
+    shutil.copytree(written_tables, tmp_path, dirs_exist_ok=True, copy_function=os.link)
 
 
 def test_data_set_has_the_name_of_the_link_not_of_the_file_behind(
