@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+import tensorflow as tf
 from helpers.composition import composed
 from omegaconf import OmegaConf
 
@@ -97,7 +98,9 @@ def fitted_features(features: Any, table: pa.Table) -> FeatureSet:
     return fitter.finish()
 
 
-def run_in(folder: Path, config: Config, plots: bool = False) -> dict[str, Scores]:
+def run_in(
+    folder: Path, config: Config, plots: bool = False, eager: bool = False
+) -> dict[str, Scores]:
     """Runs a configuration as `mtl-train` does, in this process.
 
     Args:
@@ -105,11 +108,14 @@ def run_in(folder: Path, config: Config, plots: bool = False) -> dict[str, Score
         config: the configuration.
         plots: whether plots are drawn, which takes half a second. Otherwise their
             files are empty.
+        eager: whether TensorFlow traces no graphs, which is quicker for a few steps.
     """
     from mtl_cli.runs import report  # imports matplotlib, which makes folders
 
     run_folder = RunFolder(folder)
     console = Console(folder / "train.log")
+    was_eager = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(eager or was_eager)
     try:
         with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
             if not plots:
@@ -118,6 +124,7 @@ def run_in(folder: Path, config: Config, plots: bool = False) -> dict[str, Score
             warnings.filterwarnings("ignore", "__array__", DeprecationWarning)
             return run(config, run_folder, console, [])
     finally:
+        tf.config.run_functions_eagerly(was_eager)
         console.close()
         run_folder.release()
 

@@ -43,7 +43,7 @@ def chosen(folder: Path, *settings: str, **changes: Any) -> Any:
 
 def write_run(folder: Path, chosen: Any) -> Path:
     """Trains a run; writes what `mtl-train` adds to it."""
-    run_in(folder, chosen)
+    run_in(folder, chosen, eager=True)
     text = yaml.safe_dump(chosen.model_dump(mode="json"))
     (folder / "config.yaml").write_text(text)
     (folder / "status.json").write_text('{"status": "done", "seconds": 1.0}')

@@ -38,7 +38,7 @@ def runs(tmp_path_factory):
     test = parquet(folder, rows.slice(200), "test.parquet")
     dataset = values(train, FEATURES, TASKS, test=str(test))
     for name, more in (("with", {"scenario": "item"}), ("without", {})):
-        run_in(folder / name, config(dataset | more))
+        run_in(folder / name, config(dataset | more), eager=True)
     return folder / "with", folder / "without"
 
 
@@ -83,6 +83,7 @@ def test_evaluated_sweep_has_the_scores_of_scenarios(runs, tmp_path, monkeypatch
         pd.testing.assert_frame_equal(*frames, rtol=1e-5, check_categorical=False)
 
 
+@pytest.mark.slow
 def test_twin_of_one_scenario_is_evaluated_on_the_rows_of_this_scenario(
     runs, tmp_path, monkeypatch
 ):
@@ -91,7 +92,7 @@ def test_twin_of_one_scenario_is_evaluated_on_the_rows_of_this_scenario(
     keys = {"scenario": "item", "only_scenario": "item1"}
     test = folder / "test.parquet"
     dataset = values(folder / "train.parquet", FEATURES, TASKS, test=str(test))
-    own = run_in(tmp_path / "twin", config(dataset | keys))["test"]
+    own = run_in(tmp_path / "twin", config(dataset | keys), eager=True)["test"]
     evaluation = mtl_cli.load(tmp_path / "twin").evaluate(test)
     items = pd.read_parquet(test)["item"]
     assert evaluation.rows == own["click"]["rows"] == (items == "item1").sum()

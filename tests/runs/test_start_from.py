@@ -74,7 +74,7 @@ def days(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("days")
     files = {f"day{i}": parquet(folder, rows(i), f"day{i}.parquet") for i in (1, 2)}
     run = folder / "first"
-    run_in(run, chosen(files["day1"], test=str(files["day2"])))
+    run_in(run, chosen(files["day1"], test=str(files["day2"])), eager=True)
     (run / "status.json").write_text('{"status": "done"}')
     return files | {"run": run}
 
@@ -83,7 +83,7 @@ def started(days: dict[str, Path], folder: Path, *settings: str, **changes: Any)
     """Runs day 2, or the day `train`, after the run of day 1; returns its model."""
     train = days[changes.pop("train", "day2")]
     setting = f"start_from.run={days['run']}"
-    run_in(folder, chosen(train, setting, *settings, **changes))
+    run_in(folder, chosen(train, setting, *settings, **changes), eager=True)
     return saved_model.load(folder)
 
 
@@ -149,7 +149,7 @@ def test_dimension_chosen_by_auto_stays_until_another_is_asked_for(
     days: dict[str, Path], tmp_path: Path
 ) -> None:
     first = tmp_path / "first"
-    run_in(first, chosen(days["day1"], "encoder.embedding_dim=auto"))
+    run_in(first, chosen(days["day1"], "encoder.embedding_dim=auto"), eager=True)
     (first / "status.json").write_text('{"status": "done"}')
     days = days | {"run": first}
     dims = {}
@@ -170,7 +170,7 @@ def test_refit_lets_a_feature_learn_anew(days: dict[str, Path], tmp_path: Path) 
         days, tmp_path, STILL, "start_from.refit=[price,user,age]"
     ).features.learnt
     alone = days["run"].parent / "alone"
-    run_in(alone, chosen(days["day2"]))
+    run_in(alone, chosen(days["day2"]), eager=True)
     fresh = saved_model.load(alone).features.learnt
     for name in ("price", "user", "age"):
         assert refit[name] == fresh[name] != old.features.learnt[name]
@@ -219,7 +219,7 @@ def test_reset_parts_start_as_in_a_run_without_an_earlier_one(
     assert "start_from: fresh experts, as start_from.reset says" in (
         capsys.readouterr().out
     )
-    run_in(tmp_path / "b", chosen(days["day1"], STILL))
+    run_in(tmp_path / "b", chosen(days["day1"], STILL), eager=True)
     weights = [
         read_tensors(folder / "model" / "model.weights.h5")
         for folder in (tmp_path / "a", tmp_path / "b", days["run"])
@@ -298,13 +298,13 @@ def test_two_runs_of_two_steps_end_as_one_run_of_four(
     four, two, more, fresh = (
         tmp_path / name for name in ("four", "two", "more", "fresh")
     )
-    run_in(four, chosen(days["day1"], *settings, "trainer.epochs=4"))
-    run_in(two, chosen(days["day1"], *settings, "trainer.epochs=2"))
+    run_in(four, chosen(days["day1"], *settings, "trainer.epochs=4"), eager=True)
+    run_in(two, chosen(days["day1"], *settings, "trainer.epochs=2"), eager=True)
     (two / "status.json").write_text('{"status": "done"}')
     settings += ["trainer.epochs=2", f"start_from.run={two}"]
-    run_in(more, chosen(days["day1"], *settings))
+    run_in(more, chosen(days["day1"], *settings), eager=True)
     (two / "model" / "optimizer.npz").unlink()
-    run_in(fresh, chosen(days["day1"], *settings))
+    run_in(fresh, chosen(days["day1"], *settings), eager=True)
     whole, parts, without = (
         read_tensors(folder / "model" / "model.weights.h5")
         for folder in (four, more, fresh)
@@ -393,6 +393,7 @@ def test_damaged_models_are_refused(days: dict[str, Path], tmp_path: Path) -> No
     assert "optimizer.npz is damaged" in line
 
 
+@pytest.mark.slow
 def test_run_of_another_version_that_does_not_fit_is_named(
     days: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -461,7 +462,7 @@ def test_resumed_run_needs_no_earlier_run(
 ) -> None:
     run = copied(days, tmp_path)
     chosen_run = chosen(days["day2"], f"start_from.run={run}")
-    run_in(tmp_path / "new", chosen_run)
+    run_in(tmp_path / "new", chosen_run, eager=True)
     before = earlier_run.read(chosen_run, tmp_path / "new", is_resumed=False)
     shutil.rmtree(run)
     after = earlier_run.read(chosen_run, tmp_path / "new", is_resumed=True)
