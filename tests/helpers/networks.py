@@ -20,27 +20,24 @@ from mtl_cli.network.network import Network
 
 MODELS = sorted(path.stem for path in (conf_folder() / "model").glob("*.yaml"))
 ENCODERS = sorted(path.stem for path in (conf_folder() / "encoder").glob("*.yaml"))
-# The default suite has each model on one encoder, and each encoder; the slow suite has
-# all other pairs.
 QUICK_MODELS = ["shared_bottom", "mmoe", "single_task", "omoe", "cgc", "poso", "esmm"]
 OTHER_ENCODERS = [name for name in ENCODERS if name != "embedding"]
 ENCODER_OF = dict.fromkeys(MODELS, "embedding")
 ENCODER_OF |= dict(zip(QUICK_MODELS, OTHER_ENCODERS, strict=False))
 assert {*ENCODER_OF.values()} == {*ENCODERS}
 ALL_PAIRS = [(model, encoder) for model in MODELS for encoder in ENCODERS]
-PAIRS = slow_except([*ENCODER_OF.items()], ALL_PAIRS)
-# For tests that build several networks, or trace a training: the default suite has each
-# encoder once.
-QUICK_PAIRS = slow_except([(m, ENCODER_OF[m]) for m in QUICK_MODELS], ALL_PAIRS)
-# For tests that take seconds for each pair: the slow suite has each model once.
+# The default suite has each model on one encoder, and each encoder; the exhaustive
+# suite has all other pairs.
+PAIRS = slow_except([*ENCODER_OF.items()], ALL_PAIRS, pytest.mark.exhaustive)
+# For tests that build several networks: the default suite has two pairs, and the slow
+# suite each model once.
 FEW_PAIRS = [
     pytest.param(
         *pair.values,
         marks=pair.marks
-        if ENCODER_OF[pair.values[0]] == pair.values[1]
-        else pytest.mark.exhaustive,
+        or ([] if pair.values[0] in ("cgc", "mmoe") else pytest.mark.slow),
     )
-    for pair in QUICK_PAIRS
+    for pair in PAIRS
 ]
 
 # The models that read the scenario of a row, and the overrides that they need.

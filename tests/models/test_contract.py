@@ -16,8 +16,6 @@ from helpers.networks import (
     FEW_PAIRS,
     MODELS,
     PAIRS,
-    QUICK_MODELS,
-    QUICK_PAIRS,
     kernel_position,
     parallel_dense_layers,
 )
@@ -58,6 +56,8 @@ SMALL = [
     *["encoder.embedding_dim=4", "model.tower_units=[6]", "trainer.patience=null"],
     *["trainer.compile=false", "trainer.batch_size=64", "optimizer.learning_rate=0.02"],
 ]
+# tanh has slope everywhere; relu's may be 0 for all rows.
+WITH_SLOPE = ["model.activation=tanh", "encoder.deep_units=[6]"]
 
 # Which weights belong to one task alone, so that no other task's loss may reach them.
 # A new model says here what its paper cuts.
@@ -157,25 +157,21 @@ def network(data):
     @functools.cache
     def built(model, encoder, *overrides, tasks=3, seed=1):
         keras.utils.set_random_seed(seed)
-        chosen = config(model, encoder, *overrides, tasks=tasks)
+        chosen = config(model, encoder, *WITH_SLOPE, *overrides, tasks=tasks)
         return build(chosen, data.features.layout, data.labels)
 
     return built
 
 
-def marks_of_training(model, encoder, marks):
-    """The default suite trains two pairs, the slow suite each model once."""
-    if encoder != ENCODER_OF[model]:
-        return pytest.mark.exhaustive
-    return marks if model in ("mmoe", "cgc") else pytest.mark.slow
-
-
 # Of a fixture, so that all tests of a pair follow one another and share its training.
+# The default suite trains one pair, the slow suite each model once.
 TRAINED = [
     pytest.param(
-        p.values, id="-".join(p.values), marks=marks_of_training(*p.values, p.marks)
+        p.values,
+        id="-".join(p.values),
+        marks=pytest.mark.slow if p.values[0] == "mmoe" and not p.marks else p.marks,
     )
-    for p in QUICK_PAIRS
+    for p in FEW_PAIRS
 ]
 
 
@@ -191,7 +187,7 @@ def trained(request, data):
     options += ["model.batch_norm=true", "model.dropout=0.1"]
     if hasattr(config(model, encoder).model, "gate_units"):
         options += ["model.gate_units=[3]"]
-    # Tracing takes seconds. One pair of the default suite takes graphs, and in the
+    # Tracing takes seconds. One pair of the slow suite takes graphs, and in the
     # exhaustive suite each model and each encoder.
     traced = ENCODERS[(MODELS.index(model) + 1) % len(ENCODERS)]
     eager = encoder != traced and (model, encoder) != ("mmoe", ENCODER_OF["mmoe"])
@@ -232,7 +228,7 @@ def as_saved(chosen):
 
 @pytest.mark.parametrize(("model", "encoder"), PAIRS)
 def test_configuration_comes_back_from_json_as_it_was(model, encoder):
-    chosen = config(model, encoder)
+    chosen = config(model, encoder, *WITH_SLOPE)
     dumped = json.loads(json.dumps(chosen.model_dump(mode="json"), allow_nan=False))
     again = check(OmegaConf.create(dumped))
     assert again == as_saved(chosen)
@@ -292,15 +288,17 @@ def test_values_never_seen_and_missing_ones_have_finite_predictions(
         raw = raw.set_column(at, name, pa.array(cells))
     features = data.features.encode(raw)
     assert (features["ids"][:2] == 0).all()
-    for name, p in predict(network(model, encoder), features).items():
+    rows = {name: tf.constant(x) for name, x in features.items()}
+    for name, p in network(model, encoder).predictions(rows).items():
         assert np.isfinite(p).all(), name
 
 
-@pytest.mark.parametrize(("model", "encoder"), QUICK_PAIRS)
+@pytest.mark.parametrize(("model", "encoder"), FEW_PAIRS)
 def test_huge_numbers_and_logits_leave_predictions_and_losses_finite(
     model, encoder, network, data
 ):
-    net, features = network(model, encoder), rows_of(data)
+    relu = "model.activation=relu"  # tanh has no huge values
+    net, features = network(model, encoder, relu), rows_of(data)
     features["dense"][::2] = 1e6
     features["dense"][1::2] = -1e6
     tasks = config(model, encoder).chosen_tasks
@@ -330,7 +328,7 @@ def test_huge_numbers_and_logits_leave_predictions_and_losses_finite(
 # Numbers of tasks.
 
 
-@pytest.mark.parametrize("model", slow_except(QUICK_MODELS, MODELS))
+@pytest.mark.parametrize("model", slow_except(["esmm", "mmoe", "cgc"], MODELS))
 def test_one_task_is_enough_or_is_refused_in_words(model, network, data):
     if model == "esmm":
         with pytest.raises(ConfigError, match="esmm needs two tasks"):
@@ -439,8 +437,7 @@ def by_task(network, data):
 
     @functools.cache
     def computed(model, encoder):
-        # tanh has slope everywhere; relu's may be 0 for all rows.
-        net = network(model, encoder, "model.activation=tanh", "encoder.deep_units=[6]")
+        net = network(model, encoder)
         return net, gradients(net, rows_of(data), list(TASKS)[:3])
 
     return computed
@@ -473,7 +470,7 @@ def test_no_gradient_crosses_where_the_paper_cuts_it(model, by_task):
 # What goes wrong.
 
 
-@pytest.mark.parametrize("model", slow_except(["home", "mmoe"], MODELS))
+@pytest.mark.parametrize("model", slow_except(["mmoe"], MODELS))
 def test_weight_that_is_no_number_stops_the_run_in_one_line(model, data, request):
     if model != "shared_bottom":  # one model takes graphs, the others save the tracing
         request.addfinalizer(lambda: tf.config.run_functions_eagerly(False))

@@ -21,7 +21,7 @@ def titles(nodes: list[Node], indices: list[int]) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "model", slow_except([*networks.QUICK_MODELS, "ple"], networks.MODELS)
+    "model", slow_except(["mmoe", "ple", "single_task"], networks.MODELS)
 )
 def test_every_layer_with_weights_and_every_output_is_a_node(model: str) -> None:
     network = networks.network(f"model={model}").logits
@@ -35,7 +35,11 @@ def test_every_layer_with_weights_and_every_output_is_a_node(model: str) -> None
 
 
 @pytest.mark.parametrize(
-    "overrides", [("model=aitm",), ("model=single_task", "model.members=2")]
+    "overrides",
+    [
+        pytest.param(("model=aitm",), marks=pytest.mark.slow),
+        ("model=single_task", "model.members=2"),
+    ],
 )
 def test_each_call_of_a_layer_is_a_node_that_another_node_reads(
     overrides: tuple[str, ...],

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from helpers.networks import SCENARIO, config, features, network
+from helpers.slow import slow_except
 
 from mtl_cli.core.option_classes import option_names
 from mtl_cli.data.table import Table
@@ -46,7 +47,7 @@ def predictions_without_kernels(overrides: list[str], table: Table):
 
 
 @pytest.mark.parametrize("towers", option_names("towers"))
-@pytest.mark.parametrize("members", [1, 2])
+@pytest.mark.parametrize("members", slow_except([1], [1, 2]))
 def test_network_without_kernels_predicts_the_rates_of_the_labels(towers, members):
     overrides = [*SMALL, *SCENARIO, *PRIORS.get(towers, []), f"model.towers={towers}"]
     overrides += [f"model.members={members}", "model.tower_units=[6]"]

@@ -5,7 +5,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers.networks import MODELS, QUICK_MODELS, ROWS, SCENARIO, features, network
+from helpers.networks import MODELS, ROWS, SCENARIO, features, network
 from helpers.slow import slow_except
 
 from mtl_cli.layers.members import EnsembleInputs
@@ -40,7 +40,7 @@ def test_members_start_with_random_signs_of_one_input():
     assert 0.4 < (signs[0, 0] == signs[1, 0]).mean() < 0.6
 
 
-@pytest.mark.parametrize("model", slow_except(QUICK_MODELS, MODELS))
+@pytest.mark.parametrize("model", slow_except(["esmm", "mmoe"], MODELS))
 def test_prediction_is_the_mean_of_the_members_predictions(model):
     keras.utils.set_random_seed(1)
     built = network(f"model={model}", f"model.members={K}")
@@ -75,15 +75,23 @@ def give_weights_to_all_members(alone, built):
     [
         ["model=mmoe"],
         ["model=shared_bottom", "model.tower_units=[]"],
-        ["model=mmoe", "model.towers=dbmtl"],
-        ["model=shared_bottom", "model.towers=ppnet"],
-        ["model=shared_bottom", "model.towers=residual_flow"],
-        [
-            "model.towers=star",
-            "model=shared_bottom",
-            "model.auxiliary_units=[]",
-            *SCENARIO,
-        ],
+        pytest.param(["model=mmoe", "model.towers=dbmtl"], marks=pytest.mark.slow),
+        pytest.param(
+            ["model=shared_bottom", "model.towers=ppnet"], marks=pytest.mark.slow
+        ),
+        pytest.param(
+            ["model=shared_bottom", "model.towers=residual_flow"],
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            [
+                "model.towers=star",
+                "model=shared_bottom",
+                "model.auxiliary_units=[]",
+                *SCENARIO,
+            ],
+            marks=pytest.mark.slow,
+        ),
         ["model=shared_bottom", "model.towers=per_scenario", *SCENARIO],
     ],
     ids=lambda settings: " ".join(settings[:2]),

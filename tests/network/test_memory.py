@@ -2,12 +2,15 @@
 
 import pytest
 from helpers.networks import network
+from helpers.slow import slow_except
 
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.network import build
 
 
-@pytest.mark.parametrize("model", ["model=mmoe", "model=ple", "encoder=dcn"])
+@pytest.mark.parametrize(
+    "model", slow_except(["model=mmoe"], ["model=mmoe", "model=ple", "encoder=dcn"])
+)
 def test_network_needs_twice_the_bytes_of_its_weights(
     model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
