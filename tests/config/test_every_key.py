@@ -411,21 +411,26 @@ def change_of(key: str) -> Change | None:
     return None if pattern is None or key in TESTS else CHANGES[pattern]
 
 
-def stands_for_others(key: str) -> bool:
-    """Returns whether a key is changed here, and not on another model only.
-
-    The keys of heads, gates and towers are keys of every model. The models hand them
-    on: that they do so is seen on one model.
-    """
-    section, _, rest = key.partition(".")
-    option, _, name = rest.partition(".")
+def is_handed_on(key: str) -> bool:
+    """Returns whether models hand a key on to their heads, gates or towers."""
     axes: list[tuple[str, type[Options]]] = [
         ("heads", Heads),
         ("gates", Gate),
         ("towers", Towers),
     ]
-    handed_on = any(name in keys_of_options(axis, base) for axis, base in axes)
-    return section != "model" or option == "mmoe" or not handed_on
+    name = key.rpartition(".")[2]
+    return key.startswith("model.") and any(
+        name in keys_of_options(axis, base) for axis, base in axes
+    )
+
+
+def stands_for_others(key: str) -> bool:
+    """Returns whether a key is changed here, and not on another model only.
+
+    The keys of heads, gates and towers are keys of every model. That models hand them
+    on is seen on one model.
+    """
+    return key.startswith("model.mmoe.") or not is_handed_on(key)
 
 
 KEYS = keys_of_schema()
@@ -445,20 +450,32 @@ FIRST_OPTIONS = {
 def quick_keys() -> list[str]:
     """Returns the keys that the default suite changes: those that take no seconds.
 
-    A key that several options have is changed in one option.
+    A key that several options have is changed in one option. Of the keys of heads,
+    gates and towers, those that choose them are changed.
     """
 
     def is_preferred(key: str) -> bool:
         section, _, rest = key.partition(".")
         return rest.partition(".")[0] == FIRST_OPTIONS.get(section)
 
+    def is_quick(key: str) -> bool:
+        section, _, rest = key.partition(".")
+        option, _, name = rest.partition(".")
+        if section == "model":
+            chooses = name in ("gate", "heads", "towers")
+            return is_preferred(key) and (chooses or not is_handed_on(key))
+        if section == "optimizer":  # the others are tested in `tests/optimizers`
+            return name in ("lazy", "learning_rate", "schedule")
+        if section == "tasks":  # the others are tested in `tests/tasks`
+            return not option or is_preferred(key)
+        # A step of most balancing methods takes a second to trace or to solve.
+        return section != "balancing" and option != "autoint"
+
     quick: dict[tuple[str, str], str] = {}
     for key in sorted(CHANGED_KEYS, key=is_preferred, reverse=True):
         section, _, rest = key.partition(".")
         quick.setdefault((section, rest.rpartition(".")[2]), key)
-    # A step of most balancing methods takes a second to trace or to solve.
-    slow = ("balancing.", "model.home.", "model.m3oe.")
-    return [key for key in quick.values() if not key.startswith(slow)]
+    return [key for key in quick.values() if is_quick(key)]
 
 
 def test_every_key_has_a_test() -> None:
