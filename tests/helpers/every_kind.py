@@ -122,7 +122,9 @@ def trained(
     chosen = networks.config(f"model={model}", *SHORT).model_dump()
     if model in networks.SCENARIO_MODELS:
         data["scenario"] = "whole"
-    run_in(folder / "run", Config.model_validate(chosen | {"dataset": data}))
+    run_in(
+        folder / "run", Config.model_validate(chosen | {"dataset": data}), eager=True
+    )
     return folder / "run"
 
 

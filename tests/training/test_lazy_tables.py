@@ -98,6 +98,7 @@ def trained(chosen, batches=6):
     return before, after, losses, steps
 
 
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("name", slow_except(["adam"], OPTIMIZERS))
 def test_lazy_equals_dense_where_every_row_is_touched(name):
     chosen = {
