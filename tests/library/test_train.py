@@ -126,6 +126,7 @@ def test_runs_are_those_of_the_command(two_runs: SimpleNamespace, start: Path) -
     assert "hydra" not in second.config
 
 
+@pytest.mark.slow
 def test_finished_run_is_returned_and_not_trained_again() -> None:
     settings = {"trainer": {"epochs": 1}, "hydra": {"run": {"dir": "run"}}}
     run = mtl_cli.train(*TINY, seed=3, **settings)
@@ -147,7 +148,6 @@ def test_interrupted_run_is_resumed_and_its_folder_returned(
     assert len(list((two_runs.start / "outputs" / "runs").iterdir())) == 2
 
 
-@pytest.mark.slow
 def test_check_only_gives_a_run_without_metrics() -> None:
     assert mtl_cli.train(*TINY, check_only=True).metrics == {}
 
@@ -199,12 +199,14 @@ def test_error_of_the_run_is_the_exception(
     [
         ("-m", "'-m' asks for a sweep, .* trains one model; run `mtl-train -m"),
         ("seed=1,2", "'seed=1,2' asks for a sweep"),
-        ("sweep=grid_small", "asks for a sweep"),
-        ("+repeats=2", "asks for a sweep"),
-        ("compare.single_task=true", "asks for a sweep"),
+        pytest.param("sweep=grid_small", "asks for a sweep", marks=pytest.mark.slow),
+        pytest.param("+repeats=2", "asks for a sweep", marks=pytest.mark.slow),
+        pytest.param(
+            "compare.single_task=true", "asks for a sweep", marks=pytest.mark.slow
+        ),
         ("epochs", "'epochs' has no '='"),
-        ("--epochs=3", "no flag '--epochs=3'"),
-        ("--help", "trains no model"),
+        pytest.param("--epochs=3", "no flag '--epochs=3'", marks=pytest.mark.slow),
+        pytest.param("--help", "trains no model", marks=pytest.mark.slow),
         (f"tasks=[{'x' * 200_000}]", "passed to a process: Argument list too long; wr"),
         ("tasks=[\0]", "passed to a process: embedded null byte; write them"),
     ],
