@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from helpers.commands import refused
 from helpers.crafted_files import RERUN, saved_run, write
+from helpers.slow import slow_except
 
 SECRET = "hunter2"
 CREDENTIALS = {"private/creds.yaml": f"password: {SECRET}\n"}
@@ -85,7 +86,12 @@ ATTACKS = {
 }
 
 
-@pytest.mark.parametrize("name", ATTACKS)
+@pytest.mark.parametrize(
+    "name",
+    slow_except(
+        [x for x in ATTACKS if x not in ("search_space", "swept_choice")], ATTACKS
+    ),
+)
 def test_no_file_outside_of_the_folder_of_configs_is_read(
     name: str, tmp_path: Path
 ) -> None:
@@ -108,8 +114,8 @@ def test_no_file_outside_of_the_folder_of_configs_is_read(
     ("link", "target", "setting"),
     [
         ("conf/model/creds.yaml", "private/creds.yaml", "model=creds"),
-        ("conf/model", "private", "model=creds"),
-        ("conf", "private", "model=creds"),
+        pytest.param("conf/model", "private", "model=creds", marks=pytest.mark.slow),
+        pytest.param("conf", "private", "model=creds", marks=pytest.mark.slow),
     ],
 )
 def test_link_out_of_the_folder_of_configs_is_not_followed(

@@ -252,7 +252,10 @@ def test_weights_are_checked_before_they_are_read(change, model, tmp_path, monke
 
 @pytest.mark.filterwarnings(COPIES)
 @pytest.mark.parametrize(
-    "name", slow_except([*{*MODELS} - {"spec_of_a_million_wrong_seeds"}], MODELS)
+    "name",
+    slow_except(
+        [*{*MODELS} - {"spec_of_a_million_wrong_seeds", "spec_of_many_tasks"}], MODELS
+    ),
 )
 def test_crafted_model_is_refused_in_one_line(name, model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

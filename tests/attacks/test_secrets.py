@@ -261,6 +261,7 @@ def test_password_of_any_url_is_masked(url):
     assert masked.startswith("cannot reach ")
 
 
+@pytest.mark.slow
 def test_secret_in_a_name_that_a_tracker_stores_is_refused(tmp_path):
     settings = ["tracker=mlflow", "tracker.experiment='${oc.env:API_TOKEN}'"]
     completed = mtl_train(tmp_path, *settings, "check_only=true", **TOKEN)

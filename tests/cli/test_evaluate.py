@@ -197,6 +197,7 @@ def test_table_read_in_pieces_gives_the_same(
             assert again == pytest.approx(metric["value"], rel=1e-5), (task, name)
 
 
+@pytest.mark.slow
 def test_several_files_are_one_table(
     run: Path, result: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -366,13 +367,13 @@ def test_remarks_on_a_page_hold_no_password_of_the_table(
 @pytest.mark.parametrize(
     ("condition", "code"),
     [
-        ("click.auc<.2", 0),
+        pytest.param("click.auc<.2", 0, marks=pytest.mark.slow),
         ("click.auc < 0.999", 1),
         ("spent.rows>3", 2),
         ("features.taste.psi>0.2", 0),
         ("predictions.spent.psi>=0", 1),
-        ("click.acu<1", 2),
-        ("click", 2),
+        pytest.param("click.acu<1", 2, marks=pytest.mark.slow),
+        pytest.param("click", 2, marks=pytest.mark.slow),
     ],
 )
 def test_fail_if_checks_metrics_and_drift(
@@ -386,9 +387,9 @@ def test_fail_if_checks_metrics_and_drift(
 @pytest.mark.parametrize(
     ("condition", "code"),
     [
-        ("click.slices.city.Rome.auc<0.2", 0),
+        pytest.param("click.slices.city.Rome.auc<0.2", 0, marks=pytest.mark.slow),
         ("click.slices.city.Rome.auc<0.999", 1),
-        ("spent.slices.noise.(empty).rmse>0", 1),
+        pytest.param("spent.slices.noise.(empty).rmse>0", 1, marks=pytest.mark.slow),
         ("click.slices.city.Roma.auc<0.2", 2),
     ],
 )
@@ -402,6 +403,7 @@ def test_fail_if_checks_slices(
     assert ("did you mean click.slices.city.Rome.auc?" in error) == (code == 2)
 
 
+@pytest.mark.slow
 def test_library_gives_the_same_tables(run: Path, result: dict[str, Any]) -> None:
     frame = pd.read_parquet(run.parent / "test.parquet")
     frame["note"] = [1, "mixed types"] * 750  # nobody reads this column
@@ -580,6 +582,7 @@ def test_slice_of_one_class_has_counts_and_the_reason(
     assert rome["rows"] == rome["positives"] and "auc: one class only" in rome["why"]
 
 
+@pytest.mark.slow
 def test_run_of_an_earlier_version_has_no_drift_of_features(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -645,6 +648,7 @@ def test_help_loads_nothing_heavy() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
 
 
+@pytest.mark.slow
 def test_full_disk_ends_in_one_line(
     run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: Any
 ) -> None:
@@ -786,9 +790,9 @@ def test_force_replaces_an_earlier_evaluation(
 @pytest.mark.parametrize(
     "damage",
     [
-        "{",
-        "[]",
-        '{"features": {}}',
+        pytest.param("{", marks=pytest.mark.slow),
+        pytest.param("[]", marks=pytest.mark.slow),
+        pytest.param('{"features": {}}', marks=pytest.mark.slow),
         '{"features": {"user": {"buckets": {"ids": [1], "counts": [1]}}}}',
     ],
 )

@@ -73,6 +73,7 @@ def test_export_with_a_set_column_has_no_such_input(
     assert record["constants"] == {"price": "1.5"}
 
 
+@pytest.mark.slow
 def test_verify_notices_a_changed_prediction(
     exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -160,7 +161,9 @@ def test_full_disk_that_mlflow_reports_ends_in_one_line(
     assert_full_disk_is_told(tmp_path, capsys)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_signal_leaves_nothing(
     number: int, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

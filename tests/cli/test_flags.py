@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from helpers.commands import refused
+from helpers.slow import slow_except
 
 import mtl_cli
 
@@ -20,7 +21,7 @@ ANSWERS = {
 }
 
 
-@pytest.mark.parametrize("command", ANSWERS)
+@pytest.mark.parametrize("command", slow_except(["--version", "--info"], ANSWERS))
 def test_flag_is_answered(command: str, tmp_path: Path) -> None:
     code, out, err, tensorflow = refused(tmp_path, *command.split())
     assert code == 0, err

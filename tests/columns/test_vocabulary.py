@@ -24,8 +24,8 @@ WHOLE = st.integers(-(2**63), 2**63 - 1) | st.integers(-20, 20)
     "feature",
     [
         Sparse(kind="sparse", min_count=2),
-        Hashed(kind="hashed", num_buckets=11),
-        Cross(kind="cross", columns=["x", "y"]),
+        pytest.param(Hashed(kind="hashed", num_buckets=11), marks=pytest.mark.slow),
+        pytest.param(Cross(kind="cross", columns=["x", "y"]), marks=pytest.mark.slow),
         Cross(kind="cross", columns=["x", "y"], num_buckets=7),
     ],
     ids=str,

@@ -94,6 +94,7 @@ def test_gain_or_loss_against_the_single_scenario_twin_is_told(tmp_path, capsys)
     assert "Scenario shop: mmoe loses to its single-scenario twin (-" in sentences
 
 
+@pytest.mark.slow
 def test_noise_of_other_models_says_nothing_of_the_single_scenario_twin(
     tmp_path, capsys
 ):
@@ -125,6 +126,7 @@ def test_tables_of_scenarios_stand_in_every_form(tmp_path, capsys):
     assert "<h2>Scenarios</h2>" in page.read_text()
 
 
+@pytest.mark.slow
 def test_scenario_without_a_score_has_no_table(tmp_path, capsys):
     for path in sweep(tmp_path).glob("*/metrics.json"):
         metrics = json.loads(path.read_text())

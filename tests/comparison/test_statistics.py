@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers.slow import slow_except
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
@@ -96,7 +97,7 @@ def share_found(gap: float, configurations: int, repetitions: int = 4000) -> flo
     return result / repetitions
 
 
-@pytest.mark.parametrize("configurations", [2, 3, 6])
+@pytest.mark.parametrize("configurations", slow_except([3], [2, 3, 6]))
 def test_equal_configurations_are_called_different_in_5_percent(
     configurations: int,
 ) -> None:
@@ -104,7 +105,14 @@ def test_equal_configurations_are_called_different_in_5_percent(
     assert 0.03 < share_found(0, configurations) < 0.057
 
 
-@pytest.mark.parametrize(("configurations", "power"), [(2, 0.79), (3, 0.80), (6, 0.81)])
+@pytest.mark.parametrize(
+    ("configurations", "power"),
+    [
+        (2, 0.79),
+        pytest.param(3, 0.80, marks=pytest.mark.slow),
+        pytest.param(6, 0.81, marks=pytest.mark.slow),
+    ],
+)
 def test_a_gap_of_two_deviations_is_found_with_five_seeds(
     configurations: int, power: float
 ) -> None:
@@ -207,7 +215,7 @@ def test_delong_variance_equals_the_definition_over_all_pairs() -> None:
     assert test.half_width == pytest.approx(factor * np.sqrt(variance), rel=1e-5)
 
 
-@pytest.mark.parametrize("positives", [5, 10, 20])
+@pytest.mark.parametrize("positives", slow_except([5], [5, 10, 20]))
 def test_few_positives_call_equal_models_different_in_at_most_5_percent(
     positives: int,
 ) -> None:

@@ -83,6 +83,7 @@ def test_removed_folder_is_named(
     assert capsys.readouterr().err == f"mtl-compare: error: {REMOVED}"
 
 
+@pytest.mark.slow
 def test_removed_folder_is_named_by_mtl_train(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ import bz2
 import datetime
 import functools
 import gzip
+import itertools
 import json
 import os
 import pickle
@@ -16,7 +17,7 @@ import pyarrow.feather
 import pyarrow.parquet
 import pytest
 from helpers.commands import mtl_train, run_cold
-from helpers.slow import covering
+from helpers.slow import slow_except
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
@@ -102,7 +103,17 @@ def empty_cache(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("MTL_CACHE", str(tmp_path_factory.mktemp("cache")))
 
 
-@pytest.fixture(params=["whole", "in_chunks"])
+CHUNKS = ["whole", "in_chunks"]
+
+
+def read_both_ways(names):
+    """Names with both values of `chunks`; every eighth in chunks is not slow."""
+    quick = [(name, "whole") for name in names]
+    quick += [(name, "in_chunks") for name in [*names][::8]]
+    return slow_except(quick, itertools.product(names, CHUNKS))
+
+
+@pytest.fixture(params=CHUNKS)
 def chunks(request, monkeypatch):
     """Loads files at once, and again a few rows at a time."""
     if request.param == "in_chunks":
@@ -265,7 +276,7 @@ CELLS = {
 }
 
 
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize(("name", "chunks"), read_both_ways(CELLS), indirect=["chunks"])
 def test_cell_or_row_or_header_of_a_text_file(name, tmp_path, chunks):
     content, expected = CELLS[name]
     file = tmp_path / "train.csv"
@@ -351,7 +362,11 @@ def test_header_below_blank_lines_is_no_row(trim, tmp_path, chunks):
 
 
 @pytest.mark.parametrize(
-    ("block", "end"), covering([64, 100, 16 << 20], ["\n", "", "\n\n", "\r\n"])
+    ("block", "end"),
+    slow_except(
+        [(64, "\n"), (100, "")],
+        itertools.product([64, 100, 16 << 20], ["\n", "", "\n\n", "\r\n"]),
+    ),
 )
 def test_good_file_is_read_to_its_end_whatever_that_is(
     end, block, tmp_path, monkeypatch
@@ -572,7 +587,9 @@ COLUMNS = {
 }
 
 
-@pytest.mark.parametrize("name", COLUMNS)
+@pytest.mark.parametrize(
+    ("name", "chunks"), read_both_ways(COLUMNS), indirect=["chunks"]
+)
 def test_column_of_a_text_file(name, tmp_path, chunks):
     content, expected, keys = COLUMNS[name]
     file = tmp_path / "train.csv"
@@ -849,8 +866,14 @@ TYPES = {
 }
 
 
-@pytest.mark.parametrize("ending", ["parquet", "feather"])
-@pytest.mark.parametrize("name", TYPES)
+@pytest.mark.parametrize(
+    ("name", "ending"),
+    slow_except(
+        [(name, "parquet") for name in TYPES]
+        + [(name, "feather") for name in [*TYPES][::8]],
+        itertools.product(TYPES, ["parquet", "feather"]),
+    ),
+)
 def test_type_that_cannot_be_meant(name, ending, tmp_path):
     x, expected, keys = TYPES[name]
     table = pa.table({"city": list("abcdabcd"), "h": LISTS, "buy": [0, 1] * 4, "x": x})

@@ -14,6 +14,7 @@ import pyarrow.parquet
 import pytest
 import uci
 from helpers.planted_data import parquet
+from helpers.slow import slow_except
 from hydra import compose, initialize_config_dir
 
 from mtl_cli.config.check import check
@@ -128,7 +129,9 @@ def test_validation_rows_are_training_rows_held_out(adult_data):
     np.testing.assert_array_equal(adult_data.row_numbers["test"], np.arange(16_281))
 
 
-@pytest.mark.parametrize("change", ["seed=7", "model=mmoe", "tasks=[never_married]"])
+@pytest.mark.parametrize(
+    "change", slow_except(["seed=7"], ["seed=7", "model=mmoe", "tasks=[never_married]"])
+)
 def test_validation_rows_are_the_same_for_every_run(adult_data, change):
     chosen = config("dataset=adult", change)
     again = load(chosen.dataset, chosen.outputs)
@@ -207,6 +210,7 @@ def test_census_groups_have_their_tasks_rows_and_positives(group, tasks, positiv
         assert sum(held) == 6_186
 
 
+@pytest.mark.slow
 def test_census_source_validates_on_the_first_half_of_the_test_file():
     chosen = config("dataset=census_income_source")
     rows = load(with_one_feature(chosen.dataset), chosen.outputs).row_numbers
@@ -660,6 +664,7 @@ def test_encoder_of_saved_statistics_encodes_adult_alike(adult_data):
         np.testing.assert_array_equal(x, expected[name], strict=True)
 
 
+@pytest.mark.slow
 def test_paths_are_found_from_another_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     chosen = config("dataset=adult", "dataset.test=null")

@@ -14,6 +14,7 @@ import pytest
 import sklearn.metrics
 import yaml
 from helpers.planted_data import loaded, parquet, values
+from helpers.slow import slow_except
 
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.paths import PACKAGE
@@ -346,7 +347,7 @@ def test_feature_that_predicts_two_labels_is_told_for_each(tmp_path):
     assert found["findings"] == [f"{PREDICTS}: leak (buy 1.0000), leak (like 1.0000)"]
 
 
-@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("turned", slow_except([True], [False, True]))
 @pytest.mark.parametrize("kind", ["sparse", "hashed", "bucketized", "dense"])
 def test_copy_of_a_label_is_refused(tmp_path, kind, turned):
     more = {
@@ -517,7 +518,9 @@ def test_repeated_rows_of_large_tables_are_found_by_a_part(
     assert found["repeated_rows"] == {"test": 1.0 if all_of_them else 0.0}
 
 
-@pytest.mark.parametrize("kind", ["number", "text", "date", "timestamp"])
+@pytest.mark.parametrize(
+    "kind", slow_except(["timestamp"], ["number", "text", "date", "timestamp"])
+)
 def test_test_rows_before_the_last_training_row_are_told_of_a_split_by_time(
     tmp_path, kind
 ):

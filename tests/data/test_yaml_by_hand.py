@@ -117,18 +117,21 @@ def check_only(folder: Path, text: str, *settings: str) -> tuple[int, str]:
     return code, err
 
 
-@pytest.mark.parametrize("name", slow_except([*ACCEPTED][::3], ACCEPTED))
+@pytest.mark.parametrize(
+    "name", slow_except(["the shortest", "all kinds of tasks"], ACCEPTED)
+)
 def test_yaml_without_usual_values_is_accepted(name: str, tmp_path: Path) -> None:
     assert check_only(tmp_path, ACCEPTED[name]) == (0, "")
     assert list((tmp_path / "outputs" / "runs").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_check_keeps_a_folder_that_is_named(tmp_path: Path) -> None:
     assert check_only(tmp_path, SHORTEST, "hydra.run.dir=kept") == (0, "")
     assert (tmp_path / "kept" / "data_report.json").exists()
 
 
-@pytest.mark.parametrize("text", slow_except([*REFUSED][::3], REFUSED))
+@pytest.mark.parametrize("text", slow_except([*REFUSED][::8], REFUSED))
 def test_wrong_yaml_is_told_in_one_line(text: str, tmp_path: Path) -> None:
     code, err = check_only(tmp_path, text)
     assert code == 2

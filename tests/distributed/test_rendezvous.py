@@ -125,6 +125,7 @@ def test_worker_that_has_come_is_told_which_other_worker_is_missing(monkeypatch)
     assert "worker 2 (127.0.0.1:" in chief
 
 
+@pytest.mark.slow
 def test_chief_of_a_finished_run_sends_the_workers_home(monkeypatch):
     workers = [f"127.0.0.1:{port}" for port in free_ports(3)]
     chief = threading.Thread(target=rendezvous.dismiss_workers, args=(workers,))

@@ -381,6 +381,7 @@ def test_format_whose_package_is_missing_is_refused(
         export_format.check("onnx", Path("model.onnx"))
 
 
+@pytest.mark.slow
 def test_export_holds_test_rows_with_missing_unseen_and_huge_values(run: Path) -> None:
     scorer(run, "saved_model")
     record = json.loads((run.parent / "model" / "export.json").read_text("utf-8"))

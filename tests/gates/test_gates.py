@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from helpers.networks import config, features, network, randomize, read_dense
+from helpers.slow import slow_except
 from pydantic import ValidationError
 
 from mtl_cli.core.errors import ConfigError
@@ -195,7 +196,9 @@ ONE_EXPERT |= dict.fromkeys(["omoe", "mmoe"], ("model.num_experts=1",))
 
 
 @pytest.mark.parametrize("gate", SELECTING)
-@pytest.mark.parametrize("model", ["omoe", "mmoe", "cgc", "ple"])
+@pytest.mark.parametrize(
+    "model", slow_except(["mmoe", "cgc"], ["omoe", "mmoe", "cgc", "ple"])
+)
 def test_every_model_with_gates_has_every_kind_of_gates(model, gate):
     net = network(f"model={model}", gate, "model.gate_units=[3]", num_tasks=3)
     kinds = {DSelectKGates, TopKGates} & set(map(type, net.logits.layers))

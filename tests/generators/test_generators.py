@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from helpers.composition import composed
+from helpers.slow import slow_except
 from omegaconf import OmegaConf
 from pydantic import ValidationError
 
@@ -269,7 +270,7 @@ def label_correlation(name, p, seed, rows=10_000):
 
 @pytest.mark.parametrize("name", ["synthetic_mmoe", "synthetic_ple"])
 @pytest.mark.parametrize("p", [-0.7, 0.5, 0.9])
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", slow_except([0], [0, 1, 2]))
 def test_label_correlation_is_that_of_the_labels_hermite_series(name, p, seed):
     dataset = declared(name, correlation=p, generator_seed=seed, dimensions=2)
     parameters, degrees = dataset.parameters(), np.arange(1, 200)
@@ -288,7 +289,14 @@ def test_label_correlation_is_that_of_the_labels_hermite_series(name, p, seed):
     assert found == pytest.approx(expected, abs=2 * ERRORS / np.sqrt(rows))
 
 
-@pytest.mark.parametrize(("p", "published"), [(0.5, 0.08), (0.9, 0.30), (1.0, 1.0)])
+@pytest.mark.parametrize(
+    ("p", "published"),
+    [
+        pytest.param(0.5, 0.08, marks=pytest.mark.slow),
+        (0.9, 0.30),
+        pytest.param(1.0, 1.0, marks=pytest.mark.slow),
+    ],
+)
 def test_mmoe_labels_have_the_correlation_of_the_papers_figure_2(p, published):
     found = [label_correlation("synthetic_mmoe", p, seed) for seed in range(50)]
     # 0.01 for reading the figure, and 3 standard errors of a mean over 50 seeds.
@@ -296,7 +304,14 @@ def test_mmoe_labels_have_the_correlation_of_the_papers_figure_2(p, published):
     assert np.mean(found) == pytest.approx(published, abs=0.01 + 3 * error)
 
 
-@pytest.mark.parametrize(("p", "reproduced"), [(0.5, 0.33), (0.9, 0.79), (1.0, 0.99)])
+@pytest.mark.parametrize(
+    ("p", "reproduced"),
+    [
+        pytest.param(0.5, 0.33, marks=pytest.mark.slow),
+        (0.9, 0.79),
+        pytest.param(1.0, 0.99, marks=pytest.mark.slow),
+    ],
+)
 def test_ple_labels_have_the_correlation_of_an_earlier_reproduction(p, reproduced):
     # The paper has no such figure; the reproduction had 12 seeds.
     found = [label_correlation("synthetic_ple", p, seed) for seed in range(50)]
@@ -319,7 +334,14 @@ def impressions():
     return generated("funnel", test_rows=1)
 
 
-@pytest.mark.parametrize("rates", [(0.1, 0.2), (0.02, 0.005), (0.7, 0.5)])
+@pytest.mark.parametrize(
+    "rates",
+    [
+        pytest.param((0.1, 0.2), marks=pytest.mark.slow),
+        (0.02, 0.005),
+        pytest.param((0.7, 0.5), marks=pytest.mark.slow),
+    ],
+)
 def test_rates_are_as_chosen(rates):
     rows = 200_000
     columns = generated(
@@ -375,7 +397,9 @@ def test_probability_of_click_and_conversion_is_the_product(impressions):
     )
 
 
-@pytest.mark.parametrize("dependence", [-1.0, -0.5, 0.0, 0.3, 1.0])
+@pytest.mark.parametrize(
+    "dependence", slow_except([-0.5, 1.0], [-1.0, -0.5, 0.0, 0.3, 1.0])
+)
 def test_logits_have_deviation_one_and_the_chosen_correlation(dependence):
     columns = generated("funnel", dependence=dependence)
     logits = [logit(columns[p]) for p in ("p_click", "p_conversion_given_click")]

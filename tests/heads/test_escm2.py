@@ -143,7 +143,9 @@ def rows(tasks):
 
 
 @pytest.mark.usefixtures("eager")
-@pytest.mark.parametrize(("strength", "clip"), [(0.5, 0.01), (0.5, 0.6)])
+@pytest.mark.parametrize(
+    ("strength", "clip"), [pytest.param(0.5, 0.01, marks=pytest.mark.slow), (0.5, 0.6)]
+)
 def test_step_adds_the_weighted_mean_risk_to_the_losses_of_esmm(strength, clip):
     keys = [f"model.counterfactual_weight={strength}", f"model.pctr_clip={clip}"]
     chosen = config(*SIZES, "trainer.compile=false", "model.heads=escm2", *keys)

@@ -290,7 +290,7 @@ LABELS: dict[str, tuple[str, str, Any, dict[str, Any] | str, str]] = {
 }
 
 
-@pytest.mark.parametrize("case", slow_except([*LABELS][::10], LABELS))
+@pytest.mark.parametrize("case", slow_except([*LABELS][::30], LABELS))
 def test_odd_label_is_told_and_the_proposal_is_one_that_trains(
     run: Run, case: str
 ) -> None:
@@ -615,7 +615,7 @@ TABLES = {
 }
 
 
-@pytest.mark.parametrize("case", slow_except([*TABLES][::10], TABLES))
+@pytest.mark.parametrize("case", slow_except([*TABLES][::30], TABLES))
 def test_odd_table_is_told_and_the_proposal_is_one_that_trains(
     run: Run, case: str
 ) -> None:
@@ -678,6 +678,7 @@ def test_all_spellings_of_no_are_the_other_values(run: Run) -> None:
     assert "1 is yes: the other values are no, No" in out
 
 
+@pytest.mark.slow
 def test_feature_that_mtl_train_refuses_is_left_out(run: Run) -> None:
     """It rises with the label, but not along a line, which mtl-init looks for."""
     frame = pd.DataFrame(
@@ -712,7 +713,7 @@ LISTS = {
 }
 
 
-@pytest.mark.parametrize("case", LISTS)
+@pytest.mark.parametrize("case", slow_except(["session", "structs"], LISTS))
 def test_list_is_a_sequence_or_left_out_and_no_group(run: Run, case: str) -> None:
     lists, told = LISTS[case]
     table = {"click": CLICK, "ad": EVERY // 7 % 9, "session": lists}

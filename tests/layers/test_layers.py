@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from helpers.slow import slow_except
 
 from mtl_cli.layers import (
     Attention,
@@ -255,6 +256,11 @@ def case(request: pytest.FixtureRequest) -> Iterator[Case]:
     keras.config.set_dtype_policy("float32")
 
 
+# The default suite saves every third layer, and computes with some in bfloat16.
+SAVED = slow_except([*CASES][::3], CASES)
+IN_BFLOAT16 = slow_except([*CASES][1::6], CASES)
+
+
 def data(case: Case) -> list[Any]:
     random = np.random.default_rng(0)
     makers: dict[Any, Callable[[], Any]] = {
@@ -315,6 +321,7 @@ def test_training_moves_every_weight_and_lowers_the_loss(case: Case) -> None:
 
 # Keras asks NumPy 2 for an array without a copy in a way that NumPy deprecates.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+@pytest.mark.parametrize("case", SAVED, indirect=True)
 def test_saved_model_comes_back_as_it_was(case: Case, tmp_path: Any) -> None:
     model = model_of(case)
     model.save(tmp_path / "model.keras")
@@ -328,6 +335,7 @@ def test_saved_model_comes_back_as_it_was(case: Case, tmp_path: Any) -> None:
 
 # Keras asks NumPy 2 for an array without a copy in a way that NumPy deprecates.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+@pytest.mark.parametrize("case", IN_BFLOAT16, indirect=True)
 def test_layers_compute_in_bfloat16_on_float32_weights(
     case: Case, tmp_path: Path
 ) -> None:

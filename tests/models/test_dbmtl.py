@@ -22,6 +22,7 @@ from helpers.networks import (
     randomize,
     read_dense,
 )
+from helpers.slow import slow_except
 
 from mtl_cli.core.errors import ConfigError
 
@@ -70,7 +71,7 @@ def equations(net, h, parents):
     return logits
 
 
-@pytest.mark.parametrize("graph", GRAPHS)
+@pytest.mark.parametrize("graph", slow_except([*GRAPHS][::2], GRAPHS))
 def test_dbmtl_is_its_equations(graph):
     net, rows = network(*SIZES, f"model.parents={graph}", num_tasks=3), features()
     randomize(net.logits)
@@ -83,6 +84,7 @@ def test_dbmtl_is_its_equations(graph):
     assert_equal_up_to_rounding(arrays(net.logits(rows)), want)
 
 
+@pytest.mark.slow
 def test_towers_of_dbmtl_stand_on_the_mixtures_of_mmoe():
     settings = ["model=mmoe", "model.towers=dbmtl", "model.tower_units=[8]"]
     net, rows = network(*settings, num_tasks=3), features()
@@ -95,7 +97,7 @@ def test_towers_of_dbmtl_stand_on_the_mixtures_of_mmoe():
     assert_equal_up_to_rounding(got, equations(net, h, CHAIN))
 
 
-@pytest.mark.parametrize("graph", GRAPHS)
+@pytest.mark.parametrize("graph", slow_except([*GRAPHS][::2], GRAPHS))
 def test_loss_of_a_task_reaches_the_towers_of_its_ancestors_only(graph):
     settings = [f"model.parents={graph}", "model.activation=tanh"]
     net = network(*SIZES, *settings, num_tasks=3)

@@ -169,6 +169,7 @@ def test_all_tasks_are_one_group_unless_groups_are_named():
     assert home().logits.get_layer("level_2_group_experts").num == 2 * 3
 
 
+@pytest.mark.slow
 def test_report_tells_a_group_from_the_task_of_the_same_name():
     tasks = TASKS[:2]
     settings = ["model=home", "model.groups={income: [income, never_married]}"]

@@ -28,6 +28,7 @@ from helpers.networks import (
     randomize,
     read_dense,
 )
+from helpers.slow import slow_except
 
 from mtl_cli.columns.layout import EmbeddingTable, Layout
 from mtl_cli.data.table import Table
@@ -133,7 +134,7 @@ class Equations:
         return found
 
 
-@pytest.mark.parametrize("num_tasks", [1, 3])
+@pytest.mark.parametrize("num_tasks", slow_except([3], [1, 3]))
 def test_rows_of_each_scenario_are_the_equations(num_tasks):
     net, rows = built(num_tasks=num_tasks), features()
     rows["ids"][:, 2] = 1 + np.arange(ROWS) % SCENARIOS  # all in one batch
@@ -146,13 +147,14 @@ def test_rows_of_each_scenario_are_the_equations(num_tasks):
     assert_equal_up_to_rounding(arrays(net.logits(rows)), want)
 
 
+@pytest.mark.slow
 def test_rows_of_an_unknown_scenario_get_the_means_over_all_scenarios():
     net, rows = built(), of_scenario(features(), None)
     want = Equations(net, rows, 3).logits_of_unknown()
     assert_equal_up_to_rounding(arrays(net.logits(rows)), want)
 
 
-@pytest.mark.parametrize("num_tasks", [1, 2])
+@pytest.mark.parametrize("num_tasks", slow_except([1], [1, 2]))
 def test_a_single_scenario_or_task_has_no_others_and_no_division_by_0(num_tasks):
     layout = Layout(LAYOUT.tables | {"hour": EmbeddingTable(2)}, LAYOUT.blocks)
     tasks = f"tasks=[{','.join(TASKS[:num_tasks])}]"
@@ -178,6 +180,7 @@ def test_start_is_that_of_the_authors_code():
         np.testing.assert_allclose(found, want, 1e-6)
 
 
+@pytest.mark.slow
 def test_gates_do_not_train_what_they_read():
     """With experts that ignore e, only the gates' input could carry a gradient to e."""
     net, rows = built("model.activation=tanh"), features()
@@ -209,7 +212,10 @@ def test_rows_of_a_scenario_train_its_own_weights_and_all_experts():
 
 @pytest.mark.parametrize(
     ("name", "experts"),
-    [("task_weights", "specific_experts"), ("scenario_weights", "scenario_experts")],
+    [
+        pytest.param("task_weights", "specific_experts", marks=pytest.mark.slow),
+        ("scenario_weights", "scenario_experts"),
+    ],
 )
 def test_experts_of_others_are_reached_through_the_balance_alone(name, experts):
     net, rows = built("model.activation=tanh"), of_scenario(features(), 0)
@@ -224,6 +230,7 @@ def test_experts_of_others_are_reached_through_the_balance_alone(name, experts):
     assert reached() == (True, False, False)
 
 
+@pytest.mark.slow
 def test_report_of_gates_has_one_gate_per_task_and_the_weights_of_all_experts():
     net, rows = built(num_tasks=2), of_scenario(features(), 2)
     ones = {task: np.ones(ROWS, "float32") for task in TASKS[:2]}
@@ -258,7 +265,8 @@ def test_report_of_gates_has_one_gate_per_task_and_the_weights_of_all_experts():
             assert sum(found.values()) == pytest.approx(1)
 
 
-@pytest.mark.parametrize("gate", ["dselect_k", "top_k"])
+@pytest.mark.slow
+@pytest.mark.parametrize("gate", slow_except(["top_k"], ["dselect_k", "top_k"]))
 def test_other_gates_are_chosen_by_scenario_too(gate):
     net, rows = built(f"model.gate={gate}", "model.num_shared_experts=4"), features()
     layer = net.logits.get_layer("gates")
@@ -272,7 +280,9 @@ def test_other_gates_are_chosen_by_scenario_too(gate):
     assert np.ptp(want, axis=1).max() > 0.1
 
 
-@pytest.mark.parametrize("num_experts", [3, 4])  # both penalties, or the entropy alone
+@pytest.mark.parametrize(
+    "num_experts", slow_except([3], [3, 4])
+)  # both penalties, or the entropy alone
 def test_dselect_k_gates_are_penalised_in_rows_of_their_scenario_only(num_experts):
     sizes = [f"model.num_shared_experts={num_experts}", "model.gate_entropy=0.5"]
     net, rows = built("model.gate=dselect_k", *sizes), features()
@@ -294,6 +304,7 @@ def test_dselect_k_gates_are_penalised_in_rows_of_their_scenario_only(num_expert
     np.testing.assert_allclose(penalty, want, 1e-5)
 
 
+@pytest.mark.slow
 def test_m3oe_without_a_scenario_is_refused_in_one_line(tmp_path):
     code, _, error, _ = refused(tmp_path, "model=m3oe")
     assert code == 2

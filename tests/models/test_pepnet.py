@@ -84,7 +84,9 @@ def towers_by_equations(net, zs, us):
     return logits
 
 
-@pytest.mark.parametrize("priors", [["user", "item"], ["hour"], []])
+@pytest.mark.parametrize(
+    "priors", slow_except([["user", "item"]], [["user", "item"], ["hour"], []])
+)
 def test_ppnet_on_the_encoding_is_its_equations(priors):
     net = built(*PPNET, f"model.prior_features=[{','.join(priors)}]")
     rows = features()
@@ -95,7 +97,10 @@ def test_ppnet_on_the_encoding_is_its_equations(priors):
     assert_equal_up_to_rounding(arrays(net.logits(rows)), want)
 
 
-@pytest.mark.parametrize(("model", "num_sets"), [("mmoe", 1), ("single_task", 3)])
+@pytest.mark.parametrize(
+    ("model", "num_sets"),
+    [("mmoe", 1), pytest.param("single_task", 3, marks=pytest.mark.slow)],
+)
 def test_ppnet_on_other_models_is_its_equations(model, num_sets):
     net = built(
         *PPNET, f"model={model}", "model.towers=ppnet", "model.prior_features=[user]"
@@ -185,6 +190,7 @@ def test_gate_of_another_task_changes_nothing():
     assert np.abs(after["never_married"] - before["never_married"]).max() > 0.01
 
 
+@pytest.mark.slow
 def test_report_of_the_gates_gives_the_mean_factor_of_each_feature():
     net = built(*PPNET, *EPNET, num_tasks=2)
     ones = {task: np.ones(64, "float32") for task in TASKS[:2]}
@@ -199,6 +205,7 @@ def test_report_of_the_gates_gives_the_mean_factor_of_each_feature():
         assert set(gate["weights"].values()) == {1.0}
 
 
+@pytest.mark.slow
 def test_report_names_no_features_for_units_of_a_deep_network_as_wide_as_x():
     keys = [*PPNET, f"encoder.deep_units=[{WIDTH}]"]
     net = built(*keys, num_tasks=2)
@@ -209,7 +216,11 @@ def test_report_names_no_features_for_units_of_a_deep_network_as_wide_as_x():
 
 
 @pytest.mark.parametrize(
-    "setting", ["model.prior_features=[rac]", "encoder.domain_features=[rac]"]
+    "setting",
+    [
+        "model.prior_features=[rac]",
+        pytest.param("encoder.domain_features=[rac]", marks=pytest.mark.slow),
+    ],
 )
 def test_unknown_feature_is_refused(setting, tmp_path):
     code, _, error, _ = refused(tmp_path, "model=pepnet", setting)

@@ -25,6 +25,7 @@ from helpers.networks import (
     randomize,
     read_dense,
 )
+from helpers.slow import slow_except
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.data.table import Table
@@ -62,7 +63,7 @@ def read_mlps_of(layer):
     return [[to_float64(*read_dense(x, i)) for x in dense] for i in range(layer.num)]
 
 
-@pytest.mark.parametrize("num_tasks", [1, 3])
+@pytest.mark.parametrize("num_tasks", slow_except([3], [1, 3]))
 @pytest.mark.parametrize("scale", [1.0, 2.0])
 @pytest.mark.parametrize("names", [["hour"], []])
 def test_poso_is_its_equations(names, scale, num_tasks):
@@ -100,6 +101,7 @@ def test_report_of_the_gates_gives_the_factor_of_each_expert():
     assert personal["task"] is None
 
 
+@pytest.mark.slow
 def test_unknown_feature_is_refused(tmp_path):
     setting = "model.personal_features=[ages]"
     code, _, error, _ = refused(tmp_path, "model=poso", setting)

@@ -23,7 +23,7 @@ from helpers.networks import (
     randomize,
     read_dense,
 )
-from helpers.slow import covering
+from helpers.slow import covering, slow_except
 
 from mtl_cli.data.table import Table
 from mtl_cli.layers import HardConcrete, Route, experts_of
@@ -141,7 +141,7 @@ def test_noise_is_drawn_anew_each_step_and_comes_from_the_seed():
         np.testing.assert_array_equal(first[task], again[task])
 
 
-@pytest.mark.parametrize("noise", ["step", "row"])
+@pytest.mark.parametrize("noise", slow_except(["row"], ["step", "row"]))
 def test_noise_is_the_same_for_all_rows_of_a_step_or_drawn_for_each(noise):
     net = snr(f"model.snr_noise={noise}")
     z = net.logits.get_layer("level_1_connections")(np.zeros((9, 1)), training=True)
@@ -155,6 +155,7 @@ def test_alpha_stays_where_it_can_still_change():
     np.testing.assert_allclose(layer.log_alpha, [[np.log(100), -np.log(100)]], 1e-6)
 
 
+@pytest.mark.slow
 def test_cut_connections_carry_nothing_and_gates_json_calls_them_unused():
     net, rows = snr(), features()
     layer = net.logits.get_layer("level_2_connections")

@@ -208,6 +208,7 @@ def test_moving_averages_take_small_steps_in_bfloat16_too():
     np.testing.assert_allclose(layer.moving_mean.numpy(), 1.00125, 1e-5)
 
 
+@pytest.mark.slow
 def test_star_without_a_scenario_is_refused_in_one_line(tmp_path):
     for setting in ("model=star", "model.towers=star"):
         code, _, error, _ = refused(tmp_path, setting)

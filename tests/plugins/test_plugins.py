@@ -433,10 +433,22 @@ def test_class_with_two_names_is_one_option(start: Path) -> None:
     ("text", "message"),
     [
         ("import nothing_of_this_name", "cannot be imported: ModuleNotFoundError: "),
-        ("import sys; sys.exit(0)", "cannot be imported: SystemExit: 0"),
-        (MODEL.replace("share(", "shares("), "Scaled lacks share; add each, see Shar"),
+        pytest.param(
+            "import sys; sys.exit(0)",
+            "cannot be imported: SystemExit: 0",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            MODEL.replace("share(", "shares("),
+            "Scaled lacks share; add each, see Shar",
+            marks=pytest.mark.slow,
+        ),
         ("x = 1", "holds 0 subclasses of Sharing; expected one"),
-        (f"{MODEL}\nclass Twin(Sharing): ...", "holds 2 subclasses of Sharing"),
+        pytest.param(
+            f"{MODEL}\nclass Twin(Sharing): ...",
+            "holds 2 subclasses of Sharing",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_file_without_one_option_is_refused(

@@ -117,6 +117,7 @@ def test_slices_are_tested_by_the_features_that_alone_tell_most(
     assert any("slices by 1 of 2 features" in line for line in found.remarks)
 
 
+@pytest.mark.slow
 def test_page_card_and_gates_of_a_run_say_what_was_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

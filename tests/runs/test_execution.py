@@ -55,6 +55,7 @@ def test_traceback_of_a_worker_is_in_the_run_folder_where_the_worker_sees_it(
     assert list((tmp_path / "temporary").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_traceback_of_a_worker_on_another_machine_outlives_its_temporary_folder(
     tmp_path, monkeypatch
 ):
@@ -82,7 +83,7 @@ def test_error_of_a_worker_without_a_log_is_told(tmp_path, monkeypatch):
     ("error", "is_kept"),
     [
         (Stopped(signal.SIGINT), False),
-        (BrokenPipeError(), False),
+        pytest.param(BrokenPipeError(), False, marks=pytest.mark.slow),
         (ZeroDivisionError(), True),
     ],
 )
@@ -117,7 +118,13 @@ def test_empty_folder_is_removed_if_the_check_of_the_configuration_ends(
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("error", [ConfigError("wrong"), Stopped(signal.SIGTERM)])
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(ConfigError("wrong"), marks=pytest.mark.slow),
+        Stopped(signal.SIGTERM),
+    ],
+)
 def test_wrong_input_and_signals_of_a_worker_leave_no_log(error, tmp_path, monkeypatch):
     assert end_of_worker(tmp_path, error, monkeypatch) is error
     assert list((tmp_path / "temporary").iterdir()) == []

@@ -138,11 +138,27 @@ def test_processes_that_start_from_different_runs_are_refused(folder: Path) -> N
     ("settings", "said_line"),
     [
         (["start_from=nowhere"], "start_from.run: there is no folder nowhere"),
-        (["start_from={run: nowhere}"], "start_from.run: there is no folder nowhere"),
+        pytest.param(
+            ["start_from={run: nowhere}"],
+            "start_from.run: there is no folder nowhere",
+            marks=pytest.mark.slow,
+        ),
         (["start_from.freez=[towers]"], "did you mean start_from.freeze?"),
-        (["start_from.freeze=towers"], "should be a valid list; write [towers]"),
-        (["start_from.freeze=[tower]", "start_from=x"], "should be 'embeddings', 'enc"),
-        (["start_from=3"], "start_from.run: 3 should be a valid string"),
+        pytest.param(
+            ["start_from.freeze=towers"],
+            "should be a valid list; write [towers]",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            ["start_from.freeze=[tower]", "start_from=x"],
+            "should be 'embeddings', 'enc",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            ["start_from=3"],
+            "start_from.run: 3 should be a valid string",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_wrong_settings_end_in_one_line(

@@ -120,6 +120,7 @@ def test_used_and_unused_features_are_told_apart(planted: Any) -> None:
     assert found["z", "value"]["importance"] == pytest.approx(np.sqrt(2), rel=0.1)
 
 
+@pytest.mark.slow
 def test_interval_of_noise_holds_zero_in_95_percent(
     planted: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

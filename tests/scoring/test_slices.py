@@ -195,6 +195,7 @@ def test_slice_is_not_tested_if_its_metric_is_undefined_on_the_other_rows() -> N
     assert compare_with_rest(0.9, error, outside, "gauc") is None
 
 
+@pytest.mark.slow
 def test_equal_slices_of_few_positives_are_called_different_in_5_percent() -> None:
     """AUCs near 1 have errors that are symmetric only on the scale of logits."""
     rest = scored(np.zeros(4000), True, seed=0)
@@ -236,6 +237,7 @@ def test_equal_slices_are_called_weaker_in_at_most_5_percent() -> None:
     assert called <= 11  # at most 5 of 100 on average; 11 or more by chance in 1 %
 
 
+@pytest.mark.slow
 def test_small_slices_are_tested_without_the_bootstrap_of_all_other_rows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

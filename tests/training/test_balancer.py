@@ -193,7 +193,7 @@ def test_shared_entries_get_the_factors_and_others_their_own_gradient(
 
 
 @pytest.mark.usefixtures("eager")
-@pytest.mark.parametrize("lazy", ["false", "true"])
+@pytest.mark.parametrize("lazy", slow_except(["true"], ["false", "true"]))
 def test_inner_products_count_each_row_of_a_table_once(lazy: str) -> None:
     # A batch reads most ids several times. The square of a sum is not the sum of the
     # squares.
@@ -238,12 +238,18 @@ class Equal(Balancing):
 @pytest.mark.parametrize(
     "options",
     [
-        "model.l2=0.1 encoder.l2_embedding=0.1",
-        "model.l2=0.1 encoder.l2_embedding=0.1 optimizer.lazy=true",
+        pytest.param("model.l2=0.1 encoder.l2_embedding=0.1", marks=pytest.mark.slow),
+        pytest.param(
+            "model.l2=0.1 encoder.l2_embedding=0.1 optimizer.lazy=true",
+            marks=pytest.mark.slow,
+        ),
         "optimizer.clip_norm=0.1",
         "model.members=2",
-        "model=mmoe model.gate=dselect_k model.gate_entropy=0.1",
-        "model.heads=ordered tasks=[click,buy]",
+        pytest.param(
+            "model=mmoe model.gate=dselect_k model.gate_entropy=0.1",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param("model.heads=ordered tasks=[click,buy]", marks=pytest.mark.slow),
     ],
 )
 def test_factors_of_1_change_nothing(options: str) -> None:
@@ -258,7 +264,9 @@ def test_factors_of_1_change_nothing(options: str) -> None:
 
 
 @pytest.mark.usefixtures("eager")
-@pytest.mark.parametrize("name", ["gradnorm", "metabalance", "cagrad"])
+@pytest.mark.parametrize(
+    "name", slow_except(["gradnorm"], ["gradnorm", "metabalance", "cagrad"])
+)
 def test_network_whose_weights_are_all_frozen_has_steps_that_change_nothing(
     name: str,
 ) -> None:
@@ -285,6 +293,7 @@ def test_weights_of_losses_reach_the_step_of_the_same_number() -> None:
     assert (weights[2] != weights[1]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eager")
 def test_steps_of_dwa_know_the_ends_of_epochs() -> None:
     configured = chosen("balancing=dwa")
@@ -296,7 +305,7 @@ def test_steps_of_dwa_know_the_ends_of_epochs() -> None:
 
 
 @pytest.mark.usefixtures("eager")
-@pytest.mark.parametrize("model", slow_except(["ple", "aitm"], networks.MODELS))
+@pytest.mark.parametrize("model", slow_except(["ple"], networks.MODELS))
 def test_every_model_is_balanced_by_its_gradients(model: str) -> None:
     Recorder.kept.clear()
     configured = networks.config(f"model={model}", *SGD[2:], "optimizer=sgd")

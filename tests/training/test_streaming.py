@@ -253,6 +253,7 @@ def trained(configured):
     return network, history, data
 
 
+@pytest.mark.slow
 def test_streamed_training_is_the_same_to_the_last_bit(file):
     options = ["model.dropout=0.2", "trainer.epochs=2", "trainer.batch_size=50"]
     (first, told, _), (again, told_again, _) = (

@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 from helpers.composition import composed
 from helpers.planted_data import fitted_features, planted
+from helpers.slow import slow_except
 from omegaconf import OmegaConf
 
 from mtl_cli.config.run_config import Config
@@ -292,12 +293,14 @@ CLIPPED_SGD = "optimizer=sgd optimizer.learning_rate=1 optimizer.clip_norm=0.1"
 @pytest.mark.parametrize(
     ("rows", "size", "options", "eager"),
     [
-        (300, 64, "optimizer=adam", False),
+        pytest.param(300, 64, "optimizer=adam", False, marks=pytest.mark.slow),
         pytest.param(300, 64, "optimizer=adamw", False, marks=pytest.mark.slow),
         (300, 64, CLIPPED_SGD, True),
-        (300, 64, "optimizer=adagrad model.l2=0.1", True),
+        pytest.param(
+            300, 64, "optimizer=adagrad model.l2=0.1", True, marks=pytest.mark.slow
+        ),
         pytest.param(256, 64, "optimizer=adam", False, marks=pytest.mark.slow),
-        (40, 64, "optimizer=adam", True),
+        pytest.param(40, 64, "optimizer=adam", True, marks=pytest.mark.slow),
     ],
     indirect=["eager"],
     ids=["adam", "adamw", "sgd", "adagrad", "even", "less_than_a_batch"],
@@ -339,7 +342,7 @@ def test_rows_that_fill_up_the_last_batch_have_no_penalty():
 
 
 @EAGER
-@pytest.mark.parametrize("lazy", ["false", "true"])
+@pytest.mark.parametrize("lazy", slow_except(["false"], ["false", "true"]))
 def test_clipped_step_is_as_long_as_clip_norm(lazy):
     # Plain descent with rate 1 moves the weights by the clipped gradient.
     options = ["optimizer=sgd", "optimizer.momentum=0", "optimizer.learning_rate=1"]
@@ -571,6 +574,7 @@ def test_each_task_learns_its_own_labels_in_any_order_of_tasks(model, order):
     assert max(history.epochs[-1].losses.values()) < 0.1
 
 
+@pytest.mark.slow
 def test_planted_problem_is_learnt():
     chosen = config(
         "trainer.epochs=25", "trainer.batch_size=128", "optimizer.learning_rate=0.02"
@@ -705,6 +709,7 @@ def test_patience_starts_again_with_each_better_epoch(monkeypatch):
     assert history.kept_epoch == 5
 
 
+@pytest.mark.slow
 @EAGER
 def test_best_weights_come_back_where_epochs_run_out_first(monkeypatch):
     options = ["trainer.patience=5", "trainer.epochs=3"]
@@ -713,6 +718,7 @@ def test_best_weights_come_back_where_epochs_run_out_first(monkeypatch):
     assert_same_bits(network.logits.get_weights(), weights[0])
 
 
+@pytest.mark.slow
 @EAGER
 def test_no_patience_trains_all_epochs_and_keeps_the_last(monkeypatch):
     options = ["trainer.patience=null", "trainer.epochs=4"]
@@ -773,6 +779,7 @@ def test_weights_without_axes_are_averaged_and_whole_numbers_are_not():
     assert model.get_weights() == [4.0, 7]
 
 
+@pytest.mark.slow
 @EAGER
 def test_run_of_one_epoch_has_no_average(monkeypatch):
     # An average would be one more copy of all tables.
@@ -882,6 +889,7 @@ def test_mean_loss_of_rows_that_weigh_less_than_1():
 # Dropout
 
 
+@pytest.mark.slow
 def test_dropout_masks_depend_on_seed_and_epoch_alone():
     chosen = config("model.dropout=0.5", model="ple")
     table, network = encoded(chosen)[0], built(chosen)
@@ -988,6 +996,7 @@ def test_processes_that_train_together_drop_different_units(monkeypatch, eager):
     assert not set(chief) & set(worker)
 
 
+@pytest.mark.slow
 def test_predictions_drop_nothing():
     chosen = [config(f"model.dropout={share}") for share in (0.0, 0.9)]
     plain, dropping = map(built, chosen)
