@@ -30,6 +30,7 @@ from mtl_cli.runs import saved_model
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.earlier_run import MAX_STEP, EarlierRun
 from mtl_cli.runs.earlier_run_folder import KEY
+from mtl_cli.runs.frozen_parts import check_frozen_parts
 from mtl_cli.training.checkpoint import read_intact
 from mtl_cli.training.optimizer_state import OPTIMIZER
 
@@ -50,9 +51,11 @@ def start_from(
         that optimizer.
     """
     if not earlier.is_kept:
-        network, earlier = take_weights(network, config, features, earlier)
+        network, earlier, warnings = take_weights(network, config, features, earlier)
         earlier.keep(folder)
         console.print_line(earlier.summary(features))
+        for warning in warnings:
+            console.warn(warning)
         for message in earlier.messages:
             console.print_line(f"start_from: {message}")
     elif earlier.optimizer_step is not None:
@@ -65,30 +68,34 @@ def start_from(
 
 def take_weights(
     network: Network, config: Config, features: FeatureSet, earlier: EarlierRun
-) -> tuple[Network, EarlierRun]:
+) -> tuple[Network, EarlierRun, list[str]]:
     """Copies the weights of an earlier run into a new network, in place.
 
-    Returns: the network with the state of the earlier optimizer; and `earlier` with the
+    Returns: the network with the state of the earlier optimizer; `earlier` with the
         number of steps of that optimizer, and with a message for each layer that starts
-        fresh or is left out.
+        fresh or is left out; and warnings about frozen weights that start fresh.
 
     Raises:
+        ConfigError: if a frozen part or a layer of it starts fresh.
         DataError: if the model of the earlier run is missing or damaged.
     """
     path = Path(str(config.start_from.run))
     model = load_earlier_model(path)
-    fresh_parts, part_messages = parts_to_start_fresh(config, model.config)
+    fresh_parts = parts_to_start_fresh(config, model.config)
 
     def is_usable(name: BlockName) -> bool:
         return name.part not in fresh_parts and goes_on(name, earlier)
 
     earlier_blocks = blocks_of(model.network, model.config, model.features.layout)
+    blocks = blocks_of(network, config, features.layout)
     matched = match(
         {name: block for name, block in earlier_blocks.items() if is_usable(name)},
-        blocks_of(network, config, features.layout),
+        blocks,
         [tuple(weight.shape) for weight in model.network.logits.weights],
         [tuple(weight.shape) for weight in network.logits.weights],
     )
+    all_fresh = [*matched.fresh, *matched.changed]
+    warnings = check_frozen_parts(config, earlier, blocks, all_fresh, fresh_parts)
     copy_weights(model.network, network, matched.copies)
     step, optimizer_messages = optimizer_step(path, config, model.config)
     optimizer = None
@@ -101,13 +108,14 @@ def take_weights(
     changed = [name for name in matched.changed if name.feature not in fresh_features]
     messages = [
         *earlier.messages,
-        *part_messages,
+        *dict.fromkeys(fresh_parts.values()),
         *layer_messages(fresh, changed, matched.dropped),
         *optimizer_messages,
     ]
     return (
         replace(network, earlier_optimizer=optimizer),
         replace(earlier, optimizer_step=step, messages=messages),
+        warnings,
     )
 
 
@@ -161,29 +169,26 @@ def goes_on(name: BlockName, earlier: EarlierRun) -> bool:
     return True
 
 
-def parts_to_start_fresh(
-    config: Config, earlier_config: Config
-) -> tuple[set[Part], list[str]]:
-    """Returns the parts that start fresh, and messages that say why."""
-    parts = set(config.start_from.reset)
-    messages = [
-        f"fresh {part}, as start_from.reset says" for part in config.start_from.reset
-    ]
+def parts_to_start_fresh(config: Config, earlier_config: Config) -> dict[Part, str]:
+    """Returns {part that starts fresh as a whole: a message that says why}."""
+    parts = {
+        part: f"fresh {part}, as start_from.reset says"
+        for part in config.start_from.reset
+    }
     model, earlier_model = config.model.name, earlier_config.model.name
     if model != earlier_model:
-        parts |= {"experts", "gates", "towers"}
-        messages.append(
+        message = (
             f"the model was {earlier_model}, is {model}, so experts, gates and towers "
             f"start fresh; model={earlier_model} keeps their weights"
         )
+        parts |= dict.fromkeys(("experts", "gates", "towers"), message)
     encoder, earlier_encoder = config.encoder.name, earlier_config.encoder.name
     if encoder != earlier_encoder:
-        parts |= {"encoder"}
-        messages.append(
+        parts["encoder"] = (
             f"the encoder was {earlier_encoder}, is {encoder}, so the encoder starts "
             f"fresh; encoder={earlier_encoder} keeps its weights"
         )
-    return parts, messages
+    return parts
 
 
 def optimizer_step(

@@ -64,7 +64,8 @@ def rows(day: int) -> pa.Table:
 def chosen(train: Path, *settings: str, **changes: Any) -> Any:
     """The configuration of a small run on a file."""
     features = FEATURES | changes.pop("features", {})
-    data = values(train, {k: v for k, v in features.items() if v}, TASKS, **changes)
+    tasks = changes.pop("tasks", TASKS)
+    data = values(train, {k: v for k, v in features.items() if v}, tasks, **changes)
     return config(data, "trainer.batch_size=50", *settings)
 
 
@@ -417,6 +418,20 @@ def test_other_data_with_no_feature_in_common_is_refused(
     assert line.startswith(
         f"start_from.run: no feature of {days['run']} goes on in dataset planted: buy "
         "is new, so it starts fresh; user is not in this run"
+    )
+
+
+def test_frozen_tower_of_a_new_task_is_refused(days: dict[str, Path]) -> None:
+    line = refused(
+        days["day1"],
+        days["run"],
+        "start_from.freeze=[towers]",
+        tasks=TASKS | {"buy": {"label": "buy", "kind": "binary"}},
+    )
+    assert line == (
+        "start_from.freeze: towers of buy would stay at random weights, because the "
+        "earlier run has no buy with the same keys; leave towers out of "
+        "start_from.freeze, or buy out of the tasks"
     )
 
 

@@ -1,0 +1,119 @@
+"""Frozen weights that start fresh are refused; those of single features are named."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from mtl_cli.core.errors import ConfigError
+from mtl_cli.network.blocks import BlockName
+from mtl_cli.runs.frozen_parts import check_frozen_parts
+
+USER = BlockName("embeddings", "table", "user", "")
+PRICE = BlockName("embeddings", "table", "price", "")
+EXPERT = BlockName("experts", "experts", "1", "0.kernel")
+USER_ROWS = EXPERT._replace(feature="user")
+PRICE_ROWS = EXPERT._replace(feature="price")
+GATE = BlockName("gates", "gate", "click", "kernel 1")
+NEW_GATE = BlockName("gates", "gate", "buy", "kernel 1")
+TOWER = BlockName("towers", "tower", "click", "0.kernel")
+NEW_TOWER = BlockName("towers", "tower", "buy 2", "0.kernel")
+OUT = "of start_from.freeze"
+
+
+def warnings(
+    freeze: list[str],
+    goes_on: list[BlockName],
+    fresh: list[BlockName],
+    reasons: dict[Any, str] | None = None,
+) -> list[str]:
+    """Checks a run with the tasks click, which goes on, and buy, which is new."""
+    config: Any = SimpleNamespace(
+        start_from=SimpleNamespace(freeze=freeze), chosen_tasks={"click": 0, "buy": 0}
+    )
+    earlier: Any = SimpleNamespace(tasks=["click"], learnt={"user": {}})
+    blocks = [*goes_on, *fresh]
+    return check_frozen_parts(config, earlier, blocks, fresh, reasons or {})
+
+
+def test_parts_that_go_on_or_are_not_frozen_pass() -> None:
+    fresh = [PRICE, PRICE_ROWS, NEW_GATE, NEW_TOWER]
+    assert warnings([], [], fresh) == []
+    assert warnings(["towers"], [USER, TOWER], [PRICE]) == []
+
+
+@pytest.mark.parametrize(
+    ("freeze", "goes_on", "fresh", "message"),
+    [
+        (
+            "towers",
+            [USER, TOWER],
+            [NEW_TOWER],
+            "towers of buy 2 would stay at random weights, because the earlier run has "
+            f"no buy with the same keys; leave towers out {OUT}, or buy out of the "
+            "tasks",
+        ),
+        (
+            "gates",
+            [GATE],
+            [NEW_GATE],
+            "gates of buy for 1 would stay at random weights, because the earlier run "
+            f"has no buy with the same keys; leave gates out {OUT}, or buy out of the "
+            "tasks",
+        ),
+        (  # only the kernel has another shape
+            "towers",
+            [TOWER],
+            [TOWER._replace(piece="1.kernel")],
+            "towers of click would stay at random weights, because no weights of the "
+            f"earlier run fit them; leave towers out {OUT}",
+        ),
+        (
+            "embeddings",
+            [TOWER],
+            [USER, PRICE],
+            "embeddings would stay at random weights, because no weights of the "
+            f"earlier run fit them; leave embeddings out {OUT}",
+        ),
+        (  # the kernel of another encoding, which reads a feature that goes on
+            "experts",
+            [EXPERT._replace(piece="0.bias")],
+            [USER_ROWS, PRICE_ROWS],
+            "experts of 1 would stay at random weights, because no weights of the "
+            f"earlier run fit them; leave experts out {OUT}",
+        ),
+    ],
+)
+def test_frozen_weights_that_start_fresh_are_refused(
+    freeze: str, goes_on: list[BlockName], fresh: list[BlockName], message: str
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        warnings([freeze], goes_on, fresh)
+    assert str(error.value) == f"start_from.freeze: {message}"
+
+
+def test_leaving_out_a_new_task_is_no_fix_if_other_towers_start_fresh_too() -> None:
+    reasons = {"towers": "the model was ple, is mmoe"}
+    for goes_on, why in (([], reasons), ([TOWER._replace(piece="bias")], {})):
+        with pytest.raises(ConfigError) as error:
+            warnings(["towers"], goes_on, [TOWER, NEW_TOWER], why)
+        assert str(error.value).endswith(f"; leave towers out {OUT}")
+
+
+def test_reason_why_a_frozen_part_starts_fresh_is_named() -> None:
+    with pytest.raises(ConfigError) as error:
+        warnings(["experts"], [], [EXPERT], {"experts": "the model was ple, is mmoe"})
+    assert str(error.value) == (
+        "start_from.freeze: experts would stay at random weights, because the model "
+        f"was ple, is mmoe; leave experts out {OUT}"
+    )
+
+
+def test_frozen_weights_of_fresh_features_are_named_in_one_warning() -> None:
+    fresh = [PRICE, PRICE_ROWS]
+    (warning,) = warnings(["experts", "embeddings"], [USER, USER_ROWS], fresh)
+    assert warning == (
+        "start_from.freeze: these features start fresh, so their weights in experts, "
+        "embeddings stay random: price; leave experts, embeddings out of "
+        "start_from.freeze to train these weights"
+    )
