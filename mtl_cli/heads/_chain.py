@@ -11,6 +11,7 @@ import numpy as np
 from mtl_cli.core.errors import unknown_name_message
 from mtl_cli.core.prediction_names import conditional_name
 from mtl_cli.core.tensors import Tensor
+from mtl_cli.heads._missing_labels import uneven_missing_warnings
 from mtl_cli.heads.base import Heads, Labels, Output, Tasks
 from mtl_cli.tasks.base import Task
 
@@ -140,7 +141,12 @@ class Chain(Heads):
         return products | factors
 
     def label_warnings(self, tasks: Tasks, labels: Labels) -> list[str]:
-        """Returns a warning for each step that rows reach without an earlier step."""
+        """Returns warnings about rows that skip a step, and about missing labels.
+
+        A row skips a step if it reaches a later step. Missing labels of a step bias its
+        product if they are more frequent on the rows that have reached the step before
+        than on the others, or less frequent.
+        """
         steps = self.steps(tasks)
         warnings = []
         for position, name in enumerate(steps[1:], start=1):
@@ -156,6 +162,8 @@ class Chain(Heads):
                     f"with {name} = 1 have {' = 0 or '.join(earlier)} = 0, so that "
                     f"{self.EQUATION} cannot fit all these labels"
                 )
+        for previous, name in pairwise(steps):
+            warnings += uneven_missing_warnings(previous, name, labels)
         return warnings
 
 

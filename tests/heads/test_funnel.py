@@ -106,6 +106,16 @@ def test_rows_that_skip_a_step_are_counted_for_each_step():
     assert "2 of 3 training rows with buy = 1 have click = 0 or cart = 0" in buy
 
 
+def test_missing_labels_are_compared_with_the_step_before():
+    n = 1000
+    labels = rows(click=[1] * 2 * n, cart=[1, 0] * n, buy=[MISSING, 0] * n)
+    (warning,) = Funnel().label_warnings(BINARY, labels)
+    assert warning.startswith(
+        "labels of buy are missing on 1,000 of 1,000 training rows with cart = 1, but "
+        "on 0 of 1,000 with cart = 0"
+    )
+
+
 @pytest.mark.parametrize("num_steps", [2, 5])
 def test_logits_and_gradients_of_products_are_exact_for_extreme_logits(num_steps):
     names = [f"step_{i}" for i in range(num_steps)]

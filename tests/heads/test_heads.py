@@ -33,6 +33,51 @@ def test_broken_funnel_is_counted_among_the_labels_that_are_there():
     assert Independent().label_warnings(TASKS, broken) == []
 
 
+def funnel_rows(num_days=30):
+    """10,000 impressions: their days, and the labels of clicks and purchases."""
+    random = np.random.default_rng(0)
+    days = random.integers(0, num_days, 10_000)
+    click = (random.random(len(days)) < 0.2).astype("float32")
+    buy = click * (random.random(len(days)) < 0.3)
+    return days, click, buy.astype("float32")
+
+
+def test_labels_that_are_missing_on_clicked_rows_only_are_named():
+    heads = ESMM(click_task="click", conversion_task="buy")
+    days, click, buy = funnel_rows()
+    late = np.where((days >= 20) & (click == 1), MISSING, buy)
+    (warning,) = heads.label_warnings(TASKS, {"click": click, "buy": late})
+    num_missing, num_clicks = int(np.isnan(late).sum()), int(click.sum())
+    assert warning == (
+        f"labels of buy are missing on {num_missing:,} of {num_clicks:,} training rows "
+        f"with click = 1, but on 0 of {10_000 - num_clicks:,} with click = 0: too few "
+        "of the rows that buy learns from have click = 1, so buy is predicted too low, "
+        "and its metrics do not show this; if these labels come late, empty buy on all "
+        "rows of the last days, also where click = 0, or wait for the labels"
+    )
+    no_clicks = np.where(click == 1, buy, MISSING)
+    (warning,) = heads.label_warnings(TASKS, {"click": click, "buy": no_clicks})
+    assert "so buy is predicted too high" in warning
+    assert warning.endswith("; write buy = 0 where click = 0")
+
+
+def test_labels_that_are_missing_evenly_pass():
+    heads = ESMM(click_task="click", conversion_task="buy")
+    days, click, buy = funnel_rows()
+    random = np.random.default_rng(1)
+    # Clicks are 20 % more frequent on the last days, whose labels are all missing.
+    drift = np.where((days >= 20) & (random.random(len(days)) < 0.05), 1, click)
+    for clicks, is_missing in (
+        (click, days >= 20),
+        (drift, days >= 20),
+        (click, random.random(len(days)) < 0.3),
+        (click, np.full(len(days), True)),
+        (np.zeros_like(click), days >= 20),
+    ):
+        labels = {"click": clicks, "buy": np.where(is_missing, MISSING, buy * clicks)}
+        assert heads.label_warnings(TASKS, labels) == []
+
+
 def test_esmm_says_which_tasks_it_takes_if_there_are_more_than_two():
     whole = rows(click=[1, 0], buy=[1, 0], like=[1, 0])
     for heads in (ESMM(), ESMM(click_task="click"), ESMM(conversion_task="buy")):

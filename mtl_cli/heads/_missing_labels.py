@@ -1,0 +1,69 @@
+"""Warns of a step's labels that are missing depending on the step before it.
+
+Rows without a label of a step do not count in the step's loss. If, for example, only
+labels of clicked rows are missing, too few of the rows that count are clicked, and the
+product of click and conversion is learnt too low.
+"""
+
+import numpy as np
+
+from mtl_cli.heads.base import Labels
+from mtl_cli.tasks.base import Array
+
+# A later step's labels are missing unevenly if all of these limits are exceeded. Days
+# that are left out whole may have more or fewer clicks than other days, so small
+# differences are no fault.
+MIN_MISSING_Z = 5.0  # the difference of two shares in standard errors
+MIN_MISSING_DIFFERENCE = 0.01  # between the shares of missing labels
+MIN_MISSING_ODDS_RATIO = 1.5
+
+
+def uneven_missing_warnings(previous: str, name: str, labels: Labels) -> list[str]:
+    """Returns a warning if a step's missing labels depend on the step before it.
+
+    Args:
+        previous: the step before.
+        name: the step.
+        labels: the labels of the training rows.
+
+    Returns: the warning; [] if the labels are missing evenly.
+    """
+    is_missing = np.isnan(labels[name])
+    missing_after = is_missing[labels[previous] == 1]
+    missing_before = is_missing[labels[previous] == 0]
+    if not differ_clearly(missing_after, missing_before):
+        return []
+    if missing_after.mean() > missing_before.mean():
+        bias, share = "low", "few"
+        fix = (
+            f"if these labels come late, empty {name} on all rows of the last days, "
+            f"also where {previous} = 0, or wait for the labels"
+        )
+    else:
+        bias, share = "high", "many"
+        fix = f"write {name} = 0 where {previous} = 0"
+    return [
+        f"labels of {name} are missing on {missing_after.sum():,} of "
+        f"{len(missing_after):,} training rows with {previous} = 1, but on "
+        f"{missing_before.sum():,} of {len(missing_before):,} with {previous} = 0: too "
+        f"{share} of the rows that {name} learns from have {previous} = 1, so {name} "
+        f"is predicted too {bias}, and its metrics do not show this; {fix}"
+    ]
+
+
+def differ_clearly(a: Array, b: Array) -> bool:
+    """Whether the shares of True in two boolean arrays differ clearly.
+
+    The shares must differ by a two-proportion z-test, by `MIN_MISSING_DIFFERENCE`, and
+    by `MIN_MISSING_ODDS_RATIO`.
+    """
+    if not len(a) or not len(b):
+        return False
+    low, high = sorted([float(a.mean()), float(b.mean())])
+    pooled = float(a.sum() + b.sum()) / (len(a) + len(b))
+    variance = pooled * (1 - pooled) * (1 / len(a) + 1 / len(b))
+    return (
+        high - low > MIN_MISSING_DIFFERENCE
+        and high - low > MIN_MISSING_Z * variance**0.5
+        and high * (1 - low) > MIN_MISSING_ODDS_RATIO * low * (1 - high)
+    )
