@@ -40,7 +40,7 @@ class Score:
 
     @property
     def is_on_other_rows(self) -> bool:
-        """Whether the configuration was scored on other rows than the baseline."""
+        """Whether the rows of this score, or their weights, are not the baseline's."""
         difference = self.differences.get("baseline")
         return difference is not None and difference.verdict == Verdict.NOT_COMPARABLE
 

@@ -69,8 +69,8 @@ def task_warnings(comparison: DatasetComparison) -> list[str]:
             texts += undefined_metric_warnings(task, comparison.split)
     for task in tasks:
         texts += with_names(
-            f"{task.name}: these configurations were scored on other rows than the "
-            "baseline, so no difference is given",
+            f"{task.name}: these configurations were scored on other rows or weights "
+            "than the baseline, so no difference is given",
             [s.configuration.name for s in task.scores if s.is_on_other_rows],
         )
     return texts + with_names(

@@ -1,6 +1,7 @@
 """Suggests commands to run after a run, for the terminal and the report."""
 
 import shlex
+from collections.abc import Collection
 from pathlib import Path
 
 from mtl_cli.config.run_config import Config
@@ -26,6 +27,9 @@ def comparison_command(config: Config, settings: list[str]) -> tuple[str, str]:
       scores the earlier run on this file. It does not train a new run to compare with:
       that run would lack the training rows of the earlier run.
     - After another multi-task run, the command trains the same tasks separately.
+    - If the heads of this run decide the weights of rows, a run without them has other
+      weights and cannot be compared. The command then keeps the heads, and chooses
+      another sharing scheme.
     - After any other run, the command repeats the run with several seeds.
     """
     earlier, test = config.start_from.run, config.dataset.test
@@ -40,26 +44,53 @@ def comparison_command(config: Config, settings: list[str]) -> tuple[str, str]:
     kept_settings = [
         setting
         for setting in (setting.lstrip("+") for setting in settings)
-        if not setting.startswith(("hydra.", "seed=", "resume="))
+        if not setting.startswith(("hydra.", "resume="))
     ]
     # A saved configuration has no config groups, so `model=` cannot choose a model.
     is_saved_config = any(s.startswith("--config-path") for s in kept_settings)
     is_multi_task = len(config.chosen_tasks) > 1 and config.model.name != "single_task"
     if is_multi_task and not is_saved_config and earlier is None:
-        twin_settings = without_model(kept_settings)
-        command = ["mtl-train", *twin_settings, "model=single_task"]
+        if heads_weigh_rows(config):
+            twin_settings = with_other_sharing(config, kept_settings)
+        else:
+            kept = without_model(kept_settings, COMMON_KEYS)
+            twin_settings = [*kept, "model=single_task"]
+        command = ["mtl-train", *twin_settings]
     else:
-        command = ["mtl-train", "-m", *kept_settings, "seed=1,2,3"]
+        kept = [setting for setting in kept_settings if not setting.startswith("seed=")]
+        command = ["mtl-train", "-m", *kept, "seed=1,2,3"]
     return shlex.join(command), purpose
 
 
-def without_model(settings: list[str]) -> list[str]:
-    """Leaves out the settings that choose a model, or set a key of one model alone."""
-    common = tuple(f"model.{key}=" for key in COMMON_KEYS)
+def heads_weigh_rows(config: Config) -> bool:
+    """Whether a task's rows are weighted by the `sampling_rate` of another task.
+
+    Heads for a chain of tasks do so, see `heads/_chain.py`.
+    """
+    tasks = config.chosen_tasks
+    return any(
+        tasks[output.sampled_task].lacks_negatives
+        for output in config.outputs
+        if output.sampled_task not in (None, output.name)
+    )
+
+
+def with_other_sharing(config: Config, settings: list[str]) -> list[str]:
+    """Replaces the sharing scheme in the settings of a run, and keeps the heads."""
+    heads = config.model.heads
+    heads_keys = type(config.model.heads_option).model_fields
+    scheme = "mmoe" if config.model.name == "shared_bottom" else "shared_bottom"
+    kept = without_model(settings, COMMON_KEYS | heads_keys.keys())
+    return [*kept, f"model={scheme}", f"model.heads={heads}"]
+
+
+def without_model(settings: list[str], kept_keys: Collection[str]) -> list[str]:
+    """Leaves out the settings of `model`, except for the keys in `kept_keys`."""
+    kept = tuple(f"model.{key}=" for key in kept_keys)
     return [
         setting
         for setting in settings
-        if setting.startswith(common) or not setting.startswith(("model.", "model="))
+        if setting.startswith(kept) or not setting.startswith(("model.", "model="))
     ]
 
 

@@ -441,7 +441,10 @@ def test_other_rows_are_not_compared(
     comparison = compared(capsys, tmp_path)
     assert to_baseline(comparison, "ple")["verdict"] == "not comparable"
     assert to_baseline(comparison, "ple")["over_seeds"] is None
-    assert any("scored on other rows" in line for line in comparison["warnings"])
+    assert any(
+        "scored on other rows or weights than" in line
+        for line in comparison["warnings"]
+    )
 
 
 def write_splits(folder: Path, **other: object) -> list[Path]:
@@ -468,7 +471,10 @@ def test_runs_of_other_splits_are_not_compared_though_as_many_rows_count(
     assert difference["verdict"] == "not comparable"
     assert difference["paired_difference"] is None and difference["paired_seeds"] == 0
     assert comparison["tasks"]["click"]["best"] is None
-    assert any("scored on other rows" in line for line in comparison["warnings"])
+    assert any(
+        "scored on other rows or weights than" in line
+        for line in comparison["warnings"]
+    )
     assert any("another split than" in line for line in comparison["warnings"])
 
 

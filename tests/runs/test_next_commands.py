@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 from helpers.planted_data import config, values
 
 from mtl_cli.runs.next_commands import next_commands
@@ -23,13 +24,13 @@ def next_command(config: Any, settings: list[str]) -> str:
 
 
 def test_multi_task_run_is_compared_with_single_tasks() -> None:
-    expected = "mtl-train dataset=shop model=single_task"
+    expected = "mtl-train dataset=shop seed=2 model=single_task"
     assert next_command(chosen(test="may.csv"), SETTINGS) == expected
 
 
 def test_settings_with_a_plus_are_left_out_as_those_without() -> None:
     settings = ["dataset=shop", *(f"++{setting}" for setting in SETTINGS[1:])]
-    expected = "mtl-train dataset=shop model=single_task"
+    expected = "mtl-train dataset=shop seed=2 model=single_task"
     assert next_command(chosen(test="may.csv"), settings) == expected
 
 
@@ -43,6 +44,25 @@ def test_single_tasks_have_the_towers_of_the_run() -> None:
     settings = ["model=ple", "model.num_levels=3", "model.tower_units=[16]"]
     expected = "mtl-train 'model.tower_units=[16]' model=single_task"
     assert next_command(chosen(), [*settings, "model.heads=esmm"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("model", "scheme"), [("shared_bottom", "mmoe"), ("cross_stitch", "shared_bottom")]
+)
+def test_heads_that_decide_the_weights_of_rows_are_kept(
+    model: str, scheme: str
+) -> None:
+    tasks = {"click": TASKS["click"] | {"sampling_rate": 0.1}, "buy": TASKS["buy"]}
+    steps = "model.funnel_steps=[click,buy]"
+    heads = [f"model={model}", "model.heads=funnel", steps]
+    sampled = config(values("train.csv", FEATURES, tasks), *heads)
+    settings = ["dataset=shop", *heads, "model.dropout=0.1", "seed=2"]
+    assert next_command(sampled, settings) == (
+        f"mtl-train dataset=shop '{steps}' model.dropout=0.1 seed=2 model={scheme} "
+        "model.heads=funnel"
+    )
+    independent = config(values("train.csv", FEATURES, tasks))
+    assert next_command(independent, ["dataset=shop"]).endswith("model=single_task")
 
 
 def test_run_with_a_start_is_compared_with_the_earlier_run_on_the_same_rows() -> None:
