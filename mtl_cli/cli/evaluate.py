@@ -38,7 +38,8 @@ def main(command_line: list[str]) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Evaluates a run or a sweep; returns the exit code."""
-    from mtl_cli.evaluation.sweep import is_sweep
+    from mtl_cli.evaluation.early_checks import check_flags
+    from mtl_cli.evaluation.sweep import finished_runs, is_sweep
 
     evaluates_sweep = is_sweep(options.run)
     check_options(options, evaluates_sweep)
@@ -47,6 +48,9 @@ def run(options: argparse.Namespace) -> int:
         for text in options.fail_if
     ]
     plugins.use_folders(options.plugins)
+    table = as_location(options.table) if options.table else None
+    runs = finished_runs(options.run) if evaluates_sweep else [options.run]
+    check_flags(runs, table, options.by, conditions)
     tensorflow_runtime.load()
     evaluate = evaluate_sweep if evaluates_sweep else evaluate_run
     return evaluate(options, conditions)

@@ -15,6 +15,7 @@ from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.data.compute_report import label_counts
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.sampling_findings import unsampled_findings
+from mtl_cli.evaluation.early_checks import NO_TABLE
 from mtl_cli.evaluation.evaluation import Evaluation
 from mtl_cli.evaluation.open_table import TableInMemory, opened_for_evaluation
 from mtl_cli.evaluation.prediction_drift import prediction_drift
@@ -113,7 +114,7 @@ def read_rows(
     """
     if table is None:
         if request.by:
-            raise ConfigError("--by: slices need a TABLE; name the file to evaluate")
+            raise ConfigError(NO_TABLE)
         return validation_rows(model, partial(request.on_progress, "encoding"))
     slice_columns = list(dict.fromkeys(request.by))  # each column once
     with opened_for_evaluation(model, table, slice_columns) as (source, plan):

@@ -60,7 +60,7 @@ def opened_for_evaluation(
     ):
         dataset = with_format_of(model.config.dataset, location)
         columns = column_names("TABLE", location, dataset)
-        plan = plan_evaluation(model, dataset, columns, slice_columns, name)
+        plan = plan_evaluation(model.config, dataset, columns, slice_columns, name)
         with named_if_full(folder):
             spill = folder / "rows"
             source = open_source("TABLE", location, plan.dataset, plan.request, spill)
@@ -78,8 +78,8 @@ def open_in_memory(
     Returns: the rows and the plan.
     """
     table_name = "the table"
-    dataset, columns = model.config.dataset, table.column_names
-    plan = plan_evaluation(model, dataset, columns, slice_columns, table_name)
+    config, columns = model.config, table.column_names
+    plan = plan_evaluation(config, config.dataset, columns, slice_columns, table_name)
     if not table.num_rows:
         raise DataError("TABLE: the table has no rows")
     plan.request.check("TABLE", table_name, columns)

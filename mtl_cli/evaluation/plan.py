@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import ConfigError, DataError, suggest
 from mtl_cli.data.column_request import ColumnRequest, readable_names
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.encode import request_of_data
 from mtl_cli.data.labels import sampled_task, space_task
 from mtl_cli.heads.base import Output
-from mtl_cli.network.trained_model import TrainedModel
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class EvaluationPlan:
 
 
 def plan_evaluation(
-    model: TrainedModel,
+    config: Config,
     dataset: Dataset,
     columns: list[str],
     slice_columns: list[str],
@@ -46,7 +46,7 @@ def plan_evaluation(
     such as groups, are used if the table has them.
 
     Args:
-        model: the trained model.
+        config: the configuration of the run.
         dataset: the data set of the run, with the format of the table.
         columns: the names of the table's columns.
         slice_columns: the columns whose values make slices.
@@ -56,9 +56,9 @@ def plan_evaluation(
         DataError: if the table lacks labels of every output.
         ConfigError: if the table lacks a column of `slice_columns`.
     """
-    outputs, remarks = outputs_with_labels(model, dataset, columns, table_name)
+    outputs, remarks = outputs_with_labels(config, dataset, columns, table_name)
     if not outputs:
-        raise DataError(no_labels_message(model, dataset, columns, table_name))
+        raise DataError(no_labels_message(config, dataset, columns, table_name))
     for column in slice_columns:
         if column not in columns:
             raise ConfigError(
@@ -72,14 +72,14 @@ def plan_evaluation(
 
 
 def outputs_with_labels(
-    model: TrainedModel, dataset: Dataset, columns: list[str], table_name: str
+    config: Config, dataset: Dataset, columns: list[str], table_name: str
 ) -> tuple[list[Output], list[str]]:
     """Returns the outputs whose labels a table has, and a remark on each other output.
 
     For the arguments, see `plan_evaluation`.
     """
     outputs, remarks = [], []
-    for output in model.config.outputs:
+    for output in config.outputs:
         needed = label_columns(dataset, output)
         missing = [column for column in needed if column not in columns]
         if missing:
@@ -91,11 +91,11 @@ def outputs_with_labels(
 
 
 def no_labels_message(
-    model: TrainedModel, dataset: Dataset, columns: list[str], table_name: str
+    config: Config, dataset: Dataset, columns: list[str], table_name: str
 ) -> str:
     """Returns an error message: the table lacks labels of every output."""
     choices = dict.fromkeys(
-        " and ".join(label_columns(dataset, output)) for output in model.config.outputs
+        " and ".join(label_columns(dataset, output)) for output in config.outputs
     )
     return (
         f"TABLE: {table_name} has the labels of no output of this model, only the "

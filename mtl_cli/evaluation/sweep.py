@@ -53,6 +53,12 @@ def is_sweep(folder: Path) -> bool:
     return folder.is_dir() and not is_run and bool(find_folders(folder).runs)
 
 
+def finished_runs(sweep: Path) -> list[Path]:
+    """Returns the folders of the finished runs of a sweep."""
+    folders = sorted(find_folders(sweep).runs, key=natural_order)
+    return [folder for folder in folders if read_run(folder).has_scores]
+
+
 def default_target(sweep: Path, table: Location) -> Path:
     """Returns the folder to write: `outputs/evaluations/SWEEP-TABLE`.
 

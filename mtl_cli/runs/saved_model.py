@@ -126,10 +126,8 @@ def load_learnt(run: Path) -> LearntModel:
 
     Raises a `DataError` if the files are missing or damaged.
     """
-    check_holds_model(run)
+    config = load_config(run)
     with named_damage(run):
-        check_entries(run, SUBFOLDERS, is_written=False)
-        config = Config.model_validate(read_json(run / SPEC, MAX_SPEC_BYTES))
         learnt = read_json_object(run / LEARNT)
         features = FeatureSet(config.dataset.used_features, learnt["features"])
         # Encoding an example raises an error if the learnt values of a feature are
@@ -139,6 +137,17 @@ def load_learnt(run: Path) -> LearntModel:
             if "vocabulary" in values and values.vocabulary.null_count:
                 raise ValueError("a vocabulary holds null")
         return LearntModel(features, dict(learnt["labels"]), config)
+
+
+def load_config(run: Path) -> Config:
+    """Reads the configuration of a run's model, without importing TensorFlow.
+
+    Raises a `DataError` if the file is missing or damaged.
+    """
+    check_holds_model(run)
+    with named_damage(run):
+        check_entries(run, SUBFOLDERS, is_written=False)
+        return Config.model_validate(read_json(run / SPEC, MAX_SPEC_BYTES))
 
 
 def check_holds_model(run: Path) -> None:

@@ -372,6 +372,8 @@ def test_remarks_on_a_page_hold_no_password_of_the_table(
         ("spent.rows>3", 2),
         ("features.taste.psi>0.2", 0),
         ("predictions.spent.psi>=0", 1),
+        pytest.param("predictions.level.low.psi>=0", 1, marks=pytest.mark.slow),
+        pytest.param("click.truth_rmse<0", 0, marks=pytest.mark.slow),
         pytest.param("click.acu<1", 2, marks=pytest.mark.slow),
         pytest.param("click", 2, marks=pytest.mark.slow),
     ],
@@ -401,6 +403,37 @@ def test_fail_if_checks_slices(
     assert evaluated(run, test, *checked) == code
     error = capsys.readouterr().err
     assert ("did you mean click.slices.city.Rome.auc?" in error) == (code == 2)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--by", "town"], "--by: no column 'town' in"),
+        (["--fail-if", "click.acu<1"], "did you mean click.auc?"),
+        (["--fail-if", "clik.auc<1"], "did you mean click.auc?"),
+        (["--fail-if", "feature.taste.psi>1"], "did you mean features.taste.psi?"),
+        (["--fail-if", "click.slices.city.Rome.auc<1"], "no evaluation has click.sli"),
+        (
+            ["--by", "city", "--fail-if", "click.slices.town.Rome.auc<1"],
+            "no evaluation has click.slices.town.Rome.auc",
+        ),
+        (
+            ["--by", "city", "--fail-if", "click.slices.city.Rome.acu<1"],
+            "no evaluation has click.slices.city.Rome.acu",
+        ),
+    ],
+)
+def test_unknown_names_are_refused_before_tensorflow_loads(
+    flags: list[str],
+    message: str,
+    run: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(evaluate.tensorflow_runtime, "load", pytest.fail)
+    assert evaluated(run, run.parent / "test.parquet", *flags) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
 
 
 @pytest.mark.slow

@@ -1,0 +1,118 @@
+"""Checks the flags of `mtl-evaluate` before TensorFlow loads and the rows are read.
+
+The columns are known from the first file of the table, and the metrics from the
+configuration of the run. The names of slices are known only after the evaluation, so
+`results.check_names` checks all names again.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from mtl_cli.core.conditions import Condition, check_known
+from mtl_cli.core.errors import ConfigError, MtlError
+from mtl_cli.core.paths import Location, name_of
+from mtl_cli.data.dataset import Dataset
+from mtl_cli.data.labels import truth_columns
+from mtl_cli.data.sources import column_names, with_format_of
+from mtl_cli.data.stdin import STDIN
+from mtl_cli.evaluation.plan import plan_evaluation
+from mtl_cli.heads.base import Output
+from mtl_cli.metrics.regression import truth_rmse
+from mtl_cli.runs.saved_model import load_config
+
+NO_TABLE = "--by: slices need a TABLE; name the file to evaluate"
+
+
+def check_flags(
+    runs: list[Path],
+    table: Location | None,
+    slice_columns: list[str],
+    conditions: list[Condition],
+) -> None:
+    """Checks the columns of `--by`, and the names in `--fail-if`.
+
+    Args:
+        runs: the folders of the runs to evaluate.
+        table: the table to evaluate the runs on; None for their validation rows.
+        slice_columns: the columns of `--by`.
+        conditions: the conditions of `--fail-if`.
+
+    Raises:
+        ConfigError: if a flag names an unknown column or number.
+        DataError: if no run can be evaluated on the table.
+    """
+    names: list[str] = []
+    forms: list[tuple[str, str]] = []
+    errors: list[MtlError] = []
+    for run in runs:
+        try:
+            dataset, outputs = outputs_on_table(run, table, slice_columns)
+        except MtlError as error:  # a sweep is evaluated if one of its runs can be
+            errors.append(error)
+            continue
+        names += number_names(dataset, outputs)
+        forms += number_forms(outputs, slice_columns)
+    if not runs:
+        return  # the evaluation says that the sweep holds no finished run
+    if len(errors) == len(runs):
+        raise errors[0]
+    for condition in conditions:
+        has_form = any(
+            condition.name.startswith(start) and condition.name.endswith(end)
+            for start, end in forms
+        )
+        if not has_form:
+            check_known(condition, names, "evaluation")
+
+
+def outputs_on_table(
+    run: Path, table: Location | None, slice_columns: list[str]
+) -> tuple[Dataset, list[Output]]:
+    """Returns the data set of a run as its table has it, and the outputs to evaluate.
+
+    The columns of a table on stdin are not known yet, so all outputs are returned.
+
+    Raises a `MtlError` if the run or the columns of its table are unsuitable.
+    """
+    config = load_config(run)
+    if table is None and slice_columns:
+        raise ConfigError(NO_TABLE)
+    if table is None or table == STDIN:
+        return config.dataset, config.outputs
+    dataset = with_format_of(config.dataset, table)
+    columns = column_names("TABLE", table, dataset)
+    plan = plan_evaluation(config, dataset, columns, slice_columns, name_of(table))
+    return plan.dataset, plan.outputs
+
+
+def number_names(dataset: Dataset, outputs: list[Output]) -> Iterator[str]:
+    """Yields the names of the numbers that an evaluation may have, without slices.
+
+    See `EvaluationResults.numbers`.
+    """
+    for output in outputs:
+        for metric in output.task.metric_names:
+            if dataset.group_column or not output.task.metric(metric).grouped:
+                yield f"{output.name}.{metric}"
+        if truth_columns(dataset, output):
+            yield f"{output.name}.{truth_rmse.name}"
+    for feature in dataset.used_features:
+        for key in ("psi", "missing", "unseen"):
+            yield f"features.{feature}.{key}"
+    for output in outputs:
+        if output.task.num_predictions == 1:
+            yield f"predictions.{output.name}.psi"
+
+
+def number_forms(
+    outputs: list[Output], slice_columns: list[str]
+) -> Iterator[tuple[str, str]]:
+    """Yields the start and the end of names whose middle is not known yet.
+
+    These are the numbers of slices, and of the predictions of each class.
+    """
+    for output in outputs:
+        yield f"predictions.{output.name}.", ".psi"
+        for column in slice_columns:
+            for metric in output.task.metric_names:
+                yield f"{output.name}.slices.{column}.", f".{metric}"
