@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from mtl_cli.core.errors import cut
 from mtl_cli.evaluation.results import EvaluationResults
 from mtl_cli.runs.text_tables import Cells, format_count, text_with_interval
+from mtl_cli.scoring.slices import MIN_ROWS, OTHER
 
 TASKS_PER_TABLE = 2  # a table of all slices has at most this number of tasks
 # The largest number of rows of all tables of slices together on a terminal, with their
@@ -71,6 +72,8 @@ def weakest_slices_section(
     A cell such as `Rome: 0.6123 ±0.0213 *` is a slice with its metric; the star means
     that the slice is surely weaker.
     """
+    if has_only_rare_values(records):
+        return Section(f"By {column}", [], [only_rare_values(column)])
     tested = [record for record in records if record["rank"] is not None]
     cells = [["task", "metric", "all rows", *WEAKEST_HEADINGS]]
     cells += [weakest_slices_row(evaluation, task, tested) for task in evaluation.tasks]
@@ -135,7 +138,20 @@ def all_slices_section(
                 row += slice_cells(record_of[name, task])
             table.append(row)
         tables.append(table)
-    return Section(f"By {column}", tables, feature_notes(evaluation, column))
+    lines = feature_notes(evaluation, column)
+    if has_only_rare_values(records):
+        lines = [only_rare_values(column)]
+    return Section(f"By {column}", tables, lines)
+
+
+def has_only_rare_values(records: list[dict[str, Any]]) -> bool:
+    """Whether all rows of a column are in the slice of rare values."""
+    return all(record["slice"] == OTHER for record in records)
+
+
+def only_rare_values(column: str) -> str:
+    """Returns the line about a column whose values are all rare."""
+    return f"no value of {column} has {MIN_ROWS} rows; all are in {OTHER}"
 
 
 def feature_notes(evaluation: EvaluationResults, column: str) -> list[str]:

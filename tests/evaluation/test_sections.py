@@ -114,6 +114,21 @@ def test_column_without_enough_tested_slices_has_dashes(
     assert by_city.lines[0].startswith("all tested slices, ")
 
 
+@pytest.mark.parametrize("shorten", [False, True])
+def test_column_of_rare_values_alone_says_so(
+    shorten: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mtl_cli.evaluation.slice_sections.MAX_SLICE_ROWS", 1)
+    found = with_slices(1)
+    for record in found.slice_records:
+        if record["column"] == "city":
+            record["slice"] = "(other)"
+    by_city, by_other = slice_sections(found, shorten)
+    assert by_city.lines == ["no value of city has 100 rows; all are in (other)"]
+    assert bool(by_city.tables) != shorten
+    assert "no value of" not in " ".join(by_other.lines)
+
+
 def test_sections_are_short_only_on_a_terminal_and_above_40_lines(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
