@@ -1,8 +1,8 @@
 """The columns to read from a table, and the check that the table has them."""
 
 from collections import Counter
-from collections.abc import Container
-from dataclasses import dataclass
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
@@ -26,13 +26,12 @@ class ColumnRequest:
         keys: {column: the configuration's key that asks for the column}.
         types: {column: the type that the cells of a text file are converted to}. The
             configuration decides these types; they are never guessed from the rows.
-        settable: the columns that need not be read, because the option `--set` can give
-            all rows one value.
+        fixes: {column: what to do if the table lacks the column}, for messages.
     """
 
     keys: dict[str, str]
     types: dict[str, pa.DataType]
-    settable: Container[str] = ()
+    fixes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def columns(self) -> list[str]:
@@ -74,8 +73,8 @@ class ColumnRequest:
         if similar is not None:
             hint += f"; did you mean {readable_name(similar)}?"
         hint += header_hint(names)
-        if column in self.settable:
-            hint += f"; or give all rows one value: --set {column}=VALUE"
+        if column in self.fixes:
+            hint += f"; {self.fixes[column]}"
         return hint
 
 

@@ -1,6 +1,6 @@
 """Opens tables, and reads their requested columns in chunks of bounded size."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -154,13 +154,29 @@ def with_format_of(dataset: Dataset, location: Location) -> Dataset:
     return dataset.model_copy(update={"format": file_format or dataset.format})
 
 
-def column_names(key: str, location: Location, dataset: Dataset) -> list[str]:
-    """Returns the names of a table's columns, from its first file."""
+def column_names(
+    key: str, location: Location, dataset: Dataset, in_any_file: Collection[str] = ()
+) -> list[str]:
+    """Returns the names of a table's columns, from its first file.
+
+    Of the columns `in_any_file`, those that only another file has are added.
+    """
     files = find_files(key, location, dataset.format)
-    first_path = files.paths[0]
+    first_path, *other_paths = files.paths
+    names = column_names_of_file(files, first_path, dataset)
+    missing = set(in_any_file) - set(names)
+    for path in other_paths if missing else []:
+        found = missing & set(column_names_of_file(files, path, dataset))
+        names += sorted(found)
+        missing -= found
+    return names
+
+
+def column_names_of_file(files: Files, file_path: str, dataset: Dataset) -> list[str]:
+    """Returns the names of the columns of one of a table's files."""
     if files.format not in OPEN_COLUMNAR:
-        return CsvFile(files, first_path, dataset.csv, ColumnRequest({}, {})).names
-    with open_columnar_file(files, first_path) as file:
+        return CsvFile(files, file_path, dataset.csv, ColumnRequest({}, {})).names
+    with open_columnar_file(files, file_path) as file:
         return [str(name) for name in file.schema.names]
 
 

@@ -21,7 +21,7 @@ from mtl_cli.data.sources import (
     with_plain_types,
 )
 from mtl_cli.data.stdin import STDIN, copied_stdin
-from mtl_cli.evaluation.plan import EvaluationPlan, plan_evaluation
+from mtl_cli.evaluation.plan import EvaluationPlan, plan_evaluation, rate_columns
 from mtl_cli.network.trained_model import TrainedModel
 
 TRAINING_ROWS_REMARK = (
@@ -59,7 +59,10 @@ def opened_for_evaluation(
         copied_stdin(table, folder) as location,
     ):
         dataset = with_format_of(model.config.dataset, location)
-        columns = column_names("TABLE", location, dataset)
+        # If one of several files has no rates, it is refused: its rows would count as
+        # rows without sampling, or the rows of the other files would.
+        rates = rate_columns(dataset)
+        columns = column_names("TABLE", location, dataset, in_any_file=rates)
         plan = plan_evaluation(model.config, dataset, columns, slice_columns, name)
         with named_if_full(folder):
             spill = folder / "rows"

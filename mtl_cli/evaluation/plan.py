@@ -112,7 +112,21 @@ def requested_columns(
     slice_keys = {c: "--by" for c in slice_columns if c not in request.keys}
     # In a text file, the cells of the slices' columns are read as text.
     slice_types = dict.fromkeys(slice_keys, pa.string())
-    return ColumnRequest(request.keys | slice_keys, slice_types | request.types)
+    fix = (
+        "evaluate the files with and without this column apart, or, if no rows of this "
+        "file were sampled, add the column with 1 in all rows"
+    )
+    return ColumnRequest(
+        request.keys | slice_keys,
+        slice_types | request.types,
+        fixes=dict.fromkeys(rate_columns(dataset), fix),
+    )
+
+
+def rate_columns(dataset: Dataset) -> list[str]:
+    """Returns the columns that the keys `sampling_rate` of tasks name."""
+    columns = [task.kept_negatives_column for task in dataset.tasks.values()]
+    return [column for column in columns if column is not None]
 
 
 def label_columns(dataset: Dataset, output: Output) -> list[str]:

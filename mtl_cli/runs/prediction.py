@@ -157,7 +157,8 @@ def opened_table(
     types = dict.fromkeys(kept_columns, pa.string())
     keys = request.keys | kept_columns
     # The message about a missing column suggests `--set` for columns of features only.
-    request = ColumnRequest(keys, request.types | types, settable=request.keys)
+    fixes = {c: f"or give all rows one value: --set {c}=VALUE" for c in request.keys}
+    request = ColumnRequest(keys, request.types | types, fixes)
     with (
         temporary_folder("mtl-predict-") as folder,
         copied_stdin(location, folder) as table,

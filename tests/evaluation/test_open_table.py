@@ -39,6 +39,33 @@ def test_table_is_evaluated_if_the_run_has_a_table_that_cannot_be_looked_up(
     assert not is_training_table(model, str(tmp_path / "table.csv"))
 
 
+@pytest.mark.parametrize("order", [("whole", "sampled"), ("sampled", "whole")])
+def test_files_with_and_without_a_sampling_rate_are_refused_with_the_fix(
+    order: tuple[str, str], tmp_path: Path
+) -> None:
+    columns: dict[str, list[float]] = {"price": [1.0, 2.0], "click": [0, 1]}
+    files = {
+        "whole": parquet(tmp_path, columns, "whole.parquet"),
+        "sampled": parquet(tmp_path, columns | {"rate": [0.1] * 2}, "sampled.parquet"),
+    }
+    tasks = {"click": {"label": "click", "kind": "binary", "sampling_rate": "rate"}}
+    settings = values("x.parquet", {"price": {"kind": "dense"}}, tasks)
+    model: Any = SimpleNamespace(config=config(settings), folder=tmp_path)
+    with (
+        pytest.raises(DataError) as error,
+        opened_for_evaluation(model, [str(files[name]) for name in order], []),
+    ):
+        pass
+    assert str(error.value) == (
+        f"dataset.tasks.click.sampling_rate: no column 'rate' in {files['whole']}, "
+        "which has price, click; evaluate the files with and without this column "
+        "apart, or, if no rows of this file were sampled, add the column with 1 in all "
+        "rows"
+    )
+    with opened_for_evaluation(model, str(files["whole"]), []) as (_, plan):
+        assert "as if no rows were sampled" in plan.remarks[0]
+
+
 def test_training_table_is_known_if_the_test_rows_fill_a_folder(tmp_path: Path) -> None:
     train = parquet(tmp_path, {"price": [1.0, 2.0], "click": [0, 1]})
     (tmp_path / "test").mkdir()
