@@ -109,6 +109,7 @@ def compare(
     metric: str | None = None,
     split: str = "test",
     tasks: str | Sequence[str] = (),
+    plugins: "str | PathLike[str] | Sequence[str | PathLike[str]]" = (),
 ) -> Comparison:
     """Compares runs with each other, as `mtl-compare` does.
 
@@ -122,9 +123,11 @@ def compare(
         metric: the metric to compare; None for the first metric of each task.
         split: the split whose scores are compared: `test`, `valid` or `train`.
         tasks: the name of the task to compare, or several names; empty for all.
+        plugins: as in `mtl_cli.load`. Metrics of a plugin's tasks need its folder.
 
     Raises:
-        ConfigError: if there is nothing to compare, or a name is unknown.
+        ConfigError: if there is nothing to compare, a name is unknown, or a plugin
+            cannot be used.
 
     Example:
         mtl_cli.compare("outputs/sweeps/NAME", metric="log_loss").to_frame()
@@ -132,11 +135,15 @@ def compare(
     from mtl_cli.comparison.compare_datasets import Question, compare_datasets
     from mtl_cli.comparison.compare_lines import compare_lines
     from mtl_cli.comparison.find_runs import read_runs
+    from mtl_cli.core.plugins import use_folders
 
+    if plugins:
+        listed = [plugins] if isinstance(plugins, str | PathLike) else plugins
+        use_folders([Path(folder) for folder in listed])
     paths: list[str] = []
     for folder in folders:
-        listed = [folder] if isinstance(folder, str | PathLike) else folder
-        paths += [fspath(path) for path in listed]
+        group = [folder] if isinstance(folder, str | PathLike) else folder
+        paths += [fspath(path) for path in group]
     if not paths:
         raise ConfigError("mtl_cli.compare: no folder; name runs or sweeps to compare")
     runs = read_runs(paths)

@@ -93,6 +93,7 @@ def compare(options: argparse.Namespace) -> int:
     from mtl_cli.comparison.find_runs import read_runs
     from mtl_cli.core import plugins
 
+    plugins.use_folders(options.plugins)
     check_no_output_file(options)
     target = None if options.ensemble is None else ensemble_target(options)
     runs = read_runs(options.paths, print_warning)
@@ -105,7 +106,6 @@ def compare(options: argparse.Namespace) -> int:
     print_comparisons(comparisons, line_comparisons, options.format)
     failed = checks.failures(options.paths)
     if target is not None:
-        plugins.use_folders(options.plugins)
         write_ensemble(comparisons, target)
     return report_failures(PROGRAM, failed)
 

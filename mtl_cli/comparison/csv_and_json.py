@@ -111,7 +111,7 @@ def task_dict(task: Task) -> dict[str, Any]:
     """Returns the JSON values of a task, without the scores of its configurations."""
     return {
         "metric": task.metric,
-        "direction": task.direction,
+        "direction": task.direction if task.is_metric_known else None,
         "best": task.best and task.best.configuration.name,
         "best_chosen_on": task.best_chosen_on or None,
         "verdicts": task.sentences,

@@ -5,6 +5,7 @@ the verdicts: `--fail-if worse`.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from mtl_cli.comparison.configurations import group_runs
@@ -32,6 +33,10 @@ UNDECIDED = {
     Verdict.NOT_COMPARABLE: "they are scored on different rows or weights",
     Verdict.NO_SCORE: "one of them has no score",
 }
+UNKNOWN_METRIC = (
+    "they are different, but whether a higher value is better is unknown; add "
+    "--plugins FOLDER"
+)
 
 
 class Checks:
@@ -58,9 +63,15 @@ class Checks:
         self.means = {c: mean_scores(c) for c in self.configurations}
         # If there is a comparison of lines, it covers all days together. The
         # comparisons of single days are then left out.
+        # Lines are not compared by an unknown metric, so days are.
         has_lines = any(comparison.is_of_lines for comparison in comparisons)
-        self.differences = differences_to_baseline(
-            [c for c in comparisons if not (has_lines and c.is_day_of_lines)]
+        checked = [
+            with_unknown_metrics_only(c) if has_lines and c.is_day_of_lines else c
+            for c in comparisons
+        ]
+        self.differences = differences_to_baseline(checked)
+        self.of_unknown_metrics = set(
+            differences_to_baseline([with_unknown_metrics_only(c) for c in checked])
         )
         self.compared_runs = {
             run.path
@@ -201,6 +212,11 @@ class Checks:
             for difference in differences:
                 if difference.verdict in UNDECIDED:
                     yield undecided_message(difference, name)
+                elif (
+                    difference.verdict == Verdict.DIFFERENT
+                    and name in self.of_unknown_metrics
+                ):
+                    yield cannot_be_compared(difference, name, UNKNOWN_METRIC)
                 elif difference.verdict in FAILED:
                     yield (
                         f"{difference.configuration.name} is "
@@ -211,7 +227,18 @@ class Checks:
 
 def undecided_message(difference: Difference, name: str) -> str:
     """Says why a difference to the baseline is unknown."""
+    return cannot_be_compared(difference, name, UNDECIDED[difference.verdict])
+
+
+def cannot_be_compared(difference: Difference, name: str, reason: str) -> str:
+    """Says that nobody can tell which of two configurations is better, and why."""
     return (
         f"{difference.configuration.name} and {difference.other.name} cannot be "
-        f"compared by {name}: {UNDECIDED[difference.verdict]}"
+        f"compared by {name}: {reason}"
     )
+
+
+def with_unknown_metrics_only(comparison: DatasetComparison) -> DatasetComparison:
+    """Returns a comparison without the tasks whose metric is known."""
+    tasks = [task for task in comparison.tasks if not task.is_metric_known]
+    return replace(comparison, tasks=tasks)

@@ -48,8 +48,8 @@ def read_all_seeds(
     Raises:
         DifferentRowsError: if the seeds have different rows.
         UnusableError: if predictions are missing or damaged, or if the metric needs
-            groups that `predictions.parquet` does not contain, is undefined, or differs
-            from the metric in `metrics.json`.
+            groups that `predictions.parquet` does not contain, is unknown or undefined,
+            or differs from the metric in `metrics.json`.
     """
     recorded = configuration.scores_by_seed("test", task, metric)
     if not recorded:
@@ -67,10 +67,13 @@ def read_all_seeds(
     first_rows = rows_by_seed[0]
     if not all(first_rows.are_same(rows) for rows in rows_by_seed):
         raise DifferentRowsError("the seeds have different test rows")
+    if not namesakes:
+        raise UnusableError(f"{metric} is unknown")
     has_classes = prediction_by_seed[0].ndim == 2
     computable = [m for m in namesakes if m.multiclass == has_classes]
     if not computable:
-        raise UnusableError(f"{metric} cannot be computed from predictions.parquet")
+        expected = "one value" if has_classes else "several classes"
+        raise UnusableError(f"{metric} needs predictions of {expected} per row")
     predictions = make_predictions(computable[0], first_rows, prediction_by_seed)
     check_score(predictions, list(recorded.values()))
     return predictions

@@ -86,7 +86,6 @@ def scored_task(
         recorded: the scores of all runs on the task, from `metrics.json`.
     """
     known_metrics = metrics_named(metric)
-    # A metric that is unknown, because it belongs to a plugin, gets the direction 0.
     direction = known_metrics[0].direction if known_metrics else 0
     spaces = {str(score.get("space", "")) for score in recorded}
     space = printable(spaces.pop()) if len(spaces) == 1 else ""
@@ -96,7 +95,15 @@ def scored_task(
 
     def task_on_rows(scenario: str) -> Task:
         scores = [score_of(c, split, name, metric, scenario) for c in configurations]
-        return Task(name, metric, direction, scores, space=space, scenario=scenario)
+        return Task(
+            name,
+            metric,
+            direction,
+            scores,
+            is_metric_known=bool(known_metrics),
+            space=space,
+            scenario=scenario,
+        )
 
     task = task_on_rows("")
     task.scenarios = [task_on_rows(scenario) for scenario in scenarios]

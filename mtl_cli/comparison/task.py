@@ -70,11 +70,14 @@ class Task:
     Attributes:
         name: the name of the task.
         metric: the name of the metric.
-        direction: 1 if higher is better, -1 if lower is better, 0 if neither.
+        direction: 1 if higher is better, -1 if lower is better, 0 if neither; 0 too if
+            the metric is unknown.
         scores: the score of each configuration, in the order of the configurations.
         best: the best score; None if there are fewer than two candidates, or if the
             metric has no direction.
         best_chosen_on: the split on which `best` was chosen; "" if `best` is None.
+        is_metric_known: False if the metric belongs to a kind of task that is not
+            loaded: the kind of a plugin without `--plugins`.
         has_same_validation_rows: False if the configurations have different validation
             rows, so that `best` cannot be chosen on validation rows.
         space: the rows on which the task is scored, such as `click = 1`; "" for all.
@@ -89,6 +92,7 @@ class Task:
     scores: list[Score]
     best: Score | None = None
     best_chosen_on: str = ""
+    is_metric_known: bool = True
     has_same_validation_rows: bool = True
     space: str = ""
     scenario: str = ""
@@ -114,7 +118,8 @@ class Task:
     def title(self) -> str:
         """The heading: `buy (click = 1): auc, higher is better`."""
         better = {1: "higher is better", -1: "lower is better", 0: "no direction"}
-        return f"{self.name_with_space}: {self.metric_title}, {better[self.direction]}"
+        direction = better[self.direction] if self.is_metric_known else "unknown metric"
+        return f"{self.name_with_space}: {self.metric_title}, {direction}"
 
     @cached_property
     def decimals(self) -> int:

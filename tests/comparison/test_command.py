@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from sklearn.metrics import roc_auc_score
 
 from mtl_cli.cli.compare import arguments, compare
 from mtl_cli.comparison.leaderboard import write_leaderboard
+from mtl_cli.core import plugins
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.statistics.significance import holm
 
@@ -1026,6 +1028,73 @@ def test_unknown_difference_fails_a_check(
     command = [str(tmp_path), "--split", "valid", "--fail-if", check]
     assert compare(arguments(command)) == 1
     assert "cannot be compared by" in capsys.readouterr().err
+
+
+KIND = """
+import numpy as np
+from mtl_cli.metrics.metric import metric
+from mtl_cli.tasks.base import Task
+
+@metric(direction=-1)
+def deviance(label, prediction, weight):
+    return float(np.average(np.square(label - prediction), weights=weight))
+
+class Counts(Task):
+    METRICS = (deviance,)
+
+    def read_labels(self, message_start, column): ...
+    def row_losses(self, labels, logits, statistics): ...
+    def predictions(self, logits, statistics): ...
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> Iterator[Path]:
+    """Runs whose metric `deviance` belongs to the plugin in the folder `mine`."""
+    kind = tmp_path / "mine" / "tasks" / "counts.py"
+    kind.parent.mkdir(parents=True)
+    kind.write_text(KIND)
+    rng = np.random.default_rng(0)
+    label = rng.normal(size=200)
+    for model, more in (("shared_bottom", 0.1), ("ple", 1.0)):
+        for seed in (1, 2, 3):
+            prediction = label + more * rng.normal(size=200)
+            value = float(np.mean(np.square(label - prediction)))
+            scores = {"test": {"click": {"deviance": value, "rows": 200}}}
+            path = write_run(tmp_path / "runs" / f"{model}{seed}", model, seed, scores)
+            write_predictions(path, label, prediction)
+    yield tmp_path
+    plugins.use_folders([])
+
+
+def test_metric_of_a_plugin_is_compared_as_the_plugin_says(
+    plugin: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--plugins", str(plugin / "mine"), "--json", "--fail-if", "worse"]
+    assert compare(arguments([str(plugin / "runs"), *flags])) == 1
+    output = capsys.readouterr()
+    assert "ple is worse than shared_bottom" in output.err
+    comparison = json.loads(output.out)
+    assert comparison["tasks"]["click"]["direction"] == -1
+    assert comparison["tasks"]["click"]["best"] == "shared_bottom"
+    difference = to_baseline(comparison, "ple")
+    assert difference["verdict"] == "worse"
+    assert difference["over_rows"]["difference"] > 0.5
+    assert comparison["warnings"] == []
+
+
+def test_unknown_metric_gets_one_warning_and_fails_if_it_differs(
+    plugin: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    comparison = compared(capsys, plugin / "runs")
+    assert comparison["tasks"]["click"]["direction"] is None
+    assert to_baseline(comparison, "ple")["verdict"] == "different"
+    (warning,) = comparison["warnings"]
+    assert warning.endswith("(add --plugins FOLDER): click.deviance")
+    assert compare(arguments([str(plugin / "runs"), "--fail-if", "worse"])) == 1
+    output = capsys.readouterr()
+    assert "click: deviance, unknown metric" in output.out
+    assert "whether a higher value is better is unknown" in output.err
 
 
 def test_ensemble_without_a_folder_is_refused_before_the_comparison(

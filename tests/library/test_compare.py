@@ -51,6 +51,11 @@ def test_one_task_may_be_named_without_a_list(sweep: Path) -> None:
     assert set(frame["task"]) == {"click"}
 
 
+def test_plugins_may_be_named_by_one_folder(sweep: Path) -> None:
+    with pytest.raises(mtl_cli.ConfigError, match="there is no folder nowhere"):
+        mtl_cli.compare(sweep, plugins="nowhere")
+
+
 def test_wrong_names_are_told_as_by_the_command(sweep: Path) -> None:
     with pytest.raises(mtl_cli.ConfigError, match="nowhere"):
         mtl_cli.compare(sweep / "nowhere")
