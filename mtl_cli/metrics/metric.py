@@ -60,7 +60,9 @@ class Metric:
         with np.errstate(over="ignore"):  # Huge predictions give an infinite value.
             value = self.function(*columns)
         if math.isinf(value):
-            raise UndefinedError("predictions are too large for this metric")
+            raise UndefinedError(
+                "the value of this metric is infinite, as for too large predictions"
+            )
         if math.isnan(value):
             raise UndefinedError("the value of this metric is not a number (NaN)")
         return value

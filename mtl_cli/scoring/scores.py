@@ -158,10 +158,10 @@ def check_monitor(monitor: str, outputs: list[Output], valid: Table) -> None:
     """
     for output, metric in monitored_metrics(monitor, outputs):
         labels, weights = valid.labels[output.label], valid.weights[output.name]
-        # Whether a metric is defined depends on labels, weights and groups only. So the
-        # check can use any predictions, such as zeros.
-        rows, width = len(labels), output.task.num_predictions
-        predictions = np.zeros(rows if width == 1 else (rows, width))
+        # Whether a metric is defined usually depends on labels, weights and groups
+        # only. But some metrics are undefined for predictions that a model never gives,
+        # such as a mean of 0 for counts, or if all predictions are equal.
+        predictions = plausible_predictions(output.task, labels)
         scores = score(
             output.task, labels, predictions, weights, valid.groups, names=[metric]
         )
@@ -172,6 +172,32 @@ def check_monitor(monitor: str, outputs: list[Output], valid: Table) -> None:
                 f"validation rows ({reason}); give more validation rows, "
                 "monitor another task or metric, or set trainer.patience=null"
             )
+
+
+def plausible_predictions(task: Task, labels: Array) -> Array:
+    """Returns predictions that a model could give: halfway to the label of each row.
+
+    They lie between the label and the mean label; probabilities lie between those of
+    the label and equal probabilities.
+
+    Args:
+        task: the task.
+        labels: the labels, (rows,), NaN where a label is missing.
+
+    Returns: (rows,), or (rows, num_predictions) if there are several per row.
+    """
+    width = task.num_predictions
+    known = np.isfinite(labels)
+    targets = np.where(known, labels, 0).astype("float64")
+    center = 0.5
+    if task.HAS_CLASSES and width > 1:
+        targets, center = np.eye(width)[targets.astype("int64")], 1 / width
+    elif not task.HAS_CLASSES and known.any():
+        center = targets[known].mean() or 1.0  # counts have no mean of 0
+    predictions: Array = targets / 2 + center / 2
+    if width > 1 and predictions.ndim == 1:
+        return np.repeat(predictions[:, None], width, axis=1)
+    return predictions
 
 
 def read_scores(run: Path, outputs: list[Output]) -> dict[str, Scores]:

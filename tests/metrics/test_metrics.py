@@ -509,5 +509,5 @@ def test_value_that_is_no_number_is_not_blamed_on_large_predictions():
     rows = [np.zeros(2)] * 3
     with pytest.raises(UndefinedError, match="not a number"):
         Metric("odd", lambda label, prediction, weight: math.nan, direction=1)(*rows)
-    with pytest.raises(UndefinedError, match="predictions are too large"):
+    with pytest.raises(UndefinedError, match="too large predictions"):
         Metric("odd", lambda label, prediction, weight: math.inf, direction=1)(*rows)

@@ -6,8 +6,11 @@ from helpers.planted_data import config, values
 
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.table import Table
+from mtl_cli.heads.base import Output
+from mtl_cli.metrics.metric import metric
 from mtl_cli.runs.run import size_warning
 from mtl_cli.scoring.scores import check_monitor
+from mtl_cli.tasks.base import Task
 
 NONE = np.nan
 
@@ -67,6 +70,50 @@ def test_monitor_without_a_number_on_validation_rows_is_refused(monitor, labels,
 )
 def test_monitor_with_a_number_on_validation_rows_passes(monitor, labels):
     watched(monitor, table(**MIXED | labels))
+
+
+@metric(direction=-1)
+def poisson_deviance(label, prediction, weight):
+    """Infinite for a label above 0 with the prediction 0."""
+    with np.errstate(divide="ignore"):
+        return float(np.average(prediction - label * np.log(prediction)))
+
+
+@metric(direction=1)
+def correlation(label, prediction, weight):
+    """NaN if all predictions are equal."""
+    with np.errstate(invalid="ignore"):
+        return float(np.corrcoef(label, prediction)[0, 1])
+
+
+class Counts(Task):
+    METRICS = (poisson_deviance, correlation)
+
+    def read_labels(self, message_start, column): ...
+    def row_losses(self, labels, logits, statistics): ...
+    def predictions(self, logits, statistics): ...
+
+
+def watched_counts(name, labels):
+    task = Counts(label="y", kind="regression", metrics=[name])
+    check_monitor("y", [Output("y", "y", task)], table(y=labels))
+
+
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [
+        ("poisson_deviance", [0, 2, NONE, 3]),
+        ("poisson_deviance", [0, 0, 0, NONE]),
+        ("correlation", [0, 2, NONE, 3]),
+    ],
+)
+def test_metric_undefined_for_predictions_that_no_model_gives_passes(name, labels):
+    watched_counts(name, labels)
+
+
+def test_metric_undefined_for_equal_labels_is_refused():
+    with pytest.raises(DataError, match="correlation of task y is undefined"):
+        watched_counts("correlation", [2, 2, 2, NONE])
 
 
 def test_monitor_without_a_metric_is_the_first_of_the_tasks():
