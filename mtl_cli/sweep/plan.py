@@ -70,13 +70,16 @@ def number_of_jobs(config: DictConfig, keys: SweepKeys | None) -> int | None:
         ConfigError: if `product_of_values` is above `MAX_JOBS`.
     """
     settings = swept_settings(config)
-    product = product_of_values(settings, keys)
-    if product > MAX_JOBS:
+    if product_of_values(settings, keys) > MAX_JOBS:
         raise ConfigError(
             f"the sweep has more than {MAX_JOBS:,} jobs; give fewer values, or split "
             "the sweep"
         )
-    return product if is_number_known(settings, keys) else None
+    if settings is None:  # for instance in a search: it chooses one job after another
+        return None
+    if keys is None:  # the jobs may set other values of the keys
+        return None
+    return number_of_different_jobs(settings, keys)
 
 
 def product_of_values(settings: list[Override] | None, keys: SweepKeys | None) -> int:
@@ -89,22 +92,33 @@ def product_of_values(settings: list[Override] | None, keys: SweepKeys | None) -
     return math.prod(map(number_of_values, settings or [])) * repeats
 
 
-def is_number_known(settings: list[Override] | None, keys: SweepKeys | None) -> bool:
-    """Whether the number of jobs is certain to equal `product_of_values`."""
-    if settings is None:  # for instance in a search: it chooses one job after another
-        return False
-    if keys is None:  # the jobs may set other values of the keys
-        return False
+def number_of_different_jobs(settings: list[Override], keys: SweepKeys) -> int | None:
+    """Returns the number of jobs without repeated jobs, which run once.
+
+    Returns None if the number is not known in advance.
+    """
     # Each job has twins, but several jobs may share a twin, see `CompareOptions`.
     if keys.compare.single_task or keys.compare.scenarios:
-        return False
-    swept_keys = {setting.key_or_group for setting in settings}
+        return None
+    swept_keys = [setting.key_or_group for setting in settings]
     # A sweep over `repeats` or `compare` gives each job its own number of runs.
-    if not swept_keys.isdisjoint(KEYS_THAT_ADD_RUNS):
-        return False
+    if not set(swept_keys).isdisjoint(KEYS_THAT_ADD_RUNS):
+        return None
+    if keys.repeats == 1 or "seed" not in swept_keys:
+        return math.prod(map(number_of_different_values, settings)) * keys.repeats
+    if swept_keys.count("seed") > 1:  # as in `seed=1,2 +seed=3,4`
+        return None
     # With `seed=1,2 repeats=2`, seed 1 is repeated with seed 2, and seed 2 with seed 3.
     # So the two settings share the job of seed 2.
-    return keys.repeats == 1 or "seed" not in swept_keys
+    seed_setting = settings[swept_keys.index("seed")]
+    others = [setting for setting in settings if setting is not seed_setting]
+    if not seed_setting.is_discrete_sweep():
+        return None
+    first_seeds: set[Any] = set(seed_setting.sweep_iterator())
+    if not all(isinstance(seed, int) for seed in first_seeds):
+        return None  # the jobs report the wrong seed
+    seeds = {seed + i for seed in first_seeds for i in range(keys.repeats)}
+    return math.prod(map(number_of_different_values, others)) * len(seeds)
 
 
 def swept_settings(config: DictConfig) -> list[Override] | None:
@@ -129,8 +143,15 @@ def swept_settings(config: DictConfig) -> list[Override] | None:
     return [setting for setting in by_key.values() if setting.is_sweep_override()]
 
 
+def number_of_different_values(setting: Override) -> int:
+    """Returns the number of values that a setting sweeps over, repeated values once."""
+    if isinstance(setting.value(), RangeSweep) or not setting.is_discrete_sweep():
+        return number_of_values(setting)
+    return len(set(setting.sweep_string_iterator()))
+
+
 def number_of_values(setting: Override) -> int:
-    """Returns the number of values that a setting sweeps over.
+    """Returns the number of values that a setting sweeps over, with repeated values.
 
     A range of floats with more than `MAX_JOBS` values counts as `MAX_JOBS + 1` values.
     """

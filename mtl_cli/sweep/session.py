@@ -34,6 +34,9 @@ class Session:
         num_jobs: number of jobs; None if it is not known in advance.
         table: the table of the jobs.
         lock: the lock of the folder, see `lock_folder`.
+        starts_all_jobs_itself: whether this process starts all jobs. A search may end
+            with fewer jobs, and an external launcher starts jobs elsewhere.
+        has_started_all: whether the launcher has started all jobs.
         search_is_complete: whether earlier starts of the sweep have completed all
             trials of a search.
     """
@@ -42,6 +45,8 @@ class Session:
     num_jobs: int | None
     table: "JobTable"
     lock: IO[str]
+    starts_all_jobs_itself: bool = False
+    has_started_all: bool = False
     search_is_complete: bool = False
 
     def finish(self) -> None:
@@ -53,6 +58,7 @@ class Session:
         """
         from mtl_cli.sweep import job_processes
 
+        self.has_started_all = True
         job_processes.wait_for_jobs()
         if not any(job_records(self.folder)):
             if not self.search_is_complete:
@@ -103,6 +109,9 @@ class Session:
         if self.num_jobs is not None:
             counts["not started"] = self.num_jobs - len(started)
         parts = [f"{count} {state}" for state, count in counts.items() if count]
+        if parts and self.num_jobs is None and not self.has_started_all:
+            perhaps = "" if self.starts_all_jobs_itself else "perhaps "
+            parts.append(f"{perhaps}others not started")
         return f"jobs: {', '.join(parts)}" if parts else ""
 
     def failures(self) -> Iterator[tuple[str, int]]:

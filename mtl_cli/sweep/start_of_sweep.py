@@ -50,10 +50,14 @@ def start(config: DictConfig) -> None:
     )
     session.current.search_is_complete = optuna_search.resume_search(config)
     adapt_plugins(config)
+    is_basic = uses_basic_launcher(config.hydra)
+    session.current.starts_all_jobs_itself = (
+        is_basic and plan.swept_settings(config) is not None
+    )
     # The fork server loads TensorFlow while Hydra composes the jobs. If all jobs in the
     # folder are done, there may be no job to start. The server then starts only with
     # the first job, see `job_processes.start_process`.
-    if uses_basic_launcher(config.hydra) and not holds_only_done_jobs(folder):
+    if is_basic and not holds_only_done_jobs(folder):
         job_processes.fork_server()
 
 

@@ -152,9 +152,18 @@ def test_jobs_are_counted_as_hydra_makes_them(
 
 @pytest.mark.parametrize(
     ("setting", "repeats", "expected"),
-    [("seed=1,2", 1, 2), ("seed=1,2", 2, None), ("trainer.epochs=1,2", 2, 4)],
+    [
+        ("seed=1,2", 1, 2),
+        ("seed=1,1", 1, 1),
+        ("model=mmoe,ple,mmoe", 1, 2),
+        ("trainer.epochs=1,2", 2, 4),
+        ("seed=1,2", 2, 3),  # the seeds 1, 2 and 3
+        ("seed=1,5,5", 2, 4),
+        ("seed=range(3)", 3, 5),
+        ("seed=one,two", 2, None),
+    ],
 )
-def test_jobs_that_may_share_a_seed_are_not_counted(
+def test_jobs_that_are_equal_are_counted_once(
     setting: str, repeats: int, expected: int | None
 ) -> None:
     sweeper = {"_target_": f"{BASIC_SWEEPER}.BasicSweeper", "params": None}

@@ -734,6 +734,26 @@ def test_full_disk_behind_stdout_is_told_once_and_keeps_the_jobs(
     )
 
 
+@pytest.mark.parametrize(
+    ("num_jobs", "itself", "has_started_all", "end"),
+    [
+        (3, True, False, ", 2 not started"),
+        (None, True, False, ", others not started"),
+        (None, False, False, ", perhaps others not started"),
+        (None, True, True, ""),
+    ],
+)
+def test_message_of_a_stopped_sweep_mentions_jobs_that_had_not_started(
+    num_jobs: int | None, itself: bool, has_started_all: bool, end: str, tmp_path: Path
+) -> None:
+    JobRecord("0", "seed=1", ["seed=1"], status="done").write(tmp_path)
+    with (tmp_path / "lock").open("w") as lock:
+        current = Session(tmp_path, num_jobs, JobTable(tmp_path), lock)
+        current.starts_all_jobs_itself = itself
+        current.has_started_all = has_started_all
+        assert current.job_counts_message() == f"jobs: 1 done{end}"
+
+
 def test_full_disk_under_the_folder_of_a_sweep_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
