@@ -66,6 +66,15 @@ def test_twin_keeps_the_keys_that_do_not_describe_the_sharing() -> None:
     assert twin.choices == {"model": "single_task"}
 
 
+def test_each_balancing_method_has_a_twin_of_its_own() -> None:
+    twins = [
+        repeats_and_twins(composed(f"balancing={name}", compare={"single_task": True}))
+        for name in ("fixed", "pcgrad")
+    ]
+    assert len({job_name(twin.settings) for _, twin in twins}) == 2
+    assert twins[1][1].settings[0] == "balancing=pcgrad"
+
+
 def test_twins_with_other_values_of_the_models_yaml_have_other_folders() -> None:
     shared = {"name": "shared_bottom", "bottom_units": [4]}
     names = set()
