@@ -98,7 +98,7 @@ class Checks:
             )
             if condition.name.endswith(DIFFERENCE):
                 self.check_compared(condition.text)
-                self.check_difference(condition.name)
+                self.check_difference(condition.name, known_names)
             else:
                 check_known(condition, known_names, "run")
             conditions.append(condition)
@@ -112,17 +112,23 @@ class Checks:
                 "runs of at least two"
             )
 
-    def check_difference(self, name: str) -> None:
-        """Raises a `ConfigError` if the differences of a score were not computed."""
+    def check_difference(self, name: str, score_names: list[str]) -> None:
+        """Raises a `ConfigError` if the differences of a score were not computed.
+
+        `score_names` are the names of all scores of the runs.
+        """
         if name in self.differences:
             return
         known_names = list(self.differences)
-        split, _, rest = name.removesuffix(DIFFERENCE).partition(".")
+        score_name = name.removesuffix(DIFFERENCE)
+        split, _, rest = score_name.partition(".")
         compared_split = known_names[0].partition(".")[0]
         metric = rest.rpartition(".")[2]
         fix = f"; add --metric {metric}, or correct the name"
         if split != compared_split:
             fix = f"; add --split {split}"
+        elif score_name in score_names:
+            fix = f"; add --metric {metric}"
         elif hint := suggest(name, known_names, cutoff=0.9):
             fix = hint
         raise ConfigError(

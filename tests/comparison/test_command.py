@@ -902,6 +902,18 @@ def test_fail_if_refuses_what_it_does_not_know(
     assert message in str(error.value)
 
 
+def test_difference_of_another_metric_of_the_runs_names_the_flag(
+    tmp_path: Path,
+) -> None:
+    for model in ("shared_bottom", "ple"):
+        scores = {"test": {"click": auc(0.8, pr_auc=0.5)}}
+        write_run(tmp_path / model, model, 1, scores)
+    with pytest.raises(ConfigError) as error:
+        check = "test.click.pr_auc.difference<0"
+        compare(arguments([str(tmp_path), "--fail-if", check]))
+    assert str(error.value).endswith("; add --metric pr_auc")
+
+
 @pytest.mark.parametrize(
     ("command_line", "message"),
     [
