@@ -117,25 +117,27 @@ def all_slices_section(
 ) -> Section:
     """Returns the scores of all tasks on each slice by a column.
 
-    A table has one row per slice, and four columns for each of at most
-    `TASKS_PER_TABLE` tasks.
+    A table has one row per slice, and three or four columns for each of at most
+    `TASKS_PER_TABLE` tasks: `predicted/actual` is left out if no slice has the ratio.
     """
     tasks = list(evaluation.tasks)
     slice_names = list(dict.fromkeys(record["slice"] for record in records))
     # Each slice has a record for each task.
     record_of = {(record["slice"], record["task"]): record for record in records}
+    with_ratio = {r["task"] for r in records if r["ratio"] is not None}
     tables = []
     for start in range(0, len(tasks), TASKS_PER_TABLE):
         tasks_of_table = tasks[start : start + TASKS_PER_TABLE]
         header = [column]
         for task in tasks_of_table:
             title = evaluation.title_with_metric(task)
-            header += [title, "predicted/actual", "rows", "positives"]
+            ratio = ["predicted/actual"] if task in with_ratio else []
+            header += [title, *ratio, "rows", "positives"]
         table = [header]
         for name in slice_names:
             row = [name]
             for task in tasks_of_table:
-                row += slice_cells(record_of[name, task])
+                row += slice_cells(record_of[name, task], task in with_ratio)
             table.append(row)
         tables.append(table)
     lines = feature_notes(evaluation, column)
@@ -166,12 +168,15 @@ def feature_notes(evaluation: EvaluationResults, column: str) -> list[str]:
     ]
 
 
-def slice_cells(record: dict[str, Any]) -> list[str]:
-    """Returns a task's metric, predicted/actual, rows and positives on a slice."""
+def slice_cells(record: dict[str, Any], with_ratio: bool) -> list[str]:
+    """Returns a task's metric, rows and positives on a slice.
+
+    With `with_ratio`, the ratio predicted/actual stands behind the metric.
+    """
     ratio = "-" if record["ratio"] is None else f"{record['ratio']:.3f}"
     return [
         text_with_interval(record),
-        ratio,
+        *([ratio] if with_ratio else []),
         format_count(record["rows"]),
         format_count(record["positives"]),
     ]

@@ -123,9 +123,10 @@ class ScoredRows:
 
         Returns: None if there are no rows, or if a prediction is not finite; otherwise
             a dict with these keys:
-            `predicted`: the mean prediction of all rows.
-            `actual`: the mean label of all rows.
-            `ratio`: predicted / actual; None if the ratio is undefined or always 1.
+            `predicted`: the mean prediction of all rows; None with several classes,
+            whose mean is always 1 / classes.
+            `actual`: the mean label of all rows; None with several classes.
+            `ratio`: predicted / actual; None if one of them is None or `actual` is 0.
             `error`: the expected calibration error.
             `buckets`: {"predicted": mean predictions, "actual": mean labels}, lists
             with one mean for each bucket of the metric `ece`.
@@ -136,15 +137,16 @@ class ScoredRows:
             self.label, self.prediction, self.weight
         )
         predicted, actual, weights = calibration_buckets(*rows)  # (buckets,) each
-        mean_predicted = float(np.average(predicted, weights=weights))
-        mean_actual = float(np.average(actual, weights=weights))
         error = float(np.average(np.abs(predicted - actual), weights=weights))
-        # With several classes, both means are 1 / classes, so their ratio is always 1.
-        has_ratio = self.prediction.ndim == 1 and float(actual @ weights) != 0
+        mean_predicted = mean_actual = ratio = None
+        if self.prediction.ndim == 1:
+            mean_predicted = float(np.average(predicted, weights=weights))
+            mean_actual = float(np.average(actual, weights=weights))
+            ratio = mean_predicted / mean_actual if mean_actual else None
         return {
             "predicted": mean_predicted,
             "actual": mean_actual,
-            "ratio": mean_predicted / mean_actual if has_ratio else None,
+            "ratio": ratio,
             "error": error,
             "buckets": {"predicted": predicted.tolist(), "actual": actual.tolist()},
         }

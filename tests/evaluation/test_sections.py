@@ -79,6 +79,16 @@ def with_slices(num_slices: int) -> Evaluation:
     return Evaluation("RUN", "t.csv", 1234, tasks, records)
 
 
+def test_tables_of_all_slices_leave_out_the_ratio_of_tasks_that_have_none() -> None:
+    found = with_slices(2)
+    for record in found.slice_records:
+        if record["task"] == TASKS[1]:
+            record["ratio"] = None
+    header, row, *_ = slice_sections(found)[0].tables[0]
+    assert [name for name in header if name == "predicted/actual"] == header[2:3]
+    assert len(header) == len(row) == 1 + 4 + 3
+
+
 def test_short_sections_name_the_three_weakest_slices_and_say_where_all_are(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -17,6 +17,7 @@ from mtl_cli.scoring.slice_scores import compare_with_rest, score_slices
 from mtl_cli.scoring.slices import Slices, slices_by, slices_by_feature
 from mtl_cli.scoring.value_codes import MAX_DISTINCT_NUMBERS
 from mtl_cli.tasks.binary import Binary
+from mtl_cli.tasks.multiclass import Multiclass
 from mtl_cli.tasks.wlr import WLR
 
 OUTPUT = Output("click", "click", Binary(label="click"))
@@ -184,6 +185,22 @@ def test_planted_weak_slice_is_found() -> None:
     assert [record["surely_weaker"] for record in others] == [False] * 4
     differences = [record["difference"] for record in others]
     assert differences == sorted(differences)  # the weakest first
+
+
+def test_slices_of_classes_have_no_mean_prediction() -> None:
+    task = Multiclass(label="click", classes=["a", "b", "c"])
+    label = np.arange(300) % 3.0
+    prediction = np.tile([0.2, 0.3, 0.5], (300, 1))
+    rows = replace(
+        scored(np.zeros(300), True, seed=0),
+        output=Output("click", "click", task),
+        label=label,
+        prediction=prediction,
+    )
+    slices = Slices("city", ["a", "b"], np.repeat([0, 1], 150))
+    (record, _), _ = score_slices([rows], [slices])
+    assert [record[key] for key in ("predicted", "actual", "ratio")] == [None] * 3
+    assert record["error"] > 0
 
 
 def test_slice_is_not_tested_if_its_metric_is_undefined_on_the_other_rows() -> None:
