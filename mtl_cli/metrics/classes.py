@@ -30,6 +30,8 @@ def quadratic_weighted_kappa(
     if label.min() == label.max():
         raise UndefinedError(f"one class only: all {len(label)} rows")
     rank = median_rank(prediction)
+    if rank.min() == rank.max():
+        return 0.0  # exactly; the formula below would round
     observed = np.average((rank - label) ** 2, weights=weight)
     mean_rank = np.average(rank, weights=weight)
     mean_label = np.average(label, weights=weight)

@@ -31,6 +31,9 @@ MIN_OF_CLASS = 5
 # proportional to 1 / sqrt(rows), so the error on all rows is computed from the error on
 # the samples.
 MAX_SAMPLE_ROWS = 50_000
+# If the samples differ by no more than rounding, they do not show how a metric varies.
+# The limit is relative to the value of the metric, or absolute if the value is below 1.
+ROUNDING = 1e-13
 SEED = 0
 
 
@@ -116,8 +119,9 @@ def bootstrap_error(
         group: the group of each row, (rows,), below 0 for rows without a group. If
             there are groups, samples consist of whole groups.
 
-    Returns: the error; None if there are fewer than `MIN_UNITS` rows or groups, or if
-        the metric has a value on fewer than `MIN_DEFINED` samples.
+    Returns: the error; None if there are fewer than `MIN_UNITS` rows or groups, if the
+        metric has a value on fewer than `MIN_DEFINED` samples, or if all samples give
+        the same value. The latter happens if all predictions are of one class.
     """
     num_rows = len(columns[0])
     num_units = num_rows if group is None else len(np.unique(group[group >= 0]))
@@ -128,6 +132,8 @@ def bootstrap_error(
     if len(values) < MIN_DEFINED:
         return None
     deviation = np.std(values, ddof=1)
+    if deviation <= ROUNDING * max(1.0, abs(value)):
+        return None
     bias = np.mean(values) - value
     if group is None:
         fraction = min(1.0, MAX_SAMPLE_ROWS / num_rows)

@@ -5,6 +5,8 @@ import pytest
 from scipy.stats import norm
 
 from mtl_cli.metrics.auc import auc, gauc, group_aucs, macro_auc
+from mtl_cli.metrics.classes import accuracy
+from mtl_cli.metrics.classes import quadratic_weighted_kappa as qwk
 from mtl_cli.metrics.log_loss import log_loss
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.metrics.regression import rmse
@@ -142,6 +144,19 @@ def test_bias_is_how_far_the_bootstrap_is_off(
     assert error is not None
     scale = np.sqrt(1000 / rows)
     assert error.bias == pytest.approx(scale * (distinct - 1), abs=0.003)
+
+
+def test_metric_that_is_the_same_in_all_samples_has_no_error() -> None:
+    label = np.arange(60) % 3.0
+    of_one_class = np.tile([0.1, 0.3, 0.6], (60, 1))
+    perfect = np.eye(3)[np.arange(60) % 3]
+    rng = np.random.default_rng(0)
+    weight = rng.uniform(0.1, 1, 60)
+    assert qwk(label, of_one_class, weight) == 0
+    assert sampling_error(qwk, [label, of_one_class, weight]) is None
+    assert sampling_error(accuracy, [label, perfect, weight]) is None
+    error = sampling_error(accuracy, [label, of_one_class, weight])
+    assert error is not None and error.standard_error > 0.01
 
 
 def test_unknown_error_has_no_interval() -> None:
