@@ -4,6 +4,7 @@ import contextlib
 import re
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
@@ -48,8 +49,11 @@ class JobTable:
         """Starts the thread that shows the jobs."""
         self.thread.start()
 
-    def stop(self) -> None:
-        """Stops the thread; shows the final table and the next command to try."""
+    def stop(self, note: Callable[[], str] = str) -> None:
+        """Stops the thread; shows the final table and the next command to try.
+
+        `note` returns a line below the table, or "" for none.
+        """
         self.is_over.set()
         self.thread.join()
         started = [record for record in self.records() if record.has_started]
@@ -62,6 +66,8 @@ class JobTable:
         self.print(self.table(best_first(started)))
         if any(record.objective is not None for record in started):
             self.print_line("best first, by trainer.monitor on the validation rows")
+        if text := note():
+            self.print_line(text)
         self.print_line(f"sweep folder: {self.folder}")
         if any(record.scores for record in started):
             self.print_line(f"try next:     mtl-compare {self.folder}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, open_dict
 
+from mtl_cli.config.overrides import without_added_prefix
 from mtl_cli.core.errors import (
     DAMAGED_FILE_ERRORS,
     ConfigError,
@@ -33,6 +34,8 @@ MISSING_RECORD = "Record does not exist."  # in the errors of Optuna's storage
 
 # The storage of this process's search. Hydra's sweeper gets it from `opened_storage`.
 current_storage: "SearchStorage | None" = None
+# The study of this process's search, if earlier starts have completed trials of it.
+resumed_study: "optuna.Study | None" = None
 
 
 def is_search(config: DictConfig) -> bool:
@@ -125,6 +128,7 @@ def continue_study(sweeper: DictConfig, study: "optuna.Study") -> bool:
     from mtl_cli.sweep.heartbeat import Heartbeat, retry_trial
     from mtl_cli.sweep.search_storage import sampler_seed
 
+    global resumed_study
     storage = study._storage
     trials = study.trials
     own_trials = [trial for trial in trials if storage.is_own(trial)]
@@ -134,6 +138,7 @@ def continue_study(sweeper: DictConfig, study: "optuna.Study") -> bool:
     if storage.sweep_id:
         Heartbeat(study).start()
     num_complete = sum(trial.state == TrialState.COMPLETE for trial in own_trials)
+    resumed_study = study if num_complete else None
     with open_dict(sweeper):
         sweeper.n_trials -= num_complete
         if sweeper.sampler.get("seed") is not None:
@@ -142,6 +147,37 @@ def continue_study(sweeper: DictConfig, study: "optuna.Study") -> bool:
                 sweeper.sampler.seed, storage.sweep_id, len(trials)
             )
     return bool(sweeper.n_trials <= 0)
+
+
+def best_trial_message() -> str:
+    """Names the best trial of a search that earlier starts have begun.
+
+    Returns "" for all other sweeps, and if the database can no longer be read.
+    """
+    if resumed_study is None:
+        return ""
+    import optuna
+    import sqlalchemy
+
+    try:
+        best = resumed_study.best_trial
+        states = [trial.state for trial in resumed_study.trials]
+    except (
+        StorageError,
+        sqlalchemy.exc.SQLAlchemyError,
+        optuna.exceptions.OptunaError,
+        *DAMAGED_FILE_ERRORS,
+    ):
+        return ""
+    num_complete = states.count(optuna.trial.TrialState.COMPLETE)
+    settings = " ".join(
+        without_added_prefix(f"{key}={value}") for key, value in best.params.items()
+    )
+    return (
+        "trials of earlier starts are not in the table but in leaderboard.csv; the "
+        f"best of all {num_complete} trials: {mask_secrets(settings)} "
+        f"(trainer.monitor {best.value:.4f})"
+    )
 
 
 def open_study(config: DictConfig) -> "optuna.Study | None":

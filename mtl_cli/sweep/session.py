@@ -56,7 +56,7 @@ class Session:
             ConfigError: if the sweep had no jobs.
             DataError: if a job's record is damaged.
         """
-        from mtl_cli.sweep import job_processes
+        from mtl_cli.sweep import job_processes, optuna_search
 
         self.has_started_all = True
         job_processes.wait_for_jobs()
@@ -67,6 +67,8 @@ class Session:
                     "values, as in seed=1,2,3"
                 )
             self.table.print_line(f"nothing is left to do in {self.folder}")
+            if message := optuna_search.best_trial_message():
+                self.table.print_line(message)
         self.close()
 
     def stop(self, reason: str = "") -> bool:
@@ -91,11 +93,12 @@ class Session:
 
     def close(self) -> None:
         """Shows the final table and unlocks the folder."""
+        from mtl_cli.sweep import optuna_search
         from mtl_cli.sweep.plugin_settings import remove_submitit_pickles
 
         remove_submitit_pickles()
         mask_multirun(self.folder)
-        self.table.stop()
+        self.table.stop(optuna_search.best_trial_message)
         self.lock.close()
 
     def job_counts_message(self) -> str:

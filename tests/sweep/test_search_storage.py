@@ -124,10 +124,10 @@ def test_messages_name_a_data_base_by_its_url_without_secrets(
     assert name_of(make_url(url)) == name
 
 
-def search_in(database: Path) -> DictConfig:
+def search_in(database: Path, **keys: Any) -> DictConfig:
     """Returns the configuration of a search with an SQLite database."""
     sweeper = {"_target_": f"{OPTUNA_SWEEPER}.x", "storage": f"sqlite:///{database}"}
-    sweeper |= {"study_name": "search", "direction": "maximize"}
+    sweeper |= {"study_name": "search", "direction": "maximize"} | keys
     sweep = {"dir": str(database.parent)}
     return OmegaConf.create({"hydra": {"sweeper": sweeper, "sweep": sweep}})
 
@@ -138,6 +138,28 @@ def test_search_maximizes_whatever_the_default_of_the_plugin(tmp_path: Path) -> 
     config.hydra.sweeper.direction = "minimize"
     assert not resume_search(config)
     assert config.hydra.sweeper.direction == "maximize"
+
+
+def test_resumed_search_names_the_best_of_all_trials(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(optuna_search, "current_storage", None)
+    monkeypatch.setattr(optuna_search, "resumed_study", None)
+    config = search_in(tmp_path / "optuna.db", n_trials=2, sampler={})
+    search = optuna_search.open_study(config)
+    assert not optuna_search.continue_study(config.hydra.sweeper, search)
+    assert optuna_search.best_trial_message() == ""
+    space = {"++dataset.rate": optuna.distributions.UniformDistribution(0.0, 0.5)}
+    search.enqueue_trial({"++dataset.rate": 0.25})
+    search.tell(search.ask(space), 0.8)
+    assert not optuna_search.continue_study(config.hydra.sweeper, search)
+    search.tell(search.ask(space), 0.5)  # the trial of this start
+    assert optuna_search.best_trial_message() == (
+        "trials of earlier starts are not in the table but in leaderboard.csv; the "
+        "best of all 2 trials: dataset.rate=0.25 (trainer.monitor 0.8000)"
+    )
+    monkeypatch.setattr(optuna_search.resumed_study, "_storage", None)
+    assert optuna_search.best_trial_message() == ""
 
 
 def test_damaged_file_is_no_database(
