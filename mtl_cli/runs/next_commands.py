@@ -8,6 +8,10 @@ from mtl_cli.config.run_config import Config
 from mtl_cli.core.paths import listed_paths, shortest
 from mtl_cli.models.base import COMMON_KEYS
 
+# Settings that start like this are left out of a suggested command. The keys of sweeps
+# among them mean nothing for a single run, or would start a whole sweep.
+LEFT_OUT = ("hydra.", "resume=", "sweep=", "sweep.", "repeats=", "compare=", "compare.")
+
 
 def next_commands(
     config: Config, folder: Path, settings: list[str]
@@ -44,7 +48,7 @@ def comparison_command(config: Config, settings: list[str]) -> tuple[str, str]:
     kept_settings = [
         setting
         for setting in (setting.lstrip("+") for setting in settings)
-        if not setting.startswith(("hydra.", "resume="))
+        if not setting.startswith(LEFT_OUT)
     ]
     # A saved configuration has no config groups, so `model=` cannot choose a model.
     is_saved_config = any(s.startswith("--config-path") for s in kept_settings)

@@ -34,6 +34,12 @@ def test_settings_with_a_plus_are_left_out_as_those_without() -> None:
     assert next_command(chosen(test="may.csv"), settings) == expected
 
 
+def test_keys_of_a_sweep_are_left_out() -> None:
+    of_sweep = ["sweep=widths", "sweep.jobs=1", "repeats=2", "++compare.scenarios=[a]"]
+    expected = "mtl-train dataset=shop model=single_task"
+    assert next_command(chosen(), [*of_sweep, *SETTINGS]) == expected
+
+
 def test_resume_command_leaves_out_the_setting_resume() -> None:
     for sign in ("", "+", "++"):
         command = ["mtl-train", "seed=2", f"{sign}resume=never"]
