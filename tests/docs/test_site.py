@@ -160,5 +160,7 @@ def test_every_name_for_options_of_your_own_exists() -> None:
         for attribute in attributes.split(", ")
     }
     assert imported and imported <= names
+    mentioned = set(re.findall(r"`(mtl_cli(?:\.\w+){3,})`", guide))
+    assert "mtl_cli.metrics.metric.metric" in mentioned and mentioned <= names
     of_table = re.findall(r"\| `(mtl_cli\.\w+\.\w+\.\w+)`", guide)
     assert len(of_table) == 12 and set(of_table) <= set(bases)
