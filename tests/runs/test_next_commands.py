@@ -36,7 +36,7 @@ def test_settings_with_a_plus_are_left_out_as_those_without() -> None:
 
 def test_keys_of_a_sweep_are_left_out() -> None:
     of_sweep = ["sweep=widths", "sweep.jobs=1", "repeats=2", "++compare.scenarios=[a]"]
-    expected = "mtl-train dataset=shop model=single_task"
+    expected = "mtl-train dataset=shop seed=2 model=single_task"
     assert next_command(chosen(), [*of_sweep, *SETTINGS]) == expected
 
 
