@@ -15,7 +15,8 @@ from mtl_cli.cli.hydra_errors import explain
 from mtl_cli.columns.fitters import VocabularyFitter
 from mtl_cli.columns.vocabulary import as_categorical, hash_ids, vocabulary_ids
 from mtl_cli.config.check import check
-from mtl_cli.core.errors import ConfigError, printable
+from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.message_text import printable
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.scoring.scores import score

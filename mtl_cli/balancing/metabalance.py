@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from mtl_cli.balancing.base import Array, Balancing, Observation, State
-from mtl_cli.core.errors import unknown_name_message
+from mtl_cli.core.message_text import unknown_name_message
 from mtl_cli.core.options import FractionBelowOne
 from mtl_cli.core.tensors import Tensor
 

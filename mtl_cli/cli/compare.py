@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NoReturn
 from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.command_line import Parser, run_command
 from mtl_cli.core.conditions import add_fail_if, report_failures
-from mtl_cli.core.errors import ConfigError, WriteError, printable
+from mtl_cli.core.errors import ConfigError, WriteError
+from mtl_cli.core.message_text import printable
 from mtl_cli.core.standard_streams import drop_output, write_to_stdout
 
 if TYPE_CHECKING:  # `--help` is quick as long as numpy and pydantic are not loaded

@@ -22,7 +22,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mtl_cli.cli.hydra_internals import wrap_method
 from mtl_cli.core import plugins
-from mtl_cli.core.errors import ConfigError, first_line, shown
+from mtl_cli.core.errors import ConfigError, first_line
+from mtl_cli.core.message_text import shown
 from mtl_cli.core.other_files import read_text
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.core.yaml_limits import MAX_YAML_BYTES, check_yaml

@@ -26,7 +26,8 @@ from mtl_cli.cli.folder_guard import check_folders
 from mtl_cli.cli.hydra_internals import compose_without
 from mtl_cli.cli.interpolations import hydra_interpolations, resolved
 from mtl_cli.cli.value_guard import check_plain, check_search_space
-from mtl_cli.core.errors import ConfigError, first_line, shown
+from mtl_cli.core.errors import ConfigError, first_line
+from mtl_cli.core.message_text import shown
 from mtl_cli.core.nested import flatten
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.core.secrets import track_secrets

@@ -15,8 +15,9 @@ from packaging.requirements import Requirement
 from mtl_cli.cli.trial_training import train_and_predict
 from mtl_cli.core import paths, tensorflow_runtime
 from mtl_cli.core.command_line import Parser, run_command
-from mtl_cli.core.errors import MtlError, printable
+from mtl_cli.core.errors import MtlError
 from mtl_cli.core.machine import memory_bytes
+from mtl_cli.core.message_text import printable
 from mtl_cli.core.private_apis import exit_without_teardown
 from mtl_cli.core.terminal import new_console
 

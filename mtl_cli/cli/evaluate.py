@@ -13,7 +13,8 @@ from mtl_cli.core import plugins, tensorflow_runtime
 from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.command_line import run_command
 from mtl_cli.core.conditions import Condition, parse_condition, report_failures
-from mtl_cli.core.errors import ConfigError, DataError, printable
+from mtl_cli.core.errors import ConfigError, DataError
+from mtl_cli.core.message_text import printable
 from mtl_cli.core.paths import as_location
 from mtl_cli.core.private_apis import exit_without_teardown
 from mtl_cli.core.secrets import mask_secrets

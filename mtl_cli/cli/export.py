@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from mtl_cli.core import plugins, tensorflow_runtime
 from mtl_cli.core.command_line import Parser, parse_assignments, run_command
-from mtl_cli.core.errors import printable
+from mtl_cli.core.message_text import printable
 from mtl_cli.core.private_apis import exit_without_teardown
 from mtl_cli.core.standard_streams import write_to_stdout
 

@@ -11,7 +11,7 @@ from mtl_cli.cli.output_file import check_output_file
 from mtl_cli.cli.progress import progress_bar
 from mtl_cli.core import plugins, tensorflow_runtime
 from mtl_cli.core.command_line import Parser, parse_assignments, run_command
-from mtl_cli.core.errors import printable
+from mtl_cli.core.message_text import printable
 from mtl_cli.core.paths import as_location
 from mtl_cli.core.private_apis import exit_without_teardown
 

@@ -5,7 +5,8 @@ import re
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
-from mtl_cli.core.errors import ConfigError, shown
+from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.message_text import shown
 from mtl_cli.core.secrets import secret_in
 
 # A key or group of the configuration that a search space may vary, such as `model.name`

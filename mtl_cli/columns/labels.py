@@ -9,7 +9,8 @@ import pyarrow as pa
 from mtl_cli.columns.arrow_types import are_printable_times
 from mtl_cli.columns.cells import Mask, empty_cells
 from mtl_cli.columns.numeric import CellError, Floats, as_numbers, check_numbers
-from mtl_cli.core.errors import DataError, shown
+from mtl_cli.core.errors import DataError
+from mtl_cli.core.message_text import shown
 
 
 def read_label_numbers(message_start: str, column: pa.ChunkedArray, fix: str) -> Floats:

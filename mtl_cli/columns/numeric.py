@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 
 from mtl_cli.columns.arrow_types import is_number, is_text
 from mtl_cli.columns.cells import Mask, empty_as_null, first_unconvertible_cell
-from mtl_cli.core.errors import DataError, RowError, shown
+from mtl_cli.core.errors import DataError, RowError
+from mtl_cli.core.message_text import shown
 
 Floats = npt.NDArray[np.float64]
 

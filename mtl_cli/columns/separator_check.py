@@ -6,7 +6,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mtl_cli.columns.arrow_types import is_list
-from mtl_cli.core.errors import DataError, shown
+from mtl_cli.core.errors import DataError
+from mtl_cli.core.message_text import shown
 
 COMMON_SEPARATORS = (",", ";", "|", "^", "\t", " ")
 

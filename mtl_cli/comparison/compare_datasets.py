@@ -17,7 +17,8 @@ from mtl_cli.comparison.sentences import sentences
 from mtl_cli.comparison.task import Task
 from mtl_cli.comparison.twins import split_single_scenario
 from mtl_cli.comparison.warnings import warnings
-from mtl_cli.core.errors import ConfigError, comma_list
+from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.message_text import comma_list
 
 
 class Question(NamedTuple):

@@ -21,7 +21,8 @@ from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.twins import split_single_scenario
 from mtl_cli.core.conditions import Condition, check_known, parse_condition
-from mtl_cli.core.errors import ConfigError, comma_list, suggest
+from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.message_text import comma_list, suggest
 
 WORSE = "worse"  # holds if a configuration is worse than the baseline, or behind it
 # The verdicts under which `worse` holds. {verdict: its words in the message}.

@@ -12,7 +12,8 @@ from typing import Any
 
 from mtl_cli.config.json_schema import AXIS_OF_GROUP, KINDS
 from mtl_cli.config.trainer import Trainer
-from mtl_cli.core.errors import ConfigError, visible
+from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.message_text import visible
 from mtl_cli.core.nested import flatten
 from mtl_cli.core.option_classes import option_class, option_names
 from mtl_cli.core.options import Options

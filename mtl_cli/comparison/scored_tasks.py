@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.task import Task, score_of
-from mtl_cli.core.errors import ConfigError, printable, suggest
+from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.message_text import printable, suggest
 from mtl_cli.metrics.score_dict import Score as RecordedScore
 from mtl_cli.metrics.score_dict import metrics_of
 from mtl_cli.tasks.base import metrics_named

@@ -3,7 +3,7 @@
 from mtl_cli.comparison.difference import Difference, Verdict
 from mtl_cli.comparison.intervals import interval_text
 from mtl_cli.comparison.task import Task
-from mtl_cli.core.errors import comma_list
+from mtl_cli.core.message_text import comma_list
 from mtl_cli.runs.text_tables import p_value_text
 
 # {verdict: its words in a sentence}. These verdicts are for two lines, or for single

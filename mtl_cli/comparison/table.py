@@ -11,7 +11,7 @@ from rich.text import Text
 from mtl_cli.comparison.results import DatasetComparison, counted
 from mtl_cli.comparison.table_cells import headings, setting_cells, task_cells
 from mtl_cli.comparison.terminal_tables import print_tables
-from mtl_cli.core.errors import visible
+from mtl_cli.core.message_text import visible
 from mtl_cli.core.terminal import LINE_WIDTH
 
 LEGEND = (

@@ -8,7 +8,7 @@ from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import split_settings
 from mtl_cli.comparison.task import Task
 from mtl_cli.comparison.twins import differing_keys, single_task_twins
-from mtl_cli.core.errors import comma_list, with_names
+from mtl_cli.core.message_text import comma_list, line_if_any
 
 MIN_SEEDS = 3  # configurations with fewer seeds get a warning
 MAX_UNSCORED = 12  # the largest number of configurations whose unscored runs are named
@@ -39,7 +39,7 @@ def warnings(
 def unreadable_run_warnings(runs: list[Run]) -> list[str]:
     """Names the runs that cannot be read."""
     unreadable = [f"{run.path} ({run.error})" for run in runs if not run.is_readable]
-    return with_names("these runs are left out", unreadable)
+    return line_if_any("these runs are left out", unreadable)
 
 
 def repeated_run_warnings(scored: list[Configuration]) -> list[str]:
@@ -50,7 +50,7 @@ def repeated_run_warnings(scored: list[Configuration]) -> list[str]:
         for run in configuration.all_runs
         if run.has_scores and run is not configuration.runs[run.seed]
     ]
-    return with_names(
+    return line_if_any(
         "these runs are left out, because a later run has the same configuration and "
         "seed",
         repeated,
@@ -60,7 +60,7 @@ def repeated_run_warnings(scored: list[Configuration]) -> list[str]:
 def task_warnings(comparison: DatasetComparison) -> list[str]:
     """Names the tasks without a table, and the scores that cannot be compared."""
     tasks, lone_tasks = comparison.tasks, comparison.lone_tasks
-    texts = with_names(
+    texts = line_if_any(
         "these outputs have no table, because only one configuration has them",
         [task.name for task in lone_tasks],
     )
@@ -73,12 +73,12 @@ def task_warnings(comparison: DatasetComparison) -> list[str]:
         if task not in lone_tasks:
             texts += undefined_metric_warnings(task, comparison.split)
     for task in tasks:
-        texts += with_names(
+        texts += line_if_any(
             f"{task.name}: these configurations were scored on other rows or weights "
             "than the baseline, so no difference is given",
             [s.configuration.name for s in task.scores if s.is_on_other_rows],
         )
-    return texts + with_names(
+    return texts + line_if_any(
         "the runs have different validation rows, so the best configuration is chosen "
         f"on the {comparison.split} rows themselves",
         [task.name for task in tasks if not task.has_same_validation_rows],
@@ -140,7 +140,7 @@ def twin_warnings(scored: list[Configuration]) -> list[str]:
         ]
         if differences:
             names.append(f"{configuration.name} ({comma_list(differences)})")
-    return with_names(
+    return line_if_any(
         "the single-task model that these configurations are compared with differs in "
         "more than its sharing; compare.single_task=true trains exact twins",
         names,
@@ -189,4 +189,4 @@ def undefined_metric_warnings(task: Task, split: str) -> list[str]:
                 reason = reasons.get(task.metric, "missing")
                 seeds.append(f"{score.configuration.name} seed {seed} ({reason})")
     text = f"{task.name}: these seeds have no {task.metric} and are left out"
-    return with_names(text, seeds)
+    return line_if_any(text, seeds)

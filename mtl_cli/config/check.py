@@ -11,7 +11,8 @@ from pydantic_core import ErrorDetails
 from mtl_cli.config.json_schema import GROUPS_OF_CLASSES
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.unknown_keys import unknown_key_message
-from mtl_cli.core.errors import SHOWN_CHARACTERS, ConfigError, cut, first_line, shown
+from mtl_cli.core.errors import ConfigError, first_line
+from mtl_cli.core.message_text import SHOWN_CHARACTERS, cut, shown
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.yaml_limits import limited_reading
 

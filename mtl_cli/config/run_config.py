@@ -10,7 +10,7 @@ from mtl_cli.config.monitor import AUTO, MEAN, monitored_metrics
 from mtl_cli.config.start_from import StartFrom
 from mtl_cli.config.sweep_options import CompareOptions, SweepOptions
 from mtl_cli.config.trainer import Trainer
-from mtl_cli.core.errors import suggest, unknown_name_message
+from mtl_cli.core.message_text import suggest, unknown_name_message
 from mtl_cli.core.option_classes import option_validator
 from mtl_cli.core.options import Count, Options, Seed
 from mtl_cli.core.prediction_names import (

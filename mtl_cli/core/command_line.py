@@ -15,10 +15,9 @@ from mtl_cli.core.errors import (
     MtlError,
     fail,
     not_utf8_message,
-    shown,
-    suggest,
     warn_in_one_line,
 )
+from mtl_cli.core.message_text import shown, suggest
 from mtl_cli.core.paths import check_current_folder
 from mtl_cli.core.signals import Stopped
 from mtl_cli.core.standard_streams import OUTPUT_CLOSED, drop_output, prepare_streams

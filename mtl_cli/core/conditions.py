@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mtl_cli.core.command_line import Parser
-from mtl_cli.core.errors import ConfigError, comma_list, fail, suggest
+from mtl_cli.core.errors import ConfigError, fail
+from mtl_cli.core.message_text import comma_list, suggest
 
 # A dotted name, an operator and a number. The name may itself contain an operator, if
 # it contains a scenario or slice such as `age <= 30`: only the last operator counts.

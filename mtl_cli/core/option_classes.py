@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
-from mtl_cli.core.errors import ConfigError, first_line, shown, suggest
+from mtl_cli.core.errors import ConfigError, first_line
+from mtl_cli.core.message_text import shown, suggest
 from mtl_cli.core.options import Options
 from mtl_cli.core.plugins import OptionSource, sources
 

@@ -8,7 +8,8 @@ import errno
 import os
 from pathlib import Path
 
-from mtl_cli.core.errors import ConfigError, comma_list
+from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.message_text import comma_list
 
 PACKAGE = Path(__file__).resolve().parents[1]
 # Names the files of a table: a file, folder, pattern or URL, or a list of them.

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from mtl_cli.core.errors import DataError, most_similar
+from mtl_cli.core.errors import DataError
+from mtl_cli.core.message_text import most_similar
 from mtl_cli.data.csv_header import header_hint
 
 MAX_LISTED_COLUMNS = 60  # in a message

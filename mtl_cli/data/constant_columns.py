@@ -11,7 +11,8 @@ from typing import Any
 import pyarrow as pa
 
 from mtl_cli.columns.numeric import CellError
-from mtl_cli.core.errors import ConfigError, DataError, first_line, suggest
+from mtl_cli.core.errors import ConfigError, DataError, first_line
+from mtl_cli.core.message_text import suggest
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.features.base import Feature
 

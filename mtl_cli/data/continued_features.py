@@ -6,7 +6,8 @@ In this module, "earlier" refers to that run.
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from mtl_cli.core.errors import DataError, shown
+from mtl_cli.core.errors import DataError
+from mtl_cli.core.message_text import shown
 from mtl_cli.features.base import Feature
 
 # {feature: the values that the feature learnt earlier}, for the features that go on.

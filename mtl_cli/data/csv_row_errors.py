@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.csv
 
 from mtl_cli.columns.cells import first_unconvertible_cell
-from mtl_cli.core.errors import RowError, shown
+from mtl_cli.core.errors import RowError
+from mtl_cli.core.message_text import shown
 from mtl_cli.data.arrow_errors import SAVE_AS_UTF8
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_options import Csv, convert_cells

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import pyarrow as pa
 from pydantic import Field, SerializeAsAny, model_validator
 
-from mtl_cli.core.errors import unknown_name_message
+from mtl_cli.core.message_text import unknown_name_message
 from mtl_cli.core.option_classes import option_validator
 from mtl_cli.core.options import CountOrZero, FractionBelowOne, Options, ScenarioName
 from mtl_cli.core.paths import Location

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from mtl_cli.columns.labels import LabelSummary
-from mtl_cli.core.errors import with_names
+from mtl_cli.core.message_text import line_if_any
 from mtl_cli.data.labels import sampled_labels
 from mtl_cli.data.report import Report
 from mtl_cli.data.table import Table
@@ -59,13 +59,13 @@ def feature_findings(report: Report, features: dict[str, Feature]) -> list[str]:
         for output, auc in feature["auc"].items():
             if auc > SUSPICIOUS_AUC:
                 predictors.append(f"{name} ({output} {auc:.4f})")
-    lines = with_names(
+    lines = line_if_any(
         "these features have the same value in all "
         f"{num_sampled:,} training rows looked at",
         constants,
     )
-    lines += with_names("these features look like ids of rows", row_ids)
-    return lines + with_names(
+    lines += line_if_any("these features look like ids of rows", row_ids)
+    return lines + line_if_any(
         f"each of these features alone predicts a label (AUC above {SUSPICIOUS_AUC}); "
         "check that their values are known before the prediction",
         predictors,
@@ -85,12 +85,12 @@ def row_findings(report: Report) -> list[str]:
         for split, count in report["early_rows"].items()
         if count >= MIN_EARLY_FRACTION * num_rows[split]
     ]
-    lines = with_names(
+    lines = line_if_any(
         "these rows do not count in gauc, because their cell of dataset.group_column "
         "is empty",
         without_group,
     )
-    return lines + with_names(
+    return lines + line_if_any(
         "these rows are earlier than the last training row, although split_by is time, "
         "so their scores say less about future rows",
         early_rows,
@@ -109,7 +109,7 @@ def rare_class_findings(report: Report) -> list[str]:
             num_of_class = min(num_positive, num_rows - num_positive)
             if num_of_class < MIN_OF_CLASS:
                 cases.append(f"{output} ({split} {num_of_class})")
-    return with_names(
+    return line_if_any(
         f"these tasks have fewer than {MIN_OF_CLASS} rows of a class, so an AUC there "
         "is uncertain by 0.08 or more",
         cases,
@@ -139,7 +139,7 @@ def outlier_findings(outputs: list[Output], splits: Mapping[str, Table]) -> list
             is_outlier = (farthest - summary.mean) ** 2 > limit
             if summary.count >= MIN_LABELS and is_outlier:
                 cases.append(f"{output.name} ({split} {farthest:.12g})")
-    return with_names(
+    return line_if_any(
         "in these tasks one label makes more than half of the variance, so it decides "
         "r2, rmse and the loss; if the label is a mistake, empty its cell",
         cases,
@@ -170,7 +170,7 @@ def first_loss_findings(
     # Losses that are all large do not drown each other.
     limit = MAX_FIRST_LOSS * max(1.0, min(losses.values(), default=1.0))
     cases = [f"{name} ({loss:.3g})" for name, loss in losses.items() if loss > limit]
-    return with_names(
+    return line_if_any(
         "these tasks begin with a loss far above the other tasks' losses, so the "
         "others learn worse; set `transform: standard`, or lower the task's weight; "
         "for amounts, `kind: wlr` helps too",
@@ -187,13 +187,13 @@ def change_findings(report: Report, split: str) -> list[str]:
             new_values.append(f"{name} ({unseen:.0%})")
         if drift > MIN_DRIFT:
             drifted.append(f"{name} ({drift:.2f})")
-    lines = with_names(
+    lines = line_if_any(
         f"in these features, many {split} rows have a value that the training rows "
         f"lack, or hold fewer than min_count times (share of {split} rows; for lists, "
         "of their values)",
         new_values,
     )
-    return lines + with_names(
+    return lines + line_if_any(
         f"these features are distributed differently in {split} rows than in training "
         "rows (PSI)",
         drifted,

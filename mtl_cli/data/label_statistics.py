@@ -4,7 +4,8 @@ import pyarrow as pa
 
 from mtl_cli.columns.cells import cells_equal, distinct_cells
 from mtl_cli.columns.labels import LabelSummary
-from mtl_cli.core.errors import DataError, shown, suggest
+from mtl_cli.core.errors import DataError
+from mtl_cli.core.message_text import shown, suggest
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.table import Array, Table
 from mtl_cli.heads.base import Output

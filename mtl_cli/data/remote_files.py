@@ -9,7 +9,8 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 import pyarrow as pa
 import pyarrow.fs
 
-from mtl_cli.core.errors import DataError, first_line, shown
+from mtl_cli.core.errors import DataError, first_line
+from mtl_cli.core.message_text import shown
 
 # With these protocols, Arrow signs each request with the user's credentials.
 SIGNED_PROTOCOLS = ("s3", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs")

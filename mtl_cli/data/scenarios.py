@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mtl_cli.core.errors import DataError, visible
+from mtl_cli.core.errors import DataError
+from mtl_cli.core.message_text import visible
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.table import Array, Table

@@ -1,6 +1,6 @@
 """Checks of features that share an embedding table."""
 
-from mtl_cli.core.errors import suggest
+from mtl_cli.core.message_text import suggest
 from mtl_cli.features.base import Embedded, Feature
 
 # The keys of a feature that describe its embedding table. If two features share a

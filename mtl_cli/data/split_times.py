@@ -15,7 +15,8 @@ from mtl_cli.columns.arrow_types import (
     unusable_type,
 )
 from mtl_cli.columns.cells import empty_as_null, empty_cells, first_unconvertible_cell
-from mtl_cli.core.errors import DataError, shown
+from mtl_cli.core.errors import DataError
+from mtl_cli.core.message_text import shown
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.sources import Source
 from mtl_cli.data.table import Array

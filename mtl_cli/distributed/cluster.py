@@ -9,7 +9,8 @@ import os
 
 from pydantic import BaseModel, ValidationError
 
-from mtl_cli.core.errors import ConfigError, shown
+from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.message_text import shown
 from mtl_cli.core.options import first_problem
 
 TF_CONFIG = "TF_CONFIG"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from mtl_cli.core.errors import printable
+from mtl_cli.core.message_text import printable
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.terminal import new_console
 from mtl_cli.evaluation.results import EvaluationResults

@@ -6,7 +6,7 @@ attributes of `EvaluationResults`.
 
 from typing import Any
 
-from mtl_cli.core.errors import comma_list
+from mtl_cli.core.message_text import comma_list
 from mtl_cli.evaluation.feature_drift import (
     LARGE_PSI,
     MODERATE_PSI,

@@ -9,7 +9,7 @@ not tested have the rank None. A record holds the scores of one slice for one ta
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from mtl_cli.core.errors import cut
+from mtl_cli.core.message_text import cut
 from mtl_cli.evaluation.results import EvaluationResults
 from mtl_cli.runs.text_tables import Cells, format_count, text_with_interval
 from mtl_cli.scoring.slices import MIN_ROWS, OTHER

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from mtl_cli.core.errors import unknown_name_message
+from mtl_cli.core.message_text import unknown_name_message
 from mtl_cli.core.prediction_names import conditional_name
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.heads._missing_labels import uneven_missing_warnings

@@ -8,7 +8,8 @@ from typing import Any, NoReturn
 
 from mtl_cli.config.monitor import AUTO, MEAN
 from mtl_cli.core.command_line import Parser
-from mtl_cli.core.errors import ConfigError, suggest
+from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.message_text import suggest
 from mtl_cli.core.prediction_names import (
     GROUP,
     ROW,

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from mtl_cli.core.errors import visible
+from mtl_cli.core.message_text import visible
 from mtl_cli.init.column_profile import MAX_CATEGORIES, MAX_EXACT, Array, ColumnProfile
 from mtl_cli.init.name_hints import suggests_id, suggests_time
 

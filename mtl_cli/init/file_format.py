@@ -3,7 +3,8 @@
 import csv
 import re
 
-from mtl_cli.core.errors import DataError, shown
+from mtl_cli.core.errors import DataError
+from mtl_cli.core.message_text import shown
 from mtl_cli.data.csv_header import HEADER_BYTES, check_is_text, read_header
 from mtl_cli.data.csv_options import Csv
 from mtl_cli.data.files import Files, format_by_ending

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from mtl_cli.core.errors import DataError, shown
+from mtl_cli.core.errors import DataError
+from mtl_cli.core.message_text import shown
 from mtl_cli.core.paths import find_data
 from mtl_cli.core.yaml_limits import MAX_YAML_LIST
 from mtl_cli.data.arrow_errors import check_cells, read_errors

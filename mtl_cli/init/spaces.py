@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from mtl_cli.core.errors import DataError, unknown_name_message
+from mtl_cli.core.errors import DataError
+from mtl_cli.core.message_text import unknown_name_message
 from mtl_cli.init.column_profile import Array, ColumnProfile
 from mtl_cli.init.column_proposal import join_remarks
 from mtl_cli.init.task_proposal import TaskProposal, describe_amounts

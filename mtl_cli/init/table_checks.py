@@ -2,7 +2,8 @@
 
 import re
 
-from mtl_cli.core.errors import DataError, comma_list, unknown_name_message
+from mtl_cli.core.errors import DataError
+from mtl_cli.core.message_text import comma_list, unknown_name_message
 from mtl_cli.init.column_profile import ColumnProfile, profile_column
 from mtl_cli.init.dataset_proposal import DatasetProposal
 from mtl_cli.init.preview import TablePreview

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mtl_cli.core.errors import printable
+from mtl_cli.core.message_text import printable
 from mtl_cli.core.paths import conf_folder, user_conf_folder
 from mtl_cli.init.column_proposal import ColumnProposal
 from mtl_cli.init.dataset_proposal import DatasetProposal

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from mtl_cli.core.errors import visible
+from mtl_cli.core.message_text import visible
 
 # The column in which the comments beside the keys begin.
 COMMENT_COLUMN = 24

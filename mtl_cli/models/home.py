@@ -5,7 +5,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from mtl_cli.columns.encodings import Encodings
-from mtl_cli.core.errors import unknown_name_message
+from mtl_cli.core.message_text import unknown_name_message
 from mtl_cli.core.options import NonEmptyUnits, NumParts, Units
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import GatedSharing

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from mtl_cli.core.errors import visible
+from mtl_cli.core.message_text import visible
 
 
 def render(template: str, **values: object) -> str:

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mtl_cli.core.atomic_write import named_write_errors
-from mtl_cli.core.errors import printable, visible
+from mtl_cli.core.message_text import printable, visible
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.terminal import LINE_WIDTH, new_console
 from mtl_cli.data.report import Report

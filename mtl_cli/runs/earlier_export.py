@@ -9,13 +9,8 @@ from typing import Any, cast
 
 from mtl_cli.columns.raw_inputs import ARROW_TYPES_BY_KIND
 from mtl_cli.core.atomic_write import check_folder_of
-from mtl_cli.core.errors import (
-    DAMAGED_FILE_ERRORS,
-    ConfigError,
-    DataError,
-    first_line,
-    suggest,
-)
+from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, ConfigError, DataError, first_line
+from mtl_cli.core.message_text import suggest
 from mtl_cli.core.option_classes import option_class, option_names
 from mtl_cli.core.written_files import HASHES_KEY, check_written, files_in
 from mtl_cli.exports.base import AXIS, RECORD_FILE, ExportFormat, ExportRecord

@@ -3,7 +3,8 @@
 import contextlib
 from pathlib import Path
 
-from mtl_cli.core.errors import ConfigError, first_line, shown, suggest
+from mtl_cli.core.errors import ConfigError, first_line
+from mtl_cli.core.message_text import shown, suggest
 from mtl_cli.core.other_files import check_entries
 from mtl_cli.core.run_folder import STATUS, SUBFOLDERS, status_of
 

@@ -11,13 +11,8 @@ from typing import Any
 import yaml
 
 from mtl_cli.config.run_config import Config
-from mtl_cli.core.errors import (
-    DAMAGED_FILE_ERRORS,
-    ConfigError,
-    DataError,
-    first_line,
-    shown,
-)
+from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, ConfigError, DataError, first_line
+from mtl_cli.core.message_text import shown
 from mtl_cli.core.nested import flatten
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.run_folder import RunFolder

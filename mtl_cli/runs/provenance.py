@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtl_cli.core import tensorflow_runtime
-from mtl_cli.core.errors import shown
+from mtl_cli.core.message_text import shown
 from mtl_cli.core.nested import flatten
 from mtl_cli.core.paths import PACKAGE
 from mtl_cli.core.secrets import mask_secrets

@@ -12,7 +12,8 @@ import pyarrow.parquet
 
 from mtl_cli.columns.arrow_types import is_list
 from mtl_cli.core.atomic_write import replacing
-from mtl_cli.core.errors import ConfigError, comma_list, first_line
+from mtl_cli.core.errors import ConfigError, first_line
+from mtl_cli.core.message_text import comma_list
 from mtl_cli.core.standard_streams import written_to_stdout
 
 STDOUT = "-"  # as a target: CSV to stdout

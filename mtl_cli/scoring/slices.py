@@ -16,7 +16,8 @@ import numpy as np
 import pyarrow as pa
 
 from mtl_cli.columns.arrow_types import unusable_type
-from mtl_cli.core.errors import DataError, printable
+from mtl_cli.core.errors import DataError
+from mtl_cli.core.message_text import printable
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.table import Array
 from mtl_cli.scoring.value_codes import codes_of_values

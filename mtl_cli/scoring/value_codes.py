@@ -15,7 +15,7 @@ import pyarrow.compute
 
 from mtl_cli.columns.arrow_types import as_whole_numbers, is_text, plain_type
 from mtl_cli.columns.cells import empty_as_null, empty_cells
-from mtl_cli.core.errors import printable
+from mtl_cli.core.message_text import printable
 from mtl_cli.data.split_times import TEXT_DATES
 from mtl_cli.data.table import Array
 

@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from mtl_cli.comparison.leaderboard import write_leaderboard
-from mtl_cli.core.errors import DataError, WriteError, printable
+from mtl_cli.core.errors import DataError, WriteError
+from mtl_cli.core.message_text import printable
 from mtl_cli.core.terminal import new_console
 from mtl_cli.runs.job_records import JobRecord, job_records
 from mtl_cli.runs.text_tables import format_metric

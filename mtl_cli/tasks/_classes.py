@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from pydantic import BeforeValidator, Field, field_validator
 
-from mtl_cli.core.errors import DataError, shown, suggest
+from mtl_cli.core.errors import DataError
+from mtl_cli.core.message_text import shown, suggest
 from mtl_cli.metrics.curves import roc_curve
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.pages.line_plots import Line, LinePlot

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
-from mtl_cli.core.errors import suggest
+from mtl_cli.core.message_text import suggest
 from mtl_cli.core.option_classes import checked_own_keys, option_class, option_names
 from mtl_cli.core.options import Options, Positive, Units
 from mtl_cli.core.tensors import Tensor

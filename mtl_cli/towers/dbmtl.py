@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from mtl_cli.columns.encodings import Encodings
-from mtl_cli.core.errors import unknown_name_message
+from mtl_cli.core.message_text import unknown_name_message
 from mtl_cli.core.options import NonEmptyUnits
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.towers.base import Towers, TowerSpec

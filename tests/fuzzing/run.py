@@ -125,7 +125,8 @@ def command(arguments: list[str], read: bool = True) -> str | None:
     from mtl_cli.cli.arguments import hydra_arguments
     from mtl_cli.cli.hydra_errors import explain
     from mtl_cli.config.check import check
-    from mtl_cli.core.errors import ConfigError, DataError, printable
+    from mtl_cli.core.errors import ConfigError, DataError
+    from mtl_cli.core.message_text import printable
     from mtl_cli.core.paths import conf_folder
     from mtl_cli.data.load import load as load_data
 
@@ -155,7 +156,8 @@ def load(values: dict[str, Any], path: Path) -> tuple[Any, str | None]:
     from omegaconf import OmegaConf
 
     from mtl_cli.config.check import check
-    from mtl_cli.core.errors import ConfigError, DataError, printable
+    from mtl_cli.core.errors import ConfigError, DataError
+    from mtl_cli.core.message_text import printable
     from mtl_cli.data.load import load as load_data
 
     dataset = values["dataset"] | {"train": str(path)}

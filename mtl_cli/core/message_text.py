@@ -1,0 +1,93 @@
+"""Functions that write values, lists and names into the text of a message."""
+
+from collections.abc import Iterable
+
+from mtl_cli.core.secrets import mask_secrets
+
+SHOWN_CHARACTERS = 60  # of a value in a message
+LONGEST_LINE = 1500  # characters
+MAX_ITEMS = 8  # of a list in a message
+
+
+def shown(value: object) -> str:
+    """Returns the `repr` of a value for a message: secrets masked, long values cut."""
+    # Secrets must be masked before the cut. Otherwise half of a secret could remain.
+    masked = mask_secrets(value)
+    if isinstance(masked, str):
+        return repr(cut(masked, SHOWN_CHARACTERS))
+    return cut(repr(masked), SHOWN_CHARACTERS)
+
+
+def cut(text: str, max_length: int) -> str:
+    """Cuts a text after `max_length` characters; "..." then stands for the rest."""
+    return text if len(text) <= max_length else text[:max_length] + "..."
+
+
+def comma_list(items: Iterable[str], max_items: int = MAX_ITEMS) -> str:
+    """Joins items by commas; after `max_items` items follows a text like `and 3 more`.
+
+    >>> comma_list(["a", "b", "c"], max_items=2)
+    'a, b and 1 more'
+    """
+    all_items = list(items)
+    num_left_out = len(all_items) - max_items
+    text = ", ".join(all_items[:max_items])
+    return f"{text} and {num_left_out} more" if num_left_out > 0 else text
+
+
+def line_if_any(text: str, names: list[str]) -> list[str]:
+    """Returns a list with the line `TEXT: NAME, NAME`, or [] if there are no names.
+
+    The names are of runs, tasks or features, for example. A number in brackets may
+    follow a name, as in "age (0.31)".
+    """
+    return [f"{text}: {comma_list(names)}"] if names else []
+
+
+def unknown_name_message(kind: str, name: str, owner: str, names: list[str]) -> str:
+    """Returns a message about an unknown name. The message lists all known names.
+
+    >>> unknown_name_message("task", "bui", "this run", ["click", "buy"])
+    "no task 'bui' in this run, which has click, buy; did you mean buy?"
+    """
+    choices = ", ".join(names) or "none"
+    return f"no {kind} {name!r} in {owner}, which has {choices}{suggest(name, names)}"
+
+
+def suggest(wrong: str, names: list[str], cutoff: float = 0.6) -> str:
+    """Returns "; did you mean NAME?" for the name most similar to `wrong`, or "".
+
+    >>> suggest("cities", ["user", "city"])
+    '; did you mean city?'
+    >>> suggest("CITY", ["user", "city"])
+    '; did you mean city?'
+    """
+    similar = most_similar(wrong, names, cutoff)
+    return "" if similar is None else f"; did you mean {similar}?"
+
+
+def most_similar(wrong: str, names: list[str], cutoff: float) -> str | None:
+    """Returns the name most similar to `wrong`, or None if no name is similar.
+
+    Names are compared with their case first, then without. `cutoff` is the similarity
+    that a name needs, from 0 to 1.
+    """
+    from difflib import get_close_matches
+
+    for convert in (str, str.lower):
+        # The dict keeps the first of several names that differ only in case.
+        by_converted = {convert(name): name for name in reversed(names)}
+        similar = get_close_matches(convert(wrong), by_converted, n=1, cutoff=cutoff)
+        if similar:
+            return by_converted[similar[0]]
+    return None
+
+
+def printable(text: str) -> str:
+    """Returns a text without line breaks and control characters, cut if it is long."""
+    return visible(cut(text, LONGEST_LINE))
+
+
+def visible(text: str) -> str:
+    """Replaces each line break and each control character by a blank."""
+    return "".join(c if c.isprintable() else " " for c in text)
