@@ -12,7 +12,7 @@ from mtl_cli.comparison.run_settings import compared_settings
 from mtl_cli.comparison.runs import Run
 from mtl_cli.core.message_text import printable
 from mtl_cli.core.other_files import read_json_object, read_text
-from mtl_cli.core.run_folder import has_ended
+from mtl_cli.core.run_status import has_ended
 from mtl_cli.core.yaml_limits import MAX_YAML_BYTES, check_yaml
 from mtl_cli.metrics.score_dict import Scores
 

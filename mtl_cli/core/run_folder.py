@@ -1,4 +1,4 @@
-"""The folder of a run, and its file `status.json`."""
+"""The folder of a run: who may write in it, and how its files are written."""
 
 import contextlib
 import json
@@ -8,17 +8,15 @@ import shutil
 import socket
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from mtl_cli.core.atomic_write import UNFINISHED_PREFIX, named_write_errors, replacing
 from mtl_cli.core.errors import ConfigError, WriteError, first_line
 from mtl_cli.core.folder_lock import LOCK_NAME, is_still_at, lock_folder
-from mtl_cli.core.other_files import UnsafeFileError, check_entries, read_json
+from mtl_cli.core.other_files import UnsafeFileError, check_entries
+from mtl_cli.core.run_status import STATUS, now, status_of
 from mtl_cli.core.secrets import mask_secrets
 
-STATUS = "status.json"
 LOG = "train.log"
 CHECKPOINTS = "checkpoints"
 # The values that a run has taken from an earlier run; see `runs/earlier_run.py`.
@@ -28,10 +26,6 @@ SUBFOLDERS = (CHECKPOINTS, "model", "plots")
 TRACKER_FILES = ("tracked.json", "mlflow.json", "wandb.json")
 # The files that a process may leave if it is killed before it writes `status.json`.
 FIRST_FILES = re.compile(r"\.lock|train\.log|\.tmp-(\d+-)?status\.json")
-MAX_SECONDS = 1e10  # three centuries; no run records more in `status.json`
-# The values of the key `status` in `status.json`, and the keys that hold text.
-STATES = ("running", "done", "failed", "interrupted")
-TEXT_KEYS = ("start", "end", "error", "host", "config_hash")
 
 
 class RunFolder:
@@ -192,44 +186,3 @@ def remove_checkpoints(path: Path) -> None:
         file.unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         folder.rmdir()
-
-
-def status_of(path: Path) -> dict[str, Any]:
-    """Returns the content of a folder's `status.json`; {} if there is no such file.
-
-    The result is {"status": "unknown"} if no run can have written the content. A file
-    that cannot be read is a `ConfigError`.
-    """
-    try:
-        record = read_json(path / STATUS)
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"hydra.run.dir: cannot read {path / STATUS}: {first_line(error)}; name "
-            "another folder"
-        ) from None
-    is_of_run = (
-        isinstance(record, dict)
-        and record.get("status") in STATES
-        and isinstance(record.get("seconds", 0.0), int | float | None)
-        and 0 <= (record.get("seconds") or 0) < MAX_SECONDS
-        and all(isinstance(record.get(key, ""), str) for key in TEXT_KEYS)
-    )
-    return record if is_of_run else {"status": "unknown"}
-
-
-def has_ended(pid: int) -> bool:
-    """Whether a process of this machine has ended."""
-    try:
-        os.kill(pid, 0)  # signal 0 does nothing but check that the process exists
-    except ProcessLookupError:
-        return True
-    except PermissionError:  # the process belongs to another user
-        pass
-    return False
-
-
-def now() -> str:
-    """Returns the current time in UTC, as ISO 8601 with milliseconds."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -6,7 +6,8 @@ from pathlib import Path
 from mtl_cli.core.errors import ConfigError, first_line
 from mtl_cli.core.message_text import shown, suggest
 from mtl_cli.core.other_files import check_entries
-from mtl_cli.core.run_folder import STATUS, SUBFOLDERS, status_of
+from mtl_cli.core.run_folder import SUBFOLDERS
+from mtl_cli.core.run_status import STATUS, status_of
 
 KEY = "start_from.run"
 # Reading a file below one of these folders may block, or never end.

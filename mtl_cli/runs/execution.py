@@ -14,7 +14,8 @@ from omegaconf import DictConfig
 
 from mtl_cli.core.errors import MtlError, TrainingError
 from mtl_cli.core.paths import shortest
-from mtl_cli.core.run_folder import LOG, STATUS
+from mtl_cli.core.run_folder import LOG
+from mtl_cli.core.run_status import STATUS
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.signals import Stopped
 from mtl_cli.runs.outcome import failure_message

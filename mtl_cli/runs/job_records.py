@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from mtl_cli.core.errors import DataError, first_line
 from mtl_cli.core.message_text import shown
 from mtl_cli.core.other_files import read_text
-from mtl_cli.core.run_folder import STATUS
+from mtl_cli.core.run_status import STATUS
 from mtl_cli.core.secrets import mask_secrets
 
 if TYPE_CHECKING:

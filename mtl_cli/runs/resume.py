@@ -9,12 +9,8 @@ from pathlib import Path
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.paths import shortest
-from mtl_cli.core.run_folder import (
-    RunFolder,
-    check_run_folder,
-    remove_checkpoints,
-    status_of,
-)
+from mtl_cli.core.run_folder import RunFolder, check_run_folder, remove_checkpoints
+from mtl_cli.core.run_status import status_of
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.provenance import config_hash
 from mtl_cli.runs.resume_decision import (

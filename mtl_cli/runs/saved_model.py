@@ -26,7 +26,8 @@ from mtl_cli.core.other_files import (
     read_json_object,
     read_text,
 )
-from mtl_cli.core.run_folder import STATUS, SUBFOLDERS, RunFolder
+from mtl_cli.core.run_folder import SUBFOLDERS, RunFolder
+from mtl_cli.core.run_status import STATUS
 from mtl_cli.core.written_files import sha256
 from mtl_cli.core.yaml_limits import MAX_YAML_BYTES
 from mtl_cli.data.feature_set import FeatureSet

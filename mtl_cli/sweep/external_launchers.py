@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from mtl_cli.core.errors import DataError
-from mtl_cli.core.run_folder import has_ended
+from mtl_cli.core.run_status import has_ended
 from mtl_cli.runs.job_records import (
     JobRecord,
     is_stopped,

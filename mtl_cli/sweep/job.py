@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 
 from mtl_cli.core.errors import ConfigError, MtlError
 from mtl_cli.core.nested import literal_config
-from mtl_cli.core.run_folder import status_of
+from mtl_cli.core.run_status import status_of
 from mtl_cli.runs.job_records import JobRecord, is_stopped
 
 MULTI_WORKER_MESSAGE = (

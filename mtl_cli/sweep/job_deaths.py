@@ -6,7 +6,8 @@ import time
 from pathlib import Path
 
 from mtl_cli.core.errors import ConfigError, WriteError
-from mtl_cli.core.run_folder import LOG, RunFolder, status_of
+from mtl_cli.core.run_folder import LOG, RunFolder
+from mtl_cli.core.run_status import status_of
 from mtl_cli.runs.job_records import JobRecord
 
 

@@ -8,7 +8,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from mtl_cli.core.errors import ConfigError, MtlError, fail
-from mtl_cli.core.run_folder import status_of
+from mtl_cli.core.run_status import status_of
 from mtl_cli.runs.outcome import failure_message
 from mtl_cli.sweep import session
 

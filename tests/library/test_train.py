@@ -22,7 +22,7 @@ from helpers.interrupted_runs import SMALL, has_logged
 import mtl_cli
 from mtl_cli.api import train as train_module
 from mtl_cli.core import signals
-from mtl_cli.core.run_folder import status_of
+from mtl_cli.core.run_status import status_of
 
 TINY = ["dataset=synthetic_mmoe", "dataset.train_rows=2000", "dataset.test_rows=500"]
 TINY += ["model=shared_bottom", "trainer.compile=false", "trainer.patience=null"]

@@ -17,7 +17,8 @@ from helpers.planted_data import config, parquet, values
 
 from mtl_cli.core import tensorflow_runtime
 from mtl_cli.core.errors import ConfigError, DataError
-from mtl_cli.core.run_folder import RunFolder, status_of
+from mtl_cli.core.run_folder import RunFolder
+from mtl_cli.core.run_status import status_of
 from mtl_cli.data.load import hash_rows, load
 from mtl_cli.network.build import build
 from mtl_cli.runs import resume

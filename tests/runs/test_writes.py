@@ -19,7 +19,8 @@ from helpers.slow import slow_except
 
 from mtl_cli.core import atomic_write
 from mtl_cli.core.errors import ConfigError, WriteError
-from mtl_cli.core.run_folder import RunFolder, status_of
+from mtl_cli.core.run_folder import RunFolder
+from mtl_cli.core.run_status import status_of
 from mtl_cli.data.load import load
 from mtl_cli.network.build import build
 from mtl_cli.runs.console import Console

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mtl_cli.core.run_folder import status_of
+from mtl_cli.core.run_status import status_of
 from mtl_cli.runs.job_records import JobRecord
 from mtl_cli.sweep import external_launchers, job_processes, plugin_settings
 from mtl_cli.sweep.job import Job

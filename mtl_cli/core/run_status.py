@@ -1,0 +1,56 @@
+"""The file `status.json` of a run, and whether the process of a run has ended."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from mtl_cli.core.errors import ConfigError, first_line
+from mtl_cli.core.other_files import read_json
+
+STATUS = "status.json"
+MAX_SECONDS = 1e10  # three centuries; no run records more in `status.json`
+# The values of the key `status` in `status.json`, and the keys that hold text.
+STATES = ("running", "done", "failed", "interrupted")
+TEXT_KEYS = ("start", "end", "error", "host", "config_hash")
+
+
+def status_of(path: Path) -> dict[str, Any]:
+    """Returns the content of a folder's `status.json`; {} if there is no such file.
+
+    The result is {"status": "unknown"} if no run can have written the content. A file
+    that cannot be read is a `ConfigError`.
+    """
+    try:
+        record = read_json(path / STATUS)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"hydra.run.dir: cannot read {path / STATUS}: {first_line(error)}; name "
+            "another folder"
+        ) from None
+    is_of_run = (
+        isinstance(record, dict)
+        and record.get("status") in STATES
+        and isinstance(record.get("seconds", 0.0), int | float | None)
+        and 0 <= (record.get("seconds") or 0) < MAX_SECONDS
+        and all(isinstance(record.get(key, ""), str) for key in TEXT_KEYS)
+    )
+    return record if is_of_run else {"status": "unknown"}
+
+
+def has_ended(pid: int) -> bool:
+    """Whether a process of this machine has ended."""
+    try:
+        os.kill(pid, 0)  # signal 0 does nothing but check that the process exists
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # the process belongs to another user
+        pass
+    return False
+
+
+def now() -> str:
+    """Returns the current time in UTC, as ISO 8601 with milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
