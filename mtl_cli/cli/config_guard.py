@@ -30,7 +30,7 @@ from mtl_cli.core.errors import ConfigError, first_line
 from mtl_cli.core.message_text import shown
 from mtl_cli.core.nested import flatten
 from mtl_cli.core.paths import conf_folder
-from mtl_cli.core.secrets import track_secrets
+from mtl_cli.core.secret_resolvers import track_secrets
 from mtl_cli.core.yaml_limits import limited_reading
 
 HYDRA_CONFIG = "hydra/config"  # the file of Hydra's own defaults

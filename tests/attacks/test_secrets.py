@@ -19,6 +19,7 @@ from mtl_cli.config.run_config import Config
 from mtl_cli.core import secrets
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.mlflow_store import check_local_store
+from mtl_cli.core.secret_resolvers import track_secrets
 from mtl_cli.runs.job_records import JobRecord
 from mtl_cli.runs.provenance import config_hash
 from mtl_cli.runs.saved_config import saved_config
@@ -229,7 +230,7 @@ def test_other_ways_to_write_a_secret_are_masked(monkeypatch):
     monkeypatch.setenv("PIN_TOKEN", "12345678")
     monkeypatch.setenv("LIST_TOKEN", "abcdef,ghijkl")
     monkeypatch.setenv("SHORT_TOKEN", "abc,defghi")
-    secrets.track_secrets()
+    track_secrets()
     values = OmegaConf.create(
         {
             "pin": "${oc.decode:${oc.env:PIN_TOKEN}}",

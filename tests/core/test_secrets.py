@@ -9,6 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from mtl_cli.core import secrets
+from mtl_cli.core.secret_resolvers import track_secrets
 from mtl_cli.core.secrets import add_secrets, mask_secrets, tracked_secrets
 
 SECRET = 'pa\\ss"é'
@@ -19,7 +20,7 @@ MASK = "${oc.env:DB_PASSWORD}"
 def no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(secrets, "_references", {})
     monkeypatch.setattr(secrets, "_number_references", {})
-    secrets.track_secrets()
+    track_secrets()
 
 
 def resolved(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> Any:

@@ -1,0 +1,99 @@
+"""Resolvers of references, such as `${oc.env:NAME}`, that remember secrets.
+
+The resolvers give the same values as those of OmegaConf and Hydra, which they replace.
+A value is a secret if the name of its environment variable suggests so, or if the value
+was made from a secret.
+"""
+
+import re
+from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar
+
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.resolvers import oc
+
+from mtl_cli.core.secrets import SHORTEST_SECRET, remember, secret_in
+
+SECRET_NAME = re.compile(
+    r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL)S?(_|$)", re.IGNORECASE
+)
+T = TypeVar("T")
+
+
+def track_secrets() -> None:
+    """From now on, remembers each secret that a configuration refers to.
+
+    A secret is remembered when its reference is resolved: the resolvers of OmegaConf
+    and Hydra are replaced by resolvers that remember secrets.
+    """
+    replace = partial(OmegaConf.register_new_resolver, replace=True)
+    replace("oc.env", resolve_variable)
+    replace("oc.decode", resolve_decode)
+    replace("oc.create", resolve_create)
+    # With the cache, all references of a configuration give the same time.
+    replace("now", resolve_now, use_cache=True)
+
+
+def resolve_variable(name: str, *default: Any) -> str | None:
+    """Resolves `${oc.env:NAME}` as OmegaConf does. Remembers the value of a secret."""
+    value = oc.env(name, *default)
+    if SECRET_NAME.search(name) and value is not None:
+        remember(value, f"${{oc.env:{name}}}")
+    return value
+
+
+def resolve_decode(expression: str | None, _parent_: Any, _node_: Any) -> Any:
+    """Resolves `${oc.decode:TEXT}` as OmegaConf does; a decoded secret stays secret."""
+    value = oc.decode(expression, _parent_=_parent_, _node_=_node_)
+    return remember_parts(value, "oc.decode", expression)
+
+
+def resolve_create(obj: Any, _parent_: Any) -> Any:
+    """Resolves `${oc.create:VALUES}` as OmegaConf does; secret values stay secret."""
+    value = oc.create(obj, _parent_=_parent_)
+    return remember_parts(value, "oc.create", obj)
+
+
+def resolve_now(pattern: str) -> str:
+    """Resolves `${now:PATTERN}` as Hydra does; a secret in the pattern stays secret."""
+    return remember_parts(datetime.now().strftime(pattern), "now", pattern)
+
+
+def remember_parts(value: T, resolver: str, source: object) -> T:
+    """Remembers the parts of a value as secrets, if it was made from a secret.
+
+    Args:
+        value: the value that a resolver has made.
+        resolver: the name of the resolver, such as `oc.decode`.
+        source: the argument of the resolver, which may hold a secret.
+
+    Returns: the value.
+
+    Raises:
+        ValueError: if a part is too short to be distinguished from other text.
+    """
+    secret = secret_in(source) if isinstance(source, str) else None
+    if secret is None:
+        return value
+    reference = f"${{{resolver}:{secret}}}"
+    for leaf in leaves(value):
+        must_be_hidden = not isinstance(leaf, bool | None)  # true tells nothing
+        if must_be_hidden and len(str(leaf)) < SHORTEST_SECRET:
+            raise ValueError(
+                f"{reference} has parts of fewer than {SHORTEST_SECRET} characters, "
+                "which cannot be kept secret"
+            )
+        remember(leaf, reference)
+    return value
+
+
+def leaves(value: object) -> list[object]:
+    """Returns the single values in nested values, and the keys of dicts."""
+    if isinstance(value, DictConfig | ListConfig):
+        value = OmegaConf.to_container(value)
+    if isinstance(value, dict):
+        return [leaf for pair in value.items() for x in pair for leaf in leaves(x)]
+    if isinstance(value, list):
+        return [leaf for x in value for leaf in leaves(x)]
+    return [value]
