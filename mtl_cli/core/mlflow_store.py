@@ -1,20 +1,22 @@
-"""The address of an MLflow store, and checks of a store on this machine."""
+"""Checks an MLflow store before a run uses it, and locks its database."""
 
 import contextlib
 import fcntl
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
 from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.mlflow_address import (
+    URI_VARIABLE,
+    database_file,
+    is_sqlite,
+    store_folder,
+)
 from mtl_cli.core.other_files import check_entries
 from mtl_cli.core.secrets import secret_in
 
-URI_VARIABLE = "MLFLOW_TRACKING_URI"
-# The start of the address of a server. Text without such a start is a path.
-SERVER = re.compile(r"[a-z][a-z0-9+.-]*://|databricks(-uc)?$", re.IGNORECASE)
 CONNECT_SECONDS = 10
 # The subfolders that MLflow makes if it stores runs in a folder.
 EXPERIMENT_SUBFOLDERS = ("tags", "models", "traces", "datasets")
@@ -62,34 +64,6 @@ def check_folder_store(store: Path, run_id: str | None) -> None:
             check_entries(experiment / run_id, RUN_SUBFOLDERS)
 
 
-def store_folder(uri: str) -> Path | None:
-    """Returns the folder of an MLflow store, or of its database; None for a server."""
-    if is_sqlite(uri):
-        return database_file(uri).parent
-    if urlsplit(uri).scheme == "file":
-        return Path(unquote(urlsplit(uri).path)).resolve()
-    return None if SERVER.match(uri) else Path(uri).resolve()
-
-
-def is_sqlite(uri: str) -> bool:
-    """Whether an address names an SQLite database."""
-    return urlsplit(uri).scheme.startswith("sqlite")
-
-
-def database_file(uri: str) -> Path:
-    """Returns the file that SQLAlchemy opens for the address of an SQLite database."""
-    import sqlalchemy
-
-    name = sqlalchemy.engine.make_url(uri).database or ""
-    if name.startswith("file:"):
-        raise ConfigError(
-            f"tracker.uri: '{uri}' gives the database as a `file:` URL; give its path, "
-            "as in sqlite:///mlflow.db"
-        )
-    # SQLAlchemy removes `..` before it follows links, as `abspath` does.
-    return Path(os.path.abspath(name)).resolve()
-
-
 def is_outside(artifacts: str, store: Path | None, may_be_remote: bool = False) -> bool:
     """Whether MLflow would write artifacts outside of the allowed folders.
 
@@ -132,23 +106,6 @@ def check_connection(uri: str) -> None:
         ) from None
     except requests.RequestException:
         pass  # MLflow's first request will fail with the same error, and reports it
-
-
-def without_user(uri: str) -> str:
-    """Moves user and password of an address into MLflow's environment variables.
-
-    MLflow and the packages that MLflow uses print the address in their messages.
-
-    Returns: the address without user and password.
-    """
-    parts = urlsplit(uri)
-    user, separator, host = parts.netloc.rpartition("@")
-    if not separator or parts.scheme not in ("http", "https"):
-        return uri
-    name, _, password = user.partition(":")
-    os.environ["MLFLOW_TRACKING_USERNAME"] = unquote(name)
-    os.environ["MLFLOW_TRACKING_PASSWORD"] = unquote(password)
-    return urlunsplit(parts._replace(netloc=host))
 
 
 @contextlib.contextmanager

@@ -9,17 +9,19 @@ from typing import Any, ClassVar
 from pydantic import PrivateAttr
 
 from mtl_cli.core.atomic_write import write_text
-from mtl_cli.core.mlflow_store import (
+from mtl_cli.core.mlflow_address import (
     URI_VARIABLE,
+    database_file,
+    is_sqlite,
+    store_folder,
+    without_user,
+)
+from mtl_cli.core.mlflow_store import (
     check_connection,
     check_folder_store,
     check_local_store,
-    database_file,
     is_outside,
-    is_sqlite,
     locked_database,
-    store_folder,
-    without_user,
 )
 from mtl_cli.core.nested import flatten
 from mtl_cli.core.other_files import check_entries, read_json_object

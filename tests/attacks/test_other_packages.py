@@ -22,6 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from mtl_cli.core import mlflow_store, secrets
 from mtl_cli.core.errors import ConfigError, first_line
+from mtl_cli.core.mlflow_address import store_folder
 from mtl_cli.core.other_files import UnsafeFileError
 from mtl_cli.sweep import cmaes_state, optuna_search, plugin_settings
 from mtl_cli.sweep.plugin_settings import SUBMITIT, adapt_plugins
@@ -267,7 +268,7 @@ def test_artifacts_of_a_forged_store_lie_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    store = mlflow_store.store_folder("sqlite:///mlflow.db")
+    store = store_folder("sqlite:///mlflow.db")
     assert store == tmp_path.resolve()
     places = ["/tmp/elsewhere/1", "file:///tmp/elsewhere/1", "../x", "./a:/../../x"]
     places += ["file:/tmp/elsewhere/1", "mlruns/%2e%2e/%2e%2e/x", "s3://bucket/1"]

@@ -21,7 +21,7 @@ from omegaconf import DictConfig
 from mtl_cli.config.run_config import Config
 from mtl_cli.core import mlflow_store, secrets
 from mtl_cli.core.errors import ConfigError, DataError
-from mtl_cli.core.mlflow_store import without_user
+from mtl_cli.core.mlflow_address import without_user
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.runs import execution
 from mtl_cli.runs.execution import RunRequest
