@@ -73,7 +73,7 @@ def parse_checked(arguments: list[str]) -> Namespace:
     except ArgumentError as error:
         raise ConfigError(f"{error}; see mtl-train --help") from None
     if unknown:
-        from mtl_cli.cli.hydra_errors import unknown_flag_message
+        from mtl_cli.cli.setting_errors import unknown_flag_message
 
         raise ConfigError(unknown_flag_message(unknown[0], arguments))
     if parsed.experimental_rerun:

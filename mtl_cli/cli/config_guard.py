@@ -101,7 +101,7 @@ def compose_checked(
 def noted_settings(settings: list[str]) -> Iterator[None]:
     """Adds a note with the composed settings to an error of the block.
 
-    `hydra_errors` reads the note, because a job of a sweep has other settings than the
+    `setting_errors` reads the note, because a job of a sweep has other settings than the
     command line.
     """
     try:
