@@ -4,31 +4,22 @@ The section `hydra` can make Hydra build any class, run commands and create fold
 configuration may come from someone else: `--config-path RUN`, or a `./conf`. YAML files
 may therefore set only a few keys of this section to plain values, and may name only
 folders below the current folder. The command line is trusted and may set every key.
-
-The composed section is checked after its interpolations are resolved. A value is
-allowed if our own files and the command line alone, without the user's files, give the
-same value.
 """
 
 import contextlib
-import re
 import shlex
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from omegaconf import DictConfig, OmegaConf, flag_override
 
-from mtl_cli.cli.config_files import USER_CONF
 from mtl_cli.cli.folder_guard import check_folders
-from mtl_cli.cli.hydra_internals import compose_without
+from mtl_cli.cli.hydra_section_guard import check_hydra_section, file_may_not_set_error
 from mtl_cli.cli.interpolations import hydra_interpolations, resolved
-from mtl_cli.cli.value_guard import check_plain, check_search_space
-from mtl_cli.core.errors import ConfigError, first_line
+from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.message_text import shown
-from mtl_cli.core.nested import flatten
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.core.secret_resolvers import track_secrets
 from mtl_cli.core.yaml_limits import limited_reading
@@ -37,25 +28,6 @@ HYDRA_CONFIG = "hydra/config"  # the file of Hydra's own defaults
 COMPOSED_SETTINGS = "composed of: "  # the start of the note that `noted_settings` adds
 # The only callback of Hydra that a configuration keeps.
 START_OF_SWEEP = "mtl_cli.sweep.start_of_sweep.StartOfSweep"
-# A file may set two kinds of keys of Hydra's section: search spaces, and keys with a
-# plain value.
-SEARCH_SPACES = ("sweeper.params", "sweeper.list_params", "sweeper.grid_params")
-PLAIN_KEYS = re.compile(
-    r"mode|run\.dir|sweep\.dir"
-    r"|sweeper\.(direction|max_failure_rate|n_jobs|n_trials|storage|study_name)"
-    r"|sweeper\.sampler\.[a-z]\w*"  # not `_target_`, the name of a class
-)
-# Optuna's storages that a file may choose: memory, or a file in the sweep's folder.
-SAFE_STORAGES = (None, "sqlite:///${hydra.sweep.dir}/optuna.db")
-# Groups whose options come with installed plugins; a file may choose any option.
-PLUGIN_GROUPS = ("hydra/launcher", "hydra/sweeper", "hydra/sweeper/sampler")
-# Hydra writes these keys after it has composed the files.
-WRITTEN_BY_HYDRA = ("runtime", "overrides", "job.override_dirname")
-# Keys that need not hold trusted or plain values. Search spaces have their own check.
-SKIPPED_PREFIXES = tuple(f"{key}." for key in (*WRITTEN_BY_HYDRA, *SEARCH_SPACES))
-# Settings that mtl-cli or Hydra adds to most command lines. `trusted_sections` does not
-# get these settings, so that its cached result serves all jobs of a process.
-ADDED_SETTINGS = ("hydra.job.name=", "hydra.mode=")
 
 
 def compose_checked(
@@ -101,8 +73,8 @@ def compose_checked(
 def noted_settings(settings: list[str]) -> Iterator[None]:
     """Adds a note with the composed settings to an error of the block.
 
-    `setting_errors` reads the note, because a job of a sweep has other settings than the
-    command line.
+    `setting_errors` reads the note, because a job of a sweep has other settings than
+    the command line.
     """
     try:
         yield
@@ -165,63 +137,3 @@ def check_plugins(composed: DictConfig) -> None:
                 f"hydra.{key}: {shown(name)} is not a group of keys; choose the {key} "
                 f"by hydra/{key}={name}"
             )
-
-
-def check_hydra_section(composed: DictConfig, hydra_settings: list[str]) -> None:
-    """Refuses a value of Hydra's section that a file may not set.
-
-    Args:
-        composed: the configuration.
-        hydra_settings: the settings of the command line for Hydra's section.
-    """
-    choices = composed.hydra.runtime.choices
-    # These choices are trusted, even if a file has made them.
-    plugin_choices = [f"{g}={choices[g]}" for g in PLUGIN_GROUPS if g in choices]
-    added_settings = [s for s in hydra_settings if s.startswith(ADDED_SETTINGS)]
-    added_keys = {setting.partition("=")[0] for setting in added_settings}
-    typed_settings = [s for s in hydra_settings if s not in added_settings]
-    # A dict keeps each setting once: the user may have typed such a choice.
-    trusted_settings = dict.fromkeys([*plugin_choices, *typed_settings])
-    sections = trusted_sections(tuple(trusted_settings))
-    section: Any = OmegaConf.to_container(composed.hydra)
-    for key, value in flatten(section).items():
-        if f"hydra.{key}" in added_keys or f"{key}.".startswith(SKIPPED_PREFIXES):
-            continue
-        if any(key in trusted and value == trusted[key] for trusted in sections):
-            continue
-        if not PLAIN_KEYS.fullmatch(key):
-            raise file_may_not_set_error(key)
-        if key == "sweeper.storage" and value not in SAFE_STORAGES:
-            raise ConfigError(
-                f"hydra.{key}: {shown(value)} is not in the sweep's folder; give "
-                f"hydra.{key} on the command line"
-            )
-        check_plain(f"hydra.{key}", resolved(composed, f"hydra.{key}"))
-    for key in SEARCH_SPACES:
-        check_search_space(f"hydra.{key}", resolved(composed, f"hydra.{key}"))
-
-
-@cache
-def trusted_sections(settings: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Composes Hydra's section without the user's files, so all its values are trusted.
-
-    Returns: two sections, {dotted key: unresolved value}. The first is composed from
-        Hydra's files and our own, the second from Hydra's files alone.
-    """
-    sections = []
-    for folder, name in ((str(conf_folder()), "config"), (None, None)):
-        try:
-            composed = compose_without(USER_CONF, folder, name, list(settings))
-        except Exception as error:
-            raise ConfigError(f"hydra: {first_line(error)}") from None
-        section: Any = OmegaConf.to_container(composed.hydra)
-        sections.append(flatten(section))
-    return sections
-
-
-def file_may_not_set_error(key: str) -> ConfigError:
-    """Returns the error about a key of Hydra's section that a file has set."""
-    return ConfigError(
-        f"hydra.{key}: a file may not set this key; remove it from the file, or give "
-        "it on the command line"
-    )
