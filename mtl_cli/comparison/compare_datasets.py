@@ -11,8 +11,8 @@ from mtl_cli.comparison.difference import set_verdicts
 from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.row_tests import add_row_tests
 from mtl_cli.comparison.runs import Run
+from mtl_cli.comparison.score_differences import add_score_differences
 from mtl_cli.comparison.scored_tasks import scored_tasks
-from mtl_cli.comparison.seed_tests import add_seed_tests
 from mtl_cli.comparison.sentences import sentences
 from mtl_cli.comparison.task import Task
 from mtl_cli.comparison.twins import split_single_scenario
@@ -86,7 +86,7 @@ def compare_dataset(
     comparison = DatasetComparison(
         name, scored, keys, chosen_baseline, reason, split, tasks
     )
-    add_seed_tests(comparison, single_scenario)
+    add_score_differences(comparison, single_scenario)
     # Runs write predictions for test rows only. The row tests may find that a
     # configuration was scored on other rows than the baseline. Such a configuration
     # cannot be the best, so the best is chosen after the tests.

@@ -109,7 +109,7 @@ class Difference:
         return all(len(c.runs) == 1 for c in pair) and any(c.is_in_line for c in pair)
 
     @property
-    def real(self) -> bool:
+    def is_real(self) -> bool:
         """Whether the difference is real."""
         return self.verdict in (Verdict.BETTER, Verdict.WORSE, Verdict.DIFFERENT)
 
@@ -126,7 +126,7 @@ class Difference:
         seed_test, row_test = self.seed_test, self.row_test
         return {
             "verdict": self.verdict,
-            "real": self.real,
+            "real": self.is_real,
             "paired_difference": paired and paired.mean,
             "paired_half_interval": paired and paired.half_width,
             "paired_seeds": paired.num_values if paired else 0,

@@ -184,7 +184,7 @@ def verdict_class(difference: Difference) -> str:
     class is `uncertain` if more seeds, days or rows could show a real difference, or
     else `none`.
     """
-    if difference.real:
+    if difference.is_real:
         return difference.verdict
     uncertain = (
         Verdict.THESE_ROWS_ONLY,

@@ -35,7 +35,7 @@ def real_difference_sentences(task: Task) -> list[str]:
     configuration with the highest score comes first.
     """
     differences = [score.differences.get("baseline") for score in task.scores]
-    real = [d for d in differences if d and d.real]
+    real = [d for d in differences if d and d.is_real]
     sign = -1 if task.direction == -1 else 1
     real.sort(key=lambda d: -sign * d.mean)
     texts = []
@@ -158,7 +158,7 @@ def twin_sentences(task: Task) -> list[str]:
     """
     texts = []
     by_score = [score.differences.get("single_task") for score in task.scores]
-    to_single_task = [d for d in by_score if d and d.real]
+    to_single_task = [d for d in by_score if d and d.is_real]
     for difference in to_single_task[:MAX_SENTENCES]:
         is_worse = difference.verdict == Verdict.WORSE
         start = "Negative transfer: " if is_worse else ""
@@ -171,7 +171,7 @@ def twin_sentences(task: Task) -> list[str]:
         (on_scenario, d)
         for on_scenario in task.scenarios
         for score in on_scenario.scores
-        if (d := score.differences.get("single_scenario")) and d.real
+        if (d := score.differences.get("single_scenario")) and d.is_real
     ]
     for on_scenario, difference in to_single_scenario[:MAX_SENTENCES]:
         verb = TWIN_VERBS[difference.verdict]

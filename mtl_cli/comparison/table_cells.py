@@ -38,7 +38,7 @@ def task_cells(task: Task, score: Score) -> list[str]:
         cell = ""
         if to_twin is not None and to_twin.interval is not None:
             cell = f"{to_twin.interval.mean:+.{task.decimals}f}"
-            if to_twin.real:
+            if to_twin.is_real:
                 cell += f" {to_twin.verdict}"
         cells.append(cell)
     return cells

@@ -1,0 +1,122 @@
+"""Adds differences with their tests over seeds to a comparison."""
+
+from collections.abc import Callable
+from functools import cache
+
+from mtl_cli.comparison.configurations import Configuration
+from mtl_cli.comparison.difference import Difference, Verdict
+from mtl_cli.comparison.intervals import Interval, mean_interval
+from mtl_cli.comparison.results import DatasetComparison
+from mtl_cli.comparison.same_rows import same_rows
+from mtl_cli.comparison.seed_tests import pooled_noise, seed_test, values_to_test
+from mtl_cli.comparison.task import Score, Task, score_of
+from mtl_cli.comparison.twins import single_scenario_twins, single_task_twins
+from mtl_cli.metrics.metric import Floats
+
+
+def add_score_differences(
+    comparison: DatasetComparison, single_scenario: list[Configuration]
+) -> None:
+    """Sets the differences of each score, on all rows and on the rows of each scenario.
+
+    Each difference gets its test over seeds.
+
+    Args:
+        comparison: the comparison, with scores but without differences.
+        single_scenario: the configurations that were trained on a single scenario.
+    """
+    configurations, split = comparison.configurations, comparison.split
+    twins = single_task_twins(configurations)
+
+    @cache
+    def have_same_rows(a: Configuration, b: Configuration) -> bool:
+        return same_rows(a, b, split)
+
+    for task in comparison.all_tasks:
+        tester = SeedTester(task, comparison.baseline, have_same_rows)
+        scores = {score.configuration: score for score in task.scores}
+        # For a task on all rows, `task.scenario` is "", and there are no such twins.
+        scenario_twins = single_scenario_twins(
+            configurations, single_scenario, task.scenario
+        )
+        for configuration, score in scores.items():
+            others = {}  # {"baseline" or the kind of twin: the score to subtract}
+            if configuration is not comparison.baseline:
+                others["baseline"] = scores[comparison.baseline]
+            if twin := twins.get(configuration):
+                others["single_task"] = scores[twin]
+            if twin := scenario_twins.get(configuration):
+                others["single_scenario"] = score_of(
+                    twin, split, task.name, task.metric, task.scenario
+                )
+            for name, other in others.items():
+                score.differences[name] = tester.difference(score, other)
+
+
+class SeedTester:
+    """Tests the differences of scores on one task over seeds.
+
+    The noise of a configuration is how much its scores vary between seeds. The tests
+    pool the noise of all configurations that were scored on the rows of the baseline.
+
+    Args:
+        task: the task, on all rows or on the rows of a scenario.
+        baseline: the baseline.
+        have_same_rows: a function that says whether all runs of two configurations were
+            scored on the same rows.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        baseline: Configuration,
+        have_same_rows: Callable[[Configuration, Configuration], bool],
+    ) -> None:
+        self.scenario = task.scenario
+        self.have_same_rows = have_same_rows
+        scored = [score for score in task.scores if score.interval is not None]
+        (base,) = (s for s in task.scores if s.configuration is baseline)
+        self.pool = [score for score in scored if self.are_on_same_rows(score, base)]
+        self.noise_of_pool = pooled_noise(map(seed_values, self.pool))
+
+    def are_on_same_rows(self, a: Score, b: Score) -> bool:
+        """Whether two scores are on the same rows."""
+        if (a.num_rows, a.num_positives) != (b.num_rows, b.num_positives):
+            return False
+        return self.have_same_rows(a.configuration, b.configuration)
+
+    def noise_of_others(self, a: Score, b: Score) -> Floats | None:
+        """Returns the noise of all configurations of the pool but two.
+
+        Returns: the noise, see `pooled_noise`; None if one of the two is not in the
+            pool.
+        """
+        if a not in self.pool or b not in self.pool:
+            return None
+        return self.noise_of_pool - pooled_noise([seed_values(a), seed_values(b)])
+
+    def difference(self, score: Score, other: Score) -> Difference:
+        """Returns the difference of two scores, with its test over seeds."""
+        result = Difference(score.configuration, other.configuration, self.scenario)
+        if score.interval is None or other.interval is None:
+            return result
+        if not self.are_on_same_rows(score, other):
+            result.verdict = Verdict.NOT_COMPARABLE
+            return result
+        result.paired_difference = paired_difference(score.by_seed, other.by_seed)
+        a, b = values_to_test(score.by_seed, other.by_seed)
+        result.seed_test = seed_test(a, b, self.noise_of_others(score, other))
+        # `set_verdicts` changes this verdict if there is a seed test.
+        result.verdict = Verdict.TOO_FEW_SEEDS
+        return result
+
+
+def seed_values(score: Score) -> list[float]:
+    """Returns the values of a score, one per seed."""
+    return list(score.by_seed.values())
+
+
+def paired_difference(a: dict[int, float], b: dict[int, float]) -> Interval | None:
+    """Returns the mean of a - b over the common seeds; None without common seeds."""
+    seeds = [seed for seed in a if seed in b]
+    return mean_interval([a[seed] - b[seed] for seed in seeds]) if seeds else None
