@@ -1,49 +1,29 @@
 """Compares lines over the days that they have in common.
 
 A line is a chain of runs, one per day: each run starts from the run of the day before,
-see `lines`. The sample is the days: a t-test, paired by day, tests whether the scores
-of two lines differ. Usually each run is scored on the rows of the next day. The test
-then covers two sources of chance: other days and other rows. If all runs are scored on
-the same rows, the test covers other days only, and a test over rows is made as well.
-
-A line has one seed. So a verdict is about the trained lines: with another seed, the
-same settings might give another verdict.
+see `lines`. A line has one seed. So a verdict is about the trained lines: with another
+seed, the same settings might give another verdict.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
-
-import numpy as np
 
 from mtl_cli.comparison.baseline import choose_baseline
 from mtl_cli.comparison.compare_datasets import Question
 from mtl_cli.comparison.configurations import Configuration, differing_keys, set_names
 from mtl_cli.comparison.datasets import runs_by_dataset
-from mtl_cli.comparison.difference import Difference, Verdict, set_verdicts
-from mtl_cli.comparison.intervals import mean_interval
-from mtl_cli.comparison.line_sentences import line_sentences
+from mtl_cli.comparison.day_tests import add_day_tests
 from mtl_cli.comparison.lines import find_lines
-from mtl_cli.comparison.prediction_files import PredictionFiles
-from mtl_cli.comparison.predictions import UnusableError
-from mtl_cli.comparison.read_predictions import read_all_seeds
 from mtl_cli.comparison.results import DatasetComparison
-from mtl_cli.comparison.row_tests import max_predictions, num_predictions
 from mtl_cli.comparison.runs import Run
-from mtl_cli.comparison.same_rows import same_rows
 from mtl_cli.comparison.scored_tasks import scored_tasks
-from mtl_cli.comparison.task import Score, Task
 from mtl_cli.core.errors import ConfigError
-from mtl_cli.statistics.significance import DifferenceTest, t_test
-
-MIN_DAYS = 3  # two lines with fewer days in common get no verdict
 
 
 def compare_lines(runs: list[Run], question: Question) -> list[DatasetComparison]:
     """Returns one comparison for each data set whose lines have two days in common.
 
-    In such a comparison, the days take the place of the seeds: `score.by_seed` is
-    {day: value}. A requested baseline that is no line is ignored.
+    In such a comparison, the days take the place of the seeds, see `find_lines`. A
+    requested baseline that is no line is ignored.
     """
     all_lines = find_lines(runs)
     if len(all_lines) < 2:
@@ -97,129 +77,3 @@ def comparison_of_lines(
     return DatasetComparison(
         name, lines, keys, baseline, reason, question.split, tasks, is_of_lines=True
     )
-
-
-def add_day_tests(
-    task: Task, comparison: DatasetComparison, rows_of_run: dict[Path, str]
-) -> list[str]:
-    """Sets the difference of each line to the baseline, its tests and its verdict.
-
-    `rows_of_run` is {run folder: a name of the rows on which the run was scored}.
-
-    Returns: remarks that say which tests over rows are missing, and why.
-    """
-    files = PredictionFiles()
-    remarks = []
-    split = comparison.split
-    (base,) = (s for s in task.scores if s.configuration is comparison.baseline)
-    for score in task.scores:
-        remove_spread_and_counts(score)
-        if score is base:
-            continue
-        days, have_same_rows = common_days(score, base, split, task.name, rows_of_run)
-        difference = difference_over_days(score, base, days)
-        score.differences["baseline"] = difference
-        if difference.seed_test is None or not have_same_rows or split != "test":
-            continue
-        try:
-            difference.row_test = row_test(difference, days, task, files)
-        except UnusableError as reason:
-            remarks.append(
-                f"{task.name}: all days are scored on the same rows, but "
-                f"{score.configuration.name} cannot be tested on them: {reason}"
-            )
-    set_verdicts(task.all_differences, task.direction)
-    task.sentences = line_sentences(task, comparison.baseline.name)
-    return remarks
-
-
-def remove_spread_and_counts(score: Score) -> None:
-    """Removes the spread and the row counts from the score of a line."""
-    if score.interval is not None:
-        # The spread of the scores of one line over days says nothing about differences.
-        score.interval = score.interval._replace(half_width=None)
-    # The score holds the counts of the first day. Other days have other rows.
-    score.num_rows, score.num_positives = None, None
-
-
-def difference_over_days(score: Score, base: Score, days: list[int]) -> Difference:
-    """Returns the difference of a line to the baseline over their common days.
-
-    With fewer than `MIN_DAYS` days, there is no test.
-    """
-    difference = Difference(score.configuration, base.configuration)
-    if not days:
-        return difference
-    values = [score.by_seed[day] - base.by_seed[day] for day in days]
-    difference.day_count = len(days)
-    difference.paired_difference = mean_interval(values)
-    # `set_verdicts` changes this verdict if there is a test over days.
-    difference.verdict = Verdict.TOO_FEW_DAYS
-    if len(days) >= MIN_DAYS:
-        difference.seed_test = day_test(values)
-    return difference
-
-
-def day_test(values: Sequence[float]) -> DifferenceTest:
-    """Tests by Student's t-test whether the mean of the differences of days is 0."""
-    error = float(np.std(values, ddof=1) / np.sqrt(len(values)))
-    return t_test(float(np.mean(values)), error, len(values) - 1)
-
-
-def common_days(
-    score: Score, base: Score, split: str, task: str, rows_of_run: dict[Path, str]
-) -> tuple[list[int], bool]:
-    """Returns the days on which two lines were scored on the same rows.
-
-    Usually, each day has rows of its own. If several days are scored on one set of
-    rows, they are not independent, so only the last of them is taken. But if all days
-    are scored on one set of rows, all days are taken.
-
-    Args:
-        score: the score of the first line; its seeds are the days.
-        base: the score of the second line.
-        split: the split whose scores are compared.
-        task: the name of the task.
-        rows_of_run: {run folder: a name of the rows on which the run was scored}.
-
-    Returns: the days, and whether all of them are scored on one set of rows.
-    """
-    days: list[int] = []
-    for day in score.by_seed:
-        if day not in base.by_seed:
-            continue
-        pair = score.configuration.runs[day], base.configuration.runs[day]
-        recorded = [run.score(split, task) for run in pair]
-        first_counts, second_counts = (
-            (s.get("rows"), s.get("positives")) for s in recorded
-        )
-        first, second = (Configuration(run.settings, [run]) for run in pair)
-        if first_counts == second_counts and same_rows(first, second, split):
-            days.append(day)
-    # A later day takes the place of an earlier day with the same rows.
-    last_days = {rows_of_run[score.configuration.runs[day].path]: day for day in days}
-    if len(last_days) == 1:
-        return days, True
-    return list(last_days.values()), False
-
-
-def row_test(
-    difference: Difference, days: list[int], task: Task, files: PredictionFiles
-) -> DifferenceTest:
-    """Tests the difference of two lines over the rows on which all days were scored.
-
-    Raises:
-        UnusableError: if the predictions cannot be tested.
-    """
-    lines = (difference.configuration, difference.other)
-    runs_by_line = [[line.runs[day] for day in days] for line in lines]
-    num_rows = sum(num_predictions(runs, task.name) for runs in runs_by_line)
-    if num_rows > max_predictions(task.metric):
-        raise UnusableError("there are too many predictions")
-    first, second = (
-        read_all_seeds(
-            Configuration(line.settings, runs), task.name, task.metric, files
-        )
-        for line, runs in zip(lines, runs_by_line, strict=True)
-    )
-    return first.test(second)

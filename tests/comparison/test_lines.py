@@ -12,7 +12,7 @@ from helpers.planted_runs import arguments, compare, compared, write_run
 from scipy import stats
 
 import mtl_cli
-from mtl_cli.comparison.compare_lines import day_test
+from mtl_cli.comparison.day_tests import day_test
 from mtl_cli.metrics.auc import auc
 
 ROWS = 2000
