@@ -11,18 +11,15 @@ from pathlib import Path
 from mtl_cli.comparison.configurations import group_runs
 from mtl_cli.comparison.difference import Difference, Verdict
 from mtl_cli.comparison.named_scores import (
-    DIFFERENCE,
-    all_scores,
     differences_to_baseline,
     is_twin_of_other_scenario,
     mean_scores,
 )
+from mtl_cli.comparison.parse_fail_if import check_compared, parse_conditions
 from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.twins import split_single_scenario
-from mtl_cli.core.conditions import Condition, check_known, parse_condition
-from mtl_cli.core.errors import ConfigError
-from mtl_cli.core.message_text import comma_list, suggest
+from mtl_cli.core.conditions import Condition
 
 WORSE = "worse"  # holds if a configuration is worse than the baseline, or behind it
 # The verdicts under which `worse` holds. {verdict: its words in the message}.
@@ -82,58 +79,9 @@ class Checks:
         }
         self.checks_verdicts = WORSE in map(str.strip, texts)
         if self.checks_verdicts:
-            self.check_compared(WORSE)
-        self.conditions = self.parse([t for t in texts if t.strip() != WORSE])
-
-    def parse(self, texts: list[str]) -> list[Condition]:
-        """Returns the conditions on scores and on differences.
-
-        Raises:
-            ConfigError: if a text is not a condition, or its name is unknown.
-        """
-        known_names = [name for run in self.runs for name in all_scores(run)]
-        conditions = []
-        for text in texts:
-            condition = parse_condition(
-                text, "SPLIT.TASK.METRIC", "test.income.auc<0.91"
-            )
-            if condition.name.endswith(DIFFERENCE):
-                self.check_compared(condition.text)
-                self.check_difference(condition.name, known_names)
-            else:
-                check_known(condition, known_names, "run")
-            conditions.append(condition)
-        return conditions
-
-    def check_compared(self, text: str) -> None:
-        """Raises a `ConfigError` if no two configurations are compared."""
-        if not self.differences:
-            raise ConfigError(
-                f"--fail-if '{text}': no two configurations are compared; name the "
-                "runs of at least two"
-            )
-
-    def check_difference(self, name: str, score_names: list[str]) -> None:
-        """Raises a `ConfigError` if the differences of a score were not computed.
-
-        `score_names` are the names of all scores of the runs.
-        """
-        if name in self.differences:
-            return
-        known_names = list(self.differences)
-        score_name = name.removesuffix(DIFFERENCE)
-        split, _, rest = score_name.partition(".")
-        compared_split = known_names[0].partition(".")[0]
-        metric = rest.rpartition(".")[2]
-        fix = f"; add --metric {metric}, or correct the name"
-        if split != compared_split:
-            fix = f"; add --split {split}"
-        elif score_name in score_names:
-            fix = f"; add --metric {metric}"
-        elif hint := suggest(name, known_names, cutoff=0.9):
-            fix = hint
-        raise ConfigError(
-            f"--fail-if: {name} is not compared, only {comma_list(known_names)}{fix}"
+            check_compared(WORSE, self.differences)
+        self.conditions = parse_conditions(
+            [t for t in texts if t.strip() != WORSE], runs, self.differences
         )
 
     def failures(self, folders: list[str]) -> list[str]:
