@@ -6,11 +6,10 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from mtl_cli.config.groups import GROUPS, classes_of_group
 from mtl_cli.config.json_schema import (
-    GROUPS,
     INTERPOLATION,
     group_schema,
-    option_classes,
     option_defaults,
     run_schema,
     values_in_file,
@@ -53,7 +52,7 @@ def keys_table(group: str, option: str = "", which: str = "all") -> str:
         )
     schema = group_schema(group)
     branches = dict(
-        zip(option_classes(group), schema.get("anyOf", [schema]), strict=True)
+        zip(classes_of_group(group), schema.get("anyOf", [schema]), strict=True)
     )
     common = set.intersection(*(set(b["properties"]) for b in branches.values()))
 

@@ -6,7 +6,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import MissingConfigException
 
 from mtl_cli.cli.config_groups import is_group, options_of_group
-from mtl_cli.config.json_schema import GROUPS_OF_CLASSES
+from mtl_cli.config.groups import GROUPS_OF_CLASSES
 from mtl_cli.core.errors import first_line
 from mtl_cli.core.message_text import suggest
 from mtl_cli.core.option_classes import suggest_option

@@ -9,7 +9,7 @@ import contextlib
 from functools import cache
 
 from mtl_cli.comparison.run_settings import as_text
-from mtl_cli.config.json_schema import AXIS_OF_GROUP, KINDS
+from mtl_cli.config.groups import AXIS_OF_GROUP, KINDS
 from mtl_cli.config.trainer import Trainer
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.message_text import visible

@@ -8,7 +8,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from mtl_cli.config.json_schema import GROUPS_OF_CLASSES
+from mtl_cli.config.groups import GROUPS_OF_CLASSES
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.unknown_keys import unknown_key_message
 from mtl_cli.core.errors import ConfigError, first_line

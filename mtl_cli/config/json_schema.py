@@ -11,63 +11,21 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from mtl_cli.balancing.base import Balancing
+from mtl_cli.config.groups import GROUPS, KINDS, classes_of_group, option_key
 from mtl_cli.config.run_config import Config
-from mtl_cli.config.trainer import Trainer
 from mtl_cli.core.option_classes import option_class, option_names
 from mtl_cli.core.options import Options
 from mtl_cli.core.paths import conf_folder
-from mtl_cli.data.dataset import Dataset
-from mtl_cli.encoders.base import Encoder
-from mtl_cli.features.base import Feature
-from mtl_cli.models.base import Sharing
-from mtl_cli.optimizers.base import Optimizer
-from mtl_cli.tasks.base import Task
-from mtl_cli.trackers.base import Tracker
 
 Schema = dict[str, Any]
 
 SCHEMA_FOLDER = Path(__file__).with_name("schemas")
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-# {config group: (folder of its options in `mtl_cli`, base class of the options)}
-AXIS_OF_GROUP: dict[str, tuple[str, type[Options]]] = {
-    "balancing": ("balancing", Balancing),
-    "dataset": ("generators", Dataset),
-    "encoder": ("encoders", Encoder),
-    "model": ("models", Sharing),
-    "optimizer": ("optimizers", Optimizer),
-    "tracker": ("trackers", Tracker),
-}
-# The groups whose options are classes; the key `name` chooses a class. The options of
-# `dataset` are YAML files; the key `generator` chooses the class for such a file.
-GROUPS_OF_CLASSES = AXIS_OF_GROUP.keys() - {"dataset"}
-GROUPS = (*AXIS_OF_GROUP, "trainer")
-# {folder of options: base class} for the options that the key `kind` chooses inside
-# `dataset`.
-KINDS: dict[str, type[Options]] = {"features": Feature, "tasks": Task}
 INTERPOLATION = {"type": "string", "pattern": r"^\$\{.*\}$"}
 DEFAULTS = {
     "type": "array",
     "description": "Hydra's defaults list: the YAML files that this file builds on.",
 }
-
-
-def option_classes(group: str) -> dict[str, type[Options]]:
-    """Returns {option: class that validates its files} for a config group.
-
-    The class of the option "" validates the files that name no option.
-    """
-    if group == "trainer":
-        return {"": Trainer}
-    axis, base = AXIS_OF_GROUP[group]
-    options = {name: option_class(axis, name, base) for name in option_names(axis)}
-    # A data set that reads files has no generator.
-    return {"": base, **options} if group == "dataset" else options
-
-
-def option_key(group: str) -> str:
-    """Returns the key by which the section of a config group chooses its class."""
-    return "generator" if group == "dataset" else "name"
 
 
 def group_schema(group: str, partial: bool = False) -> Schema:
@@ -78,7 +36,7 @@ def group_schema(group: str, partial: bool = False) -> Schema:
     """
     definitions: Schema = {}
     schemas = []
-    for name, cls in option_classes(group).items():
+    for name, cls in classes_of_group(group).items():
         schema = option_schema(group, name, cls, partial)
         definitions.update(schema.pop("$defs", {}))
         schemas.append(schema)
@@ -103,23 +61,35 @@ def option_schema(group: str, name: str, cls: type[Options], partial: bool) -> S
     keys = schema["properties"]
     if name:
         keys[option_key(group)] = {"const": name}
-    # The YAML files in mtl-cli's `conf/dataset/` are data sets of their own. Their
-    # values are no defaults for the user's data sets.
-    defaults = {} if group == "dataset" else option_defaults(group, name)
-    for key in defaults.keys() & keys.keys() - {option_key(group)}:
-        keys[key]["default"] = defaults[key]
+    if group != "dataset":
+        # The YAML files in mtl-cli's `conf/dataset/` are data sets of their own. Their
+        # values are no defaults for the user's data sets.
+        add_defaults(keys, group, name)
     keys["defaults"] = DEFAULTS
-    # These keys need not be in the file.
-    keys_set_elsewhere = set(values_in_file("config.yaml").get(group) or {})
-    if group == "dataset" and name:
-        keys_set_elsewhere.add("features")  # a generator declares the features
-    required = [k for k in schema.pop("required", []) if k not in keys_set_elsewhere]
+    required = schema.pop("required", [])
     if not partial:
         # A file with a defaults list may leave out keys that another file sets.
+        set_elsewhere = keys_set_elsewhere(group, name)
         schema["if"] = {"not": {"required": ["defaults"]}}
-        schema["then"] = {"required": required}
+        schema["then"] = {"required": [k for k in required if k not in set_elsewhere]}
         schema["required"] = [option_key(group)] if name else []
     return schema
+
+
+def add_defaults(keys: Schema, group: str, option: str) -> None:
+    """Adds the defaults of an option to the schemas of its keys, {key: schema}."""
+    defaults = option_defaults(group, option)
+    for key in defaults.keys() & keys.keys() - {option_key(group)}:
+        keys[key]["default"] = defaults[key]
+
+
+def keys_set_elsewhere(group: str, option: str) -> set[str]:
+    """Returns the keys that a file of an option need not set.
+
+    `conf/config.yaml` sets some keys, and a generator declares the features.
+    """
+    keys = set(values_in_file("config.yaml").get(group) or {})
+    return keys | {"features"} if group == "dataset" and option else keys
 
 
 def option_defaults(group: str, option: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
-from mtl_cli.config.json_schema import AXIS_OF_GROUP, KINDS, option_classes, option_key
+from mtl_cli.config.groups import AXIS_OF_GROUP, KINDS, classes_of_group, option_key
 from mtl_cli.core.option_classes import option_class, option_names
 from mtl_cli.core.options import Options
 
@@ -87,7 +87,7 @@ def chosen_class(section: str, values: dict[Any, Any]) -> type[Options] | None:
     if section not in AXIS_OF_GROUP or not isinstance(keys, dict):
         return None
     _, base = AXIS_OF_GROUP[section]
-    return option_classes(section).get(str(keys.get(option_key(section))), base)
+    return classes_of_group(section).get(str(keys.get(option_key(section))), base)
 
 
 def own_keys(section: str, values: dict[Any, Any]) -> list[str]:
@@ -101,7 +101,7 @@ def own_keys(section: str, values: dict[Any, Any]) -> list[str]:
 
 def options_with_key(group: str, key: str) -> list[str]:
     """Returns the names of the options of a config group that have a key."""
-    classes = option_classes(group)
+    classes = classes_of_group(group)
     return [name for name, cls in classes.items() if key in cls.model_fields]
 
 

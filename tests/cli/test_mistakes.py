@@ -12,7 +12,7 @@ from helpers.slow import slow_except
 from hydra.errors import ConfigCompositionException
 
 from mtl_cli.cli.hydra_errors import explain
-from mtl_cli.config.json_schema import GROUPS
+from mtl_cli.config.groups import GROUPS
 
 # The command line, and what the line on stderr must hold: what, expected, fix.
 MISTAKES = {

@@ -22,7 +22,8 @@ from helpers import networks
 from helpers.planted_data import fitted_features, outputs, planted
 from helpers.slow import slow_except
 
-from mtl_cli.config.json_schema import GROUPS, Schema, group_schema, run_schema
+from mtl_cli.config.groups import GROUPS
+from mtl_cli.config.json_schema import Schema, group_schema, run_schema
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import MtlError
 from mtl_cli.core.option_classes import keys_of_options, option_class

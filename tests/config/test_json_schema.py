@@ -9,7 +9,8 @@ import pytest
 from jsonschema import Draft202012Validator
 from omegaconf import OmegaConf
 
-from mtl_cli.config.json_schema import GROUPS, SCHEMA_FOLDER, write_schemas
+from mtl_cli.config.groups import GROUPS
+from mtl_cli.config.json_schema import SCHEMA_FOLDER, write_schemas
 from mtl_cli.core.paths import conf_folder
 
 CONF = conf_folder()

@@ -15,7 +15,7 @@ from helpers.composition import composed
 from helpers.slow import slow_except
 
 from mtl_cli.config.check import check
-from mtl_cli.config.json_schema import GROUPS, option_classes
+from mtl_cli.config.groups import GROUPS, classes_of_group
 from mtl_cli.core.option_classes import option_class, option_names
 from mtl_cli.data.load import load
 from mtl_cli.models.base import Sharing
@@ -82,7 +82,7 @@ def test_reference_names_every_key_of_every_option(
     hooks: ModuleType, group: str
 ) -> None:
     table = hooks.keys_table(group)
-    for option, kind in option_classes(group).items():
+    for option, kind in classes_of_group(group).items():
         setting = "dataset.generator" if group == "dataset" else group
         assert not option or f"`{setting}={option}`" in table
         for key in kind.model_fields:
