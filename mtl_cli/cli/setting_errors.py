@@ -13,11 +13,8 @@ from omegaconf.errors import OmegaConfBaseException
 from mtl_cli.cli.config_groups import compose_chosen_options, group_choices
 from mtl_cli.cli.config_guard import COMPOSED_SETTINGS
 from mtl_cli.cli.option_errors import no_option_name_message, unknown_option_message
-from mtl_cli.config.unknown_keys import (
-    dotted_keys,
-    similar_keys_anywhere,
-    unknown_key_message,
-)
+from mtl_cli.config.known_keys import dotted_keys
+from mtl_cli.config.unknown_keys import similar_keys_anywhere, unknown_key_message
 from mtl_cli.core.errors import first_line
 
 # {section: advice to a user who has set the whole section: `dataset.tasks=[click]`}

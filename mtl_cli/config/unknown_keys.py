@@ -4,9 +4,13 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
-from mtl_cli.config.groups import AXIS_OF_GROUP, KINDS, classes_of_group, option_key
-from mtl_cli.core.option_classes import option_class, option_names
-from mtl_cli.core.options import Options
+from mtl_cli.config.known_keys import (
+    chosen_class,
+    dotted_keys,
+    known_siblings,
+    options_with_key,
+    own_keys,
+)
 
 # {name that users know from other tools: the key of mtl-cli}
 KNOWN_ELSEWHERE = {
@@ -64,12 +68,7 @@ def suggestions(key: str, values: dict[Any, Any]) -> list[str]:
     if name in KNOWN_ELSEWHERE:
         return [KNOWN_ELSEWHERE[name]]
     parent, siblings = known_siblings(key, values)
-    similar_names = (
-        get_close_matches(name, own_keys(section, values), 3, cutoff=0.7)
-        or get_close_matches(name, siblings, 1, cutoff=0.7)
-        or names_with_initials(name, siblings)
-    )
-    if similar_names:
+    if similar_names := similar_siblings(name, own_keys(section, values), siblings):
         return [f"{parent}.{similar}".removeprefix(".") for similar in similar_names]
     if section and section == parent:
         return []  # the section exists, and the message lists its keys
@@ -77,82 +76,19 @@ def suggestions(key: str, values: dict[Any, Any]) -> list[str]:
     return similar_keys_anywhere(key, known_keys)
 
 
-def chosen_class(section: str, values: dict[Any, Any]) -> type[Options] | None:
-    """Returns the class of the option that a section of the configuration chooses.
-
-    If the section names no known option, the base class is returned. The result is None
-    if the section is missing, or is not in `AXIS_OF_GROUP`.
-    """
-    keys = values.get(section)
-    if section not in AXIS_OF_GROUP or not isinstance(keys, dict):
-        return None
-    _, base = AXIS_OF_GROUP[section]
-    return classes_of_group(section).get(str(keys.get(option_key(section))), base)
-
-
-def own_keys(section: str, values: dict[Any, Any]) -> list[str]:
-    """Returns the keys that the chosen option of a section adds to its base class."""
-    cls = chosen_class(section, values)
-    if cls is None:
-        return []
-    _, base = AXIS_OF_GROUP[section]
-    return [key for key in cls.model_fields if key not in base.model_fields]
-
-
-def options_with_key(group: str, key: str) -> list[str]:
-    """Returns the names of the options of a config group that have a key."""
-    classes = classes_of_group(group)
-    return [name for name, cls in classes.items() if key in cls.model_fields]
-
-
-def known_siblings(key: str, values: dict[Any, Any]) -> tuple[str, list[str]]:
-    """Returns the known keys next to an unknown dotted key.
-
-    Returns: the innermost section of the key that exists, "" for the whole
-        configuration; and the known keys of this section. Keys that only the chosen
-        option has come before the keys of its base class.
-    """
-    *sections, name = key.split(".")
-    parents: list[str] = []
-    siblings = values
-    for section in sections:
-        if not isinstance(siblings.get(section), dict):
-            break
-        siblings = siblings[section]
-        parents.append(section)
-    # The unknown key itself is left out: if only the schema lacks it, `values` hold it.
-    names = [str(k) for k in siblings if k != name or parents != sections]
-    if parents[:1] == ["dataset"]:
-        # Most keys of a data set can be left out of the configuration.
-        kind = str(siblings.get("kind"))
-        names += schema_keys_of_dataset(parents[1:], kind, values)
-    parent = ".".join(parents)
-    option_keys = own_keys(parent, values)
-    names.sort(key=lambda known_name: known_name not in option_keys)
-    return parent, list(dict.fromkeys(names))
-
-
-def schema_keys_of_dataset(
-    sections: list[str], kind: str, values: dict[Any, Any]
-) -> list[str]:
-    """Returns the keys that the schema declares in a section of a data set.
+def similar_siblings(name: str, own: list[str], siblings: list[str]) -> list[str]:
+    """Returns the names in the section of an unknown key that resemble its name.
 
     Args:
-        sections: the keys that lead from the data set to the section, such as
-            `["features", "age"]`; [] for the data set itself.
-        kind: the value of the section's key `kind`, if the section has this key.
-        values: the whole configuration.
+        name: the last part of the unknown key.
+        own: the keys that the chosen option adds to its base class.
+        siblings: all known keys of the section.
     """
-    section_class: Any = chosen_class("dataset", values)
-    match sections:
-        case [axis, _] if axis in KINDS and kind in option_names(axis):
-            section_class = option_class(axis, kind, KINDS[axis])
-        case [section] if section in section_class.model_fields:
-            section_class = section_class.model_fields[section].annotation
-        case [_, *_]:
-            return []
-    is_class = isinstance(section_class, type) and issubclass(section_class, Options)
-    return list(section_class.model_fields) if is_class else []
+    return (
+        get_close_matches(name, own, 3, cutoff=0.7)
+        or get_close_matches(name, siblings, 1, cutoff=0.7)
+        or names_with_initials(name, siblings)
+    )
 
 
 def similar_keys_anywhere(
@@ -186,13 +122,3 @@ def names_with_initials(initials: str, names: Iterable[str]) -> list[str]:
         for name in names
         if "_" in name and "".join(word[:1] for word in name.split("_")) == initials
     ]
-
-
-def dotted_keys(values: object, prefix: str = "") -> list[str]:
-    """Returns all keys of nested dicts as dotted keys, `a` before `a.b`."""
-    keys = []
-    if isinstance(values, dict):
-        for key, value in values.items():
-            keys.append(f"{prefix}{key}")
-            keys += dotted_keys(value, f"{prefix}{key}.")
-    return keys
