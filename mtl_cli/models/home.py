@@ -8,6 +8,7 @@ from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.message_text import unknown_name_message
 from mtl_cli.core.options import NonEmptyUnits, NumParts, Units
 from mtl_cli.core.tensors import Tensor
+from mtl_cli.models._home_gates import feature_gated, self_gated
 from mtl_cli.models.base import GatedSharing
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ class HoME(GatedSharing):
         v_s = self._shared_vector(x, all_experts, e_groups, e_shared)
         if self.self_gates:
             routes = [Route(k, experts) for k, experts in own_experts.items()]
-            v_groups += self._self_gated(x, e_groups, routes, "level_1_self_gates")
+            v_groups += self_gated(self, x, e_groups, routes, "level_1_self_gates")
         return v_groups, v_s
 
     def _shared_vector(
@@ -200,7 +201,7 @@ class HoME(GatedSharing):
         z = mix_tensors(gates(u), [e_tasks, e_group_by_task, e_shared])
         if self.self_gates:
             routes = [Route(t, experts_of(t, self.num_specific_experts)) for t in tasks]
-            z += self._self_gated(u, e_tasks, routes, f"{level}_self_gates")
+            z += self_gated(self, u, e_tasks, routes, f"{level}_self_gates")
         return z
 
     def _task_routes(self, groups: Sequence[str]) -> list["Route"]:
@@ -250,19 +251,11 @@ class HoME(GatedSharing):
         """
         from keras import ops
 
-        from mtl_cli.layers import FeatureGate
-
         if self.feature_gate_ranks:
-            gate = FeatureGate(
-                num=len(owners),
-                units=v.shape[-1],
-                ranks=self.feature_gate_ranks,
-                l2=self.l2,
-                initializer=self.initializer,
-                owners=owners,
-                name=f"{level}_feature_{kind}_gates",
-            )
-            v = gate(v) * v  # F(v) * v
+            name = f"{level}_feature_{kind}_gates"
+            v = feature_gated(
+                self, v, owners, self.feature_gate_ranks, name
+            )  # F(v) * v
         # The last layer of an expert always has batch normalisation and swish (`silu`).
         num_hidden = len(self.expert_units) - 1
         experts = self.networks(
@@ -275,33 +268,3 @@ class HoME(GatedSharing):
         )
         shape = (len(owners), num_experts, -1, self.expert_units[-1])
         return ops.reshape(experts(v), shape)
-
-    def _self_gated(
-        self, v: Tensor, experts: Tensor, routes: Sequence["Route"], name: str
-    ) -> Tensor:
-        """Returns S(v) [the owners' own experts], `(owners, batch, units)`.
-
-        Args:
-            v: the input of the self-gates, `(batch, dim)`, or `(owners, batch, dim)`.
-            experts: the outputs of the experts, `(owners, experts, batch, units)`.
-            routes: the owners and the names of their experts.
-            name: the name of the layer of self-gates.
-        """
-        from mtl_cli.layers import GateNU, Mix
-
-        num_owners, num_experts = experts.shape[:2]
-        if num_experts > 1:
-            gates = self.gates(routes, name)
-        else:  # a softmax over one expert would always be 1, so take a sigmoid
-            gates = GateNU(
-                num=num_owners,
-                units=1,
-                hidden_units=self.gate_units,
-                num_hidden=num_owners,
-                gamma=1.0,
-                weighs_experts=True,
-                routes=routes,
-                name=name,
-                **self.dense_options,
-            )
-        return Mix()(gates(v), experts)
