@@ -20,14 +20,13 @@ from mtl_cli.core.option_classes import (
     build_option,
     checked_own_keys,
     keys_of_options,
-    option_class,
     option_name_validator,
-    option_names,
 )
 from mtl_cli.core.options import FractionBelowOne, NotNegative, NumParts, Options, Units
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.gates.base import Gate
 from mtl_cli.heads.base import Heads, Tasks
+from mtl_cli.models._json_schema import with_keys_of_options
 from mtl_cli.towers.base import Towers, TowerSpec
 
 if TYPE_CHECKING:
@@ -205,19 +204,7 @@ class Sharing(Options):
         """Returns the schema of all keys, with the keys of heads, gates and towers."""
         schema = super().__get_pydantic_json_schema__(core_schema, handler)
         schema = handler.resolve_ref_schema(schema)
-        axes: list[tuple[str, str, type[Options]]] = [
-            ("heads", "heads", Heads),
-            ("gate", "gates", Gate),
-            ("towers", "towers", Towers),
-        ]
-        for selector, axis, base in axes:
-            if selector not in schema["properties"]:
-                continue
-            schema["properties"][selector]["enum"] = option_names(axis)
-            for name in option_names(axis):
-                keys = option_class(axis, name, base).model_json_schema()
-                schema["properties"] |= keys.get("properties", {})
-        return schema | {"additionalProperties": False}
+        return with_keys_of_options(schema)
 
 
 class GatedSharing(Sharing):
