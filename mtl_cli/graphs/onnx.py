@@ -9,8 +9,9 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from mtl_cli.graphs.base import NUMERAL, GraphError, GraphOps, InputKind, segments
+from mtl_cli.graphs.base import NUMERAL, GraphError, GraphOps, InputKind
 from mtl_cli.graphs.onnx_numbers import REPLACED_TEXTS
+from mtl_cli.graphs.segments import segments
 
 # ONNX has two sets of operations, each with a version: the default set and a set for
 # classical machine learning. Version 20 is the first that splits and joins texts.

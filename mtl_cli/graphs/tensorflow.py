@@ -9,7 +9,8 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.graphs.base import NUMERAL, GraphOps, InputKind, segments
+from mtl_cli.graphs.base import NUMERAL, GraphOps, InputKind
+from mtl_cli.graphs.segments import segments
 from mtl_cli.graphs.tensorflow_hash import hash_texts
 
 # {`id(vocabulary)`: the table from the vocabulary's texts to their ids}. A vocabulary
