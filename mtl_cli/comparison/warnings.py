@@ -64,7 +64,7 @@ def task_warnings(comparison: DatasetComparison) -> list[str]:
         "these outputs have no table, because only one configuration has them",
         [task.name for task in lone_tasks],
     )
-    texts += with_names(
+    texts += line_if_any(
         "the task kinds of these metrics are not loaded, so whether a higher value is "
         "better is unknown, and test rows are not compared (add --plugins FOLDER)",
         [f"{task.name}.{task.metric}" for task in tasks if not task.is_metric_known],

@@ -10,7 +10,8 @@ from collections.abc import Collection, Mapping
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.start_from import Part
-from mtl_cli.core.errors import ConfigError, comma_list
+from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.message_text import comma_list
 from mtl_cli.network.blocks import BlockName
 from mtl_cli.network.transfer import describe_owner
 from mtl_cli.runs.earlier_run import EarlierRun
