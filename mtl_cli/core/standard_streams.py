@@ -52,7 +52,7 @@ def drop_closed_terminal() -> None:
 
 
 @contextlib.contextmanager
-def written_to_stdout() -> Iterator[None]:
+def stdout_write_errors() -> Iterator[None]:
     """Turns an error of the block into a `WriteError` about stdout.
 
     The block must do nothing but write to stdout. If the reader of a pipe has ended, as
@@ -69,6 +69,6 @@ def written_to_stdout() -> Iterator[None]:
 
 
 def write_to_stdout(text: str) -> None:
-    """Writes a text to stdout; see `written_to_stdout`."""
-    with written_to_stdout():
+    """Writes a text to stdout; see `stdout_write_errors`."""
+    with stdout_write_errors():
         sys.stdout.write(text)

@@ -5,7 +5,11 @@ from typing import Any
 
 from rich.console import Console
 
-from mtl_cli.core.standard_streams import OUTPUT_CLOSED, drop_output, written_to_stdout
+from mtl_cli.core.standard_streams import (
+    OUTPUT_CLOSED,
+    drop_output,
+    stdout_write_errors,
+)
 
 LINE_WIDTH = 120  # characters of a line, if stdout is not a terminal
 
@@ -15,7 +19,7 @@ class StdoutConsole(Console):
 
     def print(self, *objects: Any, **settings: Any) -> None:
         """Prints. Raises a `WriteError` if stdout cannot be written."""
-        with written_to_stdout():
+        with stdout_write_errors():
             super().print(*objects, **settings)
 
     def on_broken_pipe(self) -> None:

@@ -14,7 +14,7 @@ from mtl_cli.columns.arrow_types import is_list
 from mtl_cli.core.atomic_write import replacing
 from mtl_cli.core.errors import ConfigError, first_line
 from mtl_cli.core.message_text import comma_list
-from mtl_cli.core.standard_streams import written_to_stdout
+from mtl_cli.core.standard_streams import stdout_write_errors
 
 STDOUT = "-"  # as a target: CSV to stdout
 # {ending of a file's name: function that opens a file with a schema for writing}
@@ -85,7 +85,7 @@ def opened_target(target: str, may_exist: bool = True) -> Iterator[TableWriter]:
     whether an existing file is replaced.
     """
     if target == STDOUT:
-        writer = TableWriter(sys.stdout.buffer, ".csv", written_to_stdout)
+        writer = TableWriter(sys.stdout.buffer, ".csv", stdout_write_errors)
         yield writer
         writer.close()
         return
