@@ -82,7 +82,7 @@ def bounded_weights(
         keras.layers.Layer.add_weight = add_weight
 
 
-def bound_registration(num_workers: int, seconds: float) -> None:
+def limit_registration_time(num_workers: int, seconds: float) -> None:
     """Limits the seconds in which all workers must register with TensorFlow's chief.
 
     By default TensorFlow waits for an hour, and does not react to Ctrl-C.

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from mtl_cli.core import signals
 from mtl_cli.core.errors import LostWorkerError
-from mtl_cli.core.private_apis import bound_registration
+from mtl_cli.core.private_apis import limit_registration_time
 from mtl_cli.distributed import cluster
 from mtl_cli.distributed.child_processes import (
     Children,
@@ -79,7 +79,7 @@ def connect_workers(
     choose_gpu(workers, rank)
     # TensorFlow's strategy replaces our handler of SIGTERM; ours is put back below.
     sigterm_handler = signal.getsignal(signal.SIGTERM)
-    bound_registration(len(workers), REGISTRATION_SECONDS)
+    limit_registration_time(len(workers), REGISTRATION_SECONDS)
     try:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
     except LOST_WORKER_ERRORS as error:
