@@ -50,7 +50,7 @@ class SavedModel(ExportFormat):
         # of a function's argument. Therefore the arguments get other names here, and
         # `rename_inputs` replaces these names in the file by the names of the columns.
         columns_by_argument = argument_names(record["inputs"])
-        function = scorer.function(columns_by_argument)
+        function = scorer.trace(columns_by_argument)
         module = tf.Module()
         module.resources = scorer.resources
         save_module(module, function, path)

@@ -92,7 +92,7 @@ class RawScorer:
         weights = [weight.value for weight in self.score.network.weights]
         return [*weights, *self.tables.values()]
 
-    def function(self, arguments: dict[str, str]) -> Tensor:
+    def trace(self, arguments: dict[str, str]) -> Tensor:
         """Traces a TensorFlow function from raw columns to named predictions.
 
         Args:
