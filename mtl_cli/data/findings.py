@@ -5,9 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from mtl_cli.columns.labels import LabelSummary
+from mtl_cli.core.errors import with_names
 from mtl_cli.core.message_text import line_if_any
 from mtl_cli.data.labels import sampled_labels
 from mtl_cli.data.report import Report
+from mtl_cli.data.sampling_correction import labels_for_first_logits
 from mtl_cli.data.table import Table
 from mtl_cli.data.univariate_auc import SUSPICIOUS_AUC
 from mtl_cli.features.base import Feature
@@ -160,7 +162,7 @@ def first_loss_findings(
         return []
     losses = {}
     for output in outputs:
-        labels, weights = sampled_labels(train, output, MAX_LOSS_ROWS)
+        labels, weights = labels_for_first_logits(train, output, MAX_LOSS_ROWS)
         task = output.task
         if len(labels):
             logits = np.zeros(task.num_logits)

@@ -5,15 +5,15 @@ and the metrics of the output, it then has its weight of `dataset.weight_column`
 without this column. All other rows have the weight 0.
 """
 
-import math
 from collections.abc import Iterable
 
 import numpy as np
 import pyarrow as pa
 
-from mtl_cli.columns.numeric import Floats, as_numbers, check_numbers
+from mtl_cli.columns.numeric import numbers_up_to
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.dataset import Dataset
+from mtl_cli.data.sampling_correction import add_sampling, sampled_task
 from mtl_cli.data.table import Array, Table
 from mtl_cli.heads.base import Output
 from mtl_cli.tasks.base import Task
@@ -100,41 +100,6 @@ def labels_of_rows(dataset: Dataset, outputs: list[Output], table: pa.Table) -> 
     return rows
 
 
-def add_sampling(
-    rows: Table, dataset: Dataset, output: Output, table: pa.Table
-) -> None:
-    """Sets `population` and `log_rates` for an output whose rows are a sample.
-
-    The sampling rate of a row is the fraction of the rows with label 0 that the data
-    keep, among all rows like this row. If the data keep one of ten rows with label 0,
-    each kept row has the weight of ten rows in metrics.
-    """
-    task, name = sampled_task(dataset, output), output.sampled_task
-    if task is None or name is None:
-        return
-    labels = labels_of_task(f"dataset.tasks.{name}", task, table)
-    column = task.kept_negatives_column
-    if column is None:
-        rates = np.full(table.num_rows, task.kept_negatives)
-    else:
-        key = f"dataset.tasks.{name}.sampling_rate"
-        rule = "a share above 0, up to 1"
-        message_start = f"{key}: column '{column}'"
-        rates = numbers_up_to(1, key, column, table, rule)
-        check_numbers(message_start, rates, rates == 0, rule, "correct the cell")
-        rows.log_rates[name] = np.log(rates).astype("float32")
-    weights = rows.weights[output.name] / np.where(labels == 0, rates, 1)
-    rows.population[output.name] = weights.astype("float32")
-
-
-def sampled_task(dataset: Dataset, output: Output) -> Task | None:
-    """Returns the task whose `sampling_rate` removed rows of an output, or None."""
-    if output.sampled_task is None:
-        return None
-    task = dataset.tasks[output.sampled_task]
-    return task if task.lacks_negatives else None
-
-
 def space_task(dataset: Dataset, space: str) -> Task:
     """Returns the task whose label is 1 on the rows of a space.
 
@@ -185,41 +150,3 @@ def true_probabilities(
         zeros = np.zeros_like(quotient)  # the result where the divisor is 0
         quotient = np.divide(quotient, divisor, out=zeros, where=divisor > 0)
     return quotient.astype("float32")
-
-
-def numbers_up_to(
-    highest: float, key: str, column: str, table: pa.Table, rule: str
-) -> Array:
-    """Reads a column of numbers from 0 to `highest`, (rows,).
-
-    The rule says in words, for the message, what the numbers must be.
-    """
-    message_start = f"{key}: column '{column}'"
-    numbers = as_numbers(message_start, table[column])
-    is_wrong = ~((numbers >= 0) & (numbers <= highest))  # also true for NaN
-    check_numbers(message_start, numbers, is_wrong, rule, "correct the cell")
-    return numbers
-
-
-def sampled_labels(
-    table: Table, output: Output, max_rows: int
-) -> tuple[Floats, Floats]:
-    """Returns labels and weights from which the first logits of a network follow.
-
-    The rows with the weight 0 are left out. If there are more than `max_rows` rows,
-    only every n-th row is read, with the smallest possible n.
-
-    If each row has its own sampling rate, the network learns the logits of the data
-    before sampling, so the weights are those of `Table.population`. If all rows have
-    the same rate, the network learns the logits of the sampled rows, and its
-    predictions are corrected later.
-
-    Returns: the labels and the weights, (rows,) each.
-    """
-    labels, weights = table.labels[output.label], table.weights[output.name]
-    if output.sampled_task in table.log_rates:
-        weights = table.population[output.name]
-    step = math.ceil(len(labels) / max_rows)
-    labels, weights = labels[::step], weights[::step]
-    has_weight = weights > 0
-    return labels[has_weight].astype("float64"), weights[has_weight].astype("float64")

@@ -7,7 +7,7 @@ rare, the first epochs would only teach the tower this rarity.
 import numpy as np
 
 from mtl_cli.config.run_config import Config
-from mtl_cli.data.labels import sampled_labels
+from mtl_cli.data.sampling_correction import labels_for_first_logits
 from mtl_cli.data.table import Table
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.network.network import Network
@@ -46,7 +46,7 @@ def initial_logits(config: Config, table: Table) -> dict[str, Floats]:
     logits = {}
     for task, output in outputs.items():
         # A tower of a funnel is trained on the rows that reached its step.
-        labels, weights = sampled_labels(table, output, MAX_ROWS)
+        labels, weights = labels_for_first_logits(table, output, MAX_ROWS)
         if len(labels):
             weights /= weights.mean()
             logits[task] = output.task.initial_logits(labels, weights)

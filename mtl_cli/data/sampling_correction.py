@@ -1,0 +1,75 @@
+"""Corrects weights for rows that the data lack because only a sample was kept.
+
+If the data keep only some of the rows with label 0, a task has the key `sampling_rate`.
+Each kept row with label 0 then stands for several rows of the data before sampling.
+"""
+
+import math
+
+import numpy as np
+import pyarrow as pa
+
+from mtl_cli.columns.numeric import Floats, check_numbers, numbers_up_to
+from mtl_cli.data.dataset import Dataset
+from mtl_cli.data.table import Table
+from mtl_cli.heads.base import Output
+from mtl_cli.tasks.base import Task
+
+
+def sampled_task(dataset: Dataset, output: Output) -> Task | None:
+    """Returns the task whose `sampling_rate` removed rows of an output, or None."""
+    if output.sampled_task is None:
+        return None
+    task = dataset.tasks[output.sampled_task]
+    return task if task.lacks_negatives else None
+
+
+def add_sampling(
+    rows: Table, dataset: Dataset, output: Output, table: pa.Table
+) -> None:
+    """Sets `population` and `log_rates` for an output whose rows are a sample.
+
+    The sampling rate of a row is the fraction of the rows with label 0 that the data
+    keep, among all rows like this row. If the data keep one of ten rows with label 0,
+    each kept row has the weight of ten rows in metrics.
+    """
+    task, name = sampled_task(dataset, output), output.sampled_task
+    if task is None or name is None:
+        return
+    key = f"dataset.tasks.{name}"
+    labels = task.read_labels(f"{key}: column '{task.label}'", table[task.label])
+    column = task.kept_negatives_column
+    if column is None:
+        rates = np.full(table.num_rows, task.kept_negatives)
+    else:
+        rule = "a share above 0, up to 1"
+        message_start = f"{key}.sampling_rate: column '{column}'"
+        rates = numbers_up_to(1, f"{key}.sampling_rate", column, table, rule)
+        check_numbers(message_start, rates, rates == 0, rule, "correct the cell")
+        rows.log_rates[name] = np.log(rates).astype("float32")
+    weights = rows.weights[output.name] / np.where(labels == 0, rates, 1)
+    rows.population[output.name] = weights.astype("float32")
+
+
+def labels_for_first_logits(
+    table: Table, output: Output, max_rows: int
+) -> tuple[Floats, Floats]:
+    """Returns labels and weights from which the first logits of a network follow.
+
+    The rows with the weight 0 are left out. If there are more than `max_rows` rows,
+    only every n-th row is read, with the smallest possible n.
+
+    If each row has its own sampling rate, the network learns the logits of the data
+    before sampling, so the weights are those of `Table.population`. If all rows have
+    the same rate, the network learns the logits of the sampled rows, and its
+    predictions are corrected later.
+
+    Returns: the labels and the weights, (rows,) each.
+    """
+    labels, weights = table.labels[output.label], table.weights[output.name]
+    if output.sampled_task in table.log_rates:
+        weights = table.population[output.name]
+    step = math.ceil(len(labels) / max_rows)
+    labels, weights = labels[::step], weights[::step]
+    has_weight = weights > 0
+    return labels[has_weight].astype("float64"), weights[has_weight].astype("float64")
