@@ -12,14 +12,16 @@ from mtl_cli.core.errors import DataError, RowError
 from mtl_cli.core.paths import Location, listed_paths
 from mtl_cli.data.arrow_errors import check_cells, read_errors
 from mtl_cli.data.column_request import ColumnRequest
-from mtl_cli.data.columnar_file import ColumnarFile
 from mtl_cli.data.csv_file import CsvFile
-from mtl_cli.data.csv_options import Csv
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.equal_blocks import equal_blocks
-from mtl_cli.data.feather_file import open_feather
-from mtl_cli.data.files import Files, find_files, format_by_ending
-from mtl_cli.data.parquet_file import open_parquet
+from mtl_cli.data.files import find_files, format_by_ending
+from mtl_cli.data.open_files import (
+    OPEN_COLUMNAR,
+    open_columnar,
+    open_columnar_file,
+    open_text,
+)
 
 CHUNK_ROWS = 500_000
 # The last bits of a prediction may depend on the other rows that the network predicts
@@ -29,13 +31,6 @@ ROWS_PER_BLOCK = 1 << 16
 # A function to call after each part of a long work, such as each chunk of rows. The
 # arguments are the number of rows (or other units) that are done, and of all rows.
 OnProgress = Callable[[int, int], None]
-# The attributes `rows_by_file` and `read` of the table's `Source`.
-OpenTable = tuple[dict[str, int], Callable[[int], Iterator[pa.Table]]]
-OpenColumnar = Callable[[pa.NativeFile], AbstractContextManager[ColumnarFile]]
-OPEN_COLUMNAR: dict[str, OpenColumnar] = {
-    "parquet": open_parquet,
-    "feather": open_feather,
-}
 
 
 def no_progress(done: int, total: int) -> None:
@@ -192,68 +187,6 @@ def generated_source(table: pa.Table, request: ColumnRequest) -> Source:
             for start in range(0, table.num_rows, max_rows)
         ),
     )
-
-
-@contextmanager
-def open_columnar_file(files: Files, file_path: str) -> Iterator[ColumnarFile]:
-    """Opens a Parquet or Feather file; errors name the table and the file."""
-    with (
-        read_errors(files.key, files.path_for_messages(file_path)),
-        OPEN_COLUMNAR[files.format](files.system.open_input_file(file_path)) as file,
-    ):
-        yield file
-
-
-def open_columnar(files: Files, request: ColumnRequest) -> OpenTable:
-    """Opens Parquet or Feather files, and checks that their columns' types agree."""
-    rows_by_file = {}
-    # {column: its type in the first file, and the path of this file}
-    first_types: dict[str, tuple[pa.DataType, str]] = {}
-    for file_path in files.paths:
-        path = files.path_for_messages(file_path)
-        with open_columnar_file(files, file_path) as file:
-            request.check(files.key, path, file.schema.names)
-            rows_by_file[path] = file.num_rows
-            types = {c: plain_type(file.schema.field(c).type) for c in request.columns}
-        for column, dtype in types.items():
-            first_dtype, first_path = first_types.setdefault(column, (dtype, path))
-            if dtype != first_dtype:
-                raise DataError(
-                    f"{files.key}: the files disagree: column '{column}' is "
-                    f"{first_dtype} in {first_path} and {dtype} in {path}; write the "
-                    "column with one type in all files"
-                )
-
-    def chunks(max_rows: int) -> Iterator[pa.Table]:
-        for file_path in files.paths:
-            with open_columnar_file(files, file_path) as file:
-                for batch in file.batches(request.columns, max_rows):
-                    yield pa.Table.from_batches([batch]).select(request.columns)
-
-    return rows_by_file, chunks
-
-
-def open_text(
-    files: Files, options: Csv, request: ColumnRequest, spill: Path
-) -> OpenTable:
-    """Copies CSV files to `spill`, a Feather file, and opens this file.
-
-    Encoding reads all rows at least twice, and Feather is faster to read than text.
-    """
-    rows_by_file: dict[str, int] = {}
-    schema = pa.schema([(name, request.types[name]) for name in request.columns])
-    with pa.OSFile(str(spill), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
-        for file_path in files.paths:
-            path = files.path_for_messages(file_path)
-            rows_by_file[path] = 0
-            for batch in CsvFile(files, file_path, options, request).batches():
-                rows_by_file[path] += batch.num_rows
-                writer.write_batch(batch)
-    spilled = files._replace(
-        system=pa.fs.LocalFileSystem(), paths=[str(spill)], format="feather"
-    )
-    _, read = open_columnar(spilled, request)
-    return rows_by_file, read
 
 
 def with_plain_types(table: pa.Table) -> pa.Table:

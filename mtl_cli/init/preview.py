@@ -15,12 +15,8 @@ from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_file import CsvFile
 from mtl_cli.data.csv_options import Csv, trim
 from mtl_cli.data.files import Files, find_files, format_by_ending
-from mtl_cli.data.sources import (
-    OPEN_COLUMNAR,
-    open_columnar,
-    open_columnar_file,
-    with_plain_types,
-)
+from mtl_cli.data.open_files import OPEN_COLUMNAR, open_columnar, open_columnar_file
+from mtl_cli.data.sources import with_plain_types
 from mtl_cli.init.file_format import detect_csv_options, detect_format
 from mtl_cli.init.yaml_lines import scalar
 
