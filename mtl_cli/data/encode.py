@@ -81,7 +81,7 @@ def encode_sources(
     early_rows = count_early_rows(times_by_table, codes_by_table)
     day_warnings = part_of_day_warnings(times_by_table, codes_by_table)
     del times_by_table  # 8 bytes per row
-    fitter, statistics = learn(dataset, outputs, rows, writer, profile)
+    fitter, statistics = learn_and_write_labels(dataset, outputs, rows, writer, profile)
     features = fitter.finish(earlier)
     encode_features(features, rows, writer, profile)
     report = data_report(
@@ -97,14 +97,17 @@ def encode_sources(
     )
 
 
-def learn(
+def learn_and_write_labels(
     dataset: Dataset,
     outputs: list[Output],
     rows: SplitRows,
     writer: EntryWriter,
     profile: Profile,
 ) -> tuple[FeatureSetFitter, LabelStatistics]:
-    """Learns from the training rows, and writes all labels and row numbers."""
+    """Learns from the training rows, and writes the labels and numbers of all rows.
+
+    Both happen in one reading, because reading takes long.
+    """
     train_code = SPLITS.index("train")
     num_training_rows = int((rows.codes_by_table["train"] == train_code).sum())
     fitter = FeatureSetFitter(dataset.used_features, num_training_rows)
