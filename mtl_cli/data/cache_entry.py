@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, FiniteFloat
 from mtl_cli.columns.labels import LabelSummary
 from mtl_cli.core.other_files import check_regular, read_text
 from mtl_cli.data.dataset import Dataset
+from mtl_cli.data.feature_graph import example_rows
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.report import Report
 from mtl_cli.data.split import SPLITS
@@ -189,7 +190,7 @@ def check_entry(entry: Entry, dataset: Dataset, outputs: list[Output]) -> None:
     check_manifest(entry.manifest, dataset, outputs)
     features = FeatureSet(dataset.used_features, entry.manifest.features)
     # The features encode one made-up row, to show what each array must be like.
-    expected = types_and_widths(features.encode(features.examples(1)))
+    expected = types_and_widths(features.encode(example_rows(features, 1)))
     tables = entry.tables()  # {split: its rows}
     if "train" not in tables:
         raise ValueError("there are no training rows")

@@ -14,15 +14,12 @@ import numpy as np
 import pyarrow as pa
 
 from mtl_cli.columns.cells import empty_cells
-from mtl_cli.columns.examples import Cells
 from mtl_cli.columns.fitters import Learnt
 from mtl_cli.columns.layout import INPUT_TYPES, EmbeddingTable, Layout, join_blocks
-from mtl_cli.columns.raw_inputs import graph_input, raw_column
 from mtl_cli.columns.vocabulary import common_spelling
 from mtl_cli.core.errors import ConfigError
-from mtl_cli.core.tensors import Tensor
 from mtl_cli.features.base import Array, Feature
-from mtl_cli.graphs.base import GraphError, GraphOps, InputKind
+from mtl_cli.graphs.base import InputKind
 
 
 class ValueRows(NamedTuple):
@@ -155,47 +152,6 @@ class FeatureSet:
         """The `column_kinds` of the columns that are inputs of an exported graph."""
         constants = self.constants.column_names
         return {c: kind for c, kind in self.column_kinds.items() if c not in constants}
-
-    def graph(self, ops: GraphOps) -> dict[str, Tensor]:
-        """Builds `encode` as a graph that reads raw columns, for exported models."""
-        kinds = self.column_kinds
-        ops.constant_rows = {
-            column: graph_input(column, self.constants[column], kinds[column])
-            for column in self.constants.column_names
-        }
-        blocks = []
-        for name, feature in self.by_name.items():
-            try:
-                blocks.append(feature.graph(name, self.table_learnt(name), ops))
-            except GraphError as error:
-                raise ConfigError(f"dataset.features.{name}: {error}") from None
-        return join_blocks(blocks, ops.concatenate)
-
-    def examples(self, num_rows: int) -> pa.Table:
-        """Makes raw rows to test an exported model with, the same at each call."""
-        random = np.random.default_rng(0)
-        cells: dict[str, Cells] = {}
-        # If several features read a column, the first feature in this order makes its
-        # cells.
-        for name in sorted(self.by_name, key=self._example_order):
-            feature, learnt = self.by_name[name], self.table_learnt(name)
-            cells = feature.examples(name, learnt, random, num_rows) | cells
-        return pa.table(
-            {
-                column: raw_column(cells[column], kind)
-                for column, kind in self.input_kinds.items()
-            }
-        )
-
-    def _example_order(self, name: str) -> tuple[bool, int]:
-        """Returns the sort key of a feature for the order in which examples are made.
-
-        Numeric features come first, because their numbers can be read as text too.
-        Features of many columns come next, because the cells of their columns must fit
-        each other.
-        """
-        feature = self.by_name[name]
-        return not feature.numeric, -len(feature.input_kinds(name))
 
     def unseen(
         self, table: pa.Table, encoded: dict[str, Array]

@@ -40,7 +40,7 @@ class ExportRecord(TypedDict):
             because the user has set one value for all rows.
         outputs: the names of the predictions.
         rows: a few example rows, stored by column: {raw column: cells, (example
-            rows,)}; see `FeatureSet.examples`.
+            rows,)}; see `feature_graph.example_rows`.
         predictions: {output: the run's predictions for the example rows, (example
             rows,)}. `mtl-export --verify` compares the predictions of the export with
             these predictions.

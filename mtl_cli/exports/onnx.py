@@ -150,10 +150,11 @@ def encoding_graph(model: TrainedModel) -> "ModelProto":
     """
     from onnx import helper
 
+    from mtl_cli.data.feature_graph import feature_graph
     from mtl_cli.graphs.onnx import OPERATOR_SETS, OnnxOps
 
     ops = OnnxOps(model.features.input_kinds)
-    inputs = model.features.graph(ops) | {IS_ACCEPTED: ops.is_accepted()}
+    inputs = feature_graph(model.features, ops) | {IS_ACCEPTED: ops.is_accepted()}
     graph = ops.finish({ENCODED + name: tensor for name, tensor in inputs.items()})
     return helper.make_model(graph, opset_imports=OPERATOR_SETS, ir_version=IR_VERSION)
 

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.tensors import Tensor
+from mtl_cli.data.feature_graph import feature_graph
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.graphs.base import InputKind
 from mtl_cli.graphs.tensorflow import Tables, TensorFlowOps
@@ -108,7 +109,7 @@ class RawScorer:
         def score(**tensors: Tensor) -> dict[str, Tensor]:
             columns = {arguments[name]: tensor for name, tensor in tensors.items()}
             ops = TensorFlowOps(columns, kinds, self.tables)
-            inputs = self.features.graph(ops)
+            inputs = feature_graph(self.features, ops)
             return self.score(inputs, ops.is_accepted())
 
         specs = {

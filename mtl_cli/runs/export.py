@@ -28,6 +28,7 @@ from mtl_cli.core.errors import (
     first_line,
 )
 from mtl_cli.core.written_files import HASHES_KEY, hashes_of
+from mtl_cli.data.feature_graph import example_rows
 from mtl_cli.exports.base import RECORD_FILE, ExportFormat, ExportRecord
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.network.trained_model import TrainedModel
@@ -125,7 +126,7 @@ def verify(path: Path) -> Replay:
 
 def make_record(model: TrainedModel, format_name: str) -> ExportRecord:
     """Makes the record of an export, as JSON values; see `ExportRecord`."""
-    rows = model.features.examples(NUM_EXAMPLES)
+    rows = example_rows(model.features, NUM_EXAMPLES)
     encoded = model.features.encode(rows)
     predictions = model.prediction_columns(encoded)
     return {

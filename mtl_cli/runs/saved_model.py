@@ -30,6 +30,7 @@ from mtl_cli.core.run_folder import SUBFOLDERS, RunFolder
 from mtl_cli.core.run_status import STATUS
 from mtl_cli.core.written_files import sha256
 from mtl_cli.core.yaml_limits import MAX_YAML_BYTES
+from mtl_cli.data.feature_graph import example_rows
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.load import Data
 from mtl_cli.data.load import load as load_dataset
@@ -133,7 +134,7 @@ def load_learnt(run: Path) -> LearntModel:
         features = FeatureSet(config.dataset.used_features, learnt["features"])
         # Encoding an example raises an error if the learnt values of a feature are
         # missing or malformed.
-        features.encode(features.examples(1))
+        features.encode(example_rows(features, 1))
         for values in features.learnt.values():
             if "vocabulary" in values and values.vocabulary.null_count:
                 raise ValueError("a vocabulary holds null")

@@ -13,6 +13,7 @@ from onnx import helper
 
 from mtl_cli.columns.raw_inputs import graph_input
 from mtl_cli.core.option_classes import option_names
+from mtl_cli.data.feature_graph import feature_graph
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.graphs.onnx import OPERATOR_SETS, OnnxOps
 from mtl_cli.graphs.tensorflow import TensorFlowOps
@@ -54,7 +55,7 @@ def in_tensorflow(features: FeatureSet, table: pa.Table) -> Encoded:
     @tf.function(autograph=False)
     def encode(columns: Any) -> Any:
         ops = TensorFlowOps(columns, kinds, tables)
-        return features.graph(ops), ops.is_accepted()
+        return feature_graph(features, ops), ops.is_accepted()
 
     columns = raw_inputs(features, table)
     inputs, accepted = encode({name: tf.constant(x) for name, x in columns.items()})
@@ -63,7 +64,7 @@ def in_tensorflow(features: FeatureSet, table: pa.Table) -> Encoded:
 
 def in_onnx(features: FeatureSet, table: pa.Table) -> Encoded:
     ops = OnnxOps(features.input_kinds)
-    inputs = features.graph(ops)
+    inputs = feature_graph(features, ops)
     named = {f"input {name}": x for name, x in inputs.items()}
     graph = ops.finish(named | {"accepted": ops.is_accepted()})
     model = helper.make_model(graph, opset_imports=OPERATOR_SETS, ir_version=10)

@@ -1,0 +1,56 @@
+"""The features of a data set as a graph that reads raw columns, and rows to test it."""
+
+import numpy as np
+import pyarrow as pa
+
+from mtl_cli.columns.examples import Cells
+from mtl_cli.columns.layout import join_blocks
+from mtl_cli.columns.raw_inputs import graph_input, raw_column
+from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.tensors import Tensor
+from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.graphs.base import GraphError, GraphOps
+
+
+def feature_graph(features: FeatureSet, ops: GraphOps) -> dict[str, Tensor]:
+    """Builds `FeatureSet.encode` as a graph, for exported models.
+
+    Returns: {input of the network: (rows, width)}.
+    """
+    kinds = features.column_kinds
+    ops.constant_rows = {
+        column: graph_input(column, features.constants[column], kinds[column])
+        for column in features.constants.column_names
+    }
+    blocks = []
+    for name, feature in features.by_name.items():
+        try:
+            blocks.append(feature.graph(name, features.table_learnt(name), ops))
+        except GraphError as error:
+            raise ConfigError(f"dataset.features.{name}: {error}") from None
+    return join_blocks(blocks, ops.concatenate)
+
+
+def example_rows(features: FeatureSet, num_rows: int) -> pa.Table:
+    """Makes raw rows to test an exported model with, the same at each call."""
+
+    # Numeric features come first, because their numbers can be read as text too.
+    # Features of many columns come next, because the cells of their columns must fit
+    # each other.
+    def sort_key(name: str) -> tuple[bool, int]:
+        feature = features.by_name[name]
+        return not feature.numeric, -len(feature.input_kinds(name))
+
+    random = np.random.default_rng(0)
+    cells: dict[str, Cells] = {}
+    # If several features read a column, the first feature in this order makes its
+    # cells.
+    for name in sorted(features.by_name, key=sort_key):
+        feature, learnt = features.by_name[name], features.table_learnt(name)
+        cells = feature.examples(name, learnt, random, num_rows) | cells
+    return pa.table(
+        {
+            column: raw_column(cells[column], kind)
+            for column, kind in features.input_kinds.items()
+        }
+    )
