@@ -1,7 +1,6 @@
 """The export format `onnx`: one file that ONNX Runtime runs."""
 
 import json
-import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.message_text import comma_list
 from mtl_cli.core.other_files import check_regular
+from mtl_cli.exports._tf2onnx import IS_ACCEPTED, converted_network
 from mtl_cli.exports.base import ExportFormat, ExportRecord, vocabulary_bytes
 from mtl_cli.network.trained_model import TrainedModel
 
@@ -23,13 +23,9 @@ SUFFIX = ".onnx"
 RECORD_KEY = "mtl_export"  # the key of the record in the metadata of an ONNX file
 MAX_BYTES = 2**31 - 1  # the limit of protocol buffers; an ONNX file is one
 BYTES_PER_WEIGHT = 4
-# An additional input of the network's graph: whether the encoding graph accepts each
-# row. The predictions of a row that is not accepted are NaN; see `GraphOps.require`.
-IS_ACCEPTED = "is_accepted"
 # An export is merged from two graphs: the encoding graph encodes raw columns, and the
 # network's graph predicts. These prefixes keep the names of their tensors apart.
 ENCODED, NETWORK = "encoded/", "network/"
-TF2ONNX_OPSET = 18  # the highest version of the operations that tf2onnx writes
 # The version of the file format. ONNX 1.16 introduced this version, and ONNX Runtime
 # reads this version since release 1.18.
 IR_VERSION = 10
@@ -177,40 +173,6 @@ def network_graph(model: TrainedModel, outputs: list[str]) -> "ModelProto":
     return graph_model
 
 
-def converted_network(model: TrainedModel, outputs: list[str]) -> "ModelProto":
-    """Converts the network with tf2onnx, which chooses the names of the outputs."""
-    import tensorflow as tf
-    import tf2onnx
-
-    from mtl_cli.network.serving import Scorer
-
-    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-    score = Scorer(model.network, model.config)
-    tensors = model.network.predictions.inputs
-    encoded_names = [tensor.name for tensor in tensors]
-
-    def predictions(*inputs: Any) -> list[Any]:
-        *encoded, is_accepted = inputs
-        columns = score(dict(zip(encoded_names, encoded, strict=True)), is_accepted)
-        return [columns[name] for name in outputs]
-
-    specs = [
-        tf.TensorSpec(tensor.shape, tensor.dtype, name=tensor.name)
-        for tensor in tensors
-    ]
-    specs.append(tf.TensorSpec([None], tf.bool, name=IS_ACCEPTED))
-    function = tf.function(predictions, autograph=False)
-    converted: ModelProto
-    converted, _ = tf2onnx.convert.from_function(
-        function,
-        specs,
-        opset=TF2ONNX_OPSET,
-        custom_op_handlers={"Expm1": (convert_expm1, [])},
-    )
-    check_operations(converted)
-    return converted
-
-
 def name_outputs(graph_model: "ModelProto", names: list[str]) -> None:
     """Gives the outputs of a graph these names, in order."""
     from onnx import helper
@@ -219,37 +181,3 @@ def name_outputs(graph_model: "ModelProto", names: list[str]) -> None:
     for name, output in zip(names, graph.output, strict=True):
         graph.node.append(helper.make_node("Identity", [output.name], [name]))
         output.name = name
-
-
-def convert_expm1(context: Any, node: Any, name: str, arguments: Any) -> None:
-    """Writes TensorFlow's `Expm1`, exp(x) - 1, which tf2onnx does not know."""
-    import numpy as np
-
-    shape, dtype = context.get_shape(node.output[0]), context.get_dtype(node.output[0])
-    context.remove_node(name)
-    exp = context.make_node("Exp", node.input)
-    one = context.make_const(f"{name}_one", np.float32(1))
-    context.make_node(
-        "Sub",
-        [exp.output[0], one.output[0]],
-        name=name,
-        outputs=node.output,
-        shapes=[shape],
-        dtypes=[dtype],
-    )
-
-
-def check_operations(converted: "ModelProto") -> None:
-    """Raises a `ConfigError` if tf2onnx left operations that ONNX does not have."""
-    from onnx import defs
-
-    unknown = {
-        node.op_type
-        for node in converted.graph.node
-        if not defs.has(node.op_type, node.domain)
-    }
-    if unknown:
-        raise ConfigError(
-            "--format onnx: ONNX does not have these operations of the network: "
-            f"{comma_list(sorted(unknown))}; take --format saved_model"
-        )

@@ -1,0 +1,83 @@
+"""Converts a network to an ONNX graph with tf2onnx, and fills the gaps of tf2onnx."""
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from mtl_cli.core.errors import ConfigError, comma_list
+from mtl_cli.network.trained_model import TrainedModel
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+# An additional input of the network's graph: whether the encoding graph accepts each
+# row. The predictions of a row that is not accepted are NaN; see `GraphOps.require`.
+IS_ACCEPTED = "is_accepted"
+TF2ONNX_OPSET = 18  # the highest version of the operations that tf2onnx writes
+
+
+def converted_network(model: TrainedModel, outputs: list[str]) -> "ModelProto":
+    """Converts the network with tf2onnx, which chooses the names of the outputs."""
+    import tensorflow as tf
+    import tf2onnx
+
+    from mtl_cli.network.serving import Scorer
+
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    score = Scorer(model.network, model.config)
+    tensors = model.network.predictions.inputs
+    encoded_names = [tensor.name for tensor in tensors]
+
+    def predictions(*inputs: Any) -> list[Any]:
+        *encoded, is_accepted = inputs
+        columns = score(dict(zip(encoded_names, encoded, strict=True)), is_accepted)
+        return [columns[name] for name in outputs]
+
+    specs = [
+        tf.TensorSpec(tensor.shape, tensor.dtype, name=tensor.name)
+        for tensor in tensors
+    ]
+    specs.append(tf.TensorSpec([None], tf.bool, name=IS_ACCEPTED))
+    function = tf.function(predictions, autograph=False)
+    converted: ModelProto
+    converted, _ = tf2onnx.convert.from_function(
+        function,
+        specs,
+        opset=TF2ONNX_OPSET,
+        custom_op_handlers={"Expm1": (convert_expm1, [])},
+    )
+    check_operations(converted)
+    return converted
+
+
+def convert_expm1(context: Any, node: Any, name: str, arguments: Any) -> None:
+    """Writes TensorFlow's `Expm1`, exp(x) - 1, which tf2onnx does not know."""
+    import numpy as np
+
+    shape, dtype = context.get_shape(node.output[0]), context.get_dtype(node.output[0])
+    context.remove_node(name)
+    exp = context.make_node("Exp", node.input)
+    one = context.make_const(f"{name}_one", np.float32(1))
+    context.make_node(
+        "Sub",
+        [exp.output[0], one.output[0]],
+        name=name,
+        outputs=node.output,
+        shapes=[shape],
+        dtypes=[dtype],
+    )
+
+
+def check_operations(converted: "ModelProto") -> None:
+    """Raises a `ConfigError` if tf2onnx left operations that ONNX does not have."""
+    from onnx import defs
+
+    unknown = {
+        node.op_type
+        for node in converted.graph.node
+        if not defs.has(node.op_type, node.domain)
+    }
+    if unknown:
+        raise ConfigError(
+            "--format onnx: ONNX does not have these operations of the network: "
+            f"{comma_list(sorted(unknown))}; take --format saved_model"
+        )
