@@ -2,7 +2,7 @@
 
 Each rule is a function that returns a proposal, or None if the rule does not apply.
 `propose_column` tries the rules in a fixed order. The rules for text and lists are in
-`text_rules`.
+`convertible_text` and `text_rules`.
 """
 
 import numpy as np
@@ -16,6 +16,7 @@ from mtl_cli.init.column_proposal import (
     propose_numbers,
 )
 from mtl_cli.init.column_summary import first_and_last_time, shorten
+from mtl_cli.init.convertible_text import convertible_text
 from mtl_cli.init.name_hints import (
     BIRTH_WORDS,
     PROPENSITY_WORDS,
@@ -26,7 +27,7 @@ from mtl_cli.init.name_hints import (
     suggests_id,
     suggests_request,
 )
-from mtl_cli.init.text_rules import convertible_text, list_column, text_column
+from mtl_cli.init.text_rules import list_column, text_column
 
 # Ids of requests occur in fewer rows than this number on average; ids of users and
 # items occur in more rows.
