@@ -167,15 +167,37 @@ def batch_statistics(
     # known scenario, because the row has the weight 0 in all other scenarios.
     centred = x - scenario_weights @ mean
     variance = row_shares @ ops.square(centred)
-    # A row of an unknown scenario was centred by the mean of all scenarios' means. The
-    # variance of scenario s needs the row's distance to the mean of s. This distance is
-    # centred + gap_s, so the square of the row grows by 2 gap_s centred + gap_s^2.
-    gap = ops.mean(mean, axis=0) - mean  # (scenarios, units)
     is_unknown = ops.max(scenario_weights, axis=1, keepdims=True) < 1
     unknown = ops.cast(is_unknown, x.dtype)  # (batch, 1)
+    return mean, correct_unknown_rows(variance, mean, centred, unknown, row_shares)
+
+
+def correct_unknown_rows(
+    variance: Tensor, mean: Tensor, centred: Tensor, unknown: Tensor, row_shares: Tensor
+) -> Tensor:
+    """Corrects variances in which rows of unknown scenarios have a wrong centre.
+
+    Such a row is centred by the mean of all scenarios' means. The variance of scenario
+    s needs the row's distance to the mean of s. This distance is centred + gap_s, so
+    the square of the row must grow by 2 gap_s centred + gap_s^2.
+
+    For example, two scenarios have the means 1 and 3, and the row x = 2.5 has an
+    unknown scenario. The row is centred by 2, so centred = 0.5, and gap = (1, -1). The
+    squared distances to the means are 0.25 + 1 + 1 = 1.5^2 and 0.25 - 1 + 1 = 0.5^2.
+
+    Args:
+        variance: the variances to correct, `(scenarios, units)`.
+        mean: the means, `(scenarios, units)`.
+        centred: the centred rows, `(batch, units)`.
+        unknown: 1 for rows of unknown scenarios, else 0, `(batch, 1)`.
+        row_shares: the weight of each row in the means, `(scenarios, batch)`.
+
+    Returns: the corrected variances, `(scenarios, units)`.
+    """
+    gap = ops.mean(mean, axis=0) - mean  # (scenarios, units)
     variance += 2 * gap * (row_shares @ (unknown * centred))
     variance += ops.square(gap) * (row_shares @ unknown)
-    return mean, variance
+    return variance
 
 
 def update_average(average: Any, batch_value: Tensor, step: Tensor) -> Tensor:
