@@ -20,17 +20,15 @@ from mtl_cli.layers.members import EnsembleInputs
 from mtl_cli.layers.routing import SHARED
 from mtl_cli.network.feature_rows import FeatureRows, row_slices
 from mtl_cli.network.network import Block, Network
+from mtl_cli.network.owner_names import expert_names, network_owners, task_owner_name
 from mtl_cli.network.parallel_networks import (
     ALL,
     ALL_NETWORKS,
     Index,
     NetworkPiece,
-    expert_names,
     input_kernels,
-    network_owners,
     num_networks,
     pieces_of,
-    task_owner_name,
 )
 from mtl_cli.network.parts import parse_layer_name, part_of_layers
 

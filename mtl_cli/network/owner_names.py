@@ -1,0 +1,114 @@
+"""Names the owner of each network in a layer of several networks, such as `click 1`.
+
+A *network* is, for example, one expert, gate or tower, see `parallel_networks.py`. The
+*owner* of a network is usually the task that the network is for.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import keras
+
+from mtl_cli.layers import ParallelDense, ParallelMLP, Route, Routing
+from mtl_cli.layers.routing import SHARED
+from mtl_cli.network.parallel_networks import num_networks
+
+# A layer whose name ends like this computes networks for each task. The networks of the
+# first task come first, then the networks of the second task, and so on.
+BOTTOMS = "bottoms"  # one network per task
+SPECIFIC_EXPERTS = "specific_experts"  # one or several networks per task
+
+
+def network_owners(
+    layer: keras.Layer, tasks: Sequence[str], own_tasks: Sequence[str]
+) -> list[str]:
+    """Returns a name for the owner of each network that a layer computes.
+
+    An owner with several networks in the layer gets a number for each: `click 1`,
+    `click 2`. A network without an owner has only a number, from 1.
+
+    Args:
+        layer: a layer of the sharing scheme or of the towers.
+        tasks: the names of all tasks, in the order of the network's outputs.
+        own_tasks: the tasks that the layer's name lists; empty if the name lists none.
+    """
+    if isinstance(layer, Routing):
+        return route_owners(layer, tasks)
+    num = num_networks(layer)
+    if own_tasks:
+        # A single network that serves several tasks gets the name of the first task.
+        num_per_task = num // len(own_tasks)
+        return numbered(own_tasks, num_per_task) if num_per_task else [own_tasks[0]]
+    stores_owners = isinstance(layer, ParallelDense | ParallelMLP)
+    if stores_owners and layer.owners is not None:
+        return stored_owners(layer.owners, tasks)
+    if layer.name.endswith(BOTTOMS):
+        return numbered(tasks, num // len(tasks))
+    if layer.name.endswith(SPECIFIC_EXPERTS):
+        # Experts have a number even if each task has only one.
+        per_task = range(1, num // len(tasks) + 1)
+        return [f"{task} {number}" for task in tasks for number in per_task]
+    return [str(number) for number in range(1, num + 1)]
+
+
+def route_owners(layer: Routing, tasks: Sequence[str]) -> list[str]:
+    """Returns a name for the owner of each gate in a layer of gates."""
+    owners = [
+        str(number) if route.owner is None else owner_name(route.owner, tasks)
+        for number, route in enumerate(layer.routes, 1)
+    ]
+    return numbered(owners, layer.networks_per_route)
+
+
+def stored_owners(owners: Sequence[int | str], tasks: Sequence[str]) -> list[str]:
+    """Returns names for the owners that a layer stores, one owner per network.
+
+    The networks of an owner need not be neighbours: `click 1`, `buy 1`, `click 2`.
+    """
+    counts: Counter[str] = Counter()
+    names = []
+    for owner in owners:
+        name = owner_name(owner, tasks)
+        counts[name] += 1
+        names.append(f"{name} {counts[name]}")
+    return names
+
+
+def expert_names(route: Route, tasks: Sequence[str]) -> list[str]:
+    """Returns a name for each expert that a gate weighs.
+
+    A shared expert is, for example, `expert 1`, and an expert of the gate's own task
+    `specific expert 1`. The name of any other expert holds the name of its owner:
+    `specific expert buy 1`.
+    """
+    names = []
+    for expert in route.experts:
+        if expert.owner == SHARED:
+            names.append(f"expert {expert.number}")
+            continue
+        is_own = expert.owner == route.owner
+        owner = "" if is_own else f"{owner_name(expert.owner, tasks)} "
+        names.append(f"specific expert {owner}{expert.number}")
+    return names
+
+
+def owner_name(owner: int | str, tasks: Sequence[str]) -> str:
+    """Returns the name of an owner: the name itself, or the task with this index."""
+    return owner if isinstance(owner, str) else task_owner_name(tasks[owner])
+
+
+def task_owner_name(task: str) -> str:
+    """Returns a task's name as an owner; it differs from the owner `SHARED`."""
+    return f"task {task}" if task == SHARED else task
+
+
+def numbered(owners: Sequence[str], per_owner: int) -> list[str]:
+    """Names networks by their owners; the networks of an owner are neighbours.
+
+    If each owner has one network, the network has the name of its owner. Otherwise the
+    names have numbers: `click 1`, `click 2`, `buy 1`, `buy 2`.
+    """
+    if per_owner == 1:
+        return list(owners)
+    numbers = range(1, per_owner + 1)
+    return [f"{owner} {number}" for owner in owners for number in numbers]
