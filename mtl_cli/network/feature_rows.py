@@ -3,6 +3,10 @@
 Two networks may have the features in different orders, or only some features in common.
 So `blocks.py` makes one block of the rows that belong to a feature in a kernel. The
 block can then be copied to the rows of the same feature in another network.
+
+For example, x holds the embedding of `user` with 2 columns, the embedding of `item`
+with 3 columns and the dense feature `price`. The deep network multiplies x by a kernel
+of 6 rows: rows 0 and 1 belong to `user`, rows 2 to 4 to `item`, and row 5 to `price`.
 """
 
 import itertools
