@@ -1,0 +1,149 @@
+"""Builds the network of a run, and sets the weights that do not start at random."""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mtl_cli.config.run_config import Config
+from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.run_folder import RunFolder
+from mtl_cli.data.load import Data
+from mtl_cli.network import pretrained
+from mtl_cli.runs import provenance
+from mtl_cli.runs.console import Console
+from mtl_cli.runs.earlier_run import EarlierRun
+from mtl_cli.training.checkpoint import Checkpoint
+
+if TYPE_CHECKING:  # these modules import TensorFlow
+    from mtl_cli.distributed.replicas import Replicas
+    from mtl_cli.network.network import Network
+
+# More parameters per training row than this cause a warning.
+MAX_PARAMETERS_PER_ROW = 1000
+
+
+class RunInputs(NamedTuple):
+    """What a run has before its network is built.
+
+    Attributes:
+        config: the checked configuration.
+        folder: the run folder, locked for this process.
+        console: prints to the terminal and to the log.
+        data: the encoded data.
+        vectors: {name of an embedding table: pretrained vectors}.
+        earlier: the run `start_from.run`; None without it.
+        checkpoint: the state to continue from; None to train from the beginning.
+    """
+
+    config: Config
+    folder: RunFolder
+    console: Console
+    data: Data
+    vectors: dict[str, pretrained.PretrainedVectors]
+    earlier: EarlierRun | None
+    checkpoint: Checkpoint | None
+
+    @property
+    def num_training_rows(self) -> int:
+        """The number of training rows."""
+        return self.data.splits["train"].num_rows
+
+
+def connect_and_build(
+    inputs: RunInputs,
+) -> "tuple[Replicas, Network, dict[str, Any]] | None":
+    """Connects the processes of a run, builds its network and writes its environment.
+
+    Returns: the processes, the network and the content of `environment.json`; None if
+        the chief has finished the run already.
+    """
+    from mtl_cli.distributed.connect import connect
+    from mtl_cli.network.build import build
+
+    config, folder, console = inputs.config, inputs.folder, inputs.console
+    environment = provenance.environment(config, inputs.data.fingerprint)
+    if inputs.earlier is not None:
+        environment["start_from"] = inputs.earlier.lineage
+    replicas = connect(config.trainer.strategy, folder.path, environment, console.warn)
+    if replicas is None:
+        return None
+    network = build(config, inputs.data.features.layout, inputs.data.labels)
+    length = config.trainer.length(inputs.num_training_rows)
+    environment |= {
+        "processes": replicas.size,
+        "parameters": network.logits.count_params(),
+        "length": length._asdict(),
+    }
+    if inputs.checkpoint is not None:
+        warn_of_changes(inputs.checkpoint.values["environment"], environment, console)
+    folder.write_json("environment.json", environment)
+    return replicas, network, environment
+
+
+def warn_of_changes(old: dict[str, Any], new: dict[str, Any], console: Console) -> None:
+    """Warns of each change since a checkpoint that may change the results of the run.
+
+    Args:
+        old: the environment of the process that wrote the checkpoint.
+        new: the environment of this process.
+        console: prints the warnings.
+
+    Raises:
+        ConfigError: if the data has changed.
+    """
+    if old.get("data_hash") != new["data_hash"]:
+        raise ConfigError(
+            "dataset: the data has changed since the run was interrupted; name another "
+            "folder in hydra.run.dir, or remove the run's folder"
+        )
+    for change in provenance.change_messages(old, new):
+        console.warn(
+            f"{change}: without the interruption, the run might give other numbers"
+        )
+
+
+def write_first_weights(inputs: RunInputs, network: "Network") -> "Network":
+    """Sets the weights of a new network that do not start at random values.
+
+    These are the biases of the towers if `trainer.initial_bias` is `labels`, the
+    pretrained vectors, and the weights of the earlier run.
+
+    Returns: the network, with the optimizer's state of the earlier run if there is one.
+    """
+    from mtl_cli.network.initial_bias import set_initial_biases
+
+    config, data, earlier = inputs.config, inputs.data, inputs.earlier
+    if config.trainer.initial_bias == "labels":
+        set_initial_biases(network, config, data.splits["train"])
+    pretrained.write_into_tables(network, config, data.features, inputs.vectors)
+    if earlier is None:
+        return network
+    from mtl_cli.runs.earlier_weights import start_from
+
+    return start_from(
+        network, config, inputs.folder, inputs.console, data.features, earlier
+    )
+
+
+def print_size(inputs: RunInputs, environment: dict[str, Any]) -> None:
+    """Prints the size of a network, and warns if it is too large for its training rows.
+
+    `environment` is the content of `environment.json`.
+    """
+    config, console = inputs.config, inputs.console
+    num_parameters: int = environment["parameters"]
+    batch_size = environment["length"]["batch_size"]
+    console.print_line(
+        f"{config.model.name} on {config.encoder.name}: {num_parameters:,} parameters, "
+        f"batches of {batch_size} rows, tasks {', '.join(config.chosen_tasks)}"
+    )
+    if warning := size_warning(num_parameters, inputs.num_training_rows):
+        console.warn(warning)
+
+
+def size_warning(num_parameters: int, num_rows: int) -> str:
+    """Returns a warning if a network has far more parameters than training rows."""
+    if num_parameters <= MAX_PARAMETERS_PER_ROW * num_rows:
+        return ""
+    return (
+        f"{num_parameters:,} parameters for {num_rows:,} training rows: the network "
+        "can learn the rows by heart; choose smaller sizes in model and encoder"
+    )
