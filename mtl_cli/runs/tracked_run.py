@@ -14,9 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from mtl_cli.core.errors import ConfigError, MtlError, first_line
-from mtl_cli.core.paths import shortest
 from mtl_cli.metrics.score_dict import Scores
 from mtl_cli.runs.tracker_events import Event, Outcome, last_epoch_sent, send
+from mtl_cli.runs.tracker_warnings import (
+    error_warning,
+    missing_warning,
+    where_values_are,
+)
 from mtl_cli.trackers.base import Tracker, flat_numbers
 
 RETRY_SECONDS = 2  # the pause before a call is repeated
@@ -112,8 +116,13 @@ class TrackedRun:
         num_missing = self.num_refused + num_unsent
         if num_missing or lacks_end:
             reason = self.reason or reason_without_error(is_interrupted)
-            has_failed = scores is None
-            self.warn_of_missing(num_missing, lacks_end, reason, has_failed)
+            name, has_failed = self.tracker.name, scores is None
+            self.warn(
+                missing_warning(name, num_missing, lacks_end, reason)
+                + where_values_are(
+                    self.folder, num_missing, self.num_refused, has_failed
+                )
+            )
 
     def wait_until_sent(self) -> None:
         """Waits until all events are sent or refused, or the time is over."""
@@ -154,7 +163,9 @@ class TrackedRun:
                 self.note_outcome(event, outcome, error)
                 self.lock.notify_all()
             if is_first_error and not event.must_succeed:
-                self.warn_of_error(outcome)
+                # If the warning cannot be printed, this thread must go on nevertheless.
+                with contextlib.suppress(MtlError, OSError, SystemExit):
+                    self.warn(error_warning(self.tracker.name, self.reason, outcome))
             if outcome is Outcome.AWAY:
                 with self.lock:
                     self.lock.wait_for(lambda: not self.is_open, RETRY_SECONDS)
@@ -180,37 +191,6 @@ class TrackedRun:
             self.is_end_refused = event.is_end
         if outcome is not Outcome.AWAY:
             self.events.popleft()
-
-    def warn_of_error(self, outcome: Outcome) -> None:
-        """Prints a warning about the first error, and says what the error changes."""
-        effect = "but some values are missing in the tracker"
-        if outcome is Outcome.AWAY:
-            effect = "and the missing values are sent when the tracker answers"
-        text = f"tracker: {self.tracker.name}: {self.reason}; training goes on"
-        # If the warning cannot be printed, this thread must go on nevertheless.
-        with contextlib.suppress(MtlError, OSError, SystemExit):
-            self.warn(f"{text}, {effect}")
-
-    def warn_of_missing(
-        self, num_missing: int, lacks_end: bool, reason: str, has_failed: bool
-    ) -> None:
-        """Prints a warning about the values that the tracker lacks at the end of a run.
-
-        The warning says in which files of the run folder the values are.
-        """
-        missing = [f"{num_missing:,} values"] if num_missing else []
-        missing += ["the end of the run"] if lacks_end else []
-        text = f"tracker: {self.tracker.name} lacks {' and '.join(missing)}: {reason}"
-        folder = shortest(self.folder)
-        if not has_failed:
-            text += f"; {folder} holds all values in history.csv and metrics.json"
-        elif num_missing:
-            text += f"; {folder} holds all values in history.csv"
-            # A resumed run sends the epochs after the last epoch that was sent. So an
-            # earlier epoch that was refused is not sent again.
-            if not self.num_refused:
-                text += ", and the resumed run sends the missing values"
-        self.warn(text)
 
 
 def reason_without_error(is_interrupted: bool) -> str:
