@@ -130,7 +130,7 @@ def gate_table(configuration: Configuration) -> dict[str, object] | None:
 
     The table shows the gates of one run: among the runs with a valid `gates.json`, the
     run with the lowest seed. The warning says in how many seeds experts are dead or
-    gates polarised, see `scoring.gate_usage`.
+    gates polarised, see `scoring.gate_records`.
 
     Returns: the variables of the template; None if no run has a valid `gates.json`.
     """

@@ -11,7 +11,7 @@ from mtl_cli.runs.diagnosis import Diagnosis
 from mtl_cli.runs.epoch_rows import epoch_row, learning_curves
 from mtl_cli.runs.text_tables import Cells
 from mtl_cli.runs.trained_run import TrainedRun
-from mtl_cli.scoring.gate_usage import GateUsage
+from mtl_cli.scoring.gate_records import GateUsage
 from mtl_cli.scoring.scored_rows import ScoredRows, scored_rows
 
 

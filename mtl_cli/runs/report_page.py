@@ -19,8 +19,8 @@ from mtl_cli.runs.text_tables import (
     slice_text,
     task_table,
 )
+from mtl_cli.scoring.gate_records import GateUsage
 from mtl_cli.scoring.gate_rows import gate_rows, gate_tables, gate_warnings
-from mtl_cli.scoring.gate_usage import GateUsage
 from mtl_cli.scoring.scored_rows import metric_with_interval
 
 MAX_OPEN_TASKS = 4  # the plots of further tasks are folded

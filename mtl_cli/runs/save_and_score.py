@@ -12,9 +12,10 @@ from mtl_cli.runs.console import Console
 from mtl_cli.runs.diagnosis import diagnose
 from mtl_cli.runs.stage_timer import StageTimer
 from mtl_cli.runs.trained_run import TrainedRun
+from mtl_cli.scoring.gate_records import GateUsage
 from mtl_cli.scoring.gate_rows import gate_warnings
 from mtl_cli.scoring.gate_slices import most_explaining_slices, usage_by_slice
-from mtl_cli.scoring.gate_usage import GateUsage, summarize_gates
+from mtl_cli.scoring.gate_usage import summarize_gates
 from mtl_cli.scoring.gate_weights import measure_gate_weights
 from mtl_cli.scoring.sample import sample_of
 from mtl_cli.scoring.scores import main_split, score_outputs

@@ -3,7 +3,7 @@
 A gate weighs experts. An expert is *dead* if all gates that weigh it give it hardly any
 weight. A gate is *polarised* if it gives one expert nearly all weight.
 
-The functions take the content of a `gates.json`, see `gate_usage.GateUsage`:
+The functions take the content of a `gates.json`, see `gate_records.GateUsage`:
 
     {"gates": [{"level": "level_1", "task": "click", "polarised": None,
                 "weights": {"shared 1": 0.33, "shared 2": 0.67}, ...}, ...],

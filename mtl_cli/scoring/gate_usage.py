@@ -1,91 +1,24 @@
 """Summarizes how much weight the gates of a trained network give to their experts.
 
-The *place* of a gate is its position in the network, such as the level of a PLE. Gates
-at the same place can weigh the same experts. An expert is *unused* by a gate if the
-gate gives the expert hardly any weight. An expert is *dead* if all gates of its place
-leave it unused: a dead expert hardly affects any prediction. A gate is *polarised* if
-it gives one expert nearly all weight.
-
-In this package, a gate is any layer that weighs something, and an expert is what the
-layer weighs, see `layers.routing.Routing`. For example, a feature gate weighs features.
+See `gate_records.py` for the words place, unused, dead and polarised.
 """
 
 import re
-from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mtl_cli.data.table import Array
+from mtl_cli.scoring.gate_records import (
+    POLARISED_WEIGHT,
+    UNUSED_FRACTION,
+    GateSummary,
+    GateUsage,
+)
 from mtl_cli.scoring.gate_weights import GateWeights
 
 if TYPE_CHECKING:
     from mtl_cli.layers import Expert, Routing
-
-# If a gate treats its n experts alike, each has the mean weight 1 / n. The gate does
-# not use an expert whose mean weight is below this fraction of 1 / n.
-UNUSED_FRACTION = 0.05
-# A gate is polarised if the mean weight of one expert is above this weight.
-POLARISED_WEIGHT = 0.95
-
-
-class GateSummary(TypedDict):
-    """How one gate weighs its experts.
-
-    The weights of most gates sum to 1 in each row. The weights of other gates are
-    factors of any sum. Gates that give factors have no entropies and are never
-    polarised.
-
-    Attributes:
-        level: the name of the gate's place. A name has up to three parts: the level or
-            layer, the kind of the gate, and the gate's owner if the owner is not a
-            task. Examples: `level_1`, `level_1 self`, `layer_2`, `personal`. The name
-            is "" if it has none of these parts, as in MMoE.
-        task: the task of the gate; None if the gate serves several tasks.
-        rows: the number of rows over which the means are taken: the sampled rows that
-            count for the task, or all sampled rows if `task` is None. Without rows,
-            `weights` is empty, and the entropies are absent.
-        weights: {expert: mean weight}.
-        entropy_of_mean: the entropy of the mean weights, from 0 (all weight on one
-            expert) to 1 (all experts have equal weights).
-        mean_entropy: the entropy of each row's weights, from 0 to 1, averaged over the
-            rows. The mean entropy is far below `entropy_of_mean` if each row uses few
-            experts, but different rows use different experts.
-        unused: the experts that the gate does not use. Of n experts, these are the
-            experts with a mean weight below `UNUSED_FRACTION` / n. If the weights are
-            factors, these are the experts with a mean weight of 0.
-        polarised: the expert whose mean weight is above `POLARISED_WEIGHT`;
-            None if there is none.
-        not_trained: the experts that the gate weighs, but does not train, because a
-            stop-gradient lies between gate and expert. Absent if there is none.
-    """
-
-    level: str
-    task: str | None
-    rows: int
-    weights: dict[str, float]
-    entropy_of_mean: NotRequired[float]
-    mean_entropy: NotRequired[float]
-    unused: list[str]
-    polarised: str | None
-    not_trained: NotRequired[list[str]]
-
-
-class GateUsage(TypedDict):
-    """How gates weigh their experts. `gates.json` adds the name of the split.
-
-    Attributes:
-        rows: the number of sampled rows. All sampled rows passed through all gates.
-        gates: the summary of each gate.
-        dead: the dead experts, each as `PLACE EXPERT`, such as `level_1 shared 2`.
-        slices: the usage by slice of the sampled rows, see `usage_by_slice`. The dict
-            of a slice has the keys `column` and `slice`, and the keys `rows`, `gates`
-            and `dead` for the rows of the slice.
-    """
-
-    rows: int
-    gates: list[GateSummary]
-    dead: list[str]
-    slices: NotRequired[list[dict[str, Any]]]
 
 
 def summarize_gates(gate_weights: GateWeights) -> GateUsage:

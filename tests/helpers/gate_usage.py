@@ -3,7 +3,8 @@
 from mtl_cli.config.run_config import Config
 from mtl_cli.data.table import Table
 from mtl_cli.network.network import Network
-from mtl_cli.scoring.gate_usage import GateUsage, summarize_gates
+from mtl_cli.scoring.gate_records import GateUsage
+from mtl_cli.scoring.gate_usage import summarize_gates
 from mtl_cli.scoring.gate_weights import measure_gate_weights
 
 
