@@ -17,10 +17,10 @@ from mtl_cli.scoring import importance as module
 from mtl_cli.scoring.feature_groups import FeatureGroup
 from mtl_cli.scoring.importance import (
     features_by_use,
-    importance_record,
     permutation_importance,
     shuffle_features,
 )
+from mtl_cli.scoring.importance_records import importance_record
 
 DENSE = {"kind": "dense", "transform": "none"}
 FEATURES: dict[str, Any] = {

@@ -1,0 +1,73 @@
+"""The records of a permutation importance: intervals, and which output uses what."""
+
+from typing import Any
+
+import numpy as np
+
+from mtl_cli.data.table import Array
+from mtl_cli.scoring.feature_groups import NAME_SEPARATOR, FeatureGroup
+from mtl_cli.statistics.significance import quantile
+
+
+def importance_record(
+    output: str, names: list[str], group: FeatureGroup, drops: Array
+) -> dict[str, Any]:
+    """Returns the importance of features for an output, with a 95 % interval.
+
+    If the output does not use the features, the original order of the values is as good
+    as any shuffled order. Therefore the original score and the n shuffled scores have
+    the same variance s^2. The importance is the original score minus the mean of the
+    shuffled scores, so the variance of the importance is s^2 (1 + 1/n), and the
+    interval contains 0 in 95 % of all evaluations.
+
+    Returns: a dict with these keys:
+        `features`: the names of the shuffled features, as one text.
+        `group`: the name of the group if only one of its several features was shuffled,
+            else None.
+        `task`: the name of the output.
+        `importance`: the mean drop.
+        `low`: the lower end of the interval.
+        `high`: the upper end of the interval.
+        `drops`: see `importance.score_drops`.
+    """
+    is_part_of_group = len(names) < len(group.features)
+    mean = float(np.mean(drops))
+    n = len(drops)
+    standard_deviation = np.std(drops, ddof=1)  # s
+    standard_error = standard_deviation * np.sqrt(1 + 1 / n)  # of the importance
+    half_width = float(quantile(n - 1) * standard_error)
+    return {
+        "features": NAME_SEPARATOR.join(names),
+        "group": group.name if is_part_of_group else None,
+        "task": output,
+        "importance": mean,
+        "low": mean - half_width,
+        "high": mean + half_width,
+        "drops": drops.tolist(),
+    }
+
+
+def features_by_use(records: list[dict[str, Any]]) -> dict[str, Any]:
+    """Finds the features that only one output uses, and the features that none uses.
+
+    An output uses a feature if the interval of the importance lies above 0. A group of
+    several features counts as one feature. See `importance_record` for the records.
+
+    Returns: a dict with these keys:
+        `only_one_task`: {feature: the only output that uses the feature}; empty if
+            there is only one output.
+        `without_effect`: the features that no output uses.
+    """
+    users_by_feature: dict[str, list[str]] = {}
+    for record in records:
+        # A feature of a larger group that was shuffled alone does not count.
+        if record["group"] is None:
+            users = users_by_feature.setdefault(record["features"], [])
+            if record["low"] > 0:
+                users.append(record["task"])
+    only_one = {name: x[0] for name, x in users_by_feature.items() if len(x) == 1}
+    num_outputs = len({record["task"] for record in records})
+    return {
+        "only_one_task": only_one if num_outputs > 1 else {},
+        "without_effect": [name for name, x in users_by_feature.items() if not x],
+    }
