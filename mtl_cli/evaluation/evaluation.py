@@ -1,5 +1,6 @@
 """Shows an evaluation to Python users: as pandas tables, a plot, a notebook's cell."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -71,11 +72,13 @@ class Evaluation(EvaluationResults):
         return notebook(self)
 
 
-def frame(records: list[dict[str, Any]], columns: list[str]) -> "pd.DataFrame":
+def frame(records: Sequence[Mapping[str, Any]], columns: list[str]) -> "pd.DataFrame":
     """Returns records as a table. Without records, it has `columns` and no rows.
 
     A dict within a record, such as `metrics`, becomes columns such as `metrics.auc`.
     """
     import pandas as pd
 
-    return pd.json_normalize(records) if records else pd.DataFrame(columns=columns)
+    if not records:
+        return pd.DataFrame(columns=columns)
+    return pd.json_normalize([dict(record) for record in records])

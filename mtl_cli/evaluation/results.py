@@ -1,6 +1,7 @@
 """The results of an evaluation as JSON values, and the checks of `--fail-if`."""
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +22,7 @@ class EvaluationResults:
         tasks: the metrics and the weakest slice of each output, see
             `task_results.task_results`.
         slice_records: the metrics of slices, one dict per column, slice and output, see
-            `score_slice`.
+            `SliceRecord`.
         drift_records: the drift, one dict per feature, and per output or class, see
             `FeatureCounts.drift` and `prediction_record`.
         importances: the importance of features, see `permutation_importance`; {} if it
@@ -34,7 +35,7 @@ class EvaluationResults:
     table_name: str
     rows: int
     tasks: dict[str, dict[str, Any]]
-    slice_records: list[dict[str, Any]] = field(default_factory=list)
+    slice_records: Sequence[Mapping[str, Any]] = field(default_factory=list)
     drift_records: list[dict[str, Any]] = field(default_factory=list)
     importances: dict[str, Any] = field(default_factory=dict)
     gates: dict[str, Any] = field(default_factory=dict)

@@ -6,6 +6,7 @@ not tested have the rank None. A record holds the scores of one slice for one ta
 `EvaluationResults.slice_records`.
 """
 
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -48,7 +49,7 @@ def slice_sections(
     With `shorten`, if the tables of all slices have more than `MAX_SLICE_ROWS` rows
     together, the sections name only the weakest slices.
     """
-    records_by_column: dict[str, list[dict[str, Any]]] = {}
+    records_by_column: dict[str, list[Mapping[str, Any]]] = {}
     for record in evaluation.slice_records:
         records_by_column.setdefault(record["column"], []).append(record)
     sections = [
@@ -65,7 +66,7 @@ def slice_sections(
 
 
 def weakest_slices_section(
-    evaluation: EvaluationResults, column: str, records: list[dict[str, Any]]
+    evaluation: EvaluationResults, column: str, records: Sequence[Mapping[str, Any]]
 ) -> Section:
     """Returns the weakest slices by a column: a table with one row per task.
 
@@ -91,7 +92,7 @@ def weakest_slices_section(
 
 
 def weakest_slices_row(
-    evaluation: EvaluationResults, task: str, tested: list[dict[str, Any]]
+    evaluation: EvaluationResults, task: str, tested: Sequence[Mapping[str, Any]]
 ) -> list[str]:
     """Returns a task's row in the table of the weakest slices.
 
@@ -113,7 +114,7 @@ def weakest_slices_row(
 
 
 def all_slices_section(
-    evaluation: EvaluationResults, column: str, records: list[dict[str, Any]]
+    evaluation: EvaluationResults, column: str, records: Sequence[Mapping[str, Any]]
 ) -> Section:
     """Returns the scores of all tasks on each slice by a column.
 
@@ -168,7 +169,7 @@ def feature_notes(evaluation: EvaluationResults, column: str) -> list[str]:
     ]
 
 
-def slice_cells(record: dict[str, Any], with_ratio: bool) -> list[str]:
+def slice_cells(record: Mapping[str, Any], with_ratio: bool) -> list[str]:
     """Returns a task's metric, rows and positives on a slice.
 
     With `with_ratio`, the ratio predicted/actual stands behind the metric.

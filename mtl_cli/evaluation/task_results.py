@@ -11,13 +11,14 @@ from mtl_cli.scoring.scored_rows import (
     value_with_interval,
 )
 from mtl_cli.scoring.scores import score_outputs
+from mtl_cli.scoring.slice_scores import SliceRecord
 from mtl_cli.statistics.sampling_error import bootstrap_error
 
 
 def task_results(
     rows: EvaluatedRows,
     rows_of_outputs: list[ScoredRows],
-    weakest_first: dict[str, list[dict[str, Any]]],
+    weakest_first: dict[str, list[SliceRecord]],
 ) -> dict[str, dict[str, Any]]:
     """Returns the results of each output on all rows.
 

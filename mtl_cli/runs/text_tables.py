@@ -1,6 +1,6 @@
 """Makes tables as text: of scores, of tested slices, of tasks and of features."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mtl_cli.data.report import Report
@@ -83,7 +83,7 @@ def tables_by_metrics(rows: Iterable[tuple[str, dict[str, str], Score]]) -> list
     return list(tables.values())
 
 
-def slice_table(title: str, records: list[dict[str, Any]]) -> Cells:
+def slice_table(title: str, records: Sequence[Mapping[str, Any]]) -> Cells:
     """Returns a header with a task's title, and one row per record of a slice.
 
     There must be at least one record.
@@ -104,7 +104,7 @@ def slice_table(title: str, records: list[dict[str, Any]]) -> Cells:
     return cells
 
 
-def slice_text(record: dict[str, Any], num_slices: int) -> str:
+def slice_text(record: Mapping[str, Any], num_slices: int) -> str:
     """Describes a tested slice, one of `num_slices` of its task, in one line.
 
     The line names the slice, its metric with the interval, the metric of all other
@@ -178,7 +178,7 @@ def format_share(value: float | None) -> str:
     return "-" if value is None else f"{value:.1%}"
 
 
-def text_with_interval(metric: dict[str, Any]) -> str:
+def text_with_interval(metric: Mapping[str, Any]) -> str:
     """Returns `0.9167 ±0.0046`: a value and half the width of its 95 % interval.
 
     The ends `low` and `high` are None if there is no interval.

@@ -1,7 +1,7 @@
 """Scores outputs on each slice of a table, and finds their weakest slices."""
 
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 
@@ -18,6 +18,47 @@ MIN_OF_CLASS = 20
 SMALL_FRACTION = 0.2
 # The entries of `ScoredRows.calibration` in a slice's record.
 CALIBRATION_KEYS = ("predicted", "actual", "ratio", "error")
+
+
+class SliceRecord(TypedDict):
+    """The scores of one output on one slice, as JSON values; None if unknown.
+
+    Attributes:
+        column: the column of the slices.
+        slice: the name of the slice.
+        task: the name of the output.
+        metric: the name of the main metric.
+        rows: the number of scored rows.
+        positives: the number of rows with label 1.
+        value: the main metric; its 95 % interval goes from `low` to `high`.
+        rest, difference, p: see `SliceTest`.
+        p_corrected, surely_weaker, rank: see `Verdict`.
+        predicted, actual, ratio, error: see `ScoredRows.calibration`.
+        why: the reasons why metrics are undefined, as one text.
+        metrics: {metric of the task: value}.
+    """
+
+    column: str
+    slice: str
+    task: str
+    metric: str
+    rows: int
+    positives: int | None
+    value: float | None
+    low: float | None
+    high: float | None
+    rest: float | None
+    difference: float | None
+    p: float | None
+    p_corrected: float | None
+    surely_weaker: bool | None
+    rank: int | None
+    predicted: float | None
+    actual: float | None
+    ratio: float | None
+    error: float | None
+    why: str
+    metrics: dict[str, float | None]
 
 
 class SliceTest(NamedTuple):
@@ -53,7 +94,7 @@ class Verdict(NamedTuple):
 
 def score_slices(
     outputs: list[ScoredRows], slices_by_column: list[Slices]
-) -> tuple[list[dict[str, Any]], dict[str, list[dict[str, Any]]]]:
+) -> tuple[list[SliceRecord], dict[str, list[SliceRecord]]]:
     """Scores each output on each slice, and ranks the tested slices of each output.
 
     The main metric on a slice is tested against the main metric on all other rows, if
@@ -72,9 +113,7 @@ def score_slices(
     return records, tested_by_output
 
 
-def score_output(
-    rows: ScoredRows, slices_by_column: list[Slices]
-) -> list[dict[str, Any]]:
+def score_output(rows: ScoredRows, slices_by_column: list[Slices]) -> list[SliceRecord]:
     """Scores one output on each slice, and judges the slices.
 
     Returns: one record per slice, see `score_slice`.
@@ -92,7 +131,7 @@ def score_output(
     verdicts = judge_slices(tests, rows.main_direction)
     for record, verdict in zip(records, verdicts, strict=True):
         if verdict is not None:
-            record |= verdict._asdict()
+            record["p_corrected"], record["surely_weaker"], record["rank"] = verdict
     return records
 
 
@@ -101,7 +140,7 @@ def score_slice(
     slices: Slices,
     slice_index: int,
     error_on_all: SamplingError | None,
-) -> tuple[dict[str, Any], SliceTest | None]:
+) -> tuple[SliceRecord, SliceTest | None]:
     """Scores an output on one slice, and tests the slice against all other rows.
 
     Args:
@@ -111,23 +150,8 @@ def score_slice(
         error_on_all: the sampling error of the main metric on `rows`, if a bootstrap is
             needed to estimate it.
 
-    Returns: the record, and the test; None if the slice is not tested. The record is a
-        dict of JSON values with these keys; an unknown value is None:
-        `column`: the column of the slices.
-        `slice`: the name of the slice.
-        `task`: the name of the output.
-        `metric`: the name of the main metric.
-        `rows`: the number of scored rows.
-        `positives`: the number of rows with label 1.
-        `value`: the main metric.
-        `low`: the lower end of the 95 % interval of the main metric.
-        `high`: the upper end of the interval.
-        `rest`, `difference` and `p`: see `SliceTest`.
-        `p_corrected`, `surely_weaker` and `rank`: see `Verdict`; None, until the caller
-            fills them in.
-        `predicted`, `actual`, `ratio` and `error`: see `ScoredRows.calibration`.
-        `why`: the reasons why metrics are undefined, as one text.
-        `metrics`: {metric of the task: value}.
+    Returns: the record, and the test; None if the slice is not tested. In the record,
+        `p_corrected`, `surely_weaker` and `rank` are None: the caller sets them.
     """
     is_inside = slices.codes[rows.row_indices] == slice_index
     inside = rows.take(is_inside)
@@ -146,17 +170,27 @@ def score_slice(
     interval = value_with_interval(value, error)
     calibration = inside.calibration() or dict.fromkeys(CALIBRATION_KEYS)
     reasons = score.get("why", {})
-    record = {
+    rest, difference, p = (None, None, None) if test is None else test
+    record: SliceRecord = {
         "column": slices.column,
         "slice": slice_name,
         "task": rows.output.name,
         "metric": main_metric,
         "rows": score["rows"],
         "positives": score.get("positives"),
-        **{key: interval[key] for key in ("value", "low", "high")},
-        **(dict.fromkeys(SliceTest._fields) if test is None else test._asdict()),
-        **dict.fromkeys(Verdict._fields),
-        **{key: calibration[key] for key in CALIBRATION_KEYS},
+        "value": interval["value"],
+        "low": interval["low"],
+        "high": interval["high"],
+        "rest": rest,
+        "difference": difference,
+        "p": p,
+        "p_corrected": None,
+        "surely_weaker": None,
+        "rank": None,
+        "predicted": calibration["predicted"],
+        "actual": calibration["actual"],
+        "ratio": calibration["ratio"],
+        "error": calibration["error"],
         "why": "; ".join(f"{name}: {reason}" for name, reason in reasons.items()),
         "metrics": {name: score[name] for name in task_metrics if name in score},
     }
