@@ -20,6 +20,12 @@ from mtl_cli.core.errors import (
 )
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.sweep import job_processes
+from mtl_cli.sweep.storage_errors import (
+    LOCKED_DATABASE,
+    database_reason,
+    storage_advice,
+    storage_error_behind,
+)
 
 if TYPE_CHECKING:  # the search alone needs these packages
     import optuna
@@ -29,8 +35,6 @@ if TYPE_CHECKING:  # the search alone needs these packages
 # The module of the plugin; the `_target_` of the sweeper begins with it.
 OPTUNA_SWEEPER = "hydra_plugins.hydra_optuna_sweeper"
 MAX_ATTEMPTS = 4  # to make the tables of a database
-LOCKED_DATABASE = "database is locked"  # an error of SQLite
-MISSING_RECORD = "Record does not exist."  # in the errors of Optuna's storage
 
 # The storage of this process's search. Hydra's sweeper gets it from `opened_storage`.
 current_storage: "SearchStorage | None" = None
@@ -105,17 +109,6 @@ def adapt_optuna() -> None:
     cmaes_state.replace_pickle()
     optuna.logging.set_verbosity(logging.ERROR)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-
-
-def storage_advice(error: StorageError, url: str) -> str:
-    """Returns how the user can mend an error of a search's database."""
-    if LOCKED_DATABASE in str(error):
-        return (
-            "wait until the program that uses the file ends, or take another database"
-        )
-    if url.startswith("sqlite"):
-        return "correct the URL, or take another database"
-    return "correct the URL, or start the server"
 
 
 def continue_study(sweeper: DictConfig, study: "optuna.Study") -> bool:
@@ -235,13 +228,6 @@ def connect_to_study(config: DictConfig, url: str) -> "optuna.Study | None":
     )
 
 
-def database_reason(error: Exception) -> str:
-    """Returns the text of a database's own error, without the errors around it."""
-    cause = error.__cause__ or error
-    # SQLAlchemy's error holds the database's own error, with a shorter text.
-    return first_line(getattr(cause, "orig", cause))
-
-
 def opened_storage() -> "SearchStorage | None":
     """Returns the storage of this process's search; Hydra calls it for the sweeper."""
     return current_storage
@@ -253,35 +239,10 @@ def finish_jobs_if_storage_is_lost() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        storage_error = storage_error_behind(error)
+        if current_storage is None:
+            raise
+        storage_error = storage_error_behind(error, current_storage.name)
         if storage_error is None:
             raise
         job_processes.wait_for_jobs()
         raise storage_error from error
-
-
-def storage_error_behind(error: BaseException | None) -> StorageError | None:
-    """Returns the error of the database that has caused an error; None if none has.
-
-    Several errors may lie between the two. For example, the connection is lost while
-    the sweeper reports a trial's value. The sweeper then reports the trial as failed,
-    and Optuna raises an error about the value.
-    """
-    if current_storage is None:
-        return None
-    import sqlalchemy
-
-    from mtl_cli.sweep.cmaes_state import NEW_DATABASE
-    from mtl_cli.sweep.search_storage import KEY
-
-    while error is not None:
-        if isinstance(error, KeyError) and MISSING_RECORD in error.args:
-            return StorageError(
-                f"{KEY}: {current_storage.name}: a record is missing; {NEW_DATABASE}"
-            )
-        if isinstance(error, StorageError):
-            return StorageError(f"{error}; the same command resumes the search")
-        if isinstance(error, sqlalchemy.exc.SQLAlchemyError):
-            return StorageError(f"{KEY}: {current_storage.name}: {first_line(error)}")
-        error = error.__cause__ or error.__context__
-    return None

@@ -1,0 +1,53 @@
+"""Turns the errors of a search's database into one line, with advice for the user."""
+
+from mtl_cli.core.errors import StorageError, first_line
+
+LOCKED_DATABASE = "database is locked"  # an error of SQLite
+MISSING_RECORD = "Record does not exist."  # in the errors of Optuna's storage
+
+
+def database_reason(error: Exception) -> str:
+    """Returns the text of a database's own error, without the errors around it."""
+    cause = error.__cause__ or error
+    # SQLAlchemy's error holds the database's own error, with a shorter text.
+    return first_line(getattr(cause, "orig", cause))
+
+
+def storage_advice(error: StorageError, url: str) -> str:
+    """Returns how the user can mend an error of a search's database."""
+    if LOCKED_DATABASE in str(error):
+        return (
+            "wait until the program that uses the file ends, or take another database"
+        )
+    if url.startswith("sqlite"):
+        return "correct the URL, or take another database"
+    return "correct the URL, or start the server"
+
+
+def storage_error_behind(
+    error: BaseException | None, storage_name: str
+) -> StorageError | None:
+    """Returns the error of the database that has caused an error; None if none has.
+
+    Several errors may lie between the two. For example, the connection is lost while
+    the sweeper reports a trial's value. The sweeper then reports the trial as failed,
+    and Optuna raises an error about the value.
+
+    `storage_name` is the name of the storage in messages.
+    """
+    import sqlalchemy
+
+    from mtl_cli.sweep.cmaes_state import NEW_DATABASE
+    from mtl_cli.sweep.search_storage import KEY
+
+    while error is not None:
+        if isinstance(error, KeyError) and MISSING_RECORD in error.args:
+            return StorageError(
+                f"{KEY}: {storage_name}: a record is missing; {NEW_DATABASE}"
+            )
+        if isinstance(error, StorageError):
+            return StorageError(f"{error}; the same command resumes the search")
+        if isinstance(error, sqlalchemy.exc.SQLAlchemyError):
+            return StorageError(f"{KEY}: {storage_name}: {first_line(error)}")
+        error = error.__cause__ or error.__context__
+    return None
