@@ -4,6 +4,18 @@ Optuna keeps the state of its CMA-ES sampler as a pickle in the search's databas
 pickle can run any code when it is loaded. The database may come from someone else, as
 a file in the sweep's folder. Therefore the state is written as JSON, because JSON runs
 no code. A new state is made from the checked numbers in the JSON text.
+
+cmaes has no public form of a state. So all private attributes of an optimizer, those
+that `__getstate__` returns, are written and read, and a few are checked by name:
+
+- `_mean` and `_popsize` decide how large the arrays are; `_weights` limits `_popsize`.
+- `_bounds`, `_B` and `_D` are the attributes that may be None.
+- `_n_max_resampling` and `_g` could make the search endless or fail.
+- `_funhist_values` and `_funhist_term` are a buffer and its length, see
+  `written_history`.
+
+Another version of cmaes may have other attributes: then `make_optimizer` refuses the
+state.
 """
 
 import json
