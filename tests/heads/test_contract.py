@@ -21,7 +21,8 @@ from mtl_cli.core.option_classes import option_names
 from mtl_cli.data.table import Table
 from mtl_cli.network.build import build
 from mtl_cli.network.network import Network
-from mtl_cli.training.calibration import TowerRows, calibrate, fit
+from mtl_cli.training.calibration import calibrate
+from mtl_cli.training.calibration_fit import TowerRows, fit
 from mtl_cli.training.feed import MemoryFeed
 from mtl_cli.training.steps import Steps
 
