@@ -10,9 +10,9 @@ from mtl_cli.config.run_config import Config
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.network.network import Network
 from mtl_cli.training.balancer import Balancer
-from mtl_cli.training.feed import TensorTable
 from mtl_cli.training.lazy_tables import LazyTable
 from mtl_cli.training.losses import (
+    BatchShare,
     logits_of_sample,
     penalties_of_heads,
     sum_of_penalties,
@@ -52,21 +52,12 @@ class Gradients:
         self.num_processes = num_processes
 
     def compute(
-        self,
-        batch: TensorTable,
-        is_real: Tensor,
-        num_rows: Tensor,
-        total_weights: list[Tensor],
-        table_rows: list[Tensor],
-        positions: list[Tensor],
+        self, batch: BatchShare, table_rows: list[Tensor], positions: list[Tensor]
     ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
         """Computes this process's share of the losses and of the gradients.
 
         Args:
             batch: this process's share of the batch.
-            is_real: 0 for rows that fill up the last batch, 1 for all others, (batch,).
-            num_rows: number of rows in the whole batch that are trained on.
-            total_weights: the sum of each task's row weights over the whole batch.
             table_rows: the rows of each lazy table that the batch reads, without the
                 slots of the optimizer.
             positions: the position of each id's row among these rows, for each table.
@@ -80,10 +71,8 @@ class Gradients:
         reads_gradients = self.balancer.reads_gradients
         with tf.GradientTape(persistent=reads_gradients) as tape:
             tape.watch(table_rows)
-            logits = self._logits(batch.features, table_rows, positions)
-            losses, penalty = self._losses(
-                logits, batch, is_real, num_rows, total_weights
-            )
+            logits = self._logits(batch.rows.features, table_rows, positions)
+            losses, penalty = self._losses(logits, batch)
             weighted_losses = losses * (
                 self.task_weights * self.balancer.loss_weights()
             )
@@ -116,31 +105,25 @@ class Gradients:
         return logits
 
     def _losses(
-        self,
-        logits: dict[str, Tensor],
-        batch: TensorTable,
-        is_real: Tensor,
-        num_rows: Tensor,
-        total_weights: list[Tensor],
+        self, logits: dict[str, Tensor], batch: BatchShare
     ) -> tuple[Tensor, Tensor]:
         """Computes this process's share of the losses, (T,), and of the penalties.
 
-        The penalties are the sum of the model's and the heads' penalties, a scalar. See
-        `compute` for the arguments.
+        The penalties are the sum of the model's and the heads' penalties, a scalar.
         """
         losses = task_losses(
             self.tasks,
-            logits_of_sample(self.heads, self.tasks, logits, batch.log_rates),
-            batch.labels,
-            batch.weights,
+            logits_of_sample(self.heads, self.tasks, logits, batch.rows.log_rates),
+            batch.rows.labels,
+            batch.rows.weights,
             self.label_statistics,
-            total_weights,
+            batch.total_weights,
         )
         # `model.losses` are the penalties of the model's latest call.
         penalties = self.model.losses + penalties_of_heads(
-            self.heads, self.tasks, logits, batch, total_weights, num_rows
+            self.heads, self.tasks, logits, batch
         )
-        return losses, sum_of_penalties(penalties, is_real, self.num_processes)
+        return losses, sum_of_penalties(penalties, batch.is_real, self.num_processes)
 
 
 def stacked_gradients(

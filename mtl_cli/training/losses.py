@@ -8,6 +8,7 @@ the batch.
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,22 @@ Array = npt.NDArray[np.floating]
 # A step returns three values for each task: the loss, the sum of the row weights, and
 # the weight that the balancing method gives the task.
 VALUES_PER_TASK = 3
+
+
+class BatchShare(NamedTuple):
+    """One process's share of a batch, with sums over the whole batch.
+
+    Attributes:
+        rows: the rows of the share.
+        is_real: 0 for rows that fill up the last batch, 1 for all others, (batch,).
+        num_rows: number of rows in the whole batch that are trained on.
+        total_weights: the sum of each task's row weights over the whole batch.
+    """
+
+    rows: TensorTable
+    is_real: Tensor
+    num_rows: Tensor
+    total_weights: list[Tensor]
 
 
 def task_losses(
@@ -99,38 +116,31 @@ def logits_of_sample(
 
 
 def penalties_of_heads(
-    heads: Heads,
-    tasks: dict[str, Task],
-    logits: dict[str, Tensor],
-    batch: TensorTable,
-    total_weights: list[Tensor],
-    num_rows: Tensor,
+    heads: Heads, tasks: dict[str, Task], logits: dict[str, Tensor], batch: BatchShare
 ) -> list[Tensor]:
     """Computes the penalty of the heads for each row, if the heads have a penalty.
 
     Args:
         heads: the heads of the network.
-        tasks: see `task_losses`, also for `logits` and `total_weights`.
+        tasks: see `task_losses`, also for `logits`.
         batch: this process's share of the batch.
-        num_rows: the number of rows in the whole batch, without the rows that only fill
-            up the last batch.
 
     Returns: a list of one vector, (batch,) or (members * batch,), or an empty list. The
-        vector holds the penalty of each row, divided by `num_rows`. So the sum over all
-        rows of the whole batch is the mean penalty, for each member.
+        vector holds the penalty of each row, divided by `batch.num_rows`. So the sum
+        over all rows of the whole batch is the mean penalty, for each member.
     """
     labels = {}
     weights = {}
-    for name, total_weight in zip(tasks, total_weights, strict=True):
+    for name, total_weight in zip(tasks, batch.total_weights, strict=True):
         logit = logits[name]
-        weight = batch.weights[name]
-        label = tf.where(weight > 0, batch.labels[name], 0.0)
+        weight = batch.rows.weights[name]
+        label = tf.where(weight > 0, batch.rows.labels[name], 0.0)
         labels[name] = repeat_for_members(label, logit)
         # The mean of these weights over the whole batch is 1.
-        weight = tf.math.divide_no_nan(weight * num_rows, total_weight)
+        weight = tf.math.divide_no_nan(weight * batch.num_rows, total_weight)
         weights[name] = repeat_for_members(weight, logit)
     penalty = heads.row_penalty(logits, tasks, labels, weights)
-    return [] if penalty is None else [penalty / num_rows]
+    return [] if penalty is None else [penalty / batch.num_rows]
 
 
 def repeat_for_members(x: Tensor, like: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from mtl_cli.training.balancer import Balancer
 from mtl_cli.training.feed import TensorTable
 from mtl_cli.training.gradients import Gradients
 from mtl_cli.training.lazy_tables import LazyTable, RowsOfBatch, make_lazy_tables
+from mtl_cli.training.losses import BatchShare
 
 
 class Step:
@@ -115,7 +116,7 @@ class Step:
 
     def _take(
         self,
-        batch: TensorTable,
+        rows: TensorTable,
         is_real: Tensor,
         packed_rows: list[Tensor],
         positions: list[Tensor],
@@ -123,7 +124,7 @@ class Step:
         """Takes one optimizer step.
 
         Args:
-            batch: this process's share of the batch.
+            rows: this process's share of the batch.
             is_real: 0 for rows that fill up the last batch, 1 for all others, (batch,).
             packed_rows: the packed rows of each lazy table that the batch reads.
             positions: the position of each id's row among these rows, for each table.
@@ -136,13 +137,12 @@ class Step:
             table.without_slots(packed)
             for table, packed in zip(self.tables, packed_rows, strict=True)
         ]
-        sums = [tf.reduce_sum(batch.weights[task]) for task in self.tasks]
+        sums = [tf.reduce_sum(rows.weights[task]) for task in self.tasks]
         sums.append(tf.reduce_sum(is_real))
         *total_weights, num_rows = self.replicas.all_reduce(sums)
+        batch = BatchShare(rows, is_real, num_rows, total_weights)
         losses, gradients, row_gradients = self.replicas.all_reduce(
-            self.compute_gradients(
-                batch, is_real, num_rows, total_weights, table_rows, positions
-            )
+            self.compute_gradients(batch, table_rows, positions)
         )
         total_weights = tf.stack(total_weights)
         step = tf.convert_to_tensor(self.optimizer.iterations)
