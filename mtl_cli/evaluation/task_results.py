@@ -11,7 +11,7 @@ from mtl_cli.scoring.scored_rows import (
     value_with_interval,
 )
 from mtl_cli.scoring.scores import score_outputs
-from mtl_cli.scoring.slice_scores import SliceRecord
+from mtl_cli.scoring.slice_records import SliceRecord
 from mtl_cli.statistics.sampling_error import bootstrap_error
 
 
