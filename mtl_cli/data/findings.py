@@ -5,9 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from mtl_cli.columns.labels import LabelSummary
-from mtl_cli.core.errors import with_names
 from mtl_cli.core.message_text import line_if_any
-from mtl_cli.data.labels import sampled_labels
 from mtl_cli.data.report import Report
 from mtl_cli.data.sampling_correction import labels_for_first_logits
 from mtl_cli.data.table import Table

@@ -1,7 +1,7 @@
 """Opens tables, and reads their requested columns in chunks of bounded size."""
 
 from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_file import CsvFile
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.equal_blocks import equal_blocks
-from mtl_cli.data.files import find_files, format_by_ending
+from mtl_cli.data.files import Files, find_files, format_by_ending
 from mtl_cli.data.open_files import (
     OPEN_COLUMNAR,
     open_columnar,

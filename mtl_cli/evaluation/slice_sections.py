@@ -147,7 +147,7 @@ def all_slices_section(
     return Section(f"By {column}", tables, lines)
 
 
-def has_only_rare_values(records: list[dict[str, Any]]) -> bool:
+def has_only_rare_values(records: Sequence[Mapping[str, Any]]) -> bool:
     """Whether all rows of a column are in the slice of rare values."""
     return all(record["slice"] == OTHER for record in records)
 

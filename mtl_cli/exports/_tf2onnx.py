@@ -3,7 +3,8 @@
 import logging
 from typing import TYPE_CHECKING, Any
 
-from mtl_cli.core.errors import ConfigError, comma_list
+from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.message_text import comma_list
 from mtl_cli.network.trained_model import TrainedModel
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mtl_cli.core.errors import ConfigError
-from mtl_cli.core.message_text import comma_list
 from mtl_cli.core.other_files import check_regular
 from mtl_cli.exports._tf2onnx import IS_ACCEPTED, converted_network
 from mtl_cli.exports.base import ExportFormat, ExportRecord, vocabulary_bytes

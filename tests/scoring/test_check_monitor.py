@@ -9,7 +9,6 @@ from mtl_cli.data.table import Table
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.metric import metric
 from mtl_cli.runs.build_network import size_warning
-from mtl_cli.runs.run import size_warning
 from mtl_cli.scoring.scores import check_monitor
 from mtl_cli.tasks.base import Task
 
