@@ -227,7 +227,7 @@ def test_wrong_weights_of_a_sequence_are_refused(values, weights, wrong):
 @pytest.mark.parametrize(
     ("keys", "values", "wrong"),
     [
-        ({}, ["a|b"], "holds string; convert the column to lists, or train with the"),
+        ({}, ["a|b"], "holds string; convert the column to lists, or set separator"),
         ({"separator": "|"}, [1], "holds int64; convert the column to lists, or to"),
         ({}, [[1.5]], "needs lists of whole numbers or text"),
     ],
