@@ -146,3 +146,12 @@ def calibrate_predictions(run: TrainedRun, console: Console) -> None:
     run.folder.write_json("calibration.json", values)
     texts = [f"{name} {calibration}" for name, calibration in calibrations.items()]
     console.print_line(f"calibrated on validation rows: {', '.join(texts)}")
+    for name, calibration in calibrations.items():
+        num_rows, num_left_out = calibration.rows, calibration.rows_left_out
+        if num_left_out:
+            console.warn(
+                f"{name}: {num_left_out:,} of {num_rows + num_left_out:,} validation "
+                "rows are left out of the calibration, because their predictions are "
+                "not finite numbers; look for huge numbers in the features of the "
+                "validation rows"
+            )

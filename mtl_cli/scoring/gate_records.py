@@ -33,8 +33,9 @@ class GateSummary(TypedDict):
             is "" if it has none of these parts, as in MMoE.
         task: the task of the gate; None if the gate serves several tasks.
         rows: the number of rows over which the means are taken: the sampled rows that
-            count for the task, or all sampled rows if `task` is None. Without rows,
-            `weights` is empty, and the entropies are absent.
+            count for the task, or all sampled rows if `task` is None. Rows with a
+            weight that is not a finite number are left out. Without rows, `weights` is
+            empty, and the entropies are absent.
         weights: {expert: mean weight}.
         entropy_of_mean: the entropy of the mean weights, from 0 (all weight on one
             expert) to 1 (all experts have equal weights).

@@ -49,12 +49,17 @@ def most_explaining_slices(
 def centred_weights(gate_weights: GateWeights) -> list[Array]:
     """Returns the weights of each layer minus their means, (rows, gates * experts).
 
-    Layers whose weights are the same for all rows are left out.
+    Layers whose weights are the same for all rows are left out. Rows with a weight that
+    is not a finite number get zeros.
     """
     centred_by_layer = []
     for weights in gate_weights.weights.values():
         by_row = np.moveaxis(weights, 1, 0).reshape(gate_weights.num_rows, -1)
-        centred = by_row - by_row.mean(axis=0)
+        is_finite = np.isfinite(by_row).all(axis=1)
+        if not is_finite.any():
+            continue
+        centred = np.zeros_like(by_row)
+        centred[is_finite] = by_row[is_finite] - by_row[is_finite].mean(axis=0)
         if np.mean(centred**2) > MAX_ROUNDING_VARIANCE:
             centred_by_layer.append(centred)
     return centred_by_layer

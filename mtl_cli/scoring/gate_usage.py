@@ -135,6 +135,8 @@ def summarize_gate(
         experts: the names of the experts.
         sum_to_one: whether the weights of each row sum to 1.
     """
+    # A huge number in a feature can make a weight NaN.
+    weights = weights[np.isfinite(weights).all(axis=1)]
     summary: GateSummary = {
         "level": place,
         "task": task,

@@ -24,6 +24,7 @@ from mtl_cli.training.calibration_fit import (
     NUM_FOLDS,
     Logits,
     TowerRows,
+    finite_rows,
     fit,
     unseen_loss,
 )
@@ -44,8 +45,11 @@ class TowerCalibration:
             `none`.
         losses: {method: mean loss}, for `none` and for the method that was fitted.
             Measured on validation rows that the fit has not seen. See
-            `Task.calibration_losses` for the loss.
-        rows: number of validation rows with a weight above 0.
+            `Task.calibration_losses` for the loss. {} if too few rows are left to fit.
+        rows: number of validation rows with a weight above 0, without the rows that
+            are left out.
+        rows_left_out: number of validation rows with a weight above 0 whose prediction
+            is not a finite number.
     """
 
     method: CalibrationMethod
@@ -54,6 +58,7 @@ class TowerCalibration:
     initial_shift: float
     losses: dict[CalibrationMethod, float]
     rows: int
+    rows_left_out: int = 0
 
     def __str__(self) -> str:
         """The calibration as text, such as `logits x 0.873 + 0.020`.
@@ -135,22 +140,33 @@ def fit_and_measure(
 ) -> TowerCalibration | None:
     """Fits a method, and measures the method on rows outside of the fit.
 
+    Rows whose prediction is not a finite number are left out.
+
     Args:
         method: the method.
         rows: the validation rows.
         must_help: whether the logits stay as they are if the method does not lower the
             mean loss.
 
-    Returns: None if there are too few labels, see `Task.can_calibrate`.
+    Returns: None if there are too few labels, see `Task.can_calibrate`. If there are
+        too few labels only because rows are left out, the method is `none`.
     """
+    is_finite = finite_rows(rows)
+    num_left_out = int((~is_finite).sum())
+    rows = rows.select(is_finite)
+    initial_shift = rows.task.logit_shift
     if not rows.task.can_calibrate(rows.label, NUM_FOLDS):
-        return None
+        if not num_left_out:
+            return None
+        return TowerCalibration(
+            "none", 1.0, initial_shift, initial_shift, {}, len(rows), num_left_out
+        )
     losses: dict[CalibrationMethod, float] = {"none": unseen_loss("none", rows)}
     losses[method] = unseen_loss(method, rows)
-    # A loss may be NaN. The comparison is then false: the method does not help.
     helps = losses[method] < losses["none"]
     if must_help and not helps:
         method = "none"
     scale, shift = fit(method, rows)
-    initial_shift = rows.task.logit_shift
-    return TowerCalibration(method, scale, shift, initial_shift, losses, len(rows))
+    return TowerCalibration(
+        method, scale, shift, initial_shift, losses, len(rows), num_left_out
+    )

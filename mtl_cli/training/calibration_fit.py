@@ -107,6 +107,18 @@ def fit(method: CalibrationMethod, rows: TowerRows) -> tuple[float, float]:
     return scale_and_shift(result.x)
 
 
+def finite_rows(rows: TowerRows) -> npt.NDArray[np.bool_]:
+    """Returns a mask of the rows whose loss stays finite while a shift is fitted.
+
+    A huge number in a feature can make a logit NaN, or an amount infinite.
+    """
+    initial_shift = rows.task.logit_shift
+    with np.errstate(all="ignore"):
+        first = rows.losses(1.0, initial_shift)
+        last = rows.losses(1.0, initial_shift + MAX_SHIFT_CHANGE)
+    return np.isfinite(first) & np.isfinite(last)
+
+
 def unseen_loss(method: CalibrationMethod, rows: TowerRows) -> float:
     """Returns the mean loss of a method on rows that its fit has not seen.
 

@@ -34,6 +34,14 @@ def test_gates_that_read_one_column_are_told_by_it_alone() -> None:
     assert most_explaining_slices(measured, [NOISE, CITY]) is CITY
 
 
+def test_row_with_a_weight_that_is_no_number_does_not_hide_the_telling_column() -> None:
+    measured = weights_of(np.where(CODES == 0, 0.9, 0.2))
+    measured.weights["gates"][:, 5] = np.nan
+    assert most_explaining_slices(measured, [NOISE, CITY]) is CITY
+    measured.weights["gates"][:] = np.nan
+    assert most_explaining_slices(measured, [NOISE, CITY]) is None
+
+
 def test_explained_variance_is_the_fraction_between_slices() -> None:
     first = np.random.default_rng(0).random(40) * (1 + CODES)
     parts = [first[code == CODES] for code in (0, 1)]

@@ -49,6 +49,13 @@ def test_summary_of_a_gate_tells_mean_entropies_unused_and_polarised_experts() -
     assert (one_sided["unused"], one_sided["polarised"]) == (["y"], "x")
 
 
+def test_rows_with_a_weight_that_is_no_number_are_left_out_of_the_summary() -> None:
+    weights = np.array([[np.nan, np.nan], [0.25, 0.75]])
+    found = summarize_gate("", "a", weights, ["x", "y"])
+    assert found == summarize_gate("", "a", weights[1:], ["x", "y"])
+    assert summarize_gate("", "a", weights[:1], ["x", "y"])["rows"] == 0
+
+
 def test_ple_names_experts_by_task_and_level_and_its_shared_gate_sees_all() -> None:
     sizes = ["model=ple", "model.num_specific_experts=1", "model.num_shared_experts=2"]
     usage = measure_gate_usage(network(*sizes), config(*sizes), table())

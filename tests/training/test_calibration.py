@@ -72,12 +72,13 @@ def test_auto_leaves_logits_that_a_fit_does_not_improve():
     )
 
 
-def test_auto_leaves_logits_whose_loss_is_no_number():
+def test_logits_of_which_none_is_finite_stay_as_trained():
     rows = binary_rows(rows=400)
     broken = replace(rows, logits=np.full_like(rows.logits, np.nan))
-    found = fit_and_measure("platt", broken, must_help=True)
-    assert np.isnan(found.losses["platt"])
-    assert (found.method, found.scale, found.shift) == ("none", 1, 0)
+    for must_help in (True, False):
+        found = fit_and_measure("platt", broken, must_help)
+        assert (found.method, found.scale, found.shift) == ("none", 1, 0)
+        assert (found.losses, found.rows, found.rows_left_out) == ({}, 0, 400)
 
 
 def test_few_rows_move_logits_less_than_many():
@@ -209,6 +210,18 @@ def test_factor_does_not_depend_on_the_unit(task, statistics):
     other = replace(rows, label=0.001 * rows.label, statistics=of_unit)
     assert fit("factor", other) == pytest.approx(fit("factor", rows), rel=1e-4)
     assert unseen_loss("factor", other) == pytest.approx(unseen_loss("factor", rows))
+
+
+@pytest.mark.parametrize(("task", "statistics"), AMOUNTS)
+def test_rows_whose_predictions_are_not_finite_are_left_out(task, statistics):
+    rows = amount_rows(task, statistics, rows=100, excess=1.4)
+    logits = rows.logits.copy()
+    # The last logit gives a finite amount, but not with the largest factor.
+    logits[:, :4] = np.array([np.nan, np.inf, 1e10, 705])[:, None]
+    found = fit_and_measure("factor", replace(rows, logits=logits), must_help=True)
+    others = rows.select(np.arange(100) >= 4)
+    expected = fit_and_measure("factor", others, must_help=True)
+    assert found == replace(expected, rows_left_out=4)
 
 
 def test_amounts_with_few_labels_above_0_are_not_calibrated():
