@@ -35,9 +35,12 @@ def validate(
         reason = undefined_message(config, scores)
     value = replicas.broadcast_number(value)
     if value is None and config.trainer.patience is not None:
+        # `check_monitor` has made sure that the labels suffice. So predictions that are
+        # huge or not finite make the value undefined, and more rows would not help.
         raise TrainingError(
             f"trainer.monitor: {monitor} is undefined on the validation rows: "
-            f"{reason}; set trainer.patience=null or give more validation rows"
+            f"{reason}; look for huge numbers in the features of the validation rows, "
+            "or set trainer.patience=null"
         )
     return scores, value
 
