@@ -49,6 +49,8 @@ class JobRecord:
     # {task: the value of its first metric}
     scores: dict[str, float | None] = field(default_factory=dict)
     objective: float | None = None  # the monitored metric, negated if lower is better
+    monitor: str = ""  # `trainer.monitor` of a job with an objective
+    scenario: str | None = None  # the only scenario whose rows the job uses
 
     @property
     def has_started(self) -> bool:

@@ -144,11 +144,11 @@ def execute_job(job: Job) -> None:
     request = RunRequest(job.composed, job.choices, record.settings, job.folder)
     _, was_executed = execute(request)
     record.status = "done" if was_executed else "skipped"
-    record.scores, record.objective = scores_and_objective(job)
+    note_scores(job)
 
 
-def scores_and_objective(job: Job) -> tuple[dict[str, float | None], float | None]:
-    """Returns the first metric of each task of a finished run, and the run's objective.
+def note_scores(job: Job) -> None:
+    """Notes the first metric of each task of a finished run, and the run's objective.
 
     The first metrics are of the validation rows, else of the test rows, else of the
     training rows. The objective is the monitored metric of the validation rows. Without
@@ -160,19 +160,19 @@ def scores_and_objective(job: Job) -> tuple[dict[str, float | None], float | Non
     config = check(job.composed)
     scores = read_scores(job.folder, config.outputs)
     if not scores:  # a run with check_only=true has no scores
-        return {}, None
+        return
     by_output = next(scores[s] for s in ("valid", "test", "train") if s in scores)
-    first_metrics = {
+    job.record.scores = {
         output.name: by_output[output.name][output.first_metric]
         for output in config.outputs
         if not output.added_by_heads
     }
-    objective = None
+    job.record.monitor = config.trainer.monitor
+    job.record.scenario = config.dataset.only_scenario
     if "valid" in scores:
-        objective = monitored_value(
+        job.record.objective = monitored_value(
             config.trainer.monitor, config.outputs, scores["valid"]
         )
-    return first_metrics, objective
 
 
 def skip_if_done(job: Job) -> bool:
@@ -192,7 +192,7 @@ def skip_if_done(job: Job) -> bool:
         config = check(job.composed)
         # Raises an error if the folder holds another run.
         choose_start(config, job.folder, is_named_by_time=False)
-        record.scores, record.objective = scores_and_objective(job)
+        note_scores(job)
     except (MtlError, OSError, ValueError):
         return False
     record.status = "skipped"

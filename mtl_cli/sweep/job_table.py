@@ -65,8 +65,8 @@ class JobTable:
         except (DataError, WriteError) as error:
             self.print_line(f"warning: {error}")
         self.print(self.table(best_first(started)))
-        if any(record.objective is not None for record in started):
-            self.print_line("best first, by trainer.monitor on the validation rows")
+        if order := order_of_table(started):
+            self.print_line(order)
         if text := note():
             self.print_line(text)
         self.print_line(f"sweep folder: {self.folder}")
@@ -215,17 +215,50 @@ def shown_settings(record: JobRecord, hidden: set[str]) -> str:
 def best_first(records: list[JobRecord]) -> list[JobRecord]:
     """Sorts jobs: the greatest objective first, jobs without an objective last.
 
+    Only jobs with the same monitor and the same rows are sorted together. The jobs of
+    the first job's monitor and scenario come first.
+
     Jobs that train fewer tasks come after the jobs that train all tasks. An objective
     is often a mean over the tasks, so the objectives of different tasks are not
     comparable.
     """
     num_tasks = max((len(record.scores) for record in records), default=0)
+    measures = measures_of(records)
 
-    def key(record: JobRecord) -> tuple[bool, bool, float]:
+    def key(record: JobRecord) -> tuple[bool, int, bool, float]:
+        if record.objective is None:
+            return True, 0, False, 0.0
         has_fewer_tasks = len(record.scores) < num_tasks
-        return record.objective is None, has_fewer_tasks, -(record.objective or 0.0)
+        measure = measures.index((record.monitor, record.scenario))
+        return False, measure, has_fewer_tasks, -record.objective
 
     return sorted(records, key=key)
+
+
+def measures_of(records: list[JobRecord]) -> list[tuple[str, str | None]]:
+    """Returns the different pairs of monitor and scenario of jobs with an objective."""
+    pairs = [(r.monitor, r.scenario) for r in records if r.objective is not None]
+    return list(dict.fromkeys(pairs))
+
+
+def order_of_table(records: list[JobRecord]) -> str:
+    """Returns the line that says how `best_first` sorts; "" without objectives."""
+    measures = measures_of(records)
+    if not measures:
+        return ""
+    line = "best first, by trainer.monitor on the validation rows"
+    if len(measures) == 1:
+        return line
+    monitors, scenarios = (set(values) for values in zip(*measures, strict=True))
+    keys = [
+        key
+        for key, values in (
+            ("trainer.monitor", monitors),
+            ("dataset.only_scenario", scenarios),
+        )
+        if len(values) > 1
+    ]
+    return f"{line}; jobs with another {' or '.join(keys)} come after"
 
 
 def common_settings(records: list[JobRecord]) -> set[str]:

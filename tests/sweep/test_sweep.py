@@ -781,6 +781,41 @@ def test_jobs_with_fewer_tasks_come_after_the_jobs_with_all_tasks() -> None:
     assert found == ["2", "1", "1.1", "0"]
 
 
+def test_jobs_of_another_monitor_or_scenario_are_not_sorted_among_the_others() -> None:
+    line = "best first, by trainer.monitor on the validation rows"
+    whole = [("buy.auc", None, 0.7), ("buy.auc", None, 0.8)]
+    other_monitor, other_rows = ("buy.ece", None, -0.01), ("buy.auc", "shop", 0.9)
+    other = "; jobs with another"
+    for extra, expected_line in (
+        ([], line),
+        ([other_monitor], f"{line}{other} trainer.monitor come after"),
+        ([other_rows], f"{line}{other} dataset.only_scenario come after"),
+        (
+            [other_rows, other_monitor],
+            f"{line}{other} trainer.monitor or dataset.only_scenario come after",
+        ),
+    ):
+        records = [
+            JobRecord(
+                str(number),
+                "",
+                [],
+                "done",
+                scores={"buy": 0.5},
+                objective=objective,
+                monitor=monitor,
+                scenario=scenario,
+            )
+            for number, (monitor, scenario, objective) in enumerate(
+                [whole[0], *extra, whole[1]]
+            )
+        ]
+        found = [int(record.number) for record in job_table.best_first(records)]
+        assert found == [len(extra) + 1, *range(len(extra) + 1)]
+        assert job_table.order_of_table(records) == expected_line
+    assert job_table.order_of_table([JobRecord("0", "", [], "failed")]) == ""
+
+
 def test_line_of_a_job_leaves_out_the_settings_of_all_jobs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
