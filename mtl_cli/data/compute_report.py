@@ -101,7 +101,7 @@ def feature_report(
     buckets = make_buckets(*values_and_weights(name, features, train))
     return {
         "kind": feature.kind,
-        "missing": profile.missing_fractions(feature.source_columns(name)),
+        "missing": profile.missing_fractions(name),
         "distinct": num_distinct(name, features, summary, continued),
         "unseen": profile.unseen_fractions(name, samples),
         "buckets": buckets,

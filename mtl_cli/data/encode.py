@@ -135,11 +135,13 @@ def learn_and_write_labels(
 def encode_features(
     features: FeatureSet, rows: SplitRows, writer: EntryWriter, profile: Profile
 ) -> None:
-    """Encodes the features of all rows, and counts the unseen values."""
+    """Encodes the features of all rows, and counts their values."""
     for chunk in rows.chunks():
         with chunk.located_errors:
             encoded = features.encode(chunk.table)
-        profile.count_unseen(features, chunk.table, encoded, chunk.codes)
+        profile.count_values(
+            features, chunk.table_name, chunk.table, encoded, chunk.codes
+        )
         for split, selected in chunk.rows_by_split():
             for name, array in encoded.items():
                 writer.add(split, f"features.{name}", array[selected])

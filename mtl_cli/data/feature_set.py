@@ -168,9 +168,7 @@ class FeatureSet:
         for name, feature in self.by_name.items():
             if feature.reports_unseen:
                 values, rows = self.all_values(encoded, name)
-                is_unseen = values == 0
-                for column in feature.source_columns(name):
-                    is_unseen &= ~empty_cells(table[column])[rows]
+                is_unseen = (values == 0) & ~empty_rows(feature, name, table)[rows]
                 unseen_rows[name] = ValueRows(rows[is_unseen], rows)
         return unseen_rows
 
@@ -194,3 +192,15 @@ class FeatureSet:
         """Returns the columns of encoded rows that a feature fills, (rows, width)."""
         input_name = self.layout.blocks[name].input
         return encoded[input_name][:, self.layout.columns[name]]
+
+
+def empty_rows(feature: Feature, name: str, table: pa.Table) -> Array:
+    """Returns a mask of the rows with an empty cell of a feature, (rows,).
+
+    If the feature reads several columns, a row counts if any of its cells is empty: a
+    cross gives such a row the id 0.
+    """
+    is_empty = np.zeros(table.num_rows, bool)
+    for column in feature.source_columns(name):
+        is_empty |= empty_cells(table[column])
+    return is_empty

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from mtl_cli.columns.cells import empty_cells
-from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.data.feature_set import FeatureSet, empty_rows
 from mtl_cli.data.split import SPLITS, Codes
 from mtl_cli.data.table import Array
 
@@ -28,7 +27,7 @@ class Profile:
 
     def __init__(self, num_rows: int) -> None:
         self._num_rows: Counter[str] = Counter()  # {table: number of rows}
-        # {column: {table: number of empty cells}}
+        # {feature: {table: number of rows with an empty cell}}
         self._num_empty: dict[str, Counter[str]] = defaultdict(Counter)
         # {feature: (2, splits)}: the number of unseen values, and of all values
         self._num_unseen: dict[str, Array] = {}
@@ -37,39 +36,40 @@ class Profile:
         self._hashes: dict[str, list[Array]] = defaultdict(list)
 
     def add(self, table_name: str, table: pa.Table, codes: Codes) -> None:
-        """Counts the empty cells of a chunk of a table, and hashes its rows."""
+        """Counts the rows of a chunk of a table, and hashes them."""
         self._num_rows[table_name] += table.num_rows
-        for column in table.column_names:
-            empty = empty_cells(table[column])
-            self._num_empty[column][table_name] += int(np.count_nonzero(empty))
         hashes = row_hashes(table)
         is_compared = hashes % self._hash_step == 0
         for code in np.unique(codes):
             self._hashes[SPLITS[code]].append(hashes[(codes == code) & is_compared])
 
-    def count_unseen(
+    def count_values(
         self,
         features: FeatureSet,
+        table_name: str,
         table: pa.Table,
         encoded: dict[str, Array],
         codes: Codes,
     ) -> None:
-        """Counts all values and the unseen values of each feature.
+        """Counts the empty rows, all values and the unseen values of each feature.
 
         Unseen values have no id of their own, see `FeatureSet.unseen`. `table` and
-        `encoded` are the same rows of a chunk, raw and encoded.
+        `encoded` are the same rows of a chunk of a table, raw and encoded.
         """
+        for name, feature in features.by_name.items():
+            empty = empty_rows(feature, name, table)
+            self._num_empty[name][table_name] += int(np.count_nonzero(empty))
         for name, value_rows in features.unseen(table, encoded).items():
             counts = np.stack(
                 [np.bincount(codes[rows], minlength=len(SPLITS)) for rows in value_rows]
             )
             self._num_unseen[name] = self._num_unseen.get(name, 0) + counts
 
-    def missing_fractions(self, columns: list[str]) -> dict[str, float]:
-        """Returns {table: fraction of empty cells in the emptiest of the columns}."""
+    def missing_fractions(self, name: str) -> dict[str, float]:
+        """Returns {table: fraction of its rows with an empty cell of a feature}."""
         return {
-            name: max(self._num_empty[column][name] for column in columns) / num_rows
-            for name, num_rows in self._num_rows.items()
+            table_name: self._num_empty[name][table_name] / num_rows
+            for table_name, num_rows in self._num_rows.items()
         }
 
     def unseen_fractions(self, name: str, splits: Iterable[str]) -> dict[str, float]:

@@ -11,7 +11,7 @@ class FeatureReport(TypedDict):
     Attributes:
         kind: the feature's kind.
         missing: {table: fraction of rows with an empty cell}. If the feature reads
-            several columns, this is the column with the most empty cells.
+            several columns, a row counts if any of these cells is empty.
         distinct: the number of distinct values in the training rows.
         unseen: {split: fraction of the values that have no id of their own, because the
             training rows hold them too rarely or never}. In a list feature, a row has

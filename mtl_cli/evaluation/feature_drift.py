@@ -11,12 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from mtl_cli.columns.cells import empty_cells
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.data.buckets import Buckets, Counts, bucket_counts, stability_index
 from mtl_cli.data.compute_report import values_and_weights
-from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.data.feature_set import FeatureSet, empty_rows
 from mtl_cli.data.table import Table
 
 # The usual limits: drift is moderate from a PSI of 0.1 on, and large from 0.25 on.
@@ -35,7 +34,7 @@ class RunDistribution(NamedTuple):
         counts: the number of values of training rows in each bucket, (buckets,). If the
             data were sampled, a row may count several times, see
             `Table.rows_represented`.
-        empty_fraction: the fraction of empty cells in the training file.
+        empty_fraction: the fraction of rows of the training file with an empty cell.
         unseen_fraction: the fraction of unseen values in the run's last split, usually
             the test rows; None if unseen values were not counted. A value is unseen if
             it has no id of its own: too few training rows contain the value.
@@ -79,7 +78,7 @@ class FeatureCounts:
             drift is unknown.
         counts: {feature: the number of values in each bucket, (buckets,)}, counted as
             in `RunDistribution`.
-        num_empty: {raw column of a feature: the number of empty cells}.
+        num_empty: {feature: the number of rows with an empty cell}, see `empty_rows`.
         num_unseen: {feature: the number of unseen values}.
         num_values: {feature: the number of all values, unseen or not}.
         num_rows: the number of rows in which empty cells and unseen values are counted.
@@ -121,8 +120,8 @@ class FeatureCounts:
         if raw_rows is None:
             return
         self.num_rows += raw_rows.num_rows
-        for column in self.features.column_kinds:
-            self.num_empty[column] += int(empty_cells(raw_rows[column]).sum())
+        for name, feature in self.features.by_name.items():
+            self.num_empty[name] += int(empty_rows(feature, name, raw_rows).sum())
         for name, value_rows in self.features.unseen(raw_rows, encoded).items():
             self.num_unseen[name] += len(value_rows.unseen)
             self.num_values[name] += len(value_rows.all)
@@ -131,11 +130,10 @@ class FeatureCounts:
         """Returns the drift of all features.
 
         Returns: a dict for each feature, with `kind` "feature"; `name`; `psi`, the
-            population stability index; `missing` and `unseen`, the fractions of empty
-            cells and of unseen values; and `trained_missing` and `trained_unseen`,
-            these fractions in the run's own data. A value that is unknown is None. If a
-            feature reads several columns, `missing` is the fraction in the emptiest
-            column.
+            population stability index; `missing` and `unseen`, the fractions of rows
+            with an empty cell and of unseen values; and `trained_missing` and
+            `trained_unseen`, these fractions in the run's own data. A value that is
+            unknown is None.
         """
         return [self.feature_record(name) for name in self.features.by_name]
 
@@ -158,11 +156,8 @@ class FeatureCounts:
         }
 
     def empty_fraction(self, name: str) -> float | None:
-        """Returns the fraction of empty cells in the emptiest column of a feature."""
-        if not self.num_rows:
-            return None
-        columns = self.features.by_name[name].source_columns(name)
-        return max(self.num_empty[column] for column in columns) / self.num_rows
+        """Returns the fraction of rows with an empty cell of a feature."""
+        return self.num_empty[name] / self.num_rows if self.num_rows else None
 
     def unseen_fraction(self, name: str) -> float | None:
         """Returns the fraction of a feature's values that are unseen."""

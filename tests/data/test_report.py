@@ -724,14 +724,16 @@ def test_share_of_empty_cells_is_exact_by_file(tmp_path, empty):
     price[:500] = [empty] * 500
     shop = clean(TEST, 1)["shop"].astype(object)
     shop[:70] = None
+    town = clean(TEST, 1)["town"].astype(object)
+    town[50:90] = None
     found = report_of(
         tmp_path,
         features,
         train={"price": pa.array(price, from_pandas=False)},
-        test={"shop": shop.tolist()},
+        test={"shop": shop.tolist(), "town": town.tolist()},
     )["features"]
     assert found["price"]["missing"] == {"train": 0.25, "test": 0}
-    assert found["both"]["missing"] == {"train": 0, "test": 0.07}
+    assert found["both"]["missing"] == {"train": 0, "test": 0.09}  # a cell of the two
     assert found["age"]["missing"] == {"train": 0, "test": 0}
 
 
