@@ -158,15 +158,18 @@ def num_distinct(
 
     Where possible, this is the size of the vocabulary: the vocabulary covers all
     training rows. Otherwise the distinct numbers of `summary` are counted: one number
-    per sampled row, see `Feature.summary`.
+    per sampled row, see `Feature.summary`. Empty cells are not a value, unless the
+    other cells hold only one value: such a column is not constant.
     """
-    num_in_sample = len(np.unique(summary))
+    numbers = np.unique(summary)
+    num_in_sample = len(numbers)
+    # Id 0 stands for empty cells.
+    if features.layout.blocks[name].input != "dense" and num_in_sample > 2:
+        num_in_sample = int(np.count_nonzero(numbers))
     if features.by_name[name].table_owner(name) in continued:
         return num_in_sample  # the vocabulary may hold values that no training row has
     vocabulary_size = len(features.table_learnt(name).get("vocabulary", []))
     if vocabulary_size <= 1:
-        # A column with one value and empty cells is not constant. The sample counts
-        # the empty cells as a second value.
         return num_in_sample
     # A shared vocabulary also holds the values of other features. The size of a shared
     # vocabulary is returned only for sequences, because the summary of a sequence holds

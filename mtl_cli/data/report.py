@@ -12,7 +12,8 @@ class FeatureReport(TypedDict):
         kind: the feature's kind.
         missing: {table: fraction of rows with an empty cell}. If the feature reads
             several columns, a row counts if any of these cells is empty.
-        distinct: the number of distinct values in the training rows.
+        distinct: the number of distinct values in the training rows, without empty
+            cells; see `compute_report.num_distinct`.
         unseen: {split: fraction of the values that have no id of their own, because the
             training rows hold them too rarely or never}. In a list feature, a row has
             several values. {} for features without a vocabulary.

@@ -749,6 +749,24 @@ def test_number_of_values_is_exact(tmp_path):
     assert found["age"]["distinct"] == len(set(columns["age"]))
 
 
+@pytest.mark.parametrize(
+    "feature",
+    [
+        {"kind": "sparse"},
+        {"kind": "hashed", "num_buckets": 1000},
+        {"kind": "cross", "columns": ["shop", "town"]},
+        {"kind": "cross", "columns": ["shop", "town"], "num_buckets": 1000},
+    ],
+    ids=str,
+)
+def test_empty_cells_are_not_a_value(tmp_path, feature):
+    towns = [[None, "a", "b"][i % 3] for i in range(TRAIN)]
+    name = "both" if feature["kind"] == "cross" else "town"
+    features = {name: feature, "price": FEATURES["price"]}
+    train = {"town": towns, "shop": ["x"] * TRAIN}
+    assert report_of(tmp_path, features, train=train)["features"][name]["distinct"] == 2
+
+
 def test_sample_of_a_large_table_is_of_blocks_all_over_it(monkeypatch):
     monkeypatch.setattr(compute_report, "SAMPLED_ROWS", 100)
     monkeypatch.setattr(compute_report, "SAMPLED_BLOCKS", 10)
