@@ -26,7 +26,8 @@ def score_slices(
     """Scores each output on each slice, and ranks the tested slices of each output.
 
     The main metric on a slice is tested against the main metric on all other rows, if
-    the slice has `MIN_OF_CLASS` rows of each class and is not `OTHER`. The p-values of
+    the slice has `MIN_OF_CLASS` rows of each class and is not `OTHER`. A slice of a
+    task of several classes must have the classes of the other rows. The p-values of
     an output are corrected for the number of its tests (Holm).
 
     Returns: the records of all columns, slices and outputs, see `score_slice`; and
@@ -91,8 +92,12 @@ def score_slice(
     error = None if value is None else inside.sampling_error(main_metric)
     test = None
     slice_name = slices.names[slice_index]
-    if slice_name != OTHER and inside.smaller_class_size >= MIN_OF_CLASS:
-        others = rows.take(~is_inside)
+    others = rows.take(~is_inside)
+    if (
+        slice_name != OTHER
+        and inside.smaller_class_size >= MIN_OF_CLASS
+        and have_same_classes(inside, others)
+    ):
         error_on_others = error_on_rest(error_on_all, is_inside)
         test = compare_with_rest(value, error, others, main_metric, error_on_others)
     interval = value_with_interval(value, error)
@@ -123,6 +128,24 @@ def score_slice(
         "metrics": {name: score[name] for name in task_metrics if name in score},
     }
     return record, test
+
+
+def have_same_classes(inside: ScoredRows, others: ScoredRows) -> bool:
+    """Whether a slice and all other rows have the same classes.
+
+    The macro AUC is a mean over the classes that occur, and a class of a few rows makes
+    it uncertain. So the classes that occur must be the same, and also the classes with
+    `MIN_OF_CLASS` rows. True for tasks that do not have several classes.
+    """
+    task = inside.output.task
+    if task.BINARY_LABELS or not task.HAS_CLASSES:
+        return True
+
+    def classes(rows: ScoredRows, min_rows: int) -> list[float]:
+        labels, counts = np.unique(rows.label, return_counts=True)
+        return [float(label) for label in labels[counts >= min_rows]]
+
+    return all(classes(inside, n) == classes(others, n) for n in (1, MIN_OF_CLASS))
 
 
 def error_on_rest(

@@ -292,6 +292,27 @@ def test_merged_and_tiny_slices_are_not_tested() -> None:
     assert [record["p"] is not None for record in records] == [True, False, False]
 
 
+@pytest.mark.parametrize(
+    ("rows_of_third_class", "is_tested"), [(0, False), (3, False), (20, True)]
+)
+def test_slice_of_other_classes_is_not_tested(
+    rows_of_third_class: int, is_tested: bool
+) -> None:
+    random = np.random.default_rng(0)
+    codes = np.arange(1000) % 2
+    label = random.integers(0, 3, 1000)
+    in_slice = np.flatnonzero((codes == 1) & (label == 2))
+    label[in_slice[rows_of_third_class:]] = 1
+    prediction = random.dirichlet(np.ones(3), 1000)
+    task = Multiclass(label="y", classes=["a", "b", "c"])
+    output = Output("y", "y", task)
+    rows = ScoredRows(output, label, prediction, np.ones(1000), None, np.arange(1000))
+    records, tested = score_slices([rows], [Slices("city", ["Rome", "Ulm"], codes)])
+    assert [record["rank"] is not None for record in records] == [is_tested] * 2
+    assert bool(tested["y"]) == is_tested
+    assert None not in [record["value"] for record in records]
+
+
 def test_record_says_why_a_main_metric_that_the_task_does_not_name_is_undefined() -> (
     None
 ):
