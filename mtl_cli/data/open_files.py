@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from mtl_cli.columns.arrow_types import plain_type
 from mtl_cli.core.errors import DataError
+from mtl_cli.core.message_text import comma_list
 from mtl_cli.data.arrow_errors import read_errors
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.columnar_file import ColumnarFile
@@ -44,8 +45,9 @@ def open_columnar_file(files: Files, file_path: str) -> Iterator[ColumnarFile]:
 def open_columnar(files: Files, request: ColumnRequest) -> OpenTable:
     """Opens Parquet or Feather files, and checks that their columns' types agree."""
     rows_by_file = {}
-    # {column: its type in the first file, and the path of this file}
-    first_types: dict[str, tuple[pa.DataType, str]] = {}
+    types_in_first: dict[str, pa.DataType] = {}
+    # {column: a text with its type in the first file that disagrees}
+    disagreements: dict[str, str] = {}
     for file_path in files.paths:
         path = files.path_for_messages(file_path)
         with open_columnar_file(files, file_path) as file:
@@ -53,13 +55,17 @@ def open_columnar(files: Files, request: ColumnRequest) -> OpenTable:
             rows_by_file[path] = file.num_rows
             types = {c: plain_type(file.schema.field(c).type) for c in request.columns}
         for column, dtype in types.items():
-            first_dtype, first_path = first_types.setdefault(column, (dtype, path))
-            if dtype != first_dtype:
-                raise DataError(
-                    f"{files.key}: the files disagree: column '{column}' is "
-                    f"{first_dtype} in {first_path} and {dtype} in {path}; write the "
-                    "column with one type in all files"
-                )
+            expected = types_in_first.setdefault(column, dtype)
+            if dtype != expected:
+                text = f"{column} ({dtype} in {path}, not {expected})"
+                disagreements.setdefault(column, text)
+    if disagreements:
+        names = comma_list(disagreements.values(), max_items=5)
+        raise DataError(
+            f"{files.key}: the files disagree: these columns have other types than in "
+            f"{next(iter(rows_by_file))}: {names}; write each column with one type in "
+            "all files"
+        )
 
     def chunks(max_rows: int) -> Iterator[pa.Table]:
         for file_path in files.paths:

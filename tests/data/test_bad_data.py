@@ -980,8 +980,9 @@ def test_files_of_a_folder_that_disagree(tmp_path):
     write(GOOD, tmp_path / "a.parquet")
     write(GOOD.set_column(1, "age", pa.array(["x"] * 20)), tmp_path / "b.parquet")
     expected = (
-        f"dataset.train: the files disagree: column 'age' is int64 in {tmp_path}"
-        f"/a.parquet and string in {tmp_path}/b.parquet; write the column with one "
+        f"dataset.train: the files disagree: these columns have other types than in "
+        f"{tmp_path}/a.parquet: age (string in {tmp_path}/b.parquet, not int64); write "
+        "each column with one type in all files"
     )
     assert_refused(expected, tmp_path)
     write(GOOD.drop_columns("age"), tmp_path / "b.parquet")
@@ -992,8 +993,23 @@ def test_files_of_a_folder_that_disagree(tmp_path):
 def test_feather_files_that_disagree(tmp_path):
     write(GOOD, tmp_path / "a.feather")
     write(GOOD.set_column(1, "age", pa.array([0.5] * 20)), tmp_path / "b.feather")
-    expected = f"disagree: column 'age' is int64 in ... double in {tmp_path}/b.feather"
+    expected = f"a.feather: age (double in {tmp_path}/b.feather, not int64); write each"
     assert_refused(expected, tmp_path / "*.feather")
+
+
+def test_all_columns_in_which_files_disagree_are_named(tmp_path):
+    columns = [f"x{i}" for i in range(7)]
+    features = {name: {"kind": "dense"} for name in columns}
+    files = [tmp_path / f"{name}.parquet" for name in "abc"]
+    for file, first_wrong in zip(files, (7, 6, 0), strict=True):
+        cells = {name: pa.array([1, 2] * 10) for name in columns}
+        for name in columns[first_wrong:]:
+            cells[name] = cells[name].cast(pa.float64())
+        write(pa.table(cells | {"buy": [0, 1] * 10}), file)
+    b, c = files[1:]
+    expected = f"x6 (double in {b}, not int64), x0 (double in {c}, not int64), ... "
+    expected += f"x3 (double in {c}, not int64) and 2 more; write each column"
+    assert_refused(expected, tmp_path, features=features)
 
 
 def test_feather_test_file_with_an_extension_type(tmp_path):
