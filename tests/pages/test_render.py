@@ -78,3 +78,8 @@ def test_colour_of_a_gates_weight_stays_within_its_scale() -> None:
     styles = [a["style"] for tag, a in tags_of(page) if a.get("class") == "cell"]
     assert styles == ["--w:0%", "--w:40%", "--w:100%"]
     assert ">-5</td>" in page
+
+
+def test_page_says_which_time_it_cannot_count() -> None:
+    section = run_page("shop").split("<h2>Time</h2>")[1].split("</section>")[0]
+    assert "Without the time to write the tables, plots and this page." in section
