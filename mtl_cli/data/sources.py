@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from mtl_cli.columns.arrow_types import plain_type, with_plain_dictionary
-from mtl_cli.core.errors import DataError, RowError, comma_list
+from mtl_cli.core.errors import DataError, RowError
 from mtl_cli.core.paths import Location, listed_paths
 from mtl_cli.data.arrow_errors import check_cells, read_errors
 from mtl_cli.data.column_request import ColumnRequest
