@@ -7,20 +7,22 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mtl_cli.columns.arrow_types import is_text
+from mtl_cli.columns.arrow_types import is_list, is_text
 
 Mask = npt.NDArray[np.bool_]
 
 
 def empty_cells(column: pa.Array | pa.ChunkedArray) -> Mask:
-    """Returns a mask of the cells that are null, NaN or an empty text, (rows,).
+    """Returns a mask of the cells that are null, NaN, an empty text or list, (rows,).
 
-    An empty text counts as an empty cell in all formats, because a text file cannot
-    tell the two apart.
+    An empty text or list counts as an empty cell in all formats, because a text file
+    cannot tell it from an empty cell.
     """
     is_empty = pc.is_null(column, nan_is_null=True)
     if is_text(column.type):
         is_empty = pc.or_kleene(is_empty, pc.equal(column, ""))
+    elif is_list(column.type):
+        is_empty = pc.or_kleene(is_empty, pc.equal(pc.list_value_length(column), 0))
     return np.asarray(is_empty)
 
 

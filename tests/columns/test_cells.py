@@ -1,10 +1,10 @@
-"""Cells that equal a value, and the distinct values of some rows."""
+"""Empty cells, cells that equal a value, and the distinct values of some rows."""
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from mtl_cli.columns.cells import cells_equal, distinct_cells
+from mtl_cli.columns.cells import cells_equal, distinct_cells, empty_cells
 
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.string_view(), pa.large_string()])
@@ -37,3 +37,16 @@ def test_empty_cell_equals_no_value(cells):
     column = pa.chunked_array([cells])
     assert cells_equal(column, 1).tolist() == [True, False, False]
     assert cells_equal(column, 0).tolist() == [False, False, True]
+
+
+@pytest.mark.parametrize("kind", [pa.list_, pa.large_list])
+def test_empty_list_is_an_empty_cell(kind):
+    parts = [pa.array([[1], None], kind(pa.int64())), pa.array([[]], kind(pa.int64()))]
+    column = pa.chunked_array(parts)
+    assert empty_cells(column).tolist() == [False, True, True]
+
+
+@pytest.mark.parametrize(("length", "empty"), [(0, True), (2, False)])
+def test_lists_of_a_fixed_length_are_empty_if_the_length_is_0(length, empty):
+    column = pa.array([None, [None] * length], pa.list_(pa.int64(), length))
+    assert empty_cells(column).tolist() == [True, empty]

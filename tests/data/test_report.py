@@ -424,6 +424,29 @@ def test_empty_cells_are_missing_and_not_unseen(tmp_path):
         assert not any("that no training row has" in t for t in found["findings"])
 
 
+def test_empty_lists_are_missing_in_every_format(tmp_path):
+    tags = clean(TRAIN, 0)["tags"]
+    empty = np.mean([not row for row in tags])
+    assert 0.2 < empty < 0.5
+    with_nulls = [row or None for row in tags]
+    as_text = ["|".join(map(str, row)) for row in tags]
+    features = {
+        "tags": FEATURES["tags"] | {"separator": "|"},
+        "price": FEATURES["price"],
+    }
+    for column in (
+        tags,
+        pa.array(tags, pa.large_list(pa.int64())),
+        with_nulls,
+        as_text,
+    ):
+        about = report_of(tmp_path, features, train={"tags": column})["features"][
+            "tags"
+        ]
+        assert about["missing"]["train"] == empty
+        assert about["unseen"]["train"] == 0
+
+
 def test_values_that_are_rare_in_training_rows_too_are_not_told(tmp_path):
     def tail(rows, seed):
         random = np.random.default_rng(seed)

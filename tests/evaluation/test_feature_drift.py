@@ -55,6 +55,23 @@ def test_rows_with_an_empty_cell_of_any_column_are_missing(
     assert (record["missing"], record["psi"]) == (0.75, None)
 
 
+@pytest.mark.parametrize("cells", [[[1], []], [[1], None], ["1", ""]])
+def test_empty_list_is_an_empty_cell_in_every_format(
+    cells: list[Any], tmp_path: Path
+) -> None:
+    # An empty list in a Parquet file was no empty cell; in a text file, it was one.
+    feature = SimpleNamespace(source_columns=lambda name: ["tags"])
+    features: Any = SimpleNamespace(
+        by_name={"tags": feature},
+        column_kinds={"tags": "texts"},
+        unseen=lambda raw_rows, encoded: {},
+    )
+    feature_counts = FeatureCounts(features, tmp_path)
+    block = pa.table({"tags": cells})
+    feature_counts.add(Table(features={}, labels={}, weights={}), block)
+    assert feature_counts.drift()[0]["missing"] == 0.5
+
+
 @pytest.mark.parametrize("count", [float("nan"), float("inf"), -1])
 def test_count_that_is_no_number_of_values_is_damage(count: float) -> None:
     report: dict[str, Any] = {
