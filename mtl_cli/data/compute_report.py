@@ -58,6 +58,7 @@ def data_report(
             for name in features.by_name
         },
         "repeated_rows": profile.repeated_fractions(),
+        "test_rows_in_valid": profile.fraction_of_rows_in("test", "valid"),
         "rows_without_group": {
             split: int((table.groups == NO_GROUP).sum())
             for split, table in splits.items()

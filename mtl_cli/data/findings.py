@@ -42,6 +42,11 @@ def findings(report: Report, features: dict[str, Feature]) -> list[str]:
                     f"{fraction:.1%} of {split} rows are the same as a training row in "
                     "all columns that are read"
                 )
+    if report["test_rows_in_valid"] > MIN_REPEATED_FRACTION:
+        lines.append(
+            f"{report['test_rows_in_valid']:.1%} of test rows are the same as a "
+            "validation row in all columns that are read"
+        )
     return lines
 
 

@@ -88,14 +88,15 @@ class Profile:
 
         The training split is left out.
         """
-        hashes = {
-            split: np.concatenate(chunks) for split, chunks in self._hashes.items()
-        }
-        training_hashes = np.unique(hashes.pop("train"))
-        return {
-            split: float(np.isin(rows, training_hashes).mean()) if len(rows) else 0.0
-            for split, rows in hashes.items()
-        }
+        splits = [split for split in self._hashes if split != "train"]
+        return {split: self.fraction_of_rows_in(split, "train") for split in splits}
+
+    def fraction_of_rows_in(self, split: str, other: str) -> float:
+        """Returns the fraction of a split's rows that equal a row of another split."""
+        if not self._hashes.keys() >= {split, other}:
+            return 0.0
+        rows, other_rows = (np.concatenate(self._hashes[x]) for x in (split, other))
+        return float(np.isin(rows, other_rows).mean()) if len(rows) else 0.0
 
 
 def row_hashes(table: pa.Table) -> Array:

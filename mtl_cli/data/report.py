@@ -47,6 +47,8 @@ class Report(TypedDict):
         features: {feature: the part of the report about the feature}.
         repeated_rows: {split: fraction of the split's rows that equal a training row};
             the training split is left out.
+        test_rows_in_valid: the fraction of the test rows that equal a validation row; 0
+            if there are no validation rows or no test rows.
         rows_without_group: {split: number of rows whose group cell is empty}.
         early_rows: {split: number of rows that are earlier than the last training row}.
             Rows of the table `train` are not counted. {} if the split is not by time.
@@ -58,6 +60,7 @@ class Report(TypedDict):
     tasks: dict[str, dict[str, dict[str, int]]]
     features: dict[str, FeatureReport]
     repeated_rows: dict[str, float]
+    test_rows_in_valid: float
     rows_without_group: dict[str, int]
     early_rows: dict[str, int]
     findings: list[str]

@@ -513,6 +513,31 @@ def test_repeated_rows_are_told_with_their_share(tmp_path):
         assert found["findings"] == [f"{told} are read"] * findings
 
 
+@pytest.mark.parametrize(("repeated", "findings"), [(30, 1), (10, 0)])
+def test_rows_of_both_valid_and_test_are_told_with_their_share(
+    tmp_path, repeated, findings
+):
+    # Rows were compared with training rows only.
+    test = {name: list(x) for name, x in clean(TEST, 1).items()}
+    valid = clean(TEST, 2)
+    for name, x in valid.items():
+        test[name][100 : 100 + repeated] = list(x)[5 : 5 + repeated]
+    file = str(parquet(tmp_path, valid, "valid.parquet"))
+    found = report_of(tmp_path, test=test, valid=file)
+    assert found["repeated_rows"] == {"valid": 0.0, "test": 0.0}
+    assert found["test_rows_in_valid"] == repeated / TEST
+    told = "3.0% of test rows are the same as a validation row in all columns that are"
+    assert found["findings"] == [f"{told} read"] * findings
+
+
+def test_same_file_as_valid_and_test_is_told(tmp_path):
+    file = str(parquet(tmp_path, clean(TEST, 1), "test.parquet"))
+    found = report_of(tmp_path, valid=file)
+    assert found["test_rows_in_valid"] == 1
+    (told,) = found["findings"]
+    assert told.startswith("100.0% of test rows are the same as a validation row")
+
+
 def test_rows_that_differ_in_one_cell_are_not_repeated(tmp_path):
     train = {name: list(x)[:TEST] for name, x in clean(TRAIN, 0).items()}
     for name in ("shop", "tags", "spent", "like"):
