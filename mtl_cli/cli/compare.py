@@ -99,8 +99,11 @@ def compare(options: argparse.Namespace) -> int:
     target = None if options.ensemble is None else ensemble_target(options)
     runs = read_runs(options.paths, print_warning)
     question = Question(options.baseline, options.metric, options.split, options.task)
-    comparisons = compare_datasets(runs, question)
     line_comparisons = compare_lines(runs, question)
+    if line_comparisons and options.format is None and options.html is None:
+        # The terminal shows no earlier days, and `Checks` leaves out all single days.
+        question = question._replace(only_last_day=True)
+    comparisons = compare_datasets(runs, question)
     checks = Checks(options.fail_if, runs, [*comparisons, *line_comparisons])
     if options.html is not None:
         write_html(comparisons, line_comparisons, Path(options.html))

@@ -8,7 +8,7 @@ from mtl_cli.comparison.best_score import choose_best
 from mtl_cli.comparison.configurations import differing_keys, group_runs, set_names
 from mtl_cli.comparison.datasets import runs_by_dataset
 from mtl_cli.comparison.difference import set_verdicts
-from mtl_cli.comparison.results import DatasetComparison
+from mtl_cli.comparison.results import DatasetComparison, without_earlier_days
 from mtl_cli.comparison.row_tests import add_row_tests
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.score_differences import add_score_differences
@@ -29,12 +29,15 @@ class Question(NamedTuple):
         metric: the metric to compare; None for the first recorded metric of each task.
         split: the split whose scores are compared.
         tasks: the names of the tasks to compare; empty for all.
+        only_last_day: whether to leave out the tests over test rows for all days of
+            lines except the last. These tests take most of the time of a comparison.
     """
 
     baseline: str | None = None
     metric: str | None = None
     split: str = "test"
     tasks: Sequence[str] = ()
+    only_last_day: bool = False
 
 
 def compare_datasets(runs: list[Run], question: Question) -> list[DatasetComparison]:
@@ -45,35 +48,44 @@ def compare_datasets(runs: list[Run], question: Question) -> list[DatasetCompari
     Raises:
         ConfigError: if no data set can be compared.
     """
+    datasets = runs_by_dataset(runs)
     comparisons, errors = [], []
-    for name, dataset_runs in runs_by_dataset(runs).items():
+    for name, dataset_runs in datasets.items():
         try:
-            comparisons.append(compare_dataset(name, dataset_runs, question))
+            comparisons.append(comparison_over_seeds(name, dataset_runs, question))
         except ConfigError as error:
             errors.append((name, error))
     if not comparisons:
         raise errors[0][1]
+    # Runs write predictions for test rows only.
+    tested = comparisons if question.split == "test" else []
+    if question.only_last_day:
+        tested = without_earlier_days(tested)
+    for comparison in comparisons:
+        # The row tests may find that a configuration was scored on other rows than the
+        # baseline. Such a configuration cannot be the best, so the best is chosen after
+        # the tests.
+        remarks = add_row_tests(comparison) if comparison in tested else []
+        conclude(comparison)
+        dataset_warnings = warnings(comparison, datasets[comparison.dataset])
+        comparison.warnings = [*dataset_warnings, *remarks]
     comparisons[0].warnings += [
         f"data set {name} is not compared: {error}" for name, error in errors
     ]
     return comparisons
 
 
-def compare_dataset(
+def comparison_over_seeds(
     name: str, runs: list[Run], question: Question
 ) -> DatasetComparison:
-    """Compares all configurations of one data set with the baseline.
+    """Compares all configurations of one data set with the baseline, over seeds.
 
     Raises:
         ConfigError: if no run has scores on the split, or if the requested baseline,
             metric or a chosen task does not exist.
     """
     split = question.split
-    configurations = group_runs(runs)
-    scored = [
-        c for c in configurations if any(split in r.metrics for r in c.runs.values())
-    ]
-    unscored = [c for c in configurations if c not in scored]
+    scored = [c for c in group_runs(runs) if c.has_scores_on(split)]
     if not scored:
         raise ConfigError(no_scores_message(runs, split))
     # The twins that were trained on a single scenario are not compared with the
@@ -87,17 +99,16 @@ def compare_dataset(
         name, scored, keys, chosen_baseline, reason, split, tasks
     )
     add_score_differences(comparison, single_scenario)
-    # Runs write predictions for test rows only. The row tests may find that a
-    # configuration was scored on other rows than the baseline. Such a configuration
-    # cannot be the best, so the best is chosen after the tests.
-    remarks = add_row_tests(comparison) if split == "test" else []
-    for task in comparison.all_tasks:
-        choose_best(task, split)
-    for task in tasks:
-        set_task_verdicts(task)
-        task.sentences = sentences(task, chosen_baseline.name, split)
-    comparison.warnings = [*warnings(comparison, runs, unscored), *remarks]
     return comparison
+
+
+def conclude(comparison: DatasetComparison) -> None:
+    """Chooses the best configurations, and sets the verdicts and sentences."""
+    for task in comparison.all_tasks:
+        choose_best(task, comparison.split)
+    for task in comparison.tasks:
+        set_task_verdicts(task)
+        task.sentences = sentences(task, comparison.baseline.name, comparison.split)
 
 
 def set_task_verdicts(task: Task) -> None:

@@ -61,6 +61,10 @@ class Configuration:
         total = len({run.seed for run in self.all_runs})
         return f"{len(self.runs)}/{total}" if self.unscored_runs else f"{total}"
 
+    def has_scores_on(self, split: str) -> bool:
+        """Whether a run has scores on a split."""
+        return any(split in run.metrics for run in self.runs.values())
+
     def scores_by_seed(
         self, split: str, task: str, metric: str, scenario: str = ""
     ) -> dict[int, float]:

@@ -9,7 +9,6 @@ from mtl_cli.comparison.runs import Run
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.runs.predictions_file import read_predictions
-from mtl_cli.runs.saved_config import read_config
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -112,7 +111,7 @@ def label_values(run: Run, name: str, column: "pa.ChunkedArray") -> Floats:
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         return np.asarray(column.to_numpy(), "float64")
     try:
-        classes = read_config(run.path)["dataset"]["tasks"][name]["classes"]
+        classes = run.config["dataset"]["tasks"][name]["classes"]
     except (KeyError, TypeError):
         raise ValueError(f"config.yaml has no dataset.tasks.{name}.classes") from None
     class_names = pa.array([str(value) for value in classes], column.type)

@@ -5,11 +5,13 @@ import io
 import math
 import statistics
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from mtl_cli.core.other_files import read_text
 from mtl_cli.metrics.score_dict import Score, Scores
+from mtl_cli.runs.saved_config import read_config
 
 NEVER_BEGAN = "never began"  # the status of a job that failed before it had a folder
 # The number of weights of the network, the duration of the whole run, the speed of
@@ -46,6 +48,16 @@ class Run:
     metrics: dict[str, Scores] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=dict)
     is_in_line: bool = False
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """The whole `config.yaml`, see `read_config`; read once, at the first use.
+
+        Raises:
+            OSError: if the file cannot be read.
+            ValueError: if the file is damaged.
+        """
+        return read_config(self.path)
 
     @property
     def is_readable(self) -> bool:

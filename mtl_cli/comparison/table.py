@@ -8,7 +8,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
-from mtl_cli.comparison.results import DatasetComparison, counted
+from mtl_cli.comparison.results import DatasetComparison, counted, without_earlier_days
 from mtl_cli.comparison.table_cells import headings, setting_cells, task_cells
 from mtl_cli.comparison.terminal_tables import print_tables
 from mtl_cli.core.message_text import visible
@@ -83,17 +83,6 @@ def memory_console() -> tuple[Console, TextIO]:
     if not on_terminal:
         console.width = LINE_WIDTH
     return console, stream
-
-
-def without_earlier_days(
-    comparisons: list[DatasetComparison],
-) -> list[DatasetComparison]:
-    """Leaves out single days of lines, except for the last day of each data set."""
-    # The days of one data set have different `DatasetComparison.dataset`, but the same
-    # setting `dataset.name`.
-    named = [(c.baseline.settings.get("dataset.name"), c) for c in comparisons]
-    last_days = {name: c for name, c in named if c.is_day_of_lines}
-    return [c for name, c in named if not c.is_day_of_lines or c is last_days[name]]
 
 
 def print_legends(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from mtl_cli.comparison.configurations import Configuration, short_form
+from mtl_cli.comparison.configurations import Configuration, group_runs, short_form
 from mtl_cli.comparison.results import DatasetComparison, counted
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import split_settings
@@ -14,17 +14,15 @@ MIN_SEEDS = 3  # configurations with fewer seeds get a warning
 MAX_UNSCORED = 12  # the largest number of configurations whose unscored runs are named
 
 
-def warnings(
-    comparison: DatasetComparison, runs: list[Run], unscored: list[Configuration]
-) -> list[str]:
+def warnings(comparison: DatasetComparison, runs: list[Run]) -> list[str]:
     """Returns all warnings about a comparison.
 
     Args:
         comparison: the comparison, with verdicts.
         runs: all runs of the data set, compared or left out.
-        unscored: the configurations that are left out because they have no scores.
     """
     scored = comparison.configurations
+    unscored = [c for c in group_runs(runs) if not c.has_scores_on(comparison.split)]
     return [
         *unreadable_run_warnings(runs),
         *unscored_run_warnings([*scored, *unscored]),

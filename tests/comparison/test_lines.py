@@ -12,7 +12,9 @@ from helpers.planted_runs import arguments, compare, compared, write_run
 from scipy import stats
 
 import mtl_cli
+from mtl_cli.comparison import compare_datasets
 from mtl_cli.comparison.day_tests import day_test
+from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.metrics.auc import auc
 
 ROWS = 2000
@@ -160,6 +162,32 @@ def test_lines_on_rows_of_each_day_are_paired_by_day(
     (lines_of_shop,) = comparison.lines
     assert lines_of_shop.tasks[0].sentences == [sentence]
     assert "<h3>2 lines of shop over days</h3>" in comparison._repr_html_()
+
+
+def test_terminal_tests_the_rows_of_the_last_day_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Each earlier day took seconds, and the terminal shows none of them.
+    for day in (2, 3, 4):
+        for model, noise in (("shared_bottom", 1.5), ("mmoe", 1.0)):
+            write_day(tmp_path, model, day, noise, table=day)
+    tested_days: list[str] = []
+
+    def add_row_tests(comparison: DatasetComparison) -> list[str]:
+        tested_days.append(comparison.baseline.settings["dataset.train"])
+        return []
+
+    monkeypatch.setattr(compare_datasets, "add_row_tests", add_row_tests)
+    days = {
+        "--fail-if=worse": ["4.csv"],
+        "--json": ["2.csv", "3.csv", "4.csv"],
+        f"--html={tmp_path / 'page.html'}": ["2.csv", "3.csv", "4.csv"],
+    }
+    for option, expected in days.items():
+        tested_days.clear()
+        assert compare(arguments([str(tmp_path), option])) == 0
+        assert sorted(tested_days) == expected
+    capsys.readouterr()
 
 
 def test_lines_on_the_same_rows_are_tested_over_rows_too(

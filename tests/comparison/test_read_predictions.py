@@ -8,6 +8,7 @@ import pytest
 import yaml
 from helpers.planted_runs import compared, write_run
 
+from mtl_cli.comparison import runs
 from mtl_cli.comparison.prediction_files import PredictionFiles
 from mtl_cli.comparison.predictions import UnusableError
 from mtl_cli.comparison.read_predictions import read_one_seed
@@ -35,6 +36,7 @@ def run_with(folder: Path, labels: object, seed: int = 1, model: str = "ple") ->
 
 
 TASKS = {"level": {"label": "level", "kind": "multiclass", "classes": CLASSES}}
+CONFIG = {"dataset": {"tasks": TASKS}}
 WRITTEN = {
     "positions of version 0.1": POSITIONS.astype("float32"),
     "names": pd.Categorical(NAMES, categories=["low", "mid, or so", "7"]),
@@ -50,6 +52,17 @@ def test_names_and_positions_are_read_as_the_same_labels(labels, tmp_path):
     assert rows.row_numbers.tolist() == [1, 2, 3, 5, 6]
     old = read_run(run_with(tmp_path / "old", POSITIONS))
     assert equal_rows(read_test_rows([run]), read_test_rows([old]))
+
+
+def test_classes_of_a_run_are_read_once(tmp_path, monkeypatch):
+    # Each label column of each task read the whole config.yaml again.
+    run = read_run(run_with(tmp_path / "run", WRITTEN["names"]))
+    reads = []
+    monkeypatch.setattr(runs, "read_config", lambda path: reads.append(path) or CONFIG)
+    for _ in range(2):
+        read_one_seed(run, "level", False, PredictionFiles())
+        read_test_rows([run])
+    assert reads == [tmp_path / "run"]
 
 
 def test_name_that_is_no_class_is_damage(tmp_path):
